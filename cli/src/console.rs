@@ -1,0 +1,38 @@
+//! What the program says: results on standard output, everything else on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::Failure;
+
+/// Prints `text` on standard output. A reader that has gone away (`| head`) is no failure.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::input(format!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says one line on standard error, where there is one.
+pub fn complain(line: &str) {
+    // Nothing is left to tell it to when standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "widebragg: {line}");
+}
+
+/// A progress bar over `rows` rows on a terminal; hidden when it is not one, or not wanted.
+#[must_use]
+pub fn progress(rows: u64, wanted: bool) -> ProgressBar {
+    if !wanted || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr_with_hz(8));
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} %  {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message("rendering")
+}

@@ -1,0 +1,61 @@
+//! Float images: raw little-endian f32, slow-major (index = slow * fast_pixels + fast), no header.
+
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use super::atomic::write_atomically;
+use super::raw::{read_values, write_values};
+use super::text::{cannot_read, in_file, open};
+use crate::error::Failure;
+
+/// Writes the pixels.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_float(path: &Path, pixels: &[f32]) -> Result<(), Failure> {
+    write_atomically(path, |out| write_values(out, pixels, f32::to_le_bytes))
+}
+
+/// Reads an image of exactly `count` pixels.
+///
+/// # Errors
+/// When the file cannot be read or holds another number of pixels.
+pub fn read_float(path: &Path, count: usize) -> Result<Vec<f32>, Failure> {
+    parse_float(open(path)?, path, count)
+}
+
+/// [`read_float`] from any stream; `path` only names it in errors.
+///
+/// # Errors
+/// As [`read_float`].
+pub fn parse_float(input: impl Read, path: &Path, count: usize) -> Result<Vec<f32>, Failure> {
+    let mut input = BufReader::new(input);
+    let mut pixels = Vec::new();
+    read_values(&mut input, count, &mut pixels, f32::from_le_bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => in_file(path, format!("holds fewer than {count} f32 pixels")),
+        _ => cannot_read(path, &error),
+    })?;
+    match input.read(&mut [0]) {
+        Ok(0) => Ok(pixels),
+        Ok(_) => Err(in_file(path, format!("holds more than {count} f32 pixels"))),
+        Err(error) => Err(cannot_read(path, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_come_back_bit_for_bit_and_other_sizes_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("floatimage.bin");
+        let pixels: Vec<f32> = (0..5000).map(|i| (i as f32 * 0.37).exp2() - 3.0).collect();
+        write_float(&path, &pixels).unwrap();
+        assert_eq!(read_float(&path, 5000).unwrap(), pixels);
+        let error = read_float(&path, 5001).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: holds fewer than 5001 f32 pixels", path.display()));
+        assert!(read_float(&path, 4999).unwrap_err().to_string().contains("holds more than 4999"));
+        assert!(read_float(&folder.path().join("none"), 1).unwrap_err().to_string().contains("cannot read"));
+    }
+}

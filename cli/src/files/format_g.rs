@@ -1,0 +1,98 @@
+//! Numbers as C's `%g` prints them: what the reference's headers and comments hold.
+//!
+//! Six significant digits, correctly rounded (an exact half goes to the even digit), trailing zeros and a trailing
+//! point removed; exponent form `d.ddddde-XX` with at least two exponent digits when the decimal exponent, after
+//! rounding, is below -4 or at least 6. Minus zero keeps its sign; `inf` and `nan` as glibc spells them.
+//! Source: ISO C 7.21.6.1. Checked against `printf("%g")` values in the tests.
+
+/// Significant digits of `%g`.
+const DIGITS: i32 = 6;
+
+/// `value` as `%g`.
+#[must_use]
+pub fn format_g(value: f64) -> String {
+    if value.is_nan() {
+        return if value.is_sign_negative() { "-nan".to_owned() } else { "nan".to_owned() };
+    }
+    if value.is_infinite() {
+        return if value < 0.0 { "-inf".to_owned() } else { "inf".to_owned() };
+    }
+    let scientific = format!("{:.*e}", DIGITS as usize - 1, value);
+    // Always `d.ddddde<exponent>`; the fallbacks only spell out that nothing here can fail.
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..DIGITS).contains(&exponent) {
+        let places = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
+        return trimmed(&format!("{value:.places$}")).to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+}
+
+/// Without trailing zeros after a point, and without a point that nothing follows.
+fn trimmed(digits: &str) -> &str {
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values() {
+        let known = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-6.85, "-6.85"),
+            (0.1, "0.1"),
+            (100000.0, "100000"),
+            (123456.7, "123457"),
+            (999999.0, "999999"),
+            (999999.4, "999999"),
+            (999999.6, "1e+06"),
+            (1e6, "1e+06"),
+            (1234567.0, "1.23457e+06"),
+            (0.0001, "0.0001"),
+            (0.00012345678, "0.000123457"),
+            (0.000099999949, "9.99999e-05"),
+            (0.00009999995, "0.0001"),
+            (1e-5, "1e-05"),
+            (-1.5e-7, "-1.5e-07"),
+            (1e100, "1e+100"),
+            (1.259320152862271e29, "1.25932e+29"),
+            (5e-324, "4.94066e-324"),
+            (f64::MAX, "1.79769e+308"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
+            (12398.42 / 11000.0, "1.12713"),
+            (1e10 * 1e-10, "1"),
+        ];
+        for (value, text) in known {
+            assert_eq!(format_g(value), text);
+        }
+    }
+
+    /// Values that lie exactly between two results: the even last digit wins, as in C.
+    #[test]
+    fn exact_halves_go_to_even() {
+        let halves = [
+            (1000005.0, "1e+06"),
+            (1000015.0, "1.00002e+06"),
+            (1000025.0, "1.00002e+06"),
+            (100000.5, "100000"),
+            (100001.5, "100002"),
+            (999999.5, "1e+06"),
+            (12345.25, "12345.2"),
+            (12345.75, "12345.8"),
+            (-12345.25, "-12345.2"),
+            (1234.125, "1234.12"),
+            (1234.375, "1234.38"),
+            (2.0_f64.powi(-13) + 2.0_f64.powi(-17), "0.0001297"),
+        ];
+        for (value, text) in halves {
+            assert_eq!(format_g(value), text);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! SMV images: a text header `{ KEY=value; ... }`, then u16 pixels, slow-major.
+//!
+//! Reading takes `HEADER_BYTES` (512 when absent), `SIZE1` (fast), `SIZE2` (slow), `BYTE_ORDER` (little endian when
+//! absent) and `TYPE` from the header; a line need not close with `;`, and the last occurrence of a key wins.
+//! Special case: a header whose text runs past the bytes it declares, as the reference writes on ordinary geometries.
+//! Its pixels begin where its text ends, not where it says, and are read from there.
+
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::atomic::write_atomically;
+use super::raw::{read_values, write_values};
+use super::text::{cannot_read, finite, in_file, open, shown};
+use crate::error::Failure;
+
+/// Header length of the format, and the part of a file in which `HEADER_BYTES` must be found.
+const USUAL_HEADER_BYTES: usize = 512;
+
+/// Longest header believed.
+const MAX_HEADER_BYTES: f64 = 1048576.0;
+
+/// An image as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmvImage {
+    /// Its keys.
+    pub header: SmvHeader,
+    /// Pixels along the fast axis.
+    pub fast: usize,
+    /// Pixels along the slow axis.
+    pub slow: usize,
+    /// fast * slow pixels, index = slow * fast_pixels + fast.
+    pub pixels: Vec<u16>,
+}
+
+/// Keys and values of a header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmvHeader {
+    path: PathBuf,
+    keys: Vec<(String, String)>,
+}
+
+impl SmvHeader {
+    fn parse(path: &Path, header: &[u8]) -> Self {
+        let text = header.split(|&byte| byte == b'}').next().unwrap_or_default();
+        let text = String::from_utf8_lossy(text);
+        let keys = text
+            .split(['\n', '\r', ';'])
+            .filter_map(|entry| entry.split_once('='))
+            .map(|(key, value)| (key.trim_start_matches('{').trim().to_owned(), value.trim().to_owned()))
+            .collect();
+        Self { path: path.to_path_buf(), keys }
+    }
+
+    /// The last value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.keys.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The last value of a key as a number; `None` when the key is absent.
+    ///
+    /// # Errors
+    /// When the value is not a finite number.
+    pub fn number(&self, key: &str) -> Result<Option<f64>, Failure> {
+        let parse = |value| finite(value).map_err(|what| in_file(&self.path, format!("{key}: {what}")));
+        self.get(key).map(parse).transpose()
+    }
+
+    /// The last value of a key as a number.
+    ///
+    /// # Errors
+    /// When the key is absent or its value is not a finite number.
+    pub fn required_number(&self, key: &str) -> Result<f64, Failure> {
+        self.number(key)?.ok_or_else(|| in_file(&self.path, format!("no {key} in its SMV header")))
+    }
+
+    /// A number of pixels.
+    fn size(&self, key: &str) -> Result<usize, Failure> {
+        let value = self.required_number(key)?;
+        if value.fract() != 0.0 || !(1.0..=f64::from(i32::MAX)).contains(&value) {
+            return Err(in_file(&self.path, format!("{key}={value} is not a number of pixels")));
+        }
+        Ok(value as usize)
+    }
+
+    /// Bytes up to the pixels.
+    fn declared_bytes(&self) -> Result<usize, Failure> {
+        let Some(value) = self.number("HEADER_BYTES")? else { return Ok(USUAL_HEADER_BYTES) };
+        if value.fract() != 0.0 || !(1.0..=MAX_HEADER_BYTES).contains(&value) {
+            return Err(in_file(&self.path, format!("HEADER_BYTES={value} is not a header length")));
+        }
+        Ok(value as usize)
+    }
+}
+
+/// Reads an image.
+///
+/// # Errors
+/// When the file cannot be read, is not SMV, has no usable size, pixels of another type than u16, or fewer than
+/// its size says.
+pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
+    parse_smv(open(path)?, path)
+}
+
+/// [`read_smv`] from any stream; `path` only names it in errors.
+///
+/// # Errors
+/// As [`read_smv`].
+pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
+    let mut input = BufReader::new(input);
+    let (header, pixels_begin) = read_header(&mut input, path)?;
+    let mut input = pixels_begin.chain(input);
+    if let Some(kind) = header.get("TYPE").filter(|&kind| kind != "unsigned_short") {
+        return Err(in_file(path, format!("TYPE={} is not unsigned_short", shown(kind.as_bytes()))));
+    }
+    let pixel_of = match header.get("BYTE_ORDER") {
+        None | Some("little_endian") => u16::from_le_bytes,
+        Some("big_endian") => u16::from_be_bytes,
+        Some(order) => {
+            let order = shown(order.as_bytes());
+            return Err(in_file(path, format!("BYTE_ORDER={order} is neither little_endian nor big_endian")));
+        }
+    };
+    let (fast, slow) = (header.size("SIZE1")?, header.size("SIZE2")?);
+    let count = fast
+        .checked_mul(slow)
+        .ok_or_else(|| in_file(path, format!("{fast} x {slow} pixels are too many")))?;
+    let mut pixels = Vec::new();
+    read_values(&mut input, count, &mut pixels, pixel_of).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            in_file(path, format!("truncated: fewer than the {fast} x {slow} pixels of its header"))
+        }
+        _ => cannot_read(path, &error),
+    })?;
+    Ok(SmvImage { header, fast, slow, pixels })
+}
+
+/// Writes an image below a header made by [`super::smv_header`], which declares little endian.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_smv(path: &Path, header: &[u8], pixels: &[u16]) -> Result<(), Failure> {
+    write_atomically(path, |out| {
+        out.write_all(header)?;
+        write_values(out, pixels, u16::to_le_bytes)
+    })
+}
+
+/// The header, and the bytes read with it that belong to the pixels already.
+fn read_header(input: &mut impl Read, path: &Path) -> Result<(SmvHeader, io::Cursor<Vec<u8>>), Failure> {
+    let mut read_on = |bytes: &mut Vec<u8>, length: usize| match input.take(length as u64).read_to_end(bytes)
+    {
+        Ok(_) => Ok(()),
+        Err(error) => Err(cannot_read(path, &error)),
+    };
+    let mut bytes = Vec::new();
+    read_on(&mut bytes, USUAL_HEADER_BYTES)?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(in_file(path, "not an SMV image (does not begin with {)"));
+    }
+    let declared = SmvHeader::parse(path, &bytes).declared_bytes()?;
+    // As far again as the text of an overrun header may reach.
+    let wanted = declared + USUAL_HEADER_BYTES;
+    let missing = wanted.saturating_sub(bytes.len());
+    read_on(&mut bytes, missing)?;
+    let begin = header_length(&bytes, declared).min(bytes.len());
+    let pixels = bytes.split_off(begin);
+    Ok((SmvHeader::parse(path, &bytes), io::Cursor::new(pixels)))
+}
+
+/// Where the header really ends: where it says, or where its text ends when that is further on.
+fn header_length(bytes: &[u8], declared: usize) -> usize {
+    let Some(close) = bytes.iter().position(|&byte| byte == b'}') else { return declared };
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    if close + 1 < declared || !bytes[..close].iter().all(is_text) {
+        return declared;
+    }
+    match bytes.get(close + 1) {
+        Some(b'\x0c') => close + 2,
+        _ => close + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<SmvImage, String> {
+        parse_smv(bytes, Path::new("mask.img")).map_err(|failure| failure.to_string())
+    }
+
+    /// A header padded to `length`, then the bytes.
+    fn image(text: &str, length: usize, pixels: &[u8]) -> Vec<u8> {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(length.max(bytes.len()), b' ');
+        bytes.extend(pixels);
+        bytes
+    }
+
+    #[test]
+    fn keys_sizes_and_byte_orders() {
+        let text = "{\nHEADER_BYTES=512;\nTYPE=unsigned_short;\nSIZE1=3;\nSIZE2=2;\nPHI=1\nDIALS_ORIGIN=1,2,3\nPHI= 2.5 ;\n}\x0c";
+        let read = parse(&image(text, 512, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 1])).unwrap();
+        assert_eq!((read.fast, read.slow), (3, 2));
+        assert_eq!(read.pixels, [1, 2, 3, 4, 5, 262]);
+        assert_eq!(read.header.number("PHI").unwrap(), Some(2.5));
+        assert_eq!(read.header.get("DIALS_ORIGIN"), Some("1,2,3"));
+        assert_eq!(read.header.number("DISTANCE").unwrap(), None);
+        let error = read.header.required_number("DISTANCE").unwrap_err().to_string();
+        assert_eq!(error, "mask.img: no DISTANCE in its SMV header");
+        let error = read.header.number("DIALS_ORIGIN").unwrap_err().to_string();
+        assert_eq!(error, "mask.img: DIALS_ORIGIN: \"1,2,3\" is not a number");
+
+        let big = parse(&image("{SIZE1=1;SIZE2=2;BYTE_ORDER=big_endian;}", 512, &[1, 0, 2, 0])).unwrap();
+        assert_eq!(big.pixels, [256, 512]);
+        for length in [100, 1024, 8192] {
+            let text = format!("{{\nHEADER_BYTES={length};\nSIZE1=1;\nSIZE2=300;\n}}\n");
+            let read = parse(&image(&text, length, &[7; 600])).unwrap();
+            assert_eq!(read.pixels, [0x0707; 300]);
+        }
+    }
+
+    /// The reference declares 512 bytes and writes as many as its text needs.
+    #[test]
+    fn a_header_that_overruns_its_declared_length() {
+        for length in 505..530 {
+            let mut text = "{\nHEADER_BYTES=512;\nSIZE1=2;\nSIZE2=1;\nNOTE=".to_owned();
+            text.push_str(&"x".repeat(length - text.len() - 12));
+            text.push_str(";\nPHI=3.5;\n}\x0c");
+            let read = parse(&image(&text, 512, &[12, 0, 125, 0])).unwrap();
+            assert_eq!(read.pixels, [12, 125], "{}", text.len());
+            assert_eq!(read.header.number("PHI").unwrap(), Some(3.5));
+        }
+    }
+
+    #[test]
+    fn errors_name_file_and_key() {
+        let error = |text: &str| parse(&image(text, 512, &[0; 6])).unwrap_err();
+        assert_eq!(parse(b"").unwrap_err(), "mask.img: not an SMV image (does not begin with {)");
+        assert_eq!(error("II*"), "mask.img: not an SMV image (does not begin with {)");
+        assert_eq!(error("{\nSIZE2=1;\n}"), "mask.img: no SIZE1 in its SMV header");
+        assert_eq!(error("{\nSIZE1=1;\n}"), "mask.img: no SIZE2 in its SMV header");
+        assert_eq!(error("{SIZE1=0;SIZE2=1;}"), "mask.img: SIZE1=0 is not a number of pixels");
+        assert_eq!(error("{SIZE1=1.5;SIZE2=1;}"), "mask.img: SIZE1=1.5 is not a number of pixels");
+        assert_eq!(error("{SIZE1=a;SIZE2=1;}"), "mask.img: SIZE1: \"a\" is not a number");
+        assert_eq!(
+            error("{SIZE1=2;SIZE2=2;}"),
+            "mask.img: truncated: fewer than the 2 x 2 pixels of its header"
+        );
+        assert!(error("{SIZE1=2147483647;SIZE2=2147483647;}").contains("truncated"));
+        assert_eq!(error("{TYPE=float;}"), "mask.img: TYPE=\"float\" is not unsigned_short");
+        assert!(error("{BYTE_ORDER=middle;}").contains("neither little_endian nor big_endian"));
+        assert_eq!(error("{HEADER_BYTES=1e9;}"), "mask.img: HEADER_BYTES=1000000000 is not a header length");
+        assert!(read_smv(Path::new("/nowhere/a.img")).unwrap_err().to_string().contains("cannot read"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..1500),
+            keys in proptest::collection::vec(
+                "(HEADER_BYTES|SIZE1|SIZE2|TYPE|BYTE_ORDER)=-?[0-9e.]{0,4};?\n?", 0..8),
+            close in "\n?}?",
+        ) {
+            let _ = parse(&bytes);
+            let _ = parse(&[b"{\n", keys.concat().as_bytes(), close.as_bytes(), &bytes].concat());
+        }
+
+        #[test]
+        fn pixels_come_back(pixels in proptest::collection::vec(any::<u16>(), 1..500)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.img");
+            let header = image(&format!("{{\nHEADER_BYTES=512;\nSIZE1={};\nSIZE2=1;\n}}\x0c", pixels.len()), 512, &[]);
+            write_smv(&path, &header, &pixels).unwrap();
+            prop_assert_eq!(read_smv(&path).unwrap().pixels, pixels);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Small text files read whole, and the wording that all readers share.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::error::Failure;
+
+/// Longest piece of a file repeated in an error line.
+const SHOWN_CHARS: usize = 40;
+
+/// A file that cannot be opened or read.
+pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!("{}: cannot read: {error}", path.display()))
+}
+
+/// Something wrong with a file as a whole.
+pub(super) fn in_file(path: &Path, what: impl AsRef<str>) -> Failure {
+    Failure::input(format!("{}: {}", path.display(), what.as_ref()))
+}
+
+/// Something wrong on one line of a file; lines count from 1.
+pub(super) fn at_line(path: &Path, line: u64, what: impl AsRef<str>) -> Failure {
+    Failure::input(format!("{}:{line}: {}", path.display(), what.as_ref()))
+}
+
+/// A piece of a file in quotes, escaped and cut so that the error stays one readable line.
+pub(super) fn shown(token: &[u8]) -> String {
+    let head = &token[..token.len().min(4 * SHOWN_CHARS)];
+    let text = String::from_utf8_lossy(head);
+    let short: String = text.chars().take(SHOWN_CHARS).collect();
+    let more = if short.len() < text.len() || head.len() < token.len() { "..." } else { "" };
+    format!("{short:?}{more}")
+}
+
+/// Opens a file for reading.
+pub(super) fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| cannot_read(path, &error))
+}
+
+/// The whole text, at most `limit_bytes` of it: a device or a wrong file must not fill the memory.
+/// Bytes that are not UTF-8 (comments in old encodings) become replacement characters.
+pub(super) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    input
+        .take(limit_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot_read(path, &error))?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(in_file(path, format!("longer than {limit_bytes} bytes, not such a file")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One finite number.
+pub(super) fn finite(token: &str) -> Result<f64, String> {
+    match token.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err(format!("{} is not a finite number", shown(token.as_bytes()))),
+        Err(_) => Err(format!("{} is not a number", shown(token.as_bytes()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_or_binary_tokens_stay_one_short_line() {
+        assert_eq!(shown(b"3.5"), "\"3.5\"");
+        assert_eq!(shown(b"a\nb\0"), "\"a\\nb\\0\"");
+        let long = shown(&[b'x'; 10_000]);
+        assert_eq!(long, format!("\"{}\"...", "x".repeat(40)));
+        assert!(shown(&[0xff; 100]).ends_with("\"..."));
+    }
+
+    #[test]
+    fn a_text_longer_than_its_limit_is_refused() {
+        let path = Path::new("a.txt");
+        assert_eq!(read_text(&b"abc"[..], path, 3).unwrap(), "abc");
+        let error = read_text(&b"abcd"[..], path, 3).unwrap_err();
+        assert_eq!(error.to_string(), "a.txt: longer than 3 bytes, not such a file");
+    }
+
+    #[test]
+    fn finite_numbers_only() {
+        assert_eq!(finite("-1e-05"), Ok(-1e-5));
+        assert!(finite("nan").unwrap_err().contains("not a finite number"));
+        assert!(finite("1e999").unwrap_err().contains("not a finite number"));
+        assert!(finite("1,5").unwrap_err().contains("is not a number"));
+    }
+}

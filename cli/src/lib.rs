@@ -1,0 +1,26 @@
+//! The widebragg command line: arguments, files, threads and progress around the kernel; no physics.
+
+pub mod console;
+pub mod demo;
+pub mod error;
+pub mod files;
+pub mod options;
+pub mod run;
+
+use error::Failure;
+use options::Command;
+
+/// Runs the program with `args`, the program's name excluded.
+///
+/// # Errors
+/// The one line to tell the user, and the exit code.
+pub fn execute(args: &[String]) -> Result<(), Failure> {
+    match options::parse(args)? {
+        Command::Help => console::print(&options::help()),
+        Command::Version => console::print(&format!("widebragg {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Man => console::print(&options::man()),
+        Command::Completions(shell) => console::print(&options::completions(shell)),
+        Command::Demo(demo) => demo::run(&demo),
+        Command::Render(options) => run::render(&options, args),
+    }
+}

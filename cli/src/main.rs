@@ -1,0 +1,23 @@
+//! The `widebragg` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = Vec::new();
+    for arg in std::env::args_os().skip(1) {
+        match arg.into_string() {
+            Ok(arg) => args.push(arg),
+            Err(arg) => {
+                eprintln!("widebragg: argument {} is not UTF-8", arg.display());
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match widebragg_cli::execute(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            widebragg_cli::console::complain(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The values given to one option: read, checked, converted.
+//!
+//! Every refusal names the option as typed and the values as typed. Special cases: a whole number may be written
+//! `1e3`; NaN and infinities are never numbers; a value that its unit carries out of range (or to zero, where zero is
+//! not allowed) is refused as well.
+
+use super::row::{RADIANS_PER_DEGREE, Row, Takes, Unit};
+use crate::error::Failure;
+use std::path::PathBuf;
+
+/// An option as met on the command line.
+pub(super) struct Given<'a> {
+    pub row: &'static Row,
+    /// The name as typed, which may be an alias.
+    pub typed: &'a str,
+    pub words: &'a [String],
+}
+
+/// Integers above this are not all exact in f64, so `1e17` is not taken for one.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl Given<'_> {
+    /// The option and its values as typed.
+    pub fn shown(&self) -> String {
+        self.words.iter().fold(shown(self.typed), |line, word| line + " " + &quoted_if_odd(word))
+    }
+
+    pub fn refuse(&self, why: &str) -> Failure {
+        Failure::input(format!("{}: {why}", self.shown()))
+    }
+
+    fn word(&self, index: usize) -> Result<&str, Failure> {
+        self.words.get(index).map(|word| word.trim()).ok_or_else(|| self.refuse("a value is missing"))
+    }
+
+    /// Number `index`, as typed.
+    pub fn number(&self, index: usize) -> Result<f64, Failure> {
+        let word = self.word(index)?;
+        let value: f64 =
+            word.parse().map_err(|_| self.refuse(&format!("{} is not a number", quoted(word))))?;
+        if value.is_finite() {
+            Ok(value)
+        } else {
+            Err(self.refuse(&format!("{} is not a finite number", quoted(word))))
+        }
+    }
+
+    /// The single number, in SI.
+    pub fn si(&self) -> Result<f64, Failure> {
+        let unit = match self.row.takes {
+            Takes::Number(unit) => unit,
+            Takes::Depth => Unit::Micrometre,
+            _ => Unit::Plain(""),
+        };
+        let value = unit.to_si(self.number(0)?);
+        if value.is_finite() { Ok(value) } else { Err(self.refuse("out of range")) }
+    }
+
+    /// The single number in SI, above zero before and after conversion.
+    pub fn positive(&self) -> Result<f64, Failure> {
+        if self.number(0)? <= 0.0 {
+            return Err(self.refuse("must be larger than zero"));
+        }
+        match self.si()? {
+            value if value > 0.0 => Ok(value),
+            _ => Err(self.refuse("too close to zero")),
+        }
+    }
+
+    /// The single number in SI, not below zero.
+    pub fn nonnegative(&self) -> Result<f64, Failure> {
+        match self.si()? {
+            value if value >= 0.0 => Ok(value),
+            _ => Err(self.refuse("must not be negative")),
+        }
+    }
+
+    /// The single number in SI, not zero.
+    pub fn nonzero(&self) -> Result<f64, Failure> {
+        match self.si()? {
+            value if value != 0.0 => Ok(value),
+            _ => Err(self.refuse("must not be zero")),
+        }
+    }
+
+    /// Three numbers, as typed.
+    pub fn triple(&self) -> Result<[f64; 3], Failure> {
+        Ok([self.number(0)?, self.number(1)?, self.number(2)?])
+    }
+
+    /// Three angles, radians.
+    pub fn angles(&self) -> Result<[f64; 3], Failure> {
+        Ok(self.triple()?.map(|degrees| degrees * RADIANS_PER_DEGREE))
+    }
+
+    /// A direction: three numbers, not all zero.
+    pub fn direction(&self) -> Result<[f64; 3], Failure> {
+        match self.triple()? {
+            [0.0, 0.0, 0.0] => Err(self.refuse("an axis must have a direction")),
+            direction => Ok(direction),
+        }
+    }
+
+    /// Whole number `index`.
+    pub fn integer_at(&self, index: usize) -> Result<i64, Failure> {
+        let word = self.word(index)?;
+        if let Ok(value) = word.parse() {
+            return Ok(value);
+        }
+        let value = self.number(index)?;
+        if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "whole and within the exact range, checked above"
+            )]
+            return Ok(value as i64);
+        }
+        let why = if value.fract() == 0.0 { "is too large" } else { "is not a whole number" };
+        Err(self.refuse(&format!("{} {why}", quoted(word))))
+    }
+
+    /// The single whole number.
+    pub fn integer(&self) -> Result<i64, Failure> {
+        self.integer_at(0)
+    }
+
+    /// The single whole number, at least one.
+    pub fn count(&self) -> Result<usize, Failure> {
+        match usize::try_from(self.integer()?) {
+            Ok(count) if count > 0 => Ok(count),
+            _ => Err(self.refuse("must be at least 1")),
+        }
+    }
+
+    /// As many pixel indices as asked for.
+    pub fn pixels<const COUNT: usize>(&self) -> Result<[usize; COUNT], Failure> {
+        let mut pixels = [0; COUNT];
+        for (index, pixel) in pixels.iter_mut().enumerate() {
+            *pixel = usize::try_from(self.integer_at(index)?)
+                .map_err(|_| self.refuse("pixel indices must not be negative"))?;
+        }
+        Ok(pixels)
+    }
+
+    /// A region: xmin xmax ymin ymax.
+    pub fn region(&self) -> Result<[usize; 4], Failure> {
+        match self.pixels()? {
+            [xmin, xmax, _, _] if xmin > xmax => Err(self.refuse("xmin is larger than xmax")),
+            [_, _, ymin, ymax] if ymin > ymax => Err(self.refuse("ymin is larger than ymax")),
+            region => Ok(region),
+        }
+    }
+
+    /// A cell of one to six numbers, filled up: missing lengths are a, missing angles 90.
+    pub fn cell(&self) -> Result<[f64; 6], Failure> {
+        let a = self.number(0)?;
+        let mut cell = [a, a, a, 90.0, 90.0, 90.0];
+        for (index, value) in cell.iter_mut().enumerate().take(self.words.len()) {
+            *value = self.number(index)?;
+        }
+        let [lengths @ .., alpha, beta, gamma] = cell;
+        if lengths.iter().any(|&length| length <= 0.0) {
+            return Err(self.refuse("cell lengths must be larger than zero"));
+        }
+        if [alpha, beta, gamma].iter().any(|&angle| angle <= 0.0 || angle >= 180.0) {
+            return Err(self.refuse("cell angles must lie between 0 and 180 degrees"));
+        }
+        Ok(cell)
+    }
+
+    /// A file or folder name.
+    pub fn path(&self) -> Result<PathBuf, Failure> {
+        match self.words.first() {
+            Some(word) if !word.is_empty() => Ok(PathBuf::from(word)),
+            _ => Err(self.refuse("the name is empty")),
+        }
+    }
+
+    /// The value that goes with the chosen word: `values` in the order of the row's words.
+    pub fn choice<T: Copy>(&self, values: &[T]) -> Result<T, Failure> {
+        let Takes::Choice(names) = self.row.takes else { return Err(self.refuse("takes no word")) };
+        let word = self.word(0)?;
+        let chosen = names.iter().position(|name| *name == word).and_then(|index| values.get(index));
+        chosen.copied().ok_or_else(|| self.refuse(&format!("expected {}", listed(names))))
+    }
+
+    /// Frames `A:B`, from 1, in order.
+    pub fn frame_range(&self) -> Result<[usize; 2], Failure> {
+        let numbers = self.word(0)?.split_once(':').map(|(a, b)| (a.parse(), b.parse()));
+        let Some((Ok(first), Ok(last))) = numbers else {
+            return Err(self.refuse("expected A:B, the first and the last frame"));
+        };
+        if first == 0 {
+            return Err(self.refuse("frames count from 1"));
+        }
+        if first > last {
+            return Err(self.refuse("the first frame is larger than the last"));
+        }
+        Ok([first, last])
+    }
+}
+
+/// Text of the user's that stays on one line, shortened where it is very long.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut line = String::new();
+    for c in text.chars().take(LONGEST) {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.extend(c.escape_default())
+        } else {
+            line.push(c)
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        line.push_str("...");
+    }
+    line
+}
+
+/// The same between quotation marks.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", shown(text))
+}
+
+fn quoted_if_odd(word: &str) -> String {
+    if word.is_empty() || word.contains(char::is_whitespace) { quoted(word) } else { shown(word) }
+}
+
+/// `a, b or c`.
+pub(super) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [init @ .., last] => format!("{} or {last}", init.join(", ")),
+    }
+}

@@ -1,0 +1,34 @@
+//! The command line: what can be asked for, how it is spelt, and the texts that say so.
+//!
+//! One table (`table`) holds every option: its names, values, units, help and what it sets. The parser, `--help`, the
+//! shell completions and the man page are all read off that table, so none of them can disagree.
+//!
+//! Source: `nanoBragg.c`, whose spelling is kept: names with one dash, several values after a name, `-1e-05` a value.
+//! Our own options have two dashes. Values come out in SI (metres, radians); what was not given stays `None`, because
+//! the headers of `-img` and `-mask` apply before the command line and defaults after it.
+
+mod completions;
+mod given;
+mod help;
+mod man;
+mod model;
+mod parse;
+mod row;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use completions::completions;
+pub use help::help;
+pub use man::man;
+pub use model::{
+    Attenuation, CarryoverMode, Command, Convention, CustomAxes, DemoOptions, HeaderStyle, Misset, Options,
+    Pivot, Shape, Shell, Simd,
+};
+pub use parse::parse;
+
+/// Every spelling of every option, dashes included: names first, then aliases, in the order of the help.
+pub fn option_names() -> impl Iterator<Item = &'static str> {
+    table::rows().flat_map(row::Row::spellings)
+}

@@ -1,0 +1,377 @@
+//! What a command line asks for: plain structs, SI units, nothing filled in.
+//!
+//! Special cases: seeds are kept as typed (the generator is started with their negative); counts, ranges and steps are
+//! kept as typed too, negative meaning unset, since an unset given here still overrides one from an image header.
+
+use std::path::PathBuf;
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Render images.
+    Render(Box<Options>),
+    /// Render the built-in crystal.
+    Demo(DemoOptions),
+    /// Print a completion script.
+    Completions(Shell),
+    /// Print the man page.
+    Man,
+    /// Print the help.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// A shell that completions can be written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// GNU bash.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// `-misset`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Misset {
+    /// Not given.
+    #[default]
+    None,
+    /// Rotations about lab x, y and z, radians.
+    Given([f64; 3]),
+    /// A rotation drawn with the misset seed.
+    Random,
+}
+
+/// The crystal's shape, which is the spots' shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// Parallelepiped: sincg.
+    #[default]
+    Square,
+    /// Ellipsoid: sinc3.
+    Round,
+    /// Gauss.
+    Gauss,
+    /// Top hat.
+    Tophat,
+}
+
+/// The fixed point of a detector rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pivot {
+    /// Where the beam meets the detector.
+    Beam,
+    /// The sample.
+    Sample,
+}
+
+/// The axes and beam centre convention.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run, and it stays Copy")]
+pub enum Convention {
+    /// MOSFLM.
+    #[default]
+    Mosflm,
+    /// XDS.
+    Xds,
+    /// ADXV.
+    Adxv,
+    /// DENZO.
+    Denzo,
+    /// DIALS.
+    Dials,
+    /// Chosen by giving any axis (or pix0) after the last named convention.
+    Custom(CustomAxes),
+}
+
+/// The axes given since the last named convention, lab frame, not normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CustomAxes {
+    /// Fast axis.
+    pub fdet: Option<[f64; 3]>,
+    /// Slow axis.
+    pub sdet: Option<[f64; 3]>,
+    /// Detector normal.
+    pub odet: Option<[f64; 3]>,
+    /// Beam direction.
+    pub beam: Option<[f64; 3]>,
+    /// Polarisation axis.
+    pub polar: Option<[f64; 3]>,
+    /// Spindle axis.
+    pub spindle: Option<[f64; 3]>,
+    /// Axis of the detector's 2theta swing.
+    pub twotheta: Option<[f64; 3]>,
+}
+
+/// `-detector_abs`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Attenuation {
+    /// `inf` or 0: the sensor has no thickness at all.
+    NoThickness,
+    /// Attenuation depth, metres, larger than zero.
+    DepthM(f64),
+}
+
+/// `--phi-carryover-mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CarryoverMode {
+    /// Every phi step rotates the crystal afresh.
+    #[default]
+    Spec,
+    /// As the reference does it.
+    CParity,
+}
+
+/// `--simd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Simd {
+    /// The best the processor has.
+    #[default]
+    Auto,
+    /// No instructions beyond the build's own.
+    Portable,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512.
+    Avx512,
+}
+
+/// `--header`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderStyle {
+    /// What reading programs expect.
+    #[default]
+    Readers,
+    /// The reference's keys and formats.
+    Reference,
+}
+
+/// The options of `widebragg demo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoOptions {
+    /// Worker threads; `None`: all cores.
+    pub threads: Option<usize>,
+    /// Instruction set.
+    pub simd: Simd,
+    /// No progress, no summary.
+    pub quiet: bool,
+    /// Summary as JSON.
+    pub json: bool,
+    /// What phi == 0 does.
+    pub carryover_mode: CarryoverMode,
+    /// Folder the files go to.
+    pub out: PathBuf,
+}
+
+/// Everything that can be said on the command line of a render. `None`: not given.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Options {
+    /// Orientation matrix file.
+    pub mat: Option<PathBuf>,
+    /// Unit cell a, b, c (angstrom), alpha, beta, gamma (degrees), missing values filled in; lengths are larger than
+    /// zero, angles between 0 and 180.
+    pub cell_angstrom_deg: Option<[f64; 6]>,
+    /// Missetting.
+    pub misset: Misset,
+    /// Seed of a random misset, as typed.
+    pub misset_seed_as_typed: Option<i64>,
+    /// Unit cells along a, b, c; at least 1.
+    pub n_cells: [Option<usize>; 3],
+    /// Crystal size along a, b, c, metres; not above zero means unset.
+    pub sample_m: [Option<f64>; 3],
+    /// Crystal shape.
+    pub shape: Shape,
+    /// Factor on the spot shapes other than square, not negative.
+    pub fudge: Option<f64>,
+    /// Mosaic spread, radians; negative means unset.
+    pub mosaic_spread_rad: Option<f64>,
+    /// Mosaic domains, at least 1.
+    pub mosaic_domains: Option<usize>,
+    /// Seed of the mosaic domains, as typed.
+    pub mosaic_seed_as_typed: Option<i64>,
+
+    /// Structure factor file.
+    pub hkl: Option<PathBuf>,
+    /// Binary dump of the structure factors.
+    pub dump: Option<PathBuf>,
+    /// Structure factor of reflections that are not listed.
+    pub default_f: Option<f64>,
+    /// Interpolate between structure factors.
+    pub interpolate: Option<bool>,
+
+    /// Wavelength, metres, larger than zero, from `-lambda` or `-energy`, whichever came last.
+    pub lambda_m: Option<f64>,
+    /// Width of the spectrum as a fraction of the wavelength; negative means unset.
+    pub dispersion_range: Option<f64>,
+    /// Wavelengths across the spectrum; not above zero means unset.
+    pub dispersion_count: Option<i64>,
+    /// Horizontal divergence range, radians; negative means unset.
+    pub hdiv_range_rad: Option<f64>,
+    /// Horizontal divergence step, radians; not above zero means unset.
+    pub hdiv_step_rad: Option<f64>,
+    /// Horizontal divergence steps; not above zero means unset.
+    pub hdiv_count: Option<i64>,
+    /// Vertical divergence range, radians; negative means unset.
+    pub vdiv_range_rad: Option<f64>,
+    /// Vertical divergence step, radians; not above zero means unset.
+    pub vdiv_step_rad: Option<f64>,
+    /// Vertical divergence steps; not above zero means unset.
+    pub vdiv_count: Option<i64>,
+    /// Keep the corners of the divergence grid.
+    pub square_div: bool,
+    /// Source file.
+    pub sourcefile: Option<PathBuf>,
+    /// Kahn polarisation factor.
+    pub polar_kahn: Option<f64>,
+    /// No polarisation correction; false again when `-polar` follows.
+    pub nopolar: bool,
+    /// Photons per square metre, not negative.
+    pub fluence_per_m2: Option<f64>,
+    /// Photons per second, not negative.
+    pub flux_per_s: Option<f64>,
+    /// Exposure, seconds.
+    pub exposure_s: Option<f64>,
+    /// Beam size, metres; negative means that it neither sets the fluence nor clips the sample.
+    pub beamsize_m: Option<f64>,
+    /// Thickness of water in the beam, metres, not negative.
+    pub water_m: Option<f64>,
+
+    /// Pixel size, metres, larger than zero.
+    pub pixel_m: Option<f64>,
+    /// Pixels along fast, at least 1.
+    pub detpixels_f: Option<usize>,
+    /// Pixels along slow, at least 1.
+    pub detpixels_s: Option<usize>,
+    /// Detector size along fast, metres, larger than zero.
+    pub detsize_f_m: Option<f64>,
+    /// Detector size along slow, metres, larger than zero.
+    pub detsize_s_m: Option<f64>,
+    /// Distance along the beam, metres, not zero.
+    pub distance_m: Option<f64>,
+    /// Distance along the detector normal, metres, not zero.
+    pub close_distance_m: Option<f64>,
+    /// Beam centre X, in the convention's sense, metres.
+    pub xbeam_m: Option<f64>,
+    /// Beam centre Y, in the convention's sense, metres.
+    pub ybeam_m: Option<f64>,
+    /// Point closest to the sample, X, metres.
+    pub xclose_m: Option<f64>,
+    /// Point closest to the sample, Y, metres.
+    pub yclose_m: Option<f64>,
+    /// Point closest to the sample along fast, pixels, XDS numbering.
+    pub orgx_px: Option<f64>,
+    /// Point closest to the sample along slow, pixels, XDS numbering.
+    pub orgy_px: Option<f64>,
+    /// Detector swing, radians.
+    pub twotheta_rad: Option<f64>,
+    /// Detector rotations about lab x, y, z, radians.
+    pub detector_rot_rad: [f64; 3],
+    /// Pivot, from the last option that sets one; a named convention overrides it.
+    pub pivot: Option<Pivot>,
+    /// Convention, from the last option that selects one.
+    pub convention: Convention,
+    /// Whether a detector origin was given (its value is always recomputed).
+    pub pix0_given: bool,
+    /// Pixels are points: no solid angle.
+    pub point_pixel: bool,
+    /// Detector bent to a constant distance.
+    pub curved_det: bool,
+    /// Attenuation depth of the sensor.
+    pub detector_abs: Option<Attenuation>,
+    /// Sensor thickness, metres, not negative.
+    pub detector_thick_m: Option<f64>,
+    /// Layers of the sensor; not above zero means unset.
+    pub detector_thicksteps: Option<i64>,
+    /// Image whose header gives the geometry.
+    pub img: Option<PathBuf>,
+    /// Mask image, its header too.
+    pub mask: Option<PathBuf>,
+    /// Region of interest: fast min, fast max, slow min, slow max, pixels, inclusive.
+    pub roi_px: Option<[usize; 4]>,
+
+    /// Subpixels along each axis; `None`: chosen from the spot size.
+    pub oversample: Option<usize>,
+    /// Capture at every subpixel.
+    pub oversample_thick: bool,
+    /// Polarisation at every step.
+    pub oversample_polar: bool,
+    /// Solid angle at every subpixel.
+    pub oversample_omega: bool,
+    /// Spindle angle at the start, radians.
+    pub phi_rad: Option<f64>,
+    /// Oscillation range, radians; negative means unset.
+    pub osc_rad: Option<f64>,
+    /// Phi step, radians; negative means unset.
+    pub phistep_rad: Option<f64>,
+    /// Phi steps; negative means unset, 0 is taken as 1.
+    pub phisteps: Option<i64>,
+    /// Resolution limit, metres.
+    pub dmin_m: Option<f64>,
+
+    /// Float image.
+    pub floatfile: Option<PathBuf>,
+    /// Integer image.
+    pub intfile: Option<PathBuf>,
+    /// Factor of the integer image; not above zero means automatic.
+    pub scale: Option<f64>,
+    /// Offset of the integer and noise images.
+    pub adc: Option<f64>,
+    /// Noise image.
+    pub noisefile: Option<PathBuf>,
+    /// No noise image; false again when `-noisefile` follows.
+    pub nonoise: bool,
+    /// Seed of the noise, as typed.
+    pub seed_as_typed: Option<i64>,
+    /// PGM image.
+    pub pgmfile: Option<PathBuf>,
+    /// Factor of the PGM image; not above zero means automatic.
+    pub pgmscale: Option<f64>,
+    /// No PGM image; false again when `-pgmfile` follows.
+    pub nopgm: bool,
+    /// Print the quantities of pixels.
+    pub printout: bool,
+    /// Fast and slow index of the pixel to print.
+    pub printout_pixel: Option<[usize; 2]>,
+    /// Progress meter.
+    pub progress: Option<bool>,
+
+    /// PNG preview.
+    pub png: Option<PathBuf>,
+    /// miniCBF image.
+    pub cbf: Option<PathBuf>,
+    /// Header style of the SMV images.
+    pub header: HeaderStyle,
+    /// Frames of a rotation series, at least 1.
+    pub frames: Option<usize>,
+    /// First and last frame to render, from 1, inclusive.
+    pub frame_range: Option<[usize; 2]>,
+    /// Render only what is missing or incomplete.
+    pub resume: bool,
+    /// What phi == 0 does.
+    pub carryover_mode: CarryoverMode,
+    /// c-parity: threads the reference would have run with; `None`: 1.
+    pub reference_threads: Option<usize>,
+    /// Worker threads; `None`: all cores.
+    pub threads: Option<usize>,
+    /// Instruction set.
+    pub simd: Simd,
+    /// Summary as JSON.
+    pub json: bool,
+    /// No progress, no summary.
+    pub quiet: bool,
+
+    /// One line for each thing that was accepted without effect, for standard error.
+    pub notes: Vec<String>,
+}
+
+impl Options {
+    /// Adds a note, once.
+    pub(super) fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}

@@ -1,0 +1,610 @@
+//! The table of options: every name, alias, unit, help line, default, and what each option sets.
+//!
+//! Source: the option names of `nanoBragg.c`, section by section. Special cases: the pivot follows the last option that
+//! sets one; a named convention drops the axes given before it and an axis selects the custom convention; `-polar` and
+//! `-nopolar`, like an output and its refusal, undo each other.
+
+use super::{
+    given::Given,
+    model::{
+        Attenuation, CarryoverMode, Convention, CustomAxes, HeaderStyle, Misset, Options, Pivot, Shape, Simd,
+    },
+    row::{
+        Effect, Row, Scope, Section,
+        Takes::{
+            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Nothing, Number, Range,
+        },
+        Unit::{Angstrom, Degree, ElectronVolt, Micrometre, Millimetre, Milliradian, Percent, Plain},
+    },
+};
+use crate::error::Failure;
+
+/// The commands that may stand in the place of the first option, and what they do.
+pub(super) const COMMANDS: [(&str, &str, &str); 3] = [
+    ("demo", "[--out DIR]", "render a built-in crystal; needs no input files"),
+    ("completions", "bash|zsh|fish", "print a completion script for the shell"),
+    ("man", "", "print the manual page, in roff"),
+];
+
+/// Words kept for commands to come.
+pub(super) const RESERVED: [&str; 7] =
+    ["bench", "trace", "trace-diff", "compare", "gradient", "gradcheck", "refine"];
+
+/// Names that the reference's own examples use and the reference does not know, and the right ones.
+pub(super) const MISNAMED: [(&str, &str); 3] = [
+    ("-dispstep", "-dispsteps"),
+    ("-hdiv", "-hdivrange or -hdivsteps"),
+    ("-vdiv", "-vdivrange or -vdivsteps"),
+];
+
+/// All options, in the order of the help.
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    SECTIONS.iter().flat_map(|section| section.rows)
+}
+
+/// The option with this name, this alias, or a lengthening of one of its stems.
+pub(super) fn find(name: &str) -> Option<&'static Row> {
+    let exact = rows().find(|row| row.spellings().any(|spelling| spelling == name));
+    exact.or_else(|| rows().find(|row| row.is_lengthened_by(name)))
+}
+
+pub(super) static SECTIONS: [Section; 9] = [
+    Section { heading: "Crystal", rows: CRYSTAL },
+    Section { heading: "Structure factors", rows: STRUCTURE_FACTORS },
+    Section { heading: "Beam", rows: BEAM },
+    Section { heading: "Detector", rows: DETECTOR },
+    Section { heading: "Sampling", rows: SAMPLING },
+    Section { heading: "Output", rows: OUTPUT },
+    Section { heading: "Series of images", rows: SERIES },
+    Section { heading: "Running", rows: RUNNING },
+    Section { heading: "Accepted, without effect", rows: IGNORED },
+];
+
+static CRYSTAL: &[Row] = &[
+    Row::new("-mat", File, "orientation matrix: nine numbers, columns a*, b*, c*", |o, v| {
+        set(&mut o.mat, v.path())
+    })
+    .aliases(&["-matrix"])
+    .stems(&["-mat"]),
+    Row::new(
+        "-cell",
+        Cell,
+        "unit cell, angstrom and degrees; missing lengths are a, missing angles 90",
+        |o, v| set(&mut o.cell_angstrom_deg, v.cell()),
+    ),
+    Row::new(
+        "-misset",
+        MissetAngles,
+        "turn the crystal about lab x, y, z by these degrees, or at random",
+        misset,
+    ),
+    Row::new("-misset_seed", Integer, "seed of -misset random", |o, v| {
+        set(&mut o.misset_seed_as_typed, v.integer())
+    })
+    .default("that of -seed"),
+    Row::new("-N", Integer, "unit cells along each of a, b and c", |o, v| {
+        o.n_cells = [Some(v.count()?); 3];
+        Ok(())
+    })
+    .default("1"),
+    Row::new("-Na", Integer, "unit cells along a", |o, v| set(&mut o.n_cells[0], v.count())).default("1"),
+    Row::new("-Nb", Integer, "unit cells along b", |o, v| set(&mut o.n_cells[1], v.count())).default("1"),
+    Row::new("-Nc", Integer, "unit cells along c", |o, v| set(&mut o.n_cells[2], v.count())).default("1"),
+    Row::new("-samplesize", Number(Millimetre), "crystal size along a, b and c, instead of -N", |o, v| {
+        o.sample_m = [Some(v.si()?); 3];
+        Ok(())
+    })
+    .aliases(&["-sample_size", "-xtalsize", "-xtal_size"]),
+    Row::new("-sample_x", Number(Millimetre), "crystal size along a", |o, v| set(&mut o.sample_m[0], v.si()))
+        .aliases(&["-sample_thick", "-xtal_x", "-xtal_thick"]),
+    Row::new("-sample_y", Number(Millimetre), "crystal size along b", |o, v| set(&mut o.sample_m[1], v.si()))
+        .aliases(&["-sample_width", "-xtal_y", "-xtal_width", "-width"]),
+    Row::new("-sample_z", Number(Millimetre), "crystal size along c", |o, v| set(&mut o.sample_m[2], v.si()))
+        .aliases(&["-sample_height", "-xtal_z", "-xtal_height", "-height"])
+        .stems(&["-sample_heigh", "-xtal_heigh", "-heigh"]),
+    Row::new("-square_xtal", Nothing, "parallelepiped crystal, sincg spots; the default", |o, _| {
+        put(&mut o.shape, Shape::Square)
+    }),
+    Row::new("-round_xtal", Nothing, "ellipsoid crystal, sinc3 spots", |o, _| {
+        put(&mut o.shape, Shape::Round)
+    }),
+    Row::new("-gauss_xtal", Nothing, "Gaussian spots", |o, _| put(&mut o.shape, Shape::Gauss)),
+    Row::new("-tophat_spots", Nothing, "spots with a sharp edge and a flat top", |o, _| {
+        put(&mut o.shape, Shape::Tophat)
+    })
+    .aliases(&["-binary_spots"]),
+    Row::new("-fudge", Number(Plain("factor")), "shrinks spots that are not square", |o, v| {
+        set(&mut o.fudge, v.nonnegative())
+    })
+    .default("1"),
+    Row::new("-mosaic", Number(Degree), "mosaic spread: domains are turned by up to this angle", |o, v| {
+        set(&mut o.mosaic_spread_rad, v.si())
+    })
+    .aliases(&["-mosaicity", "-mosaic_spread"])
+    .stems(&["-mosaici", "-mosaic_spr"])
+    .default("0"),
+    Row::new("-mosaic_domains", Integer, "mosaic domains", |o, v| set(&mut o.mosaic_domains, v.count()))
+        .aliases(&["-mosaic_dom"])
+        .stems(&["-mosaic_dom"])
+        .default("10 with -mosaic, else 1"),
+    Row::new("-mosaic_seed", Integer, "seed of the mosaic domains", |o, v| {
+        set(&mut o.mosaic_seed_as_typed, v.integer())
+    })
+    .default("12345678"),
+];
+
+static STRUCTURE_FACTORS: &[Row] = &[
+    Row::new("-hkl", File, "structure factors: h k l F on each line", |o, v| set(&mut o.hkl, v.path())),
+    Row::new("-dump", File, "binary copy of -hkl: written with -hkl, read without", |o, v| {
+        set(&mut o.dump, v.path())
+    })
+    .stems(&["-dump"])
+    .default("Fdump.bin"),
+    Row::new(
+        "-default_F",
+        Number(Plain("F")),
+        "structure factor of reflections that are not listed",
+        |o, v| set(&mut o.default_f, v.si()),
+    )
+    .default("0"),
+    Row::new(
+        "-interpolate",
+        Nothing,
+        "tricubic interpolation between reflections; the default if any of N is 1 or 2",
+        |o, _| put(&mut o.interpolate, Some(true)),
+    ),
+    Row::new("-nointerpolate", Nothing, "structure factor of the nearest reflection", |o, _| {
+        put(&mut o.interpolate, Some(false))
+    }),
+];
+
+static BEAM: &[Row] = &[
+    Row::new("-lambda", Number(Angstrom), "wavelength", |o, v| set(&mut o.lambda_m, v.positive()))
+        .aliases(&["-wave", "-wavelength"])
+        .stems(&["-wave"])
+        .default("1"),
+    Row::new("-energy", Number(ElectronVolt), "photon energy, instead of -lambda", |o, v| {
+        set(&mut o.lambda_m, v.positive())
+    }),
+    Row::new("-dispersion", Number(Percent), "width of the spectrum", |o, v| {
+        set(&mut o.dispersion_range, v.si())
+    })
+    .default("0"),
+    Row::new("-dispsteps", Integer, "wavelengths across the spectrum", |o, v| {
+        set(&mut o.dispersion_count, v.integer())
+    }),
+    Row::new("-divergence", Number(Milliradian), "beam divergence, horizontal and vertical", |o, v| {
+        set(&mut o.hdiv_range_rad, v.si())?;
+        set(&mut o.vdiv_range_rad, v.si())
+    })
+    .default("0"),
+    Row::new("-hdivrange", Number(Milliradian), "horizontal divergence", |o, v| {
+        set(&mut o.hdiv_range_rad, v.si())
+    }),
+    Row::new("-vdivrange", Number(Milliradian), "vertical divergence", |o, v| {
+        set(&mut o.vdiv_range_rad, v.si())
+    }),
+    Row::new("-hdivstep", Number(Milliradian), "step of the horizontal divergence", |o, v| {
+        set(&mut o.hdiv_step_rad, v.si())
+    }),
+    Row::new("-vdivstep", Number(Milliradian), "step of the vertical divergence", |o, v| {
+        set(&mut o.vdiv_step_rad, v.si())
+    }),
+    Row::new("-divsteps", Integer, "steps of the divergence, horizontal and vertical", |o, v| {
+        set(&mut o.hdiv_count, v.integer())?;
+        set(&mut o.vdiv_count, v.integer())
+    }),
+    Row::new("-hdivsteps", Integer, "steps of the horizontal divergence", |o, v| {
+        set(&mut o.hdiv_count, v.integer())
+    }),
+    Row::new("-vdivsteps", Integer, "steps of the vertical divergence", |o, v| {
+        set(&mut o.vdiv_count, v.integer())
+    }),
+    Row::new("-round_div", Nothing, "leave out the corners of the divergence grid; the default", |o, _| {
+        put(&mut o.square_div, false)
+    }),
+    Row::new("-square_div", Nothing, "keep the corners of the divergence grid", |o, _| {
+        put(&mut o.square_div, true)
+    }),
+    Row::new("-sourcefile", File, "sources: X Y Z weight wavelength(m) on each line", |o, v| {
+        set(&mut o.sourcefile, v.path())
+    }),
+    Row::new("-polar", Number(Plain("k")), "Kahn polarisation factor, -1 to 1", |o, v| {
+        o.nopolar = false;
+        set(&mut o.polar_kahn, v.si())
+    })
+    .default("0"),
+    Row::new("-nopolar", Nothing, "no polarisation correction", |o, _| put(&mut o.nopolar, true)),
+    Row::new("-fluence", Number(Plain("ph/m^2")), "photons on the sample", |o, v| {
+        set(&mut o.fluence_per_m2, v.nonnegative())
+    })
+    .default("1.259e29"),
+    Row::new(
+        "-flux",
+        Number(Plain("ph/s")),
+        "photon rate; with -exposure and -beamsize it sets the fluence",
+        |o, v| set(&mut o.flux_per_s, v.nonnegative()),
+    ),
+    Row::new("-exposure", Number(Plain("s")), "exposure time", |o, v| set(&mut o.exposure_s, v.si()))
+        .default("1"),
+    Row::new(
+        "-beamsize",
+        Number(Millimetre),
+        "width of the square beam; larger samples are clipped to it",
+        |o, v| set(&mut o.beamsize_m, v.si()),
+    )
+    .default("0.1"),
+    Row::new("-water", Number(Micrometre), "edge of a water cube in the beam, for background", |o, v| {
+        set(&mut o.water_m, v.nonnegative())
+    })
+    .default("0"),
+];
+
+static DETECTOR: &[Row] = &[
+    Row::new("-pixel", Number(Millimetre), "pixel size", |o, v| set(&mut o.pixel_m, v.positive()))
+        .default("0.1"),
+    Row::new("-detpixels", Integer, "pixels along fast and slow", |o, v| {
+        set(&mut o.detpixels_f, v.count())?;
+        set(&mut o.detpixels_s, v.count())
+    })
+    .default("1024"),
+    Row::new("-detpixels_f", Integer, "pixels along fast", |o, v| set(&mut o.detpixels_f, v.count()))
+        .aliases(&["-detpixels_x"]),
+    Row::new("-detpixels_s", Integer, "pixels along slow", |o, v| set(&mut o.detpixels_s, v.count()))
+        .aliases(&["-detpixels_y"]),
+    Row::new(
+        "-detsize",
+        Number(Millimetre),
+        "detector size along fast and slow, instead of pixels",
+        |o, v| {
+            set(&mut o.detsize_f_m, v.positive())?;
+            set(&mut o.detsize_s_m, v.positive())
+        },
+    )
+    .default("102.4"),
+    Row::new("-detsize_f", Number(Millimetre), "detector size along fast", |o, v| {
+        set(&mut o.detsize_f_m, v.positive())
+    })
+    .aliases(&["-detsize_x"]),
+    Row::new("-detsize_s", Number(Millimetre), "detector size along slow", |o, v| {
+        set(&mut o.detsize_s_m, v.positive())
+    })
+    .aliases(&["-detsize_y"]),
+    Row::new("-distance", Number(Millimetre), "sample to detector along the beam; pivot beam", |o, v| {
+        pivot(o, Pivot::Beam);
+        set(&mut o.distance_m, v.nonzero())
+    })
+    .default("100"),
+    Row::new(
+        "-close_distance",
+        Number(Millimetre),
+        "sample to the closest point of the detector; pivot sample",
+        |o, v| {
+            pivot(o, Pivot::Sample);
+            set(&mut o.close_distance_m, v.nonzero())
+        },
+    ),
+    Row::new("-Xbeam", Number(Millimetre), "beam centre X in the convention's sense; pivot beam", |o, v| {
+        pivot(o, Pivot::Beam);
+        set(&mut o.xbeam_m, v.si())
+    })
+    .default("the centre"),
+    Row::new("-Ybeam", Number(Millimetre), "beam centre Y in the convention's sense; pivot beam", |o, v| {
+        pivot(o, Pivot::Beam);
+        set(&mut o.ybeam_m, v.si())
+    })
+    .default("the centre"),
+    Row::new("-Xclose", Number(Millimetre), "closest point to the sample, X; pivot sample", |o, v| {
+        pivot(o, Pivot::Sample);
+        set(&mut o.xclose_m, v.si())
+    }),
+    Row::new("-Yclose", Number(Millimetre), "closest point to the sample, Y; pivot sample", |o, v| {
+        pivot(o, Pivot::Sample);
+        set(&mut o.yclose_m, v.si())
+    }),
+    Row::new(
+        "-ORGX",
+        Number(Plain("px")),
+        "closest point to the sample along fast, as XDS; pivot sample",
+        |o, v| {
+            pivot(o, Pivot::Sample);
+            set(&mut o.orgx_px, v.si())
+        },
+    ),
+    Row::new(
+        "-ORGY",
+        Number(Plain("px")),
+        "closest point to the sample along slow, as XDS; pivot sample",
+        |o, v| {
+            pivot(o, Pivot::Sample);
+            set(&mut o.orgy_px, v.si())
+        },
+    ),
+    Row::new("-twotheta", Number(Degree), "swing of the detector; pivot sample", |o, v| {
+        pivot(o, Pivot::Sample);
+        set(&mut o.twotheta_rad, v.si())
+    })
+    .default("0"),
+    Row::new("-detector_rotx", Number(Degree), "turn of the detector about lab x", |o, v| turn(o, 0, v))
+        .default("0"),
+    Row::new("-detector_roty", Number(Degree), "turn of the detector about lab y", |o, v| turn(o, 1, v))
+        .default("0"),
+    Row::new("-detector_rotz", Number(Degree), "turn of the detector about lab z", |o, v| turn(o, 2, v))
+        .default("0"),
+    Row::new(
+        "-pivot",
+        Choice(&["beam", "sample"]),
+        "fixed point of the rotations; a named convention overrides it",
+        |o, v| set(&mut o.pivot, v.choice(&[Pivot::Beam, Pivot::Sample])),
+    ),
+    Row::new("-mosflm", Nothing, "MOSFLM convention; the default", |o, _| {
+        put(&mut o.convention, Convention::Mosflm)
+    }),
+    Row::new("-xds", Nothing, "XDS convention", |o, _| put(&mut o.convention, Convention::Xds)),
+    Row::new("-adxv", Nothing, "ADXV convention", |o, _| put(&mut o.convention, Convention::Adxv)),
+    Row::new("-denzo", Nothing, "DENZO convention", |o, _| put(&mut o.convention, Convention::Denzo)),
+    Row::new("-dials", Nothing, "DIALS convention", |o, _| put(&mut o.convention, Convention::Dials)),
+    Row::new("-fdet_vector", VECTOR, "fast axis; like all axes, selects a custom convention", |o, v| {
+        axis(o, v, |axes| &mut axes.fdet)
+    }),
+    Row::new("-sdet_vector", VECTOR, "slow axis", |o, v| axis(o, v, |axes| &mut axes.sdet)),
+    Row::new("-odet_vector", VECTOR, "detector normal", |o, v| axis(o, v, |axes| &mut axes.odet)),
+    Row::new("-beam_vector", VECTOR, "direction of the beam", |o, v| axis(o, v, |axes| &mut axes.beam)),
+    Row::new("-polar_vector", VECTOR, "polarisation axis", |o, v| axis(o, v, |axes| &mut axes.polar)),
+    Row::new("-spindle_axis", VECTOR, "axis of the phi rotation", |o, v| {
+        axis(o, v, |axes| &mut axes.spindle)
+    }),
+    Row::new("-twotheta_axis", VECTOR, "axis of -twotheta, used as given", |o, v| {
+        axis(o, v, |axes| &mut axes.twotheta)
+    }),
+    Row::new(
+        "-pix0_vector",
+        VECTOR,
+        "detector origin: selects a custom convention, is then recomputed",
+        |o, v| {
+            v.triple()?;
+            o.convention = Convention::Custom(custom(o));
+            put(&mut o.pix0_given, true)
+        },
+    )
+    .aliases(&["-pix0_vector_mm"]),
+    Row::new("-point_pixel", Nothing, "pixels are points, without solid angle", |o, _| {
+        put(&mut o.point_pixel, true)
+    }),
+    Row::new("-curved_det", Nothing, "all pixels at the same distance", |o, _| put(&mut o.curved_det, true)),
+    Row::new("-detector_abs", Depth, "attenuation depth of the sensor; inf or 0: no thickness", attenuation)
+        .aliases(&["-detector_absorb"])
+        .stems(&["-detector_abs"])
+        .default("the thickness"),
+    Row::new("-detector_thick", Number(Micrometre), "sensor thickness", |o, v| {
+        set(&mut o.detector_thick_m, v.nonnegative())
+    })
+    .default("0"),
+    Row::new("-detector_thicksteps", Integer, "layers of the sensor", |o, v| {
+        set(&mut o.detector_thicksteps, v.integer())
+    })
+    .aliases(&["-thicksteps"]),
+    Row::new("-img", File, "SMV image whose header gives the geometry", |o, v| set(&mut o.img, v.path())),
+    Row::new(
+        "-mask",
+        File,
+        "SMV image: pixels that are 0 are skipped; its header gives the geometry",
+        |o, v| set(&mut o.mask, v.path()),
+    ),
+    Row::new(
+        "-roi",
+        Each(&["xmin", "xmax", "ymin", "ymax"]),
+        "pixels to render, inclusive; x is fast",
+        |o, v| set(&mut o.roi_px, v.region()),
+    )
+    .default("all"),
+];
+
+static SAMPLING: &[Row] = &[
+    Row::new("-oversample", Integer, "subpixels along each axis; 0: from the spot size", |o, v| {
+        o.oversample = usize::try_from(v.integer()?).ok().filter(|&subpixels| subpixels > 0);
+        Ok(())
+    })
+    .default("0"),
+    Row::new("-oversample_thick", Nothing, "sensor capture at every subpixel, on the running sum", |o, _| {
+        put(&mut o.oversample_thick, true)
+    }),
+    Row::new("-oversample_polar", Nothing, "polarisation at every step, on the running sum", |o, _| {
+        put(&mut o.oversample_polar, true)
+    }),
+    Row::new("-oversample_omega", Nothing, "solid angle at every subpixel, on the running sum", |o, _| {
+        put(&mut o.oversample_omega, true)
+    }),
+    Row::new("-phi", Number(Degree), "spindle angle at the start", |o, v| set(&mut o.phi_rad, v.si()))
+        .default("0"),
+    Row::new("-osc", Number(Degree), "oscillation range", |o, v| set(&mut o.osc_rad, v.si())).default("0"),
+    Row::new("-phistep", Number(Degree), "phi step", |o, v| set(&mut o.phistep_rad, v.si())),
+    Row::new("-phisteps", Integer, "phi steps", |o, v| set(&mut o.phisteps, v.integer())),
+    Row::new(
+        "-dmin",
+        Number(Angstrom),
+        "resolution limit: nothing is rendered below this spacing",
+        |o, v| set(&mut o.dmin_m, v.si()),
+    )
+    .default("0"),
+];
+
+static OUTPUT: &[Row] = &[
+    Row::new("-floatfile", File, "float image: raw little-endian f32", |o, v| {
+        set(&mut o.floatfile, v.path())
+    })
+    .aliases(&["-floatimage"])
+    .default("floatimage.bin"),
+    Row::new("-intfile", File, "integer image: SMV", |o, v| set(&mut o.intfile, v.path()))
+        .aliases(&["-intimage"])
+        .default("intimage.img"),
+    Row::new("-scale", Number(Plain("factor")), "factor of the integer image", |o, v| {
+        set(&mut o.scale, v.si())
+    })
+    .default("55000 / maximum"),
+    Row::new("-adc", Number(Plain("offset")), "offset of the integer and noise images", |o, v| {
+        set(&mut o.adc, v.si())
+    })
+    .default("40"),
+    Row::new("-noisefile", File, "image with photon noise: SMV", |o, v| {
+        o.nonoise = false;
+        set(&mut o.noisefile, v.path())
+    })
+    .aliases(&["-noiseimage"])
+    .default("noiseimage.img"),
+    Row::new("-nonoise", Nothing, "no noise image", |o, _| put(&mut o.nonoise, true)),
+    Row::new("-seed", Integer, "seed of the noise", |o, v| set(&mut o.seed_as_typed, v.integer()))
+        .default("from the clock"),
+    Row::new("-pgmfile", File, "PGM preview", |o, v| {
+        o.nopgm = false;
+        set(&mut o.pgmfile, v.path())
+    })
+    .aliases(&["-pgmimage"])
+    .default("image.pgm"),
+    Row::new("-pgmscale", Number(Plain("factor")), "factor of the PGM preview", |o, v| {
+        set(&mut o.pgmscale, v.si())
+    })
+    .default("250 / (5 rmsd)"),
+    Row::new("-nopgm", Nothing, "no PGM preview", |o, _| put(&mut o.nopgm, true)),
+    Row::new("-printout", Nothing, "print the quantities of every pixel", |o, _| put(&mut o.printout, true)),
+    Row::new("-printout_pixel", Each(&["f", "s"]), "print the quantities of this pixel only", |o, v| {
+        set(&mut o.printout_pixel, v.pixels())
+    }),
+    Row::new("-progress", Nothing, "show progress; the default on a terminal", |o, _| {
+        put(&mut o.progress, Some(true))
+    }),
+    Row::new("-noprogress", Nothing, "show no progress", |o, _| put(&mut o.progress, Some(false))),
+    Row::new("--png", File, "PNG preview, dark spots on light", |o, v| set(&mut o.png, v.path())),
+    Row::new("--cbf", File, "miniCBF image", |o, v| set(&mut o.cbf, v.path())),
+    Row::new(
+        "--header",
+        Choice(&["readers", "reference"]),
+        "SMV headers as reading programs expect them, or byte for byte as the reference's",
+        |o, v| put(&mut o.header, v.choice(&[HeaderStyle::Readers, HeaderStyle::Reference])?),
+    )
+    .default("readers"),
+    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::Both),
+    Row::new("--quiet", Nothing, "no progress and no summary", |o, _| put(&mut o.quiet, true))
+        .scope(Scope::Both),
+    Row::with("--out", Folder, "demo: folder for the files it writes", Effect::OutFolder)
+        .default("the current one")
+        .scope(Scope::Demo),
+];
+
+static SERIES: &[Row] = &[
+    Row::new(
+        "--frames",
+        Integer,
+        "rotation series of n images, phi advanced by -osc from one to the next",
+        |o, v| set(&mut o.frames, v.count()),
+    ),
+    Row::new("--frame-range", Range, "render only frames A to B of the series, counted from 1", |o, v| {
+        set(&mut o.frame_range, v.frame_range())
+    }),
+    Row::new("--resume", Nothing, "render only the frames that are missing or incomplete", |o, _| {
+        put(&mut o.resume, true)
+    }),
+];
+
+static RUNNING: &[Row] = &[
+    Row::new(
+        "--phi-carryover-mode",
+        Choice(&["spec", "c-parity"]),
+        "as the physics has it, or as the reference does it, defects included",
+        |o, v| put(&mut o.carryover_mode, v.choice(&[CarryoverMode::Spec, CarryoverMode::CParity])?),
+    )
+    .default("spec")
+    .scope(Scope::Both),
+    Row::new("--reference-threads", Integer, "c-parity: as the reference with n threads", |o, v| {
+        set(&mut o.reference_threads, v.count())
+    })
+    .default("1"),
+    Row::new("--threads", Integer, "worker threads; the image does not depend on it", |o, v| {
+        set(&mut o.threads, v.count())
+    })
+    .default("all cores")
+    .scope(Scope::Both),
+    Row::new("--simd", Choice(&["auto", "portable", "avx2", "avx512"]), "instruction set", |o, v| {
+        put(&mut o.simd, v.choice(&[Simd::Auto, Simd::Portable, Simd::Avx2, Simd::Avx512])?)
+    })
+    .default("auto: the best the processor has")
+    .scope(Scope::Both),
+    Row::with("--help", Nothing, "print the help", Effect::Help).aliases(&["-h", "-help"]).scope(Scope::Both),
+    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::Both),
+];
+
+static IGNORED: &[Row] = &[
+    Row::new("-density", Number(Plain("g/cm^3")), "sample density", ignored)
+        .aliases(&["-sample_density"])
+        .stems(&["-sample_den"]),
+    Row::new("-MW", Number(Plain("g/mol")), "molecular weight", ignored)
+        .aliases(&["-molecular_weight"])
+        .stems(&["-molec"]),
+    Row::new("-stol", File, "amorphous scattering against sin(theta)/lambda", ignored),
+    Row::new("-4stol", File, "amorphous scattering against 4 sin(theta)/lambda", ignored),
+    Row::new("-Q", File, "amorphous scattering against Q", ignored),
+];
+
+const VECTOR: super::row::Takes = Each(&["x", "y", "z"]);
+
+fn set<T>(field: &mut Option<T>, value: Result<T, Failure>) -> Result<(), Failure> {
+    *field = Some(value?);
+    Ok(())
+}
+
+fn put<T>(field: &mut T, value: T) -> Result<(), Failure> {
+    *field = value;
+    Ok(())
+}
+
+fn misset(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    options.misset = match given.words {
+        [word] if word == "random" => Misset::Random,
+        _ => Misset::Given(given.angles()?),
+    };
+    Ok(())
+}
+
+fn pivot(options: &mut Options, pivot: Pivot) {
+    options.pivot = Some(pivot);
+}
+
+fn turn(options: &mut Options, axis: usize, given: &Given<'_>) -> Result<(), Failure> {
+    options.detector_rot_rad[axis] = given.si()?;
+    Ok(())
+}
+
+/// The custom axes so far: none where a named convention stands.
+fn custom(options: &Options) -> CustomAxes {
+    match options.convention {
+        Convention::Custom(axes) => axes,
+        _ => CustomAxes::default(),
+    }
+}
+
+fn axis(
+    options: &mut Options,
+    given: &Given<'_>,
+    place: fn(&mut CustomAxes) -> &mut Option<[f64; 3]>,
+) -> Result<(), Failure> {
+    let mut axes = custom(options);
+    *place(&mut axes) = Some(given.direction()?);
+    options.convention = Convention::Custom(axes);
+    Ok(())
+}
+
+fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let infinite = given.words.first().and_then(|word| word.trim().parse().ok()) == Some(f64::INFINITY);
+    let depth = if infinite || given.number(0)? == 0.0 {
+        Attenuation::NoThickness
+    } else {
+        Attenuation::DepthM(given.positive()?)
+    };
+    options.detector_abs = Some(depth);
+    Ok(())
+}
+
+fn ignored(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    options.note(format!("{} is accepted but has no effect, as in the reference", given.typed));
+    Ok(())
+}

@@ -1,0 +1,468 @@
+//! The table and everything made from it.
+
+use super::{
+    row::{RADIANS_PER_DEGREE, Row, Scope, Takes},
+    table::{MISNAMED, RESERVED, rows},
+    *,
+};
+use core::f64::consts::PI;
+use proptest::prelude::*;
+use std::path::Path;
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+fn options(line: &str) -> Options {
+    match parse(&words(line)) {
+        Ok(Command::Render(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn refusal(line: &str) -> String {
+    match parse(&words(line)) {
+        Err(failure) => {
+            assert_eq!(failure.code(), 2, "{line}");
+            failure.to_string()
+        }
+        Ok(command) => panic!("{line}: accepted as {command:?}"),
+    }
+}
+
+/// Values that every option of this kind takes, one list for each way to write them.
+fn samples(takes: &Takes) -> Vec<String> {
+    match takes {
+        Takes::Nothing => vec![String::new()],
+        Takes::Number(_) => vec!["0.25".to_owned()],
+        Takes::Integer => vec!["3".to_owned(), "2e1".to_owned()],
+        Takes::Each(names) => vec!["1 ".repeat(names.len())],
+        Takes::Cell => vec!["50".to_owned(), "50 60".to_owned(), "50 60 70 80 90 100".to_owned()],
+        Takes::Misset => vec!["random".to_owned(), "1 -2 3".to_owned()],
+        Takes::Depth => vec!["inf".to_owned(), "0".to_owned(), "300".to_owned()],
+        Takes::File | Takes::Folder => vec!["some.file".to_owned()],
+        Takes::Choice(words) => words.iter().map(|&word| word.to_owned()).collect(),
+        Takes::Range => vec!["2:7".to_owned()],
+    }
+}
+
+#[test]
+fn every_option_parses_under_every_spelling() {
+    for row in rows() {
+        for name in row.spellings() {
+            for value in samples(&row.takes) {
+                let place = if row.scope == Scope::Demo { "demo " } else { "" };
+                let line = format!("{place}{name} {value}");
+                assert!(parse(&words(&line)).is_ok(), "{line}: {:?}", parse(&words(&line)));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_option_changes_something() {
+    let none = Options::default();
+    // What holds without being given, and what ends the line.
+    let silent = ["-square_xtal", "-round_div", "-mosflm", "-oversample"];
+    for row in rows().filter(|row| row.scope != Scope::Demo && !silent.contains(&row.name)) {
+        let values = samples(&row.takes);
+        let line = format!("{} {}", row.name, values.last().unwrap());
+        if let Ok(Command::Render(given)) = parse(&words(&line)) {
+            assert_ne!(*given, none, "{line}");
+        }
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<_> = option_names().collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn no_arguments_is_help() {
+    assert_eq!(parse(&[]), Ok(Command::Help));
+    for line in ["--help", "-h", "-help", "-N 3 --help", "demo --help", "completions --help"] {
+        assert_eq!(parse(&words(line)), Ok(Command::Help), "{line}");
+    }
+    assert_eq!(parse(&words("--version")), Ok(Command::Version));
+}
+
+#[test]
+fn aliases_set_the_same_field() {
+    for row in rows() {
+        let Some(value) = samples(&row.takes).pop() else { continue };
+        for alias in row.aliases {
+            // The spelling shows in notes only.
+            let without_notes = |name: &str| match parse(&words(&format!("{name} {value}"))) {
+                Ok(Command::Render(options)) => {
+                    Ok(Command::Render(Box::new(Options { notes: vec![], ..*options })))
+                }
+                other => other,
+            };
+            assert_eq!(without_notes(alias), without_notes(row.name), "{alias}");
+        }
+    }
+}
+
+#[test]
+fn lengthenings_are_accepted_where_the_reference_does() {
+    for (longer, name) in [
+        ("-matrices", "-mat"),
+        ("-wavelength_A", "-lambda"),
+        ("-mosaici", "-mosaic"),
+        ("-mosaic_spr", "-mosaic"),
+        ("-mosaic_spread_deg", "-mosaic"),
+        ("-mosaic_domainsX", "-mosaic_domains"),
+        ("-detector_absorption", "-detector_abs"),
+        ("-sample_heigh", "-sample_z"),
+        ("-xtal_heights", "-sample_z"),
+        ("-heigh", "-sample_z"),
+        ("-sample_dens", "-density"),
+        ("-molecule", "-MW"),
+        ("-dumpfile", "-dump"),
+    ] {
+        assert_eq!(table::find(longer).map(|row| row.name), Some(name), "{longer}");
+    }
+    for wrong in
+        ["-mosaicX", "-mosaic_", "-mosaic_seeds", "-lambdaX", "-hklfile", "-Xbeamer", "--threadsX", "-ma"]
+    {
+        assert!(table::find(wrong).is_none(), "{wrong}");
+    }
+}
+
+#[test]
+fn values_come_out_in_si_to_the_last_bit() {
+    let o = options(
+        "-pixel 0.172 -distance 231.274660 -lambda 0.976800 -phi 12.3 -osc 0.1 -hdivrange 2.3 -dispersion 0.7 \
+         -dmin 1.7 -water 20.3 -detector_thick 450.7 -detector_abs 300.1 -misset 10 20 30 -ORGX 40.5 -mosaic 0.3",
+    );
+    assert_eq!(o.pixel_m, Some(0.172 / 1000.0));
+    assert_eq!(o.distance_m, Some(231.274660 / 1000.0));
+    assert_eq!(o.lambda_m, Some(0.9768 * 1e-10));
+    assert_eq!(o.phi_rad, Some(12.3 * (PI / 180.0)));
+    assert_eq!(o.osc_rad, Some(0.1 * (PI / 180.0)));
+    assert_eq!(o.hdiv_range_rad, Some(2.3 / 1000.0));
+    assert_eq!(o.dispersion_range, Some(0.7 / 100.0));
+    assert_eq!(o.dmin_m, Some(1.7 * 1e-10));
+    assert_eq!(o.water_m, Some(20.3 * 1e-6));
+    assert_eq!(o.detector_thick_m, Some(450.7 * 1e-6));
+    assert_eq!(o.detector_abs, Some(Attenuation::DepthM(300.1 * 1e-6)));
+    assert_eq!(o.misset, Misset::Given([10.0, 20.0, 30.0].map(|angle| angle * RADIANS_PER_DEGREE)));
+    assert_eq!(o.orgx_px, Some(40.5));
+    assert_eq!(o.mosaic_spread_rad, Some(0.3 * RADIANS_PER_DEGREE));
+    assert_eq!(options("-energy 11000").lambda_m, Some((12398.42 / 11000.0) * 1e-10));
+}
+
+#[test]
+fn the_last_option_wins() {
+    let o = options(
+        "-N 5 -Nb 7 -lambda 1 -energy 12398.42 -wave 2 -detpixels 10 -detpixels_x 20 -polar 0.5 -nopolar",
+    );
+    assert_eq!(o.n_cells, [Some(5), Some(7), Some(5)]);
+    assert_eq!(o.lambda_m, Some(2.0 * 1e-10));
+    assert_eq!((o.detpixels_f, o.detpixels_s), (Some(20), Some(10)));
+    assert!(o.nopolar);
+    assert_eq!(o.polar_kahn, Some(0.5));
+    assert!(!options("-nopolar -polar 0.5").nopolar);
+    assert_eq!(options("-interpolate -nointerpolate").interpolate, Some(false));
+    assert_eq!(options("-misset 1 2 3 -misset random").misset, Misset::Random);
+    assert_eq!(options("-round_xtal -gauss_xtal").shape, Shape::Gauss);
+    assert!(!options("-nonoise -noisefile n.img").nonoise);
+    assert!(options("-pgmfile p.pgm -nopgm").nopgm);
+    assert_eq!(options("-oversample 3 -oversample 0").oversample, None);
+    assert_eq!(options("-hdivrange 1 -divergence 2 -vdivrange 3").hdiv_range_rad, Some(2.0 / 1000.0));
+    assert_eq!(options("-seed 5 -seed -6").seed_as_typed, Some(-6));
+}
+
+#[test]
+fn the_pivot_follows_the_last_option_that_sets_it() {
+    assert_eq!(options("-N 3").pivot, None);
+    for beam in ["-distance 100", "-Xbeam 1", "-Ybeam 1", "-pivot beam"] {
+        let samples = [
+            "-close_distance 90",
+            "-Xclose 1",
+            "-Yclose 1",
+            "-ORGX 1",
+            "-ORGY 1",
+            "-twotheta 0",
+            "-pivot sample",
+        ];
+        for sample in samples {
+            assert_eq!(options(&format!("{sample} {beam} -N 3 -xds")).pivot, Some(Pivot::Beam));
+            assert_eq!(options(&format!("{beam} {sample} -mosflm")).pivot, Some(Pivot::Sample));
+        }
+    }
+}
+
+#[test]
+fn conventions_and_axes() {
+    assert_eq!(options("-N 3").convention, Convention::Mosflm);
+    assert_eq!(options("-beam_vector 1 0 0 -xds").convention, Convention::Xds);
+    let spindle = CustomAxes { spindle: Some([-1.0, 0.0, 0.0]), ..CustomAxes::default() };
+    assert_eq!(
+        options("-beam_vector 1 0 0 -adxv -spindle_axis -1 0 0").convention,
+        Convention::Custom(spindle)
+    );
+    let two = options("-spindle_axis -1 0 0 -fdet_vector 0 1e-05 -1e-05").convention;
+    assert_eq!(two, Convention::Custom(CustomAxes { fdet: Some([0.0, 1e-5, -1e-5]), ..spindle }));
+    let o = options("-dials -pix0_vector_mm 1 2 3");
+    assert!(o.pix0_given);
+    assert_eq!(o.convention, Convention::Custom(CustomAxes::default()));
+}
+
+#[test]
+fn negative_numbers_are_values() {
+    let o = options("-phi -1e-05 -detector_rotx -.5 -Xbeam -3 -detector_roty +2 -default_F -1E+2 -seed -7");
+    assert_eq!(o.phi_rad, Some(-1e-5 * RADIANS_PER_DEGREE));
+    assert_eq!(o.detector_rot_rad, [-0.5 * RADIANS_PER_DEGREE, 2.0 * RADIANS_PER_DEGREE, 0.0]);
+    assert_eq!(o.xbeam_m, Some(-3.0 / 1000.0));
+    assert_eq!(o.default_f, Some(-100.0));
+    assert_eq!(o.seed_as_typed, Some(-7));
+    assert_eq!(options(&format!("-seed {}", i64::MIN)).seed_as_typed, Some(i64::MIN));
+}
+
+#[test]
+fn unset_is_kept_as_typed() {
+    let o = options("-osc -1 -phistep -2 -phisteps -3 -hdivsteps 0 -thicksteps -1 -xtalsize 0 -beamsize -1");
+    assert!(o.osc_rad.is_some_and(|osc| osc < 0.0));
+    assert!(o.phistep_rad.is_some_and(|step| step < 0.0));
+    assert_eq!((o.phisteps, o.hdiv_count, o.detector_thicksteps), (Some(-3), Some(0), Some(-1)));
+    assert_eq!(o.sample_m, [Some(0.0); 3]);
+    assert_eq!(options("-phisteps 0").phisteps, Some(0));
+    assert_eq!(options("-oversample -1").oversample, None);
+    assert_eq!(options("-detector_abs 0").detector_abs, Some(Attenuation::NoThickness));
+    assert_eq!(options("-detector_abs Inf").detector_abs, Some(Attenuation::NoThickness));
+}
+
+#[test]
+fn a_short_cell_is_filled_up() {
+    let cell = |line| options(line).cell_angstrom_deg;
+    assert_eq!(cell("-cell 60 -N 3"), Some([60.0, 60.0, 60.0, 90.0, 90.0, 90.0]));
+    assert_eq!(cell("-cell 60 45 -N 3"), Some([60.0, 45.0, 60.0, 90.0, 90.0, 90.0]));
+    assert_eq!(cell("-cell 45 52 61 82 97 104"), Some([45.0, 52.0, 61.0, 82.0, 97.0, 104.0]));
+}
+
+#[test]
+fn whole_numbers_in_exponent_form() {
+    assert_eq!(options("-detpixels 1e3").detpixels_f, Some(1000));
+    assert_eq!(options("-roi 0 1e2 5.0 6").roi_px, Some([0, 100, 5, 6]));
+}
+
+#[test]
+fn our_own_options() {
+    let o = options(
+        "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
+         --header reference --json --quiet --frames 10 --frame-range=3:5 --resume",
+    );
+    assert_eq!(o.carryover_mode, CarryoverMode::CParity);
+    assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Simd::Avx2));
+    assert_eq!(o.png.as_deref(), Some(Path::new("p.png")));
+    assert_eq!(o.cbf.as_deref(), Some(Path::new("c.cbf")));
+    assert_eq!(o.header, HeaderStyle::Reference);
+    assert!(o.json && o.quiet && o.resume);
+    assert_eq!((o.frames, o.frame_range), (Some(10), Some([3, 5])));
+}
+
+#[test]
+fn commands() {
+    let Ok(Command::Demo(demo)) =
+        parse(&words("demo --threads 2 --out there --phi-carryover-mode c-parity --quiet"))
+    else {
+        panic!("demo refused")
+    };
+    assert_eq!((demo.threads, demo.out.as_path()), (Some(2), Path::new("there")));
+    assert!(demo.quiet && !demo.json);
+    assert_eq!(demo.carryover_mode, CarryoverMode::CParity);
+    assert!(matches!(parse(&words("demo")), Ok(Command::Demo(demo)) if demo.out == Path::new(".")));
+    assert_eq!(parse(&words("completions zsh")), Ok(Command::Completions(Shell::Zsh)));
+    assert_eq!(parse(&words("man")), Ok(Command::Man));
+    for word in RESERVED {
+        assert_eq!(refusal(word), format!("{word}: not implemented yet"));
+    }
+    assert_eq!(refusal("demo -roi 1 2 3 4"), "-roi: not an option of demo");
+    assert_eq!(refusal("--out d"), "--out: an option of demo only");
+}
+
+#[test]
+fn unknown_options_name_the_nearest() {
+    for (typed, meant) in [
+        ("-lamda", "-lambda"),
+        ("-detpixel_x", "-detpixels_x"),
+        ("-xbeam", "-Xbeam"),
+        ("--roi", "-roi"),
+        ("-threads", "--threads"),
+        ("--thread=4", "--threads"),
+        ("-distance=100", "-distance"),
+    ] {
+        assert_eq!(refusal(typed), format!("unknown option {typed}; did you mean {meant}?"));
+    }
+    assert_eq!(refusal("-qwertyuiop"), "unknown option -qwertyuiop; --help lists them all");
+    for (wrong, right) in MISNAMED {
+        assert_eq!(
+            refusal(&format!("{wrong} 3")),
+            format!("unknown option {wrong}: the reference's name for it is {right}")
+        );
+    }
+}
+
+#[test]
+fn refusals_name_the_option_and_the_value() {
+    for (line, message) in [
+        ("-hkl", "-hkl: needs a value (FILE), but nothing follows"),
+        ("-hkl -mat A.mat", "-hkl: needs a value (FILE), but -mat follows"),
+        ("-roi 1 2 3", "-roi: needs 4 values (xmin xmax ymin ymax), but only 3 given"),
+        ("-roi 1 2 -N 3", "-roi: needs 4 values (xmin xmax ymin ymax), but only 2 given before -N"),
+        ("-roi 9 2 3 4", "-roi 9 2 3 4: xmin is larger than xmax"),
+        ("-roi 1 2 4 3", "-roi 1 2 4 3: ymin is larger than ymax"),
+        ("-roi -1 2 3 4", "-roi -1 2 3 4: pixel indices must not be negative"),
+        ("-cell", "-cell: needs 1 to 6 values (a [b c alpha beta gamma]), but nothing follows"),
+        ("-cell 10 0", "-cell 10 0: cell lengths must be larger than zero"),
+        ("-cell 9 9 9 90 90 180", "-cell 9 9 9 90 90 180: cell angles must lie between 0 and 180 degrees"),
+        ("-phi abc", "-phi abc: 'abc' is not a number"),
+        ("-phi -5x", "-phi -5x: '-5x' is not a number"),
+        ("-phi nan", "-phi nan: 'nan' is not a finite number"),
+        ("-phi -inf", "-phi -inf: '-inf' is not a finite number"),
+        ("-phi 1e999", "-phi 1e999: '1e999' is not a finite number"),
+        ("-detpixels 0", "-detpixels 0: must be at least 1"),
+        ("-detpixels_x -5", "-detpixels_x -5: must be at least 1"),
+        ("-N 2.5", "-N 2.5: '2.5' is not a whole number"),
+        ("-N 1e20", "-N 1e20: '1e20' is too large"),
+        ("-pixel 0", "-pixel 0: must be larger than zero"),
+        ("-lambda -1", "-lambda -1: must be larger than zero"),
+        ("-lambda 1e-320", "-lambda 1e-320: too close to zero"),
+        ("-energy 0", "-energy 0: must be larger than zero"),
+        ("-energy 1e-320", "-energy 1e-320: out of range"),
+        ("-distance 0", "-distance 0: must not be zero"),
+        ("-close_distance -0", "-close_distance -0: must not be zero"),
+        ("-detector_thick -1", "-detector_thick -1: must not be negative"),
+        ("-detector_abs -3", "-detector_abs -3: must be larger than zero"),
+        ("-beam_vector 0 0 -0", "-beam_vector 0 0 -0: an axis must have a direction"),
+        ("-pivot up", "-pivot up: expected beam or sample"),
+        ("--simd=sse", "--simd sse: expected auto, portable, avx2 or avx512"),
+        ("--quiet=yes", "--quiet=yes: the option takes no value"),
+        ("--frame-range 3:2", "--frame-range 3:2: the first frame is larger than the last"),
+        ("--frame-range 0:2", "--frame-range 0:2: frames count from 1"),
+        ("--frame-range 3", "--frame-range 3: expected A:B, the first and the last frame"),
+        ("--frame-range 2:5 --frames 4", "--frame-range 2:5: the series has 4 frames (--frames)"),
+        ("completions tcsh", "completions tcsh: expected bash, zsh or fish"),
+        ("-mat A.mat foo", "stray word 'foo' after -mat A.mat"),
+        ("-cell 1 2 3 90 90 90 7", "stray word '7' after -cell 1 2 3 90 90 90"),
+        ("-curved_det yes no", "stray word 'no' after -curved_det"),
+        ("--json yes", "stray word 'yes' after --json"),
+        ("demo foo", "stray word 'foo' after demo"),
+        ("dem", "'dem' is neither an option nor a command; did you mean demo?"),
+    ] {
+        assert_eq!(refusal(line), message);
+    }
+}
+
+#[test]
+fn what_has_no_effect_leaves_one_note() {
+    let o = options("-curved_det yes -density 1.2 -density 1.3 -MW 18 -stol a -4stol b -Q c");
+    assert!(o.curved_det);
+    assert_eq!(o.notes.first().unwrap(), "'yes' after -curved_det is ignored: the option takes no value");
+    assert_eq!(o.notes.len(), 6);
+    for (note, name) in o.notes[1..].iter().zip(["-density", "-MW", "-stol", "-4stol", "-Q"]) {
+        assert_eq!(*note, format!("{name} is accepted but has no effect, as in the reference"));
+    }
+    assert!(options("-N 3").notes.is_empty());
+}
+
+#[test]
+fn refusals_stay_on_one_line() {
+    for line in [["-phi", "1\n2"], ["-ph\ni", "1"], ["-hkl", ""], ["-mat\u{2028}", "\r"], ["\n", "\n"]] {
+        if let Err(failure) = parse(&line.map(str::to_owned)) {
+            assert!(!failure.to_string().contains(['\n', '\r', '\u{2028}']), "{failure}");
+        }
+    }
+    let long = "x".repeat(100_000);
+    assert!(parse(&[format!("-{long}"), long]).unwrap_err().to_string().len() < 300);
+}
+
+#[test]
+fn help_is_complete_and_fits() {
+    let text = help();
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+        assert_eq!(line, line.trim_end());
+    }
+    for name in option_names() {
+        assert!(text.split([' ', '\n', ']']).any(|word| word == name), "{name}");
+    }
+}
+
+#[test]
+fn the_man_page_is_complete() {
+    let page = man();
+    for row in rows() {
+        let names: Vec<_> =
+            row.spellings().map(|name| format!("\\fB{}\\fR", name.replace('-', "\\-"))).collect();
+        assert!(page.contains(&format!(".TP\n{}", names.join(", "))), "{}", row.name);
+    }
+    // A line that starts with a dot is a request: only these are meant.
+    let requests = [
+        ".TH", ".SH", ".SS", ".TP", ".B", ".I", ".RI", ".br", ".PP", ".RS", ".RE", ".nh", ".hy", ".na", ".ad",
+    ];
+    for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
+        assert!(requests.contains(&line.split(' ').next().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn completions_are_complete() {
+    let (bash, zsh, fish) = (completions(Shell::Bash), completions(Shell::Zsh), completions(Shell::Fish));
+    assert!(!bash.contains('@'));
+    for name in option_names() {
+        assert!(bash.split([' ', '"', '|', ')', '\n']).any(|word| word == name), "bash: {name}");
+        let spec = format!("'*{name}");
+        assert!(zsh.contains(&format!("{spec}[")) || zsh.contains(&format!("{spec}=[")), "zsh: {name}");
+        let spec = match name.strip_prefix("--") {
+            Some(long) => format!(" -l {long} "),
+            None => format!(" -o {} ", name.trim_start_matches('-')),
+        };
+        assert!(fish.contains(&spec), "fish: {name}");
+    }
+    for script in [&bash, &zsh, &fish] {
+        assert!(script.contains("completions") && script.contains("avx512") && script.contains("c-parity"));
+    }
+}
+
+fn token() -> impl Strategy<Value = String> {
+    let names: Vec<_> = rows().flat_map(Row::spellings).collect();
+    prop_oneof![
+        4 => prop::sample::select(names).prop_map(str::to_owned),
+        4 => (-3i64..40).prop_map(|n| n.to_string()),
+        1 => any::<f64>().prop_map(|x| x.to_string()),
+        1 => any::<i64>().prop_map(|n| n.to_string()),
+        1 => any::<String>(),
+        1 => "-{0,3}[a-zA-Z_=]{0,12}",
+        1 => prop::sample::select(vec!["demo", "random", "inf", "-inf", "nan", "1:2", "", "-", "--", "1e3", "beam"])
+            .prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_words_panic(words in prop::collection::vec(token(), 0..12)) {
+        if let Err(failure) = parse(&words) {
+            prop_assert_eq!(failure.code(), 2);
+            prop_assert!(!failure.to_string().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn accepted_numbers_are_finite(value in any::<f64>()) {
+        for name in ["-phi", "-lambda", "-energy", "-pixel", "-fudge", "-distance", "-dispersion"] {
+            if let Ok(Command::Render(o)) = parse(&[name.to_owned(), value.to_string()]) {
+                let fields = [o.phi_rad, o.lambda_m, o.pixel_m, o.fudge, o.distance_m, o.dispersion_range];
+                prop_assert!(fields.into_iter().flatten().all(f64::is_finite));
+                prop_assert!(o.lambda_m.is_none_or(|lambda| lambda > 0.0));
+                prop_assert!(o.pixel_m.is_none_or(|pixel| pixel > 0.0));
+            }
+        }
+    }
+}

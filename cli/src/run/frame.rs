@@ -1,0 +1,105 @@
+//! One image: rows split over threads, the latch found first where the reference would latch.
+
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::render::{RowReport, Scene};
+use widebragg::rotation::{Orientation, PhiMode};
+use widebragg::structure_factor::{LatchPoint, LookupRule};
+
+use super::setup::{NO_CARRYOVER, Setup, filled};
+use crate::error::Failure;
+
+/// A rendered image.
+#[derive(Debug)]
+pub struct Frame {
+    /// Pixels, slow-major.
+    pub pixels: Vec<f32>,
+    /// Sums over the image.
+    pub report: RowReport,
+    /// Where the reference would have stopped interpolating.
+    pub latch: Option<LatchPoint>,
+    /// Carryover slots after the image, one per stream of the reference; empty in spec mode.
+    pub slots: Vec<Slot>,
+    /// Time in the render loop, in s.
+    pub seconds: f64,
+}
+
+fn refused(error: widebragg::Error) -> Failure {
+    Failure::input(error.to_string())
+}
+
+/// Opened slots for the scene, none where nothing is carried.
+pub(super) fn open_slots(setup: &Setup, scene: &Scene<'_>) -> Result<Vec<Slot>, Failure> {
+    if scene.orientations().sweep().carried_steps() == 0 {
+        return Ok(Vec::new());
+    }
+    let threads = setup.reference_threads.min(setup.detector.slow_pixels);
+    let mut slots = vec![Slot::default(); threads];
+    open_streams(scene, &mut slots).map_err(refused)?;
+    Ok(slots)
+}
+
+/// The carryover of `slots`.
+pub(super) fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
+    if slots.is_empty() { NO_CARRYOVER } else { Carryover::Streams(slots) }
+}
+
+/// The scene with the reference's latch, where c-parity interpolates.
+pub(super) fn latched<'a>(
+    scene: Scene<'a>,
+    mode: PhiMode,
+    slots: &[Slot],
+) -> Result<(Scene<'a>, Option<LatchPoint>), Failure> {
+    if mode == PhiMode::Spec || scene.parameters().structure_factors.lookup == LookupRule::Nearest {
+        return Ok((scene, None));
+    }
+    let rows = 0..scene.detector().slow_pixels;
+    let found = rows.into_par_iter().find_map_first(|row| {
+        let mut slots = slots.to_vec();
+        scene.find_latch(row..row + 1, &carryover(&mut slots)).transpose()
+    });
+    let latch = found.transpose().map_err(refused)?;
+    Ok((latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch))), latch))
+}
+
+/// Renders frame `frame`, with the threads of the pool it is called in.
+///
+/// # Errors
+/// No memory, or what the kernel refuses.
+pub fn render_frame(
+    setup: &Setup,
+    frame: usize,
+    entries: &mut [Orientation],
+    bar: &ProgressBar,
+) -> Result<Frame, Failure> {
+    let scene = setup.scene(frame, entries)?;
+    let (rows, columns) = (setup.detector.slow_pixels, setup.detector.fast_pixels);
+    let mut pixels = filled(setup.detector.pixels(), 0f32)
+        .ok_or_else(|| Failure::input(format!("no memory for an image of {columns} x {rows} pixels")))?;
+    let mut slots = open_slots(setup, &scene)?;
+    let started = Instant::now();
+    let (scene, latch) = latched(scene, setup.mode, &slots)?;
+    let rows_done: Vec<(RowReport, Vec<Slot>)> = pixels
+        .par_chunks_mut(columns)
+        .enumerate()
+        .map(|(row, out)| {
+            // A row's own copy of the slots: what openings find is only read, counts are added up below.
+            let mut own = slots.clone();
+            let report = scene.render_rows(row..row + 1, out, &mut carryover(&mut own));
+            bar.inc(1);
+            report.map(|report| (report, own)).map_err(refused)
+        })
+        .collect::<Result<_, _>>()?;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut report = RowReport::default();
+    for (row, used) in &rows_done {
+        report.pixels += row.pixels;
+        report.omega_sum_sr += row.omega_sum_sr;
+        report.fallbacks += row.fallbacks;
+        slots.iter_mut().zip(used).for_each(|(slot, used)| slot.absorb(used));
+    }
+    Ok(Frame { pixels, report, latch, slots, seconds })
+}

@@ -1,0 +1,208 @@
+//! The files of an image: their names, their contents, and whether they are all there already.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use widebragg::render::Scene;
+
+use super::frame::Frame;
+use super::images::{Noise, cbf_image, int_image, int_scale, noise_image, pgm_image, pgm_scale};
+use super::setup::{Setup, clock_seed};
+use super::statistics::Statistics;
+use crate::error::Failure;
+use crate::files::cbf::{CbfGeometry, write_cbf};
+use crate::files::smv::write_smv;
+use crate::files::smv_header::{SmvGeometry, header_readers, header_reference};
+use crate::files::{float::write_float, pgm::write_pgm, png::write_preview};
+use crate::options::{HeaderStyle, Options};
+
+/// Offset of integer pixels where nothing says otherwise.
+const DEFAULT_ADC: f64 = 40.0;
+
+/// Names of the files of one image; `None`: not wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Float image.
+    pub float: PathBuf,
+    /// Integer image.
+    pub int: PathBuf,
+    /// Noise image.
+    pub noise: Option<PathBuf>,
+    /// PGM image.
+    pub pgm: Option<PathBuf>,
+    /// PNG preview.
+    pub png: Option<PathBuf>,
+    /// miniCBF.
+    pub cbf: Option<PathBuf>,
+}
+
+/// `name_00001.img` for frame 1 of a series.
+fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
+    let Some(number) = number else { return path.to_owned() };
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("_{number:05}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+impl Names {
+    /// The names that `options` and the reference's defaults give; with a number for a frame of a series.
+    ///
+    /// # Errors
+    /// Two images under one name.
+    pub fn new(options: &Options, number: Option<usize>) -> Result<Self, Failure> {
+        let name = |given: &Option<PathBuf>, default: &str| {
+            numbered(given.as_deref().unwrap_or(Path::new(default)), number)
+        };
+        let names = Self {
+            float: name(&options.floatfile, "floatimage.bin"),
+            int: name(&options.intfile, "intimage.img"),
+            noise: (!options.nonoise).then(|| name(&options.noisefile, "noiseimage.img")),
+            pgm: (!options.nopgm).then(|| name(&options.pgmfile, "image.pgm")),
+            png: options.png.as_deref().map(|path| numbered(path, number)),
+            cbf: options.cbf.as_deref().map(|path| numbered(path, number)),
+        };
+        let all = names.all();
+        for (i, path) in all.iter().enumerate() {
+            // Devices such as /dev/null take any number of images.
+            let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+            if !special && all.iter().skip(i + 1).any(|other| other == path) {
+                return Err(Failure::input(format!("{}: two images under one name", path.display())));
+            }
+        }
+        Ok(names)
+    }
+
+    /// All wanted names.
+    #[must_use]
+    pub fn all(&self) -> Vec<&Path> {
+        let optional = [&self.noise, &self.pgm, &self.png, &self.cbf];
+        let optional = optional.into_iter().filter_map(|name| name.as_deref());
+        [self.float.as_path(), self.int.as_path()].into_iter().chain(optional).collect()
+    }
+
+    /// Whether all files are there, with the sizes of `pixels` pixels where sizes are fixed.
+    #[must_use]
+    pub fn are_complete(&self, pixels: usize) -> bool {
+        let pixels = pixels as u64;
+        let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let smv = |path: &Path| [512, 1024].map(|header| header + 2 * pixels).contains(&size(path));
+        let at_least =
+            |path: &Option<PathBuf>, least: u64| path.as_deref().is_none_or(|path| size(path) > least);
+        size(&self.float) == 4 * pixels
+            && smv(&self.int)
+            && self.noise.as_deref().is_none_or(smv)
+            && at_least(&self.pgm, pixels)
+            && at_least(&self.png, 0)
+            && at_least(&self.cbf, 0)
+    }
+}
+
+/// What was written beside the float image.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Figures of the float image.
+    pub statistics: Statistics,
+    /// Scale of the integer image.
+    pub int_scale: f64,
+    /// Photons of the noise image, and its overloads.
+    pub noise: Option<(f64, u64)>,
+}
+
+/// Writes all files of `frame`, number `index` of the series counted from 0.
+///
+/// # Errors
+/// A file cannot be written; nothing stays half-written.
+pub fn write(
+    options: &Options,
+    setup: &Setup,
+    scene: &Scene<'_>,
+    frame: &Frame,
+    index: usize,
+    names: &Names,
+) -> Result<Written, Failure> {
+    let pixels = &frame.pixels;
+    let (columns, rows) = (setup.detector.fast_pixels, setup.detector.slow_pixels);
+    let statistics = Statistics::new(scene, pixels);
+    let scale = int_scale(options.scale, &statistics);
+    let adc = options.adc.unwrap_or(DEFAULT_ADC);
+    let geometry = smv_geometry(setup, index, adc);
+    let header = match options.header {
+        HeaderStyle::Readers => header_readers(&geometry),
+        HeaderStyle::Reference => header_reference(&geometry),
+    };
+    write_float(&names.float, pixels)?;
+    write_smv(&names.int, &header, &int_image(scene, pixels, scale, adc))?;
+    if let Some(path) = &names.pgm {
+        let scale = pgm_scale(options.pgmscale, &statistics, scale);
+        write_pgm(path, columns, rows, scale, &pgm_image(pixels, scale))?;
+    }
+    if let Some(path) = &names.png {
+        write_preview(path, columns, rows, pixels)?;
+    }
+    if let Some(path) = &names.cbf {
+        write_cbf(path, &cbf_geometry(setup, &geometry), &cbf_image(scene, pixels, scale))?;
+    }
+    let mut photons = None;
+    if let Some(path) = &names.noise {
+        // Every frame has noise of its own; the first is that of a single run with the same seed.
+        let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
+        let seed = seed.saturating_add(i64::try_from(index).unwrap_or(0));
+        let Noise { pixels, photons: drawn, overloads } = noise_image(scene, pixels, seed, adc);
+        write_smv(path, &header, &pixels)?;
+        photons = Some((drawn, overloads));
+    }
+    Ok(Written { statistics, int_scale: scale, noise: photons })
+}
+
+fn smv_geometry(setup: &Setup, index: usize, adc_offset: f64) -> SmvGeometry {
+    let detector = &setup.detector;
+    let [orgx_px, orgy_px] = detector.org_px();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    SmvGeometry {
+        fast: detector.fast_pixels,
+        slow: detector.slow_pixels,
+        pixel_m: detector.pixel_m,
+        distance_m: detector.distance_m,
+        close_distance_m: detector.close_distance_m,
+        lambda_m: setup.lambda0_m,
+        xbeam_m: detector.x_beam_m,
+        ybeam_m: detector.y_beam_m,
+        fbeam_m: detector.fast_beam_m,
+        sbeam_m: detector.slow_beam_m,
+        detsize_s_m: detector.slow_size_m,
+        dials_origin_mm: detector.dials_origin_mm(),
+        orgx_px,
+        orgy_px,
+        phi0_rad: setup.sweep(index).phi0_rad,
+        osc_rad: setup.phi.range,
+        twotheta_rad: setup.twotheta_rad,
+        adc_offset,
+        exposure_s: setup.exposure_s,
+        unix_time_s: now.as_secs(),
+    }
+}
+
+fn cbf_geometry(setup: &Setup, smv: &SmvGeometry) -> CbfGeometry {
+    let thickness_m = setup.sensor.layer_m * setup.sensor.layers as f64;
+    CbfGeometry {
+        fast: smv.fast,
+        slow: smv.slow,
+        pixel_m: smv.pixel_m,
+        distance_m: smv.distance_m,
+        lambda_m: smv.lambda_m,
+        beam_fast_px: smv.fbeam_m / smv.pixel_m,
+        beam_slow_px: smv.sbeam_m / smv.pixel_m,
+        phi0_rad: smv.phi0_rad,
+        osc_rad: smv.osc_rad,
+        twotheta_rad: smv.twotheta_rad,
+        exposure_s: smv.exposure_s,
+        sensor_thickness_m: (thickness_m > 0.0).then_some(thickness_m),
+        count_cutoff: i32::MAX - 1,
+        unix_time_s: smv.unix_time_s,
+    }
+}

@@ -1,0 +1,210 @@
+//! The unit cell: from lengths and angles or from an A matrix, through the missetting rotation, to a, b, c in metres.
+//!
+//! **Formulas.** V = 2abc sqrt(sin s sin(s-alpha) sin(s-beta) sin(s-gamma)), s = (alpha+beta+gamma)/2; reciprocal
+//! lengths bc sin(alpha)/V and cyclic; default setting a* along x, b* in the xy plane. Direct cell from reciprocal:
+//! a = V (b* x c*) and cyclic. Lengths in Angstrom and angles in rad here, cell vectors in metres.
+//!
+//! **Source.** reference.md of the project's reference program, "cell and orientation". With a matrix and a cell given,
+//! directions and angles come from the matrix, lengths and volume factor from the cell.
+
+use crate::Error;
+use crate::error::require;
+use crate::rotation::{Mat3, Orientation, rotate_xyz};
+use crate::vector::Vec3;
+
+/// Lengths and angles of a unit cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitCell {
+    /// a, b, c in Angstrom.
+    pub lengths_angstrom: [f64; 3],
+    /// alpha, beta, gamma in rad.
+    pub angles_rad: [f64; 3],
+}
+
+/// Where cell and orientation come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CellSource {
+    /// A cell in the default setting.
+    Cell(UnitCell),
+    /// Nine numbers, rows x, y, z, columns a*, b*, c*, in units of 1/lambda0.
+    Matrix(Mat3),
+    /// Directions and angles of the matrix, lengths and volume of the cell.
+    MatrixWithCell(Mat3, UnitCell),
+}
+
+/// What [`Crystal::new`] needs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CrystalParameters {
+    /// Cell, matrix or both.
+    pub source: CellSource,
+    /// Wavelength that the matrix is scaled by, in m.
+    pub lambda0_m: f64,
+    /// Missetting rotation about lab x, y, z, in rad.
+    pub misset_rad: [f64; 3],
+}
+
+/// An oriented crystal at phi = 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crystal {
+    /// a, b, c in metres.
+    pub direct: Orientation,
+    /// a*, b*, c* in 1/Angstrom.
+    pub reciprocal_per_angstrom: [Vec3; 3],
+    /// Lengths and angles after everything.
+    pub cell: UnitCell,
+}
+
+/// The longest cell edge that is taken for one, in Angstrom.
+const LONGEST_EDGE: f64 = 1e9;
+
+impl UnitCell {
+    /// Volume in cubic Angstrom.
+    fn volume(&self) -> Result<f64, Error> {
+        let [a, b, c] = self.lengths_angstrom;
+        for length in self.lengths_angstrom {
+            require(
+                length > 0.0 && length < LONGEST_EDGE,
+                "cell length in Angstrom",
+                length,
+                "above 0, below 1e9",
+            )?;
+        }
+        for angle in self.angles_rad {
+            let ok = angle > 0.0 && angle < core::f64::consts::PI;
+            require(ok, "cell angle in degrees", angle.to_degrees(), "between 0 and 180")?;
+        }
+        let [alpha, beta, gamma] = self.angles_rad;
+        let s = (alpha + beta + gamma) / 2.0;
+        let skew = libm::sin(s) * libm::sin(s - alpha) * libm::sin(s - beta) * libm::sin(s - gamma);
+        // Below this three axes lie in a plane, or the angles do not close at all.
+        if skew.is_nan() || skew <= 1e-14 {
+            return Err(Error::ImpossibleCell);
+        }
+        Ok(2.0 * a * b * c * libm::sqrt(skew))
+    }
+
+    /// Reciprocal axes in 1/Angstrom in the default setting.
+    fn reciprocal(&self, volume: f64) -> [Vec3; 3] {
+        let [a, b, c] = self.lengths_angstrom;
+        let [alpha, beta, gamma] = self.angles_rad;
+        let inverse = 1.0 / volume;
+        let a_star = b * c * libm::sin(alpha) * inverse;
+        let b_star = c * a * libm::sin(beta) * inverse;
+        let c_star = a * b * libm::sin(gamma) * inverse;
+        let sin_gamma_star = c * inverse / (a_star * b_star);
+        let cosine = |x: f64, y: f64, z: f64| {
+            let value = (libm::cos(y) * libm::cos(z) - libm::cos(x)) / (libm::sin(y) * libm::sin(z));
+            value.clamp(-1.0, 1.0)
+        };
+        let cos_alpha_star = cosine(alpha, beta, gamma);
+        let cos_beta_star = cosine(beta, gamma, alpha);
+        let cos_gamma_star = cosine(gamma, alpha, beta);
+        [
+            Vec3::new(a_star, 0.0, 0.0),
+            Vec3::new(b_star * cos_gamma_star, b_star * sin_gamma_star, 0.0),
+            Vec3::new(
+                c_star * cos_beta_star,
+                c_star * (cos_alpha_star - cos_beta_star * cos_gamma_star) / sin_gamma_star,
+                c_star * volume / (a * b * c * sin_gamma_star),
+            ),
+        ]
+    }
+}
+
+/// Angle between two vectors, in rad.
+fn angle(x: Vec3, y: Vec3) -> f64 {
+    libm::acos((x.dot(y) / x.length() / y.length()).clamp(-1.0, 1.0))
+}
+
+impl Crystal {
+    /// The oriented crystal.
+    ///
+    /// # Errors
+    /// [`Error::ImpossibleCell`], [`Error::SingularMatrix`], or [`Error::OutOfRange`] for lengths, angles, wavelength
+    /// or rotations that cannot be.
+    pub fn new(parameters: &CrystalParameters) -> Result<Self, Error> {
+        let CrystalParameters { source, lambda0_m, misset_rad } = *parameters;
+        require(lambda0_m > 0.0, "wavelength in m", lambda0_m, "above 0")?;
+        for angle in misset_rad {
+            require(true, "missetting angle in rad", angle, "finite")?;
+        }
+        let (matrix, cell) = match source {
+            CellSource::Cell(cell) => (None, Some(cell)),
+            CellSource::Matrix(matrix) => (Some(matrix), None),
+            CellSource::MatrixWithCell(matrix, cell) => (Some(matrix), Some(cell)),
+        };
+        let sized = match cell {
+            Some(cell) => Some((cell, cell.volume()?)),
+            None => None,
+        };
+        let reciprocal = match (matrix, sized) {
+            (Some([x, y, z]), _) => {
+                let scale = 1e-10 / lambda0_m;
+                [0, 1, 2].map(|i: usize| {
+                    let at = |row: [f64; 3]| row.get(i).copied().unwrap_or(0.0) * scale;
+                    Vec3::new(at(x), at(y), at(z))
+                })
+            }
+            (None, Some((cell, volume))) => cell.reciprocal(volume),
+            (None, None) => return Err(Error::ImpossibleCell),
+        };
+        let [a_star, b_star, c_star] = reciprocal.map(|v| rotate_xyz(v, misset_rad));
+        if !(a_star.is_finite() && b_star.is_finite() && c_star.is_finite()) {
+            return Err(Error::OutOfRange {
+                quantity: "matrix element",
+                value: f64::NAN,
+                allowed: "a finite number",
+            });
+        }
+        Self::from_reciprocal([a_star, b_star, c_star], sized)
+    }
+
+    fn from_reciprocal(star: [Vec3; 3], sized: Option<(UnitCell, f64)>) -> Result<Self, Error> {
+        let [a_star, b_star, c_star] = star;
+        let mut cross = [b_star.cross(c_star), c_star.cross(a_star), a_star.cross(b_star)];
+        let mut volume_star = a_star.dot(cross[0]);
+        let flat = 1e-12 * a_star.length() * b_star.length() * c_star.length();
+        if volume_star.is_nan() || volume_star.abs() <= flat {
+            return Err(Error::SingularMatrix);
+        }
+        let mut volume = 1.0 / volume_star;
+        if let Some((cell, cell_volume)) = sized {
+            volume = cell_volume;
+            volume_star = 1.0 / volume;
+            for (v, length) in cross.iter_mut().zip(cell.lengths_angstrom) {
+                *v = (length / volume / v.length()) * *v;
+            }
+        }
+        let [a, b, c] = cross.map(|v| volume * v);
+        let lengths_angstrom = [a.length(), b.length(), c.length()];
+        for length in lengths_angstrom {
+            require(length < LONGEST_EDGE, "cell length in Angstrom", length, "below 1e9")?;
+        }
+        let metres = |v: Vec3| 1e-10 * v;
+        Ok(Self {
+            direct: Orientation { a_m: metres(a), b_m: metres(b), c_m: metres(c) },
+            reciprocal_per_angstrom: [b.cross(c), c.cross(a), a.cross(b)].map(|v| volume_star * v),
+            cell: UnitCell { lengths_angstrom, angles_rad: [angle(b, c), angle(a, c), angle(a, b)] },
+        })
+    }
+}
+
+/// Unit cells along an axis of a crystal of `size_m` metres: ceil(size/|axis|), at least 1.
+#[must_use]
+pub fn cells_along(size_m: f64, axis_m: Vec3) -> f64 {
+    libm::ceil(size_m / axis_m.length()).max(1.0)
+}
+
+/// The oversampling that resolves the spots: ceil(3 max(N_i |a_i|) / (lambda0 distance / pixel)), at least 1.
+#[must_use]
+pub fn recommended_oversample(
+    direct: Orientation,
+    cells: [f64; 3],
+    lambda0_m: f64,
+    distance_m: f64,
+    pixel_m: f64,
+) -> f64 {
+    let edges = [direct.a_m, direct.b_m, direct.c_m].map(Vec3::length);
+    let size = cells.iter().zip(edges).map(|(n, edge)| n * edge).fold(0.0, f64::max);
+    libm::ceil(3.0 * size / (lambda0_m * distance_m / pixel_m)).max(1.0)
+}

@@ -1,0 +1,439 @@
+//! The detector: conventions, tilts and beam centres to an origin and three axes; a pixel to position and solid angle.
+//!
+//! **Formulas.** With unit axes f (fast), s (slow), o (normal) after tilts and 2theta, and origin pix0:
+//!
+//! ```text
+//! pix0 = -Fbeam f - Sbeam s + distance b                                   pivot at the beam spot
+//! pix0 = T R (-Fclose f - Sclose s + close_distance o)                     pivot at the sample
+//! P    = pix0 + F f + S s + O o       F = pixel/os (fast os + sub) + pixel/os/2, S likewise, O = layer depth
+//! omega = pixel^2/R^2 close_distance/R                                     point pixel: 1/R^2
+//! ```
+//!
+//! Vectors in the laboratory frame in metres; R rotates about lab x, y, z, T about the 2theta axis.
+//! **Source.** The reference's set-up, oddities included: a 2theta axis is used as given, a normal
+//! whose length is not exactly 1 is replaced by unit(f x s).
+
+use crate::Error;
+use crate::error::require;
+use crate::rotation::{rotate_axis, rotate_xyz};
+use crate::vector::Vec3;
+
+/// How the beam centre, axes and pivot are to be read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(clippy::large_enum_variant)] // there is no box without an allocator
+pub enum Convention {
+    /// ADXV: origin at the lower left.
+    Adxv,
+    /// MOSFLM: beam centre in the slow, fast order with half a pixel added.
+    Mosflm,
+    /// DENZO: MOSFLM without the half pixel.
+    Denzo,
+    /// XDS: beam centre where the detector normal passes the sample.
+    Xds,
+    /// DIALS.
+    Dials,
+    /// Axes given one by one.
+    Custom(CustomAxes),
+}
+
+impl Convention {
+    /// The convention's name, in capitals.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Adxv => "ADXV",
+            Self::Mosflm => "MOSFLM",
+            Self::Denzo => "DENZO",
+            Self::Xds => "XDS",
+            Self::Dials => "DIALS",
+            Self::Custom(_) => "CUSTOM",
+        }
+    }
+}
+
+/// Axes of [`Convention::Custom`]; what is not given starts as MOSFLM's, the 2theta axis as y.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CustomAxes {
+    /// Fast axis.
+    pub fast: Option<Vec3>,
+    /// Slow axis.
+    pub slow: Option<Vec3>,
+    /// Normal.
+    pub normal: Option<Vec3>,
+    /// Direction of the beam.
+    pub beam: Option<Vec3>,
+    /// Polarisation (E vector).
+    pub polarization: Option<Vec3>,
+    /// Rotation axis of the crystal.
+    pub spindle: Option<Vec3>,
+    /// Axis of the 2theta arm.
+    pub twotheta: Option<Vec3>,
+}
+
+/// The point that detector rotations leave in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pivot {
+    /// The spot of the direct beam.
+    Beam,
+    /// The sample.
+    Sample,
+}
+
+/// Pixels and size of the detector along one axis: pixels win over a size, else ceil(size/pixel - 1/2).
+///
+/// Returns (pixels, size in m).
+///
+/// # Errors
+/// [`Error::OutOfRange`] for sizes that are not positive and finite, [`Error::TooLarge`] for more than 2^31 pixels.
+pub fn extent(pixel_m: f64, pixels: Option<usize>, size_m: Option<f64>) -> Result<(usize, f64), Error> {
+    require(pixel_m > 0.0, "pixel size in m", pixel_m, "above 0")?;
+    let most = 2_147_483_648.0;
+    let too_large = Err(Error::TooLarge { quantity: "number of detector pixels" });
+    if let Some(pixels) = pixels {
+        return if pixels as f64 > most { too_large } else { Ok((pixels, pixel_m * pixels as f64)) };
+    }
+    let size_m = size_m.unwrap_or(0.1024);
+    require(size_m > 0.0, "detector size in m", size_m, "above 0")?;
+    let pixels = libm::ceil(size_m / pixel_m - 0.5);
+    if pixels > most { too_large } else { Ok((pixels as usize, size_m)) }
+}
+
+/// What [`Detector::new`] needs. `None` is not given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DetectorParameters {
+    /// Edge of a pixel, in m.
+    pub pixel_m: f64,
+    /// Pixels along the fast axis.
+    pub fast_pixels: usize,
+    /// Pixels along the slow axis.
+    pub slow_pixels: usize,
+    /// Size along the fast axis, in m.
+    pub fast_size_m: f64,
+    /// Size along the slow axis, in m.
+    pub slow_size_m: f64,
+    /// Sample to detector along the beam, in m; default 0.1.
+    pub distance_m: Option<f64>,
+    /// Sample to detector along the normal, in m.
+    pub close_distance_m: Option<f64>,
+    /// Beam centre X in the convention, in m.
+    pub x_beam_m: Option<f64>,
+    /// Beam centre Y in the convention, in m.
+    pub y_beam_m: Option<f64>,
+    /// Foot of the normal X, in m.
+    pub x_close_m: Option<f64>,
+    /// Foot of the normal Y, in m.
+    pub y_close_m: Option<f64>,
+    /// Foot of the normal along fast, in pixels from 1.
+    pub org_x_px: Option<f64>,
+    /// Foot of the normal along slow, in pixels from 1.
+    pub org_y_px: Option<f64>,
+    /// Convention.
+    pub convention: Convention,
+    /// Pivot as the options left it; a named convention overrides it.
+    pub pivot: Pivot,
+    /// Detector rotations about lab x, y, z, in rad.
+    pub rotation_rad: [f64; 3],
+    /// 2theta of the detector arm, in rad.
+    pub twotheta_rad: f64,
+    /// Whether pixels are points: omega = 1/R^2.
+    pub point_pixel: bool,
+    /// Whether the detector is a sphere around the sample.
+    pub curved: bool,
+}
+
+/// A placed detector, and the beam's frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detector {
+    /// Edge of a pixel, in m.
+    pub pixel_m: f64,
+    /// Pixels along the fast axis.
+    pub fast_pixels: usize,
+    /// Pixels along the slow axis.
+    pub slow_pixels: usize,
+    /// Size along the slow axis, in m.
+    pub slow_size_m: f64,
+    /// Outer corner of the first pixel, in m.
+    pub pix0_m: Vec3,
+    /// Unit fast axis.
+    pub fast: Vec3,
+    /// Unit slow axis.
+    pub slow: Vec3,
+    /// Unit normal.
+    pub normal: Vec3,
+    /// Unit beam direction.
+    pub beam: Vec3,
+    /// Unit polarisation axis.
+    pub polarization: Vec3,
+    /// Unit vector across beam and polarisation.
+    pub vertical: Vec3,
+    /// Unit spindle axis.
+    pub spindle: Vec3,
+    /// 2theta axis, as given.
+    pub twotheta_axis: Vec3,
+    /// Sample to detector along the beam, in m.
+    pub distance_m: f64,
+    /// Sample to detector along the normal, in m.
+    pub close_distance_m: f64,
+    /// Beam centre X in the convention, in m.
+    pub x_beam_m: f64,
+    /// Beam centre Y in the convention, in m.
+    pub y_beam_m: f64,
+    /// Beam centre along fast, in m.
+    pub fast_beam_m: f64,
+    /// Beam centre along slow, in m.
+    pub slow_beam_m: f64,
+    /// Foot of the normal along fast, in m.
+    pub fast_close_m: f64,
+    /// Foot of the normal along slow, in m.
+    pub slow_close_m: f64,
+    /// Whether the normal was replaced by unit(f x s).
+    pub normal_replaced: bool,
+    /// Whether pixels are points.
+    pub point_pixel: bool,
+    /// Whether the detector is a sphere around the sample.
+    pub curved: bool,
+}
+
+/// Axes, beam centre and pivot after reading the convention.
+struct Reading {
+    beam: Vec3,
+    normal: Vec3,
+    fast: Vec3,
+    slow: Vec3,
+    twotheta: Vec3,
+    polarization: Vec3,
+    spindle: Vec3,
+    x_beam_m: f64,
+    y_beam_m: f64,
+    fast_beam_m: f64,
+    slow_beam_m: f64,
+    pivot: Pivot,
+}
+
+const X: Vec3 = Vec3::new(1.0, 0.0, 0.0);
+const Y: Vec3 = Vec3::new(0.0, 1.0, 0.0);
+const Z: Vec3 = Vec3::new(0.0, 0.0, 1.0);
+const MINUS_X: Vec3 = Vec3::new(-1.0, 0.0, 0.0);
+const MINUS_Y: Vec3 = Vec3::new(0.0, -1.0, 0.0);
+const MINUS_Z: Vec3 = Vec3::new(0.0, 0.0, -1.0);
+
+impl Reading {
+    /// `close` is the foot of the normal along (fast, slow) that beam centres not given start from.
+    fn new(p: &DetectorParameters, x_close_m: f64, y_close_m: f64) -> Self {
+        let px = p.pixel_m;
+        let centre = |x: f64, y: f64| (p.x_beam_m.unwrap_or(x), p.y_beam_m.unwrap_or(y));
+        match p.convention {
+            Convention::Adxv => {
+                let (x, y) = centre((p.fast_size_m + px) / 2.0, (p.slow_size_m - px) / 2.0);
+                Self {
+                    beam: Z,
+                    normal: Z,
+                    fast: X,
+                    slow: MINUS_Y,
+                    twotheta: MINUS_X,
+                    polarization: X,
+                    spindle: X,
+                    x_beam_m: x,
+                    y_beam_m: y,
+                    fast_beam_m: x,
+                    slow_beam_m: p.slow_size_m - y,
+                    pivot: Pivot::Beam,
+                }
+            }
+            Convention::Mosflm | Convention::Denzo => {
+                let (x, y) = centre((p.slow_size_m + px) / 2.0, (p.fast_size_m + px) / 2.0);
+                let mosflm = p.convention == Convention::Mosflm;
+                let shifted = |beam: f64| if mosflm { beam + px / 2.0 } else { beam };
+                Self {
+                    beam: X,
+                    normal: X,
+                    fast: Z,
+                    slow: MINUS_Y,
+                    twotheta: MINUS_Z,
+                    polarization: Z,
+                    spindle: Z,
+                    x_beam_m: x,
+                    y_beam_m: y,
+                    fast_beam_m: shifted(y),
+                    slow_beam_m: shifted(x),
+                    pivot: Pivot::Beam,
+                }
+            }
+            Convention::Xds | Convention::Dials => {
+                let (x, y) = centre(x_close_m, y_close_m);
+                let side = if p.convention == Convention::Xds { X } else { Y };
+                Self {
+                    beam: Z,
+                    normal: Z,
+                    fast: X,
+                    slow: Y,
+                    twotheta: side,
+                    polarization: side,
+                    spindle: side,
+                    x_beam_m: x,
+                    y_beam_m: y,
+                    fast_beam_m: x,
+                    slow_beam_m: y,
+                    pivot: Pivot::Sample,
+                }
+            }
+            Convention::Custom(axes) => {
+                let (x, y) = centre(x_close_m, y_close_m);
+                Self {
+                    beam: axes.beam.unwrap_or(X),
+                    normal: axes.normal.unwrap_or(X),
+                    fast: axes.fast.unwrap_or(Z),
+                    slow: axes.slow.unwrap_or(MINUS_Y),
+                    twotheta: axes.twotheta.unwrap_or(Y),
+                    polarization: axes.polarization.unwrap_or(Z),
+                    spindle: axes.spindle.unwrap_or(Z),
+                    x_beam_m: x,
+                    y_beam_m: y,
+                    fast_beam_m: x,
+                    slow_beam_m: y,
+                    pivot: p.pivot,
+                }
+            }
+        }
+    }
+}
+
+/// `axis` at length 1.
+fn direction(quantity: &'static str, axis: Vec3) -> Result<Vec3, Error> {
+    let unit = axis.unit();
+    if unit.is_finite() {
+        Ok(unit)
+    } else {
+        Err(Error::OutOfRange { quantity, value: axis.length(), allowed: "a finite vector that is not zero" })
+    }
+}
+
+impl Detector {
+    /// The placed detector.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for lengths, angles or axes that cannot be, [`Error::TooLarge`] when the number of pixels
+    /// overflows.
+    pub fn new(p: &DetectorParameters) -> Result<Self, Error> {
+        Self::check(p)?;
+        let foot = |org: Option<f64>, size: f64| org.map_or(size / 2.0, |org| (org - 0.5) * p.pixel_m);
+        let (mut fast_close_m, mut slow_close_m) =
+            (foot(p.org_x_px, p.fast_size_m), foot(p.org_y_px, p.slow_size_m));
+        let reading =
+            Reading::new(p, p.x_close_m.unwrap_or(fast_close_m), p.y_close_m.unwrap_or(slow_close_m));
+        if matches!(p.convention, Convention::Custom(_)) {
+            (fast_close_m, slow_close_m) = (reading.x_beam_m, reading.y_beam_m);
+        }
+        let beam = direction("beam vector", reading.beam)?;
+        let fast = direction("fast axis", reading.fast)?;
+        let slow = direction("slow axis", reading.slow)?;
+        let normal_replaced = reading.normal.length() != 1.0;
+        let normal = if normal_replaced {
+            direction("normal, replaced by fast x slow", fast.cross(slow))?
+        } else {
+            direction("detector normal", reading.normal)?
+        };
+        let polarization = direction("polarisation axis", reading.polarization)?;
+        let spindle = direction("spindle axis", reading.spindle)?;
+        let vertical = direction("beam x polarisation", beam.cross(polarization))?;
+        if !reading.twotheta.is_finite() {
+            direction("2theta axis", reading.twotheta)?;
+        }
+
+        let tilt = |v: Vec3| rotate_xyz(v, p.rotation_rad);
+        let swing = |v: Vec3| rotate_axis(v, reading.twotheta, p.twotheta_rad);
+        let ratio = match beam.dot(tilt(normal)) {
+            0.0 => f64::from_bits(1),
+            ratio => ratio,
+        };
+        let close = p.close_distance_m.unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(0.1)).abs());
+        let distance = close / ratio;
+        let (f, s, o) = (swing(tilt(fast)), swing(tilt(slow)), swing(tilt(normal)));
+        let pix0_m = match reading.pivot {
+            Pivot::Sample => swing(tilt(-fast_close_m * fast + -slow_close_m * slow + close * normal)),
+            Pivot::Beam => -reading.fast_beam_m * f + -reading.slow_beam_m * s + distance * beam,
+        };
+        let close_distance_m = pix0_m.dot(o);
+        let to_beam = (close_distance_m / ratio) * beam - pix0_m;
+        let detector = Self {
+            pixel_m: p.pixel_m,
+            fast_pixels: p.fast_pixels,
+            slow_pixels: p.slow_pixels,
+            slow_size_m: p.slow_size_m,
+            pix0_m,
+            fast: f,
+            slow: s,
+            normal: o,
+            beam,
+            polarization,
+            vertical,
+            spindle,
+            twotheta_axis: reading.twotheta,
+            distance_m: close_distance_m / ratio,
+            close_distance_m,
+            x_beam_m: reading.x_beam_m,
+            y_beam_m: reading.y_beam_m,
+            fast_beam_m: f.dot(to_beam),
+            slow_beam_m: s.dot(to_beam),
+            fast_close_m: -pix0_m.dot(f),
+            slow_close_m: -pix0_m.dot(s),
+            normal_replaced,
+            point_pixel: p.point_pixel,
+            curved: p.curved,
+        };
+        let placed = pix0_m.is_finite() && detector.distance_m.is_finite();
+        require(
+            placed,
+            "detector distance in m",
+            detector.distance_m,
+            "finite, the beam not along the detector",
+        )?;
+        Ok(detector)
+    }
+
+    fn check(p: &DetectorParameters) -> Result<(), Error> {
+        require(p.pixel_m > 0.0, "pixel size in m", p.pixel_m, "above 0")?;
+        for pixels in [p.fast_pixels, p.slow_pixels] {
+            require(pixels > 0, "number of detector pixels", pixels as f64, "at least 1")?;
+        }
+        p.fast_pixels
+            .checked_mul(p.slow_pixels)
+            .and_then(|n| n.checked_mul(size_of::<f64>()))
+            .ok_or(Error::TooLarge { quantity: "number of detector pixels" })?;
+        require(p.fast_size_m > 0.0, "detector size in m", p.fast_size_m, "above 0")?;
+        require(p.slow_size_m > 0.0, "detector size in m", p.slow_size_m, "above 0")?;
+        for (quantity, length) in
+            [("distance in m", p.distance_m), ("close distance in m", p.close_distance_m)]
+        {
+            if let Some(length) = length {
+                require(length != 0.0, quantity, length, "finite and not 0")?;
+            }
+        }
+        let offsets = [p.x_beam_m, p.y_beam_m, p.x_close_m, p.y_close_m, p.org_x_px, p.org_y_px];
+        for offset in offsets.into_iter().flatten() {
+            require(true, "beam centre", offset, "finite")?;
+        }
+        for angle in p.rotation_rad.into_iter().chain([p.twotheta_rad]) {
+            require(true, "detector rotation in rad", angle, "finite")?;
+        }
+        Ok(())
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub fn pixels(&self) -> usize {
+        self.fast_pixels * self.slow_pixels
+    }
+
+    /// XDS ORGX, ORGY: the foot of the normal in pixels, the first pixel's centre being 1.
+    #[must_use]
+    pub fn org_px(&self) -> [f64; 2] {
+        [self.fast_close_m / self.pixel_m + 0.5, self.slow_close_m / self.pixel_m + 0.5]
+    }
+
+    /// The DIALS origin, in mm.
+    #[must_use]
+    pub fn dials_origin_mm(&self) -> [f64; 3] {
+        [1000.0 * self.pix0_m.z, 1000.0 * self.pix0_m.y, 1000.0 * -self.pix0_m.x]
+    }
+}

@@ -1,0 +1,213 @@
+//! The AVX2 + FMA level: four f64 lanes in a `__m256d`.
+#![allow(unsafe_code)] // intrinsics; every vector here was made by a token that proves AVX2 and FMA
+
+use core::arch::x86_64::*;
+use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+
+use super::{LaneMask, Lanes, Level};
+
+/// Token of the AVX2 level: a value exists only where the CPU has AVX2 and FMA.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The CPU and the operating system support AVX2 and FMA.
+    pub(super) const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+/// Four f64 lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct F64x4(__m256d);
+
+/// Truth of four lanes: all bits set or none.
+#[derive(Debug, Clone, Copy)]
+pub struct Mask4(__m256d);
+
+/// 1.5 * 2^52: the low bits of an integer added to it are the integer's.
+const INTEGER_BITS: f64 = 6_755_399_441_055_744.0;
+
+/// Calls one intrinsic.
+macro_rules! v {
+    ($intrinsic:ident $(::<$c:tt>)? ($($arg:expr),*)) => {
+        // SAFETY: a token or a vector of this level is at hand, so AVX2 and FMA exist; no memory is touched.
+        unsafe { $intrinsic $(::<$c>)? ($($arg),*) }
+    };
+}
+
+impl Level for Avx2 {
+    type F = F64x4;
+
+    #[inline(always)]
+    fn splat(self, x: f64) -> F64x4 {
+        F64x4(v!(_mm256_set1_pd(x)))
+    }
+
+    #[inline(always)]
+    fn ramp(self, start: f64, last: f64) -> F64x4 {
+        let steps = v!(_mm256_setr_pd(0.0, 1.0, 2.0, 3.0));
+        let ramp = v!(_mm256_add_pd(self.splat(start).0, steps));
+        F64x4(v!(_mm256_min_pd(ramp, self.splat(last).0)))
+    }
+
+    #[inline(always)]
+    fn load(self, source: &[f64], fill: f64) -> F64x4 {
+        let mut lanes = [fill; 4];
+        lanes.iter_mut().zip(source).for_each(|(lane, &x)| *lane = x);
+        F64x4(v!(_mm256_setr_pd(lanes[0], lanes[1], lanes[2], lanes[3])))
+    }
+}
+
+macro_rules! operator {
+    ($type:ident, $trait:ident, $fn:ident, $intrinsic:ident) => {
+        impl $trait for $type {
+            type Output = Self;
+            #[inline(always)]
+            fn $fn(self, other: Self) -> Self {
+                Self(v!($intrinsic(self.0, other.0)))
+            }
+        }
+    };
+}
+operator!(F64x4, Add, add, _mm256_add_pd);
+operator!(F64x4, Sub, sub, _mm256_sub_pd);
+operator!(F64x4, Mul, mul, _mm256_mul_pd);
+operator!(F64x4, Div, div, _mm256_div_pd);
+operator!(Mask4, BitAnd, bitand, _mm256_and_pd);
+operator!(Mask4, BitOr, bitor, _mm256_or_pd);
+
+impl Neg for F64x4 {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(v!(_mm256_xor_pd(self.0, self.level().splat(-0.0).0)))
+    }
+}
+
+impl Not for Mask4 {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        let zero = v!(_mm256_setzero_pd());
+        let ones = v!(_mm256_cmp_pd::<_CMP_EQ_OQ>(zero, zero));
+        Self(v!(_mm256_xor_pd(self.0, ones)))
+    }
+}
+
+impl LaneMask for Mask4 {
+    #[inline(always)]
+    fn any(self) -> bool {
+        v!(_mm256_movemask_pd(self.0)) != 0
+    }
+    #[inline(always)]
+    fn all(self) -> bool {
+        v!(_mm256_movemask_pd(self.0)) == 0xf
+    }
+    #[inline(always)]
+    fn count(self, lanes: usize) -> u32 {
+        let used = if lanes < 4 { (1i32 << lanes) - 1 } else { 0xf };
+        (v!(_mm256_movemask_pd(self.0)) & used).count_ones()
+    }
+}
+
+impl Lanes for F64x4 {
+    type Mask = Mask4;
+    type Level = Avx2;
+    type Array = [f64; 4];
+    const LEN: usize = 4;
+
+    #[inline(always)]
+    fn level(self) -> Avx2 {
+        Avx2(())
+    }
+    #[inline(always)]
+    fn to_array(self) -> [f64; 4] {
+        let mut lanes = [0.0; 4];
+        // SAFETY: the array has room for four f64; AVX2 exists, see `v!`.
+        unsafe { _mm256_storeu_pd(lanes.as_mut_ptr(), self.0) };
+        lanes
+    }
+    #[inline(always)]
+    fn first(self) -> f64 {
+        v!(_mm256_cvtsd_f64(self.0))
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm256_fmadd_pd(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn mul_sub(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm256_fmsub_pd(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm256_fnmadd_pd(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn residue(self, b: Self, c: Self) -> Self {
+        self.mul_sub(b, c)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(v!(_mm256_sqrt_pd(self.0)))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(v!(_mm256_andnot_pd(self.level().splat(-0.0).0, self.0)))
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(v!(_mm256_round_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn ceil(self) -> Self {
+        Self(v!(_mm256_round_pd::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        Self(v!(_mm256_round_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn pow2(self) -> Self {
+        let biased = v!(_mm256_add_pd(self.0, self.level().splat(INTEGER_BITS + 1023.0).0));
+        let bits = v!(_mm256_castpd_si256(biased));
+        let exponent = v!(_mm256_slli_epi64::<52>(bits));
+        Self(v!(_mm256_castsi256_pd(exponent)))
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(v!(_mm256_min_pd(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(v!(_mm256_max_pd(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> Mask4 {
+        Mask4(v!(_mm256_cmp_pd::<_CMP_EQ_OQ>(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> Mask4 {
+        Mask4(v!(_mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn le(self, other: Self) -> Mask4 {
+        Mask4(v!(_mm256_cmp_pd::<_CMP_LE_OQ>(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn select(mask: Mask4, yes: Self, no: Self) -> Self {
+        Self(v!(_mm256_blendv_pd(no.0, yes.0, mask.0)))
+    }
+    #[inline(always)]
+    fn gather(self, table: &[f64], mask: Mask4, other: Self) -> Self {
+        // The instruction takes signed 32-bit indices: a longer table is cut there, as if it ended.
+        let len = table.len().min(i32::MAX as usize) as f64;
+        let level = self.level();
+        let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(len));
+        let index = v!(_mm256_cvttpd_epi32(self.0));
+        // SAFETY: only lanes whose index lies in 0..table.len() are read; AVX2 exists, see `v!`.
+        Self(unsafe { _mm256_mask_i32gather_pd::<8>(other.0, table.as_ptr(), index, inside.0) })
+    }
+}

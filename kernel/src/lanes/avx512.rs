@@ -1,0 +1,218 @@
+//! The AVX-512 level: eight f64 lanes in a `__m512d`, truth in mask registers.
+#![allow(unsafe_code)] // intrinsics; every vector here was made by a token that proves AVX-512 F, DQ and VL
+
+use core::arch::x86_64::*;
+use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+
+use super::{LaneMask, Lanes, Level};
+
+/// Token of the AVX-512 level: a value exists only where the CPU has AVX-512 F, DQ and VL.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// # Safety
+    /// The CPU and the operating system support AVX-512 F, DQ and VL.
+    pub(super) const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+/// Eight f64 lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct F64x8(__m512d);
+
+/// Truth of eight lanes, a bit each.
+#[derive(Debug, Clone, Copy)]
+pub struct Mask8(__mmask8);
+
+/// Calls one intrinsic.
+macro_rules! v {
+    ($intrinsic:ident $(::<$c:tt>)? ($($arg:expr),*)) => {
+        // SAFETY: a token or a vector of this level is at hand, so AVX-512 exists; no memory is touched.
+        unsafe { $intrinsic $(::<$c>)? ($($arg),*) }
+    };
+}
+
+impl Level for Avx512 {
+    type F = F64x8;
+
+    #[inline(always)]
+    fn splat(self, x: f64) -> F64x8 {
+        F64x8(v!(_mm512_set1_pd(x)))
+    }
+
+    #[inline(always)]
+    fn ramp(self, start: f64, last: f64) -> F64x8 {
+        let steps = v!(_mm512_setr_pd(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0));
+        let ramp = v!(_mm512_add_pd(self.splat(start).0, steps));
+        F64x8(v!(_mm512_min_pd(ramp, self.splat(last).0)))
+    }
+
+    #[inline(always)]
+    fn load(self, source: &[f64], fill: f64) -> F64x8 {
+        let mut lanes = [fill; 8];
+        lanes.iter_mut().zip(source).for_each(|(lane, &x)| *lane = x);
+        let [a, b, c, d, e, f, g, h] = lanes;
+        F64x8(v!(_mm512_setr_pd(a, b, c, d, e, f, g, h)))
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $fn:ident, $intrinsic:ident) => {
+        impl $trait for F64x8 {
+            type Output = Self;
+            #[inline(always)]
+            fn $fn(self, other: Self) -> Self {
+                Self(v!($intrinsic(self.0, other.0)))
+            }
+        }
+    };
+}
+operator!(Add, add, _mm512_add_pd);
+operator!(Sub, sub, _mm512_sub_pd);
+operator!(Mul, mul, _mm512_mul_pd);
+operator!(Div, div, _mm512_div_pd);
+
+impl Neg for F64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(v!(_mm512_xor_pd(self.0, self.level().splat(-0.0).0)))
+    }
+}
+
+impl BitAnd for Mask8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl BitOr for Mask8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl Not for Mask8 {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        Self(!self.0)
+    }
+}
+
+impl LaneMask for Mask8 {
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0 != 0
+    }
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0 == 0xff
+    }
+    #[inline(always)]
+    fn count(self, lanes: usize) -> u32 {
+        let used = if lanes < 8 { (1u32 << lanes) - 1 } else { 0xff };
+        (u32::from(self.0) & used).count_ones()
+    }
+}
+
+impl Lanes for F64x8 {
+    type Mask = Mask8;
+    type Level = Avx512;
+    type Array = [f64; 8];
+    const LEN: usize = 8;
+
+    #[inline(always)]
+    fn level(self) -> Avx512 {
+        Avx512(())
+    }
+    #[inline(always)]
+    fn to_array(self) -> [f64; 8] {
+        let mut lanes = [0.0; 8];
+        // SAFETY: the array has room for eight f64; AVX-512 exists, see `v!`.
+        unsafe { _mm512_storeu_pd(lanes.as_mut_ptr(), self.0) };
+        lanes
+    }
+    #[inline(always)]
+    fn first(self) -> f64 {
+        v!(_mm512_cvtsd_f64(self.0))
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm512_fmadd_pd(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn mul_sub(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm512_fmsub_pd(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm512_fnmadd_pd(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn residue(self, b: Self, c: Self) -> Self {
+        self.mul_sub(b, c)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(v!(_mm512_sqrt_pd(self.0)))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(v!(_mm512_abs_pd(self.0)))
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(v!(_mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn ceil(self) -> Self {
+        Self(v!(_mm512_roundscale_pd::<{ _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        Self(v!(_mm512_roundscale_pd::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn pow2(self) -> Self {
+        Self(v!(_mm512_scalef_pd(self.level().splat(1.0).0, self.0)))
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(v!(_mm512_min_pd(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(v!(_mm512_max_pd(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> Mask8 {
+        Mask8(v!(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> Mask8 {
+        Mask8(v!(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn le(self, other: Self) -> Mask8 {
+        Mask8(v!(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn select(mask: Mask8, yes: Self, no: Self) -> Self {
+        Self(v!(_mm512_mask_blend_pd(mask.0, no.0, yes.0)))
+    }
+    #[inline(always)]
+    fn gather(self, table: &[f64], mask: Mask8, other: Self) -> Self {
+        let level = self.level();
+        let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(table.len() as f64));
+        let index = v!(_mm512_cvttpd_epi64(self.0));
+        // SAFETY: only lanes whose index lies in 0..table.len() are read; AVX-512 exists, see `v!`.
+        Self(unsafe { _mm512_mask_i64gather_pd::<8>(other.0, inside.0, index, table.as_ptr()) })
+    }
+}

@@ -1,0 +1,160 @@
+//! Which level runs: detected once from CPUID and the operating system's register state, capped by the caller.
+#![allow(unsafe_code)] // the step from a detected feature to code compiled for it, one place per level
+
+use core::fmt;
+use core::str::FromStr;
+
+use super::Level;
+use super::portable::Portable;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx512::Avx512};
+
+/// A SIMD level by name, lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SimdLevel {
+    /// What the build target guarantees (SSE2 on plain x86-64), through the `wide` crate.
+    Portable,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 F, DQ and VL.
+    Avx512,
+}
+
+impl SimdLevel {
+    /// All levels, lowest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// The name: `portable`, `avx2` or `avx512`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+}
+
+impl fmt::Display for SimdLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for SimdLevel {
+    type Err = crate::Error;
+
+    fn from_str(name: &str) -> Result<Self, crate::Error> {
+        Self::ALL.into_iter().find(|level| level.name() == name).ok_or(crate::Error::UnknownLevel)
+    }
+}
+
+/// A level that this CPU has: the value is the proof.
+///
+/// ```
+/// use widebragg::lanes::{Simd, SimdLevel};
+/// let best = Simd::detect();
+/// let capped = Simd::capped(SimdLevel::Portable);
+/// assert!(capped.level() <= best.level());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Simd(Proof);
+
+#[derive(Debug, Clone, Copy)]
+enum Proof {
+    Portable(Portable),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+#[cfg(target_arch = "x86_64")]
+cpufeatures::new!(has_avx2, "avx2", "fma");
+#[cfg(target_arch = "x86_64")]
+cpufeatures::new!(has_avx512, "avx2", "fma", "avx512f", "avx512dq", "avx512vl");
+
+/// Work that is compiled once per level.
+///
+/// `run` must be `#[inline(always)]`, and so must everything it calls with vectors.
+pub trait Kernel {
+    /// What the work gives back.
+    type Output;
+    /// Does the work with the vectors of `level`.
+    fn run<L: Level>(self, level: L) -> Self::Output;
+}
+
+impl Simd {
+    /// The highest level of this CPU.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::capped(SimdLevel::Avx512)
+    }
+
+    /// The highest level of this CPU that is not above `cap`.
+    #[must_use]
+    pub fn capped(cap: SimdLevel) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if cap >= SimdLevel::Avx512 && has_avx512::get() {
+                // SAFETY: CPUID and XCR0 say that AVX-512 F, DQ and VL are there and enabled.
+                return Self(Proof::Avx512(unsafe { Avx512::new() }));
+            }
+            if cap >= SimdLevel::Avx2 && has_avx2::get() {
+                // SAFETY: CPUID and XCR0 say that AVX2 and FMA are there and enabled.
+                return Self(Proof::Avx2(unsafe { Avx2::new() }));
+            }
+        }
+        let _ = cap;
+        Self(Proof::Portable(Portable::new()))
+    }
+
+    /// Exactly `level`, or `None` where this CPU lacks it.
+    #[must_use]
+    pub fn exactly(level: SimdLevel) -> Option<Self> {
+        Some(Self::capped(level)).filter(|simd| simd.level() == level)
+    }
+
+    /// Every level that this CPU has, lowest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        SimdLevel::ALL.into_iter().filter_map(Self::exactly)
+    }
+
+    /// The level's name.
+    #[must_use]
+    pub fn level(self) -> SimdLevel {
+        match self.0 {
+            Proof::Portable(_) => SimdLevel::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx2(_) => SimdLevel::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Proof::Avx512(_) => SimdLevel::Avx512,
+        }
+    }
+
+    /// Runs `kernel` compiled for this level.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Proof::Portable(level) => kernel.run(level),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the token proves AVX2 and FMA.
+            Proof::Avx2(level) => unsafe { run_avx2(level, kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the token proves AVX-512 F, DQ and VL.
+            Proof::Avx512(level) => unsafe { run_avx512(level, kernel) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<K: Kernel>(level: Avx2, kernel: K) -> K::Output {
+    kernel.run(level)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
+fn run_avx512<K: Kernel>(level: Avx512, kernel: K) -> K::Output {
+    kernel.run(level)
+}

@@ -1,0 +1,118 @@
+//! SIMD lanes: one safe trait, three backends, run-time dispatch.
+//!
+//! Formulas elsewhere in the crate are written once over [`Lanes`], safe and generic. A backend's vectors can only be
+//! made from its level token, and a token can only be got from [`Simd`], which asks the CPU: holding a vector proves
+//! that its instructions exist. This folder is the only place in the crate with unsafe code.
+//!
+//! | level | register | lanes | needs |
+//! |---|---|---|---|
+//! | [`SimdLevel::Portable`] | `wide::f64x8` | 8 | nothing (SSE2, NEON, WASM, scalar) |
+//! | [`SimdLevel::Avx2`] | `__m256d` | 4 | AVX2, FMA |
+//! | [`SimdLevel::Avx512`] | `__m512d` | 8 | AVX-512 F, DQ, VL |
+//!
+//! Everything between the dispatch and an intrinsic is `#[inline(always)]`: a call in between would pass vectors
+//! through memory and cost an order of magnitude.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod dispatch;
+mod portable;
+
+pub use dispatch::{Kernel, Simd, SimdLevel};
+
+use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+
+/// A level token: a value proves that the CPU has the level, and makes vectors of it.
+pub trait Level: Copy + Send + Sync + 'static {
+    /// The vector of f64 lanes of this level.
+    type F: Lanes<Level = Self>;
+
+    /// All lanes equal to `x`.
+    fn splat(self, x: f64) -> Self::F;
+
+    /// Lanes `start`, `start + 1`, ... capped at `last`: the indices of neighbouring pixels, the tail repeating the
+    /// last pixel of the row.
+    fn ramp(self, start: f64, last: f64) -> Self::F;
+
+    /// The first lanes from `source`, the rest `fill` when it is shorter than a vector.
+    fn load(self, source: &[f64], fill: f64) -> Self::F;
+}
+
+/// Truth values of lanes.
+pub trait LaneMask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self> {
+    /// Whether any lane is true.
+    fn any(self) -> bool;
+    /// Whether all lanes are true.
+    fn all(self) -> bool;
+    /// How many lanes among the first `lanes` are true.
+    fn count(self, lanes: usize) -> u32;
+}
+
+/// A vector of f64 lanes.
+///
+/// Arithmetic is lane by lane and rounds to nearest, ties to even, as IEEE 754 says. Comparisons with NaN are false.
+pub trait Lanes:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// The truth values that comparisons give.
+    type Mask: LaneMask;
+    /// The token of the level.
+    type Level: Level<F = Self>;
+    /// The lanes as an array.
+    type Array: AsRef<[f64]> + Copy;
+    /// How many lanes a vector has.
+    const LEN: usize;
+
+    /// The token that made this vector.
+    fn level(self) -> Self::Level;
+    /// All lanes equal to `x`, at the level of this vector.
+    #[inline(always)]
+    fn splat_like(self, x: f64) -> Self {
+        self.level().splat(x)
+    }
+    /// The lanes as an array.
+    fn to_array(self) -> Self::Array;
+    /// The first lane.
+    fn first(self) -> f64;
+
+    /// `self * b + c`, fused (one rounding) at the levels whose CPUs fuse, two roundings at the portable level.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `self * b - c`, fused like [`Lanes::mul_add`].
+    fn mul_sub(self, b: Self, c: Self) -> Self;
+    /// `c - self * b`, fused like [`Lanes::mul_add`].
+    fn neg_mul_add(self, b: Self, c: Self) -> Self;
+    /// `self * b - c` with one rounding at every level, for integer-valued `self` below 2^26 and a result whose
+    /// exact value cancels to less than one unit: the residue of `self * b` against the integer `c`.
+    fn residue(self, b: Self, c: Self) -> Self;
+    /// Square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Nearest integer, ties to even, for `|self| < 2^51`; larger lanes give some integer, never a fault.
+    fn round(self) -> Self;
+    /// Smallest integer not below, for `|self| < 2^51`.
+    fn ceil(self) -> Self;
+    /// Largest integer not above, for `|self| < 2^51`.
+    fn floor(self) -> Self;
+    /// `2^self` for integer lanes in -1022..=1023.
+    fn pow2(self) -> Self;
+    /// The smaller of the two, `other` where `self` is NaN.
+    fn min(self, other: Self) -> Self;
+    /// The larger of the two, `other` where `self` is NaN.
+    fn max(self, other: Self) -> Self;
+
+    /// Lanes equal.
+    fn eq(self, other: Self) -> Self::Mask;
+    /// Lanes below.
+    fn lt(self, other: Self) -> Self::Mask;
+    /// Lanes below or equal.
+    fn le(self, other: Self) -> Self::Mask;
+    /// `yes` where the mask is true, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
+    /// `table[self]` where the mask is true and the index lies inside the table, else `other`. Index lanes are
+    /// integers held as f64.
+    fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self;
+}

@@ -1,0 +1,222 @@
+//! The portable level: `wide::f64x8`, which compiles to whatever the build target has (SSE2 on plain x86-64).
+
+use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+use wide::{f64x8, u64x8};
+
+use super::{LaneMask, Lanes, Level};
+
+/// Token of the portable level: every CPU has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Portable(());
+
+impl Portable {
+    pub(super) const fn new() -> Self {
+        Self(())
+    }
+}
+
+/// Eight f64 lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct F64x8(f64x8);
+
+/// Truth of eight lanes: all bits set or none.
+#[derive(Debug, Clone, Copy)]
+pub struct Mask8(f64x8);
+
+/// 1.5 * 2^52: adding and subtracting it rounds a smaller number to an integer, ties to even.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
+impl Level for Portable {
+    type F = F64x8;
+
+    #[inline(always)]
+    fn splat(self, x: f64) -> F64x8 {
+        F64x8(f64x8::splat(x))
+    }
+
+    #[inline(always)]
+    fn ramp(self, start: f64, last: f64) -> F64x8 {
+        let steps = f64x8::new([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+        F64x8((f64x8::splat(start) + steps).fast_min(f64x8::splat(last)))
+    }
+
+    #[inline(always)]
+    fn load(self, source: &[f64], fill: f64) -> F64x8 {
+        let mut lanes = [fill; 8];
+        lanes.iter_mut().zip(source).for_each(|(lane, &x)| *lane = x);
+        F64x8(f64x8::new(lanes))
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident, $fn:ident, $op:tt) => {
+        impl $trait for F64x8 {
+            type Output = Self;
+            #[inline(always)]
+            fn $fn(self, other: Self) -> Self {
+                Self(self.0 $op other.0)
+            }
+        }
+    };
+}
+operator!(Add, add, +);
+operator!(Sub, sub, -);
+operator!(Mul, mul, *);
+operator!(Div, div, /);
+
+impl Neg for F64x8 {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl BitAnd for Mask8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl BitOr for Mask8 {
+    type Output = Self;
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl Not for Mask8 {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        Self(!self.0)
+    }
+}
+
+impl LaneMask for Mask8 {
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0.any()
+    }
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0.all()
+    }
+    #[inline(always)]
+    fn count(self, lanes: usize) -> u32 {
+        let used = if lanes < 8 { (1u32 << lanes) - 1 } else { 0xff };
+        (self.0.to_bitmask() & used).count_ones()
+    }
+}
+
+impl Lanes for F64x8 {
+    type Mask = Mask8;
+    type Level = Portable;
+    type Array = [f64; 8];
+    const LEN: usize = 8;
+
+    #[inline(always)]
+    fn level(self) -> Portable {
+        Portable(())
+    }
+    #[inline(always)]
+    fn to_array(self) -> [f64; 8] {
+        self.0.to_array()
+    }
+    #[inline(always)]
+    fn first(self) -> f64 {
+        let [first, ..] = self.0.to_array();
+        first
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(self.0.mul_add(b.0, c.0))
+    }
+    #[inline(always)]
+    fn mul_sub(self, b: Self, c: Self) -> Self {
+        Self(self.0.mul_sub(b.0, c.0))
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        Self(self.0.mul_neg_add(b.0, c.0))
+    }
+    #[inline(always)]
+    fn residue(self, b: Self, c: Self) -> Self {
+        // Veltkamp's split of b into two halves of 26 bits: both products with an integer below 2^26 are exact.
+        let scaled = b.0 * f64x8::splat(134_217_729.0);
+        let high = scaled - (scaled - b.0);
+        let low = b.0 - high;
+        Self((self.0 * high - c.0) + self.0 * low)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.sqrt())
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        let magic = f64x8::splat(ROUND);
+        Self((self.0 + magic) - magic)
+    }
+    #[inline(always)]
+    fn ceil(self) -> Self {
+        let near = self.round();
+        Self(near.0 + (near.0.simd_lt(self.0) & f64x8::splat(1.0)))
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        let near = self.round();
+        Self(near.0 - (self.0.simd_lt(near.0) & f64x8::splat(1.0)))
+    }
+    #[inline(always)]
+    fn pow2(self) -> Self {
+        // The low bits of n + 1023 + 1.5 * 2^52 are the biased exponent.
+        let biased: u64x8 = bytemuck::cast(self.0 + f64x8::splat(ROUND + 1023.0));
+        Self(bytemuck::cast(biased << 52))
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(self.0.simd_lt(other.0).bitselect(self.0, other.0))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(other.0.simd_lt(self.0).bitselect(self.0, other.0))
+    }
+    #[inline(always)]
+    fn eq(self, other: Self) -> Mask8 {
+        Mask8(self.0.simd_eq(other.0))
+    }
+    #[inline(always)]
+    fn lt(self, other: Self) -> Mask8 {
+        Mask8(self.0.simd_lt(other.0))
+    }
+    #[inline(always)]
+    fn le(self, other: Self) -> Mask8 {
+        Mask8(self.0.simd_le(other.0))
+    }
+    #[inline(always)]
+    fn select(mask: Mask8, yes: Self, no: Self) -> Self {
+        Self(mask.0.bitselect(yes.0, no.0))
+    }
+    #[inline(always)]
+    fn gather(self, table: &[f64], mask: Mask8, other: Self) -> Self {
+        let bits = mask.0.to_bitmask();
+        let mut lanes = other.0.to_array();
+        for (i, (lane, &index)) in lanes.iter_mut().zip(self.0.as_array()).enumerate() {
+            // A negative or NaN index becomes 0 in `as`: the comparison keeps it out.
+            if bits & (1 << i) != 0
+                && index >= 0.0
+                && let Some(&value) = table.get(index as usize)
+            {
+                *lane = value;
+            }
+        }
+        Self(f64x8::new(lanes))
+    }
+}

@@ -1,0 +1,621 @@
+//! The fused loop: a [`Scene`] borrows the tables, and turns rows of the detector into pixels.
+//!
+//! **Formula** per pixel, over thickness layers, subpixels, sources, phi steps and mosaic domains:
+//!
+//! ```text
+//! I     = I_bg + sum F_cell^2 F_latt^2
+//! pixel = r_e^2 fluence I/steps * capture * polarisation * omega
+//! ```
+//!
+//! omega, capture and polarisation are those of the first layer, subpixel and source, each kept unless its
+//! `oversample_` flag is set; a flag set multiplies the *running sum* at every innermost step, as in the reference.
+//!
+//! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all. A pixel's bits do
+//! not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**: the tables and the output are the
+//! caller's; a call uses a few kB of stack.
+
+mod geometry;
+mod pixels;
+mod probe;
+mod resolution;
+
+use core::ops::Range;
+
+pub use probe::{PixelProbe, StepProbe};
+
+use crate::beam::{Polarization, Source, water_background};
+use crate::carryover::Carryover;
+use crate::detector::Detector;
+use crate::error::require;
+use crate::lanes::Simd;
+use crate::lattice::{CrystalShape, Lattice};
+use crate::rotation::{Orientation, OrientationTable};
+use crate::structure_factor::{HklGrid, LatchPoint, LookupRule, StructureFactors};
+use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
+use pixels::{CHUNK, ChunkReport, ChunkRequest};
+
+/// The sensitive layer of the detector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sensor {
+    /// Layers that the thickness is sampled with, at least 1.
+    pub layers: usize,
+    /// Thickness of a layer, in m; 0 for a sensor that captures everything at its surface.
+    pub layer_m: f64,
+    /// Attenuation, in 1/m.
+    pub attenuation_per_m: f64,
+}
+
+impl Sensor {
+    /// A sensor without thickness.
+    pub const THIN: Self = Self { layers: 1, layer_m: 0.0, attenuation_per_m: 0.0 };
+}
+
+/// Subpixels, and what is evaluated afresh for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Oversample {
+    /// Subpixels along each axis, at least 1.
+    pub per_axis: usize,
+    /// Capture at every subpixel, multiplied into the running sum.
+    pub thick: bool,
+    /// Polarisation at every subpixel and source, multiplied into the running sum.
+    pub polar: bool,
+    /// Solid angle at every subpixel, multiplied into the running sum.
+    pub omega: bool,
+}
+
+impl Oversample {
+    /// One sample a pixel.
+    pub const NONE: Self = Self { per_axis: 1, thick: false, polar: false, omega: false };
+}
+
+/// The part of the detector that is rendered, bounds included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roi {
+    /// First column.
+    pub fast_min: usize,
+    /// Last column.
+    pub fast_max: usize,
+    /// First row.
+    pub slow_min: usize,
+    /// Last row.
+    pub slow_max: usize,
+}
+
+impl Roi {
+    /// All of the detector.
+    #[must_use]
+    pub fn whole(detector: &Detector) -> Self {
+        Self {
+            fast_min: 0,
+            fast_max: detector.fast_pixels.saturating_sub(1),
+            slow_min: 0,
+            slow_max: detector.slow_pixels.saturating_sub(1),
+        }
+    }
+}
+
+/// Everything a scene is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct SceneParameters<'a> {
+    /// The level to run at.
+    pub simd: Simd,
+    /// The placed detector.
+    pub detector: Detector,
+    /// Its sensitive layer.
+    pub sensor: Sensor,
+    /// Subpixels.
+    pub oversample: Oversample,
+    /// Beam directions and wavelengths, at least one.
+    pub sources: &'a [Source],
+    /// Crystal orientations.
+    pub orientations: OrientationTable<'a>,
+    /// Crystal shape and size.
+    pub lattice: Lattice,
+    /// Structure factors.
+    pub structure_factors: StructureFactors<'a>,
+    /// Polarisation; none: the factor is 1.
+    pub polarization: Option<Polarization>,
+    /// Resolution limit in m: scattering with a smaller d-spacing is skipped. 0: none.
+    pub d_min_m: f64,
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// Thickness of water in the beam, in m.
+    pub water_m: f64,
+    /// What is rendered.
+    pub roi: Roi,
+    /// A value per pixel, 0 where it is skipped; slow-major.
+    pub mask: Option<&'a [u16]>,
+}
+
+/// A scene that has been checked: ready to render.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    p: SceneParameters<'a>,
+    background: f64,
+    scale: f64,
+    steps: f64,
+}
+
+/// What a call did beside writing pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RowReport {
+    /// Pixels rendered: inside the region of interest and not masked.
+    pub pixels: u64,
+    /// Sum of omega over these pixels, layers and subpixels, in sr.
+    pub omega_sum_sr: f64,
+    /// Interpolations that fell back to the nearest node.
+    pub fallbacks: u64,
+}
+
+impl RowReport {
+    fn add(&mut self, chunk: &ChunkReport) {
+        self.omega_sum_sr += chunk.omega_sum_sr;
+        self.fallbacks += chunk.fallbacks;
+    }
+}
+
+/// A pixel as it is stored: f32 or f64.
+pub trait PixelValue: Copy + private::Sealed {
+    /// Rounded to the stored type.
+    fn from_f64(value: f64) -> Self;
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+impl PixelValue for f32 {
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl PixelValue for f64 {
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+}
+
+/// Indices beyond this would lose the digits that tell reflections apart.
+const LARGEST_INDEX: f64 = 1e9;
+
+impl<'a> Scene<'a> {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for numbers that cannot be, [`Error::BufferTooShort`] for a mask shorter than the detector,
+    /// [`Error::OutsideDetector`] for a region of interest that leaves it.
+    pub fn new(p: SceneParameters<'a>) -> Result<Self, Error> {
+        let at_least_one = |quantity, count: usize| require(count > 0, quantity, count as f64, "at least 1");
+        at_least_one("number of sources", p.sources.len())?;
+        at_least_one("thickness layers", p.sensor.layers)?;
+        at_least_one("oversampling", p.oversample.per_axis)?;
+        for n in p.lattice.cells {
+            let whole = (1.0..67_108_864.0).contains(&n) && libm::floor(n) == n;
+            require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
+        }
+        require(true, "fudge", p.lattice.fudge, "finite")?;
+        require(p.lattice.fudge >= 0.0, "fudge", p.lattice.fudge, "0 or more")?;
+        require(p.sensor.layer_m >= 0.0, "sensor layer in m", p.sensor.layer_m, "0 or more")?;
+        require(
+            p.sensor.attenuation_per_m >= 0.0,
+            "attenuation in 1/m",
+            p.sensor.attenuation_per_m,
+            "0 or more",
+        )?;
+        require(p.d_min_m >= 0.0, "resolution limit in m", p.d_min_m, "0 or more")?;
+        require(p.fluence_per_m2 >= 0.0, "fluence in 1/m^2", p.fluence_per_m2, "0 or more")?;
+        require(p.water_m >= 0.0, "water thickness in m", p.water_m, "0 or more")?;
+        require(true, "default F", p.structure_factors.default_f, "finite")?;
+        if let Some(polarization) = p.polarization {
+            require(true, "Kahn factor", polarization.kahn, "finite")?;
+        }
+        let mut shortest = f64::INFINITY;
+        for source in p.sources {
+            require(source.lambda_m > 0.0, "wavelength in m", source.lambda_m, "above 0")?;
+            require(source.incident.is_finite(), "source direction", 0.0, "finite")?;
+            shortest = shortest.min(source.lambda_m);
+        }
+        let cell = p.orientations.cell();
+        for edge in [cell.a_m, cell.b_m, cell.c_m] {
+            let index = 2.0 * edge.length() / shortest;
+            require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
+        }
+        let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
+        for (low, high, limit) in
+            [(fast_min, fast_max, p.detector.fast_pixels), (slow_min, slow_max, p.detector.slow_pixels)]
+        {
+            if low > high || high >= limit {
+                return Err(Error::OutsideDetector { index: low.max(high), limit });
+            }
+        }
+        if let Some(mask) = p.mask {
+            let (needed, given) = (p.detector.pixels(), mask.len());
+            if given < needed {
+                return Err(Error::BufferTooShort { buffer: "mask", needed, given });
+            }
+        }
+        let samples = p.oversample.per_axis as f64 * p.oversample.per_axis as f64;
+        let steps = p.sources.len() as f64 * p.orientations.entries().len() as f64 * samples;
+        Ok(Self {
+            p,
+            background: water_background(p.fluence_per_m2, p.water_m),
+            scale: ELECTRON_RADIUS_SQUARED_M2 * p.fluence_per_m2 / steps,
+            steps,
+        })
+    }
+
+    /// The detector.
+    #[must_use]
+    pub fn detector(&self) -> &Detector {
+        &self.p.detector
+    }
+
+    /// The orientation table.
+    #[must_use]
+    pub fn orientations(&self) -> &OrientationTable<'a> {
+        &self.p.orientations
+    }
+
+    /// All parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &SceneParameters<'a> {
+        &self.p
+    }
+
+    /// Innermost steps that a pixel's sum is divided by: sources, orientations and subpixels, no thickness layers.
+    #[must_use]
+    pub fn steps(&self) -> f64 {
+        self.steps
+    }
+
+    /// The same scene with another lookup rule, such as the latch that [`Scene::find_latch`] found.
+    #[must_use]
+    pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
+        self.p.structure_factors.lookup = lookup;
+        self
+    }
+
+    /// Renders `rows` into `pixels` (slow-major, rows times fast pixels); what is outside the region of interest or
+    /// masked becomes 0.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
+    /// [`Error::CarryoverMissing`] for a c-parity scene without slots. Nothing is written then.
+    pub fn render_rows<P: PixelValue>(
+        &self,
+        rows: Range<usize>,
+        pixels: &mut [P],
+        carry: &mut Carryover<'_>,
+    ) -> Result<RowReport, Error> {
+        let columns = self.p.detector.fast_pixels;
+        let count = self.check_rows(&rows, carry)?;
+        let needed = count.saturating_mul(columns);
+        let given = pixels.len();
+        let pixels =
+            pixels.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "pixels", needed, given })?;
+        let mut report = RowReport::default();
+        for (slow, row) in rows.zip(pixels.chunks_exact_mut(columns.max(1))) {
+            self.render_row(slow, row, carry, &mut report);
+        }
+        Ok(report)
+    }
+
+    /// Renders one pixel without its neighbours, with the bits it has among them.
+    ///
+    /// # Errors
+    /// As [`Scene::render_rows`].
+    pub fn render_pixel(&self, slow: usize, fast: usize, carry: &mut Carryover<'_>) -> Result<f64, Error> {
+        self.check_pixel(slow, fast, carry)?;
+        if !self.is_selected(slow, fast) {
+            return Ok(0.0);
+        }
+        let columns = self.p.detector.fast_pixels;
+        self.count_uses(slow, columns, core::iter::once(fast), carry);
+        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
+        let opening = carry
+            .openings_in_row(slow, columns)
+            .unsteady(steady)
+            .find_map(|(column, vectors)| (column == fast).then_some(vectors));
+        Ok(self.evaluate(slow, fast, opening).0)
+    }
+
+    fn check_rows(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<usize, Error> {
+        let limit = self.p.detector.slow_pixels;
+        if rows.end > limit {
+            return Err(Error::OutsideDetector { index: rows.end.saturating_sub(1), limit });
+        }
+        self.check_carry(carry)?;
+        Ok(rows.end.saturating_sub(rows.start))
+    }
+
+    fn check_pixel(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Result<(), Error> {
+        for (index, limit) in [(slow, self.p.detector.slow_pixels), (fast, self.p.detector.fast_pixels)] {
+            if index >= limit {
+                return Err(Error::OutsideDetector { index, limit });
+            }
+        }
+        self.check_carry(carry)
+    }
+
+    fn check_carry(&self, carry: &Carryover<'_>) -> Result<(), Error> {
+        let needs_slots = self.p.orientations.sweep().carried_steps() > 0;
+        let (needed, given) = match carry {
+            _ if !needs_slots => return Ok(()),
+            Carryover::Off => return Err(Error::CarryoverMissing),
+            Carryover::Streams(slots) => (1, slots.len()),
+            Carryover::Pixels(slots) => (self.p.detector.pixels(), slots.len()),
+        };
+        if given < needed {
+            return Err(Error::BufferTooShort { buffer: "carryover slots", needed, given });
+        }
+        Ok(())
+    }
+
+    fn count_uses(
+        &self,
+        slow: usize,
+        columns: usize,
+        rendered: impl Iterator<Item = usize>,
+        carry: &mut Carryover<'_>,
+    ) {
+        if self.p.orientations.sweep().carried_steps() > 0 {
+            carry.count(slow, columns, rendered.filter(|&fast| self.is_swept(slow, fast)));
+        }
+    }
+
+    fn render_row<P: PixelValue>(
+        &self,
+        slow: usize,
+        row: &mut [P],
+        carry: &mut Carryover<'_>,
+        report: &mut RowReport,
+    ) {
+        row.fill(P::from_f64(0.0));
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
+        if !(slow_min..=slow_max).contains(&slow) {
+            return;
+        }
+        let (before, latch, after) = self.split_at_latch(slow, fast_min..fast_max + 1);
+        self.render_span(slow, before, self.p.structure_factors.lookup, row, report);
+        self.render_span(slow, after, LookupRule::Nearest, row, report);
+        let columns = row.len();
+        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
+        let mut single = |fast: usize, opening: Option<Orientation>| {
+            if let (true, Some(pixel)) = (self.is_selected(slow, fast), row.get_mut(fast)) {
+                *pixel = P::from_f64(self.evaluate(slow, fast, opening).0);
+            }
+        };
+        if let Some(fast) = latch {
+            single(fast, None);
+        }
+        if self.p.orientations.sweep().carried_steps() > 0 {
+            for (fast, opening) in carry.openings_in_row(slow, columns).unsteady(steady) {
+                single(fast, Some(opening));
+            }
+        }
+        self.count_uses(
+            slow,
+            columns,
+            (fast_min..=fast_max).filter(|&fast| self.is_selected(slow, fast)),
+            carry,
+        );
+    }
+
+    /// Columns of a row before the latch, at it, and after it.
+    fn split_at_latch(&self, slow: usize, span: Range<usize>) -> (Range<usize>, Option<usize>, Range<usize>) {
+        let nothing = span.end..span.end;
+        match self.p.structure_factors.lookup {
+            LookupRule::TricubicUntil(latch) if slow > latch.slow => (span.start..span.start, None, span),
+            LookupRule::TricubicUntil(latch) if slow == latch.slow => {
+                let at = latch.fast.clamp(span.start, span.end);
+                let inside = span.contains(&latch.fast);
+                // The latch pixel is rendered with the span before it for its omega, then again for its value.
+                let next = if inside { at + 1 } else { at };
+                (span.start..next, inside.then_some(at), next..span.end)
+            }
+            _ => (span, None, nothing),
+        }
+    }
+
+    fn render_span<P: PixelValue>(
+        &self,
+        slow: usize,
+        span: Range<usize>,
+        lookup: LookupRule,
+        row: &mut [P],
+        report: &mut RowReport,
+    ) {
+        let mut values = [0.0; CHUNK];
+        let mut live = [0.0; CHUNK];
+        let mut first = span.start;
+        while first < span.end {
+            let count = (span.end - first).min(CHUNK);
+            let mut selected = 0u64;
+            for (fast, live) in (first..).zip(live.iter_mut().take(count)) {
+                let is_live = self.is_selected(slow, fast);
+                *live = f64::from(u8::from(is_live));
+                selected += u64::from(is_live);
+            }
+            let (Some(live), Some(values), Some(out)) =
+                (live.get(..count), values.get_mut(..count), row.get_mut(first..first + count))
+            else {
+                return;
+            };
+            if selected > 0 {
+                let request = ChunkRequest { slow, first, live, opening: None, until: u64::MAX };
+                report.add(&self.render_chunk(&request, lookup, values));
+                report.pixels += selected;
+                for ((pixel, &value), &live) in out.iter_mut().zip(&*values).zip(live) {
+                    if live != 0.0 {
+                        *pixel = P::from_f64(value);
+                    }
+                }
+            }
+            first += count;
+        }
+    }
+
+    /// One pixel with all that makes it special: the sweep that opens its stream, the evaluation that latches.
+    fn evaluate(&self, slow: usize, fast: usize, opening: Option<Orientation>) -> (f64, ChunkReport) {
+        let (lookup, until) = self.lookup_at(slow, fast);
+        let request = ChunkRequest { slow, first: fast, live: &[1.0], opening, until };
+        let mut value = [0.0];
+        let report = pixels::render_special(self, &request, lookup, &mut value);
+        let [value] = value;
+        (value, report)
+    }
+
+    /// The lookup of one pixel, and the evaluation that ends its interpolation.
+    fn lookup_at(&self, slow: usize, fast: usize) -> (LookupRule, u64) {
+        match self.p.structure_factors.lookup {
+            LookupRule::TricubicUntil(latch) if (slow, fast) > (latch.slow, latch.fast) => {
+                (LookupRule::Nearest, u64::MAX)
+            }
+            LookupRule::TricubicUntil(latch) if (slow, fast) == (latch.slow, latch.fast) => {
+                (LookupRule::Tricubic, latch.evaluation)
+            }
+            rule => (rule, u64::MAX),
+        }
+    }
+
+    /// A span of one row. Where an index was exactly an integer the fast loop gives NaN, and the span is done again
+    /// with the guarded one, whose other pixels have the same bits.
+    fn render_chunk(
+        &self,
+        request: &ChunkRequest<'_>,
+        lookup: LookupRule,
+        values: &mut [f64],
+    ) -> ChunkReport {
+        if !self.needs_general_loop() {
+            let report = pixels::render_plain(self, request, lookup, values);
+            if !values.iter().any(|value| value.is_nan()) {
+                return report;
+            }
+        }
+        pixels::render_special(self, request, lookup, values)
+    }
+
+    fn needs_general_loop(&self) -> bool {
+        let Oversample { thick, polar, omega, .. } = self.p.oversample;
+        thick || polar || omega || self.p.d_min_m > 0.0
+    }
+
+    /// Whether a pixel is inside the region of interest and not masked.
+    #[must_use]
+    pub fn is_selected(&self, slow: usize, fast: usize) -> bool {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
+        let inside = (fast_min..=fast_max).contains(&fast) && (slow_min..=slow_max).contains(&slow);
+        let index = slow * self.p.detector.fast_pixels + fast;
+        inside && self.p.mask.is_none_or(|mask| mask.get(index).is_some_and(|&value| value != 0))
+    }
+
+    /// Whether a pixel has any sweep: selected, and some source scatters into it above the resolution limit.
+    #[must_use]
+    pub fn is_swept(&self, slow: usize, fast: usize) -> bool {
+        self.is_selected(slow, fast) && (self.p.d_min_m == 0.0 || self.resolves(slow, fast))
+    }
+
+    /// The first pixel of `rows`, in order, that has a sweep.
+    #[must_use]
+    pub fn first_swept(&self, rows: Range<usize>) -> Option<(usize, usize)> {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
+        let rows = rows.start.max(slow_min)..rows.end.min(slow_max.saturating_add(1));
+        rows.flat_map(|slow| (fast_min..=fast_max).map(move |fast| (slow, fast)))
+            .find(|&(slow, fast)| self.is_swept(slow, fast))
+    }
+
+    /// The last pixel before (slow, fast), from row `first_row` on, that has a sweep.
+    pub(crate) fn last_swept_before(
+        &self,
+        first_row: usize,
+        slow: usize,
+        fast: usize,
+    ) -> Option<(usize, usize)> {
+        let columns = self.p.detector.fast_pixels;
+        let here = (0..fast).rev().map(|column| (slow, column));
+        let above =
+            (first_row..slow).rev().flat_map(|row| (0..columns).rev().map(move |column| (row, column)));
+        here.chain(above).find(|&(row, column)| self.is_swept(row, column))
+    }
+
+    /// The first evaluation in `rows`, in the reference's order, whose block of 4 x 4 x 4 nodes is not usable: what
+    /// switches the reference's interpolation off. `None` when there is none, or the scene does not interpolate.
+    ///
+    /// # Errors
+    /// As [`Scene::render_rows`].
+    pub fn find_latch(&self, rows: Range<usize>, carry: &Carryover<'_>) -> Result<Option<LatchPoint>, Error> {
+        self.check_rows(&rows, carry)?;
+        if self.p.structure_factors.lookup == LookupRule::Nearest || self.p.structure_factors.grid.is_none() {
+            return Ok(None);
+        }
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
+        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
+        for slow in rows.start.max(slow_min)..rows.end.min(slow_max.saturating_add(1)) {
+            let mut opening = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(steady);
+            let opening = if self.p.orientations.sweep().carried_steps() > 0 { opening.next() } else { None };
+            let mut first = fast_min;
+            while first <= fast_max {
+                let mut count = (fast_max + 1 - first).min(CHUNK);
+                // An opening pixel is scanned alone, with what its first sweep finds.
+                let vectors = match opening {
+                    Some((fast, vectors)) if fast == first => {
+                        count = 1;
+                        Some(vectors)
+                    }
+                    Some((fast, _)) if (first..first + count).contains(&fast) => {
+                        count = fast - first;
+                        None
+                    }
+                    _ => None,
+                };
+                let mut live = [0.0; CHUNK];
+                for (fast, live) in (first..).zip(live.iter_mut().take(count)) {
+                    *live = f64::from(u8::from(self.is_selected(slow, fast)));
+                }
+                let live = live.get(..count).unwrap_or(&[]);
+                let request = ChunkRequest { slow, first, live, opening: vectors, until: u64::MAX };
+                if let Some((fast, evaluation)) = pixels::scan_latch(self, &request) {
+                    return Ok(Some(LatchPoint { slow, fast, evaluation }));
+                }
+                first += count;
+            }
+        }
+        Ok(None)
+    }
+
+    /// One pixel with its intermediate values: `step` is called for every innermost step that contributes.
+    ///
+    /// # Errors
+    /// As [`Scene::render_pixel`].
+    pub fn probe_pixel(
+        &self,
+        slow: usize,
+        fast: usize,
+        carry: &Carryover<'_>,
+        step: &mut dyn FnMut(&StepProbe),
+    ) -> Result<PixelProbe, Error> {
+        self.check_pixel(slow, fast, carry)?;
+        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
+        let opening = carry
+            .openings_in_row(slow, self.p.detector.fast_pixels)
+            .unsteady(steady)
+            .find_map(|(column, vectors)| (column == fast).then_some(vectors))
+            .filter(|_| self.p.orientations.sweep().carried_steps() > 0);
+        let (lookup, until) = self.lookup_at(slow, fast);
+        let request = ChunkRequest { slow, first: fast, live: &[1.0], opening, until };
+        Ok(probe::probe(self, &request, lookup, step))
+    }
+
+    fn shape(&self) -> CrystalShape {
+        self.p.lattice.shape
+    }
+
+    fn grid(&self) -> Option<HklGrid<'a>> {
+        self.p.structure_factors.grid
+    }
+}

@@ -1,0 +1,140 @@
+//! Intermediate values of one pixel, from taps on the render loop.
+
+use super::Scene;
+use super::pixels::{ChunkRequest, Tap, TappedPixel, TappedStep, render_tapped};
+use crate::lanes::{Kernel, Lanes, Level, Simd};
+use crate::lattice::CrystalShape;
+use crate::math::sincg;
+use crate::rotation::Orientation;
+use crate::structure_factor::LookupRule;
+use crate::vector::Vec3;
+
+/// One innermost step of a pixel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepProbe {
+    /// Thickness layer.
+    pub layer: usize,
+    /// Subpixel (slow, fast).
+    pub subpixel: (usize, usize),
+    /// Index of the source.
+    pub source: usize,
+    /// phi step.
+    pub phi_step: usize,
+    /// Mosaic domain.
+    pub domain: usize,
+    /// Position of the subpixel, in m.
+    pub position_m: Vec3,
+    /// Its distance from the sample, in m.
+    pub distance_m: f64,
+    /// Unit vector towards it.
+    pub diffracted: Vec3,
+    /// Scattering vector, in 1/m.
+    pub scattering_per_m: Vec3,
+    /// Cell vectors.
+    pub orientation: Orientation,
+    /// h, k, l.
+    pub hkl: [f64; 3],
+    /// Nearest integers, an exact half going down.
+    pub hkl_rounded: [f64; 3],
+    /// Factor per axis with its sign, for square crystals; NaN for the other shapes.
+    pub f_latt_axes: [f64; 3],
+    /// F_latt, with its sign for square crystals.
+    pub f_latt: f64,
+    /// F_cell.
+    pub f_cell: f64,
+    /// Sum so far, this step included.
+    pub intensity: f64,
+}
+
+/// A finished pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PixelProbe {
+    /// Its value.
+    pub value: f64,
+    /// The sum before scaling.
+    pub intensity: f64,
+    /// Polarisation factor.
+    pub polarization: f64,
+    /// Solid angle, in sr.
+    pub omega_sr: f64,
+    /// Captured share.
+    pub capture: f64,
+}
+
+struct Watch<'w> {
+    step: &'w mut dyn FnMut(&StepProbe),
+    pixel: PixelProbe,
+    domains: usize,
+    cells: Option<[f64; 3]>,
+}
+
+/// sincg of one number, at the level the program runs at.
+struct OneSincg(f64, f64);
+
+impl Kernel for OneSincg {
+    type Output = f64;
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) -> f64 {
+        sincg(level.splat(self.0), level.splat(self.1)).first()
+    }
+}
+
+impl Tap for Watch<'_> {
+    const ON: bool = true;
+
+    fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>) {
+        let vector = |x: F, y: F, z: F| Vec3::new(x.first(), y.first(), z.first());
+        let hkl = step.indices.h.map(|x| x.first());
+        let axes = self.cells.map(|cells| {
+            let mut factors = hkl;
+            for (factor, n) in factors.iter_mut().zip(cells) {
+                *factor = Simd::detect().run(OneSincg(*factor, n));
+            }
+            factors
+        });
+        let sign = axes.map_or(1.0, |axes| axes.iter().product::<f64>().signum());
+        let (place, q) = (step.place, step.scattering);
+        (self.step)(&StepProbe {
+            layer: step.layer,
+            subpixel: (step.subpixel.slow, step.subpixel.fast),
+            source: step.source,
+            phi_step: step.entry / self.domains,
+            domain: step.entry % self.domains,
+            position_m: vector(place.position_m.x, place.position_m.y, place.position_m.z),
+            distance_m: place.distance_m.first(),
+            diffracted: vector(place.diffracted.x, place.diffracted.y, place.diffracted.z),
+            scattering_per_m: vector(q.x, q.y, q.z),
+            orientation: *step.orientation,
+            hkl,
+            hkl_rounded: step.indices.h0.map(|x| x.first()),
+            f_latt_axes: axes.unwrap_or([f64::NAN; 3]),
+            f_latt: step.f_latt.first().abs() * sign,
+            f_cell: step.f_cell.first(),
+            intensity: step.sum.first(),
+        });
+    }
+
+    fn pixel<F: Lanes>(&mut self, pixel: &TappedPixel<F>) {
+        self.pixel = PixelProbe {
+            value: pixel.value.first(),
+            intensity: pixel.sum.first(),
+            polarization: pixel.polar.first(),
+            omega_sr: pixel.omega.first(),
+            capture: pixel.capture.first(),
+        };
+    }
+}
+
+/// Renders the one pixel of `request` and tells `step` about every step.
+pub(super) fn probe(
+    scene: &Scene<'_>,
+    request: &ChunkRequest<'_>,
+    lookup: LookupRule,
+    step: &mut dyn FnMut(&StepProbe),
+) -> PixelProbe {
+    let cells = (scene.shape() == CrystalShape::Square).then_some(scene.p.lattice.cells);
+    let domains = scene.p.orientations.domains().len().max(1);
+    let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells };
+    render_tapped(scene, request, lookup, &mut watch);
+    watch.pixel
+}

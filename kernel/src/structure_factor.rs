@@ -1,0 +1,408 @@
+//! F_cell: structure factors on a dense grid over h, k, l, looked up at the nearest node or interpolated.
+//!
+//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice the caller owns.
+//!
+//! **Formulas.** Nearest: the grid value inside the box, else default_F. Tricubic: cubic Lagrange through the 4 x 4 x 4
+//! nodes floor-1 .. floor+2, along l, then k, then h. The block is usable where h - 2 >= h_min and h - h_min + 3 <=
+//! number of h, same for k and l; elsewhere the nearest value stands in.
+//!
+//! **Source.** The reference's lookup and `polin3`. **Accuracy.** Interpolation reproduces nodes exactly and cubics to 1e-13
+//! (`tests/tests/kernel_structure_factor.rs`).
+
+use crate::Error;
+use crate::lanes::{LaneMask, Lanes, Level};
+use crate::lattice::Indices;
+
+/// A dense grid of structure factors in a borrowed slice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HklGrid<'a> {
+    data: &'a [f64],
+    min: [i32; 3],
+    len: [usize; 3],
+}
+
+impl<'a> HklGrid<'a> {
+    /// No node at all: every lookup gives default_F.
+    const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3] };
+
+    /// A grid from (h, k, l) = `min`, with `len` nodes along each.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] when `data` holds fewer than the product of `len`, [`Error::TooLarge`] when that or
+    /// an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
+    pub fn new(min: [i32; 3], len: [usize; 3], data: &'a [f64]) -> Result<Self, Error> {
+        let too_large = Error::TooLarge { quantity: "structure factor grid" };
+        let mut needed = 1usize;
+        for (&first, &count) in min.iter().zip(&len) {
+            if count == 0 {
+                return Err(Error::OutOfRange { quantity: "grid size", value: 0.0, allowed: "at least 1" });
+            }
+            let last = i64::from(first) + i64::try_from(count).map_err(|_| too_large)? - 1;
+            i32::try_from(last).map_err(|_| too_large)?;
+            needed = needed.checked_mul(count).ok_or(too_large)?;
+        }
+        let given = data.len();
+        let data = data.get(..needed).ok_or(Error::BufferTooShort {
+            buffer: "structure factor grid",
+            needed,
+            given,
+        })?;
+        if let Some(&value) = data.iter().find(|f| !f.is_finite()) {
+            return Err(Error::OutOfRange { quantity: "structure factor", value, allowed: "finite" });
+        }
+        Ok(Self { data, min, len })
+    }
+
+    /// Smallest h, k, l.
+    #[must_use]
+    pub fn min(&self) -> [i32; 3] {
+        self.min
+    }
+
+    /// Nodes along h, k, l.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        self.len
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn data(&self) -> &'a [f64] {
+        self.data
+    }
+}
+
+/// What stands for F_cell in a scene.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StructureFactors<'a> {
+    /// The grid; none: every reflection has `default_f`.
+    pub grid: Option<HklGrid<'a>>,
+    /// F of a reflection outside the grid.
+    pub default_f: f64,
+    /// How values between nodes are found.
+    pub lookup: LookupRule,
+}
+
+/// Nearest node or interpolation, and what an evaluation near the edge of the grid does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LookupRule {
+    /// The value at the nearest node.
+    #[default]
+    Nearest,
+    /// Tricubic; an evaluation whose block is not usable takes the nearest value and is counted.
+    Tricubic,
+    /// The reference's: tricubic up to an evaluation, nearest from there on, for good.
+    TricubicUntil(LatchPoint),
+}
+
+/// The evaluation, in the reference's order over the image, that switches interpolation off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatchPoint {
+    /// Row of the pixel.
+    pub slow: usize,
+    /// Column of the pixel.
+    pub fast: usize,
+    /// Evaluation within the pixel, counted over layer, subpixel, source, phi and domain.
+    pub evaluation: u64,
+}
+
+/// F_cell for lanes of one level.
+pub(crate) trait Lookup<F: Lanes> {
+    /// Whether lanes that contribute nothing must be told apart.
+    const NEEDS_ACTIVE: bool;
+    /// F_cell of the lanes in `active`; of the others anything.
+    fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F;
+    /// Evaluations that fell back to the nearest node.
+    fn fallbacks(&self) -> u64 {
+        0
+    }
+    /// The first evaluation per lane that would fall back, infinity where none.
+    fn first_fallback(&self) -> Option<F> {
+        None
+    }
+}
+
+/// A lookup by name; [`LookupKind::Of`] is the same at a level.
+pub(crate) trait LookupKind {
+    /// The lookup at a level.
+    type Of<'a, F: Lanes + 'a>: Lookup<F>;
+    /// The lookup over `factors`; `until` is the evaluation that switches interpolation off.
+    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, until: u64) -> Self::Of<'a, L::F>;
+}
+
+/// [`Uniform`] by name.
+pub(crate) struct UniformKind;
+/// [`Nearest`] by name.
+pub(crate) struct NearestKind;
+/// [`Tricubic`] by name.
+pub(crate) struct TricubicKind;
+/// [`LatchScan`] by name.
+pub(crate) struct LatchScanKind;
+
+impl LookupKind for UniformKind {
+    type Of<'a, F: Lanes + 'a> = Uniform<F>;
+    #[inline(always)]
+    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: u64) -> Uniform<L::F> {
+        Uniform(level.splat(factors.default_f))
+    }
+}
+
+impl LookupKind for NearestKind {
+    type Of<'a, F: Lanes + 'a> = Nearest<'a, F>;
+    #[inline(always)]
+    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: u64) -> Nearest<'a, L::F> {
+        let never = level.splat(f64::NAN);
+        Nearest { grid: Box3::new(level, factors), node: [never; 3], value: never }
+    }
+}
+
+impl LookupKind for TricubicKind {
+    type Of<'a, F: Lanes + 'a> = Tricubic<'a, F>;
+    #[inline(always)]
+    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, until: u64) -> Tricubic<'a, L::F> {
+        Tricubic { grid: Box3::new(level, factors), until, fallbacks: 0 }
+    }
+}
+
+impl LookupKind for LatchScanKind {
+    type Of<'a, F: Lanes + 'a> = LatchScan<'a, F>;
+    #[inline(always)]
+    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: u64) -> LatchScan<'a, L::F> {
+        LatchScan { grid: Box3::new(level, factors), first: level.splat(f64::INFINITY) }
+    }
+}
+
+/// No grid: default_F everywhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Uniform<F>(pub(crate) F);
+
+impl<F: Lanes> Lookup<F> for Uniform<F> {
+    const NEEDS_ACTIVE: bool = false;
+    #[inline(always)]
+    fn f_cell(&mut self, _: &Indices<F>, _: F::Mask, _: u64) -> F {
+        self.0
+    }
+}
+
+/// The grid as lanes need it.
+#[derive(Debug, Clone, Copy)]
+struct Box3<'a, F> {
+    data: &'a [f64],
+    /// Elements from one h to the next, from one k to the next.
+    rows: [usize; 2],
+    min: [F; 3],
+    max: [F; 3],
+    len: [F; 3],
+    stride_h: F,
+    stride_k: F,
+    /// Index of (0, 0, 0), negated.
+    base: F,
+    default_f: F,
+}
+
+impl<'a, F: Lanes> Box3<'a, F> {
+    #[inline(always)]
+    fn new<L: Level<F = F>>(level: L, factors: &StructureFactors<'a>) -> Self {
+        let (grid, default_f) = (factors.grid.unwrap_or(HklGrid::EMPTY), factors.default_f);
+        let [h, k, l] = grid.min.map(f64::from);
+        let [nh, nk, nl] = [grid.len[0] as f64, grid.len[1] as f64, grid.len[2] as f64];
+        Self {
+            data: grid.data,
+            rows: [grid.len[1] * grid.len[2], grid.len[2]],
+            min: [level.splat(h), level.splat(k), level.splat(l)],
+            max: [level.splat(h + nh - 1.0), level.splat(k + nk - 1.0), level.splat(l + nl - 1.0)],
+            len: [level.splat(nh), level.splat(nk), level.splat(nl)],
+            stride_h: level.splat(nk * nl),
+            stride_k: level.splat(nl),
+            base: level.splat(h * nk * nl + k * nl + l),
+            default_f: level.splat(default_f),
+        }
+    }
+
+    /// Index of a node in the slice.
+    #[inline(always)]
+    fn index(&self, [h, k, l]: [F; 3]) -> F {
+        h.mul_add(self.stride_h, k.mul_add(self.stride_k, l)) - self.base
+    }
+
+    #[inline(always)]
+    fn nearest(&self, node: [F; 3]) -> F {
+        let ([h, k, l], [h_min, k_min, l_min], [h_max, k_max, l_max]) = (node, self.min, self.max);
+        let inside = h_min.le(h) & h.le(h_max) & k_min.le(k) & k.le(k_max) & l_min.le(l) & l.le(l_max);
+        self.index(node).gather(self.data, inside, self.default_f)
+    }
+
+    /// Lanes whose 4 x 4 x 4 block lies in the grid.
+    #[inline(always)]
+    fn usable(&self, [h, k, l]: [F; 3]) -> F::Mask {
+        let ([h_min, k_min, l_min], [nh, nk, nl]) = (self.min, self.len);
+        let (two, three) = (h.splat_like(2.0), h.splat_like(3.0));
+        h_min.le(h - two)
+            & (h - h_min + three).le(nh)
+            & k_min.le(k - two)
+            & (k - k_min + three).le(nk)
+            & l_min.le(l - two)
+            & (l - l_min + three).le(nl)
+    }
+}
+
+/// The value at the nearest node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Nearest<'a, F> {
+    grid: Box3<'a, F>,
+    /// The nodes looked up last, and their values: neighbouring steps mostly ask for the same.
+    node: [F; 3],
+    value: F,
+}
+
+impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
+    const NEEDS_ACTIVE: bool = false;
+
+    #[inline(always)]
+    fn f_cell(&mut self, indices: &Indices<F>, _: F::Mask, _: u64) -> F {
+        let ([h, k, l], [last_h, last_k, last_l]) = (indices.h0, self.node);
+        let same = h.eq(last_h) & k.eq(last_k) & l.eq(last_l);
+        if !same.all() {
+            self.node = indices.h0;
+            self.value = self.grid.nearest(indices.h0);
+        }
+        self.value
+    }
+}
+
+/// Tricubic interpolation, up to an evaluation of the pixel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tricubic<'a, F> {
+    grid: Box3<'a, F>,
+    until: u64,
+    fallbacks: u64,
+}
+
+impl<F: Lanes> Tricubic<'_, F> {
+    /// Interpolated values of the lanes in `usable`.
+    #[inline(always)]
+    fn interpolate(&self, [h, k, l]: [F; 3], usable: F::Mask) -> F {
+        let zero = h.splat_like(0.0);
+        let one = h.splat_like(1.0);
+        let corner = [h.floor(), k.floor(), l.floor()];
+        let [h0, k0, l0] = corner;
+        let (wh, wk, wl) = (weights(h - h0), weights(k - k0), weights(l - l0));
+        let start = self.grid.index([h0 - one, k0 - one, l0 - one]);
+        let first = start.first();
+        let shared = usable.all() && start.eq(start.splat_like(first)).all();
+        let [stride_h, stride_k] = self.grid.rows;
+        let mut sum = zero;
+        for (i, &wh) in wh.iter().enumerate() {
+            let mut plane = zero;
+            for (j, &wk) in wk.iter().enumerate() {
+                let offset = i * stride_h + j * stride_k;
+                // One block for all lanes: its values are loaded once and broadcast.
+                let row = if shared {
+                    self.shared_row(first as usize + offset, one)
+                } else {
+                    let at = start + start.splat_like(offset as f64);
+                    [0.0, 1.0, 2.0, 3.0].map(|m| (at + at.splat_like(m)).gather(self.grid.data, usable, zero))
+                };
+                let [f0, f1, f2, f3] = row;
+                let [w0, w1, w2, w3] = wl;
+                let line = w0.mul_add(f0, w1.mul_add(f1, w2.mul_add(f2, w3 * f3)));
+                plane = wk.mul_add(line, plane);
+            }
+            sum = wh.mul_add(plane, sum);
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn shared_row(&self, start: usize, like: F) -> [F; 4] {
+        let row = start.checked_add(4).and_then(|end| self.grid.data.get(start..end));
+        match row {
+            Some(&[a, b, c, d]) => {
+                [like.splat_like(a), like.splat_like(b), like.splat_like(c), like.splat_like(d)]
+            }
+            _ => [like.splat_like(0.0); 4],
+        }
+    }
+}
+
+/// Cubic Lagrange weights of the nodes -1, 0, 1, 2 at t in 0..1.
+#[inline(always)]
+fn weights<F: Lanes>(t: F) -> [F; 4] {
+    let one = t.splat_like(1.0);
+    let (before, after, last) = (t + one, t - one, t - t.splat_like(2.0));
+    let (sixth, half) = (t.splat_like(1.0 / 6.0), t.splat_like(0.5));
+    let inner = after * last;
+    let outer = before * t;
+    [-(t * inner) * sixth, before * inner * half, -(outer * last) * half, outer * after * sixth]
+}
+
+impl<F: Lanes> Lookup<F> for Tricubic<'_, F> {
+    const NEEDS_ACTIVE: bool = true;
+
+    #[inline(always)]
+    fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
+        if evaluation >= self.until {
+            return self.grid.nearest(indices.h0);
+        }
+        let usable = self.grid.usable(indices.h);
+        if usable.all() {
+            return self.interpolate(indices.h, usable);
+        }
+        let fallback = active & !usable;
+        self.fallbacks += u64::from(fallback.count(F::LEN));
+        let nearest = self.grid.nearest(indices.h0);
+        if (active & usable).any() {
+            F::select(usable, self.interpolate(indices.h, usable), nearest)
+        } else {
+            nearest
+        }
+    }
+
+    #[inline(always)]
+    fn fallbacks(&self) -> u64 {
+        self.fallbacks
+    }
+}
+
+/// Finds, per lane, the first evaluation that the reference would latch at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LatchScan<'a, F> {
+    grid: Box3<'a, F>,
+    first: F,
+}
+
+impl<F: Lanes> Lookup<F> for LatchScan<'_, F> {
+    const NEEDS_ACTIVE: bool = true;
+
+    #[inline(always)]
+    fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
+        let latches = active & !self.grid.usable(indices.h);
+        let here = self.first.min(self.first.splat_like(evaluation as f64));
+        self.first = F::select(latches, here, self.first);
+        self.first.splat_like(0.0)
+    }
+    #[inline(always)]
+    fn first_fallback(&self) -> Option<F> {
+        Some(self.first)
+    }
+}
+
+/// The reference's `polin3`: the tricubic value at h, k, l from 64 nodes, block[i][j][m] at
+/// (floor(h)-1+i, floor(k)-1+j, floor(l)-1+m).
+#[must_use]
+pub fn tricubic(h: f64, k: f64, l: f64, block: &[[[f64; 4]; 4]; 4]) -> f64 {
+    let weights = |x: f64| {
+        let t = x - libm::floor(x);
+        let (before, after, last) = (t + 1.0, t - 1.0, t - 2.0);
+        [
+            -(t * after * last) / 6.0,
+            before * after * last / 2.0,
+            -(before * t * last) / 2.0,
+            before * t * after / 6.0,
+        ]
+    };
+    let (wh, wk, wl) = (weights(h), weights(k), weights(l));
+    let line = |row: &[f64; 4]| row.iter().zip(wl).map(|(f, w)| f * w).sum::<f64>();
+    let plane = |rows: &[[f64; 4]; 4]| rows.iter().zip(wk).map(|(row, w)| line(row) * w).sum::<f64>();
+    block.iter().zip(wh).map(|(rows, w)| plane(rows) * w).sum()
+}

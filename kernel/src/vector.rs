@@ -1,0 +1,97 @@
+//! Vectors in the laboratory frame, with the reference's order of operations.
+
+use core::ops::{Add, Mul, Neg, Sub};
+
+/// A vector in the laboratory frame; its unit is that of the quantity it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Vec3 {
+    /// Component along x.
+    pub x: f64,
+    /// Component along y.
+    pub y: f64,
+    /// Component along z.
+    pub z: f64,
+}
+
+impl Vec3 {
+    /// The vector (x, y, z).
+    #[must_use]
+    pub const fn new(x: f64, y: f64, z: f64) -> Self {
+        Self { x, y, z }
+    }
+
+    /// Scalar product.
+    #[must_use]
+    pub fn dot(self, other: Self) -> f64 {
+        self.x * other.x + self.y * other.y + self.z * other.z
+    }
+
+    /// Vector product.
+    #[must_use]
+    pub fn cross(self, other: Self) -> Self {
+        Self {
+            x: self.y * other.z - self.z * other.y,
+            y: self.z * other.x - self.x * other.z,
+            z: self.x * other.y - self.y * other.x,
+        }
+    }
+
+    /// Length.
+    #[must_use]
+    pub fn length(self) -> f64 {
+        libm::sqrt(self.dot(self))
+    }
+
+    /// The vector of length 1 along this one; NaN for the zero vector.
+    #[must_use]
+    pub fn unit(self) -> Self {
+        let length = self.length();
+        Self { x: self.x / length, y: self.y / length, z: self.z / length }
+    }
+
+    /// Whether all components are finite.
+    #[must_use]
+    pub fn is_finite(self) -> bool {
+        self.x.is_finite() && self.y.is_finite() && self.z.is_finite()
+    }
+
+    /// The components x, y, z.
+    #[must_use]
+    pub const fn to_array(self) -> [f64; 3] {
+        [self.x, self.y, self.z]
+    }
+}
+
+impl From<[f64; 3]> for Vec3 {
+    fn from([x, y, z]: [f64; 3]) -> Self {
+        Self { x, y, z }
+    }
+}
+
+impl Add for Vec3 {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { x: self.x + other.x, y: self.y + other.y, z: self.z + other.z }
+    }
+}
+
+impl Sub for Vec3 {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self { x: self.x - other.x, y: self.y - other.y, z: self.z - other.z }
+    }
+}
+
+impl Neg for Vec3 {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self { x: -self.x, y: -self.y, z: -self.z }
+    }
+}
+
+impl Mul<Vec3> for f64 {
+    type Output = Vec3;
+    fn mul(self, v: Vec3) -> Vec3 {
+        Vec3 { x: self * v.x, y: self * v.y, z: self * v.z }
+    }
+}
