@@ -300,8 +300,7 @@ impl<F: Lanes> Tricubic<'_, F> {
                 let row = if shared {
                     self.shared_row(first as usize + offset, one)
                 } else {
-                    let at = start + start.splat_like(offset as f64);
-                    [0.0, 1.0, 2.0, 3.0].map(|m| (at + at.splat_like(m)).gather(self.grid.data, usable, zero))
+                    self.gathered_row(start + start.splat_like(offset as f64), usable)
                 };
                 let [f0, f1, f2, f3] = row;
                 let [w0, w1, w2, w3] = wl;
@@ -311,6 +310,17 @@ impl<F: Lanes> Tricubic<'_, F> {
             sum = wh.mul_add(plane, sum);
         }
         sum
+    }
+
+    #[inline(always)]
+    fn gathered_row(&self, start: F, usable: F::Mask) -> [F; 4] {
+        let (data, zero) = (self.grid.data, start.splat_like(0.0));
+        [
+            start.gather(data, usable, zero),
+            (start + start.splat_like(1.0)).gather(data, usable, zero),
+            (start + start.splat_like(2.0)).gather(data, usable, zero),
+            (start + start.splat_like(3.0)).gather(data, usable, zero),
+        ]
     }
 
     #[inline(always)]

@@ -92,7 +92,7 @@ impl Walk {
         Self {
             scope,
             options: Options::default(),
-            out: PathBuf::from("."),
+            out: PathBuf::from("widebragg-demo"),
             last: String::new(),
             forgiving: false,
         }

@@ -51,11 +51,10 @@ impl<F: Lanes> LaneVec<F> {
             y: axis.z * self.x - axis.x * self.z,
             z: axis.x * self.y - axis.y * self.x,
         };
-        let sum = |axis: F, v: F, turned: F| axis.mul_add(along, v.mul_add(cos, turned * sin));
         Self {
-            x: sum(axis.x, self.x, turned.x),
-            y: sum(axis.y, self.y, turned.y),
-            z: sum(axis.z, self.z, turned.z),
+            x: axis.x.mul_add(along, self.x.mul_add(cos, turned.x * sin)),
+            y: axis.y.mul_add(along, self.y.mul_add(cos, turned.y * sin)),
+            z: axis.z.mul_add(along, self.z.mul_add(cos, turned.z * sin)),
         }
     }
 }
@@ -123,8 +122,7 @@ impl<F: Lanes> Subpixel<F> {
         attenuation: f64,
     ) -> F {
         let obliquity = self.diffracted.dot_scalar(detector.normal);
-        let through = |depth: f64| exp(obliquity.splat_like(-depth * attenuation) / obliquity);
-        through(depth_m) - through(next_depth_m)
+        transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
     }
 
     /// q = (d - i)/lambda, in 1/m.
@@ -159,6 +157,12 @@ impl<F: Lanes> Subpixel<F> {
         }
         factor * one.splat_like(0.5)
     }
+}
+
+/// Share of photons that reach a depth, in attenuation lengths along the normal.
+#[inline(always)]
+fn transmission<F: Lanes>(depth: f64, obliquity: F) -> F {
+    exp(obliquity.splat_like(-depth) / obliquity)
 }
 
 /// A flat position laid on the sphere around the sample.

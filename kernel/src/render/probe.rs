@@ -1,6 +1,7 @@
 //! Intermediate values of one pixel, from taps on the render loop.
 
 use super::Scene;
+use super::geometry::LaneVec;
 use super::pixels::{ChunkRequest, Tap, TappedPixel, TappedStep, render_tapped};
 use crate::lanes::{Kernel, Lanes, Level, Simd};
 use crate::lattice::CrystalShape;
@@ -79,12 +80,22 @@ impl Kernel for OneSincg {
     }
 }
 
+#[inline(always)]
+fn first_lanes<F: Lanes>([x, y, z]: [F; 3]) -> [f64; 3] {
+    [x.first(), y.first(), z.first()]
+}
+
+#[inline(always)]
+fn first_vector<F: Lanes>(v: &LaneVec<F>) -> Vec3 {
+    Vec3::new(v.x.first(), v.y.first(), v.z.first())
+}
+
 impl Tap for Watch<'_> {
     const ON: bool = true;
 
+    #[inline(always)]
     fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>) {
-        let vector = |x: F, y: F, z: F| Vec3::new(x.first(), y.first(), z.first());
-        let hkl = step.indices.h.map(|x| x.first());
+        let hkl = first_lanes(step.indices.h);
         let axes = self.cells.map(|cells| {
             let mut factors = hkl;
             for (factor, n) in factors.iter_mut().zip(cells) {
@@ -100,13 +111,13 @@ impl Tap for Watch<'_> {
             source: step.source,
             phi_step: step.entry / self.domains,
             domain: step.entry % self.domains,
-            position_m: vector(place.position_m.x, place.position_m.y, place.position_m.z),
+            position_m: first_vector(&place.position_m),
             distance_m: place.distance_m.first(),
-            diffracted: vector(place.diffracted.x, place.diffracted.y, place.diffracted.z),
-            scattering_per_m: vector(q.x, q.y, q.z),
+            diffracted: first_vector(&place.diffracted),
+            scattering_per_m: first_vector(q),
             orientation: *step.orientation,
             hkl,
-            hkl_rounded: step.indices.h0.map(|x| x.first()),
+            hkl_rounded: first_lanes(step.indices.h0),
             f_latt_axes: axes.unwrap_or([f64::NAN; 3]),
             f_latt: step.f_latt.first().abs() * sign,
             f_cell: step.f_cell.first(),
@@ -114,6 +125,7 @@ impl Tap for Watch<'_> {
         });
     }
 
+    #[inline(always)]
     fn pixel<F: Lanes>(&mut self, pixel: &TappedPixel<F>) {
         self.pixel = PixelProbe {
             value: pixel.value.first(),
