@@ -126,8 +126,14 @@ pub(crate) trait Lookup<F: Lanes> {
 pub(crate) trait LookupKind {
     /// The lookup at a level.
     type Of<'a, F: Lanes + 'a>: Lookup<F>;
-    /// The lookup over `factors`; `until` is the evaluation that switches interpolation off.
-    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, until: u64) -> Self::Of<'a, L::F>;
+    /// The lookup over `factors`; `largest` bounds |h|, |k|, |l|, `until` is the evaluation that switches
+    /// interpolation off.
+    fn of<'a, L: Level>(
+        level: L,
+        factors: &StructureFactors<'a>,
+        largest: [f64; 3],
+        until: u64,
+    ) -> Self::Of<'a, L::F>;
 }
 
 /// [`Uniform`] by name.
@@ -142,7 +148,7 @@ pub(crate) struct LatchScanKind;
 impl LookupKind for UniformKind {
     type Of<'a, F: Lanes + 'a> = Uniform<F>;
     #[inline(always)]
-    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: u64) -> Uniform<L::F> {
+    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: [f64; 3], _: u64) -> Uniform<L::F> {
         Uniform(level.splat(factors.default_f))
     }
 }
@@ -150,16 +156,36 @@ impl LookupKind for UniformKind {
 impl LookupKind for NearestKind {
     type Of<'a, F: Lanes + 'a> = Nearest<'a, F>;
     #[inline(always)]
-    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: u64) -> Nearest<'a, L::F> {
+    fn of<'a, L: Level>(
+        level: L,
+        factors: &StructureFactors<'a>,
+        largest: [f64; 3],
+        _: u64,
+    ) -> Nearest<'a, L::F> {
+        let [_, k, l] = largest.map(|index| 2.0 * index + 1.0);
+        let [h, ..] = largest;
+        // Beyond 2^52 keys would collide: NaN equals nothing, and every step is looked up.
+        let distinct = h * k * l < 4_503_599_627_370_496.0;
         let never = level.splat(f64::NAN);
-        Nearest { grid: Box3::new(level, factors), node: [never; 3], value: never }
+        Nearest {
+            grid: Box3::new(level, factors),
+            key_h: if distinct { level.splat(k * l) } else { never },
+            key_k: level.splat(l),
+            key: never,
+            value: never,
+        }
     }
 }
 
 impl LookupKind for TricubicKind {
     type Of<'a, F: Lanes + 'a> = Tricubic<'a, F>;
     #[inline(always)]
-    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, until: u64) -> Tricubic<'a, L::F> {
+    fn of<'a, L: Level>(
+        level: L,
+        factors: &StructureFactors<'a>,
+        _: [f64; 3],
+        until: u64,
+    ) -> Tricubic<'a, L::F> {
         Tricubic { grid: Box3::new(level, factors), until, fallbacks: 0 }
     }
 }
@@ -167,7 +193,12 @@ impl LookupKind for TricubicKind {
 impl LookupKind for LatchScanKind {
     type Of<'a, F: Lanes + 'a> = LatchScan<'a, F>;
     #[inline(always)]
-    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: u64) -> LatchScan<'a, L::F> {
+    fn of<'a, L: Level>(
+        level: L,
+        factors: &StructureFactors<'a>,
+        _: [f64; 3],
+        _: u64,
+    ) -> LatchScan<'a, L::F> {
         LatchScan { grid: Box3::new(level, factors), first: level.splat(f64::INFINITY) }
     }
 }
@@ -250,8 +281,11 @@ impl<'a, F: Lanes> Box3<'a, F> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Nearest<'a, F> {
     grid: Box3<'a, F>,
+    /// A number for each node, the same for no two nodes in reach: h key_h + k key_k + l.
+    key_h: F,
+    key_k: F,
     /// The nodes looked up last, and their values: neighbouring steps mostly ask for the same.
-    node: [F; 3],
+    key: F,
     value: F,
 }
 
@@ -260,10 +294,10 @@ impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
 
     #[inline(always)]
     fn f_cell(&mut self, indices: &Indices<F>, _: F::Mask, _: u64) -> F {
-        let ([h, k, l], [last_h, last_k, last_l]) = (indices.h0, self.node);
-        let same = h.eq(last_h) & k.eq(last_k) & l.eq(last_l);
-        if !same.all() {
-            self.node = indices.h0;
+        let [h, k, l] = indices.h0;
+        let key = h.mul_add(self.key_h, k.mul_add(self.key_k, l));
+        if !key.eq(self.key).all() {
+            self.key = key;
             self.value = self.grid.nearest(indices.h0);
         }
         self.value

@@ -3,7 +3,7 @@
 use widebragg::noise::Poisson;
 use widebragg::render::Scene;
 
-use super::statistics::Statistics;
+use super::statistics::{Statistics, region};
 
 /// Photons that would saturate a pixel.
 const SATURATED: f64 = 65_535.0;
@@ -31,7 +31,8 @@ pub fn pgm_scale(given: Option<f64>, statistics: &Statistics, int_scale: f64) ->
 /// Integer of a pixel: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
 fn rounded(value: f32, scale: f64, adc: f64) -> u16 {
     let clamped = (f64::from(value) * scale + adc).clamp(0.0, SATURATED);
-    ((clamped + 0.5) as f32).floor() as u16
+    // Not negative: the conversion rounds down.
+    ((clamped + 0.5) as f32) as u16
 }
 
 /// Fills `out` with `f` of the pixels in the region of interest, 0 elsewhere; masked pixels count as 0 photons.
@@ -40,15 +41,12 @@ fn over_region<T: Default + Copy>(
     pixels: &[f32],
     mut f: impl FnMut(f32, bool) -> T,
 ) -> Vec<T> {
-    let roi = scene.parameters().roi;
     let columns = scene.detector().fast_pixels;
     let mut out = vec![T::default(); pixels.len()];
-    let rows = out.chunks_exact_mut(columns).zip(pixels.chunks_exact(columns)).enumerate();
-    for (slow, (out, row)) in rows.take(roi.slow_max + 1).skip(roi.slow_min) {
-        let row = out.iter_mut().zip(row).enumerate().take(roi.fast_max + 1).skip(roi.fast_min);
-        for (fast, (out, &value)) in row {
-            *out = f(value, scene.is_selected(slow, fast));
-        }
+    for row in region(scene, pixels) {
+        let start = row.slow * columns + row.first_fast;
+        let to = out.iter_mut().skip(start).zip(row.pixels).enumerate();
+        to.for_each(|(i, (out, &value))| *out = f(value, row.is_selected(i)));
     }
     out
 }

@@ -88,7 +88,7 @@ fn render_series(
         }
         let frame = pool.install(|| render_frame(setup, index, &mut entries, bar))?;
         let scene = setup.scene(index, &mut entries)?;
-        let written = output::write(options, setup, &scene, &frame, index, &names)?;
+        let written = pool.install(|| output::write(options, setup, &scene, &frame, index, &names))?;
         if let (Some(latch), None) = (frame.latch, images.last()) {
             console::complain(&format!(
                 "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as the reference does",

@@ -126,6 +126,23 @@ pub fn write(
     names: &Names,
 ) -> Result<Written, Failure> {
     let pixels = &frame.pixels;
+    // The float image needs no figures: it is written while they are added up.
+    let (float, rest) = rayon::join(
+        || write_float(&names.float, pixels),
+        || write_scaled(options, setup, scene, pixels, index, names),
+    );
+    float.and(rest)
+}
+
+/// Writes what is scaled by the figures of the image.
+fn write_scaled(
+    options: &Options,
+    setup: &Setup,
+    scene: &Scene<'_>,
+    pixels: &[f32],
+    index: usize,
+    names: &Names,
+) -> Result<Written, Failure> {
     let (columns, rows) = (setup.detector.fast_pixels, setup.detector.slow_pixels);
     let statistics = Statistics::new(scene, pixels);
     let scale = int_scale(options.scale, &statistics);
@@ -135,28 +152,32 @@ pub fn write(
         HeaderStyle::Readers => header_readers(&geometry),
         HeaderStyle::Reference => header_reference(&geometry),
     };
-    write_float(&names.float, pixels)?;
-    write_smv(&names.int, &header, &int_image(scene, pixels, scale, adc))?;
-    if let Some(path) = &names.pgm {
+    let int = || write_smv(&names.int, &header, &int_image(scene, pixels, scale, adc));
+    let pgm = || {
         let scale = pgm_scale(options.pgmscale, &statistics, scale);
-        write_pgm(path, columns, rows, scale, &pgm_image(pixels, scale))?;
-    }
-    if let Some(path) = &names.png {
-        write_preview(path, columns, rows, pixels)?;
-    }
-    if let Some(path) = &names.cbf {
-        write_cbf(path, &cbf_geometry(setup, &geometry), &cbf_image(scene, pixels, scale))?;
-    }
-    let mut photons = None;
-    if let Some(path) = &names.noise {
+        let write = |path: &PathBuf| write_pgm(path, columns, rows, scale, &pgm_image(pixels, scale));
+        names.pgm.as_ref().map_or(Ok(()), write)
+    };
+    let png = || names.png.as_ref().map_or(Ok(()), |path| write_preview(path, columns, rows, pixels));
+    let cbf = || {
+        let write = |path: &PathBuf| {
+            write_cbf(path, &cbf_geometry(setup, &geometry), &cbf_image(scene, pixels, scale))
+        };
+        names.cbf.as_ref().map_or(Ok(()), write)
+    };
+    let noise = || {
+        let Some(path) = &names.noise else { return Ok(None) };
         // Every frame has noise of its own; the first is that of a single run with the same seed.
         let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
         let seed = seed.saturating_add(i64::try_from(index).unwrap_or(0));
-        let Noise { pixels, photons: drawn, overloads } = noise_image(scene, pixels, seed, adc);
-        write_smv(path, &header, &pixels)?;
-        photons = Some((drawn, overloads));
-    }
-    Ok(Written { statistics, int_scale: scale, noise: photons })
+        let Noise { pixels, photons, overloads } = noise_image(scene, pixels, seed, adc);
+        write_smv(path, &header, &pixels).map(|()| Some((photons, overloads)))
+    };
+    let (noise, others) =
+        rayon::join(noise, || rayon::join(|| rayon::join(int, pgm), || rayon::join(png, cbf)));
+    let ((int, pgm), (png, cbf)) = others;
+    int.and(pgm).and(png).and(cbf)?;
+    Ok(Written { statistics, int_scale: scale, noise: noise? })
 }
 
 fn smv_geometry(setup: &Setup, index: usize, adc_offset: f64) -> SmvGeometry {

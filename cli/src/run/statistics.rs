@@ -23,35 +23,67 @@ impl Statistics {
     /// The figures of `pixels`, rendered from `scene`.
     #[must_use]
     pub fn new(scene: &Scene<'_>, pixels: &[f32]) -> Self {
-        let roi = scene.parameters().roi;
-        let columns = scene.detector().fast_pixels;
-        let region = || {
-            let rows = pixels.chunks_exact(columns).enumerate().take(roi.slow_max + 1).skip(roi.slow_min);
-            rows.flat_map(move |(slow, row)| {
-                let row = row.iter().enumerate().take(roi.fast_max + 1).skip(roi.fast_min);
-                row.map(move |(fast, &value)| (slow, fast, value))
-            })
-        };
         let mut statistics = Self::default();
         let (mut count, mut squares) = (0u64, 0.0);
-        for (slow, fast, value) in region().filter(|&(slow, fast, _)| scene.is_selected(slow, fast)) {
-            let wide = f64::from(value);
-            count += 1;
-            statistics.sum += wide;
-            squares += f64::from(value * value);
-            if wide > statistics.max {
-                statistics.max = wide;
-                statistics.max_at = Some((fast, slow));
+        // Sums go pixel by pixel, as the reference's do: their order decides the last digits.
+        for row in region(scene, pixels) {
+            for (fast, &value) in row.pixels.iter().enumerate().filter(|&(i, _)| row.is_selected(i)) {
+                let wide = f64::from(value);
+                count += 1;
+                statistics.sum += wide;
+                squares += f64::from(value * value);
+                if wide > statistics.max {
+                    statistics.max = wide;
+                    statistics.max_at = Some((row.first_fast + fast, row.slow));
+                }
             }
         }
         statistics.mean = statistics.sum / count as f64;
         statistics.rms = (squares / (count as f64 - 1.0)).sqrt();
         let (mut all, mut deviations) = (0u64, 0.0);
-        for (_, _, value) in region() {
-            all += 1;
-            deviations += (f64::from(value) - statistics.mean).powi(2);
+        for row in region(scene, pixels) {
+            all += row.pixels.len() as u64;
+            for &value in row.pixels {
+                deviations += (f64::from(value) - statistics.mean).powi(2);
+            }
         }
         statistics.rmsd = (deviations / (all as f64 - 1.0)).sqrt();
         statistics
     }
+}
+
+/// A row of the region of interest.
+#[derive(Debug, Clone, Copy)]
+pub struct RegionRow<'p> {
+    /// Row.
+    pub slow: usize,
+    /// Column of the first pixel.
+    pub first_fast: usize,
+    /// Pixels inside the region.
+    pub pixels: &'p [f32],
+    /// Their mask.
+    mask: Option<&'p [u16]>,
+}
+
+impl RegionRow<'_> {
+    /// Whether pixel `i` of the row is not masked.
+    #[must_use]
+    pub fn is_selected(&self, i: usize) -> bool {
+        self.mask.is_none_or(|mask| mask.get(i).is_some_and(|&value| value != 0))
+    }
+}
+
+/// The rows of the region of interest of `pixels`, rendered from `scene`.
+pub fn region<'p>(scene: &'p Scene<'_>, pixels: &'p [f32]) -> impl Iterator<Item = RegionRow<'p>> {
+    let (roi, columns) = (scene.parameters().roi, scene.detector().fast_pixels);
+    let mask = scene.parameters().mask;
+    (roi.slow_min..=roi.slow_max).map(move |slow| {
+        let span = slow * columns + roi.fast_min..slow * columns + roi.fast_max + 1;
+        RegionRow {
+            slow,
+            first_fast: roi.fast_min,
+            pixels: pixels.get(span.clone()).unwrap_or(&[]),
+            mask: mask.and_then(|mask| mask.get(span)),
+        }
+    })
 }

@@ -132,6 +132,8 @@ pub struct SceneParameters<'a> {
 pub struct Scene<'a> {
     p: SceneParameters<'a>,
     background: f64,
+    /// Bounds of |h|, |k|, |l| over all directions and wavelengths.
+    largest_index: [f64; 3],
     scale: f64,
     steps: f64,
 }
@@ -214,15 +216,21 @@ impl<'a> Scene<'a> {
         if let Some(polarization) = p.polarization {
             require(true, "Kahn factor", polarization.kahn, "finite")?;
         }
-        let mut shortest = f64::INFINITY;
+        // Longest scattering vector, in 1/m: nothing says that a caller's incident vectors have length 1.
+        let mut longest_q = 0.0f64;
         for source in p.sources {
             require(source.lambda_m > 0.0, "wavelength in m", source.lambda_m, "above 0")?;
             require(source.incident.is_finite(), "source direction", 0.0, "finite")?;
-            shortest = shortest.min(source.lambda_m);
+            longest_q = longest_q.max((1.0 + source.incident.length()) / source.lambda_m);
         }
-        let cell = p.orientations.cell();
-        for edge in [cell.a_m, cell.b_m, cell.c_m] {
-            let index = 2.0 * edge.length() / shortest;
+        let mut longest_edge = [0.0f64; 3];
+        for entry in p.orientations.entries() {
+            for (longest, edge) in longest_edge.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
+                *longest = longest.max(edge.length());
+            }
+        }
+        let largest_index = longest_edge.map(|edge| libm::ceil(edge * longest_q) + 1.0);
+        for index in largest_index {
             require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
         }
         let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
@@ -244,6 +252,7 @@ impl<'a> Scene<'a> {
         Ok(Self {
             p,
             background: water_background(p.fluence_per_m2, p.water_m),
+            largest_index,
             scale: ELECTRON_RADIUS_SQUARED_M2 * p.fluence_per_m2 / steps,
             steps,
         })

@@ -101,8 +101,10 @@ impl<Sh: ShapeKind, Lo: LookupKind, T: Tap, const GENERAL: bool> Kernel
     fn run<L: Level>(self, level: L) -> ChunkReport {
         let Self { scene, request, values, tap, mut first_fallback, .. } = self;
         let factors = &scene.p.structure_factors;
+        // A caller's opening vectors may be of any length: they are outside the bounds of the table's.
+        let largest = if request.opening.is_some() { [f64::INFINITY; 3] } else { scene.largest_index };
         let shape = Sh::of(level, &scene.p.lattice);
-        let mut lookup = Lo::of(level, factors, request.until);
+        let mut lookup = Lo::of(level, factors, largest, request.until);
         let lanes = L::F::LEN;
         let last = (request.first + request.live.len()) as f64 - 1.0;
         let mut omega_sum = level.splat(0.0);
@@ -132,7 +134,7 @@ impl<Sh: ShapeKind, Lo: LookupKind, T: Tap, const GENERAL: bool> Kernel
                 let found = found.iter_mut().skip(block * lanes);
                 found.zip(first.to_array().as_ref()).for_each(|(found, &first)| *found = first);
                 // The scan starts afresh for the next pixels.
-                lookup = Lo::of(level, factors, request.until);
+                lookup = Lo::of(level, factors, largest, request.until);
             }
         }
         let omega_sum_sr = omega_sum.to_array().as_ref().iter().sum();
