@@ -109,6 +109,44 @@ shape_kind!(RoundKind, Round, false);
 shape_kind!(GaussKind, Gauss, true);
 shape_kind!(TophatKind, Tophat, true);
 
+/// Any shape, told apart at every step: for the general loop, which need not be compiled once for each.
+pub(crate) struct AnyShapeKind;
+
+/// One of the shapes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnyShape<F> {
+    Square(Square<F>),
+    Round(Round<F>),
+    Gauss(Gauss<F>),
+    Tophat(Tophat<F>),
+}
+
+impl ShapeKind for AnyShapeKind {
+    const SPARSE: bool = true;
+    type Of<F: Lanes> = AnyShape<F>;
+    #[inline(always)]
+    fn of<L: Level>(level: L, lattice: &Lattice) -> AnyShape<L::F> {
+        match lattice.shape {
+            CrystalShape::Square => AnyShape::Square(Square::new(level, lattice)),
+            CrystalShape::Round => AnyShape::Round(Round::new(level, lattice)),
+            CrystalShape::Gauss => AnyShape::Gauss(Gauss::new(level, lattice)),
+            CrystalShape::Tophat => AnyShape::Tophat(Tophat::new(level, lattice)),
+        }
+    }
+}
+
+impl<F: Lanes> Shape<F> for AnyShape<F> {
+    #[inline(always)]
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        match self {
+            Self::Square(shape) => shape.f_latt::<GUARDED>(indices),
+            Self::Round(shape) => shape.f_latt::<GUARDED>(indices),
+            Self::Gauss(shape) => shape.f_latt::<GUARDED>(indices),
+            Self::Tophat(shape) => shape.f_latt::<GUARDED>(indices),
+        }
+    }
+}
+
 /// [`CrystalShape::Square`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Square<F>([F; 3]);

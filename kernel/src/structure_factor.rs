@@ -116,96 +116,119 @@ pub(crate) trait Lookup<F: Lanes> {
     fn fallbacks(&self) -> u64 {
         0
     }
-    /// The first evaluation per lane that would fall back, infinity where none.
-    fn first_fallback(&self) -> Option<F> {
+    /// The first evaluation per lane that would fall back, infinity where none; forgotten for the next pixels.
+    fn take_first_fallback(&mut self) -> Option<F> {
         None
     }
+}
+
+/// What a span of pixels looks structure factors up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LookupPlan {
+    /// default_F everywhere.
+    Uniform,
+    /// The nearest node.
+    Nearest,
+    /// Tricubic, up to evaluation `until` of the pixel.
+    Tricubic { until: u64 },
+    /// Nothing is looked up: finds where the reference would stop interpolating.
+    LatchScan,
+}
+
+/// The structure factors, and bounds of |h|, |k|, |l|.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookupTable<'a> {
+    pub(crate) factors: StructureFactors<'a>,
+    pub(crate) largest: [f64; 3],
+    pub(crate) plan: LookupPlan,
 }
 
 /// A lookup by name; [`LookupKind::Of`] is the same at a level.
 pub(crate) trait LookupKind {
     /// The lookup at a level.
     type Of<'a, F: Lanes + 'a>: Lookup<F>;
-    /// The lookup over `factors`; `largest` bounds |h|, |k|, |l|, `until` is the evaluation that switches
-    /// interpolation off.
-    fn of<'a, L: Level>(
-        level: L,
-        factors: &StructureFactors<'a>,
-        largest: [f64; 3],
-        until: u64,
-    ) -> Self::Of<'a, L::F>;
+    /// The lookup in `table`.
+    fn of<'a, L: Level>(level: L, table: &LookupTable<'a>) -> Self::Of<'a, L::F>;
 }
 
-/// [`Uniform`] by name.
-pub(crate) struct UniformKind;
-/// [`Nearest`] by name.
-pub(crate) struct NearestKind;
-/// [`Tricubic`] by name.
-pub(crate) struct TricubicKind;
-/// [`LatchScan`] by name.
-pub(crate) struct LatchScanKind;
+macro_rules! lookup_kind {
+    ($kind:ident, $lookup:ident $(, $a:lifetime)?) => {
+        #[doc = concat!("[`", stringify!($lookup), "`] by name.")]
+        pub(crate) struct $kind;
 
-impl LookupKind for UniformKind {
-    type Of<'a, F: Lanes + 'a> = Uniform<F>;
-    #[inline(always)]
-    fn of<'a, L: Level>(level: L, factors: &StructureFactors<'a>, _: [f64; 3], _: u64) -> Uniform<L::F> {
-        Uniform(level.splat(factors.default_f))
-    }
+        impl LookupKind for $kind {
+            type Of<'a, F: Lanes + 'a> = $lookup<$($a,)? F>;
+            #[inline(always)]
+            fn of<'a, L: Level>(level: L, table: &LookupTable<'a>) -> $lookup<$($a,)? L::F> {
+                $lookup::new(level, table)
+            }
+        }
+    };
+}
+lookup_kind!(UniformKind, Uniform);
+lookup_kind!(NearestKind, Nearest, 'a);
+lookup_kind!(TricubicKind, Tricubic, 'a);
+lookup_kind!(AnyLookupKind, AnyLookup, 'a);
+
+/// Any lookup, told apart at every step: for the general loop, which need not be compiled once for each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnyLookup<'a, F> {
+    Uniform(Uniform<F>),
+    Nearest(Nearest<'a, F>),
+    Tricubic(Tricubic<'a, F>),
+    LatchScan(LatchScan<'a, F>),
 }
 
-impl LookupKind for NearestKind {
-    type Of<'a, F: Lanes + 'a> = Nearest<'a, F>;
+impl<'a, F: Lanes> AnyLookup<'a, F> {
     #[inline(always)]
-    fn of<'a, L: Level>(
-        level: L,
-        factors: &StructureFactors<'a>,
-        largest: [f64; 3],
-        _: u64,
-    ) -> Nearest<'a, L::F> {
-        let [_, k, l] = largest.map(|index| 2.0 * index + 1.0);
-        let [h, ..] = largest;
-        // Beyond 2^52 keys would collide: NaN equals nothing, and every step is looked up.
-        let distinct = h * k * l < 4_503_599_627_370_496.0;
-        let never = level.splat(f64::NAN);
-        Nearest {
-            grid: Box3::new(level, factors),
-            key_h: if distinct { level.splat(k * l) } else { never },
-            key_k: level.splat(l),
-            key: never,
-            value: never,
+    fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
+        match table.plan {
+            LookupPlan::Uniform => Self::Uniform(Uniform::new(level, table)),
+            LookupPlan::Nearest => Self::Nearest(Nearest::new(level, table)),
+            LookupPlan::Tricubic { .. } => Self::Tricubic(Tricubic::new(level, table)),
+            LookupPlan::LatchScan => Self::LatchScan(LatchScan::new(level, table)),
         }
     }
 }
 
-impl LookupKind for TricubicKind {
-    type Of<'a, F: Lanes + 'a> = Tricubic<'a, F>;
-    #[inline(always)]
-    fn of<'a, L: Level>(
-        level: L,
-        factors: &StructureFactors<'a>,
-        _: [f64; 3],
-        until: u64,
-    ) -> Tricubic<'a, L::F> {
-        Tricubic { grid: Box3::new(level, factors), until, fallbacks: 0 }
-    }
-}
+impl<F: Lanes> Lookup<F> for AnyLookup<'_, F> {
+    const NEEDS_ACTIVE: bool = true;
 
-impl LookupKind for LatchScanKind {
-    type Of<'a, F: Lanes + 'a> = LatchScan<'a, F>;
     #[inline(always)]
-    fn of<'a, L: Level>(
-        level: L,
-        factors: &StructureFactors<'a>,
-        _: [f64; 3],
-        _: u64,
-    ) -> LatchScan<'a, L::F> {
-        LatchScan { grid: Box3::new(level, factors), first: level.splat(f64::INFINITY) }
+    fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
+        match self {
+            Self::Uniform(lookup) => lookup.f_cell(indices, active, evaluation),
+            Self::Nearest(lookup) => lookup.f_cell(indices, active, evaluation),
+            Self::Tricubic(lookup) => lookup.f_cell(indices, active, evaluation),
+            Self::LatchScan(lookup) => lookup.f_cell(indices, active, evaluation),
+        }
+    }
+    #[inline(always)]
+    fn fallbacks(&self) -> u64 {
+        match self {
+            Self::Tricubic(lookup) => lookup.fallbacks(),
+            _ => 0,
+        }
+    }
+    #[inline(always)]
+    fn take_first_fallback(&mut self) -> Option<F> {
+        match self {
+            Self::LatchScan(lookup) => lookup.take_first_fallback(),
+            _ => None,
+        }
     }
 }
 
 /// No grid: default_F everywhere.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Uniform<F>(pub(crate) F);
+pub(crate) struct Uniform<F>(F);
+
+impl<F: Lanes> Uniform<F> {
+    #[inline(always)]
+    fn new<L: Level<F = F>>(level: L, table: &LookupTable<'_>) -> Self {
+        Self(level.splat(table.factors.default_f))
+    }
+}
 
 impl<F: Lanes> Lookup<F> for Uniform<F> {
     const NEEDS_ACTIVE: bool = false;
@@ -289,6 +312,24 @@ pub(crate) struct Nearest<'a, F> {
     value: F,
 }
 
+impl<'a, F: Lanes> Nearest<'a, F> {
+    #[inline(always)]
+    fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
+        let [h, k, l] = table.largest;
+        let (keys_k, keys_l) = (2.0 * k + 1.0, 2.0 * l + 1.0);
+        // Beyond 2^52 keys would collide: NaN equals nothing, and every step is looked up.
+        let distinct = h * keys_k * keys_l < 4_503_599_627_370_496.0;
+        let never = level.splat(f64::NAN);
+        Self {
+            grid: Box3::new(level, &table.factors),
+            key_h: if distinct { level.splat(keys_k * keys_l) } else { never },
+            key_k: level.splat(keys_l),
+            key: never,
+            value: never,
+        }
+    }
+}
+
 impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
     const NEEDS_ACTIVE: bool = false;
 
@@ -312,7 +353,16 @@ pub(crate) struct Tricubic<'a, F> {
     fallbacks: u64,
 }
 
-impl<F: Lanes> Tricubic<'_, F> {
+impl<'a, F: Lanes> Tricubic<'a, F> {
+    #[inline(always)]
+    fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
+        let until = match table.plan {
+            LookupPlan::Tricubic { until } => until,
+            _ => u64::MAX,
+        };
+        Self { grid: Box3::new(level, &table.factors), until, fallbacks: 0 }
+    }
+
     /// Interpolated values of the lanes in `usable`.
     #[inline(always)]
     fn interpolate(&self, [h, k, l]: [F; 3], usable: F::Mask) -> F {
@@ -415,6 +465,13 @@ pub(crate) struct LatchScan<'a, F> {
     first: F,
 }
 
+impl<'a, F: Lanes> LatchScan<'a, F> {
+    #[inline(always)]
+    fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
+        Self { grid: Box3::new(level, &table.factors), first: level.splat(f64::INFINITY) }
+    }
+}
+
 impl<F: Lanes> Lookup<F> for LatchScan<'_, F> {
     const NEEDS_ACTIVE: bool = true;
 
@@ -426,8 +483,9 @@ impl<F: Lanes> Lookup<F> for LatchScan<'_, F> {
         self.first.splat_like(0.0)
     }
     #[inline(always)]
-    fn first_fallback(&self) -> Option<F> {
-        Some(self.first)
+    fn take_first_fallback(&mut self) -> Option<F> {
+        let none = self.first.splat_like(f64::INFINITY);
+        Some(core::mem::replace(&mut self.first, none))
     }
 }
 

@@ -97,6 +97,8 @@ impl Not for Mask4 {
 }
 
 impl LaneMask for Mask4 {
+    const LEN: usize = 4;
+
     #[inline(always)]
     fn any(self) -> bool {
         v!(_mm256_movemask_pd(self.0)) != 0

@@ -18,9 +18,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod dispatch;
+mod double;
 mod portable;
 
 pub use dispatch::{Kernel, Simd, SimdLevel};
+pub use double::{Doubled, Two};
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -42,6 +44,8 @@ pub trait Level: Copy + Send + Sync + 'static {
 
 /// Truth values of lanes.
 pub trait LaneMask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self> {
+    /// How many lanes.
+    const LEN: usize;
     /// Whether any lane is true.
     fn any(self) -> bool;
     /// Whether all lanes are true.

@@ -97,6 +97,8 @@ impl Not for Mask8 {
 }
 
 impl LaneMask for Mask8 {
+    const LEN: usize = 8;
+
     #[inline(always)]
     fn any(self) -> bool {
         self.0.any()

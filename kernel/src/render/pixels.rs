@@ -2,11 +2,15 @@
 
 use super::Scene;
 use super::geometry::{LaneVec, Subpixel, SubpixelIndex};
+use super::probe::Watch;
 use crate::lanes::{Kernel, LaneMask, Lanes, Level};
-use crate::lattice::{CrystalShape, GaussKind, Indices, RoundKind, Shape, ShapeKind, SquareKind, TophatKind};
+use crate::lattice::{
+    AnyShapeKind, CrystalShape, GaussKind, Indices, RoundKind, Shape, ShapeKind, SquareKind, TophatKind,
+};
 use crate::rotation::Orientation;
 use crate::structure_factor::{
-    LatchScanKind, Lookup, LookupKind, LookupRule, NearestKind, TricubicKind, UniformKind,
+    AnyLookupKind, Lookup, LookupKind, LookupPlan, LookupRule, LookupTable, NearestKind, TricubicKind,
+    UniformKind,
 };
 use core::marker::PhantomData;
 
@@ -35,17 +39,7 @@ pub(super) struct ChunkReport {
     pub(super) fallbacks: u64,
 }
 
-/// Watches the loop: compiled away where nothing watches.
-pub(super) trait Tap {
-    /// Whether anything watches.
-    const ON: bool;
-    /// An innermost step has been added.
-    fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>);
-    /// The pixel is done.
-    fn pixel<F: Lanes>(&mut self, pixel: &TappedPixel<F>);
-}
-
-/// Where the loop is, and what it just computed.
+/// Where the loop is, and what it just computed: for [`Watch`].
 pub(super) struct TappedStep<'t, F> {
     pub(super) layer: usize,
     pub(super) subpixel: SubpixelIndex,
@@ -69,42 +63,37 @@ pub(super) struct TappedPixel<F> {
     pub(super) capture: F,
 }
 
-/// Nothing watches.
-struct NoTap;
-
-impl Tap for NoTap {
-    const ON: bool = false;
-    #[inline(always)]
-    fn step<F: Lanes>(&mut self, _: &TappedStep<'_, F>) {}
-    #[inline(always)]
-    fn pixel<F: Lanes>(&mut self, _: &TappedPixel<F>) {}
-}
-
 /// The loop for one shape and lookup; `GENERAL` adds what most runs do without: the oversample flags, the resolution
-/// limit, the opening sweep, the guard against exactly integer indices.
-struct Chunk<'c, 'a, Sh, Lo, T, const GENERAL: bool> {
+/// limit, the opening sweep, the guard against exactly integer indices, someone who watches.
+struct Chunk<'c, 'a, 'w, Sh, Lo, const GENERAL: bool> {
     scene: &'c Scene<'a>,
     request: &'c ChunkRequest<'c>,
+    plan: LookupPlan,
     values: &'c mut [f64],
-    tap: &'c mut T,
-    /// Per pixel the first evaluation that cannot interpolate, for the scan.
-    first_fallback: Option<&'c mut [f64]>,
+    extras: Extras<'c, 'w>,
     kinds: PhantomData<(Sh, Lo)>,
 }
 
-impl<Sh: ShapeKind, Lo: LookupKind, T: Tap, const GENERAL: bool> Kernel
-    for Chunk<'_, '_, Sh, Lo, T, GENERAL>
-{
+/// What the general loop may tell beside pixels.
+#[derive(Default)]
+struct Extras<'e, 'w> {
+    /// Who watches.
+    watch: Option<&'e mut Watch<'w>>,
+    /// Per pixel the first evaluation that cannot interpolate, for the scan.
+    first_fallback: Option<&'e mut [f64]>,
+}
+
+impl<Sh: ShapeKind, Lo: LookupKind, const GENERAL: bool> Kernel for Chunk<'_, '_, '_, Sh, Lo, GENERAL> {
     type Output = ChunkReport;
 
     #[inline(always)]
     fn run<L: Level>(self, level: L) -> ChunkReport {
-        let Self { scene, request, values, tap, mut first_fallback, .. } = self;
-        let factors = &scene.p.structure_factors;
+        let Self { scene, request, plan, values, mut extras, .. } = self;
         // A caller's opening vectors may be of any length: they are outside the bounds of the table's.
         let largest = if request.opening.is_some() { [f64::INFINITY; 3] } else { scene.largest_index };
+        let table = LookupTable { factors: scene.p.structure_factors, largest, plan };
         let shape = Sh::of(level, &scene.p.lattice);
-        let mut lookup = Lo::of(level, factors, largest, request.until);
+        let mut lookup = Lo::of(level, &table);
         let lanes = L::F::LEN;
         let last = (request.first + request.live.len()) as f64 - 1.0;
         let mut omega_sum = level.splat(0.0);
@@ -117,24 +106,25 @@ impl<Sh: ShapeKind, Lo: LookupKind, T: Tap, const GENERAL: bool> Kernel
             }
             let start = request.first + block * lanes;
             let fast = level.ramp(start as f64, last);
-            let (value, omega) = block_of_pixels::<L, Sh, _, T, GENERAL>(
+            let (value, omega) = block_of_pixels::<L, Sh, _, GENERAL>(
                 scene,
                 request,
                 &shape,
                 &mut lookup,
                 fast,
                 is_live,
-                tap,
+                &mut extras,
             );
             omega_sum = omega.mul_add(live, omega_sum);
             for (out, value) in out.iter_mut().zip(value.to_array().as_ref()) {
                 *out = *value;
             }
-            if let (Some(found), Some(first)) = (first_fallback.as_deref_mut(), lookup.first_fallback()) {
+            if GENERAL
+                && let (Some(found), Some(first)) =
+                    (extras.first_fallback.as_deref_mut(), lookup.take_first_fallback())
+            {
                 let found = found.iter_mut().skip(block * lanes);
                 found.zip(first.to_array().as_ref()).for_each(|(found, &first)| *found = first);
-                // The scan starts afresh for the next pixels.
-                lookup = Lo::of(level, factors, largest, request.until);
             }
         }
         let omega_sum_sr = omega_sum.to_array().as_ref().iter().sum();
@@ -144,14 +134,14 @@ impl<Sh: ShapeKind, Lo: LookupKind, T: Tap, const GENERAL: bool> Kernel
 
 /// The pixels of one vector: their values, and omega summed over layers and subpixels.
 #[inline(always)]
-fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, T: Tap, const GENERAL: bool>(
+fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, const GENERAL: bool>(
     scene: &Scene<'_>,
     request: &ChunkRequest<'_>,
     shape: &Sh::Of<L::F>,
     lookup: &mut Lo,
     fast: L::F,
     live: <L::F as Lanes>::Mask,
-    tap: &mut T,
+    extras: &mut Extras<'_, '_>,
 ) -> (L::F, L::F) {
     let level = fast.level();
     let (zero, one) = (level.splat(0.0), level.splat(1.0));
@@ -200,10 +190,10 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, T: Tap, const GENE
                 if let Some(polarization) = &p.polarization {
                     let first = layer == 0 && sub == 0 && source_index == 0;
                     if flags.polar {
-                        polar = F_select(run, place.polarization(polarization, source), polar);
+                        polar = L::F::select(run, place.polarization(polarization, source), polar);
                     } else if first || (GENERAL && p.d_min_m > 0.0) {
                         let unset = run & !begun;
-                        polar = F_select(unset, place.polarization(polarization, source), polar);
+                        polar = L::F::select(unset, place.polarization(polarization, source), polar);
                     }
                 }
                 let opening = if GENERAL { request.opening.filter(|_| !begun.any()) } else { None };
@@ -248,11 +238,11 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, T: Tap, const GENE
                         if flags.omega {
                             added = added * omega;
                         }
-                        added = F_select(active, added, sum);
+                        added = L::F::select(active, added, sum);
                     }
                     sum = added;
-                    if T::ON {
-                        tap.step(&TappedStep {
+                    if GENERAL && let Some(watch) = extras.watch.as_deref_mut() {
+                        watch.step(&TappedStep {
                             layer,
                             subpixel: index,
                             source: source_index,
@@ -280,92 +270,36 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, T: Tap, const GENE
     if !flags.omega {
         value = value * omega;
     }
-    if T::ON {
-        tap.pixel(&TappedPixel { value, sum, polar, omega, capture });
+    if GENERAL && let Some(watch) = extras.watch.as_deref_mut() {
+        watch.pixel(&TappedPixel { value, sum, polar, omega, capture });
     }
     (value, omega_sum)
 }
 
-/// [`Lanes::select`], spelt short.
-#[inline(always)]
-#[allow(non_snake_case)]
-fn F_select<F: Lanes>(mask: F::Mask, yes: F, no: F) -> F {
-    F::select(mask, yes, no)
+fn plan(scene: &Scene<'_>, lookup: LookupRule, until: u64) -> LookupPlan {
+    match (scene.grid(), lookup) {
+        (None, _) => LookupPlan::Uniform,
+        (Some(_), LookupRule::Nearest) => LookupPlan::Nearest,
+        (Some(_), LookupRule::Tricubic | LookupRule::TricubicUntil(_)) => LookupPlan::Tricubic { until },
+    }
 }
 
-/// The plain loop over a span.
+/// The plain loop over a span, compiled for its shape and lookup.
 pub(super) fn render_plain(
     scene: &Scene<'_>,
     request: &ChunkRequest<'_>,
     lookup: LookupRule,
     values: &mut [f64],
 ) -> ChunkReport {
-    dispatch::<_, false>(scene, request, lookup, values, &mut NoTap)
-}
-
-/// The general loop over a span.
-pub(super) fn render_special(
-    scene: &Scene<'_>,
-    request: &ChunkRequest<'_>,
-    lookup: LookupRule,
-    values: &mut [f64],
-) -> ChunkReport {
-    dispatch::<_, true>(scene, request, lookup, values, &mut NoTap)
-}
-
-/// The general loop over one pixel, watched.
-pub(super) fn render_tapped<T: Tap>(
-    scene: &Scene<'_>,
-    request: &ChunkRequest<'_>,
-    lookup: LookupRule,
-    tap: &mut T,
-) {
-    dispatch::<_, true>(scene, request, lookup, &mut [0.0], tap);
-}
-
-/// The first pixel of a span, and its first evaluation, that cannot interpolate.
-pub(super) fn scan_latch(scene: &Scene<'_>, request: &ChunkRequest<'_>) -> Option<(usize, u64)> {
-    let (mut values, mut first) = ([0.0; CHUNK], [f64::INFINITY; CHUNK]);
-    let values = values.get_mut(..request.live.len())?;
-    let mut tap = NoTap;
-    macro_rules! scan {
-        ($shape:ty) => {
-            scene.p.simd.run(Chunk::<$shape, LatchScanKind, NoTap, true> {
-                scene,
-                request,
-                values,
-                tap: &mut tap,
-                first_fallback: Some(&mut first),
-                kinds: PhantomData,
-            })
-        };
-    }
-    match scene.shape() {
-        CrystalShape::Square => scan!(SquareKind),
-        CrystalShape::Round => scan!(RoundKind),
-        CrystalShape::Gauss => scan!(GaussKind),
-        CrystalShape::Tophat => scan!(TophatKind),
-    };
-    let mut found = first.iter().zip(request.live).enumerate();
-    let (i, (&evaluation, _)) = found.find(|(_, (first, live))| first.is_finite() && **live != 0.0)?;
-    Some((request.first + i, evaluation as u64))
-}
-
-fn dispatch<T: Tap, const GENERAL: bool>(
-    scene: &Scene<'_>,
-    request: &ChunkRequest<'_>,
-    lookup: LookupRule,
-    values: &mut [f64],
-    tap: &mut T,
-) -> ChunkReport {
+    let plan = plan(scene, lookup, request.until);
     macro_rules! run {
         ($shape:ty, $lookup:ty) => {
-            scene.p.simd.run(Chunk::<$shape, $lookup, T, GENERAL> {
+            scene.p.simd.run(Chunk::<$shape, $lookup, false> {
                 scene,
                 request,
+                plan,
                 values,
-                tap,
-                first_fallback: None,
+                extras: Extras::default(),
                 kinds: PhantomData,
             })
         };
@@ -380,9 +314,60 @@ fn dispatch<T: Tap, const GENERAL: bool>(
             }
         };
     }
-    match (scene.grid(), lookup) {
-        (None, _) => with_shape!(UniformKind),
-        (Some(_), LookupRule::Nearest) => with_shape!(NearestKind),
-        (Some(_), LookupRule::Tricubic | LookupRule::TricubicUntil(_)) => with_shape!(TricubicKind),
+    match plan {
+        LookupPlan::Uniform => with_shape!(UniformKind),
+        LookupPlan::Nearest => with_shape!(NearestKind),
+        LookupPlan::Tricubic { .. } => with_shape!(TricubicKind),
+        LookupPlan::LatchScan => render_general(scene, request, plan, values, Extras::default()),
     }
+}
+
+fn render_general(
+    scene: &Scene<'_>,
+    request: &ChunkRequest<'_>,
+    plan: LookupPlan,
+    values: &mut [f64],
+    extras: Extras<'_, '_>,
+) -> ChunkReport {
+    let kinds = PhantomData;
+    scene.p.simd.run(Chunk::<AnyShapeKind, AnyLookupKind, true> {
+        scene,
+        request,
+        plan,
+        values,
+        extras,
+        kinds,
+    })
+}
+
+/// The general loop over a span.
+pub(super) fn render_special(
+    scene: &Scene<'_>,
+    request: &ChunkRequest<'_>,
+    lookup: LookupRule,
+    values: &mut [f64],
+) -> ChunkReport {
+    render_general(scene, request, plan(scene, lookup, request.until), values, Extras::default())
+}
+
+/// The general loop over one pixel, watched.
+pub(super) fn render_watched(
+    scene: &Scene<'_>,
+    request: &ChunkRequest<'_>,
+    lookup: LookupRule,
+    watch: &mut Watch<'_>,
+) {
+    let extras = Extras { watch: Some(watch), first_fallback: None };
+    render_general(scene, request, plan(scene, lookup, request.until), &mut [0.0], extras);
+}
+
+/// The first pixel of a span, and its first evaluation, that cannot interpolate.
+pub(super) fn scan_latch(scene: &Scene<'_>, request: &ChunkRequest<'_>) -> Option<(usize, u64)> {
+    let (mut values, mut first) = ([0.0; CHUNK], [f64::INFINITY; CHUNK]);
+    let values = values.get_mut(..request.live.len())?;
+    let extras = Extras { watch: None, first_fallback: Some(&mut first) };
+    render_general(scene, request, LookupPlan::LatchScan, values, extras);
+    let mut found = first.iter().zip(request.live).enumerate();
+    let (i, (&evaluation, _)) = found.find(|(_, (first, live))| first.is_finite() && **live != 0.0)?;
+    Some((request.first + i, evaluation as u64))
 }

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::geometry::LaneVec;
-use super::pixels::{ChunkRequest, Tap, TappedPixel, TappedStep, render_tapped};
+use super::pixels::{ChunkRequest, TappedPixel, TappedStep, render_watched};
 use crate::lanes::{Kernel, Lanes, Level, Simd};
 use crate::lattice::CrystalShape;
 use crate::math::sincg;
@@ -62,7 +62,8 @@ pub struct PixelProbe {
     pub capture: f64,
 }
 
-struct Watch<'w> {
+/// Turns what the loop shows into probes.
+pub(super) struct Watch<'w> {
     step: &'w mut dyn FnMut(&StepProbe),
     pixel: PixelProbe,
     domains: usize,
@@ -90,11 +91,10 @@ fn first_vector<F: Lanes>(v: &LaneVec<F>) -> Vec3 {
     Vec3::new(v.x.first(), v.y.first(), v.z.first())
 }
 
-impl Tap for Watch<'_> {
-    const ON: bool = true;
-
+impl Watch<'_> {
+    /// An innermost step has been added.
     #[inline(always)]
-    fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>) {
+    pub(super) fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>) {
         let hkl = first_lanes(step.indices.h);
         let axes = self.cells.map(|cells| {
             let mut factors = hkl;
@@ -125,8 +125,9 @@ impl Tap for Watch<'_> {
         });
     }
 
+    /// The pixel is done.
     #[inline(always)]
-    fn pixel<F: Lanes>(&mut self, pixel: &TappedPixel<F>) {
+    pub(super) fn pixel<F: Lanes>(&mut self, pixel: &TappedPixel<F>) {
         self.pixel = PixelProbe {
             value: pixel.value.first(),
             intensity: pixel.sum.first(),
@@ -147,6 +148,6 @@ pub(super) fn probe(
     let cells = (scene.shape() == CrystalShape::Square).then_some(scene.p.lattice.cells);
     let domains = scene.p.orientations.domains().len().max(1);
     let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells };
-    render_tapped(scene, request, lookup, &mut watch);
+    render_watched(scene, request, lookup, &mut watch);
     watch.pixel
 }

@@ -1,0 +1,171 @@
+//! Two vectors side by side: twice the lanes of a level, so that two chains of arithmetic are in flight and a block of
+//! pixels amortises its set-up over twice as many.
+
+use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+
+use super::{LaneMask, Lanes, Level};
+
+/// A level with vectors of twice the length.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubled<L>(pub L);
+
+/// Two vectors, lower lanes first.
+#[derive(Debug, Clone, Copy)]
+pub struct Two<F>(pub F, pub F);
+
+/// Truth of two vectors, lower lanes first.
+#[derive(Debug, Clone, Copy)]
+pub struct TwoMasks<M>(pub M, pub M);
+
+/// The lanes of two vectors, at most sixteen.
+#[derive(Debug, Clone, Copy)]
+pub struct TwoArray {
+    lanes: [f64; 16],
+    len: usize,
+}
+
+impl AsRef<[f64]> for TwoArray {
+    #[inline(always)]
+    fn as_ref(&self) -> &[f64] {
+        self.lanes.get(..self.len).unwrap_or(&self.lanes)
+    }
+}
+
+impl<L: Level> Level for Doubled<L> {
+    type F = Two<L::F>;
+
+    #[inline(always)]
+    fn splat(self, x: f64) -> Two<L::F> {
+        let half = self.0.splat(x);
+        Two(half, half)
+    }
+    #[inline(always)]
+    fn ramp(self, start: f64, last: f64) -> Two<L::F> {
+        Two(self.0.ramp(start, last), self.0.ramp(start + L::F::LEN as f64, last))
+    }
+    #[inline(always)]
+    fn load(self, source: &[f64], fill: f64) -> Two<L::F> {
+        let (lower, upper) = source.split_at_checked(L::F::LEN).unwrap_or((source, &[]));
+        Two(self.0.load(lower, fill), self.0.load(upper, fill))
+    }
+}
+
+macro_rules! both {
+    ($type:ident, $trait:ident, $fn:ident) => {
+        impl<T: $trait<Output = T>> $trait for $type<T> {
+            type Output = Self;
+            #[inline(always)]
+            fn $fn(self, other: Self) -> Self {
+                Self(self.0.$fn(other.0), self.1.$fn(other.1))
+            }
+        }
+    };
+}
+both!(Two, Add, add);
+both!(Two, Sub, sub);
+both!(Two, Mul, mul);
+both!(Two, Div, div);
+both!(TwoMasks, BitAnd, bitand);
+both!(TwoMasks, BitOr, bitor);
+
+impl<F: Neg<Output = F>> Neg for Two<F> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0, -self.1)
+    }
+}
+
+impl<M: Not<Output = M>> Not for TwoMasks<M> {
+    type Output = Self;
+    #[inline(always)]
+    fn not(self) -> Self {
+        Self(!self.0, !self.1)
+    }
+}
+
+impl<M: LaneMask> LaneMask for TwoMasks<M> {
+    #[inline(always)]
+    fn any(self) -> bool {
+        (self.0 | self.1).any()
+    }
+    #[inline(always)]
+    fn all(self) -> bool {
+        (self.0 & self.1).all()
+    }
+    #[inline(always)]
+    fn count(self, lanes: usize) -> u32 {
+        self.0.count(lanes) + self.1.count(lanes.saturating_sub(M::LEN))
+    }
+    const LEN: usize = 2 * M::LEN;
+}
+
+macro_rules! each {
+    ($($fn:ident($($arg:ident),*);)*) => {
+        $(
+            #[inline(always)]
+            fn $fn(self $(, $arg: Self)*) -> Self {
+                Self(self.0.$fn($($arg.0),*), self.1.$fn($($arg.1),*))
+            }
+        )*
+    };
+}
+
+macro_rules! compare {
+    ($($fn:ident)*) => {
+        $(
+            #[inline(always)]
+            fn $fn(self, other: Self) -> Self::Mask {
+                TwoMasks(self.0.$fn(other.0), self.1.$fn(other.1))
+            }
+        )*
+    };
+}
+
+impl<F: Lanes> Lanes for Two<F> {
+    type Mask = TwoMasks<F::Mask>;
+    type Level = Doubled<F::Level>;
+    type Array = TwoArray;
+    const LEN: usize = 2 * F::LEN;
+
+    #[inline(always)]
+    fn level(self) -> Doubled<F::Level> {
+        Doubled(self.0.level())
+    }
+    #[inline(always)]
+    fn to_array(self) -> TwoArray {
+        let mut lanes = [0.0; 16];
+        let (lower, upper) = (self.0.to_array(), self.1.to_array());
+        for (lane, &x) in lanes.iter_mut().zip(lower.as_ref().iter().chain(upper.as_ref())) {
+            *lane = x;
+        }
+        TwoArray { lanes, len: Self::LEN }
+    }
+    #[inline(always)]
+    fn first(self) -> f64 {
+        self.0.first()
+    }
+    each! {
+        mul_add(b, c);
+        mul_sub(b, c);
+        neg_mul_add(b, c);
+        residue(b, c);
+        sqrt();
+        abs();
+        round();
+        ceil();
+        floor();
+        pow2();
+        min(other);
+        max(other);
+    }
+    compare! { eq lt le }
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Self(F::select(mask.0, yes.0, no.0), F::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self {
+        Self(self.0.gather(table, mask.0, other.0), self.1.gather(table, mask.1, other.1))
+    }
+}
