@@ -20,8 +20,10 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says one line on standard error, where there is one.
+/// Says one line on standard error, where there is one. A file name may hold a line end: it is shown escaped.
 pub fn complain(line: &str) {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let line: String = line.chars().map(escaped).collect();
     // Nothing is left to tell it to when standard error is closed.
     let _ = writeln!(io::stderr().lock(), "widebragg: {line}");
 }

@@ -1,5 +1,6 @@
 //! The widebragg command line: arguments, files, threads and progress around the kernel; no physics.
 
+pub mod bench;
 pub mod console;
 pub mod demo;
 pub mod error;
@@ -20,6 +21,7 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Version => console::print(&format!("widebragg {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Man => console::print(&options::man()),
         Command::Completions(shell) => console::print(&options::completions(shell)),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Demo(demo) => demo::run(&demo),
         Command::Render(options) => run::render(&options, args),
     }

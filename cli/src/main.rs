@@ -8,7 +8,7 @@ fn main() -> ExitCode {
         match arg.into_string() {
             Ok(arg) => args.push(arg),
             Err(arg) => {
-                eprintln!("widebragg: argument {} is not UTF-8", arg.display());
+                widebragg_cli::console::complain(&format!("argument {} is not UTF-8", arg.display()));
                 return ExitCode::from(2);
             }
         }

@@ -137,7 +137,11 @@ pub enum CarryUse {
 /// Rows of stream `i` when `threads` threads share `rows` rows: in order, the first rows mod threads get one more.
 #[must_use]
 pub fn stream_rows(rows: usize, threads: usize, i: usize) -> Range<usize> {
-    let (share, extra) = (rows / threads.max(1), rows % threads.max(1));
+    let threads = threads.max(1);
+    if i >= threads {
+        return rows..rows;
+    }
+    let (share, extra) = (rows / threads, rows % threads);
     let start = i * share + i.min(extra);
     start..start + share + usize::from(i < extra)
 }

@@ -56,6 +56,8 @@ pub struct Crystal {
 
 /// The longest cell edge that is taken for one, in Angstrom.
 const LONGEST_EDGE: f64 = 1e9;
+/// The shortest: below it products of edges would leave the range of f64.
+const SHORTEST_EDGE: f64 = 1e-9;
 
 impl UnitCell {
     /// Volume in cubic Angstrom.
@@ -63,10 +65,10 @@ impl UnitCell {
         let [a, b, c] = self.lengths_angstrom;
         for length in self.lengths_angstrom {
             require(
-                length > 0.0 && length < LONGEST_EDGE,
+                length > SHORTEST_EDGE && length < LONGEST_EDGE,
                 "cell length in Angstrom",
                 length,
-                "above 0, below 1e9",
+                "above 1e-9, below 1e9",
             )?;
         }
         for angle in self.angles_rad {
@@ -178,7 +180,8 @@ impl Crystal {
         let [a, b, c] = cross.map(|v| volume * v);
         let lengths_angstrom = [a.length(), b.length(), c.length()];
         for length in lengths_angstrom {
-            require(length < LONGEST_EDGE, "cell length in Angstrom", length, "below 1e9")?;
+            let ok = length > SHORTEST_EDGE && length < LONGEST_EDGE;
+            require(ok, "cell length in Angstrom", length, "above 1e-9, below 1e9")?;
         }
         let metres = |v: Vec3| 1e-10 * v;
         Ok(Self {

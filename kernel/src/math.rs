@@ -14,6 +14,7 @@
 //! |---|---|---|
 //! | sin(pi r)/pi, exact | 9 | 2.8e-19 |
 //! | sin(pi r)/pi, render | 7 | 6.9e-14 |
+//! | sin(pi r)/pi, f32 | 5 | 6.1e-9 |
 //! | cos(pi r) | 9 | 4.2e-18 (absolute) |
 //! | 2^f, abs f <= 1/2 | 12 | 3.4e-18 |
 //! | sinc3(pi y), abs y <= 1/2 | 9 | 3.6e-20 |
@@ -23,7 +24,7 @@
 
 use core::f64::consts::{FRAC_1_PI, LOG2_E, PI};
 
-use crate::lanes::{LaneMask, Lanes, Level};
+use crate::lanes::{LaneMask, Lanes, Lanes32, Level};
 
 /// Coefficients of (sin(pi r)/(pi r) - 1)/r^2 in r^2, exact to rounding.
 const SIN_EXACT: [f64; 8] = [
@@ -46,6 +47,9 @@ const SIN_RENDER: [f64; 6] = [
     -0.002_344_029_077_138_418,
     0.000_142_425_530_250_487_92,
 ];
+
+/// The same for f32.
+const SIN_F32: [f32; 4] = [-1.644_933_4, 0.811_716_4, -0.190_447_38, 0.024_725_026];
 
 /// Coefficients of (cos(pi r) - 1)/r^2 in r^2.
 const COS: [f64; 8] = [
@@ -113,6 +117,15 @@ pub(crate) fn sin_half_turn_render<F: Lanes>(r: F) -> F {
     sin_half_turn(r, &SIN_RENDER)
 }
 
+/// sin(pi r)/pi for |r| <= 1/2 in f32: relative error 2e-7.
+#[inline(always)]
+pub(crate) fn sin_half_turn_f32<G: Lanes32>(r: G) -> G {
+    let [c0, c1, c2, c3] = SIN_F32;
+    let z = r * r;
+    let rest = r.splat_like(c3).mul_add(z, r.splat_like(c2)).mul_add(z, r.splat_like(c1));
+    (r * z).mul_add(rest.mul_add(z, r.splat_like(c0)), r)
+}
+
 /// cos(pi r) for |r| <= 1/2.
 #[inline(always)]
 fn cos_half_turn<F: Lanes>(r: F) -> F {
@@ -160,9 +173,33 @@ pub fn sincg<F: Lanes>(h: F, n: F) -> F {
     let d = h - h0;
     let turns = (n * d).round();
     let r = n.residue(d, turns);
-    let ratio = sin_half_turn(r, &SIN_EXACT) / sin_half_turn(d, &SIN_EXACT);
+    let ratio = quotient(sin_half_turn_pair(r), sin_half_turn_pair(d));
     let magnitude = F::select(d.eq(d.splat_like(0.0)), n, ratio);
     signed(magnitude, h0, turns, n)
+}
+
+/// sin(pi r)/pi for |r| <= 1/2 as a sum of two f64: the leading terms, r (1 + c0 r^2), without a rounding error.
+#[inline(always)]
+fn sin_half_turn_pair<F: Lanes>(r: F) -> (F, F) {
+    let [c0, tail @ ..] = SIN_EXACT;
+    let c0 = r.splat_like(c0);
+    let z = r * r;
+    let leading = c0 * z;
+    let leading_low = c0.product_error(z, leading) + c0 * r.product_error(r, z);
+    let (w, low) = two_sum(r.splat_like(1.0), leading);
+    let (w, w_low) = two_sum(w, z * z * polynomial(z, &tail));
+    let w_low = w_low + (low + leading_low);
+    let sum = r * w;
+    (sum, r.product_error(w, sum) + r * w_low)
+}
+
+/// (a + a_low)/(b + b_low).
+#[inline(always)]
+fn quotient<F: Lanes>((a, a_low): (F, F), (b, b_low): (F, F)) -> F {
+    let q = a / b;
+    let back = q * b;
+    let rest = ((a - back) - q.product_error(b, back)) + (a_low - q * b_low);
+    q + rest / b
 }
 
 /// Applies (-1)^((N-1) h0 + turns).
@@ -203,36 +240,24 @@ fn sincg_rad_covered<F: Lanes>(x_rad: F, n: F) -> F {
     let [inv0, inv1, inv2] = INV_PI;
     let (inv0, inv1, inv2) = (x_rad.splat_like(inv0), x_rad.splat_like(inv1), x_rad.splat_like(inv2));
     let p = x_rad * inv0;
-    let p_error = product_error(x_rad, inv0, p);
+    let p_error = x_rad.product_error(inv0, p);
     let q = x_rad * inv1;
-    let q_error = product_error(x_rad, inv1, q);
+    let q_error = x_rad.product_error(inv1, q);
     let (mid, mid_error) = two_sum(p_error, q);
     let low = mid_error + x_rad.mul_add(inv2, q_error);
     let h0 = p.round();
     let d = p - h0;
     let turns = (n * d).round();
     let n_mid = n * mid;
-    let n_low = n.mul_add(low, product_error(n, mid, n_mid));
-    let r = n.residue(d, turns) + (n_mid + n_low);
-    let d = d + (mid + low);
-    let ratio = sin_half_turn(r, &SIN_EXACT) / sin_half_turn(d, &SIN_EXACT);
+    let n_low = n.mul_add(low, n.product_error(mid, n_mid));
+    // Near a multiple of pi the parts cancel: what is below them must not be rounded away first.
+    let (r, r_low) = two_sum(n.residue(d, turns), n_mid);
+    let r = r + (r_low + n_low);
+    let (d, d_low) = two_sum(d, mid);
+    let d = d + (d_low + low);
+    let ratio = quotient(sin_half_turn_pair(r), sin_half_turn_pair(d));
     let magnitude = F::select(d.eq(d.splat_like(0.0)), n, ratio);
     signed(magnitude, h0, turns, n)
-}
-
-/// a b - p exactly, where p is a b rounded (Dekker; |a|, |b| below 2^990).
-#[inline(always)]
-fn product_error<F: Lanes>(a: F, b: F, p: F) -> F {
-    let ((a1, a0), (b1, b0)) = (halves(a), halves(b));
-    ((a1 * b1 - p) + a1 * b0 + a0 * b1) + a0 * b0
-}
-
-/// x as a sum of two halves of 26 bits (Veltkamp).
-#[inline(always)]
-fn halves<F: Lanes>(x: F) -> (F, F) {
-    let scaled = x * x.splat_like(134_217_729.0);
-    let high = scaled - (scaled - x);
-    (high, x - high)
 }
 
 /// a + b rounded, and what the rounding lost (Knuth).
@@ -262,7 +287,8 @@ fn sin_cos_pi<F: Lanes>(y: F) -> (F, F) {
 /// e^x; 0 below -708, infinity is not reached: lanes above 709 give e^709.
 #[inline(always)]
 pub fn exp<F: Lanes>(x: F) -> F {
-    let inside = x.min(x.splat_like(709.0)).max(x.splat_like(-708.0));
+    // The limits come first: so NaN stays NaN.
+    let inside = x.splat_like(-708.0).max(x.splat_like(709.0).min(x));
     let n = (inside * x.splat_like(LOG2_E)).round();
     // ln 2 in two parts, the first with 21 zero bits at its end: n times it is exact.
     let rest = n.neg_mul_add(x.splat_like(0.693_147_180_369_123_8), inside);

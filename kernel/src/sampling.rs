@@ -65,7 +65,8 @@ pub fn phi_steps(request: StepRequest) -> Result<Steps, Error> {
         (None, Some(range), None) => Steps { count: 2, range, step: range / 2.0 },
         (None, Some(range), Some(step)) => {
             // No range, or no step, is one step.
-            let count = if range > 0.0 && step > 0.0 { count_of(libm::ceil(range / step))? } else { 1 };
+            let count =
+                if range > 0.0 && step > 0.0 { count_of(libm::ceil(range / step))?.max(1) } else { 1 };
             Steps { count, range, step }
         }
         (Some(n), range, None) => {

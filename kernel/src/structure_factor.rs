@@ -21,6 +21,9 @@ pub struct HklGrid<'a> {
     len: [usize; 3],
 }
 
+/// Most nodes of a grid.
+const MOST_NODES: usize = 1 << 31;
+
 impl<'a> HklGrid<'a> {
     /// No node at all: every lookup gives default_F.
     const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3] };
@@ -40,6 +43,10 @@ impl<'a> HklGrid<'a> {
             let last = i64::from(first) + i64::try_from(count).map_err(|_| too_large)? - 1;
             i32::try_from(last).map_err(|_| too_large)?;
             needed = needed.checked_mul(count).ok_or(too_large)?;
+        }
+        // The AVX2 gather takes signed 32-bit indices.
+        if needed > MOST_NODES {
+            return Err(too_large);
         }
         let given = data.len();
         let data = data.get(..needed).ok_or(Error::BufferTooShort {
@@ -489,7 +496,7 @@ impl<F: Lanes> Lookup<F> for LatchScan<'_, F> {
     }
 }
 
-/// The reference's `polin3`: the tricubic value at h, k, l from 64 nodes, block[i][j][m] at
+/// The reference's `polin3`: the tricubic value at h, k, l from 64 nodes, `block[i][j][m]` at
 /// (floor(h)-1+i, floor(k)-1+j, floor(l)-1+m).
 #[must_use]
 pub fn tricubic(h: f64, k: f64, l: f64, block: &[[[f64; 4]; 4]; 4]) -> f64 {

@@ -138,7 +138,8 @@ impl Drop for Temporary {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use core::panic::AssertUnwindSafe;
+    use std::panic::catch_unwind;
     use std::thread;
 
     use super::*;

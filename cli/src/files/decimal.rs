@@ -23,7 +23,7 @@ pub(super) fn plain_integer(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
         value = value.wrapping_mul(10).wrapping_add(digit.into());
         i += 1;
     }
-    (1..=9).contains(&(i - start)).then_some((if negative { -value } else { value }, i))
+    (1..=9).contains(&(i - start)).then_some((if negative { value.wrapping_neg() } else { value }, i))
 }
 
 /// The decimal that starts at `at`, and where it ends.
@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(plain_decimal(b"1e5 ", 0), Some((1.0, 1)));
         assert_eq!(plain_integer(b" -123456789,", 1), Some((-123_456_789, 11)));
         assert_eq!(plain_integer(b"1234567890", 0), None);
+        assert_eq!(plain_integer(b"-2147483648", 0), None);
         assert_eq!(plain_integer(b"-", 0), None);
         assert_eq!(plain_integer(b"1", 5), None);
     }

@@ -55,6 +55,10 @@ _widebragg() {
             COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur"))
             compopt +o default 2>/dev/null
             return ;;
+        bench)
+            COMPREPLY=($(compgen -W "@BENCH@" -- "$cur"))
+            compopt +o default 2>/dev/null
+            return ;;
         demo)
             COMPREPLY=($(compgen -W "@DEMO@" -- "$cur"))
             compopt +o default 2>/dev/null
@@ -91,6 +95,7 @@ fn bash() -> String {
         .replace("@CHOICES@", &choices)
         .replace("@NUMBERS@", &anywhere(&takes_number))
         .replace("@DEMO@", &names(Scope::Demo, " ", |_| true))
+        .replace("@BENCH@", &names(Scope::Bench, " ", |_| true))
         .replace("@RENDER@", &names(Scope::Render, " ", |_| true))
         .replace("@COMMANDS@", &commands())
 }
@@ -114,9 +119,10 @@ fn zsh() -> String {
         "#compdef widebragg\n\
          # zsh completion for widebragg\n\
          _widebragg() {{\n    \
-             local -a render demo\n    \
+             local -a render demo bench\n    \
              render=(\n{}    )\n    \
              demo=(\n{}    )\n    \
+             bench=(\n{}    )\n    \
              if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n        \
                  compadd -- {}\n    \
              elif [[ $words[2] == completions ]]; then\n        \
@@ -125,6 +131,10 @@ fn zsh() -> String {
                  words[1,2]=(demo)\n        \
                  (( CURRENT-- ))\n        \
                  _arguments $demo\n    \
+             elif [[ $words[2] == bench ]]; then\n        \
+                 words[1,2]=(bench)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $bench\n    \
              elif [[ $words[2] != man ]]; then\n        \
                  _arguments $render\n    \
              fi\n\
@@ -133,6 +143,7 @@ fn zsh() -> String {
          if [[ $funcstack[1] == _widebragg ]]; then\n    _widebragg \"$@\"\nelse\n    compdef _widebragg widebragg\nfi\n",
         specs(Scope::Render),
         specs(Scope::Demo),
+        specs(Scope::Bench),
         commands(),
     )
 }
@@ -170,9 +181,11 @@ fn fish() -> String {
         .push_str("complete -c widebragg -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'\n");
     for row in rows() {
         let place = match row.scope {
-            Scope::Render => "not __fish_seen_subcommand_from demo completions man",
+            Scope::Render => "not __fish_seen_subcommand_from bench demo completions man",
+            Scope::Bench => "__fish_seen_subcommand_from bench",
             Scope::Demo => "__fish_seen_subcommand_from demo",
-            Scope::Both => "not __fish_seen_subcommand_from completions man",
+            Scope::Both => "not __fish_seen_subcommand_from bench completions man",
+            Scope::Everywhere => "not __fish_seen_subcommand_from completions man",
         };
         let values = match (&row.takes, choice_words(row)) {
             (Takes::Nothing, _) => String::new(),

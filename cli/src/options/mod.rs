@@ -23,8 +23,8 @@ pub use completions::completions;
 pub use help::help;
 pub use man::man;
 pub use model::{
-    Attenuation, CarryoverMode, Command, Convention, CustomAxes, DemoOptions, HeaderStyle, Misset, Options,
-    Pivot, Shape, Shell, Simd,
+    Attenuation, BenchOptions, CarryoverMode, Command, Convention, CustomAxes, DemoOptions, HeaderStyle,
+    Misset, Options, Pivot, Precision, Shape, Shell, Simd,
 };
 pub use parse::parse;
 

@@ -5,11 +5,15 @@
 
 use std::path::PathBuf;
 
+use widebragg::lanes::SimdLevel;
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Render images.
     Render(Box<Options>),
+    /// Measure what a step costs.
+    Bench(BenchOptions),
     /// Render the built-in crystal.
     Demo(DemoOptions),
     /// Print a completion script.
@@ -139,6 +143,16 @@ pub enum Simd {
     Avx512,
 }
 
+/// `--precision`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// f64 throughout.
+    #[default]
+    Double,
+    /// Sines of the lattice factor in f32.
+    Mixed,
+}
+
 /// `--header`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeaderStyle {
@@ -147,6 +161,27 @@ pub enum HeaderStyle {
     Readers,
     /// The reference's keys and formats.
     Reference,
+}
+
+impl Simd {
+    /// The highest level that may run.
+    #[must_use]
+    pub fn cap(self) -> SimdLevel {
+        match self {
+            Self::Auto | Self::Avx512 => SimdLevel::Avx512,
+            Self::Avx2 => SimdLevel::Avx2,
+            Self::Portable => SimdLevel::Portable,
+        }
+    }
+}
+
+/// The options of `widebragg bench`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BenchOptions {
+    /// Highest instruction set to measure.
+    pub simd: Simd,
+    /// Table as JSON.
+    pub json: bool,
 }
 
 /// The options of `widebragg demo`.
@@ -358,6 +393,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Instruction set.
     pub simd: Simd,
+    /// Arithmetic of the lattice factor.
+    pub precision: Precision,
     /// Summary as JSON.
     pub json: bool,
     /// No progress, no summary.

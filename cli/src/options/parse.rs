@@ -6,7 +6,7 @@
 
 use super::{
     given::{Given, quoted, shown},
-    model::{Command, DemoOptions, Options, Shell},
+    model::{BenchOptions, Command, DemoOptions, Options, Shell},
     row::{Effect, Row, Scope},
     suggest::{unknown, unknown_command},
     table::{COMMANDS, RESERVED, find},
@@ -21,6 +21,7 @@ use std::path::PathBuf;
 pub fn parse(args: &[String]) -> Result<Command, Failure> {
     let Some((first, rest)) = args.split_first() else { return Ok(Command::Help) };
     match first.as_str() {
+        "bench" => bench(rest),
         "demo" => demo(rest),
         "completions" => completions(rest),
         "man" => no_more("man", rest).map(|()| Command::Man),
@@ -44,6 +45,15 @@ fn render(args: &[String]) -> Result<Command, Failure> {
         )));
     }
     Ok(Command::Render(Box::new(options)))
+}
+
+fn bench(args: &[String]) -> Result<Command, Failure> {
+    let mut walk = Walk::new(Scope::Bench);
+    if let Some(command) = walk.all(args)? {
+        return Ok(command);
+    }
+    let Options { simd, json, .. } = walk.options;
+    Ok(Command::Bench(BenchOptions { simd, json }))
 }
 
 fn demo(args: &[String]) -> Result<Command, Failure> {
@@ -152,6 +162,7 @@ impl Walk {
 
     fn misplaced(&self, name: &str) -> Failure {
         match self.scope {
+            Scope::Bench => Failure::input(format!("{}: not an option of bench", shown(name))),
             Scope::Demo => Failure::input(format!("{}: not an option of demo", shown(name))),
             _ => Failure::input(format!("{}: an option of demo only", shown(name))),
         }

@@ -32,12 +32,19 @@ pub(super) enum Effect {
 pub(super) enum Scope {
     Render,
     Demo,
+    Bench,
+    /// Render and demo.
     Both,
+    Everywhere,
 }
 
 impl Scope {
     pub fn covers(self, other: Self) -> bool {
-        self == Self::Both || self == other
+        match self {
+            Self::Everywhere => true,
+            Self::Both => other != Self::Bench,
+            _ => self == other,
+        }
     }
 }
 

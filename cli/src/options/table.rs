@@ -7,7 +7,8 @@
 use super::{
     given::Given,
     model::{
-        Attenuation, CarryoverMode, Convention, CustomAxes, HeaderStyle, Misset, Options, Pivot, Shape, Simd,
+        Attenuation, CarryoverMode, Convention, CustomAxes, HeaderStyle, Misset, Options, Pivot, Precision,
+        Shape, Simd,
     },
     row::{
         Effect, Row, Scope, Section,
@@ -20,15 +21,15 @@ use super::{
 use crate::error::Failure;
 
 /// The commands that may stand in the place of the first option, and what they do.
-pub(super) const COMMANDS: [(&str, &str, &str); 3] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 4] = [
     ("demo", "[--out DIR]", "render a built-in crystal; needs no input files"),
+    ("bench", "[--json] [--simd LEVEL]", "measure what a step costs on this processor; needs no input files"),
     ("completions", "bash|zsh|fish", "print a completion script for the shell"),
     ("man", "", "print the manual page, in roff"),
 ];
 
 /// Words kept for commands to come.
-pub(super) const RESERVED: [&str; 7] =
-    ["bench", "trace", "trace-diff", "compare", "gradient", "gradcheck", "refine"];
+pub(super) const RESERVED: [&str; 6] = ["trace", "trace-diff", "compare", "gradient", "gradcheck", "refine"];
 
 /// Names that the reference's own examples use and the reference does not know, and the right ones.
 pub(super) const MISNAMED: [(&str, &str); 3] = [
@@ -483,7 +484,7 @@ static OUTPUT: &[Row] = &[
         |o, v| put(&mut o.header, v.choice(&[HeaderStyle::Readers, HeaderStyle::Reference])?),
     )
     .default("readers"),
-    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::Both),
+    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::Everywhere),
     Row::new("--quiet", Nothing, "no progress and no summary", |o, _| put(&mut o.quiet, true))
         .scope(Scope::Both),
     Row::with(
@@ -533,9 +534,15 @@ static RUNNING: &[Row] = &[
         put(&mut o.simd, v.choice(&[Simd::Auto, Simd::Portable, Simd::Avx2, Simd::Avx512])?)
     })
     .default("auto: the best the processor has")
-    .scope(Scope::Both),
-    Row::with("--help", Nothing, "print the help", Effect::Help).aliases(&["-h", "-help"]).scope(Scope::Both),
-    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::Both),
+    .scope(Scope::Everywhere),
+    Row::new("--precision", Choice(&["f64", "mixed"]), "arithmetic of the lattice factor", |o, v| {
+        put(&mut o.precision, v.choice(&[Precision::Double, Precision::Mixed])?)
+    })
+    .default("f64"),
+    Row::with("--help", Nothing, "print the help", Effect::Help)
+        .aliases(&["-h", "-help"])
+        .scope(Scope::Everywhere),
+    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::Everywhere),
 ];
 
 static IGNORED: &[Row] = &[

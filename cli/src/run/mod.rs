@@ -33,6 +33,8 @@ const STEPS_WORTH_THREADS: f64 = 200_000.0;
 /// The line to tell the user.
 pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
     let series = Series::new(options)?;
+    // Names that cannot be written should be known before hours are spent on what they are for.
+    Names::new(options, series.number(series.first))?;
     let setup = Setup::new(options)?;
     for warning in &setup.warnings {
         console::complain(warning);
@@ -45,7 +47,7 @@ pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
         .num_threads(threads)
         .build()
         .map_err(|error| Failure::input(format!("--threads {threads}: {error}")))?;
-    let rows = (setup.detector.slow_pixels * (series.end - series.first)) as u64;
+    let rows = (setup.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
     let images = render_series(options, &setup, &series, &pool, &bar);

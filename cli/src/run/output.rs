@@ -1,7 +1,8 @@
 //! The files of an image: their names, their contents, and whether they are all there already.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf, absolute};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use widebragg::render::Scene;
@@ -19,6 +20,10 @@ use crate::options::{HeaderStyle, Options};
 
 /// Offset of integer pixels where nothing says otherwise.
 const DEFAULT_ADC: f64 = 40.0;
+
+/// Last bytes of a complete PNG and of a complete CBF.
+const PNG_END: &[u8] = b"IEND\xae\x42\x60\x82";
+const CBF_END: &[u8] = b"--CIF-BINARY-FORMAT-SECTION----\r\n;\r\n\r\n";
 
 /// Names of the files of one image; `None`: not wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,23 +71,46 @@ impl Names {
             png: options.png.as_deref().map(|path| numbered(path, number)),
             cbf: options.cbf.as_deref().map(|path| numbered(path, number)),
         };
-        let all = names.all();
-        for (i, path) in all.iter().enumerate() {
-            // Devices such as /dev/null take any number of images.
-            let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-            if !special && all.iter().skip(i + 1).any(|other| other == path) {
-                return Err(Failure::input(format!("{}: two images under one name", path.display())));
+        let mut seen: Vec<PathBuf> = Vec::new();
+        for (option, path) in names.by_option() {
+            let refused = |why: &str| Failure::input(format!("{option}: {}: {why}", path.display()));
+            let found = fs::metadata(path);
+            if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
+                return Err(refused("is a folder"));
             }
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if folder.is_some_and(|folder| !folder.is_dir()) {
+                return Err(refused("there is no such folder"));
+            }
+            // Devices such as /dev/null take any number of images.
+            if found.is_ok_and(|metadata| !metadata.is_file()) {
+                continue;
+            }
+            let whole = absolute(path).map_err(|error| refused(&error.to_string()))?;
+            if seen.contains(&whole) {
+                return Err(refused("two images under one name"));
+            }
+            seen.push(whole);
         }
         Ok(names)
+    }
+
+    /// All wanted names, with the options that set them.
+    fn by_option(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let optional = [
+            ("-noisefile", &self.noise),
+            ("-pgmfile", &self.pgm),
+            ("--png", &self.png),
+            ("--cbf", &self.cbf),
+        ];
+        let optional = optional.into_iter().filter_map(|(option, name)| Some((option, name.as_deref()?)));
+        [("-floatfile", self.float.as_path()), ("-intfile", self.int.as_path())].into_iter().chain(optional)
     }
 
     /// All wanted names.
     #[must_use]
     pub fn all(&self) -> Vec<&Path> {
-        let optional = [&self.noise, &self.pgm, &self.png, &self.cbf];
-        let optional = optional.into_iter().filter_map(|name| name.as_deref());
-        [self.float.as_path(), self.int.as_path()].into_iter().chain(optional).collect()
+        self.by_option().map(|(_, path)| path).collect()
     }
 
     /// Whether all files are there, with the sizes of `pixels` pixels where sizes are fixed.
@@ -91,15 +119,32 @@ impl Names {
         let pixels = pixels as u64;
         let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let smv = |path: &Path| [512, 1024].map(|header| header + 2 * pixels).contains(&size(path));
-        let at_least =
-            |path: &Option<PathBuf>, least: u64| path.as_deref().is_none_or(|path| size(path) > least);
+        let pgm = |path: &Path| header_bytes(path).is_some_and(|header| size(path) == header + pixels);
         size(&self.float) == 4 * pixels
             && smv(&self.int)
             && self.noise.as_deref().is_none_or(smv)
-            && at_least(&self.pgm, pixels)
-            && at_least(&self.png, 0)
-            && at_least(&self.cbf, 0)
+            && self.pgm.as_deref().is_none_or(pgm)
+            && self.png.as_deref().is_none_or(|path| ends_with(path, PNG_END))
+            && self.cbf.as_deref().is_none_or(|path| ends_with(path, CBF_END))
     }
+}
+
+/// Length of the four lines before the pixels of a PGM file.
+fn header_bytes(path: &Path) -> Option<u64> {
+    let mut file = File::open(path).ok()?;
+    let mut start = [0; 128];
+    let read = file.read(&mut start).ok()?;
+    let line_ends = start.iter().take(read).enumerate().filter(|(_, byte)| **byte == b'\n');
+    line_ends.map(|(at, _)| at as u64 + 1).nth(3)
+}
+
+fn ends_with(path: &Path, end: &[u8]) -> bool {
+    let last = |file: &mut File| {
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::End(-(end.len() as i64)))?;
+        file.read_to_end(&mut tail).map(|_| tail)
+    };
+    File::open(path).and_then(|mut file| last(&mut file)).is_ok_and(|tail| tail == end)
 }
 
 /// What was written beside the float image.
@@ -128,10 +173,15 @@ pub fn write(
     let pixels = &frame.pixels;
     // The float image needs no figures: it is written while they are added up.
     let (float, rest) = rayon::join(
-        || write_float(&names.float, pixels),
+        || of("-floatfile", write_float(&names.float, pixels)),
         || write_scaled(options, setup, scene, pixels, index, names),
     );
     float.and(rest)
+}
+
+/// A failed write with the option that named the file.
+fn of<T>(option: &str, result: Result<T, Failure>) -> Result<T, Failure> {
+    result.map_err(|failure| failure.context(option))
 }
 
 /// Writes what is scaled by the figures of the image.
@@ -152,18 +202,21 @@ fn write_scaled(
         HeaderStyle::Readers => header_readers(&geometry),
         HeaderStyle::Reference => header_reference(&geometry),
     };
-    let int = || write_smv(&names.int, &header, &int_image(scene, pixels, scale, adc));
+    let int = || of("-intfile", write_smv(&names.int, &header, &int_image(scene, pixels, scale, adc)));
     let pgm = || {
         let scale = pgm_scale(options.pgmscale, &statistics, scale);
         let write = |path: &PathBuf| write_pgm(path, columns, rows, scale, &pgm_image(pixels, scale));
-        names.pgm.as_ref().map_or(Ok(()), write)
+        of("-pgmfile", names.pgm.as_ref().map_or(Ok(()), write))
     };
-    let png = || names.png.as_ref().map_or(Ok(()), |path| write_preview(path, columns, rows, pixels));
+    let png = || {
+        let write = |path: &PathBuf| write_preview(path, columns, rows, pixels);
+        of("--png", names.png.as_ref().map_or(Ok(()), write))
+    };
     let cbf = || {
         let write = |path: &PathBuf| {
             write_cbf(path, &cbf_geometry(setup, &geometry), &cbf_image(scene, pixels, scale))
         };
-        names.cbf.as_ref().map_or(Ok(()), write)
+        of("--cbf", names.cbf.as_ref().map_or(Ok(()), write))
     };
     let noise = || {
         let Some(path) = &names.noise else { return Ok(None) };
@@ -171,7 +224,7 @@ fn write_scaled(
         let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
         let seed = seed.saturating_add(i64::try_from(index).unwrap_or(0));
         let Noise { pixels, photons, overloads } = noise_image(scene, pixels, seed, adc);
-        write_smv(path, &header, &pixels).map(|()| Some((photons, overloads)))
+        of("-noisefile", write_smv(path, &header, &pixels)).map(|()| Some((photons, overloads)))
     };
     let (noise, others) =
         rayon::join(noise, || rayon::join(|| rayon::join(int, pgm), || rayon::join(png, cbf)));

@@ -9,8 +9,8 @@ use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
 };
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
-use widebragg::lanes::{Simd, SimdLevel};
-use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::lanes::Simd;
+use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
 use widebragg::rotation::{
@@ -86,6 +86,8 @@ pub struct Setup {
     pub mask: Option<SmvImage>,
     /// SIMD level.
     pub simd: Simd,
+    /// Arithmetic of the lattice factor.
+    pub precision: Precision,
     /// Lines for standard error: what was changed, and to what.
     pub warnings: Vec<String>,
 }
@@ -97,6 +99,26 @@ impl Setup {
     /// A file that cannot be used, or values that fit no experiment.
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let mut warnings = options.notes.clone();
+        let hkl = structure_factors(options, &mut warnings)?;
+        let mut setup = Self::with_structure_factors(options, hkl, warnings)?;
+        if let (Some(_), Some(table)) = (&options.hkl, &setup.hkl) {
+            // The dump only saves time in later runs: a folder that cannot be written need not stop this one.
+            if let Err(failure) = dump::write_dump(&dump_path(options), table) {
+                setup.warnings.push(format!("structure factor dump not written: {failure}"));
+            }
+        }
+        Ok(setup)
+    }
+
+    /// The same with a table of structure factors instead of a file; `warnings` are those there are already.
+    ///
+    /// # Errors
+    /// As [`Setup::new`].
+    pub fn with_structure_factors(
+        options: &Options,
+        hkl: Option<HklTable>,
+        mut warnings: Vec<String>,
+    ) -> Result<Self, Failure> {
         let (inherited, mask) = Inherited::read(options)?;
         let lambda0_m = options.lambda_m.or(inherited.lambda_m).unwrap_or(1e-10);
         let (detector, convention) = place_detector(options, &inherited, &mut warnings)?;
@@ -111,14 +133,13 @@ impl Setup {
             beamsize_m,
         );
         if !fluence.is_finite() {
-            return Err(Failure::input("-flux with -beamsize 0: the fluence would be infinite"));
+            return Err(Failure::input("-flux, -exposure and -beamsize: the fluence is not a finite number"));
         }
         let lattice = size_crystal(options, &crystal, beamsize_m, &mut warnings);
-        let hkl = structure_factors(options, &mut warnings)?;
         let typed_cells = options.n_cells.map(|n| n.unwrap_or(1));
         let interpolate =
             hkl.is_some() && options.interpolate.unwrap_or(typed_cells.into_iter().any(|n| n <= 2));
-        let oversample = oversampling(options, &crystal, &lattice, lambda0_m, &detector, &mut warnings);
+        let oversample = oversampling(options, &crystal, &lattice, lambda0_m, &detector, &mut warnings)?;
         let kahn = options.polar_kahn.unwrap_or(0.0);
         let polarization = (!options.nopolar).then_some(Polarization { kahn, axis: detector.polarization });
         Ok(Self {
@@ -155,6 +176,10 @@ impl Setup {
             roi: region(options, &detector)?,
             mask: checked_mask(options, mask, &detector)?,
             simd: simd(options.simd, &mut warnings),
+            precision: match options.precision {
+                options::Precision::Double => Precision::Double,
+                options::Precision::Mixed => Precision::Mixed,
+            },
             detector,
             warnings,
         })
@@ -219,13 +244,14 @@ impl Setup {
             roi: self.roi,
             mask: self.mask.as_ref().map(|mask| mask.pixels.as_slice()),
         })
+        .map(|scene| scene.with_precision(self.precision))
         .map_err(refused)
     }
 
     /// Innermost steps of one image, thickness layers included.
     #[must_use]
     pub fn steps_per_pixel(&self) -> f64 {
-        let samples = (self.oversample.per_axis * self.oversample.per_axis) as f64;
+        let samples = (self.oversample.per_axis as f64).powi(2);
         let orientations = self.phi.count as f64 * self.domains.len() as f64;
         self.sources.len() as f64 * orientations * samples * self.sensor.layers as f64
     }
@@ -358,8 +384,10 @@ fn orient_crystal(options: &Options, lambda0_m: f64) -> Result<(Crystal, [f64; 3
     let crystal =
         Crystal::new(&CrystalParameters { source, lambda0_m, misset_rad }).map_err(
             |error| match &options.mat {
-                Some(path) => Failure::input(format!("-mat {}: {error}", path.display())),
-                None => Failure::input(format!("-cell: {error}")),
+                Some(path) if error != widebragg::Error::ImpossibleCell => {
+                    Failure::input(format!("-mat: {}: {error}", path.display()))
+                }
+                _ => Failure::input(format!("-cell: {error}")),
             },
         )?;
     Ok((crystal, misset_rad))
@@ -401,23 +429,23 @@ fn size_crystal(
     }
 }
 
-/// From `-hkl`, which also writes the dump, or from the dump.
+/// Where the dump of the structure factors lies.
+fn dump_path(options: &Options) -> PathBuf {
+    options.dump.clone().unwrap_or_else(|| PathBuf::from("Fdump.bin"))
+}
+
+/// From `-hkl`, or from the dump.
 fn structure_factors(options: &Options, warnings: &mut Vec<String>) -> Result<Option<HklTable>, Failure> {
-    let dump_path = options.dump.clone().unwrap_or_else(|| PathBuf::from("Fdump.bin"));
+    let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(0.0);
     if let Some(path) = &options.hkl {
-        let table = read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?;
-        // The dump only saves time in later runs: a folder that cannot be written need not stop this one.
-        if let Err(failure) = dump::write_dump(&dump_path, &table) {
-            warnings.push(format!("structure factor dump not written: {failure}"));
-        }
-        return Ok(Some(table));
+        return read_hkl(path, default_f).map(Some).map_err(|failure| failure.context("-hkl"));
     }
     if dump_path.exists() {
         warnings.push(format!("no -hkl: structure factors read from {}", dump_path.display()));
         return dump::read_dump(&dump_path).map(Some).map_err(|failure| failure.context("-dump"));
     }
-    if options.dump.is_some() {
+    if options.dump.is_some() && default_f == 0.0 {
         return Err(Failure::input(format!("-dump: {}: no such file, and no -hkl", dump_path.display())));
     }
     if default_f == 0.0 && options.water_m.unwrap_or(0.0) == 0.0 {
@@ -433,7 +461,7 @@ fn oversampling(
     lambda0_m: f64,
     detector: &Detector,
     warnings: &mut Vec<String>,
-) -> Oversample {
+) -> Result<Oversample, Failure> {
     let recommended = recommended_oversample(
         crystal.direct,
         lattice.cells,
@@ -445,15 +473,18 @@ fn oversampling(
         Some(n) => n,
         None => recommended.min(1e6) as usize,
     };
+    if per_axis.checked_mul(per_axis).is_none() {
+        return Err(Failure::input(format!("-oversample {per_axis}: the number of subpixels is too large")));
+    }
     if (per_axis as f64) < recommended {
         warnings.push(format!("-oversample {per_axis}: {recommended} or more would resolve the spots"));
     }
-    Oversample {
+    Ok(Oversample {
         per_axis,
         thick: options.oversample_thick,
         polar: options.oversample_polar,
         omega: options.oversample_omega,
-    }
+    })
 }
 
 fn too_many(option: &str) -> impl Fn(widebragg::Error) -> Failure + '_ {
@@ -553,6 +584,15 @@ fn sensor(options: &Options, warnings: &mut Vec<String>) -> Result<Sensor, Failu
 }
 
 fn region(options: &Options, detector: &Detector) -> Result<Roi, Failure> {
+    if let Some([fast, slow]) = options.printout_pixel
+        && (fast >= detector.fast_pixels || slow >= detector.slow_pixels)
+    {
+        return Err(Failure::input(format!(
+            "-printout_pixel {fast} {slow}: the detector ends at pixel {} {}",
+            detector.fast_pixels - 1,
+            detector.slow_pixels - 1
+        )));
+    }
     let Some([fast_min, fast_max, slow_min, slow_max]) = options.roi_px else {
         return Ok(Roi::whole(detector));
     };
@@ -587,11 +627,7 @@ fn checked_mask(
 }
 
 fn simd(wanted: options::Simd, warnings: &mut Vec<String>) -> Simd {
-    let cap = match wanted {
-        options::Simd::Auto | options::Simd::Avx512 => SimdLevel::Avx512,
-        options::Simd::Avx2 => SimdLevel::Avx2,
-        options::Simd::Portable => SimdLevel::Portable,
-    };
+    let cap = wanted.cap();
     let simd = Simd::capped(cap);
     if wanted != options::Simd::Auto && simd.level() != cap {
         warnings.push(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));

@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 
 use core::f64::consts::PI;
 use serde_json::{Map, Value, json};
+use widebragg::lattice::Precision;
 use widebragg::rotation::PhiMode;
 use widebragg::vector::Vec3;
 
@@ -151,7 +152,7 @@ pub fn json(setup: &Setup, threads: usize, images: &[ImageSummary]) -> String {
     let [alpha, beta, gamma] = cell.angles_rad.map(degrees);
     let [a, b, c] = cell.lengths_angstrom;
     let images: Vec<_> = images.iter().map(ImageSummary::json).collect();
-    let value = json!({
+    let mut value = json!({
         "program": "widebragg",
         "version": env!("CARGO_PKG_VERSION"),
         "phi_carryover_mode": mode_name(setup.mode),
@@ -192,8 +193,10 @@ pub fn json(setup: &Setup, threads: usize, images: &[ImageSummary]) -> String {
         "thickness_layers": setup.sensor.layers,
         "interpolate": setup.interpolate,
         "steps_per_pixel": setup.steps_per_pixel(),
-        "images": images,
     });
+    let precision = if setup.precision == Precision::Mixed { "mixed" } else { "f64" };
+    value["precision"] = json!(precision);
+    value["images"] = json!(images);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
@@ -219,9 +222,10 @@ pub fn text(setup: &Setup, threads: usize, images: &[ImageSummary]) -> String {
     line(
         "widebragg",
         format!(
-            "{}, mode {streams}, {}, {threads} thread{}",
+            "{}, mode {streams}, {}, {}{threads} thread{}",
             env!("CARGO_PKG_VERSION"),
             setup.simd.level(),
+            if setup.precision == Precision::Mixed { "mixed precision, " } else { "" },
             if threads == 1 { "" } else { "s" }
         ),
     );

@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{LaneMask, Lanes, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
 
 /// Token of the AVX2 level: a value exists only where the CPU has AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,10 @@ impl Avx2 {
 /// Four f64 lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct F64x4(__m256d);
+
+/// Eight f32 lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct F32x8(__m256);
 
 /// Truth of four lanes: all bits set or none.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,10 @@ operator!(F64x4, Add, add, _mm256_add_pd);
 operator!(F64x4, Sub, sub, _mm256_sub_pd);
 operator!(F64x4, Mul, mul, _mm256_mul_pd);
 operator!(F64x4, Div, div, _mm256_div_pd);
+operator!(F32x8, Add, add, _mm256_add_ps);
+operator!(F32x8, Sub, sub, _mm256_sub_ps);
+operator!(F32x8, Mul, mul, _mm256_mul_ps);
+operator!(F32x8, Div, div, _mm256_div_ps);
 operator!(Mask4, BitAnd, bitand, _mm256_and_pd);
 operator!(Mask4, BitOr, bitor, _mm256_or_pd);
 
@@ -118,6 +126,7 @@ impl Lanes for F64x4 {
     type Mask = Mask4;
     type Level = Avx2;
     type Array = [f64; 4];
+    type Narrow = F32x8;
     const LEN: usize = 4;
 
     #[inline(always)]
@@ -150,6 +159,10 @@ impl Lanes for F64x4 {
     #[inline(always)]
     fn residue(self, b: Self, c: Self) -> Self {
         self.mul_sub(b, c)
+    }
+    #[inline(always)]
+    fn product_error(self, b: Self, product: Self) -> Self {
+        self.mul_sub(b, product)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -203,13 +216,48 @@ impl Lanes for F64x4 {
         Self(v!(_mm256_blendv_pd(no.0, yes.0, mask.0)))
     }
     #[inline(always)]
+    fn narrow(self) -> F32x8 {
+        Self::narrow_pair(self, self)
+    }
+    #[inline(always)]
+    fn widen(narrow: F32x8) -> Self {
+        Self::widen_pair(narrow).0
+    }
+    #[inline(always)]
     fn gather(self, table: &[f64], mask: Mask4, other: Self) -> Self {
         // The instruction takes signed 32-bit indices: a longer table is cut there, as if it ended.
-        let len = table.len().min(i32::MAX as usize) as f64;
+        let len = (table.len() as f64).min(2_147_483_648.0);
         let level = self.level();
         let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(len));
         let index = v!(_mm256_cvttpd_epi32(self.0));
         // SAFETY: only lanes whose index lies in 0..table.len() are read; AVX2 exists, see `v!`.
         Self(unsafe { _mm256_mask_i32gather_pd::<8>(other.0, table.as_ptr(), index, inside.0) })
+    }
+}
+
+impl BaseLanes for F64x4 {
+    #[inline(always)]
+    fn narrow_pair(lower: Self, upper: Self) -> F32x8 {
+        let (lower, upper) = (v!(_mm256_cvtpd_ps(lower.0)), v!(_mm256_cvtpd_ps(upper.0)));
+        F32x8(v!(_mm256_set_m128(upper, lower)))
+    }
+    #[inline(always)]
+    fn widen_pair(narrow: F32x8) -> (Self, Self) {
+        let lower = v!(_mm256_castps256_ps128(narrow.0));
+        let upper = v!(_mm256_extractf128_ps::<1>(narrow.0));
+        (Self(v!(_mm256_cvtps_pd(lower))), Self(v!(_mm256_cvtps_pd(upper))))
+    }
+}
+
+impl BaseLevel for Avx2 {}
+
+impl Lanes32 for F32x8 {
+    #[inline(always)]
+    fn splat_like(self, x: f32) -> Self {
+        Self(v!(_mm256_set1_ps(x)))
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm256_fmadd_ps(self.0, b.0, c.0)))
     }
 }

@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{LaneMask, Lanes, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
 
 /// Token of the AVX-512 level: a value exists only where the CPU has AVX-512 F, DQ and VL.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,10 @@ impl Avx512 {
 /// Eight f64 lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct F64x8(__m512d);
+
+/// Sixteen f32 lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct F32x16(__m512);
 
 /// Truth of eight lanes, a bit each.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +63,8 @@ impl Level for Avx512 {
 }
 
 macro_rules! operator {
-    ($trait:ident, $fn:ident, $intrinsic:ident) => {
-        impl $trait for F64x8 {
+    ($type:ident, $trait:ident, $fn:ident, $intrinsic:ident) => {
+        impl $trait for $type {
             type Output = Self;
             #[inline(always)]
             fn $fn(self, other: Self) -> Self {
@@ -69,10 +73,14 @@ macro_rules! operator {
         }
     };
 }
-operator!(Add, add, _mm512_add_pd);
-operator!(Sub, sub, _mm512_sub_pd);
-operator!(Mul, mul, _mm512_mul_pd);
-operator!(Div, div, _mm512_div_pd);
+operator!(F64x8, Add, add, _mm512_add_pd);
+operator!(F64x8, Sub, sub, _mm512_sub_pd);
+operator!(F64x8, Mul, mul, _mm512_mul_pd);
+operator!(F64x8, Div, div, _mm512_div_pd);
+operator!(F32x16, Add, add, _mm512_add_ps);
+operator!(F32x16, Sub, sub, _mm512_sub_ps);
+operator!(F32x16, Mul, mul, _mm512_mul_ps);
+operator!(F32x16, Div, div, _mm512_div_ps);
 
 impl Neg for F64x8 {
     type Output = Self;
@@ -128,6 +136,7 @@ impl Lanes for F64x8 {
     type Mask = Mask8;
     type Level = Avx512;
     type Array = [f64; 8];
+    type Narrow = F32x16;
     const LEN: usize = 8;
 
     #[inline(always)]
@@ -160,6 +169,10 @@ impl Lanes for F64x8 {
     #[inline(always)]
     fn residue(self, b: Self, c: Self) -> Self {
         self.mul_sub(b, c)
+    }
+    #[inline(always)]
+    fn product_error(self, b: Self, product: Self) -> Self {
+        self.mul_sub(b, product)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -210,11 +223,47 @@ impl Lanes for F64x8 {
         Self(v!(_mm512_mask_blend_pd(mask.0, no.0, yes.0)))
     }
     #[inline(always)]
+    fn narrow(self) -> F32x16 {
+        Self::narrow_pair(self, self)
+    }
+    #[inline(always)]
+    fn widen(narrow: F32x16) -> Self {
+        Self::widen_pair(narrow).0
+    }
+    #[inline(always)]
     fn gather(self, table: &[f64], mask: Mask8, other: Self) -> Self {
         let level = self.level();
         let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(table.len() as f64));
         let index = v!(_mm512_cvttpd_epi64(self.0));
         // SAFETY: only lanes whose index lies in 0..table.len() are read; AVX-512 exists, see `v!`.
         Self(unsafe { _mm512_mask_i64gather_pd::<8>(other.0, inside.0, index, table.as_ptr()) })
+    }
+}
+
+impl BaseLanes for F64x8 {
+    #[inline(always)]
+    fn narrow_pair(lower: Self, upper: Self) -> F32x16 {
+        let (lower, upper) = (v!(_mm512_cvtpd_ps(lower.0)), v!(_mm512_cvtpd_ps(upper.0)));
+        let lower = v!(_mm512_castps256_ps512(lower));
+        F32x16(v!(_mm512_insertf32x8::<1>(lower, upper)))
+    }
+    #[inline(always)]
+    fn widen_pair(narrow: F32x16) -> (Self, Self) {
+        let lower = v!(_mm512_castps512_ps256(narrow.0));
+        let upper = v!(_mm512_extractf32x8_ps::<1>(narrow.0));
+        (Self(v!(_mm512_cvtps_pd(lower))), Self(v!(_mm512_cvtps_pd(upper))))
+    }
+}
+
+impl BaseLevel for Avx512 {}
+
+impl Lanes32 for F32x16 {
+    #[inline(always)]
+    fn splat_like(self, x: f32) -> Self {
+        Self(v!(_mm512_set1_ps(x)))
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(v!(_mm512_fmadd_ps(self.0, b.0, c.0)))
     }
 }

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use super::Level;
+use super::BaseLevel;
 use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
@@ -81,7 +81,7 @@ pub trait Kernel {
     /// What the work gives back.
     type Output;
     /// Does the work with the vectors of `level`.
-    fn run<L: Level>(self, level: L) -> Self::Output;
+    fn run<L: BaseLevel>(self, level: L) -> Self::Output;
 }
 
 impl Simd {

@@ -3,7 +3,7 @@
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{LaneMask, Lanes, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Level};
 
 /// A level with vectors of twice the length.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl AsRef<[f64]> for TwoArray {
     }
 }
 
-impl<L: Level> Level for Doubled<L> {
+impl<L: BaseLevel> Level for Doubled<L> {
     type F = Two<L::F>;
 
     #[inline(always)]
@@ -122,10 +122,11 @@ macro_rules! compare {
     };
 }
 
-impl<F: Lanes> Lanes for Two<F> {
+impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
     type Mask = TwoMasks<F::Mask>;
     type Level = Doubled<F::Level>;
     type Array = TwoArray;
+    type Narrow = F::Narrow;
     const LEN: usize = 2 * F::LEN;
 
     #[inline(always)]
@@ -150,6 +151,7 @@ impl<F: Lanes> Lanes for Two<F> {
         mul_sub(b, c);
         neg_mul_add(b, c);
         residue(b, c);
+        product_error(b, product);
         sqrt();
         abs();
         round();
@@ -163,6 +165,15 @@ impl<F: Lanes> Lanes for Two<F> {
     #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Self(F::select(mask.0, yes.0, no.0), F::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn narrow(self) -> F::Narrow {
+        F::narrow_pair(self.0, self.1)
+    }
+    #[inline(always)]
+    fn widen(narrow: F::Narrow) -> Self {
+        let (lower, upper) = F::widen_pair(narrow);
+        Self(lower, upper)
     }
     #[inline(always)]
     fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self {

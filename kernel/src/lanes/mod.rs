@@ -66,6 +66,8 @@ pub trait Lanes:
     type Level: Level<F = Self>;
     /// The lanes as an array.
     type Array: AsRef<[f64]> + Copy;
+    /// A vector of f32 with room for these lanes.
+    type Narrow: Lanes32;
     /// How many lanes a vector has.
     const LEN: usize;
 
@@ -90,6 +92,8 @@ pub trait Lanes:
     /// `self * b - c` with one rounding at every level, for integer-valued `self` below 2^26 and a result whose
     /// exact value cancels to less than one unit: the residue of `self * b` against the integer `c`.
     fn residue(self, b: Self, c: Self) -> Self;
+    /// `self * b - product` exactly, where `product` is `self * b` rounded; magnitudes below 2^990.
+    fn product_error(self, b: Self, product: Self) -> Self;
     /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
     /// Absolute value.
@@ -116,7 +120,33 @@ pub trait Lanes:
     /// `yes` where the mask is true, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
+    /// The lanes rounded to f32.
+    fn narrow(self) -> Self::Narrow;
+    /// The f32 lanes that [`Lanes::narrow`] made room for, as f64.
+    fn widen(narrow: Self::Narrow) -> Self;
+
     /// `table[self]` where the mask is true and the index lies inside the table, else `other`. Index lanes are
     /// integers held as f64.
     fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self;
+}
+
+/// Vectors whose f32 counterpart has twice the lanes: two of them narrow into one.
+pub trait BaseLanes: Lanes {
+    /// Both vectors rounded to f32, `lower` in the lower lanes.
+    fn narrow_pair(lower: Self, upper: Self) -> Self::Narrow;
+    /// The lower and the upper lanes, as f64.
+    fn widen_pair(narrow: Self::Narrow) -> (Self, Self);
+}
+
+/// A level of the hardware, not one doubled from it.
+pub trait BaseLevel: Level<F: BaseLanes> {}
+
+/// A vector of f32 lanes: what mixed precision evaluates polynomials with.
+pub trait Lanes32:
+    Copy + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Sub<Output = Self>
+{
+    /// All lanes equal to `x`, at the level of this vector.
+    fn splat_like(self, x: f32) -> Self;
+    /// `self * b + c`, fused where the level fuses.
+    fn mul_add(self, b: Self, c: Self) -> Self;
 }

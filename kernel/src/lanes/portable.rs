@@ -1,9 +1,9 @@
 //! The portable level: `wide::f64x8`, which compiles to whatever the build target has (SSE2 on plain x86-64).
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
-use wide::{f64x8, u64x8};
+use wide::{f32x16, f64x8, u64x8};
 
-use super::{LaneMask, Lanes, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
 
 /// Token of the portable level: every CPU has it.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,10 @@ impl Portable {
 /// Eight f64 lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct F64x8(f64x8);
+
+/// Sixteen f32 lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct F32x16(f32x16);
 
 /// Truth of eight lanes: all bits set or none.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +53,8 @@ impl Level for Portable {
 }
 
 macro_rules! operator {
-    ($trait:ident, $fn:ident, $op:tt) => {
-        impl $trait for F64x8 {
+    ($type:ident, $trait:ident, $fn:ident, $op:tt) => {
+        impl $trait for $type {
             type Output = Self;
             #[inline(always)]
             fn $fn(self, other: Self) -> Self {
@@ -59,10 +63,14 @@ macro_rules! operator {
         }
     };
 }
-operator!(Add, add, +);
-operator!(Sub, sub, -);
-operator!(Mul, mul, *);
-operator!(Div, div, /);
+operator!(F64x8, Add, add, +);
+operator!(F64x8, Sub, sub, -);
+operator!(F64x8, Mul, mul, *);
+operator!(F64x8, Div, div, /);
+operator!(F32x16, Add, add, +);
+operator!(F32x16, Sub, sub, -);
+operator!(F32x16, Mul, mul, *);
+operator!(F32x16, Div, div, /);
 
 impl Neg for F64x8 {
     type Output = Self;
@@ -114,10 +122,19 @@ impl LaneMask for Mask8 {
     }
 }
 
+/// x as a sum of two halves of 26 bits (Veltkamp).
+#[inline(always)]
+fn halves(x: f64x8) -> (f64x8, f64x8) {
+    let scaled = x * f64x8::splat(134_217_729.0);
+    let high = scaled - (scaled - x);
+    (high, x - high)
+}
+
 impl Lanes for F64x8 {
     type Mask = Mask8;
     type Level = Portable;
     type Array = [f64; 8];
+    type Narrow = F32x16;
     const LEN: usize = 8;
 
     #[inline(always)]
@@ -147,11 +164,15 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn residue(self, b: Self, c: Self) -> Self {
-        // Veltkamp's split of b into two halves of 26 bits: both products with an integer below 2^26 are exact.
-        let scaled = b.0 * f64x8::splat(134_217_729.0);
-        let high = scaled - (scaled - b.0);
-        let low = b.0 - high;
+        // Both products of a half with an integer below 2^26 are exact.
+        let (high, low) = halves(b.0);
         Self((self.0 * high - c.0) + self.0 * low)
+    }
+    #[inline(always)]
+    fn product_error(self, b: Self, product: Self) -> Self {
+        // Dekker's product.
+        let ((a1, a0), (b1, b0)) = (halves(self.0), halves(b.0));
+        Self(((a1 * b1 - product.0) + a1 * b0 + a0 * b1) + a0 * b0)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -207,6 +228,14 @@ impl Lanes for F64x8 {
         Self(mask.0.bitselect(yes.0, no.0))
     }
     #[inline(always)]
+    fn narrow(self) -> F32x16 {
+        Self::narrow_pair(self, self)
+    }
+    #[inline(always)]
+    fn widen(narrow: F32x16) -> Self {
+        Self::widen_pair(narrow).0
+    }
+    #[inline(always)]
     fn gather(self, table: &[f64], mask: Mask8, other: Self) -> Self {
         let bits = mask.0.to_bitmask();
         let mut lanes = other.0.to_array();
@@ -220,5 +249,36 @@ impl Lanes for F64x8 {
             }
         }
         Self(f64x8::new(lanes))
+    }
+}
+
+impl BaseLanes for F64x8 {
+    #[inline(always)]
+    fn narrow_pair(lower: Self, upper: Self) -> F32x16 {
+        let mut lanes = [0.0; 16];
+        let wide = lower.0.as_array().iter().chain(upper.0.as_array());
+        lanes.iter_mut().zip(wide).for_each(|(lane, &x)| *lane = x as f32);
+        F32x16(f32x16::new(lanes))
+    }
+    #[inline(always)]
+    fn widen_pair(narrow: F32x16) -> (Self, Self) {
+        let lanes = narrow.0.to_array();
+        let (mut lower, mut upper) = ([0.0; 8], [0.0; 8]);
+        let wide = lower.iter_mut().chain(&mut upper);
+        wide.zip(lanes).for_each(|(wide, x)| *wide = f64::from(x));
+        (Self(f64x8::new(lower)), Self(f64x8::new(upper)))
+    }
+}
+
+impl BaseLevel for Portable {}
+
+impl Lanes32 for F32x16 {
+    #[inline(always)]
+    fn splat_like(self, x: f32) -> Self {
+        Self(f32x16::splat(x))
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Self(self.0.mul_add(b.0, c.0))
     }
 }

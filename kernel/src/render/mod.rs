@@ -28,7 +28,7 @@ use crate::carryover::Carryover;
 use crate::detector::Detector;
 use crate::error::require;
 use crate::lanes::Simd;
-use crate::lattice::{CrystalShape, Lattice};
+use crate::lattice::{CrystalShape, Lattice, Precision};
 use crate::rotation::{Orientation, OrientationTable};
 use crate::structure_factor::{HklGrid, LatchPoint, LookupRule, StructureFactors};
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
@@ -136,6 +136,7 @@ pub struct Scene<'a> {
     largest_index: [f64; 3],
     scale: f64,
     steps: f64,
+    precision: Precision,
 }
 
 /// What a call did beside writing pixels.
@@ -182,6 +183,9 @@ impl PixelValue for f64 {
     }
 }
 
+/// Subpixels along an axis beyond which their number overflows.
+const MOST_SUBPIXELS: f64 = 65_536.0;
+
 /// Indices beyond this would lose the digits that tell reflections apart.
 const LARGEST_INDEX: f64 = 1e9;
 
@@ -196,6 +200,8 @@ impl<'a> Scene<'a> {
         at_least_one("number of sources", p.sources.len())?;
         at_least_one("thickness layers", p.sensor.layers)?;
         at_least_one("oversampling", p.oversample.per_axis)?;
+        let per_axis = p.oversample.per_axis as f64;
+        require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
         for n in p.lattice.cells {
             let whole = (1.0..67_108_864.0).contains(&n) && libm::floor(n) == n;
             require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
@@ -255,6 +261,7 @@ impl<'a> Scene<'a> {
             largest_index,
             scale: ELECTRON_RADIUS_SQUARED_M2 * p.fluence_per_m2 / steps,
             steps,
+            precision: Precision::Double,
         })
     }
 
@@ -286,6 +293,13 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
         self.p.structure_factors.lookup = lookup;
+        self
+    }
+
+    /// The same scene with another precision of the lattice factor.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -421,7 +435,7 @@ impl<'a> Scene<'a> {
         match self.p.structure_factors.lookup {
             LookupRule::TricubicUntil(latch) if slow > latch.slow => (span.start..span.start, None, span),
             LookupRule::TricubicUntil(latch) if slow == latch.slow => {
-                let at = latch.fast.clamp(span.start, span.end);
+                let at = latch.fast.max(span.start).min(span.end);
                 let inside = span.contains(&latch.fast);
                 // The latch pixel is rendered with the span before it for its omega, then again for its value.
                 let next = if inside { at + 1 } else { at };
@@ -519,8 +533,9 @@ impl<'a> Scene<'a> {
     pub fn is_selected(&self, slow: usize, fast: usize) -> bool {
         let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
         let inside = (fast_min..=fast_max).contains(&fast) && (slow_min..=slow_max).contains(&slow);
-        let index = slow * self.p.detector.fast_pixels + fast;
-        inside && self.p.mask.is_none_or(|mask| mask.get(index).is_some_and(|&value| value != 0))
+        // Inside, the index cannot overflow.
+        let index = || slow * self.p.detector.fast_pixels + fast;
+        inside && self.p.mask.is_none_or(|mask| mask.get(index()).is_some_and(|&value| value != 0))
     }
 
     /// Whether a pixel has any sweep: selected, and some source scatters into it above the resolution limit.

@@ -3,9 +3,10 @@
 use super::Scene;
 use super::geometry::{LaneVec, Subpixel, SubpixelIndex};
 use super::probe::Watch;
-use crate::lanes::{Kernel, LaneMask, Lanes, Level};
+use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
 use crate::lattice::{
-    AnyShapeKind, CrystalShape, GaussKind, Indices, RoundKind, Shape, ShapeKind, SquareKind, TophatKind,
+    AnyShapeKind, CrystalShape, GaussKind, Indices, Precision, RoundKind, Shape, ShapeKind, SquareKind,
+    SquareMixedKind, TophatKind,
 };
 use crate::rotation::Orientation;
 use crate::structure_factor::{
@@ -87,12 +88,20 @@ impl<Sh: ShapeKind, Lo: LookupKind, const GENERAL: bool> Kernel for Chunk<'_, '_
     type Output = ChunkReport;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> ChunkReport {
+    fn run<L: BaseLevel>(self, level: L) -> ChunkReport {
+        // Twice the vector: two narrow into one of f32.
+        if Sh::PAIRED { self.blocks(Doubled(level)) } else { self.blocks(level) }
+    }
+}
+
+impl<Sh: ShapeKind, Lo: LookupKind, const GENERAL: bool> Chunk<'_, '_, '_, Sh, Lo, GENERAL> {
+    #[inline(always)]
+    fn blocks<L: Level>(self, level: L) -> ChunkReport {
         let Self { scene, request, plan, values, mut extras, .. } = self;
         // A caller's opening vectors may be of any length: they are outside the bounds of the table's.
         let largest = if request.opening.is_some() { [f64::INFINITY; 3] } else { scene.largest_index };
         let table = LookupTable { factors: scene.p.structure_factors, largest, plan };
-        let shape = Sh::of(level, &scene.p.lattice);
+        let shape = Sh::of(level, &scene.p.lattice, scene.precision);
         let mut lookup = Lo::of(level, &table);
         let lanes = L::F::LEN;
         let last = (request.first + request.live.len()) as f64 - 1.0;
@@ -151,7 +160,8 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, const GENERAL: boo
     let entries = p.orientations.entries();
     let domains = p.orientations.domains();
     let carried = p.orientations.sweep().carried_steps() * domains.len();
-    let wet = p.water_m > 0.0;
+    // The sines of the reference are never exactly 0: a step without water is left out for sparse shapes only.
+    let all_steps = p.water_m > 0.0 || matches!(p.lattice.shape, CrystalShape::Square | CrystalShape::Round);
 
     let mut sum = level.splat(scene.background);
     let mut omega = zero;
@@ -165,15 +175,15 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, const GENERAL: boo
     for layer in 0..p.sensor.layers {
         let depth_m = layer as f64 * p.sensor.layer_m;
         let next_depth_m = (layer + 1) as f64 * p.sensor.layer_m;
-        for sub in 0..flags.per_axis * flags.per_axis {
-            let per_axis = flags.per_axis;
-            let index = SubpixelIndex { depth_m, slow: sub / per_axis, fast: sub % per_axis, per_axis };
+        for (sub_slow, sub_fast) in subpixels(flags.per_axis) {
+            let index = SubpixelIndex { depth_m, slow: sub_slow, fast: sub_fast, per_axis: flags.per_axis };
+            let first_sub = sub_slow == 0 && sub_fast == 0;
             let place = Subpixel::new(detector, request.slow, fast, index);
-            if (layer == 0 && sub == 0) || flags.omega {
+            if (layer == 0 && first_sub) || flags.omega {
                 omega = place.omega_sr(detector);
             }
             omega_sum = omega_sum + omega;
-            if p.sensor.layer_m > 0.0 && (sub == 0 || flags.thick) {
+            if p.sensor.layer_m > 0.0 && (first_sub || flags.thick) {
                 capture = place.capture(detector, depth_m, next_depth_m, p.sensor.attenuation_per_m);
             }
             for (source_index, source) in p.sources.iter().enumerate() {
@@ -188,7 +198,7 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, const GENERAL: boo
                     continue;
                 }
                 if let Some(polarization) = &p.polarization {
-                    let first = layer == 0 && sub == 0 && source_index == 0;
+                    let first = layer == 0 && first_sub && source_index == 0;
                     if flags.polar {
                         polar = L::F::select(run, place.polarization(polarization, source), polar);
                     } else if first || (GENERAL && p.d_min_m > 0.0) {
@@ -216,7 +226,7 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, const GENERAL: boo
                         shape.f_latt::<false>(&indices)
                     };
                     let active = if GENERAL || Lo::NEEDS_ACTIVE || Sh::SPARSE {
-                        if wet { run } else { run & !f_latt.eq(zero) }
+                        if all_steps { run } else { run & !f_latt.eq(zero) }
                     } else {
                         run
                     };
@@ -276,6 +286,12 @@ fn block_of_pixels<L: Level, Sh: ShapeKind, Lo: Lookup<L::F>, const GENERAL: boo
     (value, omega_sum)
 }
 
+/// Subpixels (slow, fast) of a pixel, fast innermost.
+#[inline(always)]
+pub(super) fn subpixels(per_axis: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..per_axis).flat_map(move |slow| (0..per_axis).map(move |fast| (slow, fast)))
+}
+
 fn plan(scene: &Scene<'_>, lookup: LookupRule, until: u64) -> LookupPlan {
     match (scene.grid(), lookup) {
         (None, _) => LookupPlan::Uniform,
@@ -307,6 +323,7 @@ pub(super) fn render_plain(
     macro_rules! with_shape {
         ($lookup:ty) => {
             match scene.shape() {
+                CrystalShape::Square if scene.precision == Precision::Mixed => run!(SquareMixedKind, $lookup),
                 CrystalShape::Square => run!(SquareKind, $lookup),
                 CrystalShape::Round => run!(RoundKind, $lookup),
                 CrystalShape::Gauss => run!(GaussKind, $lookup),

@@ -1,5 +1,7 @@
 //! Intermediate values of one pixel, from taps on the render loop.
 
+use core::num::NonZeroUsize;
+
 use super::Scene;
 use super::geometry::LaneVec;
 use super::pixels::{ChunkRequest, TappedPixel, TappedStep, render_watched};
@@ -66,7 +68,7 @@ pub struct PixelProbe {
 pub(super) struct Watch<'w> {
     step: &'w mut dyn FnMut(&StepProbe),
     pixel: PixelProbe,
-    domains: usize,
+    domains: NonZeroUsize,
     cells: Option<[f64; 3]>,
 }
 
@@ -146,7 +148,7 @@ pub(super) fn probe(
     step: &mut dyn FnMut(&StepProbe),
 ) -> PixelProbe {
     let cells = (scene.shape() == CrystalShape::Square).then_some(scene.p.lattice.cells);
-    let domains = scene.p.orientations.domains().len().max(1);
+    let domains = NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN);
     let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells };
     render_watched(scene, request, lookup, &mut watch);
     watch.pixel

@@ -2,6 +2,7 @@
 
 use super::Scene;
 use super::geometry::{Subpixel, SubpixelIndex};
+use super::pixels::subpixels;
 use crate::lanes::{Kernel, LaneMask, Lanes, Level};
 
 /// Whether any source, layer or subpixel scatters into a pixel above the resolution limit.
@@ -21,8 +22,8 @@ impl Kernel for Resolves<'_, '_> {
         let fast = level.splat(self.fast as f64);
         for layer in 0..p.sensor.layers {
             let depth_m = layer as f64 * p.sensor.layer_m;
-            for sub in 0..per_axis * per_axis {
-                let index = SubpixelIndex { depth_m, slow: sub / per_axis, fast: sub % per_axis, per_axis };
+            for (sub_slow, sub_fast) in subpixels(per_axis) {
+                let index = SubpixelIndex { depth_m, slow: sub_slow, fast: sub_fast, per_axis };
                 let place = Subpixel::new(&p.detector, self.slow, fast, index);
                 for source in p.sources {
                     let q = place.scattering(source);

@@ -1,0 +1,131 @@
+//! The kernel in a program that has neither `std` nor an allocator: compiling it proves that none is needed, and its
+//! object file shows what is left of the kernel after optimisation. Built by `run`, never executed.
+//!
+//! Every function is exported under its plain name, so that the optimiser keeps what it reaches and nothing else.
+
+#![no_std]
+#![allow(unsafe_code, reason = "exporting a name")]
+
+use core::ops::Range;
+use core::panic::PanicInfo;
+
+use widebragg::Error;
+use widebragg::beam::{Source, SourceGrid};
+use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams};
+use widebragg::crystal::{Crystal, CrystalParameters};
+use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::random::fill_mosaic;
+use widebragg::render::{PixelProbe, RowReport, Scene, SceneParameters, StepProbe};
+use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
+use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
+use widebragg::structure_factor::{HklGrid, LatchPoint};
+
+/// A second one, as `std` would bring, is an error.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_scene<'a>(parameters: SceneParameters<'a>) -> Result<Scene<'a>, Error> {
+    Scene::new(parameters)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_rows_f32(
+    scene: &Scene<'_>,
+    rows: Range<usize>,
+    pixels: &mut [f32],
+    carry: &mut Carryover<'_>,
+) -> Result<RowReport, Error> {
+    scene.render_rows(rows, pixels, carry)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_rows_f64(
+    scene: &Scene<'_>,
+    rows: Range<usize>,
+    pixels: &mut [f64],
+    carry: &mut Carryover<'_>,
+) -> Result<RowReport, Error> {
+    scene.render_rows(rows, pixels, carry)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_pixel(scene: &Scene<'_>, at: [usize; 2], carry: &mut Carryover<'_>) -> Result<f64, Error> {
+    scene.render_pixel(at[0], at[1], carry)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_latch(
+    scene: &Scene<'_>,
+    rows: Range<usize>,
+    carry: &Carryover<'_>,
+) -> Result<Option<LatchPoint>, Error> {
+    scene.find_latch(rows, carry)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_probe(
+    scene: &Scene<'_>,
+    at: [usize; 2],
+    carry: &Carryover<'_>,
+    step: &mut dyn FnMut(&StepProbe),
+) -> Result<PixelProbe, Error> {
+    scene.probe_pixel(at[0], at[1], carry, step)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> {
+    open_streams(scene, slots)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Result<(), Error> {
+    open_pixels(scene, threads, slots)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_use(scene: &Scene<'_>, at: [usize; 2], carry: &Carryover<'_>) -> Result<CarryUse, Error> {
+    carry.use_at(scene, at[0], at[1])
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_orientations<'a>(
+    cell: Orientation,
+    sweep: PhiSweep,
+    domains: &'a [Mat3],
+    entries: &'a mut [Orientation],
+) -> Result<OrientationTable<'a>, Error> {
+    fill_orientations(cell, sweep, domains, entries)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_mosaic(spread_rad: f64, seed: i64, domains: &mut [Mat3]) -> Result<(), Error> {
+    fill_mosaic(spread_rad, seed, domains)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_detector(parameters: &DetectorParameters) -> Result<Detector, Error> {
+    Detector::new(parameters)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_crystal(parameters: &CrystalParameters) -> Result<Crystal, Error> {
+    Crystal::new(parameters)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_sources(grid: &SourceGrid, detector: &Detector, sources: &mut [Source]) -> Result<usize, Error> {
+    grid.fill(detector, sources)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_steps(axis: Axis, phi: StepRequest, other: StepRequest) -> Result<[Steps; 2], Error> {
+    Ok([phi_steps(phi)?, axis_steps(axis, other)?])
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_grid(min: [i32; 3], len: [usize; 3], data: &[f64]) -> Result<HklGrid<'_>, Error> {
+    HklGrid::new(min, len, data)
+}

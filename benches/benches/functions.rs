@@ -1,0 +1,125 @@
+//! The interference function over an array, and the table of orientations.
+
+use core::hint::black_box;
+use core::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::math::{sincg, sincg_rad};
+use widebragg::rotation::{IDENTITY, Mat3, Orientation, fill_orientations, orientations_len};
+use widebragg_benches::Strip;
+
+/// Values in an array.
+const VALUES: usize = 4096;
+/// Unit cells.
+const CELLS: f64 = 47.0;
+/// phi steps and mosaic domains of the table.
+const TABLE: [usize; 2] = [10, 50];
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+        .sample_size(60)
+        .configure_from_args();
+    interference(&mut criterion);
+    orientations(&mut criterion);
+    criterion.final_summary();
+}
+
+/// sincg over an array: of h in index units, or of x in radians.
+struct Array<'v, const RADIANS: bool> {
+    input: &'v [f64],
+    output: &'v mut [f64],
+}
+
+impl<const RADIANS: bool> Kernel for Array<'_, RADIANS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) {
+        let n = level.splat(CELLS);
+        let lanes = <L::F as Lanes>::LEN;
+        for (input, output) in self.input.chunks(lanes).zip(self.output.chunks_mut(lanes)) {
+            let input = level.load(input, 0.0);
+            let value = if RADIANS { sincg_rad(input, n) } else { sincg(input, n) };
+            output.copy_from_slice(value.to_array().as_ref());
+        }
+    }
+}
+
+/// The C expression with the standard library's sine.
+fn c_expression(input: &[f64], output: &mut [f64]) {
+    for (&x, value) in input.iter().zip(output) {
+        *value = if x == 0.0 { CELLS } else { (x * CELLS).sin() / x.sin() };
+    }
+}
+
+fn interference(criterion: &mut Criterion) {
+    // Miller indices from -20 to 20, none a whole number.
+    let h: Vec<f64> = (0..VALUES).map(|i| 40.0 * (i as f64 + 0.347) / VALUES as f64 - 20.0).collect();
+    let x_rad: Vec<f64> = h.iter().map(|h| h * core::f64::consts::PI).collect();
+    let mut expected = vec![0.0; VALUES];
+    c_expression(&x_rad, &mut expected);
+    let mut output = vec![0.0; VALUES];
+    let check = |output: &[f64]| {
+        let off = |(value, expected): (&f64, &f64)| (value - expected).abs();
+        let good = output.iter().zip(&expected).map(off).all(|off| off <= 1e-9 * CELLS);
+        assert!(good, "not sin(N x)/sin(x)");
+    };
+
+    let mut group = criterion.benchmark_group("sincg");
+    group.throughput(Throughput::Elements(VALUES as u64));
+    for simd in Simd::available() {
+        simd.run(Array::<false> { input: &h, output: &mut output });
+        check(&output);
+        group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
+            bencher
+                .iter(|| simd.run(Array::<false> { input: black_box(&h), output: black_box(&mut output) }));
+        });
+    }
+    group.bench_function(BenchmarkId::new("c-expression/f64", VALUES), |bencher| {
+        bencher.iter(|| c_expression(black_box(&x_rad), black_box(&mut output)));
+    });
+    group.finish();
+
+    let mut group = criterion.benchmark_group("sincg-radians");
+    group.throughput(Throughput::Elements(VALUES as u64));
+    for simd in Simd::available() {
+        simd.run(Array::<true> { input: &x_rad, output: &mut output });
+        check(&output);
+        group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
+            bencher.iter(|| {
+                simd.run(Array::<true> { input: black_box(&x_rad), output: black_box(&mut output) })
+            });
+        });
+    }
+    group.finish();
+}
+
+fn orientations(criterion: &mut Criterion) {
+    let strip = Strip::new().expect("the strip");
+    let [phi_steps, domain_count] = TABLE;
+    let (cell, sweep) = (strip.cell(), strip.sweep(phi_steps));
+    // A quarter turn about z: not the identity, which is copied, and easy to check.
+    let quarter: Mat3 = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
+    let mut domains = vec![quarter; domain_count];
+    domains[0] = IDENTITY;
+    let needed = orientations_len(phi_steps, domain_count).expect("a small table");
+    let mut entries = vec![Orientation::default(); needed];
+
+    let table = fill_orientations(cell, sweep, &domains, &mut entries).expect("a table");
+    let turned = table.entries()[needed - 1];
+    let rotated = cell.rotated(sweep.spindle, sweep.phi_rad(phi_steps - 1));
+    assert_eq!((turned.a_m.x, turned.a_m.y, turned.a_m.z), (-rotated.a_m.y, rotated.a_m.x, rotated.a_m.z));
+
+    let mut group = criterion.benchmark_group("orientations");
+    group.throughput(Throughput::Elements(needed as u64));
+    group.bench_function(BenchmarkId::new("scalar/f64", format!("{phi_steps}x{domain_count}")), |bencher| {
+        bencher.iter(|| {
+            let table = fill_orientations(black_box(cell), sweep, &domains, black_box(&mut entries));
+            table.map(|table| table.entries().len())
+        });
+    });
+    group.finish();
+}

@@ -1,0 +1,194 @@
+//! `widebragg bench`: what a step costs on this processor, at every level it has; needs no input files.
+//!
+//! Each case renders rows through the middle of a 2463 x 2527 detector on one thread, in bursts of rows for at least 40 ms a
+//! round; the median of five rounds is told. A step is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source, phi step and domain.
+
+use std::time::Instant;
+
+use serde_json::json;
+use widebragg::carryover::Carryover;
+use widebragg::lanes::{Simd, SimdLevel};
+use widebragg::lattice::Precision;
+use widebragg::render::Scene;
+
+use crate::console;
+use crate::error::Failure;
+use crate::files::hkl::{HklTable, MAX_CELLS};
+use crate::options::{self, BenchOptions, Command};
+use crate::run::setup::Setup;
+
+/// A case: its name, whether it has a grid of structure factors, and the options it adds.
+struct Case {
+    name: &'static str,
+    grid: bool,
+    options: &'static str,
+}
+
+/// Geometry and crystal that all cases start from.
+const BASE: &str = "-lambda 0.9768 -distance 231.27 -pixel 0.172 -detpixels_x 2463 -detpixels_y 2527 \
+    -cell 26.7 31.3 33.7 88.1 71.9 68.3 -misset 11 23 37 -Na 36 -Nb 47 -Nc 29 -default_F 100 -nointerpolate -oversample 1";
+
+const CASES: [Case; 9] = [
+    Case { name: "ten phi steps", grid: true, options: "-phi 0 -osc 0.1 -phisteps 10" },
+    Case {
+        name: "still, default_F only",
+        grid: false,
+        options: "-cell 100 100 100 90 90 90 -lambda 6.2 -N 10 -misset 0 0 0",
+    },
+    Case { name: "50 mosaic domains", grid: true, options: "-mosaic 0.1 -mosaic_domains 50" },
+    Case {
+        name: "65 sources",
+        grid: true,
+        options: "-hdivrange 1 -hdivsteps 13 -vdivrange 1 -vdivsteps 5 -square_div",
+    },
+    Case { name: "oversample 4", grid: true, options: "-oversample 4" },
+    Case { name: "tricubic", grid: true, options: "-phi 0 -osc 0.1 -phisteps 10 -interpolate" },
+    Case { name: "round crystal", grid: true, options: "-phi 0 -osc 0.1 -phisteps 10 -round_xtal" },
+    Case { name: "gauss spots", grid: true, options: "-phi 0 -osc 0.1 -phisteps 10 -gauss_xtal -fudge 1e-5" },
+    Case {
+        name: "tophat spots",
+        grid: true,
+        options: "-phi 0 -osc 0.1 -phisteps 10 -tophat_spots -fudge 1e-5",
+    },
+];
+
+/// Rounds of a measurement, and their least length in s.
+const ROUNDS: usize = 5;
+const ROUND_S: f64 = 0.04;
+
+/// A measured cost.
+struct Measured {
+    case: &'static str,
+    level: SimdLevel,
+    precision: Precision,
+    ns_per_step: f64,
+}
+
+impl Measured {
+    fn precision_name(&self) -> &'static str {
+        match self.precision {
+            Precision::Double => "f64",
+            Precision::Mixed => "mixed",
+        }
+    }
+}
+
+/// Measures all cases and prints the table.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
+    let cap = bench.simd.cap();
+    let mut measured = Vec::new();
+    for case in &CASES {
+        let mut setup = setup(case)?;
+        for simd in Simd::available().filter(|simd| simd.level() <= cap) {
+            setup.simd = simd;
+            // Mixed precision is that of square crystals.
+            let square = !case.options.contains("_xtal") && !case.options.contains("_spots");
+            for precision in [Precision::Double, Precision::Mixed] {
+                if precision == Precision::Double || square {
+                    setup.precision = precision;
+                    let ns_per_step = measure(&setup)?;
+                    measured.push(Measured { case: case.name, level: simd.level(), precision, ns_per_step });
+                }
+            }
+        }
+    }
+    let detected = Simd::detect().level();
+    console::print(&if bench.json { as_json(detected, &measured) } else { as_text(detected, &measured) })
+}
+
+fn setup(case: &Case) -> Result<Setup, Failure> {
+    let args: Vec<String> = [BASE, case.options].join(" ").split_whitespace().map(str::to_owned).collect();
+    let Command::Render(options) = options::parse(&args)? else {
+        return Err(Failure::with_code(1, "bench: its command line does not render"));
+    };
+    let grid = if case.grid { Some(structure_factors()?) } else { None };
+    Setup::with_structure_factors(&options, grid, Vec::new())
+}
+
+/// A grid from -40 to 40 on each axis, of values that differ from node to node.
+fn structure_factors() -> Result<HklTable, Failure> {
+    let mut table =
+        HklTable::filled((-40, 40), (-40, 40), (-40, 40), 0.0, MAX_CELLS).map_err(Failure::input)?;
+    for (i, f) in table.data.iter_mut().enumerate() {
+        *f = 20.0 + (i.wrapping_mul(2_654_435_761) % 1000) as f64;
+    }
+    Ok(table)
+}
+
+fn measure(setup: &Setup) -> Result<f64, Failure> {
+    let mut entries = setup.orientation_buffer()?;
+    let scene = setup.scene(0, &mut entries)?;
+    let mut row = vec![0f32; setup.detector.fast_pixels];
+    let steps_per_row = setup.detector.fast_pixels as f64 * setup.steps_per_pixel();
+    // Rows enough for a round, from a first guess.
+    let guess = burst(&scene, 1, &mut row)?;
+    let rows = ((ROUND_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
+    let mut rounds = [0.0; ROUNDS];
+    for round in &mut rounds {
+        *round = burst(&scene, rows, &mut row)? * 1e9 / (rows as f64 * steps_per_row);
+    }
+    rounds.sort_by(f64::total_cmp);
+    Ok(rounds[ROUNDS / 2])
+}
+
+/// Renders `rows` rows about the middle; the time in s.
+fn burst(scene: &Scene<'_>, rows: usize, row: &mut [f32]) -> Result<f64, Failure> {
+    let first = scene.detector().slow_pixels / 2 - rows / 2;
+    let started = Instant::now();
+    for slow in first..first + rows {
+        scene
+            .render_rows(slow..slow + 1, row, &mut Carryover::Off)
+            .map_err(|error| Failure::with_code(1, format!("bench: {error}")))?;
+        core::hint::black_box(&row);
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
+    let cases: Vec<_> = measured
+        .iter()
+        .map(|m| {
+            json!({
+                "case": m.case,
+                "level": m.level.name(),
+                "precision": m.precision_name(),
+                "ns_per_step": m.ns_per_step,
+            })
+        })
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "{:#}\n",
+        json!({ "program": "widebragg", "version": version, "detected": detected.name(), "cases": cases })
+    )
+}
+
+fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
+    let mut columns: Vec<(SimdLevel, &str)> = Vec::new();
+    for m in measured {
+        if !columns.contains(&(m.level, m.precision_name())) {
+            columns.push((m.level, m.precision_name()));
+        }
+    }
+    let mut text = format!("ns per step, one thread; this processor has {detected}\n\n{:<23}", "");
+    for (level, precision) in &columns {
+        let name = if *precision == "f64" { level.name().to_owned() } else { format!("{level} {precision}") };
+        text.push_str(&format!("{name:>16}"));
+    }
+    text.push('\n');
+    for case in &CASES {
+        text.push_str(&format!("{:<23}", case.name));
+        for &(level, precision) in &columns {
+            let cell = measured
+                .iter()
+                .find(|m| m.case == case.name && (m.level, m.precision_name()) == (level, precision))
+                .map_or_else(|| "-".to_owned(), |m| format!("{:.2}", m.ns_per_step));
+            text.push_str(&format!("{cell:>16}"));
+        }
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,309 @@
+//! Bytes to scenes: some fifty knobs within what makes physical sense, a few of which may be turned to any f64 at all.
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use widebragg::Error;
+use widebragg::beam::{Polarization, Source, SourceGrid};
+use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
+use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
+use widebragg::lanes::Simd;
+use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::random::fill_mosaic;
+use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
+use widebragg::sampling::Steps;
+use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+
+/// Range of each continuous knob; units in [`Knob`].
+const RANGES: [(f64, f64); 32] = [
+    (15.0, 60.0),
+    (15.0, 60.0),
+    (15.0, 60.0),
+    (65.0, 100.0),
+    (65.0, 100.0),
+    (65.0, 100.0),
+    (-180.0, 180.0),
+    (-180.0, 180.0),
+    (-180.0, 180.0),
+    (1.0, 12.0),
+    (1.0, 12.0),
+    (1.0, 12.0),
+    (0.1, 3.0),
+    (0.7, 2.0),
+    (50.0, 300.0),
+    (0.05, 20.0),
+    (-2.0, 20.0),
+    (-2.0, 20.0),
+    (-20.0, 20.0),
+    (-20.0, 20.0),
+    (-20.0, 20.0),
+    (-30.0, 30.0),
+    (-5.0, 5.0),
+    (-2.0, 2.0),
+    (-1.0, 1.0),
+    (0.0, 4.0),
+    (0.0, 100.0),
+    (0.0, 10_000.0),
+    (0.0, 50.0),
+    (0.0, 1e25),
+    (0.0, 2.0),
+    (0.0, 0.05),
+];
+
+/// The continuous knobs, in the order of [`RANGES`].
+#[derive(Debug, Clone, Copy)]
+#[repr(usize)]
+enum Knob {
+    LengthAngstrom = 0,
+    AngleDeg = 3,
+    MissetDeg = 6,
+    Cells = 9,
+    Fudge = 12,
+    LambdaAngstrom = 13,
+    DistanceMm = 14,
+    PixelMm = 15,
+    BeamPixels = 16,
+    TiltDeg = 18,
+    TwothetaDeg = 21,
+    PhiDeg = 22,
+    PhiStepDeg = 23,
+    Kahn = 24,
+    DMinAngstrom = 25,
+    LayerUm = 26,
+    AttenuationPerM = 27,
+    WaterUm = 28,
+    Fluence = 29,
+    MosaicDeg = 30,
+    Spread = 31,
+}
+
+/// What the fuzzer makes up.
+#[derive(Debug, Arbitrary)]
+pub struct Input {
+    knobs: [u16; RANGES.len()],
+    /// Knobs that are set to any number at all.
+    wild: [Option<(u8, f64)>; 3],
+    /// Custom axes that are.
+    wild_axes: Option<[[f64; 3]; 3]>,
+    size: [u8; 2],
+    counts: [u8; 5],
+    grid_min: [i8; 3],
+    grid_len: [u8; 3],
+    shape: u8,
+    lookup: u8,
+    convention: u8,
+    flags: u16,
+    mask: Option<u64>,
+    /// Number of carryover streams, 0 for a slot per pixel.
+    pub streams: u8,
+    /// The pixel that is also rendered alone.
+    pub alone: [u8; 2],
+}
+
+/// Tables and numbers of one scene.
+#[derive(Debug)]
+pub struct Tables {
+    detector: Detector,
+    crystal: Crystal,
+    sources: Vec<Source>,
+    sweep: PhiSweep,
+    domains: Vec<Mat3>,
+    orientations: Vec<Orientation>,
+    grid: Vec<f64>,
+    mask: Option<Vec<u16>>,
+}
+
+impl Input {
+    /// Whether all knobs are within their ranges, and the scene is one that has finite pixels.
+    pub fn is_tame(&self) -> bool {
+        // A curved detector can face away from its own normal: absorption in a sensor there overflows, by formula.
+        let faces_away = self.flag(3) && self.flag(7);
+        // Point pixels have an omega above 1, and `omega` multiplies it into the running sum hundreds of times.
+        let runs_away = self.flag(2) && self.flag(11);
+        let in_range = self.wild.iter().all(Option::is_none) && self.wild_axes.is_none();
+        in_range && !faces_away && !runs_away
+    }
+
+    fn value(&self, index: usize) -> f64 {
+        let wild = self.wild.iter().flatten().find(|(knob, _)| usize::from(*knob) == index);
+        let (low, high) = RANGES[index];
+        let within = low + (high - low) * f64::from(self.knobs[index]) / f64::from(u16::MAX);
+        // Zero is a case of its own for most knobs.
+        let within = if self.knobs[index] == 0 && low <= 0.0 { 0.0 } else { within };
+        wild.map_or(within, |&(_, value)| value)
+    }
+
+    fn one(&self, knob: Knob) -> f64 {
+        self.value(knob as usize)
+    }
+
+    fn three(&self, knob: Knob) -> [f64; 3] {
+        core::array::from_fn(|i| self.value(knob as usize + i))
+    }
+
+    fn flag(&self, bit: u32) -> bool {
+        self.flags & (1 << bit) != 0
+    }
+
+    /// A count from 1 to `most`.
+    fn count(&self, which: usize, most: u8) -> usize {
+        usize::from(self.counts[which] % most) + 1
+    }
+
+    /// Unit cells along a, b, c.
+    pub fn cells(&self) -> [f64; 3] {
+        // Wild ones stay as they are: the scene must refuse what is not whole.
+        core::array::from_fn(|i| {
+            let n = self.value(Knob::Cells as usize + i);
+            if (1.0..=12.0).contains(&n) { n.round() } else { n }
+        })
+    }
+
+    fn detector(&self) -> Result<Detector, Error> {
+        let pixel_m = self.one(Knob::PixelMm) / 1e3;
+        let [fast_pixels, slow_pixels] =
+            [usize::from(self.size[0] % 19) + 1, usize::from(self.size[1] % 3) + 1];
+        let beam_m = [0, 1].map(|i| self.value(Knob::BeamPixels as usize + i) * pixel_m);
+        let distance = Some(self.one(Knob::DistanceMm) / 1e3);
+        let custom = self.wild_axes.map_or_else(CustomAxes::default, |[fast, slow, normal]| CustomAxes {
+            fast: Some(fast.into()),
+            slow: Some(slow.into()),
+            normal: Some(normal.into()),
+            ..CustomAxes::default()
+        });
+        Detector::new(&DetectorParameters {
+            pixel_m,
+            fast_pixels,
+            slow_pixels,
+            fast_size_m: pixel_m * fast_pixels as f64,
+            slow_size_m: pixel_m * slow_pixels as f64,
+            distance_m: distance.filter(|_| !self.flag(0)),
+            close_distance_m: distance.filter(|_| self.flag(0)),
+            x_beam_m: Some(beam_m[0]),
+            y_beam_m: Some(beam_m[1]),
+            x_close_m: None,
+            y_close_m: None,
+            org_x_px: None,
+            org_y_px: None,
+            convention: match self.convention % 6 {
+                0 => Convention::Adxv,
+                1 => Convention::Mosflm,
+                2 => Convention::Denzo,
+                3 => Convention::Xds,
+                4 => Convention::Dials,
+                _ => Convention::Custom(custom),
+            },
+            pivot: if self.flag(1) { Pivot::Beam } else { Pivot::Sample },
+            rotation_rad: self.three(Knob::TiltDeg).map(f64::to_radians),
+            twotheta_rad: self.one(Knob::TwothetaDeg).to_radians(),
+            point_pixel: self.flag(2),
+            curved: self.flag(3),
+        })
+    }
+
+    fn sources(&self, detector: &Detector) -> Result<Vec<Source>, Error> {
+        let spread = self.one(Knob::Spread);
+        let axis = |count: usize| Steps { count, range: spread, step: spread / count as f64 };
+        let grid = SourceGrid {
+            hdiv: axis(self.count(0, 3)),
+            vdiv: axis(self.count(1, 2)),
+            dispersion: axis(self.count(2, 2)),
+            round: self.flag(4),
+            lambda0_m: self.one(Knob::LambdaAngstrom) * 1e-10,
+        };
+        let mut sources = vec![Source::default(); grid.sources_len()?];
+        let used = grid.fill(detector, &mut sources)?;
+        sources.truncate(used);
+        Ok(sources)
+    }
+
+    /// Largest F there can be.
+    pub const LARGEST_F: f64 = 1000.0;
+
+    /// Makes the tables.
+    pub fn tables(&self) -> Result<Tables, Error> {
+        let detector = self.detector()?;
+        let crystal = Crystal::new(&CrystalParameters {
+            source: CellSource::Cell(UnitCell {
+                lengths_angstrom: self.three(Knob::LengthAngstrom),
+                angles_rad: self.three(Knob::AngleDeg).map(f64::to_radians),
+            }),
+            lambda0_m: self.one(Knob::LambdaAngstrom) * 1e-10,
+            misset_rad: self.three(Knob::MissetDeg).map(f64::to_radians),
+        })?;
+        let sweep = PhiSweep {
+            phi0_rad: self.one(Knob::PhiDeg).to_radians(),
+            step_rad: self.one(Knob::PhiStepDeg).to_radians(),
+            count: self.count(3, 4),
+            spindle: detector.spindle,
+            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
+        };
+        let mut domains = vec![[[0.0; 3]; 3]; self.count(4, 3)];
+        fill_mosaic(self.one(Knob::MosaicDeg).to_radians(), 1, &mut domains)?;
+        let orientations = vec![Orientation::default(); orientations_len(sweep.count, domains.len())?];
+        let nodes: usize = self.grid_shape().iter().product();
+        let grid = (0..nodes).map(|i| (i * 7919 % 1001) as f64 / 1000.0 * Self::LARGEST_F).collect();
+        let pixels = detector.pixels();
+        let mask = self.mask.map(|bits| (0..pixels).map(|i| (bits >> (i % 64) & 1) as u16).collect());
+        let sources = self.sources(&detector)?;
+        Ok(Tables { detector, crystal, sources, sweep, domains, orientations, grid, mask })
+    }
+
+    fn grid_shape(&self) -> [usize; 3] {
+        self.grid_len.map(|n| usize::from(n % 24) + 1)
+    }
+
+    /// The scene at a level.
+    pub fn scene<'t>(&self, tables: &'t mut Tables, simd: Simd) -> Result<Scene<'t>, Error> {
+        let Tables { detector, crystal, sources, sweep, domains, orientations, grid, mask } = tables;
+        let polarized = Polarization { kahn: self.one(Knob::Kahn), axis: detector.polarization };
+        let grid = HklGrid::new(self.grid_min.map(i32::from), self.grid_shape(), grid)?;
+        let mut roi = Roi::whole(detector);
+        if self.flag(6) {
+            (roi.fast_min, roi.fast_max) = (roi.fast_max / 3, roi.fast_max - roi.fast_max / 4);
+        }
+        Scene::new(SceneParameters {
+            simd,
+            detector: *detector,
+            sensor: Sensor {
+                layers: if self.flag(7) { 3 } else { 1 },
+                layer_m: if self.flag(7) { self.one(Knob::LayerUm) * 1e-6 } else { 0.0 },
+                attenuation_per_m: self.one(Knob::AttenuationPerM),
+            },
+            oversample: Oversample {
+                per_axis: if self.flag(8) { 2 } else { 1 },
+                thick: self.flag(9),
+                polar: self.flag(10),
+                omega: self.flag(11),
+            },
+            sources,
+            orientations: fill_orientations(crystal.direct, *sweep, domains, orientations)?,
+            lattice: Lattice {
+                shape: match self.shape % 4 {
+                    0 => CrystalShape::Square,
+                    1 => CrystalShape::Round,
+                    2 => CrystalShape::Gauss,
+                    _ => CrystalShape::Tophat,
+                },
+                cells: self.cells(),
+                fudge: self.one(Knob::Fudge),
+                reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+            },
+            structure_factors: StructureFactors {
+                grid: Some(grid).filter(|_| self.lookup % 3 != 0),
+                default_f: 50.0,
+                lookup: if self.lookup % 3 == 2 { LookupRule::Tricubic } else { LookupRule::Nearest },
+            },
+            polarization: Some(polarized).filter(|_| !self.flag(12)),
+            d_min_m: if self.flag(13) { self.one(Knob::DMinAngstrom) * 1e-10 } else { 0.0 },
+            fluence_per_m2: self.one(Knob::Fluence),
+            water_m: if self.flag(14) { self.one(Knob::WaterUm) * 1e-6 } else { 0.0 },
+            roi,
+            mask: mask.as_deref(),
+        })
+    }
+
+    /// Whether interpolation ends where the reference's does.
+    pub fn latches(&self) -> bool {
+        self.flag(15)
+    }
+}

@@ -1,0 +1,162 @@
+//! Every golden image through the real program, in both modes: pixels, written files, headers, figures, warnings.
+
+use widebragg_tests::compare::compare;
+use widebragg_tests::golden::{self, Case};
+use widebragg_tests::oracle::Mode;
+use widebragg_tests::oracle::output::format_g;
+use widebragg_tests::program::{Outcome, Workplace, smv_parts};
+
+use serde_json::Value;
+
+/// Values of integer, noise and PGM images that may differ over all cases: where a float pixel differs in its last bit.
+const MOST_DIFFERENT: usize = 5;
+
+/// Runs every case in a folder of its own; what the run left goes to `check`.
+fn each_case(mode: Mode, extra: &[&str], mut check: impl FnMut(&Case, &Workplace, &Outcome)) {
+    let names = golden::cases().expect("golden images");
+    assert_eq!(names.len(), 54, "golden images");
+    let mode = if mode == Mode::Spec { "spec" } else { "c-parity" };
+    for name in names {
+        let case = Case::load(&name).expect("case.json");
+        let workplace = Workplace::with_inputs();
+        let own = ["--header", "reference", "--phi-carryover-mode", mode];
+        let args = case.args.iter().map(String::as_str).chain(own).chain(extra.iter().copied());
+        let outcome = workplace.run(args);
+        assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.stderr);
+        check(&case, &workplace, &outcome);
+    }
+}
+
+/// Pixels that differ from the golden float image, which is within limits.
+fn different_pixels(case: &Case, workplace: &Workplace, mode: Mode) -> usize {
+    let image = workplace.float("floatimage.bin");
+    let difference = compare(&image, &case.image(mode).expect("float image")).expect("same size");
+    assert!(difference.is_within_limits(), "{} {mode:?}: {difference}", case.name);
+    if difference.different > 0 {
+        println!("{} {mode:?}: {difference}", case.name);
+    }
+    difference.different
+}
+
+/// Values in which two files differ that must have the same header and length.
+fn different_values(case: &Case, name: &str, written: &[u8], golden: &[u8]) -> usize {
+    assert_eq!(written.len(), golden.len(), "{} {name}", case.name);
+    if name == "p.pgm" {
+        let lines: Vec<&[u8]> = golden.splitn(5, |&byte| byte == b'\n').collect();
+        let header = golden.len() - lines[4].len();
+        assert_eq!(written[..header], golden[..header], "{} {name}", case.name);
+        return written.iter().zip(golden).filter(|(ours, theirs)| ours != theirs).count();
+    }
+    let (header, ours) = smv_parts(written).expect("an SMV file");
+    let (expected, theirs) = smv_parts(golden).expect("an SMV file");
+    assert_eq!(header, expected, "{} {name}", case.name);
+    ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs).count()
+}
+
+#[test]
+fn c_parity_images_files_and_figures_are_the_reference_s() {
+    let (mut different, mut different_floats, mut compared) = (0, 0, 0);
+    each_case(Mode::CParity, &["--json"], |case, workplace, outcome| {
+        different_floats += different_pixels(case, workplace, Mode::CParity);
+        let written = [("i.img", "intimage.img"), ("n.img", "noiseimage.img"), ("p.pgm", "image.pgm")];
+        for (golden, ours) in written {
+            let ours = workplace.read(ours);
+            if golden != "p.pgm" {
+                let (header, _) = smv_parts(&ours).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+                assert_eq!(header, case.smv_header, "{} {golden}", case.name);
+            }
+            if let Some(theirs) = case.file(golden) {
+                let values = different_values(case, golden, &ours, &theirs);
+                println!("{} {golden}: {values} values differ", case.name);
+                different += values;
+                compared += 1;
+            }
+        }
+        check_warnings(case, outcome);
+        check_figures(case, &outcome.json());
+    });
+    assert_eq!(compared, 8, "files compared");
+    println!("{different_floats} float pixels and {different} values of the other images differ in all");
+    assert!(different <= MOST_DIFFERENT, "{different} values differ");
+}
+
+#[test]
+fn spec_images_are_those_with_every_phi_step_fresh() {
+    let mut different = 0;
+    each_case(Mode::Spec, &["-nonoise", "-nopgm"], |case, workplace, outcome| {
+        different += different_pixels(case, workplace, Mode::Spec);
+        check_warnings(case, outcome);
+        check_summary(case, outcome);
+        let (header, _) = smv_parts(&workplace.read("intimage.img")).expect("an SMV file");
+        assert_eq!(header, case.smv_header, "{}", case.name);
+    });
+    println!("{different} float pixels differ in all");
+}
+
+/// Every figure the reference prints is in the JSON.
+fn check_figures(case: &Case, json: &Value) {
+    let images = json["images"].as_array().expect("images");
+    assert_eq!(images.len(), 1);
+    for (name, expected) in &case.figures {
+        let value = images[0].get(name).or_else(|| json.get(name));
+        let value = value.unwrap_or_else(|| panic!("{}: no {name}", case.name));
+        // The reference's count is 0 where it rendered without noise.
+        if name == "noise_photons" && expected == "0" {
+            continue;
+        }
+        assert_eq!(printed(name, value), *expected, "{} {name}", case.name);
+    }
+}
+
+/// A figure as the reference prints it.
+fn printed(name: &str, value: &Value) -> String {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let list = |format: fn(f64) -> String, separator: &str| {
+        let values = value.as_array().expect("a list").iter();
+        values.map(|value| format(number(value))).collect::<Vec<_>>().join(separator)
+    };
+    match name {
+        "cells" => list(format_g, "x"),
+        "misset_deg" => list(|degrees| format!("{degrees:.6}"), " "),
+        "noise_photons" => format!("{:.0}", number(value)),
+        _ if value.is_array() => list(|x| format_g(x), " "),
+        _ => format_g(number(value)),
+    }
+}
+
+/// Warnings go to standard error, each a line of its own; where the reference warns, so do we.
+fn check_warnings(case: &Case, outcome: &Outcome) {
+    assert!(outcome.stderr.lines().all(|line| line.starts_with("widebragg: ")), "{}", outcome.stderr);
+    assert!(!outcome.stdout.contains("widebragg: "), "{}", outcome.stdout);
+    if case.warnings > 0 {
+        assert!(!outcome.stderr.is_empty(), "{}: {} warnings of the reference", case.name, case.warnings);
+    }
+}
+
+/// The summary for people; in spec mode only geometry, where the figures of the image are others.
+fn check_summary(case: &Case, outcome: &Outcome) {
+    let figure = |name: &str| case.figures.get(name).expect("a figure").as_str();
+    let mut expected = vec![
+        format!("solid angle  {} sr\n", figure("solid_angle_sr")),
+        "max_I        ".to_owned(),
+        " at fast ".to_owned(),
+        "mean         ".to_owned(),
+        "  rms ".to_owned(),
+        "  rmsd ".to_owned(),
+        "time         ".to_owned(),
+        " ns per step\n".to_owned(),
+        "floatimage.bin intimage.img".to_owned(),
+    ];
+    if !case.spec_image_differs {
+        expected.push(format!("max_I        {} at fast ", figure("max_I")));
+        expected.push(format!(
+            "mean         {}  rms {}  rmsd {}\n",
+            figure("mean"),
+            figure("rms"),
+            figure("rmsd")
+        ));
+    }
+    for words in expected {
+        assert!(outcome.stdout.contains(&words), "{}: no '{words}' in {}", case.name, outcome.stdout);
+    }
+}

@@ -1,0 +1,219 @@
+//! The rest of the program: texts, completions, JSON, printed pixels, dumps, CBF, and readers that go away.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use widebragg_tests::golden;
+use widebragg_tests::oracle::output::format_g;
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::program::{Workplace, smv_parts};
+
+const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.4 -detpixels 32 -N 6 -osc 0.4 -phisteps 3 \
+    -oversample 1 -seed 5";
+
+#[test]
+fn texts_and_completions_are_printed() {
+    let place = Workplace::empty();
+    for (args, words) in [
+        (vec![], vec!["-mat", "--phi-carryover-mode", "demo"]),
+        (vec!["--help"], vec!["-mat FILE", "--frames", "widebragg demo", "-detector_thicksteps"]),
+        (vec!["-h"], vec!["-mat FILE"]),
+        (vec!["demo", "--help"], vec!["demo"]),
+        (vec!["--version"], vec!["widebragg 0."]),
+        (vec!["man"], vec![".TH WIDEBRAGG 1", ".SH OPTIONS", "\\-mosaic_domains"]),
+        (vec!["completions", "bash"], vec!["complete ", "-mosaic_domains", "--simd"]),
+        (vec!["completions", "zsh"], vec!["#compdef widebragg", "-mosaic_domains"]),
+        (vec!["completions", "fish"], vec!["complete -c widebragg", "mosaic_domains"]),
+    ] {
+        let outcome = place.run(&args).well();
+        assert_eq!(outcome.stderr, "", "{args:?}");
+        for words in words {
+            assert!(outcome.stdout.contains(words), "{args:?}: no '{words}' in {}", outcome.stdout);
+        }
+    }
+    assert!(place.files().is_empty());
+}
+
+/// The scripts are at least what their shell takes for a script, where that shell is there.
+#[test]
+fn completions_are_scripts() {
+    let place = Workplace::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        place.write(shell, place.run(["completions", shell]).well().stdout);
+        let check = Command::new(shell).arg("-n").arg(place.path().join(shell)).output();
+        match check {
+            Ok(check) => {
+                assert!(check.status.success(), "{shell}: {}", String::from_utf8_lossy(&check.stderr));
+            }
+            Err(_) => println!("skipped: no {shell} here"),
+        }
+    }
+}
+
+#[test]
+fn bash_completes_options_and_words() {
+    let place = Workplace::empty();
+    place.write("script", place.run(["completions", "bash"]).well().stdout);
+    let ask =
+        "source ./script; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _widebragg; echo ${COMPREPLY[@]}";
+    for (words, expected) in [
+        (&["widebragg", "-mosaic_do"][..], "-mosaic_domains"),
+        (&["widebragg", "-mat", "A.mat", "--sim"], "--simd"),
+        (&["widebragg", "--simd", "avx5"], "avx512"),
+        (&["widebragg", "de"], "demo"),
+    ] {
+        let bash =
+            Command::new("bash").current_dir(place.path()).args(["-c", ask, "bash"]).args(words).output();
+        let Ok(bash) = bash else {
+            println!("skipped: no bash here");
+            return;
+        };
+        let offered = String::from_utf8_lossy(&bash.stdout).into_owned();
+        assert!(offered.split_whitespace().any(|word| word == expected), "{words:?}: {offered}");
+    }
+}
+
+#[test]
+fn quiet_is_silent_and_json_is_json() {
+    let place = Workplace::with_inputs();
+    let quiet = place.run_line(&format!("{LINE} -oversample 8 --quiet")).well();
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let json = place.run_line(&format!("{LINE} --json --frames 2")).well().json();
+    let images = json["images"].as_array().expect("images");
+    assert_eq!(images.len(), 2);
+    assert_eq!(images[1]["frame"], 2);
+    for key in ["max_I", "mean", "rms", "rmsd", "sum", "seconds", "ns_per_step", "solid_angle_sr"] {
+        assert!(images[0][key].is_number(), "{key}");
+    }
+    for name in images[0]["files"].as_array().expect("files") {
+        assert!(place.path().join(name.as_str().expect("a name")).is_file(), "{name}");
+    }
+    for key in ["program", "version", "simd", "threads", "unit_cell", "steps_per_pixel", "misset_deg"] {
+        assert!(!json[key].is_null(), "{key}");
+    }
+}
+
+#[test]
+fn options_without_effect_are_accepted_with_one_note() {
+    let place = Workplace::with_inputs();
+    let plain = place.run_line(&format!("{LINE} -oversample 8")).well();
+    let float = place.read("floatimage.bin");
+    for ignored in ["-density 1.2", "-MW 18", "-stol bg.stol", "-4stol bg.stol", "-Q bg.stol"] {
+        let outcome = place.run_line(&format!("{LINE} -oversample 8 {ignored}")).well();
+        let name = ignored.split(' ').next().expect("a name");
+        let notes: Vec<&str> = outcome.stderr.lines().filter(|line| line.contains(name)).collect();
+        assert_eq!(notes.len(), 1, "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), plain.stderr.lines().count() + 1);
+        assert!(place.read("floatimage.bin") == float, "{ignored}");
+    }
+}
+
+#[test]
+fn a_printed_pixel_holds_the_reference_s_quantities() {
+    let place = Workplace::with_inputs();
+    let (fast, slow) = (9, 21);
+    for (mode, name) in [(Mode::Spec, "spec"), (Mode::CParity, "c-parity")] {
+        let line = format!("{LINE} -phi 0 --phi-carryover-mode {name} -printout_pixel {fast} {slow}");
+        let outcome = place.run_line(&line).well();
+        let args: Vec<String> = LINE.split_whitespace().chain(["-phi", "0"]).map(str::to_owned).collect();
+        let simulation = Simulation::from_args(&args, &golden::inputs()).expect("command line");
+        let trace = simulation.render_pixels(mode, 1, &[(slow, fast)])[0].clone();
+        let after = |key: &str| -> Vec<String> {
+            let line = outcome.stdout.lines().find(|line| line.trim_start().starts_with(key));
+            let line = line.unwrap_or_else(|| panic!("no {key} in {}", outcome.stdout));
+            line.replace('=', " ").split_whitespace().map(str::to_owned).collect()
+        };
+        let close = |word: &str, expected: f64| {
+            let value: f64 = word.parse().expect("a number");
+            assert!((value - expected).abs() <= 1e-5 * expected.abs() + 1e-9, "{value} is not {expected}");
+        };
+        // What is printed is the last step.
+        let last = trace.per_phi.last().expect("phi steps");
+        let hkl = after("hkl");
+        for (word, expected) in hkl[1..4].iter().zip(last.hkl_frac) {
+            assert!((word.parse::<f64>().expect("a number") - expected).abs() <= 1e-6, "{word} {expected}");
+        }
+        let f_cell = after("F_cell");
+        assert_eq!(f_cell[1], format_g(trace.F_cell));
+        close(&f_cell[3], last.F_latt);
+        close(&after("omega")[1], trace.omega_pixel);
+        close(&after("polar")[1], trace.polar);
+        close(&after("pixel")[1], trace.I_pixel_final);
+        let stored = place.float("floatimage.bin")[slow * 32 + fast];
+        close(&after("pixel")[1], f64::from(stored));
+    }
+    // Every pixel of a region, in order; nothing where a pixel is not rendered.
+    let all = place.run_line(&format!("{LINE} -roi 3 5 7 8 -printout")).well();
+    let places: Vec<&str> = all.stdout.lines().filter(|line| line.contains("stol = ")).collect();
+    assert_eq!(places.len(), 6, "{places:?}");
+    let none = place.run_line(&format!("{LINE} -roi 3 5 7 8 -printout_pixel 9 9")).well();
+    assert!(!none.stdout.contains("stol = "));
+}
+
+#[test]
+fn a_dump_is_read_where_there_is_no_list() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{LINE} -default_F 7")).well();
+    let float = place.read("floatimage.bin");
+    let dump = place.read("Fdump.bin");
+    std::fs::remove_file(place.path().join("dense.hkl")).expect("dense.hkl");
+    let line = LINE.replace("-hkl dense.hkl", "-default_F 7");
+    let outcome = place.run_line(&line).well();
+    assert!(outcome.stderr.contains("Fdump.bin"), "{}", outcome.stderr);
+    assert!(place.read("floatimage.bin") == float);
+    assert!(place.read("Fdump.bin") == dump);
+    place.write("other.bin", &dump);
+    std::fs::remove_file(place.path().join("Fdump.bin")).expect("Fdump.bin");
+    place.run_line(&format!("{line} -dump other.bin")).well();
+    assert!(place.read("floatimage.bin") == float);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let place = Workplace::with_inputs();
+    let image = format!("{LINE} --json");
+    for line in ["--help", "man", "completions zsh", image.as_str()] {
+        let mut child = place
+            .command(line.split_whitespace())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{line}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{line}: {stderr}");
+    }
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let output = place.command(["--help"]).stdout(full).stderr(Stdio::piped()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("widebragg: standard output: "));
+}
+
+#[test]
+fn headers_for_readers_are_true_and_cbf_is_written() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{LINE} --cbf a.cbf -intfile a.img -scale 2 -adc 10 -Xbeam 5 -Ybeam 7")).well();
+    let (header, pixels) = smv_parts(&place.read("a.img")).expect("an SMV file");
+    let value = |key: &str| {
+        let line = header.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+        line.unwrap_or_else(|| panic!("no {key} in {header}")).trim_end_matches(';').to_owned()
+    };
+    assert_eq!(value("HEADER_BYTES"), "1024");
+    assert_eq!((value("SIZE1"), value("SIZE2")), ("32".to_owned(), "32".to_owned()));
+    assert_eq!(value("BEAM_CENTER_X"), value("ADXV_CENTER_X"));
+    assert_eq!(value("BEAM_CENTER_Y"), value("ADXV_CENTER_Y"));
+    assert_eq!(value("ADC_OFFSET"), "10");
+    assert!(header.lines().filter(|line| line.contains('=')).all(|line| line.ends_with(';')), "{header}");
+    assert_eq!(pixels.len(), 32 * 32);
+    let cbf = place.read("a.cbf");
+    assert!(cbf.starts_with(b"###CBF: VERSION"));
+    let text = String::from_utf8_lossy(&cbf).into_owned();
+    for words in
+        ["PILATUS_1.2", "# Detector_distance 0.100000 m", "# Wavelength 1.200000 A", "x-CBF_BYTE_OFFSET"]
+    {
+        assert!(text.contains(words), "{words}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Random command lines through the real program and through the oracle, in both modes.
+
+use proptest::prelude::*;
+use widebragg_tests::commands::command_line;
+use widebragg_tests::compare::compare;
+use widebragg_tests::golden;
+use widebragg_tests::oracle::output::{int_image, noise_image, pgm_image, smv_header};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::program::{Workplace, smv_parts};
+
+/// Command lines of each mode.
+const CASES: u32 = 100;
+
+/// Command lines whose image hangs on a last bit: hardly any.
+const MOST_UNDECIDED: u32 = 5;
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        max_global_rejects: MOST_UNDECIDED,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    }
+}
+
+/// The oracle's header as the program writes it: 1024 bytes are declared where 512 do not hold it.
+fn declared(header: &str) -> String {
+    if header.len() > 512 {
+        header.replace("HEADER_BYTES=512;", "HEADER_BYTES=1024;")
+    } else {
+        header.to_owned()
+    }
+}
+
+/// Whether each pixel is within `relative` of the expected one, or off by less than `floor` of the maximum. The images
+/// are so small that shares of pixels say nothing: some show flanks of reflections only, or rounding where F is 0.
+fn is_close(image: &[f32], expected: &[f32], relative: f64, floor: f64) -> bool {
+    let max = expected.iter().copied().fold(1e-20_f32, f32::max);
+    let close = |(&x, &y): (&f32, &f32)| {
+        let (x, y) = (f64::from(x), f64::from(y));
+        x == y || (x - y).abs() <= (relative * y.abs()).max(floor * f64::from(max))
+    };
+    image.len() == expected.len() && image.iter().zip(expected).all(close)
+}
+
+fn has(args: &[String], stem: &str) -> bool {
+    args.iter().any(|arg| arg.contains(stem))
+}
+
+fn agrees(args: &[String], mode: Mode, threads: usize) -> Result<(), TestCaseError> {
+    let mut simulation = Simulation::from_args(args, &golden::inputs()).map_err(TestCaseError::fail)?;
+    // The digits that the reference's own interference functions lose are not the program's to lose.
+    simulation.precise = true;
+    let place = Workplace::with_inputs();
+    let name = if mode == Mode::Spec { "spec" } else { "c-parity" };
+    let own = format!("--header reference --phi-carryover-mode {name} --reference-threads {threads} --json");
+    let outcome = place.run(args.iter().map(String::as_str).chain(own.split(' ')));
+    prop_assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let json = outcome.json();
+    let cells: Vec<i64> =
+        json["cells"].as_array().into_iter().flatten().map(|n| n.as_f64().unwrap_or(0.0) as i64).collect();
+    if cells != simulation.N() {
+        // A size that is a whole number of cells to the last bit: that bit decides about one more.
+        let one_apart = cells.iter().zip(simulation.N()).all(|(ours, theirs)| (ours - theirs).abs() <= 1);
+        let sized =
+            args.iter().any(|arg| arg.contains("xtal") || arg.contains("ample") || arg.contains("dth"));
+        prop_assert!(one_apart && sized, "{:?} cells, not {:?}", cells, simulation.N());
+        return Err(TestCaseError::reject("a size that is a whole number of cells"));
+    }
+    let float = place.float("floatimage.bin");
+    let expected = simulation.render(mode, threads).float;
+    let difference = compare(&float, &expected).map_err(TestCaseError::fail)?;
+    if !is_close(&float, &expected, 2e-6, 1e-9) {
+        // The angle of a random rotation is f32, from a powf that math libraries round differently once in a while.
+        let drawn = has(args, "mosaic") || has(args, "random");
+        prop_assert!(drawn && is_close(&float, &expected, 0.0, 2e-2), "{}", difference);
+        return Err(TestCaseError::reject("a random rotation that is one f32 apart"));
+    }
+
+    // The other files from the program's own float image, so that a last bit there does not show here.
+    let expected_header = declared(&smv_header(&simulation));
+    for (name, expected) in [
+        ("intimage.img", int_image(&simulation, &float)),
+        ("noiseimage.img", noise_image(&simulation, &float).pixels),
+    ] {
+        let (header, pixels) = smv_parts(&place.read(name)).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(&header, &expected_header);
+        prop_assert!(pixels == expected, "{}", name);
+    }
+    prop_assert!(place.read("image.pgm") == pgm_image(&simulation, &float), "image.pgm");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn spec_images_are_the_oracle_s(args in command_line()) {
+        agrees(&args, Mode::Spec, 1)?;
+    }
+
+    #[test]
+    fn c_parity_images_are_the_oracle_s(args in command_line(), threads in 1_usize..4) {
+        agrees(&args, Mode::CParity, threads)?;
+    }
+}

@@ -1,0 +1,175 @@
+//! Rotation series: every frame is the single run at its phi; parts, killed and resumed series give the same files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant, SystemTime};
+
+use widebragg_tests::program::Workplace;
+
+/// Phi passes through 0 at the start of the second frame, where carryover shows; the header holds no time.
+const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.4 -detpixels 32 -N 6 -oversample 5 \
+    -phi -0.5 -osc 0.5 -phisteps 3 -seed 7 -floatfile name.bin -intfile name.img -noisefile noise.img \
+    -pgmfile name.pgm --png name.png --header reference";
+
+/// The names of a frame's files.
+fn names(frame: usize) -> [String; 5] {
+    [("name", "bin"), ("name", "img"), ("noise", "img"), ("name", "pgm"), ("name", "png")]
+        .map(|(stem, extension)| format!("{stem}_{frame:05}.{extension}"))
+}
+
+/// Files of the series in a folder, numbered ones only.
+fn frames(place: &Workplace) -> BTreeMap<String, Vec<u8>> {
+    place.files().into_iter().filter(|(name, _)| name.contains("_000")).collect()
+}
+
+/// The frames of a whole series, rendered in one go.
+fn whole(line: &str) -> BTreeMap<String, Vec<u8>> {
+    let place = Workplace::with_inputs();
+    place.run_line(line).well();
+    frames(&place)
+}
+
+fn modified(place: &Workplace) -> BTreeMap<String, SystemTime> {
+    let time = |name: &String| fs::metadata(place.path().join(name)).and_then(|m| m.modified());
+    frames(place).into_keys().map(|name| (name.clone(), time(&name).expect("a time"))).collect()
+}
+
+fn assert_same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>) {
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, content) in found {
+        assert!(*content == expected[name], "{name}");
+    }
+}
+
+#[test]
+fn every_frame_is_the_single_run_at_its_phi() {
+    for mode in ["spec", "c-parity"] {
+        let line = format!("{SERIES} --phi-carryover-mode {mode}");
+        let series = whole(&format!("{line} --frames 3"));
+        let expected_names: Vec<String> = {
+            let mut all: Vec<String> = (1..=3).flat_map(names).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(series.keys().cloned().collect::<Vec<_>>(), expected_names);
+        for (frame, phi) in [(1, "-0.5"), (2, "0"), (3, "0.5")] {
+            let single = Workplace::with_inputs();
+            // Each frame draws noise of its own: the seed goes on with the frames.
+            single.run_line(&format!("{line} -phi {phi} -seed {}", 6 + frame)).well();
+            for (numbered, name) in
+                names(frame).iter().zip(["name.bin", "name.img", "noise.img", "name.pgm", "name.png"])
+            {
+                assert!(series[numbered] == single.read(name), "{mode} {numbered}");
+            }
+        }
+        assert_ne!(series["name_00001.bin"], series["name_00002.bin"]);
+    }
+}
+
+#[test]
+fn parts_make_up_the_whole() {
+    let line = format!("{SERIES} --frames 3");
+    let place = Workplace::with_inputs();
+    for range in ["3:3", "1:2"] {
+        place.run_line(&format!("{line} --frame-range {range}")).well();
+    }
+    assert_same(&frames(&place), &whole(&line));
+}
+
+#[test]
+fn resume_renders_only_what_is_missing_or_incomplete() {
+    let line = format!("{SERIES} --frames 7");
+    let expected = whole(&line);
+    let place = Workplace::with_inputs();
+    place.run_line(&line).well();
+    let before = modified(&place);
+    fs::remove_file(place.path().join("name_00002.img")).expect("frame 2");
+    // Each kind of file cut somewhere; a PGM by a single byte.
+    for (name, cut) in
+        [("name_00003.bin", 100), ("noise_00004.img", 1), ("name_00005.pgm", 1), ("name_00006.png", 5)]
+    {
+        place.write(name, &expected[name][..expected[name].len() - cut]);
+    }
+    place.run_line(&format!("{line} --resume --threads 1")).well();
+    assert_same(&frames(&place), &expected);
+    for (name, time) in modified(&place) {
+        let kept = [1, 7].iter().any(|&frame| names(frame).contains(&name));
+        assert!(!kept || time == before[&name], "{name} was rendered again");
+    }
+    // Nothing left to do.
+    let before = modified(&place);
+    place.run_line(&format!("{line} --resume")).well();
+    assert_eq!(modified(&place), before);
+}
+
+#[test]
+fn resume_refuses_a_series_begun_with_other_options() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{SERIES} --frames 2")).well();
+    let before = place.files();
+    for other in ["-N 7", "--frames 3", "--phi-carryover-mode c-parity", "-mat tri.mat"] {
+        let outcome = place.run_line(&format!("{SERIES} --frames 2 {other} --resume"));
+        assert_eq!(outcome.code, Some(2), "{other}");
+        assert!(outcome.stderr.contains("--resume") && outcome.stderr.contains("other options"), "{other}");
+    }
+    assert!(place.files() == before);
+    for same in ["--threads 2", "--quiet", "--frame-range 1:1", "--frame-range=1:1", "--json"] {
+        place.run_line(&format!("{SERIES} --frames 2 {same} --resume")).well();
+    }
+}
+
+#[test]
+fn a_killed_series_can_be_finished() {
+    let line = format!("{SERIES} --frames 40");
+    let place = Workplace::with_inputs();
+    let mut child = place.command(line.split_whitespace()).spawn().expect("the program starts");
+    let started = Instant::now();
+    while !place.path().join("name_00004.img").exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no fourth frame");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("still running");
+    child.wait().expect("it ends");
+    let expected = whole(&line);
+    let left = frames(&place);
+    assert!(left.len() < expected.len(), "it was too fast to be killed");
+    // Killed or not, a file under its final name is complete.
+    for (name, content) in &left {
+        assert!(*content == expected[name], "{name}");
+    }
+    let before = modified(&place);
+    place.run_line(&format!("{line} --resume")).well();
+    assert_same(&frames(&place), &expected);
+    let after = modified(&place);
+    assert!(names(1).iter().chain(&names(2)).all(|name| before[name] == after[name]));
+}
+
+#[test]
+fn finished_frames_are_kept_when_a_later_one_cannot_be_written() {
+    let line = format!("{SERIES} --frames 3");
+    let expected = whole(&line);
+    let in_the_way: [fn(&Workplace); 2] = [
+        |place| fs::create_dir(place.path().join("name_00002.img")).expect("a folder"),
+        |place| {
+            // A full disk.
+            #[cfg(target_os = "linux")]
+            std::os::unix::fs::symlink("/dev/full", place.path().join("name_00002.img")).expect("a link");
+            #[cfg(not(target_os = "linux"))]
+            fs::create_dir(place.path().join("name_00002.img")).expect("a folder");
+        },
+    ];
+    for put in in_the_way {
+        let place = Workplace::with_inputs();
+        put(&place);
+        let outcome = place.run_line(&line);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        let errors: Vec<&str> = outcome.stderr.lines().filter(|line| line.contains("-intfile")).collect();
+        assert_eq!(errors.len(), 1, "{}", outcome.stderr);
+        assert!(errors[0].starts_with("widebragg: ") && errors[0].contains("name_00002.img"), "{errors:?}");
+        let found = frames(&place);
+        assert!(names(1).iter().all(|name| found[name] == expected[name]));
+        assert!(names(3).iter().all(|name| !found.contains_key(name)));
+        assert!(found.iter().all(|(name, content)| *content == expected[name]), "a file is incomplete");
+        assert!(place.files().keys().all(|name| !name.contains(".tmp")), "{:?}", place.files().keys());
+    }
+}

@@ -1,0 +1,188 @@
+//! No call of the kernel allocates: counted by an allocator that passes everything on to the system's.
+#![expect(unsafe_code, reason = "an allocator cannot be written without")]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use std::alloc::System;
+use widebragg::beam::{Polarization, Source, SourceGrid};
+use widebragg::carryover::{Carryover, Slot, open_pixels, open_streams};
+use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
+use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
+use widebragg::lanes::Simd;
+use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::noise::Poisson;
+use widebragg::random::fill_mosaic;
+use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
+use widebragg::sampling::{Axis, StepRequest, axis_steps};
+use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+
+std::thread_local! {
+    /// Allocations of this thread: tests run beside each other.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, which is the same.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `realloc`, which is the same.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+/// What `job` gives, and how often it allocated.
+fn counted<R>(job: impl FnOnce() -> R) -> (R, usize) {
+    let before = ALLOCATIONS.get();
+    let result = job();
+    (result, ALLOCATIONS.get() - before)
+}
+
+#[test]
+fn the_counter_counts() {
+    let (boxed, count) = counted(|| Box::new([1, 2, 3]));
+    assert_eq!((count, boxed[1]), (1, 2));
+    assert_eq!(counted(|| 3 + boxed[0]).1, 0);
+}
+
+const COLUMNS: usize = 21;
+const ROWS: usize = 13;
+
+/// The whole way from parameters to pixels, in buffers made beforehand.
+fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Result<f64, widebragg::Error> {
+    let mut values = vec![0.0; 20 * 20 * 20];
+    values.iter_mut().enumerate().for_each(|(i, value)| *value = 10.0 + (i % 7) as f64);
+    let mut sources = vec![Source::default(); 8];
+    let mut domains: Vec<Mat3> = vec![[[0.0; 3]; 3]; 3];
+    let mut entries = vec![Orientation::default(); 9];
+    let mut streams = vec![Slot::default(); 2];
+    let mut slots = vec![Slot::default(); ROWS * COLUMNS];
+    let mut pixels = vec![0.0_f32; ROWS * COLUMNS];
+    let mask = vec![1_u16; ROWS * COLUMNS];
+
+    let (sum, allocations) = counted(|| {
+        let pixel_m = 1e-3;
+        let detector = Detector::new(&DetectorParameters {
+            pixel_m,
+            fast_pixels: COLUMNS,
+            slow_pixels: ROWS,
+            fast_size_m: pixel_m * COLUMNS as f64,
+            slow_size_m: pixel_m * ROWS as f64,
+            distance_m: Some(0.05),
+            close_distance_m: None,
+            x_beam_m: None,
+            y_beam_m: None,
+            x_close_m: None,
+            y_close_m: None,
+            org_x_px: None,
+            org_y_px: None,
+            convention: Convention::Mosflm,
+            pivot: Pivot::Beam,
+            rotation_rad: [0.1, 0.0, -0.05],
+            twotheta_rad: 0.1,
+            point_pixel: false,
+            curved: false,
+        })?;
+        let cell = UnitCell { lengths_angstrom: [40.0, 50.0, 60.0], angles_rad: [1.5, 1.6, 1.7] };
+        let parameters = CrystalParameters {
+            source: CellSource::Cell(cell),
+            lambda0_m: 1e-10,
+            misset_rad: [0.3, 0.2, 0.1],
+        };
+        let crystal = Crystal::new(&parameters)?;
+        let two = StepRequest { count: Some(2), range: Some(1e-3), step: None };
+        let grid = SourceGrid {
+            hdiv: axis_steps(Axis::Divergence, two)?,
+            vdiv: axis_steps(Axis::Divergence, two)?,
+            dispersion: axis_steps(Axis::Dispersion, two)?,
+            round: false,
+            lambda0_m: 1e-10,
+        };
+        let used = grid.fill(&detector, &mut sources)?;
+        fill_mosaic(0.01, 5, &mut domains)?;
+        let sweep = PhiSweep { phi0_rad: 0.0, step_rad: 1e-3, count: 3, spindle: detector.spindle, mode };
+        let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
+        let factors = HklGrid::new([-10; 3], [20; 3], &values)?;
+        let scene = Scene::new(SceneParameters {
+            simd,
+            detector,
+            sensor: Sensor { layers: 2, layer_m: 1e-4, attenuation_per_m: 3000.0 },
+            oversample: Oversample { per_axis: 2, ..Oversample::NONE },
+            sources: &sources[..used],
+            orientations,
+            lattice: Lattice {
+                shape,
+                cells: [5.0; 3],
+                fudge: 1.0,
+                reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+            },
+            structure_factors: StructureFactors { grid: Some(factors), default_f: 2.0, lookup },
+            polarization: Some(Polarization { kahn: 0.9, axis: detector.polarization }),
+            d_min_m: 3e-10,
+            fluence_per_m2: 1e24,
+            water_m: 1e-6,
+            roi: Roi::whole(&detector),
+            mask: Some(&mask),
+        })?;
+        open_streams(&scene, &mut streams)?;
+        open_pixels(&scene, 2, &mut slots)?;
+        let scene = match scene.find_latch(0..ROWS, &Carryover::Streams(&mut streams))? {
+            Some(latch) if mode == PhiMode::CParity => scene.with_lookup(LookupRule::TricubicUntil(latch)),
+            _ => scene,
+        };
+        let report = scene.render_rows(0..ROWS, &mut pixels, &mut Carryover::Streams(&mut streams))?;
+        scene.render_rows(0..ROWS, &mut pixels, &mut Carryover::Pixels(&mut slots))?;
+        let mut sum = report.omega_sum_sr;
+        let mut carry = Carryover::Pixels(&mut slots);
+        for (slow, fast) in [(0, 0), (6, 10), (12, 20)] {
+            sum += scene.render_pixel(slow, fast, &mut carry)?;
+            carry.use_at(&scene, slow, fast)?;
+            sum += scene.probe_pixel(slow, fast, &carry, &mut |step| sum += step.f_cell)?.value;
+        }
+        let mut noise = Poisson::new(3);
+        sum += pixels.iter().map(|&pixel| f64::from(noise.draw(pixel))).sum::<f64>();
+        Ok(sum)
+    });
+    assert_eq!(allocations, 0, "{} {shape:?} {mode:?} {lookup:?}", simd.level());
+    sum
+}
+
+#[test]
+fn kernel_calls_allocate_nothing() {
+    use CrystalShape::{Gauss, Round, Square, Tophat};
+    for simd in Simd::available() {
+        for shape in [Square, Round, Gauss, Tophat] {
+            for mode in [PhiMode::CParity, PhiMode::Spec] {
+                for lookup in [LookupRule::Nearest, LookupRule::Tricubic] {
+                    let sum = run(simd, shape, mode, lookup).expect("a scene");
+                    assert!(sum.is_finite() && sum > 0.0);
+                }
+            }
+        }
+    }
+}
+
+/// Refusals carry numbers and names, not strings.
+#[test]
+fn refusals_allocate_nothing() {
+    let (refused, allocations) =
+        counted(|| (HklGrid::new([0; 3], [9; 3], &[1.0]), Source::new(Default::default(), 1.0)));
+    assert!(refused.0.is_err() && refused.1.is_err());
+    assert_eq!(allocations, 0);
+}

@@ -1,0 +1,394 @@
+//! The carryover as an API: streams, pixels, bands and splits give the same bits; hits, fresh uses and who left what;
+//! the interpolation latch; refused calls write nothing.
+
+use proptest::prelude::*;
+use widebragg::Error;
+use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams, stream_rows};
+use widebragg::lanes::Simd;
+use widebragg::render::Scene;
+use widebragg::structure_factor::LookupRule;
+use widebragg_tests::golden::{self, Case};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+fn simulation(line: &str) -> Simulation {
+    let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    Simulation::from_args(&args, &golden::inputs()).expect("command line")
+}
+
+fn golden_simulation(case: &str) -> Simulation {
+    let case = Case::load(case).expect("case.json");
+    Simulation::from_args(&case.args, &golden::inputs()).expect("command line")
+}
+
+/// Scenes on which the carryover, the latch or both show; 21 rows of 19 pixels.
+fn scenes() -> Vec<(&'static str, Simulation)> {
+    let common = "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.9 -detpixels_x 19 -detpixels_y 21 -distance 90 -N 7";
+    [
+        ("zero first", "-oversample 1 -phi 0 -osc 0.5 -phisteps 3"),
+        ("zero first, two sources", "-oversample 2 -phi 0 -osc 1 -phisteps 2 -dispersion 1 -dispsteps 2"),
+        ("mosaic", "-oversample 1 -phi 0 -osc 0.5 -phisteps 2 -mosaic 0.5 -mosaic_domains 3"),
+        ("zero in the middle", "-oversample 1 -phi -0.25 -osc 1 -phisteps 4"),
+        ("all zero", "-oversample 1 -phi 0 -osc 0 -phistep 0 -phisteps 2"),
+        ("no zero", "-oversample 1 -phi 1 -osc 0.5 -phisteps 3"),
+        ("dmin", "-oversample 1 -phi 0 -osc 0.5 -phisteps 3 -dmin 9"),
+        ("roi", "-oversample 1 -phi 0 -osc 0.5 -phisteps 3 -roi 3 11 5 17"),
+        ("latch", "-oversample 1 -phi 0 -osc 0.5 -phisteps 3 -interpolate -hkl sparse.hkl"),
+        (
+            "layers",
+            "-oversample 1 -phi 0 -osc 0.5 -phisteps 2 -detector_thick 300 -thicksteps 2 -oversample_thick",
+        ),
+    ]
+    .map(|(name, line)| (name, simulation(&format!("{common} {line}"))))
+    .into()
+}
+
+/// Runs `job` on every scene of [`scenes`] at every level, in c-parity, with so many streams.
+fn each_scene(streams: usize, mut job: impl FnMut(&str, &Simulation, &Scene<'_>, &mut [Slot])) {
+    for (name, simulation) in scenes() {
+        for simd in Simd::available() {
+            let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+            let what = format!("{name}, {}, {streams} streams", simd.level());
+            scene.with(streams, |scene, slots| job(&what, &simulation, scene, slots)).expect("a scene");
+        }
+    }
+}
+
+fn whole(scene: &Scene<'_>, slots: &mut [Slot]) -> Vec<f64> {
+    let mut pixels = vec![f64::NAN; scene.detector().pixels()];
+    let rows = 0..scene.detector().slow_pixels;
+    let report = scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).expect("rows");
+    let selected = (0..pixels.len()).filter(|i| {
+        let columns = scene.detector().fast_pixels;
+        scene.is_selected(i / columns, i % columns)
+    });
+    assert_eq!(report.pixels, selected.count() as u64);
+    pixels
+}
+
+fn bits(pixels: &[f64]) -> Vec<u64> {
+    pixels.iter().map(|pixel| pixel.to_bits()).collect()
+}
+
+#[test]
+fn streams_are_the_reference_s_threads() {
+    let mut seen = Vec::new();
+    for streams in [1, 2, 3, 7, 21, 30] {
+        each_scene(streams, |what, simulation, scene, slots| {
+            let expected = simulation.render(Mode::CParity, streams);
+            let max = expected.value.iter().fold(0.0_f64, |max, &x| max.max(x));
+            let pixels = whole(scene, slots);
+            for (i, (x, y)) in pixels.iter().zip(&expected.value).enumerate() {
+                assert!((x - y).abs() <= 5e-12 * max, "{what}, pixel {i}: {x}, {y}");
+            }
+            // More threads than rows are as many as rows.
+            if what.starts_with("zero first, portable") && streams <= 21 {
+                seen.push(bits(&pixels));
+            }
+        });
+    }
+    // The scenes tell the numbers of threads apart, or the test would show nothing.
+    assert!(seen.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[test]
+fn bands_and_single_pixels_are_the_image() {
+    for streams in [1, 3, 7] {
+        each_scene(streams, |what, _, scene, slots| {
+            let image = bits(&whole(scene, slots));
+            let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+
+            // Rows in bands, last band first.
+            for band in [1, 2, 5, 13] {
+                open_streams(scene, slots).expect("slots");
+                let mut pixels = vec![f64::NAN; rows * columns];
+                for (i, out) in pixels.chunks_mut(band * columns).enumerate().rev() {
+                    let rows = i * band..(i * band + band).min(rows);
+                    scene.render_rows(rows, out, &mut Carryover::Streams(slots)).expect("rows");
+                }
+                assert_eq!(bits(&pixels), image, "{what}, bands of {band}");
+            }
+
+            // A copy of the slots for every band, as threads of ours would have.
+            open_streams(scene, slots).expect("slots");
+            let mut pixels = vec![f64::NAN; rows * columns];
+            let mut total = vec![Slot::default(); slots.len()];
+            for (i, out) in pixels.chunks_mut(4 * columns).enumerate() {
+                let mut copy = slots.to_vec();
+                let rows = i * 4..(i * 4 + 4).min(rows);
+                scene.render_rows(rows, out, &mut Carryover::Streams(&mut copy)).expect("rows");
+                total.iter_mut().zip(&copy).for_each(|(total, copy)| total.absorb(copy));
+            }
+            assert_eq!(bits(&pixels), image, "{what}, copies");
+            open_streams(scene, slots).expect("slots");
+            whole(scene, slots);
+            let counts =
+                |slots: &[Slot]| slots.iter().map(|slot| (slot.hits, slot.fresh)).collect::<Vec<_>>();
+            assert_eq!(counts(&total), counts(slots), "{what}");
+
+            // Pixel by pixel, last first, on the streams and with a slot for each pixel.
+            open_streams(scene, slots).expect("slots");
+            let mut slot_per_pixel = vec![Slot::default(); rows * columns];
+            open_pixels(scene, slots.len(), &mut slot_per_pixel).expect("slots");
+            for (i, &expected) in image.iter().enumerate().rev() {
+                let (slow, fast) = (i / columns, i % columns);
+                let pixel = scene.render_pixel(slow, fast, &mut Carryover::Streams(slots)).expect("a pixel");
+                assert_eq!(pixel.to_bits(), expected, "{what}, pixel {slow} {fast}");
+                let pixel = scene.render_pixel(slow, fast, &mut Carryover::Pixels(&mut slot_per_pixel));
+                assert_eq!(pixel.map(f64::to_bits), Ok(expected), "{what}, pixel {slow} {fast}");
+            }
+
+            // Rows with a slot for each pixel.
+            open_pixels(scene, slots.len(), &mut slot_per_pixel).expect("slots");
+            let mut pixels = vec![f64::NAN; rows * columns];
+            scene
+                .render_rows(0..rows, &mut pixels, &mut Carryover::Pixels(&mut slot_per_pixel))
+                .expect("rows");
+            assert_eq!(bits(&pixels), image, "{what}, a slot per pixel");
+        });
+    }
+}
+
+#[test]
+fn uses_are_counted_and_told() {
+    for streams in [1, 2, 7] {
+        each_scene(streams, |what, simulation, scene, slots| {
+            let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+            let carries = scene.orientations().sweep().carried_steps() > 0;
+            assert_eq!(carries, simulation.phi[0] == 0.0 && simulation.phi.iter().any(|&phi| phi != 0.0));
+            let mut slot_per_pixel = vec![Slot::default(); rows * columns];
+            open_pixels(scene, streams, &mut slot_per_pixel).expect("slots");
+
+            // In the reference's order: what was swept last in the stream is what the next one finds.
+            let mut expected = vec![(0, 0); streams];
+            for (stream, count) in expected.iter_mut().enumerate() {
+                let mut last = None;
+                for slow in stream_rows(rows, streams, stream) {
+                    for fast in 0..columns {
+                        let found = if !carries || !scene.is_swept(slow, fast) {
+                            CarryUse::NotUsed
+                        } else if let Some(left_by) = last {
+                            count.0 += 1;
+                            CarryUse::Hit { left_by }
+                        } else {
+                            count.1 += 1;
+                            CarryUse::Fresh
+                        };
+                        let ours = Carryover::Streams(slots).use_at(scene, slow, fast);
+                        assert_eq!(ours, Ok(found), "{what}, {slow} {fast}");
+                        let ours = Carryover::Pixels(&mut slot_per_pixel).use_at(scene, slow, fast);
+                        assert_eq!(ours, Ok(found), "{what}, {slow} {fast}");
+                        if scene.is_swept(slow, fast) {
+                            last = Some((slow, fast));
+                        }
+                    }
+                }
+            }
+            whole(scene, slots);
+            let counted: Vec<(u64, u64)> = slots.iter().map(|slot| (slot.hits, slot.fresh)).collect();
+            assert_eq!(counted, expected, "{what}");
+        });
+    }
+}
+
+#[test]
+fn spec_needs_no_slots() {
+    for (name, simulation) in scenes() {
+        for simd in Simd::available() {
+            let scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
+            let image: Vec<f64> = scene.render(1).expect("an image");
+            let rendered = scene.with(1, |scene, _| {
+                let mut pixels = vec![f64::NAN; scene.detector().pixels()];
+                let rows = 0..scene.detector().slow_pixels;
+                scene.render_rows(rows, &mut pixels, &mut Carryover::Off).map(|_| pixels)
+            });
+            assert_eq!(
+                rendered.and_then(|inner| inner).as_deref(),
+                Ok(&image[..]),
+                "{name} {}",
+                simd.level()
+            );
+        }
+    }
+}
+
+/// Pixel of the oracle's latch, found by masking all pixels from some index on.
+fn latch_of_oracle(simulation: &Simulation, streams: usize) -> Option<usize> {
+    let pixels = simulation.npixels().iter().product();
+    let mask = simulation.mask.clone().unwrap_or_else(|| vec![1; pixels]);
+    let mut simulation = simulation.clone();
+    let mut latches_before = |end: usize| {
+        let kept = mask.iter().enumerate().map(|(i, &value)| if i < end { value } else { 0 });
+        simulation.mask = Some(kept.collect());
+        simulation.render(Mode::CParity, streams).latched
+    };
+    if !latches_before(pixels) {
+        return None;
+    }
+    let (mut below, mut latched) = (0, pixels);
+    while latched - below > 1 {
+        let middle = (below + latched) / 2;
+        if latches_before(middle) { latched = middle } else { below = middle }
+    }
+    Some(latched - 1)
+}
+
+#[test]
+fn the_latch_is_the_oracle_s() {
+    let mut simulations = vec![("interpolate", golden_simulation("interpolate"))];
+    simulations.push(("interpolate_latch", golden_simulation("interpolate_latch")));
+    simulations.extend(scenes().into_iter().filter(|(name, _)| *name == "latch" || *name == "zero first"));
+    let latch =
+        "-hkl sparse.hkl -cell 45 52 61 82 97 104 -pixel 0.9 -detpixels_x 40 -detpixels_y 30 -interpolate";
+    for (name, line) in [
+        ("in a corner", "-distance 90 -N 2 -oversample 1 -Xbeam 13 -Ybeam 18 -phi 0 -osc 1 -phisteps 3"),
+        (
+            "middle of a pixel",
+            "-distance 130 -N 2 -oversample 2 -Xbeam 3 -Ybeam 3 -detpixels_x 20 -phi 0 -osc 80 -phisteps 5",
+        ),
+        (
+            "later row",
+            "-distance 120 -misset 50 10 -70 -N 2 -oversample 2 -Xbeam 3 -Ybeam 3 -detpixels_x 20 -phi 0 -osc 80 -phisteps 5",
+        ),
+        (
+            "last pixel of a row",
+            "-distance 200 -misset 50 10 -70 -N 2 -oversample 2 -Xbeam 3 -Ybeam 3 -detpixels_x 20 -phi 0 -osc 80 -phisteps 5",
+        ),
+        ("gauss", "-distance 90 -N 3 -gauss_xtal -oversample 1 -Xbeam 13 -Ybeam 18"),
+        ("roi", "-distance 90 -N 2 -oversample 1 -roi 5 38 7 29 -phi 0 -osc 1 -phisteps 2"),
+    ] {
+        simulations.push((name, simulation(&format!("{latch} {line}"))));
+    }
+    let mut found = Vec::new();
+    for (name, simulation) in simulations {
+        for streams in [1, 3] {
+            let columns = simulation.npixels()[0];
+            let expected = latch_of_oracle(&simulation, streams).filter(|_| simulation.interpolate);
+            let image = simulation.render(Mode::CParity, streams).value;
+            let max = image.iter().fold(0.0_f64, |max, &x| max.max(x));
+            for simd in Simd::available() {
+                let what = format!("{name}, {}, {streams} streams", simd.level());
+                let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+                let pixels = scene.with(streams, |scene, slots| {
+                    let latch = match scene.parameters().structure_factors.lookup {
+                        LookupRule::TricubicUntil(latch) => Some(latch),
+                        _ => None,
+                    };
+                    assert_eq!(latch.map(|latch| latch.slow * columns + latch.fast), expected, "{what}");
+                    if let Some(latch) = latch {
+                        // Found again from any rows that hold it, and not from those before it.
+                        let scene = scene.with_lookup(LookupRule::Tricubic);
+                        let carry = Carryover::Streams(slots);
+                        assert_eq!(
+                            scene.find_latch(latch.slow..latch.slow + 1, &carry),
+                            Ok(Some(latch)),
+                            "{what}"
+                        );
+                        assert_eq!(scene.find_latch(0..latch.slow, &carry), Ok(None), "{what}");
+                        found.push((name, streams, latch));
+                    }
+                    whole(scene, slots)
+                });
+                for (i, (x, y)) in pixels.expect("a scene").iter().zip(&image).enumerate() {
+                    assert!((x - y).abs() <= 5e-12 * max, "{what}, pixel {i}: {x}, {y}");
+                }
+            }
+        }
+    }
+    println!("{found:?}");
+    assert!(
+        found.iter().any(|(_, _, latch)| latch.evaluation > 0),
+        "one in the middle of a pixel: {found:?}"
+    );
+    assert!(found.iter().any(|(_, _, latch)| latch.slow > 0), "one in a later row: {found:?}");
+}
+
+#[test]
+fn refused_calls_write_nothing() {
+    for simd in Simd::available() {
+        let (_, simulation) = scenes().swap_remove(0);
+        let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+        scene
+            .with(2, |scene, slots| {
+                let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+                let before = slots.to_vec();
+                let mut pixels = vec![7.0_f64; rows * columns];
+                let mut refused = |rows: core::ops::Range<usize>, given: usize, carry: &mut Carryover<'_>| {
+                    let error = scene.render_rows(rows, &mut pixels[..given], carry).err();
+                    assert!(pixels.iter().all(|&pixel| pixel == 7.0), "written");
+                    error
+                };
+                for given in [0, 1, columns - 1, 3 * columns - 1] {
+                    let short = Error::BufferTooShort { buffer: "pixels", needed: 3 * columns, given };
+                    assert_eq!(refused(4..7, given, &mut Carryover::Streams(slots)), Some(short));
+                }
+                let outside = Error::OutsideDetector { index: rows, limit: rows };
+                assert_eq!(refused(0..rows + 1, 50, &mut Carryover::Streams(slots)), Some(outside));
+                assert!(refused(0..usize::MAX, 50, &mut Carryover::Streams(slots)).is_some());
+                assert_eq!(refused(0..2, 50, &mut Carryover::Off), Some(Error::CarryoverMissing));
+                let none = Error::BufferTooShort { buffer: "carryover slots", needed: 1, given: 0 };
+                assert_eq!(refused(0..2, 50, &mut Carryover::Streams(&mut [])), Some(none));
+                let few =
+                    Error::BufferTooShort { buffer: "carryover slots", needed: rows * columns, given: 2 };
+                assert_eq!(refused(0..2, 50, &mut Carryover::Pixels(slots)), Some(few));
+                assert_eq!(slots, before, "counted");
+
+                for (slow, fast) in [(rows, 0), (0, columns), (usize::MAX, usize::MAX)] {
+                    let mut carry = Carryover::Streams(slots);
+                    assert!(matches!(
+                        scene.render_pixel(slow, fast, &mut carry),
+                        Err(Error::OutsideDetector { .. })
+                    ));
+                    assert!(scene.probe_pixel(slow, fast, &carry, &mut |_| ()).is_err());
+                }
+                assert_eq!(scene.render_pixel(0, 0, &mut Carryover::Off), Err(Error::CarryoverMissing));
+                assert_eq!(open_streams(scene, &mut []).err(), Some(none));
+                let mut short = vec![Slot::default(); rows * columns - 1];
+                let needed = rows * columns;
+                let given = needed - 1;
+                let error = Error::BufferTooShort { buffer: "carryover slots", needed, given };
+                assert_eq!(open_pixels(scene, 1, &mut short), Err(error));
+
+                // No rows at all, in whatever order they are written down, are no error.
+                for nothing in [0..0, rows..rows, core::ops::Range { start: 5, end: 2 }] {
+                    let mut carry = Carryover::Streams(slots);
+                    let report = scene.render_rows::<f32>(nothing, &mut [], &mut carry);
+                    assert_eq!(report.map(|report| report.pixels), Ok(0));
+                }
+            })
+            .expect("a scene");
+    }
+}
+
+#[test]
+fn questions_about_pixels_far_outside_are_answered() {
+    let far = usize::MAX;
+    each_scene(2, |what, _, scene, slots| {
+        let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+        for (slow, fast) in [(rows, 0), (0, columns), (far, 0), (0, far), (far, far), (far / 2, 5)] {
+            assert!(!scene.is_selected(slow, fast) && !scene.is_swept(slow, fast), "{what}");
+            let carry = Carryover::Streams(slots);
+            assert_eq!(carry.use_at(scene, slow, fast), Ok(CarryUse::NotUsed), "{what}");
+        }
+        assert_eq!(scene.first_swept(rows..far), None, "{what}");
+    });
+    assert!(stream_rows(10, 3, far).is_empty());
+    assert!(stream_rows(far, 1, far).is_empty());
+    assert!(stream_rows(10, 0, 0) == (0..10));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn streams_share_all_rows_in_order(rows in 0_usize..5000, threads in 1_usize..80) {
+        let mut next = 0;
+        for i in 0..threads {
+            let stream = stream_rows(rows, threads, i);
+            prop_assert_eq!(stream.start, next);
+            prop_assert_eq!(stream.len(), rows / threads + usize::from(i < rows % threads));
+            next = stream.end;
+        }
+        prop_assert_eq!(next, rows);
+    }
+}

@@ -1,0 +1,388 @@
+//! The kernel's elementary functions at every level of this CPU: ulp errors against exact values, special values,
+//! array lengths around the lane boundaries. Each test prints a table of the largest errors it found.
+
+#[path = "kernel_math/exact.rs"]
+mod exact;
+
+use core::f64::consts::PI;
+use proptest::prelude::*;
+use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
+use widebragg::math;
+use widebragg_tests::compare::ulp_error;
+use widebragg_tests::golden::{sincg_exact, table};
+
+/// A function of lanes as one of slices: the tail of the last vector is filled with x = 0, n = 1.
+macro_rules! lane_function {
+    ($name:ident, |$x:ident, $n:ident| $value:expr) => {
+        fn $name(simd: Simd, x: &[f64], n: &[f64]) -> Vec<f64> {
+            struct Job<'a>(&'a [f64], &'a [f64]);
+            impl Kernel for Job<'_> {
+                type Output = Vec<f64>;
+                #[inline(always)]
+                fn run<L: Level>(self, level: L) -> Vec<f64> {
+                    let mut values = Vec::with_capacity(self.0.len());
+                    for (x, n) in self.0.chunks(L::F::LEN).zip(self.1.chunks(L::F::LEN)) {
+                        let ($x, $n) = (level.load(x, 0.0), level.load(n, 1.0));
+                        values.extend_from_slice(&$value.to_array().as_ref()[..x.len()]);
+                    }
+                    values
+                }
+            }
+            simd.run(Job(x, n))
+        }
+    };
+}
+
+lane_function!(sincg, |h, n| math::sincg(h, n));
+lane_function!(sincg_rad, |x, n| math::sincg_rad(x, n));
+lane_function!(sinc3_half_turns, |y, _n| math::sinc3_half_turns(y));
+lane_function!(exp, |x, _n| math::exp(x));
+lane_function!(sin, |x, _n| math::sin_cos(x).0);
+lane_function!(cos, |x, _n| math::sin_cos(x).1);
+
+/// A function of one argument.
+fn map(function: fn(Simd, &[f64], &[f64]) -> Vec<f64>, simd: Simd, x: &[f64]) -> Vec<f64> {
+    function(simd, x, &vec![1.0; x.len()])
+}
+
+/// Uniform deviates in [0, 1), the same at every run.
+fn deviates() -> impl FnMut() -> f64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The largest of many errors, and where it was.
+#[derive(Debug, Default)]
+struct Largest {
+    error: f64,
+    at: (f64, f64),
+}
+
+impl Largest {
+    fn add(&mut self, error: f64, at: (f64, f64)) {
+        if error.is_nan() || error > self.error {
+            *self = Largest { error, at };
+        }
+    }
+
+    /// Prints a row of the table and holds the error to its limit.
+    fn check(&self, function: &str, simd: Simd, unit: &str, limit: f64) {
+        let Largest { error, at } = self;
+        println!("{function:<24} {:<9} {error:>10.3e} {unit} (limit {limit}) at {at:?}", simd.level());
+        assert!(*error <= limit, "{function} {}: {error} {unit} at {at:?}", simd.level());
+    }
+}
+
+#[test]
+fn every_level_of_the_cpu_is_there() {
+    let levels: Vec<SimdLevel> = Simd::available().map(Simd::level).collect();
+    println!("levels: {levels:?}");
+    assert!(levels.contains(&SimdLevel::Portable));
+    assert_eq!(Some(&Simd::detect().level()), levels.last());
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        assert_eq!(levels.contains(&SimdLevel::Avx2), avx2, "avx2");
+        assert_eq!(levels.contains(&SimdLevel::Avx512), avx2 && avx512, "avx512");
+    }
+    for level in SimdLevel::ALL {
+        assert_eq!(level.name().parse(), Ok(level));
+        assert!(Simd::capped(level).level() <= level);
+        assert_eq!(Simd::exactly(level).is_some(), levels.contains(&level));
+    }
+    assert!("sse9".parse::<SimdLevel>().is_err());
+}
+
+#[test]
+fn sincg_is_exact_to_two_ulp() {
+    let rows: Vec<_> = sincg_exact()
+        .expect("sincg_exact.csv")
+        .into_iter()
+        .filter(|row| row.h.abs() <= 1e6 && row.N <= 1e5)
+        .collect();
+    assert!(rows.len() > 1000, "{} rows", rows.len());
+    let (h, n): (Vec<f64>, Vec<f64>) = rows.iter().map(|row| (row.h, row.N)).unzip();
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        let mut zeros = 0;
+        for (row, value) in rows.iter().zip(sincg(simd, &h, &n)) {
+            if row.exact.0.abs() < 1e-60 {
+                // N h is an integer where h is none: the table's 300 bits leave a trace of the zero that it is. The
+                // residue of N h is exact, so the kernel finds it too.
+                assert_eq!(value, 0.0, "{row:?}");
+                zeros += 1;
+            } else {
+                assert_eq!(value.is_sign_negative(), row.exact.0.is_sign_negative(), "{row:?}: {value}");
+                largest.add(ulp_error(value, row.exact), (row.h, row.N));
+            }
+        }
+        println!("{zeros} zeros");
+        largest.check("sincg (table)", simd, "ulp", 2.0);
+    }
+}
+
+/// sin(pi N h)/sin(pi h) from exact residues: h and N h reduced by whole numbers, which is exact in fixed point.
+#[test]
+fn sincg_is_exact_to_two_ulp_at_random() {
+    let mut deviate = deviates();
+    let cases: Vec<(f64, f64)> = (0..4000)
+        .map(|i| {
+            let n = (10.0_f64.powf(5.0 * deviate())).round();
+            let h = match i % 4 {
+                0 => 10.0_f64.powf(6.0 * deviate()) * (2.0 * deviate() - 1.0),
+                // Near an integer, and near a zero of the numerator.
+                1 => (2000.0 * deviate()).round() + 10.0_f64.powf(-16.0 * deviate()),
+                2 => ((2000.0 * n * deviate()).round() / n).next_up(),
+                _ => 60.0 * deviate() - 30.0,
+            };
+            (h, n)
+        })
+        .collect();
+    let (h, n): (Vec<f64>, Vec<f64>) = cases.iter().copied().unzip();
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        for (&(h, n), value) in cases.iter().zip(sincg(simd, &h, &n)) {
+            match exact::sincg(h, n) {
+                (0.0, _) => assert_eq!(value, 0.0, "sincg({h}, {n})"),
+                exact => largest.add(ulp_error(value, exact), (h, n)),
+            }
+        }
+        largest.check("sincg", simd, "ulp", 2.0);
+    }
+}
+
+#[test]
+fn sincg_takes_any_number() {
+    let two51 = 2.0_f64.powi(51);
+    // (h, N, value): huge h are integers or halves, and the function has period 2.
+    let cases = [
+        (0.0, 7.0, 7.0),
+        (-0.0, 7.0, 7.0),
+        (1.0, 8.0, -8.0),
+        (-1.0, 8.0, -8.0),
+        (3.0, 9.0, 9.0),
+        (two51 - 0.5, 5.0, 1.0),
+        (two51 - 0.5, 6.0, 0.0),
+        (two51, 6.0, 6.0),
+        (two51 + 0.5, 7.0, -1.0),
+        (two51 + 1.0, 6.0, -6.0),
+        (two51 + 1.0, 5.0, 5.0),
+        (-two51 - 1.0, 6.0, -6.0),
+        (2.0 * two51 + 1.0, 4.0, -4.0),
+        (4.0 * two51 + 2.0, 4.0, 4.0),
+        (2.0_f64.powi(53) + 2.0, 1e5, 1e5),
+        (1e300, 1e5, 1e5),
+        (-1e300, 3.0, 3.0),
+        (f64::MAX, 100_000.0, 100_000.0),
+        (5e-324, 12.0, 12.0),
+        (1e-300, 12.0, 12.0),
+    ];
+    for simd in Simd::available() {
+        for (h, n, value) in cases {
+            // Alone, and among lanes that need nothing special.
+            assert_eq!(sincg(simd, &[h], &[n]), [value], "{} sincg({h}, {n})", simd.level());
+            assert_eq!(sincg(simd, &[0.25, h, 0.25], &[2.0, n, 2.0])[1], value, "{} {h}", simd.level());
+        }
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(sincg(simd, &[bad], &[5.0])[0].is_nan());
+            assert!(sincg_rad(simd, &[bad], &[5.0])[0].is_nan());
+            let _ = sincg(simd, &[0.3; 2], &[bad, 2.5]);
+            let _ = sincg_rad(simd, &[0.3; 2], &[bad, 2.5]);
+            let _ = (map(exp, simd, &[bad]), map(sinc3_half_turns, simd, &[bad]));
+            let _ = (map(sin, simd, &[bad]), map(cos, simd, &[bad]), math::sinc3(bad));
+        }
+    }
+}
+
+/// Near multiples of pi the C expression keeps what the rounding of N x leaves of sin(N x): there it is no measure.
+#[test]
+fn sincg_rad_is_the_reference_s() {
+    let rows = table("sincg.csv").expect("sincg.csv");
+    let kept = |x: f64| x == 0.0 || f64::EPSILON * x.abs() <= 1e-9 * x.sin().abs();
+    let rows: Vec<_> = rows.into_iter().filter(|row| kept(row[0])).collect();
+    assert!(rows.len() > 1150, "{} rows", rows.len());
+    let (x, n): (Vec<f64>, Vec<f64>) = rows.iter().map(|row| (row[0], row[1])).unzip();
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        for (row, value) in rows.iter().zip(sincg_rad(simd, &x, &n)) {
+            largest.add((value - row[2]).abs() / row[1], (row[0], row[1]));
+        }
+        largest.check("sincg_rad (C)", simd, "N", 1e-9);
+    }
+}
+
+#[test]
+fn sincg_rad_is_exact_to_four_ulp() {
+    let mut deviate = deviates();
+    let mut cases: Vec<(f64, f64)> = table("sincg.csv")
+        .expect("sincg.csv")
+        .iter()
+        .map(|row| (row[0], row[1]))
+        .filter(|&(x, n)| n == n.round() && x.abs() <= 1e6)
+        .collect();
+    for i in 0..3000 {
+        let n = (10.0_f64.powf(5.0 * deviate())).round();
+        let sign = if deviate() < 0.5 { -1.0 } else { 1.0 };
+        let x = match i % 4 {
+            0 => 10.0_f64.powf(9.0 * deviate() - 3.0),
+            // The f64 nearest to a multiple of pi, its neighbours, and numbers not far from it.
+            1 => ((3e5 * deviate().powi(3)).round() * PI).next_up(),
+            2 => (3e5 * deviate().powi(3)).round() * PI + 10.0_f64.powf(-12.0 * deviate()),
+            // Zeros of the numerator.
+            _ => (1e4 * n * deviate()).round() * PI / n,
+        };
+        cases.push((sign * x, n));
+    }
+    cases.extend((1..400).map(|k| (f64::from(k) * PI, 15.0)));
+    let (x, n): (Vec<f64>, Vec<f64>) = cases.iter().copied().unzip();
+    let exact: Vec<(f64, f64)> = cases.iter().map(|&(x, n)| exact::sincg_rad(x, n)).collect();
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        for ((&exact, value), &case) in exact.iter().zip(sincg_rad(simd, &x, &n)).zip(&cases) {
+            largest.add(ulp_error(value, exact), case);
+        }
+        largest.check("sincg_rad", simd, "ulp", 4.0);
+    }
+}
+
+#[test]
+fn sincg_rad_beyond_its_range_is_the_c_expression() {
+    for simd in Simd::available() {
+        for (x, n) in [(0.3_f64, 2.5), (2e9, 7.0), (-1e12, 3.0), (0.5, 1e9)] {
+            let c = (x * n).sin() / x.sin();
+            let value = sincg_rad(simd, &[x], &[n])[0];
+            assert!((value - c).abs() <= 1e-12 * n, "{} sincg({x}, {n}) = {value}, {c} in C", simd.level());
+        }
+        assert_eq!(sincg_rad(simd, &[0.0], &[2.5]), [2.5]);
+    }
+}
+
+#[test]
+fn sinc3_is_the_reference_s_and_exact() {
+    let rows = table("sinc3.csv").expect("sinc3.csv");
+    let mut from_c = Largest::default();
+    let mut scalar = Largest::default();
+    for row in &rows {
+        let (x, value) = (row[0], math::sinc3(row[0]));
+        // The C expression loses the digits that cancel near 0; the kernel does not.
+        from_c.add((value - row[1]).abs() / (1.0_f64).max(1.0 / (x * x)), (x, 0.0));
+        let (hi, lo) = exact::sinc3(x);
+        scalar.add((value - hi - lo).abs(), (x, 0.0));
+    }
+    let simd = Simd::capped(SimdLevel::Portable);
+    from_c.check("sinc3 (C)", simd, "max(1, 1/x^2)", 1e-15);
+    scalar.check("sinc3", simd, "absolute", 1e-15);
+
+    let mut deviate = deviates();
+    let mut y: Vec<f64> = (0..2000).map(|_| 10.0_f64.powf(6.0 * deviate() - 3.0)).collect();
+    y.extend([0.0, 1e-300, 1e-9, 0.5, 0.5_f64.next_up(), 1.0, 1.5, 2.0, 1e5]);
+    for simd in Simd::available() {
+        let (mut near, mut far) = (Largest::default(), Largest::default());
+        for (&y, value) in y.iter().zip(map(sinc3_half_turns, simd, &y)) {
+            let (hi, lo) = exact::sinc3_half_turns(y);
+            let error = (value - hi - lo).abs();
+            near.add(error, (y, 0.0));
+            // Far from 0 the function swings within 3/x^2.
+            let x = PI * y;
+            far.add(error * (x * x / 3.0).max(1.0), (y, 0.0));
+        }
+        near.check("sinc3_half_turns", simd, "absolute", 1e-15);
+        far.check("sinc3_half_turns", simd, "3/x^2", 2e-15);
+    }
+}
+
+#[test]
+fn exp_is_exact_to_two_ulp() {
+    let mut deviate = deviates();
+    let mut x: Vec<f64> = (0..2000).map(|_| 1416.0 * deviate() - 708.0).collect();
+    x.extend((0..1000).map(|_| 10.0_f64.powf(-20.0 * deviate()) * (2.0 * deviate() - 1.0)));
+    x.extend([0.0, -0.0, 1.0, -1.0, 708.9, 709.0, -708.0, 0.5 * core::f64::consts::LN_2]);
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        for (&x, value) in x.iter().zip(map(exp, simd, &x)) {
+            let (exact, exponent) = exact::exp(x);
+            largest.add(ulp_error(value * 2.0_f64.powi(-exponent), exact), (x, 0.0));
+        }
+        largest.check("exp", simd, "ulp", 2.0);
+        let outside = [-708.1, -1e300, f64::NEG_INFINITY, 710.0, 1e300, f64::INFINITY];
+        let top = map(exp, simd, &[709.0])[0];
+        assert_eq!(map(exp, simd, &outside), [0.0, 0.0, 0.0, top, top, top], "{}", simd.level());
+    }
+}
+
+#[test]
+fn sin_and_cos_are_exact_to_their_bound() {
+    let mut deviate = deviates();
+    let mut x: Vec<f64> = (0..2000).map(|_| 10.0_f64.powf(10.0 * deviate() - 4.0)).collect();
+    x.extend((0..200).map(|k| f64::from(k) * PI / 4.0));
+    let x: Vec<f64> = x.iter().flat_map(|&x| [x, -x]).collect();
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        let values = map(sin, simd, &x).into_iter().zip(map(cos, simd, &x));
+        for (&x, (sin, cos)) in x.iter().zip(values) {
+            let ((exact_sin, sin_low), (exact_cos, cos_low)) =
+                if x == 0.0 { ((0.0, 0.0), (1.0, 0.0)) } else { exact::sin_cos(x) };
+            for error in [sin - exact_sin - sin_low, cos - exact_cos - cos_low] {
+                largest.add(error.abs() / (1.0 + x.abs()), (x, 0.0));
+            }
+        }
+        largest.check("sin_cos", simd, "(1 + |x|)", 2e-16);
+    }
+}
+
+/// Every length around the lane boundaries, from every start in a longer array: each element as if it were alone.
+#[test]
+fn lengths_and_starts_change_nothing() {
+    let x: Vec<f64> = (0..40).map(|i| 0.37 * f64::from(i) - 5.0).collect();
+    let n: Vec<f64> = (0..40).map(|i| f64::from(1 + i % 13)).collect();
+    for simd in Simd::available() {
+        for function in [sincg, sincg_rad, sinc3_half_turns, exp, sin, cos] {
+            let alone: Vec<f64> =
+                x.iter().zip(&n).flat_map(|(&x, &n)| function(simd, &[x.abs()], &[n])).collect();
+            let positive: Vec<f64> = x.iter().map(|x| x.abs()).collect();
+            for len in 0..=25 {
+                for start in [0, 1, 3, 7, 14] {
+                    let span = start..start + len;
+                    let values = function(simd, &positive[span.clone()], &n[span.clone()]);
+                    assert_eq!(values, alone[span], "{} length {len} from {start}", simd.level());
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sincg_is_even_and_bounded(h in -1e6..1e6_f64, cells in 1..100_000_u32) {
+        let n = f64::from(cells);
+        for simd in Simd::available() {
+            let [plus, minus, whole] = sincg(simd, &[h, -h, h.round()], &[n; 3])[..] else { unreachable!() };
+            prop_assert_eq!(plus, minus);
+            prop_assert!(plus.abs() <= n);
+            let sign = if cells % 2 == 0 && h.round() % 2.0 != 0.0 { -n } else { n };
+            prop_assert_eq!(whole, sign);
+            let [plus, minus] = sincg_rad(simd, &[h, -h], &[n; 2])[..] else { unreachable!() };
+            prop_assert_eq!(plus, minus);
+        }
+    }
+
+    #[test]
+    fn any_bits_give_some_number(bits in prop::array::uniform2(any::<u64>())) {
+        let [x, n] = bits.map(f64::from_bits);
+        for simd in Simd::available() {
+            for function in [sincg, sincg_rad, sinc3_half_turns, exp, sin, cos] {
+                prop_assert_eq!(function(simd, &[x], &[n]).len(), 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The kernel's render loop against golden images and the oracle, at every level, in both modes.
+//!
+//! Near a reflection the reference's sin(N pi h)/sin(pi h) is off by 1e-16 h/d, d being the distance to the nearest
+//! integer; the kernel is not. As f32 that does not show. To 1e-12 the kernel is compared with the oracle's precise
+//! interference functions, everything else being the reference's order of operations.
+
+#![allow(non_snake_case, reason = "the field's symbols keep their case")]
+
+use proptest::prelude::*;
+use widebragg::lanes::Simd;
+use widebragg::render::RowReport;
+use widebragg_tests::commands::command_line;
+use widebragg_tests::compare::{compare, relative, ulp_error};
+use widebragg_tests::golden::{self, Case};
+use widebragg_tests::oracle::command::Shape;
+use widebragg_tests::oracle::functions::{sinc3, sinc3_precise, sincg_precise};
+use widebragg_tests::oracle::vector::magnitude;
+use widebragg_tests::oracle::{Mode, Rendered, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+const MODES: [Mode; 2] = [Mode::CParity, Mode::Spec];
+
+/// Of the image maximum: how far a pixel of a golden image may be from the oracle's.
+const LIMIT: f64 = 1e-12;
+
+/// The same for a random command line.
+///
+/// An index h is right to some ulp on both sides, and the flank of a reflection multiplies that by N (gauss and tophat
+/// spots are as narrow as those of Na Nb Nc cells). A small image may show flanks only, without any reflection.
+fn flank_limit(simulation: &Simulation) -> f64 {
+    let crystal = &simulation.crystal;
+    let N = crystal.N.map(|n| n as f64);
+    let axes = [crystal.a, crystal.b, crystal.c].map(magnitude);
+    let reach = match simulation.shape {
+        Shape::Square | Shape::Round => {
+            axes.iter().zip(N).map(|(axis, n)| n * 2.0 * axis / simulation.lambda).fold(0.0, f64::max)
+        }
+        Shape::Gauss | Shape::Tophat => N.iter().product::<f64>() * 2e-10 / simulation.lambda,
+    };
+    LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
+}
+
+/// An image with what the call reported.
+fn render(scene: &KernelScene, reference_threads: usize) -> (Vec<f64>, RowReport) {
+    let rendered = scene.with(reference_threads, |scene, slots| {
+        let mut pixels = vec![f64::NAN; scene.detector().pixels()];
+        let rows = 0..scene.detector().slow_pixels;
+        let report =
+            scene.render_rows(rows, &mut pixels, &mut widebragg::carryover::Carryover::Streams(slots))?;
+        Ok::<_, widebragg::Error>((pixels, report))
+    });
+    rendered.and_then(|inner| inner).expect("a scene")
+}
+
+/// Largest difference from the oracle, of the image maximum.
+fn difference(image: &[f64], expected: &Rendered) -> f64 {
+    // An image of nothing but the far tails of Gaussian spots underflows here or there.
+    let max = expected.value.iter().fold(1e-200_f64, |max, x| max.max(x.abs()));
+    let apart = |(x, y): (&f64, &f64)| if x == y { 0.0 } else { (x - y).abs() / max };
+    let worst = image.iter().zip(&expected.value).map(apart);
+    worst.fold(0.0, |worst, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) })
+}
+
+#[test]
+fn the_precise_oracle_is_precise() {
+    for row in golden::sincg_exact().expect("sincg_exact.csv") {
+        if row.h.abs() <= 1e6 && row.exact.0.abs() > 1e-60 {
+            let value = sincg_precise(row.h, row.N);
+            assert!(ulp_error(value, row.exact) <= 6.0, "{row:?}: {value}");
+        }
+    }
+    for i in 0..=200 {
+        // Where the series and the expression both have their digits.
+        let x = 1.0 + f64::from(i) / 100.0;
+        assert!((sinc3_precise(x) - sinc3(x)).abs() <= 1e-15, "{x}");
+    }
+}
+
+#[test]
+fn golden_images_come_out_right() {
+    let mut worst = (0.0, String::new());
+    let mut different = 0;
+    let mut failures = Vec::new();
+    for name in golden::cases().expect("golden images") {
+        let case = Case::load(&name).expect("case.json");
+        let mut simulation = Simulation::from_args(&case.args, &golden::inputs()).expect("command line");
+        simulation.precise = true;
+        for mode in MODES {
+            let expected = simulation.render(mode, 1);
+            let reference = case.image(mode).expect("float image");
+            for simd in Simd::available() {
+                let what = format!("{name} {mode:?} {}", simd.level());
+                let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), 1);
+                let apart = difference(&image, &expected);
+                if apart > worst.0 {
+                    worst = (apart, what.clone());
+                }
+                let stored: Vec<f32> = image.iter().map(|&x| x as f32).collect();
+                let from_reference = compare(&stored, &reference).expect("same size");
+                different += from_reference.different;
+                let omega = relative(report.omega_sum_sr, expected.omega_sum, 0.0);
+                if apart > LIMIT || !from_reference.is_within_limits() || omega > 1e-12 {
+                    failures.push(format!(
+                        "{what}: {apart:.1e} from the oracle, {from_reference}, omega {omega:.1e}"
+                    ));
+                }
+                if mode == Mode::Spec && report.fallbacks != expected.fallbacks {
+                    failures
+                        .push(format!("{what}: {} fallbacks, not {}", report.fallbacks, expected.fallbacks));
+                }
+            }
+        }
+    }
+    println!(
+        "worst: {:.1e} of the maximum at {}; {different} pixels differ from the reference",
+        worst.0, worst.1
+    );
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A step whose F_latt the reference finds to be exactly 0 does not happen: it multiplies no running sum and latches no
+/// interpolation. A Gaussian that is still the smallest f64 does happen.
+#[test]
+fn steps_happen_where_they_do_in_the_reference() {
+    let line = "-pixel 0.9 -detpixels 21 -close_distance 78.3 -Xbeam 9.59 -Ybeam 7.69 -detector_rotx -12.6 \
+                -twotheta -6.5 -mat tri.mat -Na 10 -Nb 10 -Nc 1 -sample_heigh 0.000298 -gauss_xtal -mosaic_dom 2 \
+                -hkl sparse.hkl -interpolate -energy 11261.9 -osc 0.5 -oversample 2 -oversample_polar -dmin 1.31";
+    let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    let simulation = Simulation::from_args(&args, &golden::inputs()).expect("command line");
+    for mode in MODES {
+        let expected = simulation.render(mode, 1);
+        for simd in Simd::available() {
+            let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), 1);
+            let apart = difference(&image, &expected);
+            assert!(apart <= flank_limit(&simulation), "{mode:?} {}: {apart:.1e}", simd.level());
+            if mode == Mode::Spec {
+                assert_eq!(report.fallbacks, expected.fallbacks, "{}", simd.level());
+            }
+        }
+    }
+}
+
+/// Regions of every start and length around the lane boundaries, some pixels masked: the bits of the whole image inside,
+/// 0 outside.
+#[test]
+fn regions_of_any_start_and_length_are_the_image() {
+    let line = "-hkl dense.hkl -mat tri.mat -pixel 0.7 -detpixels_x 34 -detpixels_y 3 -distance 40 -N 6 -oversample 1";
+    for more in ["-nointerpolate", "-interpolate", "-gauss_xtal", "-polar 0.9 -oversample_polar"] {
+        let args: Vec<String> = format!("{line} {more}").split_whitespace().map(str::to_owned).collect();
+        let simulation = Simulation::from_args(&args, &golden::inputs()).expect("command line");
+        for simd in Simd::available() {
+            let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
+            let whole: Vec<f64> = scene.render(1).expect("an image");
+            let mask: Vec<u16> = (0..whole.len()).map(|i| u16::from(i % 11 != 5)).collect();
+            scene.mask = Some(mask.clone());
+            (scene.roi.slow_min, scene.roi.slow_max) = (1, 1);
+            for start in 0..9 {
+                for len in 1..=25 {
+                    (scene.roi.fast_min, scene.roi.fast_max) = (start, start + len - 1);
+                    let (image, report) = render(&scene, 1);
+                    let mut selected = 0;
+                    for (i, (&pixel, &full)) in image.iter().zip(&whole).enumerate() {
+                        let inside = i / 34 == 1 && (start..start + len).contains(&(i % 34)) && mask[i] != 0;
+                        selected += u64::from(inside);
+                        let expected = if inside { full } else { 0.0 };
+                        assert_eq!(
+                            pixel.to_bits(),
+                            expected.to_bits(),
+                            "{more} {} {start} {len} {i}",
+                            simd.level()
+                        );
+                    }
+                    assert_eq!(report.pixels, selected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn stored_as_f32_or_f64_pixels_are_the_same() {
+    let case = Case::load("phi_mosaic").expect("case.json");
+    let simulation = Simulation::from_args(&case.args, &golden::inputs()).expect("command line");
+    for simd in Simd::available() {
+        let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+        let wide: Vec<f64> = scene.render(1).expect("f64");
+        let narrow: Vec<f32> = scene.render(1).expect("f32");
+        assert!(wide.iter().zip(&narrow).all(|(&x, &y)| x as f32 == y), "{}", simd.level());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_command_lines_come_out_right(args in command_line(), threads in 1_usize..4) {
+        let mut simulation = Simulation::from_args(&args, &golden::inputs()).map_err(TestCaseError::fail)?;
+        simulation.precise = true;
+        for mode in MODES {
+            let expected = simulation.render(mode, threads);
+            for simd in Simd::available() {
+                let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), threads);
+                let apart = difference(&image, &expected);
+                prop_assert!(apart <= flank_limit(&simulation), "{:?} {}: {:.1e}", mode, simd.level(), apart);
+                // The oracle adds up to a hundred thousand equal numbers, one by one.
+                prop_assert!(relative(report.omega_sum_sr, expected.omega_sum, 0.0) <= 1e-11);
+            }
+        }
+    }
+}

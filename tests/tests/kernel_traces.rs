@@ -1,0 +1,237 @@
+//! The kernel's probe against golden traces, and the large run on which the phi carryover shows, where its inputs are.
+
+use std::path::PathBuf;
+use widebragg::carryover::Carryover;
+use widebragg::lanes::Simd;
+use widebragg::render::{PixelProbe, Scene, StepProbe};
+use widebragg::vector::Vec3;
+use widebragg_tests::compare::{compare, relative};
+use widebragg_tests::golden::{self, AuthoritativeRows, Tap, TracedPixel};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+const LIMIT: f64 = 1e-9;
+
+fn vector(v: Vec3) -> Tap {
+    Tap::Vector(v.to_array())
+}
+
+/// A tap of the golden traces, from the kernel's pixel and its first step.
+fn tap(scene: &Scene<'_>, pixel: &PixelProbe, step: &StepProbe, name: &str) -> Option<Tap> {
+    let p = scene.parameters();
+    let source = p.sources[step.source];
+    let flag = |on: bool| Tap::Scalar(f64::from(u8::from(on)));
+    Some(match name {
+        "pix0_vector_meters" => vector(p.detector.pix0_m),
+        "fdet_vec" => vector(p.detector.fast),
+        "sdet_vec" => vector(p.detector.slow),
+        "close_distance_meters" => Tap::Scalar(p.detector.close_distance_m),
+        "pixel_pos_meters" => vector(step.position_m),
+        "R_distance_meters" => Tap::Scalar(step.distance_m),
+        "omega_pixel_sr" | "omega_pixel" => Tap::Scalar(pixel.omega_sr),
+        "obliquity_factor" => Tap::Scalar(p.detector.close_distance_m / step.distance_m),
+        "diffracted_vec" => vector(step.diffracted),
+        "incident_vec" => vector(source.incident),
+        "lambda_meters" => Tap::Scalar(source.lambda_m),
+        "lambda_angstroms" => Tap::Scalar(source.lambda_m * 1e10),
+        "scattering_vec_per_m" => vector(step.scattering_per_m),
+        "cos_2theta" => Tap::Scalar(source.incident.dot(step.diffracted)),
+        "rot_a_angstroms" => vector(1e10 * step.orientation.a_m),
+        "rot_b_angstroms" => vector(1e10 * step.orientation.b_m),
+        "rot_c_angstroms" => vector(1e10 * step.orientation.c_m),
+        "hkl_frac" => Tap::Vector(step.hkl),
+        "hkl_rounded" => Tap::Vector(step.hkl_rounded),
+        "F_latt_a" => Tap::Scalar(step.f_latt_axes[0]),
+        "F_latt_b" => Tap::Scalar(step.f_latt_axes[1]),
+        "F_latt_c" => Tap::Scalar(step.f_latt_axes[2]),
+        "F_latt" => Tap::Scalar(step.f_latt),
+        "F_cell" => Tap::Scalar(step.f_cell),
+        "I_before_scaling" => Tap::Scalar(pixel.intensity),
+        "r_e_sqr" => Tap::Scalar(widebragg::ELECTRON_RADIUS_SQUARED_M2),
+        "r_e_meters" => Tap::Scalar(widebragg::ELECTRON_RADIUS_SQUARED_M2.sqrt()),
+        "fluence_photons_per_m2" => Tap::Scalar(p.fluence_per_m2),
+        "steps" => Tap::Scalar(scene.steps()),
+        "oversample_thick" => flag(p.oversample.thick),
+        "oversample_polar" => flag(p.oversample.polar),
+        "oversample_omega" => flag(p.oversample.omega),
+        "capture_fraction" => Tap::Scalar(pixel.capture),
+        "polar" => Tap::Scalar(pixel.polarization),
+        "I_pixel_final" => Tap::Scalar(pixel.value),
+        "floatimage_accumulated" => Tap::Scalar(f64::from(pixel.value as f32)),
+        _ => return None,
+    })
+}
+
+fn close(name: &str, ours: Tap, expected: Tap) {
+    match (ours, expected) {
+        (Tap::Scalar(x), Tap::Scalar(y)) => {
+            assert!(relative(x, y, 0.0) <= LIMIT, "{name}: {x}, expected {y}")
+        }
+        (Tap::Vector(x), Tap::Vector(y)) => {
+            // Components that cancel are right relative to the vector.
+            let length = y.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
+            for (x, y) in x.iter().zip(y) {
+                assert!(relative(*x, y, length) <= LIMIT, "{name}: {x}, expected {y}");
+            }
+        }
+        _ => panic!("{name}: a number against a vector"),
+    }
+}
+
+/// The pixel and its steps in the first sweep's first domain, in order of phi.
+fn probe(scene: &Scene<'_>, carry: &Carryover<'_>, slow: usize, fast: usize) -> (PixelProbe, Vec<StepProbe>) {
+    let mut steps: Vec<StepProbe> = Vec::new();
+    let pixel = scene.probe_pixel(slow, fast, carry, &mut |step| {
+        if (step.layer, step.subpixel, step.source, step.domain) == (0, (0, 0), 0, 0) {
+            steps.push(*step);
+        }
+    });
+    (pixel.expect("a pixel"), steps)
+}
+
+fn check(case: &str, scene: &Scene<'_>, carry: &Carryover<'_>, expected: &TracedPixel) {
+    let (slow, fast) = (expected.pixel.slow, expected.pixel.fast);
+    let (pixel, steps) = probe(scene, carry, slow, fast);
+    let first = steps.first().unwrap_or_else(|| panic!("{case} {slow} {fast}: no step"));
+    assert_eq!(first.phi_step, 0, "{case} {slow} {fast}");
+    for (name, &value) in &expected.taps {
+        let ours = tap(scene, &pixel, first, name).unwrap_or_else(|| panic!("{case}: unknown tap {name}"));
+        close(&format!("{case} {slow} {fast} {name}"), ours, value);
+    }
+    let sweep = scene.orientations().sweep();
+    for (i, (step, ours)) in expected.per_phi.iter().zip(&steps).enumerate() {
+        assert_eq!(ours.phi_step, i, "{case} {slow} {fast}");
+        for (name, &value) in step {
+            let ours = match name.as_str() {
+                "phi_tic" => ours.phi_step as f64,
+                "phi_deg" => sweep.phi_rad(i).to_degrees(),
+                "k_frac" => ours.hkl[1],
+                "F_latt_b" => ours.f_latt_axes[1],
+                "F_latt" => ours.f_latt,
+                _ => panic!("{case}: unknown value {name}"),
+            };
+            close(&format!("{case} {slow} {fast} {i} {name}"), Tap::Scalar(ours), Tap::Scalar(value));
+        }
+    }
+}
+
+fn inputs(case: &str) -> Option<PathBuf> {
+    if case == "authoritative" { golden::authoritative() } else { Some(golden::inputs()) }
+}
+
+#[test]
+fn traces_are_the_reference_s() {
+    let traces = golden::traces().expect("golden traces");
+    assert_eq!(traces.len(), 7, "golden traces");
+    for trace in traces {
+        let Some(folder) = inputs(&trace.case) else {
+            println!("skipped: trace {} (its inputs are not here)", trace.case);
+            continue;
+        };
+        let simulation = Simulation::from_args(&trace.args, &folder).expect("command line");
+        for simd in Simd::available() {
+            KernelScene::from_simulation(&simulation, simd, Mode::CParity)
+                .with(1, |scene, slots| {
+                    let carry = Carryover::Streams(slots);
+                    for pixel in &trace.traces {
+                        check(&format!("{} {}", trace.case, simd.level()), scene, &carry, pixel);
+                    }
+                })
+                .expect("a scene");
+        }
+    }
+}
+
+/// The probe's value is the pixel's, and nothing else in the image changes it.
+#[test]
+fn a_probed_pixel_is_the_rendered_one() {
+    for trace in golden::traces().expect("golden traces") {
+        if trace.case == "authoritative" {
+            continue;
+        }
+        let simulation = Simulation::from_args(&trace.args, &golden::inputs()).expect("command line");
+        for mode in [Mode::CParity, Mode::Spec] {
+            for simd in Simd::available() {
+                KernelScene::from_simulation(&simulation, simd, mode)
+                    .with(1, |scene, slots| {
+                        for pixel in &trace.traces {
+                            let (slow, fast) = (pixel.pixel.slow, pixel.pixel.fast);
+                            let (probed, _) = probe(scene, &Carryover::Streams(slots), slow, fast);
+                            let rendered = scene.render_pixel(slow, fast, &mut Carryover::Streams(slots));
+                            assert_eq!(
+                                rendered,
+                                Ok(probed.value),
+                                "{} {mode:?} {}",
+                                trace.case,
+                                simd.level()
+                            );
+                        }
+                    })
+                    .expect("a scene");
+            }
+        }
+    }
+}
+
+fn authoritative() -> Option<(AuthoritativeRows, Simulation)> {
+    let Some(folder) = golden::authoritative() else {
+        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
+        return None;
+    };
+    let rows = AuthoritativeRows::load(&folder).expect("figures.json");
+    let traces = golden::traces().expect("golden traces");
+    let trace = traces.iter().find(|trace| trace.case == "authoritative").expect("its command line");
+    Some((rows, Simulation::from_args(&trace.args, &folder).expect("command line")))
+}
+
+#[test]
+fn authoritative_rows_are_the_reference_s() {
+    let Some((figures, simulation)) = authoritative() else { return };
+    for mode in [Mode::CParity, Mode::Spec] {
+        let expected = figures.image(mode).expect("rows");
+        for simd in Simd::available() {
+            let rendered = KernelScene::from_simulation(&simulation, simd, mode).with(1, |scene, slots| {
+                let mut image = vec![0.0_f32; expected.len()];
+                for (row, &slow) in image.chunks_mut(figures.fast_pixels).zip(&figures.rows) {
+                    scene.render_rows(slow..slow + 1, row, &mut Carryover::Streams(slots)).expect("a row");
+                }
+                image
+            });
+            let difference = compare(&rendered.expect("a scene"), &expected).expect("same size");
+            println!("{mode:?} {}: {difference}", simd.level());
+            assert!(difference.identical_share() >= 0.9998, "{mode:?} {}: {difference}", simd.level());
+            assert!(difference.max_relative <= 2e-6, "{mode:?} {}: {difference}", simd.level());
+            assert!(difference.sum_difference <= 1e-7, "{mode:?} {}: {difference}", simd.level());
+        }
+    }
+}
+
+#[test]
+fn the_second_thread_starts_afresh() {
+    let Some((figures, simulation)) = authoritative() else { return };
+    let pixel = figures.two_thread_first_pixel;
+    for simd in Simd::available() {
+        let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+        for (threads, expected) in [(1, pixel.one_thread), (2, pixel.two_threads)] {
+            let value = scene.with(threads, |scene, slots| {
+                scene.render_pixel(pixel.slow, pixel.fast, &mut Carryover::Streams(slots))
+            });
+            let value = value.and_then(|value| value).expect("a pixel");
+            assert!(relative(value, expected, 0.0) <= 1e-6, "{threads} threads, {}: {value}", simd.level());
+        }
+    }
+}
+
+#[test]
+fn a_pixel_needs_no_neighbours() {
+    let Some((_, simulation)) = authoritative() else { return };
+    for simd in Simd::available() {
+        KernelScene::from_simulation(&simulation, simd, Mode::CParity)
+            .with(1, |scene, slots| {
+                let (pixel, steps) = probe(scene, &Carryover::Streams(slots), 685, 1039);
+                close("F_latt", Tap::Scalar(steps[0].f_latt), Tap::Scalar(-2.38319665299058));
+                close("I_before_scaling", Tap::Scalar(pixel.intensity), Tap::Scalar(943654.80923755));
+            })
+            .expect("a scene");
+    }
+}
