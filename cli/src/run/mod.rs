@@ -53,6 +53,7 @@ pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
     let images = render_series(options, &setup, &series, &pool, &bar);
     bar.finish_and_clear();
     let images = images?;
+    setup.write_dump(options);
     if options.quiet {
         return Ok(());
     }

@@ -21,6 +21,7 @@ use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
 
 use super::inherited::Inherited;
+use crate::console::complain;
 use crate::error::Failure;
 use crate::files::hkl::{HklTable, read_hkl};
 use crate::files::matrix::read_matrix;
@@ -100,14 +101,17 @@ impl Setup {
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let mut warnings = options.notes.clone();
         let hkl = structure_factors(options, &mut warnings)?;
-        let mut setup = Self::with_structure_factors(options, hkl, warnings)?;
-        if let (Some(_), Some(table)) = (&options.hkl, &setup.hkl) {
-            // The dump only saves time in later runs: a folder that cannot be written need not stop this one.
+        Self::with_structure_factors(options, hkl, warnings)
+    }
+
+    /// Writes the dump that later runs without `-hkl` read.
+    pub(super) fn write_dump(&self, options: &Options) {
+        if let (Some(_), Some(table)) = (&options.hkl, &self.hkl) {
+            // The dump only saves time: a folder that cannot be written need not fail a run that succeeded.
             if let Err(failure) = dump::write_dump(&dump_path(options), table) {
-                setup.warnings.push(format!("structure factor dump not written: {failure}"));
+                complain(&format!("structure factor dump not written: {failure}"));
             }
         }
-        Ok(setup)
     }
 
     /// The same with a table of structure factors instead of a file; `warnings` are those there are already.
