@@ -327,6 +327,8 @@ impl Detector {
         let beam = direction("beam vector", reading.beam)?;
         let fast = direction("fast axis", reading.fast)?;
         let slow = direction("slow axis", reading.slow)?;
+        let across = fast.cross(slow).length();
+        require(across > 1e-6, "sine of the angle between fast and slow axis", across, "above 1e-6")?;
         let normal_replaced = reading.normal.length() != 1.0;
         let normal = if normal_replaced {
             direction("normal, replaced by fast x slow", fast.cross(slow))?

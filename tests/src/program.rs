@@ -71,7 +71,6 @@ impl Outcome {
     ///
     /// # Panics
     /// When it did not.
-    #[must_use]
     pub fn well(self) -> Outcome {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self

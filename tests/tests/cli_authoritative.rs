@@ -1,7 +1,7 @@
 //! The run on which the phi carryover shows, typed as the reference's users type it, where its inputs are at hand.
 
+use core::time::Duration;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 use std::{fs, thread};
 
 use widebragg_tests::compare::{Difference, compare};

@@ -1,6 +1,5 @@
 //! What the program does with bad input: exit code 2, one line that names file, line and option, nothing half-written.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use widebragg_tests::program::{Outcome, Workplace};
@@ -126,7 +125,9 @@ fn files_that_cannot_be_used_are_named_with_line_and_option() {
         ],
     );
     assert_eq!(place.run(words(GOOD)).code, Some(0));
-    let dump = place.read("Fdump.bin");
+    let good = Workplace::with_inputs();
+    good.run(words(GOOD)).well();
+    let dump = good.read("Fdump.bin");
     place.write("cut.bin", &dump[..dump.len() - 1]);
     place.write("longer.bin", [dump.as_slice(), &[0]].concat());
     all_refused(

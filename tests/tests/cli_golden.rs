@@ -119,7 +119,7 @@ fn printed(name: &str, value: &Value) -> String {
         "cells" => list(format_g, "x"),
         "misset_deg" => list(|degrees| format!("{degrees:.6}"), " "),
         "noise_photons" => format!("{:.0}", number(value)),
-        _ if value.is_array() => list(|x| format_g(x), " "),
+        _ if value.is_array() => list(format_g, " "),
         _ => format_g(number(value)),
     }
 }

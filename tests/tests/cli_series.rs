@@ -1,8 +1,9 @@
 //! Rotation series: every frame is the single run at its phi; parts, killed and resumed series give the same files.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use widebragg_tests::program::Workplace;
 

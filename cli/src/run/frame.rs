@@ -47,6 +47,11 @@ pub(super) fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
     if slots.is_empty() { NO_CARRYOVER } else { Carryover::Streams(slots) }
 }
 
+/// A copy of the slot of the stream that a row belongs to.
+fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
+    slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
+}
+
 /// The scene with the reference's latch, where c-parity interpolates.
 pub(super) fn latched<'a>(
     scene: Scene<'a>,
@@ -58,8 +63,8 @@ pub(super) fn latched<'a>(
     }
     let rows = 0..scene.detector().slow_pixels;
     let found = rows.into_par_iter().find_map_first(|row| {
-        let mut slots = slots.to_vec();
-        scene.find_latch(row..row + 1, &carryover(&mut slots)).transpose()
+        let mut own = slot_of_row(slots, row);
+        scene.find_latch(row..row + 1, &carryover(own.as_mut_slice())).transpose()
     });
     let latch = found.transpose().map_err(refused)?;
     Ok((latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch))), latch))
@@ -82,13 +87,13 @@ pub fn render_frame(
     let mut slots = open_slots(setup, &scene)?;
     let started = Instant::now();
     let (scene, latch) = latched(scene, setup.mode, &slots)?;
-    let rows_done: Vec<(RowReport, Vec<Slot>)> = pixels
+    let rows_done: Vec<(RowReport, Option<Slot>)> = pixels
         .par_chunks_mut(columns)
         .enumerate()
         .map(|(row, out)| {
-            // A row's own copy of the slots: what openings find is only read, counts are added up below.
-            let mut own = slots.clone();
-            let report = scene.render_rows(row..row + 1, out, &mut carryover(&mut own));
+            // A copy of the slot of the row's stream: what openings find is only read, counts are added up below.
+            let mut own = slot_of_row(&slots, row);
+            let report = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
             bar.inc(1);
             report.map(|report| (report, own)).map_err(refused)
         })
@@ -99,7 +104,10 @@ pub fn render_frame(
         report.pixels += row.pixels;
         report.omega_sum_sr += row.omega_sum_sr;
         report.fallbacks += row.fallbacks;
-        slots.iter_mut().zip(used).for_each(|(slot, used)| slot.absorb(used));
+        let stream = used.and_then(|used| slots.iter_mut().find(|slot| slot.first_row == used.first_row));
+        if let (Some(slot), Some(used)) = (stream, used) {
+            slot.absorb(used);
+        }
     }
     Ok(Frame { pixels, report, latch, slots, seconds })
 }

@@ -266,10 +266,23 @@ pub const NO_CARRYOVER: Carryover<'static> = Carryover::Off;
 
 /// A vector of `count` copies, `None` where memory does not suffice.
 pub(super) fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {
+    // Systems that promise more memory than they have would end the program when it is used.
+    let bytes = count.checked_mul(size_of::<T>())?;
+    if available_memory().is_some_and(|available| bytes > available) {
+        return None;
+    }
     let mut vector = Vec::new();
     vector.try_reserve_exact(count).ok()?;
     vector.resize(count, value);
     Some(vector)
+}
+
+/// Bytes that can be had without swapping, where the system tells.
+fn available_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
 }
 
 /// A seed from the clock, for those that are not given.
@@ -344,6 +357,9 @@ fn place_detector(
         let [x, y, z] = unswung_normal(&parameters).to_array();
         warnings
             .push(format!("-odet_vector is not of length 1: replaced by fast x slow, {x:.6} {y:.6} {z:.6}"));
+    }
+    if detector.close_distance_m.abs() < 1e-6 * detector.distance_m.abs() {
+        warnings.push("the beam runs along the detector: no photon reaches it".into());
     }
     let length = detector.twotheta_axis.length();
     if twotheta_rad != 0.0 && (length - 1.0).abs() > 1e-12 {
