@@ -1,0 +1,92 @@
+//! Mixed precision against f64: within 1e-5 on pixels above 1e-6 of the maximum, at every level, on all golden images,
+//! for crystals of up to 10,000 cells along an axis.
+
+use widebragg::carryover::Carryover;
+use widebragg::lanes::Simd;
+use widebragg::lattice::Precision;
+use widebragg_tests::golden::{self, Case};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+/// Relative to f64.
+const LIMIT: f64 = 1e-5;
+
+/// Of the maximum: pixels below are not compared.
+const FLOOR: f64 = 1e-6;
+
+fn render(scene: &KernelScene, precision: Precision) -> Vec<f64> {
+    scene
+        .with(1, |scene, slots| {
+            let scene = scene.with_precision(precision);
+            let mut pixels = vec![f64::NAN; scene.detector().pixels()];
+            let rows = 0..scene.detector().slow_pixels;
+            scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).expect("pixels");
+            pixels
+        })
+        .expect("a scene")
+}
+
+/// Largest relative difference above the floor.
+fn worst(mixed: &[f64], double: &[f64]) -> f64 {
+    let max = double.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
+    let compared = mixed.iter().zip(double).filter(|(_, double)| double.abs() > FLOOR * max);
+    compared.map(|(mixed, double)| ((mixed - double) / double).abs()).fold(0.0, |worst, x| {
+        // NaN is never smaller than anything.
+        if x <= worst { worst } else { x }
+    })
+}
+
+fn simulation(case: &Case) -> Simulation {
+    Simulation::from_args(&case.args, &golden::inputs()).expect("a golden command line")
+}
+
+#[test]
+fn golden_images_agree_with_f64() {
+    for name in golden::cases().expect("golden cases") {
+        let simulation = simulation(&Case::load(&name).expect("a golden case"));
+        for simd in Simd::available() {
+            for mode in [Mode::CParity, Mode::Spec] {
+                let scene = KernelScene::from_simulation(&simulation, simd, mode);
+                let (mixed, double) = (render(&scene, Precision::Mixed), render(&scene, Precision::Double));
+                let worst = worst(&mixed, &double);
+                assert!(worst <= LIMIT, "{name} {mode:?} {}: {worst:e}", simd.level());
+            }
+        }
+    }
+}
+
+#[test]
+fn large_crystals_agree_with_f64() {
+    let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));
+    for cells in [1usize, 2, 100, 1000, 9_999, 10_000] {
+        for simd in Simd::available() {
+            let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+            scene.lattice.cells = [cells as f64, 10_000.0, 3.0];
+            let (mixed, double) = (render(&scene, Precision::Mixed), render(&scene, Precision::Double));
+            let worst = worst(&mixed, &double);
+            assert!(worst <= LIMIT, "{cells} cells, {}: {worst:e}", simd.level());
+            // It is another arithmetic: a test that compares f64 with itself would not fail.
+            assert!(mixed != double, "{cells} cells, {}: mixed has the bits of f64", simd.level());
+        }
+    }
+}
+
+#[test]
+fn a_pixel_alone_has_the_bits_it_has_among_its_neighbours() {
+    let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));
+    for simd in Simd::available() {
+        let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
+        let whole = render(&scene, Precision::Mixed);
+        scene
+            .with(1, |scene, slots| {
+                let scene = scene.with_precision(Precision::Mixed);
+                let columns = scene.detector().fast_pixels;
+                for i in (0..whole.len()).step_by(37) {
+                    let mut carry = Carryover::Streams(slots);
+                    let pixel = scene.render_pixel(i / columns, i % columns, &mut carry).expect("a pixel");
+                    assert_eq!(pixel.to_bits(), whole[i].to_bits(), "pixel {i}, {}", simd.level());
+                }
+            })
+            .expect("a scene");
+    }
+}
