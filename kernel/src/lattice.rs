@@ -94,8 +94,8 @@ pub(crate) trait Shape<F: Lanes>: Copy {
 pub(crate) trait ShapeKind {
     /// Whether F_latt is exactly zero nearly everywhere.
     const SPARSE: bool;
-    /// Whether the loop runs over pairs of vectors.
-    const PAIRED: bool;
+    /// Whether the loop must run over pairs of vectors: two of f64 narrow into one of f32.
+    const NEEDS_PAIRS: bool;
     /// The shape at a level.
     type Of<F: Lanes>: Shape<F>;
     /// The shape of `lattice`.
@@ -103,13 +103,13 @@ pub(crate) trait ShapeKind {
 }
 
 macro_rules! shape_kind {
-    ($kind:ident, $shape:ident, sparse: $sparse:literal, paired: $paired:literal) => {
+    ($kind:ident, $shape:ident, sparse: $sparse:literal, pairs: $pairs:literal) => {
         #[doc = concat!("[`", stringify!($shape), "`] by name.")]
         pub(crate) struct $kind;
 
         impl ShapeKind for $kind {
             const SPARSE: bool = $sparse;
-            const PAIRED: bool = $paired;
+            const NEEDS_PAIRS: bool = $pairs;
             type Of<F: Lanes> = $shape<F>;
             #[inline(always)]
             fn of<L: Level>(level: L, lattice: &Lattice, _: Precision) -> $shape<L::F> {
@@ -118,11 +118,11 @@ macro_rules! shape_kind {
         }
     };
 }
-shape_kind!(SquareKind, Square, sparse: false, paired: false);
-shape_kind!(SquareMixedKind, SquareMixed, sparse: false, paired: true);
-shape_kind!(RoundKind, Round, sparse: false, paired: false);
-shape_kind!(GaussKind, Gauss, sparse: true, paired: false);
-shape_kind!(TophatKind, Tophat, sparse: true, paired: false);
+shape_kind!(SquareKind, Square, sparse: false, pairs: false);
+shape_kind!(SquareMixedKind, SquareMixed, sparse: false, pairs: true);
+shape_kind!(RoundKind, Round, sparse: false, pairs: false);
+shape_kind!(GaussKind, Gauss, sparse: true, pairs: false);
+shape_kind!(TophatKind, Tophat, sparse: true, pairs: false);
 
 /// Any shape, told apart at every step: for the general loop, which need not be compiled once for each.
 pub(crate) struct AnyShapeKind;
@@ -139,7 +139,7 @@ pub(crate) enum AnyShape<F> {
 
 impl ShapeKind for AnyShapeKind {
     const SPARSE: bool = true;
-    const PAIRED: bool = false;
+    const NEEDS_PAIRS: bool = false;
     type Of<F: Lanes> = AnyShape<F>;
     #[inline(always)]
     fn of<L: Level>(level: L, lattice: &Lattice, precision: Precision) -> AnyShape<L::F> {

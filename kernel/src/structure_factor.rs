@@ -152,6 +152,8 @@ pub(crate) struct LookupTable<'a> {
 
 /// A lookup by name; [`LookupKind::Of`] is the same at a level.
 pub(crate) trait LookupKind {
+    /// Whether pairs of vectors are faster than single ones: not where lanes often share a block of nodes.
+    const PAIRS_WELL: bool;
     /// The lookup at a level.
     type Of<'a, F: Lanes + 'a>: Lookup<F>;
     /// The lookup in `table`.
@@ -159,11 +161,12 @@ pub(crate) trait LookupKind {
 }
 
 macro_rules! lookup_kind {
-    ($kind:ident, $lookup:ident $(, $a:lifetime)?) => {
+    ($kind:ident, $lookup:ident $(<$a:lifetime>)?, pairs well: $pairs:literal) => {
         #[doc = concat!("[`", stringify!($lookup), "`] by name.")]
         pub(crate) struct $kind;
 
         impl LookupKind for $kind {
+            const PAIRS_WELL: bool = $pairs;
             type Of<'a, F: Lanes + 'a> = $lookup<$($a,)? F>;
             #[inline(always)]
             fn of<'a, L: Level>(level: L, table: &LookupTable<'a>) -> $lookup<$($a,)? L::F> {
@@ -172,10 +175,10 @@ macro_rules! lookup_kind {
         }
     };
 }
-lookup_kind!(UniformKind, Uniform);
-lookup_kind!(NearestKind, Nearest, 'a);
-lookup_kind!(TricubicKind, Tricubic, 'a);
-lookup_kind!(AnyLookupKind, AnyLookup, 'a);
+lookup_kind!(UniformKind, Uniform, pairs well: true);
+lookup_kind!(NearestKind, Nearest<'a>, pairs well: true);
+lookup_kind!(TricubicKind, Tricubic<'a>, pairs well: false);
+lookup_kind!(AnyLookupKind, AnyLookup<'a>, pairs well: false);
 
 /// Any lookup, told apart at every step: for the general loop, which need not be compiled once for each.
 #[derive(Debug, Clone, Copy)]

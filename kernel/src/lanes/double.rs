@@ -153,6 +153,7 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         residue(b, c);
         product_error(b, product);
         sqrt();
+        inverse_sqrt();
         abs();
         round();
         ceil();

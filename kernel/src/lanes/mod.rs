@@ -96,6 +96,11 @@ pub trait Lanes:
     fn product_error(self, b: Self, product: Self) -> Self;
     /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
+    /// 1/sqrt(self) for lanes in 1e-30..1e30, to 2 ulp.
+    #[inline(always)]
+    fn inverse_sqrt(self) -> Self {
+        self.splat_like(1.0) / self.sqrt()
+    }
     /// Absolute value.
     fn abs(self) -> Self;
     /// Nearest integer, ties to even, for `|self| < 2^51`; larger lanes give some integer, never a fault.

@@ -63,8 +63,7 @@ impl<F: Lanes> LaneVec<F> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subpixel<F> {
     pub(super) position_m: LaneVec<F>,
-    pub(super) distance_m: F,
-    inverse_distance: F,
+    pub(super) inverse_distance: F,
     /// Unit vector from the sample.
     pub(super) diffracted: LaneVec<F>,
 }
@@ -96,9 +95,8 @@ impl<F: Lanes> Subpixel<F> {
             z: f.z.mul_add(along_fast, level.splat(row.z)),
         };
         let position_m = if detector.curved { bend(detector, flat) } else { flat };
-        let distance_m = position_m.dot(position_m).sqrt();
-        let inverse_distance = level.splat(1.0) / distance_m;
-        Self { position_m, distance_m, inverse_distance, diffracted: position_m.scale(inverse_distance) }
+        let inverse_distance = position_m.dot(position_m).inverse_sqrt();
+        Self { position_m, inverse_distance, diffracted: position_m.scale(inverse_distance) }
     }
 
     /// Solid angle of the pixel, in sr.
@@ -128,7 +126,7 @@ impl<F: Lanes> Subpixel<F> {
     /// q = (d - i)/lambda, in 1/m.
     #[inline(always)]
     pub(super) fn scattering(&self, source: &Source) -> LaneVec<F> {
-        let like = self.distance_m;
+        let like = self.inverse_distance;
         let per_lambda = like.splat_like(1.0 / source.lambda_m);
         LaneVec {
             x: (self.diffracted.x - like.splat_like(source.incident.x)) * per_lambda,
@@ -140,7 +138,7 @@ impl<F: Lanes> Subpixel<F> {
     /// Polarisation factor.
     #[inline(always)]
     pub(super) fn polarization(&self, polarization: &Polarization, source: &Source) -> F {
-        let one = self.distance_m.splat_like(1.0);
+        let one = self.inverse_distance.splat_like(1.0);
         let c2 = self.diffracted.dot_scalar(source.incident);
         let squared = c2 * c2;
         let mut factor = one + squared;

@@ -454,28 +454,36 @@ impl<'a> Scene<'a> {
         report: &mut RowReport,
     ) {
         let mut values = [0.0; CHUNK];
-        let mut live = [0.0; CHUNK];
+        let mut live = [1.0; CHUNK];
+        let columns = self.p.detector.fast_pixels;
         let mut first = span.start;
         while first < span.end {
             let count = (span.end - first).min(CHUNK);
-            let mut selected = 0u64;
-            for (fast, live) in (first..).zip(live.iter_mut().take(count)) {
-                let is_live = self.is_selected(slow, fast);
-                *live = f64::from(u8::from(is_live));
-                selected += u64::from(is_live);
-            }
             let (Some(live), Some(values), Some(out)) =
-                (live.get(..count), values.get_mut(..count), row.get_mut(first..first + count))
+                (live.get_mut(..count), values.get_mut(..count), row.get_mut(first..first + count))
             else {
                 return;
+            };
+            // The span lies inside the region of interest: only a mask can take pixels out of it.
+            let start = slow * columns + first;
+            let mask = self.p.mask.and_then(|mask| mask.get(start..start + count));
+            let selected = match mask {
+                None => count as u64,
+                Some(mask) => {
+                    live.iter_mut().zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0)));
+                    mask.iter().map(|&m| u64::from(m != 0)).sum()
+                }
             };
             if selected > 0 {
                 let request = ChunkRequest { slow, first, live, opening: None, until: u64::MAX };
                 report.add(&self.render_chunk(&request, lookup, values));
                 report.pixels += selected;
-                for ((pixel, &value), &live) in out.iter_mut().zip(&*values).zip(live) {
-                    if live != 0.0 {
-                        *pixel = P::from_f64(value);
+                let pairs = out.iter_mut().zip(&*values);
+                match mask {
+                    None => pairs.for_each(|(pixel, &value)| *pixel = P::from_f64(value)),
+                    Some(mask) => {
+                        let kept = pairs.zip(mask).filter(|&(_, &m)| m != 0);
+                        kept.for_each(|((pixel, &value), _)| *pixel = P::from_f64(value));
                     }
                 }
             }
@@ -516,7 +524,7 @@ impl<'a> Scene<'a> {
     ) -> ChunkReport {
         if !self.needs_general_loop() {
             let report = pixels::render_plain(self, request, lookup, values);
-            if !values.iter().any(|value| value.is_nan()) {
+            if !values.iter().fold(false, |any, value| any | value.is_nan()) {
                 return report;
             }
         }

@@ -89,8 +89,8 @@ impl<Sh: ShapeKind, Lo: LookupKind, const GENERAL: bool> Kernel for Chunk<'_, '_
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) -> ChunkReport {
-        // Twice the vector: two narrow into one of f32.
-        if Sh::PAIRED { self.blocks(Doubled(level)) } else { self.blocks(level) }
+        // Two vectors in flight hide each other's latencies.
+        if Sh::NEEDS_PAIRS || Lo::PAIRS_WELL { self.blocks(Doubled(level)) } else { self.blocks(level) }
     }
 }
 

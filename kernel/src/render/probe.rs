@@ -114,7 +114,7 @@ impl Watch<'_> {
             phi_step: step.entry / self.domains,
             domain: step.entry % self.domains,
             position_m: first_vector(&place.position_m),
-            distance_m: place.distance_m.first(),
+            distance_m: 1.0 / place.inverse_distance.first(),
             diffracted: first_vector(&place.diffracted),
             scattering_per_m: first_vector(q),
             orientation: *step.orientation,
