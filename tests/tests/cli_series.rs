@@ -111,7 +111,10 @@ fn resume_refuses_a_series_begun_with_other_options() {
     for other in ["-N 7", "--frames 3", "--phi-carryover-mode c-parity", "-mat tri.mat"] {
         let outcome = place.run_line(&format!("{SERIES} --frames 2 {other} --resume"));
         assert_eq!(outcome.code, Some(2), "{other}");
-        assert!(outcome.stderr.contains("--resume") && outcome.stderr.contains("other options"), "{other}");
+        assert!(
+            outcome.stderr.contains("name.series.json") && outcome.stderr.contains("other options"),
+            "{other}"
+        );
     }
     assert!(place.files() == before);
     for same in ["--threads 2", "--quiet", "--frame-range 1:1", "--frame-range=1:1", "--json"] {
@@ -173,4 +176,46 @@ fn finished_frames_are_kept_when_a_later_one_cannot_be_written() {
         assert!(found.iter().all(|(name, content)| *content == expected[name]), "a file is incomplete");
         assert!(place.files().keys().all(|name| !name.contains(".tmp")), "{:?}", place.files().keys());
     }
+}
+
+#[test]
+fn another_experiment_is_not_mixed_into_a_series() {
+    let place = Workplace::with_inputs();
+    let refused = |line: &str, words: &str| {
+        let outcome = place.run(line.split_whitespace());
+        assert_eq!(outcome.code, Some(2), "{line}: {}", outcome.stdout);
+        assert!(outcome.stderr.contains(words), "{line}: {}", outcome.stderr);
+    };
+    let line = format!("{SERIES} --frames 2 --simd portable");
+    place.run_line(&line).well();
+    let before = place.files();
+    refused(&format!("{SERIES} --resume"), "--frames");
+    refused(&format!("{line} -N 7"), "other options");
+    refused(&format!("{line} -N 7 --resume"), "other options");
+    place.write("tri.mat", "0.02 0 0\n0 0.02 0\n0 0 0.02\n");
+    refused(&format!("{line} --resume"), "input files");
+    place.write("tri.mat", &before["tri.mat"]);
+    place.run_line(&format!("{line} --resume --threads 2")).well();
+    assert_same(&place.files(), &before);
+
+    // Images from before the series began, of the right size, are not its frames.
+    let place = Workplace::with_inputs();
+    let [float, ..] = names(2);
+    place.write(&float, vec![0; 4 * 32 * 32]);
+    place.run_line(&format!("{line} --frame-range 1:1")).well();
+    place.run_line(&format!("{line} --resume")).well();
+    assert!(place.read(&float) == before[&float]);
+}
+
+#[test]
+fn jobs_of_a_series_share_the_seeds_that_are_not_given() {
+    let line = "-cell 45 52 61 82 97 104 -misset random -default_F 50 -detpixels 16 -N 3 -oversample 1 -osc 1 \
+        -fluence 1e31 -nopgm --header reference --frames 2";
+    let place = Workplace::empty();
+    place.run_line(&format!("{line} --frame-range 1:1")).well();
+    std::thread::sleep(Duration::from_millis(1100));
+    place.run_line(&format!("{line} --frame-range 2:2 --resume")).well();
+    let parts = frames(&place);
+    place.run_line(line).well();
+    assert_same(&frames(&place), &parts);
 }

@@ -487,14 +487,9 @@ static OUTPUT: &[Row] = &[
     Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::Everywhere),
     Row::new("--quiet", Nothing, "no progress and no summary", |o, _| put(&mut o.quiet, true))
         .scope(Scope::Both),
-    Row::with(
-        "--out",
-        Folder,
-        "demo: folder for the files it writes (default widebragg-demo)",
-        Effect::OutFolder,
-    )
-    .default("the current one")
-    .scope(Scope::Demo),
+    Row::with("--out", Folder, "demo: folder for the files it writes", Effect::OutFolder)
+        .default("widebragg-demo")
+        .scope(Scope::Demo),
 ];
 
 static SERIES: &[Row] = &[

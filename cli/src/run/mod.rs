@@ -20,7 +20,7 @@ use crate::error::Failure;
 use crate::options::Options;
 use frame::{latched, render_frame};
 use output::Names;
-use series::Series;
+use series::{Record, Series};
 use setup::Setup;
 use summary::ImageSummary;
 
@@ -33,14 +33,20 @@ const STEPS_WORTH_THREADS: f64 = 200_000.0;
 /// The line to tell the user.
 pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
     let series = Series::new(options)?;
+    let mut options = options.clone();
     // Names that cannot be written should be known before hours are spent on what they are for.
-    Names::new(options, series.number(series.first))?;
+    Names::new(&options, series.number(series.first))?;
+    let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
+    let options = &options;
     let setup = Setup::new(options)?;
     for warning in &setup.warnings {
         console::complain(warning);
     }
-    if series.numbered {
-        series::record(options, args)?;
+    if let Some(record) = &mut record {
+        record.keep()?;
+    }
+    if series.end - series.first > 1 && setup.phi.range == 0.0 {
+        console::complain("--frames without an oscillation: all frames have the same phi");
     }
     let threads = threads(options, &setup);
     let pool = ThreadPoolBuilder::new()
@@ -50,12 +56,14 @@ pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
     let rows = (setup.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
-    let images = render_series(options, &setup, &series, &pool, &bar);
+    let finished = record.filter(|_| options.resume);
+    let images = render_series(options, &setup, &series, finished.as_ref(), &pool, &bar);
     bar.finish_and_clear();
     let images = images?;
     setup.write_dump(options);
     if options.quiet {
-        return Ok(());
+        // What was asked for by name is not noise.
+        return images.iter().try_for_each(|image| console::print(&image.printout));
     }
     let report = if options.json { summary::json } else { summary::text };
     console::print(&report(&setup, threads, &images))
@@ -71,6 +79,7 @@ fn render_series(
     options: &Options,
     setup: &Setup,
     series: &Series,
+    finished: Option<&Record>,
     pool: &ThreadPool,
     bar: &ProgressBar,
 ) -> Result<Vec<ImageSummary>, Failure> {
@@ -81,7 +90,7 @@ fn render_series(
     for index in series.first..series.end {
         let number = series.number(index);
         let names = Names::new(options, number)?;
-        if series::is_finished(options, &names, setup.detector.pixels()) {
+        if finished.is_some_and(|record| record.has_finished(&names, setup.detector.pixels())) {
             bar.inc(setup.detector.slow_pixels as u64);
             left_out += 1;
             continue;

@@ -1,11 +1,16 @@
 //! A rotation series: which frames to render, and the record that keeps a resumed series from mixing two experiments.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{fs, io, process};
 
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
+use widebragg::lanes::Simd;
+
 use super::output::Names;
+use super::setup::clock_seed;
 use crate::error::Failure;
 use crate::files::atomic::write_atomically;
 use crate::options::Options;
@@ -30,6 +35,9 @@ impl Series {
         let Some(frames) = options.frames else {
             if options.frame_range.is_some() {
                 return Err(Failure::input("--frame-range needs --frames, the length of the whole series"));
+            }
+            if options.resume {
+                return Err(Failure::input("--resume needs --frames: only a series is resumed"));
             }
             return Ok(Self { first: 0, end: 1, numbered: false });
         };
@@ -56,7 +64,7 @@ const INCIDENTAL: [(&str, usize); 9] = [
     ("--resume", 0),
     ("--quiet", 0),
     ("--json", 0),
-    ("--simd", 1),
+    ("--simd", 1), // its level is recorded instead
     ("-progress", 0),
     ("-noprogress", 0),
     ("-printout", 0),
@@ -77,38 +85,114 @@ fn essential(args: &[String]) -> Vec<&str> {
     kept
 }
 
-/// Where the record of a series lies: beside its float images.
-fn record_path(options: &Options) -> PathBuf {
-    let float = options.floatfile.as_deref().unwrap_or(Path::new("floatimage.bin"));
-    float.with_extension("series.json")
+/// What a series is: all of its jobs and resumptions must agree in it.
+#[derive(Debug)]
+pub struct Record {
+    path: PathBuf,
+    ours: Value,
+    /// When the record that is there already was made.
+    begun: Option<SystemTime>,
 }
 
-/// Writes the record of the series, or, where it is resumed, checks that the one found is of the same series.
-///
-/// # Errors
-/// A record that cannot be read or written, or a series begun with other options.
-pub fn record(options: &Options, args: &[String]) -> Result<(), Failure> {
-    let path = record_path(options);
-    let ours = json!({ "program": "widebragg", "arguments": essential(args) });
-    if options.resume && path.exists() {
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Failure::input(format!("--resume: {}: {error}", path.display())))?;
-        let found: Value = serde_json::from_str(&text)
-            .map_err(|error| Failure::input(format!("--resume: {}: {error}", path.display())))?;
-        if found.get("arguments") != ours.get("arguments") {
-            return Err(Failure::input(format!(
-                "--resume: {} was begun with other options; use other file names, or drop --resume",
-                path.display()
-            )));
+/// Parts of a record, and what to say when they differ.
+const PARTS: [(&str, &str); 3] = [
+    ("arguments", "other options"),
+    ("inputs", "other contents of its input files"),
+    ("simd", "another instruction set (name one with --simd for machines that differ)"),
+];
+
+impl Record {
+    /// Looks for the record of the series beside its float images. Seeds that are not given are taken from it, or drawn for it:
+    /// they go into `options`, so that all jobs of the series have the same.
+    ///
+    /// # Errors
+    /// An input that cannot be read, or the record of another series under these names.
+    pub fn find(options: &mut Options, args: &[String]) -> Result<Self, Failure> {
+        let float = options.floatfile.as_deref().unwrap_or(Path::new("floatimage.bin"));
+        let path = float.with_extension("series.json");
+        let (found, begun) = match fs::read(&path) {
+            Ok(bytes) => {
+                let found: Value = serde_json::from_slice(&bytes)
+                    .map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+                (Some(found), fs::metadata(&path).and_then(|metadata| metadata.modified()).ok())
+            }
+            Err(_) => (None, None),
+        };
+        let drawn = found.as_ref().and_then(|found| found.get("seed")).and_then(Value::as_i64);
+        let seed = options.seed_as_typed.or(drawn).unwrap_or_else(clock_seed);
+        options.seed_as_typed = Some(seed);
+        let ours = json!({
+            "program": "widebragg",
+            "arguments": essential(args),
+            "inputs": fingerprints(options)?,
+            "simd": Simd::capped(options.simd.cap()).level().name(),
+            "seed": seed,
+        });
+        if let Some(found) = found {
+            let differing = PARTS.iter().find(|(part, _)| found.get(part) != ours.get(part));
+            if let Some((_, what)) = differing {
+                return Err(Failure::input(format!(
+                    "{}: a series was begun here with {what}; use other file names, or remove it with its images",
+                    path.display()
+                )));
+            }
         }
-        return Ok(());
+        Ok(Self { path, ours, begun })
     }
-    let text = format!("{ours:#}\n");
-    write_atomically(&path, |out| out.write_all(text.as_bytes()))
+
+    /// Writes the record where there is none.
+    ///
+    /// # Errors
+    /// It cannot be written, or another job has just written one.
+    pub fn keep(&mut self) -> Result<(), Failure> {
+        if self.begun.is_some() {
+            return Ok(());
+        }
+        let text = format!("{:#}\n", self.ours);
+        let mine = self.path.with_extension(format!("json.{}", process::id()));
+        write_atomically(&mine, |out| out.write_all(text.as_bytes()))?;
+        // Linked, not renamed: of jobs that begin at the same moment one makes the record, the others read it.
+        let linked = fs::hard_link(&mine, &self.path);
+        let failed = |error: io::Error| Failure::input(format!("{}: {error}", self.path.display()));
+        match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                // A file system without links: the rename is all there is.
+                fs::rename(&mine, &self.path).map_err(failed)
+            }
+            linked => {
+                fs::remove_file(&mine).map_err(failed)?;
+                if linked.is_err() && fs::read(&self.path).map_err(failed)? != text.as_bytes() {
+                    let path = self.path.display();
+                    return Err(Failure::input(format!(
+                        "{path}: another job began the series just now; run again"
+                    )));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a frame was finished before, since the series began, and may be left out.
+    #[must_use]
+    pub fn has_finished(&self, names: &Names, pixels: usize) -> bool {
+        let Some(begun) = self.begun else { return false };
+        let since = |path: &&Path| {
+            fs::metadata(path).and_then(|metadata| metadata.modified()).is_ok_and(|time| time >= begun)
+        };
+        names.are_complete(pixels) && names.all().iter().all(since)
+    }
 }
 
-/// Whether a frame is finished already and may be left out.
-#[must_use]
-pub fn is_finished(options: &Options, names: &Names, pixels: usize) -> bool {
-    options.resume && names.are_complete(pixels)
+/// Size and MD5 of each file that the image depends on.
+fn fingerprints(options: &Options) -> Result<Value, Failure> {
+    let dump = options.dump.as_deref().unwrap_or(Path::new("Fdump.bin"));
+    let dump = (options.hkl.is_none() && dump.exists()).then_some(dump);
+    let named = [&options.mat, &options.hkl, &options.img, &options.mask, &options.sourcefile];
+    let mut all = Vec::new();
+    for path in named.into_iter().filter_map(|path| path.as_deref()).chain(dump) {
+        let bytes = fs::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+        let digest = Md5::digest(&bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        all.push(json!([bytes.len(), digest]));
+    }
+    Ok(Value::Array(all))
 }

@@ -26,7 +26,7 @@ use crate::error::Failure;
 use crate::files::hkl::{HklTable, read_hkl};
 use crate::files::matrix::read_matrix;
 use crate::files::sources::read_sources;
-use crate::files::{dump, smv::SmvImage};
+use crate::files::{dump, format_g::format_g, smv::SmvImage};
 use crate::options::{self, Attenuation, CarryoverMode, Misset, Options};
 
 /// Edge of a pixel where nothing says otherwise, in m.
@@ -594,7 +594,7 @@ fn sensor(options: &Options, warnings: &mut Vec<String>) -> Result<Sensor, Failu
         _ if thickness_m > 0.0 => {
             warnings.push(format!(
                 "-detector_thick without -detector_abs: attenuation depth {} um used",
-                thickness_m * 1e6
+                format_g(thickness_m * 1e6)
             ));
             1.0 / thickness_m
         }
