@@ -13,9 +13,9 @@ fn each_warning_is_given_where_it_applies_and_nowhere_else() {
         ("-mosaic 0.1", &["-mosaic without -mosaic_domains", "10 domains"]),
         ("-mosaic_domains 4", &["-mosaic_domains 4", "1 domain"]),
         ("-detector_thick 100", &["-detector_abs", "attenuation depth 100 um"]),
-        ("-hkl sparse.hkl -interpolate", &["interpolations reached beyond"]),
+        ("-hkl sparse.hkl -interpolate -distance 1", &["interpolations reached beyond"]),
         (
-            "-hkl sparse.hkl -interpolate --phi-carryover-mode c-parity",
+            "-hkl sparse.hkl -interpolate -distance 1 --phi-carryover-mode c-parity",
             &["interpolation out of range at pixel", "from there on"],
         ),
     ];
