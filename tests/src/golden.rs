@@ -4,7 +4,7 @@
 //! command lines name; `golden/vec`: single functions; `golden/traces`: intermediate values. A large run whose inputs
 //! are not part of this repository is looked for beside it, see [`authoritative`].
 
-use crate::oracle::Mode;
+use crate::oracle::{Mode, Simulation};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -287,4 +287,24 @@ impl AuthoritativeRows {
     pub fn image(&self, mode: Mode) -> Result<Vec<f32>, String> {
         read_f32(&self.folder.join(if mode == Mode::Spec { "spec_rows.f32" } else { "c_rows.f32" }))
     }
+}
+
+/// The folder that the inputs of a trace's command line lie in; `None` for the authoritative run where it is not at hand.
+pub fn inputs_of(case: &str) -> Option<PathBuf> {
+    if case == "authoritative" { authoritative() } else { Some(inputs()) }
+}
+
+/// The rows of the authoritative run and its simulation; `None`, and a printed line, where its folder is not at hand.
+///
+/// # Panics
+/// When the folder is there and not complete.
+pub fn authoritative_run() -> Option<(AuthoritativeRows, Simulation)> {
+    let Some(folder) = authoritative() else {
+        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
+        return None;
+    };
+    let rows = AuthoritativeRows::load(&folder).expect("figures.json");
+    let traces = traces().expect("golden traces");
+    let trace = traces.iter().find(|trace| trace.case == "authoritative").expect("its command line");
+    Some((rows, Simulation::from_args(&trace.args, &folder).expect("command line")))
 }

@@ -1,12 +1,11 @@
 //! The kernel's probe against golden traces, and the large run on which the phi carryover shows, where its inputs are.
 
-use std::path::PathBuf;
 use widebragg::carryover::Carryover;
 use widebragg::lanes::Simd;
 use widebragg::render::{PixelProbe, Scene, StepProbe};
 use widebragg::vector::Vec3;
 use widebragg_tests::compare::{compare, relative};
-use widebragg_tests::golden::{self, AuthoritativeRows, Tap, TracedPixel};
+use widebragg_tests::golden::{self, Tap, TracedPixel};
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
@@ -115,16 +114,12 @@ fn check(case: &str, scene: &Scene<'_>, carry: &Carryover<'_>, expected: &Traced
     }
 }
 
-fn inputs(case: &str) -> Option<PathBuf> {
-    if case == "authoritative" { golden::authoritative() } else { Some(golden::inputs()) }
-}
-
 #[test]
 fn traces_are_the_reference_s() {
     let traces = golden::traces().expect("golden traces");
     assert_eq!(traces.len(), 7, "golden traces");
     for trace in traces {
-        let Some(folder) = inputs(&trace.case) else {
+        let Some(folder) = golden::inputs_of(&trace.case) else {
             println!("skipped: trace {} (its inputs are not here)", trace.case);
             continue;
         };
@@ -173,20 +168,9 @@ fn a_probed_pixel_is_the_rendered_one() {
     }
 }
 
-fn authoritative() -> Option<(AuthoritativeRows, Simulation)> {
-    let Some(folder) = golden::authoritative() else {
-        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
-        return None;
-    };
-    let rows = AuthoritativeRows::load(&folder).expect("figures.json");
-    let traces = golden::traces().expect("golden traces");
-    let trace = traces.iter().find(|trace| trace.case == "authoritative").expect("its command line");
-    Some((rows, Simulation::from_args(&trace.args, &folder).expect("command line")))
-}
-
 #[test]
 fn authoritative_rows_are_the_reference_s() {
-    let Some((figures, simulation)) = authoritative() else { return };
+    let Some((figures, simulation)) = golden::authoritative_run() else { return };
     for mode in [Mode::CParity, Mode::Spec] {
         let expected = figures.image(mode).expect("rows");
         for simd in Simd::available() {
@@ -208,7 +192,7 @@ fn authoritative_rows_are_the_reference_s() {
 
 #[test]
 fn the_second_thread_starts_afresh() {
-    let Some((figures, simulation)) = authoritative() else { return };
+    let Some((figures, simulation)) = golden::authoritative_run() else { return };
     let pixel = figures.two_thread_first_pixel;
     for simd in Simd::available() {
         let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
@@ -224,7 +208,7 @@ fn the_second_thread_starts_afresh() {
 
 #[test]
 fn a_pixel_needs_no_neighbours() {
-    let Some((_, simulation)) = authoritative() else { return };
+    let Some((_, simulation)) = golden::authoritative_run() else { return };
     for simd in Simd::available() {
         KernelScene::from_simulation(&simulation, simd, Mode::CParity)
             .with(1, |scene, slots| {

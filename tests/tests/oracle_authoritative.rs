@@ -1,23 +1,12 @@
 //! The oracle against chosen rows of the large run on which the phi carryover shows, where its inputs are at hand.
 
 use widebragg_tests::compare::compare;
-use widebragg_tests::golden::{self, AuthoritativeRows};
-use widebragg_tests::oracle::{Mode, Simulation};
-
-fn run() -> Option<(AuthoritativeRows, Simulation)> {
-    let Some(folder) = golden::authoritative() else {
-        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
-        return None;
-    };
-    let rows = AuthoritativeRows::load(&folder).expect("figures.json");
-    let traces = golden::traces().expect("golden traces");
-    let trace = traces.iter().find(|trace| trace.case == "authoritative").expect("its command line");
-    Some((rows, Simulation::from_args(&trace.args, &folder).expect("command line")))
-}
+use widebragg_tests::golden;
+use widebragg_tests::oracle::Mode;
 
 #[test]
 fn rows_are_the_reference_s() {
-    let Some((figures, simulation)) = run() else { return };
+    let Some((figures, simulation)) = golden::authoritative_run() else { return };
     let width = figures.fast_pixels;
     for mode in [Mode::CParity, Mode::Spec] {
         let expected = figures.image(mode).expect("rows");
@@ -36,7 +25,7 @@ fn rows_are_the_reference_s() {
 
 #[test]
 fn the_second_thread_starts_afresh() {
-    let Some((figures, simulation)) = run() else { return };
+    let Some((figures, simulation)) = golden::authoritative_run() else { return };
     let pixel = figures.two_thread_first_pixel;
     for (threads, expected) in [(1, pixel.one_thread), (2, pixel.two_threads)] {
         let traces = simulation.render_pixels(Mode::CParity, threads, &[(pixel.slow, pixel.fast)]);
@@ -46,7 +35,7 @@ fn the_second_thread_starts_afresh() {
 
 #[test]
 fn a_pixel_needs_no_neighbours() {
-    let Some((_, simulation)) = run() else { return };
+    let Some((_, simulation)) = golden::authoritative_run() else { return };
     let traces = simulation.render_pixels(Mode::CParity, 1, &[(685, 1039)]);
     assert!((traces[0].F_latt / -2.38319665299058 - 1.0).abs() < 1e-9);
     assert!((traces[0].I_before_scaling / 943654.80923755 - 1.0).abs() < 1e-9);

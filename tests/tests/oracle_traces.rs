@@ -1,6 +1,5 @@
 //! The oracle against the intermediate values of `golden/traces`, to 1e-9.
 
-use std::path::PathBuf;
 use widebragg_tests::compare::relative;
 use widebragg_tests::golden::{self, Tap, TracedPixel};
 use widebragg_tests::oracle::{Mode, PixelTrace, R_E_SQR, Simulation};
@@ -90,16 +89,12 @@ fn check(case: &str, simulation: &Simulation, expected: &TracedPixel) {
     }
 }
 
-fn inputs(case: &str) -> Option<PathBuf> {
-    if case == "authoritative" { golden::authoritative() } else { Some(golden::inputs()) }
-}
-
 #[test]
 fn traces_are_the_reference_s() {
     let traces = golden::traces().expect("golden traces");
     assert_eq!(traces.len(), 7, "golden traces");
     for trace in traces {
-        let Some(folder) = inputs(&trace.case) else {
+        let Some(folder) = golden::inputs_of(&trace.case) else {
             println!("skipped: trace {} (its inputs are not here)", trace.case);
             continue;
         };

@@ -6,10 +6,10 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 use widebragg::carryover::{Carryover, Slot, open_streams};
 use widebragg::render::{RowReport, Scene};
-use widebragg::rotation::{Orientation, PhiMode};
+use widebragg::rotation::PhiMode;
 use widebragg::structure_factor::{LatchPoint, LookupRule};
 
-use super::setup::{NO_CARRYOVER, Setup, filled};
+use super::setup::{Setup, filled};
 use crate::error::Failure;
 
 /// A rendered image.
@@ -44,7 +44,7 @@ pub(super) fn open_slots(setup: &Setup, scene: &Scene<'_>) -> Result<Vec<Slot>, 
 
 /// The carryover of `slots`.
 pub(super) fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
-    if slots.is_empty() { NO_CARRYOVER } else { Carryover::Streams(slots) }
+    if slots.is_empty() { Carryover::Off } else { Carryover::Streams(slots) }
 }
 
 /// A copy of the slot of the stream that a row belongs to.
@@ -52,41 +52,36 @@ fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
     slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
 }
 
-/// The scene with the reference's latch, where c-parity interpolates.
-pub(super) fn latched<'a>(
-    scene: Scene<'a>,
-    mode: PhiMode,
-    slots: &[Slot],
-) -> Result<(Scene<'a>, Option<LatchPoint>), Failure> {
-    if mode == PhiMode::Spec || scene.parameters().structure_factors.lookup == LookupRule::Nearest {
-        return Ok((scene, None));
+/// Where the reference would stop interpolating, where c-parity interpolates.
+fn find_latch(scene: &Scene<'_>, mode: PhiMode, slots: &[Slot]) -> Result<Option<LatchPoint>, Failure> {
+    if mode == PhiMode::Spec {
+        return Ok(None);
     }
     let rows = 0..scene.detector().slow_pixels;
     let found = rows.into_par_iter().find_map_first(|row| {
         let mut own = slot_of_row(slots, row);
         scene.find_latch(row..row + 1, &carryover(own.as_mut_slice())).transpose()
     });
-    let latch = found.transpose().map_err(refused)?;
-    Ok((latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch))), latch))
+    found.transpose().map_err(refused)
 }
 
-/// Renders frame `frame`, with the threads of the pool it is called in.
+/// The scene with the latch in it.
+pub(super) fn latched<'a>(scene: &Scene<'a>, latch: Option<LatchPoint>) -> Scene<'a> {
+    latch.map_or(*scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch)))
+}
+
+/// Renders the image of `scene`, with the threads of the pool it is called in.
 ///
 /// # Errors
 /// No memory, or what the kernel refuses.
-pub fn render_frame(
-    setup: &Setup,
-    frame: usize,
-    entries: &mut [Orientation],
-    bar: &ProgressBar,
-) -> Result<Frame, Failure> {
-    let scene = setup.scene(frame, entries)?;
+pub fn render_frame(setup: &Setup, scene: &Scene<'_>, bar: &ProgressBar) -> Result<Frame, Failure> {
     let (rows, columns) = (setup.detector.slow_pixels, setup.detector.fast_pixels);
     let mut pixels = filled(setup.detector.pixels(), 0f32)
         .ok_or_else(|| Failure::input(format!("no memory for an image of {columns} x {rows} pixels")))?;
-    let mut slots = open_slots(setup, &scene)?;
+    let mut slots = open_slots(setup, scene)?;
     let started = Instant::now();
-    let (scene, latch) = latched(scene, setup.mode, &slots)?;
+    let latch = find_latch(scene, setup.mode, &slots)?;
+    let scene = latched(scene, latch);
     let rows_done: Vec<(RowReport, Option<Slot>)> = pixels
         .par_chunks_mut(columns)
         .enumerate()

@@ -98,8 +98,8 @@ fn render_series(
         if let Some(number) = number {
             bar.set_message(format!("frame {number}"));
         }
-        let frame = pool.install(|| render_frame(setup, index, &mut entries, bar))?;
         let scene = setup.scene(index, &mut entries)?;
+        let frame = pool.install(|| render_frame(setup, &scene, bar))?;
         let written = pool.install(|| output::write(options, setup, &scene, &frame, index, &names))?;
         if let (Some(latch), None) = (frame.latch, images.last()) {
             console::complain(&format!(
@@ -110,8 +110,7 @@ fn render_series(
         fallbacks += frame.report.fallbacks;
         let mut image = ImageSummary::new(setup, &frame, scene.steps(), number, names, written);
         if options.printout || options.printout_pixel.is_some() {
-            let (scene, _) = pool.install(|| latched(scene, setup.mode, &frame.slots))?;
-            image.printout = printouts(options, setup, &scene, &frame)?;
+            image.printout = printouts(options, setup, &latched(&scene, frame.latch), &frame)?;
         }
         images.push(image);
     }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2};
-use widebragg::carryover::Carryover;
 use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
 };
@@ -260,9 +259,6 @@ impl Setup {
         self.sources.len() as f64 * orientations * samples * self.sensor.layers as f64
     }
 }
-
-/// What [`Carryover`] a scene without carryover needs.
-pub const NO_CARRYOVER: Carryover<'static> = Carryover::Off;
 
 /// A vector of `count` copies, `None` where memory does not suffice.
 pub(super) fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {

@@ -206,7 +206,6 @@ impl<'a> Scene<'a> {
             let whole = (1.0..67_108_864.0).contains(&n) && libm::floor(n) == n;
             require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
         }
-        require(true, "fudge", p.lattice.fudge, "finite")?;
         require(p.lattice.fudge >= 0.0, "fudge", p.lattice.fudge, "0 or more")?;
         require(p.sensor.layer_m >= 0.0, "sensor layer in m", p.sensor.layer_m, "0 or more")?;
         require(
@@ -339,11 +338,7 @@ impl<'a> Scene<'a> {
         }
         let columns = self.p.detector.fast_pixels;
         self.count_uses(slow, columns, core::iter::once(fast), carry);
-        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
-        let opening = carry
-            .openings_in_row(slow, columns)
-            .unsteady(steady)
-            .find_map(|(column, vectors)| (column == fast).then_some(vectors));
+        let opening = self.opening_of(slow, fast, carry);
         Ok(self.evaluate(slow, fast, opening).0)
     }
 
@@ -407,7 +402,7 @@ impl<'a> Scene<'a> {
         self.render_span(slow, before, self.p.structure_factors.lookup, row, report);
         self.render_span(slow, after, LookupRule::Nearest, row, report);
         let columns = row.len();
-        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
+        let steady = self.steady();
         let mut single = |fast: usize, opening: Option<Orientation>| {
             if let (true, Some(pixel)) = (self.is_selected(slow, fast), row.get_mut(fast)) {
                 *pixel = P::from_f64(self.evaluate(slow, fast, opening).0);
@@ -586,7 +581,7 @@ impl<'a> Scene<'a> {
             return Ok(None);
         }
         let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
+        let steady = self.steady();
         for slow in rows.start.max(slow_min)..rows.end.min(slow_max.saturating_add(1)) {
             let mut opening = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(steady);
             let opening = if self.p.orientations.sweep().carried_steps() > 0 { opening.next() } else { None };
@@ -632,15 +627,24 @@ impl<'a> Scene<'a> {
         step: &mut dyn FnMut(&StepProbe),
     ) -> Result<PixelProbe, Error> {
         self.check_pixel(slow, fast, carry)?;
-        let steady = self.p.orientations.sweep().left_behind(self.p.orientations.cell());
-        let opening = carry
-            .openings_in_row(slow, self.p.detector.fast_pixels)
-            .unsteady(steady)
-            .find_map(|(column, vectors)| (column == fast).then_some(vectors))
-            .filter(|_| self.p.orientations.sweep().carried_steps() > 0);
+        let opening = self.opening_of(slow, fast, carry);
         let (lookup, until) = self.lookup_at(slow, fast);
         let request = ChunkRequest { slow, first: fast, live: &[1.0], opening, until };
         Ok(probe::probe(self, &request, lookup, step))
+    }
+
+    /// The vectors that all sweeps but the openings find.
+    fn steady(&self) -> Orientation {
+        self.p.orientations.sweep().left_behind(self.p.orientations.cell())
+    }
+
+    /// What the first sweep of a pixel finds, where that is not the steady vectors.
+    fn opening_of(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Option<Orientation> {
+        if self.p.orientations.sweep().carried_steps() == 0 {
+            return None;
+        }
+        let mut openings = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(self.steady());
+        openings.find_map(|(column, vectors)| (column == fast).then_some(vectors))
     }
 
     fn shape(&self) -> CrystalShape {
