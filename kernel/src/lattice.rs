@@ -59,7 +59,10 @@ pub struct Lattice {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Indices<F> {
     pub(crate) h: [F; 3],
+    /// Nearest integers.
     pub(crate) h0: [F; 3],
+    /// h - h0, exact.
+    pub(crate) d: [F; 3],
 }
 
 impl<F: Lanes> Indices<F> {
@@ -67,14 +70,31 @@ impl<F: Lanes> Indices<F> {
     #[inline(always)]
     pub(crate) fn new(h: [F; 3]) -> Self {
         let [a, b, c] = h;
-        Self { h, h0: [nearest(a), nearest(b), nearest(c)] }
+        Self::about([nearest(a), nearest(b), nearest(c)], h)
     }
 
-    /// h - h0, exact.
+    /// `h` about the node `h0`.
     #[inline(always)]
-    fn offsets(&self) -> [F; 3] {
-        let ([h, k, l], [h0, k0, l0]) = (self.h, self.h0);
-        [h - h0, k - k0, l - l0]
+    pub(crate) fn about(h0: [F; 3], h: [F; 3]) -> Self {
+        let ([a, b, c], [a0, b0, c0]) = (h, h0);
+        Self { h, h0, d: [a - a0, b - b0, c - c0] }
+    }
+
+    /// For who looks nothing up: at an exact half d may have the other sign, which no shape tells apart.
+    #[inline(always)]
+    pub(crate) fn fractions(h: [F; 3]) -> Self {
+        let [a, b, c] = h;
+        let d = [a.fraction(), b.fraction(), c.fraction()];
+        let [da, db, dc] = d;
+        Self { h, h0: [a - da, b - db, c - dc], d }
+    }
+
+    /// Whether `h0` are the nearest integers of all lanes beyond doubt.
+    #[inline(always)]
+    pub(crate) fn all_nearest(&self) -> bool {
+        let [a, b, c] = self.d;
+        let farthest = (a * a).max(b * b).max(c * c);
+        farthest.lt(a.splat_like(0.25)).all()
     }
 }
 
@@ -84,8 +104,17 @@ fn nearest<F: Lanes>(x: F) -> F {
     (x - x.splat_like(0.5)).ceil()
 }
 
+/// What an index of exactly 0 is in f64 loops: see [`Shape::nudge`].
+pub(crate) const NUDGE: f64 = 1e-100;
+
 /// A shape at a level: gives |F_latt| for lanes.
 pub(crate) trait Shape<F: Lanes>: Copy {
+    /// What an index that would be exactly 0 is instead: a crystal along an axis of the laboratory has a whole row of
+    /// such pixels, whose 0/0 the fast loop leaves to the guarded one. Any other index is too large to be changed by it.
+    #[inline(always)]
+    fn nudge(&self) -> f64 {
+        NUDGE
+    }
     /// |F_latt|. With `GUARDED` false an exactly integer index may give NaN, which the caller must find and redo.
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
 }
@@ -99,7 +128,7 @@ pub(crate) trait ShapeKind {
     /// The shape at a level.
     type Of<F: Lanes>: Shape<F>;
     /// The shape of `lattice`.
-    fn of<L: Level>(level: L, lattice: &Lattice, precision: Precision) -> Self::Of<L::F>;
+    fn of<L: Level>(level: L, lattice: &Lattice) -> Self::Of<L::F>;
 }
 
 macro_rules! shape_kind {
@@ -112,7 +141,7 @@ macro_rules! shape_kind {
             const NEEDS_PAIRS: bool = $pairs;
             type Of<F: Lanes> = $shape<F>;
             #[inline(always)]
-            fn of<L: Level>(level: L, lattice: &Lattice, _: Precision) -> $shape<L::F> {
+            fn of<L: Level>(level: L, lattice: &Lattice) -> $shape<L::F> {
                 $shape::new(level, lattice)
             }
         }
@@ -124,10 +153,7 @@ shape_kind!(RoundKind, Round, sparse: false, pairs: false);
 shape_kind!(GaussKind, Gauss, sparse: true, pairs: false);
 shape_kind!(TophatKind, Tophat, sparse: true, pairs: false);
 
-/// Any shape, told apart at every step: for the general loop, which need not be compiled once for each.
-pub(crate) struct AnyShapeKind;
-
-/// One of the shapes.
+/// One of the shapes, told apart at every step: for the general loop, which need not be compiled once for each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnyShape<F> {
     Square(Square<F>),
@@ -137,25 +163,33 @@ pub(crate) enum AnyShape<F> {
     Tophat(Tophat<F>),
 }
 
-impl ShapeKind for AnyShapeKind {
-    const SPARSE: bool = true;
-    const NEEDS_PAIRS: bool = false;
-    type Of<F: Lanes> = AnyShape<F>;
+impl<F: Lanes> AnyShape<F> {
     #[inline(always)]
-    fn of<L: Level>(level: L, lattice: &Lattice, precision: Precision) -> AnyShape<L::F> {
+    pub(crate) fn new<L: Level<F = F>>(level: L, lattice: &Lattice, precision: Precision) -> Self {
         match lattice.shape {
             CrystalShape::Square if precision == Precision::Mixed => {
-                AnyShape::SquareMixed(SquareMixed::new(level, lattice))
+                Self::SquareMixed(SquareMixed::new(level, lattice))
             }
-            CrystalShape::Square => AnyShape::Square(Square::new(level, lattice)),
-            CrystalShape::Round => AnyShape::Round(Round::new(level, lattice)),
-            CrystalShape::Gauss => AnyShape::Gauss(Gauss::new(level, lattice)),
-            CrystalShape::Tophat => AnyShape::Tophat(Tophat::new(level, lattice)),
+            CrystalShape::Square => Self::Square(Square::new(level, lattice)),
+            CrystalShape::Round => Self::Round(Round::new(level, lattice)),
+            CrystalShape::Gauss => Self::Gauss(Gauss::new(level, lattice)),
+            CrystalShape::Tophat => Self::Tophat(Tophat::new(level, lattice)),
         }
     }
 }
 
 impl<F: Lanes> Shape<F> for AnyShape<F> {
+    #[inline(always)]
+    fn nudge(&self) -> f64 {
+        match self {
+            Self::SquareMixed(shape) => shape.nudge(),
+            Self::Square(shape) => shape.nudge(),
+            Self::Round(shape) => shape.nudge(),
+            Self::Gauss(shape) => shape.nudge(),
+            Self::Tophat(shape) => shape.nudge(),
+        }
+    }
+
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         match self {
@@ -201,11 +235,11 @@ fn sincg_parts<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F, F) {
 impl<F: Lanes> Shape<F> for Square<F> {
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
-        let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.offsets());
+        let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
         let (sin_nh, sin_h) = sincg_parts::<F, GUARDED>(na, dh);
         let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
         let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
-        (sin_nh * sin_nk * sin_nl) / (sin_h * sin_k * sin_l)
+        (sin_nh * sin_nk * sin_nl).quotient(sin_h * sin_k * sin_l)
     }
 }
 
@@ -231,9 +265,15 @@ fn sincg_parts_mixed<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F::Narrow, F
 }
 
 impl<F: Lanes> Shape<F> for SquareMixed<F> {
+    // Its cube is still a number in f32.
+    #[inline(always)]
+    fn nudge(&self) -> f64 {
+        1e-12
+    }
+
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
-        let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.offsets());
+        let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
         let (sin_nh, sin_h) = sincg_parts_mixed::<F, GUARDED>(na, dh);
         let (sin_nk, sin_k) = sincg_parts_mixed::<F, GUARDED>(nb, dk);
         let (sin_nl, sin_l) = sincg_parts_mixed::<F, GUARDED>(nc, dl);
@@ -265,7 +305,7 @@ impl<F: Lanes> Round<F> {
 impl<F: Lanes> Shape<F> for Round<F> {
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
-        let ([na, nb, nc], [dh, dk, dl]) = (self.cells, indices.offsets());
+        let ([na, nb, nc], [dh, dk, dl]) = (self.cells, indices.d);
         let (x, y, z) = (na * dh, nb * dk, nc * dl);
         let radius2 = x.mul_add(x, y.mul_add(y, z * z));
         self.volume * sinc3_half_turns((radius2 * self.fudge).sqrt())
@@ -293,7 +333,7 @@ impl<F: Lanes> NodeDistance<F> {
 
     #[inline(always)]
     fn squared(&self, indices: &Indices<F>) -> F {
-        let [dh, dk, dl] = indices.offsets();
+        let [dh, dk, dl] = indices.d;
         let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.reciprocal;
         let x = dh.mul_add(ax, dk.mul_add(bx, dl * cx));
         let y = dh.mul_add(ay, dk.mul_add(by, dl * cy));

@@ -12,6 +12,7 @@
 use crate::Error;
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::lattice::Indices;
+use crate::render::{PerPixel, get, put};
 
 /// A dense grid of structure factors in a borrowed slice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,10 +116,19 @@ pub struct LatchPoint {
 
 /// F_cell for lanes of one level.
 pub(crate) trait Lookup<F: Lanes> {
-    /// Whether lanes that contribute nothing must be told apart.
-    const NEEDS_ACTIVE: bool;
-    /// F_cell of the lanes in `active`; of the others anything.
+    /// The step's indices with their nearest integers.
+    #[inline(always)]
+    fn place(&mut self, h: [F; 3]) -> Indices<F> {
+        Indices::new(h)
+    }
+    /// F_cell of the lanes in `active`; of the others anything. `indices` are those that were placed last.
     fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F;
+    /// Keeps what is known about the pixels from `at` on, for [`Lookup::resume`] when they come again.
+    #[inline(always)]
+    fn keep(&self, _: &mut [PerPixel; 4], _: usize) {}
+    /// Goes on with what was kept.
+    #[inline(always)]
+    fn resume(&mut self, _: &[PerPixel; 4], _: usize) {}
     /// Evaluations that fell back to the nearest node.
     fn fallbacks(&self) -> u64 {
         0
@@ -142,11 +152,10 @@ pub(crate) enum LookupPlan {
     LatchScan,
 }
 
-/// The structure factors, and bounds of |h|, |k|, |l|.
+/// The structure factors, and how to look them up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LookupTable<'a> {
     pub(crate) factors: StructureFactors<'a>,
-    pub(crate) largest: [f64; 3],
     pub(crate) plan: LookupPlan,
 }
 
@@ -178,7 +187,6 @@ macro_rules! lookup_kind {
 lookup_kind!(UniformKind, Uniform, pairs well: true);
 lookup_kind!(NearestKind, Nearest<'a>, pairs well: true);
 lookup_kind!(TricubicKind, Tricubic<'a>, pairs well: false);
-lookup_kind!(AnyLookupKind, AnyLookup<'a>, pairs well: false);
 
 /// Any lookup, told apart at every step: for the general loop, which need not be compiled once for each.
 #[derive(Debug, Clone, Copy)]
@@ -191,7 +199,7 @@ pub(crate) enum AnyLookup<'a, F> {
 
 impl<'a, F: Lanes> AnyLookup<'a, F> {
     #[inline(always)]
-    fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
+    pub(crate) fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
         match table.plan {
             LookupPlan::Uniform => Self::Uniform(Uniform::new(level, table)),
             LookupPlan::Nearest => Self::Nearest(Nearest::new(level, table)),
@@ -202,7 +210,13 @@ impl<'a, F: Lanes> AnyLookup<'a, F> {
 }
 
 impl<F: Lanes> Lookup<F> for AnyLookup<'_, F> {
-    const NEEDS_ACTIVE: bool = true;
+    #[inline(always)]
+    fn place(&mut self, h: [F; 3]) -> Indices<F> {
+        match self {
+            Self::Nearest(lookup) => lookup.place(h),
+            _ => Indices::new(h),
+        }
+    }
 
     #[inline(always)]
     fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
@@ -241,7 +255,10 @@ impl<F: Lanes> Uniform<F> {
 }
 
 impl<F: Lanes> Lookup<F> for Uniform<F> {
-    const NEEDS_ACTIVE: bool = false;
+    #[inline(always)]
+    fn place(&mut self, h: [F; 3]) -> Indices<F> {
+        Indices::fractions(h)
+    }
     #[inline(always)]
     fn f_cell(&mut self, _: &Indices<F>, _: F::Mask, _: u64) -> F {
         self.0
@@ -311,45 +328,69 @@ impl<'a, F: Lanes> Box3<'a, F> {
 }
 
 /// The value at the nearest node.
+///
+/// Neighbouring steps are mostly nearest to the same nodes: these are kept, and neither rounded to nor looked up again
+/// until a lane comes nearer to another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Nearest<'a, F> {
     grid: Box3<'a, F>,
-    /// A number for each node, the same for no two nodes in reach: h key_h + k key_k + l.
-    key_h: F,
-    key_k: F,
-    /// The nodes looked up last, and their values: neighbouring steps mostly ask for the same.
-    key: F,
+    /// The nodes of the last step.
+    h0: [F; 3],
+    /// Their values, unless `moved`.
     value: F,
+    moved: bool,
+    /// Whether what was kept last is still so.
+    kept: bool,
 }
 
 impl<'a, F: Lanes> Nearest<'a, F> {
     #[inline(always)]
     fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
-        let [h, k, l] = table.largest;
-        let (keys_k, keys_l) = (2.0 * k + 1.0, 2.0 * l + 1.0);
-        // Beyond 2^52 keys would collide: NaN equals nothing, and every step is looked up.
-        let distinct = h * keys_k * keys_l < 4_503_599_627_370_496.0;
-        let never = level.splat(f64::NAN);
-        Self {
-            grid: Box3::new(level, &table.factors),
-            key_h: if distinct { level.splat(keys_k * keys_l) } else { never },
-            key_k: level.splat(keys_l),
-            key: never,
-            value: never,
-        }
+        let grid = Box3::new(level, &table.factors);
+        Self { grid, h0: [level.splat(f64::NAN); 3], value: grid.default_f, moved: true, kept: false }
     }
 }
 
 impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
-    const NEEDS_ACTIVE: bool = false;
-
     #[inline(always)]
-    fn f_cell(&mut self, indices: &Indices<F>, _: F::Mask, _: u64) -> F {
-        let [h, k, l] = indices.h0;
-        let key = h.mul_add(self.key_h, k.mul_add(self.key_k, l));
-        if !key.eq(self.key).all() {
-            self.key = key;
-            self.value = self.grid.nearest(indices.h0);
+    fn place(&mut self, h: [F; 3]) -> Indices<F> {
+        let near = Indices::about(self.h0, h);
+        if near.all_nearest() {
+            return near;
+        }
+        let found = Indices::new(h);
+        self.h0 = found.h0;
+        self.moved = true;
+        self.kept = false;
+        found
+    }
+    #[inline(always)]
+    fn keep(&self, nodes: &mut [PerPixel; 4], at: usize) {
+        if self.kept {
+            return;
+        }
+        let [to_h, to_k, to_l, to_value] = nodes;
+        let [h, k, l] = self.h0;
+        // NaN is near nothing: nodes without their values are not kept.
+        put(if self.moved { h.splat_like(f64::NAN) } else { h }, to_h, at);
+        put(k, to_k, at);
+        put(l, to_l, at);
+        put(self.value, to_value, at);
+    }
+    #[inline(always)]
+    fn resume(&mut self, nodes: &[PerPixel; 4], at: usize) {
+        let [h, k, l, value] = nodes;
+        let level = self.value.level();
+        self.h0 = [get(level, h, at), get(level, k, at), get(level, l, at)];
+        self.value = get(level, value, at);
+        self.moved = false;
+        self.kept = true;
+    }
+    #[inline(always)]
+    fn f_cell(&mut self, _: &Indices<F>, _: F::Mask, _: u64) -> F {
+        if self.moved {
+            self.value = self.grid.nearest(self.h0);
+            self.moved = false;
         }
         self.value
     }
@@ -441,8 +482,6 @@ fn weights<F: Lanes>(t: F) -> [F; 4] {
 }
 
 impl<F: Lanes> Lookup<F> for Tricubic<'_, F> {
-    const NEEDS_ACTIVE: bool = true;
-
     #[inline(always)]
     fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
         if evaluation >= self.until {
@@ -483,8 +522,6 @@ impl<'a, F: Lanes> LatchScan<'a, F> {
 }
 
 impl<F: Lanes> Lookup<F> for LatchScan<'_, F> {
-    const NEEDS_ACTIVE: bool = true;
-
     #[inline(always)]
     fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
         let latches = active & !self.grid.usable(indices.h);

@@ -58,6 +58,10 @@ impl Level for Avx2 {
 
     #[inline(always)]
     fn load(self, source: &[f64], fill: f64) -> F64x4 {
+        if let Some(full) = source.first_chunk::<4>() {
+            // SAFETY: four f64 lie at the address; AVX2 exists, see `v!`.
+            return F64x4(unsafe { _mm256_loadu_pd(full.as_ptr()) });
+        }
         let mut lanes = [fill; 4];
         lanes.iter_mut().zip(source).for_each(|(lane, &x)| *lane = x);
         F64x4(v!(_mm256_setr_pd(lanes[0], lanes[1], lanes[2], lanes[3])))
@@ -139,6 +143,23 @@ impl Lanes for F64x4 {
         // SAFETY: the array has room for four f64; AVX2 exists, see `v!`.
         unsafe { _mm256_storeu_pd(lanes.as_mut_ptr(), self.0) };
         lanes
+    }
+    #[inline(always)]
+    fn store(self, out: &mut [f64]) {
+        match out.first_chunk_mut::<4>() {
+            // SAFETY: the chunk has room for four f64; AVX2 exists, see `v!`.
+            Some(full) => unsafe { _mm256_storeu_pd(full.as_mut_ptr(), self.0) },
+            None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane),
+        }
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        let rounded = v!(_mm256_cvtpd_ps(self.0));
+        match out.first_chunk_mut::<4>() {
+            // SAFETY: the chunk has room for four f32; AVX2 exists, see `v!`.
+            Some(full) => unsafe { _mm_storeu_ps(full.as_mut_ptr(), rounded) },
+            None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane as f32),
+        }
     }
     #[inline(always)]
     fn first(self) -> f64 {

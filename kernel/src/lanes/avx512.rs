@@ -55,6 +55,10 @@ impl Level for Avx512 {
 
     #[inline(always)]
     fn load(self, source: &[f64], fill: f64) -> F64x8 {
+        if let Some(full) = source.first_chunk::<8>() {
+            // SAFETY: eight f64 lie at the address; AVX-512 exists, see `v!`.
+            return F64x8(unsafe { _mm512_loadu_pd(full.as_ptr()) });
+        }
         let mut lanes = [fill; 8];
         lanes.iter_mut().zip(source).for_each(|(lane, &x)| *lane = x);
         let [a, b, c, d, e, f, g, h] = lanes;
@@ -151,6 +155,23 @@ impl Lanes for F64x8 {
         lanes
     }
     #[inline(always)]
+    fn store(self, out: &mut [f64]) {
+        match out.first_chunk_mut::<8>() {
+            // SAFETY: the chunk has room for eight f64; AVX-512 exists, see `v!`.
+            Some(full) => unsafe { _mm512_storeu_pd(full.as_mut_ptr(), self.0) },
+            None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane),
+        }
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        let rounded = v!(_mm512_cvtpd_ps(self.0));
+        match out.first_chunk_mut::<8>() {
+            // SAFETY: the chunk has room for eight f32; AVX-512 exists, see `v!`.
+            Some(full) => unsafe { _mm256_storeu_ps(full.as_mut_ptr(), rounded) },
+            None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane as f32),
+        }
+    }
+    #[inline(always)]
     fn first(self) -> f64 {
         v!(_mm512_cvtsd_f64(self.0))
     }
@@ -190,12 +211,24 @@ impl Lanes for F64x8 {
         y
     }
     #[inline(always)]
+    fn quotient(self, divisor: Self) -> Self {
+        // 14 bits, then 28 of the reciprocal, then all of the quotient: the divider would be the bottleneck.
+        let y = Self(v!(_mm512_rcp14_pd(divisor.0)));
+        let y = y.mul_add(divisor.neg_mul_add(y, self.splat_like(1.0)), y);
+        let q = self * y;
+        y.mul_add(divisor.neg_mul_add(q, self), q)
+    }
+    #[inline(always)]
     fn abs(self) -> Self {
         Self(v!(_mm512_abs_pd(self.0)))
     }
     #[inline(always)]
     fn round(self) -> Self {
         Self(v!(_mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
+    }
+    #[inline(always)]
+    fn fraction(self) -> Self {
+        Self(v!(_mm512_reduce_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
     }
     #[inline(always)]
     fn ceil(self) -> Self {

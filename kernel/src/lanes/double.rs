@@ -143,6 +143,20 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         TwoArray { lanes, len: Self::LEN }
     }
     #[inline(always)]
+    fn store(self, out: &mut [f64]) {
+        let middle = out.len().min(F::LEN);
+        let (lower, upper) = out.split_at_mut_checked(middle).unwrap_or_default();
+        self.0.store(lower);
+        self.1.store(upper);
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        let middle = out.len().min(F::LEN);
+        let (lower, upper) = out.split_at_mut_checked(middle).unwrap_or_default();
+        self.0.store_f32(lower);
+        self.1.store_f32(upper);
+    }
+    #[inline(always)]
     fn first(self) -> f64 {
         self.0.first()
     }
@@ -152,10 +166,12 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         neg_mul_add(b, c);
         residue(b, c);
         product_error(b, product);
+        quotient(divisor);
         sqrt();
         inverse_sqrt();
         abs();
         round();
+        fraction();
         ceil();
         floor();
         pow2();

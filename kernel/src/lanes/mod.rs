@@ -80,6 +80,13 @@ pub trait Lanes:
     }
     /// The lanes as an array.
     fn to_array(self) -> Self::Array;
+    /// Writes the lanes to `out`: the first ones when it is shorter than a vector.
+    fn store(self, out: &mut [f64]);
+    /// The lanes rounded to f32, written like [`Lanes::store`].
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        out.iter_mut().zip(self.to_array().as_ref()).for_each(|(out, &lane)| *out = lane as f32);
+    }
     /// The first lane.
     fn first(self) -> f64;
 
@@ -101,10 +108,20 @@ pub trait Lanes:
     fn inverse_sqrt(self) -> Self {
         self.splat_like(1.0) / self.sqrt()
     }
+    /// `self / divisor` to 1 ulp, for quotients and divisors in 1e-300..1e300; a zero divisor gives no number.
+    #[inline(always)]
+    fn quotient(self, divisor: Self) -> Self {
+        self / divisor
+    }
     /// Absolute value.
     fn abs(self) -> Self;
     /// Nearest integer, ties to even, for `|self| < 2^51`; larger lanes give some integer, never a fault.
     fn round(self) -> Self;
+    /// The lanes less their nearest integers, exact, in -1/2..=1/2; for `|self| < 2^51`.
+    #[inline(always)]
+    fn fraction(self) -> Self {
+        self - self.round()
+    }
     /// Smallest integer not below, for `|self| < 2^51`.
     fn ceil(self) -> Self;
     /// Largest integer not above, for `|self| < 2^51`.

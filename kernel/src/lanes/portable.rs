@@ -46,6 +46,9 @@ impl Level for Portable {
 
     #[inline(always)]
     fn load(self, source: &[f64], fill: f64) -> F64x8 {
+        if let Some(&full) = source.first_chunk::<8>() {
+            return F64x8(f64x8::new(full));
+        }
         let mut lanes = [fill; 8];
         lanes.iter_mut().zip(source).for_each(|(lane, &x)| *lane = x);
         F64x8(f64x8::new(lanes))
@@ -144,6 +147,10 @@ impl Lanes for F64x8 {
     #[inline(always)]
     fn to_array(self) -> [f64; 8] {
         self.0.to_array()
+    }
+    #[inline(always)]
+    fn store(self, out: &mut [f64]) {
+        out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane);
     }
     #[inline(always)]
     fn first(self) -> f64 {

@@ -35,6 +35,14 @@ impl<F: Lanes> LaneVec<F> {
         )
     }
 
+    /// [`LaneVec::dot_scalar`] plus `nudge`, which is lost in all sums but one that is 0.
+    #[inline(always)]
+    pub(super) fn dot_nudged(self, v: Vec3, nudge: F) -> F {
+        let like = self.x;
+        let z = self.z.mul_add(like.splat_like(v.z), nudge);
+        like.mul_add(like.splat_like(v.x), self.y.mul_add(like.splat_like(v.y), z))
+    }
+
     #[inline(always)]
     fn scale(self, by: F) -> Self {
         Self { x: self.x * by, y: self.y * by, z: self.z * by }
@@ -63,31 +71,49 @@ impl<F: Lanes> LaneVec<F> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subpixel<F> {
     pub(super) position_m: LaneVec<F>,
+    pub(super) direction: Direction<F>,
+}
+
+/// A direction from the sample, and how far the detector is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Direction<F> {
+    /// In 1/m.
     pub(super) inverse_distance: F,
-    /// Unit vector from the sample.
+    /// Unit vector.
     pub(super) diffracted: LaneVec<F>,
 }
 
-/// The subpixel to place: depth of its layer, and its index within the pixel.
+/// The subpixels of one detector row, without what the pixels of the row have in common being computed for each.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SubpixelIndex {
-    pub(super) depth_m: f64,
-    pub(super) slow: usize,
-    pub(super) fast: usize,
-    pub(super) per_axis: usize,
+pub(super) struct SubpixelGrid {
+    slow: f64,
+    per_axis: f64,
+    step_m: f64,
+    half_m: f64,
+}
+
+impl SubpixelGrid {
+    pub(super) fn new(detector: &Detector, slow: usize, per_axis: usize) -> Self {
+        let per_axis = per_axis as f64;
+        let step_m = detector.pixel_m / per_axis;
+        Self { slow: slow as f64, per_axis, step_m, half_m: step_m / 2.0 }
+    }
+
+    /// The line that subpixels with index `sub_slow` lie on, at a depth: its point at fast = 0.
+    #[inline(always)]
+    pub(super) fn line(&self, detector: &Detector, sub_slow: usize, depth_m: f64) -> Vec3 {
+        let along_slow = self.step_m * (self.slow * self.per_axis + sub_slow as f64) + self.half_m;
+        along_slow * detector.slow + depth_m * detector.normal + detector.pix0_m
+    }
 }
 
 impl<F: Lanes> Subpixel<F> {
-    /// Subpixel `index` of the pixels in row `slow` whose columns are the lanes of `fast`.
+    /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of [`SubpixelGrid::line`].
     #[inline(always)]
-    pub(super) fn new(detector: &Detector, slow: usize, fast: F, index: SubpixelIndex) -> Self {
+    pub(super) fn new(detector: &Detector, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
         let level = fast.level();
-        let per_axis = index.per_axis as f64;
-        let (step, half) = (detector.pixel_m / per_axis, detector.pixel_m / per_axis / 2.0);
-        let along_slow = step * (slow as f64 * per_axis + index.slow as f64) + half;
-        let row = along_slow * detector.slow + index.depth_m * detector.normal + detector.pix0_m;
-        let column = fast * level.splat(per_axis) + level.splat(index.fast as f64);
-        let along_fast = level.splat(step) * column + level.splat(half);
+        let column = fast.mul_add(level.splat(grid.per_axis), level.splat(sub_fast as f64));
+        let along_fast = level.splat(grid.step_m).mul_add(column, level.splat(grid.half_m));
         let f = LaneVec::splat(level, detector.fast);
         let flat = LaneVec {
             x: f.x.mul_add(along_fast, level.splat(row.x)),
@@ -96,9 +122,12 @@ impl<F: Lanes> Subpixel<F> {
         };
         let position_m = if detector.curved { bend(detector, flat) } else { flat };
         let inverse_distance = position_m.dot(position_m).inverse_sqrt();
-        Self { position_m, inverse_distance, diffracted: position_m.scale(inverse_distance) }
+        let diffracted = position_m.scale(inverse_distance);
+        Self { position_m, direction: Direction { inverse_distance, diffracted } }
     }
+}
 
+impl<F: Lanes> Direction<F> {
     /// Solid angle of the pixel, in sr.
     #[inline(always)]
     pub(super) fn omega_sr(&self, detector: &Detector) -> F {
@@ -123,37 +152,53 @@ impl<F: Lanes> Subpixel<F> {
         transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
     }
 
-    /// q = (d - i)/lambda, in 1/m.
-    #[inline(always)]
-    pub(super) fn scattering(&self, source: &Source) -> LaneVec<F> {
-        let like = self.inverse_distance;
-        let per_lambda = like.splat_like(1.0 / source.lambda_m);
-        LaneVec {
-            x: (self.diffracted.x - like.splat_like(source.incident.x)) * per_lambda,
-            y: (self.diffracted.y - like.splat_like(source.incident.y)) * per_lambda,
-            z: (self.diffracted.z - like.splat_like(source.incident.z)) * per_lambda,
-        }
-    }
-
     /// Polarisation factor.
     #[inline(always)]
-    pub(super) fn polarization(&self, polarization: &Polarization, source: &Source) -> F {
+    pub(super) fn polarization(&self, frame: &PolarizationFrame) -> F {
         let one = self.inverse_distance.splat_like(1.0);
-        let c2 = self.diffracted.dot_scalar(source.incident);
+        let c2 = self.diffracted.dot_scalar(frame.incident);
         let squared = c2 * c2;
         let mut factor = one + squared;
-        if polarization.kahn != 0.0 {
-            let b = polarization.axis.cross(source.incident).unit();
-            let e = source.incident.cross(b).unit();
-            let (db, de) = (self.diffracted.dot_scalar(b), self.diffracted.dot_scalar(e));
+        if frame.kahn != 0.0 {
+            let (db, de) = (self.diffracted.dot_scalar(frame.b), self.diffracted.dot_scalar(frame.e));
             let (db2, de2) = (db * db, de * de);
             let length = db2 + de2;
             // Straight ahead psi is open: the reference takes 0.
             let zero = one.splat_like(0.0);
             let cos_2psi = F::select(zero.lt(length), (de2 - db2) / length, one);
-            factor = factor - cos_2psi * one.splat_like(polarization.kahn) * (one - squared);
+            factor = factor - cos_2psi * one.splat_like(frame.kahn) * (one - squared);
         }
         factor * one.splat_like(0.5)
+    }
+}
+
+/// q = (d - i)/lambda, in 1/m.
+#[inline(always)]
+pub(super) fn scattering<F: Lanes>(diffracted: LaneVec<F>, source: &Source) -> LaneVec<F> {
+    let LaneVec { x, y, z } = diffracted;
+    let per_lambda = x.splat_like(1.0 / source.lambda_m);
+    let incident = LaneVec::splat(x.level(), source.incident);
+    LaneVec {
+        x: (x - incident.x) * per_lambda,
+        y: (y - incident.y) * per_lambda,
+        z: (z - incident.z) * per_lambda,
+    }
+}
+
+/// Polarisation about one direction of the beam.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PolarizationFrame {
+    kahn: f64,
+    incident: Vec3,
+    /// Unit vectors across the beam: axis x incident, and at right angles to it.
+    b: Vec3,
+    e: Vec3,
+}
+
+impl PolarizationFrame {
+    pub(super) fn new(polarization: &Polarization, incident: Vec3) -> Self {
+        let b = polarization.axis.cross(incident).unit();
+        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).unit() }
     }
 }
 

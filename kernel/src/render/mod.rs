@@ -12,10 +12,11 @@
 //!
 //! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all. A pixel's bits do
 //! not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**: the tables and the output are the
-//! caller's; a call uses a few kB of stack.
+//! caller's; a call uses about 20 kB of stack.
 
+mod general;
 mod geometry;
-mod pixels;
+mod plain;
 mod probe;
 mod resolution;
 
@@ -27,12 +28,15 @@ use crate::beam::{Polarization, Source, water_background};
 use crate::carryover::Carryover;
 use crate::detector::Detector;
 use crate::error::require;
-use crate::lanes::Simd;
+use crate::lanes::{Lanes, Simd};
 use crate::lattice::{CrystalShape, Lattice, Precision};
 use crate::rotation::{Orientation, OrientationTable};
-use crate::structure_factor::{HklGrid, LatchPoint, LookupRule, StructureFactors};
+use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, StructureFactors};
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
-use pixels::{CHUNK, ChunkReport, ChunkRequest};
+use general::{SpanReport, SpanRequest};
+use geometry::PolarizationFrame;
+pub(crate) use plain::{PerPixel, get, put};
+use plain::{SPAN, Span, Workspace};
 
 /// The sensitive layer of the detector.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,10 +136,10 @@ pub struct SceneParameters<'a> {
 pub struct Scene<'a> {
     p: SceneParameters<'a>,
     background: f64,
-    /// Bounds of |h|, |k|, |l| over all directions and wavelengths.
-    largest_index: [f64; 3],
     scale: f64,
     steps: f64,
+    /// About the first source.
+    polarization: Option<PolarizationFrame>,
     precision: Precision,
 }
 
@@ -151,9 +155,9 @@ pub struct RowReport {
 }
 
 impl RowReport {
-    fn add(&mut self, chunk: &ChunkReport) {
-        self.omega_sum_sr += chunk.omega_sum_sr;
-        self.fallbacks += chunk.fallbacks;
+    fn add(&mut self, span: &SpanReport) {
+        self.omega_sum_sr += span.omega_sum_sr;
+        self.fallbacks += span.fallbacks;
     }
 }
 
@@ -161,6 +165,8 @@ impl RowReport {
 pub trait PixelValue: Copy + private::Sealed {
     /// Rounded to the stored type.
     fn from_f64(value: f64) -> Self;
+    /// Writes lanes to `out`, rounded: the first ones when it is shorter than a vector.
+    fn store<F: Lanes>(lanes: F, out: &mut [Self]);
 }
 
 mod private {
@@ -174,12 +180,20 @@ impl PixelValue for f32 {
     fn from_f64(value: f64) -> Self {
         value as Self
     }
+    #[inline(always)]
+    fn store<F: Lanes>(lanes: F, out: &mut [Self]) {
+        lanes.store_f32(out);
+    }
 }
 
 impl PixelValue for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
+    }
+    #[inline(always)]
+    fn store<F: Lanes>(lanes: F, out: &mut [Self]) {
+        lanes.store(out);
     }
 }
 
@@ -234,8 +248,8 @@ impl<'a> Scene<'a> {
                 *longest = longest.max(edge.length());
             }
         }
-        let largest_index = longest_edge.map(|edge| libm::ceil(edge * longest_q) + 1.0);
-        for index in largest_index {
+        for edge in longest_edge {
+            let index = libm::ceil(edge * longest_q) + 1.0;
             require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
         }
         let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
@@ -257,9 +271,11 @@ impl<'a> Scene<'a> {
         Ok(Self {
             p,
             background: water_background(p.fluence_per_m2, p.water_m),
-            largest_index,
             scale: ELECTRON_RADIUS_SQUARED_M2 * p.fluence_per_m2 / steps,
             steps,
+            polarization: p.polarization.and_then(|polarization| {
+                p.sources.first().map(|source| PolarizationFrame::new(&polarization, source.incident))
+            }),
             precision: Precision::Double,
         })
     }
@@ -448,50 +464,66 @@ impl<'a> Scene<'a> {
         row: &mut [P],
         report: &mut RowReport,
     ) {
-        let mut values = [0.0; CHUNK];
-        let mut live = [1.0; CHUNK];
+        let mut work = Workspace::new();
         let columns = self.p.detector.fast_pixels;
         let mut first = span.start;
         while first < span.end {
-            let count = (span.end - first).min(CHUNK);
-            let (Some(live), Some(values), Some(out)) =
-                (live.get_mut(..count), values.get_mut(..count), row.get_mut(first..first + count))
-            else {
-                return;
-            };
+            let count = (span.end - first).min(SPAN);
+            let Some(out) = row.get_mut(first..first + count) else { return };
             // The span lies inside the region of interest: only a mask can take pixels out of it.
             let start = slow * columns + first;
             let mask = self.p.mask.and_then(|mask| mask.get(start..start + count));
+            work.live.fill(0.0);
+            let live = work.live.iter_mut().take(count);
             let selected = match mask {
-                None => count as u64,
+                None => {
+                    live.for_each(|live| *live = 1.0);
+                    count as u64
+                }
                 Some(mask) => {
-                    live.iter_mut().zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0)));
+                    live.zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0)));
                     mask.iter().map(|&m| u64::from(m != 0)).sum()
                 }
             };
             if selected > 0 {
-                let request = ChunkRequest { slow, first, live, opening: None, until: u64::MAX };
-                report.add(&self.render_chunk(&request, lookup, values));
+                report.add(&self.render_part(Span { slow, first, count }, lookup, &mut work, out));
                 report.pixels += selected;
-                let pairs = out.iter_mut().zip(&*values);
-                match mask {
-                    None => pairs.for_each(|(pixel, &value)| *pixel = P::from_f64(value)),
-                    Some(mask) => {
-                        let kept = pairs.zip(mask).filter(|&(_, &m)| m != 0);
-                        kept.for_each(|((pixel, &value), _)| *pixel = P::from_f64(value));
-                    }
-                }
             }
             first += count;
         }
     }
 
+    /// Part of a row: by the plain loop, or by the general one where that has to be or an index was exactly an integer.
+    fn render_part<P: PixelValue>(
+        &self,
+        span: Span,
+        lookup: LookupRule,
+        work: &mut Workspace,
+        out: &mut [P],
+    ) -> SpanReport {
+        if !self.needs_general_loop()
+            && let Some(report) = plain::render(self, span, lookup, work, out)
+        {
+            return report;
+        }
+        let Span { slow, first, count } = span;
+        let live = work.live.get(..count).unwrap_or(&[]);
+        let mut values = [0.0; SPAN];
+        let values = values.get_mut(..count).unwrap_or_default();
+        let request = SpanRequest { slow, first, live, opening: None, until: u64::MAX };
+        let report = general::render(self, &request, lookup, values);
+        for (pixel, (&value, &live)) in out.iter_mut().zip(values.iter().zip(live)) {
+            *pixel = P::from_f64(if live > 0.0 { value } else { 0.0 });
+        }
+        report
+    }
+
     /// One pixel with all that makes it special: the sweep that opens its stream, the evaluation that latches.
-    fn evaluate(&self, slow: usize, fast: usize, opening: Option<Orientation>) -> (f64, ChunkReport) {
+    fn evaluate(&self, slow: usize, fast: usize, opening: Option<Orientation>) -> (f64, SpanReport) {
         let (lookup, until) = self.lookup_at(slow, fast);
-        let request = ChunkRequest { slow, first: fast, live: &[1.0], opening, until };
+        let request = SpanRequest { slow, first: fast, live: &[1.0], opening, until };
         let mut value = [0.0];
-        let report = pixels::render_special(self, &request, lookup, &mut value);
+        let report = general::render(self, &request, lookup, &mut value);
         let [value] = value;
         (value, report)
     }
@@ -507,23 +539,6 @@ impl<'a> Scene<'a> {
             }
             rule => (rule, u64::MAX),
         }
-    }
-
-    /// A span of one row. Where an index was exactly an integer the fast loop gives NaN, and the span is done again
-    /// with the guarded one, whose other pixels have the same bits.
-    fn render_chunk(
-        &self,
-        request: &ChunkRequest<'_>,
-        lookup: LookupRule,
-        values: &mut [f64],
-    ) -> ChunkReport {
-        if !self.needs_general_loop() {
-            let report = pixels::render_plain(self, request, lookup, values);
-            if !values.iter().fold(false, |any, value| any | value.is_nan()) {
-                return report;
-            }
-        }
-        pixels::render_special(self, request, lookup, values)
     }
 
     fn needs_general_loop(&self) -> bool {
@@ -587,7 +602,7 @@ impl<'a> Scene<'a> {
             let opening = if self.p.orientations.sweep().carried_steps() > 0 { opening.next() } else { None };
             let mut first = fast_min;
             while first <= fast_max {
-                let mut count = (fast_max + 1 - first).min(CHUNK);
+                let mut count = (fast_max + 1 - first).min(SPAN);
                 // An opening pixel is scanned alone, with what its first sweep finds.
                 let vectors = match opening {
                     Some((fast, vectors)) if fast == first => {
@@ -600,13 +615,13 @@ impl<'a> Scene<'a> {
                     }
                     _ => None,
                 };
-                let mut live = [0.0; CHUNK];
+                let mut live = [0.0; SPAN];
                 for (fast, live) in (first..).zip(live.iter_mut().take(count)) {
                     *live = f64::from(u8::from(self.is_selected(slow, fast)));
                 }
                 let live = live.get(..count).unwrap_or(&[]);
-                let request = ChunkRequest { slow, first, live, opening: vectors, until: u64::MAX };
-                if let Some((fast, evaluation)) = pixels::scan_latch(self, &request) {
+                let request = SpanRequest { slow, first, live, opening: vectors, until: u64::MAX };
+                if let Some((fast, evaluation)) = general::scan_latch(self, &request) {
                     return Ok(Some(LatchPoint { slow, fast, evaluation }));
                 }
                 first += count;
@@ -629,7 +644,7 @@ impl<'a> Scene<'a> {
         self.check_pixel(slow, fast, carry)?;
         let opening = self.opening_of(slow, fast, carry);
         let (lookup, until) = self.lookup_at(slow, fast);
-        let request = ChunkRequest { slow, first: fast, live: &[1.0], opening, until };
+        let request = SpanRequest { slow, first: fast, live: &[1.0], opening, until };
         Ok(probe::probe(self, &request, lookup, step))
     }
 
@@ -653,5 +668,14 @@ impl<'a> Scene<'a> {
 
     fn grid(&self) -> Option<HklGrid<'a>> {
         self.p.structure_factors.grid
+    }
+}
+
+/// How a span is looked up.
+fn plan_of(scene: &Scene<'_>, lookup: LookupRule, until: u64) -> LookupPlan {
+    match (scene.grid(), lookup) {
+        (None, _) => LookupPlan::Uniform,
+        (Some(_), LookupRule::Nearest) => LookupPlan::Nearest,
+        (Some(_), LookupRule::Tricubic | LookupRule::TricubicUntil(_)) => LookupPlan::Tricubic { until },
     }
 }

@@ -3,10 +3,10 @@
 use core::num::NonZeroUsize;
 
 use super::Scene;
+use super::general::{SpanRequest, TappedPixel, TappedStep, render_watched};
 use super::geometry::LaneVec;
-use super::pixels::{ChunkRequest, TappedPixel, TappedStep, render_watched};
 use crate::lanes::{Kernel, Lanes, Level, Simd};
-use crate::lattice::CrystalShape;
+use crate::lattice::{CrystalShape, NUDGE};
 use crate::math::sincg;
 use crate::rotation::Orientation;
 use crate::structure_factor::LookupRule;
@@ -97,7 +97,8 @@ impl Watch<'_> {
     /// An innermost step has been added.
     #[inline(always)]
     pub(super) fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>) {
-        let hkl = first_lanes(step.indices.h);
+        // What the loop nudged away from 0 is told as 0.
+        let hkl = first_lanes(step.indices.h).map(|h| if h.abs() <= NUDGE { 0.0 } else { h });
         let axes = self.cells.map(|cells| {
             let mut factors = hkl;
             for (factor, n) in factors.iter_mut().zip(cells) {
@@ -109,13 +110,13 @@ impl Watch<'_> {
         let (place, q) = (step.place, step.scattering);
         (self.step)(&StepProbe {
             layer: step.layer,
-            subpixel: (step.subpixel.slow, step.subpixel.fast),
+            subpixel: step.subpixel,
             source: step.source,
             phi_step: step.entry / self.domains,
             domain: step.entry % self.domains,
             position_m: first_vector(&place.position_m),
-            distance_m: 1.0 / place.inverse_distance.first(),
-            diffracted: first_vector(&place.diffracted),
+            distance_m: 1.0 / place.direction.inverse_distance.first(),
+            diffracted: first_vector(&place.direction.diffracted),
             scattering_per_m: first_vector(q),
             orientation: *step.orientation,
             hkl,
@@ -143,7 +144,7 @@ impl Watch<'_> {
 /// Renders the one pixel of `request` and tells `step` about every step.
 pub(super) fn probe(
     scene: &Scene<'_>,
-    request: &ChunkRequest<'_>,
+    request: &SpanRequest<'_>,
     lookup: LookupRule,
     step: &mut dyn FnMut(&StepProbe),
 ) -> PixelProbe {

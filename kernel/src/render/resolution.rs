@@ -1,8 +1,7 @@
 //! The resolution limit, pixel by pixel.
 
 use super::Scene;
-use super::geometry::{Subpixel, SubpixelIndex};
-use super::pixels::subpixels;
+use super::geometry::{Subpixel, SubpixelGrid, scattering};
 use crate::lanes::{Kernel, LaneMask, Lanes, Level};
 
 /// Whether any source, layer or subpixel scatters into a pixel above the resolution limit.
@@ -20,13 +19,14 @@ impl Kernel for Resolves<'_, '_> {
         let p = &self.scene.p;
         let per_axis = p.oversample.per_axis;
         let fast = level.splat(self.fast as f64);
+        let grid = SubpixelGrid::new(&p.detector, self.slow, per_axis);
         for layer in 0..p.sensor.layers {
             let depth_m = layer as f64 * p.sensor.layer_m;
-            for (sub_slow, sub_fast) in subpixels(per_axis) {
-                let index = SubpixelIndex { depth_m, slow: sub_slow, fast: sub_fast, per_axis };
-                let place = Subpixel::new(&p.detector, self.slow, fast, index);
+            for i in 0..per_axis * per_axis {
+                let line = grid.line(&p.detector, i / per_axis, depth_m);
+                let place = Subpixel::new(&p.detector, &grid, line, fast, i % per_axis);
                 for source in p.sources {
-                    let q = place.scattering(source);
+                    let q = scattering(place.direction.diffracted, source);
                     let d_spacing = level.splat(1.0) / q.dot(q).sqrt();
                     if !d_spacing.lt(level.splat(p.d_min_m)).any() {
                         return true;

@@ -1,0 +1,337 @@
+//! The loop that most runs take: a span of a row in three passes, so that each keeps what it needs in registers.
+//!
+//! 1. [`Places`], once per thickness layer and subpixel: where the pixels are, their solid angle, capture, polarisation.
+//! 2. [`Steps`], compiled for each shape and lookup: sources, phi steps and mosaic domains, added up.
+//! 3. [`Scaling`]: sums to pixels.
+//!
+//! An index that is exactly an integer other than 0 gives NaN here. It is told, and the span rendered again by the
+//! guarded loop, whose other pixels have the same bits.
+
+use core::marker::PhantomData;
+
+use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
+use super::{PixelValue, Scene, SpanReport, plan_of};
+use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
+use crate::lattice::{
+    CrystalShape, GaussKind, Precision, RoundKind, Shape, ShapeKind, SquareKind, SquareMixedKind, TophatKind,
+};
+use crate::structure_factor::{
+    Lookup, LookupKind, LookupPlan, LookupRule, LookupTable, NearestKind, TricubicKind, UniformKind,
+};
+
+/// Most pixels of a span: a multiple of the lanes of every level.
+pub(crate) const SPAN: usize = 128;
+
+/// A number per pixel of a span.
+pub(crate) type PerPixel = [f64; SPAN];
+
+/// What the passes leave for each other. Aligned: vectors that straddle cache lines cost twice.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Workspace {
+    /// 1 where a pixel is rendered, 0 where it is skipped and past the end of the span.
+    pub(super) live: PerPixel,
+    diffracted: [PerPixel; 3],
+    inverse_distance: PerPixel,
+    omega: PerPixel,
+    capture: PerPixel,
+    polar: PerPixel,
+    sum: PerPixel,
+    /// What [`Lookup::keep`] keeps.
+    nodes: [PerPixel; 4],
+}
+
+impl Workspace {
+    pub(super) const fn new() -> Self {
+        const EMPTY: PerPixel = [0.0; SPAN];
+        Self {
+            live: EMPTY,
+            diffracted: [EMPTY; 3],
+            inverse_distance: EMPTY,
+            omega: EMPTY,
+            capture: EMPTY,
+            polar: EMPTY,
+            sum: EMPTY,
+            nodes: [EMPTY; 4],
+        }
+    }
+}
+
+/// The lanes of `from` from pixel `at` on.
+#[inline(always)]
+pub(crate) fn get<L: Level>(level: L, from: &PerPixel, at: usize) -> L::F {
+    level.load(from.get(at..).unwrap_or(&[]), 0.0)
+}
+
+/// Writes lanes to pixel `at` and those after it.
+#[inline(always)]
+pub(crate) fn put<F: Lanes>(lanes: F, to: &mut PerPixel, at: usize) {
+    lanes.store(to.get_mut(at..).unwrap_or_default());
+}
+
+/// Pixels of a row, those of the workspace's `live`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) slow: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
+}
+
+/// First pass, for one layer and subpixel.
+struct Places<'c, 'a> {
+    scene: &'c Scene<'a>,
+    span: Span,
+    grid: &'c SubpixelGrid,
+    layer: usize,
+    sub_slow: usize,
+    sub_fast: usize,
+    work: &'c mut Workspace,
+}
+
+impl Kernel for Places<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: BaseLevel>(self, level: L) {
+        let Self { scene, span, grid, layer, sub_slow, sub_fast, work } = self;
+        let detector = &scene.p.detector;
+        let depth_m = layer as f64 * scene.p.sensor.layer_m;
+        let line = grid.line(detector, sub_slow, depth_m);
+        let last = (span.first + span.count) as f64 - 1.0;
+        let [to_x, to_y, to_z] = &mut work.diffracted;
+        for at in (0..span.count).step_by(L::F::LEN) {
+            let fast = level.ramp((span.first + at) as f64, last);
+            let direction = Subpixel::new(detector, grid, line, fast, sub_fast).direction;
+            let LaneVec { x, y, z } = direction.diffracted;
+            put(x, to_x, at);
+            put(y, to_y, at);
+            put(z, to_z, at);
+            put(direction.inverse_distance, &mut work.inverse_distance, at);
+        }
+        if sub_slow == 0 && sub_fast == 0 {
+            Factors { scene, span, layer, work }.run(level);
+        }
+    }
+}
+
+/// What the first subpixel of a layer gives the whole pixel. A loop of its own: one long chain of arithmetic per vector
+/// would leave the processor waiting.
+struct Factors<'c, 'a> {
+    scene: &'c Scene<'a>,
+    span: Span,
+    layer: usize,
+    work: &'c mut Workspace,
+}
+
+impl Factors<'_, '_> {
+    #[inline(always)]
+    fn run<L: BaseLevel>(self, level: L) {
+        let Self { scene, span, layer, work } = self;
+        let (detector, sensor) = (&scene.p.detector, &scene.p.sensor);
+        let depth_m = layer as f64 * sensor.layer_m;
+        let next_depth_m = (layer + 1) as f64 * sensor.layer_m;
+        let [x, y, z] = &work.diffracted;
+        for at in (0..span.count).step_by(L::F::LEN) {
+            let diffracted = LaneVec { x: get(level, x, at), y: get(level, y, at), z: get(level, z, at) };
+            let inverse_distance = get(level, &work.inverse_distance, at);
+            let direction = Direction { inverse_distance, diffracted };
+            if sensor.layer_m > 0.0 {
+                let capture = direction.capture(detector, depth_m, next_depth_m, sensor.attenuation_per_m);
+                put(capture, &mut work.capture, at);
+            }
+            if layer > 0 {
+                continue;
+            }
+            put(direction.omega_sr(detector), &mut work.omega, at);
+            if let Some(frame) = &scene.polarization {
+                put(direction.polarization(frame), &mut work.polar, at);
+            }
+        }
+    }
+}
+
+/// Out of line: once, not once for each shape and lookup.
+#[inline(never)]
+fn place(places: Places<'_, '_>) {
+    places.scene.p.simd.run(places);
+}
+
+/// First and second pass.
+struct Steps<'c, 'a, Sh, Lo> {
+    scene: &'c Scene<'a>,
+    span: Span,
+    plan: LookupPlan,
+    work: &'c mut Workspace,
+    kinds: PhantomData<(Sh, Lo)>,
+}
+
+impl<Sh: ShapeKind, Lo: LookupKind> Kernel for Steps<'_, '_, Sh, Lo> {
+    /// Interpolations that fell back.
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<L: BaseLevel>(self, level: L) -> u64 {
+        // Two vectors in flight hide each other's latencies.
+        if Sh::NEEDS_PAIRS || Lo::PAIRS_WELL { self.steps(Doubled(level)) } else { self.steps(level) }
+    }
+}
+
+impl<Sh: ShapeKind, Lo: LookupKind> Steps<'_, '_, Sh, Lo> {
+    #[inline(always)]
+    fn steps<L: Level>(self, level: L) -> u64 {
+        let Self { scene, span, plan, work, .. } = self;
+        let p = &scene.p;
+        let per_axis = p.oversample.per_axis;
+        let grid = SubpixelGrid::new(&p.detector, span.slow, per_axis);
+        let shape = Sh::of(level, &p.lattice);
+        let mut lookup = Lo::of(level, &LookupTable { factors: p.structure_factors, plan });
+        let nudge = level.splat(shape.nudge());
+        let many = p.sensor.layers > 1 || per_axis > 1;
+        work.sum.fill(scene.background);
+        let mut visited = false;
+        for layer in 0..p.sensor.layers {
+            for sub_slow in 0..per_axis {
+                for sub_fast in 0..per_axis {
+                    let grid = &grid;
+                    place(Places { scene, span, grid, layer, sub_slow, sub_fast, work: &mut *work });
+                    for at in (0..span.count).step_by(L::F::LEN) {
+                        if visited {
+                            lookup.resume(&work.nodes, at);
+                        }
+                        Self::block(scene, work, &shape, &mut lookup, nudge, at);
+                        if many {
+                            lookup.keep(&mut work.nodes, at);
+                        }
+                    }
+                    visited = true;
+                }
+            }
+        }
+        lookup.fallbacks()
+    }
+
+    /// Sources and orientations for one vector of pixels.
+    #[inline(always)]
+    fn block<F: Lanes>(
+        scene: &Scene<'_>,
+        work: &mut Workspace,
+        shape: &Sh::Of<F>,
+        lookup: &mut Lo::Of<'_, F>,
+        nudge: F,
+        at: usize,
+    ) {
+        let level = nudge.level();
+        let zero = level.splat(0.0);
+        let live = zero.lt(get(level, &work.live, at));
+        if !live.any() {
+            return;
+        }
+        let entries = scene.p.orientations.entries();
+        // The reference leaves a step without F_latt and water out; its sines are never exactly 0.
+        let all_steps = scene.p.water_m > 0.0 || !Sh::SPARSE;
+        let [x, y, z] = &work.diffracted;
+        let diffracted = LaneVec { x: get(level, x, at), y: get(level, y, at), z: get(level, z, at) };
+        let mut sum = get(level, &work.sum, at);
+        for source in scene.p.sources {
+            let q = scattering(diffracted, source);
+            for orientation in entries {
+                let indices = lookup.place([
+                    q.dot_nudged(orientation.a_m, nudge),
+                    q.dot_nudged(orientation.b_m, nudge),
+                    q.dot_nudged(orientation.c_m, nudge),
+                ]);
+                let f_latt = shape.f_latt::<false>(&indices);
+                let mut active = live;
+                if Sh::SPARSE {
+                    if !all_steps {
+                        active = live & !f_latt.eq(zero);
+                    }
+                    if !active.any() {
+                        continue;
+                    }
+                }
+                let amplitude = f_latt * lookup.f_cell(&indices, active, 0);
+                sum = amplitude.mul_add(amplitude, sum);
+            }
+        }
+        put(sum, &mut work.sum, at);
+    }
+}
+
+/// Third pass.
+struct Scaling<'c, 'a, P> {
+    scene: &'c Scene<'a>,
+    work: &'c Workspace,
+    out: &'c mut [P],
+}
+
+impl<P: PixelValue> Kernel for Scaling<'_, '_, P> {
+    /// Sum of omega, and whether any pixel is NaN.
+    type Output = (f64, bool);
+
+    #[inline(always)]
+    fn run<L: BaseLevel>(self, level: L) -> (f64, bool) {
+        let Self { scene, work, out } = self;
+        let p = &scene.p;
+        let (zero, scale) = (level.splat(0.0), level.splat(scene.scale));
+        let mut omega_sum = zero;
+        let mut nan = zero.lt(zero);
+        for (block, out) in out.chunks_mut(L::F::LEN).enumerate() {
+            let at = block * L::F::LEN;
+            let (live, omega) = (get(level, &work.live, at), get(level, &work.omega, at));
+            let mut value = scale * get(level, &work.sum, at);
+            if p.sensor.layer_m > 0.0 {
+                value = value * get(level, &work.capture, at);
+            }
+            if p.polarization.is_some() {
+                value = value * get(level, &work.polar, at);
+            }
+            value = value * omega;
+            let is_live = zero.lt(live);
+            nan = nan | (is_live & !value.eq(value));
+            omega_sum = omega.mul_add(live, omega_sum);
+            P::store(L::F::select(is_live, value, zero), out);
+        }
+        (omega_sum.to_array().as_ref().iter().sum(), nan.any())
+    }
+}
+
+/// Renders a span; `None` where an index was exactly an integer.
+pub(super) fn render<P: PixelValue>(
+    scene: &Scene<'_>,
+    span: Span,
+    lookup: LookupRule,
+    work: &mut Workspace,
+    out: &mut [P],
+) -> Option<SpanReport> {
+    let plan = plan_of(scene, lookup, u64::MAX);
+    let fallbacks = steps(scene, span, plan, work);
+    let (omega_sum_sr, any_nan) = scene.p.simd.run(Scaling { scene, work, out });
+    let evaluations = scene.p.sensor.layers as f64 * libm::pow(scene.p.oversample.per_axis as f64, 2.0);
+    (!any_nan).then_some(SpanReport { omega_sum_sr: omega_sum_sr * evaluations, fallbacks })
+}
+
+/// The second pass compiled for the scene's shape and lookup.
+fn steps(scene: &Scene<'_>, span: Span, plan: LookupPlan, work: &mut Workspace) -> u64 {
+    macro_rules! run {
+        ($shape:ty, $lookup:ty) => {
+            scene.p.simd.run(Steps::<$shape, $lookup> { scene, span, plan, work, kinds: PhantomData })
+        };
+    }
+    macro_rules! with_shape {
+        ($lookup:ty) => {
+            match scene.shape() {
+                CrystalShape::Square if scene.precision == Precision::Mixed => run!(SquareMixedKind, $lookup),
+                CrystalShape::Square => run!(SquareKind, $lookup),
+                CrystalShape::Round => run!(RoundKind, $lookup),
+                CrystalShape::Gauss => run!(GaussKind, $lookup),
+                CrystalShape::Tophat => run!(TophatKind, $lookup),
+            }
+        };
+    }
+    match plan {
+        LookupPlan::Nearest => with_shape!(NearestKind),
+        LookupPlan::Tricubic { .. } => with_shape!(TricubicKind),
+        LookupPlan::Uniform | LookupPlan::LatchScan => with_shape!(UniformKind),
+    }
+}
