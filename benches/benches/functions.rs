@@ -7,7 +7,9 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::lanes::{Kernel, Lanes, Level, Simd};
 use widebragg::math::{sincg, sincg_rad};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, fill_orientations, orientations_len};
-use widebragg_benches::Strip;
+use widebragg_benches::ROWS_CASE;
+use widebragg_tests::oracle::Mode;
+use widebragg_tests::scene::KernelScene;
 
 /// Values in an array.
 const VALUES: usize = 4096;
@@ -98,9 +100,10 @@ fn interference(criterion: &mut Criterion) {
 }
 
 fn orientations(criterion: &mut Criterion) {
-    let strip = Strip::new().expect("the strip");
+    let oracle = ROWS_CASE.oracle().expect("the oracle");
+    let KernelScene { cell, sweep, .. } = KernelScene::from_simulation(&oracle, Simd::detect(), Mode::Spec);
     let [phi_steps, domain_count] = TABLE;
-    let (cell, sweep) = (strip.cell(), strip.sweep(phi_steps));
+    assert_eq!(sweep.count, phi_steps);
     // A quarter turn about z: not the identity, which is copied, and easy to check.
     let quarter: Mat3 = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
     let mut domains = vec![quarter; domain_count];

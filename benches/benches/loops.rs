@@ -1,53 +1,44 @@
-//! One row by each lookup and by each crystal shape, at every level: what a step costs with them.
-//!
-//! Lookups are timed with the square shape, shapes with the nearest lookup.
+//! What a step costs in each kernel of the render loop, at every level and precision. `rows` has the first of them again,
+//! beside the scalar oracle.
 
 use core::hint::black_box;
 use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::lanes::Simd;
-use widebragg::lattice::CrystalShape;
-use widebragg_benches::{COLUMNS, Lookup, ROWS, STEPS, Strip, check, render};
-
-const LOOKUPS: [(&str, Lookup); 3] =
-    [("uniform", Lookup::Uniform), ("nearest", Lookup::Nearest), ("tricubic", Lookup::Tricubic)];
-
-const SHAPES: [(&str, CrystalShape); 4] = [
-    ("square", CrystalShape::Square),
-    ("round", CrystalShape::Round),
-    ("gauss", CrystalShape::Gauss),
-    ("tophat", CrystalShape::Tophat),
-];
+use widebragg_benches::{CASES, COLUMNS, Case, ROWS, check, precision_name, render, steps, with_scene};
+use widebragg_tests::oracle::Mode;
 
 fn main() {
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(3))
-        .sample_size(40)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(20)
         .configure_from_args();
-    let mut strip = Strip::new().expect("the strip");
-    for (name, lookup) in LOOKUPS {
-        case(&mut criterion, &mut strip, &format!("lookup-{name}"), CrystalShape::Square, lookup);
-    }
-    for (name, shape) in SHAPES {
-        case(&mut criterion, &mut strip, &format!("shape-{name}"), shape, Lookup::Nearest);
+    for kernel in &CASES {
+        case(&mut criterion, kernel);
     }
     criterion.final_summary();
 }
 
-fn case(criterion: &mut Criterion, strip: &mut Strip, name: &str, shape: CrystalShape, lookup: Lookup) {
-    let oracle = strip.oracle(shape, lookup).expect("the oracle");
-    let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Elements(STEPS));
+fn case(criterion: &mut Criterion, case: &Case) {
+    let oracle = case.oracle().expect("the oracle");
+    let expected = oracle.render(Mode::Spec, 1).value;
+    let mut group = criterion.benchmark_group(case.name);
+    group.throughput(Throughput::Elements(steps(&oracle)));
     let mut pixels = vec![0f32; COLUMNS * ROWS];
     for simd in Simd::available() {
-        let scene = strip.scene(simd, shape, lookup).expect("the scene");
-        check(&scene, &oracle).expect("the oracle's pixels");
-        let id = BenchmarkId::new(format!("{}/f64", simd.level()), format!("{COLUMNS}x{ROWS}"));
-        group.bench_function(id, |bencher| {
-            bencher.iter(|| render(black_box(&scene), black_box(&mut pixels)));
-        });
+        for &precision in case.precisions() {
+            let id = format!("{}/{}", simd.level(), precision_name(precision));
+            let id = BenchmarkId::new(id, format!("{COLUMNS}x{ROWS}"));
+            let timed = with_scene(&oracle, simd, precision, |scene| {
+                check(scene, precision, &expected).expect("the oracle's pixels");
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| render(black_box(scene), black_box(&mut pixels)));
+                });
+            });
+            timed.expect("the scene");
+        }
     }
     group.finish();
 }

@@ -14,7 +14,7 @@
 //! kept. **Cost** per step and lane vector: square 77 operations with one division for the three axes.
 
 use crate::lanes::{LaneMask, Lanes, Level};
-use crate::math::{exp, sin_half_turn_f32, sin_half_turn_render, sinc3_half_turns};
+use crate::math::{ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_half_turns};
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.
@@ -214,9 +214,6 @@ impl<F: Lanes> Square<F> {
     }
 }
 
-/// 1.5 * 2^52: adding it pushes the fraction of n d out, one fused operation less than rounding the product.
-const ROUND_BY_ADDING: f64 = 6_755_399_441_055_744.0;
-
 /// Numerator and denominator of |sincg|, both over pi.
 #[inline(always)]
 fn sincg_parts<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F, F) {
@@ -227,6 +224,7 @@ fn sincg_parts<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F, F) {
     } else {
         d
     };
+    // One fused operation less than rounding the product.
     let magic = d.splat_like(ROUND_BY_ADDING);
     let r = n.mul_sub(d, n.mul_add(d, magic) - magic);
     (sin_half_turn_render(r), sin_half_turn_render(d))

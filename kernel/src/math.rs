@@ -90,6 +90,9 @@ const SINC3: [f64; 8] = [
     3.880_992_340_012_426e-8,
 ];
 
+/// 1.5 * 2^52: adding it pushes the fraction out, and leaves the integer in the low bits.
+pub(crate) const ROUND_BY_ADDING: f64 = 6_755_399_441_055_744.0;
+
 /// 1/pi as an unevaluated sum of three f64.
 const INV_PI: [f64; 3] = [FRAC_1_PI, -1.967_867_667_518_248_6e-17, -1.072_143_628_289_300_4e-33];
 
@@ -258,6 +261,33 @@ fn sincg_rad_covered<F: Lanes>(x_rad: F, n: F) -> F {
     let ratio = quotient(sin_half_turn_pair(r), sin_half_turn_pair(d));
     let magnitude = F::select(d.eq(d.splat_like(0.0)), n, ratio);
     signed(magnitude, h0, turns, n)
+}
+
+/// [`sincg_rad`] for arrays: three times as fast. Off by at most 4 ulp and 2^-52 N.
+///
+/// The second term is what rounding d to one f64 costs: it shows next to the zeros, where the C expression, which
+/// rounds N x, is off by more.
+#[inline(always)]
+pub fn sincg_rad_quick<F: Lanes>(x_rad: F, n: f64) -> F {
+    let in_range = x_rad.abs().le(x_rad.splat_like(1_073_741_824.0)).all();
+    let whole = n.abs() < 67_108_864.0 && libm::floor(n) == n;
+    if !(in_range && whole) {
+        return sincg_rad(x_rad, x_rad.splat_like(n));
+    }
+    let [inv0, inv1, _] = INV_PI;
+    let (inv0, inv1) = (x_rad.splat_like(inv0), x_rad.splat_like(inv1));
+    let magic = x_rad.splat_like(ROUND_BY_ADDING);
+    let cells = x_rad.splat_like(n);
+    // 0 would give 0/0; as for any other x below 1e-80, the quotient is N to the last bit.
+    let x = x_rad + x_rad.splat_like(1e-100);
+    let p = x * inv0;
+    let h0 = p + magic;
+    let d = (p - (h0 - magic)) + x.mul_add(inv1, x.product_error(inv0, p));
+    let turns = cells.mul_add(d, magic);
+    let r = cells.residue(d, turns - magic);
+    let ratio = sin_half_turn(r, &SIN_EXACT).quotient(sin_half_turn(d, &SIN_EXACT));
+    let ratio = ratio.negate_where_odd(turns);
+    if libm::fmod(n, 2.0) == 0.0 { ratio.negate_where_odd(h0) } else { ratio }
 }
 
 /// a + b rounded, and what the rounding lost (Knuth).

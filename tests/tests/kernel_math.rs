@@ -6,7 +6,7 @@ mod exact;
 
 use core::f64::consts::PI;
 use proptest::prelude::*;
-use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
+use widebragg::lanes::{BaseLevel, Kernel, Lanes, Level, Simd, SimdLevel};
 use widebragg::math;
 use widebragg_tests::compare::ulp_error;
 use widebragg_tests::golden::{sincg_exact, table};
@@ -39,6 +39,19 @@ lane_function!(sinc3_half_turns, |y, _n| math::sinc3_half_turns(y));
 lane_function!(exp, |x, _n| math::exp(x));
 lane_function!(sin, |x, _n| math::sin_cos(x).0);
 lane_function!(cos, |x, _n| math::sin_cos(x).1);
+
+/// The quick sincg of one x.
+fn sincg_rad_quick(simd: Simd, x_rad: f64, n: f64) -> f64 {
+    struct Job(f64, f64);
+    impl Kernel for Job {
+        type Output = f64;
+        #[inline(always)]
+        fn run<L: BaseLevel>(self, level: L) -> f64 {
+            math::sincg_rad_quick(level.splat(self.0), self.1).first()
+        }
+    }
+    simd.run(Job(x_rad, n))
+}
 
 /// A function of one argument.
 fn map(function: fn(Simd, &[f64], &[f64]) -> Vec<f64>, simd: Simd, x: &[f64]) -> Vec<f64> {
@@ -219,8 +232,8 @@ fn sincg_rad_is_the_reference_s() {
     }
 }
 
-#[test]
-fn sincg_rad_is_exact_to_four_ulp() {
+/// (x in radians, N): the golden table, multiples of pi and their neighbours, zeros of the numerator.
+fn radian_cases() -> Vec<(f64, f64)> {
     let mut deviate = deviates();
     let mut cases: Vec<(f64, f64)> = table("sincg.csv")
         .expect("sincg.csv")
@@ -242,6 +255,12 @@ fn sincg_rad_is_exact_to_four_ulp() {
         cases.push((sign * x, n));
     }
     cases.extend((1..400).map(|k| (f64::from(k) * PI, 15.0)));
+    cases
+}
+
+#[test]
+fn sincg_rad_is_exact_to_four_ulp() {
+    let cases = radian_cases();
     let (x, n): (Vec<f64>, Vec<f64>) = cases.iter().copied().unzip();
     let exact: Vec<(f64, f64)> = cases.iter().map(|&(x, n)| exact::sincg_rad(x, n)).collect();
     for simd in Simd::available() {
@@ -250,6 +269,31 @@ fn sincg_rad_is_exact_to_four_ulp() {
             largest.add(ulp_error(value, exact), case);
         }
         largest.check("sincg_rad", simd, "ulp", 4.0);
+    }
+}
+
+#[test]
+fn sincg_rad_quick_is_within_its_bound() {
+    let cases = radian_cases();
+    let exact: Vec<(f64, f64)> = cases.iter().map(|&(x, n)| exact::sincg_rad(x, n)).collect();
+    for simd in Simd::available() {
+        let mut largest = Largest::default();
+        for (&(exact, low), &(x, n)) in exact.iter().zip(&cases) {
+            let value = sincg_rad_quick(simd, x, n);
+            let ulp = (exact.abs().next_up() - exact.abs()).max(f64::MIN_POSITIVE);
+            let bound = 4.0 * ulp + n.abs() * f64::EPSILON;
+            largest.add(((value - exact) - low).abs() / bound, (x, n));
+        }
+        largest.check("sincg_rad_quick", simd, "of its bound", 1.0);
+        for (x, n, expected) in [(0.0, 5.0, 5.0), (-0.0, 4.0, 4.0), (PI, 1.0, 1.0), (0.3, 1.0, 1.0)] {
+            assert_eq!(sincg_rad_quick(simd, x, n), expected, "x {x}, N {n}");
+        }
+        // Beyond its range it is the careful one.
+        for (x, n) in [(1e12, 5.0), (0.3, 2.5), (-2e9, 7.0)] {
+            assert_eq!(sincg_rad_quick(simd, x, n), sincg_rad(simd, &[x], &[n])[0], "x {x}, N {n}");
+        }
+        assert!(sincg_rad_quick(simd, f64::NAN, 5.0).is_nan());
+        assert!(sincg_rad_quick(simd, f64::INFINITY, 5.0).is_nan());
     }
 }
 

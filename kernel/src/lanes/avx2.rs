@@ -213,6 +213,13 @@ impl Lanes for F64x4 {
         Self(v!(_mm256_castsi256_pd(exponent)))
     }
     #[inline(always)]
+    fn negate_where_odd(self, sum: Self) -> Self {
+        let bits = v!(_mm256_castpd_si256(sum.0));
+        let sign = v!(_mm256_slli_epi64::<63>(bits));
+        let sign = v!(_mm256_castsi256_pd(sign));
+        Self(v!(_mm256_xor_pd(self.0, sign)))
+    }
+    #[inline(always)]
     fn min(self, other: Self) -> Self {
         Self(v!(_mm256_min_pd(self.0, other.0)))
     }

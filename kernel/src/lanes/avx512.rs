@@ -243,6 +243,13 @@ impl Lanes for F64x8 {
         Self(v!(_mm512_scalef_pd(self.level().splat(1.0).0, self.0)))
     }
     #[inline(always)]
+    fn negate_where_odd(self, sum: Self) -> Self {
+        let bits = v!(_mm512_castpd_si512(sum.0));
+        let sign = v!(_mm512_slli_epi64::<63>(bits));
+        let sign = v!(_mm512_castsi512_pd(sign));
+        Self(v!(_mm512_xor_pd(self.0, sign)))
+    }
+    #[inline(always)]
     fn min(self, other: Self) -> Self {
         Self(v!(_mm512_min_pd(self.0, other.0)))
     }

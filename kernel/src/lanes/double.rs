@@ -175,6 +175,7 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         ceil();
         floor();
         pow2();
+        negate_where_odd(sum);
         min(other);
         max(other);
     }

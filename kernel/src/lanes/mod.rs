@@ -128,6 +128,8 @@ pub trait Lanes:
     fn floor(self) -> Self;
     /// `2^self` for integer lanes in -1022..=1023.
     fn pow2(self) -> Self;
+    /// `self` with its sign turned where the integer below 2^51 that 1.5 2^52 was added to, `sum`, is odd.
+    fn negate_where_odd(self, sum: Self) -> Self;
     /// The smaller of the two, `other` where `self` is NaN.
     fn min(self, other: Self) -> Self;
     /// The larger of the two, `other` where `self` is NaN.

@@ -211,6 +211,11 @@ impl Lanes for F64x8 {
         Self(bytemuck::cast(biased << 52))
     }
     #[inline(always)]
+    fn negate_where_odd(self, sum: Self) -> Self {
+        let (bits, odd): (u64x8, u64x8) = (bytemuck::cast(self.0), bytemuck::cast(sum.0));
+        Self(bytemuck::cast(bits ^ (odd << 63)))
+    }
+    #[inline(always)]
     fn min(self, other: Self) -> Self {
         Self(self.0.simd_lt(other.0).bitselect(self.0, other.0))
     }

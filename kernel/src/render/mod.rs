@@ -12,7 +12,7 @@
 //!
 //! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all. A pixel's bits do
 //! not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**: the tables and the output are the
-//! caller's; a call uses about 20 kB of stack.
+//! caller's; a call uses about 40 kB of stack.
 
 mod general;
 mod geometry;

@@ -20,7 +20,7 @@ use crate::structure_factor::{
 };
 
 /// Most pixels of a span: a multiple of the lanes of every level.
-pub(crate) const SPAN: usize = 128;
+pub(crate) const SPAN: usize = 256;
 
 /// A number per pixel of a span.
 pub(crate) type PerPixel = [f64; SPAN];
@@ -307,7 +307,8 @@ pub(super) fn render<P: PixelValue>(
     let plan = plan_of(scene, lookup, u64::MAX);
     let fallbacks = steps(scene, span, plan, work);
     let (omega_sum_sr, any_nan) = scene.p.simd.run(Scaling { scene, work, out });
-    let evaluations = scene.p.sensor.layers as f64 * libm::pow(scene.p.oversample.per_axis as f64, 2.0);
+    let per_axis = scene.p.oversample.per_axis as f64;
+    let evaluations = scene.p.sensor.layers as f64 * per_axis * per_axis;
     (!any_nan).then_some(SpanReport { omega_sum_sr: omega_sum_sr * evaluations, fallbacks })
 }
 
