@@ -14,7 +14,7 @@
 //! kept. **Cost** per step and lane vector: square 77 operations with one division for the three axes.
 
 use crate::lanes::{LaneMask, Lanes, Level};
-use crate::math::{ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_half_turns};
+use crate::math::{ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.
@@ -306,7 +306,7 @@ impl<F: Lanes> Shape<F> for Round<F> {
         let ([na, nb, nc], [dh, dk, dl]) = (self.cells, indices.d);
         let (x, y, z) = (na * dh, nb * dk, nc * dl);
         let radius2 = x.mul_add(x, y.mul_add(y, z * z));
-        self.volume * sinc3_half_turns((radius2 * self.fudge).sqrt())
+        self.volume * sinc3_of_square(radius2 * self.fudge)
     }
 }
 

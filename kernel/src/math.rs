@@ -331,16 +331,40 @@ pub fn exp<F: Lanes>(x: F) -> F {
 /// The transform of a sphere: 3 (sin x - x cos x)/x^3 with x = pi y, 1 at 0; `y` in half turns, y >= 0.
 #[inline(always)]
 pub fn sinc3_half_turns<F: Lanes>(y: F) -> F {
-    let z = y * y;
-    let near = z.mul_add(polynomial(z, &SINC3), y.splat_like(1.0));
+    let near = sinc3_near(y * y);
     let near_zero = y.le(y.splat_like(0.5));
     if near_zero.all() {
         return near;
     }
+    F::select(near_zero, near, sinc3_far(y, y.splat_like(1.0) / y))
+}
+
+/// [`sinc3_half_turns`] of y by its square, which is what the render loop has: nothing waits for the divider.
+#[inline(always)]
+pub(crate) fn sinc3_of_square<F: Lanes>(y_squared: F) -> F {
+    let near = sinc3_near(y_squared);
+    let quarter = y_squared.splat_like(0.25);
+    let near_zero = y_squared.le(quarter);
+    if near_zero.all() {
+        return near;
+    }
+    let inverse = y_squared.max(quarter).inverse_sqrt();
+    F::select(near_zero, near, sinc3_far(y_squared * inverse, inverse))
+}
+
+/// sinc3(pi y) for y <= 1/2, by z = y^2.
+#[inline(always)]
+fn sinc3_near<F: Lanes>(z: F) -> F {
+    z.mul_add(polynomial(z, &SINC3), z.splat_like(1.0))
+}
+
+/// sinc3(pi y) for larger y.
+#[inline(always)]
+fn sinc3_far<F: Lanes>(y: F, inverse_y: F) -> F {
     let (sin, cos) = sin_cos_pi(y);
-    let x = y * y.splat_like(PI);
-    let far = y.splat_like(3.0) * x.neg_mul_add(cos, sin) / (x * x * x);
-    F::select(near_zero, near, far)
+    let (x, inverse_x) = (y * y.splat_like(PI), inverse_y * y.splat_like(FRAC_1_PI));
+    let inverse_cube = inverse_x * inverse_x * inverse_x;
+    y.splat_like(3.0) * x.neg_mul_add(cos, sin) * inverse_cube
 }
 
 /// The reference's `sinc3`: 3 (sin(x)/x - cos x)/x^2, 1 at 0, without its loss of digits near 0.

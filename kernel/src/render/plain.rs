@@ -97,10 +97,14 @@ impl Kernel for Places<'_, '_> {
         let detector = &scene.p.detector;
         let depth_m = layer as f64 * scene.p.sensor.layer_m;
         let line = grid.line(detector, sub_slow, depth_m);
-        let last = (span.first + span.count) as f64 - 1.0;
+        // Lanes past the last pixel repeat it.
+        let last = level.splat((span.first + span.count) as f64 - 1.0);
+        let stride = level.splat(L::F::LEN as f64);
+        let mut next = level.ramp(span.first as f64, f64::INFINITY);
         let [to_x, to_y, to_z] = &mut work.diffracted;
         for at in (0..span.count).step_by(L::F::LEN) {
-            let fast = level.ramp((span.first + at) as f64, last);
+            let fast = next.min(last);
+            next = next + stride;
             let direction = Subpixel::new(detector, grid, line, fast, sub_fast).direction;
             let LaneVec { x, y, z } = direction.diffracted;
             put(x, to_x, at);
