@@ -60,6 +60,7 @@ pub fn apply(u: &Mat3, v: Vec3) -> Vec3 {
 
 /// Cell vectors a, b, c in metres, in one orientation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[repr(C)]
 pub struct Orientation {
     /// Cell vector a, in m.
     pub a_m: Vec3,
