@@ -44,34 +44,40 @@ pub fn tool(variable: &str, usual: &str) -> Option<OsString> {
     Some(name)
 }
 
-/// The C compiler.
+/// The C compiler, where there is a `make` as well.
 pub fn cc() -> Option<OsString> {
-    tool("CC", "cc")
+    tool("MAKE", "make").and_then(|_| tool("CC", "cc"))
 }
 
-/// The C++ compiler.
+/// The C++ compiler, where there is a `make` as well.
 pub fn cxx() -> Option<OsString> {
-    tool("CXX", "c++")
+    tool("MAKE", "make").and_then(|_| tool("CXX", "c++"))
 }
 
-/// The release library of one crate type. It has a target folder of its own: the usual one may be locked by the cargo
-/// that runs this test.
-fn library(crate_type: &str, file: &str) -> PathBuf {
-    let target = Path::new(SCRATCH).join(crate_type);
+/// The folder of libwidebragg.a and libwidebragg.so, made as a user makes them. It has a target folder of its own: the
+/// usual one may be locked by the cargo that runs this test.
+pub fn product() -> &'static Path {
+    static PRODUCT: OnceLock<PathBuf> = OnceLock::new();
+    PRODUCT.get_or_init(|| {
+        let build = Path::new(SCRATCH).join("product");
+        make(&[&format!("BUILD={}", build.display())]);
+        build
+    })
+}
+
+/// Runs the package's Makefile.
+pub fn make(arguments: &[&str]) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo)
-        .args(["rustc", "-p", "widebragg-ffi", "--release", "--crate-type", crate_type, "--offline"])
-        .args(["--manifest-path".as_ref(), Path::new(CRATE).join("Cargo.toml").as_os_str()])
-        .args(["--target-dir".as_ref(), target.as_os_str()])
-        // A build for another target would land in another folder.
-        .env_remove("CARGO_BUILD_TARGET"));
-    target.join("release").join(file)
+    run(Command::new("make")
+        .args(["-C", CRATE, "CARGOFLAGS=--offline"])
+        .arg(format!("CARGO={}", cargo.display()))
+        .args(arguments)
+        .env_remove("MAKEFLAGS"));
 }
 
-/// The release static library.
-pub fn static_library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| library("staticlib", "libwidebragg_ffi.a"))
+/// The static library.
+pub fn static_library() -> PathBuf {
+    product().join("libwidebragg.a")
 }
 
 /// Compiles a C or C++ program against the static library, all warnings being errors; the program.
@@ -81,8 +87,8 @@ pub fn compile(compiler: &OsStr, source: &Path, flags: &[&str]) -> PathBuf {
         .args(["-Wall", "-Wextra", "-Werror", "-pedantic"])
         .args(flags)
         .args(["-I".as_ref(), include().as_os_str()])
-        .args([source, static_library()])
-        .args(["-lm", "-lpthread", "-ldl", "-o"])
+        .args([source, &static_library()])
+        .args(["-lm", "-o"])
         .arg(&program));
     program
 }
