@@ -467,10 +467,10 @@ impl wb_scene_parameters {
             ("polarisation axis", WB_GIVEN_POLARIZATION, self.polarization_axis),
             ("spindle axis", WB_GIVEN_SPINDLE, self.spindle_axis),
         ] {
+            // Not refused for its length: the reference's axes are no unit vectors where its 2theta axis is none.
             let length = if self.is_given(bit) { Vec3::from(axis).length() } else { f64::NAN };
-            let off = (length - 1.0).abs();
-            if off.is_nan() || off > 1e-6 {
-                return Err(Refusal::range(quantity, length, "given, a unit vector"));
+            if !length.is_finite() || length == 0.0 {
+                return Err(Refusal::range(quantity, length, "given, finite and not 0"));
             }
         }
         let close_distance_m = match self.optional(WB_GIVEN_CLOSE_DISTANCE, self.close_distance_m) {
