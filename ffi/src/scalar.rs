@@ -2,7 +2,7 @@
 //!
 //! | here | reference | formula |
 //! |---|---|---|
-//! | [`wb_sincg`] | `sincg` | sin(N x)/sin(x), see [`crate::interference`] |
+//! | [`wb_sincg`] | `sincg` | sin(N x)/sin(x), see `interference.rs` |
 //! | [`wb_sinc3`] | `sinc3` | 3 (sin(x)/x - cos x)/x^2, [`math::sinc3`] |
 //! | [`wb_rotate_axis`] | `rotate_axis` | Rodrigues, [`rotation::rotate_axis`] |
 //! | [`wb_rotate`] | `rotate` | about x, then y, then z, [`rotation::rotate_xyz`] |
@@ -126,7 +126,7 @@ fn lagrange([a, b, c, d]: [f64; 4], x: f64) -> [f64; 4] {
     ]
 }
 
-/// The reference's `polin3`: cubic Lagrange interpolation of `ya[i][j][m]`, given at (x1a[i], x2a[j], x3a[m]) with
+/// The reference's `polin3`: cubic Lagrange interpolation of `ya[i][j][m]`, given at `(x1a[i], x2a[j], x3a[m])` with
 /// i, j, m in 0..4, at (x1, x2, x3), into `y`.
 ///
 /// # Safety

@@ -1,6 +1,7 @@
 //! The scalar twins: against the reference's figures (`tests/golden/vec`), exact values, the lanes, and odd arguments.
 
 #![allow(unsafe_code, reason = "the twins take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "many calls with the same pointers")]
 
 #[path = "../../tests/tests/kernel_math/exact.rs"]
 #[allow(dead_code, reason = "shared with the kernel's tests, which need more of it")]
@@ -235,6 +236,21 @@ fn a_vector_may_be_input_and_output() {
     // SAFETY: an array of four, in and out.
     let _ = unsafe { wb_rotate_axis(at, at, at, 0.4) };
     assert_eq!(turned, rotate_axis(&axis, &axis, 0.4));
+}
+
+#[test]
+fn vectors_may_lie_anywhere() {
+    let (v, axis) = ([SLOT, 1.0, -2.0, 3.0], [SLOT, 0.0, 0.6, -0.8]);
+    let mut bytes = [0_u8; 33];
+    for (to, byte) in bytes[1..].iter_mut().zip(v.map(f64::to_ne_bytes).as_flattened()) {
+        *to = *byte;
+    }
+    let at = bytes[1..].as_mut_ptr().cast::<f64>();
+    // SAFETY: room for four, aligned or not.
+    let _ = unsafe { wb_rotate_axis(at, at, axis.as_ptr(), 0.4) };
+    // SAFETY: the same.
+    let turned = unsafe { at.cast::<[f64; 4]>().read_unaligned() };
+    assert_eq!(turned, rotate_axis(&v, &axis, 0.4));
 }
 
 #[test]
