@@ -8,7 +8,7 @@ use crate::memory::{apart, input, output, stretch};
 use crate::status::{Refusal, WB_NOT_MADE, status};
 
 /// A stream of deviates: opaque, any copy goes on by itself.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct wb_noise {
     /// Known to this library only.
