@@ -60,3 +60,21 @@ fn the_demo_s_image_comes_out_row_by_row_from_threads_and_from_cpp() {
     assert!(from_cpp == spec, "C++ gives another image");
     assert!(printed.starts_with("brightest pixel"), "{printed}");
 }
+
+#[test]
+fn the_lines_of_the_readme_render_nano_bragg_s_loop() {
+    let Some(cc) = cc() else { return };
+    let readme = fs::read_to_string(Path::new(CRATE).join("README.md")).expect("README.md");
+    let (_, lines) = readme.split_once("```c\n").expect("the lines");
+    let (lines, _) = lines.split_once("```").expect("their end");
+    fs::write(Path::new(SCRATCH).join("readme_lines.inc"), lines).expect("a scratch file");
+    let program = Path::new(SCRATCH).join("nanobragg_loop");
+    run(Command::new(&cc)
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I", SCRATCH])
+        .arg(Path::new(CRATE).join("tests/c/nanobragg_loop.c"))
+        .args(["-I".as_ref(), common::include().as_os_str()])
+        .arg(product().join("libwidebragg.a"))
+        .args(["-lm", "-o"])
+        .arg(&program));
+    assert_eq!(text(&run(&mut Command::new(program)).stdout).trim(), "same");
+}
