@@ -1,6 +1,7 @@
 //! Functions over arrays through the C ABI: exact values, scalar formulas, every length around the lanes, every level.
 
 #![allow(unsafe_code, reason = "the functions take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
 
 use core::ptr::{null, null_mut};
 

@@ -1,6 +1,7 @@
 //! The carryover through the C ABI: per stream and per pixel, forks over threads, stale ones refused.
 
 #![allow(unsafe_code, reason = "the functions take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
 
 #[path = "common/scene.rs"]
 mod made;

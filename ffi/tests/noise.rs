@@ -1,6 +1,7 @@
 //! Deviates through the C ABI: the reference's, bit for bit, and refusals.
 
 #![allow(unsafe_code, reason = "the functions take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
 
 use core::ptr::{null, null_mut};
 

@@ -1,6 +1,7 @@
 //! Scenes through the C ABI: the kernel's bits for every golden command line, conventions field by field, refusals.
 
 #![allow(unsafe_code, reason = "the functions take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
 
 #[path = "common/scene.rs"]
 mod made;
@@ -325,7 +326,8 @@ fn numbers_that_cannot_be_are_refused_and_named() {
             assert_eq!(make(&p).err().map(|(status, _)| status), Some(WB_OUT_OF_RANGE));
         }
     }
-    let counts: [(i32, fn(&mut wb_scene_parameters)); 13] = [
+    type SpoilCount = fn(&mut wb_scene_parameters);
+    let counts: [(i32, SpoilCount); 13] = [
         (WB_OUT_OF_RANGE, |p| p.phi_steps = 0),
         (WB_TOO_LARGE, |p| p.phi_steps = usize::MAX),
         (WB_TOO_LARGE, |p| p.fast_pixels = usize::MAX),
@@ -346,7 +348,7 @@ fn numbers_that_cannot_be_are_refused_and_named() {
         assert_eq!(make(&p).err().map(|(status, _)| status), Some(status), "{i}");
     }
     let stretched: Vec<f64> =
-        (0..9 * good.domain_count).map(|i| f64::from(i as u32 % 4 == 0) * 2.0).collect();
+        (0..9 * good.domain_count).map(|i| if i % 4 == 0 { 2.0 } else { 0.0 }).collect();
     let p = wb_scene_parameters { domains: stretched.as_ptr(), ..good };
     assert_eq!(make(&p).err().map(|(status, _)| status), Some(WB_OUT_OF_RANGE));
 }
