@@ -315,6 +315,28 @@ typedef struct wb_scene_parameters {
 /* Sets the defaults: wb_scene_defaults(&parameters, sizeof parameters). */
 int32_t wb_scene_defaults(wb_scene_parameters *parameters, size_t size);
 
+/* Points of a divergent, polychromatic beam: angles and wavelengths in equal steps. A count of 1, range and step 0: that
+   axis is not sampled. */
+typedef struct wb_source_grid {
+    size_t hdiv_count;          /* across the polarisation axis, outermost */
+    double hdiv_range_rad;
+    double hdiv_step_rad;
+    size_t vdiv_count;          /* along it */
+    double vdiv_range_rad;
+    double vdiv_step_rad;
+    size_t dispersion_count;    /* innermost */
+    double dispersion_range;    /* fractions of lambda0_m */
+    double dispersion_step;
+    int32_t round;              /* not 0: without the corners of the divergence grid, as nanoBragg's -round_div */
+} wb_source_grid;
+
+/* Room that wb_sources_fill needs: how many there are with the corners. */
+int32_t wb_sources_len(const wb_source_grid *grid, size_t *len);
+
+/* Fills sources for the beam, polarisation axis and lambda0_m of the parameters; *used: how many there are. */
+int32_t wb_sources_fill(const wb_scene_parameters *parameters, const wb_source_grid *grid, wb_source *sources,
+                        size_t len, size_t *used);
+
 /* A scene, in memory of the caller's: checked, ready to render, used by any number of threads at a time. Its memory needs no
    cleaning up, and cannot be moved. */
 typedef struct wb_scene wb_scene;
@@ -445,6 +467,17 @@ int32_t wb_render_rows(const wb_scene *scene, size_t first_row, size_t rows, flo
 /* The same, not rounded to float. */
 int32_t wb_render_rows_f64(const wb_scene *scene, size_t first_row, size_t rows, double *image, size_t len,
                            wb_carryover *carryover);
+
+/* What rendering rows did beside writing pixels. */
+typedef struct wb_row_report {
+    uint64_t pixels;            /* rendered: inside the region of interest and not masked */
+    uint64_t fallbacks;         /* interpolations that took the nearest node for want of nodes */
+    double omega_sum_sr;        /* solid angle over these pixels, layers and subpixels */
+} wb_row_report;
+
+/* wb_render_rows with its report. */
+int32_t wb_render_rows_report(const wb_scene *scene, size_t first_row, size_t rows, float *image, size_t len,
+                              wb_carryover *carryover, wb_row_report *report);
 
 /* One pixel, with the bits it has among its neighbours. */
 int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double *value, wb_carryover *carryover);

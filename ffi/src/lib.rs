@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `scalar`, `interference` | the reference's functions, one value at a time |
 //! | `arrays` | functions of the loop over arrays |
-//! | `parameters`, `grid`, `scene` | plain numbers to a scene in the caller's memory |
+//! | `parameters`, `grid`, `sources`, `scene` | plain numbers to a scene in the caller's memory |
 //! | `carryover` | the phi = 0 cache in the caller's memory |
 //! | `render` | rows and pixels of a scene |
 //! | `noise` | the reference's deviates |
@@ -33,6 +33,7 @@ pub mod parameters;
 pub mod render;
 pub mod scalar;
 pub mod scene;
+pub mod sources;
 pub mod status;
 
 pub use scalar::{wb_polarization_factor, wb_polin3, wb_rotate, wb_rotate_axis, wb_sinc3, wb_sincg};

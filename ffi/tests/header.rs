@@ -14,7 +14,9 @@ use widebragg_ffi::carryover::{wb_carryover_slot, wb_carryover_use};
 use widebragg_ffi::grid::wb_grid;
 use widebragg_ffi::noise::wb_noise;
 use widebragg_ffi::parameters::{wb_scene_parameters, wb_source};
+use widebragg_ffi::render::wb_row_report;
 use widebragg_ffi::scene::{wb_latch, wb_scene_summary};
+use widebragg_ffi::sources::wb_source_grid;
 use widebragg_ffi::status::wb_error;
 
 /// The header without comments.
@@ -191,6 +193,19 @@ fn layouts() -> Vec<Layout> {
             f: *const f64, f_len: usize, hkl_min: [i32; 3], hkl_len: [usize; 3], default_f: f64,
         }),
         layout!(wb_source { incident: [f64; 3], lambda_m: f64 }),
+        layout!(wb_row_report { pixels: u64, fallbacks: u64, omega_sum_sr: f64 }),
+        layout!(wb_source_grid {
+            hdiv_count: usize,
+            hdiv_range_rad: f64,
+            hdiv_step_rad: f64,
+            vdiv_count: usize,
+            vdiv_range_rad: f64,
+            vdiv_step_rad: f64,
+            dispersion_count: usize,
+            dispersion_range: f64,
+            dispersion_step: f64,
+            round: i32,
+        }),
         layout!(wb_noise { opaque: [u64; 40] }),
         layout!(wb_latch { found: i32, slow: usize, fast: usize, evaluation: u64 }),
         layout!(wb_carryover_slot {

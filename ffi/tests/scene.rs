@@ -16,8 +16,11 @@ use widebragg::vector::Vec3;
 use widebragg_ffi::carryover::{WB_STREAMS, wb_carryover_open, wb_carryover_size};
 use widebragg_ffi::level::{WB_SIMD_AVX2, WB_SIMD_AVX512, WB_SIMD_PORTABLE};
 use widebragg_ffi::parameters::*;
-use widebragg_ffi::render::{wb_render_pixel, wb_render_rows, wb_render_rows_f64};
+use widebragg_ffi::render::{
+    wb_render_pixel, wb_render_rows, wb_render_rows_f64, wb_render_rows_report, wb_row_report,
+};
 use widebragg_ffi::scene::*;
+use widebragg_ffi::sources::*;
 use widebragg_ffi::status::*;
 use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::{Mode, Simulation};
@@ -461,4 +464,93 @@ fn every_status_has_a_message_of_its_own() {
         let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
         assert!(!messages.contains(message.to_str().expect("ASCII")));
     }
+}
+
+#[test]
+fn the_report_is_the_kernel_s() {
+    let kernel = KernelScene::from_simulation(&simulation("interpolate_latch"), Simd::detect(), Mode::Spec);
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    let (rows, mut image) = (kernel.detector.slow_pixels, vec![0f32; kernel.detector.pixels()]);
+    let expected = kernel.with(1, |scene, slots| {
+        scene.render_rows(0..rows, &mut image, &mut widebragg::carryover::Carryover::Streams(slots))
+    });
+    let expected = expected.expect("a scene").expect("a report");
+    let mut found = wb_row_report { pixels: 0, fallbacks: 0, omega_sum_sr: 0.0 };
+    let (start, len) = (image.as_mut_ptr(), image.len());
+    // SAFETY: made; the image is as long as said.
+    unsafe {
+        let inside = start.cast();
+        let status = wb_render_rows_report(made.scene, 0, rows, start, len, null_mut(), inside);
+        assert_eq!(status, WB_OVERLAP);
+        let status = wb_render_rows_report(made.scene, 0, rows, start, len, null_mut(), &raw mut found);
+        assert_eq!(status, WB_OK);
+    }
+    assert!(expected.fallbacks > 0);
+    assert_eq!(
+        (found.pixels, found.fallbacks, found.omega_sum_sr),
+        (expected.pixels, expected.fallbacks, expected.omega_sum_sr)
+    );
+}
+
+#[test]
+fn sources_are_the_kernel_s() {
+    use widebragg::beam::{Source, SourceGrid};
+    use widebragg::sampling::Steps;
+    let p = distinct(WB_ADXV);
+    let steps = |count, range, step| Steps { count, range, step };
+    let grid = SourceGrid {
+        hdiv: steps(5, 0.004, 0.001),
+        vdiv: steps(4, 0.003, 0.001),
+        dispersion: steps(3, 0.02, 0.01),
+        round: true,
+        lambda0_m: p.lambda0_m,
+    };
+    let good = wb_source_grid {
+        hdiv_count: 5,
+        hdiv_range_rad: 0.004,
+        hdiv_step_rad: 0.001,
+        vdiv_count: 4,
+        vdiv_range_rad: 0.003,
+        vdiv_step_rad: 0.001,
+        dispersion_count: 3,
+        dispersion_range: 0.02,
+        dispersion_step: 0.01,
+        round: 1,
+    };
+    let fill = |grid: &wb_source_grid, len: usize| {
+        let blank = wb_source { incident: [f64::NAN; 3], lambda_m: f64::NAN };
+        let (mut out, mut used) = (vec![blank; len], usize::MAX);
+        // SAFETY: the array is as long as said.
+        let status = unsafe { wb_sources_fill(&raw const p, grid, out.as_mut_ptr(), len, &raw mut used) };
+        if status != WB_OK {
+            assert!(out.iter().all(|source| source.lambda_m.is_nan()) && used == usize::MAX);
+            return Err(status);
+        }
+        out.truncate(used);
+        Ok(out)
+    };
+    let mut expected = [Source::default(); 60];
+    let used = grid.fill(&kernel_detector(&p), &mut expected).expect("sources");
+    assert!(used < 60);
+    let mut len = 0;
+    // SAFETY: locals.
+    assert_eq!(unsafe { wb_sources_len(&raw const good, &raw mut len) }, WB_OK);
+    assert_eq!(len, 60);
+    let found = fill(&good, 60).expect("sources");
+    assert_eq!(found.len(), used);
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!((found.incident, found.lambda_m), (expected.incident.to_array(), expected.lambda_m));
+    }
+    assert_eq!(fill(&good, 59).err(), Some(WB_WRONG_LENGTH));
+    for bad in [
+        wb_source_grid { hdiv_count: 0, ..good },
+        wb_source_grid { vdiv_step_rad: f64::NAN, ..good },
+        wb_source_grid { hdiv_range_rad: f64::INFINITY, ..good },
+        wb_source_grid { dispersion_range: 2.0, ..good },
+        wb_source_grid { dispersion_step: -0.1, ..good },
+    ] {
+        assert_eq!(fill(&bad, 60).err(), Some(WB_OUT_OF_RANGE));
+    }
+    assert_eq!(fill(&wb_source_grid { hdiv_count: usize::MAX, ..good }, 60).err(), Some(WB_TOO_LARGE));
 }

@@ -50,6 +50,9 @@ static void scenes(void) {
     wb_carryover_slot slot;
     wb_carryover_use use;
     wb_latch latch;
+    wb_row_report report;
+    wb_source_grid spread;
+    wb_source *sources;
     wb_error error;
     wb_scene *scene;
     void *memory[4];
@@ -89,6 +92,18 @@ static void scenes(void) {
         p.grid.hkl_len[i] = 15;
     }
 
+    memset(&spread, 0, sizeof spread);
+    spread.hdiv_count = spread.vdiv_count = 1;
+    spread.dispersion_count = 3;
+    spread.dispersion_range = 0.02;
+    spread.dispersion_step = 0.01;
+    CHECK(wb_sources_len(&spread, &count) == WB_OK && count == 3);
+    sources = (wb_source *)malloc(count * sizeof *sources);
+    CHECK(sources != NULL && wb_sources_fill(&p, &spread, sources, count, &count) == WB_OK && count == 3);
+    CHECK(fabs(sources[1].lambda_m - 1e-10) < 1e-20);
+    p.sources = sources;
+    p.source_count = count;
+
     scene = make(&p, &memory[0]);
     CHECK(wb_scene_summarize(scene, &summary, sizeof summary) == WB_OK);
     CHECK(summary.orientations == 9 && summary.carries == 0 && strlen(summary.simd) > 0);
@@ -97,6 +112,7 @@ static void scenes(void) {
     CHECK(total > 0.0);
     CHECK(wb_render_rows_f64(scene, 0, SIDE, image_f64, SIDE * SIDE, NULL) == WB_OK);
     for (i = 0; i < SIDE * SIDE; i++) CHECK((float)image_f64[i] == image[i]);
+    CHECK(wb_render_rows_report(scene, 0, 2, image, 2 * SIDE, NULL, &report) == WB_OK && report.pixels > SIDE);
     CHECK(wb_render_pixel(scene, 5, 6, &value, NULL) == WB_OK && value == image_f64[5 * SIDE + 6]);
     free(memory[0]);
 
@@ -132,6 +148,7 @@ static void scenes(void) {
     free(image_f64);
     free(f);
     free(domains);
+    free(sources);
     free(mask);
 }
 
