@@ -2,36 +2,49 @@
 //!
 //! Functions take and return plain C types, keep no state, allocate nothing, and may be called from any thread.
 //! None of them unwinds: the kernel does not panic, and a panic that reached an `extern "C"` boundary would abort.
+//!
+//! | room | what |
+//! |---|---|
+//! | `scalar`, `interference` | the reference's functions, one value at a time |
+//! | `arrays` | functions of the loop over arrays |
+//! | `parameters`, `grid`, `sources`, `scene` | plain numbers to a scene in the caller's memory |
+//! | `carryover` | the phi = 0 cache in the caller's memory |
+//! | `render` | rows and pixels of a scene |
+//! | `noise` | the reference's deviates |
+//! | `status`, `memory`, `level` | codes, checks of pointers, instruction sets and versions |
+//!
+//! Without the feature `std` the library has a panic handler of its own, which aborts, and needs nothing but libc.
 
-#![allow(unsafe_code, reason = "exporting a C name is unsafe: two libraries could define it")]
+#![no_std]
+#![allow(unsafe_code, reason = "C names are exported, C pointers are followed")]
+#![allow(non_camel_case_types, reason = "the names that C has")]
 
-use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
-use widebragg::math::sincg_rad;
+#[cfg(feature = "std")]
+extern crate std;
 
-/// One value in all lanes.
-struct Sincg {
-    x_rad: f64,
-    n: f64,
-}
+pub mod arrays;
+pub mod carryover;
+pub mod grid;
+mod interference;
+pub mod level;
+mod memory;
+pub mod noise;
+pub mod parameters;
+pub mod render;
+pub mod scalar;
+pub mod scene;
+pub mod sources;
+pub mod status;
 
-impl Kernel for Sincg {
-    type Output = f64;
+pub use scalar::{wb_polarization_factor, wb_polin3, wb_rotate, wb_rotate_axis, wb_sinc3, wb_sincg};
 
-    #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
-        sincg_rad(level.splat(self.x_rad), level.splat(self.n)).first()
+/// Never reached: nothing in the library panics. The language wants a handler all the same.
+#[cfg(not(feature = "std"))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    #[link(name = "c")]
+    unsafe extern "C" {
+        safe fn abort() -> !;
     }
-}
-
-/// The reference's `sincg`: sin(N x)/sin(x), and N at x = 0.
-///
-/// `x` in radians. Error at most 4 ulp for the `x` given, |x| <= 2^30 and integer N up to 1e5; for other arguments
-/// the value of the C expression. NaN or infinite `x` gives NaN.
-///
-/// Always runs at the portable level: the same library gives the same bits on every CPU, and one value has no use for
-/// wider registers.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
-#[unsafe(no_mangle)]
-pub extern "C" fn wb_sincg(x: f64, n: f64) -> f64 {
-    Simd::capped(SimdLevel::Portable).run(Sincg { x_rad: x, n })
+    abort()
 }

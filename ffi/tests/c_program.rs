@@ -1,80 +1,22 @@
 //! The static library and the header, as a C programmer meets them: built, compiled against, linked, run.
-//!
-//! Needs a C compiler (`cc`, or what the environment variable `CC` names) on a Unix; elsewhere the tests print that they were skipped.
 
-use std::env;
-use std::ffi::OsString;
+mod common;
+
+use common::{CRATE, SCRATCH, cc, compile, cxx, make, product, run, run_program, text, tool};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
-
-const CRATE: &str = env!("CARGO_MANIFEST_DIR");
-const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Output of a command that must succeed.
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{command:?}\n{out}{err}");
-    output
-}
-
-/// The compiler that `variable` or else `usual` names, if it runs.
-fn compiler(variable: &str, usual: &str) -> Option<OsString> {
-    let name = env::var_os(variable).unwrap_or_else(|| usual.into());
-    let runs = Command::new(&name).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !cfg!(unix) || !runs {
-        println!("skipped: no compiler {}", name.display());
-        return None;
-    }
-    Some(name)
-}
-
-/// The release static library. It has a target folder of its own: the usual one may be locked by the cargo that runs
-/// this test.
-fn static_library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let target = Path::new(SCRATCH).join("staticlib");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        run(Command::new(cargo)
-            .args(["rustc", "-p", "widebragg-ffi", "--release", "--crate-type", "staticlib", "--offline"])
-            .args(["--manifest-path".as_ref(), Path::new(CRATE).join("Cargo.toml").as_os_str()])
-            .args(["--target-dir".as_ref(), target.as_os_str()])
-            // A build for another target would land in another folder.
-            .env_remove("CARGO_BUILD_TARGET"));
-        target.join("release/libwidebragg_ffi.a")
-    })
-}
-
-/// Compiles and runs a C program against the library; its standard output.
-fn run_program(cc: &OsString, source: &Path, flags: &[&str]) -> String {
-    let program = source.file_stem().map(|name| Path::new(SCRATCH).join(name)).expect("a source file");
-    run(Command::new(cc)
-        .args(["-Wall", "-Wextra", "-Werror", "-pedantic"])
-        .args(flags)
-        .args(["-I".as_ref(), Path::new(CRATE).join("include").as_os_str()])
-        .args([source, static_library()])
-        .args(["-lm", "-lpthread", "-ldl", "-o"])
-        .arg(&program));
-    text(&run(&mut Command::new(program)).stdout)
-}
+use std::process::Command;
 
 #[test]
 fn agrees_with_the_c_expression() {
-    let Some(cc) = compiler("CC", "cc") else { return };
+    let Some(cc) = cc() else { return };
     let source = Path::new(CRATE).join("tests/c/sincg.c");
     assert_eq!(run_program(&cc, &source, &["-std=c99"]).trim(), "28007");
 }
 
 #[test]
 fn the_program_in_the_header_runs() {
-    let Some(cc) = compiler("CC", "cc") else { return };
+    let Some(cc) = cc() else { return };
     let header = fs::read_to_string(Path::new(CRATE).join("include/widebragg.h")).expect("the header");
     let start = header.find("#include").expect("the program's first line");
     let end = header.find("\n}\n").expect("the program's last line") + 3;
@@ -87,7 +29,7 @@ fn the_program_in_the_header_runs() {
 
 #[test]
 fn the_header_is_clean_cpp() {
-    let Some(cxx) = compiler("CXX", "c++") else { return };
+    let Some(cxx) = cxx() else { return };
     let source = Path::new(SCRATCH).join("header.cpp");
     fs::write(
         &source,
@@ -95,4 +37,98 @@ fn the_header_is_clean_cpp() {
     )
     .expect("a scratch file");
     run_program(&cxx, &source, &["-std=c++11"]);
+}
+
+/// The program that calls every function.
+fn calls() -> PathBuf {
+    Path::new(CRATE).join("tests/c/calls.c")
+}
+
+#[test]
+fn every_function_with_nothing_but_libc_and_libm() {
+    let Some(cc) = cc() else { return };
+    for standard in ["-std=c99", "-std=c11"] {
+        assert_eq!(run_program(&cc, &calls(), &[standard, "-O2"]).trim(), "ok");
+    }
+    let (Some(cc), Some(readelf)) = (tool("CC", "cc"), tool("READELF", "readelf")) else { return };
+    let needed =
+        text(&run(Command::new(readelf).arg("-d").arg(compile(&cc, &calls(), &["-std=c99"]))).stdout);
+    let needed: Vec<_> = needed.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    assert!(!needed.is_empty());
+    assert!(needed.iter().all(|line| line.contains("[libc.") || line.contains("[libm.")), "{needed:?}");
+}
+
+#[test]
+fn a_memory_checker_finds_nothing() {
+    let (Some(cc), Some(valgrind)) = (cc(), tool("VALGRIND", "valgrind")) else { return };
+    let program = compile_as(&cc, "calls_valgrind", &["-std=c99", "-g"]);
+    let report = run(Command::new(valgrind)
+        .args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=all"])
+        .arg(program));
+    assert_eq!(text(&report.stdout).trim(), "ok");
+    assert_eq!(text(&report.stderr), "");
+}
+
+#[test]
+fn the_address_sanitizer_finds_nothing() {
+    let Some(cc) = cc() else { return };
+    let sanitized = ["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let empty = Path::new(SCRATCH).join("sanitized_empty.c");
+    fs::write(&empty, "int main(void) { return 0; }\n").expect("a scratch file");
+    let tried =
+        Command::new(&cc).args(sanitized).arg(&empty).arg("-o").arg(empty.with_extension("")).output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no address sanitizer");
+        return;
+    }
+    let program = compile_as(&cc, "calls_sanitized", &sanitized);
+    assert_eq!(text(&run(&mut Command::new(program)).stdout).trim(), "ok");
+}
+
+/// [`calls`] under another name, so that tests do not overwrite each other's program.
+fn compile_as(cc: &std::ffi::OsStr, name: &str, flags: &[&str]) -> PathBuf {
+    let source = Path::new(SCRATCH).join(name).with_extension("c");
+    fs::copy(calls(), &source).expect("a scratch file");
+    compile(cc, &source, flags)
+}
+
+#[test]
+fn an_installed_library_is_found_and_runs() {
+    let Some(cc) = cc() else { return };
+    let root = Path::new(SCRATCH).join("installed");
+    fs::remove_dir_all(&root).ok();
+    // What other tests link must not be made again meanwhile.
+    make(&[
+        "--assume-old=all",
+        "install",
+        &format!("BUILD={}", product().display()),
+        &format!("DESTDIR={}", root.display()),
+        "PREFIX=/opt/widebragg",
+    ]);
+    let lib = root.join("opt/widebragg/lib");
+    for file in
+        ["lib/libwidebragg.a", "lib/libwidebragg.so.0", "lib/pkgconfig/widebragg.pc", "include/widebragg.h"]
+    {
+        assert!(root.join("opt/widebragg").join(file).is_file(), "{file}");
+    }
+    assert_eq!(fs::read_link(lib.join("libwidebragg.so")).ok(), Some("libwidebragg.so.0".into()));
+    let flags = match tool("PKG_CONFIG", "pkg-config") {
+        Some(pkg_config) => {
+            let found = run(Command::new(pkg_config)
+                .args(["--cflags", "--libs", "widebragg"])
+                .env("PKG_CONFIG_PATH", lib.join("pkgconfig"))
+                .env("PKG_CONFIG_SYSROOT_DIR", &root));
+            text(&found.stdout)
+        }
+        None => format!("-I{0}/include -L{0}/lib -lwidebragg", root.join("opt/widebragg").display()),
+    };
+    let program = root.join("calls");
+    run(Command::new(cc)
+        .args(["-std=c99", "-o"])
+        .arg(&program)
+        .arg(calls())
+        .args(flags.split_whitespace())
+        .args(["-lm"]));
+    let output = run(Command::new(program).env("LD_LIBRARY_PATH", &lib));
+    assert_eq!(text(&output.stdout).trim(), "ok");
 }

@@ -13,6 +13,7 @@ use crate::vector::Vec3;
 
 /// A point of the source: one direction, one wavelength.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[repr(C)]
 pub struct Source {
     /// Unit vector of the incident beam.
     pub incident: Vec3,

@@ -12,6 +12,7 @@
 #![no_std]
 #![deny(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod arrays;
 pub mod beam;
 pub mod carryover;
 pub mod crystal;

@@ -27,7 +27,7 @@ use core::f64::consts::{FRAC_1_PI, LOG2_E, PI};
 use crate::lanes::{LaneMask, Lanes, Lanes32, Level};
 
 /// Coefficients of (sin(pi r)/(pi r) - 1)/r^2 in r^2, exact to rounding.
-const SIN_EXACT: [f64; 8] = [
+pub const SIN_EXACT: [f64; 8] = [
     -1.644_934_066_848_226_4,
     0.811_742_425_283_340_1,
     -0.190_751_824_121_501_4,
@@ -94,7 +94,7 @@ const SINC3: [f64; 8] = [
 pub(crate) const ROUND_BY_ADDING: f64 = 6_755_399_441_055_744.0;
 
 /// 1/pi as an unevaluated sum of three f64.
-const INV_PI: [f64; 3] = [FRAC_1_PI, -1.967_867_667_518_248_6e-17, -1.072_143_628_289_300_4e-33];
+pub const INV_PI: [f64; 3] = [FRAC_1_PI, -1.967_867_667_518_248_6e-17, -1.072_143_628_289_300_4e-33];
 
 /// c[0] + c[1] x + c[2] x^2 + ... by Horner's rule.
 #[inline(always)]
@@ -375,6 +375,7 @@ pub fn sinc3(x: f64) -> f64 {
         let z = y * y;
         SINC3.iter().rev().fold(0.0, |sum, c| sum * z + c) * z + 1.0
     } else {
-        3.0 * (libm::sin(x) / x - libm::cos(x)) / (x * x)
+        let (sin, cos) = libm::sincos(x);
+        3.0 * (sin / x - cos) / (x * x)
     }
 }

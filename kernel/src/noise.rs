@@ -43,8 +43,13 @@ impl Poisson {
         Self { random: Ran1::new(seed), spare_gauss: None }
     }
 
+    /// A deviate uniform in (0, 1).
+    pub fn uniform(&mut self) -> f32 {
+        self.random.draw()
+    }
+
     /// A deviate of mean 0 and variance 1; two are made at a time.
-    fn gauss(&mut self) -> f32 {
+    pub fn gauss(&mut self) -> f32 {
         if let Some(spare) = self.spare_gauss.take() {
             return spare;
         }

@@ -21,7 +21,7 @@ pub const IDENTITY: Mat3 = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
 /// The vector `v` rotated about the unit vector `axis` by `phi_rad`, right-handed. Source: `rotate_axis`.
 #[must_use]
 pub fn rotate_axis(v: Vec3, axis: Vec3, phi_rad: f64) -> Vec3 {
-    let (sin, cos) = (libm::sin(phi_rad), libm::cos(phi_rad));
+    let (sin, cos) = libm::sincos(phi_rad);
     let along = v.dot(axis) * (1.0 - cos);
     let turned = axis.cross(v);
     Vec3 {
@@ -37,15 +37,15 @@ pub fn rotate_xyz(v: Vec3, angles_rad: [f64; 3]) -> Vec3 {
     let [rx, ry, rz] = angles_rad;
     let mut v = v;
     if rx != 0.0 {
-        let (sin, cos) = (libm::sin(rx), libm::cos(rx));
+        let (sin, cos) = libm::sincos(rx);
         v = Vec3 { x: v.x, y: v.y * cos - v.z * sin, z: v.y * sin + v.z * cos };
     }
     if ry != 0.0 {
-        let (sin, cos) = (libm::sin(ry), libm::cos(ry));
+        let (sin, cos) = libm::sincos(ry);
         v = Vec3 { x: v.x * cos + v.z * sin, y: v.y, z: v.z * cos - v.x * sin };
     }
     if rz != 0.0 {
-        let (sin, cos) = (libm::sin(rz), libm::cos(rz));
+        let (sin, cos) = libm::sincos(rz);
         v = Vec3 { x: v.x * cos - v.y * sin, y: v.x * sin + v.y * cos, z: v.z };
     }
     v
@@ -60,6 +60,7 @@ pub fn apply(u: &Mat3, v: Vec3) -> Vec3 {
 
 /// Cell vectors a, b, c in metres, in one orientation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[repr(C)]
 pub struct Orientation {
     /// Cell vector a, in m.
     pub a_m: Vec3,

@@ -4,6 +4,7 @@ use core::ops::{Add, Mul, Neg, Sub};
 
 /// A vector in the laboratory frame; its unit is that of the quantity it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[repr(C)]
 pub struct Vec3 {
     /// Component along x.
     pub x: f64,

@@ -1,0 +1,225 @@
+/* Every function once, in memory of malloc's that nothing has initialised: for memory checkers. Prints "ok"; what goes
+   wrong it names, with exit status 1. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "widebragg.h"
+
+#define CHECK(condition)                                              \
+    do {                                                              \
+        if (!(condition)) {                                           \
+            printf("line %d: %s\n", __LINE__, #condition);            \
+            exit(1);                                                  \
+        }                                                             \
+    } while (0)
+
+/* Memory for `bytes` bytes that ends where malloc's does, but for what alignment takes: a checker sees what is written
+   past it. *whole is what to free. */
+static void *exactly(size_t bytes, void **whole) {
+    uintptr_t end;
+    *whole = malloc(bytes + WB_ALIGNMENT);
+    CHECK(*whole != NULL);
+    end = (uintptr_t)*whole + WB_ALIGNMENT;
+    return (void *)(end - end % WB_ALIGNMENT);
+}
+
+static wb_scene *make(const wb_scene_parameters *p, void **whole) {
+    size_t bytes;
+    void *memory;
+    wb_scene *scene;
+    wb_error error;
+    CHECK(wb_scene_size(p, &bytes, &error) == WB_OK && error.status == WB_OK);
+    memory = exactly(bytes, whole);
+    CHECK(wb_scene_make(p, memory, bytes, &scene, &error) == WB_OK);
+    return scene;
+}
+
+static double sum(const float *image, size_t n) {
+    double total = 0.0;
+    size_t i;
+    for (i = 0; i < n; i++) total += image[i];
+    return total;
+}
+
+static void scenes(void) {
+    enum { SIDE = 37, NODES = 15 * 15 * 15 };
+    wb_scene_parameters p;
+    wb_scene_summary summary;
+    wb_carryover *carryover, *fork;
+    wb_carryover_slot slot;
+    wb_carryover_use use;
+    wb_latch latch;
+    wb_row_report report;
+    wb_source_grid spread;
+    wb_source *sources;
+    wb_error error;
+    wb_scene *scene;
+    void *memory[4];
+    size_t bytes, count, i;
+    double total, value;
+    float *image = (float *)malloc(SIDE * SIDE * sizeof *image);
+    double *image_f64 = (double *)malloc(SIDE * SIDE * sizeof *image_f64);
+    double *f = (double *)malloc(NODES * sizeof *f);
+    double *domains = (double *)malloc(27 * sizeof *domains);
+    uint16_t *mask = (uint16_t *)malloc(SIDE * SIDE * sizeof *mask);
+
+    CHECK(image != NULL && image_f64 != NULL && f != NULL && domains != NULL && mask != NULL);
+    for (i = 0; i < NODES; i++) f[i] = 10.0 + (double)(i % 13);
+    for (i = 0; i < SIDE * SIDE; i++) mask[i] = i % 11 != 0;
+    CHECK(wb_mosaic_domains(0.01, 12345678, domains, 3) == WB_OK);
+    CHECK(wb_scene_defaults(&p, sizeof p) == WB_OK);
+    p.given = WB_GIVEN_CELL;
+    p.cell_angstrom[0] = 30.0;
+    p.cell_angstrom[1] = 35.0;
+    p.cell_angstrom[2] = 40.0;
+    p.cell_angles_rad[0] = p.cell_angles_rad[1] = p.cell_angles_rad[2] = 1.6;
+    CHECK(wb_random_misset(3, p.misset_rad) == WB_OK);
+    p.fast_pixels = p.slow_pixels = SIDE;
+    p.pixel_m = 2e-3;
+    p.phi_steps = 3;
+    p.phi_step_rad = 0.002;
+    p.domains = domains;
+    p.domain_count = 3;
+    p.cells[0] = p.cells[1] = p.cells[2] = 5.0;
+    p.oversample = 1;
+    p.mask = mask;
+    p.mask_len = SIDE * SIDE;
+    p.grid.f = f;
+    p.grid.f_len = NODES;
+    for (i = 0; i < 3; i++) {
+        p.grid.hkl_min[i] = -7;
+        p.grid.hkl_len[i] = 15;
+    }
+
+    memset(&spread, 0, sizeof spread);
+    spread.hdiv_count = spread.vdiv_count = 1;
+    spread.dispersion_count = 3;
+    spread.dispersion_range = 0.02;
+    spread.dispersion_step = 0.01;
+    CHECK(wb_sources_len(&spread, &count) == WB_OK && count == 3);
+    sources = (wb_source *)malloc(count * sizeof *sources);
+    CHECK(sources != NULL && wb_sources_fill(&p, &spread, sources, count, &count) == WB_OK && count == 3);
+    CHECK(fabs(sources[1].lambda_m - 1e-10) < 1e-20);
+    p.sources = sources;
+    p.source_count = count;
+
+    scene = make(&p, &memory[0]);
+    CHECK(wb_scene_summarize(scene, &summary, sizeof summary) == WB_OK);
+    CHECK(summary.orientations == 9 && summary.carries == 0 && strlen(summary.simd) > 0);
+    CHECK(wb_render_rows(scene, 0, SIDE, image, SIDE * SIDE, NULL) == WB_OK);
+    total = sum(image, SIDE * SIDE);
+    CHECK(total > 0.0);
+    CHECK(wb_render_rows_f64(scene, 0, SIDE, image_f64, SIDE * SIDE, NULL) == WB_OK);
+    for (i = 0; i < SIDE * SIDE; i++) CHECK((float)image_f64[i] == image[i]);
+    CHECK(wb_render_rows_report(scene, 0, 2, image, 2 * SIDE, NULL, &report) == WB_OK && report.pixels > SIDE);
+    CHECK(wb_render_pixel(scene, 5, 6, &value, NULL) == WB_OK && value == image_f64[5 * SIDE + 6]);
+    free(memory[0]);
+
+    p.mode = WB_CPARITY;
+    p.interpolation = WB_INTERPOLATE_ALWAYS;
+    scene = make(&p, &memory[0]);
+    CHECK(wb_carryover_size(scene, WB_STREAMS, 2, &bytes) == WB_OK);
+    CHECK(wb_carryover_open(scene, WB_STREAMS, 2, exactly(bytes, &memory[1]), bytes, &carryover) == WB_OK);
+    CHECK(wb_render_rows(scene, 0, SIDE, image, SIDE * SIDE, carryover) == WB_LATCH_MISSING);
+    CHECK(wb_scene_find_latch(scene, 0, SIDE, carryover, &latch) == WB_OK && latch.found == 1);
+    CHECK(wb_scene_set_latch(scene, &latch) == WB_OK);
+    CHECK(wb_carryover_fork(carryover, exactly(bytes, &memory[2]), bytes, &fork) == WB_OK);
+    CHECK(wb_render_rows(scene, 0, 10, image, 10 * SIDE, carryover) == WB_OK);
+    CHECK(wb_render_rows(scene, 10, SIDE - 10, image + 10 * SIDE, (SIDE - 10) * SIDE, fork) == WB_OK);
+    CHECK(sum(image, SIDE * SIDE) > 0.0);
+    CHECK(wb_carryover_absorb(carryover, fork) == WB_OK);
+    CHECK(wb_carryover_slots(carryover, &count) == WB_OK && count == 2);
+    CHECK(wb_carryover_read(carryover, 0, &slot) == WB_OK && slot.fresh == 1 && slot.hits > 0);
+    CHECK(wb_carryover_use_at(carryover, scene, 0, 2, &use) == WB_OK && use.found == WB_HIT && use.left_by_fast == 1);
+    free(memory[1]);
+    free(memory[2]);
+    CHECK(wb_carryover_size(scene, WB_PIXELS, 1, &bytes) == WB_OK);
+    CHECK(wb_carryover_open(scene, WB_PIXELS, 1, exactly(bytes, &memory[3]), bytes, &carryover) == WB_OK);
+    CHECK(wb_render_rows(scene, 3, 4, image, 4 * SIDE, carryover) == WB_OK && sum(image, 4 * SIDE) > 0.0);
+    CHECK(wb_carryover_read(carryover, SIDE * SIDE - 1, &slot) == WB_OK && slot.hits == 0);
+    free(memory[3]);
+    free(memory[0]);
+
+    p.fudge = NAN;
+    CHECK(wb_scene_size(&p, &bytes, &error) == WB_OUT_OF_RANGE);
+    CHECK(strcmp(error.quantity, "fudge") == 0 && isnan(error.value) && strlen(error.allowed) > 0);
+    free(image);
+    free(image_f64);
+    free(f);
+    free(domains);
+    free(sources);
+    free(mask);
+}
+
+static void arrays(void) {
+    size_t n, i;
+    for (n = 0; n <= 40; n++) {
+        /* A byte more than malloc(0) could be. */
+        double *x = (double *)malloc((n + 1) * sizeof *x), *out = (double *)malloc((n + 1) * sizeof *out);
+        double f[64];
+        wb_grid grid;
+        uint64_t fallbacks;
+        CHECK(x != NULL && out != NULL);
+        for (i = 0; i < n; i++) x[i] = 0.1 + 0.21 * (double)i;
+        CHECK(wb_sincg_array(x, n, 29.0, out, WB_SIMD_AUTO) == WB_OK);
+        for (i = 0; i < n; i++) CHECK(fabs(out[i] - sin(29.0 * x[i]) / sin(x[i])) < 1e-9);
+        CHECK(wb_sincg_index_array(x, n, 29.0, out, WB_SIMD_AUTO) == WB_OK);
+        for (i = 0; i < n; i++) CHECK(fabs(out[i]) <= 29.0);
+        for (i = 0; i < 64; i++) f[i] = (double)i;
+        grid.f = f;
+        grid.f_len = 64;
+        for (i = 0; i < 3; i++) {
+            grid.hkl_min[i] = -1;
+            grid.hkl_len[i] = 4;
+        }
+        grid.default_f = 5.0;
+        CHECK(wb_nearest_array(&grid, x, x, x, n, out, WB_SIMD_AUTO) == WB_OK);
+        for (i = 0; i < n; i++) CHECK(out[i] >= 0.0 && out[i] < 64.0);
+        CHECK(wb_tricubic_array(&grid, x, x, x, n, out, &fallbacks, WB_SIMD_AUTO) == WB_OK && fallbacks <= n);
+        for (i = 0; i < n; i++) CHECK(out[i] >= 0.0 && out[i] < 64.0);
+        free(x);
+        free(out);
+    }
+}
+
+static void rotations(void) {
+    const double cell[9] = {3e-9, 0, 0, 0, 4e-9, 0, 0, 0, 5e-9}, spindle[3] = {0, 0, 1};
+    double *out = (double *)malloc(36 * sizeof *out);
+    CHECK(out != NULL);
+    CHECK(wb_orientations(cell, 0.0, 0.1, 4, spindle, WB_SPEC, NULL, 0, out, 36) == WB_OK);
+    CHECK(fabs(out[27] - 3e-9 * cos(0.3)) < 1e-22 && fabs(out[28] - 3e-9 * sin(0.3)) < 1e-22 && out[35] == 5e-9);
+    free(out);
+}
+
+static void noise(void) {
+    wb_noise stream;
+    float means[100], counts[100];
+    int i;
+    for (i = 0; i < 100; i++) means[i] = (float)(i * i);
+    CHECK(wb_noise_seed(&stream, 5) == WB_OK);
+    CHECK(wb_noise_uniform(&stream, counts, 100) == WB_OK && sum(counts, 100) > 0.0);
+    CHECK(wb_noise_gauss(&stream, counts, 100) == WB_OK && fabs(sum(counts, 100)) < 100.0);
+    CHECK(wb_noise_poisson(&stream, means, counts, 100) == WB_OK && counts[0] == 0.0f);
+    CHECK(sum(counts, 100) > 0.0);
+}
+
+static void scalars(void) {
+    double v[4] = {0, 1, 2, 3}, turned[4], axis[4] = {0, 0, 0, 1};
+    CHECK(wb_sincg(0.0, 7.0) == 7.0 && wb_sinc3(0.0) == 1.0);
+    CHECK(wb_rotate_axis(v, turned, axis, 0.5) == turned && turned[3] == 3.0);
+    CHECK(wb_rotate(v, turned, 0.1, 0.2, 0.3) == turned);
+}
+
+int main(void) {
+    CHECK(wb_abi_version() == WB_ABI_VERSION);
+    CHECK(strlen(wb_version()) >= 5 && strlen(wb_simd_level()) > 0);
+    CHECK(strcmp(wb_status_message(WB_OVERLAP), wb_status_message(WB_OK)) != 0);
+    scalars();
+    arrays();
+    rotations();
+    noise();
+    scenes();
+    printf("ok\n");
+    return 0;
+}

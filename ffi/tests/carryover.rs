@@ -1,0 +1,167 @@
+//! The carryover through the C ABI: per stream and per pixel, forks over threads, stale ones refused.
+
+#![allow(unsafe_code, reason = "the functions take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
+
+#[path = "common/scene.rs"]
+mod made;
+
+use core::ptr::null_mut;
+use std::thread;
+
+use made::{Made, make, placed, sources};
+use widebragg::carryover::stream_rows;
+use widebragg::lanes::Simd;
+use widebragg_ffi::carryover::*;
+use widebragg_ffi::parameters::{WB_SPEC, wb_scene_parameters};
+use widebragg_ffi::render::{wb_render_pixel, wb_render_rows};
+use widebragg_ffi::status::*;
+use widebragg_tests::golden::{self, Case};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+fn kernel() -> KernelScene {
+    let case = Case::load("phi_zero_start").expect("a golden case");
+    let simulation = Simulation::from_args(&case.args, &golden::inputs()).expect("a golden command line");
+    KernelScene::from_simulation(&simulation, Simd::detect(), Mode::CParity)
+}
+
+fn slot(carryover: *const wb_carryover, i: usize) -> wb_carryover_slot {
+    let mut slot = core::mem::MaybeUninit::uninit();
+    // SAFETY: opened; room for one.
+    assert_eq!(unsafe { wb_carryover_read(carryover, i, slot.as_mut_ptr()) }, WB_OK);
+    // SAFETY: set.
+    unsafe { slot.assume_init() }
+}
+
+fn use_at(carryover: *const wb_carryover, made: &Made, slow: usize, fast: usize) -> (i32, i64, i64) {
+    let mut found = wb_carryover_use { found: 9, left_by_slow: 9, left_by_fast: 9 };
+    // SAFETY: opened and made; the pointer is to a local.
+    let status = unsafe { wb_carryover_use_at(carryover, made.scene, slow, fast, &raw mut found) };
+    assert_eq!(status, WB_OK);
+    (found.found, found.left_by_slow, found.left_by_fast)
+}
+
+#[test]
+fn streams_open_at_their_first_pixel_and_count_hits() {
+    let kernel = kernel();
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    let (rows, columns) = (kernel.detector.slow_pixels, kernel.detector.fast_pixels);
+    let carried = made.open(WB_STREAMS, 3);
+    let mut count = 0;
+    // SAFETY: opened; the pointer is to a local.
+    assert_eq!(unsafe { wb_carryover_slots(carried.carryover, &raw mut count) }, WB_OK);
+    assert_eq!(count, 3);
+    for i in 0..3 {
+        let stream = stream_rows(rows, 3, i);
+        let slot = slot(carried.carryover, i);
+        assert_eq!((slot.first_row, slot.end_row), (stream.start, stream.end));
+        assert_eq!((slot.opening_slow, slot.opening_fast), (stream.start as i64, 0));
+        assert_eq!((slot.left_by_slow, slot.left_by_fast, slot.hits, slot.fresh), (-1, -1, 0, 0));
+        assert_eq!(slot.vectors_m[..3], kernel.cell.a_m.to_array());
+        assert_eq!(slot.vectors_m[6..], kernel.cell.c_m.to_array());
+        assert_eq!(use_at(carried.carryover, &made, stream.start, 0), (WB_FRESH, -1, -1));
+        let left_by = (WB_HIT, stream.start as i64, 4);
+        assert_eq!(use_at(carried.carryover, &made, stream.start, 5), left_by);
+    }
+    made.rows(0, rows, carried.carryover).expect("an image");
+    let slots: Vec<_> = (0..3).map(|i| slot(carried.carryover, i)).collect();
+    assert!(slots.iter().all(|slot| slot.fresh == 1));
+    assert_eq!(slots.iter().map(|slot| slot.hits + slot.fresh).sum::<u64>(), (rows * columns) as u64);
+    let mut slot = slots[0];
+    // SAFETY: opened; the pointer is to a local.
+    assert_eq!(unsafe { wb_carryover_read(carried.carryover, 3, &raw mut slot) }, WB_OUT_OF_RANGE);
+}
+
+#[test]
+fn slots_per_pixel_give_the_same_image_in_any_order() {
+    let kernel = kernel();
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    let (rows, columns) = (kernel.detector.slow_pixels, kernel.detector.fast_pixels);
+    let streams = made.open(WB_STREAMS, 2);
+    let image = made.rows(0, rows, streams.carryover).expect("an image");
+    let pixels = made.open(WB_PIXELS, 2);
+    for at in (0..rows * columns).rev() {
+        let (slow, fast, mut value) = (at / columns, at % columns, f64::NAN);
+        let before = use_at(streams.carryover, &made, slow, fast);
+        assert_eq!(use_at(pixels.carryover, &made, slow, fast), before);
+        // SAFETY: made and opened; the pointer is to a local.
+        let status = unsafe { wb_render_pixel(made.scene, slow, fast, &raw mut value, pixels.carryover) };
+        assert_eq!((status, value as f32), (WB_OK, image[at]));
+        let slot = slot(pixels.carryover, at);
+        assert_eq!((slot.hits, slot.fresh), if before.0 == WB_HIT { (1, 0) } else { (0, 1) });
+    }
+}
+
+/// A pointer that a test hands to a thread.
+struct Shared<T>(*mut T);
+// SAFETY: scenes are read only, and each thread has a carryover of its own.
+unsafe impl<T> Send for Shared<T> {}
+
+#[test]
+fn two_threads_with_forks_give_the_image_and_the_counts_of_one() {
+    let kernel = kernel();
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    let (rows, columns) = (kernel.detector.slow_pixels, kernel.detector.fast_pixels);
+    let single = made.open(WB_STREAMS, 1);
+    let expected = made.rows(0, rows, single.carryover).expect("an image");
+
+    let whole = made.open(WB_STREAMS, 1);
+    // A fork counts from zero, whatever the original has counted.
+    let half = rows / 2;
+    let mut image = made.rows(0, 1, whole.carryover).expect("a row");
+    image.resize(rows * columns, f32::NAN);
+    let forks = [whole.fork(), whole.fork()];
+    assert_eq!(slot(forks[0].carryover, 0).hits, 0);
+    let (upper, lower) = image.split_at_mut(half * columns);
+    thread::scope(|scope| {
+        for (first, band, fork) in [(1, &mut upper[columns..], &forks[0]), (half, lower, &forks[1])] {
+            let (scene, carry) = (Shared(made.scene), Shared(fork.carryover));
+            scope.spawn(move || {
+                let (Shared(scene), Shared(carry)) = ({ scene }, { carry });
+                // SAFETY: made and forked; the band is as long as said.
+                let status = unsafe {
+                    wb_render_rows(scene, first, band.len() / columns, band.as_mut_ptr(), band.len(), carry)
+                };
+                assert_eq!(status, WB_OK);
+            });
+        }
+    });
+    assert!(image == expected);
+    for fork in &forks {
+        // SAFETY: opened; no thread renders any more.
+        assert_eq!(unsafe { wb_carryover_absorb(whole.carryover, fork.carryover) }, WB_OK);
+    }
+    let (one, two) = (slot(single.carryover, 0), slot(whole.carryover, 0));
+    assert_eq!((one.hits, one.fresh), (two.hits, two.fresh));
+    // SAFETY: opened; no thread renders any more.
+    assert_eq!(unsafe { wb_carryover_absorb(whole.carryover, whole.carryover) }, WB_OVERLAP);
+}
+
+#[test]
+fn a_carryover_of_another_scene_is_refused() {
+    let kernel = kernel();
+    let sources = sources(&kernel);
+    let p = placed(&kernel, &sources);
+    let made = make(&p).expect("a scene");
+    let next = make(&wb_scene_parameters { phi_step_rad: p.phi_step_rad * 1.5, ..p }).expect("a scene");
+    let narrow = wb_scene_parameters { fast_pixels: p.fast_pixels - 1, roi_fast_max: p.fast_pixels - 2, ..p };
+    let narrow = make(&narrow).expect("a scene");
+    let carried = made.open(WB_STREAMS, 1);
+    assert!(made.rows(0, 1, carried.carryover).is_ok());
+    for other in [&next, &narrow] {
+        assert_eq!(other.rows(0, 1, carried.carryover), Err(WB_OTHER_SCENE));
+        let theirs = other.open(WB_STREAMS, 1);
+        // SAFETY: opened; no thread renders.
+        let status = unsafe { wb_carryover_absorb(carried.carryover, theirs.carryover) };
+        assert_eq!(status, WB_OTHER_SCENE);
+    }
+    // A scene that carries nothing takes none, or its own.
+    let spec = make(&wb_scene_parameters { mode: WB_SPEC, ..p }).expect("a scene");
+    assert!(spec.rows(0, 1, null_mut()).is_ok());
+    assert_eq!(use_at(core::ptr::null(), &spec, 0, 0), (WB_NOT_USED, -1, -1));
+    assert!(spec.rows(0, 1, spec.open(WB_STREAMS, 1).carryover).is_ok());
+}

@@ -1,0 +1,556 @@
+//! Scenes through the C ABI: the kernel's bits for every golden command line, conventions field by field, refusals.
+
+#![allow(unsafe_code, reason = "the functions take plain pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
+
+#[path = "common/scene.rs"]
+mod made;
+
+use core::ptr::{null, null_mut};
+
+use made::{Memory, defaults, make, no_error, placed, sources};
+use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
+use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
+use widebragg::lanes::Simd;
+use widebragg::vector::Vec3;
+use widebragg_ffi::carryover::{WB_STREAMS, wb_carryover_open, wb_carryover_size};
+use widebragg_ffi::level::{WB_SIMD_AVX2, WB_SIMD_AVX512, WB_SIMD_PORTABLE};
+use widebragg_ffi::parameters::*;
+use widebragg_ffi::render::{
+    wb_render_pixel, wb_render_rows, wb_render_rows_f64, wb_render_rows_report, wb_row_report,
+};
+use widebragg_ffi::scene::*;
+use widebragg_ffi::sources::*;
+use widebragg_ffi::status::*;
+use widebragg_tests::golden::{self, Case};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+fn simulation(name: &str) -> Simulation {
+    let case = Case::load(name).expect("a golden case");
+    Simulation::from_args(&case.args, &golden::inputs()).expect("a golden command line")
+}
+
+#[test]
+fn every_golden_image_has_the_kernel_s_bits() {
+    let mut latched = 0;
+    for name in golden::cases().expect("golden cases") {
+        let simulation = simulation(&name);
+        for mode in [Mode::Spec, Mode::CParity] {
+            let kernel = KernelScene::from_simulation(&simulation, Simd::detect(), mode);
+            let sources = sources(&kernel);
+            let made = make(&placed(&kernel, &sources)).expect("a scene");
+            let carried = made.open(WB_STREAMS, 1);
+            latched += usize::from(made.latch(carried.carryover).is_some());
+            let rows = kernel.detector.slow_pixels;
+            let image = made.rows(0, rows, carried.carryover).expect("an image");
+            let expected: Vec<f32> = kernel.render(1).expect("an image");
+            let same = image.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same && image.len() == expected.len(), "{name}, {mode:?}");
+        }
+    }
+    assert!(latched > 0, "no golden image latches");
+}
+
+#[test]
+fn rows_pixels_and_f64_are_the_same_image_at_every_level() {
+    let simulation = simulation("phi_all");
+    for (level, cap) in Simd::available().zip([WB_SIMD_PORTABLE, WB_SIMD_AVX2, WB_SIMD_AVX512]) {
+        let kernel = KernelScene::from_simulation(&simulation, level, Mode::CParity);
+        let sources = sources(&kernel);
+        let made = make(&wb_scene_parameters { simd: cap, ..placed(&kernel, &sources) }).expect("a scene");
+        let carried = made.open(WB_STREAMS, 2);
+        made.latch(carried.carryover);
+        let (rows, columns) = (kernel.detector.slow_pixels, kernel.detector.fast_pixels);
+        let expected: Vec<f64> = kernel.render(2).expect("an image");
+        let mut image = vec![f64::NAN; rows * columns];
+        for slow in (0..rows).rev() {
+            let row = &mut image[slow * columns..][..columns];
+            // SAFETY: made and opened; the row is as long as said.
+            let status = unsafe {
+                wb_render_rows_f64(made.scene, slow, 1, row.as_mut_ptr(), columns, carried.carryover)
+            };
+            assert_eq!(status, WB_OK);
+        }
+        assert_eq!(image, expected, "{}", level.level());
+        for (slow, fast) in [(0, 0), (rows / 2, 0), (rows - 1, columns - 1), (3, 7)] {
+            let mut value = f64::NAN;
+            // SAFETY: made and opened; the pointer is to a local.
+            let status =
+                unsafe { wb_render_pixel(made.scene, slow, fast, &raw mut value, carried.carryover) };
+            assert_eq!((status, value), (WB_OK, expected[slow * columns + fast]));
+        }
+        let singles: Vec<f32> = made.rows(0, rows, carried.carryover).expect("an image");
+        assert!(singles.iter().zip(&expected).all(|(&a, &b)| a == b as f32));
+    }
+}
+
+/// Parameters whose every number is another one.
+fn distinct(convention: i32) -> wb_scene_parameters {
+    wb_scene_parameters {
+        given: WB_GIVEN_CELL,
+        convention,
+        pivot: WB_PIVOT_SAMPLE,
+        fast_pixels: 40,
+        slow_size_m: 0.0071,
+        pixel_m: 2e-4,
+        distance_m: 0.123,
+        close_distance_m: 0.117,
+        x_beam_m: 0.0031,
+        y_beam_m: 0.0032,
+        x_close_m: 0.0033,
+        y_close_m: 0.0034,
+        org_x_px: 11.25,
+        org_y_px: 13.5,
+        rotation_rad: [0.01, 0.02, 0.03],
+        twotheta_rad: 0.04,
+        fast_axis: [0.1, 0.9, 0.05],
+        slow_axis: [0.8, -0.11, 0.06],
+        normal_axis: [0.0, 0.0, 1.0],
+        beam_axis: [0.02, 0.03, 1.0],
+        polarization_axis: [1.0, 0.04, 0.0],
+        spindle_axis: [0.05, 1.0, 0.0],
+        twotheta_axis: [0.0, 1.0, 0.0],
+        cell_angstrom: [31.0, 43.0, 57.0],
+        cell_angles_rad: [1.4, 1.5, 1.7],
+        misset_rad: [0.3, 0.2, 0.1],
+        lambda0_m: 1.1e-10,
+        ..defaults()
+    }
+}
+
+fn kernel_detector(p: &wb_scene_parameters) -> Detector {
+    let given = |bit, value| (p.given & bit != 0).then_some(value);
+    let axis = |bit, value: [f64; 3]| (p.given & bit != 0).then_some(Vec3::from(value));
+    let (slow_pixels, slow_size_m) = extent(p.pixel_m, None, Some(p.slow_size_m)).expect("an extent");
+    Detector::new(&DetectorParameters {
+        pixel_m: p.pixel_m,
+        fast_pixels: p.fast_pixels,
+        slow_pixels,
+        fast_size_m: p.pixel_m * p.fast_pixels as f64,
+        slow_size_m,
+        distance_m: Some(p.distance_m),
+        close_distance_m: given(WB_GIVEN_CLOSE_DISTANCE, p.close_distance_m),
+        x_beam_m: given(WB_GIVEN_X_BEAM, p.x_beam_m),
+        y_beam_m: given(WB_GIVEN_Y_BEAM, p.y_beam_m),
+        x_close_m: given(WB_GIVEN_X_CLOSE, p.x_close_m),
+        y_close_m: given(WB_GIVEN_Y_CLOSE, p.y_close_m),
+        org_x_px: given(WB_GIVEN_ORG_X, p.org_x_px),
+        org_y_px: given(WB_GIVEN_ORG_Y, p.org_y_px),
+        convention: match p.convention {
+            WB_MOSFLM => Convention::Mosflm,
+            WB_XDS => Convention::Xds,
+            WB_ADXV => Convention::Adxv,
+            WB_DENZO => Convention::Denzo,
+            WB_DIALS => Convention::Dials,
+            _ => Convention::Custom(CustomAxes {
+                fast: axis(WB_GIVEN_FAST, p.fast_axis),
+                slow: axis(WB_GIVEN_SLOW, p.slow_axis),
+                normal: axis(WB_GIVEN_NORMAL, p.normal_axis),
+                beam: axis(WB_GIVEN_BEAM, p.beam_axis),
+                polarization: axis(WB_GIVEN_POLARIZATION, p.polarization_axis),
+                spindle: axis(WB_GIVEN_SPINDLE, p.spindle_axis),
+                twotheta: axis(WB_GIVEN_TWOTHETA, p.twotheta_axis),
+            }),
+        },
+        pivot: Pivot::Sample,
+        rotation_rad: p.rotation_rad,
+        twotheta_rad: p.twotheta_rad,
+        point_pixel: false,
+        curved: false,
+    })
+    .expect("a detector")
+}
+
+#[test]
+fn every_field_of_the_detector_arrives_under_every_convention() {
+    let bits = (0..14).map(|i| 1u64 << i);
+    let all: u64 = bits.clone().sum();
+    for convention in [WB_MOSFLM, WB_XDS, WB_ADXV, WB_DENZO, WB_DIALS, WB_CUSTOM] {
+        for given in bits.clone().chain([0, all, WB_GIVEN_FAST | WB_GIVEN_SLOW]) {
+            let mut p = distinct(convention);
+            p.given |= given;
+            if convention == WB_CUSTOM && (given == WB_GIVEN_BEAM || given == WB_GIVEN_POLARIZATION) {
+                // One alone is along the other's start value, or nearly.
+                p.given |= WB_GIVEN_BEAM | WB_GIVEN_POLARIZATION;
+            }
+            let summary = make(&p).expect("a scene").summary();
+            let d = kernel_detector(&p);
+            let expected = [d.pix0_m, d.fast, d.slow, d.normal, d.beam, d.polarization, d.spindle];
+            let found = [
+                summary.pix0_m,
+                summary.fast_axis,
+                summary.slow_axis,
+                summary.normal_axis,
+                summary.beam_axis,
+                summary.polarization_axis,
+                summary.spindle_axis,
+            ];
+            assert_eq!(found, expected.map(Vec3::to_array), "{convention} {given}");
+            assert_eq!(
+                [summary.distance_m, summary.close_distance_m, summary.fast_beam_m, summary.slow_beam_m],
+                [d.distance_m, d.close_distance_m, d.fast_beam_m, d.slow_beam_m]
+            );
+            assert_eq!((summary.fast_pixels, summary.slow_pixels), (40, d.slow_pixels));
+        }
+    }
+}
+
+#[test]
+fn cell_matrix_and_both_are_the_kernel_s() {
+    let p = wb_scene_parameters {
+        matrix: [0.019, 0.009, 0.007, -0.002, 0.017, -0.009, -0.011, 0.004, 0.011],
+        ..distinct(WB_XDS)
+    };
+    let cell = UnitCell { lengths_angstrom: p.cell_angstrom, angles_rad: p.cell_angles_rad };
+    let matrix = [[0.019, 0.009, 0.007], [-0.002, 0.017, -0.009], [-0.011, 0.004, 0.011]];
+    for (given, source) in [
+        (WB_GIVEN_CELL, CellSource::Cell(cell)),
+        (WB_GIVEN_MATRIX, CellSource::Matrix(matrix)),
+        (WB_GIVEN_CELL | WB_GIVEN_MATRIX, CellSource::MatrixWithCell(matrix, cell)),
+    ] {
+        let parameters = CrystalParameters { source, lambda0_m: p.lambda0_m, misset_rad: p.misset_rad };
+        let crystal = Crystal::new(&parameters).expect("a crystal");
+        let summary = make(&wb_scene_parameters { given, ..p }).expect("a scene").summary();
+        let direct = [crystal.direct.a_m, crystal.direct.b_m, crystal.direct.c_m].map(Vec3::to_array);
+        assert_eq!(summary.direct_m, direct.as_flattened());
+        let star = crystal.reciprocal_per_angstrom.map(Vec3::to_array);
+        assert_eq!(summary.reciprocal_per_angstrom, star.as_flattened());
+    }
+    assert_eq!(
+        make(&wb_scene_parameters { given: 0, ..p }).err().map(|(status, _)| status),
+        Some(WB_OUT_OF_RANGE)
+    );
+}
+
+#[test]
+fn defaults_are_the_reference_s() {
+    let p = wb_scene_parameters {
+        given: WB_GIVEN_CELL,
+        cell_angstrom: [60.0; 3],
+        cell_angles_rad: [1.6; 3],
+        ..defaults()
+    };
+    let made = make(&p).expect("a scene");
+    let summary = made.summary();
+    assert_eq!((summary.fast_pixels, summary.slow_pixels), (1024, 1024));
+    assert_eq!((summary.sources, summary.orientations, summary.carries), (1, 1, 0));
+    assert_eq!(summary.distance_m, 0.1);
+    // ceil(3 * 60 A/(1 A * 0.1 m/0.1 mm)) = 1
+    assert_eq!((summary.oversample, summary.steps), (1, 1.0));
+    let level = Simd::detect().level().name();
+    // SAFETY: a static string.
+    assert_eq!(unsafe { core::ffi::CStr::from_ptr(summary.simd) }.to_str(), Ok(level));
+}
+
+/// A small scene that carries and interpolates.
+fn small() -> (KernelScene, Vec<wb_source>) {
+    let kernel = KernelScene::from_simulation(&simulation("phi_all"), Simd::detect(), Mode::CParity);
+    let sources = sources(&kernel);
+    (kernel, sources)
+}
+
+/// Bad numbers, one at a time, and a word of what the record says.
+#[test]
+fn numbers_that_cannot_be_are_refused_and_named() {
+    let (kernel, sources) = small();
+    let good = placed(&kernel, &sources);
+    assert!(make(&good).is_ok());
+    type Spoil = fn(&mut wb_scene_parameters, f64);
+    let fields: [(&str, Spoil); 27] = [
+        ("pixel", |p, x| p.pixel_m = x),
+        ("size", |p, x| p.fast_size_m = x),
+        ("size", |p, x| p.slow_size_m = x),
+        ("distance", |p, x| p.distance_m = x),
+        ("close", |p, x| p.close_distance_m = x),
+        ("fast", |p, x| p.fast_axis[1] = x),
+        ("slow", |p, x| p.slow_axis[2] = x),
+        ("normal", |p, x| p.normal_axis[0] = x),
+        ("beam", |p, x| p.beam_axis[0] = x),
+        ("polarisation", |p, x| p.polarization_axis[2] = x),
+        ("spindle", |p, x| p.spindle_axis[1] = x),
+        ("origin", |p, x| p.pix0_m[2] = x),
+        ("sensor", |p, x| p.sensor_layer_m = x),
+        ("attenuation", |p, x| p.attenuation_per_m = x),
+        ("wavelength", |p, x| p.lambda0_m = x),
+        ("axes", |p, x| p.direct_m[4] = x),
+        ("reciprocal", |p, x| p.reciprocal_per_angstrom[8] = x),
+        ("cells", |p, x| p.cells[1] = x),
+        ("fudge", |p, x| p.fudge = x),
+        ("phi", |p, x| p.phi0_rad = x),
+        ("phi", |p, x| p.phi_step_rad = x),
+        ("Kahn", |p, x| p.kahn = x),
+        ("fluence", |p, x| p.fluence_per_m2 = x),
+        ("water", |p, x| p.water_m = x),
+        ("resolution", |p, x| p.d_min_m = x),
+        ("default_f", |p, x| p.grid.default_f = x),
+        ("cells", |p, x| p.cells[0] = x + 0.5),
+    ];
+    for (name, spoil) in fields {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut p = good;
+            spoil(&mut p, value);
+            let Err((status, quantity)) = make(&p) else { panic!("{name} {value} is taken") };
+            assert_eq!(status, WB_OUT_OF_RANGE, "{name}");
+            assert!(quantity.contains(name), "{name}: {quantity}");
+        }
+    }
+    let conventional: [(&str, Spoil); 8] = [
+        ("beam centre", |p, x| p.x_beam_m = x),
+        ("beam centre", |p, x| p.y_close_m = x),
+        ("beam centre", |p, x| p.org_x_px = x),
+        ("rotation", |p, x| p.rotation_rad[2] = x),
+        ("rotation", |p, x| p.twotheta_rad = x),
+        ("cell", |p, x| p.cell_angstrom[1] = x),
+        ("angle", |p, x| p.cell_angles_rad[0] = x),
+        ("misset", |p, x| p.misset_rad[1] = x),
+    ];
+    for (name, spoil) in conventional {
+        let mut p = distinct(WB_MOSFLM);
+        p.given |= WB_GIVEN_X_BEAM | WB_GIVEN_Y_CLOSE | WB_GIVEN_ORG_X;
+        assert!(make(&p).is_ok());
+        spoil(&mut p, f64::NAN);
+        let Err((status, quantity)) = make(&p) else { panic!("{name} NaN is taken") };
+        assert_eq!(status, WB_OUT_OF_RANGE);
+        assert!(quantity.contains(name), "{name}: {quantity}");
+    }
+    let enumerations: [fn(&mut wb_scene_parameters, i32); 6] = [
+        |p, x| p.convention = x,
+        |p, x| p.shape = x,
+        |p, x| p.mode = x,
+        |p, x| p.simd = x,
+        |p, x| p.precision = x,
+        |p, x| p.interpolation = x,
+    ];
+    for spoil in enumerations {
+        for value in [-1, 7, i32::MAX, i32::MIN] {
+            let mut p = good;
+            spoil(&mut p, value);
+            assert_eq!(make(&p).err().map(|(status, _)| status), Some(WB_OUT_OF_RANGE));
+        }
+    }
+    type SpoilCount = fn(&mut wb_scene_parameters);
+    let counts: [(i32, SpoilCount); 13] = [
+        (WB_OUT_OF_RANGE, |p| p.phi_steps = 0),
+        (WB_TOO_LARGE, |p| p.phi_steps = usize::MAX),
+        (WB_TOO_LARGE, |p| p.fast_pixels = usize::MAX),
+        (WB_OUT_OF_RANGE, |p| p.sensor_layers = 0),
+        (WB_OUT_OF_RANGE, |p| p.oversample = usize::MAX),
+        (WB_WRONG_LENGTH, |p| p.domain_count = 0),
+        (WB_NULL_POINTER, |p| p.domains = null()),
+        (WB_NULL_POINTER, |p| p.sources = null()),
+        (WB_OUTSIDE_DETECTOR, |p| p.roi_fast_max = usize::MAX),
+        (WB_OUTSIDE_DETECTOR, |p| p.roi_slow_max = p.slow_pixels),
+        (WB_STRUCT_SIZE, |p| p.size -= 1),
+        (WB_WRONG_LENGTH, |p| p.grid.f_len -= 1),
+        (WB_MISALIGNED, |p| p.sources = p.sources.wrapping_byte_add(1)),
+    ];
+    for (i, (status, spoil)) in counts.into_iter().enumerate() {
+        let mut p = good;
+        spoil(&mut p);
+        assert_eq!(make(&p).err().map(|(status, _)| status), Some(status), "{i}");
+    }
+    let stretched: Vec<f64> =
+        (0..9 * good.domain_count).map(|i| if i % 4 == 0 { 2.0 } else { 0.0 }).collect();
+    let p = wb_scene_parameters { domains: stretched.as_ptr(), ..good };
+    assert_eq!(make(&p).err().map(|(status, _)| status), Some(WB_OUT_OF_RANGE));
+}
+
+#[test]
+fn pointers_and_lengths_are_checked_before_anything_is_written() {
+    let (kernel, sources) = small();
+    let p = placed(&kernel, &sources);
+    let mut bytes = 0;
+    // SAFETY: all pointers are to locals, or NULL.
+    unsafe {
+        assert_eq!(wb_scene_defaults(null_mut(), p.size), WB_NULL_POINTER);
+        assert_eq!(wb_scene_size(&raw const p, null_mut(), null_mut()), WB_NULL_POINTER);
+        assert_eq!(wb_scene_size(null(), &raw mut bytes, null_mut()), WB_NULL_POINTER);
+        assert_eq!(wb_scene_size(&raw const p, &raw mut bytes, null_mut()), WB_OK);
+    }
+    let mut memory = Memory::new(bytes + 64);
+    let start = memory.start();
+    let mut scene = null_mut();
+    let mut error = no_error();
+    let mut refused = |memory: *mut core::ffi::c_void, bytes: usize, p: &wb_scene_parameters| {
+        // SAFETY: the memory is there, or not looked at.
+        let status = unsafe { wb_scene_make(p, memory, bytes, &raw mut scene, &raw mut error) };
+        assert!(scene.is_null());
+        assert_eq!(status, error.status);
+        (status, error.needed)
+    };
+    assert_eq!(refused(null_mut(), bytes, &p).0, WB_NULL_POINTER);
+    assert_eq!(refused(start.wrapping_byte_add(8), bytes, &p).0, WB_MISALIGNED);
+    assert_eq!(refused(start, bytes - 1, &p), (WB_WRONG_LENGTH, bytes));
+    assert_eq!(refused(start, bytes, &wb_scene_parameters { fudge: -1.0, ..p }).0, WB_OUT_OF_RANGE);
+    // The whole is refused although every single number could be: the largest index.
+    let far = wb_scene_parameters { direct_m: p.direct_m.map(|x| x * 1e9), ..p };
+    assert_eq!(refused(start, bytes, &far).0, WB_OUT_OF_RANGE);
+    assert!(memory.untouched());
+    // A grid of one node, inside the memory that the scene would take.
+    let mut inside = p;
+    (inside.grid.f, inside.grid.f_len, inside.grid.hkl_len) = (start.cast(), 1, [1; 3]);
+    assert_eq!(refused(start, bytes, &inside).0, WB_OVERLAP);
+    assert!(memory.untouched());
+
+    let made = make(&p).expect("a scene");
+    let carried = made.open(WB_STREAMS, 1);
+    made.latch(carried.carryover);
+    let columns = kernel.detector.fast_pixels;
+    let mut image = vec![f32::NAN; 2 * columns];
+    let mut render = |scene: *const wb_scene, first, rows, at: usize, len, carry| {
+        let image = image.as_mut_ptr().wrapping_byte_add(at);
+        // SAFETY: refused before anything is touched.
+        unsafe { wb_render_rows(scene, first, rows, image, len, carry) }
+    };
+    let (scene, carry, limit) = (made.scene, carried.carryover, kernel.detector.slow_pixels);
+    assert_eq!(render(null(), 0, 1, 0, columns, carry), WB_NULL_POINTER);
+    assert_eq!(render(scene, 0, 1, 0, columns - 1, carry), WB_WRONG_LENGTH);
+    assert_eq!(render(scene, 0, usize::MAX, 0, columns, carry), WB_WRONG_LENGTH);
+    assert_eq!(render(scene, 0, 1, 2, columns, carry), WB_MISALIGNED);
+    assert_eq!(render(scene, limit, 1, 0, columns, carry), WB_OUTSIDE_DETECTOR);
+    assert_eq!(render(scene, usize::MAX, 1, 0, columns, carry), WB_OUTSIDE_DETECTOR);
+    assert_eq!(render(scene, 0, 1, 0, columns, null_mut()), WB_CARRYOVER_MISSING);
+    assert_eq!(render(scene, 0, 1, 0, columns, scene.cast()), WB_NOT_MADE);
+    assert_eq!(render(carry.cast(), 0, 1, 0, columns, carry), WB_NOT_MADE);
+    assert!(image.iter().all(|x| x.is_nan()));
+    // SAFETY: refused before anything is touched.
+    unsafe {
+        let inside = scene.cast::<f32>();
+        assert_eq!(wb_render_rows(scene, 0, 1, inside, columns, carry), WB_OVERLAP);
+        let inside = carry.cast::<f32>();
+        assert_eq!(wb_render_rows(scene, 0, 1, inside, columns, carry), WB_OVERLAP);
+        let grid = p.grid.f.cast_mut().cast::<f32>();
+        assert_eq!(wb_render_rows(scene, 0, 1, grid, columns, carry), WB_OVERLAP);
+        assert_eq!(wb_render_pixel(scene, 0, columns, image.as_mut_ptr().cast(), carry), WB_OUTSIDE_DETECTOR);
+        assert_eq!(wb_carryover_size(scene, 2, 1, &raw mut bytes), WB_OUT_OF_RANGE);
+        assert_eq!(wb_carryover_size(scene, WB_STREAMS, 0, &raw mut bytes), WB_OUT_OF_RANGE);
+        assert_eq!(wb_carryover_size(scene, WB_STREAMS, usize::MAX, &raw mut bytes), WB_TOO_LARGE);
+        let mut other = null_mut();
+        assert_eq!(wb_carryover_open(scene, WB_STREAMS, 1, start, 64, &raw mut other), WB_WRONG_LENGTH);
+        assert!(other.is_null());
+    }
+}
+
+#[test]
+fn a_latch_missing_is_an_error() {
+    let kernel =
+        KernelScene::from_simulation(&simulation("interpolate_latch"), Simd::detect(), Mode::CParity);
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    assert_eq!(made.summary().latch_missing, 1);
+    let carried = made.open(WB_STREAMS, 1);
+    assert_eq!(made.rows(0, 1, carried.carryover), Err(WB_LATCH_MISSING));
+    assert!(made.latch(carried.carryover).is_some());
+    assert_eq!(made.summary().latch_missing, 0);
+    assert!(made.rows(0, 1, carried.carryover).is_ok());
+    let spec = KernelScene::from_simulation(&simulation("interpolate_latch"), Simd::detect(), Mode::Spec);
+    let made = make(&placed(&spec, &sources)).expect("a scene");
+    let latch = wb_latch { found: 0, slow: 0, fast: 0, evaluation: 0 };
+    // SAFETY: made; no other thread uses it.
+    assert_eq!(unsafe { wb_scene_set_latch(made.scene, &raw const latch) }, WB_OUT_OF_RANGE);
+}
+
+#[test]
+fn every_status_has_a_message_of_its_own() {
+    let mut messages = std::collections::BTreeSet::new();
+    for status in WB_LATCH_MISSING..=WB_OK {
+        // SAFETY: a static string.
+        let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
+        assert!(messages.insert(message.to_str().expect("ASCII").to_owned()), "{status}");
+    }
+    for status in [1, WB_LATCH_MISSING - 1, i32::MIN] {
+        // SAFETY: a static string.
+        let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
+        assert!(!messages.contains(message.to_str().expect("ASCII")));
+    }
+}
+
+#[test]
+fn the_report_is_the_kernel_s() {
+    let kernel = KernelScene::from_simulation(&simulation("interpolate_latch"), Simd::detect(), Mode::Spec);
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    let (rows, mut image) = (kernel.detector.slow_pixels, vec![0f32; kernel.detector.pixels()]);
+    let expected = kernel.with(1, |scene, slots| {
+        scene.render_rows(0..rows, &mut image, &mut widebragg::carryover::Carryover::Streams(slots))
+    });
+    let expected = expected.expect("a scene").expect("a report");
+    let mut found = wb_row_report { pixels: 0, fallbacks: 0, omega_sum_sr: 0.0 };
+    let (start, len) = (image.as_mut_ptr(), image.len());
+    // SAFETY: made; the image is as long as said.
+    unsafe {
+        let inside = start.cast();
+        let status = wb_render_rows_report(made.scene, 0, rows, start, len, null_mut(), inside);
+        assert_eq!(status, WB_OVERLAP);
+        let status = wb_render_rows_report(made.scene, 0, rows, start, len, null_mut(), &raw mut found);
+        assert_eq!(status, WB_OK);
+    }
+    assert!(expected.fallbacks > 0);
+    assert_eq!(
+        (found.pixels, found.fallbacks, found.omega_sum_sr),
+        (expected.pixels, expected.fallbacks, expected.omega_sum_sr)
+    );
+}
+
+#[test]
+fn sources_are_the_kernel_s() {
+    use widebragg::beam::{Source, SourceGrid};
+    use widebragg::sampling::Steps;
+    let p = distinct(WB_ADXV);
+    let steps = |count, range, step| Steps { count, range, step };
+    let grid = SourceGrid {
+        hdiv: steps(5, 0.004, 0.001),
+        vdiv: steps(4, 0.003, 0.001),
+        dispersion: steps(3, 0.02, 0.01),
+        round: true,
+        lambda0_m: p.lambda0_m,
+    };
+    let good = wb_source_grid {
+        hdiv_count: 5,
+        hdiv_range_rad: 0.004,
+        hdiv_step_rad: 0.001,
+        vdiv_count: 4,
+        vdiv_range_rad: 0.003,
+        vdiv_step_rad: 0.001,
+        dispersion_count: 3,
+        dispersion_range: 0.02,
+        dispersion_step: 0.01,
+        round: 1,
+    };
+    let fill = |grid: &wb_source_grid, len: usize| {
+        let blank = wb_source { incident: [f64::NAN; 3], lambda_m: f64::NAN };
+        let (mut out, mut used) = (vec![blank; len], usize::MAX);
+        // SAFETY: the array is as long as said.
+        let status = unsafe { wb_sources_fill(&raw const p, grid, out.as_mut_ptr(), len, &raw mut used) };
+        if status != WB_OK {
+            assert!(out.iter().all(|source| source.lambda_m.is_nan()) && used == usize::MAX);
+            return Err(status);
+        }
+        out.truncate(used);
+        Ok(out)
+    };
+    let mut expected = [Source::default(); 60];
+    let used = grid.fill(&kernel_detector(&p), &mut expected).expect("sources");
+    assert!(used < 60);
+    let mut len = 0;
+    // SAFETY: locals.
+    assert_eq!(unsafe { wb_sources_len(&raw const good, &raw mut len) }, WB_OK);
+    assert_eq!(len, 60);
+    let found = fill(&good, 60).expect("sources");
+    assert_eq!(found.len(), used);
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!((found.incident, found.lambda_m), (expected.incident.to_array(), expected.lambda_m));
+    }
+    assert_eq!(fill(&good, 59).err(), Some(WB_WRONG_LENGTH));
+    for bad in [
+        wb_source_grid { hdiv_count: 0, ..good },
+        wb_source_grid { vdiv_step_rad: f64::NAN, ..good },
+        wb_source_grid { hdiv_range_rad: f64::INFINITY, ..good },
+        wb_source_grid { dispersion_range: 2.0, ..good },
+        wb_source_grid { dispersion_step: -0.1, ..good },
+    ] {
+        assert_eq!(fill(&bad, 60).err(), Some(WB_OUT_OF_RANGE));
+    }
+    assert_eq!(fill(&wb_source_grid { hdiv_count: usize::MAX, ..good }, 60).err(), Some(WB_TOO_LARGE));
+}
