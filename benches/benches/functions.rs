@@ -4,8 +4,8 @@ use core::hint::black_box;
 use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use widebragg::arrays::{sincg_into, sincg_rad_into};
 use widebragg::lanes::{Kernel, Lanes, Level, Simd};
-use widebragg::math::{sincg, sincg_rad};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, fill_orientations, orientations_len};
 use widebragg_benches::ROWS_CASE;
 use widebragg_tests::oracle::Mode;
@@ -24,30 +24,54 @@ fn main() {
         .measurement_time(Duration::from_secs(3))
         .sample_size(60)
         .configure_from_args();
+    peak(&mut criterion);
     interference(&mut criterion);
     orientations(&mut criterion);
     criterion.final_summary();
 }
 
-/// sincg over an array: of h in index units, or of x in radians.
-struct Array<'v, const RADIANS: bool> {
-    input: &'v [f64],
-    output: &'v mut [f64],
+/// Fused multiply-adds that do not wait for each other: what the arithmetic units can do, for `ROOFLINE.md`.
+struct Peak {
+    rounds: usize,
+    factor: f64,
 }
 
-impl<const RADIANS: bool> Kernel for Array<'_, RADIANS> {
-    type Output = ();
+/// Chains of fused multiply-adds: twice what two units of four cycles' latency need.
+const CHAINS: usize = 16;
+
+impl Kernel for Peak {
+    type Output = f64;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) {
-        let n = level.splat(CELLS);
-        let lanes = <L::F as Lanes>::LEN;
-        for (input, output) in self.input.chunks(lanes).zip(self.output.chunks_mut(lanes)) {
-            let input = level.load(input, 0.0);
-            let value = if RADIANS { sincg_rad(input, n) } else { sincg(input, n) };
-            output.copy_from_slice(value.to_array().as_ref());
+    fn run<L: Level>(self, level: L) -> f64 {
+        let (factor, one) = (level.splat(self.factor), level.splat(1.0));
+        let mut chains = [one; CHAINS];
+        for _ in 0..self.rounds {
+            for chain in &mut chains {
+                *chain = chain.mul_add(factor, one);
+            }
         }
+        let mut sum = one;
+        for chain in chains {
+            sum = sum + chain;
+        }
+        sum.first()
     }
+}
+
+fn peak(criterion: &mut Criterion) {
+    let rounds = 1000;
+    let mut group = criterion.benchmark_group("fma");
+    group.throughput(Throughput::Elements((rounds * CHAINS) as u64));
+    for simd in Simd::available() {
+        // x = 0.5 x + 1 has its fixed point at 2.
+        let sum = simd.run(Peak { rounds, factor: 0.5 });
+        assert!((sum - (2.0 * CHAINS as f64 + 1.0)).abs() < 1e-9, "{sum}");
+        group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), "vector"), |bencher| {
+            bencher.iter(|| simd.run(Peak { rounds: black_box(rounds), factor: black_box(0.5) }));
+        });
+    }
+    group.finish();
 }
 
 /// The C expression with the standard library's sine.
@@ -73,11 +97,10 @@ fn interference(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sincg");
     group.throughput(Throughput::Elements(VALUES as u64));
     for simd in Simd::available() {
-        simd.run(Array::<false> { input: &h, output: &mut output });
+        sincg_into(simd, &h, CELLS, &mut output).expect("arrays of one length");
         check(&output);
         group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
-            bencher
-                .iter(|| simd.run(Array::<false> { input: black_box(&h), output: black_box(&mut output) }));
+            bencher.iter(|| sincg_into(simd, black_box(&h), CELLS, black_box(&mut output)));
         });
     }
     group.bench_function(BenchmarkId::new("c-expression/f64", VALUES), |bencher| {
@@ -88,12 +111,10 @@ fn interference(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sincg-radians");
     group.throughput(Throughput::Elements(VALUES as u64));
     for simd in Simd::available() {
-        simd.run(Array::<true> { input: &x_rad, output: &mut output });
+        sincg_rad_into(simd, &x_rad, CELLS, &mut output).expect("arrays of one length");
         check(&output);
         group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
-            bencher.iter(|| {
-                simd.run(Array::<true> { input: black_box(&x_rad), output: black_box(&mut output) })
-            });
+            bencher.iter(|| sincg_rad_into(simd, black_box(&x_rad), CELLS, black_box(&mut output)));
         });
     }
     group.finish();

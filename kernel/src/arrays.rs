@@ -5,9 +5,8 @@
 //! buffers beside the caller's; all arrays of a call have the same length.
 
 use crate::Error;
-use crate::lanes::{BaseLevel, Kernel, Lanes, Simd};
-use crate::lattice::Indices;
-use crate::math::{sincg, sincg_rad};
+use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level, Simd};
+use crate::math::{QuickCells, sincg, sincg_rad};
 use crate::structure_factor::{
     Lookup, LookupKind, LookupPlan, LookupTable, NearestKind, StructureFactors, TricubicKind,
 };
@@ -19,41 +18,95 @@ fn same_length(buffer: &'static str, given: usize, needed: usize) -> Result<(), 
     if given == needed { Ok(()) } else { Err(Error::BufferTooShort { buffer, needed, given }) }
 }
 
-#[inline(always)]
-fn store<F: Lanes>(values: F, out: &mut [f64]) {
-    for (out, value) in out.iter_mut().zip(values.to_array().as_ref()) {
-        *out = *value;
-    }
-}
-
-/// sincg of an array; `INDEX_UNITS`: of h instead of radians.
-struct Sincg<'a, const INDEX_UNITS: bool> {
-    x: &'a [f64],
+/// [`sincg`] of an array, in index units.
+struct Sincg<'a> {
+    h: &'a [f64],
     n: f64,
     out: &'a mut [f64],
 }
 
-impl<const INDEX_UNITS: bool> Kernel for Sincg<'_, INDEX_UNITS> {
+impl Kernel for Sincg<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
+        // Two vectors in flight hide each other's latencies.
+        let level = Doubled(level);
         let n = level.splat(self.n);
-        let lanes = L::F::LEN;
-        for (x, out) in self.x.chunks(lanes).zip(self.out.chunks_mut(lanes)) {
-            let x = level.load(x, 0.0);
-            store(if INDEX_UNITS { sincg(x, n) } else { sincg_rad(x, n) }, out);
+        let lanes = 2 * L::F::LEN;
+        for (h, out) in self.h.chunks(lanes).zip(self.out.chunks_mut(lanes)) {
+            sincg(level.load(h, 0.0), n).store(out);
         }
     }
 }
 
-/// [`sincg_rad`] of every `x_rad` for `n` cells.
+/// sincg of an array in radians.
+struct SincgRad<'a> {
+    x_rad: &'a [f64],
+    n: f64,
+    out: &'a mut [f64],
+}
+
+/// Elements whose range is looked at together.
+const RANGE: usize = 256;
+
+impl Kernel for SincgRad<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: BaseLevel>(self, level: L) {
+        let Self { x_rad, n, out } = self;
+        let level = Doubled(level);
+        let Some(cells) = QuickCells::new(n) else {
+            let lanes = 2 * L::F::LEN;
+            for (x, out) in x_rad.chunks(lanes).zip(out.chunks_mut(lanes)) {
+                sincg_rad(level.load(x, 0.0), level.splat(n)).store(out);
+            }
+            return;
+        };
+        for (x, out) in x_rad.chunks(RANGE).zip(out.chunks_mut(RANGE)) {
+            if cells.is_even() {
+                quick::<_, true>(level, cells, x, out);
+            } else {
+                quick::<_, false>(level, cells, x, out);
+            }
+        }
+    }
+}
+
+/// [`QuickCells::sincg_rad`] of at most [`RANGE`] elements.
+#[inline(always)]
+fn quick<L: Level, const EVEN: bool>(level: L, cells: QuickCells, x_rad: &[f64], out: &mut [f64]) {
+    let lanes = L::F::LEN;
+    let mut farthest = level.splat(0.0);
+    for x in x_rad.chunks(lanes) {
+        farthest = level.load(x, 0.0).farther(farthest);
+    }
+    if QuickCells::reach(farthest).all() {
+        // Whole vectors apart from the rest: nothing is asked about their length.
+        let (mut whole_x, mut whole_out) = (x_rad.chunks_exact(lanes), out.chunks_exact_mut(lanes));
+        for (x, out) in whole_x.by_ref().zip(whole_out.by_ref()) {
+            cells.sincg_rad::<_, EVEN>(level.load(x, 0.0)).store(out);
+        }
+        let last = cells.sincg_rad::<_, EVEN>(level.load(whole_x.remainder(), 0.0));
+        last.store(whole_out.into_remainder());
+    } else {
+        for (x, out) in x_rad.chunks(lanes).zip(out.chunks_mut(lanes)) {
+            cells.sincg_rad_anywhere(level.load(x, 0.0)).store(out);
+        }
+    }
+}
+
+/// sincg of every `x_rad` for `n` cells, like [`sincg_rad`] but several times as fast: off by at most 4 ulp and 2^-51 N.
+///
+/// The second term shows next to the zeros, where the C expression, which rounds N x, is off by more. |x| beyond 2^30, and N
+/// that is not an integer below 2^26, have the value of [`sincg_rad`].
 ///
 /// # Errors
 /// [`Error::BufferTooShort`] when the arrays differ in length.
 pub fn sincg_rad_into(simd: Simd, x_rad: &[f64], n: f64, out: &mut [f64]) -> Result<(), Error> {
     same_length("out", out.len(), x_rad.len())?;
-    simd.run(Sincg::<false> { x: x_rad, n, out });
+    simd.run(SincgRad { x_rad, n, out });
     Ok(())
 }
 
@@ -63,7 +116,7 @@ pub fn sincg_rad_into(simd: Simd, x_rad: &[f64], n: f64, out: &mut [f64]) -> Res
 /// [`Error::BufferTooShort`] when the arrays differ in length.
 pub fn sincg_into(simd: Simd, h: &[f64], n: f64, out: &mut [f64]) -> Result<(), Error> {
     same_length("out", out.len(), h.len())?;
-    simd.run(Sincg::<true> { x: h, n, out });
+    simd.run(Sincg { h, n, out });
     Ok(())
 }
 
@@ -91,9 +144,9 @@ impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
             let live = zero.lt(level.load(ones.get(..out.len()).unwrap_or(&ones), 0.0));
             let (h, k, l) = (level.load(h, 0.0), level.load(k, 0.0), level.load(l, 0.0));
             let numbers = h.eq(h) & k.eq(k) & l.eq(l);
-            let indices = Indices::new([within(h), within(k), within(l)]);
+            let indices = lookup.place([within(h), within(k), within(l)]);
             let f_cell = lookup.f_cell(&indices, live & numbers, 0);
-            store(L::F::select(numbers, f_cell, nan), out);
+            L::F::select(numbers, f_cell, nan).store(out);
         }
         lookup.fallbacks()
     }
@@ -116,8 +169,7 @@ fn lookups<Lo: LookupKind>(
     for indices in hkl {
         same_length("indices", indices.len(), out.len())?;
     }
-    // Any index may come: no two nodes are known to be in reach of each other.
-    let table = LookupTable { factors: *factors, largest: [f64::INFINITY; 3], plan };
+    let table = LookupTable { factors: *factors, plan };
     Ok(simd.run(Lookups::<Lo> { table, hkl, out, kind: core::marker::PhantomData }))
 }
 

@@ -14,7 +14,7 @@
 //! kept. **Cost** per step and lane vector: square 77 operations with one division for the three axes.
 
 use crate::lanes::{LaneMask, Lanes, Level};
-use crate::math::{ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
+use crate::math::{NUDGE, ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.
@@ -103,9 +103,6 @@ impl<F: Lanes> Indices<F> {
 fn nearest<F: Lanes>(x: F) -> F {
     (x - x.splat_like(0.5)).ceil()
 }
-
-/// What an index of exactly 0 is in f64 loops: see [`Shape::nudge`].
-pub(crate) const NUDGE: f64 = 1e-100;
 
 /// A shape at a level: gives |F_latt| for lanes.
 pub(crate) trait Shape<F: Lanes>: Copy {

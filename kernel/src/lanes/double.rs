@@ -165,6 +165,7 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         mul_sub(b, c);
         neg_mul_add(b, c);
         residue(b, c);
+        cancel(b, c);
         product_error(b, product);
         quotient(divisor);
         sqrt();
@@ -178,6 +179,7 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         negate_where_odd(sum);
         min(other);
         max(other);
+        farther(other);
     }
     compare! { eq lt le }
     #[inline(always)]

@@ -99,6 +99,11 @@ pub trait Lanes:
     /// `self * b - c` with one rounding at every level, for integer-valued `self` below 2^26 and a result whose
     /// exact value cancels to less than one unit: the residue of `self * b` against the integer `c`.
     fn residue(self, b: Self, c: Self) -> Self;
+    /// `self * b - c` with one rounding at every level, where c is `self * b` rounded to an integer; magnitudes below 2^990.
+    #[inline(always)]
+    fn cancel(self, b: Self, c: Self) -> Self {
+        self.mul_sub(b, c)
+    }
     /// `self * b - product` exactly, where `product` is `self * b` rounded; magnitudes below 2^990.
     fn product_error(self, b: Self, product: Self) -> Self;
     /// Square root, correctly rounded.
@@ -115,6 +120,11 @@ pub trait Lanes:
     }
     /// Absolute value.
     fn abs(self) -> Self;
+    /// The larger of the magnitudes, `other`'s where `self` is NaN.
+    #[inline(always)]
+    fn farther(self, other: Self) -> Self {
+        self.abs().max(other.abs())
+    }
     /// Nearest integer, ties to even, for `|self| < 2^51`; larger lanes give some integer, never a fault.
     fn round(self) -> Self;
     /// The lanes less their nearest integers, exact, in -1/2..=1/2; for `|self| < 2^51`.

@@ -176,6 +176,11 @@ impl Lanes for F64x8 {
         Self((self.0 * high - c.0) + self.0 * low)
     }
     #[inline(always)]
+    fn cancel(self, b: Self, c: Self) -> Self {
+        let product = self * b;
+        (product - c) + self.product_error(b, product)
+    }
+    #[inline(always)]
     fn product_error(self, b: Self, product: Self) -> Self {
         // Dekker's product.
         let ((a1, a0), (b1, b0)) = (halves(self.0), halves(b.0));
