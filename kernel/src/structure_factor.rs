@@ -370,9 +370,9 @@ impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
             return;
         }
         let [to_h, to_k, to_l, to_value] = nodes;
-        let [h, k, l] = self.h0;
         // NaN is near nothing: nodes without their values are not kept.
-        put(if self.moved { h.splat_like(f64::NAN) } else { h }, to_h, at);
+        let [h, k, l] = if self.moved { [self.value.splat_like(f64::NAN); 3] } else { self.h0 };
+        put(h, to_h, at);
         put(k, to_k, at);
         put(l, to_l, at);
         put(self.value, to_value, at);

@@ -105,3 +105,15 @@ proptest! {
         agrees(&args, Mode::CParity, threads)?;
     }
 }
+
+/// Between the subpixels of a spot the loop keeps the nodes of pixels whose structure factor nobody has asked for yet.
+#[test]
+fn spots_that_only_some_subpixels_touch_are_the_oracle_s() {
+    let options = "-pixel 0.6 -detpixels 20 -Xbeam 6.90 -Ybeam 5.60 -mat tri.mat -misset 0 -23.71 -29.55 -N 6 \
+        -hkl dense.hkl -energy 13156.6 -dispersion 1.95 -flux 1e10 -seed 1";
+    for shape in ["-tophat_spots", "-gauss_xtal"] {
+        let args: Vec<String> = options.split_whitespace().chain([shape]).map(str::to_owned).collect();
+        agrees(&args, Mode::Spec, 1).expect("the oracle's image");
+        agrees(&args, Mode::CParity, 1).expect("the oracle's image");
+    }
+}
