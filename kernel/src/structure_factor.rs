@@ -121,6 +121,11 @@ pub(crate) trait Lookup<F: Lanes> {
     fn place(&mut self, h: [F; 3]) -> Indices<F> {
         Indices::new(h)
     }
+    /// Whether F_cell is 0 for all lanes of the indices that were placed last, where that is known at once.
+    #[inline(always)]
+    fn is_dark(&mut self) -> bool {
+        false
+    }
     /// F_cell of the lanes in `active`; of the others anything. `indices` are those that were placed last.
     fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F;
     /// Keeps what is known about the pixels from `at` on, for [`Lookup::resume`] when they come again.
@@ -336,8 +341,9 @@ pub(crate) struct Nearest<'a, F> {
     grid: Box3<'a, F>,
     /// The nodes of the last step.
     h0: [F; 3],
-    /// Their values, unless `moved`.
+    /// Their values, and whether all of them are 0, unless `moved`.
     value: F,
+    dark: bool,
     moved: bool,
     /// Whether what was kept last is still so.
     kept: bool,
@@ -347,7 +353,25 @@ impl<'a, F: Lanes> Nearest<'a, F> {
     #[inline(always)]
     fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
         let grid = Box3::new(level, &table.factors);
-        Self { grid, h0: [level.splat(f64::NAN); 3], value: grid.default_f, moved: true, kept: false }
+        Self {
+            grid,
+            h0: [level.splat(f64::NAN); 3],
+            value: grid.default_f,
+            dark: false,
+            moved: true,
+            kept: false,
+        }
+    }
+}
+
+impl<F: Lanes> Nearest<'_, F> {
+    #[inline(always)]
+    fn look_up(&mut self) {
+        if self.moved {
+            self.value = self.grid.nearest(self.h0);
+            self.dark = self.value.eq(self.value.splat_like(0.0)).all();
+            self.moved = false;
+        }
     }
 }
 
@@ -383,15 +407,18 @@ impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
         let level = self.value.level();
         self.h0 = [get(level, h, at), get(level, k, at), get(level, l, at)];
         self.value = get(level, value, at);
+        self.dark = self.value.eq(level.splat(0.0)).all();
         self.moved = false;
         self.kept = true;
     }
     #[inline(always)]
+    fn is_dark(&mut self) -> bool {
+        self.look_up();
+        self.dark
+    }
+    #[inline(always)]
     fn f_cell(&mut self, _: &Indices<F>, _: F::Mask, _: u64) -> F {
-        if self.moved {
-            self.value = self.grid.nearest(self.h0);
-            self.moved = false;
-        }
+        self.look_up();
         self.value
     }
 }

@@ -244,6 +244,10 @@ impl<Sh: ShapeKind, Lo: LookupKind> Steps<'_, '_, Sh, Lo> {
                     q.dot_nudged(orientation.b_m, nudge),
                     q.dot_nudged(orientation.c_m, nudge),
                 ]);
+                // The lattice factor of a dense shape costs more than asking.
+                if !Sh::SPARSE && lookup.is_dark() {
+                    continue;
+                }
                 let f_latt = shape.f_latt::<false>(&indices);
                 let mut active = live;
                 if Sh::SPARSE {
