@@ -16,6 +16,8 @@ pub enum Command {
     Bench(BenchOptions),
     /// Render the built-in crystal.
     Demo(DemoOptions),
+    /// Compare two images.
+    Compare(Box<CompareOptions>),
     /// Print a completion script.
     Completions(Shell),
     /// Print the man page.
@@ -199,6 +201,57 @@ pub struct DemoOptions {
     pub carryover_mode: CarryoverMode,
     /// Folder the files go to.
     pub out: PathBuf,
+}
+
+/// The options of `widebragg compare`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompareOptions {
+    /// The two images; empty where programs are run.
+    pub images: Vec<PathBuf>,
+    /// The two programs to run, each a command line in one word; empty where images are given.
+    pub runs: Vec<String>,
+    /// Options for both programs.
+    pub passed_on: Vec<String>,
+    /// Fast and slow pixels of images without a header, each at least 1.
+    pub size_px: Option<[usize; 2]>,
+    /// Region to compare: fast min, fast max, slow min, slow max, inclusive.
+    pub roi_px: Option<[usize; 4]>,
+    /// Least correlation.
+    pub threshold: Option<f64>,
+    /// Draw resolution rings.
+    pub rings: bool,
+    /// Image whose header gives the geometry of the rings.
+    pub geometry: Option<PathBuf>,
+    /// Folder the files go to.
+    pub out: PathBuf,
+    /// Evidence folder.
+    pub evidence: Option<PathBuf>,
+    /// Worker threads; `None`: all cores.
+    pub threads: Option<usize>,
+    /// Summary as JSON.
+    pub json: bool,
+    /// No summary.
+    pub quiet: bool,
+}
+
+impl Default for CompareOptions {
+    fn default() -> Self {
+        Self {
+            images: Vec::new(),
+            runs: Vec::new(),
+            passed_on: Vec::new(),
+            size_px: None,
+            roi_px: None,
+            threshold: None,
+            rings: false,
+            geometry: None,
+            out: PathBuf::from("widebragg-compare"),
+            evidence: None,
+            threads: None,
+            json: false,
+            quiet: false,
+        }
+    }
 }
 
 /// Everything that can be said on the command line of a render. `None`: not given.
@@ -399,6 +452,8 @@ pub struct Options {
     pub json: bool,
     /// No progress, no summary.
     pub quiet: bool,
+    /// Evidence folder.
+    pub evidence: Option<PathBuf>,
 
     /// One line for each thing that was accepted without effect, for standard error.
     pub notes: Vec<String>,

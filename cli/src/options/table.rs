@@ -13,7 +13,8 @@ use super::{
     row::{
         Effect, Row, Scope, Section,
         Takes::{
-            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Nothing, Number, Range,
+            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Nothing, Number,
+            Program, Range,
         },
         Unit::{Angstrom, Degree, ElectronVolt, Micrometre, Millimetre, Milliradian, Percent, Plain},
     },
@@ -21,15 +22,20 @@ use super::{
 use crate::error::Failure;
 
 /// The commands that may stand in the place of the first option, and what they do.
-pub(super) const COMMANDS: [(&str, &str, &str); 4] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 5] = [
     ("demo", "[--out DIR]", "render a built-in crystal; needs no input files"),
+    (
+        "compare",
+        "A B | --run CMD --run CMD -- OPTIONS",
+        "where and how far two images differ: figures, pictures, report; exit code 3 below --threshold, 4 for two sizes",
+    ),
     ("bench", "[--json] [--simd LEVEL]", "measure what a step costs on this processor; needs no input files"),
     ("completions", "bash|zsh|fish", "print a completion script for the shell"),
     ("man", "", "print the manual page, in roff"),
 ];
 
 /// Words kept for commands to come.
-pub(super) const RESERVED: [&str; 6] = ["trace", "trace-diff", "compare", "gradient", "gradcheck", "refine"];
+pub(super) const RESERVED: [&str; 5] = ["trace", "trace-diff", "gradient", "gradcheck", "refine"];
 
 /// Names that the reference's own examples use and the reference does not know, and the right ones.
 pub(super) const MISNAMED: [(&str, &str); 3] = [
@@ -43,13 +49,19 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
     SECTIONS.iter().flat_map(|section| section.rows)
 }
 
-/// The option with this name, this alias, or a lengthening of one of its stems.
-pub(super) fn find(name: &str) -> Option<&'static Row> {
-    let exact = rows().find(|row| row.spellings().any(|spelling| spelling == name));
+/// The option with this name, this alias, or a lengthening of one of its stems. Commands may share a name: that of
+/// `scope` goes first.
+pub(super) fn find(name: &str, scope: Scope) -> Option<&'static Row> {
+    let exact = |row: &&Row| row.spellings().any(|spelling| spelling == name);
+    let here = |row: &&Row| row.scope.covers(scope);
+    let exact = rows().find(|row| here(row) && exact(row)).or_else(|| rows().find(exact));
     exact.or_else(|| rows().find(|row| row.is_lengthened_by(name)))
 }
 
-pub(super) static SECTIONS: [Section; 9] = [
+/// What renders.
+const RUNS: Scope = Scope::RENDER.and(Scope::DEMO);
+
+pub(super) static SECTIONS: [Section; 10] = [
     Section { heading: "Crystal", rows: CRYSTAL },
     Section { heading: "Structure factors", rows: STRUCTURE_FACTORS },
     Section { heading: "Beam", rows: BEAM },
@@ -57,6 +69,7 @@ pub(super) static SECTIONS: [Section; 9] = [
     Section { heading: "Sampling", rows: SAMPLING },
     Section { heading: "Output", rows: OUTPUT },
     Section { heading: "Series of images", rows: SERIES },
+    Section { heading: "Comparing (widebragg compare)", rows: COMPARING },
     Section { heading: "Running", rows: RUNNING },
     Section { heading: "Accepted, without effect", rows: IGNORED },
 ];
@@ -484,12 +497,12 @@ static OUTPUT: &[Row] = &[
         |o, v| put(&mut o.header, v.choice(&[HeaderStyle::Readers, HeaderStyle::Reference])?),
     )
     .default("readers"),
-    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::Everywhere),
+    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::EVERYWHERE),
     Row::new("--quiet", Nothing, "no progress and no summary", |o, _| put(&mut o.quiet, true))
-        .scope(Scope::Both),
+        .scope(RUNS.and(Scope::COMPARE)),
     Row::with("--out", Folder, "demo: folder for the files it writes", Effect::OutFolder)
         .default("widebragg-demo")
-        .scope(Scope::Demo),
+        .scope(Scope::DEMO),
 ];
 
 static SERIES: &[Row] = &[
@@ -507,7 +520,73 @@ static SERIES: &[Row] = &[
     }),
 ];
 
+static COMPARING: &[Row] = &[
+    Row::compare(
+        "--run",
+        Program,
+        "twice: programs to run first, each with the options after -- and in a folder of its own (a, b); what they write \
+         is kept and their float images are compared",
+        |c, v| {
+            c.runs.push(v.text()?);
+            Ok(())
+        },
+    ),
+    Row::compare(
+        "--size",
+        Each(&["fast", "slow"]),
+        "pixels of float images, which have no header",
+        |c, v| {
+            let [fast, slow] = v.pixels()?;
+            if fast == 0 || slow == 0 {
+                return Err(v.refuse("must be at least 1"));
+            }
+            set(&mut c.size_px, Ok([fast, slow]))
+        },
+    )
+    .default("that of the other image"),
+    Row::compare(
+        "--roi",
+        Each(&["xmin", "xmax", "ymin", "ymax"]),
+        "pixels to compare, inclusive; x is fast",
+        |c, v| set(&mut c.roi_px, v.region()),
+    )
+    .default("all"),
+    Row::compare(
+        "--threshold",
+        Number(Plain("C")),
+        "exit code 3 where the correlation is below C",
+        |c, v| match v.number(0)? {
+            correlation if correlation > 1.0 => Err(v.refuse("a correlation is at most 1")),
+            correlation => put(&mut c.threshold, Some(correlation)),
+        },
+    ),
+    Row::compare(
+        "--rings",
+        Nothing,
+        "resolution rings on the pictures, from the header of A or B",
+        |c, _| put(&mut c.rings, true),
+    ),
+    Row::compare("--geometry", File, "SMV or CBF image whose header --rings takes instead", |c, v| {
+        set(&mut c.geometry, v.path())
+    }),
+    Row::compare(
+        "--out",
+        Folder,
+        "compare: folder for summary.json, report.html, pictures and runs",
+        |c, v| put(&mut c.out, v.path()?),
+    )
+    .default("widebragg-compare"),
+];
+
 static RUNNING: &[Row] = &[
+    Row::new(
+        "--evidence",
+        Folder,
+        "a fresh folder (DIR-2, DIR-3, ... where DIR exists) with copies of what is written, commands.txt, env.json and \
+         sha256.txt",
+        |o, v| set(&mut o.evidence, v.path()),
+    )
+    .scope(Scope::RENDER.and(Scope::COMPARE)),
     Row::new(
         "--phi-carryover-mode",
         Choice(&["spec", "c-parity"]),
@@ -515,7 +594,7 @@ static RUNNING: &[Row] = &[
         |o, v| put(&mut o.carryover_mode, v.choice(&[CarryoverMode::Spec, CarryoverMode::CParity])?),
     )
     .default("spec")
-    .scope(Scope::Both),
+    .scope(RUNS),
     Row::new("--reference-threads", Integer, "c-parity: as the reference with n threads", |o, v| {
         set(&mut o.reference_threads, v.count())
     })
@@ -524,20 +603,20 @@ static RUNNING: &[Row] = &[
         set(&mut o.threads, v.count())
     })
     .default("all cores")
-    .scope(Scope::Both),
+    .scope(RUNS.and(Scope::COMPARE)),
     Row::new("--simd", Choice(&["auto", "portable", "avx2", "avx512"]), "instruction set", |o, v| {
         put(&mut o.simd, v.choice(&[Simd::Auto, Simd::Portable, Simd::Avx2, Simd::Avx512])?)
     })
     .default("auto: the best the processor has")
-    .scope(Scope::Everywhere),
+    .scope(RUNS.and(Scope::BENCH)),
     Row::new("--precision", Choice(&["f64", "mixed"]), "arithmetic of the lattice factor", |o, v| {
         put(&mut o.precision, v.choice(&[Precision::Double, Precision::Mixed])?)
     })
     .default("f64"),
     Row::with("--help", Nothing, "print the help", Effect::Help)
         .aliases(&["-h", "-help"])
-        .scope(Scope::Everywhere),
-    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::Everywhere),
+        .scope(Scope::EVERYWHERE),
+    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::EVERYWHERE),
 ];
 
 static IGNORED: &[Row] = &[
