@@ -9,6 +9,8 @@ pub mod evidence;
 pub mod files;
 pub mod options;
 pub mod run;
+pub mod trace;
+pub mod trace_diff;
 
 use error::Failure;
 use options::Command;
@@ -26,6 +28,8 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Bench(bench) => bench::run(&bench),
         Command::Demo(demo) => demo::run(&demo),
         Command::Compare(options) => compare::run(&options, args),
+        Command::Trace(options) => trace::run(&options, args),
+        Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Render(options) => run::render(&options, args),
     }
 }

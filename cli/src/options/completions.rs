@@ -68,6 +68,16 @@ _widebragg() {
                 COMPREPLY=($(compgen -W "@COMPARE@" -- "$cur"))
             fi
             return ;;
+        trace)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@TRACE@" -- "$cur"))
+            fi
+            return ;;
+        trace-diff)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@TRACE_DIFF@" -- "$cur"))
+            fi
+            return ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "@RENDER@" -- "$cur"))
@@ -101,6 +111,8 @@ fn bash() -> String {
         .replace("@NUMBERS@", &anywhere(&takes_number))
         .replace("@DEMO@", &names(Scope::DEMO, " ", |_| true))
         .replace("@COMPARE@", &names(Scope::COMPARE, " ", |_| true))
+        .replace("@TRACE@", &names(Scope::TRACE, " ", |_| true))
+        .replace("@TRACE_DIFF@", &names(Scope::TRACE_DIFF, " ", |_| true))
         .replace("@BENCH@", &names(Scope::BENCH, " ", |_| true))
         .replace("@RENDER@", &names(Scope::RENDER, " ", |_| true))
         .replace("@COMMANDS@", &commands())
@@ -125,11 +137,13 @@ fn zsh() -> String {
         "#compdef widebragg\n\
          # zsh completion for widebragg\n\
          _widebragg() {{\n    \
-             local -a render demo bench compare\n    \
+             local -a render demo bench compare trace trace_diff\n    \
              render=(\n{}    )\n    \
              demo=(\n{}    )\n    \
              bench=(\n{}    )\n    \
              compare=(\n{}        '*:image:_files'\n    )\n    \
+             trace=(\n{}    )\n    \
+             trace_diff=(\n{}        '*:trace:_files'\n    )\n    \
              if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n        \
                  compadd -- {}\n    \
              elif [[ $words[2] == completions ]]; then\n        \
@@ -146,6 +160,14 @@ fn zsh() -> String {
                  words[1,2]=(compare)\n        \
                  (( CURRENT-- ))\n        \
                  _arguments $compare\n    \
+             elif [[ $words[2] == trace ]]; then\n        \
+                 words[1,2]=(trace)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $trace\n    \
+             elif [[ $words[2] == trace-diff ]]; then\n        \
+                 words[1,2]=(trace-diff)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $trace_diff\n    \
              elif [[ $words[2] != man ]]; then\n        \
                  _arguments $render\n    \
              fi\n\
@@ -156,6 +178,8 @@ fn zsh() -> String {
         specs(Scope::DEMO),
         specs(Scope::BENCH),
         specs(Scope::COMPARE),
+        specs(Scope::TRACE),
+        specs(Scope::TRACE_DIFF),
         commands(),
     )
 }
@@ -192,7 +216,7 @@ fn fish() -> String {
     }
     script
         .push_str("complete -c widebragg -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'\n");
-    script.push_str("complete -c widebragg -n '__fish_seen_subcommand_from compare' -F\n");
+    script.push_str("complete -c widebragg -n '__fish_seen_subcommand_from compare trace-diff' -F\n");
     for row in rows() {
         let place = fish_place(row.scope);
         let values = match (&row.takes, choice_words(row)) {

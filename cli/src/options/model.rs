@@ -18,6 +18,10 @@ pub enum Command {
     Demo(DemoOptions),
     /// Compare two images.
     Compare(Box<CompareOptions>),
+    /// Tell the intermediate values of pixels.
+    Trace(Box<TraceOptions>),
+    /// Compare two traces.
+    TraceDiff(Box<TraceDiffOptions>),
     /// Print a completion script.
     Completions(Shell),
     /// Print the man page.
@@ -248,6 +252,80 @@ impl Default for CompareOptions {
             out: PathBuf::from("widebragg-compare"),
             evidence: None,
             threads: None,
+            json: false,
+            quiet: false,
+        }
+    }
+}
+
+/// `--dtype`: what a trace's values are rounded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dtype {
+    /// Not at all.
+    #[default]
+    Float64,
+    /// To the nearest f32.
+    Float32,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TraceFormat {
+    /// Lines `TRACE_WB: name values`.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// The options of `widebragg trace`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TraceOptions {
+    /// The options of the render that is traced.
+    pub render: Options,
+    /// Pixels (slow, fast), each once; empty where a region is given.
+    pub pixels: Vec<[usize; 2]>,
+    /// Region: slow min, slow max, fast min, fast max, inclusive.
+    pub roi_px: Option<[usize; 4]>,
+    /// Only this subpixel (slow, fast).
+    pub subpixel: Option<[usize; 2]>,
+    /// Only this source, counted from 0.
+    pub source: Option<usize>,
+    /// What the values are rounded to.
+    pub dtype: Dtype,
+    /// File the trace goes to; `None`: standard output.
+    pub out: Option<PathBuf>,
+    /// Its format.
+    pub format: TraceFormat,
+}
+
+/// The options of `widebragg trace-diff`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceDiffOptions {
+    /// The two traces.
+    pub traces: [PathBuf; 2],
+    /// Largest relative difference that is none, not negative.
+    pub rtol: f64,
+    /// Largest absolute difference that is none, not negative.
+    pub atol: f64,
+    /// Only these pixels (slow, fast); empty: all.
+    pub pixels: Vec<[usize; 2]>,
+    /// Folder of metrics.json.
+    pub out: PathBuf,
+    /// Metrics on standard output instead of the table.
+    pub json: bool,
+    /// No table.
+    pub quiet: bool,
+}
+
+impl Default for TraceDiffOptions {
+    fn default() -> Self {
+        Self {
+            traces: Default::default(),
+            rtol: 1e-6,
+            atol: 0.0,
+            pixels: Vec::new(),
+            out: PathBuf::from("."),
             json: false,
             quiet: false,
         }

@@ -6,7 +6,10 @@
 
 use super::{
     given::{Given, quoted, shown},
-    model::{BenchOptions, Command, CompareOptions, DemoOptions, Options, Shell},
+    model::{
+        BenchOptions, Command, CompareOptions, DemoOptions, Options, Shell, TraceDiffOptions, TraceFormat,
+        TraceOptions,
+    },
     row::{Effect, Row, Scope},
     suggest::{unknown, unknown_command},
     table::{COMMANDS, RESERVED, find},
@@ -24,6 +27,8 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
         "bench" => bench(rest),
         "demo" => demo(rest),
         "compare" => compare(rest).map_err(|failure| failure.as_usage()),
+        "trace" => trace(rest),
+        "trace-diff" => trace_diff(rest).map_err(|failure| failure.as_usage()),
         "completions" => completions(rest),
         "man" => no_more("man", rest).map(|()| Command::Man),
         word if RESERVED.contains(&word) => Err(Failure::input(format!("{word}: not implemented yet"))),
@@ -97,6 +102,36 @@ fn compare(args: &[String]) -> Result<Command, Failure> {
     })))
 }
 
+fn trace(args: &[String]) -> Result<Command, Failure> {
+    let mut walk = Walk::new(Scope::TRACE);
+    if let Some(command) = walk.all(args)? {
+        return Ok(command);
+    }
+    let mut trace = TraceOptions { render: walk.options, ..walk.trace };
+    if trace.render.json {
+        trace.format = TraceFormat::Json;
+    }
+    let refused = |why: &str| Err(Failure::input(format!("trace: {why}")));
+    match (trace.pixels.is_empty(), trace.roi_px) {
+        (true, None) => refused("which pixels? give --pixel SLOW FAST, also several times, or --roi"),
+        (false, Some(_)) => refused("either --pixel or --roi, not both"),
+        _ => Ok(Command::Trace(Box::new(trace))),
+    }
+}
+
+fn trace_diff(args: &[String]) -> Result<Command, Failure> {
+    let mut walk = Walk::new(Scope::TRACE_DIFF);
+    if let Some(command) = walk.all(args)? {
+        return Ok(command);
+    }
+    let [a, b] = &walk.words[..] else {
+        return Err(Failure::input(format!("trace-diff: needs two traces, but {} given", walk.words.len())));
+    };
+    let traces = [a, b].map(PathBuf::from);
+    let Options { json, quiet, .. } = walk.options;
+    Ok(Command::TraceDiff(Box::new(TraceDiffOptions { traces, json, quiet, ..walk.trace_diff })))
+}
+
 fn completions(args: &[String]) -> Result<Command, Failure> {
     let Some((word, rest)) = args.split_first() else {
         return Err(Failure::input("completions: needs a shell: bash, zsh or fish"));
@@ -123,6 +158,8 @@ struct Walk {
     scope: Scope,
     options: Options,
     compare: CompareOptions,
+    trace: TraceOptions,
+    trace_diff: TraceDiffOptions,
     /// Words that are no options, where a command takes such.
     words: Vec<String>,
     out: PathBuf,
@@ -138,6 +175,8 @@ impl Walk {
             scope,
             options: Options::default(),
             compare: CompareOptions::default(),
+            trace: TraceOptions::default(),
+            trace_diff: TraceDiffOptions::default(),
             words: Vec::new(),
             out: PathBuf::from("widebragg-demo"),
             last: String::new(),
@@ -174,6 +213,8 @@ impl Walk {
             match row.effect {
                 Effect::Set(set) => set(&mut self.options, &given)?,
                 Effect::Compare(set) => set(&mut self.compare, &given)?,
+                Effect::Trace(set) => set(&mut self.trace, &given)?,
+                Effect::TraceDiff(set) => set(&mut self.trace_diff, &given)?,
                 Effect::OutFolder => self.out = given.path()?,
                 Effect::Help => return Ok(Some(Command::Help)),
                 Effect::Version => return Ok(Some(Command::Version)),
@@ -185,7 +226,7 @@ impl Walk {
     }
 
     fn stray(&mut self, word: &str) -> Result<(), Failure> {
-        if self.scope == Scope::COMPARE {
+        if Scope::COMPARE.and(Scope::TRACE_DIFF).covers(self.scope) {
             self.words.push(word.to_owned());
             return Ok(());
         }
@@ -198,7 +239,7 @@ impl Walk {
             ));
             return Ok(());
         }
-        let place = if self.last.is_empty() { "demo" } else { &self.last };
+        let place = if self.last.is_empty() { self.scope.name() } else { &self.last };
         Err(Failure::input(format!("stray word {} after {place}", quoted(word))))
     }
 

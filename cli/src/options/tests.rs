@@ -57,6 +57,9 @@ fn every_option_parses_under_every_spelling() {
                     Scope::DEMO => format!("demo {name} {value}"),
                     Scope::COMPARE if name == "--run" => format!("compare --run one {name} {value}"),
                     Scope::COMPARE => format!("compare a.bin b.bin {name} {value}"),
+                    Scope::TRACE if name == "--roi" => format!("trace {name} {value}"),
+                    Scope::TRACE => format!("trace --pixel 1 2 {name} {value}"),
+                    Scope::TRACE_DIFF => format!("trace-diff a b {name} {value}"),
                     _ => format!("{name} {value}"),
                 };
                 assert!(parse(&words(&line)).is_ok(), "{line}: {:?}", parse(&words(&line)));
@@ -334,6 +337,64 @@ fn comparisons() {
     }
 }
 
+fn traced(line: &str) -> TraceOptions {
+    match parse(&words(line)) {
+        Ok(Command::Trace(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn traces() {
+    let t = traced(
+        "trace -N 3 --pixel 4 5 --dtype float32 -roi 0 7 0 6 --pixel 0 1 --pixel 4 5 --out t --simd avx2",
+    );
+    assert_eq!((t.pixels, t.roi_px), (vec![[4, 5], [0, 1]], None));
+    assert_eq!(
+        (t.dtype, t.format, t.out.as_deref()),
+        (Dtype::Float32, TraceFormat::Text, Some(Path::new("t")))
+    );
+    assert_eq!((t.render.n_cells, t.render.roi_px), ([Some(3); 3], Some([0, 7, 0, 6])));
+    let t = traced(
+        "trace --roi 4 5 0 2 --subpixel 1 0 --source 3 --format json --evidence e -floatfile x --png y",
+    );
+    assert_eq!((t.roi_px, t.subpixel, t.source), (Some([4, 5, 0, 2]), Some([1, 0]), Some(3)));
+    assert_eq!((t.format, t.out), (TraceFormat::Json, None));
+    assert_eq!(t.render.evidence.as_deref(), Some(Path::new("e")));
+    assert_eq!(traced("trace --json --pixel 0 0").format, TraceFormat::Json);
+    assert_eq!(
+        refusal("trace -N 3"),
+        "trace: which pixels? give --pixel SLOW FAST, also several times, or --roi"
+    );
+    assert_eq!(refusal("trace --pixel 0 0 --roi 0 1 0 1"), "trace: either --pixel or --roi, not both");
+    assert_eq!(refusal("trace --roi 3 2 0 1"), "--roi 3 2 0 1: smin is larger than smax");
+    assert_eq!(refusal("trace --pixel 0 0 --source -1"), "--source -1: must not be negative");
+    assert_eq!(refusal("trace --pixel 0 0 --frames 2"), "--frames: not an option of trace");
+    assert_eq!(refusal("--dtype float32"), "--dtype: an option of trace only");
+    assert_eq!(refusal("trace here --pixel 0 0"), "stray word 'here' after trace");
+}
+
+#[test]
+fn trace_comparisons() {
+    let Ok(Command::TraceDiff(t)) =
+        parse(&words("trace-diff a --rtol 1e-9 b --atol 2 --pixel 3 4 --out o --quiet"))
+    else {
+        panic!("refused")
+    };
+    assert_eq!(t.traces, [Path::new("a"), Path::new("b")]);
+    assert_eq!((t.rtol, t.atol, t.pixels), (1e-9, 2.0, vec![[3, 4]]));
+    assert!(t.quiet && !t.json && t.out == Path::new("o"));
+    for (line, message) in [
+        ("trace-diff a", "trace-diff: needs two traces, but 1 given"),
+        ("trace-diff a b c", "trace-diff: needs two traces, but 3 given"),
+        ("trace-diff a b --rtol -1", "--rtol -1: must not be negative"),
+        ("trace-diff a b -N 3", "-N: not an option of trace-diff"),
+    ] {
+        let failure = parse(&words(line)).unwrap_err();
+        assert_eq!((failure.to_string().as_str(), failure.code()), (message, 1), "{line}");
+    }
+}
+
 #[test]
 fn unknown_options_name_the_nearest() {
     for (typed, meant) in [
@@ -487,7 +548,7 @@ fn token() -> impl Strategy<Value = String> {
         1 => any::<i64>().prop_map(|n| n.to_string()),
         1 => any::<String>(),
         1 => "-{0,3}[a-zA-Z_=]{0,12}",
-        1 => prop::sample::select(vec!["demo", "compare", "random", "inf", "-inf", "nan", "1:2", "", "-", "--", "1e3", "beam"])
+        1 => prop::sample::select(vec!["demo", "compare", "trace", "trace-diff", "random", "inf", "-inf", "nan", "1:2", "", "-", "--", "1e3", "beam"])
             .prop_map(str::to_owned),
     ]
 }
@@ -496,7 +557,7 @@ proptest! {
     #[test]
     fn no_words_panic(words in prop::collection::vec(token(), 0..12)) {
         if let Err(failure) = parse(&words) {
-            let usage = if words[0] == "compare" { 1 } else { 2 };
+            let usage = if ["compare", "trace-diff"].contains(&words[0].as_str()) { 1 } else { 2 };
             prop_assert_eq!(failure.code(), usage);
             prop_assert!(!failure.to_string().contains('\n'));
         }

@@ -5,7 +5,7 @@ pub mod images;
 mod inherited;
 pub mod output;
 mod printout;
-mod series;
+pub(crate) mod series;
 pub mod setup;
 pub mod statistics;
 pub mod summary;

@@ -185,7 +185,7 @@ impl Record {
 }
 
 /// The files that the image depends on.
-pub(super) fn inputs(options: &Options) -> impl Iterator<Item = &Path> {
+pub(crate) fn inputs(options: &Options) -> impl Iterator<Item = &Path> {
     let dump = options.dump.as_deref().unwrap_or(Path::new("Fdump.bin"));
     let dump = (options.hkl.is_none() && dump.exists()).then_some(dump);
     let named = [&options.mat, &options.hkl, &options.img, &options.mask, &options.sourcefile];
