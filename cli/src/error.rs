@@ -26,6 +26,12 @@ impl Failure {
         Self { message: format!("{before}: {}", self.message), ..self }
     }
 
+    /// The same failure as one of usage, for the commands that tell that from bad files: exit code 1.
+    #[must_use]
+    pub fn as_usage(self) -> Self {
+        Self { code: 1, ..self }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn code(&self) -> u8 {

@@ -1,12 +1,16 @@
 //! The widebragg command line: arguments, files, threads and progress around the kernel; no physics.
 
 pub mod bench;
+pub mod compare;
 pub mod console;
 pub mod demo;
 pub mod error;
+pub mod evidence;
 pub mod files;
 pub mod options;
 pub mod run;
+pub mod trace;
+pub mod trace_diff;
 
 use error::Failure;
 use options::Command;
@@ -23,6 +27,9 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Completions(shell) => console::print(&options::completions(shell)),
         Command::Bench(bench) => bench::run(&bench),
         Command::Demo(demo) => demo::run(&demo),
+        Command::Compare(options) => compare::run(&options, args),
+        Command::Trace(options) => trace::run(&options, args),
+        Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Render(options) => run::render(&options, args),
     }
 }

@@ -3,63 +3,13 @@
 use widebragg::carryover::Carryover;
 use widebragg::lanes::Simd;
 use widebragg::render::{PixelProbe, Scene, StepProbe};
-use widebragg::vector::Vec3;
+use widebragg_cli::trace::taps::{Value, step_numbers, taps};
 use widebragg_tests::compare::{compare, relative};
 use widebragg_tests::golden::{self, Tap, TracedPixel};
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
 const LIMIT: f64 = 1e-9;
-
-fn vector(v: Vec3) -> Tap {
-    Tap::Vector(v.to_array())
-}
-
-/// A tap of the golden traces, from the kernel's pixel and its first step.
-fn tap(scene: &Scene<'_>, pixel: &PixelProbe, step: &StepProbe, name: &str) -> Option<Tap> {
-    let p = scene.parameters();
-    let source = p.sources[step.source];
-    let flag = |on: bool| Tap::Scalar(f64::from(u8::from(on)));
-    Some(match name {
-        "pix0_vector_meters" => vector(p.detector.pix0_m),
-        "fdet_vec" => vector(p.detector.fast),
-        "sdet_vec" => vector(p.detector.slow),
-        "close_distance_meters" => Tap::Scalar(p.detector.close_distance_m),
-        "pixel_pos_meters" => vector(step.position_m),
-        "R_distance_meters" => Tap::Scalar(step.distance_m),
-        "omega_pixel_sr" | "omega_pixel" => Tap::Scalar(pixel.omega_sr),
-        "obliquity_factor" => Tap::Scalar(p.detector.close_distance_m / step.distance_m),
-        "diffracted_vec" => vector(step.diffracted),
-        "incident_vec" => vector(source.incident),
-        "lambda_meters" => Tap::Scalar(source.lambda_m),
-        "lambda_angstroms" => Tap::Scalar(source.lambda_m * 1e10),
-        "scattering_vec_per_m" => vector(step.scattering_per_m),
-        "cos_2theta" => Tap::Scalar(source.incident.dot(step.diffracted)),
-        "rot_a_angstroms" => vector(1e10 * step.orientation.a_m),
-        "rot_b_angstroms" => vector(1e10 * step.orientation.b_m),
-        "rot_c_angstroms" => vector(1e10 * step.orientation.c_m),
-        "hkl_frac" => Tap::Vector(step.hkl),
-        "hkl_rounded" => Tap::Vector(step.hkl_rounded),
-        "F_latt_a" => Tap::Scalar(step.f_latt_axes[0]),
-        "F_latt_b" => Tap::Scalar(step.f_latt_axes[1]),
-        "F_latt_c" => Tap::Scalar(step.f_latt_axes[2]),
-        "F_latt" => Tap::Scalar(step.f_latt),
-        "F_cell" => Tap::Scalar(step.f_cell),
-        "I_before_scaling" => Tap::Scalar(pixel.intensity),
-        "r_e_sqr" => Tap::Scalar(widebragg::ELECTRON_RADIUS_SQUARED_M2),
-        "r_e_meters" => Tap::Scalar(widebragg::ELECTRON_RADIUS_SQUARED_M2.sqrt()),
-        "fluence_photons_per_m2" => Tap::Scalar(p.fluence_per_m2),
-        "steps" => Tap::Scalar(scene.steps()),
-        "oversample_thick" => flag(p.oversample.thick),
-        "oversample_polar" => flag(p.oversample.polar),
-        "oversample_omega" => flag(p.oversample.omega),
-        "capture_fraction" => Tap::Scalar(pixel.capture),
-        "polar" => Tap::Scalar(pixel.polarization),
-        "I_pixel_final" => Tap::Scalar(pixel.value),
-        "floatimage_accumulated" => Tap::Scalar(f64::from(pixel.value as f32)),
-        _ => return None,
-    })
-}
 
 fn close(name: &str, ours: Tap, expected: Tap) {
     match (ours, expected) {
@@ -93,22 +43,23 @@ fn check(case: &str, scene: &Scene<'_>, carry: &Carryover<'_>, expected: &Traced
     let (pixel, steps) = probe(scene, carry, slow, fast);
     let first = steps.first().unwrap_or_else(|| panic!("{case} {slow} {fast}: no step"));
     assert_eq!(first.phi_step, 0, "{case} {slow} {fast}");
+    let taps = taps(scene, &pixel, Some(first));
     for (name, &value) in &expected.taps {
-        let ours = tap(scene, &pixel, first, name).unwrap_or_else(|| panic!("{case}: unknown tap {name}"));
+        let found = taps.iter().find(|(tap, _)| tap == name);
+        let (_, ours) = found.unwrap_or_else(|| panic!("{case}: no tap {name}"));
+        let ours = match *ours {
+            Value::Number(x) => Tap::Scalar(x),
+            Value::Vector(v) => Tap::Vector(v),
+        };
         close(&format!("{case} {slow} {fast} {name}"), ours, value);
     }
     let sweep = scene.orientations().sweep();
     for (i, (step, ours)) in expected.per_phi.iter().zip(&steps).enumerate() {
         assert_eq!(ours.phi_step, i, "{case} {slow} {fast}");
-        for (name, &value) in step {
-            let ours = match name.as_str() {
-                "phi_tic" => ours.phi_step as f64,
-                "phi_deg" => sweep.phi_rad(i).to_degrees(),
-                "k_frac" => ours.hkl[1],
-                "F_latt_b" => ours.f_latt_axes[1],
-                "F_latt" => ours.f_latt,
-                _ => panic!("{case}: unknown value {name}"),
-            };
+        let numbers = step_numbers(ours, sweep.phi_rad(i));
+        for (name, &value) in step.iter().filter(|(name, _)| *name != "phi_tic") {
+            let found = numbers.iter().find(|(number, _)| number == name);
+            let (_, ours) = *found.unwrap_or_else(|| panic!("{case}: no value {name}"));
             close(&format!("{case} {slow} {fast} {i} {name}"), Tap::Scalar(ours), Tap::Scalar(value));
         }
     }

@@ -21,7 +21,7 @@ use super::format_g::format_g;
 use crate::error::Failure;
 
 /// What begins the binary data.
-const STARTER: &[u8] = b"\x0c\x1a\x04\xd5";
+pub(super) const STARTER: &[u8] = b"\x0c\x1a\x04\xd5";
 
 /// Zero bytes after the data; readers that fetch whole disk blocks stay inside the file.
 const PADDING_BYTES: usize = 4095;

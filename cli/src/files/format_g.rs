@@ -1,8 +1,8 @@
 //! Numbers as C's `%g` prints them: what the reference's headers and comments hold.
 //!
-//! Six significant digits, correctly rounded (an exact half goes to the even digit), trailing zeros and a trailing
+//! Six significant digits (or as many as asked for), correctly rounded (an exact half goes to the even digit), trailing zeros and a trailing
 //! point removed; exponent form `d.ddddde-XX` with at least two exponent digits when the decimal exponent, after
-//! rounding, is below -4 or at least 6. Minus zero keeps its sign; `inf` and `nan` as glibc spells them.
+//! rounding, is below -4 or at least the number of digits. Minus zero keeps its sign; `inf` and `nan` as glibc spells them.
 //! Source: ISO C 7.21.6.1. Checked against `printf("%g")` values in the tests.
 
 /// Significant digits of `%g`.
@@ -11,18 +11,24 @@ const DIGITS: i32 = 6;
 /// `value` as `%g`.
 #[must_use]
 pub fn format_g(value: f64) -> String {
+    format_significant(value, DIGITS)
+}
+
+/// `value` as `%.<digits>g`; `digits` is at least 1.
+#[must_use]
+pub fn format_significant(value: f64, digits: i32) -> String {
     if value.is_nan() {
         return if value.is_sign_negative() { "-nan".to_owned() } else { "nan".to_owned() };
     }
     if value.is_infinite() {
         return if value < 0.0 { "-inf".to_owned() } else { "inf".to_owned() };
     }
-    let scientific = format!("{:.*e}", DIGITS as usize - 1, value);
+    let scientific = format!("{:.*e}", usize::try_from(digits - 1).unwrap_or(0), value);
     // Always `d.ddddde<exponent>`; the fallbacks only spell out that nothing here can fail.
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..DIGITS).contains(&exponent) {
-        let places = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
+    if (-4..digits).contains(&exponent) {
+        let places = usize::try_from(digits - 1 - exponent).unwrap_or(0);
         return trimmed(&format!("{value:.places$}")).to_owned();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
@@ -71,6 +77,22 @@ mod tests {
         ];
         for (value, text) in known {
             assert_eq!(format_g(value), text);
+        }
+    }
+
+    #[test]
+    fn fifteen_digits() {
+        let known = [
+            (0.1, "0.1"),
+            (-2.0 / 3.0, "-0.666666666666667"),
+            (4.795_745_084_491_798e-6, "4.7957450844918e-06"),
+            (1e24, "1e+24"),
+            (462.88, "462.88"),
+            (999_999_999_999_999.6, "1e+15"),
+            (889_422_990.836_703_4, "889422990.836703"),
+        ];
+        for (value, text) in known {
+            assert_eq!(format_significant(value, 15), text);
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod atomic;
 pub mod cbf;
+pub mod cbf_reader;
 pub mod ctime;
 mod decimal;
 pub mod dump;

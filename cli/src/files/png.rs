@@ -16,6 +16,23 @@ use crate::error::Failure;
 /// Part of the positive pixels that is not yet black.
 const PERCENTILE: f64 = 0.995;
 
+/// A colour picture as a PNG file in memory; `rgb` row by row, three bytes a pixel.
+///
+/// # Errors
+/// Sizes that are not those of the bytes, or none that a PNG can have.
+pub fn rgb_png(width: usize, height: usize, rgb: &[u8]) -> io::Result<Vec<u8>> {
+    let size = |length: usize| u32::try_from(length).map_err(io::Error::other);
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, size(width)?, size(height)?);
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    let mut image = encoder.write_header()?;
+    image.write_image_data(rgb)?;
+    image.finish()?;
+    Ok(file)
+}
+
 /// Writes the preview; `pixels` slow-major.
 ///
 /// # Errors

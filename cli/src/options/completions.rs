@@ -30,7 +30,7 @@ fn names(scope: Scope, separator: &str, pass: impl Fn(&Row) -> bool) -> String {
 }
 
 fn is_file(row: &Row) -> bool {
-    matches!(row.takes, Takes::File | Takes::Folder)
+    matches!(row.takes, Takes::File | Takes::Folder | Takes::Program)
 }
 
 const BASH: &str = r#"# bash completion for widebragg
@@ -63,6 +63,21 @@ _widebragg() {
             COMPREPLY=($(compgen -W "@DEMO@" -- "$cur"))
             compopt +o default 2>/dev/null
             return ;;
+        compare)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@COMPARE@" -- "$cur"))
+            fi
+            return ;;
+        trace)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@TRACE@" -- "$cur"))
+            fi
+            return ;;
+        trace-diff)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@TRACE_DIFF@" -- "$cur"))
+            fi
+            return ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "@RENDER@" -- "$cur"))
@@ -94,9 +109,12 @@ fn bash() -> String {
     BASH.replace("@FILES@", &anywhere(&is_file))
         .replace("@CHOICES@", &choices)
         .replace("@NUMBERS@", &anywhere(&takes_number))
-        .replace("@DEMO@", &names(Scope::Demo, " ", |_| true))
-        .replace("@BENCH@", &names(Scope::Bench, " ", |_| true))
-        .replace("@RENDER@", &names(Scope::Render, " ", |_| true))
+        .replace("@DEMO@", &names(Scope::DEMO, " ", |_| true))
+        .replace("@COMPARE@", &names(Scope::COMPARE, " ", |_| true))
+        .replace("@TRACE@", &names(Scope::TRACE, " ", |_| true))
+        .replace("@TRACE_DIFF@", &names(Scope::TRACE_DIFF, " ", |_| true))
+        .replace("@BENCH@", &names(Scope::BENCH, " ", |_| true))
+        .replace("@RENDER@", &names(Scope::RENDER, " ", |_| true))
         .replace("@COMMANDS@", &commands())
 }
 
@@ -119,10 +137,13 @@ fn zsh() -> String {
         "#compdef widebragg\n\
          # zsh completion for widebragg\n\
          _widebragg() {{\n    \
-             local -a render demo bench\n    \
+             local -a render demo bench compare trace trace_diff\n    \
              render=(\n{}    )\n    \
              demo=(\n{}    )\n    \
              bench=(\n{}    )\n    \
+             compare=(\n{}        '*:image:_files'\n    )\n    \
+             trace=(\n{}    )\n    \
+             trace_diff=(\n{}        '*:trace:_files'\n    )\n    \
              if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n        \
                  compadd -- {}\n    \
              elif [[ $words[2] == completions ]]; then\n        \
@@ -135,15 +156,30 @@ fn zsh() -> String {
                  words[1,2]=(bench)\n        \
                  (( CURRENT-- ))\n        \
                  _arguments $bench\n    \
+             elif [[ $words[2] == compare ]]; then\n        \
+                 words[1,2]=(compare)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $compare\n    \
+             elif [[ $words[2] == trace ]]; then\n        \
+                 words[1,2]=(trace)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $trace\n    \
+             elif [[ $words[2] == trace-diff ]]; then\n        \
+                 words[1,2]=(trace-diff)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $trace_diff\n    \
              elif [[ $words[2] != man ]]; then\n        \
                  _arguments $render\n    \
              fi\n\
          }}\n\
          # both as a file in fpath and read with source\n\
          if [[ $funcstack[1] == _widebragg ]]; then\n    _widebragg \"$@\"\nelse\n    compdef _widebragg widebragg\nfi\n",
-        specs(Scope::Render),
-        specs(Scope::Demo),
-        specs(Scope::Bench),
+        specs(Scope::RENDER),
+        specs(Scope::DEMO),
+        specs(Scope::BENCH),
+        specs(Scope::COMPARE),
+        specs(Scope::TRACE),
+        specs(Scope::TRACE_DIFF),
         commands(),
     )
 }
@@ -158,6 +194,7 @@ fn zsh_spec(row: &Row, name: &str) -> String {
         Takes::Depth => ":um:(inf)".to_owned(),
         Takes::File => ":file:_files".to_owned(),
         Takes::Folder => ":folder:_files -/".to_owned(),
+        Takes::Program => ":program:_command_names -e".to_owned(),
         Takes::Choice(words) => format!(":word:({})", words.join(" ")),
         Takes::Number(_) | Takes::Integer | Takes::Range => {
             format!(":{}: ", row.takes.shown().replace(':', "\\:"))
@@ -179,17 +216,12 @@ fn fish() -> String {
     }
     script
         .push_str("complete -c widebragg -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'\n");
+    script.push_str("complete -c widebragg -n '__fish_seen_subcommand_from compare trace-diff' -F\n");
     for row in rows() {
-        let place = match row.scope {
-            Scope::Render => "not __fish_seen_subcommand_from bench demo completions man",
-            Scope::Bench => "__fish_seen_subcommand_from bench",
-            Scope::Demo => "__fish_seen_subcommand_from demo",
-            Scope::Both => "not __fish_seen_subcommand_from bench completions man",
-            Scope::Everywhere => "not __fish_seen_subcommand_from completions man",
-        };
+        let place = fish_place(row.scope);
         let values = match (&row.takes, choice_words(row)) {
             (Takes::Nothing, _) => String::new(),
-            (Takes::File, _) => " -r -F".to_owned(),
+            (Takes::File | Takes::Program, _) => " -r -F".to_owned(),
             (Takes::Folder, _) => " -x -a '(__fish_complete_directories)'".to_owned(),
             (_, Some(words)) => format!(" -x -a '{words}'"),
             _ => " -x".to_owned(),
@@ -203,6 +235,18 @@ fn fish() -> String {
         }
     }
     script
+}
+
+/// The condition under which an option is offered.
+fn fish_place(scope: Scope) -> String {
+    let commands = Scope::COMMANDS.iter();
+    if scope.covers(Scope::RENDER) {
+        let others = commands.filter(|(_, other)| !scope.covers(*other)).map(|(name, _)| *name);
+        let others: Vec<_> = others.chain(["completions", "man"]).collect();
+        return format!("not __fish_seen_subcommand_from {}", others.join(" "));
+    }
+    let own: Vec<_> = commands.filter(|(_, own)| scope.covers(*own)).map(|(name, _)| *name).collect();
+    format!("__fish_seen_subcommand_from {}", own.join(" "))
 }
 
 /// Single letters are old-style names as well, or fish would read `-Na` as two of them.

@@ -176,6 +176,14 @@ impl Given<'_> {
         }
     }
 
+    /// A text that is not empty.
+    pub fn text(&self) -> Result<String, Failure> {
+        match self.words.first() {
+            Some(word) if !word.trim().is_empty() => Ok(word.clone()),
+            _ => Err(self.refuse("the value is empty")),
+        }
+    }
+
     /// The value that goes with the chosen word: `values` in the order of the row's words.
     pub fn choice<T: Copy>(&self, values: &[T]) -> Result<T, Failure> {
         let Takes::Choice(names) = self.row.takes else { return Err(self.refuse("takes no word")) };

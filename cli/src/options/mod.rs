@@ -23,10 +23,17 @@ pub use completions::completions;
 pub use help::help;
 pub use man::man;
 pub use model::{
-    Attenuation, BenchOptions, CarryoverMode, Command, Convention, CustomAxes, DemoOptions, HeaderStyle,
-    Misset, Options, Pivot, Precision, Shape, Shell, Simd,
+    Attenuation, BenchOptions, CarryoverMode, Command, CompareOptions, Convention, CustomAxes, DemoOptions,
+    Dtype, HeaderStyle, Misset, Options, Pivot, Precision, Shape, Shell, Simd, TraceDiffOptions, TraceFormat,
+    TraceOptions,
 };
 pub use parse::parse;
+
+/// Whether `name` is an option of a render whose value is a file or folder.
+pub(crate) fn takes_file(name: &str) -> Option<bool> {
+    let row = table::find(name, row::Scope::RENDER).filter(|row| row.scope.covers(row::Scope::RENDER))?;
+    Some(matches!(row.takes, row::Takes::File | row::Takes::Folder))
+}
 
 /// Every spelling of every option, dashes included: names first, then aliases, in the order of the help.
 pub fn option_names() -> impl Iterator<Item = &'static str> {

@@ -16,6 +16,12 @@ pub enum Command {
     Bench(BenchOptions),
     /// Render the built-in crystal.
     Demo(DemoOptions),
+    /// Compare two images.
+    Compare(Box<CompareOptions>),
+    /// Tell the intermediate values of pixels.
+    Trace(Box<TraceOptions>),
+    /// Compare two traces.
+    TraceDiff(Box<TraceDiffOptions>),
     /// Print a completion script.
     Completions(Shell),
     /// Print the man page.
@@ -199,6 +205,131 @@ pub struct DemoOptions {
     pub carryover_mode: CarryoverMode,
     /// Folder the files go to.
     pub out: PathBuf,
+}
+
+/// The options of `widebragg compare`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompareOptions {
+    /// The two images; empty where programs are run.
+    pub images: Vec<PathBuf>,
+    /// The two programs to run, each a command line in one word; empty where images are given.
+    pub runs: Vec<String>,
+    /// Options for both programs.
+    pub passed_on: Vec<String>,
+    /// Fast and slow pixels of images without a header, each at least 1.
+    pub size_px: Option<[usize; 2]>,
+    /// Region to compare: fast min, fast max, slow min, slow max, inclusive.
+    pub roi_px: Option<[usize; 4]>,
+    /// Least correlation.
+    pub threshold: Option<f64>,
+    /// Draw resolution rings.
+    pub rings: bool,
+    /// Image whose header gives the geometry of the rings.
+    pub geometry: Option<PathBuf>,
+    /// Folder the files go to.
+    pub out: PathBuf,
+    /// Evidence folder.
+    pub evidence: Option<PathBuf>,
+    /// Worker threads; `None`: all cores.
+    pub threads: Option<usize>,
+    /// Summary as JSON.
+    pub json: bool,
+    /// No summary.
+    pub quiet: bool,
+}
+
+impl Default for CompareOptions {
+    fn default() -> Self {
+        Self {
+            images: Vec::new(),
+            runs: Vec::new(),
+            passed_on: Vec::new(),
+            size_px: None,
+            roi_px: None,
+            threshold: None,
+            rings: false,
+            geometry: None,
+            out: PathBuf::from("widebragg-compare"),
+            evidence: None,
+            threads: None,
+            json: false,
+            quiet: false,
+        }
+    }
+}
+
+/// `--dtype`: what a trace's values are rounded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dtype {
+    /// Not at all.
+    #[default]
+    Float64,
+    /// To the nearest f32.
+    Float32,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TraceFormat {
+    /// Lines `TRACE_WB: name values`.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// The options of `widebragg trace`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TraceOptions {
+    /// The options of the render that is traced.
+    pub render: Options,
+    /// Pixels (slow, fast), each once; empty where a region is given.
+    pub pixels: Vec<[usize; 2]>,
+    /// Region: slow min, slow max, fast min, fast max, inclusive.
+    pub roi_px: Option<[usize; 4]>,
+    /// Only this subpixel (slow, fast).
+    pub subpixel: Option<[usize; 2]>,
+    /// Only this source, counted from 0.
+    pub source: Option<usize>,
+    /// What the values are rounded to.
+    pub dtype: Dtype,
+    /// File the trace goes to; `None`: standard output.
+    pub out: Option<PathBuf>,
+    /// Its format.
+    pub format: TraceFormat,
+}
+
+/// The options of `widebragg trace-diff`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceDiffOptions {
+    /// The two traces.
+    pub traces: [PathBuf; 2],
+    /// Largest relative difference that is none, not negative.
+    pub rtol: f64,
+    /// Largest absolute difference that is none, not negative.
+    pub atol: f64,
+    /// Only these pixels (slow, fast); empty: all.
+    pub pixels: Vec<[usize; 2]>,
+    /// Folder of metrics.json.
+    pub out: PathBuf,
+    /// Metrics on standard output instead of the table.
+    pub json: bool,
+    /// No table.
+    pub quiet: bool,
+}
+
+impl Default for TraceDiffOptions {
+    fn default() -> Self {
+        Self {
+            traces: Default::default(),
+            rtol: 1e-6,
+            atol: 0.0,
+            pixels: Vec::new(),
+            out: PathBuf::from("."),
+            json: false,
+            quiet: false,
+        }
+    }
 }
 
 /// Everything that can be said on the command line of a render. `None`: not given.
@@ -399,6 +530,8 @@ pub struct Options {
     pub json: bool,
     /// No progress, no summary.
     pub quiet: bool,
+    /// Evidence folder.
+    pub evidence: Option<PathBuf>,
 
     /// One line for each thing that was accepted without effect, for standard error.
     pub notes: Vec<String>,

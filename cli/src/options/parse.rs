@@ -6,7 +6,10 @@
 
 use super::{
     given::{Given, quoted, shown},
-    model::{BenchOptions, Command, DemoOptions, Options, Shell},
+    model::{
+        BenchOptions, Command, CompareOptions, DemoOptions, Options, Shell, TraceDiffOptions, TraceFormat,
+        TraceOptions,
+    },
     row::{Effect, Row, Scope},
     suggest::{unknown, unknown_command},
     table::{COMMANDS, RESERVED, find},
@@ -23,6 +26,9 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
     match first.as_str() {
         "bench" => bench(rest),
         "demo" => demo(rest),
+        "compare" => compare(rest).map_err(|failure| failure.as_usage()),
+        "trace" => trace(rest),
+        "trace-diff" => trace_diff(rest).map_err(|failure| failure.as_usage()),
         "completions" => completions(rest),
         "man" => no_more("man", rest).map(|()| Command::Man),
         word if RESERVED.contains(&word) => Err(Failure::input(format!("{word}: not implemented yet"))),
@@ -32,7 +38,7 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
 }
 
 fn render(args: &[String]) -> Result<Command, Failure> {
-    let mut walk = Walk::new(Scope::Render);
+    let mut walk = Walk::new(Scope::RENDER);
     if let Some(command) = walk.all(args)? {
         return Ok(command);
     }
@@ -48,7 +54,7 @@ fn render(args: &[String]) -> Result<Command, Failure> {
 }
 
 fn bench(args: &[String]) -> Result<Command, Failure> {
-    let mut walk = Walk::new(Scope::Bench);
+    let mut walk = Walk::new(Scope::BENCH);
     if let Some(command) = walk.all(args)? {
         return Ok(command);
     }
@@ -57,12 +63,73 @@ fn bench(args: &[String]) -> Result<Command, Failure> {
 }
 
 fn demo(args: &[String]) -> Result<Command, Failure> {
-    let mut walk = Walk::new(Scope::Demo);
+    let mut walk = Walk::new(Scope::DEMO);
     if let Some(command) = walk.all(args)? {
         return Ok(command);
     }
     let Options { threads, simd, quiet, json, carryover_mode, .. } = walk.options;
     Ok(Command::Demo(DemoOptions { threads, simd, quiet, json, carryover_mode, out: walk.out }))
+}
+
+fn compare(args: &[String]) -> Result<Command, Failure> {
+    let (own, passed_on) = match args.iter().position(|word| word == "--") {
+        Some(at) => (&args[..at], &args[at + 1..]),
+        None => (args, &[][..]),
+    };
+    let mut walk = Walk::new(Scope::COMPARE);
+    if let Some(command) = walk.all(own)? {
+        return Ok(command);
+    }
+    let Options { threads, quiet, json, evidence, .. } = walk.options;
+    let images: Vec<PathBuf> = walk.words.iter().map(PathBuf::from).collect();
+    let refused = |why: &str| Err(Failure::input(format!("compare: {why}")));
+    match (images.len(), walk.compare.runs.len()) {
+        (2, 0) if !passed_on.is_empty() => return refused("options after -- are for programs (--run)"),
+        (2, 0) | (0, 2) => {}
+        (_, 0) => return refused(&format!("needs two images, but {} given", images.len())),
+        (0, _) => return refused("--run is needed twice, once for each program"),
+        _ => return refused("either two images or --run twice, not both"),
+    }
+    let passed_on = passed_on.to_vec();
+    Ok(Command::Compare(Box::new(CompareOptions {
+        images,
+        passed_on,
+        threads,
+        quiet,
+        json,
+        evidence,
+        ..walk.compare
+    })))
+}
+
+fn trace(args: &[String]) -> Result<Command, Failure> {
+    let mut walk = Walk::new(Scope::TRACE);
+    if let Some(command) = walk.all(args)? {
+        return Ok(command);
+    }
+    let mut trace = TraceOptions { render: walk.options, ..walk.trace };
+    if trace.render.json {
+        trace.format = TraceFormat::Json;
+    }
+    let refused = |why: &str| Err(Failure::input(format!("trace: {why}")));
+    match (trace.pixels.is_empty(), trace.roi_px) {
+        (true, None) => refused("which pixels? give --pixel SLOW FAST, also several times, or --roi"),
+        (false, Some(_)) => refused("either --pixel or --roi, not both"),
+        _ => Ok(Command::Trace(Box::new(trace))),
+    }
+}
+
+fn trace_diff(args: &[String]) -> Result<Command, Failure> {
+    let mut walk = Walk::new(Scope::TRACE_DIFF);
+    if let Some(command) = walk.all(args)? {
+        return Ok(command);
+    }
+    let [a, b] = &walk.words[..] else {
+        return Err(Failure::input(format!("trace-diff: needs two traces, but {} given", walk.words.len())));
+    };
+    let traces = [a, b].map(PathBuf::from);
+    let Options { json, quiet, .. } = walk.options;
+    Ok(Command::TraceDiff(Box::new(TraceDiffOptions { traces, json, quiet, ..walk.trace_diff })))
 }
 
 fn completions(args: &[String]) -> Result<Command, Failure> {
@@ -90,6 +157,11 @@ fn no_more(command: &str, rest: &[String]) -> Result<(), Failure> {
 struct Walk {
     scope: Scope,
     options: Options,
+    compare: CompareOptions,
+    trace: TraceOptions,
+    trace_diff: TraceDiffOptions,
+    /// Words that are no options, where a command takes such.
+    words: Vec<String>,
     out: PathBuf,
     /// The option last met with its values, for the message about a stray word.
     last: String,
@@ -102,6 +174,10 @@ impl Walk {
         Self {
             scope,
             options: Options::default(),
+            compare: CompareOptions::default(),
+            trace: TraceOptions::default(),
+            trace_diff: TraceDiffOptions::default(),
+            words: Vec::new(),
             out: PathBuf::from("widebragg-demo"),
             last: String::new(),
             forgiving: false,
@@ -121,9 +197,9 @@ impl Walk {
                 Some((name, value)) if name.starts_with("--") => (name, Some([value.to_owned()])),
                 _ => (token.as_str(), None),
             };
-            let row = find(name).ok_or_else(|| unknown(token, self.scope))?;
+            let row = find(name, self.scope).ok_or_else(|| unknown(token, self.scope))?;
             if !row.scope.covers(self.scope) {
-                return Err(self.misplaced(name));
+                return Err(self.misplaced(name, row));
             }
             let words = match &attached {
                 Some(value) => attached_words(row, name, value)?,
@@ -136,6 +212,9 @@ impl Walk {
             let given = Given { row, typed: name, words };
             match row.effect {
                 Effect::Set(set) => set(&mut self.options, &given)?,
+                Effect::Compare(set) => set(&mut self.compare, &given)?,
+                Effect::Trace(set) => set(&mut self.trace, &given)?,
+                Effect::TraceDiff(set) => set(&mut self.trace_diff, &given)?,
                 Effect::OutFolder => self.out = given.path()?,
                 Effect::Help => return Ok(Some(Command::Help)),
                 Effect::Version => return Ok(Some(Command::Version)),
@@ -147,6 +226,10 @@ impl Walk {
     }
 
     fn stray(&mut self, word: &str) -> Result<(), Failure> {
+        if Scope::COMPARE.and(Scope::TRACE_DIFF).covers(self.scope) {
+            self.words.push(word.to_owned());
+            return Ok(());
+        }
         if self.forgiving {
             self.forgiving = false;
             self.options.note(format!(
@@ -156,17 +239,29 @@ impl Walk {
             ));
             return Ok(());
         }
-        let place = if self.last.is_empty() { "demo" } else { &self.last };
+        let place = if self.last.is_empty() { self.scope.name() } else { &self.last };
         Err(Failure::input(format!("stray word {} after {place}", quoted(word))))
     }
 
-    fn misplaced(&self, name: &str) -> Failure {
+    fn misplaced(&self, name: &str, row: &Row) -> Failure {
         match self.scope {
-            Scope::Bench => Failure::input(format!("{}: not an option of bench", shown(name))),
-            Scope::Demo => Failure::input(format!("{}: not an option of demo", shown(name))),
-            _ => Failure::input(format!("{}: an option of demo only", shown(name))),
+            // The same word with one dash more or less may be what was meant.
+            Scope::RENDER if names_differ_by_dashes(name) => unknown(name, self.scope),
+            Scope::RENDER => {
+                Failure::input(format!("{}: an option of {} only", shown(name), row.scope.name()))
+            }
+            scope => Failure::input(format!("{}: not an option of {}", shown(name), scope.name())),
         }
     }
+}
+
+/// Whether a render has an option of this name but for the dashes.
+fn names_differ_by_dashes(name: &str) -> bool {
+    let bare = name.trim_start_matches('-');
+    ["-", "--"].iter().any(|dashes| {
+        let other = format!("{dashes}{bare}");
+        find(&other, Scope::RENDER).is_some_and(|row| row.scope.covers(Scope::RENDER))
+    })
 }
 
 /// Whether a word is an option rather than a value.
@@ -175,7 +270,7 @@ fn is_option(word: &str) -> bool {
     match name.chars().next() {
         Some('-') => true,
         Some(c) if c.is_alphabetic() => word.parse::<f64>().is_err(),
-        _ => find(word).is_some(),
+        _ => find(word, Scope::RENDER).is_some(),
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! A row is data plus one function, so that a new option is one row and nothing else.
 
-use super::{given::Given, model::Options};
+use super::{
+    given::Given,
+    model::{CompareOptions, Options, TraceDiffOptions, TraceOptions},
+};
 use crate::error::Failure;
 use core::f64::consts::PI;
 
@@ -15,10 +18,25 @@ pub(super) struct Section {
 /// What an option sets, from its values.
 pub(super) type Set = fn(&mut Options, &Given<'_>) -> Result<(), Failure>;
 
+/// The same for `compare`.
+pub(super) type SetCompare = fn(&mut CompareOptions, &Given<'_>) -> Result<(), Failure>;
+
+/// The same for `trace`.
+pub(super) type SetTrace = fn(&mut TraceOptions, &Given<'_>) -> Result<(), Failure>;
+
+/// The same for `trace-diff`.
+pub(super) type SetTraceDiff = fn(&mut TraceDiffOptions, &Given<'_>) -> Result<(), Failure>;
+
 /// What happens when an option is met.
 pub(super) enum Effect {
     /// It changes the options.
     Set(Set),
+    /// It changes what `compare` alone has.
+    Compare(SetCompare),
+    /// It changes what `trace` alone has.
+    Trace(SetTrace),
+    /// It changes what `trace-diff` alone has.
+    TraceDiff(SetTraceDiff),
     /// It names the folder of the demo's files.
     OutFolder,
     /// It ends the command line with the help.
@@ -27,24 +45,41 @@ pub(super) enum Effect {
     Version,
 }
 
-/// Where an option may be given.
+/// The commands that take an option: a set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    Render,
-    Demo,
-    Bench,
-    /// Render and demo.
-    Both,
-    Everywhere,
-}
+pub(super) struct Scope(u8);
 
 impl Scope {
-    pub fn covers(self, other: Self) -> bool {
-        match self {
-            Self::Everywhere => true,
-            Self::Both => other != Self::Bench,
-            _ => self == other,
-        }
+    pub const RENDER: Self = Self(1);
+    pub const DEMO: Self = Self(2);
+    pub const BENCH: Self = Self(4);
+    pub const COMPARE: Self = Self(8);
+    pub const TRACE: Self = Self(16);
+    pub const TRACE_DIFF: Self = Self(32);
+    pub const EVERYWHERE: Self = Self(u8::MAX);
+
+    /// The commands with options of their own, and their names.
+    pub const COMMANDS: [(&'static str, Self); 5] = [
+        ("demo", Self::DEMO),
+        ("bench", Self::BENCH),
+        ("compare", Self::COMPARE),
+        ("trace", Self::TRACE),
+        ("trace-diff", Self::TRACE_DIFF),
+    ];
+
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the two have a command in common.
+    pub const fn covers(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The name of the first command in it, `a render` for none.
+    pub fn name(self) -> &'static str {
+        let named = Self::COMMANDS.iter().find(|(_, scope)| self.covers(*scope));
+        named.map_or("a render", |(name, _)| name)
     }
 }
 
@@ -69,8 +104,25 @@ impl Row {
         Self::with(name, takes, help, Effect::Set(set))
     }
 
+    /// An option of a render, and so of the trace of one.
     pub const fn with(name: &'static str, takes: Takes, help: &'static str, effect: Effect) -> Self {
-        Self { name, aliases: &[], stems: &[], takes, help, default: "", scope: Scope::Render, effect }
+        let scope = Scope::RENDER.and(Scope::TRACE);
+        Self { name, aliases: &[], stems: &[], takes, help, default: "", scope, effect }
+    }
+
+    /// An option of `compare` alone.
+    pub const fn compare(name: &'static str, takes: Takes, help: &'static str, set: SetCompare) -> Self {
+        Self::with(name, takes, help, Effect::Compare(set)).scope(Scope::COMPARE)
+    }
+
+    /// An option of `trace` alone.
+    pub const fn trace(name: &'static str, takes: Takes, help: &'static str, set: SetTrace) -> Self {
+        Self::with(name, takes, help, Effect::Trace(set)).scope(Scope::TRACE)
+    }
+
+    /// An option of `trace-diff` alone.
+    pub const fn trace_diff(name: &'static str, takes: Takes, help: &'static str, set: SetTraceDiff) -> Self {
+        Self::with(name, takes, help, Effect::TraceDiff(set)).scope(Scope::TRACE_DIFF)
     }
 
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
@@ -131,6 +183,8 @@ pub(super) enum Takes {
     Depth,
     File,
     Folder,
+    /// A command line in one word.
+    Program,
     Choice(&'static [&'static str]),
     /// `A:B`.
     Range,
@@ -149,6 +203,7 @@ impl Takes {
             Self::Depth => "um | inf".to_owned(),
             Self::File => "FILE".to_owned(),
             Self::Folder => "DIR".to_owned(),
+            Self::Program => "CMD".to_owned(),
             Self::Choice(words) => words.join("|"),
             Self::Range => "A:B".to_owned(),
         }

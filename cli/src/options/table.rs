@@ -7,13 +7,14 @@
 use super::{
     given::Given,
     model::{
-        Attenuation, CarryoverMode, Convention, CustomAxes, HeaderStyle, Misset, Options, Pivot, Precision,
-        Shape, Simd,
+        Attenuation, CarryoverMode, Convention, CustomAxes, Dtype, HeaderStyle, Misset, Options, Pivot,
+        Precision, Shape, Simd, TraceFormat,
     },
     row::{
         Effect, Row, Scope, Section,
         Takes::{
-            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Nothing, Number, Range,
+            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Nothing, Number,
+            Program, Range,
         },
         Unit::{Angstrom, Degree, ElectronVolt, Micrometre, Millimetre, Milliradian, Percent, Plain},
     },
@@ -21,15 +22,31 @@ use super::{
 use crate::error::Failure;
 
 /// The commands that may stand in the place of the first option, and what they do.
-pub(super) const COMMANDS: [(&str, &str, &str); 4] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 7] = [
     ("demo", "[--out DIR]", "render a built-in crystal; needs no input files"),
+    (
+        "compare",
+        "A B | --run CMD --run CMD -- OPTIONS",
+        "where and how far two images differ: figures, pictures, report; exit code 3 below --threshold, 4 for two sizes",
+    ),
+    (
+        "trace",
+        "OPTIONS --pixel SLOW FAST",
+        "every intermediate value of pixels of the render with these options; writes no image",
+    ),
+    (
+        "trace-diff",
+        "A B",
+        "the first value in which two traces differ, and a table of all; traces are those of trace and the logs and JSON of \
+         others; exit code 3 where they differ",
+    ),
     ("bench", "[--json] [--simd LEVEL]", "measure what a step costs on this processor; needs no input files"),
     ("completions", "bash|zsh|fish", "print a completion script for the shell"),
     ("man", "", "print the manual page, in roff"),
 ];
 
 /// Words kept for commands to come.
-pub(super) const RESERVED: [&str; 6] = ["trace", "trace-diff", "compare", "gradient", "gradcheck", "refine"];
+pub(super) const RESERVED: [&str; 3] = ["gradient", "gradcheck", "refine"];
 
 /// Names that the reference's own examples use and the reference does not know, and the right ones.
 pub(super) const MISNAMED: [(&str, &str); 3] = [
@@ -43,13 +60,19 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
     SECTIONS.iter().flat_map(|section| section.rows)
 }
 
-/// The option with this name, this alias, or a lengthening of one of its stems.
-pub(super) fn find(name: &str) -> Option<&'static Row> {
-    let exact = rows().find(|row| row.spellings().any(|spelling| spelling == name));
+/// The option with this name, this alias, or a lengthening of one of its stems. Commands may share a name: that of
+/// `scope` goes first.
+pub(super) fn find(name: &str, scope: Scope) -> Option<&'static Row> {
+    let exact = |row: &&Row| row.spellings().any(|spelling| spelling == name);
+    let here = |row: &&Row| row.scope.covers(scope);
+    let exact = rows().find(|row| here(row) && exact(row)).or_else(|| rows().find(exact));
     exact.or_else(|| rows().find(|row| row.is_lengthened_by(name)))
 }
 
-pub(super) static SECTIONS: [Section; 9] = [
+/// What goes through the render loop with options of the user's.
+const RUNS: Scope = Scope::RENDER.and(Scope::DEMO).and(Scope::TRACE);
+
+pub(super) static SECTIONS: [Section; 12] = [
     Section { heading: "Crystal", rows: CRYSTAL },
     Section { heading: "Structure factors", rows: STRUCTURE_FACTORS },
     Section { heading: "Beam", rows: BEAM },
@@ -57,6 +80,9 @@ pub(super) static SECTIONS: [Section; 9] = [
     Section { heading: "Sampling", rows: SAMPLING },
     Section { heading: "Output", rows: OUTPUT },
     Section { heading: "Series of images", rows: SERIES },
+    Section { heading: "Comparing (widebragg compare)", rows: COMPARING },
+    Section { heading: "Tracing (widebragg trace)", rows: TRACING },
+    Section { heading: "Comparing traces (widebragg trace-diff)", rows: TRACE_COMPARING },
     Section { heading: "Running", rows: RUNNING },
     Section { heading: "Accepted, without effect", rows: IGNORED },
 ];
@@ -484,12 +510,12 @@ static OUTPUT: &[Row] = &[
         |o, v| put(&mut o.header, v.choice(&[HeaderStyle::Readers, HeaderStyle::Reference])?),
     )
     .default("readers"),
-    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::Everywhere),
+    Row::new("--json", Nothing, "summary as JSON", |o, _| put(&mut o.json, true)).scope(Scope::EVERYWHERE),
     Row::new("--quiet", Nothing, "no progress and no summary", |o, _| put(&mut o.quiet, true))
-        .scope(Scope::Both),
+        .scope(RUNS.and(Scope::COMPARE).and(Scope::TRACE_DIFF)),
     Row::with("--out", Folder, "demo: folder for the files it writes", Effect::OutFolder)
         .default("widebragg-demo")
-        .scope(Scope::Demo),
+        .scope(Scope::DEMO),
 ];
 
 static SERIES: &[Row] = &[
@@ -498,16 +524,152 @@ static SERIES: &[Row] = &[
         Integer,
         "rotation series of n images, phi advanced by -osc from one to the next",
         |o, v| set(&mut o.frames, v.count()),
-    ),
+    )
+    .scope(Scope::RENDER),
     Row::new("--frame-range", Range, "render only frames A to B of the series, counted from 1", |o, v| {
         set(&mut o.frame_range, v.frame_range())
-    }),
+    })
+    .scope(Scope::RENDER),
     Row::new("--resume", Nothing, "render only the frames that are missing or incomplete", |o, _| {
         put(&mut o.resume, true)
+    })
+    .scope(Scope::RENDER),
+];
+
+static COMPARING: &[Row] = &[
+    Row::compare(
+        "--run",
+        Program,
+        "twice: programs to run first, each with the options after -- and in a folder of its own (a, b); what they write \
+         is kept and their float images are compared",
+        |c, v| {
+            c.runs.push(v.text()?);
+            Ok(())
+        },
+    ),
+    Row::compare(
+        "--size",
+        Each(&["fast", "slow"]),
+        "pixels of float images, which have no header",
+        |c, v| {
+            let [fast, slow] = v.pixels()?;
+            if fast == 0 || slow == 0 {
+                return Err(v.refuse("must be at least 1"));
+            }
+            set(&mut c.size_px, Ok([fast, slow]))
+        },
+    )
+    .default("that of the other image"),
+    Row::compare(
+        "--roi",
+        Each(&["xmin", "xmax", "ymin", "ymax"]),
+        "pixels to compare, inclusive; x is fast",
+        |c, v| set(&mut c.roi_px, v.region()),
+    )
+    .default("all"),
+    Row::compare(
+        "--threshold",
+        Number(Plain("C")),
+        "exit code 3 where the correlation is below C",
+        |c, v| match v.number(0)? {
+            correlation if correlation > 1.0 => Err(v.refuse("a correlation is at most 1")),
+            correlation => put(&mut c.threshold, Some(correlation)),
+        },
+    ),
+    Row::compare(
+        "--rings",
+        Nothing,
+        "resolution rings on the pictures, from the header of A or B",
+        |c, _| put(&mut c.rings, true),
+    ),
+    Row::compare("--geometry", File, "SMV or CBF image whose header --rings takes instead", |c, v| {
+        set(&mut c.geometry, v.path())
     }),
+    Row::compare(
+        "--out",
+        Folder,
+        "compare: folder for summary.json, report.html, pictures and runs",
+        |c, v| put(&mut c.out, v.path()?),
+    )
+    .default("widebragg-compare"),
+];
+
+static TRACING: &[Row] = &[
+    Row::trace("--pixel", Each(&["slow", "fast"]), "pixel to trace; may be given several times", |t, v| {
+        once(&mut t.pixels, v.pixels()?);
+        Ok(())
+    }),
+    Row::trace(
+        "--roi",
+        Each(&["smin", "smax", "fmin", "fmax"]),
+        "pixels to trace instead, inclusive; unlike -roi slow goes first",
+        |t, v| match v.pixels()? {
+            [smin, smax, _, _] if smin > smax => Err(v.refuse("smin is larger than smax")),
+            [_, _, fmin, fmax] if fmin > fmax => Err(v.refuse("fmin is larger than fmax")),
+            region => put(&mut t.roi_px, Some(region)),
+        },
+    ),
+    Row::trace("--subpixel", Each(&["slow", "fast"]), "trace only the steps of this subpixel", |t, v| {
+        set(&mut t.subpixel, v.pixels())
+    })
+    .default("all"),
+    Row::trace("--source", Integer, "trace only the steps of this source, counted from 0", |t, v| {
+        let source = usize::try_from(v.integer()?).map_err(|_| v.refuse("must not be negative"))?;
+        put(&mut t.source, Some(source))
+    })
+    .default("all"),
+    Row::trace("--dtype", Choice(&["float64", "float32"]), "what the values told are rounded to", |t, v| {
+        put(&mut t.dtype, v.choice(&[Dtype::Float64, Dtype::Float32])?)
+    })
+    .default("float64"),
+    Row::trace("--out", File, "trace: file for it", |t, v| set(&mut t.out, v.path()))
+        .default("standard output"),
+    Row::trace(
+        "--format",
+        Choice(&["text", "json"]),
+        "lines with 15 digits, or JSON with all; --json is short for the latter",
+        |t, v| put(&mut t.format, v.choice(&[TraceFormat::Text, TraceFormat::Json])?),
+    )
+    .default("text"),
+];
+
+static TRACE_COMPARING: &[Row] = &[
+    Row::trace_diff(
+        "--rtol",
+        Number(Plain("R")),
+        "largest relative difference that is none; of vectors relative to their largest component",
+        |t, v| put(&mut t.rtol, v.nonnegative()?),
+    )
+    .default("1e-6"),
+    Row::trace_diff("--atol", Number(Plain("D")), "largest absolute difference that is none", |t, v| {
+        put(&mut t.atol, v.nonnegative()?)
+    })
+    .default("0"),
+    Row::trace_diff(
+        "--pixel",
+        Each(&["slow", "fast"]),
+        "pixel to compare; may be given several times",
+        |t, v| {
+            once(&mut t.pixels, v.pixels()?);
+            Ok(())
+        },
+    )
+    .default("all that both have"),
+    Row::trace_diff("--out", Folder, "trace-diff: folder for metrics.json", |t, v| {
+        put(&mut t.out, v.path()?)
+    })
+    .default("the current one"),
 ];
 
 static RUNNING: &[Row] = &[
+    Row::new(
+        "--evidence",
+        Folder,
+        "a fresh folder (DIR-2, DIR-3, ... where DIR exists) with copies of what is written, commands.txt, env.json and \
+         sha256.txt",
+        |o, v| set(&mut o.evidence, v.path()),
+    )
+    .scope(Scope::RENDER.and(Scope::COMPARE).and(Scope::TRACE)),
     Row::new(
         "--phi-carryover-mode",
         Choice(&["spec", "c-parity"]),
@@ -515,7 +677,7 @@ static RUNNING: &[Row] = &[
         |o, v| put(&mut o.carryover_mode, v.choice(&[CarryoverMode::Spec, CarryoverMode::CParity])?),
     )
     .default("spec")
-    .scope(Scope::Both),
+    .scope(RUNS),
     Row::new("--reference-threads", Integer, "c-parity: as the reference with n threads", |o, v| {
         set(&mut o.reference_threads, v.count())
     })
@@ -524,20 +686,20 @@ static RUNNING: &[Row] = &[
         set(&mut o.threads, v.count())
     })
     .default("all cores")
-    .scope(Scope::Both),
+    .scope(RUNS.and(Scope::COMPARE)),
     Row::new("--simd", Choice(&["auto", "portable", "avx2", "avx512"]), "instruction set", |o, v| {
         put(&mut o.simd, v.choice(&[Simd::Auto, Simd::Portable, Simd::Avx2, Simd::Avx512])?)
     })
     .default("auto: the best the processor has")
-    .scope(Scope::Everywhere),
+    .scope(RUNS.and(Scope::BENCH)),
     Row::new("--precision", Choice(&["f64", "mixed"]), "arithmetic of the lattice factor", |o, v| {
         put(&mut o.precision, v.choice(&[Precision::Double, Precision::Mixed])?)
     })
     .default("f64"),
     Row::with("--help", Nothing, "print the help", Effect::Help)
         .aliases(&["-h", "-help"])
-        .scope(Scope::Everywhere),
-    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::Everywhere),
+        .scope(Scope::EVERYWHERE),
+    Row::with("--version", Nothing, "print the version", Effect::Version).scope(Scope::EVERYWHERE),
 ];
 
 static IGNORED: &[Row] = &[
@@ -557,6 +719,13 @@ const VECTOR: super::row::Takes = Each(&["x", "y", "z"]);
 fn set<T>(field: &mut Option<T>, value: Result<T, Failure>) -> Result<(), Failure> {
     *field = Some(value?);
     Ok(())
+}
+
+/// Adds what is not there yet.
+fn once(pixels: &mut Vec<[usize; 2]>, pixel: [usize; 2]) {
+    if !pixels.contains(&pixel) {
+        pixels.push(pixel);
+    }
 }
 
 fn put<T>(field: &mut T, value: T) -> Result<(), Failure> {

@@ -42,6 +42,7 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Depth => vec!["inf".to_owned(), "0".to_owned(), "300".to_owned()],
         Takes::File | Takes::Folder => vec!["some.file".to_owned()],
         Takes::Choice(words) => words.iter().map(|&word| word.to_owned()).collect(),
+        Takes::Program => vec!["program".to_owned()],
         Takes::Range => vec!["2:7".to_owned()],
     }
 }
@@ -51,8 +52,16 @@ fn every_option_parses_under_every_spelling() {
     for row in rows() {
         for name in row.spellings() {
             for value in samples(&row.takes) {
-                let place = if row.scope == Scope::Demo { "demo " } else { "" };
-                let line = format!("{place}{name} {value}");
+                // Comparisons need two images, or their programs.
+                let line = match row.scope {
+                    Scope::DEMO => format!("demo {name} {value}"),
+                    Scope::COMPARE if name == "--run" => format!("compare --run one {name} {value}"),
+                    Scope::COMPARE => format!("compare a.bin b.bin {name} {value}"),
+                    Scope::TRACE if name == "--roi" => format!("trace {name} {value}"),
+                    Scope::TRACE => format!("trace --pixel 1 2 {name} {value}"),
+                    Scope::TRACE_DIFF => format!("trace-diff a b {name} {value}"),
+                    _ => format!("{name} {value}"),
+                };
                 assert!(parse(&words(&line)).is_ok(), "{line}: {:?}", parse(&words(&line)));
             }
         }
@@ -64,7 +73,7 @@ fn every_option_changes_something() {
     let none = Options::default();
     // What holds without being given, and what ends the line.
     let silent = ["-square_xtal", "-round_div", "-mosflm", "-oversample"];
-    for row in rows().filter(|row| row.scope != Scope::Demo && !silent.contains(&row.name)) {
+    for row in rows().filter(|row| row.scope.covers(Scope::RENDER) && !silent.contains(&row.name)) {
         let values = samples(&row.takes);
         let line = format!("{} {}", row.name, values.last().unwrap());
         if let Ok(Command::Render(given)) = parse(&words(&line)) {
@@ -74,12 +83,16 @@ fn every_option_changes_something() {
 }
 
 #[test]
-fn names_are_unique() {
-    let mut names: Vec<_> = option_names().collect();
-    let count = names.len();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), count);
+fn names_are_unique_in_every_command() {
+    let commands = Scope::COMMANDS.iter().map(|(_, scope)| *scope);
+    for scope in commands.chain([Scope::RENDER]) {
+        let here = rows().filter(|row| row.scope.covers(scope));
+        let mut names: Vec<_> = here.flat_map(Row::spellings).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }
 
 #[test]
@@ -125,12 +138,12 @@ fn lengthenings_are_accepted_where_the_reference_does() {
         ("-molecule", "-MW"),
         ("-dumpfile", "-dump"),
     ] {
-        assert_eq!(table::find(longer).map(|row| row.name), Some(name), "{longer}");
+        assert_eq!(table::find(longer, Scope::RENDER).map(|row| row.name), Some(name), "{longer}");
     }
     for wrong in
         ["-mosaicX", "-mosaic_", "-mosaic_seeds", "-lambdaX", "-hklfile", "-Xbeamer", "--threadsX", "-ma"]
     {
-        assert!(table::find(wrong).is_none(), "{wrong}");
+        assert!(table::find(wrong, Scope::RENDER).is_none(), "{wrong}");
     }
 }
 
@@ -289,6 +302,99 @@ fn commands() {
     assert_eq!(refusal("--out d"), "--out: an option of demo only");
 }
 
+fn compared(line: &str) -> CompareOptions {
+    match parse(&words(line)) {
+        Ok(Command::Compare(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn comparisons() {
+    let c =
+        compared("compare a.bin --size 3 2 b.img --roi 0 2 1 1 --threshold 0.9 --rings --out there --json");
+    assert_eq!(c.images, [Path::new("a.bin"), Path::new("b.img")]);
+    assert_eq!((c.size_px, c.roi_px, c.threshold), (Some([3, 2]), Some([0, 2, 1, 1]), Some(0.9)));
+    assert!(c.rings && c.json && !c.quiet);
+    assert_eq!(c.out, Path::new("there"));
+    let c = compared("compare --run one --run two --evidence e -- -N 3 --json --");
+    assert_eq!((c.runs, c.passed_on), (words("one two"), words("-N 3 --json --")));
+    assert_eq!(c.out, Path::new("widebragg-compare"));
+    assert_eq!(c.evidence.as_deref(), Some(Path::new("e")));
+    assert!(!c.json);
+    for (line, message) in [
+        ("compare", "compare: needs two images, but 0 given"),
+        ("compare a b c", "compare: needs two images, but 3 given"),
+        ("compare --run one -- -N 3", "compare: --run is needed twice, once for each program"),
+        ("compare a b --run one --run two", "compare: either two images or --run twice, not both"),
+        ("compare a b -- -N 3", "compare: options after -- are for programs (--run)"),
+        ("compare a b --size 0 3", "--size 0 3: must be at least 1"),
+        ("compare a b --frames 3", "--frames: not an option of compare"),
+        ("compare a b --treshold 3", "unknown option --treshold; did you mean --threshold?"),
+    ] {
+        let failure = parse(&words(line)).unwrap_err();
+        assert_eq!((failure.to_string().as_str(), failure.code()), (message, 1), "{line}");
+    }
+}
+
+fn traced(line: &str) -> TraceOptions {
+    match parse(&words(line)) {
+        Ok(Command::Trace(options)) => *options,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn traces() {
+    let t = traced(
+        "trace -N 3 --pixel 4 5 --dtype float32 -roi 0 7 0 6 --pixel 0 1 --pixel 4 5 --out t --simd avx2",
+    );
+    assert_eq!((t.pixels, t.roi_px), (vec![[4, 5], [0, 1]], None));
+    assert_eq!(
+        (t.dtype, t.format, t.out.as_deref()),
+        (Dtype::Float32, TraceFormat::Text, Some(Path::new("t")))
+    );
+    assert_eq!((t.render.n_cells, t.render.roi_px), ([Some(3); 3], Some([0, 7, 0, 6])));
+    let t = traced(
+        "trace --roi 4 5 0 2 --subpixel 1 0 --source 3 --format json --evidence e -floatfile x --png y",
+    );
+    assert_eq!((t.roi_px, t.subpixel, t.source), (Some([4, 5, 0, 2]), Some([1, 0]), Some(3)));
+    assert_eq!((t.format, t.out), (TraceFormat::Json, None));
+    assert_eq!(t.render.evidence.as_deref(), Some(Path::new("e")));
+    assert_eq!(traced("trace --json --pixel 0 0").format, TraceFormat::Json);
+    assert_eq!(
+        refusal("trace -N 3"),
+        "trace: which pixels? give --pixel SLOW FAST, also several times, or --roi"
+    );
+    assert_eq!(refusal("trace --pixel 0 0 --roi 0 1 0 1"), "trace: either --pixel or --roi, not both");
+    assert_eq!(refusal("trace --roi 3 2 0 1"), "--roi 3 2 0 1: smin is larger than smax");
+    assert_eq!(refusal("trace --pixel 0 0 --source -1"), "--source -1: must not be negative");
+    assert_eq!(refusal("trace --pixel 0 0 --frames 2"), "--frames: not an option of trace");
+    assert_eq!(refusal("--dtype float32"), "--dtype: an option of trace only");
+    assert_eq!(refusal("trace here --pixel 0 0"), "stray word 'here' after trace");
+}
+
+#[test]
+fn trace_comparisons() {
+    let Ok(Command::TraceDiff(t)) =
+        parse(&words("trace-diff a --rtol 1e-9 b --atol 2 --pixel 3 4 --out o --quiet"))
+    else {
+        panic!("refused")
+    };
+    assert_eq!(t.traces, [Path::new("a"), Path::new("b")]);
+    assert_eq!((t.rtol, t.atol, t.pixels), (1e-9, 2.0, vec![[3, 4]]));
+    assert!(t.quiet && !t.json && t.out == Path::new("o"));
+    for (line, message) in [
+        ("trace-diff a", "trace-diff: needs two traces, but 1 given"),
+        ("trace-diff a b c", "trace-diff: needs two traces, but 3 given"),
+        ("trace-diff a b --rtol -1", "--rtol -1: must not be negative"),
+        ("trace-diff a b -N 3", "-N: not an option of trace-diff"),
+    ] {
+        let failure = parse(&words(line)).unwrap_err();
+        assert_eq!((failure.to_string().as_str(), failure.code()), (message, 1), "{line}");
+    }
+}
+
 #[test]
 fn unknown_options_name_the_nearest() {
     for (typed, meant) in [
@@ -442,7 +548,7 @@ fn token() -> impl Strategy<Value = String> {
         1 => any::<i64>().prop_map(|n| n.to_string()),
         1 => any::<String>(),
         1 => "-{0,3}[a-zA-Z_=]{0,12}",
-        1 => prop::sample::select(vec!["demo", "random", "inf", "-inf", "nan", "1:2", "", "-", "--", "1e3", "beam"])
+        1 => prop::sample::select(vec!["demo", "compare", "trace", "trace-diff", "random", "inf", "-inf", "nan", "1:2", "", "-", "--", "1e3", "beam"])
             .prop_map(str::to_owned),
     ]
 }
@@ -451,7 +557,8 @@ proptest! {
     #[test]
     fn no_words_panic(words in prop::collection::vec(token(), 0..12)) {
         if let Err(failure) = parse(&words) {
-            prop_assert_eq!(failure.code(), 2);
+            let usage = if ["compare", "trace-diff"].contains(&words[0].as_str()) { 1 } else { 2 };
+            prop_assert_eq!(failure.code(), usage);
             prop_assert!(!failure.to_string().contains('\n'));
         }
     }

@@ -32,7 +32,7 @@ fn refused(error: widebragg::Error) -> Failure {
 }
 
 /// Opened slots for the scene, none where nothing is carried.
-pub(super) fn open_slots(setup: &Setup, scene: &Scene<'_>) -> Result<Vec<Slot>, Failure> {
+pub(crate) fn open_slots(setup: &Setup, scene: &Scene<'_>) -> Result<Vec<Slot>, Failure> {
     if scene.orientations().sweep().carried_steps() == 0 {
         return Ok(Vec::new());
     }
@@ -43,7 +43,7 @@ pub(super) fn open_slots(setup: &Setup, scene: &Scene<'_>) -> Result<Vec<Slot>, 
 }
 
 /// The carryover of `slots`.
-pub(super) fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
+pub(crate) fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
     if slots.is_empty() { Carryover::Off } else { Carryover::Streams(slots) }
 }
 
@@ -53,7 +53,11 @@ fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
 }
 
 /// Where the reference would stop interpolating, where c-parity interpolates.
-fn find_latch(scene: &Scene<'_>, mode: PhiMode, slots: &[Slot]) -> Result<Option<LatchPoint>, Failure> {
+pub(crate) fn find_latch(
+    scene: &Scene<'_>,
+    mode: PhiMode,
+    slots: &[Slot],
+) -> Result<Option<LatchPoint>, Failure> {
     if mode == PhiMode::Spec {
         return Ok(None);
     }
@@ -66,7 +70,7 @@ fn find_latch(scene: &Scene<'_>, mode: PhiMode, slots: &[Slot]) -> Result<Option
 }
 
 /// The scene with the latch in it.
-pub(super) fn latched<'a>(scene: &Scene<'a>, latch: Option<LatchPoint>) -> Scene<'a> {
+pub(crate) fn latched<'a>(scene: &Scene<'a>, latch: Option<LatchPoint>) -> Scene<'a> {
     latch.map_or(*scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch)))
 }
 

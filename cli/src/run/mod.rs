@@ -5,7 +5,7 @@ pub mod images;
 mod inherited;
 pub mod output;
 mod printout;
-mod series;
+pub(crate) mod series;
 pub mod setup;
 pub mod statistics;
 pub mod summary;
@@ -17,6 +17,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::console;
 use crate::error::Failure;
+use crate::evidence::{self, Evidence};
 use crate::options::Options;
 use frame::{latched, render_frame};
 use output::Names;
@@ -32,6 +33,10 @@ const STEPS_WORTH_THREADS: f64 = 200_000.0;
 /// # Errors
 /// The line to tell the user.
 pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
+    evidence::recorded(options.evidence.as_deref(), args, |evidence| render_with(options, args, evidence))
+}
+
+fn render_with(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let series = Series::new(options)?;
     let mut options = options.clone();
     // Names that cannot be written should be known before hours are spent on what they are for.
@@ -61,12 +66,30 @@ pub fn render(options: &Options, args: &[String]) -> Result<(), Failure> {
     bar.finish_and_clear();
     let images = images?;
     setup.write_dump(options);
+    if let Some(evidence) = evidence {
+        keep(evidence, options, &setup, threads, &images)?;
+    }
     if options.quiet {
         // What was asked for by name is not noise.
         return images.iter().try_for_each(|image| console::print(&image.printout));
     }
     let report = if options.json { summary::json } else { summary::text };
     console::print(&report(&setup, threads, &images))
+}
+
+/// Copies of the images, the summary, and what they depend on, into the evidence folder.
+fn keep(
+    evidence: &mut Evidence,
+    options: &Options,
+    setup: &Setup,
+    threads: usize,
+    images: &[ImageSummary],
+) -> Result<(), Failure> {
+    series::inputs(options).for_each(|path| evidence.add_input(path));
+    evidence.add_fact("simd", setup.simd.level().name().into());
+    evidence.add_fact("threads", threads.into());
+    images.iter().flat_map(|image| image.names.all()).try_for_each(|path| evidence.add_copy(path))?;
+    evidence.add_text("summary.json", &summary::json(setup, threads, images))
 }
 
 fn threads(options: &Options, setup: &Setup) -> usize {

@@ -58,8 +58,9 @@ impl Series {
 }
 
 /// Options that change how a series is rendered, not what it is: name, and values that follow.
-const INCIDENTAL: [(&str, usize); 9] = [
+const INCIDENTAL: [(&str, usize); 10] = [
     ("--threads", 1),
+    ("--evidence", 1),
     ("--frame-range", 1),
     ("--resume", 0),
     ("--quiet", 0),
@@ -183,13 +184,18 @@ impl Record {
     }
 }
 
-/// Size and MD5 of each file that the image depends on.
-fn fingerprints(options: &Options) -> Result<Value, Failure> {
+/// The files that the image depends on.
+pub(crate) fn inputs(options: &Options) -> impl Iterator<Item = &Path> {
     let dump = options.dump.as_deref().unwrap_or(Path::new("Fdump.bin"));
     let dump = (options.hkl.is_none() && dump.exists()).then_some(dump);
     let named = [&options.mat, &options.hkl, &options.img, &options.mask, &options.sourcefile];
+    named.into_iter().filter_map(|path| path.as_deref()).chain(dump)
+}
+
+/// Size and MD5 of each file that the image depends on.
+fn fingerprints(options: &Options) -> Result<Value, Failure> {
     let mut all = Vec::new();
-    for path in named.into_iter().filter_map(|path| path.as_deref()).chain(dump) {
+    for path in inputs(options) {
         let bytes = fs::read(path).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
         let digest = Md5::digest(&bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         all.push(json!([bytes.len(), digest]));

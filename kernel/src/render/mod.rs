@@ -630,7 +630,8 @@ impl<'a> Scene<'a> {
         Ok(None)
     }
 
-    /// One pixel with its intermediate values: `step` is called for every innermost step that contributes.
+    /// One pixel with its intermediate values: `step` is called for every innermost step of the sources that the
+    /// resolution limit leaves.
     ///
     /// # Errors
     /// As [`Scene::render_pixel`].
@@ -642,10 +643,11 @@ impl<'a> Scene<'a> {
         step: &mut dyn FnMut(&StepProbe),
     ) -> Result<PixelProbe, Error> {
         self.check_pixel(slow, fast, carry)?;
+        let first_use = carry.use_at(self, slow, fast)?;
         let opening = self.opening_of(slow, fast, carry);
         let (lookup, until) = self.lookup_at(slow, fast);
         let request = SpanRequest { slow, first: fast, live: &[1.0], opening, until };
-        Ok(probe::probe(self, &request, lookup, step))
+        Ok(probe::probe(self, &request, lookup, first_use, step))
     }
 
     /// The vectors that all sweeps but the openings find.

@@ -1,14 +1,15 @@
-//! Intermediate values of one pixel, from taps on the render loop.
+//! Intermediate values of one pixel, from taps on the general loop; the plain loop, which renders, has none.
 
 use core::num::NonZeroUsize;
 
 use super::Scene;
 use super::general::{SpanRequest, TappedPixel, TappedStep, render_watched};
 use super::geometry::LaneVec;
+use crate::carryover::CarryUse;
 use crate::lanes::{Kernel, Lanes, Level, Simd};
 use crate::lattice::CrystalShape;
 use crate::math::{NUDGE, sincg};
-use crate::rotation::Orientation;
+use crate::rotation::{Orientation, PhiMode, PhiSweep};
 use crate::structure_factor::LookupRule;
 use crate::vector::Vec3;
 
@@ -33,13 +34,17 @@ pub struct StepProbe {
     pub diffracted: Vec3,
     /// Scattering vector, in 1/m.
     pub scattering_per_m: Vec3,
+    /// What this step found at phi == 0 in c-parity mode; the vectors of a pixel's later sweeps, and those of a zero
+    /// in the middle of a sweep, were left by the pixel itself.
+    pub carry: CarryUse,
     /// Cell vectors.
     pub orientation: Orientation,
     /// h, k, l.
     pub hkl: [f64; 3],
     /// Nearest integers, an exact half going down.
     pub hkl_rounded: [f64; 3],
-    /// Factor per axis with its sign, for square crystals; NaN for the other shapes.
+    /// Factor per axis with its sign, for square crystals, computed in f64 beside the loop, which keeps their product
+    /// only; NaN for the other shapes.
     pub f_latt_axes: [f64; 3],
     /// F_latt, with its sign for square crystals.
     pub f_latt: f64,
@@ -47,6 +52,15 @@ pub struct StepProbe {
     pub f_cell: f64,
     /// Sum so far, this step included.
     pub intensity: f64,
+}
+
+impl StepProbe {
+    /// What the step adds to the sum: F_cell^2 F_latt^2.
+    #[must_use]
+    pub fn term(&self) -> f64 {
+        let amplitude = self.f_latt * self.f_cell;
+        amplitude * amplitude
+    }
 }
 
 /// A finished pixel.
@@ -70,6 +84,39 @@ pub(super) struct Watch<'w> {
     pixel: PixelProbe,
     domains: NonZeroUsize,
     cells: Option<[f64; 3]>,
+    carry: CarryWatch,
+}
+
+/// What the carryover held at each step.
+struct CarryWatch {
+    sweep: PhiSweep,
+    carried_steps: usize,
+    /// What the pixel's first sweep finds.
+    first_use: CarryUse,
+    /// The pixel (slow, fast).
+    here: (usize, usize),
+    /// Layer, subpixel and source of the first sweep, once it is there.
+    first_sweep: Option<SweepIndex>,
+}
+
+/// Layer, subpixel (slow, fast) and source.
+type SweepIndex = (usize, (usize, usize), usize);
+
+impl CarryWatch {
+    fn use_at(&mut self, sweep: SweepIndex, phi_step: usize) -> CarryUse {
+        let is_first = *self.first_sweep.get_or_insert(sweep) == sweep;
+        let phis = &self.sweep;
+        if phis.mode == PhiMode::Spec || phis.phi_rad(phi_step) != 0.0 {
+            CarryUse::NotUsed
+        } else if is_first && phi_step < self.carried_steps {
+            self.first_use
+        } else if self.carried_steps == 0 && phis.phi_rad(0) == 0.0 {
+            // Every phi is zero: no sweep ever leaves anything.
+            CarryUse::Fresh
+        } else {
+            CarryUse::Hit { left_by: self.here }
+        }
+    }
 }
 
 /// sincg of one number, at the level the program runs at.
@@ -108,16 +155,18 @@ impl Watch<'_> {
         });
         let sign = axes.map_or(1.0, |axes| axes.iter().product::<f64>().signum());
         let (place, q) = (step.place, step.scattering);
+        let phi_step = step.entry / self.domains;
         (self.step)(&StepProbe {
             layer: step.layer,
             subpixel: step.subpixel,
             source: step.source,
-            phi_step: step.entry / self.domains,
+            phi_step,
             domain: step.entry % self.domains,
             position_m: first_vector(&place.position_m),
             distance_m: 1.0 / place.direction.inverse_distance.first(),
             diffracted: first_vector(&place.direction.diffracted),
             scattering_per_m: first_vector(q),
+            carry: self.carry.use_at((step.layer, step.subpixel, step.source), phi_step),
             orientation: *step.orientation,
             hkl,
             hkl_rounded: first_lanes(step.indices.h0),
@@ -141,16 +190,29 @@ impl Watch<'_> {
     }
 }
 
-/// Renders the one pixel of `request` and tells `step` about every step.
+/// Renders the one pixel of `request` and tells `step` about every step; `first_use` is what its first sweep finds.
 pub(super) fn probe(
     scene: &Scene<'_>,
     request: &SpanRequest<'_>,
     lookup: LookupRule,
+    first_use: CarryUse,
     step: &mut dyn FnMut(&StepProbe),
 ) -> PixelProbe {
+    // With water in the beam the loop evaluates steps whose F_latt is 0 too. The background of the scene has been
+    // computed, so this much water adds nothing but their taps.
+    let mut scene = *scene;
+    scene.p.water_m = scene.p.water_m.max(f64::MIN_POSITIVE);
     let cells = (scene.shape() == CrystalShape::Square).then_some(scene.p.lattice.cells);
     let domains = NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN);
-    let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells };
-    render_watched(scene, request, lookup, &mut watch);
+    let sweep = *scene.p.orientations.sweep();
+    let carry = CarryWatch {
+        sweep,
+        carried_steps: sweep.carried_steps(),
+        first_use,
+        here: (request.slow, request.first),
+        first_sweep: None,
+    };
+    let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells, carry };
+    render_watched(&scene, request, lookup, &mut watch);
     watch.pixel
 }

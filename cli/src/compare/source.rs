@@ -1,0 +1,283 @@
+//! The two images as f32 pixels: float images (raw, little endian), SMV, or miniCBF.
+//!
+//! A file is what it begins with, whatever its name. Pixels of SMV and CBF are taken as stored, offset included.
+//! Special cases: negative pixels of a CBF are gaps and masked ones, and become NaN; counts from 2^24 up are rounded to f32.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::rings::Geometry;
+use crate::error::Failure;
+use crate::files::{cbf_reader::read_cbf, float::read_float, smv::read_smv};
+
+/// Exit code of images of two sizes.
+pub(super) const SIZES_DIFFER: u8 = 4;
+
+/// Counts above are not all f32 numbers.
+const LARGEST_EXACT: i32 = 1 << 24;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Raw f32.
+    Float,
+    /// SMV.
+    Smv,
+    /// miniCBF.
+    Cbf,
+}
+
+impl Format {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Smv => "SMV",
+            Self::Cbf => "CBF",
+        }
+    }
+
+    /// The unit of its pixels.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Float => "photons/pixel",
+            Self::Smv => "ADU/pixel",
+            Self::Cbf => "counts/pixel",
+        }
+    }
+
+    fn of(path: &Path) -> Result<Self, Failure> {
+        let mut start = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut start));
+        read.map_err(|error| Failure::input(format!("{}: cannot read: {error}", path.display())))?;
+        let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
+        let named = |extension: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
+        if start.starts_with(b"###CBF") || named("cbf") {
+            return Ok(Self::Cbf);
+        }
+        let is_smv = start.trim_ascii_start().starts_with(b"{") && (has(b"HEADER_BYTES") || has(b"SIZE1"));
+        Ok(if is_smv || named("img") { Self::Smv } else { Self::Float })
+    }
+}
+
+/// An image to compare.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Its file.
+    pub path: PathBuf,
+    /// What that is.
+    pub format: Format,
+    /// Pixels along the fast axis.
+    pub fast: usize,
+    /// Pixels along the slow axis.
+    pub slow: usize,
+    /// fast * slow pixels, slow-major.
+    pub pixels: Vec<f32>,
+    /// Geometry of its header.
+    pub geometry: Option<Geometry>,
+    /// What to tell about it.
+    pub note: Option<String>,
+}
+
+/// Reads both images; `size` is that of images without a header.
+///
+/// # Errors
+/// A file that cannot be read, is truncated, or (exit code 4) has another size; no size at all (exit code 1).
+pub fn read_pair(paths: [&Path; 2], size: Option<[usize; 2]>) -> Result<[Image; 2], Failure> {
+    let [a, b] = paths;
+    let (images_a, images_b) = match (Format::of(a)?, Format::of(b)?) {
+        (Format::Float, Format::Float) => {
+            let size = size.map_or_else(|| Err(no_size(paths)), Ok)?;
+            rayon::join(|| raw(a, size), || raw(b, size))
+        }
+        (Format::Float, other) => {
+            let b = with_header(b, other)?;
+            (raw(a, size.unwrap_or([b.fast, b.slow])), Ok(b))
+        }
+        (other, Format::Float) => {
+            let a = with_header(a, other)?;
+            let size = size.unwrap_or([a.fast, a.slow]);
+            (Ok(a), raw(b, size))
+        }
+        (one, other) => rayon::join(|| with_header(a, one), || with_header(b, other)),
+    };
+    let images = [images_a?, images_b?];
+    let [a, b] = &images;
+    if (a.fast, a.slow) != (b.fast, b.slow) {
+        let shown = |image: &Image| format!("{} is {} x {}", image.path.display(), image.fast, image.slow);
+        return Err(Failure::with_code(SIZES_DIFFER, format!("sizes differ: {}, {}", shown(a), shown(b))));
+    }
+    Ok(images)
+}
+
+/// The geometry in the header of an image.
+///
+/// # Errors
+/// The file cannot be read or its header does not say.
+pub fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
+    let geometry = read_geometry_and_size(path)?.0;
+    geometry.ok_or_else(|| Failure::input(format!("{}: no geometry in its header", path.display())))
+}
+
+/// What the header of an image says: geometry, and fast and slow pixels.
+///
+/// # Errors
+/// The file cannot be read or has no header.
+pub fn read_geometry_and_size(path: &Path) -> Result<(Option<Geometry>, [usize; 2]), Failure> {
+    match Format::of(path)? {
+        Format::Float => Err(Failure::input(format!("{}: a float image has no header", path.display()))),
+        other => with_header(path, other).map(|image| (image.geometry, [image.fast, image.slow])),
+    }
+}
+
+/// Bytes of a regular file.
+fn length(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// The refusal of two float images without a size.
+fn no_size([a, b]: [&Path; 2]) -> Failure {
+    let pixels = |path: &Path| length(path).map_or(0, |bytes| bytes / 4);
+    let (in_a, in_b) = (pixels(a), pixels(b));
+    if in_a != in_b {
+        let (a, b) = (a.display(), b.display());
+        let message = format!("sizes differ: {a} holds {in_a} pixels, {b} holds {in_b}");
+        return Failure::with_code(SIZES_DIFFER, message);
+    }
+    let side = in_a.isqrt();
+    let hint =
+        if side * side == in_a { format!(" (a square one: --size {side} {side})") } else { String::new() };
+    let message =
+        format!("{}: a float image has no header: give its size with --size FAST SLOW{hint}", a.display());
+    Failure::input(message).as_usage()
+}
+
+fn raw(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
+    let shown = path.display();
+    let count = fast.checked_mul(slow).filter(|count| count.checked_mul(4).is_some());
+    let count =
+        count.ok_or_else(|| Failure::input(format!("--size {fast} {slow}: too many pixels")).as_usage())?;
+    let held = length(path).filter(|bytes| bytes.is_multiple_of(4)).map(|bytes| bytes / 4);
+    if let Some(held) = held.filter(|&held| held > count as u64) {
+        let message = format!("sizes differ: {shown} holds {held} pixels, more than {fast} x {slow}");
+        return Err(Failure::with_code(SIZES_DIFFER, message));
+    }
+    if length(path).is_some_and(|bytes| bytes < 4 * count as u64) {
+        let bytes = length(path).unwrap_or(0);
+        let message = format!("{shown}: truncated: {bytes} bytes, {fast} x {slow} pixels are {}", 4 * count);
+        return Err(Failure::input(message));
+    }
+    let pixels = read_float(path, count)?;
+    let path = path.to_owned();
+    Ok(Image { path, format: Format::Float, fast, slow, pixels, geometry: None, note: None })
+}
+
+fn with_header(path: &Path, format: Format) -> Result<Image, Failure> {
+    let whole = path.to_owned();
+    if format == Format::Cbf {
+        let image = read_cbf(path)?;
+        let rounded = image.pixels.iter().filter(|&&pixel| pixel > LARGEST_EXACT).count();
+        let note = format!("{}: {rounded} counts above 2^24 are compared as f32", path.display());
+        return Ok(Image {
+            path: whole,
+            format,
+            fast: image.fast,
+            slow: image.slow,
+            pixels: image
+                .pixels
+                .iter()
+                .map(|&pixel| if pixel < 0 { f32::NAN } else { pixel as f32 })
+                .collect(),
+            geometry: Geometry::of_cbf(&image.header),
+            note: (rounded > 0).then_some(note),
+        });
+    }
+    let image = read_smv(path)?;
+    Ok(Image {
+        path: whole,
+        format,
+        fast: image.fast,
+        slow: image.slow,
+        geometry: Geometry::of_smv(&image.header, image.slow),
+        pixels: image.pixels.into_iter().map(f32::from).collect(),
+        note: None,
+    })
+}
+
+/// The region to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// First pixel along the fast axis.
+    pub fast_min: usize,
+    /// First pixel along the slow axis.
+    pub slow_min: usize,
+    /// Pixels along the fast axis.
+    pub fast: usize,
+    /// Pixels along the slow axis.
+    pub slow: usize,
+}
+
+impl Region {
+    /// The region that `roi_px` (fast min, fast max, slow min, slow max) cuts out of an image, or all of it.
+    ///
+    /// # Errors
+    /// It reaches beyond the image: exit code 1.
+    pub fn new(roi_px: Option<[usize; 4]>, image: &Image) -> Result<Self, Failure> {
+        let Some([fast_min, fast_max, slow_min, slow_max]) = roi_px else {
+            return Ok(Self { fast_min: 0, slow_min: 0, fast: image.fast, slow: image.slow });
+        };
+        if fast_max >= image.fast || slow_max >= image.slow {
+            return Err(Failure::input(format!(
+                "--roi {fast_min} {fast_max} {slow_min} {slow_max}: the images have {} x {} pixels, counted from 0",
+                image.fast, image.slow
+            ))
+            .as_usage());
+        }
+        Ok(Self { fast_min, slow_min, fast: fast_max + 1 - fast_min, slow: slow_max + 1 - slow_min })
+    }
+
+    /// Cuts the region out of an image in place.
+    pub fn cut(&self, image: &mut Image) {
+        if (self.fast, self.slow) == (image.fast, image.slow) {
+            return;
+        }
+        for row in 0..self.slow {
+            let start = (self.slow_min + row) * image.fast + self.fast_min;
+            image.pixels.copy_within(start..start + self.fast, row * self.fast);
+        }
+        image.pixels.truncate(self.fast * self.slow);
+        (image.fast, image.slow) = (self.fast, self.slow);
+    }
+
+    /// Fast and slow index in the whole image of pixel `index` of the region.
+    #[must_use]
+    pub fn place(&self, index: usize) -> [usize; 2] {
+        [self.fast_min + index % self.fast, self.slow_min + index / self.fast]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_cut_in_place() {
+        let mut image = Image {
+            path: PathBuf::new(),
+            format: Format::Float,
+            fast: 5,
+            slow: 4,
+            pixels: (0..20u8).map(f32::from).collect(),
+            geometry: None,
+            note: None,
+        };
+        let region = Region::new(Some([1, 3, 2, 3]), &image).unwrap();
+        region.cut(&mut image);
+        assert_eq!(image.pixels, [11.0, 12.0, 13.0, 16.0, 17.0, 18.0]);
+        assert_eq!(region.place(4), [2, 3]);
+        assert_eq!(Region::new(Some([0, 3, 0, 1]), &image).unwrap_err().code(), 1);
+    }
+}

@@ -1,0 +1,305 @@
+//! `--evidence DIR`: a folder from which a run can be checked later.
+//!
+//! It holds copies of the files that the command wrote, and
+//! * `commands.txt`: time (UTC), exit code, duration and exact words of the command, and of the programs it ran;
+//! * `env.json`: versions, processor, SIMD level, threads, git revisions where known, sizes and SHA-256 of the input files;
+//! * `sha256.txt`: the SHA-256 of every other file, as `sha256sum -c` reads it.
+//!
+//! The folder is made fresh: DIR, or DIR-2, DIR-3, ... where that exists; nothing is ever overwritten. A command that
+//! fails leaves its evidence too.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{env, thread};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use widebragg::lanes::Simd;
+
+use crate::console;
+use crate::error::Failure;
+use crate::files::atomic::write_atomically;
+use crate::files::ctime::iso_utc;
+
+/// The files this module writes.
+const COMMANDS: &str = "commands.txt";
+const ENVIRONMENT: &str = "env.json";
+const SUMS: &str = "sha256.txt";
+
+/// An evidence folder while its command runs.
+#[derive(Debug)]
+pub struct Evidence {
+    folder: PathBuf,
+    commands: Vec<String>,
+    inputs: Vec<PathBuf>,
+    facts: Map<String, Value>,
+}
+
+/// Runs `body`, with an evidence folder where `folder` is given; `args` is the command line without the program's name.
+///
+/// # Errors
+/// Those of `body`; or the folder cannot be made or filled.
+pub fn recorded(
+    folder: Option<&Path>,
+    args: &[String],
+    body: impl FnOnce(Option<&mut Evidence>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Some(folder) = folder else { return body(None) };
+    let mut evidence = Evidence::begin(folder)?;
+    let (begun, started) = (now(), Instant::now());
+    let result = body(Some(&mut evidence));
+    let code = result.as_ref().map_or_else(Failure::code, |()| 0);
+    let words: Vec<String> = ["widebragg".to_owned()].into_iter().chain(args.iter().cloned()).collect();
+    evidence.add_command(&begun, Some(i32::from(code)), started.elapsed().as_secs_f64(), &words);
+    let finished = evidence.finish();
+    result.and(finished)
+}
+
+impl Evidence {
+    fn begin(wanted: &Path) -> Result<Self, Failure> {
+        let failed = |path: &Path, error: &io::Error| {
+            Failure::input(format!("--evidence {}: {error}", path.display()))
+        };
+        if let Some(parent) = wanted.parent() {
+            fs::create_dir_all(parent).map_err(|error| failed(wanted, &error))?;
+        }
+        let mut folder = wanted.to_owned();
+        for number in 2u64.. {
+            // Made in one step: of commands that begin at the same moment each gets its own.
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let mut name = wanted.as_os_str().to_owned();
+                    name.push(format!("-{number}"));
+                    folder = PathBuf::from(name);
+                }
+                Err(error) => return Err(failed(&folder, &error)),
+                Ok(()) => break,
+            }
+        }
+        if folder != wanted {
+            console::complain(&format!(
+                "--evidence: {} exists, {} is used",
+                wanted.display(),
+                folder.display()
+            ));
+        }
+        let folder = folder.canonicalize().map_err(|error| failed(&folder, &error))?;
+        Ok(Self { folder, commands: Vec::new(), inputs: Vec::new(), facts: Map::new() })
+    }
+
+    /// Names a file that the result depends on; its SHA-256 goes into env.json.
+    pub fn add_input(&mut self, path: &Path) {
+        self.inputs.push(path.to_owned());
+    }
+
+    /// Adds a line to env.json.
+    pub fn add_fact(&mut self, key: &str, value: Value) {
+        self.facts.insert(key.to_owned(), value);
+    }
+
+    /// Adds a command to commands.txt: when it began, its exit code (`None`: ended by a signal), how long it took.
+    pub fn add_command(&mut self, begun: &str, code: Option<i32>, seconds: f64, words: &[String]) {
+        let code = code.map_or_else(|| "by a signal".to_owned(), |code| code.to_string());
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        self.commands.push(format!("{begun}  exit {code}  {seconds:.3} s  {}\n", words.join(" ")));
+    }
+
+    /// Writes a text file into the folder.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add_text(&self, name: &str, text: &str) -> Result<(), Failure> {
+        write_atomically(&self.folder.join(name), |out| out.write_all(text.as_bytes()))
+    }
+
+    /// Copies a file into the folder under its own name, or one that is free. What is no regular file is left out.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn add_copy(&self, from: &Path) -> Result<(), Failure> {
+        copy(from, &self.folder)
+    }
+
+    /// Copies a folder with everything in it.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn add_folder(&self, from: &Path) -> Result<(), Failure> {
+        copy_folder(from, &self.folder)
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        });
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned());
+        let executable = env::current_exe().ok();
+        let inputs: Vec<Value> = self.inputs.iter().map(|path| described(path)).collect();
+        let mut environment = json!({
+            "program": "widebragg",
+            "version": env!("CARGO_PKG_VERSION"),
+            "git_revision": option_env!("WIDEBRAGG_GIT_REVISION"),
+            "build": if cfg!(debug_assertions) { "debug" } else { "release" },
+            "executable": executable.as_deref().map(described),
+            "os": env::consts::OS,
+            "os_release": kernel,
+            "architecture": env::consts::ARCH,
+            "cpu": cpu,
+            "cores": thread::available_parallelism().ok().map(usize::from),
+            "simd_detected": Simd::detect().level().name(),
+            "working_folder": env::current_dir().ok().map(|folder| folder.display().to_string()),
+            "working_folder_git_revision": working_revision(),
+        });
+        if let Some(all) = environment.as_object_mut() {
+            all.extend(self.facts.clone());
+            all.insert("inputs".to_owned(), Value::Array(inputs));
+        }
+        self.add_text(COMMANDS, &self.commands.concat())?;
+        self.add_text(ENVIRONMENT, &format!("{environment:#}\n"))?;
+        let mut sums = String::new();
+        for name in names_in(&self.folder, Path::new("")).map_err(|error| self.failed(&error))? {
+            let sum = sha256(&self.folder.join(&name)).map_err(|error| self.failed(&error))?;
+            sums.push_str(&format!("{sum}  {}\n", name.display()));
+        }
+        self.add_text(SUMS, &sums)
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        Failure::input(format!("--evidence {}: {error}", self.folder.display()))
+    }
+}
+
+/// The time, UTC.
+#[must_use]
+pub fn now() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}Z", iso_utc(now.as_secs()).trim_end_matches(".000"))
+}
+
+/// A word as a shell takes it.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), |quoted| quoted.into_owned())
+}
+
+/// Path, size and SHA-256 of a file, the latter two where it can be read.
+fn described(path: &Path) -> Value {
+    json!({
+        "path": path.display().to_string(),
+        "bytes": fs::metadata(path).ok().map(|metadata| metadata.len()),
+        "sha256": sha256(path).ok(),
+    })
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut block)? {
+            0 => break,
+            read => hash.update(&block[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}")))
+}
+
+/// All files below a folder, in order, relative to it.
+fn names_in(folder: &Path, below: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut entries = fs::read_dir(folder.join(below))?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            names.extend(names_in(folder, &name)?);
+        } else {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn copy(from: &Path, into: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::input(format!("--evidence: {}: {error}", from.display()));
+    let Some(name) = from.file_name().filter(|_| from.is_file()) else { return Ok(()) };
+    let mut to = into.join(name);
+    for number in 2u64.. {
+        if !to.exists() {
+            break;
+        }
+        let mut other = name.to_owned();
+        other.push(format!("-{number}"));
+        to = into.join(other);
+    }
+    fs::copy(from, &to).map(drop).map_err(failed)
+}
+
+fn copy_folder(from: &Path, into: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::input(format!("--evidence: {}: {error}", from.display()));
+    let to = into.join(from.file_name().unwrap_or_default());
+    fs::create_dir_all(&to).map_err(failed)?;
+    for entry in fs::read_dir(from).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            copy(&entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// The revision checked out in the working folder, where there is one and git tells it.
+fn working_revision() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]);
+    let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success()).then(|| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_sum() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(
+            sha256(&path).unwrap(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn a_failed_command_leaves_evidence_and_equal_names_do_not_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["x", "y"] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("same"), name).unwrap();
+        }
+        let result = recorded(Some(&at("e")), &["one word".to_owned()], |evidence| {
+            let evidence = evidence.unwrap();
+            evidence.add_copy(&at("x").join("same"))?;
+            evidence.add_copy(&at("y").join("same"))?;
+            evidence.add_folder(&at("x"))?;
+            evidence.add_input(&at("none"));
+            Err(Failure::with_code(3, "below"))
+        });
+        assert_eq!(result.unwrap_err().code(), 3);
+        let commands = fs::read_to_string(at("e/commands.txt")).unwrap();
+        assert!(commands.contains("exit 3") && commands.ends_with("widebragg 'one word'\n"), "{commands}");
+        let sums = fs::read_to_string(at("e/sha256.txt")).unwrap();
+        let names: Vec<_> =
+            sums.lines().filter_map(|line| line.split_once("  ")).map(|(_, name)| name).collect();
+        assert_eq!(names, ["commands.txt", "env.json", "same", "same-2", "x/same"]);
+    }
+}
