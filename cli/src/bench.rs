@@ -1,7 +1,8 @@
 //! `widebragg bench`: what a step costs on this processor, at every level it has; needs no input files.
 //!
-//! Each case renders rows through the middle of a 2463 x 2527 detector on one thread, in bursts of rows for at least 40 ms a
-//! round; the median of five rounds is told. A step is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source, phi step and domain.
+//! Each case renders rows through the middle of a 2463 x 2527 detector on one thread, in bursts of rows for at least 25 ms a
+//! round. Rounds go through all cases, so that a busy spell of the machine touches a round of each, not all of one; the median of
+//! nine rounds is told, and the fastest in the JSON. A step is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source, phi step and domain.
 
 use std::time::Instant;
 
@@ -9,7 +10,6 @@ use serde_json::json;
 use widebragg::carryover::Carryover;
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::lattice::Precision;
-use widebragg::render::Scene;
 
 use crate::console;
 use crate::error::Failure;
@@ -52,16 +52,17 @@ const CASES: [Case; 9] = [
     },
 ];
 
-/// Rounds of a measurement, and their least length in s.
-const ROUNDS: usize = 5;
-const ROUND_S: f64 = 0.04;
+/// Rounds of a measurement, and the least length of one of its bursts in s.
+const ROUNDS: usize = 9;
+const BURST_S: f64 = 0.025;
 
-/// A measured cost.
+/// What a case is measured at, and its cost in ns per step, fastest round first.
 struct Measured {
     case: &'static str,
-    level: SimdLevel,
+    simd: Simd,
     precision: Precision,
-    ns_per_step: f64,
+    rows: usize,
+    ns_per_step: Vec<f64>,
 }
 
 impl Measured {
@@ -71,6 +72,14 @@ impl Measured {
             Precision::Mixed => "mixed",
         }
     }
+
+    fn median(&self) -> f64 {
+        self.ns_per_step.get(self.ns_per_step.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    fn fastest(&self) -> f64 {
+        self.ns_per_step.first().copied().unwrap_or(f64::NAN)
+    }
 }
 
 /// Measures all cases and prints the table.
@@ -79,22 +88,39 @@ impl Measured {
 /// Standard output cannot be written.
 pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
     let cap = bench.simd.cap();
+    let mut setups = Vec::new();
     let mut measured = Vec::new();
     for case in &CASES {
         let mut setup = setup(case)?;
         for simd in Simd::available().filter(|simd| simd.level() <= cap) {
-            setup.simd = simd;
-            // Mixed precision is that of square crystals.
-            let square = !case.options.contains("_xtal") && !case.options.contains("_spots");
+            // Mixed precision is that of square crystals without interpolation.
+            let mixes = !["_xtal", "_spots", "-interpolate"].iter().any(|word| case.options.contains(word));
             for precision in [Precision::Double, Precision::Mixed] {
-                if precision == Precision::Double || square {
-                    setup.precision = precision;
-                    let ns_per_step = measure(&setup)?;
-                    measured.push(Measured { case: case.name, level: simd.level(), precision, ns_per_step });
+                if precision == Precision::Double || mixes {
+                    (setup.simd, setup.precision) = (simd, precision);
+                    // Rows enough for a burst, from a first guess.
+                    let guess = burst(&setup, 1)?;
+                    let rows = ((BURST_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
+                    let ns_per_step = Vec::new();
+                    measured.push((
+                        setups.len(),
+                        Measured { case: case.name, simd, precision, rows, ns_per_step },
+                    ));
                 }
             }
         }
+        setups.push(setup);
     }
+    for _ in 0..ROUNDS {
+        for (of, measured) in &mut measured {
+            let Some(setup) = setups.get_mut(*of) else { continue };
+            (setup.simd, setup.precision) = (measured.simd, measured.precision);
+            let steps = (measured.rows * setup.detector.fast_pixels) as f64 * setup.steps_per_pixel();
+            measured.ns_per_step.push(burst(setup, measured.rows)? * 1e9 / steps);
+        }
+    }
+    let mut measured: Vec<Measured> = measured.into_iter().map(|(_, measured)| measured).collect();
+    measured.iter_mut().for_each(|measured| measured.ns_per_step.sort_by(f64::total_cmp));
     let detected = Simd::detect().level();
     console::print(&if bench.json { as_json(detected, &measured) } else { as_text(detected, &measured) })
 }
@@ -118,29 +144,16 @@ fn structure_factors() -> Result<HklTable, Failure> {
     Ok(table)
 }
 
-fn measure(setup: &Setup) -> Result<f64, Failure> {
+/// Renders `rows` rows about the middle; the time in s.
+fn burst(setup: &Setup, rows: usize) -> Result<f64, Failure> {
     let mut entries = setup.orientation_buffer()?;
     let scene = setup.scene(0, &mut entries)?;
     let mut row = vec![0f32; setup.detector.fast_pixels];
-    let steps_per_row = setup.detector.fast_pixels as f64 * setup.steps_per_pixel();
-    // Rows enough for a round, from a first guess.
-    let guess = burst(&scene, 1, &mut row)?;
-    let rows = ((ROUND_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
-    let mut rounds = [0.0; ROUNDS];
-    for round in &mut rounds {
-        *round = burst(&scene, rows, &mut row)? * 1e9 / (rows as f64 * steps_per_row);
-    }
-    rounds.sort_by(f64::total_cmp);
-    Ok(rounds[ROUNDS / 2])
-}
-
-/// Renders `rows` rows about the middle; the time in s.
-fn burst(scene: &Scene<'_>, rows: usize, row: &mut [f32]) -> Result<f64, Failure> {
     let first = scene.detector().slow_pixels / 2 - rows / 2;
     let started = Instant::now();
     for slow in first..first + rows {
         scene
-            .render_rows(slow..slow + 1, row, &mut Carryover::Off)
+            .render_rows(slow..slow + 1, &mut row, &mut Carryover::Off)
             .map_err(|error| Failure::with_code(1, format!("bench: {error}")))?;
         core::hint::black_box(&row);
     }
@@ -153,9 +166,10 @@ fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
         .map(|m| {
             json!({
                 "case": m.case,
-                "level": m.level.name(),
+                "level": m.simd.level().name(),
                 "precision": m.precision_name(),
-                "ns_per_step": m.ns_per_step,
+                "ns_per_step": m.median(),
+                "fastest_ns_per_step": m.fastest(),
             })
         })
         .collect();
@@ -169,8 +183,8 @@ fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
 fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
     let mut columns: Vec<(SimdLevel, &str)> = Vec::new();
     for m in measured {
-        if !columns.contains(&(m.level, m.precision_name())) {
-            columns.push((m.level, m.precision_name()));
+        if !columns.contains(&(m.simd.level(), m.precision_name())) {
+            columns.push((m.simd.level(), m.precision_name()));
         }
     }
     let mut text = format!("ns per step, one thread; this processor has {detected}\n\n{:<23}", "");
@@ -184,8 +198,8 @@ fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
         for &(level, precision) in &columns {
             let cell = measured
                 .iter()
-                .find(|m| m.case == case.name && (m.level, m.precision_name()) == (level, precision))
-                .map_or_else(|| "-".to_owned(), |m| format!("{:.2}", m.ns_per_step));
+                .find(|m| m.case == case.name && (m.simd.level(), m.precision_name()) == (level, precision))
+                .map_or_else(|| "-".to_owned(), |m| format!("{:.2}", m.median()));
             text.push_str(&format!("{cell:>16}"));
         }
         text.push('\n');

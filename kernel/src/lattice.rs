@@ -38,7 +38,8 @@ pub enum Precision {
     #[default]
     Double,
     /// Indices and reductions in f64, sines and their quotient in f32, sums in f64: within 1e-5 of f64 on pixels above
-    /// 1e-6 of the maximum, for up to 10,000 cells along an axis. Square crystals; the other shapes stay f64.
+    /// 1e-6 of the maximum, for up to 10,000 cells along an axis. Square crystals and nearest structure factors; the other
+    /// shapes, and interpolation, stay f64.
     Mixed,
 }
 

@@ -85,7 +85,7 @@ impl Kernel for General<'_, '_, '_> {
         let Self { scene, request, plan, values, mut extras } = self;
         let table = LookupTable { factors: scene.p.structure_factors, plan };
         let common = Common::new(scene, request);
-        let shape = AnyShape::new(level, &scene.p.lattice, scene.precision);
+        let shape = AnyShape::new(level, &scene.p.lattice, scene.lattice_precision());
         let mut lookup = AnyLookup::new(level, &table);
         let lanes = L::F::LEN;
         let last = (request.first + request.live.len()) as f64 - 1.0;

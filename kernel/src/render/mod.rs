@@ -664,6 +664,13 @@ impl<'a> Scene<'a> {
         openings.find_map(|(column, vectors)| (column == fast).then_some(vectors))
     }
 
+    /// What the lattice factor is evaluated in: mixed precision is that of runs that do not interpolate, where the
+    /// interpolation takes most of the time.
+    fn lattice_precision(&self) -> Precision {
+        let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
+        if interpolates { Precision::Double } else { self.precision }
+    }
+
     fn shape(&self) -> CrystalShape {
         self.p.lattice.shape
     }

@@ -328,19 +328,31 @@ fn steps(scene: &Scene<'_>, span: Span, plan: LookupPlan, work: &mut Workspace) 
         };
     }
     macro_rules! with_shape {
-        ($lookup:ty) => {
+        ($square:ident, $lookup:ty) => {
             match scene.shape() {
-                CrystalShape::Square if scene.precision == Precision::Mixed => run!(SquareMixedKind, $lookup),
-                CrystalShape::Square => run!(SquareKind, $lookup),
+                CrystalShape::Square => $square!($lookup),
                 CrystalShape::Round => run!(RoundKind, $lookup),
                 CrystalShape::Gauss => run!(GaussKind, $lookup),
                 CrystalShape::Tophat => run!(TophatKind, $lookup),
             }
         };
     }
+    macro_rules! square {
+        ($lookup:ty) => {
+            run!(SquareKind, $lookup)
+        };
+    }
+    macro_rules! either_square {
+        ($lookup:ty) => {
+            match scene.lattice_precision() {
+                Precision::Double => run!(SquareKind, $lookup),
+                Precision::Mixed => run!(SquareMixedKind, $lookup),
+            }
+        };
+    }
     match plan {
-        LookupPlan::Nearest => with_shape!(NearestKind),
-        LookupPlan::Tricubic { .. } => with_shape!(TricubicKind),
-        LookupPlan::Uniform | LookupPlan::LatchScan => with_shape!(UniformKind),
+        LookupPlan::Nearest => with_shape!(either_square, NearestKind),
+        LookupPlan::Tricubic { .. } => with_shape!(square, TricubicKind),
+        LookupPlan::Uniform | LookupPlan::LatchScan => with_shape!(either_square, UniformKind),
     }
 }
