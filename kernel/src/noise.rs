@@ -13,6 +13,9 @@ pub struct Poisson {
     spare_gauss: Option<f32>,
 }
 
+/// 2^-26.
+const VANISHING: f32 = 1.0 / 67_108_864.0;
+
 /// Lanczos coefficients of ln gamma.
 const LANCZOS: [f64; 6] = [
     76.180_091_729_471_46,
@@ -78,7 +81,8 @@ impl Poisson {
     }
 
     fn by_products(&mut self, mean: f32) -> f32 {
-        let limit = libm::exp(-f64::from(mean)) as f32;
+        // Below 2^-25 the exponential is 1 as f32.
+        let limit = if (0.0..=VANISHING).contains(&mean) { 1.0 } else { libm::exp(-f64::from(mean)) as f32 };
         let mut count = -1.0f32;
         let mut product = 1.0f32;
         loop {

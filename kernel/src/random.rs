@@ -7,23 +7,25 @@ use crate::Error;
 use crate::rotation::{IDENTITY, Mat3};
 use core::f64::consts::PI;
 
-const MODULUS: i64 = 2_147_483_647;
-const MULTIPLIER: i64 = 16_807;
+const MODULUS: u64 = 2_147_483_647;
+const MULTIPLIER: u64 = 16_807;
 const TABLE: usize = 32;
+/// The reference divides by 1 + (m - 1)/32, which is 2^26.
+const SLOT_BITS: u32 = 26;
 
 /// A stream of deviates, uniform in (0, 1).
 #[derive(Debug, Clone)]
 pub struct Ran1 {
-    state: i64,
-    last: i64,
-    table: [i64; TABLE],
+    state: u64,
+    last: u64,
+    table: [u64; TABLE],
 }
 
 impl Ran1 {
     /// A stream started as the reference starts it for `-seed N`: from N, or from 1 where N is below 1.
     #[must_use]
     pub fn new(seed: i64) -> Self {
-        let state = (seed.max(1) % MODULUS).max(1);
+        let state = (seed.max(1).unsigned_abs() % MODULUS).max(1);
         let mut stream = Self { state, last: 0, table: [0; TABLE] };
         for _ in 0..8 {
             stream.advance();
@@ -38,17 +40,18 @@ impl Ran1 {
         stream
     }
 
-    fn advance(&mut self) -> i64 {
-        self.state = self.state * MULTIPLIER % MODULUS;
+    fn advance(&mut self) -> u64 {
+        // 2^31 is 1 modulo m: what lies above 31 bits is added to what lies below. Never 0: m is prime.
+        let product = self.state * MULTIPLIER;
+        let folded = (product & MODULUS) + (product >> 31);
+        self.state = if folded >= MODULUS { folded - MODULUS } else { folded };
         self.state
     }
 
     /// The next deviate.
     pub fn draw(&mut self) -> f32 {
         let next = self.advance();
-        let slot = self.last / (1 + (MODULUS - 1) / TABLE as i64);
-        let entry = usize::try_from(slot).ok().and_then(|i| self.table.get_mut(i));
-        if let Some(entry) = entry {
+        if let Some(entry) = self.table.get_mut((self.last >> SLOT_BITS) as usize % TABLE) {
             self.last = core::mem::replace(entry, next);
         }
         let deviate = ((1.0 / MODULUS as f64) * self.last as f64) as f32;
