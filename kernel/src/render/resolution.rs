@@ -22,9 +22,11 @@ impl Kernel for Resolves<'_, '_> {
         let grid = SubpixelGrid::new(&p.detector, self.slow, per_axis);
         for layer in 0..p.sensor.layers {
             let depth_m = layer as f64 * p.sensor.layer_m;
-            for i in 0..per_axis * per_axis {
-                let line = grid.line(&p.detector, i / per_axis, depth_m);
-                let place = Subpixel::new(&p.detector, &grid, line, fast, i % per_axis);
+            for (sub_slow, sub_fast) in
+                (0..per_axis).flat_map(|slow| (0..per_axis).map(move |fast| (slow, fast)))
+            {
+                let line = grid.line(&p.detector, sub_slow, depth_m);
+                let place = Subpixel::new(&p.detector, &grid, line, fast, sub_fast);
                 for source in p.sources {
                     let q = scattering(place.direction.diffracted, source);
                     let d_spacing = level.splat(1.0) / q.dot(q).sqrt();
