@@ -78,18 +78,23 @@ impl Kernel for SincgRad<'_> {
 #[inline(always)]
 fn quick<L: Level, const EVEN: bool>(level: L, cells: QuickCells, x_rad: &[f64], out: &mut [f64]) {
     let lanes = L::F::LEN;
-    let mut farthest = level.splat(0.0);
-    for x in x_rad.chunks(lanes) {
-        farthest = level.load(x, 0.0).farther(farthest);
+    // Whole vectors apart from the rest: nothing is asked about their length.
+    let (whole_x, mut whole_out) = (x_rad.chunks_exact(lanes), out.chunks_exact_mut(lanes));
+    let rest = level.load(whole_x.remainder(), 0.0);
+    // The sum of squares is beyond every square in it, and NaN where one is.
+    let mut squares = rest * rest;
+    for x in whole_x.clone() {
+        let x = level.load(x, 0.0);
+        squares = x.mul_add(x, squares);
     }
-    if QuickCells::reach(farthest).all() {
-        // Whole vectors apart from the rest: nothing is asked about their length.
-        let (mut whole_x, mut whole_out) = (x_rad.chunks_exact(lanes), out.chunks_exact_mut(lanes));
-        for (x, out) in whole_x.by_ref().zip(whole_out.by_ref()) {
+    if QuickCells::reach_by_square(squares).all() {
+        for (x, out) in whole_x.zip(whole_out.by_ref()) {
             cells.sincg_rad::<_, EVEN>(level.load(x, 0.0)).store(out);
         }
-        let last = cells.sincg_rad::<_, EVEN>(level.load(whole_x.remainder(), 0.0));
-        last.store(whole_out.into_remainder());
+        let out = whole_out.into_remainder();
+        if !out.is_empty() {
+            cells.sincg_rad::<_, EVEN>(rest).store(out);
+        }
     } else {
         for (x, out) in x_rad.chunks(lanes).zip(out.chunks_mut(lanes)) {
             cells.sincg_rad_anywhere(level.load(x, 0.0)).store(out);

@@ -299,10 +299,10 @@ impl QuickCells {
         self.even
     }
 
-    /// Where x of so large a magnitude are covered.
+    /// Where x are covered, by x^2.
     #[inline(always)]
-    pub(crate) fn reach<F: Lanes>(magnitude_rad: F) -> F::Mask {
-        magnitude_rad.le(magnitude_rad.splat_like(LARGEST_RAD))
+    pub(crate) fn reach_by_square<F: Lanes>(square: F) -> F::Mask {
+        square.le(square.splat_like(LARGEST_RAD * LARGEST_RAD))
     }
 
     /// [`sincg_rad`] for arrays: several times as fast. Off by at most 4 ulp and 2^-51 N.
@@ -329,7 +329,7 @@ impl QuickCells {
     /// The same where a lane may be out of reach: that is [`sincg_rad`]'s.
     #[inline(always)]
     pub(crate) fn sincg_rad_anywhere<F: Lanes>(self, x_rad: F) -> F {
-        let in_reach = Self::reach(x_rad.abs());
+        let in_reach = Self::reach_by_square(x_rad * x_rad);
         let quick =
             if self.even { self.sincg_rad::<F, true>(x_rad) } else { self.sincg_rad::<F, false>(x_rad) };
         F::select(in_reach, quick, sincg_rad(x_rad, x_rad.splat_like(self.n)))

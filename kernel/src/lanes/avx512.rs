@@ -223,11 +223,6 @@ impl Lanes for F64x8 {
         Self(v!(_mm512_abs_pd(self.0)))
     }
     #[inline(always)]
-    fn farther(self, other: Self) -> Self {
-        // 0b1011: the larger magnitude, without its sign.
-        Self(v!(_mm512_range_pd::<0b1011>(self.0, other.0)))
-    }
-    #[inline(always)]
     fn round(self) -> Self {
         Self(v!(_mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)))
     }

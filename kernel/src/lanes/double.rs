@@ -179,7 +179,6 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         negate_where_odd(sum);
         min(other);
         max(other);
-        farther(other);
     }
     compare! { eq lt le }
     #[inline(always)]

@@ -120,11 +120,6 @@ pub trait Lanes:
     }
     /// Absolute value.
     fn abs(self) -> Self;
-    /// The larger of the magnitudes, `other`'s where `self` is NaN.
-    #[inline(always)]
-    fn farther(self, other: Self) -> Self {
-        self.abs().max(other.abs())
-    }
     /// Nearest integer, ties to even, for `|self| < 2^51`; larger lanes give some integer, never a fault.
     fn round(self) -> Self;
     /// The lanes less their nearest integers, exact, in -1/2..=1/2; for `|self| < 2^51`.

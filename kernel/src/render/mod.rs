@@ -409,9 +409,12 @@ impl<'a> Scene<'a> {
         carry: &mut Carryover<'_>,
         report: &mut RowReport,
     ) {
-        row.fill(P::from_f64(0.0));
         let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        if !(slow_min..=slow_max).contains(&slow) {
+        let inside = (slow_min..=slow_max).contains(&slow);
+        if !inside || fast_min > 0 || fast_max + 1 < row.len() {
+            row.fill(P::from_f64(0.0));
+        }
+        if !inside {
             return;
         }
         let (before, latch, after) = self.split_at_latch(slow, fast_min..fast_max + 1);
@@ -488,6 +491,8 @@ impl<'a> Scene<'a> {
             if selected > 0 {
                 report.add(&self.render_part(Span { slow, first, count }, lookup, &mut work, out));
                 report.pixels += selected;
+            } else {
+                out.fill(P::from_f64(0.0));
             }
             first += count;
         }
