@@ -11,7 +11,7 @@
 //! ```
 //!
 //! **Source.** The pixel loop of the reference. **Accuracy**: see [`crate::math`]; only the square of F_latt is used, so signs are not
-//! kept. **Cost** per step and lane vector: square 77 operations with one division for the three axes.
+//! kept. **Cost**: operations per step are counted in `benches/ROOFLINE.md`; square crystals divide once for the three axes.
 
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::math::{NUDGE, ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
