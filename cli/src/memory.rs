@@ -3,7 +3,7 @@
 //! A reservation also leaves [`SLACK_BYTES`] free for the small things (buffers, names, lines) that are not asked for.
 
 /// More than buffers and texts of all files of an image take at a time.
-const SLACK_BYTES: usize = 6 << 20;
+const SLACK_BYTES: usize = 4 << 20;
 
 /// An empty vector with room for `count` entries, `None` where memory does not suffice.
 #[must_use]

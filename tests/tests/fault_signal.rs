@@ -54,7 +54,7 @@ fn a_run_that_is_told_to_end_leaves_no_temporary_file_and_can_be_resumed() {
         place.run_line(&format!("{SERIES} --frames 60 --frame-range 1:8")).well();
         frames(&place)
     };
-    for (name, number) in [("TERM", 15), ("HUP", 1), ("XCPU", 24), ("KILL", 9)] {
+    for (name, number) in [("TERM", 15), ("XCPU", 24), ("KILL", 9)] {
         let place = Workplace::with_inputs();
         let mut child = place.command(words(&line)).spawn().expect("the program starts");
         while !place.path().join("floatimage_00002.bin").exists() {

@@ -5,7 +5,7 @@ use widebragg::noise::Poisson;
 use widebragg::render::Scene;
 
 use super::statistics::{Statistics, region};
-use crate::memory::{filled, reserved};
+use crate::memory::reserved;
 
 /// Photons that would saturate a pixel.
 const SATURATED: f64 = 65_535.0;
@@ -44,12 +44,13 @@ fn over_region<T: Default + Copy>(
     mut f: impl FnMut(f32, bool) -> T,
 ) -> Option<Vec<T>> {
     let columns = scene.detector().fast_pixels;
-    let mut out = filled(pixels.len(), T::default())?;
+    // Filled up as it goes on: memory is taken when it is written, not all at once.
+    let mut out = reserved(pixels.len())?;
     for row in region(scene, pixels) {
-        let start = row.slow * columns + row.first_fast;
-        let to = out.iter_mut().skip(start).zip(row.pixels).enumerate();
-        to.for_each(|(i, (out, &value))| *out = f(value, row.is_selected(i)));
+        out.resize(row.slow * columns + row.first_fast, T::default());
+        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
     }
+    out.resize(pixels.len(), T::default());
     Some(out)
 }
 
