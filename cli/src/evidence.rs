@@ -200,9 +200,11 @@ fn sha256(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut block = vec![0; 1 << 18];
     loop {
-        match file.read(&mut block)? {
-            0 => break,
-            read => hash.update(&block[..read]),
+        match file.read(&mut block) {
+            Ok(0) => break,
+            Ok(read) => hash.update(&block[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}")))
@@ -236,7 +238,8 @@ fn copy(from: &Path, into: &Path) -> Result<(), Failure> {
         other.push(format!("-{number}"));
         to = into.join(other);
     }
-    fs::copy(from, &to).map(drop).map_err(failed)
+    let mut file = File::open(from).map_err(failed)?;
+    write_atomically(&to, |mut out| io::copy(&mut file, &mut out).map(drop))
 }
 
 fn copy_folder(from: &Path, into: &Path) -> Result<(), Failure> {

@@ -7,8 +7,10 @@ pub mod demo;
 pub mod error;
 pub mod evidence;
 pub mod files;
+pub mod memory;
 pub mod options;
 pub mod run;
+pub mod signals;
 pub mod trace;
 pub mod trace_diff;
 

@@ -3,6 +3,12 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Room for an empty vector is room for what no one asks for.
+    if widebragg_cli::memory::reserved::<u8>(0).is_none() {
+        widebragg_cli::console::complain("no memory to run in");
+        return ExitCode::from(2);
+    }
+    widebragg_cli::signals::watch();
     let mut args = Vec::new();
     for arg in std::env::args_os().skip(1) {
         match arg.into_string() {

@@ -6,12 +6,14 @@
 //! * [`compare`]: how far two images or two numbers are apart, and how far they may be.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
 //! * [`program`]: the `widebragg` program itself, run in a temporary folder.
+//! * [`fault`]: the same under limits, in small or read-only file systems, with signals.
 //! * [`scene`]: the oracle's derived values as a scene of the kernel, so that its render loop is compared alone.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case: N, F_latt, Fbeam, ORGX")]
 
 pub mod commands;
 pub mod compare;
+pub mod fault;
 pub mod golden;
 pub mod oracle;
 pub mod program;

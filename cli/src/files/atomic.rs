@@ -2,7 +2,8 @@
 //!
 //! The data goes to a temporary name in the same folder, is flushed to the disk, and is then renamed: on one file
 //! system a rename replaces the old file in one step. A write that fails (folder not writable, disk full, closure
-//! that gives up or panics) removes the temporary and leaves an older file of that name as it was.
+//! that gives up or panics) removes the temporary and leaves an older file of that name as it was. So does a signal that
+//! ends the program ([`abandon_and`]), SIGKILL excepted.
 //!
 //! Special cases: an existing target that is no regular file (`/dev/null`, a pipe, a terminal) and the standard
 //! streams' names (`/dev/stdout`, `/dev/fd/1`) are written directly, since renaming over them would replace the
@@ -13,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::text::in_file;
 use crate::error::Failure;
@@ -22,6 +24,24 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// Numbers the temporary files of this process.
 static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// Temporary files that are there now.
+static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn pending() -> MutexGuard<'static, Vec<PathBuf>> {
+    // A list is as good after a panic as before it.
+    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes all temporary files, then calls `last`, which ends the program; none is made or renamed meanwhile.
+pub fn abandon_and(last: impl FnOnce()) {
+    let mut pending = pending();
+    for path in pending.drain(..) {
+        // One that cannot be removed stays; the program ends in any case.
+        let _ = fs::remove_file(path);
+    }
+    last();
+}
 
 /// Writes `path` in one step: `write` puts the content into the stream it is given.
 ///
@@ -34,20 +54,36 @@ pub fn write_atomically(
     written(path, write).map_err(|error| in_file(path, format!("cannot write: {error}")))
 }
 
+/// As [`write_atomically`] where there is no file of that name; one that is there stays. Returns whether this call
+/// wrote it: of several at the same moment one does.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn create_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<bool, Failure> {
+    let created = Temporary::filled(path, write).and_then(|temporary| temporary.link(path));
+    created.map_err(|error| in_file(path, format!("cannot write: {error}")))
+}
+
+/// Whether [`write_atomically`] could write `path` now, as far as can be told without its content.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn check_writable(path: &Path) -> Result<(), Failure> {
+    let probe = || match Target::of(path)? {
+        Target::Stream => Ok(()),
+        Target::File(target) => Temporary::beside(&target).map(drop),
+    };
+    probe().map_err(|error| in_file(path, format!("cannot write: {error}")))
+}
+
 fn written(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     match Target::of(path)? {
         // Appending: a standard stream that was redirected to a file may already hold text.
         Target::Stream => fill(OpenOptions::new().append(true).open(path)?, write).map(drop),
-        Target::File(target) => {
-            let (temporary, file) = Temporary::beside(&target)?;
-            let file = fill(file, write)?;
-            // A full disk or quota behind a network may answer only here, and must do so before the rename.
-            match file.sync_data() {
-                Err(error) if !no_sync_here(&error) => return Err(error),
-                _ => drop(file),
-            }
-            temporary.rename(&target)
-        }
+        Target::File(target) => Temporary::filled(&target, write)?.rename(&target),
     }
 }
 
@@ -111,8 +147,12 @@ impl Temporary {
             // Short and free of the final name, which may itself be as long as names can be.
             let call = CALLS.fetch_add(1, Ordering::Relaxed);
             let path = folder.join(format!(".widebragg-{}-{call}.tmp", process::id()));
+            let mut pending = pending();
             match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok((Self { path, renamed: false }, file)),
+                Ok(file) => {
+                    pending.push(path.clone());
+                    return Ok((Self { path, renamed: false }, file));
+                }
                 // Another host with the same process number may share the folder.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -120,10 +160,34 @@ impl Temporary {
         }
     }
 
+    /// A temporary with its content, all of it on the disk.
+    fn filled(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
+        let (temporary, file) = Self::beside(target)?;
+        let file = fill(file, write)?;
+        // A full disk or quota behind a network may answer only here, and must do so before the rename.
+        match file.sync_data() {
+            Err(error) if !no_sync_here(&error) => Err(error),
+            _ => Ok(temporary),
+        }
+    }
+
     fn rename(mut self, target: &Path) -> io::Result<()> {
+        let mut pending = pending();
         fs::rename(&self.path, target)?;
         self.renamed = true;
+        pending.retain(|path| *path != self.path);
         Ok(())
+    }
+
+    /// Gives it the name `target` too, unless there is a file of that name; whether it did.
+    fn link(self, target: &Path) -> io::Result<bool> {
+        match fs::hard_link(&self.path, target) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            // A file system without links: the rename is all there is.
+            Err(_) if !target.exists() => self.rename(target).map(|()| true),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -131,7 +195,9 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.renamed {
             // The write has failed already; that failure is the one to report.
+            let mut pending = pending();
             let _ = fs::remove_file(&self.path);
+            pending.retain(|path| *path != self.path);
         }
     }
 }
@@ -202,6 +268,21 @@ mod tests {
         let path = folder.path().join("x".repeat(255));
         write_atomically(&path, |out| out.write_all(b"1")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"1");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        check_writable(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
+        assert_eq!(create_atomically(&path, |out| out.write_all(b"first")), Ok(true));
+        assert_eq!(create_atomically(&path, |out| out.write_all(b"second")), Ok(false));
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["record"]);
+        let nowhere = folder.path().join("none/a.bin");
+        let error = check_writable(&nowhere).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: cannot write: ", nowhere.display())), "{error}");
     }
 
     #[test]

@@ -18,13 +18,21 @@ use md5::{Digest, Md5};
 use super::atomic::write_atomically;
 use super::ctime::iso_utc;
 use super::format_g::format_g;
+use super::text::in_file;
 use crate::error::Failure;
+use crate::memory::reserved;
 
 /// What begins the binary data.
 pub(super) const STARTER: &[u8] = b"\x0c\x1a\x04\xd5";
 
 /// Zero bytes after the data; readers that fetch whole disk blocks stay inside the file.
 const PADDING_BYTES: usize = 4095;
+
+/// Pixels compressed between two looks at the memory there is.
+const PART_PIXELS: usize = 4096;
+
+/// Most bytes that a pixel becomes: three escapes and an i64.
+const MOST_BYTES: usize = 15;
 
 /// What a header says about an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +72,7 @@ pub struct CbfGeometry {
 /// # Errors
 /// When the file cannot be written.
 pub fn write_cbf(path: &Path, geometry: &CbfGeometry, pixels: &[i32]) -> Result<(), Failure> {
-    let data = compressed(pixels);
+    let data = compressed(pixels).ok_or_else(|| in_file(path, "no memory for its compressed pixels"))?;
     let header = header(path, geometry, &data, pixels.len()).replace('\n', "\r\n");
     write_atomically(path, |out| {
         out.write_all(header.as_bytes())?;
@@ -155,33 +163,40 @@ fn metres(length_m: f64) -> String {
     if micrometres.contains('e') { format_g(length_m) } else { format!("{micrometres}e-6") }
 }
 
-/// Byte-offset compression.
-fn compressed(pixels: &[i32]) -> Vec<u8> {
+/// Byte-offset compression; `None` where there is no memory for it.
+fn compressed(pixels: &[i32]) -> Option<Vec<u8>> {
     // Neighbouring pixels of a diffraction image mostly differ by less than an i8.
-    let mut bytes = Vec::with_capacity(pixels.len() + pixels.len() / 8);
+    let mut bytes = reserved(pixels.len() + pixels.len() / 8)?;
     let mut previous = 0;
-    for &pixel in pixels {
-        let delta = i64::from(pixel) - previous;
-        previous = i64::from(pixel);
-        // The minimum of each type is the escape to the next.
-        if let Some(delta) = i8::try_from(delta).ok().filter(|&delta| delta != i8::MIN) {
-            bytes.extend(delta.to_le_bytes());
-            continue;
-        }
-        bytes.extend(i8::MIN.to_le_bytes());
-        if let Some(delta) = i16::try_from(delta).ok().filter(|&delta| delta != i16::MIN) {
-            bytes.extend(delta.to_le_bytes());
-            continue;
-        }
-        bytes.extend(i16::MIN.to_le_bytes());
-        if let Some(delta) = i32::try_from(delta).ok().filter(|&delta| delta != i32::MIN) {
-            bytes.extend(delta.to_le_bytes());
-            continue;
-        }
-        bytes.extend(i32::MIN.to_le_bytes());
-        bytes.extend(delta.to_le_bytes());
+    for part in pixels.chunks(PART_PIXELS) {
+        bytes.try_reserve(part.len() * MOST_BYTES).ok()?;
+        part.iter().for_each(|&pixel| push_delta(&mut bytes, pixel, &mut previous));
     }
-    bytes
+    Some(bytes)
+}
+
+/// The difference of a pixel to the previous one.
+#[inline]
+fn push_delta(bytes: &mut Vec<u8>, pixel: i32, previous: &mut i64) {
+    let delta = i64::from(pixel) - *previous;
+    *previous = i64::from(pixel);
+    // The minimum of each type is the escape to the next.
+    if let Some(delta) = i8::try_from(delta).ok().filter(|&delta| delta != i8::MIN) {
+        bytes.extend(delta.to_le_bytes());
+        return;
+    }
+    bytes.extend(i8::MIN.to_le_bytes());
+    if let Some(delta) = i16::try_from(delta).ok().filter(|&delta| delta != i16::MIN) {
+        bytes.extend(delta.to_le_bytes());
+        return;
+    }
+    bytes.extend(i16::MIN.to_le_bytes());
+    if let Some(delta) = i32::try_from(delta).ok().filter(|&delta| delta != i32::MIN) {
+        bytes.extend(delta.to_le_bytes());
+        return;
+    }
+    bytes.extend(i32::MIN.to_le_bytes());
+    bytes.extend(delta.to_le_bytes());
 }
 
 #[cfg(test)]
@@ -189,6 +204,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn compressed(pixels: &[i32]) -> Vec<u8> {
+        super::compressed(pixels).unwrap()
+    }
 
     fn decompressed(mut bytes: &[u8]) -> Vec<i32> {
         fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {

@@ -61,6 +61,9 @@ pub fn parse_cbf(input: impl Read, path: &Path) -> Result<CbfImage, Failure> {
     if value(&header, "X-Binary-Element-Type").is_some_and(|kind| kind != "\"signed 32-bit integer\"") {
         return Err(in_file(path, "its pixels are not signed 32-bit integers"));
     }
+    if value(&header, "X-Binary-Element-Byte-Order").is_some_and(|order| order != "LITTLE_ENDIAN") {
+        return Err(in_file(path, "its byte order is not LITTLE_ENDIAN"));
+    }
     let number = |key: &str| {
         let number = value(&header, key).and_then(|value| value.parse::<usize>().ok());
         number.ok_or_else(|| in_file(path, format!("no usable {key} in its header")))

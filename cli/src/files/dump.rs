@@ -4,6 +4,8 @@
 //! h-major and l fastest, with one extra plane, row and element (all zero) at the end of each axis.
 //! The reference skips white space after the form feed, so it misreads a dump whose first F begins with such a byte;
 //! here the data begins right after the form feed.
+//! A dump of a machine of the other byte order says nothing about it. It is told by its values: some are no amplitudes
+//! (beyond 1e-60 to 1e60, or not a number), and all are once their bytes are swapped. Those are what is read then.
 
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -46,6 +48,7 @@ pub fn parse_dump(input: impl Read, path: &Path) -> Result<HklTable, Failure> {
         }
         _ => cannot_read(path, &error),
     })?;
+    swap_foreign(&mut table.data);
     if let Some(bad) = table.data.iter().position(|f| !f.is_finite()) {
         let [_, nk, nl] = table.shape();
         let index = |axis: (i32, i32), offset: usize| i64::from(axis.0) + offset as i64;
@@ -60,10 +63,19 @@ pub fn parse_dump(input: impl Read, path: &Path) -> Result<HklTable, Failure> {
             ),
         ));
     }
-    match input.read(&mut [0]) {
-        Ok(0) => Ok(table),
-        Ok(_) => Err(in_file(path, "more structure factors than its header says")),
-        Err(error) => Err(cannot_read(path, &error)),
+    match input.bytes().next() {
+        None => Ok(table),
+        Some(Ok(_)) => Err(in_file(path, "more structure factors than its header says")),
+        Some(Err(error)) => Err(cannot_read(path, &error)),
+    }
+}
+
+/// Swaps the bytes of all values where that makes amplitudes of what is none.
+fn swap_foreign(data: &mut [f64]) {
+    let swapped = |f: f64| f64::from_bits(f.to_bits().swap_bytes());
+    let is_amplitude = |f: f64| f == 0.0 || (1e-60..1e60).contains(&f.abs());
+    if !data.iter().all(|&f| is_amplitude(f)) && data.iter().all(|&f| is_amplitude(swapped(f))) {
+        data.iter_mut().for_each(|f| *f = swapped(*f));
     }
 }
 

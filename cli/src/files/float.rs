@@ -35,10 +35,10 @@ pub fn parse_float(input: impl Read, path: &Path, count: usize) -> Result<Vec<f3
         io::ErrorKind::UnexpectedEof => in_file(path, format!("holds fewer than {count} f32 pixels")),
         _ => cannot_read(path, &error),
     })?;
-    match input.read(&mut [0]) {
-        Ok(0) => Ok(pixels),
-        Ok(_) => Err(in_file(path, format!("holds more than {count} f32 pixels"))),
-        Err(error) => Err(cannot_read(path, &error)),
+    match input.bytes().next() {
+        None => Ok(pixels),
+        Some(Ok(_)) => Err(in_file(path, format!("holds more than {count} f32 pixels"))),
+        Some(Err(error)) => Err(cannot_read(path, &error)),
     }
 }
 

@@ -19,6 +19,9 @@ use crate::error::Failure;
 /// Bytes read at a time, and the longest line there may be.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// How an MTZ file begins, the format that reflections are mostly kept in.
+const MTZ_START: &[u8] = b"MTZ ";
+
 /// The shortest line that is a reflection: `0 0 0 1` and its end.
 const SHORTEST_LINE_BYTES: usize = 8;
 
@@ -51,6 +54,9 @@ pub fn parse_hkl(
             Err(error) => return Err(cannot_read(path, &error)),
         };
         let end = held + read;
+        if list.line == 0 && block.starts_with(MTZ_START) {
+            return Err(in_file(path, "a binary MTZ file; needs its reflections as text, lines of h k l F"));
+        }
         match block[held..end].iter().rposition(|&byte| byte == b'\n') {
             Some(last) => {
                 let complete = held + last + 1;

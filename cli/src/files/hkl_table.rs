@@ -1,5 +1,7 @@
 //! Structure factor amplitudes on a dense grid of Miller indices.
 
+use crate::memory;
+
 /// Most cells a grid may have: 16 GiB of amplitudes.
 pub const MAX_CELLS: usize = 1 << 31;
 
@@ -30,9 +32,7 @@ impl HklTable {
         max_cells: usize,
     ) -> Result<Self, String> {
         let cells = cells(h, k, l, max_cells)?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(cells).map_err(|_| too_large(h, k, l, "the memory there is"))?;
-        data.resize(cells, value);
+        let data = memory::filled(cells, value).ok_or_else(|| too_large(h, k, l, "the memory there is"))?;
         Ok(Self { h, k, l, data })
     }
 

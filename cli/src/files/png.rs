@@ -5,16 +5,20 @@
 //! zero, negative or not a number are white.
 //! Cost: one selection and one pass, 4 bytes of memory a pixel more than the image.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use png::{BitDepth, ColorType, Compression, Encoder};
 
 use super::atomic::write_atomically;
 use crate::error::Failure;
+use crate::memory::reserved;
 
 /// Part of the positive pixels that is not yet black.
 const PERCENTILE: f64 = 0.995;
+
+/// Compressed bytes written at a time.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// A colour picture as a PNG file in memory; `rgb` row by row, three bytes a pixel.
 ///
@@ -44,32 +48,36 @@ pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> R
         encoder.set_color(ColorType::Grayscale);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
+        let levels = grey_levels(pixels).ok_or(io::ErrorKind::OutOfMemory)?;
+        // In pieces: the compressed image is never in memory as a whole.
         let mut image = encoder.write_header()?;
-        image.write_image_data(&grey_levels(pixels))?;
+        let mut pieces = image.stream_writer_with_size(PIECE_BYTES)?;
+        pieces.write_all(&levels)?;
+        pieces.finish()?;
         Ok(image.finish()?)
     })
 }
 
-/// The image as grey levels, 0 black.
+/// The image as grey levels, 0 black; `None` where there is no memory for them.
 #[must_use]
-pub fn grey_levels(pixels: &[f32]) -> Vec<u8> {
-    let Some(top) = top(pixels) else { return vec![255; pixels.len()] };
+pub fn grey_levels(pixels: &[f32]) -> Option<Vec<u8>> {
+    let top = top(pixels)?;
     let grey = |&pixel: &f32| {
         if pixel > 0.0 { (255.5 - 255.0 * (pixel / top).min(1.0).sqrt()) as u8 } else { 255 }
     };
-    pixels.iter().map(grey).collect()
+    let mut levels = reserved(pixels.len())?;
+    levels.extend(pixels.iter().map(grey));
+    Some(levels)
 }
 
-/// The value that becomes black; `None` when no pixel is positive.
+/// The value that becomes black, infinite when no pixel is positive; `None` where there is no memory to sort them.
 fn top(pixels: &[f32]) -> Option<f32> {
+    let positive = || pixels.iter().filter(|pixel| **pixel > 0.0 && pixel.is_finite());
+    let mut bits = reserved(positive().count())?;
     // Positive floats sort as their bits do.
-    let mut positive: Vec<u32> = pixels
-        .iter()
-        .filter(|pixel| **pixel > 0.0 && pixel.is_finite())
-        .map(|pixel| pixel.to_bits())
-        .collect();
-    let last = positive.len().checked_sub(1)?;
-    let (_, bits, _) = positive.select_nth_unstable((last as f64 * PERCENTILE) as usize);
+    bits.extend(positive().map(|pixel| pixel.to_bits()));
+    let Some(last) = bits.len().checked_sub(1) else { return Some(f32::INFINITY) };
+    let (_, bits, _) = bits.select_nth_unstable((last as f64 * PERCENTILE) as usize);
     Some(f32::from_bits(*bits))
 }
 
@@ -84,14 +92,15 @@ mod tests {
     fn levels_are_dark_where_the_image_is_bright() {
         let mut pixels: Vec<f32> = (1..=1000).map(|i| i as f32).collect();
         pixels.extend([0.0, -5.0, f32::NAN, f32::INFINITY]);
-        let levels = grey_levels(&pixels);
+        let levels = grey_levels(&pixels).unwrap();
         assert!(levels.windows(2).take(999).all(|pair| pair[1] <= pair[0]));
         assert_eq!(levels[994], 0);
         assert_eq!(levels[248], 127);
         assert_eq!(levels[1000..], [255, 255, 255, 0]);
-        assert_eq!(grey_levels(&[0.0, -1.0, f32::NAN]), [255; 3]);
-        assert_eq!(grey_levels(&[f32::MIN_POSITIVE, f32::from_bits(1)]), [0, 0]);
-        assert!(grey_levels(&[]).is_empty());
+        assert_eq!(grey_levels(&[0.0, -1.0, f32::NAN]).unwrap(), [255; 3]);
+        assert_eq!(grey_levels(&[0.0, f32::INFINITY]).unwrap(), [255, 0]);
+        assert_eq!(grey_levels(&[f32::MIN_POSITIVE, f32::from_bits(1)]).unwrap(), [0, 0]);
+        assert!(grey_levels(&[]).unwrap().is_empty());
     }
 
     #[test]
@@ -104,7 +113,7 @@ mod tests {
         let mut levels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut levels).unwrap();
         assert_eq!((info.width, info.height, info.color_type), (3, 2, ColorType::Grayscale));
-        assert_eq!(levels, grey_levels(&pixels));
+        assert_eq!(levels, grey_levels(&pixels).unwrap());
         let error = write_preview(&path, 3, 3, &pixels).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{}: cannot write: ", path.display())), "{error}");
         assert!(write_preview(&path, 0, 0, &[]).is_err());

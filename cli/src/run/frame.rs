@@ -9,8 +9,9 @@ use widebragg::render::{RowReport, Scene};
 use widebragg::rotation::PhiMode;
 use widebragg::structure_factor::{LatchPoint, LookupRule};
 
-use super::setup::{Setup, filled};
+use super::setup::Setup;
 use crate::error::Failure;
+use crate::memory::filled;
 
 /// A rendered image.
 #[derive(Debug)]
@@ -37,7 +38,9 @@ pub(crate) fn open_slots(setup: &Setup, scene: &Scene<'_>) -> Result<Vec<Slot>, 
         return Ok(Vec::new());
     }
     let threads = setup.reference_threads.min(setup.detector.slow_pixels);
-    let mut slots = vec![Slot::default(); threads];
+    let no_memory =
+        || Failure::input(format!("--reference-threads {threads}: no memory for their carryover"));
+    let mut slots = filled(threads, Slot::default()).ok_or_else(no_memory)?;
     open_streams(scene, &mut slots).map_err(refused)?;
     Ok(slots)
 }
@@ -80,23 +83,23 @@ pub(crate) fn latched<'a>(scene: &Scene<'a>, latch: Option<LatchPoint>) -> Scene
 /// No memory, or what the kernel refuses.
 pub fn render_frame(setup: &Setup, scene: &Scene<'_>, bar: &ProgressBar) -> Result<Frame, Failure> {
     let (rows, columns) = (setup.detector.slow_pixels, setup.detector.fast_pixels);
-    let mut pixels = filled(setup.detector.pixels(), 0f32)
-        .ok_or_else(|| Failure::input(format!("no memory for an image of {columns} x {rows} pixels")))?;
+    let no_memory = || Failure::input(format!("no memory for an image of {columns} x {rows} pixels"));
+    let mut pixels = filled(setup.detector.pixels(), 0f32).ok_or_else(no_memory)?;
+    let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
     let mut slots = open_slots(setup, scene)?;
     let started = Instant::now();
     let latch = find_latch(scene, setup.mode, &slots)?;
     let scene = latched(scene, latch);
-    let rows_done: Vec<(RowReport, Option<Slot>)> = pixels
-        .par_chunks_mut(columns)
-        .enumerate()
-        .map(|(row, out)| {
+    pixels.par_chunks_mut(columns).zip(&mut rows_done).enumerate().try_for_each(
+        |(row, (out, done))| -> Result<(), Failure> {
             // A copy of the slot of the row's stream: what openings find is only read, counts are added up below.
             let mut own = slot_of_row(&slots, row);
             let report = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
             bar.inc(1);
-            report.map(|report| (report, own)).map_err(refused)
-        })
-        .collect::<Result<_, _>>()?;
+            *done = (report.map_err(refused)?, own);
+            Ok(())
+        },
+    )?;
     let seconds = started.elapsed().as_secs_f64();
     let mut report = RowReport::default();
     for (row, used) in &rows_done {

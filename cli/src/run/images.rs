@@ -1,9 +1,11 @@
 //! The float image as integers: SMV, noise, PGM and CBF pixels, by the reference's rules of scaling and rounding.
+//! Each is `None` where there is no memory for it.
 
 use widebragg::noise::Poisson;
 use widebragg::render::Scene;
 
 use super::statistics::{Statistics, region};
+use crate::memory::reserved;
 
 /// Photons that would saturate a pixel.
 const SATURATED: f64 = 65_535.0;
@@ -40,26 +42,27 @@ fn over_region<T: Default + Copy>(
     scene: &Scene<'_>,
     pixels: &[f32],
     mut f: impl FnMut(f32, bool) -> T,
-) -> Vec<T> {
+) -> Option<Vec<T>> {
     let columns = scene.detector().fast_pixels;
-    let mut out = vec![T::default(); pixels.len()];
+    // Filled up as it goes on: memory is taken when it is written, not all at once.
+    let mut out = reserved(pixels.len())?;
     for row in region(scene, pixels) {
-        let start = row.slow * columns + row.first_fast;
-        let to = out.iter_mut().skip(start).zip(row.pixels).enumerate();
-        to.for_each(|(i, (out, &value))| *out = f(value, row.is_selected(i)));
+        out.resize(row.slow * columns + row.first_fast, T::default());
+        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
     }
-    out
+    out.resize(pixels.len(), T::default());
+    Some(out)
 }
 
 /// The integer image.
 #[must_use]
-pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Vec<u16> {
+pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Vec<u16>> {
     over_region(scene, pixels, |value, _| rounded(value, scale, adc))
 }
 
 /// Signed counts for CBF: scaled like the integer image, no offset, masked pixels -1.
 #[must_use]
-pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Vec<i32> {
+pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Vec<i32>> {
     let most = f64::from(i32::MAX - 1);
     over_region(scene, pixels, |value, selected| {
         if selected { (f64::from(value) * scale).round().clamp(0.0, most) as i32 } else { -1 }
@@ -68,8 +71,10 @@ pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Vec<i32> {
 
 /// The PGM image.
 #[must_use]
-pub fn pgm_image(pixels: &[f32], scale: f64) -> Vec<u8> {
-    pixels.iter().map(|&value| (f64::from(value) * scale).min(255.0) as u8).collect()
+pub fn pgm_image(pixels: &[f32], scale: f64) -> Option<Vec<u8>> {
+    let mut levels = reserved(pixels.len())?;
+    levels.extend(pixels.iter().map(|&value| (f64::from(value) * scale).min(255.0) as u8));
+    Some(levels)
 }
 
 /// The noise image, and what the reference prints about it.
@@ -85,7 +90,7 @@ pub struct Noise {
 
 /// The noise image: a Poisson deviate of each pixel, plus the offset.
 #[must_use]
-pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Noise {
+pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Option<Noise> {
     let mut poisson = Poisson::new(seed);
     let (mut photons, mut overloads) = (0.0, 0u64);
     let pixels = over_region(scene, pixels, |value, _| {
@@ -96,6 +101,6 @@ pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> No
             overloads += 1;
         }
         counts.min(SATURATED) as u16
-    });
-    Noise { pixels, photons, overloads }
+    })?;
+    Some(Noise { pixels, photons, overloads })
 }

@@ -40,7 +40,7 @@ fn render_with(options: &Options, args: &[String], evidence: Option<&mut Evidenc
     let series = Series::new(options)?;
     let mut options = options.clone();
     // Names that cannot be written should be known before hours are spent on what they are for.
-    Names::new(&options, series.number(series.first))?;
+    Names::new(&options, series.number(series.first))?.check_writable()?;
     let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
     let options = &options;
     let setup = Setup::new(options)?;
@@ -61,8 +61,7 @@ fn render_with(options: &Options, args: &[String], evidence: Option<&mut Evidenc
     let rows = (setup.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
-    let finished = record.filter(|_| options.resume);
-    let images = render_series(options, &setup, &series, finished.as_ref(), &pool, &bar);
+    let images = render_series(options, &setup, &series, record.as_ref(), &pool, &bar);
     bar.finish_and_clear();
     let images = images?;
     setup.write_dump(options);
@@ -102,11 +101,12 @@ fn render_series(
     options: &Options,
     setup: &Setup,
     series: &Series,
-    finished: Option<&Record>,
+    record: Option<&Record>,
     pool: &ThreadPool,
     bar: &ProgressBar,
 ) -> Result<Vec<ImageSummary>, Failure> {
     let mut entries = setup.orientation_buffer()?;
+    let finished = record.filter(|_| options.resume);
     let mut images = Vec::new();
     let mut fallbacks = 0;
     let mut left_out = 0usize;
@@ -124,6 +124,9 @@ fn render_series(
         let scene = setup.scene(index, &mut entries)?;
         let frame = pool.install(|| render_frame(setup, &scene, bar))?;
         let written = pool.install(|| output::write(options, setup, &scene, &frame, index, &names))?;
+        if let Some(record) = record {
+            record.mark(&names);
+        }
         if let (Some(latch), None) = (frame.latch, images.last()) {
             console::complain(&format!(
                 "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as the reference does",
@@ -131,6 +134,11 @@ fn render_series(
             ));
         }
         fallbacks += frame.report.fallbacks;
+        // Sums are f64, which no number of f32 pixels takes beyond its range.
+        if !written.statistics.sum.is_finite() {
+            let name = names.float.display();
+            console::complain(&format!("{name}: a pixel is infinite: beyond the 3.4e38 that f32 holds"));
+        }
         let mut image = ImageSummary::new(setup, &frame, scene.steps(), number, names, written);
         if options.printout || options.printout_pixel.is_some() {
             image.printout = printouts(options, setup, &latched(&scene, frame.latch), &frame)?;

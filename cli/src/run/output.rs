@@ -12,6 +12,7 @@ use super::images::{Noise, cbf_image, int_image, int_scale, noise_image, pgm_ima
 use super::setup::{Setup, clock_seed};
 use super::statistics::Statistics;
 use crate::error::Failure;
+use crate::files::atomic::check_writable;
 use crate::files::cbf::{CbfGeometry, write_cbf};
 use crate::files::smv::write_smv;
 use crate::files::smv_header::{SmvGeometry, header_readers, header_reference};
@@ -93,6 +94,14 @@ impl Names {
             seen.push(whole);
         }
         Ok(names)
+    }
+
+    /// Whether files can be made where they will be written.
+    ///
+    /// # Errors
+    /// A folder that takes no files.
+    pub fn check_writable(&self) -> Result<(), Failure> {
+        self.by_option().try_for_each(|(option, path)| of(option, check_writable(path)))
     }
 
     /// All wanted names, with the options that set them.
@@ -184,6 +193,11 @@ fn of<T>(option: &str, result: Result<T, Failure>) -> Result<T, Failure> {
     result.map_err(|failure| failure.context(option))
 }
 
+/// The pixels of an image, where there was memory for them.
+fn pixels_of<T>(option: &str, pixels: Option<T>) -> Result<T, Failure> {
+    pixels.ok_or_else(|| Failure::input(format!("{option}: no memory for its pixels")))
+}
+
 /// Writes what is scaled by the figures of the image.
 fn write_scaled(
     options: &Options,
@@ -202,28 +216,32 @@ fn write_scaled(
         HeaderStyle::Readers => header_readers(&geometry),
         HeaderStyle::Reference => header_reference(&geometry),
     };
-    let int = || of("-intfile", write_smv(&names.int, &header, &int_image(scene, pixels, scale, adc)));
+    let int = || {
+        let image = pixels_of("-intfile", int_image(scene, pixels, scale, adc))?;
+        of("-intfile", write_smv(&names.int, &header, &image))
+    };
     let pgm = || {
+        let Some(path) = &names.pgm else { return Ok(()) };
         let scale = pgm_scale(options.pgmscale, &statistics, scale);
-        let write = |path: &PathBuf| write_pgm(path, columns, rows, scale, &pgm_image(pixels, scale));
-        of("-pgmfile", names.pgm.as_ref().map_or(Ok(()), write))
+        let image = pixels_of("-pgmfile", pgm_image(pixels, scale))?;
+        of("-pgmfile", write_pgm(path, columns, rows, scale, &image))
     };
     let png = || {
         let write = |path: &PathBuf| write_preview(path, columns, rows, pixels);
         of("--png", names.png.as_ref().map_or(Ok(()), write))
     };
     let cbf = || {
-        let write = |path: &PathBuf| {
-            write_cbf(path, &cbf_geometry(setup, &geometry), &cbf_image(scene, pixels, scale))
-        };
-        of("--cbf", names.cbf.as_ref().map_or(Ok(()), write))
+        let Some(path) = &names.cbf else { return Ok(()) };
+        let image = pixels_of("--cbf", cbf_image(scene, pixels, scale))?;
+        of("--cbf", write_cbf(path, &cbf_geometry(setup, &geometry), &image))
     };
     let noise = || {
         let Some(path) = &names.noise else { return Ok(None) };
         // Every frame has noise of its own; the first is that of a single run with the same seed.
         let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
         let seed = seed.saturating_add(i64::try_from(index).unwrap_or(0));
-        let Noise { pixels, photons, overloads } = noise_image(scene, pixels, seed, adc);
+        let image = noise_image(scene, pixels, seed, adc);
+        let Noise { pixels, photons, overloads } = pixels_of("-noisefile", image)?;
         of("-noisefile", write_smv(path, &header, &pixels)).map(|()| Some((photons, overloads)))
     };
     let (noise, others) =

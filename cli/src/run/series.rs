@@ -1,8 +1,8 @@
 //! A rotation series: which frames to render, and the record that keeps a resumed series from mixing two experiments.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-use std::{fs, io, process};
 
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use widebragg::lanes::Simd;
 use super::output::Names;
 use super::setup::clock_seed;
 use crate::error::Failure;
-use crate::files::atomic::write_atomically;
+use crate::files::atomic::create_atomically;
 use crate::options::Options;
 
 /// The frames of a run, counted from 0, and whether they are numbered.
@@ -150,25 +150,24 @@ impl Record {
             return Ok(());
         }
         let text = format!("{:#}\n", self.ours);
-        let mine = self.path.with_extension(format!("json.{}", process::id()));
-        write_atomically(&mine, |out| out.write_all(text.as_bytes()))?;
-        // Linked, not renamed: of jobs that begin at the same moment one makes the record, the others read it.
-        let linked = fs::hard_link(&mine, &self.path);
-        let failed = |error: io::Error| Failure::input(format!("{}: {error}", self.path.display()));
-        match linked {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                // A file system without links: the rename is all there is.
-                fs::rename(&mine, &self.path).map_err(failed)
-            }
-            linked => {
-                fs::remove_file(&mine).map_err(failed)?;
-                if linked.is_err() && fs::read(&self.path).map_err(failed)? != text.as_bytes() {
-                    let path = self.path.display();
-                    return Err(Failure::input(format!(
-                        "{path}: another job began the series just now; run again"
-                    )));
-                }
-                Ok(())
+        // Of jobs that begin at the same moment one makes the record, the others read it.
+        let created = create_atomically(&self.path, |out| out.write_all(text.as_bytes()))?;
+        let path = self.path.display();
+        if !created && fs::read(&self.path).is_ok_and(|found| found != text.as_bytes()) {
+            return Err(Failure::input(format!("{path}: another job began the series just now; run again")));
+        }
+        Ok(())
+    }
+
+    /// Marks the files of a frame as written since the series began, where the clock has gone back and says otherwise.
+    pub fn mark(&self, names: &Names) {
+        let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
+        let Ok(begun) = modified(&self.path) else { return };
+        for path in names.all() {
+            let is_earlier = path.is_file() && modified(path).is_ok_and(|time| time < begun);
+            if let Some(file) = is_earlier.then(|| File::options().append(true).open(path).ok()).flatten() {
+                // Without the mark the frame is rendered once more on --resume, no worse.
+                let _ = file.set_modified(begun);
             }
         }
     }

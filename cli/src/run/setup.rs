@@ -26,6 +26,7 @@ use crate::files::hkl::{HklTable, read_hkl};
 use crate::files::matrix::read_matrix;
 use crate::files::sources::read_sources;
 use crate::files::{dump, format_g::format_g, smv::SmvImage};
+use crate::memory::filled;
 use crate::options::{self, Attenuation, CarryoverMode, Misset, Options};
 
 /// Edge of a pixel where nothing says otherwise, in m.
@@ -258,27 +259,6 @@ impl Setup {
         let orientations = self.phi.count as f64 * self.domains.len() as f64;
         self.sources.len() as f64 * orientations * samples * self.sensor.layers as f64
     }
-}
-
-/// A vector of `count` copies, `None` where memory does not suffice.
-pub(super) fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {
-    // Systems that promise more memory than they have would end the program when it is used.
-    let bytes = count.checked_mul(size_of::<T>())?;
-    if available_memory().is_some_and(|available| bytes > available) {
-        return None;
-    }
-    let mut vector = Vec::new();
-    vector.try_reserve_exact(count).ok()?;
-    vector.resize(count, value);
-    Some(vector)
-}
-
-/// Bytes that can be had without swapping, where the system tells.
-fn available_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
 }
 
 /// A seed from the clock, for those that are not given.

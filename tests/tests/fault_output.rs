@@ -1,0 +1,33 @@
+//! Standard output or error that is closed, full, or read by nobody: images are written all the same.
+#![cfg(target_os = "linux")]
+
+use widebragg_tests::fault::run_script;
+use widebragg_tests::program::Workplace;
+
+const LINE: &str = "-mat tri.mat -hkl sparse.hkl -detpixels 40 -N 3 -oversample 1 -seed 1 --header reference";
+
+#[test]
+fn nobody_listens() {
+    let good = Workplace::with_inputs();
+    good.run_line(LINE).well();
+    for (redirected, expected) in [
+        (">&-", 0),
+        ("2>&-", 0),
+        (">&- 2>&- <&-", 0),
+        ("> /dev/full", 2),
+        ("2> /dev/full", 0),
+        ("--json > /dev/full 2> /dev/full", 2),
+    ] {
+        let place = Workplace::with_inputs();
+        let outcome = run_script(&place, &format!("exec \"$WIDEBRAGG\" {LINE} {redirected}"));
+        assert_eq!(outcome.code, Some(expected), "{redirected}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+        assert!(place.files() == good.files(), "{redirected}: {:?}", place.files().keys());
+    }
+    let place = Workplace::with_inputs();
+    // The exit code of the program, not of the reader that does not read.
+    let script = format!("{{ \"$WIDEBRAGG\" {LINE} --frames 3; echo $? > code; }} | head -n 0");
+    run_script(&place, &script);
+    assert_eq!(place.read("code"), b"0\n");
+    assert!(place.path().join("floatimage_00003.bin").exists());
+}

@@ -1,0 +1,111 @@
+//! Runs that are killed, stopped, or disturbed by signals: nothing half-written under a final name, temporary files
+//! gone where the signal lets the program act, the signal as the reason of the end, and series that go on.
+#![cfg(unix)]
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::thread::sleep;
+use std::time::Instant;
+
+use widebragg_tests::fault::{run_script, signal};
+use widebragg_tests::program::Workplace;
+
+/// Frames of a million pixels, quick to render: most of the time goes into writing.
+const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -pixel 0.1 -detpixels 700 -N 5 -oversample 1 -osc 0.2 -phisteps 1 \
+    -seed 3 --quiet --header reference --threads 1";
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split_whitespace()
+}
+
+fn temporaries(place: &Workplace) -> Vec<String> {
+    place.files().into_keys().filter(|name| name.ends_with(".tmp")).collect()
+}
+
+fn frames(place: &Workplace) -> BTreeMap<String, Vec<u8>> {
+    place.files().into_iter().filter(|(name, _)| name.contains("_000")).collect()
+}
+
+/// Waits until the program has a temporary file, and so is in the midst of writing one.
+fn wait_for_a_temporary(place: &Workplace, child: &mut Child) {
+    let started = Instant::now();
+    let is_there = || {
+        let mut entries = fs::read_dir(place.path()).expect("the folder").filter_map(Result::ok);
+        entries.any(|entry| {
+            entry.file_name().to_string_lossy().ends_with(".tmp")
+                && entry.metadata().is_ok_and(|metadata| metadata.len() > 0)
+        })
+    };
+    while !is_there() {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing is written");
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended before a signal");
+        sleep(Duration::from_micros(200));
+    }
+}
+
+#[test]
+fn a_run_that_is_told_to_end_leaves_no_temporary_file_and_can_be_resumed() {
+    let line = format!("{SERIES} --frames 60");
+    let whole = {
+        let place = Workplace::with_inputs();
+        place.run_line(&format!("{SERIES} --frames 60 --frame-range 1:8")).well();
+        frames(&place)
+    };
+    for (name, number) in [("TERM", 15), ("XCPU", 24), ("KILL", 9)] {
+        let place = Workplace::with_inputs();
+        let mut child = place.command(words(&line)).spawn().expect("the program starts");
+        while !place.path().join("floatimage_00002.bin").exists() {
+            sleep(Duration::from_millis(1));
+        }
+        wait_for_a_temporary(&place, &mut child);
+        signal(&child, name);
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(number), "{name}: {status}");
+        if name != "KILL" {
+            assert_eq!(temporaries(&place), Vec::<String>::new(), "{name}");
+        }
+        for (file, content) in frames(&place) {
+            assert!(whole.get(&file).is_none_or(|whole| *whole == content), "{name}: {file}");
+        }
+        place.run_line(&format!("{line} --resume --frame-range 1:8")).well();
+        for (file, content) in &whole {
+            assert!(place.read(file) == *content, "{name}: {file} after --resume");
+        }
+    }
+}
+
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    let place = Workplace::with_inputs();
+    // As `nohup` does it, or a shell for the background jobs of a script.
+    let script = format!(
+        "trap '' HUP INT; \"$WIDEBRAGG\" {SERIES} --frames 8 & job=$!
+        while ! [ -e floatimage_00001.bin ]; do :; done
+        kill -HUP $job; kill -INT $job; wait $job"
+    );
+    let outcome = run_script(&place, &script);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(place.path().join("floatimage_00008.bin").exists());
+}
+
+#[test]
+fn stopping_and_harmless_signals_change_nothing() {
+    let line = format!("{SERIES} --frames 12");
+    let quiet = Workplace::with_inputs();
+    quiet.run_line(&line).well();
+    let place = Workplace::with_inputs();
+    // Signals that interrupt system calls, one after the other for as long as it runs.
+    let script = format!(
+        "\"$WIDEBRAGG\" {line} & job=$!; count=0
+        while kill -WINCH $job && kill -STOP $job && kill -CONT $job && kill -URG $job; do count=$((count + 1)); done 2>/dev/null
+        wait $job; code=$?; echo $count; exit $code"
+    );
+    let outcome = run_script(&place, &script);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let count: u64 = outcome.stdout.trim().parse().expect("a count");
+    assert!(count > 20, "only {count} rounds of signals");
+    assert!(frames(&place) == frames(&quiet));
+}
