@@ -180,14 +180,20 @@ proptest! {
             scene.mask = None;
             scene.roi = Roi::whole(&scene.detector);
             let (image, report) = render(&scene, threads);
-            let mut union = vec![0.0; image.len()];
+            let mut union = vec![f64::NAN; image.len()];
             let mut total = RowReport::default();
             for slow in pieces(&mut random, scene.detector.slow_pixels) {
                 for fast in pieces(&mut random, columns) {
                     let (slow_min, slow_max) = (slow.start, slow.end - 1);
                     scene.roi = Roi { fast_min: fast.start, fast_max: fast.end - 1, slow_min, slow_max };
                     let (part, report) = render(&scene, threads);
-                    union.iter_mut().zip(&part).for_each(|(sum, pixel)| *sum += pixel);
+                    for (i, (pixel, &rendered)) in union.iter_mut().zip(&part).enumerate() {
+                        let inside = slow.contains(&(i / columns)) && fast.contains(&(i % columns));
+                        if inside {
+                            *pixel = rendered;
+                        }
+                        prop_assert!(inside || rendered == 0.0, "{} pixel {} is outside", line, i);
+                    }
                     total.pixels += report.pixels;
                     total.omega_sum_sr += report.omega_sum_sr;
                     total.fallbacks += report.fallbacks;
