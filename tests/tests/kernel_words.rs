@@ -1,0 +1,54 @@
+//! What the kernel answers in words and gives back as it was given: errors, names, grids.
+
+use widebragg::Error;
+use widebragg::detector::{Convention, CustomAxes};
+use widebragg::structure_factor::HklGrid;
+
+#[test]
+fn errors_are_lines_with_what_is_needed() {
+    let said = [
+        (
+            Error::BufferTooShort { buffer: "pixels", needed: 12, given: 7 },
+            "pixels needs 12 elements, 7 given",
+        ),
+        (
+            Error::OutOfRange { quantity: "fudge", value: -1.5, allowed: "0 or more" },
+            "fudge is -1.5, must be 0 or more",
+        ),
+        (Error::ImpossibleCell, "no unit cell has these angles"),
+        (Error::SingularMatrix, "the matrix is singular: its axes span no volume"),
+        (Error::TooLarge { quantity: "grid" }, "grid is too large for this machine"),
+        (Error::OutsideDetector { index: 9, limit: 8 }, "9 is outside the detector, which ends at 8"),
+        (Error::CarryoverMissing, "a c-parity scene needs carryover slots"),
+        (Error::UnknownLevel, "no such SIMD level: portable, avx2 or avx512"),
+    ];
+    for (error, line) in said {
+        assert_eq!(error.to_string(), line);
+    }
+}
+
+#[test]
+fn conventions_have_the_reference_s_names() {
+    let names = [
+        (Convention::Adxv, "ADXV"),
+        (Convention::Mosflm, "MOSFLM"),
+        (Convention::Denzo, "DENZO"),
+        (Convention::Xds, "XDS"),
+        (Convention::Dials, "DIALS"),
+        (Convention::Custom(CustomAxes::default()), "CUSTOM"),
+    ];
+    for (convention, name) in names {
+        assert_eq!(convention.name(), name);
+    }
+}
+
+#[test]
+fn a_grid_gives_back_what_it_was_made_of() {
+    let data = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    let grid = HklGrid::new([-1, 0, 4], [1, 2, 3], &data).expect("a grid");
+    assert_eq!((grid.min(), grid.shape(), grid.data()), ([-1, 0, 4], [1, 2, 3], &data[..6]));
+    // Indices of nodes are 32 bits wide: more are refused before the values are asked for.
+    for len in [[1 << 11, 1 << 11, 1 << 10], [usize::MAX, 1, 1], [1 << 20, 1 << 20, 1 << 30]] {
+        assert!(matches!(HklGrid::new([0; 3], len, &data), Err(Error::TooLarge { .. })), "{len:?}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Small random scenes against the scalar oracle, in both modes, at every level of this processor.
+//!
+//! Every run tries [`SCENES`] of them. A million take a release build and some minutes of one core:
+//!
+//! ```text
+//! WIDEBRAGG_SCENES=1000000 cargo test --release -p widebragg-tests --test properties_million -- --nocapture
+//! ```
+//!
+//! `WIDEBRAGG_FIRST_SCENE` says where to start, so that runs can be shared out and one scene repeated.
+
+#![allow(non_snake_case, reason = "the field's symbols keep their case")]
+
+#[path = "properties/bound.rs"]
+mod bound;
+#[path = "properties/small.rs"]
+mod small;
+
+use bound::{apart, hangs_on_a_last_bit, limit};
+use small::{Small, small};
+use std::collections::BTreeMap;
+use widebragg::lanes::{Simd, SimdLevel};
+use widebragg_tests::oracle::{Mode, Simulation};
+use widebragg_tests::scene::KernelScene;
+
+/// Scenes where nobody asks for more.
+const SCENES: u64 = 2000;
+
+/// Share of images that may hang on last bits.
+const MOST_UNDECIDED: f64 = 1e-4;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+/// How far the oracle's image moves, of its maximum, when directions, wavelengths and attenuation move by some ulp.
+///
+/// Where all pixels are beside zeros of the interference function, or the sensor is looked at edge-on, that is more than
+/// the limit: no arithmetic of f64 can be better.
+fn moved_by_some_ulp(simulation: &Simulation, mode: Mode, threads: usize, expected: &[f64]) -> f64 {
+    let moves = [[1.0, 1.0, 1.0], [1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0, -1.0]];
+    moves.iter().flat_map(|signs| [1.0, -1.0].map(|sign| signs.map(|s| sign * s * 4.0 * f64::EPSILON))).fold(
+        0.0,
+        |worst: f64, by| {
+            let mut moved = simulation.clone();
+            for source in &mut moved.sources {
+                source.direction.iter_mut().zip(by).for_each(|(x, by)| *x += by);
+                source.lambda *= 1.0 + by[0];
+            }
+            moved.mu *= 1.0 + by[1];
+            worst.max(apart(&moved.render(mode, threads).value, expected))
+        },
+    )
+}
+
+/// What came of all scenes at a level.
+#[derive(Debug, Default)]
+struct Tally {
+    images: u64,
+    /// Images with something in them.
+    lit: u64,
+    /// Beyond the limit, but not beyond what some ulp of the input do.
+    steep: u64,
+    undecided: u64,
+    /// Largest difference in units of the scene's limit.
+    worst: f64,
+    worst_at: String,
+}
+
+#[test]
+fn scenes_are_the_oracle_s() {
+    let first = number("WIDEBRAGG_FIRST_SCENE", 0);
+    let count = number("WIDEBRAGG_SCENES", SCENES);
+    let mut tallies: BTreeMap<SimdLevel, Tally> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for seed in first..first + count {
+        let Small { line, simulation, threads } = small(seed);
+        for mode in [Mode::CParity, Mode::Spec] {
+            let expected = simulation.render(mode, threads).value;
+            for simd in Simd::available() {
+                let scene = KernelScene::from_simulation(&simulation, simd, mode);
+                let image: Vec<f64> = scene.render(threads).expect("a scene");
+                let tally = tallies.entry(simd.level()).or_default();
+                tally.images += 1;
+                tally.lit += u64::from(expected.iter().any(|&pixel| pixel > 0.0));
+                let share = apart(&image, &expected) / limit(&simulation);
+                if share > 1.0 {
+                    if share * limit(&simulation) <= moved_by_some_ulp(&simulation, mode, threads, &expected)
+                    {
+                        tally.steep += 1;
+                        continue;
+                    }
+                    if hangs_on_a_last_bit(&scene, threads) {
+                        tally.undecided += 1;
+                        continue;
+                    }
+                    failures.push(format!("scene {seed} {mode:?} {} {share:.1}: {line}", simd.level()));
+                }
+                if share > tally.worst {
+                    (tally.worst, tally.worst_at) = (share, format!("scene {seed} {mode:?}"));
+                }
+            }
+        }
+    }
+    for (level, tally) in &tallies {
+        println!("{level}: {tally:?}");
+        let most = (tally.images as f64 * MOST_UNDECIDED).max(1.0);
+        assert!((tally.undecided + tally.steep) as f64 <= most, "{tally:?}");
+        assert!(tally.lit * 10 > tally.images * 9, "{tally:?}");
+    }
+    println!("{count} scenes from {first}, {} beyond the bound", failures.len());
+    failures.truncate(20);
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
