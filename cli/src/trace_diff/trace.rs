@@ -1,7 +1,7 @@
 //! A trace as it was read: pixels, each with named taps and steps.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::{json, log};
@@ -116,11 +116,18 @@ pub fn whole(value: f64) -> Option<usize> {
 /// # Errors
 /// The file cannot be read, is damaged, or holds no tap.
 pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
+    let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    parse_trace(file, path)
+}
+
+/// [`read_trace`] from any stream; `path` only names it in errors.
+///
+/// # Errors
+/// As [`read_trace`].
+pub fn parse_trace(input: impl Read, path: &Path) -> Result<Trace, Failure> {
     let failed = |what: String| Failure::input(format!("{}: {what}", path.display()));
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(format!("cannot read: {error}")))?;
+    input.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(failed(format!("longer than {MOST_BYTES} bytes, no trace")));
     }
@@ -133,6 +140,10 @@ pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
         ));
     }
     Ok(trace)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!("{}: cannot read: {error}", path.display()))
 }
 
 #[cfg(test)]
