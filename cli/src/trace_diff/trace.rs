@@ -1,5 +1,6 @@
 //! A trace as it was read: pixels, each with named taps and steps.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -92,13 +93,16 @@ impl Step {
     pub fn from_pairs(pairs: impl Iterator<Item = (String, f64)>) -> Option<Self> {
         let mut step = Self { at: StepIndex::default(), values: Vec::new() };
         let mut has_phi = false;
+        let mut names = HashSet::new();
         for (name, value) in pairs {
             match step.at.counter(&name) {
                 Some(counter) => {
                     *counter = whole(value)?;
                     has_phi |= name == "phi_tic";
                 }
-                None => step.values.push((name, value)),
+                // Of a name that comes twice the first counts, as it does with taps.
+                None if names.insert(name.clone()) => step.values.push((name, value)),
+                None => {}
             }
         }
         has_phi.then_some(step)
@@ -202,7 +206,7 @@ mod tests {
         let step = |pairs: &[(&str, f64)]| {
             Step::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)))
         };
-        let found = step(&[("domain", 2.0), ("phi_tic", 3.0), ("F_latt", -1.5)]).unwrap();
+        let found = step(&[("domain", 2.0), ("phi_tic", 3.0), ("F_latt", -1.5), ("F_latt", 4.0)]).unwrap();
         assert_eq!(found.at, StepIndex { phi_tic: 3, domain: 2, ..StepIndex::default() });
         assert_eq!(found.values, [("F_latt".to_owned(), -1.5)]);
         for refused in
