@@ -25,15 +25,14 @@ impl Source {
     /// The source that lies in direction `from` of the sample.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for a direction of length zero or a wavelength that is not positive and finite.
+    /// [`Error::OutOfRange`] for a direction without a usable length or a wavelength that is not positive and finite.
     pub fn new(from: Vec3, lambda_m: f64) -> Result<Self, Error> {
-        let incident = -from.unit();
         crate::error::require(lambda_m > 0.0, "wavelength in m", lambda_m, "above 0")?;
-        if incident.is_finite() {
-            return Ok(Self { incident, lambda_m });
+        if let Some(to) = from.checked_unit() {
+            return Ok(Self { incident: -to, lambda_m });
         }
         let (quantity, value) = ("length of a source direction", from.length());
-        Err(Error::OutOfRange { quantity, value, allowed: "finite and not 0" })
+        Err(Error::OutOfRange { quantity, value, allowed: "from 1e-150 to 1e150" })
     }
 }
 

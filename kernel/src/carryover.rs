@@ -183,7 +183,8 @@ pub fn open_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Res
     let table = scene.orientations();
     let (cell, steady) = (table.cell(), table.sweep().left_behind(table.cell()));
     let mut rows_of_slots = slots.chunks_exact_mut(columns.max(1)).enumerate();
-    for i in 0..threads.max(1) {
+    // Threads beyond the rows have none.
+    for i in 0..threads.clamp(1, rows.max(1)) {
         let stream = stream_rows(rows, threads, i);
         let mut last = None;
         for (slow, row) in rows_of_slots.by_ref().take(stream.len()) {

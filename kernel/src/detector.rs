@@ -300,12 +300,8 @@ impl Reading {
 
 /// `axis` at length 1.
 fn direction(quantity: &'static str, axis: Vec3) -> Result<Vec3, Error> {
-    let unit = axis.unit();
-    if unit.is_finite() {
-        Ok(unit)
-    } else {
-        Err(Error::OutOfRange { quantity, value: axis.length(), allowed: "a finite vector that is not zero" })
-    }
+    let allowed = "a vector of length 1e-150 to 1e150";
+    axis.checked_unit().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
 }
 
 impl Detector {

@@ -50,6 +50,13 @@ impl Vec3 {
         Self { x: self.x / length, y: self.y / length, z: self.z / length }
     }
 
+    /// The vector of length 1 along this one, if its length can be told: not where it is zero, or its square overflows or
+    /// loses its digits.
+    #[must_use]
+    pub fn checked_unit(self) -> Option<Self> {
+        Some(self.unit()).filter(|unit| (unit.length() - 1.0).abs() < 1e-9)
+    }
+
     /// Whether all components are finite.
     #[must_use]
     pub fn is_finite(self) -> bool {

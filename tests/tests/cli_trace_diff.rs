@@ -232,6 +232,18 @@ fn what_a_log_says_twice_or_in_words_is_noted() {
 }
 
 #[test]
+fn a_pixel_that_is_traced_twice_is_compared_twice() {
+    let twice = |x: i32| format!("TRACE_C: pixel 3 4\nTRACE_C: x 1\nTRACE_C: pixel 3 4\nTRACE_C: x {x}\n");
+    let (code, metrics, outcome) = compared(&twice(2), &twice(2), "--json");
+    assert_eq!((code, &metrics["pixels_compared"]), (Some(0), &json!(2)), "{}", outcome.stderr);
+    let (code, metrics, _) = compared(&twice(2), &twice(4), "--json");
+    let values = (&metrics["first_divergence"]["a"], &metrics["first_divergence"]["b"]);
+    assert_eq!((code, values), (Some(3), (&json!(2.0), &json!(4.0))), "{metrics}");
+    let (code, metrics, _) = compared(&twice(2), "TRACE_C: pixel 3 4\nTRACE_C: x 1\n", "--json");
+    assert_eq!((code, &metrics["only_in_a"]), (Some(0), &json!(["pixel 3 4"])), "{metrics}");
+}
+
+#[test]
 fn bad_input_is_named() {
     let trace = case("phi_zero_start");
     let place = place_of(&trace).expect("inputs");

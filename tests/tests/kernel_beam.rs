@@ -126,7 +126,10 @@ fn sources_that_cannot_be_are_refused() {
     for lambda in [0.0, -1e-10, f64::NAN, f64::INFINITY] {
         assert!(Source::new(x, lambda).is_err(), "{lambda}");
     }
-    for from in [Vec3::default(), Vec3::new(f64::NAN, 0.0, 1.0), Vec3::new(0.0, f64::INFINITY, 0.0)] {
+    // Squares that overflow or vanish leave finite vectors, but none of length 1.
+    let odd = [1e155, 1e211, 1e-161, 1e-200].map(|x| Vec3::new(0.0, x, -10.0 * x / 1e10));
+    let none = [Vec3::default(), Vec3::new(f64::NAN, 0.0, 1.0), Vec3::new(0.0, f64::INFINITY, 0.0)];
+    for from in none.into_iter().chain(odd) {
         assert!(Source::new(from, 1e-10).is_err(), "{from:?}");
     }
     let many = Steps { count: usize::MAX / 2, range: 1.0, step: 1.0 };

@@ -149,6 +149,22 @@ fn bands_and_single_pixels_are_the_image() {
     }
 }
 
+/// Threads beyond the rows have nothing to do, and opening takes no time for them.
+#[test]
+fn any_number_of_threads_opens_pixels() {
+    each_scene(1, |what, _, scene, _| {
+        let (rows, pixels) = (scene.detector().slow_pixels, scene.detector().pixels());
+        let opened = |threads: usize| {
+            let mut slots = vec![Slot::default(); pixels];
+            open_pixels(scene, threads, &mut slots).expect("slots");
+            slots
+        };
+        let expected = opened(rows);
+        assert_eq!(opened(rows + 1), expected, "{what}");
+        assert_eq!(opened(usize::MAX), expected, "{what}");
+    });
+}
+
 #[test]
 fn uses_are_counted_and_told() {
     for streams in [1, 2, 7] {

@@ -249,6 +249,38 @@ fn extents_are_worked_out() {
     assert!(matches!(extent(1e-300, None, Some(1.0)), Err(Error::TooLarge { .. })));
 }
 
+/// Where the square of its length overflows or vanishes, a vector over its length is finite, and of no use.
+#[test]
+fn axes_without_a_usable_length_are_refused() {
+    let args = ["-detpixels", "8", "-beam_vector", "1", "0", "0"].map(str::to_owned);
+    let command = Command::parse(&args, &golden::inputs()).expect("command line");
+    let parameters = detector_parameters(&command).expect("parameters");
+    let placed = |axes: CustomAxes| {
+        Detector::new(&DetectorParameters { convention: Convention::Custom(axes), ..parameters })
+    };
+    for (size, is_usable) in
+        [(1e-3, true), (1e100, true), (1e155, false), (1e211, false), (1e-161, false), (0.0, false)]
+    {
+        let along = |x: f64, y: f64, z: f64| Some(Vec3::new(size * x, size * y, size * z));
+        let axes = CustomAxes::default();
+        for axes in [
+            CustomAxes { fast: along(0.0, 0.1, 1.0), ..axes },
+            CustomAxes { slow: along(0.0, -1.0, 0.1), ..axes },
+            CustomAxes { beam: along(1.0, 0.1, 0.0), ..axes },
+            CustomAxes { polarization: along(0.0, 0.1, 1.0), ..axes },
+            CustomAxes { spindle: along(0.0, 0.1, 1.0), ..axes },
+        ] {
+            let detector = placed(axes);
+            assert_eq!(detector.is_ok(), is_usable, "{axes:?} {detector:?}");
+            if let Ok(Detector { beam, polarization, vertical, spindle, .. }) = detector {
+                for axis in [beam, polarization, vertical, spindle] {
+                    assert!((axis.length() - 1.0).abs() < 1e-12, "{axes:?}");
+                }
+            }
+        }
+    }
+}
+
 fn cell(lengths_angstrom: [f64; 3], angles_deg: [f64; 3]) -> Result<Crystal, Error> {
     let angles_rad = angles_deg.map(f64::to_radians);
     Crystal::new(&CrystalParameters {

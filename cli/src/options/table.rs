@@ -5,7 +5,7 @@
 //! `-nopolar`, like an output and its refusal, undo each other.
 
 use super::{
-    given::Given,
+    given::{Given, shown},
     model::{
         Attenuation, CarryoverMode, Convention, CustomAxes, Dtype, HeaderStyle, Misset, Options, Pivot,
         Precision, Shape, Simd, TraceFormat,
@@ -781,6 +781,6 @@ fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> 
 }
 
 fn ignored(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
-    options.note(format!("{} is accepted but has no effect, as in the reference", given.typed));
+    options.note(format!("{} is accepted but has no effect, as in the reference", shown(given.typed)));
     Ok(())
 }

@@ -487,6 +487,11 @@ fn refusals_stay_on_one_line() {
             assert!(!failure.to_string().contains(['\n', '\r', '\u{2028}']), "{failure}");
         }
     }
+    // The rest of a name that is known by its beginning is the user's as well.
+    let words = ["-sample_density\u{1b}[2J\n", "1", "-molec\r", "18"].map(str::to_owned);
+    let Ok(Command::Render(options)) = parse(&words) else { panic!("{words:?}") };
+    assert_eq!(options.notes.len(), 2);
+    assert!(options.notes.iter().all(|note| !note.contains(char::is_control)), "{:?}", options.notes);
     let long = "x".repeat(100_000);
     assert!(parse(&[format!("-{long}"), long]).unwrap_err().to_string().len() < 300);
 }

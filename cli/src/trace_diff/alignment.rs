@@ -186,18 +186,33 @@ fn pairs<'t>(
         }
         return Ok(both);
     }
-    let by_place: HashMap<_, _> = b.iter().map(|pixel| (pixel.place, *pixel)).collect();
-    let lonely = |pixels: &[&TracedPixel], others: &[&TracedPixel]| {
-        let there: HashSet<_> = others.iter().map(|pixel| pixel.place).collect();
-        let places =
-            pixels.iter().filter(|pixel| !there.contains(&pixel.place)).filter_map(|pixel| pixel.place);
+    let (a, b) = (numbered(a), numbered(b));
+    let by_place: HashMap<_, _> = b.iter().copied().collect();
+    let lonely = |pixels: &[(Place, _)], others: &[(Place, _)]| {
+        let there: HashSet<_> = others.iter().map(|(place, _)| place).collect();
+        let places = pixels.iter().filter(|(place, _)| !there.contains(place));
+        let places = places.filter_map(|((place, _), _)| *place);
         let named = places.clone().take(MOST_NAMED).map(|[slow, fast]| format!("pixel {slow} {fast}"));
         let more = places.skip(MOST_NAMED).count();
         named.chain((more > 0).then(|| format!("{more} more pixels"))).collect::<Vec<_>>()
     };
-    alignment.only_in_a = lonely(a, b);
-    alignment.only_in_b = lonely(b, a);
-    Ok(a.iter().filter_map(|pixel| Some((*pixel, *by_place.get(&pixel.place)?))).collect())
+    alignment.only_in_a = lonely(&a, &b);
+    alignment.only_in_b = lonely(&b, &a);
+    Ok(a.iter().filter_map(|(place, pixel)| Some((*pixel, *by_place.get(place)?))).collect())
+}
+
+/// Where a pixel is, and how many of the same place come before it.
+type Place = (Option<[usize; 2]>, usize);
+
+/// Pixels with their places: one that is traced several times is each time another.
+fn numbered<'t>(pixels: &[&'t TracedPixel]) -> Vec<(Place, &'t TracedPixel)> {
+    let mut seen = HashMap::new();
+    let number = |pixel: &&'t TracedPixel| {
+        let before = seen.entry(pixel.place).or_insert(0);
+        *before += 1;
+        ((pixel.place, *before - 1), *pixel)
+    };
+    pixels.iter().map(number).collect()
 }
 
 /// What a tap is made from goes before it.

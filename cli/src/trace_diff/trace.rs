@@ -1,7 +1,8 @@
 //! A trace as it was read: pixels, each with named taps and steps.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::{json, log};
@@ -92,13 +93,16 @@ impl Step {
     pub fn from_pairs(pairs: impl Iterator<Item = (String, f64)>) -> Option<Self> {
         let mut step = Self { at: StepIndex::default(), values: Vec::new() };
         let mut has_phi = false;
+        let mut names = HashSet::new();
         for (name, value) in pairs {
             match step.at.counter(&name) {
                 Some(counter) => {
                     *counter = whole(value)?;
                     has_phi |= name == "phi_tic";
                 }
-                None => step.values.push((name, value)),
+                // Of a name that comes twice the first counts, as it does with taps.
+                None if names.insert(name.clone()) => step.values.push((name, value)),
+                None => {}
             }
         }
         has_phi.then_some(step)
@@ -116,11 +120,18 @@ pub fn whole(value: f64) -> Option<usize> {
 /// # Errors
 /// The file cannot be read, is damaged, or holds no tap.
 pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
+    let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    parse_trace(file, path)
+}
+
+/// [`read_trace`] from any stream; `path` only names it in errors.
+///
+/// # Errors
+/// As [`read_trace`].
+pub fn parse_trace(input: impl Read, path: &Path) -> Result<Trace, Failure> {
     let failed = |what: String| Failure::input(format!("{}: {what}", path.display()));
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(format!("cannot read: {error}")))?;
+    input.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(failed(format!("longer than {MOST_BYTES} bytes, no trace")));
     }
@@ -133,6 +144,10 @@ pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
         ));
     }
     Ok(trace)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!("{}: cannot read: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -191,7 +206,7 @@ mod tests {
         let step = |pairs: &[(&str, f64)]| {
             Step::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)))
         };
-        let found = step(&[("domain", 2.0), ("phi_tic", 3.0), ("F_latt", -1.5)]).unwrap();
+        let found = step(&[("domain", 2.0), ("phi_tic", 3.0), ("F_latt", -1.5), ("F_latt", 4.0)]).unwrap();
         assert_eq!(found.at, StepIndex { phi_tic: 3, domain: 2, ..StepIndex::default() });
         assert_eq!(found.values, [("F_latt".to_owned(), -1.5)]);
         for refused in

@@ -1,0 +1,22 @@
+//! Traces, as logs or JSON: any bytes give a trace that does not differ from itself, or one line that says why not.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use widebragg_cli::options::TraceDiffOptions;
+use widebragg_cli::trace_diff::alignment::align;
+use widebragg_cli::trace_diff::report::Report;
+use widebragg_cli::trace_diff::trace::parse_trace;
+use widebragg_fuzz::read;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some(trace) = read(bytes, |input, path| parse_trace(input, path)) else { return };
+    // Pixels that cannot be told apart are refused.
+    let Ok(alignment) = align(&trace, &trace, &[]) else { return };
+    assert_eq!(alignment.pixels, trace.pixels.len());
+    assert!(alignment.rows.iter().all(|row| row.difference.largest_relative == 0.0), "{alignment:?}");
+    assert!(alignment.only_in_a.is_empty() && alignment.only_in_b.is_empty(), "{alignment:?}");
+    let report = Report { options: &TraceDiffOptions::default(), alignment: &alignment, notes: &trace.notes };
+    assert!(report.first_divergence().is_none());
+    assert!(report.text().is_empty() || report.json().is_object());
+});
