@@ -18,8 +18,8 @@ use crate::level;
 use crate::memory::{Stretch, apart, input, output, stretch};
 use crate::parameters::wb_scene_parameters;
 use crate::status::{
-    Refusal, WB_LATCH_MISSING, WB_MISALIGNED, WB_NOT_MADE, WB_STRUCT_SIZE, WB_TOO_LARGE, reported, status,
-    wb_error,
+    Refusal, WB_LATCH_MISSING, WB_MISALIGNED, WB_NOT_MADE, WB_STRUCT_SIZE, WB_TOO_LARGE, record, reported,
+    status, wb_error,
 };
 
 /// What the memory of scenes and carryovers must be aligned to.
@@ -314,9 +314,11 @@ pub unsafe extern "C" fn wb_scene_size(
     error: *mut wb_error,
 ) -> i32 {
     let ask = || {
-        stretch(bytes, 1, "bytes")?;
+        let written = [record(error)?, Some(stretch(bytes, 1, "bytes")?)];
+        all_apart(&written, &[Some(stretch(parameters, 1, "parameters")?)])?;
         // SAFETY: what this function requires.
         let plan = unsafe { Plan::new(parameters) }?;
+        all_apart(&written, &plan.inputs)?;
         // SAFETY: checked above; the rest is the caller's word.
         unsafe { bytes.write(plan.layout.bytes) };
         Ok(())
@@ -340,15 +342,14 @@ pub unsafe extern "C" fn wb_scene_make(
     error: *mut wb_error,
 ) -> i32 {
     let make = || {
-        let handle = stretch(scene, 1, "scene")?;
-        let block = block(memory.cast::<u8>(), bytes)?;
+        let written =
+            [record(error)?, Some(stretch(scene, 1, "scene")?), Some(block(memory.cast::<u8>(), bytes)?)];
+        all_apart(&written, &[Some(stretch(parameters, 1, "parameters")?)])?;
         // SAFETY: what this function requires.
         let plan = unsafe { Plan::new(parameters) }?;
+        all_apart(&written, &plan.inputs)?;
         if bytes < plan.layout.bytes {
             return Err(Refusal::length("memory", plan.layout.bytes, bytes));
-        }
-        for input in plan.inputs.into_iter().flatten() {
-            apart(&[block, handle], &[input])?;
         }
         // SAFETY: the block is large enough, aligned, and apart from all that is read.
         let made = unsafe { build(&plan, memory.cast::<u8>()) }?;
@@ -358,6 +359,18 @@ pub unsafe extern "C" fn wb_scene_make(
     };
     // SAFETY: what this function requires.
     unsafe { reported(make(), error) }
+}
+
+/// Refuses outputs that overlap each other or an input. The record of errors is the first: where it overlaps anything, it
+/// is what is refused, and not written.
+fn all_apart(outputs: &[Option<Stretch>], inputs: &[Option<Stretch>]) -> Result<(), Refusal> {
+    for (i, output) in outputs.iter().enumerate() {
+        let others = outputs.iter().skip(i + 1).chain(inputs);
+        for (output, other) in others.filter_map(|other| output.zip(*other)) {
+            apart(&[output], &[other])?;
+        }
+    }
+    Ok(())
 }
 
 /// The block that a scene or carryover will live in.

@@ -4,6 +4,8 @@ use core::ffi::{CStr, c_char};
 
 use widebragg::Error;
 
+use crate::memory::{Stretch, stretch};
+
 /// Done.
 pub const WB_OK: i32 = 0;
 /// A pointer that must be given is NULL.
@@ -52,6 +54,14 @@ pub struct wb_error {
     pub quantity: [c_char; WB_TEXT],
     /// What it may be.
     pub allowed: [c_char; WB_TEXT],
+}
+
+/// The name of the record itself, in refusals for where it lies.
+const RECORD: &str = "error";
+
+/// The record's memory, where one was handed over.
+pub(crate) fn record(error: *const wb_error) -> Result<Option<Stretch>, Refusal> {
+    if error.is_null() { Ok(None) } else { stretch(error, 1, RECORD).map(Some) }
 }
 
 /// Why a call does nothing.
@@ -125,7 +135,9 @@ pub(crate) fn status(result: Result<(), Refusal>) -> i32 {
 /// # Safety
 /// `error` is NULL or points to a record that may be written.
 pub(crate) unsafe fn reported(result: Result<(), Refusal>, error: *mut wb_error) -> i32 {
-    if !error.is_null() && error.is_aligned() {
+    let is_in_the_way =
+        matches!(result, Err(Refusal { status: WB_OVERLAP, quantity, .. }) if quantity == RECORD);
+    if !error.is_null() && error.is_aligned() && !is_in_the_way {
         let refusal = result.err().unwrap_or(Refusal::new(WB_OK, ""));
         let record = wb_error {
             status: refusal.status,

@@ -357,6 +357,33 @@ fn numbers_that_cannot_be_are_refused_and_named() {
 }
 
 #[test]
+fn a_record_that_overlaps_anything_is_refused_and_not_written() {
+    let (kernel, sources) = small();
+    let mut p = placed(&kernel, &sources);
+    let mut bytes = 0;
+    // SAFETY: all pointers are to locals, or NULL.
+    assert_eq!(unsafe { wb_scene_size(&raw const p, &raw mut bytes, null_mut()) }, WB_OK);
+    let mut memory = Memory::new(bytes);
+    let start = memory.start();
+    let (mut scene, mut error) = (null_mut::<wb_scene>(), no_error());
+    let make = |handle: *mut *mut wb_scene, error: *mut wb_error| {
+        // SAFETY: refused before anything is written.
+        unsafe { wb_scene_make(&raw const p, start, bytes, handle, error) }
+    };
+    assert_eq!(make(&raw mut scene, start.cast()), WB_OVERLAP);
+    assert_eq!(make(&raw mut scene, (&raw mut scene).cast()), WB_OVERLAP);
+    assert_eq!(make(start.cast(), &raw mut error), WB_OVERLAP);
+    assert_eq!(error.status, WB_OVERLAP);
+    assert!(scene.is_null() && memory.untouched());
+    let (itself, pixel_m) = (&raw mut p, p.pixel_m);
+    // SAFETY: refused before anything is written.
+    assert_eq!(unsafe { wb_scene_size(itself, &raw mut bytes, itself.cast()) }, WB_OVERLAP);
+    // SAFETY: as above.
+    assert_eq!(unsafe { wb_scene_size(itself, itself.cast(), null_mut()) }, WB_OVERLAP);
+    assert_eq!((p.size, p.pixel_m), (size_of::<wb_scene_parameters>(), pixel_m));
+}
+
+#[test]
 fn pointers_and_lengths_are_checked_before_anything_is_written() {
     let (kernel, sources) = small();
     let p = placed(&kernel, &sources);

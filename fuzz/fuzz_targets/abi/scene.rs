@@ -495,7 +495,10 @@ fn make(parameters: &wb_scene_parameters) -> Option<(Memory, *mut wb_scene)> {
     // SAFETY: as above; the memory is one line shorter than asked for.
     let status = unsafe { wb_scene_make(parameters, start, bytes - 64, &raw mut scene, &raw mut error) };
     assert!(status != WB_OK && scene.is_null() && error.needed == bytes);
-    // SAFETY: as above, and as large as asked for.
+    // SAFETY: as above, and as large as asked for; the record lies in it.
+    let status = unsafe { wb_scene_make(parameters, start, bytes, &raw mut scene, start.cast()) };
+    assert_eq!((status, scene.is_null()), (WB_OVERLAP, true));
+    // SAFETY: as above.
     let status = unsafe { wb_scene_make(parameters, start, bytes, &raw mut scene, &raw mut error) };
     assert_eq!(status, WB_OK, "a size was given, and yet it cannot be made");
     Some((memory, scene))
