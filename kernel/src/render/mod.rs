@@ -337,8 +337,9 @@ impl<'a> Scene<'a> {
         let pixels =
             pixels.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "pixels", needed, given })?;
         let mut report = RowReport::default();
+        let mut work = Workspace::new();
         for (slow, row) in rows.zip(pixels.chunks_exact_mut(columns.max(1))) {
-            self.render_row(slow, row, carry, &mut report);
+            self.render_row(slow, row, carry, &mut work, &mut report);
         }
         Ok(report)
     }
@@ -407,6 +408,7 @@ impl<'a> Scene<'a> {
         slow: usize,
         row: &mut [P],
         carry: &mut Carryover<'_>,
+        work: &mut Workspace,
         report: &mut RowReport,
     ) {
         let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
@@ -418,8 +420,8 @@ impl<'a> Scene<'a> {
             return;
         }
         let (before, latch, after) = self.split_at_latch(slow, fast_min..fast_max + 1);
-        self.render_span(slow, before, self.p.structure_factors.lookup, row, report);
-        self.render_span(slow, after, LookupRule::Nearest, row, report);
+        self.render_span(slow, before, self.p.structure_factors.lookup, row, work, report);
+        self.render_span(slow, after, LookupRule::Nearest, row, work, report);
         let columns = row.len();
         let steady = self.steady();
         let mut single = |fast: usize, opening: Option<Orientation>| {
@@ -465,9 +467,9 @@ impl<'a> Scene<'a> {
         span: Range<usize>,
         lookup: LookupRule,
         row: &mut [P],
+        work: &mut Workspace,
         report: &mut RowReport,
     ) {
-        let mut work = Workspace::new();
         let columns = self.p.detector.fast_pixels;
         let mut first = span.start;
         while first < span.end {
@@ -489,7 +491,7 @@ impl<'a> Scene<'a> {
                 }
             };
             if selected > 0 {
-                report.add(&self.render_part(Span { slow, first, count }, lookup, &mut work, out));
+                report.add(&self.render_part(Span { slow, first, count }, lookup, work, out));
                 report.pixels += selected;
             } else {
                 out.fill(P::from_f64(0.0));
