@@ -149,8 +149,11 @@ fn block_of_pixels<L: Level>(
     let entries = p.orientations.entries();
     let domains = p.orientations.domains();
     let carried = p.orientations.sweep().carried_steps() * domains.len();
-    // The sines of the reference are never exactly 0: a step without water is left out for sparse shapes only.
-    let all_steps = p.water_m > 0.0 || matches!(p.lattice.shape, CrystalShape::Square | CrystalShape::Round);
+    // The sines of the reference are never exactly 0: a step without water is left out for sparse shapes only. Who watches
+    // is told of those too; they add nothing.
+    let all_steps = extras.watch.is_some()
+        || p.water_m > 0.0
+        || matches!(p.lattice.shape, CrystalShape::Square | CrystalShape::Round);
 
     let mut sum = level.splat(scene.background);
     let mut omega = zero;

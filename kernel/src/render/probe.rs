@@ -198,10 +198,6 @@ pub(super) fn probe(
     first_use: CarryUse,
     step: &mut dyn FnMut(&StepProbe),
 ) -> PixelProbe {
-    // With water in the beam the loop evaluates steps whose F_latt is 0 too. The background of the scene has been
-    // computed, so this much water adds nothing but their taps.
-    let mut scene = *scene;
-    scene.p.water_m = scene.p.water_m.max(f64::MIN_POSITIVE);
     let cells = (scene.shape() == CrystalShape::Square).then_some(scene.p.lattice.cells);
     let domains = NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN);
     let sweep = *scene.p.orientations.sweep();
@@ -213,6 +209,6 @@ pub(super) fn probe(
         first_sweep: None,
     };
     let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells, carry };
-    render_watched(&scene, request, lookup, &mut watch);
+    render_watched(scene, request, lookup, &mut watch);
     watch.pixel
 }
