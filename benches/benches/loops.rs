@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::lanes::Simd;
-use widebragg_benches::{CASES, COLUMNS, Case, ROWS, check, precision_name, render, steps, with_scene};
+use widebragg_benches::{CASES, COLUMNS, Case, ROWS, check, render, steps, with_scene};
 use widebragg_tests::oracle::Mode;
 
 fn main() {
@@ -29,7 +29,7 @@ fn case(criterion: &mut Criterion, case: &Case) {
     let mut pixels = vec![0f32; COLUMNS * ROWS];
     for simd in Simd::available() {
         for &precision in case.precisions() {
-            let id = format!("{}/{}", simd.level(), precision_name(precision));
+            let id = format!("{}/{}", simd.level(), precision.name());
             let id = BenchmarkId::new(id, format!("{COLUMNS}x{ROWS}"));
             let timed = with_scene(&oracle, simd, precision, |scene| {
                 check(scene, precision, &expected).expect("the oracle's pixels");

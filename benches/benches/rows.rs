@@ -7,7 +7,7 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::lanes::Simd;
 use widebragg::lattice::Precision;
-use widebragg_benches::{COLUMNS, ROWS, ROWS_CASE, check, precision_name, render, steps, with_scene};
+use widebragg_benches::{COLUMNS, ROWS, ROWS_CASE, check, render, steps, with_scene};
 use widebragg_tests::oracle::{Mode, Simulation};
 
 const PRECISIONS: [Precision; 2] = [Precision::Double, Precision::Mixed];
@@ -35,7 +35,7 @@ fn rows(criterion: &mut Criterion, oracle: &Simulation) {
     let mut pixels = vec![0f32; COLUMNS * ROWS];
     for simd in Simd::available() {
         for precision in PRECISIONS {
-            let id = BenchmarkId::new(format!("{}/{}", simd.level(), precision_name(precision)), &size);
+            let id = BenchmarkId::new(format!("{}/{}", simd.level(), precision.name()), &size);
             let timed = with_scene(oracle, simd, precision, |scene| {
                 check(scene, precision, &expected).expect("the oracle's pixels");
                 group.bench_function(id, |bencher| {
@@ -76,7 +76,7 @@ fn ratios(oracle: &Simulation) {
         println!(
             "{:<8} {:<5} {here:6.2} ns a step, oracle {there:6.1}: {:5.1} times faster",
             simd.level().name(),
-            precision_name(precision),
+            precision.name(),
             there / here
         );
     }

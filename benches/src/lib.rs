@@ -125,15 +125,6 @@ pub fn steps(simulation: &Simulation) -> u64 {
     (COLUMNS * ROWS * per_pixel) as u64
 }
 
-/// A precision as cases are named.
-#[must_use]
-pub fn precision_name(precision: Precision) -> &'static str {
-    match precision {
-        Precision::Double => "f64",
-        Precision::Mixed => "mixed",
-    }
-}
-
 /// Structure factors from 10 to 1000 that look random and are the same everywhere; F(000) is 0.
 fn synthetic_grid() -> Vec<f64> {
     let indices = -LARGEST_INDEX..=LARGEST_INDEX;

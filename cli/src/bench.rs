@@ -66,13 +66,6 @@ struct Measured {
 }
 
 impl Measured {
-    fn precision_name(&self) -> &'static str {
-        match self.precision {
-            Precision::Double => "f64",
-            Precision::Mixed => "mixed",
-        }
-    }
-
     fn median(&self) -> f64 {
         self.ns_per_step.get(self.ns_per_step.len() / 2).copied().unwrap_or(f64::NAN)
     }
@@ -167,7 +160,7 @@ fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
             json!({
                 "case": m.case,
                 "level": m.simd.level().name(),
-                "precision": m.precision_name(),
+                "precision": m.precision.name(),
                 "ns_per_step": m.median(),
                 "fastest_ns_per_step": m.fastest(),
             })
@@ -183,8 +176,8 @@ fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
 fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
     let mut columns: Vec<(SimdLevel, &str)> = Vec::new();
     for m in measured {
-        if !columns.contains(&(m.simd.level(), m.precision_name())) {
-            columns.push((m.simd.level(), m.precision_name()));
+        if !columns.contains(&(m.simd.level(), m.precision.name())) {
+            columns.push((m.simd.level(), m.precision.name()));
         }
     }
     let mut text = format!("ns per step, one thread; this processor has {detected}\n\n{:<23}", "");
@@ -198,7 +191,7 @@ fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
         for &(level, precision) in &columns {
             let cell = measured
                 .iter()
-                .find(|m| m.case == case.name && (m.simd.level(), m.precision_name()) == (level, precision))
+                .find(|m| m.case == case.name && (m.simd.level(), m.precision.name()) == (level, precision))
                 .map_or_else(|| "-".to_owned(), |m| format!("{:.2}", m.median()));
             text.push_str(&format!("{cell:>16}"));
         }

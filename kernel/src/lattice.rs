@@ -43,6 +43,17 @@ pub enum Precision {
     Mixed,
 }
 
+impl Precision {
+    /// The name that programs, benches and records use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Double => "f64",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
 /// Shape and size of the block of unit cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lattice {

@@ -194,8 +194,7 @@ pub fn json(setup: &Setup, threads: usize, images: &[ImageSummary]) -> String {
         "interpolate": setup.interpolate,
         "steps_per_pixel": setup.steps_per_pixel(),
     });
-    let precision = if setup.precision == Precision::Mixed { "mixed" } else { "f64" };
-    value["precision"] = json!(precision);
+    value["precision"] = json!(setup.precision.name());
     value["images"] = json!(images);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');

@@ -22,7 +22,7 @@ pub(super) fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
         ("args", json!(job.args)),
         ("carryover", json!(job.mode())),
         ("simd", json!(job.setup.simd.level().name())),
-        ("precision", json!(job.precision())),
+        ("precision", json!(job.setup.precision.name())),
         ("dtype", json!(job.dtype())),
         ("interpolation_ends", json!(latch)),
     ];

@@ -24,7 +24,6 @@ use std::io::{self, Write};
 
 use rayon::ThreadPoolBuilder;
 use widebragg::carryover::Slot;
-use widebragg::lattice::Precision;
 use widebragg::render::Scene;
 use widebragg::structure_factor::LatchPoint;
 
@@ -182,13 +181,6 @@ impl Job<'_> {
         match self.options.dtype {
             Dtype::Float64 => "float64",
             Dtype::Float32 => "float32",
-        }
-    }
-
-    fn precision(&self) -> &'static str {
-        match self.setup.precision {
-            Precision::Double => "f64",
-            Precision::Mixed => "mixed",
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
         env!("CARGO_PKG_VERSION"),
         job.mode(),
         job.setup.simd.level(),
-        job.precision(),
+        job.setup.precision.name(),
         job.dtype(),
     )?;
     if let Some(latch) = job.latch {
