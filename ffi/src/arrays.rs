@@ -2,6 +2,7 @@
 
 use widebragg::arrays::{nearest_into, sincg_into, sincg_rad_into, tricubic_into};
 use widebragg::lanes::Simd;
+use widebragg::math::CELLS_LIMIT;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep, fill_orientations, orientations_len};
 use widebragg::structure_factor::{LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
@@ -59,7 +60,7 @@ pub unsafe extern "C" fn wb_sincg_index_array(
     out: *mut f64,
     simd: i32,
 ) -> i32 {
-    let fits = N.is_nan() || (N.abs() <= 67_108_864.0 && N as i64 as f64 == N);
+    let fits = N.is_nan() || (N.abs() <= CELLS_LIMIT && N as i64 as f64 == N);
     if !fits {
         return WB_OUT_OF_RANGE;
     }

@@ -10,23 +10,14 @@
 //! **Cost.** Plain f64 arithmetic without fused multiplications or vectors: the same bits on every CPU, no
 //! dispatch, and a third of what one value costs in lanes.
 
-use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
-use widebragg::math::{INV_PI, SIN_EXACT, sincg_rad};
-
-/// 1.5 * 2^52: added to a number below 2^51, it leaves the nearest integer in the last bits, ties to even.
-const ROUND: f64 = 6_755_399_441_055_744.0;
-
-/// Largest |x| of which a multiple of pi can be told from its neighbours.
-const LARGEST_RAD: f64 = 1_073_741_824.0;
-
-/// Integers below this times the 26 leading bits of another number are exact.
-const LARGEST_CELLS: f64 = 67_108_864.0;
+use widebragg::lanes::{Kernel, Lanes, Level, ROUND_BY_ADDING, Simd, SimdLevel};
+use widebragg::math::{CELLS_LIMIT, INV_PI, LARGEST_RAD, SIN_EXACT, sincg_rad};
 
 /// The nearest integer, and bits of which the last says whether it is odd.
 #[inline(always)]
 fn nearest(x: f64) -> (f64, u64) {
-    let shifted = x + ROUND;
-    (shifted - ROUND, shifted.to_bits())
+    let shifted = x + ROUND_BY_ADDING;
+    (shifted - ROUND_BY_ADDING, shifted.to_bits())
 }
 
 /// x as a sum of two numbers of 26 bits: rounded in the integer unit, which the sums around it leave idle.
@@ -110,7 +101,7 @@ pub fn sincg(x_rad: f64, n: f64) -> f64 {
         return n * ((1.0 + z[0] * rest_n) / (1.0 + z[1] * rest_1));
     }
     let (whole, n_bits) = nearest(n);
-    if x_rad.abs() <= LARGEST_RAD && n.abs() < LARGEST_CELLS && whole == n {
+    if x_rad.abs() <= LARGEST_RAD && n.abs() < CELLS_LIMIT && whole == n {
         whole_cells(HalfTurns::of(x_rad), n, n_bits)
     } else if x_rad.abs() <= LARGEST_RAD && (x_rad * n).abs() <= LARGEST_RAD {
         let (numerator, denominator) = (HalfTurns::of(x_rad * n), HalfTurns::of(x_rad));

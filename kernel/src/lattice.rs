@@ -13,8 +13,8 @@
 //! **Source.** The pixel loop of the reference. **Accuracy**: see [`crate::math`]; only the square of F_latt is used, so signs are not
 //! kept. **Cost**: operations per step are counted in `benches/ROOFLINE.md`; square crystals divide once for the three axes.
 
-use crate::lanes::{LaneMask, Lanes, Level};
-use crate::math::{NUDGE, ROUND_BY_ADDING, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
+use crate::lanes::{LaneMask, Lanes, Level, ROUND_BY_ADDING};
+use crate::math::{NUDGE, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.

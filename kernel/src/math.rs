@@ -25,7 +25,7 @@
 
 use core::f64::consts::{FRAC_1_PI, LOG2_E, PI};
 
-use crate::lanes::{LaneMask, Lanes, Lanes32, Level};
+use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
 /// Coefficients of (sin(pi r)/(pi r) - 1)/r^2 in r^2, exact to rounding.
 pub const SIN_EXACT: [f64; 8] = [
@@ -102,12 +102,15 @@ const SINC3: [f64; 8] = [
     3.880_992_340_012_426e-8,
 ];
 
-/// 1.5 * 2^52: adding it pushes the fraction out, and leaves the integer in the low bits.
-pub(crate) const ROUND_BY_ADDING: f64 = 6_755_399_441_055_744.0;
-
 /// 2^-332, about 1e-100: what stands for an index of exactly 0, where sincg would be 0/0. A power of 2, so that the quotient is
 /// exactly N; any other index is too large to be changed by it, and its cube is still a number.
 pub(crate) const NUDGE: f64 = f64::from_bits((1023 - 332) << 52);
+
+/// Largest |x| in radians that is reduced by our own arithmetic: beyond it a multiple of pi cannot be told from its neighbours.
+pub const LARGEST_RAD: f64 = 1_073_741_824.0;
+
+/// 2^26. Integers below it, times the 26 leading bits of another number, are exact: more unit cells there are not.
+pub const CELLS_LIMIT: f64 = 67_108_864.0;
 
 /// 1/pi as an unevaluated sum of three f64.
 pub const INV_PI: [f64; 3] = [FRAC_1_PI, -1.967_867_667_518_248_6e-17, -1.072_143_628_289_300_4e-33];
@@ -238,7 +241,7 @@ fn signed<F: Lanes>(magnitude: F, h0: F, turns: F, n: F) -> F {
 #[inline(always)]
 pub fn sincg_rad<F: Lanes>(x_rad: F, n: F) -> F {
     let covered = x_rad.abs().le(x_rad.splat_like(LARGEST_RAD))
-        & n.abs().lt(x_rad.splat_like(67_108_864.0))
+        & n.abs().lt(x_rad.splat_like(CELLS_LIMIT))
         & n.eq(n.round());
     let value = sincg_rad_covered(x_rad, n);
     if covered.all() {
@@ -279,9 +282,6 @@ fn sincg_rad_covered<F: Lanes>(x_rad: F, n: F) -> F {
     signed(magnitude, h0, turns, n)
 }
 
-/// Largest |x| in radians that is reduced by our own arithmetic.
-const LARGEST_RAD: f64 = 1_073_741_824.0;
-
 /// A number of unit cells that [`QuickCells::sincg_rad`] covers: an integer below 2^26 in magnitude.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct QuickCells {
@@ -291,7 +291,7 @@ pub(crate) struct QuickCells {
 
 impl QuickCells {
     pub(crate) fn new(n: f64) -> Option<Self> {
-        let covered = n.abs() < 67_108_864.0 && libm::floor(n) == n;
+        let covered = n.abs() < CELLS_LIMIT && libm::floor(n) == n;
         covered.then(|| Self { n, even: libm::fmod(n, 2.0) == 0.0 })
     }
 

@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
 /// Token of the AVX2 level: a value exists only where the CPU has AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +29,6 @@ pub struct F32x8(__m256);
 /// Truth of four lanes: all bits set or none.
 #[derive(Debug, Clone, Copy)]
 pub struct Mask4(__m256d);
-
-/// 1.5 * 2^52: the low bits of an integer added to it are the integer's.
-const INTEGER_BITS: f64 = 6_755_399_441_055_744.0;
 
 /// Calls one intrinsic.
 macro_rules! v {
@@ -207,7 +204,7 @@ impl Lanes for F64x4 {
     }
     #[inline(always)]
     fn pow2(self) -> Self {
-        let biased = v!(_mm256_add_pd(self.0, self.level().splat(INTEGER_BITS + 1023.0).0));
+        let biased = v!(_mm256_add_pd(self.0, self.level().splat(ROUND_BY_ADDING + 1023.0).0));
         let bits = v!(_mm256_castpd_si256(biased));
         let exponent = v!(_mm256_slli_epi64::<52>(bits));
         Self(v!(_mm256_castsi256_pd(exponent)))

@@ -26,6 +26,10 @@ pub use double::{Doubled, Two};
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
+/// 1.5 * 2^52. Added to a number below 2^51, it pushes the fraction out, ties to even, and leaves the nearest integer in the low
+/// bits; taken away again, it leaves that integer.
+pub const ROUND_BY_ADDING: f64 = 6_755_399_441_055_744.0;
+
 /// A level token: a value proves that the CPU has the level, and makes vectors of it.
 pub trait Level: Copy + Send + Sync + 'static {
     /// The vector of f64 lanes of this level.
@@ -133,7 +137,7 @@ pub trait Lanes:
     fn floor(self) -> Self;
     /// `2^self` for integer lanes in -1022..=1023.
     fn pow2(self) -> Self;
-    /// `self` with its sign turned where the integer below 2^51 that 1.5 2^52 was added to, `sum`, is odd.
+    /// `self` with its sign turned where the integer that [`ROUND_BY_ADDING`] was added to, `sum`, is odd.
     fn negate_where_odd(self, sum: Self) -> Self;
     /// The smaller of the two, `other` where `self` is NaN.
     fn min(self, other: Self) -> Self;

@@ -3,7 +3,7 @@
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 use wide::{f32x16, f64x8, u64x8};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
 /// Token of the portable level: every CPU has it.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +26,6 @@ pub struct F32x16(f32x16);
 /// Truth of eight lanes: all bits set or none.
 #[derive(Debug, Clone, Copy)]
 pub struct Mask8(f64x8);
-
-/// 1.5 * 2^52: adding and subtracting it rounds a smaller number to an integer, ties to even.
-const ROUND: f64 = 6_755_399_441_055_744.0;
 
 impl Level for Portable {
     type F = F64x8;
@@ -196,7 +193,7 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn round(self) -> Self {
-        let magic = f64x8::splat(ROUND);
+        let magic = f64x8::splat(ROUND_BY_ADDING);
         Self((self.0 + magic) - magic)
     }
     #[inline(always)]
@@ -212,7 +209,7 @@ impl Lanes for F64x8 {
     #[inline(always)]
     fn pow2(self) -> Self {
         // The low bits of n + 1023 + 1.5 * 2^52 are the biased exponent.
-        let biased: u64x8 = bytemuck::cast(self.0 + f64x8::splat(ROUND + 1023.0));
+        let biased: u64x8 = bytemuck::cast(self.0 + f64x8::splat(ROUND_BY_ADDING + 1023.0));
         Self(bytemuck::cast(biased << 52))
     }
     #[inline(always)]

@@ -30,6 +30,7 @@ use crate::detector::Detector;
 use crate::error::require;
 use crate::lanes::{Lanes, Simd};
 use crate::lattice::{CrystalShape, Lattice, Precision};
+use crate::math::CELLS_LIMIT;
 use crate::rotation::{Orientation, OrientationTable};
 use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, StructureFactors};
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
@@ -217,7 +218,7 @@ impl<'a> Scene<'a> {
         let per_axis = p.oversample.per_axis as f64;
         require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
         for n in p.lattice.cells {
-            let whole = (1.0..67_108_864.0).contains(&n) && libm::floor(n) == n;
+            let whole = (1.0..CELLS_LIMIT).contains(&n) && libm::floor(n) == n;
             require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
         }
         require(p.lattice.fudge >= 0.0, "fudge", p.lattice.fudge, "0 or more")?;
