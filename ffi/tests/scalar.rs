@@ -17,6 +17,7 @@ use widebragg::lanes::{Kernel, Lanes, Level, Simd};
 use widebragg::math::sincg_rad;
 use widebragg_ffi::{wb_polarization_factor, wb_polin3, wb_rotate, wb_rotate_axis, wb_sinc3, wb_sincg};
 use widebragg_tests::compare::{relative, ulp_error};
+use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::table;
 
 /// What the magnitude slot holds before a call.
@@ -99,17 +100,6 @@ fn twins_are_the_reference_s() {
     for row in rows {
         let value = wb_sincg(row[0], row[1]);
         assert!((value - row[2]).abs() <= 1e-9 * row[1], "sincg({:e}, {}) = {value:e}", row[0], row[1]);
-    }
-}
-
-/// Uniform deviates in [0, 1), the same at every run.
-fn deviates() -> impl FnMut() -> f64 {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

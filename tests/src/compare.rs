@@ -5,6 +5,10 @@
 
 use core::fmt;
 
+use crate::oracle::Simulation;
+use crate::oracle::command::Shape;
+use crate::oracle::vector::magnitude;
+
 /// How one image differs from another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
@@ -47,6 +51,39 @@ impl fmt::Display for Difference {
             self.sum_difference
         )
     }
+}
+
+/// Of the image maximum: how far a pixel of a golden image may be from the precise oracle's.
+pub const ORACLE_LIMIT: f64 = 1e-12;
+
+/// The same for any scene.
+///
+/// An index h is right to some ulp on both sides, and the flank of a reflection multiplies that by N (gauss and tophat
+/// spots are as narrow as those of Na Nb Nc cells). A small image may show flanks only, without any reflection.
+pub fn flank_limit(simulation: &Simulation) -> f64 {
+    let crystal = &simulation.crystal;
+    let N = crystal.N.map(|n| n as f64);
+    let axes = [crystal.a, crystal.b, crystal.c].map(magnitude);
+    let reach = match simulation.shape {
+        Shape::Square | Shape::Round => {
+            axes.iter().zip(N).map(|(axis, n)| n * 2.0 * axis / simulation.lambda).fold(0.0, f64::max)
+        }
+        Shape::Gauss | Shape::Tophat => N.iter().product::<f64>() * 2e-10 / simulation.lambda,
+    };
+    ORACLE_LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
+}
+
+/// Largest difference of two images of one size, of the expected maximum; infinite where one has a NaN and the other has not.
+///
+/// # Panics
+/// For images of different sizes.
+pub fn apart(image: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(image.len(), expected.len());
+    // An image of nothing but the far tails of Gaussian spots underflows here or there.
+    let max = expected.iter().fold(1e-200_f64, |max, x| max.max(x.abs()));
+    let apart = |(x, y): (&f64, &f64)| if x == y { 0.0 } else { (x - y).abs() / max };
+    let worst = image.iter().zip(expected).map(apart);
+    worst.fold(0.0, |worst, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) })
 }
 
 /// Compares an image with the reference's.

@@ -4,6 +4,7 @@
 //!   kernel, so that an error in one does not hide in the other.
 //! * [`golden`]: images, function tables and traces produced by running the reference (folder `golden/`).
 //! * [`compare`]: how far two images or two numbers are apart, and how far they may be.
+//! * [`deviates`]: random numbers that are the same at every run.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
 //! * [`program`]: the `widebragg` program itself, run in a temporary folder.
 //! * [`fault`]: the same under limits, in small or read-only file systems, with signals.
@@ -13,6 +14,7 @@
 
 pub mod commands;
 pub mod compare;
+pub mod deviates;
 pub mod fault;
 pub mod golden;
 pub mod oracle;

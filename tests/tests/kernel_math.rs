@@ -10,6 +10,7 @@ use widebragg::arrays::sincg_rad_into;
 use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
 use widebragg::math;
 use widebragg_tests::compare::ulp_error;
+use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::{sincg_exact, table};
 
 /// A function of lanes as one of slices: the tail of the last vector is filled with x = 0, n = 1.
@@ -51,17 +52,6 @@ fn sincg_rad_quick(simd: Simd, x_rad: f64, n: f64) -> f64 {
 /// A function of one argument.
 fn map(function: fn(Simd, &[f64], &[f64]) -> Vec<f64>, simd: Simd, x: &[f64]) -> Vec<f64> {
     function(simd, x, &vec![1.0; x.len()])
-}
-
-/// Uniform deviates in [0, 1), the same at every run.
-fn deviates() -> impl FnMut() -> f64 {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 /// The largest of many errors, and where it was.

@@ -10,35 +10,13 @@ use proptest::prelude::*;
 use widebragg::lanes::Simd;
 use widebragg::render::RowReport;
 use widebragg_tests::commands::command_line;
-use widebragg_tests::compare::{compare, relative, ulp_error};
+use widebragg_tests::compare::{ORACLE_LIMIT, apart, compare, flank_limit, relative, ulp_error};
 use widebragg_tests::golden::{self, Case};
-use widebragg_tests::oracle::command::Shape;
 use widebragg_tests::oracle::functions::{sinc3, sinc3_precise, sincg_precise};
-use widebragg_tests::oracle::vector::magnitude;
-use widebragg_tests::oracle::{Mode, Rendered, Simulation};
+use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
 const MODES: [Mode; 2] = [Mode::CParity, Mode::Spec];
-
-/// Of the image maximum: how far a pixel of a golden image may be from the oracle's.
-const LIMIT: f64 = 1e-12;
-
-/// The same for a random command line.
-///
-/// An index h is right to some ulp on both sides, and the flank of a reflection multiplies that by N (gauss and tophat
-/// spots are as narrow as those of Na Nb Nc cells). A small image may show flanks only, without any reflection.
-fn flank_limit(simulation: &Simulation) -> f64 {
-    let crystal = &simulation.crystal;
-    let N = crystal.N.map(|n| n as f64);
-    let axes = [crystal.a, crystal.b, crystal.c].map(magnitude);
-    let reach = match simulation.shape {
-        Shape::Square | Shape::Round => {
-            axes.iter().zip(N).map(|(axis, n)| n * 2.0 * axis / simulation.lambda).fold(0.0, f64::max)
-        }
-        Shape::Gauss | Shape::Tophat => N.iter().product::<f64>() * 2e-10 / simulation.lambda,
-    };
-    LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
-}
 
 /// An image with what the call reported.
 fn render(scene: &KernelScene, reference_threads: usize) -> (Vec<f64>, RowReport) {
@@ -50,15 +28,6 @@ fn render(scene: &KernelScene, reference_threads: usize) -> (Vec<f64>, RowReport
         Ok::<_, widebragg::Error>((pixels, report))
     });
     rendered.and_then(|inner| inner).expect("a scene")
-}
-
-/// Largest difference from the oracle, of the image maximum.
-fn difference(image: &[f64], expected: &Rendered) -> f64 {
-    // An image of nothing but the far tails of Gaussian spots underflows here or there.
-    let max = expected.value.iter().fold(1e-200_f64, |max, x| max.max(x.abs()));
-    let apart = |(x, y): (&f64, &f64)| if x == y { 0.0 } else { (x - y).abs() / max };
-    let worst = image.iter().zip(&expected.value).map(apart);
-    worst.fold(0.0, |worst, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) })
 }
 
 #[test]
@@ -91,7 +60,7 @@ fn golden_images_come_out_right() {
             for simd in Simd::available() {
                 let what = format!("{name} {mode:?} {}", simd.level());
                 let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), 1);
-                let apart = difference(&image, &expected);
+                let apart = apart(&image, &expected.value);
                 if apart > worst.0 {
                     worst = (apart, what.clone());
                 }
@@ -99,7 +68,7 @@ fn golden_images_come_out_right() {
                 let from_reference = compare(&stored, &reference).expect("same size");
                 different += from_reference.different;
                 let omega = relative(report.omega_sum_sr, expected.omega_sum, 0.0);
-                if apart > LIMIT || !from_reference.is_within_limits() || omega > 1e-12 {
+                if apart > ORACLE_LIMIT || !from_reference.is_within_limits() || omega > 1e-12 {
                     failures.push(format!(
                         "{what}: {apart:.1e} from the oracle, {from_reference}, omega {omega:.1e}"
                     ));
@@ -131,7 +100,7 @@ fn steps_happen_where_they_do_in_the_reference() {
         let expected = simulation.render(mode, 1);
         for simd in Simd::available() {
             let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), 1);
-            let apart = difference(&image, &expected);
+            let apart = apart(&image, &expected.value);
             assert!(apart <= flank_limit(&simulation), "{mode:?} {}: {apart:.1e}", simd.level());
             if mode == Mode::Spec {
                 assert_eq!(report.fallbacks, expected.fallbacks, "{}", simd.level());
@@ -200,7 +169,7 @@ proptest! {
             let expected = simulation.render(mode, threads);
             for simd in Simd::available() {
                 let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), threads);
-                let apart = difference(&image, &expected);
+                let apart = apart(&image, &expected.value);
                 prop_assert!(apart <= flank_limit(&simulation), "{:?} {}: {:.1e}", mode, simd.level(), apart);
                 // The oracle adds up to a hundred thousand equal numbers, one by one.
                 prop_assert!(relative(report.omega_sum_sr, expected.omega_sum, 0.0) <= 1e-11);

@@ -10,7 +10,7 @@ mod bound;
 #[path = "properties/small.rs"]
 mod small;
 
-use bound::{apart, hangs_on_a_last_bit, limit};
+use bound::hangs_on_a_last_bit;
 use core::ops::Range;
 use proptest::prelude::*;
 use small::{Random, Small, small};
@@ -20,6 +20,7 @@ use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::render::{Roi, RowReport};
 use widebragg::rotation::Orientation;
+use widebragg_tests::compare::{apart, flank_limit};
 use widebragg_tests::golden;
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::{KernelScene, OwnedGrid};
@@ -120,7 +121,7 @@ proptest! {
                 let (named, named_report) = render(&axes_in_order(&scene, order), threads);
                 let apart = apart(&named, &image);
                 prop_assert!(
-                    apart <= limit(&simulation) || hangs_on_a_last_bit(&scene, threads),
+                    apart <= flank_limit(&simulation) || hangs_on_a_last_bit(&scene, threads),
                     "{} {:?} {} {:?}: {:e}", line, mode, simd.level(), order, apart
                 );
                 prop_assert_eq!(report, named_report);
@@ -141,7 +142,7 @@ proptest! {
             let apart = apart(&render(&turned, threads).0, &render(&started, threads).0);
             prop_assert!(
                 // Angles up to 10 rad, each rotation with rounding of its own.
-                apart <= 4.0 * limit(&simulation) || hangs_on_a_last_bit(&started, threads),
+                apart <= 4.0 * flank_limit(&simulation) || hangs_on_a_last_bit(&started, threads),
                 "{} {}: {:e}", line, simd.level(), apart
             );
         }
@@ -219,7 +220,7 @@ proptest! {
                 for (other, expected, _) in &images {
                     let apart = apart(image, expected);
                     prop_assert!(
-                        apart <= limit(&simulation) || hangs_on_a_last_bit(scene, threads),
+                        apart <= flank_limit(&simulation) || hangs_on_a_last_bit(scene, threads),
                         "{} {:?} {} {}: {:e}", line, mode, level, other, apart
                     );
                 }

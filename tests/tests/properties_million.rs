@@ -15,10 +15,11 @@ mod bound;
 #[path = "properties/small.rs"]
 mod small;
 
-use bound::{apart, hangs_on_a_last_bit, limit};
+use bound::hangs_on_a_last_bit;
 use small::{Small, small};
 use std::collections::BTreeMap;
 use widebragg::lanes::{Simd, SimdLevel};
+use widebragg_tests::compare::{apart, flank_limit};
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
@@ -82,9 +83,10 @@ fn scenes_are_the_oracle_s() {
                 let tally = tallies.entry(simd.level()).or_default();
                 tally.images += 1;
                 tally.lit += u64::from(expected.iter().any(|&pixel| pixel > 0.0));
-                let share = apart(&image, &expected) / limit(&simulation);
+                let share = apart(&image, &expected) / flank_limit(&simulation);
                 if share > 1.0 {
-                    if share * limit(&simulation) <= moved_by_some_ulp(&simulation, mode, threads, &expected)
+                    if share * flank_limit(&simulation)
+                        <= moved_by_some_ulp(&simulation, mode, threads, &expected)
                     {
                         tally.steep += 1;
                         continue;

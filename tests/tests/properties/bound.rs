@@ -1,47 +1,13 @@
-//! How far two renderings of a scene may be apart, and what makes them differ by more without either being wrong.
+//! What makes two renderings of a scene differ by more than their limit without either being wrong.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
 use widebragg::carryover::Carryover;
 use widebragg::lattice::CrystalShape;
-use widebragg_tests::oracle::Simulation;
-use widebragg_tests::oracle::command::Shape;
-use widebragg_tests::oracle::vector::magnitude;
 use widebragg_tests::scene::KernelScene;
-
-/// Of the image maximum.
-const LIMIT: f64 = 1e-12;
 
 /// Closer than this to where a rounded index jumps, relative to 1 or to the index, the last bits decide.
 const JUMP: f64 = 1e-13;
-
-/// The limit for a scene: an index h is right to some ulp on both sides, and the flank of a reflection multiplies that by
-/// N (gauss and tophat spots are as narrow as those of Na Nb Nc cells).
-pub fn limit(simulation: &Simulation) -> f64 {
-    let crystal = &simulation.crystal;
-    let N = crystal.N.map(|n| n as f64);
-    let axes = [crystal.a, crystal.b, crystal.c].map(magnitude);
-    let reach = match simulation.shape {
-        Shape::Square | Shape::Round => {
-            axes.iter().zip(N).map(|(axis, n)| n * 2.0 * axis / simulation.lambda).fold(0.0, f64::max)
-        }
-        Shape::Gauss | Shape::Tophat => N.iter().product::<f64>() * 2e-10 / simulation.lambda,
-    };
-    LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
-}
-
-/// Largest difference of two images, of the maximum; infinite where one has a NaN and the other has not.
-pub fn apart(image: &[f64], expected: &[f64]) -> f64 {
-    assert_eq!(image.len(), expected.len());
-    // An image of nothing but the far tails of Gaussian spots underflows here or there.
-    let max = expected.iter().fold(1e-200_f64, |max, x| max.max(x.abs()));
-    let apart = |(x, y): (&f64, &f64)| if x == y { 0.0 } else { (x - y).abs() / max };
-    image
-        .iter()
-        .zip(expected)
-        .map(apart)
-        .fold(0.0, |worst, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) })
-}
 
 /// Whether some step of the image has an index so close to where another reflection becomes the nearest, another block
 /// of nodes is used, or a tophat ends, that rounding decides.
