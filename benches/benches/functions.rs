@@ -74,6 +74,9 @@ fn peak(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A function over an array.
+type ArrayFunction = fn(Simd, &[f64], f64, &mut [f64]) -> Result<(), widebragg::Error>;
+
 /// The C expression with the standard library's sine.
 fn c_expression(input: &[f64], output: &mut [f64]) {
     for (&x, value) in input.iter().zip(output) {
@@ -94,30 +97,23 @@ fn interference(criterion: &mut Criterion) {
         assert!(good, "not sin(N x)/sin(x)");
     };
 
-    let mut group = criterion.benchmark_group("sincg");
-    group.throughput(Throughput::Elements(VALUES as u64));
-    for simd in Simd::available() {
-        sincg_into(simd, &h, CELLS, &mut output).expect("arrays of one length");
-        check(&output);
-        group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
-            bencher.iter(|| sincg_into(simd, black_box(&h), CELLS, black_box(&mut output)));
+    for (name, input, into) in
+        [("sincg", &h, sincg_into as ArrayFunction), ("sincg-radians", &x_rad, sincg_rad_into)]
+    {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Elements(VALUES as u64));
+        for simd in Simd::available() {
+            into(simd, input, CELLS, &mut output).expect("arrays of one length");
+            check(&output);
+            group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
+                bencher.iter(|| into(simd, black_box(input), CELLS, black_box(&mut output)));
+            });
+        }
+        group.bench_function(BenchmarkId::new("c-expression/f64", VALUES), |bencher| {
+            bencher.iter(|| c_expression(black_box(&x_rad), black_box(&mut output)));
         });
+        group.finish();
     }
-    group.bench_function(BenchmarkId::new("c-expression/f64", VALUES), |bencher| {
-        bencher.iter(|| c_expression(black_box(&x_rad), black_box(&mut output)));
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group("sincg-radians");
-    group.throughput(Throughput::Elements(VALUES as u64));
-    for simd in Simd::available() {
-        sincg_rad_into(simd, &x_rad, CELLS, &mut output).expect("arrays of one length");
-        check(&output);
-        group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), VALUES), |bencher| {
-            bencher.iter(|| sincg_rad_into(simd, black_box(&x_rad), CELLS, black_box(&mut output)));
-        });
-    }
-    group.finish();
 }
 
 fn orientations(criterion: &mut Criterion) {
