@@ -14,7 +14,9 @@
 //! kept. **Cost**: operations per step are counted in `benches/ROOFLINE.md`; square crystals divide once for the three axes.
 
 use crate::lanes::{LaneMask, Lanes, Level, ROUND_BY_ADDING};
-use crate::math::{NUDGE, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
+use crate::math::{
+    NUDGE, SincgSlope, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square, sinc3_slope_of_square,
+};
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.
@@ -128,6 +130,23 @@ pub(crate) trait Shape<F: Lanes>: Copy {
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
 }
 
+/// F_latt and its derivatives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LatticeSlopes<F> {
+    /// |F_latt|, the bits of [`Shape::f_latt`].
+    pub(crate) f_latt: F,
+    /// By h, k, l.
+    pub(crate) by_index: [F; 3],
+    /// By the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of that; else 0.
+    pub(crate) by_offset: [F; 3],
+}
+
+/// A shape whose F_latt has derivatives, f64 throughout.
+pub(crate) trait SmoothShape<F: Lanes>: Shape<F> {
+    /// |F_latt| and its derivatives, at any index.
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F>;
+}
+
 /// A shape by name; [`ShapeKind::Of`] is the same at a level.
 pub(crate) trait ShapeKind {
     /// Whether F_latt is exactly zero nearly everywhere.
@@ -211,6 +230,19 @@ impl<F: Lanes> Shape<F> for AnyShape<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for AnyShape<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        match self {
+            Self::Square(shape) => shape.slopes(indices),
+            Self::SquareMixed(SquareMixed(cells)) => Square(*cells).slopes(indices),
+            Self::Round(shape) => shape.slopes(indices),
+            Self::Gauss(shape) => shape.slopes(indices),
+            Self::Tophat(shape) => shape.slopes(indices),
+        }
+    }
+}
+
 /// [`CrystalShape::Square`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Square<F>([F; 3]);
@@ -247,6 +279,31 @@ impl<F: Lanes> Shape<F> for Square<F> {
         let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
         let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
         (sin_nh * sin_nk * sin_nl).quotient(sin_h * sin_k * sin_l)
+    }
+}
+
+impl<F: Lanes> SmoothShape<F> for Square<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
+        let (h, k, l) = (SincgSlope::new(na, dh), SincgSlope::new(nb, dk), SincgSlope::new(nc, dl));
+        let denominator = h.denominator * k.denominator * l.denominator;
+        let f_latt = (h.numerator * k.numerator * l.numerator).quotient(denominator);
+        let inverse = dh.splat_like(1.0).quotient(denominator);
+        // Of the other two axes, numerator and denominator; one inverse with each: their product stays a number.
+        let others_of_h = (k.numerator * l.numerator * inverse) * (k.denominator * l.denominator);
+        let others_of_k = (h.numerator * l.numerator * inverse) * (h.denominator * l.denominator);
+        let others_of_l = (h.numerator * k.numerator * inverse) * (h.denominator * k.denominator);
+        let zero = dh.splat_like(0.0);
+        LatticeSlopes {
+            f_latt,
+            by_index: [
+                (h.slope_numerator * inverse) * others_of_h,
+                (k.slope_numerator * inverse) * others_of_k,
+                (l.slope_numerator * inverse) * others_of_l,
+            ],
+            by_offset: [zero; 3],
+        }
     }
 }
 
@@ -319,6 +376,24 @@ impl<F: Lanes> Shape<F> for Round<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for Round<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let ([na, nb, nc], [dh, dk, dl]) = (self.cells, indices.d);
+        let (x, y, z) = (na * dh, nb * dk, nc * dl);
+        let radius2 = x.mul_add(x, y.mul_add(y, z * z));
+        let (value, slope) = sinc3_slope_of_square(radius2 * self.fudge);
+        let by_radius2 = self.volume * slope * self.fudge;
+        let twice = by_radius2 + by_radius2;
+        let zero = dh.splat_like(0.0);
+        LatticeSlopes {
+            f_latt: self.volume * value,
+            by_index: [twice * x * na, twice * y * nb, twice * z * nc],
+            by_offset: [zero; 3],
+        }
+    }
+}
+
 /// The squared distance to the nearest node, times `scale`, for gauss and tophat.
 #[derive(Debug, Clone, Copy)]
 struct NodeDistance<F> {
@@ -338,13 +413,20 @@ impl<F: Lanes> NodeDistance<F> {
         }
     }
 
+    /// From the nearest node, in 1/Angstrom.
     #[inline(always)]
-    fn squared(&self, indices: &Indices<F>) -> F {
+    fn offset(&self, indices: &Indices<F>) -> [F; 3] {
         let [dh, dk, dl] = indices.d;
         let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.reciprocal;
         let x = dh.mul_add(ax, dk.mul_add(bx, dl * cx));
         let y = dh.mul_add(ay, dk.mul_add(by, dl * cy));
         let z = dh.mul_add(az, dk.mul_add(bz, dl * cz));
+        [x, y, z]
+    }
+
+    #[inline(always)]
+    fn squared(&self, indices: &Indices<F>) -> F {
+        let [x, y, z] = self.offset(indices);
         x.mul_add(x, y.mul_add(y, z * z)) * self.scale
     }
 }
@@ -386,6 +468,27 @@ impl<F: Lanes> Shape<F> for Gauss<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for Gauss<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let f_latt = self.f_latt::<true>(indices);
+        let [x, y, z] = self.distance.offset(indices);
+        let by_square = f_latt * self.distance.scale;
+        let twice = by_square + by_square;
+        let [ox, oy, oz] = [twice * x, twice * y, twice * z];
+        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.distance.reciprocal;
+        LatticeSlopes {
+            f_latt,
+            by_index: [
+                ox.mul_add(ax, oy.mul_add(ay, oz * az)),
+                ox.mul_add(bx, oy.mul_add(by, oz * bz)),
+                ox.mul_add(cx, oy.mul_add(cy, oz * cz)),
+            ],
+            by_offset: [ox, oy, oz],
+        }
+    }
+}
+
 /// [`CrystalShape::Tophat`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tophat<F> {
@@ -408,5 +511,15 @@ impl<F: Lanes> Shape<F> for Tophat<F> {
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         let inside = self.distance.squared(indices).lt(self.volume.splat_like(0.3969));
         F::select(inside, self.volume, self.volume.splat_like(0.0))
+    }
+}
+
+/// Inside the spot, as outside it, nothing changes; the edge is no part of the derivative.
+impl<F: Lanes> SmoothShape<F> for Tophat<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let f_latt = self.f_latt::<true>(indices);
+        let zero = f_latt.splat_like(0.0);
+        LatticeSlopes { f_latt, by_index: [zero; 3], by_offset: [zero; 3] }
     }
 }

@@ -10,6 +10,13 @@
 //! are divided by pi, so their leading coefficient is exactly 1. The polynomials are minimax in relative error, found
 //! with the Remez exchange in 60-digit arithmetic.
 //!
+//! The slope of S = sin(pi N h)/sin(pi h) is written so that nothing cancels next to a node. With A = sin(pi r)/(pi r),
+//! e = cos(pi r) - A at r, and B, f the same at d:
+//!
+//! ```text
+//! dS/dh = (-1)^((N-1) h0 + n) (n A B + (n + r) B e - r A f)/(d B)^2
+//! ```
+//!
 //! | polynomial | terms | largest relative error |
 //! |---|---|---|
 //! | sin(pi r)/pi, exact | 9 | 2.8e-19 |
@@ -17,11 +24,13 @@
 //! | sin(pi r)/pi, render | 7 | 6.9e-14 |
 //! | sin(pi r)/pi, f32 | 5 | 6.1e-9 |
 //! | cos(pi r) | 9 | 4.2e-18 (absolute) |
+//! | (cos(pi r) - sin(pi r)/(pi r))/r^2 | 7 | 1.1e-14 |
 //! | 2^f, abs f <= 1/2 | 12 | 3.4e-18 |
 //! | sinc3(pi y), abs y <= 1/2 | 9 | 3.6e-20 |
 //!
 //! **Accuracy**, tested at every level (`tests/tests/kernel_math.rs`, table in the README): [`sincg`] 2 ulp for every finite h and integer N up to
-//! 1e5; [`sincg_rad`] 4 ulp for |x| <= 2^30; [`exp`] 2 ulp; [`sinc3`] 1e-15 of max(1, 1/x^2).
+//! 1e5; [`sincg_rad`] 4 ulp for |x| <= 2^30; [`exp`] 2 ulp; [`sinc3`] 1e-15 of max(1, 1/x^2);
+//! [`sincg_squared_slope`] 2e-12 of 2 pi N min(N^2, 1/sin(pi h)^2).
 
 use core::f64::consts::{FRAC_1_PI, LOG2_E, PI};
 
@@ -73,6 +82,17 @@ const COS: [f64; 8] = [
     0.001_929_556_817_648_621,
     -0.000_104_567_806_740_791_63,
     4.150_749_549_701_468e-6,
+];
+
+/// Coefficients of (cos(pi r) - sin(pi r)/(pi r))/r^2 in r^2.
+const COS_LESS_SINC: [f64; 7] = [
+    -3.289_868_133_696_42,
+    3.246_969_701_120_835,
+    -1.144_510_943_946_44,
+    0.209_182_764_013_768_84,
+    -0.023_460_601_487_684_23,
+    0.001_779_932_016_367_859_2,
+    -9.414_861_304_017_534e-5,
 ];
 
 /// Coefficients of (2^f - 1)/f in f.
@@ -137,6 +157,80 @@ fn sin_half_turn<F: Lanes, const TERMS: usize>(r: F, coefficients: &[f64; TERMS]
 #[inline(always)]
 pub(crate) fn sin_half_turn_render<F: Lanes>(r: F) -> F {
     sin_half_turn(r, &SIN_RENDER)
+}
+
+/// What the interference function and its slope need of a number of half turns r, |r| <= 1/2.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HalfTurn<F> {
+    /// sin(pi r)/pi, the bits of [`sin_half_turn_render`].
+    pub(crate) sin: F,
+    /// sin(pi r)/(pi r).
+    sinc: F,
+    /// cos(pi r) - sin(pi r)/(pi r).
+    bend: F,
+}
+
+impl<F: Lanes> HalfTurn<F> {
+    #[inline(always)]
+    pub(crate) fn new(r: F) -> Self {
+        let z = r * r;
+        let rest = polynomial(z, &SIN_RENDER);
+        Self {
+            sin: (r * z).mul_add(rest, r),
+            sinc: z.mul_add(rest, r.splat_like(1.0)),
+            bend: z * polynomial(z, &COS_LESS_SINC),
+        }
+    }
+}
+
+/// sincg of N cells about a node, and what its slope is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SincgSlope<F> {
+    /// sin(pi N d)/pi and sin(pi d)/pi, less the sign that both sincg and its slope have.
+    pub(crate) numerator: F,
+    pub(crate) denominator: F,
+    /// The slope in d, times the square of the denominator.
+    pub(crate) slope_numerator: F,
+}
+
+/// 2^-100: what stands for a smaller distance from a node, where all quotients are 0/0. Powers of it that occur are numbers.
+const NEAREST: f64 = f64::from_bits((1023 - 100) << 52);
+
+impl<F: Lanes> SincgSlope<F> {
+    /// `d` is the distance from the nearest node, in index units.
+    #[inline(always)]
+    pub(crate) fn new(n: F, d: F) -> Self {
+        let nearest = d.splat_like(NEAREST);
+        let d = F::select(d.abs().lt(nearest), nearest, d);
+        let magic = d.splat_like(ROUND_BY_ADDING);
+        let turns = n.mul_add(d, magic) - magic;
+        let r = n.mul_sub(d, turns);
+        let (at_r, at_d) = (HalfTurn::new(r), HalfTurn::new(d));
+        // Next to the node, where turns is 0, the two products differ by a factor of N^2: nothing cancels. With N = 1
+        // they are the same.
+        let curved = (at_d.sinc * at_r.bend) * (turns + r) - (at_r.sinc * at_d.bend) * r;
+        Self {
+            numerator: at_r.sin,
+            denominator: at_d.sin,
+            slope_numerator: turns.mul_add(at_r.sinc * at_d.sinc, curved),
+        }
+    }
+}
+
+/// The slope of the squared interference function, d/dh (sin(pi N h)/sin(pi h))^2, `h` in index units.
+///
+/// Any finite `h`, integer `n` from 1 to 1e5. Error at most 2e-12 of 2 pi N min(N^2, 1/sin(pi h)^2), the size that slopes have
+/// at that distance from a node; next to a node, |N d| < 1/2, 1e-12 of the slope itself. 0 at nodes. Source: closed form, see the module page.
+#[inline(always)]
+pub fn sincg_squared_slope<F: Lanes>(h: F, n: F) -> F {
+    let roundable = h.abs().lt(h.splat_like(ROUNDABLE));
+    // The square has period 1 in h.
+    let h = if roundable.all() { h } else { per_lane(h, n, |h, _| libm::fmod(h, 1.0)) };
+    let d = h.fraction();
+    let SincgSlope { numerator, denominator, slope_numerator } = SincgSlope::new(n, d);
+    let inverse = d.splat_like(1.0) / denominator;
+    let slope = (numerator * inverse) * (slope_numerator * inverse) * inverse;
+    F::select(d.eq(d.splat_like(0.0)), d, slope + slope)
 }
 
 /// sin(pi r)/pi for |r| <= 1/2 in f32: relative error 2e-7.
@@ -397,6 +491,36 @@ pub(crate) fn sinc3_of_square<F: Lanes>(y_squared: F) -> F {
     let inverse = y_squared.max(quarter).inverse_sqrt();
     F::select(near_zero, near, sinc3_far(y_squared * inverse, inverse))
 }
+
+/// [`sinc3_of_square`] and its derivative by the square.
+#[inline(always)]
+pub(crate) fn sinc3_slope_of_square<F: Lanes>(y_squared: F) -> (F, F) {
+    let quarter = y_squared.splat_like(0.25);
+    let near_zero = y_squared.le(quarter);
+    let near = (sinc3_near(y_squared), polynomial(y_squared, &SINC3_SLOPE));
+    if near_zero.all() {
+        return near;
+    }
+    let beyond = y_squared.max(quarter);
+    let inverse = beyond.inverse_sqrt();
+    let far = sinc3_far(y_squared * inverse, inverse);
+    // With x = pi y: df/dx = 3 (sin(x)/x - f)/x.
+    let (sin, _) = sin_cos_pi(beyond * inverse);
+    let sinc = sin * inverse * y_squared.splat_like(FRAC_1_PI);
+    let slope = (sinc - far) * (inverse * inverse) * y_squared.splat_like(1.5);
+    (F::select(near_zero, near.0, far), F::select(near_zero, near.1, slope))
+}
+
+/// Coefficients of the derivative of sinc3(pi y) by y^2, in y^2.
+const SINC3_SLOPE: [f64; 8] = {
+    let mut slope = SINC3;
+    let mut i = 0;
+    while i < slope.len() {
+        slope[i] *= (i + 1) as f64;
+        i += 1;
+    }
+    slope
+};
 
 /// sinc3(pi y) for y <= 1/2, by z = y^2.
 #[inline(always)]
