@@ -133,7 +133,7 @@ pub(crate) trait Shape<F: Lanes>: Copy {
 /// F_latt and its derivatives.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LatticeSlopes<F> {
-    /// |F_latt|, the bits of [`Shape::f_latt`].
+    /// |F_latt|, to rounding what [`Shape::f_latt`] gives.
     pub(crate) f_latt: F,
     /// By h, k, l.
     pub(crate) by_index: [F; 3],
@@ -145,6 +145,12 @@ pub(crate) struct LatticeSlopes<F> {
 pub(crate) trait SmoothShape<F: Lanes>: Shape<F> {
     /// |F_latt| and its derivatives, at any index.
     fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F>;
+}
+
+/// A smooth shape by name.
+pub(crate) trait SmoothKind {
+    /// The shape of `lattice`, at a level.
+    fn smooth<L: Level>(level: L, lattice: &Lattice) -> impl SmoothShape<L::F>;
 }
 
 /// A shape by name; [`ShapeKind::Of`] is the same at a level.
@@ -175,6 +181,19 @@ macro_rules! shape_kind {
         }
     };
 }
+macro_rules! smooth_kind {
+    ($($kind:ident)*) => {
+        $(
+            impl SmoothKind for $kind {
+                #[inline(always)]
+                fn smooth<L: Level>(level: L, lattice: &Lattice) -> impl SmoothShape<L::F> {
+                    Self::of(level, lattice)
+                }
+            }
+        )*
+    };
+}
+smooth_kind!(SquareKind RoundKind GaussKind);
 shape_kind!(SquareKind, Square, sparse: false, pairs: false);
 shape_kind!(SquareMixedKind, SquareMixed, sparse: false, pairs: true);
 shape_kind!(RoundKind, Round, sparse: false, pairs: false);
@@ -287,20 +306,20 @@ impl<F: Lanes> SmoothShape<F> for Square<F> {
     fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
         let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
         let (h, k, l) = (SincgSlope::new(na, dh), SincgSlope::new(nb, dk), SincgSlope::new(nc, dl));
-        let denominator = h.denominator * k.denominator * l.denominator;
-        let f_latt = (h.numerator * k.numerator * l.numerator).quotient(denominator);
-        let inverse = dh.splat_like(1.0).quotient(denominator);
-        // Of the other two axes, numerator and denominator; one inverse with each: their product stays a number.
-        let others_of_h = (k.numerator * l.numerator * inverse) * (k.denominator * l.denominator);
-        let others_of_k = (h.numerator * l.numerator * inverse) * (h.denominator * l.denominator);
-        let others_of_l = (h.numerator * k.numerator * inverse) * (h.denominator * k.denominator);
+        let [above_h, above_k, above_l] =
+            [k.numerator * l.numerator, h.numerator * l.numerator, h.numerator * k.numerator];
+        let [below_h, below_k, below_l] =
+            [k.denominator * l.denominator, h.denominator * l.denominator, h.denominator * k.denominator];
+        let inverse = dh.splat_like(1.0).quotient(h.denominator * below_h);
+        // An axis has its denominator squared below the slope, the other two have theirs once: the square of all three, less those.
+        let square = inverse * inverse;
         let zero = dh.splat_like(0.0);
         LatticeSlopes {
-            f_latt,
+            f_latt: (h.numerator * above_h) * inverse,
             by_index: [
-                (h.slope_numerator * inverse) * others_of_h,
-                (k.slope_numerator * inverse) * others_of_k,
-                (l.slope_numerator * inverse) * others_of_l,
+                (h.slope_numerator * square) * (above_h * below_h),
+                (k.slope_numerator * square) * (above_k * below_k),
+                (l.slope_numerator * square) * (above_l * below_l),
             ],
             by_offset: [zero; 3],
         }
@@ -472,6 +491,10 @@ impl<F: Lanes> SmoothShape<F> for Gauss<F> {
     #[inline(always)]
     fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
         let f_latt = self.f_latt::<true>(indices);
+        let zero = f_latt.splat_like(0.0);
+        if f_latt.eq(zero).all() {
+            return LatticeSlopes { f_latt, by_index: [zero; 3], by_offset: [zero; 3] };
+        }
         let [x, y, z] = self.distance.offset(indices);
         let by_square = f_latt * self.distance.scale;
         let twice = by_square + by_square;

@@ -19,6 +19,7 @@ use super::{VARIABLES, Wanted};
 use crate::beam::Source;
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
+use crate::lattice::CrystalShape;
 use crate::math::exp;
 use crate::render::general::{Site, TappedPixel, TappedStep, Visit};
 use crate::render::geometry::{LaneVec, PolarizationFrame};
@@ -126,6 +127,8 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     turns: &'t TurnTable<'t>,
     domains: &'t [Mat3],
     wanted: Wanted,
+    /// Whether the grid is scattered to: then what multiplies the sum is told.
+    scatters: bool,
     flags: [bool; 3],
     background: f64,
     point_pixel: bool,
@@ -154,6 +157,23 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     done: Done<F>,
 }
 
+/// Where groups of variables begin.
+const CELL: usize = 0;
+const RECIPROCAL: usize = 9;
+const DETECTOR: usize = 18;
+const DISTANCES: usize = 30;
+const REST: usize = 32;
+
+/// Vectors times `by` to the numbers from `at` on.
+#[inline(always)]
+fn put<F: Lanes, const N: usize>(to: &mut [F; VARIABLES], at: usize, vectors: [LaneVec<F>; N], by: F) {
+    for (to, v) in to.get_mut(at..).unwrap_or_default().chunks_exact_mut(3).zip(vectors) {
+        if let [x, y, z] = to {
+            (*x, *y, *z) = (v.x * by, v.y * by, v.z * by);
+        }
+    }
+}
+
 /// What is known of finished pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Done<F> {
@@ -166,6 +186,16 @@ pub(super) struct Done<F> {
 }
 
 impl<'t, F: Lanes> Jacobian<'t, F> {
+    /// The variables that can have a derivative other than 0, in up to three runs.
+    pub(super) fn wanted_ranges(wanted: Wanted) -> [core::ops::Range<usize>; 3] {
+        let cell = if wanted.reciprocal { DETECTOR } else { RECIPROCAL };
+        [
+            if wanted.cell { CELL..cell } else { CELL..CELL },
+            if wanted.detector { DETECTOR..REST } else { REST..REST },
+            REST..VARIABLES,
+        ]
+    }
+
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(
         level: L,
@@ -173,14 +203,17 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         turns: &'t TurnTable<'t>,
         domains: &'t [Mat3],
         wanted: Wanted,
+        scatters: bool,
     ) -> Self {
         let zero = level.splat(0.0);
         let v = LaneVec { x: zero, y: zero, z: zero };
         let p = scene.parameters();
+        let reciprocal = wanted.reciprocal && p.lattice.shape == CrystalShape::Gauss;
         Self {
             turns,
             domains,
-            wanted,
+            wanted: Wanted { reciprocal, ..wanted },
+            scatters,
             flags: [p.oversample.omega, p.oversample.thick, p.oversample.polar],
             background: scene.background(),
             point_pixel: p.detector.point_pixel,
@@ -216,17 +249,17 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         self.cell = [v; 3];
         self.reciprocal = [v; 3];
         self.turned = [zero; 3];
-        self.place = Place::zero(zero);
         self.ln_lambda = zero;
         self.default_f = zero;
-        self.by_q = v;
-        self.by_direction = v;
         self.carried = zero.splat_like(1.0);
         self.multiplied = zero;
-        self.ln_omega = Place::zero(zero);
-        self.ln_capture = Place::zero(zero);
-        self.ln_polar = Place::zero(zero);
         self.ln_carried = zero;
+        if self.wanted.detector {
+            self.place = Place::zero(zero);
+            self.ln_omega = Place::zero(zero);
+            self.ln_capture = Place::zero(zero);
+            self.ln_polar = Place::zero(zero);
+        }
     }
 
     /// The running sum has been multiplied.
@@ -304,7 +337,7 @@ impl<F: Lanes> Visit<F> for Jacobian<'_, F> {
 
     #[inline(always)]
     fn begin_source(&mut self, factor: Option<F>) {
-        if let (true, Some(factor)) = (self.wanted.structure_factors, factor) {
+        if let (true, Some(factor)) = (self.scatters, factor) {
             self.ln_factor = logarithm(factor);
         }
     }
@@ -378,8 +411,13 @@ impl<F: Lanes> Visit<F> for Jacobian<'_, F> {
         if self.wanted.wavelength {
             self.ln_lambda = self.ln_lambda - self.by_q.dot(*q);
         }
+        let none = LaneVec { x: zero, y: zero, z: zero };
+        if !self.wanted.detector {
+            self.by_q = none;
+            return;
+        }
         self.by_direction = self.by_q.times_plus(zero.splat_like(1.0 / source.lambda_m), self.by_direction);
-        self.by_q = LaneVec { x: zero, y: zero, z: zero };
+        self.by_q = none;
         for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar]) {
             if flag {
                 self.place = self.place.plus(self.multiplied, &slopes);
@@ -403,38 +441,40 @@ impl<F: Lanes> Visit<F> for Jacobian<'_, F> {
     fn pixel(&mut self, pixel: &TappedPixel<F>) {
         let TappedPixel { value, weight, .. } = *pixel;
         let zero = value.splat_like(0.0);
-        let mut place = Place::zero(zero).plus(weight, &self.place);
-        for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar]) {
-            if !flag {
-                place = place.plus(value, &slopes);
+        let mut place = Place::zero(zero);
+        if self.wanted.detector {
+            place = place.plus(weight, &self.place);
+            for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar])
+            {
+                if !flag {
+                    place = place.plus(value, &slopes);
+                }
             }
         }
-        self.done.weight = weight;
-        self.done.ln_carried = self.ln_carried;
-        let mut done = self.done.slopes.iter_mut();
-        let mut put = |x: F| {
-            if let Some(to) = done.next() {
-                *to = x;
+        let done = &mut self.done;
+        done.weight = weight;
+        done.ln_carried = self.ln_carried;
+        // What is not wanted stays 0.
+        if self.wanted.cell {
+            put(&mut done.slopes, CELL, self.cell, weight);
+            if self.wanted.reciprocal {
+                put(&mut done.slopes, RECIPROCAL, self.reciprocal, weight);
             }
-        };
-        for v in self.cell.iter().chain(&self.reciprocal) {
-            put(v.x * weight);
-            put(v.y * weight);
-            put(v.z * weight);
         }
-        for v in [place.pix0, place.fast, place.slow, place.normal] {
-            put(v.x);
-            put(v.y);
-            put(v.z);
+        if self.wanted.detector {
+            let Place { pix0, fast, slow, normal, close_distance, distance } = place;
+            let one = zero.splat_like(1.0);
+            put(&mut done.slopes, DETECTOR, [pix0, fast, slow, normal], one);
+            if let Some([close, along]) = done.slopes.get_mut(DISTANCES..DISTANCES + 2) {
+                (*close, *along) = (close_distance, distance);
+            }
         }
-        put(place.close_distance);
-        put(place.distance);
-        for x in self.turned {
-            put(x * weight);
-        }
-        put(self.ln_lambda * weight);
-        put((self.carried * weight).mul_add(zero.splat_like(self.background), value));
-        put(self.default_f * weight);
+        let [.., phi0, step, mosaic, lambda, fluence, default_f] = &mut done.slopes;
+        let [by_phi0, by_step, by_mosaic] = self.turned;
+        (*phi0, *step, *mosaic) = (by_phi0 * weight, by_step * weight, by_mosaic * weight);
+        *lambda = self.ln_lambda * weight;
+        *fluence = (self.carried * weight).mul_add(zero.splat_like(self.background), value);
+        *default_f = self.default_f * weight;
         self.clear(zero);
     }
 }

@@ -29,6 +29,7 @@ mod turns;
 mod variables;
 
 pub use model::{Model, Moves, PARAMETERS, Parameter};
+pub use rows::Sums;
 pub use turns::{TurnBuffers, TurnTable, fill_turns, rotation_vector, scaled_rotation};
 pub use variables::{VARIABLES, Variables};
 
@@ -45,11 +46,16 @@ pub struct Wanted {
     pub wavelength: bool,
     /// By default_F.
     pub default_f: bool,
-    /// By each structure factor.
-    pub(crate) structure_factors: bool,
 }
 
 impl Wanted {
+    /// No derivative but that by the fluence.
+    pub const NONE: Self =
+        Self { cell: false, reciprocal: false, detector: false, wavelength: false, default_f: false };
+    /// All derivatives by variables.
+    pub const ALL: Self =
+        Self { cell: true, reciprocal: true, detector: true, wavelength: true, default_f: true };
+
     /// All that moves along `directions`.
     #[must_use]
     pub fn along<'v>(directions: impl IntoIterator<Item = &'v Variables>) -> Self {

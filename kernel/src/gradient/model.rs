@@ -179,7 +179,7 @@ impl Model {
         let mut duals = self.at(&moves.along(parameter))?;
         // The factors are relative to what they have already been applied to.
         for factor in [&mut duals.mosaic_scale, &mut duals.lambda_scale, &mut duals.fluence_scale] {
-            factor.slope = factor.slope / factor.value;
+            factor.slope /= factor.value;
         }
         Ok(Variables::from_array(&duals.to_array().map(|x| x.slope)))
     }

@@ -1,5 +1,6 @@
 //! Rows of derivatives: summed over pixels with weights, or pixel by pixel along directions.
 
+use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::jacobian::{Jacobian, Scatter};
@@ -8,13 +9,24 @@ use super::{VARIABLES, Variables, Wanted};
 use crate::Error;
 use crate::carryover::Carryover;
 use crate::lanes::{BaseLevel, Kernel, LaneMask, Lanes, Level};
-use crate::lattice::{AnyShape, CrystalShape, Precision, ShapeKind, SmoothShape, SquareKind};
+use crate::lattice::{
+    AnyShape, CrystalShape, GaussKind, Precision, RoundKind, SmoothKind, SmoothShape, SquareKind,
+};
 use crate::render::general::{Common, SpanRequest, block_of_pixels};
-use crate::render::{SPAN, Scene, plan_of};
+use crate::render::{PerPixel, SPAN, Scene, get, plan_of, put};
 use crate::rotation::Orientation;
 use crate::structure_factor::{
     AnyLookup, Lookup, LookupKind, LookupPlan, LookupRule, LookupTable, NearestKind, UniformKind,
 };
+
+/// Derivatives by structure factors: scattered span by span, when the pixels are known.
+struct ByF<'o> {
+    sums: &'o mut [f64],
+    /// What a term of each pixel's sum counts.
+    weights: PerPixel,
+    /// Logarithm of what each pixel's sum has been multiplied by.
+    ln_carried: PerPixel,
+}
 
 /// Where derivatives go.
 enum Output<'o> {
@@ -23,7 +35,7 @@ enum Output<'o> {
         /// Of the row's pixels.
         weights: &'o [f64],
         sums: &'o mut [f64; VARIABLES],
-        by_f: Option<&'o mut [f64]>,
+        by_f: Option<ByF<'o>>,
     },
     /// Along directions.
     Push {
@@ -53,8 +65,11 @@ impl SpanDerivatives<'_, '_, '_> {
         let Self { scene, turns, wanted, request, output, .. } = self;
         let zero = level.splat(0.0);
         let common = Common::new(scene, request);
-        let mut jacobian = Jacobian::new(level, scene, turns, scene.orientations().domains(), wanted);
+        let scatters = matches!(output, Output::Pull { by_f: Some(_), .. });
+        let domains = scene.orientations().domains();
+        let mut jacobian = Jacobian::new(level, scene, turns, domains, wanted, scatters);
         let mut totals = [zero; VARIABLES];
+        let ranges = Jacobian::<L::F>::wanted_ranges(wanted);
         let lanes = L::F::LEN;
         let last = (request.first + request.live.len()) as f64 - 1.0;
         for (block, live) in request.live.chunks(lanes).enumerate() {
@@ -71,25 +86,15 @@ impl SpanDerivatives<'_, '_, '_> {
                     let end = (at + live.len()).min(weights.len());
                     let weight = level.load(weights.get(at..end).unwrap_or(&[]), 0.0);
                     let weight = L::F::select(is_live, weight, zero);
-                    for (total, &slope) in totals.iter_mut().zip(&done.slopes) {
-                        *total = L::F::select(is_live, slope, zero).mul_add(weight, *total);
+                    for range in ranges.clone() {
+                        let totals = totals.get_mut(range.clone()).unwrap_or_default();
+                        for (total, &slope) in totals.iter_mut().zip(done.slopes.get(range).unwrap_or(&[])) {
+                            *total = L::F::select(is_live, slope, zero).mul_add(weight, *total);
+                        }
                     }
-                    if let Some(by_f) = by_f.as_deref_mut() {
-                        let mut scatter = Scatter {
-                            sums: by_f,
-                            weight: weight * done.weight,
-                            ln_ahead: done.ln_carried,
-                            ln_factor: zero,
-                        };
-                        block_of_pixels::<L, S, K, _>(
-                            scene,
-                            &common,
-                            shape,
-                            lookup,
-                            fast,
-                            is_live,
-                            &mut scatter,
-                        );
+                    if let Some(by_f) = by_f {
+                        put(weight * done.weight, &mut by_f.weights, block * lanes);
+                        put(done.ln_carried, &mut by_f.ln_carried, block * lanes);
                     }
                 }
                 Output::Push { directions, images, pixels, before } => {
@@ -119,16 +124,16 @@ impl SpanDerivatives<'_, '_, '_> {
     }
 }
 
-/// A square crystal without interpolation, what most scenes are.
-struct Square<'c, 'a, 'o, Lo>(SpanDerivatives<'c, 'a, 'o>, core::marker::PhantomData<Lo>);
+/// A shape without interpolation, what most scenes are.
+struct Plain<'c, 'a, 'o, Sh, Lo>(SpanDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
 
-impl<Lo: LookupKind> Kernel for Square<'_, '_, '_, Lo> {
+impl<Sh: SmoothKind, Lo: LookupKind> Kernel for Plain<'_, '_, '_, Sh, Lo> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
         let p = self.0.scene.parameters();
-        let shape = SquareKind::of(level, &p.lattice);
+        let shape = Sh::smooth(level, &p.lattice);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.plan };
         let mut lookup = Lo::of(level, &table);
         self.0.run(level, &shape, &mut lookup);
@@ -151,10 +156,58 @@ impl Kernel for Any<'_, '_, '_> {
     }
 }
 
+/// What [`Scene::pullback_rows`] adds up.
+#[derive(Debug, Default)]
+pub struct Sums<'s> {
+    /// Which derivatives are wanted.
+    pub wanted: Wanted,
+    /// Those by the variables.
+    pub variables: Variables,
+    /// Those by each structure factor, as long as the grid; none: not wanted.
+    pub structure_factors: Option<&'s mut [f64]>,
+}
+
+/// Scatters to the grid what a span that has been differentiated gives it.
+struct ScatterSpan<'c, 'a, 'o> {
+    scene: &'c Scene<'a>,
+    request: &'c SpanRequest<'c>,
+    plan: LookupPlan,
+    by_f: &'c mut ByF<'o>,
+}
+
+impl Kernel for ScatterSpan<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: BaseLevel>(self, level: L) {
+        let Self { scene, request, plan, by_f } = self;
+        let p = scene.parameters();
+        let zero = level.splat(0.0);
+        let shape = AnyShape::new(level, &p.lattice, Precision::Double);
+        let mut lookup = AnyLookup::new(level, &LookupTable { factors: p.structure_factors, plan });
+        let common = Common::new(scene, request);
+        let last = (request.first + request.live.len()) as f64 - 1.0;
+        for (block, live) in request.live.chunks(L::F::LEN).enumerate() {
+            let at = block * L::F::LEN;
+            let is_live = zero.lt(level.load(live, 0.0));
+            if !is_live.any() {
+                continue;
+            }
+            let mut scatter = Scatter {
+                sums: &mut *by_f.sums,
+                weight: get(level, &by_f.weights, at),
+                ln_ahead: get(level, &by_f.ln_carried, at),
+                ln_factor: zero,
+            };
+            let fast = level.ramp((request.first + at) as f64, last);
+            block_of_pixels::<L, _, _, _>(scene, &common, &shape, &mut lookup, fast, is_live, &mut scatter);
+        }
+    }
+}
+
 impl Scene<'_> {
-    /// Adds, to `sums`, the derivatives by all variables of the sum over the pixels of `rows` of weight times value: with the
-    /// derivatives of a loss by the pixels as weights, those of the loss by the variables. `by_f`, as long as the grid, gets
-    /// those by each structure factor.
+    /// Adds, to `sums`, the derivatives of the sum over the pixels of `rows` of weight times value: with the derivatives of a loss by
+    /// the pixels as weights, those of the loss.
     ///
     /// **Shapes**: `weights` slow-major, rows times fast pixels. **Units**: those of the weights, times m^-1 and so on.
     /// The sums of each row are added in order. Pixels outside the region of interest or masked count nothing. The carryover is
@@ -166,12 +219,10 @@ impl Scene<'_> {
     pub fn pullback_rows(
         &self,
         turns: &TurnTable<'_>,
-        wanted: Wanted,
         rows: Range<usize>,
         weights: &[f64],
         carry: &Carryover<'_>,
-        sums: &mut Variables,
-        mut by_f: Option<&mut [f64]>,
+        sums: &mut Sums<'_>,
     ) -> Result<(), Error> {
         let columns = self.detector().fast_pixels;
         let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
@@ -180,19 +231,23 @@ impl Scene<'_> {
         if weights.len() < needed {
             return short("weights", needed, weights.len());
         }
-        if let Some(by_f) = &by_f {
+        if let Some(by_f) = &sums.structure_factors {
             let nodes = self.parameters().structure_factors.grid.map_or(0, |grid| grid.data().len());
             if by_f.len() < nodes {
                 return short("derivatives by structure factors", nodes, by_f.len());
             }
         }
-        let wanted = Wanted { structure_factors: by_f.is_some(), ..wanted };
+        let wanted = sums.wanted;
         for (slow, weights) in rows.zip(weights.chunks_exact(columns.max(1))) {
             let mut row = [0.0; VARIABLES];
-            let by_f = by_f.as_deref_mut();
+            let by_f = sums.structure_factors.as_deref_mut().map(|sums| ByF {
+                sums,
+                weights: [0.0; SPAN],
+                ln_carried: [0.0; SPAN],
+            });
             let mut output = Output::Pull { weights, sums: &mut row, by_f };
             self.differentiate_row(turns, wanted, slow, carry, &mut output);
-            sums.add(&Variables::from_array(&row));
+            sums.variables.add(&Variables::from_array(&row));
         }
         Ok(())
     }
@@ -305,16 +360,25 @@ impl Scene<'_> {
         output: &mut Output<'_>,
     ) {
         let plan = plan_of(self, lookup, request.until);
-        let span = SpanDerivatives { scene: self, turns, wanted, request, plan, output };
+        let span = SpanDerivatives { scene: self, turns, wanted, request, plan, output: &mut *output };
         let simd = self.parameters().simd;
         match (self.parameters().lattice.shape, plan) {
             (CrystalShape::Square, LookupPlan::Nearest) => {
-                simd.run(Square::<NearestKind>(span, core::marker::PhantomData));
+                simd.run(Plain::<SquareKind, NearestKind>(span, PhantomData));
             }
             (CrystalShape::Square, LookupPlan::Uniform) => {
-                simd.run(Square::<UniformKind>(span, core::marker::PhantomData));
+                simd.run(Plain::<SquareKind, UniformKind>(span, PhantomData));
+            }
+            (CrystalShape::Round, LookupPlan::Nearest) => {
+                simd.run(Plain::<RoundKind, NearestKind>(span, PhantomData));
+            }
+            (CrystalShape::Gauss, LookupPlan::Nearest) => {
+                simd.run(Plain::<GaussKind, NearestKind>(span, PhantomData));
             }
             _ => simd.run(Any(span)),
+        }
+        if let Output::Pull { by_f: Some(by_f), .. } = output {
+            simd.run(ScatterSpan { scene: self, request, plan, by_f });
         }
     }
 }
