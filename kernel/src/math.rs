@@ -311,6 +311,13 @@ impl QuickCells {
     /// rounds N x, is off by more. `EVEN` is [`QuickCells::is_even`].
     #[inline(always)]
     pub(crate) fn sincg_rad<F: Lanes, const EVEN: bool>(self, x_rad: F) -> F {
+        let (d, r) = self.reduced::<F, EVEN>(x_rad);
+        Self::ratio(d, r)
+    }
+
+    /// d and r of the module's formula; r has the sign that the quotient of their sines needs.
+    #[inline(always)]
+    pub(crate) fn reduced<F: Lanes, const EVEN: bool>(self, x_rad: F) -> (F, F) {
         let [inv0, inv1, _] = INV_PI;
         let (inv0, inv1) = (x_rad.splat_like(inv0), x_rad.splat_like(inv1));
         let magic = x_rad.splat_like(ROUND_BY_ADDING);
@@ -320,10 +327,14 @@ impl QuickCells {
         let low = x_rad.mul_add(inv1, x_rad.splat_like(NUDGE));
         let d = x_rad.cancel(inv0, h0 - magic) + low;
         let turns = cells.mul_add(d, magic);
-        let r = cells.residue(d, turns - magic);
-        let ratio = sin_half_turn(r, &SIN_QUICK).quotient(sin_half_turn(d, &SIN_QUICK));
-        let ratio = ratio.negate_where_odd(turns);
-        if EVEN { ratio.negate_where_odd(h0) } else { ratio }
+        let r = cells.residue(d, turns - magic).negate_where_odd(turns);
+        (d, if EVEN { r.negate_where_odd(h0) } else { r })
+    }
+
+    /// sin(pi r)/sin(pi d).
+    #[inline(always)]
+    pub(crate) fn ratio<F: Lanes>(d: F, r: F) -> F {
+        sin_half_turn(r, &SIN_QUICK).quotient(sin_half_turn(d, &SIN_QUICK))
     }
 
     /// The same where a lane may be out of reach: that is [`sincg_rad`]'s.
