@@ -10,6 +10,7 @@
 //! opening sweep of a stream differs (see [`crate::carryover`]).
 
 use crate::Error;
+use crate::math::sincos;
 use crate::vector::Vec3;
 
 /// A 3 x 3 matrix, rows outer.
@@ -21,7 +22,7 @@ pub const IDENTITY: Mat3 = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
 /// The vector `v` rotated about the unit vector `axis` by `phi_rad`, right-handed. Source: `rotate_axis`.
 #[must_use]
 pub fn rotate_axis(v: Vec3, axis: Vec3, phi_rad: f64) -> Vec3 {
-    let (sin, cos) = libm::sincos(phi_rad);
+    let (sin, cos) = sincos(phi_rad);
     let along = v.dot(axis) * (1.0 - cos);
     let turned = axis.cross(v);
     Vec3 {
@@ -37,15 +38,15 @@ pub fn rotate_xyz(v: Vec3, angles_rad: [f64; 3]) -> Vec3 {
     let [rx, ry, rz] = angles_rad;
     let mut v = v;
     if rx != 0.0 {
-        let (sin, cos) = libm::sincos(rx);
+        let (sin, cos) = sincos(rx);
         v = Vec3 { x: v.x, y: v.y * cos - v.z * sin, z: v.y * sin + v.z * cos };
     }
     if ry != 0.0 {
-        let (sin, cos) = libm::sincos(ry);
+        let (sin, cos) = sincos(ry);
         v = Vec3 { x: v.x * cos + v.z * sin, y: v.y, z: v.z * cos - v.x * sin };
     }
     if rz != 0.0 {
-        let (sin, cos) = libm::sincos(rz);
+        let (sin, cos) = sincos(rz);
         v = Vec3 { x: v.x * cos - v.y * sin, y: v.x * sin + v.y * cos, z: v.z };
     }
     v
