@@ -9,6 +9,8 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
+use crate::math::sincos;
+
 /// A real number: f64 or [`Dual`].
 pub trait Real:
     Copy
@@ -48,7 +50,7 @@ impl Real for f64 {
         libm::sqrt(self)
     }
     fn sin_cos(self) -> (Self, Self) {
-        libm::sincos(self)
+        sincos(self)
     }
     fn sin(self) -> Self {
         libm::sin(self)
@@ -129,7 +131,7 @@ impl Real for Dual {
         Self { value, slope: self.slope / (2.0 * value) }
     }
     fn sin_cos(self) -> (Self, Self) {
-        let (sin, cos) = libm::sincos(self.value);
+        let (sin, cos) = sincos(self.value);
         (Self { value: sin, slope: cos * self.slope }, Self { value: cos, slope: -sin * self.slope })
     }
     fn sin(self) -> Self {
