@@ -230,7 +230,12 @@ impl<F: Lanes> SincgSlope<F> {
         let d = d + d.splat_like(NEAREST);
         let magic = d.splat_like(ROUND_BY_ADDING);
         let turns = n.mul_add(d, magic) - magic;
-        let r = n.mul_sub(d, turns);
+        Self::with_residue(n, d, turns, n.mul_sub(d, turns))
+    }
+
+    /// The same where N d less its nearest integer, `turns`, is `r`.
+    #[inline(always)]
+    fn with_residue(n: F, d: F, turns: F, r: F) -> Self {
         let (at_r, at_d) = (HalfTurn::new(r), HalfTurn::new(d));
         // Next to the node, where turns is 0, the first of two products is N^2 times the other: nothing cancels.
         let inner = turns.mul_add(at_r.sinc * at_d.sinc, (n * at_d.sin) * at_r.bend);
@@ -253,7 +258,10 @@ pub fn sincg_squared_slope<F: Lanes>(h: F, n: F) -> F {
     // The square has period 1 in h.
     let h = if roundable.all() { h } else { per_lane(h, n, |h, _| libm::fmod(h, 1.0)) };
     let d = h.fraction();
-    let SincgSlope { numerator, denominator, slope_numerator } = SincgSlope::new(n, d);
+    let beside = d + d.splat_like(NEAREST);
+    let turns = (n * beside).round();
+    let SincgSlope { numerator, denominator, slope_numerator } =
+        SincgSlope::with_residue(n, beside, turns, n.residue(beside, turns));
     let inverse = d.splat_like(1.0) / denominator;
     let slope = (numerator * inverse) * (slope_numerator * inverse) * inverse;
     F::select(d.eq(d.splat_like(0.0)), d, slope + slope)

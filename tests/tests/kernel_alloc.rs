@@ -8,12 +8,13 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::carryover::{Carryover, Slot, open_pixels, open_streams};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
+use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice};
 use widebragg::noise::Poisson;
 use widebragg::random::fill_mosaic;
 use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
-use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
+use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, axis_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 
@@ -75,10 +76,14 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
     let mut slots = vec![Slot::default(); ROWS * COLUMNS];
     let mut pixels = vec![0.0_f32; ROWS * COLUMNS];
     let mask = vec![1_u16; ROWS * COLUMNS];
+    let mut rotations = vec![IDENTITY; 9];
+    let [mut by_phi0, mut by_step, mut by_mosaic] = [(); 3].map(|()| vec![Orientation::default(); 9]);
+    let mut by_f = vec![0.0; values.len()];
+    let mut weights = vec![1.0; ROWS * COLUMNS];
 
     let (sum, allocations) = counted(|| {
         let pixel_m = 1e-3;
-        let detector = Detector::new(&DetectorParameters {
+        let detector_parameters = DetectorParameters {
             pixel_m,
             fast_pixels: COLUMNS,
             slow_pixels: ROWS,
@@ -98,7 +103,8 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             twotheta_rad: 0.1,
             point_pixel: false,
             curved: false,
-        })?;
+        };
+        let detector = Detector::new(&detector_parameters)?;
         let cell = UnitCell { lengths_angstrom: [40.0, 50.0, 60.0], angles_rad: [1.5, 1.6, 1.7] };
         let parameters = CrystalParameters {
             source: CellSource::Cell(cell),
@@ -154,6 +160,21 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             sum += scene.render_pixel(slow, fast, &mut carry)?;
             carry.use_at(&scene, slow, fast)?;
             sum += scene.probe_pixel(slow, fast, &carry, &mut |step| sum += step.f_cell)?.value;
+        }
+        let turned = TurnBuffers {
+            rotations: &mut rotations,
+            by_phi0: &mut by_phi0,
+            by_step: &mut by_step,
+            by_mosaic: &mut by_mosaic,
+        };
+        let turns = fill_turns(scene.orientations(), turned)?;
+        let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
+        let carry = Carryover::Streams(&mut streams);
+        scene.pullback_rows(&turns, 0..ROWS, &weights, &carry, &mut sums)?;
+        scene.pushforward_rows(&turns, 0..ROWS, &[sums.variables], &carry, &mut weights)?;
+        let model = Model::new(parameters, detector_parameters, 3, 2.0)?;
+        for parameter in Parameter::ALL {
+            sum += model.direction(&Moves::default(), parameter)?.dot(&Variables::default());
         }
         let mut noise = Poisson::new(3);
         sum += pixels.iter().map(|&pixel| f64::from(noise.draw(pixel))).sum::<f64>();

@@ -37,6 +37,7 @@ macro_rules! lane_function {
 
 lane_function!(sincg, |h, n| math::sincg(h, n));
 lane_function!(sincg_rad, |x, n| math::sincg_rad(x, n));
+lane_function!(sincg_squared_slope, |h, n| math::sincg_squared_slope(h, n));
 lane_function!(sinc3_half_turns, |y, _n| math::sinc3_half_turns(y));
 lane_function!(exp, |x, _n| math::exp(x));
 lane_function!(sin, |x, _n| math::sin_cos(x).0);
@@ -447,5 +448,37 @@ proptest! {
                 prop_assert_eq!(function(simd, &[x], &[n]).len(), 1);
             }
         }
+    }
+}
+
+/// Against exact values, at every level: of the size that slopes have at that distance from a node, and next to a node of the
+/// slope itself.
+#[test]
+fn the_slope_of_sincg_squared_keeps_its_digits_next_to_nodes() {
+    let rows = table("sincg_squared_slope.csv").expect("exact slopes");
+    let (h, n): (Vec<f64>, Vec<f64>) = rows.iter().map(|row| (row[0], row[1])).unzip();
+    for simd in Simd::available() {
+        let (mut sized, mut relative) = (0.0_f64, 0.0_f64);
+        for (row, slope) in rows.iter().zip(sincg_squared_slope(simd, &h, &n)) {
+            let (h, n, exact) = (row[0], row[1], row[2]);
+            let d = h - h.round();
+            let off = (slope - exact).abs();
+            let size = 2.0 * PI * n * (n * n).min((PI * d).sin().powi(-2));
+            assert!(off <= 1e-11 * size, "{} h {h} N {n}: {slope:e}, exact {exact:e}", simd.level());
+            sized = sized.max(off / size);
+            // With one cell there is nothing to lose digits of.
+            if (n * d).abs() < 0.5 && n > 1.0 && exact != 0.0 {
+                assert!(
+                    off <= 2e-11 * exact.abs(),
+                    "{} h {h} N {n}: {slope:e}, exact {exact:e}",
+                    simd.level()
+                );
+                relative = relative.max(off / exact.abs());
+            }
+        }
+        println!(
+            "{}: {sized:.1e} of the size of slopes, next to nodes {relative:.1e} of the slope",
+            simd.level()
+        );
     }
 }

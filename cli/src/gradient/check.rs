@@ -2,7 +2,8 @@
 //!
 //! For each parameter: pushforward, pixel by pixel, and pullback of the sum of the pixels with fixed weights, against central differences with
 //! extrapolation ([`super::differences`]). Errors are relative to the largest derivative by that parameter in the region, for the
-//! pullback to the sum of the sizes of its terms. Where images jump (an index half-way between two nodes), steps that reach
+//! pullback to the sum of the sizes of its terms; where a parameter hardly matters (the wavelength of a crystal whose matrix scales with it,
+//! anything at the very top of a spot), to a ten-thousandth of what would change the brightest pixel by itself. Where images jump (an index half-way between two nodes), steps that reach
 //! across are too long: shorter ones are tried where the two disagree. What differences cannot tell to the tolerance is said so, and counts
 //! neither way. Exit code 3 when a derivative is wrong, or when differences can tell none.
 
@@ -24,6 +25,9 @@ use crate::run::setup::Setup;
 
 /// Exit code of a derivative that is not its difference.
 const WRONG: u8 = 3;
+
+/// What derivatives are small against, as a share of the brightest pixel's value over the first step.
+const LEAST: f64 = 1e-4;
 
 /// How much shorter steps are tried where a jump may be in the way.
 const SHORTER: [f64; 2] = [50.0, 2500.0];
@@ -135,10 +139,13 @@ fn one(
     let slopes = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
     let slopes = region(problem.setup(), &slopes);
     let weights = region(problem.setup(), weights);
-    let largest = slopes.iter().fold(0.0, |most: f64, slope| most.max(slope.abs()));
-    let size: f64 = slopes.iter().zip(&weights).map(|(slope, weight)| (slope * weight).abs()).sum();
-    let derivative = sums.dot(direction);
     let mut step = first_step(problem.setup(), named.parameter);
+    let pixels = region(problem.setup(), &problem.image(&Moves::default())?);
+    let least = LEAST * pixels.iter().copied().fold(0.0, f64::max) / step;
+    let largest = slopes.iter().fold(least, |most: f64, slope| most.max(slope.abs()));
+    let size: f64 = slopes.iter().zip(&weights).map(|(slope, weight)| (slope * weight).abs()).sum();
+    let size = size.max(least);
+    let derivative = sums.dot(direction);
     let relative = |x: f64, of: f64| if x == 0.0 { 0.0 } else { (x / of).abs() };
     let mut checked = Checked {
         named: *named,
