@@ -1,0 +1,183 @@
+//! `widebragg gradient`: losses, derivatives by parameters and by structure factors, images of derivatives.
+
+use serde_json::Value;
+use widebragg_tests::golden;
+use widebragg_tests::program::{Outcome, Workplace};
+
+const LINE: &str = "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -N 7 -osc 0.4 \
+                    -phisteps 4 -oversample 1 -fluence 1e27";
+
+/// The same with one F for all reflections: its image has no jumps where another node comes nearest.
+const SMOOTH: &str = "-default_F 100 -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -N 7 -osc 0.4 \
+                      -phisteps 4 -oversample 1 -fluence 1e27";
+
+/// A folder with an image of a crystal that is a little off.
+fn place() -> Workplace {
+    let place = Workplace::with_inputs();
+    let line = format!(
+        "{LINE} -distance 90.3 -misset 0.1 0 0 -floatfile data.bin -intfile data.img --cbf data.cbf --quiet"
+    );
+    place.run_line(&line).well();
+    place
+}
+
+fn gradient(place: &Workplace, rest: &str) -> Value {
+    place.run_line(&format!("gradient {LINE} {rest}")).well().json()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
+}
+
+fn derivative(report: &Value, name: &str) -> f64 {
+    let entries = report["gradient"].as_array().expect("a gradient");
+    number(&entries.iter().find(|entry| entry["name"] == name).expect(name)["derivative"])
+}
+
+/// Losses at two values of an option, a little above and below.
+fn by_differences(place: &Workplace, rest: &str, option: impl Fn(f64) -> String, step: f64) -> f64 {
+    let loss = |by: f64| {
+        let line = format!("gradient {SMOOTH} {rest} --wrt scale {}", option(by));
+        number(&place.run_line(&line).well().json()["loss"])
+    };
+    // Richardson, once.
+    let slope = |step: f64| (loss(step) - loss(-step)) / (2.0 * step);
+    (4.0 * slope(step / 2.0) - slope(step)) / 3.0
+}
+
+/// The derivative of what the program does with its options.
+#[test]
+fn derivatives_are_those_of_the_options() {
+    let place = Workplace::empty();
+    place.bring(&golden::inputs().join("tri.mat"));
+    place.run_line(&format!("{SMOOTH} -distance 90.3 -misset 0.1 0 0 -floatfile data.bin --quiet")).well();
+    for loss in ["--loss least-squares", "--loss poisson"] {
+        let rest = format!("-distance 90 --against data.bin {loss} -misset 0 0 0");
+        let report = place.run_line(&format!("gradient {SMOOTH} {rest} --wrt all")).well().json();
+        assert_eq!(report["kind"], loss.trim_start_matches("--loss "));
+        assert_eq!(report["pixels"], 3000);
+        let cases: [(&str, f64, &dyn Fn(f64) -> String); 4] = [
+            ("distance", 0.01, &|by| format!("-distance {}", 90.0 + by)),
+            ("misset_y", 1e-3, &|by| format!("-misset 0 {by} 0")),
+            ("osc", 1e-3, &|by| format!("-osc {}", 0.4 + by)),
+            ("detector_rotx", 1e-3, &|by| format!("-detector_rotx {by}")),
+        ];
+        for (name, step, option) in cases {
+            let (found, expected) = (derivative(&report, name), by_differences(&place, &rest, option, step));
+            assert!(
+                (found - expected).abs() <= 1e-6 * expected.abs(),
+                "{loss} {name}: {found:e}, {expected:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_image_against_itself_has_no_gradient_and_formats_are_alike() {
+    let place = place();
+    let same = gradient(&place, "-distance 90.3 -misset 0.1 0 0 --against data.bin --wrt misset,distance");
+    let off = gradient(&place, "-distance 90 --against data.bin --wrt misset,distance");
+    // The data are f32.
+    assert!(number(&same["loss"]) < 1e-10 * number(&off["loss"]), "{same} {off}");
+    let misset = |report: &Value| derivative(report, "misset_x").abs();
+    assert!(misset(&same) < 1e-4 * misset(&off), "{same} {off}");
+    for file in ["data.img", "data.cbf"] {
+        let report = gradient(&place, &format!("-distance 90 --against {file} --wrt misset"));
+        assert!(number(&report["loss"]) > 0.0, "{file}");
+    }
+}
+
+/// Weights of one pixel give the derivative of that pixel, which is that of the image of derivatives.
+#[test]
+fn weights_and_images_of_derivatives() {
+    let place = place();
+    let mut weights = vec![0f32; 3000];
+    let pixel = 31 * 60 + 22;
+    weights[pixel] = 2.0;
+    let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+    place.write("weights.bin", bytes);
+    let report = gradient(&place, "-distance 90 --weights weights.bin --wrt cell,beam --out slopes --images");
+    assert_eq!(report["kind"], "weights");
+    for name in ["a", "gamma", "beam_y"] {
+        let image = place.float(&format!("slopes/dI_d{name}.bin"));
+        let (found, expected) = (derivative(&report, name), 2.0 * f64::from(image[pixel]));
+        assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{name}: {found:e}, {expected:e}");
+        let picture = place.read(format!("slopes/dI_d{name}.png"));
+        let decoder = png::Decoder::new(std::io::Cursor::new(picture));
+        assert!(decoder.read_info().expect("a picture").info().width > 600);
+    }
+    let written: Value = serde_json::from_slice(&place.read("slopes/gradient.json")).expect("JSON");
+    assert_eq!(written, report);
+}
+
+/// Twice the sum of the pixels: terms go with the square of F.
+#[test]
+fn each_structure_factor() {
+    let place = place();
+    let report = gradient(&place, "-distance 90 --wrt F --out slopes");
+    let mut table = std::collections::HashMap::new();
+    let lines = |name: &str| String::from_utf8(place.read(name)).expect("text");
+    for line in lines("dense.hkl").lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<f64> =
+            line.split_whitespace().take(4).map(|word| word.parse().expect("a number")).collect();
+        table.insert([words[0] as i32, words[1] as i32, words[2] as i32], words[3]);
+    }
+    let mut euler = 0.0;
+    for line in lines("slopes/dL_dF.hkl").lines() {
+        let words: Vec<f64> = line.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+        euler += table[&[words[0] as i32, words[1] as i32, words[2] as i32]] * words[3];
+    }
+    let twice = 2.0 * number(&report["loss"]);
+    assert!((euler - twice).abs() <= 1e-9 * twice, "{euler:e}, {twice:e}");
+}
+
+#[test]
+fn the_same_bits_for_any_number_of_threads() {
+    let place = place();
+    let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+    for threads in [1, 2, 7] {
+        for mode in ["spec", "c-parity"] {
+            let rest = format!(
+                "gradient {LINE} -distance 90 --against data.bin --wrt all,F --out slopes{threads}{mode} --threads {threads} \
+                 --phi-carryover-mode {mode}"
+            );
+            let text = place.run_line(&rest).well().stdout;
+            found.push((text, place.read(format!("slopes{threads}{mode}/dL_dF.hkl"))));
+        }
+    }
+    assert!(found.chunks(2).all(|two| two == &found[..2]));
+    assert_ne!(found[0], found[1], "the carryover is in the derivatives");
+}
+
+#[test]
+fn evidence_holds_the_gradient() {
+    let place = place();
+    gradient(&place, "-distance 90 --against data.bin --wrt cell --evidence kept");
+    let kept: Value = serde_json::from_slice(&place.read("kept/gradient.json")).expect("JSON");
+    assert_eq!(kept["kind"], "least-squares");
+    let sums = String::from_utf8(place.read("kept/sha256.txt")).expect("text");
+    assert!(sums.contains("gradient.json") && sums.contains("commands.txt"), "{sums}");
+}
+
+#[test]
+fn refusals() {
+    let place = place();
+    let refused = |rest: &str, words: &[&str]| {
+        let Outcome { code, stdout, stderr } =
+            place.run_line(&format!("gradient {LINE} -distance 90 {rest}"));
+        assert!(matches!(code, Some(2 | 4)), "{rest}: {code:?} {stderr}");
+        assert!(stdout.is_empty() && stderr.lines().count() >= 1, "{rest}: {stdout}");
+        let last = stderr.lines().last().expect("a line");
+        words.iter().for_each(|word| assert!(last.contains(word), "{rest}: {last}"));
+    };
+    refused("--wrt nothing", &["--wrt nothing", "cell", "misset"]);
+    refused("--wrt ,", &["--wrt"]);
+    refused("--wrt mosaic", &["--wrt mosaic", "-mosaic"]);
+    refused("--wrt cell --against none.bin", &["--against", "none.bin"]);
+    refused("--wrt cell --against data.bin --weights data.bin", &["--against", "--weights"]);
+    place.write("short.bin", [0u8; 16]);
+    refused("--wrt cell --against short.bin", &["--against", "short.bin"]);
+    refused("--wrt cell --weights data.img -detpixels_x 61", &["--weights", "data.img"]);
+    let alone = Workplace::empty().run_line("gradient -default_F 10 -cell 50 -N 5 -detpixels 20 --wrt F");
+    assert!(alone.code == Some(2) && alone.stderr.contains("--wrt F"), "{}", alone.stderr);
+}
