@@ -314,6 +314,11 @@ fn numbers_that_cannot_be_are_refused_and_named() {
         assert_eq!(status, WB_OUT_OF_RANGE);
         assert!(quantity.contains(name), "{name}: {quantity}");
     }
+    // Finite numbers that are no cell and no plane together.
+    let flat = wb_scene_parameters { cell_angles_rad: [0.5, 0.5, 3.0], ..distinct(WB_MOSFLM) };
+    assert_eq!(make(&flat).err(), Some((WB_IMPOSSIBLE_CELL, "cell angles".to_owned())));
+    let parallel = wb_scene_parameters { slow_axis: good.fast_axis, ..good };
+    assert_eq!(make(&parallel).err(), Some((WB_OUT_OF_RANGE, "fast and slow axis".to_owned())));
     let enumerations: [fn(&mut wb_scene_parameters, i32); 6] = [
         |p, x| p.convention = x,
         |p, x| p.shape = x,
@@ -421,6 +426,13 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
     assert!(memory.untouched());
 
     let made = make(&p).expect("a scene");
+    let mut summary = made.summary();
+    // A program built for another version's summary.
+    summary.latch_missing = 77;
+    // SAFETY: made, and room for one.
+    let status =
+        unsafe { wb_scene_summarize(made.scene, &raw mut summary, size_of::<wb_scene_summary>() + 8) };
+    assert_eq!((status, summary.latch_missing), (WB_STRUCT_SIZE, 77));
     let carried = made.open(WB_STREAMS, 1);
     made.latch(carried.carryover);
     let columns = kernel.detector.fast_pixels;

@@ -36,21 +36,23 @@ pub fn rotate_axis<T: Real>(v: Vec3<T>, axis: Vec3<T>, phi_rad: T) -> Vec3<T> {
 #[must_use]
 pub fn rotate_xyz<T: Real>(v: Vec3<T>, angles_rad: [T; 3]) -> Vec3<T> {
     let [rx, ry, rz] = angles_rad;
-    let mut v = v;
+    // Components, not the vector: rustc 1.95 hands callers' vectors over without copying them, and what was written to
+    // one here would stand there.
+    let Vec3 { mut x, mut y, mut z } = v;
     let still = T::constant(0.0);
     if rx != still {
         let (sin, cos) = rx.sin_cos();
-        v = Vec3 { x: v.x, y: v.y * cos - v.z * sin, z: v.y * sin + v.z * cos };
+        (y, z) = (y * cos - z * sin, y * sin + z * cos);
     }
     if ry != still {
         let (sin, cos) = ry.sin_cos();
-        v = Vec3 { x: v.x * cos + v.z * sin, y: v.y, z: v.z * cos - v.x * sin };
+        (x, z) = (x * cos + z * sin, z * cos - x * sin);
     }
     if rz != still {
         let (sin, cos) = rz.sin_cos();
-        v = Vec3 { x: v.x * cos - v.y * sin, y: v.x * sin + v.y * cos, z: v.z };
+        (x, y) = (x * cos - y * sin, x * sin + y * cos);
     }
-    v
+    Vec3 { x, y, z }
 }
 
 /// U v.
