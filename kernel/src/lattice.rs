@@ -13,7 +13,7 @@
 //! **Source.** The pixel loop of the reference. **Accuracy**: see [`crate::math`]; only the square of F_latt is used, so signs are not
 //! kept. **Cost**: operations per step are counted in `benches/ROOFLINE.md`; square crystals divide once for the three axes.
 
-use crate::lanes::{LaneMask, Lanes, Level, ROUND_BY_ADDING};
+use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 use crate::math::{NUDGE, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
 use crate::vector::Vec3;
 
@@ -39,9 +39,12 @@ pub enum Precision {
     Double,
     /// Indices and reductions in f64, sines and their quotient in f32, sums in f64: within 1e-5 of f64 on pixels above
     /// 1e-6 of the maximum, for up to 10,000 cells along an axis. Square crystals and nearest structure factors; the other
-    /// shapes, and interpolation, stay f64.
+    /// shapes, interpolation, and crystals of 2^20 cells along an axis and more stay f64.
     Mixed,
 }
+
+/// 2^20. Half as many cells and the fraction of a cell fit in what mixed precision reduces with, see [`Lanes::turn`].
+pub(crate) const MIXED_CELLS_LIMIT: f64 = 1_048_576.0;
 
 impl Precision {
     /// The name that programs, benches and records use.
@@ -77,6 +80,30 @@ pub(crate) struct Indices<F> {
     pub(crate) d: [F; 3],
 }
 
+/// Distances to the nearest integers in f32, and their squares: what mixed precision tests for the nearest nodes, and goes
+/// on with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Narrowed<G> {
+    d: [G; 3],
+    squares: [G; 3],
+}
+
+impl<G: Lanes32> Narrowed<G> {
+    #[inline(always)]
+    fn new<F: Lanes<Narrow = G>>(d: [F; 3]) -> Self {
+        let [a, b, c] = d;
+        let (a, b, c) = (a.narrow(), b.narrow(), c.narrow());
+        Self { d: [a, b, c], squares: [a * a, b * b, c * c] }
+    }
+
+    /// [`Indices::all_nearest`] of these: a distance is rounded up to a half, not from above to below it.
+    #[inline(always)]
+    pub(crate) fn all_nearest(&self) -> bool {
+        let [a, b, c] = self.squares;
+        a.max(b).max(c).all_below(0.25)
+    }
+}
+
 impl<F: Lanes> Indices<F> {
     /// The nearest integers of `h`, an exact half going down as in the reference.
     #[inline(always)]
@@ -108,6 +135,11 @@ impl<F: Lanes> Indices<F> {
         let farthest = (a * a).max(b * b).max(c * c);
         farthest.lt(a.splat_like(0.25)).all()
     }
+
+    #[inline(always)]
+    pub(crate) fn narrowed(&self) -> Narrowed<F::Narrow> {
+        Narrowed::new(self.d)
+    }
 }
 
 /// ceil(x - 1/2), for |x| < 2^51.
@@ -126,6 +158,11 @@ pub(crate) trait Shape<F: Lanes>: Copy {
     }
     /// |F_latt|. With `GUARDED` false an exactly integer index may give NaN, which the caller must find and redo.
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
+    /// [`Shape::f_latt`], not guarded, of indices whose distances are narrowed already.
+    #[inline(always)]
+    fn f_latt_narrowed(&self, indices: &Indices<F>, _: &Narrowed<F::Narrow>) -> F {
+        self.f_latt::<false>(indices)
+    }
 }
 
 /// A shape by name; [`ShapeKind::Of`] is the same at a level.
@@ -264,11 +301,15 @@ impl<F: Lanes> SquareMixed<F> {
 
 /// Numerator and denominator of |sincg| in f32, both over pi: reduced in f64, evaluated in f32.
 #[inline(always)]
-fn sincg_parts_mixed<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F::Narrow, F::Narrow) {
-    let d = if GUARDED { F::select(d.eq(d.splat_like(0.0)), d.splat_like(1e-10), d) } else { d };
-    let magic = d.splat_like(ROUND_BY_ADDING);
-    let r = n.mul_sub(d, n.mul_add(d, magic) - magic);
-    (sin_half_turn_f32(r.narrow()), sin_half_turn_f32(d.narrow()))
+fn sincg_parts_mixed<F: Lanes>(n: F, d: F, narrow: F::Narrow, square: F::Narrow) -> (F::Narrow, F::Narrow) {
+    let r = n.turn(d, narrow);
+    (sin_half_turn_f32(r, r * r), sin_half_turn_f32(narrow, square))
+}
+
+/// 0/0 at an integer: there d stands for any small number.
+#[inline(always)]
+fn not_zero<F: Lanes>(d: F) -> F {
+    F::select(d.eq(d.splat_like(0.0)), d.splat_like(1e-10), d)
 }
 
 impl<F: Lanes> Shape<F> for SquareMixed<F> {
@@ -280,10 +321,21 @@ impl<F: Lanes> Shape<F> for SquareMixed<F> {
 
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        let mut indices = *indices;
+        if GUARDED {
+            let [dh, dk, dl] = indices.d;
+            indices.d = [not_zero(dh), not_zero(dk), not_zero(dl)];
+        }
+        self.f_latt_narrowed(&indices, &indices.narrowed())
+    }
+
+    #[inline(always)]
+    fn f_latt_narrowed(&self, indices: &Indices<F>, narrow: &Narrowed<F::Narrow>) -> F {
         let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
-        let (sin_nh, sin_h) = sincg_parts_mixed::<F, GUARDED>(na, dh);
-        let (sin_nk, sin_k) = sincg_parts_mixed::<F, GUARDED>(nb, dk);
-        let (sin_nl, sin_l) = sincg_parts_mixed::<F, GUARDED>(nc, dl);
+        let ([h, k, l], [h2, k2, l2]) = (narrow.d, narrow.squares);
+        let (sin_nh, sin_h) = sincg_parts_mixed(na, dh, h, h2);
+        let (sin_nk, sin_k) = sincg_parts_mixed(nb, dk, k, k2);
+        let (sin_nl, sin_l) = sincg_parts_mixed(nc, dl, l, l2);
         // Two quotients: next to a node the product of three denominators would leave the range of f32.
         F::widen((sin_nh * sin_nk) / (sin_h * sin_k) * (sin_nl / sin_l))
     }

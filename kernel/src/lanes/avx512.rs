@@ -278,6 +278,10 @@ impl Lanes for F64x8 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
+    fn turn(self, d: Self, narrow: F32x16) -> F32x16 {
+        self.turn_pair(d, d, narrow)
+    }
+    #[inline(always)]
     fn widen(narrow: F32x16) -> Self {
         Self::widen_pair(narrow).0
     }
@@ -304,6 +308,24 @@ impl BaseLanes for F64x8 {
         let upper = v!(_mm512_extractf32x8_ps::<1>(narrow.0));
         (Self(v!(_mm512_cvtps_pd(lower))), Self(v!(_mm512_cvtps_pd(upper))))
     }
+    #[inline(always)]
+    fn turn_pair(self, lower: Self, upper: Self, narrow: F32x16) -> F32x16 {
+        // Added to a number below 2^19 it leaves the fraction, in units of 2^-32, in the low half of the bits: a signed
+        // integer, so counted from the nearest whole number.
+        let magic = self.splat_like(1_572_864.0);
+        let lower = v!(_mm512_castpd_si512(self.mul_add(lower, magic).0));
+        let upper = v!(_mm512_castpd_si512(self.mul_add(upper, magic).0));
+        let low_halves = v!(_mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+        let units = v!(_mm512_permutex2var_epi32(lower, low_halves, upper));
+        let units = v!(_mm512_cvtepi32_ps(units));
+        // Near a node the fraction is the product itself, which units of 2^-32 are too coarse for.
+        let cells = narrow.splat_like(self.first() as f32);
+        let reach = F32x16(v!(_mm512_rcp14_ps(cells.0))) * narrow.splat_like(0.25);
+        let far = v!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>((narrow * narrow).0, (reach * reach).0));
+        let product = narrow * cells;
+        let unit = narrow.splat_like(1.0 / 4_294_967_296.0);
+        F32x16(v!(_mm512_mask_mul_ps(product.0, far, units, unit.0)))
+    }
 }
 
 impl BaseLevel for Avx512 {}
@@ -316,5 +338,13 @@ impl Lanes32 for F32x16 {
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         Self(v!(_mm512_fmadd_ps(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(v!(_mm512_max_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn all_below(self, x: f32) -> bool {
+        v!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, self.splat_like(x).0)) == 0xffff
     }
 }

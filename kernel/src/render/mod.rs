@@ -29,7 +29,7 @@ use crate::carryover::Carryover;
 use crate::detector::Detector;
 use crate::error::require;
 use crate::lanes::{Lanes, Simd};
-use crate::lattice::{CrystalShape, Lattice, Precision};
+use crate::lattice::{CrystalShape, Lattice, MIXED_CELLS_LIMIT, Precision};
 use crate::math::CELLS_LIMIT;
 use crate::rotation::{Orientation, OrientationTable};
 use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, StructureFactors};
@@ -673,10 +673,11 @@ impl<'a> Scene<'a> {
     }
 
     /// What the lattice factor is evaluated in: mixed precision is that of runs that do not interpolate, where the
-    /// interpolation takes most of the time.
+    /// interpolation takes most of the time, and of crystals whose sizes its reduction has bits for.
     fn lattice_precision(&self) -> Precision {
         let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
-        if interpolates { Precision::Double } else { self.precision }
+        let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
+        if interpolates || !reduces { Precision::Double } else { self.precision }
     }
 
     fn shape(&self) -> CrystalShape {

@@ -239,16 +239,23 @@ impl<Sh: ShapeKind, Lo: LookupKind> Steps<'_, '_, Sh, Lo> {
         for source in scene.p.sources {
             let q = scattering(diffracted, source);
             for orientation in entries {
-                let indices = lookup.place([
+                let h = [
                     q.dot_nudged(orientation.a_m, nudge),
                     q.dot_nudged(orientation.b_m, nudge),
                     q.dot_nudged(orientation.c_m, nudge),
-                ]);
+                ];
+                let (indices, narrow) = if Sh::NEEDS_PAIRS {
+                    lookup.place_mixed(h)
+                } else {
+                    // Nobody asks for what is narrowed here, so nothing is.
+                    let indices = lookup.place(h);
+                    (indices, indices.narrowed())
+                };
                 // The lattice factor of a dense shape costs more than asking.
                 if !Sh::SPARSE && lookup.is_dark() {
                     continue;
                 }
-                let f_latt = shape.f_latt::<false>(&indices);
+                let f_latt = shape.f_latt_narrowed(&indices, &narrow);
                 let mut active = live;
                 if Sh::SPARSE {
                     if !all_steps {
