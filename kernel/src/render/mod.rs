@@ -479,18 +479,7 @@ impl<'a> Scene<'a> {
             // The span lies inside the region of interest: only a mask can take pixels out of it.
             let start = slow * columns + first;
             let mask = self.p.mask.and_then(|mask| mask.get(start..start + count));
-            work.live.fill(0.0);
-            let live = work.live.iter_mut().take(count);
-            let selected = match mask {
-                None => {
-                    live.for_each(|live| *live = 1.0);
-                    count as u64
-                }
-                Some(mask) => {
-                    live.zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0)));
-                    mask.iter().map(|&m| u64::from(m != 0)).sum()
-                }
-            };
+            let selected = work.select(count, mask);
             if selected > 0 {
                 report.add(&self.render_part(Span { slow, first, count }, lookup, work, out));
                 report.pixels += selected;
