@@ -70,6 +70,13 @@ pub struct Lattice {
     pub reciprocal_per_angstrom: [Vec3; 3],
 }
 
+impl Lattice {
+    /// Whether an axis has one cell only.
+    pub(crate) fn is_thin(&self) -> bool {
+        self.cells.contains(&1.0)
+    }
+}
+
 /// Indices of a scattering vector: fractional, and the distance to the nearest integers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Indices<F> {
@@ -194,6 +201,7 @@ macro_rules! shape_kind {
     };
 }
 shape_kind!(SquareKind, Square, sparse: false, pairs: false);
+shape_kind!(SquareThinKind, SquareThin, sparse: false, pairs: false);
 shape_kind!(SquareMixedKind, SquareMixed, sparse: false, pairs: true);
 shape_kind!(RoundKind, Round, sparse: false, pairs: false);
 shape_kind!(GaussKind, Gauss, sparse: true, pairs: false);
@@ -202,7 +210,7 @@ shape_kind!(TophatKind, Tophat, sparse: true, pairs: false);
 /// One of the shapes, told apart at every step: for the general loop, which need not be compiled once for each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnyShape<F> {
-    Square(Square<F>),
+    Square(SquareThin<F>),
     SquareMixed(SquareMixed<F>),
     Round(Round<F>),
     Gauss(Gauss<F>),
@@ -216,7 +224,7 @@ impl<F: Lanes> AnyShape<F> {
             CrystalShape::Square if precision == Precision::Mixed => {
                 Self::SquareMixed(SquareMixed::new(level, lattice))
             }
-            CrystalShape::Square => Self::Square(Square::new(level, lattice)),
+            CrystalShape::Square => Self::Square(SquareThin::new(level, lattice)),
             CrystalShape::Round => Self::Round(Round::new(level, lattice)),
             CrystalShape::Gauss => Self::Gauss(Gauss::new(level, lattice)),
             CrystalShape::Tophat => Self::Tophat(Tophat::new(level, lattice)),
@@ -284,6 +292,40 @@ impl<F: Lanes> Shape<F> for Square<F> {
         let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
         let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
         (sin_nh * sin_nk * sin_nl).quotient(sin_h * sin_k * sin_l)
+    }
+}
+
+/// [`CrystalShape::Square`] where a crystal may be one cell thin: such axes have the factor 1, whatever the index. The same bits
+/// as [`Square`] where no axis is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SquareThin<F> {
+    cells: [F; 3],
+    thin: [bool; 3],
+}
+
+impl<F: Lanes> SquareThin<F> {
+    #[inline(always)]
+    pub(crate) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
+        let [na, nb, nc] = lattice.cells;
+        Self { cells: Square::new(level, lattice).0, thin: [na == 1.0, nb == 1.0, nc == 1.0] }
+    }
+}
+
+impl<F: Lanes> Shape<F> for SquareThin<F> {
+    #[inline(always)]
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        let ([na, nb, nc], [thin_a, thin_b, thin_c], [dh, dk, dl]) = (self.cells, self.thin, indices.d);
+        let one = na.splat_like(1.0);
+        let (mut above, mut below) = if thin_a { (one, one) } else { sincg_parts::<F, GUARDED>(na, dh) };
+        if !thin_b {
+            let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
+            (above, below) = (above * sin_nk, below * sin_k);
+        }
+        if !thin_c {
+            let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
+            (above, below) = (above * sin_nl, below * sin_l);
+        }
+        above.quotient(below)
     }
 }
 

@@ -13,7 +13,8 @@ use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::{PixelValue, Scene, SpanReport, plan_of};
 use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
 use crate::lattice::{
-    CrystalShape, GaussKind, Precision, RoundKind, Shape, ShapeKind, SquareKind, SquareMixedKind, TophatKind,
+    CrystalShape, GaussKind, Precision, RoundKind, Shape, ShapeKind, SquareKind, SquareMixedKind,
+    SquareThinKind, TophatKind,
 };
 use crate::structure_factor::{
     Lookup, LookupKind, LookupPlan, LookupRule, LookupTable, NearestKind, TricubicKind, UniformKind,
@@ -415,15 +416,16 @@ fn steps(scene: &Scene<'_>, span: Span, plan: LookupPlan, work: &mut Workspace) 
             }
         };
     }
+    let thin = scene.p.lattice.is_thin();
     macro_rules! square {
         ($lookup:ty) => {
-            run!(SquareKind, $lookup)
+            if thin { run!(SquareThinKind, $lookup) } else { run!(SquareKind, $lookup) }
         };
     }
     macro_rules! either_square {
         ($lookup:ty) => {
             match scene.lattice_precision() {
-                Precision::Double => run!(SquareKind, $lookup),
+                Precision::Double => square!($lookup),
                 Precision::Mixed => run!(SquareMixedKind, $lookup),
             }
         };
