@@ -181,7 +181,7 @@ pub fn open_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Res
     let slots =
         slots.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "carryover slots", needed, given })?;
     let table = scene.orientations();
-    let (cell, steady) = (table.cell(), table.sweep().left_behind(table.cell()));
+    let (cell, steady) = (table.cell(), table.left_behind());
     let mut rows_of_slots = slots.chunks_exact_mut(columns.max(1)).enumerate();
     // Threads beyond the rows have none.
     for i in 0..threads.clamp(1, rows.max(1)) {

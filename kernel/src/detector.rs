@@ -15,6 +15,7 @@
 
 use crate::Error;
 use crate::error::require;
+use crate::real::Real;
 use crate::rotation::{rotate_axis, rotate_xyz};
 use crate::vector::Vec3;
 
@@ -100,7 +101,7 @@ pub fn extent(pixel_m: f64, pixels: Option<usize>, size_m: Option<f64>) -> Resul
 
 /// What [`Detector::new`] needs. `None` is not given.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DetectorParameters {
+pub struct DetectorParameters<T = f64> {
     /// Edge of a pixel, in m.
     pub pixel_m: f64,
     /// Pixels along the fast axis.
@@ -112,29 +113,29 @@ pub struct DetectorParameters {
     /// Size along the slow axis, in m.
     pub slow_size_m: f64,
     /// Sample to detector along the beam, in m; default 0.1.
-    pub distance_m: Option<f64>,
+    pub distance_m: Option<T>,
     /// Sample to detector along the normal, in m.
-    pub close_distance_m: Option<f64>,
+    pub close_distance_m: Option<T>,
     /// Beam centre X in the convention, in m.
-    pub x_beam_m: Option<f64>,
+    pub x_beam_m: Option<T>,
     /// Beam centre Y in the convention, in m.
-    pub y_beam_m: Option<f64>,
+    pub y_beam_m: Option<T>,
     /// Foot of the normal X, in m.
-    pub x_close_m: Option<f64>,
+    pub x_close_m: Option<T>,
     /// Foot of the normal Y, in m.
-    pub y_close_m: Option<f64>,
+    pub y_close_m: Option<T>,
     /// Foot of the normal along fast, in pixels from 1.
-    pub org_x_px: Option<f64>,
+    pub org_x_px: Option<T>,
     /// Foot of the normal along slow, in pixels from 1.
-    pub org_y_px: Option<f64>,
+    pub org_y_px: Option<T>,
     /// Convention.
     pub convention: Convention,
     /// Pivot as the options left it; a named convention overrides it.
     pub pivot: Pivot,
     /// Detector rotations about lab x, y, z, in rad.
-    pub rotation_rad: [f64; 3],
+    pub rotation_rad: [T; 3],
     /// 2theta of the detector arm, in rad.
-    pub twotheta_rad: f64,
+    pub twotheta_rad: T,
     /// Whether pixels are points: omega = 1/R^2.
     pub point_pixel: bool,
     /// Whether the detector is a sphere around the sample.
@@ -195,7 +196,7 @@ pub struct Detector {
 }
 
 /// Axes, beam centre and pivot after reading the convention.
-struct Reading {
+struct Reading<T> {
     beam: Vec3,
     normal: Vec3,
     fast: Vec3,
@@ -203,11 +204,22 @@ struct Reading {
     twotheta: Vec3,
     polarization: Vec3,
     spindle: Vec3,
-    x_beam_m: f64,
-    y_beam_m: f64,
-    fast_beam_m: f64,
-    slow_beam_m: f64,
+    x_beam_m: T,
+    y_beam_m: T,
+    fast_beam_m: T,
+    slow_beam_m: T,
     pivot: Pivot,
+}
+
+/// What of a detector moves with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Placement<T> {
+    pub(crate) pix0_m: Vec3<T>,
+    pub(crate) fast: Vec3<T>,
+    pub(crate) slow: Vec3<T>,
+    pub(crate) normal: Vec3<T>,
+    pub(crate) close_distance_m: T,
+    pub(crate) distance_m: T,
 }
 
 const X: Vec3 = Vec3::new(1.0, 0.0, 0.0);
@@ -217,14 +229,15 @@ const MINUS_X: Vec3 = Vec3::new(-1.0, 0.0, 0.0);
 const MINUS_Y: Vec3 = Vec3::new(0.0, -1.0, 0.0);
 const MINUS_Z: Vec3 = Vec3::new(0.0, 0.0, -1.0);
 
-impl Reading {
+impl<T: Real> Reading<T> {
     /// `close` is the foot of the normal along (fast, slow) that beam centres not given start from.
-    fn new(p: &DetectorParameters, x_close_m: f64, y_close_m: f64) -> Self {
+    fn new(p: &DetectorParameters<T>, x_close_m: T, y_close_m: T) -> Self {
         let px = p.pixel_m;
-        let centre = |x: f64, y: f64| (p.x_beam_m.unwrap_or(x), p.y_beam_m.unwrap_or(y));
+        let centre = |x: T, y: T| (p.x_beam_m.unwrap_or(x), p.y_beam_m.unwrap_or(y));
+        let middle = |x: f64, y: f64| centre(T::constant(x), T::constant(y));
         match p.convention {
             Convention::Adxv => {
-                let (x, y) = centre((p.fast_size_m + px) / 2.0, (p.slow_size_m - px) / 2.0);
+                let (x, y) = middle((p.fast_size_m + px) / 2.0, (p.slow_size_m - px) / 2.0);
                 Self {
                     beam: Z,
                     normal: Z,
@@ -236,14 +249,14 @@ impl Reading {
                     x_beam_m: x,
                     y_beam_m: y,
                     fast_beam_m: x,
-                    slow_beam_m: p.slow_size_m - y,
+                    slow_beam_m: T::constant(p.slow_size_m) - y,
                     pivot: Pivot::Beam,
                 }
             }
             Convention::Mosflm | Convention::Denzo => {
-                let (x, y) = centre((p.slow_size_m + px) / 2.0, (p.fast_size_m + px) / 2.0);
+                let (x, y) = middle((p.slow_size_m + px) / 2.0, (p.fast_size_m + px) / 2.0);
                 let mosflm = p.convention == Convention::Mosflm;
-                let shifted = |beam: f64| if mosflm { beam + px / 2.0 } else { beam };
+                let shifted = |beam: T| if mosflm { beam + T::constant(px / 2.0) } else { beam };
                 Self {
                     beam: X,
                     normal: X,
@@ -304,15 +317,24 @@ fn direction(quantity: &'static str, axis: Vec3) -> Result<Vec3, Error> {
     axis.checked_unit().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
 }
 
-impl Detector {
-    /// The placed detector.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] for lengths, angles or axes that cannot be, [`Error::TooLarge`] when the number of pixels
-    /// overflows.
-    pub fn new(p: &DetectorParameters) -> Result<Self, Error> {
-        Self::check(p)?;
-        let foot = |org: Option<f64>, size: f64| org.map_or(size / 2.0, |org| (org - 0.5) * p.pixel_m);
+/// The detector after reading the convention, with its axes at length 1, and where that puts it.
+struct Placed<T> {
+    reading: Reading<T>,
+    beam: Vec3,
+    normal_replaced: bool,
+    polarization: Vec3,
+    spindle: Vec3,
+    vertical: Vec3,
+    ratio: T,
+    at: Placement<T>,
+}
+
+impl<T: Real> Placed<T> {
+    fn new(p: &DetectorParameters<T>) -> Result<Self, Error> {
+        let foot = |org: Option<T>, size: f64| match org {
+            Some(org) => (org - T::constant(0.5)) * T::constant(p.pixel_m),
+            None => T::constant(size / 2.0),
+        };
         let (mut fast_close_m, mut slow_close_m) =
             (foot(p.org_x_px, p.fast_size_m), foot(p.org_y_px, p.slow_size_m));
         let reading =
@@ -338,20 +360,57 @@ impl Detector {
             direction("2theta axis", reading.twotheta)?;
         }
 
-        let tilt = |v: Vec3| rotate_xyz(v, p.rotation_rad);
-        let swing = |v: Vec3| rotate_axis(v, reading.twotheta, p.twotheta_rad);
-        let ratio = match beam.dot(tilt(normal)) {
-            0.0 => f64::from_bits(1),
+        let tilt = |v: Vec3<T>| rotate_xyz(v, p.rotation_rad);
+        let swing = |v: Vec3<T>| rotate_axis(v, Vec3::constant(reading.twotheta), p.twotheta_rad);
+        let [along_beam, fast, slow, normal] = [beam, fast, slow, normal].map(Vec3::constant);
+        let ratio = match along_beam.dot(tilt(normal)) {
+            ratio if ratio.value() == 0.0 => T::constant(f64::from_bits(1)),
             ratio => ratio,
         };
-        let close = p.close_distance_m.unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(0.1)).abs());
+        let close =
+            p.close_distance_m.unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(T::constant(0.1))).abs());
         let distance = close / ratio;
         let (f, s, o) = (swing(tilt(fast)), swing(tilt(slow)), swing(tilt(normal)));
         let pix0_m = match reading.pivot {
-            Pivot::Sample => swing(tilt(-fast_close_m * fast + -slow_close_m * slow + close * normal)),
-            Pivot::Beam => -reading.fast_beam_m * f + -reading.slow_beam_m * s + distance * beam,
+            Pivot::Sample => {
+                let flat = fast.scaled(-fast_close_m) + slow.scaled(-slow_close_m) + normal.scaled(close);
+                swing(tilt(flat))
+            }
+            Pivot::Beam => {
+                f.scaled(-reading.fast_beam_m) + s.scaled(-reading.slow_beam_m) + along_beam.scaled(distance)
+            }
         };
         let close_distance_m = pix0_m.dot(o);
+        let at = Placement {
+            pix0_m,
+            fast: f,
+            slow: s,
+            normal: o,
+            close_distance_m,
+            distance_m: close_distance_m / ratio,
+        };
+        Ok(Self { reading, beam, normal_replaced, polarization, spindle, vertical, ratio, at })
+    }
+}
+
+impl<T: Real> Placement<T> {
+    /// As [`Detector::new`], for parameters that it has taken.
+    pub(crate) fn new(p: &DetectorParameters<T>) -> Result<Self, Error> {
+        Placed::new(p).map(|placed| placed.at)
+    }
+}
+
+impl Detector {
+    /// The placed detector.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for lengths, angles or axes that cannot be, [`Error::TooLarge`] when the number of pixels
+    /// overflows.
+    pub fn new(p: &DetectorParameters) -> Result<Self, Error> {
+        Self::check(p)?;
+        let Placed { reading, beam, normal_replaced, polarization, spindle, vertical, ratio, at } =
+            Placed::new(p)?;
+        let Placement { pix0_m, fast: f, slow: s, normal: o, close_distance_m, distance_m } = at;
         let to_beam = (close_distance_m / ratio) * beam - pix0_m;
         let detector = Self {
             pixel_m: p.pixel_m,
@@ -367,7 +426,7 @@ impl Detector {
             vertical,
             spindle,
             twotheta_axis: reading.twotheta,
-            distance_m: close_distance_m / ratio,
+            distance_m,
             close_distance_m,
             x_beam_m: reading.x_beam_m,
             y_beam_m: reading.y_beam_m,

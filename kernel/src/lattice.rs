@@ -14,7 +14,9 @@
 //! kept. **Cost**: operations per step are counted in `benches/ROOFLINE.md`; square crystals divide once for the three axes.
 
 use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
-use crate::math::{NUDGE, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square};
+use crate::math::{
+    NUDGE, SincgSlope, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square, sinc3_slope_of_square,
+};
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.
@@ -172,6 +174,29 @@ pub(crate) trait Shape<F: Lanes>: Copy {
     }
 }
 
+/// F_latt and its derivatives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LatticeSlopes<F> {
+    /// |F_latt|, to rounding what [`Shape::f_latt`] gives.
+    pub(crate) f_latt: F,
+    /// By h, k, l.
+    pub(crate) by_index: [F; 3],
+    /// By the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of that; else 0.
+    pub(crate) by_offset: [F; 3],
+}
+
+/// A shape whose F_latt has derivatives, f64 throughout.
+pub(crate) trait SmoothShape<F: Lanes>: Shape<F> {
+    /// |F_latt| and its derivatives, at any index.
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F>;
+}
+
+/// A smooth shape by name.
+pub(crate) trait SmoothKind {
+    /// The shape of `lattice`, at a level.
+    fn smooth<L: Level>(level: L, lattice: &Lattice) -> impl SmoothShape<L::F>;
+}
+
 /// A shape by name; [`ShapeKind::Of`] is the same at a level.
 pub(crate) trait ShapeKind {
     /// Whether F_latt is exactly zero nearly everywhere.
@@ -200,6 +225,19 @@ macro_rules! shape_kind {
         }
     };
 }
+macro_rules! smooth_kind {
+    ($($kind:ident)*) => {
+        $(
+            impl SmoothKind for $kind {
+                #[inline(always)]
+                fn smooth<L: Level>(level: L, lattice: &Lattice) -> impl SmoothShape<L::F> {
+                    Self::of(level, lattice)
+                }
+            }
+        )*
+    };
+}
+smooth_kind!(SquareKind RoundKind GaussKind);
 shape_kind!(SquareKind, Square, sparse: false, pairs: false);
 shape_kind!(SquareThinKind, SquareThin, sparse: false, pairs: false);
 shape_kind!(SquareMixedKind, SquareMixed, sparse: false, pairs: true);
@@ -256,6 +294,19 @@ impl<F: Lanes> Shape<F> for AnyShape<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for AnyShape<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        match self {
+            Self::Square(shape) => shape.slopes(indices),
+            Self::SquareMixed(SquareMixed(cells)) => Square(*cells).slopes(indices),
+            Self::Round(shape) => shape.slopes(indices),
+            Self::Gauss(shape) => shape.slopes(indices),
+            Self::Tophat(shape) => shape.slopes(indices),
+        }
+    }
+}
+
 /// [`CrystalShape::Square`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Square<F>([F; 3]);
@@ -295,6 +346,31 @@ impl<F: Lanes> Shape<F> for Square<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for Square<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
+        let (h, k, l) = (SincgSlope::new(na, dh), SincgSlope::new(nb, dk), SincgSlope::new(nc, dl));
+        let [above_h, above_k, above_l] =
+            [k.numerator * l.numerator, h.numerator * l.numerator, h.numerator * k.numerator];
+        let [below_h, below_k, below_l] =
+            [k.denominator * l.denominator, h.denominator * l.denominator, h.denominator * k.denominator];
+        let inverse = dh.splat_like(1.0).quotient(h.denominator * below_h);
+        // An axis has its denominator squared below the slope, the other two have theirs once: the square of all three, less those.
+        let square = inverse * inverse;
+        let zero = dh.splat_like(0.0);
+        LatticeSlopes {
+            f_latt: (h.numerator * above_h) * inverse,
+            by_index: [
+                (h.slope_numerator * square) * (above_h * below_h),
+                (k.slope_numerator * square) * (above_k * below_k),
+                (l.slope_numerator * square) * (above_l * below_l),
+            ],
+            by_offset: [zero; 3],
+        }
+    }
+}
+
 /// [`CrystalShape::Square`] where a crystal may be one cell thin: such axes have the factor 1, whatever the index. The same bits
 /// as [`Square`] where no axis is.
 #[derive(Debug, Clone, Copy)]
@@ -326,6 +402,14 @@ impl<F: Lanes> Shape<F> for SquareThin<F> {
             (above, below) = (above * sin_nl, below * sin_l);
         }
         above.quotient(below)
+    }
+}
+
+impl<F: Lanes> SmoothShape<F> for SquareThin<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        // An axis of one cell has the slope 0 by the same formula.
+        Square(self.cells).slopes(indices)
     }
 }
 
@@ -413,6 +497,24 @@ impl<F: Lanes> Shape<F> for Round<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for Round<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let ([na, nb, nc], [dh, dk, dl]) = (self.cells, indices.d);
+        let (x, y, z) = (na * dh, nb * dk, nc * dl);
+        let radius2 = x.mul_add(x, y.mul_add(y, z * z));
+        let (value, slope) = sinc3_slope_of_square(radius2 * self.fudge);
+        let by_radius2 = self.volume * slope * self.fudge;
+        let twice = by_radius2 + by_radius2;
+        let zero = dh.splat_like(0.0);
+        LatticeSlopes {
+            f_latt: self.volume * value,
+            by_index: [twice * x * na, twice * y * nb, twice * z * nc],
+            by_offset: [zero; 3],
+        }
+    }
+}
+
 /// The squared distance to the nearest node, times `scale`, for gauss and tophat.
 #[derive(Debug, Clone, Copy)]
 struct NodeDistance<F> {
@@ -432,13 +534,20 @@ impl<F: Lanes> NodeDistance<F> {
         }
     }
 
+    /// From the nearest node, in 1/Angstrom.
     #[inline(always)]
-    fn squared(&self, indices: &Indices<F>) -> F {
+    fn offset(&self, indices: &Indices<F>) -> [F; 3] {
         let [dh, dk, dl] = indices.d;
         let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.reciprocal;
         let x = dh.mul_add(ax, dk.mul_add(bx, dl * cx));
         let y = dh.mul_add(ay, dk.mul_add(by, dl * cy));
         let z = dh.mul_add(az, dk.mul_add(bz, dl * cz));
+        [x, y, z]
+    }
+
+    #[inline(always)]
+    fn squared(&self, indices: &Indices<F>) -> F {
+        let [x, y, z] = self.offset(indices);
         x.mul_add(x, y.mul_add(y, z * z)) * self.scale
     }
 }
@@ -480,6 +589,31 @@ impl<F: Lanes> Shape<F> for Gauss<F> {
     }
 }
 
+impl<F: Lanes> SmoothShape<F> for Gauss<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let f_latt = self.f_latt::<true>(indices);
+        let zero = f_latt.splat_like(0.0);
+        if f_latt.eq(zero).all() {
+            return LatticeSlopes { f_latt, by_index: [zero; 3], by_offset: [zero; 3] };
+        }
+        let [x, y, z] = self.distance.offset(indices);
+        let by_square = f_latt * self.distance.scale;
+        let twice = by_square + by_square;
+        let [ox, oy, oz] = [twice * x, twice * y, twice * z];
+        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.distance.reciprocal;
+        LatticeSlopes {
+            f_latt,
+            by_index: [
+                ox.mul_add(ax, oy.mul_add(ay, oz * az)),
+                ox.mul_add(bx, oy.mul_add(by, oz * bz)),
+                ox.mul_add(cx, oy.mul_add(cy, oz * cz)),
+            ],
+            by_offset: [ox, oy, oz],
+        }
+    }
+}
+
 /// [`CrystalShape::Tophat`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tophat<F> {
@@ -502,5 +636,15 @@ impl<F: Lanes> Shape<F> for Tophat<F> {
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         let inside = self.distance.squared(indices).lt(self.volume.splat_like(0.3969));
         F::select(inside, self.volume, self.volume.splat_like(0.0))
+    }
+}
+
+/// Inside the spot, as outside it, nothing changes; the edge is no part of the derivative.
+impl<F: Lanes> SmoothShape<F> for Tophat<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        let f_latt = self.f_latt::<true>(indices);
+        let zero = f_latt.splat_like(0.0);
+        LatticeSlopes { f_latt, by_index: [zero; 3], by_offset: [zero; 3] }
     }
 }

@@ -10,6 +10,13 @@
 //! are divided by pi, so their leading coefficient is exactly 1. The polynomials are minimax in relative error, found
 //! with the Remez exchange in 60-digit arithmetic.
 //!
+//! The slope of S = sin(pi N h)/sin(pi h) is written so that nothing cancels next to a node. With A = sin(pi r)/(pi r),
+//! e = cos(pi r) - A at r, and B, f the same at d:
+//!
+//! ```text
+//! dS/dh = (-1)^((N-1) h0 + n) (n A B + N d B e - r A f)/(d B)^2
+//! ```
+//!
 //! | polynomial | terms | largest relative error |
 //! |---|---|---|
 //! | sin(pi r)/pi, exact | 9 | 2.8e-19 |
@@ -17,13 +24,17 @@
 //! | sin(pi r)/pi, render | 7 | 6.9e-14 |
 //! | sin(pi r)/pi, f32 | 5 | 6.1e-9 |
 //! | cos(pi r) | 9 | 4.2e-18 (absolute) |
+//! | (cos(pi r) - sin(pi r)/(pi r))/r^2 | 6 | 3.9e-12 |
 //! | 2^f, abs f <= 1/2 | 12 | 3.4e-18 |
 //! | sinc3(pi y), abs y <= 1/2 | 9 | 3.6e-20 |
+//! | sin x, abs x <= pi/4 | 7 | 4.6e-18 |
+//! | cos x, abs x <= pi/4 | 8 | 1.2e-18 |
 //!
 //! **Accuracy**, tested at every level (`tests/tests/kernel_math.rs`, table in the README): [`sincg`] 2 ulp for every finite h and integer N up to
-//! 1e5; [`sincg_rad`] 4 ulp for |x| <= 2^30; [`exp`] 2 ulp; [`sinc3`] 1e-15 of max(1, 1/x^2).
+//! 1e5; [`sincg_rad`] 4 ulp for |x| <= 2^30; [`exp`] 2 ulp; [`sincos`] 1 ulp; [`sinc3`] 1e-15 of max(1, 1/x^2);
+//! [`sincg_squared_slope`] 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2).
 
-use core::f64::consts::{FRAC_1_PI, LOG2_E, PI};
+use core::f64::consts::{FRAC_1_PI, FRAC_2_PI, LOG2_E, PI};
 
 use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
@@ -74,6 +85,46 @@ const COS: [f64; 8] = [
     -0.000_104_567_806_740_791_63,
     4.150_749_549_701_468e-6,
 ];
+
+/// Coefficients of (cos(pi r) - sin(pi r)/(pi r))/r^2 in r^2.
+const COS_LESS_SINC: [f64; 6] = [
+    -3.289_868_133_683_715,
+    3.246_969_697_597_646_8,
+    -1.144_510_783_909_884_5,
+    0.209_180_087_554_384_55,
+    -0.023_440_278_378_606_676,
+    0.001_708_582_486_552_788_2,
+];
+
+/// Coefficients of (sin x - x)/x^3 in x^2.
+const SIN_RAD: [f64; 6] = [
+    -0.166_666_666_666_666_27,
+    0.008_333_333_333_321_327,
+    -0.000_198_412_698_290_643_8,
+    2.755_731_346_519_773e-6,
+    -2.505_072_594_423_383_8e-8,
+    1.589_505_907_623_301_7e-10,
+];
+
+/// Coefficients of (cos x - 1 + x^2/2)/x^4 in x^2.
+const COS_RAD: [f64; 6] = [
+    0.041_666_666_666_666_595,
+    -0.001_388_888_888_887_304,
+    2.480_158_728_884_153e-5,
+    -2.755_731_417_627_425e-7,
+    2.087_570_042_043_217_4e-9,
+    -1.135_851_416_473_399_5e-11,
+];
+
+/// pi/2 as a sum, the first two parts of 33 bits: times an integer below 2^20 they are exact.
+const FRAC_PI_2_PARTS: [f64; 3] =
+    [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
+
+/// Largest |x| that [`sincos`] takes as it is.
+const SMALL: f64 = 0.125;
+
+/// Largest |x| that [`sincos`] reduces itself, 2^14: beyond it what r has no room for is no longer below its last place.
+const LARGEST_REDUCED: f64 = 16_384.0;
 
 /// Coefficients of (2^f - 1)/f in f.
 const EXP2: [f64; 11] = [
@@ -137,6 +188,75 @@ fn sin_half_turn<F: Lanes, const TERMS: usize>(r: F, coefficients: &[f64; TERMS]
 #[inline(always)]
 pub(crate) fn sin_half_turn_render<F: Lanes>(r: F) -> F {
     sin_half_turn(r, &SIN_RENDER)
+}
+
+/// What the interference function and its slope need of a number of half turns r, |r| <= 1/2.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HalfTurn<F> {
+    /// sin(pi r)/pi.
+    sin: F,
+    /// sin(pi r)/(pi r).
+    sinc: F,
+    /// cos(pi r) - sin(pi r)/(pi r).
+    bend: F,
+}
+
+impl<F: Lanes> HalfTurn<F> {
+    #[inline(always)]
+    pub(crate) fn new(r: F) -> Self {
+        let z = r * r;
+        let sinc = z.mul_add(polynomial(z, &SIN_RENDER), r.splat_like(1.0));
+        Self { sin: r * sinc, sinc, bend: z * polynomial(z, &COS_LESS_SINC) }
+    }
+}
+
+/// sincg of N cells about a node, and what its slope is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SincgSlope<F> {
+    /// sin(pi N d)/pi and sin(pi d)/pi, less the sign that both sincg and its slope have.
+    pub(crate) numerator: F,
+    pub(crate) denominator: F,
+    /// The slope in d, times the square of the denominator.
+    pub(crate) slope_numerator: F,
+}
+
+/// 2^-100: added to distances from a node, so that none is 0 and no quotient 0/0. Powers of it that occur are numbers.
+const NEAREST: f64 = f64::from_bits((1023 - 100) << 52);
+
+impl<F: Lanes> SincgSlope<F> {
+    /// `d` is the distance from the nearest node, in index units.
+    #[inline(always)]
+    pub(crate) fn new(n: F, d: F) -> Self {
+        let d = d + d.splat_like(NEAREST);
+        let magic = d.splat_like(ROUND_BY_ADDING);
+        let turns = n.mul_add(d, magic) - magic;
+        let r = n.mul_sub(d, turns);
+        let (at_r, at_d) = (HalfTurn::new(r), HalfTurn::new(d));
+        // Next to the node, where turns is 0, the first of two products is N^2 times the other: nothing cancels.
+        let inner = turns.mul_add(at_r.sinc * at_d.sinc, (n * at_d.sin) * at_r.bend);
+        Self {
+            numerator: at_r.sin,
+            denominator: at_d.sin,
+            slope_numerator: at_r.sin.neg_mul_add(at_d.bend, inner),
+        }
+    }
+}
+
+/// The slope of the squared interference function, d/dh (sin(pi N h)/sin(pi h))^2, `h` in index units.
+///
+/// Any finite `h`, integer `n` from 1 to 1e5. Error at most 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2), the size that slopes have
+/// at that distance from a node; next to a node, |N d| < 1/2 and N above 1, 2e-11 of the slope itself. 0 at nodes. Source: closed form, see
+/// the module page.
+#[inline(always)]
+pub fn sincg_squared_slope<F: Lanes>(h: F, n: F) -> F {
+    let roundable = h.abs().lt(h.splat_like(ROUNDABLE));
+    // The square has period 1 in h.
+    let h = if roundable.all() { h } else { per_lane(h, n, |h, _| libm::fmod(h, 1.0)) };
+    let d = h.fraction();
+    let SincgSlope { numerator, denominator, slope_numerator } = SincgSlope::new(n, d);
+    let inverse = d.splat_like(1.0) / denominator;
+    let slope = (numerator * inverse) * (slope_numerator * inverse) * inverse;
+    F::select(d.eq(d.splat_like(0.0)), d, slope + slope)
 }
 
 /// sin(pi r)/pi for |r| <= 1/2 in f32, by r and z = r^2: relative error 2e-7.
@@ -310,6 +430,13 @@ impl QuickCells {
     /// rounds N x, is off by more. `EVEN` is [`QuickCells::is_even`].
     #[inline(always)]
     pub(crate) fn sincg_rad<F: Lanes, const EVEN: bool>(self, x_rad: F) -> F {
+        let (d, r) = self.reduced::<F, EVEN>(x_rad);
+        Self::ratio(d, r)
+    }
+
+    /// d and r of the module's formula; r has the sign that the quotient of their sines needs.
+    #[inline(always)]
+    pub(crate) fn reduced<F: Lanes, const EVEN: bool>(self, x_rad: F) -> (F, F) {
         let [inv0, inv1, _] = INV_PI;
         let (inv0, inv1) = (x_rad.splat_like(inv0), x_rad.splat_like(inv1));
         let magic = x_rad.splat_like(ROUND_BY_ADDING);
@@ -319,10 +446,14 @@ impl QuickCells {
         let low = x_rad.mul_add(inv1, x_rad.splat_like(NUDGE));
         let d = x_rad.cancel(inv0, h0 - magic) + low;
         let turns = cells.mul_add(d, magic);
-        let r = cells.residue(d, turns - magic);
-        let ratio = sin_half_turn(r, &SIN_QUICK).quotient(sin_half_turn(d, &SIN_QUICK));
-        let ratio = ratio.negate_where_odd(turns);
-        if EVEN { ratio.negate_where_odd(h0) } else { ratio }
+        let r = cells.residue(d, turns - magic).negate_where_odd(turns);
+        (d, if EVEN { r.negate_where_odd(h0) } else { r })
+    }
+
+    /// sin(pi r)/sin(pi d).
+    #[inline(always)]
+    pub(crate) fn ratio<F: Lanes>(d: F, r: F) -> F {
+        sin_half_turn(r, &SIN_QUICK).quotient(sin_half_turn(d, &SIN_QUICK))
     }
 
     /// The same where a lane may be out of reach: that is [`sincg_rad`]'s.
@@ -397,6 +528,36 @@ pub(crate) fn sinc3_of_square<F: Lanes>(y_squared: F) -> F {
     F::select(near_zero, near, sinc3_far(y_squared * inverse, inverse))
 }
 
+/// [`sinc3_of_square`] and its derivative by the square.
+#[inline(always)]
+pub(crate) fn sinc3_slope_of_square<F: Lanes>(y_squared: F) -> (F, F) {
+    let quarter = y_squared.splat_like(0.25);
+    let near_zero = y_squared.le(quarter);
+    let near = (sinc3_near(y_squared), polynomial(y_squared, &SINC3_SLOPE));
+    if near_zero.all() {
+        return near;
+    }
+    let beyond = y_squared.max(quarter);
+    let inverse = beyond.inverse_sqrt();
+    let far = sinc3_far(y_squared * inverse, inverse);
+    // With x = pi y: df/dx = 3 (sin(x)/x - f)/x.
+    let (sin, _) = sin_cos_pi(beyond * inverse);
+    let sinc = sin * inverse * y_squared.splat_like(FRAC_1_PI);
+    let slope = (sinc - far) * (inverse * inverse) * y_squared.splat_like(1.5);
+    (F::select(near_zero, near.0, far), F::select(near_zero, near.1, slope))
+}
+
+/// Coefficients of the derivative of sinc3(pi y) by y^2, in y^2.
+const SINC3_SLOPE: [f64; 8] = {
+    let mut slope = SINC3;
+    let mut i = 0;
+    while i < slope.len() {
+        slope[i] *= (i + 1) as f64;
+        i += 1;
+    }
+    slope
+};
+
 /// sinc3(pi y) for y <= 1/2, by z = y^2.
 #[inline(always)]
 fn sinc3_near<F: Lanes>(z: F) -> F {
@@ -412,6 +573,62 @@ fn sinc3_far<F: Lanes>(y: F, inverse_y: F) -> F {
     y.splat_like(3.0) * x.neg_mul_add(cos, sin) * inverse_cube
 }
 
+/// sin and cos of one angle in radians, 1 ulp; beyond 2^14 those of libm.
+///
+/// Quadrants are told apart by bits, not by jumps, which a processor guesses wrong three times out of four where angles go
+/// round. Plain f64 arithmetic: the same bits on every CPU.
+#[inline]
+#[must_use]
+pub fn sincos(x: f64) -> (f64, f64) {
+    if x.abs() <= SMALL {
+        // Most rotations are small: the same bits without the reduction.
+        sincos_of_sum(x, 0.0)
+    } else if x.abs() <= LARGEST_REDUCED {
+        sincos_reduced(x)
+    } else {
+        // A NaN too.
+        libm::sincos(x)
+    }
+}
+
+#[inline(always)]
+fn sincos_reduced(x: f64) -> (f64, f64) {
+    let [part0, part1, part2] = FRAC_PI_2_PARTS;
+    let turned = x * FRAC_2_PI + ROUND_BY_ADDING;
+    let quarters = turned - ROUND_BY_ADDING;
+    // x less its quarter turns, as a sum of two.
+    let near = x - quarters * part0;
+    let next = quarters * part1;
+    // Knuth's sum: either may be the larger.
+    let r = near - next;
+    let next_part = near - r;
+    let lost = (near - (r + next_part)) + (next_part - next);
+    let (sin, cos) = sincos_of_sum(r, lost - quarters * part2);
+    // Quarter turns 1 and 3 exchange the two; the sine turns its sign in 2 and 3, the cosine in 1 and 2.
+    let quarter = turned.to_bits();
+    let (sin, cos) = (sin.to_bits(), cos.to_bits());
+    let exchanged = (sin ^ cos) & (quarter & 1).wrapping_neg();
+    let sin_sign = (quarter & 2) << 62;
+    let cos_sign = (quarter.wrapping_add(1) & 2) << 62;
+    (f64::from_bits(sin ^ exchanged ^ sin_sign), f64::from_bits(cos ^ exchanged ^ cos_sign))
+}
+
+/// sin and cos of r + low, |r| <= pi/4, where low is what one f64 has no room for.
+#[inline(always)]
+fn sincos_of_sum(r: f64, low: f64) -> (f64, f64) {
+    let z = r * r;
+    let z2 = z * z;
+    let cube = z * r;
+    let [s0, s1, s2, s3, s4, s5] = SIN_RAD;
+    let s = (s1 + z * s2) + z2 * (s3 + z * (s4 + z * s5));
+    let sin = r - ((z * (0.5 * low - cube * s) - low) - cube * s0);
+    let [c0, c1, c2, c3, c4, c5] = COS_RAD;
+    let c = z * (c0 + z * (c1 + z * c2)) + (z2 * z2) * (c3 + z * (c4 + z * c5));
+    let half = 0.5 * z;
+    let most = 1.0 - half;
+    (sin, most + (((1.0 - most) - half) + (z * c - r * low)))
+}
+
 /// The reference's `sinc3`: 3 (sin(x)/x - cos x)/x^2, 1 at 0, without its loss of digits near 0.
 #[must_use]
 pub fn sinc3(x: f64) -> f64 {
@@ -420,7 +637,7 @@ pub fn sinc3(x: f64) -> f64 {
         let z = y * y;
         SINC3.iter().rev().fold(0.0, |sum, c| sum * z + c) * z + 1.0
     } else {
-        let (sin, cos) = libm::sincos(x);
+        let (sin, cos) = sincos(x);
         3.0 * (sin / x - cos) / (x * x)
     }
 }

@@ -10,6 +10,7 @@
 //! opening sweep of a stream differs (see [`crate::carryover`]).
 
 use crate::Error;
+use crate::real::Real;
 use crate::vector::Vec3;
 
 /// A 3 x 3 matrix, rows outer.
@@ -20,9 +21,9 @@ pub const IDENTITY: Mat3 = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
 
 /// The vector `v` rotated about the unit vector `axis` by `phi_rad`, right-handed. Source: `rotate_axis`.
 #[must_use]
-pub fn rotate_axis(v: Vec3, axis: Vec3, phi_rad: f64) -> Vec3 {
-    let (sin, cos) = libm::sincos(phi_rad);
-    let along = v.dot(axis) * (1.0 - cos);
+pub fn rotate_axis<T: Real>(v: Vec3<T>, axis: Vec3<T>, phi_rad: T) -> Vec3<T> {
+    let (sin, cos) = phi_rad.sin_cos();
+    let along = v.dot(axis) * (T::constant(1.0) - cos);
     let turned = axis.cross(v);
     Vec3 {
         x: axis.x * along + v.x * cos + turned.x * sin,
@@ -33,19 +34,20 @@ pub fn rotate_axis(v: Vec3, axis: Vec3, phi_rad: f64) -> Vec3 {
 
 /// The vector `v` rotated about lab x, then y, then z by `angles_rad`, right-handed. Source: `rotate`.
 #[must_use]
-pub fn rotate_xyz(v: Vec3, angles_rad: [f64; 3]) -> Vec3 {
+pub fn rotate_xyz<T: Real>(v: Vec3<T>, angles_rad: [T; 3]) -> Vec3<T> {
     let [rx, ry, rz] = angles_rad;
     let mut v = v;
-    if rx != 0.0 {
-        let (sin, cos) = libm::sincos(rx);
+    let still = T::constant(0.0);
+    if rx != still {
+        let (sin, cos) = rx.sin_cos();
         v = Vec3 { x: v.x, y: v.y * cos - v.z * sin, z: v.y * sin + v.z * cos };
     }
-    if ry != 0.0 {
-        let (sin, cos) = libm::sincos(ry);
+    if ry != still {
+        let (sin, cos) = ry.sin_cos();
         v = Vec3 { x: v.x * cos + v.z * sin, y: v.y, z: v.z * cos - v.x * sin };
     }
-    if rz != 0.0 {
-        let (sin, cos) = libm::sincos(rz);
+    if rz != still {
+        let (sin, cos) = rz.sin_cos();
         v = Vec3 { x: v.x * cos - v.y * sin, y: v.x * sin + v.y * cos, z: v.z };
     }
     v
@@ -61,22 +63,24 @@ pub fn apply(u: &Mat3, v: Vec3) -> Vec3 {
 /// Cell vectors a, b, c in metres, in one orientation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[repr(C)]
-pub struct Orientation {
+pub struct Orientation<T = f64> {
     /// Cell vector a, in m.
-    pub a_m: Vec3,
+    pub a_m: Vec3<T>,
     /// Cell vector b, in m.
-    pub b_m: Vec3,
+    pub b_m: Vec3<T>,
     /// Cell vector c, in m.
-    pub c_m: Vec3,
+    pub c_m: Vec3<T>,
+}
+
+impl<T> Orientation<T> {
+    /// The same cell after `turn` of each of its vectors.
+    #[must_use]
+    pub fn map<U>(self, turn: impl Fn(Vec3<T>) -> Vec3<U>) -> Orientation<U> {
+        Orientation { a_m: turn(self.a_m), b_m: turn(self.b_m), c_m: turn(self.c_m) }
+    }
 }
 
 impl Orientation {
-    /// The same cell after `turn` of each of its vectors.
-    #[must_use]
-    pub fn map(self, turn: impl Fn(Vec3) -> Vec3) -> Self {
-        Self { a_m: turn(self.a_m), b_m: turn(self.b_m), c_m: turn(self.c_m) }
-    }
-
     /// Rotated about the spindle.
     #[must_use]
     pub fn rotated(self, spindle: Vec3, phi_rad: f64) -> Self {
@@ -136,12 +140,49 @@ impl PhiSweep {
         (0..self.count).position(|i| self.phi_rad(i) != 0.0).unwrap_or(0)
     }
 
+    /// The step whose rotation step `i` of a steady sweep sees; `None`: nobody's, the unrotated cell.
+    ///
+    /// At phi == 0 in c-parity mode that is the step before, or at the start of the sweep its last.
+    #[must_use]
+    pub fn seen_step(&self, i: usize) -> Option<usize> {
+        let rotates = |i: &usize| self.phi_rad(*i) != 0.0;
+        if self.mode == PhiMode::Spec || rotates(&i) {
+            return Some(i);
+        }
+        (0..i).rev().find(rotates).or_else(|| self.last_rotated())
+    }
+
+    /// The last step whose phi is not exactly 0.
+    fn last_rotated(&self) -> Option<usize> {
+        (0..self.count).rev().find(|&i| self.phi_rad(i) != 0.0)
+    }
+
     /// The cell as the last step of a sweep leaves it, before mosaic: what the carryover cache holds.
     #[must_use]
     pub fn left_behind(&self, cell: Orientation) -> Orientation {
-        let last = (0..self.count).rev().map(|i| self.phi_rad(i)).find(|&phi| phi != 0.0);
-        last.map_or(cell, |phi| cell.rotated(self.spindle, phi))
+        self.left_behind_shifted(PhiShift::default(), cell)
     }
+
+    fn left_behind_shifted(&self, shift: PhiShift, cell: Orientation) -> Orientation {
+        self.last_rotated().map_or(cell, |i| cell.rotated(self.spindle, self.shifted_rad(shift, i)))
+    }
+
+    /// phi of step `i`, moved by `shift`, in rad.
+    pub(crate) fn shifted_rad(&self, shift: PhiShift, i: usize) -> f64 {
+        self.phi_rad(i) + (shift.phi0_rad + shift.step_rad * i as f64)
+    }
+}
+
+/// By how much a sweep is turned further than its phi say, in rad.
+///
+/// Moving phi itself would move what counts as phi == 0: this leaves it, so that derivatives and refinements are those of one
+/// and the same branch of the carryover.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PhiShift {
+    /// Added to the first phi.
+    pub phi0_rad: f64,
+    /// Added to the step.
+    pub step_rad: f64,
 }
 
 /// Number of entries that [`fill_orientations`] needs.
@@ -160,6 +201,7 @@ pub struct OrientationTable<'a> {
     pub(crate) entries: &'a [Orientation],
     pub(crate) domains: &'a [Mat3],
     pub(crate) sweep: PhiSweep,
+    pub(crate) shift: PhiShift,
     pub(crate) cell: Orientation,
 }
 
@@ -174,6 +216,18 @@ impl<'a> OrientationTable<'a> {
     #[must_use]
     pub fn sweep(&self) -> &PhiSweep {
         &self.sweep
+    }
+
+    /// How much further it is turned.
+    #[must_use]
+    pub fn shift(&self) -> PhiShift {
+        self.shift
+    }
+
+    /// The cell as the last step of the sweep leaves it, before mosaic.
+    #[must_use]
+    pub fn left_behind(&self) -> Orientation {
+        self.sweep.left_behind_shifted(self.shift, self.cell)
     }
 
     /// The mosaic domains.
@@ -200,11 +254,25 @@ pub fn fill_orientations<'a>(
     domains: &'a [Mat3],
     entries: &'a mut [Orientation],
 ) -> Result<OrientationTable<'a>, Error> {
+    fill_shifted_orientations(cell, sweep, PhiShift::default(), domains, entries)
+}
+
+/// [`fill_orientations`] of a sweep that is turned further than its phi say.
+///
+/// # Errors
+/// As [`fill_orientations`].
+pub fn fill_shifted_orientations<'a>(
+    cell: Orientation,
+    sweep: PhiSweep,
+    shift: PhiShift,
+    domains: &'a [Mat3],
+    entries: &'a mut [Orientation],
+) -> Result<OrientationTable<'a>, Error> {
     let refuse = |quantity, allowed| Err(Error::OutOfRange { quantity, value: f64::NAN, allowed });
     if domains.is_empty() || sweep.count == 0 {
         return refuse("number of orientations", "at least one phi step and one mosaic domain");
     }
-    let finite_sweep = sweep.spindle.is_finite() && sweep.phi_rad(sweep.count).is_finite();
+    let finite_sweep = sweep.spindle.is_finite() && sweep.shifted_rad(shift, sweep.count).is_finite();
     if !cell.is_finite() || !finite_sweep || domains.iter().flatten().flatten().any(|x| !x.is_finite()) {
         return refuse("cell, rotation or mosaic matrix", "finite");
     }
@@ -213,10 +281,10 @@ pub fn fill_orientations<'a>(
     let Some(table) = entries.get_mut(..needed) else {
         return Err(Error::BufferTooShort { buffer: "orientation table", needed, given });
     };
-    let mut state = sweep.left_behind(cell);
+    let mut state = sweep.left_behind_shifted(shift, cell);
     for (i, chunk) in table.chunks_exact_mut(domains.len()).enumerate() {
-        let phi = sweep.phi_rad(i);
-        if phi != 0.0 {
+        let phi = sweep.shifted_rad(shift, i);
+        if sweep.phi_rad(i) != 0.0 || (sweep.mode == PhiMode::Spec && phi != 0.0) {
             state = cell.rotated(sweep.spindle, phi);
         } else if sweep.mode == PhiMode::Spec {
             state = cell;
@@ -225,5 +293,5 @@ pub fn fill_orientations<'a>(
             *entry = state.in_domain(u);
         }
     }
-    Ok(OrientationTable { entries: table, domains, sweep, cell })
+    Ok(OrientationTable { entries: table, domains, sweep, shift, cell })
 }

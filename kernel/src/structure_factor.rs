@@ -134,6 +134,24 @@ pub(crate) trait Lookup<F: Lanes> {
     }
     /// F_cell of the lanes in `active`; of the others anything. `indices` are those that were placed last.
     fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F;
+    /// Whether F_cell changes between nodes.
+    const SMOOTH: bool;
+    /// F_cell as [`Lookup::f_cell`] gives it, and its derivatives by h, k, l: 0 unless [`Lookup::SMOOTH`].
+    #[inline(always)]
+    fn f_cell_slopes(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> (F, [F; 3]) {
+        let zero = indices.h[0].splat_like(0.0);
+        (self.f_cell(indices, active, evaluation), [zero; 3])
+    }
+    /// Adds `amount` times the derivative of F_cell by each node of the grid to `sums`, for the lanes in `active`; returns the
+    /// derivative by default_F.
+    fn scatter(
+        &self,
+        indices: &Indices<F>,
+        active: F::Mask,
+        evaluation: u64,
+        amount: F,
+        sums: &mut [f64],
+    ) -> F;
     /// Keeps what is known about the pixels from `at` on, for [`Lookup::resume`] when they come again.
     #[inline(always)]
     fn keep(&self, _: &mut [PerPixel; 4], _: usize) {}
@@ -238,6 +256,39 @@ impl<F: Lanes> Lookup<F> for AnyLookup<'_, F> {
             Self::LatchScan(lookup) => lookup.f_cell(indices, active, evaluation),
         }
     }
+    const SMOOTH: bool = true;
+    #[inline(always)]
+    fn is_dark(&mut self) -> bool {
+        match self {
+            Self::Nearest(lookup) => lookup.is_dark(),
+            _ => false,
+        }
+    }
+    #[inline(always)]
+    fn f_cell_slopes(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> (F, [F; 3]) {
+        match self {
+            Self::Uniform(lookup) => lookup.f_cell_slopes(indices, active, evaluation),
+            Self::Nearest(lookup) => lookup.f_cell_slopes(indices, active, evaluation),
+            Self::Tricubic(lookup) => lookup.f_cell_slopes(indices, active, evaluation),
+            Self::LatchScan(lookup) => lookup.f_cell_slopes(indices, active, evaluation),
+        }
+    }
+    #[inline(always)]
+    fn scatter(
+        &self,
+        indices: &Indices<F>,
+        active: F::Mask,
+        evaluation: u64,
+        amount: F,
+        sums: &mut [f64],
+    ) -> F {
+        match self {
+            Self::Uniform(lookup) => lookup.scatter(indices, active, evaluation, amount, sums),
+            Self::Nearest(lookup) => lookup.scatter(indices, active, evaluation, amount, sums),
+            Self::Tricubic(lookup) => lookup.scatter(indices, active, evaluation, amount, sums),
+            Self::LatchScan(lookup) => lookup.scatter(indices, active, evaluation, amount, sums),
+        }
+    }
     #[inline(always)]
     fn fallbacks(&self) -> u64 {
         match self {
@@ -273,6 +324,11 @@ impl<F: Lanes> Lookup<F> for Uniform<F> {
     #[inline(always)]
     fn f_cell(&mut self, _: &Indices<F>, _: F::Mask, _: u64) -> F {
         self.0
+    }
+    const SMOOTH: bool = false;
+    #[inline(always)]
+    fn scatter(&self, _: &Indices<F>, _: F::Mask, _: u64, _: F, _: &mut [f64]) -> F {
+        self.0.splat_like(1.0)
     }
 }
 
@@ -317,11 +373,25 @@ impl<'a, F: Lanes> Box3<'a, F> {
         h.mul_add(self.stride_h, k.mul_add(self.stride_k, l)) - self.base
     }
 
+    /// Lanes whose node is in the grid.
+    #[inline(always)]
+    fn contains(&self, [h, k, l]: [F; 3]) -> F::Mask {
+        let ([h_min, k_min, l_min], [h_max, k_max, l_max]) = (self.min, self.max);
+        h_min.le(h) & h.le(h_max) & k_min.le(k) & k.le(k_max) & l_min.le(l) & l.le(l_max)
+    }
+
     #[inline(always)]
     fn nearest(&self, node: [F; 3]) -> F {
-        let ([h, k, l], [h_min, k_min, l_min], [h_max, k_max, l_max]) = (node, self.min, self.max);
-        let inside = h_min.le(h) & h.le(h_max) & k_min.le(k) & k.le(k_max) & l_min.le(l) & l.le(l_max);
-        self.index(node).gather(self.data, inside, self.default_f)
+        self.index(node).gather(self.data, self.contains(node), self.default_f)
+    }
+
+    /// Adds `amount` at the nodes that are in the grid, for the lanes in `active`; 1 in the lanes whose node is not.
+    #[inline(always)]
+    fn scatter_nearest(&self, node: [F; 3], active: F::Mask, amount: F, sums: &mut [f64]) -> F {
+        let (zero, one) = (amount.splat_like(0.0), amount.splat_like(1.0));
+        let inside = self.contains(node);
+        add_at(self.index(node), F::select(inside & active, amount, zero), sums);
+        F::select(inside, zero, one)
     }
 
     /// Lanes whose 4 x 4 x 4 block lies in the grid.
@@ -335,6 +405,20 @@ impl<'a, F: Lanes> Box3<'a, F> {
             & (k - k_min + three).le(nk)
             & l_min.le(l - two)
             & (l - l_min + three).le(nl)
+    }
+}
+
+/// Adds the lanes of `amount` to the elements that the lanes of `index` name.
+#[inline(always)]
+fn add_at<F: Lanes>(index: F, amount: F, sums: &mut [f64]) {
+    let (index, amount) = (index.to_array(), amount.to_array());
+    for (&index, &amount) in index.as_ref().iter().zip(amount.as_ref()) {
+        // Where nothing is added the index may be any.
+        if amount != 0.0
+            && let Some(sum) = sums.get_mut(index as usize)
+        {
+            *sum += amount;
+        }
     }
 }
 
@@ -439,6 +523,11 @@ impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
         self.look_up();
         self.value
     }
+    const SMOOTH: bool = false;
+    #[inline(always)]
+    fn scatter(&self, indices: &Indices<F>, active: F::Mask, _: u64, amount: F, sums: &mut [f64]) -> F {
+        self.grid.scatter_nearest(indices.h0, active, amount, sums)
+    }
 }
 
 /// Tricubic interpolation, up to an evaluation of the pixel.
@@ -461,35 +550,69 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
 
     /// Interpolated values of the lanes in `usable`.
     #[inline(always)]
-    fn interpolate(&self, [h, k, l]: [F; 3], usable: F::Mask) -> F {
-        let zero = h.splat_like(0.0);
-        let one = h.splat_like(1.0);
-        let corner = [h.floor(), k.floor(), l.floor()];
-        let [h0, k0, l0] = corner;
-        let (wh, wk, wl) = (weights(h - h0), weights(k - k0), weights(l - l0));
-        let start = self.grid.index([h0 - one, k0 - one, l0 - one]);
-        let first = start.first();
-        let shared = usable.all() && start.eq(start.splat_like(first)).all();
-        let [stride_h, stride_k] = self.grid.rows;
-        let mut sum = zero;
+    fn interpolate(&self, h: [F; 3], usable: F::Mask) -> F {
+        let block = self.block(h, usable);
+        let (wh, wk, wl) = (weights(block.t[0]), weights(block.t[1]), weights(block.t[2]));
+        let mut sum = h[0].splat_like(0.0);
         for (i, &wh) in wh.iter().enumerate() {
-            let mut plane = zero;
+            let mut plane = sum.splat_like(0.0);
             for (j, &wk) in wk.iter().enumerate() {
-                let offset = i * stride_h + j * stride_k;
-                // One block for all lanes: its values are loaded once and broadcast.
-                let row = if shared {
-                    self.shared_row(first as usize + offset, one)
-                } else {
-                    self.gathered_row(start + start.splat_like(offset as f64), usable)
-                };
-                let [f0, f1, f2, f3] = row;
-                let [w0, w1, w2, w3] = wl;
-                let line = w0.mul_add(f0, w1.mul_add(f1, w2.mul_add(f2, w3 * f3)));
-                plane = wk.mul_add(line, plane);
+                plane = wk.mul_add(weighted(wl, self.row(&block, i, j, usable)), plane);
             }
             sum = wh.mul_add(plane, sum);
         }
         sum
+    }
+
+    /// The same, and its derivatives by h, k, l.
+    #[inline(always)]
+    fn interpolate_slopes(&self, h: [F; 3], usable: F::Mask) -> (F, [F; 3]) {
+        let block = self.block(h, usable);
+        let [th, tk, tl] = block.t;
+        let (wh, wk, wl) = (weights(th), weights(tk), weights(tl));
+        let (sh, sk, sl) = (weight_slopes(th), weight_slopes(tk), weight_slopes(tl));
+        let zero = th.splat_like(0.0);
+        let (mut sum, mut by_h, mut by_k, mut by_l) = (zero, zero, zero, zero);
+        for (i, (&wh, &sh)) in wh.iter().zip(&sh).enumerate() {
+            let (mut plane, mut plane_by_k, mut plane_by_l) = (zero, zero, zero);
+            for (j, (&wk, &sk)) in wk.iter().zip(&sk).enumerate() {
+                let row = self.row(&block, i, j, usable);
+                let line = weighted(wl, row);
+                plane = wk.mul_add(line, plane);
+                plane_by_k = sk.mul_add(line, plane_by_k);
+                plane_by_l = wk.mul_add(weighted(sl, row), plane_by_l);
+            }
+            sum = wh.mul_add(plane, sum);
+            by_h = sh.mul_add(plane, by_h);
+            by_k = wh.mul_add(plane_by_k, by_k);
+            by_l = wh.mul_add(plane_by_l, by_l);
+        }
+        (sum, [by_h, by_k, by_l])
+    }
+
+    /// The 4 x 4 x 4 nodes about h, k, l.
+    #[inline(always)]
+    fn block(&self, [h, k, l]: [F; 3], usable: F::Mask) -> Block<F> {
+        let one = h.splat_like(1.0);
+        let (h0, k0, l0) = (h.floor(), k.floor(), l.floor());
+        let start = self.grid.index([h0 - one, k0 - one, l0 - one]);
+        let first = start.first();
+        let shared = usable.all() && start.eq(start.splat_like(first)).all();
+        Block { t: [h - h0, k - k0, l - l0], start, first: first as usize, shared }
+    }
+
+    /// The nodes of a block along l.
+    #[inline(always)]
+    fn row(&self, block: &Block<F>, i: usize, j: usize, usable: F::Mask) -> [F; 4] {
+        let [stride_h, stride_k] = self.grid.rows;
+        let offset = i * stride_h + j * stride_k;
+        let start = block.start;
+        // One block for all lanes: its values are loaded once and broadcast.
+        if block.shared {
+            self.shared_row(block.first + offset, start)
+        } else {
+            self.gathered_row(start + start.splat_like(offset as f64), usable)
+        }
     }
 
     #[inline(always)]
@@ -513,6 +636,40 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
             _ => [like.splat_like(0.0); 4],
         }
     }
+}
+
+/// Nodes that lanes interpolate between.
+#[derive(Debug, Clone, Copy)]
+struct Block<F> {
+    /// h, k, l less their floors.
+    t: [F; 3],
+    /// Index of the first node.
+    start: F,
+    /// That of the first lane.
+    first: usize,
+    /// Whether all lanes have the same nodes.
+    shared: bool,
+}
+
+/// Sum of four values with weights.
+#[inline(always)]
+fn weighted<F: Lanes>([w0, w1, w2, w3]: [F; 4], [f0, f1, f2, f3]: [F; 4]) -> F {
+    w0.mul_add(f0, w1.mul_add(f1, w2.mul_add(f2, w3 * f3)))
+}
+
+/// Derivatives of [`weights`] by t.
+#[inline(always)]
+fn weight_slopes<F: Lanes>(t: F) -> [F; 4] {
+    let (sixth, half, one) = (t.splat_like(1.0 / 6.0), t.splat_like(0.5), t.splat_like(1.0));
+    let (two, three, four, six) =
+        (t.splat_like(2.0), t.splat_like(3.0), t.splat_like(4.0), t.splat_like(6.0));
+    let cube = three * t;
+    [
+        -((cube - six).mul_add(t, two) * sixth),
+        (cube - four).mul_sub(t, one) * half,
+        -((cube - two).mul_sub(t, two) * half),
+        cube.mul_sub(t, one) * sixth,
+    ]
 }
 
 /// Cubic Lagrange weights of the nodes -1, 0, 1, 2 at t in 0..1.
@@ -546,6 +703,54 @@ impl<F: Lanes> Lookup<F> for Tricubic<'_, F> {
         }
     }
 
+    const SMOOTH: bool = true;
+    #[inline(always)]
+    fn f_cell_slopes(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> (F, [F; 3]) {
+        let zero = indices.h[0].splat_like(0.0);
+        let usable = self.grid.usable(indices.h);
+        if evaluation >= self.until || !(active & usable).any() {
+            return (self.f_cell(indices, active, evaluation), [zero; 3]);
+        }
+        let (value, [by_h, by_k, by_l]) = self.interpolate_slopes(indices.h, usable);
+        if usable.all() {
+            return (value, [by_h, by_k, by_l]);
+        }
+        self.fallbacks += u64::from((active & !usable).count(F::LEN));
+        let slopes =
+            [F::select(usable, by_h, zero), F::select(usable, by_k, zero), F::select(usable, by_l, zero)];
+        (F::select(usable, value, self.grid.nearest(indices.h0)), slopes)
+    }
+    #[inline(always)]
+    fn scatter(
+        &self,
+        indices: &Indices<F>,
+        active: F::Mask,
+        evaluation: u64,
+        amount: F,
+        sums: &mut [f64],
+    ) -> F {
+        let zero = amount.splat_like(0.0);
+        if evaluation >= self.until {
+            return self.grid.scatter_nearest(indices.h0, active, amount, sums);
+        }
+        let usable = self.grid.usable(indices.h);
+        let by_default = self.grid.scatter_nearest(indices.h0, active & !usable, amount, sums);
+        let block = self.block(indices.h, usable);
+        let (wh, wk, wl) = (weights(block.t[0]), weights(block.t[1]), weights(block.t[2]));
+        let amount = F::select(active & usable, amount, zero);
+        let [stride_h, stride_k] = self.grid.rows;
+        for (i, &wh) in wh.iter().enumerate() {
+            for (j, &wk) in wk.iter().enumerate() {
+                let along = amount * wh * wk;
+                for (m, &wl) in wl.iter().enumerate() {
+                    let offset = (i * stride_h + j * stride_k + m) as f64;
+                    add_at(block.start + zero.splat_like(offset), along * wl, sums);
+                }
+            }
+        }
+        F::select(usable, zero, by_default)
+    }
+
     #[inline(always)]
     fn fallbacks(&self) -> u64 {
         self.fallbacks
@@ -573,6 +778,11 @@ impl<F: Lanes> Lookup<F> for LatchScan<'_, F> {
         let here = self.first.min(self.first.splat_like(evaluation as f64));
         self.first = F::select(latches, here, self.first);
         self.first.splat_like(0.0)
+    }
+    const SMOOTH: bool = false;
+    #[inline(always)]
+    fn scatter(&self, _: &Indices<F>, _: F::Mask, _: u64, amount: F, _: &mut [f64]) -> F {
+        amount.splat_like(0.0)
     }
     #[inline(always)]
     fn take_first_fallback(&mut self) -> Option<F> {

@@ -2,28 +2,50 @@
 
 use core::ops::{Add, Mul, Neg, Sub};
 
+use crate::real::Real;
+
 /// A vector in the laboratory frame; its unit is that of the quantity it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[repr(C)]
-pub struct Vec3 {
+pub struct Vec3<T = f64> {
     /// Component along x.
-    pub x: f64,
+    pub x: T,
     /// Component along y.
-    pub y: f64,
+    pub y: T,
     /// Component along z.
-    pub z: f64,
+    pub z: T,
 }
 
-impl Vec3 {
+impl<T> Vec3<T> {
     /// The vector (x, y, z).
     #[must_use]
-    pub const fn new(x: f64, y: f64, z: f64) -> Self {
+    pub const fn new(x: T, y: T, z: T) -> Self {
         Self { x, y, z }
+    }
+}
+
+impl<T: Real> Vec3<T> {
+    /// A vector without slope.
+    #[must_use]
+    pub fn constant(v: Vec3) -> Self {
+        Self { x: T::constant(v.x), y: T::constant(v.y), z: T::constant(v.z) }
+    }
+
+    /// The vector without its slope.
+    #[must_use]
+    pub fn value(self) -> Vec3 {
+        Vec3 { x: self.x.value(), y: self.y.value(), z: self.z.value() }
+    }
+
+    /// `by` times the vector.
+    #[must_use]
+    pub fn scaled(self, by: T) -> Self {
+        Self { x: by * self.x, y: by * self.y, z: by * self.z }
     }
 
     /// Scalar product.
     #[must_use]
-    pub fn dot(self, other: Self) -> f64 {
+    pub fn dot(self, other: Self) -> T {
         self.x * other.x + self.y * other.y + self.z * other.z
     }
 
@@ -39,8 +61,8 @@ impl Vec3 {
 
     /// Length.
     #[must_use]
-    pub fn length(self) -> f64 {
-        libm::sqrt(self.dot(self))
+    pub fn length(self) -> T {
+        self.dot(self).sqrt()
     }
 
     /// The vector of length 1 along this one; NaN for the zero vector.
@@ -49,7 +71,9 @@ impl Vec3 {
         let length = self.length();
         Self { x: self.x / length, y: self.y / length, z: self.z / length }
     }
+}
 
+impl Vec3 {
     /// The vector of length 1 along this one, if its length can be told: not where it is zero, or its square overflows or
     /// loses its digits.
     #[must_use]
@@ -70,27 +94,27 @@ impl Vec3 {
     }
 }
 
-impl From<[f64; 3]> for Vec3 {
-    fn from([x, y, z]: [f64; 3]) -> Self {
+impl<T> From<[T; 3]> for Vec3<T> {
+    fn from([x, y, z]: [T; 3]) -> Self {
         Self { x, y, z }
     }
 }
 
-impl Add for Vec3 {
+impl<T: Real> Add for Vec3<T> {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self { x: self.x + other.x, y: self.y + other.y, z: self.z + other.z }
     }
 }
 
-impl Sub for Vec3 {
+impl<T: Real> Sub for Vec3<T> {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
         Self { x: self.x - other.x, y: self.y - other.y, z: self.z - other.z }
     }
 }
 
-impl Neg for Vec3 {
+impl<T: Real> Neg for Vec3<T> {
     type Output = Self;
     fn neg(self) -> Self {
         Self { x: -self.x, y: -self.y, z: -self.z }

@@ -14,7 +14,9 @@ use widebragg::detector::Detector;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice};
 use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParameters, Sensor};
-use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
+use widebragg::rotation::{
+    Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
+};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
 
@@ -41,6 +43,7 @@ pub struct KernelScene {
     /// The cell at phi = 0.
     pub cell: Orientation,
     pub sweep: PhiSweep,
+    pub shift: PhiShift,
     pub domains: Vec<Mat3>,
     pub lattice: Lattice,
     pub grid: Option<OwnedGrid>,
@@ -135,6 +138,7 @@ impl KernelScene {
                 spindle: vec3(simulation.detector.u),
                 mode: phi_mode(mode),
             },
+            shift: PhiShift::default(),
             domains: crystal.mosaic.clone(),
             lattice: Lattice {
                 shape: match simulation.shape {
@@ -172,7 +176,8 @@ impl KernelScene {
     ) -> Result<R, Error> {
         let mut entries =
             vec![Orientation::default(); orientations_len(self.sweep.count, self.domains.len())?];
-        let orientations = fill_orientations(self.cell, self.sweep, &self.domains, &mut entries)?;
+        let orientations =
+            fill_shifted_orientations(self.cell, self.sweep, self.shift, &self.domains, &mut entries)?;
         let grid = self.grid.as_ref().map(|grid| HklGrid::new(grid.min, grid.len, &grid.data)).transpose()?;
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
         let mut scene = Scene::new(SceneParameters {

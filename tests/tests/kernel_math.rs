@@ -372,6 +372,37 @@ fn sin_and_cos_are_exact_to_their_bound() {
 
 /// Every length around the lane boundaries, from every start in a longer array: each element as if it were alone.
 #[test]
+fn sincos_is_exact_to_one_ulp() {
+    let mut deviate = deviates();
+    let mut x: Vec<f64> = (0..20_000).map(|_| 10.0_f64.powf(12.0 * deviate() - 6.0)).collect();
+    // Where the reduction cancels: next to whole quarter turns, and about the limits of the branches.
+    let quarters = (1..11_000).chain((0..1000).map(|_| (6e5 * deviate()) as u32));
+    x.extend(quarters.flat_map(|k| {
+        let quarter = f64::from(k) * (PI / 2.0);
+        [quarter.next_down(), quarter, quarter.next_up()]
+    }));
+    for limit in [0.125_f64, PI / 4.0, 16_384.0] {
+        x.extend([limit.next_down(), limit, limit.next_up()]);
+    }
+    let mut largest = Largest::default();
+    for x in x.into_iter().flat_map(|x| [x, -x]) {
+        let ((sin, cos), (exact_sin, exact_cos)) = (math::sincos(x), exact::sin_cos(x));
+        largest.add(ulp_error(sin, exact_sin), (x, 0.0));
+        largest.add(ulp_error(cos, exact_cos), (x, 0.0));
+    }
+    largest.check("sincos", Simd::capped(SimdLevel::Portable), "ulp", 1.0);
+    for zero in [0.0, -0.0] {
+        let (sin, cos) = math::sincos(zero);
+        assert_eq!((sin.to_bits(), cos), (f64::to_bits(zero), 1.0));
+    }
+    assert_eq!(math::sincos(5e-324), (5e-324, 1.0));
+    for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let (sin, cos) = math::sincos(x);
+        assert!(sin.is_nan() && cos.is_nan());
+    }
+}
+
+#[test]
 fn lengths_and_starts_change_nothing() {
     let x: Vec<f64> = (0..40).map(|i| 0.37 * f64::from(i) - 5.0).collect();
     let n: Vec<f64> = (0..40).map(|i| f64::from(1 + i % 13)).collect();

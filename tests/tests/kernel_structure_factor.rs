@@ -12,7 +12,7 @@ use widebragg::detector::Detector;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice};
 use widebragg::render::{Oversample, Roi, Sensor};
-use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiSweep};
+use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::structure_factor::{HklGrid, LatchPoint, tricubic};
 use widebragg::vector::Vec3;
 use widebragg_tests::compare::relative;
@@ -53,6 +53,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
         curved: false,
     };
     KernelScene {
+        shift: PhiShift::default(),
         simd,
         detector,
         sensor: Sensor::THIN,

@@ -5,10 +5,36 @@ use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_wid
 use crate::error::Failure;
 use crate::files::png::rgb_png;
 
-/// Height of a line of text.
-pub(super) const LINE: usize = 16;
-/// Width of a character.
-pub(super) const CHARACTER: usize = get_raster_width(FontWeight::Regular, RasterHeight::Size16);
+/// The size of the text on a raster.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lettering {
+    /// Height of a line.
+    pub line: usize,
+    /// Width of a character.
+    pub character: usize,
+    raster: RasterHeight,
+}
+
+impl Lettering {
+    /// For pictures that are shown as large as they are.
+    pub const SMALL: Self = Self::new(RasterHeight::Size16);
+    /// For those that a page shows at half their size.
+    pub const LARGE: Self = Self::new(RasterHeight::Size24);
+
+    const fn new(raster: RasterHeight) -> Self {
+        Self { line: raster.val(), character: get_raster_width(FontWeight::Regular, raster), raster }
+    }
+
+    /// A length beside small text, beside this.
+    pub const fn scaled(self, points: usize) -> usize {
+        points * self.line / Self::SMALL.line
+    }
+
+    /// Width of a text.
+    pub fn width(self, text: &str) -> usize {
+        self.character * text.chars().count()
+    }
+}
 
 pub(super) const WHITE: [u8; 3] = [255; 3];
 pub(super) const INK: [u8; 3] = [38, 42, 48];
@@ -26,12 +52,13 @@ pub(super) enum Align {
 pub(super) struct Canvas {
     pub width: usize,
     pub height: usize,
+    lettering: Lettering,
     pub rgb: Vec<u8>,
 }
 
 impl Canvas {
-    pub fn new(width: usize, height: usize) -> Self {
-        Self { width, height, rgb: vec![255; 3 * width * height] }
+    pub fn new(width: usize, height: usize, lettering: Lettering) -> Self {
+        Self { width, height, lettering, rgb: vec![255; 3 * width * height] }
     }
 
     /// Covers a pixel with `colour`, `cover` from 0 (not at all) to 255; outside nothing happens.
@@ -65,19 +92,21 @@ impl Canvas {
 
     /// A line of text whose top is at `y`; what the font lacks is a question mark.
     pub fn text(&mut self, [x, y]: [usize; 2], align: Align, text: &str, colour: [u8; 3]) {
-        let width = CHARACTER * text.chars().count();
+        let lettering = self.lettering;
+        let width = lettering.width(text);
         let left = match align {
             Align::Left => x,
             Align::Centre => x.saturating_sub(width / 2),
             Align::Right => x.saturating_sub(width),
         };
-        each_point(text, |dx, dy, cover| self.blend(left + dx, y + dy, colour, cover));
+        each_point(lettering, text, |dx, dy, cover| self.blend(left + dx, y + dy, colour, cover));
     }
 
     /// A line of text from below to above, centred on `y`, its left at `x`.
     pub fn upwards(&mut self, [x, y]: [usize; 2], text: &str, colour: [u8; 3]) {
-        let bottom = y + CHARACTER * text.chars().count() / 2;
-        each_point(text, |dx, dy, cover| {
+        let lettering = self.lettering;
+        let bottom = y + lettering.width(text) / 2;
+        each_point(lettering, text, |dx, dy, cover| {
             if let Some(y) = bottom.checked_sub(dx) {
                 self.blend(x + dy, y, colour, cover);
             }
@@ -94,13 +123,13 @@ impl Canvas {
 }
 
 /// Calls `draw` with every point of a text: right and down from its corner, and how far it is covered.
-fn each_point(text: &str, mut draw: impl FnMut(usize, usize, u8)) {
-    let glyph = |c: char| get_raster(c, FontWeight::Regular, RasterHeight::Size16);
+fn each_point(lettering: Lettering, text: &str, mut draw: impl FnMut(usize, usize, u8)) {
+    let glyph = |c: char| get_raster(c, FontWeight::Regular, lettering.raster);
     for (i, c) in text.chars().enumerate() {
         let Some(glyph) = glyph(c).or_else(|| glyph('?')) else { continue };
         for (dy, row) in glyph.rows().enumerate() {
             for (dx, cover) in row.iter().enumerate().filter(|(_, cover)| **cover > 0) {
-                draw(i * CHARACTER + dx, dy, *cover);
+                draw(i * lettering.character + dx, dy, *cover);
             }
         }
     }
@@ -112,21 +141,24 @@ mod tests {
 
     #[test]
     fn text_stays_where_it_is_put_and_drawing_outside_is_harmless() {
-        let mut canvas = Canvas::new(60, 40);
-        canvas.text([50, 10], Align::Right, "A\u{c5}\u{4e2d}", INK);
-        let inked = |canvas: &Canvas| -> Vec<usize> {
-            let dark = canvas.rgb.chunks_exact(3).enumerate().filter(|(_, rgb)| rgb[0] < 128);
-            dark.map(|(at, _)| at).collect()
-        };
-        let points = inked(&canvas);
-        assert!(points.len() > 30);
-        for point in points {
-            assert!((50 - 3 * CHARACTER..50).contains(&(point % 60)) && (10..26).contains(&(point / 60)));
+        for lettering in [Lettering::SMALL, Lettering::LARGE] {
+            let mut canvas = Canvas::new(90, 50, lettering);
+            canvas.text([80, 10], Align::Right, "A\u{c5}\u{4e2d}", INK);
+            let inked = |canvas: &Canvas| -> Vec<usize> {
+                let dark = canvas.rgb.chunks_exact(3).enumerate().filter(|(_, rgb)| rgb[0] < 128);
+                dark.map(|(at, _)| at).collect()
+            };
+            let points = inked(&canvas);
+            assert!(points.len() > 30);
+            let (columns, rows) = (80 - 3 * lettering.character..80, 10..10 + lettering.line);
+            for point in points {
+                assert!(columns.contains(&(point % 90)) && rows.contains(&(point / 90)));
+            }
+            canvas.text([1000, 1000], Align::Centre, "far", INK);
+            canvas.upwards([88, 1], "outside", INK);
+            canvas.rectangle([80, 40], [500, 500], INK);
+            canvas.frame([0, 0], [90, 50], INK);
+            assert_eq!(canvas.rgb.len(), 3 * 90 * 50);
         }
-        canvas.text([1000, 1000], Align::Centre, "far", INK);
-        canvas.upwards([58, 1], "outside", INK);
-        canvas.rectangle([50, 30], [500, 500], INK);
-        canvas.frame([0, 0], [60, 40], INK);
-        assert_eq!(canvas.rgb.len(), 3 * 60 * 40);
     }
 }

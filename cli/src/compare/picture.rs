@@ -2,11 +2,11 @@
 //!
 //! Large images are reduced by blocks: of each block the value that stands out most is shown, since a spot may be a single
 //! pixel; a pixel that is not finite stands out above all. Small ones are enlarged by whole factors.
-//! Memory: 3 bytes a point of the picture, which has at most some 1400 x 1400.
+//! Memory: 3 bytes a point of the picture, which has at most some 1650 x 1450.
 
 use rayon::prelude::*;
 
-use super::canvas::{Align, CHARACTER, Canvas, INK, LINE, WHITE};
+use super::canvas::{Align, Canvas, INK, Lettering, WHITE};
 use super::rings::Geometry;
 use super::scale::{NOT_FINITE, Scale, short};
 use super::source::Region;
@@ -16,7 +16,9 @@ use crate::error::Failure;
 const LONGEST: usize = 1300;
 const ENLARGED: usize = 640;
 const LARGEST_CELL: usize = 120;
-/// Room for axis, title, and colour bar.
+/// Beyond this side a page shows pictures smaller than they are: their text is larger.
+const SHOWN_WHOLE: usize = 800;
+/// Room for axis, title, and colour bar, where the text is small; where it is larger, this and what follows are scaled.
 const LEFT: usize = 76;
 const TOP: usize = 34;
 const RIGHT: usize = 150;
@@ -78,25 +80,27 @@ impl Picture<'_> {
     ) -> Result<Vec<u8>, Failure> {
         let zoom = Zoom::of(&self.region);
         let (width, height) = (zoom.points(self.region.fast), zoom.points(self.region.slow));
-        let mut canvas = Canvas::new(LEFT + width + RIGHT, TOP + height.max(LEAST_BAR) + BOTTOM);
+        let lettering = if width.max(height) > SHOWN_WHOLE { Lettering::LARGE } else { Lettering::SMALL };
+        let [left, top, right, bottom] = [LEFT, TOP, RIGHT, BOTTOM].map(|room| lettering.scaled(room));
+        let mut canvas = Canvas::new(left + width + right, top + height.max(LEAST_BAR) + bottom, lettering);
         let line = 3 * canvas.width;
-        let rows = canvas.rgb.par_chunks_mut(line).skip(TOP).take(height);
+        let rows = canvas.rgb.par_chunks_mut(line).skip(top).take(height);
         rows.enumerate().for_each(|(y, row)| {
             for x in 0..width {
                 let block = [x / zoom.enlarged * zoom.block, y / zoom.enlarged * zoom.block];
                 // Points of an enlarged pixel are the same: looked up once.
                 if x % zoom.enlarged > 0 {
-                    row.copy_within(3 * (LEFT + x - 1)..3 * (LEFT + x), 3 * (LEFT + x));
+                    row.copy_within(3 * (left + x - 1)..3 * (left + x), 3 * (left + x));
                     continue;
                 }
                 let colour = self.scale.colour(self.outstanding(block, zoom.block, &pixel, &weight));
-                row[3 * (LEFT + x)..3 * (LEFT + x) + 3].copy_from_slice(&colour);
+                row[3 * (left + x)..3 * (left + x) + 3].copy_from_slice(&colour);
             }
         });
-        self.draw_rings(&mut canvas, zoom, [width, height]);
-        canvas.frame([LEFT, TOP], [width, height], INK);
-        self.draw_axes(&mut canvas, zoom, [width, height]);
-        self.draw_bar(&mut canvas, LEFT + width + 20, height.max(LEAST_BAR));
+        self.draw_rings(&mut canvas, lettering, zoom, [width, height]);
+        canvas.frame([left, top], [width, height], INK);
+        self.draw_axes(&mut canvas, lettering, zoom, [width, height]);
+        self.draw_bar(&mut canvas, lettering, left + width + lettering.scaled(20), height.max(LEAST_BAR));
         canvas.png()
     }
 
@@ -123,68 +127,77 @@ impl Picture<'_> {
         found
     }
 
-    fn draw_axes(&self, canvas: &mut Canvas, zoom: Zoom, [width, height]: [usize; 2]) {
-        let bottom = TOP + height;
-        for (pixel, at) in marks(self.region.fast_min, self.region.fast, zoom) {
-            canvas.rectangle([LEFT + at, bottom + 1], [1, 6], INK);
-            canvas.text([LEFT + at, bottom + 8], Align::Centre, &pixel.to_string(), INK);
+    fn draw_axes(&self, canvas: &mut Canvas, lettering: Lettering, zoom: Zoom, [width, height]: [usize; 2]) {
+        let scaled = |points| lettering.scaled(points);
+        let Lettering { line, .. } = lettering;
+        let [left, top, right] = [LEFT, TOP, RIGHT].map(scaled);
+        let bottom = top + height;
+        let tick = scaled(6);
+        let apart = scaled(MARK_PX);
+        for (pixel, at) in marks(self.region.fast_min, self.region.fast, zoom, apart) {
+            canvas.rectangle([left + at, bottom + 1], [1, tick], INK);
+            canvas.text([left + at, bottom + scaled(8)], Align::Centre, &pixel.to_string(), INK);
         }
-        for (pixel, at) in marks(self.region.slow_min, self.region.slow, zoom) {
-            canvas.rectangle([LEFT - 7, TOP + at], [6, 1], INK);
-            let y = (TOP + at).saturating_sub(LINE / 2);
-            canvas.text([LEFT - 10, y], Align::Right, &pixel.to_string(), INK);
+        for (pixel, at) in marks(self.region.slow_min, self.region.slow, zoom, apart) {
+            canvas.rectangle([left - 1 - tick, top + at], [tick, 1], INK);
+            let y = (top + at).saturating_sub(line / 2);
+            canvas.text([left - scaled(10), y], Align::Right, &pixel.to_string(), INK);
         }
-        let under = bottom + 8 + LINE + 6;
+        let under = bottom + scaled(8 + 6) + line;
         let mut label = "fast (pixels)".to_owned();
         let blocks = format!("fast (pixels); a point is the extreme of {0} x {0} pixels", zoom.block);
-        if zoom.block > 1 && blocks.len() * CHARACTER < width {
+        if zoom.block > 1 && lettering.width(&blocks) < width {
             label = blocks;
         }
-        canvas.text([LEFT + width / 2, under], Align::Centre, &label, INK);
+        canvas.text([left + width / 2, under], Align::Centre, &label, INK);
         let label = "slow (pixels)";
-        canvas.upwards([2, TOP + height.max(label.len() * CHARACTER) / 2], label, INK);
-        let room = (width + RIGHT - 8) / CHARACTER;
+        canvas.upwards([2, top + height.max(lettering.width(label)) / 2], label, INK);
+        let room = (width + right - 8) / lettering.character;
         let title: String = if self.title.chars().count() > room {
             let cut = self.title.chars().count() + 3 - room;
             ["..."].into_iter().flat_map(str::chars).chain(self.title.chars().skip(cut)).collect()
         } else {
             self.title.to_owned()
         };
-        canvas.text([LEFT, 9], Align::Left, &title, INK);
+        canvas.text([left, scaled(9)], Align::Left, &title, INK);
     }
 
-    fn draw_bar(&self, canvas: &mut Canvas, left: usize, height: usize) {
+    fn draw_bar(&self, canvas: &mut Canvas, lettering: Lettering, left: usize, height: usize) {
+        let Lettering { line, .. } = lettering;
+        let [above, bar, tick, beside, below] =
+            [TOP, BAR, 5, BAR + 10, 12].map(|points| lettering.scaled(points));
         // A line for the unit above it, one for the pixels without value below.
         let (top, height) =
-            (TOP + LINE + 8, height - LINE - 8 - if self.not_finite > 0 { LINE + 12 } else { 0 });
-        canvas.text([left, TOP], Align::Left, self.unit, INK);
+            (above + line + 8, height - line - 8 - if self.not_finite > 0 { line + below } else { 0 });
+        canvas.text([left, above], Align::Left, self.unit, INK);
         for y in 0..height {
             let position = 1.0 - (y as f64 + 0.5) / height as f64;
-            canvas.rectangle([left, top + y], [BAR, 1], self.scale.at(position));
+            canvas.rectangle([left, top + y], [bar, 1], self.scale.at(position));
         }
-        canvas.frame([left, top], [BAR, height], INK);
-        for (position, value) in self.scale.marks((LINE + 4) as f64 / height as f64) {
+        canvas.frame([left, top], [bar, height], INK);
+        for (position, value) in self.scale.marks((line + 4) as f64 / height as f64) {
             let y = top + ((1.0 - position) * (height - 1) as f64) as usize;
-            canvas.rectangle([left + BAR + 1, y], [5, 1], INK);
-            canvas.text([left + BAR + 10, y.saturating_sub(LINE / 2)], Align::Left, &short(value), INK);
+            canvas.rectangle([left + bar + 1, y], [tick, 1], INK);
+            canvas.text([left + beside, y.saturating_sub(line / 2)], Align::Left, &short(value), INK);
         }
         if self.not_finite > 0 {
-            let y = top + height + 12;
-            canvas.rectangle([left, y + 1], [BAR, LINE - 2], NOT_FINITE);
-            canvas.text([left + BAR + 10, y], Align::Left, &format!("{} NaN/inf", self.not_finite), INK);
+            let y = top + height + below;
+            canvas.rectangle([left, y + 1], [bar, line - 2], NOT_FINITE);
+            canvas.text([left + beside, y], Align::Left, &format!("{} NaN/inf", self.not_finite), INK);
         }
     }
 
     /// Where the resolution passes that of a ring from one point to the next.
-    fn draw_rings(&self, canvas: &mut Canvas, zoom: Zoom, [width, height]: [usize; 2]) {
+    fn draw_rings(&self, canvas: &mut Canvas, lettering: Lettering, zoom: Zoom, [width, height]: [usize; 2]) {
         let Some(geometry) = self.rings else { return };
+        let [left, top] = [LEFT, TOP].map(|room| lettering.scaled(room));
         let pixels_per_point = zoom.block as f64 / zoom.enlarged as f64;
         let corner = [self.region.fast_min as f64, self.region.slow_min as f64];
         let size = [self.region.fast as f64, self.region.slow as f64];
         let rings = geometry.rings_angstrom(corner, size);
         let d = |x: usize, y: usize| {
-            let [left, top] = corner;
-            geometry.d_angstrom([left + x as f64 * pixels_per_point, top + y as f64 * pixels_per_point])
+            let [fast, slow] = corner;
+            geometry.d_angstrom([fast + x as f64 * pixels_per_point, slow + y as f64 * pixels_per_point])
         };
         let row = |y: usize| -> Vec<f64> { (0..=width).map(|x| d(x, y)).collect() };
         let mut above = row(0);
@@ -196,7 +209,7 @@ impl Picture<'_> {
                 let (here, right, under) = (above[x], above[x + 1], below[x]);
                 for (ring, place) in rings.iter().zip(&mut highest) {
                     if (here > *ring) != (right > *ring) || (here > *ring) != (under > *ring) {
-                        canvas.blend(LEFT + x, TOP + y, self.ring_colour, 170);
+                        canvas.blend(left + x, top + y, self.ring_colour, 170);
                         place.get_or_insert([x, y]);
                     }
                 }
@@ -206,21 +219,21 @@ impl Picture<'_> {
         let labels = rings.iter().zip(highest).filter_map(|(ring, place)| Some((ring, place?)));
         for (ring, [x, y]) in labels {
             let label = format!("{} \u{c5}", short(*ring));
-            let half = (label.chars().count() * CHARACTER).div_ceil(2) + 2;
-            if x > half && x + half < width && y + LINE + 4 < height {
-                canvas.text([LEFT + x, TOP + y + 3], Align::Centre, &label, self.ring_colour);
+            let half = lettering.width(&label).div_ceil(2) + 2;
+            if x > half && x + half < width && y + lettering.line + 4 < height {
+                canvas.text([left + x, top + y + 3], Align::Centre, &label, self.ring_colour);
             }
         }
     }
 }
 
-/// Round pixel numbers along an axis, and how many points from its start their middles are.
-fn marks(first: usize, count: usize, zoom: Zoom) -> Vec<(usize, usize)> {
+/// Round pixel numbers along an axis, at least `apart` points apart, and how many points from its start their middles are.
+fn marks(first: usize, count: usize, zoom: Zoom, apart: usize) -> Vec<(usize, usize)> {
     let points_per_pixel = zoom.enlarged as f64 / zoom.block as f64;
     let decades = (0..).map(|exponent| 10usize.pow(exponent));
     let mut steps =
         decades.flat_map(|decade| [1, 2, 5].map(|digit| digit * decade)).take(3 * LARGEST_DECADES);
-    let step = steps.find(|step| *step as f64 * points_per_pixel >= MARK_PX as f64).unwrap_or(count.max(1));
+    let step = steps.find(|step| *step as f64 * points_per_pixel >= apart as f64).unwrap_or(count.max(1));
     let start = first.next_multiple_of(step);
     (start..first + count).step_by(step).map(|pixel| (pixel, zoom.middle(pixel - first))).collect()
 }
@@ -249,7 +262,7 @@ pub(super) fn surroundings(a: &[f32], b: &[f32], region: &Region, index: usize) 
         values.iter().filter_map(difference).filter(|d| d.is_finite()).fold(0f32, |one, d| one.max(d.abs()));
     let signed = Scale::diverging(f64::from(largest), f64::from(largest) / 30.0);
     let side = SURROUNDINGS * CELL;
-    let mut canvas = Canvas::new(3 * side + 2 * GAP + 2, side + 2);
+    let mut canvas = Canvas::new(3 * side + 2 * GAP + 2, side + 2, Lettering::SMALL);
     for ((x, y), pair) in cells().zip(&values) {
         let panels = [(pair.0, &common), (pair.1, &common), (difference(pair), &signed)];
         for (panel, (value, scale)) in panels.into_iter().enumerate() {
@@ -277,7 +290,7 @@ mod tests {
         for (fast, slow) in [(1, 1), (32, 32), (700, 3), (2463, 2527), (100_000, 1)] {
             let zoom = Zoom::of(&Region { fast_min: 0, slow_min: 0, fast, slow });
             assert!(zoom.points(fast) <= LONGEST && zoom.points(slow) <= LONGEST, "{fast} x {slow}");
-            for (pixel, at) in marks(7, fast, zoom) {
+            for (pixel, at) in marks(7, fast, zoom, MARK_PX) {
                 assert!((7..7 + fast).contains(&pixel) && at < zoom.points(fast).max(1));
             }
         }

@@ -40,10 +40,11 @@ code, td, .path { font-family: ui-monospace, 'Cascadia Mono', 'Noto Sans Mono', 
 .card span { color: var(--soft); font-size: .82rem; }
 table { border-collapse: collapse; } th { text-align: left; font-weight: 500; color: var(--soft); padding: .15rem 1.4rem .15rem 0; }
 td { padding: .15rem 1.4rem .15rem 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+th { white-space: nowrap; } th.part { padding-left: 1rem; }
 th, td { vertical-align: top; border-bottom: 1px solid #f0f2f5; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 1rem; }
 figure { margin: 0; } img { max-width: 100%; height: auto; display: block; }
-.worst { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 640px), 1fr)); gap: 1.6rem 1rem; }
+.worst { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 1.6rem 1rem; }
 .worst img { image-rendering: pixelated; }
 figcaption { color: var(--soft); font-size: .86rem; margin-bottom: .3rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); gap: 0 3rem; }
@@ -143,7 +144,10 @@ fn cards(page: &mut String, comparison: &Comparison<'_>) {
 fn numbers(page: &mut String, comparison: &Comparison<'_>) {
     page.push_str("<table>\n");
     for (name, value) in comparison.lines() {
-        let _ = writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", escaped(name.trim()), escaped(&value));
+        // In text the parts of a figure are indented under it.
+        let class = if name.starts_with(' ') { " class=\"part\"" } else { "" };
+        let _ =
+            writeln!(page, "<tr><th{class}>{}</th><td>{}</td></tr>", escaped(name.trim()), escaped(&value));
     }
     let _ = writeln!(page, "<tr><th>unit</th><td>{}</td></tr>\n</table>", comparison.unit());
 }

@@ -211,6 +211,7 @@ impl Comparison<'_> {
         }
         let correlation = match f.correlation {
             Some(found) => format!("{found:.9}"),
+            None if f.compared == 0 => "none: no pixel is finite in both images".to_owned(),
             None => "none: an image has no variance".to_owned(),
         };
         lines.push(("correlation", correlation));

@@ -4,30 +4,31 @@ use crate::beam::{Polarization, Source};
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
 use crate::math::{exp, sin_cos};
+use crate::rotation::Mat3;
 use crate::vector::Vec3;
 
 /// A vector per lane.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LaneVec<F> {
-    pub(super) x: F,
-    pub(super) y: F,
-    pub(super) z: F,
+pub(crate) struct LaneVec<F> {
+    pub(crate) x: F,
+    pub(crate) y: F,
+    pub(crate) z: F,
 }
 
 impl<F: Lanes> LaneVec<F> {
     /// The same vector in all lanes.
     #[inline(always)]
-    pub(super) fn splat<L: Level<F = F>>(level: L, v: Vec3) -> Self {
+    pub(crate) fn splat<L: Level<F = F>>(level: L, v: Vec3) -> Self {
         Self { x: level.splat(v.x), y: level.splat(v.y), z: level.splat(v.z) }
     }
 
     #[inline(always)]
-    pub(super) fn dot(self, other: Self) -> F {
+    pub(crate) fn dot(self, other: Self) -> F {
         self.x.mul_add(other.x, self.y.mul_add(other.y, self.z * other.z))
     }
 
     #[inline(always)]
-    pub(super) fn dot_scalar(self, v: Vec3) -> F {
+    pub(crate) fn dot_scalar(self, v: Vec3) -> F {
         let like = self.x;
         like.mul_add(
             like.splat_like(v.x),
@@ -37,20 +38,94 @@ impl<F: Lanes> LaneVec<F> {
 
     /// [`LaneVec::dot_scalar`] plus `nudge`, which is lost in all sums but one that is 0.
     #[inline(always)]
-    pub(super) fn dot_nudged(self, v: Vec3, nudge: F) -> F {
+    pub(crate) fn dot_nudged(self, v: Vec3, nudge: F) -> F {
         let like = self.x;
         let z = self.z.mul_add(like.splat_like(v.z), nudge);
         like.mul_add(like.splat_like(v.x), self.y.mul_add(like.splat_like(v.y), z))
     }
 
     #[inline(always)]
-    fn scale(self, by: F) -> Self {
+    pub(crate) fn scale(self, by: F) -> Self {
         Self { x: self.x * by, y: self.y * by, z: self.z * by }
+    }
+
+    /// self * by + addend.
+    #[inline(always)]
+    pub(crate) fn times_plus(self, by: F, addend: Self) -> Self {
+        Self {
+            x: self.x.mul_add(by, addend.x),
+            y: self.y.mul_add(by, addend.y),
+            z: self.z.mul_add(by, addend.z),
+        }
+    }
+
+    /// self + by * v.
+    #[inline(always)]
+    pub(crate) fn plus_scalar(self, by: F, v: Vec3) -> Self {
+        Self::splat(by.level(), v).times_plus(by, self)
+    }
+
+    #[inline(always)]
+    pub(crate) fn cross(self, other: Self) -> Self {
+        Self {
+            x: self.y * other.z - self.z * other.y,
+            y: self.z * other.x - self.x * other.z,
+            z: self.x * other.y - self.y * other.x,
+        }
+    }
+
+    /// By the transpose of a rotation: the vector as what was rotated sees it.
+    #[inline(always)]
+    pub(crate) fn turned_back(self, [x, y, z]: &Mat3) -> Self {
+        let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = [*x, *y, *z];
+        Self {
+            x: self.dot_scalar(Vec3::new(xx, yx, zx)),
+            y: self.dot_scalar(Vec3::new(xy, yy, zy)),
+            z: self.dot_scalar(Vec3::new(xz, yz, zz)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn select(mask: F::Mask, yes: Self, no: Self) -> Self {
+        Self {
+            x: F::select(mask, yes.x, no.x),
+            y: F::select(mask, yes.y, no.y),
+            z: F::select(mask, yes.z, no.z),
+        }
+    }
+
+    /// Given the derivatives of something by `turned`, which is this vector rotated about the unit vector `axis`: those by this
+    /// vector, by the axis and by the angle.
+    #[inline(always)]
+    pub(crate) fn rotate_slopes(
+        self,
+        axis: Self,
+        angle_rad: F,
+        turned: Self,
+        by_turned: Self,
+    ) -> (Self, Self, F) {
+        let (sin, cos) = sin_cos(angle_rad);
+        let one_less_cos = cos.splat_like(1.0) - cos;
+        // The transpose of the rotation.
+        let by_this = axis
+            .scale(axis.dot(by_turned) * one_less_cos)
+            .plus(by_turned.scale(cos))
+            .plus(by_turned.cross(axis).scale(sin));
+        let by_axis = by_turned
+            .scale(axis.dot(self) * one_less_cos)
+            .plus(self.scale(axis.dot(by_turned) * one_less_cos))
+            .plus(self.cross(by_turned).scale(sin));
+        (by_this, by_axis, axis.cross(turned).dot(by_turned))
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Self { x: self.x + other.x, y: self.y + other.y, z: self.z + other.z }
     }
 
     /// Rotated about the unit vector `axis`, an angle per lane.
     #[inline(always)]
-    fn rotate(self, axis: Vec3, angle_rad: F) -> Self {
+    pub(crate) fn rotate(self, axis: Vec3, angle_rad: F) -> Self {
         let (sin, cos) = sin_cos(angle_rad);
         let along = self.dot_scalar(axis) * (cos.splat_like(1.0) - cos);
         let axis = Self::splat(cos.level(), axis);
@@ -69,23 +144,25 @@ impl<F: Lanes> LaneVec<F> {
 
 /// Where one subpixel of each lane's pixel is, and in what direction.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subpixel<F> {
-    pub(super) position_m: LaneVec<F>,
-    pub(super) direction: Direction<F>,
+pub(crate) struct Subpixel<F> {
+    /// Along the fast axis, in m.
+    pub(crate) along_fast_m: F,
+    pub(crate) position_m: LaneVec<F>,
+    pub(crate) direction: Direction<F>,
 }
 
 /// A direction from the sample, and how far the detector is there.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Direction<F> {
+pub(crate) struct Direction<F> {
     /// In 1/m.
-    pub(super) inverse_distance: F,
+    pub(crate) inverse_distance: F,
     /// Unit vector.
-    pub(super) diffracted: LaneVec<F>,
+    pub(crate) diffracted: LaneVec<F>,
 }
 
 /// The subpixels of one detector row, without what the pixels of the row have in common being computed for each.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SubpixelGrid {
+pub(crate) struct SubpixelGrid {
     slow: f64,
     per_axis: f64,
     step_m: f64,
@@ -102,8 +179,13 @@ impl SubpixelGrid {
     /// The line that subpixels with index `sub_slow` lie on, at a depth: its point at fast = 0.
     #[inline(always)]
     pub(super) fn line(&self, detector: &Detector, sub_slow: usize, depth_m: f64) -> Vec3 {
-        let along_slow = self.step_m * (self.slow * self.per_axis + sub_slow as f64) + self.half_m;
-        along_slow * detector.slow + depth_m * detector.normal + detector.pix0_m
+        self.along_slow_m(sub_slow) * detector.slow + depth_m * detector.normal + detector.pix0_m
+    }
+
+    /// How far along the slow axis that line is.
+    #[inline(always)]
+    pub(super) fn along_slow_m(&self, sub_slow: usize) -> f64 {
+        self.step_m * (self.slow * self.per_axis + sub_slow as f64) + self.half_m
     }
 }
 
@@ -123,7 +205,8 @@ impl<F: Lanes> Subpixel<F> {
         let position_m = if detector.curved { bend(detector, flat) } else { flat };
         let inverse_distance = position_m.dot(position_m).inverse_sqrt();
         let diffracted = position_m.scale(inverse_distance);
-        Self { position_m, direction: Direction { inverse_distance, diffracted } }
+        let direction = Direction { inverse_distance, diffracted };
+        Self { along_fast_m: along_fast, position_m, direction }
     }
 }
 
@@ -150,6 +233,45 @@ impl<F: Lanes> Direction<F> {
     ) -> F {
         let obliquity = self.diffracted.dot_scalar(detector.normal);
         transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
+    }
+
+    /// [`Direction::capture`] of a layer from `depth_m` on, and its derivative by the obliquity, d . o.
+    #[inline(always)]
+    pub(crate) fn capture_slope(
+        &self,
+        detector: &Detector,
+        depth_m: f64,
+        layer_m: f64,
+        attenuation: f64,
+    ) -> (F, F) {
+        let obliquity = self.diffracted.dot_scalar(detector.normal);
+        let (from, to) = (depth_m * attenuation, (depth_m + layer_m) * attenuation);
+        let (reach, leave) = (transmission(from, obliquity), transmission(to, obliquity));
+        let slope =
+            (reach * obliquity.splat_like(from) - leave * obliquity.splat_like(to)) / (obliquity * obliquity);
+        (reach - leave, slope)
+    }
+
+    /// [`Direction::polarization`] and its derivative by the direction.
+    #[inline(always)]
+    pub(crate) fn polarization_slope(&self, frame: &PolarizationFrame) -> (F, LaneVec<F>) {
+        let d = self.diffracted;
+        let (zero, one) = (d.x.splat_like(0.0), d.x.splat_like(1.0));
+        let kahn = d.x.splat_like(frame.kahn);
+        let c2 = d.dot_scalar(frame.incident);
+        let (db, de) = (d.dot_scalar(frame.b), d.dot_scalar(frame.e));
+        let (db2, de2) = (db * db, de * de);
+        let length = db2 + de2;
+        let open = !zero.lt(length);
+        let cos_2psi = F::select(open, one, (de2 - db2) / length);
+        // By cos 2psi, times that by (d . E, d . B), which is 4 (d.E (d.B)^2, -d.B (d.E)^2)/length^2.
+        let by_psi = F::select(open, zero, (c2 * c2 - one) * kahn * zero.splat_like(2.0) / (length * length));
+        let none = LaneVec { x: zero, y: zero, z: zero };
+        let slope = none
+            .plus_scalar(c2 * kahn.mul_add(cos_2psi, one), frame.incident)
+            .plus_scalar(by_psi * de * db2, frame.e)
+            .plus_scalar(-(by_psi * db * de2), frame.b);
+        (self.polarization(frame), slope)
     }
 
     /// Polarisation factor.
@@ -187,7 +309,7 @@ pub(super) fn scattering<F: Lanes>(diffracted: LaneVec<F>, source: &Source) -> L
 
 /// Polarisation about one direction of the beam.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PolarizationFrame {
+pub(crate) struct PolarizationFrame {
     kahn: f64,
     incident: Vec3,
     /// Unit vectors across the beam: axis x incident, and at right angles to it.

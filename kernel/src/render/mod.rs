@@ -14,8 +14,8 @@
 //! not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**: the tables and the output are the
 //! caller's; a call uses about 40 kB of stack.
 
-mod general;
-mod geometry;
+pub(crate) mod general;
+pub(crate) mod geometry;
 mod plain;
 mod probe;
 mod resolution;
@@ -36,8 +36,8 @@ use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, Struc
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
 use general::{SpanReport, SpanRequest};
 use geometry::PolarizationFrame;
-pub(crate) use plain::{PerPixel, get, put};
-use plain::{SPAN, Span, Workspace};
+pub(crate) use plain::{PerPixel, SPAN, get, put};
+use plain::{Span, Workspace};
 
 /// The sensitive layer of the detector.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -305,6 +305,11 @@ impl<'a> Scene<'a> {
         self.steps
     }
 
+    /// What every pixel's sum starts from.
+    pub(crate) fn background(&self) -> f64 {
+        self.background
+    }
+
     /// The same scene with another lookup rule, such as the latch that [`Scene::find_latch`] found.
     #[must_use]
     pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
@@ -360,7 +365,7 @@ impl<'a> Scene<'a> {
         Ok(self.evaluate(slow, fast, opening).0)
     }
 
-    fn check_rows(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<usize, Error> {
+    pub(crate) fn check_rows(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<usize, Error> {
         let limit = self.p.detector.slow_pixels;
         if rows.end > limit {
             return Err(Error::OutsideDetector { index: rows.end.saturating_sub(1), limit });
@@ -447,7 +452,11 @@ impl<'a> Scene<'a> {
     }
 
     /// Columns of a row before the latch, at it, and after it.
-    fn split_at_latch(&self, slow: usize, span: Range<usize>) -> (Range<usize>, Option<usize>, Range<usize>) {
+    pub(crate) fn split_at_latch(
+        &self,
+        slow: usize,
+        span: Range<usize>,
+    ) -> (Range<usize>, Option<usize>, Range<usize>) {
         let nothing = span.end..span.end;
         match self.p.structure_factors.lookup {
             LookupRule::TricubicUntil(latch) if slow > latch.slow => (span.start..span.start, None, span),
@@ -526,7 +535,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The lookup of one pixel, and the evaluation that ends its interpolation.
-    fn lookup_at(&self, slow: usize, fast: usize) -> (LookupRule, u64) {
+    pub(crate) fn lookup_at(&self, slow: usize, fast: usize) -> (LookupRule, u64) {
         match self.p.structure_factors.lookup {
             LookupRule::TricubicUntil(latch) if (slow, fast) > (latch.slow, latch.fast) => {
                 (LookupRule::Nearest, u64::MAX)
@@ -648,8 +657,8 @@ impl<'a> Scene<'a> {
     }
 
     /// The vectors that all sweeps but the openings find.
-    fn steady(&self) -> Orientation {
-        self.p.orientations.sweep().left_behind(self.p.orientations.cell())
+    pub(crate) fn steady(&self) -> Orientation {
+        self.p.orientations.left_behind()
     }
 
     /// What the first sweep of a pixel finds, where that is not the steady vectors.
@@ -679,7 +688,7 @@ impl<'a> Scene<'a> {
 }
 
 /// How a span is looked up.
-fn plan_of(scene: &Scene<'_>, lookup: LookupRule, until: u64) -> LookupPlan {
+pub(crate) fn plan_of(scene: &Scene<'_>, lookup: LookupRule, until: u64) -> LookupPlan {
     match (scene.grid(), lookup) {
         (None, _) => LookupPlan::Uniform,
         (Some(_), LookupRule::Nearest) => LookupPlan::Nearest,

@@ -171,7 +171,7 @@ impl Watch<'_> {
             hkl,
             hkl_rounded: first_lanes(step.indices.h0),
             f_latt_axes: axes.unwrap_or([f64::NAN; 3]),
-            f_latt: step.f_latt.first().abs() * sign,
+            f_latt: step.lattice.f_latt.first().abs() * sign,
             f_cell: step.f_cell.first(),
             intensity: step.sum.first(),
         });

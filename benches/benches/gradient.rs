@@ -1,0 +1,138 @@
+//! Derivatives of three whole rows of the authoritative geometry, against rendering them.
+
+use core::hint::black_box;
+use core::time::Duration;
+use std::time::Instant;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use widebragg::carryover::Carryover;
+use widebragg::gradient::{Sums, TurnBuffers, TurnTable, VARIABLES, Variables, Wanted, fill_turns};
+use widebragg::lanes::Simd;
+use widebragg::lattice::Precision;
+use widebragg::render::Scene;
+use widebragg::rotation::{IDENTITY, Orientation};
+use widebragg_benches::{CASES, COLUMNS, Case, ROWS, ROWS_CASE, render, steps, with_scene};
+
+/// What is differentiated by.
+const WANTED: [(&str, Wanted, bool); 2] =
+    [("cell", Wanted { cell: true, ..Wanted::NONE }, false), ("all", Wanted::ALL, true)];
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(30)
+        .configure_from_args();
+    pullbacks(&mut criterion);
+    criterion.final_summary();
+    // `--test` asks whether results are right, not for times.
+    if !std::env::args().any(|arg| arg == "--test") {
+        for case in CASES {
+            ratios(&case);
+        }
+    }
+}
+
+/// The derivatives of the orientations of a scene, lent to `job`; of phi, step and mosaic spread as well when `moving`.
+fn with_turns<R>(scene: &Scene<'_>, moving: bool, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
+    let entries = scene.orientations().entries().len();
+    let mut rotations = vec![IDENTITY; entries];
+    let [mut by_phi0, mut by_step, mut by_mosaic] =
+        [(); 3].map(|()| vec![Orientation::default(); if moving { entries } else { 0 }]);
+    let buffers = TurnBuffers {
+        rotations: &mut rotations,
+        by_phi0: &mut by_phi0,
+        by_step: &mut by_step,
+        by_mosaic: &mut by_mosaic,
+    };
+    job(&fill_turns(scene.orientations(), buffers).expect("derivatives of orientations"))
+}
+
+fn pullback(scene: &Scene<'_>, turns: &TurnTable<'_>, wanted: Wanted, weights: &[f64]) -> Variables {
+    let mut sums = Sums { wanted, ..Sums::default() };
+    scene.pullback_rows(turns, 0..ROWS, weights, &Carryover::Off, &mut sums).expect("derivatives");
+    sums.variables
+}
+
+/// Weights that differ from pixel to pixel.
+fn weights() -> Vec<f64> {
+    (0..COLUMNS * ROWS).map(|i| 1.0 + (i % 7) as f64).collect()
+}
+
+/// The sums are those over derivatives pixel by pixel.
+fn check(scene: &Scene<'_>, weights: &[f64]) {
+    with_turns(scene, true, |turns| {
+        let sums = pullback(scene, turns, Wanted::ALL, weights).to_array();
+        let mut image = vec![0.0; COLUMNS * ROWS];
+        for (i, sum) in sums.into_iter().enumerate() {
+            let mut direction = [0.0; VARIABLES];
+            direction[i] = 1.0;
+            let directions = [Variables::from_array(&direction)];
+            let pushed = scene.pushforward_rows(turns, 0..ROWS, &directions, &Carryover::Off, &mut image);
+            pushed.expect("derivatives");
+            let terms = image.iter().zip(weights).map(|(slope, weight)| slope * weight);
+            let (expected, size) =
+                terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
+            assert!((sum - expected).abs() <= 1e-12 * size, "variable {i}: {sum:e}, {expected:e}");
+        }
+    });
+}
+
+fn pullbacks(criterion: &mut Criterion) {
+    let oracle = ROWS_CASE.oracle().expect("the oracle");
+    let weights = weights();
+    let mut group = criterion.benchmark_group("gradient");
+    group.throughput(Throughput::Elements(steps(&oracle)));
+    for simd in Simd::available() {
+        let timed = with_scene(&oracle, simd, Precision::Double, |scene| {
+            check(scene, &weights);
+            for (name, wanted, moving) in WANTED {
+                let id =
+                    BenchmarkId::new(format!("{name}/{}/f64", simd.level()), format!("{COLUMNS}x{ROWS}"));
+                with_turns(scene, moving, |turns| {
+                    group.bench_function(id, |bencher| {
+                        bencher.iter(|| pullback(black_box(scene), turns, wanted, &weights));
+                    });
+                });
+            }
+        });
+        timed.expect("the scene");
+    }
+    group.finish();
+}
+
+/// How many times as long as rendering, timed in turns so that both see the same machine.
+fn ratios(case: &Case) {
+    let oracle = case.oracle().expect("the oracle");
+    let (weights, mut pixels) = (weights(), vec![0f32; COLUMNS * ROWS]);
+    for simd in Simd::available() {
+        for (name, wanted, moving) in WANTED {
+            let (mut forward, mut back) = (Vec::new(), Vec::new());
+            let timed = with_scene(&oracle, simd, Precision::Double, |scene| {
+                with_turns(scene, moving, |turns| {
+                    for _ in 0..31 {
+                        let start = Instant::now();
+                        black_box(render(black_box(scene), black_box(&mut pixels))).expect("pixels");
+                        forward.push(start.elapsed());
+                        let start = Instant::now();
+                        black_box(pullback(black_box(scene), turns, wanted, &weights));
+                        back.push(start.elapsed());
+                    }
+                });
+            });
+            timed.expect("the scene");
+            let ratios = forward.iter().zip(&back).map(|(f, b)| b.as_secs_f64() / f.as_secs_f64());
+            let mut ratios: Vec<f64> = ratios.collect();
+            ratios.sort_by(f64::total_cmp);
+            let least = |times: &[Duration]| times.iter().min().map_or(0.0, Duration::as_secs_f64);
+            println!(
+                "{:>14} {:>8} {name:>4}: {:.2} times rendering (fastest rounds {:.2}), {:.2} ns a step",
+                case.name,
+                simd.level(),
+                ratios[ratios.len() / 2],
+                least(&back) / least(&forward),
+                least(&back) / steps(&oracle) as f64 * 1e9,
+            );
+        }
+    }
+}

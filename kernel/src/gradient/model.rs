@@ -1,0 +1,355 @@
+//! What users move, and how the variables of a scene follow.
+//!
+//! **Formulas.** Set-up as in [`crate::crystal`] and [`crate::detector`], run with numbers that carry a slope
+//! ([`crate::real::Dual`]): the derivative of what a program does with its parameters, not of another description of them.
+//! What has no parameter of its own there is defined here:
+//!
+//! * a cell of a matrix changes its lengths and angles with a along the same line and b in the same plane;
+//! * the origin moves all of the detector; distances follow;
+//! * the beam centre is Xbeam, Ybeam where the convention uses it, else the foot of the normal that it uses (ORGX, ORGY);
+//! * the wavelength is that of all sources together, and that by which a matrix is scaled.
+//!
+//! Counts, the number of cells among them, and which phi is exactly 0 stay what they are.
+
+use super::Variables;
+use crate::Error;
+use crate::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, edges};
+use crate::detector::{Convention, Detector, DetectorParameters, Placement};
+use crate::real::{Dual, Real};
+use crate::rotation::Orientation;
+use crate::vector::Vec3;
+
+/// A number that can be moved; `usize` counts components: a, b, c or x, y, z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Parameter {
+    /// Component (vector, then x, y, z: 0 to 8) of the cell vectors, in Angstrom.
+    CellVector(usize),
+    /// Length of a, b, c, in Angstrom.
+    CellLength(usize),
+    /// alpha, beta, gamma, in rad.
+    CellAngle(usize),
+    /// Missetting rotation about lab x, y, z, in rad.
+    Misset(usize),
+    /// First phi, in rad.
+    Phi0,
+    /// Oscillation range, in rad: the steps share it.
+    Osc,
+    /// Wavelength, in m.
+    Wavelength,
+    /// Detector origin along lab x, y, z, in m.
+    Origin(usize),
+    /// Sample to detector along the beam, in m.
+    Distance,
+    /// Beam centre X, Y, in m.
+    BeamCentre(usize),
+    /// Detector rotation about lab x, y, z, in rad.
+    DetectorRotation(usize),
+    /// Factor on the fluence.
+    FluenceScale,
+    /// Factor on the mosaic spread: on the angles of the rotations as they were drawn.
+    MosaicScale,
+    /// F of reflections outside the grid.
+    DefaultF,
+}
+
+/// How many parameters there are.
+pub const PARAMETERS: usize = 33;
+
+impl Parameter {
+    /// All of them, in the order of [`Moves`].
+    pub const ALL: [Self; PARAMETERS] = {
+        let mut all = [Self::DefaultF; PARAMETERS];
+        let mut i = 0;
+        while i < 9 {
+            all[i] = Self::CellVector(i);
+            i += 1;
+        }
+        while i < 18 {
+            let (kind, component) = (i / 3, i % 3);
+            all[i] = match kind {
+                3 => Self::CellLength(component),
+                4 => Self::CellAngle(component),
+                _ => Self::Misset(component),
+            };
+            i += 1;
+        }
+        all[18] = Self::Phi0;
+        all[19] = Self::Osc;
+        all[20] = Self::Wavelength;
+        all[21] = Self::Origin(0);
+        all[22] = Self::Origin(1);
+        all[23] = Self::Origin(2);
+        all[24] = Self::Distance;
+        all[25] = Self::BeamCentre(0);
+        all[26] = Self::BeamCentre(1);
+        all[27] = Self::DetectorRotation(0);
+        all[28] = Self::DetectorRotation(1);
+        all[29] = Self::DetectorRotation(2);
+        all[30] = Self::FluenceScale;
+        all[31] = Self::MosaicScale;
+        all
+    };
+}
+
+/// By how much each parameter is moved from where the model has it, in the order of [`Parameter::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moves<T = f64>([T; PARAMETERS]);
+
+impl Default for Moves {
+    fn default() -> Self {
+        Self([0.0; PARAMETERS])
+    }
+}
+
+impl<T: Real> Moves<T> {
+    /// The move of one parameter.
+    #[must_use]
+    pub fn get(&self, parameter: Parameter) -> T {
+        let found = Parameter::ALL.iter().zip(self.0).find(|(p, _)| **p == parameter);
+        found.map_or(T::constant(0.0), |(_, by)| by)
+    }
+
+    fn three(&self, parameter: impl Fn(usize) -> Parameter) -> [T; 3] {
+        [self.get(parameter(0)), self.get(parameter(1)), self.get(parameter(2))]
+    }
+}
+
+impl Moves {
+    /// Moves one parameter by `by` more.
+    pub fn add(&mut self, parameter: Parameter, by: f64) {
+        for (p, moved) in Parameter::ALL.iter().zip(&mut self.0) {
+            if *p == parameter {
+                *moved += by;
+            }
+        }
+    }
+
+    /// The same with slope 1 in one parameter.
+    fn along(&self, parameter: Parameter) -> Moves<Dual> {
+        let mut moves = Moves([Dual::default(); PARAMETERS]);
+        for ((p, &value), to) in Parameter::ALL.iter().zip(&self.0).zip(&mut moves.0) {
+            *to = Dual { value, slope: if *p == parameter { 1.0 } else { 0.0 } };
+        }
+        moves
+    }
+}
+
+/// What a scene's variables are computed from, before any move.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Model {
+    crystal: CrystalParameters,
+    detector: DetectorParameters,
+    /// The cell that the crystal has.
+    cell: UnitCell,
+    /// The detector where nothing has moved.
+    placed: Detector,
+    phi_steps: usize,
+    default_f: f64,
+}
+
+impl Model {
+    /// The model of a crystal on a detector, with `phi_steps` steps that share an oscillation.
+    ///
+    /// # Errors
+    /// What [`Crystal::new`] and [`Detector::new`] refuse.
+    pub fn new(
+        crystal: CrystalParameters,
+        detector: DetectorParameters,
+        phi_steps: usize,
+        default_f: f64,
+    ) -> Result<Self, Error> {
+        let cell = Crystal::new(&crystal)?.cell;
+        let placed = Detector::new(&detector)?;
+        Ok(Self { crystal, detector, cell, placed, phi_steps: phi_steps.max(1), default_f })
+    }
+
+    /// The variables after `moves`. Where nothing is moved they are the bits that set-up gives.
+    ///
+    /// # Errors
+    /// What [`Crystal::new`] and [`Detector::new`] refuse, and moves that are not finite.
+    pub fn variables(&self, moves: &Moves) -> Result<Variables, Error> {
+        self.at(moves)
+    }
+
+    /// The derivatives of the variables by one parameter, after `moves`.
+    ///
+    /// # Errors
+    /// As [`Model::variables`].
+    pub fn direction(&self, moves: &Moves, parameter: Parameter) -> Result<Variables, Error> {
+        let mut duals = self.at(&moves.along(parameter))?;
+        // The factors are relative to what they have already been applied to.
+        for factor in [&mut duals.mosaic_scale, &mut duals.lambda_scale, &mut duals.fluence_scale] {
+            factor.slope /= factor.value;
+        }
+        Ok(Variables::from_array(&duals.to_array().map(|x| x.slope)))
+    }
+
+    fn at<T: Real>(&self, moves: &Moves<T>) -> Result<Variables<T>, Error> {
+        for by in &moves.0 {
+            crate::error::require(true, "move of a parameter", by.value(), "finite")?;
+        }
+        let (cell, reciprocal_per_angstrom) = self.crystal_at(moves)?;
+        let Placement { pix0_m, fast, slow, normal, close_distance_m, distance_m } =
+            self.detector_at(moves)?;
+        let one = T::constant(1.0);
+        let lambda0_m = T::constant(self.crystal.lambda0_m);
+        Ok(Variables {
+            cell,
+            reciprocal_per_angstrom,
+            pix0_m,
+            fast,
+            slow,
+            normal,
+            close_distance_m,
+            distance_m,
+            phi0_rad: moves.get(Parameter::Phi0),
+            phi_step_rad: moves.get(Parameter::Osc) / T::constant(self.phi_steps as f64),
+            mosaic_scale: one + moves.get(Parameter::MosaicScale),
+            lambda_scale: one + moves.get(Parameter::Wavelength) / lambda0_m,
+            fluence_scale: one + moves.get(Parameter::FluenceScale),
+            default_f: T::constant(self.default_f) + moves.get(Parameter::DefaultF),
+        })
+    }
+
+    fn crystal_at<T: Real>(&self, moves: &Moves<T>) -> Result<(Orientation<T>, [Vec3<T>; 3]), Error> {
+        let CrystalParameters { source, lambda0_m, misset_rad } = self.crystal;
+        let by_length = moves.three(Parameter::CellLength);
+        let by_angle = moves.three(Parameter::CellAngle);
+        let moved = |cell: UnitCell| UnitCell {
+            lengths_angstrom: add(constants(cell.lengths_angstrom), by_length),
+            angles_rad: add(constants(cell.angles_rad), by_angle),
+        };
+        let (source, has_matrix) = match source {
+            CellSource::Cell(cell) => (CellSource::Cell(moved(cell)), false),
+            CellSource::Matrix(matrix) => (CellSource::Matrix(matrix.map(constants)), true),
+            CellSource::MatrixWithCell(matrix, UnitCell { lengths_angstrom, angles_rad }) => {
+                let cell = UnitCell {
+                    lengths_angstrom: constants(lengths_angstrom),
+                    angles_rad: constants(angles_rad),
+                };
+                (CellSource::MatrixWithCell(matrix.map(constants), cell), true)
+            }
+        };
+        let (mut axes, mut volume_star) = edges(&CrystalParameters {
+            source,
+            lambda0_m: T::constant(lambda0_m) + moves.get(Parameter::Wavelength),
+            misset_rad: add(constants(misset_rad), moves.three(Parameter::Misset)),
+        })?;
+        let before = axes;
+        if has_matrix {
+            axes = sheared(axes, &self.cell, &moved(self.cell))?;
+        }
+        let component = |i: usize| moves.three(|j| Parameter::CellVector(3 * i + j)).into();
+        let [a, b, c] = axes;
+        axes = [a + component(0), b + component(1), c + component(2)];
+        if axes != before {
+            let volume = |[a, b, c]: [Vec3<T>; 3]| a.dot(b.cross(c));
+            volume_star = volume_star * (volume(before) / volume(axes));
+        }
+        let axes = crate::crystal::CrystalAxes::of((axes, volume_star));
+        Ok((axes.direct, axes.reciprocal_per_angstrom))
+    }
+
+    fn detector_at<T: Real>(&self, moves: &Moves<T>) -> Result<Placement<T>, Error> {
+        let d = &self.detector;
+        let zero = T::constant(0.0);
+        let ratio = T::constant(self.placed.close_distance_m / self.placed.distance_m);
+        let by_distance = moves.get(Parameter::Distance);
+        let (by_x, by_y) = (moves.get(Parameter::BeamCentre(0)), moves.get(Parameter::BeamCentre(1)));
+        let constant = |x: Option<f64>| x.map(T::constant);
+        let moved = |x: Option<f64>, by: T, from: f64| {
+            if by == zero { constant(x) } else { Some(T::constant(from) + by) }
+        };
+        // Named conventions with their pivot at the sample place the detector by the foot of the normal.
+        let by_foot = matches!(d.convention, Convention::Xds | Convention::Dials);
+        let px = d.pixel_m;
+        let foot = |org: Option<f64>, size: f64| org.map_or(size / 2.0, |org| (org - 0.5) * px) / px + 0.5;
+        let (x_beam_m, y_beam_m, org_x_px, org_y_px) = if by_foot {
+            let (by_x, by_y) = (by_x / T::constant(px), by_y / T::constant(px));
+            let (x, y) = (foot(d.org_x_px, d.fast_size_m), foot(d.org_y_px, d.slow_size_m));
+            let org = (moved(d.org_x_px, by_x, x), moved(d.org_y_px, by_y, y));
+            (constant(d.x_beam_m), constant(d.y_beam_m), org.0, org.1)
+        } else {
+            let beam = (
+                moved(d.x_beam_m, by_x, self.placed.x_beam_m),
+                moved(d.y_beam_m, by_y, self.placed.y_beam_m),
+            );
+            (beam.0, beam.1, constant(d.org_x_px), constant(d.org_y_px))
+        };
+        let close_distance_m = d.close_distance_m.map(|close| T::constant(close) + by_distance * ratio);
+        let mut placement = Placement::new(&DetectorParameters {
+            pixel_m: d.pixel_m,
+            fast_pixels: d.fast_pixels,
+            slow_pixels: d.slow_pixels,
+            fast_size_m: d.fast_size_m,
+            slow_size_m: d.slow_size_m,
+            distance_m: Some(T::constant(d.distance_m.unwrap_or(0.1)) + by_distance),
+            close_distance_m,
+            x_beam_m,
+            y_beam_m,
+            x_close_m: constant(d.x_close_m),
+            y_close_m: constant(d.y_close_m),
+            org_x_px,
+            org_y_px,
+            convention: d.convention,
+            pivot: d.pivot,
+            rotation_rad: add(constants(d.rotation_rad), moves.three(Parameter::DetectorRotation)),
+            twotheta_rad: T::constant(d.twotheta_rad),
+            point_pixel: d.point_pixel,
+            curved: d.curved,
+        })?;
+        let by_origin: Vec3<T> = moves.three(Parameter::Origin).into();
+        let along_normal = by_origin.dot(placement.normal);
+        if by_origin != Vec3::constant(Vec3::default()) {
+            let ratio = placement.close_distance_m / placement.distance_m;
+            placement.pix0_m = placement.pix0_m + by_origin;
+            placement.close_distance_m = placement.close_distance_m + along_normal;
+            placement.distance_m = placement.distance_m + along_normal / ratio;
+        }
+        Ok(placement)
+    }
+}
+
+fn constants<T: Real>([x, y, z]: [f64; 3]) -> [T; 3] {
+    [T::constant(x), T::constant(y), T::constant(z)]
+}
+
+fn add<T: Real>([x, y, z]: [T; 3], [dx, dy, dz]: [T; 3]) -> [T; 3] {
+    [x + dx, y + dy, z + dz]
+}
+
+/// Columns of the upper triangular matrix of a cell with a along x and b in the xy plane: (a), (b1, b2), (c1, c2, c3).
+fn triangle<T: Real>(cell: &UnitCell<T>) -> Result<(T, [T; 2], [T; 3]), Error> {
+    let [a, b, c] = cell.lengths_angstrom;
+    let [alpha, beta, gamma] = cell.angles_rad;
+    let along_b = (alpha.cos() - beta.cos() * gamma.cos()) / gamma.sin();
+    let square = T::constant(1.0) - beta.cos() * beta.cos() - along_b * along_b;
+    if square.value().is_nan() || square.value() <= 0.0 {
+        return Err(Error::ImpossibleCell);
+    }
+    Ok((a, [b * gamma.cos(), b * gamma.sin()], [c * beta.cos(), c * along_b, c * square.sqrt()]))
+}
+
+/// Axes of a cell `from`, with the lengths and angles of `to`: a along the same line, b in the same plane.
+fn sheared<T: Real>(
+    [a, b, c]: [Vec3<T>; 3],
+    from: &UnitCell,
+    to: &UnitCell<T>,
+) -> Result<[Vec3<T>; 3], Error> {
+    let from = UnitCell {
+        lengths_angstrom: constants(from.lengths_angstrom),
+        angles_rad: constants(from.angles_rad),
+    };
+    if *to == from {
+        return Ok([a, b, c]);
+    }
+    let (a0, [b0x, b0y], [c0x, c0y, c0z]) = triangle::<T>(&from)?;
+    let (a1, [b1x, b1y], [c1x, c1y, c1z]) = triangle(to)?;
+    // from^-1 to, which is triangular as well.
+    let bb = b1y / b0y;
+    let ba = (b1x - b0x * bb) / a0;
+    let cc = c1z / c0z;
+    let cb = (c1y - c0y * cc) / b0y;
+    let ca = (c1x - b0x * cb - c0x * cc) / a0;
+    Ok([a.scaled(a1 / a0), a.scaled(ba) + b.scaled(bb), a.scaled(ca) + b.scaled(cb) + c.scaled(cc)])
+}

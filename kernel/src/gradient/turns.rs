@@ -1,0 +1,124 @@
+//! How the table of orientations moves: what each entry makes of the cell, and its derivatives by phi, step and mosaic spread.
+
+use crate::Error;
+use crate::rotation::{IDENTITY, Mat3, Orientation, OrientationTable, PhiSweep, apply, rotate_axis};
+use crate::vector::Vec3;
+
+/// Derivatives of a table of orientations, in caller's buffers.
+#[derive(Debug, Clone, Copy)]
+pub struct TurnTable<'a> {
+    pub(super) rotations: &'a [Mat3],
+    pub(super) by_phi0: &'a [Orientation],
+    pub(super) by_step: &'a [Orientation],
+    pub(super) by_mosaic: &'a [Orientation],
+}
+
+/// The buffers of a [`TurnTable`]: each as long as the table of orientations, or empty where its derivative is not wanted;
+/// `rotations` is always needed.
+#[derive(Debug)]
+pub struct TurnBuffers<'a> {
+    /// What turns the unrotated cell into each entry.
+    pub rotations: &'a mut [Mat3],
+    /// Derivatives of the entries by the first phi, in m/rad.
+    pub by_phi0: &'a mut [Orientation],
+    /// By the phi step, in m/rad.
+    pub by_step: &'a mut [Orientation],
+    /// By the factor on mosaic rotations, in m.
+    pub by_mosaic: &'a mut [Orientation],
+}
+
+/// Axis times angle, in rad, of a rotation by less than pi.
+#[must_use]
+pub fn rotation_vector(u: &Mat3) -> Vec3 {
+    let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *u;
+    let twice_sin = Vec3::new(zy - yz, xz - zx, yx - xy);
+    let length = twice_sin.length();
+    if length == 0.0 {
+        return Vec3::default();
+    }
+    let angle = libm::atan2(length, xx + yy + zz - 1.0);
+    (angle / length) * twice_sin
+}
+
+/// The rotation about the same axis by `scale` times the angle; the same bits for 1.
+#[must_use]
+pub fn scaled_rotation(u: &Mat3, scale: f64) -> Mat3 {
+    if scale == 1.0 {
+        return *u;
+    }
+    let vector = rotation_vector(u);
+    let angle = vector.length();
+    let Some(axis) = vector.checked_unit() else { return *u };
+    columns(
+        [Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0)]
+            .map(|v| rotate_axis(v, axis, scale * angle)),
+    )
+}
+
+fn columns([a, b, c]: [Vec3; 3]) -> Mat3 {
+    [[a.x, b.x, c.x], [a.y, b.y, c.y], [a.z, b.z, c.z]]
+}
+
+/// Derivative of a domain's cell by the factor on mosaic rotations.
+pub(super) fn by_mosaic(u: &Mat3, entry: Orientation) -> Orientation {
+    let vector = if *u == IDENTITY { Vec3::default() } else { rotation_vector(u) };
+    entry.map(|v| vector.cross(v))
+}
+
+/// Fills the derivatives of `table`.
+///
+/// Steps that see the unrotated cell do not move with phi, and those at phi == 0 in c-parity mode move with the step whose
+/// vectors they see.
+///
+/// # Errors
+/// [`Error::BufferTooShort`] for a buffer that is neither long enough nor empty.
+pub fn fill_turns<'a>(
+    table: &OrientationTable<'_>,
+    buffers: TurnBuffers<'a>,
+) -> Result<TurnTable<'a>, Error> {
+    let needed = table.entries().len();
+    let TurnBuffers { rotations, by_phi0, by_step, by_mosaic: mosaic } = buffers;
+    for (given, may_be_empty) in
+        [(rotations.len(), false), (by_phi0.len(), true), (by_step.len(), true), (mosaic.len(), true)]
+    {
+        if given < needed && !(given == 0 && may_be_empty) {
+            return Err(Error::BufferTooShort { buffer: "derivatives of orientations", needed, given });
+        }
+    }
+    let (sweep, shift, domains) = (table.sweep(), table.shift(), table.domains());
+    let PhiSweep { spindle, count, .. } = *sweep;
+    let entries = table.entries().iter().zip(domains.iter().cycle());
+    let steps = (0..count).flat_map(|i| domains.iter().map(move |_| sweep.seen_step(i)));
+    for (e, ((entry, u), seen)) in entries.zip(steps).enumerate() {
+        let basis = Orientation {
+            a_m: Vec3::new(1.0, 0.0, 0.0),
+            b_m: Vec3::new(0.0, 1.0, 0.0),
+            c_m: Vec3::new(0.0, 0.0, 1.0),
+        };
+        let turned = |cell: Orientation| match seen {
+            Some(i) => cell.rotated(spindle, sweep.shifted_rad(shift, i)),
+            None => cell,
+        };
+        if let Some(rotation) = rotations.get_mut(e) {
+            let Orientation { a_m, b_m, c_m } = turned(basis).in_domain(u);
+            *rotation = columns([a_m, b_m, c_m]);
+        }
+        if let Some(by) = mosaic.get_mut(e) {
+            *by = by_mosaic(u, *entry);
+        }
+        if by_phi0.is_empty() && by_step.is_empty() {
+            continue;
+        }
+        let speed = match seen {
+            Some(_) => turned(table.cell()).map(|v| apply(u, spindle.cross(v))),
+            None => Orientation::default(),
+        };
+        if let Some(by) = by_phi0.get_mut(e) {
+            *by = speed;
+        }
+        if let Some(by) = by_step.get_mut(e) {
+            *by = speed.map(|v| seen.unwrap_or(0) as f64 * v);
+        }
+    }
+    Ok(TurnTable { rotations, by_phi0, by_step, by_mosaic: mosaic })
+}
