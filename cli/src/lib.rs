@@ -7,6 +7,7 @@ pub mod demo;
 pub mod error;
 pub mod evidence;
 pub mod files;
+pub mod gradient;
 pub mod memory;
 pub mod options;
 pub mod run;
@@ -32,6 +33,9 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Compare(options) => compare::run(&options, args),
         Command::Trace(options) => trace::run(&options, args),
         Command::TraceDiff(options) => trace_diff::run(&options),
+        Command::Gradient(options) => gradient::run(&options, args),
+        Command::Gradcheck(options) => gradient::check::run(&options, args),
+        Command::Refine(_) => Err(Failure::input("refine: not implemented yet")),
         Command::Render(options) => run::render(&options, args),
     }
 }

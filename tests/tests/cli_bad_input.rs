@@ -259,7 +259,7 @@ fn words_that_are_no_option_are_refused_with_a_hint() {
         ("completions", &["bash, zsh or fish"]),
         ("completions tcsh", &["tcsh", "bash, zsh or fish"]),
         ("man page", &["'page'"]),
-        ("refine", &["refine", "not implemented yet"]),
+        ("refine --wrt cell", &["refine", "--against"]),
     ];
     all_refused(&place, "", &alone);
 }

@@ -8,7 +8,7 @@
 mod canvas;
 pub mod figures;
 pub mod peaks;
-mod picture;
+pub(crate) mod picture;
 pub mod report;
 pub mod rings;
 pub mod runs;

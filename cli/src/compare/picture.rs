@@ -34,7 +34,7 @@ const GREY: [u8; 3] = [110, 116, 124];
 
 /// What is drawn.
 #[derive(Debug)]
-pub(super) struct Picture<'a> {
+pub(crate) struct Picture<'a> {
     pub title: &'a str,
     pub unit: &'a str,
     pub region: Region,

@@ -113,6 +113,26 @@ pub fn read_pair(paths: [&Path; 2], size: Option<[usize; 2]>) -> Result<[Image; 
     Ok(images)
 }
 
+/// Reads one image that must have `size` fast and slow pixels.
+///
+/// # Errors
+/// As [`read_pair`].
+pub fn read_one(path: &Path, size: [usize; 2]) -> Result<Image, Failure> {
+    let image = match Format::of(path)? {
+        Format::Float => raw(path, size)?,
+        other => with_header(path, other)?,
+    };
+    if [image.fast, image.slow] != size {
+        let shown = path.display();
+        let message = format!(
+            "sizes differ: {shown} is {} x {}, the detector has {} x {} pixels",
+            image.fast, image.slow, size[0], size[1]
+        );
+        return Err(Failure::with_code(SIZES_DIFFER, message));
+    }
+    Ok(image)
+}
+
 /// The geometry in the header of an image.
 ///
 /// # Errors

@@ -78,6 +78,21 @@ _widebragg() {
                 COMPREPLY=($(compgen -W "@TRACE_DIFF@" -- "$cur"))
             fi
             return ;;
+        gradient)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@GRADIENT@" -- "$cur"))
+            fi
+            return ;;
+        gradcheck)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@GRADCHECK@" -- "$cur"))
+            fi
+            return ;;
+        refine)
+            if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "@REFINE@" -- "$cur"))
+            fi
+            return ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "@RENDER@" -- "$cur"))
@@ -113,6 +128,9 @@ fn bash() -> String {
         .replace("@COMPARE@", &names(Scope::COMPARE, " ", |_| true))
         .replace("@TRACE@", &names(Scope::TRACE, " ", |_| true))
         .replace("@TRACE_DIFF@", &names(Scope::TRACE_DIFF, " ", |_| true))
+        .replace("@GRADIENT@", &names(Scope::GRADIENT, " ", |_| true))
+        .replace("@GRADCHECK@", &names(Scope::GRADCHECK, " ", |_| true))
+        .replace("@REFINE@", &names(Scope::REFINE, " ", |_| true))
         .replace("@BENCH@", &names(Scope::BENCH, " ", |_| true))
         .replace("@RENDER@", &names(Scope::RENDER, " ", |_| true))
         .replace("@COMMANDS@", &commands())
@@ -137,13 +155,16 @@ fn zsh() -> String {
         "#compdef widebragg\n\
          # zsh completion for widebragg\n\
          _widebragg() {{\n    \
-             local -a render demo bench compare trace trace_diff\n    \
+             local -a render demo bench compare trace trace_diff gradient gradcheck refine\n    \
              render=(\n{}    )\n    \
              demo=(\n{}    )\n    \
              bench=(\n{}    )\n    \
              compare=(\n{}        '*:image:_files'\n    )\n    \
              trace=(\n{}    )\n    \
              trace_diff=(\n{}        '*:trace:_files'\n    )\n    \
+             gradient=(\n{}    )\n    \
+             gradcheck=(\n{}    )\n    \
+             refine=(\n{}    )\n    \
              if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n        \
                  compadd -- {}\n    \
              elif [[ $words[2] == completions ]]; then\n        \
@@ -168,6 +189,18 @@ fn zsh() -> String {
                  words[1,2]=(trace-diff)\n        \
                  (( CURRENT-- ))\n        \
                  _arguments $trace_diff\n    \
+             elif [[ $words[2] == gradient ]]; then\n        \
+                 words[1,2]=(gradient)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $gradient\n    \
+             elif [[ $words[2] == gradcheck ]]; then\n        \
+                 words[1,2]=(gradcheck)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $gradcheck\n    \
+             elif [[ $words[2] == refine ]]; then\n        \
+                 words[1,2]=(refine)\n        \
+                 (( CURRENT-- ))\n        \
+                 _arguments $refine\n    \
              elif [[ $words[2] != man ]]; then\n        \
                  _arguments $render\n    \
              fi\n\
@@ -180,6 +213,9 @@ fn zsh() -> String {
         specs(Scope::COMPARE),
         specs(Scope::TRACE),
         specs(Scope::TRACE_DIFF),
+        specs(Scope::GRADIENT),
+        specs(Scope::GRADCHECK),
+        specs(Scope::REFINE),
         commands(),
     )
 }
@@ -196,7 +232,7 @@ fn zsh_spec(row: &Row, name: &str) -> String {
         Takes::Folder => ":folder:_files -/".to_owned(),
         Takes::Program => ":program:_command_names -e".to_owned(),
         Takes::Choice(words) => format!(":word:({})", words.join(" ")),
-        Takes::Number(_) | Takes::Integer | Takes::Range => {
+        Takes::Number(_) | Takes::Integer | Takes::Range | Takes::Names => {
             format!(":{}: ", row.takes.shown().replace(':', "\\:"))
         }
     };

@@ -132,6 +132,11 @@ impl Given<'_> {
         }
     }
 
+    /// The word as it is.
+    pub fn names(&self) -> Result<String, Failure> {
+        self.word(0).map(str::to_owned)
+    }
+
     /// As many pixel indices as asked for.
     pub fn pixels<const COUNT: usize>(&self) -> Result<[usize; COUNT], Failure> {
         let mut pixels = [0; COUNT];

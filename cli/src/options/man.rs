@@ -54,7 +54,8 @@ pub fn man() -> String {
         ".SH EXIT STATUS\n0 after a complete run, 2 after an error in the command line or a file: one line on standard \
          error says which. compare ends with 1 after an error in the command line, 2 when a program or a file failed, 3 \
          when the correlation is below the threshold, and 4 when the images have two sizes; trace-diff with 1 after an error \
-         in the command line, 2 when a trace cannot be used, and 3 when the traces differ.\n.SH FILES\nWritten by default, into the current folder:\n",
+         in the command line, 2 when a trace cannot be used, and 3 when the traces differ; gradcheck with 3 when a derivative is beyond the tolerance, refine with 3 when \
+         it has not converged.\n.SH FILES\nWritten by default, into the current folder:\n",
     );
     for (name, what) in FILES {
         page.push_str(&format!(".TP\n.I {}\n{}\n", escaped(name), escaped(what)));

@@ -24,8 +24,8 @@ pub use help::help;
 pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, CarryoverMode, Command, CompareOptions, Convention, CustomAxes, DemoOptions,
-    Dtype, HeaderStyle, Misset, Options, Pivot, Precision, Shape, Shell, Simd, TraceDiffOptions, TraceFormat,
-    TraceOptions,
+    Dtype, GradientOptions, HeaderStyle, LossKind, Misset, Options, Pivot, Precision, Shape, Shell, Simd,
+    TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

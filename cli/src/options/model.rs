@@ -22,6 +22,12 @@ pub enum Command {
     Trace(Box<TraceOptions>),
     /// Compare two traces.
     TraceDiff(Box<TraceDiffOptions>),
+    /// A loss and its derivatives.
+    Gradient(Box<GradientOptions>),
+    /// Derivatives against finite differences.
+    Gradcheck(Box<GradientOptions>),
+    /// Fit parameters to an image.
+    Refine(Box<GradientOptions>),
     /// Print a completion script.
     Completions(Shell),
     /// Print the man page.
@@ -297,6 +303,55 @@ pub struct TraceOptions {
     pub out: Option<PathBuf>,
     /// Its format.
     pub format: TraceFormat,
+}
+
+/// `--loss`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LossKind {
+    /// Half the sum of squared differences.
+    #[default]
+    LeastSquares,
+    /// Negative logarithm of the likelihood of counts.
+    Poisson,
+}
+
+/// The options of `widebragg gradient`, `gradcheck` and `refine`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GradientOptions {
+    /// The options of the render that is differentiated.
+    pub render: Options,
+    /// Names of parameters, separated by commas; empty: not given.
+    pub wrt: String,
+    /// The image that is compared with.
+    pub against: Option<PathBuf>,
+    /// Weights of the pixels instead.
+    pub weights: Option<PathBuf>,
+    /// How images are compared.
+    pub loss: LossKind,
+    /// Folder for what is written; `None`: nothing is.
+    pub out: Option<PathBuf>,
+    /// Whether images of the derivatives are written.
+    pub images: bool,
+    /// Largest relative error of a derivative that is right, not negative.
+    pub tolerance: f64,
+    /// Most iterations of a refinement, at least 1.
+    pub iterations: usize,
+}
+
+impl Default for GradientOptions {
+    fn default() -> Self {
+        Self {
+            render: Options::default(),
+            wrt: String::new(),
+            against: None,
+            weights: None,
+            loss: LossKind::default(),
+            out: None,
+            images: false,
+            tolerance: 1e-6,
+            iterations: 60,
+        }
+    }
 }
 
 /// The options of `widebragg trace-diff`.

@@ -7,12 +7,12 @@
 use super::{
     given::{Given, quoted, shown},
     model::{
-        BenchOptions, Command, CompareOptions, DemoOptions, Options, Shell, TraceDiffOptions, TraceFormat,
-        TraceOptions,
+        BenchOptions, Command, CompareOptions, DemoOptions, GradientOptions, Options, Shell,
+        TraceDiffOptions, TraceFormat, TraceOptions,
     },
     row::{Effect, Row, Scope},
     suggest::{unknown, unknown_command},
-    table::{COMMANDS, RESERVED, find},
+    table::{COMMANDS, find},
 };
 use crate::error::Failure;
 use std::path::PathBuf;
@@ -31,7 +31,9 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
         "trace-diff" => trace_diff(rest).map_err(|failure| failure.as_usage()),
         "completions" => completions(rest),
         "man" => no_more("man", rest).map(|()| Command::Man),
-        word if RESERVED.contains(&word) => Err(Failure::input(format!("{word}: not implemented yet"))),
+        "gradient" => slopes("gradient", Scope::GRADIENT, rest, Command::Gradient),
+        "gradcheck" => slopes("gradcheck", Scope::GRADCHECK, rest, Command::Gradcheck),
+        "refine" => slopes("refine", Scope::REFINE, rest, Command::Refine),
         word if !is_option(word) => Err(unknown_command(word, &COMMANDS.map(|(name, _, _)| name))),
         _ => render(args),
     }
@@ -132,6 +134,29 @@ fn trace_diff(args: &[String]) -> Result<Command, Failure> {
     Ok(Command::TraceDiff(Box::new(TraceDiffOptions { traces, json, quiet, ..walk.trace_diff })))
 }
 
+fn slopes(
+    command: &str,
+    scope: Scope,
+    args: &[String],
+    of: fn(Box<GradientOptions>) -> Command,
+) -> Result<Command, Failure> {
+    let mut walk = Walk::new(scope);
+    if let Some(command) = walk.all(args)? {
+        return Ok(command);
+    }
+    let mut options = GradientOptions { render: walk.options, ..walk.gradient };
+    if options.wrt.is_empty() {
+        if scope != Scope::GRADCHECK {
+            return Err(Failure::input(format!("{command}: by what? give --wrt NAME,..., as cell,misset")));
+        }
+        options.wrt = "all".to_owned();
+    }
+    if scope == Scope::REFINE && options.against.is_none() {
+        return Err(Failure::input("refine: needs the image to fit, --against IMAGE"));
+    }
+    Ok(of(Box::new(options)))
+}
+
 fn completions(args: &[String]) -> Result<Command, Failure> {
     let Some((word, rest)) = args.split_first() else {
         return Err(Failure::input("completions: needs a shell: bash, zsh or fish"));
@@ -160,6 +185,7 @@ struct Walk {
     compare: CompareOptions,
     trace: TraceOptions,
     trace_diff: TraceDiffOptions,
+    gradient: GradientOptions,
     /// Words that are no options, where a command takes such.
     words: Vec<String>,
     out: PathBuf,
@@ -177,6 +203,7 @@ impl Walk {
             compare: CompareOptions::default(),
             trace: TraceOptions::default(),
             trace_diff: TraceDiffOptions::default(),
+            gradient: GradientOptions::default(),
             words: Vec::new(),
             out: PathBuf::from("widebragg-demo"),
             last: String::new(),
@@ -215,6 +242,7 @@ impl Walk {
                 Effect::Compare(set) => set(&mut self.compare, &given)?,
                 Effect::Trace(set) => set(&mut self.trace, &given)?,
                 Effect::TraceDiff(set) => set(&mut self.trace_diff, &given)?,
+                Effect::Gradient(set) => set(&mut self.gradient, &given)?,
                 Effect::OutFolder => self.out = given.path()?,
                 Effect::Help => return Ok(Some(Command::Help)),
                 Effect::Version => return Ok(Some(Command::Version)),

@@ -4,7 +4,7 @@
 
 use super::{
     given::Given,
-    model::{CompareOptions, Options, TraceDiffOptions, TraceOptions},
+    model::{CompareOptions, GradientOptions, Options, TraceDiffOptions, TraceOptions},
 };
 use crate::error::Failure;
 use core::f64::consts::PI;
@@ -27,6 +27,9 @@ pub(super) type SetTrace = fn(&mut TraceOptions, &Given<'_>) -> Result<(), Failu
 /// The same for `trace-diff`.
 pub(super) type SetTraceDiff = fn(&mut TraceDiffOptions, &Given<'_>) -> Result<(), Failure>;
 
+/// The same for `gradient`, `gradcheck` and `refine`.
+pub(super) type SetGradient = fn(&mut GradientOptions, &Given<'_>) -> Result<(), Failure>;
+
 /// What happens when an option is met.
 pub(super) enum Effect {
     /// It changes the options.
@@ -37,6 +40,8 @@ pub(super) enum Effect {
     Trace(SetTrace),
     /// It changes what `trace-diff` alone has.
     TraceDiff(SetTraceDiff),
+    /// It changes what the commands that differentiate have.
+    Gradient(SetGradient),
     /// It names the folder of the demo's files.
     OutFolder,
     /// It ends the command line with the help.
@@ -47,7 +52,7 @@ pub(super) enum Effect {
 
 /// The commands that take an option: a set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Scope(u8);
+pub(super) struct Scope(u16);
 
 impl Scope {
     pub const RENDER: Self = Self(1);
@@ -56,15 +61,23 @@ impl Scope {
     pub const COMPARE: Self = Self(8);
     pub const TRACE: Self = Self(16);
     pub const TRACE_DIFF: Self = Self(32);
-    pub const EVERYWHERE: Self = Self(u8::MAX);
+    pub const GRADIENT: Self = Self(64);
+    pub const GRADCHECK: Self = Self(128);
+    pub const REFINE: Self = Self(256);
+    /// What goes by derivatives.
+    pub const SLOPES: Self = Self::GRADIENT.and(Self::GRADCHECK).and(Self::REFINE);
+    pub const EVERYWHERE: Self = Self(u16::MAX);
 
     /// The commands with options of their own, and their names.
-    pub const COMMANDS: [(&'static str, Self); 5] = [
+    pub const COMMANDS: [(&'static str, Self); 8] = [
         ("demo", Self::DEMO),
         ("bench", Self::BENCH),
         ("compare", Self::COMPARE),
         ("trace", Self::TRACE),
         ("trace-diff", Self::TRACE_DIFF),
+        ("gradient", Self::GRADIENT),
+        ("gradcheck", Self::GRADCHECK),
+        ("refine", Self::REFINE),
     ];
 
     pub const fn and(self, other: Self) -> Self {
@@ -104,9 +117,9 @@ impl Row {
         Self::with(name, takes, help, Effect::Set(set))
     }
 
-    /// An option of a render, and so of the trace of one.
+    /// An option of a render, and so of the trace or the derivatives of one.
     pub const fn with(name: &'static str, takes: Takes, help: &'static str, effect: Effect) -> Self {
-        let scope = Scope::RENDER.and(Scope::TRACE);
+        let scope = Scope::RENDER.and(Scope::TRACE).and(Scope::SLOPES);
         Self { name, aliases: &[], stems: &[], takes, help, default: "", scope, effect }
     }
 
@@ -123,6 +136,11 @@ impl Row {
     /// An option of `trace-diff` alone.
     pub const fn trace_diff(name: &'static str, takes: Takes, help: &'static str, set: SetTraceDiff) -> Self {
         Self::with(name, takes, help, Effect::TraceDiff(set)).scope(Scope::TRACE_DIFF)
+    }
+
+    /// An option of the commands that differentiate.
+    pub const fn gradient(name: &'static str, takes: Takes, help: &'static str, set: SetGradient) -> Self {
+        Self::with(name, takes, help, Effect::Gradient(set)).scope(Scope::SLOPES)
     }
 
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
@@ -185,6 +203,8 @@ pub(super) enum Takes {
     Folder,
     /// A command line in one word.
     Program,
+    /// Names, separated by commas.
+    Names,
     Choice(&'static [&'static str]),
     /// `A:B`.
     Range,
@@ -204,6 +224,7 @@ impl Takes {
             Self::File => "FILE".to_owned(),
             Self::Folder => "DIR".to_owned(),
             Self::Program => "CMD".to_owned(),
+            Self::Names => "NAME,...".to_owned(),
             Self::Choice(words) => words.join("|"),
             Self::Range => "A:B".to_owned(),
         }

@@ -7,13 +7,13 @@
 use super::{
     given::{Given, shown},
     model::{
-        Attenuation, CarryoverMode, Convention, CustomAxes, Dtype, HeaderStyle, Misset, Options, Pivot,
-        Precision, Shape, Simd, TraceFormat,
+        Attenuation, CarryoverMode, Convention, CustomAxes, Dtype, HeaderStyle, LossKind, Misset, Options,
+        Pivot, Precision, Shape, Simd, TraceFormat,
     },
     row::{
         Effect, Row, Scope, Section,
         Takes::{
-            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Nothing, Number,
+            Cell, Choice, Depth, Each, File, Folder, Integer, Misset as MissetAngles, Names, Nothing, Number,
             Program, Range,
         },
         Unit::{Angstrom, Degree, ElectronVolt, Micrometre, Millimetre, Milliradian, Percent, Plain},
@@ -22,7 +22,7 @@ use super::{
 use crate::error::Failure;
 
 /// The commands that may stand in the place of the first option, and what they do.
-pub(super) const COMMANDS: [(&str, &str, &str); 7] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
     ("demo", "[--out DIR]", "render a built-in crystal; needs no input files"),
     (
         "compare",
@@ -40,13 +40,26 @@ pub(super) const COMMANDS: [(&str, &str, &str); 7] = [
         "the first value in which two traces differ, and a table of all; traces are those of trace and the logs and JSON of \
          others; exit code 3 where they differ",
     ),
+    (
+        "gradient",
+        "OPTIONS --wrt NAME,... [--against IMAGE | --weights FILE]",
+        "how far the render is from an image, or a weighted sum of its pixels, and the derivatives by parameters, as JSON",
+    ),
+    (
+        "gradcheck",
+        "OPTIONS [--wrt NAME,...]",
+        "derivatives against finite differences on a small region: -roi, or 2 x 2 pixels about the brightest; exit code 3 beyond \
+         --tolerance",
+    ),
+    (
+        "refine",
+        "OPTIONS --against IMAGE --wrt NAME,...",
+        "fit parameters to an image, from where the options have them",
+    ),
     ("bench", "[--json] [--simd LEVEL]", "measure what a step costs on this processor; needs no input files"),
     ("completions", "bash|zsh|fish", "print a completion script for the shell"),
     ("man", "", "print the manual page, in roff"),
 ];
-
-/// Words kept for commands to come.
-pub(super) const RESERVED: [&str; 3] = ["gradient", "gradcheck", "refine"];
 
 /// Names that the reference's own examples use and the reference does not know, and the right ones.
 pub(super) const MISNAMED: [(&str, &str); 3] = [
@@ -70,9 +83,9 @@ pub(super) fn find(name: &str, scope: Scope) -> Option<&'static Row> {
 }
 
 /// What goes through the render loop with options of the user's.
-const RUNS: Scope = Scope::RENDER.and(Scope::DEMO).and(Scope::TRACE);
+const RUNS: Scope = Scope::RENDER.and(Scope::DEMO).and(Scope::TRACE).and(Scope::SLOPES);
 
-pub(super) static SECTIONS: [Section; 12] = [
+pub(super) static SECTIONS: [Section; 13] = [
     Section { heading: "Crystal", rows: CRYSTAL },
     Section { heading: "Structure factors", rows: STRUCTURE_FACTORS },
     Section { heading: "Beam", rows: BEAM },
@@ -83,6 +96,7 @@ pub(super) static SECTIONS: [Section; 12] = [
     Section { heading: "Comparing (widebragg compare)", rows: COMPARING },
     Section { heading: "Tracing (widebragg trace)", rows: TRACING },
     Section { heading: "Comparing traces (widebragg trace-diff)", rows: TRACE_COMPARING },
+    Section { heading: "Derivatives (widebragg gradient, gradcheck, refine)", rows: DERIVATIVES },
     Section { heading: "Running", rows: RUNNING },
     Section { heading: "Accepted, without effect", rows: IGNORED },
 ];
@@ -661,6 +675,65 @@ static TRACE_COMPARING: &[Row] = &[
     .default("the current one"),
 ];
 
+static DERIVATIVES: &[Row] = &[
+    Row::gradient(
+        "--wrt",
+        Names,
+        "parameters: cell, vectors, misset, phi, osc, lambda, origin, distance, beam, detector, scale, mosaic, default_F, single \
+         ones of these (a, b_x, misset_z, detector_rotx, ...), all; gradient: also F, for each structure factor",
+        |g, v| put(&mut g.wrt, v.names()?),
+    )
+    .default("gradcheck: all"),
+    Row::gradient(
+        "--against",
+        File,
+        "image that the render is compared with: float (as the detector has pixels), SMV or CBF",
+        |g, v| set(&mut g.against, v.path()),
+    )
+    .scope(Scope::GRADIENT.and(Scope::REFINE)),
+    Row::gradient("--weights", File, "float image of weights of the pixels, instead", |g, v| {
+        set(&mut g.weights, v.path())
+    })
+    .default("1 for all")
+    .scope(Scope::GRADIENT),
+    Row::gradient(
+        "--loss",
+        Choice(&["least-squares", "poisson"]),
+        "half the sum of squared differences, or the likelihood of counts",
+        |g, v| put(&mut g.loss, v.choice(&[LossKind::LeastSquares, LossKind::Poisson])?),
+    )
+    .default("least-squares")
+    .scope(Scope::GRADIENT.and(Scope::REFINE)),
+    Row::gradient(
+        "--out",
+        Folder,
+        "gradient, refine: folder for the JSON, images, derivatives by F",
+        |g, v| set(&mut g.out, v.path()),
+    )
+    .default("nothing is written")
+    .scope(Scope::GRADIENT.and(Scope::REFINE)),
+    Row::gradient(
+        "--images",
+        Nothing,
+        "gradient: a float image and a picture of dI/dp for each parameter, into --out",
+        |g, _| put(&mut g.images, true),
+    )
+    .scope(Scope::GRADIENT),
+    Row::gradient(
+        "--tolerance",
+        Number(Plain("R")),
+        "gradcheck: largest relative error of a derivative that is right",
+        |g, v| put(&mut g.tolerance, v.nonnegative()?),
+    )
+    .default("1e-6")
+    .scope(Scope::GRADCHECK),
+    Row::gradient("--iterations", Integer, "refine: most iterations", |g, v| {
+        put(&mut g.iterations, v.count()?)
+    })
+    .default("60")
+    .scope(Scope::REFINE),
+];
+
 static RUNNING: &[Row] = &[
     Row::new(
         "--evidence",
@@ -669,7 +742,7 @@ static RUNNING: &[Row] = &[
          sha256.txt",
         |o, v| set(&mut o.evidence, v.path()),
     )
-    .scope(Scope::RENDER.and(Scope::COMPARE).and(Scope::TRACE)),
+    .scope(Scope::RENDER.and(Scope::COMPARE).and(Scope::TRACE).and(Scope::SLOPES)),
     Row::new(
         "--phi-carryover-mode",
         Choice(&["spec", "c-parity"]),

@@ -2,7 +2,7 @@
 
 use super::{
     row::{RADIANS_PER_DEGREE, Row, Scope, Takes},
-    table::{MISNAMED, RESERVED, rows},
+    table::{MISNAMED, rows},
     *,
 };
 use core::f64::consts::PI;
@@ -44,6 +44,7 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Choice(words) => words.iter().map(|&word| word.to_owned()).collect(),
         Takes::Program => vec!["program".to_owned()],
         Takes::Range => vec!["2:7".to_owned()],
+        Takes::Names => vec!["cell,phi".to_owned()],
     }
 }
 
@@ -60,6 +61,12 @@ fn every_option_parses_under_every_spelling() {
                     Scope::TRACE if name == "--roi" => format!("trace {name} {value}"),
                     Scope::TRACE => format!("trace --pixel 1 2 {name} {value}"),
                     Scope::TRACE_DIFF => format!("trace-diff a b {name} {value}"),
+                    scope if scope.covers(Scope::RENDER) => format!("{name} {value}"),
+                    scope if scope.covers(Scope::REFINE) => {
+                        format!("refine --wrt a --against a.bin {name} {value}")
+                    }
+                    scope if scope.covers(Scope::GRADIENT) => format!("gradient --wrt a {name} {value}"),
+                    scope if scope.covers(Scope::GRADCHECK) => format!("gradcheck {name} {value}"),
                     _ => format!("{name} {value}"),
                 };
                 assert!(parse(&words(&line)).is_ok(), "{line}: {:?}", parse(&words(&line)));
@@ -295,9 +302,9 @@ fn commands() {
     );
     assert_eq!(parse(&words("completions zsh")), Ok(Command::Completions(Shell::Zsh)));
     assert_eq!(parse(&words("man")), Ok(Command::Man));
-    for word in RESERVED {
-        assert_eq!(refusal(word), format!("{word}: not implemented yet"));
-    }
+    assert_eq!(refusal("gradient -N 3"), "gradient: by what? give --wrt NAME,..., as cell,misset");
+    assert_eq!(refusal("refine --wrt cell"), "refine: needs the image to fit, --against IMAGE");
+    assert!(matches!(parse(&words("gradcheck -N 3")), Ok(Command::Gradcheck(check)) if check.wrt == "all"));
     assert_eq!(refusal("demo -roi 1 2 3 4"), "-roi: not an option of demo");
     assert_eq!(refusal("--out d"), "--out: an option of demo only");
 }

@@ -51,7 +51,7 @@ pub(crate) fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
 }
 
 /// A copy of the slot of the stream that a row belongs to.
-fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
+pub(crate) fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
     slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
 }
 

@@ -13,7 +13,7 @@ use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
 use widebragg::rotation::{
-    IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len,
+    IDENTITY, Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
 };
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -89,8 +89,31 @@ pub struct Setup {
     pub simd: Simd,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
+    /// What the crystal was oriented from.
+    pub crystal_parameters: CrystalParameters,
+    /// What the detector was placed from.
+    pub detector_parameters: DetectorParameters,
+    /// Spread of the mosaic domains, in rad; 0 where there is but one.
+    pub mosaic_spread_rad: f64,
     /// Lines for standard error: what was changed, and to what.
     pub warnings: Vec<String>,
+}
+
+/// What of a scene can be other than its [`Setup`] says.
+#[derive(Debug, Clone)]
+pub struct SceneParts<'a> {
+    /// The placed detector.
+    pub detector: Detector,
+    /// Crystal shape, size and reciprocal axes.
+    pub lattice: Lattice,
+    /// Sources.
+    pub sources: &'a [Source],
+    /// Orientations.
+    pub orientations: OrientationTable<'a>,
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// F of what is not listed.
+    pub default_f: f64,
 }
 
 impl Setup {
@@ -125,8 +148,8 @@ impl Setup {
     ) -> Result<Self, Failure> {
         let (inherited, mask) = Inherited::read(options)?;
         let lambda0_m = options.lambda_m.or(inherited.lambda_m).unwrap_or(1e-10);
-        let (detector, convention) = place_detector(options, &inherited, &mut warnings)?;
-        let (crystal, misset_rad) = orient_crystal(options, lambda0_m)?;
+        let (detector, detector_parameters) = place_detector(options, &inherited, &mut warnings)?;
+        let (crystal, crystal_parameters) = orient_crystal(options, lambda0_m)?;
 
         let beamsize_m = options.beamsize_m.unwrap_or(1e-4);
         let exposure_s = options.exposure_s.unwrap_or(1.0);
@@ -144,13 +167,16 @@ impl Setup {
         let interpolate =
             hkl.is_some() && options.interpolate.unwrap_or(typed_cells.into_iter().any(|n| n <= 2));
         let oversample = oversampling(options, &crystal, &lattice, lambda0_m, &detector, &mut warnings)?;
+        let domains = mosaic_domains(options, &mut warnings)?;
         let kahn = options.polar_kahn.unwrap_or(0.0);
         let polarization = (!options.nopolar).then_some(Polarization { kahn, axis: detector.polarization });
         Ok(Self {
-            convention,
+            convention: detector_parameters.convention.name(),
             crystal,
             lattice,
-            misset_rad,
+            misset_rad: crystal_parameters.misset_rad,
+            crystal_parameters,
+            detector_parameters,
             phi0_rad: options.phi_rad.or(inherited.phi0_rad).unwrap_or(0.0),
             phi: phi_steps(StepRequest {
                 count: options.phisteps,
@@ -164,7 +190,8 @@ impl Setup {
             },
             reference_threads: options.reference_threads.unwrap_or(1),
             sources: sources(options, &detector, lambda0_m)?,
-            domains: mosaic_domains(options, &mut warnings)?,
+            mosaic_spread_rad: if domains.len() > 1 { options.mosaic_spread_rad.unwrap_or(0.0) } else { 0.0 },
+            domains,
             hkl,
             default_f: options.default_f.unwrap_or(0.0),
             interpolate,
@@ -221,6 +248,22 @@ impl Setup {
         let refused = |error: widebragg::Error| Failure::input(error.to_string());
         let orientations = fill_orientations(self.crystal.direct, self.sweep(frame), &self.domains, entries)
             .map_err(refused)?;
+        self.scene_of(SceneParts {
+            detector: self.detector,
+            lattice: self.lattice,
+            sources: &self.sources,
+            orientations,
+            fluence_per_m2: self.fluence_per_m2,
+            default_f: self.default_f,
+        })
+    }
+
+    /// The scene of `parts`, and of the setup in all else.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn scene_of<'a>(&'a self, parts: SceneParts<'a>) -> Result<Scene<'a>, Failure> {
+        let refused = |error: widebragg::Error| Failure::input(error.to_string());
         let grid = match &self.hkl {
             Some(table) => {
                 let min = [table.h.0, table.k.0, table.l.0];
@@ -230,20 +273,20 @@ impl Setup {
         };
         Scene::new(SceneParameters {
             simd: self.simd,
-            detector: self.detector,
+            detector: parts.detector,
             sensor: self.sensor,
             oversample: self.oversample,
-            sources: &self.sources,
-            orientations,
-            lattice: self.lattice,
+            sources: parts.sources,
+            orientations: parts.orientations,
+            lattice: parts.lattice,
             structure_factors: StructureFactors {
                 grid,
-                default_f: self.default_f,
+                default_f: parts.default_f,
                 lookup: if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest },
             },
             polarization: self.polarization,
             d_min_m: self.d_min_m,
-            fluence_per_m2: self.fluence_per_m2,
+            fluence_per_m2: parts.fluence_per_m2,
             water_m: self.water_m,
             roi: self.roi,
             mask: self.mask.as_ref().map(|mask| mask.pixels.as_slice()),
@@ -284,7 +327,7 @@ fn place_detector(
     options: &Options,
     inherited: &Inherited,
     warnings: &mut Vec<String>,
-) -> Result<(Detector, &'static str), Failure> {
+) -> Result<(Detector, DetectorParameters), Failure> {
     let pixel_m = options.pixel_m.or(inherited.pixel_m).unwrap_or(DEFAULT_PIXEL_M);
     let along = |pixels: Option<usize>, inherited: Option<usize>, size_m: Option<f64>, option: &str| {
         extent(pixel_m, pixels.or(inherited), size_m)
@@ -343,7 +386,7 @@ fn place_detector(
             "-twotheta_axis has length {length:.6}: used as given, as the reference does, which distorts the detector"
         ));
     }
-    Ok((detector, convention.name()))
+    Ok((detector, parameters))
 }
 
 /// The normal before tilts, for the warning that names it.
@@ -352,7 +395,7 @@ fn unswung_normal(parameters: &DetectorParameters) -> Vec3 {
     Detector::new(&flat).map_or(Vec3::default(), |detector| detector.normal)
 }
 
-fn orient_crystal(options: &Options, lambda0_m: f64) -> Result<(Crystal, [f64; 3]), Failure> {
+fn orient_crystal(options: &Options, lambda0_m: f64) -> Result<(Crystal, CrystalParameters), Failure> {
     let matrix = match &options.mat {
         Some(path) => Some(read_matrix(path).map_err(|failure| failure.context("-mat"))?),
         None => None,
@@ -377,16 +420,14 @@ fn orient_crystal(options: &Options, lambda0_m: f64) -> Result<(Crystal, [f64; 3
             random_misset(seed.unwrap_or_else(clock_seed))
         }
     };
-    let crystal =
-        Crystal::new(&CrystalParameters { source, lambda0_m, misset_rad }).map_err(
-            |error| match &options.mat {
-                Some(path) if error != widebragg::Error::ImpossibleCell => {
-                    Failure::input(format!("-mat: {}: {error}", path.display()))
-                }
-                _ => Failure::input(format!("-cell: {error}")),
-            },
-        )?;
-    Ok((crystal, misset_rad))
+    let parameters = CrystalParameters { source, lambda0_m, misset_rad };
+    let crystal = Crystal::new(&parameters).map_err(|error| match &options.mat {
+        Some(path) if error != widebragg::Error::ImpossibleCell => {
+            Failure::input(format!("-mat: {}: {error}", path.display()))
+        }
+        _ => Failure::input(format!("-cell: {error}")),
+    })?;
+    Ok((crystal, parameters))
 }
 
 fn size_crystal(

@@ -1,0 +1,166 @@
+//! What `--wrt` can name: parameters with the units of the command line.
+
+use core::f64::consts::PI;
+
+use widebragg::gradient::{Moves, Parameter};
+
+use crate::error::Failure;
+use crate::run::setup::Setup;
+
+/// A parameter as users know it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Named {
+    /// Its name.
+    pub name: &'static str,
+    /// The word for it and its like.
+    pub group: &'static str,
+    /// What it is to the kernel.
+    pub parameter: Parameter,
+    /// Its unit; empty for a factor or an F.
+    pub unit: &'static str,
+    /// Kernel's units in one of it.
+    pub per_unit: f64,
+}
+
+/// The word for derivatives by each structure factor.
+pub const EACH_F: &str = "F";
+
+const DEGREE: f64 = PI / 180.0;
+const MM: f64 = 1e-3;
+const ANGSTROM_M: f64 = 1e-10;
+
+const fn named(
+    name: &'static str,
+    group: &'static str,
+    parameter: Parameter,
+    unit: &'static str,
+    per_unit: f64,
+) -> Named {
+    Named { name, group, parameter, unit, per_unit }
+}
+
+/// All of them.
+pub const ALL: [Named; 33] = [
+    named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
+    named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
+    named("c", "cell", Parameter::CellLength(2), "angstrom", 1.0),
+    named("alpha", "cell", Parameter::CellAngle(0), "deg", DEGREE),
+    named("beta", "cell", Parameter::CellAngle(1), "deg", DEGREE),
+    named("gamma", "cell", Parameter::CellAngle(2), "deg", DEGREE),
+    named("a_x", "vectors", Parameter::CellVector(0), "angstrom", 1.0),
+    named("a_y", "vectors", Parameter::CellVector(1), "angstrom", 1.0),
+    named("a_z", "vectors", Parameter::CellVector(2), "angstrom", 1.0),
+    named("b_x", "vectors", Parameter::CellVector(3), "angstrom", 1.0),
+    named("b_y", "vectors", Parameter::CellVector(4), "angstrom", 1.0),
+    named("b_z", "vectors", Parameter::CellVector(5), "angstrom", 1.0),
+    named("c_x", "vectors", Parameter::CellVector(6), "angstrom", 1.0),
+    named("c_y", "vectors", Parameter::CellVector(7), "angstrom", 1.0),
+    named("c_z", "vectors", Parameter::CellVector(8), "angstrom", 1.0),
+    named("misset_x", "misset", Parameter::Misset(0), "deg", DEGREE),
+    named("misset_y", "misset", Parameter::Misset(1), "deg", DEGREE),
+    named("misset_z", "misset", Parameter::Misset(2), "deg", DEGREE),
+    named("phi", "phi", Parameter::Phi0, "deg", DEGREE),
+    named("osc", "osc", Parameter::Osc, "deg", DEGREE),
+    named("lambda", "lambda", Parameter::Wavelength, "angstrom", ANGSTROM_M),
+    named("origin_x", "origin", Parameter::Origin(0), "mm", MM),
+    named("origin_y", "origin", Parameter::Origin(1), "mm", MM),
+    named("origin_z", "origin", Parameter::Origin(2), "mm", MM),
+    named("distance", "distance", Parameter::Distance, "mm", MM),
+    named("beam_x", "beam", Parameter::BeamCentre(0), "mm", MM),
+    named("beam_y", "beam", Parameter::BeamCentre(1), "mm", MM),
+    named("detector_rotx", "detector", Parameter::DetectorRotation(0), "deg", DEGREE),
+    named("detector_roty", "detector", Parameter::DetectorRotation(1), "deg", DEGREE),
+    named("detector_rotz", "detector", Parameter::DetectorRotation(2), "deg", DEGREE),
+    named("scale", "scale", Parameter::FluenceScale, "", 1.0),
+    named("mosaic", "mosaic", Parameter::MosaicScale, "deg", 1.0),
+    named("default_F", "default_F", Parameter::DefaultF, "", 1.0),
+];
+
+/// What a `--wrt` asks for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Chosen {
+    /// Parameters, each once.
+    pub parameters: Vec<Named>,
+    /// Whether derivatives by each structure factor are wanted.
+    pub each_f: bool,
+}
+
+impl Chosen {
+    /// The parameters that `words` name, separated by commas: single ones, their groups, `all` or `F`. The mosaic spread
+    /// is that of `setup`.
+    ///
+    /// # Errors
+    /// A word that names nothing, or nothing that the setup has.
+    pub fn new(words: &str, setup: &Setup) -> Result<Self, Failure> {
+        let mut chosen = Self::default();
+        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if word == EACH_F {
+                chosen.each_f = true;
+                continue;
+            }
+            let mut found = false;
+            for named in ALL {
+                if word != "all" && named.group != word && named.name != word {
+                    continue;
+                }
+                found = true;
+                let named = match (named.parameter, setup.mosaic_spread_rad > 0.0) {
+                    (Parameter::MosaicScale, true) => {
+                        Named { per_unit: DEGREE / setup.mosaic_spread_rad, ..named }
+                    }
+                    (Parameter::MosaicScale, false) if word == "all" => continue,
+                    (Parameter::MosaicScale, false) => {
+                        return Err(Failure::input("--wrt mosaic: there is no mosaic spread (-mosaic)"));
+                    }
+                    _ => named,
+                };
+                if !chosen.parameters.contains(&named) {
+                    chosen.parameters.push(named);
+                }
+            }
+            if !found {
+                let mut known: Vec<&str> = ALL.iter().map(|named| named.group).collect();
+                known.dedup();
+                return Err(Failure::input(format!(
+                    "--wrt {word}: no such parameter; there are {}, F, all, and the single ones",
+                    known.join(", ")
+                )));
+            }
+        }
+        if chosen.parameters.is_empty() && !chosen.each_f {
+            return Err(Failure::input("--wrt: names no parameter"));
+        }
+        if chosen.each_f && setup.hkl.is_none() {
+            return Err(Failure::input("--wrt F: there are no structure factors (-hkl), only default_F"));
+        }
+        Ok(chosen)
+    }
+}
+
+/// What a parameter is after `moves`, in its unit.
+#[must_use]
+pub fn value(named: &Named, setup: &Setup, moves: &Moves) -> f64 {
+    let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);
+    let cell = &setup.crystal.cell;
+    let direct = setup.crystal.direct;
+    let before = match named.parameter {
+        Parameter::CellVector(i) => {
+            let vector = [direct.a_m, direct.b_m, direct.c_m];
+            vector.get(i / 3).map_or(0.0, |v| at(v.to_array(), i % 3)) / ANGSTROM_M
+        }
+        Parameter::CellLength(i) => at(cell.lengths_angstrom, i),
+        Parameter::CellAngle(i) => at(cell.angles_rad, i),
+        Parameter::Misset(i) => at(setup.misset_rad, i),
+        Parameter::Phi0 => setup.phi0_rad,
+        Parameter::Osc => setup.phi.range,
+        Parameter::Wavelength => setup.lambda0_m,
+        Parameter::Origin(i) => at(setup.detector.pix0_m.to_array(), i),
+        Parameter::Distance => setup.detector.distance_m,
+        Parameter::BeamCentre(0) => setup.detector.x_beam_m,
+        Parameter::BeamCentre(_) => setup.detector.y_beam_m,
+        Parameter::DetectorRotation(i) => at(setup.detector_parameters.rotation_rad, i),
+        Parameter::FluenceScale | Parameter::MosaicScale => 1.0,
+        Parameter::DefaultF => setup.default_f,
+    };
+    (before + moves.get(named.parameter)) / named.per_unit
+}
