@@ -66,8 +66,9 @@ const fn still(name: &'static str, options: &'static str, lookup: Lookup) -> Cas
 pub const ROWS_CASE: Case = case("rows", "", Lookup::Nearest);
 
 /// All kernels.
-pub const CASES: [Case; 10] = [
+pub const CASES: [Case; 11] = [
     ROWS_CASE,
+    case("one-cell-axis", "-Nc 1", Lookup::Nearest),
     case("uniform", "", Lookup::Uniform),
     still(
         "still-uniform",

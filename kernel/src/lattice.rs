@@ -13,7 +13,7 @@
 //! **Source.** The pixel loop of the reference. **Accuracy**: see [`crate::math`]; only the square of F_latt is used, so signs are not
 //! kept. **Cost**: operations per step are counted in `benches/ROOFLINE.md`; square crystals divide once for the three axes.
 
-use crate::lanes::{LaneMask, Lanes, Level, ROUND_BY_ADDING};
+use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 use crate::math::{
     NUDGE, SincgSlope, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square, sinc3_slope_of_square,
 };
@@ -41,9 +41,12 @@ pub enum Precision {
     Double,
     /// Indices and reductions in f64, sines and their quotient in f32, sums in f64: within 1e-5 of f64 on pixels above
     /// 1e-6 of the maximum, for up to 10,000 cells along an axis. Square crystals and nearest structure factors; the other
-    /// shapes, and interpolation, stay f64.
+    /// shapes, interpolation, and crystals of 2^20 cells along an axis and more stay f64.
     Mixed,
 }
+
+/// 2^20. Half as many cells and the fraction of a cell fit in what mixed precision reduces with, see [`Lanes::turn`].
+pub(crate) const MIXED_CELLS_LIMIT: f64 = 1_048_576.0;
 
 impl Precision {
     /// The name that programs, benches and records use.
@@ -69,6 +72,13 @@ pub struct Lattice {
     pub reciprocal_per_angstrom: [Vec3; 3],
 }
 
+impl Lattice {
+    /// Whether an axis has one cell only.
+    pub(crate) fn is_thin(&self) -> bool {
+        self.cells.contains(&1.0)
+    }
+}
+
 /// Indices of a scattering vector: fractional, and the distance to the nearest integers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Indices<F> {
@@ -77,6 +87,30 @@ pub(crate) struct Indices<F> {
     pub(crate) h0: [F; 3],
     /// h - h0, exact.
     pub(crate) d: [F; 3],
+}
+
+/// Distances to the nearest integers in f32, and their squares: what mixed precision tests for the nearest nodes, and goes
+/// on with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Narrowed<G> {
+    d: [G; 3],
+    squares: [G; 3],
+}
+
+impl<G: Lanes32> Narrowed<G> {
+    #[inline(always)]
+    fn new<F: Lanes<Narrow = G>>(d: [F; 3]) -> Self {
+        let [a, b, c] = d;
+        let (a, b, c) = (a.narrow(), b.narrow(), c.narrow());
+        Self { d: [a, b, c], squares: [a * a, b * b, c * c] }
+    }
+
+    /// [`Indices::all_nearest`] of these: a distance is rounded up to a half, not from above to below it.
+    #[inline(always)]
+    pub(crate) fn all_nearest(&self) -> bool {
+        let [a, b, c] = self.squares;
+        a.max(b).max(c).all_below(0.25)
+    }
 }
 
 impl<F: Lanes> Indices<F> {
@@ -110,6 +144,11 @@ impl<F: Lanes> Indices<F> {
         let farthest = (a * a).max(b * b).max(c * c);
         farthest.lt(a.splat_like(0.25)).all()
     }
+
+    #[inline(always)]
+    pub(crate) fn narrowed(&self) -> Narrowed<F::Narrow> {
+        Narrowed::new(self.d)
+    }
 }
 
 /// ceil(x - 1/2), for |x| < 2^51.
@@ -128,6 +167,11 @@ pub(crate) trait Shape<F: Lanes>: Copy {
     }
     /// |F_latt|. With `GUARDED` false an exactly integer index may give NaN, which the caller must find and redo.
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
+    /// [`Shape::f_latt`], not guarded, of indices whose distances are narrowed already.
+    #[inline(always)]
+    fn f_latt_narrowed(&self, indices: &Indices<F>, _: &Narrowed<F::Narrow>) -> F {
+        self.f_latt::<false>(indices)
+    }
 }
 
 /// F_latt and its derivatives.
@@ -195,6 +239,7 @@ macro_rules! smooth_kind {
 }
 smooth_kind!(SquareKind RoundKind GaussKind);
 shape_kind!(SquareKind, Square, sparse: false, pairs: false);
+shape_kind!(SquareThinKind, SquareThin, sparse: false, pairs: false);
 shape_kind!(SquareMixedKind, SquareMixed, sparse: false, pairs: true);
 shape_kind!(RoundKind, Round, sparse: false, pairs: false);
 shape_kind!(GaussKind, Gauss, sparse: true, pairs: false);
@@ -203,7 +248,7 @@ shape_kind!(TophatKind, Tophat, sparse: true, pairs: false);
 /// One of the shapes, told apart at every step: for the general loop, which need not be compiled once for each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnyShape<F> {
-    Square(Square<F>),
+    Square(SquareThin<F>),
     SquareMixed(SquareMixed<F>),
     Round(Round<F>),
     Gauss(Gauss<F>),
@@ -217,7 +262,7 @@ impl<F: Lanes> AnyShape<F> {
             CrystalShape::Square if precision == Precision::Mixed => {
                 Self::SquareMixed(SquareMixed::new(level, lattice))
             }
-            CrystalShape::Square => Self::Square(Square::new(level, lattice)),
+            CrystalShape::Square => Self::Square(SquareThin::new(level, lattice)),
             CrystalShape::Round => Self::Round(Round::new(level, lattice)),
             CrystalShape::Gauss => Self::Gauss(Gauss::new(level, lattice)),
             CrystalShape::Tophat => Self::Tophat(Tophat::new(level, lattice)),
@@ -326,6 +371,48 @@ impl<F: Lanes> SmoothShape<F> for Square<F> {
     }
 }
 
+/// [`CrystalShape::Square`] where a crystal may be one cell thin: such axes have the factor 1, whatever the index. The same bits
+/// as [`Square`] where no axis is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SquareThin<F> {
+    cells: [F; 3],
+    thin: [bool; 3],
+}
+
+impl<F: Lanes> SquareThin<F> {
+    #[inline(always)]
+    pub(crate) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
+        let [na, nb, nc] = lattice.cells;
+        Self { cells: Square::new(level, lattice).0, thin: [na == 1.0, nb == 1.0, nc == 1.0] }
+    }
+}
+
+impl<F: Lanes> Shape<F> for SquareThin<F> {
+    #[inline(always)]
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        let ([na, nb, nc], [thin_a, thin_b, thin_c], [dh, dk, dl]) = (self.cells, self.thin, indices.d);
+        let one = na.splat_like(1.0);
+        let (mut above, mut below) = if thin_a { (one, one) } else { sincg_parts::<F, GUARDED>(na, dh) };
+        if !thin_b {
+            let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
+            (above, below) = (above * sin_nk, below * sin_k);
+        }
+        if !thin_c {
+            let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
+            (above, below) = (above * sin_nl, below * sin_l);
+        }
+        above.quotient(below)
+    }
+}
+
+impl<F: Lanes> SmoothShape<F> for SquareThin<F> {
+    #[inline(always)]
+    fn slopes(&self, indices: &Indices<F>) -> LatticeSlopes<F> {
+        // An axis of one cell has the slope 0 by the same formula.
+        Square(self.cells).slopes(indices)
+    }
+}
+
 /// [`CrystalShape::Square`] with [`Precision::Mixed`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SquareMixed<F>([F; 3]);
@@ -340,11 +427,15 @@ impl<F: Lanes> SquareMixed<F> {
 
 /// Numerator and denominator of |sincg| in f32, both over pi: reduced in f64, evaluated in f32.
 #[inline(always)]
-fn sincg_parts_mixed<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F::Narrow, F::Narrow) {
-    let d = if GUARDED { F::select(d.eq(d.splat_like(0.0)), d.splat_like(1e-10), d) } else { d };
-    let magic = d.splat_like(ROUND_BY_ADDING);
-    let r = n.mul_sub(d, n.mul_add(d, magic) - magic);
-    (sin_half_turn_f32(r.narrow()), sin_half_turn_f32(d.narrow()))
+fn sincg_parts_mixed<F: Lanes>(n: F, d: F, narrow: F::Narrow, square: F::Narrow) -> (F::Narrow, F::Narrow) {
+    let r = n.turn(d, narrow);
+    (sin_half_turn_f32(r, r * r), sin_half_turn_f32(narrow, square))
+}
+
+/// 0/0 at an integer: there d stands for any small number.
+#[inline(always)]
+fn not_zero<F: Lanes>(d: F) -> F {
+    F::select(d.eq(d.splat_like(0.0)), d.splat_like(1e-10), d)
 }
 
 impl<F: Lanes> Shape<F> for SquareMixed<F> {
@@ -356,10 +447,21 @@ impl<F: Lanes> Shape<F> for SquareMixed<F> {
 
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        let mut indices = *indices;
+        if GUARDED {
+            let [dh, dk, dl] = indices.d;
+            indices.d = [not_zero(dh), not_zero(dk), not_zero(dl)];
+        }
+        self.f_latt_narrowed(&indices, &indices.narrowed())
+    }
+
+    #[inline(always)]
+    fn f_latt_narrowed(&self, indices: &Indices<F>, narrow: &Narrowed<F::Narrow>) -> F {
         let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.d);
-        let (sin_nh, sin_h) = sincg_parts_mixed::<F, GUARDED>(na, dh);
-        let (sin_nk, sin_k) = sincg_parts_mixed::<F, GUARDED>(nb, dk);
-        let (sin_nl, sin_l) = sincg_parts_mixed::<F, GUARDED>(nc, dl);
+        let ([h, k, l], [h2, k2, l2]) = (narrow.d, narrow.squares);
+        let (sin_nh, sin_h) = sincg_parts_mixed(na, dh, h, h2);
+        let (sin_nk, sin_k) = sincg_parts_mixed(nb, dk, k, k2);
+        let (sin_nl, sin_l) = sincg_parts_mixed(nc, dl, l, l2);
         // Two quotients: next to a node the product of three denominators would leave the range of f32.
         F::widen((sin_nh * sin_nk) / (sin_h * sin_k) * (sin_nl / sin_l))
     }

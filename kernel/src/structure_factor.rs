@@ -11,7 +11,7 @@
 
 use crate::Error;
 use crate::lanes::{LaneMask, Lanes, Level};
-use crate::lattice::Indices;
+use crate::lattice::{Indices, Narrowed};
 use crate::render::{PerPixel, get, put};
 
 /// A dense grid of structure factors in a borrowed slice.
@@ -120,6 +120,12 @@ pub(crate) trait Lookup<F: Lanes> {
     #[inline(always)]
     fn place(&mut self, h: [F; 3]) -> Indices<F> {
         Indices::new(h)
+    }
+    /// [`Lookup::place`] for mixed precision, of whose arithmetic it shares more.
+    #[inline(always)]
+    fn place_mixed(&mut self, h: [F; 3]) -> (Indices<F>, Narrowed<F::Narrow>) {
+        let indices = self.place(h);
+        (indices, indices.narrowed())
     }
     /// Whether F_cell is 0 for all lanes of the indices that were placed last, where that is known at once.
     #[inline(always)]
@@ -449,6 +455,15 @@ impl<'a, F: Lanes> Nearest<'a, F> {
 }
 
 impl<F: Lanes> Nearest<'_, F> {
+    /// The step's nodes, whose values are not known yet.
+    #[inline(always)]
+    fn move_to(&mut self, h: [F; 3]) -> Indices<F> {
+        let found = Indices::new(h);
+        self.h0 = found.h0;
+        self.moved = true;
+        self.kept = false;
+        found
+    }
     #[inline(always)]
     fn look_up(&mut self) {
         if self.moved {
@@ -463,14 +478,17 @@ impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
     #[inline(always)]
     fn place(&mut self, h: [F; 3]) -> Indices<F> {
         let near = Indices::about(self.h0, h);
-        if near.all_nearest() {
-            return near;
+        if near.all_nearest() { near } else { self.move_to(h) }
+    }
+    #[inline(always)]
+    fn place_mixed(&mut self, h: [F; 3]) -> (Indices<F>, Narrowed<F::Narrow>) {
+        let near = Indices::about(self.h0, h);
+        let narrow = near.narrowed();
+        if narrow.all_nearest() {
+            return (near, narrow);
         }
-        let found = Indices::new(h);
-        self.h0 = found.h0;
-        self.moved = true;
-        self.kept = false;
-        found
+        let found = self.move_to(h);
+        (found, found.narrowed())
     }
     #[inline(always)]
     fn keep(&self, nodes: &mut [PerPixel; 4], at: usize) {

@@ -71,6 +71,38 @@ fn large_crystals_agree_with_f64() {
     }
 }
 
+/// Pixels so small that the whole of a row is next to a node, on it and off it: a crystal along the axes of the laboratory.
+#[test]
+fn next_to_nodes_it_agrees_with_f64() {
+    for pixel_mm in ["1e-3", "1e-4", "1e-6", "1e-8"] {
+        for beam in ["", "-Xbeam 0.01234567 -Ybeam 0.0087654321"] {
+            let line = format!(
+                "-cell 30 30 30 90 90 90 -default_F 100 -lambda 1 -distance 1000 -N 10000 -oversample 1 \
+                 -pixel {pixel_mm} -detpixels_x 40 -detpixels_y 9 {beam}"
+            );
+            let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let simulation = Simulation::from_args(&args, &golden::inputs()).expect("a command line");
+            for simd in Simd::available() {
+                let scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
+                let (mixed, double) = (render(&scene, Precision::Mixed), render(&scene, Precision::Double));
+                let worst = worst(&mixed, &double);
+                assert!(worst <= LIMIT, "{line}, {}: {worst:e}", simd.level());
+            }
+        }
+    }
+}
+
+/// Where its reduction would have no bits for the number of cells.
+#[test]
+fn crystals_of_a_million_cells_stay_f64() {
+    let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));
+    for simd in Simd::available() {
+        let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
+        scene.lattice.cells = [5.0, 1_048_576.0, 5.0];
+        assert!(render(&scene, Precision::Mixed) == render(&scene, Precision::Double), "{}", simd.level());
+    }
+}
+
 #[test]
 fn a_pixel_alone_has_the_bits_it_has_among_its_neighbours() {
     let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));

@@ -109,12 +109,39 @@ fn steps_happen_where_they_do_in_the_reference() {
     }
 }
 
+/// Axes of one cell have loops of their own: each set of them, with each lookup.
+#[test]
+fn crystals_of_one_cell_along_an_axis_come_out_right() {
+    let line = "-mat tri.mat -lambda 1.1 -pixel 0.9 -detpixels_x 21 -detpixels_y 5 -distance 60 -osc 0.5 -phisteps 2 -oversample 1";
+    for lookup in ["-default_F 100", "-hkl dense.hkl -nointerpolate", "-hkl dense.hkl -interpolate"] {
+        for thin in 1..8 {
+            let cells = |axis: u32| if thin >> axis & 1 == 1 { 1 } else { 9 + axis };
+            let args = format!("{line} {lookup} -Na {} -Nb {} -Nc {}", cells(0), cells(1), cells(2));
+            let words: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+            let mut simulation = Simulation::from_args(&words, &golden::inputs()).expect("command line");
+            simulation.precise = true;
+            let expected = simulation.render(Mode::Spec, 1);
+            for simd in Simd::available() {
+                let (image, _) = render(&KernelScene::from_simulation(&simulation, simd, Mode::Spec), 1);
+                let apart = apart(&image, &expected.value);
+                assert!(apart <= ORACLE_LIMIT, "{args}, {}: {apart:.1e}", simd.level());
+            }
+        }
+    }
+}
+
 /// Regions of every start and length around the lane boundaries, some pixels masked: the bits of the whole image inside,
 /// 0 outside.
 #[test]
 fn regions_of_any_start_and_length_are_the_image() {
     let line = "-hkl dense.hkl -mat tri.mat -pixel 0.7 -detpixels_x 34 -detpixels_y 3 -distance 40 -N 6 -oversample 1";
-    for more in ["-nointerpolate", "-interpolate", "-gauss_xtal", "-polar 0.9 -oversample_polar"] {
+    for more in [
+        "-nointerpolate",
+        "-nointerpolate -Nb 1",
+        "-interpolate",
+        "-gauss_xtal",
+        "-polar 0.9 -oversample_polar",
+    ] {
         let args: Vec<String> = format!("{line} {more}").split_whitespace().map(str::to_owned).collect();
         let simulation = Simulation::from_args(&args, &golden::inputs()).expect("command line");
         for simd in Simd::available() {

@@ -245,6 +245,10 @@ impl Lanes for F64x4 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
+    fn turn(self, d: Self, narrow: F32x8) -> F32x8 {
+        self.turn_pair(d, d, narrow)
+    }
+    #[inline(always)]
     fn widen(narrow: F32x8) -> Self {
         Self::widen_pair(narrow).0
     }
@@ -284,5 +288,14 @@ impl Lanes32 for F32x8 {
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         Self(v!(_mm256_fmadd_ps(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(v!(_mm256_max_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn all_below(self, x: f32) -> bool {
+        let below = v!(_mm256_cmp_ps::<_CMP_LT_OQ>(self.0, self.splat_like(x).0));
+        v!(_mm256_movemask_ps(below)) == 0xff
     }
 }

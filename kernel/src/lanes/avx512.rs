@@ -201,14 +201,12 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn inverse_sqrt(self) -> Self {
-        // 14 bits, doubled by each of Newton's steps: quicker than the divider twice.
-        let half = self * self.splat_like(0.5);
-        let mut y = Self(v!(_mm512_rsqrt14_pd(self.0)));
-        for _ in 0..2 {
-            let error = (half * y).neg_mul_add(y, self.splat_like(0.5));
-            y = y.mul_add(error, y);
-        }
-        y
+        // 14 bits, then the series of 1/sqrt(1 - error) to the third power: what is left out is below 2^-53.
+        let y = Self(v!(_mm512_rsqrt14_pd(self.0)));
+        let error = (self * y).neg_mul_add(y, self.splat_like(1.0));
+        let series = error.mul_add(self.splat_like(0.3125), self.splat_like(0.375));
+        let series = series.mul_add(error, self.splat_like(0.5));
+        (y * error).mul_add(series, y)
     }
     #[inline(always)]
     fn quotient(self, divisor: Self) -> Self {
@@ -278,6 +276,10 @@ impl Lanes for F64x8 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
+    fn turn(self, d: Self, narrow: F32x16) -> F32x16 {
+        self.turn_pair(d, d, narrow)
+    }
+    #[inline(always)]
     fn widen(narrow: F32x16) -> Self {
         Self::widen_pair(narrow).0
     }
@@ -304,6 +306,24 @@ impl BaseLanes for F64x8 {
         let upper = v!(_mm512_extractf32x8_ps::<1>(narrow.0));
         (Self(v!(_mm512_cvtps_pd(lower))), Self(v!(_mm512_cvtps_pd(upper))))
     }
+    #[inline(always)]
+    fn turn_pair(self, lower: Self, upper: Self, narrow: F32x16) -> F32x16 {
+        // Added to a number below 2^19 it leaves the fraction, in units of 2^-32, in the low half of the bits: a signed
+        // integer, so counted from the nearest whole number.
+        let magic = self.splat_like(1_572_864.0);
+        let lower = v!(_mm512_castpd_si512(self.mul_add(lower, magic).0));
+        let upper = v!(_mm512_castpd_si512(self.mul_add(upper, magic).0));
+        let low_halves = v!(_mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+        let units = v!(_mm512_permutex2var_epi32(lower, low_halves, upper));
+        let units = v!(_mm512_cvtepi32_ps(units));
+        // Near a node the fraction is the product itself, which units of 2^-32 are too coarse for.
+        let cells = narrow.splat_like(self.first() as f32);
+        let reach = F32x16(v!(_mm512_rcp14_ps(cells.0))) * narrow.splat_like(0.25);
+        let far = v!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>((narrow * narrow).0, (reach * reach).0));
+        let product = narrow * cells;
+        let unit = narrow.splat_like(1.0 / 4_294_967_296.0);
+        F32x16(v!(_mm512_mask_mul_ps(product.0, far, units, unit.0)))
+    }
 }
 
 impl BaseLevel for Avx512 {}
@@ -316,5 +336,13 @@ impl Lanes32 for F32x16 {
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         Self(v!(_mm512_fmadd_ps(self.0, b.0, c.0)))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(v!(_mm512_max_ps(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn all_below(self, x: f32) -> bool {
+        v!(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, self.splat_like(x).0)) == 0xffff
     }
 }

@@ -246,6 +246,10 @@ impl Lanes for F64x8 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
+    fn turn(self, d: Self, narrow: F32x16) -> F32x16 {
+        self.turn_pair(d, d, narrow)
+    }
+    #[inline(always)]
     fn widen(narrow: F32x16) -> Self {
         Self::widen_pair(narrow).0
     }
@@ -294,5 +298,13 @@ impl Lanes32 for F32x16 {
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
         Self(self.0.mul_add(b.0, c.0))
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(self.0.fast_max(other.0))
+    }
+    #[inline(always)]
+    fn all_below(self, x: f32) -> bool {
+        self.0.simd_lt(f32x16::splat(x)).all()
     }
 }

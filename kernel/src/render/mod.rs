@@ -29,7 +29,7 @@ use crate::carryover::Carryover;
 use crate::detector::Detector;
 use crate::error::require;
 use crate::lanes::{Lanes, Simd};
-use crate::lattice::{CrystalShape, Lattice, Precision};
+use crate::lattice::{CrystalShape, Lattice, MIXED_CELLS_LIMIT, Precision};
 use crate::math::CELLS_LIMIT;
 use crate::rotation::{Orientation, OrientationTable};
 use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, StructureFactors};
@@ -488,18 +488,7 @@ impl<'a> Scene<'a> {
             // The span lies inside the region of interest: only a mask can take pixels out of it.
             let start = slow * columns + first;
             let mask = self.p.mask.and_then(|mask| mask.get(start..start + count));
-            work.live.fill(0.0);
-            let live = work.live.iter_mut().take(count);
-            let selected = match mask {
-                None => {
-                    live.for_each(|live| *live = 1.0);
-                    count as u64
-                }
-                Some(mask) => {
-                    live.zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0)));
-                    mask.iter().map(|&m| u64::from(m != 0)).sum()
-                }
-            };
+            let selected = work.select(count, mask);
             if selected > 0 {
                 report.add(&self.render_part(Span { slow, first, count }, lookup, work, out));
                 report.pixels += selected;
@@ -682,10 +671,11 @@ impl<'a> Scene<'a> {
     }
 
     /// What the lattice factor is evaluated in: mixed precision is that of runs that do not interpolate, where the
-    /// interpolation takes most of the time.
+    /// interpolation takes most of the time, and of crystals whose sizes its reduction has bits for.
     fn lattice_precision(&self) -> Precision {
         let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
-        if interpolates { Precision::Double } else { self.precision }
+        let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
+        if interpolates || !reduces { Precision::Double } else { self.precision }
     }
 
     fn shape(&self) -> CrystalShape {
