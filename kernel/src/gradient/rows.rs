@@ -29,6 +29,7 @@ struct ByF<'o> {
 }
 
 /// Where derivatives go.
+#[allow(clippy::large_enum_variant)] // there is no box without an allocator
 enum Output<'o> {
     /// Summed.
     Pull {
