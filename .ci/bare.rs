@@ -14,6 +14,9 @@ use widebragg::beam::{Source, SourceGrid};
 use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::gradient::{
+    Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
+};
 use widebragg::random::fill_mosaic;
 use widebragg::render::{PixelProbe, RowReport, Scene, SceneParameters, StepProbe};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
@@ -128,4 +131,71 @@ pub fn bare_steps(axis: Axis, phi: StepRequest, other: StepRequest) -> Result<[S
 #[unsafe(no_mangle)]
 pub fn bare_grid(min: [i32; 3], len: [usize; 3], data: &[f64]) -> Result<HklGrid<'_>, Error> {
     HklGrid::new(min, len, data)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_turns<'a>(
+    table: &OrientationTable<'_>,
+    buffers: TurnBuffers<'a>,
+) -> Result<TurnTable<'a>, Error> {
+    fill_turns(table, buffers)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_scaled(u: &Mat3, scale: f64) -> Mat3 {
+    scaled_rotation(u, scale)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_pullback(
+    scene: &Scene<'_>,
+    turns: &TurnTable<'_>,
+    rows: Range<usize>,
+    weights: &[f64],
+    carry: &Carryover<'_>,
+    sums: &mut Sums<'_>,
+) -> Result<(), Error> {
+    scene.pullback_rows(turns, rows, weights, carry, sums)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_pushforward(
+    scene: &Scene<'_>,
+    turns: &TurnTable<'_>,
+    rows: Range<usize>,
+    directions: &[Variables],
+    carry: &Carryover<'_>,
+    images: &mut [f64],
+) -> Result<(), Error> {
+    scene.pushforward_rows(turns, rows, directions, carry, images)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_along(directions: &[Variables]) -> Wanted {
+    Wanted::along(directions)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_model(
+    crystal: CrystalParameters,
+    detector: DetectorParameters,
+    phi_steps: usize,
+    default_f: f64,
+) -> Result<Model, Error> {
+    Model::new(crystal, detector, phi_steps, default_f)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_variables(model: &Model, moves: &Moves) -> Result<Variables, Error> {
+    model.variables(moves)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_direction(model: &Model, moves: &Moves, parameter: Parameter) -> Result<Variables, Error> {
+    model.direction(moves, parameter)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_dot(sums: &Variables, direction: &Variables) -> f64 {
+    sums.dot(direction)
 }

@@ -29,6 +29,7 @@ struct ByF<'o> {
 }
 
 /// Where derivatives go.
+#[allow(clippy::large_enum_variant)] // there is no box without an allocator
 enum Output<'o> {
     /// Summed.
     Pull {
@@ -98,7 +99,9 @@ impl SpanDerivatives<'_, '_, '_> {
                     }
                 }
                 Output::Push { directions, images, pixels, before } => {
-                    for (image, direction) in images.chunks_exact_mut(*pixels).zip(directions.iter()) {
+                    // Never 0 here, which the compiler cannot know: it would leave a panic for it.
+                    let each = (*pixels).max(1);
+                    for (image, direction) in images.chunks_exact_mut(each).zip(directions.iter()) {
                         let mut along = zero;
                         for (&slope, by) in done.slopes.iter().zip(direction.to_array()) {
                             along = slope.mul_add(level.splat(by), along);
