@@ -13,9 +13,13 @@ use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Orientation};
 use widebragg_benches::{CASES, COLUMNS, Case, ROWS, ROWS_CASE, render, steps, with_scene};
 
-/// What is differentiated by.
-const WANTED: [(&str, Wanted, bool); 2] =
-    [("cell", Wanted { cell: true, ..Wanted::NONE }, false), ("all", Wanted::ALL, true)];
+/// What is differentiated by: the nine components of the cell vectors; these, first phi and oscillation, wavelength, and what
+/// moves the detector (origin 3, distance, beam centre 2, rotations 3), 21 parameters; everything.
+const WANTED: [(&str, Wanted, usize); 3] = [
+    ("9-cell", Wanted { cell: true, ..Wanted::NONE }, 0),
+    ("21", Wanted { cell: true, detector: true, wavelength: true, ..Wanted::NONE }, 2),
+    ("all", Wanted::ALL, 3),
+];
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -33,12 +37,12 @@ fn main() {
     }
 }
 
-/// The derivatives of the orientations of a scene, lent to `job`; of phi, step and mosaic spread as well when `moving`.
-fn with_turns<R>(scene: &Scene<'_>, moving: bool, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
+/// The derivatives of the orientations of a scene, lent to `job`: by the first `moving` of phi, step and mosaic spread.
+fn with_turns<R>(scene: &Scene<'_>, moving: usize, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
     let entries = scene.orientations().entries().len();
     let mut rotations = vec![IDENTITY; entries];
     let [mut by_phi0, mut by_step, mut by_mosaic] =
-        [(); 3].map(|()| vec![Orientation::default(); if moving { entries } else { 0 }]);
+        [0, 1, 2].map(|which| vec![Orientation::default(); if which < moving { entries } else { 0 }]);
     let buffers = TurnBuffers {
         rotations: &mut rotations,
         by_phi0: &mut by_phi0,
@@ -61,7 +65,7 @@ fn weights() -> Vec<f64> {
 
 /// The sums are those over derivatives pixel by pixel.
 fn check(scene: &Scene<'_>, weights: &[f64]) {
-    with_turns(scene, true, |turns| {
+    with_turns(scene, 3, |turns| {
         let sums = pullback(scene, turns, Wanted::ALL, weights).to_array();
         let mut image = vec![0.0; COLUMNS * ROWS];
         for (i, sum) in sums.into_iter().enumerate() {
@@ -126,7 +130,7 @@ fn ratios(case: &Case) {
             ratios.sort_by(f64::total_cmp);
             let least = |times: &[Duration]| times.iter().min().map_or(0.0, Duration::as_secs_f64);
             println!(
-                "{:>14} {:>8} {name:>4}: {:.2} times rendering (fastest rounds {:.2}), {:.2} ns a step",
+                "{:>14} {:>8} {name:>6}: {:.2} times rendering (fastest rounds {:.2}), {:.2} ns a step",
                 case.name,
                 simd.level(),
                 ratios[ratios.len() / 2],

@@ -45,6 +45,9 @@ fn by_differences(place: &Workplace, rest: &str, option: impl Fn(f64) -> String,
     (4.0 * slope(step / 2.0) - slope(step)) / 3.0
 }
 
+/// A parameter, the first step of its differences, and the option that moves it by so much.
+type Moved = (&'static str, f64, fn(f64) -> String);
+
 /// The derivative of what the program does with its options.
 #[test]
 fn derivatives_are_those_of_the_options() {
@@ -56,11 +59,11 @@ fn derivatives_are_those_of_the_options() {
         let report = place.run_line(&format!("gradient {SMOOTH} {rest} --wrt all")).well().json();
         assert_eq!(report["kind"], loss.trim_start_matches("--loss "));
         assert_eq!(report["pixels"], 3000);
-        let cases: [(&str, f64, &dyn Fn(f64) -> String); 4] = [
-            ("distance", 0.01, &|by| format!("-distance {}", 90.0 + by)),
-            ("misset_y", 1e-3, &|by| format!("-misset 0 {by} 0")),
-            ("osc", 1e-3, &|by| format!("-osc {}", 0.4 + by)),
-            ("detector_rotx", 1e-3, &|by| format!("-detector_rotx {by}")),
+        let cases: [Moved; 4] = [
+            ("distance", 0.01, |by| format!("-distance {}", 90.0 + by)),
+            ("misset_y", 1e-3, |by| format!("-misset 0 {by} 0")),
+            ("osc", 1e-3, |by| format!("-osc {}", 0.4 + by)),
+            ("detector_rotx", 1e-3, |by| format!("-detector_rotx {by}")),
         ];
         for (name, step, option) in cases {
             let (found, expected) = (derivative(&report, name), by_differences(&place, &rest, option, step));

@@ -1,0 +1,75 @@
+//! Derivatives of tiny scenes at every level: nothing panics, whatever the numbers; where the numbers make sense they are
+//! finite, and the pullback is the transpose of the pushforward.
+
+#![no_main]
+
+#[path = "scene/input.rs"]
+mod input;
+
+use input::{Input, Tables};
+use libfuzzer_sys::fuzz_target;
+use widebragg::Error;
+use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::gradient::{Sums, TurnBuffers, VARIABLES, Variables, Wanted, fill_turns};
+use widebragg::lanes::Simd;
+use widebragg::rotation::{IDENTITY, Orientation};
+use widebragg::structure_factor::LookupRule;
+
+fuzz_target!(|input: Input| {
+    let Ok(mut tables) = input.tables() else { return };
+    for simd in Simd::available() {
+        if differentiate(&input, &mut tables, simd).is_err() {
+            // What the kernel refuses is refused before any level matters.
+            return;
+        }
+    }
+});
+
+fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), Error> {
+    let scene = input.scene(tables, simd)?;
+    let mut slots = vec![Slot::default(); 1 + usize::from(input.streams % 3)];
+    open_streams(&scene, &mut slots)?;
+    let rows = 0..scene.detector().slow_pixels;
+    let latch =
+        if input.latches() { scene.find_latch(rows.clone(), &Carryover::Streams(&mut slots))? } else { None };
+    let scene = latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch)));
+    let carry = Carryover::Streams(&mut slots);
+
+    let entries = scene.orientations().entries().len();
+    let mut rotations = vec![IDENTITY; entries];
+    let [mut by_phi0, mut by_step, mut by_mosaic] = [(); 3].map(|()| vec![Orientation::default(); entries]);
+    let buffers = TurnBuffers {
+        rotations: &mut rotations,
+        by_phi0: &mut by_phi0,
+        by_step: &mut by_step,
+        by_mosaic: &mut by_mosaic,
+    };
+    let turns = fill_turns(scene.orientations(), buffers)?;
+    let pixels = scene.detector().pixels();
+    let weights: Vec<f64> = (0..pixels).map(|i| 1.0 + (i % 3) as f64).collect();
+    let nodes = scene.parameters().structure_factors.grid.map_or(0, |grid| grid.data().len());
+    let mut by_f = vec![0.0; nodes];
+    let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
+    scene.pullback_rows(&turns, rows.clone(), &weights, &carry, &mut sums)?;
+    let directions: Vec<Variables> = (0..VARIABLES)
+        .map(|i| {
+            let mut one = [0.0; VARIABLES];
+            one[i] = 1.0;
+            Variables::from_array(&one)
+        })
+        .collect();
+    let mut images = vec![f64::NAN; pixels * VARIABLES];
+    scene.pushforward_rows(&turns, rows, &directions, &carry, &mut images)?;
+    if !input.is_tame() {
+        return Ok(());
+    }
+    assert!(by_f.iter().all(|slope| slope.is_finite()), "a derivative by F is not finite");
+    for (i, (sum, image)) in
+        sums.variables.to_array().into_iter().zip(images.chunks_exact(pixels)).enumerate()
+    {
+        let terms = || image.iter().zip(&weights).map(|(slope, weight)| slope * weight);
+        let (expected, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
+        assert!((sum - expected).abs() <= 1e-11 * size, "variable {i}: {sum:e}, {expected:e}, {size:e}");
+    }
+    Ok(())
+}
