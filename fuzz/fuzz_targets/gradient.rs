@@ -51,6 +51,7 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
     let mut by_f = vec![0.0; nodes];
     let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
     scene.pullback_rows(&turns, rows.clone(), &weights, &carry, &mut sums)?;
+    let pulled = sums.variables.to_array();
     let directions: Vec<Variables> = (0..VARIABLES)
         .map(|i| {
             let mut one = [0.0; VARIABLES];
@@ -64,9 +65,7 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
         return Ok(());
     }
     assert!(by_f.iter().all(|slope| slope.is_finite()), "a derivative by F is not finite");
-    for (i, (sum, image)) in
-        sums.variables.to_array().into_iter().zip(images.chunks_exact(pixels)).enumerate()
-    {
+    for (i, (sum, image)) in pulled.into_iter().zip(images.chunks_exact(pixels)).enumerate() {
         let terms = || image.iter().zip(&weights).map(|(slope, weight)| slope * weight);
         let (expected, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
         assert!((sum - expected).abs() <= 1e-11 * size, "variable {i}: {sum:e}, {expected:e}, {size:e}");

@@ -14,8 +14,8 @@
 //! Solid angle, capture and polarisation have their logarithmic derivatives beside that. Where an oversample flag multiplies
 //! the running sum by f, the sum's derivative J becomes (J + dT) f, and (sum + T) f d(ln f) is added.
 
+use super::Wanted;
 use super::turns::{TurnTable, by_mosaic};
-use super::{VARIABLES, Wanted};
 use crate::beam::Source;
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
@@ -153,8 +153,9 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     /// Logarithms of the factor of the source at hand, and of all that the sum has been multiplied by.
     ln_factor: F,
     ln_carried: F,
-    /// When the pixel is done: derivatives of its value, value over sum, that logarithm.
-    done: Done<F>,
+    /// When the pixel is done: its value, and value over sum.
+    value: F,
+    weight: F,
 }
 
 /// Where groups of variables begin.
@@ -162,40 +163,26 @@ const CELL: usize = 0;
 const RECIPROCAL: usize = 9;
 const DETECTOR: usize = 18;
 const DISTANCES: usize = 30;
-const REST: usize = 32;
+const TURNS: usize = 32;
+const LAMBDA: usize = 35;
+const FLUENCE: usize = 36;
+const DEFAULT_F: usize = 37;
 
-/// Vectors times `by` to the numbers from `at` on.
-#[inline(always)]
-fn put<F: Lanes, const N: usize>(to: &mut [F; VARIABLES], at: usize, vectors: [LaneVec<F>; N], by: F) {
-    for (to, v) in to.get_mut(at..).unwrap_or_default().chunks_exact_mut(3).zip(vectors) {
-        if let [x, y, z] = to {
-            (*x, *y, *z) = (v.x * by, v.y * by, v.z * by);
-        }
-    }
+/// Takes derivatives one by one; a trait, since closures may be compiled without a level's instructions.
+pub(super) trait Sink<F> {
+    /// The derivative by variable `at`.
+    fn put(&mut self, at: usize, slope: F);
 }
 
-/// What is known of finished pixels.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Done<F> {
-    /// Derivatives of the value, in the order of [`super::Variables::to_array`].
-    pub(super) slopes: [F; VARIABLES],
-    /// What a term of the finished sum counts.
-    pub(super) weight: F,
-    /// Logarithm of all that the sum has been multiplied by.
-    pub(super) ln_carried: F,
+/// Puts three derivatives.
+#[inline(always)]
+fn put_vector<F: Lanes>(sink: &mut impl Sink<F>, at: usize, v: LaneVec<F>, by: F) {
+    sink.put(at, v.x * by);
+    sink.put(at + 1, v.y * by);
+    sink.put(at + 2, v.z * by);
 }
 
 impl<'t, F: Lanes> Jacobian<'t, F> {
-    /// The variables that can have a derivative other than 0, in up to three runs.
-    pub(super) fn wanted_ranges(wanted: Wanted) -> [core::ops::Range<usize>; 3] {
-        let cell = if wanted.reciprocal { DETECTOR } else { RECIPROCAL };
-        [
-            if wanted.cell { CELL..cell } else { CELL..CELL },
-            if wanted.detector { DETECTOR..REST } else { REST..REST },
-            REST..VARIABLES,
-        ]
-    }
-
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(
         level: L,
@@ -232,19 +219,70 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             ln_polar: Place::zero(zero),
             ln_factor: zero,
             ln_carried: zero,
-            done: Done { slopes: [zero; VARIABLES], weight: zero, ln_carried: zero },
+            value: zero,
+            weight: zero,
         }
     }
 
-    /// The pixels that were done last.
+    /// Tells `sink` the derivatives of the pixels that were done last, times `by`; those that are not wanted are left out.
     #[inline(always)]
-    pub(super) fn done(&self) -> &Done<F> {
-        &self.done
+    pub(super) fn tell(&self, by: F, sink: &mut impl Sink<F>) {
+        let (weight, value) = (self.weight * by, self.value * by);
+        if self.wanted.cell {
+            let [a, b, c] = self.cell;
+            put_vector(sink, CELL, a, weight);
+            put_vector(sink, CELL + 3, b, weight);
+            put_vector(sink, CELL + 6, c, weight);
+            if self.wanted.reciprocal {
+                let [a, b, c] = self.reciprocal;
+                put_vector(sink, RECIPROCAL, a, weight);
+                put_vector(sink, RECIPROCAL + 3, b, weight);
+                put_vector(sink, RECIPROCAL + 6, c, weight);
+            }
+        }
+        let one = by.splat_like(1.0);
+        if self.wanted.detector {
+            let mut place = Place::zero(by.splat_like(0.0)).plus(weight, &self.place);
+            for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar])
+            {
+                if !flag {
+                    place = place.plus(value, &slopes);
+                }
+            }
+            let Place { pix0, fast, slow, normal, close_distance, distance } = place;
+            put_vector(sink, DETECTOR, pix0, one);
+            put_vector(sink, DETECTOR + 3, fast, one);
+            put_vector(sink, DETECTOR + 6, slow, one);
+            put_vector(sink, DETECTOR + 9, normal, one);
+            sink.put(DISTANCES, close_distance);
+            sink.put(DISTANCES + 1, distance);
+        }
+        let TurnTable { by_phi0, by_step, by_mosaic, .. } = *self.turns;
+        let [phi0, step, mosaic] = self.turned;
+        let turns = [(by_phi0, phi0), (by_step, step), (by_mosaic, mosaic)];
+        for (i, (table, turned)) in turns.into_iter().enumerate() {
+            if !table.is_empty() {
+                sink.put(TURNS + i, turned * weight);
+            }
+        }
+        if self.wanted.wavelength {
+            sink.put(LAMBDA, self.ln_lambda * weight);
+        }
+        sink.put(FLUENCE, (self.carried * weight).mul_add(by.splat_like(self.background), value));
+        if self.wanted.default_f {
+            sink.put(DEFAULT_F, self.default_f * weight);
+        }
+    }
+
+    /// What a term of the finished sum counts, and the logarithm of all that the sum has been multiplied by.
+    #[inline(always)]
+    pub(super) fn scatters(&self) -> (F, F) {
+        (self.weight, self.ln_carried)
     }
 
     /// Forgets the pixels before.
     #[inline(always)]
-    fn clear(&mut self, zero: F) {
+    pub(super) fn clear(&mut self, zero: F) {
         let v = LaneVec { x: zero, y: zero, z: zero };
         self.cell = [v; 3];
         self.reciprocal = [v; 3];
@@ -439,43 +477,8 @@ impl<F: Lanes> Visit<F> for Jacobian<'_, F> {
 
     #[inline(always)]
     fn pixel(&mut self, pixel: &TappedPixel<F>) {
-        let TappedPixel { value, weight, .. } = *pixel;
-        let zero = value.splat_like(0.0);
-        let mut place = Place::zero(zero);
-        if self.wanted.detector {
-            place = place.plus(weight, &self.place);
-            for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar])
-            {
-                if !flag {
-                    place = place.plus(value, &slopes);
-                }
-            }
-        }
-        let done = &mut self.done;
-        done.weight = weight;
-        done.ln_carried = self.ln_carried;
-        // What is not wanted stays 0.
-        if self.wanted.cell {
-            put(&mut done.slopes, CELL, self.cell, weight);
-            if self.wanted.reciprocal {
-                put(&mut done.slopes, RECIPROCAL, self.reciprocal, weight);
-            }
-        }
-        if self.wanted.detector {
-            let Place { pix0, fast, slow, normal, close_distance, distance } = place;
-            let one = zero.splat_like(1.0);
-            put(&mut done.slopes, DETECTOR, [pix0, fast, slow, normal], one);
-            if let Some([close, along]) = done.slopes.get_mut(DISTANCES..DISTANCES + 2) {
-                (*close, *along) = (close_distance, distance);
-            }
-        }
-        let [.., phi0, step, mosaic, lambda, fluence, default_f] = &mut done.slopes;
-        let [by_phi0, by_step, by_mosaic] = self.turned;
-        (*phi0, *step, *mosaic) = (by_phi0 * weight, by_step * weight, by_mosaic * weight);
-        *lambda = self.ln_lambda * weight;
-        *fluence = (self.carried * weight).mul_add(zero.splat_like(self.background), value);
-        *default_f = self.default_f * weight;
-        self.clear(zero);
+        self.value = pixel.value;
+        self.weight = pixel.weight;
     }
 }
 

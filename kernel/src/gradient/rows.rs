@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::jacobian::{Jacobian, Scatter};
+use super::jacobian::{Jacobian, Scatter, Sink};
 use super::turns::TurnTable;
 use super::{VARIABLES, Variables, Wanted};
 use crate::Error;
@@ -50,6 +50,42 @@ enum Output<'o> {
     },
 }
 
+/// Keeps derivatives.
+struct Store<'s, F>(&'s mut [F; VARIABLES]);
+
+impl<F: Lanes> Sink<F> for Store<'_, F> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, slope: F) {
+        if let Some(to) = self.0.get_mut(at) {
+            *to = slope;
+        }
+    }
+}
+
+/// Adds derivatives up.
+struct Add<'s, F>(&'s mut [F; VARIABLES]);
+
+impl<F: Lanes> Sink<F> for Add<'_, F> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, slope: F) {
+        if let Some(sum) = self.0.get_mut(at) {
+            *sum = *sum + slope;
+        }
+    }
+}
+
+/// Adds up those of live pixels: what others have may be no number.
+struct AddLive<'s, F: Lanes>(&'s mut [F; VARIABLES], F::Mask);
+
+impl<F: Lanes> Sink<F> for AddLive<'_, F> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, slope: F) {
+        if let Some(sum) = self.0.get_mut(at) {
+            *sum = *sum + F::select(self.1, slope, slope.splat_like(0.0));
+        }
+    }
+}
+
 /// The derivatives of a span, with a shape and a lookup; `run` is what the three kinds of them are compiled for.
 struct SpanDerivatives<'c, 'a, 'o> {
     scene: &'c Scene<'a>,
@@ -70,7 +106,6 @@ impl SpanDerivatives<'_, '_, '_> {
         let domains = scene.orientations().domains();
         let mut jacobian = Jacobian::new(level, scene, turns, domains, wanted, scatters);
         let mut totals = [zero; VARIABLES];
-        let ranges = Jacobian::<L::F>::wanted_ranges(wanted);
         let lanes = L::F::LEN;
         let last = (request.first + request.live.len()) as f64 - 1.0;
         for (block, live) in request.live.chunks(lanes).enumerate() {
@@ -81,29 +116,28 @@ impl SpanDerivatives<'_, '_, '_> {
             }
             let fast = level.ramp(at as f64, last);
             block_of_pixels::<L, S, K, _>(scene, &common, shape, lookup, fast, is_live, &mut jacobian);
-            let done = jacobian.done();
             match output {
                 Output::Pull { weights, sums: _, by_f } => {
                     let end = (at + live.len()).min(weights.len());
                     let weight = level.load(weights.get(at..end).unwrap_or(&[]), 0.0);
                     let weight = L::F::select(is_live, weight, zero);
-                    for range in ranges.clone() {
-                        let totals = totals.get_mut(range.clone()).unwrap_or_default();
-                        for (total, &slope) in totals.iter_mut().zip(done.slopes.get(range).unwrap_or(&[])) {
-                            *total = L::F::select(is_live, slope, zero).mul_add(weight, *total);
-                        }
+                    if is_live.all() {
+                        jacobian.tell(weight, &mut Add(&mut totals));
+                    } else {
+                        jacobian.tell(weight, &mut AddLive(&mut totals, is_live));
                     }
                     if let Some(by_f) = by_f {
-                        put(weight * done.weight, &mut by_f.weights, block * lanes);
-                        put(done.ln_carried, &mut by_f.ln_carried, block * lanes);
+                        let (value_over_sum, ln_carried) = jacobian.scatters();
+                        put(weight * value_over_sum, &mut by_f.weights, block * lanes);
+                        put(ln_carried, &mut by_f.ln_carried, block * lanes);
                     }
                 }
                 Output::Push { directions, images, pixels, before } => {
-                    // Never 0 here, which the compiler cannot know: it would leave a panic for it.
-                    let each = (*pixels).max(1);
-                    for (image, direction) in images.chunks_exact_mut(each).zip(directions.iter()) {
+                    let mut slopes = [zero; VARIABLES];
+                    jacobian.tell(level.splat(1.0), &mut Store(&mut slopes));
+                    for (image, direction) in images.chunks_exact_mut(*pixels).zip(directions.iter()) {
                         let mut along = zero;
-                        for (&slope, by) in done.slopes.iter().zip(direction.to_array()) {
+                        for (&slope, by) in slopes.iter().zip(direction.to_array()) {
                             along = slope.mul_add(level.splat(by), along);
                         }
                         let out = image.get_mut(*before + at..).unwrap_or_default();
@@ -118,6 +152,7 @@ impl SpanDerivatives<'_, '_, '_> {
                     }
                 }
             }
+            jacobian.clear(zero);
         }
         if let Output::Pull { sums, .. } = output {
             for (sum, total) in sums.iter_mut().zip(totals) {
