@@ -156,6 +156,10 @@ int32_t wb_sincg_array(const double *x, size_t n, double N, double *out, int32_t
 /* out[i] = sin(N pi h[i])/sin(pi h[i]), N pi h never being rounded: 2 units in the last place for N to 1e5. N is whole. */
 int32_t wb_sincg_index_array(const double *h, size_t n, double N, double *out, int32_t simd);
 
+/* out[i] = d/dh (sin(N pi h)/sin(pi h))^2 at h[i], in closed form, 0 at whole h: 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2), and
+   2e-11 of the slope itself in the central maximum. N is whole, from 1 to 1e5. */
+int32_t wb_sincg_squared_slope_array(const double *h, size_t n, double N, double *out, int32_t simd);
+
 /* f[i] = F at the node nearest to h[i], k[i], l[i], an exact half going down. All values of the grid are checked at each
    call: hand over thousands of indices at a time. */
 int32_t wb_nearest_array(const wb_grid *grid, const double *h, const double *k, const double *l, size_t n, double *f,
@@ -589,12 +593,12 @@ int32_t wb_turns_size(const wb_scene *scene, uint64_t wanted, size_t *bytes);
 int32_t wb_turns_make(const wb_scene *scene, uint64_t wanted, void *memory, size_t bytes, wb_turns **turns);
 
 /* Pullback of `rows` rows from first_row on: adds to *sums, which the caller sets to 0 before the first call, the sum over
-   their pixels of weights[i] dI_i/dv. weights: rows times fast_pixels finite numbers, slow-major; len is how many there are; their
-   unit is that of the loss over that of pixels. Pixels outside the region of interest or masked count nothing.
+   their pixels of weights[i] dI_i/dv. weights: rows times fast_pixels finite numbers, slow-major, in units of the loss over
+   those of pixels; len is how many there are. Pixels outside the region of interest or masked count nothing.
    by_f: NULL with by_f_len = 0, or as many numbers as grid.f has, to which the same by each structure factor is added.
    carryover: NULL where the scene carries nothing; it is read, but not counted.
-   The sums of the rows are added one after the other: to have the same bits from any number of threads, pull back row by row into
-   sums of their own, and add these in order. */
+   The sums of the rows are added one after the other: to have the same bits from any number of threads, pull back row by row
+   into sums of their own, and add these in order. */
 int32_t wb_pullback_rows(const wb_scene *scene, const wb_turns *turns, size_t first_row, size_t rows,
                          const double *weights, size_t len, wb_variables *sums, double *by_f, size_t by_f_len,
                          wb_carryover *carryover, wb_error *error);

@@ -220,6 +220,15 @@ fn both_directions_have_the_kernel_s_bits_in_both_modes() {
                 }
                 assert_eq!(bits(&rust(found)), bits(&expected), "{name}, {mode:?}");
                 assert!(found_by_f.iter().zip(&by_f).all(|(x, y)| x.to_bits() == y.to_bits()), "{name}");
+                // And row by row, each with sums of its own, added in order.
+                let mut added = Variables::default();
+                for (slow, row) in weights.chunks_exact(kernel.detector.fast_pixels).enumerate() {
+                    let mut own = c(Variables::default());
+                    let status = pull(&made, &turns, slow, row, (&mut own, &mut []), carried.carryover);
+                    assert_eq!(status, WB_OK);
+                    added.add(&rust(own));
+                }
+                assert_eq!(bits(&added), bits(&expected), "{name}, {mode:?}");
                 let along: Vec<_> = directions.iter().copied().map(c).collect();
                 let found = push(&made, &turns, 0..rows, &along, carried.carryover).expect("images");
                 assert!(found.iter().zip(&images).all(|(x, y)| x.to_bits() == y.to_bits()), "{name}");
