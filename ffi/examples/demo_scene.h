@@ -84,7 +84,9 @@ typedef struct demo {
     wb_scene *scene;
     wb_scene_summary summary;
     void *scene_memory;
-    double *f;
+    /* What it was made of, and the tables that they point to. */
+    wb_scene_parameters parameters;
+    double *f, *domains;
 } demo;
 
 /* Makes a scene of the parameters in memory of its own. */
@@ -105,7 +107,7 @@ static demo demo_scene(int32_t mode) {
     static const double matrix[9] = {0.019276564,  0.008910764, 0.007560391,  -0.001555482, 0.016779971,
                                      -0.008979255, -0.011137973, 0.004159062, 0.011337246};
     wb_scene_parameters p;
-    double domains[9 * 5], edges_angstrom[3];
+    double edges_angstrom[3];
     demo out;
     int i;
 
@@ -119,8 +121,10 @@ static demo demo_scene(int32_t mode) {
     p.slow_pixels = 2527;
     p.phi_steps = 5;
     p.phi_step_rad = demo_pi / 180.0 / 5.0;
-    demo_must(wb_mosaic_domains(0.06 * (demo_pi / 180.0), 12345678, domains, 5), NULL);
-    p.domains = domains;
+    out.domains = (double *)malloc(9 * 5 * sizeof *out.domains);
+    if (out.domains == NULL) exit(1);
+    demo_must(wb_mosaic_domains(0.06 * (demo_pi / 180.0), 12345678, out.domains, 5), NULL);
+    p.domains = out.domains;
     p.domain_count = 5;
     p.cells[0] = p.cells[1] = p.cells[2] = 14.0;
     p.oversample = 2;
@@ -136,6 +140,7 @@ static demo demo_scene(int32_t mode) {
     out.f = demo_structure_factors(out.summary.reciprocal_per_angstrom, edges_angstrom, &p.grid);
     free(out.scene_memory);
     demo_make(&p, &out);
+    out.parameters = p;
     return out;
 }
 
@@ -143,6 +148,7 @@ static demo demo_scene(int32_t mode) {
 static void demo_free(demo *held) {
     free(held->scene_memory);
     free(held->f);
+    free(held->domains);
 }
 
 /* Writes an image the way nanoBragg writes its float image: plain floats, row by row. */

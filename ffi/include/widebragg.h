@@ -75,8 +75,8 @@ enum wb_status {
     WB_TOO_LARGE = -9,          /* a count or size does not fit this machine */
     WB_IMPOSSIBLE_CELL = -10,   /* no unit cell has these angles */
     WB_SINGULAR_MATRIX = -11,   /* the matrix has no inverse */
-    WB_NOT_MADE = -12,          /* the memory holds no scene, carryover or stream of deviates */
-    WB_OTHER_SCENE = -13,       /* the carryover was opened for another scene */
+    WB_NOT_MADE = -12,          /* the memory holds no scene, carryover, turns or stream of deviates */
+    WB_OTHER_SCENE = -13,       /* the carryover, or the turns, are another scene's */
     WB_LATCH_MISSING = -14      /* wb_scene_set_latch has not been called */
 };
 
@@ -155,6 +155,10 @@ int32_t wb_sincg_array(const double *x, size_t n, double N, double *out, int32_t
 
 /* out[i] = sin(N pi h[i])/sin(pi h[i]), N pi h never being rounded: 2 units in the last place for N to 1e5. N is whole. */
 int32_t wb_sincg_index_array(const double *h, size_t n, double N, double *out, int32_t simd);
+
+/* out[i] = d/dh (sin(N pi h)/sin(pi h))^2 at h[i], in closed form, 0 at whole h: 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2), and
+   2e-11 of the slope itself in the central maximum. N is whole, from 1 to 1e5. */
+int32_t wb_sincg_squared_slope_array(const double *h, size_t n, double N, double *out, int32_t simd);
 
 /* f[i] = F at the node nearest to h[i], k[i], l[i], an exact half going down. All values of the grid are checked at each
    call: hand over thousands of indices at a time. */
@@ -482,6 +486,130 @@ int32_t wb_render_rows_report(const wb_scene *scene, size_t first_row, size_t ro
 
 /* One pixel, with the bits it has among its neighbours. */
 int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double *value, wb_carryover *carryover);
+
+/* ---- Derivatives ------------------------------------------------------------------------------------------------- */
+
+/* A pixel I is a smooth function of the variables v of its scene; these derivatives come in two directions, each at about twice
+   the cost of rendering or more, by what is wanted:
+
+     pullback      dL/dv = sum over pixels of w dI/dv      the weights w being dL/dI of any loss L of the pixels
+     pushforward   dI/dp = dI/dv . dv/dp                   an image for each direction dv/dp
+
+   wb_direction gives dv/dp of what users move, so dL/dp = wb_dot(&sums, &direction), after one pullback for all p.
+
+   Where an image is not differentiable, the derivative is that of the branch taken: of the nearest structure factor, inside or
+   outside a tophat, of the counts of cells, steps and subpixels as they are. Which phi are exactly 0
+   stays as it is: in c-parity such a step moves with the one whose vectors it sees. WB_MIXED is differentiated as WB_DOUBLE. */
+
+/* One number for each variable: derivatives by them, or a direction in which they move. 38 doubles, without padding. */
+typedef struct wb_variables {
+    double cell_m[9];           /* a, b, c at phi = 0 */
+    double reciprocal_per_angstrom[9]; /* a*, b*, c* at phi = 0; only gaussian spots depend on them */
+    double pix0_m[3];           /* outer corner of the first pixel */
+    double fast_axis[3];
+    double slow_axis[3];
+    double normal_axis[3];
+    double close_distance_m;    /* in the solid angle */
+    double distance_m;          /* the radius of a curved detector */
+    double phi0_rad;            /* how much further the sweep is turned than its phi say */
+    double phi_step_rad;        /* the same of its step */
+    double mosaic_scale;        /* factor on the angles of the mosaic rotations */
+    double lambda_scale;        /* factor on all wavelengths */
+    double fluence_scale;       /* factor on the fluence */
+    double default_f;           /* F of reflections outside the grid */
+} wb_variables;
+
+/* The derivatives that are computed; others stay 0. That by the fluence is always there, and costs nothing. */
+#define WB_WANT_CELL UINT64_C(1) /* by cell_m, and reciprocal_per_angstrom of gaussian spots */
+#define WB_WANT_DETECTOR UINT64_C(2) /* by pix0_m, axes and distances */
+#define WB_WANT_WAVELENGTH UINT64_C(4)
+#define WB_WANT_DEFAULT_F UINT64_C(8)
+#define WB_WANT_PHI UINT64_C(16) /* by phi0_rad and phi_step_rad */
+#define WB_WANT_MOSAIC UINT64_C(32)
+#define WB_WANT_ALL UINT64_C(63)
+
+/* What users move, and its unit. A move of a scene's parameter by x moves its variables by x dv/dp. */
+enum wb_parameter {
+    WB_BY_A_X = 0, /* components of the cell vectors at phi = 0, in Angstrom */
+    WB_BY_A_Y = 1,
+    WB_BY_A_Z = 2,
+    WB_BY_B_X = 3,
+    WB_BY_B_Y = 4,
+    WB_BY_B_Z = 5,
+    WB_BY_C_X = 6,
+    WB_BY_C_Y = 7,
+    WB_BY_C_Z = 8,
+    WB_BY_A = 9, /* lengths in Angstrom, angles in rad; a matrix keeps the line of a and the plane of b */
+    WB_BY_B = 10,
+    WB_BY_C = 11,
+    WB_BY_ALPHA = 12,
+    WB_BY_BETA = 13,
+    WB_BY_GAMMA = 14,
+    WB_BY_MISSET_X = 15, /* misset_rad; with WB_GIVEN_AXES a turn of these about lab x, y, z */
+    WB_BY_MISSET_Y = 16,
+    WB_BY_MISSET_Z = 17,
+    WB_BY_PHI0 = 18, /* phi0_rad */
+    WB_BY_OSC = 19,  /* phi_steps times phi_step_rad: the steps share it */
+    WB_BY_WAVELENGTH = 20, /* lambda0_m, the wavelengths of all sources with it; scales a matrix, but not WB_GIVEN_AXES */
+    WB_BY_ORIGIN_X = 21, /* all of the detector along lab x, y, z, in m; distances follow */
+    WB_BY_ORIGIN_Y = 22,
+    WB_BY_ORIGIN_Z = 23,
+    WB_BY_DISTANCE = 24, /* distance_m, with it a close_distance_m that is given; as the next five not for WB_PLACED */
+    WB_BY_BEAM_CENTRE_X = 25, /* x_beam_m, y_beam_m; for WB_XDS and WB_DIALS org_x_px, org_y_px, but in m */
+    WB_BY_BEAM_CENTRE_Y = 26,
+    WB_BY_DETECTOR_ROTATION_X = 27, /* rotation_rad */
+    WB_BY_DETECTOR_ROTATION_Y = 28,
+    WB_BY_DETECTOR_ROTATION_Z = 29,
+    WB_BY_FLUENCE_SCALE = 30, /* a factor on the fluence, 1 being what it is */
+    WB_BY_MOSAIC_SCALE = 31,  /* a factor on the angles of the rotations in domains, 1 being what they are */
+    WB_BY_DEFAULT_F = 32      /* grid.default_f */
+};
+
+/* How many there are. */
+enum { WB_PARAMETERS = 33 };
+
+/* *direction = dv/dp of the scene that these parameters make; parameter: an enum wb_parameter. Sources, domains, mask and
+   structure factors are not looked at. A detector that is WB_PLACED has no distance, beam centre or rotation to be moved by: such
+   directions are written into a wb_variables as the placing program has them. */
+int32_t wb_direction(const wb_scene_parameters *parameters, int32_t parameter, wb_variables *direction,
+                     wb_error *error);
+
+/* The sum of products of all 38 numbers: dL/dp. NaN where a pointer is NULL or misaligned. */
+double wb_dot(const wb_variables *sums, const wb_variables *direction);
+
+/* *wanted = the WB_WANT_ bits that derivatives along these directions need. */
+int32_t wb_wanted_along(const wb_variables *directions, size_t count, uint64_t *wanted);
+
+/* How the orientations of a scene move, in memory of the caller's: read by any number of threads at a time. It needs no
+   cleaning up, and cannot be moved. */
+typedef struct wb_turns wb_turns;
+
+/* Bytes that it needs: 72 for each orientation, as many again for WB_WANT_MOSAIC, twice as many for WB_WANT_PHI. wanted: sum of
+   WB_WANT_ bits. */
+int32_t wb_turns_size(const wb_scene *scene, uint64_t wanted, size_t *bytes);
+
+/* Makes it in `memory`, which starts at a multiple of WB_ALIGNMENT. It serves this scene and others of the same crystal and
+   rotation. */
+int32_t wb_turns_make(const wb_scene *scene, uint64_t wanted, void *memory, size_t bytes, wb_turns **turns);
+
+/* Pullback of `rows` rows from first_row on: adds to *sums, which the caller sets to 0 before the first call, the sum over
+   their pixels of weights[i] dI_i/dv. weights: rows times fast_pixels finite numbers, slow-major, in units of the loss over
+   those of pixels; len is how many there are. Pixels outside the region of interest or masked count nothing.
+   by_f: NULL with by_f_len = 0, or as many numbers as grid.f has, to which the same by each structure factor is added.
+   carryover: NULL where the scene carries nothing; it is read, but not counted.
+   The sums of the rows are added one after the other: to have the same bits from any number of threads, pull back row by row
+   into sums of their own, and add these in order. */
+int32_t wb_pullback_rows(const wb_scene *scene, const wb_turns *turns, size_t first_row, size_t rows,
+                         const double *weights, size_t len, wb_variables *sums, double *by_f, size_t by_f_len,
+                         wb_carryover *carryover, wb_error *error);
+
+/* Pushforward: how fast the pixels of `rows` rows from first_row on change along each of `count` directions. images: for each
+   direction rows times fast_pixels numbers, slow-major, one image after the other; len is how many there is room for. The unit is
+   that of pixels over that of the parameter. Pixels outside the region of interest or masked become 0. Directions move nothing
+   but what the turns were made for. */
+int32_t wb_pushforward_rows(const wb_scene *scene, const wb_turns *turns, size_t first_row, size_t rows,
+                            const wb_variables *directions, size_t count, double *images, size_t len,
+                            wb_carryover *carryover, wb_error *error);
 
 /* ---- Noise ------------------------------------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 //! Functions of the loop over the caller's arrays, at the best level or a lower one.
 
 use widebragg::arrays::{nearest_into, sincg_into, sincg_rad_into, tricubic_into};
-use widebragg::lanes::Simd;
-use widebragg::math::CELLS_LIMIT;
+use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::math::{CELLS_LIMIT, sincg_squared_slope};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep, fill_orientations, orientations_len};
 use widebragg::structure_factor::{LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
@@ -13,7 +13,7 @@ use crate::memory::{apart, input, output, stretch};
 use crate::parameters::phi_mode;
 use crate::status::{Refusal, WB_OUT_OF_RANGE, status};
 
-/// Any of the two sincg.
+/// Any of the two sincg, or the slope.
 type SincgInto = fn(Simd, &[f64], f64, &mut [f64]) -> Result<(), widebragg::Error>;
 
 /// # Safety
@@ -66,6 +66,52 @@ pub unsafe extern "C" fn wb_sincg_index_array(
     }
     // SAFETY: what this function requires.
     unsafe { sincg(h, n, N, out, simd, sincg_into) }
+}
+
+/// Slopes of an array.
+struct Slopes<'a> {
+    h: &'a [f64],
+    n: f64,
+    out: &'a mut [f64],
+}
+
+impl Kernel for Slopes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Level>(self, level: L) {
+        let n = level.splat(self.n);
+        let lanes = L::F::LEN;
+        for (h, out) in self.h.chunks(lanes).zip(self.out.chunks_mut(lanes)) {
+            sincg_squared_slope(level.load(h, 0.0), n).store(out);
+        }
+    }
+}
+
+/// d/dh (sin(N pi h)/sin(pi h))^2 of `n` indices h.
+///
+/// # Safety
+/// `h` and `out` hold `n` numbers.
+// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "the field's symbol")]
+pub unsafe extern "C" fn wb_sincg_squared_slope_array(
+    h: *const f64,
+    n: usize,
+    N: f64,
+    out: *mut f64,
+    simd: i32,
+) -> i32 {
+    let fits = N.is_nan() || ((1.0..=1e5).contains(&N) && N as i64 as f64 == N);
+    if !fits {
+        return WB_OUT_OF_RANGE;
+    }
+    let into: SincgInto = |simd, h, n, out| {
+        simd.run(Slopes { h, n, out });
+        Ok(())
+    };
+    // SAFETY: what this function requires.
+    unsafe { sincg(h, n, N, out, simd, into) }
 }
 
 /// Arrays of h, k, l, and where their structure factors go.

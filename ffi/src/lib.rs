@@ -10,6 +10,7 @@
 //! | `parameters`, `grid`, `sources`, `scene` | plain numbers to a scene in the caller's memory |
 //! | `carryover` | the phi = 0 cache in the caller's memory |
 //! | `render` | rows and pixels of a scene |
+//! | `gradient` | derivatives of rows, both directions |
 //! | `noise` | the reference's deviates |
 //! | `status`, `memory`, `level` | codes, checks of pointers, instruction sets and versions |
 //!
@@ -24,6 +25,7 @@ extern crate std;
 
 pub mod arrays;
 pub mod carryover;
+pub mod gradient;
 pub mod grid;
 mod interference;
 pub mod level;

@@ -13,6 +13,11 @@ pub(crate) struct Stretch {
     name: &'static str,
 }
 
+impl Stretch {
+    /// No memory: overlaps nothing.
+    pub(crate) const NONE: Self = Self { start: 0, bytes: 0, name: "" };
+}
+
 /// The stretch of `len` elements, if there can be one.
 pub(crate) fn stretch<T>(start: *const T, len: usize, name: &'static str) -> Result<Stretch, Refusal> {
     if start.is_null() {

@@ -362,7 +362,7 @@ fn known_size(size: usize) -> Result<(), Refusal> {
 }
 
 /// The value of an enumeration.
-fn chosen<T: Copy>(quantity: &'static str, value: i32, values: &[T]) -> Result<T, Refusal> {
+pub(crate) fn chosen<T: Copy>(quantity: &'static str, value: i32, values: &[T]) -> Result<T, Refusal> {
     let found = usize::try_from(value).ok().and_then(|i| values.get(i));
     found.copied().ok_or(Refusal::range(quantity, f64::from(value), "a value of its enumeration"))
 }
@@ -404,6 +404,29 @@ impl wb_scene_parameters {
         Ok(unsafe { parameters.read() })
     }
 
+    /// A detector as good as any.
+    pub(crate) const ANY_DETECTOR: DetectorParameters = DetectorParameters {
+        pixel_m: 1e-4,
+        fast_pixels: 1,
+        slow_pixels: 1,
+        fast_size_m: 1e-4,
+        slow_size_m: 1e-4,
+        distance_m: Some(0.1),
+        close_distance_m: None,
+        x_beam_m: None,
+        y_beam_m: None,
+        x_close_m: None,
+        y_close_m: None,
+        org_x_px: None,
+        org_y_px: None,
+        convention: Convention::Mosflm,
+        pivot: Pivot::Beam,
+        rotation_rad: [0.0; 3],
+        twotheta_rad: 0.0,
+        point_pixel: false,
+        curved: false,
+    };
+
     fn is_given(&self, bit: u64) -> bool {
         self.given & bit != 0
     }
@@ -412,16 +435,26 @@ impl wb_scene_parameters {
         self.is_given(bit).then_some(value)
     }
 
-    pub(crate) fn detector(&self) -> Result<Detector, Refusal> {
+    /// Pixels and size in m along fast and slow.
+    fn extents(&self) -> Result<[(usize, f64); 2], Refusal> {
         let along = |pixels: usize, size_m: f64| {
             finite("detector size in m", &[size_m])?;
             Ok::<_, Refusal>(extent(self.pixel_m, (pixels > 0).then_some(pixels), Some(size_m))?)
         };
-        let (fast_pixels, fast_size_m) = along(self.fast_pixels, self.fast_size_m)?;
-        let (slow_pixels, slow_size_m) = along(self.slow_pixels, self.slow_size_m)?;
+        Ok([along(self.fast_pixels, self.fast_size_m)?, along(self.slow_pixels, self.slow_size_m)?])
+    }
+
+    pub(crate) fn detector(&self) -> Result<Detector, Refusal> {
         if self.convention == WB_PLACED {
+            let [(fast_pixels, _), (slow_pixels, slow_size_m)] = self.extents()?;
             return self.placed(fast_pixels, slow_pixels, slow_size_m);
         }
+        Ok(Detector::new(&self.detector_parameters()?)?)
+    }
+
+    /// Of any convention but `WB_PLACED`.
+    pub(crate) fn detector_parameters(&self) -> Result<DetectorParameters, Refusal> {
+        let [(fast_pixels, fast_size_m), (slow_pixels, slow_size_m)] = self.extents()?;
         let axis = |bit: u64, axis: [f64; 3]| self.is_given(bit).then_some(Vec3::from(axis));
         let custom = Convention::Custom(CustomAxes {
             fast: axis(WB_GIVEN_FAST, self.fast_axis),
@@ -434,7 +467,7 @@ impl wb_scene_parameters {
         });
         use Convention::{Adxv, Denzo, Dials, Mosflm, Xds};
         let convention = chosen("convention", self.convention, &[Mosflm, Xds, Adxv, Denzo, Dials, custom])?;
-        Ok(Detector::new(&DetectorParameters {
+        Ok(DetectorParameters {
             pixel_m: self.pixel_m,
             fast_pixels,
             slow_pixels,
@@ -454,7 +487,7 @@ impl wb_scene_parameters {
             twotheta_rad: self.twotheta_rad,
             point_pixel: self.point_pixel != 0,
             curved: self.curved != 0,
-        })?)
+        })
     }
 
     /// The detector that another program placed.
@@ -534,6 +567,29 @@ impl wb_scene_parameters {
             let reciprocal_per_angstrom = rows(self.reciprocal_per_angstrom).map(Vec3::from);
             return Ok(Cell { direct: Orientation { a_m, b_m, c_m }, reciprocal_per_angstrom });
         }
+        let crystal = Crystal::new(&self.crystal_parameters()?)?;
+        Ok(Cell { direct: crystal.direct, reciprocal_per_angstrom: crystal.reciprocal_per_angstrom })
+    }
+
+    /// Of axes the matrix that has `direct_m`, to rounding.
+    pub(crate) fn crystal_parameters(&self) -> Result<CrystalParameters, Refusal> {
+        let lambda0_m = self.lambda0_m;
+        if self.is_given(WB_GIVEN_AXES) {
+            finite("cell axes in m", &self.direct_m)?;
+            let [a, b, c] = rows(self.direct_m).map(Vec3::from);
+            let volume = a.dot(b.cross(c));
+            if volume == 0.0 {
+                return Err(widebragg::Error::SingularMatrix.into());
+            }
+            let [a_star, b_star, c_star] =
+                [b.cross(c), c.cross(a), a.cross(b)].map(|across| (lambda0_m / volume) * across);
+            let source = CellSource::Matrix([
+                [a_star.x, b_star.x, c_star.x],
+                [a_star.y, b_star.y, c_star.y],
+                [a_star.z, b_star.z, c_star.z],
+            ]);
+            return Ok(CrystalParameters { source, lambda0_m, misset_rad: [0.0; 3] });
+        }
         let cell = UnitCell { lengths_angstrom: self.cell_angstrom, angles_rad: self.cell_angles_rad };
         let matrix = rows(self.matrix);
         let source = match (self.is_given(WB_GIVEN_MATRIX), self.is_given(WB_GIVEN_CELL)) {
@@ -544,9 +600,7 @@ impl wb_scene_parameters {
                 return Err(Refusal::range("cell, matrix or axes", f64::NAN, "one of them given"));
             }
         };
-        let parameters = CrystalParameters { source, lambda0_m: self.lambda0_m, misset_rad: self.misset_rad };
-        let crystal = Crystal::new(&parameters)?;
-        Ok(Cell { direct: crystal.direct, reciprocal_per_angstrom: crystal.reciprocal_per_angstrom })
+        Ok(CrystalParameters { source, lambda0_m, misset_rad: self.misset_rad })
     }
 
     pub(crate) fn lattice(&self, cell: &Cell) -> Result<Lattice, Refusal> {

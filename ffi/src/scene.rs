@@ -116,7 +116,7 @@ struct Layout {
 }
 
 /// `count` elements of `T` after `*end`, on a cache line of their own; `*end` moves past them.
-fn place<T>(end: &mut usize, count: usize) -> Option<usize> {
+pub(crate) fn place<T>(end: &mut usize, count: usize) -> Option<usize> {
     let start = end.checked_next_multiple_of(WB_ALIGNMENT)?;
     *end = start.checked_add(count.checked_mul(size_of::<T>())?)?;
     Some(start)

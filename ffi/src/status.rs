@@ -30,9 +30,9 @@ pub const WB_TOO_LARGE: i32 = -9;
 pub const WB_IMPOSSIBLE_CELL: i32 = -10;
 /// The matrix has no inverse.
 pub const WB_SINGULAR_MATRIX: i32 = -11;
-/// The memory holds no scene, carryover or stream of deviates that this library made.
+/// The memory holds no scene, carryover, turns or stream of deviates that this library made.
 pub const WB_NOT_MADE: i32 = -12;
-/// The carryover was opened for another scene.
+/// The carryover, or the turns, are another scene's.
 pub const WB_OTHER_SCENE: i32 = -13;
 /// A c-parity scene that interpolates has not been told its latch.
 pub const WB_LATCH_MISSING: i32 = -14;
@@ -170,7 +170,7 @@ pub extern "C" fn wb_status_message(status: i32) -> *const c_char {
         WB_IMPOSSIBLE_CELL => c"no unit cell has these angles",
         WB_SINGULAR_MATRIX => c"the matrix is singular: its axes span no volume",
         WB_NOT_MADE => c"the memory holds nothing that this library made",
-        WB_OTHER_SCENE => c"the carryover was opened for another scene",
+        WB_OTHER_SCENE => c"the carryover or the turns were made for another scene",
         WB_LATCH_MISSING => c"a c-parity scene that interpolates needs wb_scene_set_latch",
         _ => c"not a status of this library",
     };

@@ -104,6 +104,33 @@ fn special_values_pass_through_and_bad_arguments_do_not() {
     assert!((x[7] - 1f64.sin() / 0.5f64.sin()).abs() < 1e-15);
 }
 
+#[test]
+fn slopes_are_those_of_the_plain_expression() {
+    use core::f64::consts::PI;
+    let indices: Vec<f64> = (0..60).map(|i| f64::from(i) * 0.0437 - 1.1).collect();
+    for cap in caps() {
+        for n in [1.0, 2.0, 14.0, 101.0] {
+            for length in 0..=30 {
+                let h = &indices[length..2 * length];
+                let found = call(wb_sincg_squared_slope_array, h, n, cap).expect("values");
+                for (&h, value) in h.iter().zip(found) {
+                    let (s, c) = (PI * h).sin_cos();
+                    let (sn, cn) = (n * PI * h).sin_cos();
+                    let plain = 2.0 * PI * sn / s * (n * cn * s - sn * c) / (s * s);
+                    let size = 2.0 * PI * n * (n * n).min(1.0 / (s * s));
+                    // The plain expression rounds N pi h.
+                    assert!((value - plain).abs() <= 1e-10 * size, "{h} {n}: {value} {plain}");
+                }
+            }
+        }
+        let special = call(wb_sincg_squared_slope_array, &[0.0, f64::NAN, -3.0], 29.0, cap).expect("values");
+        assert!(special[0] == 0.0 && special[1].is_nan() && special[2] == 0.0, "{special:?}");
+    }
+    for n in [f64::NAN, f64::INFINITY, 0.0, 2.5, -3.0, 100_001.0] {
+        assert_eq!(call(wb_sincg_squared_slope_array, &[0.1], n, WB_SIMD_AUTO), Err(WB_OUT_OF_RANGE));
+    }
+}
+
 /// F at a node of the test's grid: no symmetry, no polynomial.
 fn f_at(h: i32, k: i32, l: i32) -> f64 {
     f64::from(h * 17 + k * k * 3 + l * l * l) + f64::from((h * 31 + k * 7 + l * 13).rem_euclid(11)) * 0.37

@@ -62,6 +62,38 @@ fn the_demo_s_image_comes_out_row_by_row_from_threads_and_from_cpp() {
 }
 
 #[test]
+fn the_lines_of_the_readme_about_derivatives_compile() {
+    let Some(cc) = cc() else { return };
+    let readme = fs::read_to_string(Path::new(CRATE).join("README.md")).expect("README.md");
+    let (_, lines) = readme.split_once("## Derivatives").expect("the section");
+    let (_, lines) = lines.split_once("```c\n").expect("the lines");
+    let (lines, _) = lines.split_once("```").expect("their end");
+    let code = format!(
+        "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"widebragg.h\"\n\
+         int gradient(wb_scene_parameters p, wb_scene *scene, size_t rows, size_t columns, double *dL_dI, \
+         wb_carryover *carryover);\n\
+         int gradient(wb_scene_parameters p, wb_scene *scene, size_t rows, size_t columns, double *dL_dI, \
+         wb_carryover *carryover) {{ wb_error e; size_t bytes;\n{lines}return e.status; }}\n"
+    );
+    let source = Path::new(SCRATCH).join("readme_gradient.c");
+    fs::write(&source, code).expect("a scratch file");
+    run(Command::new(&cc)
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only"])
+        .arg(&source)
+        .args(["-I".as_ref(), common::include().as_os_str()]));
+}
+
+#[test]
+fn the_gradient_of_the_demo_is_that_of_its_differences() {
+    let Some(cc) = cc() else { return };
+    // Ends well only if they agree to 1e-5.
+    let (pushed, printed) = image(&example(&cc, "demo_gradient.c", &["-std=c99"]), &[]);
+    assert_eq!(printed.lines().count(), 15, "{printed}");
+    assert_eq!(pushed.len(), 48 * 2463 * size_of::<f32>());
+    assert!(pushed.iter().any(|&byte| byte != 0));
+}
+
+#[test]
 fn the_lines_of_the_readme_render_nano_bragg_s_loop() {
     let Some(cc) = cc() else { return };
     let readme = fs::read_to_string(Path::new(CRATE).join("README.md")).expect("README.md");

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use widebragg_ffi::carryover::{wb_carryover_slot, wb_carryover_use};
+use widebragg_ffi::gradient::wb_variables;
 use widebragg_ffi::grid::wb_grid;
 use widebragg_ffi::noise::wb_noise;
 use widebragg_ffi::parameters::{wb_scene_parameters, wb_source};
@@ -205,6 +206,22 @@ fn layouts() -> Vec<Layout> {
             dispersion_range: f64,
             dispersion_step: f64,
             round: i32,
+        }),
+        layout!(wb_variables {
+            cell_m: [f64; 9],
+            reciprocal_per_angstrom: [f64; 9],
+            pix0_m: [f64; 3],
+            fast_axis: [f64; 3],
+            slow_axis: [f64; 3],
+            normal_axis: [f64; 3],
+            close_distance_m: f64,
+            distance_m: f64,
+            phi0_rad: f64,
+            phi_step_rad: f64,
+            mosaic_scale: f64,
+            lambda_scale: f64,
+            fluence_scale: f64,
+            default_f: f64,
         }),
         layout!(wb_noise { opaque: [u64; 40] }),
         layout!(wb_latch { found: i32, slow: usize, fast: usize, evaluation: u64 }),

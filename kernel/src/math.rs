@@ -256,7 +256,7 @@ impl<F: Lanes> SincgSlope<F> {
 pub fn sincg_squared_slope<F: Lanes>(h: F, n: F) -> F {
     let roundable = h.abs().lt(h.splat_like(ROUNDABLE));
     // The square has period 1 in h.
-    let h = if roundable.all() { h } else { per_lane(h, n, |h, _| libm::fmod(h, 1.0)) };
+    let h = if roundable.all() { h } else { per_lane(h, n, |h, _| h - libm::trunc(h)) };
     let d = h.fraction();
     let beside = d + d.splat_like(NEAREST);
     let turns = (n * beside).round();

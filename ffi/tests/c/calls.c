@@ -42,6 +42,53 @@ static double sum(const float *image, size_t n) {
     return total;
 }
 
+/* Both directions over the whole image, in arrays of exactly the size they need. */
+static void derivatives(const wb_scene_parameters *p, const wb_scene *scene, size_t side, wb_carryover *carryover) {
+    const size_t pixels = side * side, nodes = p->grid.f_len;
+    wb_variables *directions = (wb_variables *)malloc(2 * sizeof *directions);
+    wb_variables *sums = (wb_variables *)malloc(sizeof *sums);
+    double *weights = (double *)malloc(pixels * sizeof *weights);
+    double *images = (double *)malloc(2 * pixels * sizeof *images);
+    double *by_f = (double *)malloc(nodes * sizeof *by_f);
+    double along[2], pushed;
+    uint64_t wanted;
+    wb_turns *turns;
+    wb_error error;
+    void *memory;
+    size_t bytes, i, j;
+
+    CHECK(directions != NULL && sums != NULL && weights != NULL && images != NULL && by_f != NULL);
+    for (i = 0; i < WB_PARAMETERS; i++) CHECK(wb_direction(p, (int32_t)i, &directions[0], &error) == WB_OK);
+    CHECK(wb_direction(p, WB_BY_MISSET_X, &directions[0], &error) == WB_OK && error.status == WB_OK);
+    CHECK(wb_direction(p, WB_BY_OSC, &directions[1], NULL) == WB_OK);
+    CHECK(wb_wanted_along(directions, 2, &wanted) == WB_OK && wanted == (WB_WANT_CELL | WB_WANT_PHI));
+    for (i = 0; i < 3; i++) {
+        if (i > 0) wanted = i == 1 ? 0 : WB_WANT_ALL;
+        CHECK(wb_turns_size(scene, wanted, &bytes) == WB_OK && bytes % WB_ALIGNMENT == 0);
+        CHECK(wb_turns_make(scene, wanted, exactly(bytes, &memory), bytes, &turns) == WB_OK);
+        if (i < 2) free(memory);
+    }
+    memset(sums, 0, sizeof *sums);
+    for (i = 0; i < nodes; i++) by_f[i] = 0.0;
+    for (i = 0; i < pixels; i++) weights[i] = 1.0 + 0.1 * (double)(i % 7);
+    CHECK(wb_pullback_rows(scene, turns, 0, side, weights, pixels, sums, by_f, nodes, carryover, &error) == WB_OK);
+    CHECK(wb_pullback_rows(scene, turns, 0, 1, weights, 1, sums, NULL, 0, carryover, &error) == WB_WRONG_LENGTH);
+    CHECK(strcmp(error.quantity, "weights") == 0 && error.needed == side);
+    CHECK(wb_pushforward_rows(scene, turns, 0, side, directions, 2, images, 2 * pixels, carryover, NULL) == WB_OK);
+    for (i = 0; i < 2; i++) {
+        along[i] = wb_dot(sums, &directions[i]);
+        pushed = 0.0;
+        for (j = 0; j < pixels; j++) pushed += weights[j] * images[i * pixels + j];
+        CHECK(along[i] != 0.0 && fabs(along[i] - pushed) < 1e-9 * fabs(pushed));
+    }
+    free(memory);
+    free(by_f);
+    free(images);
+    free(weights);
+    free(sums);
+    free(directions);
+}
+
 static void scenes(void) {
     enum { SIDE = 37, NODES = 15 * 15 * 15 };
     wb_scene_parameters p;
@@ -114,6 +161,7 @@ static void scenes(void) {
     for (i = 0; i < SIDE * SIDE; i++) CHECK((float)image_f64[i] == image[i]);
     CHECK(wb_render_rows_report(scene, 0, 2, image, 2 * SIDE, NULL, &report) == WB_OK && report.pixels > SIDE);
     CHECK(wb_render_pixel(scene, 5, 6, &value, NULL) == WB_OK && value == image_f64[5 * SIDE + 6]);
+    derivatives(&p, scene, SIDE, NULL);
     free(memory[0]);
 
     p.mode = WB_CPARITY;
@@ -128,6 +176,7 @@ static void scenes(void) {
     CHECK(wb_render_rows(scene, 0, 10, image, 10 * SIDE, carryover) == WB_OK);
     CHECK(wb_render_rows(scene, 10, SIDE - 10, image + 10 * SIDE, (SIDE - 10) * SIDE, fork) == WB_OK);
     CHECK(sum(image, SIDE * SIDE) > 0.0);
+    derivatives(&p, scene, SIDE, carryover);
     CHECK(wb_carryover_absorb(carryover, fork) == WB_OK);
     CHECK(wb_carryover_slots(carryover, &count) == WB_OK && count == 2);
     CHECK(wb_carryover_read(carryover, 0, &slot) == WB_OK && slot.fresh == 1 && slot.hits > 0);
@@ -166,6 +215,8 @@ static void arrays(void) {
         for (i = 0; i < n; i++) CHECK(fabs(out[i] - sin(29.0 * x[i]) / sin(x[i])) < 1e-9);
         CHECK(wb_sincg_index_array(x, n, 29.0, out, WB_SIMD_AUTO) == WB_OK);
         for (i = 0; i < n; i++) CHECK(fabs(out[i]) <= 29.0);
+        CHECK(wb_sincg_squared_slope_array(x, n, 29.0, out, WB_SIMD_AUTO) == WB_OK);
+        for (i = 0; i < n; i++) CHECK(fabs(out[i]) <= 2.0 * 3.15 * 29.0 * 29.0 * 29.0);
         for (i = 0; i < 64; i++) f[i] = (double)i;
         grid.f = f;
         grid.f_len = 64;

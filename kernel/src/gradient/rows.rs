@@ -350,10 +350,11 @@ impl Scene<'_> {
         let (before, latch, after) = self.split_at_latch(slow, roi.fast_min..roi.fast_max + 1);
         let steady = self.steady();
         let carries = self.orientations().sweep().carried_steps() > 0;
-        let openings = || {
-            let openings = carries.then(|| carry.openings_in_row(slow, columns).unsteady(steady));
-            openings.into_iter().flatten()
-        };
+        // Slots that are none, rather than no slots: the compiler moves tests on what these would hold out of loops, and memory
+        // checkers see numbers that nobody has written.
+        let nobody = Carryover::Streams(&mut []);
+        let openings_in_row = if carries { carry } else { &nobody }.openings_in_row(slow, columns);
+        let openings = || openings_in_row.unsteady(steady);
         for (span, lookup) in
             [(before, self.parameters().structure_factors.lookup), (after, LookupRule::Nearest)]
         {
