@@ -8,7 +8,7 @@ use super::turns::TurnTable;
 use super::{VARIABLES, Variables, Wanted};
 use crate::Error;
 use crate::carryover::Carryover;
-use crate::lanes::{BaseLevel, Kernel, LaneMask, Lanes, Level};
+use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
 use crate::lattice::{
     AnyShape, CrystalShape, GaussKind, Precision, RoundKind, SmoothKind, SmoothShape, SquareKind,
 };
@@ -170,6 +170,14 @@ impl<Sh: SmoothKind, Lo: LookupKind> Kernel for Plain<'_, '_, '_, Sh, Lo> {
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
+        // Two vectors in flight hide each other's latencies.
+        if L::IS_REGISTER { self.vectors(Doubled(level)) } else { self.vectors(level) }
+    }
+}
+
+impl<Sh: SmoothKind, Lo: LookupKind> Plain<'_, '_, '_, Sh, Lo> {
+    #[inline(always)]
+    fn vectors<L: Level>(self, level: L) {
         let p = self.0.scene.parameters();
         let shape = Sh::smooth(level, &p.lattice);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.plan };

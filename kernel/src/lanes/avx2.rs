@@ -278,7 +278,9 @@ impl BaseLanes for F64x4 {
     }
 }
 
-impl BaseLevel for Avx2 {}
+impl BaseLevel for Avx2 {
+    const IS_REGISTER: bool = true;
+}
 
 impl Lanes32 for F32x8 {
     #[inline(always)]

@@ -326,7 +326,9 @@ impl BaseLanes for F64x8 {
     }
 }
 
-impl BaseLevel for Avx512 {}
+impl BaseLevel for Avx512 {
+    const IS_REGISTER: bool = true;
+}
 
 impl Lanes32 for F32x16 {
     #[inline(always)]

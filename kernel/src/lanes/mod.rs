@@ -183,7 +183,11 @@ pub trait BaseLanes: Lanes {
 }
 
 /// A level of the hardware, not one doubled from it.
-pub trait BaseLevel: Level<F: BaseLanes> {}
+pub trait BaseLevel: Level<F: BaseLanes> {
+    /// Whether a vector is one register. Where it is several, the chains of a long formula hide each other's latencies by themselves,
+    /// and two vectors at a time find no registers.
+    const IS_REGISTER: bool;
+}
 
 /// A vector of f32 lanes: what mixed precision evaluates polynomials with.
 pub trait Lanes32:

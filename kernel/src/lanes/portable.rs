@@ -288,7 +288,9 @@ impl BaseLanes for F64x8 {
     }
 }
 
-impl BaseLevel for Portable {}
+impl BaseLevel for Portable {
+    const IS_REGISTER: bool = false;
+}
 
 impl Lanes32 for F32x16 {
     #[inline(always)]
