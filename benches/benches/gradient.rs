@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::carryover::Carryover;
-use widebragg::gradient::{Sums, TurnBuffers, TurnTable, VARIABLES, Variables, Wanted, fill_turns};
+use widebragg::gradient::{Sums, TurnTable, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
 use widebragg::lattice::Precision;
 use widebragg::render::Scene;
-use widebragg::rotation::{IDENTITY, Orientation};
 use widebragg_benches::{CASES, COLUMNS, Case, ROWS, ROWS_CASE, render, steps, with_scene};
+use widebragg_tests::scene::with_turns;
 
 /// What is differentiated by: the nine components of the cell vectors; these, first phi and oscillation, wavelength, and what
 /// moves the detector (origin 3, distance, beam centre 2, rotations 3), 21 parameters; everything.
@@ -35,21 +35,6 @@ fn main() {
             ratios(&case);
         }
     }
-}
-
-/// The derivatives of the orientations of a scene, lent to `job`: by the first `moving` of phi, step and mosaic spread.
-fn with_turns<R>(scene: &Scene<'_>, moving: usize, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
-    let entries = scene.orientations().entries().len();
-    let mut rotations = vec![IDENTITY; entries];
-    let [mut by_phi0, mut by_step, mut by_mosaic] =
-        [0, 1, 2].map(|which| vec![Orientation::default(); if which < moving { entries } else { 0 }]);
-    let buffers = TurnBuffers {
-        rotations: &mut rotations,
-        by_phi0: &mut by_phi0,
-        by_step: &mut by_step,
-        by_mosaic: &mut by_mosaic,
-    };
-    job(&fill_turns(scene.orientations(), buffers).expect("derivatives of orientations"))
 }
 
 fn pullback(scene: &Scene<'_>, turns: &TurnTable<'_>, wanted: Wanted, weights: &[f64]) -> Variables {

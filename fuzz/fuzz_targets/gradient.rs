@@ -10,10 +10,11 @@ use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
 use widebragg::carryover::{Carryover, Slot, open_streams};
-use widebragg::gradient::{Sums, TurnBuffers, VARIABLES, Variables, Wanted, fill_turns};
+use widebragg::gradient::{Sums, TurnTable, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
-use widebragg::rotation::{IDENTITY, Orientation};
+use widebragg::render::Scene;
 use widebragg::structure_factor::LookupRule;
+use widebragg_tests::scene::with_turns;
 
 fuzz_target!(|input: Input| {
     let Ok(mut tables) = input.tables() else { return };
@@ -35,22 +36,23 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
     let scene = latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch)));
     let carry = Carryover::Streams(&mut slots);
 
-    let entries = scene.orientations().entries().len();
-    let mut rotations = vec![IDENTITY; entries];
-    let [mut by_phi0, mut by_step, mut by_mosaic] = [(); 3].map(|()| vec![Orientation::default(); entries]);
-    let buffers = TurnBuffers {
-        rotations: &mut rotations,
-        by_phi0: &mut by_phi0,
-        by_step: &mut by_step,
-        by_mosaic: &mut by_mosaic,
-    };
-    let turns = fill_turns(scene.orientations(), buffers)?;
+    with_turns(&scene, 3, |turns| both_ways(input, &scene, turns, &carry))
+}
+
+/// Both directions of differentiation.
+fn both_ways(
+    input: &Input,
+    scene: &Scene<'_>,
+    turns: &TurnTable<'_>,
+    carry: &Carryover<'_>,
+) -> Result<(), Error> {
+    let rows = 0..scene.detector().slow_pixels;
     let pixels = scene.detector().pixels();
     let weights: Vec<f64> = (0..pixels).map(|i| 1.0 + (i % 3) as f64).collect();
     let nodes = scene.parameters().structure_factors.grid.map_or(0, |grid| grid.data().len());
     let mut by_f = vec![0.0; nodes];
     let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
-    scene.pullback_rows(&turns, rows.clone(), &weights, &carry, &mut sums)?;
+    scene.pullback_rows(turns, rows.clone(), &weights, carry, &mut sums)?;
     let pulled = sums.variables.to_array();
     let directions: Vec<Variables> = (0..VARIABLES)
         .map(|i| {
@@ -60,11 +62,11 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
         })
         .collect();
     let mut images = vec![f64::NAN; pixels * VARIABLES];
-    scene.pushforward_rows(&turns, rows.clone(), &directions, &carry, &mut images)?;
+    scene.pushforward_rows(turns, rows.clone(), &directions, carry, &mut images)?;
     // A row by itself has the bits that it has among the others.
     let (slow, columns) = (usize::from(input.alone[0]) % rows.end, scene.detector().fast_pixels);
     let mut row = vec![f64::NAN; columns * VARIABLES];
-    scene.pushforward_rows(&turns, slow..slow + 1, &directions, &carry, &mut row)?;
+    scene.pushforward_rows(turns, slow..slow + 1, &directions, carry, &mut row)?;
     for (alone, image) in row.chunks_exact(columns).zip(images.chunks_exact(pixels)) {
         for (alone, among) in alone.iter().zip(&image[slow * columns..]) {
             assert!(

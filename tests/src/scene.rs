@@ -11,11 +11,12 @@ use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::{Carryover, Slot, open_streams};
 use widebragg::detector::Detector;
+use widebragg::gradient::{TurnBuffers, TurnTable, fill_turns};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice};
 use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParameters, Sensor};
 use widebragg::rotation::{
-    Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
+    IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
@@ -219,4 +220,22 @@ impl KernelScene {
             Ok(pixels)
         })?
     }
+}
+
+/// The derivatives of the orientations of a scene, lent to `job`: by the first `moving` of phi, step and mosaic factor.
+///
+/// # Panics
+/// When the kernel refuses buffers that are as long as they must be.
+pub fn with_turns<R>(scene: &Scene<'_>, moving: usize, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
+    let entries = scene.orientations().entries().len();
+    let mut rotations = vec![IDENTITY; entries];
+    let [mut by_phi0, mut by_step, mut by_mosaic] =
+        [0, 1, 2].map(|which| vec![Orientation::default(); if which < moving { entries } else { 0 }]);
+    let buffers = TurnBuffers {
+        rotations: &mut rotations,
+        by_phi0: &mut by_phi0,
+        by_step: &mut by_step,
+        by_mosaic: &mut by_mosaic,
+    };
+    job(&fill_turns(scene.orientations(), buffers).expect("derivatives of orientations"))
 }

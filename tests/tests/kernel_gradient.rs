@@ -18,7 +18,7 @@ use widebragg::rotation::{IDENTITY, Orientation, rotate_xyz};
 use widebragg::vector::Vec3;
 use widebragg_cli::gradient::differences::{Difference, differences};
 use widebragg_tests::oracle::Mode;
-use widebragg_tests::scene::KernelScene;
+use widebragg_tests::scene::{KernelScene, with_turns};
 
 /// Largest difference from finite differences, of the largest derivative in the image.
 const LIMIT: f64 = 1e-6;
@@ -111,21 +111,10 @@ fn differentiated<R>(
     threads: usize,
     job: impl FnOnce(&Scene<'_>, &TurnTable<'_>, &Carryover<'_>) -> R,
 ) -> R {
-    scene
-        .with(threads, |scene, slots| {
-            let entries = scene.orientations().entries().len();
-            let mut rotations = vec![IDENTITY; entries];
-            let [mut phi0, mut step, mut mosaic] = [(); 3].map(|()| vec![Orientation::default(); entries]);
-            let buffers = TurnBuffers {
-                rotations: &mut rotations,
-                by_phi0: &mut phi0,
-                by_step: &mut step,
-                by_mosaic: &mut mosaic,
-            };
-            let turns = fill_turns(scene.orientations(), buffers).expect("derivatives of orientations");
-            job(scene, &turns, &Carryover::Streams(slots))
-        })
-        .expect("a scene")
+    let lent = scene.with(threads, |scene, slots| {
+        with_turns(scene, 3, |turns| job(scene, turns, &Carryover::Streams(slots)))
+    });
+    lent.expect("a scene")
 }
 
 /// An image for each variable.
