@@ -135,7 +135,9 @@ impl SpanDerivatives<'_, '_, '_> {
                 Output::Push { directions, images, pixels, before } => {
                     let mut slopes = [zero; VARIABLES];
                     jacobian.tell(level.splat(1.0), &mut Store(&mut slopes));
-                    for (image, direction) in images.chunks_exact_mut(*pixels).zip(directions.iter()) {
+                    // Never 0 here, which the compiler cannot know: it would leave a panic for it.
+                    let each = (*pixels).max(1);
+                    for (image, direction) in images.chunks_exact_mut(each).zip(directions.iter()) {
                         let mut along = zero;
                         for (&slope, by) in slopes.iter().zip(direction.to_array()) {
                             along = slope.mul_add(level.splat(by), along);
