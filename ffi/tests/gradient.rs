@@ -13,12 +13,9 @@ use made::{Made, Memory, defaults, make, no_error, placed, sources, words};
 use widebragg::carryover::Carryover;
 use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, DetectorParameters, Pivot};
-use widebragg::gradient::{
-    Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, VARIABLES, Variables, Wanted, fill_turns,
-};
+use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnTable, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
-use widebragg::rotation::{IDENTITY, Orientation};
 use widebragg_ffi::carryover::{WB_PIXELS, WB_STREAMS, wb_carryover};
 use widebragg_ffi::gradient::*;
 use widebragg_ffi::parameters::*;
@@ -28,7 +25,7 @@ use widebragg_ffi::status::*;
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::{Mode, Simulation};
-use widebragg_tests::scene::KernelScene;
+use widebragg_tests::scene::{self, KernelScene};
 
 fn kernel(name: &str, mode: Mode) -> KernelScene {
     let case = Case::load(name).expect("a golden case");
@@ -80,17 +77,7 @@ fn with_turns<R>(
     job: impl FnOnce(&Scene<'_>, &TurnTable<'_>, &Carryover<'_>) -> R,
 ) -> R {
     let with = kernel.with(threads, |scene, slots| {
-        let entries = scene.orientations().entries().len();
-        let mut rotations = vec![IDENTITY; entries];
-        let [mut phi0, mut step, mut mosaic] = [(); 3].map(|()| vec![Orientation::default(); entries]);
-        let buffers = TurnBuffers {
-            rotations: &mut rotations,
-            by_phi0: &mut phi0,
-            by_step: &mut step,
-            by_mosaic: &mut mosaic,
-        };
-        let turns = fill_turns(scene.orientations(), buffers).expect("turns");
-        job(scene, &turns, &Carryover::Streams(slots))
+        scene::with_turns(scene, 3, |turns| job(scene, turns, &Carryover::Streams(slots)))
     });
     with.expect("a scene")
 }
