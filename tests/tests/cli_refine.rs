@@ -1,10 +1,13 @@
 //! `widebragg refine`: crystals found again from their images, options that repeat what was found, how it ends.
 //!
-//! The whole demo from 20 random starts, the least that is promised, takes minutes and is run by name:
+//! The whole demo from 20 random starts, the least that is promised, takes a minute or more and is run by name:
 //!
 //! ```sh
 //! cargo test --release -p widebragg-tests --test cli_refine -- --ignored --nocapture
 //! ```
+//!
+//! Measured on two cores with AVX-512: 20 of 20, each in 1.9 to 3.3 s and 8 to 10 steps; the largest error of a length or an angle 5.2e-11, of a
+//! missetting angle 4.0e-9 degrees.
 
 use std::time::Instant;
 
@@ -327,7 +330,7 @@ fn triangle([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Rows {
 /// the cell that is off, a along the same line and b in the same plane, which is how `--wrt cell` moves a matrix's
 /// cell. Where it ends is then the demo's cell, and no missetting.
 #[test]
-#[ignore = "some minutes: 20 refinements of 6 megapixels"]
+#[ignore = "a minute or more: 20 refinements of 6 megapixels"]
 fn the_demo_is_found_from_twenty_random_starts() {
     let place = Workplace::empty();
     let outcome = place.run(["demo", "--out", "demo"]).well();
