@@ -36,6 +36,12 @@ pub fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "widebragg: {line}");
 }
 
+/// Says how far a run has come, a line on standard error.
+pub fn progress_line(line: &str) {
+    // A run goes on when nobody can read how far it is.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
 /// A progress bar over `rows` rows on a terminal; hidden when it is not one, or not wanted.
 #[must_use]
 pub fn progress(rows: u64, wanted: bool) -> ProgressBar {

@@ -35,7 +35,7 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Gradient(options) => gradient::run(&options, args),
         Command::Gradcheck(options) => gradient::check::run(&options, args),
-        Command::Refine(_) => Err(Failure::input("refine: not implemented yet")),
+        Command::Refine(options) => gradient::refine::run(&options, args),
         Command::Render(options) => run::render(&options, args),
     }
 }

@@ -7,7 +7,7 @@ use crate::files::png::rgb_png;
 
 /// The size of the text on a raster.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lettering {
+pub(crate) struct Lettering {
     /// Height of a line.
     pub line: usize,
     /// Width of a character.
@@ -36,12 +36,12 @@ impl Lettering {
     }
 }
 
-pub(super) const WHITE: [u8; 3] = [255; 3];
-pub(super) const INK: [u8; 3] = [38, 42, 48];
+pub(crate) const WHITE: [u8; 3] = [255; 3];
+pub(crate) const INK: [u8; 3] = [38, 42, 48];
 
 /// Where text stands relative to its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Centre,
     Right,
@@ -49,7 +49,7 @@ pub(super) enum Align {
 
 /// The raster, white at first.
 #[derive(Debug)]
-pub(super) struct Canvas {
+pub(crate) struct Canvas {
     pub width: usize,
     pub height: usize,
     lettering: Lettering,

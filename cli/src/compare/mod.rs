@@ -5,7 +5,7 @@
 //! 4 sizes differ.
 //! Memory: some 20 bytes a pixel; pictures are reduced to a fixed size.
 
-mod canvas;
+pub(crate) mod canvas;
 pub mod figures;
 pub mod peaks;
 pub(crate) mod picture;

@@ -105,7 +105,7 @@ impl Scale {
 }
 
 /// A value in few characters: `0`, `250`, `1.5e6`.
-pub(super) fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

@@ -197,6 +197,11 @@ fn region(setup: &Setup, image: &[f64]) -> Vec<f64> {
 /// A step that turns the phases of the interference function by a tenth or so, in the kernel's unit.
 fn first_step(setup: &Setup, parameter: Parameter) -> f64 {
     const SMALL: f64 = 0.02;
+    step_of_phase(setup, parameter, SMALL)
+}
+
+/// A step that turns the phases of the interference function by `small` where it turns them most, in the kernel's unit.
+pub(super) fn step_of_phase(setup: &Setup, parameter: Parameter, small: f64) -> f64 {
     let cells = match setup.lattice.shape {
         // The radius of these spots is that of so many cells along each axis.
         CrystalShape::Gauss | CrystalShape::Tophat => setup.lattice.cells.iter().product(),
@@ -205,17 +210,17 @@ fn first_step(setup: &Setup, parameter: Parameter) -> f64 {
     let longest = setup.crystal.cell.lengths_angstrom.iter().copied().fold(0.0, f64::max);
     let lambda_angstrom = setup.lambda0_m / 1e-10;
     let phase = cells * 2.0 / lambda_angstrom;
-    let turn = SMALL / (phase * longest);
+    let turn = small / (phase * longest);
     let reach = setup.detector.pix0_m.length();
     match parameter {
-        Parameter::CellVector(_) | Parameter::CellLength(_) => SMALL / phase,
+        Parameter::CellVector(_) | Parameter::CellLength(_) => small / phase,
         Parameter::CellAngle(_) | Parameter::Misset(_) | Parameter::Phi0 => turn,
         Parameter::Osc | Parameter::DetectorRotation(_) => turn,
         Parameter::Wavelength => turn * setup.lambda0_m,
         Parameter::Origin(_) | Parameter::Distance | Parameter::BeamCentre(_) => turn * reach,
-        Parameter::FluenceScale => SMALL,
-        Parameter::MosaicScale => (turn / setup.mosaic_spread_rad.max(1e-9)).min(SMALL),
-        Parameter::DefaultF => SMALL * setup.default_f.abs().max(1.0),
+        Parameter::FluenceScale => small,
+        Parameter::MosaicScale => (turn / setup.mosaic_spread_rad.max(1e-9)).min(small),
+        Parameter::DefaultF => small * setup.default_f.abs().max(1.0),
     }
 }
 

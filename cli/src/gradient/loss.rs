@@ -8,6 +8,14 @@
 //! weights         L = sum w I                   dL/dI = w
 //! ```
 //!
+//! Refinement needs a sum of squares, L = 1/2 sum r^2. For counts r is the signed square root of twice what the likelihood
+//! is short of its best, which I = D would have: the same minimum, and to first order (I - D) / sqrt(D).
+//!
+//! ```text
+//! least squares   r = I - D
+//! Poisson         r = sign(I - D) sqrt(2 (I - D - D ln(I/D)))      D < 0 as 0, I below 1e-6 as 1e-6
+//! ```
+//!
 //! Pixels of SMV and CBF files are taken as stored, offset included; so images to refine against are best float ones.
 
 use std::path::Path;
@@ -16,6 +24,9 @@ use crate::compare::source::read_one;
 use crate::error::Failure;
 use crate::options::LossKind;
 use crate::run::setup::Setup;
+
+/// Fewer photons than this are taken as this many where their logarithm is needed.
+const FEWEST: f64 = 1e-6;
 
 /// A loss over the pixels of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,10 +80,26 @@ impl Loss {
         }
     }
 
+    /// Whether pixels are counts, whose variance is known.
+    #[must_use]
+    pub fn is_of_counts(&self) -> bool {
+        self.kind == Kind::Poisson
+    }
+
     /// The data, or the weights.
     #[must_use]
     pub fn pixels(&self) -> &[f32] {
         &self.pixels
+    }
+
+    /// The residual of a pixel, and its derivative by the pixel; with weights, which have no residual, the pixel itself.
+    #[must_use]
+    pub fn residual(&self, pixel: f64, data: f64) -> (f64, f64) {
+        match self.kind {
+            Kind::LeastSquares => (pixel - data, 1.0),
+            Kind::Poisson => deviance_root(pixel, data),
+            Kind::Weights => (pixel, 1.0),
+        }
     }
 
     /// Its value, how many pixels counted, and its derivatives by the pixels of `image`, of which those count that `selected` takes.
@@ -99,7 +126,48 @@ impl Loss {
     }
 }
 
+/// Signed square root of the deviance of a pixel, and its derivative by the pixel.
+fn deviance_root(pixel: f64, data: f64) -> (f64, f64) {
+    let (rendered, moves) = if pixel > FEWEST { (pixel, 1.0) } else { (FEWEST, 0.0) };
+    if data <= 0.0 {
+        let root = (2.0 * rendered).sqrt();
+        return (root, moves / root);
+    }
+    let x = (rendered - data) / data;
+    // Close to the data the difference of large terms is a series.
+    if x.abs() < 1e-4 {
+        let root = data.sqrt() * x * (1.0 - x / 3.0 + x * x * (7.0 / 36.0));
+        return (root, moves / (data.sqrt() * (1.0 + x) * (1.0 - x / 3.0 + x * x * (7.0 / 36.0))));
+    }
+    let root = x.signum() * (2.0 * data * (x - x.ln_1p())).max(0.0).sqrt();
+    (root, moves * (1.0 - data / rendered) / root)
+}
+
 fn read(path: &Path, setup: &Setup, option: &str) -> Result<Vec<f32>, Failure> {
     let size = [setup.detector.fast_pixels, setup.detector.slow_pixels];
     Ok(read_one(path, size).map_err(|failure| failure.context(option))?.pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn residuals_of_counts_are_those_of_the_likelihood() {
+        for (pixel, data) in
+            [(3.0f64, 5.0f64), (5.0, 3.0), (7.0, 7.0 + 1e-3), (7.0, 7.001), (1e6, 1e6 + 99.0), (4.0, 4.0)]
+        {
+            let (root, slope) = deviance_root(pixel, data);
+            let deviance = 2.0 * ((pixel - data * pixel.ln()) - (data - data * data.ln()));
+            assert!((root * root - deviance).abs() < 1e-8 * pixel.max(1.0), "{pixel} {data}: {root}");
+            assert!(root == 0.0 || root.signum() == (pixel - data).signum());
+            // r dr/dI is the derivative of the likelihood.
+            assert!((root * slope - (1.0 - data / pixel)).abs() < 1e-12, "{pixel} {data}: {slope}");
+            assert!(slope > 0.0);
+        }
+        assert_eq!(deviance_root(8.0, 0.0), (4.0, 0.25));
+        assert_eq!(deviance_root(8.0, -3.0), (4.0, 0.25));
+        let (root, slope) = deviance_root(0.0, 9.0);
+        assert!(root < 0.0 && root.is_finite() && slope == 0.0);
+    }
 }

@@ -9,6 +9,8 @@ pub mod differences;
 pub mod loss;
 pub mod parameter;
 pub mod problem;
+pub mod refine;
+pub mod selection;
 
 use std::fs;
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use core::f64::consts::PI;
 
+use widebragg::crystal::CellSource;
 use widebragg::gradient::{Moves, Parameter};
 
 use crate::error::Failure;
@@ -137,11 +138,15 @@ impl Chosen {
     }
 }
 
-/// What a parameter is after `moves`, in its unit.
+/// What a parameter is after `moves`, in its unit. Of a cell that was given these are the numbers given: the reference's way
+/// from there to the vectors leaves the crystal with other angles.
 #[must_use]
 pub fn value(named: &Named, setup: &Setup, moves: &Moves) -> f64 {
     let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);
-    let cell = &setup.crystal.cell;
+    let cell = match &setup.crystal_parameters.source {
+        CellSource::Cell(cell) => cell,
+        CellSource::Matrix(_) | CellSource::MatrixWithCell(..) => &setup.crystal.cell,
+    };
     let direct = setup.crystal.direct;
     let before = match named.parameter {
         Parameter::CellVector(i) => {

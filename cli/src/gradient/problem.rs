@@ -11,10 +11,11 @@ use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::lattice::Lattice;
-use widebragg::render::Scene;
+use widebragg::render::{Scene, SceneParameters};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiShift, fill_shifted_orientations};
 use widebragg::structure_factor::LatchPoint;
 
+use super::selection::Selection;
 use crate::error::Failure;
 use crate::memory::filled;
 use crate::run::frame::{carryover, find_latch, latched, open_slots, slot_of_row};
@@ -74,6 +75,16 @@ impl<'s> Problem<'s> {
         moves: &Moves,
         job: impl FnOnce(&Scene<'_>, &[Slot]) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
+        self.with_masked_scene(moves, None, job)
+    }
+
+    /// The same with a mask in place of the setup's. What is carried over stays that of the whole image.
+    fn with_masked_scene<R>(
+        &self,
+        moves: &Moves,
+        mask: Option<&[u16]>,
+        job: impl FnOnce(&Scene<'_>, &[Slot]) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
         let setup = self.setup;
         let v = self.model.variables(moves).map_err(refused)?;
         let sources: Vec<Source> = setup
@@ -96,7 +107,19 @@ impl<'s> Problem<'s> {
         })?;
         let scene = latched(&scene, self.latch);
         let slots = open_slots(setup, &scene)?;
-        job(&scene, &slots)
+        if mask.is_none() {
+            return job(&scene, &slots);
+        }
+        let masked = Scene::new(SceneParameters { mask, ..*scene.parameters() }).map_err(refused)?;
+        job(&masked.with_precision(setup.precision), &slots)
+    }
+
+    /// The variables of the scene after `moves`.
+    ///
+    /// # Errors
+    /// Moves to where there is no experiment.
+    pub fn variables(&self, moves: &Moves) -> Result<Variables, Failure> {
+        self.model.variables(moves).map_err(refused)
     }
 
     /// The image after `moves`; 0 where nothing is rendered.
@@ -113,6 +136,79 @@ impl<'s> Problem<'s> {
             })
         })?;
         Ok(image)
+    }
+
+    /// The selected pixels of the image after `moves`, in their order: nothing else is rendered.
+    ///
+    /// # Errors
+    /// As [`Problem::with_scene`].
+    pub fn selected_pixels(&self, moves: &Moves, selection: &Selection) -> Result<Vec<f64>, Failure> {
+        self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
+            self.by_selected_row(selection, 1, |row, out| {
+                let mut own = slot_of_row(slots, row);
+                let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
+                done.map(|_| ()).map_err(refused)
+            })
+        })
+    }
+
+    /// Derivatives of the selected pixels along each of `directions`: one column after the other.
+    ///
+    /// # Errors
+    /// As [`Problem::with_scene`].
+    pub fn selected_slopes(
+        &self,
+        moves: &Moves,
+        directions: &[Variables],
+        selection: &Selection,
+    ) -> Result<Vec<f64>, Failure> {
+        self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
+            self.with_turns(scene, directions, |turns| {
+                self.by_selected_row(selection, directions.len(), |row, out| {
+                    let mut own = slot_of_row(slots, row);
+                    let carry = carryover(own.as_mut_slice());
+                    scene.pushforward_rows(turns, row..row + 1, directions, &carry, out).map_err(refused)
+                })
+            })
+        })
+    }
+
+    /// Lets `render` fill `deep` images of each row that has selected pixels, and keeps these: image after image.
+    fn by_selected_row(
+        &self,
+        selection: &Selection,
+        deep: usize,
+        render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
+    ) -> Result<Vec<f64>, Failure> {
+        let columns = self.setup.detector.fast_pixels;
+        let room = |len: usize| filled(len, 0f64).ok_or_else(|| no_memory("the pixels of a refinement"));
+        let kept: Result<Vec<Vec<f64>>, Failure> = selection
+            .rows()
+            .par_iter()
+            .map_init(Vec::new, |images, (row, pixels)| {
+                if images.is_empty() {
+                    *images = room(columns * deep)?;
+                }
+                render(*row, images)?;
+                let mut kept = room(pixels.len() * deep)?;
+                for (kept, image) in
+                    kept.chunks_exact_mut(pixels.len().max(1)).zip(images.chunks_exact(columns))
+                {
+                    for (kept, pixel) in kept.iter_mut().zip(selection.indices(pixels)) {
+                        *kept = image[pixel % columns];
+                    }
+                }
+                Ok(kept)
+            })
+            .collect();
+        let mut all = room(selection.len() * deep)?;
+        for (kept, (_, pixels)) in kept?.iter().zip(selection.rows()) {
+            for (image, kept) in kept.chunks_exact(pixels.len().max(1)).enumerate() {
+                let start = image * selection.len() + pixels.start;
+                all[start..start + kept.len()].copy_from_slice(kept);
+            }
+        }
+        Ok(all)
     }
 
     /// The rows of the region of interest, with their parts of each of `images` side by side.

@@ -54,7 +54,8 @@ pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
     (
         "refine",
         "OPTIONS --against IMAGE --wrt NAME,...",
-        "fit parameters to an image, from where the options have them",
+        "fit parameters to an image, from where the options have them, from low resolution outwards; exit code 3 where it has not \
+         converged",
     ),
     ("bench", "[--json] [--simd LEVEL]", "measure what a step costs on this processor; needs no input files"),
     ("completions", "bash|zsh|fish", "print a completion script for the shell"),
@@ -699,7 +700,7 @@ static DERIVATIVES: &[Row] = &[
     Row::gradient(
         "--loss",
         Choice(&["least-squares", "poisson"]),
-        "half the sum of squared differences, or the likelihood of counts",
+        "half the sum of squared differences, or the likelihood of counts (refine: by signed roots of the deviance)",
         |g, v| put(&mut g.loss, v.choice(&[LossKind::LeastSquares, LossKind::Poisson])?),
     )
     .default("least-squares")
@@ -707,7 +708,7 @@ static DERIVATIVES: &[Row] = &[
     Row::gradient(
         "--out",
         Folder,
-        "gradient, refine: folder for the JSON, images, derivatives by F",
+        "folder; gradient: the JSON, images, derivatives by F; refine: the JSON, pictures before and after, the fitted matrix",
         |g, v| set(&mut g.out, v.path()),
     )
     .default("nothing is written")
@@ -727,7 +728,7 @@ static DERIVATIVES: &[Row] = &[
     )
     .default("1e-6")
     .scope(Scope::GRADCHECK),
-    Row::gradient("--iterations", Integer, "refine: most iterations", |g, v| {
+    Row::gradient("--iterations", Integer, "refine: most steps, all stages together", |g, v| {
         put(&mut g.iterations, v.count()?)
     })
     .default("60")
