@@ -262,6 +262,17 @@ fn the_same_bits_with_any_threads_and_files_of_out_and_evidence() {
     assert_eq!(environment["inputs"][0]["path"], "data.bin");
 }
 
+/// Roots of counts make the first steps from a far too bright model twice too long: to a fluence below 0.
+#[test]
+fn steps_to_where_there_is_no_experiment_are_shortened() {
+    let place = place("-fluence 1e24");
+    let model = format!("{LINE} {}", crystal(CELL, MISSET));
+    let line = format!("refine {model} --against data.bin --wrt scale --loss poisson --json --quiet");
+    let report = place.run_line(&line).well().json();
+    check_history(&report);
+    assert!((fitted(&report, "scale") / 1e-3 - 1.0).abs() < 1e-5, "{report}");
+}
+
 #[test]
 fn what_cannot_be_refined_is_refused() {
     let place = place("");
