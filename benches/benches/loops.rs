@@ -32,7 +32,7 @@ fn case(criterion: &mut Criterion, case: &Case) {
             let id = format!("{}/{}", simd.level(), precision.name());
             let id = BenchmarkId::new(id, format!("{COLUMNS}x{ROWS}"));
             let timed = with_scene(&oracle, simd, precision, |scene| {
-                check(scene, precision, &expected).expect("the oracle's pixels");
+                check(&oracle, scene, precision, &expected).expect("the oracle's pixels");
                 group.bench_function(id, |bencher| {
                     bencher.iter(|| render(black_box(scene), black_box(&mut pixels)));
                 });

@@ -37,7 +37,7 @@ fn rows(criterion: &mut Criterion, oracle: &Simulation) {
         for precision in PRECISIONS {
             let id = BenchmarkId::new(format!("{}/{}", simd.level(), precision.name()), &size);
             let timed = with_scene(oracle, simd, precision, |scene| {
-                check(scene, precision, &expected).expect("the oracle's pixels");
+                check(oracle, scene, precision, &expected).expect("the oracle's pixels");
                 group.bench_function(id, |bencher| {
                     bencher.iter(|| render(black_box(scene), black_box(&mut pixels)));
                 });
