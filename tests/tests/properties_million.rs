@@ -10,7 +10,7 @@
 //!
 //! The last such run, of the scenes from 0 on an AMD EPYC with AVX-512: two million images at each level, none beyond the
 //! bound. The worst took 0.92 of it at the portable level, 0.994 at AVX2 and AVX-512. 22 images at the portable level, 22
-//! at AVX2 and 16 at AVX-512 are off by more than their limit, but by no more than the oracle's own image moves when
+//! at AVX2 and 18 at AVX-512 are off by more than their limit, but by no more than the oracle's own image moves when
 //! its input moves by some ulp; none hung on a last bit.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
