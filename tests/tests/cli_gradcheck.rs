@@ -62,6 +62,17 @@ fn other_regions() {
 const LINE: &str =
     "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 96 -detpixels_y 80 -distance 90 -N 9";
 
+/// Mixed precision has no derivatives of its own, and no images here.
+#[test]
+fn mixed_precision_is_f64_here() {
+    let place = Workplace::with_inputs();
+    let args: Vec<String> = format!("{LINE} --precision mixed --wrt misset,lambda,distance")
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(check(&place, "mixed", &args), 5);
+}
+
 #[test]
 fn a_tolerance_that_nothing_keeps_ends_with_3() {
     let place = Workplace::with_inputs();

@@ -10,7 +10,7 @@ use widebragg::detector::Detector;
 use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns, scaled_rotation,
 };
-use widebragg::lattice::Lattice;
+use widebragg::lattice::{Lattice, Precision};
 use widebragg::render::{Scene, SceneParameters};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiShift, fill_shifted_orientations};
 use widebragg::structure_factor::LatchPoint;
@@ -105,13 +105,14 @@ impl<'s> Problem<'s> {
             fluence_per_m2: setup.fluence_per_m2 * v.fluence_scale,
             default_f: v.default_f,
         })?;
-        let scene = latched(&scene, self.latch);
+        // Images are those that derivatives are of: f64.
+        let scene = latched(&scene, self.latch).with_precision(Precision::Double);
         let slots = open_slots(setup, &scene)?;
         if mask.is_none() {
             return job(&scene, &slots);
         }
         let masked = Scene::new(SceneParameters { mask, ..*scene.parameters() }).map_err(refused)?;
-        job(&masked.with_precision(setup.precision), &slots)
+        job(&masked, &slots)
     }
 
     /// The variables of the scene after `moves`.
