@@ -63,37 +63,7 @@ _widebragg() {
             COMPREPLY=($(compgen -W "@DEMO@" -- "$cur"))
             compopt +o default 2>/dev/null
             return ;;
-        compare)
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "@COMPARE@" -- "$cur"))
-            fi
-            return ;;
-        trace)
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "@TRACE@" -- "$cur"))
-            fi
-            return ;;
-        trace-diff)
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "@TRACE_DIFF@" -- "$cur"))
-            fi
-            return ;;
-        gradient)
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "@GRADIENT@" -- "$cur"))
-            fi
-            return ;;
-        gradcheck)
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "@GRADCHECK@" -- "$cur"))
-            fi
-            return ;;
-        refine)
-            if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "@REFINE@" -- "$cur"))
-            fi
-            return ;;
-    esac
+@OTHERS@    esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "@RENDER@" -- "$cur"))
     elif [[ $COMP_CWORD == 1 ]]; then
@@ -121,16 +91,22 @@ fn bash() -> String {
         let names: Vec<_> = rows().filter(|row| pass(row)).flat_map(Row::spellings).collect();
         names.join("|")
     };
+    // Commands whose words may be files.
+    let others = Scope::COMMANDS.iter().filter(|(_, scope)| !Scope::DEMO.and(Scope::BENCH).covers(*scope));
+    let others: String = others
+        .map(|(name, scope)| {
+            format!(
+                "        {name})\n            if [[ $cur == -* ]]; then\n                \
+                 COMPREPLY=($(compgen -W \"{}\" -- \"$cur\"))\n            fi\n            return ;;\n",
+                names(*scope, " ", |_| true)
+            )
+        })
+        .collect();
     BASH.replace("@FILES@", &anywhere(&is_file))
         .replace("@CHOICES@", &choices)
         .replace("@NUMBERS@", &anywhere(&takes_number))
         .replace("@DEMO@", &names(Scope::DEMO, " ", |_| true))
-        .replace("@COMPARE@", &names(Scope::COMPARE, " ", |_| true))
-        .replace("@TRACE@", &names(Scope::TRACE, " ", |_| true))
-        .replace("@TRACE_DIFF@", &names(Scope::TRACE_DIFF, " ", |_| true))
-        .replace("@GRADIENT@", &names(Scope::GRADIENT, " ", |_| true))
-        .replace("@GRADCHECK@", &names(Scope::GRADCHECK, " ", |_| true))
-        .replace("@REFINE@", &names(Scope::REFINE, " ", |_| true))
+        .replace("@OTHERS@", &others)
         .replace("@BENCH@", &names(Scope::BENCH, " ", |_| true))
         .replace("@RENDER@", &names(Scope::RENDER, " ", |_| true))
         .replace("@COMMANDS@", &commands())
@@ -151,72 +127,52 @@ fn zsh() -> String {
         let of_scope = rows().filter(|row| row.scope.covers(scope));
         of_scope.flat_map(|row| row.spellings().map(move |name| zsh_spec(row, name))).collect()
     };
+    let array = |name: &str| name.replace('-', "_");
+    let arrays: Vec<String> = Scope::COMMANDS.iter().map(|(name, _)| array(name)).collect();
+    let options: String = Scope::COMMANDS
+        .iter()
+        .map(|(name, scope)| {
+            let words = match *scope {
+                Scope::COMPARE => "        '*:image:_files'\n",
+                Scope::TRACE_DIFF => "        '*:trace:_files'\n",
+                _ => "",
+            };
+            format!("    {}=(\n{}{words}    )\n", array(name), specs(*scope))
+        })
+        .collect();
+    let cases: String = Scope::COMMANDS
+        .iter()
+        .map(|(name, _)| {
+            format!(
+                "    elif [[ $words[2] == {name} ]]; then\n        \
+                     words[1,2]=({name})\n        \
+                     (( CURRENT-- ))\n        \
+                     _arguments ${}\n",
+                array(name)
+            )
+        })
+        .collect();
     format!(
         "#compdef widebragg\n\
          # zsh completion for widebragg\n\
          _widebragg() {{\n    \
-             local -a render demo bench compare trace trace_diff gradient gradcheck refine\n    \
-             render=(\n{}    )\n    \
-             demo=(\n{}    )\n    \
-             bench=(\n{}    )\n    \
-             compare=(\n{}        '*:image:_files'\n    )\n    \
-             trace=(\n{}    )\n    \
-             trace_diff=(\n{}        '*:trace:_files'\n    )\n    \
-             gradient=(\n{}    )\n    \
-             gradcheck=(\n{}    )\n    \
-             refine=(\n{}    )\n    \
+             local -a render {arrays}\n    \
+             render=(\n{render}    )\n\
+         {options}    \
              if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n        \
-                 compadd -- {}\n    \
+                 compadd -- {commands}\n    \
              elif [[ $words[2] == completions ]]; then\n        \
-                 compadd -- bash zsh fish\n    \
-             elif [[ $words[2] == demo ]]; then\n        \
-                 words[1,2]=(demo)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $demo\n    \
-             elif [[ $words[2] == bench ]]; then\n        \
-                 words[1,2]=(bench)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $bench\n    \
-             elif [[ $words[2] == compare ]]; then\n        \
-                 words[1,2]=(compare)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $compare\n    \
-             elif [[ $words[2] == trace ]]; then\n        \
-                 words[1,2]=(trace)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $trace\n    \
-             elif [[ $words[2] == trace-diff ]]; then\n        \
-                 words[1,2]=(trace-diff)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $trace_diff\n    \
-             elif [[ $words[2] == gradient ]]; then\n        \
-                 words[1,2]=(gradient)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $gradient\n    \
-             elif [[ $words[2] == gradcheck ]]; then\n        \
-                 words[1,2]=(gradcheck)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $gradcheck\n    \
-             elif [[ $words[2] == refine ]]; then\n        \
-                 words[1,2]=(refine)\n        \
-                 (( CURRENT-- ))\n        \
-                 _arguments $refine\n    \
+                 compadd -- bash zsh fish\n\
+         {cases}    \
              elif [[ $words[2] != man ]]; then\n        \
                  _arguments $render\n    \
              fi\n\
          }}\n\
          # both as a file in fpath and read with source\n\
          if [[ $funcstack[1] == _widebragg ]]; then\n    _widebragg \"$@\"\nelse\n    compdef _widebragg widebragg\nfi\n",
-        specs(Scope::RENDER),
-        specs(Scope::DEMO),
-        specs(Scope::BENCH),
-        specs(Scope::COMPARE),
-        specs(Scope::TRACE),
-        specs(Scope::TRACE_DIFF),
-        specs(Scope::GRADIENT),
-        specs(Scope::GRADCHECK),
-        specs(Scope::REFINE),
-        commands(),
+        arrays = arrays.join(" "),
+        render = specs(Scope::RENDER),
+        commands = commands(),
     )
 }
 
