@@ -29,6 +29,9 @@ const WRONG: u8 = 3;
 /// What derivatives are small against, as a share of the brightest pixel's value over the first step.
 const LEAST: f64 = 1e-4;
 
+/// What the first step turns the phases of the interference function by, in half turns.
+const FIRST_PHASE: f64 = 0.02;
+
 /// How much shorter steps are tried where a jump may be in the way.
 const SHORTER: [f64; 2] = [50.0, 2500.0];
 
@@ -122,10 +125,12 @@ pub fn check(setup: &Setup, parameters: &[Named]) -> Result<Vec<Checked>, Failur
     let weights: Vec<f64> = (0..problem.pixels()).map(|i| 1.0 + 0.37 * (i % 5) as f64).collect();
     let directions = problem.directions(&moves, parameters.iter().map(|named| named.parameter))?;
     let sums = problem.pullback(&moves, &weights, &directions, None)?;
+    let weights = region(setup, &weights);
+    let brightest = region(setup, &problem.image(&moves)?).into_iter().fold(0.0, f64::max);
     parameters
         .iter()
         .zip(&directions)
-        .map(|(named, direction)| one(&problem, named, direction, &sums, &weights))
+        .map(|(named, direction)| one(&problem, named, direction, &sums, &weights, brightest))
         .collect()
 }
 
@@ -135,15 +140,14 @@ fn one(
     direction: &Variables,
     sums: &Variables,
     weights: &[f64],
+    brightest: f64,
 ) -> Result<Checked, Failure> {
     let slopes = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
     let slopes = region(problem.setup(), &slopes);
-    let weights = region(problem.setup(), weights);
-    let mut step = first_step(problem.setup(), named.parameter);
-    let pixels = region(problem.setup(), &problem.image(&Moves::default())?);
-    let least = LEAST * pixels.iter().copied().fold(0.0, f64::max) / step;
+    let first = step_of_phase(problem.setup(), named.parameter, FIRST_PHASE);
+    let least = LEAST * brightest / first;
     let largest = slopes.iter().fold(least, |most: f64, slope| most.max(slope.abs()));
-    let size: f64 = slopes.iter().zip(&weights).map(|(slope, weight)| (slope * weight).abs()).sum();
+    let size: f64 = slopes.iter().zip(weights).map(|(slope, weight)| (slope * weight).abs()).sum();
     let size = size.max(least);
     let derivative = sums.dot(direction);
     let relative = |x: f64, of: f64| if x == 0.0 { 0.0 } else { (x / of).abs() };
@@ -156,13 +160,12 @@ fn one(
         doubt: f64::INFINITY,
     };
     for shorter in [1.0].into_iter().chain(SHORTER) {
-        step /= shorter;
         // The pixels, and the weighted sum of them after them.
-        let found = differences(step, |by| {
+        let found = differences(first / shorter, |by| {
             let mut moves = Moves::default();
             moves.add(named.parameter, by);
             let mut pixels = region(problem.setup(), &problem.image(&moves)?);
-            let sum: f64 = pixels.iter().zip(&weights).map(|(pixel, weight)| pixel * weight).sum();
+            let sum: f64 = pixels.iter().zip(weights).map(|(pixel, weight)| pixel * weight).sum();
             pixels.push(sum);
             Ok::<_, Failure>(pixels)
         })?;
@@ -192,12 +195,6 @@ fn region(setup: &Setup, image: &[f64]) -> Vec<f64> {
     let (roi, columns) = (setup.roi, setup.detector.fast_pixels);
     let rows = image.chunks_exact(columns).skip(roi.slow_min).take(roi.slow_max + 1 - roi.slow_min);
     rows.flat_map(|row| row[roi.fast_min..=roi.fast_max].iter().copied()).collect()
-}
-
-/// A step that turns the phases of the interference function by a tenth or so, in the kernel's unit.
-fn first_step(setup: &Setup, parameter: Parameter) -> f64 {
-    const SMALL: f64 = 0.02;
-    step_of_phase(setup, parameter, SMALL)
 }
 
 /// A step that turns the phases of the interference function by `small` where it turns them most, in the kernel's unit.

@@ -86,7 +86,7 @@ impl<F: Lanes> Sink<F> for AddLive<'_, F> {
     }
 }
 
-/// The derivatives of a span, with a shape and a lookup; `run` is what the three kinds of them are compiled for.
+/// The derivatives of a span, with a shape and a lookup; `run` is compiled for each that has a kernel of its own.
 struct SpanDerivatives<'c, 'a, 'o> {
     scene: &'c Scene<'a>,
     turns: &'c TurnTable<'c>,
