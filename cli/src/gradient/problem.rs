@@ -8,7 +8,7 @@ use widebragg::beam::Source;
 use widebragg::carryover::Slot;
 use widebragg::detector::Detector;
 use widebragg::gradient::{
-    Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns, scaled_rotation,
+    Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::lattice::{Lattice, Precision};
 use widebragg::render::{Scene, SceneParameters};
@@ -130,11 +130,7 @@ impl<'s> Problem<'s> {
     pub fn image(&self, moves: &Moves) -> Result<Vec<f64>, Failure> {
         let mut image = filled(self.pixels(), 0f64).ok_or_else(|| no_memory("an image"))?;
         self.with_scene(moves, |scene, slots| {
-            self.rows(&mut image, 1).try_for_each(|(row, out)| {
-                let mut own = slot_of_row(slots, row);
-                let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
-                done.map(|_| ()).map_err(refused)
-            })
+            self.rows(&mut image, 1).try_for_each(|(row, out)| render_row(scene, slots, row, out))
         })?;
         Ok(image)
     }
@@ -145,11 +141,7 @@ impl<'s> Problem<'s> {
     /// As [`Problem::with_scene`].
     pub fn selected_pixels(&self, moves: &Moves, selection: &Selection) -> Result<Vec<f64>, Failure> {
         self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
-            self.by_selected_row(selection, 1, |row, out| {
-                let mut own = slot_of_row(slots, row);
-                let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
-                done.map(|_| ()).map_err(refused)
-            })
+            self.by_selected_row(selection, 1, |row, out| render_row(scene, slots, row, out))
         })
     }
 
@@ -166,9 +158,7 @@ impl<'s> Problem<'s> {
         self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
             self.with_turns(scene, directions, |turns| {
                 self.by_selected_row(selection, directions.len(), |row, out| {
-                    let mut own = slot_of_row(slots, row);
-                    let carry = carryover(own.as_mut_slice());
-                    scene.pushforward_rows(turns, row..row + 1, directions, &carry, out).map_err(refused)
+                    push_row(scene, slots, turns, directions, row, out)
                 })
             })
         })
@@ -304,11 +294,8 @@ impl<'s> Problem<'s> {
         let mut by_row = room()?;
         self.with_scene(moves, |scene, slots| {
             self.with_turns(scene, directions, |turns| {
-                self.rows(&mut by_row, deep).try_for_each(|(row, out)| {
-                    let mut own = slot_of_row(slots, row);
-                    let carry = carryover(own.as_mut_slice());
-                    scene.pushforward_rows(turns, row..row + 1, directions, &carry, out).map_err(refused)
-                })
+                self.rows(&mut by_row, deep)
+                    .try_for_each(|(row, out)| push_row(scene, slots, turns, directions, row, out))
             })
         })?;
         if deep == 1 {
@@ -328,7 +315,7 @@ impl<'s> Problem<'s> {
         &self,
         scene: &Scene<'_>,
         directions: &[Variables],
-        job: impl FnOnce(&widebragg::gradient::TurnTable<'_>) -> Result<R, Failure>,
+        job: impl FnOnce(&TurnTable<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         let entries = scene.orientations().entries().len();
         let needed = |moves: fn(&Variables) -> f64| {
@@ -347,6 +334,27 @@ impl<'s> Problem<'s> {
         };
         job(&fill_turns(scene.orientations(), buffers).map_err(refused)?)
     }
+}
+
+/// Renders a row.
+fn render_row(scene: &Scene<'_>, slots: &[Slot], row: usize, out: &mut [f64]) -> Result<(), Failure> {
+    let mut own = slot_of_row(slots, row);
+    let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
+    done.map(|_| ()).map_err(refused)
+}
+
+/// Derivatives of a row along `directions`.
+fn push_row(
+    scene: &Scene<'_>,
+    slots: &[Slot],
+    turns: &TurnTable<'_>,
+    directions: &[Variables],
+    row: usize,
+    out: &mut [f64],
+) -> Result<(), Failure> {
+    let mut own = slot_of_row(slots, row);
+    let carry = carryover(own.as_mut_slice());
+    scene.pushforward_rows(turns, row..row + 1, directions, &carry, out).map_err(refused)
 }
 
 fn moved_detector(detector: &Detector, v: &Variables) -> Detector {
