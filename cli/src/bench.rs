@@ -13,9 +13,9 @@ use widebragg::lattice::Precision;
 
 use crate::console;
 use crate::error::Failure;
-use crate::files::hkl::{HklTable, MAX_CELLS};
 use crate::options::{self, BenchOptions, Command};
 use crate::run::setup::Setup;
+use widebragg_formats::hkl::{HklTable, MAX_CELLS};
 
 /// A case: its name, whether it has a grid of structure factors, and the options it adds.
 struct Case {

@@ -12,10 +12,10 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
 
 use crate::console;
 use crate::error::Failure;
-use crate::files::hkl::{HklTable, MAX_CELLS, write_hkl};
-use crate::files::matrix::write_matrix;
 use crate::options::{self, CarryoverMode, Command, DemoOptions, Simd};
 use crate::run;
+use widebragg_formats::hkl::{HklTable, MAX_CELLS, write_hkl};
+use widebragg_formats::matrix::write_matrix;
 
 /// A matrix of a triclinic crystal in a general orientation: 45.3, 52.1, 60.7 Angstrom, 82, 97, 104 degrees.
 const MATRIX: [[f64; 3]; 3] = [
@@ -47,9 +47,9 @@ pub fn run(demo: &DemoOptions) -> Result<(), Failure> {
     let unusable = |error: std::io::Error| Failure::input(format!("--out {}: {error}", folder.display()));
     fs::create_dir_all(folder).map_err(unusable)?;
     let crystal = crystal()?;
-    new_file(&folder.join("A.mat"), |path| write_matrix(path, &MATRIX))?;
+    new_file(&folder.join("A.mat"), |path| Ok(write_matrix(path, &MATRIX)?))?;
     let table = structure_factors(&crystal)?;
-    new_file(&folder.join("P1.hkl"), |path| write_hkl(path, &table))?;
+    new_file(&folder.join("P1.hkl"), |path| Ok(write_hkl(path, &table)?))?;
     drop(table);
     env::set_current_dir(folder).map_err(unusable)?;
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use widebragg_formats::failure;
+
 /// A failed run: one line that names the file, line and option, and the exit code it ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -36,6 +38,13 @@ impl Failure {
     #[must_use]
     pub fn code(&self) -> u8 {
         self.code
+    }
+}
+
+impl From<failure::Failure> for Failure {
+    /// A file that cannot be read or written: exit code 2.
+    fn from(failure: failure::Failure) -> Self {
+        Self { message: failure.to_string(), code: 2 }
     }
 }
 

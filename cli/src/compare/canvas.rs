@@ -3,7 +3,7 @@
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use crate::error::Failure;
-use crate::files::png::rgb_png;
+use widebragg_formats::png::rgb_png;
 
 /// The size of the text on a raster.
 #[derive(Debug, Clone, Copy)]

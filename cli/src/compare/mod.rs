@@ -26,17 +26,17 @@ use serde_json::json;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::files::atomic::write_atomically;
 use crate::options::CompareOptions;
 use figures::Figures;
 use peaks::{Level, matched};
 use picture::{Picture, surroundings};
 use report::Pictures;
-use rings::Geometry;
 use runs::{Run, run_both};
 use scale::Scale;
 use source::{Image, Region, read_geometry, read_pair};
 use summary::Comparison;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::image::FlatDetector;
 
 /// Exit code of a correlation below the threshold.
 const BELOW_THRESHOLD: u8 = 3;
@@ -137,7 +137,7 @@ fn rings(
     runs: &[Run],
     images: &[Image; 2],
     notes: &mut Vec<String>,
-) -> Result<Option<Geometry>, Failure> {
+) -> Result<Option<FlatDetector>, Failure> {
     if let Some(path) = &options.geometry {
         return read_geometry(path).map(Some).map_err(|failure| failure.context("--geometry"));
     }
@@ -156,7 +156,7 @@ fn rings(
 fn pictures(
     comparison: &Comparison<'_>,
     levels: [Option<Level>; 2],
-    rings: Option<&Geometry>,
+    rings: Option<&FlatDetector>,
 ) -> Result<Pictures, Failure> {
     let [a, b] = comparison.images;
     let (a, b) = (&a.pixels[..], &b.pixels[..]);

@@ -7,10 +7,11 @@
 use rayon::prelude::*;
 
 use super::canvas::{Align, Canvas, INK, Lettering, WHITE};
-use super::rings::Geometry;
+use super::rings::Resolution;
 use super::scale::{NOT_FINITE, Scale, short};
 use super::source::Region;
 use crate::error::Failure;
+use widebragg_formats::image::FlatDetector;
 
 /// Longest side of an image on a picture, and what small ones are enlarged towards.
 const LONGEST: usize = 1300;
@@ -41,7 +42,7 @@ pub(crate) struct Picture<'a> {
     pub scale: &'a Scale,
     /// Pixels that are not finite.
     pub not_finite: usize,
-    pub rings: Option<&'a Geometry>,
+    pub rings: Option<&'a FlatDetector>,
     /// The colour of rings and their labels.
     pub ring_colour: [u8; 3],
 }

@@ -3,81 +3,33 @@
 //! A file is what it begins with, whatever its name. Pixels of SMV and CBF are taken as stored, offset included.
 //! Special cases: negative pixels of a CBF are gaps and masked ones, and become NaN; counts from 2^24 up are rounded to f32.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::rings::Geometry;
+use widebragg_formats::float::Float;
+use widebragg_formats::image::{FlatDetector, ImageReader};
+use widebragg_formats::registry::reader_of;
+
 use crate::error::Failure;
-use crate::files::{cbf_reader::read_cbf, float::read_float, smv::read_smv};
 
 /// Exit code of images of two sizes.
 pub(super) const SIZES_DIFFER: u8 = 4;
-
-/// Counts above are not all f32 numbers.
-const LARGEST_EXACT: i32 = 1 << 24;
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Raw f32.
-    Float,
-    /// SMV.
-    Smv,
-    /// miniCBF.
-    Cbf,
-}
-
-impl Format {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Float => "float",
-            Self::Smv => "SMV",
-            Self::Cbf => "CBF",
-        }
-    }
-
-    /// The unit of its pixels.
-    #[must_use]
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::Float => "photons/pixel",
-            Self::Smv => "ADU/pixel",
-            Self::Cbf => "counts/pixel",
-        }
-    }
-
-    fn of(path: &Path) -> Result<Self, Failure> {
-        let mut start = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut start));
-        read.map_err(|error| Failure::input(format!("{}: cannot read: {error}", path.display())))?;
-        let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
-        let named = |extension: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
-        if start.starts_with(b"###CBF") || named("cbf") {
-            return Ok(Self::Cbf);
-        }
-        let is_smv = start.trim_ascii_start().starts_with(b"{") && (has(b"HEADER_BYTES") || has(b"SIZE1"));
-        Ok(if is_smv || named("img") { Self::Smv } else { Self::Float })
-    }
-}
 
 /// An image to compare.
 #[derive(Debug, Clone)]
 pub struct Image {
     /// Its file.
     pub path: PathBuf,
-    /// What that is.
-    pub format: Format,
+    /// Its format.
+    pub format: &'static dyn ImageReader,
     /// Pixels along the fast axis.
     pub fast: usize,
     /// Pixels along the slow axis.
     pub slow: usize,
     /// fast * slow pixels, slow-major.
     pub pixels: Vec<f32>,
-    /// Geometry of its header.
-    pub geometry: Option<Geometry>,
+    /// The detector that its header describes.
+    pub geometry: Option<FlatDetector>,
     /// What to tell about it.
     pub note: Option<String>,
 }
@@ -88,21 +40,22 @@ pub struct Image {
 /// A file that cannot be read, is truncated, or (exit code 4) has another size; no size at all (exit code 1).
 pub fn read_pair(paths: [&Path; 2], size: Option<[usize; 2]>) -> Result<[Image; 2], Failure> {
     let [a, b] = paths;
-    let (images_a, images_b) = match (Format::of(a)?, Format::of(b)?) {
-        (Format::Float, Format::Float) => {
+    let (format_a, format_b) = (reader_of(a)?, reader_of(b)?);
+    let (images_a, images_b) = match (format_a.has_header(), format_b.has_header()) {
+        (false, false) => {
             let size = size.map_or_else(|| Err(no_size(paths)), Ok)?;
             rayon::join(|| raw(a, size), || raw(b, size))
         }
-        (Format::Float, other) => {
-            let b = with_header(b, other)?;
+        (false, true) => {
+            let b = with_header(b, format_b)?;
             (raw(a, size.unwrap_or([b.fast, b.slow])), Ok(b))
         }
-        (other, Format::Float) => {
-            let a = with_header(a, other)?;
+        (true, false) => {
+            let a = with_header(a, format_a)?;
             let size = size.unwrap_or([a.fast, a.slow]);
             (Ok(a), raw(b, size))
         }
-        (one, other) => rayon::join(|| with_header(a, one), || with_header(b, other)),
+        (true, true) => rayon::join(|| with_header(a, format_a), || with_header(b, format_b)),
     };
     let images = [images_a?, images_b?];
     let [a, b] = &images;
@@ -118,10 +71,8 @@ pub fn read_pair(paths: [&Path; 2], size: Option<[usize; 2]>) -> Result<[Image; 
 /// # Errors
 /// As [`read_pair`].
 pub fn read_one(path: &Path, size: [usize; 2]) -> Result<Image, Failure> {
-    let image = match Format::of(path)? {
-        Format::Float => raw(path, size)?,
-        other => with_header(path, other)?,
-    };
+    let format = reader_of(path)?;
+    let image = if format.has_header() { with_header(path, format)? } else { raw(path, size)? };
     if [image.fast, image.slow] != size {
         let shown = path.display();
         let message = format!(
@@ -137,7 +88,7 @@ pub fn read_one(path: &Path, size: [usize; 2]) -> Result<Image, Failure> {
 ///
 /// # Errors
 /// The file cannot be read or its header does not say.
-pub fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
+pub fn read_geometry(path: &Path) -> Result<FlatDetector, Failure> {
     let geometry = read_geometry_and_size(path)?.0;
     geometry.ok_or_else(|| Failure::input(format!("{}: no geometry in its header", path.display())))
 }
@@ -146,11 +97,12 @@ pub fn read_geometry(path: &Path) -> Result<Geometry, Failure> {
 ///
 /// # Errors
 /// The file cannot be read or has no header.
-pub fn read_geometry_and_size(path: &Path) -> Result<(Option<Geometry>, [usize; 2]), Failure> {
-    match Format::of(path)? {
-        Format::Float => Err(Failure::input(format!("{}: a float image has no header", path.display()))),
-        other => with_header(path, other).map(|image| (image.geometry, [image.fast, image.slow])),
+pub fn read_geometry_and_size(path: &Path) -> Result<(Option<FlatDetector>, [usize; 2]), Failure> {
+    let format = reader_of(path)?;
+    if !format.has_header() {
+        return Err(Failure::input(format!("{}: a float image has no header", path.display())));
     }
+    with_header(path, format).map(|image| (image.geometry, [image.fast, image.slow]))
 }
 
 /// Bytes of a regular file.
@@ -190,40 +142,22 @@ fn raw(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
         let message = format!("{shown}: truncated: {bytes} bytes, {fast} x {slow} pixels are {}", 4 * count);
         return Err(Failure::input(message));
     }
-    let pixels = read_float(path, count)?;
+    let pixels = Float.read(path, Some([fast, slow]))?.pixels;
     let path = path.to_owned();
-    Ok(Image { path, format: Format::Float, fast, slow, pixels, geometry: None, note: None })
+    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, note: None })
 }
 
-fn with_header(path: &Path, format: Format) -> Result<Image, Failure> {
-    let whole = path.to_owned();
-    if format == Format::Cbf {
-        let image = read_cbf(path)?;
-        let rounded = image.pixels.iter().filter(|&&pixel| pixel > LARGEST_EXACT).count();
-        let note = format!("{}: {rounded} counts above 2^24 are compared as f32", path.display());
-        return Ok(Image {
-            path: whole,
-            format,
-            fast: image.fast,
-            slow: image.slow,
-            pixels: image
-                .pixels
-                .iter()
-                .map(|&pixel| if pixel < 0 { f32::NAN } else { pixel as f32 })
-                .collect(),
-            geometry: Geometry::of_cbf(&image.header),
-            note: (rounded > 0).then_some(note),
-        });
-    }
-    let image = read_smv(path)?;
+fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, Failure> {
+    let image = format.read(path, None)?;
+    let note = format!("{}: {} counts above 2^24 are compared as f32", path.display(), image.rounded);
     Ok(Image {
-        path: whole,
+        path: path.to_owned(),
         format,
         fast: image.fast,
         slow: image.slow,
-        geometry: Geometry::of_smv(&image.header, image.slow),
-        pixels: image.pixels.into_iter().map(f32::from).collect(),
-        note: None,
+        pixels: image.pixels,
+        geometry: image.detector,
+        note: (image.rounded > 0).then_some(note),
     })
 }
 
@@ -287,7 +221,7 @@ mod tests {
     fn a_region_is_cut_in_place() {
         let mut image = Image {
             path: PathBuf::new(),
-            format: Format::Float,
+            format: &Float,
             fast: 5,
             slow: 4,
             pixels: (0..20u8).map(f32::from).collect(),

@@ -9,8 +9,8 @@ use super::peaks::Matching;
 use super::runs::Run;
 use super::source::{Image, Region};
 use crate::evidence::quoted;
-use crate::files::format_g::format_g;
 use crate::options::CompareOptions;
+use widebragg_formats::format_g::format_g;
 
 /// Unmatched spots told, of each image.
 const UNMATCHED_SHOWN: usize = 10;
@@ -54,7 +54,7 @@ impl Comparison<'_> {
     #[must_use]
     pub fn unit(&self) -> &'static str {
         let [a, b] = self.images;
-        if a.format == b.format { a.format.unit() } else { "value/pixel" }
+        if a.format.name() == b.format.name() { a.format.unit() } else { "value/pixel" }
     }
 
     fn place(&self, differing: &Differing) -> Value {

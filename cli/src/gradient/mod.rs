@@ -25,16 +25,16 @@ use crate::compare::source::Region;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::files::atomic::write_atomically;
-use crate::files::float::write_float;
-use crate::files::hkl_table::HklTable;
-use crate::memory::filled;
 use crate::options::GradientOptions;
 use crate::run::series::inputs;
 use crate::run::setup::Setup;
 use loss::Loss;
 use parameter::{Chosen, Named};
 use problem::Problem;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::float::write_float;
+use widebragg_formats::hkl_table::HklTable;
+use widebragg_formats::memory::filled;
 
 /// Differentiates; `args` is the command line that `options` were read from.
 ///
@@ -155,13 +155,14 @@ fn entry(named: &Named, setup: &Setup, moves: &Moves, sums: &Variables, directio
 fn write_by_f(path: &Path, table: &HklTable, by_f: &[f64]) -> Result<(), Failure> {
     let [_, nk, nl] = table.shape();
     let at = |min: i32, i: usize| i64::from(min) + i as i64;
-    write_atomically(path, |out| {
+    let written = write_atomically(path, |out| {
         for (i, slope) in by_f.iter().enumerate().filter(|(_, slope)| **slope != 0.0) {
             let (h, k, l) = (at(table.h.0, i / (nk * nl)), at(table.k.0, i / nl % nk), at(table.l.0, i % nl));
             writeln!(out, "{h} {k} {l} {slope:e}")?;
         }
         Ok(())
-    })
+    });
+    Ok(written?)
 }
 
 /// dI/dp as a float image and a picture; the names.

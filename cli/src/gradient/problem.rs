@@ -17,9 +17,9 @@ use widebragg::structure_factor::LatchPoint;
 
 use super::selection::Selection;
 use crate::error::Failure;
-use crate::memory::filled;
 use crate::run::frame::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::run::setup::{SceneParts, Setup};
+use widebragg_formats::memory::filled;
 
 /// Bands of rows whose derivatives by structure factors are added up by themselves: each takes a grid of memory.
 const BANDS: usize = 8;

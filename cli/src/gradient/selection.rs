@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use widebragg::vector::Vec3;
 
 use crate::error::Failure;
-use crate::memory::filled;
 use crate::run::setup::Setup;
+use widebragg_formats::memory::filled;
 
 /// Most pixels of a selection.
 pub const MOST: usize = 200_000;

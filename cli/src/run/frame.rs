@@ -11,7 +11,7 @@ use widebragg::structure_factor::{LatchPoint, LookupRule};
 
 use super::setup::Setup;
 use crate::error::Failure;
-use crate::memory::filled;
+use widebragg_formats::memory::filled;
 
 /// A rendered image.
 #[derive(Debug)]

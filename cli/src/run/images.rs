@@ -5,7 +5,7 @@ use widebragg::noise::Poisson;
 use widebragg::render::Scene;
 
 use super::statistics::{Statistics, region};
-use crate::memory::reserved;
+use widebragg_formats::memory::reserved;
 
 /// Photons that would saturate a pixel.
 const SATURATED: f64 = 65_535.0;

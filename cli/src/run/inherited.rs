@@ -3,8 +3,8 @@
 use core::f64::consts::PI;
 
 use crate::error::Failure;
-use crate::files::smv::{SmvHeader, SmvImage, read_smv};
 use crate::options::Options;
+use widebragg_formats::smv::{SmvHeader, SmvImage, read_smv};
 
 /// Values of the headers; `None`: no header has the key.
 #[derive(Debug, Default)]

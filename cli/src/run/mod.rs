@@ -136,7 +136,7 @@ fn render_series(
         fallbacks += frame.report.fallbacks;
         // Sums are f64, which no number of f32 pixels takes beyond its range.
         if !written.statistics.sum.is_finite() {
-            let name = names.float.display();
+            let name = names.float().display();
             console::complain(&format!("{name}: a pixel is infinite: beyond the 3.4e38 that f32 holds"));
         }
         let mut image = ImageSummary::new(setup, &frame, scene.steps(), number, names, written);

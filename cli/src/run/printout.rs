@@ -8,7 +8,7 @@ use widebragg::render::{Scene, StepProbe};
 use super::frame::carryover;
 use super::setup::Setup;
 use crate::error::Failure;
-use crate::files::format_g::format_g;
+use widebragg_formats::format_g::format_g;
 
 /// The lines for pixel (fast, slow); empty where it is not rendered.
 ///

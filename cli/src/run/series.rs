@@ -12,8 +12,8 @@ use widebragg::lanes::Simd;
 use super::output::Names;
 use super::setup::clock_seed;
 use crate::error::Failure;
-use crate::files::atomic::create_atomically;
 use crate::options::Options;
+use widebragg_formats::atomic::create_atomically;
 
 /// The frames of a run, counted from 0, and whether they are numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,12 +22,12 @@ use widebragg::vector::Vec3;
 use super::inherited::Inherited;
 use crate::console::complain;
 use crate::error::Failure;
-use crate::files::hkl::{HklTable, read_hkl};
-use crate::files::matrix::read_matrix;
-use crate::files::sources::read_sources;
-use crate::files::{dump, format_g::format_g, smv::SmvImage};
-use crate::memory::filled;
 use crate::options::{self, Attenuation, CarryoverMode, Misset, Options};
+use widebragg_formats::hkl::{HklTable, read_hkl};
+use widebragg_formats::matrix::read_matrix;
+use widebragg_formats::memory::filled;
+use widebragg_formats::sources::read_sources;
+use widebragg_formats::{dump, format_g::format_g, smv::SmvImage};
 
 /// Edge of a pixel where nothing says otherwise, in m.
 pub(super) const DEFAULT_PIXEL_M: f64 = 1e-4;
@@ -476,11 +476,11 @@ fn structure_factors(options: &Options, warnings: &mut Vec<String>) -> Result<Op
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(0.0);
     if let Some(path) = &options.hkl {
-        return read_hkl(path, default_f).map(Some).map_err(|failure| failure.context("-hkl"));
+        return Ok(Some(read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?));
     }
     if dump_path.exists() {
         warnings.push(format!("no -hkl: structure factors read from {}", dump_path.display()));
-        return dump::read_dump(&dump_path).map(Some).map_err(|failure| failure.context("-dump"));
+        return Ok(Some(dump::read_dump(&dump_path).map_err(|failure| failure.context("-dump"))?));
     }
     if options.dump.is_some() && default_f == 0.0 {
         return Err(Failure::input(format!("-dump: {}: no such file, and no -hkl", dump_path.display())));

@@ -11,7 +11,7 @@ use widebragg::vector::Vec3;
 use super::frame::Frame;
 use super::output::{Names, Written};
 use super::setup::Setup;
-use crate::files::format_g::format_g;
+use widebragg_formats::format_g::format_g;
 
 /// One finished image.
 #[derive(Debug)]

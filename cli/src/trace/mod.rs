@@ -18,7 +18,7 @@
 mod json;
 pub mod pixel;
 pub mod taps;
-pub(crate) mod text;
+mod text;
 
 use std::io::{self, Write};
 
@@ -30,12 +30,12 @@ use widebragg::structure_factor::LatchPoint;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::files::atomic::write_atomically;
 use crate::options::{Dtype, TraceFormat, TraceOptions};
 use crate::run::frame::{find_latch, latched, open_slots};
 use crate::run::series::inputs;
 use crate::run::setup::Setup;
 use pixel::{Chosen, PixelTrace, trace_pixel};
+use widebragg_formats::atomic::write_atomically;
 
 /// Most steps told of one pixel: some GB of memory.
 const MOST_STEPS: f64 = 5e6;

@@ -6,16 +6,11 @@ use super::Job;
 use super::pixel::{Carried, PixelTrace, StepTrace};
 use super::taps::AFTER_STEPS;
 use crate::evidence::quoted;
-use crate::files::format_g::format_significant;
+use widebragg_formats::format_g::format_significant;
+use widebragg_formats::trace::{FIRST_WORDS, LAST_LINE};
 
 /// Significant digits of a value.
 const DIGITS: i32 = 15;
-
-/// How a trace begins.
-pub(crate) const FIRST_WORDS: &str = "# widebragg trace ";
-
-/// How it ends: without this line it is cut off.
-pub(crate) const LAST_LINE: &str = "# end of the trace";
 
 /// Writes the whole trace.
 ///

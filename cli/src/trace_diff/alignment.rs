@@ -11,8 +11,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::trace::{Step, StepIndex, Trace, TracedPixel};
 use crate::trace::taps::AFTER_STEPS;
+use widebragg_formats::trace::{Step, StepIndex, Trace, TracedPixel};
 
 /// Pixels named one by one among those that only one trace has.
 const MOST_NAMED: usize = 10;
@@ -321,5 +321,62 @@ fn of_steps(name: &str) -> String {
 fn note(names: &mut Vec<String>, name: &str) {
     if !names.iter().any(|there| there == name) {
         names.push(name.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use widebragg_formats::trace::parse_trace;
+
+    use super::*;
+
+    fn piece() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "TRACE_",
+            "TRACE_C",
+            "TRACE_C:",
+            "TRACE_C_PHI",
+            ":",
+            " ",
+            "\n",
+            "pixel",
+            "x",
+            "1",
+            "-2e400",
+            "nan",
+            "phi_tic=",
+            "phi_tic=1",
+            "a=2",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"traces\":",
+            "\"taps\"",
+            "\"pixel\":",
+            ",",
+            "null",
+        ]);
+        prop_oneof![8 => word.prop_map(str::to_owned), 1 => any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn no_trace_differs_from_itself(
+            is_json in any::<bool>(),
+            pieces in prop::collection::vec(piece(), 0..40),
+            end in any::<Vec<u8>>(),
+        ) {
+            let bytes = [if is_json { "{" } else { "" }.as_bytes(), pieces.concat().as_bytes(), &end].concat();
+            if let Ok(trace) = parse_trace(&bytes[..], Path::new("trace")) {
+                // Whatever was read can be aligned with itself, and does not differ from itself.
+                if let Ok(alignment) = align(&trace, &trace, &[]) {
+                    prop_assert!(alignment.rows.iter().all(|row| row.difference.largest_relative == 0.0));
+                }
+            }
+        }
     }
 }

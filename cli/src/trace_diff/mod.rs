@@ -4,21 +4,18 @@
 //! logs. Prints a table and writes metrics.json. Exit codes: 1 usage, 2 a trace cannot be used, 3 the traces diverge.
 
 pub mod alignment;
-mod json;
-mod log;
 pub mod report;
-pub mod trace;
 
 use std::fs;
 use std::path::Path;
 
 use crate::console;
 use crate::error::Failure;
-use crate::files::atomic::write_atomically;
 use crate::options::TraceDiffOptions;
 use alignment::align;
 use report::{Report, describe};
-use trace::read_trace;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::trace::read_trace;
 
 /// Exit code of traces that diverge.
 const DIVERGED: u8 = 3;

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::alignment::{Alignment, Row, Tolerance};
-use super::trace::StepIndex;
-use crate::files::format_g::{format_g, format_significant};
 use crate::options::TraceDiffOptions;
+use widebragg_formats::format_g::{format_g, format_significant};
+use widebragg_formats::trace::StepIndex;
 
 /// Everything found out.
 #[derive(Debug)]

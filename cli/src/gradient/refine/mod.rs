@@ -26,12 +26,12 @@ use super::{pool, setup};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::files::atomic::write_atomically;
-use crate::files::matrix::write_matrix;
 use crate::options::GradientOptions;
 use crate::run::series::inputs;
 use optimiser::{Fitted, fit};
 use report::Fragment;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::matrix::write_matrix;
 
 /// Exit code of a refinement that has not converged.
 const NOT_CONVERGED: u8 = 3;

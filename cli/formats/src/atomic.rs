@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::text::in_file;
-use crate::error::Failure;
+use crate::failure::Failure;
+use crate::text::cannot_write;
 
 /// Bytes gathered before a system call.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -51,7 +51,7 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    written(path, write).map_err(|error| in_file(path, format!("cannot write: {error}")))
+    written(path, write).map_err(|error| cannot_write(path, &error))
 }
 
 /// As [`write_atomically`] where there is no file of that name; one that is there stays. Returns whether this call
@@ -64,7 +64,7 @@ pub fn create_atomically(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<bool, Failure> {
     let created = Temporary::filled(path, write).and_then(|temporary| temporary.link(path));
-    created.map_err(|error| in_file(path, format!("cannot write: {error}")))
+    created.map_err(|error| cannot_write(path, &error))
 }
 
 /// Whether [`write_atomically`] could write `path` now, as far as can be told without its content.
@@ -76,7 +76,7 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
         Target::Stream => Ok(()),
         Target::File(target) => Temporary::beside(&target).map(drop),
     };
-    probe().map_err(|error| in_file(path, format!("cannot write: {error}")))
+    probe().map_err(|error| cannot_write(path, &error))
 }
 
 fn written(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -209,6 +209,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::failure::Direction;
 
     fn names(folder: &Path) -> Vec<String> {
         let mut all: Vec<String> =
@@ -244,7 +245,7 @@ mod tests {
         })
         .unwrap_err();
         assert_eq!(error.to_string(), format!("{}: cannot write: no space left", path.display()));
-        assert_eq!(error.code(), 2);
+        assert_eq!(error.direction(), Direction::Output);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), [".widebragg-0-0.tmp", "a.bin"]);
         assert!(catch_unwind(AssertUnwindSafe(|| write_atomically(&path, |_| panic!("in a test")))).is_err());

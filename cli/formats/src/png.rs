@@ -8,10 +8,11 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use png::{BitDepth, ColorType, Compression, Encoder};
+use ::png::{BitDepth, ColorType, Compression, Encoder};
 
-use super::atomic::write_atomically;
-use crate::error::Failure;
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::image::{Image, ImageWriter, PixelType, Pixels, ends_with, wrong_type};
 use crate::memory::reserved;
 
 /// Part of the positive pixels that is not yet black.
@@ -19,6 +20,34 @@ const PERCENTILE: f64 = 0.995;
 
 /// Compressed bytes written at a time.
 const PIECE_BYTES: usize = 1 << 16;
+
+/// The last bytes of a PNG file.
+const END: &[u8] = b"IEND\xae\x42\x60\x82";
+
+/// The grey preview of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Preview;
+
+impl ImageWriter for Preview {
+    fn name(&self) -> &'static str {
+        "PNG"
+    }
+
+    fn pixel_type(&self) -> PixelType {
+        PixelType::F32
+    }
+
+    fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
+        match image.pixels {
+            Pixels::F32(pixels) => write_preview(path, image.header.fast, image.header.slow, pixels),
+            other => Err(wrong_type(self, path, &other)),
+        }
+    }
+
+    fn is_complete(&self, path: &Path, _: usize) -> bool {
+        ends_with(path, END)
+    }
+}
 
 /// A colour picture as a PNG file in memory; `rgb` row by row, three bytes a pixel.
 ///
@@ -109,7 +138,7 @@ mod tests {
         let path = folder.path().join("preview.png");
         let pixels: Vec<f32> = (0..6).map(|i| i as f32).collect();
         write_preview(&path, 3, 2, &pixels).unwrap();
-        let mut reader = png::Decoder::new(BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
+        let mut reader = ::png::Decoder::new(BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
         let mut levels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut levels).unwrap();
         assert_eq!((info.width, info.height, info.color_type), (3, 2, ColorType::Grayscale));

@@ -5,19 +5,89 @@
 //! Special case: a header whose text runs past the bytes it declares, as the reference writes on ordinary geometries.
 //! Its pixels begin where its text ends, not where it says, and are read from there.
 
+mod header;
+
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::atomic::write_atomically;
-use super::raw::{read_values, write_values};
-use super::text::{cannot_read, finite, in_file, open, shown};
-use crate::error::Failure;
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::image::{
+    FlatDetector, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named, length, wrong_type,
+};
+use crate::raw::{read_values, write_values};
+use crate::text::{cannot_read, finite, in_file, open, shown};
+pub use header::{header_readers, header_reference};
 
 /// Header length of the format, and the part of a file in which `HEADER_BYTES` must be found.
 const USUAL_HEADER_BYTES: usize = 512;
 
 /// Longest header believed.
 const MAX_HEADER_BYTES: f64 = 1048576.0;
+
+/// The style of a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderStyle {
+    /// What reading programs expect: [`header_readers`].
+    #[default]
+    Readers,
+    /// The reference's keys and formats: [`header_reference`].
+    Reference,
+}
+
+/// The format as it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Smv;
+
+/// The format as it is written, with a header of one style.
+#[derive(Debug, Clone, Copy)]
+pub struct SmvWriter(pub HeaderStyle);
+
+impl ImageReader for Smv {
+    fn name(&self) -> &'static str {
+        "SMV"
+    }
+
+    fn unit(&self) -> &'static str {
+        "ADU/pixel"
+    }
+
+    fn recognises(&self, start: &[u8], path: &Path) -> bool {
+        let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
+        let is_smv = start.trim_ascii_start().starts_with(b"{") && (has(b"HEADER_BYTES") || has(b"SIZE1"));
+        is_smv || is_named(path, "img")
+    }
+
+    fn read(&self, path: &Path, _: Option<[usize; 2]>) -> Result<ReadImage, Failure> {
+        let SmvImage { header, fast, slow, pixels } = read_smv(path)?;
+        let detector = header.detector(slow);
+        let pixels = pixels.into_iter().map(f32::from).collect();
+        Ok(ReadImage { fast, slow, pixels, detector, rounded: 0 })
+    }
+}
+
+impl ImageWriter for SmvWriter {
+    fn name(&self) -> &'static str {
+        "SMV"
+    }
+
+    fn pixel_type(&self) -> PixelType {
+        PixelType::U16
+    }
+
+    fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
+        let Pixels::U16(pixels) = image.pixels else { return Err(wrong_type(self, path, &image.pixels)) };
+        let header = match self.0 {
+            HeaderStyle::Readers => header_readers(image.header),
+            HeaderStyle::Reference => header_reference(image.header),
+        };
+        write_smv(path, &header, pixels)
+    }
+
+    fn is_complete(&self, path: &Path, pixels: usize) -> bool {
+        [512, 1024].map(|header| header + 2 * pixels as u64).contains(&length(path))
+    }
+}
 
 /// An image as read.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +142,32 @@ impl SmvHeader {
     /// When the key is absent or its value is not a finite number.
     pub fn required_number(&self, key: &str) -> Result<f64, Failure> {
         self.number(key)?.ok_or_else(|| in_file(&self.path, format!("no {key} in its SMV header")))
+    }
+
+    /// The detector that the header of an image of `slow` rows describes; beam centres in the convention of ADXV.
+    ///
+    /// Without the foot of the normal (XDS origin, CLOSE_DISTANCE) the detector is taken as perpendicular to the beam.
+    #[must_use]
+    pub fn detector(&self, slow: usize) -> Option<FlatDetector> {
+        let number = |key: &str| self.number(key).ok().flatten();
+        let pixel_mm = number("PIXEL_SIZE")?;
+        let x_mm = number("ADXV_CENTER_X").or_else(|| number("BEAM_CENTER_X"))?;
+        let y_mm = number("ADXV_CENTER_Y").or_else(|| number("BEAM_CENTER_Y"))?;
+        let beam_px = [x_mm / pixel_mm, slow as f64 - y_mm / pixel_mm];
+        // XDS counts the first pixel's centre as 1.
+        let normal = || {
+            let (x, y) = (number("XDS_ORGX")? - 0.5, number("XDS_ORGY")? - 0.5);
+            Some((number("CLOSE_DISTANCE")?, [x, y]))
+        };
+        let (distance_mm, foot_px) = normal().or_else(|| Some((number("DISTANCE")?, beam_px)))?;
+        FlatDetector {
+            pixel_m: pixel_mm * 1e-3,
+            lambda_m: number("WAVELENGTH")? * 1e-10,
+            distance_m: distance_mm * 1e-3,
+            foot_px,
+            beam_px,
+        }
+        .if_usable()
     }
 
     /// A number of pixels.
@@ -135,7 +231,7 @@ pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
     Ok(SmvImage { header, fast, slow, pixels })
 }
 
-/// Writes an image below a header made by [`super::smv_header`], which declares little endian.
+/// Writes an image below a header made by [`header_readers`] or [`header_reference`], which declares little endian.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -10,11 +10,11 @@
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use super::atomic::write_atomically;
-use super::hkl_table::{self, HklTable, MAX_CELLS};
-use super::raw::{read_values, write_values};
-use super::text::{cannot_read, in_file, open};
-use crate::error::Failure;
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::hkl_table::{self, HklTable, MAX_CELLS};
+use crate::raw::{read_values, write_values};
+use crate::text::{cannot_read, in_file, open};
 
 /// Longest first line that six indices can need, with room for odd spacing.
 const HEADER_BYTES: usize = 256;

@@ -1,15 +1,6 @@
-//! A trace as it was read: pixels, each with named taps and steps.
+//! A trace as it is read: pixels, each with named taps and steps.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
-
-use super::{json, log};
-use crate::error::Failure;
-
-/// Largest file taken for a trace.
-const MOST_BYTES: u64 = 4 << 30;
 
 /// A whole trace.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -115,91 +106,9 @@ pub fn whole(value: f64) -> Option<usize> {
     (value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value)).then_some(value as usize)
 }
 
-/// Reads a trace: JSON where the file begins with a brace, else lines.
-///
-/// # Errors
-/// The file cannot be read, is damaged, or holds no tap.
-pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
-    let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-    parse_trace(file, path)
-}
-
-/// [`read_trace`] from any stream; `path` only names it in errors.
-///
-/// # Errors
-/// As [`read_trace`].
-pub fn parse_trace(input: impl Read, path: &Path) -> Result<Trace, Failure> {
-    let failed = |what: String| Failure::input(format!("{}: {what}", path.display()));
-    let mut bytes = Vec::new();
-    input.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(failed(format!("longer than {MOST_BYTES} bytes, no trace")));
-    }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let is_json = text.trim_ascii_start().starts_with(b"{");
-    let trace = if is_json { json::read(text) } else { log::read(text) }.map_err(failed)?;
-    if trace.pixels.iter().all(TracedPixel::is_empty) {
-        return Err(failed(
-            "no tap: neither lines like 'TRACE_C: name values' nor JSON with \"traces\"".into(),
-        ));
-    }
-    Ok(trace)
-}
-
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    Failure::input(format!("{}: cannot read: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn piece() -> impl Strategy<Value = String> {
-        let word = prop::sample::select(vec![
-            "TRACE_",
-            "TRACE_C",
-            "TRACE_C:",
-            "TRACE_C_PHI",
-            ":",
-            " ",
-            "\n",
-            "pixel",
-            "x",
-            "1",
-            "-2e400",
-            "nan",
-            "phi_tic=",
-            "phi_tic=1",
-            "a=2",
-            "{",
-            "}",
-            "[",
-            "]",
-            "\"traces\":",
-            "\"taps\"",
-            "\"pixel\":",
-            ",",
-            "null",
-        ]);
-        prop_oneof![8 => word.prop_map(str::to_owned), 1 => any::<String>()]
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(pieces in prop::collection::vec(piece(), 0..40), end in any::<Vec<u8>>()) {
-            let bytes = [pieces.concat().as_bytes(), &end].concat();
-            for read in [log::read, json::read] {
-                if let Ok(trace) = read(&bytes) {
-                    // Whatever was read can be aligned with itself, and does not differ from itself.
-                    if let Ok(alignment) = super::super::alignment::align(&trace, &trace, &[]) {
-                        prop_assert!(alignment.rows.iter().all(|row| row.difference.largest_relative == 0.0));
-                    }
-                }
-            }
-        }
-    }
 
     #[test]
     fn a_step_needs_its_phi_and_whole_counters() {

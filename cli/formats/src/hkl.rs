@@ -10,11 +10,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::atomic::write_atomically;
-use super::decimal::{plain_decimal, plain_integer};
-pub use super::hkl_table::{HklTable, MAX_CELLS};
-use super::text::{at_line, cannot_read, finite, in_file, open, shown};
-use crate::error::Failure;
+use crate::atomic::write_atomically;
+use crate::decimal::{plain_decimal, plain_integer};
+use crate::failure::Failure;
+pub use crate::hkl_table::{HklTable, MAX_CELLS};
+use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
 
 /// Bytes read at a time, and the longest line there may be.
 const BLOCK_BYTES: usize = 1 << 20;

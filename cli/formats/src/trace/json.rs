@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::trace::{Step, Trace, TracedPixel};
+use super::data::{Step, Trace, TracedPixel};
 
 /// The pixels in `bytes`.
 ///

@@ -5,9 +5,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::atomic::write_atomically;
-use super::text::{at_line, finite, in_file, open, read_text};
-use crate::error::Failure;
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::text::{at_line, finite, in_file, open, read_text};
 
 /// Far more than nine numbers can need.
 const LIMIT_BYTES: u64 = 1 << 20;

@@ -58,7 +58,7 @@ fn entries(axis: (i32, i32)) -> i64 {
 }
 
 /// Number of cells of the box, if it is one that can be held.
-pub(super) fn cells(h: (i32, i32), k: (i32, i32), l: (i32, i32), max_cells: usize) -> Result<usize, String> {
+pub(crate) fn cells(h: (i32, i32), k: (i32, i32), l: (i32, i32), max_cells: usize) -> Result<usize, String> {
     let max_cells = max_cells.min(MAX_CELLS);
     let mut cells = 1_usize;
     for (name, axis) in [("h", h), ("k", k), ("l", l)] {

@@ -6,9 +6,13 @@
 
 use std::collections::HashSet;
 
-use crate::trace::text::{FIRST_WORDS, LAST_LINE};
+use super::data::{Step, StepIndex, Trace, TracedPixel, whole};
 
-use super::trace::{Step, StepIndex, Trace, TracedPixel, whole};
+/// How a trace of this program begins.
+pub const FIRST_WORDS: &str = "# widebragg trace ";
+
+/// How it ends: without this line it is cut off.
+pub const LAST_LINE: &str = "# end of the trace";
 
 /// The pixels in `bytes`.
 ///

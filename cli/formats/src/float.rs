@@ -3,10 +3,62 @@
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use super::atomic::write_atomically;
-use super::raw::{read_values, write_values};
-use super::text::{cannot_read, in_file, open};
-use crate::error::Failure;
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::image::{Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, length, wrong_type};
+use crate::raw::{read_values, write_values};
+use crate::text::{cannot_read, in_file, open};
+
+/// The format.
+#[derive(Debug, Clone, Copy)]
+pub struct Float;
+
+impl ImageWriter for Float {
+    fn name(&self) -> &'static str {
+        "float"
+    }
+
+    fn pixel_type(&self) -> PixelType {
+        PixelType::F32
+    }
+
+    fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
+        match image.pixels {
+            Pixels::F32(pixels) => write_float(path, pixels),
+            other => Err(wrong_type(self, path, &other)),
+        }
+    }
+
+    fn is_complete(&self, path: &Path, pixels: usize) -> bool {
+        length(path) == 4 * pixels as u64
+    }
+}
+
+impl ImageReader for Float {
+    fn name(&self) -> &'static str {
+        "float"
+    }
+
+    fn unit(&self) -> &'static str {
+        "photons/pixel"
+    }
+
+    /// Any file may be one.
+    fn recognises(&self, _: &[u8], _: &Path) -> bool {
+        true
+    }
+
+    fn has_header(&self) -> bool {
+        false
+    }
+
+    fn read(&self, path: &Path, size: Option<[usize; 2]>) -> Result<ReadImage, Failure> {
+        let [fast, slow] = size.ok_or_else(|| in_file(path, "a float image has no header with its size"))?;
+        let count = fast.checked_mul(slow);
+        let count = count.ok_or_else(|| in_file(path, format!("{fast} x {slow} pixels are too many")))?;
+        Ok(ReadImage { fast, slow, pixels: read_float(path, count)?, detector: None, rounded: 0 })
+    }
+}
 
 /// Writes the pixels.
 ///

@@ -7,8 +7,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::text::{at_line, finite, in_file, open, read_text};
-use crate::error::Failure;
+use crate::failure::Failure;
+use crate::text::{at_line, finite, in_file, open, read_text};
 
 /// Millions of sources; an image with so many would never end.
 const LIMIT_BYTES: u64 = 1 << 28;

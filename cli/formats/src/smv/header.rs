@@ -11,62 +11,18 @@
 
 use core::f64::consts::PI;
 
-use super::ctime::ctime_utc;
-use super::format_g::format_g;
+use crate::ctime::ctime_utc;
+use crate::format_g::format_g;
+use crate::image::ImageHeader;
 
 /// Headers come in multiples of this.
 const STEP_BYTES: usize = 512;
 
-/// What a header says about an image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SmvGeometry {
-    /// Pixels along the fast axis.
-    pub fast: usize,
-    /// Pixels along the slow axis.
-    pub slow: usize,
-    /// Pixel size.
-    pub pixel_m: f64,
-    /// Distance from the sample to the detector along the beam.
-    pub distance_m: f64,
-    /// Shortest distance from the sample to the detector plane.
-    pub close_distance_m: f64,
-    /// Wavelength.
-    pub lambda_m: f64,
-    /// Beam centre in the convention of the run, first coordinate.
-    pub xbeam_m: f64,
-    /// Beam centre in the convention of the run, second coordinate.
-    pub ybeam_m: f64,
-    /// Beam centre along the fast axis.
-    pub fbeam_m: f64,
-    /// Beam centre along the slow axis.
-    pub sbeam_m: f64,
-    /// Size of the detector along the slow axis.
-    pub detsize_s_m: f64,
-    /// Detector origin in the frame of DIALS.
-    pub dials_origin_mm: [f64; 3],
-    /// Point of closest approach along the fast axis, in the convention of XDS.
-    pub orgx_px: f64,
-    /// Point of closest approach along the slow axis, in the convention of XDS.
-    pub orgy_px: f64,
-    /// Spindle angle at the start.
-    pub phi0_rad: f64,
-    /// Oscillation range.
-    pub osc_rad: f64,
-    /// Detector swing.
-    pub twotheta_rad: f64,
-    /// Value added to every pixel.
-    pub adc_offset: f64,
-    /// Exposure time.
-    pub exposure_s: f64,
-    /// When the image was made, in seconds since 1970-01-01 UTC.
-    pub unix_time_s: u64,
-}
-
 /// The reference's header.
 #[must_use]
-pub fn header_reference(geometry: &SmvGeometry) -> Vec<u8> {
+pub fn header_reference(geometry: &ImageHeader) -> Vec<u8> {
     padded(STEP_BYTES, "\x0c", |header_bytes| {
-        let beam_center_m = [geometry.xbeam_m, geometry.ybeam_m];
+        let beam_center_m = [geometry.x_beam_m, geometry.y_beam_m];
         entries(geometry, header_bytes, beam_center_m)
             .iter()
             // The one line that the reference leaves open.
@@ -77,7 +33,7 @@ pub fn header_reference(geometry: &SmvGeometry) -> Vec<u8> {
 
 /// The header that other programs understand.
 #[must_use]
-pub fn header_readers(geometry: &SmvGeometry) -> Vec<u8> {
+pub fn header_readers(geometry: &ImageHeader) -> Vec<u8> {
     padded(2 * STEP_BYTES, "\n\x0c\n", |header_bytes| {
         let mut all = entries(geometry, header_bytes, adxv_center_m(geometry));
         all.extend([
@@ -102,12 +58,12 @@ fn padded(shortest: usize, after_brace: &str, lines: impl Fn(usize) -> String) -
 }
 
 /// Beam centre as ADXV has it: from the first fast column, and from the last slow row upwards.
-fn adxv_center_m(geometry: &SmvGeometry) -> [f64; 2] {
-    [geometry.fbeam_m, geometry.detsize_s_m - geometry.sbeam_m]
+fn adxv_center_m(geometry: &ImageHeader) -> [f64; 2] {
+    [geometry.fast_beam_m, geometry.slow_size_m - geometry.slow_beam_m]
 }
 
 fn entries(
-    geometry: &SmvGeometry,
+    geometry: &ImageHeader,
     header_bytes: usize,
     beam_center_m: [f64; 2],
 ) -> Vec<(&'static str, String)> {
@@ -130,13 +86,13 @@ fn entries(
         ("BEAM_CENTER_Y", mm(beam_center_m[1])),
         ("ADXV_CENTER_X", mm(adxv_m[0])),
         ("ADXV_CENTER_Y", mm(adxv_m[1])),
-        ("MOSFLM_CENTER_X", mm(g.sbeam_m - half_pixel_m)),
-        ("MOSFLM_CENTER_Y", mm(g.fbeam_m - half_pixel_m)),
-        ("DENZO_X_BEAM", mm(g.sbeam_m)),
-        ("DENZO_Y_BEAM", mm(g.fbeam_m)),
+        ("MOSFLM_CENTER_X", mm(g.slow_beam_m - half_pixel_m)),
+        ("MOSFLM_CENTER_Y", mm(g.fast_beam_m - half_pixel_m)),
+        ("DENZO_X_BEAM", mm(g.slow_beam_m)),
+        ("DENZO_Y_BEAM", mm(g.fast_beam_m)),
         ("DIALS_ORIGIN", g.dials_origin_mm.map(format_g).join(",")),
-        ("XDS_ORGX", format_g(g.orgx_px)),
-        ("XDS_ORGY", format_g(g.orgy_px)),
+        ("XDS_ORGX", format_g(g.org_x_px)),
+        ("XDS_ORGY", format_g(g.org_y_px)),
         ("CLOSE_DISTANCE", mm(g.close_distance_m)),
         ("PHI", degrees(g.phi0_rad)),
         ("OSC_START", degrees(g.phi0_rad)),
@@ -151,8 +107,8 @@ fn entries(
 mod tests {
     use std::path::Path;
 
-    use super::super::smv::{SmvHeader, parse_smv};
     use super::*;
+    use crate::smv::{SmvHeader, parse_smv};
 
     /// Headers the reference wrote: MOSFLM with a mask, a detector swung in DIALS, a curved one with own vectors.
     const REFERENCE: [&str; 3] = [
@@ -167,57 +123,61 @@ mod tests {
     }
 
     /// The numbers a header was made from, as far as it shows them.
-    fn geometry_of(header: &str) -> SmvGeometry {
+    fn geometry_of(header: &str) -> ImageHeader {
         let keys = keys_of(format!("{header:512}").as_bytes());
         let number = |key: &str| keys.required_number(key).unwrap();
         let origin: Vec<f64> =
             keys.get("DIALS_ORIGIN").unwrap().split(',').map(|value| value.parse().unwrap()).collect();
-        SmvGeometry {
+        ImageHeader {
             fast: number("SIZE1") as usize,
             slow: number("SIZE2") as usize,
             pixel_m: number("PIXEL_SIZE") / 1000.0,
             distance_m: number("DISTANCE") / 1000.0,
             close_distance_m: number("CLOSE_DISTANCE") / 1000.0,
             lambda_m: number("WAVELENGTH") * 1e-10,
-            xbeam_m: number("BEAM_CENTER_X") / 1000.0,
-            ybeam_m: number("BEAM_CENTER_Y") / 1000.0,
-            fbeam_m: number("DENZO_Y_BEAM") / 1000.0,
-            sbeam_m: number("DENZO_X_BEAM") / 1000.0,
-            detsize_s_m: number("SIZE2") * number("PIXEL_SIZE") / 1000.0,
+            x_beam_m: number("BEAM_CENTER_X") / 1000.0,
+            y_beam_m: number("BEAM_CENTER_Y") / 1000.0,
+            fast_beam_m: number("DENZO_Y_BEAM") / 1000.0,
+            slow_beam_m: number("DENZO_X_BEAM") / 1000.0,
+            slow_size_m: number("SIZE2") * number("PIXEL_SIZE") / 1000.0,
             dials_origin_mm: [origin[0], origin[1], origin[2]],
-            orgx_px: number("XDS_ORGX"),
-            orgy_px: number("XDS_ORGY"),
+            org_x_px: number("XDS_ORGX"),
+            org_y_px: number("XDS_ORGY"),
             phi0_rad: number("PHI").to_radians(),
             osc_rad: number("OSC_RANGE").to_radians(),
             twotheta_rad: number("TWOTHETA").to_radians(),
             adc_offset: 40.0,
             exposure_s: 0.1,
+            sensor_thickness_m: None,
+            count_cutoff: i32::MAX - 1,
             unix_time_s: 1_795_340_487,
         }
     }
 
     /// A geometry with six digits everywhere, on which the reference overruns its 512 bytes.
-    fn long_geometry() -> SmvGeometry {
-        SmvGeometry {
+    fn long_geometry() -> ImageHeader {
+        ImageHeader {
             fast: 2463,
             slow: 2527,
             pixel_m: 0.172e-3,
             distance_m: 0.23127183,
             close_distance_m: 0.23127183,
             lambda_m: 0.976794e-10,
-            xbeam_m: 0.21907183,
-            ybeam_m: 0.20561237,
-            fbeam_m: 0.20569837,
-            sbeam_m: 0.21915783,
-            detsize_s_m: 0.434644,
+            x_beam_m: 0.21907183,
+            y_beam_m: 0.20561237,
+            fast_beam_m: 0.20569837,
+            slow_beam_m: 0.21915783,
+            slow_size_m: 0.434644,
             dials_origin_mm: [-205.69837, 219.15783, -231.27183],
-            orgx_px: 1196.4207,
-            orgy_px: 1274.6739,
+            org_x_px: 1196.4207,
+            org_y_px: 1274.6739,
             phi0_rad: 1.2345678,
             osc_rad: 1.23456e-3,
             twotheta_rad: -1.23456e-7,
             adc_offset: 40.0,
             exposure_s: 1.0,
+            sensor_thickness_m: None,
+            count_cutoff: i32::MAX - 1,
             unix_time_s: 0,
         }
     }

@@ -4,28 +4,33 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// Longest piece of a file repeated in an error line.
 const SHOWN_CHARS: usize = 40;
 
 /// A file that cannot be opened or read.
-pub(super) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     Failure::input(format!("{}: cannot read: {error}", path.display()))
 }
 
+/// A file that cannot be written.
+pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::output(format!("{}: cannot write: {error}", path.display()))
+}
+
 /// Something wrong with a file as a whole.
-pub(super) fn in_file(path: &Path, what: impl AsRef<str>) -> Failure {
+pub(crate) fn in_file(path: &Path, what: impl AsRef<str>) -> Failure {
     Failure::input(format!("{}: {}", path.display(), what.as_ref()))
 }
 
 /// Something wrong on one line of a file; lines count from 1.
-pub(super) fn at_line(path: &Path, line: u64, what: impl AsRef<str>) -> Failure {
+pub(crate) fn at_line(path: &Path, line: u64, what: impl AsRef<str>) -> Failure {
     Failure::input(format!("{}:{line}: {}", path.display(), what.as_ref()))
 }
 
 /// A piece of a file in quotes, escaped and cut so that the error stays one readable line.
-pub(super) fn shown(token: &[u8]) -> String {
+pub(crate) fn shown(token: &[u8]) -> String {
     let head = &token[..token.len().min(4 * SHOWN_CHARS)];
     let text = String::from_utf8_lossy(head);
     let short: String = text.chars().take(SHOWN_CHARS).collect();
@@ -34,13 +39,13 @@ pub(super) fn shown(token: &[u8]) -> String {
 }
 
 /// Opens a file for reading.
-pub(super) fn open(path: &Path) -> Result<File, Failure> {
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| cannot_read(path, &error))
 }
 
 /// The whole text, at most `limit_bytes` of it: a device or a wrong file must not fill the memory.
 /// Bytes that are not UTF-8 (comments in old encodings) become replacement characters.
-pub(super) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Result<String, Failure> {
+pub(crate) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     input
         .take(limit_bytes.saturating_add(1))
@@ -53,7 +58,7 @@ pub(super) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Resu
 }
 
 /// One finite number.
-pub(super) fn finite(token: &str) -> Result<f64, String> {
+pub(crate) fn finite(token: &str) -> Result<f64, String> {
     match token.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
         Ok(_) => Err(format!("{} is not a finite number", shown(token.as_bytes()))),

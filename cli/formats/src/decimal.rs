@@ -16,7 +16,7 @@ const MAX_DIGITS: usize = 19;
 
 /// The integer that starts at `at` with at most nine digits, and where it ends.
 #[inline]
-pub(super) fn plain_integer(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
+pub(crate) fn plain_integer(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
     let (negative, start) = sign(bytes, at);
     let (mut value, mut i) = (0_i32, start);
     while let Some(digit) = digit(bytes, i) {
@@ -28,7 +28,7 @@ pub(super) fn plain_integer(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
 
 /// The decimal that starts at `at`, and where it ends.
 #[inline]
-pub(super) fn plain_decimal(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
+pub(crate) fn plain_decimal(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     let (negative, start) = sign(bytes, at);
     let (mut mantissa, mut i) = (0_u64, start);
     while let Some(digit) = digit(bytes, i) {

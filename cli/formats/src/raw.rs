@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 const BLOCK_BYTES: usize = 8192;
 
 /// Writes the values, each as the bytes `bytes_of` gives.
-pub(super) fn write_values<T: Copy, const N: usize>(
+pub(crate) fn write_values<T: Copy, const N: usize>(
     out: &mut dyn Write,
     values: &[T],
     bytes_of: impl Fn(T) -> [u8; N],
@@ -24,7 +24,7 @@ pub(super) fn write_values<T: Copy, const N: usize>(
 
 /// Reads `count` values onto the end of `values`, whose memory grows only as data arrives. A short input is an
 /// error of kind `UnexpectedEof`, refused memory one of kind `OutOfMemory`.
-pub(super) fn read_values<T, const N: usize>(
+pub(crate) fn read_values<T, const N: usize>(
     input: &mut impl Read,
     count: usize,
     values: &mut Vec<T>,

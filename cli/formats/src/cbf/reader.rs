@@ -1,4 +1,4 @@
-//! miniCBF images as PILATUS and EIGER detectors write them, and as [`super::cbf`] does.
+//! miniCBF images as PILATUS and EIGER detectors write them, and as [`super::write_cbf`] does.
 //!
 //! Taken: one binary section of signed 32-bit integers in byte-offset compression, its sizes and length from the MIME
 //! header. Where that has an MD5 sum, the data must have it too.
@@ -12,9 +12,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
-use super::cbf::STARTER;
-use super::text::{cannot_read, in_file, open};
-use crate::error::Failure;
+use super::byte_offset::{STARTER, decompressed};
+use crate::failure::Failure;
+use crate::image::FlatDetector;
+use crate::text::{cannot_read, in_file, open};
 
 /// Longest text before the data.
 const MAX_HEADER_BYTES: usize = 1 << 20;
@@ -91,61 +92,39 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     header.lines().find_map(after).map(str::trim)
 }
 
-/// Exactly `count` pixels; `None` where the data hold fewer or more, or leave the range.
-fn decompressed(mut data: &[u8], count: usize) -> Option<Vec<i32>> {
-    fn take<const N: usize>(data: &mut &[u8]) -> Option<[u8; N]> {
-        let (head, tail) = data.split_first_chunk()?;
-        *data = tail;
-        Some(*head)
+/// The detector that the `# Key value` lines of a header describe.
+pub(super) fn detector(header: &str) -> Option<FlatDetector> {
+    let words = |key: &str| {
+        let line = header.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key))?;
+        Some(line.split([' ', '(', ')', ',', '=']).filter_map(|word| word.parse::<f64>().ok()))
+    };
+    let number = |key: &str| words(key)?.next();
+    let mut beam = words("Beam_xy")?;
+    let beam_px = [beam.next()?, beam.next()?];
+    FlatDetector {
+        pixel_m: number("Pixel_size")?,
+        lambda_m: number("Wavelength")? * 1e-10,
+        distance_m: number("Detector_distance")?,
+        foot_px: beam_px,
+        beam_px,
     }
-    // A pixel takes at least a byte.
-    let mut pixels = Vec::with_capacity(count.min(data.len()));
-    let mut pixel = 0i64;
-    while pixels.len() < count {
-        // The minimum of each type is the escape to the next.
-        let mut delta = i64::from(i8::from_le_bytes(take(&mut data)?));
-        if delta == i64::from(i8::MIN) {
-            delta = i64::from(i16::from_le_bytes(take(&mut data)?));
-            if delta == i64::from(i16::MIN) {
-                delta = i64::from(i32::from_le_bytes(take(&mut data)?));
-                if delta == i64::from(i32::MIN) {
-                    delta = i64::from_le_bytes(take(&mut data)?);
-                }
-            }
-        }
-        pixel = pixel.checked_add(delta)?;
-        pixels.push(i32::try_from(pixel).ok()?);
-    }
-    data.is_empty().then_some(pixels)
+    .if_usable()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::cbf::{CbfGeometry, write_cbf};
     use super::*;
+    use crate::cbf::write_cbf;
+    use crate::image::ImageHeader;
 
     fn written(fast: usize, slow: usize, pixels: &[i32]) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.cbf");
-        let geometry = CbfGeometry {
-            fast,
-            slow,
-            pixel_m: 172e-6,
-            distance_m: 0.2,
-            lambda_m: 1e-10,
-            beam_fast_px: 1.5,
-            beam_slow_px: 2.25,
-            phi0_rad: 0.0,
-            osc_rad: 0.0,
-            twotheta_rad: 0.0,
-            exposure_s: 1.0,
-            sensor_thickness_m: None,
-            count_cutoff: 1000,
-            unix_time_s: 0,
-        };
-        write_cbf(&path, &geometry, pixels).unwrap();
+        let header =
+            ImageHeader { fast, slow, pixel_m: 172e-6, count_cutoff: 1000, ..ImageHeader::default() };
+        write_cbf(&path, &header, pixels).unwrap();
         std::fs::read(&path).unwrap()
     }
 
@@ -179,6 +158,17 @@ mod tests {
         assert!(replaced("Fastest-Dimension: 10", "Fastest-Dimension: 9").contains("9 x 6"));
         assert!(replaced("Second-Dimension: 6", "Second-Dimension: 0").contains("not a size"));
         assert!(replaced("X-Binary-Size:", "X-Size:").contains("X-Binary-Size"));
+    }
+
+    #[test]
+    fn the_detector_of_a_header() {
+        let cbf = "# Pixel_size 172e-6 m x 172e-6 m\n# Wavelength 0.976800 A\n# Detector_distance 0.231270 m\n\
+                   # Beam_xy (1231.500, 1263.250) pixels\n";
+        let geometry = detector(cbf).unwrap();
+        assert_eq!(geometry.beam_px, [1231.5, 1263.25]);
+        assert_eq!((geometry.pixel_m, geometry.distance_m), (172e-6, 0.23127));
+        assert_eq!(detector(&cbf.replace("0.976800", "0")), None);
+        assert_eq!(detector(&cbf.replace("Beam_xy", "Beam")), None);
     }
 
     proptest! {
