@@ -13,19 +13,23 @@
 //! **Source.** The reference's set-up, oddities included: a 2theta axis is used as given, a normal
 //! whose length is not exactly 1 is replaced by unit(f x s).
 
+use core::str::FromStr;
+
 use crate::Error;
 use crate::error::require;
+use crate::names::{listed, named};
 use crate::real::Real;
 use crate::rotation::{rotate_axis, rotate_xyz};
 use crate::vector::Vec3;
 
 /// How the beam centre, axes and pivot are to be read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[allow(clippy::large_enum_variant)] // there is no box without an allocator
 pub enum Convention {
     /// ADXV: origin at the lower left.
     Adxv,
     /// MOSFLM: beam centre in the slow, fast order with half a pixel added.
+    #[default]
     Mosflm,
     /// DENZO: MOSFLM without the half pixel.
     Denzo,
@@ -38,6 +42,9 @@ pub enum Convention {
 }
 
 impl Convention {
+    /// The named conventions.
+    pub const NAMED: &'static [Self] = &[Self::Adxv, Self::Mosflm, Self::Denzo, Self::Xds, Self::Dials];
+
     /// The convention's name, in capitals.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -49,6 +56,17 @@ impl Convention {
             Self::Dials => "DIALS",
             Self::Custom(_) => "CUSTOM",
         }
+    }
+}
+
+impl FromStr for Convention {
+    type Err = Error;
+
+    /// The named convention of that name, whatever its capitals.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::NAMED.iter().find(|convention| convention.name().eq_ignore_ascii_case(name));
+        let known = listed!("adxv", "mosflm", "denzo", "xds", "dials");
+        found.copied().ok_or(Error::UnknownName { quantity: "convention", known })
     }
 }
 
@@ -72,13 +90,16 @@ pub struct CustomAxes {
 }
 
 /// The point that detector rotations leave in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pivot {
     /// The spot of the direct beam.
+    #[default]
     Beam,
     /// The sample.
     Sample,
 }
+
+named!(Pivot, "pivot": Beam = "beam", Sample = "sample");
 
 /// Pixels and size of the detector along one axis: pixels win over a size, else ceil(size/pixel - 1/2).
 ///

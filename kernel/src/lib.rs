@@ -22,6 +22,7 @@ pub mod gradient;
 pub mod lanes;
 pub mod lattice;
 pub mod math;
+mod names;
 pub mod noise;
 pub mod random;
 pub mod real;
