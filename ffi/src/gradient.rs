@@ -373,7 +373,7 @@ pub unsafe extern "C" fn wb_pullback_rows(
             return Err(Refusal::length("weights", needed, len));
         }
         let wants_f = !by_f.is_null() || by_f_len > 0;
-        let nodes = scene.parameters().structure_factors.grid.map_or(0, |grid| grid.data().len());
+        let nodes = scene.parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
         if wants_f && by_f_len < nodes {
             return Err(Refusal::length("by_f", nodes, by_f_len));
         }

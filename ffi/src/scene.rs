@@ -7,7 +7,7 @@ use widebragg::carryover::Carryover;
 use widebragg::detector::Detector;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{Lattice, Precision};
-use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{
     IDENTITY, Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
 };
@@ -252,7 +252,7 @@ impl Plan {
         sources: &'a [Source],
         orientations: OrientationTable<'a>,
     ) -> Result<Scene<'a>, Refusal> {
-        let scene = Scene::new(SceneParameters {
+        Ok(Scene::new(SceneParts {
             simd: self.simd,
             detector: self.detector,
             sensor: self.sensor,
@@ -260,6 +260,7 @@ impl Plan {
             sources,
             orientations,
             lattice: self.lattice,
+            precision: self.precision,
             structure_factors: self.structure_factors,
             polarization: self.polarization,
             d_min_m: self.d_min_m,
@@ -267,8 +268,7 @@ impl Plan {
             water_m: self.water_m,
             roi: self.roi,
             mask: self.mask,
-        })?;
-        Ok(scene.with_precision(self.precision))
+        })?)
     }
 
     /// Makes the scene with a table of one entry that stands for all: what could be refused is, before anything is
@@ -450,7 +450,7 @@ impl wb_scene {
 
     /// The scene's memory, its structure factors and its mask: what no output may overlap.
     pub(crate) fn stretches(&self) -> Result<[Option<Stretch>; 3], Refusal> {
-        let p = self.scene.parameters();
+        let p = self.scene.parts();
         let grid =
             p.structure_factors.grid.map(|grid| stretch(grid.data().as_ptr(), grid.data().len(), "grid"));
         let mask = p.mask.map(|mask| stretch(mask.as_ptr(), mask.len(), "mask"));
@@ -489,7 +489,7 @@ pub unsafe extern "C" fn wb_scene_summarize(
 
 impl wb_scene {
     fn summary(&self) -> wb_scene_summary {
-        let p = self.scene.parameters();
+        let p = self.scene.parts();
         let d = &p.detector;
         let nine = |[a, b, c]: [[f64; 3]; 3]| {
             let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (a, b, c);
@@ -574,7 +574,7 @@ pub unsafe extern "C" fn wb_scene_set_latch(scene: *mut wb_scene, latch: *const 
         stretch(latch, 1, "latch")?;
         // SAFETY: checked above; the rest is the caller's word.
         let wb_latch { found, slow, fast, evaluation } = unsafe { latch.read() };
-        let p = old.scene().parameters();
+        let p = old.scene().parts();
         let interpolates =
             p.structure_factors.grid.is_some() && p.structure_factors.lookup != LookupRule::Nearest;
         if !interpolates || p.orientations.sweep().mode == PhiMode::Spec {
