@@ -80,7 +80,7 @@ impl Measured {
 /// # Errors
 /// Standard output cannot be written.
 pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
-    let cap = bench.simd.cap();
+    let cap = bench.simd.unwrap_or(SimdLevel::Avx512);
     let mut setups = Vec::new();
     let mut measured = Vec::new();
     for case in &CASES {

@@ -9,10 +9,11 @@ use std::fs;
 use std::path::Path;
 
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
+use widebragg::rotation::PhiMode;
 
 use crate::console;
 use crate::error::Failure;
-use crate::options::{self, CarryoverMode, Command, DemoOptions, Simd};
+use crate::options::{self, Command, DemoOptions};
 use crate::run;
 use widebragg_formats::hkl::{HklTable, MAX_CELLS, write_hkl};
 use widebragg_formats::matrix::write_matrix;
@@ -83,14 +84,11 @@ To try next:
 fn arguments(demo: &DemoOptions) -> Vec<String> {
     let mut args: Vec<String> = ARGUMENTS.split_whitespace().map(str::to_owned).collect();
     let mut add = |words: &[&str]| args.extend(words.iter().map(|&word| word.to_owned()));
-    if demo.carryover_mode == CarryoverMode::CParity {
-        add(&["--phi-carryover-mode", "c-parity"]);
+    if demo.carryover_mode != PhiMode::default() {
+        add(&["--phi-carryover-mode", demo.carryover_mode.name()]);
     }
-    match demo.simd {
-        Simd::Auto => {}
-        Simd::Portable => add(&["--simd", "portable"]),
-        Simd::Avx2 => add(&["--simd", "avx2"]),
-        Simd::Avx512 => add(&["--simd", "avx512"]),
+    if let Some(level) = demo.simd {
+        add(&["--simd", level.name()]);
     }
     if let Some(threads) = demo.threads {
         add(&["--threads", &threads.to_string()]);

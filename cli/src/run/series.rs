@@ -126,7 +126,7 @@ impl Record {
             "program": "widebragg",
             "arguments": essential(args),
             "inputs": fingerprints(options)?,
-            "simd": Simd::capped(options.simd.cap()).level().name(),
+            "simd": options.simd.map_or_else(Simd::detect, Simd::capped).level().name(),
             "seed": seed,
         });
         if let Some(found) = found {

@@ -7,9 +7,9 @@ use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2};
 use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
 };
-use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
-use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::detector::{Detector, DetectorParameters, extent};
+use widebragg::lanes::{Simd, SimdLevel};
+use widebragg::lattice::{Lattice, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{
@@ -22,7 +22,7 @@ use widebragg::vector::Vec3;
 use super::inherited::Inherited;
 use crate::console::complain;
 use crate::error::Failure;
-use crate::options::{self, Attenuation, CarryoverMode, Misset, Options};
+use crate::options::{Attenuation, Misset, Options};
 use widebragg_formats::hkl::{HklTable, read_hkl};
 use widebragg_formats::matrix::read_matrix;
 use widebragg_formats::memory::filled;
@@ -184,10 +184,7 @@ impl Setup {
                 step: options.phistep_rad,
             })
             .map_err(|error| Failure::input(format!("-phisteps: {error}")))?,
-            mode: match options.carryover_mode {
-                CarryoverMode::Spec => PhiMode::Spec,
-                CarryoverMode::CParity => PhiMode::CParity,
-            },
+            mode: options.carryover_mode,
             reference_threads: options.reference_threads.unwrap_or(1),
             sources: sources(options, &detector, lambda0_m)?,
             mosaic_spread_rad: if domains.len() > 1 { options.mosaic_spread_rad.unwrap_or(0.0) } else { 0.0 },
@@ -207,10 +204,7 @@ impl Setup {
             roi: region(options, &detector)?,
             mask: checked_mask(options, mask, &detector)?,
             simd: simd(options.simd, &mut warnings),
-            precision: match options.precision {
-                options::Precision::Double => Precision::Double,
-                options::Precision::Mixed => Precision::Mixed,
-            },
+            precision: options.precision,
             detector,
             warnings,
         })
@@ -310,19 +304,6 @@ pub(super) fn clock_seed() -> i64 {
     i64::try_from(now.as_secs() % 2_147_483_647).unwrap_or(1)
 }
 
-fn custom_axes(axes: &options::CustomAxes) -> CustomAxes {
-    let vector = |axis: Option<[f64; 3]>| axis.map(Vec3::from);
-    CustomAxes {
-        fast: vector(axes.fdet),
-        slow: vector(axes.sdet),
-        normal: vector(axes.odet),
-        beam: vector(axes.beam),
-        polarization: vector(axes.polar),
-        spindle: vector(axes.spindle),
-        twotheta: vector(axes.twotheta),
-    }
-}
-
 fn place_detector(
     options: &Options,
     inherited: &Inherited,
@@ -337,14 +318,6 @@ fn place_detector(
         along(options.detpixels_f, inherited.fast_pixels, options.detsize_f_m, "-detpixels_x")?;
     let (slow_pixels, slow_size_m) =
         along(options.detpixels_s, inherited.slow_pixels, options.detsize_s_m, "-detpixels_y")?;
-    let convention = match &options.convention {
-        options::Convention::Mosflm => Convention::Mosflm,
-        options::Convention::Xds => Convention::Xds,
-        options::Convention::Adxv => Convention::Adxv,
-        options::Convention::Denzo => Convention::Denzo,
-        options::Convention::Dials => Convention::Dials,
-        options::Convention::Custom(axes) => Convention::Custom(custom_axes(axes)),
-    };
     let twotheta_rad = options.twotheta_rad.unwrap_or(0.0);
     let parameters = DetectorParameters {
         pixel_m,
@@ -360,11 +333,8 @@ fn place_detector(
         y_close_m: options.yclose_m,
         org_x_px: options.orgx_px.or(inherited.org_x_px),
         org_y_px: options.orgy_px.or(inherited.org_y_px),
-        convention,
-        pivot: match options.pivot {
-            Some(options::Pivot::Sample) => Pivot::Sample,
-            Some(options::Pivot::Beam) | None => Pivot::Beam,
-        },
+        convention: options.convention,
+        pivot: options.pivot.unwrap_or_default(),
         rotation_rad: options.detector_rot_rad,
         twotheta_rad,
         point_pixel: options.point_pixel,
@@ -454,12 +424,7 @@ fn size_crystal(
         *n = if size > 0.0 { cells_along(size, axis) } else { typed.unwrap_or(1) as f64 };
     }
     Lattice {
-        shape: match options.shape {
-            options::Shape::Square => CrystalShape::Square,
-            options::Shape::Round => CrystalShape::Round,
-            options::Shape::Gauss => CrystalShape::Gauss,
-            options::Shape::Tophat => CrystalShape::Tophat,
-        },
+        shape: options.shape,
         cells,
         fudge: options.fudge.unwrap_or(1.0),
         reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
@@ -663,10 +628,10 @@ fn checked_mask(
     Ok(mask)
 }
 
-fn simd(wanted: options::Simd, warnings: &mut Vec<String>) -> Simd {
-    let cap = wanted.cap();
+fn simd(cap: Option<SimdLevel>, warnings: &mut Vec<String>) -> Simd {
+    let Some(cap) = cap else { return Simd::detect() };
     let simd = Simd::capped(cap);
-    if wanted != options::Simd::Auto && simd.level() != cap {
+    if simd.level() != cap {
         warnings.push(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
     simd
