@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use widebragg_cli::compare::rings::Resolution;
+use widebragg_experiment::resolution::Resolution;
 use widebragg_formats::smv::parse_smv;
 use widebragg_fuzz::{NAME, assert_refusal, read};
 
