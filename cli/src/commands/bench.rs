@@ -81,33 +81,21 @@ impl Measured {
 /// # Errors
 /// Standard output cannot be written.
 pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
-    let cap = bench.simd.unwrap_or(SimdLevel::Avx512);
-    let mut experiments = Vec::new();
+    let mut experiments = CASES.iter().map(experiment).collect::<Result<Vec<_>, _>>()?;
     let mut measured = Vec::new();
-    for case in &CASES {
-        let mut experiment = experiment(case)?;
-        for simd in Simd::available().filter(|simd| simd.level() <= cap) {
-            // Mixed precision is that of square crystals without interpolation.
-            let mixes = !["_xtal", "_spots", "-interpolate"].iter().any(|word| case.options.contains(word));
-            for precision in [Precision::Double, Precision::Mixed] {
-                if precision == Precision::Double || mixes {
-                    (experiment.simd, experiment.precision) = (simd, precision);
-                    // Rows enough for a burst, from a first guess.
-                    let guess = burst(&experiment, 1)?;
-                    let rows = ((BURST_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
-                    let ns_per_step = Vec::new();
-                    measured.push((
-                        experiments.len(),
-                        Measured { case: case.name, simd, precision, rows, ns_per_step },
-                    ));
-                }
-            }
+    for (index, (case, experiment)) in CASES.iter().zip(&mut experiments).enumerate() {
+        for (simd, precision) in variants(case, bench.simd.unwrap_or(SimdLevel::Avx512)) {
+            (experiment.simd, experiment.precision) = (simd, precision);
+            // Rows enough for a burst, from a first guess.
+            let guess = burst(experiment, 1)?;
+            let rows = ((BURST_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
+            let ns_per_step = Vec::new();
+            measured.push((index, Measured { case: case.name, simd, precision, rows, ns_per_step }));
         }
-        experiments.push(experiment);
     }
     for _ in 0..ROUNDS {
-        for (of, measured) in &mut measured {
-            let Some(experiment) = experiments.get_mut(*of) else { continue };
+        for (index, measured) in &mut measured {
+            let Some(experiment) = experiments.get_mut(*index) else { continue };
             (experiment.simd, experiment.precision) = (measured.simd, measured.precision);
             let steps =
                 (measured.rows * experiment.detector.fast_pixels) as f64 * experiment.steps_per_pixel();
@@ -118,6 +106,16 @@ pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
     measured.iter_mut().for_each(|measured| measured.ns_per_step.sort_by(f64::total_cmp));
     let detected = Simd::detect().level();
     console::print(&if bench.json { as_json(detected, &measured) } else { as_text(detected, &measured) })
+}
+
+/// Levels up to `cap` and precisions that a case is measured at.
+fn variants(case: &Case, cap: SimdLevel) -> Vec<(Simd, Precision)> {
+    // Mixed precision is for square crystals without interpolation.
+    let mixes = !["_xtal", "_spots", "-interpolate"].iter().any(|word| case.options.contains(word));
+    let precisions: &[Precision] =
+        if mixes { &[Precision::Double, Precision::Mixed] } else { &[Precision::Double] };
+    let levels = Simd::available().filter(|simd| simd.level() <= cap);
+    levels.flat_map(|simd| precisions.iter().map(move |&precision| (simd, precision))).collect()
 }
 
 fn experiment(case: &Case) -> Result<Experiment, Failure> {

@@ -9,6 +9,14 @@ pub struct Difference {
     pub error: f64,
 }
 
+impl Difference {
+    fn replace_if_better(&mut self, value: f64, error: f64) {
+        if error < self.error {
+            *self = Self { value, error };
+        }
+    }
+}
+
 /// Halvings of the first step.
 const ROUNDS: usize = 7;
 
@@ -38,12 +46,10 @@ pub fn differences<E>(
             let next: Vec<f64> =
                 last.iter().zip(before).map(|(f, c)| (factor * f - c) / (factor - 1.0)).collect();
             for (i, best) in best.iter_mut().enumerate() {
-                // Rounding of the values themselves does not show where all estimates are alike.
+                // Where all estimates agree, they do not show the rounding of the values themselves.
                 let rounding = 4.0 * f64::EPSILON * above[i].abs() / step;
                 let error = (next[i] - last[i]).abs().max((next[i] - before[i]).abs()) + rounding;
-                if error < best.error {
-                    *best = Difference { value: next[i], error };
-                }
+                best.replace_if_better(next[i], error);
             }
             finer.push(next);
         }

@@ -4,6 +4,8 @@
 //! differences and refinements are of one branch. Sums are made row by row and added up in order: the same bits for any
 //! number of threads.
 
+use core::ops::Range;
+
 use rayon::prelude::*;
 use widebragg::beam::Source;
 use widebragg::carryover::Slot;
@@ -247,47 +249,16 @@ impl<'e> Problem<'e> {
         directions: &[Variables],
         by_f: Option<&mut [f64]>,
     ) -> Result<Variables, Failure> {
-        let columns = self.experiment.detector.fast_pixels;
         let roi = self.experiment.roi;
+        let rows = roi.slow_min..roi.slow_max + 1;
         let wanted = Wanted::along(directions);
         self.with_scene(moves, |scene, slots| {
             self.with_turns(scene, directions, |turns| {
-                let row_of = |row: usize, structure_factors: Option<&mut [f64]>| {
-                    let mut own = slot_of_row(slots, row);
-                    let mut sums = Sums { wanted, structure_factors, ..Sums::default() };
-                    let weights = weights.get(row * columns..).unwrap_or(&[]);
-                    let carry = carryover(own.as_mut_slice());
-                    let done = scene.pullback_rows(turns, row..row + 1, weights, &carry, &mut sums);
-                    done.map(|()| sums.variables).map_err(refused)
-                };
-                let mut total = Variables::default();
-                let Some(by_f) = by_f else {
-                    let rows = (roi.slow_min..roi.slow_max + 1).into_par_iter();
-                    let sums: Result<Vec<_>, _> = rows.map(|row| row_of(row, None)).collect();
-                    sums?.iter().for_each(|sums| total.add(sums));
-                    return Ok(total);
-                };
-                // The same bands whatever the threads.
-                let rows: Vec<usize> = (roi.slow_min..=roi.slow_max).collect();
-                for band in rows.chunks(rows.len().div_ceil(BANDS)).collect::<Vec<_>>().chunks(2) {
-                    let sums: Result<Vec<_>, Failure> = band
-                        .par_iter()
-                        .map(|rows| {
-                            let mut grid = filled(by_f.len(), 0f64)
-                                .ok_or_else(|| no_memory("derivatives by structure factors"))?;
-                            let mut variables = Variables::default();
-                            for &row in *rows {
-                                variables.add(&row_of(row, Some(&mut grid))?);
-                            }
-                            Ok((variables, grid))
-                        })
-                        .collect();
-                    for (variables, grid) in sums? {
-                        total.add(&variables);
-                        by_f.iter_mut().zip(grid).for_each(|(sum, x)| *sum += x);
-                    }
+                let pullback = Pullback { scene, slots, turns, weights, wanted };
+                match by_f {
+                    None => pullback.sum(rows),
+                    Some(by_f) => pullback.sum_by_f(rows, by_f),
                 }
-                Ok(total)
             })
         })
     }
@@ -342,6 +313,61 @@ impl<'e> Problem<'e> {
             by_mosaic: &mut by_mosaic,
         };
         job(&fill_turns(scene.orientations(), buffers).map_err(refused)?)
+    }
+}
+
+/// The sum of weight times pixel over the rows of a scene, about to be differentiated.
+struct Pullback<'a> {
+    scene: &'a Scene<'a>,
+    slots: &'a [Slot],
+    turns: &'a TurnTable<'a>,
+    weights: &'a [f64],
+    wanted: Wanted,
+}
+
+impl Pullback<'_> {
+    /// Derivatives over one row; those by structure factors are added to `structure_factors`.
+    fn row(&self, row: usize, structure_factors: Option<&mut [f64]>) -> Result<Variables, Failure> {
+        let mut own = slot_of_row(self.slots, row);
+        let mut sums = Sums { wanted: self.wanted, structure_factors, ..Sums::default() };
+        let weights = self.weights.get(row * self.scene.detector().fast_pixels..).unwrap_or(&[]);
+        let carry = carryover(own.as_mut_slice());
+        let done = self.scene.pullback_rows(self.turns, row..row + 1, weights, &carry, &mut sums);
+        done.map(|()| sums.variables).map_err(refused)
+    }
+
+    /// Derivatives by the variables.
+    fn sum(&self, rows: Range<usize>) -> Result<Variables, Failure> {
+        let sums: Result<Vec<_>, _> = rows.into_par_iter().map(|row| self.row(row, None)).collect();
+        let mut total = Variables::default();
+        sums?.iter().for_each(|sums| total.add(sums));
+        Ok(total)
+    }
+
+    /// Derivatives by the variables; those by structure factors are added to `by_f`.
+    fn sum_by_f(&self, rows: Range<usize>, by_f: &mut [f64]) -> Result<Variables, Failure> {
+        let mut total = Variables::default();
+        // The same bands for any number of threads.
+        let rows: Vec<usize> = rows.collect();
+        let bands: Vec<&[usize]> = rows.chunks(rows.len().div_ceil(BANDS)).collect();
+        for pair in bands.chunks(2) {
+            let sums: Result<Vec<_>, _> = pair.par_iter().map(|rows| self.band(rows, by_f.len())).collect();
+            for (variables, grid) in sums? {
+                total.add(&variables);
+                by_f.iter_mut().zip(grid).for_each(|(sum, x)| *sum += x);
+            }
+        }
+        Ok(total)
+    }
+
+    /// Derivatives by the variables and by each of `count` structure factors, over some rows.
+    fn band(&self, rows: &[usize], count: usize) -> Result<(Variables, Vec<f64>), Failure> {
+        let mut grid = filled(count, 0f64).ok_or_else(|| no_memory("derivatives by structure factors"))?;
+        let mut variables = Variables::default();
+        for &row in rows {
+            variables.add(&self.row(row, Some(&mut grid))?);
+        }
+        Ok((variables, grid))
     }
 }
 

@@ -79,34 +79,67 @@ impl Comparison<'_> {
         described.collect()
     }
 
-    /// The whole summary.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let f = &self.figures;
-        let m = &self.matching;
-        let [a, b] = self.images;
-        let place = |differing: &Option<Differing>| differing.as_ref().map(|differing| self.place(differing));
-        let bins = f.ulp.iter().rposition(|pixels| *pixels > 0).map_or(0, |last| last + 1);
-        let ulp = f.ulp.iter().enumerate().take(bins).map(|(bin, pixels)| {
+    /// The distances in ulp, bin by bin up to the last one that is not empty.
+    fn ulp_histogram(&self) -> Vec<Value> {
+        let ulp = &self.figures.ulp;
+        let bins = ulp.iter().rposition(|pixels| *pixels > 0).map_or(0, |last| last + 1);
+        let described = ulp.iter().enumerate().take(bins).map(|(bin, pixels)| {
             let [from, to] = ulp_bin(bin);
             json!({ "from": from, "to": to, "pixels": pixels })
         });
+        described.collect()
+    }
+
+    fn image_json(&self, image: usize) -> Value {
+        let (file, one) = (&self.images[image], &self.figures.images[image]);
+        json!({
+            "path": file.path.display().to_string(),
+            "format": file.format.name(),
+            "sum": one.sum,
+            "min": one.min,
+            "max": one.max,
+            "nan_pixels": one.nan,
+            "infinite_pixels": one.infinite,
+        })
+    }
+
+    fn peaks_json(&self) -> Value {
+        let m = &self.matching;
         let spread = |which: usize| {
             m.spread(which).map(
                 |[mean, smallest, largest]| json!({ "mean": mean, "smallest": smallest, "largest": largest }),
             )
         };
-        let image = |image: &Image, one: &super::figures::OneImage| {
+        json!({
+            "a": m.counts[0],
+            "b": m.counts[1],
+            "matched": m.pairs.len(),
+            "matched_share": m.share(),
+            "distance_px": spread(0),
+            "intensity_ratio": spread(1),
+            "brightest_unmatched_a": self.unmatched(0),
+            "brightest_unmatched_b": self.unmatched(1),
+        })
+    }
+
+    fn runs_json(&self) -> Vec<Value> {
+        let runs = self.runs.iter().map(|run| {
             json!({
-                "path": image.path.display().to_string(),
-                "format": image.format.name(),
-                "sum": one.sum,
-                "min": one.min,
-                "max": one.max,
-                "nan_pixels": one.nan,
-                "infinite_pixels": one.infinite,
+                "command": run.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+                "folder": run.folder.display().to_string(),
+                "begun": run.begun,
+                "seconds": run.seconds,
+                "exit_code": run.code,
             })
-        };
+        });
+        runs.collect()
+    }
+
+    /// The whole summary.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let f = &self.figures;
+        let place = |differing: &Option<Differing>| differing.as_ref().map(|differing| self.place(differing));
         let Region { fast_min, slow_min, fast, slow } = self.region;
         let absolute = |d: &Option<Differing>| d.map_or(0.0, |d| d.absolute());
         let relative = |d: &Option<Differing>| d.map_or(0.0, |d| d.relative());
@@ -114,8 +147,8 @@ impl Comparison<'_> {
         let mut put = |key: &str, value: Value| summary.insert(key.to_owned(), value);
         put("program", json!("widebragg"));
         put("version", json!(env!("CARGO_PKG_VERSION")));
-        put("a", image(a, &f.images[0]));
-        put("b", image(b, &f.images[1]));
+        put("a", self.image_json(0));
+        put("b", self.image_json(1));
         put("unit", json!(self.unit()));
         put("fast_pixels", json!(self.size[0]));
         put("slow_pixels", json!(self.size[1]));
@@ -136,33 +169,12 @@ impl Comparison<'_> {
         put("bright_above_fraction_of_maximum", json!(BRIGHT));
         put("bit_identical_pixels", json!(f.identical));
         put("bit_identical_fraction", json!(f.identical_share()));
-        put("ulp_histogram", json!(ulp.collect::<Vec<_>>()));
+        put("ulp_histogram", json!(self.ulp_histogram()));
         put("worst", json!(f.worst.iter().map(|worst| self.place(worst)).collect::<Vec<_>>()));
-        put(
-            "peaks",
-            json!({
-                "a": m.counts[0],
-                "b": m.counts[1],
-                "matched": m.pairs.len(),
-                "matched_share": m.share(),
-                "distance_px": spread(0),
-                "intensity_ratio": spread(1),
-                "brightest_unmatched_a": self.unmatched(0),
-                "brightest_unmatched_b": self.unmatched(1),
-            }),
-        );
+        put("peaks", self.peaks_json());
         put("threshold", json!(self.options.threshold));
         put("passes", json!(self.passes()));
-        let runs = self.runs.iter().map(|run| {
-            json!({
-                "command": run.words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-                "folder": run.folder.display().to_string(),
-                "begun": run.begun,
-                "seconds": run.seconds,
-                "exit_code": run.code,
-            })
-        });
-        put("runs", json!(runs.collect::<Vec<_>>()));
+        put("runs", json!(self.runs_json()));
         put("notes", json!(self.notes));
         Value::Object(summary)
     }
@@ -170,8 +182,21 @@ impl Comparison<'_> {
     /// The figures in words: name and value of each line.
     #[must_use]
     pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let f = &self.figures;
-        let m = &self.matching;
+        let mut lines = self.image_lines();
+        lines.extend(self.difference_lines());
+        lines.extend(self.spot_lines());
+        for (name, run) in ["run A", "run B"].into_iter().zip(self.runs) {
+            lines.push((name, format!("{:.3} s: {}", run.seconds, run.given)));
+        }
+        if let (Some(threshold), Some(passes)) = (self.options.threshold, self.passes()) {
+            let reached = if passes { "reached" } else { "not reached" };
+            lines.push(("threshold", format!("{threshold}: {reached}")));
+        }
+        lines
+    }
+
+    /// The files, and how many of their pixels are compared.
+    fn image_lines(&self) -> Vec<(&'static str, String)> {
         let [a, b] = self.images;
         let Region { fast_min, slow_min, fast, slow } = self.region;
         let size = if [fast, slow] == self.size {
@@ -179,26 +204,13 @@ impl Comparison<'_> {
         } else {
             format!("fast {fast_min} to {}, slow {slow_min} to {}", fast_min + fast - 1, slow_min + slow - 1)
         };
-        let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), format_g);
-        let at = |differing: &Option<Differing>, what: fn(&Differing) -> f64| match differing {
-            None => "none".to_owned(),
-            Some(d) => {
-                let [fast, slow] = self.region.place(d.index);
-                format!(
-                    "{} at fast {fast} slow {slow}: A {}, B {}",
-                    format_g(what(d)),
-                    exact(d.a),
-                    exact(d.b)
-                )
-            }
-        };
         let mut lines = vec![
             ("A", format!("{} ({})", a.path.display(), a.format.name())),
             ("B", format!("{} ({})", b.path.display(), b.format.name())),
-            ("pixels", format!("{size}: {} compared", f.compared)),
+            ("pixels", format!("{size}: {} compared", self.figures.compared)),
         ];
         if self.excluded() > 0 {
-            let [one, other] = f.images;
+            let [one, other] = self.figures.images;
             let excluded = format!(
                 "{}: NaN {} in A, {} in B, infinite {} in A, {} in B",
                 self.excluded(),
@@ -209,39 +221,58 @@ impl Comparison<'_> {
             );
             lines.push(("excluded", excluded));
         }
+        lines
+    }
+
+    /// Correlation, sums and differences of the pixels.
+    fn difference_lines(&self) -> Vec<(&'static str, String)> {
+        let f = &self.figures;
+        let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), format_g);
+        let at = |differing: &Option<Differing>, what: fn(&Differing) -> f64| match differing {
+            None => "none".to_owned(),
+            Some(d) => {
+                let [fast, slow] = self.region.place(d.index);
+                let (size, a, b) = (format_g(what(d)), exact(d.a), exact(d.b));
+                format!("{size} at fast {fast} slow {slow}: A {a}, B {b}")
+            }
+        };
         let correlation = match f.correlation {
             Some(found) => format!("{found:.9}"),
             None if f.compared == 0 => "none: no pixel is finite in both images".to_owned(),
             None => "none: an image has no variance".to_owned(),
         };
-        lines.push(("correlation", correlation));
         let [one, other] = f.images.map(|image| image.sum);
         let ratio = f.sum_ratio().map_or_else(|| "none".to_owned(), |ratio| format!("{ratio:.9}"));
-        lines.push(("sum B/A", format!("{ratio} ({}, {})", format_g(one), format_g(other))));
-        lines.push(("MSE", number(f.mse)));
-        lines.push(("RMSE", number(f.mse.map(f64::sqrt))));
-        lines.push(("largest |B-A|", at(&f.largest_absolute, Differing::absolute)));
-        lines.push(("largest rel.", at(&f.largest_relative, Differing::relative)));
-        lines.push(("  if bright", at(&f.largest_relative_bright, Differing::relative)));
+        let mut lines = vec![
+            ("correlation", correlation),
+            ("sum B/A", format!("{ratio} ({}, {})", format_g(one), format_g(other))),
+            ("MSE", number(f.mse)),
+            ("RMSE", number(f.mse.map(f64::sqrt))),
+            ("largest |B-A|", at(&f.largest_absolute, Differing::absolute)),
+            ("largest rel.", at(&f.largest_relative, Differing::relative)),
+            ("  if bright", at(&f.largest_relative_bright, Differing::relative)),
+        ];
         if let Some(share) = f.identical_share() {
             // Cut, not rounded: 100 % only where all are.
             let percent = (share * 1e7).floor() / 1e5;
-            lines.push((
-                "bit-identical",
-                format!("{percent:.5} % ({} pixels differ)", f.compared - f.identical),
-            ));
+            let differ = f.compared - f.identical;
+            lines.push(("bit-identical", format!("{percent:.5} % ({differ} pixels differ)")));
         }
+        lines
+    }
+
+    /// The spots of both images.
+    fn spot_lines(&self) -> Vec<(&'static str, String)> {
+        let m = &self.matching;
         let mut spots = format!("{} in A, {} in B, {} matched", m.counts[0], m.counts[1], m.pairs.len());
         if let Some(share) = m.share() {
             let _ = write!(spots, " ({:.2} %)", share * 100.0);
         }
-        lines.push(("spots", spots));
+        let mut lines = vec![("spots", spots)];
         if let (Some([distance, _, farthest]), Some([ratio, low, high])) = (m.spread(0), m.spread(1)) {
+            let (low, high) = (format_g(low), format_g(high));
             lines.push(("  distance", format!("mean {distance:.4} px, largest {farthest:.4} px")));
-            lines.push((
-                "  intensity B/A",
-                format!("mean {ratio:.6}, from {} to {}", format_g(low), format_g(high)),
-            ));
+            lines.push(("  intensity B/A", format!("mean {ratio:.6}, from {low} to {high}")));
         }
         for (name, image) in [("  only in A", 0), ("  only in B", 1)] {
             if let Some(&index) = m.lonely[image].first() {
@@ -250,15 +281,6 @@ impl Comparison<'_> {
                 let count = m.lonely[image].len();
                 lines.push((name, format!("{count}, brightest {value} at fast {fast} slow {slow}")));
             }
-        }
-        for (name, run) in ["run A", "run B"].into_iter().zip(self.runs) {
-            lines.push((name, format!("{:.3} s: {}", run.seconds, run.given)));
-        }
-        if let (Some(threshold), Some(passes)) = (self.options.threshold, self.passes()) {
-            lines.push((
-                "threshold",
-                format!("{threshold}: {}", if passes { "reached" } else { "not reached" }),
-            ));
         }
         lines
     }
