@@ -1,4 +1,4 @@
-//! The carryover slots of a scene, and the latch that interpolation ends at.
+//! The carryover slots of a scene, and the latch at which interpolation ends.
 
 use rayon::prelude::*;
 use widebragg::carryover::{Carryover, Slot, open_streams};
@@ -10,7 +10,8 @@ use widebragg_formats::memory::filled;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 
-/// Opened slots for a scene of `experiment`, one for each thread of the reference; an empty list where nothing is carried.
+/// Opened slots for a scene of `experiment`, one for each thread of the reference; no slots where the scene
+/// has no carryover.
 ///
 /// # Errors
 /// More threads than there is memory for.
@@ -30,7 +31,7 @@ pub fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
     if slots.is_empty() { Carryover::Off } else { Carryover::Streams(slots) }
 }
 
-/// A copy of the slot of the stream that a row belongs to.
+/// A copy of the slot of the row's stream.
 pub(crate) fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
     slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
 }

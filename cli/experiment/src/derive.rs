@@ -1,4 +1,5 @@
-//! From plain numbers to the tables of a scene: those that are left out are filled in by the reference's rules.
+//! From plain numbers to the tables of a scene: those that are left out are filled in by the reference's
+//! rules.
 
 use widebragg::beam::{Source, SourceGrid, fluence_per_m2};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};

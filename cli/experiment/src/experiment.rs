@@ -176,7 +176,8 @@ impl Experiment {
             .ok_or_else(|| Failure::impossible(Part::Orientations, "more orientations than memory"))
     }
 
-    /// The scene of frame `frame`, counted from 0; `orientations` is as long as [`Experiment::orientation_buffer`] makes it.
+    /// The scene of frame `frame`, counted from 0; `orientations` is as long as
+    /// [`Experiment::orientation_buffer`] makes it.
     ///
     /// # Errors
     /// Values that the kernel refuses.

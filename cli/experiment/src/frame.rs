@@ -1,4 +1,5 @@
-//! One image: its rows split over threads, after a search for the latch where the reference would stop interpolating.
+//! One image: its rows split over threads, after a search for the latch where the reference would stop
+//! interpolating.
 
 use std::time::Instant;
 
@@ -28,8 +29,8 @@ pub struct Frame {
     pub seconds: f64,
 }
 
-/// Renders the image of `scene`, a scene of `experiment`, on the threads of the pool that it is called in; calls
-/// `row_done` after each row.
+/// Renders the image of `scene`, a scene of `experiment`, on the threads of the pool that it is called in;
+/// calls `row_done` after each row.
 ///
 /// # Errors
 /// No memory, or what the kernel refuses.

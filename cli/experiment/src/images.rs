@@ -1,5 +1,6 @@
-//! The float image as integers: SMV, noise, PGM and CBF pixels, by the reference's rules of scaling and rounding.
-//! Each is `None` where there is no memory for it.
+//! Conversion of the float image to the integers of SMV, PGM and CBF images, with photon noise or without, by
+//! the reference's rules of scaling and rounding. Each function returns `None` where there is too little
+//! memory.
 
 use widebragg::noise::Poisson;
 use widebragg::scene::Scene;
@@ -7,10 +8,10 @@ use widebragg_formats::memory::reserved;
 
 use crate::statistics::{Statistics, region};
 
-/// Photons that would saturate a pixel.
+/// Largest value of a 16-bit pixel.
 const SATURATED: f64 = 65_535.0;
 
-/// The scale of the integer image: given, else the maximum at 55000.
+/// The scale of the integer image: the given one, or the one that takes the maximum to 55000.
 #[must_use]
 pub fn int_scale(given: Option<f64>, statistics: &Statistics) -> f64 {
     match given.filter(|&scale| scale > 0.0) {
@@ -20,7 +21,8 @@ pub fn int_scale(given: Option<f64>, statistics: &Statistics) -> f64 {
     }
 }
 
-/// The scale of the PGM image: given, else five deviations at 250, else that of the integer image.
+/// The scale of the PGM image: the given one, the one that takes five standard deviations to 250, or that of
+/// the integer image.
 #[must_use]
 pub fn pgm_scale(given: Option<f64>, statistics: &Statistics, int_scale: f64) -> f64 {
     match given.filter(|&scale| scale > 0.0) {
@@ -30,21 +32,21 @@ pub fn pgm_scale(given: Option<f64>, statistics: &Statistics, int_scale: f64) ->
     }
 }
 
-/// Integer of a pixel: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
+/// The integer of a pixel: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
 fn rounded(value: f32, scale: f64, adc: f64) -> u16 {
     let clamped = (f64::from(value) * scale + adc).clamp(0.0, SATURATED);
-    // Not negative: the conversion rounds down.
+    // The value is not negative, so the conversion rounds down.
     ((clamped + 0.5) as f32) as u16
 }
 
-/// Fills `out` with `f` of the pixels in the region of interest, 0 elsewhere; masked pixels count as 0 photons.
+/// `f` of each pixel in the region of interest and whether it is not masked; the default value elsewhere.
 fn over_region<T: Default + Copy>(
     scene: &Scene<'_>,
     pixels: &[f32],
     mut f: impl FnMut(f32, bool) -> T,
 ) -> Option<Vec<T>> {
     let columns = scene.detector().fast_pixels;
-    // Filled up as it goes on: memory is taken when it is written, not all at once.
+    // Filled row by row, so that pages of memory are taken as they are written.
     let mut out = reserved(pixels.len())?;
     for row in region(scene, pixels) {
         out.resize(row.slow * columns + row.first_fast, T::default());
@@ -60,7 +62,7 @@ pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Opt
     over_region(scene, pixels, |value, _| rounded(value, scale, adc))
 }
 
-/// Signed counts for CBF: scaled like the integer image, no offset, masked pixels -1.
+/// The signed counts of a CBF image: scaled like the integer image, without an offset; masked pixels are -1.
 #[must_use]
 pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Vec<i32>> {
     let most = f64::from(i32::MAX - 1);
@@ -77,18 +79,18 @@ pub fn pgm_image(pixels: &[f32], scale: f64) -> Option<Vec<u8>> {
     Some(levels)
 }
 
-/// The noise image, and what the reference prints about it.
+/// The noise image and its totals.
 #[derive(Debug)]
 pub struct Noise {
     /// Pixels.
     pub pixels: Vec<u16>,
-    /// Photons drawn in all.
+    /// Total number of photons.
     pub photons: f64,
-    /// Pixels that saturated.
+    /// Number of saturated pixels.
     pub overloads: u64,
 }
 
-/// The noise image: a Poisson deviate of each pixel, plus the offset.
+/// The noise image: a Poisson deviate for each pixel plus the offset.
 #[must_use]
 pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Option<Noise> {
     let mut poisson = Poisson::new(seed);

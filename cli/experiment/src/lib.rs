@@ -1,7 +1,7 @@
 //! Experiments: owned scenes, the images that they give, and the derivatives and fits of these.
 //!
-//! [`parameters::Parameters`] are plain numbers with the reference's defaults; [`experiment::Experiment::new`] derives the
-//! tables of a scene from them and owns these. From there:
+//! [`parameters::Parameters`] are plain numbers with the reference's defaults;
+//! [`experiment::Experiment::new`] derives the tables of a scene from them and owns these. From there:
 //!
 //! | to | start at |
 //! |---|---|

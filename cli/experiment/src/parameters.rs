@@ -1,7 +1,7 @@
 //! Everything that an experiment is derived from, as plain numbers with the reference's defaults.
 //!
-//! Each input is given in one of two ways: as the numbers that a user knows, of which those that are left out follow from
-//! the others, or as the table that another program derived.
+//! Each input is given in one of two ways: as the numbers that a user knows, of which those that are left out
+//! follow from the others, or as the table that another program derived.
 
 use widebragg::beam::Source;
 use widebragg::crystal::CellSource;
@@ -99,7 +99,8 @@ pub struct Parameters {
     pub flux_per_s: f64,
     /// Exposure, in s.
     pub exposure_s: f64,
-    /// Edge of the beam's square cross section, in m; negative: it neither sets the fluence nor clips the crystal.
+    /// Edge of the beam's square cross section, in m; negative: it neither sets the fluence nor clips the
+    /// crystal.
     pub beamsize_m: f64,
     /// Thickness of water in the beam, in m.
     pub water_m: f64,

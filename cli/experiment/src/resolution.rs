@@ -1,8 +1,9 @@
-//! Resolution of a pixel, from what an image header says of the geometry; rings at round resolutions.
+//! Resolution of pixels, and resolution rings.
 //!
-//! d = lambda / (2 sin theta), 2 theta the angle between the directions from the sample to the pixel and to where the
-//! beam meets the detector. With the foot of the normal (XDS origin, CLOSE_DISTANCE) a tilted detector is right too; a header
-//! without it is taken as a detector perpendicular to the beam. Cost: one square root a pixel.
+//! d = lambda / (2 sin theta), where 2 theta is the angle between the direct beam and the direction from the
+//! sample to the pixel. Of a detector that an image header describes, the header states where the direct beam
+//! and the foot of the normal are, so that d is right for a tilted detector as well.
+//! Cost: one square root a pixel.
 
 use rayon::prelude::*;
 use widebragg::vector::Vec3;
@@ -12,15 +13,16 @@ use widebragg_formats::memory::filled;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part};
 
-/// Most rings on a picture.
+/// Largest number of rings.
 const RINGS: usize = 4;
 
-/// Resolutions on a flat detector.
+/// Resolution of points of a detector.
 pub trait Resolution {
-    /// Resolution at a point, angstrom; infinite in the beam.
+    /// Resolution at a point, in Angstrom; infinite in the direct beam.
     fn d_angstrom(&self, point_px: [f64; 2]) -> f64;
 
-    /// Round resolutions whose rings lie about evenly over the rectangle, coarse first.
+    /// Round resolutions, in Angstrom, whose rings are about evenly spaced over a rectangle; the coarsest
+    /// first.
     fn rings_angstrom(&self, corner_px: [f64; 2], size_px: [f64; 2]) -> Vec<f64>;
 }
 
@@ -46,7 +48,7 @@ impl Resolution for FlatDetector {
         if finest.is_nan() || finest <= 0.0 || finest.is_infinite() {
             return Vec::new();
         }
-        // Radii go as 1 / d while angles are small.
+        // Radii are proportional to 1 / d for small angles.
         let mut rings: Vec<f64> =
             (1..=RINGS).map(|n| round(finest * RINGS as f64 / (n as f64 - 0.3))).collect();
         rings.dedup();
@@ -54,7 +56,7 @@ impl Resolution for FlatDetector {
     }
 }
 
-/// |s| of every pixel's middle, in 1/Angstrom.
+/// |s| = 2 sin(theta) / lambda at the centre of every pixel, in 1/Angstrom.
 ///
 /// # Errors
 /// No memory.
@@ -76,7 +78,7 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
     Ok(lengths)
 }
 
-/// Two significant digits.
+/// Rounds to two significant digits.
 fn round(value: f64) -> f64 {
     let unit = 10f64.powf(value.log10().floor() - 1.0);
     (value / unit).round() * unit
@@ -100,7 +102,8 @@ mod tests {
         let at_45 = 1.0 / (2.0 * 22.5f64.to_radians().sin());
         assert!((flat.d_angstrom([1500.0, 400.0]) - at_45).abs() < 1e-12);
         assert!((flat.d_angstrom([500.0, -600.0]) - at_45).abs() < 1e-12);
-        // Swung by 45 degrees about the sample: the foot of the normal is at 45 degrees, the beam 1000 pixels off.
+        // Swung by 45 degrees about the sample: the foot of the normal is at 45 degrees, the beam 1000 pixels
+        // off.
         let swung = FlatDetector { beam_px: [-500.0, 400.0], ..flat };
         assert!((swung.d_angstrom([500.0, 400.0]) - at_45).abs() < 1e-12);
         let rings = flat.rings_angstrom([0.0, 0.0], [1000.0, 800.0]);

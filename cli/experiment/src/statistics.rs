@@ -1,31 +1,31 @@
-//! Figures of an image, from its stored f32 values summed in f64.
+//! Statistics of an image: its stored f32 values, summed in f64.
 
 use widebragg::scene::Scene;
 
-/// What the reference prints about an image.
+/// The statistics that the reference prints of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Statistics {
     /// Largest pixel, at least 0.
     pub max: f64,
-    /// Where it is first met: fast, slow.
+    /// Its first position: fast, slow.
     pub max_at: Option<(usize, usize)>,
     /// Mean of the rendered pixels.
     pub mean: f64,
-    /// sqrt(sum of squares/(n - 1)), squares rounded to f32.
+    /// sqrt(sum of squares/(n - 1)), with the squares rounded to f32.
     pub rms: f64,
-    /// Deviation from the mean over the region of interest, masked pixels counted as 0.
+    /// Standard deviation over the region of interest; masked pixels count as 0.
     pub rmsd: f64,
     /// Sum of all pixels.
     pub sum: f64,
 }
 
 impl Statistics {
-    /// The figures of `pixels`, rendered from `scene`.
+    /// The statistics of `pixels`, rendered from `scene`.
     #[must_use]
     pub fn new(scene: &Scene<'_>, pixels: &[f32]) -> Self {
         let mut statistics = Self::default();
         let (mut count, mut squares) = (0u64, 0.0);
-        // Sums go pixel by pixel, as the reference's do: their order decides the last digits.
+        // Pixel by pixel as in the reference, since the order of the sum decides its last digits.
         for row in region(scene, pixels) {
             for (fast, &value) in row.pixels.iter().enumerate().filter(|&(i, _)| row.is_selected(i)) {
                 let wide = f64::from(value);
@@ -55,13 +55,13 @@ impl Statistics {
 /// A row of the region of interest.
 #[derive(Debug, Clone, Copy)]
 pub struct RegionRow<'p> {
-    /// Row.
+    /// Index of the row.
     pub slow: usize,
     /// Column of the first pixel.
     pub first_fast: usize,
     /// Pixels inside the region.
     pub pixels: &'p [f32],
-    /// Their mask.
+    /// The mask of these pixels.
     mask: Option<&'p [u16]>,
 }
 

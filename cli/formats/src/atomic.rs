@@ -1,13 +1,13 @@
-//! Writing a file so that its final name never shows anything but the complete file.
+//! Atomic writes: under its final name a file is always complete.
 //!
-//! The data goes to a temporary name in the same folder, is flushed to the disk, and is then renamed: on one file
-//! system a rename replaces the old file in one step. A write that fails (folder not writable, disk full, closure
-//! that gives up or panics) removes the temporary and leaves an older file of that name as it was. So does a signal that
-//! ends the program ([`abandon_and`]), SIGKILL excepted.
+//! The data is written to a temporary file in the same folder, flushed to the disk, and renamed; within a
+//! file system a rename replaces the old file in one step. When a write fails (folder not writable, disk
+//! full, an error or panic of the closure) the temporary file is removed, and an older file of that name
+//! stays unchanged. The same holds for a signal that ends the program ([`abandon_and`]), except SIGKILL.
 //!
-//! Special cases: an existing target that is no regular file (`/dev/null`, a pipe, a terminal) and the standard
-//! streams' names (`/dev/stdout`, `/dev/fd/1`) are written directly, since renaming over them would replace the
-//! device or cut the stream off; a symbolic link keeps pointing where it did, the file it names is replaced.
+//! Special cases: existing targets that are not regular files (`/dev/null`, a pipe, a terminal) and the names
+//! of the standard streams (`/dev/stdout`, `/dev/fd/1`) are written directly, because a rename would replace
+//! the device or disconnect the stream. A symbolic link is kept, and the file that it points to is replaced.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::{self, File, OpenOptions};
@@ -19,34 +19,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::failure::Failure;
 use crate::text::cannot_write;
 
-/// Bytes gathered before a system call.
+/// Bytes buffered before a system call.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Numbers the temporary files of this process.
+/// Counter that numbers the temporary files of this process.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Temporary files that are there now.
+/// Temporary files that exist now.
 static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn pending() -> MutexGuard<'static, Vec<PathBuf>> {
-    // A list is as good after a panic as before it.
+    // A panic elsewhere leaves the list usable.
     PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes all temporary files, then calls `last`, which ends the program; none is made or renamed meanwhile.
+/// Removes all temporary files, then calls `last`, which ends the program. No other is created or renamed
+/// meanwhile.
 pub fn abandon_and(last: impl FnOnce()) {
     let mut pending = pending();
     for path in pending.drain(..) {
-        // One that cannot be removed stays; the program ends in any case.
+        // The program ends even if a file cannot be removed.
         let _ = fs::remove_file(path);
     }
     last();
 }
 
-/// Writes `path` in one step: `write` puts the content into the stream it is given.
+/// Writes the file `path` atomically; `write` writes its content to the stream that it is given.
 ///
 /// # Errors
-/// One line naming the file, when anything on the way fails; nothing of this call is left behind then.
+/// A failure that names the file, when any step fails; no temporary file is left then.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -54,8 +55,8 @@ pub fn write_atomically(
     written(path, write).map_err(|error| cannot_write(path, &error))
 }
 
-/// As [`write_atomically`] where there is no file of that name; one that is there stays. Returns whether this call
-/// wrote it: of several at the same moment one does.
+/// As [`write_atomically`], but keeps a file of that name that already exists. Returns whether this call
+/// created the file: of several concurrent calls exactly one does.
 ///
 /// # Errors
 /// As [`write_atomically`].
@@ -67,7 +68,7 @@ pub fn create_atomically(
     created.map_err(|error| cannot_write(path, &error))
 }
 
-/// Whether [`write_atomically`] could write `path` now, as far as can be told without its content.
+/// Checks that [`write_atomically`] can create a file at `path`.
 ///
 /// # Errors
 /// As [`write_atomically`].
@@ -81,13 +82,13 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
 
 fn written(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     match Target::of(path)? {
-        // Appending: a standard stream that was redirected to a file may already hold text.
+        // Append, because a standard stream that was redirected to a file may already hold text.
         Target::Stream => fill(OpenOptions::new().append(true).open(path)?, write).map(drop),
         Target::File(target) => Temporary::filled(&target, write)?.rename(&target),
     }
 }
 
-/// Some file systems cannot flush on demand and say so with these; the data is as safe as it gets there.
+/// Whether an error only says that the file system cannot flush on demand.
 fn no_sync_here(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
@@ -98,11 +99,11 @@ fn fill(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
     out.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
-/// Where the bytes end up.
+/// What a path refers to.
 enum Target {
-    /// Something that takes bytes as they come.
+    /// A device, a pipe or a standard stream, written directly.
     Stream,
-    /// A regular file, new or old, with links followed.
+    /// A regular file, new or existing, with links followed.
     File(PathBuf),
 }
 
@@ -131,7 +132,7 @@ fn is_standard_stream(path: &Path) -> bool {
         || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.starts_with(folder))
 }
 
-/// A file under its temporary name; dropped before the rename, it is removed.
+/// A temporary file; it is removed when it is dropped before its rename.
 struct Temporary {
     path: PathBuf,
     renamed: bool,
@@ -144,7 +145,7 @@ impl Temporary {
             _ => Path::new("."),
         };
         loop {
-            // Short and free of the final name, which may itself be as long as names can be.
+            // Short and independent of the final name, which may be as long as names can be.
             let call = CALLS.fetch_add(1, Ordering::Relaxed);
             let path = folder.join(format!(".widebragg-{}-{call}.tmp", process::id()));
             let mut pending = pending();
@@ -153,18 +154,18 @@ impl Temporary {
                     pending.push(path.clone());
                     return Ok((Self { path, renamed: false }, file));
                 }
-                // Another host with the same process number may share the folder.
+                // The name is taken: another host with the same process number may share the folder.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// A temporary with its content, all of it on the disk.
+    /// A temporary file with its content, flushed to the disk.
     fn filled(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
         let (temporary, file) = Self::beside(target)?;
         let file = fill(file, write)?;
-        // A full disk or quota behind a network may answer only here, and must do so before the rename.
+        // On network file systems a full disk or quota may show only here; it must show before the rename.
         match file.sync_data() {
             Err(error) if !no_sync_here(&error) => Err(error),
             _ => Ok(temporary),
@@ -179,12 +180,12 @@ impl Temporary {
         Ok(())
     }
 
-    /// Gives it the name `target` too, unless there is a file of that name; whether it did.
+    /// Links the file to the name `target` unless a file of that name exists; returns whether it did.
     fn link(self, target: &Path) -> io::Result<bool> {
         match fs::hard_link(&self.path, target) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            // A file system without links: the rename is all there is.
+            // The file system has no hard links: rename instead.
             Err(_) if !target.exists() => self.rename(target).map(|()| true),
             Err(error) => Err(error),
         }
@@ -194,7 +195,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.renamed {
-            // The write has failed already; that failure is the one to report.
+            // The write has already failed, and its error is the one to report.
             let mut pending = pending();
             let _ = fs::remove_file(&self.path);
             pending.retain(|path| *path != self.path);

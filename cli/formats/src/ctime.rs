@@ -1,4 +1,4 @@
-//! Points in time as file headers spell them, in UTC.
+//! Points in time as file headers write them, in UTC.
 //!
 //! Calendar from days since 1970-01-01 after H. Hinnant, "chrono-compatible low-level date algorithms"
 //! (`civil_from_days`): proleptic Gregorian, exact for every input.
@@ -23,11 +23,11 @@ pub fn iso_utc(unix_s: u64) -> String {
 
 struct Utc {
     year: u64,
-    /// 0 for January.
+    /// Month, 0 for January.
     month: usize,
-    /// 1 for the first.
+    /// Day of the month, from 1.
     day: u64,
-    /// 0 for Thursday, the day of 1970-01-01.
+    /// Day of the week, 0 for Thursday: 1970-01-01 was one.
     weekday: usize,
     clock: String,
 }
@@ -35,7 +35,7 @@ struct Utc {
 impl Utc {
     fn at(unix_s: u64) -> Self {
         let (days, second) = (unix_s / 86_400, unix_s % 86_400);
-        // Years that begin in March end with the leap day, so month lengths repeat regularly.
+        // Years that begin in March end with the leap day, so that the lengths of months follow one rule.
         let from_march_0 = days + 719_468;
         let (era, day_of_era) = (from_march_0 / 146_097, from_march_0 % 146_097);
         let year_of_era =

@@ -1,17 +1,17 @@
-//! Plain decimals straight from bytes, the fast half of number parsing.
+//! Fast parsing of plain decimals from bytes.
 //!
-//! A decimal with digits m and q places after the point is m / 10^q. For m <= 2^53 and q <= 22 both are exact in
-//! f64, so one division rounds once and gives what `str::parse` gives, bit for bit (W. D. Clinger, "How to read
-//! floating point numbers accurately", 1990). Everything else (exponents, long mantissas, junk) is answered with
-//! `None` and left to the caller's slow path.
+//! A decimal with digits m and q places after the point is m / 10^q. For m <= 2^53 and q <= 22 both are exact
+//! in f64, so one division rounds once and gives the same bits as `str::parse` (W. D. Clinger, "How to read
+//! floating point numbers accurately", 1990). For everything else (exponents, long mantissas, invalid text)
+//! the result is `None`, and the caller falls back to a slower parser.
 
-/// Powers of ten that f64 holds exactly; more places than digits fit in a u64 never reach the table's end.
+/// Powers of ten, all of them exact in f64. [`MAX_DIGITS`] bounds the index.
 const POWERS_OF_TEN: [f64; 20] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19,
 ];
 
-/// Digits that always fit in a u64.
+/// The largest number of digits that always fits in a u64.
 const MAX_DIGITS: usize = 19;
 
 /// The integer that starts at `at` with at most nine digits, and where it ends.

@@ -1,11 +1,12 @@
-//! Binary structure factors, `Fdump.bin`: what the reference writes after reading a text file, and reads without one.
+//! Binary structure factors (`Fdump.bin`): the reference writes them after reading a text file, and reads
+//! them when no text file is given.
 //!
-//! ASCII `h_min h_max k_min k_max l_min l_max`, a line feed and a form feed, then f64 in the machine's byte order,
-//! h-major and l fastest, with one extra plane, row and element (all zero) at the end of each axis.
-//! The reference skips white space after the form feed, so it misreads a dump whose first F begins with such a byte;
-//! here the data begins right after the form feed.
-//! A dump of a machine of the other byte order says nothing about it. It is told by its values: some are no amplitudes
-//! (beyond 1e-60 to 1e60, or not a number), and all are once their bytes are swapped. Those are what is read then.
+//! ASCII `h_min h_max k_min k_max l_min l_max`, a line feed and a form feed, then f64 in the machine's byte
+//! order, h-major and l fastest, with one extra plane, row and element (all zero) at the end of each axis.
+//! Special cases: the reference skips white space after the form feed, and so misreads a dump whose first F
+//! begins with a byte that is white space; here the data begins right after the form feed. A dump does not
+//! state its byte order. The bytes are swapped where that turns values that cannot be amplitudes (not finite,
+//! or outside 1e-60 to 1e60) into amplitudes.
 
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::hkl_table::{self, HklTable, MAX_CELLS};
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, in_file, open};
 
-/// Longest first line that six indices can need, with room for odd spacing.
+/// Longest first line: six indices with room for extra spaces.
 const HEADER_BYTES: usize = 256;
 
 const BUFFER_BYTES: usize = 1 << 20;
@@ -27,13 +28,13 @@ const F_BYTES: u64 = size_of::<f64>() as u64;
 /// Reads a dump.
 ///
 /// # Errors
-/// When the file cannot be read, its header is not six indices of a box, it is longer or shorter than the header
-/// says, or an F is not finite.
+/// The file cannot be read, its header does not hold the six limits of a box, it has more or fewer values
+/// than the header states, or a value is not finite.
 pub fn read_dump(path: &Path) -> Result<HklTable, Failure> {
     parse_dump(open(path)?, path)
 }
 
-/// [`read_dump`] from any stream; `path` only names it in errors.
+/// [`read_dump`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_dump`].
@@ -70,7 +71,7 @@ pub fn parse_dump(input: impl Read, path: &Path) -> Result<HklTable, Failure> {
     }
 }
 
-/// Swaps the bytes of all values where that makes amplitudes of what is none.
+/// Swaps the bytes of all values where only the swapped values are all amplitudes.
 fn swap_foreign(data: &mut [f64]) {
     let swapped = |f: f64| f64::from_bits(f.to_bits().swap_bytes());
     let is_amplitude = |f: f64| f == 0.0 || (1e-60..1e60).contains(&f.abs());
@@ -82,7 +83,7 @@ fn swap_foreign(data: &mut [f64]) {
 /// Writes a dump.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_dump(path: &Path, table: &HklTable) -> Result<(), Failure> {
     let [_, nk, nl] = table.shape();
     let padding_row = vec![0.0; nl + 1];
@@ -103,7 +104,7 @@ pub fn write_dump(path: &Path, table: &HklTable) -> Result<(), Failure> {
     })
 }
 
-/// The box, from the line before the form feed.
+/// Reads the limits of the box, from the line before the form feed.
 fn read_header(input: &mut impl Read, path: &Path) -> Result<[(i32, i32); 3], Failure> {
     let not_a_dump =
         || in_file(path, "not a structure factor dump (no line of h_min h_max k_min k_max l_min l_max)");
@@ -127,7 +128,7 @@ fn read_header(input: &mut impl Read, path: &Path) -> Result<[(i32, i32); 3], Fa
     }
 }
 
-/// The cells of the box, without the padding between them.
+/// Reads the cells of the box and skips the padding between them.
 fn read_data(input: &mut impl Read, table: &mut HklTable) -> io::Result<()> {
     let [nh, nk, nl] = table.shape();
     let padding_row = (nl as u64 + 1) * F_BYTES;

@@ -29,7 +29,8 @@ impl Failure {
         Self { message: message.into(), direction: Direction::Output }
     }
 
-    /// The same failure with `before` and a colon in front of its message, such as the option that named the file.
+    /// The same failure with `before` and a colon in front of its message, such as the option that named the
+    /// file.
     #[must_use]
     pub fn context(self, before: impl fmt::Display) -> Self {
         Self { message: format!("{before}: {}", self.message), ..self }

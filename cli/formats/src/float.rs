@@ -9,7 +9,7 @@ use crate::image::{Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, in_file, open};
 
-/// The format.
+/// The format of raw f32 pixels.
 #[derive(Debug, Clone, Copy)]
 pub struct Float;
 
@@ -43,7 +43,7 @@ impl ImageReader for Float {
         "photons/pixel"
     }
 
-    /// Any file may be one.
+    /// Always true: there is nothing to recognise a raw image by.
     fn recognises(&self, _: &[u8], _: &Path) -> bool {
         true
     }
@@ -63,7 +63,7 @@ impl ImageReader for Float {
 /// Writes the pixels.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_float(path: &Path, pixels: &[f32]) -> Result<(), Failure> {
     write_atomically(path, |out| write_values(out, pixels, f32::to_le_bytes))
 }
@@ -71,12 +71,12 @@ pub fn write_float(path: &Path, pixels: &[f32]) -> Result<(), Failure> {
 /// Reads an image of exactly `count` pixels.
 ///
 /// # Errors
-/// When the file cannot be read or holds another number of pixels.
+/// The file cannot be read, or holds another number of pixels.
 pub fn read_float(path: &Path, count: usize) -> Result<Vec<f32>, Failure> {
     parse_float(open(path)?, path, count)
 }
 
-/// [`read_float`] from any stream; `path` only names it in errors.
+/// [`read_float`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_float`].

@@ -1,8 +1,9 @@
-//! Numbers as C's `%g` prints them: what the reference's headers and comments hold.
+//! Numbers formatted as by C's `%g`, which the reference uses in headers and comments.
 //!
-//! Six significant digits (or as many as asked for), correctly rounded (an exact half goes to the even digit), trailing zeros and a trailing
-//! point removed; exponent form `d.ddddde-XX` with at least two exponent digits when the decimal exponent, after
-//! rounding, is below -4 or at least the number of digits. Minus zero keeps its sign; `inf` and `nan` as glibc spells them.
+//! Six significant digits (or another number of them), correctly rounded, an exact half to the even digit;
+//! trailing zeros and a trailing point are removed. Exponent form `d.ddddde-XX` with at least two exponent
+//! digits where the decimal exponent, after rounding, is below -4 or at least the number of digits. Minus
+//! zero keeps its sign; `inf` and `nan` are written as by glibc.
 //! Source: ISO C 7.21.6.1. Checked against `printf("%g")` values in the tests.
 
 /// Significant digits of `%g`.
@@ -24,7 +25,7 @@ pub fn format_significant(value: f64, digits: i32) -> String {
         return if value < 0.0 { "-inf".to_owned() } else { "inf".to_owned() };
     }
     let scientific = format!("{:.*e}", usize::try_from(digits - 1).unwrap_or(0), value);
-    // Always `d.ddddde<exponent>`; the fallbacks only spell out that nothing here can fail.
+    // The form is always `d.ddddde<exponent>`: the fallbacks are never used.
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..digits).contains(&exponent) {
@@ -35,7 +36,7 @@ pub fn format_significant(value: f64, digits: i32) -> String {
     format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
 }
 
-/// Without trailing zeros after a point, and without a point that nothing follows.
+/// Removes trailing zeros after a point, and a trailing point.
 fn trimmed(digits: &str) -> &str {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }

@@ -1,11 +1,12 @@
 //! Structure factors as text: `h k l F` on each line.
 //!
-//! Further columns, blank lines and lines that start with # are ignored; either line ending will do. An index may be
-//! written `3.0`, but `3.5` is refused. The grid spans the smallest box around the listed indices, holds the default
-//! F where nothing is listed, and the last F where a reflection is listed more than once.
+//! Further columns, blank lines and lines that start with # are ignored; lines end in LF or CR LF. An index
+//! may be written `3.0`, but `3.5` is refused. The grid spans the smallest box around the listed indices. It
+//! holds the default F where no reflection is listed, and the last F where one is listed more than once.
 //!
-//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list; the
-//! usual line (integers, a plain decimal) is parsed without looking at a byte twice, anything else word by word.
+//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list.
+//! The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other line word by
+//! word.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -16,24 +17,24 @@ use crate::failure::Failure;
 pub use crate::hkl_table::{HklTable, MAX_CELLS};
 use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
 
-/// Bytes read at a time, and the longest line there may be.
+/// Bytes read at a time; no line may be longer.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// How an MTZ file begins, the format that reflections are mostly kept in.
+/// First bytes of an MTZ file, a common format of reflections.
 const MTZ_START: &[u8] = b"MTZ ";
 
-/// The shortest line that is a reflection: `0 0 0 1` and its end.
+/// Length of the shortest line with a reflection: `0 0 0 1` and a line feed.
 const SHORTEST_LINE_BYTES: usize = 8;
 
 /// Reads a file of reflections.
 ///
 /// # Errors
-/// When the file cannot be read, a line is not `h k l F`, there is no reflection at all, or the grid is too large.
+/// The file cannot be read, a line is not `h k l F`, the file has no reflection, or the grid is too large.
 pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
     parse_hkl(open(path)?, path, default_f, MAX_CELLS)
 }
 
-/// [`read_hkl`] from any stream, with a limit on the grid; `path` only names the stream in errors.
+/// [`read_hkl`] from a stream, with a limit on the size of the grid; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_hkl`].
@@ -81,10 +82,11 @@ pub fn parse_hkl(
     list.into_table(default_f, max_cells)
 }
 
-/// Writes every cell of the table, in the order of its data, with the shortest decimal that reads back bit for bit.
+/// Writes every cell of the table, in the order of its data, as the shortest decimal that reads back to the
+/// same bits.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_hkl(path: &Path, table: &HklTable) -> Result<(), Failure> {
     write_atomically(path, |out| {
         let mut cells = table.data.iter();
@@ -99,7 +101,7 @@ pub fn write_hkl(path: &Path, table: &HklTable) -> Result<(), Failure> {
     })
 }
 
-/// One reflection as listed.
+/// One line of the file.
 struct Reflection {
     hkl: [i32; 3],
     f: f64,
@@ -120,7 +122,7 @@ impl<'a> Reflections<'a> {
         Self { path, line: 0, list: Vec::new(), lowest: [i32::MAX; 3], highest: [i32::MIN; 3] }
     }
 
-    /// Takes complete lines; `block` ends with a line end.
+    /// Reads complete lines; `block` ends with a line feed.
     fn read_lines(&mut self, block: &[u8]) -> Result<(), Failure> {
         let room = block.len().div_ceil(SHORTEST_LINE_BYTES);
         if self.list.try_reserve(room).is_err() {
@@ -175,7 +177,8 @@ impl<'a> Reflections<'a> {
     }
 }
 
-/// The usual line, from its start at `at`, and where the four columns end. `None` for anything unusual.
+/// Parses the usual line, which starts at `at`; returns the reflection and the end of the fourth column.
+/// `None` for any other line.
 #[inline]
 fn plain_line(block: &[u8], at: usize) -> Option<(Reflection, usize)> {
     let (h, at) = plain_integer(block, blanks(block, at))?;
@@ -185,7 +188,7 @@ fn plain_line(block: &[u8], at: usize) -> Option<(Reflection, usize)> {
     block.get(at)?.is_ascii_whitespace().then_some((Reflection { hkl: [h, k, l], f }, at))
 }
 
-/// The first byte from `at` that is neither blank nor tab.
+/// Position of the first byte from `at` on that is neither a space nor a tab.
 #[inline]
 fn blanks(block: &[u8], mut at: usize) -> usize {
     while matches!(block.get(at), Some(b' ' | b'\t')) {
@@ -194,14 +197,14 @@ fn blanks(block: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The same where at least one blank is needed.
+/// The same; `None` where there is no space or tab at `at`.
 #[inline]
 fn gap(block: &[u8], at: usize) -> Option<usize> {
     let next = blanks(block, at);
     (next > at).then_some(next)
 }
 
-/// Any line, word by word; `Ok(None)` is a line with nothing on it.
+/// Parses any line, word by word; `Ok(None)` for a line without a reflection.
 fn any_line(line: &[u8]) -> Result<Option<Reflection>, String> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).peekable();
     match words.peek() {

@@ -2,10 +2,10 @@
 
 use crate::memory;
 
-/// Most cells a grid may have: 16 GiB of amplitudes.
+/// Largest number of cells of a grid: 16 GiB of amplitudes.
 pub const MAX_CELLS: usize = 1 << 31;
 
-/// F over the box of indices, both ends included.
+/// Structure factor amplitudes over a box of indices, limits included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HklTable {
     /// Smallest and largest h.
@@ -19,11 +19,11 @@ pub struct HklTable {
 }
 
 impl HklTable {
-    /// The box filled with one value.
+    /// A box filled with one value.
     ///
     /// # Errors
-    /// What is wrong with the box, in words for an error line: an empty axis, more than `max_cells` cells (or
-    /// [`MAX_CELLS`]), or more memory than the system gives.
+    /// A text that says what is wrong with the box: an empty axis, more than `max_cells` cells (or
+    /// [`MAX_CELLS`]), or too little memory.
     pub fn filled(
         h: (i32, i32),
         k: (i32, i32),
@@ -36,7 +36,7 @@ impl HklTable {
         Ok(Self { h, k, l, data })
     }
 
-    /// Entries along h, k and l.
+    /// Number of entries along h, k and l.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         [self.h, self.k, self.l].map(|axis| usize::try_from(entries(axis)).unwrap_or(0))
@@ -57,7 +57,7 @@ fn entries(axis: (i32, i32)) -> i64 {
     i64::from(axis.1) - i64::from(axis.0) + 1
 }
 
-/// Number of cells of the box, if it is one that can be held.
+/// Number of cells of the box; an error for a box that is empty or too large.
 pub(crate) fn cells(h: (i32, i32), k: (i32, i32), l: (i32, i32), max_cells: usize) -> Result<usize, String> {
     let max_cells = max_cells.min(MAX_CELLS);
     let mut cells = 1_usize;
@@ -76,7 +76,7 @@ pub(crate) fn cells(h: (i32, i32), k: (i32, i32), l: (i32, i32), max_cells: usiz
 
 fn too_large(h: (i32, i32), k: (i32, i32), l: (i32, i32), limit: &str) -> String {
     let [nh, nk, nl] = [h, k, l].map(entries);
-    // Floating point: a number for people, and the product may not fit an integer.
+    // In floating point, since the product may overflow an integer.
     let gib = nh as f64 * nk as f64 * nl as f64 * size_of::<f64>() as f64 / f64::from(1 << 30);
     format!(
         "the indices span h {}..{}, k {}..{}, l {}..{}: a grid of {nh} x {nk} x {nl} cells needs {gib:.1} GiB, more than {limit}",

@@ -1,7 +1,8 @@
-//! Images as files: what a writer is given, what a reader returns, and the two traits that every image format implements.
+//! Images as files: what a writer is given, what a reader returns, and the two traits that every image format
+//! implements.
 //!
-//! Pixels are slow-major: index = slow * fast_pixels + fast. A new format is one file that implements [`ImageWriter`],
-//! [`ImageReader`] or both, and one line in each list of [`crate::registry`].
+//! Pixels are slow-major: index = slow * fast_pixels + fast. A new format is one file that implements
+//! [`ImageWriter`], [`ImageReader`] or both, and one line in each list of [`crate::registry`].
 
 use core::fmt::Debug;
 use std::fs::{self, File};
@@ -123,8 +124,8 @@ pub trait ImageWriter: Debug + Sync {
     /// The file cannot be written, or the pixels are of another type than [`ImageWriter::pixel_type`].
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure>;
 
-    /// Whether `path` is a complete file of this format, as far as size and last bytes show; `pixels` is the number of
-    /// pixels it must hold.
+    /// Whether `path` is a complete file of this format, as far as size and last bytes show; `pixels` is the
+    /// number of pixels it must hold.
     fn is_complete(&self, path: &Path, pixels: usize) -> bool;
 }
 
@@ -147,7 +148,8 @@ pub trait ImageReader: Debug + Sync {
     /// Reads an image; `size` (fast, slow) is used by formats without a header only.
     ///
     /// # Errors
-    /// The file cannot be read, is truncated or damaged, or neither header nor `size` says how many pixels it has.
+    /// The file cannot be read, is truncated or damaged, or neither header nor `size` says how many pixels it
+    /// has.
     fn read(&self, path: &Path, size: Option<[usize; 2]>) -> Result<ReadImage, Failure>;
 }
 

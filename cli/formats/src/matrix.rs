@@ -1,6 +1,7 @@
 //! Orientation matrices: nine free-form numbers, columns a*, b*, c*, rows x, y, z, as the file holds them.
 //!
-//! Any white space separates; whatever follows the ninth number is ignored, as MOSFLM's files have more.
+//! Numbers are separated by white space. Text after the ninth number is ignored, since the files of MOSFLM
+//! have more.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,18 +10,18 @@ use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
-/// Far more than nine numbers can need.
+/// Longest file that is read.
 const LIMIT_BYTES: u64 = 1 << 20;
 
 /// Reads the rows.
 ///
 /// # Errors
-/// When the file cannot be read, or does not begin with nine finite numbers.
+/// The file cannot be read, or does not begin with nine finite numbers.
 pub fn read_matrix(path: &Path) -> Result<[[f64; 3]; 3], Failure> {
     parse_matrix(open(path)?, path)
 }
 
-/// [`read_matrix`] from any stream; `path` only names it in errors.
+/// [`read_matrix`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_matrix`].
@@ -40,10 +41,10 @@ pub fn parse_matrix(input: impl Read, path: &Path) -> Result<[[f64; 3]; 3], Fail
     }
 }
 
-/// Writes the rows with the shortest decimals that read back bit for bit.
+/// Writes the rows, as the shortest decimals that read back to the same bits.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_matrix(path: &Path, rows: &[[f64; 3]; 3]) -> Result<(), Failure> {
     write_atomically(path, |out| rows.iter().try_for_each(|[x, y, z]| writeln!(out, "{x:?} {y:?} {z:?}")))
 }

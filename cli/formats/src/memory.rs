@@ -1,14 +1,16 @@
-//! Memory for what grows with the input: asked for, so that a run without enough of it ends in words, not in an abort.
+//! Fallible allocation of memory that grows with the input, so that a run with too little memory ends with an
+//! error message instead of an abort.
 //!
-//! A reservation also leaves [`SLACK_BYTES`] free for the small things (buffers, names, lines) that are not asked for.
+//! A reservation also leaves [`SLACK_BYTES`] for small allocations (buffers, names, lines), which are not
+//! checked.
 
-/// More than buffers and texts of all files of an image take at a time.
+/// More than the buffers and texts of all files of an image take at a time.
 const SLACK_BYTES: usize = 4 << 20;
 
-/// An empty vector with room for `count` entries, `None` where memory does not suffice.
+/// An empty vector with capacity for `count` entries; `None` where there is too little memory.
 #[must_use]
 pub fn reserved<T>(count: usize) -> Option<Vec<T>> {
-    // Systems that promise more memory than they have would end the program when it is used.
+    // Systems that overcommit memory would kill the program when it uses the memory.
     let bytes = count.checked_mul(size_of::<T>())?;
     if available_memory().is_some_and(|available| bytes > available) {
         return None;
@@ -20,7 +22,7 @@ pub fn reserved<T>(count: usize) -> Option<Vec<T>> {
     Some(vector)
 }
 
-/// A vector of `count` copies, `None` where memory does not suffice.
+/// A vector of `count` copies of a value; `None` where there is too little memory.
 #[must_use]
 pub fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {
     let mut vector = reserved(count)?;
@@ -28,7 +30,7 @@ pub fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {
     Some(vector)
 }
 
-/// Bytes that can be had without swapping, where the system tells.
+/// Bytes that are available without swapping, where the system reports them.
 fn available_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

@@ -1,4 +1,5 @@
-//! 8-bit grey preview images (`P5`), with the scale of the pixels in a comment as the reference writes it.
+//! 8-bit grey preview images (PGM, `P5`), with the scale of the pixels in a comment as in the files of the
+//! reference.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +10,7 @@ use crate::failure::Failure;
 use crate::format_g::format_g;
 use crate::image::{Image, ImageWriter, PixelType, Pixels, length, wrong_type};
 
-/// The format.
+/// The format of the grey previews that the reference writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Pgm;
 
@@ -34,7 +35,7 @@ impl ImageWriter for Pgm {
     }
 }
 
-/// Length of the four lines before the pixels.
+/// Length of the four lines before the pixels; `None` where there are fewer.
 fn header_bytes(path: &Path) -> Option<u64> {
     let mut file = File::open(path).ok()?;
     let mut start = [0; 128];
@@ -43,10 +44,10 @@ fn header_bytes(path: &Path) -> Option<u64> {
     line_ends.map(|(at, _)| at as u64 + 1).nth(3)
 }
 
-/// Writes the image: `levels` slow-major, `scale` the factor that made them from the float pixels.
+/// Writes an image; `levels` are slow-major, and `scale` is the factor from the float pixels to them.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_pgm(path: &Path, fast: usize, slow: usize, scale: f64, levels: &[u8]) -> Result<(), Failure> {
     write_atomically(path, |out| {
         write!(out, "P5\n{fast} {slow}\n# pixels scaled by {}\n255\n", format_g(scale))?;

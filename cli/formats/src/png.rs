@@ -1,8 +1,8 @@
-//! Preview of an image as an 8-bit grey PNG, dark spots on light, the way diffraction images are looked at.
+//! Previews of images as 8-bit grey PNG files, with dark spots on a light background.
 //!
-//! grey = 255 (1 - sqrt(min(pixel / top, 1))), where `top` is the 99.5th percentile of the positive pixels: the
-//! strongest half percent saturates, and the square root keeps spots of a hundredth of that visible. Pixels that are
-//! zero, negative or not a number are white.
+//! grey = 255 (1 - sqrt(min(pixel / top, 1))), where `top` is the 99.5th percentile of the positive pixels:
+//! the strongest half percent saturates, and spots of a hundredth of `top` are still visible. Pixels that are
+//! zero, negative or NaN are white.
 //! Cost: one selection and one pass, 4 bytes of memory a pixel more than the image.
 
 use std::io::{self, Write as _};
@@ -15,10 +15,10 @@ use crate::failure::Failure;
 use crate::image::{Image, ImageWriter, PixelType, Pixels, ends_with, wrong_type};
 use crate::memory::reserved;
 
-/// Part of the positive pixels that is not yet black.
+/// Fraction of the positive pixels that are not black.
 const PERCENTILE: f64 = 0.995;
 
-/// Compressed bytes written at a time.
+/// Number of compressed bytes written at a time.
 const PIECE_BYTES: usize = 1 << 16;
 
 /// The last bytes of a PNG file.
@@ -49,10 +49,10 @@ impl ImageWriter for Preview {
     }
 }
 
-/// A colour picture as a PNG file in memory; `rgb` row by row, three bytes a pixel.
+/// A colour picture as a PNG file in memory; `rgb` holds three bytes a pixel, row by row.
 ///
 /// # Errors
-/// Sizes that are not those of the bytes, or none that a PNG can have.
+/// The size does not match the number of bytes, or a PNG cannot have it.
 pub fn rgb_png(width: usize, height: usize, rgb: &[u8]) -> io::Result<Vec<u8>> {
     let size = |length: usize| u32::try_from(length).map_err(io::Error::other);
     let mut file = Vec::new();
@@ -66,10 +66,10 @@ pub fn rgb_png(width: usize, height: usize, rgb: &[u8]) -> io::Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Writes the preview; `pixels` slow-major.
+/// Writes a preview; `pixels` are slow-major.
 ///
 /// # Errors
-/// When the file cannot be written, or the sizes are not those of the pixels or none that a PNG can have.
+/// The file cannot be written, the size does not match the number of pixels, or a PNG cannot have it.
 pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> Result<(), Failure> {
     write_atomically(path, |out| {
         let size = |length: usize| u32::try_from(length).map_err(io::Error::other);
@@ -78,7 +78,7 @@ pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> R
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
         let levels = grey_levels(pixels).ok_or(io::ErrorKind::OutOfMemory)?;
-        // In pieces: the compressed image is never in memory as a whole.
+        // Written in pieces, so that the compressed image is never in memory as a whole.
         let mut image = encoder.write_header()?;
         let mut pieces = image.stream_writer_with_size(PIECE_BYTES)?;
         pieces.write_all(&levels)?;
@@ -87,7 +87,7 @@ pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> R
     })
 }
 
-/// The image as grey levels, 0 black; `None` where there is no memory for them.
+/// The grey levels of an image, 0 for black; `None` where there is too little memory.
 #[must_use]
 pub fn grey_levels(pixels: &[f32]) -> Option<Vec<u8>> {
     let top = top(pixels)?;
@@ -99,11 +99,11 @@ pub fn grey_levels(pixels: &[f32]) -> Option<Vec<u8>> {
     Some(levels)
 }
 
-/// The value that becomes black, infinite when no pixel is positive; `None` where there is no memory to sort them.
+/// The value that becomes black: infinite when no pixel is positive; `None` where there is too little memory.
 fn top(pixels: &[f32]) -> Option<f32> {
     let positive = || pixels.iter().filter(|pixel| **pixel > 0.0 && pixel.is_finite());
     let mut bits = reserved(positive().count())?;
-    // Positive floats sort as their bits do.
+    // Positive floats have the same order as their bits.
     bits.extend(positive().map(|pixel| pixel.to_bits()));
     let Some(last) = bits.len().checked_sub(1) else { return Some(f32::INFINITY) };
     let (_, bits, _) = bits.select_nth_unstable((last as f64 * PERCENTILE) as usize);

@@ -1,11 +1,11 @@
-//! Arrays of numbers as raw bytes, in blocks: no second copy of the data in memory.
+//! Arrays of numbers as raw bytes, converted in blocks, without a second copy of the data in memory.
 
 use std::io::{self, Read, Write};
 
-/// Bytes converted at a time; small enough for the stack and the first-level cache.
+/// Number of bytes converted at a time; they fit the stack and the first-level cache.
 const BLOCK_BYTES: usize = 8192;
 
-/// Writes the values, each as the bytes `bytes_of` gives.
+/// Writes the values, each as the bytes that `bytes_of` returns.
 pub(crate) fn write_values<T: Copy, const N: usize>(
     out: &mut dyn Write,
     values: &[T],
@@ -22,8 +22,10 @@ pub(crate) fn write_values<T: Copy, const N: usize>(
     Ok(())
 }
 
-/// Reads `count` values onto the end of `values`, whose memory grows only as data arrives. A short input is an
-/// error of kind `UnexpectedEof`, refused memory one of kind `OutOfMemory`.
+/// Reads `count` values and appends them to `values`, whose memory grows as data arrives.
+///
+/// # Errors
+/// Kind `UnexpectedEof` for an input that is too short, `OutOfMemory` for too little memory.
 pub(crate) fn read_values<T, const N: usize>(
     input: &mut impl Read,
     count: usize,

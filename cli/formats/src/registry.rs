@@ -1,4 +1,4 @@
-//! The lists of image formats: a new format is one line in each list it belongs to.
+//! The lists of image formats. A new format is one line in each list that it belongs to.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,8 @@ use crate::text::cannot_read;
 pub const WRITERS: [&dyn ImageWriter; 6] =
     [&Float, &SmvWriter(HeaderStyle::Readers), &SmvWriter(HeaderStyle::Reference), &Cbf, &Pgm, &Preview];
 
-/// Every format that images are read from, in the order in which a file is tried: the last takes anything.
+/// Every format that images are read from, in the order in which they are tried. The last one accepts any
+/// file.
 pub const READERS: [&dyn ImageReader; 3] = [&Cbf, &Smv, &Float];
 
 /// The format of the file `path`, from its first bytes and its name.

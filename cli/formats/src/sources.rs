@@ -1,8 +1,9 @@
 //! Source files: one source a line, up to five columns `X Y Z weight lambda`.
 //!
-//! X Y Z is the direction towards the source, of any length; lambda is in metres. Space, tab, comma and `;:!` separate
-//! columns, also several of them together; what follows a # is a comment, blank lines are skipped, columns beyond the
-//! fifth are ignored. Columns at the end of a line may be left out: what then holds is the caller's to fill in.
+//! X Y Z is the direction towards the source, of any length; lambda is in metres. Columns are separated by
+//! one or more of space, tab, comma and `;:!`. Text after a # is a comment, blank lines are skipped, and
+//! columns after the fifth are ignored. Columns at the end of a line may be left out; the caller decides on
+//! the values for them.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,10 +11,10 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
-/// Millions of sources; an image with so many would never end.
+/// Longest file that is read: millions of sources.
 const LIMIT_BYTES: u64 = 1 << 28;
 
-/// The columns of one source, `None` where left out.
+/// The columns of one source; `None` for those that are left out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SourceLine {
     /// X, Y, Z, not normalised.
@@ -27,13 +28,13 @@ pub struct SourceLine {
 /// Reads the sources.
 ///
 /// # Errors
-/// When the file cannot be read, holds no source, or a line is not one: not a finite number, a direction of no
-/// length, a wavelength that is not positive.
+/// The file cannot be read or has no source, or a line has a number that is not finite, a direction without
+/// length, or a wavelength that is not positive.
 pub fn read_sources(path: &Path) -> Result<Vec<SourceLine>, Failure> {
     parse_sources(open(path)?, path)
 }
 
-/// [`read_sources`] from any stream; `path` only names it in errors.
+/// [`read_sources`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_sources`].
@@ -63,7 +64,7 @@ fn parse_line(line: &str) -> Result<Option<SourceLine>, String> {
         return Ok(None);
     }
     if let (Some(x), Some(y), Some(z)) = (x, y, z) {
-        // Zero, or so small or large that its square is no number to divide by.
+        // The squared length is zero, subnormal or infinite, so that the direction cannot be normalised.
         if !(x * x + y * y + z * z).is_normal() {
             return Err(format!("{x} {y} {z} is not a direction"));
         }

@@ -1,4 +1,4 @@
-//! Small text files read whole, and the wording that all readers share.
+//! Reading of small text files, and the error messages that all readers share.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,30 +6,30 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-/// Longest piece of a file repeated in an error line.
+/// Longest piece of a file that an error message quotes.
 const SHOWN_CHARS: usize = 40;
 
-/// A file that cannot be opened or read.
+/// The failure of a file that cannot be opened or read.
 pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
     Failure::input(format!("{}: cannot read: {error}", path.display()))
 }
 
-/// A file that cannot be written.
+/// The failure of a file that cannot be written.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::output(format!("{}: cannot write: {error}", path.display()))
 }
 
-/// Something wrong with a file as a whole.
+/// The failure of a file as a whole.
 pub(crate) fn in_file(path: &Path, what: impl AsRef<str>) -> Failure {
     Failure::input(format!("{}: {}", path.display(), what.as_ref()))
 }
 
-/// Something wrong on one line of a file; lines count from 1.
+/// The failure of one line of a file; lines count from 1.
 pub(crate) fn at_line(path: &Path, line: u64, what: impl AsRef<str>) -> Failure {
     Failure::input(format!("{}:{line}: {}", path.display(), what.as_ref()))
 }
 
-/// A piece of a file in quotes, escaped and cut so that the error stays one readable line.
+/// A piece of a file in quotes, escaped and shortened, so that the message stays one readable line.
 pub(crate) fn shown(token: &[u8]) -> String {
     let head = &token[..token.len().min(4 * SHOWN_CHARS)];
     let text = String::from_utf8_lossy(head);
@@ -43,7 +43,7 @@ pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| cannot_read(path, &error))
 }
 
-/// The whole text, at most `limit_bytes` of it: a device or a wrong file must not fill the memory.
+/// Reads a whole text of at most `limit_bytes`, so that a device or a wrong file does not fill the memory.
 /// Bytes that are not UTF-8 (comments in old encodings) become replacement characters.
 pub(crate) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Result<String, Failure> {
     let mut bytes = Vec::new();
@@ -57,7 +57,7 @@ pub(crate) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Resu
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// One finite number.
+/// Parses a finite number.
 pub(crate) fn finite(token: &str) -> Result<f64, String> {
     match token.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),

@@ -1,12 +1,13 @@
 //! Both directions of differentiation against finite differences, on a small region.
 //!
-//! For each parameter the pushforward, pixel by pixel, and the pullback of the sum of the pixels with fixed weights are
-//! compared with central differences with extrapolation ([`super::differences`]). Errors are relative to the largest
-//! derivative by that parameter in the region, those of the pullback to the sum of the sizes of its terms. A parameter may
-//! hardly matter (the wavelength of a crystal whose matrix scales with it, anything at the very top of a spot): then errors
-//! are relative to a ten-thousandth of the derivative that would change the brightest pixel by itself.
-//! Special case: where an image jumps (an index half-way between two nodes), long steps reach across the jump, so shorter
-//! ones are tried where derivative and difference disagree.
+//! For each parameter the pushforward, pixel by pixel, and the pullback of the sum of the pixels with fixed
+//! weights are compared with central differences with extrapolation ([`super::differences`]). Errors are
+//! relative to the largest derivative by that parameter in the region, those of the pullback to the sum of
+//! the sizes of its terms. A parameter may hardly matter (the wavelength of a crystal whose matrix scales
+//! with it, anything at the very top of a spot): then errors are relative to a ten-thousandth of the
+//! derivative that would change the brightest pixel by itself.
+//! Special case: where an image jumps (an index half-way between two nodes), long steps reach across the
+//! jump, so shorter ones are tried where derivative and difference disagree.
 
 use widebragg::gradient::{Moves, Variables};
 use widebragg::scene::Roi;
@@ -18,34 +19,34 @@ use super::spot_width::step_of_phase;
 use crate::experiment::Experiment;
 use crate::failure::Failure;
 
-/// What derivatives are small against, as a share of the brightest pixel's value over the first step.
+/// Derivatives are small below this fraction of the brightest pixel over the first step.
 const LEAST: f64 = 1e-4;
 
-/// What the first step turns the phases of the interference function by, in half turns.
+/// Change of the phases of the interference function in the first step, in half turns.
 const FIRST_PHASE: f64 = 0.02;
 
-/// How much shorter steps are tried where a jump may be in the way.
+/// Factors by which steps are shortened where the image may jump.
 const SHORTER: [f64; 2] = [50.0, 2500.0];
 
-/// What was found of one parameter.
+/// The result of the check of one parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Checked {
     /// The parameter.
     pub named: Named,
     /// Derivative of the weighted sum, by the pullback, in the parameter's unit.
     pub derivative: f64,
-    /// The same by differences.
+    /// The same by finite differences.
     pub difference: Difference,
     /// Relative error of the pullback.
     pub pullback: f64,
-    /// Largest of the pushforward's pixels.
+    /// Largest relative error of the pixels of the pushforward.
     pub pushforward: f64,
-    /// What the differences themselves may be off by, relative: the largest.
+    /// Largest relative uncertainty of the finite differences.
     pub doubt: f64,
 }
 
 impl Checked {
-    /// Whether the derivative is right; `None` where differences cannot tell.
+    /// Whether the derivative is right; `None` where the finite differences are too uncertain.
     #[must_use]
     pub fn is_right(&self, tolerance: f64) -> Option<bool> {
         let right = self.pullback <= tolerance && self.pushforward <= tolerance;
@@ -53,7 +54,7 @@ impl Checked {
     }
 }
 
-/// Two by two pixels about the brightest one.
+/// The region of two by two pixels around the brightest pixel.
 ///
 /// # Errors
 /// What the kernel refuses.
@@ -114,7 +115,7 @@ fn one(
         doubt: f64::INFINITY,
     };
     for shorter in [1.0].into_iter().chain(SHORTER) {
-        // The pixels, and the weighted sum of them after them.
+        // The pixels, followed by their weighted sum.
         let found = differences(first / shorter, |by| {
             let mut moves = Moves::default();
             moves.add(named.parameter, by);
@@ -136,7 +137,7 @@ fn one(
         if now.pullback.max(now.pushforward) < checked.pullback.max(checked.pushforward) {
             checked = now;
         }
-        // Long steps that settle on the derivative need no shorter ones.
+        // Where long steps agree with the derivative, shorter ones are not needed.
         if checked.pullback.max(checked.pushforward) <= 1e-7 {
             break;
         }

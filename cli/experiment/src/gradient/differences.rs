@@ -1,11 +1,12 @@
-//! Central differences with ever smaller steps, extrapolated to none (Richardson; Ridders' choice of the best).
+//! Central differences with decreasing steps, extrapolated to a step of zero (Richardson), of which the
+//! estimate with the smallest error is kept (Ridders).
 
-/// A derivative by differences, and how far it can be trusted.
+/// A derivative by finite differences, and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// The derivative.
     pub value: f64,
-    /// What it may be off by: how the estimates settle, and rounding.
+    /// Its uncertainty: from the change between estimates, and from rounding.
     pub error: f64,
 }
 
@@ -17,11 +18,11 @@ impl Difference {
     }
 }
 
-/// Halvings of the first step.
+/// Number of steps, each half the one before.
 const ROUNDS: usize = 7;
 
-/// The derivatives, by a number, of each of the values that `evaluate` gives for moves of that number: the first move is
-/// `first_step` to either side.
+/// The derivatives of the values that `evaluate` returns by its argument, at 0. The first evaluations are at
+/// `first_step` on either side of 0.
 ///
 /// # Errors
 /// Those of `evaluate`.

@@ -1,6 +1,7 @@
-//! What is differentiated: how far an image is from another, or a sum of pixels with weights.
+//! Losses: the distance of an image from data, or a weighted sum of its pixels.
 //!
-//! **Formulas**, over the pixels that are rendered and finite in the data D, with I the rendered pixel in photons:
+//! **Formulas**, summed over the pixels that are rendered and whose data D are finite; I is the rendered
+//! pixel in photons:
 //!
 //! ```text
 //! least squares   L = 1/2 sum (I - D)^2         dL/dI = I - D
@@ -8,20 +9,21 @@
 //! weights         L = sum w I                   dL/dI = w
 //! ```
 //!
-//! Refinement needs a sum of squares, L = 1/2 sum r^2. For counts r is the signed square root of twice what the likelihood
-//! is short of its best, which I = D would have: the same minimum, and to first order (I - D) / sqrt(D).
+//! Refinement needs a sum of squares, L = 1/2 sum r^2. For counts, r is the signed square root of the
+//! deviance, twice the difference of the log-likelihood from its maximum at I = D. It has the same minimum,
+//! and is (I - D) / sqrt(D) to first order.
 //!
 //! ```text
 //! least squares   r = I - D
 //! Poisson         r = sign(I - D) sqrt(2 (I - D - D ln(I/D)))      D < 0 as 0, I below 1e-6 as 1e-6
 //! ```
 //!
-//! Pixels of SMV and CBF files are taken as stored, offset included; so images to refine against are best float ones.
+//! Pixels of SMV and CBF files include their offset, so float images are the better data.
 
-/// Fewer photons than this are taken as this many where their logarithm is needed.
+/// Smallest number of photons whose logarithm is taken.
 const FEWEST: f64 = 1e-6;
 
-/// How an image is compared with data.
+/// The kind of comparison with data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LossKind {
     /// Half the sum of squared differences.
@@ -35,7 +37,7 @@ pub enum LossKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loss {
     kind: Kind,
-    /// Data or weights; NaN where a pixel counts nothing.
+    /// Data or weights; NaN where a pixel does not count.
     pixels: Vec<f32>,
 }
 
@@ -69,7 +71,7 @@ impl Loss {
         Self::weights(vec![1.0; count])
     }
 
-    /// Its name.
+    /// Name of the kind of loss.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self.kind {
@@ -79,7 +81,7 @@ impl Loss {
         }
     }
 
-    /// Whether pixels are counts, whose variance is known.
+    /// Whether pixels are counts, so that their variances are known.
     #[must_use]
     pub fn is_of_counts(&self) -> bool {
         self.kind == Kind::Poisson
@@ -91,7 +93,7 @@ impl Loss {
         &self.pixels
     }
 
-    /// The residual of a pixel, and its derivative by the pixel; with weights, which have no residual, the pixel itself.
+    /// The residual of a pixel and its derivative by the pixel; for weights the residual is the pixel itself.
     #[must_use]
     pub fn residual(&self, pixel: f64, data: f64) -> (f64, f64) {
         match self.kind {
@@ -101,14 +103,15 @@ impl Loss {
         }
     }
 
-    /// Its value, how many pixels counted, and its derivatives by the pixels of `image`, of which those count that `selected` takes.
+    /// The loss of `image`, the number of pixels that count, and the derivatives by the pixels. Pixels count
+    /// for which `selected` returns true.
     #[must_use]
     pub fn at(&self, image: &[f64], selected: impl Fn(usize) -> bool) -> (f64, usize, Vec<f64>) {
         let (mut loss, mut counted) = (0.0, 0);
         let mut slopes = vec![0.0; image.len()];
         for (i, ((slope, &pixel), &data)) in slopes.iter_mut().zip(image).zip(&self.pixels).enumerate() {
             let data = f64::from(data);
-            // A likelihood has nothing to say where no photon can be.
+            // The likelihood is undefined where no photon is expected.
             if !data.is_finite() || !selected(i) || (self.kind == Kind::Poisson && pixel <= 0.0) {
                 continue;
             }
@@ -125,7 +128,7 @@ impl Loss {
     }
 }
 
-/// Signed square root of the deviance of a pixel, and its derivative by the pixel.
+/// The signed square root of the deviance of a pixel, and its derivative by the pixel.
 fn deviance_root(pixel: f64, data: f64) -> (f64, f64) {
     let (rendered, moves) = if pixel > FEWEST { (pixel, 1.0) } else { (FEWEST, 0.0) };
     if data <= 0.0 {
@@ -133,7 +136,7 @@ fn deviance_root(pixel: f64, data: f64) -> (f64, f64) {
         return (root, moves / root);
     }
     let x = (rendered - data) / data;
-    // Close to the data the difference of large terms is a series.
+    // Near the data the terms cancel, so a series replaces their difference.
     if x.abs() < 1e-4 {
         let root = data.sqrt() * x * (1.0 - x / 3.0 + x * x * (7.0 / 36.0));
         return (root, moves / (data.sqrt() * (1.0 + x) * (1.0 - x / 3.0 + x * x * (7.0 / 36.0))));

@@ -1,4 +1,4 @@
-//! What `--wrt` can name: parameters with the units of the command line.
+//! Names and units of the parameters that an image can be differentiated by.
 
 use core::f64::consts::PI;
 
@@ -8,18 +8,18 @@ use widebragg::scene::CrystalInput;
 
 use crate::experiment::Experiment;
 
-/// A parameter as users know it.
+/// A parameter with its name and unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Named {
     /// Its name.
     pub name: &'static str,
-    /// The word for it and its like.
+    /// Name of its group.
     pub group: &'static str,
-    /// What it is to the kernel.
+    /// The parameter of the kernel.
     pub parameter: Parameter,
-    /// Its unit; empty for a factor or an F.
+    /// Its unit; empty for a factor or a structure factor.
     pub unit: &'static str,
-    /// Kernel's units in one of it.
+    /// Size of the unit in the kernel's unit.
     pub per_unit: f64,
 }
 
@@ -37,7 +37,7 @@ const fn named(
     Named { name, group, parameter, unit, per_unit }
 }
 
-/// All of them.
+/// All parameters.
 pub const ALL: [Named; 33] = [
     named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
     named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
@@ -75,8 +75,8 @@ pub const ALL: [Named; 33] = [
 ];
 
 impl Named {
-    /// The parameter as it is for `experiment`: the unit of the mosaic spread depends on the spread. `None` for the mosaic
-    /// spread of an experiment without one.
+    /// The parameter of `experiment`: the kernel moves the mosaic spread by a factor, so that its unit
+    /// depends on the spread. `None` for the mosaic spread of an experiment without one.
     #[must_use]
     pub fn of(self, experiment: &Experiment) -> Option<Self> {
         match self.parameter {
@@ -89,8 +89,8 @@ impl Named {
     }
 }
 
-/// What a parameter is after `moves`, in its unit. Of a cell that was given these are the numbers given: the reference's way
-/// from there to the vectors leaves the crystal with other angles.
+/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives
+/// vectors from it whose angles differ slightly.
 #[must_use]
 pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
     let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);

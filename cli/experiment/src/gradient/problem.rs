@@ -1,8 +1,8 @@
 //! An experiment whose parameters move: its image, and derivatives in both directions, rows over threads.
 //!
-//! The counts, the latch and which phi is 0 are those of the experiment, wherever the parameters go: derivatives,
-//! differences and refinements are of one branch. Sums are made row by row and added up in order: the same bits for any
-//! number of threads.
+//! Counts, the latch, and the phi that counts as 0 stay those of the experiment whatever the moves, so that
+//! derivatives, finite differences and refinements are those of the same smooth function. Rows are summed one
+//! by one and added in order, so that the bits do not depend on the number of threads.
 
 use core::ops::Range;
 
@@ -25,7 +25,8 @@ use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
 
-/// Bands of rows whose derivatives by structure factors are added up by themselves: each takes a grid of memory.
+/// Number of bands of rows whose derivatives by structure factors are summed separately; each needs a grid of
+/// memory.
 const BANDS: usize = 8;
 
 /// An experiment and the model that moves it.
@@ -87,7 +88,7 @@ impl<'e> Problem<'e> {
         self.with_masked_scene(moves, None, job)
     }
 
-    /// The same with a mask in place of the experiment's. The carryover stays that of the whole image.
+    /// The same with another mask. The carryover stays that of the whole image.
     fn with_masked_scene<R>(
         &self,
         moves: &Moves,
@@ -121,7 +122,7 @@ impl<'e> Problem<'e> {
         moved.shift = PhiShift { phi0_rad: v.phi0_rad, step_rad: v.phi_step_rad };
         moved.fluence_per_m2 *= v.fluence_scale;
         moved.default_f = v.default_f;
-        // Derivatives are those of images in f64.
+        // Derivatives are computed for f64, so images must be too.
         moved.precision = Precision::Double;
         Ok(moved)
     }
@@ -146,7 +147,7 @@ impl<'e> Problem<'e> {
         Ok(image)
     }
 
-    /// The selected pixels of the image after `moves`, in their order: nothing else is rendered.
+    /// The selected pixels of the image after `moves`, in order. No other pixel is rendered.
     ///
     /// # Errors
     /// As [`Problem::with_scene`].
@@ -156,7 +157,7 @@ impl<'e> Problem<'e> {
         })
     }
 
-    /// Derivatives of the selected pixels along each of `directions`: one column after the other.
+    /// Derivatives of the selected pixels along each of `directions`, direction by direction.
     ///
     /// # Errors
     /// As [`Problem::with_scene`].
@@ -175,7 +176,8 @@ impl<'e> Problem<'e> {
         })
     }
 
-    /// Lets `render` fill `deep` images of each row that has selected pixels, and keeps these: image after image.
+    /// Calls `render` for each row that has selected pixels, to fill the row of `deep` images; returns the
+    /// selected pixels, image by image.
     fn by_selected_row(
         &self,
         selection: &Selection,
@@ -213,7 +215,8 @@ impl<'e> Problem<'e> {
         Ok(all)
     }
 
-    /// The rows of the region of interest, with their parts of each of `images` side by side.
+    /// The rows of the region of interest; each comes with its slice of `images`, the row of `deep` images
+    /// side by side.
     fn rows<'i>(
         &self,
         images: &'i mut [f64],
@@ -237,8 +240,8 @@ impl<'e> Problem<'e> {
         parameters.into_iter().map(along).collect()
     }
 
-    /// Derivatives of the sum of weight times pixel by the variables, those that move along `directions`; with `by_f`, as long as
-    /// the grid, by each structure factor as well.
+    /// Derivatives of the weighted sum of pixels by those variables that move along `directions`. Where
+    /// `by_f` is given, the derivatives by each structure factor of the table are added to it.
     ///
     /// # Errors
     /// As [`Problem::with_scene`].
@@ -263,14 +266,14 @@ impl<'e> Problem<'e> {
         })
     }
 
-    /// Derivatives of the pixels along each of `directions`: images one after the other.
+    /// Derivatives of the pixels along each of `directions`, image by image.
     ///
     /// # Errors
     /// As [`Problem::with_scene`].
     pub fn pushforward(&self, moves: &Moves, directions: &[Variables]) -> Result<Vec<f64>, Failure> {
         let (pixels, columns, deep) = (self.pixels(), self.experiment.detector.fast_pixels, directions.len());
         let room = || filled(pixels * deep, 0f64).ok_or_else(|| no_memory("images of derivatives"));
-        // A row of all images is one piece of work: they are put in order afterwards.
+        // A row of all images is rendered at once; the rows are put in order afterwards.
         let mut by_row = room()?;
         self.with_scene(moves, |scene, slots| {
             self.with_turns(scene, directions, |turns| {
@@ -290,7 +293,7 @@ impl<'e> Problem<'e> {
         Ok(images)
     }
 
-    /// The derivatives of the orientations of a scene, as far as `directions` need them, lent to `job`.
+    /// Lends the derivatives of the orientations of a scene that `directions` need to `job`.
     fn with_turns<R>(
         &self,
         scene: &Scene<'_>,
@@ -316,7 +319,7 @@ impl<'e> Problem<'e> {
     }
 }
 
-/// The sum of weight times pixel over the rows of a scene, about to be differentiated.
+/// The weighted sum of the pixels of a scene, to be differentiated.
 struct Pullback<'a> {
     scene: &'a Scene<'a>,
     slots: &'a [Slot],
@@ -326,7 +329,7 @@ struct Pullback<'a> {
 }
 
 impl Pullback<'_> {
-    /// Derivatives over one row; those by structure factors are added to `structure_factors`.
+    /// Derivatives of the sum over one row; those by structure factors are added to `structure_factors`.
     fn row(&self, row: usize, structure_factors: Option<&mut [f64]>) -> Result<Variables, Failure> {
         let mut own = slot_of_row(self.slots, row);
         let mut sums = Sums { wanted: self.wanted, structure_factors, ..Sums::default() };

@@ -1,9 +1,11 @@
-//! The pixels that a refinement works on: those out to a scattering vector, and of too many the ones that tell most.
+//! The pixels that a refinement uses: those within a limit of |s|, and the most informative of these where
+//! there are too many.
 //!
-//! |s| = 2 sin(theta) / lambda of a pixel, about the first source. Where more than [`MOST`] pixels are within the limit they
-//! are taken by blocks of [`BLOCK`] neighbours, since what is rendered is rendered by blocks: nine in ten by the sum of
-//! (data + model) |s|, what is strong and moves far; the rest evenly spread, so that spots which should not be there count too.
-//! Blocks of one sum are taken in order: the choice is the same for any number of threads.
+//! Where more than [`MOST`] pixels are within the limit, they are selected in blocks of [`BLOCK`] neighbours,
+//! since vectors of pixels are rendered. Nine of ten blocks are those with the largest sum of (data + model)
+//! |s|, that is, with strong spots that move far. The others are evenly spaced, so that spots of the model
+//! without data count as well. Blocks with equal sums are selected in order, so that the selection does not
+//! depend on the number of threads.
 
 use core::cmp::Ordering;
 use core::ops::Range;
@@ -14,26 +16,26 @@ use widebragg_formats::memory::filled;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part};
 
-/// Most pixels of a selection.
+/// Largest number of pixels of a selection.
 pub const MOST: usize = 200_000;
-/// Neighbours in a row that are taken together: the widest vectors have as many lanes.
+/// Number of neighbours in a row that are selected together: the lanes of the widest vectors.
 const BLOCK: usize = 8;
-/// Of so many blocks one is taken whatever it holds.
+/// One of this many blocks is selected whatever it holds.
 const SPREAD: usize = 10;
 
-/// Pixels of an image, in order.
+/// A selection of the pixels of an image, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    /// 1 for each that is taken, 0 for the others.
+    /// 1 for selected pixels, 0 for others.
     mask: Vec<u16>,
-    /// Their indices.
+    /// Indices of the selected pixels.
     indices: Vec<usize>,
-    /// Rows that have some, and which of them.
+    /// Rows with selected pixels, and the range of these in the selection.
     rows: Vec<(usize, Range<usize>)>,
 }
 
 impl Selection {
-    /// The pixels of an image of rows of `columns` pixels for which `takes` holds.
+    /// Those of `pixels` pixels, in rows of `columns`, for which `takes` returns true.
     ///
     /// # Errors
     /// No memory.
@@ -53,42 +55,42 @@ impl Selection {
         Ok(Self { mask, indices, rows })
     }
 
-    /// How many they are.
+    /// Number of selected pixels.
     #[must_use]
     pub fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// Whether there are none.
+    /// Whether no pixel is selected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// A mask that leaves them.
+    /// The selection as a mask.
     #[must_use]
     pub fn mask(&self) -> &[u16] {
         &self.mask
     }
 
-    /// Rows that have some, and which of them.
+    /// Rows with selected pixels, and the range of these in the selection.
     #[must_use]
     pub fn rows(&self) -> &[(usize, Range<usize>)] {
         &self.rows
     }
 
-    /// The indices of some of them.
+    /// Indices of a range of the selection.
     pub fn indices(&self, range: &Range<usize>) -> impl Iterator<Item = usize> + '_ {
         self.indices.get(range.clone()).unwrap_or(&[]).iter().copied()
     }
 
-    /// The values of an image at them.
+    /// The selected pixels of an image.
     #[must_use]
     pub fn of(&self, image: &[f32]) -> Vec<f64> {
         self.indices.iter().map(|&i| image.get(i).copied().map_or(f64::NAN, f64::from)).collect()
     }
 
-    /// The [`MOST`] of them that tell most: `score` is what each of them counts for.
+    /// The [`MOST`] most informative pixels of the selection; `score` rates each of its pixels.
     ///
     /// # Errors
     /// No memory.
@@ -96,7 +98,7 @@ impl Selection {
         if self.len() <= MOST {
             return Ok(self);
         }
-        // Blocks: how many pixels each has, and what they count for.
+        // Index, number of pixels and total score of each block.
         let mut blocks: Vec<(usize, usize, f64)> = Vec::new();
         for (&index, &score) in self.indices.iter().zip(score) {
             let block = index / columns * columns.div_ceil(BLOCK) + index % columns / BLOCK;
@@ -110,7 +112,7 @@ impl Selection {
         }
         let spread = blocks.len().div_ceil(MOST / BLOCK / SPREAD);
         let mut order: Vec<usize> = (0..blocks.len()).collect();
-        // Those taken anyway first, then the best.
+        // The evenly spaced blocks first, then those with the largest scores.
         let key = |i: usize| (i.is_multiple_of(spread), blocks.get(i).map_or(0.0, |(_, _, sum)| *sum));
         order.sort_by(|&one, &other| match (key(one), key(other)) {
             ((true, _), (true, _)) => one.cmp(&other),
@@ -139,7 +141,7 @@ impl Selection {
     }
 }
 
-/// Whether the pixel of an index counts: those in the region of interest of `experiment` that its mask leaves do.
+/// A function that says whether the pixel of an index is in the region of interest and not masked.
 pub fn selected(experiment: &Experiment) -> impl Fn(usize) -> bool + Sync + '_ {
     |index| experiment.is_selected(index)
 }

@@ -1,14 +1,15 @@
-//! How far a parameter moves the spots, relative to their width.
+//! The steps of parameters that move spots by a given part of their width.
 
 use widebragg::gradient::Parameter;
 use widebragg::lattice::CrystalShape;
 
 use crate::experiment::Experiment;
 
-/// A step that turns the phases of the interference function by `small` where it turns them most, in the kernel's unit.
+/// The step of a parameter, in the kernel's unit, that changes the phase of the interference function by
+/// `small`, in half turns, where it changes it most.
 pub fn step_of_phase(experiment: &Experiment, parameter: Parameter, small: f64) -> f64 {
     let cells = match experiment.lattice.shape {
-        // The radius of these spots is that of so many cells along each axis.
+        // These spots are as wide as if all cells were along each axis.
         CrystalShape::Gauss | CrystalShape::Tophat => experiment.lattice.cells.iter().product(),
         CrystalShape::Square | CrystalShape::Round => {
             experiment.lattice.cells.iter().copied().fold(1.0, f64::max)

@@ -1,4 +1,4 @@
-//! One traced pixel: its taps and its steps, gathered from the kernel's probe.
+//! A traced pixel: its taps and its steps, collected from the kernel's probe.
 
 use widebragg::carryover::{CarryUse, Slot};
 use widebragg::render::StepProbe;
@@ -9,7 +9,7 @@ use super::taps::{Value, step_numbers, taps};
 use crate::carryover::carryover;
 use crate::failure::Failure;
 
-/// What the values of a trace are rounded to.
+/// Rounding of the values of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rounding {
     /// Values are not rounded.
@@ -19,14 +19,14 @@ pub enum Rounding {
     Float32,
 }
 
-/// Which steps are told, and how.
+/// The steps to trace, and the rounding of their values.
 #[derive(Debug, Clone, Copy)]
 pub struct Chosen {
-    /// Only this subpixel (slow, fast).
+    /// The only subpixel (slow, fast) to trace; `None`: all.
     pub subpixel: Option<(usize, usize)>,
-    /// Only this source.
+    /// The only source to trace; `None`: all.
     pub source: Option<usize>,
-    /// What values are rounded to.
+    /// Rounding of the values.
     pub rounding: Rounding,
 }
 
@@ -35,7 +35,7 @@ pub struct Chosen {
 pub struct PixelTrace {
     /// Row and column.
     pub place: [usize; 2],
-    /// Whether it is rendered: neither masked nor outside `-roi`. If not it has no taps.
+    /// Whether it is rendered: a pixel that is masked or outside the region of interest has no taps.
     pub is_rendered: bool,
     /// Its taps, in order.
     pub taps: Vec<(&'static str, Value)>,
@@ -46,27 +46,27 @@ pub struct PixelTrace {
 /// A traced step.
 #[derive(Debug, Clone)]
 pub struct StepTrace {
-    /// Which one it is: the loop's counters, outer first.
+    /// The counters of the loop, outermost first.
     pub counters: [(&'static str, usize); 6],
     /// Its values, in order.
     pub numbers: Vec<(&'static str, f64)>,
-    /// At phi == 0: what the carryover held.
+    /// The content of the carryover; `None` for steps at other phi than 0.
     pub carryover: Option<Carried>,
 }
 
-/// What a step at phi == 0 found.
+/// The vectors that a step at phi = 0 uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carried {
-    /// Spec mode: the crystal is rotated afresh.
+    /// Those of spec mode: there is no carryover.
     Off,
-    /// The unrotated cell.
+    /// Those of the unrotated cell.
     Fresh,
-    /// The vectors that a sweep of this pixel (slow, fast) left.
+    /// Those that the sweep of this pixel (slow, fast) left.
     Hit((usize, usize)),
 }
 
 impl Carried {
-    /// In a word.
+    /// The name in traces.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ impl Rounding {
     }
 }
 
-/// The pixel at [slow, fast].
+/// Traces the pixel at [slow, fast].
 ///
 /// # Errors
 /// A pixel outside the detector.

@@ -1,27 +1,28 @@
-//! The taps of a pixel: their names, their order, and where in the kernel's probes each value is.
+//! The taps of a pixel: names, order, and the field of the kernel's probes that each value comes from.
 //!
-//! Names and order are those of the reference's traces; names carry the units. What is missing where it has no value:
-//! the factor per axis of crystals that are not square, and all that belongs to a step where no step is told.
+//! Names and order are those of the reference's traces; names include the units. Taps without a value are
+//! left out: the factor of each axis of crystals that are not square, and the taps of a step where no step is
+//! traced.
 
 use widebragg::ELECTRON_RADIUS_SQUARED_M2;
 use widebragg::render::{PixelProbe, StepProbe};
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 
-/// The tap before which the steps are told: the sum that they add up to.
+/// The tap that the steps precede: their sum.
 pub const AFTER_STEPS: &str = "I_before_scaling";
 
-/// One number, or three.
+/// The value of a tap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
     /// One number.
     Number(f64),
-    /// x, y, z or h, k, l.
+    /// Three numbers: x, y, z or h, k, l.
     Vector([f64; 3]),
 }
 
 impl Value {
-    /// The same with each number changed.
+    /// The value with `change` applied to each number.
     #[must_use]
     pub fn map(self, change: impl Fn(f64) -> f64) -> Self {
         match self {
@@ -30,7 +31,7 @@ impl Value {
         }
     }
 
-    /// Its numbers.
+    /// The numbers.
     #[must_use]
     pub fn numbers(&self) -> &[f64] {
         match self {
@@ -64,7 +65,7 @@ impl From<[f64; 3]> for Value {
     }
 }
 
-/// All taps of `pixel`, those of a step from `step`, in order.
+/// All taps of `pixel` in order; the taps of a step are those of `step`.
 #[must_use]
 pub fn taps(scene: &Scene<'_>, pixel: &PixelProbe, step: Option<&StepProbe>) -> Vec<(&'static str, Value)> {
     let p = scene.parts();

@@ -1,23 +1,23 @@
 //! The byte-offset compression of CBF images.
 //!
-//! The difference to the previous pixel as i8, or the i8 minimum and an i16, or both minima and an i32, or all three
-//! minima and an i64, little endian; the smallest form that does not look like an escape is used.
+//! The difference to the previous pixel as i8, or the i8 minimum and an i16, or both minima and an i32, or
+//! all three minima and an i64, little endian; the smallest form that does not look like an escape is used.
 //! Source: CBFlib manual, "x-CBF_BYTE_OFFSET".
 
 use crate::memory::reserved;
 
-/// What begins the binary data.
+/// The bytes before the binary data.
 pub(super) const STARTER: &[u8] = b"\x0c\x1a\x04\xd5";
 
-/// Pixels compressed between two looks at the memory there is.
+/// Number of pixels compressed between two reservations of memory.
 const PART_PIXELS: usize = 4096;
 
-/// Most bytes that a pixel becomes: three escapes and an i64.
+/// Largest number of bytes of a compressed pixel: three escapes and an i64.
 const MOST_BYTES: usize = 15;
 
-/// Byte-offset compression; `None` where there is no memory for it.
+/// Compresses pixels; `None` where there is too little memory.
 pub(super) fn compressed(pixels: &[i32]) -> Option<Vec<u8>> {
-    // Neighbouring pixels of a diffraction image mostly differ by less than an i8.
+    // Most neighbouring pixels of a diffraction image differ by so little that an i8 holds the difference.
     let mut bytes = reserved(pixels.len() + pixels.len() / 8)?;
     let mut previous = 0;
     for part in pixels.chunks(PART_PIXELS) {
@@ -32,7 +32,7 @@ pub(super) fn compressed(pixels: &[i32]) -> Option<Vec<u8>> {
 fn push_delta(bytes: &mut Vec<u8>, pixel: i32, previous: &mut i64) {
     let delta = i64::from(pixel) - *previous;
     *previous = i64::from(pixel);
-    // The minimum of each type is the escape to the next.
+    // The minimum of each type is the escape to the next larger one.
     if let Some(delta) = i8::try_from(delta).ok().filter(|&delta| delta != i8::MIN) {
         bytes.extend(delta.to_le_bytes());
         return;
@@ -51,7 +51,7 @@ fn push_delta(bytes: &mut Vec<u8>, pixel: i32, previous: &mut i64) {
     bytes.extend(delta.to_le_bytes());
 }
 
-/// Exactly `count` pixels; `None` where the data hold fewer or more, or leave the range.
+/// Decompresses exactly `count` pixels; `None` where the data hold fewer or more, or leave the range of i32.
 pub(super) fn decompressed(mut data: &[u8], count: usize) -> Option<Vec<i32>> {
     fn take<const N: usize>(data: &mut &[u8]) -> Option<[u8; N]> {
         let (head, tail) = data.split_first_chunk()?;
@@ -62,7 +62,7 @@ pub(super) fn decompressed(mut data: &[u8], count: usize) -> Option<Vec<i32>> {
     let mut pixels = Vec::with_capacity(count.min(data.len()));
     let mut pixel = 0i64;
     while pixels.len() < count {
-        // The minimum of each type is the escape to the next.
+        // The minimum of each type is the escape to the next larger one.
         let mut delta = i64::from(i8::from_le_bytes(take(&mut data)?));
         if delta == i64::from(i8::MIN) {
             delta = i64::from(i16::from_le_bytes(take(&mut data)?));

@@ -1,13 +1,11 @@
 //! miniCBF images as PILATUS detectors write them (header convention PILATUS_1.2).
 //!
-//! A short text block of `# Key value` lines, a MIME header, and the pixels as signed 32-bit integers in byte-offset
-//! compression: the difference to the previous pixel as i8, or the i8 minimum and an i16, or both minima and an i32, or
-//! all three minima and an i64, little endian; the smallest form that does not look like an escape is used.
-//! Neighbours more than 2^31 - 1 apart are written right and CBFlib reads them, but fabio's 32-bit decoder does not:
-//! keep pixels between -1 and 2^31 - 2 where that matters.
-//! Sources: CBFlib manual, "x-CBF_BYTE_OFFSET"; DECTRIS, "Pilatus CBF header specification" 1.4.
-//! Lines end in CR LF, the MD5 sum is that of the compressed bytes, and 4095 bytes of padding follow them, as CBFlib
-//! has it. Times are UTC.
+//! A file is a short text block of `# Key value` lines, a MIME header, and the pixels as signed 32-bit
+//! integers in byte-offset compression. Lines end in CR LF; the MD5 sum is that of the compressed bytes; 4095
+//! bytes of padding follow them, as in the files of CBFlib. Times are UTC.
+//! Source: DECTRIS, "Pilatus CBF header specification" 1.4.
+//! Special case: neighbouring pixels that differ by more than 2^31 - 1 are written correctly, and CBFlib
+//! reads them, but the 32-bit decoder of fabio does not. Pixels between -1 and 2^31 - 2 avoid that.
 
 mod byte_offset;
 mod reader;
@@ -31,16 +29,16 @@ use byte_offset::{STARTER, compressed};
 use reader::detector;
 pub use reader::{CbfImage, parse_cbf, read_cbf};
 
-/// Zero bytes after the data; readers that fetch whole disk blocks stay inside the file.
+/// Number of zero bytes after the data, for readers that fetch whole disk blocks.
 const PADDING_BYTES: usize = 4095;
 
 /// The last bytes of a file.
 const END: &[u8] = b"\r\n--CIF-BINARY-FORMAT-SECTION----\r\n;\r\n\r\n";
 
-/// Counts above this are not all f32 numbers.
+/// Largest count up to which f32 holds every count exactly.
 const LARGEST_EXACT: i32 = 1 << 24;
 
-/// The format.
+/// The format of PILATUS images.
 #[derive(Debug, Clone, Copy)]
 pub struct Cbf;
 
@@ -87,10 +85,10 @@ impl ImageReader for Cbf {
     }
 }
 
-/// Writes an image; `pixels` slow-major.
+/// Writes an image; `pixels` are slow-major.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_cbf(path: &Path, geometry: &ImageHeader, pixels: &[i32]) -> Result<(), Failure> {
     let data = compressed(pixels).ok_or_else(|| in_file(path, "no memory for its compressed pixels"))?;
     let header = header(path, geometry, &data, pixels.len()).replace('\n', "\r\n");
@@ -103,7 +101,7 @@ pub fn write_cbf(path: &Path, geometry: &ImageHeader, pixels: &[i32]) -> Result<
     })
 }
 
-/// Everything before the binary data.
+/// The text before the binary data.
 fn header(path: &Path, geometry: &ImageHeader, data: &[u8], pixels: usize) -> String {
     let g = geometry;
     let name: String = path
@@ -177,7 +175,7 @@ X-Binary-Size-Padding: {PADDING_BYTES}
     )
 }
 
-/// A pixel size the way these headers have it, `172e-6`.
+/// A pixel size in the form of these headers, `172e-6`.
 fn metres(length_m: f64) -> String {
     let micrometres = format_g(length_m * 1e6);
     if micrometres.contains('e') { format_g(length_m) } else { format!("{micrometres}e-6") }

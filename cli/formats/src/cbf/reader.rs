@@ -1,9 +1,9 @@
-//! miniCBF images as PILATUS and EIGER detectors write them, and as [`super::write_cbf`] does.
+//! Reading of miniCBF images, as PILATUS and EIGER detectors and [`super::write_cbf`] write them.
 //!
-//! Taken: one binary section of signed 32-bit integers in byte-offset compression, its sizes and length from the MIME
-//! header. Where that has an MD5 sum, the data must have it too.
-//! Sources: CBFlib manual, "x-CBF_BYTE_OFFSET"; DECTRIS, "Pilatus CBF header specification" 1.4.
-//! Special case: a difference that leaves the range of i32 is refused, since no detector writes one.
+//! A file has one binary section of signed 32-bit integers in byte-offset compression; the MIME header states
+//! its length and the size of the image. Where the header has an MD5 sum, the data are checked against it.
+//! Source: DECTRIS, "Pilatus CBF header specification" 1.4.
+//! Special case: a pixel outside the range of i32 is refused.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -17,31 +17,31 @@ use crate::failure::Failure;
 use crate::image::FlatDetector;
 use crate::text::{cannot_read, in_file, open};
 
-/// Longest text before the data.
+/// Longest text before the data that is accepted.
 const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// An image as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CbfImage {
-    /// Everything before the data.
+    /// The text before the data.
     pub header: String,
     /// Pixels along the fast axis.
     pub fast: usize,
     /// Pixels along the slow axis.
     pub slow: usize,
-    /// fast * slow pixels, index = slow * fast_pixels + fast; negative ones are gaps and masked pixels.
+    /// fast * slow pixels, index = slow * fast_pixels + fast; gaps and masked pixels are negative.
     pub pixels: Vec<i32>,
 }
 
 /// Reads an image.
 ///
 /// # Errors
-/// When the file cannot be read, is not such a CBF, is truncated or damaged.
+/// The file cannot be read, is not such a CBF, or is truncated or damaged.
 pub fn read_cbf(path: &Path) -> Result<CbfImage, Failure> {
     parse_cbf(open(path)?, path)
 }
 
-/// [`read_cbf`] from any stream; `path` only names it in errors.
+/// [`read_cbf`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_cbf`].

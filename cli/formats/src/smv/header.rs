@@ -1,11 +1,11 @@
 //! Headers of SMV images, in two styles.
 //!
-//! * [`header_reference`]: keys, order and number format (`%g`) of the reference, byte for byte while 512 bytes hold
-//!   them. Where they do not, the reference writes more bytes than it declares, and its pixels are read shifted; here
-//!   1024 bytes are declared and written.
-//! * [`header_readers`]: the same keys for the programs that read such files: 1024 bytes, BEAM_CENTER in ADXV's
-//!   convention (x along fast, y up from the last slow row), every line closed with `;`, and `TIME`, `DATE` and
-//!   `ADC_OFFSET` added. The latter is an integer, since dxtbx takes nothing else.
+//! * [`header_reference`]: keys, order and number format (`%g`) of the reference, the same bytes where these
+//!   fit into 512. Where they do not, the reference writes more bytes than it declares, so that other
+//!   programs read its pixels shifted; this header then declares and has 1024 bytes.
+//! * [`header_readers`]: the same keys in the form that other programs expect: 1024 bytes, BEAM_CENTER in
+//!   ADXV's convention (x along fast, y up from the last slow row), every line closed with `;`, and `TIME`,
+//!   `DATE` and `ADC_OFFSET` added. ADC_OFFSET is an integer, since dxtbx accepts nothing else.
 //!
 //! Lengths are in mm, angles in degrees, wavelength in Angstrom.
 
@@ -15,7 +15,7 @@ use crate::ctime::ctime_utc;
 use crate::format_g::format_g;
 use crate::image::ImageHeader;
 
-/// Headers come in multiples of this.
+/// Lengths of headers are multiples of this.
 const STEP_BYTES: usize = 512;
 
 /// The reference's header.
@@ -25,13 +25,13 @@ pub fn header_reference(geometry: &ImageHeader) -> Vec<u8> {
         let beam_center_m = [geometry.x_beam_m, geometry.y_beam_m];
         entries(geometry, header_bytes, beam_center_m)
             .iter()
-            // The one line that the reference leaves open.
+            // The one line that the reference does not close with a semicolon.
             .map(|(key, value)| format!("{key}={value}{}\n", if *key == "DIALS_ORIGIN" { "" } else { ";" }))
             .collect()
     })
 }
 
-/// The header that other programs understand.
+/// The header in the form that other programs expect.
 #[must_use]
 pub fn header_readers(geometry: &ImageHeader) -> Vec<u8> {
     padded(2 * STEP_BYTES, "\n\x0c\n", |header_bytes| {
@@ -45,7 +45,8 @@ pub fn header_readers(geometry: &ImageHeader) -> Vec<u8> {
     })
 }
 
-/// The braces around the lines, in the fewest steps of bytes, at least `shortest`, that hold them.
+/// The lines in braces, padded to the smallest multiple of [`STEP_BYTES`] that holds them, at least
+/// `shortest`.
 fn padded(shortest: usize, after_brace: &str, lines: impl Fn(usize) -> String) -> Vec<u8> {
     let mut header_bytes = shortest;
     loop {
@@ -57,7 +58,7 @@ fn padded(shortest: usize, after_brace: &str, lines: impl Fn(usize) -> String) -
     }
 }
 
-/// Beam centre as ADXV has it: from the first fast column, and from the last slow row upwards.
+/// The beam centre in ADXV's convention: from the first fast column, and from the last slow row upwards.
 fn adxv_center_m(geometry: &ImageHeader) -> [f64; 2] {
     [geometry.fast_beam_m, geometry.slow_size_m - geometry.slow_beam_m]
 }
@@ -110,7 +111,8 @@ mod tests {
     use super::*;
     use crate::smv::{SmvHeader, parse_smv};
 
-    /// Headers the reference wrote: MOSFLM with a mask, a detector swung in DIALS, a curved one with own vectors.
+    /// Headers the reference wrote: MOSFLM with a mask, a detector swung in DIALS, a curved one with own
+    /// vectors.
     const REFERENCE: [&str; 3] = [
         "{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\nSIZE1=96;\nSIZE2=80;\nPIXEL_SIZE=0.2;\nDISTANCE=90;\nWAVELENGTH=1.2;\nBEAM_CENTER_X=8.5;\nBEAM_CENTER_Y=6.75;\nADXV_CENTER_X=6.85;\nADXV_CENTER_Y=7.4;\nMOSFLM_CENTER_X=8.5;\nMOSFLM_CENTER_Y=6.75;\nDENZO_X_BEAM=8.6;\nDENZO_Y_BEAM=6.85;\nDIALS_ORIGIN=-6.85,8.6,-90\nXDS_ORGX=34.75;\nXDS_ORGY=43.5;\nCLOSE_DISTANCE=90;\nPHI=3;\nOSC_START=3;\nOSC_RANGE=0.5;\nTWOTHETA=0;\nDETECTOR_SN=000;\nBEAMLINE=fake;\n}\x0c",
         "{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\nSIZE1=96;\nSIZE2=80;\nPIXEL_SIZE=0.2;\nDISTANCE=80;\nWAVELENGTH=1.2;\nBEAM_CENTER_X=9.6;\nBEAM_CENTER_Y=8;\nADXV_CENTER_X=-5.66472;\nADXV_CENTER_Y=8;\nMOSFLM_CENTER_X=7.9;\nMOSFLM_CENTER_Y=-5.76472;\nDENZO_X_BEAM=8;\nDENZO_Y_BEAM=-5.66472;\nDIALS_ORIGIN=80.3619,-8,-5.8411\nXDS_ORGX=48.5;\nXDS_ORGY=40.5;\nCLOSE_DISTANCE=80;\nPHI=0;\nOSC_START=0;\nOSC_RANGE=0;\nTWOTHETA=11;\nDETECTOR_SN=000;\nBEAMLINE=fake;\n}\x0c",

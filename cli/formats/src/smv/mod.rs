@@ -1,9 +1,10 @@
 //! SMV images: a text header `{ KEY=value; ... }`, then u16 pixels, slow-major.
 //!
-//! Reading takes `HEADER_BYTES` (512 when absent), `SIZE1` (fast), `SIZE2` (slow), `BYTE_ORDER` (little endian when
-//! absent) and `TYPE` from the header; a line need not close with `;`, and the last occurrence of a key wins.
-//! Special case: a header whose text runs past the bytes it declares, as the reference writes on ordinary geometries.
-//! Its pixels begin where its text ends, not where it says, and are read from there.
+//! A reader needs `HEADER_BYTES` (512 when absent), `SIZE1` (fast), `SIZE2` (slow), `BYTE_ORDER` (little
+//! endian when absent) and `TYPE` from the header. A line need not close with `;`, and the last occurrence of
+//! a key counts.
+//! Special case: the reference writes headers whose text is longer than they declare. Their pixels begin
+//! where the text ends, and are read from there.
 
 mod header;
 
@@ -19,27 +20,27 @@ use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, finite, in_file, open, shown};
 pub use header::{header_readers, header_reference};
 
-/// Header length of the format, and the part of a file in which `HEADER_BYTES` must be found.
+/// Usual length of a header; `HEADER_BYTES` must be within it.
 const USUAL_HEADER_BYTES: usize = 512;
 
-/// Longest header believed.
+/// Longest header that is accepted.
 const MAX_HEADER_BYTES: f64 = 1048576.0;
 
 /// The style of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeaderStyle {
-    /// What reading programs expect: [`header_readers`].
+    /// The form that other programs expect: [`header_readers`].
     #[default]
     Readers,
-    /// The reference's keys and formats: [`header_reference`].
+    /// The reference's form: [`header_reference`].
     Reference,
 }
 
-/// The format as it is read.
+/// The reader of the format.
 #[derive(Debug, Clone, Copy)]
 pub struct Smv;
 
-/// The format as it is written, with a header of one style.
+/// The writer of the format, with headers of one style.
 #[derive(Debug, Clone, Copy)]
 pub struct SmvWriter(pub HeaderStyle);
 
@@ -130,7 +131,7 @@ impl SmvHeader {
     /// The last value of a key as a number; `None` when the key is absent.
     ///
     /// # Errors
-    /// When the value is not a finite number.
+    /// The value is not a finite number.
     pub fn number(&self, key: &str) -> Result<Option<f64>, Failure> {
         let parse = |value| finite(value).map_err(|what| in_file(&self.path, format!("{key}: {what}")));
         self.get(key).map(parse).transpose()
@@ -139,14 +140,16 @@ impl SmvHeader {
     /// The last value of a key as a number.
     ///
     /// # Errors
-    /// When the key is absent or its value is not a finite number.
+    /// The key is absent, or its value is not a finite number.
     pub fn required_number(&self, key: &str) -> Result<f64, Failure> {
         self.number(key)?.ok_or_else(|| in_file(&self.path, format!("no {key} in its SMV header")))
     }
 
-    /// The detector that the header of an image of `slow` rows describes; beam centres in the convention of ADXV.
+    /// The detector that the header of an image of `slow` rows describes; beam centres in the convention of
+    /// ADXV.
     ///
-    /// Without the foot of the normal (XDS origin, CLOSE_DISTANCE) the detector is taken as perpendicular to the beam.
+    /// Without the foot of the normal (XDS origin, CLOSE_DISTANCE) the detector is taken as perpendicular to
+    /// the beam.
     #[must_use]
     pub fn detector(&self, slow: usize) -> Option<FlatDetector> {
         let number = |key: &str| self.number(key).ok().flatten();
@@ -179,7 +182,7 @@ impl SmvHeader {
         Ok(value as usize)
     }
 
-    /// Bytes up to the pixels.
+    /// Length of the header, as it declares it.
     fn declared_bytes(&self) -> Result<usize, Failure> {
         let Some(value) = self.number("HEADER_BYTES")? else { return Ok(USUAL_HEADER_BYTES) };
         if value.fract() != 0.0 || !(1.0..=MAX_HEADER_BYTES).contains(&value) {
@@ -192,13 +195,13 @@ impl SmvHeader {
 /// Reads an image.
 ///
 /// # Errors
-/// When the file cannot be read, is not SMV, has no usable size, pixels of another type than u16, or fewer than
-/// its size says.
+/// The file cannot be read, is not SMV, states no usable size, has pixels of another type than u16, or fewer
+/// pixels than its header states.
 pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
     parse_smv(open(path)?, path)
 }
 
-/// [`read_smv`] from any stream; `path` only names it in errors.
+/// [`read_smv`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_smv`].
@@ -231,10 +234,11 @@ pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
     Ok(SmvImage { header, fast, slow, pixels })
 }
 
-/// Writes an image below a header made by [`header_readers`] or [`header_reference`], which declares little endian.
+/// Writes an image after a header from [`header_readers`] or [`header_reference`], which declare little
+/// endian.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub fn write_smv(path: &Path, header: &[u8], pixels: &[u16]) -> Result<(), Failure> {
     write_atomically(path, |out| {
         out.write_all(header)?;
@@ -242,7 +246,7 @@ pub fn write_smv(path: &Path, header: &[u8], pixels: &[u16]) -> Result<(), Failu
     })
 }
 
-/// The header, and the bytes read with it that belong to the pixels already.
+/// Reads the header; returns it with those bytes read that already belong to the pixels.
 fn read_header(input: &mut impl Read, path: &Path) -> Result<(SmvHeader, io::Cursor<Vec<u8>>), Failure> {
     let mut read_on = |bytes: &mut Vec<u8>, length: usize| match input.take(length as u64).read_to_end(bytes)
     {
@@ -255,7 +259,7 @@ fn read_header(input: &mut impl Read, path: &Path) -> Result<(SmvHeader, io::Cur
         return Err(in_file(path, "not an SMV image (does not begin with {)"));
     }
     let declared = SmvHeader::parse(path, &bytes).declared_bytes()?;
-    // As far again as the text of an overrun header may reach.
+    // The text of a header that is longer than declared ends within this.
     let wanted = declared + USUAL_HEADER_BYTES;
     let missing = wanted.saturating_sub(bytes.len());
     read_on(&mut bytes, missing)?;
@@ -264,7 +268,7 @@ fn read_header(input: &mut impl Read, path: &Path) -> Result<(SmvHeader, io::Cur
     Ok((SmvHeader::parse(path, &bytes), io::Cursor::new(pixels)))
 }
 
-/// Where the header really ends: where it says, or where its text ends when that is further on.
+/// Length of the header: the declared one, or that of its text where the text is longer.
 fn header_length(bytes: &[u8], declared: usize) -> usize {
     let Some(close) = bytes.iter().position(|&byte| byte == b'}') else { return declared };
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();

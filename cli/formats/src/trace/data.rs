@@ -1,4 +1,4 @@
-//! A trace as it is read: pixels, each with named taps and steps.
+//! A trace as it is read: pixels, each with named values (taps) and steps.
 
 use std::collections::HashSet;
 
@@ -7,14 +7,14 @@ use std::collections::HashSet;
 pub struct Trace {
     /// Its pixels, in the order of the file.
     pub pixels: Vec<TracedPixel>,
-    /// What the reader left out, and why.
+    /// Remarks on what the reader skipped.
     pub notes: Vec<String>,
 }
 
 /// One pixel of a trace.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TracedPixel {
-    /// Row and column, where the trace says.
+    /// Row and column; `None` where the trace does not state them.
     pub place: Option<[usize; 2]>,
     /// Taps by name, in the order of the file.
     pub taps: Vec<(String, Vec<f64>)>,
@@ -23,7 +23,7 @@ pub struct TracedPixel {
 }
 
 impl TracedPixel {
-    /// Whether nothing is told of it.
+    /// Whether the pixel has neither taps nor steps.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.taps.is_empty() && self.steps.is_empty()
@@ -33,13 +33,13 @@ impl TracedPixel {
 /// One step of a pixel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Which one.
+    /// The counters of the loop that identify it.
     pub at: StepIndex,
     /// Values by name, in the order of the file.
     pub values: Vec<(String, f64)>,
 }
 
-/// The loop's counters, outer first; those that a trace does not tell are 0.
+/// The counters of the render loop, outermost first; those that a trace does not state are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[expect(missing_docs, reason = "named as in the traces")]
 pub struct StepIndex {
@@ -79,7 +79,8 @@ impl StepIndex {
 }
 
 impl Step {
-    /// A step from its pairs; `None` where no phi_tic says which it is, or a counter is no whole number.
+    /// A step from its pairs of name and value; `None` without a phi_tic, or where a counter is not a whole
+    /// number.
     #[must_use]
     pub fn from_pairs(pairs: impl Iterator<Item = (String, f64)>) -> Option<Self> {
         let mut step = Self { at: StepIndex::default(), values: Vec::new() };
@@ -91,7 +92,7 @@ impl Step {
                     *counter = whole(value)?;
                     has_phi |= name == "phi_tic";
                 }
-                // Of a name that comes twice the first counts, as it does with taps.
+                // Of a repeated name the first value counts, as for taps.
                 None if names.insert(name.clone()) => step.values.push((name, value)),
                 None => {}
             }
@@ -100,7 +101,7 @@ impl Step {
     }
 }
 
-/// A number that counts something.
+/// The whole number that `value` is; `None` for a fraction, a negative or a very large number.
 #[must_use]
 pub fn whole(value: f64) -> Option<usize> {
     (value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value)).then_some(value as usize)

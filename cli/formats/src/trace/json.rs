@@ -1,16 +1,17 @@
-//! Traces as JSON: `{"traces": [{"pixel": {"slow", "fast"}, "taps": {name: number | numbers}, "per_phi": [{key: value}]}]}`.
+//! Traces as JSON: `{"traces": [{"pixel": {"slow", "fast"}, "taps": {name: number | numbers}, "per_phi":
+//! [{key: value}]}]}`.
 //!
-//! The form of the reference's stored traces, and of `widebragg trace --format json`. Special cases: null is NaN; values of
-//! `per_phi` that are no numbers are not compared.
+//! The reference's stored traces and `widebragg trace --format json` have this form. Special cases: null is
+//! read as NaN; values of `per_phi` that are not numbers are skipped.
 
 use serde_json::{Map, Value};
 
 use super::data::{Step, Trace, TracedPixel};
 
-/// The pixels in `bytes`.
+/// Reads the pixels in `bytes`.
 ///
 /// # Errors
-/// No JSON, a file cut off, or another form; the message says where.
+/// The text is not JSON, is cut off, or has another form; the message says where.
 pub(super) fn read(bytes: &[u8]) -> Result<Trace, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         let what = if error.is_eof() { "cut off" } else { "not JSON" };

@@ -1,23 +1,27 @@
-//! Traces in logs: lines `TRACE_C: name values` and `TRACE_C_PHI key=value ...` between whatever else a program prints.
+//! Traces in logs: lines `TRACE_C: name values` and `TRACE_C_PHI key=value ...` among other output of a
+//! program.
 //!
-//! The word after `TRACE_` is the program's (C, WB, PY). A line `TRACE_WB: pixel SLOW FAST`, or the first tap coming again, begins
-//! another pixel. Special cases: of a tap or step that a pixel tells twice the first counts, since it is the first step's; values
-//! in words (`carryover=hit`) are not compared; where two programs trace into one log, the first is read. All of it is noted.
+//! The word after `TRACE_` names the program (C, WB, PY). A line `TRACE_WB: pixel SLOW FAST`, or a repetition
+//! of the first tap, begins another pixel.
+//! Special cases: of a tap or step that a pixel has twice the first one counts, since it belongs to the first
+//! step; values that are words (`carryover=hit`) are skipped; of several programs that trace into one log the
+//! first is read. Remarks say so.
 
 use std::collections::HashSet;
 
 use super::data::{Step, StepIndex, Trace, TracedPixel, whole};
 
-/// How a trace of this program begins.
+/// The first words of a trace of this program.
 pub const FIRST_WORDS: &str = "# widebragg trace ";
 
-/// How it ends: without this line it is cut off.
+/// Its last line; a trace without it is cut off.
 pub const LAST_LINE: &str = "# end of the trace";
 
-/// The pixels in `bytes`.
+/// Reads the pixels in `bytes`.
 ///
 /// # Errors
-/// The file is cut off: its last line is a trace line without an end, or it is a trace of ours without its last line.
+/// The text is cut off: its last line is a trace line without a line feed, or it is a trace of this program
+/// without [`LAST_LINE`].
 pub(super) fn read(bytes: &[u8]) -> Result<Trace, String> {
     let mut reader = Reader::default();
     let mut lines = bytes.split(|byte| *byte == b'\n').enumerate().peekable();
@@ -36,7 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Trace, String> {
     Ok(reader.finish())
 }
 
-/// A trace line, taken apart.
+/// The parts of a trace line.
 struct TraceLine<'l> {
     program: &'l str,
     is_step: bool,
@@ -66,7 +70,7 @@ impl<'l> TraceLine<'l> {
 struct Reader {
     program: Option<String>,
     pixels: Vec<TracedPixel>,
-    /// Names and steps that the last pixel has.
+    /// Names of the taps of the last pixel.
     names: HashSet<String>,
     steps: HashSet<StepIndex>,
     repeated: usize,

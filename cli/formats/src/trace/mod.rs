@@ -12,18 +12,18 @@ use crate::text::{cannot_read, in_file, open};
 pub use data::{Step, StepIndex, Trace, TracedPixel};
 pub use lines::{FIRST_WORDS, LAST_LINE};
 
-/// Largest file taken for a trace.
+/// Longest file that is read.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// Reads a trace: JSON where the file begins with a brace, else lines.
+/// Reads a trace: as JSON where the file begins with a brace, else as lines.
 ///
 /// # Errors
-/// The file cannot be read, is damaged, or holds no tap.
+/// The file cannot be read, is damaged, or has no tap.
 pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
     parse_trace(open(path)?, path)
 }
 
-/// [`read_trace`] from any stream; `path` only names it in errors.
+/// [`read_trace`] from a stream; `path` is its name in error messages.
 ///
 /// # Errors
 /// As [`read_trace`].
