@@ -24,7 +24,8 @@ impl Failure {
         Self { message: message.into(), code }
     }
 
-    /// The same failure with `before` and a colon in front of its message, such as the option that named a file.
+    /// The same failure with `before` and a colon in front of its message, such as the option that named a
+    /// file.
     #[must_use]
     pub fn context(self, before: impl fmt::Display) -> Self {
         Self { message: format!("{before}: {}", self.message), ..self }

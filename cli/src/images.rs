@@ -1,7 +1,8 @@
-//! The two images as f32 pixels: float images (raw, little endian), SMV, or miniCBF.
+//! Images of any format as f32 pixels, to compare with each other or with a rendered image.
 //!
-//! A file is what it begins with, whatever its name. Pixels of SMV and CBF are taken as stored, offset included.
-//! Special cases: negative pixels of a CBF are gaps and masked ones, and become NaN; counts from 2^24 up are rounded to f32.
+//! Pixels of SMV and CBF images are the stored ones, their offset included.
+//! Special cases: negative pixels of a CBF are gaps and masked pixels, and become NaN; counts above 2^24 are
+//! rounded to f32.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ use widebragg_formats::registry::reader_of;
 
 use crate::error::Failure;
 
-/// Exit code of images of two sizes.
+/// Exit code for images of different sizes.
 const SIZES_DIFFER: u8 = 4;
 
 /// An image to compare.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Its file.
+    /// Name of its file.
     pub path: PathBuf,
     /// Its format.
     pub format: &'static dyn ImageReader,
@@ -30,14 +31,15 @@ pub struct Image {
     pub pixels: Vec<f32>,
     /// The detector that its header describes.
     pub geometry: Option<FlatDetector>,
-    /// What to tell about it.
+    /// A remark for the user.
     pub note: Option<String>,
 }
 
-/// Reads both images; `size` is that of images without a header.
+/// Reads two images of equal size; `size` is that of images without a header.
 ///
 /// # Errors
-/// A file that cannot be read, is truncated, or (exit code 4) has another size; no size at all (exit code 1).
+/// A file cannot be read or is truncated, the sizes differ (exit code 4), or neither a header nor `size`
+/// gives a size (exit code 1).
 pub fn read_pair(paths: [&Path; 2], size: Option<[usize; 2]>) -> Result<[Image; 2], Failure> {
     let [a, b] = paths;
     let (format_a, format_b) = (reader_of(a)?, reader_of(b)?);
@@ -66,7 +68,7 @@ pub fn read_pair(paths: [&Path; 2], size: Option<[usize; 2]>) -> Result<[Image; 
     Ok(images)
 }
 
-/// Reads one image that must have `size` fast and slow pixels.
+/// Reads an image of `size` fast and slow pixels.
 ///
 /// # Errors
 /// As [`read_pair`].
@@ -87,13 +89,13 @@ pub fn read_one(path: &Path, size: [usize; 2]) -> Result<Image, Failure> {
 /// The geometry in the header of an image.
 ///
 /// # Errors
-/// The file cannot be read or its header does not say.
+/// The file cannot be read, or its header has no geometry.
 pub fn read_geometry(path: &Path) -> Result<FlatDetector, Failure> {
     let geometry = read_geometry_and_size(path)?.0;
     geometry.ok_or_else(|| Failure::input(format!("{}: no geometry in its header", path.display())))
 }
 
-/// What the header of an image says: geometry, and fast and slow pixels.
+/// Geometry and size (fast, slow) from the header of an image.
 ///
 /// # Errors
 /// The file cannot be read or has no header.
@@ -105,12 +107,12 @@ pub fn read_geometry_and_size(path: &Path) -> Result<(Option<FlatDetector>, [usi
     with_header(path, format).map(|image| (image.geometry, [image.fast, image.slow]))
 }
 
-/// Bytes of a regular file.
+/// Length of a regular file in bytes; `None` for other files.
 fn length(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
-/// The refusal of two float images without a size.
+/// The failure of two float images without a size.
 fn no_size([a, b]: [&Path; 2]) -> Failure {
     let pixels = |path: &Path| length(path).map_or(0, |bytes| bytes / 4);
     let (in_a, in_b) = (pixels(a), pixels(b));
@@ -175,10 +177,10 @@ pub struct Region {
 }
 
 impl Region {
-    /// The region that `roi_px` (fast min, fast max, slow min, slow max) cuts out of an image, or all of it.
+    /// The region `roi_px` (fast min, fast max, slow min, slow max) of an image; the whole image without one.
     ///
     /// # Errors
-    /// It reaches beyond the image: exit code 1.
+    /// The region reaches beyond the image: exit code 1.
     pub fn new(roi_px: Option<[usize; 4]>, image: &Image) -> Result<Self, Failure> {
         let Some([fast_min, fast_max, slow_min, slow_max]) = roi_px else {
             return Ok(Self { fast_min: 0, slow_min: 0, fast: image.fast, slow: image.slow });
@@ -193,7 +195,7 @@ impl Region {
         Ok(Self { fast_min, slow_min, fast: fast_max + 1 - fast_min, slow: slow_max + 1 - slow_min })
     }
 
-    /// Cuts the region out of an image in place.
+    /// Crops an image to the region, in place.
     pub fn cut(&self, image: &mut Image) {
         if (self.fast, self.slow) == (image.fast, image.slow) {
             return;
@@ -206,7 +208,7 @@ impl Region {
         (image.fast, image.slow) = (self.fast, self.slow);
     }
 
-    /// Fast and slow index in the whole image of pixel `index` of the region.
+    /// Fast and slow index, in the whole image, of pixel `index` of the region.
     #[must_use]
     pub fn place(&self, index: usize) -> [usize; 2] {
         [self.fast_min + index % self.fast, self.slow_min + index / self.fast]

@@ -1,8 +1,9 @@
-//! `widebragg bench`: what a step costs on this processor, at every level it has; needs no input files.
+//! `widebragg bench`: the cost of a step on this processor, at each of its SIMD levels; needs no input files.
 //!
-//! Each case renders rows through the middle of a 2463 x 2527 detector on one thread, in bursts of rows for at least 25 ms a
-//! round. Rounds go through all cases, so that a busy spell of the machine touches a round of each, not all of one; the median of
-//! nine rounds is told, and the fastest in the JSON. A step is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source, phi step and domain.
+//! Each case renders rows through the middle of a 2463 x 2527 detector on one thread, in bursts of at least
+//! 25 ms. Each of nine rounds measures all cases, so that a short load of the machine disturbs one round of
+//! each case and not all rounds of one. The median is printed; the JSON has the fastest round as well. A step
+//! is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source, phi step and domain.
 
 use std::time::Instant;
 
@@ -18,14 +19,14 @@ use crate::console;
 use crate::error::Failure;
 use crate::options::{self, BenchOptions, Command};
 
-/// A case: its name, whether it has a grid of structure factors, and the options it adds.
+/// A case: its name, whether it has a table of structure factors, and its options.
 struct Case {
     name: &'static str,
     grid: bool,
     options: &'static str,
 }
 
-/// Geometry and crystal that all cases start from.
+/// The options that all cases have in common.
 const BASE: &str = "-lambda 0.9768 -distance 231.27 -pixel 0.172 -detpixels_x 2463 -detpixels_y 2527 \
     -cell 26.7 31.3 33.7 88.1 71.9 68.3 -misset 11 23 37 -Na 36 -Nb 47 -Nc 29 -default_F 100 -nointerpolate -oversample 1";
 
@@ -53,11 +54,11 @@ const CASES: [Case; 9] = [
     },
 ];
 
-/// Rounds of a measurement, and the least length of one of its bursts in s.
+/// Number of rounds, and shortest burst in s.
 const ROUNDS: usize = 9;
 const BURST_S: f64 = 0.025;
 
-/// What a case is measured at, and its cost in ns per step, fastest round first.
+/// A case at one level and precision, and its cost in ns per step.
 struct Measured {
     case: &'static str,
     simd: Simd,
@@ -86,7 +87,7 @@ pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
     for (index, (case, experiment)) in CASES.iter().zip(&mut experiments).enumerate() {
         for (simd, precision) in variants(case, bench.simd.unwrap_or(SimdLevel::Avx512)) {
             (experiment.simd, experiment.precision) = (simd, precision);
-            // Rows enough for a burst, from a first guess.
+            // The number of rows of a burst, from the time of a single row.
             let guess = burst(experiment, 1)?;
             let rows = ((BURST_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
             let ns_per_step = Vec::new();
@@ -127,7 +128,7 @@ fn experiment(case: &Case) -> Result<Experiment, Failure> {
     Ok(Setup::with_structure_factors(&options, grid, Vec::new())?.experiment)
 }
 
-/// A grid from -40 to 40 on each axis, of values that differ from node to node.
+/// A table from -40 to 40 on each axis, whose values differ from node to node.
 fn structure_factors() -> Result<HklTable, Failure> {
     let mut table =
         HklTable::filled((-40, 40), (-40, 40), (-40, 40), 0.0, MAX_CELLS).map_err(Failure::input)?;
@@ -137,7 +138,7 @@ fn structure_factors() -> Result<HklTable, Failure> {
     Ok(table)
 }
 
-/// Renders `rows` rows about the middle; the time in s.
+/// Renders `rows` rows around the middle; returns the time in s.
 fn burst(experiment: &Experiment, rows: usize) -> Result<f64, Failure> {
     let mut entries = experiment.orientation_buffer()?;
     let scene = experiment.scene(0, &mut entries)?;

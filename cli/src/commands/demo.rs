@@ -1,8 +1,9 @@
 //! `widebragg demo`: a built-in crystal, rendered without any input file.
 //!
-//! The crystal is written out as A.mat and P1.hkl, then read like a user's files: the printed plain command line
-//! repeats the run bit for bit. Structure factors are deterministic: intensities follow Wilson's distribution (an exponential of a
-//! hash of h, k, l), Friedel mates are equal, and the mean falls off with a temperature factor.
+//! The crystal is written to A.mat and P1.hkl, which are then read like a user's files, so that the printed
+//! command line repeats the run with the same bits. Structure factors are deterministic: intensities follow
+//! Wilson's distribution (with a hash of h, k, l in place of a random number), Friedel mates are equal, and
+//! the mean decreases with a temperature factor.
 
 use std::env;
 use std::fs;
@@ -26,23 +27,23 @@ const MATRIX: [[f64; 3]; 3] = [
 ];
 /// Wavelength in Angstrom.
 const LAMBDA: f64 = 0.9768;
-/// Resolution that the structure factors end at, in Angstrom.
+/// Resolution limit of the structure factors, in Angstrom.
 const D_MIN: f64 = 1.6;
 /// Temperature factor, in square Angstrom.
 const B: f64 = 18.0;
 /// Root mean square structure factor at zero angle, in electrons.
 const F_MEAN: f64 = 350.0;
 
-/// The plain command line of the demo, in the folder of its files.
+/// The command line of the demo, which runs in the folder of its files.
 const ARGUMENTS: &str = "-mat A.mat -hkl P1.hkl -dump demo_Fdump.bin -lambda 0.9768 -distance 231.27 -pixel 0.172 \
     -detpixels_x 2463 -detpixels_y 2527 -phi 0 -osc 1 -phisteps 5 -mosaic 0.06 -mosaic_domains 5 -N 14 -oversample 2 \
     -fluence 5e27 -seed 1 -floatfile demo.bin -intfile demo.img \
     -noisefile demo_noise.img -nopgm --png demo.png";
 
-/// Writes the crystal, renders it, and says what to try next.
+/// Writes the files of the crystal, renders it, and prints what to try next.
 ///
 /// # Errors
-/// The folder cannot be written, or holds other files of the demo's names.
+/// The folder cannot be written, or has other files with the names of the demo's.
 pub fn run(demo: &DemoOptions) -> Result<(), Failure> {
     let folder = &demo.out;
     let unusable = |error: std::io::Error| Failure::input(format!("--out {}: {error}", folder.display()));
@@ -101,7 +102,7 @@ fn arguments(demo: &DemoOptions) -> Vec<String> {
     args
 }
 
-/// Writes a file of the demo, but over no file of the user's.
+/// Writes a file of the demo, but never replaces a file of the user's.
 fn new_file(path: &Path, write: impl Fn(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
     if !path.exists() {
         return write(path);
@@ -148,7 +149,8 @@ fn structure_factors(crystal: &Crystal) -> Result<HklTable, Failure> {
     Ok(table)
 }
 
-/// A number in (0, 1) from the indices of a reflection, the same for its Friedel mate (splitmix64's mixing).
+/// A number in (0, 1) from the indices of a reflection, equal for its Friedel mate (the mixing function of
+/// splitmix64).
 fn uniform(h: i32, k: i32, l: i32) -> f64 {
     let (h, k, l) = if (h, k, l) < (0, 0, 0) { (-h, -k, -l) } else { (h, k, l) };
     let packed =

@@ -1,4 +1,5 @@
-//! What `gradient`, `gradcheck` and `refine` share: the parameters that `--wrt` names, and the image to compare with.
+//! What `gradient`, `gradcheck` and `refine` share: the parameters that `--wrt` names, and the image to
+//! compare with.
 
 use std::path::Path;
 

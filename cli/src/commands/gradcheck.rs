@@ -1,8 +1,8 @@
 //! `widebragg gradcheck`: both directions of differentiation against finite differences, on a small region.
 //!
-//! What is compared, and to what errors are relative, stands in [`widebragg_experiment::gradient::check`]. A derivative that
-//! finite differences cannot confirm to the tolerance is listed as such, and counts as neither right nor wrong. Exit code 3
-//! when a derivative is wrong, or when finite differences can confirm none.
+//! The comparison is that of [`widebragg_experiment::gradient::check`]. A derivative that the finite
+//! differences are too uncertain to confirm is listed as such, and counts as neither right nor wrong. Exit
+//! code 3 when a derivative is wrong, or when finite differences can confirm none.
 
 use serde_json::{Value, json};
 use widebragg::scene::Roi;
@@ -19,10 +19,10 @@ use crate::options::GradientOptions;
 /// Exit code of a derivative that differs from its finite difference.
 const WRONG: u8 = 3;
 
-/// Checks; `args` is the command line that `options` were read from.
+/// Checks derivatives; `args` is the command line that `options` were read from.
 ///
 /// # Errors
-/// The line to tell the user; exit code 3 where a derivative is wrong.
+/// The line to print on standard error; exit code 3 where a derivative is wrong.
 pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| {
         let mut experiment = Setup::announced(&options.render)?;
@@ -49,9 +49,9 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
             console::print(&text)?;
         }
         let wrong = found.iter().filter(|checked| checked.is_right(tolerance) == Some(false)).count();
-        let told = found.iter().filter(|checked| checked.is_right(tolerance).is_some()).count();
-        match (wrong, told) {
-            (0, 0) => Err(Failure::with_code(WRONG, "gradcheck: differences cannot tell any derivative")),
+        let decided = found.iter().filter(|checked| checked.is_right(tolerance).is_some()).count();
+        match (wrong, decided) {
+            (0, 0) => Err(Failure::with_code(WRONG, "gradcheck: finite differences confirm no derivative")),
             (0, _) => Ok(()),
             (wrong, _) => Err(Failure::with_code(
                 WRONG,
@@ -94,7 +94,7 @@ fn table(roi: Roi, found: &[Checked], tolerance: f64) -> String {
         let verdict = match checked.is_right(tolerance) {
             Some(true) => "",
             Some(false) => "  WRONG",
-            None => "  cannot be told by differences",
+            None => "  not confirmed: the differences are too uncertain",
         };
         text.push_str(&format!(
             "{:<14} {:<9} {:>15.8e} {:>15.8e}  {:>9.1e}  {:>11.1e}  {:>11.1e}{verdict}\n",

@@ -1,8 +1,9 @@
-//! `widebragg gradient`: a loss and its derivatives by what `--wrt` names, and images of the derivatives of pixels.
+//! `widebragg gradient`: a loss and its derivatives by what `--wrt` names, and images of the derivatives of
+//! pixels.
 //!
-//! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each parameter.
-//! The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a picture of dI/dp for each
-//! parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
+//! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
+//! parameter. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
+//! picture of dI/dp for each parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>)
     if options.render.quiet { Ok(()) } else { console::print(&text) }
 }
 
-/// Loss and derivatives as JSON; writes the lists and images of derivatives, and appends their names to `written`.
+/// Loss and derivatives as JSON; writes the lists and images of derivatives, and appends their names to
+/// `written`.
 fn report(
     options: &GradientOptions,
     problem: &Problem<'_>,

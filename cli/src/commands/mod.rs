@@ -1,4 +1,5 @@
-//! The commands, one file or folder each: a command turns its options into an experiment and reports what came of it.
+//! The commands, one file or folder each: a command turns its options into an experiment and reports what
+//! came of it.
 
 pub mod bench;
 pub mod compare;

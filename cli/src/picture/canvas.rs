@@ -1,4 +1,4 @@
-//! A colour raster to draw on: rectangles, text, and the PNG it becomes.
+//! A colour raster with rectangles and text, and its PNG file.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
@@ -16,16 +16,16 @@ pub(crate) struct Lettering {
 }
 
 impl Lettering {
-    /// For pictures that are shown as large as they are.
+    /// For pictures that are shown in their own size.
     pub const SMALL: Self = Self::new(RasterHeight::Size16);
-    /// For those that a page shows at half their size.
+    /// For pictures that a page shows at half their size.
     pub const LARGE: Self = Self::new(RasterHeight::Size24);
 
     const fn new(raster: RasterHeight) -> Self {
         Self { line: raster.val(), character: get_raster_width(FontWeight::Regular, raster), raster }
     }
 
-    /// A length beside small text, beside this.
+    /// A length that is `points` with small text, scaled to this text.
     pub const fn scaled(self, points: usize) -> usize {
         points * self.line / Self::SMALL.line
     }
@@ -39,7 +39,7 @@ impl Lettering {
 pub(crate) const WHITE: [u8; 3] = [255; 3];
 pub(crate) const INK: [u8; 3] = [38, 42, 48];
 
-/// Where text stands relative to its point.
+/// Position of text relative to its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
@@ -47,7 +47,7 @@ pub(crate) enum Align {
     Right,
 }
 
-/// The raster, white at first.
+/// A raster, initially white.
 #[derive(Debug)]
 pub(crate) struct Canvas {
     pub width: usize,
@@ -61,7 +61,8 @@ impl Canvas {
         Self { width, height, lettering, rgb: vec![255; 3 * width * height] }
     }
 
-    /// Covers a pixel with `colour`, `cover` from 0 (not at all) to 255; outside nothing happens.
+    /// Blends a pixel with `colour`; `cover` is the opacity from 0 to 255. Positions outside the raster are
+    /// ignored.
     pub fn blend(&mut self, x: usize, y: usize, colour: [u8; 3], cover: u8) {
         if x >= self.width || y >= self.height {
             return;
@@ -81,7 +82,7 @@ impl Canvas {
         }
     }
 
-    /// The outline of a rectangle, around it.
+    /// Draws a frame around a rectangle.
     pub fn frame(&mut self, [x, y]: [usize; 2], [width, height]: [usize; 2], colour: [u8; 3]) {
         let (left, top) = (x.saturating_sub(1), y.saturating_sub(1));
         self.rectangle([left, top], [width + 2, 1], colour);
@@ -90,7 +91,7 @@ impl Canvas {
         self.rectangle([x + width, top], [1, height + 2], colour);
     }
 
-    /// A line of text whose top is at `y`; what the font lacks is a question mark.
+    /// Draws a line of text whose top is at `y`; characters that the font lacks become question marks.
     pub fn text(&mut self, [x, y]: [usize; 2], align: Align, text: &str, colour: [u8; 3]) {
         let lettering = self.lettering;
         let width = lettering.width(text);
@@ -102,7 +103,7 @@ impl Canvas {
         each_point(lettering, text, |dx, dy, cover| self.blend(left + dx, y + dy, colour, cover));
     }
 
-    /// A line of text from below to above, centred on `y`, its left at `x`.
+    /// Draws a line of text upwards, centred on `y`, with its left edge at `x`.
     pub fn upwards(&mut self, [x, y]: [usize; 2], text: &str, colour: [u8; 3]) {
         let lettering = self.lettering;
         let bottom = y + lettering.width(text) / 2;
@@ -122,7 +123,7 @@ impl Canvas {
     }
 }
 
-/// Calls `draw` with every point of a text: right and down from its corner, and how far it is covered.
+/// Calls `draw` for every point of a text, with its offsets right and down from the corner, and its opacity.
 fn each_point(lettering: Lettering, text: &str, mut draw: impl FnMut(usize, usize, u8)) {
     let glyph = |c: char| get_raster(c, FontWeight::Regular, lettering.raster);
     for (i, c) in text.chars().enumerate() {

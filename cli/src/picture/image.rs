@@ -1,8 +1,8 @@
 //! An image as a picture: axes in pixels, a colour bar with units, resolution rings.
 //!
-//! Large images are reduced by blocks: of each block the value that stands out most is shown, since a spot may be a single
-//! pixel; a pixel that is not finite stands out above all. Small ones are enlarged by whole factors.
-//! Memory: 3 bytes a point of the picture, which has at most some 1650 x 1450.
+//! Large images are reduced by blocks. Each block shows its most extreme value, since a spot may be a single
+//! pixel; pixels that are not finite come before all others. Small images are enlarged by whole factors.
+//! Memory: 3 bytes a point of the picture, which has at most about 1650 x 1450 points.
 
 use rayon::prelude::*;
 
@@ -14,46 +14,47 @@ use crate::error::Failure;
 use crate::images::Region;
 use widebragg_formats::image::FlatDetector;
 
-/// Longest side of an image on a picture, and what small ones are enlarged towards.
+/// Longest side of an image in a picture, and the side that small images are enlarged towards.
 const LONGEST: usize = 1300;
 const ENLARGED: usize = 640;
 const LARGEST_CELL: usize = 120;
-/// Beyond this side a page shows pictures smaller than they are: their text is larger.
+/// Longest side of pictures that pages show in their own size; larger pictures have larger text.
 const SHOWN_WHOLE: usize = 800;
-/// Room for axis, title, and colour bar, where the text is small; where it is larger, this and what follows are scaled.
+/// Margins for axes, title and colour bar with small text; with large text these and the following lengths
+/// are scaled.
 const LEFT: usize = 76;
 const TOP: usize = 34;
 const RIGHT: usize = 150;
 const BOTTOM: usize = 54;
-/// The colour bar: its width, and its least height.
+/// Width and smallest height of the colour bar.
 const BAR: usize = 20;
 const LEAST_BAR: usize = 180;
-/// Least distance of two marks.
+/// Smallest distance between marks.
 const MARK_PX: usize = 80;
-/// Decades of pixel numbers.
+/// Number of decades of steps between marks.
 const LARGEST_DECADES: usize = 10;
 const GREY: [u8; 3] = [110, 116, 124];
 
-/// What is drawn.
+/// An image to draw.
 #[derive(Debug)]
 pub(crate) struct Picture<'a> {
     pub title: &'a str,
     pub unit: &'a str,
     pub region: Region,
     pub scale: &'a Scale,
-    /// Pixels that are not finite.
+    /// Number of pixels that are not finite.
     pub not_finite: usize,
     pub rings: Option<&'a FlatDetector>,
-    /// The colour of rings and their labels.
+    /// Colour of the rings and their labels.
     pub ring_colour: [u8; 3],
 }
 
-/// How pixels become points.
+/// The scale between pixels and points of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Zoom {
-    /// Pixels a point has along a side.
+    /// Pixels along a side of a block.
     block: usize,
-    /// Points a block has along a side.
+    /// Points along a side of a block.
     enlarged: usize,
 }
 
@@ -67,14 +68,15 @@ impl Zoom {
         pixels.div_ceil(self.block) * self.enlarged
     }
 
-    /// Points from the edge of the first pixel to the middle of another.
+    /// Distance in points from the edge of the first pixel to the middle of pixel `pixel`.
     fn middle(self, pixel: usize) -> usize {
         ((pixel as f64 + 0.5) * self.enlarged as f64 / self.block as f64) as usize
     }
 }
 
 impl Picture<'_> {
-    /// Draws it; `pixel` gives the value at an index, `weight` how far a value stands out.
+    /// Draws the picture as a PNG file; `pixel` returns the value at an index, `weight` how extreme a value
+    /// is.
     pub fn draw(
         &self,
         pixel: impl Fn(usize) -> f32 + Sync,
@@ -90,7 +92,7 @@ impl Picture<'_> {
         rows.enumerate().for_each(|(y, row)| {
             for x in 0..width {
                 let block = [x / zoom.enlarged * zoom.block, y / zoom.enlarged * zoom.block];
-                // Points of an enlarged pixel are the same: looked up once.
+                // The points of an enlarged pixel are copies of its first one.
                 if x % zoom.enlarged > 0 {
                     row.copy_within(3 * (left + x - 1)..3 * (left + x), 3 * (left + x));
                     continue;
@@ -106,7 +108,7 @@ impl Picture<'_> {
         canvas.png()
     }
 
-    /// The value of a block that stands out most.
+    /// The most extreme value of a block.
     fn outstanding(
         &self,
         [fast, slow]: [usize; 2],
@@ -168,7 +170,7 @@ impl Picture<'_> {
         let Lettering { line, .. } = lettering;
         let [above, bar, tick, beside, below] =
             [TOP, BAR, 5, BAR + 10, 12].map(|points| lettering.scaled(points));
-        // A line for the unit above it, one for the pixels without value below.
+        // One line for the unit above the bar, one for the pixels that are not finite below it.
         let (top, height) =
             (above + line + 8, height - line - 8 - if self.not_finite > 0 { line + below } else { 0 });
         canvas.text([left, above], Align::Left, self.unit, INK);
@@ -189,7 +191,7 @@ impl Picture<'_> {
         }
     }
 
-    /// Where the resolution passes that of a ring from one point to the next.
+    /// Draws the rings: the points next to which the resolution passes that of a ring.
     fn draw_rings(&self, canvas: &mut Canvas, lettering: Lettering, zoom: Zoom, [width, height]: [usize; 2]) {
         let Some(geometry) = self.rings else { return };
         let [left, top] = [LEFT, TOP].map(|room| lettering.scaled(room));
@@ -203,7 +205,7 @@ impl Picture<'_> {
         };
         let row = |y: usize| -> Vec<f64> { (0..=width).map(|x| d(x, y)).collect() };
         let mut above = row(0);
-        // The highest point of each ring carries its label.
+        // The label of a ring is at its highest point.
         let mut highest: Vec<Option<[usize; 2]>> = vec![None; rings.len()];
         for y in 0..height {
             let below = row(y + 1);
@@ -229,7 +231,8 @@ impl Picture<'_> {
     }
 }
 
-/// Round pixel numbers along an axis, at least `apart` points apart, and how many points from its start their middles are.
+/// Round pixel numbers along an axis with the positions of their middles in points; marks are at least
+/// `apart` points apart.
 fn marks(first: usize, count: usize, zoom: Zoom, apart: usize) -> Vec<(usize, usize)> {
     let points_per_pixel = zoom.enlarged as f64 / zoom.block as f64;
     let decades = (0..).map(|exponent| 10usize.pow(exponent));
@@ -240,12 +243,14 @@ fn marks(first: usize, count: usize, zoom: Zoom, apart: usize) -> Vec<(usize, us
     (start..first + count).step_by(step).map(|pixel| (pixel, zoom.middle(pixel - first))).collect()
 }
 
-/// Side of the enlarged surroundings of a pixel, in pixels, and of one of their pixels, in points.
+/// Side of the surroundings of a pixel, in pixels; side of one of these pixels, and gap between panels, in
+/// points.
 const SURROUNDINGS: usize = 17;
 const CELL: usize = 12;
 const GAP: usize = 12;
 
-/// The surroundings of pixel `index` in A, B and their difference, side by side; the first two on one scale.
+/// Draws the surroundings of pixel `index` in A, B and their difference, side by side; A and B have the same
+/// scale.
 pub(crate) fn surroundings(a: &[f32], b: &[f32], region: &Region, index: usize) -> Result<Vec<u8>, Failure> {
     let (fast, slow) = (index % region.fast, index / region.fast);
     let half = SURROUNDINGS / 2;

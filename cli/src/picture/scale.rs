@@ -1,16 +1,18 @@
-//! Colours for pixel values: perceptually even maps on an asinh scale, which is linear near zero and logarithmic above.
+//! Colours of pixel values: perceptually uniform maps on an asinh scale, which is linear near zero and
+//! logarithmic above.
 //!
-//! Sequential: position = asinh((v - bottom) / soft) / asinh((top - bottom) / soft), from inferno, dark to light. Diverging:
-//! position = 1/2 + asinh(v / soft) / asinh(top / soft) / 2, from blue over white to red. Bragg spots are a millionth of an
-//! image's pixels and a million times its background: `soft`, near the background, decides how much of it is seen.
-//! Special case: pixels that are not finite are green, which neither map has.
+//! Sequential: position = asinh((v - bottom) / soft) / asinh((top - bottom) / soft), from inferno, dark to
+//! light. Diverging: position = 1/2 + asinh(v / soft) / asinh(top / soft) / 2, from blue over white to red.
+//! Bragg spots are few, and up to a million times as bright as the background, so `soft` is chosen near the
+//! background to keep both visible.
+//! Special case: pixels that are not finite are green, a colour that neither map has.
 
 use colorous::{Color, Gradient, INFERNO, RED_BLUE};
 
 /// The colour of pixels that are not finite.
 pub(super) const NOT_FINITE: [u8; 3] = [0, 200, 83];
 
-/// Steps of a map.
+/// Number of colours of a map.
 const STEPS: usize = 1024;
 
 /// A mark on a colour bar: its position from 0 to 1, and its value.
@@ -27,7 +29,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// From dark at `bottom` to light at `top`; `soft` above the bottom the scale turns logarithmic.
+    /// From dark at `bottom` to light at `top`; the scale is logarithmic from about `soft` above `bottom`.
     #[must_use]
     pub fn sequential(bottom: f64, top: f64, soft: f64) -> Self {
         Self::new(bottom, top, soft, false, INFERNO)
@@ -41,7 +43,7 @@ impl Scale {
 
     fn new(bottom: f64, top: f64, soft: f64, is_diverging: bool, map: Gradient) -> Self {
         let range = if is_diverging { top } else { top - bottom };
-        // At most six decades above `soft`: fainter values are black anyway.
+        // At most six decades above `soft`, since fainter values are black.
         let soft = if range > 0.0 { soft.clamp(range * 1e-6, range) } else { 1.0 };
         let colour = |step: usize| {
             let Color { r, g, b } =
@@ -51,7 +53,7 @@ impl Scale {
         Self { bottom, top, soft, is_diverging, colours: (0..STEPS).map(colour).collect() }
     }
 
-    /// Where a value lies, from 0 to 1.
+    /// The position of a value, from 0 to 1.
     #[must_use]
     pub fn position(&self, value: f64) -> f64 {
         let curve = |x: f64| (x / self.soft).asinh();
@@ -75,7 +77,7 @@ impl Scale {
         if pixel.is_finite() { self.at(self.position(f64::from(pixel))) } else { NOT_FINITE }
     }
 
-    /// Both ends, and round values between them, no two closer than `least`.
+    /// Marks at both ends and at round values between them, no two closer than `least`.
     pub(super) fn marks(&self, least: f64) -> Vec<Mark> {
         let ends =
             if self.is_diverging { vec![self.top, -self.top, 0.0] } else { vec![self.top, self.bottom] };
@@ -91,7 +93,7 @@ impl Scale {
         };
         let step = 10f64.powf((self.top - self.bottom).log10().floor()) / 2.0;
         let first = (self.bottom / step).ceil();
-        // Whole decades first, then what fits between; steps for ranges without either.
+        // Powers of ten first, then 2 and 5 times these, then steps for ranges that have none of them.
         let candidates = decades([1.0, 1.0]).chain(decades([2.0, 5.0])).flat_map(|value| [value, -value]);
         for value in candidates.chain((0..20).map(|n| (first + f64::from(n)) * step)) {
             let position = self.position(value);
@@ -104,7 +106,7 @@ impl Scale {
     }
 }
 
-/// A value in few characters: `0`, `250`, `1.5e6`.
+/// A value with three significant digits: `0`, `250`, `1.5e6`.
 pub(crate) fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();

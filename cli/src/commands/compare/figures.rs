@@ -1,11 +1,12 @@
-//! How far two images are apart, in numbers: sums in f64, pixels as they are stored.
+//! Statistics of the difference between two images.
 //!
-//! Over the pixels that are finite in both images: correlation (Pearson), sum(B)/sum(A), mean((B - A)^2), the largest
-//! |B - A| and the largest |B - A|/max(|A|, |B|), the share of equal bits, and a histogram of the distance in f32 ulp
-//! (0 and -0 are 0 apart, but not equal bits). Rows are summed by themselves and added in order: any number of threads gives
-//! the same bits.
-//! Special cases: pixels that are NaN or infinite in either image are counted and left out; the correlation of an image without
-//! variance does not exist. Cost: two passes.
+//! Over the pixels that are finite in both images: Pearson's correlation, sum(B)/sum(A), mean((B - A)^2), the
+//! largest |B - A| and the largest |B - A|/max(|A|, |B|), the fraction of pixels with equal bits, and a histogram
+//! of the distance in f32 ulp (the distance of 0 and -0 is 0, though their bits differ). Sums are f64. Rows are
+//! summed separately and added in order, so that the bits do not depend on the number of threads.
+//! Special cases: pixels that are NaN or infinite in either image are counted and left out; an image without
+//! variance has no correlation.
+//! Cost: two passes.
 
 use rayon::prelude::*;
 
@@ -14,13 +15,13 @@ use crate::images::Region;
 /// Bins of the ulp histogram: 0, 1, 2-3, 4-7, ... 2^31 and more.
 pub const ULP_BINS: usize = 33;
 
-/// Part of the brightest pixel below which a relative difference is not that of a bright pixel.
+/// Pixels above this fraction of the brightest one are bright.
 pub const BRIGHT: f64 = 1e-6;
 
-/// Edge of the tiles that offer one worst pixel each, and the least distance between two of them.
+/// Edge of the tiles of which each has at most one worst pixel, and smallest distance between worst pixels.
 const TILE_PX: usize = 16;
 
-/// Worst pixels kept.
+/// Number of worst pixels that are kept.
 const WORST: usize = 6;
 
 /// A pixel that differs.
@@ -49,31 +50,31 @@ impl Differing {
     }
 }
 
-/// Pixels of one image that are not numbers, and its figures over those that are compared.
+/// Statistics of one image: its pixels that are not finite, and figures over the compared ones.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct OneImage {
-    /// NaN pixels.
+    /// Number of NaN pixels.
     pub nan: usize,
-    /// Infinite pixels.
+    /// Number of infinite pixels.
     pub infinite: usize,
     /// Sum.
     pub sum: f64,
-    /// Smallest; 0 when nothing is compared.
+    /// Smallest pixel; 0 when nothing is compared.
     pub min: f32,
-    /// Largest.
+    /// Largest pixel.
     pub max: f32,
 }
 
-/// All figures.
+/// All statistics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figures {
-    /// Pixels of the region.
+    /// Number of pixels of the region.
     pub pixels: usize,
-    /// Of them finite in both images.
+    /// Number of pixels that are finite in both images.
     pub compared: usize,
-    /// Of image A and of image B.
+    /// Statistics of image A and of image B.
     pub images: [OneImage; 2],
-    /// Pearson's; `None` where an image has no variance.
+    /// Pearson's correlation; `None` where an image has no variance.
     pub correlation: Option<f64>,
     /// Mean square difference; `None` when nothing is compared.
     pub mse: Option<f64>,
@@ -83,16 +84,16 @@ pub struct Figures {
     pub largest_relative: Option<Differing>,
     /// The largest relative difference of pixels above a millionth of the brightest.
     pub largest_relative_bright: Option<Differing>,
-    /// Pixels of equal bits.
+    /// Number of pixels with equal bits.
     pub identical: usize,
-    /// Pixels by distance in ulp.
+    /// Number of pixels by distance in ulp.
     pub ulp: [usize; ULP_BINS],
     /// The largest differences, at least a tile apart.
     pub worst: Vec<Differing>,
 }
 
 impl Figures {
-    /// The figures of two images of the same size.
+    /// The statistics of two images of the same size.
     #[must_use]
     pub fn new(a: &[f32], b: &[f32], region: &Region) -> Self {
         let rows = || a.par_chunks(region.fast).zip(b.par_chunks(region.fast)).enumerate();
@@ -136,32 +137,32 @@ impl Figures {
         (a.sum != 0.0).then(|| b.sum / a.sum)
     }
 
-    /// Share of equal bits.
+    /// Fraction of pixels with equal bits.
     #[must_use]
     pub fn identical_share(&self) -> Option<f64> {
         (self.compared > 0).then(|| self.identical as f64 / self.compared as f64)
     }
 
-    /// Whether every compared pixel has equal bits, and there is one.
+    /// Whether all compared pixels have equal bits, and there is at least one.
     #[must_use]
     pub fn is_identical(&self) -> bool {
         self.compared > 0 && self.identical == self.compared
     }
 }
 
-/// First and last distance of a bin of the ulp histogram.
+/// Smallest and largest distance of a bin of the ulp histogram.
 #[must_use]
 pub fn ulp_bin(bin: usize) -> [u64; 2] {
     if bin == 0 { [0, 0] } else { [1 << (bin - 1), (1 << bin) - 1] }
 }
 
-/// f32 numbers in a row of integers without gap; both zeros are 0.
+/// The index of an f32 in the order of all f32; that of both zeros is 0.
 fn place_of(value: f32) -> i64 {
     let bits = i64::from(value.to_bits() & 0x7fff_ffff);
     if value.is_sign_negative() { -bits } else { bits }
 }
 
-/// What one pass over a row gives.
+/// Sums over a row in the first pass.
 struct Sums {
     compared: usize,
     images: [OneImage; 2],
@@ -269,7 +270,7 @@ fn largest_relative(start: usize, a: &[f32], b: &[f32], bright: f64) -> Option<D
         .reduce(|one, other| if other.relative() > one.relative() { other } else { one })
 }
 
-/// The largest differences, largest first, no two of them closer than a tile.
+/// The pixels with the largest differences, largest first, no two of them closer than a tile.
 fn worst(a: &[f32], b: &[f32], region: &Region) -> Vec<Differing> {
     let band = TILE_PX * region.fast;
     let bands = a.par_chunks(band).zip(b.par_chunks(band)).enumerate();

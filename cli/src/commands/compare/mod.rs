@@ -1,9 +1,9 @@
 //! `widebragg compare`: where and how far two images differ, in numbers and pictures.
 //!
-//! Reads two images (or runs two programs that make them), and writes summary.json, a.png and b.png on one scale, difference.png, and
-//! report.html with all of it. Exit codes: 1 usage, 2 a program or a file failed, 3 correlation below the threshold,
-//! 4 sizes differ.
-//! Memory: some 20 bytes a pixel; pictures are reduced to a fixed size.
+//! Reads two images (or runs two programs that make them), and writes summary.json, a.png and b.png on one
+//! scale, difference.png, and report.html with all of these. Exit codes: 1 usage, 2 a program or a file
+//! failed, 3 correlation below the threshold, 4 sizes differ.
+//! Memory: about 20 bytes a pixel; pictures are reduced to a fixed size.
 
 pub mod figures;
 pub mod peaks;
@@ -36,10 +36,10 @@ use widebragg_formats::image::FlatDetector;
 /// Exit code of a correlation below the threshold.
 const BELOW_THRESHOLD: u8 = 3;
 
-/// Compares; `args` is the command line that `options` were read from.
+/// Compares two images; `args` is the command line that `options` were read from.
 ///
 /// # Errors
-/// The line to tell the user, and the exit code.
+/// The line to print on standard error, and the exit code.
 pub fn run(options: &CompareOptions, args: &[String]) -> Result<(), Failure> {
     let threads = options.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
@@ -126,7 +126,7 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     }
 }
 
-/// The geometry that rings are drawn from, where they are wanted and it is known.
+/// The geometry of the resolution rings; `None` where they are not wanted, or where no header gives it.
 fn rings(
     options: &CompareOptions,
     runs: &[Run],
@@ -162,7 +162,7 @@ fn pictures(
     let level = |of: fn(&Level) -> f32| {
         levels.iter().flatten().map(|level| f64::from(of(level)) - bottom).fold(0.0, f64::max)
     };
-    // The background, or where that is zero what spots begin at.
+    // The background, or, where that is zero, a tenth of the weakest spots.
     let background = level(|level| level.median);
     let soft = if background > 0.0 { background } else { level(|level| level.percentile) / 10.0 };
     let common = Scale::sequential(bottom, top, soft);
@@ -210,7 +210,7 @@ fn pictures(
     Ok(Pictures { a: a_png?, b: b_png?, difference: difference?, worst: worst.collect::<Result<_, _>>()? })
 }
 
-/// Writes everything; the names.
+/// Writes all files; returns their names.
 fn write(comparison: &Comparison<'_>, pictures: &Pictures) -> Result<Vec<PathBuf>, Failure> {
     let summary = format!("{:#}\n", comparison.json());
     let page = report::html(comparison, pictures);

@@ -1,19 +1,20 @@
-//! Spots of both images, and which of them are the same.
+//! The spots of two images, and the pairs of spots at the same position.
 //!
-//! A spot is a local maximum (no smaller than its eight neighbours) above the 99.5th percentile of its image, and the
-//! brightest within 3 pixels. A spot of A and one of B are matched when they are at most 1 pixel apart. Since spots of an
-//! image are more than 3 pixels apart, no spot has two partners: the nearest is the assignment.
-//! Special cases: pixels that are not finite are no spots and no neighbours; where nothing is above the percentile since
-//! more pixels are saturated, those at it count, unless the image is flat. Cost: one selection and one pass, 5 bytes of memory a pixel.
+//! A spot is a local maximum (no smaller than its eight neighbours) above the 99.5th percentile of its image,
+//! and the brightest pixel within 3 pixels. A spot of A and a spot of B are matched when they are at most 1
+//! pixel apart. Since the spots of an image are more than 3 pixels apart, no spot has two partners.
+//! Special cases: pixels that are not finite are neither spots nor neighbours. Where so many pixels are
+//! saturated that none is above the percentile, those at the percentile count, unless the image is flat.
+//! Cost: one selection and one pass, 5 bytes of memory a pixel.
 
 use rayon::prelude::*;
 
 use crate::images::Region;
 
-/// What a spot is brighter than.
+/// Fraction of the pixels that a spot is brighter than.
 const PERCENTILE: f64 = 0.995;
 
-/// Spots this near to a brighter one, in pixels, are part of it.
+/// Local maxima within this distance of a brighter one, in pixels, are part of it.
 const SUPPRESSION_PX: isize = 3;
 
 /// Offsets of partners, nearest first.
@@ -22,16 +23,16 @@ const WITHIN_ONE: [[isize; 2]; 5] = [[0, 0], [0, -1], [-1, 0], [1, 0], [0, 1]];
 /// The matching of all spots.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matching {
-    /// Spots of A and of B.
+    /// Numbers of spots of A and of B.
     pub counts: [usize; 2],
     /// Distance in pixels and intensity B/A of each pair.
     pub pairs: Vec<[f64; 2]>,
-    /// Spots of A without partner, and of B, brightest first.
+    /// Spots of A and of B without a partner, brightest first.
     pub lonely: [Vec<usize>; 2],
 }
 
 impl Matching {
-    /// Matched spots over the spots of the image that has more; `None` where there are none.
+    /// Number of pairs over the larger number of spots; `None` where there are no spots.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
         let most = self.counts[0].max(self.counts[1]);
@@ -77,14 +78,14 @@ pub fn matched(a: &[f32], b: &[f32], region: &Region) -> (Matching, [Option<Leve
     (matching, [level_a, level_b])
 }
 
-/// Index of the pixel that far from another, where there is one.
+/// Index of the pixel at an offset from another; `None` outside the region.
 fn moved(region: &Region, index: usize, [x, y]: [isize; 2]) -> Option<usize> {
     let fast = (index % region.fast).checked_add_signed(x).filter(|&fast| fast < region.fast)?;
     let slow = (index / region.fast).checked_add_signed(y).filter(|&slow| slow < region.slow)?;
     Some(slow * region.fast + fast)
 }
 
-/// Values that half, and 99.5 %, of the finite pixels of an image do not exceed.
+/// Median and 99.5th percentile of the finite pixels of an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
     /// The median.
@@ -120,7 +121,7 @@ fn spots(pixels: &[f32], region: &Region) -> (Vec<usize>, Option<Level>) {
     let is_maximum = |index: usize, value: f32| {
         let neighbours = (-1..=1).flat_map(|y| (-1..=1).map(move |x| [x, y]));
         let mut values = neighbours.filter_map(|offset| moved(region, index, offset)).map(|at| pixels[at]);
-        // Infinite neighbours are no neighbours either.
+        // Infinite neighbours do not count.
         !values.any(|other| other > value && other.is_finite())
     };
     let rows = pixels.par_chunks(region.fast).enumerate();

@@ -1,4 +1,4 @@
-//! The report: one HTML page with everything in it, pictures as data URIs, nothing fetched, no script.
+//! The report: one self-contained HTML page, with pictures as data URIs and without scripts.
 
 use core::fmt::Write as _;
 
@@ -144,7 +144,7 @@ fn cards(page: &mut String, comparison: &Comparison<'_>) {
 fn numbers(page: &mut String, comparison: &Comparison<'_>) {
     page.push_str("<table>\n");
     for (name, value) in comparison.lines() {
-        // In text the parts of a figure are indented under it.
+        // Names of parts are indented in the text.
         let class = if name.starts_with(' ') { " class=\"part\"" } else { "" };
         let _ =
             writeln!(page, "<tr><th{class}>{}</th><td>{}</td></tr>", escaped(name.trim()), escaped(&value));
@@ -199,7 +199,7 @@ fn figure(page: &mut String, caption: &str, png: &[u8]) {
     );
 }
 
-/// Text in which HTML sees nothing of its own.
+/// Text with the special characters of HTML escaped.
 fn escaped(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {

@@ -1,10 +1,11 @@
-//! Two programs with the same options, one after the other, each in a folder of its own, which keeps all that they write.
+//! Runs two programs with the same options, one after the other, each in a folder of its own.
 //!
-//! The folders are `a` and `b` under the output folder; standard output and error go to `stdout.txt` and `stderr.txt` there. Since
-//! programs do not run where the user stands, words that name existing files become absolute: values of options that read a
-//! file, and of options unknown to us. The float image is that of the last `-floatfile`, or `floatimage.bin`.
-//! Special cases: without `-hkl` and `-dump`, an `Fdump.bin` at hand is passed on as `-dump`, as it would be found
-//! without folders. Folders that exist are never written into.
+//! The folders are `a` and `b` in the output folder; they also get `stdout.txt` and `stderr.txt`. Since the
+//! programs do not run in the folder of the user, words that name existing files are made absolute: the
+//! values of options that read a file, and of unknown options. The float image is that of the last
+//! `-floatfile`, or `floatimage.bin`.
+//! Special cases: without `-hkl` and `-dump`, an existing `Fdump.bin` is passed on with `-dump`, since the
+//! programs would find it in the folder of the user. Existing folders are never written to.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf, absolute};
@@ -17,7 +18,7 @@ use crate::evidence::now;
 use crate::images::read_geometry_and_size;
 use crate::options::{CompareOptions, takes_file};
 
-/// Options whose file is written, not read.
+/// Options that name a file to write.
 const WRITTEN: [&str; 11] = [
     "-floatfile",
     "-floatimage",
@@ -35,17 +36,17 @@ const WRITTEN: [&str; 11] = [
 /// A finished run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// As given with `--run`.
+    /// The program as given with `--run`.
     pub given: String,
-    /// Its words as they were run.
+    /// The words of the command that ran.
     pub words: Vec<String>,
-    /// Where.
+    /// Its folder.
     pub folder: PathBuf,
-    /// When, UTC.
+    /// Start, in UTC.
     pub begun: String,
-    /// How long, s.
+    /// Duration, in s.
     pub seconds: f64,
-    /// Exit code; `None`: ended by a signal.
+    /// Exit code; `None` where a signal ended it.
     pub code: Option<i32>,
     /// Its float image.
     pub float: PathBuf,
@@ -54,13 +55,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// Size of the float image: that of the integer image beside it.
+    /// Size of the float image, from the header of the integer image.
     #[must_use]
     pub fn size(&self) -> Option<[usize; 2]> {
         read_geometry_and_size(&self.int).ok().map(|(_, size)| size)
     }
 
-    /// The one line about a run that did not go well.
+    /// Checks that the run succeeded.
     ///
     /// # Errors
     /// It ended with another exit code than 0, or left no float image.
@@ -86,7 +87,7 @@ impl Run {
     }
 }
 
-/// The words of a program's command line.
+/// Splits a program's command line into words.
 ///
 /// # Errors
 /// Quotes that do not close: exit code 1.
@@ -97,7 +98,7 @@ fn split(given: &str) -> Result<Vec<String>, Failure> {
     })
 }
 
-/// An existing file, absolute.
+/// The absolute name of an existing file; `None` for other words.
 fn whole(word: &str) -> Option<String> {
     let path = Path::new(word);
     if word.is_empty() || !path.is_file() {
@@ -139,7 +140,7 @@ fn rooted(words: &[String]) -> Vec<String> {
     rooted
 }
 
-/// The value of the last of these options.
+/// The value of the last of the options `names`.
 fn last_value<'a>(words: &'a [String], names: &[&str]) -> Option<&'a str> {
     let at = words.iter().rposition(|word| names.contains(&word.as_str()))?;
     words.get(at + 1).map(String::as_str)
@@ -148,8 +149,8 @@ fn last_value<'a>(words: &'a [String], names: &[&str]) -> Option<&'a str> {
 /// Runs both programs.
 ///
 /// # Errors
-/// A program that cannot be started (exit code 2) or whose words make no command (1), a folder that exists. A program that fails is
-/// no error yet: see [`Run::check`].
+/// A program cannot be started (exit code 2), its command line is not valid (exit code 1), or a folder
+/// exists. The failure of a program is checked by [`Run::check`].
 pub fn run_both(options: &CompareOptions) -> Result<Vec<Run>, Failure> {
     let mut planned = Vec::new();
     for (given, name) in options.runs.iter().zip(["a", "b"]) {
@@ -161,7 +162,7 @@ pub fn run_both(options: &CompareOptions) -> Result<Vec<Run>, Failure> {
                 "{folder}: holds an earlier run; name another folder with --out"
             )));
         }
-        // The program's own words need no dump.
+        // The program has structure factors of its own.
         let (first, rest) = program.split_at(1);
         let mut words: Vec<String> = first
             .iter()

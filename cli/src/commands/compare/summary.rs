@@ -1,4 +1,4 @@
-//! What a comparison tells: as JSON (`summary.json`, `--json`) and as text.
+//! The result of a comparison as JSON (`summary.json`, `--json`) and as text.
 
 use core::fmt::Write as _;
 
@@ -12,38 +12,39 @@ use crate::images::{Image, Region};
 use crate::options::CompareOptions;
 use widebragg_formats::format_g::format_g;
 
-/// Unmatched spots told, of each image.
+/// Number of unmatched spots of each image in the summary.
 const UNMATCHED_SHOWN: usize = 10;
 
-/// Everything found out.
+/// The result of a comparison.
 #[derive(Debug)]
 pub struct Comparison<'a> {
-    /// What was asked for.
+    /// The options of the command.
     pub options: &'a CompareOptions,
-    /// A and B, cut to the region.
+    /// A and B, cropped to the region.
     pub images: &'a [Image; 2],
     /// Size of the whole images.
     pub size: [usize; 2],
-    /// The region compared.
+    /// The region that is compared.
     pub region: Region,
-    /// Figures.
+    /// Statistics.
     pub figures: Figures,
     /// Spots.
     pub matching: Matching,
     /// The programs that made the images.
     pub runs: &'a [Run],
-    /// What to tell besides.
+    /// Remarks for the user.
     pub notes: Vec<String>,
 }
 
 impl Comparison<'_> {
-    /// Pixels that are not finite in A or in B.
+    /// Number of pixels that are not finite in A or in B.
     #[must_use]
     pub fn excluded(&self) -> usize {
         self.figures.pixels - self.figures.compared
     }
 
-    /// Whether the correlation reaches the threshold; `None` without one. Identical images without variance pass.
+    /// Whether the correlation reaches the threshold; `None` without one. Identical images without variance
+    /// pass.
     #[must_use]
     pub fn passes(&self) -> Option<bool> {
         let threshold = self.options.threshold?;
@@ -69,7 +70,7 @@ impl Comparison<'_> {
         })
     }
 
-    /// Spots of one image that the other lacks, the brightest first.
+    /// Spots of one image without a partner in the other, the brightest first.
     fn unmatched(&self, image: usize) -> Vec<Value> {
         let spots = self.matching.lonely[image].iter().take(UNMATCHED_SHOWN);
         let described = spots.map(|&index| {
@@ -179,7 +180,7 @@ impl Comparison<'_> {
         Value::Object(summary)
     }
 
-    /// The figures in words: name and value of each line.
+    /// The summary as lines of text: name and value.
     #[must_use]
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = self.image_lines();
@@ -253,7 +254,7 @@ impl Comparison<'_> {
             ("  if bright", at(&f.largest_relative_bright, Differing::relative)),
         ];
         if let Some(share) = f.identical_share() {
-            // Cut, not rounded: 100 % only where all are.
+            // Rounded down, so that 100 % means all.
             let percent = (share * 1e7).floor() / 1e5;
             let differ = f.compared - f.identical;
             lines.push(("bit-identical", format!("{percent:.5} % ({differ} pixels differ)")));
@@ -301,12 +302,12 @@ impl Comparison<'_> {
     }
 }
 
-/// A pixel, all of its digits.
+/// A pixel with all its digits.
 pub(super) fn exact(pixel: f32) -> String {
     if pixel == 0.0 || (1e-4..1e8).contains(&pixel.abs()) { pixel.to_string() } else { format!("{pixel:e}") }
 }
 
-/// `0`, `1`, `2-3`, then powers of two.
+/// The name of a bin: `0`, `1`, `2-3`, ..., then powers of two.
 pub(super) fn bin_name(bin: usize) -> String {
     match ulp_bin(bin) {
         [from, to] if from == to => from.to_string(),

@@ -1,12 +1,10 @@
-//! `widebragg refine`: parameters that bring the rendered image to another one.
+//! `widebragg refine`: fits parameters to an image.
 //!
-//! Levenberg-Marquardt (MINPACK's, crate `levenberg-marquardt`) on the residuals of [`Loss::residual`], with the derivatives of the
-//! pixels from the pushforward ([`optimiser`]). Spots are but 1/N wide: those far out have moved by several widths where those
-//! near the beam still overlap with themselves. So there are stages, each out to twice the scattering vector of the one before, on at
-//! most some 200,000 pixels ([`super::selection`]). What comes out: a line for each iteration, a table with standard
-//! uncertainties, options that repeat the fitted model ([`report`]); in the folder of `--out` the same as refine.json, pictures of
-//! the images before and after, of their difference from the data, of single spots and of the loss ([`plot`]).
-//! Exit code 3 where the iterations did not suffice: the parameters they reached are still told.
+//! The fit is that of [`widebragg_experiment::gradient::refine`]. Prints a line for each iteration, a table
+//! with standard uncertainties, and options that repeat the fitted model ([`report`]). The folder of `--out`
+//! gets the same as refine.json, and pictures of the images before and after, of their difference from the
+//! data, of single spots and of the loss ([`plot`]).
+//! Exit code 3 where the fit has not converged; the parameters that it reached are printed all the same.
 
 mod plot;
 mod report;
@@ -37,10 +35,10 @@ use report::Fragment;
 /// Exit code of a refinement that has not converged.
 const NOT_CONVERGED: u8 = 3;
 
-/// Refines; `args` is the command line that `options` were read from.
+/// Refines parameters; `args` is the command line that `options` were read from.
 ///
 /// # Errors
-/// The line to tell the user; exit code 3 where the refinement has not converged.
+/// The line to print on standard error; exit code 3 where the refinement has not converged.
 pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| refine(options, evidence))
 }
@@ -68,12 +66,12 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     }
     let (fitted, report, table, written) = pool(options)?.install(|| {
         let problem = Problem::new(&experiment)?;
-        let told = |line: &str| {
+        let report_step = |line: &str| {
             if !options.render.quiet {
                 console::progress_line(line);
             }
         };
-        let fitted = fit(&problem, &loss, &chosen.parameters, options.iterations, &told)?;
+        let fitted = fit(&problem, &loss, &chosen.parameters, options.iterations, &report_step)?;
         let fragment = Fragment::new(
             &problem,
             &options.render,
@@ -108,7 +106,7 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     ))
 }
 
-/// Refuses parameters of which some are others by other names.
+/// Refuses parameters that move the same variables.
 fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
     let has = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
     let vectors = has(|p| matches!(p, Parameter::CellVector(_)));
@@ -128,7 +126,7 @@ fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
     }
 }
 
-/// Writes what `--out` is for; the names.
+/// Writes the files of `--out`; returns their names.
 fn write(
     options: &GradientOptions,
     problem: &Problem<'_>,

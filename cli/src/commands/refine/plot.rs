@@ -1,4 +1,5 @@
-//! Pictures of a refinement: the images before and after, the difference from the data, single spots, the loss.
+//! Pictures of a refinement: the images before and after, their difference from the data, single spots, and
+//! the loss.
 
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::refine::optimiser::Fitted;
@@ -11,15 +12,16 @@ use crate::picture::canvas::{Align, Canvas, INK, Lettering};
 use crate::picture::image::{Picture, signed_picture};
 use crate::picture::scale::{Scale, short};
 
-/// Side of the surroundings of a spot, in pixels, and of one of their pixels, in points.
+/// Side of the surroundings of a spot, in pixels; side of one of these pixels, and gap between panels, in
+/// points.
 const SIDE: usize = 25;
 const CELL: usize = 8;
 const GAP: usize = 10;
-/// Spots on the picture: the strongest of as many shells of resolution.
+/// Number of spots: the strongest of as many shells of resolution.
 const SPOTS: usize = 6;
 const COLUMNS: [&str; 5] = ["data", "before", "after", "before - data", "after - data"];
 
-/// Points of the plot of the loss.
+/// Size of the plot of the loss, in points, and its colours.
 const WIDTH: usize = 900;
 const HEIGHT: usize = 480;
 const CURVE: [u8; 3] = [31, 96, 168];
@@ -28,9 +30,9 @@ const STAGE: [u8; 3] = [190, 196, 204];
 /// Images of one size.
 #[derive(Debug)]
 pub struct Images<'i> {
-    /// What they are of.
+    /// The experiment.
     pub experiment: &'i Experiment,
-    /// What is fitted to.
+    /// The data.
     pub data: &'i [f32],
     /// The image at the start.
     pub before: &'i [f32],
@@ -39,14 +41,14 @@ pub struct Images<'i> {
 }
 
 impl Images<'_> {
-    /// File names and PNG files.
+    /// Names and contents of the PNG files.
     ///
     /// # Errors
     /// No memory.
     pub fn pictures(&self, fitted: &Fitted) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
         let fast = self.experiment.detector.fast_pixels;
         let takes = selected(self.experiment);
-        // What is not compared has no difference.
+        // Pixels that are not compared have no difference.
         let difference = |of: &[f32]| -> Vec<f32> {
             let pairs = of.iter().zip(self.data).enumerate();
             pairs
@@ -78,7 +80,7 @@ impl Images<'_> {
         ])
     }
 
-    /// Common to all images: the data's range, soft at their mean.
+    /// The scale of all images: the range of the data, soft at their mean.
     fn scale(&self) -> Scale {
         let finite = || self.data.iter().filter(|x| x.is_finite()).map(|x| f64::from(*x));
         let (bottom, top) =
@@ -90,7 +92,7 @@ impl Images<'_> {
         Scale::sequential(bottom, top, (mean - bottom) / 10.0)
     }
 
-    /// The strongest pixel of each shell of resolution, far enough from the edge to have surroundings.
+    /// The strongest pixel of each shell of resolution, among those whose surroundings are on the detector.
     fn strongest(&self) -> Result<Vec<(usize, f32)>, Failure> {
         let lengths = scattering_lengths(self.experiment)?;
         let (fast, slow) = (self.experiment.detector.fast_pixels, self.experiment.detector.slow_pixels);
@@ -119,7 +121,7 @@ impl Images<'_> {
         Ok(found.into_iter().flatten().map(|i| (i, lengths[i])).collect())
     }
 
-    /// Surroundings of spots, a row for each: images on one scale, both differences on another.
+    /// The surroundings of spots, a row for each spot: images on one scale, differences on another.
     fn spots(&self, differences: &[&[f32]; 2]) -> Result<Vec<u8>, Failure> {
         let lettering = Lettering::SMALL;
         let spots = self.strongest()?;
@@ -168,7 +170,7 @@ impl Images<'_> {
     }
 }
 
-/// The loss of each step, relative to its stage's first: stages have other pixels.
+/// The loss of each step, relative to that at the start of its stage, since stages have different pixels.
 fn loss(fitted: &Fitted) -> Result<Vec<u8>, Failure> {
     let lettering = Lettering::SMALL;
     let (left, right, top, bottom) = (90, 20, 56, 50);

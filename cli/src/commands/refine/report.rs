@@ -1,4 +1,4 @@
-//! What a refinement found: as a table, as JSON, and as options that repeat the fitted model.
+//! The result of a refinement as a table, as JSON, and as options that repeat the fitted model.
 
 use std::path::{Path, PathBuf};
 
@@ -17,24 +17,25 @@ use widebragg_experiment::gradient::refine::optimiser::Fitted;
 use crate::error::Failure;
 use crate::options::Options;
 
-/// The part of a command line that differs from the one that was started from.
+/// The options of the fitted model that differ from the start.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fragment {
-    /// Options and their values.
+    /// The options and their values.
     pub words: Vec<String>,
-    /// Parameters that no option gives.
+    /// Parameters that no option sets.
     pub without: Vec<&'static str>,
-    /// An orientation matrix that the options name, and where it is to be written.
+    /// The orientation matrix that the options name, and its file.
     pub matrix: Option<(PathBuf, [[f64; 3]; 3])>,
-    /// An option to leave out.
+    /// The option of the start that they replace.
     pub instead_of: Option<&'static str>,
 }
 
 impl Fragment {
-    /// The options for `parameters` after `moves`; a matrix goes into `folder`, without one it has no place.
+    /// The options for `parameters` after `moves`. A matrix is written to `folder`; without a folder there is
+    /// none.
     ///
     /// # Errors
-    /// Moves to where there is no experiment.
+    /// The moves lead to an impossible experiment.
     pub fn new(
         problem: &Problem<'_>,
         options: &Options,
@@ -49,14 +50,15 @@ impl Fragment {
         let has_matrix =
             !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
         let lambda_m = experiment.lambda0_m + moves.get(Parameter::Wavelength);
-        // A matrix holds what a cell in the default setting cannot.
+        // A matrix can describe crystals that a cell in the default setting cannot.
         let needs_matrix =
             is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell);
         if needs_matrix {
             match folder {
                 Some(folder) => {
                     let path = folder.join("fitted.mat");
-                    // Of the vectors themselves: the reference's reciprocal axes of a given cell are not quite theirs.
+                    // From the vectors, since the reference's reciprocal axes of a cell differ slightly from
+                    // these.
                     let Orientation { a_m, b_m, c_m } = problem.variables(moves)?.cell;
                     let volume = a_m.dot(b_m.cross(c_m));
                     let star = [b_m.cross(c_m), c_m.cross(a_m), a_m.cross(b_m)];
@@ -144,7 +146,7 @@ impl Fragment {
         }
     }
 
-    /// As words of a shell.
+    /// The options, quoted for a shell.
     #[must_use]
     pub fn line(&self) -> String {
         shlex::try_join(self.words.iter().map(String::as_str)).unwrap_or_else(|_| self.words.join(" "))
@@ -202,15 +204,16 @@ pub fn table(
     fragment: &Fragment,
 ) -> String {
     let mut text = format!(
-        "{:<14} {:<9} {:>16} {:>16}  {:>11}\n",
+        "{:<14} {:<9} {:>16} {:>16}  {:>12}\n",
         "parameter", "unit", "start", "fitted", "uncertainty"
     );
     for (named, uncertainty) in parameters.iter().zip(&fitted.uncertainties) {
         let [start, end] =
             [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
-        let uncertainty = uncertainty.map_or_else(|| "not told".to_owned(), |sigma| format!("{sigma:.1e}"));
+        let uncertainty =
+            uncertainty.map_or_else(|| "undetermined".to_owned(), |sigma| format!("{sigma:.1e}"));
         text.push_str(&format!(
-            "{:<14} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>11}\n",
+            "{:<14} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>12}\n",
             named.name, named.unit
         ));
     }

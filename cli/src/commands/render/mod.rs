@@ -35,7 +35,7 @@ pub fn run(options: &Options, args: &[String]) -> Result<(), Failure> {
 fn render(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let series = Series::new(options)?;
     let mut options = options.clone();
-    // Names that cannot be written should be known before hours are spent on what they are for.
+    // Checked before hours are spent on the images.
     Names::new(&options, series.number(series.first))?.check_writable()?;
     let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
     let options = &options;
@@ -60,14 +60,14 @@ fn render(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -
         keep(evidence, options, &experiment, threads, &images)?;
     }
     if options.quiet {
-        // Printouts were asked for by name.
+        // --quiet does not suppress a -printout.
         return images.iter().try_for_each(|image| console::print(&image.printout));
     }
     let report = if options.json { summary::json } else { summary::text };
     console::print(&report(&experiment, threads, &images))
 }
 
-/// Copies of the images, the summary, and what they depend on, into the evidence folder.
+/// Adds images, summary and inputs to the evidence folder.
 fn keep(
     evidence: &mut Evidence,
     options: &Options,
@@ -82,7 +82,7 @@ fn keep(
     evidence.add_text("summary.json", &summary::json(experiment, threads, images))
 }
 
-/// The frames to render, and where.
+/// The frames of a run, to be rendered.
 struct Job<'a> {
     options: &'a Options,
     experiment: &'a Experiment,
@@ -147,7 +147,7 @@ impl Job<'_> {
                 latch.fast, latch.slow
             ));
         }
-        // Sums are f64, which no number of f32 pixels takes beyond its range.
+        // The sum is f64 and cannot overflow, so that only an infinite pixel makes it infinite.
         if !written.statistics.sum.is_finite() {
             let name = names.float().display();
             console::complain(&format!("{name}: a pixel is infinite: beyond the 3.4e38 that f32 holds"));

@@ -1,4 +1,4 @@
-//! The files of an image: their names, their contents, and whether they are all there already.
+//! The files of an image: names, contents, and whether they are complete.
 
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
@@ -24,7 +24,7 @@ use crate::commands::setup::clock_seed;
 use crate::error::Failure;
 use crate::options::{self, Options};
 
-/// Offset of integer pixels where nothing says otherwise.
+/// Default offset of integer pixels.
 const DEFAULT_ADC: f64 = 40.0;
 
 /// One file of an image.
@@ -36,11 +36,11 @@ pub struct ImageFile {
     pub path: PathBuf,
     /// Its format.
     writer: &'static dyn ImageWriter,
-    /// Whether it shows photon noise.
+    /// Whether it has photon noise.
     has_noise: bool,
 }
 
-/// The files of one image that are wanted, the float image first.
+/// The wanted files of an image, the float image first.
 #[derive(Debug)]
 pub struct Names(Vec<ImageFile>);
 
@@ -57,10 +57,10 @@ fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
 }
 
 impl Names {
-    /// The names that `options` and the reference's defaults give; with a number for a frame of a series.
+    /// The names from `options` and the reference's defaults, with a number for a frame of a series.
     ///
     /// # Errors
-    /// Two images under one name.
+    /// Two images have the same name, or a folder does not exist.
     pub fn new(options: &Options, number: Option<usize>) -> Result<Self, Failure> {
         let smv: &'static dyn ImageWriter = match options.header {
             options::HeaderStyle::Readers => &SmvWriter(HeaderStyle::Readers),
@@ -86,7 +86,7 @@ impl Names {
         Ok(names)
     }
 
-    /// Checks that all files are in folders that exist, and under names of their own.
+    /// Checks that the folders exist and that the names differ.
     fn check_distinct(&self) -> Result<(), Failure> {
         let mut seen: Vec<PathBuf> = Vec::new();
         for ImageFile { option, path, .. } in &self.0 {
@@ -99,7 +99,7 @@ impl Names {
             if folder.is_some_and(|folder| !folder.is_dir()) {
                 return Err(refused("there is no such folder"));
             }
-            // Devices such as /dev/null take any number of images.
+            // Several images may be written to a device such as /dev/null.
             if found.is_ok_and(|metadata| !metadata.is_file()) {
                 continue;
             }
@@ -112,10 +112,10 @@ impl Names {
         Ok(())
     }
 
-    /// Whether files can be made where they will be written.
+    /// Checks that the files can be created.
     ///
     /// # Errors
-    /// A folder that takes no files.
+    /// A file cannot be created in its folder.
     pub fn check_writable(&self) -> Result<(), Failure> {
         self.0.iter().try_for_each(|file| named_by(file.option, check_writable(&file.path)))
     }
@@ -132,33 +132,34 @@ impl Names {
         self.0.iter().map(|file| file.path.as_path()).collect()
     }
 
-    /// Whether all files are there, with the sizes of `pixels` pixels where sizes are fixed.
+    /// Whether all files exist and are complete images of `pixels` pixels.
     #[must_use]
     pub fn are_complete(&self, pixels: usize) -> bool {
         self.0.iter().all(|file| file.writer.is_complete(&file.path, pixels))
     }
 }
 
-/// What was written beside the float image.
+/// Results of writing an image.
 #[derive(Debug, Clone, Copy)]
 pub struct Written {
-    /// Figures of the float image.
+    /// Statistics of the float image.
     pub statistics: Statistics,
     /// Scale of the integer image.
     pub int_scale: f64,
-    /// Photons of the noise image, and its overloads.
+    /// Numbers of photons and of overloads of the noise image.
     pub noise: Option<(f64, u64)>,
 }
 
-/// A failed write with the option that named the file.
+/// Adds the option that names the file to a failure.
 fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, Failure> {
     result.map_err(|failure| failure.context(option).into())
 }
 
-/// Writes all files of the image `pixels`, rendered from `scene`: frame `index` of the series, counted from 0.
+/// Writes all files of the image `pixels`, rendered from `scene`: frame `index` of the series, counted from
+/// 0.
 ///
 /// # Errors
-/// A file cannot be written; nothing stays half-written.
+/// A file cannot be written; no incomplete file is left.
 pub fn write(
     options: &Options,
     experiment: &Experiment,
@@ -170,7 +171,7 @@ pub fn write(
     let adc = options.adc.unwrap_or(DEFAULT_ADC);
     let header = image_header(experiment, index, adc);
     let store_floats = |file: &&ImageFile| file.writer.pixel_type() == PixelType::F32;
-    // Formats that store floats need no statistics: they are written while these are added up.
+    // Formats that store floats need no statistics, so they are written while the statistics are computed.
     let (floats, rest) = rayon::join(
         || {
             let files: Vec<_> = names.0.iter().filter(store_floats).collect();
@@ -201,13 +202,13 @@ pub fn write(
     Ok(Written { statistics, int_scale, noise: noise.into_iter().flatten().next() })
 }
 
-/// Every frame has noise of its own; the first is that of a single run with the same seed.
+/// The seed of the noise of frame `index`. That of the first frame is the seed of a single image.
 fn noise_seed(options: &Options, index: usize) -> i64 {
     let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
     seed.saturating_add(i64::try_from(index).unwrap_or(0))
 }
 
-/// What the images of integers are made from.
+/// The inputs of the images that store integers.
 struct Scaled<'a> {
     scene: &'a Scene<'a>,
     pixels: &'a [f32],
@@ -219,7 +220,8 @@ struct Scaled<'a> {
 }
 
 impl Scaled<'_> {
-    /// Writes a file in the number type of its format; of one with noise, returns photons and overloads.
+    /// Writes a file in the number type of its format. For an image with noise, returns the numbers of
+    /// photons and overloads.
     fn write(&self, file: &ImageFile) -> Result<Option<(f64, u64)>, Failure> {
         let Self { scene, pixels, header, int_scale, pgm_scale, adc, seed } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));

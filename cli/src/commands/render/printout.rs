@@ -1,4 +1,4 @@
-//! `-printout`: the quantities that the reference prints for a pixel, in its spelling, from taps on the render loop.
+//! `-printout`: the quantities that the reference prints for a pixel, in its format, from the kernel's probe.
 
 use core::fmt::Write as _;
 
@@ -62,7 +62,7 @@ pub fn pixel(
     Ok(text)
 }
 
-/// Ten significant digits.
+/// A number with ten significant digits.
 fn precise(value: f64) -> String {
     format!("{value:.9e}").parse::<f64>().map_or_else(|_| value.to_string(), |value| value.to_string())
 }

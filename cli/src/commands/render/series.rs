@@ -1,4 +1,5 @@
-//! A rotation series: which frames to render, and the record that keeps a resumed series from mixing two experiments.
+//! A rotation series: the frames to render, and a record that prevents a series from mixing images of two
+//! experiments.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ impl Series {
     }
 }
 
-/// Options that change how a series is rendered, not what it is: name, and values that follow.
+/// Options that do not change the images of a series: name, and number of values.
 const INCIDENTAL: [(&str, usize); 10] = [
     ("--threads", 1),
     ("--evidence", 1),
@@ -72,7 +73,7 @@ const INCIDENTAL: [(&str, usize); 10] = [
     ("-printout", 0),
 ];
 
-/// The arguments that say what the series is.
+/// The arguments that the images depend on.
 fn essential(args: &[String]) -> Vec<&str> {
     let mut rest = args.iter().map(String::as_str);
     let mut kept = Vec::new();
@@ -87,16 +88,16 @@ fn essential(args: &[String]) -> Vec<&str> {
     kept
 }
 
-/// What a series is: all of its jobs and resumptions must agree in it.
+/// The record of a series, in which all its jobs and resumptions must agree.
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
     ours: Value,
-    /// When the record that is there already was made.
+    /// Time of the existing record; `None` without one.
     begun: Option<SystemTime>,
 }
 
-/// Parts of a record, and what to say when they differ.
+/// Parts of a record, and the words for a difference in them.
 const PARTS: [(&str, &str); 3] = [
     ("arguments", "other options"),
     ("inputs", "other contents of its input files"),
@@ -104,11 +105,12 @@ const PARTS: [(&str, &str); 3] = [
 ];
 
 impl Record {
-    /// Looks for the record of the series beside its float images. Seeds that are not given are taken from it, or drawn for it:
-    /// they go into `options`, so that all jobs of the series have the same.
+    /// Reads the record of the series, which is in the folder of its float images. A seed that is not given
+    /// is taken from the record, or drawn for it, and stored in `options`, so that all jobs of the series
+    /// have the same seed.
     ///
     /// # Errors
-    /// An input that cannot be read, or the record of another series under these names.
+    /// An input cannot be read, or the record is that of another series.
     pub fn find(options: &mut Options, args: &[String]) -> Result<Self, Failure> {
         let float = options.floatfile.as_deref().unwrap_or(Path::new("floatimage.bin"));
         let path = float.with_extension("series.json");
@@ -145,13 +147,13 @@ impl Record {
     /// Writes the record where there is none.
     ///
     /// # Errors
-    /// It cannot be written, or another job has just written one.
+    /// The record cannot be written, or another job has just written a different one.
     pub fn keep(&mut self) -> Result<(), Failure> {
         if self.begun.is_some() {
             return Ok(());
         }
         let text = format!("{:#}\n", self.ours);
-        // Of jobs that begin at the same moment one makes the record, the others read it.
+        // Of concurrent jobs one creates the record, and the others read it.
         let created = create_atomically(&self.path, |out| out.write_all(text.as_bytes()))?;
         let path = self.path.display();
         if !created && fs::read(&self.path).is_ok_and(|found| found != text.as_bytes()) {
@@ -160,20 +162,21 @@ impl Record {
         Ok(())
     }
 
-    /// Marks the files of a frame as written since the series began, where the clock has gone back and says otherwise.
+    /// Corrects the times of the files of a frame where, after a change of the clock, they are before the
+    /// start of the series.
     pub fn mark(&self, names: &Names) {
         let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
         let Ok(begun) = modified(&self.path) else { return };
         for path in names.all() {
             let is_earlier = path.is_file() && modified(path).is_ok_and(|time| time < begun);
             if let Some(file) = is_earlier.then(|| File::options().append(true).open(path).ok()).flatten() {
-                // Without the mark the frame is rendered once more on --resume, no worse.
+                // If this fails, --resume renders the frame again.
                 let _ = file.set_modified(begun);
             }
         }
     }
 
-    /// Whether a frame was finished before, since the series began, and may be left out.
+    /// Whether a frame was finished since the series began, so that it can be skipped.
     #[must_use]
     pub fn has_finished(&self, names: &Names, pixels: usize) -> bool {
         let Some(begun) = self.begun else { return false };

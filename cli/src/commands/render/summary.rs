@@ -1,4 +1,5 @@
-//! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text or JSON.
+//! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text
+//! or JSON.
 
 use core::fmt::Write as _;
 
@@ -21,13 +22,14 @@ pub struct ImageSummary {
     pub number: Option<usize>,
     /// Its files.
     pub names: Names,
-    /// Figures.
+    /// Statistics and scales.
     pub written: Written,
     /// Solid angle of the rendered pixels, in sr.
     pub solid_angle_sr: f64,
     /// Interpolations that fell back to the nearest node.
     pub fallbacks: u64,
-    /// Pixels whose first sweep found vectors left by another, and those that found the unrotated cell.
+    /// Number of pixels whose first sweep used the vectors of another sweep, and of those that used the
+    /// unrotated cell; `None` without carryover.
     pub carryover: Option<(u64, u64)>,
     /// Time in the render loop, in s.
     pub seconds: f64,

@@ -1,4 +1,5 @@
-//! What `-mask` and `-img` headers say about the geometry, applied before the command line: mask first, then image.
+//! Geometry from the headers of the `-mask` and `-img` images, applied before the command line: first the
+//! mask, then the image.
 
 use core::f64::consts::PI;
 
@@ -8,7 +9,7 @@ use widebragg_formats::smv::{SmvHeader, SmvImage, read_smv};
 use crate::error::Failure;
 use crate::options::Options;
 
-/// Values of the headers; `None`: no header has the key.
+/// Values of the headers; `None` where no header has the key.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
     pub(super) fast_pixels: Option<usize>,
@@ -25,7 +26,7 @@ pub(super) struct Inherited {
     pub(super) osc_rad: Option<f64>,
 }
 
-/// `new` where there is one.
+/// Replaces the value by `new`, unless that is `None`.
 fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
     if new.is_some() {
         *slot = new;
@@ -33,7 +34,7 @@ fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
 }
 
 impl Inherited {
-    /// Reads the headers that `options` names, and the mask.
+    /// Reads the headers of the images that `options` names; returns the mask as well.
     pub(super) fn read(options: &Options) -> Result<(Self, Option<SmvImage>), Failure> {
         let mut inherited = Self::default();
         let mask = match &options.mask {

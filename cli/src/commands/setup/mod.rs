@@ -1,5 +1,5 @@
-//! From the options of a render to an experiment, once: files are read, and headers of images apply before the command
-//! line.
+//! From the options of a render to an experiment, once: files are read, and headers of images apply before
+//! the command line.
 
 mod inherited;
 pub(crate) mod structure_factors;
@@ -56,7 +56,8 @@ impl Setup {
         Ok(experiment)
     }
 
-    /// As [`Setup::new`], with a table of structure factors instead of a file; `warnings` are those from before.
+    /// As [`Setup::new`], with a table of structure factors instead of a file; `warnings` are those from
+    /// before.
     ///
     /// # Errors
     /// As [`Setup::new`].

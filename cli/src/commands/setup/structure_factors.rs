@@ -11,7 +11,7 @@ use crate::console::complain;
 use crate::error::Failure;
 use crate::options::Options;
 
-/// The dump that runs write and read where no other is named.
+/// Default name of the dump.
 const DUMP: &str = "Fdump.bin";
 
 /// The file of the dump.
@@ -42,7 +42,7 @@ pub(super) fn read(options: &Options, warnings: &mut Vec<String>) -> Result<Opti
 /// Writes the dump that later runs without `-hkl` read.
 pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
     if let (Some(_), Some(table)) = (&options.hkl, &experiment.structure_factors) {
-        // The dump only saves time: a folder that cannot be written need not fail a run that succeeded.
+        // The dump only saves time, so that a failure to write it does not fail the run.
         if let Err(failure) = dump::write_dump(&dump_path(options), table) {
             complain(&format!("structure factor dump not written: {failure}"));
         }

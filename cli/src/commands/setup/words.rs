@@ -1,4 +1,4 @@
-//! Failures and warnings of set-up in the words of the command line: with the options that the values come from.
+//! Failures and warnings of experiments, with the options and files that the values come from.
 
 use widebragg_experiment::failure::{Failure as ExperimentFailure, Part};
 use widebragg_experiment::warning::Warning;

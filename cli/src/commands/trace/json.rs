@@ -1,4 +1,5 @@
-//! A trace as JSON, in the form of the reference's: numbers as short as reads back to the same bits, null where one is not finite.
+//! A trace as JSON, in the form of the reference's traces: the shortest numbers that read back to the same
+//! bits, and null for numbers that are not finite.
 
 use std::io::{self, Write};
 
@@ -11,7 +12,7 @@ use widebragg_experiment::trace::taps;
 /// Writes the whole trace, pixel by pixel.
 ///
 /// # Errors
-/// Those of `out`, and those of the pixels.
+/// `out` cannot be written, or a pixel cannot be traced.
 pub(super) fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
     let latch = job
         .latch

@@ -1,6 +1,7 @@
-//! `widebragg trace`: every intermediate value of chosen pixels, from the taps of the render loop.
+//! `widebragg trace`: the intermediate values of pixels.
 //!
-//! Text, a line a tap and a line a step; the steps stand where the reference has them, before the sum that they add up to:
+//! As text: a line for each tap and each step. The steps precede their sum, as in the traces of the
+//! reference:
 //!
 //! ```text
 //! TRACE_WB: pixel 685 1039
@@ -9,11 +10,12 @@
 //! TRACE_WB: I_before_scaling 943654.80923755
 //! ```
 //!
-//! JSON: `traces`, one object a pixel with `pixel`, `taps` and `per_phi`, under the same names.
+//! As JSON: `traces`, an object for each pixel with `pixel`, `taps` and `per_phi`, with the same names.
 //!
-//! Taps of a step (`rot_a_angstroms` ... `F_cell`) are those of the first step told. At phi == 0 a step says what the carryover
-//! held: `fresh` (the unrotated cell) or `hit`, with the pixel (slow, fast) whose sweep left the vectors; `off` in spec mode.
-//! Special cases: a pixel that is masked or outside `-roi` is told without taps; sources beyond `-dmin` have no steps.
+//! The taps of a step (`rot_a_angstroms` ... `F_cell`) are those of the first traced step. A step at phi = 0
+//! states the content of the carryover: `fresh` (the unrotated cell), or `hit` with the pixel (slow, fast)
+//! whose sweep left the vectors; `off` in spec mode.
+//! Special cases: a pixel that is masked or outside `-roi` has no taps; sources beyond `-dmin` have no steps.
 
 mod json;
 mod text;
@@ -37,13 +39,13 @@ use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::options::{Dtype, TraceFormat, TraceOptions};
 
-/// Most steps told of one pixel: some GB of memory.
+/// Largest number of traced steps of a pixel: some GB of memory.
 const MOST_STEPS: f64 = 5e6;
 
-/// Traces; `args` is the command line that `options` were read from.
+/// Traces pixels; `args` is the command line that `options` were read from.
 ///
 /// # Errors
-/// The line to tell the user.
+/// The line to print on standard error.
 pub fn run(options: &TraceOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| traced(options, args, evidence))
 }
@@ -87,7 +89,7 @@ fn describe(evidence: &mut Evidence, job: &Job<'_>) {
     evidence.add_fact("simd", job.experiment.simd.level().name().into());
 }
 
-/// Pixels, subpixel and source are there, and not too much is asked for.
+/// Checks that pixels, subpixel and source exist, and that the number of steps is not too large.
 fn check(options: &TraceOptions, experiment: &Experiment) -> Result<(), Failure> {
     let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
     let ends = format!("the detector ends at slow {} fast {}", rows - 1, columns - 1);
@@ -131,7 +133,7 @@ fn check(options: &TraceOptions, experiment: &Experiment) -> Result<(), Failure>
     Ok(())
 }
 
-/// A trace about to be written.
+/// A trace to write.
 struct Job<'a> {
     options: &'a TraceOptions,
     args: &'a [String],
@@ -149,7 +151,7 @@ impl Job<'_> {
         }
     }
 
-    /// The pixels asked for, one after the other.
+    /// The traces of the pixels, one after the other.
     fn pixels(&self) -> impl Iterator<Item = io::Result<PixelTrace>> {
         let region = self.options.roi_px.into_iter().flat_map(|[smin, smax, fmin, fmax]| {
             (smin..=smax).flat_map(move |slow| (fmin..=fmax).map(move |fast| [slow, fast]))

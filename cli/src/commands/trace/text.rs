@@ -1,4 +1,5 @@
-//! A trace as lines: `TRACE_WB: name values`, and `TRACE_WB_PHI key=value ...` for a step; what starts with # is a comment.
+//! A trace as lines: `TRACE_WB: name values` for a tap, `TRACE_WB_PHI key=value ...` for a step, and # for a
+//! comment.
 
 use std::io::{self, Write};
 
@@ -15,10 +16,10 @@ const DIGITS: i32 = 15;
 /// Writes the whole trace.
 ///
 /// # Errors
-/// Those of `out`, and those of the pixels.
+/// `out` cannot be written, or a pixel cannot be traced.
 pub(super) fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
     let words: Vec<String> = job.args.iter().skip(1).map(|word| quoted(word)).collect();
-    // A quoted word may hold a line end, which would end the comment.
+    // A line feed in a quoted word would end the comment.
     writeln!(out, "{FIRST_WORDS}{}", words.join(" ").replace(['\n', '\r'], " "))?;
     writeln!(
         out,

@@ -1,56 +1,60 @@
-//! Two traces side by side: pixels by place, taps by name, steps by their counters, and how far each value is off.
+//! Aligns two traces: pixels by position, taps by name, steps by their counters; and computes the differences
+//! of values.
 //!
-//! **Differences.** Of a number: absolute |a - b|, relative |a - b| / max(|a|, |b|); 0 where the two are equal. So 0 against 1e-17
-//! is off by 1, as it is by any digit: `--atol` says what is nothing. Of a vector: each component relative to the largest of
-//! all components of both, since what is left where terms cancel is as inexact as the terms; the vector is off by the most of
-//! its components. Likewise h, k and l of a step are one vector, and cos_2theta, the product of two unit vectors, is relative to
-//! at least 1. NaN in both is left out, NaN in one is off by infinity, as are values of different number.
+//! **Differences.** The absolute difference of two numbers is |a - b|, the relative one |a - b| / max(|a|,
+//! |b|), and 0 where the numbers are equal. So the relative difference of 0 and 1e-17 is 1; `--atol` sets
+//! what is negligible. Components of vectors are relative to the largest component of both vectors, since
+//! cancellation leaves the error of the terms; the difference of a vector is the largest of its components.
+//! In the same way h, k and l of a step are one vector, and cos_2theta, the product of two unit vectors, is
+//! relative to at least 1. NaN in both traces is left out. NaN in one trace, or different numbers of
+//! components, is an infinite difference.
 //!
-//! **Order.** That of A, but what a value is made from goes before it, so that the first divergence is a cause: geometry (with the
-//! scattering vector), the taps of the first step, the steps, then the sum and what scales it.
+//! **Order.** The order is that of A, except that the inputs of a value precede it, so that the first
+//! divergence is a cause: geometry (with the scattering vector), the taps of the first step, the steps, then
+//! the sum and its factors.
 
 use std::collections::{HashMap, HashSet};
 
 use widebragg_experiment::trace::taps::AFTER_STEPS;
 use widebragg_formats::trace::{Step, StepIndex, Trace, TracedPixel};
 
-/// Pixels named one by one among those that only one trace has.
+/// Largest number of pixels in only one trace that are listed by name.
 const MOST_NAMED: usize = 10;
 
 /// A value that both traces have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Its pixel, where a trace says.
+    /// Its pixel; `None` where no trace states the position.
     pub place: Option<[usize; 2]>,
-    /// Its tap.
+    /// Name of its tap.
     pub name: String,
-    /// Its step, for values of steps.
+    /// Its step; `None` for values that do not belong to a step.
     pub step: Option<StepIndex>,
-    /// In A.
+    /// Its components in A.
     pub a: Vec<f64>,
-    /// In B.
+    /// Its components in B.
     pub b: Vec<f64>,
-    /// How far off it is.
+    /// The difference.
     pub difference: Difference,
 }
 
-/// How far two values are off each other.
+/// The difference of two values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// Of each component; NaN where both are NaN, infinite where only one is.
+    /// Absolute difference of each component; NaN where both are NaN, infinite where only one is.
     pub absolute: Vec<f64>,
-    /// The same, relative.
+    /// Relative difference of each component.
     pub relative: Vec<f64>,
-    /// The largest absolute one.
+    /// Largest absolute difference.
     pub largest_absolute: f64,
-    /// The largest relative one.
+    /// Largest relative difference.
     pub largest_relative: f64,
-    /// Components that are NaN in both, and so left out.
+    /// Number of components that are NaN in both, which are left out.
     pub excluded: usize,
 }
 
 impl Difference {
-    /// Of `a` and `b`, relative to at least `least_scale`.
+    /// The difference of `a` and `b`, relative to at least `least_scale`.
     #[must_use]
     pub fn new(a: &[f64], b: &[f64], least_scale: f64) -> Self {
         if a.len() != b.len() {
@@ -67,7 +71,7 @@ impl Difference {
         let absolute: Vec<f64> = a.iter().zip(b).map(|(a, b)| off_by(*a, *b)).collect();
         let relative = |off: &f64| if *off == 0.0 { 0.0 } else { off / scale };
         let relative: Vec<f64> = absolute.iter().map(relative).collect();
-        // max leaves NaN out.
+        // f64::max ignores NaN.
         let largest = |all: &[f64]| all.iter().copied().fold(0.0, f64::max);
         Self {
             largest_absolute: largest(&absolute),
@@ -80,14 +84,14 @@ impl Difference {
 }
 
 impl Difference {
-    /// Whether component `index` is off by more than both tolerances.
+    /// Whether the difference of component `index` exceeds both tolerances.
     #[must_use]
     pub fn component_exceeds(&self, index: usize, tolerance: Tolerance) -> bool {
         let beyond = |differences: &[f64], limit: f64| differences.get(index).is_some_and(|off| *off > limit);
         beyond(&self.relative, tolerance.relative) && beyond(&self.absolute, tolerance.absolute)
     }
 
-    /// Whether the value diverges: any of its components does, or their numbers differ.
+    /// Whether the difference of any component exceeds both tolerances, or the numbers of components differ.
     #[must_use]
     pub fn exceeds(&self, tolerance: Tolerance) -> bool {
         self.has_two_sizes() || (0..self.absolute.len()).any(|index| self.component_exceeds(index, tolerance))
@@ -109,7 +113,7 @@ fn off_by(a: f64, b: f64) -> f64 {
     }
 }
 
-/// Differences that are none.
+/// The tolerances: a difference within one of them is negligible.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     /// `--rtol`.
@@ -121,24 +125,24 @@ pub struct Tolerance {
 /// Two traces, aligned.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Alignment {
-    /// Everything that both have, in order.
+    /// The values that both have, in order.
     pub rows: Vec<Row>,
-    /// Pixels that both have.
+    /// Number of pixels that both have.
     pub pixels: usize,
-    /// Pixels and taps that only A has, in words.
+    /// Names of pixels and taps that only A has.
     pub only_in_a: Vec<String>,
-    /// The same of B.
+    /// The same for B.
     pub only_in_b: Vec<String>,
-    /// Steps that only A has, in pixels that both have.
+    /// Number of steps that only A has, in pixels that both have.
     pub steps_only_in_a: usize,
-    /// The same of B.
+    /// The same for B.
     pub steps_only_in_b: usize,
 }
 
-/// Aligns `a` and `b`; where `wanted` names pixels, those alone.
+/// Aligns `a` and `b`: only the pixels `wanted`, or all where none is named.
 ///
 /// # Errors
-/// No pixel or tap in common, or pixels that cannot be told apart.
+/// The traces have no pixel or tap in common, or pixels cannot be distinguished.
 pub fn align(a: &Trace, b: &Trace, wanted: &[[usize; 2]]) -> Result<Alignment, String> {
     let [a, b] = [a, b].map(|trace| chosen(trace, wanted));
     let mut alignment = Alignment::default();
@@ -155,7 +159,7 @@ pub fn align(a: &Trace, b: &Trace, wanted: &[[usize; 2]]) -> Result<Alignment, S
     Ok(alignment)
 }
 
-/// The pixels wanted; one without a place may be any of them.
+/// The wanted pixels; a pixel without a position may be any of them.
 fn chosen<'t>(trace: &'t Trace, wanted: &[[usize; 2]]) -> Vec<&'t TracedPixel> {
     let is_wanted =
         |pixel: &&TracedPixel| wanted.is_empty() || pixel.place.is_none_or(|place| wanted.contains(&place));
@@ -164,7 +168,7 @@ fn chosen<'t>(trace: &'t Trace, wanted: &[[usize; 2]]) -> Vec<&'t TracedPixel> {
 
 type Pair<'t> = (&'t TracedPixel, &'t TracedPixel);
 
-/// Pixels that belong together: by place, or in order where a trace does not tell places.
+/// Pairs of pixels: by position, or in order where a trace does not state positions.
 fn pairs<'t>(
     a: &[&'t TracedPixel],
     b: &[&'t TracedPixel],
@@ -201,10 +205,10 @@ fn pairs<'t>(
     Ok(a.iter().filter_map(|(place, pixel)| Some((*pixel, *by_place.get(place)?))).collect())
 }
 
-/// Where a pixel is, and how many of the same place come before it.
+/// Position of a pixel, and number of earlier pixels at the same position.
 type Place = (Option<[usize; 2]>, usize);
 
-/// Pixels with their places: one that is traced several times is each time another.
+/// Pixels with their keys: repeated traces of a pixel have different keys.
 fn numbered<'t>(pixels: &[&'t TracedPixel]) -> Vec<(Place, &'t TracedPixel)> {
     let mut seen = HashMap::new();
     let number = |pixel: &&'t TracedPixel| {
@@ -215,7 +219,7 @@ fn numbered<'t>(pixels: &[&'t TracedPixel]) -> Vec<(Place, &'t TracedPixel)> {
     pixels.iter().map(number).collect()
 }
 
-/// What a tap is made from goes before it.
+/// The stage of the computation that a tap belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Geometry,
@@ -224,7 +228,7 @@ enum Stage {
 }
 
 impl Stage {
-    /// The stage that begins with this tap, where one does.
+    /// The stage that begins with a tap; `None` for taps inside a stage.
     fn begun_by(name: &str) -> Option<Self> {
         match name {
             "scattering_vec_per_m" => Some(Self::Geometry),
@@ -246,7 +250,7 @@ impl Alignment {
         let mut stage = Stage::Geometry;
         let mut taps: Vec<(Stage, Row)> = Vec::new();
         for (name, values) in &a.taps {
-            // The scattering vector stands last, after the sum's.
+            // The scattering vector is last in the file, after the taps of the sum.
             let begun = Stage::begun_by(name);
             stage = begun.filter(|begun| *begun >= stage).unwrap_or(stage);
             match others.get(name.as_str()) {
@@ -317,7 +321,7 @@ fn of_steps(name: &str) -> String {
     format!("{name} of steps")
 }
 
-/// Adds a name once.
+/// Adds a name that is not in the list yet.
 fn note(names: &mut Vec<String>, name: &str) {
     if !names.iter().any(|there| there == name) {
         names.push(name.to_owned());

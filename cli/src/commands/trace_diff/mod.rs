@@ -1,7 +1,9 @@
-//! `widebragg trace-diff`: the first value in which two traces differ, and how far off all the others are.
+//! `widebragg trace-diff`: the first value that differs between two traces, and the differences of all
+//! values.
 //!
-//! Reads traces as `widebragg trace` writes them (text or JSON), the reference's as they are stored in JSON, and those in
-//! logs. Prints a table and writes metrics.json. Exit codes: 1 usage, 2 a trace cannot be used, 3 the traces diverge.
+//! Reads traces of `widebragg trace` (text or JSON), traces of the reference that are stored as JSON, and
+//! traces in logs. Prints a table and writes metrics.json. Exit codes: 1 usage, 2 a trace cannot be used, 3
+//! the traces diverge.
 
 pub mod alignment;
 pub mod report;
@@ -23,7 +25,7 @@ const DIVERGED: u8 = 3;
 /// Compares two traces.
 ///
 /// # Errors
-/// The line to tell the user, and the exit code.
+/// The line to print on standard error, and the exit code.
 pub fn run(options: &TraceDiffOptions) -> Result<(), Failure> {
     let [path_a, path_b] = &options.traces;
     let (a, b) = (read_trace(path_a)?, read_trace(path_b)?);

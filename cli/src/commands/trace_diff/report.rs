@@ -1,4 +1,5 @@
-//! What a comparison of traces tells: a table of all values, and metrics.json (where an infinite difference is null).
+//! The result of a comparison of traces: a table of all values, and metrics.json (in which an infinite
+//! difference is null).
 
 use core::fmt::Write as _;
 use std::collections::HashMap;
@@ -10,14 +11,14 @@ use crate::options::TraceDiffOptions;
 use widebragg_formats::format_g::{format_g, format_significant};
 use widebragg_formats::trace::StepIndex;
 
-/// Everything found out.
+/// The result of a comparison.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// What was asked for.
+    /// The options of the command.
     pub options: &'a TraceDiffOptions,
-    /// The traces side by side.
+    /// The aligned traces.
     pub alignment: &'a Alignment,
-    /// What the readers left out.
+    /// Remarks of the readers.
     pub notes: &'a [String],
 }
 
@@ -31,7 +32,7 @@ impl Report<'_> {
         self.alignment.rows.iter().filter(move |row| row.difference.exceeds(tolerance))
     }
 
-    /// The first value that is off by more than the tolerances.
+    /// The first value whose difference exceeds both tolerances.
     #[must_use]
     pub fn first_divergence(&self) -> Option<&Row> {
         self.diverging().next()
@@ -73,7 +74,7 @@ impl Report<'_> {
         })
     }
 
-    /// How far off each tap is over all pixels and steps, in order.
+    /// The largest differences of each tap over all pixels and steps, in order.
     fn taps(&self) -> Map<String, Value> {
         let mut taps: Vec<(String, Spread)> = Vec::new();
         let mut index: HashMap<(&str, bool), usize> = HashMap::new();
@@ -103,7 +104,7 @@ impl Report<'_> {
         described.collect()
     }
 
-    /// The table of all values, and what it comes to.
+    /// The table of all values, and totals.
     #[must_use]
     pub fn text(&self) -> String {
         let [a, b] = self.options.traces.each_ref().map(|path| path.display());
@@ -144,7 +145,7 @@ impl Report<'_> {
     }
 }
 
-/// How far off a tap is.
+/// The differences of a tap.
 #[derive(Default)]
 struct Spread {
     compared: usize,
@@ -153,7 +154,7 @@ struct Spread {
     relative: f64,
 }
 
-/// A value in a line: where, what, and how far off.
+/// A value in a line: position, values and difference.
 #[must_use]
 pub fn describe(row: &Row) -> String {
     let place = row.place.map_or_else(String::new, |[slow, fast]| format!(" at pixel {slow} {fast}"));
@@ -197,7 +198,7 @@ fn row_json(row: &Row) -> Value {
 
 fn push_heading(text: &mut String, place: Option<[usize; 2]>) {
     let pixel =
-        place.map_or_else(|| "pixel not told".to_owned(), |[slow, fast]| format!("pixel {slow} {fast}"));
+        place.map_or_else(|| "pixel unknown".to_owned(), |[slow, fast]| format!("pixel {slow} {fast}"));
     let _ = writeln!(text, "\n{pixel:<36} {:>22} {:>22} {:>12} {:>12}", "A", "B", "absolute", "relative");
 }
 
