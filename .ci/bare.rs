@@ -11,14 +11,14 @@ use core::panic::PanicInfo;
 
 use widebragg::Error;
 use widebragg::beam::{Source, SourceGrid};
-use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams};
+use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::random::fill_mosaic;
-use widebragg::render::{PixelProbe, RowReport, Scene, SceneParts, StepProbe};
+use widebragg::render::{open_pixels, open_streams, PixelProbe, RowReport, Scene, SceneParts, StepProbe};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
@@ -90,7 +90,7 @@ pub fn bare_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Res
 
 #[unsafe(no_mangle)]
 pub fn bare_use(scene: &Scene<'_>, at: [usize; 2], carry: &Carryover<'_>) -> Result<CarryUse, Error> {
-    carry.use_at(scene, at[0], at[1])
+    scene.carry_use(carry, at[0], at[1])
 }
 
 #[unsafe(no_mangle)]

@@ -71,6 +71,7 @@ pub mod render;
 pub mod rotation;
 pub mod sampling;
 pub mod scene;
+mod span;
 pub mod structure_factor;
 pub mod vector;
 

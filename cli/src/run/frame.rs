@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use rayon::prelude::*;
-use widebragg::carryover::{Carryover, Slot, open_streams};
-use widebragg::render::{RowReport, Scene};
+use widebragg::carryover::{Carryover, Slot};
+use widebragg::render::{RowReport, Scene, open_streams};
 use widebragg::rotation::PhiMode;
 use widebragg::structure_factor::{LatchPoint, LookupRule};
 
