@@ -18,9 +18,10 @@ use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::random::fill_mosaic;
-use widebragg::render::{open_pixels, open_streams, PixelProbe, RowReport, Scene, SceneParts, StepProbe};
+use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
+use widebragg::scene::{Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
 
 /// A second one, as `std` would bring, is an error.
@@ -32,6 +33,16 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 pub fn bare_scene<'a>(parameters: SceneParts<'a>) -> Result<Scene<'a>, Error> {
     Scene::new(parameters)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_tables_len(parameters: &SceneParameters<'_>) -> Result<TablesLen, Error> {
+    parameters.tables_len()
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_fill<'a>(parameters: &SceneParameters<'a>, tables: SceneTables<'a>) -> Result<Scene<'a>, Error> {
+    parameters.fill(tables)
 }
 
 #[unsafe(no_mangle)]

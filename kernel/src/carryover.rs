@@ -1,25 +1,27 @@
 //! The phi carryover: what the reference keeps from one sweep to the next, as data that the caller owns.
 //!
-//! The reference rotates the cell only where phi is not exactly 0. At phi = 0 its variables still hold the vectors of the
-//! step before: inside a sweep those of the previous phi, at the first step those of the last phi of the sweep before it,
-//! which may belong to another subpixel, source or pixel. The first sweep of a thread finds the unrotated cell. A sweep
-//! that the resolution limit, the mask or the region of interest skips leaves the variables alone.
+//! The reference rotates the cell only where phi is not exactly 0. At phi = 0 its variables still hold the
+//! vectors of the step before: inside a sweep those of the previous phi, at the first step those of the last
+//! phi of the sweep before it, which may belong to another subpixel, source or pixel. The first sweep of a
+//! thread finds the unrotated cell. A sweep that the resolution limit, the mask or the region of interest
+//! skips leaves the variables alone.
 //!
 //! # Words
 //!
 //! * **sweep**: the phi steps and mosaic domains that one source goes through for one subpixel.
 //! * **stream**: the rows that one thread of the reference renders, in order.
-//! * **steady vectors**: the cell vectors that the last phi step of a sweep leaves. All sweeps of an image leave the same
-//!   ones, so all sweeps but a stream's first find them.
+//! * **steady vectors**: the cell vectors that the last phi step of a sweep leaves. All sweeps of an image
+//!   leave the same ones, so all sweeps but a stream's first find them.
 //! * **opening sweep**: the first sweep of a stream, which finds the unrotated cell instead.
 //! * **carried steps**: the phi = 0 steps at the start of a sweep, which use what they find.
-//! * **slot**: the cache of one stream, or of one pixel for audits. It holds the vectors that an opening sweep finds, and
-//!   the pixel whose sweep left them.
+//! * **slot**: the cache of one stream, or of one pixel for audits. It holds the vectors that an opening
+//!   sweep finds, and the pixel whose sweep left them.
 //!
-//! Since all sweeps but the opening ones find the same vectors, the order of pixels does not matter: any row, band or
-//! single pixel can be rendered alone, with the same bits.
+//! Since all sweeps but the opening ones find the same vectors, the order of pixels does not matter: any row,
+//! band or single pixel can be rendered alone, with the same bits.
 //!
-//! [`crate::render::open_streams`] fills the slots of a scene; each use of a slot reports a hit or a fresh cell.
+//! [`crate::render::open_streams`] fills the slots of a scene; each use of a slot reports a hit or a fresh
+//! cell.
 //!
 //! ```
 //! use widebragg::carryover::{CarryUse, Carryover, Slot};
@@ -154,8 +156,8 @@ pub enum CarryUse {
     },
 }
 
-/// The rows of stream `i` when `threads` threads share `rows` rows in order; the first rows mod threads streams have one
-/// row more.
+/// The rows of stream `i` when `threads` threads share `rows` rows in order; the first rows mod threads
+/// streams have one row more.
 #[must_use]
 pub fn stream_rows(rows: usize, threads: usize, i: usize) -> Range<usize> {
     let threads = threads.max(1);

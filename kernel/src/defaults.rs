@@ -1,7 +1,7 @@
 //! The reference's defaults, each in one place.
 //!
-//! Source: the initial values of `nanoBragg.c`'s variables. `Default` of the parameter structs, programs and the C
-//! interface take them from here.
+//! Source: the initial values of `nanoBragg.c`'s variables. `Default` of the parameter structs, programs and
+//! the C interface take them from here.
 
 /// Edge of a pixel, in m.
 pub const PIXEL_M: f64 = 1e-4;

@@ -1,8 +1,8 @@
 //! Derivatives by the detector: its origin, axes and distances.
 //!
-//! With P = pix0 + F f + S s + O o the position of a subpixel at the distance R in direction d, and v the derivative of
-//! something by d, its derivative by P is (v - d (d.v))/R, and from P follow origin and axes. On a curved detector P is
-//! bent about the slow and the fast axis first.
+//! With P = pix0 + F f + S s + O o the position of a subpixel at the distance R in direction d, and v the
+//! derivative of something by d, its derivative by P is (v - d (d.v))/R, and from P follow origin and axes.
+//! On a curved detector P is bent about the slow and the fast axis first.
 
 use crate::lanes::{Lanes, Level};
 use crate::render::geometry::LaneVec;
@@ -73,8 +73,8 @@ impl<F: Lanes> DetectorDerivatives<F> {
         Self::of_position(site, across.scale(direction.inverse_distance))
     }
 
-    /// The derivative by the flat position that was bent to the site, given the derivative by the bent one. Adds the
-    /// derivatives by the axes and the radius that it is bent about.
+    /// The derivative by the flat position that was bent to the site, given the derivative by the bent one.
+    /// Adds the derivatives by the axes and the radius that it is bent about.
     #[inline(always)]
     fn unbend(&mut self, site: &Site<'_, F>, by_position: LaneVec<F>) -> LaneVec<F> {
         let Site { detector, ref subpixel, along_slow_m, depth_m, .. } = *site;

@@ -122,7 +122,8 @@ impl Output<'_> {
             Output::Push { directions, images, pixels, before } => {
                 let mut slopes = [zero; VARIABLES];
                 jacobian.report(level.splat(1.0), &mut Store(&mut slopes));
-                // Never 0, which the compiler cannot know: without this the object code would have a panic for it.
+                // Never 0, which the compiler cannot know: without this the object code would have a panic
+                // for it.
                 let each = (*pixels).max(1);
                 for (image, direction) in images.chunks_exact_mut(each).zip(directions.iter()) {
                     let out = image.get_mut(*before + fast..).unwrap_or_default();
@@ -270,12 +271,12 @@ impl Kernel for ScatterRun<'_, '_, '_> {
 }
 
 impl Scene<'_> {
-    /// Adds to `sums` the derivatives of the sum of weight times value over the pixels of `rows`. Where the weights are the
-    /// derivatives of a loss by the pixels, these are the derivatives of the loss.
+    /// Adds to `sums` the derivatives of the sum of weight times value over the pixels of `rows`. Where the
+    /// weights are the derivatives of a loss by the pixels, these are the derivatives of the loss.
     ///
-    /// **Shapes**: `weights` slow-major, rows times fast pixels. **Units**: those of the weights, times m^-1 and so on.
-    /// The sums of each row are added in order. Pixels outside the region of interest and masked pixels add nothing. The
-    /// carryover is read, and its uses are not counted.
+    /// **Shapes**: `weights` slow-major, rows times fast pixels. **Units**: those of the weights, times m^-1
+    /// and so on. The sums of each row are added in order. Pixels outside the region of interest and masked
+    /// pixels add nothing. The carryover is read, and its uses are not counted.
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
@@ -318,8 +319,8 @@ impl Scene<'_> {
 
     /// Writes the derivatives of the pixels of `rows` along `directions`.
     ///
-    /// **Shapes**: `images` holds an image of rows times fast pixels, slow-major, for each direction, one after the other.
-    /// Pixels outside the region of interest and masked pixels become 0.
+    /// **Shapes**: `images` holds an image of rows times fast pixels, slow-major, for each direction, one
+    /// after the other. Pixels outside the region of interest and masked pixels become 0.
     ///
     /// # Errors
     /// As [`Scene::pullback_rows`].

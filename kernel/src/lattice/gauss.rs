@@ -31,8 +31,9 @@ impl<F: Lanes> Shape<F> for Gauss<F> {
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         let exponent = self.distance.squared(indices);
         let zero = exponent.splat_like(0.0);
-        // Between spots the exponential is nearly everywhere 0, and the reference skips the step. Where its exponential is
-        // still the smallest f64 it does not: such a step may latch the interpolation or multiply the running sum.
+        // Between spots the exponential is nearly everywhere 0, and the reference skips the step. Where its
+        // exponential is still the smallest f64 it does not: such a step may latch the interpolation or
+        // multiply the running sum.
         let vanishes = exponent.lt(exponent.splat_like(-745.133_219_101_941_1));
         if vanishes.all() {
             return zero;

@@ -13,7 +13,8 @@ pub(crate) struct Indices<F> {
     pub(crate) offset: [F; 3],
 }
 
-/// Offsets from the nearest integers in f32, and their squares, which mixed precision tests and then evaluates.
+/// Offsets from the nearest integers in f32, and their squares, which mixed precision tests and then
+/// evaluates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Narrowed<G> {
     pub(super) offset: [G; 3],
@@ -28,7 +29,8 @@ impl<G: Lanes32> Narrowed<G> {
         Self { offset: [a, b, c], square: [a * a, b * b, c * c] }
     }
 
-    /// [`Indices::all_nearest`] of these offsets: narrowing may round one up to a half, never from above to below it.
+    /// [`Indices::all_nearest`] of these offsets: narrowing may round one up to a half, never from above to
+    /// below it.
     #[inline(always)]
     pub(crate) fn all_nearest(&self) -> bool {
         let [a, b, c] = self.square;
@@ -51,8 +53,8 @@ impl<F: Lanes> Indices<F> {
         Self { hkl, hkl0, offset: [h - h0, k - k0, l - l0] }
     }
 
-    /// Indices for a lookup that never reads the nearest integers: at an exact half the offset may have the other sign,
-    /// which makes no difference to any shape.
+    /// Indices for a lookup that never reads the nearest integers: at an exact half the offset may have the
+    /// other sign, which makes no difference to any shape.
     #[inline(always)]
     pub(crate) fn fractions(hkl: [F; 3]) -> Self {
         let [h, k, l] = hkl;

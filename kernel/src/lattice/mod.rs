@@ -10,12 +10,12 @@
 //! rs2 =    |(h-h0) a* + (k-k0) b* + (l-l0) c*|^2 (Na Nb Nc)^2     unrotated a*, b*, c* in 1/Angstrom
 //! ```
 //!
-//! **Source.** The pixel loop of the reference. **Accuracy.** See [`crate::math`]. Only the square of F_latt is used, so
-//! its sign is dropped. **Cost.** `benches/ROOFLINE.md` counts the operations of a step; a square crystal takes one
-//! division for all three axes.
+//! **Source.** The pixel loop of the reference. **Accuracy.** See [`crate::math`]. Only the square of F_latt
+//! is used, so its sign is dropped. **Cost.** `benches/ROOFLINE.md` counts the operations of a step; a square
+//! crystal takes one division for all three axes.
 //!
-//! A shape is a type for each level ([`Shape`]), named by a type without a level ([`ShapeKind`]), so that a loop can be
-//! compiled for it; [`AnyShape`] selects the shape at every step instead.
+//! A shape is a type for each level ([`Shape`]), named by a type without a level ([`ShapeKind`]), so that a
+//! loop can be compiled for it; [`AnyShape`] selects the shape at every step instead.
 
 mod any;
 mod gauss;
@@ -89,9 +89,10 @@ pub enum Precision {
     /// f64 throughout.
     #[default]
     Double,
-    /// Indices and reductions in f64, sines and their quotient in f32, sums in f64: within 1e-5 of f64 on pixels above
-    /// 1e-6 of the maximum, for up to 10,000 cells along an axis. For square crystals and nearest structure factors; the
-    /// other shapes, interpolation, and crystals of 2^20 cells along an axis and more stay f64.
+    /// Indices and reductions in f64, sines and their quotient in f32, sums in f64: within 1e-5 of f64 on
+    /// pixels above 1e-6 of the maximum, for up to 10,000 cells along an axis. For square crystals and
+    /// nearest structure factors; the other shapes, interpolation, and crystals of 2^20 cells along an axis
+    /// and more stay f64.
     Mixed,
 }
 

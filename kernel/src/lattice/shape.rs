@@ -9,8 +9,8 @@ use crate::math::NUDGE;
 pub(crate) trait Shape<F: Lanes>: Copy {
     /// A number added to every index, so small that only an index of exactly 0 changes.
     ///
-    /// A crystal along an axis of the laboratory has a whole row of pixels with such an index, whose 0/0 the plain loop
-    /// would leave to the general one.
+    /// A crystal along an axis of the laboratory has a whole row of pixels with such an index, whose 0/0 the
+    /// plain loop would leave to the general one.
     #[inline(always)]
     fn nudge(&self) -> f64 {
         NUDGE
@@ -31,7 +31,8 @@ pub(crate) struct FLattDerivatives<F> {
     pub(crate) f_latt: F,
     /// By h, k, l.
     pub(crate) by_index: [F; 3],
-    /// By the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of it; else 0.
+    /// By the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of it; else
+    /// 0.
     pub(crate) by_offset: [F; 3],
 }
 

@@ -1,4 +1,5 @@
-//! Spots in reciprocal space, for gauss and tophat: the distance of a scattering vector from its nearest node.
+//! Spots in reciprocal space, for gauss and tophat: the distance of a scattering vector from its nearest
+//! node.
 
 use super::{Indices, Lattice};
 use crate::lanes::{Lanes, Level};

@@ -1,7 +1,7 @@
 //! A parallelepiped of Na x Nb x Nc cells: the product of sin(pi N h)/sin(pi h) over the axes.
 //!
-//! Reduction: with d = h - h0, N d = n + r where n is an integer; up to the sign, the factor is sin(pi r)/sin(pi d).
-//! The three axes share one division. **Accuracy**: see [`crate::math`].
+//! Reduction: with d = h - h0, N d = n + r where n is an integer; up to the sign, the factor is sin(pi
+//! r)/sin(pi d). The three axes share one division. **Accuracy**: see [`crate::math`].
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
 use super::{CrystalShape, Indices, Lattice};
@@ -60,8 +60,8 @@ impl<F: Lanes> Differentiable<F> for Square<F> {
         let [below_h, below_k, below_l] =
             [k.denominator * l.denominator, h.denominator * l.denominator, h.denominator * k.denominator];
         let inverse = dh.splat_like(1.0).quotient(h.denominator * below_h);
-        // The derivative by h has the square of the denominator of h below it and the other two denominators once.
-        // All three squared are common to the axes; what is too much is multiplied back.
+        // The derivative by h has the square of the denominator of h below it and the other two denominators
+        // once. All three squared are common to the axes; what is too much is multiplied back.
         let square = inverse * inverse;
         FLattDerivatives {
             f_latt: (h.numerator * above_h) * inverse,

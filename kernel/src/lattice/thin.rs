@@ -1,7 +1,7 @@
 //! A parallelepiped that may be a single cell thick along some axes.
 //!
-//! Such an axis has the factor 1, whatever the index, and takes no sines. Where no axis is thin the result has the same
-//! bits as that of [`Square`].
+//! Such an axis has the factor 1, whatever the index, and takes no sines. Where no axis is thin the result
+//! has the same bits as that of [`Square`].
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::square::{Square, sincg_parts};

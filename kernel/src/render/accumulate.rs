@@ -1,7 +1,7 @@
 //! How a step joins the sum of its pixel, and how the sum becomes the pixel: the one place that decides it.
 //!
-//! As in the reference, a factor whose `oversample_` flag is set multiplies the *running sum* at every step; the others
-//! multiply the finished sum once:
+//! As in the reference, a factor whose `oversample_` flag is set multiplies the *running sum* at every step;
+//! the others multiply the finished sum once:
 //!
 //! ```text
 //! step     sum = (sum + F_cell^2 F_latt^2) * (capture if thick) * (polarisation if polar) * (omega if omega)

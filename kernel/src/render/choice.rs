@@ -9,8 +9,8 @@ use crate::lattice::{
 use crate::scene::Scene;
 use crate::structure_factor::{LookupKind, LookupPlan, NearestKind, TricubicKind, UniformKind};
 
-/// Runs the steps pass that is compiled for the scene's shape and the span's lookup; returns the interpolations that fell
-/// back to the nearest node.
+/// Runs the steps pass that is compiled for the scene's shape and the span's lookup; returns the
+/// interpolations that fell back to the nearest node.
 pub(super) fn run_steps(scene: &Scene<'_>, span: Span, work: &mut Workspace) -> u64 {
     use CrystalShape::{Gauss, Round, Square, Tophat};
     use LookupPlan::{LatchScan, Nearest, Tricubic, Uniform};

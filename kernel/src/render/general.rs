@@ -1,8 +1,8 @@
-//! The general loop, for what most runs do without: the oversample flags, the resolution limit, opening sweeps, exactly
-//! integer indices, the search for the latch, and observers.
+//! The general loop, for what most runs do without: the oversample flags, the resolution limit, opening
+//! sweeps, exactly integer indices, the search for the latch, and observers.
 //!
-//! For rendering it is compiled once for each level; shape and lookup are selected at every step. Its inside is
-//! [`super::pixel_sum`].
+//! For rendering it is compiled once for each level; shape and lookup are selected at every step. Its inside
+//! is [`super::pixel_sum`].
 
 use super::SpanReport;
 use super::observer::{ObservedPixel, ObservedStep, Observer};

@@ -94,8 +94,8 @@ impl<F: Lanes> LaneVec<F> {
         }
     }
 
-    /// Given the derivatives of something by `rotated`, which is this vector rotated about the unit vector `axis`: its
-    /// derivatives by this vector, by the axis and by the angle.
+    /// Given the derivatives of something by `rotated`, which is this vector rotated about the unit vector
+    /// `axis`: its derivatives by this vector, by the axis and by the angle.
     #[inline(always)]
     pub(crate) fn rotate_derivatives(
         self,
@@ -190,7 +190,8 @@ impl SubpixelGrid {
 }
 
 impl<F: Lanes> Subpixel<F> {
-    /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of [`SubpixelGrid::line`].
+    /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of
+    /// [`SubpixelGrid::line`].
     #[inline(always)]
     pub(super) fn new(detector: &Detector, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
         let level = fast.level();

@@ -7,12 +7,13 @@
 //! pixel = r_e^2 fluence I/steps * capture * polarisation * omega
 //! ```
 //!
-//! omega, capture and polarisation are those of the first layer, subpixel and source. A factor whose `oversample_` flag
-//! is set multiplies the *running sum* at every innermost step instead, as in the reference.
+//! omega, capture and polarisation are those of the first layer, subpixel and source. A factor whose
+//! `oversample_` flag is set multiplies the *running sum* at every innermost step instead, as in the
+//! reference.
 //!
-//! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all lanes. A pixel's
-//! bits do not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**: the caller owns the
-//! tables and the output; a call uses about 40 kB of stack.
+//! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all lanes. A
+//! pixel's bits do not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**:
+//! the caller owns the tables and the output; a call uses about 40 kB of stack.
 //!
 //! ```text
 //! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
@@ -76,8 +77,8 @@ impl RowReport {
 impl Scene<'_> {
     /// Renders `rows` into `pixels`, in photons.
     ///
-    /// **Shapes**: `pixels` is slow-major, rows times fast pixels. Pixels outside the region of interest and masked pixels
-    /// become 0.
+    /// **Shapes**: `pixels` is slow-major, rows times fast pixels. Pixels outside the region of interest and
+    /// masked pixels become 0.
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
@@ -117,8 +118,9 @@ impl Scene<'_> {
         Ok(self.evaluate(&self.single_plan(slow, fast, carry).run()))
     }
 
-    /// The first evaluation in `rows`, in the reference's order, whose block of 4 x 4 x 4 nodes is not usable, which
-    /// switches the reference's interpolation off. `None` when there is none, or when the scene does not interpolate.
+    /// The first evaluation in `rows`, in the reference's order, whose block of 4 x 4 x 4 nodes is not
+    /// usable, which switches the reference's interpolation off. `None` when there is none, or when the scene
+    /// does not interpolate.
     ///
     /// # Errors
     /// As [`Scene::render_rows`].
@@ -130,8 +132,8 @@ impl Scene<'_> {
         Ok(rows.into_iter().find_map(|slow| self.find_latch_in_row(slow, carry)))
     }
 
-    /// One pixel with its intermediate values: `step` is called for every innermost step of the sources within the
-    /// resolution limit.
+    /// One pixel with its intermediate values: `step` is called for every innermost step of the sources
+    /// within the resolution limit.
     ///
     /// # Errors
     /// As [`Scene::render_pixel`].
@@ -251,8 +253,8 @@ impl Scene<'_> {
         report
     }
 
-    /// The value of a run of one pixel, with what is particular to it: the sweep that opens its stream, the evaluation
-    /// that ends interpolation.
+    /// The value of a run of one pixel, with what is particular to it: the sweep that opens its stream, the
+    /// evaluation that ends interpolation.
     fn evaluate(&self, run: &PixelRun<'_>) -> f64 {
         let mut value = [0.0];
         general::render(self, run, &mut value);

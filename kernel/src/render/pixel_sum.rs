@@ -48,16 +48,6 @@ impl<'c, 'a> RunContext<'c, 'a> {
         }
     }
 
-    /// Layers and subpixels, layer outermost: (layer, subpixel along slow, along fast).
-    #[inline(always)]
-    fn samples(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let (layers, per_axis) = (self.scene.p.sensor.layers, self.scene.p.oversample.per_axis);
-        let subpixels = move |layer| {
-            (0..per_axis).flat_map(move |slow| (0..per_axis).map(move |fast| (layer, slow, fast)))
-        };
-        (0..layers).flat_map(subpixels)
-    }
-
     /// The vectors that an entry finds in an opening sweep; `None` where it is the steady entry of the table.
     #[inline(always)]
     fn opening_orientation(&self, entry: usize) -> Option<Orientation> {
@@ -119,7 +109,7 @@ where
 {
     let scene = context.scene;
     let mut state = PixelState::new(level, scene, live);
-    for (layer, sub_slow, sub_fast) in context.samples() {
+    for (layer, sub_slow, sub_fast) in scene.samples() {
         let site = state.enter_subpixel(context, tools.observer, fast, (layer, sub_slow, sub_fast));
         for (index, source) in scene.p.sources.iter().enumerate() {
             if let Some(sweep) = state.enter_source(context, tools.observer, &site, index, source) {
@@ -148,7 +138,8 @@ impl<F: Lanes> PixelState<F> {
         }
     }
 
-    /// Position and direction of a subpixel; its solid angle and captured share where they are evaluated for it.
+    /// Position and direction of a subpixel; its solid angle and captured share where they are evaluated for
+    /// it.
     #[inline(always)]
     fn enter_subpixel<'t, O: Observer<F>>(
         &mut self,
@@ -215,7 +206,8 @@ impl<F: Lanes> PixelState<F> {
         Some(Sweep { site, source: index, q, lanes, factor, is_opening })
     }
 
-    /// The polarisation factor: that of the first source within the resolution limit, unless it is evaluated for all.
+    /// The polarisation factor: that of the first source within the resolution limit, unless it is evaluated
+    /// for all.
     #[inline(always)]
     fn polarize<O: Observer<F>>(
         &mut self,
@@ -277,8 +269,8 @@ impl<F: Lanes> PixelState<F> {
             FLattDerivatives::constant(tools.shape.f_latt::<true>(&located.indices))
         };
         let p = &context.scene.p;
-        // The reference skips a step with F_latt = 0 and no water. The sines of its square and round crystals are never
-        // exactly 0. An observer may want such steps too; they add nothing.
+        // The reference skips a step with F_latt = 0 and no water. The sines of its square and round crystals
+        // are never exactly 0. An observer may want such steps too; they add nothing.
         let all_steps = tools.observer.wants_all_steps() || p.water_m > 0.0 || !p.lattice.shape.is_sparse();
         let active = if all_steps { sweep.lanes } else { sweep.lanes & !lattice.f_latt.eq(zero) };
         if !active.any() {

@@ -1,4 +1,5 @@
-//! The plain loop, which most runs take: a span of a row in three passes, so that each keeps what it needs in registers.
+//! The plain loop, which most runs take: a span of a row in three passes, so that each keeps what it needs in
+//! registers.
 //!
 //! ```text
 //! 1 for each thickness layer and subpixel: directions of all pixels              GeometryPass
@@ -11,11 +12,11 @@
 //! 3 for each vector of pixels: pixel = scale sum capture polarisation omega      ScalingPass
 //! ```
 //!
-//! Capture, polarisation and solid angle are those of the first sample. Pass 2 is compiled once for each shape and
-//! lookup, the other two once for each level.
+//! Capture, polarisation and solid angle are those of the first sample. Pass 2 is compiled once for each
+//! shape and lookup, the other two once for each level.
 //!
-//! An index that is exactly an integer other than 0 gives NaN here. The span is then reported and re-rendered by the
-//! general loop, whose other pixels have the same bits.
+//! An index that is exactly an integer other than 0 gives NaN here. The span is then reported and re-rendered
+//! by the general loop, whose other pixels have the same bits.
 
 use core::marker::PhantomData;
 
@@ -28,8 +29,8 @@ use crate::scene::Scene;
 use crate::span::{PerPixel, SPAN, load, store};
 use crate::structure_factor::{Lookup, LookupKind, LookupTable, SavedNodes};
 
-/// What one pass computes for the next. The fields are aligned and in this order, since vectors that straddle cache lines
-/// cost twice.
+/// What one pass computes for the next. The fields are aligned and in this order, since vectors that straddle
+/// cache lines cost twice.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Workspace {
@@ -144,8 +145,8 @@ impl Kernel for GeometryPass<'_, '_> {
     }
 }
 
-/// The factors that the first subpixel of a layer gives the whole pixel. A loop of its own, since one long chain of
-/// arithmetic per vector would leave the processor waiting.
+/// The factors that the first subpixel of a layer gives the whole pixel. A loop of its own, since one long
+/// chain of arithmetic per vector would leave the processor waiting.
 struct FactorsPass<'c, 'a> {
     scene: &'c Scene<'a>,
     span: Span,
@@ -227,31 +228,26 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let nudge = level.splat(shape.nudge());
         // The first sample starts the sum.
         let mut visited = false;
-        for layer in 0..p.sensor.layers {
-            for sub_slow in 0..per_axis {
-                for sub_fast in 0..per_axis {
-                    let grid = &grid;
-                    run_geometry(GeometryPass {
-                        scene,
-                        span,
-                        grid,
-                        layer,
-                        sub_slow,
-                        sub_fast,
-                        work: &mut *work,
-                    });
-                    for at in (0..span.count).step_by(L::F::LEN) {
-                        if let (true, Some(samples)) = (visited, &work.samples) {
-                            lookup.restore(&samples.nodes, at);
-                        }
-                        Self::block(scene, work, &shape, &mut lookup, nudge, at, visited);
-                        if let Some(samples) = &mut work.samples {
-                            lookup.save(&mut samples.nodes, at);
-                        }
-                    }
-                    visited = true;
+        for (layer, sub_slow, sub_fast) in scene.samples() {
+            run_geometry(GeometryPass {
+                scene,
+                span,
+                grid: &grid,
+                layer,
+                sub_slow,
+                sub_fast,
+                work: &mut *work,
+            });
+            for at in (0..span.count).step_by(L::F::LEN) {
+                if let (true, Some(samples)) = (visited, &work.samples) {
+                    lookup.restore(&samples.nodes, at);
+                }
+                Self::block(scene, work, &shape, &mut lookup, nudge, at, visited);
+                if let Some(samples) = &mut work.samples {
+                    lookup.save(&mut samples.nodes, at);
                 }
             }
+            visited = true;
         }
         lookup.fallbacks()
     }

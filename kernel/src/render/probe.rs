@@ -1,4 +1,5 @@
-//! Intermediate values of one pixel, reported by the general loop. The plain loop, which renders, reports nothing.
+//! Intermediate values of one pixel, reported by the general loop. The plain loop, which renders, reports
+//! nothing.
 
 use core::num::NonZeroUsize;
 
@@ -35,8 +36,8 @@ pub struct StepProbe {
     pub diffracted: Vec3,
     /// Scattering vector, in 1/m.
     pub scattering_per_m: Vec3,
-    /// What this step found at phi = 0 in c-parity mode. For a pixel's later sweeps, and for a phi = 0 in the middle of
-    /// a sweep, the pixel itself left the vectors.
+    /// What this step found at phi = 0 in c-parity mode. For a pixel's later sweeps, and for a phi = 0 in the
+    /// middle of a sweep, the pixel itself left the vectors.
     pub carry: CarryUse,
     /// Cell vectors.
     pub orientation: Orientation,
@@ -44,8 +45,8 @@ pub struct StepProbe {
     pub hkl: [f64; 3],
     /// Nearest integers, an exact half going down.
     pub hkl_rounded: [f64; 3],
-    /// The factor of each axis with its sign, for square crystals; NaN for the other shapes. Computed in f64 beside the
-    /// loop, which keeps only their product.
+    /// The factor of each axis with its sign, for square crystals; NaN for the other shapes. Computed in f64
+    /// beside the loop, which keeps only their product.
     pub f_latt_axes: [f64; 3],
     /// F_latt, with its sign for square crystals.
     pub f_latt: f64,

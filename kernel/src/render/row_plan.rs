@@ -1,7 +1,9 @@
-//! The plan of a row: which runs of its pixels are rendered alike, and which pixels are rendered by themselves.
+//! The plan of a row: which runs of its pixels are rendered alike, and which pixels are rendered by
+//! themselves.
 //!
-//! A pixel is rendered by itself where its first sweep opens a stream of the carryover, or where interpolation ends in
-//! it. All others lie in spans. Rendering, the search for the latch and the gradient walk the same plan.
+//! A pixel is rendered by itself where its first sweep opens a stream of the carryover, or where
+//! interpolation ends in it. All others lie in spans. Rendering, the search for the latch and the gradient
+//! walk the same plan.
 
 use core::ops::Range;
 
@@ -21,7 +23,8 @@ pub(crate) struct PixelRun<'r> {
     pub(crate) first: usize,
     /// A number for each pixel: 1 where it is rendered, 0 where it is skipped.
     pub(crate) live: &'r [f64],
-    /// The vectors that the first sweep of the pixel finds at phi = 0, if not the steady ones; for a run of one pixel.
+    /// The vectors that the first sweep of the pixel finds at phi = 0, if not the steady ones; for a run of
+    /// one pixel.
     pub(crate) opening: Option<Orientation>,
     /// How structure factors are looked up.
     pub(crate) lookup: LookupPlan,
@@ -97,7 +100,8 @@ impl Scene<'_> {
         })
     }
 
-    /// Columns of a row before the pixel in which interpolation ends (that pixel included), the pixel, and those after.
+    /// Columns of a row before the pixel in which interpolation ends (that pixel included), the pixel, and
+    /// those after.
     fn split_at_latch(&self, slow: usize, span: Range<usize>) -> (Range<usize>, Option<usize>, Range<usize>) {
         let nothing = span.end..span.end;
         match self.p.structure_factors.lookup {

@@ -108,7 +108,8 @@ impl Scene<'_> {
         }
     }
 
-    /// Whether a pixel has any sweep: it is selected, and some source scatters into it within the resolution limit.
+    /// Whether a pixel has any sweep: it is selected, and some source scatters into it within the resolution
+    /// limit.
     #[must_use]
     pub fn is_swept(&self, slow: usize, fast: usize) -> bool {
         self.is_selected(slow, fast) && (self.p.d_min_m == 0.0 || self.resolves(slow, fast))

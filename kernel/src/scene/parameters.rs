@@ -1,7 +1,7 @@
 //! From plain numbers to a scene, in two calls: how long its tables are, and filling them.
 //!
-//! Each input is given in one of two ways: as the parameters that it is derived from, or as what another program
-//! derived. Tables lie in the caller's slices, so nothing is allocated.
+//! Each input is given in one of two ways: as the parameters that it is derived from, or as what another
+//! program derived. Tables lie in the caller's slices, so nothing is allocated.
 
 use super::{Oversample, Roi, Scene, SceneParts, Sensor};
 use crate::Error;
@@ -264,7 +264,8 @@ impl<'a> SceneParameters<'a> {
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] for a table shorter than [`SceneParameters::tables_len`] says, and what
-    /// [`Detector::new`], [`Crystal::new`], [`SourceGrid::fill`], [`fill_orientations`] and [`Scene::new`] refuse.
+    /// [`Detector::new`], [`Crystal::new`], [`SourceGrid::fill`], [`fill_orientations`] and [`Scene::new`]
+    /// refuse.
     pub fn fill<'t>(&self, tables: SceneTables<'t>) -> Result<Scene<'t>, Error>
     where
         'a: 't,
@@ -297,7 +298,8 @@ impl<'a> SceneParameters<'a> {
         Ok(Derived { detector, direct, reciprocal_per_angstrom })
     }
 
-    /// Makes the scene with stand-ins for its tables, one entry each, that are refused wherever the tables would be.
+    /// Makes the scene with stand-ins for its tables, one entry each, that are refused wherever the tables
+    /// would be.
     fn check(&self, derived: &Derived) -> Result<(), Error> {
         let sweep = self.sweep(&derived.detector);
         require(sweep.count > 0, "number of phi steps", sweep.count as f64, "at least 1")?;

@@ -22,8 +22,8 @@ impl<'a> HklGrid<'a> {
     /// A grid from (h, k, l) = `min`, with `len` nodes along each.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] when `data` holds fewer than the product of `len`, [`Error::TooLarge`] when that or
-    /// an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
+    /// [`Error::BufferTooShort`] when `data` holds fewer than the product of `len`, [`Error::TooLarge`] when
+    /// that or an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
     pub fn new(min: [i32; 3], len: [usize; 3], data: &'a [f64]) -> Result<Self, Error> {
         let too_large = Error::TooLarge { quantity: "structure factor grid" };
         let mut needed = 1usize;
@@ -124,8 +124,8 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
         self.index(node).gather(self.data, self.contains(node), self.default_f)
     }
 
-    /// Adds `amount` to `sums` at the nodes that are in the grid, for the lanes in `active`. Returns the derivative by
-    /// default_F: 1 for lanes whose node is not in the grid, else 0.
+    /// Adds `amount` to `sums` at the nodes that are in the grid, for the lanes in `active`. Returns the
+    /// derivative by default_F: 1 for lanes whose node is not in the grid, else 0.
     #[inline(always)]
     pub(super) fn scatter_nearest(&self, node: [F; 3], active: F::Mask, amount: F, sums: &mut [f64]) -> F {
         let (zero, one) = (amount.splat_like(0.0), amount.splat_like(1.0));

@@ -14,8 +14,8 @@ pub(crate) type SavedNodes = [PerPixel; 4];
 
 /// F_cell for lanes of one level.
 ///
-/// The loops call [`Lookup::locate`] and read F_cell from the [`Located`] that it returns. The other methods are what a
-/// lookup implements.
+/// The loops call [`Lookup::locate`] and read F_cell from the [`Located`] that it returns. The other methods
+/// are what a lookup implements.
 pub(crate) trait Lookup<F: Lanes> {
     /// Whether F_cell varies between nodes.
     const SMOOTH: bool;
@@ -64,8 +64,8 @@ pub(crate) trait Lookup<F: Lanes> {
     fn fallbacks(&self) -> u64 {
         0
     }
-    /// For each lane the first evaluation that would fall back, infinity where there is none. Starts over for the next
-    /// pixels.
+    /// For each lane the first evaluation that would fall back, infinity where there is none. Starts over for
+    /// the next pixels.
     fn take_first_fallback(&mut self) -> Option<F> {
         None
     }
@@ -104,7 +104,8 @@ impl<F: Lanes, K: Lookup<F>> Located<'_, F, K> {
         self.lookup.is_zero()
     }
 
-    /// F_cell of the lanes in `active`; other lanes have any value. `evaluation` counts the steps of the pixel.
+    /// F_cell of the lanes in `active`; other lanes have any value. `evaluation` counts the steps of the
+    /// pixel.
     #[inline(always)]
     pub(crate) fn f_cell(&mut self, active: F::Mask, evaluation: u64) -> F {
         self.lookup.f_cell(&self.indices, active, evaluation)
@@ -116,8 +117,8 @@ impl<F: Lanes, K: Lookup<F>> Located<'_, F, K> {
         self.lookup.f_cell_derivatives(&self.indices, active, evaluation)
     }
 
-    /// Adds `amount` times the derivative of F_cell by each node of the grid to `sums`, for the lanes in `active`.
-    /// Returns the derivative by default_F.
+    /// Adds `amount` times the derivative of F_cell by each node of the grid to `sums`, for the lanes in
+    /// `active`. Returns the derivative by default_F.
     #[inline(always)]
     pub(crate) fn scatter(&self, active: F::Mask, evaluation: u64, amount: F, sums: &mut [f64]) -> F {
         self.lookup.scatter(&self.indices, active, evaluation, amount, sums)
@@ -146,7 +147,8 @@ pub(crate) struct LookupTable<'a> {
 
 /// A lookup without a level: what a loop is compiled for.
 pub(crate) trait LookupKind {
-    /// Whether pairs of vectors are faster than single ones. They are not where lanes often share a block of nodes.
+    /// Whether pairs of vectors are faster than single ones. They are not where lanes often share a block of
+    /// nodes.
     const PAIRS_WELL: bool;
     /// The lookup at a level.
     type At<'a, F: Lanes + 'a>: Lookup<F>;

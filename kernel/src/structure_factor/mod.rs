@@ -1,13 +1,14 @@
 //! F_cell: structure factors on a dense grid over h, k, l, looked up at the nearest node or interpolated.
 //!
-//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice that the caller owns.
+//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice that
+//! the caller owns.
 //!
-//! **Formulas.** Nearest: the grid value inside the box, else default_F. Tricubic: cubic Lagrange through the 4 x 4 x 4
-//! nodes floor-1 .. floor+2, along l, then k, then h. The block is usable where h - 2 >= h_min and h - h_min + 3 <=
-//! number of h, and likewise for k and l; elsewhere the nearest value is used.
+//! **Formulas.** Nearest: the grid value inside the box, else default_F. Tricubic: cubic Lagrange through the
+//! 4 x 4 x 4 nodes floor-1 .. floor+2, along l, then k, then h. The block is usable where h - 2 >= h_min and
+//! h - h_min + 3 <= number of h, and likewise for k and l; elsewhere the nearest value is used.
 //!
-//! **Source.** The reference's lookup and `polin3`. **Accuracy.** Interpolation reproduces nodes exactly and cubics to
-//! 1e-13 (`tests/tests/kernel_structure_factor.rs`).
+//! **Source.** The reference's lookup and `polin3`. **Accuracy.** Interpolation reproduces nodes exactly and
+//! cubics to 1e-13 (`tests/tests/kernel_structure_factor.rs`).
 //!
 //! ```
 //! use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};

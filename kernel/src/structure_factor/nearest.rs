@@ -1,7 +1,7 @@
 //! F_cell at the nearest node of the grid.
 //!
-//! Neighbouring steps mostly have the same nearest nodes. The nodes of the step before are remembered with their values,
-//! and neither rounded to nor looked up again until a lane comes nearer to another node.
+//! Neighbouring steps mostly have the same nearest nodes. The nodes of the step before are remembered with
+//! their values, and neither rounded to nor looked up again until a lane comes nearer to another node.
 
 use super::grid::LaneGrid;
 use super::lookup::{Lookup, LookupTable, SavedNodes, lookup_kind};
