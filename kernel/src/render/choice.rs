@@ -1,6 +1,8 @@
-//! Which compiled steps pass a span takes: one for each shape, precision and lookup.
+//! The plain loop over a span: its three passes, and which compiled steps pass the span takes.
 
-use super::plain::{StepsPass, Workspace};
+use super::SpanReport;
+use super::pixel_value::PixelValue;
+use super::plain::{ScalingPass, StepsPass, Workspace};
 use super::row_plan::Span;
 use crate::lattice::{
     CrystalShape, GaussKind, Precision, RoundKind, ShapeKind, SquareKind, SquareMixedKind, SquareThinKind,
@@ -9,9 +11,26 @@ use crate::lattice::{
 use crate::scene::Scene;
 use crate::structure_factor::{LookupKind, LookupPlan, NearestKind, TricubicKind, UniformKind};
 
+/// Renders a span; `None` where an index was exactly an integer.
+pub(super) fn render<P: PixelValue>(
+    scene: &Scene<'_>,
+    span: Span,
+    work: &mut Workspace,
+    out: &mut [P],
+) -> Option<SpanReport> {
+    if scene.p.sensor.layers > 1 || scene.p.oversample.per_axis > 1 {
+        work.make_room();
+    }
+    let fallbacks = run_steps(scene, span, work);
+    let (omega_sum_sr, any_nan) = scene.p.simd.run(ScalingPass { scene, work, out });
+    let per_axis = scene.p.oversample.per_axis as f64;
+    let evaluations = scene.p.sensor.layers as f64 * per_axis * per_axis;
+    (!any_nan).then_some(SpanReport { omega_sum_sr: omega_sum_sr * evaluations, fallbacks })
+}
+
 /// Runs the steps pass that is compiled for the scene's shape and the span's lookup; returns the
 /// interpolations that fell back to the nearest node.
-pub(super) fn run_steps(scene: &Scene<'_>, span: Span, work: &mut Workspace) -> u64 {
+fn run_steps(scene: &Scene<'_>, span: Span, work: &mut Workspace) -> u64 {
     use CrystalShape::{Gauss, Round, Square, Tophat};
     use LookupPlan::{LatchScan, Nearest, Tricubic, Uniform};
     use Precision::{Double, Mixed};

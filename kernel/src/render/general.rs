@@ -46,7 +46,7 @@ impl<F: Lanes> Observer<F> for Reports<'_, '_> {
     #[inline(always)]
     fn pixel(&mut self, pixel: &ObservedPixel<F>) {
         if let Some(probe) = self.probe.as_deref_mut() {
-            probe.pixel(pixel);
+            probe.finish(pixel);
         }
     }
 }

@@ -38,6 +38,7 @@ mod streams;
 use core::ops::Range;
 
 pub use pixel_value::PixelValue;
+use probe::ProbeObserver;
 pub use probe::{PixelProbe, StepProbe};
 pub use streams::{open_pixels, open_streams};
 
@@ -146,7 +147,9 @@ impl Scene<'_> {
     ) -> Result<PixelProbe, Error> {
         self.check_pixel(slow, fast, carry)?;
         let first_use = self.carry_use(carry, slow, fast)?;
-        Ok(probe::probe(self, &self.single_plan(slow, fast, carry).run(), first_use, step))
+        let mut observer = ProbeObserver::new(self, (slow, fast), first_use, step);
+        general::render_probed(self, &self.single_plan(slow, fast, carry).run(), &mut observer);
+        Ok(observer.pixel)
     }
 
     pub(crate) fn check_rows(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<usize, Error> {
@@ -234,7 +237,7 @@ impl Scene<'_> {
             out.fill(P::from_f64(0.0));
             return;
         }
-        let plain = if self.needs_general_loop() { None } else { plain::render(self, span, work, out) };
+        let plain = if self.needs_general_loop() { None } else { choice::render(self, span, work, out) };
         let span_report = plain.unwrap_or_else(|| self.render_span_generally(span, &work.live, out));
         report.add(&span_report);
         report.pixels += selected;

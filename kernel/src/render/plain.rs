@@ -21,8 +21,8 @@
 use core::marker::PhantomData;
 
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
+use super::pixel_value::PixelValue;
 use super::row_plan::{Span, select};
-use super::{PixelValue, SpanReport};
 use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
 use crate::lattice::{Shape, ShapeKind};
 use crate::scene::Scene;
@@ -71,7 +71,7 @@ impl Workspace {
 
     /// Makes room for what several samples need. Out of line, since it uses as much of the stack again.
     #[inline(never)]
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         if self.samples.is_none() {
             self.samples = Some(Samples::new());
         }
@@ -314,10 +314,10 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
 }
 
 /// Third pass: sums to pixels.
-struct ScalingPass<'c, 'a, P> {
-    scene: &'c Scene<'a>,
-    work: &'c Workspace,
-    out: &'c mut [P],
+pub(super) struct ScalingPass<'c, 'a, P> {
+    pub(super) scene: &'c Scene<'a>,
+    pub(super) work: &'c Workspace,
+    pub(super) out: &'c mut [P],
 }
 
 impl<P: PixelValue> Kernel for ScalingPass<'_, '_, P> {
@@ -363,23 +363,6 @@ impl<P: PixelValue> Kernel for ScalingPass<'_, '_, P> {
         }
         (omega_sum.to_array().as_ref().iter().sum(), nan.any())
     }
-}
-
-/// Renders a span; `None` where an index was exactly an integer.
-pub(super) fn render<P: PixelValue>(
-    scene: &Scene<'_>,
-    span: Span,
-    work: &mut Workspace,
-    out: &mut [P],
-) -> Option<SpanReport> {
-    if scene.p.sensor.layers > 1 || scene.p.oversample.per_axis > 1 {
-        work.make_room();
-    }
-    let fallbacks = super::choice::run_steps(scene, span, work);
-    let (omega_sum_sr, any_nan) = scene.p.simd.run(ScalingPass { scene, work, out });
-    let per_axis = scene.p.oversample.per_axis as f64;
-    let evaluations = scene.p.sensor.layers as f64 * per_axis * per_axis;
-    (!any_nan).then_some(SpanReport { omega_sum_sr: omega_sum_sr * evaluations, fallbacks })
 }
 
 impl<'c, 'a, Sh: ShapeKind, Lo: LookupKind> StepsPass<'c, 'a, Sh, Lo> {

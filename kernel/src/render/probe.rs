@@ -3,10 +3,8 @@
 
 use core::num::NonZeroUsize;
 
-use super::general::render_probed;
 use super::geometry::LaneVec;
 use super::observer::{ObservedPixel, ObservedStep};
-use super::row_plan::PixelRun;
 use crate::carryover::CarryUse;
 use crate::lanes::{Kernel, Lanes, Level, Simd};
 use crate::lattice::Indices;
@@ -83,7 +81,7 @@ pub struct PixelProbe {
 /// Observer that turns the loop's values into probes.
 pub(super) struct ProbeObserver<'w> {
     step: &'w mut dyn FnMut(&StepProbe),
-    pixel: PixelProbe,
+    pub(super) pixel: PixelProbe,
     domains: NonZeroUsize,
     cells: Option<[f64; 3]>,
     carry: CarryUses,
@@ -142,6 +140,27 @@ fn first_vector<F: Lanes>(v: &LaneVec<F>) -> Vec3 {
     Vec3::new(v.x.first(), v.y.first(), v.z.first())
 }
 
+impl<'w> ProbeObserver<'w> {
+    /// Observer of the pixel `here` (slow, fast) that calls `step` for every step; `first_use` is what the pixel's
+    /// first sweep finds.
+    pub(super) fn new(
+        scene: &Scene<'_>,
+        here: (usize, usize),
+        first_use: CarryUse,
+        step: &'w mut dyn FnMut(&StepProbe),
+    ) -> Self {
+        let sweep = *scene.p.orientations.sweep();
+        let carried_steps = sweep.carried_steps();
+        Self {
+            step,
+            pixel: PixelProbe::default(),
+            domains: NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN),
+            cells: scene.shape().is_product_of_axes().then_some(scene.p.lattice.cells),
+            carry: CarryUses { sweep, carried_steps, first_use, here, first_sweep: None },
+        }
+    }
+}
+
 impl ProbeObserver<'_> {
     /// Reports a step.
     #[inline(always)]
@@ -181,7 +200,7 @@ impl ProbeObserver<'_> {
 
     /// Reports the finished pixel.
     #[inline(always)]
-    pub(super) fn pixel<F: Lanes>(&mut self, pixel: &ObservedPixel<F>) {
+    pub(super) fn finish<F: Lanes>(&mut self, pixel: &ObservedPixel<F>) {
         self.pixel = PixelProbe {
             value: pixel.value.first(),
             intensity: pixel.sum.first(),
@@ -190,26 +209,4 @@ impl ProbeObserver<'_> {
             capture: pixel.capture.first(),
         };
     }
-}
-
-/// Renders the one pixel of `run` and calls `step` for every step; `first_use` is what its first sweep finds.
-pub(super) fn probe(
-    scene: &Scene<'_>,
-    run: &PixelRun<'_>,
-    first_use: CarryUse,
-    step: &mut dyn FnMut(&StepProbe),
-) -> PixelProbe {
-    let cells = scene.shape().is_product_of_axes().then_some(scene.p.lattice.cells);
-    let domains = NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN);
-    let sweep = *scene.p.orientations.sweep();
-    let carry = CarryUses {
-        sweep,
-        carried_steps: sweep.carried_steps(),
-        first_use,
-        here: (run.slow, run.first),
-        first_sweep: None,
-    };
-    let mut probe = ProbeObserver { step, pixel: PixelProbe::default(), domains, cells, carry };
-    render_probed(scene, run, &mut probe);
-    probe.pixel
 }

@@ -19,6 +19,7 @@
 //! # Ok::<(), widebragg::Error>(())
 //! ```
 
+mod any;
 mod grid;
 mod latch;
 mod lookup;
@@ -26,9 +27,10 @@ mod nearest;
 mod tricubic;
 mod uniform;
 
+pub(crate) use any::AnyLookup;
 pub use grid::HklGrid;
 pub use latch::LatchPoint;
-pub(crate) use lookup::{AnyLookup, Located, Lookup, LookupKind, LookupPlan, LookupTable, SavedNodes};
+pub(crate) use lookup::{Located, Lookup, LookupKind, LookupPlan, LookupTable, SavedNodes};
 pub(crate) use nearest::NearestKind;
 pub(crate) use tricubic::TricubicKind;
 pub use tricubic::tricubic;
