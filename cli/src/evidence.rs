@@ -21,8 +21,8 @@ use widebragg::lanes::Simd;
 
 use crate::console;
 use crate::error::Failure;
-use crate::files::atomic::write_atomically;
-use crate::files::ctime::iso_utc;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::ctime::iso_utc;
 
 /// The files this module writes.
 const COMMANDS: &str = "commands.txt";
@@ -112,7 +112,7 @@ impl Evidence {
     /// # Errors
     /// It cannot be written.
     pub fn add_text(&self, name: &str, text: &str) -> Result<(), Failure> {
-        write_atomically(&self.folder.join(name), |out| out.write_all(text.as_bytes()))
+        Ok(write_atomically(&self.folder.join(name), |out| out.write_all(text.as_bytes()))?)
     }
 
     /// Copies a file into the folder under its own name, or one that is free. What is no regular file is left out.
@@ -239,7 +239,7 @@ fn copy(from: &Path, into: &Path) -> Result<(), Failure> {
         to = into.join(other);
     }
     let mut file = File::open(from).map_err(failed)?;
-    write_atomically(&to, |mut out| io::copy(&mut file, &mut out).map(drop))
+    Ok(write_atomically(&to, |mut out| io::copy(&mut file, &mut out).map(drop))?)
 }
 
 fn copy_folder(from: &Path, into: &Path) -> Result<(), Failure> {

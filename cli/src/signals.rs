@@ -25,7 +25,7 @@ mod unix {
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
-    use crate::files::atomic::abandon_and;
+    use widebragg_formats::atomic::abandon_and;
 
     const ENDING: [c_int; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU];
 

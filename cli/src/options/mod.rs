@@ -23,9 +23,8 @@ pub use completions::completions;
 pub use help::help;
 pub use man::man;
 pub use model::{
-    Attenuation, BenchOptions, CarryoverMode, Command, CompareOptions, Convention, CustomAxes, DemoOptions,
-    Dtype, GradientOptions, HeaderStyle, LossKind, Misset, Options, Pivot, Precision, Shape, Shell, Simd,
-    TraceDiffOptions, TraceFormat, TraceOptions,
+    Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, Dtype, GradientOptions, HeaderStyle,
+    LossKind, Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

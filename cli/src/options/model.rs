@@ -5,7 +5,10 @@
 
 use std::path::PathBuf;
 
+use widebragg::detector::{Convention, Pivot};
 use widebragg::lanes::SimdLevel;
+use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::rotation::PhiMode;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,67 +64,6 @@ pub enum Misset {
     Random,
 }
 
-/// The crystal's shape, which is the spots' shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Shape {
-    /// Parallelepiped: sincg.
-    #[default]
-    Square,
-    /// Ellipsoid: sinc3.
-    Round,
-    /// Gauss.
-    Gauss,
-    /// Top hat.
-    Tophat,
-}
-
-/// The fixed point of a detector rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pivot {
-    /// Where the beam meets the detector.
-    Beam,
-    /// The sample.
-    Sample,
-}
-
-/// The axes and beam centre convention.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a run, and it stays Copy")]
-pub enum Convention {
-    /// MOSFLM.
-    #[default]
-    Mosflm,
-    /// XDS.
-    Xds,
-    /// ADXV.
-    Adxv,
-    /// DENZO.
-    Denzo,
-    /// DIALS.
-    Dials,
-    /// Chosen by giving any axis (or pix0) after the last named convention.
-    Custom(CustomAxes),
-}
-
-/// The axes given since the last named convention, lab frame, not normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CustomAxes {
-    /// Fast axis.
-    pub fdet: Option<[f64; 3]>,
-    /// Slow axis.
-    pub sdet: Option<[f64; 3]>,
-    /// Detector normal.
-    pub odet: Option<[f64; 3]>,
-    /// Beam direction.
-    pub beam: Option<[f64; 3]>,
-    /// Polarisation axis.
-    pub polar: Option<[f64; 3]>,
-    /// Spindle axis.
-    pub spindle: Option<[f64; 3]>,
-    /// Axis of the detector's 2theta swing.
-    pub twotheta: Option<[f64; 3]>,
-}
-
 /// `-detector_abs`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Attenuation {
@@ -129,40 +71,6 @@ pub enum Attenuation {
     NoThickness,
     /// Attenuation depth, metres, larger than zero.
     DepthM(f64),
-}
-
-/// `--phi-carryover-mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CarryoverMode {
-    /// Every phi step rotates the crystal afresh.
-    #[default]
-    Spec,
-    /// As the reference does it.
-    CParity,
-}
-
-/// `--simd`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Simd {
-    /// The best the processor has.
-    #[default]
-    Auto,
-    /// No instructions beyond the build's own.
-    Portable,
-    /// AVX2 and FMA.
-    Avx2,
-    /// AVX-512.
-    Avx512,
-}
-
-/// `--precision`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// f64 throughout.
-    #[default]
-    Double,
-    /// Sines of the lattice factor in f32.
-    Mixed,
 }
 
 /// `--header`.
@@ -175,23 +83,11 @@ pub enum HeaderStyle {
     Reference,
 }
 
-impl Simd {
-    /// The highest level that may run.
-    #[must_use]
-    pub fn cap(self) -> SimdLevel {
-        match self {
-            Self::Auto | Self::Avx512 => SimdLevel::Avx512,
-            Self::Avx2 => SimdLevel::Avx2,
-            Self::Portable => SimdLevel::Portable,
-        }
-    }
-}
-
 /// The options of `widebragg bench`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BenchOptions {
-    /// Highest instruction set to measure.
-    pub simd: Simd,
+    /// Highest instruction set to measure; `None`: the best the processor has.
+    pub simd: Option<SimdLevel>,
     /// Table as JSON.
     pub json: bool,
 }
@@ -201,14 +97,14 @@ pub struct BenchOptions {
 pub struct DemoOptions {
     /// Worker threads; `None`: all cores.
     pub threads: Option<usize>,
-    /// Instruction set.
-    pub simd: Simd,
+    /// Highest instruction set to use; `None`: the best the processor has.
+    pub simd: Option<SimdLevel>,
     /// No progress, no summary.
     pub quiet: bool,
     /// Summary as JSON.
     pub json: bool,
     /// What phi == 0 does.
-    pub carryover_mode: CarryoverMode,
+    pub carryover_mode: PhiMode,
     /// Folder the files go to.
     pub out: PathBuf,
 }
@@ -404,7 +300,7 @@ pub struct Options {
     /// Crystal size along a, b, c, metres; not above zero means unset.
     pub sample_m: [Option<f64>; 3],
     /// Crystal shape.
-    pub shape: Shape,
+    pub shape: CrystalShape,
     /// Factor on the spot shapes other than square, not negative.
     pub fudge: Option<f64>,
     /// Mosaic spread, radians; negative means unset.
@@ -572,13 +468,13 @@ pub struct Options {
     /// Render only what is missing or incomplete.
     pub resume: bool,
     /// What phi == 0 does.
-    pub carryover_mode: CarryoverMode,
+    pub carryover_mode: PhiMode,
     /// c-parity: threads the reference would have run with; `None`: 1.
     pub reference_threads: Option<usize>,
     /// Worker threads; `None`: all cores.
     pub threads: Option<usize>,
-    /// Instruction set.
-    pub simd: Simd,
+    /// Highest instruction set to use; `None`: the best the processor has.
+    pub simd: Option<SimdLevel>,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// Summary as JSON.

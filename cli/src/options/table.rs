@@ -6,10 +6,7 @@
 
 use super::{
     given::{Given, shown},
-    model::{
-        Attenuation, CarryoverMode, Convention, CustomAxes, Dtype, HeaderStyle, LossKind, Misset, Options,
-        Pivot, Precision, Shape, Simd, TraceFormat,
-    },
+    model::{Attenuation, Dtype, HeaderStyle, LossKind, Misset, Options, TraceFormat},
     row::{
         Effect, Row, Scope, Section,
         Takes::{
@@ -20,6 +17,13 @@ use super::{
     },
 };
 use crate::error::Failure;
+use widebragg::{
+    detector::{Convention, CustomAxes, Pivot},
+    lanes::SimdLevel,
+    lattice::{CrystalShape, Precision},
+    rotation::PhiMode,
+    vector::Vec3,
+};
 
 /// The commands that may stand in the place of the first option, and what they do.
 pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
@@ -81,6 +85,26 @@ pub(super) fn find(name: &str, scope: Scope) -> Option<&'static Row> {
     let here = |row: &&Row| row.scope.covers(scope);
     let exact = rows().find(|row| here(row) && exact(row)).or_else(|| rows().find(exact));
     exact.or_else(|| rows().find(|row| row.is_lengthened_by(name)))
+}
+
+/// The names of the values of an enumeration, as a list for [`Choice`]; words before them come first.
+macro_rules! names {
+    ($($first:literal,)* $type:ty) => {{
+        const FIRST: &[&str] = &[$($first),*];
+        const NAMES: [&str; FIRST.len() + <$type>::ALL.len()] = {
+            let mut names = [""; FIRST.len() + <$type>::ALL.len()];
+            let mut index = 0;
+            while index < names.len() {
+                names[index] = match index.checked_sub(FIRST.len()) {
+                    Some(value) => <$type>::ALL[value].name(),
+                    None => FIRST[index],
+                };
+                index += 1;
+            }
+            names
+        };
+        &NAMES
+    }};
 }
 
 /// What goes through the render loop with options of the user's.
@@ -145,14 +169,14 @@ static CRYSTAL: &[Row] = &[
         .aliases(&["-sample_height", "-xtal_z", "-xtal_height", "-height"])
         .stems(&["-sample_heigh", "-xtal_heigh", "-heigh"]),
     Row::new("-square_xtal", Nothing, "parallelepiped crystal, sincg spots; the default", |o, _| {
-        put(&mut o.shape, Shape::Square)
+        put(&mut o.shape, CrystalShape::Square)
     }),
     Row::new("-round_xtal", Nothing, "ellipsoid crystal, sinc3 spots", |o, _| {
-        put(&mut o.shape, Shape::Round)
+        put(&mut o.shape, CrystalShape::Round)
     }),
-    Row::new("-gauss_xtal", Nothing, "Gaussian spots", |o, _| put(&mut o.shape, Shape::Gauss)),
+    Row::new("-gauss_xtal", Nothing, "Gaussian spots", |o, _| put(&mut o.shape, CrystalShape::Gauss)),
     Row::new("-tophat_spots", Nothing, "spots with a sharp edge and a flat top", |o, _| {
-        put(&mut o.shape, Shape::Tophat)
+        put(&mut o.shape, CrystalShape::Tophat)
     })
     .aliases(&["-binary_spots"]),
     Row::new("-fudge", Number(Plain("factor")), "shrinks spots that are not square", |o, v| {
@@ -375,9 +399,9 @@ static DETECTOR: &[Row] = &[
         .default("0"),
     Row::new(
         "-pivot",
-        Choice(&["beam", "sample"]),
+        Choice(names!(Pivot)),
         "fixed point of the rotations; a named convention overrides it",
-        |o, v| set(&mut o.pivot, v.choice(&[Pivot::Beam, Pivot::Sample])),
+        |o, v| set(&mut o.pivot, v.choice(Pivot::ALL)),
     ),
     Row::new("-mosflm", Nothing, "MOSFLM convention; the default", |o, _| {
         put(&mut o.convention, Convention::Mosflm)
@@ -387,12 +411,12 @@ static DETECTOR: &[Row] = &[
     Row::new("-denzo", Nothing, "DENZO convention", |o, _| put(&mut o.convention, Convention::Denzo)),
     Row::new("-dials", Nothing, "DIALS convention", |o, _| put(&mut o.convention, Convention::Dials)),
     Row::new("-fdet_vector", VECTOR, "fast axis; like all axes, selects a custom convention", |o, v| {
-        axis(o, v, |axes| &mut axes.fdet)
+        axis(o, v, |axes| &mut axes.fast)
     }),
-    Row::new("-sdet_vector", VECTOR, "slow axis", |o, v| axis(o, v, |axes| &mut axes.sdet)),
-    Row::new("-odet_vector", VECTOR, "detector normal", |o, v| axis(o, v, |axes| &mut axes.odet)),
+    Row::new("-sdet_vector", VECTOR, "slow axis", |o, v| axis(o, v, |axes| &mut axes.slow)),
+    Row::new("-odet_vector", VECTOR, "detector normal", |o, v| axis(o, v, |axes| &mut axes.normal)),
     Row::new("-beam_vector", VECTOR, "direction of the beam", |o, v| axis(o, v, |axes| &mut axes.beam)),
-    Row::new("-polar_vector", VECTOR, "polarisation axis", |o, v| axis(o, v, |axes| &mut axes.polar)),
+    Row::new("-polar_vector", VECTOR, "polarisation axis", |o, v| axis(o, v, |axes| &mut axes.polarization)),
     Row::new("-spindle_axis", VECTOR, "axis of the phi rotation", |o, v| {
         axis(o, v, |axes| &mut axes.spindle)
     }),
@@ -746,9 +770,9 @@ static RUNNING: &[Row] = &[
     .scope(Scope::RENDER.and(Scope::COMPARE).and(Scope::TRACE).and(Scope::SLOPES)),
     Row::new(
         "--phi-carryover-mode",
-        Choice(&["spec", "c-parity"]),
+        Choice(names!(PhiMode)),
         "as the physics has it, or as the reference does it, defects included",
-        |o, v| put(&mut o.carryover_mode, v.choice(&[CarryoverMode::Spec, CarryoverMode::CParity])?),
+        |o, v| put(&mut o.carryover_mode, v.choice(PhiMode::ALL)?),
     )
     .default("spec")
     .scope(RUNS),
@@ -761,13 +785,14 @@ static RUNNING: &[Row] = &[
     })
     .default("all cores")
     .scope(RUNS.and(Scope::COMPARE)),
-    Row::new("--simd", Choice(&["auto", "portable", "avx2", "avx512"]), "instruction set", |o, v| {
-        put(&mut o.simd, v.choice(&[Simd::Auto, Simd::Portable, Simd::Avx2, Simd::Avx512])?)
+    Row::new("--simd", Choice(names!("auto", SimdLevel)), "instruction set", |o, v| {
+        let [portable, avx2, avx512] = SimdLevel::ALL.map(Some);
+        put(&mut o.simd, v.choice(&[None, portable, avx2, avx512])?)
     })
     .default("auto: the best the processor has")
     .scope(RUNS.and(Scope::BENCH)),
-    Row::new("--precision", Choice(&["f64", "mixed"]), "arithmetic of the lattice factor", |o, v| {
-        put(&mut o.precision, v.choice(&[Precision::Double, Precision::Mixed])?)
+    Row::new("--precision", Choice(names!(Precision)), "arithmetic of the lattice factor", |o, v| {
+        put(&mut o.precision, v.choice(Precision::ALL)?)
     })
     .default("f64"),
     Row::with("--help", Nothing, "print the help", Effect::Help)
@@ -835,10 +860,10 @@ fn custom(options: &Options) -> CustomAxes {
 fn axis(
     options: &mut Options,
     given: &Given<'_>,
-    place: fn(&mut CustomAxes) -> &mut Option<[f64; 3]>,
+    place: fn(&mut CustomAxes) -> &mut Option<Vec3>,
 ) -> Result<(), Failure> {
     let mut axes = custom(options);
-    *place(&mut axes) = Some(given.direction()?);
+    *place(&mut axes) = Some(given.direction()?.into());
     options.convention = Convention::Custom(axes);
     Ok(())
 }

@@ -8,6 +8,13 @@ use super::{
 use core::f64::consts::PI;
 use proptest::prelude::*;
 use std::path::Path;
+use widebragg::{
+    detector::{Convention, CustomAxes, Pivot},
+    lanes::SimdLevel,
+    lattice::CrystalShape,
+    rotation::PhiMode,
+    vector::Vec3,
+};
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
@@ -190,7 +197,7 @@ fn the_last_option_wins() {
     assert!(!options("-nopolar -polar 0.5").nopolar);
     assert_eq!(options("-interpolate -nointerpolate").interpolate, Some(false));
     assert_eq!(options("-misset 1 2 3 -misset random").misset, Misset::Random);
-    assert_eq!(options("-round_xtal -gauss_xtal").shape, Shape::Gauss);
+    assert_eq!(options("-round_xtal -gauss_xtal").shape, CrystalShape::Gauss);
     assert!(!options("-nonoise -noisefile n.img").nonoise);
     assert!(options("-pgmfile p.pgm -nopgm").nopgm);
     assert_eq!(options("-oversample 3 -oversample 0").oversample, None);
@@ -222,13 +229,13 @@ fn the_pivot_follows_the_last_option_that_sets_it() {
 fn conventions_and_axes() {
     assert_eq!(options("-N 3").convention, Convention::Mosflm);
     assert_eq!(options("-beam_vector 1 0 0 -xds").convention, Convention::Xds);
-    let spindle = CustomAxes { spindle: Some([-1.0, 0.0, 0.0]), ..CustomAxes::default() };
+    let spindle = CustomAxes { spindle: Some(Vec3::from([-1.0, 0.0, 0.0])), ..CustomAxes::default() };
     assert_eq!(
         options("-beam_vector 1 0 0 -adxv -spindle_axis -1 0 0").convention,
         Convention::Custom(spindle)
     );
     let two = options("-spindle_axis -1 0 0 -fdet_vector 0 1e-05 -1e-05").convention;
-    assert_eq!(two, Convention::Custom(CustomAxes { fdet: Some([0.0, 1e-5, -1e-5]), ..spindle }));
+    assert_eq!(two, Convention::Custom(CustomAxes { fast: Some(Vec3::from([0.0, 1e-5, -1e-5])), ..spindle }));
     let o = options("-dials -pix0_vector_mm 1 2 3");
     assert!(o.pix0_given);
     assert_eq!(o.convention, Convention::Custom(CustomAxes::default()));
@@ -278,8 +285,8 @@ fn our_own_options() {
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
          --header reference --json --quiet --frames 10 --frame-range=3:5 --resume",
     );
-    assert_eq!(o.carryover_mode, CarryoverMode::CParity);
-    assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Simd::Avx2));
+    assert_eq!(o.carryover_mode, PhiMode::CParity);
+    assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));
     assert_eq!(o.png.as_deref(), Some(Path::new("p.png")));
     assert_eq!(o.cbf.as_deref(), Some(Path::new("c.cbf")));
     assert_eq!(o.header, HeaderStyle::Reference);
@@ -296,7 +303,7 @@ fn commands() {
     };
     assert_eq!((demo.threads, demo.out.as_path()), (Some(2), Path::new("there")));
     assert!(demo.quiet && !demo.json);
-    assert_eq!(demo.carryover_mode, CarryoverMode::CParity);
+    assert_eq!(demo.carryover_mode, PhiMode::CParity);
     assert!(
         matches!(parse(&words("demo")), Ok(Command::Demo(demo)) if demo.out == Path::new("widebragg-demo"))
     );

@@ -1,0 +1,3 @@
+//! Fits of parameters to an image.
+
+pub mod optimiser;
