@@ -1,7 +1,7 @@
 //! The phi carryover in the caller's memory: a header, then its slots, one per stream or per pixel.
 
-use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams};
-use widebragg::render::Scene;
+use widebragg::carryover::{CarryUse, Carryover, Slot};
+use widebragg::render::{Scene, open_pixels, open_streams};
 use widebragg::rotation::{Orientation, PhiSweep};
 
 use crate::memory::{Stretch, apart, output, stretch};
@@ -332,7 +332,7 @@ pub unsafe extern "C" fn wb_carryover_use_at(
         }
         // SAFETY: what this function requires.
         let carry = unsafe { slots(scene, carryover.cast_mut(), &[written]) }?;
-        let (kind, left_by) = match carry.use_at(scene, slow, fast)? {
+        let (kind, left_by) = match scene.carry_use(&carry, slow, fast)? {
             CarryUse::NotUsed => (WB_NOT_USED, None),
             CarryUse::Fresh => (WB_FRESH, None),
             CarryUse::Hit { left_by } => (WB_HIT, Some(left_by)),

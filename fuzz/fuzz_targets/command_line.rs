@@ -4,7 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
+use widebragg::render::open_streams;
 use widebragg_cli::commands::setup::Setup;
 use widebragg_cli::options::{Command, Options, parse};
 use widebragg_fuzz::assert_refusal;

@@ -9,10 +9,10 @@ mod input;
 use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::gradient::{Sums, TurnTable, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
-use widebragg::render::Scene;
+use widebragg::render::{Scene, open_streams};
 use widebragg::structure_factor::LookupRule;
 use widebragg_tests::scene::with_turns;
 

@@ -7,7 +7,7 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2};
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
 };
@@ -15,7 +15,7 @@ use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, 
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
-use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
+use widebragg::render::{open_streams, Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
 use widebragg::sampling::{Axis, StepRequest, axis_steps, phi_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};

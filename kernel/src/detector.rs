@@ -164,6 +164,34 @@ pub struct DetectorParameters<T = f64> {
     pub curved: bool,
 }
 
+/// A square detector of 1024 x 1024 pixels of 0.1 mm at 100 mm, in MOSFLM's convention.
+impl<T: Real> Default for DetectorParameters<T> {
+    fn default() -> Self {
+        let zero = T::constant(0.0);
+        Self {
+            pixel_m: defaults::PIXEL_M,
+            fast_pixels: defaults::DETECTOR_PIXELS,
+            slow_pixels: defaults::DETECTOR_PIXELS,
+            fast_size_m: defaults::DETECTOR_SIZE_M,
+            slow_size_m: defaults::DETECTOR_SIZE_M,
+            distance_m: Some(T::constant(defaults::DISTANCE_M)),
+            close_distance_m: None,
+            x_beam_m: None,
+            y_beam_m: None,
+            x_close_m: None,
+            y_close_m: None,
+            org_x_px: None,
+            org_y_px: None,
+            convention: Convention::default(),
+            pivot: Pivot::default(),
+            rotation_rad: [zero; 3],
+            twotheta_rad: zero,
+            point_pixel: false,
+            curved: false,
+        }
+    }
+}
+
 /// A placed detector, and the beam's frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detector {

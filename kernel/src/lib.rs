@@ -1,7 +1,7 @@
 //! # widebragg
 //!
-//! The compute core of nanocrystal X-ray diffraction simulation: what `nanoBragg.c` spends its time in, over SIMD
-//! lanes, in caller-owned buffers. `no_std`, no allocation, no panic.
+//! The compute core of nanocrystal X-ray diffraction simulation: what `nanoBragg.c` spends its time in, over
+//! SIMD lanes, in caller-owned buffers. `no_std`, no allocation, no panic.
 //!
 //! This program renders an image of a crystal of 20 x 20 x 20 unit cells on the default detector:
 //!
@@ -35,9 +35,10 @@
 //! }
 //! ```
 //!
-//! Data flows one way: plain parameters with units in their field names ([`scene::SceneParameters`]) give tables in
-//! the caller's slices, a [`scene::Scene`] borrows the tables, and [`scene::Scene::render_rows`] turns rows of the
-//! detector into pixels. Rows are independent, so threads can share a scene and split its rows.
+//! Data flows one way: plain parameters with units in their field names ([`scene::SceneParameters`]) give
+//! tables in the caller's slices, a [`scene::Scene`] borrows the tables, and [`scene::Scene::render_rows`]
+//! turns rows of the detector into pixels. Rows are independent, so threads can share a scene and split its
+//! rows.
 //!
 //! | to | start at |
 //! |---|---|
@@ -47,8 +48,8 @@
 //! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
 //! | evaluate single functions over arrays | [`arrays`], [`math`] |
 //!
-//! Two modes ([`rotation::PhiMode`]): **spec**, in which every phi step rotates the crystal afresh, and **c-parity**,
-//! which reproduces the reference, `nanoBragg.c`.
+//! Two modes ([`rotation::PhiMode`]): **spec**, in which every phi step rotates the crystal afresh, and
+//! **c-parity**, which reproduces the reference, `nanoBragg.c`.
 #![no_std]
 #![deny(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -71,6 +72,7 @@ pub mod render;
 pub mod rotation;
 pub mod sampling;
 pub mod scene;
+mod span;
 pub mod structure_factor;
 pub mod vector;
 

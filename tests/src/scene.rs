@@ -9,12 +9,12 @@ use crate::oracle::vector::Vector;
 use crate::oracle::{Mode, Simulation};
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::detector::Detector;
 use widebragg::gradient::{TurnBuffers, TurnTable, fill_turns};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice, Precision};
-use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParts, Sensor};
+use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParts, Sensor, open_streams};
 use widebragg::rotation::{
     IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };

@@ -5,7 +5,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use std::alloc::System;
 use widebragg::beam::{Polarization, Source, SourceGrid};
-use widebragg::carryover::{Carryover, Slot, open_pixels, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
 use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns};
@@ -13,7 +13,7 @@ use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::noise::Poisson;
 use widebragg::random::fill_mosaic;
-use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
+use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_pixels, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, axis_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -159,7 +159,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
         let mut carry = Carryover::Pixels(&mut slots);
         for (slow, fast) in [(0, 0), (6, 10), (12, 20)] {
             sum += scene.render_pixel(slow, fast, &mut carry)?;
-            carry.use_at(&scene, slow, fast)?;
+            scene.carry_use(&carry, slow, fast)?;
             sum += scene.probe_pixel(slow, fast, &carry, &mut |step| sum += step.f_cell)?.value;
         }
         let turned = TurnBuffers {

@@ -1,7 +1,8 @@
 //! The carryover slots of a scene, and the latch at which interpolation ends.
 
 use rayon::prelude::*;
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
+use widebragg::render::open_streams;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg::structure_factor::{LatchPoint, LookupRule};

@@ -7,9 +7,9 @@ mod input;
 
 use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
-use widebragg::carryover::{Carryover, Slot, open_pixels, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::{Simd, SimdLevel};
-use widebragg::render::{PixelProbe, Scene};
+use widebragg::render::{open_pixels, open_streams, PixelProbe, Scene};
 use widebragg::structure_factor::LookupRule;
 use widebragg::{ELECTRON_RADIUS_SQUARED_M2, Error};
 

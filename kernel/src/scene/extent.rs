@@ -18,6 +18,13 @@ impl Sensor {
     pub const THIN: Self = Self { layers: 1, layer_m: 0.0, attenuation_per_m: 0.0 };
 }
 
+/// A sensor without thickness.
+impl Default for Sensor {
+    fn default() -> Self {
+        Self::THIN
+    }
+}
+
 /// Subpixels, and the factors that are evaluated for each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Oversample {

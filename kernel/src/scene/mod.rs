@@ -1,8 +1,9 @@
 //! The scene: everything that an image is computed from, as tables that have been checked.
 //!
 //! [`SceneParameters`] are plain numbers with defaults; with [`SceneParameters::tables_len`] and
-//! [`SceneParameters::fill`] they become a [`Scene`] in two calls. [`SceneParts`] are the tables themselves, for
-//! callers that derive them in another way. A scene is immutable and borrows its tables, so threads can share it.
+//! [`SceneParameters::fill`] they become a [`Scene`] in two calls. [`SceneParts`] are the tables themselves,
+//! for callers that derive them in another way. A scene is immutable and borrows its tables, so threads can
+//! share it.
 
 mod extent;
 mod parameters;
@@ -154,8 +155,8 @@ impl<'a> Scene<'a> {
     /// The scene of `parts`, after checking them.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for impossible numbers, [`Error::BufferTooShort`] for a mask shorter than the detector,
-    /// [`Error::OutsideDetector`] for a region of interest that leaves it.
+    /// [`Error::OutOfRange`] for impossible numbers, [`Error::BufferTooShort`] for a mask shorter than the
+    /// detector, [`Error::OutsideDetector`] for a region of interest that leaves it.
     pub fn new(parts: SceneParts<'a>) -> Result<Self, Error> {
         parts.check_counts()?;
         parts.check_numbers()?;
@@ -235,12 +236,23 @@ impl<'a> Scene<'a> {
         self.p.orientations.left_behind()
     }
 
-    /// The precision that the lattice factor is evaluated in. Mixed precision is for runs that do not interpolate,
-    /// where the interpolation takes most of the time, and for crystals whose sizes its reduction has bits for.
+    /// The precision that the lattice factor is evaluated in. Mixed precision is for runs that do not
+    /// interpolate, where the interpolation takes most of the time, and for crystals whose sizes its
+    /// reduction has bits for.
     pub(crate) fn lattice_precision(&self) -> Precision {
         let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
         let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
         if interpolates || !reduces { Precision::Double } else { self.p.precision }
+    }
+
+    /// Thickness layers and subpixels in the order of the sum: (layer, subpixel along slow, along fast).
+    #[inline(always)]
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let (layers, per_axis) = (self.p.sensor.layers, self.p.oversample.per_axis);
+        let subpixels = move |layer| {
+            (0..per_axis).flat_map(move |slow| (0..per_axis).map(move |fast| (layer, slow, fast)))
+        };
+        (0..layers).flat_map(subpixels)
     }
 
     pub(crate) fn shape(&self) -> CrystalShape {

@@ -1,7 +1,7 @@
 //! From plain numbers to a scene, in two calls: how long its tables are, and filling them.
 //!
-//! Each input is given in one of two ways: as the parameters that it is derived from, or as what another program
-//! derived. Tables lie in the caller's slices, so nothing is allocated.
+//! Each input is given in one of two ways: as the parameters that it is derived from, or as what another
+//! program derived. Tables lie in the caller's slices, so nothing is allocated.
 
 use super::{Oversample, Roi, Scene, SceneParts, Sensor};
 use crate::Error;
@@ -74,6 +74,13 @@ pub enum SourcesInput<'a> {
     List(&'a [Source]),
 }
 
+/// One source along the beam.
+impl Default for SourcesInput<'_> {
+    fn default() -> Self {
+        Self::Grid { hdiv: Steps::ONE, vdiv: Steps::ONE, dispersion: Steps::ONE, round: true }
+    }
+}
+
 /// The mosaic domains, as a spread or as a list of rotations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MosaicInput<'a> {
@@ -88,6 +95,13 @@ pub enum MosaicInput<'a> {
     },
     /// Rotations, copied to the table.
     List(&'a [Mat3]),
+}
+
+/// One domain, without a spread.
+impl Default for MosaicInput<'_> {
+    fn default() -> Self {
+        Self::Spread { spread_rad: 0.0, domains: 1, seed: defaults::MOSAIC_SEED }
+    }
 }
 
 /// Everything that an image is computed from, as plain numbers.
@@ -145,6 +159,42 @@ pub struct SceneParameters<'a> {
     pub roi: Option<Roi>,
     /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
     pub mask: Option<&'a [u16]>,
+}
+
+impl SceneParameters<'_> {
+    /// All defaults, for a crystal that has none.
+    ///
+    /// A still of a crystal of one cell without structure factors, on the default detector.
+    #[must_use]
+    pub fn new(crystal: impl Into<CrystalInput>) -> Self {
+        Self {
+            simd: Simd::detect(),
+            detector: DetectorInput::Parameters(DetectorParameters::default()),
+            sensor: Sensor::default(),
+            oversample: OversampleRequest::default(),
+            lambda0_m: defaults::LAMBDA_M,
+            sources: SourcesInput::default(),
+            kahn: Some(defaults::KAHN),
+            crystal: crystal.into(),
+            shape: Default::default(),
+            cells: [defaults::CELLS; 3],
+            fudge: defaults::FUDGE,
+            precision: Default::default(),
+            mode: PhiMode::default(),
+            phi0_rad: 0.0,
+            phi_step_rad: 0.0,
+            phi_steps: 1,
+            mosaic: MosaicInput::default(),
+            grid: None,
+            default_f: defaults::DEFAULT_F,
+            interpolate: None,
+            fluence_per_m2: defaults::FLUENCE_PER_M2,
+            water_m: 0.0,
+            d_min_m: 0.0,
+            roi: None,
+            mask: None,
+        }
+    }
 }
 
 /// How many elements the tables of a scene have.
@@ -214,7 +264,8 @@ impl<'a> SceneParameters<'a> {
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] for a table shorter than [`SceneParameters::tables_len`] says, and what
-    /// [`Detector::new`], [`Crystal::new`], [`SourceGrid::fill`], [`fill_orientations`] and [`Scene::new`] refuse.
+    /// [`Detector::new`], [`Crystal::new`], [`SourceGrid::fill`], [`fill_orientations`] and [`Scene::new`]
+    /// refuse.
     pub fn fill<'t>(&self, tables: SceneTables<'t>) -> Result<Scene<'t>, Error>
     where
         'a: 't,
@@ -247,7 +298,8 @@ impl<'a> SceneParameters<'a> {
         Ok(Derived { detector, direct, reciprocal_per_angstrom })
     }
 
-    /// Makes the scene with stand-ins for its tables, one entry each, that are refused wherever the tables would be.
+    /// Makes the scene with stand-ins for its tables, one entry each, that are refused wherever the tables
+    /// would be.
     fn check(&self, derived: &Derived) -> Result<(), Error> {
         let sweep = self.sweep(&derived.detector);
         require(sweep.count > 0, "number of phi steps", sweep.count as f64, "at least 1")?;
