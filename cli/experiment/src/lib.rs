@@ -1,7 +1,32 @@
 //! Experiments: owned scenes, the images that they give, and the derivatives and fits of these.
 //!
 //! [`parameters::Parameters`] are plain numbers with the reference's defaults;
-//! [`experiment::Experiment::new`] derives the tables of a scene from them and owns these. From there:
+//! [`experiment::Experiment::new`] derives the tables of a scene from them and owns these.
+//!
+//! This program renders a region of an image of a crystal of 20 x 20 x 20 unit cells:
+//!
+//! ```
+//! use widebragg::crystal::{CellSource, UnitCell};
+//! use widebragg::scene::Roi;
+//! use widebragg_experiment::experiment::Experiment;
+//! use widebragg_experiment::frame::render_frame;
+//! use widebragg_experiment::parameters::Parameters;
+//! use widebragg_experiment::statistics::Statistics;
+//!
+//! # fn main() -> Result<(), widebragg_experiment::failure::Failure> {
+//! let cell = CellSource::Cell(UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]));
+//! let roi = Some(Roi { fast_min: 500, fast_max: 559, slow_min: 500, slow_max: 559 });
+//! let defaults = Parameters::new(cell);
+//! let parameters = Parameters { cells: [20.0; 3], default_f: 100.0, roi, ..defaults };
+//! let (experiment, _warnings) = Experiment::new(parameters)?;
+//!
+//! let mut orientations = experiment.orientation_buffer()?;
+//! let scene = experiment.scene(0, &mut orientations)?;
+//! let frame = render_frame(&experiment, &scene, &|| ())?;
+//! assert!(Statistics::new(&scene, &frame.pixels).max > 0.0);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! | to | start at |
 //! |---|---|

@@ -6,6 +6,8 @@
 //! Cost: one square root a pixel.
 
 use rayon::prelude::*;
+use widebragg::detector::Detector;
+use widebragg::rotation::rotate_axis;
 use widebragg::vector::Vec3;
 use widebragg_formats::image::FlatDetector;
 use widebragg_formats::memory::filled;
@@ -56,7 +58,7 @@ impl Resolution for FlatDetector {
     }
 }
 
-/// |s| = 2 sin(theta) / lambda at the centre of every pixel, in 1/Angstrom.
+/// |s| = 2 sin(theta) / lambda at the centre of every pixel, about the first source, in 1/Angstrom.
 ///
 /// # Errors
 /// No memory.
@@ -66,16 +68,30 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
         .ok_or_else(|| Failure::no_memory(Part::Selection, "the resolutions of the pixels"))?;
     let incident = experiment.sources.first().map_or(detector.beam, |source| source.incident);
     let per_angstrom = 1e-10 / experiment.lambda0_m;
-    let middle = |i: usize| (i as f64 + 0.5) * detector.pixel_m;
     lengths.par_chunks_mut(detector.fast_pixels).enumerate().for_each(|(slow, row)| {
-        let start: Vec3 = detector.pix0_m + middle(slow) * detector.slow;
         for (fast, length) in row.iter_mut().enumerate() {
-            let place = start + middle(fast) * detector.fast;
-            let s = place.checked_unit().unwrap_or(incident) - incident;
+            let diffracted = pixel_position_m(detector, [fast, slow]).checked_unit();
+            let s = diffracted.unwrap_or(incident) - incident;
             *length = (s.length() * per_angstrom) as f32;
         }
     });
     Ok(lengths)
+}
+
+/// Position of the centre of a pixel (fast, slow) relative to the sample, in m.
+///
+/// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam meets the
+/// detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are y and z.
+#[must_use]
+pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
+    let middle = |i: usize| (i as f64 + 0.5) * detector.pixel_m;
+    let flat = detector.pix0_m + middle(slow) * detector.slow + middle(fast) * detector.fast;
+    if !detector.curved {
+        return flat;
+    }
+    let spot = detector.distance_m * detector.beam;
+    let angle_rad = |length_m: f64| length_m / detector.distance_m;
+    rotate_axis(rotate_axis(spot, detector.slow, angle_rad(flat.y)), detector.fast, angle_rad(flat.z))
 }
 
 /// Rounds to two significant digits.
@@ -86,7 +102,58 @@ fn round(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use widebragg::carryover::Carryover;
+    use widebragg::crystal::{CellSource, UnitCell};
+    use widebragg::detector::DetectorParameters;
+    use widebragg::sampling::OversampleRequest;
+    use widebragg::scene::DetectorInput;
+
     use super::*;
+    use crate::parameters::Parameters;
+
+    /// A small, tilted detector, flat or curved.
+    fn experiment(curved: bool) -> Experiment {
+        let detector = DetectorParameters {
+            fast_pixels: 20,
+            slow_pixels: 16,
+            pixel_m: 4e-3,
+            fast_size_m: 0.08,
+            slow_size_m: 0.064,
+            rotation_rad: [0.1, 0.2, -0.1],
+            curved,
+            ..DetectorParameters::default()
+        };
+        let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]);
+        let defaults = Parameters::new(CellSource::Cell(cell));
+        let parameters = Parameters {
+            detector: DetectorInput::Parameters(detector),
+            cells: [5.0; 3],
+            default_f: 100.0,
+            oversample: OversampleRequest { per_axis: Some(1), ..OversampleRequest::default() },
+            ..defaults
+        };
+        Experiment::new(parameters).unwrap().0
+    }
+
+    #[test]
+    fn positions_and_scattering_vectors_are_those_of_the_render_loop() {
+        for curved in [false, true] {
+            let experiment = experiment(curved);
+            let lengths = scattering_lengths(&experiment).unwrap();
+            let mut orientations = experiment.orientation_buffer().unwrap();
+            let scene = experiment.scene(0, &mut orientations).unwrap();
+            for (fast, slow) in [(0, 0), (19, 0), (7, 11), (19, 15)] {
+                let mut found = None;
+                scene.probe_pixel(slow, fast, &Carryover::Off, &mut |step| found = Some(*step)).unwrap();
+                let step = found.unwrap();
+                let position = pixel_position_m(&experiment.detector, [fast, slow]);
+                assert!((position - step.position_m).length() < 1e-12, "{curved} {fast} {slow}");
+                let expected = step.scattering_per_m.length() * 1e-10;
+                let found = f64::from(lengths[slow * 20 + fast]);
+                assert!((found - expected).abs() < 1e-6 * expected, "{curved}: {found}, expected {expected}");
+            }
+        }
+    }
 
     #[test]
     fn resolutions_of_a_flat_and_of_a_tilted_detector() {

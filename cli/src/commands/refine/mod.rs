@@ -1,9 +1,9 @@
 //! `widebragg refine`: fits parameters to an image.
 //!
 //! The fit is that of [`widebragg_experiment::gradient::refine`]. Prints a line for each iteration, a table
-//! with standard uncertainties, and options that repeat the fitted model ([`report`]). The folder of `--out`
+//! with standard uncertainties, and options that repeat the fitted model (`report`). The folder of `--out`
 //! gets the same as refine.json, and pictures of the images before and after, of their difference from the
-//! data, of single spots and of the loss ([`plot`]).
+//! data, of single spots and of the loss (`plot`).
 //! Exit code 3 where the fit has not converged; the parameters that it reached are printed all the same.
 
 mod plot;
