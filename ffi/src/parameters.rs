@@ -11,8 +11,8 @@ use widebragg::vector::Vec3;
 
 use crate::grid::wb_grid;
 use crate::level::WB_SIMD_AUTO;
-use crate::memory::stretch;
-use crate::status::{Refusal, WB_STRUCT_SIZE};
+use crate::memory::{Input, Output};
+use crate::status::{Failure, WB_STRUCT_SIZE, status};
 
 /// MOSFLM's convention, the default.
 pub const WB_MOSFLM: i32 = 0;
@@ -335,47 +335,48 @@ const DEFAULTS: wb_scene_parameters = wb_scene_parameters {
     interpolation: WB_INTERPOLATE_AUTO,
 };
 
-/// Sets `parameters`, of `size` bytes, to the reference's defaults. Cell, structure factors and what differs is left to
-/// the caller.
+/// Sets `parameters`, whose size is `size` bytes, to the defaults of the reference. A cell, matrix or axes
+/// must still be given.
 ///
 /// # Safety
-/// `parameters` has room for `size` bytes.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// `parameters` is NULL or points to room for `size` bytes, which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_scene_defaults(parameters: *mut wb_scene_parameters, size: usize) -> i32 {
     let set = || {
-        stretch(parameters, 1, "parameters")?;
+        let parameters = Output::one(parameters, "parameters")?;
         known_size(size)?;
-        // SAFETY: checked above; the rest is the caller's word.
+        // SAFETY: `parameters` is not NULL, so the caller guarantees room for `size` bytes there, which is
+        // the size of the struct; no other thread accesses them.
         unsafe { parameters.write(DEFAULTS) };
         Ok(())
     };
-    crate::status::status(set())
+    status(set())
 }
 
-fn known_size(size: usize) -> Result<(), Refusal> {
+fn known_size(size: usize) -> Result<(), Failure> {
     if size == size_of::<wb_scene_parameters>() {
         return Ok(());
     }
-    let refusal = Refusal::length("wb_scene_parameters.size", size_of::<wb_scene_parameters>(), size);
+    let refusal = Failure::length("wb_scene_parameters.size", size_of::<wb_scene_parameters>(), size);
     Err(refusal.with_status(WB_STRUCT_SIZE))
 }
 
 /// The value of an enumeration.
-pub(crate) fn chosen<T: Copy>(quantity: &'static str, value: i32, values: &[T]) -> Result<T, Refusal> {
+pub(crate) fn chosen<T: Copy>(quantity: &'static str, value: i32, values: &[T]) -> Result<T, Failure> {
     let found = usize::try_from(value).ok().and_then(|i| values.get(i));
-    found.copied().ok_or(Refusal::range(quantity, f64::from(value), "a value of its enumeration"))
+    found.copied().ok_or(Failure::range(quantity, f64::from(value), "a value of its enumeration"))
 }
 
 /// Spec or c-parity.
-pub(crate) fn phi_mode(mode: i32) -> Result<PhiMode, Refusal> {
+pub(crate) fn phi_mode(mode: i32) -> Result<PhiMode, Failure> {
     chosen("mode", mode, &[PhiMode::Spec, PhiMode::CParity])
 }
 
-fn finite(quantity: &'static str, values: &[f64]) -> Result<(), Refusal> {
+fn finite(quantity: &'static str, values: &[f64]) -> Result<(), Failure> {
     match values.iter().find(|value| !value.is_finite()) {
         None => Ok(()),
-        Some(&value) => Err(Refusal::range(quantity, value, "finite")),
+        Some(&value) => Err(Failure::range(quantity, value, "finite")),
     }
 }
 
@@ -392,16 +393,20 @@ fn rows([a, b, c, d, e, f, g, h, i]: [f64; 9]) -> Mat3 {
 }
 
 impl wb_scene_parameters {
-    /// A copy of the caller's struct.
+    /// A copy of the caller's struct, if it has the size of this version.
     ///
     /// # Safety
-    /// `parameters` is NULL or points to a struct of the size that its first field says.
-    pub(crate) unsafe fn read(parameters: *const Self) -> Result<Self, Refusal> {
-        stretch(parameters, 1, "parameters")?;
-        // SAFETY: every version of the struct begins with its size.
-        known_size(unsafe { parameters.cast::<usize>().read() })?;
-        // SAFETY: it is as large as this version.
-        Ok(unsafe { parameters.read() })
+    /// `parameters` is NULL or points to an initialised struct that begins with its size in bytes; no other
+    /// thread writes it meanwhile.
+    pub(crate) unsafe fn read(parameters: *const Self) -> Result<Self, Failure> {
+        let whole = Input::one(parameters, "parameters")?;
+        let size = Input::one(parameters.cast::<usize>(), "parameters")?;
+        // SAFETY: `parameters` is not NULL, so the caller guarantees a struct there that begins with an
+        // initialised size, which no other thread writes.
+        known_size(unsafe { size.read() })?;
+        // SAFETY: the struct has the size of this version, as has just been checked; the caller guarantees
+        // that it is initialised and that no other thread writes it.
+        Ok(unsafe { whole.read() })
     }
 
     /// A detector as good as any.
@@ -436,15 +441,15 @@ impl wb_scene_parameters {
     }
 
     /// Pixels and size in m along fast and slow.
-    fn extents(&self) -> Result<[(usize, f64); 2], Refusal> {
+    fn extents(&self) -> Result<[(usize, f64); 2], Failure> {
         let along = |pixels: usize, size_m: f64| {
             finite("detector size in m", &[size_m])?;
-            Ok::<_, Refusal>(extent(self.pixel_m, (pixels > 0).then_some(pixels), Some(size_m))?)
+            Ok::<_, Failure>(extent(self.pixel_m, (pixels > 0).then_some(pixels), Some(size_m))?)
         };
         Ok([along(self.fast_pixels, self.fast_size_m)?, along(self.slow_pixels, self.slow_size_m)?])
     }
 
-    pub(crate) fn detector(&self) -> Result<Detector, Refusal> {
+    pub(crate) fn detector(&self) -> Result<Detector, Failure> {
         if self.convention == WB_PLACED {
             let [(fast_pixels, _), (slow_pixels, slow_size_m)] = self.extents()?;
             return self.placed(fast_pixels, slow_pixels, slow_size_m);
@@ -453,7 +458,7 @@ impl wb_scene_parameters {
     }
 
     /// Of any convention but `WB_PLACED`.
-    pub(crate) fn detector_parameters(&self) -> Result<DetectorParameters, Refusal> {
+    pub(crate) fn detector_parameters(&self) -> Result<DetectorParameters, Failure> {
         let [(fast_pixels, fast_size_m), (slow_pixels, slow_size_m)] = self.extents()?;
         let axis = |bit: u64, axis: [f64; 3]| self.is_given(bit).then_some(Vec3::from(axis));
         let custom = Convention::Custom(CustomAxes {
@@ -491,7 +496,7 @@ impl wb_scene_parameters {
     }
 
     /// The detector that another program placed.
-    fn placed(&self, fast_pixels: usize, slow_pixels: usize, slow_size_m: f64) -> Result<Detector, Refusal> {
+    fn placed(&self, fast_pixels: usize, slow_pixels: usize, slow_size_m: f64) -> Result<Detector, Failure> {
         for (quantity, bit, axis) in [
             ("fast axis", WB_GIVEN_FAST, self.fast_axis),
             ("slow axis", WB_GIVEN_SLOW, self.slow_axis),
@@ -500,17 +505,18 @@ impl wb_scene_parameters {
             ("polarisation axis", WB_GIVEN_POLARIZATION, self.polarization_axis),
             ("spindle axis", WB_GIVEN_SPINDLE, self.spindle_axis),
         ] {
-            // Not refused for its length: the reference's axes are no unit vectors where its 2theta axis is none.
+            // Not refused for its length: the reference's axes are no unit vectors where its 2theta axis is
+            // none.
             let length = if self.is_given(bit) { Vec3::from(axis).length() } else { f64::NAN };
             if !length.is_finite() || length == 0.0 {
-                return Err(Refusal::range(quantity, length, "given, finite and not 0"));
+                return Err(Failure::range(quantity, length, "given, finite and not 0"));
             }
         }
         let close_distance_m = match self.optional(WB_GIVEN_CLOSE_DISTANCE, self.close_distance_m) {
             Some(close) if close.is_finite() && close != 0.0 => close,
             close => {
                 let close = close.unwrap_or(f64::NAN);
-                return Err(Refusal::range("close distance in m", close, "given, finite and not 0"));
+                return Err(Failure::range("close distance in m", close, "given, finite and not 0"));
             }
         };
         finite("origin of the detector in m", &self.pix0_m)?;
@@ -527,7 +533,7 @@ impl wb_scene_parameters {
         .map(Vec3::from);
         let across = fast.cross(slow).length();
         if across < 1e-6 {
-            return Err(Refusal::range("fast and slow axis", across, "not parallel"));
+            return Err(Failure::range("fast and slow axis", across, "not parallel"));
         }
         let to_beam = self.distance_m * beam - pix0_m;
         let (fast_beam_m, slow_beam_m) = (fast.dot(to_beam), slow.dot(to_beam));
@@ -559,7 +565,7 @@ impl wb_scene_parameters {
         })
     }
 
-    pub(crate) fn cell(&self) -> Result<Cell, Refusal> {
+    pub(crate) fn cell(&self) -> Result<Cell, Failure> {
         if self.is_given(WB_GIVEN_AXES) {
             finite("cell axes in m", &self.direct_m)?;
             finite("reciprocal axes in 1/Angstrom", &self.reciprocal_per_angstrom)?;
@@ -572,7 +578,7 @@ impl wb_scene_parameters {
     }
 
     /// Of axes the matrix that has `direct_m`, to rounding.
-    pub(crate) fn crystal_parameters(&self) -> Result<CrystalParameters, Refusal> {
+    pub(crate) fn crystal_parameters(&self) -> Result<CrystalParameters, Failure> {
         let lambda0_m = self.lambda0_m;
         if self.is_given(WB_GIVEN_AXES) {
             finite("cell axes in m", &self.direct_m)?;
@@ -597,13 +603,13 @@ impl wb_scene_parameters {
             (true, false) => CellSource::Matrix(matrix),
             (false, true) => CellSource::Cell(cell),
             (false, false) => {
-                return Err(Refusal::range("cell, matrix or axes", f64::NAN, "one of them given"));
+                return Err(Failure::range("cell, matrix or axes", f64::NAN, "one of them given"));
             }
         };
         Ok(CrystalParameters { source, lambda0_m, misset_rad: self.misset_rad })
     }
 
-    pub(crate) fn lattice(&self, cell: &Cell) -> Result<Lattice, Refusal> {
+    pub(crate) fn lattice(&self, cell: &Cell) -> Result<Lattice, Failure> {
         use CrystalShape::{Gauss, Round, Square, Tophat};
         Ok(Lattice {
             shape: chosen("shape", self.shape, &[Square, Round, Gauss, Tophat])?,
@@ -613,7 +619,7 @@ impl wb_scene_parameters {
         })
     }
 
-    pub(crate) fn sweep(&self, detector: &Detector) -> Result<PhiSweep, Refusal> {
+    pub(crate) fn sweep(&self, detector: &Detector) -> Result<PhiSweep, Failure> {
         Ok(PhiSweep {
             phi0_rad: self.phi0_rad,
             step_rad: self.phi_step_rad,
@@ -631,7 +637,7 @@ impl wb_scene_parameters {
         }
     }
 
-    pub(crate) fn oversample(&self, cell: &Cell, detector: &Detector) -> Result<Oversample, Refusal> {
+    pub(crate) fn oversample(&self, cell: &Cell, detector: &Detector) -> Result<Oversample, Failure> {
         finite("unit cells along an axis", &self.cells)?;
         finite("wavelength in m", &[self.lambda0_m])?;
         let Detector { distance_m, pixel_m, .. } = *detector;
@@ -650,7 +656,7 @@ impl wb_scene_parameters {
     }
 
     /// The single source where none are given.
-    pub(crate) fn default_source(&self, detector: &Detector) -> Result<Source, Refusal> {
+    pub(crate) fn default_source(&self, detector: &Detector) -> Result<Source, Failure> {
         Ok(Source::new(-10.0 * detector.beam, self.lambda0_m)?)
     }
 
@@ -666,13 +672,13 @@ impl wb_scene_parameters {
         }
     }
 
-    pub(crate) fn lookup(&self) -> Result<LookupRule, Refusal> {
+    pub(crate) fn lookup(&self) -> Result<LookupRule, Failure> {
         let few = self.cells.into_iter().any(|n| n <= 2.0);
         let auto = if few { LookupRule::Tricubic } else { LookupRule::Nearest };
         chosen("interpolation", self.interpolation, &[auto, LookupRule::Nearest, LookupRule::Tricubic])
     }
 
-    pub(crate) fn precision(&self) -> Result<Precision, Refusal> {
+    pub(crate) fn precision(&self) -> Result<Precision, Failure> {
         chosen("precision", self.precision, &[Precision::Double, Precision::Mixed])
     }
 }
