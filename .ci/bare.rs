@@ -18,7 +18,7 @@ use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::random::fill_mosaic;
-use widebragg::render::{PixelProbe, RowReport, Scene, SceneParameters, StepProbe};
+use widebragg::render::{PixelProbe, RowReport, Scene, SceneParts, StepProbe};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
@@ -30,7 +30,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 }
 
 #[unsafe(no_mangle)]
-pub fn bare_scene<'a>(parameters: SceneParameters<'a>) -> Result<Scene<'a>, Error> {
+pub fn bare_scene<'a>(parameters: SceneParts<'a>) -> Result<Scene<'a>, Error> {
     Scene::new(parameters)
 }
 

@@ -9,10 +9,10 @@ use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep, fill_orientatio
 use widebragg::structure_factor::{LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
 
+use crate::enums::{MODES, chosen};
 use crate::grid::wb_grid;
 use crate::level::simd;
 use crate::memory::{Input, Output, Region, disjoint, fill_with, filled};
-use crate::parameters::phi_mode;
 use crate::status::{Failure, WB_OUT_OF_RANGE, status};
 
 /// Elements of an array that are computed at a time: few enough to stay in the first cache from their
@@ -297,7 +297,7 @@ pub unsafe extern "C" fn wb_orientations(
         // SAFETY: `spindle` is not NULL, so the caller guarantees 3 initialised numbers there, which is the
         // layout of a `Vec3`; no other thread writes them.
         let spindle = unsafe { spindle.read() };
-        let mode = phi_mode(mode)?;
+        let mode = chosen("mode", mode, &MODES)?;
         let sweep = PhiSweep { phi0_rad, step_rad: phi_step_rad, count: phi_steps, spindle, mode };
         let needed = orientations_len(phi_steps, domains.len())?;
         if out_len / 9 < needed {

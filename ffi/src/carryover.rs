@@ -236,9 +236,9 @@ pub(crate) unsafe fn slots<'a>(
     outputs: &[Region],
 ) -> Result<Carryover<'a>, Failure> {
     if carryover.is_null() {
-        return match scene.orientations().sweep().carried_steps() {
-            0 => Ok(Carryover::Off),
-            _ => Err(Failure::new(WB_CARRYOVER_MISSING, wb_carryover::NAME)),
+        return match scene.carries() {
+            true => Err(Failure::new(WB_CARRYOVER_MISSING, wb_carryover::NAME)),
+            false => Ok(Carryover::Off),
         };
     }
     // SAFETY: the caller guarantees that `carryover` is a carryover, which no thread writes.

@@ -1,13 +1,15 @@
 //! Parameters of a scene, and the directions in which its variables change with them.
 
-use widebragg::detector::Detector;
+use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::gradient::{Model, Moves, Parameter, Variables};
+use widebragg::scene::DetectorInput;
 
+use crate::enums::chosen;
 use crate::memory::{Input, Output, disjoint};
-use crate::parameters::{WB_GIVEN_AXES, WB_PLACED, chosen, wb_scene_parameters};
+use crate::parameters::{WB_GIVEN_AXES, finite, wb_scene_parameters};
 use crate::record::{record, reported};
 use crate::status::{Failure, wb_error};
-use crate::variables::{all_finite, wb_variables};
+use crate::variables::wb_variables;
 
 /// x of cell vector a, in Angstrom.
 pub const WB_BY_A_X: i32 = 0;
@@ -123,21 +125,19 @@ impl wb_scene_parameters {
         if self.phi_steps == 0 {
             return Err(Failure::range("phi_steps", 0.0, "at least 1"));
         }
-        all_finite("default_f", core::iter::once(self.grid.default_f))?;
+        finite("default_f", &[self.grid.default_f])?;
         let crystal = self.crystal_parameters()?;
-        let detector = if self.convention == WB_PLACED {
-            // Rejects what a scene of these parameters would be rejected for.
-            let placed = self.detector()?;
-            match parameter {
-                Parameter::Origin(axis) => return Ok(direction_of_placed_origin(&placed, axis)),
-                Parameter::Distance | Parameter::BeamCentre(_) | Parameter::DetectorRotation(_) => {
-                    return Err(Failure::range("parameter", number, "one that WB_PLACED has"));
-                }
-                // The remaining parameters do not change the detector, so any serves.
-                _ => Self::ANY_DETECTOR,
+        let detector = match (self.detector_input()?, parameter) {
+            (DetectorInput::Parameters(detector), _) => detector,
+            (DetectorInput::Placed(placed), Parameter::Origin(axis)) => {
+                return Ok(direction_of_placed_origin(&placed, axis));
             }
-        } else {
-            self.detector_parameters()?
+            (
+                DetectorInput::Placed(_),
+                Parameter::Distance | Parameter::BeamCentre(_) | Parameter::DetectorRotation(_),
+            ) => return Err(Failure::range("parameter", number, "one that WB_PLACED has")),
+            // The remaining parameters do not change the detector, so any serves.
+            (DetectorInput::Placed(_), _) => DetectorParameters::default(),
         };
         let model = Model::new(crystal, detector, self.phi_steps, self.grid.default_f)?;
         let mut found = model.direction(&Moves::default(), parameter)?;

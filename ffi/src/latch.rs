@@ -1,12 +1,11 @@
 //! The latch of c-parity scenes that interpolate: the evaluation at which the reference stops interpolating.
 
-use widebragg::rotation::PhiMode;
 use widebragg::structure_factor::{LatchPoint, LookupRule};
 
 use crate::block::header;
 use crate::carryover::{slots, wb_carryover};
 use crate::memory::{Input, Output, disjoint};
-use crate::scene::wb_scene;
+use crate::scene::{may_latch, wb_scene};
 use crate::status::{Failure, status};
 
 /// The evaluation at which the reference stops interpolating.
@@ -80,10 +79,7 @@ pub unsafe extern "C" fn wb_scene_set_latch(scene: *mut wb_scene, latch: *const 
         // SAFETY: `latch` is not NULL, so the caller guarantees an initialised `wb_latch` there that no other
         // thread writes.
         let wb_latch { found, slow, fast, evaluation } = unsafe { latch.read() };
-        let p = old.kernel().parameters();
-        let interpolates =
-            p.structure_factors.grid.is_some() && p.structure_factors.lookup != LookupRule::Nearest;
-        if !interpolates || p.orientations.sweep().mode == PhiMode::Spec {
+        if !may_latch(old.kernel()) {
             return Err(Failure::range("latch", f64::NAN, "for c-parity scenes that interpolate"));
         }
         let lookup = match found {

@@ -8,10 +8,12 @@
 //! |---|---|
 //! | `status`, `record` | status codes and messages; the error record of a call |
 //! | `memory`, `block` | checked pointers; objects in blocks of the caller's memory |
-//! | `level` | instruction sets and versions |
+//! | `level`, `enums` | instruction sets and versions; enumerations |
 //! | `scalar`, `interference` | the reference's functions, one value at a time |
 //! | `noise`, `grid` | the reference's deviates; structure factors |
-//! | `parameters`, `sources` | plain numbers that describe a scene, and its sources |
+//! | `parameters` | plain numbers that describe a scene |
+//! | `detector`, `crystal`, `conversion` | the kernel's parameters of detector, crystal and scene, from these numbers |
+//! | `sources` | the sources of a divergent beam |
 //! | `arrays` | functions over arrays |
 //! | `scene`, `summary` | a scene in the caller's memory, and its derived quantities |
 //! | `carryover`, `latch` | the state of c-parity scenes |
@@ -33,7 +35,11 @@ extern crate std;
 pub mod arrays;
 pub mod block;
 pub mod carryover;
+mod conversion;
+mod crystal;
+mod detector;
 pub mod direction;
+pub mod enums;
 pub mod gradient;
 pub mod grid;
 mod interference;

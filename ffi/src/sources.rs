@@ -1,69 +1,54 @@
-//! Sources of a divergent, polychromatic beam, as the reference lays them out.
+//! The sources of a divergent, polychromatic beam, in the reference's grid.
 
 use widebragg::beam::{Source, SourceGrid};
 use widebragg::sampling::Steps;
 
-use crate::memory::{Input, Output, Region, disjoint, fill_with};
+use crate::memory::{Input, Output, Region, disjoint, filled};
 use crate::parameters::{wb_scene_parameters, wb_source};
 use crate::status::{Failure, status};
 
-/// The grid that sources lie on. A count of 1 with range and step 0: that axis is not sampled.
+/// A grid of sources. An axis that is not sampled has a count of 1 and a range and step of 0.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct wb_source_grid {
-    /// Points across the polarisation axis, at least 1.
+    /// The number of points across the polarisation axis, at least 1.
     pub hdiv_count: usize,
-    /// Range of their angles.
+    /// The range of their angles.
     pub hdiv_range_rad: f64,
-    /// Step of their angles.
+    /// The step of their angles.
     pub hdiv_step_rad: f64,
-    /// Points along the polarisation axis, at least 1.
+    /// The number of points along the polarisation axis, at least 1.
     pub vdiv_count: usize,
-    /// Range of their angles.
+    /// The range of their angles.
     pub vdiv_range_rad: f64,
-    /// Step of their angles.
+    /// The step of their angles.
     pub vdiv_step_rad: f64,
-    /// Wavelengths, at least 1.
+    /// The number of wavelengths, at least 1.
     pub dispersion_count: usize,
     /// Their range, as a fraction of `lambda0_m`.
     pub dispersion_range: f64,
     /// Their step, as a fraction of `lambda0_m`.
     pub dispersion_step: f64,
-    /// Not 0: the corners of the divergence grid are left out, as the reference does.
+    /// Not 0 to omit the corners of the divergence grid, as the reference does.
     pub round: i32,
 }
 
 impl wb_source_grid {
-    /// The grid as the kernel has it, if every source that it gives can be one.
-    fn checked(&self, lambda0_m: f64) -> Result<SourceGrid, Failure> {
+    /// The kernel's grid. The kernel checks the sources themselves when it computes them.
+    fn kernel_grid(&self, lambda0_m: f64) -> Result<SourceGrid, Failure> {
         let axis = |count: usize, range: f64, step: f64| {
-            for (value, ok) in [(count as f64, count > 0), (range, range >= 0.0), (step, step >= 0.0)] {
-                if !(value.is_finite() && ok) {
-                    return Err(Failure::range(
-                        "sampling of sources",
-                        value,
-                        "1 or more points, 0 or more else",
-                    ));
-                }
+            if count == 0 {
+                return Err(Failure::range("number of sources along an axis", 0.0, "at least 1"));
             }
-            let last = step * count as f64;
-            if last.is_finite() {
-                Ok(Steps { count, range, step })
-            } else {
-                Err(Failure::range("sampling of sources", last, "finite"))
+            match [range, step].into_iter().find(|value| !(value.is_finite() && *value >= 0.0)) {
+                Some(value) => Err(Failure::range("range or step of sources", value, "0 or more")),
+                None => Ok(Steps { count, range, step }),
             }
         };
-        let dispersion = axis(self.dispersion_count, self.dispersion_range, self.dispersion_step)?;
-        // Wavelengths rise from the first to the last.
-        let first = lambda0_m * (1.0 - dispersion.range / 2.0);
-        let last = lambda0_m * (1.0 + dispersion.step * dispersion.count as f64);
-        if !(first > 0.0 && last.is_finite()) {
-            return Err(Failure::range("wavelength in m", first, "above 0"));
-        }
         Ok(SourceGrid {
             hdiv: axis(self.hdiv_count, self.hdiv_range_rad, self.hdiv_step_rad)?,
             vdiv: axis(self.vdiv_count, self.vdiv_range_rad, self.vdiv_step_rad)?,
-            dispersion,
+            dispersion: axis(self.dispersion_count, self.dispersion_range, self.dispersion_step)?,
             round: self.round != 0,
             lambda0_m,
         })
@@ -86,7 +71,7 @@ pub unsafe extern "C" fn wb_sources_len(grid: *const wb_source_grid, len: *mut u
         // SAFETY: `grid` is not NULL, so the caller guarantees an initialised `wb_source_grid` there that no
         // other thread writes.
         let grid = unsafe { grid.read() };
-        let needed = grid.checked(1.0)?.sources_len()?;
+        let needed = grid.kernel_grid(1.0)?.sources_len()?;
         // SAFETY: `len` is not NULL, so the caller guarantees room for a `usize` there, which no other thread
         // accesses.
         unsafe { len.write(needed) };
@@ -124,18 +109,19 @@ pub unsafe extern "C" fn wb_sources_fill(
         let grid = Input::one(grid, "grid")?;
         // SAFETY: `grid` is not NULL, so the caller guarantees an initialised `wb_source_grid` there that no
         // other thread writes.
-        let grid = unsafe { grid.read() }.checked(parameters.lambda0_m)?;
+        let grid = unsafe { grid.read() }.kernel_grid(parameters.lambda0_m)?;
         let detector = parameters.detector()?;
         let needed = grid.sources_len()?;
         if len < needed {
             return Err(Failure::length("sources", needed, len));
         }
+        grid.check(&detector)?;
         let sources = Output::array(sources.cast::<Source>(), needed, "sources")?;
         // SAFETY: `sources` is not NULL, so the caller guarantees room for `len` sources there, which have
         // the layout of the kernel's and of which these are the first; no other thread accesses them, and no
         // input overlaps them.
         let sources = unsafe { sources.uninit() };
-        let count = fill_with(sources, Source::default(), |sources| grid.fill(&detector, sources))?;
+        let count = grid.fill(&detector, filled(sources, Source::default()))?;
         // SAFETY: `used` is not NULL, so the caller guarantees room for a `usize` there, which no other
         // thread accesses; neither an input nor `sources` overlaps it.
         unsafe { used.write(count) };

@@ -91,7 +91,7 @@ pub unsafe extern "C" fn wb_scene_summarize(
 impl wb_scene_summary {
     fn of(scene: &wb_scene) -> Self {
         let kernel = scene.kernel();
-        let p = kernel.parameters();
+        let p = kernel.parts();
         let d = &p.detector;
         let nine = |[a, b, c]: [[f64; 3]; 3]| {
             let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (a, b, c);
@@ -106,7 +106,7 @@ impl wb_scene_summary {
             oversample: p.oversample.per_axis,
             sources: p.sources.len(),
             orientations: p.orientations.entries().len(),
-            carries: i32::from(p.orientations.sweep().carried_steps() > 0),
+            carries: i32::from(kernel.carries()),
             latch_missing: i32::from(scene.latch_missing()),
             pix0_m: d.pix0_m.to_array(),
             fast_axis: d.fast.to_array(),

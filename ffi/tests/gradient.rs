@@ -18,6 +18,7 @@ use widebragg::lanes::Simd;
 use widebragg::render::Scene;
 use widebragg_ffi::carryover::{WB_PIXELS, WB_STREAMS, wb_carryover};
 use widebragg_ffi::direction::*;
+use widebragg_ffi::enums::*;
 use widebragg_ffi::gradient::*;
 use widebragg_ffi::parameters::*;
 use widebragg_ffi::render::wb_render_rows_f64;

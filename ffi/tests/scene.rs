@@ -14,6 +14,7 @@ use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, 
 use widebragg::lanes::Simd;
 use widebragg::vector::Vec3;
 use widebragg_ffi::carryover::{WB_STREAMS, wb_carryover_open, wb_carryover_size};
+use widebragg_ffi::enums::*;
 use widebragg_ffi::latch::{wb_latch, wb_scene_set_latch};
 use widebragg_ffi::level::{WB_SIMD_AVX2, WB_SIMD_AVX512, WB_SIMD_PORTABLE};
 use widebragg_ffi::parameters::*;

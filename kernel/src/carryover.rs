@@ -29,9 +29,10 @@
 //! # let mut entries = [Orientation::default(); 3];
 //! # let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
 //! // `scene` is a 24 x 24 detector, three phi steps from 0, c-parity.
-//! # let scene = Scene::new(SceneParameters {
+//! # let scene = Scene::new(SceneParts {
 //! #     simd: Simd::detect(), detector, sensor: Sensor::THIN, oversample: Oversample::NONE, sources: &sources, orientations,
 //! #     lattice: Lattice { shape: CrystalShape::Square, cells: [9.0; 3], fudge: 1.0, reciprocal_per_angstrom: crystal.reciprocal_per_angstrom },
+//! #     precision: Precision::Double,
 //! #     structure_factors: StructureFactors { grid: None, default_f: 100.0, lookup: LookupRule::Nearest },
 //! #     polarization: Some(Polarization { kahn: 0.0, axis: detector.polarization }), d_min_m: 0.0, fluence_per_m2: 1e24, water_m: 0.0,
 //! #     roi: Roi::whole(&detector), mask: None })?;

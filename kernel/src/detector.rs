@@ -13,19 +13,24 @@
 //! **Source.** The reference's set-up, oddities included: a 2theta axis is used as given, a normal
 //! whose length is not exactly 1 is replaced by unit(f x s).
 
+use core::str::FromStr;
+
 use crate::Error;
+use crate::defaults;
 use crate::error::require;
+use crate::names::{listed, named};
 use crate::real::Real;
 use crate::rotation::{rotate_axis, rotate_xyz};
 use crate::vector::Vec3;
 
 /// How the beam centre, axes and pivot are to be read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[allow(clippy::large_enum_variant)] // there is no box without an allocator
 pub enum Convention {
     /// ADXV: origin at the lower left.
     Adxv,
     /// MOSFLM: beam centre in the slow, fast order with half a pixel added.
+    #[default]
     Mosflm,
     /// DENZO: MOSFLM without the half pixel.
     Denzo,
@@ -38,6 +43,9 @@ pub enum Convention {
 }
 
 impl Convention {
+    /// The named conventions.
+    pub const NAMED: &'static [Self] = &[Self::Adxv, Self::Mosflm, Self::Denzo, Self::Xds, Self::Dials];
+
     /// The convention's name, in capitals.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -49,6 +57,17 @@ impl Convention {
             Self::Dials => "DIALS",
             Self::Custom(_) => "CUSTOM",
         }
+    }
+}
+
+impl FromStr for Convention {
+    type Err = Error;
+
+    /// The named convention of that name, whatever its capitals.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::NAMED.iter().find(|convention| convention.name().eq_ignore_ascii_case(name));
+        let known = listed!("adxv", "mosflm", "denzo", "xds", "dials");
+        found.copied().ok_or(Error::UnknownName { quantity: "convention", known })
     }
 }
 
@@ -72,13 +91,16 @@ pub struct CustomAxes {
 }
 
 /// The point that detector rotations leave in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pivot {
     /// The spot of the direct beam.
+    #[default]
     Beam,
     /// The sample.
     Sample,
 }
+
+named!(Pivot, "pivot": Beam = "beam", Sample = "sample");
 
 /// Pixels and size of the detector along one axis: pixels win over a size, else ceil(size/pixel - 1/2).
 ///
@@ -93,7 +115,7 @@ pub fn extent(pixel_m: f64, pixels: Option<usize>, size_m: Option<f64>) -> Resul
     if let Some(pixels) = pixels {
         return if pixels as f64 > most { too_large } else { Ok((pixels, pixel_m * pixels as f64)) };
     }
-    let size_m = size_m.unwrap_or(0.1024);
+    let size_m = size_m.unwrap_or(defaults::DETECTOR_SIZE_M);
     require(size_m > 0.0, "detector size in m", size_m, "above 0")?;
     let pixels = libm::ceil(size_m / pixel_m - 0.5);
     if pixels > most { too_large } else { Ok((pixels as usize, size_m)) }
@@ -367,8 +389,9 @@ impl<T: Real> Placed<T> {
             ratio if ratio.value() == 0.0 => T::constant(f64::from_bits(1)),
             ratio => ratio,
         };
-        let close =
-            p.close_distance_m.unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(T::constant(0.1))).abs());
+        let close = p
+            .close_distance_m
+            .unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(T::constant(defaults::DISTANCE_M))).abs());
         let distance = close / ratio;
         let (f, s, o) = (swing(tilt(fast)), swing(tilt(slow)), swing(tilt(normal)));
         let pix0_m = match reading.pivot {

@@ -44,6 +44,13 @@ pub enum Error {
     CarryoverMissing,
     /// No SIMD level has that name.
     UnknownLevel,
+    /// No value of an enumeration has that name.
+    UnknownName {
+        /// The quantity.
+        quantity: &'static str,
+        /// The names there are, separated by commas.
+        known: &'static str,
+    },
 }
 
 impl fmt::Display for Error {
@@ -62,6 +69,7 @@ impl fmt::Display for Error {
                 write!(f, "{index} is outside the detector, which ends at {limit}")
             }
             Self::CarryoverMissing => f.write_str("a c-parity scene needs carryover slots"),
+            Self::UnknownName { quantity, known } => write!(f, "no such {quantity}: one of {known}"),
             Self::UnknownLevel => f.write_str("no such SIMD level: portable, avx2 or avx512"),
         }
     }

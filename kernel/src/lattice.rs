@@ -17,6 +17,7 @@ use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 use crate::math::{
     NUDGE, SincgSlope, exp, sin_half_turn_f32, sin_half_turn_render, sinc3_of_square, sinc3_slope_of_square,
 };
+use crate::names::named;
 use crate::vector::Vec3;
 
 /// The shape of the crystal, or of its spots.
@@ -48,16 +49,8 @@ pub enum Precision {
 /// 2^20. Half as many cells and the fraction of a cell fit in what mixed precision reduces with, see [`Lanes::turn`].
 pub(crate) const MIXED_CELLS_LIMIT: f64 = 1_048_576.0;
 
-impl Precision {
-    /// The name that programs, benches and records use.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Double => "f64",
-            Self::Mixed => "mixed",
-        }
-    }
-}
+named!(CrystalShape, "crystal shape": Square = "square", Round = "round", Gauss = "gauss", Tophat = "tophat");
+named!(Precision, "precision": Double = "f64", Mixed = "mixed");
 
 /// Shape and size of the block of unit cells.
 #[derive(Debug, Clone, Copy, PartialEq)]

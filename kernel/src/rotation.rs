@@ -10,6 +10,7 @@
 //! opening sweep of a stream differs (see [`crate::carryover`]).
 
 use crate::Error;
+use crate::names::named;
 use crate::real::Real;
 use crate::vector::Vec3;
 
@@ -101,13 +102,16 @@ impl Orientation {
 }
 
 /// Which crystal a phi step of exactly zero sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PhiMode {
-    /// The reference cell: every phi step rotates afresh.
+    /// The unrotated cell: every phi step rotates afresh.
+    #[default]
     Spec,
     /// What the step before left, as the reference does.
     CParity,
 }
+
+named!(PhiMode, "mode": Spec = "spec", CParity = "c-parity");
 
 /// The rotation of the crystal during the exposure.
 #[derive(Debug, Clone, Copy, PartialEq)]

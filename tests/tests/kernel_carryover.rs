@@ -286,7 +286,7 @@ fn the_latch_is_the_oracle_s() {
                 let what = format!("{name}, {}, {streams} streams", simd.level());
                 let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
                 let pixels = scene.with(streams, |scene, slots| {
-                    let latch = match scene.parameters().structure_factors.lookup {
+                    let latch = match scene.parts().structure_factors.lookup {
                         LookupRule::TricubicUntil(latch) => Some(latch),
                         _ => None,
                     };

@@ -1,7 +1,12 @@
 //! What the kernel answers in words and gives back as it was given: errors, names, grids.
 
+use core::fmt::{Debug, Display};
+use core::str::FromStr;
+
 use widebragg::Error;
-use widebragg::detector::{Convention, CustomAxes};
+use widebragg::detector::{Convention, CustomAxes, Pivot};
+use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::rotation::PhiMode;
 use widebragg::structure_factor::HklGrid;
 
 #[test]
@@ -51,4 +56,26 @@ fn a_grid_gives_back_what_it_was_made_of() {
     for len in [[1 << 11, 1 << 11, 1 << 10], [usize::MAX, 1, 1], [1 << 20, 1 << 20, 1 << 30]] {
         assert!(matches!(HklGrid::new([0; 3], len, &data), Err(Error::TooLarge { .. })), "{len:?}");
     }
+}
+
+#[test]
+fn enumerations_are_read_from_the_names_that_they_have() {
+    fn each<T: FromStr<Err = Error> + Copy + PartialEq + Debug + Display>(all: &[T], names: &[&str]) {
+        assert_eq!(all.iter().map(T::to_string).collect::<Vec<_>>(), names);
+        for value in all {
+            assert_eq!(value.to_string().parse(), Ok(*value));
+        }
+        let refused = "no such name".parse::<T>().expect_err("a name that no value has");
+        let line = refused.to_string().to_lowercase();
+        assert!(names.iter().all(|name| line.contains(&name.to_lowercase())), "{line}");
+    }
+    each(CrystalShape::ALL, &["square", "round", "gauss", "tophat"]);
+    each(Precision::ALL, &["f64", "mixed"]);
+    each(PhiMode::ALL, &["spec", "c-parity"]);
+    each(Pivot::ALL, &["beam", "sample"]);
+    for convention in Convention::NAMED {
+        assert_eq!(convention.name().to_lowercase().parse(), Ok(*convention));
+        assert_eq!(convention.name().parse(), Ok(*convention));
+    }
+    assert!("custom".parse::<Convention>().is_err());
 }

@@ -11,7 +11,7 @@ use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::lattice::{Lattice, Precision};
-use widebragg::render::{Scene, SceneParameters};
+use widebragg::render::{Scene, SceneParts};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiShift, fill_shifted_orientations};
 use widebragg::structure_factor::LatchPoint;
 
@@ -19,7 +19,7 @@ use super::selection::Selection;
 use crate::error::Failure;
 use crate::memory::filled;
 use crate::run::frame::{carryover, find_latch, latched, open_slots, slot_of_row};
-use crate::run::setup::{SceneParts, Setup};
+use crate::run::setup::{MovingParts, Setup};
 
 /// Bands of rows whose derivatives by structure factors are added up by themselves: each takes a grid of memory.
 const BANDS: usize = 8;
@@ -97,7 +97,7 @@ impl<'s> Problem<'s> {
         let mut entries = setup.orientation_buffer()?;
         let orientations = fill_shifted_orientations(v.cell, setup.sweep(0), shift, &domains, &mut entries)
             .map_err(refused)?;
-        let scene = setup.scene_of(SceneParts {
+        let scene = setup.scene_of(MovingParts {
             detector: moved_detector(&setup.detector, &v),
             lattice: Lattice { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..setup.lattice },
             sources: &sources,
@@ -111,7 +111,7 @@ impl<'s> Problem<'s> {
         if mask.is_none() {
             return job(&scene, &slots);
         }
-        let masked = Scene::new(SceneParameters { mask, ..*scene.parameters() }).map_err(refused)?;
+        let masked = Scene::new(SceneParts { mask, ..*scene.parts() }).map_err(refused)?;
         job(&masked, &slots)
     }
 

@@ -11,7 +11,7 @@ use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, 
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
-use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{
     IDENTITY, Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
 };
@@ -101,7 +101,7 @@ pub struct Setup {
 
 /// What of a scene can be other than its [`Setup`] says.
 #[derive(Debug, Clone)]
-pub struct SceneParts<'a> {
+pub struct MovingParts<'a> {
     /// The placed detector.
     pub detector: Detector,
     /// Crystal shape, size and reciprocal axes.
@@ -248,7 +248,7 @@ impl Setup {
         let refused = |error: widebragg::Error| Failure::input(error.to_string());
         let orientations = fill_orientations(self.crystal.direct, self.sweep(frame), &self.domains, entries)
             .map_err(refused)?;
-        self.scene_of(SceneParts {
+        self.scene_of(MovingParts {
             detector: self.detector,
             lattice: self.lattice,
             sources: &self.sources,
@@ -262,7 +262,7 @@ impl Setup {
     ///
     /// # Errors
     /// What the kernel refuses.
-    pub fn scene_of<'a>(&'a self, parts: SceneParts<'a>) -> Result<Scene<'a>, Failure> {
+    pub fn scene_of<'a>(&'a self, parts: MovingParts<'a>) -> Result<Scene<'a>, Failure> {
         let refused = |error: widebragg::Error| Failure::input(error.to_string());
         let grid = match &self.hkl {
             Some(table) => {
@@ -271,7 +271,7 @@ impl Setup {
             }
             None => None,
         };
-        Scene::new(SceneParameters {
+        Scene::new(SceneParts {
             simd: self.simd,
             detector: parts.detector,
             sensor: self.sensor,
@@ -279,6 +279,7 @@ impl Setup {
             sources: parts.sources,
             orientations: parts.orientations,
             lattice: parts.lattice,
+            precision: self.precision,
             structure_factors: StructureFactors {
                 grid,
                 default_f: parts.default_f,
@@ -291,7 +292,6 @@ impl Setup {
             roi: self.roi,
             mask: self.mask.as_ref().map(|mask| mask.pixels.as_slice()),
         })
-        .map(|scene| scene.with_precision(self.precision))
         .map_err(refused)
     }
 

@@ -75,8 +75,8 @@ impl RegionRow<'_> {
 
 /// The rows of the region of interest of `pixels`, rendered from `scene`.
 pub fn region<'p>(scene: &'p Scene<'_>, pixels: &'p [f32]) -> impl Iterator<Item = RegionRow<'p>> {
-    let (roi, columns) = (scene.parameters().roi, scene.detector().fast_pixels);
-    let mask = scene.parameters().mask;
+    let (roi, columns) = (scene.parts().roi, scene.detector().fast_pixels);
+    let mask = scene.parts().mask;
     (roi.slow_min..=roi.slow_max).map(move |slow| {
         let span = slow * columns + roi.fast_min..slow * columns + roi.fast_max + 1;
         RegionRow {

@@ -66,7 +66,7 @@ impl From<[f64; 3]> for Value {
 /// All taps of `pixel`, those of a step from `step`, in order.
 #[must_use]
 pub fn taps(scene: &Scene<'_>, pixel: &PixelProbe, step: Option<&StepProbe>) -> Vec<(&'static str, Value)> {
-    let p = scene.parameters();
+    let p = scene.parts();
     let mut taps: Vec<(&'static str, Value)> = vec![
         ("pix0_vector_meters", p.detector.pix0_m.into()),
         ("fdet_vec", p.detector.fast.into()),

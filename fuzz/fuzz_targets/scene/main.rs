@@ -102,7 +102,7 @@ fn compare(input: &Input, tables: &mut Tables, simd: Simd, portable: &[f64], pix
         if off <= 1e-12 * largest {
             continue;
         }
-        let fluence = input.scene(tables, simd).map(|scene| scene.parameters().fluence_per_m2).unwrap_or(0.0);
+        let fluence = input.scene(tables, simd).map(|scene| scene.parts().fluence_per_m2).unwrap_or(0.0);
         let (here_probe, here_choices) = probe(input, tables, simd, at).expect("a probe");
         let portable_level = Simd::capped(SimdLevel::Portable);
         let (_, there_choices) = probe(input, tables, portable_level, at).expect("a probe");

@@ -16,13 +16,13 @@
 
 use super::Wanted;
 use super::turns::{TurnTable, by_mosaic};
-use crate::beam::Source;
+use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
 use crate::lattice::CrystalShape;
 use crate::math::exp;
 use crate::render::general::{Site, TappedPixel, TappedStep, Visit};
-use crate::render::geometry::{LaneVec, PolarizationFrame};
+use crate::render::geometry::LaneVec;
 use crate::rotation::{IDENTITY, Mat3, Orientation};
 use crate::structure_factor::Lookup;
 
@@ -194,7 +194,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
     ) -> Self {
         let zero = level.splat(0.0);
         let v = LaneVec { x: zero, y: zero, z: zero };
-        let p = scene.parameters();
+        let p = scene.parts();
         let reciprocal = wanted.reciprocal && p.lattice.shape == CrystalShape::Gauss;
         Self {
             turns,
@@ -202,7 +202,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             wanted: Wanted { reciprocal, ..wanted },
             scatters,
             flags: [p.oversample.omega, p.oversample.thick, p.oversample.polar],
-            background: scene.background(),
+            background: scene.background,
             point_pixel: p.detector.point_pixel,
             cell: [v; 3],
             reciprocal: [v; 3],

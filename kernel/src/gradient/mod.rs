@@ -42,9 +42,10 @@
 //! # let mut entries = [Orientation::default(); 3];
 //! # let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
 //! // `scene` is a 24 x 24 detector and three phi steps, made from `crystal_parameters` and `detector_parameters`.
-//! # let scene = Scene::new(SceneParameters {
+//! # let scene = Scene::new(SceneParts {
 //! #     simd: Simd::detect(), detector, sensor: Sensor::THIN, oversample: Oversample::NONE, sources: &sources, orientations,
 //! #     lattice: Lattice { shape: CrystalShape::Square, cells: [9.0; 3], fudge: 1.0, reciprocal_per_angstrom: crystal.reciprocal_per_angstrom },
+//! #     precision: Precision::Double,
 //! #     structure_factors: StructureFactors { grid: None, default_f: 100.0, lookup: LookupRule::Nearest },
 //! #     polarization: None, d_min_m: 0.0, fluence_per_m2: 1e24, water_m: 0.0, roi: Roi::whole(&detector), mask: None })?;
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.

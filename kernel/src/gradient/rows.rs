@@ -180,7 +180,7 @@ impl<Sh: SmoothKind, Lo: LookupKind> Kernel for Plain<'_, '_, '_, Sh, Lo> {
 impl<Sh: SmoothKind, Lo: LookupKind> Plain<'_, '_, '_, Sh, Lo> {
     #[inline(always)]
     fn vectors<L: Level>(self, level: L) {
-        let p = self.0.scene.parameters();
+        let p = self.0.scene.parts();
         let shape = Sh::smooth(level, &p.lattice);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.plan };
         let mut lookup = Lo::of(level, &table);
@@ -196,7 +196,7 @@ impl Kernel for Any<'_, '_, '_> {
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
-        let p = self.0.scene.parameters();
+        let p = self.0.scene.parts();
         let shape = AnyShape::new(level, &p.lattice, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.plan };
         let mut lookup = AnyLookup::new(level, &table);
@@ -229,7 +229,7 @@ impl Kernel for ScatterSpan<'_, '_, '_> {
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
         let Self { scene, request, plan, by_f } = self;
-        let p = scene.parameters();
+        let p = scene.parts();
         let zero = level.splat(0.0);
         let shape = AnyShape::new(level, &p.lattice, Precision::Double);
         let mut lookup = AnyLookup::new(level, &LookupTable { factors: p.structure_factors, plan });
@@ -280,7 +280,7 @@ impl Scene<'_> {
             return short("weights", needed, weights.len());
         }
         if let Some(by_f) = &sums.structure_factors {
-            let nodes = self.parameters().structure_factors.grid.map_or(0, |grid| grid.data().len());
+            let nodes = self.parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
             if by_f.len() < nodes {
                 return short("derivatives by structure factors", nodes, by_f.len());
             }
@@ -352,7 +352,7 @@ impl Scene<'_> {
         carry: &Carryover<'_>,
         output: &mut Output<'_>,
     ) {
-        let roi = self.parameters().roi;
+        let roi = self.parts().roi;
         if !(roi.slow_min..=roi.slow_max).contains(&slow) {
             return;
         }
@@ -365,8 +365,7 @@ impl Scene<'_> {
         let nobody = Carryover::Streams(&mut []);
         let openings_in_row = if carries { carry } else { &nobody }.openings_in_row(slow, columns);
         let openings = || openings_in_row.unsteady(steady);
-        for (span, lookup) in
-            [(before, self.parameters().structure_factors.lookup), (after, LookupRule::Nearest)]
+        for (span, lookup) in [(before, self.parts().structure_factors.lookup), (after, LookupRule::Nearest)]
         {
             for first in span.clone().step_by(SPAN) {
                 let mut live = [0.0; SPAN];
@@ -410,8 +409,8 @@ impl Scene<'_> {
     ) {
         let plan = plan_of(self, lookup, request.until);
         let span = SpanDerivatives { scene: self, turns, wanted, request, plan, output: &mut *output };
-        let simd = self.parameters().simd;
-        match (self.parameters().lattice.shape, plan) {
+        let simd = self.parts().simd;
+        match (self.parts().lattice.shape, plan) {
             (CrystalShape::Square, LookupPlan::Nearest) => {
                 simd.run(Plain::<SquareKind, NearestKind>(span, PhantomData));
             }

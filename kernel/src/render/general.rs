@@ -3,11 +3,11 @@
 //!
 //! For rendering it is compiled once per level: shape and lookup are told apart at every step.
 
-use super::geometry::{LaneVec, PolarizationFrame, Subpixel, SubpixelGrid, scattering};
+use super::geometry::{LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::plain::SPAN;
 use super::probe::Watch;
 use super::{Scene, plan_of};
-use crate::beam::Source;
+use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
 use crate::lanes::{BaseLevel, Kernel, LaneMask, Lanes, Level};
 use crate::lattice::{AnyShape, CrystalShape, Indices, LatticeSlopes, SmoothShape};

@@ -1,6 +1,6 @@
 //! Lanes of pixels to positions, directions, solid angle, capture and polarisation.
 
-use crate::beam::{Polarization, Source};
+use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
 use crate::math::{exp, sin_cos};
@@ -304,23 +304,6 @@ pub(super) fn scattering<F: Lanes>(diffracted: LaneVec<F>, source: &Source) -> L
         x: (x - incident.x) * per_lambda,
         y: (y - incident.y) * per_lambda,
         z: (z - incident.z) * per_lambda,
-    }
-}
-
-/// Polarisation about one direction of the beam.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PolarizationFrame {
-    kahn: f64,
-    incident: Vec3,
-    /// Unit vectors across the beam: axis x incident, and at right angles to it.
-    b: Vec3,
-    e: Vec3,
-}
-
-impl PolarizationFrame {
-    pub(super) fn new(polarization: &Polarization, incident: Vec3) -> Self {
-        let b = polarization.axis.cross(incident).unit();
-        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).unit() }
     }
 }
 

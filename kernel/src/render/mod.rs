@@ -24,125 +24,15 @@ use core::ops::Range;
 
 pub use probe::{PixelProbe, StepProbe};
 
-use crate::beam::{Polarization, Source, water_background};
+use crate::Error;
 use crate::carryover::Carryover;
-use crate::detector::Detector;
-use crate::error::require;
-use crate::lanes::{Lanes, Simd};
-use crate::lattice::{CrystalShape, Lattice, MIXED_CELLS_LIMIT, Precision};
-use crate::math::CELLS_LIMIT;
-use crate::rotation::{Orientation, OrientationTable};
-use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, StructureFactors};
-use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
+use crate::lanes::Lanes;
+use crate::rotation::Orientation;
+pub use crate::scene::{Oversample, Roi, Scene, SceneParts, Sensor};
+use crate::structure_factor::{LatchPoint, LookupPlan, LookupRule};
 use general::{SpanReport, SpanRequest};
-use geometry::PolarizationFrame;
 pub(crate) use plain::{PerPixel, SPAN, get, put};
 use plain::{Span, Workspace};
-
-/// The sensitive layer of the detector.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sensor {
-    /// Layers that the thickness is sampled with, at least 1.
-    pub layers: usize,
-    /// Thickness of a layer, in m; 0 for a sensor that captures everything at its surface.
-    pub layer_m: f64,
-    /// Attenuation, in 1/m.
-    pub attenuation_per_m: f64,
-}
-
-impl Sensor {
-    /// A sensor without thickness.
-    pub const THIN: Self = Self { layers: 1, layer_m: 0.0, attenuation_per_m: 0.0 };
-}
-
-/// Subpixels, and what is evaluated afresh for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Oversample {
-    /// Subpixels along each axis, at least 1.
-    pub per_axis: usize,
-    /// Capture at every subpixel, multiplied into the running sum.
-    pub thick: bool,
-    /// Polarisation at every subpixel and source, multiplied into the running sum.
-    pub polar: bool,
-    /// Solid angle at every subpixel, multiplied into the running sum.
-    pub omega: bool,
-}
-
-impl Oversample {
-    /// One sample a pixel.
-    pub const NONE: Self = Self { per_axis: 1, thick: false, polar: false, omega: false };
-}
-
-/// The part of the detector that is rendered, bounds included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Roi {
-    /// First column.
-    pub fast_min: usize,
-    /// Last column.
-    pub fast_max: usize,
-    /// First row.
-    pub slow_min: usize,
-    /// Last row.
-    pub slow_max: usize,
-}
-
-impl Roi {
-    /// All of the detector.
-    #[must_use]
-    pub fn whole(detector: &Detector) -> Self {
-        Self {
-            fast_min: 0,
-            fast_max: detector.fast_pixels.saturating_sub(1),
-            slow_min: 0,
-            slow_max: detector.slow_pixels.saturating_sub(1),
-        }
-    }
-}
-
-/// Everything a scene is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct SceneParameters<'a> {
-    /// The level to run at.
-    pub simd: Simd,
-    /// The placed detector.
-    pub detector: Detector,
-    /// Its sensitive layer.
-    pub sensor: Sensor,
-    /// Subpixels.
-    pub oversample: Oversample,
-    /// Beam directions and wavelengths, at least one.
-    pub sources: &'a [Source],
-    /// Crystal orientations.
-    pub orientations: OrientationTable<'a>,
-    /// Crystal shape and size.
-    pub lattice: Lattice,
-    /// Structure factors.
-    pub structure_factors: StructureFactors<'a>,
-    /// Polarisation; none: the factor is 1.
-    pub polarization: Option<Polarization>,
-    /// Resolution limit in m: scattering with a smaller d-spacing is skipped. 0: none.
-    pub d_min_m: f64,
-    /// Photons per m^2.
-    pub fluence_per_m2: f64,
-    /// Thickness of water in the beam, in m.
-    pub water_m: f64,
-    /// What is rendered.
-    pub roi: Roi,
-    /// A value per pixel, 0 where it is skipped; slow-major.
-    pub mask: Option<&'a [u16]>,
-}
-
-/// A scene that has been checked: ready to render.
-#[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
-    p: SceneParameters<'a>,
-    background: f64,
-    scale: f64,
-    steps: f64,
-    /// About the first source.
-    polarization: Option<PolarizationFrame>,
-    precision: Precision,
-}
 
 /// What a call did beside writing pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -198,132 +88,7 @@ impl PixelValue for f64 {
     }
 }
 
-/// Subpixels along an axis beyond which their number overflows.
-const MOST_SUBPIXELS: f64 = 65_536.0;
-
-/// Indices beyond this would lose the digits that tell reflections apart.
-const LARGEST_INDEX: f64 = 1e9;
-
-impl<'a> Scene<'a> {
-    /// Checks the parameters.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] for numbers that cannot be, [`Error::BufferTooShort`] for a mask shorter than the detector,
-    /// [`Error::OutsideDetector`] for a region of interest that leaves it.
-    pub fn new(p: SceneParameters<'a>) -> Result<Self, Error> {
-        let at_least_one = |quantity, count: usize| require(count > 0, quantity, count as f64, "at least 1");
-        at_least_one("number of sources", p.sources.len())?;
-        at_least_one("thickness layers", p.sensor.layers)?;
-        at_least_one("oversampling", p.oversample.per_axis)?;
-        let per_axis = p.oversample.per_axis as f64;
-        require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
-        for n in p.lattice.cells {
-            let whole = (1.0..CELLS_LIMIT).contains(&n) && libm::floor(n) == n;
-            require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
-        }
-        require(p.lattice.fudge >= 0.0, "fudge", p.lattice.fudge, "0 or more")?;
-        require(p.sensor.layer_m >= 0.0, "sensor layer in m", p.sensor.layer_m, "0 or more")?;
-        require(
-            p.sensor.attenuation_per_m >= 0.0,
-            "attenuation in 1/m",
-            p.sensor.attenuation_per_m,
-            "0 or more",
-        )?;
-        require(p.d_min_m >= 0.0, "resolution limit in m", p.d_min_m, "0 or more")?;
-        require(p.fluence_per_m2 >= 0.0, "fluence in 1/m^2", p.fluence_per_m2, "0 or more")?;
-        require(p.water_m >= 0.0, "water thickness in m", p.water_m, "0 or more")?;
-        require(true, "default F", p.structure_factors.default_f, "finite")?;
-        if let Some(polarization) = p.polarization {
-            require(true, "Kahn factor", polarization.kahn, "finite")?;
-        }
-        // Longest scattering vector, in 1/m: nothing says that a caller's incident vectors have length 1.
-        let mut longest_q = 0.0f64;
-        for source in p.sources {
-            require(source.lambda_m > 0.0, "wavelength in m", source.lambda_m, "above 0")?;
-            require(source.incident.is_finite(), "source direction", 0.0, "finite")?;
-            longest_q = longest_q.max((1.0 + source.incident.length()) / source.lambda_m);
-        }
-        let mut longest_edge = [0.0f64; 3];
-        for entry in p.orientations.entries() {
-            for (longest, edge) in longest_edge.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
-                *longest = longest.max(edge.length());
-            }
-        }
-        for edge in longest_edge {
-            let index = libm::ceil(edge * longest_q) + 1.0;
-            require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
-        }
-        let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
-        for (low, high, limit) in
-            [(fast_min, fast_max, p.detector.fast_pixels), (slow_min, slow_max, p.detector.slow_pixels)]
-        {
-            if low > high || high >= limit {
-                return Err(Error::OutsideDetector { index: low.max(high), limit });
-            }
-        }
-        if let Some(mask) = p.mask {
-            let (needed, given) = (p.detector.pixels(), mask.len());
-            if given < needed {
-                return Err(Error::BufferTooShort { buffer: "mask", needed, given });
-            }
-        }
-        let samples = p.oversample.per_axis as f64 * p.oversample.per_axis as f64;
-        let steps = p.sources.len() as f64 * p.orientations.entries().len() as f64 * samples;
-        Ok(Self {
-            p,
-            background: water_background(p.fluence_per_m2, p.water_m),
-            scale: ELECTRON_RADIUS_SQUARED_M2 * p.fluence_per_m2 / steps,
-            steps,
-            polarization: p.polarization.and_then(|polarization| {
-                p.sources.first().map(|source| PolarizationFrame::new(&polarization, source.incident))
-            }),
-            precision: Precision::Double,
-        })
-    }
-
-    /// The detector.
-    #[must_use]
-    pub fn detector(&self) -> &Detector {
-        &self.p.detector
-    }
-
-    /// The orientation table.
-    #[must_use]
-    pub fn orientations(&self) -> &OrientationTable<'a> {
-        &self.p.orientations
-    }
-
-    /// All parameters.
-    #[must_use]
-    pub fn parameters(&self) -> &SceneParameters<'a> {
-        &self.p
-    }
-
-    /// Innermost steps that a pixel's sum is divided by: sources, orientations and subpixels, no thickness layers.
-    #[must_use]
-    pub fn steps(&self) -> f64 {
-        self.steps
-    }
-
-    /// What every pixel's sum starts from.
-    pub(crate) fn background(&self) -> f64 {
-        self.background
-    }
-
-    /// The same scene with another lookup rule, such as the latch that [`Scene::find_latch`] found.
-    #[must_use]
-    pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
-        self.p.structure_factors.lookup = lookup;
-        self
-    }
-
-    /// The same scene with another precision of the lattice factor.
-    #[must_use]
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
-    }
-
+impl Scene<'_> {
     /// Renders `rows` into `pixels` (slow-major, rows times fast pixels); what is outside the region of interest or
     /// masked becomes 0.
     ///
@@ -384,7 +149,7 @@ impl<'a> Scene<'a> {
     }
 
     fn check_carry(&self, carry: &Carryover<'_>) -> Result<(), Error> {
-        let needs_slots = self.p.orientations.sweep().carried_steps() > 0;
+        let needs_slots = self.carries();
         let (needed, given) = match carry {
             _ if !needs_slots => return Ok(()),
             Carryover::Off => return Err(Error::CarryoverMissing),
@@ -404,7 +169,7 @@ impl<'a> Scene<'a> {
         rendered: impl Iterator<Item = usize>,
         carry: &mut Carryover<'_>,
     ) {
-        if self.p.orientations.sweep().carried_steps() > 0 {
+        if self.carries() {
             carry.count(slow, columns, rendered.filter(|&fast| self.is_swept(slow, fast)));
         }
     }
@@ -438,7 +203,7 @@ impl<'a> Scene<'a> {
         if let Some(fast) = latch {
             single(fast, None);
         }
-        if self.p.orientations.sweep().carried_steps() > 0 {
+        if self.carries() {
             for (fast, opening) in carry.openings_in_row(slow, columns).unsteady(steady) {
                 single(fast, Some(opening));
             }
@@ -548,18 +313,7 @@ impl<'a> Scene<'a> {
     }
 
     fn needs_general_loop(&self) -> bool {
-        let Oversample { thick, polar, omega, .. } = self.p.oversample;
-        thick || polar || omega || self.p.d_min_m > 0.0
-    }
-
-    /// Whether a pixel is inside the region of interest and not masked.
-    #[must_use]
-    pub fn is_selected(&self, slow: usize, fast: usize) -> bool {
-        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        let inside = (fast_min..=fast_max).contains(&fast) && (slow_min..=slow_max).contains(&slow);
-        // Inside, the index cannot overflow.
-        let index = || slow * self.p.detector.fast_pixels + fast;
-        inside && self.p.mask.is_none_or(|mask| mask.get(index()).is_some_and(|&value| value != 0))
+        self.p.oversample.multiplies_sum() || self.p.d_min_m > 0.0
     }
 
     /// Whether a pixel has any sweep: selected, and some source scatters into it above the resolution limit.
@@ -605,7 +359,7 @@ impl<'a> Scene<'a> {
         let steady = self.steady();
         for slow in rows.start.max(slow_min)..rows.end.min(slow_max.saturating_add(1)) {
             let mut opening = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(steady);
-            let opening = if self.p.orientations.sweep().carried_steps() > 0 { opening.next() } else { None };
+            let opening = if self.carries() { opening.next() } else { None };
             let mut first = fast_min;
             while first <= fast_max {
                 let mut count = (fast_max + 1 - first).min(SPAN);
@@ -656,34 +410,13 @@ impl<'a> Scene<'a> {
         Ok(probe::probe(self, &request, lookup, first_use, step))
     }
 
-    /// The vectors that all sweeps but the openings find.
-    pub(crate) fn steady(&self) -> Orientation {
-        self.p.orientations.left_behind()
-    }
-
     /// What the first sweep of a pixel finds, where that is not the steady vectors.
     fn opening_of(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Option<Orientation> {
-        if self.p.orientations.sweep().carried_steps() == 0 {
+        if !self.carries() {
             return None;
         }
         let mut openings = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(self.steady());
         openings.find_map(|(column, vectors)| (column == fast).then_some(vectors))
-    }
-
-    /// What the lattice factor is evaluated in: mixed precision is that of runs that do not interpolate, where the
-    /// interpolation takes most of the time, and of crystals whose sizes its reduction has bits for.
-    fn lattice_precision(&self) -> Precision {
-        let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
-        let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
-        if interpolates || !reduces { Precision::Double } else { self.precision }
-    }
-
-    fn shape(&self) -> CrystalShape {
-        self.p.lattice.shape
-    }
-
-    fn grid(&self) -> Option<HklGrid<'a>> {
-        self.p.structure_factors.grid
     }
 }
 
