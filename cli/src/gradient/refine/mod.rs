@@ -1,6 +1,6 @@
 //! `widebragg refine`: parameters that bring the rendered image to another one.
 //!
-//! Levenberg-Marquardt (MINPACK's, crate `levenberg-marquardt`) on the residuals of [`Loss::residual`], with the derivatives of the
+//! Levenberg-Marquardt ([`levenberg`]) on the residuals of [`Loss::residual`], with the derivatives of the
 //! pixels from the pushforward ([`optimiser`]). Spots are but 1/N wide: those far out have moved by several widths where those
 //! near the beam still overlap with themselves. So there are stages, each out to twice the scattering vector of the one before, on at
 //! most some 200,000 pixels ([`super::selection`]). What comes out: a line for each iteration, a table with standard
@@ -8,6 +8,9 @@
 //! the images before and after, of their difference from the data, of single spots and of the loss ([`plot`]).
 //! Exit code 3 where the iterations did not suffice: the parameters they reached are still told.
 
+pub mod covariance;
+pub mod levenberg;
+pub mod linear;
 pub mod optimiser;
 pub mod plot;
 pub mod report;
