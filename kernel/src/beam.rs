@@ -82,7 +82,10 @@ impl SourceGrid {
     }
 
     /// Checks all sources and returns that with the shortest wavelength.
-    pub(crate) fn check(&self, detector: &Detector) -> Result<Source, Error> {
+    ///
+    /// # Errors
+    /// What [`Source::new`] refuses, and [`Error::OutOfRange`] when there is no source.
+    pub fn check(&self, detector: &Detector) -> Result<Source, Error> {
         self.sources_len()?;
         let mut shortest: Option<Source> = None;
         for source in self.sources(detector) {

@@ -258,6 +258,15 @@ impl<'a> SceneParameters<'a> {
         Ok(TablesLen { sources, domains, orientations: orientations_len(self.phi_steps, domains)? })
     }
 
+    /// Checks everything that [`SceneParameters::fill`] checks, except the length of the tables.
+    ///
+    /// # Errors
+    /// As [`SceneParameters::fill`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.tables_len()?;
+        self.check_derived(&self.derive()?)
+    }
+
     /// Fills the tables of the scene and returns it.
     ///
     /// Everything is checked first: where an error is returned, nothing has been written.
@@ -273,7 +282,7 @@ impl<'a> SceneParameters<'a> {
         let needed = self.tables_len()?;
         tables.check(needed)?;
         let derived = self.derive()?;
-        self.check(&derived)?;
+        self.check_derived(&derived)?;
         let SceneTables { sources, domains, orientations } = tables;
         let sources = self.fill_sources(&derived.detector, sources)?;
         let domains = self.fill_domains(needed.domains, domains)?;
@@ -300,7 +309,7 @@ impl<'a> SceneParameters<'a> {
 
     /// Makes the scene with stand-ins for its tables, one entry each, that are refused wherever the tables
     /// would be.
-    fn check(&self, derived: &Derived) -> Result<(), Error> {
+    fn check_derived(&self, derived: &Derived) -> Result<(), Error> {
         let sweep = self.sweep(&derived.detector);
         require(sweep.count > 0, "number of phi steps", sweep.count as f64, "at least 1")?;
         for phi_rad in [sweep.phi0_rad, sweep.step_rad, sweep.phi_rad(sweep.count)] {
