@@ -8,8 +8,8 @@
 //! use widebragg_tests::golden;
 //! use widebragg_tests::oracle::{Mode, Simulation};
 //!
-//! let args = ["-cell", "40", "-default_F", "10", "-N", "5", "-detpixels", "8", "-pixel", "1", "-oversample", "1"];
-//! let args = args.map(String::from);
+//! let line = "-cell 40 -default_F 10 -N 5 -detpixels 8 -pixel 1 -oversample 1";
+//! let args: Vec<String> = line.split(' ').map(String::from).collect();
 //! let simulation = Simulation::from_args(&args, &golden::inputs()).unwrap();
 //! assert_eq!(simulation.render(Mode::Spec, 1).float.len(), 64);
 //! ```
