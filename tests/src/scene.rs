@@ -1,8 +1,10 @@
 //! The oracle's derived values as a scene of the kernel.
 //!
 //! Detector, cell, sources, domains and grid are copied from a [`Simulation`] into the kernel's own structs.
-//! Tests then compare only the kernel's tables and render loop, whatever the kernel's set-up does. The tables
-//! are owned here and lent to a [`Scene`] for the duration of a call.
+//! Tests then compare only the kernel's tables and render loop, whatever the kernel's set-up does. An
+//! [`Experiment`] owns the scene.
+
+use std::sync::Arc;
 
 use crate::oracle::command::Shape;
 use crate::oracle::vector::Vector;
@@ -10,16 +12,20 @@ use crate::oracle::{Mode, Simulation};
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::{Carryover, Slot};
+use widebragg::crystal::{Crystal, UnitCell};
 use widebragg::detector::Detector;
 use widebragg::gradient::{TurnBuffers, TurnTable, fill_turns};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Lattice, Precision};
-use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParts, Sensor, open_streams};
-use widebragg::rotation::{
-    IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
-};
-use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use widebragg::render::{PixelValue, open_streams};
+use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
+use widebragg::sampling::Steps;
+use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Roi, Scene, Sensor};
 use widebragg::vector::Vec3;
+use widebragg_experiment::carryover::latched;
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::failure::Failure;
+use widebragg_formats::hkl_table::HklTable;
 
 /// An owned dense grid of structure factors.
 #[derive(Clone, Debug)]
@@ -32,7 +38,15 @@ pub struct OwnedGrid {
     pub data: Vec<f64>,
 }
 
-/// Owns everything that a [`Scene`] borrows. The fields have the kernel's names.
+impl OwnedGrid {
+    /// The same grid as experiments own it.
+    fn table(&self) -> HklTable {
+        let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);
+        HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() }
+    }
+}
+
+/// The tables of a scene, as the oracle derived them. The fields have the kernel's names.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the kernel's SceneParts")]
 pub struct KernelScene {
@@ -165,46 +179,72 @@ impl KernelScene {
         }
     }
 
-    /// Builds a scene on the tables and calls `job` with it and with one opened carryover slot for each of
-    /// the reference's threads. In c-parity with interpolation, the scene has its latch.
+    /// The experiment of these tables, which owns the scene.
+    pub fn experiment(&self) -> Experiment {
+        let PhiSweep { phi0_rad, step_rad, count, spindle, mode } = self.sweep;
+        let reciprocal_per_angstrom = self.lattice.reciprocal_per_angstrom;
+        let detector = Detector { spindle, ..self.detector };
+        Experiment {
+            simd: self.simd,
+            detector,
+            detector_input: DetectorInput::Placed(detector),
+            sensor: self.sensor,
+            oversample: self.oversample,
+            lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
+            sources: self.sources.clone(),
+            polarization: self.polarization,
+            fluence_per_m2: self.fluence_per_m2,
+            exposure_s: 1.0,
+            water_m: self.water_m,
+            d_min_m: self.d_min_m,
+            crystal: Crystal {
+                direct: self.cell,
+                reciprocal_per_angstrom,
+                cell: UnitCell { lengths_angstrom: [f64::NAN; 3], angles_rad: [f64::NAN; 3] },
+            },
+            crystal_input: CrystalInput::Axes { direct: self.cell, reciprocal_per_angstrom },
+            lattice: self.lattice,
+            precision: Precision::Double,
+            mode,
+            reference_threads: 1,
+            phi0_rad,
+            phi: Steps { count, range: 0.0, step: step_rad },
+            shift: self.shift,
+            domains: self.domains.clone(),
+            mosaic_spread_rad: 0.0,
+            structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.table())),
+            default_f: self.default_f,
+            interpolate: self.interpolate,
+            roi: self.roi,
+            mask: self.mask.clone().map(Arc::new),
+        }
+    }
+
+    /// Calls `job` with the scene of the tables and with one opened carryover slot for each of the
+    /// reference's threads. In c-parity with interpolation, the scene has its latch.
     ///
     /// # Errors
     /// When the kernel refuses the scene.
+    ///
+    /// # Panics
+    /// When there is no memory for the orientations.
     pub fn with<R>(
         &self,
         reference_threads: usize,
         job: impl FnOnce(&Scene<'_>, &mut [Slot]) -> R,
     ) -> Result<R, Error> {
-        let mut entries =
-            vec![Orientation::default(); orientations_len(self.sweep.count, self.domains.len())?];
-        let orientations =
-            fill_shifted_orientations(self.cell, self.sweep, self.shift, &self.domains, &mut entries)?;
-        let grid = self.grid.as_ref().map(|grid| HklGrid::new(grid.min, grid.len, &grid.data)).transpose()?;
-        let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
-        let mut scene = Scene::new(SceneParts {
-            simd: self.simd,
-            detector: self.detector,
-            sensor: self.sensor,
-            oversample: self.oversample,
-            sources: &self.sources,
-            orientations,
-            lattice: self.lattice,
-            precision: Precision::Double,
-            structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
-            polarization: self.polarization,
-            d_min_m: self.d_min_m,
-            fluence_per_m2: self.fluence_per_m2,
-            water_m: self.water_m,
-            roi: self.roi,
-            mask: self.mask.as_deref(),
-        })?;
+        let experiment = self.experiment();
+        let mut orientations = experiment.orientation_buffer().expect("memory for the orientations");
+        let mut scene = match experiment.scene(0, &mut orientations) {
+            Ok(scene) => scene,
+            Err(Failure::Refused { error, .. }) => return Err(error),
+            Err(failure) => panic!("{failure}"),
+        };
         let mut slots = vec![Slot::default(); reference_threads];
         open_streams(&scene, &mut slots)?;
         if self.interpolate && self.sweep.mode == PhiMode::CParity {
             let rows = 0..self.detector.slow_pixels;
-            if let Some(latch) = scene.find_latch(rows, &Carryover::Streams(&mut slots))? {
-                scene = scene.with_lookup(LookupRule::TricubicUntil(latch));
-            }
+            scene = latched(&scene, scene.find_latch(rows, &Carryover::Streams(&mut slots))?);
         }
         Ok(job(&scene, &mut slots))
     }

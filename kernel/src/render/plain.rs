@@ -211,8 +211,9 @@ impl<Sh: ShapeKind, Lo: LookupKind> Kernel for StepsPass<'_, '_, Sh, Lo> {
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) -> u64 {
-        // Two vectors in flight hide each other's latencies.
-        if Sh::NEEDS_PAIRS || Lo::PAIRS_WELL { self.steps(Doubled(level)) } else { self.steps(level) }
+        // Two vectors in flight hide each other's latencies. A vector of several registers does so by itself.
+        let pairs = Sh::NEEDS_PAIRS || (Lo::PAIRS_WELL && L::IS_REGISTER);
+        if pairs { self.steps(Doubled(level)) } else { self.steps(level) }
     }
 }
 
