@@ -324,13 +324,7 @@ impl wb_scene_parameters {
             roi_slow_max: 0,
             mask: null(),
             mask_len: 0,
-            grid: wb_grid {
-                f: null(),
-                f_len: 0,
-                hkl_min: [0; 3],
-                hkl_len: [0; 3],
-                default_f: defaults::DEFAULT_F,
-            },
+            grid: wb_grid::NONE,
             interpolation: WB_INTERPOLATE_AUTO,
         }
     }
