@@ -1,10 +1,10 @@
-/* Measures the cost of calls: array and scalar sincg compared with sin(x*N)/sin(x) of the C library, and the overhead of
-   wb_render_rows. `make -C ffi bench` builds and runs it.
+/* Measures the cost of calls: array and scalar sincg compared with sin(x*N)/sin(x) of the C library, and the
+   overhead of wb_render_rows. `make -C ffi bench` builds and runs it.
 
-   sincg: 4096 phases between -50 and 50 rad, which stay in the first cache. The rounds of all functions alternate; the
-   fastest of 30 counts. Overhead of wb_render_rows: a call whose row lies outside the region of interest, which checks
-   everything, clears the row and renders nothing, compared with a row of 2463 pixels of two scenes: the cheapest, with
-   one step per pixel, and the same crystal with ten phi steps. */
+   sincg: 4096 phases between -50 and 50 rad, which stay in the first cache. The rounds of all functions
+   alternate; the fastest of 30 counts. Overhead of wb_render_rows: a call whose row lies outside the region
+   of interest, which checks everything, clears the row and renders nothing, compared with a row of 2463
+   pixels of two scenes: the cheapest, with one step per pixel, and the same crystal with ten phi steps. */
 #define _POSIX_C_SOURCE 200809L
 #include <time.h>
 #include "../examples/demo_scene.h"

@@ -1,9 +1,10 @@
-/* The gradient of a least-squares loss, which compares the image of the demo's crystal with that of a crystal whose cell
-   is slightly longer. One pullback gives dL/dp for all parameters p; one pushforward gives the derivative of the image by
-   one of them, which is written as floats to demo_gradient.bin. Both are compared with central differences, from scenes
-   with changed parameters. The exit status is 0 if all agree to 1e-5.
+/* The gradient of a least-squares loss, which compares the image of the demo's crystal with that of a crystal
+   whose cell is slightly longer. One pullback gives dL/dp for all parameters p; one pushforward gives the
+   derivative of the image by one of them, which is written as floats to demo_gradient.bin. Both are compared
+   with central differences, from scenes with changed parameters. The exit status is 0 if all agree to 1e-5.
 
-   cc demo_gradient.c $(pkg-config --cflags --libs widebragg) -lm -o demo_gradient && ./demo_gradient demo_gradient.bin */
+   cc demo_gradient.c $(pkg-config --cflags --libs widebragg) -lm -o demo_gradient
+   ./demo_gradient demo_gradient.bin */
 #include "demo_scene.h"
 
 /* The rows that are compared. */
@@ -82,7 +83,8 @@ static void render_images(const wb_scene_parameters *start, gradient *g) {
     printf("loss %.9g over %lu pixels\n", loss(g), (unsigned long)g->pixels);
 }
 
-/* Computes the derivatives. The directions determine which derivatives are wanted, and these how much memory is needed. */
+/* Computes the derivatives. The directions determine which derivatives are wanted, and these how much memory
+   is needed. */
 static void differentiate(const wb_scene *scene, const wb_scene_parameters *start, gradient *g) {
     wb_turns *turns;
     wb_error error;
@@ -106,8 +108,8 @@ static void differentiate(const wb_scene *scene, const wb_scene_parameters *star
     free(whole);
 }
 
-/* dL/dp from differences D of two steps h and h/2, extrapolated to a step of 0: (4 D(h/2) - D(h))/3. Also adds dI/dp to
-   g->differences if the parameter is that of the pushforward. */
+/* dL/dp from differences D of two steps h and h/2, extrapolated to a step of 0: (4 D(h/2) - D(h))/3. Also
+   adds dI/dp to g->differences if the parameter is that of the pushforward. */
 static double difference(const wb_scene_parameters *start, int m, gradient *g) {
     double sum = 0.0;
     size_t i;
@@ -175,8 +177,8 @@ int main(int argc, char **argv) {
     g.weights = pixels_of(g.pixels);
     g.pushed = pixels_of(g.pixels);
     g.differences = pixels_of(g.pixels);
-    /* The same crystal, given by its axes: a matrix would scale with the wavelength, and no spot would move. The reciprocal
-       axes matter to gaussian spots only and do not change. */
+    /* The same crystal, given by its axes: a matrix would scale with the wavelength, and no spot would move.
+       The reciprocal axes matter to gaussian spots only and do not change. */
     start.given = (start.given & ~WB_GIVEN_MATRIX) | WB_GIVEN_AXES;
     memcpy(start.direct_m, held.summary.direct_m, sizeof start.direct_m);
     memcpy(start.reciprocal_per_angstrom, held.summary.reciprocal_per_angstrom, sizeof start.reciprocal_per_angstrom);

@@ -1,4 +1,4 @@
-/* The crystal of `widebragg demo` and its scene, from plain numbers without any file; shared by the examples. */
+/* The crystal of `widebragg demo` and its scene, from plain numbers; shared by the examples. */
 #ifndef DEMO_SCENE_H
 #define DEMO_SCENE_H
 
@@ -36,7 +36,7 @@ static double demo_uniform(int h, int k, int l) {
     return (double)((x ^ (x >> 31)) >> 11) / 9007199254740992.0 + 1e-17;
 }
 
-/* Structure factors to 1.6 Angstrom on a dense grid, which the caller frees. star: a*, b*, c* in 1/Angstrom. */
+/* Structure factors to 1.6 Angstrom on a dense grid, which the caller frees. star: a*, b*, c*. */
 static double *demo_structure_factors(const double *star, const double *edges_angstrom, wb_grid *grid) {
     const double d_min = 1.6, temperature_factor = 18.0, f_mean = 350.0;
     int max[3], i, h, k, l;
@@ -100,8 +100,8 @@ static void demo_make(const wb_scene_parameters *parameters, demo *out) {
     demo_must(wb_scene_summarize(out->scene, &out->summary, sizeof out->summary), NULL);
 }
 
-/* The scene of `widebragg demo`: a triclinic cell of 45.3 x 52.1 x 60.7 Angstrom, rotated by one degree in five
-   steps, with five mosaic domains. mode: an enum wb_mode. */
+/* The scene of `widebragg demo`: a triclinic cell of 45.3 x 52.1 x 60.7 Angstrom, rotated by one degree in
+   five steps, with five mosaic domains. mode: an enum wb_mode. */
 static demo demo_scene(int32_t mode) {
     /* Columns a*, b*, c* in units of 1/lambda. */
     static const double matrix[9] = {0.019276564,  0.008910764, 0.007560391,  -0.001555482, 0.016779971,

@@ -1,7 +1,9 @@
-/* Renders the scene of `widebragg demo` in c-parity from two POSIX threads. Each thread renders a band of rows with its
-   own fork of the carryover. The image and the counts of the carryover are the same as with one thread.
+/* Renders the scene of `widebragg demo` in c-parity from two POSIX threads. Each thread renders a band of
+   rows with its own fork of the carryover. The image and the counts of the carryover are the same as with one
+   thread.
 
-   cc -pthread demo_threads.c $(pkg-config --cflags --libs widebragg) -lm -o demo_threads && ./demo_threads demo.bin */
+   cc -pthread demo_threads.c $(pkg-config --cflags --libs widebragg) -lm -o demo_threads
+   ./demo_threads demo.bin */
 #include <pthread.h>
 #include "demo_scene.h"
 

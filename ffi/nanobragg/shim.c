@@ -1,8 +1,8 @@
-/* The functions of nanoBragg, replaced according to the environment variable WIDEBRAGG_MODE: ours (those of widebragg),
-   theirs (those of the program), or check (both are computed, theirs are returned, and differences are reported at
-   exit).
+/* The functions of nanoBragg, replaced according to the environment variable WIDEBRAGG_MODE: ours (those of
+   widebragg), theirs (those of the program), or check (both are computed, theirs are returned, and
+   differences are reported at exit).
 
-   `replaced.h`, written by weaken.sh, lists the functions of the program. They are available as theirs_NAME. */
+   `replaced.h`, written by weaken.sh, lists the functions of the program. They remain as theirs_NAME. */
 #define _POSIX_C_SOURCE 200112L
 #include <math.h>
 #include <stdatomic.h>
@@ -105,7 +105,7 @@ struct worst {
 
 struct tally {
     unsigned long long calls;
-    /* Calls whose outputs all have the same bits, and calls with an output of which only one value is finite. */
+    /* Calls whose outputs all have the same bits, and calls with an output that is finite in only one. */
     unsigned long long identical, unlike;
     struct worst absolute, relative;
     struct worst first_unlike;
@@ -143,8 +143,9 @@ static void keep(struct worst *worst, double difference, int output, double thei
     memcpy(worst->arguments, arguments, (size_t)count * sizeof *arguments);
 }
 
-/* Compares the outputs of one call. Relative differences are relative to the larger of the two values or, for a
-   component of a vector, which may be near 0, to the length of the vector. The vectors start at output `vectors`. */
+/* Compares the outputs of one call. Relative differences are relative to the larger of the two values or, for
+   a component of a vector, which may be near 0, to the length of the vector. The vectors start at output
+   `vectors`. */
 static void compare(enum function function, const double *theirs, const double *ours, int outputs, int vectors,
                     const double *arguments, int count) {
     struct tally *const tally = tally_of(function);

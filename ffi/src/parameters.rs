@@ -247,8 +247,8 @@ fn known_size(size: usize) -> Result<(), Failure> {
     if size == size_of::<wb_scene_parameters>() {
         return Ok(());
     }
-    let refusal = Failure::length("wb_scene_parameters.size", size_of::<wb_scene_parameters>(), size);
-    Err(refusal.with_status(WB_STRUCT_SIZE))
+    let failure = Failure::length("wb_scene_parameters.size", size_of::<wb_scene_parameters>(), size);
+    Err(failure.with_status(WB_STRUCT_SIZE))
 }
 
 impl wb_scene_parameters {

@@ -76,7 +76,7 @@ fn check(name: &str, limit: f64, compute: impl Fn(&[f64]) -> Vec<f64>) {
 }
 
 #[test]
-fn twins_are_the_reference_s() {
+fn scalar_functions_are_the_reference_s() {
     check("rotate_axis.csv", 1e-15, |row| {
         rotate_axis(&vector(&row[..3]), &vector(&row[3..6]), row[6])[1..].to_vec()
     });
@@ -316,7 +316,7 @@ fn null_pointers_change_nothing() {
 #[ignore = "a timing: run it alone on a quiet machine, with --nocapture to see the table"]
 fn no_slower_than_the_c_expressions() {
     let Some(cc) = common::cc() else { return };
-    let source = Path::new(common::CRATE).join("tests/c/twins_speed.c");
+    let source = Path::new(common::CRATE).join("tests/c/scalar_speed.c");
     let table = common::run_program(&cc, &source, &["-std=c99", "-O2"]);
     println!("{table}");
     for line in table.lines() {

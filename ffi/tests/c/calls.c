@@ -1,5 +1,5 @@
-/* Calls every function, in memory from malloc that has not been initialised, for memory checkers. Prints "ok", or the check
-   that fails, with exit status 1. */
+/* Calls every function, in memory from malloc that has not been initialised, for memory checkers. Prints
+   "ok", or the check that fails, with exit status 1. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
         }                                                             \
     } while (0)
 
-/* Allocates `bytes` bytes at a multiple of WB_ALIGNMENT that end, apart from the alignment, where the memory of malloc ends, so
-   that a checker detects writes past the end. *whole is the pointer to free. */
+/* Allocates `bytes` bytes at a multiple of WB_ALIGNMENT that end, apart from the alignment, where the memory
+   of malloc ends, so that a checker detects writes past the end. *whole is the pointer to free. */
 static void *exactly(size_t bytes, void **whole) {
     uintptr_t end;
     *whole = malloc(bytes + WB_ALIGNMENT);

@@ -1,5 +1,5 @@
-/* Compiles the lines of README.md that replace nanoBragg's pixel loop (readme_lines.inc) with variables of nanoBragg's names. The
-   image must have the bits of that of a scene from plain numbers. Prints "same". */
+/* Compiles the lines of README.md that replace nanoBragg's pixel loop (readme_lines.inc) with variables of
+   nanoBragg's names. The image must have the bits of that of a scene from plain numbers. Prints "same". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A program for the tests of ffi/nanobragg: it has six functions with the names and signatures of nanoBragg.c, calls them in a
-   loop, and prints a checksum of each. Macros:
+/* A program for the tests of ffi/nanobragg: it has six functions with the names and signatures of
+   nanoBragg.c, calls them in a loop, and prints a checksum of each. Macros:
 
    NAME_OFF=1e-6     makes a function wrong by that fraction, for example SINC3_OFF=1e-6
    WITHOUT_ROTATE    omits the function `rotate`

@@ -1,5 +1,6 @@
-/* Measures the time per call, in ns, of each scalar function and of the C expression that it replaces, with independent
-   arguments. Prints a line for each: name, largest argument, time of the C expression, time of our function. */
+/* Measures the time per call, in ns, of each scalar function and of the C expression that it replaces, with
+   independent arguments. Prints a line for each: name, largest argument, time of the C expression, time of
+   our function. */
 #define _POSIX_C_SOURCE 199309L
 #include <math.h>
 #include <stdio.h>
