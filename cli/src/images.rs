@@ -195,7 +195,7 @@ impl Region {
         Ok(Self { fast_min, slow_min, fast: fast_max + 1 - fast_min, slow: slow_max + 1 - slow_min })
     }
 
-    /// Crops an image to the region, in place.
+    /// Crops an image to the region, in position.
     pub fn cut(&self, image: &mut Image) {
         if (self.fast, self.slow) == (image.fast, image.slow) {
             return;
@@ -210,7 +210,7 @@ impl Region {
 
     /// Fast and slow index, in the whole image, of pixel `index` of the region.
     #[must_use]
-    pub fn place(&self, index: usize) -> [usize; 2] {
+    pub fn position(&self, index: usize) -> [usize; 2] {
         [self.fast_min + index % self.fast, self.slow_min + index / self.fast]
     }
 }
@@ -233,7 +233,7 @@ mod tests {
         let region = Region::new(Some([1, 3, 2, 3]), &image).unwrap();
         region.cut(&mut image);
         assert_eq!(image.pixels, [11.0, 12.0, 13.0, 16.0, 17.0, 18.0]);
-        assert_eq!(region.place(4), [2, 3]);
+        assert_eq!(region.position(4), [2, 3]);
         assert_eq!(Region::new(Some([0, 3, 0, 1]), &image).unwrap_err().code(), 1);
     }
 }

@@ -1,8 +1,8 @@
 //! The oracle's derived values as a scene of the kernel.
 //!
-//! Detector, cell, sources, domains and grid are copied from a [`Simulation`] into the kernel's own structs, so that
-//! what is compared is the kernel's tables and render loop alone, whatever its set-up may do. The tables are owned
-//! here and lent to a [`Scene`] for the time of a call.
+//! Detector, cell, sources, domains and grid are copied from a [`Simulation`] into the kernel's own structs.
+//! Tests then compare only the kernel's tables and render loop, whatever the kernel's set-up does. The tables
+//! are owned here and lent to a [`Scene`] for the duration of a call.
 
 use crate::oracle::command::Shape;
 use crate::oracle::vector::Vector;
@@ -21,18 +21,18 @@ use widebragg::rotation::{
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
 
-/// A dense grid of structure factors, owned.
+/// An owned dense grid of structure factors.
 #[derive(Clone, Debug)]
 pub struct OwnedGrid {
     /// Smallest h, k, l.
     pub min: [i32; 3],
-    /// Nodes along h, k, l.
+    /// Number of nodes along h, k, l.
     pub len: [usize; 3],
     /// Values, h-major, l fastest.
     pub data: Vec<f64>,
 }
 
-/// Everything a [`Scene`] borrows, owned; fields are named as the kernel names them.
+/// Owns everything that a [`Scene`] borrows. The fields have the kernel's names.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the kernel's SceneParts")]
 pub struct KernelScene {
@@ -41,7 +41,7 @@ pub struct KernelScene {
     pub sensor: Sensor,
     pub oversample: Oversample,
     pub sources: Vec<Source>,
-    /// The cell at phi = 0.
+    /// The cell before any rotation about the spindle.
     pub cell: Orientation,
     pub sweep: PhiSweep,
     pub shift: PhiShift,
@@ -58,12 +58,12 @@ pub struct KernelScene {
     pub mask: Option<Vec<u16>>,
 }
 
-/// A vector of the oracle as one of the kernel.
+/// Converts a vector of the oracle to one of the kernel.
 pub fn vec3(v: Vector) -> Vec3 {
     Vec3::from(v)
 }
 
-/// The kernel's phi mode of an oracle mode.
+/// The kernel's phi mode for a mode of the oracle.
 pub fn phi_mode(mode: Mode) -> PhiMode {
     match mode {
         Mode::Spec => PhiMode::Spec,
@@ -103,7 +103,7 @@ fn detector(simulation: &Simulation) -> Detector {
 }
 
 impl KernelScene {
-    /// The scene of a simulation, at one level, in one mode.
+    /// The scene of a simulation, for a level and a mode.
     pub fn from_simulation(simulation: &Simulation, simd: Simd, mode: Mode) -> KernelScene {
         let crystal = &simulation.crystal;
         let source = |source: &crate::oracle::input::Source| Source {
@@ -165,11 +165,11 @@ impl KernelScene {
         }
     }
 
-    /// Lends the tables to a scene, with a carryover slot opened for each of the reference's threads. A c-parity scene
-    /// that interpolates has its latch found.
+    /// Builds a scene on the tables and calls `job` with it and with one opened carryover slot for each of
+    /// the reference's threads. In c-parity with interpolation, the scene has its latch.
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// When the kernel refuses the scene.
     pub fn with<R>(
         &self,
         reference_threads: usize,
@@ -209,10 +209,10 @@ impl KernelScene {
         Ok(job(&scene, &mut slots))
     }
 
-    /// The whole image, as if the reference ran with so many threads.
+    /// The whole image, as the reference renders it with `reference_threads` threads.
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// When the kernel refuses the scene.
     pub fn render<P: PixelValue>(&self, reference_threads: usize) -> Result<Vec<P>, Error> {
         self.with(reference_threads, |scene, slots| {
             let mut pixels = vec![P::from_f64(0.0); self.detector.pixels()];
@@ -223,10 +223,11 @@ impl KernelScene {
     }
 }
 
-/// The derivatives of the orientations of a scene, lent to `job`: by the first `moving` of phi, step and mosaic factor.
+/// Calls `job` with the derivatives of a scene's orientations, by the first `moving` of phi, phi step and
+/// mosaic factor.
 ///
 /// # Panics
-/// When the kernel refuses buffers that are as long as they must be.
+/// When the kernel refuses buffers of the right length.
 pub fn with_turns<R>(scene: &Scene<'_>, moving: usize, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
     let entries = scene.orientations().entries().len();
     let mut rotations = vec![IDENTITY; entries];

@@ -211,16 +211,16 @@ impl Picture<'_> {
             let below = row(y + 1);
             for x in 0..width {
                 let (here, right, under) = (above[x], above[x + 1], below[x]);
-                for (ring, place) in rings.iter().zip(&mut highest) {
+                for (ring, point) in rings.iter().zip(&mut highest) {
                     if (here > *ring) != (right > *ring) || (here > *ring) != (under > *ring) {
                         canvas.blend(left + x, top + y, self.ring_colour, 170);
-                        place.get_or_insert([x, y]);
+                        point.get_or_insert([x, y]);
                     }
                 }
             }
             above = below;
         }
-        let labels = rings.iter().zip(highest).filter_map(|(ring, place)| Some((ring, place?)));
+        let labels = rings.iter().zip(highest).filter_map(|(ring, point)| Some((ring, point?)));
         for (ring, [x, y]) in labels {
             let label = format!("{} \u{c5}", short(*ring));
             let half = lettering.width(&label).div_ceil(2) + 2;

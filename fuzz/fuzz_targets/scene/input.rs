@@ -1,4 +1,4 @@
-//! Bytes to scenes: some fifty knobs within what makes physical sense, a few of which may be turned to any f64 at all.
+//! Scenes from bytes: about fifty knobs within physical ranges, a few of which may be set to any f64.
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use widebragg::Error;
@@ -13,7 +13,7 @@ use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientation
 use widebragg::sampling::Steps;
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 
-/// Range of each continuous knob; units in [`Knob`].
+/// The range of each continuous knob; [`Knob`] names them in the same order, with units.
 const RANGES: [(f64, f64); 32] = [
     (15.0, 60.0),
     (15.0, 60.0),
@@ -76,13 +76,13 @@ enum Knob {
     Spread = 31,
 }
 
-/// What the fuzzer makes up.
+/// The fuzzer's input.
 #[derive(Debug, Arbitrary)]
 pub struct Input {
     knobs: [u16; RANGES.len()],
-    /// Knobs that are set to any number at all.
+    /// Knobs that are set to any number.
     wild: [Option<(u8, f64)>; 3],
-    /// Custom axes that are.
+    /// Custom axes that are set to any numbers.
     wild_axes: Option<[[f64; 3]; 3]>,
     size: [u8; 2],
     counts: [u8; 5],
@@ -93,13 +93,13 @@ pub struct Input {
     convention: u8,
     flags: u16,
     mask: Option<u64>,
-    /// Number of carryover streams, 0 for a slot per pixel.
+    /// Number of carryover streams; 0 for a slot per pixel.
     pub streams: u8,
     /// The pixel that is also rendered alone.
     pub alone: [u8; 2],
 }
 
-/// Tables and numbers of one scene.
+/// The tables and derived numbers of a scene.
 #[derive(Debug)]
 pub struct Tables {
     detector: Detector,
@@ -113,11 +113,11 @@ pub struct Tables {
 }
 
 impl Input {
-    /// Whether all knobs are within their ranges, and the scene is one that has finite pixels.
+    /// Whether all knobs are within their ranges, and the scene has finite pixels.
     pub fn is_tame(&self) -> bool {
-        // A curved detector can face away from its own normal: absorption in a sensor there overflows, by formula.
+        // A curved detector can face away from its own normal, where the absorption in a sensor overflows.
         let faces_away = self.flag(3) && self.flag(7);
-        // Point pixels have an omega above 1, and `omega` multiplies it into the running sum hundreds of times.
+        // Point pixels have a solid angle above 1, and `omega` multiplies the sum by it hundreds of times.
         let runs_away = self.flag(2) && self.flag(11);
         let in_range = self.wild.iter().all(Option::is_none) && self.wild_axes.is_none();
         in_range && !faces_away && !runs_away
@@ -127,7 +127,7 @@ impl Input {
         let wild = self.wild.iter().flatten().find(|(knob, _)| usize::from(*knob) == index);
         let (low, high) = RANGES[index];
         let within = low + (high - low) * f64::from(self.knobs[index]) / f64::from(u16::MAX);
-        // Zero is a case of its own for most knobs.
+        // Exactly 0 is a special case for most knobs.
         let within = if self.knobs[index] == 0 && low <= 0.0 { 0.0 } else { within };
         wild.map_or(within, |&(_, value)| value)
     }
@@ -151,7 +151,7 @@ impl Input {
 
     /// Unit cells along a, b, c.
     pub fn cells(&self) -> [f64; 3] {
-        // Wild ones stay as they are: the scene must refuse what is not whole.
+        // Arbitrary numbers stay unchanged: the scene must refuse counts that are not integers.
         core::array::from_fn(|i| {
             let n = self.value(Knob::Cells as usize + i);
             if (1.0..=12.0).contains(&n) { n.round() } else { n }
@@ -216,10 +216,10 @@ impl Input {
         Ok(sources)
     }
 
-    /// Largest F there can be.
+    /// Largest possible structure factor.
     pub const LARGEST_F: f64 = 1000.0;
 
-    /// Makes the tables.
+    /// Derives the tables.
     pub fn tables(&self) -> Result<Tables, Error> {
         let detector = self.detector()?;
         let crystal = Crystal::new(&CrystalParameters {

@@ -1,7 +1,7 @@
 //! The pixels that a refinement uses: those within a limit of |s|, and the most informative of these where
 //! there are too many.
 //!
-//! Where more than [`MOST`] pixels are within the limit, they are selected in blocks of [`BLOCK`] neighbours,
+//! Where more than [`MOST`] pixels are within the limit, they are selected in blocks of `BLOCK` neighbours,
 //! since vectors of pixels are rendered. Nine of ten blocks are those with the largest sum of (data + model)
 //! |s|, that is, with strong spots that move far. The others are evenly spaced, so that spots of the model
 //! without data count as well. Blocks with equal sums are selected in order, so that the selection does not

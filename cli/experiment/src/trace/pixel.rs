@@ -34,7 +34,7 @@ pub struct Chosen {
 #[derive(Debug, Clone)]
 pub struct PixelTrace {
     /// Row and column.
-    pub place: [usize; 2],
+    pub position: [usize; 2],
     /// Whether it is rendered: a pixel that is masked or outside the region of interest has no taps.
     pub is_rendered: bool,
     /// Its taps, in order.
@@ -93,12 +93,12 @@ impl Rounding {
 pub fn trace_pixel(
     scene: &Scene<'_>,
     slots: &[Slot],
-    place: [usize; 2],
+    position: [usize; 2],
     chosen: &Chosen,
 ) -> Result<PixelTrace, Failure> {
-    let [slow, fast] = place;
+    let [slow, fast] = position;
     let is_rendered = scene.is_selected(slow, fast);
-    let mut trace = PixelTrace { place, is_rendered, taps: Vec::new(), steps: Vec::new() };
+    let mut trace = PixelTrace { position, is_rendered, taps: Vec::new(), steps: Vec::new() };
     if !is_rendered {
         return Ok(trace);
     }

@@ -15,7 +15,7 @@ pub struct Trace {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TracedPixel {
     /// Row and column; `None` where the trace does not state them.
-    pub place: Option<[usize; 2]>,
+    pub position: Option<[usize; 2]>,
     /// Taps by name, in the order of the file.
     pub taps: Vec<(String, Vec<f64>)>,
     /// Steps, in the order of the file.

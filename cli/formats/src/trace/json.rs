@@ -38,14 +38,14 @@ fn pixel(value: &Value, without_phi: &mut usize) -> Result<TracedPixel, String> 
         let number = object.get("pixel").and_then(|pixel| pixel.get(key)).and_then(Value::as_u64);
         number.and_then(|number| usize::try_from(number).ok())
     };
-    let place = match (index("slow"), index("fast")) {
+    let position = match (index("slow"), index("fast")) {
         (Some(slow), Some(fast)) => Some([slow, fast]),
         _ if object.contains_key("pixel") => {
             return Err("\"pixel\" needs whole numbers \"slow\" and \"fast\"".to_owned());
         }
         _ => None,
     };
-    let mut traced = TracedPixel { place, ..TracedPixel::default() };
+    let mut traced = TracedPixel { position, ..TracedPixel::default() };
     for (name, value) in entries(object.get("taps"), "taps")? {
         let values = match value {
             Value::Array(values) => values.iter().map(number).collect::<Option<Vec<_>>>(),

@@ -80,8 +80,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn begin(&mut self, place: Option<[usize; 2]>) {
-        self.pixels.push(TracedPixel { place, ..TracedPixel::default() });
+    fn begin(&mut self, position: Option<[usize; 2]>) {
+        self.pixels.push(TracedPixel { position, ..TracedPixel::default() });
         self.names.clear();
         self.steps.clear();
     }
@@ -112,8 +112,8 @@ impl Reader {
             values.iter().map(|word| word.trim_end_matches(',').parse::<f64>()).collect();
         let values = values.ok().filter(|values| !values.is_empty());
         if *name == "pixel" {
-            let place: Option<Vec<usize>> = values.and_then(|v| v.into_iter().map(whole).collect());
-            let Some(&[slow, fast]) = place.as_deref() else {
+            let position: Option<Vec<usize>> = values.and_then(|v| v.into_iter().map(whole).collect());
+            let Some(&[slow, fast]) = position.as_deref() else {
                 return Err(format!("line {number}: 'pixel' needs a row and a column"));
             };
             self.begin(Some([slow, fast]));
@@ -124,7 +124,9 @@ impl Reader {
             return Ok(());
         };
         let name = name.trim_end_matches(':');
-        if self.pixel().place.is_none() && self.pixel().taps.first().is_some_and(|(first, _)| first == name) {
+        if self.pixel().position.is_none()
+            && self.pixel().taps.first().is_some_and(|(first, _)| first == name)
+        {
             self.begin(None);
         }
         if self.names.insert(name.to_owned()) {

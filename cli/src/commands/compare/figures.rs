@@ -157,7 +157,7 @@ pub fn ulp_bin(bin: usize) -> [u64; 2] {
 }
 
 /// The index of an f32 in the order of all f32; that of both zeros is 0.
-fn place_of(value: f32) -> i64 {
+fn ordinal(value: f32) -> i64 {
     let bits = i64::from(value.to_bits() & 0x7fff_ffff);
     if value.is_sign_negative() { -bits } else { bits }
 }
@@ -210,7 +210,7 @@ impl Sums {
                 sums.ulp[0] += 1;
                 continue;
             }
-            let distance = place_of(a).abs_diff(place_of(b));
+            let distance = ordinal(a).abs_diff(ordinal(b));
             sums.ulp[((64 - distance.leading_zeros()) as usize).min(ULP_BINS - 1)] += 1;
             let differing = Differing { index: start + i, a, b };
             let difference = differing.absolute();
@@ -295,9 +295,9 @@ fn worst(a: &[f32], b: &[f32], region: &Region) -> Vec<Differing> {
         .sort_by(|one, other| other.absolute().total_cmp(&one.absolute()).then(one.index.cmp(&other.index)));
     let mut worst: Vec<Differing> = Vec::new();
     for candidate in candidates {
-        let [x, y] = region.place(candidate.index);
+        let [x, y] = region.position(candidate.index);
         let is_far = |other: &Differing| {
-            let [u, v] = region.place(other.index);
+            let [u, v] = region.position(other.index);
             x.abs_diff(u).max(y.abs_diff(v)) >= TILE_PX
         };
         if worst.iter().all(is_far) {
@@ -376,7 +376,7 @@ mod tests {
             b[y * 100 + x] += by;
         }
         let f = Figures::new(&a, &b, &region);
-        let places: Vec<_> = f.worst.iter().map(|worst| region.place(worst.index)).collect();
-        assert_eq!(places, [[60, 40], [10, 10], [99, 79]]);
+        let positions: Vec<_> = f.worst.iter().map(|worst| region.position(worst.index)).collect();
+        assert_eq!(positions, [[60, 40], [10, 10], [99, 79]]);
     }
 }

@@ -86,7 +86,7 @@ pub fn html(comparison: &Comparison<'_>, pictures: &Pictures) -> String {
              around a pixel of the largest differences.</p>\n<div class=\"worst\">\n",
         );
         for (worst, png) in f.worst.iter().zip(&pictures.worst) {
-            let [fast, slow] = comparison.region.place(worst.index);
+            let [fast, slow] = comparison.region.position(worst.index);
             let caption = format!(
                 "fast {fast} slow {slow}: A {}, B {}, |B - A| {} ({:.3} %)",
                 exact(worst.a),

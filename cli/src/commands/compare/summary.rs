@@ -58,8 +58,8 @@ impl Comparison<'_> {
         if a.format.name() == b.format.name() { a.format.unit() } else { "value/pixel" }
     }
 
-    fn place(&self, differing: &Differing) -> Value {
-        let [fast, slow] = self.region.place(differing.index);
+    fn differing_json(&self, differing: &Differing) -> Value {
+        let [fast, slow] = self.region.position(differing.index);
         json!({
             "fast": fast,
             "slow": slow,
@@ -74,7 +74,7 @@ impl Comparison<'_> {
     fn unmatched(&self, image: usize) -> Vec<Value> {
         let spots = self.matching.lonely[image].iter().take(UNMATCHED_SHOWN);
         let described = spots.map(|&index| {
-            let [fast, slow] = self.region.place(index);
+            let [fast, slow] = self.region.position(index);
             json!({ "fast": fast, "slow": slow, "value": self.images[image].pixels[index] })
         });
         described.collect()
@@ -140,7 +140,9 @@ impl Comparison<'_> {
     #[must_use]
     pub fn json(&self) -> Value {
         let f = &self.figures;
-        let place = |differing: &Option<Differing>| differing.as_ref().map(|differing| self.place(differing));
+        let at = |differing: &Option<Differing>| {
+            differing.as_ref().map(|differing| self.differing_json(differing))
+        };
         let Region { fast_min, slow_min, fast, slow } = self.region;
         let absolute = |d: &Option<Differing>| d.map_or(0.0, |d| d.absolute());
         let relative = |d: &Option<Differing>| d.map_or(0.0, |d| d.relative());
@@ -162,16 +164,16 @@ impl Comparison<'_> {
         put("mse", json!(f.mse));
         put("rmse", json!(f.mse.map(f64::sqrt)));
         put("largest_absolute_difference", json!(absolute(&f.largest_absolute)));
-        put("largest_absolute_at", json!(place(&f.largest_absolute)));
+        put("largest_absolute_at", json!(at(&f.largest_absolute)));
         put("largest_relative_difference", json!(relative(&f.largest_relative)));
-        put("largest_relative_at", json!(place(&f.largest_relative)));
+        put("largest_relative_at", json!(at(&f.largest_relative)));
         put("largest_relative_difference_bright", json!(relative(&f.largest_relative_bright)));
-        put("largest_relative_bright_at", json!(place(&f.largest_relative_bright)));
+        put("largest_relative_bright_at", json!(at(&f.largest_relative_bright)));
         put("bright_above_fraction_of_maximum", json!(BRIGHT));
         put("bit_identical_pixels", json!(f.identical));
         put("bit_identical_fraction", json!(f.identical_share()));
         put("ulp_histogram", json!(self.ulp_histogram()));
-        put("worst", json!(f.worst.iter().map(|worst| self.place(worst)).collect::<Vec<_>>()));
+        put("worst", json!(f.worst.iter().map(|worst| self.differing_json(worst)).collect::<Vec<_>>()));
         put("peaks", self.peaks_json());
         put("threshold", json!(self.options.threshold));
         put("passes", json!(self.passes()));
@@ -232,7 +234,7 @@ impl Comparison<'_> {
         let at = |differing: &Option<Differing>, what: fn(&Differing) -> f64| match differing {
             None => "none".to_owned(),
             Some(d) => {
-                let [fast, slow] = self.region.place(d.index);
+                let [fast, slow] = self.region.position(d.index);
                 let (size, a, b) = (format_g(what(d)), exact(d.a), exact(d.b));
                 format!("{size} at fast {fast} slow {slow}: A {a}, B {b}")
             }
@@ -277,7 +279,7 @@ impl Comparison<'_> {
         }
         for (name, image) in [("  only in A", 0), ("  only in B", 1)] {
             if let Some(&index) = m.lonely[image].first() {
-                let [fast, slow] = self.region.place(index);
+                let [fast, slow] = self.region.position(index);
                 let value = exact(self.images[image].pixels[index]);
                 let count = m.lonely[image].len();
                 lines.push((name, format!("{count}, brightest {value} at fast {fast} slow {slow}")));

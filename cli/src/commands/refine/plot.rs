@@ -187,24 +187,24 @@ fn loss(fitted: &Fitted) -> Result<Vec<u8>, Failure> {
     }
     let lowest = points.iter().map(|(_, y)| *y).fold(-1.0, f64::min).floor();
     let count = history.len().max(2) - 1;
-    let place = |(i, y): (usize, f64)| {
+    let point_of = |(i, y): (usize, f64)| {
         [left + i * WIDTH / count, top + ((y.min(0.5) - 0.5) / (lowest - 0.5) * HEIGHT as f64) as usize]
     };
     canvas.text([left, 12], Align::Left, "loss relative to that at the start of its stage", INK);
     let decades = -lowest as usize;
     for decade in (0..=decades).step_by(decades.div_ceil(8).max(1)) {
-        let [x, y] = place((0, -(decade as f64)));
+        let [x, y] = point_of((0, -(decade as f64)));
         canvas.rectangle([x, y], [WIDTH, 1], [228, 231, 235]);
         let label = if decade == 0 { "1".to_owned() } else { format!("1e-{decade}") };
         canvas.text([x - 8, y.saturating_sub(lettering.line / 2)], Align::Right, &label, INK);
     }
     for (i, step) in history.iter().enumerate() {
-        let [x, y] = place(points[i]);
+        let [x, y] = point_of(points[i]);
         if i == 0 || history[i - 1].stage != step.stage {
             canvas.rectangle([x, top], [1, HEIGHT], STAGE);
             canvas.text([x, 34], Align::Left, &format!("{:.1} \u{c5}", step.d_angstrom), INK);
         } else {
-            let [x0, y0] = place(points[i - 1]);
+            let [x0, y0] = point_of(points[i - 1]);
             let length = (x - x0).max(y.abs_diff(y0)).max(1);
             for n in 0..=length {
                 let along = |from: usize, to: usize| {

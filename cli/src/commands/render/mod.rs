@@ -165,11 +165,11 @@ impl Job<'_> {
         let columns = experiment.detector.fast_pixels;
         let stored =
             |[fast, slow]: [usize; 2]| frame.pixels.get(slow * columns + fast).copied().unwrap_or(0.0);
-        let one = |place: [usize; 2]| {
-            printout::pixel(experiment.lambda0_m, scene, &frame.slots, place, stored(place))
+        let one = |position: [usize; 2]| {
+            printout::pixel(experiment.lambda0_m, scene, &frame.slots, position, stored(position))
         };
-        if let Some(place) = options.printout_pixel {
-            return one(place);
+        if let Some(position) = options.printout_pixel {
+            return one(position);
         }
         let roi = experiment.roi;
         let mut text = String::new();

@@ -102,14 +102,15 @@ impl ImageSummary {
 
     fn text(&self) -> String {
         let s = &self.written.statistics;
-        let place = s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
+        let position =
+            s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
         let mut text = self.printout.clone();
         let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
         if let Some(number) = self.number {
             line("frame", number.to_string());
         }
         let g = format_g;
-        line("max_I", format!("{}{place}", g(s.max)));
+        line("max_I", format!("{}{position}", g(s.max)));
         line("mean", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
         line("solid angle", format!("{} sr", g(self.solid_angle_sr)));
         if let Some((photons, overloads)) = self.written.noise {

@@ -41,7 +41,7 @@ pub(super) fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn pixel_json(pixel: &PixelTrace) -> Value {
-    let [slow, fast] = pixel.place;
+    let [slow, fast] = pixel.position;
     let taps: Map<String, Value> = pixel
         .taps
         .iter()

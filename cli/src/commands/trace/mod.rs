@@ -164,12 +164,9 @@ impl Job<'_> {
                 Dtype::Float32 => Rounding::Float32,
             },
         };
-        self.options
-            .pixels
-            .iter()
-            .copied()
-            .chain(region)
-            .map(move |place| trace_pixel(&self.scene, &self.slots, place, &chosen).map_err(io::Error::other))
+        self.options.pixels.iter().copied().chain(region).map(move |position| {
+            trace_pixel(&self.scene, &self.slots, position, &chosen).map_err(io::Error::other)
+        })
     }
 
     fn mode(&self) -> &'static str {

@@ -42,7 +42,7 @@ pub(super) fn write(job: &Job<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_pixel(pixel: &PixelTrace, out: &mut dyn Write) -> io::Result<()> {
-    let [slow, fast] = pixel.place;
+    let [slow, fast] = pixel.position;
     writeln!(out, "TRACE_WB: pixel {slow} {fast}")?;
     if !pixel.is_rendered {
         return writeln!(out, "# not rendered: masked, or outside -roi; the image holds 0");

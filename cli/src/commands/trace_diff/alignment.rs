@@ -25,7 +25,7 @@ const MOST_NAMED: usize = 10;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Its pixel; `None` where no trace states the position.
-    pub place: Option<[usize; 2]>,
+    pub position: Option<[usize; 2]>,
     /// Name of its tap.
     pub name: String,
     /// Its step; `None` for values that do not belong to a step.
@@ -161,8 +161,9 @@ pub fn align(a: &Trace, b: &Trace, wanted: &[[usize; 2]]) -> Result<Alignment, S
 
 /// The wanted pixels; a pixel without a position may be any of them.
 fn chosen<'t>(trace: &'t Trace, wanted: &[[usize; 2]]) -> Vec<&'t TracedPixel> {
-    let is_wanted =
-        |pixel: &&TracedPixel| wanted.is_empty() || pixel.place.is_none_or(|place| wanted.contains(&place));
+    let is_wanted = |pixel: &&TracedPixel| {
+        wanted.is_empty() || pixel.position.is_none_or(|position| wanted.contains(&position))
+    };
     trace.pixels.iter().filter(is_wanted).collect()
 }
 
@@ -174,35 +175,35 @@ fn pairs<'t>(
     b: &[&'t TracedPixel],
     alignment: &mut Alignment,
 ) -> Result<Vec<Pair<'t>>, String> {
-    let unplaced = |pixels: &[&TracedPixel]| pixels.iter().any(|pixel| pixel.place.is_none());
-    if unplaced(a) || unplaced(b) {
+    let without_position = |pixels: &[&TracedPixel]| pixels.iter().any(|pixel| pixel.position.is_none());
+    if without_position(a) || without_position(b) {
         if a.len() != b.len() {
             return Err(format!(
-                "{} pixels in A and {} in B, and not all with their places: choose with --pixel",
+                "{} pixels in A and {} in B, some without a position: choose pixels with --pixel",
                 a.len(),
                 b.len()
             ));
         }
         let both: Vec<Pair<'t>> = a.iter().copied().zip(b.iter().copied()).collect();
-        let differs = |(a, b): &Pair<'_>| matches!((a.place, b.place), (Some(a), Some(b)) if a != b);
+        let differs = |(a, b): &Pair<'_>| matches!((a.position, b.position), (Some(a), Some(b)) if a != b);
         if both.iter().any(differs) {
-            return Err("not all pixels have their places, and in order they do not fit".to_owned());
+            return Err("some pixels have no position, and the pixels do not match in order".to_owned());
         }
         return Ok(both);
     }
     let (a, b) = (numbered(a), numbered(b));
-    let by_place: HashMap<_, _> = b.iter().copied().collect();
+    let by_position: HashMap<_, _> = b.iter().copied().collect();
     let lonely = |pixels: &[(Place, _)], others: &[(Place, _)]| {
-        let there: HashSet<_> = others.iter().map(|(place, _)| place).collect();
-        let places = pixels.iter().filter(|(place, _)| !there.contains(place));
-        let places = places.filter_map(|((place, _), _)| *place);
-        let named = places.clone().take(MOST_NAMED).map(|[slow, fast]| format!("pixel {slow} {fast}"));
-        let more = places.skip(MOST_NAMED).count();
+        let there: HashSet<_> = others.iter().map(|(position, _)| position).collect();
+        let positions = pixels.iter().filter(|(position, _)| !there.contains(position));
+        let positions = positions.filter_map(|((position, _), _)| *position);
+        let named = positions.clone().take(MOST_NAMED).map(|[slow, fast]| format!("pixel {slow} {fast}"));
+        let more = positions.skip(MOST_NAMED).count();
         named.chain((more > 0).then(|| format!("{more} more pixels"))).collect::<Vec<_>>()
     };
     alignment.only_in_a = lonely(&a, &b);
     alignment.only_in_b = lonely(&b, &a);
-    Ok(a.iter().filter_map(|(place, pixel)| Some((*pixel, *by_place.get(place)?))).collect())
+    Ok(a.iter().filter_map(|(position, pixel)| Some((*pixel, *by_position.get(position)?))).collect())
 }
 
 /// Position of a pixel, and number of earlier pixels at the same position.
@@ -212,9 +213,9 @@ type Place = (Option<[usize; 2]>, usize);
 fn numbered<'t>(pixels: &[&'t TracedPixel]) -> Vec<(Place, &'t TracedPixel)> {
     let mut seen = HashMap::new();
     let number = |pixel: &&'t TracedPixel| {
-        let before = seen.entry(pixel.place).or_insert(0);
+        let before = seen.entry(pixel.position).or_insert(0);
         *before += 1;
-        ((pixel.place, *before - 1), *pixel)
+        ((pixel.position, *before - 1), *pixel)
     };
     pixels.iter().map(number).collect()
 }
@@ -244,7 +245,7 @@ impl Stage {
 
 impl Alignment {
     fn align_pixel(&mut self, a: &TracedPixel, b: &TracedPixel) {
-        let place = a.place.or(b.place);
+        let position = a.position.or(b.position);
         let others: HashMap<&str, &Vec<f64>> =
             b.taps.iter().map(|(name, values)| (name.as_str(), values)).collect();
         let mut stage = Stage::Geometry;
@@ -259,7 +260,7 @@ impl Alignment {
                     let least_scale = if name == "cos_2theta" { 1.0 } else { 0.0 };
                     let difference = Difference::new(values, other, least_scale);
                     let (name, a, b) = (name.clone(), values.clone(), (*other).clone());
-                    taps.push((begun.unwrap_or(stage), Row { place, name, step: None, a, b, difference }));
+                    taps.push((begun.unwrap_or(stage), Row { position, name, step: None, a, b, difference }));
                 }
             }
         }
@@ -271,11 +272,11 @@ impl Alignment {
         let after_steps = taps.partition_point(|(stage, _)| *stage < Stage::Sum);
         let after = taps.split_off(after_steps);
         self.rows.extend(taps.into_iter().map(|(_, row)| row));
-        self.align_steps(place, a, b);
+        self.align_steps(position, a, b);
         self.rows.extend(after.into_iter().map(|(_, row)| row));
     }
 
-    fn align_steps(&mut self, place: Option<[usize; 2]>, a: &TracedPixel, b: &TracedPixel) {
+    fn align_steps(&mut self, position: Option<[usize; 2]>, a: &TracedPixel, b: &TracedPixel) {
         let others: HashMap<StepIndex, &Step> = b.steps.iter().map(|step| (step.at, step)).collect();
         let mut shared = 0;
         for step in &a.steps {
@@ -289,7 +290,7 @@ impl Alignment {
                 };
                 let least_scale = if is_index(name) { largest_index } else { 0.0 };
                 self.rows.push(Row {
-                    place,
+                    position,
                     name: name.clone(),
                     step: Some(step.at),
                     a: vec![*value],

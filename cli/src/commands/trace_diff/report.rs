@@ -111,11 +111,11 @@ impl Report<'_> {
         let tolerance = self.tolerance();
         let mut text = format!("A  {a}\nB  {b}\n");
         let first = self.first_divergence();
-        let mut place = None;
+        let mut position = None;
         for (index, row) in self.alignment.rows.iter().enumerate() {
-            if index == 0 || row.place != place {
-                place = row.place;
-                push_heading(&mut text, place);
+            if index == 0 || row.position != position {
+                position = row.position;
+                push_heading(&mut text, position);
             }
             push_row(&mut text, row, tolerance, first.is_some_and(|first| core::ptr::eq(first, row)));
         }
@@ -157,7 +157,7 @@ struct Spread {
 /// A value in a line: position, values and difference.
 #[must_use]
 pub fn describe(row: &Row) -> String {
-    let place = row.place.map_or_else(String::new, |[slow, fast]| format!(" at pixel {slow} {fast}"));
+    let position = row.position.map_or_else(String::new, |[slow, fast]| format!(" at pixel {slow} {fast}"));
     let step = row.step.map_or_else(String::new, |step| format!(", {}", step_name(step)));
     let [a, b] = [&row.a, &row.b].map(|values| {
         let values: Vec<String> = values.iter().map(|x| format_significant(*x, 15)).collect();
@@ -167,7 +167,7 @@ pub fn describe(row: &Row) -> String {
         true => format!("{} values against {}", row.a.len(), row.b.len()),
         false => format!("relative {}", format_g(row.difference.largest_relative)),
     };
-    format!("{}{place}{step}: {a} against {b}, {off}", row.name)
+    format!("{}{position}{step}: {a} against {b}, {off}", row.name)
 }
 
 /// `phi 3`, and the other counters where they are not 0.
@@ -187,7 +187,7 @@ fn row_json(row: &Row) -> Value {
     });
     json!({
         "tap": row.name,
-        "pixel": row.place.map(|[slow, fast]| json!({ "slow": slow, "fast": fast })),
+        "pixel": row.position.map(|[slow, fast]| json!({ "slow": slow, "fast": fast })),
         "step": step,
         "a": values(&row.a),
         "b": values(&row.b),
@@ -196,9 +196,9 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-fn push_heading(text: &mut String, place: Option<[usize; 2]>) {
+fn push_heading(text: &mut String, position: Option<[usize; 2]>) {
     let pixel =
-        place.map_or_else(|| "pixel unknown".to_owned(), |[slow, fast]| format!("pixel {slow} {fast}"));
+        position.map_or_else(|| "pixel unknown".to_owned(), |[slow, fast]| format!("pixel {slow} {fast}"));
     let _ = writeln!(text, "\n{pixel:<36} {:>22} {:>22} {:>12} {:>12}", "A", "B", "absolute", "relative");
 }
 

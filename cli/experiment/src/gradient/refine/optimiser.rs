@@ -1,29 +1,30 @@
-//! Stages of Levenberg-Marquardt steps.
+//! Refinement in stages of Levenberg-Marquardt steps.
 //!
-//! **Variables.** x = 1 + move / step, where the step turns the phases of the interference function by 1 where it turns them most:
-//! trust region and the size of steps mean the same for all parameters. The optimiser is not left to scale by the columns of the
-//! Jacobian: what pixels tell little of would be free to go far. What moves no pixel stays where it is.
+//! **Variables.** x = 1 + move / step. Each parameter's step changes the phase of the interference function
+//! by at most 1, so the trust region and the tolerance of the step mean the same for all parameters. The
+//! norms of the Jacobian's columns are not used as scales: parameters that affect few pixels could then go
+//! far. A parameter that changes no pixel is left unchanged.
 //!
-//! **Stages.** In the first, |s| is at most that where an error of [`FIRST_ERROR`] of an index is [`REACH`] of a spot's
-//! width; each later one goes twice as far, the last over all of the image. Parameters that move no spot need one stage.
+//! **Stages.** In the first stage |s| is limited to where an error of [`FIRST_ERROR`] of an index is
+//! [`REACH`] of a spot's width. Each later stage doubles the limit, and the last one includes the whole
+//! image. Parameters that move no spot need one stage only.
 //!
-//! **Ending.** Converged: the loss fell by less than 1e-8 of itself and was not expected to fall by more, or the step was
-//! shorter than 1e-7 (a ten millionth of a phase); also when rounding leaves no better point. Steps to where there is no
-//! experiment (an impossible cell), or whose pixels are not finite, count as far worse: the trust region shrinks.
+//! **Convergence.** The loss changed by less than 1e-8 of itself and was expected to change by no more, or
+//! the trust region is smaller than 1e-7 |x| (a ten-millionth of a phase), or rounding errors prevent any
+//! improvement. Trial steps to an impossible experiment (say, an impossible cell) or to pixels that are not
+//! finite count as far worse, which shrinks the trust region.
 //!
-//! **Uncertainties** are square roots of the diagonal of a covariance over the last stage's pixels. For counts, whose variance is
-//! known, it is (J^T J)^-1; for least squares, where bright pixels are further off than dark ones, (J^T J)^-1 J^T R^2 J
-//! (J^T J)^-1 with the residuals R at the end. A parameter in a combination that the pixels do not tell has none.
+//! **Uncertainties** are the square roots of the diagonal of a covariance matrix over the last stage's pixels
+//! ([`super::covariance`]). Counts have known variances; for least squares the variances come from the
+//! residuals at the end. A parameter that is part of a combination that the pixels do not determine has no
+//! uncertainty.
 
-use core::cell::RefCell;
-
-use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt, TerminationReason};
-use nalgebra::storage::Owned;
-use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
 use rayon::prelude::*;
 use widebragg::gradient::{Moves, Parameter};
 use widebragg::lattice::CrystalShape;
 
+use super::covariance::Covariance;
+use super::levenberg::{self, LeastSquares, Settings};
 use crate::failure::Failure;
 use crate::gradient::loss::Loss;
 use crate::gradient::named::Named;
@@ -32,168 +33,217 @@ use crate::gradient::selection::{Selection, selected};
 use crate::gradient::spot_width::step_of_phase;
 use crate::resolution::scattering_lengths;
 
-/// Relative error of indices that a start may have: 0.3 % of lengths and of angles, taken together.
+/// Relative error of indices that the start may have: 0.3 % of lengths and of angles, taken together.
 const FIRST_ERROR: f64 = 5e-3;
-/// Of a spot's width, 1/N, what such an error may be in the first stage.
+/// Largest such error in the first stage, as a fraction of a spot's width 1/N.
 const REACH: f64 = 0.3;
-/// How much further each stage goes.
+/// Ratio of the limits of successive stages.
 const FURTHER: f64 = 2.0;
-/// Fewest pixels of a stage, and how many each parameter needs.
+/// Fewest pixels of a stage, and fewest for each parameter.
 const FEWEST: usize = 500;
 const PER_PARAMETER: usize = 20;
 
-/// Tolerances of the loss and the step: on the way, and in the last stage.
+/// Tolerances of loss and step: before the last stage, and in it.
 const ROUGH: [f64; 2] = [1e-3, 1e-4];
 const FINE: [f64; 2] = [1e-8, 1e-7];
-/// First trust region, relative to steps that turn all phases by 1.
+/// Radius of the first trust region, relative to |x|.
 const FIRST_STEP: f64 = 2.0;
-/// Columns of the Jacobian below this part of what doubles the image are rounding.
+/// Columns of the Jacobian smaller than this fraction of a step that doubles the image are rounding errors.
 const NO_EFFECT: f64 = 1e-10;
-/// Of the loss, what derivatives may still promise where a refinement has converged.
-const PROMISED: f64 = 0.01;
-/// Trials that the optimiser may need for each parameter.
+/// Largest fraction of the loss that the derivatives may still predict to gain at convergence.
+const PREDICTED: f64 = 0.01;
+/// Trial steps allowed for each parameter.
 const PATIENCE: usize = 100;
-/// Combinations of parameters with less of the information than this are not determined.
-const SINGULAR: f64 = 1e-12;
-/// Parameters with more than this part in such combinations are not determined either.
-const HIDDEN: f64 = 1e-6;
 
 /// An accepted step, or the start of a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Iteration {
     /// Stage, counted from 1.
     pub stage: usize,
-    /// Steps so far, all stages together.
+    /// Number of steps so far, in all stages.
     pub iteration: usize,
-    /// Pixels of the stage.
+    /// Number of pixels of the stage.
     pub pixels: usize,
     /// Smallest d-spacing of the stage, in Angstrom.
     pub d_angstrom: f64,
     /// Half the sum of squared residuals.
     pub loss: f64,
-    /// The parameter that moved most, and by how much in its unit; none at a stage's start.
+    /// The parameter that moved most, and its move in its unit; none at the start of a stage.
     pub largest: Option<(Named, f64)>,
 }
 
-/// How well an image agrees with the data.
+/// Agreement of an image with the data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Agreement {
     /// Half the sum of squared residuals.
     pub loss: f64,
-    /// Pearson's correlation.
+    /// Pearson's correlation coefficient.
     pub correlation: f64,
 }
 
-/// What a refinement found.
+/// Result of a refinement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
-    /// How far the parameters were moved.
+    /// Moves of the parameters from the start.
     pub moves: Moves,
-    /// Standard uncertainties in the parameters' units; none where not determined.
+    /// Standard uncertainties in the parameters' units; none where undetermined.
     pub uncertainties: Vec<Option<f64>>,
     /// Whether it has converged.
     pub converged: bool,
     /// Why it ended.
     pub ending: String,
-    /// All steps.
+    /// The starts of all stages, and all accepted steps.
     pub history: Vec<Iteration>,
-    /// Pixels of the last stage.
+    /// Number of pixels of the last stage.
     pub pixels: usize,
-    /// Agreement over these at the start, and at the end.
+    /// Agreement over these pixels at the start and at the end.
     pub agreement: [Agreement; 2],
 }
 
 impl Fitted {
-    /// Steps taken.
+    /// Number of accepted steps.
     #[must_use]
     pub fn iterations(&self) -> usize {
         self.history.last().map_or(0, |last| last.iteration)
     }
 }
 
-/// What all stages share.
+/// Inputs common to all stages.
 struct Task<'t> {
     problem: &'t Problem<'t>,
     loss: &'t Loss,
     parameters: &'t [Named],
-    /// What a unit of each variable moves.
+    /// Move of each parameter for a unit of its variable.
     steps: Vec<f64>,
+    /// Largest number of steps.
     most: usize,
-    told: &'t dyn Fn(&str),
+    /// Called with a line for each step.
+    report: &'t dyn Fn(&str),
 }
 
 impl Task<'_> {
-    fn moves(&self, x: &DVector<f64>) -> Moves {
+    fn moves(&self, x: &[f64]) -> Moves {
         let mut moves = Moves::default();
-        for ((named, step), x) in self.parameters.iter().zip(&self.steps).zip(x.iter()) {
+        for ((named, step), x) in self.parameters.iter().zip(&self.steps).zip(x) {
             moves.add(named.parameter, (x - 1.0) * step);
         }
         moves
     }
+
+    /// The variables of the start.
+    fn start(&self) -> Vec<f64> {
+        vec![1.0; self.parameters.len()]
+    }
 }
 
-/// What the steps of all stages leave.
+/// Steps of all stages so far.
 #[derive(Default)]
 struct Log {
     history: Vec<Iteration>,
-    /// Where the last step was told from.
-    x: Option<DVector<f64>>,
-    /// What the kernel refused where it should not.
-    failure: Option<Failure>,
-    /// Whether the iterations are used up.
-    is_over: bool,
+    /// Variables of the last entry.
+    x: Option<Vec<f64>>,
 }
 
-/// A stage, as the optimiser sees it.
+/// Why a stage ended before the minimisation did.
+enum Stop {
+    IterationsUsedUp,
+    /// The kernel refused to differentiate the image.
+    Failed(Failure),
+}
+
+/// Why a stage ended.
+type Ending = Result<levenberg::Ending, Stop>;
+
+/// A stage: its pixels as a function of the variables.
 struct Stage<'t> {
     task: &'t Task<'t>,
     number: usize,
     of: usize,
     d_angstrom: f64,
     selection: &'t Selection,
-    data: &'t [f64],
-    x: DVector<f64>,
-    /// Pixels at x; none where there is no experiment.
+    data: Vec<f64>,
+    x: Vec<f64>,
+    /// Pixels at x; none where the experiment is impossible or a pixel is not finite.
     pixels: Option<Vec<f64>>,
-    /// Loss of the last point that was told: what failed steps are measured by.
+    /// Loss at the start of the stage.
     loss: f64,
-    log: &'t RefCell<Log>,
+    log: &'t mut Log,
 }
 
-impl Stage<'_> {
+impl<'t> Stage<'t> {
+    /// Stage `number` of those with the limits `limits`, at the variables `x`.
+    fn new(
+        task: &'t Task<'t>,
+        number: usize,
+        limits: &[f64],
+        selection: &'t Selection,
+        x: Vec<f64>,
+        log: &'t mut Log,
+    ) -> Result<Self, Failure> {
+        let pixels = task.problem.selected_pixels(&task.moves(&x), selection)?;
+        if !pixels.iter().all(|pixel| pixel.is_finite()) {
+            return Err(Failure::input("refine: the image at the start is not finite"));
+        }
+        let mut stage = Self {
+            task,
+            number,
+            of: limits.len(),
+            d_angstrom: 1.0 / limits[number - 1],
+            selection,
+            data: selection.of(task.loss.pixels()),
+            x,
+            pixels: None,
+            loss: 0.0,
+            log,
+        };
+        stage.loss = half_square(&stage.residuals_of(&pixels));
+        stage.pixels = Some(pixels);
+        Ok(stage)
+    }
+
+    fn is_last(&self) -> bool {
+        self.number == self.of
+    }
+
     fn render(&mut self) {
         let moves = self.task.moves(&self.x);
         let pixels = self.task.problem.selected_pixels(&moves, self.selection).ok();
         self.pixels = pixels.filter(|pixels| pixels.iter().all(|pixel| pixel.is_finite()));
     }
 
-    fn residual_of(&self, pixels: &[f64]) -> Vec<f64> {
-        pixels.iter().zip(self.data).map(|(&pixel, &data)| self.task.loss.residual(pixel, data).0).collect()
+    fn residuals_of(&self, pixels: &[f64]) -> Vec<f64> {
+        pixels.iter().zip(&self.data).map(|(&pixel, &data)| self.task.loss.residual(pixel, data).0).collect()
     }
 
-    /// Writes down where the optimiser has come to.
-    fn tell(&self, log: &mut Log, is_start: bool) {
+    /// Whether the log has no entry of this stage.
+    fn is_unreported(&self) -> bool {
+        self.log.history.last().is_none_or(|last| last.stage != self.number)
+    }
+
+    /// Reports and logs the current variables.
+    fn record(&mut self) {
         let Some(pixels) = &self.pixels else { return };
         let task = self.task;
-        let loss = half_square(&self.residual_of(pixels));
-        let largest = log.x.as_ref().filter(|_| !is_start).and_then(|before| {
+        let loss = half_square(&self.residuals_of(pixels));
+        let is_start = self.is_unreported();
+        let largest = self.log.x.as_ref().filter(|_| !is_start).and_then(|before| {
             let by = |i: usize| self.x[i] - before[i];
             let most = (0..self.x.len()).max_by(|&i, &j| by(i).abs().total_cmp(&by(j).abs()))?;
             let named = *task.parameters.get(most)?;
             Some((named, by(most) * task.steps[most] / named.per_unit))
         });
-        let steps = log.history.last().map_or(0, |last| last.iteration) + usize::from(!is_start);
+        let steps = self.log.history.last().map_or(0, |last| last.iteration) + usize::from(!is_start);
         let step = largest.map_or_else(String::new, |(named, by)| {
             format!("   largest step {} {by:+.2e} {}", named.name, named.unit).trim_end().to_owned()
         });
-        (task.told)(&format!(
+        (task.report)(&format!(
             "stage {}/{}  d {:>6.2} A  {:>7} pixels   iteration {steps:>3}   loss {loss:.6e}{step}",
             self.number,
             self.of,
             self.d_angstrom,
             self.data.len(),
         ));
-        log.history.push(Iteration {
+        self.log.history.push(Iteration {
             stage: self.number,
             iteration: steps,
             pixels: self.data.len(),
@@ -201,10 +251,11 @@ impl Stage<'_> {
             loss,
             largest,
         });
-        log.x = Some(self.x.clone());
+        self.log.x = Some(self.x.clone());
     }
 
-    fn slopes(&self) -> Result<DMatrix<f64>, Failure> {
+    /// Derivatives of the residuals by the variables, variable after variable.
+    fn slopes(&self) -> Result<Vec<f64>, Failure> {
         let task = self.task;
         let moves = task.moves(&self.x);
         let parameters = task.parameters.iter().map(|named| named.parameter);
@@ -212,7 +263,7 @@ impl Stage<'_> {
         let mut slopes = task.problem.selected_slopes(&moves, &directions, self.selection)?;
         let rows = self.data.len();
         let pixels = self.pixels.as_deref().unwrap_or(&[]);
-        let (data, loss) = (self.data, task.loss);
+        let (data, loss) = (&self.data, task.loss);
         let columns = slopes.par_chunks_mut(rows.max(1)).zip(&task.steps).map(|(column, step)| {
             for ((slope, &pixel), &data) in column.iter_mut().zip(pixels).zip(data) {
                 *slope *= step * loss.residual(pixel, data).1;
@@ -220,7 +271,7 @@ impl Stage<'_> {
             column.iter().map(|slope| slope * slope).sum::<f64>()
         });
         let squares: Vec<f64> = columns.collect();
-        // What a step that doubles the image would do.
+        // The square of the column that a parameter proportional to the image would have.
         let doubled: f64 =
             pixels.iter().zip(data).map(|(&i, &data)| (i * loss.residual(i, data).1).powi(2)).sum();
         for (column, square) in slopes.chunks_mut(rows.max(1)).zip(squares) {
@@ -228,50 +279,80 @@ impl Stage<'_> {
                 column.fill(0.0);
             }
         }
-        Ok(DMatrix::from_vec(rows, task.parameters.len(), slopes))
+        Ok(slopes)
+    }
+
+    /// Minimises the loss over the stage's pixels.
+    fn minimise(&mut self) -> Ending {
+        let [reduction, step] = if self.is_last() { FINE } else { ROUGH };
+        let trials = PATIENCE * (self.x.len() + 1);
+        let settings = Settings { reduction, step, first_radius: FIRST_STEP, trials };
+        let start = self.x.clone();
+        let ending = levenberg::minimise(self, &start, &settings);
+        // Steps are logged when the next one begins, so the last one is not logged yet; nor is a stage
+        // without steps.
+        if self.is_unreported() || self.log.x.as_ref() != Some(&self.x) {
+            self.record();
+        }
+        ending
+    }
+
+    /// The result of the refinement where this stage ended.
+    fn concluded(self, ending: &Ending) -> Result<Fitted, Failure> {
+        let task = self.task;
+        let (mut converged, mut ending) = outcome(ending);
+        converged &= self.is_last();
+        let residuals = self.residuals_of(self.pixels.as_deref().unwrap_or(&[]));
+        let covariance = Covariance::new(self.slopes()?, self.data.len());
+        if converged && covariance.predicted_reduction(&residuals) > PREDICTED {
+            converged = false;
+            ending = "no step reduces the loss although the derivatives predict that one would".to_owned();
+        }
+        // The weights of counts are known: their residuals have variance 1.
+        let sigmas = covariance.uncertainties((!task.loss.is_of_counts()).then_some(&residuals));
+        let uncertainties = sigmas
+            .into_iter()
+            .zip(&task.steps)
+            .zip(task.parameters)
+            .map(|((sigma, step), named)| sigma.map(|sigma| sigma * step / named.per_unit))
+            .collect();
+        let agreement = [self.agreement(&task.start())?, self.agreement(&self.x)?];
+        let (moves, pixels) = (task.moves(&self.x), self.data.len());
+        let history = core::mem::take(&mut self.log.history);
+        Ok(Fitted { moves, uncertainties, converged, ending, history, pixels, agreement })
+    }
+
+    fn agreement(&self, x: &[f64]) -> Result<Agreement, Failure> {
+        let pixels = self.task.problem.selected_pixels(&self.task.moves(x), self.selection)?;
+        let loss = half_square(&self.residuals_of(&pixels));
+        Ok(Agreement { loss, correlation: correlation(&pixels, &self.data) })
     }
 }
 
-impl LeastSquaresProblem<f64, Dyn, Dyn> for Stage<'_> {
-    type ParameterStorage = Owned<f64, Dyn>;
-    type ResidualStorage = Owned<f64, Dyn>;
-    type JacobianStorage = Owned<f64, Dyn, Dyn>;
+impl LeastSquares for Stage<'_> {
+    type Stop = Stop;
 
-    fn set_params(&mut self, x: &DVector<f64>) {
-        if self.pixels.is_none() || self.x != *x {
-            self.x = x.clone();
+    fn set(&mut self, x: &[f64]) {
+        if self.pixels.is_none() || self.x != x {
+            self.x = x.to_vec();
             self.render();
         }
     }
 
-    fn params(&self) -> DVector<f64> {
-        self.x.clone()
-    }
-
-    fn residuals(&self) -> Option<DVector<f64>> {
-        let residuals = match &self.pixels {
-            Some(pixels) => self.residual_of(pixels),
-            // A point without experiment: a hundred times as far from the data as where this stage began.
+    fn residuals(&self) -> Vec<f64> {
+        match &self.pixels {
+            Some(pixels) => self.residuals_of(pixels),
+            // A hundred times the root mean square at the start of the stage: far worse.
             None => vec![100.0 * (2.0 * self.loss / self.data.len() as f64).sqrt(); self.data.len()],
-        };
-        Some(DVector::from_vec(residuals))
+        }
     }
 
-    fn jacobian(&self) -> Option<DMatrix<f64>> {
-        let mut log = self.log.borrow_mut();
-        let is_start = log.history.last().is_none_or(|last| last.stage != self.number);
-        self.tell(&mut log, is_start);
-        if log.history.last().is_some_and(|last| last.iteration >= self.task.most) {
-            log.is_over = true;
-            return None;
+    fn jacobian(&mut self) -> Result<Vec<f64>, Stop> {
+        self.record();
+        if self.log.history.last().is_some_and(|last| last.iteration >= self.task.most) {
+            return Err(Stop::IterationsUsedUp);
         }
-        match self.slopes() {
-            Ok(slopes) => Some(slopes),
-            Err(failure) => {
-                log.failure = Some(failure);
-                None
-            }
-        }
+        self.slopes().map_err(Stop::Failed)
     }
 }
 
@@ -279,109 +360,51 @@ fn half_square(residuals: &[f64]) -> f64 {
     0.5 * residuals.iter().map(|r| r * r).sum::<f64>()
 }
 
-/// Fits `parameters` in at most `most` steps; `told` gets a line for each.
+/// Fits `parameters` in at most `most` steps; calls `report` with a line for each.
 ///
 /// # Errors
-/// No pixels to fit, no memory, or what the kernel refuses at the start.
+/// No pixels to fit, no memory, or a kernel error at the start.
 pub fn fit(
     problem: &Problem<'_>,
     loss: &Loss,
     parameters: &[Named],
     most: usize,
-    told: &dyn Fn(&str),
+    report: &dyn Fn(&str),
 ) -> Result<Fitted, Failure> {
     let setup = problem.experiment();
     let steps = parameters.iter().map(|named| step_of_phase(setup, named.parameter, 1.0)).collect();
-    let task = Task { problem, loss, parameters, steps, most, told };
+    let task = Task { problem, loss, parameters, steps, most, report };
     let lengths = scattering_lengths(setup)?;
     let takes = selected(setup);
     let counts = |i: usize| loss.pixels()[i].is_finite() && takes(i);
     let limits = limits(&task, &lengths, &counts)?;
-    let log = RefCell::new(Log::default());
-    let mut x = DVector::from_element(parameters.len(), 1.0);
+    let mut log = Log::default();
+    let mut x = task.start();
     for (i, &limit) in limits.iter().enumerate() {
         let selection = choose(&task, &x, &lengths, limit, &counts)?;
-        let data = selection.of(loss.pixels());
-        let is_last = i + 1 == limits.len();
-        let mut stage = Stage {
-            task: &task,
-            number: i + 1,
-            of: limits.len(),
-            d_angstrom: 1.0 / limit,
-            selection: &selection,
-            data: &data,
-            x: x.clone(),
-            pixels: None,
-            loss: 0.0,
-            log: &log,
-        };
-        let pixels = problem.selected_pixels(&task.moves(&x), &selection)?;
-        if !pixels.iter().all(|pixel| pixel.is_finite()) {
-            return Err(Failure::input("refine: the image at the start is not finite"));
-        }
-        stage.loss = half_square(&stage.residual_of(&pixels));
-        stage.pixels = Some(pixels);
-        let [ftol, xtol] = if is_last { FINE } else { ROUGH };
-        let optimiser = LevenbergMarquardt::new()
-            .with_ftol(ftol)
-            .with_xtol(xtol)
-            .with_gtol(f64::EPSILON)
-            .with_scale_diag(false)
-            .with_stepbound(FIRST_STEP)
-            .with_patience(PATIENCE);
-        let (stage, report) = optimiser.minimize(stage);
-        if let Some(failure) = log.borrow_mut().failure.take() {
-            return Err(failure);
-        }
-        // The step that ended the stage has not been told yet, nor a stage that ended where it began.
-        let is_start = log.borrow().history.last().is_none_or(|last| last.stage != stage.number);
-        if is_start || log.borrow().x.as_ref() != Some(&stage.x) {
-            stage.tell(&mut log.borrow_mut(), is_start);
-        }
-        let (mut converged, mut ending) = ending_of(&report.termination, log.borrow().is_over);
-        x = stage.x.clone();
-        if is_last || log.borrow().is_over {
-            converged &= is_last;
-            let residuals = stage.residual_of(stage.pixels.as_deref().unwrap_or(&[]));
-            // The weights of counts are known: residuals have variance 1.
-            let information = Information::new(stage.slopes()?);
-            if converged && information.promised(&residuals) > PROMISED {
-                converged = false;
-                ending = "no step is better, though derivatives promise one".to_owned();
-            }
-            let sigmas = information.uncertainties((!loss.is_of_counts()).then_some(&residuals));
-            let uncertainties = sigmas
-                .into_iter()
-                .zip(&task.steps)
-                .zip(parameters)
-                .map(|((sigma, step), named)| sigma.map(|sigma| sigma * step / named.per_unit))
-                .collect();
-            let agreement = |x: &DVector<f64>| -> Result<Agreement, Failure> {
-                let pixels = problem.selected_pixels(&task.moves(x), &selection)?;
-                let loss = half_square(&stage.residual_of(&pixels));
-                Ok(Agreement { loss, correlation: correlation(&pixels, &data) })
-            };
-            let agreement = [agreement(&DVector::from_element(x.len(), 1.0))?, agreement(&x)?];
-            let (moves, pixels) = (task.moves(&x), data.len());
-            drop(stage);
-            let history = log.into_inner().history;
-            return Ok(Fitted { moves, uncertainties, converged, ending, history, pixels, agreement });
+        let mut stage = Stage::new(&task, i + 1, &limits, &selection, x, &mut log)?;
+        match stage.minimise() {
+            Err(Stop::Failed(failure)) => return Err(failure),
+            ending if ending.is_err() || stage.is_last() => return stage.concluded(&ending),
+            _ => x = stage.x,
         }
     }
-    Err(Failure::input("refine: there is no stage"))
+    Err(Failure::input("refine: there are no pixels to fit"))
 }
 
-fn ending_of(reason: &TerminationReason, is_over: bool) -> (bool, String) {
-    match reason {
-        _ if is_over => (false, "--iterations are used up".to_owned()),
-        TerminationReason::ResidualsZero => (true, "the image is the data".to_owned()),
-        TerminationReason::Orthogonal => (true, "the gradient is 0".to_owned()),
-        TerminationReason::Converged { ftol: true, .. } => (true, "the loss falls no more".to_owned()),
-        TerminationReason::Converged { .. } => (true, "steps are short".to_owned()),
-        TerminationReason::NoImprovementPossible(_) => (true, "rounding leaves no better point".to_owned()),
-        TerminationReason::Numerical(what) => (false, format!("numbers that are not finite ({what})")),
-        TerminationReason::LostPatience => (false, "no trial is better".to_owned()),
-        _ => (false, "the optimiser could not start".to_owned()),
+/// Whether a stage converged, and its ending in words.
+fn outcome(ending: &Ending) -> (bool, String) {
+    use levenberg::Ending;
+    match ending {
+        Err(Stop::IterationsUsedUp) => (false, "--iterations are used up".to_owned()),
+        Err(Stop::Failed(_)) => (false, "the image cannot be differentiated".to_owned()),
+        Ok(Ending::ResidualsZero) => (true, "the image equals the data".to_owned()),
+        Ok(Ending::GradientZero) => (true, "the gradient is zero".to_owned()),
+        Ok(Ending::Reduction) => (true, "the loss no longer decreases".to_owned()),
+        Ok(Ending::Step) => (true, "the steps are shorter than the tolerance".to_owned()),
+        Ok(Ending::Rounding) => (true, "rounding errors prevent any improvement".to_owned()),
+        Ok(Ending::NotFinite(what)) => (false, format!("a {what} is not finite")),
+        Ok(Ending::Trials) => (false, "no trial step reduced the loss".to_owned()),
     }
 }
 
@@ -417,7 +440,7 @@ fn limits(
         });
     let narrowest = widths.fold(0.0, f64::max);
     let fewest = FEWEST.max(PER_PARAMETER * task.parameters.len());
-    // Near the beam there may be too little of the detector.
+    // The limit includes at least `fewest` pixels, also where little of the detector is near the beam.
     let enough = match counted.len().checked_sub(1) {
         Some(most) if most > fewest => {
             let (_, &mut length, _) = counted.select_nth_unstable_by(fewest, f32::total_cmp);
@@ -435,17 +458,17 @@ fn limits(
     Ok(limits)
 }
 
-/// The pixels of a stage.
+/// The pixels of a stage: those that count out to the limit, or the most informative of too many.
 fn choose(
     task: &Task<'_>,
-    x: &DVector<f64>,
+    x: &[f64],
     lengths: &[f32],
     limit: f64,
     counts: &(impl Fn(usize) -> bool + Sync),
 ) -> Result<Selection, Failure> {
     let columns = task.problem.experiment().detector.fast_pixels;
     let all = Selection::new(lengths.len(), columns, |i| f64::from(lengths[i]) <= limit && counts(i))?;
-    if all.len() <= super::super::selection::MOST {
+    if all.len() <= crate::gradient::selection::MOST {
         return Ok(all);
     }
     let model = task.problem.selected_pixels(&task.moves(x), &all)?;
@@ -459,72 +482,6 @@ fn choose(
     all.thinned(columns, &score)
 }
 
-/// What residuals tell of the variables.
-struct Information {
-    slopes: DMatrix<f64>,
-    /// Norms of their columns.
-    scale: Vec<f64>,
-    /// Inverse of the normal matrix of columns of norm 1, over the combinations that are told.
-    inverse: DMatrix<f64>,
-    /// Which variables are told.
-    is_told: Vec<bool>,
-}
-
-impl Information {
-    fn new(slopes: DMatrix<f64>) -> Self {
-        let normal = slopes.tr_mul(&slopes);
-        let scale: Vec<f64> = normal.diagonal().iter().map(|x| x.sqrt()).collect();
-        let count = scale.len();
-        let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(scaled(&normal, &scale));
-        let tells = |k: usize| eigenvalues[k] > SINGULAR * count as f64;
-        let inverse = DMatrix::from_fn(count, count, |i, j| {
-            let told = (0..count).filter(|&k| tells(k));
-            told.map(|k| eigenvectors[(i, k)] * eigenvectors[(j, k)] / eigenvalues[k]).sum::<f64>()
-        });
-        let hidden = |i: usize| -> f64 {
-            (0..count).filter(|&k| !tells(k)).map(|k| eigenvectors[(i, k)].powi(2)).sum()
-        };
-        let is_told = (0..count).map(|i| hidden(i) <= HIDDEN && scale[i] > 0.0).collect();
-        Self { slopes, scale, inverse, is_told }
-    }
-
-    /// By what part of itself the loss would fall if residuals were linear.
-    fn promised(&self, residuals: &[f64]) -> f64 {
-        let residuals = DVector::from_column_slice(residuals);
-        let mut gradient = self.slopes.tr_mul(&residuals);
-        gradient
-            .iter_mut()
-            .zip(&self.scale)
-            .for_each(|(slope, scale)| *slope /= scale.max(f64::MIN_POSITIVE));
-        let fall = gradient.dot(&(&self.inverse * &gradient));
-        fall / residuals.norm_squared().max(f64::MIN_POSITIVE)
-    }
-
-    /// Standard uncertainties: of residuals of variance 1, or of variances as `residuals` have them.
-    fn uncertainties(&self, residuals: Option<&Vec<f64>>) -> Vec<Option<f64>> {
-        let covariance = match residuals {
-            None => self.inverse.clone(),
-            Some(residuals) => {
-                let mut spread = self.slopes.clone();
-                for mut column in spread.column_iter_mut() {
-                    column.iter_mut().zip(residuals).for_each(|(slope, residual)| *slope *= residual);
-                }
-                &self.inverse * scaled(&spread.tr_mul(&spread), &self.scale) * &self.inverse
-            }
-        };
-        let sigma = |i: usize| covariance[(i, i)].sqrt() / self.scale[i];
-        self.is_told.iter().enumerate().map(|(i, is_told)| is_told.then(|| sigma(i))).collect()
-    }
-}
-
-/// Rows and columns divided by `scale`.
-fn scaled(matrix: &DMatrix<f64>, scale: &[f64]) -> DMatrix<f64> {
-    DMatrix::from_fn(scale.len(), scale.len(), |i, j| {
-        let by = scale[i] * scale[j];
-        if by > 0.0 { matrix[(i, j)] / by } else { 0.0 }
-    })
-}
-
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
@@ -536,38 +493,4 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
         bb += b * b;
     }
     ab / (aa * bb).sqrt()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn uncertainties_of_a_line_and_of_what_is_not_told() {
-        // Offset and slope of a line at -1, 0, 1: independent, 1/3 and 1/2 of a variance.
-        let line = Information::new(DMatrix::from_row_slice(3, 2, &[1.0, -1.0, 1.0, 0.0, 1.0, 1.0]));
-        let expected = [(1f64 / 3.0).sqrt(), 0.5f64.sqrt()];
-        for (found, expected) in line.uncertainties(None).iter().zip(expected) {
-            assert!((found.unwrap() - expected).abs() < 1e-14);
-        }
-        // Residuals of one size say the same, those of one point only tell of what it moves.
-        for (found, expected) in line.uncertainties(Some(&vec![-2.0; 3])).iter().zip(expected) {
-            assert!((found.unwrap() - 2.0 * expected).abs() < 1e-14);
-        }
-        let found = line.uncertainties(Some(&vec![0.0, 3.0, 0.0]));
-        assert!((found[0].unwrap() - 1.0).abs() < 1e-14 && found[1].unwrap() < 1e-14);
-        // Two columns alike, and one of zeros.
-        let rows = [1.0, 2.0, 1.0, 0.0, 1.0, 2.0, -1.0, 0.0, 1.0, 2.0, 5.0, 0.0];
-        let found = Information::new(DMatrix::from_row_slice(3, 4, &rows)).uncertainties(None);
-        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [false, false, true, false]);
-    }
-
-    #[test]
-    fn what_derivatives_promise() {
-        let line = Information::new(DMatrix::from_row_slice(3, 2, &[1.0, -1.0, 1.0, 0.0, 1.0, 1.0]));
-        assert!((line.promised(&[1.0, 2.0, 3.0]) - 1.0).abs() < 1e-14);
-        assert!(line.promised(&[1.0, -2.0, 1.0]) < 1e-14);
-        assert_eq!(line.promised(&[0.0; 3]), 0.0);
-        assert!((line.promised(&[2.0, -1.0, 2.0]) - 1.0 / 3.0).abs() < 1e-14);
-    }
 }
