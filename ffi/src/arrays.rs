@@ -162,10 +162,7 @@ impl Lookups {
     unsafe fn run(self, rule: LookupRule, into: LookupInto) -> Result<(), Failure> {
         let Self { grid, hkl: [h, k, l], n, f, fallbacks, simd: cap } = self;
         let f = Output::array(f, n, "f")?;
-        let fallbacks = match fallbacks.is_null() {
-            true => None,
-            false => Some(Output::one(fallbacks, "fallbacks")?),
-        };
+        let fallbacks = if fallbacks.is_null() { None } else { Some(Output::one(fallbacks, "fallbacks")?) };
         let outputs = [f.region(), fallbacks.as_ref().map_or(Region::EMPTY, Output::region)];
         let grid = Input::one(grid, "grid")?;
         let (h, k, l) = (Input::array(h, n, "h")?, Input::array(k, n, "k")?, Input::array(l, n, "l")?);
