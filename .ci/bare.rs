@@ -11,16 +11,17 @@ use core::panic::PanicInfo;
 
 use widebragg::Error;
 use widebragg::beam::{Source, SourceGrid};
-use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams};
+use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::gradient::{
     Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
 };
 use widebragg::random::fill_mosaic;
-use widebragg::render::{PixelProbe, RowReport, Scene, SceneParameters, StepProbe};
+use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
+use widebragg::scene::{Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
 
 /// A second one, as `std` would bring, is an error.
@@ -30,8 +31,18 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 }
 
 #[unsafe(no_mangle)]
-pub fn bare_scene<'a>(parameters: SceneParameters<'a>) -> Result<Scene<'a>, Error> {
+pub fn bare_scene<'a>(parameters: SceneParts<'a>) -> Result<Scene<'a>, Error> {
     Scene::new(parameters)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_tables_len(parameters: &SceneParameters<'_>) -> Result<TablesLen, Error> {
+    parameters.tables_len()
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_fill<'a>(parameters: &SceneParameters<'a>, tables: SceneTables<'a>) -> Result<Scene<'a>, Error> {
+    parameters.fill(tables)
 }
 
 #[unsafe(no_mangle)]
@@ -90,7 +101,7 @@ pub fn bare_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Res
 
 #[unsafe(no_mangle)]
 pub fn bare_use(scene: &Scene<'_>, at: [usize; 2], carry: &Carryover<'_>) -> Result<CarryUse, Error> {
-    carry.use_at(scene, at[0], at[1])
+    scene.carry_use(carry, at[0], at[1])
 }
 
 #[unsafe(no_mangle)]

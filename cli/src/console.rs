@@ -1,4 +1,4 @@
-//! What the program says: results on standard output, everything else on standard error.
+//! Output of the program: results on standard output, everything else on standard error.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::Failure;
 
-/// Prints `text` on standard output. A reader that has gone away (`| head`) is no failure.
+/// Prints `text` on standard output. A closed pipe (`| head`) is not a failure.
 ///
 /// # Errors
 /// Standard output cannot be written.
@@ -14,7 +14,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     stream(|out| out.write_all(text.as_bytes()))
 }
 
-/// Lets `write` write standard output, as long as there is a reader.
+/// Calls `write` with standard output. A closed pipe is not a failure.
 ///
 /// # Errors
 /// Standard output cannot be written, or `write` fails.
@@ -28,21 +28,22 @@ pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()
     }
 }
 
-/// Says one line on standard error, where there is one. A file name may hold a line end: it is shown escaped.
+/// Prints a line on standard error; control characters, which file names may have, are escaped.
 pub fn complain(line: &str) {
     let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let line: String = line.chars().map(escaped).collect();
-    // Nothing is left to tell it to when standard error is closed.
+    // Where standard error is closed, there is no place for the line.
     let _ = writeln!(io::stderr().lock(), "widebragg: {line}");
 }
 
-/// Says how far a run has come, a line on standard error.
+/// Prints a line of progress on standard error.
 pub fn progress_line(line: &str) {
-    // A run goes on when nobody can read how far it is.
+    // A run continues even if its progress cannot be printed.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// A progress bar over `rows` rows on a terminal; hidden when it is not one, or not wanted.
+/// A progress bar over `rows` rows; hidden where standard error is not a terminal, or where it is not
+/// `wanted`.
 #[must_use]
 pub fn progress(rows: u64, wanted: bool) -> ProgressBar {
     if !wanted || !io::stderr().is_terminal() {

@@ -1,6 +1,10 @@
-//! What a run can fail with: one line for the user, and the exit code.
+//! The failure of a run: one line for the user, and the exit code.
 
 use std::fmt;
+
+use widebragg_experiment::failure::Failure as ExperimentFailure;
+use widebragg_experiment::failure::Part;
+use widebragg_formats::failure::Failure as FileFailure;
 
 /// A failed run: one line that names the file, line and option, and the exit code it ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +24,14 @@ impl Failure {
         Self { message: message.into(), code }
     }
 
-    /// The same failure with words before its message, such as the option that named a file.
+    /// The same failure with `before` and a colon in front of its message, such as the option that named a
+    /// file.
     #[must_use]
     pub fn context(self, before: impl fmt::Display) -> Self {
         Self { message: format!("{before}: {}", self.message), ..self }
     }
 
-    /// The same failure as one of usage, for the commands that tell that from bad files: exit code 1.
+    /// The same failure with exit code 1, for commands that tell usage errors from bad files.
     #[must_use]
     pub fn as_usage(self) -> Self {
         Self { code: 1, ..self }
@@ -36,6 +41,47 @@ impl Failure {
     #[must_use]
     pub fn code(&self) -> u8 {
         self.code
+    }
+}
+
+impl From<FileFailure> for Failure {
+    /// A file that cannot be read or written: exit code 2.
+    fn from(failure: FileFailure) -> Self {
+        Self::input(failure.to_string())
+    }
+}
+
+/// The options that the values of a part come from; `None` where no option is to blame.
+fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
+    let options = match failure.part()? {
+        Part::Detector => "detector",
+        Part::Crystal => "-cell",
+        Part::Fluence => "-flux, -exposure and -beamsize",
+        Part::Oversampling => "-oversample",
+        Part::Phi => "-phisteps",
+        Part::Divergence => "-divergence",
+        Part::Dispersion => "-dispersion",
+        Part::SourceList => "-sourcefile",
+        Part::Mosaic if matches!(failure, ExperimentFailure::NoMemory { .. }) => "-mosaic_domains",
+        Part::Mosaic => "-mosaic",
+        Part::Thickness => "-detector_thicksteps",
+        Part::Orientations => "-phisteps and -mosaic_domains",
+        Part::Carryover => "--reference-threads",
+        Part::Threads => "--threads",
+        Part::Selection => "refine",
+        Part::Scene => return None,
+    };
+    Some(options)
+}
+
+impl From<ExperimentFailure> for Failure {
+    /// Values that fit no experiment, with the options that they come from: exit code 2.
+    fn from(failure: ExperimentFailure) -> Self {
+        let reason = Self::input(failure.reason());
+        match options_of(&failure) {
+            Some(options) => reason.context(options),
+            None => reason,
+        }
     }
 }
 

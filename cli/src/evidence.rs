@@ -1,12 +1,15 @@
-//! `--evidence DIR`: a folder from which a run can be checked later.
+//! `--evidence DIR`: a folder that documents a run, to check it later.
 //!
 //! It holds copies of the files that the command wrote, and
-//! * `commands.txt`: time (UTC), exit code, duration and exact words of the command, and of the programs it ran;
-//! * `env.json`: versions, processor, SIMD level, threads, git revisions where known, sizes and SHA-256 of the input files;
+//!
+//! * `commands.txt`: time (UTC), exit code, duration and words of the command, and of the programs that it
+//!   ran;
+//! * `env.json`: versions, processor, SIMD level, threads, git revisions where known, sizes and SHA-256 of
+//!   the input files;
 //! * `sha256.txt`: the SHA-256 of every other file, as `sha256sum -c` reads it.
 //!
-//! The folder is made fresh: DIR, or DIR-2, DIR-3, ... where that exists; nothing is ever overwritten. A command that
-//! fails leaves its evidence too.
+//! The folder is always a new one: DIR, or DIR-2, DIR-3, ... where that exists. A command that fails leaves
+//! its evidence as well.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -21,15 +24,15 @@ use widebragg::lanes::Simd;
 
 use crate::console;
 use crate::error::Failure;
-use crate::files::atomic::write_atomically;
-use crate::files::ctime::iso_utc;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::ctime::iso_utc;
 
-/// The files this module writes.
+/// The files that every folder has.
 const COMMANDS: &str = "commands.txt";
 const ENVIRONMENT: &str = "env.json";
 const SUMS: &str = "sha256.txt";
 
-/// An evidence folder while its command runs.
+/// The evidence folder of a running command.
 #[derive(Debug)]
 pub struct Evidence {
     folder: PathBuf,
@@ -38,10 +41,11 @@ pub struct Evidence {
     facts: Map<String, Value>,
 }
 
-/// Runs `body`, with an evidence folder where `folder` is given; `args` is the command line without the program's name.
+/// Runs `body`, with an evidence folder where `folder` is given; `args` is the command line without the
+/// program's name.
 ///
 /// # Errors
-/// Those of `body`; or the folder cannot be made or filled.
+/// The failure of `body`, or a folder that cannot be created or written.
 pub fn recorded(
     folder: Option<&Path>,
     args: &[String],
@@ -68,7 +72,7 @@ impl Evidence {
         }
         let mut folder = wanted.to_owned();
         for number in 2u64.. {
-            // Made in one step: of commands that begin at the same moment each gets its own.
+            // Creating the folder is the test for it, so that concurrent commands get different folders.
             match fs::create_dir(&folder) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let mut name = wanted.as_os_str().to_owned();
@@ -90,17 +94,18 @@ impl Evidence {
         Ok(Self { folder, commands: Vec::new(), inputs: Vec::new(), facts: Map::new() })
     }
 
-    /// Names a file that the result depends on; its SHA-256 goes into env.json.
+    /// Adds a file that the result depends on: its size and SHA-256 are written to env.json.
     pub fn add_input(&mut self, path: &Path) {
         self.inputs.push(path.to_owned());
     }
 
-    /// Adds a line to env.json.
+    /// Adds an entry to env.json.
     pub fn add_fact(&mut self, key: &str, value: Value) {
         self.facts.insert(key.to_owned(), value);
     }
 
-    /// Adds a command to commands.txt: when it began, its exit code (`None`: ended by a signal), how long it took.
+    /// Adds a command to commands.txt: its start, its exit code (`None` where a signal ended it), and its
+    /// duration.
     pub fn add_command(&mut self, begun: &str, code: Option<i32>, seconds: f64, words: &[String]) {
         let code = code.map_or_else(|| "by a signal".to_owned(), |code| code.to_string());
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
@@ -112,10 +117,11 @@ impl Evidence {
     /// # Errors
     /// It cannot be written.
     pub fn add_text(&self, name: &str, text: &str) -> Result<(), Failure> {
-        write_atomically(&self.folder.join(name), |out| out.write_all(text.as_bytes()))
+        Ok(write_atomically(&self.folder.join(name), |out| out.write_all(text.as_bytes()))?)
     }
 
-    /// Copies a file into the folder under its own name, or one that is free. What is no regular file is left out.
+    /// Copies a file into the folder, under its own name or the next free one. Files that are not regular are
+    /// skipped.
     ///
     /// # Errors
     /// It cannot be copied.
@@ -173,20 +179,20 @@ impl Evidence {
     }
 }
 
-/// The time, UTC.
+/// The time now, in UTC.
 #[must_use]
 pub fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{}Z", iso_utc(now.as_secs()).trim_end_matches(".000"))
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), |quoted| quoted.into_owned())
 }
 
-/// Path, size and SHA-256 of a file, the latter two where it can be read.
+/// Path, size and SHA-256 of a file; the last two are null for a file that cannot be read.
 fn described(path: &Path) -> Value {
     json!({
         "path": path.display().to_string(),
@@ -210,7 +216,7 @@ fn sha256(path: &Path) -> io::Result<String> {
     Ok(hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}")))
 }
 
-/// All files below a folder, in order, relative to it.
+/// All files in a folder and its subfolders, sorted, relative to the folder.
 fn names_in(folder: &Path, below: &Path) -> io::Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(folder.join(below))?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -239,7 +245,7 @@ fn copy(from: &Path, into: &Path) -> Result<(), Failure> {
         to = into.join(other);
     }
     let mut file = File::open(from).map_err(failed)?;
-    write_atomically(&to, |mut out| io::copy(&mut file, &mut out).map(drop))
+    Ok(write_atomically(&to, |mut out| io::copy(&mut file, &mut out).map(drop))?)
 }
 
 fn copy_folder(from: &Path, into: &Path) -> Result<(), Failure> {
@@ -257,7 +263,7 @@ fn copy_folder(from: &Path, into: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The revision checked out in the working folder, where there is one and git tells it.
+/// The git revision of the working folder; `None` where git does not report one.
 fn working_revision() -> Option<String> {
     let mut git = Command::new("git");
     git.args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]);

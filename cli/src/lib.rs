@@ -1,27 +1,23 @@
-//! The widebragg command line: arguments, files, threads and progress around the kernel; no physics.
+//! The widebragg command line: options, commands, the console and evidence folders, on top of the libraries
+//! `widebragg-experiment` and `widebragg-formats`.
 
-pub mod bench;
-pub mod compare;
+pub mod commands;
 pub mod console;
-pub mod demo;
 pub mod error;
 pub mod evidence;
-pub mod files;
-pub mod gradient;
-pub mod memory;
+pub(crate) mod images;
 pub mod options;
-pub mod run;
+pub(crate) mod picture;
 pub mod signals;
-pub mod trace;
-pub mod trace_diff;
 
+use commands::{bench, compare, demo, gradcheck, gradient, refine, render, trace, trace_diff};
 use error::Failure;
 use options::Command;
 
 /// Runs the program with `args`, the program's name excluded.
 ///
 /// # Errors
-/// The one line to tell the user, and the exit code.
+/// The line to print on standard error, and the exit code.
 pub fn execute(args: &[String]) -> Result<(), Failure> {
     match options::parse(args)? {
         Command::Help => console::print(&options::help()),
@@ -35,8 +31,8 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Trace(options) => trace::run(&options, args),
         Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Gradient(options) => gradient::run(&options, args),
-        Command::Gradcheck(options) => gradient::check::run(&options, args),
-        Command::Refine(options) => gradient::refine::run(&options, args),
-        Command::Render(options) => run::render(&options, args),
+        Command::Gradcheck(options) => gradcheck::run(&options, args),
+        Command::Refine(options) => refine::run(&options, args),
+        Command::Render(options) => render::run(&options, args),
     }
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Room for an empty vector is room for what no one asks for.
-    if widebragg_cli::memory::reserved::<u8>(0).is_none() {
+    // This also checks for the memory that unchecked allocations need.
+    if widebragg_formats::memory::reserved::<u8>(0).is_none() {
         widebragg_cli::console::complain("no memory to run in");
         return ExitCode::from(2);
     }

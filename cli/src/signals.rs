@@ -1,15 +1,15 @@
-//! A run that is asked to end removes its unfinished files first.
+//! Removal of unfinished files when a signal ends the program.
 //!
-//! SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGXCPU (the time limits of batch systems) end the program as they always do,
-//! so that whoever started it sees which signal it was; before that the temporary files go. A signal that whoever
-//! started the program had it ignore (`nohup`, a job in the background of a script) stays ignored.
-//! SIGXFSZ (a file larger than the user may write) becomes an error of the write, which is told in words like any other.
-//! Special cases: nothing can be done about SIGKILL, which leaves files `.widebragg-*.tmp`.
+//! SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGXCPU (the time limit of batch systems) end the program by their
+//! default action, so that its parent sees the signal, after the temporary files are removed. A signal that
+//! the parent set to be ignored (`nohup`, a background job of a script) stays ignored. SIGXFSZ (a file larger
+//! than the limit) becomes an error of the write, which is reported like any other.
+//! Special case: SIGKILL cannot be handled and leaves files `.widebragg-*.tmp`.
 
 #[cfg(unix)]
 pub use unix::watch;
 
-/// Nothing to watch for.
+/// Does nothing: there are no signals to handle.
 #[cfg(not(unix))]
 pub fn watch() {}
 
@@ -25,25 +25,25 @@ mod unix {
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
-    use crate::files::atomic::abandon_and;
+    use widebragg_formats::atomic::abandon_and;
 
     const ENDING: [c_int; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU];
 
-    /// The watching thread does next to nothing.
+    /// Stack of the thread that waits for signals.
     const STACK_BYTES: usize = 1 << 16;
 
-    /// Watches for the signals from now on. Where that cannot be set up they do what they do by themselves.
+    /// Handles the signals from now on. Where handlers cannot be installed, the default actions stay.
     pub fn watch() {
-        // A signal with a handler, whatever the handler does, lets the write fail instead of ending the program.
+        // With any handler the write fails; without one the program ends.
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
         let ignored = ignored();
-        // Made in the thread that waits for them: where there is no thread there must be no handlers either.
+        // The handlers are installed by the waiting thread: without the thread there must be no handlers.
         let wait = move || {
             let watched = ENDING.into_iter().filter(|&signal| !is_in(ignored, signal));
             let Ok(mut signals) = Signals::new(watched) else { return };
             for signal in &mut signals {
                 abandon_and(|| {
-                    // Ends the program; there is nobody left to tell that it could not.
+                    // Ends the program; a failure to do so cannot be reported.
                     let _ = emulate_default_handler(signal);
                 });
             }
@@ -55,7 +55,7 @@ mod unix {
         mask >> (signal - 1) & 1 == 1
     }
 
-    /// The signals that are ignored, bit n - 1 for signal n; none where the system does not tell.
+    /// The ignored signals, bit n - 1 for signal n; none where the system does not report them.
     fn ignored() -> u64 {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,32 +1,61 @@
-/* widebragg.h: the C interface of widebragg.
+/* widebragg.h: the C interface of widebragg, which simulates X-ray diffraction images of nanocrystals.
 
 #include <stdio.h>
+#include <stdlib.h>
 #include "widebragg.h"
 
 int main(void) {
-    // 36 unit cells, a twentieth of a radian from the Bragg peak.
-    printf("%.17g\n", wb_sincg(0.05, 36.0));
+    static float image[1024 * 1024];
+    wb_scene_parameters p;
+    wb_scene *scene;
+    wb_error error;
+    size_t bytes;
+
+    wb_scene_defaults(&p, sizeof p); // 1024 x 1024 pixels of 0.1 mm, 100 mm away; 1 Angstrom
+    p.given = WB_GIVEN_CELL;
+    for (int i = 0; i < 3; i++) {
+        p.cell_angstrom[i] = 40.0 + 10.0 * i;
+        p.cell_angles_rad[i] = 1.5707963267948966;
+        p.misset_rad[i] = 0.3;
+        p.cells[i] = 10.0;
+    }
+    p.grid.default_f = 100.0; // the structure factor of every reflection
+
+    if (wb_scene_size(&p, &bytes, &error) != WB_OK ||
+        wb_scene_make(&p, aligned_alloc(WB_ALIGNMENT, bytes), bytes, &scene, &error) != WB_OK) {
+        fprintf(stderr, "%s: %s\n", error.quantity, wb_status_message(error.status));
+        return 1;
+    }
+    if (wb_render_rows(scene, 0, 1024, image, 1024 * 1024, NULL) != WB_OK) return 1;
+    fwrite(image, sizeof *image, 1024 * 1024, stdout);
+    free(scene);
     return 0;
 }
 
-   To build that program, in the root of the repository:
+   This program writes an image of 1024 x 1024 floats. To build and run it in the root of the repository:
 
    make -C ffi
-   cc -I ffi/include demo.c ffi/build/libwidebragg.a -o demo
+   cc -std=c11 -I ffi/include demo.c ffi/build/libwidebragg.a -lm -o demo
+   ./demo >image.bin
 
-   or, after `make -C ffi install PREFIX=...`: cc demo.c $(pkg-config --cflags --libs widebragg) -o demo.
+   After `make -C ffi install PREFIX=...`, build it with:
 
-   README.md beside this folder has a scene; examples/ has complete programs.
+   cc -std=c11 demo.c $(pkg-config --cflags --libs widebragg) -lm -o demo
 
-   Rules for every function. It allocates nothing, keeps no state but which instruction set the processor has, and never
-   unwinds: all memory is the caller's, and any thread may call it, as long as no two write the same memory. Functions
-   that can refuse return 0 (WB_OK) or a negative status, and then have written nothing but an error record where one was
-   handed over. NULL (where not said otherwise), misaligned addresses, arrays too short, outputs that overlap inputs or each
-   other, numbers that are NaN or infinite: each is refused. What cannot be checked is the caller's word: that memory
-   is there and as long as said.
+   README.md in the folder above explains the interface; the folder examples/ there has complete programs.
 
-   Units are in the names: _m metres, _rad radians, _angstrom, _px pixels. Rows are counted from 0 along the slow axis,
-   columns along the fast axis; images are slow-major. */
+   Rules for all functions. A function allocates nothing, keeps no state except which instruction set the
+   processor supports, and never unwinds. All memory belongs to the caller. Any thread may call any function,
+   as long as no thread writes memory that another thread uses.
+
+   A function that can fail returns 0 (WB_OK) or a negative status. If it fails, it has written nothing except
+   an error record, if one was passed. These are errors: NULL (unless a function accepts it), misaligned
+   addresses, arrays that are too short, outputs that overlap inputs or each other, and numbers that are NaN,
+   infinite or out of range. The caller must guarantee what a function cannot check: that memory exists, is as
+   long as stated, and, if it is read, has been initialised.
+
+   Names contain units: _m metres, _rad radians, _angstrom, _px pixels. Rows are counted from 0 along the slow
+   axis, columns from 0 along the fast axis. Images are slow-major: row by row. */
 
 #ifndef WIDEBRAGG_H
 #define WIDEBRAGG_H
@@ -38,146 +67,153 @@ int main(void) {
 extern "C" {
 #endif
 
-/* ---- This library ------------------------------------------------------------------------------------------------ */
+/* ---- This library -------------------------------------------------------------------------------------- */
 
-/* Changes with every change that breaks callers; so does the soname. */
+/* The version of the binary interface, which is also that of the soname. It increases with every
+   incompatible change. */
 enum { WB_ABI_VERSION = 0 };
 
-/* WB_ABI_VERSION of the library that runs. */
+/* Returns WB_ABI_VERSION of the loaded library. */
 int32_t wb_abi_version(void);
 
-/* Its version, such as "0.1.0"; static. */
+/* Returns the version of the library, such as "0.1.0"; the string is static. */
 const char *wb_version(void);
 
-/* The best instruction set of this processor: "portable", "avx2" or "avx512"; static. */
+/* Returns the best instruction set of this processor: "portable", "avx2" or "avx512"; static. */
 const char *wb_simd_level(void);
 
-/* Caps on the instruction set. The same library, inputs and level give the same bits on every processor. */
+/* Limits of the instruction set. The same library, inputs and instruction set give the same bits on every
+   processor. */
 enum wb_simd {
-    WB_SIMD_AUTO = 0,     /* the best there is */
-    WB_SIMD_PORTABLE = 1, /* what every processor of the build's target has */
-    WB_SIMD_AVX2 = 2,     /* AVX2 and FMA, or below */
-    WB_SIMD_AVX512 = 3    /* AVX-512 F, DQ and VL, or below */
+    WB_SIMD_AUTO = 0,     /* the best that the processor supports */
+    WB_SIMD_PORTABLE = 1, /* the instructions of every processor of the build's target */
+    WB_SIMD_AVX2 = 2,     /* at most AVX2 and FMA */
+    WB_SIMD_AVX512 = 3    /* at most AVX-512 F, DQ and VL */
 };
 
-/* ---- Status ------------------------------------------------------------------------------------------------------ */
+/* ---- Status -------------------------------------------------------------------------------------------- */
 
 enum wb_status {
     WB_OK = 0,
-    WB_NULL_POINTER = -1,       /* a pointer that must be given is NULL */
+    WB_NULL_POINTER = -1,       /* a required pointer is NULL */
     WB_WRONG_LENGTH = -2,       /* an array is too short */
-    WB_MISALIGNED = -3,         /* an address is not a multiple of what its type, or WB_ALIGNMENT, asks for */
-    WB_OVERLAP = -4,            /* an output overlaps an input, another output, or a scene's memory */
-    WB_OUT_OF_RANGE = -5,       /* a number is NaN, infinite or outside what the quantity can be */
-    WB_OUTSIDE_DETECTOR = -6,   /* a row or pixel the detector does not have */
+    WB_MISALIGNED = -3,         /* an address does not have the alignment of its type, or WB_ALIGNMENT */
+    WB_OVERLAP = -4,            /* an output overlaps an input, another output or an object of the library */
+    WB_OUT_OF_RANGE = -5,       /* a number is NaN, infinite or out of range */
+    WB_OUTSIDE_DETECTOR = -6,   /* a row or pixel is outside the detector */
     WB_CARRYOVER_MISSING = -7,  /* a c-parity scene needs a carryover */
-    WB_STRUCT_SIZE = -8,        /* a struct's size is none that this library knows */
-    WB_TOO_LARGE = -9,          /* a count or size does not fit this machine */
+    WB_STRUCT_SIZE = -8,        /* the size of a struct is unknown to this version of the library */
+    WB_TOO_LARGE = -9,          /* a count or size exceeds the address space */
     WB_IMPOSSIBLE_CELL = -10,   /* no unit cell has these angles */
     WB_SINGULAR_MATRIX = -11,   /* the matrix has no inverse */
-    WB_NOT_MADE = -12,          /* the memory holds no scene, carryover, turns or stream of deviates */
-    WB_OTHER_SCENE = -13,       /* the carryover, or the turns, are another scene's */
-    WB_LATCH_MISSING = -14      /* wb_scene_set_latch has not been called */
+    WB_NOT_MADE = -12,          /* the memory does not hold a scene, carryover, turns or noise stream */
+    WB_OTHER_SCENE = -13,       /* the carryover or the turns belong to another scene */
+    WB_LATCH_MISSING = -14,     /* wb_scene_set_latch has not been called */
+    WB_INTERNAL = -15           /* an internal error without a status of its own: a fault of the library */
 };
 
-/* One line of English, never NULL; static. */
+/* Returns a one-line message in English; the string is static and never NULL. Later versions may return a
+   status that this header does not list: treat every negative status as a failure. */
 const char *wb_status_message(int32_t status);
 
-/* Characters of a text in wb_error, its final zero included. */
+/* Characters of a text in wb_error, including the final zero. */
 enum { WB_TEXT = 64 };
 
-/* What a call refused. Calls that take one also take NULL. */
+/* Why a call failed. Functions that fill an error record also accept NULL. */
 typedef struct wb_error {
     int32_t status;
-    double value;           /* the number refused; for WB_WRONG_LENGTH the length given; NaN where there is none */
-    size_t needed;          /* elements or bytes needed, where a length was refused */
-    char quantity[64];      /* such as "wavelength in m" */
-    char allowed[64];       /* such as "above 0" */
+    double value;           /* the rejected number or, for WB_WRONG_LENGTH, length; otherwise NaN */
+    size_t needed;          /* for WB_WRONG_LENGTH the number of elements or bytes needed */
+    char quantity[64];      /* the name of the quantity, such as "wavelength in m" */
+    char allowed[64];       /* its allowed values, such as "above 0" */
 } wb_error;
 
-/* ---- Scalar twins: nanoBragg's own functions, one value at a time ------------------------------------------------
+/* ---- Scalar functions: replacements of nanoBragg's own, one value at a time -------------------------------
 
-   No state, no allocation; from any thread; never slower than the C expressions with glibc. Angles and phases are in
-   radians. A vector has four elements: 1, 2, 3 are x, y, z, and 0 is the slot for a magnitude, which only
-   wb_polarization_factor writes. Input and output may be the same vector. NULL for any pointer: nothing is written, and
-   the value returned, where there is one, is NaN. NaN in, NaN out. */
+   They have no state and allocate nothing; any thread may call them. With glibc, none is slower than the C
+   expression that it replaces. Angles and phases are in radians. A vector has four elements: 1, 2, 3 are x,
+   y, z; element 0 holds a magnitude, which only wb_polarization_factor writes. Input and output may be the
+   same vector. If a pointer is NULL, nothing is written, and a returned number is NaN. NaN in, NaN out. */
 
-/* The interference function of N unit cells: sin(N x)/sin(x), and N at x = 0. It replaces nanoBragg's `sincg`.
-   x: phase. N: number of cells, as a double.
-   Error: at most 4 units in the last place for the x given, |x| <= 2^30 and whole N up to 1e5 (the C expression
-   itself loses the digits that rounding N x takes). Other finite arguments: the value of the C expression.
-   NaN or infinite x: NaN. Same bits on every CPU. */
+/* The interference function of N unit cells: sin(N x)/sin(x), and N at x = 0. Replaces nanoBragg's `sincg`.
+   x: phase. N: number of cells. Accuracy: 4 units in the last place for the given x, |x| <= 2^30 and whole N
+   up to 1e5. (The C expression itself is less accurate, because it rounds N x.) Other finite arguments: the
+   value of the C expression. NaN or infinite x: NaN. The result has the same bits on every CPU. */
 double wb_sincg(double x, double N);
 
-/* The transform of a sphere: 3 (sin(x)/x - cos(x))/x^2, and 1 at x = 0. It replaces `sinc3`, without its loss of digits
-   near 0. Error: 1e-15 of max(1, 1/x^2). */
+/* The transform of a sphere: 3 (sin(x)/x - cos(x))/x^2, and 1 at x = 0. Replaces `sinc3`, without its loss of
+   digits near 0. Accuracy: 1e-15 of max(1, 1/x^2). */
 double wb_sinc3(double x);
 
-/* newv = v turned about `axis` by phi, right-handed; `axis` is used as given: one that is not a unit vector distorts.
-   It replaces `rotate_axis`. Returns newv. */
+/* Rotates v about the unit vector axis by phi, right-handed, into newv, which it returns. The axis is not
+   normalised. Replaces `rotate_axis`. */
 double *wb_rotate_axis(const double *v, double *newv, const double *axis, double phi);
 
-/* newv = v turned about x by phix, then about y by phiy, then about z by phiz, right-handed. It replaces `rotate`.
-   Returns newv. */
+/* Rotates v about x by phix, then about y by phiy, then about z by phiz, right-handed, into newv, which it
+   returns. Replaces `rotate`. */
 double *wb_rotate(const double *v, double *newv, double phix, double phiy, double phiz);
 
-/* *y = the value at (x1, x2, x3) of the cubic Lagrange interpolation of ya[i][j][m], given at (x1a[i], x2a[j], x3a[m]) with
-   i, j, m = 0..3; the nodes of an axis differ from each other. It replaces `polin3`. */
-void wb_polin3(const double *x1a, const double *x2a, const double *x3a, double ***ya, double x1, double x2, double x3,
-               double *y);
+/* Sets *y to the value at (x1, x2, x3) of the cubic Lagrange interpolation of ya[i][j][m], given at (x1a[i],
+   x2a[j], x3a[m]) with i, j, m = 0..3. The four nodes of an axis must be distinct. Replaces `polin3`. */
+void wb_polin3(const double *x1a, const double *x2a, const double *x3a, double ***ya, double x1, double x2,
+               double x3, double *y);
 
-/* Kahn's polarisation factor for a polarised fraction kahn_factor. Normalises the three vectors in place and sets their
-   magnitude slots to 1; a vector of length 0 stays as it is, with 0 there. It replaces `polarization_factor`. */
+/* Kahn's polarisation factor for a polarised fraction kahn_factor. Normalises the three vectors in place and
+   sets their element 0 to 1; a vector of length 0 stays as it is, and its element 0 becomes 0. Replaces
+   `polarization_factor`. */
 double wb_polarization_factor(double kahn_factor, double *incident, double *diffracted, double *axis);
 
-/* ---- End of the scalar twins ------------------------------------------------------------------------------------- */
+/* ---- Structure factors --------------------------------------------------------------------------------- */
 
-/* ---- Structure factors ------------------------------------------------------------------------------------------- */
-
-/* F on a dense grid of Miller indices: f[((h - h_min) nk + (k - k_min)) nl + (l - l_min)]. f = NULL with f_len = 0: every
-   reflection has default_f. */
+/* Structure factors, in electrons, on a dense grid of Miller indices: f[((h - h_min) nk + (k - k_min)) nl +
+   (l - l_min)]. With f = NULL and f_len = 0, every reflection has default_f. */
 typedef struct wb_grid {
     const double *f;
-    size_t f_len;           /* how many values f holds: nh nk nl or more */
-    int32_t hkl_min[3];     /* smallest h, k, l */
-    size_t hkl_len[3];      /* nodes along h, k, l: max - min + 1 */
-    double default_f;       /* F of what is outside the grid */
+    size_t f_len;           /* the number of values in f: at least nh nk nl */
+    int32_t hkl_min[3];     /* the smallest h, k, l */
+    size_t hkl_len[3];      /* nh, nk, nl: the number of nodes along h, k, l, which is max - min + 1 */
+    double default_f;       /* the structure factor outside the grid */
 } wb_grid;
 
-/* ---- Functions over arrays --------------------------------------------------------------------------------------- */
+/* ---- Functions over arrays ----------------------------------------------------------------------------- */
 
-/* Each element has the value that it would have alone. NaN in an array gives NaN there; any other argument that is not
-   finite is refused. `simd`: an enum wb_simd, WB_SIMD_AUTO for the best level. */
+/* The value of an element does not depend on the other elements. NaN in an array gives NaN in the result; any
+   other number that is not finite is an error. simd: an enum wb_simd; WB_SIMD_AUTO is the best. */
 
-/* out[i] = wb_sincg(x[i], N), x in radians, to 4 units in the last place and 2^-51 N: the second shows next to the zeros, where
-   the C expression, which rounds N x, is off by more. */
+/* out[i] = wb_sincg(x[i], N), x in radians. Accuracy: 4 units in the last place plus 2^-51 N. The second term
+   matters next to the zeros, where the C expression, which rounds N x, is less accurate. */
 int32_t wb_sincg_array(const double *x, size_t n, double N, double *out, int32_t simd);
 
-/* out[i] = sin(N pi h[i])/sin(pi h[i]), N pi h never being rounded: 2 units in the last place for N to 1e5. N is whole. */
+/* out[i] = sin(N pi h[i])/sin(pi h[i]), without rounding N pi h. N must be whole. Accuracy: 2 units in the
+   last place for N up to 1e5. */
 int32_t wb_sincg_index_array(const double *h, size_t n, double N, double *out, int32_t simd);
 
-/* out[i] = d/dh (sin(N pi h)/sin(pi h))^2 at h[i], in closed form, 0 at whole h: 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2), and
-   2e-11 of the slope itself in the central maximum. N is whole, from 1 to 1e5. */
+/* out[i] = d/dh (sin(N pi h)/sin(pi h))^2 at h[i], in closed form; 0 at whole h. N must be whole, from 1 to
+   1e5. Accuracy: 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2), and 2e-11 of the derivative itself in the central
+   maximum. */
 int32_t wb_sincg_squared_slope_array(const double *h, size_t n, double N, double *out, int32_t simd);
 
-/* f[i] = F at the node nearest to h[i], k[i], l[i], an exact half going down. All values of the grid are checked at each
-   call: hand over thousands of indices at a time. */
-int32_t wb_nearest_array(const wb_grid *grid, const double *h, const double *k, const double *l, size_t n, double *f,
-                         int32_t simd);
+/* f[i] = the structure factor at the node nearest to h[i], k[i], l[i]; an exact half is rounded down. Each
+   call checks all values of the grid, so pass thousands of indices at a time. */
+int32_t wb_nearest_array(const wb_grid *grid, const double *h, const double *k, const double *l, size_t n,
+                         double *f, int32_t simd);
 
-/* The same, interpolated through 4 x 4 x 4 nodes; the nearest where they are not all in the grid, with one node to spare
-   at the upper end as the reference has it. *fallbacks, unless NULL: how many of these there were. */
-int32_t wb_tricubic_array(const wb_grid *grid, const double *h, const double *k, const double *l, size_t n, double *f,
-                          uint64_t *fallbacks, int32_t simd);
+/* f[i] = the structure factor interpolated through the surrounding 4 x 4 x 4 nodes. As in the reference, the
+   nearest node is used unless min + 2 <= h[i] <= max - 2, and likewise for k and l. *fallbacks, unless NULL,
+   is set to the number of elements for which the nearest node was used. */
+int32_t wb_tricubic_array(const wb_grid *grid, const double *h, const double *k, const double *l, size_t n,
+                          double *f, uint64_t *fallbacks, int32_t simd);
 
-/* The table of a rotation: for each phi step, for each mosaic domain, a, b, c in m, nine numbers. cell_m: a, b, c at phi =
-   0. spindle: unit vector. mode: an enum wb_mode; with WB_CPARITY the table of all sweeps but a stream's first. domains:
-   nine numbers each, rows outer; NULL with domain_count = 0: one, the identity. out_len: 9 phi_steps domains or more. */
+/* Fills out with the orientations of a rotation: a, b, c in m for each phi step and, within a step, each
+   mosaic domain. cell_m: a, b, c at phi = 0. spindle: unit vector. mode: an enum wb_mode; with WB_CPARITY the
+   result is valid for all sweeps except the first of a stream. domains: a rotation matrix, row by row, for
+   each domain; NULL with domain_count = 0: a single domain that is not rotated. out_len: at least 9 times the
+   number of phi steps times the number of domains. */
 int32_t wb_orientations(const double *cell_m, double phi0_rad, double phi_step_rad, size_t phi_steps,
-                        const double *spindle, int32_t mode, const double *domains, size_t domain_count, double *out,
-                        size_t out_len);
+                        const double *spindle, int32_t mode, const double *domains, size_t domain_count,
+                        double *out, size_t out_len);
 
-/* ---- A scene from plain numbers ---------------------------------------------------------------------------------- */
+/* ---- A scene from plain numbers ------------------------------------------------------------------------ */
 
 enum wb_convention {
     WB_MOSFLM = 0,
@@ -185,31 +221,33 @@ enum wb_convention {
     WB_ADXV = 2,
     WB_DENZO = 3,
     WB_DIALS = 4,
-    WB_CUSTOM = 5, /* axes given one by one; what is not given starts as MOSFLM's, the 2theta axis as y */
-    WB_PLACED = 6  /* none: pix0_m, six axes, distance_m and close_distance_m as another program placed them */
+    WB_CUSTOM = 5, /* individual axes; those not given are those of MOSFLM, and the 2theta axis is y */
+    WB_PLACED = 6  /* no convention: pix0_m, six axes, distance_m and close_distance_m are used as given */
 };
 
+/* The point that detector rotations leave in place. */
 enum wb_pivot { WB_PIVOT_BEAM = 0, WB_PIVOT_SAMPLE = 1 };
 
+/* The shape of the crystal: a parallelepiped, a sphere, gaussian spots, or spots with a sharp edge. */
 enum wb_shape { WB_SQUARE = 0, WB_ROUND = 1, WB_GAUSS = 2, WB_TOPHAT = 3 };
 
 enum wb_mode {
-    WB_SPEC = 0,   /* every phi step rotates the crystal afresh */
-    WB_CPARITY = 1 /* the reference's phi carryover and interpolation latch */
+    WB_SPEC = 0,   /* every phi step rotates the crystal from phi = 0 */
+    WB_CPARITY = 1 /* with the phi carryover and the interpolation latch of the reference */
 };
 
 enum wb_interpolation {
-    WB_INTERPOLATE_AUTO = 0, /* as the reference: where the crystal has 2 cells or fewer along an axis */
+    WB_INTERPOLATE_AUTO = 0, /* as the reference: if the crystal has 2 cells or fewer along an axis */
     WB_INTERPOLATE_NEVER = 1,
     WB_INTERPOLATE_ALWAYS = 2
 };
 
 enum wb_precision {
     WB_DOUBLE = 0,
-    WB_MIXED = 1 /* sines of the lattice factor in f32: within 1e-5 on pixels above 1e-6 of the maximum */
+    WB_MIXED = 1 /* sines in single precision: within 1e-5 for pixels above 1e-6 of the maximum */
 };
 
-/* Bits of wb_scene_parameters.given: which of the optional fields are given. The others are not read. */
+/* Bits of wb_scene_parameters.given, one for each optional field. A field without its bit is not read. */
 #define WB_GIVEN_CLOSE_DISTANCE UINT64_C(1)
 #define WB_GIVEN_X_BEAM UINT64_C(2)
 #define WB_GIVEN_Y_BEAM UINT64_C(4)
@@ -229,145 +267,150 @@ enum wb_precision {
 #define WB_GIVEN_AXES UINT64_C(65536)
 #define WB_GIVEN_ROI UINT64_C(131072)
 
-/* A point of the source. */
+/* A point of the X-ray source. */
 typedef struct wb_source {
     double incident[3];     /* unit vector from the source to the sample */
     double lambda_m;
 } wb_source;
 
-/* What a scene is made of. wb_scene_defaults sets the reference's defaults; a cell, matrix or axes must be given. */
+/* The parameters of a scene. wb_scene_defaults sets the defaults of the reference, which the comments give; a
+   cell, a matrix or axes must be given in addition. Arrays are NULL or as long as their count says, and
+   initialised. */
 typedef struct wb_scene_parameters {
-    size_t size;                /* set by wb_scene_defaults: which version of this struct it is */
-    uint64_t given;             /* WB_GIVEN_ bits; none */
+    size_t size;                /* of this struct, which identifies its version; set by wb_scene_defaults */
+    uint64_t given;             /* sum of WB_GIVEN_ bits; 0 */
 
     int32_t convention;         /* enum wb_convention; WB_MOSFLM */
-    int32_t pivot;              /* enum wb_pivot, for WB_CUSTOM only; WB_PIVOT_BEAM */
+    int32_t pivot;              /* enum wb_pivot, read only for WB_CUSTOM; WB_PIVOT_BEAM */
     size_t fast_pixels;         /* 0: ceil(fast_size_m/pixel_m - 1/2) */
-    size_t slow_pixels;         /* 0: likewise */
-    double pixel_m;             /* 1e-4 */
+    size_t slow_pixels;         /* 0: ceil(slow_size_m/pixel_m - 1/2) */
+    double pixel_m;             /* edge of a pixel; 1e-4 */
     double fast_size_m;         /* 0.1024 */
     double slow_size_m;         /* 0.1024 */
-    double distance_m;          /* along the beam; 0.1 */
-    double close_distance_m;    /* optional: along the normal, wins over distance_m */
-    double x_beam_m;            /* optional, as the next five: beam centre in the convention */
+    double distance_m;          /* from sample to detector along the beam; 0.1 */
+    double close_distance_m;    /* optional: along the normal, replaces distance_m */
+    double x_beam_m;            /* optional, like the next five: the beam centre in the convention */
     double y_beam_m;
-    double x_close_m;           /* foot of the normal */
+    double x_close_m;           /* the foot of the normal through the sample */
     double y_close_m;
-    double org_x_px;            /* the same in pixels, the centre of the first being 1 */
+    double org_x_px;            /* the same in pixels; the centre of the first pixel is 1 */
     double org_y_px;
     double rotation_rad[3];     /* of the detector about lab x, y, z */
     double twotheta_rad;        /* of the detector arm */
-    double fast_axis[3];        /* optional, as the next six; read for WB_CUSTOM and WB_PLACED only */
+    double fast_axis[3];        /* optional, like the next six; read only for WB_CUSTOM and WB_PLACED */
     double slow_axis[3];
     double normal_axis[3];
     double beam_axis[3];
-    double polarization_axis[3];
+    double polarization_axis[3]; /* the E vector */
     double spindle_axis[3];
     double twotheta_axis[3];    /* not read for WB_PLACED */
-    double pix0_m[3];           /* outer corner of the first pixel; read for WB_PLACED only */
-    int32_t point_pixel;        /* not 0: solid angle 1/R^2 */
-    int32_t curved;             /* not 0: a spherical detector */
+    double pix0_m[3];           /* the outer corner of the first pixel; read only for WB_PLACED */
+    int32_t point_pixel;        /* not 0: the solid angle of a pixel is 1/R^2 */
+    int32_t curved;             /* not 0: the detector is a sphere around the sample */
 
-    size_t sensor_layers;       /* 1 */
-    double sensor_layer_m;      /* 0: all is captured at the surface */
-    double attenuation_per_m;
+    size_t sensor_layers;       /* layers in which absorption is computed; 1 */
+    double sensor_layer_m;      /* thickness of a layer; 0: all photons are absorbed at the surface */
+    double attenuation_per_m;   /* attenuation coefficient of the sensor */
 
-    double lambda0_m;           /* 1e-10 */
-    double cell_angstrom[3];    /* WB_GIVEN_CELL: a, b, c */
-    double cell_angles_rad[3];  /*                alpha, beta, gamma */
+    double lambda0_m;           /* central wavelength; 1e-10 */
+    double cell_angstrom[3];    /* WB_GIVEN_CELL: a, b, c, */
+    double cell_angles_rad[3];  /*                and alpha, beta, gamma */
     double matrix[9];           /* WB_GIVEN_MATRIX: rows x, y, z, columns a*, b*, c*, in units of 1/lambda0 */
-    double misset_rad[3];       /* turns cell or matrix about lab x, y, z */
+    double misset_rad[3];       /* rotates the cell or the matrix about lab x, y, z */
     double direct_m[9];         /* WB_GIVEN_AXES: a, b, c at phi = 0, */
-    double reciprocal_per_angstrom[9]; /*         and a*, b*, c*, both used as they are */
-    double cells[3];            /* whole numbers along a, b, c; 1 */
-    double fudge;               /* 1 */
+    double reciprocal_per_angstrom[9]; /*         and a*, b*, c*; both are used as given */
+    double cells[3];            /* whole numbers of unit cells along a, b, c; 1 */
+    double fudge;               /* scales the spots of round, gauss and tophat shapes; 1 */
     int32_t shape;              /* enum wb_shape; WB_SQUARE */
 
     int32_t mode;               /* enum wb_mode; WB_SPEC */
-    double phi0_rad;
-    double phi_step_rad;
+    double phi0_rad;            /* first phi; 0 */
+    double phi_step_rad;        /* 0 */
     size_t phi_steps;           /* 1 */
-    const double *domains;      /* rotations of mosaic domains, nine numbers each, rows outer; NULL: none. Copied */
-    size_t domain_count;
+    const double *domains;      /* a rotation matrix, row by row, for each mosaic domain; copied */
+    size_t domain_count;        /* domains = NULL with 0: one domain, not rotated */
 
-    const wb_source *sources;   /* NULL: one, along the beam, of lambda0_m. Copied */
-    size_t source_count;
-    double kahn;                /* polarisation factor: 0 unpolarised, 1 along polarization_axis */
-    int32_t polarized;          /* 1; 0: the factor is 1 */
+    const wb_source *sources;   /* copied */
+    size_t source_count;        /* sources = NULL with 0: one source along the beam, with lambda0_m */
+    double kahn;                /* Kahn's polarisation factor: 0 unpolarised, 1 along polarization_axis; 0 */
+    int32_t polarized;          /* 0: the polarisation factor of a pixel is 1; 1 */
 
     int32_t simd;               /* enum wb_simd; WB_SIMD_AUTO */
     double fluence_per_m2;      /* photons; 1.25932015286227086e29 */
-    double water_m;             /* thickness */
+    double water_m;             /* thickness of water in the beam; 0 */
     double d_min_m;             /* resolution limit; 0: none */
 
-    size_t oversample;          /* subpixels along each axis; 0: as many as resolve the spots */
-    int32_t oversample_thick;   /* not 0: capture, */
-    int32_t oversample_polar;   /*        polarisation, */
-    int32_t oversample_omega;   /*        solid angle at every subpixel, multiplied into the running sum */
+    size_t oversample;          /* subpixels along each axis; 0: enough to resolve the spots */
+    int32_t oversample_thick;   /* not 0: multiply the running sum by the absorption of each subpixel, */
+    int32_t oversample_polar;   /*        by its polarisation, */
+    int32_t oversample_omega;   /*        or by its solid angle */
     int32_t precision;          /* enum wb_precision; WB_DOUBLE */
 
-    size_t roi_fast_min;        /* WB_GIVEN_ROI: what is rendered, bounds included */
+    size_t roi_fast_min;        /* WB_GIVEN_ROI: the first and the last column and row to render */
     size_t roi_fast_max;
     size_t roi_slow_min;
     size_t roi_slow_max;
-    const uint16_t *mask;       /* a value per pixel, 0 where it is skipped; NULL: none. Must outlive the scene */
-    size_t mask_len;
+    const uint16_t *mask;       /* for each pixel, slow-major, 0 to skip it; must outlive the scene */
+    size_t mask_len;            /* mask = NULL with 0: no pixel is skipped */
 
     wb_grid grid;               /* structure factors. grid.f must outlive the scene */
     int32_t interpolation;      /* enum wb_interpolation; WB_INTERPOLATE_AUTO */
 } wb_scene_parameters;
 
-/* Sets the defaults: wb_scene_defaults(&parameters, sizeof parameters). */
+/* Sets the defaults. Call it as wb_scene_defaults(&parameters, sizeof parameters). */
 int32_t wb_scene_defaults(wb_scene_parameters *parameters, size_t size);
 
-/* Points of a divergent, polychromatic beam: angles and wavelengths in equal steps. A count of 1, range and step 0: that
-   axis is not sampled. */
+/* The sources of a divergent, polychromatic beam: angles and wavelengths in equal steps. An axis that is not
+   sampled has a count of 1 and a range and step of 0. */
 typedef struct wb_source_grid {
-    size_t hdiv_count;          /* across the polarisation axis, outermost */
+    size_t hdiv_count;          /* divergence across the polarisation axis; the outermost loop */
     double hdiv_range_rad;
     double hdiv_step_rad;
-    size_t vdiv_count;          /* along it */
+    size_t vdiv_count;          /* divergence along the polarisation axis */
     double vdiv_range_rad;
     double vdiv_step_rad;
-    size_t dispersion_count;    /* innermost */
-    double dispersion_range;    /* fractions of lambda0_m */
+    size_t dispersion_count;    /* wavelengths; the innermost loop */
+    double dispersion_range;    /* range and step are fractions of lambda0_m */
     double dispersion_step;
-    int32_t round;              /* not 0: without the corners of the divergence grid, as nanoBragg's -round_div */
+    int32_t round;              /* not 0: omit the corners of the divergence grid, like -round_div */
 } wb_source_grid;
 
-/* Room that wb_sources_fill needs: how many there are with the corners. */
+/* Sets *len to the number of sources that wb_sources_fill needs room for: as many as there are with the
+   corners. */
 int32_t wb_sources_len(const wb_source_grid *grid, size_t *len);
 
-/* Fills sources for the beam, polarisation axis and lambda0_m of the parameters; *used: how many there are. */
+/* Fills sources for the beam, polarisation axis and lambda0_m of the parameters, and sets *used to their
+   number. sources[*used] and later elements are not defined afterwards. */
 int32_t wb_sources_fill(const wb_scene_parameters *parameters, const wb_source_grid *grid, wb_source *sources,
                         size_t len, size_t *used);
 
-/* A scene, in memory of the caller's: checked, ready to render, used by any number of threads at a time. Its memory needs no
-   cleaning up, and cannot be moved. */
+/* A scene in memory of the caller: checked and ready to render. Any number of threads may use it at the same
+   time. It must not be moved; when it is no longer needed, the caller frees its memory. */
 typedef struct wb_scene wb_scene;
 
-/* What the memory of scenes and carryovers must be a multiple of. */
+/* The memory of scenes, carryovers and turns starts at a multiple of this. */
 enum { WB_ALIGNMENT = 64 };
 
-/* Bytes that the scene of these parameters needs. */
+/* Sets *bytes to the size of the scene of these parameters, a multiple of WB_ALIGNMENT. */
 int32_t wb_scene_size(const wb_scene_parameters *parameters, size_t *bytes, wb_error *error);
 
-/* Makes it in `memory`. The parameters are not needed afterwards; mask and structure factors are. */
+/* Makes the scene in memory. The mask and the structure factors must then stay in place, unchanged; the
+   parameters and the other arrays need not. */
 int32_t wb_scene_make(const wb_scene_parameters *parameters, void *memory, size_t bytes, wb_scene **scene,
                       wb_error *error);
 
-/* What a scene came to: what nanoBragg prints before its loop. */
+/* The derived quantities of a scene, which nanoBragg prints before its loop. */
 typedef struct wb_scene_summary {
-    size_t size;
+    size_t size;                /* of this struct */
     size_t fast_pixels;
-    size_t slow_pixels;         /* rows */
-    double steps;               /* innermost steps of a pixel, thickness layers not counted */
-    size_t oversample;
-    size_t sources;
-    size_t orientations;        /* phi steps times mosaic domains */
+    size_t slow_pixels;         /* the number of rows */
+    double steps;               /* innermost steps of a pixel, not counting the layers of the sensor */
+    size_t oversample;          /* subpixels along each axis */
+    size_t sources;             /* number of sources */
+    size_t orientations;        /* number of phi steps times number of mosaic domains */
     int32_t carries;            /* not 0: rendering needs a carryover */
-    int32_t latch_missing;      /* not 0: rendering needs wb_scene_set_latch first */
-    double pix0_m[3];
+    int32_t latch_missing;      /* not 0: wb_scene_set_latch must be called before rendering */
+    double pix0_m[3];           /* the outer corner of the first pixel */
     double fast_axis[3];
     double slow_axis[3];
     double normal_axis[3];
@@ -380,147 +423,162 @@ typedef struct wb_scene_summary {
     double slow_beam_m;
     double direct_m[9];                /* a, b, c at phi = 0 */
     double reciprocal_per_angstrom[9]; /* a*, b*, c* */
-    const char *simd;                  /* name of the level that runs; static */
+    const char *simd;                  /* name of the instruction set in use; static */
 } wb_scene_summary;
 
-/* wb_scene_summarize(scene, &summary, sizeof summary) */
+/* Sets *summary. Call it as wb_scene_summarize(scene, &summary, sizeof summary). */
 int32_t wb_scene_summarize(const wb_scene *scene, wb_scene_summary *summary, size_t size);
 
-/* ---- The phi carryover of c-parity scenes ------------------------------------------------------------------------ */
+/* ---- The phi carryover of c-parity scenes -------------------------------------------------------------- */
 
-/* At phi = 0 exactly the reference does not rotate the crystal: it finds what the last sweep left. A carryover holds, per
-   stream (a thread of the reference: rows in order) or per pixel, what the opening sweep finds; all others find the same. So
-   rows and pixels can be rendered in any order. Its block may be saved and restored byte by byte.
+/* At a phi of exactly 0 the reference does not rotate the crystal: it uses the cell vectors that the previous
+   phi step or sweep left. A carryover holds what the first sweep of a stream finds. (A stream is a thread of
+   the reference, which renders its rows in order.) All other sweeps find the same vectors, so rows and pixels
+   can be rendered in any order. A carryover may be saved and restored byte by byte.
 
-   Each use counts hits, so a carryover serves one thread at a time: others take a fork, and are absorbed afterwards. */
+   A carryover counts its uses, so only one thread at a time may use it. Other threads use forks, whose counts
+   are added to the original afterwards. */
 typedef struct wb_carryover wb_carryover;
 
 enum wb_carryover_form {
-    WB_STREAMS = 0, /* a slot per stream */
-    WB_PIXELS = 1   /* a slot per pixel, slow-major */
+    WB_STREAMS = 0, /* one slot for each stream */
+    WB_PIXELS = 1   /* one slot for each pixel, slow-major */
 };
 
-/* Bytes that a carryover of this form needs; `streams`: how many threads the reference would have, 1 or more. */
+/* Sets *bytes to the size of a carryover of this form. streams: the number of threads of the reference, at
+   least 1. */
 int32_t wb_carryover_size(const wb_scene *scene, int32_t form, size_t streams, size_t *bytes);
 
-/* Opens it in `memory`. */
+/* Makes the carryover in memory. */
 int32_t wb_carryover_open(const wb_scene *scene, int32_t form, size_t streams, void *memory, size_t bytes,
                           wb_carryover **carryover);
 
-/* Number of slots. */
+/* Sets *count to the number of slots. */
 int32_t wb_carryover_slots(const wb_carryover *carryover, size_t *count);
 
 typedef struct wb_carryover_slot {
     double vectors_m[9];        /* a, b, c that the opening sweep finds, before mosaic */
-    int64_t left_by_slow;       /* the pixel whose sweep left them; -1: nobody's, the unrotated cell */
+    int64_t left_by_slow;       /* the pixel whose sweep left them; -1 if they are the unrotated cell */
     int64_t left_by_fast;
-    int64_t opening_slow;       /* the pixel whose first sweep opens the slot; -1: none has */
+    int64_t opening_slow;       /* the pixel whose first sweep opens the slot; -1 if no pixel has a sweep */
     int64_t opening_fast;
-    size_t first_row;           /* rows of the stream */
-    size_t end_row;
-    uint64_t hits;              /* pixels rendered that found what a sweep had left */
-    uint64_t fresh;             /* pixels rendered that found the unrotated cell */
+    size_t first_row;           /* the first row of the stream */
+    size_t end_row;             /* the row after its last */
+    uint64_t hits;              /* pixels rendered whose first sweep found vectors that a sweep had left */
+    uint64_t fresh;             /* pixels rendered whose first sweep found the unrotated cell */
 } wb_carryover_slot;
 
-/* What slot i holds. */
+/* Sets *slot to the contents of slot i. */
 int32_t wb_carryover_read(const wb_carryover *carryover, size_t i, wb_carryover_slot *slot);
 
+/* What the first sweep of a pixel finds: it does not use the carryover, it finds the unrotated cell, or it
+   finds the vectors that the last sweep of another pixel left. */
 enum wb_carryover_found { WB_NOT_USED = 0, WB_FRESH = 1, WB_HIT = 2 };
 
 typedef struct wb_carryover_use {
     int32_t found;              /* enum wb_carryover_found */
-    int64_t left_by_slow;       /* with WB_HIT the pixel whose sweep left the vectors, else -1 */
+    int64_t left_by_slow;       /* with WB_HIT the pixel whose sweep left the vectors, otherwise -1 */
     int64_t left_by_fast;
 } wb_carryover_use;
 
-/* What the first sweep of a pixel finds; nothing is rendered or counted. carryover: NULL where the scene carries nothing. */
+/* Sets *found to what the first sweep of a pixel finds; renders and counts nothing. carryover: may be NULL if
+   the scene does not need one. */
 int32_t wb_carryover_use_at(const wb_carryover *carryover, const wb_scene *scene, size_t slow, size_t fast,
                             wb_carryover_use *found);
 
-/* A copy for another thread, counts at zero, in `memory` of the size that the original asked for. */
+/* Makes a copy for another thread, with its counts at zero, in memory of the size of the original. */
 int32_t wb_carryover_fork(const wb_carryover *carryover, void *memory, size_t bytes, wb_carryover **copy);
 
-/* Adds the counts of a fork. */
+/* Adds the counts of a fork to those of the carryover. */
 int32_t wb_carryover_absorb(wb_carryover *carryover, const wb_carryover *fork);
 
-/* ---- The latch of c-parity scenes that interpolate --------------------------------------------------------------- */
+/* ---- The latch of c-parity scenes that interpolate ----------------------------------------------------- */
 
-/* The reference stops interpolating, for good, at the first evaluation whose nodes are not all in the grid. Where
-   summary.latch_missing is set: find it, set it, then render. */
+/* The reference stops interpolating for the rest of the image at the first evaluation whose nodes are not all
+   in the grid. If latch_missing is set in the summary of a scene, find this latch and set it before
+   rendering. */
 typedef struct wb_latch {
-    int32_t found;              /* 0: it interpolates to the end */
-    size_t slow;
+    int32_t found;              /* 0: the reference never stops interpolating */
+    size_t slow;                /* the pixel */
     size_t fast;
-    uint64_t evaluation;        /* within the pixel, over layer, subpixel, source, phi and domain */
+    uint64_t evaluation;        /* in this pixel, counted over layer, subpixel, source, phi and domain */
 } wb_latch;
 
-/* Looks through `rows` rows from first_row on. Of several calls, the first in image order counts. */
+/* Searches `rows` rows from first_row on. If several ranges of rows have a latch, the first in image order is
+   that of the image. */
 int32_t wb_scene_find_latch(const wb_scene *scene, size_t first_row, size_t rows, wb_carryover *carryover,
                             wb_latch *latch);
 
-/* The only call that changes a scene: no other thread may use it meanwhile. */
+/* Sets the latch of a scene. This is the only function that changes a scene: no other thread may use it
+   during the call. */
 int32_t wb_scene_set_latch(wb_scene *scene, const wb_latch *latch);
 
-/* ---- Rendering --------------------------------------------------------------------------------------------------- */
+/* ---- Rendering ----------------------------------------------------------------------------------------- */
 
-/* Renders `rows` rows from first_row on into image[0] .. image[rows fast_pixels - 1]; len is how many pixels image has room
-   for. Pixels outside the region of interest or masked become 0. carryover: NULL where the scene carries nothing. A
-   pixel's bits depend on the scene alone: not on the rows rendered with it, their order, or threads. */
+/* Renders `rows` rows from first_row on into image[0] .. image[rows fast_pixels - 1]. len: the number of
+   pixels that image has room for. Pixels outside the region of interest and masked pixels become 0.
+   carryover: may be NULL if the scene does not need one. The bits of a pixel depend on the scene alone, not
+   on which rows are rendered together, in which order, or by how many threads. */
 int32_t wb_render_rows(const wb_scene *scene, size_t first_row, size_t rows, float *image, size_t len,
                        wb_carryover *carryover);
 
-/* The same, not rounded to float. */
+/* Renders like wb_render_rows, without rounding to float. */
 int32_t wb_render_rows_f64(const wb_scene *scene, size_t first_row, size_t rows, double *image, size_t len,
                            wb_carryover *carryover);
 
-/* What rendering rows did beside writing pixels. */
+/* What rendering rows reports, apart from the pixels. */
 typedef struct wb_row_report {
-    uint64_t pixels;            /* rendered: inside the region of interest and not masked */
-    uint64_t fallbacks;         /* interpolations that took the nearest node for want of nodes */
-    double omega_sum_sr;        /* solid angle over these pixels, layers and subpixels */
+    uint64_t pixels;            /* pixels rendered: inside the region of interest and not masked */
+    uint64_t fallbacks;         /* interpolations that used the nearest node because nodes were missing */
+    double omega_sum_sr;        /* sum of the solid angle over these pixels, their layers and subpixels */
 } wb_row_report;
 
-/* wb_render_rows with its report. */
+/* Renders like wb_render_rows, and sets *report. */
 int32_t wb_render_rows_report(const wb_scene *scene, size_t first_row, size_t rows, float *image, size_t len,
                               wb_carryover *carryover, wb_row_report *report);
 
-/* One pixel, with the bits it has among its neighbours. */
-int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double *value, wb_carryover *carryover);
+/* Renders one pixel, with the same bits that it has when its row is rendered. */
+int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double *value,
+                        wb_carryover *carryover);
 
-/* ---- Derivatives ------------------------------------------------------------------------------------------------- */
+/* ---- Derivatives --------------------------------------------------------------------------------------- */
 
-/* A pixel I is a smooth function of the variables v of its scene; these derivatives come in two directions, each at about twice
-   the cost of rendering or more, by what is wanted:
+/* A pixel I is a smooth function of the variables v of its scene. Its derivatives can be computed in two
+   directions, each at twice the cost of rendering or more, depending on which derivatives are wanted:
 
-     pullback      dL/dv = sum over pixels of w dI/dv      the weights w being dL/dI of any loss L of the pixels
+     pullback      dL/dv = sum over pixels of w dI/dv      with weights w = dL/dI of any loss L of the pixels
      pushforward   dI/dp = dI/dv . dv/dp                   an image for each direction dv/dp
 
-   wb_direction gives dv/dp of what users move, so dL/dp = wb_dot(&sums, &direction), after one pullback for all p.
+   wb_direction gives dv/dp of a parameter p, so dL/dp = wb_dot(&sums, &direction) after a single
+   pullback.
 
-   Where an image is not differentiable, the derivative is that of the branch taken: of the nearest structure factor, inside or
-   outside a tophat, of the counts of cells, steps and subpixels as they are. Which phi are exactly 0
-   stays as it is: in c-parity such a step moves with the one whose vectors it sees. WB_MIXED is differentiated as WB_DOUBLE. */
+   Where an image is not differentiable, the result is the derivative of the branch that was taken: of the
+   nearest structure factor, of the inside or the outside of a tophat, and of the given numbers of cells,
+   steps and subpixels. Which phi are exactly 0 does not change; in c-parity such a step changes with the step
+   whose vectors it uses. Derivatives of a scene of precision WB_MIXED are those of WB_DOUBLE. */
 
-/* One number for each variable: derivatives by them, or a direction in which they move. 38 doubles, without padding. */
+/* One number for each variable: derivatives by the variables, or a direction in which they change. 38
+   doubles, without padding. */
 typedef struct wb_variables {
     double cell_m[9];           /* a, b, c at phi = 0 */
     double reciprocal_per_angstrom[9]; /* a*, b*, c* at phi = 0; only gaussian spots depend on them */
-    double pix0_m[3];           /* outer corner of the first pixel */
+    double pix0_m[3];           /* the outer corner of the first pixel */
     double fast_axis[3];
     double slow_axis[3];
     double normal_axis[3];
     double close_distance_m;    /* in the solid angle */
     double distance_m;          /* the radius of a curved detector */
-    double phi0_rad;            /* how much further the sweep is turned than its phi say */
-    double phi_step_rad;        /* the same of its step */
-    double mosaic_scale;        /* factor on the angles of the mosaic rotations */
-    double lambda_scale;        /* factor on all wavelengths */
-    double fluence_scale;       /* factor on the fluence */
-    double default_f;           /* F of reflections outside the grid */
+    double phi0_rad;            /* a rotation added to every phi step; which phi are 0 does not change */
+    double phi_step_rad;        /* a rotation added to step i, i times */
+    double mosaic_scale;        /* a factor on the angles of the mosaic rotations */
+    double lambda_scale;        /* a factor on all wavelengths */
+    double fluence_scale;       /* a factor on the fluence */
+    double default_f;           /* the structure factor outside the grid */
 } wb_variables;
 
-/* The derivatives that are computed; others stay 0. That by the fluence is always there, and costs nothing. */
-#define WB_WANT_CELL UINT64_C(1) /* by cell_m, and reciprocal_per_angstrom of gaussian spots */
+/* Bits that select the derivatives to compute; the others stay 0. The derivative by the fluence is always
+   computed and costs nothing. */
+#define WB_WANT_CELL UINT64_C(1) /* by cell_m, and for gaussian spots reciprocal_per_angstrom */
 #define WB_WANT_DETECTOR UINT64_C(2) /* by pix0_m, axes and distances */
 #define WB_WANT_WAVELENGTH UINT64_C(4)
 #define WB_WANT_DEFAULT_F UINT64_C(8)
@@ -528,7 +586,7 @@ typedef struct wb_variables {
 #define WB_WANT_MOSAIC UINT64_C(32)
 #define WB_WANT_ALL UINT64_C(63)
 
-/* What users move, and its unit. A move of a scene's parameter by x moves its variables by x dv/dp. */
+/* The parameters p of a scene, and their units. If p changes by x, the variables change by x dv/dp. */
 enum wb_parameter {
     WB_BY_A_X = 0, /* components of the cell vectors at phi = 0, in Angstrom */
     WB_BY_A_Y = 1,
@@ -539,101 +597,104 @@ enum wb_parameter {
     WB_BY_C_X = 6,
     WB_BY_C_Y = 7,
     WB_BY_C_Z = 8,
-    WB_BY_A = 9, /* lengths in Angstrom, angles in rad; a matrix keeps the line of a and the plane of b */
+    WB_BY_A = 9, /* lengths in Angstrom, angles in rad; with a matrix, the directions of a and a x b stay */
     WB_BY_B = 10,
     WB_BY_C = 11,
     WB_BY_ALPHA = 12,
     WB_BY_BETA = 13,
     WB_BY_GAMMA = 14,
-    WB_BY_MISSET_X = 15, /* misset_rad; with WB_GIVEN_AXES a turn of these about lab x, y, z */
+    WB_BY_MISSET_X = 15, /* misset_rad; with WB_GIVEN_AXES a rotation of the axes about lab x, y, z */
     WB_BY_MISSET_Y = 16,
     WB_BY_MISSET_Z = 17,
     WB_BY_PHI0 = 18, /* phi0_rad */
-    WB_BY_OSC = 19,  /* phi_steps times phi_step_rad: the steps share it */
-    WB_BY_WAVELENGTH = 20, /* lambda0_m, the wavelengths of all sources with it; scales a matrix, but not WB_GIVEN_AXES */
-    WB_BY_ORIGIN_X = 21, /* all of the detector along lab x, y, z, in m; distances follow */
+    WB_BY_OSC = 19,  /* phi_steps times phi_step_rad */
+    WB_BY_WAVELENGTH = 20, /* lambda0_m and all sources, in proportion; scales a matrix, but not axes */
+    WB_BY_ORIGIN_X = 21, /* position of the detector along lab x, y, z, in m; the distances change with it */
     WB_BY_ORIGIN_Y = 22,
     WB_BY_ORIGIN_Z = 23,
-    WB_BY_DISTANCE = 24, /* distance_m, with it a close_distance_m that is given; as the next five not for WB_PLACED */
-    WB_BY_BEAM_CENTRE_X = 25, /* x_beam_m, y_beam_m; for WB_XDS and WB_DIALS org_x_px, org_y_px, but in m */
+    WB_BY_DISTANCE = 24, /* and close_distance_m if given; like the next five, not for WB_PLACED */
+    WB_BY_BEAM_CENTRE_X = 25, /* x_beam_m, y_beam_m; for WB_XDS and WB_DIALS org_x_px, org_y_px, in m */
     WB_BY_BEAM_CENTRE_Y = 26,
     WB_BY_DETECTOR_ROTATION_X = 27, /* rotation_rad */
     WB_BY_DETECTOR_ROTATION_Y = 28,
     WB_BY_DETECTOR_ROTATION_Z = 29,
-    WB_BY_FLUENCE_SCALE = 30, /* a factor on the fluence, 1 being what it is */
-    WB_BY_MOSAIC_SCALE = 31,  /* a factor on the angles of the rotations in domains, 1 being what they are */
+    WB_BY_FLUENCE_SCALE = 30, /* a factor on the fluence; 1 in the scene */
+    WB_BY_MOSAIC_SCALE = 31,  /* a factor on the angles of the rotations in domains; 1 in the scene */
     WB_BY_DEFAULT_F = 32      /* grid.default_f */
 };
 
-/* How many there are. */
+/* The number of parameters. */
 enum { WB_PARAMETERS = 33 };
 
-/* *direction = dv/dp of the scene that these parameters make; parameter: an enum wb_parameter. Sources, domains, mask and
-   structure factors are not looked at. A detector that is WB_PLACED has no distance, beam centre or rotation to be moved by: such
-   directions are written into a wb_variables as the placing program has them. */
+/* Sets *direction to dv/dp of the scene of these parameters. parameter: an enum wb_parameter. Sources,
+   domains, mask and structure factors are not read. For a WB_PLACED detector, directions by distance, beam
+   centre and rotation are errors: the program that placed it must fill a wb_variables with them itself. */
 int32_t wb_direction(const wb_scene_parameters *parameters, int32_t parameter, wb_variables *direction,
                      wb_error *error);
 
-/* The sum of products of all 38 numbers: dL/dp. NaN where a pointer is NULL or misaligned. */
+/* Returns the sum of products of all 38 numbers: dL/dp. NaN if a pointer is NULL or misaligned. */
 double wb_dot(const wb_variables *sums, const wb_variables *direction);
 
-/* *wanted = the WB_WANT_ bits that derivatives along these directions need. */
+/* Sets *wanted to the WB_WANT_ bits of the derivatives along these directions. */
 int32_t wb_wanted_along(const wb_variables *directions, size_t count, uint64_t *wanted);
 
-/* How the orientations of a scene move, in memory of the caller's: read by any number of threads at a time. It needs no
-   cleaning up, and cannot be moved. */
+/* The derivatives of the orientations of a scene, in memory of the caller. Any number of threads may use them
+   at the same time. They must not be moved; when they are no longer needed, the caller frees their memory. */
 typedef struct wb_turns wb_turns;
 
-/* Bytes that it needs: 72 for each orientation, as many again for WB_WANT_MOSAIC, twice as many for WB_WANT_PHI. wanted: sum of
-   WB_WANT_ bits. */
+/* Sets *bytes to their size: about 72 bytes for each orientation, 72 more for WB_WANT_MOSAIC and 144 more for
+   WB_WANT_PHI. wanted: sum of WB_WANT_ bits. */
 int32_t wb_turns_size(const wb_scene *scene, uint64_t wanted, size_t *bytes);
 
-/* Makes it in `memory`, which starts at a multiple of WB_ALIGNMENT. It serves this scene and others of the same crystal and
-   rotation. */
+/* Makes them in memory. They are valid for this scene and for others of the same crystal and rotation. */
 int32_t wb_turns_make(const wb_scene *scene, uint64_t wanted, void *memory, size_t bytes, wb_turns **turns);
 
-/* Pullback of `rows` rows from first_row on: adds to *sums, which the caller sets to 0 before the first call, the sum over
-   their pixels of weights[i] dI_i/dv. weights: rows times fast_pixels finite numbers, slow-major, in units of the loss over
-   those of pixels; len is how many there are. Pixels outside the region of interest or masked count nothing.
-   by_f: NULL with by_f_len = 0, or as many numbers as grid.f has, to which the same by each structure factor is added.
-   carryover: NULL where the scene carries nothing; it is read, but not counted.
-   The sums of the rows are added one after the other: to have the same bits from any number of threads, pull back row by row
-   into sums of their own, and add these in order. */
+/* Pullback of `rows` rows from first_row on: adds to *sums the sum over their pixels of weights[i] dI_i/dv.
+   The caller sets *sums to 0 before the first call. weights: rows times fast_pixels finite numbers,
+   slow-major, in units of the loss divided by those of pixels; len: the length of weights. Pixels outside the
+   region of interest and masked pixels contribute nothing. by_f: NULL with by_f_len = 0, or an array as long
+   as grid.f, to which the derivatives by each structure factor are added. carryover: may be NULL if the scene
+   does not need one; its counts do not change. The sums of the rows are added one after the other. To get the
+   same bits with any number of threads, pull back each row into sums of its own, and add these in order. */
 int32_t wb_pullback_rows(const wb_scene *scene, const wb_turns *turns, size_t first_row, size_t rows,
                          const double *weights, size_t len, wb_variables *sums, double *by_f, size_t by_f_len,
                          wb_carryover *carryover, wb_error *error);
 
-/* Pushforward: how fast the pixels of `rows` rows from first_row on change along each of `count` directions. images: for each
-   direction rows times fast_pixels numbers, slow-major, one image after the other; len is how many there is room for. The unit is
-   that of pixels over that of the parameter. Pixels outside the region of interest or masked become 0. Directions move nothing
-   but what the turns were made for. */
+/* Pushforward: derivatives of the pixels of `rows` rows from first_row on along each of `count` directions.
+   images: for each direction rows times fast_pixels numbers, slow-major, one image after the other; len: the
+   number of elements that images has room for. The unit is that of pixels divided by that of the parameter.
+   Pixels outside the region of interest and masked pixels become 0. A direction may change only variables
+   that the turns were made for. */
 int32_t wb_pushforward_rows(const wb_scene *scene, const wb_turns *turns, size_t first_row, size_t rows,
                             const wb_variables *directions, size_t count, double *images, size_t len,
                             wb_carryover *carryover, wb_error *error);
 
-/* ---- Noise ------------------------------------------------------------------------------------------------------- */
+/* ---- Noise --------------------------------------------------------------------------------------------- */
 
-/* A stream of the reference's deviates: same seed, same deviates. Opaque; a copy goes on by itself. */
+/* A stream of the reference's random deviates: the same seed gives the same deviates. A copy continues
+   independently. */
 typedef struct wb_noise {
     uint64_t opaque[40];
 } wb_noise;
 
-/* Starts a stream as -seed does. */
+/* Starts a stream, as nanoBragg's -seed does. */
 int32_t wb_noise_seed(wb_noise *noise, int64_t seed);
 
-/* n deviates uniform in (0, 1): ran1. */
+/* Draws n deviates uniform in (0, 1), as ran1 does. */
 int32_t wb_noise_uniform(wb_noise *noise, float *deviates, size_t n);
 
-/* n deviates of mean 0 and variance 1: gaussdev. */
+/* Draws n deviates of mean 0 and variance 1, as gaussdev does. */
 int32_t wb_noise_gauss(wb_noise *noise, float *deviates, size_t n);
 
-/* A Poisson deviate for each mean: poidev. A row of a float image gives a row of its noise image, before adc. */
+/* Draws a Poisson deviate for each of n means, as poidev does. Applied to the rows of a float image in order,
+   it gives the noise image before the offset (adc) is added. */
 int32_t wb_noise_poisson(wb_noise *noise, const float *means, float *counts, size_t n);
 
-/* Rotations of mosaic domains as -mosaic and -mosaic_seed draw them, 9 count numbers. The reference's seed is 12345678. */
+/* Draws the rotation matrices of `count` mosaic domains, as -mosaic and -mosaic_seed do. The default seed of
+   the reference is 12345678. */
 int32_t wb_mosaic_domains(double spread_rad, int64_t seed, double *domains, size_t count);
 
-/* The three angles of -misset random with -misset_seed, for wb_scene_parameters.misset_rad. */
+/* Draws the three angles of -misset random with -misset_seed, for wb_scene_parameters.misset_rad. */
 int32_t wb_random_misset(int64_t seed, double *angles_rad);
 
 #ifdef __cplusplus

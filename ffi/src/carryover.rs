@@ -1,64 +1,75 @@
-//! The phi carryover in the caller's memory: a header, then its slots, one per stream or per pixel.
+//! Carryovers in the caller's memory: a header, then the slots of [`widebragg::carryover`], one per stream or
+//! per pixel.
 
-use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams};
-use widebragg::render::Scene;
+use core::ffi::c_void;
+
+use widebragg::carryover::{CarryUse, Carryover, Slot};
+use widebragg::render::{Scene, open_pixels, open_streams};
 use widebragg::rotation::{Orientation, PhiSweep};
 
-use crate::memory::{Stretch, apart, output, stretch};
-use crate::scene::{WB_ALIGNMENT, block, made, wb_scene};
-use crate::status::{Refusal, WB_CARRYOVER_MISSING, WB_NOT_MADE, WB_OTHER_SCENE, WB_TOO_LARGE, status};
+use crate::block::{Array, Header, Layout, block, header};
+use crate::memory::{Output, Region, disjoint, filled};
+use crate::scene::wb_scene;
+use crate::status::{Failure, WB_CARRYOVER_MISSING, WB_OTHER_SCENE, WB_TOO_LARGE, status};
 
-/// A slot per stream: what the reference's threads do.
+/// One slot per stream, as for the threads of the reference.
 pub const WB_STREAMS: i32 = 0;
-/// A slot per pixel, for audits.
+/// One slot per pixel, for audits.
 pub const WB_PIXELS: i32 = 1;
 
-/// The first sweep of a pixel finds nothing of the carryover's.
+/// The first sweep of the pixel does not use the carryover.
 pub const WB_NOT_USED: i32 = 0;
-/// It finds the unrotated cell.
+/// The first sweep of the pixel finds the unrotated cell.
 pub const WB_FRESH: i32 = 1;
-/// It finds what another pixel's sweep left.
+/// The first sweep of the pixel finds the vectors that the last sweep of another pixel left.
 pub const WB_HIT: i32 = 2;
 
-/// A carryover; opaque to C. May be saved and restored byte by byte, at any aligned address.
+/// A carryover; opaque to C. It may be saved and restored byte by byte, to any aligned address.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct wb_carryover {
     tag: u64,
-    /// Length of the block that this header begins.
+    /// The size of the block that starts with this header.
     bytes: usize,
     form: i32,
+    /// The number of slots.
     slots: usize,
-    /// What it was opened for: the detector's rows and columns, the cell and its sweep.
+    /// The rows and columns of the detector that it was opened for.
     rows: usize,
     columns: usize,
+    /// The cell and the sweep that it was opened for.
     cell: Orientation,
     sweep: PhiSweep,
 }
 
-const TAG: u64 = 0x7762_6361_7272_7931;
+// SAFETY: `wb_carryover` is `repr(C)` with an alignment of 64, and its first field is a `u64`, which
+// `wb_carryover_open` sets to TAG. The only other way to make one, `wb_carryover_fork`, copies it.
+unsafe impl Header for wb_carryover {
+    const TAG: u64 = 0x7762_6361_7272_7931;
+    const NAME: &'static str = "carryover";
+}
 
-/// What a slot holds.
+/// The contents of a slot.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct wb_carryover_slot {
     /// The cell vectors a, b, c that the opening sweep finds, before mosaic, in m.
     pub vectors_m: [f64; 9],
-    /// Row of the pixel whose sweep left them; -1: nobody's.
+    /// The row of the pixel whose sweep left them; -1 if no sweep did, and they are the unrotated cell.
     pub left_by_slow: i64,
-    /// Its column; -1: nobody's.
+    /// The column of that pixel, or -1.
     pub left_by_fast: i64,
-    /// Row of the pixel whose first sweep opens the slot; -1: none does.
+    /// The row of the pixel whose first sweep opens the slot; -1 if no pixel has a sweep.
     pub opening_slow: i64,
-    /// Its column; -1: none does.
+    /// The column of that pixel, or -1.
     pub opening_fast: i64,
-    /// First row of the stream.
+    /// The first row of the stream.
     pub first_row: usize,
-    /// Row past the stream's last.
+    /// The row after the last of the stream.
     pub end_row: usize,
-    /// Pixels rendered so far that found what a sweep had left.
+    /// The number of pixels rendered whose first sweep found vectors that a sweep had left.
     pub hits: u64,
-    /// Pixels rendered so far that found the unrotated cell.
+    /// The number of pixels rendered whose first sweep found the unrotated cell.
     pub fresh: u64,
 }
 
@@ -70,33 +81,35 @@ pub struct wb_carryover_use {
     pub found: i32,
     /// With `WB_HIT` the row of the pixel whose sweep left the vectors, else -1.
     pub left_by_slow: i64,
-    /// Its column, else -1.
+    /// The column of that pixel, or -1.
     pub left_by_fast: i64,
 }
 
-const HEADER: usize = size_of::<wb_carryover>();
-const _: () = assert!(align_of::<Slot>() <= WB_ALIGNMENT);
-
-/// Number of slots, and bytes of the block.
-fn layout(scene: &Scene<'_>, form: i32, streams: usize) -> Result<(usize, usize), Refusal> {
-    if streams == 0 {
-        return Err(Refusal::range("streams", 0.0, "at least 1"));
-    }
-    let slots = match form {
-        WB_STREAMS => streams,
-        WB_PIXELS => scene.detector().pixels(),
-        _ => return Err(Refusal::range("form", f64::from(form), "WB_STREAMS or WB_PIXELS")),
-    };
-    let bytes = slots.checked_mul(size_of::<Slot>()).and_then(|bytes| bytes.checked_add(HEADER));
-    let bytes = bytes.and_then(|bytes| bytes.checked_next_multiple_of(WB_ALIGNMENT));
-    Ok((slots, bytes.ok_or(Refusal::new(WB_TOO_LARGE, "carryover"))?))
+/// The slots of a block, and its size in bytes.
+fn layout(slots: usize) -> Result<(Array<Slot>, usize), Failure> {
+    let mut layout = Layout::of::<wb_carryover>();
+    let slots = layout.array(slots);
+    slots.zip(layout.bytes()).ok_or(Failure::new(WB_TOO_LARGE, "carryover"))
 }
 
-/// Bytes of memory that [`wb_carryover_open`] needs.
+/// The number of slots of a carryover of this form.
+fn slot_count(scene: &Scene<'_>, form: i32, streams: usize) -> Result<usize, Failure> {
+    if streams == 0 {
+        return Err(Failure::range("streams", 0.0, "at least 1"));
+    }
+    match form {
+        WB_STREAMS => Ok(streams),
+        WB_PIXELS => Ok(scene.detector().pixels()),
+        _ => Err(Failure::range("form", f64::from(form), "WB_STREAMS or WB_PIXELS")),
+    }
+}
+
+/// Sets `bytes` to the size of the memory that [`wb_carryover_open`] needs.
 ///
 /// # Safety
-/// `scene` was made; `bytes` can be written.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// * `scene` is NULL or a scene made by `wb_scene_make`, which no thread writes during the call.
+/// * `bytes` is NULL or points to room for a `usize`, which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_size(
     scene: *const wb_scene,
@@ -105,173 +118,192 @@ pub unsafe extern "C" fn wb_carryover_size(
     bytes: *mut usize,
 ) -> i32 {
     let ask = || {
-        stretch(bytes, 1, "bytes")?;
-        // SAFETY: what this function requires.
-        let scene = unsafe { made(scene) }?.scene();
-        let (_, needed) = layout(scene, form, streams)?;
-        // SAFETY: checked above; the rest is the caller's word.
+        let bytes = Output::one(bytes, "bytes")?;
+        // SAFETY: the caller guarantees that `scene` is NULL or a scene, which no thread writes.
+        let scene = unsafe { header(scene) }?;
+        disjoint(&[bytes.region()], &scene.regions()?)?;
+        let (_, needed) = layout(slot_count(scene.kernel(), form, streams)?)?;
+        // SAFETY: `bytes` is not NULL, so the caller guarantees room for a `usize` there, which no other
+        // thread accesses; the scene does not overlap it.
         unsafe { bytes.write(needed) };
         Ok(())
     };
     status(ask())
 }
 
-/// Slots of the block that `header` begins.
+/// Makes a carryover of the scene in `memory`, which has `bytes` bytes and is aligned to `WB_ALIGNMENT`, as
+/// if `streams` threads of the reference rendered the image.
 ///
 /// # Safety
-/// The block holds `count` slots, initialised, nobody else's while `'a` lasts.
-unsafe fn slots_of<'a>(header: *mut wb_carryover, count: usize) -> &'a mut [Slot] {
-    // SAFETY: the slots come right after the header.
-    let first = unsafe { header.add(1) }.cast::<Slot>();
-    // SAFETY: what this function requires.
-    unsafe { output(first, count) }
-}
-
-/// Opens a carryover for the scene as if `streams` threads of the reference went through the image, in `memory` of
-/// `bytes` bytes, aligned to `WB_ALIGNMENT`.
-///
-/// # Safety
-/// `scene` was made; `memory` is the carryover's; `carryover` can be written.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// * `scene` is NULL or a scene made by `wb_scene_make`, which no thread writes during the call.
+/// * `memory` is NULL or points to room for `bytes` bytes. They belong to the carryover from then on: until
+///   the caller uses them for something else, only functions of this library access them.
+/// * `carryover` is NULL or points to room for a pointer, which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_open(
     scene: *const wb_scene,
     form: i32,
     streams: usize,
-    memory: *mut core::ffi::c_void,
+    memory: *mut c_void,
     bytes: usize,
     carryover: *mut *mut wb_carryover,
 ) -> i32 {
     let open = || {
-        let handle = stretch(carryover, 1, "carryover")?;
-        // SAFETY: what this function requires.
-        let made = unsafe { made(scene) }?;
-        let scene = made.scene();
-        let (count, needed) = layout(scene, form, streams)?;
-        // SAFETY: the rest of what this function requires.
-        let header = unsafe { room(memory.cast::<u8>(), bytes, needed, handle, &made.stretches()?) }?;
-        let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
-        let (cell, sweep) = (scene.orientations().cell(), *scene.orientations().sweep());
-        let first = wb_carryover { tag: TAG, bytes: needed, form, slots: count, rows, columns, cell, sweep };
-        // SAFETY: the block has room for the header.
-        unsafe { header.write(first) };
-        // SAFETY: the block has room for the slots, which are filled before they are read.
-        let slots = unsafe { slots_of(header, count) };
-        slots.fill(Slot::default());
+        let handle = Output::one(carryover, "carryover")?;
+        // SAFETY: the caller guarantees that `scene` is NULL or a scene, which no thread writes.
+        let scene = unsafe { header(scene) }?;
+        let kernel = scene.kernel();
+        let (array, needed) = layout(slot_count(kernel, form, streams)?)?;
+        check_room(memory, bytes, needed, &handle, &scene.regions()?)?;
+        // SAFETY: `memory` is aligned to WB_ALIGNMENT and holds a block of this layout, as `check_room`
+        // found; the caller guarantees that the memory exists, and neither scene nor handle overlaps it.
+        let slots = filled(unsafe { array.uninit(memory.cast()) }, Slot::default());
+        let count = slots.len();
         match form {
-            WB_PIXELS => open_pixels(scene, streams, slots)?,
-            _ => open_streams(scene, slots)?,
+            WB_PIXELS => open_pixels(kernel, streams, slots)?,
+            _ => open_streams(kernel, slots)?,
         }
-        // SAFETY: checked above; the rest is the caller's word.
-        unsafe { carryover.write(header) };
+        let start = Output::one(memory.cast::<wb_carryover>(), "memory")?;
+        let (rows, columns) = (kernel.detector().slow_pixels, kernel.detector().fast_pixels);
+        let (cell, sweep) = (kernel.orientations().cell(), *kernel.orientations().sweep());
+        let tag = wb_carryover::TAG;
+        // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to this call, begins with
+        // room for the header.
+        unsafe {
+            start.write(wb_carryover { tag, bytes: needed, form, slots: count, rows, columns, cell, sweep })
+        };
+        // SAFETY: `handle` is not NULL, so the caller guarantees room for a pointer there, which no other
+        // thread accesses; neither scene nor block overlaps it.
+        unsafe { handle.write(memory.cast()) };
         Ok(())
     };
     status(open())
 }
 
-/// The header of a block to be: large enough, aligned, apart from everything else.
-///
-/// # Safety
-/// None beyond the caller's word that the memory is there.
-unsafe fn room(
-    memory: *mut u8,
+/// Checks the memory of a carryover to be made: large enough, aligned, and apart from the handle and from
+/// `others`.
+fn check_room(
+    memory: *mut c_void,
     bytes: usize,
     needed: usize,
-    handle: Stretch,
-    others: &[Option<Stretch>],
-) -> Result<*mut wb_carryover, Refusal> {
+    handle: &Output<*mut wb_carryover>,
+    others: &[Region],
+) -> Result<(), Failure> {
     let block = block(memory, bytes)?;
     if bytes < needed {
-        return Err(Refusal::length("memory", needed, bytes));
+        return Err(Failure::length("memory", needed, bytes));
     }
-    apart(&[block, handle], &[])?;
-    for other in others.iter().flatten() {
-        apart(&[block, handle], &[*other])?;
-    }
-    Ok(memory.cast::<wb_carryover>())
-}
-
-/// The header of an opened carryover.
-///
-/// # Safety
-/// `carryover` is NULL or points to initialised memory of the size of a header.
-unsafe fn opened<'a>(carryover: *const wb_carryover) -> Result<&'a wb_carryover, Refusal> {
-    stretch(carryover, 1, "carryover")?;
-    // SAFETY: every carryover begins with its tag.
-    if unsafe { carryover.cast::<u64>().read() } != TAG {
-        return Err(Refusal::new(WB_NOT_MADE, "carryover"));
-    }
-    // SAFETY: the tag says that `wb_carryover_open` wrote a header there.
-    Ok(unsafe { &*carryover })
+    disjoint(&[block.region(), handle.region()], others)
 }
 
 impl wb_carryover {
-    fn stretch(&self) -> Result<Stretch, Refusal> {
-        stretch((&raw const *self).cast::<u8>(), self.bytes, "carryover")
+    /// The memory of the carryover.
+    fn region(&self) -> Result<Region, Failure> {
+        Region::new((&raw const *self).cast::<u8>(), self.bytes, Self::NAME)
     }
 
-    fn belongs_to(&self, scene: &Scene<'_>) -> Result<(), Refusal> {
+    /// The position of the slots in the block.
+    fn array(&self) -> Result<Array<Slot>, Failure> {
+        Ok(layout(self.slots)?.0)
+    }
+
+    /// Whether both were opened for the same detector, cell and sweep, in the same form.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.form, self.slots, self.rows, self.columns)
+            == (other.form, other.slots, other.rows, other.columns)
+            && self.cell == other.cell
+            && self.sweep == other.sweep
+    }
+
+    fn check_scene(&self, scene: &Scene<'_>) -> Result<(), Failure> {
         let (detector, table) = (scene.detector(), scene.orientations());
         let same = (self.rows, self.columns) == (detector.slow_pixels, detector.fast_pixels)
             && self.cell == table.cell()
             && self.sweep == *table.sweep();
-        if same { Ok(()) } else { Err(Refusal::new(WB_OTHER_SCENE, "carryover")) }
+        if same { Ok(()) } else { Err(Failure::new(WB_OTHER_SCENE, Self::NAME)) }
     }
 }
 
-/// The slots for a render call that writes `outputs`; off where the scene carries nothing.
+/// The slots for a call that writes `outputs`; off if `carryover` is NULL and the scene needs none.
 ///
 /// # Safety
-/// `carryover` is NULL, or opened and nobody else's while `'a` lasts.
+/// `carryover` is NULL or a carryover made by [`wb_carryover_open`] or [`wb_carryover_fork`], which during
+/// `'a` nothing else accesses.
 pub(crate) unsafe fn slots<'a>(
     scene: &Scene<'_>,
     carryover: *mut wb_carryover,
-    outputs: &[Stretch],
-) -> Result<Carryover<'a>, Refusal> {
+    outputs: &[Region],
+) -> Result<Carryover<'a>, Failure> {
     if carryover.is_null() {
-        return match scene.orientations().sweep().carried_steps() {
-            0 => Ok(Carryover::Off),
-            _ => Err(Refusal::new(WB_CARRYOVER_MISSING, "carryover")),
+        return match scene.carries() {
+            true => Err(Failure::new(WB_CARRYOVER_MISSING, wb_carryover::NAME)),
+            false => Ok(Carryover::Off),
         };
     }
-    // SAFETY: what this function requires.
-    let header = unsafe { opened(carryover) }?;
-    header.belongs_to(scene)?;
-    apart(outputs, &[header.stretch()?])?;
-    let (form, count) = (header.form, header.slots);
-    // SAFETY: the header says how many there are.
-    let slots = unsafe { slots_of(carryover, count) };
+    // SAFETY: the caller guarantees that `carryover` is a carryover, which no thread writes.
+    let opened = unsafe { header(carryover) }?;
+    opened.check_scene(scene)?;
+    disjoint(outputs, &[opened.region()?])?;
+    let (form, array) = (opened.form, opened.array()?);
+    // SAFETY: `carryover` is aligned, and starts a block of the layout that its header describes, whose slots
+    // `wb_carryover_open` initialised. The caller guarantees that nothing else accesses them during 'a; the
+    // header, which other references may point to, lies apart from them.
+    let slots = unsafe { array.initialised(carryover.cast()) };
     Ok(if form == WB_PIXELS { Carryover::Pixels(slots) } else { Carryover::Streams(slots) })
 }
 
-/// How many slots there are: one per stream, or one per pixel, slow-major.
+/// Sets `count` to the number of slots: one per stream, or one per pixel, slow-major.
 ///
 /// # Safety
-/// The carryover was opened; `count` can be written.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// * `carryover` is NULL or a carryover made by [`wb_carryover_open`] or [`wb_carryover_fork`].
+/// * `count` is NULL or points to room for a `usize`, which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_slots(carryover: *const wb_carryover, count: *mut usize) -> i32 {
     let ask = || {
-        // SAFETY: what this function requires.
-        let header = unsafe { opened(carryover) }?;
-        apart(&[stretch(count, 1, "count")?], &[header.stretch()?])?;
-        // SAFETY: checked above; the rest is the caller's word.
-        unsafe { count.write(header.slots) };
+        // SAFETY: the caller guarantees that `carryover` is NULL or a carryover; its header is never written
+        // after it was made.
+        let opened = unsafe { header(carryover) }?;
+        let count = Output::one(count, "count")?;
+        disjoint(&[count.region()], &[opened.region()?])?;
+        // SAFETY: `count` is not NULL, so the caller guarantees room for a `usize` there, which no other
+        // thread accesses; the carryover does not overlap it.
+        unsafe { count.write(opened.slots) };
         Ok(())
     };
     status(ask())
 }
 
-/// A row or column for C.
+/// The row or column of a pixel, or -1 if there is none.
 fn index(at: Option<usize>) -> i64 {
     at.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)
 }
 
-/// What slot `i` holds.
+impl From<Slot> for wb_carryover_slot {
+    fn from(slot: Slot) -> Self {
+        let Orientation { a_m, b_m, c_m } = slot.vectors;
+        Self {
+            vectors_m: [a_m.x, a_m.y, a_m.z, b_m.x, b_m.y, b_m.z, c_m.x, c_m.y, c_m.z],
+            left_by_slow: index(slot.left_by.map(|(slow, _)| slow)),
+            left_by_fast: index(slot.left_by.map(|(_, fast)| fast)),
+            opening_slow: index(slot.opening.map(|(slow, _)| slow)),
+            opening_fast: index(slot.opening.map(|(_, fast)| fast)),
+            first_row: slot.first_row,
+            end_row: slot.end_row,
+            hits: slot.hits,
+            fresh: slot.fresh,
+        }
+    }
+}
+
+/// Sets `slot` to the contents of slot `i`.
 ///
 /// # Safety
-/// The carryover was opened, and no other thread renders with it; `slot` can be written.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// No other thread renders with the carryover or accesses `slot` during the call.
+/// * `carryover` is NULL or a carryover made by [`wb_carryover_open`] or [`wb_carryover_fork`].
+/// * `slot` is NULL or points to room for a `wb_carryover_slot`.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_read(
     carryover: *const wb_carryover,
@@ -279,36 +311,33 @@ pub unsafe extern "C" fn wb_carryover_read(
     slot: *mut wb_carryover_slot,
 ) -> i32 {
     let read = || {
-        // SAFETY: what this function requires.
-        let header = unsafe { opened(carryover) }?;
-        apart(&[stretch(slot, 1, "slot")?], &[header.stretch()?])?;
-        // SAFETY: the header says how many there are.
-        let slots = unsafe { slots_of(carryover.cast_mut(), header.slots) };
-        let found = *slots.get(i).ok_or(Refusal::range("slot", i as f64, "below the number of slots"))?;
-        let Orientation { a_m, b_m, c_m } = found.vectors;
-        let answer = wb_carryover_slot {
-            vectors_m: [a_m.x, a_m.y, a_m.z, b_m.x, b_m.y, b_m.z, c_m.x, c_m.y, c_m.z],
-            left_by_slow: index(found.left_by.map(|(slow, _)| slow)),
-            left_by_fast: index(found.left_by.map(|(_, fast)| fast)),
-            opening_slow: index(found.opening.map(|(slow, _)| slow)),
-            opening_fast: index(found.opening.map(|(_, fast)| fast)),
-            first_row: found.first_row,
-            end_row: found.end_row,
-            hits: found.hits,
-            fresh: found.fresh,
-        };
-        // SAFETY: checked above; the rest is the caller's word.
-        unsafe { slot.write(answer) };
+        // SAFETY: the caller guarantees that `carryover` is NULL or a carryover; its header is never written
+        // after it was made.
+        let opened = unsafe { header(carryover) }?;
+        let slot = Output::one(slot, "slot")?;
+        disjoint(&[slot.region()], &[opened.region()?])?;
+        let array = opened.array()?;
+        // SAFETY: `carryover` is aligned, and starts a block of the layout that its header describes, whose
+        // slots `wb_carryover_open` initialised. No other thread renders with them, so nothing writes them.
+        let slots = unsafe { array.slice(carryover.cast()) };
+        let found = *slots.get(i).ok_or(Failure::range("slot", i as f64, "below the number of slots"))?;
+        // SAFETY: `slot` is not NULL, so the caller guarantees room for one there, which no other thread
+        // accesses; the carryover does not overlap it.
+        unsafe { slot.write(found.into()) };
         Ok(())
     };
     status(read())
 }
 
-/// What the first sweep of a pixel finds; nothing is rendered or counted. `carryover` is NULL where the scene needs none.
+/// Sets `found` to what the first sweep of a pixel finds; renders and counts nothing. `carryover` may be NULL
+/// if the scene needs none.
 ///
 /// # Safety
-/// `scene` was made; the carryover was opened, and no other thread renders with it; `found` can be written.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// No other thread accesses the carryover or `found`, or writes the scene, during the call.
+/// * `carryover` is NULL or a carryover made by [`wb_carryover_open`] or [`wb_carryover_fork`].
+/// * `scene` is NULL or a scene made by `wb_scene_make`, whose structure factors and mask are unchanged.
+/// * `found` is NULL or points to room for a `wb_carryover_use`.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_use_at(
     carryover: *const wb_carryover,
@@ -318,21 +347,21 @@ pub unsafe extern "C" fn wb_carryover_use_at(
     found: *mut wb_carryover_use,
 ) -> i32 {
     let ask = || {
-        // SAFETY: what this function requires.
-        let made = unsafe { made(scene) }?;
-        let written = stretch(found, 1, "found")?;
-        for other in made.stretches()?.into_iter().flatten() {
-            apart(&[written], &[other])?;
-        }
-        let scene = made.scene();
-        for (index, limit) in [(slow, scene.detector().slow_pixels), (fast, scene.detector().fast_pixels)] {
+        // SAFETY: the caller guarantees that `scene` is NULL or a scene, which no thread writes.
+        let scene = unsafe { header(scene) }?;
+        let found = Output::one(found, "found")?;
+        disjoint(&[found.region()], &scene.regions()?)?;
+        let kernel = scene.kernel();
+        let detector = kernel.detector();
+        for (index, limit) in [(slow, detector.slow_pixels), (fast, detector.fast_pixels)] {
             if index >= limit {
                 return Err(widebragg::Error::OutsideDetector { index, limit }.into());
             }
         }
-        // SAFETY: what this function requires.
-        let carry = unsafe { slots(scene, carryover.cast_mut(), &[written]) }?;
-        let (kind, left_by) = match carry.use_at(scene, slow, fast)? {
+        // SAFETY: the caller guarantees that `carryover` is NULL or a carryover, which no other thread
+        // accesses. `carry_use` does not write the slots.
+        let carry = unsafe { slots(kernel, carryover.cast_mut(), &[found.region()]) }?;
+        let (kind, left_by) = match kernel.carry_use(&carry, slow, fast)? {
             CarryUse::NotUsed => (WB_NOT_USED, None),
             CarryUse::Fresh => (WB_FRESH, None),
             CarryUse::Hit { left_by } => (WB_HIT, Some(left_by)),
@@ -342,69 +371,81 @@ pub unsafe extern "C" fn wb_carryover_use_at(
             left_by_slow: index(left_by.map(|(slow, _)| slow)),
             left_by_fast: index(left_by.map(|(_, fast)| fast)),
         };
-        // SAFETY: checked above; the rest is the caller's word.
+        // SAFETY: `found` is not NULL, so the caller guarantees room for one there, which no other thread
+        // accesses; neither scene nor carryover overlaps it.
         unsafe { found.write(answer) };
         Ok(())
     };
     status(ask())
 }
 
-/// A copy for another thread, its counts at zero, in `memory` of `bytes` bytes: as many as the carryover itself has.
-/// [`wb_carryover_absorb`] adds its counts afterwards.
+/// Makes a copy of a carryover for another thread, with its counts at zero, in `memory` of at least the
+/// original's size. [`wb_carryover_absorb`] later adds the counts of the copy to the original.
 ///
 /// # Safety
-/// The carryover was opened, and no other thread renders with it; `memory` is the copy's; `copy` can be written.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// * `carryover` is NULL or a carryover made by [`wb_carryover_open`] or this function; no other thread
+///   renders with it during the call.
+/// * `memory` is NULL or points to room for `bytes` bytes. They belong to the copy from then on: until the
+///   caller uses them for something else, only functions of this library access them.
+/// * `copy` is NULL or points to room for a pointer, which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_fork(
     carryover: *const wb_carryover,
-    memory: *mut core::ffi::c_void,
+    memory: *mut c_void,
     bytes: usize,
     copy: *mut *mut wb_carryover,
 ) -> i32 {
     let fork = || {
-        let handle = stretch(copy, 1, "copy")?;
-        // SAFETY: what this function requires.
-        let header = unsafe { opened(carryover) }?;
-        let (count, needed) = (header.slots, header.bytes);
-        // SAFETY: what this function requires.
-        let forked = unsafe { room(memory.cast::<u8>(), bytes, needed, handle, &[Some(header.stretch()?)]) }?;
-        // SAFETY: both blocks have that many bytes, and lie apart.
-        unsafe { forked.cast::<u8>().copy_from_nonoverlapping(carryover.cast::<u8>(), needed) };
-        // SAFETY: the copy has the slots of the original.
-        for slot in unsafe { slots_of(forked, count) } {
+        let handle = Output::one(copy, "copy")?;
+        // SAFETY: the caller guarantees that `carryover` is NULL or a carryover; its header is never written
+        // after it was made.
+        let opened = unsafe { header(carryover) }?;
+        let (array, needed) = layout(opened.slots)?;
+        check_room(memory, bytes, needed, &handle, &[opened.region()?])?;
+        let original = carryover.cast::<u8>();
+        // SAFETY: the original's block has `needed` bytes, and the caller guarantees that no thread renders
+        // with it. `memory` has room for as many, as `check_room` found, and does not overlap the original.
+        unsafe { memory.cast::<u8>().copy_from_nonoverlapping(original, needed) };
+        // SAFETY: `memory` is aligned to WB_ALIGNMENT, as `check_room` found, and now holds a block of this
+        // layout with the initialised slots of the original. It belongs to this call.
+        for slot in unsafe { array.initialised(memory.cast()) } {
             (slot.hits, slot.fresh) = (0, 0);
         }
-        // SAFETY: checked above; the rest is the caller's word.
-        unsafe { copy.write(forked) };
+        // SAFETY: `handle` is not NULL, so the caller guarantees room for a pointer there, which no other
+        // thread accesses; neither of the carryovers overlaps it.
+        unsafe { handle.write(memory.cast()) };
         Ok(())
     };
     status(fork())
 }
 
-/// Adds the counts of a fork.
+/// Adds the counts of a fork to those of the carryover.
 ///
 /// # Safety
-/// Both were opened, and no other thread renders with them.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// Each of `carryover` and `fork` is NULL or a carryover made by [`wb_carryover_open`] or
+/// [`wb_carryover_fork`], which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_carryover_absorb(carryover: *mut wb_carryover, fork: *const wb_carryover) -> i32 {
     let absorb = || {
-        // SAFETY: what this function requires.
-        let own = unsafe { opened(carryover) }?;
-        // SAFETY: what this function requires.
-        let other = unsafe { opened(fork) }?;
-        apart(&[own.stretch()?], &[other.stretch()?])?;
-        let alike = (own.form, own.slots, own.rows, own.columns)
-            == (other.form, other.slots, other.rows, other.columns);
-        if !alike || own.cell != other.cell || own.sweep != other.sweep {
-            return Err(Refusal::new(WB_OTHER_SCENE, "fork"));
+        // SAFETY: the caller guarantees that `carryover` is NULL or a carryover, which no other thread
+        // accesses.
+        let own = unsafe { header(carryover) }?;
+        // SAFETY: the caller guarantees that `fork` is NULL or a carryover, which no other thread accesses.
+        let other = unsafe { header(fork) }?;
+        disjoint(&[own.region()?], &[other.region()?])?;
+        if !own.is_like(other) {
+            return Err(Failure::new(WB_OTHER_SCENE, "fork"));
         }
-        let count = own.slots;
-        // SAFETY: the header says how many there are.
-        let theirs = unsafe { slots_of(fork.cast_mut(), count) };
-        // SAFETY: the header says how many there are.
-        let slots = unsafe { slots_of(carryover, count) };
+        let array = own.array()?;
+        // SAFETY: `fork` is aligned, and starts a block of the layout that its header describes, which has
+        // the slots of `own`, all initialised. No other thread accesses them, and `carryover` does not
+        // overlap them.
+        let theirs = unsafe { array.slice(fork.cast()) };
+        // SAFETY: `carryover` is aligned, and starts a block of the layout that its header describes, whose
+        // slots are initialised. No other thread accesses them, and `fork` does not overlap them.
+        let slots = unsafe { array.initialised(carryover.cast()) };
         slots.iter_mut().zip(theirs).for_each(|(slot, other)| slot.absorb(other));
         Ok(())
     };

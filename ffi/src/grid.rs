@@ -1,51 +1,58 @@
-//! Structure factors on a grid of the caller's.
+//! Grids of structure factors in the caller's memory.
 
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 
-use crate::memory::{Stretch, input, stretch};
-use crate::status::Refusal;
+use crate::memory::{Input, Region};
+use crate::status::Failure;
 
-/// A dense grid of structure factors: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min).
+/// Structure factors on a dense grid of Miller indices: element ((h - h_min) nk + (k - k_min)) nl + (l -
+/// l_min).
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct wb_grid {
-    /// The values; NULL: every reflection has `default_f`.
+    /// The values, in electrons; NULL with `f_len` 0: every reflection has `default_f`.
     pub f: *const f64,
-    /// How many values `f` holds.
+    /// The number of values in `f`.
     pub f_len: usize,
-    /// Smallest h, k, l.
+    /// The smallest h, k, l.
     pub hkl_min: [i32; 3],
-    /// Nodes along h, k, l.
+    /// The number of nodes along h, k, l.
     pub hkl_len: [usize; 3],
-    /// F of what is outside the grid.
+    /// The structure factor outside the grid, in electrons.
     pub default_f: f64,
 }
 
 impl wb_grid {
-    /// The stretch that is read; `None` where there is no grid.
-    pub(crate) fn stretch(&self) -> Result<Option<Stretch>, Refusal> {
-        if self.f.is_null() {
-            if self.f_len == 0 {
-                return Ok(None);
-            }
-            return Err(Refusal::length("grid.f, which is NULL", 0, self.f_len));
+    /// The values, with their pointer checked; `None` if there is no grid.
+    fn values(&self) -> Result<Option<Input<f64>>, Failure> {
+        if !self.f.is_null() {
+            return Input::array(self.f, self.f_len, "grid.f").map(Some);
         }
-        stretch(self.f, self.f_len, "grid.f").map(Some)
+        match self.f_len {
+            0 => Ok(None),
+            given => Err(Failure::length("grid.f, which is NULL", 0, given)),
+        }
     }
 
-    /// The grid as the kernel has it; all its values are looked at.
+    /// The memory of the values; empty if there is no grid.
+    pub(crate) fn region(&self) -> Result<Region, Failure> {
+        Ok(self.values()?.map_or(Region::EMPTY, |values| values.region()))
+    }
+
+    /// The kernel's grid. Every value is checked to be finite.
     ///
     /// # Safety
-    /// `f` holds `f_len` numbers, which nobody writes while `'a` lasts.
-    pub(crate) unsafe fn factors<'a>(&self, lookup: LookupRule) -> Result<StructureFactors<'a>, Refusal> {
+    /// `f` is NULL or points to `f_len` initialised numbers, which during `'a` are not written.
+    pub(crate) unsafe fn factors<'a>(&self, lookup: LookupRule) -> Result<StructureFactors<'a>, Failure> {
         if !self.default_f.is_finite() {
-            return Err(Refusal::range("default_f", self.default_f, "finite"));
+            return Err(Failure::range("default_f", self.default_f, "finite"));
         }
-        let grid = match self.stretch()? {
+        let grid = match self.values()? {
             None => None,
-            Some(_) => {
-                // SAFETY: the stretch was accepted; the rest is what this function requires.
-                let f = unsafe { input(self.f, self.f_len) };
+            Some(values) => {
+                // SAFETY: `values` is `f`, at which the caller guarantees `f_len` initialised numbers that
+                // during 'a are not written.
+                let f = unsafe { values.slice() };
                 Some(HklGrid::new(self.hkl_min, self.hkl_len, f)?)
             }
         };

@@ -1,80 +1,88 @@
-//! Scalar twins: the reference's own functions, one value at a time, under its meanings.
+//! Scalar replacements of the reference's functions: the same arguments and results, one value at a time.
 //!
 //! | here | reference | formula |
 //! |---|---|---|
 //! | [`wb_sincg`] | `sincg` | sin(N x)/sin(x), see `interference.rs` |
 //! | [`wb_sinc3`] | `sinc3` | 3 (sin(x)/x - cos x)/x^2, [`math::sinc3`] |
-//! | [`wb_rotate_axis`] | `rotate_axis` | Rodrigues, [`rotation::rotate_axis`] |
-//! | [`wb_rotate`] | `rotate` | about x, then y, then z, [`rotation::rotate_xyz`] |
-//! | [`wb_polin3`] | `polin3` | cubic Lagrange through 4 x 4 x 4 nodes |
+//! | [`wb_rotate_axis`] | `rotate_axis` | Rodrigues' formula, [`rotation::rotate_axis`] |
+//! | [`wb_rotate`] | `rotate` | rotations about x, then y, then z, [`rotation::rotate_xyz`] |
+//! | [`wb_polin3`] | `polin3` | cubic Lagrange interpolation on 4 x 4 x 4 nodes |
 //! | [`wb_polarization_factor`] | `polarization_factor` | [`beam::polarization_factor`] |
 //!
-//! Vectors have four elements: 1, 2, 3 are x, y, z, and 0 is the reference's slot for a magnitude, which only
-//! `wb_polarization_factor` writes. A vector may be input and output at once: inputs are read before anything is written.
+//! A vector has four elements: 1, 2, 3 are x, y, z; element 0 holds a magnitude in the reference, and only
+//! `wb_polarization_factor` writes it. Input and output may be the same vector, because all inputs are read
+//! before anything is written.
 //!
-//! **Special cases.** A NULL pointer: nothing is written, and the value, where there is one, is NaN. NaN in, NaN out.
-//! Pointers need not be aligned.
+//! **Special cases.** If a pointer is NULL, nothing is written, and a returned number is NaN. NaN in, NaN
+//! out. Pointers need not be aligned.
 
 use widebragg::vector::Vec3;
 use widebragg::{beam, math, rotation};
 
 use crate::interference::sincg;
 
-/// x, y, z of a vector of four elements; `None` for NULL.
+/// The elements x, y, z of a vector; `None` if `v` is NULL.
 ///
 /// # Safety
-/// `v` is NULL or points to four readable f64.
+/// `v` is NULL or points to four initialised `f64`, aligned or not, which no other thread writes meanwhile.
 unsafe fn read_vector(v: *const f64) -> Option<Vec3> {
-    // SAFETY: the caller's promise. An array of bytes has no alignment to violate.
+    // SAFETY: `v` is NULL or points to four initialised `f64`, as the caller guarantees.
     let [_, x, y, z] = unsafe { read::<4>(v) }?;
     Some(Vec3 { x, y, z })
 }
 
-/// `LEN` f64 from anywhere; `None` for NULL.
+/// `LEN` numbers from any address; `None` if `values` is NULL.
 ///
 /// # Safety
-/// `values` is NULL or points to `LEN` readable f64.
+/// `values` is NULL or points to `LEN` initialised `f64`, aligned or not, which no other thread writes
+/// meanwhile.
 unsafe fn read<const LEN: usize>(values: *const f64) -> Option<[f64; LEN]> {
     if values.is_null() {
         return None;
     }
-    // SAFETY: not NULL, and readable by the caller's promise.
+    // SAFETY: `values` is not NULL, and the caller guarantees `LEN` initialised numbers there that no other
+    // thread writes. `read_unaligned` accepts every alignment.
     Some(unsafe { values.cast::<[f64; LEN]>().read_unaligned() })
 }
 
-/// Writes x, y, z behind the slot for the magnitude.
+/// Writes the elements x, y, z of a vector.
 ///
 /// # Safety
-/// `out` points to four writable f64.
+/// `out` points to room for four `f64`, aligned or not, which no other thread accesses meanwhile.
 unsafe fn write_vector(out: *mut f64, v: Vec3) {
-    // The slot 0 is stepped over without a claim that it lies in the same object.
     let xyz = out.wrapping_add(1).cast::<[f64; 3]>();
-    // SAFETY: writable by the caller's promise.
+    // SAFETY: `xyz` is element 1 of the four for which the caller guarantees room, so three numbers fit
+    // there. `write_unaligned` accepts every alignment.
     unsafe { xyz.write_unaligned(v.to_array()) }
 }
 
-/// The reference's `sincg`: sin(N x)/sin(x), and N at x = 0.
+/// Replaces the reference's `sincg`: sin(N x)/sin(x), and N at x = 0.
 ///
-/// `x` in radians. Error at most 4 ulp for the `x` given, |x| <= 2^30 and integer N up to 1e5; for other arguments
-/// the value of the C expression. NaN or infinite `x` gives NaN. The same bits on every CPU.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// **Units**: `x` in radians. **Accuracy**: 4 ulp for the given `x`, |x| <= 2^30 and integer N up to 1e5; for
+/// other arguments, the value of the C expression. NaN or infinite `x` gives NaN. The result has the same
+/// bits on every CPU.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub extern "C" fn wb_sincg(x: f64, n: f64) -> f64 {
     sincg(x, n)
 }
 
-/// The reference's `sinc3`: 3 (sin(x)/x - cos x)/x^2, and 1 at x = 0. `x` in radians.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// Replaces the reference's `sinc3`: 3 (sin(x)/x - cos x)/x^2, and 1 at x = 0. `x` is in radians.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub extern "C" fn wb_sinc3(x: f64) -> f64 {
     math::sinc3(x)
 }
 
-/// The reference's `rotate_axis`: `v` about the unit vector `axis` by `phi` radians, right-handed. Returns `newv`.
+/// Replaces the reference's `rotate_axis`: rotates `v` about the unit vector `axis` by `phi` radians,
+/// right-handed, into `newv`, which it returns.
 ///
 /// # Safety
-/// Each pointer is NULL or points to four f64, `newv` to writable ones.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// No other thread writes the inputs or accesses the output during the call.
+/// * `v` is NULL or points to four initialised `f64`.
+/// * `newv` is NULL or points to room for four `f64`.
+/// * `axis` is NULL or points to four initialised `f64`.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_rotate_axis(
     v: *const f64,
@@ -82,22 +90,28 @@ pub unsafe extern "C" fn wb_rotate_axis(
     axis: *const f64,
     phi: f64,
 ) -> *mut f64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that `v` is NULL or points to four initialised `f64` that no thread
+    // writes.
     let v = unsafe { read_vector(v) };
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that `axis` is NULL or points to four initialised `f64` that no thread
+    // writes.
     let axis = unsafe { read_vector(axis) };
     if let (Some(v), Some(axis), false) = (v, axis, newv.is_null()) {
-        // SAFETY: not NULL, and writable by the caller's promise.
+        // SAFETY: `newv` is not NULL, so the caller guarantees room for four `f64` there. If it is `v` or
+        // `axis`, these have been copied above.
         unsafe { write_vector(newv, rotation::rotate_axis(v, axis, phi)) };
     }
     newv
 }
 
-/// The reference's `rotate`: `v` about lab x, then y, then z, by angles in radians, right-handed. Returns `newv`.
+/// Replaces the reference's `rotate`: rotates `v` about lab x, then y, then z, by angles in radians,
+/// right-handed, into `newv`, which it returns.
 ///
 /// # Safety
-/// Each pointer is NULL or points to four f64, `newv` to writable ones.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// No other thread writes the input or accesses the output during the call.
+/// * `v` is NULL or points to four initialised `f64`.
+/// * `newv` is NULL or points to room for four `f64`.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_rotate(
     v: *const f64,
@@ -106,16 +120,18 @@ pub unsafe extern "C" fn wb_rotate(
     phiy: f64,
     phiz: f64,
 ) -> *mut f64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that `v` is NULL or points to four initialised `f64` that no thread
+    // writes.
     let v = unsafe { read_vector(v) };
     if let (Some(v), false) = (v, newv.is_null()) {
-        // SAFETY: not NULL, and writable by the caller's promise.
+        // SAFETY: `newv` is not NULL, so the caller guarantees room for four `f64` there. If it is `v`, that
+        // has been copied above.
         unsafe { write_vector(newv, rotation::rotate_xyz(v, [phix, phiy, phiz])) };
     }
     newv
 }
 
-/// Cubic Lagrange weights of four nodes at `x`; exactly 1 and three zeros on a node.
+/// Cubic Lagrange weights of four nodes at `x`; on a node exactly one 1 and three zeros.
 fn lagrange([a, b, c, d]: [f64; 4], x: f64) -> [f64; 4] {
     let (from_a, from_b, from_c, from_d) = (x - a, x - b, x - c, x - d);
     [
@@ -126,13 +142,16 @@ fn lagrange([a, b, c, d]: [f64; 4], x: f64) -> [f64; 4] {
     ]
 }
 
-/// The reference's `polin3`: cubic Lagrange interpolation of `ya[i][j][m]`, given at `(x1a[i], x2a[j], x3a[m])` with
-/// i, j, m in 0..4, at (x1, x2, x3), into `y`.
+/// Replaces the reference's `polin3`: cubic Lagrange interpolation of `ya[i][j][m]`, given at `(x1a[i],
+/// x2a[j], x3a[m])` with i, j, m in 0..4, at (x1, x2, x3), into `y`.
 ///
 /// # Safety
-/// Each of `x1a`, `x2a`, `x3a` is NULL or points to four f64, `ya` to four pointers to four pointers to four f64, any of
-/// which may be NULL, `y` to a writable f64.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// No other thread writes the inputs or accesses the output during the call.
+/// * Each of `x1a`, `x2a`, `x3a` is NULL or points to four initialised `f64`.
+/// * `ya` is NULL or points to four pointers, each of which is NULL or points to four pointers, each of which
+///   is NULL or points to four initialised `f64`.
+/// * `y` is NULL or points to room for an `f64`.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_polin3(
     x1a: *const f64,
@@ -144,32 +163,37 @@ pub unsafe extern "C" fn wb_polin3(
     x3: f64,
     y: *mut f64,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: this function requires of `x1a`, `x2a`, `x3a` and `ya` what `interpolate` requires of its
+    // pointers.
     let value = unsafe { interpolate([x1a, x2a, x3a], ya, [x1, x2, x3]) };
     if let (Some(value), false) = (value, y.is_null()) {
-        // SAFETY: not NULL, and writable by the caller's promise.
+        // SAFETY: `y` is not NULL, so the caller guarantees room for an `f64` there; `write_unaligned`
+        // accepts every alignment.
         unsafe { y.write_unaligned(value) };
     }
 }
 
-/// The value that [`wb_polin3`] writes; `None` where a pointer is NULL.
+/// The value that [`wb_polin3`] writes; `None` if a pointer is NULL.
 ///
 /// # Safety
-/// As for [`wb_polin3`].
+/// No other thread writes the numbers or pointers meanwhile.
+/// * Each of `nodes` is NULL or points to four initialised `f64`.
+/// * `ya` is NULL or points to four pointers, each of which is NULL or points to four pointers, each of which
+///   is NULL or points to four initialised `f64`.
 unsafe fn interpolate(nodes: [*const f64; 3], ya: *const *const *const f64, at: [f64; 3]) -> Option<f64> {
     let mut weights = [[0.0; 4]; 3];
     for ((weights, nodes), x) in weights.iter_mut().zip(nodes).zip(at) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `nodes` is NULL or points to four initialised `f64`, as the caller guarantees.
         *weights = lagrange(unsafe { read(nodes) }?, x);
     }
     let [along_1, along_2, along_3] = weights;
     let mut sum = 0.0;
-    // SAFETY: the caller's promise.
+    // SAFETY: `ya` is NULL or points to four initialised pointers, as the caller guarantees.
     for (rows, weight_1) in unsafe { read_pointers(ya) }?.into_iter().zip(along_1) {
         let mut plane = 0.0;
-        // SAFETY: the caller's promise.
+        // SAFETY: `rows` is an element of `ya`: NULL or a pointer to four initialised pointers.
         for (row, weight_2) in unsafe { read_pointers(rows) }?.into_iter().zip(along_2) {
-            // SAFETY: the caller's promise.
+            // SAFETY: `row` is an element of `ya[i]`: NULL or a pointer to four initialised `f64`.
             let values: [f64; 4] = unsafe { read(row) }?;
             let line: f64 = values.iter().zip(along_3).map(|(value, weight)| value * weight).sum();
             plane += line * weight_2;
@@ -179,38 +203,43 @@ unsafe fn interpolate(nodes: [*const f64; 3], ya: *const *const *const f64, at: 
     Some(sum)
 }
 
-/// Four pointers; `None` for NULL.
+/// Four pointers from any address; `None` if `pointers` is NULL.
 ///
 /// # Safety
-/// `pointers` is NULL or points to four readable pointers.
+/// `pointers` is NULL or points to four initialised pointers, aligned or not, which no other thread writes
+/// meanwhile.
 unsafe fn read_pointers<T>(pointers: *const *const T) -> Option<[*const T; 4]> {
     if pointers.is_null() {
         return None;
     }
-    // SAFETY: not NULL, and readable by the caller's promise.
+    // SAFETY: `pointers` is not NULL, and the caller guarantees four initialised pointers there that no other
+    // thread writes. `read_unaligned` accepts every alignment.
     Some(unsafe { pointers.cast::<[*const T; 4]>().read_unaligned() })
 }
 
-/// A vector to normalise where it lies; the reference leaves a vector of length 0 as it is.
+/// Normalises the vector `v`, whose elements are `from`, in place; a vector of length 0 stays as it is, as in
+/// the reference.
 ///
 /// # Safety
-/// `v` points to four readable and writable f64.
+/// `v` points to room for four `f64`, aligned or not, which no other thread accesses meanwhile.
 unsafe fn normalise(v: *mut f64, from: Vec3) -> Vec3 {
     let length = from.length();
     let (unit, magnitude) = if length == 0.0 { (from, 0.0) } else { (from.unit(), 1.0) };
-    // SAFETY: writable by the caller's promise.
+    // SAFETY: the caller guarantees room for four `f64` at `v`, of which this is the first; `write_unaligned`
+    // accepts every alignment.
     unsafe { v.write_unaligned(magnitude) };
-    // SAFETY: writable by the caller's promise.
+    // SAFETY: the caller guarantees room for four `f64` at `v`.
     unsafe { write_vector(v, unit) };
     unit
 }
 
-/// The reference's `polarization_factor` for Kahn's factor `kahn_factor`; normalises its three vectors in place, and sets
-/// their magnitude slots.
+/// Replaces the reference's `polarization_factor` for Kahn's factor `kahn_factor`. Normalises its three
+/// vectors in place and sets their magnitudes.
 ///
 /// # Safety
-/// Each pointer is NULL or points to four writable f64.
-// SAFETY: the prefix `wb_` is this library's; nothing else here exports the name.
+/// Each of `incident`, `diffracted` and `axis` is NULL or points to four initialised `f64`, which no other
+/// thread accesses during the call. They may be the same vector.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wb_polarization_factor(
     kahn_factor: f64,
@@ -223,10 +252,11 @@ pub unsafe extern "C" fn wb_polarization_factor(
         return f64::NAN;
     }
     for (unit, v) in units.iter_mut().zip([incident, diffracted, axis]) {
-        // One after the other, as the reference does: two of them may be the same vector.
-        // SAFETY: the caller's promise.
+        // One after the other, as in the reference: two of them may be the same vector.
+        // SAFETY: `v` is not NULL, so the caller guarantees four initialised `f64` there.
         if let Some(from) = unsafe { read_vector(v) } {
-            // SAFETY: not NULL, and writable by the caller's promise.
+            // SAFETY: `v` is not NULL, so the caller guarantees four `f64` there that no other thread
+            // accesses.
             *unit = unsafe { normalise(v, from) };
         }
     }

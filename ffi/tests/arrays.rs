@@ -10,9 +10,9 @@ use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientation
 use widebragg::structure_factor::tricubic;
 use widebragg::vector::Vec3;
 use widebragg_ffi::arrays::*;
+use widebragg_ffi::enums::{WB_CPARITY, WB_SPEC};
 use widebragg_ffi::grid::wb_grid;
 use widebragg_ffi::level::{WB_SIMD_AUTO, WB_SIMD_AVX2, WB_SIMD_AVX512, WB_SIMD_PORTABLE};
-use widebragg_ffi::parameters::{WB_CPARITY, WB_SPEC};
 use widebragg_ffi::scalar::wb_sincg;
 use widebragg_ffi::status::*;
 use widebragg_tests::compare::ulp_error;

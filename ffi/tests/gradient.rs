@@ -17,11 +17,15 @@ use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnTable, VARIABLES, V
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
 use widebragg_ffi::carryover::{WB_PIXELS, WB_STREAMS, wb_carryover};
+use widebragg_ffi::direction::*;
+use widebragg_ffi::enums::*;
 use widebragg_ffi::gradient::*;
 use widebragg_ffi::parameters::*;
 use widebragg_ffi::render::wb_render_rows_f64;
 use widebragg_ffi::scene::wb_scene;
 use widebragg_ffi::status::*;
+use widebragg_ffi::turns::*;
+use widebragg_ffi::variables::*;
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::{Mode, Simulation};

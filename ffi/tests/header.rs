@@ -11,14 +11,15 @@ use std::path::Path;
 use std::process::Command;
 
 use widebragg_ffi::carryover::{wb_carryover_slot, wb_carryover_use};
-use widebragg_ffi::gradient::wb_variables;
 use widebragg_ffi::grid::wb_grid;
+use widebragg_ffi::latch::wb_latch;
 use widebragg_ffi::noise::wb_noise;
 use widebragg_ffi::parameters::{wb_scene_parameters, wb_source};
 use widebragg_ffi::render::wb_row_report;
-use widebragg_ffi::scene::{wb_latch, wb_scene_summary};
 use widebragg_ffi::sources::wb_source_grid;
 use widebragg_ffi::status::wb_error;
+use widebragg_ffi::summary::wb_scene_summary;
+use widebragg_ffi::variables::wb_variables;
 
 /// The header without comments.
 fn header() -> String {

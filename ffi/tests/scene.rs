@@ -14,6 +14,8 @@ use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, 
 use widebragg::lanes::Simd;
 use widebragg::vector::Vec3;
 use widebragg_ffi::carryover::{WB_STREAMS, wb_carryover_open, wb_carryover_size};
+use widebragg_ffi::enums::*;
+use widebragg_ffi::latch::{wb_latch, wb_scene_set_latch};
 use widebragg_ffi::level::{WB_SIMD_AVX2, WB_SIMD_AVX512, WB_SIMD_PORTABLE};
 use widebragg_ffi::parameters::*;
 use widebragg_ffi::render::{
@@ -22,6 +24,7 @@ use widebragg_ffi::render::{
 use widebragg_ffi::scene::*;
 use widebragg_ffi::sources::*;
 use widebragg_ffi::status::*;
+use widebragg_ffi::summary::{wb_scene_summarize, wb_scene_summary};
 use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
@@ -493,12 +496,12 @@ fn a_latch_missing_is_an_error() {
 #[test]
 fn every_status_has_a_message_of_its_own() {
     let mut messages = std::collections::BTreeSet::new();
-    for status in WB_LATCH_MISSING..=WB_OK {
+    for status in WB_INTERNAL..=WB_OK {
         // SAFETY: a static string.
         let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
         assert!(messages.insert(message.to_str().expect("ASCII").to_owned()), "{status}");
     }
-    for status in [1, WB_LATCH_MISSING - 1, i32::MIN] {
+    for status in [1, WB_INTERNAL - 1, i32::MIN] {
         // SAFETY: a static string.
         let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
         assert!(!messages.contains(message.to_str().expect("ASCII")));

@@ -4,9 +4,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
+use widebragg::render::open_streams;
+use widebragg_cli::commands::setup::Setup;
 use widebragg_cli::options::{Command, Options, parse};
-use widebragg_cli::run::setup::Setup;
 use widebragg_fuzz::assert_refusal;
 
 /// What a scene may cost here.
@@ -80,22 +81,22 @@ fn is_cheap(o: &Options) -> bool {
 
 /// The first and the last pixel, of a scene that is accepted.
 fn render(options: &Options) {
-    let setup = match Setup::with_structure_factors(options, None, Vec::new()) {
-        Ok(setup) => setup,
+    let experiment = match Setup::with_structure_factors(options, None, Vec::new()) {
+        Ok(setup) => setup.experiment,
         Err(failure) => return assert_refusal(&failure, ""),
     };
-    if setup.phi.count > MOST_PHI_STEPS || setup.steps_per_pixel() > MOST_STEPS {
+    if experiment.phi.count > MOST_PHI_STEPS || experiment.steps_per_pixel() > MOST_STEPS {
         return;
     }
-    let mut entries = setup.orientation_buffer().expect("a small table");
-    let scene = match setup.scene(0, &mut entries) {
+    let mut entries = experiment.orientation_buffer().expect("a small table");
+    let scene = match experiment.scene(0, &mut entries) {
         Ok(scene) => scene,
         Err(failure) => return assert_refusal(&failure, ""),
     };
     let mut slots = [Slot::default(); 2];
     open_streams(&scene, &mut slots).expect("two streams");
     let mut carry = Carryover::Streams(&mut slots);
-    for (slow, fast) in [(0, 0), (setup.detector.slow_pixels - 1, setup.detector.fast_pixels - 1)] {
+    for (slow, fast) in [(0, 0), (experiment.detector.slow_pixels - 1, experiment.detector.fast_pixels - 1)] {
         scene.render_pixel(slow, fast, &mut carry).expect("a pixel of the detector");
     }
 }

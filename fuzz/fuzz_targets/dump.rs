@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use widebragg_cli::files::dump::parse_dump;
+use widebragg_formats::dump::parse_dump;
 use widebragg_fuzz::read;
 
 fn are_amplitudes(values: &[f64]) -> bool {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use widebragg_cli::files::hkl::parse_hkl;
+use widebragg_formats::hkl::parse_hkl;
 use widebragg_fuzz::read;
 
 /// Cells that a grid may have here: half a megabyte.

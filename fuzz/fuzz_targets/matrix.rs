@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
-use widebragg_cli::files::matrix::parse_matrix;
+use widebragg_formats::matrix::parse_matrix;
 use widebragg_fuzz::{read, words};
 
 fuzz_target!(|text: &[u8]| {

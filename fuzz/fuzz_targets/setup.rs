@@ -7,15 +7,15 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2};
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
 };
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
-use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::render::{open_streams, Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
 use widebragg::sampling::{Axis, StepRequest, axis_steps, phi_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -155,7 +155,7 @@ fn corners(input: &Input, simd: Simd) -> Result<Vec<f64>, Error> {
     let [kahn, d_min_m, fluence, water_m, fudge, layer_m, attenuation_per_m, flux, exposure, beam] =
         input.scalars.map(|x| x.0);
     let [fast_min, fast_max, slow_min, slow_max] = input.roi.unwrap_or_default().map(usize::from);
-    let scene = Scene::new(SceneParameters {
+    let scene = Scene::new(SceneParts {
         simd,
         detector,
         sensor: Sensor {
@@ -184,6 +184,7 @@ fn corners(input: &Input, simd: Simd) -> Result<Vec<f64>, Error> {
             fudge,
             reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
         },
+        precision: Precision::Double,
         structure_factors: StructureFactors {
             grid,
             default_f: input.default_f.0,
@@ -199,7 +200,7 @@ fn corners(input: &Input, simd: Simd) -> Result<Vec<f64>, Error> {
         },
         mask: None,
     })?;
-    if scene.steps() * scene.parameters().sensor.layers as f64 > MOST_STEPS || detector.pixels() > MOST_PIXELS
+    if scene.steps() * scene.parts().sensor.layers as f64 > MOST_STEPS || detector.pixels() > MOST_PIXELS
     {
         return Ok(Vec::new());
     }

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use widebragg_cli::compare::rings::Geometry;
-use widebragg_cli::files::smv::parse_smv;
+use widebragg_experiment::resolution::Resolution;
+use widebragg_formats::smv::parse_smv;
 use widebragg_fuzz::{NAME, assert_refusal, read};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
             Err(failure) => assert_refusal(&failure, NAME),
         }
     }
-    if let Some(geometry) = Geometry::of_smv(&image.header, image.slow) {
+    if let Some(geometry) = image.header.detector(image.slow) {
         assert!(geometry.pixel_m > 0.0 && geometry.lambda_m > 0.0, "{geometry:?}");
         let size_px = [image.fast as f64, image.slow as f64];
         let finest = geometry.d_angstrom(size_px);

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use widebragg::beam::Source;
 use widebragg::vector::Vec3;
-use widebragg_cli::files::sources::{SourceLine, parse_sources};
+use widebragg_formats::sources::{SourceLine, parse_sources};
 use widebragg_fuzz::read;
 
 fuzz_target!(|text: &[u8]| {

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use widebragg_cli::commands::trace_diff::alignment::align;
+use widebragg_cli::commands::trace_diff::report::Report;
 use widebragg_cli::options::TraceDiffOptions;
-use widebragg_cli::trace_diff::alignment::align;
-use widebragg_cli::trace_diff::report::Report;
-use widebragg_cli::trace_diff::trace::parse_trace;
+use widebragg_formats::trace::parse_trace;
 use widebragg_fuzz::read;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,10 +1,8 @@
 //! What the targets share: inputs in small pieces, and what a refusal must be.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::io::{self, Read};
 use std::path::Path;
-
-use widebragg_cli::error::Failure;
 
 /// The name that readers are told.
 pub const NAME: &str = "some.file";
@@ -26,7 +24,10 @@ impl Read for Drops<'_> {
 }
 
 /// What a reader makes of `bytes`, the same however they arrive; a refusal is one line that names the file.
-pub fn read<T: Debug>(bytes: &[u8], parse: impl Fn(&mut dyn Read, &Path) -> Result<T, Failure>) -> Option<T> {
+pub fn read<T: Debug, E: Debug + Display>(
+    bytes: &[u8],
+    parse: impl Fn(&mut dyn Read, &Path) -> Result<T, E>,
+) -> Option<T> {
     let whole = parse(&mut &bytes[..], Path::new(NAME));
     let mut drops = Drops { bytes, most: bytes.len() % 13 + 1 };
     // As text, in which NaN equals NaN.
@@ -39,7 +40,7 @@ pub fn read<T: Debug>(bytes: &[u8], parse: impl Fn(&mut dyn Read, &Path) -> Resu
 ///
 /// # Panics
 /// When it is not: that is a find.
-pub fn assert_refusal(failure: &Failure, name: &str) {
+pub fn assert_refusal(failure: &dyn Display, name: &str) {
     let line = failure.to_string();
     assert!(line.starts_with(name) && line.len() > name.len(), "{line:?} does not name {name}");
     assert!(!line.contains(char::is_control), "{line:?} is no readable line");

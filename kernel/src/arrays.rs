@@ -151,7 +151,7 @@ impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) -> u64 {
         let Self { table, hkl: [h, k, l], out, .. } = self;
-        let mut lookup = Lo::of(level, &table);
+        let mut lookup = Lo::at(level, &table);
         let lanes = L::F::LEN;
         let (zero, nan) = (level.splat(0.0), level.splat(f64::NAN));
         let ones = [1.0; 16];
@@ -161,8 +161,8 @@ impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
             let live = zero.lt(level.load(ones.get(..out.len()).unwrap_or(&ones), 0.0));
             let (h, k, l) = (level.load(h, 0.0), level.load(k, 0.0), level.load(l, 0.0));
             let numbers = h.eq(h) & k.eq(k) & l.eq(l);
-            let indices = lookup.place([within(h), within(k), within(l)]);
-            let f_cell = lookup.f_cell(&indices, live & numbers, 0);
+            let mut located = lookup.locate([within(h), within(k), within(l)]);
+            let f_cell = located.f_cell(live & numbers, 0);
             L::F::select(numbers, f_cell, nan).store(out);
         }
         lookup.fallbacks()

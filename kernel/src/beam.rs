@@ -66,33 +66,53 @@ impl SourceGrid {
     /// Fills `sources` and returns how many there are: horizontal outer, vertical inner, wavelength innermost.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] with the length needed, or what [`Source::new`] refuses.
+    /// [`Error::BufferTooShort`] with the length needed, or what [`Source::new`] refuses. Nothing is written then.
     pub fn fill(&self, detector: &Detector, sources: &mut [Source]) -> Result<usize, Error> {
         let needed = self.sources_len()?;
         let given = sources.len();
-        let mut free = sources
-            .get_mut(..needed)
-            .ok_or(Error::BufferTooShort { buffer: "sources", needed, given })?
-            .iter_mut();
+        let table =
+            sources.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "sources", needed, given })?;
+        self.sources(detector).try_for_each(|source| source.map(|_| ()))?;
         let mut used = 0;
-        for i in 0..self.hdiv.count {
-            let h = self.hdiv.step * i as f64 - self.hdiv.range / 2.0;
-            for j in 0..self.vdiv.count {
-                let v = self.vdiv.step * j as f64 - self.vdiv.range / 2.0;
-                if self.round && self.outside_ellipse(h, v) {
-                    continue;
-                }
-                let from = rotate_axis(-10.0 * detector.beam, detector.polarization, v);
-                let from = rotate_axis(from, detector.vertical, h);
-                for n in 0..self.dispersion.count {
-                    let spread = 1.0 + self.dispersion.step * n as f64 - self.dispersion.range / 2.0;
-                    let Some(slot) = free.next() else { break };
-                    *slot = Source::new(from, self.lambda0_m * spread)?;
-                    used += 1;
-                }
-            }
+        for (slot, source) in table.iter_mut().zip(self.sources(detector)) {
+            *slot = source?;
+            used += 1;
         }
         Ok(used)
+    }
+
+    /// Checks all sources and returns that with the shortest wavelength.
+    ///
+    /// # Errors
+    /// What [`Source::new`] refuses, and [`Error::OutOfRange`] when there is no source.
+    pub fn check(&self, detector: &Detector) -> Result<Source, Error> {
+        self.sources_len()?;
+        let mut shortest: Option<Source> = None;
+        for source in self.sources(detector) {
+            let source = source?;
+            if shortest.is_none_or(|shortest| source.lambda_m < shortest.lambda_m) {
+                shortest = Some(source);
+            }
+        }
+        shortest.ok_or(Error::OutOfRange { quantity: "number of sources", value: 0.0, allowed: "at least 1" })
+    }
+
+    /// The sources, in the order of the table.
+    fn sources<'g>(&'g self, detector: &'g Detector) -> impl Iterator<Item = Result<Source, Error>> + 'g {
+        let angle = |axis: &Steps, i: usize| axis.step * i as f64 - axis.range / 2.0;
+        let points = (0..self.hdiv.count).flat_map(move |i| {
+            let h = angle(&self.hdiv, i);
+            (0..self.vdiv.count).map(move |j| (h, angle(&self.vdiv, j)))
+        });
+        let kept = points.filter(|&(h, v)| !(self.round && self.outside_ellipse(h, v)));
+        kept.flat_map(move |(h, v)| {
+            let from = rotate_axis(-10.0 * detector.beam, detector.polarization, v);
+            let from = rotate_axis(from, detector.vertical, h);
+            (0..self.dispersion.count).map(move |n| {
+                let spread = 1.0 + self.dispersion.step * n as f64 - self.dispersion.range / 2.0;
+                Source::new(from, self.lambda0_m * spread)
+            })
+        })
     }
 
     /// A range of zero makes the test NaN, which keeps the point.
@@ -112,6 +132,24 @@ pub struct Polarization {
     pub kahn: f64,
     /// Unit vector along the E vector.
     pub axis: Vec3,
+}
+
+/// Polarisation about one direction of the beam.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PolarizationFrame {
+    pub(crate) kahn: f64,
+    pub(crate) incident: Vec3,
+    /// Unit vector axis x incident.
+    pub(crate) b: Vec3,
+    /// Unit vector at right angles to the beam and to `b`.
+    pub(crate) e: Vec3,
+}
+
+impl PolarizationFrame {
+    pub(crate) fn new(polarization: &Polarization, incident: Vec3) -> Self {
+        let b = polarization.axis.cross(incident).unit();
+        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).unit() }
+    }
 }
 
 /// The reference's `polarization_factor` for unit vectors `incident` and `diffracted` and any axis.

@@ -22,6 +22,20 @@ pub struct UnitCell<T = f64> {
     pub angles_rad: [T; 3],
 }
 
+impl UnitCell {
+    /// The cell with edges in Angstrom and angles in degrees.
+    ///
+    /// ```
+    /// use widebragg::crystal::UnitCell;
+    /// let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0, 60.0, 90.0]);
+    /// assert_eq!(cell.angles_rad[1], std::f64::consts::PI / 3.0);
+    /// ```
+    #[must_use]
+    pub fn from_degrees(lengths_angstrom: [f64; 3], angles_deg: [f64; 3]) -> Self {
+        Self { lengths_angstrom, angles_rad: angles_deg.map(|angle| angle * (core::f64::consts::PI / 180.0)) }
+    }
+}
+
 /// Where cell and orientation come from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum CellSource<T = f64> {

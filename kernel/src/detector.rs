@@ -16,6 +16,7 @@
 use core::str::FromStr;
 
 use crate::Error;
+use crate::defaults;
 use crate::error::require;
 use crate::names::{listed, named};
 use crate::real::Real;
@@ -114,7 +115,7 @@ pub fn extent(pixel_m: f64, pixels: Option<usize>, size_m: Option<f64>) -> Resul
     if let Some(pixels) = pixels {
         return if pixels as f64 > most { too_large } else { Ok((pixels, pixel_m * pixels as f64)) };
     }
-    let size_m = size_m.unwrap_or(0.1024);
+    let size_m = size_m.unwrap_or(defaults::DETECTOR_SIZE_M);
     require(size_m > 0.0, "detector size in m", size_m, "above 0")?;
     let pixels = libm::ceil(size_m / pixel_m - 0.5);
     if pixels > most { too_large } else { Ok((pixels as usize, size_m)) }
@@ -161,6 +162,34 @@ pub struct DetectorParameters<T = f64> {
     pub point_pixel: bool,
     /// Whether the detector is a sphere around the sample.
     pub curved: bool,
+}
+
+/// A square detector of 1024 x 1024 pixels of 0.1 mm at 100 mm, in MOSFLM's convention.
+impl<T: Real> Default for DetectorParameters<T> {
+    fn default() -> Self {
+        let zero = T::constant(0.0);
+        Self {
+            pixel_m: defaults::PIXEL_M,
+            fast_pixels: defaults::DETECTOR_PIXELS,
+            slow_pixels: defaults::DETECTOR_PIXELS,
+            fast_size_m: defaults::DETECTOR_SIZE_M,
+            slow_size_m: defaults::DETECTOR_SIZE_M,
+            distance_m: Some(T::constant(defaults::DISTANCE_M)),
+            close_distance_m: None,
+            x_beam_m: None,
+            y_beam_m: None,
+            x_close_m: None,
+            y_close_m: None,
+            org_x_px: None,
+            org_y_px: None,
+            convention: Convention::default(),
+            pivot: Pivot::default(),
+            rotation_rad: [zero; 3],
+            twotheta_rad: zero,
+            point_pixel: false,
+            curved: false,
+        }
+    }
 }
 
 /// A placed detector, and the beam's frame.
@@ -388,8 +417,9 @@ impl<T: Real> Placed<T> {
             ratio if ratio.value() == 0.0 => T::constant(f64::from_bits(1)),
             ratio => ratio,
         };
-        let close =
-            p.close_distance_m.unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(T::constant(0.1))).abs());
+        let close = p
+            .close_distance_m
+            .unwrap_or_else(|| (ratio * p.distance_m.unwrap_or(T::constant(defaults::DISTANCE_M))).abs());
         let distance = close / ratio;
         let (f, s, o) = (swing(tilt(fast)), swing(tilt(slow)), swing(tilt(normal)));
         let pix0_m = match reading.pivot {

@@ -1,14 +1,55 @@
 //! # widebragg
 //!
-//! The compute core of nanocrystal X-ray diffraction simulation: what `nanoBragg.c` spends its time in, over SIMD
-//! lanes, in caller-owned buffers. `no_std`, no allocation, no panic.
+//! The compute core of nanocrystal X-ray diffraction simulation: what `nanoBragg.c` spends its time in, over
+//! SIMD lanes, in caller-owned buffers. `no_std`, no allocation, no panic.
 //!
-//! Data flows one way: plain parameter structs with units in their field names ([`detector::DetectorParameters`],
-//! [`crystal::CrystalParameters`], ...) give tables in the caller's buffers, [`render::Scene`] borrows the tables, and
-//! [`render::Scene::render_rows`] turns rows of the scene into pixels.
+//! This program renders an image of a crystal of 20 x 20 x 20 unit cells on the default detector:
 //!
-//! Two modes ([`rotation::PhiMode`]): **spec**, in which every phi step rotates the crystal afresh, and **c-parity**,
-//! which reproduces the reference's phi carryover (see [`carryover`]).
+//! ```
+//! use widebragg::beam::Source;
+//! use widebragg::carryover::Carryover;
+//! use widebragg::crystal::{CellSource, UnitCell};
+//! use widebragg::rotation::{IDENTITY, Orientation};
+//! use widebragg::scene::{SceneParameters, SceneTables};
+//!
+//! fn main() -> Result<(), widebragg::Error> {
+//!     let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0, 90.0, 90.0]);
+//!     let defaults = SceneParameters::new(CellSource::Cell(cell));
+//!     let parameters = SceneParameters { cells: [20.0; 3], default_f: 100.0, ..defaults };
+//!
+//!     let len = parameters.tables_len()?;
+//!     let mut sources = vec![Source::default(); len.sources];
+//!     let mut domains = vec![IDENTITY; len.domains];
+//!     let mut orientations = vec![Orientation::default(); len.orientations];
+//!     let tables = SceneTables {
+//!         sources: &mut sources,
+//!         domains: &mut domains,
+//!         orientations: &mut orientations,
+//!     };
+//!     let scene = parameters.fill(tables)?;
+//!
+//!     let rows = scene.detector().slow_pixels;
+//!     let mut image = vec![0f32; scene.detector().pixels()]; // slow-major, in photons
+//!     scene.render_rows(0..rows, &mut image, &mut Carryover::Off)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Data flows one way: plain parameters with units in their field names ([`scene::SceneParameters`]) give
+//! tables in the caller's slices, a [`scene::Scene`] borrows the tables, and [`scene::Scene::render_rows`]
+//! turns rows of the detector into pixels. Rows are independent, so threads can share a scene and split its
+//! rows.
+//!
+//! | to | start at |
+//! |---|---|
+//! | render an image | [`scene::SceneParameters`], [`scene::Scene::render_rows`] |
+//! | reproduce `nanoBragg.c` to the last bit, its phi carryover included | [`rotation::PhiMode`], [`carryover`] |
+//! | differentiate an image | [`gradient`] |
+//! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
+//! | evaluate single functions over arrays | [`arrays`], [`math`] |
+//!
+//! Two modes ([`rotation::PhiMode`]): **spec**, in which every phi step rotates the crystal afresh, and
+//! **c-parity**, which reproduces the reference, `nanoBragg.c`.
 #![no_std]
 #![deny(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,6 +57,7 @@ pub mod arrays;
 pub mod beam;
 pub mod carryover;
 pub mod crystal;
+pub mod defaults;
 pub mod detector;
 mod error;
 pub mod gradient;
@@ -29,6 +71,8 @@ pub mod real;
 pub mod render;
 pub mod rotation;
 pub mod sampling;
+pub mod scene;
+mod span;
 pub mod structure_factor;
 pub mod vector;
 

@@ -27,6 +27,24 @@ pub struct Steps {
     pub step: f64,
 }
 
+impl Steps {
+    /// A single step of no size.
+    pub const ONE: Self = Self { count: 1, range: 0.0, step: 0.0 };
+}
+
+/// Subpixels as the user asked for them, and the factors that are evaluated for each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OversampleRequest {
+    /// Subpixels along each axis; `None`: as many as resolve the spots.
+    pub per_axis: Option<usize>,
+    /// Capture at every subpixel, multiplied into the running sum.
+    pub thick: bool,
+    /// Polarisation at every subpixel and source, multiplied into the running sum.
+    pub polar: bool,
+    /// Solid angle at every subpixel, multiplied into the running sum.
+    pub omega: bool,
+}
+
 /// The axes that [`axis_steps`] samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
@@ -60,7 +78,7 @@ pub fn phi_steps(request: StepRequest) -> Result<Steps, Error> {
     let step = request.step.filter(|&s| s >= 0.0);
     let one_degree = core::f64::consts::PI / 180.0;
     Ok(match (count, range, step) {
-        (None, None, None) => Steps { count: 1, range: 0.0, step: 0.0 },
+        (None, None, None) => Steps::ONE,
         (_, None, Some(step)) => Steps { count: 2, range: step, step },
         (None, Some(range), None) => Steps { count: 2, range, step: range / 2.0 },
         (None, Some(range), Some(step)) => {
@@ -100,7 +118,7 @@ pub fn axis_steps(axis: Axis, request: StepRequest) -> Result<Steps, Error> {
         (Some(n), Some(range), Some(step)) => (n, range, step),
     };
     if !(count > 0.0 && range > 0.0 && step > 0.0) {
-        return Ok(Steps { count: 1, range: 0.0, step: 0.0 });
+        return Ok(Steps::ONE);
     }
     Ok(Steps { count: count_of(count)?, range, step })
 }

@@ -9,12 +9,12 @@ use crate::oracle::vector::Vector;
 use crate::oracle::{Mode, Simulation};
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
-use widebragg::carryover::{Carryover, Slot, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::detector::Detector;
 use widebragg::gradient::{TurnBuffers, TurnTable, fill_turns};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice};
-use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParameters, Sensor};
+use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParts, Sensor, open_streams};
 use widebragg::rotation::{
     IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };
@@ -34,7 +34,7 @@ pub struct OwnedGrid {
 
 /// Everything a [`Scene`] borrows, owned; fields are named as the kernel names them.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names of the kernel's SceneParameters")]
+#[expect(missing_docs, reason = "the names of the kernel's SceneParts")]
 pub struct KernelScene {
     pub simd: Simd,
     pub detector: Detector,
@@ -181,7 +181,7 @@ impl KernelScene {
             fill_shifted_orientations(self.cell, self.sweep, self.shift, &self.domains, &mut entries)?;
         let grid = self.grid.as_ref().map(|grid| HklGrid::new(grid.min, grid.len, &grid.data)).transpose()?;
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
-        let mut scene = Scene::new(SceneParameters {
+        let mut scene = Scene::new(SceneParts {
             simd: self.simd,
             detector: self.detector,
             sensor: self.sensor,
@@ -189,6 +189,7 @@ impl KernelScene {
             sources: &self.sources,
             orientations,
             lattice: self.lattice,
+            precision: Precision::Double,
             structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
             polarization: self.polarization,
             d_min_m: self.d_min_m,

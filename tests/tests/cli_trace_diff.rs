@@ -313,7 +313,7 @@ fn cut_off_traces_are_never_taken_for_whole_ones() {
         let last = whole.len() - 2;
         for cut in (0..last).step_by(whole.len() / 60).chain([last]) {
             fs::write(place.path().join("cut"), &whole[..cut]).expect("a file");
-            let read = widebragg_cli::trace_diff::trace::read_trace(&place.path().join("cut"));
+            let read = widebragg_formats::trace::read_trace(&place.path().join("cut"));
             assert!(read.is_err(), "{format} cut at {cut} of {}", whole.len());
         }
     }

@@ -3,13 +3,13 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use widebragg_cli::files::cbf_reader::parse_cbf;
-use widebragg_cli::files::dump::parse_dump;
-use widebragg_cli::files::float::parse_float;
-use widebragg_cli::files::hkl::{MAX_CELLS, parse_hkl};
-use widebragg_cli::files::matrix::parse_matrix;
-use widebragg_cli::files::smv::parse_smv;
-use widebragg_cli::files::sources::parse_sources;
+use widebragg_formats::cbf::parse_cbf;
+use widebragg_formats::dump::parse_dump;
+use widebragg_formats::float::parse_float;
+use widebragg_formats::hkl::{MAX_CELLS, parse_hkl};
+use widebragg_formats::matrix::parse_matrix;
+use widebragg_formats::smv::parse_smv;
+use widebragg_formats::sources::parse_sources;
 use widebragg_tests::program::Workplace;
 
 /// Gives a few bytes at a time, and between them the answer of an interrupted call.

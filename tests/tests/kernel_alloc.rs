@@ -5,15 +5,15 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use std::alloc::System;
 use widebragg::beam::{Polarization, Source, SourceGrid};
-use widebragg::carryover::{Carryover, Slot, open_pixels, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
 use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::noise::Poisson;
 use widebragg::random::fill_mosaic;
-use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_pixels, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, axis_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -125,7 +125,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
         let sweep = PhiSweep { phi0_rad: 0.0, step_rad: 1e-3, count: 3, spindle: detector.spindle, mode };
         let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
         let factors = HklGrid::new([-10; 3], [20; 3], &values)?;
-        let scene = Scene::new(SceneParameters {
+        let scene = Scene::new(SceneParts {
             simd,
             detector,
             sensor: Sensor { layers: 2, layer_m: 1e-4, attenuation_per_m: 3000.0 },
@@ -138,6 +138,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
                 fudge: 1.0,
                 reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
             },
+            precision: Precision::Double,
             structure_factors: StructureFactors { grid: Some(factors), default_f: 2.0, lookup },
             polarization: Some(Polarization { kahn: 0.9, axis: detector.polarization }),
             d_min_m: 3e-10,
@@ -158,7 +159,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
         let mut carry = Carryover::Pixels(&mut slots);
         for (slow, fast) in [(0, 0), (6, 10), (12, 20)] {
             sum += scene.render_pixel(slow, fast, &mut carry)?;
-            carry.use_at(&scene, slow, fast)?;
+            scene.carry_use(&carry, slow, fast)?;
             sum += scene.probe_pixel(slow, fast, &carry, &mut |step| sum += step.f_cell)?.value;
         }
         let turned = TurnBuffers {

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 use widebragg::Error;
-use widebragg::carryover::{CarryUse, Carryover, Slot, open_pixels, open_streams, stream_rows};
+use widebragg::carryover::{CarryUse, Carryover, Slot, stream_rows};
 use widebragg::lanes::Simd;
-use widebragg::render::Scene;
+use widebragg::render::{Scene, open_pixels, open_streams};
 use widebragg::structure_factor::LookupRule;
 use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::{Mode, Simulation};
@@ -190,9 +190,9 @@ fn uses_are_counted_and_told() {
                             count.1 += 1;
                             CarryUse::Fresh
                         };
-                        let ours = Carryover::Streams(slots).use_at(scene, slow, fast);
+                        let ours = scene.carry_use(&Carryover::Streams(slots), slow, fast);
                         assert_eq!(ours, Ok(found), "{what}, {slow} {fast}");
-                        let ours = Carryover::Pixels(&mut slot_per_pixel).use_at(scene, slow, fast);
+                        let ours = scene.carry_use(&Carryover::Pixels(&mut slot_per_pixel), slow, fast);
                         assert_eq!(ours, Ok(found), "{what}, {slow} {fast}");
                         if scene.is_swept(slow, fast) {
                             last = Some((slow, fast));
@@ -286,7 +286,7 @@ fn the_latch_is_the_oracle_s() {
                 let what = format!("{name}, {}, {streams} streams", simd.level());
                 let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
                 let pixels = scene.with(streams, |scene, slots| {
-                    let latch = match scene.parameters().structure_factors.lookup {
+                    let latch = match scene.parts().structure_factors.lookup {
                         LookupRule::TricubicUntil(latch) => Some(latch),
                         _ => None,
                     };
@@ -384,7 +384,7 @@ fn questions_about_pixels_far_outside_are_answered() {
         for (slow, fast) in [(rows, 0), (0, columns), (far, 0), (0, far), (far, far), (far / 2, 5)] {
             assert!(!scene.is_selected(slow, fast) && !scene.is_swept(slow, fast), "{what}");
             let carry = Carryover::Streams(slots);
-            assert_eq!(carry.use_at(scene, slow, fast), Ok(CarryUse::NotUsed), "{what}");
+            assert_eq!(scene.carry_use(&carry, slow, fast), Ok(CarryUse::NotUsed), "{what}");
         }
         assert_eq!(scene.first_swept(rows..far), None, "{what}");
     });

@@ -16,7 +16,7 @@ use widebragg::lanes::Simd;
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Orientation, rotate_xyz};
 use widebragg::vector::Vec3;
-use widebragg_cli::gradient::differences::{Difference, differences};
+use widebragg_experiment::gradient::differences::{Difference, differences};
 use widebragg_tests::oracle::Mode;
 use widebragg_tests::scene::{KernelScene, with_turns};
 

@@ -3,7 +3,7 @@
 use widebragg::carryover::Carryover;
 use widebragg::lanes::Simd;
 use widebragg::render::{PixelProbe, Scene, StepProbe};
-use widebragg_cli::trace::taps::{Value, step_numbers, taps};
+use widebragg_experiment::trace::taps::{Value, step_numbers, taps};
 use widebragg_tests::compare::{compare, relative};
 use widebragg_tests::golden::{self, Tap, TracedPixel};
 use widebragg_tests::oracle::{Mode, Simulation};

@@ -82,7 +82,7 @@ fn a_big_endian_mask_is_swapped_and_an_unknown_order_refused() {
     place.write("big.img", [named("big_endian").as_bytes(), &swapped].concat());
     place.run_line(&format!("{line} big.img")).well();
     assert!(place.read("floatimage.bin") == expected);
-    let read = |name: &str| widebragg_cli::files::smv::read_smv(&place.path().join(name)).expect(name).pixels;
+    let read = |name: &str| widebragg_formats::smv::read_smv(&place.path().join(name)).expect(name).pixels;
     assert!(read("big.img") == read("mask.img"));
     place.write("vax.img", [named("vax_endian").as_bytes(), &swapped].concat());
     let outcome = place.run_line(&format!("{line} vax.img"));

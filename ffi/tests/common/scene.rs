@@ -8,11 +8,14 @@ use core::ptr::{null, null_mut};
 use widebragg::lattice::CrystalShape;
 use widebragg::rotation::PhiMode;
 use widebragg_ffi::carryover::{wb_carryover, wb_carryover_fork, wb_carryover_open, wb_carryover_size};
+use widebragg_ffi::enums::*;
 use widebragg_ffi::grid::wb_grid;
+use widebragg_ffi::latch::{wb_latch, wb_scene_find_latch, wb_scene_set_latch};
 use widebragg_ffi::parameters::*;
 use widebragg_ffi::render::wb_render_rows;
 use widebragg_ffi::scene::*;
 use widebragg_ffi::status::{WB_OK, wb_error};
+use widebragg_ffi::summary::{wb_scene_summarize, wb_scene_summary};
 use widebragg_tests::scene::KernelScene;
 
 /// Memory as scenes want it.

@@ -6,9 +6,9 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::lattice::{CrystalShape, Lattice, Precision};
 use widebragg::random::fill_mosaic;
-use widebragg::render::{Oversample, Roi, Scene, SceneParameters, Sensor};
+use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
 use widebragg::sampling::Steps;
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -261,7 +261,7 @@ impl Input {
         if self.flag(6) {
             (roi.fast_min, roi.fast_max) = (roi.fast_max / 3, roi.fast_max - roi.fast_max / 4);
         }
-        Scene::new(SceneParameters {
+        Scene::new(SceneParts {
             simd,
             detector: *detector,
             sensor: Sensor {
@@ -288,6 +288,7 @@ impl Input {
                 fudge: self.one(Knob::Fudge),
                 reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
             },
+            precision: Precision::Double,
             structure_factors: StructureFactors {
                 grid: Some(grid).filter(|_| self.lookup % 3 != 0),
                 default_f: 50.0,

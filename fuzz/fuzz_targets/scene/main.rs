@@ -7,9 +7,9 @@ mod input;
 
 use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
-use widebragg::carryover::{Carryover, Slot, open_pixels, open_streams};
+use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::{Simd, SimdLevel};
-use widebragg::render::{PixelProbe, Scene};
+use widebragg::render::{open_pixels, open_streams, PixelProbe, Scene};
 use widebragg::structure_factor::LookupRule;
 use widebragg::{ELECTRON_RADIUS_SQUARED_M2, Error};
 
@@ -102,7 +102,7 @@ fn compare(input: &Input, tables: &mut Tables, simd: Simd, portable: &[f64], pix
         if off <= 1e-12 * largest {
             continue;
         }
-        let fluence = input.scene(tables, simd).map(|scene| scene.parameters().fluence_per_m2).unwrap_or(0.0);
+        let fluence = input.scene(tables, simd).map(|scene| scene.parts().fluence_per_m2).unwrap_or(0.0);
         let (here_probe, here_choices) = probe(input, tables, simd, at).expect("a probe");
         let portable_level = Simd::capped(SimdLevel::Portable);
         let (_, there_choices) = probe(input, tables, portable_level, at).expect("a probe");

@@ -23,61 +23,78 @@
 //! Sums are made row by row, in order: whoever adds up rows in order has the same bits whatever computed them.
 //!
 //! ```
+//! use widebragg::carryover::Carryover;
+//! use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
+//! use widebragg::detector::DetectorParameters;
 //! use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Wanted, fill_turns};
-//! # use widebragg::{*, beam::*, carryover::Carryover, crystal::*, detector::*, lanes::*, lattice::*, render::*, rotation::*, structure_factor::*};
-//! # fn main() -> Result<(), Error> {
-//! # let (lambda0_m, size) = (1e-10, 24);
-//! # let detector_parameters = DetectorParameters {
-//! #     pixel_m: 2e-4, fast_pixels: size, slow_pixels: size, fast_size_m: 2e-4 * size as f64, slow_size_m: 2e-4 * size as f64,
-//! #     distance_m: Some(0.1), close_distance_m: None, x_beam_m: None, y_beam_m: None, x_close_m: None, y_close_m: None,
-//! #     org_x_px: None, org_y_px: None, convention: Convention::Mosflm, pivot: Pivot::Beam, rotation_rad: [0.0; 3],
-//! #     twotheta_rad: 0.0, point_pixel: false, curved: false };
-//! # let detector = Detector::new(&detector_parameters)?;
-//! # let cell = UnitCell { lengths_angstrom: [50.0, 60.0, 70.0], angles_rad: [1.5, 1.6, 1.7] };
-//! # let crystal_parameters = CrystalParameters { source: CellSource::Cell(cell), lambda0_m, misset_rad: [0.1, 0.2, 0.3] };
-//! # let crystal = Crystal::new(&crystal_parameters)?;
-//! # let sources = [Source::new(-detector.beam, lambda0_m)?];
-//! # let sweep = PhiSweep { phi0_rad: 0.1, step_rad: 1e-3, count: 3, spindle: detector.spindle, mode: PhiMode::Spec };
-//! # let domains = [IDENTITY];
-//! # let mut entries = [Orientation::default(); 3];
-//! # let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
-//! // `scene` is a 24 x 24 detector and three phi steps, made from `crystal_parameters` and `detector_parameters`.
-//! # let scene = Scene::new(SceneParameters {
-//! #     simd: Simd::detect(), detector, sensor: Sensor::THIN, oversample: Oversample::NONE, sources: &sources, orientations,
-//! #     lattice: Lattice { shape: CrystalShape::Square, cells: [9.0; 3], fudge: 1.0, reciprocal_per_angstrom: crystal.reciprocal_per_angstrom },
-//! #     structure_factors: StructureFactors { grid: None, default_f: 100.0, lookup: LookupRule::Nearest },
-//! #     polarization: None, d_min_m: 0.0, fluence_per_m2: 1e24, water_m: 0.0, roi: Roi::whole(&detector), mask: None })?;
+//! use widebragg::rotation::IDENTITY;
+//! use widebragg::scene::{DetectorInput, SceneParameters};
+//! # use widebragg::{beam::Source, defaults, rotation::Orientation, scene::SceneTables};
+//!
+//! # fn main() -> Result<(), widebragg::Error> {
+//! const N: usize = 24;
+//! let size_m = N as f64 * 1e-4;
+//! let detector = DetectorParameters {
+//!     fast_pixels: N,
+//!     slow_pixels: N,
+//!     fast_size_m: size_m,
+//!     slow_size_m: size_m,
+//!     ..DetectorParameters::default()
+//! };
+//! let source = CellSource::Cell(UnitCell::from_degrees([50.0, 60.0, 70.0], [90.0, 95.0, 100.0]));
+//! let parameters = SceneParameters {
+//!     detector: DetectorInput::Parameters(detector),
+//!     phi0_rad: 0.1,
+//!     phi_step_rad: 1e-3,
+//!     phi_steps: 3,
+//!     cells: [9.0; 3],
+//!     default_f: 100.0,
+//!     ..SceneParameters::new(source)
+//! };
+//! # let len = parameters.tables_len()?;
+//! # let mut sources = vec![Source::default(); len.sources];
+//! # let mut domains = vec![IDENTITY; len.domains];
+//! # let mut orientations = vec![Orientation::default(); len.orientations];
+//! # let tables = SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+//! let scene = parameters.fill(tables)?; // tables as in the example of the crate
+//!
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.
 //! let mut rotations = [IDENTITY; 3];
-//! let buffers = TurnBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
+//! let buffers =
+//!     TurnBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
 //! let turns = fill_turns(scene.orientations(), buffers)?;
-//! let weights = [1.0; 24 * 24];
+//! let weights = [1.0; N * N];
 //! let mut sums = Sums { wanted: Wanted { cell: true, detector: true, ..Wanted::NONE }, ..Sums::default() };
-//! scene.pullback_rows(&turns, 0..24, &weights, &Carryover::Off, &mut sums)?;
+//! scene.pullback_rows(&turns, 0..N, &weights, &Carryover::Off, &mut sums)?;
 //!
-//! let model = Model::new(crystal_parameters, detector_parameters, 3, 100.0)?;
+//! let crystal = CrystalParameters { source, lambda0_m: parameters.lambda0_m, misset_rad: [0.0; 3] };
+//! let model = Model::new(crystal, detector, parameters.phi_steps, parameters.default_f)?;
 //! let by_misset = sums.variables.dot(&model.direction(&Moves::default(), Parameter::Misset(0))?); // 1/rad
 //! let by_distance = sums.variables.dot(&model.direction(&Moves::default(), Parameter::Distance)?); // 1/m
 //! assert!(by_misset != 0.0 && by_distance != 0.0);
 //!
-//! // The same pixel by pixel: an image.
-//! let mut image = [0.0; 24 * 24];
+//! // The derivative of each pixel by the missetting: an image.
+//! let mut image = [0.0; N * N];
 //! let direction = model.direction(&Moves::default(), Parameter::Misset(0))?;
-//! scene.pushforward_rows(&turns, 0..24, &[direction], &Carryover::Off, &mut image)?;
-//! assert!((image.iter().sum::<f64>() - by_misset).abs() < 1e-9 * image.iter().map(|x| x.abs()).sum::<f64>());
+//! scene.pushforward_rows(&turns, 0..N, &[direction], &Carryover::Off, &mut image)?;
+//! let size = image.iter().map(|x| x.abs()).sum::<f64>();
+//! assert!((image.iter().sum::<f64>() - by_misset).abs() < 1e-9 * size);
 //! # Ok(())
 //! # }
 //! ```
 
+mod detector_derivatives;
 mod jacobian;
 mod model;
 mod rows;
+mod scatter;
 mod turns;
 mod variables;
 
 pub use model::{Model, Moves, PARAMETERS, Parameter};
 pub use rows::Sums;
 pub use turns::{TurnBuffers, TurnTable, fill_turns, rotation_vector, scaled_rotation};
+use variables::group;
 pub use variables::{VARIABLES, Variables};
 
 /// Which derivatives are computed; the rest stay 0. That by the fluence costs nothing.
@@ -111,11 +128,11 @@ impl Wanted {
             let moves = |range: core::ops::Range<usize>| {
                 direction.to_array().get(range).is_some_and(|part| part.iter().any(|&x| x != 0.0))
             };
-            wanted.cell |= moves(0..18);
-            wanted.reciprocal |= moves(9..18);
-            wanted.detector |= moves(18..32);
-            wanted.wavelength |= moves(35..36);
-            wanted.default_f |= moves(37..38);
+            wanted.cell |= moves(group::CELL) || moves(group::RECIPROCAL);
+            wanted.reciprocal |= moves(group::RECIPROCAL);
+            wanted.detector |= moves(group::DETECTOR);
+            wanted.wavelength |= moves(group::LAMBDA);
+            wanted.default_f |= moves(group::DEFAULT_F);
         }
         wanted
     }

@@ -14,6 +14,7 @@
 use super::Variables;
 use crate::Error;
 use crate::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, edges};
+use crate::defaults;
 use crate::detector::{Convention, Detector, DetectorParameters, Placement};
 use crate::real::{Dual, Real};
 use crate::rotation::Orientation;
@@ -283,7 +284,7 @@ impl Model {
             slow_pixels: d.slow_pixels,
             fast_size_m: d.fast_size_m,
             slow_size_m: d.slow_size_m,
-            distance_m: Some(T::constant(d.distance_m.unwrap_or(0.1)) + by_distance),
+            distance_m: Some(T::constant(d.distance_m.unwrap_or(defaults::DISTANCE_M)) + by_distance),
             close_distance_m,
             x_beam_m,
             y_beam_m,

@@ -3,37 +3,39 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::jacobian::{Jacobian, Scatter, Sink};
+use super::jacobian::{Jacobian, Sink};
+use super::scatter::Scatter;
 use super::turns::TurnTable;
 use super::{VARIABLES, Variables, Wanted};
 use crate::Error;
 use crate::carryover::Carryover;
 use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
 use crate::lattice::{
-    AnyShape, CrystalShape, GaussKind, Precision, RoundKind, SmoothKind, SmoothShape, SquareKind,
+    AnyShape, CrystalShape, Differentiable, DifferentiableKind, GaussKind, Precision, RoundKind, SquareKind,
 };
-use crate::render::general::{Common, SpanRequest, block_of_pixels};
-use crate::render::{PerPixel, SPAN, Scene, get, plan_of, put};
-use crate::rotation::Orientation;
+use crate::render::pixel_sum::{RunContext, StepTools, sum_pixels};
+use crate::render::row_plan::{PixelRun, PixelVector};
+use crate::scene::Scene;
+use crate::span::{PerPixel, SPAN, load, store};
 use crate::structure_factor::{
-    AnyLookup, Lookup, LookupKind, LookupPlan, LookupRule, LookupTable, NearestKind, UniformKind,
+    AnyLookup, Lookup, LookupKind, LookupPlan, LookupTable, NearestKind, UniformKind,
 };
 
-/// Derivatives by structure factors: scattered span by span, when the pixels are known.
+/// Derivatives by structure factors, scattered run by run once the pixels are finished.
 struct ByF<'o> {
     sums: &'o mut [f64],
-    /// What a term of each pixel's sum counts.
+    /// For each pixel its weight times the pixel divided by its sum.
     weights: PerPixel,
-    /// Logarithm of what each pixel's sum has been multiplied by.
-    ln_carried: PerPixel,
+    /// For each pixel the logarithm of all that its sum has been multiplied by.
+    ln_multiplier: PerPixel,
 }
 
 /// Where derivatives go.
 #[allow(clippy::large_enum_variant)] // there is no box without an allocator
 enum Output<'o> {
-    /// Summed.
+    /// Summed over pixels.
     Pull {
-        /// Of the row's pixels.
+        /// Weights of the row's pixels.
         weights: &'o [f64],
         sums: &'o mut [f64; VARIABLES],
         by_f: Option<ByF<'o>>,
@@ -41,16 +43,16 @@ enum Output<'o> {
     /// Along directions.
     Push {
         directions: &'o [Variables],
-        /// Image after image.
+        /// One image after the other.
         images: &'o mut [f64],
         /// Pixels of an image.
         pixels: usize,
-        /// Those before the row.
+        /// Pixels of an image before the row.
         before: usize,
     },
 }
 
-/// Keeps derivatives.
+/// Stores derivatives.
 struct Store<'s, F>(&'s mut [F; VARIABLES]);
 
 impl<F: Lanes> Sink<F> for Store<'_, F> {
@@ -62,7 +64,7 @@ impl<F: Lanes> Sink<F> for Store<'_, F> {
     }
 }
 
-/// Adds derivatives up.
+/// Adds derivatives.
 struct Add<'s, F>(&'s mut [F; VARIABLES]);
 
 impl<F: Lanes> Sink<F> for Add<'_, F> {
@@ -74,86 +76,108 @@ impl<F: Lanes> Sink<F> for Add<'_, F> {
     }
 }
 
-/// Adds up those of live pixels: what others have may be no number.
-struct AddLive<'s, F: Lanes>(&'s mut [F; VARIABLES], F::Mask);
+/// Adds the derivatives of the pixels in `live`; those of other lanes may be NaN.
+struct AddLive<'s, F: Lanes> {
+    sums: &'s mut [F; VARIABLES],
+    live: F::Mask,
+}
 
 impl<F: Lanes> Sink<F> for AddLive<'_, F> {
     #[inline(always)]
     fn put(&mut self, at: usize, slope: F) {
-        if let Some(sum) = self.0.get_mut(at) {
-            *sum = *sum + F::select(self.1, slope, slope.splat_like(0.0));
+        if let Some(sum) = self.sums.get_mut(at) {
+            *sum = *sum + F::select(self.live, slope, slope.splat_like(0.0));
         }
     }
 }
 
-/// The derivatives of a span, with a shape and a lookup; `run` is compiled for each that has a kernel of its own.
-struct SpanDerivatives<'c, 'a, 'o> {
+impl Output<'_> {
+    /// Adds or stores the derivatives of the pixels of `vector`, which begins at column `fast`.
+    #[inline(always)]
+    fn take<F: Lanes>(
+        &mut self,
+        jacobian: &Jacobian<'_, F>,
+        vector: &PixelVector<'_, F>,
+        fast: usize,
+        totals: &mut [F; VARIABLES],
+    ) {
+        let level = vector.fast.level();
+        let zero = level.splat(0.0);
+        match self {
+            Output::Pull { weights, by_f, .. } => {
+                let end = (fast + vector.selected.len()).min(weights.len());
+                let weight = level.load(weights.get(fast..end).unwrap_or(&[]), 0.0);
+                let weight = F::select(vector.live, weight, zero);
+                if vector.live.all() {
+                    jacobian.report(weight, &mut Add(totals));
+                } else {
+                    jacobian.report(weight, &mut AddLive { sums: totals, live: vector.live });
+                }
+                if let Some(by_f) = by_f {
+                    let (value_per_sum, ln_multiplier) = jacobian.scatter_weights();
+                    store(weight * value_per_sum, &mut by_f.weights, vector.at);
+                    store(ln_multiplier, &mut by_f.ln_multiplier, vector.at);
+                }
+            }
+            Output::Push { directions, images, pixels, before } => {
+                let mut slopes = [zero; VARIABLES];
+                jacobian.report(level.splat(1.0), &mut Store(&mut slopes));
+                // Never 0, which the compiler cannot know: without this the object code would have a panic
+                // for it.
+                let each = (*pixels).max(1);
+                for (image, direction) in images.chunks_exact_mut(each).zip(directions.iter()) {
+                    let out = image.get_mut(*before + fast..).unwrap_or_default();
+                    store_along(&slopes, direction, vector.selected, out);
+                }
+            }
+        }
+    }
+}
+
+/// Stores the derivatives along `direction` of the pixels that are selected.
+#[inline(always)]
+fn store_along<F: Lanes>(slopes: &[F; VARIABLES], direction: &Variables, selected: &[f64], out: &mut [f64]) {
+    let [first, ..] = slopes;
+    let mut along = first.splat_like(0.0);
+    for (&slope, by) in slopes.iter().zip(direction.to_array()) {
+        along = slope.mul_add(slope.splat_like(by), along);
+    }
+    // Other pixels are 0 already, or belong to another run.
+    for ((pixel, &selected), &along) in out.iter_mut().zip(selected).zip(along.to_array().as_ref()) {
+        if selected > 0.0 {
+            *pixel = along;
+        }
+    }
+}
+
+/// The derivatives of a run, for any shape and lookup.
+struct RunDerivatives<'c, 'a, 'o> {
     scene: &'c Scene<'a>,
     turns: &'c TurnTable<'c>,
     wanted: Wanted,
-    request: &'c SpanRequest<'c>,
-    plan: LookupPlan,
+    run: &'c PixelRun<'c>,
     output: &'c mut Output<'o>,
 }
 
-impl SpanDerivatives<'_, '_, '_> {
+impl RunDerivatives<'_, '_, '_> {
     #[inline(always)]
-    fn run<L: Level, S: SmoothShape<L::F>, K: Lookup<L::F>>(self, level: L, shape: &S, lookup: &mut K) {
-        let Self { scene, turns, wanted, request, output, .. } = self;
+    fn accumulate<L: Level, S: Differentiable<L::F>, K: Lookup<L::F>>(
+        self,
+        level: L,
+        shape: &S,
+        lookup: &mut K,
+    ) {
+        let Self { scene, turns, wanted, run, output } = self;
         let zero = level.splat(0.0);
-        let common = Common::new(scene, request);
+        let context = RunContext::new(scene, run);
         let scatters = matches!(output, Output::Pull { by_f: Some(_), .. });
         let domains = scene.orientations().domains();
         let mut jacobian = Jacobian::new(level, scene, turns, domains, wanted, scatters);
         let mut totals = [zero; VARIABLES];
-        let lanes = L::F::LEN;
-        let last = (request.first + request.live.len()) as f64 - 1.0;
-        for (block, live) in request.live.chunks(lanes).enumerate() {
-            let at = request.first + block * lanes;
-            let is_live = zero.lt(level.load(live, 0.0));
-            if !is_live.any() {
-                continue;
-            }
-            let fast = level.ramp(at as f64, last);
-            block_of_pixels::<L, S, K, _>(scene, &common, shape, lookup, fast, is_live, &mut jacobian);
-            match output {
-                Output::Pull { weights, sums: _, by_f } => {
-                    let end = (at + live.len()).min(weights.len());
-                    let weight = level.load(weights.get(at..end).unwrap_or(&[]), 0.0);
-                    let weight = L::F::select(is_live, weight, zero);
-                    if is_live.all() {
-                        jacobian.tell(weight, &mut Add(&mut totals));
-                    } else {
-                        jacobian.tell(weight, &mut AddLive(&mut totals, is_live));
-                    }
-                    if let Some(by_f) = by_f {
-                        let (value_over_sum, ln_carried) = jacobian.scatters();
-                        put(weight * value_over_sum, &mut by_f.weights, block * lanes);
-                        put(ln_carried, &mut by_f.ln_carried, block * lanes);
-                    }
-                }
-                Output::Push { directions, images, pixels, before } => {
-                    let mut slopes = [zero; VARIABLES];
-                    jacobian.tell(level.splat(1.0), &mut Store(&mut slopes));
-                    // Never 0 here, which the compiler cannot know: it would leave a panic for it.
-                    let each = (*pixels).max(1);
-                    for (image, direction) in images.chunks_exact_mut(each).zip(directions.iter()) {
-                        let mut along = zero;
-                        for (&slope, by) in slopes.iter().zip(direction.to_array()) {
-                            along = slope.mul_add(level.splat(by), along);
-                        }
-                        let out = image.get_mut(*before + at..).unwrap_or_default();
-                        // Skipped pixels are 0 already, or somebody else's.
-                        for ((pixel, &live), &along) in
-                            out.iter_mut().zip(live).zip(along.to_array().as_ref())
-                        {
-                            if live > 0.0 {
-                                *pixel = along;
-                            }
-                        }
-                    }
-                }
-            }
+        for vector in run.vectors(level) {
+            let mut tools = StepTools { shape, lookup, observer: &mut jacobian };
+            sum_pixels(&context, &mut tools, level, vector.fast, vector.live);
+            output.take(&jacobian, &vector, run.first + vector.at, &mut totals);
             jacobian.clear(zero);
         }
         if let Output::Pull { sums, .. } = output {
@@ -164,43 +188,43 @@ impl SpanDerivatives<'_, '_, '_> {
     }
 }
 
-/// A shape without interpolation, what most scenes are.
-struct Plain<'c, 'a, 'o, Sh, Lo>(SpanDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
+/// The derivatives of a run, compiled for a shape and a lookup.
+struct Compiled<'c, 'a, 'o, Sh, Lo>(RunDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
 
-impl<Sh: SmoothKind, Lo: LookupKind> Kernel for Plain<'_, '_, '_, Sh, Lo> {
+impl<Sh: DifferentiableKind, Lo: LookupKind> Kernel for Compiled<'_, '_, '_, Sh, Lo> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
         // Two vectors in flight hide each other's latencies.
-        if L::IS_REGISTER { self.vectors(Doubled(level)) } else { self.vectors(level) }
+        if L::IS_REGISTER { self.accumulate(Doubled(level)) } else { self.accumulate(level) }
     }
 }
 
-impl<Sh: SmoothKind, Lo: LookupKind> Plain<'_, '_, '_, Sh, Lo> {
+impl<Sh: DifferentiableKind, Lo: LookupKind> Compiled<'_, '_, '_, Sh, Lo> {
     #[inline(always)]
-    fn vectors<L: Level>(self, level: L) {
-        let p = self.0.scene.parameters();
-        let shape = Sh::smooth(level, &p.lattice);
-        let table = LookupTable { factors: p.structure_factors, plan: self.0.plan };
-        let mut lookup = Lo::of(level, &table);
-        self.0.run(level, &shape, &mut lookup);
+    fn accumulate<L: Level>(self, level: L) {
+        let p = self.0.scene.parts();
+        let shape = Sh::differentiable(level, &p.lattice);
+        let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
+        let mut lookup = Lo::at(level, &table);
+        self.0.accumulate(level, &shape, &mut lookup);
     }
 }
 
-/// Any other scene: shape and lookup are told apart at every step.
-struct Any<'c, 'a, 'o>(SpanDerivatives<'c, 'a, 'o>);
+/// The derivatives of a run whose shape and lookup are selected at every step.
+struct Any<'c, 'a, 'o>(RunDerivatives<'c, 'a, 'o>);
 
 impl Kernel for Any<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
-        let p = self.0.scene.parameters();
+        let p = self.0.scene.parts();
         let shape = AnyShape::new(level, &p.lattice, Precision::Double);
-        let table = LookupTable { factors: p.structure_factors, plan: self.0.plan };
+        let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
         let mut lookup = AnyLookup::new(level, &table);
-        self.0.run(level, &shape, &mut lookup);
+        self.0.accumulate(level, &shape, &mut lookup);
     }
 }
 
@@ -209,57 +233,50 @@ impl Kernel for Any<'_, '_, '_> {
 pub struct Sums<'s> {
     /// Which derivatives are wanted.
     pub wanted: Wanted,
-    /// Those by the variables.
+    /// Derivatives by the variables.
     pub variables: Variables,
-    /// Those by each structure factor, as long as the grid; none: not wanted.
+    /// Derivatives by each structure factor, as long as the grid; with `None` they are not computed.
     pub structure_factors: Option<&'s mut [f64]>,
 }
 
-/// Scatters to the grid what a span that has been differentiated gives it.
-struct ScatterSpan<'c, 'a, 'o> {
+/// Adds the derivatives by structure factors of a run that has been differentiated.
+struct ScatterRun<'c, 'a, 'o> {
     scene: &'c Scene<'a>,
-    request: &'c SpanRequest<'c>,
-    plan: LookupPlan,
+    run: &'c PixelRun<'c>,
     by_f: &'c mut ByF<'o>,
 }
 
-impl Kernel for ScatterSpan<'_, '_, '_> {
+impl Kernel for ScatterRun<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
-        let Self { scene, request, plan, by_f } = self;
-        let p = scene.parameters();
-        let zero = level.splat(0.0);
+        let Self { scene, run, by_f } = self;
+        let p = scene.parts();
         let shape = AnyShape::new(level, &p.lattice, Precision::Double);
-        let mut lookup = AnyLookup::new(level, &LookupTable { factors: p.structure_factors, plan });
-        let common = Common::new(scene, request);
-        let last = (request.first + request.live.len()) as f64 - 1.0;
-        for (block, live) in request.live.chunks(L::F::LEN).enumerate() {
-            let at = block * L::F::LEN;
-            let is_live = zero.lt(level.load(live, 0.0));
-            if !is_live.any() {
-                continue;
-            }
+        let table = LookupTable { factors: p.structure_factors, plan: run.lookup };
+        let mut lookup = AnyLookup::new(level, &table);
+        let context = RunContext::new(scene, run);
+        for vector in run.vectors(level) {
             let mut scatter = Scatter {
                 sums: &mut *by_f.sums,
-                weight: get(level, &by_f.weights, at),
-                ln_ahead: get(level, &by_f.ln_carried, at),
-                ln_factor: zero,
+                weight: load(level, &by_f.weights, vector.at),
+                ln_ahead: load(level, &by_f.ln_multiplier, vector.at),
+                ln_factor: level.splat(0.0),
             };
-            let fast = level.ramp((request.first + at) as f64, last);
-            block_of_pixels::<L, _, _, _>(scene, &common, &shape, &mut lookup, fast, is_live, &mut scatter);
+            let mut tools = StepTools { shape: &shape, lookup: &mut lookup, observer: &mut scatter };
+            sum_pixels(&context, &mut tools, level, vector.fast, vector.live);
         }
     }
 }
 
 impl Scene<'_> {
-    /// Adds, to `sums`, the derivatives of the sum over the pixels of `rows` of weight times value: with the derivatives of a loss by
-    /// the pixels as weights, those of the loss.
+    /// Adds to `sums` the derivatives of the sum of weight times value over the pixels of `rows`. Where the
+    /// weights are the derivatives of a loss by the pixels, these are the derivatives of the loss.
     ///
-    /// **Shapes**: `weights` slow-major, rows times fast pixels. **Units**: those of the weights, times m^-1 and so on.
-    /// The sums of each row are added in order. Pixels outside the region of interest or masked count nothing. The carryover is
-    /// read, not counted.
+    /// **Shapes**: `weights` slow-major, rows times fast pixels. **Units**: those of the weights, times m^-1
+    /// and so on. The sums of each row are added in order. Pixels outside the region of interest and masked
+    /// pixels add nothing. The carryover is read, and its uses are not counted.
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
@@ -280,7 +297,7 @@ impl Scene<'_> {
             return short("weights", needed, weights.len());
         }
         if let Some(by_f) = &sums.structure_factors {
-            let nodes = self.parameters().structure_factors.grid.map_or(0, |grid| grid.data().len());
+            let nodes = self.parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
             if by_f.len() < nodes {
                 return short("derivatives by structure factors", nodes, by_f.len());
             }
@@ -291,7 +308,7 @@ impl Scene<'_> {
             let by_f = sums.structure_factors.as_deref_mut().map(|sums| ByF {
                 sums,
                 weights: [0.0; SPAN],
-                ln_carried: [0.0; SPAN],
+                ln_multiplier: [0.0; SPAN],
             });
             let mut output = Output::Pull { weights, sums: &mut row, by_f };
             self.differentiate_row(turns, wanted, slow, carry, &mut output);
@@ -300,10 +317,10 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// Writes the derivatives of the pixels of `rows` along `directions`: how fast each pixel changes as the variables move there.
+    /// Writes the derivatives of the pixels of `rows` along `directions`.
     ///
-    /// **Shapes**: `images` holds an image of rows times fast pixels, slow-major, for each direction, one after the other. What is
-    /// outside the region of interest or masked becomes 0.
+    /// **Shapes**: `images` holds an image of rows times fast pixels, slow-major, for each direction, one
+    /// after the other. Pixels outside the region of interest and masked pixels become 0.
     ///
     /// # Errors
     /// As [`Scene::pullback_rows`].
@@ -352,82 +369,42 @@ impl Scene<'_> {
         carry: &Carryover<'_>,
         output: &mut Output<'_>,
     ) {
-        let roi = self.parameters().roi;
-        if !(roi.slow_min..=roi.slow_max).contains(&slow) {
-            return;
+        let Some(plan) = self.row_plan(slow, carry) else { return };
+        for span in plan.spans() {
+            let mut live = [0.0; SPAN];
+            plan.select_without_singles(&span, &mut live);
+            let live = live.get(..span.count).unwrap_or(&[]);
+            let run = PixelRun { slow, first: span.first, live, opening: None, lookup: span.lookup };
+            self.differentiate_run(turns, wanted, &run, output);
         }
-        let columns = self.detector().fast_pixels;
-        let (before, latch, after) = self.split_at_latch(slow, roi.fast_min..roi.fast_max + 1);
-        let steady = self.steady();
-        let carries = self.orientations().sweep().carried_steps() > 0;
-        // Slots that are none, rather than no slots: the compiler moves tests on what these would hold out of loops, and memory
-        // checkers see numbers that nobody has written.
-        let nobody = Carryover::Streams(&mut []);
-        let openings_in_row = if carries { carry } else { &nobody }.openings_in_row(slow, columns);
-        let openings = || openings_in_row.unsteady(steady);
-        for (span, lookup) in
-            [(before, self.parameters().structure_factors.lookup), (after, LookupRule::Nearest)]
-        {
-            for first in span.clone().step_by(SPAN) {
-                let mut live = [0.0; SPAN];
-                let count = (span.end - first).min(SPAN);
-                for (fast, live) in (first..).zip(live.iter_mut().take(count)) {
-                    *live = f64::from(u8::from(self.is_selected(slow, fast)));
-                }
-                // Pixels that are special are done by themselves.
-                for fast in openings().map(|(fast, _)| fast).chain(latch) {
-                    if let Some(live) = fast.checked_sub(first).and_then(|i| live.get_mut(i)) {
-                        *live = 0.0;
-                    }
-                }
-                let live = live.get(..count).unwrap_or(&[]);
-                let request = SpanRequest { slow, first, live, opening: None, until: u64::MAX };
-                self.differentiate_span(turns, wanted, &request, lookup, output);
-            }
-        }
-        let mut single = |fast: usize, opening: Option<Orientation>| {
-            if self.is_selected(slow, fast) {
-                let (lookup, until) = self.lookup_at(slow, fast);
-                let request = SpanRequest { slow, first: fast, live: &[1.0], opening, until };
-                self.differentiate_span(turns, wanted, &request, lookup, output);
-            }
-        };
-        for (fast, opening) in openings() {
-            single(fast, Some(opening));
-        }
-        if let Some(fast) = latch.filter(|&latch| openings().all(|(fast, _)| fast != latch)) {
-            single(fast, None);
+        for single in plan.singles() {
+            self.differentiate_run(turns, wanted, &single.run(), output);
         }
     }
 
-    fn differentiate_span(
+    fn differentiate_run(
         &self,
         turns: &TurnTable<'_>,
         wanted: Wanted,
-        request: &SpanRequest<'_>,
-        lookup: LookupRule,
+        run: &PixelRun<'_>,
         output: &mut Output<'_>,
     ) {
-        let plan = plan_of(self, lookup, request.until);
-        let span = SpanDerivatives { scene: self, turns, wanted, request, plan, output: &mut *output };
-        let simd = self.parameters().simd;
-        match (self.parameters().lattice.shape, plan) {
-            (CrystalShape::Square, LookupPlan::Nearest) => {
-                simd.run(Plain::<SquareKind, NearestKind>(span, PhantomData));
-            }
-            (CrystalShape::Square, LookupPlan::Uniform) => {
-                simd.run(Plain::<SquareKind, UniformKind>(span, PhantomData));
-            }
-            (CrystalShape::Round, LookupPlan::Nearest) => {
-                simd.run(Plain::<RoundKind, NearestKind>(span, PhantomData));
-            }
-            (CrystalShape::Gauss, LookupPlan::Nearest) => {
-                simd.run(Plain::<GaussKind, NearestKind>(span, PhantomData));
-            }
-            _ => simd.run(Any(span)),
+        use CrystalShape::{Gauss, Round, Square, Tophat};
+        use LookupPlan::{LatchScan, Nearest, Tricubic, Uniform};
+
+        let simd = self.parts().simd;
+        let derivatives = RunDerivatives { scene: self, turns, wanted, run, output: &mut *output };
+        match (run.lookup, self.shape()) {
+            (Nearest, Square) => simd.run(Compiled::<SquareKind, NearestKind>(derivatives, PhantomData)),
+            (Uniform, Square) => simd.run(Compiled::<SquareKind, UniformKind>(derivatives, PhantomData)),
+            (Nearest, Round) => simd.run(Compiled::<RoundKind, NearestKind>(derivatives, PhantomData)),
+            (Nearest, Gauss) => simd.run(Compiled::<GaussKind, NearestKind>(derivatives, PhantomData)),
+            (Nearest, Tophat)
+            | (Uniform, Round | Gauss | Tophat)
+            | (Tricubic { .. } | LatchScan, Square | Round | Gauss | Tophat) => simd.run(Any(derivatives)),
         }
         if let Output::Pull { by_f: Some(by_f), .. } = output {
-            simd.run(ScatterSpan { scene: self, request, plan, by_f });
+            simd.run(ScatterRun { scene: self, run, by_f });
         }
     }
 }

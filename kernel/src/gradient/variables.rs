@@ -1,13 +1,13 @@
-//! The numbers that an image is a smooth function of.
+//! The variables: the numbers that an image is a smooth function of.
 
 use crate::real::Real;
 use crate::rotation::Orientation;
 use crate::vector::Vec3;
 
-/// What scene tables are filled from, as far as an image changes smoothly with it; or one number for each of these: the
-/// derivatives of something by them, or a direction in which they move.
+/// The numbers that a scene's tables are filled from, as far as an image changes smoothly with them. The same struct
+/// holds derivatives by these numbers, and directions in which they move.
 ///
-/// Derivatives by the three factors are by another factor on what the scene has: relative.
+/// Derivatives by the three factors are relative: by a further factor on the value that the scene has.
 ///
 /// 38 numbers, in the order of the fields, which is also that of [`Variables::to_array`] and of the C structure.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -29,9 +29,9 @@ pub struct Variables<T = f64> {
     pub close_distance_m: T,
     /// Sample to detector along the beam, in m: the radius of a curved detector.
     pub distance_m: T,
-    /// How much further the sweep is turned than its phi say, in rad ([`crate::rotation::PhiShift`]).
+    /// Rotation added to every phi of the sweep, in rad ([`crate::rotation::PhiShift`]).
     pub phi0_rad: T,
-    /// The same of its step, in rad.
+    /// Rotation added to the step of the sweep, in rad.
     pub phi_step_rad: T,
     /// Factor on the angles of the mosaic rotations.
     pub mosaic_scale: T,
@@ -43,8 +43,31 @@ pub struct Variables<T = f64> {
     pub default_f: T,
 }
 
-/// Numbers in [`Variables`].
+/// How many numbers [`Variables`] has.
 pub const VARIABLES: usize = 38;
+
+/// Where each group of variables lies in [`Variables::to_array`].
+pub(crate) mod group {
+    use core::ops::Range;
+
+    pub(crate) const CELL: Range<usize> = 0..9;
+    pub(crate) const RECIPROCAL: Range<usize> = 9..18;
+    pub(crate) const PIX0: Range<usize> = 18..21;
+    pub(crate) const FAST: Range<usize> = 21..24;
+    pub(crate) const SLOW: Range<usize> = 24..27;
+    pub(crate) const NORMAL: Range<usize> = 27..30;
+    pub(crate) const CLOSE_DISTANCE: Range<usize> = 30..31;
+    pub(crate) const DISTANCE: Range<usize> = 31..32;
+    /// phi, its step and the mosaic factor, which rotate each orientation in its own way.
+    pub(crate) const ROTATION: Range<usize> = 32..35;
+    pub(crate) const LAMBDA: Range<usize> = 35..36;
+    pub(crate) const FLUENCE: Range<usize> = 36..37;
+    pub(crate) const DEFAULT_F: Range<usize> = 37..38;
+    /// Origin, axes and distances of the detector.
+    pub(crate) const DETECTOR: Range<usize> = PIX0.start..DISTANCE.end;
+
+    const _: () = assert!(DEFAULT_F.end == super::VARIABLES);
+}
 
 impl<T: Real> Variables<T> {
     /// The numbers in the order of the fields.
@@ -105,7 +128,7 @@ impl Variables {
         }
     }
 
-    /// The sum of products: the derivative along the direction `other`, where these are the derivatives by the variables.
+    /// The scalar product: the derivative along the direction `other`, where these are derivatives by the variables.
     #[must_use]
     pub fn dot(&self, other: &Self) -> f64 {
         let (these, others) = (self.to_array(), other.to_array());

@@ -245,8 +245,8 @@ impl Lanes for F64x4 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
-    fn turn(self, d: Self, narrow: F32x8) -> F32x8 {
-        self.turn_pair(d, d, narrow)
+    fn product_fraction(self, d: Self, narrow: F32x8) -> F32x8 {
+        self.product_fraction_pair(d, d, narrow)
     }
     #[inline(always)]
     fn widen(narrow: F32x8) -> Self {

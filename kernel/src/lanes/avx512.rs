@@ -276,8 +276,8 @@ impl Lanes for F64x8 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
-    fn turn(self, d: Self, narrow: F32x16) -> F32x16 {
-        self.turn_pair(d, d, narrow)
+    fn product_fraction(self, d: Self, narrow: F32x16) -> F32x16 {
+        self.product_fraction_pair(d, d, narrow)
     }
     #[inline(always)]
     fn widen(narrow: F32x16) -> Self {
@@ -307,7 +307,7 @@ impl BaseLanes for F64x8 {
         (Self(v!(_mm512_cvtps_pd(lower))), Self(v!(_mm512_cvtps_pd(upper))))
     }
     #[inline(always)]
-    fn turn_pair(self, lower: Self, upper: Self, narrow: F32x16) -> F32x16 {
+    fn product_fraction_pair(self, lower: Self, upper: Self, narrow: F32x16) -> F32x16 {
         // Added to a number below 2^19 it leaves the fraction, in units of 2^-32, in the low half of the bits: a signed
         // integer, so counted from the nearest whole number.
         let magic = self.splat_like(1_572_864.0);

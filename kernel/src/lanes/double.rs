@@ -190,8 +190,8 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         F::narrow_pair(self.0, self.1)
     }
     #[inline(always)]
-    fn turn(self, d: Self, narrow: F::Narrow) -> F::Narrow {
-        self.0.turn_pair(d.0, d.1, narrow)
+    fn product_fraction(self, d: Self, narrow: F::Narrow) -> F::Narrow {
+        self.0.product_fraction_pair(d.0, d.1, narrow)
     }
     #[inline(always)]
     fn widen(narrow: F::Narrow) -> Self {

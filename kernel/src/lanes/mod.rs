@@ -157,7 +157,7 @@ pub trait Lanes:
     fn narrow(self) -> Self::Narrow;
     /// `self * d` less its nearest integer, as f32: off by 2^-33 and a rounding, next to d = 0 by two roundings. `self` is the same
     /// in all lanes, at least 1 and below 2^20; `|d| <= 1/2`; `narrow` is `d` narrowed.
-    fn turn(self, d: Self, narrow: Self::Narrow) -> Self::Narrow;
+    fn product_fraction(self, d: Self, narrow: Self::Narrow) -> Self::Narrow;
     /// The f32 lanes that [`Lanes::narrow`] made room for, as f64.
     fn widen(narrow: Self::Narrow) -> Self;
 
@@ -172,9 +172,9 @@ pub trait BaseLanes: Lanes {
     fn narrow_pair(lower: Self, upper: Self) -> Self::Narrow;
     /// The lower and the upper lanes, as f64.
     fn widen_pair(narrow: Self::Narrow) -> (Self, Self);
-    /// [`Lanes::turn`] of two vectors.
+    /// [`Lanes::product_fraction`] of two vectors.
     #[inline(always)]
-    fn turn_pair(self, lower: Self, upper: Self, _narrow: Self::Narrow) -> Self::Narrow {
+    fn product_fraction_pair(self, lower: Self, upper: Self, _narrow: Self::Narrow) -> Self::Narrow {
         let magic = self.splat_like(ROUND_BY_ADDING);
         let lower = self.mul_sub(lower, self.mul_add(lower, magic) - magic);
         let upper = self.mul_sub(upper, self.mul_add(upper, magic) - magic);

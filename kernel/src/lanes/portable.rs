@@ -246,8 +246,8 @@ impl Lanes for F64x8 {
         Self::narrow_pair(self, self)
     }
     #[inline(always)]
-    fn turn(self, d: Self, narrow: F32x16) -> F32x16 {
-        self.turn_pair(d, d, narrow)
+    fn product_fraction(self, d: Self, narrow: F32x16) -> F32x16 {
+        self.product_fraction_pair(d, d, narrow)
     }
     #[inline(always)]
     fn widen(narrow: F32x16) -> Self {

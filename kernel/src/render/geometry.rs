@@ -1,6 +1,6 @@
 //! Lanes of pixels to positions, directions, solid angle, capture and polarisation.
 
-use crate::beam::{Polarization, Source};
+use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
 use crate::math::{exp, sin_cos};
@@ -74,9 +74,9 @@ impl<F: Lanes> LaneVec<F> {
         }
     }
 
-    /// By the transpose of a rotation: the vector as what was rotated sees it.
+    /// The vector rotated by the inverse of a rotation, its transpose.
     #[inline(always)]
-    pub(crate) fn turned_back(self, [x, y, z]: &Mat3) -> Self {
+    pub(crate) fn rotated_back(self, [x, y, z]: &Mat3) -> Self {
         let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = [*x, *y, *z];
         Self {
             x: self.dot_scalar(Vec3::new(xx, yx, zx)),
@@ -94,28 +94,28 @@ impl<F: Lanes> LaneVec<F> {
         }
     }
 
-    /// Given the derivatives of something by `turned`, which is this vector rotated about the unit vector `axis`: those by this
-    /// vector, by the axis and by the angle.
+    /// Given the derivatives of something by `rotated`, which is this vector rotated about the unit vector
+    /// `axis`: its derivatives by this vector, by the axis and by the angle.
     #[inline(always)]
-    pub(crate) fn rotate_slopes(
+    pub(crate) fn rotate_derivatives(
         self,
         axis: Self,
         angle_rad: F,
-        turned: Self,
-        by_turned: Self,
+        rotated: Self,
+        by_rotated: Self,
     ) -> (Self, Self, F) {
         let (sin, cos) = sin_cos(angle_rad);
         let one_less_cos = cos.splat_like(1.0) - cos;
         // The transpose of the rotation.
         let by_this = axis
-            .scale(axis.dot(by_turned) * one_less_cos)
-            .plus(by_turned.scale(cos))
-            .plus(by_turned.cross(axis).scale(sin));
-        let by_axis = by_turned
+            .scale(axis.dot(by_rotated) * one_less_cos)
+            .plus(by_rotated.scale(cos))
+            .plus(by_rotated.cross(axis).scale(sin));
+        let by_axis = by_rotated
             .scale(axis.dot(self) * one_less_cos)
-            .plus(self.scale(axis.dot(by_turned) * one_less_cos))
-            .plus(self.cross(by_turned).scale(sin));
-        (by_this, by_axis, axis.cross(turned).dot(by_turned))
+            .plus(self.scale(axis.dot(by_rotated) * one_less_cos))
+            .plus(self.cross(by_rotated).scale(sin));
+        (by_this, by_axis, axis.cross(rotated).dot(by_rotated))
     }
 
     #[inline(always)]
@@ -142,7 +142,7 @@ impl<F: Lanes> LaneVec<F> {
     }
 }
 
-/// Where one subpixel of each lane's pixel is, and in what direction.
+/// Position and direction of one subpixel of each lane's pixel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subpixel<F> {
     /// Along the fast axis, in m.
@@ -151,7 +151,7 @@ pub(crate) struct Subpixel<F> {
     pub(crate) direction: Direction<F>,
 }
 
-/// A direction from the sample, and how far the detector is there.
+/// A direction from the sample, and the distance of the detector along it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Direction<F> {
     /// In 1/m.
@@ -160,7 +160,7 @@ pub(crate) struct Direction<F> {
     pub(crate) diffracted: LaneVec<F>,
 }
 
-/// The subpixels of one detector row, without what the pixels of the row have in common being computed for each.
+/// The subpixels of one detector row: what all pixels of the row have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SubpixelGrid {
     slow: f64,
@@ -182,7 +182,7 @@ impl SubpixelGrid {
         self.along_slow_m(sub_slow) * detector.slow + depth_m * detector.normal + detector.pix0_m
     }
 
-    /// How far along the slow axis that line is.
+    /// Distance of that line from the origin along the slow axis, in m.
     #[inline(always)]
     pub(super) fn along_slow_m(&self, sub_slow: usize) -> f64 {
         self.step_m * (self.slow * self.per_axis + sub_slow as f64) + self.half_m
@@ -190,7 +190,8 @@ impl SubpixelGrid {
 }
 
 impl<F: Lanes> Subpixel<F> {
-    /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of [`SubpixelGrid::line`].
+    /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of
+    /// [`SubpixelGrid::line`].
     #[inline(always)]
     pub(super) fn new(detector: &Detector, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
         let level = fast.level();
@@ -222,7 +223,7 @@ impl<F: Lanes> Direction<F> {
         inverse2 * self.inverse_distance * inverse2.splat_like(area)
     }
 
-    /// Share of the photons that a layer between two depths captures; attenuation in 1/m.
+    /// The share of the photons that a layer between two depths captures; attenuation in 1/m.
     #[inline(always)]
     pub(super) fn capture(
         &self,
@@ -237,7 +238,7 @@ impl<F: Lanes> Direction<F> {
 
     /// [`Direction::capture`] of a layer from `depth_m` on, and its derivative by the obliquity, d . o.
     #[inline(always)]
-    pub(crate) fn capture_slope(
+    pub(crate) fn capture_derivative(
         &self,
         detector: &Detector,
         depth_m: f64,
@@ -254,7 +255,7 @@ impl<F: Lanes> Direction<F> {
 
     /// [`Direction::polarization`] and its derivative by the direction.
     #[inline(always)]
-    pub(crate) fn polarization_slope(&self, frame: &PolarizationFrame) -> (F, LaneVec<F>) {
+    pub(crate) fn polarization_derivative(&self, frame: &PolarizationFrame) -> (F, LaneVec<F>) {
         let d = self.diffracted;
         let (zero, one) = (d.x.splat_like(0.0), d.x.splat_like(1.0));
         let kahn = d.x.splat_like(frame.kahn);
@@ -262,10 +263,11 @@ impl<F: Lanes> Direction<F> {
         let (db, de) = (d.dot_scalar(frame.b), d.dot_scalar(frame.e));
         let (db2, de2) = (db * db, de * de);
         let length = db2 + de2;
-        let open = !zero.lt(length);
-        let cos_2psi = F::select(open, one, (de2 - db2) / length);
+        let undefined = !zero.lt(length);
+        let cos_2psi = F::select(undefined, one, (de2 - db2) / length);
         // By cos 2psi, times that by (d . E, d . B), which is 4 (d.E (d.B)^2, -d.B (d.E)^2)/length^2.
-        let by_psi = F::select(open, zero, (c2 * c2 - one) * kahn * zero.splat_like(2.0) / (length * length));
+        let by_psi =
+            F::select(undefined, zero, (c2 * c2 - one) * kahn * zero.splat_like(2.0) / (length * length));
         let none = LaneVec { x: zero, y: zero, z: zero };
         let slope = none
             .plus_scalar(c2 * kahn.mul_add(cos_2psi, one), frame.incident)
@@ -285,7 +287,7 @@ impl<F: Lanes> Direction<F> {
             let (db, de) = (self.diffracted.dot_scalar(frame.b), self.diffracted.dot_scalar(frame.e));
             let (db2, de2) = (db * db, de * de);
             let length = db2 + de2;
-            // Straight ahead psi is open: the reference takes 0.
+            // Straight ahead psi is undefined; the reference takes 0.
             let zero = one.splat_like(0.0);
             let cos_2psi = F::select(zero.lt(length), (de2 - db2) / length, one);
             factor = factor - cos_2psi * one.splat_like(frame.kahn) * (one - squared);
@@ -307,30 +309,13 @@ pub(super) fn scattering<F: Lanes>(diffracted: LaneVec<F>, source: &Source) -> L
     }
 }
 
-/// Polarisation about one direction of the beam.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PolarizationFrame {
-    kahn: f64,
-    incident: Vec3,
-    /// Unit vectors across the beam: axis x incident, and at right angles to it.
-    b: Vec3,
-    e: Vec3,
-}
-
-impl PolarizationFrame {
-    pub(super) fn new(polarization: &Polarization, incident: Vec3) -> Self {
-        let b = polarization.axis.cross(incident).unit();
-        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).unit() }
-    }
-}
-
 /// Share of photons that reach a depth, in attenuation lengths along the normal.
 #[inline(always)]
 fn transmission<F: Lanes>(depth: f64, obliquity: F) -> F {
     exp(obliquity.splat_like(-depth) / obliquity)
 }
 
-/// A flat position laid on the sphere around the sample.
+/// The point of the sphere around the sample that a flat position is bent to.
 #[inline(always)]
 fn bend<F: Lanes>(detector: &Detector, flat: LaneVec<F>) -> LaneVec<F> {
     let per_distance = flat.x.splat_like(1.0 / detector.distance_m);

@@ -1,148 +1,54 @@
-//! The fused loop: a [`Scene`] borrows the tables, and turns rows of the detector into pixels.
+//! Rendering: rows of the detector, single pixels, and their intermediate values, from a [`Scene`].
 //!
-//! **Formula** per pixel, over thickness layers, subpixels, sources, phi steps and mosaic domains:
+//! **Formula** for each pixel, over thickness layers, subpixels, sources, phi steps and mosaic domains:
 //!
 //! ```text
 //! I     = I_bg + sum F_cell^2 F_latt^2
 //! pixel = r_e^2 fluence I/steps * capture * polarisation * omega
 //! ```
 //!
-//! omega, capture and polarisation are those of the first layer, subpixel and source, each kept unless its
-//! `oversample_` flag is set; a flag set multiplies the *running sum* at every innermost step, as in the reference.
+//! omega, capture and polarisation are those of the first layer, subpixel and source. A factor whose
+//! `oversample_` flag is set multiplies the *running sum* at every innermost step instead, as in the
+//! reference.
 //!
-//! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all. A pixel's bits do
-//! not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**: the tables and the output are the
-//! caller's; a call uses about 40 kB of stack.
+//! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all lanes. A
+//! pixel's bits do not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**:
+//! the caller owns the tables and the output; a call uses about 40 kB of stack.
+//!
+//! ```text
+//! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
+//! a span   -> the plain loop, three passes                                              plain, choice
+//!             or, where the scene or a pixel needs it, the general loop                 general, pixel_sum
+//! a step   -> its term joins the sum of its pixel                                       accumulate
+//! ```
 
-pub(crate) mod general;
+mod accumulate;
+mod choice;
+mod general;
 pub(crate) mod geometry;
+pub(crate) mod observer;
+pub(crate) mod pixel_sum;
+mod pixel_value;
 mod plain;
 mod probe;
 mod resolution;
+pub(crate) mod row_plan;
+mod streams;
 
 use core::ops::Range;
 
+pub use pixel_value::PixelValue;
+use probe::ProbeObserver;
 pub use probe::{PixelProbe, StepProbe};
+pub use streams::{open_pixels, open_streams};
 
-use crate::beam::{Polarization, Source, water_background};
+use crate::Error;
 use crate::carryover::Carryover;
-use crate::detector::Detector;
-use crate::error::require;
-use crate::lanes::{Lanes, Simd};
-use crate::lattice::{CrystalShape, Lattice, MIXED_CELLS_LIMIT, Precision};
-use crate::math::CELLS_LIMIT;
-use crate::rotation::{Orientation, OrientationTable};
-use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule, StructureFactors};
-use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
-use general::{SpanReport, SpanRequest};
-use geometry::PolarizationFrame;
-pub(crate) use plain::{PerPixel, SPAN, get, put};
-use plain::{Span, Workspace};
-
-/// The sensitive layer of the detector.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sensor {
-    /// Layers that the thickness is sampled with, at least 1.
-    pub layers: usize,
-    /// Thickness of a layer, in m; 0 for a sensor that captures everything at its surface.
-    pub layer_m: f64,
-    /// Attenuation, in 1/m.
-    pub attenuation_per_m: f64,
-}
-
-impl Sensor {
-    /// A sensor without thickness.
-    pub const THIN: Self = Self { layers: 1, layer_m: 0.0, attenuation_per_m: 0.0 };
-}
-
-/// Subpixels, and what is evaluated afresh for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Oversample {
-    /// Subpixels along each axis, at least 1.
-    pub per_axis: usize,
-    /// Capture at every subpixel, multiplied into the running sum.
-    pub thick: bool,
-    /// Polarisation at every subpixel and source, multiplied into the running sum.
-    pub polar: bool,
-    /// Solid angle at every subpixel, multiplied into the running sum.
-    pub omega: bool,
-}
-
-impl Oversample {
-    /// One sample a pixel.
-    pub const NONE: Self = Self { per_axis: 1, thick: false, polar: false, omega: false };
-}
-
-/// The part of the detector that is rendered, bounds included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Roi {
-    /// First column.
-    pub fast_min: usize,
-    /// Last column.
-    pub fast_max: usize,
-    /// First row.
-    pub slow_min: usize,
-    /// Last row.
-    pub slow_max: usize,
-}
-
-impl Roi {
-    /// All of the detector.
-    #[must_use]
-    pub fn whole(detector: &Detector) -> Self {
-        Self {
-            fast_min: 0,
-            fast_max: detector.fast_pixels.saturating_sub(1),
-            slow_min: 0,
-            slow_max: detector.slow_pixels.saturating_sub(1),
-        }
-    }
-}
-
-/// Everything a scene is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct SceneParameters<'a> {
-    /// The level to run at.
-    pub simd: Simd,
-    /// The placed detector.
-    pub detector: Detector,
-    /// Its sensitive layer.
-    pub sensor: Sensor,
-    /// Subpixels.
-    pub oversample: Oversample,
-    /// Beam directions and wavelengths, at least one.
-    pub sources: &'a [Source],
-    /// Crystal orientations.
-    pub orientations: OrientationTable<'a>,
-    /// Crystal shape and size.
-    pub lattice: Lattice,
-    /// Structure factors.
-    pub structure_factors: StructureFactors<'a>,
-    /// Polarisation; none: the factor is 1.
-    pub polarization: Option<Polarization>,
-    /// Resolution limit in m: scattering with a smaller d-spacing is skipped. 0: none.
-    pub d_min_m: f64,
-    /// Photons per m^2.
-    pub fluence_per_m2: f64,
-    /// Thickness of water in the beam, in m.
-    pub water_m: f64,
-    /// What is rendered.
-    pub roi: Roi,
-    /// A value per pixel, 0 where it is skipped; slow-major.
-    pub mask: Option<&'a [u16]>,
-}
-
-/// A scene that has been checked: ready to render.
-#[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
-    p: SceneParameters<'a>,
-    background: f64,
-    scale: f64,
-    steps: f64,
-    /// About the first source.
-    polarization: Option<PolarizationFrame>,
-    precision: Precision,
-}
+pub use crate::scene::{Oversample, Roi, Scene, SceneParts, Sensor};
+use crate::span::{PerPixel, SPAN};
+use crate::structure_factor::{LatchPoint, LookupPlan, LookupRule};
+use plain::Workspace;
+use row_plan::{PixelRun, Span};
 
 /// What a call did beside writing pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -155,6 +61,13 @@ pub struct RowReport {
     pub fallbacks: u64,
 }
 
+/// What a span adds up beside its pixels.
+#[derive(Debug, Clone, Copy, Default)]
+struct SpanReport {
+    omega_sum_sr: f64,
+    fallbacks: u64,
+}
+
 impl RowReport {
     fn add(&mut self, span: &SpanReport) {
         self.omega_sum_sr += span.omega_sum_sr;
@@ -162,174 +75,17 @@ impl RowReport {
     }
 }
 
-/// A pixel as it is stored: f32 or f64.
-pub trait PixelValue: Copy + private::Sealed {
-    /// Rounded to the stored type.
-    fn from_f64(value: f64) -> Self;
-    /// Writes lanes to `out`, rounded: the first ones when it is shorter than a vector.
-    fn store<F: Lanes>(lanes: F, out: &mut [Self]);
-}
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
-
-impl PixelValue for f32 {
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value as Self
-    }
-    #[inline(always)]
-    fn store<F: Lanes>(lanes: F, out: &mut [Self]) {
-        lanes.store_f32(out);
-    }
-}
-
-impl PixelValue for f64 {
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-    #[inline(always)]
-    fn store<F: Lanes>(lanes: F, out: &mut [Self]) {
-        lanes.store(out);
-    }
-}
-
-/// Subpixels along an axis beyond which their number overflows.
-const MOST_SUBPIXELS: f64 = 65_536.0;
-
-/// Indices beyond this would lose the digits that tell reflections apart.
-const LARGEST_INDEX: f64 = 1e9;
-
-impl<'a> Scene<'a> {
-    /// Checks the parameters.
+impl Scene<'_> {
+    /// Renders `rows` into `pixels`, in photons.
     ///
-    /// # Errors
-    /// [`Error::OutOfRange`] for numbers that cannot be, [`Error::BufferTooShort`] for a mask shorter than the detector,
-    /// [`Error::OutsideDetector`] for a region of interest that leaves it.
-    pub fn new(p: SceneParameters<'a>) -> Result<Self, Error> {
-        let at_least_one = |quantity, count: usize| require(count > 0, quantity, count as f64, "at least 1");
-        at_least_one("number of sources", p.sources.len())?;
-        at_least_one("thickness layers", p.sensor.layers)?;
-        at_least_one("oversampling", p.oversample.per_axis)?;
-        let per_axis = p.oversample.per_axis as f64;
-        require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
-        for n in p.lattice.cells {
-            let whole = (1.0..CELLS_LIMIT).contains(&n) && libm::floor(n) == n;
-            require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
-        }
-        require(p.lattice.fudge >= 0.0, "fudge", p.lattice.fudge, "0 or more")?;
-        require(p.sensor.layer_m >= 0.0, "sensor layer in m", p.sensor.layer_m, "0 or more")?;
-        require(
-            p.sensor.attenuation_per_m >= 0.0,
-            "attenuation in 1/m",
-            p.sensor.attenuation_per_m,
-            "0 or more",
-        )?;
-        require(p.d_min_m >= 0.0, "resolution limit in m", p.d_min_m, "0 or more")?;
-        require(p.fluence_per_m2 >= 0.0, "fluence in 1/m^2", p.fluence_per_m2, "0 or more")?;
-        require(p.water_m >= 0.0, "water thickness in m", p.water_m, "0 or more")?;
-        require(true, "default F", p.structure_factors.default_f, "finite")?;
-        if let Some(polarization) = p.polarization {
-            require(true, "Kahn factor", polarization.kahn, "finite")?;
-        }
-        // Longest scattering vector, in 1/m: nothing says that a caller's incident vectors have length 1.
-        let mut longest_q = 0.0f64;
-        for source in p.sources {
-            require(source.lambda_m > 0.0, "wavelength in m", source.lambda_m, "above 0")?;
-            require(source.incident.is_finite(), "source direction", 0.0, "finite")?;
-            longest_q = longest_q.max((1.0 + source.incident.length()) / source.lambda_m);
-        }
-        let mut longest_edge = [0.0f64; 3];
-        for entry in p.orientations.entries() {
-            for (longest, edge) in longest_edge.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
-                *longest = longest.max(edge.length());
-            }
-        }
-        for edge in longest_edge {
-            let index = libm::ceil(edge * longest_q) + 1.0;
-            require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
-        }
-        let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
-        for (low, high, limit) in
-            [(fast_min, fast_max, p.detector.fast_pixels), (slow_min, slow_max, p.detector.slow_pixels)]
-        {
-            if low > high || high >= limit {
-                return Err(Error::OutsideDetector { index: low.max(high), limit });
-            }
-        }
-        if let Some(mask) = p.mask {
-            let (needed, given) = (p.detector.pixels(), mask.len());
-            if given < needed {
-                return Err(Error::BufferTooShort { buffer: "mask", needed, given });
-            }
-        }
-        let samples = p.oversample.per_axis as f64 * p.oversample.per_axis as f64;
-        let steps = p.sources.len() as f64 * p.orientations.entries().len() as f64 * samples;
-        Ok(Self {
-            p,
-            background: water_background(p.fluence_per_m2, p.water_m),
-            scale: ELECTRON_RADIUS_SQUARED_M2 * p.fluence_per_m2 / steps,
-            steps,
-            polarization: p.polarization.and_then(|polarization| {
-                p.sources.first().map(|source| PolarizationFrame::new(&polarization, source.incident))
-            }),
-            precision: Precision::Double,
-        })
-    }
-
-    /// The detector.
-    #[must_use]
-    pub fn detector(&self) -> &Detector {
-        &self.p.detector
-    }
-
-    /// The orientation table.
-    #[must_use]
-    pub fn orientations(&self) -> &OrientationTable<'a> {
-        &self.p.orientations
-    }
-
-    /// All parameters.
-    #[must_use]
-    pub fn parameters(&self) -> &SceneParameters<'a> {
-        &self.p
-    }
-
-    /// Innermost steps that a pixel's sum is divided by: sources, orientations and subpixels, no thickness layers.
-    #[must_use]
-    pub fn steps(&self) -> f64 {
-        self.steps
-    }
-
-    /// What every pixel's sum starts from.
-    pub(crate) fn background(&self) -> f64 {
-        self.background
-    }
-
-    /// The same scene with another lookup rule, such as the latch that [`Scene::find_latch`] found.
-    #[must_use]
-    pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
-        self.p.structure_factors.lookup = lookup;
-        self
-    }
-
-    /// The same scene with another precision of the lattice factor.
-    #[must_use]
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
-    }
-
-    /// Renders `rows` into `pixels` (slow-major, rows times fast pixels); what is outside the region of interest or
-    /// masked becomes 0.
+    /// **Shapes**: `pixels` is slow-major, rows times fast pixels. Pixels outside the region of interest and
+    /// masked pixels become 0.
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
     /// [`Error::CarryoverMissing`] for a c-parity scene without slots. Nothing is written then.
+    ///
+    /// The page of the crate has an example.
     pub fn render_rows<P: PixelValue>(
         &self,
         rows: Range<usize>,
@@ -359,10 +115,41 @@ impl<'a> Scene<'a> {
         if !self.is_selected(slow, fast) {
             return Ok(0.0);
         }
-        let columns = self.p.detector.fast_pixels;
-        self.count_uses(slow, columns, core::iter::once(fast), carry);
-        let opening = self.opening_of(slow, fast, carry);
-        Ok(self.evaluate(slow, fast, opening).0)
+        self.count_uses(slow, core::iter::once(fast), carry);
+        Ok(self.evaluate(&self.single_plan(slow, fast, carry).run()))
+    }
+
+    /// The first evaluation in `rows`, in the reference's order, whose block of 4 x 4 x 4 nodes is not
+    /// usable, which switches the reference's interpolation off. `None` when there is none, or when the scene
+    /// does not interpolate.
+    ///
+    /// # Errors
+    /// As [`Scene::render_rows`].
+    pub fn find_latch(&self, rows: Range<usize>, carry: &Carryover<'_>) -> Result<Option<LatchPoint>, Error> {
+        self.check_rows(&rows, carry)?;
+        if self.p.structure_factors.lookup == LookupRule::Nearest || self.grid().is_none() {
+            return Ok(None);
+        }
+        Ok(rows.into_iter().find_map(|slow| self.find_latch_in_row(slow, carry)))
+    }
+
+    /// One pixel with its intermediate values: `step` is called for every innermost step of the sources
+    /// within the resolution limit.
+    ///
+    /// # Errors
+    /// As [`Scene::render_pixel`].
+    pub fn probe_pixel(
+        &self,
+        slow: usize,
+        fast: usize,
+        carry: &Carryover<'_>,
+        step: &mut dyn FnMut(&StepProbe),
+    ) -> Result<PixelProbe, Error> {
+        self.check_pixel(slow, fast, carry)?;
+        let first_use = self.carry_use(carry, slow, fast)?;
+        let mut observer = ProbeObserver::new(self, (slow, fast), first_use, step);
+        general::render_probed(self, &self.single_plan(slow, fast, carry).run(), &mut observer);
+        Ok(observer.pixel)
     }
 
     pub(crate) fn check_rows(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<usize, Error> {
@@ -384,9 +171,10 @@ impl<'a> Scene<'a> {
     }
 
     fn check_carry(&self, carry: &Carryover<'_>) -> Result<(), Error> {
-        let needs_slots = self.p.orientations.sweep().carried_steps() > 0;
+        if !self.carries() {
+            return Ok(());
+        }
         let (needed, given) = match carry {
-            _ if !needs_slots => return Ok(()),
             Carryover::Off => return Err(Error::CarryoverMissing),
             Carryover::Streams(slots) => (1, slots.len()),
             Carryover::Pixels(slots) => (self.p.detector.pixels(), slots.len()),
@@ -397,15 +185,11 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    fn count_uses(
-        &self,
-        slow: usize,
-        columns: usize,
-        rendered: impl Iterator<Item = usize>,
-        carry: &mut Carryover<'_>,
-    ) {
-        if self.p.orientations.sweep().carried_steps() > 0 {
-            carry.count(slow, columns, rendered.filter(|&fast| self.is_swept(slow, fast)));
+    /// Counts the rendered pixels of a row in the slots of the carryover.
+    fn count_uses(&self, slow: usize, rendered: impl Iterator<Item = usize>, carry: &mut Carryover<'_>) {
+        if self.carries() {
+            let swept = rendered.filter(|&fast| self.is_swept(slow, fast));
+            carry.count(slow, self.p.detector.fast_pixels, swept);
         }
     }
 
@@ -417,281 +201,86 @@ impl<'a> Scene<'a> {
         work: &mut Workspace,
         report: &mut RowReport,
     ) {
-        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        let inside = (slow_min..=slow_max).contains(&slow);
-        if !inside || fast_min > 0 || fast_max + 1 < row.len() {
+        let Roi { fast_min, fast_max, .. } = self.p.roi;
+        let Some(plan) = self.row_plan(slow, carry) else {
+            row.fill(P::from_f64(0.0));
+            return;
+        };
+        if fast_min > 0 || fast_max + 1 < row.len() {
             row.fill(P::from_f64(0.0));
         }
-        if !inside {
-            return;
-        }
-        let (before, latch, after) = self.split_at_latch(slow, fast_min..fast_max + 1);
-        self.render_span(slow, before, self.p.structure_factors.lookup, row, work, report);
-        self.render_span(slow, after, LookupRule::Nearest, row, work, report);
-        let columns = row.len();
-        let steady = self.steady();
-        let mut single = |fast: usize, opening: Option<Orientation>| {
-            if let (true, Some(pixel)) = (self.is_selected(slow, fast), row.get_mut(fast)) {
-                *pixel = P::from_f64(self.evaluate(slow, fast, opening).0);
-            }
-        };
-        if let Some(fast) = latch {
-            single(fast, None);
-        }
-        if self.p.orientations.sweep().carried_steps() > 0 {
-            for (fast, opening) in carry.openings_in_row(slow, columns).unsteady(steady) {
-                single(fast, Some(opening));
+        for span in plan.spans() {
+            if let Some(out) = row.get_mut(span.first..span.first + span.count) {
+                self.render_span(span, out, work, report);
             }
         }
-        self.count_uses(
-            slow,
-            columns,
-            (fast_min..=fast_max).filter(|&fast| self.is_selected(slow, fast)),
-            carry,
-        );
-    }
-
-    /// Columns of a row before the latch, at it, and after it.
-    pub(crate) fn split_at_latch(
-        &self,
-        slow: usize,
-        span: Range<usize>,
-    ) -> (Range<usize>, Option<usize>, Range<usize>) {
-        let nothing = span.end..span.end;
-        match self.p.structure_factors.lookup {
-            LookupRule::TricubicUntil(latch) if slow > latch.slow => (span.start..span.start, None, span),
-            LookupRule::TricubicUntil(latch) if slow == latch.slow => {
-                let at = latch.fast.max(span.start).min(span.end);
-                let inside = span.contains(&latch.fast);
-                // The latch pixel is rendered with the span before it for its omega, then again for its value.
-                let next = if inside { at + 1 } else { at };
-                (span.start..next, inside.then_some(at), next..span.end)
+        // The spans have the solid angles of the single pixels too; their values are replaced.
+        for single in plan.singles() {
+            if let Some(pixel) = row.get_mut(single.fast) {
+                *pixel = P::from_f64(self.evaluate(&single.run()));
             }
-            _ => (span, None, nothing),
         }
+        let rendered = (fast_min..=fast_max).filter(|&fast| self.is_selected(slow, fast));
+        self.count_uses(slow, rendered, carry);
     }
 
     fn render_span<P: PixelValue>(
         &self,
-        slow: usize,
-        span: Range<usize>,
-        lookup: LookupRule,
-        row: &mut [P],
+        span: Span,
+        out: &mut [P],
         work: &mut Workspace,
         report: &mut RowReport,
     ) {
-        let columns = self.p.detector.fast_pixels;
-        let mut first = span.start;
-        while first < span.end {
-            let count = (span.end - first).min(SPAN);
-            let Some(out) = row.get_mut(first..first + count) else { return };
-            // The span lies inside the region of interest: only a mask can take pixels out of it.
-            let start = slow * columns + first;
-            let mask = self.p.mask.and_then(|mask| mask.get(start..start + count));
-            let selected = work.select(count, mask);
-            if selected > 0 {
-                report.add(&self.render_part(Span { slow, first, count }, lookup, work, out));
-                report.pixels += selected;
-            } else {
-                out.fill(P::from_f64(0.0));
-            }
-            first += count;
+        // The span lies inside the region of interest: only a mask can take pixels out of it.
+        let selected = work.select(span.count, self.mask_of(&span));
+        if selected == 0 {
+            out.fill(P::from_f64(0.0));
+            return;
         }
+        let plain = if self.needs_general_loop() { None } else { choice::render(self, span, work, out) };
+        let span_report = plain.unwrap_or_else(|| self.render_span_generally(span, &work.live, out));
+        report.add(&span_report);
+        report.pixels += selected;
     }
 
-    /// Part of a row: by the plain loop, or by the general one where that has to be or an index was exactly an integer.
-    fn render_part<P: PixelValue>(
-        &self,
-        span: Span,
-        lookup: LookupRule,
-        work: &mut Workspace,
-        out: &mut [P],
-    ) -> SpanReport {
-        if !self.needs_general_loop()
-            && let Some(report) = plain::render(self, span, lookup, work, out)
-        {
-            return report;
-        }
-        let Span { slow, first, count } = span;
-        let live = work.live.get(..count).unwrap_or(&[]);
+    fn render_span_generally<P: PixelValue>(&self, span: Span, live: &PerPixel, out: &mut [P]) -> SpanReport {
+        let Span { slow, first, count, lookup } = span;
+        let live = live.get(..count).unwrap_or(&[]);
         let mut values = [0.0; SPAN];
         let values = values.get_mut(..count).unwrap_or_default();
-        let request = SpanRequest { slow, first, live, opening: None, until: u64::MAX };
-        let report = general::render(self, &request, lookup, values);
+        let run = PixelRun { slow, first, live, opening: None, lookup };
+        let report = general::render(self, &run, values);
         for (pixel, (&value, &live)) in out.iter_mut().zip(values.iter().zip(live)) {
             *pixel = P::from_f64(if live > 0.0 { value } else { 0.0 });
         }
         report
     }
 
-    /// One pixel with all that makes it special: the sweep that opens its stream, the evaluation that latches.
-    fn evaluate(&self, slow: usize, fast: usize, opening: Option<Orientation>) -> (f64, SpanReport) {
-        let (lookup, until) = self.lookup_at(slow, fast);
-        let request = SpanRequest { slow, first: fast, live: &[1.0], opening, until };
+    /// The value of a run of one pixel, with what is particular to it: the sweep that opens its stream, the
+    /// evaluation that ends interpolation.
+    fn evaluate(&self, run: &PixelRun<'_>) -> f64 {
         let mut value = [0.0];
-        let report = general::render(self, &request, lookup, &mut value);
+        general::render(self, run, &mut value);
         let [value] = value;
-        (value, report)
-    }
-
-    /// The lookup of one pixel, and the evaluation that ends its interpolation.
-    pub(crate) fn lookup_at(&self, slow: usize, fast: usize) -> (LookupRule, u64) {
-        match self.p.structure_factors.lookup {
-            LookupRule::TricubicUntil(latch) if (slow, fast) > (latch.slow, latch.fast) => {
-                (LookupRule::Nearest, u64::MAX)
-            }
-            LookupRule::TricubicUntil(latch) if (slow, fast) == (latch.slow, latch.fast) => {
-                (LookupRule::Tricubic, latch.evaluation)
-            }
-            rule => (rule, u64::MAX),
-        }
+        value
     }
 
     fn needs_general_loop(&self) -> bool {
-        let Oversample { thick, polar, omega, .. } = self.p.oversample;
-        thick || polar || omega || self.p.d_min_m > 0.0
+        self.p.oversample.multiplies_sum() || self.p.d_min_m > 0.0
     }
 
-    /// Whether a pixel is inside the region of interest and not masked.
-    #[must_use]
-    pub fn is_selected(&self, slow: usize, fast: usize) -> bool {
-        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        let inside = (fast_min..=fast_max).contains(&fast) && (slow_min..=slow_max).contains(&slow);
-        // Inside, the index cannot overflow.
-        let index = || slow * self.p.detector.fast_pixels + fast;
-        inside && self.p.mask.is_none_or(|mask| mask.get(index()).is_some_and(|&value| value != 0))
-    }
-
-    /// Whether a pixel has any sweep: selected, and some source scatters into it above the resolution limit.
-    #[must_use]
-    pub fn is_swept(&self, slow: usize, fast: usize) -> bool {
-        self.is_selected(slow, fast) && (self.p.d_min_m == 0.0 || self.resolves(slow, fast))
-    }
-
-    /// The first pixel of `rows`, in order, that has a sweep.
-    #[must_use]
-    pub fn first_swept(&self, rows: Range<usize>) -> Option<(usize, usize)> {
-        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        let rows = rows.start.max(slow_min)..rows.end.min(slow_max.saturating_add(1));
-        rows.flat_map(|slow| (fast_min..=fast_max).map(move |fast| (slow, fast)))
-            .find(|&(slow, fast)| self.is_swept(slow, fast))
-    }
-
-    /// The last pixel before (slow, fast), from row `first_row` on, that has a sweep.
-    pub(crate) fn last_swept_before(
-        &self,
-        first_row: usize,
-        slow: usize,
-        fast: usize,
-    ) -> Option<(usize, usize)> {
-        let columns = self.p.detector.fast_pixels;
-        let here = (0..fast).rev().map(|column| (slow, column));
-        let above =
-            (first_row..slow).rev().flat_map(|row| (0..columns).rev().map(move |column| (row, column)));
-        here.chain(above).find(|&(row, column)| self.is_swept(row, column))
-    }
-
-    /// The first evaluation in `rows`, in the reference's order, whose block of 4 x 4 x 4 nodes is not usable: what
-    /// switches the reference's interpolation off. `None` when there is none, or the scene does not interpolate.
-    ///
-    /// # Errors
-    /// As [`Scene::render_rows`].
-    pub fn find_latch(&self, rows: Range<usize>, carry: &Carryover<'_>) -> Result<Option<LatchPoint>, Error> {
-        self.check_rows(&rows, carry)?;
-        if self.p.structure_factors.lookup == LookupRule::Nearest || self.p.structure_factors.grid.is_none() {
-            return Ok(None);
-        }
-        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
-        let steady = self.steady();
-        for slow in rows.start.max(slow_min)..rows.end.min(slow_max.saturating_add(1)) {
-            let mut opening = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(steady);
-            let opening = if self.p.orientations.sweep().carried_steps() > 0 { opening.next() } else { None };
-            let mut first = fast_min;
-            while first <= fast_max {
-                let mut count = (fast_max + 1 - first).min(SPAN);
-                // An opening pixel is scanned alone, with what its first sweep finds.
-                let vectors = match opening {
-                    Some((fast, vectors)) if fast == first => {
-                        count = 1;
-                        Some(vectors)
-                    }
-                    Some((fast, _)) if (first..first + count).contains(&fast) => {
-                        count = fast - first;
-                        None
-                    }
-                    _ => None,
-                };
-                let mut live = [0.0; SPAN];
-                for (fast, live) in (first..).zip(live.iter_mut().take(count)) {
-                    *live = f64::from(u8::from(self.is_selected(slow, fast)));
-                }
-                let live = live.get(..count).unwrap_or(&[]);
-                let request = SpanRequest { slow, first, live, opening: vectors, until: u64::MAX };
-                if let Some((fast, evaluation)) = general::scan_latch(self, &request) {
-                    return Ok(Some(LatchPoint { slow, fast, evaluation }));
-                }
-                first += count;
-            }
-        }
-        Ok(None)
-    }
-
-    /// One pixel with its intermediate values: `step` is called for every innermost step of the sources that the
-    /// resolution limit leaves.
-    ///
-    /// # Errors
-    /// As [`Scene::render_pixel`].
-    pub fn probe_pixel(
-        &self,
-        slow: usize,
-        fast: usize,
-        carry: &Carryover<'_>,
-        step: &mut dyn FnMut(&StepProbe),
-    ) -> Result<PixelProbe, Error> {
-        self.check_pixel(slow, fast, carry)?;
-        let first_use = carry.use_at(self, slow, fast)?;
-        let opening = self.opening_of(slow, fast, carry);
-        let (lookup, until) = self.lookup_at(slow, fast);
-        let request = SpanRequest { slow, first: fast, live: &[1.0], opening, until };
-        Ok(probe::probe(self, &request, lookup, first_use, step))
-    }
-
-    /// The vectors that all sweeps but the openings find.
-    pub(crate) fn steady(&self) -> Orientation {
-        self.p.orientations.left_behind()
-    }
-
-    /// What the first sweep of a pixel finds, where that is not the steady vectors.
-    fn opening_of(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Option<Orientation> {
-        if self.p.orientations.sweep().carried_steps() == 0 {
-            return None;
-        }
-        let mut openings = carry.openings_in_row(slow, self.p.detector.fast_pixels).unsteady(self.steady());
-        openings.find_map(|(column, vectors)| (column == fast).then_some(vectors))
-    }
-
-    /// What the lattice factor is evaluated in: mixed precision is that of runs that do not interpolate, where the
-    /// interpolation takes most of the time, and of crystals whose sizes its reduction has bits for.
-    fn lattice_precision(&self) -> Precision {
-        let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
-        let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
-        if interpolates || !reduces { Precision::Double } else { self.precision }
-    }
-
-    fn shape(&self) -> CrystalShape {
-        self.p.lattice.shape
-    }
-
-    fn grid(&self) -> Option<HklGrid<'a>> {
-        self.p.structure_factors.grid
-    }
-}
-
-/// How a span is looked up.
-pub(crate) fn plan_of(scene: &Scene<'_>, lookup: LookupRule, until: u64) -> LookupPlan {
-    match (scene.grid(), lookup) {
-        (None, _) => LookupPlan::Uniform,
-        (Some(_), LookupRule::Nearest) => LookupPlan::Nearest,
-        (Some(_), LookupRule::Tricubic | LookupRule::TricubicUntil(_)) => LookupPlan::Tricubic { until },
+    fn find_latch_in_row(&self, slow: usize, carry: &Carryover<'_>) -> Option<LatchPoint> {
+        let plan = self.row_plan(slow, carry)?;
+        let scan = |run: &PixelRun<'_>| general::first_fallback(self, run);
+        let spans = plan.spans().find_map(|span| {
+            let mut live = [0.0; SPAN];
+            plan.select_without_singles(&span, &mut live);
+            let live = live.get(..span.count).unwrap_or(&[]);
+            scan(&PixelRun { slow, first: span.first, live, opening: None, lookup: LookupPlan::LatchScan })
+        });
+        let singles =
+            plan.singles().filter_map(|single| scan(&single.with_lookup(LookupPlan::LatchScan).run()));
+        let (fast, evaluation) = singles.chain(spans).min()?;
+        Some(LatchPoint { slow, fast, evaluation })
     }
 }

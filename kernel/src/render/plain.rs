@@ -1,55 +1,59 @@
-//! The loop that most runs take: a span of a row in three passes, so that each keeps what it needs in registers.
+//! The plain loop, which most runs take: a span of a row in three passes, so that each keeps what it needs in
+//! registers.
 //!
-//! 1. [`Places`], once per thickness layer and subpixel: where the pixels are.
-//! 2. [`Steps`], compiled for each shape and lookup: sources, phi steps and mosaic domains, added up.
-//! 3. [`Scaling`]: sums to pixels, with their solid angle, capture and polarisation, which are those of the first sample.
+//! ```text
+//! 1 for each thickness layer and subpixel: directions of all pixels              GeometryPass
+//! 2     for each vector of pixels, source, orientation:                          StepsPass
+//!           h, k, l = q.a, q.b, q.c
+//!           near the nodes of the step before?  keep them, else round and look up
+//!           F_cell = 0 in all lanes?  next step
+//!           amplitude = F_latt(h, k, l) F_cell
+//!           sum += amplitude^2
+//! 3 for each vector of pixels: pixel = scale sum capture polarisation omega      ScalingPass
+//! ```
 //!
-//! An index that is exactly an integer other than 0 gives NaN here. It is told, and the span rendered again by the
-//! guarded loop, whose other pixels have the same bits.
+//! Capture, polarisation and solid angle are those of the first sample. Pass 2 is compiled once for each
+//! shape and lookup, the other two once for each level.
+//!
+//! An index that is exactly an integer other than 0 gives NaN here. The span is then reported and re-rendered
+//! by the general loop, whose other pixels have the same bits.
 
 use core::marker::PhantomData;
 
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
-use super::{PixelValue, Scene, SpanReport, plan_of};
+use super::pixel_value::PixelValue;
+use super::row_plan::{Span, select};
 use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
-use crate::lattice::{
-    CrystalShape, GaussKind, Precision, RoundKind, Shape, ShapeKind, SquareKind, SquareMixedKind,
-    SquareThinKind, TophatKind,
-};
-use crate::structure_factor::{
-    Lookup, LookupKind, LookupPlan, LookupRule, LookupTable, NearestKind, TricubicKind, UniformKind,
-};
+use crate::lattice::{Shape, ShapeKind};
+use crate::scene::Scene;
+use crate::span::{PerPixel, SPAN, load, store};
+use crate::structure_factor::{Lookup, LookupKind, LookupTable, SavedNodes};
 
-/// Most pixels of a span: a multiple of the lanes of every level.
-pub(crate) const SPAN: usize = 256;
-
-/// A number per pixel of a span.
-pub(crate) type PerPixel = [f64; SPAN];
-
-/// What the passes leave for each other. Aligned, and in this order: vectors that straddle cache lines cost twice.
+/// What one pass computes for the next. The fields are aligned and in this order, since vectors that straddle
+/// cache lines cost twice.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Workspace {
-    /// 1 where a pixel is rendered, 0 where it is skipped and past the end of the span.
+    /// 1 where a pixel is rendered, 0 where it is skipped or past the end of the span.
     pub(super) live: PerPixel,
     diffracted: [PerPixel; 3],
     inverse_distance: PerPixel,
     sum: PerPixel,
-    /// Only where it is needed: all that a call has must be cleared.
+    /// Made only where several samples need it, since all memory of a call must be cleared.
     samples: Option<Samples>,
-    /// If not 0: the first so many of `live` are 1, the others 0.
+    /// If not 0, this many of the first `live` are 1 and all others 0.
     unmasked: usize,
 }
 
-/// What several samples of a pixel, layers and subpixels, leave for each other and for the third pass.
+/// What one sample of a pixel, a layer and subpixel, saves for the next and for the third pass.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Samples {
     omega: PerPixel,
     capture: PerPixel,
     polar: PerPixel,
-    /// What [`Lookup::keep`] keeps.
-    nodes: [PerPixel; 4],
+    /// What [`Lookup::save`] saves.
+    nodes: SavedNodes,
 }
 
 impl Workspace {
@@ -65,28 +69,26 @@ impl Workspace {
         }
     }
 
-    /// Makes room for what several samples need. Out of line: on the way it takes as much of the stack again.
+    /// Makes room for what several samples need. Out of line, since it uses as much of the stack again.
     #[inline(never)]
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         if self.samples.is_none() {
             self.samples = Some(Samples::new());
         }
     }
 
-    /// Selects the pixels of a span of `count` that `mask` does not skip; how many these are.
+    /// Selects the pixels of a span of `count` that `mask` does not skip, and returns their number.
     pub(super) fn select(&mut self, count: usize, mask: Option<&[u16]>) -> u64 {
         let Some(mask) = mask else {
-            // Mostly as the span before left it.
+            // Mostly they are still those of the span before.
             if self.unmasked != count {
-                self.live.fill(0.0);
-                self.live.iter_mut().take(count).for_each(|live| *live = 1.0);
+                select(&mut self.live, count, None);
                 self.unmasked = count;
             }
             return count as u64;
         };
         self.unmasked = 0;
-        self.live.fill(0.0);
-        self.live.iter_mut().take(count).zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0)));
+        select(&mut self.live, count, Some(mask));
         mask.iter().map(|&m| u64::from(m != 0)).sum()
     }
 }
@@ -98,28 +100,8 @@ impl Samples {
     }
 }
 
-/// The lanes of `from` from pixel `at` on.
-#[inline(always)]
-pub(crate) fn get<L: Level>(level: L, from: &PerPixel, at: usize) -> L::F {
-    level.load(from.get(at..).unwrap_or(&[]), 0.0)
-}
-
-/// Writes lanes to pixel `at` and those after it.
-#[inline(always)]
-pub(crate) fn put<F: Lanes>(lanes: F, to: &mut PerPixel, at: usize) {
-    lanes.store(to.get_mut(at..).unwrap_or_default());
-}
-
-/// Pixels of a row, those of the workspace's `live`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) slow: usize,
-    pub(super) first: usize,
-    pub(super) count: usize,
-}
-
 /// First pass, for one layer and subpixel.
-struct Places<'c, 'a> {
+struct GeometryPass<'c, 'a> {
     scene: &'c Scene<'a>,
     span: Span,
     grid: &'c SubpixelGrid,
@@ -129,7 +111,7 @@ struct Places<'c, 'a> {
     work: &'c mut Workspace,
 }
 
-impl Kernel for Places<'_, '_> {
+impl Kernel for GeometryPass<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -149,30 +131,30 @@ impl Kernel for Places<'_, '_> {
             next = next + stride;
             let direction = Subpixel::new(detector, grid, line, fast, sub_fast).direction;
             let LaneVec { x, y, z } = direction.diffracted;
-            put(x, to_x, at);
-            put(y, to_y, at);
-            put(z, to_z, at);
+            store(x, to_x, at);
+            store(y, to_y, at);
+            store(z, to_z, at);
             if is_first {
-                put(direction.inverse_distance, &mut work.inverse_distance, at);
+                store(direction.inverse_distance, &mut work.inverse_distance, at);
             }
         }
-        // The third pass has them at hand where there is one sample.
+        // With a single sample the third pass evaluates the factors itself.
         if is_first && work.samples.is_some() {
-            Factors { scene, span, layer, work }.run(level);
+            FactorsPass { scene, span, layer, work }.run(level);
         }
     }
 }
 
-/// What the first subpixel of a layer gives the whole pixel. A loop of its own: one long chain of arithmetic per vector
-/// would leave the processor waiting.
-struct Factors<'c, 'a> {
+/// The factors that the first subpixel of a layer gives the whole pixel. A loop of its own, since one long
+/// chain of arithmetic per vector would leave the processor waiting.
+struct FactorsPass<'c, 'a> {
     scene: &'c Scene<'a>,
     span: Span,
     layer: usize,
     work: &'c mut Workspace,
 }
 
-impl Factors<'_, '_> {
+impl FactorsPass<'_, '_> {
     #[inline(always)]
     fn run<L: BaseLevel>(self, level: L) {
         let Self { scene, span, layer, work } = self;
@@ -184,20 +166,20 @@ impl Factors<'_, '_> {
             let direction = direction(level, diffracted, inverse_distance, at);
             if sensor.layer_m > 0.0 {
                 let capture = direction.capture(detector, depth_m, next_depth_m, sensor.attenuation_per_m);
-                put(capture, &mut samples.capture, at);
+                store(capture, &mut samples.capture, at);
             }
             if layer > 0 {
                 continue;
             }
-            put(direction.omega_sr(detector), &mut samples.omega, at);
+            store(direction.omega_sr(detector), &mut samples.omega, at);
             if let Some(frame) = &scene.polarization {
-                put(direction.polarization(frame), &mut samples.polar, at);
+                store(direction.polarization(frame), &mut samples.polar, at);
             }
         }
     }
 }
 
-/// The direction of the pixels from `at` on.
+/// The directions of the pixels from `at` on.
 #[inline(always)]
 fn direction<L: Level>(
     level: L,
@@ -205,26 +187,25 @@ fn direction<L: Level>(
     inverse_distance: &PerPixel,
     at: usize,
 ) -> Direction<L::F> {
-    let diffracted = LaneVec { x: get(level, x, at), y: get(level, y, at), z: get(level, z, at) };
-    Direction { inverse_distance: get(level, inverse_distance, at), diffracted }
+    let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
+    Direction { inverse_distance: load(level, inverse_distance, at), diffracted }
 }
 
-/// Out of line: once, not once for each shape and lookup.
+/// Out of line, so that it is compiled once and not again for each shape and lookup.
 #[inline(never)]
-fn place(places: Places<'_, '_>) {
-    places.scene.p.simd.run(places);
+fn run_geometry(pass: GeometryPass<'_, '_>) {
+    pass.scene.p.simd.run(pass);
 }
 
-/// First and second pass.
-struct Steps<'c, 'a, Sh, Lo> {
+/// First and second pass, for one shape and lookup.
+pub(super) struct StepsPass<'c, 'a, Sh, Lo> {
     scene: &'c Scene<'a>,
     span: Span,
-    plan: LookupPlan,
     work: &'c mut Workspace,
     kinds: PhantomData<(Sh, Lo)>,
 }
 
-impl<Sh: ShapeKind, Lo: LookupKind> Kernel for Steps<'_, '_, Sh, Lo> {
+impl<Sh: ShapeKind, Lo: LookupKind> Kernel for StepsPass<'_, '_, Sh, Lo> {
     /// Interpolations that fell back.
     type Output = u64;
 
@@ -235,35 +216,38 @@ impl<Sh: ShapeKind, Lo: LookupKind> Kernel for Steps<'_, '_, Sh, Lo> {
     }
 }
 
-impl<Sh: ShapeKind, Lo: LookupKind> Steps<'_, '_, Sh, Lo> {
+impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
     #[inline(always)]
     fn steps<L: Level>(self, level: L) -> u64 {
-        let Self { scene, span, plan, work, .. } = self;
+        let Self { scene, span, work, .. } = self;
         let p = &scene.p;
         let per_axis = p.oversample.per_axis;
         let grid = SubpixelGrid::new(&p.detector, span.slow, per_axis);
-        let shape = Sh::of(level, &p.lattice);
-        let mut lookup = Lo::of(level, &LookupTable { factors: p.structure_factors, plan });
+        let shape = Sh::at(level, &p.lattice);
+        let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
         // The first sample starts the sum.
         let mut visited = false;
-        for layer in 0..p.sensor.layers {
-            for sub_slow in 0..per_axis {
-                for sub_fast in 0..per_axis {
-                    let grid = &grid;
-                    place(Places { scene, span, grid, layer, sub_slow, sub_fast, work: &mut *work });
-                    for at in (0..span.count).step_by(L::F::LEN) {
-                        if let (true, Some(samples)) = (visited, &work.samples) {
-                            lookup.resume(&samples.nodes, at);
-                        }
-                        Self::block(scene, work, &shape, &mut lookup, nudge, at, visited);
-                        if let Some(samples) = &mut work.samples {
-                            lookup.keep(&mut samples.nodes, at);
-                        }
-                    }
-                    visited = true;
+        for (layer, sub_slow, sub_fast) in scene.samples() {
+            run_geometry(GeometryPass {
+                scene,
+                span,
+                grid: &grid,
+                layer,
+                sub_slow,
+                sub_fast,
+                work: &mut *work,
+            });
+            for at in (0..span.count).step_by(L::F::LEN) {
+                if let (true, Some(samples)) = (visited, &work.samples) {
+                    lookup.restore(&samples.nodes, at);
+                }
+                Self::block(scene, work, &shape, &mut lookup, nudge, at, visited);
+                if let Some(samples) = &mut work.samples {
+                    lookup.save(&mut samples.nodes, at);
                 }
             }
+            visited = true;
         }
         lookup.fallbacks()
     }
@@ -273,44 +257,45 @@ impl<Sh: ShapeKind, Lo: LookupKind> Steps<'_, '_, Sh, Lo> {
     fn block<F: Lanes>(
         scene: &Scene<'_>,
         work: &mut Workspace,
-        shape: &Sh::Of<F>,
-        lookup: &mut Lo::Of<'_, F>,
+        shape: &Sh::At<F>,
+        lookup: &mut Lo::At<'_, F>,
         nudge: F,
         at: usize,
         visited: bool,
     ) {
         let level = nudge.level();
         let zero = level.splat(0.0);
-        let live = zero.lt(get(level, &work.live, at));
+        let live = zero.lt(load(level, &work.live, at));
         if !live.any() {
             return;
         }
         let entries = scene.p.orientations.entries();
-        // The reference leaves a step without F_latt and water out; its sines are never exactly 0.
+        // The reference skips a step with F_latt = 0 and no water; its sines are never exactly 0.
         let all_steps = scene.p.water_m > 0.0 || !Sh::SPARSE;
         let [x, y, z] = &work.diffracted;
-        let diffracted = LaneVec { x: get(level, x, at), y: get(level, y, at), z: get(level, z, at) };
-        let mut sum = if visited { get(level, &work.sum, at) } else { level.splat(scene.background) };
+        let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
+        let mut sum = if visited { load(level, &work.sum, at) } else { level.splat(scene.background) };
         for source in scene.p.sources {
             let q = scattering(diffracted, source);
             for orientation in entries {
-                let h = [
+                let hkl = [
                     q.dot_nudged(orientation.a_m, nudge),
                     q.dot_nudged(orientation.b_m, nudge),
                     q.dot_nudged(orientation.c_m, nudge),
                 ];
-                let (indices, narrow) = if Sh::NEEDS_PAIRS {
-                    lookup.place_mixed(h)
+                let (mut located, narrowed) = if Sh::NEEDS_PAIRS {
+                    lookup.locate_mixed(hkl)
                 } else {
-                    // Nobody asks for what is narrowed here, so nothing is.
-                    let indices = lookup.place(h);
-                    (indices, indices.narrowed())
+                    // The shapes here do not use the narrowed offsets, so the compiler drops them.
+                    let located = lookup.locate(hkl);
+                    let narrowed = located.indices.narrowed();
+                    (located, narrowed)
                 };
-                // The lattice factor of a dense shape costs more than asking.
-                if !Sh::SPARSE && lookup.is_dark() {
+                // The lattice factor of a dense shape costs more than this test.
+                if !Sh::SPARSE && located.is_zero() {
                     continue;
                 }
-                let f_latt = shape.f_latt_narrowed(&indices, &narrow);
+                let f_latt = shape.f_latt_narrowed(&located.indices, &narrowed);
                 let mut active = live;
                 if Sh::SPARSE {
                     if !all_steps {
@@ -320,22 +305,22 @@ impl<Sh: ShapeKind, Lo: LookupKind> Steps<'_, '_, Sh, Lo> {
                         continue;
                     }
                 }
-                let amplitude = f_latt * lookup.f_cell(&indices, active, 0);
+                let amplitude = f_latt * located.f_cell(active, 0);
                 sum = amplitude.mul_add(amplitude, sum);
             }
         }
-        put(sum, &mut work.sum, at);
+        store(sum, &mut work.sum, at);
     }
 }
 
-/// Third pass.
-struct Scaling<'c, 'a, P> {
-    scene: &'c Scene<'a>,
-    work: &'c Workspace,
-    out: &'c mut [P],
+/// Third pass: sums to pixels.
+pub(super) struct ScalingPass<'c, 'a, P> {
+    pub(super) scene: &'c Scene<'a>,
+    pub(super) work: &'c Workspace,
+    pub(super) out: &'c mut [P],
 }
 
-impl<P: PixelValue> Kernel for Scaling<'_, '_, P> {
+impl<P: PixelValue> Kernel for ScalingPass<'_, '_, P> {
     /// Sum of omega, and whether any pixel is NaN.
     type Output = (f64, bool);
 
@@ -349,16 +334,16 @@ impl<P: PixelValue> Kernel for Scaling<'_, '_, P> {
         let mut nan = zero.lt(zero);
         for (block, out) in out.chunks_mut(L::F::LEN).enumerate() {
             let at = block * L::F::LEN;
-            let live = get(level, &work.live, at);
-            let mut value = scale * get(level, &work.sum, at);
+            let live = load(level, &work.live, at);
+            let mut value = scale * load(level, &work.sum, at);
             let omega = if let Some(samples) = &work.samples {
                 if sensor.layer_m > 0.0 {
-                    value = value * get(level, &samples.capture, at);
+                    value = value * load(level, &samples.capture, at);
                 }
                 if scene.polarization.is_some() {
-                    value = value * get(level, &samples.polar, at);
+                    value = value * load(level, &samples.polar, at);
                 }
-                get(level, &samples.omega, at)
+                load(level, &samples.omega, at)
             } else {
                 let direction = direction(level, &work.diffracted, &work.inverse_distance, at);
                 if sensor.layer_m > 0.0 {
@@ -380,59 +365,8 @@ impl<P: PixelValue> Kernel for Scaling<'_, '_, P> {
     }
 }
 
-/// Renders a span; `None` where an index was exactly an integer.
-pub(super) fn render<P: PixelValue>(
-    scene: &Scene<'_>,
-    span: Span,
-    lookup: LookupRule,
-    work: &mut Workspace,
-    out: &mut [P],
-) -> Option<SpanReport> {
-    let plan = plan_of(scene, lookup, u64::MAX);
-    if scene.p.sensor.layers > 1 || scene.p.oversample.per_axis > 1 {
-        work.make_room();
-    }
-    let fallbacks = steps(scene, span, plan, work);
-    let (omega_sum_sr, any_nan) = scene.p.simd.run(Scaling { scene, work, out });
-    let per_axis = scene.p.oversample.per_axis as f64;
-    let evaluations = scene.p.sensor.layers as f64 * per_axis * per_axis;
-    (!any_nan).then_some(SpanReport { omega_sum_sr: omega_sum_sr * evaluations, fallbacks })
-}
-
-/// The second pass compiled for the scene's shape and lookup.
-fn steps(scene: &Scene<'_>, span: Span, plan: LookupPlan, work: &mut Workspace) -> u64 {
-    macro_rules! run {
-        ($shape:ty, $lookup:ty) => {
-            scene.p.simd.run(Steps::<$shape, $lookup> { scene, span, plan, work, kinds: PhantomData })
-        };
-    }
-    macro_rules! with_shape {
-        ($square:ident, $lookup:ty) => {
-            match scene.shape() {
-                CrystalShape::Square => $square!($lookup),
-                CrystalShape::Round => run!(RoundKind, $lookup),
-                CrystalShape::Gauss => run!(GaussKind, $lookup),
-                CrystalShape::Tophat => run!(TophatKind, $lookup),
-            }
-        };
-    }
-    let thin = scene.p.lattice.is_thin();
-    macro_rules! square {
-        ($lookup:ty) => {
-            if thin { run!(SquareThinKind, $lookup) } else { run!(SquareKind, $lookup) }
-        };
-    }
-    macro_rules! either_square {
-        ($lookup:ty) => {
-            match scene.lattice_precision() {
-                Precision::Double => square!($lookup),
-                Precision::Mixed => run!(SquareMixedKind, $lookup),
-            }
-        };
-    }
-    match plan {
-        LookupPlan::Nearest => with_shape!(either_square, NearestKind),
-        LookupPlan::Tricubic { .. } => with_shape!(square, TricubicKind),
-        LookupPlan::Uniform | LookupPlan::LatchScan => with_shape!(either_square, UniformKind),
+impl<'c, 'a, Sh: ShapeKind, Lo: LookupKind> StepsPass<'c, 'a, Sh, Lo> {
+    pub(super) fn new(scene: &'c Scene<'a>, span: Span, work: &'c mut Workspace) -> Self {
+        Self { scene, span, work, kinds: PhantomData }
     }
 }

@@ -1,16 +1,16 @@
-//! Intermediate values of one pixel, from taps on the general loop; the plain loop, which renders, has none.
+//! Intermediate values of one pixel, reported by the general loop. The plain loop, which renders, reports
+//! nothing.
 
 use core::num::NonZeroUsize;
 
-use super::Scene;
-use super::general::{SpanRequest, TappedPixel, TappedStep, render_watched};
 use super::geometry::LaneVec;
+use super::observer::{ObservedPixel, ObservedStep};
 use crate::carryover::CarryUse;
 use crate::lanes::{Kernel, Lanes, Level, Simd};
-use crate::lattice::CrystalShape;
+use crate::lattice::Indices;
 use crate::math::{NUDGE, sincg};
 use crate::rotation::{Orientation, PhiMode, PhiSweep};
-use crate::structure_factor::LookupRule;
+use crate::scene::Scene;
 use crate::vector::Vec3;
 
 /// One innermost step of a pixel.
@@ -34,8 +34,8 @@ pub struct StepProbe {
     pub diffracted: Vec3,
     /// Scattering vector, in 1/m.
     pub scattering_per_m: Vec3,
-    /// What this step found at phi == 0 in c-parity mode; the vectors of a pixel's later sweeps, and those of a zero
-    /// in the middle of a sweep, were left by the pixel itself.
+    /// What this step found at phi = 0 in c-parity mode. For a pixel's later sweeps, and for a phi = 0 in the
+    /// middle of a sweep, the pixel itself left the vectors.
     pub carry: CarryUse,
     /// Cell vectors.
     pub orientation: Orientation,
@@ -43,8 +43,8 @@ pub struct StepProbe {
     pub hkl: [f64; 3],
     /// Nearest integers, an exact half going down.
     pub hkl_rounded: [f64; 3],
-    /// Factor per axis with its sign, for square crystals, computed in f64 beside the loop, which keeps their product
-    /// only; NaN for the other shapes.
+    /// The factor of each axis with its sign, for square crystals; NaN for the other shapes. Computed in f64
+    /// beside the loop, which keeps only their product.
     pub f_latt_axes: [f64; 3],
     /// F_latt, with its sign for square crystals.
     pub f_latt: f64,
@@ -78,31 +78,31 @@ pub struct PixelProbe {
     pub capture: f64,
 }
 
-/// Turns what the loop shows into probes.
-pub(super) struct Watch<'w> {
+/// Observer that turns the loop's values into probes.
+pub(super) struct ProbeObserver<'w> {
     step: &'w mut dyn FnMut(&StepProbe),
-    pixel: PixelProbe,
+    pub(super) pixel: PixelProbe,
     domains: NonZeroUsize,
     cells: Option<[f64; 3]>,
-    carry: CarryWatch,
+    carry: CarryUses,
 }
 
 /// What the carryover held at each step.
-struct CarryWatch {
+struct CarryUses {
     sweep: PhiSweep,
     carried_steps: usize,
     /// What the pixel's first sweep finds.
     first_use: CarryUse,
     /// The pixel (slow, fast).
     here: (usize, usize),
-    /// Layer, subpixel and source of the first sweep, once it is there.
+    /// Layer, subpixel and source of the first sweep, once it has begun.
     first_sweep: Option<SweepIndex>,
 }
 
 /// Layer, subpixel (slow, fast) and source.
 type SweepIndex = (usize, (usize, usize), usize);
 
-impl CarryWatch {
+impl CarryUses {
     fn use_at(&mut self, sweep: SweepIndex, phi_step: usize) -> CarryUse {
         let is_first = *self.first_sweep.get_or_insert(sweep) == sweep;
         let phis = &self.sweep;
@@ -111,7 +111,7 @@ impl CarryWatch {
         } else if is_first && phi_step < self.carried_steps {
             self.first_use
         } else if self.carried_steps == 0 && phis.phi_rad(0) == 0.0 {
-            // Every phi is zero: no sweep ever leaves anything.
+            // Every phi is 0: no sweep ever leaves rotated vectors.
             CarryUse::Fresh
         } else {
             CarryUse::Hit { left_by: self.here }
@@ -140,12 +140,33 @@ fn first_vector<F: Lanes>(v: &LaneVec<F>) -> Vec3 {
     Vec3::new(v.x.first(), v.y.first(), v.z.first())
 }
 
-impl Watch<'_> {
-    /// An innermost step has been added.
+impl<'w> ProbeObserver<'w> {
+    /// Observer of the pixel `here` (slow, fast) that calls `step` for every step; `first_use` is what the pixel's
+    /// first sweep finds.
+    pub(super) fn new(
+        scene: &Scene<'_>,
+        here: (usize, usize),
+        first_use: CarryUse,
+        step: &'w mut dyn FnMut(&StepProbe),
+    ) -> Self {
+        let sweep = *scene.p.orientations.sweep();
+        let carried_steps = sweep.carried_steps();
+        Self {
+            step,
+            pixel: PixelProbe::default(),
+            domains: NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN),
+            cells: scene.shape().is_product_of_axes().then_some(scene.p.lattice.cells),
+            carry: CarryUses { sweep, carried_steps, first_use, here, first_sweep: None },
+        }
+    }
+}
+
+impl ProbeObserver<'_> {
+    /// Reports a step.
     #[inline(always)]
-    pub(super) fn step<F: Lanes>(&mut self, step: &TappedStep<'_, F>) {
-        // What the loop nudged away from 0 is told as 0.
-        let hkl = first_lanes(step.indices.h).map(|h| if h.abs() <= NUDGE { 0.0 } else { h });
+    pub(super) fn step<F: Lanes>(&mut self, step: &ObservedStep<'_, F>, indices: &Indices<F>) {
+        // An index that the loop moved away from 0 is reported as 0.
+        let hkl = first_lanes(indices.hkl).map(|h| if h.abs() <= NUDGE { 0.0 } else { h });
         let axes = self.cells.map(|cells| {
             let mut factors = hkl;
             for (factor, n) in factors.iter_mut().zip(cells) {
@@ -154,22 +175,22 @@ impl Watch<'_> {
             factors
         });
         let sign = axes.map_or(1.0, |axes| axes.iter().product::<f64>().signum());
-        let (place, q) = (step.place, step.scattering);
+        let (site, subpixel) = (step.site, &step.site.subpixel);
         let phi_step = step.entry / self.domains;
         (self.step)(&StepProbe {
-            layer: step.layer,
-            subpixel: step.subpixel,
+            layer: site.layer,
+            subpixel: site.index,
             source: step.source,
             phi_step,
             domain: step.entry % self.domains,
-            position_m: first_vector(&place.position_m),
-            distance_m: 1.0 / place.direction.inverse_distance.first(),
-            diffracted: first_vector(&place.direction.diffracted),
-            scattering_per_m: first_vector(q),
-            carry: self.carry.use_at((step.layer, step.subpixel, step.source), phi_step),
+            position_m: first_vector(&subpixel.position_m),
+            distance_m: 1.0 / subpixel.direction.inverse_distance.first(),
+            diffracted: first_vector(&subpixel.direction.diffracted),
+            scattering_per_m: first_vector(step.scattering),
+            carry: self.carry.use_at((site.layer, site.index, step.source), phi_step),
             orientation: *step.orientation,
             hkl,
-            hkl_rounded: first_lanes(step.indices.h0),
+            hkl_rounded: first_lanes(indices.hkl0),
             f_latt_axes: axes.unwrap_or([f64::NAN; 3]),
             f_latt: step.lattice.f_latt.first().abs() * sign,
             f_cell: step.f_cell.first(),
@@ -177,38 +198,15 @@ impl Watch<'_> {
         });
     }
 
-    /// The pixel is done.
+    /// Reports the finished pixel.
     #[inline(always)]
-    pub(super) fn pixel<F: Lanes>(&mut self, pixel: &TappedPixel<F>) {
+    pub(super) fn finish<F: Lanes>(&mut self, pixel: &ObservedPixel<F>) {
         self.pixel = PixelProbe {
             value: pixel.value.first(),
             intensity: pixel.sum.first(),
-            polarization: pixel.polar.first(),
-            omega_sr: pixel.omega.first(),
+            polarization: pixel.polarization.first(),
+            omega_sr: pixel.omega_sr.first(),
             capture: pixel.capture.first(),
         };
     }
-}
-
-/// Renders the one pixel of `request` and tells `step` about every step; `first_use` is what its first sweep finds.
-pub(super) fn probe(
-    scene: &Scene<'_>,
-    request: &SpanRequest<'_>,
-    lookup: LookupRule,
-    first_use: CarryUse,
-    step: &mut dyn FnMut(&StepProbe),
-) -> PixelProbe {
-    let cells = (scene.shape() == CrystalShape::Square).then_some(scene.p.lattice.cells);
-    let domains = NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN);
-    let sweep = *scene.p.orientations.sweep();
-    let carry = CarryWatch {
-        sweep,
-        carried_steps: sweep.carried_steps(),
-        first_use,
-        here: (request.slow, request.first),
-        first_sweep: None,
-    };
-    let mut watch = Watch { step, pixel: PixelProbe::default(), domains, cells, carry };
-    render_watched(scene, request, lookup, &mut watch);
-    watch.pixel
 }

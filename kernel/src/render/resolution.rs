@@ -1,10 +1,10 @@
-//! The resolution limit, pixel by pixel.
+//! The resolution limit of a single pixel.
 
-use super::Scene;
 use super::geometry::{Subpixel, SubpixelGrid, scattering};
 use crate::lanes::{Kernel, LaneMask, Lanes, Level};
+use crate::scene::Scene;
 
-/// Whether any source, layer or subpixel scatters into a pixel above the resolution limit.
+/// Whether any source, layer or subpixel of a pixel scatters within the resolution limit.
 struct Resolves<'c, 'a> {
     scene: &'c Scene<'a>,
     slow: usize,
@@ -20,19 +20,15 @@ impl Kernel for Resolves<'_, '_> {
         let per_axis = p.oversample.per_axis;
         let fast = level.splat(self.fast as f64);
         let grid = SubpixelGrid::new(&p.detector, self.slow, per_axis);
-        for layer in 0..p.sensor.layers {
+        for (layer, sub_slow, sub_fast) in self.scene.samples() {
             let depth_m = layer as f64 * p.sensor.layer_m;
-            for (sub_slow, sub_fast) in
-                (0..per_axis).flat_map(|slow| (0..per_axis).map(move |fast| (slow, fast)))
-            {
-                let line = grid.line(&p.detector, sub_slow, depth_m);
-                let place = Subpixel::new(&p.detector, &grid, line, fast, sub_fast);
-                for source in p.sources {
-                    let q = scattering(place.direction.diffracted, source);
-                    let d_spacing = level.splat(1.0) / q.dot(q).sqrt();
-                    if !d_spacing.lt(level.splat(p.d_min_m)).any() {
-                        return true;
-                    }
+            let line = grid.line(&p.detector, sub_slow, depth_m);
+            let subpixel = Subpixel::new(&p.detector, &grid, line, fast, sub_fast);
+            for source in p.sources {
+                let q = scattering(subpixel.direction.diffracted, source);
+                let d_spacing = level.splat(1.0) / q.dot(q).sqrt();
+                if !d_spacing.lt(level.splat(p.d_min_m)).any() {
+                    return true;
                 }
             }
         }

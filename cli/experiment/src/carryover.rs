@@ -1,0 +1,60 @@
+//! The carryover slots of a scene, and the latch at which interpolation ends.
+
+use rayon::prelude::*;
+use widebragg::carryover::{Carryover, Slot};
+use widebragg::render::open_streams;
+use widebragg::rotation::PhiMode;
+use widebragg::scene::Scene;
+use widebragg::structure_factor::{LatchPoint, LookupRule};
+use widebragg_formats::memory::filled;
+
+use crate::experiment::Experiment;
+use crate::failure::{Failure, Part, refused};
+
+/// Opened slots for a scene of `experiment`, one for each thread of the reference; no slots where the scene
+/// has no carryover.
+///
+/// # Errors
+/// More threads than there is memory for.
+pub fn open_slots(experiment: &Experiment, scene: &Scene<'_>) -> Result<Vec<Slot>, Failure> {
+    if !scene.carries() {
+        return Ok(Vec::new());
+    }
+    let threads = experiment.reference_threads.min(experiment.detector.slow_pixels);
+    let no_memory = || Failure::no_memory(Part::Carryover, format!("that of {threads} threads"));
+    let mut slots = filled(threads, Slot::default()).ok_or_else(no_memory)?;
+    open_streams(scene, &mut slots).map_err(refused(Part::Scene))?;
+    Ok(slots)
+}
+
+/// The carryover of `slots`.
+pub fn carryover(slots: &mut [Slot]) -> Carryover<'_> {
+    if slots.is_empty() { Carryover::Off } else { Carryover::Streams(slots) }
+}
+
+/// A copy of the slot of the row's stream.
+pub(crate) fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
+    slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
+}
+
+/// The pixel from which on the reference no longer interpolates; `None` in spec mode.
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn find_latch(scene: &Scene<'_>, slots: &[Slot]) -> Result<Option<LatchPoint>, Failure> {
+    if scene.orientations().sweep().mode == PhiMode::Spec {
+        return Ok(None);
+    }
+    let rows = 0..scene.detector().slow_pixels;
+    let found = rows.into_par_iter().find_map_first(|row| {
+        let mut own = slot_of_row(slots, row);
+        scene.find_latch(row..row + 1, &carryover(own.as_mut_slice())).transpose()
+    });
+    found.transpose().map_err(refused(Part::Scene))
+}
+
+/// The scene with interpolation ending at `latch`.
+#[must_use]
+pub fn latched<'a>(scene: &Scene<'a>, latch: Option<LatchPoint>) -> Scene<'a> {
+    latch.map_or(*scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch)))
+}

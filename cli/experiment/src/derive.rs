@@ -1,0 +1,262 @@
+//! From plain numbers to the tables of a scene: those that are left out are filled in by the reference's
+//! rules.
+
+use widebragg::beam::{Source, SourceGrid, fluence_per_m2};
+use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
+use widebragg::defaults;
+use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::lattice::Lattice;
+use widebragg::rotation::Orientation;
+use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
+use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
+use widebragg::vector::Vec3;
+use widebragg_formats::sources::SourceLine;
+
+use crate::failure::{Failure, Part, refused};
+use crate::parameters::{Attenuation, Mosaic, Parameters, SensorRequest, Sources};
+use crate::warning::Warning;
+
+/// A placed normal below this part of the distance is 0: the beam runs along the detector.
+const ALONG: f64 = 1e-6;
+
+/// Lengths further from 1 are not those of unit vectors.
+const UNIT: f64 = 1e-12;
+
+/// Most subpixels along an axis that are chosen for the user.
+const MOST_RECOMMENDED: f64 = 1e6;
+
+/// Places the detector.
+pub(crate) fn detector(input: &DetectorInput, warnings: &mut Vec<Warning>) -> Result<Detector, Failure> {
+    let parameters = match input {
+        DetectorInput::Placed(detector) => return Ok(*detector),
+        DetectorInput::Parameters(parameters) => parameters,
+    };
+    let detector = Detector::new(parameters).map_err(refused(Part::Detector))?;
+    if detector.normal_replaced {
+        warnings.push(Warning::NormalReplaced(untilted_normal(parameters)));
+    }
+    if detector.close_distance_m.abs() < ALONG * detector.distance_m.abs() {
+        warnings.push(Warning::BeamAlongDetector);
+    }
+    let length = detector.twotheta_axis.length();
+    if parameters.twotheta_rad != 0.0 && (length - 1.0).abs() > UNIT {
+        warnings.push(Warning::SwingAxisLength(length));
+    }
+    Ok(detector)
+}
+
+/// The normal before any tilt.
+fn untilted_normal(parameters: &DetectorParameters) -> Vec3 {
+    let flat = DetectorParameters { rotation_rad: [0.0; 3], twotheta_rad: 0.0, ..*parameters };
+    Detector::new(&flat).map_or(Vec3::default(), |detector| detector.normal)
+}
+
+/// Orients the crystal.
+pub(crate) fn crystal(input: &CrystalInput, lambda0_m: f64) -> Result<Crystal, Failure> {
+    match *input {
+        CrystalInput::Cell { source, misset_rad } => {
+            let parameters = CrystalParameters { source, lambda0_m, misset_rad };
+            Crystal::new(&parameters).map_err(refused(Part::Crystal))
+        }
+        CrystalInput::Axes { direct, reciprocal_per_angstrom } => {
+            Ok(Crystal { direct, reciprocal_per_angstrom, cell: cell_of(&direct) })
+        }
+    }
+}
+
+/// Lengths and angles of cell vectors.
+fn cell_of(direct: &Orientation) -> UnitCell {
+    let Orientation { a_m: a, b_m: b, c_m: c } = *direct;
+    let angle = |u: Vec3, v: Vec3| (u.dot(v) / (u.length() * v.length())).acos();
+    UnitCell {
+        lengths_angstrom: [a, b, c].map(|edge| edge.length() * 1e10),
+        angles_rad: [angle(b, c), angle(c, a), angle(a, b)],
+    }
+}
+
+/// Photons per m^2.
+pub(crate) fn fluence(parameters: &Parameters) -> Result<f64, Failure> {
+    let Parameters { fluence_per_m2: fluence, flux_per_s, exposure_s, beamsize_m, .. } = *parameters;
+    let fluence = fluence_per_m2(fluence, flux_per_s, exposure_s, beamsize_m);
+    if !fluence.is_finite() {
+        return Err(Failure::impossible(Part::Fluence, "the fluence is not a finite number"));
+    }
+    Ok(fluence)
+}
+
+/// Shape and size of the crystal, clipped to the beam.
+pub(crate) fn lattice(parameters: &Parameters, crystal: &Crystal, warnings: &mut Vec<Warning>) -> Lattice {
+    let mut size_m = parameters.size_m;
+    let beamsize_m = parameters.beamsize_m;
+    if beamsize_m >= 0.0 {
+        // The reference clips across the beam only.
+        for (axis, size) in size_m.iter_mut().enumerate().skip(1) {
+            if *size > beamsize_m {
+                *size = beamsize_m;
+                warnings.push(Warning::SampleClipped { axis, size_m: beamsize_m });
+            }
+        }
+    }
+    let mut cells = parameters.cells;
+    let Orientation { a_m, b_m, c_m } = crystal.direct;
+    for ((cells, size), axis) in cells.iter_mut().zip(size_m).zip([a_m, b_m, c_m]) {
+        if size > 0.0 {
+            *cells = cells_along(size, axis);
+        }
+    }
+    Lattice {
+        shape: parameters.shape,
+        cells,
+        fudge: parameters.fudge,
+        reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+    }
+}
+
+/// Whether structure factors are interpolated.
+pub(crate) fn interpolates(parameters: &Parameters) -> bool {
+    let decided = parameters.interpolate.unwrap_or_else(|| defaults::interpolates(parameters.cells));
+    parameters.structure_factors.is_some() && decided
+}
+
+/// Subpixels.
+pub(crate) fn oversample(
+    parameters: &Parameters,
+    crystal: &Crystal,
+    lattice: &Lattice,
+    detector: &Detector,
+    warnings: &mut Vec<Warning>,
+) -> Result<Oversample, Failure> {
+    let recommended = recommended_oversample(
+        crystal.direct,
+        lattice.cells,
+        parameters.lambda0_m,
+        detector.distance_m,
+        detector.pixel_m,
+    );
+    let OversampleRequest { per_axis, thick, polar, omega } = parameters.oversample;
+    let per_axis = per_axis.unwrap_or(recommended.min(MOST_RECOMMENDED) as usize);
+    if per_axis.checked_mul(per_axis).is_none() {
+        return Err(Failure::impossible(Part::Oversampling, "the number of subpixels is too large"));
+    }
+    if (per_axis as f64) < recommended {
+        warnings.push(Warning::Undersampled { per_axis, recommended });
+    }
+    Ok(Oversample { per_axis, thick, polar, omega })
+}
+
+/// The mosaic domains.
+pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warnings: &mut Vec<Warning>) -> MosaicInput<'p> {
+    let (spread_rad, wanted, seed) = match mosaic {
+        Mosaic::List(list) => return MosaicInput::List(list),
+        Mosaic::Spread { spread_rad, domains, seed } => (*spread_rad, *domains, *seed),
+    };
+    let has_spread = spread_rad > 0.0;
+    let count = match (wanted, has_spread) {
+        (None, false) => 1,
+        (None, true) => {
+            warnings.push(Warning::DomainsAssumed(defaults::MOSAIC_DOMAINS));
+            defaults::MOSAIC_DOMAINS
+        }
+        (Some(count), true) => count,
+        (Some(count), false) => {
+            if count > 1 {
+                warnings.push(Warning::DomainsIgnored(count));
+            }
+            1
+        }
+    };
+    let spread_rad = if has_spread && count > 1 { spread_rad } else { 0.0 };
+    MosaicInput::Spread { spread_rad, domains: count, seed }
+}
+
+/// The largest mosaic rotation, in rad; 0 where there is a single domain or the domains are a list.
+pub(crate) fn mosaic_spread_rad(mosaic: &MosaicInput<'_>) -> f64 {
+    match *mosaic {
+        MosaicInput::Spread { spread_rad, .. } => spread_rad,
+        MosaicInput::List(_) => 0.0,
+    }
+}
+
+/// The sources of the beam: the steps of a grid, or a list.
+pub(crate) enum SourceSteps {
+    /// Steps of divergence and dispersion.
+    Grid(SourceGrid),
+    /// Directions and wavelengths.
+    List(Vec<Source>),
+}
+
+impl SourceSteps {
+    /// The sources as the kernel takes them.
+    pub(crate) fn input(&self) -> SourcesInput<'_> {
+        match *self {
+            Self::Grid(SourceGrid { hdiv, vdiv, dispersion, round, .. }) => {
+                SourcesInput::Grid { hdiv, vdiv, dispersion, round }
+            }
+            Self::List(ref list) => SourcesInput::List(list),
+        }
+    }
+
+    /// The part of an experiment that is refused where the kernel refuses a scene of these sources.
+    pub(crate) fn refused_part(&self, detector: &Detector) -> Part {
+        match self {
+            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
+            Self::Grid(_) | Self::List(_) => Part::Scene,
+        }
+    }
+}
+
+/// The sources of the beam.
+pub(crate) fn sources(
+    sources: &Sources,
+    detector: &Detector,
+    lambda0_m: f64,
+) -> Result<SourceSteps, Failure> {
+    match sources {
+        Sources::List(list) => Ok(SourceSteps::List(list.clone())),
+        Sources::Lines(lines) => {
+            let list: Result<_, _> = lines.iter().map(|line| source_of(line, detector, lambda0_m)).collect();
+            list.map(SourceSteps::List)
+        }
+        Sources::Grid { hdiv, vdiv, dispersion, round } => {
+            let divergence = |request: &StepRequest| {
+                axis_steps(Axis::Divergence, *request).map_err(refused(Part::Divergence))
+            };
+            let grid = SourceGrid {
+                hdiv: divergence(hdiv)?,
+                vdiv: divergence(vdiv)?,
+                dispersion: axis_steps(Axis::Dispersion, *dispersion).map_err(refused(Part::Dispersion))?,
+                round: *round,
+                lambda0_m,
+            };
+            Ok(SourceSteps::Grid(grid))
+        }
+    }
+}
+
+/// The source of a line; what it leaves out is that of the beam.
+fn source_of(line: &SourceLine, detector: &Detector, lambda0_m: f64) -> Result<Source, Failure> {
+    let [x0, y0, z0] = (-10.0 * detector.beam).to_array();
+    let [x, y, z] = line.direction;
+    let from = Vec3::new(x.unwrap_or(x0), y.unwrap_or(y0), z.unwrap_or(z0));
+    Source::new(from, line.lambda_m.unwrap_or(lambda0_m)).map_err(refused(Part::SourceList))
+}
+
+/// The sensitive layer of the detector.
+pub(crate) fn sensor(request: &SensorRequest, warnings: &mut Vec<Warning>) -> Result<Sensor, Failure> {
+    if request.attenuation == Attenuation::AtSurface {
+        return Ok(Sensor::THIN);
+    }
+    let steps = StepRequest { count: request.layers, range: request.thickness_m, step: None };
+    let Steps { count: layers, step: layer_m, .. } =
+        axis_steps(Axis::Thickness, steps).map_err(refused(Part::Thickness))?;
+    let thickness_m = request.thickness_m.unwrap_or(0.0);
+    let attenuation_per_m = match request.attenuation {
+        Attenuation::DepthM(depth_m) => 1.0 / depth_m,
+        _ if thickness_m > 0.0 => {
+            warnings.push(Warning::DepthAssumed(thickness_m));
+            1.0 / thickness_m
+        }
+        _ => 0.0,
+    };
+    Ok(Sensor { layers, layer_m, attenuation_per_m })
+}

@@ -1,0 +1,305 @@
+//! An owned scene: the derived tables, and the scenes of its frames that borrow them.
+
+use std::sync::Arc;
+
+use widebragg::beam::{Polarization, Source};
+use widebragg::crystal::{Crystal, CrystalParameters};
+use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::lanes::Simd;
+use widebragg::lattice::{Lattice, Precision};
+use widebragg::rotation::{
+    Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
+};
+use widebragg::sampling::{OversampleRequest, Steps, phi_steps};
+use widebragg::scene::{
+    CrystalInput, DetectorInput, MosaicInput, Oversample, Roi, Scene, SceneParameters, SceneParts, Sensor,
+};
+use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use widebragg_formats::hkl_table::HklTable;
+
+use crate::derive::{self, SourceSteps};
+use crate::failure::{Failure, Part, refused};
+use crate::parameters::Parameters;
+use crate::tables::{Tables, orientation_buffer, too_many_orientations};
+use crate::warning::Warning;
+
+/// Everything that the images of an experiment are computed from, owned.
+///
+/// The fields may be changed: each scene checks them anew. Copies share structure factors and mask.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// The SIMD level to run at.
+    pub simd: Simd,
+    /// The placed detector.
+    pub detector: Detector,
+    /// What it was placed from.
+    pub detector_input: DetectorInput,
+    /// Its sensitive layer.
+    pub sensor: Sensor,
+    /// Subpixels.
+    pub oversample: Oversample,
+    /// Central wavelength, in m.
+    pub lambda0_m: f64,
+    /// Beam directions and wavelengths.
+    pub sources: Vec<Source>,
+    /// Polarisation; with `None` the polarisation factor is 1.
+    pub polarization: Option<Polarization>,
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// Exposure, in s.
+    pub exposure_s: f64,
+    /// Thickness of water in the beam, in m.
+    pub water_m: f64,
+    /// Resolution limit in m; 0: no limit.
+    pub d_min_m: f64,
+    /// The oriented crystal at phi = 0.
+    pub crystal: Crystal,
+    /// What it was oriented from.
+    pub crystal_input: CrystalInput,
+    /// Shape, size and reciprocal axes of the crystal.
+    pub lattice: Lattice,
+    /// Arithmetic of the lattice factor.
+    pub precision: Precision,
+    /// What a phi of exactly zero means.
+    pub mode: PhiMode,
+    /// Threads of the reference whose carryover c-parity mode reproduces, at least 1.
+    pub reference_threads: usize,
+    /// First phi of the first frame, in rad.
+    pub phi0_rad: f64,
+    /// Sampling of the oscillation of a frame.
+    pub phi: Steps,
+    /// Rotation of the crystal in addition to phi.
+    pub shift: PhiShift,
+    /// Mosaic domains.
+    pub domains: Vec<Mat3>,
+    /// Largest mosaic rotation, in rad; 0 where there is a single domain.
+    pub mosaic_spread_rad: f64,
+    /// Structure factors.
+    pub structure_factors: Option<Arc<HklTable>>,
+    /// Structure factor of reflections outside the table.
+    pub default_f: f64,
+    /// Whether structure factors are interpolated.
+    pub interpolate: bool,
+    /// The part of the detector that is rendered.
+    pub roi: Roi,
+    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
+    pub mask: Option<Arc<Vec<u16>>>,
+}
+
+/// What follows from the parameters beside the tables.
+struct Derived<'p> {
+    detector: Detector,
+    crystal: Crystal,
+    lattice: Lattice,
+    oversample: Oversample,
+    sensor: Sensor,
+    phi: Steps,
+    sources: SourceSteps,
+    mosaic: MosaicInput<'p>,
+    fluence_per_m2: f64,
+}
+
+impl<'p> Derived<'p> {
+    fn new(parameters: &'p Parameters, warnings: &mut Vec<Warning>) -> Result<Self, Failure> {
+        let lambda0_m = parameters.lambda0_m;
+        let detector = derive::detector(&parameters.detector, warnings)?;
+        let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
+        let fluence_per_m2 = derive::fluence(parameters)?;
+        let lattice = derive::lattice(parameters, &crystal, warnings);
+        let oversample = derive::oversample(parameters, &crystal, &lattice, &detector, warnings)?;
+        let mosaic = derive::mosaic(&parameters.mosaic, warnings);
+        let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
+        let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
+        let sensor = derive::sensor(&parameters.sensor, warnings)?;
+        Ok(Self { detector, crystal, lattice, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
+    }
+
+    /// The scene of the first frame, for the kernel to check and to fill the tables of.
+    fn scene<'s>(&'s self, parameters: &'s Parameters) -> Result<SceneParameters<'s>, Failure> {
+        let Crystal { direct, reciprocal_per_angstrom, .. } = self.crystal;
+        let Oversample { per_axis, thick, polar, omega } = self.oversample;
+        let grid = parameters.structure_factors.as_ref().map(grid_of).transpose();
+        Ok(SceneParameters {
+            simd: parameters.simd,
+            detector: DetectorInput::Placed(self.detector),
+            sensor: self.sensor,
+            oversample: OversampleRequest { per_axis: Some(per_axis), thick, polar, omega },
+            lambda0_m: parameters.lambda0_m,
+            sources: self.sources.input(),
+            kahn: parameters.kahn,
+            crystal: CrystalInput::Axes { direct, reciprocal_per_angstrom },
+            shape: self.lattice.shape,
+            cells: self.lattice.cells,
+            fudge: self.lattice.fudge,
+            precision: parameters.precision,
+            mode: parameters.mode,
+            phi0_rad: parameters.phi0_rad,
+            phi_step_rad: self.phi.step,
+            phi_steps: self.phi.count,
+            mosaic: self.mosaic,
+            grid: grid.map_err(refused(Part::Scene))?,
+            default_f: parameters.default_f,
+            interpolate: Some(derive::interpolates(parameters)),
+            fluence_per_m2: self.fluence_per_m2,
+            water_m: parameters.water_m,
+            d_min_m: parameters.d_min_m.max(0.0),
+            roi: parameters.roi,
+            mask: parameters.mask.as_deref(),
+        })
+    }
+}
+
+/// The grid of a table of structure factors.
+fn grid_of(table: &HklTable) -> Result<HklGrid<'_>, widebragg::Error> {
+    HklGrid::new([table.h.0, table.k.0, table.l.0], table.shape(), &table.data)
+}
+
+impl Experiment {
+    /// Derives the tables, and says what was changed or assumed on the way.
+    ///
+    /// # Errors
+    /// Values that no experiment has, or tables larger than the memory.
+    pub fn new(parameters: Parameters) -> Result<(Self, Vec<Warning>), Failure> {
+        let mut warnings = Vec::new();
+        let derived = Derived::new(&parameters, &mut warnings)?;
+        let scene = derived.scene(&parameters)?;
+        let d_min_m = scene.d_min_m;
+        let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
+        let Tables { sources, domains } =
+            Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
+        let Derived { detector, crystal, lattice, oversample, sensor, phi, fluence_per_m2, .. } = derived;
+        let axis = detector.polarization;
+        let experiment = Self {
+            simd: parameters.simd,
+            detector,
+            detector_input: parameters.detector,
+            sensor,
+            oversample,
+            lambda0_m: parameters.lambda0_m,
+            sources,
+            polarization: parameters.kahn.map(|kahn| Polarization { kahn, axis }),
+            fluence_per_m2,
+            exposure_s: parameters.exposure_s,
+            water_m: parameters.water_m,
+            d_min_m,
+            crystal,
+            crystal_input: parameters.crystal,
+            lattice,
+            precision: parameters.precision,
+            mode: parameters.mode,
+            reference_threads: parameters.reference_threads,
+            phi0_rad: parameters.phi0_rad,
+            phi,
+            shift: PhiShift::default(),
+            domains,
+            mosaic_spread_rad,
+            interpolate: derive::interpolates(&parameters),
+            default_f: parameters.default_f,
+            roi: parameters.roi.unwrap_or_else(|| Roi::whole(&detector)),
+            structure_factors: parameters.structure_factors.map(Arc::new),
+            mask: parameters.mask.map(Arc::new),
+        };
+        Ok((experiment, warnings))
+    }
+
+    /// What the detector was placed from; `None` where it was given as it is.
+    #[must_use]
+    pub fn detector_parameters(&self) -> Option<&DetectorParameters> {
+        match &self.detector_input {
+            DetectorInput::Parameters(parameters) => Some(parameters),
+            DetectorInput::Placed(_) => None,
+        }
+    }
+
+    /// What the crystal was oriented from; `None` where its axes were given as they are.
+    #[must_use]
+    pub fn crystal_parameters(&self) -> Option<CrystalParameters> {
+        match self.crystal_input {
+            CrystalInput::Cell { source, misset_rad } => {
+                Some(CrystalParameters { source, misset_rad, lambda0_m: self.lambda0_m })
+            }
+            CrystalInput::Axes { .. } => None,
+        }
+    }
+
+    /// The sweep of frame `frame`, counted from 0.
+    #[must_use]
+    pub fn sweep(&self, frame: usize) -> PhiSweep {
+        PhiSweep {
+            phi0_rad: self.phi0_rad + self.phi.range * frame as f64,
+            step_rad: self.phi.step,
+            count: self.phi.count,
+            spindle: self.detector.spindle,
+            mode: self.mode,
+        }
+    }
+
+    /// Room for the orientations of a frame.
+    ///
+    /// # Errors
+    /// More orientations than there is memory for.
+    pub fn orientation_buffer(&self) -> Result<Vec<Orientation>, Failure> {
+        let len = orientations_len(self.phi.count, self.domains.len());
+        orientation_buffer(len.map_err(|_| too_many_orientations())?)
+    }
+
+    /// The scene of frame `frame`, counted from 0; `orientations` is as long as
+    /// [`Experiment::orientation_buffer`] makes it.
+    ///
+    /// # Errors
+    /// Values that the kernel refuses.
+    pub fn scene<'a>(
+        &'a self,
+        frame: usize,
+        orientations: &'a mut [Orientation],
+    ) -> Result<Scene<'a>, Failure> {
+        self.scene_of(self.sweep(frame), orientations).map_err(refused(Part::Scene))
+    }
+
+    fn scene_of<'a>(
+        &'a self,
+        sweep: PhiSweep,
+        orientations: &'a mut [Orientation],
+    ) -> Result<Scene<'a>, widebragg::Error> {
+        let cell = self.crystal.direct;
+        let orientations = fill_shifted_orientations(cell, sweep, self.shift, &self.domains, orientations)?;
+        let grid = self.structure_factors.as_deref().map(grid_of);
+        let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
+        let grid = grid.transpose()?;
+        Scene::new(SceneParts {
+            simd: self.simd,
+            detector: self.detector,
+            sensor: self.sensor,
+            oversample: self.oversample,
+            sources: &self.sources,
+            orientations,
+            lattice: self.lattice,
+            precision: self.precision,
+            structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
+            polarization: self.polarization,
+            d_min_m: self.d_min_m,
+            fluence_per_m2: self.fluence_per_m2,
+            water_m: self.water_m,
+            roi: self.roi,
+            mask: self.mask.as_deref().map(Vec::as_slice),
+        })
+    }
+
+    /// Innermost steps of one pixel, thickness layers included.
+    #[must_use]
+    pub fn steps_per_pixel(&self) -> f64 {
+        let samples = (self.oversample.per_axis as f64).powi(2);
+        let orientations = self.phi.count as f64 * self.domains.len() as f64;
+        self.sources.len() as f64 * orientations * samples * self.sensor.layers as f64
+    }
+
+    /// Whether pixel `index` of an image, slow-major, is inside the region of interest and not masked.
+    #[must_use]
+    pub fn is_selected(&self, index: usize) -> bool {
+        let (columns, roi) = (self.detector.fast_pixels, self.roi);
+        let (slow, fast) = (index / columns, index % columns);
+        let inside =
+            (roi.slow_min..=roi.slow_max).contains(&slow) && (roi.fast_min..=roi.fast_max).contains(&fast);
+        inside && self.mask.as_ref().is_none_or(|mask| mask.get(index).is_some_and(|&value| value != 0))
+    }
+}

@@ -1,0 +1,145 @@
+//! Why an experiment cannot be set up, rendered, differentiated or fitted.
+
+use core::fmt;
+
+/// The part of an experiment that a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Placement of the detector.
+    Detector,
+    /// Unit cell or orientation matrix.
+    Crystal,
+    /// Fluence, flux, exposure and beam size.
+    Fluence,
+    /// Subpixels.
+    Oversampling,
+    /// Phi steps.
+    Phi,
+    /// Divergence of the beam.
+    Divergence,
+    /// Spectrum of the beam.
+    Dispersion,
+    /// A list of sources.
+    SourceList,
+    /// Mosaic domains.
+    Mosaic,
+    /// Thickness of the sensor.
+    Thickness,
+    /// The table of orientations.
+    Orientations,
+    /// The carryover of the reference's threads.
+    Carryover,
+    /// Worker threads.
+    Threads,
+    /// The scene as a whole, or an image of it.
+    Scene,
+    /// The choice of pixels to fit.
+    Selection,
+}
+
+impl Part {
+    /// The part in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Detector => "detector",
+            Self::Crystal => "crystal",
+            Self::Fluence => "fluence",
+            Self::Oversampling => "oversampling",
+            Self::Phi => "phi steps",
+            Self::Divergence => "divergence",
+            Self::Dispersion => "dispersion",
+            Self::SourceList => "list of sources",
+            Self::Mosaic => "mosaic domains",
+            Self::Thickness => "sensor thickness",
+            Self::Orientations => "orientations",
+            Self::Carryover => "carryover",
+            Self::Threads => "threads",
+            Self::Scene => "scene",
+            Self::Selection => "pixels to fit",
+        }
+    }
+}
+
+/// Why something cannot be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The kernel refuses the values of a part.
+    Refused {
+        /// The part.
+        part: Part,
+        /// What the kernel says.
+        error: widebragg::Error,
+    },
+    /// The values of a part contradict each other, or are too large.
+    Impossible {
+        /// The part.
+        part: Part,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no memory for a part.
+    NoMemory {
+        /// The part.
+        part: Part,
+        /// What there is no memory for.
+        what: String,
+    },
+    /// Data that cannot be used, in one line.
+    Input(String),
+}
+
+impl Failure {
+    /// Data that cannot be used, in one line.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::Input(message.into())
+    }
+
+    /// No memory for `what`, which belongs to `part`.
+    pub(crate) fn no_memory(part: Part, what: impl Into<String>) -> Self {
+        Self::NoMemory { part, what: what.into() }
+    }
+
+    /// Values of `part` that cannot be, and why.
+    pub(crate) fn impossible(part: Part, why: impl Into<String>) -> Self {
+        Self::Impossible { part, why: why.into() }
+    }
+
+    /// The part that the failure is about; `None` where it is about data from outside.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        match self {
+            Self::Refused { part, .. } | Self::Impossible { part, .. } | Self::NoMemory { part, .. } => {
+                Some(*part)
+            }
+            Self::Input(_) => None,
+        }
+    }
+
+    /// The reason alone, without the name of the part.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Refused { error, .. } => error.to_string(),
+            Self::Impossible { why, .. } => why.clone(),
+            Self::NoMemory { what, .. } => format!("no memory for {what}"),
+            Self::Input(message) => message.clone(),
+        }
+    }
+}
+
+/// Turns what the kernel refuses into a failure of `part`.
+pub(crate) fn refused(part: Part) -> impl Fn(widebragg::Error) -> Failure {
+    move |error| Failure::Refused { part, error }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part() {
+            Some(part) if part != Part::Scene => write!(f, "{}: {}", part.name(), self.reason()),
+            _ => f.write_str(&self.reason()),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}

@@ -1,0 +1,125 @@
+//! Names and units of the parameters that an image can be differentiated by.
+
+use core::f64::consts::PI;
+
+use widebragg::crystal::CellSource;
+use widebragg::gradient::{Moves, Parameter};
+use widebragg::scene::CrystalInput;
+
+use crate::experiment::Experiment;
+
+/// A parameter with its name and unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Named {
+    /// Its name.
+    pub name: &'static str,
+    /// Name of its group.
+    pub group: &'static str,
+    /// The parameter of the kernel.
+    pub parameter: Parameter,
+    /// Its unit; empty for a factor or a structure factor.
+    pub unit: &'static str,
+    /// Size of the unit in the kernel's unit.
+    pub per_unit: f64,
+}
+
+const DEGREE: f64 = PI / 180.0;
+const MM: f64 = 1e-3;
+const ANGSTROM_M: f64 = 1e-10;
+
+const fn named(
+    name: &'static str,
+    group: &'static str,
+    parameter: Parameter,
+    unit: &'static str,
+    per_unit: f64,
+) -> Named {
+    Named { name, group, parameter, unit, per_unit }
+}
+
+/// All parameters.
+pub const ALL: [Named; 33] = [
+    named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
+    named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
+    named("c", "cell", Parameter::CellLength(2), "angstrom", 1.0),
+    named("alpha", "cell", Parameter::CellAngle(0), "deg", DEGREE),
+    named("beta", "cell", Parameter::CellAngle(1), "deg", DEGREE),
+    named("gamma", "cell", Parameter::CellAngle(2), "deg", DEGREE),
+    named("a_x", "vectors", Parameter::CellVector(0), "angstrom", 1.0),
+    named("a_y", "vectors", Parameter::CellVector(1), "angstrom", 1.0),
+    named("a_z", "vectors", Parameter::CellVector(2), "angstrom", 1.0),
+    named("b_x", "vectors", Parameter::CellVector(3), "angstrom", 1.0),
+    named("b_y", "vectors", Parameter::CellVector(4), "angstrom", 1.0),
+    named("b_z", "vectors", Parameter::CellVector(5), "angstrom", 1.0),
+    named("c_x", "vectors", Parameter::CellVector(6), "angstrom", 1.0),
+    named("c_y", "vectors", Parameter::CellVector(7), "angstrom", 1.0),
+    named("c_z", "vectors", Parameter::CellVector(8), "angstrom", 1.0),
+    named("misset_x", "misset", Parameter::Misset(0), "deg", DEGREE),
+    named("misset_y", "misset", Parameter::Misset(1), "deg", DEGREE),
+    named("misset_z", "misset", Parameter::Misset(2), "deg", DEGREE),
+    named("phi", "phi", Parameter::Phi0, "deg", DEGREE),
+    named("osc", "osc", Parameter::Osc, "deg", DEGREE),
+    named("lambda", "lambda", Parameter::Wavelength, "angstrom", ANGSTROM_M),
+    named("origin_x", "origin", Parameter::Origin(0), "mm", MM),
+    named("origin_y", "origin", Parameter::Origin(1), "mm", MM),
+    named("origin_z", "origin", Parameter::Origin(2), "mm", MM),
+    named("distance", "distance", Parameter::Distance, "mm", MM),
+    named("beam_x", "beam", Parameter::BeamCentre(0), "mm", MM),
+    named("beam_y", "beam", Parameter::BeamCentre(1), "mm", MM),
+    named("detector_rotx", "detector", Parameter::DetectorRotation(0), "deg", DEGREE),
+    named("detector_roty", "detector", Parameter::DetectorRotation(1), "deg", DEGREE),
+    named("detector_rotz", "detector", Parameter::DetectorRotation(2), "deg", DEGREE),
+    named("scale", "scale", Parameter::FluenceScale, "", 1.0),
+    named("mosaic", "mosaic", Parameter::MosaicScale, "deg", 1.0),
+    named("default_F", "default_F", Parameter::DefaultF, "", 1.0),
+];
+
+impl Named {
+    /// The parameter of `experiment`: the kernel moves the mosaic spread by a factor, so that its unit
+    /// depends on the spread. `None` for the mosaic spread of an experiment without one.
+    #[must_use]
+    pub fn of(self, experiment: &Experiment) -> Option<Self> {
+        match self.parameter {
+            Parameter::MosaicScale if experiment.mosaic_spread_rad > 0.0 => {
+                Some(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
+            }
+            Parameter::MosaicScale => None,
+            _ => Some(self),
+        }
+    }
+}
+
+/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives
+/// vectors from it whose angles differ slightly.
+#[must_use]
+pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
+    let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);
+    let (cell, misset_rad) = match experiment.crystal_input {
+        CrystalInput::Cell { source: CellSource::Cell(cell), misset_rad } => (cell, misset_rad),
+        CrystalInput::Cell { misset_rad, .. } => (experiment.crystal.cell, misset_rad),
+        CrystalInput::Axes { .. } => (experiment.crystal.cell, [0.0; 3]),
+    };
+    let direct = experiment.crystal.direct;
+    let before = match named.parameter {
+        Parameter::CellVector(i) => {
+            let vector = [direct.a_m, direct.b_m, direct.c_m];
+            vector.get(i / 3).map_or(0.0, |v| at(v.to_array(), i % 3)) / ANGSTROM_M
+        }
+        Parameter::CellLength(i) => at(cell.lengths_angstrom, i),
+        Parameter::CellAngle(i) => at(cell.angles_rad, i),
+        Parameter::Misset(i) => at(misset_rad, i),
+        Parameter::Phi0 => experiment.phi0_rad,
+        Parameter::Osc => experiment.phi.range,
+        Parameter::Wavelength => experiment.lambda0_m,
+        Parameter::Origin(i) => at(experiment.detector.pix0_m.to_array(), i),
+        Parameter::Distance => experiment.detector.distance_m,
+        Parameter::BeamCentre(0) => experiment.detector.x_beam_m,
+        Parameter::BeamCentre(_) => experiment.detector.y_beam_m,
+        Parameter::DetectorRotation(i) => {
+            at(experiment.detector_parameters().map_or([0.0; 3], |parameters| parameters.rotation_rad), i)
+        }
+        Parameter::FluenceScale | Parameter::MosaicScale => 1.0,
+        Parameter::DefaultF => experiment.default_f,
+    };
+    (before + moves.get(named.parameter)) / named.per_unit
+}

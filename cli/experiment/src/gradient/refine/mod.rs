@@ -1,0 +1,6 @@
+//! Fits of parameters to an image.
+
+mod covariance;
+pub mod levenberg;
+mod linear;
+pub mod optimiser;

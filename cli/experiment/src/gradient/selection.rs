@@ -1,0 +1,174 @@
+//! The pixels that a refinement uses: those within a limit of |s|, and the most informative of these where
+//! there are too many.
+//!
+//! Where more than [`MOST`] pixels are within the limit, they are selected in blocks of `BLOCK` neighbours,
+//! since vectors of pixels are rendered. Nine of ten blocks are those with the largest sum of (data + model)
+//! |s|, that is, with strong spots that move far. The others are evenly spaced, so that spots of the model
+//! without data count as well. Blocks with equal sums are selected in order, so that the selection does not
+//! depend on the number of threads.
+
+use core::cmp::Ordering;
+use core::ops::Range;
+
+use rayon::prelude::*;
+use widebragg_formats::memory::filled;
+
+use crate::experiment::Experiment;
+use crate::failure::{Failure, Part};
+
+/// Largest number of pixels of a selection.
+pub const MOST: usize = 200_000;
+/// Number of neighbours in a row that are selected together: the lanes of the widest vectors.
+const BLOCK: usize = 8;
+/// One of this many blocks is selected whatever it holds.
+const SPREAD: usize = 10;
+
+/// A selection of the pixels of an image, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// 1 for selected pixels, 0 for others.
+    mask: Vec<u16>,
+    /// Indices of the selected pixels.
+    indices: Vec<usize>,
+    /// Rows with selected pixels, and the range of these in the selection.
+    rows: Vec<(usize, Range<usize>)>,
+}
+
+impl Selection {
+    /// Those of `pixels` pixels, in rows of `columns`, for which `takes` returns true.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn new(pixels: usize, columns: usize, takes: impl Fn(usize) -> bool + Sync) -> Result<Self, Failure> {
+        let mut mask = filled(pixels, 0u16)
+            .ok_or_else(|| Failure::no_memory(Part::Selection, "a selection of pixels"))?;
+        mask.par_iter_mut().enumerate().for_each(|(i, taken)| *taken = u16::from(takes(i)));
+        let indices: Vec<usize> =
+            mask.iter().enumerate().filter(|(_, taken)| **taken > 0).map(|(i, _)| i).collect();
+        let mut rows: Vec<(usize, Range<usize>)> = Vec::new();
+        for (at, index) in indices.iter().enumerate() {
+            match rows.last_mut() {
+                Some((row, range)) if *row == index / columns => range.end = at + 1,
+                _ => rows.push((index / columns, at..at + 1)),
+            }
+        }
+        Ok(Self { mask, indices, rows })
+    }
+
+    /// Number of selected pixels.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Whether no pixel is selected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// The selection as a mask.
+    #[must_use]
+    pub fn mask(&self) -> &[u16] {
+        &self.mask
+    }
+
+    /// Rows with selected pixels, and the range of these in the selection.
+    #[must_use]
+    pub fn rows(&self) -> &[(usize, Range<usize>)] {
+        &self.rows
+    }
+
+    /// Indices of a range of the selection.
+    pub fn indices(&self, range: &Range<usize>) -> impl Iterator<Item = usize> + '_ {
+        self.indices.get(range.clone()).unwrap_or(&[]).iter().copied()
+    }
+
+    /// The selected pixels of an image.
+    #[must_use]
+    pub fn of(&self, image: &[f32]) -> Vec<f64> {
+        self.indices.iter().map(|&i| image.get(i).copied().map_or(f64::NAN, f64::from)).collect()
+    }
+
+    /// The [`MOST`] most informative pixels of the selection; `score` rates each of its pixels.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn thinned(self, columns: usize, score: &[f64]) -> Result<Self, Failure> {
+        if self.len() <= MOST {
+            return Ok(self);
+        }
+        // Index, number of pixels and total score of each block.
+        let mut blocks: Vec<(usize, usize, f64)> = Vec::new();
+        for (&index, &score) in self.indices.iter().zip(score) {
+            let block = index / columns * columns.div_ceil(BLOCK) + index % columns / BLOCK;
+            match blocks.last_mut() {
+                Some((last, count, sum)) if *last == block => {
+                    *count += 1;
+                    *sum += score;
+                }
+                _ => blocks.push((block, 1, score)),
+            }
+        }
+        let spread = blocks.len().div_ceil(MOST / BLOCK / SPREAD);
+        let mut order: Vec<usize> = (0..blocks.len()).collect();
+        // The evenly spaced blocks first, then those with the largest scores.
+        let key = |i: usize| (i.is_multiple_of(spread), blocks.get(i).map_or(0.0, |(_, _, sum)| *sum));
+        order.sort_by(|&one, &other| match (key(one), key(other)) {
+            ((true, _), (true, _)) => one.cmp(&other),
+            ((true, _), _) => Ordering::Less,
+            (_, (true, _)) => Ordering::Greater,
+            ((_, a), (_, b)) => b.total_cmp(&a).then(one.cmp(&other)),
+        });
+        let mut taken = vec![false; blocks.len()];
+        let mut room = MOST;
+        for i in order {
+            let Some((_, count, _)) = blocks.get(i) else { break };
+            if *count > room {
+                break;
+            }
+            room -= count;
+            taken[i] = true;
+        }
+        let mut mask = vec![false; self.mask.len()];
+        let mut pixels = self.indices.iter();
+        for ((_, count, _), taken) in blocks.iter().zip(taken) {
+            for &index in pixels.by_ref().take(*count) {
+                mask[index] = taken;
+            }
+        }
+        Self::new(mask.len(), columns, |i| mask.get(i).is_some_and(|&taken| taken))
+    }
+}
+
+/// A function that says whether the pixel of an index is in the region of interest and not masked.
+pub fn selected(experiment: &Experiment) -> impl Fn(usize) -> bool + Sync + '_ {
+    |index| experiment.is_selected(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_order() {
+        let image: Vec<f32> = (0..30).map(|i| i as f32).collect();
+        let selection = Selection::new(30, 10, |i| i % 10 == 3 && i != 13 || i == 29).unwrap();
+        assert_eq!(selection.of(&image), [3.0, 23.0, 29.0]);
+        assert_eq!(selection.rows(), [(0, 0..1), (2, 1..3)]);
+        assert_eq!(selection.mask().iter().sum::<u16>(), 3);
+    }
+
+    #[test]
+    fn of_many_the_strong_and_some_of_the_others() {
+        let (columns, rows) = (1003, 1000);
+        let all = Selection::new(columns * rows, columns, |_| true).unwrap();
+        let is_strong = |i: usize| i % columns / BLOCK == 7 && (i / columns).is_multiple_of(2);
+        let score: Vec<f64> = (0..columns * rows).map(|i| if is_strong(i) { 5.0 } else { 1.0 }).collect();
+        let some = all.thinned(columns, &score).unwrap();
+        assert!(some.len() <= MOST && some.len() > MOST - BLOCK, "{}", some.len());
+        assert!((0..columns * rows).all(|i| !is_strong(i) || some.mask()[i] == 1));
+        let last_rows = some.rows().iter().filter(|(row, _)| *row > 900).count();
+        assert!(last_rows > 90, "{last_rows} of the last rows");
+    }
+}

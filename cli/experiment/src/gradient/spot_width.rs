@@ -1,0 +1,33 @@
+//! The steps of parameters that move spots by a given part of their width.
+
+use widebragg::gradient::Parameter;
+use widebragg::lattice::CrystalShape;
+
+use crate::experiment::Experiment;
+
+/// The step of a parameter, in the kernel's unit, that changes the phase of the interference function by
+/// `small`, in half turns, where it changes it most.
+pub fn step_of_phase(experiment: &Experiment, parameter: Parameter, small: f64) -> f64 {
+    let cells = match experiment.lattice.shape {
+        // These spots are as wide as if all cells were along each axis.
+        CrystalShape::Gauss | CrystalShape::Tophat => experiment.lattice.cells.iter().product(),
+        CrystalShape::Square | CrystalShape::Round => {
+            experiment.lattice.cells.iter().copied().fold(1.0, f64::max)
+        }
+    };
+    let longest = experiment.crystal.cell.lengths_angstrom.iter().copied().fold(0.0, f64::max);
+    let lambda_angstrom = experiment.lambda0_m / 1e-10;
+    let phase = cells * 2.0 / lambda_angstrom;
+    let turn = small / (phase * longest);
+    let reach = experiment.detector.pix0_m.length();
+    match parameter {
+        Parameter::CellVector(_) | Parameter::CellLength(_) => small / phase,
+        Parameter::CellAngle(_) | Parameter::Misset(_) | Parameter::Phi0 => turn,
+        Parameter::Osc | Parameter::DetectorRotation(_) => turn,
+        Parameter::Wavelength => turn * experiment.lambda0_m,
+        Parameter::Origin(_) | Parameter::Distance | Parameter::BeamCentre(_) => turn * reach,
+        Parameter::FluenceScale => small,
+        Parameter::MosaicScale => (turn / experiment.mosaic_spread_rad.max(1e-9)).min(small),
+        Parameter::DefaultF => small * experiment.default_f.abs().max(1.0),
+    }
+}

@@ -1,0 +1,108 @@
+//! Conversion of the float image to the integers of SMV, PGM and CBF images, with photon noise or without, by
+//! the reference's rules of scaling and rounding. Each function returns `None` where there is too little
+//! memory.
+
+use widebragg::noise::Poisson;
+use widebragg::scene::Scene;
+use widebragg_formats::memory::reserved;
+
+use crate::statistics::{Statistics, region};
+
+/// Largest value of a 16-bit pixel.
+const SATURATED: f64 = 65_535.0;
+
+/// The scale of the integer image: the given one, or the one that takes the maximum to 55000.
+#[must_use]
+pub fn int_scale(given: Option<f64>, statistics: &Statistics) -> f64 {
+    match given.filter(|&scale| scale > 0.0) {
+        Some(scale) => scale,
+        None if statistics.max > 0.0 => 55_000.0 / statistics.max,
+        None => 1.0,
+    }
+}
+
+/// The scale of the PGM image: the given one, the one that takes five standard deviations to 250, or that of
+/// the integer image.
+#[must_use]
+pub fn pgm_scale(given: Option<f64>, statistics: &Statistics, int_scale: f64) -> f64 {
+    match given.filter(|&scale| scale > 0.0) {
+        Some(scale) => scale,
+        None if statistics.rmsd > 0.0 => 250.0 / (5.0 * statistics.rmsd),
+        None => int_scale,
+    }
+}
+
+/// The integer of a pixel: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
+fn rounded(value: f32, scale: f64, adc: f64) -> u16 {
+    let clamped = (f64::from(value) * scale + adc).clamp(0.0, SATURATED);
+    // The value is not negative, so the conversion rounds down.
+    ((clamped + 0.5) as f32) as u16
+}
+
+/// `f` of each pixel in the region of interest and whether it is not masked; the default value elsewhere.
+fn over_region<T: Default + Copy>(
+    scene: &Scene<'_>,
+    pixels: &[f32],
+    mut f: impl FnMut(f32, bool) -> T,
+) -> Option<Vec<T>> {
+    let columns = scene.detector().fast_pixels;
+    // Filled row by row, so that pages of memory are taken as they are written.
+    let mut out = reserved(pixels.len())?;
+    for row in region(scene, pixels) {
+        out.resize(row.slow * columns + row.first_fast, T::default());
+        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
+    }
+    out.resize(pixels.len(), T::default());
+    Some(out)
+}
+
+/// The integer image.
+#[must_use]
+pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Vec<u16>> {
+    over_region(scene, pixels, |value, _| rounded(value, scale, adc))
+}
+
+/// The signed counts of a CBF image: scaled like the integer image, without an offset; masked pixels are -1.
+#[must_use]
+pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Vec<i32>> {
+    let most = f64::from(i32::MAX - 1);
+    over_region(scene, pixels, |value, selected| {
+        if selected { (f64::from(value) * scale).round().clamp(0.0, most) as i32 } else { -1 }
+    })
+}
+
+/// The PGM image.
+#[must_use]
+pub fn pgm_image(pixels: &[f32], scale: f64) -> Option<Vec<u8>> {
+    let mut levels = reserved(pixels.len())?;
+    levels.extend(pixels.iter().map(|&value| (f64::from(value) * scale).min(255.0) as u8));
+    Some(levels)
+}
+
+/// The noise image and its totals.
+#[derive(Debug)]
+pub struct Noise {
+    /// Pixels.
+    pub pixels: Vec<u16>,
+    /// Total number of photons.
+    pub photons: f64,
+    /// Number of saturated pixels.
+    pub overloads: u64,
+}
+
+/// The noise image: a Poisson deviate for each pixel plus the offset.
+#[must_use]
+pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Option<Noise> {
+    let mut poisson = Poisson::new(seed);
+    let (mut photons, mut overloads) = (0.0, 0u64);
+    let pixels = over_region(scene, pixels, |value, _| {
+        let deviate = poisson.draw(value);
+        photons += f64::from(deviate);
+        let counts = f64::from((f64::from(deviate) + adc) as f32);
+        if counts > SATURATED {
+            overloads += 1;
+        }
+        counts.min(SATURATED) as u16
+    })?;
+    Some(Noise { pixels, photons, overloads })
+}

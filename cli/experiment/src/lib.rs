@@ -1,0 +1,55 @@
+//! Experiments: owned scenes, the images that they give, and the derivatives and fits of these.
+//!
+//! [`parameters::Parameters`] are plain numbers with the reference's defaults;
+//! [`experiment::Experiment::new`] derives the tables of a scene from them and owns these.
+//!
+//! This program renders a region of an image of a crystal of 20 x 20 x 20 unit cells:
+//!
+//! ```
+//! use widebragg::crystal::{CellSource, UnitCell};
+//! use widebragg::scene::Roi;
+//! use widebragg_experiment::experiment::Experiment;
+//! use widebragg_experiment::frame::render_frame;
+//! use widebragg_experiment::parameters::Parameters;
+//! use widebragg_experiment::statistics::Statistics;
+//!
+//! # fn main() -> Result<(), widebragg_experiment::failure::Failure> {
+//! let cell = CellSource::Cell(UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]));
+//! let roi = Some(Roi { fast_min: 500, fast_max: 559, slow_min: 500, slow_max: 559 });
+//! let defaults = Parameters::new(cell);
+//! let parameters = Parameters { cells: [20.0; 3], default_f: 100.0, roi, ..defaults };
+//! let (experiment, _warnings) = Experiment::new(parameters)?;
+//!
+//! let mut orientations = experiment.orientation_buffer()?;
+//! let scene = experiment.scene(0, &mut orientations)?;
+//! let frame = render_frame(&experiment, &scene, &|| ())?;
+//! assert!(Statistics::new(&scene, &frame.pixels).max > 0.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to | start at |
+//! |---|---|
+//! | render a frame over threads | [`frame::render_frame`] |
+//! | get its statistics | [`statistics::Statistics`] |
+//! | turn photons into integers, with noise or without | [`images`] |
+//! | see the intermediate values of a pixel | [`trace`] |
+//! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
+//! | find the resolution of a pixel | [`resolution`] |
+//!
+//! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
+
+pub mod carryover;
+mod derive;
+pub mod experiment;
+pub mod failure;
+pub mod frame;
+pub mod gradient;
+pub mod images;
+pub mod parameters;
+pub mod resolution;
+pub mod statistics;
+mod tables;
+pub mod threads;
+pub mod trace;
+pub mod warning;

@@ -1,0 +1,181 @@
+//! Everything that an experiment is derived from, as plain numbers with the reference's defaults.
+//!
+//! Each input is given in one of two ways: as the numbers that a user knows, of which those that are left out
+//! follow from the others, or as the table that another program derived.
+
+use widebragg::beam::Source;
+use widebragg::crystal::CellSource;
+use widebragg::defaults;
+use widebragg::detector::DetectorParameters;
+use widebragg::lanes::Simd;
+use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::rotation::{Mat3, PhiMode};
+use widebragg::sampling::{OversampleRequest, StepRequest};
+use widebragg::scene::{CrystalInput, DetectorInput, Roi};
+use widebragg_formats::hkl_table::HklTable;
+use widebragg_formats::sources::SourceLine;
+
+/// The sources of the beam.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sources {
+    /// A grid of divergence and dispersion about the beam and the central wavelength.
+    Grid {
+        /// Horizontal divergence, in rad.
+        hdiv: StepRequest,
+        /// Vertical divergence, in rad.
+        vdiv: StepRequest,
+        /// Spectrum, as a fraction of the wavelength.
+        dispersion: StepRequest,
+        /// Whether the corners of the divergence grid are dropped.
+        round: bool,
+    },
+    /// The lines of a source file; what a line leaves out is that of the beam.
+    Lines(Vec<SourceLine>),
+    /// Directions and wavelengths as they are.
+    List(Vec<Source>),
+}
+
+/// The mosaic domains.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mosaic {
+    /// Random rotations; the first domain is not rotated.
+    Spread {
+        /// Largest rotation, in rad; not above 0: a single domain.
+        spread_rad: f64,
+        /// Number of domains; `None`: [`defaults::MOSAIC_DOMAINS`] where there is a spread.
+        domains: Option<usize>,
+        /// Seed of the random rotations.
+        seed: i64,
+    },
+    /// Rotations as they are.
+    List(Vec<Mat3>),
+}
+
+/// How the sensor attenuates the beam.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Attenuation {
+    /// Not given: where there is a thickness, the attenuation depth is as large.
+    #[default]
+    Unknown,
+    /// Everything is captured at the surface, whatever the thickness.
+    AtSurface,
+    /// Attenuation depth, in m.
+    DepthM(f64),
+}
+
+/// The sensitive layer of the detector.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SensorRequest {
+    /// Thickness, in m.
+    pub thickness_m: Option<f64>,
+    /// Layers that the thickness is sampled with; not above 0 means not given.
+    pub layers: Option<i64>,
+    /// Attenuation.
+    pub attenuation: Attenuation,
+}
+
+/// Everything that an experiment is derived from.
+///
+/// [`Parameters::new`] has the reference's defaults ([`widebragg::defaults`]).
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    /// The SIMD level to run at.
+    pub simd: Simd,
+    /// The detector.
+    pub detector: DetectorInput,
+    /// Its sensitive layer.
+    pub sensor: SensorRequest,
+    /// Subpixels.
+    pub oversample: OversampleRequest,
+    /// Central wavelength, in m.
+    pub lambda0_m: f64,
+    /// Sources of the beam.
+    pub sources: Sources,
+    /// Kahn's polarisation factor; with `None` the polarisation factor of a pixel is 1.
+    pub kahn: Option<f64>,
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// Photons per s; above 0 it replaces the fluence.
+    pub flux_per_s: f64,
+    /// Exposure, in s.
+    pub exposure_s: f64,
+    /// Edge of the beam's square cross section, in m; negative: it neither sets the fluence nor clips the
+    /// crystal.
+    pub beamsize_m: f64,
+    /// Thickness of water in the beam, in m.
+    pub water_m: f64,
+    /// Resolution limit in m; not above 0: no limit.
+    pub d_min_m: f64,
+    /// The oriented crystal.
+    pub crystal: CrystalInput,
+    /// Shape of the crystal.
+    pub shape: CrystalShape,
+    /// Unit cells along a, b, c.
+    pub cells: [f64; 3],
+    /// Size of the crystal along a, b, c, in m; above 0 it replaces the number of cells.
+    pub size_m: [f64; 3],
+    /// Factor on the size of round, gauss and tophat spots.
+    pub fudge: f64,
+    /// Arithmetic of the lattice factor.
+    pub precision: Precision,
+    /// What a phi of exactly zero means.
+    pub mode: PhiMode,
+    /// Threads that the reference would have run with, at least 1: they matter in c-parity mode.
+    pub reference_threads: usize,
+    /// First phi of the first frame, in rad.
+    pub phi0_rad: f64,
+    /// Oscillation of a frame, in rad.
+    pub phi: StepRequest,
+    /// Mosaic domains.
+    pub mosaic: Mosaic,
+    /// Structure factors; with `None` every reflection has `default_f`.
+    pub structure_factors: Option<HklTable>,
+    /// Structure factor of reflections outside the table.
+    pub default_f: f64,
+    /// Whether structure factors are interpolated; `None`: as [`defaults::interpolates`] decides.
+    pub interpolate: Option<bool>,
+    /// The part of the detector that is rendered; `None`: all of it.
+    pub roi: Option<Roi>,
+    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
+    pub mask: Option<Vec<u16>>,
+}
+
+impl Parameters {
+    /// All defaults, for a crystal that has none.
+    #[must_use]
+    pub fn new(cell: CellSource) -> Self {
+        let none = StepRequest::default();
+        let seed = defaults::MOSAIC_SEED;
+        Self {
+            simd: Simd::detect(),
+            detector: DetectorInput::Parameters(DetectorParameters::default()),
+            sensor: SensorRequest::default(),
+            oversample: OversampleRequest::default(),
+            lambda0_m: defaults::LAMBDA_M,
+            sources: Sources::Grid { hdiv: none, vdiv: none, dispersion: none, round: true },
+            kahn: Some(defaults::KAHN),
+            fluence_per_m2: defaults::FLUENCE_PER_M2,
+            flux_per_s: defaults::FLUX_PER_S,
+            exposure_s: defaults::EXPOSURE_S,
+            beamsize_m: defaults::BEAMSIZE_M,
+            water_m: 0.0,
+            d_min_m: 0.0,
+            crystal: cell.into(),
+            shape: CrystalShape::default(),
+            cells: [defaults::CELLS; 3],
+            size_m: [0.0; 3],
+            fudge: defaults::FUDGE,
+            precision: Precision::default(),
+            mode: PhiMode::default(),
+            reference_threads: 1,
+            phi0_rad: 0.0,
+            phi: none,
+            mosaic: Mosaic::Spread { spread_rad: 0.0, domains: None, seed },
+            structure_factors: None,
+            default_f: defaults::DEFAULT_F,
+            interpolate: None,
+            roi: None,
+            mask: None,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Resolution of pixels, and resolution rings.
+//!
+//! d = lambda / (2 sin theta), where 2 theta is the angle between the direct beam and the direction from the
+//! sample to the pixel. Of a detector that an image header describes, the header states where the direct beam
+//! and the foot of the normal are, so that d is right for a tilted detector as well.
+//! Cost: one square root a pixel.
+
+use rayon::prelude::*;
+use widebragg::detector::Detector;
+use widebragg::rotation::rotate_axis;
+use widebragg::vector::Vec3;
+use widebragg_formats::image::FlatDetector;
+use widebragg_formats::memory::filled;
+
+use crate::experiment::Experiment;
+use crate::failure::{Failure, Part};
+
+/// Largest number of rings.
+const RINGS: usize = 4;
+
+/// Resolution of points of a detector.
+pub trait Resolution {
+    /// Resolution at a point, in Angstrom; infinite in the direct beam.
+    fn d_angstrom(&self, point_px: [f64; 2]) -> f64;
+
+    /// Round resolutions, in Angstrom, whose rings are about evenly spaced over a rectangle; the coarsest
+    /// first.
+    fn rings_angstrom(&self, corner_px: [f64; 2], size_px: [f64; 2]) -> Vec<f64>;
+}
+
+impl Resolution for FlatDetector {
+    fn d_angstrom(&self, point_px: [f64; 2]) -> f64 {
+        let ray = |[x, y]: [f64; 2]| {
+            let [foot_x, foot_y] = self.foot_px;
+            [(x - foot_x) * self.pixel_m, (y - foot_y) * self.pixel_m, self.distance_m]
+        };
+        let (p, beam) = (ray(point_px), ray(self.beam_px));
+        let dot = |u: [f64; 3], v: [f64; 3]| u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+        let cosine = dot(p, beam) / (dot(p, p) * dot(beam, beam)).sqrt();
+        // sin(theta) from cos(2 theta).
+        let sine = ((1.0 - cosine).max(0.0) / 2.0).sqrt();
+        self.lambda_m * 1e10 / (2.0 * sine)
+    }
+
+    fn rings_angstrom(&self, corner_px: [f64; 2], size_px: [f64; 2]) -> Vec<f64> {
+        let [x, y] = corner_px;
+        let [width, height] = size_px;
+        let corners = [[x, y], [x + width, y], [x, y + height], [x + width, y + height]];
+        let finest = corners.map(|corner| self.d_angstrom(corner)).into_iter().fold(f64::INFINITY, f64::min);
+        if finest.is_nan() || finest <= 0.0 || finest.is_infinite() {
+            return Vec::new();
+        }
+        // Radii are proportional to 1 / d for small angles.
+        let mut rings: Vec<f64> =
+            (1..=RINGS).map(|n| round(finest * RINGS as f64 / (n as f64 - 0.3))).collect();
+        rings.dedup();
+        rings
+    }
+}
+
+/// |s| = 2 sin(theta) / lambda at the centre of every pixel, about the first source, in 1/Angstrom.
+///
+/// # Errors
+/// No memory.
+pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> {
+    let detector = &experiment.detector;
+    let mut lengths = filled(detector.pixels(), 0f32)
+        .ok_or_else(|| Failure::no_memory(Part::Selection, "the resolutions of the pixels"))?;
+    let incident = experiment.sources.first().map_or(detector.beam, |source| source.incident);
+    let per_angstrom = 1e-10 / experiment.lambda0_m;
+    lengths.par_chunks_mut(detector.fast_pixels).enumerate().for_each(|(slow, row)| {
+        for (fast, length) in row.iter_mut().enumerate() {
+            let diffracted = pixel_position_m(detector, [fast, slow]).checked_unit();
+            let s = diffracted.unwrap_or(incident) - incident;
+            *length = (s.length() * per_angstrom) as f32;
+        }
+    });
+    Ok(lengths)
+}
+
+/// Position of the centre of a pixel (fast, slow) relative to the sample, in m.
+///
+/// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam
+/// meets the detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are
+/// y and z.
+#[must_use]
+pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
+    let middle = |i: usize| (i as f64 + 0.5) * detector.pixel_m;
+    let flat = detector.pix0_m + middle(slow) * detector.slow + middle(fast) * detector.fast;
+    if !detector.curved {
+        return flat;
+    }
+    let spot = detector.distance_m * detector.beam;
+    let angle_rad = |length_m: f64| length_m / detector.distance_m;
+    rotate_axis(rotate_axis(spot, detector.slow, angle_rad(flat.y)), detector.fast, angle_rad(flat.z))
+}
+
+/// Rounds to two significant digits.
+fn round(value: f64) -> f64 {
+    let unit = 10f64.powf(value.log10().floor() - 1.0);
+    (value / unit).round() * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use widebragg::carryover::Carryover;
+    use widebragg::crystal::{CellSource, UnitCell};
+    use widebragg::detector::DetectorParameters;
+    use widebragg::sampling::OversampleRequest;
+    use widebragg::scene::DetectorInput;
+
+    use super::*;
+    use crate::parameters::Parameters;
+
+    /// A small, tilted detector, flat or curved.
+    fn experiment(curved: bool) -> Experiment {
+        let detector = DetectorParameters {
+            fast_pixels: 20,
+            slow_pixels: 16,
+            pixel_m: 4e-3,
+            fast_size_m: 0.08,
+            slow_size_m: 0.064,
+            rotation_rad: [0.1, 0.2, -0.1],
+            curved,
+            ..DetectorParameters::default()
+        };
+        let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]);
+        let defaults = Parameters::new(CellSource::Cell(cell));
+        let parameters = Parameters {
+            detector: DetectorInput::Parameters(detector),
+            cells: [5.0; 3],
+            default_f: 100.0,
+            oversample: OversampleRequest { per_axis: Some(1), ..OversampleRequest::default() },
+            ..defaults
+        };
+        Experiment::new(parameters).unwrap().0
+    }
+
+    #[test]
+    fn positions_and_scattering_vectors_are_those_of_the_render_loop() {
+        for curved in [false, true] {
+            let experiment = experiment(curved);
+            let lengths = scattering_lengths(&experiment).unwrap();
+            let mut orientations = experiment.orientation_buffer().unwrap();
+            let scene = experiment.scene(0, &mut orientations).unwrap();
+            for (fast, slow) in [(0, 0), (19, 0), (7, 11), (19, 15)] {
+                let mut found = None;
+                scene.probe_pixel(slow, fast, &Carryover::Off, &mut |step| found = Some(*step)).unwrap();
+                let step = found.unwrap();
+                let position = pixel_position_m(&experiment.detector, [fast, slow]);
+                assert!((position - step.position_m).length() < 1e-12, "{curved} {fast} {slow}");
+                let expected = step.scattering_per_m.length() * 1e-10;
+                let found = f64::from(lengths[slow * 20 + fast]);
+                assert!((found - expected).abs() < 1e-6 * expected, "{curved}: {found}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn resolutions_of_a_flat_and_of_a_tilted_detector() {
+        let flat = FlatDetector {
+            pixel_m: 1e-4,
+            lambda_m: 1e-10,
+            distance_m: 0.1,
+            foot_px: [500.0, 400.0],
+            beam_px: [500.0, 400.0],
+        };
+        assert!(flat.d_angstrom([500.0, 400.0]).is_infinite());
+        // 45 degrees at a radius of the distance.
+        let at_45 = 1.0 / (2.0 * 22.5f64.to_radians().sin());
+        assert!((flat.d_angstrom([1500.0, 400.0]) - at_45).abs() < 1e-12);
+        assert!((flat.d_angstrom([500.0, -600.0]) - at_45).abs() < 1e-12);
+        // Swung by 45 degrees about the sample: the foot of the normal is at 45 degrees, the beam 1000 pixels
+        // off.
+        let swung = FlatDetector { beam_px: [-500.0, 400.0], ..flat };
+        assert!((swung.d_angstrom([500.0, 400.0]) - at_45).abs() < 1e-12);
+        let rings = flat.rings_angstrom([0.0, 0.0], [1000.0, 800.0]);
+        assert_eq!(rings.len(), 4);
+        assert!(rings.windows(2).all(|pair| pair[0] > pair[1]));
+        assert!(rings.iter().all(|d| *d > flat.d_angstrom([0.0, 0.0])));
+    }
+}

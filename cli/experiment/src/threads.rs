@@ -1,0 +1,33 @@
+//! Worker threads.
+
+use std::thread::available_parallelism;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::experiment::Experiment;
+use crate::failure::{Failure, Part};
+
+/// Below this many steps in an image a second thread costs more than it saves.
+const STEPS_WORTH_THREADS: f64 = 200_000.0;
+
+/// A pool of `threads` threads; 0: as many as there are cores.
+///
+/// # Errors
+/// The system starts no more threads.
+pub fn pool(threads: usize) -> Result<ThreadPool, Failure> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| Failure::impossible(Part::Threads, format!("{threads}: {error}")))
+}
+
+/// `threads`, or as many as there are cores.
+#[must_use]
+pub fn or_all_cores(threads: Option<usize>) -> usize {
+    threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from))
+}
+
+/// As many of `threads` as are worth starting for an image of `experiment`.
+#[must_use]
+pub fn worth_starting(experiment: &Experiment, threads: usize) -> usize {
+    let steps = experiment.detector.pixels() as f64 * experiment.steps_per_pixel();
+    if steps < STEPS_WORTH_THREADS { 1 } else { threads }
+}

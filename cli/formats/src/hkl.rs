@@ -1,0 +1,358 @@
+//! Structure factors as text: `h k l F` on each line.
+//!
+//! Further columns, blank lines and lines that start with # are ignored; lines end in LF or CR LF. An index
+//! may be written `3.0`, but `3.5` is refused. The grid spans the smallest box around the listed indices. It
+//! holds the default F where no reflection is listed, and the last F where one is listed more than once.
+//!
+//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list.
+//! The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other line word by
+//! word.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::atomic::write_atomically;
+use crate::decimal::{plain_decimal, plain_integer};
+use crate::failure::Failure;
+pub use crate::hkl_table::{HklTable, MAX_CELLS};
+use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
+
+/// Bytes read at a time; no line may be longer.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// First bytes of an MTZ file, a common format of reflections.
+const MTZ_START: &[u8] = b"MTZ ";
+
+/// Length of the shortest line with a reflection: `0 0 0 1` and a line feed.
+const SHORTEST_LINE_BYTES: usize = 8;
+
+/// Reads a file of reflections.
+///
+/// # Errors
+/// The file cannot be read, a line is not `h k l F`, the file has no reflection, or the grid is too large.
+pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
+    parse_hkl(open(path)?, path, default_f, MAX_CELLS)
+}
+
+/// [`read_hkl`] from a stream, with a limit on the size of the grid; `path` is its name in error messages.
+///
+/// # Errors
+/// As [`read_hkl`].
+pub fn parse_hkl(
+    mut input: impl Read,
+    path: &Path,
+    default_f: f64,
+    max_cells: usize,
+) -> Result<HklTable, Failure> {
+    let mut list = Reflections::new(path);
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut held = 0;
+    loop {
+        let read = match input.read(&mut block[held..]) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(cannot_read(path, &error)),
+        };
+        let end = held + read;
+        if list.line == 0 && block.starts_with(MTZ_START) {
+            return Err(in_file(path, "a binary MTZ file; needs its reflections as text, lines of h k l F"));
+        }
+        match block[held..end].iter().rposition(|&byte| byte == b'\n') {
+            Some(last) => {
+                let complete = held + last + 1;
+                list.read_lines(&block[..complete])?;
+                block.copy_within(complete..end, 0);
+                held = end - complete;
+            }
+            None => held = end,
+        }
+        if held == block.len() {
+            return Err(at_line(
+                path,
+                list.line + 1,
+                format!("longer than {BLOCK_BYTES} bytes: not h k l F"),
+            ));
+        }
+    }
+    if held > 0 {
+        block[held] = b'\n';
+        list.read_lines(&block[..=held])?;
+    }
+    list.into_table(default_f, max_cells)
+}
+
+/// Writes every cell of the table, in the order of its data, as the shortest decimal that reads back to the
+/// same bits.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_hkl(path: &Path, table: &HklTable) -> Result<(), Failure> {
+    write_atomically(path, |out| {
+        let mut cells = table.data.iter();
+        for h in table.h.0..=table.h.1 {
+            for k in table.k.0..=table.k.1 {
+                for (l, f) in (table.l.0..=table.l.1).zip(&mut cells) {
+                    writeln!(out, "{h} {k} {l} {f:?}")?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// One line of the file.
+struct Reflection {
+    hkl: [i32; 3],
+    f: f64,
+}
+
+/// The reflections read so far, and the box around them.
+struct Reflections<'a> {
+    path: &'a Path,
+    /// Lines read so far.
+    line: u64,
+    list: Vec<Reflection>,
+    lowest: [i32; 3],
+    highest: [i32; 3],
+}
+
+impl<'a> Reflections<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self { path, line: 0, list: Vec::new(), lowest: [i32::MAX; 3], highest: [i32::MIN; 3] }
+    }
+
+    /// Reads complete lines; `block` ends with a line feed.
+    fn read_lines(&mut self, block: &[u8]) -> Result<(), Failure> {
+        let room = block.len().div_ceil(SHORTEST_LINE_BYTES);
+        if self.list.try_reserve(room).is_err() {
+            return Err(at_line(self.path, self.line + 1, "no memory for more reflections"));
+        }
+        let mut at = 0;
+        while at < block.len() {
+            self.line += 1;
+            let (found, read_to) = match plain_line(block, at) {
+                Some((reflection, read_to)) => (Some(reflection), read_to),
+                None => (None, at),
+            };
+            let line_end = match block[read_to..].iter().position(|&byte| byte == b'\n') {
+                Some(distance) => read_to + distance,
+                None => block.len(),
+            };
+            match found {
+                Some(reflection) => self.push(reflection),
+                None => match any_line(&block[at..line_end]) {
+                    Ok(Some(reflection)) => self.push(reflection),
+                    Ok(None) => {}
+                    Err(what) => return Err(at_line(self.path, self.line, what)),
+                },
+            }
+            at = line_end + 1;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, reflection: Reflection) {
+        for axis in 0..3 {
+            self.lowest[axis] = self.lowest[axis].min(reflection.hkl[axis]);
+            self.highest[axis] = self.highest[axis].max(reflection.hkl[axis]);
+        }
+        self.list.push(reflection);
+    }
+
+    fn into_table(self, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
+        if self.list.is_empty() {
+            return Err(in_file(self.path, "no reflections in it (lines of h k l F)"));
+        }
+        let [h, k, l] = [0, 1, 2].map(|axis| (self.lowest[axis], self.highest[axis]));
+        let mut table =
+            HklTable::filled(h, k, l, default_f, max_cells).map_err(|what| in_file(self.path, what))?;
+        let [_, nk, nl] = table.shape();
+        for Reflection { hkl, f } in &self.list {
+            let [ih, ik, il] = [0, 1, 2].map(|axis| hkl[axis].abs_diff(self.lowest[axis]) as usize);
+            table.data[(ih * nk + ik) * nl + il] = *f;
+        }
+        Ok(table)
+    }
+}
+
+/// Parses the usual line, which starts at `at`; returns the reflection and the end of the fourth column.
+/// `None` for any other line.
+#[inline]
+fn plain_line(block: &[u8], at: usize) -> Option<(Reflection, usize)> {
+    let (h, at) = plain_integer(block, blanks(block, at))?;
+    let (k, at) = plain_integer(block, gap(block, at)?)?;
+    let (l, at) = plain_integer(block, gap(block, at)?)?;
+    let (f, at) = plain_decimal(block, gap(block, at)?)?;
+    block.get(at)?.is_ascii_whitespace().then_some((Reflection { hkl: [h, k, l], f }, at))
+}
+
+/// Position of the first byte from `at` on that is neither a space nor a tab.
+#[inline]
+fn blanks(block: &[u8], mut at: usize) -> usize {
+    while matches!(block.get(at), Some(b' ' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+/// The same; `None` where there is no space or tab at `at`.
+#[inline]
+fn gap(block: &[u8], at: usize) -> Option<usize> {
+    let next = blanks(block, at);
+    (next > at).then_some(next)
+}
+
+/// Parses any line, word by word; `Ok(None)` for a line without a reflection.
+fn any_line(line: &[u8]) -> Result<Option<Reflection>, String> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).peekable();
+    match words.peek() {
+        None => return Ok(None),
+        Some(word) if word.starts_with(b"#") => return Ok(None),
+        Some(_) => {}
+    }
+    let columns = [words.next(), words.next(), words.next(), words.next()];
+    let [Some(h), Some(k), Some(l), Some(f)] = columns else {
+        let count = columns.iter().flatten().count();
+        return Err(format!("{count} columns in {}, needs four: h k l F", shown(line.trim_ascii())));
+    };
+    let hkl = [index("h", h)?, index("k", k)?, index("l", l)?];
+    let f = number(f).map_err(|what| format!("F: {what}"))?;
+    Ok(Some(Reflection { hkl, f }))
+}
+
+fn index(name: &str, word: &[u8]) -> Result<i32, String> {
+    let value = number(word).map_err(|what| format!("{name}: {what}"))?;
+    if value.fract() != 0.0 {
+        return Err(format!("{name}: {} is not an integer", shown(word)));
+    }
+    if !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value) {
+        return Err(format!("{name}: {} is too large for an index", shown(word)));
+    }
+    Ok(value as i32)
+}
+
+fn number(word: &[u8]) -> Result<f64, String> {
+    match core::str::from_utf8(word) {
+        Ok(text) => finite(text),
+        Err(_) => Err(format!("{} is not a number", shown(word))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMIT: usize = 1 << 16;
+
+    fn parse(text: &[u8]) -> Result<HklTable, String> {
+        parse_hkl(text, Path::new("P1.hkl"), 0.0, LIMIT).map_err(|failure| failure.to_string())
+    }
+
+    fn error(text: &str) -> String {
+        parse(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_table_with_every_freedom_the_format_has() {
+        let text = b"# h k l F\r\n  1 0 -1   2.5\r\n\r\n\t1\t1\t-1\t3e1 sigma 7\n2.0 0 0 -1 # note\n1 0 -1 4\n  # end\n2 +1 0 .5";
+        let table = parse_hkl(&text[..], Path::new("P1.hkl"), 9.0, LIMIT).unwrap();
+        assert_eq!((table.h, table.k, table.l), ((1, 2), (0, 1), (-1, 0)));
+        assert_eq!(table.data, [4.0, 9.0, 30.0, 9.0, 9.0, -1.0, 9.0, 0.5]);
+    }
+
+    #[test]
+    fn errors_name_file_line_and_what_was_wrong() {
+        assert_eq!(error(""), "P1.hkl: no reflections in it (lines of h k l F)");
+        assert_eq!(error("# only\n\n"), "P1.hkl: no reflections in it (lines of h k l F)");
+        assert_eq!(error("1 1 1 1\n1 2 3\n"), "P1.hkl:2: 3 columns in \"1 2 3\", needs four: h k l F");
+        assert_eq!(error("1 1 1 1\n\n1 3.5 1 1"), "P1.hkl:3: k: \"3.5\" is not an integer");
+        assert_eq!(error("1 1 one 1"), "P1.hkl:1: l: \"one\" is not a number");
+        assert_eq!(error("1 1 1 NaN"), "P1.hkl:1: F: \"NaN\" is not a finite number");
+        assert_eq!(error("1 1 1 -inf"), "P1.hkl:1: F: \"-inf\" is not a finite number");
+        assert_eq!(error("1 1 1 1e999"), "P1.hkl:1: F: \"1e999\" is not a finite number");
+        assert_eq!(error("1 1 1 1,5"), "P1.hkl:1: F: \"1,5\" is not a number");
+        assert_eq!(error("1,1,1,1"), "P1.hkl:1: 1 columns in \"1,1,1,1\", needs four: h k l F");
+        assert_eq!(error("nan 1 1 1"), "P1.hkl:1: h: \"nan\" is not a finite number");
+        assert_eq!(error("3000000000 1 1 1"), "P1.hkl:1: h: \"3000000000\" is too large for an index");
+        assert!(error("0 0 0 1\n999 999 999 1\n").contains("1000 x 1000 x 1000 cells needs 7.5 GiB"));
+        assert!(parse(b"1 1 1 \xff\xfe").unwrap_err().contains("is not a number"));
+        assert!(parse(&vec![b'1'; BLOCK_BYTES + 10]).unwrap_err().starts_with("P1.hkl:1: longer than"));
+        let none = read_hkl(Path::new("/nowhere/P1.hkl"), 0.0).unwrap_err();
+        assert!(none.to_string().starts_with("/nowhere/P1.hkl: cannot read: "), "{none}");
+    }
+
+    /// A reader that gives a few bytes at a time, to put block borders everywhere.
+    struct Drops<'a>(&'a [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(to.len());
+            self.0.read(&mut to[..length])
+        }
+    }
+
+    #[test]
+    fn blocks_may_end_anywhere() {
+        let text = b"1 2 3 4.5\n# comment\n-1 2 3 5.5\n1 2 4 6.25";
+        let whole = parse(text).unwrap();
+        for step in 1..text.len() {
+            let table = parse_hkl(Drops(text, step), Path::new("P1.hkl"), 0.0, LIMIT).unwrap();
+            assert_eq!(table, whole);
+        }
+        let many: String = (0..200_000).map(|i| format!("{} {} 0 {}.25\n", i % 50, i % 30, i)).collect();
+        assert!(many.len() > 2 * BLOCK_BYTES);
+        assert_eq!(parse(many.as_bytes()).unwrap().data[0], 199_950.25);
+    }
+
+    #[test]
+    fn line_numbers_count_across_blocks() {
+        let mut text = "1 1 1 1\n".repeat(300_000);
+        text.push_str("bad\n");
+        assert!(error(&text).starts_with("P1.hkl:300001: "));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn arbitrary_tables_of_number_like_words_never_panic(text in "[-+.0-9einaf# \t\r\n]{0,120}") {
+            let _ = parse(text.as_bytes());
+        }
+
+        #[test]
+        fn both_paths_read_the_same(h in -99_i32..99, f in "[+-]?[0-9]{1,9}(\\.[0-9]{0,9})?") {
+            let plain = parse(format!("{h} 0 0 {f}\n").as_bytes()).unwrap();
+            let slow = parse(format!("{h}.0 0 0 {f}\n").as_bytes()).unwrap();
+            prop_assert_eq!(plain.h, (h, h));
+            prop_assert_eq!(plain.data[0].to_bits(), slow.data[0].to_bits());
+            prop_assert_eq!(plain.data[0].to_bits(), f.parse::<f64>().unwrap().to_bits());
+        }
+
+        #[test]
+        fn what_is_written_reads_back_bit_for_bit(
+            corner in [-1000_i32..1000, -1000..1000, -1000..1000],
+            size in [1_i32..4, 1..4, 1..4],
+            values in proptest::collection::vec(
+                any::<f64>().prop_filter("finite", |value| value.is_finite()), 27),
+        ) {
+            let [h, k, l] = [0, 1, 2].map(|axis| (corner[axis], corner[axis] + size[axis] - 1));
+            let mut table = HklTable::filled(h, k, l, 0.0, LIMIT).unwrap();
+            let cells = table.data.len();
+            table.data.copy_from_slice(&values[..cells]);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("P1.hkl");
+            write_hkl(&path, &table).unwrap();
+            let back = read_hkl(&path, 1.0).unwrap();
+            prop_assert_eq!((back.h, back.k, back.l), (table.h, table.k, table.l));
+            let bits = |data: &[f64]| data.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&back.data), bits(&table.data));
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! SMV images: a text header `{ KEY=value; ... }`, then u16 pixels, slow-major.
+//!
+//! A reader needs `HEADER_BYTES` (512 when absent), `SIZE1` (fast), `SIZE2` (slow), `BYTE_ORDER` (little
+//! endian when absent) and `TYPE` from the header. A line need not close with `;`, and the last occurrence of
+//! a key counts.
+//! Special case: the reference writes headers whose text is longer than they declare. Their pixels begin
+//! where the text ends, and are read from there.
+
+mod header;
+
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::image::{
+    FlatDetector, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named, length, wrong_type,
+};
+use crate::raw::{read_values, write_values};
+use crate::text::{cannot_read, finite, in_file, open, shown};
+pub use header::{header_readers, header_reference};
+
+/// Usual length of a header; `HEADER_BYTES` must be within it.
+const USUAL_HEADER_BYTES: usize = 512;
+
+/// Longest header that is accepted.
+const MAX_HEADER_BYTES: f64 = 1048576.0;
+
+/// The style of a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderStyle {
+    /// The form that other programs expect: [`header_readers`].
+    #[default]
+    Readers,
+    /// The reference's form: [`header_reference`].
+    Reference,
+}
+
+/// The reader of the format.
+#[derive(Debug, Clone, Copy)]
+pub struct Smv;
+
+/// The writer of the format, with headers of one style.
+#[derive(Debug, Clone, Copy)]
+pub struct SmvWriter(pub HeaderStyle);
+
+impl ImageReader for Smv {
+    fn name(&self) -> &'static str {
+        "SMV"
+    }
+
+    fn unit(&self) -> &'static str {
+        "ADU/pixel"
+    }
+
+    fn recognises(&self, start: &[u8], path: &Path) -> bool {
+        let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
+        let is_smv = start.trim_ascii_start().starts_with(b"{") && (has(b"HEADER_BYTES") || has(b"SIZE1"));
+        is_smv || is_named(path, "img")
+    }
+
+    fn read(&self, path: &Path, _: Option<[usize; 2]>) -> Result<ReadImage, Failure> {
+        let SmvImage { header, fast, slow, pixels } = read_smv(path)?;
+        let detector = header.detector(slow);
+        let pixels = pixels.into_iter().map(f32::from).collect();
+        Ok(ReadImage { fast, slow, pixels, detector, rounded: 0 })
+    }
+}
+
+impl ImageWriter for SmvWriter {
+    fn name(&self) -> &'static str {
+        "SMV"
+    }
+
+    fn pixel_type(&self) -> PixelType {
+        PixelType::U16
+    }
+
+    fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
+        let Pixels::U16(pixels) = image.pixels else { return Err(wrong_type(self, path, &image.pixels)) };
+        let header = match self.0 {
+            HeaderStyle::Readers => header_readers(image.header),
+            HeaderStyle::Reference => header_reference(image.header),
+        };
+        write_smv(path, &header, pixels)
+    }
+
+    fn is_complete(&self, path: &Path, pixels: usize) -> bool {
+        [512, 1024].map(|header| header + 2 * pixels as u64).contains(&length(path))
+    }
+}
+
+/// An image as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmvImage {
+    /// Its keys.
+    pub header: SmvHeader,
+    /// Pixels along the fast axis.
+    pub fast: usize,
+    /// Pixels along the slow axis.
+    pub slow: usize,
+    /// fast * slow pixels, index = slow * fast_pixels + fast.
+    pub pixels: Vec<u16>,
+}
+
+/// Keys and values of a header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SmvHeader {
+    path: PathBuf,
+    keys: Vec<(String, String)>,
+}
+
+impl SmvHeader {
+    fn parse(path: &Path, header: &[u8]) -> Self {
+        let text = header.split(|&byte| byte == b'}').next().unwrap_or_default();
+        let text = String::from_utf8_lossy(text);
+        let keys = text
+            .split(['\n', '\r', ';'])
+            .filter_map(|entry| entry.split_once('='))
+            .map(|(key, value)| (key.trim_start_matches('{').trim().to_owned(), value.trim().to_owned()))
+            .collect();
+        Self { path: path.to_path_buf(), keys }
+    }
+
+    /// The last value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.keys.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The last value of a key as a number; `None` when the key is absent.
+    ///
+    /// # Errors
+    /// The value is not a finite number.
+    pub fn number(&self, key: &str) -> Result<Option<f64>, Failure> {
+        let parse = |value| finite(value).map_err(|what| in_file(&self.path, format!("{key}: {what}")));
+        self.get(key).map(parse).transpose()
+    }
+
+    /// The last value of a key as a number.
+    ///
+    /// # Errors
+    /// The key is absent, or its value is not a finite number.
+    pub fn required_number(&self, key: &str) -> Result<f64, Failure> {
+        self.number(key)?.ok_or_else(|| in_file(&self.path, format!("no {key} in its SMV header")))
+    }
+
+    /// The detector that the header of an image of `slow` rows describes; beam centres in the convention of
+    /// ADXV.
+    ///
+    /// Without the foot of the normal (XDS origin, CLOSE_DISTANCE) the detector is taken as perpendicular to
+    /// the beam.
+    #[must_use]
+    pub fn detector(&self, slow: usize) -> Option<FlatDetector> {
+        let number = |key: &str| self.number(key).ok().flatten();
+        let pixel_mm = number("PIXEL_SIZE")?;
+        let x_mm = number("ADXV_CENTER_X").or_else(|| number("BEAM_CENTER_X"))?;
+        let y_mm = number("ADXV_CENTER_Y").or_else(|| number("BEAM_CENTER_Y"))?;
+        let beam_px = [x_mm / pixel_mm, slow as f64 - y_mm / pixel_mm];
+        // XDS counts the first pixel's centre as 1.
+        let normal = || {
+            let (x, y) = (number("XDS_ORGX")? - 0.5, number("XDS_ORGY")? - 0.5);
+            Some((number("CLOSE_DISTANCE")?, [x, y]))
+        };
+        let (distance_mm, foot_px) = normal().or_else(|| Some((number("DISTANCE")?, beam_px)))?;
+        FlatDetector {
+            pixel_m: pixel_mm * 1e-3,
+            lambda_m: number("WAVELENGTH")? * 1e-10,
+            distance_m: distance_mm * 1e-3,
+            foot_px,
+            beam_px,
+        }
+        .if_usable()
+    }
+
+    /// A number of pixels.
+    fn size(&self, key: &str) -> Result<usize, Failure> {
+        let value = self.required_number(key)?;
+        if value.fract() != 0.0 || !(1.0..=f64::from(i32::MAX)).contains(&value) {
+            return Err(in_file(&self.path, format!("{key}={value} is not a number of pixels")));
+        }
+        Ok(value as usize)
+    }
+
+    /// Length of the header, as it declares it.
+    fn declared_bytes(&self) -> Result<usize, Failure> {
+        let Some(value) = self.number("HEADER_BYTES")? else { return Ok(USUAL_HEADER_BYTES) };
+        if value.fract() != 0.0 || !(1.0..=MAX_HEADER_BYTES).contains(&value) {
+            return Err(in_file(&self.path, format!("HEADER_BYTES={value} is not a header length")));
+        }
+        Ok(value as usize)
+    }
+}
+
+/// Reads an image.
+///
+/// # Errors
+/// The file cannot be read, is not SMV, states no usable size, has pixels of another type than u16, or fewer
+/// pixels than its header states.
+pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
+    parse_smv(open(path)?, path)
+}
+
+/// [`read_smv`] from a stream; `path` is its name in error messages.
+///
+/// # Errors
+/// As [`read_smv`].
+pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
+    let mut input = BufReader::new(input);
+    let (header, pixels_begin) = read_header(&mut input, path)?;
+    let mut input = pixels_begin.chain(input);
+    if let Some(kind) = header.get("TYPE").filter(|&kind| kind != "unsigned_short") {
+        return Err(in_file(path, format!("TYPE={} is not unsigned_short", shown(kind.as_bytes()))));
+    }
+    let pixel_of = match header.get("BYTE_ORDER") {
+        None | Some("little_endian") => u16::from_le_bytes,
+        Some("big_endian") => u16::from_be_bytes,
+        Some(order) => {
+            let order = shown(order.as_bytes());
+            return Err(in_file(path, format!("BYTE_ORDER={order} is neither little_endian nor big_endian")));
+        }
+    };
+    let (fast, slow) = (header.size("SIZE1")?, header.size("SIZE2")?);
+    let count = fast
+        .checked_mul(slow)
+        .ok_or_else(|| in_file(path, format!("{fast} x {slow} pixels are too many")))?;
+    let mut pixels = Vec::new();
+    read_values(&mut input, count, &mut pixels, pixel_of).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            in_file(path, format!("truncated: fewer than the {fast} x {slow} pixels of its header"))
+        }
+        _ => cannot_read(path, &error),
+    })?;
+    Ok(SmvImage { header, fast, slow, pixels })
+}
+
+/// Writes an image after a header from [`header_readers`] or [`header_reference`], which declare little
+/// endian.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_smv(path: &Path, header: &[u8], pixels: &[u16]) -> Result<(), Failure> {
+    write_atomically(path, |out| {
+        out.write_all(header)?;
+        write_values(out, pixels, u16::to_le_bytes)
+    })
+}
+
+/// Reads the header; returns it with those bytes read that already belong to the pixels.
+fn read_header(input: &mut impl Read, path: &Path) -> Result<(SmvHeader, io::Cursor<Vec<u8>>), Failure> {
+    let mut read_on = |bytes: &mut Vec<u8>, length: usize| match input.take(length as u64).read_to_end(bytes)
+    {
+        Ok(_) => Ok(()),
+        Err(error) => Err(cannot_read(path, &error)),
+    };
+    let mut bytes = Vec::new();
+    read_on(&mut bytes, USUAL_HEADER_BYTES)?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(in_file(path, "not an SMV image (does not begin with {)"));
+    }
+    let declared = SmvHeader::parse(path, &bytes).declared_bytes()?;
+    // The text of a header that is longer than declared ends within this.
+    let wanted = declared + USUAL_HEADER_BYTES;
+    let missing = wanted.saturating_sub(bytes.len());
+    read_on(&mut bytes, missing)?;
+    let begin = header_length(&bytes, declared).min(bytes.len());
+    let pixels = bytes.split_off(begin);
+    Ok((SmvHeader::parse(path, &bytes), io::Cursor::new(pixels)))
+}
+
+/// Length of the header: the declared one, or that of its text where the text is longer.
+fn header_length(bytes: &[u8], declared: usize) -> usize {
+    let Some(close) = bytes.iter().position(|&byte| byte == b'}') else { return declared };
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    if close + 1 < declared || !bytes[..close].iter().all(is_text) {
+        return declared;
+    }
+    match bytes.get(close + 1) {
+        Some(b'\x0c') => close + 2,
+        _ => close + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<SmvImage, String> {
+        parse_smv(bytes, Path::new("mask.img")).map_err(|failure| failure.to_string())
+    }
+
+    /// A header padded to `length`, then the bytes.
+    fn image(text: &str, length: usize, pixels: &[u8]) -> Vec<u8> {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(length.max(bytes.len()), b' ');
+        bytes.extend(pixels);
+        bytes
+    }
+
+    #[test]
+    fn keys_sizes_and_byte_orders() {
+        let text = "{\nHEADER_BYTES=512;\nTYPE=unsigned_short;\nSIZE1=3;\nSIZE2=2;\nPHI=1\nDIALS_ORIGIN=1,2,3\nPHI= 2.5 ;\n}\x0c";
+        let read = parse(&image(text, 512, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 1])).unwrap();
+        assert_eq!((read.fast, read.slow), (3, 2));
+        assert_eq!(read.pixels, [1, 2, 3, 4, 5, 262]);
+        assert_eq!(read.header.number("PHI").unwrap(), Some(2.5));
+        assert_eq!(read.header.get("DIALS_ORIGIN"), Some("1,2,3"));
+        assert_eq!(read.header.number("DISTANCE").unwrap(), None);
+        let error = read.header.required_number("DISTANCE").unwrap_err().to_string();
+        assert_eq!(error, "mask.img: no DISTANCE in its SMV header");
+        let error = read.header.number("DIALS_ORIGIN").unwrap_err().to_string();
+        assert_eq!(error, "mask.img: DIALS_ORIGIN: \"1,2,3\" is not a number");
+
+        let big = parse(&image("{SIZE1=1;SIZE2=2;BYTE_ORDER=big_endian;}", 512, &[1, 0, 2, 0])).unwrap();
+        assert_eq!(big.pixels, [256, 512]);
+        for length in [100, 1024, 8192] {
+            let text = format!("{{\nHEADER_BYTES={length};\nSIZE1=1;\nSIZE2=300;\n}}\n");
+            let read = parse(&image(&text, length, &[7; 600])).unwrap();
+            assert_eq!(read.pixels, [0x0707; 300]);
+        }
+    }
+
+    /// The reference declares 512 bytes and writes as many as its text needs.
+    #[test]
+    fn a_header_that_overruns_its_declared_length() {
+        for length in 505..530 {
+            let mut text = "{\nHEADER_BYTES=512;\nSIZE1=2;\nSIZE2=1;\nNOTE=".to_owned();
+            text.push_str(&"x".repeat(length - text.len() - 12));
+            text.push_str(";\nPHI=3.5;\n}\x0c");
+            let read = parse(&image(&text, 512, &[12, 0, 125, 0])).unwrap();
+            assert_eq!(read.pixels, [12, 125], "{}", text.len());
+            assert_eq!(read.header.number("PHI").unwrap(), Some(3.5));
+        }
+    }
+
+    #[test]
+    fn errors_name_file_and_key() {
+        let error = |text: &str| parse(&image(text, 512, &[0; 6])).unwrap_err();
+        assert_eq!(parse(b"").unwrap_err(), "mask.img: not an SMV image (does not begin with {)");
+        assert_eq!(error("II*"), "mask.img: not an SMV image (does not begin with {)");
+        assert_eq!(error("{\nSIZE2=1;\n}"), "mask.img: no SIZE1 in its SMV header");
+        assert_eq!(error("{\nSIZE1=1;\n}"), "mask.img: no SIZE2 in its SMV header");
+        assert_eq!(error("{SIZE1=0;SIZE2=1;}"), "mask.img: SIZE1=0 is not a number of pixels");
+        assert_eq!(error("{SIZE1=1.5;SIZE2=1;}"), "mask.img: SIZE1=1.5 is not a number of pixels");
+        assert_eq!(error("{SIZE1=a;SIZE2=1;}"), "mask.img: SIZE1: \"a\" is not a number");
+        assert_eq!(
+            error("{SIZE1=2;SIZE2=2;}"),
+            "mask.img: truncated: fewer than the 2 x 2 pixels of its header"
+        );
+        assert!(error("{SIZE1=2147483647;SIZE2=2147483647;}").contains("truncated"));
+        assert_eq!(error("{TYPE=float;}"), "mask.img: TYPE=\"float\" is not unsigned_short");
+        assert!(error("{BYTE_ORDER=middle;}").contains("neither little_endian nor big_endian"));
+        assert_eq!(error("{HEADER_BYTES=1e9;}"), "mask.img: HEADER_BYTES=1000000000 is not a header length");
+        assert!(read_smv(Path::new("/nowhere/a.img")).unwrap_err().to_string().contains("cannot read"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..1500),
+            keys in proptest::collection::vec(
+                "(HEADER_BYTES|SIZE1|SIZE2|TYPE|BYTE_ORDER)=-?[0-9e.]{0,4};?\n?", 0..8),
+            close in "\n?}?",
+        ) {
+            let _ = parse(&bytes);
+            let _ = parse(&[b"{\n", keys.concat().as_bytes(), close.as_bytes(), &bytes].concat());
+        }
+
+        #[test]
+        fn pixels_come_back(pixels in proptest::collection::vec(any::<u16>(), 1..500)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.img");
+            let header = image(&format!("{{\nHEADER_BYTES=512;\nSIZE1={};\nSIZE2=1;\n}}\x0c", pixels.len()), 512, &[]);
+            write_smv(&path, &header, &pixels).unwrap();
+            prop_assert_eq!(read_smv(&path).unwrap().pixels, pixels);
+        }
+    }
+}

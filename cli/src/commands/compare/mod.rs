@@ -1,0 +1,231 @@
+//! `widebragg compare`: where and how far two images differ, in numbers and pictures.
+//!
+//! Reads two images (or runs two programs that make them), and writes summary.json, a.png and b.png on one
+//! scale, difference.png, and report.html with all of these. Exit codes: 1 usage, 2 a program or a file
+//! failed, 3 correlation below the threshold, 4 sizes differ.
+//! Memory: about 20 bytes a pixel; pictures are reduced to a fixed size.
+
+pub mod figures;
+pub mod peaks;
+pub mod report;
+pub mod runs;
+pub mod summary;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use rayon::ThreadPoolBuilder;
+use serde_json::json;
+
+use crate::console;
+use crate::error::Failure;
+use crate::evidence::{self, Evidence};
+use crate::images::{Image, Region, read_geometry, read_pair};
+use crate::options::CompareOptions;
+use crate::picture::image::{Picture, surroundings};
+use crate::picture::scale::Scale;
+use figures::Figures;
+use peaks::{Level, matched};
+use report::Pictures;
+use runs::{Run, run_both};
+use summary::Comparison;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::image::FlatDetector;
+
+/// Exit code of a correlation below the threshold.
+const BELOW_THRESHOLD: u8 = 3;
+
+/// Compares two images; `args` is the command line that `options` were read from.
+///
+/// # Errors
+/// The line to print on standard error, and the exit code.
+pub fn run(options: &CompareOptions, args: &[String]) -> Result<(), Failure> {
+    let threads = options.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::input(format!("--threads {threads}: {error}")))?;
+    evidence::recorded(options.evidence.as_deref(), args, |mut evidence| {
+        if let Some(evidence) = evidence.as_deref_mut() {
+            evidence.add_fact("threads", json!(threads));
+            options.images.iter().chain(&options.geometry).for_each(|path| evidence.add_input(path));
+        }
+        let unusable =
+            |error: std::io::Error| Failure::input(format!("--out {}: {error}", options.out.display()));
+        fs::create_dir_all(&options.out).map_err(unusable)?;
+        let runs = run_both(options)?;
+        if let Some(evidence) = evidence.as_deref_mut() {
+            keep_runs(evidence, &runs)?;
+        }
+        runs.iter().try_for_each(Run::check)?;
+        pool.install(|| compare(options, &runs, evidence))
+    })
+}
+
+fn keep_runs(evidence: &mut Evidence, runs: &[Run]) -> Result<(), Failure> {
+    for run in runs {
+        evidence.add_command(&run.begun, run.code, run.seconds, &run.words);
+        evidence.add_folder(&run.folder)?;
+    }
+    Ok(())
+}
+
+fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidence>) -> Result<(), Failure> {
+    let paths: Vec<&Path> = match runs {
+        [] => options.images.iter().map(PathBuf::as_path).collect(),
+        runs => runs.iter().map(|run| run.float.as_path()).collect(),
+    };
+    let &[path_a, path_b] = &paths[..] else {
+        return Err(Failure::with_code(1, "compare: needs two images"));
+    };
+    let size = options.size_px.or_else(|| runs.iter().find_map(Run::size));
+    let mut images = read_pair([path_a, path_b], size)?;
+    let [a, b] = &mut images;
+    let size = [a.fast, a.slow];
+    let region = Region::new(options.roi_px, a)?;
+    region.cut(a);
+    region.cut(b);
+    let (figures, (matching, levels)) = rayon::join(
+        || Figures::new(&a.pixels, &b.pixels, &region),
+        || matched(&a.pixels, &b.pixels, &region),
+    );
+    let mut notes: Vec<String> = images.iter().filter_map(|image| image.note.clone()).collect();
+    let rings = rings(options, runs, &images, &mut notes)?;
+    let mut comparison =
+        Comparison { options, images: &images, size, region, figures, matching, runs, notes };
+    if comparison.excluded() > 0 {
+        let note = format!(
+            "{} pixels are NaN or infinite in A or B: excluded from all figures, green on the pictures",
+            comparison.excluded()
+        );
+        comparison.notes.push(note);
+    }
+    if comparison.figures.compared == 0 {
+        comparison.notes.push("no pixel is finite in both images: nothing was compared".to_owned());
+    }
+    comparison.notes.iter().for_each(|note| console::complain(note));
+    let pictures = pictures(&comparison, levels, rings.as_ref())?;
+    let written = write(&comparison, &pictures)?;
+    if let Some(evidence) = evidence {
+        written.iter().try_for_each(|path| evidence.add_copy(path))?;
+    }
+    if options.json {
+        console::print(&format!("{:#}\n", comparison.json()))?;
+    } else if !options.quiet {
+        console::print(&comparison.text())?;
+    }
+    match (comparison.passes(), options.threshold) {
+        (Some(false), Some(threshold)) => {
+            let found = comparison.figures.correlation;
+            let found = found.map_or_else(|| "none".to_owned(), |found| format!("{found:.9}"));
+            Err(Failure::with_code(
+                BELOW_THRESHOLD,
+                format!("correlation {found} is below --threshold {threshold}"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The geometry of the resolution rings; `None` where they are not wanted, or where no header gives it.
+fn rings(
+    options: &CompareOptions,
+    runs: &[Run],
+    images: &[Image; 2],
+    notes: &mut Vec<String>,
+) -> Result<Option<FlatDetector>, Failure> {
+    if let Some(path) = &options.geometry {
+        return read_geometry(path).map(Some).map_err(|failure| failure.context("--geometry"));
+    }
+    if !options.rings {
+        return Ok(None);
+    }
+    let found = images.iter().find_map(|image| image.geometry);
+    let found = found.or_else(|| runs.iter().find_map(|run| read_geometry(&run.int).ok()));
+    if found.is_none() {
+        let note = "--rings: neither image has a header with the geometry, no rings are drawn: name an SMV or CBF image with --geometry";
+        notes.push(note.to_owned());
+    }
+    Ok(found)
+}
+
+fn pictures(
+    comparison: &Comparison<'_>,
+    levels: [Option<Level>; 2],
+    rings: Option<&FlatDetector>,
+) -> Result<Pictures, Failure> {
+    let [a, b] = comparison.images;
+    let (a, b) = (&a.pixels[..], &b.pixels[..]);
+    let figures = &comparison.figures;
+    let [one, other] = figures.images;
+    let bottom = f64::from(one.min.min(other.min));
+    let top = f64::from(one.max.max(other.max));
+    let level = |of: fn(&Level) -> f32| {
+        levels.iter().flatten().map(|level| f64::from(of(level)) - bottom).fold(0.0, f64::max)
+    };
+    // The background, or, where that is zero, a tenth of the weakest spots.
+    let background = level(|level| level.median);
+    let soft = if background > 0.0 { background } else { level(|level| level.percentile) / 10.0 };
+    let common = Scale::sequential(bottom, top, soft);
+    let largest = figures.largest_absolute.map_or(0.0, |largest| largest.absolute());
+    let signed = Scale::diverging(largest, figures.mse.unwrap_or(0.0).sqrt() / 100.0);
+    let title = |name: &str, path: &Path| format!("{name}: {}", path.display());
+    let picture = |image: usize, title: &str| {
+        let not_finite = figures.images[image].nan + figures.images[image].infinite;
+        let pixels = [a, b][image];
+        let picture = Picture {
+            title,
+            unit: comparison.unit(),
+            region: comparison.region,
+            scale: &common,
+            not_finite,
+            rings,
+            ring_colour: [120, 220, 255],
+        };
+        picture.draw(|index| pixels[index], |value| value)
+    };
+    let difference = || {
+        let picture = Picture {
+            title: "B - A",
+            unit: comparison.unit(),
+            region: comparison.region,
+            scale: &signed,
+            not_finite: comparison.excluded(),
+            rings,
+            ring_colour: [90, 100, 110],
+        };
+        picture.draw(
+            |index| {
+                let (a, b) = (a[index], b[index]);
+                if a.is_finite() { b - a } else { a }
+            },
+            f32::abs,
+        )
+    };
+    let [path_a, path_b] = comparison.images.each_ref().map(|image| image.path.as_path());
+    let ((a_png, b_png), difference) = rayon::join(
+        || rayon::join(|| picture(0, &title("A", path_a)), || picture(1, &title("B", path_b))),
+        difference,
+    );
+    let worst = figures.worst.iter().map(|worst| surroundings(a, b, &comparison.region, worst.index));
+    Ok(Pictures { a: a_png?, b: b_png?, difference: difference?, worst: worst.collect::<Result<_, _>>()? })
+}
+
+/// Writes all files; returns their names.
+fn write(comparison: &Comparison<'_>, pictures: &Pictures) -> Result<Vec<PathBuf>, Failure> {
+    let summary = format!("{:#}\n", comparison.json());
+    let page = report::html(comparison, pictures);
+    let files: [(&str, &[u8]); 5] = [
+        ("a.png", &pictures.a),
+        ("b.png", &pictures.b),
+        ("difference.png", &pictures.difference),
+        ("report.html", page.as_bytes()),
+        ("summary.json", summary.as_bytes()),
+    ];
+    let mut written = Vec::new();
+    for (name, content) in files {
+        let path = comparison.options.out.join(name);
+        write_atomically(&path, |out| out.write_all(content))?;
+        written.push(path);
+    }
+    Ok(written)
+}

@@ -1,0 +1,168 @@
+//! `widebragg gradient`: a loss and its derivatives by what `--wrt` names, and images of the derivatives of
+//! pixels.
+//!
+//! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
+//! parameter. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
+//! picture of dI/dp for each parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use widebragg::gradient::{Moves, Variables};
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::gradient::loss::Loss;
+use widebragg_experiment::gradient::named::{Named, value};
+use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::selection::selected;
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::float::write_float;
+use widebragg_formats::hkl_table::HklTable;
+use widebragg_formats::memory::filled;
+
+use super::derivatives::{Chosen, loss_against, pixels, pool};
+use super::setup::Setup;
+use super::setup::structure_factors::inputs;
+use crate::console;
+use crate::error::Failure;
+use crate::evidence::{self, Evidence};
+use crate::options::GradientOptions;
+use crate::picture::image::signed_picture;
+
+/// Differentiates; `args` is the command line that `options` were read from.
+///
+/// # Errors
+/// The line to print on standard error.
+pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
+    evidence::recorded(options.render.evidence.as_deref(), args, |evidence| differentiate(options, evidence))
+}
+
+fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<Loss, Failure> {
+    match (&options.against, &options.weights) {
+        (Some(_), Some(_)) => Err(Failure::input("gradient: either --against or --weights, not both")),
+        (Some(path), None) => loss_against(options, path, experiment),
+        (None, Some(path)) => Ok(Loss::weights(pixels(path, experiment, "--weights")?)),
+        (None, None) => Ok(Loss::sum(experiment.detector.pixels())),
+    }
+}
+
+fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
+    let experiment = Setup::announced(&options.render)?;
+    let chosen = Chosen::new(&options.wrt, &experiment)?;
+    let loss = loss(options, &experiment)?;
+    if let Some(evidence) = evidence.as_deref_mut() {
+        inputs(&options.render).for_each(|path| evidence.add_input(path));
+        options.against.iter().chain(&options.weights).for_each(|path| evidence.add_input(path));
+        evidence.add_fact("simd", experiment.simd.level().name().into());
+    }
+    if let Some(folder) = &options.out {
+        let unusable = |error| Failure::input(format!("--out {}: {error}", folder.display()));
+        fs::create_dir_all(folder).map_err(unusable)?;
+    }
+    let mut written = Vec::new();
+    let report = pool(options)?
+        .install(|| report(options, &Problem::new(&experiment)?, &chosen, &loss, &mut written))?;
+    let text = format!("{report:#}\n");
+    if let Some(folder) = &options.out {
+        let path = folder.join("gradient.json");
+        write_atomically(&path, |out| out.write_all(text.as_bytes()))?;
+        written.push(path);
+    }
+    if let Some(evidence) = evidence {
+        written.iter().try_for_each(|path| evidence.add_copy(path))?;
+        evidence.add_text("gradient.json", &text)?;
+    }
+    if options.render.quiet { Ok(()) } else { console::print(&text) }
+}
+
+/// Loss and derivatives as JSON; writes the lists and images of derivatives, and appends their names to
+/// `written`.
+fn report(
+    options: &GradientOptions,
+    problem: &Problem<'_>,
+    chosen: &Chosen,
+    loss: &Loss,
+    written: &mut Vec<PathBuf>,
+) -> Result<Value, Failure> {
+    let experiment = problem.experiment();
+    let moves = Moves::default();
+    let image = problem.image(&moves)?;
+    let (value, counted, slopes) = loss.at(&image, selected(experiment));
+    let directions = problem.directions(&moves, chosen.parameters.iter().map(|named| named.parameter))?;
+    let table = experiment.structure_factors.as_deref().filter(|_| chosen.each_f);
+    let mut by_f = match table {
+        Some(table) => Some(
+            filled(table.data.len(), 0f64)
+                .ok_or_else(|| Failure::input("--wrt F: no memory for derivatives"))?,
+        ),
+        None => None,
+    };
+    let sums = problem.pullback(&moves, &slopes, &directions, by_f.as_deref_mut())?;
+    if let (Some(folder), Some(table), Some(by_f)) = (&options.out, table, &by_f) {
+        let path = folder.join("dL_dF.hkl");
+        write_by_f(&path, table, by_f)?;
+        written.push(path);
+    }
+    if let Some(folder) = options.out.as_ref().filter(|_| options.images) {
+        for (named, direction) in chosen.parameters.iter().zip(&directions) {
+            written.extend(write_image(problem, folder, named, direction)?);
+        }
+    }
+    let entries = chosen.parameters.iter().zip(&directions);
+    let gradient: Vec<Value> = entries.map(|(named, d)| entry(named, experiment, &moves, &sums, d)).collect();
+    Ok(json!({
+        "loss": value, "kind": loss.name(), "pixels": counted, "gradient": gradient,
+    }))
+}
+
+/// Name, unit, value and derivative of a parameter.
+fn entry(
+    named: &Named,
+    experiment: &Experiment,
+    moves: &Moves,
+    sums: &Variables,
+    direction: &Variables,
+) -> Value {
+    json!({
+        "name": named.name,
+        "unit": named.unit,
+        "value": value(named, experiment, moves),
+        "derivative": sums.dot(direction) * named.per_unit,
+    })
+}
+
+/// Writes the derivatives by the structure factors that have one, as h k l dL/dF.
+fn write_by_f(path: &Path, table: &HklTable, by_f: &[f64]) -> Result<(), Failure> {
+    let [_, nk, nl] = table.shape();
+    let at = |min: i32, i: usize| i64::from(min) + i as i64;
+    let written = write_atomically(path, |out| {
+        for (i, slope) in by_f.iter().enumerate().filter(|(_, slope)| **slope != 0.0) {
+            let (h, k, l) = (at(table.h.0, i / (nk * nl)), at(table.k.0, i / nl % nk), at(table.l.0, i % nl));
+            writeln!(out, "{h} {k} {l} {slope:e}")?;
+        }
+        Ok(())
+    });
+    Ok(written?)
+}
+
+/// Writes dI/dp as a float image and a picture; returns their names.
+fn write_image(
+    problem: &Problem<'_>,
+    folder: &Path,
+    named: &Named,
+    direction: &Variables,
+) -> Result<[PathBuf; 2], Failure> {
+    let image = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
+    let pixels: Vec<f32> = image.iter().map(|slope| (slope * named.per_unit) as f32).collect();
+    let float = folder.join(format!("dI_d{}.bin", named.name));
+    write_float(&float, &pixels)?;
+    let detector = &problem.experiment().detector;
+    let unit = match named.unit {
+        "" => "photons".to_owned(),
+        unit => format!("photons/{unit}"),
+    };
+    let picture = signed_picture(&format!("dI/d {}", named.name), &unit, detector.fast_pixels, &pixels)?;
+    let png = folder.join(format!("dI_d{}.png", named.name));
+    write_atomically(&png, |out| out.write_all(&picture))?;
+    Ok([float, png])
+}

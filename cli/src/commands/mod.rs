@@ -1,0 +1,14 @@
+//! The commands, one file or folder each: a command turns its options into an experiment and reports what
+//! came of it.
+
+pub mod bench;
+pub mod compare;
+pub mod demo;
+mod derivatives;
+pub mod gradcheck;
+pub mod gradient;
+pub mod refine;
+pub mod render;
+pub mod setup;
+pub mod trace;
+pub mod trace_diff;

@@ -1,0 +1,162 @@
+//! `widebragg refine`: fits parameters to an image.
+//!
+//! The fit is that of [`widebragg_experiment::gradient::refine`]. Prints a line for each iteration, a table
+//! with standard uncertainties, and options that repeat the fitted model (`report`). The folder of `--out`
+//! gets the same as refine.json, and pictures of the images before and after, of their difference from the
+//! data, of single spots and of the loss (`plot`).
+//! Exit code 3 where the fit has not converged; the parameters that it reached are printed all the same.
+
+mod plot;
+mod report;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::Value;
+use widebragg::gradient::{Moves, Parameter};
+
+use widebragg_experiment::gradient::loss::Loss;
+use widebragg_experiment::gradient::named::Named;
+use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::refine::optimiser::{Fitted, fit};
+use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::matrix::write_matrix;
+
+use super::derivatives::{Chosen, loss_against, pool};
+use super::setup::Setup;
+use super::setup::structure_factors::inputs;
+use crate::console;
+use crate::error::Failure;
+use crate::evidence::{self, Evidence};
+use crate::options::GradientOptions;
+use report::Fragment;
+
+/// Exit code of a refinement that has not converged.
+const NOT_CONVERGED: u8 = 3;
+
+/// Refines parameters; `args` is the command line that `options` were read from.
+///
+/// # Errors
+/// The line to print on standard error; exit code 3 where the refinement has not converged.
+pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
+    evidence::recorded(options.render.evidence.as_deref(), args, |evidence| refine(options, evidence))
+}
+
+fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
+    let started = Instant::now();
+    let experiment = Setup::announced(&options.render)?;
+    let chosen = Chosen::new(&options.wrt, &experiment)?;
+    if chosen.each_f {
+        return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));
+    }
+    check_choice(&chosen.parameters)?;
+    let Some(against) = &options.against else {
+        return Err(Failure::input("refine: needs the image to fit, --against IMAGE"));
+    };
+    let loss = loss_against(options, against, &experiment)?;
+    if let Some(evidence) = evidence.as_deref_mut() {
+        inputs(&options.render).for_each(|path| evidence.add_input(path));
+        evidence.add_input(against);
+        evidence.add_fact("simd", experiment.simd.level().name().into());
+    }
+    if let Some(folder) = &options.out {
+        fs::create_dir_all(folder)
+            .map_err(|error| Failure::input(format!("--out {}: {error}", folder.display())))?;
+    }
+    let (fitted, report, table, written) = pool(options)?.install(|| {
+        let problem = Problem::new(&experiment)?;
+        let report_step = |line: &str| {
+            if !options.render.quiet {
+                console::progress_line(line);
+            }
+        };
+        let fitted = fit(&problem, &loss, &chosen.parameters, options.iterations, &report_step)?;
+        let fragment = Fragment::new(
+            &problem,
+            &options.render,
+            &chosen.parameters,
+            &fitted.moves,
+            options.out.as_deref(),
+        )?;
+        let seconds = started.elapsed().as_secs_f64();
+        let report = report::json(&problem, &loss, &chosen.parameters, &fitted, &fragment, seconds);
+        let table = report::table(&problem, &loss, &chosen.parameters, &fitted, &fragment);
+        let written = write(options, &problem, &loss, &fitted, &fragment, &report)?;
+        Ok::<_, Failure>((fitted, report, table, written))
+    })?;
+    let text = format!("{report:#}\n");
+    if let Some(evidence) = evidence {
+        written.iter().try_for_each(|path| evidence.add_copy(path))?;
+        if options.out.is_none() {
+            evidence.add_text("refine.json", &text)?;
+        }
+    }
+    if options.render.json {
+        console::print(&text)?;
+    } else if !options.render.quiet {
+        console::print(&table)?;
+    }
+    if fitted.converged {
+        return Ok(());
+    }
+    Err(Failure::with_code(
+        NOT_CONVERGED,
+        format!("refine: not converged after {} iterations: {}", fitted.iterations(), fitted.ending),
+    ))
+}
+
+/// Refuses parameters that move the same variables.
+fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
+    let has = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
+    let vectors = has(|p| matches!(p, Parameter::CellVector(_)));
+    let origin = has(|p| matches!(p, Parameter::Origin(_)));
+    let both = |one: &str, other: &str| {
+        Err(Failure::input(format!("refine: --wrt {one} and {other} move the same: choose one of them")))
+    };
+    match () {
+        () if vectors && has(|p| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_))) => {
+            both("vectors", "cell")
+        }
+        () if vectors && has(|p| matches!(p, Parameter::Misset(_))) => both("vectors", "misset"),
+        () if origin && has(|p| matches!(p, Parameter::Distance | Parameter::BeamCentre(_))) => {
+            both("origin", "distance or beam")
+        }
+        () => Ok(()),
+    }
+}
+
+/// Writes the files of `--out`; returns their names.
+fn write(
+    options: &GradientOptions,
+    problem: &Problem<'_>,
+    loss: &Loss,
+    fitted: &Fitted,
+    fragment: &Fragment,
+    report: &Value,
+) -> Result<Vec<PathBuf>, Failure> {
+    let Some(folder) = &options.out else { return Ok(Vec::new()) };
+    let mut written = Vec::new();
+    let path = folder.join("refine.json");
+    write_atomically(&path, |out| writeln!(out, "{report:#}"))?;
+    written.push(path);
+    if let Some((path, rows)) = &fragment.matrix {
+        write_matrix(path, rows)?;
+        written.push(path.clone());
+    }
+    let single = |moves: &Moves| -> Result<Vec<f32>, Failure> {
+        Ok(problem.image(moves)?.into_iter().map(|pixel| pixel as f32).collect())
+    };
+    let images = plot::Images {
+        experiment: problem.experiment(),
+        data: loss.pixels(),
+        before: &single(&Moves::default())?,
+        after: &single(&fitted.moves)?,
+    };
+    for (name, picture) in images.pictures(fitted)? {
+        let path = folder.join(name);
+        write_atomically(&path, |out| out.write_all(&picture))?;
+        written.push(path);
+    }
+    Ok(written)
+}

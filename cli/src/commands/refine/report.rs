@@ -1,0 +1,244 @@
+//! The result of a refinement as a table, as JSON, and as options that repeat the fitted model.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use widebragg::crystal::CellSource;
+use widebragg::defaults;
+use widebragg::detector::Convention;
+use widebragg::gradient::{Moves, Parameter};
+use widebragg::rotation::Orientation;
+
+use widebragg_experiment::gradient::loss::Loss;
+use widebragg_experiment::gradient::named::{ALL, Named, value};
+use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::refine::optimiser::Fitted;
+
+use crate::error::Failure;
+use crate::options::Options;
+
+/// The options of the fitted model that differ from the start.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Fragment {
+    /// The options and their values.
+    pub words: Vec<String>,
+    /// Parameters that no option sets.
+    pub without: Vec<&'static str>,
+    /// The orientation matrix that the options name, and its file.
+    pub matrix: Option<(PathBuf, [[f64; 3]; 3])>,
+    /// The option of the start that they replace.
+    pub instead_of: Option<&'static str>,
+}
+
+impl Fragment {
+    /// The options for `parameters` after `moves`. A matrix is written to `folder`; without a folder there is
+    /// none.
+    ///
+    /// # Errors
+    /// The moves lead to an impossible experiment.
+    pub fn new(
+        problem: &Problem<'_>,
+        options: &Options,
+        parameters: &[Named],
+        moves: &Moves,
+        folder: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let mut fragment = Self::default();
+        let experiment = problem.experiment();
+        let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
+        let is_cell = |p: &Parameter| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_));
+        let has_matrix =
+            !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
+        let lambda_m = experiment.lambda0_m + moves.get(Parameter::Wavelength);
+        // A matrix can describe crystals that a cell in the default setting cannot.
+        let needs_matrix =
+            is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell);
+        if needs_matrix {
+            match folder {
+                Some(folder) => {
+                    let path = folder.join("fitted.mat");
+                    // From the vectors, since the reference's reciprocal axes of a cell differ slightly from
+                    // these.
+                    let Orientation { a_m, b_m, c_m } = problem.variables(moves)?.cell;
+                    let volume = a_m.dot(b_m.cross(c_m));
+                    let star = [b_m.cross(c_m), c_m.cross(a_m), a_m.cross(b_m)];
+                    let star = star.map(|v| v.scaled(1.0 / volume).to_array());
+                    let row = |i: usize| star.map(|v| v.get(i).map_or(0.0, |x| x * lambda_m));
+                    fragment.add("-mat", &[]);
+                    fragment.words.push(path.display().to_string());
+                    fragment.add("-misset", &[0.0; 3]);
+                    fragment.matrix = Some((path, [row(0), row(1), row(2)]));
+                    fragment.instead_of = options.cell_angstrom_deg.map(|_| "-cell");
+                }
+                None => fragment.without.push("the matrix, which --out writes"),
+            }
+        } else {
+            if is_moved(is_cell) {
+                let cell = ALL.iter().filter(|named| is_cell(&named.parameter));
+                let cell: Vec<f64> = cell.map(|named| value(named, experiment, moves)).collect();
+                fragment.add("-cell", &cell);
+            }
+            if is_moved(|p| matches!(p, Parameter::Misset(_))) {
+                let misset = ALL.iter().filter(|named| matches!(named.parameter, Parameter::Misset(_)));
+                let misset: Vec<f64> = misset.map(|named| value(named, experiment, moves)).collect();
+                fragment.add("-misset", &misset);
+            }
+        }
+        for named in parameters {
+            fragment.add_single(problem, options, named, moves);
+        }
+        Ok(fragment)
+    }
+
+    fn add(&mut self, option: &str, values: &[f64]) {
+        self.words.push(option.to_owned());
+        self.words.extend(values.iter().map(|value| format!("{value}")));
+    }
+
+    fn add_single(&mut self, problem: &Problem<'_>, options: &Options, named: &Named, moves: &Moves) {
+        let experiment = problem.experiment();
+        let Some(detector) = experiment.detector_parameters() else { return };
+        let by = moves.get(named.parameter);
+        let fitted = value(named, experiment, moves);
+        match named.parameter {
+            Parameter::CellVector(_)
+            | Parameter::CellLength(_)
+            | Parameter::CellAngle(_)
+            | Parameter::Misset(_) => {}
+            Parameter::Phi0 => self.add("-phi", &[fitted]),
+            Parameter::Osc => self.add("-osc", &[fitted]),
+            Parameter::Wavelength if options.sourcefile.is_none() => self.add("-lambda", &[fitted]),
+            Parameter::Distance => match detector.close_distance_m {
+                None => self
+                    .add("-distance", &[(detector.distance_m.unwrap_or(defaults::DISTANCE_M) + by) / 1e-3]),
+                Some(close_m) => {
+                    let ratio = experiment.detector.close_distance_m / experiment.detector.distance_m;
+                    self.add("-close_distance", &[(close_m + by * ratio) / 1e-3]);
+                }
+            },
+            Parameter::BeamCentre(i) => {
+                let by_foot = matches!(detector.convention, Convention::Xds | Convention::Dials);
+                let (org, size_m) = if i == 0 {
+                    (detector.org_x_px, detector.fast_size_m)
+                } else {
+                    (detector.org_y_px, detector.slow_size_m)
+                };
+                if by_foot {
+                    let org = org.unwrap_or(size_m / 2.0 / detector.pixel_m + 0.5);
+                    self.add(if i == 0 { "-ORGX" } else { "-ORGY" }, &[org + by / detector.pixel_m]);
+                } else {
+                    self.add(if i == 0 { "-Xbeam" } else { "-Ybeam" }, &[fitted]);
+                }
+            }
+            Parameter::DetectorRotation(i) => {
+                let options = ["-detector_rotx", "-detector_roty", "-detector_rotz"];
+                if let Some(option) = options.get(i) {
+                    self.add(option, &[fitted]);
+                }
+            }
+            Parameter::FluenceScale => match options.flux_per_s.filter(|&flux| flux > 0.0) {
+                Some(flux) => self.add("-flux", &[flux * fitted]),
+                None => self.add("-fluence", &[experiment.fluence_per_m2 * fitted]),
+            },
+            Parameter::MosaicScale => self.add("-mosaic", &[fitted]),
+            Parameter::DefaultF => self.add("-default_F", &[fitted]),
+            Parameter::Wavelength | Parameter::Origin(_) => self.without.push(named.name),
+        }
+    }
+
+    /// The options, quoted for a shell.
+    #[must_use]
+    pub fn line(&self) -> String {
+        shlex::try_join(self.words.iter().map(String::as_str)).unwrap_or_else(|_| self.words.join(" "))
+    }
+}
+
+/// The report as JSON.
+#[must_use]
+pub fn json(
+    problem: &Problem<'_>,
+    loss: &Loss,
+    parameters: &[Named],
+    fitted: &Fitted,
+    fragment: &Fragment,
+    seconds: f64,
+) -> Value {
+    let rows: Vec<Value> = parameters
+        .iter()
+        .zip(&fitted.uncertainties)
+        .map(|(named, uncertainty)| {
+            let [start, end] = [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
+            json!({
+                "name": named.name, "unit": named.unit, "start": start, "fitted": end, "uncertainty": uncertainty,
+            })
+        })
+        .collect();
+    let [start, end] = fitted
+        .agreement
+        .map(|agreement| json!({ "loss": agreement.loss, "correlation": agreement.correlation }));
+    let history: Vec<Value> = fitted
+        .history
+        .iter()
+        .map(|step| {
+            json!({
+                "stage": step.stage, "iteration": step.iteration, "d_angstrom": step.d_angstrom,
+                "pixels": step.pixels, "loss": step.loss,
+            })
+        })
+        .collect();
+    json!({
+        "converged": fitted.converged, "ending": fitted.ending, "iterations": fitted.iterations(), "seconds": seconds,
+        "kind": loss.name(), "pixels": fitted.pixels, "start": start, "fitted": end, "parameters": rows,
+        "options": fragment.words, "without_option": fragment.without, "instead_of": fragment.instead_of,
+        "history": history,
+    })
+}
+
+/// The report as a table.
+#[must_use]
+pub fn table(
+    problem: &Problem<'_>,
+    loss: &Loss,
+    parameters: &[Named],
+    fitted: &Fitted,
+    fragment: &Fragment,
+) -> String {
+    let mut text = format!(
+        "{:<14} {:<9} {:>16} {:>16}  {:>12}\n",
+        "parameter", "unit", "start", "fitted", "uncertainty"
+    );
+    for (named, uncertainty) in parameters.iter().zip(&fitted.uncertainties) {
+        let [start, end] =
+            [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
+        let uncertainty =
+            uncertainty.map_or_else(|| "undetermined".to_owned(), |sigma| format!("{sigma:.1e}"));
+        text.push_str(&format!(
+            "{:<14} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>12}\n",
+            named.name, named.unit
+        ));
+    }
+    let [start, end] = fitted.agreement;
+    text.push_str(&format!(
+        "\n{} loss over {} pixels {:.6e}, was {:.6e}; correlation {:.6}, was {:.6}\n{} after {} iterations: {}\n",
+        loss.name(),
+        fitted.pixels,
+        end.loss,
+        start.loss,
+        end.correlation,
+        start.correlation,
+        if fitted.converged { "converged" } else { "not converged" },
+        fitted.iterations(),
+        fitted.ending,
+    ));
+    if !fragment.words.is_empty() {
+        text.push_str(&format!("\nThe fitted model: {}", fragment.line()));
+        if let Some(option) = fragment.instead_of {
+            text.push_str(&format!(" instead of {option}"));
+        }
+        text.push('\n');
+    }
+    if !fragment.without.is_empty() {
+        text.push_str(&format!("No option gives: {}\n", fragment.without.join(", ")));
+    }
+    text
+}

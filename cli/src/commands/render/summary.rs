@@ -1,0 +1,334 @@
+//! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text
+//! or JSON.
+
+use core::fmt::Write as _;
+
+use core::f64::consts::PI;
+use serde_json::{Map, Value, json};
+use widebragg::lattice::Precision;
+use widebragg::rotation::PhiMode;
+use widebragg::scene::CrystalInput;
+use widebragg::vector::Vec3;
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::frame::Frame;
+use widebragg_formats::format_g::format_g;
+
+use super::output::{Names, Written};
+
+/// One finished image.
+#[derive(Debug)]
+pub struct ImageSummary {
+    /// Number in the series, from 1; `None`: a single image.
+    pub number: Option<usize>,
+    /// Its files.
+    pub names: Names,
+    /// Statistics and scales.
+    pub written: Written,
+    /// Solid angle of the rendered pixels, in sr.
+    pub solid_angle_sr: f64,
+    /// Interpolations that fell back to the nearest node.
+    pub fallbacks: u64,
+    /// Number of pixels whose first sweep used the vectors of another sweep, and of those that used the
+    /// unrotated cell; `None` without carryover.
+    pub carryover: Option<(u64, u64)>,
+    /// Time in the render loop, in s.
+    pub seconds: f64,
+    /// Time per innermost step, in ns.
+    pub ns_per_step: f64,
+    /// Lines of `-printout`.
+    pub printout: String,
+}
+
+impl ImageSummary {
+    /// The summary of a rendered and written image.
+    #[must_use]
+    pub fn new(
+        experiment: &Experiment,
+        frame: &Frame,
+        steps: f64,
+        number: Option<usize>,
+        names: Names,
+        written: Written,
+    ) -> Self {
+        let counts =
+            frame.slots.iter().fold((0, 0), |(hits, fresh), slot| (hits + slot.hits, fresh + slot.fresh));
+        let evaluations = frame.report.pixels as f64 * experiment.steps_per_pixel();
+        Self {
+            number,
+            names,
+            written,
+            solid_angle_sr: frame.report.omega_sum_sr / steps,
+            fallbacks: frame.report.fallbacks,
+            carryover: (!frame.slots.is_empty()).then_some(counts),
+            seconds: frame.seconds,
+            ns_per_step: frame.seconds * 1e9 / evaluations.max(1.0),
+            printout: String::new(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let s = &self.written.statistics;
+        let mut image = Map::new();
+        if let Some(number) = self.number {
+            image.insert("frame".into(), json!(number));
+        }
+        let mut put = |key: &str, value: Value| image.insert(key.into(), value);
+        put("max_I", json!(s.max));
+        put("max_at_fast_slow", s.max_at.map_or(Value::Null, |(fast, slow)| json!([fast, slow])));
+        put("mean", json!(s.mean));
+        put("rms", json!(s.rms));
+        put("rmsd", json!(s.rmsd));
+        put("sum", json!(s.sum));
+        put("solid_angle_sr", json!(self.solid_angle_sr));
+        put("intfile_scale", json!(self.written.int_scale));
+        if let Some((photons, overloads)) = self.written.noise {
+            put("noise_photons", json!(photons));
+            put("noise_overloads", json!(overloads));
+        }
+        if let Some((hits, fresh)) = self.carryover {
+            put("carryover_hits", json!(hits));
+            put("carryover_fresh", json!(fresh));
+        }
+        put("interpolation_fallbacks", json!(self.fallbacks));
+        put("seconds", json!(self.seconds));
+        put("ns_per_step", json!(self.ns_per_step));
+        let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
+        put("files", json!(files));
+        if !self.printout.is_empty() {
+            put("printout", json!(self.printout.lines().collect::<Vec<_>>()));
+        }
+        Value::Object(image)
+    }
+
+    fn text(&self) -> String {
+        let s = &self.written.statistics;
+        let position =
+            s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
+        let mut text = self.printout.clone();
+        let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
+        if let Some(number) = self.number {
+            line("frame", number.to_string());
+        }
+        let g = format_g;
+        line("max_I", format!("{}{position}", g(s.max)));
+        line("mean", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
+        line("solid angle", format!("{} sr", g(self.solid_angle_sr)));
+        if let Some((photons, overloads)) = self.written.noise {
+            line("noise", format!("{photons:.0} photons, {overloads} overloads"));
+        }
+        if let Some((hits, fresh)) = self.carryover {
+            line(
+                "carryover",
+                format!("{hits} pixels found another sweep's vectors, {fresh} the unrotated cell"),
+            );
+        }
+        line("int scale", g(self.written.int_scale));
+        line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
+        let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
+        line("written", files.join(" "));
+        text
+    }
+}
+
+/// Adds a line: a name, and a value in the second column.
+fn push_line(text: &mut String, name: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{name:<13}{value}");
+}
+
+fn degrees(angle_rad: f64) -> f64 {
+    angle_rad * 180.0 / PI
+}
+
+fn words(v: Vec3) -> String {
+    let [x, y, z] = v.to_array().map(|x| format_g(x + 0.0));
+    format!("{x} {y} {z}")
+}
+
+/// An s where `count` is not 1.
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// The name of the convention that the detector was placed in.
+fn convention(experiment: &Experiment) -> &'static str {
+    experiment.detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
+}
+
+fn misset_rad(experiment: &Experiment) -> [f64; 3] {
+    match experiment.crystal_input {
+        CrystalInput::Cell { misset_rad, .. } => misset_rad,
+        CrystalInput::Axes { .. } => [0.0; 3],
+    }
+}
+
+/// The whole summary as JSON.
+#[must_use]
+pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
+    let e = experiment;
+    let d = &e.detector;
+    let [alpha, beta, gamma] = e.crystal.cell.angles_rad.map(degrees);
+    let [a, b, c] = e.crystal.cell.lengths_angstrom;
+    let images: Vec<_> = images.iter().map(ImageSummary::json).collect();
+    let mut value = json!({
+        "program": "widebragg",
+        "version": env!("CARGO_PKG_VERSION"),
+        "phi_carryover_mode": e.mode.name(),
+        "reference_threads": e.reference_threads,
+        "simd": e.simd.level().name(),
+        "threads": threads,
+        "convention": convention(e),
+        "fast_pixels": d.fast_pixels,
+        "slow_pixels": d.slow_pixels,
+        "pixel_m": d.pixel_m,
+        "distance_m": d.distance_m,
+        "close_distance_m": d.close_distance_m,
+        "Xbeam_m": d.x_beam_m,
+        "Ybeam_m": d.y_beam_m,
+        "Fbeam_m": d.fast_beam_m,
+        "Sbeam_m": d.slow_beam_m,
+        "Fclose_m": d.fast_close_m,
+        "Sclose_m": d.slow_close_m,
+        "pix0_m": d.pix0_m.to_array(),
+        "fast_axis": d.fast.to_array(),
+        "slow_axis": d.slow.to_array(),
+        "normal_axis": d.normal.to_array(),
+        "beam": d.beam.to_array(),
+        "spindle": d.spindle.to_array(),
+        "polarization_axis": d.polarization.to_array(),
+        "dials_origin_mm": d.dials_origin_mm(),
+        "lambda_m": e.lambda0_m,
+        "fluence": e.fluence_per_m2,
+        "unit_cell": [a, b, c, alpha, beta, gamma],
+        "misset_deg": misset_rad(e).map(degrees),
+        "cells": e.lattice.cells,
+        "sources": e.sources.len(),
+        "mosaic_domains": e.domains.len(),
+        "phi_deg": degrees(e.phi0_rad),
+        "osc_deg": degrees(e.phi.range),
+        "phi_steps": e.phi.count,
+        "oversample": e.oversample.per_axis,
+        "thickness_layers": e.sensor.layers,
+        "interpolate": e.interpolate,
+        "steps_per_pixel": e.steps_per_pixel(),
+    });
+    value["precision"] = json!(e.precision.name());
+    value["images"] = json!(images);
+    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The whole summary as text.
+#[must_use]
+pub fn text(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
+    let mut text = String::new();
+    push_run(&mut text, experiment, threads);
+    push_geometry(&mut text, experiment);
+    push_crystal(&mut text, experiment);
+    push_sampling(&mut text, experiment);
+    for image in images {
+        text.push_str(&image.text());
+    }
+    text
+}
+
+/// Version, mode, SIMD level, threads.
+fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
+    let streams = match (experiment.mode, experiment.reference_threads) {
+        (PhiMode::CParity, n) => format!("c-parity (reference with {n} thread{})", plural(n)),
+        (PhiMode::Spec, _) => "spec".to_owned(),
+    };
+    let precision = if experiment.precision == Precision::Mixed { "mixed precision, " } else { "" };
+    let value = format!(
+        "{}, mode {streams}, {}, {precision}{threads} thread{}",
+        env!("CARGO_PKG_VERSION"),
+        experiment.simd.level(),
+        plural(threads)
+    );
+    push_line(text, "widebragg", &value);
+}
+
+/// The placed detector.
+fn push_geometry(text: &mut String, experiment: &Experiment) {
+    let d = &experiment.detector;
+    let mm = |length_m: f64| format_g(1000.0 * length_m);
+    let mut line = |name: &str, value: String| push_line(text, name, &value);
+    line(
+        "detector",
+        format!(
+            "{} x {} pixels (fast x slow) of {} mm, {} convention",
+            d.fast_pixels,
+            d.slow_pixels,
+            mm(d.pixel_m),
+            convention(experiment)
+        ),
+    );
+    line(
+        "distance",
+        format!("{} mm along the beam, {} mm along the normal", mm(d.distance_m), mm(d.close_distance_m)),
+    );
+    line(
+        "beam centre",
+        format!(
+            "X {} Y {} mm; along fast {} slow {} mm; foot of the normal fast {} slow {} mm",
+            mm(d.x_beam_m),
+            mm(d.y_beam_m),
+            mm(d.fast_beam_m),
+            mm(d.slow_beam_m),
+            mm(d.fast_close_m),
+            mm(d.slow_close_m)
+        ),
+    );
+    line("axes", format!("fast {}  slow {}  normal {}", words(d.fast), words(d.slow), words(d.normal)));
+    line(
+        "",
+        format!(
+            "beam {}  spindle {}  polarisation {}",
+            words(d.beam),
+            words(d.spindle),
+            words(d.polarization)
+        ),
+    );
+    let [x, y, z] = d.dials_origin_mm().map(|x| format_g(x + 0.0));
+    line("origin", format!("pix0 {} m; DIALS {x} {y} {z} mm", words(d.pix0_m)));
+}
+
+/// Unit cell, orientation and size of the crystal.
+fn push_crystal(text: &mut String, experiment: &Experiment) {
+    let cell = experiment.crystal.cell;
+    let mut line = |name: &str, value: String| push_line(text, name, &value);
+    let [a, b, c] = cell.lengths_angstrom.map(format_g);
+    let [alpha, beta, gamma] = cell.angles_rad.map(|angle| format_g(degrees(angle)));
+    line("unit cell", format!("{a} {b} {c} Angstrom  {alpha} {beta} {gamma} degrees"));
+    let misset_rad = misset_rad(experiment);
+    if misset_rad != [0.0; 3] {
+        let [x, y, z] = misset_rad.map(degrees);
+        line("misset", format!("{x:.6} {y:.6} {z:.6} degrees"));
+    }
+    let [na, nb, nc] = experiment.lattice.cells;
+    let lookup = if experiment.interpolate { "interpolated" } else { "of the nearest node" };
+    line("crystal", format!("{na} x {nb} x {nc} cells, F_cell {lookup}"));
+}
+
+/// Wavelength, rotation and the steps of a pixel.
+fn push_sampling(text: &mut String, experiment: &Experiment) {
+    let e = experiment;
+    let mut line = |name: &str, value: String| push_line(text, name, &value);
+    let (wavelength, fluence) = (format_g(e.lambda0_m * 1e10), format_g(e.fluence_per_m2));
+    line("wavelength", format!("{wavelength} Angstrom, fluence {fluence} photons/m^2"));
+    let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
+    line("rotation", format!("phi {phi} osc {osc} degrees in {count} step{}", plural(count)));
+    line(
+        "steps",
+        format!(
+            "{} a pixel: {} sources, {} phi, {} domains, oversample {}, {} layers",
+            e.steps_per_pixel(),
+            e.sources.len(),
+            e.phi.count,
+            e.domains.len(),
+            e.oversample.per_axis,
+            e.sensor.layers
+        ),
+    );
+}

@@ -1,0 +1,58 @@
+//! Structure factors: from `-hkl`, or from the dump that an earlier run left.
+
+use std::path::{Path, PathBuf};
+
+use widebragg::defaults;
+use widebragg_experiment::experiment::Experiment;
+use widebragg_formats::dump;
+use widebragg_formats::hkl::{HklTable, read_hkl};
+
+use crate::console::complain;
+use crate::error::Failure;
+use crate::options::Options;
+
+/// Default name of the dump.
+const DUMP: &str = "Fdump.bin";
+
+/// The file of the dump.
+fn dump_path(options: &Options) -> PathBuf {
+    options.dump.clone().unwrap_or_else(|| PathBuf::from(DUMP))
+}
+
+/// Reads the structure factors; `None` where every reflection has the default F.
+pub(super) fn read(options: &Options, warnings: &mut Vec<String>) -> Result<Option<HklTable>, Failure> {
+    let dump_path = dump_path(options);
+    let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
+    if let Some(path) = &options.hkl {
+        return Ok(Some(read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?));
+    }
+    if dump_path.exists() {
+        warnings.push(format!("no -hkl: structure factors read from {}", dump_path.display()));
+        return Ok(Some(dump::read_dump(&dump_path).map_err(|failure| failure.context("-dump"))?));
+    }
+    if options.dump.is_some() && default_f == 0.0 {
+        return Err(Failure::input(format!("-dump: {}: no such file, and no -hkl", dump_path.display())));
+    }
+    if default_f == 0.0 && options.water_m.unwrap_or(0.0) == 0.0 {
+        return Err(Failure::input("no structure factors: give -hkl FILE or -default_F F"));
+    }
+    Ok(None)
+}
+
+/// Writes the dump that later runs without `-hkl` read.
+pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
+    if let (Some(_), Some(table)) = (&options.hkl, &experiment.structure_factors) {
+        // The dump only saves time, so that a failure to write it does not fail the run.
+        if let Err(failure) = dump::write_dump(&dump_path(options), table) {
+            complain(&format!("structure factor dump not written: {failure}"));
+        }
+    }
+}
+
+/// The files that the image depends on.
+pub(crate) fn inputs(options: &Options) -> impl Iterator<Item = &Path> {
+    let dump = options.dump.as_deref().unwrap_or(Path::new(DUMP));
+    let dump = (options.hkl.is_none() && dump.exists()).then_some(dump);
+    let named = [&options.mat, &options.hkl, &options.img, &options.mask, &options.sourcefile];
+    named.into_iter().filter_map(|path| path.as_deref()).chain(dump)
+}

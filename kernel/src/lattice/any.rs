@@ -1,0 +1,65 @@
+//! A shape that is selected at every step, so that the general loop need not be compiled once for each.
+
+use super::gauss::Gauss;
+use super::mixed::SquareMixed;
+use super::round::Round;
+use super::shape::{Differentiable, FLattDerivatives, Shape};
+use super::thin::SquareThin;
+use super::tophat::Tophat;
+use super::{CrystalShape, Indices, Lattice, Precision};
+use crate::lanes::{Lanes, Level};
+
+/// Any shape.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnyShape<F> {
+    Square(SquareThin<F>),
+    SquareMixed(SquareMixed<F>),
+    Round(Round<F>),
+    Gauss(Gauss<F>),
+    Tophat(Tophat<F>),
+}
+
+impl<F: Lanes> AnyShape<F> {
+    #[inline(always)]
+    pub(crate) fn new<L: Level<F = F>>(level: L, lattice: &Lattice, precision: Precision) -> Self {
+        match (lattice.shape, precision) {
+            (CrystalShape::Square, Precision::Mixed) => Self::SquareMixed(SquareMixed::new(level, lattice)),
+            (CrystalShape::Square, Precision::Double) => Self::Square(SquareThin::new(level, lattice)),
+            (CrystalShape::Round, _) => Self::Round(Round::new(level, lattice)),
+            (CrystalShape::Gauss, _) => Self::Gauss(Gauss::new(level, lattice)),
+            (CrystalShape::Tophat, _) => Self::Tophat(Tophat::new(level, lattice)),
+        }
+    }
+}
+
+/// Calls a method of the shape that there is.
+macro_rules! each {
+    ($any:ident, $shape:ident => $call:expr) => {
+        match $any {
+            AnyShape::Square($shape) => $call,
+            AnyShape::SquareMixed($shape) => $call,
+            AnyShape::Round($shape) => $call,
+            AnyShape::Gauss($shape) => $call,
+            AnyShape::Tophat($shape) => $call,
+        }
+    };
+}
+
+impl<F: Lanes> Shape<F> for AnyShape<F> {
+    #[inline(always)]
+    fn nudge(&self) -> f64 {
+        each!(self, shape => shape.nudge())
+    }
+
+    #[inline(always)]
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        each!(self, shape => shape.f_latt::<GUARDED>(indices))
+    }
+}
+
+impl<F: Lanes> Differentiable<F> for AnyShape<F> {
+    #[inline(always)]
+    fn derivatives(&self, indices: &Indices<F>) -> FLattDerivatives<F> {
+        each!(self, shape => shape.derivatives(indices))
+    }
+}

@@ -1,0 +1,119 @@
+//! F_latt: the interference of the unit cells of a crystal, for four crystal shapes, a file each.
+//!
+//! With h, k, l in index units and h0, k0, l0 their nearest integers (an exact half goes down):
+//!
+//! ```text
+//! square   product of sin(pi N h)/sin(pi h) over the axes
+//! round    Na Nb Nc 0.7236 sinc3(pi sqrt(fudge sum (N_i (h_i - h0_i))^2))
+//! gauss    Na Nb Nc exp(-fudge rs2/0.63)
+//! tophat   Na Nb Nc where fudge rs2 < 0.3969, else 0
+//! rs2 =    |(h-h0) a* + (k-k0) b* + (l-l0) c*|^2 (Na Nb Nc)^2     unrotated a*, b*, c* in 1/Angstrom
+//! ```
+//!
+//! **Source.** The pixel loop of the reference. **Accuracy.** See [`crate::math`]. Only the square of F_latt
+//! is used, so its sign is dropped. **Cost.** `benches/ROOFLINE.md` counts the operations of a step; a square
+//! crystal takes one division for all three axes.
+//!
+//! A shape is a type for each level ([`Shape`]), named by a type without a level ([`ShapeKind`]), so that a
+//! loop can be compiled for it; [`AnyShape`] selects the shape at every step instead.
+
+mod any;
+mod gauss;
+mod indices;
+mod mixed;
+mod round;
+mod shape;
+mod spot;
+mod square;
+mod thin;
+mod tophat;
+
+pub(crate) use any::AnyShape;
+pub(crate) use gauss::GaussKind;
+pub(crate) use indices::{Indices, Narrowed};
+pub(crate) use mixed::{MIXED_CELLS_LIMIT, SquareMixedKind};
+pub(crate) use round::RoundKind;
+pub(crate) use shape::{Differentiable, DifferentiableKind, FLattDerivatives, Shape, ShapeKind};
+pub(crate) use square::SquareKind;
+pub(crate) use thin::SquareThinKind;
+pub(crate) use tophat::TophatKind;
+
+use crate::names::named;
+use crate::vector::Vec3;
+
+/// The shape of the crystal, or of its spots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrystalShape {
+    /// A parallelepiped of Na x Nb x Nc cells.
+    #[default]
+    Square,
+    /// A sphere.
+    Round,
+    /// Gaussian spots.
+    Gauss,
+    /// Spots with a sharp edge.
+    Tophat,
+}
+
+named!(CrystalShape, "crystal shape": Square = "square", Round = "round", Gauss = "gauss", Tophat = "tophat");
+
+impl CrystalShape {
+    /// Whether F_latt is exactly 0 nearly everywhere.
+    pub(crate) const fn is_sparse(self) -> bool {
+        match self {
+            Self::Square | Self::Round => false,
+            Self::Gauss | Self::Tophat => true,
+        }
+    }
+
+    /// Whether F_latt changes smoothly with the reciprocal axes at constant h, k, l.
+    pub(crate) const fn varies_with_reciprocal_axes(self) -> bool {
+        match self {
+            Self::Gauss => true,
+            Self::Square | Self::Round | Self::Tophat => false,
+        }
+    }
+
+    /// Whether F_latt is a product of one factor for each axis.
+    pub(crate) const fn is_product_of_axes(self) -> bool {
+        match self {
+            Self::Square => true,
+            Self::Round | Self::Gauss | Self::Tophat => false,
+        }
+    }
+}
+
+/// The arithmetic of the lattice factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// f64 throughout.
+    #[default]
+    Double,
+    /// Indices and reductions in f64, sines and their quotient in f32, sums in f64: within 1e-5 of f64 on
+    /// pixels above 1e-6 of the maximum, for up to 10,000 cells along an axis. For square crystals and
+    /// nearest structure factors; the other shapes, interpolation, and crystals of 2^20 cells along an axis
+    /// and more stay f64.
+    Mixed,
+}
+
+named!(Precision, "precision": Double = "f64", Mixed = "mixed");
+
+/// Shape and size of the crystal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lattice {
+    /// Shape.
+    pub shape: CrystalShape,
+    /// Unit cells along a, b, c: whole numbers of at least 1.
+    pub cells: [f64; 3],
+    /// Factor on the size of round, gauss and tophat spots.
+    pub fudge: f64,
+    /// a*, b*, c* at phi = 0, in 1/Angstrom.
+    pub reciprocal_per_angstrom: [Vec3; 3],
+}
+
+impl Lattice {
+    /// Whether the crystal is a single cell thick along some axis.
+    pub(crate) fn is_thin(&self) -> bool {
+        self.cells.contains(&1.0)
+    }
+}

@@ -1,0 +1,105 @@
+//! What a crystal shape is to the loops: |F_latt| and its derivatives, for lanes.
+
+use super::Lattice;
+use super::indices::{Indices, Narrowed};
+use crate::lanes::{Lanes, Level};
+use crate::math::NUDGE;
+
+/// A shape at a level.
+pub(crate) trait Shape<F: Lanes>: Copy {
+    /// A number added to every index, so small that only an index of exactly 0 changes.
+    ///
+    /// A crystal along an axis of the laboratory has a whole row of pixels with such an index, whose 0/0 the
+    /// plain loop would leave to the general one.
+    #[inline(always)]
+    fn nudge(&self) -> f64 {
+        NUDGE
+    }
+    /// |F_latt|. Unless `GUARDED`, an exactly integer index may give NaN, which the caller must find and evaluate again.
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
+    /// [`Shape::f_latt`], not guarded, of indices whose offsets are already in f32.
+    #[inline(always)]
+    fn f_latt_narrowed(&self, indices: &Indices<F>, _: &Narrowed<F::Narrow>) -> F {
+        self.f_latt::<false>(indices)
+    }
+}
+
+/// F_latt and its derivatives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FLattDerivatives<F> {
+    /// |F_latt|, to rounding what [`Shape::f_latt`] gives.
+    pub(crate) f_latt: F,
+    /// By h, k, l.
+    pub(crate) by_index: [F; 3],
+    /// By the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of it; else
+    /// 0.
+    pub(crate) by_offset: [F; 3],
+}
+
+impl<F: Lanes> FLattDerivatives<F> {
+    /// A value without derivatives.
+    #[inline(always)]
+    pub(crate) fn constant(f_latt: F) -> Self {
+        let zero = f_latt.splat_like(0.0);
+        Self { f_latt, by_index: [zero; 3], by_offset: [zero; 3] }
+    }
+}
+
+/// A shape whose F_latt has derivatives, in f64 throughout.
+pub(crate) trait Differentiable<F: Lanes>: Shape<F> {
+    /// |F_latt| and its derivatives, at any index.
+    fn derivatives(&self, indices: &Indices<F>) -> FLattDerivatives<F>;
+}
+
+/// A shape without a level: what a loop is compiled for.
+pub(crate) trait ShapeKind {
+    /// Whether F_latt is exactly 0 nearly everywhere.
+    const SPARSE: bool;
+    /// Whether the loop must run over pairs of vectors: two of f64 narrow into one of f32.
+    const NEEDS_PAIRS: bool;
+    /// The shape at a level.
+    type At<F: Lanes>: Shape<F>;
+    /// The shape of `lattice`, at a level.
+    fn at<L: Level>(level: L, lattice: &Lattice) -> Self::At<L::F>;
+}
+
+/// A shape without a level whose derivatives have a loop of their own.
+pub(crate) trait DifferentiableKind {
+    /// The shape of `lattice`, at a level.
+    fn differentiable<L: Level>(level: L, lattice: &Lattice) -> impl Differentiable<L::F>;
+}
+
+/// Names a shape without a level.
+macro_rules! shape_kind {
+    ($kind:ident, $shape:ident, sparse: $sparse:expr, pairs: $pairs:literal) => {
+        #[doc = concat!("[`", stringify!($shape), "`] without a level.")]
+        pub(crate) struct $kind;
+
+        impl $crate::lattice::ShapeKind for $kind {
+            const SPARSE: bool = $sparse;
+            const NEEDS_PAIRS: bool = $pairs;
+            type At<F: $crate::lanes::Lanes> = $shape<F>;
+            #[inline(always)]
+            fn at<L: $crate::lanes::Level>(level: L, lattice: &$crate::lattice::Lattice) -> $shape<L::F> {
+                $shape::new(level, lattice)
+            }
+        }
+    };
+}
+
+/// Lets the derivatives of a shape have a loop of their own.
+macro_rules! differentiable_kind {
+    ($kind:ident, $shape:ident) => {
+        impl $crate::lattice::DifferentiableKind for $kind {
+            #[inline(always)]
+            fn differentiable<L: $crate::lanes::Level>(
+                level: L,
+                lattice: &$crate::lattice::Lattice,
+            ) -> impl $crate::lattice::Differentiable<L::F> {
+                $shape::new(level, lattice)
+            }
+        }
+    };
+}
+
+pub(super) use {differentiable_kind, shape_kind};

@@ -1,0 +1,52 @@
+//! A parallelepiped that may be a single cell thick along some axes.
+//!
+//! Such an axis has the factor 1, whatever the index, and takes no sines. Where no axis is thin the result
+//! has the same bits as that of [`Square`].
+
+use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
+use super::square::{Square, sincg_parts};
+use super::{CrystalShape, Indices, Lattice};
+use crate::lanes::{Lanes, Level};
+
+/// [`CrystalShape::Square`] with axes of a single cell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SquareThin<F> {
+    cells: [F; 3],
+    thin: [bool; 3],
+}
+
+shape_kind!(SquareThinKind, SquareThin, sparse: CrystalShape::Square.is_sparse(), pairs: false);
+
+impl<F: Lanes> SquareThin<F> {
+    #[inline(always)]
+    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
+        let [na, nb, nc] = lattice.cells;
+        Self { cells: Square::new(level, lattice).0, thin: [na == 1.0, nb == 1.0, nc == 1.0] }
+    }
+}
+
+impl<F: Lanes> Shape<F> for SquareThin<F> {
+    #[inline(always)]
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        let ([na, nb, nc], [thin_a, thin_b, thin_c], [dh, dk, dl]) = (self.cells, self.thin, indices.offset);
+        let one = na.splat_like(1.0);
+        let (mut above, mut below) = if thin_a { (one, one) } else { sincg_parts::<F, GUARDED>(na, dh) };
+        if !thin_b {
+            let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
+            (above, below) = (above * sin_nk, below * sin_k);
+        }
+        if !thin_c {
+            let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
+            (above, below) = (above * sin_nl, below * sin_l);
+        }
+        above.quotient(below)
+    }
+}
+
+impl<F: Lanes> Differentiable<F> for SquareThin<F> {
+    #[inline(always)]
+    fn derivatives(&self, indices: &Indices<F>) -> FLattDerivatives<F> {
+        // The same formula gives an axis of one cell the derivative 0.
+        Square(self.cells).derivatives(indices)
+    }
+}

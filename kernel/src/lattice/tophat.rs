@@ -1,0 +1,41 @@
+//! Spots with a sharp edge: Na Nb Nc where fudge rs2 < 0.3969, else 0; see the parent for rs2.
+
+use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
+use super::spot::NodeDistance;
+use super::{CrystalShape, Indices, Lattice};
+use crate::lanes::{Lanes, Level};
+
+/// [`CrystalShape::Tophat`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tophat<F> {
+    distance: NodeDistance<F>,
+    volume: F,
+}
+
+shape_kind!(TophatKind, Tophat, sparse: CrystalShape::Tophat.is_sparse(), pairs: false);
+
+impl<F: Lanes> Tophat<F> {
+    #[inline(always)]
+    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
+        Self {
+            distance: NodeDistance::new(level, lattice, 1.0),
+            volume: level.splat(lattice.cells.iter().product()),
+        }
+    }
+}
+
+impl<F: Lanes> Shape<F> for Tophat<F> {
+    #[inline(always)]
+    fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        let inside = self.distance.squared(indices).lt(self.volume.splat_like(0.3969));
+        F::select(inside, self.volume, self.volume.splat_like(0.0))
+    }
+}
+
+impl<F: Lanes> Differentiable<F> for Tophat<F> {
+    /// F_latt is constant inside and outside the spot; the edge has no derivative.
+    #[inline(always)]
+    fn derivatives(&self, indices: &Indices<F>) -> FLattDerivatives<F> {
+        FLattDerivatives::constant(self.f_latt::<true>(indices))
+    }
+}

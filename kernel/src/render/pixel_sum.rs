@@ -1,0 +1,314 @@
+//! The sum of a pixel, with everything that a scene can have: the general loop's inside.
+//!
+//! ```text
+//! sum = background
+//! for each thickness layer and subpixel:                 enter_subpixel
+//!     direction d; omega, capture
+//!     for each source:                                   enter_source
+//!         q = (d - i)/lambda; skip lanes beyond the resolution limit; polarisation
+//!         for each phi step and mosaic domain:           step
+//!             h, k, l = q.a, q.b, q.c
+//!             amplitude = F_latt(h, k, l) F_cell(h, k, l)
+//!             sum = join(sum, amplitude^2)               render/accumulate
+//! pixel = finish(scale, sum)
+//! ```
+
+use super::accumulate::{Accumulation, PixelFactors};
+use super::geometry::{LaneVec, Subpixel, SubpixelGrid, scattering};
+use super::observer::{ObservedPixel, ObservedStep, Observer, Site};
+use super::row_plan::PixelRun;
+use crate::beam::{PolarizationFrame, Source};
+use crate::lanes::{LaneMask, Lanes, Level};
+use crate::lattice::{Differentiable, FLattDerivatives};
+use crate::rotation::Orientation;
+use crate::scene::Scene;
+use crate::structure_factor::Lookup;
+
+/// What the pixels of a run have in common.
+pub(crate) struct RunContext<'c, 'a> {
+    scene: &'c Scene<'a>,
+    subpixels: SubpixelGrid,
+    accumulation: Accumulation,
+    /// The vectors that the first sweep finds at phi = 0, if not the steady ones.
+    opening: Option<Orientation>,
+    /// Entries at the start of a sweep that use what the sweep finds.
+    carried: usize,
+}
+
+impl<'c, 'a> RunContext<'c, 'a> {
+    #[inline(always)]
+    pub(crate) fn new(scene: &'c Scene<'a>, run: &PixelRun<'_>) -> Self {
+        let p = &scene.p;
+        Self {
+            scene,
+            subpixels: SubpixelGrid::new(&p.detector, run.slow, p.oversample.per_axis),
+            accumulation: Accumulation::new(p.oversample),
+            opening: run.opening,
+            carried: p.orientations.sweep().carried_steps() * p.orientations.domains().len(),
+        }
+    }
+
+    /// The vectors that an entry finds in an opening sweep; `None` where it is the steady entry of the table.
+    #[inline(always)]
+    fn opening_orientation(&self, entry: usize) -> Option<Orientation> {
+        let domains = self.scene.p.orientations.domains();
+        match (self.opening, domains.get(entry % domains.len().max(1))) {
+            (Some(vectors), Some(domain)) if entry < self.carried => Some(vectors.in_domain(domain)),
+            _ => None,
+        }
+    }
+}
+
+/// Shape, lookup and observer of the steps.
+pub(crate) struct StepTools<'t, S, K, O> {
+    pub(crate) shape: &'t S,
+    pub(crate) lookup: &'t mut K,
+    pub(crate) observer: &'t mut O,
+}
+
+/// One source's sweep for one subpixel.
+struct Sweep<'s, F: Lanes> {
+    site: &'s Site<'s, F>,
+    source: usize,
+    /// Scattering vector, in 1/m.
+    q: LaneVec<F>,
+    /// Lanes within the resolution limit.
+    lanes: F::Mask,
+    /// What the running sum is multiplied by at each step.
+    factor: Option<F>,
+    is_opening: bool,
+}
+
+/// The pixels of one vector, on the way through the loop.
+struct PixelState<F: Lanes> {
+    live: F::Mask,
+    sum: F,
+    factors: PixelFactors<F>,
+    /// omega summed over layers and subpixels.
+    omega_sum: F,
+    /// Lanes that have had their first source: their polarisation is set and their stream is open.
+    begun: F::Mask,
+    /// Evaluations so far.
+    evaluation: u64,
+}
+
+/// The values of the pixels of one vector, and omega summed over layers and subpixels.
+#[inline(always)]
+pub(crate) fn sum_pixels<L, S, K, O>(
+    context: &RunContext<'_, '_>,
+    tools: &mut StepTools<'_, S, K, O>,
+    level: L,
+    fast: L::F,
+    live: <L::F as Lanes>::Mask,
+) -> (L::F, L::F)
+where
+    L: Level,
+    S: Differentiable<L::F>,
+    K: Lookup<L::F>,
+    O: Observer<L::F>,
+{
+    let scene = context.scene;
+    let mut state = PixelState::new(level, scene, live);
+    for (layer, sub_slow, sub_fast) in scene.samples() {
+        let site = state.enter_subpixel(context, tools.observer, fast, (layer, sub_slow, sub_fast));
+        for (index, source) in scene.p.sources.iter().enumerate() {
+            if let Some(sweep) = state.enter_source(context, tools.observer, &site, index, source) {
+                for (entry, steady) in scene.p.orientations.entries().iter().enumerate() {
+                    state.step(context, tools, &sweep, entry, steady);
+                }
+                tools.observer.end_source(source, &sweep.q);
+            }
+        }
+        tools.observer.end_subpixel(&site);
+    }
+    state.finish(context, tools.observer)
+}
+
+impl<F: Lanes> PixelState<F> {
+    #[inline(always)]
+    fn new<L: Level<F = F>>(level: L, scene: &Scene<'_>, live: F::Mask) -> Self {
+        let (zero, one) = (level.splat(0.0), level.splat(1.0));
+        Self {
+            live,
+            sum: level.splat(scene.background),
+            factors: PixelFactors { capture: one, polarization: one, omega_sr: zero },
+            omega_sum: zero,
+            begun: zero.lt(zero),
+            evaluation: 0,
+        }
+    }
+
+    /// Position and direction of a subpixel; its solid angle and captured share where they are evaluated for
+    /// it.
+    #[inline(always)]
+    fn enter_subpixel<'t, O: Observer<F>>(
+        &mut self,
+        context: &RunContext<'t, '_>,
+        observer: &mut O,
+        fast: F,
+        (layer, sub_slow, sub_fast): (usize, usize, usize),
+    ) -> Site<'t, F> {
+        let p = &context.scene.p;
+        let (detector, flags) = (&p.detector, p.oversample);
+        let depth_m = layer as f64 * p.sensor.layer_m;
+        let line = context.subpixels.line(detector, sub_slow, depth_m);
+        let site = Site {
+            detector,
+            subpixel: Subpixel::new(detector, &context.subpixels, line, fast, sub_fast),
+            along_slow_m: context.subpixels.along_slow_m(sub_slow),
+            depth_m,
+            layer,
+            index: (sub_slow, sub_fast),
+        };
+        let is_first = sub_slow == 0 && sub_fast == 0;
+        let direction = &site.subpixel.direction;
+        if (layer == 0 && is_first) || flags.omega {
+            self.factors.omega_sr = direction.omega_sr(detector);
+            observer.omega(&site);
+        }
+        self.omega_sum = self.omega_sum + self.factors.omega_sr;
+        if p.sensor.layer_m > 0.0 && (is_first || flags.thick) {
+            let next_depth_m = (layer + 1) as f64 * p.sensor.layer_m;
+            let attenuation_per_m = p.sensor.attenuation_per_m;
+            self.factors.capture = direction.capture(detector, depth_m, next_depth_m, attenuation_per_m);
+            observer.capture(&site, p.sensor.layer_m, attenuation_per_m);
+        }
+        site
+    }
+
+    /// The sweep of a source; `None` where the resolution limit leaves no lane.
+    #[inline(always)]
+    fn enter_source<'s, O: Observer<F>>(
+        &mut self,
+        context: &RunContext<'_, '_>,
+        observer: &mut O,
+        site: &'s Site<'s, F>,
+        index: usize,
+        source: &Source,
+    ) -> Option<Sweep<'s, F>> {
+        let p = &context.scene.p;
+        let one = self.sum.splat_like(1.0);
+        let q = scattering(site.subpixel.direction.diffracted, source);
+        let lanes = if p.d_min_m > 0.0 {
+            self.live & !(one / q.dot(q).sqrt()).lt(one.splat_like(p.d_min_m))
+        } else {
+            self.live
+        };
+        if !lanes.any() {
+            self.evaluation += p.orientations.entries().len() as u64;
+            return None;
+        }
+        self.polarize(context.scene, observer, site, (index, source), lanes);
+        let factor = context.accumulation.step_factor(self.factors);
+        observer.begin_source(factor);
+        let is_opening = context.opening.is_some() && !self.begun.any();
+        self.begun = self.begun | lanes;
+        Some(Sweep { site, source: index, q, lanes, factor, is_opening })
+    }
+
+    /// The polarisation factor: that of the first source within the resolution limit, unless it is evaluated
+    /// for all.
+    #[inline(always)]
+    fn polarize<O: Observer<F>>(
+        &mut self,
+        scene: &Scene<'_>,
+        observer: &mut O,
+        site: &Site<'_, F>,
+        (index, source): (usize, &Source),
+        lanes: F::Mask,
+    ) {
+        let p = &scene.p;
+        let direction = &site.subpixel.direction;
+        if p.oversample.polar || p.d_min_m > 0.0 {
+            if let Some(polarization) = &p.polarization {
+                let frame = PolarizationFrame::new(polarization, source.incident);
+                let lanes = if p.oversample.polar { lanes } else { lanes & !self.begun };
+                let factor = direction.polarization(&frame);
+                self.factors.polarization = F::select(lanes, factor, self.factors.polarization);
+                observer.polarization(site, &frame, lanes);
+            }
+        } else if site.layer == 0
+            && site.index == (0, 0)
+            && index == 0
+            && let Some(frame) = &scene.polarization
+        {
+            self.factors.polarization = direction.polarization(frame);
+            observer.polarization(site, frame, self.live);
+        }
+    }
+
+    /// One orientation of the crystal: adds F_cell^2 F_latt^2.
+    #[inline(always)]
+    fn step<S: Differentiable<F>, K: Lookup<F>, O: Observer<F>>(
+        &mut self,
+        context: &RunContext<'_, '_>,
+        tools: &mut StepTools<'_, S, K, O>,
+        sweep: &Sweep<'_, F>,
+        entry: usize,
+        steady: &Orientation,
+    ) {
+        let zero = self.sum.splat_like(0.0);
+        let evaluation = self.evaluation;
+        self.evaluation += 1;
+        let opened = if sweep.is_opening { context.opening_orientation(entry) } else { None };
+        let orientation = opened.as_ref().unwrap_or(steady);
+        let nudge = zero.splat_like(tools.shape.nudge());
+        let q = &sweep.q;
+        let mut located = tools.lookup.locate([
+            q.dot_nudged(orientation.a_m, nudge),
+            q.dot_nudged(orientation.b_m, nudge),
+            q.dot_nudged(orientation.c_m, nudge),
+        ]);
+        // No derivative depends on a step with F_cell = 0, unless the step multiplies the running sum.
+        if O::DERIVATIVES && sweep.factor.is_none() && located.is_zero() {
+            return;
+        }
+        let lattice = if O::DERIVATIVES {
+            tools.shape.derivatives(&located.indices)
+        } else {
+            FLattDerivatives::constant(tools.shape.f_latt::<true>(&located.indices))
+        };
+        let p = &context.scene.p;
+        // The reference skips a step with F_latt = 0 and no water. The sines of its square and round crystals
+        // are never exactly 0. An observer may want such steps too; they add nothing.
+        let all_steps = tools.observer.wants_all_steps() || p.water_m > 0.0 || !p.lattice.shape.is_sparse();
+        let active = if all_steps { sweep.lanes } else { sweep.lanes & !lattice.f_latt.eq(zero) };
+        if !active.any() {
+            return;
+        }
+        let (f_cell, f_cell_derivatives) = if O::DERIVATIVES {
+            located.f_cell_derivatives(active, evaluation)
+        } else {
+            (located.f_cell(active, evaluation), [zero; 3])
+        };
+        let added = context.accumulation.add(self.sum, lattice.f_latt * f_cell, self.factors);
+        self.sum = F::select(active, added, self.sum);
+        let step = ObservedStep {
+            site: sweep.site,
+            source: sweep.source,
+            entry,
+            evaluation,
+            orientation,
+            is_opening: opened.is_some(),
+            scattering: q,
+            active,
+            lattice,
+            f_cell,
+            f_cell_derivatives,
+            factor: sweep.factor,
+            sum: self.sum,
+        };
+        tools.observer.step(&step, &located);
+    }
+
+    /// The finished pixels, and omega summed over layers and subpixels.
+    #[inline(always)]
+    fn finish<O: Observer<F>>(self, context: &RunContext<'_, '_>, observer: &mut O) -> (F, F) {
+        let Self { sum, factors, omega_sum, .. } = self;
+        let scale = sum.splat_like(context.scene.scale);
+        let (value, value_per_sum) = context.accumulation.finish(scale, sum, factors);
+        let PixelFactors { capture, polarization, omega_sr } = factors;
+        observer.pixel(&ObservedPixel { value, sum, polarization, omega_sr, capture, value_per_sum });
+        (value, omega_sum)
+    }
+}

@@ -1,0 +1,75 @@
+//! What a pixel is sampled with, and which pixels there are to render.
+
+use crate::detector::Detector;
+
+/// The sensitive layer of the detector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sensor {
+    /// Layers that the thickness is sampled with, at least 1.
+    pub layers: usize,
+    /// Thickness of a layer, in m; 0 for a sensor that captures everything at its surface.
+    pub layer_m: f64,
+    /// Attenuation, in 1/m.
+    pub attenuation_per_m: f64,
+}
+
+impl Sensor {
+    /// A sensor without thickness.
+    pub const THIN: Self = Self { layers: 1, layer_m: 0.0, attenuation_per_m: 0.0 };
+}
+
+/// A sensor without thickness.
+impl Default for Sensor {
+    fn default() -> Self {
+        Self::THIN
+    }
+}
+
+/// Subpixels, and the factors that are evaluated for each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Oversample {
+    /// Subpixels along each axis, at least 1.
+    pub per_axis: usize,
+    /// Capture at every subpixel, multiplied into the running sum.
+    pub thick: bool,
+    /// Polarisation at every subpixel and source, multiplied into the running sum.
+    pub polar: bool,
+    /// Solid angle at every subpixel, multiplied into the running sum.
+    pub omega: bool,
+}
+
+impl Oversample {
+    /// One sample a pixel.
+    pub const NONE: Self = Self { per_axis: 1, thick: false, polar: false, omega: false };
+
+    /// Whether any factor multiplies the running sum.
+    pub(crate) fn multiplies_sum(self) -> bool {
+        self.thick || self.polar || self.omega
+    }
+}
+
+/// The part of the detector that is rendered, bounds included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roi {
+    /// First column.
+    pub fast_min: usize,
+    /// Last column.
+    pub fast_max: usize,
+    /// First row.
+    pub slow_min: usize,
+    /// Last row.
+    pub slow_max: usize,
+}
+
+impl Roi {
+    /// All of the detector.
+    #[must_use]
+    pub fn whole(detector: &Detector) -> Self {
+        Self {
+            fast_min: 0,
+            fast_max: detector.fast_pixels.saturating_sub(1),
+            slow_min: 0,
+            slow_max: detector.slow_pixels.saturating_sub(1),
+        }
+    }
+}

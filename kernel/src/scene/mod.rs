@@ -1,0 +1,265 @@
+//! The scene: everything that an image is computed from, as tables that have been checked.
+//!
+//! [`SceneParameters`] are plain numbers with defaults; with [`SceneParameters::tables_len`] and
+//! [`SceneParameters::fill`] they become a [`Scene`] in two calls. [`SceneParts`] are the tables themselves,
+//! for callers that derive them in another way. A scene is immutable and borrows its tables, so threads can
+//! share it.
+
+mod extent;
+mod parameters;
+
+pub use extent::{Oversample, Roi, Sensor};
+pub use parameters::{
+    CrystalInput, DetectorInput, MosaicInput, SceneParameters, SceneTables, SourcesInput, TablesLen,
+};
+
+use crate::beam::{Polarization, PolarizationFrame, Source, water_background};
+use crate::detector::Detector;
+use crate::error::require;
+use crate::lanes::Simd;
+use crate::lattice::{CrystalShape, Lattice, MIXED_CELLS_LIMIT, Precision};
+use crate::math::CELLS_LIMIT;
+use crate::rotation::{Orientation, OrientationTable};
+use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
+
+/// Everything a scene is made of: derived tables and the numbers beside them.
+#[derive(Debug, Clone, Copy)]
+pub struct SceneParts<'a> {
+    /// The SIMD level to run at.
+    pub simd: Simd,
+    /// The placed detector.
+    pub detector: Detector,
+    /// Its sensitive layer.
+    pub sensor: Sensor,
+    /// Subpixels.
+    pub oversample: Oversample,
+    /// Beam directions and wavelengths, at least one.
+    pub sources: &'a [Source],
+    /// Crystal orientations.
+    pub orientations: OrientationTable<'a>,
+    /// Crystal shape and size.
+    pub lattice: Lattice,
+    /// Arithmetic of the lattice factor.
+    pub precision: Precision,
+    /// Structure factors.
+    pub structure_factors: StructureFactors<'a>,
+    /// Polarisation; with `None` the polarisation factor is 1.
+    pub polarization: Option<Polarization>,
+    /// Resolution limit in m: scattering with a smaller d-spacing is skipped. 0: no limit.
+    pub d_min_m: f64,
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// Thickness of water in the beam, in m.
+    pub water_m: f64,
+    /// The part of the detector that is rendered.
+    pub roi: Roi,
+    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
+    pub mask: Option<&'a [u16]>,
+}
+
+/// A scene that has been checked and is ready to render.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    pub(crate) p: SceneParts<'a>,
+    /// What every pixel's sum starts from.
+    pub(crate) background: f64,
+    /// What a sum is multiplied by: r_e^2 fluence/steps.
+    pub(crate) scale: f64,
+    steps: f64,
+    /// Polarisation about the first source.
+    pub(crate) polarization: Option<PolarizationFrame>,
+}
+
+/// Subpixels along an axis beyond which their number overflows.
+const MOST_SUBPIXELS: f64 = 65_536.0;
+
+/// Indices beyond this would lose the digits that tell reflections apart.
+const LARGEST_INDEX: f64 = 1e9;
+
+impl SceneParts<'_> {
+    fn check_counts(&self) -> Result<(), Error> {
+        let at_least_one = |quantity, count: usize| require(count > 0, quantity, count as f64, "at least 1");
+        at_least_one("number of sources", self.sources.len())?;
+        at_least_one("thickness layers", self.sensor.layers)?;
+        at_least_one("oversampling", self.oversample.per_axis)?;
+        let per_axis = self.oversample.per_axis as f64;
+        require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
+        for n in self.lattice.cells {
+            let whole = (1.0..CELLS_LIMIT).contains(&n) && libm::floor(n) == n;
+            require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), Error> {
+        for (quantity, value) in [
+            ("fudge", self.lattice.fudge),
+            ("sensor layer in m", self.sensor.layer_m),
+            ("attenuation in 1/m", self.sensor.attenuation_per_m),
+            ("resolution limit in m", self.d_min_m),
+            ("fluence in 1/m^2", self.fluence_per_m2),
+            ("water thickness in m", self.water_m),
+        ] {
+            require(value >= 0.0, quantity, value, "0 or more")?;
+        }
+        require(true, "default F", self.structure_factors.default_f, "finite")?;
+        if let Some(polarization) = self.polarization {
+            require(true, "Kahn factor", polarization.kahn, "finite")?;
+        }
+        Ok(())
+    }
+
+    /// The largest Miller index: the longest cell edge along each axis times the longest scattering vector.
+    fn check_indices(&self) -> Result<(), Error> {
+        // Nothing guarantees that a caller's incident vectors have length 1.
+        let mut longest_q_per_m = 0.0f64;
+        for source in self.sources {
+            require(source.lambda_m > 0.0, "wavelength in m", source.lambda_m, "above 0")?;
+            require(source.incident.is_finite(), "source direction", 0.0, "finite")?;
+            longest_q_per_m = longest_q_per_m.max((1.0 + source.incident.length()) / source.lambda_m);
+        }
+        let mut longest_edges_m = [0.0f64; 3];
+        for entry in self.orientations.entries() {
+            for (longest, edge) in longest_edges_m.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
+                *longest = longest.max(edge.length());
+            }
+        }
+        for edge_m in longest_edges_m {
+            let index = libm::ceil(edge_m * longest_q_per_m) + 1.0;
+            require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
+        }
+        Ok(())
+    }
+
+    fn check_pixels(&self) -> Result<(), Error> {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.roi;
+        for (low, high, limit) in
+            [(fast_min, fast_max, self.detector.fast_pixels), (slow_min, slow_max, self.detector.slow_pixels)]
+        {
+            if low > high || high >= limit {
+                return Err(Error::OutsideDetector { index: low.max(high), limit });
+            }
+        }
+        if let Some(mask) = self.mask {
+            let (needed, given) = (self.detector.pixels(), mask.len());
+            if given < needed {
+                return Err(Error::BufferTooShort { buffer: "mask", needed, given });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The scene of `parts`, after checking them.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for impossible numbers, [`Error::BufferTooShort`] for a mask shorter than the
+    /// detector, [`Error::OutsideDetector`] for a region of interest that leaves it.
+    pub fn new(parts: SceneParts<'a>) -> Result<Self, Error> {
+        parts.check_counts()?;
+        parts.check_numbers()?;
+        parts.check_indices()?;
+        parts.check_pixels()?;
+        let samples = parts.oversample.per_axis as f64 * parts.oversample.per_axis as f64;
+        let steps = parts.sources.len() as f64 * parts.orientations.entries().len() as f64 * samples;
+        let first = parts.sources.first();
+        Ok(Self {
+            p: parts,
+            background: water_background(parts.fluence_per_m2, parts.water_m),
+            scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / steps,
+            steps,
+            polarization: parts.polarization.and_then(|polarization| {
+                first.map(|source| PolarizationFrame::new(&polarization, source.incident))
+            }),
+        })
+    }
+
+    /// The detector.
+    #[must_use]
+    pub fn detector(&self) -> &Detector {
+        &self.p.detector
+    }
+
+    /// The orientation table.
+    #[must_use]
+    pub fn orientations(&self) -> &OrientationTable<'a> {
+        &self.p.orientations
+    }
+
+    /// All parts.
+    #[must_use]
+    pub fn parts(&self) -> &SceneParts<'a> {
+        &self.p
+    }
+
+    /// Innermost steps that a pixel's sum is divided by: sources times orientations times subpixels, without
+    /// thickness layers.
+    #[must_use]
+    pub fn steps(&self) -> f64 {
+        self.steps
+    }
+
+    /// The same scene with another lookup rule, such as the latch that [`Scene::find_latch`] found.
+    #[must_use]
+    pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
+        self.p.structure_factors.lookup = lookup;
+        self
+    }
+
+    /// The same scene with another precision of the lattice factor.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.p.precision = precision;
+        self
+    }
+
+    /// Whether a pixel is inside the region of interest and not masked.
+    #[must_use]
+    pub fn is_selected(&self, slow: usize, fast: usize) -> bool {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
+        let inside = (fast_min..=fast_max).contains(&fast) && (slow_min..=slow_max).contains(&slow);
+        // Inside, the index cannot overflow.
+        let index = || slow * self.p.detector.fast_pixels + fast;
+        inside && self.p.mask.is_none_or(|mask| mask.get(index()).is_some_and(|&value| value != 0))
+    }
+
+    /// Whether the carryover can show at all: some sweep begins at phi = 0 in c-parity mode.
+    #[must_use]
+    pub fn carries(&self) -> bool {
+        self.p.orientations.sweep().carried_steps() > 0
+    }
+
+    /// The cell vectors that the first phi = 0 step of every sweep but a stream's first one finds.
+    pub(crate) fn steady(&self) -> Orientation {
+        self.p.orientations.left_behind()
+    }
+
+    /// The precision that the lattice factor is evaluated in. Mixed precision is for runs that do not
+    /// interpolate, where the interpolation takes most of the time, and for crystals whose sizes its
+    /// reduction has bits for.
+    pub(crate) fn lattice_precision(&self) -> Precision {
+        let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
+        let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
+        if interpolates || !reduces { Precision::Double } else { self.p.precision }
+    }
+
+    /// Thickness layers and subpixels in the order of the sum: (layer, subpixel along slow, along fast).
+    #[inline(always)]
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let (layers, per_axis) = (self.p.sensor.layers, self.p.oversample.per_axis);
+        let subpixels = move |layer| {
+            (0..per_axis).flat_map(move |slow| (0..per_axis).map(move |fast| (layer, slow, fast)))
+        };
+        (0..layers).flat_map(subpixels)
+    }
+
+    pub(crate) fn shape(&self) -> CrystalShape {
+        self.p.lattice.shape
+    }
+
+    pub(crate) fn grid(&self) -> Option<HklGrid<'a>> {
+        self.p.structure_factors.grid
+    }
+}

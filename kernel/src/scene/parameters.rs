@@ -1,0 +1,453 @@
+//! From plain numbers to a scene, in two calls: how long its tables are, and filling them.
+//!
+//! Each input is given in one of two ways: as the parameters that it is derived from, or as what another
+//! program derived. Tables lie in the caller's slices, so nothing is allocated.
+
+use super::{Oversample, Roi, Scene, SceneParts, Sensor};
+use crate::Error;
+use crate::beam::{Polarization, Source, SourceGrid};
+use crate::crystal::{CellSource, Crystal, CrystalParameters, recommended_oversample};
+use crate::defaults;
+use crate::detector::{Detector, DetectorParameters};
+use crate::error::require;
+use crate::lanes::Simd;
+use crate::lattice::{CrystalShape, Lattice, Precision};
+use crate::random::fill_mosaic;
+use crate::rotation::{
+    IDENTITY, Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
+};
+use crate::sampling::{OversampleRequest, Steps};
+use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use crate::vector::Vec3;
+
+/// The detector, as parameters or as another program placed it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(clippy::large_enum_variant)] // there is no box without an allocator
+pub enum DetectorInput {
+    /// Convention, beam centre, distance, tilts.
+    Parameters(DetectorParameters),
+    /// Origin and axes as they are.
+    Placed(Detector),
+}
+
+/// The oriented crystal, as cell or matrix, or as its axes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(clippy::large_enum_variant)] // there is no box without an allocator
+pub enum CrystalInput {
+    /// Cell, matrix or both, and a missetting rotation about lab x, y, z in rad.
+    Cell {
+        /// Cell, matrix or both; the matrix is in units of 1/lambda0.
+        source: CellSource,
+        /// Missetting rotation about lab x, y, z, in rad.
+        misset_rad: [f64; 3],
+    },
+    /// Axes at phi = 0, used as they are.
+    Axes {
+        /// a, b, c in m.
+        direct: Orientation,
+        /// a*, b*, c* in 1/Angstrom.
+        reciprocal_per_angstrom: [Vec3; 3],
+    },
+}
+
+impl From<CellSource> for CrystalInput {
+    fn from(source: CellSource) -> Self {
+        Self::Cell { source, misset_rad: [0.0; 3] }
+    }
+}
+
+/// The sources, as a grid of divergence and dispersion, or as a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SourcesInput<'a> {
+    /// A grid about the beam and the central wavelength, see [`SourceGrid`].
+    Grid {
+        /// Horizontal divergence, in rad.
+        hdiv: Steps,
+        /// Vertical divergence, in rad.
+        vdiv: Steps,
+        /// Wavelength spread, as a fraction.
+        dispersion: Steps,
+        /// Whether the corners of the divergence grid are dropped.
+        round: bool,
+    },
+    /// Directions and wavelengths, copied to the table.
+    List(&'a [Source]),
+}
+
+/// One source along the beam.
+impl Default for SourcesInput<'_> {
+    fn default() -> Self {
+        Self::Grid { hdiv: Steps::ONE, vdiv: Steps::ONE, dispersion: Steps::ONE, round: true }
+    }
+}
+
+/// The mosaic domains, as a spread or as a list of rotations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MosaicInput<'a> {
+    /// Random rotations; the first domain is not rotated.
+    Spread {
+        /// Largest rotation, in rad.
+        spread_rad: f64,
+        /// Number of domains, at least 1.
+        domains: usize,
+        /// Seed of the random rotations.
+        seed: i64,
+    },
+    /// Rotations, copied to the table.
+    List(&'a [Mat3]),
+}
+
+/// One domain, without a spread.
+impl Default for MosaicInput<'_> {
+    fn default() -> Self {
+        Self::Spread { spread_rad: 0.0, domains: 1, seed: defaults::MOSAIC_SEED }
+    }
+}
+
+/// Everything that an image is computed from, as plain numbers.
+///
+/// [`SceneParameters::new`] has the reference's defaults ([`crate::defaults`]).
+#[derive(Debug, Clone, Copy)]
+pub struct SceneParameters<'a> {
+    /// The SIMD level to run at.
+    pub simd: Simd,
+    /// The detector.
+    pub detector: DetectorInput,
+    /// Its sensitive layer.
+    pub sensor: Sensor,
+    /// Subpixels.
+    pub oversample: OversampleRequest,
+    /// Central wavelength, in m.
+    pub lambda0_m: f64,
+    /// Sources of the beam.
+    pub sources: SourcesInput<'a>,
+    /// Kahn's polarisation factor; with `None` the polarisation factor of a pixel is 1.
+    pub kahn: Option<f64>,
+    /// The oriented crystal.
+    pub crystal: CrystalInput,
+    /// Shape of the crystal.
+    pub shape: CrystalShape,
+    /// Unit cells along a, b, c: whole numbers of at least 1.
+    pub cells: [f64; 3],
+    /// Factor on the size of round, gauss and tophat spots.
+    pub fudge: f64,
+    /// Arithmetic of the lattice factor.
+    pub precision: Precision,
+    /// What a phi of exactly zero means.
+    pub mode: PhiMode,
+    /// First phi, in rad.
+    pub phi0_rad: f64,
+    /// Step of phi, in rad.
+    pub phi_step_rad: f64,
+    /// Number of phi steps, at least 1.
+    pub phi_steps: usize,
+    /// Mosaic domains.
+    pub mosaic: MosaicInput<'a>,
+    /// Structure factors; with `None` every reflection has `default_f`.
+    pub grid: Option<HklGrid<'a>>,
+    /// Structure factor of reflections outside the grid.
+    pub default_f: f64,
+    /// Whether structure factors are interpolated; `None`: as [`defaults::interpolates`] decides.
+    pub interpolate: Option<bool>,
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// Thickness of water in the beam, in m.
+    pub water_m: f64,
+    /// Resolution limit in m; 0: no limit.
+    pub d_min_m: f64,
+    /// The part of the detector that is rendered; `None`: all of it.
+    pub roi: Option<Roi>,
+    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
+    pub mask: Option<&'a [u16]>,
+}
+
+impl SceneParameters<'_> {
+    /// All defaults, for a crystal that has none.
+    ///
+    /// A still of a crystal of one cell without structure factors, on the default detector.
+    #[must_use]
+    pub fn new(crystal: impl Into<CrystalInput>) -> Self {
+        Self {
+            simd: Simd::detect(),
+            detector: DetectorInput::Parameters(DetectorParameters::default()),
+            sensor: Sensor::default(),
+            oversample: OversampleRequest::default(),
+            lambda0_m: defaults::LAMBDA_M,
+            sources: SourcesInput::default(),
+            kahn: Some(defaults::KAHN),
+            crystal: crystal.into(),
+            shape: Default::default(),
+            cells: [defaults::CELLS; 3],
+            fudge: defaults::FUDGE,
+            precision: Default::default(),
+            mode: PhiMode::default(),
+            phi0_rad: 0.0,
+            phi_step_rad: 0.0,
+            phi_steps: 1,
+            mosaic: MosaicInput::default(),
+            grid: None,
+            default_f: defaults::DEFAULT_F,
+            interpolate: None,
+            fluence_per_m2: defaults::FLUENCE_PER_M2,
+            water_m: 0.0,
+            d_min_m: 0.0,
+            roi: None,
+            mask: None,
+        }
+    }
+}
+
+/// How many elements the tables of a scene have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TablesLen {
+    /// Sources; a round grid uses fewer.
+    pub sources: usize,
+    /// Mosaic domains.
+    pub domains: usize,
+    /// Orientations: phi steps times mosaic domains.
+    pub orientations: usize,
+}
+
+/// The slices that a scene's tables are filled into, each at least as long as [`TablesLen`] says.
+#[derive(Debug)]
+pub struct SceneTables<'t> {
+    /// Room for the sources.
+    pub sources: &'t mut [Source],
+    /// Room for the mosaic domains.
+    pub domains: &'t mut [Mat3],
+    /// Room for the orientations.
+    pub orientations: &'t mut [Orientation],
+}
+
+impl SceneTables<'_> {
+    fn check(&self, needed: TablesLen) -> Result<(), Error> {
+        for (buffer, needed, given) in [
+            ("sources", needed.sources, self.sources.len()),
+            ("mosaic domains", needed.domains, self.domains.len()),
+            ("orientation table", needed.orientations, self.orientations.len()),
+        ] {
+            if given < needed {
+                return Err(Error::BufferTooShort { buffer, needed, given });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Detector and crystal, derived from their parameters.
+struct Derived {
+    detector: Detector,
+    direct: Orientation,
+    reciprocal_per_angstrom: [Vec3; 3],
+}
+
+impl<'a> SceneParameters<'a> {
+    /// How long the tables of the scene are.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when a number of elements overflows.
+    pub fn tables_len(&self) -> Result<TablesLen, Error> {
+        let sources = match self.sources {
+            SourcesInput::List(list) => list.len(),
+            SourcesInput::Grid { .. } => self.source_grid().map_or(Ok(0), |grid| grid.sources_len())?,
+        };
+        let domains = match self.mosaic {
+            MosaicInput::List(list) => list.len(),
+            MosaicInput::Spread { domains, .. } => domains,
+        };
+        Ok(TablesLen { sources, domains, orientations: orientations_len(self.phi_steps, domains)? })
+    }
+
+    /// Checks everything that [`SceneParameters::fill`] checks, except the length of the tables.
+    ///
+    /// # Errors
+    /// As [`SceneParameters::fill`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.tables_len()?;
+        self.check_derived(&self.derive()?)
+    }
+
+    /// Fills the tables of the scene and returns it.
+    ///
+    /// Everything is checked first: where an error is returned, nothing has been written.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] for a table shorter than [`SceneParameters::tables_len`] says, and what
+    /// [`Detector::new`], [`Crystal::new`], [`SourceGrid::fill`], [`fill_orientations`] and [`Scene::new`]
+    /// refuse.
+    pub fn fill<'t>(&self, tables: SceneTables<'t>) -> Result<Scene<'t>, Error>
+    where
+        'a: 't,
+    {
+        let needed = self.tables_len()?;
+        tables.check(needed)?;
+        let derived = self.derive()?;
+        self.check_derived(&derived)?;
+        let SceneTables { sources, domains, orientations } = tables;
+        let sources = self.fill_sources(&derived.detector, sources)?;
+        let domains = self.fill_domains(needed.domains, domains)?;
+        let sweep = self.sweep(&derived.detector);
+        let orientations = fill_orientations(derived.direct, sweep, domains, orientations)?;
+        Scene::new(self.parts(&derived, sources, orientations)?)
+    }
+
+    fn derive(&self) -> Result<Derived, Error> {
+        let detector = match self.detector {
+            DetectorInput::Parameters(parameters) => Detector::new(&parameters)?,
+            DetectorInput::Placed(detector) => detector,
+        };
+        let (direct, reciprocal_per_angstrom) = match self.crystal {
+            CrystalInput::Axes { direct, reciprocal_per_angstrom } => (direct, reciprocal_per_angstrom),
+            CrystalInput::Cell { source, misset_rad } => {
+                let lambda0_m = self.lambda0_m;
+                let crystal = Crystal::new(&CrystalParameters { source, lambda0_m, misset_rad })?;
+                (crystal.direct, crystal.reciprocal_per_angstrom)
+            }
+        };
+        Ok(Derived { detector, direct, reciprocal_per_angstrom })
+    }
+
+    /// Makes the scene with stand-ins for its tables, one entry each, that are refused wherever the tables
+    /// would be.
+    fn check_derived(&self, derived: &Derived) -> Result<(), Error> {
+        let sweep = self.sweep(&derived.detector);
+        require(sweep.count > 0, "number of phi steps", sweep.count as f64, "at least 1")?;
+        for phi_rad in [sweep.phi0_rad, sweep.step_rad, sweep.phi_rad(sweep.count)] {
+            require(true, "phi in rad", phi_rad, "finite")?;
+        }
+        self.check_mosaic()?;
+        let shortest = match self.source_grid() {
+            Some(grid) => [grid.check(&derived.detector)?],
+            None => [Source::default()],
+        };
+        let sources = match self.sources {
+            SourcesInput::List(list) => list,
+            SourcesInput::Grid { .. } => &shortest,
+        };
+        // Domains are rotations to 1e-6: no edge of the real table is longer than this.
+        let cell = derived.direct.map(|v| 1.000_01 * v);
+        let mut entry = [Orientation::default()];
+        let orientations = fill_orientations(cell, PhiSweep { count: 1, ..sweep }, &[IDENTITY], &mut entry)?;
+        Scene::new(self.parts(derived, sources, orientations)?).map(|_| ())
+    }
+
+    fn check_mosaic(&self) -> Result<(), Error> {
+        match self.mosaic {
+            MosaicInput::Spread { spread_rad, domains, .. } => {
+                require(domains > 0, "number of mosaic domains", domains as f64, "at least 1")?;
+                require(true, "mosaic spread in rad", spread_rad, "finite")
+            }
+            MosaicInput::List(list) => {
+                require(!list.is_empty(), "number of mosaic domains", 0.0, "at least 1")?;
+                if list.iter().all(is_rotation) {
+                    return Ok(());
+                }
+                let quantity = "matrix of a mosaic domain";
+                Err(Error::OutOfRange { quantity, value: f64::NAN, allowed: "a rotation" })
+            }
+        }
+    }
+
+    fn source_grid(&self) -> Option<SourceGrid> {
+        match self.sources {
+            SourcesInput::List(_) => None,
+            SourcesInput::Grid { hdiv, vdiv, dispersion, round } => {
+                Some(SourceGrid { hdiv, vdiv, dispersion, round, lambda0_m: self.lambda0_m })
+            }
+        }
+    }
+
+    fn fill_sources<'t>(&self, detector: &Detector, table: &'t mut [Source]) -> Result<&'t [Source], Error> {
+        let used = match (self.sources, self.source_grid()) {
+            (SourcesInput::List(list), _) => copy(list, table),
+            (SourcesInput::Grid { .. }, Some(grid)) => grid.fill(detector, table)?,
+            (SourcesInput::Grid { .. }, None) => 0,
+        };
+        Ok(table.get(..used).unwrap_or(&[]))
+    }
+
+    fn fill_domains<'t>(&self, count: usize, table: &'t mut [Mat3]) -> Result<&'t [Mat3], Error> {
+        let table = table.get_mut(..count).unwrap_or_default();
+        match self.mosaic {
+            MosaicInput::List(list) => {
+                copy(list, table);
+            }
+            MosaicInput::Spread { spread_rad, seed, .. } => fill_mosaic(spread_rad, seed, table)?,
+        }
+        Ok(table)
+    }
+
+    fn sweep(&self, detector: &Detector) -> PhiSweep {
+        PhiSweep {
+            phi0_rad: self.phi0_rad,
+            step_rad: self.phi_step_rad,
+            count: self.phi_steps,
+            spindle: detector.spindle,
+            mode: self.mode,
+        }
+    }
+
+    fn oversample(&self, derived: &Derived) -> Result<Oversample, Error> {
+        let OversampleRequest { per_axis, thick, polar, omega } = self.oversample;
+        let Detector { distance_m, pixel_m, .. } = derived.detector;
+        for cells in self.cells {
+            require(true, "unit cells along an axis", cells, "finite")?;
+        }
+        require(true, "wavelength in m", self.lambda0_m, "finite")?;
+        let per_axis = per_axis.unwrap_or_else(|| {
+            recommended_oversample(derived.direct, self.cells, self.lambda0_m, distance_m, pixel_m) as usize
+        });
+        Ok(Oversample { per_axis, thick, polar, omega })
+    }
+
+    fn parts<'t>(
+        &self,
+        derived: &Derived,
+        sources: &'t [Source],
+        orientations: OrientationTable<'t>,
+    ) -> Result<SceneParts<'t>, Error>
+    where
+        'a: 't,
+    {
+        let interpolate = self.interpolate.unwrap_or_else(|| defaults::interpolates(self.cells));
+        let tricubic = interpolate && self.grid.is_some();
+        let lookup = if tricubic { LookupRule::Tricubic } else { LookupRule::Nearest };
+        let axis = derived.detector.polarization;
+        Ok(SceneParts {
+            simd: self.simd,
+            detector: derived.detector,
+            sensor: self.sensor,
+            oversample: self.oversample(derived)?,
+            sources,
+            orientations,
+            lattice: Lattice {
+                shape: self.shape,
+                cells: self.cells,
+                fudge: self.fudge,
+                reciprocal_per_angstrom: derived.reciprocal_per_angstrom,
+            },
+            precision: self.precision,
+            structure_factors: StructureFactors { grid: self.grid, default_f: self.default_f, lookup },
+            polarization: self.kahn.map(|kahn| Polarization { kahn, axis }),
+            d_min_m: self.d_min_m,
+            fluence_per_m2: self.fluence_per_m2,
+            water_m: self.water_m,
+            roi: self.roi.unwrap_or_else(|| Roi::whole(&derived.detector)),
+            mask: self.mask,
+        })
+    }
+}
+
+/// Copies `list` to the start of `table` and returns its length.
+fn copy<T: Copy>(list: &[T], table: &mut [T]) -> usize {
+    table.iter_mut().zip(list).for_each(|(to, &from)| *to = from);
+    list.len()
+}
+
+/// Whether the rows of `u` are orthonormal to 1e-6.
+fn is_rotation(u: &Mat3) -> bool {
+    let dot = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let [x, y, z] = u;
+    let unit = [x, y, z].into_iter().all(|row| (dot(row, row) - 1.0).abs() < 1e-6);
+    unit && dot(x, y).abs() < 1e-6 && dot(y, z).abs() < 1e-6 && dot(x, z).abs() < 1e-6
+}

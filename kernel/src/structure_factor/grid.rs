@@ -1,0 +1,163 @@
+//! The grid of structure factors: a borrowed slice over h, k, l, and its nodes for lanes.
+
+use super::StructureFactors;
+use crate::Error;
+use crate::lanes::{Lanes, Level};
+
+/// A dense grid of structure factors in a borrowed slice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HklGrid<'a> {
+    data: &'a [f64],
+    min: [i32; 3],
+    len: [usize; 3],
+}
+
+/// Most nodes of a grid.
+const MOST_NODES: usize = 1 << 31;
+
+impl<'a> HklGrid<'a> {
+    /// A grid without nodes: every lookup gives default_F.
+    const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3] };
+
+    /// A grid from (h, k, l) = `min`, with `len` nodes along each.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] when `data` holds fewer than the product of `len`, [`Error::TooLarge`] when
+    /// that or an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
+    pub fn new(min: [i32; 3], len: [usize; 3], data: &'a [f64]) -> Result<Self, Error> {
+        let too_large = Error::TooLarge { quantity: "structure factor grid" };
+        let mut needed = 1usize;
+        for (&first, &count) in min.iter().zip(&len) {
+            if count == 0 {
+                return Err(Error::OutOfRange { quantity: "grid size", value: 0.0, allowed: "at least 1" });
+            }
+            let last = i64::from(first) + i64::try_from(count).map_err(|_| too_large)? - 1;
+            i32::try_from(last).map_err(|_| too_large)?;
+            needed = needed.checked_mul(count).ok_or(too_large)?;
+        }
+        // The AVX2 gather takes signed 32-bit indices.
+        if needed > MOST_NODES {
+            return Err(too_large);
+        }
+        let given = data.len();
+        let data = data.get(..needed).ok_or(Error::BufferTooShort {
+            buffer: "structure factor grid",
+            needed,
+            given,
+        })?;
+        if let Some(&value) = data.iter().find(|f| !f.is_finite()) {
+            return Err(Error::OutOfRange { quantity: "structure factor", value, allowed: "finite" });
+        }
+        Ok(Self { data, min, len })
+    }
+
+    /// Smallest h, k, l.
+    #[must_use]
+    pub fn min(&self) -> [i32; 3] {
+        self.min
+    }
+
+    /// Nodes along h, k, l.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 3] {
+        self.len
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn data(&self) -> &'a [f64] {
+        self.data
+    }
+}
+
+/// The grid with its bounds and strides broadcast to lanes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LaneGrid<'a, F> {
+    pub(super) data: &'a [f64],
+    /// Elements from one h to the next, from one k to the next.
+    pub(super) strides: [usize; 2],
+    min: [F; 3],
+    max: [F; 3],
+    len: [F; 3],
+    stride_h: F,
+    stride_k: F,
+    /// Index of node (0, 0, 0), negated.
+    base: F,
+    pub(super) default_f: F,
+}
+
+impl<'a, F: Lanes> LaneGrid<'a, F> {
+    #[inline(always)]
+    pub(super) fn new<L: Level<F = F>>(level: L, factors: &StructureFactors<'a>) -> Self {
+        let (grid, default_f) = (factors.grid.unwrap_or(HklGrid::EMPTY), factors.default_f);
+        let [h, k, l] = grid.min.map(f64::from);
+        let [nh, nk, nl] = [grid.len[0] as f64, grid.len[1] as f64, grid.len[2] as f64];
+        Self {
+            data: grid.data,
+            strides: [grid.len[1] * grid.len[2], grid.len[2]],
+            min: [level.splat(h), level.splat(k), level.splat(l)],
+            max: [level.splat(h + nh - 1.0), level.splat(k + nk - 1.0), level.splat(l + nl - 1.0)],
+            len: [level.splat(nh), level.splat(nk), level.splat(nl)],
+            stride_h: level.splat(nk * nl),
+            stride_k: level.splat(nl),
+            base: level.splat(h * nk * nl + k * nl + l),
+            default_f: level.splat(default_f),
+        }
+    }
+
+    /// Index of a node in the slice.
+    #[inline(always)]
+    pub(super) fn index(&self, [h, k, l]: [F; 3]) -> F {
+        h.mul_add(self.stride_h, k.mul_add(self.stride_k, l)) - self.base
+    }
+
+    /// Lanes whose node is in the grid.
+    #[inline(always)]
+    fn contains(&self, [h, k, l]: [F; 3]) -> F::Mask {
+        let ([h_min, k_min, l_min], [h_max, k_max, l_max]) = (self.min, self.max);
+        h_min.le(h) & h.le(h_max) & k_min.le(k) & k.le(k_max) & l_min.le(l) & l.le(l_max)
+    }
+
+    /// The value at a node, default_F where the node is not in the grid.
+    #[inline(always)]
+    pub(super) fn nearest(&self, node: [F; 3]) -> F {
+        self.index(node).gather(self.data, self.contains(node), self.default_f)
+    }
+
+    /// Adds `amount` to `sums` at the nodes that are in the grid, for the lanes in `active`. Returns the
+    /// derivative by default_F: 1 for lanes whose node is not in the grid, else 0.
+    #[inline(always)]
+    pub(super) fn scatter_nearest(&self, node: [F; 3], active: F::Mask, amount: F, sums: &mut [f64]) -> F {
+        let (zero, one) = (amount.splat_like(0.0), amount.splat_like(1.0));
+        let inside = self.contains(node);
+        add_at(self.index(node), F::select(inside & active, amount, zero), sums);
+        F::select(inside, zero, one)
+    }
+
+    /// Lanes whose 4 x 4 x 4 block lies in the grid.
+    #[inline(always)]
+    pub(super) fn usable(&self, [h, k, l]: [F; 3]) -> F::Mask {
+        let ([h_min, k_min, l_min], [nh, nk, nl]) = (self.min, self.len);
+        let (two, three) = (h.splat_like(2.0), h.splat_like(3.0));
+        h_min.le(h - two)
+            & (h - h_min + three).le(nh)
+            & k_min.le(k - two)
+            & (k - k_min + three).le(nk)
+            & l_min.le(l - two)
+            & (l - l_min + three).le(nl)
+    }
+}
+
+/// Adds each lane of `amount` to the element of `sums` that the same lane of `index` names.
+#[inline(always)]
+pub(super) fn add_at<F: Lanes>(index: F, amount: F, sums: &mut [f64]) {
+    let (index, amount) = (index.to_array(), amount.to_array());
+    for (&index, &amount) in index.as_ref().iter().zip(amount.as_ref()) {
+        // Lanes that add nothing may have any index.
+        if amount != 0.0
+            && let Some(sum) = sums.get_mut(index as usize)
+        {
+            *sum += amount;
+        }
+    }
+}

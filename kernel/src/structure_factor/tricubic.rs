@@ -1,0 +1,256 @@
+//! F_cell by tricubic interpolation: cubic Lagrange through 4 x 4 x 4 nodes, along l, then k, then h.
+
+use super::grid::{LaneGrid, add_at};
+use super::lookup::{Lookup, LookupPlan, LookupTable, lookup_kind};
+use crate::lanes::{LaneMask, Lanes, Level};
+use crate::lattice::Indices;
+
+/// Tricubic interpolation, up to an evaluation of the pixel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tricubic<'a, F> {
+    grid: LaneGrid<'a, F>,
+    until: u64,
+    fallbacks: u64,
+}
+
+lookup_kind!(TricubicKind, Tricubic<'a>, pairs well: false);
+
+impl<'a, F: Lanes> Tricubic<'a, F> {
+    #[inline(always)]
+    pub(super) fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
+        let until = match table.plan {
+            LookupPlan::Tricubic { until } => until,
+            _ => u64::MAX,
+        };
+        Self { grid: LaneGrid::new(level, &table.factors), until, fallbacks: 0 }
+    }
+
+    /// Interpolated values of the lanes in `usable`.
+    #[inline(always)]
+    fn interpolate(&self, h: [F; 3], usable: F::Mask) -> F {
+        let block = self.block(h, usable);
+        let (wh, wk, wl) = (weights(block.t[0]), weights(block.t[1]), weights(block.t[2]));
+        let mut sum = h[0].splat_like(0.0);
+        for (i, &wh) in wh.iter().enumerate() {
+            let mut plane = sum.splat_like(0.0);
+            for (j, &wk) in wk.iter().enumerate() {
+                plane = wk.mul_add(weighted(wl, self.row(&block, i, j, usable)), plane);
+            }
+            sum = wh.mul_add(plane, sum);
+        }
+        sum
+    }
+
+    /// [`Tricubic::interpolate`] and its derivatives by h, k, l.
+    #[inline(always)]
+    fn interpolate_derivatives(&self, h: [F; 3], usable: F::Mask) -> (F, [F; 3]) {
+        let block = self.block(h, usable);
+        let [th, tk, tl] = block.t;
+        let (wh, wk, wl) = (weights(th), weights(tk), weights(tl));
+        let (sh, sk, sl) = (weight_derivatives(th), weight_derivatives(tk), weight_derivatives(tl));
+        let zero = th.splat_like(0.0);
+        let (mut sum, mut by_h, mut by_k, mut by_l) = (zero, zero, zero, zero);
+        for (i, (&wh, &sh)) in wh.iter().zip(&sh).enumerate() {
+            let (mut plane, mut plane_by_k, mut plane_by_l) = (zero, zero, zero);
+            for (j, (&wk, &sk)) in wk.iter().zip(&sk).enumerate() {
+                let row = self.row(&block, i, j, usable);
+                let line = weighted(wl, row);
+                plane = wk.mul_add(line, plane);
+                plane_by_k = sk.mul_add(line, plane_by_k);
+                plane_by_l = wk.mul_add(weighted(sl, row), plane_by_l);
+            }
+            sum = wh.mul_add(plane, sum);
+            by_h = sh.mul_add(plane, by_h);
+            by_k = wh.mul_add(plane_by_k, by_k);
+            by_l = wh.mul_add(plane_by_l, by_l);
+        }
+        (sum, [by_h, by_k, by_l])
+    }
+
+    /// The 4 x 4 x 4 nodes around h, k, l.
+    #[inline(always)]
+    fn block(&self, [h, k, l]: [F; 3], usable: F::Mask) -> Block<F> {
+        let one = h.splat_like(1.0);
+        let (h0, k0, l0) = (h.floor(), k.floor(), l.floor());
+        let start = self.grid.index([h0 - one, k0 - one, l0 - one]);
+        let first = start.first();
+        let shared = usable.all() && start.eq(start.splat_like(first)).all();
+        Block { t: [h - h0, k - k0, l - l0], start, first: first as usize, shared }
+    }
+
+    /// The nodes of a block along l.
+    #[inline(always)]
+    fn row(&self, block: &Block<F>, i: usize, j: usize, usable: F::Mask) -> [F; 4] {
+        let [stride_h, stride_k] = self.grid.strides;
+        let offset = i * stride_h + j * stride_k;
+        let start = block.start;
+        // Where all lanes have one block, its values are loaded once and broadcast.
+        if block.shared {
+            self.shared_row(block.first + offset, start)
+        } else {
+            self.gathered_row(start + start.splat_like(offset as f64), usable)
+        }
+    }
+
+    #[inline(always)]
+    fn gathered_row(&self, start: F, usable: F::Mask) -> [F; 4] {
+        let (data, zero) = (self.grid.data, start.splat_like(0.0));
+        [
+            start.gather(data, usable, zero),
+            (start + start.splat_like(1.0)).gather(data, usable, zero),
+            (start + start.splat_like(2.0)).gather(data, usable, zero),
+            (start + start.splat_like(3.0)).gather(data, usable, zero),
+        ]
+    }
+
+    #[inline(always)]
+    fn shared_row(&self, start: usize, like: F) -> [F; 4] {
+        let row = start.checked_add(4).and_then(|end| self.grid.data.get(start..end));
+        match row {
+            Some(&[a, b, c, d]) => {
+                [like.splat_like(a), like.splat_like(b), like.splat_like(c), like.splat_like(d)]
+            }
+            _ => [like.splat_like(0.0); 4],
+        }
+    }
+}
+
+/// The nodes that lanes interpolate between.
+#[derive(Debug, Clone, Copy)]
+struct Block<F> {
+    /// h, k, l less their floors.
+    t: [F; 3],
+    /// Index of the first node.
+    start: F,
+    /// The same for the first lane.
+    first: usize,
+    /// Whether all lanes have the same nodes.
+    shared: bool,
+}
+
+/// Sum of four values with weights.
+#[inline(always)]
+fn weighted<F: Lanes>([w0, w1, w2, w3]: [F; 4], [f0, f1, f2, f3]: [F; 4]) -> F {
+    w0.mul_add(f0, w1.mul_add(f1, w2.mul_add(f2, w3 * f3)))
+}
+
+/// Derivatives of [`weights`] by t.
+#[inline(always)]
+fn weight_derivatives<F: Lanes>(t: F) -> [F; 4] {
+    let (sixth, half, one) = (t.splat_like(1.0 / 6.0), t.splat_like(0.5), t.splat_like(1.0));
+    let (two, three, four, six) =
+        (t.splat_like(2.0), t.splat_like(3.0), t.splat_like(4.0), t.splat_like(6.0));
+    let cube = three * t;
+    [
+        -((cube - six).mul_add(t, two) * sixth),
+        (cube - four).mul_sub(t, one) * half,
+        -((cube - two).mul_sub(t, two) * half),
+        cube.mul_sub(t, one) * sixth,
+    ]
+}
+
+/// Cubic Lagrange weights of the nodes -1, 0, 1, 2 at t in 0..1.
+#[inline(always)]
+fn weights<F: Lanes>(t: F) -> [F; 4] {
+    let one = t.splat_like(1.0);
+    let (before, after, last) = (t + one, t - one, t - t.splat_like(2.0));
+    let (sixth, half) = (t.splat_like(1.0 / 6.0), t.splat_like(0.5));
+    let inner = after * last;
+    let outer = before * t;
+    [-(t * inner) * sixth, before * inner * half, -(outer * last) * half, outer * after * sixth]
+}
+
+impl<F: Lanes> Lookup<F> for Tricubic<'_, F> {
+    const SMOOTH: bool = true;
+
+    #[inline(always)]
+    fn f_cell(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> F {
+        if evaluation >= self.until {
+            return self.grid.nearest(indices.hkl0);
+        }
+        let usable = self.grid.usable(indices.hkl);
+        if usable.all() {
+            return self.interpolate(indices.hkl, usable);
+        }
+        let fallback = active & !usable;
+        self.fallbacks += u64::from(fallback.count(F::LEN));
+        let nearest = self.grid.nearest(indices.hkl0);
+        if (active & usable).any() {
+            F::select(usable, self.interpolate(indices.hkl, usable), nearest)
+        } else {
+            nearest
+        }
+    }
+
+    #[inline(always)]
+    fn f_cell_derivatives(&mut self, indices: &Indices<F>, active: F::Mask, evaluation: u64) -> (F, [F; 3]) {
+        let zero = indices.hkl[0].splat_like(0.0);
+        let usable = self.grid.usable(indices.hkl);
+        if evaluation >= self.until || !(active & usable).any() {
+            return (self.f_cell(indices, active, evaluation), [zero; 3]);
+        }
+        let (value, [by_h, by_k, by_l]) = self.interpolate_derivatives(indices.hkl, usable);
+        if usable.all() {
+            return (value, [by_h, by_k, by_l]);
+        }
+        self.fallbacks += u64::from((active & !usable).count(F::LEN));
+        let slopes =
+            [F::select(usable, by_h, zero), F::select(usable, by_k, zero), F::select(usable, by_l, zero)];
+        (F::select(usable, value, self.grid.nearest(indices.hkl0)), slopes)
+    }
+    #[inline(always)]
+    fn scatter(
+        &self,
+        indices: &Indices<F>,
+        active: F::Mask,
+        evaluation: u64,
+        amount: F,
+        sums: &mut [f64],
+    ) -> F {
+        let zero = amount.splat_like(0.0);
+        if evaluation >= self.until {
+            return self.grid.scatter_nearest(indices.hkl0, active, amount, sums);
+        }
+        let usable = self.grid.usable(indices.hkl);
+        let by_default = self.grid.scatter_nearest(indices.hkl0, active & !usable, amount, sums);
+        let block = self.block(indices.hkl, usable);
+        let (wh, wk, wl) = (weights(block.t[0]), weights(block.t[1]), weights(block.t[2]));
+        let amount = F::select(active & usable, amount, zero);
+        let [stride_h, stride_k] = self.grid.strides;
+        for (i, &wh) in wh.iter().enumerate() {
+            for (j, &wk) in wk.iter().enumerate() {
+                let along = amount * wh * wk;
+                for (m, &wl) in wl.iter().enumerate() {
+                    let offset = (i * stride_h + j * stride_k + m) as f64;
+                    add_at(block.start + zero.splat_like(offset), along * wl, sums);
+                }
+            }
+        }
+        F::select(usable, zero, by_default)
+    }
+
+    #[inline(always)]
+    fn fallbacks(&self) -> u64 {
+        self.fallbacks
+    }
+}
+
+/// The reference's `polin3`: the tricubic value at h, k, l from 64 nodes, `block[i][j][m]` at
+/// (floor(h)-1+i, floor(k)-1+j, floor(l)-1+m).
+#[must_use]
+pub fn tricubic(h: f64, k: f64, l: f64, block: &[[[f64; 4]; 4]; 4]) -> f64 {
+    let weights = |x: f64| {
+        let t = x - libm::floor(x);
+        let (before, after, last) = (t + 1.0, t - 1.0, t - 2.0);
+        [
+            -(t * after * last) / 6.0,
+            before * after * last / 2.0,
+            -(before * t * last) / 2.0,
+            before * t * after / 6.0,
+        ]
+    };
+    let (wh, wk, wl) = (weights(h), weights(k), weights(l));
+    let line = |row: &[f64; 4]| row.iter().zip(wl).map(|(f, w)| f * w).sum::<f64>();
+    let plane = |rows: &[[f64; 4]; 4]| rows.iter().zip(wk).map(|(row, w)| line(row) * w).sum::<f64>();
+    block.iter().zip(wh).map(|(rows, w)| plane(rows) * w).sum()
+}

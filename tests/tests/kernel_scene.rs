@@ -1,0 +1,198 @@
+//! From plain numbers to a scene in two calls: the tables are those that their parts give, and what is refused is refused
+//! before anything is written.
+
+use widebragg::Error;
+use widebragg::beam::{Source, SourceGrid};
+use widebragg::carryover::Carryover;
+use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
+use widebragg::defaults;
+use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::lattice::CrystalShape;
+use widebragg::random::fill_mosaic;
+use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
+use widebragg::sampling::{OversampleRequest, Steps};
+use widebragg::scene::{
+    CrystalInput, DetectorInput, MosaicInput, Scene, SceneParameters, SceneTables, SourcesInput,
+};
+
+const NO_SOURCE: Source = Source { incident: widebragg::vector::Vec3::new(7.0, 7.0, 7.0), lambda_m: 7.0 };
+const NO_DOMAIN: Mat3 = [[7.0; 3]; 3];
+
+fn cell() -> CellSource {
+    CellSource::Cell(UnitCell::from_degrees([50.0, 60.0, 70.0], [80.0, 90.0, 100.0]))
+}
+
+/// A small scene with tables of several entries each.
+fn parameters() -> SceneParameters<'static> {
+    let steps = |count, step| Steps { count, range: step * (count - 1) as f64, step };
+    SceneParameters {
+        detector: DetectorInput::Parameters(DetectorParameters {
+            fast_pixels: 12,
+            slow_pixels: 9,
+            fast_size_m: 0.0012,
+            slow_size_m: 0.0009,
+            ..DetectorParameters::default()
+        }),
+        sources: SourcesInput::Grid {
+            hdiv: steps(3, 1e-4),
+            vdiv: steps(3, 1e-4),
+            dispersion: steps(2, 1e-3),
+            round: true,
+        },
+        oversample: OversampleRequest { per_axis: Some(1), ..OversampleRequest::default() },
+        mosaic: MosaicInput::Spread { spread_rad: 1e-3, domains: 4, seed: 11 },
+        cells: [5.0, 6.0, 7.0],
+        phi_step_rad: 1e-3,
+        phi_steps: 2,
+        default_f: 10.0,
+        ..SceneParameters::new(cell())
+    }
+}
+
+/// Tables of the scene, marked, lent to `job` with what [`SceneParameters::fill`] says; whether any was written to.
+fn filled<R>(p: &SceneParameters<'_>, job: impl FnOnce(Result<Scene<'_>, Error>) -> R) -> (R, bool) {
+    let len = p.tables_len().expect("lengths");
+    let mut sources = vec![NO_SOURCE; len.sources];
+    let mut domains = vec![NO_DOMAIN; len.domains];
+    let mut orientations = vec![Orientation::default(); len.orientations];
+    let tables =
+        SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+    let result = job(p.fill(tables));
+    let untouched = sources.iter().all(|source| *source == NO_SOURCE)
+        && domains.iter().all(|domain| *domain == NO_DOMAIN)
+        && orientations.iter().all(|entry| *entry == Orientation::default());
+    (result, !untouched)
+}
+
+#[test]
+fn tables_are_those_of_the_parts() {
+    let p = parameters();
+    let SourcesInput::Grid { hdiv, vdiv, dispersion, round } = p.sources else { unreachable!() };
+    let DetectorInput::Parameters(detector) = p.detector else { unreachable!() };
+    let detector = Detector::new(&detector).expect("a detector");
+    let crystal = CrystalParameters { source: cell(), lambda0_m: defaults::LAMBDA_M, misset_rad: [0.0; 3] };
+    let crystal = Crystal::new(&crystal).expect("a crystal");
+    let grid = SourceGrid { hdiv, vdiv, dispersion, round, lambda0_m: defaults::LAMBDA_M };
+    let mut sources = vec![Source::default(); 18];
+    let used = grid.fill(&detector, &mut sources).expect("sources");
+    let mut domains = vec![IDENTITY; 4];
+    fill_mosaic(1e-3, 11, &mut domains).expect("domains");
+    let sweep =
+        PhiSweep { phi0_rad: 0.0, step_rad: 1e-3, count: 2, spindle: detector.spindle, mode: PhiMode::Spec };
+    let mut entries = vec![Orientation::default(); 8];
+    let table = fill_orientations(crystal.direct, sweep, &domains, &mut entries).expect("orientations");
+    let ((), written) = filled(&p, |scene| {
+        let scene = scene.expect("a scene");
+        let parts = scene.parts();
+        assert_eq!(parts.detector, detector);
+        assert_eq!(parts.sources, &sources[..used]);
+        assert_eq!(parts.orientations.domains(), &domains[..]);
+        assert_eq!(parts.orientations.entries(), table.entries());
+        assert_eq!(parts.lattice.reciprocal_per_angstrom, crystal.reciprocal_per_angstrom);
+        let mut image = vec![0f32; detector.pixels()];
+        scene.render_rows(0..9, &mut image, &mut Carryover::Off).expect("an image");
+        assert!(image.iter().all(|&pixel| pixel > 0.0));
+    });
+    assert!(written && used == 10, "corners are dropped: {used}");
+}
+
+#[test]
+fn lists_are_copied_and_axes_are_used_as_they_are() {
+    let p = parameters();
+    let ((sources, domains, direct, reciprocal_per_angstrom, detector), _) = filled(&p, |scene| {
+        let scene = scene.expect("a scene");
+        let parts = scene.parts();
+        let domains = parts.orientations.domains().to_vec();
+        let reciprocal = parts.lattice.reciprocal_per_angstrom;
+        (parts.sources.to_vec(), domains, parts.orientations.cell(), reciprocal, parts.detector)
+    });
+    let derived = SceneParameters {
+        detector: DetectorInput::Placed(detector),
+        sources: SourcesInput::List(&sources),
+        mosaic: MosaicInput::List(&domains),
+        crystal: CrystalInput::Axes { direct, reciprocal_per_angstrom },
+        ..p
+    };
+    let render = |p: &SceneParameters<'_>| {
+        filled(p, |scene| {
+            let mut image = vec![0f64; 12 * 9];
+            scene.expect("a scene").render_rows(0..9, &mut image, &mut Carryover::Off).expect("an image");
+            image
+        })
+        .0
+    };
+    assert_eq!(render(&derived), render(&p));
+}
+
+#[test]
+fn what_is_refused_is_refused_before_anything_is_written() {
+    let p = parameters();
+    let bad_source = [Source { lambda_m: -1.0, ..NO_SOURCE }];
+    let not_a_rotation = [IDENTITY, NO_DOMAIN];
+    let steps = Steps { count: 2, range: 4.0, step: 4.0 };
+    let refused = [
+        SceneParameters { phi_steps: 0, ..p },
+        SceneParameters { phi0_rad: f64::NAN, ..p },
+        SceneParameters { cells: [0.5; 3], ..p },
+        SceneParameters { cells: [1e9; 3], ..p },
+        SceneParameters { fluence_per_m2: -1.0, ..p },
+        SceneParameters { lambda0_m: 0.0, ..p },
+        SceneParameters { lambda0_m: 1e-20, ..p },
+        SceneParameters { mosaic: MosaicInput::Spread { spread_rad: f64::NAN, domains: 2, seed: 1 }, ..p },
+        SceneParameters { mosaic: MosaicInput::Spread { spread_rad: 0.1, domains: 0, seed: 1 }, ..p },
+        SceneParameters { mosaic: MosaicInput::List(&not_a_rotation), ..p },
+        SceneParameters { mosaic: MosaicInput::List(&[]), ..p },
+        SceneParameters { sources: SourcesInput::List(&bad_source), ..p },
+        SceneParameters { sources: SourcesInput::List(&[]), ..p },
+        // The second wavelength would be positive, the first is not.
+        SceneParameters {
+            sources: SourcesInput::Grid {
+                hdiv: Steps::ONE,
+                vdiv: Steps::ONE,
+                dispersion: steps,
+                round: false,
+            },
+            ..p
+        },
+        SceneParameters { mask: Some(&[1; 12 * 9 - 1]), ..p },
+        SceneParameters { shape: CrystalShape::Gauss, fudge: f64::INFINITY, ..p },
+    ];
+    for (i, p) in refused.iter().enumerate() {
+        let (result, written) = filled(p, |scene| scene.map(|_| ()));
+        assert!(result.is_err() && !written, "case {i}: {result:?}, written: {written}");
+    }
+}
+
+#[test]
+fn a_grid_of_sources_is_checked_before_it_is_written() {
+    let detector = Detector::new(&DetectorParameters::default()).expect("a detector");
+    // The wavelengths are 1 + 0.0 - 0.4, then above 0: the last of the second point would not be.
+    let dispersion = Steps { count: 2, range: 0.4, step: -1.0 };
+    let grid = SourceGrid {
+        hdiv: Steps { count: 2, range: 0.1, step: 0.1 },
+        vdiv: Steps::ONE,
+        dispersion,
+        round: false,
+        lambda0_m: 1e-10,
+    };
+    let mut sources = [NO_SOURCE; 4];
+    assert!(grid.fill(&detector, &mut sources).is_err());
+    assert_eq!(sources, [NO_SOURCE; 4]);
+}
+
+#[test]
+fn short_tables_are_refused_with_the_length_needed() {
+    let p = parameters();
+    let len = p.tables_len().expect("lengths");
+    assert_eq!((len.sources, len.domains, len.orientations), (18, 4, 8));
+    for (short, name, needed) in [(0, "sources", 18), (1, "mosaic domains", 4), (2, "orientation table", 8)] {
+        let less = |which: usize, len: usize| len - usize::from(which == short);
+        let mut sources = vec![NO_SOURCE; less(0, len.sources)];
+        let mut domains = vec![NO_DOMAIN; less(1, len.domains)];
+        let mut orientations = vec![Orientation::default(); less(2, len.orientations)];
+        let tables =
+            SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+        let refusal = p.fill(tables).expect_err("a table is short");
+        assert_eq!(refusal, Error::BufferTooShort { buffer: name, needed, given: needed - 1 });
+    }
+}
