@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::arrays::{sincg_into, sincg_rad_into};
-use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::lanes::{Lanes, Level, Simd, WithSimd};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, fill_orientations, orientations_len};
 use widebragg_benches::ROWS_CASE;
 use widebragg_tests::oracle::Mode;
@@ -42,11 +42,11 @@ struct Peak {
 /// registers of any level.
 const CHAINS: usize = 12;
 
-impl Kernel for Peak {
+impl WithSimd for Peak {
     type Output = f64;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
+    fn with_simd<L: Level>(self, level: L) -> f64 {
         let (factor, one) = (level.splat(self.factor), level.splat(1.0));
         let mut chains = [one; CHAINS];
         for _ in 0..self.rounds {

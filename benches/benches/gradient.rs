@@ -8,7 +8,7 @@ use std::time::Instant;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use widebragg::carryover::Carryover;
-use widebragg::gradient::{Sums, TurnTable, VARIABLES, Variables, Wanted};
+use widebragg::gradient::{OrientationDerivatives, Sums, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
 use widebragg::lattice::Precision;
 use widebragg::render::Scene;
@@ -40,7 +40,12 @@ fn main() {
     }
 }
 
-fn pullback(scene: &Scene<'_>, turns: &TurnTable<'_>, wanted: Wanted, weights: &[f64]) -> Variables {
+fn pullback(
+    scene: &Scene<'_>,
+    turns: &OrientationDerivatives<'_>,
+    wanted: Wanted,
+    weights: &[f64],
+) -> Variables {
     let mut sums = Sums { wanted, ..Sums::default() };
     scene.pullback_rows(turns, 0..ROWS, weights, &Carryover::Off, &mut sums).expect("derivatives");
     sums.variables
@@ -128,7 +133,11 @@ fn ratios(case: &Case) {
 
 /// Times of 31 rounds of rendering and of the pullback, alternating so that both see the same load of the
 /// machine.
-fn time_in_turns(scene: &Scene<'_>, turns: &TurnTable<'_>, wanted: Wanted) -> (Vec<Duration>, Vec<Duration>) {
+fn time_in_turns(
+    scene: &Scene<'_>,
+    turns: &OrientationDerivatives<'_>,
+    wanted: Wanted,
+) -> (Vec<Duration>, Vec<Duration>) {
     let (weights, mut pixels) = (weights(), vec![0f32; COLUMNS * ROWS]);
     let mut round = || {
         let start = Instant::now();

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use widebragg::arrays::{nearest_into, sincg_into, sincg_rad_into, tricubic_into};
-use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::lanes::{Lanes, Level, Simd, WithSimd};
 use widebragg::math::{CELLS_LIMIT, sincg_squared_slope};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep, fill_orientations, orientations_len};
 use widebragg::structure_factor::{LookupRule, StructureFactors};
@@ -95,11 +95,11 @@ struct Slopes<'a> {
     out: &'a mut [f64],
 }
 
-impl Kernel for Slopes<'_> {
+impl WithSimd for Slopes<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) {
+    fn with_simd<L: Level>(self, level: L) {
         let n = level.splat(self.n);
         let lanes = L::F::LEN;
         for (h, out) in self.h.chunks(lanes).zip(self.out.chunks_mut(lanes)) {

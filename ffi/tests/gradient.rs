@@ -13,7 +13,9 @@ use made::{Made, Memory, defaults, make, no_error, placed, sources, words};
 use widebragg::carryover::Carryover;
 use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, DetectorParameters, Pivot};
-use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnTable, VARIABLES, Variables, Wanted};
+use widebragg::gradient::{
+    Model, Moves, OrientationDerivatives, Parameter, Sums, VARIABLES, Variables, Wanted,
+};
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
 use widebragg_ffi::carryover::{WB_PIXELS, WB_STREAMS, wb_carryover};
@@ -78,7 +80,7 @@ fn turns(made: &Made, wanted: u64) -> Result<Turns, i32> {
 fn with_turns<R>(
     kernel: &KernelScene,
     threads: usize,
-    job: impl FnOnce(&Scene<'_>, &TurnTable<'_>, &Carryover<'_>) -> R,
+    job: impl FnOnce(&Scene<'_>, &OrientationDerivatives<'_>, &Carryover<'_>) -> R,
 ) -> R {
     let with = kernel.with(threads, |scene, slots| {
         scene::with_turns(scene, 3, |turns| job(scene, turns, &Carryover::Streams(slots)))

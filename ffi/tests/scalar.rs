@@ -14,7 +14,7 @@ use core::f64::consts::PI;
 use core::ptr;
 use std::path::Path;
 
-use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::lanes::{Lanes, Level, Simd, WithSimd};
 use widebragg::math::sincg_rad;
 use widebragg_ffi::{wb_polarization_factor, wb_polin3, wb_rotate, wb_rotate_axis, wb_sinc3, wb_sincg};
 use widebragg_tests::compare::{relative, ulp_error};
@@ -138,10 +138,10 @@ fn sincg_is_exact_to_four_ulp() {
 
 struct OneLane(f64, f64);
 
-impl Kernel for OneLane {
+impl WithSimd for OneLane {
     type Output = f64;
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
+    fn with_simd<L: Level>(self, level: L) -> f64 {
         sincg_rad(level.splat(self.0), level.splat(self.1)).first()
     }
 }

@@ -10,7 +10,7 @@ use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
 use widebragg::carryover::{Carryover, Slot};
-use widebragg::gradient::{Sums, TurnTable, VARIABLES, Variables, Wanted};
+use widebragg::gradient::{Sums, OrientationDerivatives, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
 use widebragg::render::{Scene, open_streams};
 use widebragg::structure_factor::LookupRule;
@@ -43,7 +43,7 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
 fn both_ways(
     input: &Input,
     scene: &Scene<'_>,
-    turns: &TurnTable<'_>,
+    turns: &OrientationDerivatives<'_>,
     carry: &Carryover<'_>,
 ) -> Result<(), Error> {
     let rows = 0..scene.detector().slow_pixels;

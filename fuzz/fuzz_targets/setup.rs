@@ -14,7 +14,7 @@ use widebragg::crystal::{
 };
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_streams};
 use widebragg::rotation::{
@@ -234,7 +234,7 @@ impl Input {
             },
             sources,
             orientations,
-            lattice: self.lattice(crystal, fudge),
+            crystallite: self.crystallite(crystal, fudge),
             precision: Precision::Double,
             structure_factors: StructureFactors {
                 grid: if self.flag(1) {
@@ -254,10 +254,10 @@ impl Input {
         })
     }
 
-    fn lattice(&self, crystal: &Crystal, fudge: f64) -> Lattice {
+    fn crystallite(&self, crystal: &Crystal, fudge: f64) -> Crystallite {
         let shapes = [CrystalShape::Square, CrystalShape::Round, CrystalShape::Gauss, CrystalShape::Tophat];
         let valid = self.flag(6);
-        Lattice {
+        Crystallite {
             shape: shapes[usize::from(self.kinds[0] % 4)],
             cells: three(self.cells).map(|n| {
                 if valid { n.abs().clamp(1.0, 1e5).round() } else { cells_along(n, crystal.direct.a_m) }

@@ -27,7 +27,7 @@
 //! ```
 
 use crate::Error;
-use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level, Simd};
+use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, Simd, WithSimd};
 use crate::math::{QuickCells, sincg, sincg_rad};
 use crate::structure_factor::{
     Lookup, LookupKind, LookupPlan, LookupTable, NearestKind, StructureFactors, TricubicKind,
@@ -47,11 +47,11 @@ struct Sincg<'a> {
     out: &'a mut [f64],
 }
 
-impl Kernel for Sincg<'_> {
+impl WithSimd for Sincg<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         // Two vectors at a time hide each other's latencies.
         let level = Doubled(level);
         let n = level.splat(self.n);
@@ -72,11 +72,11 @@ struct SincgRad<'a> {
 /// Number of elements that go through the two passes of [`quick`] together.
 const RANGE: usize = 256;
 
-impl Kernel for SincgRad<'_> {
+impl WithSimd for SincgRad<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { x_rad, n, out } = self;
         let level = Doubled(level);
         let Some(cells) = QuickCells::new(n) else {
@@ -173,11 +173,11 @@ struct Lookups<'a, Lo> {
     kind: core::marker::PhantomData<Lo>,
 }
 
-impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
+impl<Lo: LookupKind> WithSimd for Lookups<'_, Lo> {
     type Output = u64;
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) -> u64 {
+    fn with_simd<L: BaseLevel>(self, level: L) -> u64 {
         let Self { table, hkl: [h, k, l], out, .. } = self;
         let mut lookup = Lo::at(level, &table);
         let lanes = L::F::LEN;

@@ -66,7 +66,7 @@ impl Source {
     /// and finite.
     pub fn new(from: Vec3, lambda_m: f64) -> Result<Self, Error> {
         crate::error::require(lambda_m > 0.0, "wavelength in m", lambda_m, "above 0")?;
-        if let Some(to) = from.checked_unit() {
+        if let Some(to) = from.try_normalize() {
             return Ok(Self { incident: -to, lambda_m });
         }
         let (quantity, value) = ("length of a source direction", from.length());
@@ -191,8 +191,8 @@ pub(crate) struct PolarizationFrame {
 
 impl PolarizationFrame {
     pub(crate) fn new(polarization: &Polarization, incident: Vec3) -> Self {
-        let b = polarization.axis.cross(incident).unit();
-        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).unit() }
+        let b = polarization.axis.cross(incident).normalize();
+        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).normalize() }
     }
 }
 
@@ -206,8 +206,8 @@ pub fn polarization_factor(kahn: f64, incident: Vec3, diffracted: Vec3, axis: Ve
     let cos_2psi = if kahn == 0.0 {
         1.0
     } else {
-        let b = axis.cross(incident).unit();
-        let e = incident.cross(b).unit();
+        let b = axis.cross(incident).normalize();
+        let e = incident.cross(b).normalize();
         let (db, de) = (diffracted.dot(b), diffracted.dot(e));
         let length = db * db + de * de;
         // psi is undefined for an axis along the beam and for forward scattering; `nanoBragg.c` takes 0.

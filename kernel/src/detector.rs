@@ -394,7 +394,7 @@ impl<T: Real> Reading<T> {
 /// Normalises `axis`.
 fn direction(quantity: &'static str, axis: Vec3) -> Result<Vec3, Error> {
     let allowed = "a vector of length 1e-150 to 1e150";
-    axis.checked_unit().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
+    axis.try_normalize().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
 }
 
 /// The detector after applying the convention, with unit axes, and its placement.

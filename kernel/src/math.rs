@@ -42,17 +42,17 @@
 //! 1e-15 of max(1, 1/x^2); [`sincg_squared_slope`] 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2).
 //!
 //! ```
-//! use widebragg::lanes::{BaseLevel, Kernel, Lanes, Level, Simd};
+//! use widebragg::lanes::{BaseLevel, WithSimd, Lanes, Level, Simd};
 //! use widebragg::math::sincg;
 //!
 //! /// sincg of one index, for 5 unit cells.
 //! struct OfFiveCells(f64);
 //!
-//! impl Kernel for OfFiveCells {
+//! impl WithSimd for OfFiveCells {
 //!     type Output = f64;
 //!
 //!     #[inline(always)]
-//!     fn run<L: BaseLevel>(self, level: L) -> f64 {
+//!     fn with_simd<L: BaseLevel>(self, level: L) -> f64 {
 //!         sincg(level.splat(self.0), level.splat(5.0)).first()
 //!     }
 //! }

@@ -67,7 +67,7 @@ impl<T: Real> Vec3<T> {
 
     /// Returns the unit vector of the same direction; the zero vector gives NaN.
     #[must_use]
-    pub fn unit(self) -> Self {
+    pub fn normalize(self) -> Self {
         let length = self.length();
         Self { x: self.x / length, y: self.y / length, z: self.z / length }
     }
@@ -79,8 +79,8 @@ impl Vec3 {
     /// It cannot be computed for the zero vector, nor if the square of the length overflows or loses
     /// precision.
     #[must_use]
-    pub fn checked_unit(self) -> Option<Self> {
-        Some(self.unit()).filter(|unit| (unit.length() - 1.0).abs() < 1e-9)
+    pub fn try_normalize(self) -> Option<Self> {
+        Some(self.normalize()).filter(|unit| (unit.length() - 1.0).abs() < 1e-9)
     }
 
     /// Returns whether all components are finite.

@@ -14,9 +14,11 @@ use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{Crystal, UnitCell};
 use widebragg::detector::Detector;
-use widebragg::gradient::{TurnBuffers, TurnTable, fill_turns};
+use widebragg::gradient::{
+    OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives,
+};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::render::{PixelValue, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::sampling::Steps;
@@ -60,7 +62,7 @@ pub struct KernelScene {
     pub sweep: PhiSweep,
     pub shift: PhiShift,
     pub domains: Vec<Mat3>,
-    pub lattice: Lattice,
+    pub crystallite: Crystallite,
     pub grid: Option<OwnedGrid>,
     pub default_f: f64,
     pub interpolate: bool,
@@ -155,7 +157,7 @@ impl KernelScene {
             },
             shift: PhiShift::default(),
             domains: crystal.mosaic.clone(),
-            lattice: Lattice {
+            crystallite: Crystallite {
                 shape: match simulation.shape {
                     Shape::Square => CrystalShape::Square,
                     Shape::Round => CrystalShape::Round,
@@ -182,7 +184,7 @@ impl KernelScene {
     /// The experiment of these tables, which owns the scene.
     pub fn experiment(&self) -> Experiment {
         let PhiSweep { phi0_rad, step_rad, count, spindle, mode } = self.sweep;
-        let reciprocal_per_angstrom = self.lattice.reciprocal_per_angstrom;
+        let reciprocal_per_angstrom = self.crystallite.reciprocal_per_angstrom;
         let detector = Detector { spindle, ..self.detector };
         Experiment {
             simd: self.simd,
@@ -203,7 +205,7 @@ impl KernelScene {
                 cell: UnitCell { lengths_angstrom: [f64::NAN; 3], angles_rad: [f64::NAN; 3] },
             },
             crystal_input: CrystalInput::Axes { direct: self.cell, reciprocal_per_angstrom },
-            lattice: self.lattice,
+            crystallite: self.crystallite,
             precision: Precision::Double,
             mode,
             reference_threads: 1,
@@ -268,16 +270,20 @@ impl KernelScene {
 ///
 /// # Panics
 /// When the kernel refuses buffers of the right length.
-pub fn with_turns<R>(scene: &Scene<'_>, moving: usize, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
+pub fn with_turns<R>(
+    scene: &Scene<'_>,
+    moving: usize,
+    job: impl FnOnce(&OrientationDerivatives<'_>) -> R,
+) -> R {
     let entries = scene.orientations().entries().len();
     let mut rotations = vec![IDENTITY; entries];
     let [mut by_phi0, mut by_step, mut by_mosaic] =
         [0, 1, 2].map(|which| vec![Orientation::default(); if which < moving { entries } else { 0 }]);
-    let buffers = TurnBuffers {
+    let buffers = OrientationDerivativeBuffers {
         rotations: &mut rotations,
         by_phi0: &mut by_phi0,
         by_step: &mut by_step,
         by_mosaic: &mut by_mosaic,
     };
-    job(&fill_turns(scene.orientations(), buffers).expect("derivatives of orientations"))
+    job(&fill_orientation_derivatives(scene.orientations(), buffers).expect("derivatives of orientations"))
 }

@@ -8,9 +8,12 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
-use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns};
+use widebragg::gradient::{
+    Model, Moves, OrientationDerivativeBuffers, Parameter, Sums, Variables, Wanted,
+    fill_orientation_derivatives,
+};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::noise::Poisson;
 use widebragg::random::fill_mosaic;
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_pixels, open_streams};
@@ -135,7 +138,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             oversample: Oversample { per_axis: 2, ..Oversample::NONE },
             sources: &sources[..used],
             orientations,
-            lattice: Lattice {
+            crystallite: Crystallite {
                 shape,
                 cells: [5.0; 3],
                 fudge: 1.0,
@@ -165,13 +168,13 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             scene.carry_use(&carry, slow, fast)?;
             sum += scene.probe_pixel(slow, fast, &carry, &mut |step| sum += step.f_cell)?.value;
         }
-        let turned = TurnBuffers {
+        let turned = OrientationDerivativeBuffers {
             rotations: &mut rotations,
             by_phi0: &mut by_phi0,
             by_step: &mut by_step,
             by_mosaic: &mut by_mosaic,
         };
-        let turns = fill_turns(scene.orientations(), turned)?;
+        let turns = fill_orientation_derivatives(scene.orientations(), turned)?;
         let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
         let carry = Carryover::Streams(&mut streams);
         scene.pullback_rows(&turns, 0..ROWS, &weights, &carry, &mut sums)?;

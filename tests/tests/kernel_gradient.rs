@@ -11,7 +11,8 @@ use small::small;
 use widebragg::Error;
 use widebragg::carryover::Carryover;
 use widebragg::gradient::{
-    Sums, TurnBuffers, TurnTable, VARIABLES, Variables, Wanted, fill_turns, rotation_vector, scaled_rotation,
+    OrientationDerivativeBuffers, OrientationDerivatives, Sums, VARIABLES, Variables, Wanted,
+    fill_orientation_derivatives, rotation_vector, scaled_rotation,
 };
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
@@ -34,8 +35,8 @@ fn unit(variable: usize) -> Variables {
 fn moved(scene: &KernelScene, variable: usize, by: f64) -> KernelScene {
     let mut moved = scene.clone();
     let along = |v: &mut Vec3, axis: usize| *[&mut v.x, &mut v.y, &mut v.z][axis] += by;
-    let KernelScene { cell, lattice, detector: d, .. } = &mut moved;
-    let [a, b, c] = &mut lattice.reciprocal_per_angstrom;
+    let KernelScene { cell, crystallite, detector: d, .. } = &mut moved;
+    let [a, b, c] = &mut crystallite.reciprocal_per_angstrom;
     let vectors = [
         &mut cell.a_m,
         &mut cell.b_m,
@@ -78,7 +79,7 @@ fn first_step(scene: &KernelScene, variable: usize) -> f64 {
     let lambda = scene.sources.iter().fold(f64::INFINITY, |least, source| least.min(source.lambda_m));
     let Orientation { a_m, b_m, c_m } = scene.cell;
     let edge = [a_m, b_m, c_m].iter().map(|v| v.length()).fold(0.0, f64::max);
-    let cells = scene.lattice.cells.iter().copied().fold(1.0, f64::max);
+    let cells = scene.crystallite.cells.iter().copied().fold(1.0, f64::max);
     let index = cells * edge * 2.0 / lambda;
     let d = &scene.detector;
     let reach = d.pix0_m.length();
@@ -110,7 +111,7 @@ fn found(scene: &KernelScene, threads: usize, variable: usize, first_step: f64) 
 fn differentiated<R>(
     scene: &KernelScene,
     threads: usize,
-    job: impl FnOnce(&Scene<'_>, &TurnTable<'_>, &Carryover<'_>) -> R,
+    job: impl FnOnce(&Scene<'_>, &OrientationDerivatives<'_>, &Carryover<'_>) -> R,
 ) -> R {
     let lent = scene.with(threads, |scene, slots| {
         with_turns(scene, 3, |turns| job(scene, turns, &Carryover::Streams(slots)))
@@ -339,13 +340,16 @@ fn short_buffers_are_refused_and_nothing_is_written() {
             let mut rotations = vec![IDENTITY; scene.orientations().entries().len()];
             let mut short = vec![Orientation::default(); rotations.len() + 1];
             rotations.pop();
-            let buffers = TurnBuffers {
+            let buffers = OrientationDerivativeBuffers {
                 rotations: &mut rotations,
                 by_phi0: &mut short,
                 by_step: &mut [],
                 by_mosaic: &mut [],
             };
-            assert!(matches!(fill_turns(scene.orientations(), buffers), Err(Error::BufferTooShort { .. })));
+            assert!(matches!(
+                fill_orientation_derivatives(scene.orientations(), buffers),
+                Err(Error::BufferTooShort { .. })
+            ));
         })
         .expect("a scene");
 }

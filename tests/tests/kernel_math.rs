@@ -8,7 +8,7 @@ mod exact;
 use core::f64::consts::PI;
 use proptest::prelude::*;
 use widebragg::arrays::sincg_rad_into;
-use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
+use widebragg::lanes::{Lanes, Level, Simd, SimdLevel, WithSimd};
 use widebragg::math;
 use widebragg_tests::compare::ulp_error;
 use widebragg_tests::deviates::deviates;
@@ -20,10 +20,10 @@ macro_rules! lane_function {
     ($name:ident, |$x:ident, $n:ident| $value:expr) => {
         fn $name(simd: Simd, x: &[f64], n: &[f64]) -> Vec<f64> {
             struct Job<'a>(&'a [f64], &'a [f64]);
-            impl Kernel for Job<'_> {
+            impl WithSimd for Job<'_> {
                 type Output = Vec<f64>;
                 #[inline(always)]
-                fn run<L: Level>(self, level: L) -> Vec<f64> {
+                fn with_simd<L: Level>(self, level: L) -> Vec<f64> {
                     let mut values = Vec::with_capacity(self.0.len());
                     for (x, n) in self.0.chunks(L::F::LEN).zip(self.1.chunks(L::F::LEN)) {
                         let ($x, $n) = (level.load(x, 0.0), level.load(n, 1.0));

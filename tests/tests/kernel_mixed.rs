@@ -61,7 +61,7 @@ fn large_crystals_agree_with_f64() {
     for cells in [1usize, 2, 100, 1000, 9_999, 10_000] {
         for simd in Simd::available() {
             let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
-            scene.lattice.cells = [cells as f64, 10_000.0, 3.0];
+            scene.crystallite.cells = [cells as f64, 10_000.0, 3.0];
             let (mixed, double) = (render(&scene, Precision::Mixed), render(&scene, Precision::Double));
             let worst = worst(&mixed, &double);
             assert!(worst <= LIMIT, "{cells} cells, {}: {worst:e}", simd.level());
@@ -99,7 +99,7 @@ fn crystals_of_a_million_cells_use_f64() {
     let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));
     for simd in Simd::available() {
         let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
-        scene.lattice.cells = [5.0, 1_048_576.0, 5.0];
+        scene.crystallite.cells = [5.0, 1_048_576.0, 5.0];
         assert!(render(&scene, Precision::Mixed) == render(&scene, Precision::Double), "{}", simd.level());
     }
 }

@@ -89,7 +89,7 @@ fn tables_equal_those_of_the_individual_functions() {
         assert_eq!(parts.sources, &sources[..used]);
         assert_eq!(parts.orientations.domains(), &domains[..]);
         assert_eq!(parts.orientations.entries(), table.entries());
-        assert_eq!(parts.lattice.reciprocal_per_angstrom, crystal.reciprocal_per_angstrom);
+        assert_eq!(parts.crystallite.reciprocal_per_angstrom, crystal.reciprocal_per_angstrom);
         let mut image = vec![0f32; detector.pixels()];
         scene.render_rows(0..9, &mut image, &mut Carryover::Off).expect("an image");
         assert!(image.iter().all(|&pixel| pixel > 0.0));
@@ -104,7 +104,7 @@ fn lists_and_axes_are_used_unchanged() {
         let scene = scene.expect("a scene");
         let parts = scene.parts();
         let domains = parts.orientations.domains().to_vec();
-        let reciprocal = parts.lattice.reciprocal_per_angstrom;
+        let reciprocal = parts.crystallite.reciprocal_per_angstrom;
         (parts.sources.to_vec(), domains, parts.orientations.cell(), reciprocal, parts.detector)
     });
     let derived = SceneParameters {

@@ -228,7 +228,7 @@ fn images_from_the_kernel_s_set_up_match_the_reference() {
                 Detector::new(&detector_parameters(&command).expect("an extent")).expect("a detector");
             let crystal = Crystal::new(&crystal_parameters(&command)).expect("a crystal");
             scene.cell = crystal.direct;
-            scene.lattice.reciprocal_per_angstrom = crystal.reciprocal_per_angstrom;
+            scene.crystallite.reciprocal_per_angstrom = crystal.reciprocal_per_angstrom;
             let image: Vec<f32> = scene.render(1).expect("an image");
             let difference = widebragg_tests::compare::compare(&image, &reference).expect("same size");
             assert!(difference.is_within_limits(), "{name} {}: {difference}", simd.level());
@@ -444,9 +444,9 @@ proptest! {
             6 => scene.sweep.step_rad = x,
             7 => scene.sweep.spindle = v,
             8 => scene.domains[0][1] = v.to_array(),
-            9 => scene.lattice.cells[1] = x,
-            10 => scene.lattice.fudge = x,
-            11 => scene.lattice.reciprocal_per_angstrom[2] = v,
+            9 => scene.crystallite.cells[1] = x,
+            10 => scene.crystallite.fudge = x,
+            11 => scene.crystallite.reciprocal_per_angstrom[2] = v,
             12 => scene.default_f = x,
             13 => scene.grid.as_mut().expect("a grid").data[7] = x,
             14 => scene.d_min_m = x,
@@ -456,7 +456,7 @@ proptest! {
             _ => scene.detector.pix0_m = v,
         }
         for shape in [widebragg::lattice::CrystalShape::Square, widebragg::lattice::CrystalShape::Gauss] {
-            scene.lattice.shape = shape;
+            scene.crystallite.shape = shape;
             let _ = scene.with(2, |scene, slots| {
                 let mut pixels = [0.0_f32; 20];
                 let mut carry = Carryover::Streams(slots);
@@ -478,10 +478,10 @@ fn impossible_scenes_are_refused() {
         scene.render::<f32>(1).expect_err("refused")
     };
     for bad in [0.0, -1.0, 2.5, f64::NAN, f64::INFINITY, 1e9] {
-        refused(&|scene| scene.lattice.cells[2] = bad);
+        refused(&|scene| scene.crystallite.cells[2] = bad);
     }
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
-        refused(&|scene| scene.lattice.fudge = bad);
+        refused(&|scene| scene.crystallite.fudge = bad);
         refused(&|scene| scene.d_min_m = bad);
         refused(&|scene| scene.fluence_per_m2 = bad);
         refused(&|scene| scene.water_m = bad);

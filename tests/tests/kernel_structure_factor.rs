@@ -11,7 +11,7 @@ use widebragg::beam::Source;
 use widebragg::carryover::Carryover;
 use widebragg::detector::Detector;
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::lattice::{CrystalShape, Crystallite};
 use widebragg::render::{Oversample, Roi, Sensor};
 use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::structure_factor::{HklGrid, LatchPoint, tricubic};
@@ -63,7 +63,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
         cell: Orientation::default(),
         sweep: PhiSweep { phi0_rad: 0.0, step_rad: 0.0, count: 1, spindle: z, mode: PhiMode::Spec },
         domains: vec![IDENTITY],
-        lattice: Lattice {
+        crystallite: Crystallite {
             shape: CrystalShape::Square,
             cells: [1.0; 3],
             fudge: 1.0,
@@ -207,7 +207,7 @@ fn outside_the_border_the_nearest_node_is_used() {
 fn f_is_looked_up_at_zeros_of_the_interference_function() {
     for simd in Simd::available() {
         let mut scene = one_pixel(simd, grid(numbered), true);
-        scene.lattice.cells = [4.0, 1.0, 1.0];
+        scene.crystallite.cells = [4.0, 1.0, 1.0];
         scene.cell = Orientation {
             a_m: Vec3::new(-0.25 / Q, 0.0, 0.0),
             b_m: Vec3::new(0.0, -4.0 / Q, 0.0),

@@ -40,7 +40,7 @@ fn turned(scene: &KernelScene, angles_rad: [f64; 3]) -> KernelScene {
     }
     turned.sources.iter_mut().for_each(|source| source.incident = turn(source.incident));
     turned.cell = turned.cell.map(turn);
-    turned.lattice.reciprocal_per_angstrom = turned.lattice.reciprocal_per_angstrom.map(turn);
+    turned.crystallite.reciprocal_per_angstrom = turned.crystallite.reciprocal_per_angstrom.map(turn);
     turned.domains.iter_mut().skip(1).for_each(|u| *u = conjugate(u));
     if let Some(polarization) = &mut turned.polarization {
         polarization.axis = turn(polarization.axis);

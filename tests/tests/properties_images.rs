@@ -54,8 +54,9 @@ fn axes_in_order(scene: &KernelScene, order: [usize; 3]) -> KernelScene {
     let axes = [a_m, b_m, c_m];
     let [a_m, b_m, c_m] = order.map(|axis| axes[axis]);
     let mut named = KernelScene { cell: Orientation { a_m, b_m, c_m }, ..scene.clone() };
-    named.lattice.cells = order.map(|axis| scene.lattice.cells[axis]);
-    named.lattice.reciprocal_per_angstrom = order.map(|axis| scene.lattice.reciprocal_per_angstrom[axis]);
+    named.crystallite.cells = order.map(|axis| scene.crystallite.cells[axis]);
+    named.crystallite.reciprocal_per_angstrom =
+        order.map(|axis| scene.crystallite.reciprocal_per_angstrom[axis]);
     named.grid = scene.grid.as_ref().map(|grid| {
         let len = order.map(|axis| grid.len[axis]);
         let mut data = Vec::with_capacity(grid.data.len());

@@ -5,7 +5,7 @@ use widebragg::beam::{Source, SourceGrid, fluence_per_m2};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
 use widebragg::defaults;
 use widebragg::detector::{Detector, DetectorParameters};
-use widebragg::lattice::Lattice;
+use widebragg::lattice::Crystallite;
 use widebragg::rotation::Orientation;
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
@@ -85,7 +85,11 @@ pub(crate) fn fluence(parameters: &Parameters) -> Result<f64, Failure> {
 }
 
 /// Shape and size of the crystal, clipped to the beam.
-pub(crate) fn lattice(parameters: &Parameters, crystal: &Crystal, warnings: &mut Vec<Warning>) -> Lattice {
+pub(crate) fn crystallite(
+    parameters: &Parameters,
+    crystal: &Crystal,
+    warnings: &mut Vec<Warning>,
+) -> Crystallite {
     let mut size_m = parameters.size_m;
     let beamsize_m = parameters.beamsize_m;
     if beamsize_m >= 0.0 {
@@ -104,7 +108,7 @@ pub(crate) fn lattice(parameters: &Parameters, crystal: &Crystal, warnings: &mut
             *cells = cells_along(size, axis);
         }
     }
-    Lattice {
+    Crystallite {
         shape: parameters.shape,
         cells,
         fudge: parameters.fudge,
@@ -122,13 +126,13 @@ pub(crate) fn interpolates(parameters: &Parameters) -> bool {
 pub(crate) fn oversample(
     parameters: &Parameters,
     crystal: &Crystal,
-    lattice: &Lattice,
+    crystallite: &Crystallite,
     detector: &Detector,
     warnings: &mut Vec<Warning>,
 ) -> Result<Oversample, Failure> {
     let recommended = recommended_oversample(
         crystal.direct,
-        lattice.cells,
+        crystallite.cells,
         parameters.lambda0_m,
         detector.distance_m,
         detector.pixel_m,

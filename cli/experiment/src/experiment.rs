@@ -6,7 +6,7 @@ use widebragg::beam::{Polarization, Source};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{Lattice, Precision};
+use widebragg::lattice::{Crystallite, Precision};
 use widebragg::rotation::{
     Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };
@@ -57,7 +57,7 @@ pub struct Experiment {
     /// What it was oriented from.
     pub crystal_input: CrystalInput,
     /// Shape, size and reciprocal axes of the crystal.
-    pub lattice: Lattice,
+    pub crystallite: Crystallite,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// What a phi of exactly zero means.
@@ -90,7 +90,7 @@ pub struct Experiment {
 struct Derived<'p> {
     detector: Detector,
     crystal: Crystal,
-    lattice: Lattice,
+    crystallite: Crystallite,
     oversample: Oversample,
     sensor: Sensor,
     phi: Steps,
@@ -105,13 +105,13 @@ impl<'p> Derived<'p> {
         let detector = derive::detector(&parameters.detector, warnings)?;
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
         let fluence_per_m2 = derive::fluence(parameters)?;
-        let lattice = derive::lattice(parameters, &crystal, warnings);
-        let oversample = derive::oversample(parameters, &crystal, &lattice, &detector, warnings)?;
+        let crystallite = derive::crystallite(parameters, &crystal, warnings);
+        let oversample = derive::oversample(parameters, &crystal, &crystallite, &detector, warnings)?;
         let mosaic = derive::mosaic(&parameters.mosaic, warnings);
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
         let sensor = derive::sensor(&parameters.sensor, warnings)?;
-        Ok(Self { detector, crystal, lattice, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
+        Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
     }
 
     /// The scene of the first frame, for the kernel to check and to fill the tables of.
@@ -128,9 +128,9 @@ impl<'p> Derived<'p> {
             sources: self.sources.input(),
             kahn: parameters.kahn,
             crystal: CrystalInput::Axes { direct, reciprocal_per_angstrom },
-            shape: self.lattice.shape,
-            cells: self.lattice.cells,
-            fudge: self.lattice.fudge,
+            shape: self.crystallite.shape,
+            cells: self.crystallite.cells,
+            fudge: self.crystallite.fudge,
             precision: parameters.precision,
             mode: parameters.mode,
             phi0_rad: parameters.phi0_rad,
@@ -167,7 +167,7 @@ impl Experiment {
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
         let Tables { sources, domains } =
             Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
-        let Derived { detector, crystal, lattice, oversample, sensor, phi, fluence_per_m2, .. } = derived;
+        let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
         let experiment = Self {
             simd: parameters.simd,
@@ -184,7 +184,7 @@ impl Experiment {
             d_min_m,
             crystal,
             crystal_input: parameters.crystal,
-            lattice,
+            crystallite,
             precision: parameters.precision,
             mode: parameters.mode,
             reference_threads: parameters.reference_threads,
@@ -273,7 +273,7 @@ impl Experiment {
             oversample: self.oversample,
             sources: &self.sources,
             orientations,
-            lattice: self.lattice,
+            crystallite: self.crystallite,
             precision: self.precision,
             structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
             polarization: self.polarization,

@@ -70,7 +70,7 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
     let per_angstrom = 1e-10 / experiment.lambda0_m;
     lengths.par_chunks_mut(detector.fast_pixels).enumerate().for_each(|(slow, row)| {
         for (fast, length) in row.iter_mut().enumerate() {
-            let diffracted = pixel_position_m(detector, [fast, slow]).checked_unit();
+            let diffracted = pixel_position_m(detector, [fast, slow]).try_normalize();
             let s = diffracted.unwrap_or(incident) - incident;
             *length = (s.length() * per_angstrom) as f32;
         }

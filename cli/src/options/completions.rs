@@ -1,7 +1,7 @@
 //! Completion scripts, in the single-dash spelling.
 //!
-//! bash: after an option that takes a file, the shell's own file completion (an empty answer with `-o default`). zsh:
-//! `_arguments`. fish: `complete -o` (old-style names), `-l` for two dashes.
+//! bash: after an option that takes a file, the shell's own file completion (an empty answer with `-o
+//! default`). zsh: `_arguments`. fish: `complete -o` (old-style names), `-l` for two dashes.
 
 use super::{
     commands::{COMMANDS, RENDER, command, command_words, options},

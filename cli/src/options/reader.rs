@@ -1,9 +1,9 @@
 //! Reads the words of a command line one by one.
 //!
-//! A word that starts with `-` and a letter (or with `--`) is an option; everything else is a value, so `-1e-05` and
-//! `-.5` are numbers. Special cases: `-4stol` is an option in spite of its digit, `-inf` a (refused) number in spite of
-//! its letter; one stray word after a switch, as in `-curved_det yes`, is dropped with a note, since existing scripts
-//! contain it.
+//! A word that starts with `-` and a letter (or with `--`) is an option; everything else is a value, so
+//! `-1e-05` and `-.5` are numbers. Special cases: `-4stol` is an option in spite of its digit, `-inf` a
+//! (refused) number in spite of its letter; one stray word after a switch, as in `-curved_det yes`, is
+//! dropped with a note, since existing scripts contain it.
 
 use super::{
     given::Given,

@@ -204,10 +204,10 @@ pub fn placed(scene: &KernelScene, sources: &[wb_source]) -> wb_scene_parameters
         sensor_layer_m: scene.sensor.layer_m,
         attenuation_per_m: scene.sensor.attenuation_per_m,
         direct_m: nine([scene.cell.a_m, scene.cell.b_m, scene.cell.c_m]),
-        reciprocal_per_angstrom: nine(scene.lattice.reciprocal_per_angstrom),
-        cells: scene.lattice.cells,
-        fudge: scene.lattice.fudge,
-        shape: match scene.lattice.shape {
+        reciprocal_per_angstrom: nine(scene.crystallite.reciprocal_per_angstrom),
+        cells: scene.crystallite.cells,
+        fudge: scene.crystallite.fudge,
+        shape: match scene.crystallite.shape {
             CrystalShape::Square => WB_SQUARE,
             CrystalShape::Round => WB_ROUND,
             CrystalShape::Gauss => WB_GAUSS,

@@ -6,7 +6,7 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::random::fill_mosaic;
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
 use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
@@ -277,7 +277,7 @@ impl Input {
             },
             sources,
             orientations: fill_orientations(crystal.direct, *sweep, domains, orientations)?,
-            lattice: Lattice {
+            crystallite: Crystallite {
                 shape: match self.shape % 4 {
                     0 => CrystalShape::Square,
                     1 => CrystalShape::Round,

@@ -21,7 +21,7 @@
 
 use super::Wanted;
 use super::detector_derivatives::{DetectorDerivatives, inverse_or_zero};
-use super::turns::{TurnTable, by_mosaic};
+use super::orientation_derivatives::{OrientationDerivatives, by_mosaic};
 use super::variables::group;
 use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
@@ -34,7 +34,7 @@ use crate::structure_factor::{Located, Lookup};
 
 /// The accumulated derivatives of the pixels of a vector.
 pub(super) struct Jacobian<'t, F: Lanes> {
-    turns: &'t TurnTable<'t>,
+    turns: &'t OrientationDerivatives<'t>,
     domains: &'t [Mat3],
     wanted: Wanted,
     /// Whether derivatives with respect to structure factors are wanted. They need the logarithms of the
@@ -92,7 +92,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
     pub(super) fn new<L: Level<F = F>>(
         level: L,
         scene: &Scene<'_>,
-        turns: &'t TurnTable<'t>,
+        turns: &'t OrientationDerivatives<'t>,
         domains: &'t [Mat3],
         wanted: Wanted,
         scatters: bool,
@@ -100,7 +100,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         let zero = level.splat(0.0);
         let v = LaneVec { x: zero, y: zero, z: zero };
         let p = scene.parts();
-        let reciprocal = wanted.reciprocal && p.lattice.shape.varies_with_reciprocal_axes();
+        let reciprocal = wanted.reciprocal && p.crystallite.shape.varies_with_reciprocal_axes();
         Self {
             turns,
             domains,
@@ -162,7 +162,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             sink.put(group::CLOSE_DISTANCE.start, close_distance);
             sink.put(group::DISTANCE.start, distance);
         }
-        let TurnTable { by_phi0, by_step, by_mosaic, .. } = *self.turns;
+        let OrientationDerivatives { by_phi0, by_step, by_mosaic, .. } = *self.turns;
         let [phi0, step, mosaic] = self.rotation;
         let rotations = [(by_phi0, phi0), (by_step, step), (by_mosaic, mosaic)];
         for (i, (table, derivative)) in rotations.into_iter().enumerate() {
@@ -332,7 +332,7 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
                 self.add_rotation(2, &moved, q, g);
             }
         } else {
-            let TurnTable { by_phi0, by_step, by_mosaic, .. } = *self.turns;
+            let OrientationDerivatives { by_phi0, by_step, by_mosaic, .. } = *self.turns;
             for (which, table) in [by_phi0, by_step, by_mosaic].into_iter().enumerate() {
                 if let Some(moved) = table.get(step.entry) {
                     self.add_rotation(which, moved, q, g);

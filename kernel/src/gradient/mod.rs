@@ -28,15 +28,15 @@
 //!
 //! **Cost and buffers.** The derivatives with respect to the nine components of the cell cost about two
 //! forward passes (`benches/ROOFLINE.md`). The caller provides one rotation for each orientation
-//! ([`TurnBuffers`]), and 72 bytes more for each of its derivatives that is wanted. No buffer grows with the
-//! image. Sums are formed row by row, in order: a caller that adds up rows in order obtains the same bits,
-//! whichever thread computed a row.
+//! ([`OrientationDerivativeBuffers`]), and 72 bytes more for each of its derivatives that is wanted. No
+//! buffer grows with the image. Sums are formed row by row, in order: a caller that adds up rows in order
+//! obtains the same bits, whichever thread computed a row.
 //!
 //! ```
 //! use widebragg::carryover::Carryover;
 //! use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
 //! use widebragg::detector::DetectorParameters;
-//! use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Wanted, fill_turns};
+//! use widebragg::gradient::{Model, Moves, Parameter, Sums, OrientationDerivativeBuffers, Wanted, fill_orientation_derivatives};
 //! use widebragg::rotation::IDENTITY;
 //! use widebragg::scene::{DetectorInput, SceneParameters};
 //! # use widebragg::{beam::Source, defaults, rotation::Orientation, scene::SceneTables};
@@ -65,14 +65,15 @@
 //! # let mut sources = vec![Source::default(); len.sources];
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
-//! # let tables = SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+//! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
+//! # let tables = SceneTables { sources, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //!
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.
 //! let mut rotations = [IDENTITY; 3];
 //! let buffers =
-//!     TurnBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
-//! let turns = fill_turns(scene.orientations(), buffers)?;
+//!     OrientationDerivativeBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
+//! let turns = fill_orientation_derivatives(scene.orientations(), buffers)?;
 //! let weights = [1.0; N * N];
 //! let mut sums = Sums { wanted: Wanted { cell: true, detector: true, ..Wanted::NONE }, ..Sums::default() };
 //! scene.pullback_rows(&turns, 0..N, &weights, &Carryover::Off, &mut sums)?;
@@ -96,14 +97,17 @@
 mod detector_derivatives;
 mod jacobian;
 mod model;
+mod orientation_derivatives;
 mod rows;
 mod scatter;
-mod turns;
 mod variables;
 
 pub use model::{Model, Moves, PARAMETERS, Parameter};
+pub use orientation_derivatives::{
+    OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives, rotation_vector,
+    scaled_rotation,
+};
 pub use rows::Sums;
-pub use turns::{TurnBuffers, TurnTable, fill_turns, rotation_vector, scaled_rotation};
 use variables::group;
 pub use variables::{VARIABLES, Variables};
 

@@ -79,11 +79,11 @@ cpufeatures::new!(has_avx512, "avx2", "fma", "avx512f", "avx512dq", "avx512vl");
 /// A computation that is compiled once per level.
 ///
 /// `run` must be `#[inline(always)]`, and so must every function to which it passes vectors.
-pub trait Kernel {
+pub trait WithSimd {
     /// The result of the computation.
     type Output;
     /// Runs the computation with the vectors of `level`.
-    fn run<L: BaseLevel>(self, level: L) -> Self::Output;
+    fn with_simd<L: BaseLevel>(self, level: L) -> Self::Output;
 }
 
 impl Simd {
@@ -134,17 +134,17 @@ impl Simd {
         }
     }
 
-    /// Runs `kernel` compiled for this level.
+    /// Runs `work` compiled for this level.
     #[inline]
-    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+    pub fn run<W: WithSimd>(self, work: W) -> W::Output {
         match self.0 {
-            Proof::Portable(level) => kernel.run(level),
+            Proof::Portable(level) => work.with_simd(level),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `level` proves that the CPU supports AVX2 and FMA, which `run_avx2` enables.
-            Proof::Avx2(level) => unsafe { run_avx2(level, kernel) },
+            Proof::Avx2(level) => unsafe { run_avx2(level, work) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `level` proves that the CPU supports AVX-512 F, DQ and VL, and with them AVX2 and FMA.
-            Proof::Avx512(level) => unsafe { run_avx512(level, kernel) },
+            Proof::Avx512(level) => unsafe { run_avx512(level, work) },
         }
     }
 }
@@ -159,14 +159,14 @@ struct AlignFrame(#[allow(dead_code, reason = "only its size and alignment matte
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<K: Kernel>(level: Avx2, kernel: K) -> K::Output {
+fn run_avx2<W: WithSimd>(level: Avx2, work: W) -> W::Output {
     core::hint::black_box(&mut MaybeUninit::<AlignFrame>::uninit());
-    kernel.run(level)
+    work.with_simd(level)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
-fn run_avx512<K: Kernel>(level: Avx512, kernel: K) -> K::Output {
+fn run_avx512<W: WithSimd>(level: Avx512, work: W) -> W::Output {
     core::hint::black_box(&mut MaybeUninit::<AlignFrame>::uninit());
-    kernel.run(level)
+    work.with_simd(level)
 }

@@ -15,16 +15,16 @@
 //! vectors through memory and be slower by an order of magnitude.
 //!
 //! ```
-//! use widebragg::lanes::{BaseLevel, Kernel, Lanes, Level, Simd};
+//! use widebragg::lanes::{BaseLevel, WithSimd, Lanes, Level, Simd};
 //!
 //! /// Squares the elements of a slice.
 //! struct Square<'a>(&'a mut [f64]);
 //!
-//! impl Kernel for Square<'_> {
+//! impl WithSimd for Square<'_> {
 //!     type Output = ();
 //!
 //!     #[inline(always)]
-//!     fn run<L: BaseLevel>(self, level: L) {
+//!     fn with_simd<L: BaseLevel>(self, level: L) {
 //!         for chunk in self.0.chunks_mut(L::F::LEN) {
 //!             let x = level.load(chunk, 0.0);
 //!             (x * x).store(chunk);
@@ -45,7 +45,7 @@ mod dispatch;
 mod double;
 mod portable;
 
-pub use dispatch::{Kernel, Simd, SimdLevel};
+pub use dispatch::{Simd, SimdLevel, WithSimd};
 pub use double::{Doubled, Two};
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};

@@ -14,7 +14,7 @@ const JUMP: f64 = 1e-13;
 pub fn depends_on_rounding(scene: &KernelScene, threads: usize) -> bool {
     let columns = scene.detector.fast_pixels;
     let mut depends = false;
-    let N = scene.lattice.cells.iter().product::<f64>();
+    let N = scene.crystallite.cells.iter().product::<f64>();
     scene
         .with(threads, |checked, slots| {
             for i in 0..scene.detector.pixels() {
@@ -29,11 +29,11 @@ pub fn depends_on_rounding(scene: &KernelScene, threads: usize) -> bool {
                         let from_half = ((h - 0.5) / jump - ((h - 0.5) / jump).round()).abs() * jump;
                         depends |= from_half <= JUMP * h.abs().max(1.0);
                     }
-                    if scene.lattice.shape == CrystalShape::Tophat {
+                    if scene.crystallite.shape == CrystalShape::Tophat {
                         let offset: [f64; 3] = core::array::from_fn(|i| step.hkl[i] - step.hkl_rounded[i]);
-                        let [a, b, c] = scene.lattice.reciprocal_per_angstrom;
+                        let [a, b, c] = scene.crystallite.reciprocal_per_angstrom;
                         let r = offset[0] * a + offset[1] * b + offset[2] * c;
-                        let cut = r.dot(r) * N * N * scene.lattice.fudge / 0.3969;
+                        let cut = r.dot(r) * N * N * scene.crystallite.fudge / 0.3969;
                         depends |= (cut - 1.0).abs() <= 1e-11 * N;
                     }
                 });

@@ -429,11 +429,11 @@ fn limits(
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
     }
-    let product: f64 = setup.lattice.cells.iter().product();
+    let product: f64 = setup.crystallite.cells.iter().product();
     let widths =
-        setup.lattice.cells.iter().zip(setup.crystal.cell.lengths_angstrom).map(|(&cells, length)| {
+        setup.crystallite.cells.iter().zip(setup.crystal.cell.lengths_angstrom).map(|(&cells, length)| {
             length
-                * match setup.lattice.shape {
+                * match setup.crystallite.shape {
                     CrystalShape::Gauss | CrystalShape::Tophat => product,
                     CrystalShape::Square | CrystalShape::Round => cells,
                 }

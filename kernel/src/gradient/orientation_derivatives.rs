@@ -6,19 +6,19 @@ use crate::vector::Vec3;
 
 /// The derivatives of a table of orientations, in buffers of the caller.
 #[derive(Debug, Clone, Copy)]
-pub struct TurnTable<'a> {
+pub struct OrientationDerivatives<'a> {
     pub(super) rotations: &'a [Mat3],
     pub(super) by_phi0: &'a [Orientation],
     pub(super) by_step: &'a [Orientation],
     pub(super) by_mosaic: &'a [Orientation],
 }
 
-/// The buffers of a [`TurnTable`].
+/// The buffers of a [`OrientationDerivatives`].
 ///
 /// **Shapes.** Each buffer is as long as the table of orientations, or empty if its derivative is not wanted.
 /// `rotations` is always required.
 #[derive(Debug)]
-pub struct TurnBuffers<'a> {
+pub struct OrientationDerivativeBuffers<'a> {
     /// The rotation from the unrotated cell to each entry.
     pub rotations: &'a mut [Mat3],
     /// Derivatives of the entries with respect to the first phi, in m/rad.
@@ -50,7 +50,7 @@ pub fn scaled_rotation(u: &Mat3, scale: f64) -> Mat3 {
     }
     let vector = rotation_vector(u);
     let angle = vector.length();
-    let Some(axis) = vector.checked_unit() else { return *u };
+    let Some(axis) = vector.try_normalize() else { return *u };
     columns(
         [Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0)]
             .map(|v| rotate_axis(v, axis, scale * angle)),
@@ -75,12 +75,12 @@ pub(super) fn by_mosaic(u: &Mat3, entry: Orientation) -> Orientation {
 ///
 /// # Errors
 /// [`Error::BufferTooShort`] for a buffer that is too short and not empty, or for empty `rotations`.
-pub fn fill_turns<'a>(
+pub fn fill_orientation_derivatives<'a>(
     table: &OrientationTable<'_>,
-    buffers: TurnBuffers<'a>,
-) -> Result<TurnTable<'a>, Error> {
+    buffers: OrientationDerivativeBuffers<'a>,
+) -> Result<OrientationDerivatives<'a>, Error> {
     let needed = table.entries().len();
-    let TurnBuffers { rotations, by_phi0, by_step, by_mosaic: mosaic } = buffers;
+    let OrientationDerivativeBuffers { rotations, by_phi0, by_step, by_mosaic: mosaic } = buffers;
     for (given, may_be_empty) in
         [(rotations.len(), false), (by_phi0.len(), true), (by_step.len(), true), (mosaic.len(), true)]
     {
@@ -123,5 +123,5 @@ pub fn fill_turns<'a>(
             *by = by_angle.map(|v| seen.unwrap_or(0) as f64 * v);
         }
     }
-    Ok(TurnTable { rotations, by_phi0, by_step, by_mosaic: mosaic })
+    Ok(OrientationDerivatives { rotations, by_phi0, by_step, by_mosaic: mosaic })
 }
