@@ -55,8 +55,9 @@ pub fn cxx() -> Option<OsString> {
     tool("MAKE", "make").and_then(|_| tool("CXX", "c++"))
 }
 
-/// The folder of libwidebragg.a and libwidebragg.so, built as a user builds them. They have a target folder
-/// of their own, because the cargo that runs this test may have locked the usual one.
+/// The folder of libwidebragg.a and libwidebragg.so, built as a user builds them but without link-time
+/// optimisation, which takes long. They have a target folder of their own, because the cargo that runs this test
+/// may have locked the usual one.
 pub fn product() -> &'static Path {
     static PRODUCT: OnceLock<PathBuf> = OnceLock::new();
     PRODUCT.get_or_init(|| {
@@ -70,7 +71,7 @@ pub fn product() -> &'static Path {
 pub fn make(arguments: &[&str]) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new("make")
-        .args(["-C", CRATE, "CARGOFLAGS=--offline"])
+        .args(["-C", CRATE, "CARGOFLAGS=--offline", "PROFILE=clib-test"])
         .arg(format!("CARGO={}", cargo.display()))
         .args(arguments)
         .env_remove("MAKEFLAGS"));
