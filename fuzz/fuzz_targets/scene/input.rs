@@ -1,5 +1,7 @@
 //! Scenes from bytes: about fifty knobs within physical ranges, a few of which may be set to any f64.
 
+use std::sync::Arc;
+
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source, SourceGrid};
@@ -8,10 +10,12 @@ use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, 
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::random::fill_mosaic;
-use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
-use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
+use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
-use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::failure::Failure;
+use widebragg_formats::hkl_table::HklTable;
 
 /// The range of each continuous knob; [`Knob`] names them in the same order, with units.
 const RANGES: [(f64, f64); 32] = [
@@ -99,17 +103,10 @@ pub struct Input {
     pub alone: [u8; 2],
 }
 
-/// The tables and derived numbers of a scene.
-#[derive(Debug)]
+/// An experiment, and room for its orientations.
 pub struct Tables {
-    detector: Detector,
-    crystal: Crystal,
-    sources: Vec<Source>,
-    sweep: PhiSweep,
-    domains: Vec<Mat3>,
+    experiment: Experiment,
     orientations: Vec<Orientation>,
-    grid: Vec<f64>,
-    mask: Option<Vec<u16>>,
 }
 
 impl Input {
@@ -219,87 +216,122 @@ impl Input {
     /// Largest possible structure factor.
     pub const LARGEST_F: f64 = 1000.0;
 
-    /// Derives the tables.
+    /// Derives the tables, which the experiment owns.
     pub fn tables(&self) -> Result<Tables, Error> {
         let detector = self.detector()?;
-        let crystal = Crystal::new(&CrystalParameters {
+        let parameters = CrystalParameters {
             source: CellSource::Cell(UnitCell {
                 lengths_angstrom: self.three(Knob::LengthAngstrom),
                 angles_rad: self.three(Knob::AngleDeg).map(f64::to_radians),
             }),
             lambda0_m: self.one(Knob::LambdaAngstrom) * 1e-10,
             misset_rad: self.three(Knob::MissetDeg).map(f64::to_radians),
-        })?;
-        let sweep = PhiSweep {
-            phi0_rad: self.one(Knob::PhiDeg).to_radians(),
-            step_rad: self.one(Knob::PhiStepDeg).to_radians(),
-            count: self.count(3, 4),
-            spindle: detector.spindle,
-            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
         };
+        let crystal = Crystal::new(&parameters)?;
         let mut domains = vec![[[0.0; 3]; 3]; self.count(4, 3)];
-        fill_mosaic(self.one(Knob::MosaicDeg).to_radians(), 1, &mut domains)?;
-        let orientations = vec![Orientation::default(); orientations_len(sweep.count, domains.len())?];
-        let nodes: usize = self.grid_shape().iter().product();
-        let grid = (0..nodes).map(|i| (i * 7919 % 1001) as f64 / 1000.0 * Self::LARGEST_F).collect();
-        let pixels = detector.pixels();
-        let mask = self.mask.map(|bits| (0..pixels).map(|i| (bits >> (i % 64) & 1) as u16).collect());
-        let sources = self.sources(&detector)?;
-        Ok(Tables { detector, crystal, sources, sweep, domains, orientations, grid, mask })
+        let mosaic_spread_rad = self.one(Knob::MosaicDeg).to_radians();
+        fill_mosaic(mosaic_spread_rad, 1, &mut domains)?;
+        let count = self.count(3, 4);
+        let orientations = vec![Orientation::default(); orientations_len(count, domains.len())?];
+        let experiment = Experiment {
+            simd: Simd::detect(),
+            detector,
+            detector_input: DetectorInput::Placed(detector),
+            sensor: self.sensor(),
+            oversample: self.oversample(),
+            lambda0_m: parameters.lambda0_m,
+            sources: self.sources(&detector)?,
+            polarization: self.polarization(&detector),
+            fluence_per_m2: self.one(Knob::Fluence),
+            exposure_s: 1.0,
+            water_m: if self.flag(14) { self.one(Knob::WaterUm) * 1e-6 } else { 0.0 },
+            d_min_m: if self.flag(13) { self.one(Knob::DMinAngstrom) * 1e-10 } else { 0.0 },
+            crystal,
+            crystal_input: parameters.source.into(),
+            crystallite: self.crystallite(&crystal),
+            precision: Precision::Double,
+            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
+            reference_threads: 1,
+            phi0_rad: self.one(Knob::PhiDeg).to_radians(),
+            phi: Steps { count, range: 0.0, step: self.one(Knob::PhiStepDeg).to_radians() },
+            shift: PhiShift::default(),
+            domains,
+            mosaic_spread_rad,
+            structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.table())),
+            default_f: 50.0,
+            interpolate: self.lookup % 3 == 2,
+            roi: self.roi(&detector),
+            mask: self.mask(detector.pixels()).map(Arc::new),
+        };
+        Ok(Tables { experiment, orientations })
     }
 
-    fn grid_shape(&self) -> [usize; 3] {
-        self.grid_len.map(|n| usize::from(n % 24) + 1)
+    fn sensor(&self) -> Sensor {
+        Sensor {
+            layers: if self.flag(7) { 3 } else { 1 },
+            layer_m: if self.flag(7) { self.one(Knob::LayerUm) * 1e-6 } else { 0.0 },
+            attenuation_per_m: self.one(Knob::AttenuationPerM),
+        }
     }
 
-    /// The scene at a level.
-    pub fn scene<'t>(&self, tables: &'t mut Tables, simd: Simd) -> Result<Scene<'t>, Error> {
-        let Tables { detector, crystal, sources, sweep, domains, orientations, grid, mask } = tables;
-        let polarized = Polarization { kahn: self.one(Knob::Kahn), axis: detector.polarization };
-        let grid = HklGrid::new(self.grid_min.map(i32::from), self.grid_shape(), grid)?;
+    fn oversample(&self) -> Oversample {
+        Oversample {
+            per_axis: if self.flag(8) { 2 } else { 1 },
+            thick: self.flag(9),
+            polar: self.flag(10),
+            omega: self.flag(11),
+        }
+    }
+
+    fn polarization(&self, detector: &Detector) -> Option<Polarization> {
+        let polarization = Polarization { kahn: self.one(Knob::Kahn), axis: detector.polarization };
+        (!self.flag(12)).then_some(polarization)
+    }
+
+    fn crystallite(&self, crystal: &Crystal) -> Crystallite {
+        Crystallite {
+            shape: match self.shape % 4 {
+                0 => CrystalShape::Square,
+                1 => CrystalShape::Round,
+                2 => CrystalShape::Gauss,
+                _ => CrystalShape::Tophat,
+            },
+            cells: self.cells(),
+            fudge: self.one(Knob::Fudge),
+            reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+        }
+    }
+
+    /// The table of structure factors.
+    fn table(&self) -> HklTable {
+        let axis = |i: usize| {
+            let (min, len) = (i32::from(self.grid_min[i]), i32::from(self.grid_len[i] % 24) + 1);
+            (min, min + len - 1)
+        };
+        let nodes: usize = self.grid_len.map(|n| usize::from(n % 24) + 1).iter().product();
+        let data = (0..nodes).map(|i| (i * 7919 % 1001) as f64 / 1000.0 * Self::LARGEST_F).collect();
+        HklTable { h: axis(0), k: axis(1), l: axis(2), data }
+    }
+
+    fn roi(&self, detector: &Detector) -> Roi {
         let mut roi = Roi::whole(detector);
         if self.flag(6) {
             (roi.fast_min, roi.fast_max) = (roi.fast_max / 3, roi.fast_max - roi.fast_max / 4);
         }
-        Scene::new(SceneParts {
-            simd,
-            detector: *detector,
-            sensor: Sensor {
-                layers: if self.flag(7) { 3 } else { 1 },
-                layer_m: if self.flag(7) { self.one(Knob::LayerUm) * 1e-6 } else { 0.0 },
-                attenuation_per_m: self.one(Knob::AttenuationPerM),
-            },
-            oversample: Oversample {
-                per_axis: if self.flag(8) { 2 } else { 1 },
-                thick: self.flag(9),
-                polar: self.flag(10),
-                omega: self.flag(11),
-            },
-            sources,
-            orientations: fill_orientations(crystal.direct, *sweep, domains, orientations)?,
-            crystallite: Crystallite {
-                shape: match self.shape % 4 {
-                    0 => CrystalShape::Square,
-                    1 => CrystalShape::Round,
-                    2 => CrystalShape::Gauss,
-                    _ => CrystalShape::Tophat,
-                },
-                cells: self.cells(),
-                fudge: self.one(Knob::Fudge),
-                reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
-            },
-            precision: Precision::Double,
-            structure_factors: StructureFactors {
-                grid: Some(grid).filter(|_| self.lookup % 3 != 0),
-                default_f: 50.0,
-                lookup: if self.lookup % 3 == 2 { LookupRule::Tricubic } else { LookupRule::Nearest },
-            },
-            polarization: Some(polarized).filter(|_| !self.flag(12)),
-            d_min_m: if self.flag(13) { self.one(Knob::DMinAngstrom) * 1e-10 } else { 0.0 },
-            fluence_per_m2: self.one(Knob::Fluence),
-            water_m: if self.flag(14) { self.one(Knob::WaterUm) * 1e-6 } else { 0.0 },
-            roi,
-            mask: mask.as_deref(),
+        roi
+    }
+
+    fn mask(&self, pixels: usize) -> Option<Vec<u16>> {
+        self.mask.map(|bits| (0..pixels).map(|i| (bits >> (i % 64) & 1) as u16).collect())
+    }
+
+    /// The scene at a level.
+    pub fn scene<'t>(&self, tables: &'t mut Tables, simd: Simd) -> Result<Scene<'t>, Error> {
+        let Tables { experiment, orientations } = tables;
+        experiment.simd = simd;
+        experiment.scene(0, orientations).map_err(|failure| match failure {
+            Failure::Refused { error, .. } => error,
+            failure => panic!("not refused by the kernel: {failure}"),
         })
     }
 
