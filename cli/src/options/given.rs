@@ -1,7 +1,8 @@
 //! The values given to one option: read, checked, converted to SI units.
 //!
-//! Every error names the option and its values as typed. Special cases: a whole number may be written `1e3`; NaN and
-//! infinities are errors; so is a value that the conversion takes out of range, or to zero where zero is an error.
+//! Every error names the option and its values as typed. Special cases: a whole number may be written `1e3`;
+//! NaN and infinities are errors; so is a value that the conversion takes out of range, or to zero where zero
+//! is an error.
 
 use super::{
     message::{listed, quoted, quoted_if_odd, shown},

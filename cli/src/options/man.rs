@@ -107,7 +107,8 @@ fn paragraphs(page: &mut String, text: &str) {
     }
 }
 
-/// Lines that are neither filled nor hyphenated. They begin at the left margin, since they may be as wide as the page.
+/// Lines that are neither filled nor hyphenated. They begin at the left margin, since they may be as wide as
+/// the page.
 fn verbatim(page: &mut String, lines: &[&str]) {
     let lines: Vec<_> = lines.iter().map(|line| escaped(line).replace(' ', "\\ ")).collect();
     page.push_str(&format!(".PP\n.RS -7\n.nh\n.na\n{}\n.ad\n.hy\n.RE\n", lines.join("\n.br\n")));

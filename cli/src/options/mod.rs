@@ -1,12 +1,14 @@
 //! The command line: options, commands, and the texts that describe them.
 //!
-//! Each command has a [`spec::CommandSpec`]: its name, usage, options and help topics. Each option is one row of its
-//! command's table: names, values, units, help and the field that it sets. The parser, the help, the shell completions
-//! and the man page are all made from the list of commands, so that none of them can disagree.
+//! Each command has a [`spec::CommandSpec`]: its name, usage, options and help topics. Each option is one row
+//! of its command's table: names, values, units, help and the field that it sets. The parser, the help, the
+//! shell completions and the man page are all made from the list of commands, so that none of them can
+//! disagree.
 //!
-//! Source: `nanoBragg.c`, whose spelling is kept: names with one dash, several values after a name, `-1e-05` a value.
-//! Our own options have two dashes. Values are converted to SI units (metres, radians). An option that is not given
-//! stays `None`, because the headers of `-img` and `-mask` apply before the command line and the defaults after it.
+//! Source: `nanoBragg.c`, whose spelling is kept: names with one dash, several values after a name, `-1e-05`
+//! a value. Our own options have two dashes. Values are converted to SI units (metres, radians). An option
+//! that is not given stays `None`, because the headers of `-img` and `-mask` apply before the command line
+//! and the defaults after it.
 
 mod commands;
 mod completions;

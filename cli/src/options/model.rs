@@ -1,7 +1,7 @@
 //! The parsed command line: plain structs in SI units, without defaults filled in.
 //!
-//! Special cases: seeds are kept as typed (the generator is started with their negative). Counts, ranges and steps are
-//! kept as typed too: a negative one means unset, but still overrides the value in an image header.
+//! Special cases: seeds are kept as typed (the generator is started with their negative). Counts, ranges and
+//! steps are kept as typed too: a negative one means unset, but still overrides the value in an image header.
 
 use std::path::PathBuf;
 
@@ -303,8 +303,8 @@ impl Default for TraceDiffOptions {
 pub struct Options {
     /// Orientation matrix file.
     pub mat: Option<PathBuf>,
-    /// Unit cell a, b, c (angstrom), alpha, beta, gamma (degrees), missing values filled in; lengths are larger than
-    /// zero, angles between 0 and 180.
+    /// Unit cell a, b, c (angstrom), alpha, beta, gamma (degrees), missing values filled in; lengths are
+    /// larger than zero, angles between 0 and 180.
     pub cell_angstrom_deg: Option<[f64; 6]>,
     /// Missetting.
     pub misset: Misset,

@@ -10,8 +10,8 @@ pub(super) struct OptionSpec {
     pub name: &'static str,
     /// Other spellings.
     pub aliases: &'static [&'static str],
-    /// Prefixes: every name that begins with one of them is accepted, since existing scripts use `-mosaic_domain` and
-    /// the like.
+    /// Prefixes: every name that begins with one of them is accepted, since existing scripts use
+    /// `-mosaic_domain` and the like.
     pub stems: &'static [&'static str],
     pub takes: Takes,
     pub help: &'static str,

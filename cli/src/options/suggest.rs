@@ -1,6 +1,7 @@
 //! The name an unknown option was probably meant to be.
 //!
-//! Nearest by Damerau-Levenshtein distance without the dashes, so that `--roi` finds `-roi`; far-off names get none.
+//! Nearest by Damerau-Levenshtein distance without the dashes, so that `--roi` finds `-roi`; far-off names
+//! get none.
 
 use super::{
     commands::{COMMANDS, command_words},

@@ -1,4 +1,5 @@
-//! The commands: a file for each, with the table of its options and the function that makes the parsed command.
+//! The commands: a file for each, with the table of its options and the function that makes the parsed
+//! command.
 //!
 //! To add a command, write its [`CommandSpec`] and add it to [`COMMANDS`]; to add an option, write one row.
 

@@ -1,4 +1,5 @@
-//! The names of an enumeration's values as the words of [`Takes::Choice`](super::super::takes::Takes::Choice).
+//! The names of an enumeration's values as the words of
+//! [`Takes::Choice`](super::super::takes::Takes::Choice).
 
 /// A list of the given words, then of the names of all values of an enumeration.
 macro_rules! names {
