@@ -1,7 +1,7 @@
 //! Completion scripts, in the single-dash spelling.
 //!
-//! bash: after an option that takes a file, the shell's own file completion (an empty answer with `-o
-//! default`). zsh: `_arguments`. fish: `complete -o` (old-style names), `-l` for two dashes.
+//! bash: after an option that takes a file, the shell's own file completion (an empty answer with
+//! `-o default`). zsh: `_arguments`. fish: `complete -o` (old-style names), `-l` for two dashes.
 
 use super::{
     commands::{COMMANDS, RENDER, command, command_words, options},
@@ -27,7 +27,7 @@ fn commands() -> impl Iterator<Item = &'static CommandSpec> {
     COMMANDS.into_iter().filter(|spec| spec.name != RENDER.name)
 }
 
-/// The words that are operands of a command, where there are such.
+/// The words that a command accepts as operands, where they are known.
 fn operand_words(spec: &CommandSpec) -> Option<String> {
     match spec.syntax.operands() {
         Operands::None | Operands::Files(_) => None,
@@ -108,13 +108,13 @@ fn bash() -> String {
         .replace("@COMMANDS@", &command_words().join(" "))
 }
 
-/// The case of a command: its options, and its operands where they are words.
+/// The case of a command: offers its options, and its operands where they are known words.
 fn bash_case(spec: &CommandSpec) -> String {
     let names = names(spec.options(), " ");
     let words = operand_words(spec);
     let takes_files = matches!(spec.syntax.operands(), Operands::Files(_));
     if takes_files || !spec.syntax.render_sections().is_empty() {
-        // The shell completes the words that are no options as files.
+        // The shell completes words other than options as files.
         return format!(
             "        {})\n            if [[ $cur == -* ]]; then\n                \
              COMPREPLY=($(compgen -W \"{names}\" -- \"$cur\"))\n            fi\n            return ;;\n",

@@ -33,7 +33,7 @@ pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, Dtype, GradientOptions, HeaderStyle,
-    LossKind, Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
+    Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

@@ -9,6 +9,7 @@ use widebragg::detector::{Convention, Pivot};
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
+use widebragg_experiment::gradient::loss::LossKind;
 
 /// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -214,16 +215,6 @@ pub struct TraceOptions {
     pub out: Option<PathBuf>,
     /// Its format.
     pub format: TraceFormat,
-}
-
-/// `--loss`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LossKind {
-    /// Half the sum of squared differences.
-    #[default]
-    LeastSquares,
-    /// Negative log-likelihood of counts.
-    Poisson,
 }
 
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.

@@ -14,8 +14,8 @@ use crate::error::Failure;
 /// Reads the command line, program name excluded.
 ///
 /// # Errors
-/// One line that names the option and its value; the exit code is that of the command for errors in its
-/// command line.
+/// One line that names the option and its value. The exit code is the one that the command has for errors in
+/// its command line.
 pub fn parse(args: &[String]) -> Result<Command, Failure> {
     let Some((first, rest)) = args.split_first() else { return Ok(Command::Help) };
     if is_option(first, |name| RENDER.syntax.find(name).is_some()) {

@@ -30,7 +30,7 @@ pub(super) enum End {
     Version,
 }
 
-/// The error about a word that is no option of the command.
+/// Makes the error about an option that the command does not have.
 pub(super) type Unknown<'a> = &'a dyn Fn(&str) -> Failure;
 
 /// Options that are being filled in.
@@ -47,11 +47,11 @@ pub(super) trait Target {
 pub(super) struct Reader<'a> {
     command: &'a str,
     target: &'a mut dyn Target,
-    /// Words that are neither options nor values, where the command takes such.
+    /// Words that are neither options nor values; `None` where the command takes none.
     operands: Option<Vec<String>>,
     /// The last option with its values, for the message about a stray word.
     last: String,
-    /// Whether that was a switch of the reference's, after which one stray word is dropped.
+    /// Whether that option was a switch with one dash, after which one stray word is dropped.
     forgiving: bool,
 }
 
@@ -148,7 +148,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a word is an option rather than a value; `known` tells names that a digit follows the dash of.
+/// Whether a word is an option rather than a value. `known` decides where no letter follows the dash, as in
+/// `-4stol`.
 pub(super) fn is_option(word: &str, known: impl Fn(&str) -> bool) -> bool {
     let Some(name) = word.strip_prefix('-') else { return false };
     match name.chars().next() {

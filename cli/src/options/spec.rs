@@ -8,7 +8,7 @@ pub(super) struct CommandSpec {
     pub name: &'static str,
     /// What the command does: one line without a full stop.
     pub purpose: &'static str,
-    /// What follows `widebragg` on the command line, a way to use the command each.
+    /// The ways to use the command: what follows `widebragg` on the command line.
     pub usage: &'static [&'static str],
     /// Its options, and how the parsed command is made of them.
     pub syntax: &'static dyn AnySyntax,

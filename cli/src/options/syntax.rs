@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::Failure;
 
-/// A heading and the options under it, whatever they set.
+/// A heading and the options under it, for any options struct.
 pub(super) struct Group {
     pub heading: &'static str,
     pub options: Vec<&'static OptionSpec>,
@@ -19,7 +19,7 @@ pub(super) struct Group {
 
 /// The options struct of a command, for the parser.
 pub(super) trait CommandOptions: Default + 'static {
-    /// The options of a render among them.
+    /// The options of a render, where the command has them.
     fn render(&mut self) -> Option<&mut Options> {
         None
     }
@@ -75,7 +75,7 @@ pub(super) struct Syntax<O: 'static> {
     /// Options of a render that the command takes too.
     pub render_sections: &'static [Section<Options>],
     pub operands: Operands,
-    /// Whether words after `--` are kept for somebody else.
+    /// Whether the words after `--` are options of another program.
     pub passes_on: bool,
     pub make: fn(Line<O>) -> Result<Command, Failure>,
 }
@@ -116,7 +116,7 @@ pub(super) enum Parsed {
     End(End),
 }
 
-/// A [`Syntax`] whatever its options are.
+/// A [`Syntax`] of any options struct.
 pub(super) trait AnySyntax: Sync {
     fn sections(&self) -> Vec<Group>;
     fn render_sections(&self) -> Vec<Group>;

@@ -65,7 +65,7 @@ impl Takes {
         matches!(self, Self::File | Self::Folder | Self::Program)
     }
 
-    /// The words that are values, where there are such.
+    /// The words that the option accepts, where they are known.
     pub fn words(&self) -> Option<&'static [&'static str]> {
         match self {
             Self::Choice(words) => Some(words),

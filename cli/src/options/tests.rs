@@ -92,7 +92,7 @@ fn every_option_parses_under_every_spelling() {
 #[test]
 fn every_option_changes_something() {
     let none = Options::default();
-    // What holds without being given, and what ends the line.
+    // Options that set the default.
     let silent = ["-square_xtal", "-round_div", "-mosflm", "-oversample"];
     for row in RENDER.options().filter(|row| !silent.contains(&row.name)) {
         let values = samples(&row.takes);

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        model::{Command, GradientOptions, LossKind},
+        model::{Command, GradientOptions},
         row::{self, Section, put, set},
         spec::{CommandSpec, EXIT_CODES},
         syntax::{Line, Syntax},
@@ -14,6 +14,7 @@ use super::{
     render::IMAGE,
 };
 use crate::error::Failure;
+use widebragg_experiment::gradient::loss::LossKind;
 
 type Row = row::Row<GradientOptions>;
 
