@@ -1,7 +1,8 @@
-//! The kernel in a program that has neither `std` nor an allocator: compiling it proves that none is needed, and its
-//! object file shows what is left of the kernel after optimisation. Built by `run`, never executed.
+//! The kernel in a program that has neither `std` nor an allocator: compiling it proves that none is needed,
+//! and its object file shows what is left of the kernel after optimisation. Built by `run`, never executed.
 //!
-//! Every function is exported under its plain name, so that the optimiser keeps what it reaches and nothing else.
+//! Every function is exported under its plain name, so that the optimiser keeps what it reaches and nothing
+//! else.
 
 #![no_std]
 #![allow(unsafe_code, reason = "exporting a name")]
@@ -15,7 +16,7 @@ use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::gradient::{
-    Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
+    Model, Moves, Parameter, Sums, OrientationDerivativeBuffers, OrientationDerivatives, Variables, Wanted, fill_orientation_derivatives, scaled_rotation,
 };
 use widebragg::random::fill_mosaic;
 use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
@@ -147,9 +148,9 @@ pub fn bare_grid(min: [i32; 3], len: [usize; 3], data: &[f64]) -> Result<HklGrid
 #[unsafe(no_mangle)]
 pub fn bare_turns<'a>(
     table: &OrientationTable<'_>,
-    buffers: TurnBuffers<'a>,
-) -> Result<TurnTable<'a>, Error> {
-    fill_turns(table, buffers)
+    buffers: OrientationDerivativeBuffers<'a>,
+) -> Result<OrientationDerivatives<'a>, Error> {
+    fill_orientation_derivatives(table, buffers)
 }
 
 #[unsafe(no_mangle)]
@@ -160,7 +161,7 @@ pub fn bare_scaled(u: &Mat3, scale: f64) -> Mat3 {
 #[unsafe(no_mangle)]
 pub fn bare_pullback(
     scene: &Scene<'_>,
-    turns: &TurnTable<'_>,
+    turns: &OrientationDerivatives<'_>,
     rows: Range<usize>,
     weights: &[f64],
     carry: &Carryover<'_>,
@@ -172,7 +173,7 @@ pub fn bare_pullback(
 #[unsafe(no_mangle)]
 pub fn bare_pushforward(
     scene: &Scene<'_>,
-    turns: &TurnTable<'_>,
+    turns: &OrientationDerivatives<'_>,
     rows: Range<usize>,
     directions: &[Variables],
     carry: &Carryover<'_>,

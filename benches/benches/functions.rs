@@ -1,21 +1,22 @@
-//! The interference function over an array, and the table of orientations.
+//! Benches of the interference function over an array, of the table of orientations, and of the arithmetic
+//! units.
 
 use core::hint::black_box;
 use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::arrays::{sincg_into, sincg_rad_into};
-use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::lanes::{Lanes, Level, Simd, WithSimd};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, fill_orientations, orientations_len};
 use widebragg_benches::ROWS_CASE;
 use widebragg_tests::oracle::Mode;
 use widebragg_tests::scene::KernelScene;
 
-/// Values in an array.
+/// Number of values in the array.
 const VALUES: usize = 4096;
-/// Unit cells.
+/// Number of unit cells.
 const CELLS: f64 = 47.0;
-/// phi steps and mosaic domains of the table.
+/// Number of phi steps and of mosaic domains in the table.
 const TABLE: [usize; 2] = [10, 50];
 
 fn main() {
@@ -30,20 +31,22 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Fused multiply-adds that do not wait for each other: what the arithmetic units can do, for `ROOFLINE.md`.
+/// Independent fused multiply-adds, which measure what the arithmetic units can do. `ROOFLINE.md` uses the
+/// result.
 struct Peak {
     rounds: usize,
     factor: f64,
 }
 
-/// Chains of fused multiply-adds: more than two units of four cycles' latency need, fewer than the registers of any level.
+/// Number of independent chains: more than two units with a latency of four cycles need, and fewer than the
+/// registers of any level.
 const CHAINS: usize = 12;
 
-impl Kernel for Peak {
+impl WithSimd for Peak {
     type Output = f64;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
+    fn with_simd<L: Level>(self, level: L) -> f64 {
         let (factor, one) = (level.splat(self.factor), level.splat(1.0));
         let mut chains = [one; CHAINS];
         for _ in 0..self.rounds {
@@ -64,7 +67,7 @@ fn peak(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fma");
     group.throughput(Throughput::Elements((rounds * CHAINS) as u64));
     for simd in Simd::available() {
-        // x = 0.5 x + 1 has its fixed point at 2.
+        // The iteration x = 0.5 x + 1 converges to 2.
         let sum = simd.run(Peak { rounds, factor: 0.5 });
         assert!((sum - (2.0 * CHAINS as f64 + 1.0)).abs() < 1e-9, "{sum}");
         group.bench_function(BenchmarkId::new(format!("{}/f64", simd.level()), "vector"), |bencher| {
@@ -74,7 +77,7 @@ fn peak(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A function over an array.
+/// A function that is applied to an array.
 type ArrayFunction = fn(Simd, &[f64], f64, &mut [f64]) -> Result<(), widebragg::Error>;
 
 /// The C expression with the standard library's sine.
@@ -85,7 +88,7 @@ fn c_expression(input: &[f64], output: &mut [f64]) {
 }
 
 fn interference(criterion: &mut Criterion) {
-    // Miller indices from -20 to 20, none a whole number.
+    // Miller indices from -20 to 20, none of them an integer.
     let h: Vec<f64> = (0..VALUES).map(|i| 40.0 * (i as f64 + 0.347) / VALUES as f64 - 20.0).collect();
     let x_rad: Vec<f64> = h.iter().map(|h| h * core::f64::consts::PI).collect();
     let mut expected = vec![0.0; VALUES];
@@ -121,7 +124,8 @@ fn orientations(criterion: &mut Criterion) {
     let KernelScene { cell, sweep, .. } = KernelScene::from_simulation(&oracle, Simd::detect(), Mode::Spec);
     let [phi_steps, domain_count] = TABLE;
     assert_eq!(sweep.count, phi_steps);
-    // A quarter turn about z: not the identity, which is copied, and easy to check.
+    // A rotation by 90 degrees about z, which is easy to check and, unlike the identity, is not merely
+    // copied.
     let quarter: Mat3 = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
     let mut domains = vec![quarter; domain_count];
     domains[0] = IDENTITY;

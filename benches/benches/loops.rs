@@ -1,5 +1,5 @@
-//! What a step costs in each kernel of the render loop, at every level and precision. `rows` has the first of them again,
-//! beside the scalar oracle.
+//! Benches of each kernel of the render loop, at every level and precision. The bench `rows` repeats the
+//! first of them next to the scalar oracle.
 
 use core::hint::black_box;
 use core::time::Duration;

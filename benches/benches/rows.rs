@@ -1,4 +1,5 @@
-//! Three whole rows of the authoritative geometry, by the kernel at every level and by the scalar oracle.
+//! Benches of three whole rows in the geometry of the authoritative run, rendered by the kernel at every
+//! level and by the scalar oracle.
 
 use core::hint::black_box;
 use core::time::Duration;
@@ -21,7 +22,7 @@ fn main() {
     let oracle = ROWS_CASE.oracle().expect("the oracle");
     rows(&mut criterion, &oracle);
     criterion.final_summary();
-    // `--test` asks whether results are right, not for times.
+    // With `--test` the results are checked and nothing is timed.
     if !std::env::args().any(|arg| arg == "--test") {
         ratios(&oracle);
     }
@@ -51,7 +52,8 @@ fn rows(criterion: &mut Criterion, oracle: &Simulation) {
     group.finish();
 }
 
-/// How many times faster than the oracle each level is, timed in turns so that both see the same machine.
+/// Prints how many times as fast as the oracle each level is. The two alternate, so that both see the same
+/// load of the machine.
 fn ratios(oracle: &Simulation) {
     let mut pixels = vec![0f32; COLUMNS * ROWS];
     for (simd, precision) in Simd::available().flat_map(|simd| PRECISIONS.map(|precision| (simd, precision)))

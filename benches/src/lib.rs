@@ -1,10 +1,12 @@
-//! What the benches render: detector rows through the direct beam, in the geometry of the authoritative run.
+//! The scenes of the benches: detector rows through the direct beam, in the geometry of the authoritative
+//! run.
 //!
-//! 2463 pixels of 0.172 mm a row, 231.27 mm from the sample, 0.9768 Angstrom; a triclinic crystal of 36 x 47 x 29 cells; a dense
-//! grid of synthetic structure factors from -40 to 40. A [`Case`] adds to that what it measures: phi steps, mosaic
-//! domains, sources, subpixels, another shape or lookup.
+//! A row has 2463 pixels of 0.172 mm at 231.27 mm from the sample, with a wavelength of 0.9768 Angstrom. The
+//! crystal is triclinic and has 36 x 47 x 29 cells. The synthetic structure factors form a dense grid with
+//! indices from -40 to 40. A [`Case`] adds what it measures: phi steps, mosaic domains, sources, subpixels,
+//! another shape or lookup.
 //!
-//! The same command line makes the kernel's scene and the scalar oracle's simulation, which share no code.
+//! The same command line gives the kernel's scene and the scalar oracle's simulation, which share no code.
 
 use std::path::Path;
 
@@ -17,12 +19,13 @@ use widebragg_tests::oracle::input::Grid;
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
-/// Pixels along a row.
+/// Number of pixels in a row.
 pub const COLUMNS: usize = 2463;
-/// Rows.
+/// Number of rows.
 pub const ROWS: usize = 3;
 
-/// Off the middle of the strip: a pixel exactly in the beam would outshine all others.
+/// Options of all cases. The beam is not at the middle of the strip, because a pixel exactly in the beam
+/// would be brighter than all others together.
 const BASE: &str = "-cell 26.7 31.3 33.7 88.1 71.9 68.3 -misset 11 23 37 -Na 36 -Nb 47 -Nc 29 -default_F 100 -lambda 0.9768 \
     -flux 1e18 -exposure 1 -beamsize 1 -distance 231.27 -pixel 0.172 -detpixels_f 2463 -detpixels_s 3 -Xbeam 0.31 -Ybeam 212.07 \
     -oversample 1";
@@ -30,28 +33,28 @@ const BASE: &str = "-cell 26.7 31.3 33.7 88.1 71.9 68.3 -misset 11 23 37 -Na 36 
 /// Ten phi steps from 0 over 0.1 degrees.
 const TEN_PHI: &str = "-phi 0 -osc 0.1 -phisteps 10";
 
-/// What stands for F_cell.
+/// The source of F_cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// default_F everywhere.
     Uniform,
-    /// The grid, at the nearest node.
+    /// The nearest node of the grid.
     Nearest,
-    /// The grid, interpolated.
+    /// Tricubic interpolation in the grid.
     Tricubic,
 }
 
-/// One kernel of the render loop.
+/// A case: the scene for one kernel of the render loop.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// Its name.
+    /// Name of the case.
     pub name: &'static str,
-    /// What it adds to the geometry, as options of the command line.
+    /// Command-line options that are added to the geometry.
     pub options: [&'static str; 2],
-    /// What stands for F_cell.
+    /// The source of F_cell.
     pub lookup: Lookup,
-    /// Scales the spots. Those of the gauss and tophat shapes are so sharp for a crystal of this size that no pixel of the
-    /// strip would catch one: widened until about one step in a hundred does.
+    /// Scales the width of the spots. With 1, gauss and tophat spots are so sharp for a crystal of this size
+    /// that no pixel would show one; their cases widen them until about one step in a hundred contributes.
     pub fudge: f64,
 }
 
@@ -66,7 +69,7 @@ const fn still(name: &'static str, options: &'static str, lookup: Lookup) -> Cas
 /// The authoritative run's kernel: a square crystal, nearest lookup, ten phi steps.
 pub const ROWS_CASE: Case = case("rows", "", Lookup::Nearest);
 
-/// All kernels.
+/// All cases.
 pub const CASES: [Case; 11] = [
     ROWS_CASE,
     case("one-cell-axis", "-Nc 1", Lookup::Nearest),
@@ -85,14 +88,14 @@ pub const CASES: [Case; 11] = [
     Case { fudge: 1e-5, ..case("tophat", "-tophat_spots", Lookup::Nearest) },
 ];
 
-/// Largest index of the grid on each axis.
+/// Largest index of the grid along each axis.
 const LARGEST_INDEX: i64 = 40;
 
 impl Case {
     /// The scalar oracle of this case.
     ///
     /// # Errors
-    /// One line that names what the oracle refuses; nothing here should be.
+    /// When the oracle refuses the command line, which is a fault of the bench.
     pub fn oracle(&self) -> Result<Simulation, String> {
         let [first, second] = self.options;
         let args: Vec<String> =
@@ -108,7 +111,7 @@ impl Case {
         Ok(simulation)
     }
 
-    /// The precisions there are for it: mixed is that of square crystals.
+    /// The precisions of the case: mixed precision exists for square crystals with the nearest lookup.
     #[must_use]
     pub fn precisions(&self) -> &'static [Precision] {
         let square = !matches!(self.name, "tricubic" | "round" | "gauss" | "tophat");
@@ -116,7 +119,7 @@ impl Case {
     }
 }
 
-/// Innermost steps of the strip.
+/// Number of innermost steps of the strip.
 #[must_use]
 pub fn steps(simulation: &Simulation) -> u64 {
     let per_pixel = simulation.sources.len()
@@ -127,7 +130,7 @@ pub fn steps(simulation: &Simulation) -> u64 {
     (COLUMNS * ROWS * per_pixel) as u64
 }
 
-/// Structure factors from 10 to 1000 that look random and are the same everywhere; F(000) is 0.
+/// Reproducible pseudo-random structure factors from 10 to 1000; F(000) is 0.
 fn synthetic_grid() -> Vec<f64> {
     let indices = -LARGEST_INDEX..=LARGEST_INDEX;
     let mut grid = Vec::with_capacity(indices.clone().count().pow(3));
@@ -145,10 +148,10 @@ fn synthetic_grid() -> Vec<f64> {
     grid
 }
 
-/// The kernel's scene of a simulation, lent to `job`.
+/// Calls `job` with the kernel's scene of a simulation.
 ///
 /// # Errors
-/// What the kernel refuses; nothing here should be.
+/// When the kernel refuses the scene, which is a fault of the bench.
 pub fn with_scene<R>(
     simulation: &Simulation,
     simd: Simd,
@@ -163,17 +166,18 @@ pub fn with_scene<R>(
 /// Renders the strip into `pixels`.
 ///
 /// # Errors
-/// What the kernel refuses; nothing here should be.
+/// When the kernel refuses the scene, which is a fault of the bench.
 pub fn render(scene: &Scene<'_>, pixels: &mut [f32]) -> Result<(), widebragg::Error> {
     scene.render_rows(0..ROWS, pixels, &mut Carryover::Off).map(|_| ())
 }
 
-/// What a bench asks before it times anything: whether the kernel's pixels are the oracle's, to the bound that the tests have for a
-/// crystal of this size ([`flank_limit`]; a crystal with one cell along an axis has no pixel as bright as the others' nodes); in mixed
-/// precision to 1e-5 of each that is above 1e-6 of the largest.
+/// Checks the kernel's pixels before they are timed. In f64 they must agree with the oracle's to the bound of
+/// the tests for a crystal of this size, [`flank_limit`] (a crystal with one cell along an axis has no pixel
+/// as bright as those of the other cases). In mixed precision every pixel above 1e-6 of the largest must
+/// agree to 1e-5.
 ///
 /// # Errors
-/// The worst pixel.
+/// When a pixel is too far from the oracle's.
 pub fn check(
     simulation: &Simulation,
     scene: &Scene<'_>,
@@ -191,11 +195,11 @@ pub fn check(
         Precision::Mixed => 0.0,
     };
     let worst = pixels.iter().zip(expected).map(off).fold(0.0, f64::max);
-    // A NaN is lost in a maximum: ask for the good case.
+    // `f64::max` ignores NaN, so NaN is tested for separately.
     let finite = pixels.iter().all(|pixel| pixel.is_finite());
     if finite && largest > 0.0 && worst <= 1.0 {
         Ok(())
     } else {
-        Err(format!("a pixel is {worst} times as far from the oracle's as it may be"))
+        Err(format!("a pixel differs from the oracle's by {worst} times the limit"))
     }
 }

@@ -21,6 +21,7 @@ use options::Command;
 pub fn execute(args: &[String]) -> Result<(), Failure> {
     match options::parse(args)? {
         Command::Help => console::print(&options::help()),
+        Command::HelpOn(subject) => console::print(&options::help_on(&subject)?),
         Command::Version => console::print(&format!("widebragg {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Man => console::print(&options::man()),
         Command::Completions(shell) => console::print(&options::completions(shell)),

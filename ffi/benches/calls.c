@@ -1,10 +1,10 @@
-/* What a call costs: array and scalar sincg against the C library's sin(x*N)/sin(x), and wb_render_rows against its own
-   arithmetic. `make -C ffi bench` builds and runs it.
+/* Measures the cost of calls: array and scalar sincg compared with sin(x*N)/sin(x) of the C library, and the
+   overhead of wb_render_rows. `make -C ffi bench` builds and runs it.
 
-   sincg: 4096 phases between -50 and 50 rad that stay in the first cache; the fastest of 30 rounds, those of each kind in
-   turns. The calling overhead: a call whose row is outside the region of interest, which checks everything, clears the row
-   and renders nothing, against one row of 2463 pixels: of the cheapest scene there is, one step a pixel, and of the same
-   crystal turned through ten phi steps. */
+   sincg: 4096 phases between -50 and 50 rad, which stay in the first cache. The rounds of all functions
+   alternate; the fastest of 30 counts. Overhead of wb_render_rows: a call whose row lies outside the region
+   of interest, which checks everything, clears the row and renders nothing, compared with a row of 2463
+   pixels of two scenes: the cheapest, with one step per pixel, and the same crystal with ten phi steps. */
 #define _POSIX_C_SOURCE 200809L
 #include <time.h>
 #include "../examples/demo_scene.h"
@@ -35,7 +35,7 @@ static void array(double N) { demo_must(wb_sincg_array(x, PHASES, N, out, level)
 
 static void index_array(double N) { demo_must(wb_sincg_index_array(x, PHASES, N, out, level), NULL); }
 
-/* Nanoseconds a value of the fastest round of each kind. */
+/* The time per value, in ns, of the fastest round of each function. */
 static void sincg_times(double N, double *nanoseconds) {
     static void (*const kinds[4])(double) = {c_expression, scalar, array, index_array};
     int round_, kind;
@@ -51,7 +51,7 @@ static void sincg_times(double N, double *nanoseconds) {
     }
 }
 
-/* Seconds of the fastest of many calls of `rows` rows. */
+/* The time, in s, of the fastest of many calls that render `rows` rows. */
 static double row_time(const wb_scene *scene, size_t first_row, size_t rows, float *image, size_t len, int calls) {
     double fastest = 1e9;
     int i;
@@ -65,7 +65,7 @@ static double row_time(const wb_scene *scene, size_t first_row, size_t rows, flo
     return fastest;
 }
 
-/* Seconds that clearing a row takes, which a call that renders nothing does. */
+/* The time, in s, of clearing a row, which is part of a call that renders nothing. */
 static double clearing_time(float *image, size_t len) {
     double fastest = 1e9;
     int i;
@@ -80,7 +80,7 @@ static double clearing_time(float *image, size_t len) {
     return fastest;
 }
 
-/* The smallest scene there is: no structure factors, one subpixel; with one phi step a still. */
+/* The cheapest scene: no structure factors and one subpixel; a still if there is one phi step. */
 static demo cheapest(size_t phi_steps, int only_first_row) {
     wb_scene_parameters p;
     demo out;

@@ -1,4 +1,4 @@
-// Renders the scene of `widebragg demo` from C++ in blocks of 100 rows, and writes it as the float image demo.bin.
+// Renders the scene of `widebragg demo` from C++, 100 rows at a time, and writes the float image demo.bin.
 //
 // c++ -std=c++11 demo.cpp $(pkg-config --cflags --libs widebragg) -o demo && ./demo demo.bin
 #include <algorithm>

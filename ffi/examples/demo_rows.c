@@ -1,5 +1,6 @@
-/* Renders the scene of `widebragg demo` row by row into its own array, and writes it as the float image demo.bin: the
-   same bits as the program's. With `c-parity` as second argument: those of `demo --phi-carryover-mode c-parity`.
+/* Renders the scene of `widebragg demo` row by row and writes the float image demo.bin, which has the same
+   bits as that of the program. With the second argument c-parity, it is the image of
+   `widebragg demo --phi-carryover-mode c-parity`.
 
    cc demo_rows.c $(pkg-config --cflags --libs widebragg) -lm -o demo_rows && ./demo_rows demo.bin */
 #include "demo_scene.h"

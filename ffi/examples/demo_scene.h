@@ -1,4 +1,4 @@
-/* The crystal of `widebragg demo` and its scene, for the example programs: from plain numbers, without any file. */
+/* The crystal of `widebragg demo` and its scene, from plain numbers; shared by the examples. */
 #ifndef DEMO_SCENE_H
 #define DEMO_SCENE_H
 
@@ -11,7 +11,7 @@
 
 static const double demo_pi = 3.14159265358979323846;
 
-/* Ends the program unless a call succeeded. */
+/* Exits with a message if a call failed. */
 static void demo_must(int32_t status, const wb_error *error) {
     if (status == WB_OK) return;
     fprintf(stderr, "%s", wb_status_message(status));
@@ -21,7 +21,7 @@ static void demo_must(int32_t status, const wb_error *error) {
     exit(1);
 }
 
-/* A number in (0, 1) from the indices of a reflection, the same for its Friedel mate. */
+/* A pseudorandom number in (0, 1) for a reflection; the same for its Friedel mate. */
 static double demo_uniform(int h, int k, int l) {
     uint64_t x;
     if (h < 0 || (h == 0 && (k < 0 || (k == 0 && l < 0)))) {
@@ -36,7 +36,7 @@ static double demo_uniform(int h, int k, int l) {
     return (double)((x ^ (x >> 31)) >> 11) / 9007199254740992.0 + 1e-17;
 }
 
-/* Structure factors to 1.6 Angstrom on a dense grid, which the caller frees. `star`: a*, b*, c* in 1/Angstrom. */
+/* Structure factors to 1.6 Angstrom on a dense grid, which the caller frees. star: a*, b*, c*. */
 static double *demo_structure_factors(const double *star, const double *edges_angstrom, wb_grid *grid) {
     const double d_min = 1.6, temperature_factor = 18.0, f_mean = 350.0;
     int max[3], i, h, k, l;
@@ -70,7 +70,7 @@ static double *demo_structure_factors(const double *star, const double *edges_an
     return f;
 }
 
-/* Memory for `bytes` bytes at a multiple of WB_ALIGNMENT; *whole is what to free. */
+/* Allocates `bytes` bytes at a multiple of WB_ALIGNMENT; *whole is the pointer to free. */
 static void *demo_memory(size_t bytes, void **whole) {
     uintptr_t start;
     *whole = malloc(bytes + WB_ALIGNMENT);
@@ -79,17 +79,17 @@ static void *demo_memory(size_t bytes, void **whole) {
     return (char *)*whole + (WB_ALIGNMENT - start % WB_ALIGNMENT) % WB_ALIGNMENT;
 }
 
-/* What the example programs hold. */
+/* A scene and everything that it needs. */
 typedef struct demo {
     wb_scene *scene;
     wb_scene_summary summary;
     void *scene_memory;
-    /* What it was made of, and the tables that they point to. */
+    /* The parameters of the scene, and the arrays that they point to. */
     wb_scene_parameters parameters;
     double *f, *domains;
 } demo;
 
-/* Makes a scene of the parameters in memory of its own. */
+/* Makes the scene of the parameters in newly allocated memory. */
 static void demo_make(const wb_scene_parameters *parameters, demo *out) {
     wb_error error;
     size_t bytes;
@@ -100,8 +100,8 @@ static void demo_make(const wb_scene_parameters *parameters, demo *out) {
     demo_must(wb_scene_summarize(out->scene, &out->summary, sizeof out->summary), NULL);
 }
 
-/* The demo's scene: 45.3 x 52.1 x 60.7 Angstrom, triclinic, one degree in five steps, five mosaic domains. `mode`: an enum
-   wb_mode. */
+/* The scene of `widebragg demo`: a triclinic cell of 45.3 x 52.1 x 60.7 Angstrom, rotated by one degree in
+   five steps, with five mosaic domains. mode: an enum wb_mode. */
 static demo demo_scene(int32_t mode) {
     /* Columns a*, b*, c* in units of 1/lambda. */
     static const double matrix[9] = {0.019276564,  0.008910764, 0.007560391,  -0.001555482, 0.016779971,
@@ -131,7 +131,7 @@ static demo demo_scene(int32_t mode) {
     p.fluence_per_m2 = 5e27;
     p.mode = mode;
 
-    /* A first scene without structure factors tells a*, b*, c* and the cell. */
+    /* A first scene, without structure factors, computes a*, b*, c* and the cell. */
     demo_make(&p, &out);
     for (i = 0; i < 3; i++) {
         const double *edge = out.summary.direct_m + 3 * i;
@@ -144,14 +144,14 @@ static demo demo_scene(int32_t mode) {
     return out;
 }
 
-/* Gives everything back. */
+/* Frees everything. */
 static void demo_free(demo *held) {
     free(held->scene_memory);
     free(held->f);
     free(held->domains);
 }
 
-/* Writes an image the way nanoBragg writes its float image: plain floats, row by row. */
+/* Writes an image as nanoBragg writes its float image: floats, row by row. Returns 0 if it succeeds. */
 static int demo_write(const char *path, const float *image, size_t pixels) {
     FILE *file = fopen(path, "wb");
     size_t written;

@@ -1,14 +1,16 @@
-/* As demo_rows.c in c-parity, from two POSIX threads: each renders a band of rows with its own fork of the carryover. The
-   image is the one that one thread renders, and so are the counts of the carryover.
+/* Renders the scene of `widebragg demo` in c-parity from two POSIX threads. Each thread renders a band of
+   rows with its own fork of the carryover. The image and the counts of the carryover are the same as with one
+   thread.
 
-   cc -pthread demo_threads.c $(pkg-config --cflags --libs widebragg) -lm -o demo_threads && ./demo_threads demo.bin */
+   cc -pthread demo_threads.c $(pkg-config --cflags --libs widebragg) -lm -o demo_threads
+   ./demo_threads demo.bin */
 #include <pthread.h>
 #include "demo_scene.h"
 
 typedef struct band {
     const wb_scene *scene;
     size_t first_row, rows, columns;
-    float *image; /* of the band */
+    float *image; /* the first pixel of the band */
     wb_carryover *carryover;
     int32_t status;
 } band;

@@ -1,7 +1,8 @@
-/* nanoBragg's functions, by the mode that the environment variable WIDEBRAGG_MODE names: ours (widebragg's), theirs (the
-   ones they replace), or check (both are computed, theirs are returned, and differences are reported at exit).
+/* The functions of nanoBragg, replaced according to the environment variable WIDEBRAGG_MODE: ours (those of
+   widebragg), theirs (those of the program), or check (both are computed, theirs are returned, and
+   differences are reported at exit).
 
-   `replaced.h`, made by weaken.sh, says which functions the program has. Theirs are kept as theirs_NAME. */
+   `replaced.h`, written by weaken.sh, lists the functions of the program. They remain as theirs_NAME. */
 #define _POSIX_C_SOURCE 200112L
 #include <math.h>
 #include <stdatomic.h>
@@ -12,13 +13,13 @@
 #include "replaced.h"
 #include "widebragg.h"
 
-/* ---- Mode -------------------------------------------------------------------------------------------------------- */
+/* ---- Mode --------------------------------------------------------------------------------------------- */
 
 static enum { OURS, THEIRS, CHECK } mode;
 
 static void report(void);
 
-/* Before main: the mode never changes while threads run. */
+/* Runs before main, so that the mode does not change while threads run. */
 __attribute__((constructor)) static void read_mode(void) {
     const char *const name = getenv("WIDEBRAGG_MODE");
     if (name == NULL || *name == '\0' || strcmp(name, "ours") == 0) {
@@ -28,7 +29,7 @@ __attribute__((constructor)) static void read_mode(void) {
     } else if (strcmp(name, "check") == 0) {
         mode = CHECK;
         if (atexit(report) != 0) {
-            fputs("widebragg: no report can be registered\n", stderr);
+            fputs("widebragg: the report cannot be registered with atexit\n", stderr);
             _exit(2);
         }
     } else {
@@ -40,14 +41,14 @@ __attribute__((constructor)) static void read_mode(void) {
     }
 }
 
-/* ---- What is kept of each function ------------------------------------------------------------------------------- */
+/* ---- Statistics of each function ---------------------------------------------------------------------- */
 
 enum function { SINCG, SINC3, ROTATE_AXIS, ROTATE, POLIN3, POLARIZATION_FACTOR, FUNCTIONS };
 
 static const struct {
     const char *name;
     int replaced;
-    /* Names of the arguments and of the outputs; a number tells how many values the argument has. */
+    /* The names of the arguments, with the number of values of each, and of the outputs. */
     struct { const char *name; int values; } arguments[7];
     const char *outputs[11];
 } about[FUNCTIONS] = {
@@ -104,13 +105,13 @@ struct worst {
 
 struct tally {
     unsigned long long calls;
-    /* Calls whose outputs are all the same to the bit, and calls with one where only theirs or ours is finite. */
+    /* Calls whose outputs all have the same bits, and calls with an output that is finite in only one. */
     unsigned long long identical, unlike;
     struct worst absolute, relative;
     struct worst first_unlike;
 };
 
-/* One for each thread, so that counting needs no lock; they outlive their threads. */
+/* Statistics of a thread, so that counting needs no lock. They remain when the thread ends. */
 struct thread {
     struct tally tallies[FUNCTIONS];
     struct thread *next;
@@ -142,8 +143,9 @@ static void keep(struct worst *worst, double difference, int output, double thei
     memcpy(worst->arguments, arguments, (size_t)count * sizeof *arguments);
 }
 
-/* Compares the outputs of one call. Relative differences are relative to the larger of the two values, of a vector to
-   its length: a component may happen to be near 0. `vectors` is the output that the first vector begins with. */
+/* Compares the outputs of one call. Relative differences are relative to the larger of the two values or, for
+   a component of a vector, which may be near 0, to the length of the vector. The vectors start at output
+   `vectors`. */
 static void compare(enum function function, const double *theirs, const double *ours, int outputs, int vectors,
                     const double *arguments, int count) {
     struct tally *const tally = tally_of(function);
@@ -177,7 +179,7 @@ static void compare(enum function function, const double *theirs, const double *
     tally->unlike += (unsigned)unlike;
 }
 
-/* ---- The functions ----------------------------------------------------------------------------------------------- */
+/* ---- The functions ------------------------------------------------------------------------------------ */
 
 #define NO_VECTOR 99
 
@@ -215,7 +217,7 @@ double sinc3(double x) {
 }
 #endif
 
-/* In check mode ours work on copies, and before theirs: theirs may write what was read. */
+/* In check mode, our function runs first, on copies, because theirs may overwrite its arguments. */
 #if HAS_ROTATE_AXIS
 double *theirs_rotate_axis(double *v, double *newv, double *axis, double phi);
 double *rotate_axis(double *v, double *newv, double *axis, double phi);
@@ -294,7 +296,7 @@ double polarization_factor(double kahn_factor, double *incident, double *diffrac
         int i, j;
         arguments[0] = kahn_factor;
         for (i = 0; i < 3; i++) {
-            /* Two arguments that are one vector stay one. */
+            /* Arguments that are the same vector share one copy. */
             for (j = 0; vectors[j] != vectors[i]; j++) {
             }
             copy_of[i] = copies[j];
@@ -314,7 +316,7 @@ double polarization_factor(double kahn_factor, double *incident, double *diffrac
 }
 #endif
 
-/* ---- Report ------------------------------------------------------------------------------------------------------ */
+/* ---- Report ------------------------------------------------------------------------------------------- */
 
 static void add(struct tally *sum, const struct tally *tally) {
     if (sum->unlike == 0) sum->first_unlike = tally->first_unlike;

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use widebragg::arrays::{nearest_into, sincg_into, sincg_rad_into, tricubic_into};
-use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::lanes::{Lanes, Level, Simd, WithSimd};
 use widebragg::math::{CELLS_LIMIT, sincg_squared_slope};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep, fill_orientations, orientations_len};
 use widebragg::structure_factor::{LookupRule, StructureFactors};
@@ -95,11 +95,11 @@ struct Slopes<'a> {
     out: &'a mut [f64],
 }
 
-impl Kernel for Slopes<'_> {
+impl WithSimd for Slopes<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) {
+    fn with_simd<L: Level>(self, level: L) {
         let n = level.splat(self.n);
         let lanes = L::F::LEN;
         for (h, out) in self.h.chunks(lanes).zip(self.out.chunks_mut(lanes)) {
@@ -162,10 +162,7 @@ impl Lookups {
     unsafe fn run(self, rule: LookupRule, into: LookupInto) -> Result<(), Failure> {
         let Self { grid, hkl: [h, k, l], n, f, fallbacks, simd: cap } = self;
         let f = Output::array(f, n, "f")?;
-        let fallbacks = match fallbacks.is_null() {
-            true => None,
-            false => Some(Output::one(fallbacks, "fallbacks")?),
-        };
+        let fallbacks = if fallbacks.is_null() { None } else { Some(Output::one(fallbacks, "fallbacks")?) };
         let outputs = [f.region(), fallbacks.as_ref().map_or(Region::EMPTY, Output::region)];
         let grid = Input::one(grid, "grid")?;
         let (h, k, l) = (Input::array(h, n, "h")?, Input::array(k, n, "k")?, Input::array(l, n, "l")?);

@@ -236,10 +236,10 @@ pub(crate) unsafe fn slots<'a>(
     outputs: &[Region],
 ) -> Result<Carryover<'a>, Failure> {
     if carryover.is_null() {
-        return match scene.carries() {
-            true => Err(Failure::new(WB_CARRYOVER_MISSING, wb_carryover::NAME)),
-            false => Ok(Carryover::Off),
-        };
+        if scene.carries() {
+            return Err(Failure::new(WB_CARRYOVER_MISSING, wb_carryover::NAME));
+        }
+        return Ok(Carryover::Off);
     }
     // SAFETY: the caller guarantees that `carryover` is a carryover, which no thread writes.
     let opened = unsafe { header(carryover) }?;

@@ -109,7 +109,7 @@ impl wb_scene_parameters {
             normal,
             beam,
             polarization,
-            vertical: beam.cross(polarization).unit(),
+            vertical: beam.cross(polarization).normalize(),
             spindle,
             twotheta_axis: Vec3::from(self.twotheta_axis),
             distance_m: self.distance_m,

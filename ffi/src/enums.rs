@@ -67,6 +67,11 @@ pub(crate) const INTERPOLATIONS: [Option<bool>; 3] = [None, Some(false), Some(tr
 /// `WB_DOUBLE` and `WB_MIXED`.
 pub(crate) const PRECISIONS: [Precision; 2] = [Precision::Double, Precision::Mixed];
 
+// A value that the kernel gains needs a code here.
+const _: () = assert!(CONVENTIONS.len() == Convention::NAMED.len() && PIVOTS.len() == Pivot::ALL.len());
+const _: () = assert!(SHAPES.len() == CrystalShape::ALL.len() && MODES.len() == PhiMode::ALL.len());
+const _: () = assert!(PRECISIONS.len() == Precision::ALL.len());
+
 /// The value that `code` stands for: an index of `values`.
 pub(crate) fn chosen<T: Copy>(quantity: &'static str, code: i32, values: &[T]) -> Result<T, Failure> {
     let found = usize::try_from(code).ok().and_then(|i| values.get(i));

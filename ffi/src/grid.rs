@@ -1,5 +1,6 @@
 //! Grids of structure factors in the caller's memory.
 
+use widebragg::defaults;
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 
 use crate::memory::{Input, Region};
@@ -23,6 +24,15 @@ pub struct wb_grid {
 }
 
 impl wb_grid {
+    /// No grid, which is the default.
+    pub(crate) const NONE: Self = Self {
+        f: core::ptr::null(),
+        f_len: 0,
+        hkl_min: [0; 3],
+        hkl_len: [0; 3],
+        default_f: defaults::DEFAULT_F,
+    };
+
     /// The values, with their pointer checked; `None` if there is no grid.
     fn values(&self) -> Result<Option<Input<f64>>, Failure> {
         if !self.f.is_null() {

@@ -10,7 +10,7 @@
 //! **Cost.** Plain f64 arithmetic, without fused multiplications, vectors or dispatch: the bits are the same
 //! on every CPU, and a single value costs a third of what it costs in the vector code.
 
-use widebragg::lanes::{Kernel, Lanes, Level, ROUND_BY_ADDING, Simd, SimdLevel};
+use widebragg::lanes::{Lanes, Level, ROUND_BY_ADDING, Simd, SimdLevel, WithSimd};
 use widebragg::math::{CELLS_LIMIT, INV_PI, LARGEST_RAD, SIN_EXACT, sincg_rad};
 
 /// The nearest integer, and bits whose lowest is the parity of that integer.
@@ -133,11 +133,11 @@ struct OneLane {
     n: f64,
 }
 
-impl Kernel for OneLane {
+impl WithSimd for OneLane {
     type Output = f64;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
+    fn with_simd<L: Level>(self, level: L) -> f64 {
         sincg_rad(level.splat(self.x_rad), level.splat(self.n)).first()
     }
 }

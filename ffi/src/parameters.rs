@@ -247,8 +247,8 @@ fn known_size(size: usize) -> Result<(), Failure> {
     if size == size_of::<wb_scene_parameters>() {
         return Ok(());
     }
-    let refusal = Failure::length("wb_scene_parameters.size", size_of::<wb_scene_parameters>(), size);
-    Err(refusal.with_status(WB_STRUCT_SIZE))
+    let failure = Failure::length("wb_scene_parameters.size", size_of::<wb_scene_parameters>(), size);
+    Err(failure.with_status(WB_STRUCT_SIZE))
 }
 
 impl wb_scene_parameters {
@@ -324,13 +324,7 @@ impl wb_scene_parameters {
             roi_slow_max: 0,
             mask: null(),
             mask_len: 0,
-            grid: wb_grid {
-                f: null(),
-                f_len: 0,
-                hkl_min: [0; 3],
-                hkl_len: [0; 3],
-                default_f: defaults::DEFAULT_F,
-            },
+            grid: wb_grid::NONE,
             interpolation: WB_INTERPOLATE_AUTO,
         }
     }

@@ -224,7 +224,7 @@ unsafe fn read_pointers<T>(pointers: *const *const T) -> Option<[*const T; 4]> {
 /// `v` points to room for four `f64`, aligned or not, which no other thread accesses meanwhile.
 unsafe fn normalise(v: *mut f64, from: Vec3) -> Vec3 {
     let length = from.length();
-    let (unit, magnitude) = if length == 0.0 { (from, 0.0) } else { (from.unit(), 1.0) };
+    let (unit, magnitude) = if length == 0.0 { (from, 0.0) } else { (from.normalize(), 1.0) };
     // SAFETY: the caller guarantees room for four `f64` at `v`, of which this is the first; `write_unaligned`
     // accepts every alignment.
     unsafe { v.write_unaligned(magnitude) };

@@ -120,7 +120,7 @@ impl wb_scene_summary {
             fast_beam_m: d.fast_beam_m,
             slow_beam_m: d.slow_beam_m,
             direct_m: nine([cell.a_m, cell.b_m, cell.c_m].map(|v| v.to_array())),
-            reciprocal_per_angstrom: nine(p.lattice.reciprocal_per_angstrom.map(|v| v.to_array())),
+            reciprocal_per_angstrom: nine(p.crystallite.reciprocal_per_angstrom.map(|v| v.to_array())),
             simd: level::name(p.simd.level()).as_ptr(),
         }
     }

@@ -1,10 +1,12 @@
 //! Derivatives of the orientations of a scene ("turns"), in the caller's memory: a header, then the tables of
-//! [`TurnTable`].
+//! [`OrientationDerivatives`].
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 
-use widebragg::gradient::{TurnBuffers, TurnTable, Wanted, fill_turns};
+use widebragg::gradient::{
+    OrientationDerivativeBuffers, OrientationDerivatives, Wanted, fill_orientation_derivatives,
+};
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep};
 
@@ -28,7 +30,7 @@ pub struct wb_turns {
     wanted: u64,
     /// The orientations that they were made for.
     orientations: Fingerprint,
-    table: TurnTable<'static>,
+    table: OrientationDerivatives<'static>,
 }
 
 // SAFETY: `wb_turns` is `repr(C)` with an alignment of 64, and its first field is a `u64`, which `build` sets
@@ -169,13 +171,13 @@ unsafe fn build(
     // SAFETY: as for `rotations`, with another table of the same block.
     let by_mosaic = unsafe { tables.by_mosaic.uninit(memory) };
     let empty = Orientation::default();
-    let buffers = TurnBuffers {
+    let buffers = OrientationDerivativeBuffers {
         rotations: filled(rotations, IDENTITY),
         by_phi0: filled(by_phi0, empty),
         by_step: filled(by_step, empty),
         by_mosaic: filled(by_mosaic, empty),
     };
-    let table = fill_turns(scene.orientations(), buffers)?;
+    let table = fill_orientation_derivatives(scene.orientations(), buffers)?;
     let start = Output::one(memory.cast::<wb_turns>(), "memory")?;
     let (tag, bytes, orientations) = (wb_turns::TAG, tables.bytes, Fingerprint::of(scene));
     // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to the turns, begins with
@@ -186,7 +188,7 @@ unsafe fn build(
 
 impl wb_turns {
     /// The kernel's table.
-    pub(crate) fn table(&self) -> &TurnTable<'static> {
+    pub(crate) fn table(&self) -> &OrientationDerivatives<'static> {
         &self.table
     }
 

@@ -1,7 +1,8 @@
-//! Functions over arrays through the C ABI: exact values, scalar formulas, every length around the lanes, every level.
+//! Functions over arrays through the C interface, compared with exact values and scalar formulas, for every
+//! length around that of a vector and every SIMD level.
 
-#![allow(unsafe_code, reason = "the functions take plain pointers")]
-#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
+#![allow(unsafe_code, reason = "the functions take raw pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "several calls under one contract")]
 
 use core::ptr::{null, null_mut};
 
@@ -18,7 +19,7 @@ use widebragg_ffi::status::*;
 use widebragg_tests::compare::ulp_error;
 use widebragg_tests::golden;
 
-/// Caps of the levels that this processor has.
+/// The codes of the SIMD levels that this processor supports.
 fn caps() -> impl Iterator<Item = i32> {
     Simd::available().zip([WB_SIMD_PORTABLE, WB_SIMD_AVX2, WB_SIMD_AVX512]).map(|(_, cap)| cap)
 }
@@ -26,9 +27,9 @@ fn caps() -> impl Iterator<Item = i32> {
 type Sincg = unsafe extern "C" fn(*const f64, usize, f64, *mut f64, i32) -> i32;
 
 fn call(function: Sincg, x: &[f64], n: f64, simd: i32) -> Result<Vec<f64>, i32> {
-    // One element more, which must stay as it is.
+    // The last element must not be written.
     let mut out = vec![-7.0; x.len() + 1];
-    // SAFETY: both arrays are as long as said.
+    // SAFETY: both arrays have at least `x.len()` elements.
     let status = unsafe { function(x.as_ptr(), x.len(), n, out.as_mut_ptr(), simd) };
     assert_eq!(out.pop(), Some(-7.0));
     if status == WB_OK { Ok(out) } else { Err(status) }
@@ -43,7 +44,7 @@ fn sincg_of_indices_is_within_2_ulp_of_exact_values() {
         for cap in caps() {
             let values = call(wb_sincg_index_array, &[row.h, 0.25, row.h], row.N, cap).expect("values");
             for value in [values[0], values[2]] {
-                // The table's zeros are those of 90 digits.
+                // The zeros of the table have errors of its 90 digits.
                 let close =
                     if row.exact.0.abs() < 1e-60 { value == 0.0 } else { ulp_error(value, row.exact) <= 2.0 };
                 assert!(close, "{row:?}: {value}");
@@ -61,8 +62,8 @@ fn sincg_of_phases_is_the_scalar_s_for_every_length_and_start() {
                 let x = &phases[length..2 * length];
                 for (x, value) in x.iter().zip(call(wb_sincg_array, x, n, cap).expect("values")) {
                     let scalar = wb_sincg(*x, n);
-                    // Both are within 4 ulp of the exact value, the array's and 2^-51 n; off whole n, of the C
-                    // expression's.
+                    // Both are within 4 ulp of the exact value, or for n that is not whole, of the C
+                    // expression; the array's is so within another 2^-51 n.
                     let allowed =
                         if n == 2.5 { 1e-12 } else { f64::EPSILON * (8.0 * scalar.abs() + 2.0 * n) };
                     assert!((value - scalar).abs() <= allowed, "sincg({x}, {n}): {value}, {scalar}");
@@ -89,7 +90,7 @@ fn special_values_pass_through_and_bad_arguments_do_not() {
     }
     let mut x = [0.5f64; 8];
     let start = x.as_mut_ptr();
-    // SAFETY: refused before anything is touched.
+    // SAFETY: the calls fail before they write anything; what they read are locals.
     unsafe {
         assert_eq!(wb_sincg_array(null(), 4, 2.0, start, 0), WB_NULL_POINTER);
         assert_eq!(wb_sincg_array(start, 4, 2.0, null_mut(), 0), WB_NULL_POINTER);
@@ -99,7 +100,7 @@ fn special_values_pass_through_and_bad_arguments_do_not() {
         assert_eq!(wb_sincg_array(start, usize::MAX / 4, 2.0, start.wrapping_add(4), 0), WB_TOO_LARGE);
     }
     assert_eq!(x, [0.5; 8]);
-    // SAFETY: two halves of one array.
+    // SAFETY: the two arrays are the halves of a local.
     assert_eq!(unsafe { wb_sincg_array(start, 4, 2.0, start.wrapping_add(4), 0) }, WB_OK);
     assert!((x[7] - 1f64.sin() / 0.5f64.sin()).abs() < 1e-15);
 }
@@ -131,7 +132,7 @@ fn slopes_are_those_of_the_plain_expression() {
     }
 }
 
-/// F at a node of the test's grid: no symmetry, no polynomial.
+/// The structure factor at a node of the grid, without symmetry and not a polynomial.
 fn f_at(h: i32, k: i32, l: i32) -> f64 {
     f64::from(h * 17 + k * k * 3 + l * l * l) + f64::from((h * 31 + k * 7 + l * 13).rem_euclid(11)) * 0.37
 }
@@ -158,7 +159,7 @@ fn nearest_value([h, k, l]: [f64; 3]) -> f64 {
     if inside(node) { f_at(node[0], node[1], node[2]) } else { DEFAULT_F }
 }
 
-/// The value, and whether it is the nearest one for want of nodes.
+/// The interpolated value, and whether the nearest node was used because nodes are missing.
 fn cubic_value(hkl: [f64; 3]) -> (f64, bool) {
     let usable = hkl
         .iter()
@@ -192,14 +193,14 @@ fn structure_factors_are_those_of_the_formulas() {
     {
         (h[7 * i], k[7 * i + 1], l[7 * i + 2]) = (special, special, special);
     }
-    // Exact halves go down; nodes are hit exactly.
+    // Exact halves, which are rounded down, and exact nodes.
     (h[50], k[50], l[50]) = (0.5, -1.5, 7.5);
     (h[51], k[51], l[51]) = (1.0, -1.0, 7.0);
     for cap in caps() {
         for length in (0..=51).chain([500]) {
             let (h, k, l) = (&h[..length], &k[..length], &l[..length]);
             let mut found = vec![-7.0; length + 1];
-            // SAFETY: the arrays are as long as said.
+            // SAFETY: the arrays have the given lengths, and so has the grid.
             let status = unsafe {
                 wb_nearest_array(
                     &raw const grid,
@@ -216,7 +217,7 @@ fn structure_factors_are_those_of_the_formulas() {
                 assert_eq!(*value, nearest_value([h[i], k[i], l[i]]), "{} {} {}", h[i], k[i], l[i]);
             }
             let (mut found, mut fallbacks) = (vec![-7.0; length + 1], u64::MAX);
-            // SAFETY: the arrays are as long as said.
+            // SAFETY: the arrays have the given lengths, and so has the grid.
             let status = unsafe {
                 wb_tricubic_array(
                     &raw const grid,
@@ -244,7 +245,7 @@ fn structure_factors_are_those_of_the_formulas() {
     }
     let nan = [f64::NAN, 1.0];
     let mut found = [0.0; 2];
-    // SAFETY: the arrays are as long as said.
+    // SAFETY: the arrays have the given lengths, and so has the grid.
     unsafe {
         let (one, out) = ([1.0, 7.0].as_ptr(), found.as_mut_ptr());
         assert_eq!(wb_nearest_array(&raw const grid, nan.as_ptr(), one, one, 2, out, 0), WB_OK);
@@ -263,7 +264,7 @@ fn grids_that_cannot_be_are_refused() {
     let good = wb_grid { f: data.as_ptr(), f_len: data.len(), hkl_min: MIN, hkl_len: LEN, default_f: 1.0 };
     let call = |grid: &wb_grid| {
         let (x, mut out) = ([1.0; 3], [-7.0; 3]);
-        // SAFETY: the arrays are as long as said.
+        // SAFETY: the arrays have the given lengths, and so has the grid.
         let status =
             unsafe { wb_nearest_array(grid, x.as_ptr(), x.as_ptr(), x.as_ptr(), 3, out.as_mut_ptr(), 0) };
         assert_eq!(out == [-7.0; 3], status != WB_OK);
@@ -280,7 +281,7 @@ fn grids_that_cannot_be_are_refused() {
     let mut bad = data.clone();
     bad[100] = f64::NAN;
     assert_eq!(call(&wb_grid { f: bad.as_ptr(), ..good }), WB_OUT_OF_RANGE);
-    // SAFETY: refused before anything is touched.
+    // SAFETY: the calls fail before they write anything; what they read are locals.
     unsafe {
         let x = [1.0; 3];
         let inside = data.as_ptr().cast_mut();
@@ -312,7 +313,7 @@ fn the_rotation_table_is_the_kernel_s() {
         let mut expected = [Orientation::default(); 21];
         fill_orientations(orientation, sweep, &domains, &mut expected).expect("a table");
         let call = |mode: i32, steps: usize, len: usize, out: &mut [f64]| {
-            // SAFETY: the arrays are as long as said.
+            // SAFETY: the arrays have the given lengths, and so has the grid.
             unsafe {
                 wb_orientations(
                     cell.as_ptr(),

@@ -1,11 +1,19 @@
-//! The static library and the header, as a C programmer meets them: built, compiled against, linked, run.
+//! The static library and the header as a C programmer uses them: built, compiled against, linked and run.
+
+#![allow(unsafe_code, reason = "renders an image through the C interface")]
 
 mod common;
+#[path = "common/scene.rs"]
+mod made;
 
 use common::{CRATE, SCRATCH, cc, compile, cxx, make, product, run, run_program, text, tool};
+use core::ptr::null_mut;
+use made::defaults;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use widebragg_ffi::parameters::{WB_GIVEN_CELL, wb_scene_parameters};
 
 #[test]
 fn agrees_with_the_c_expression() {
@@ -14,17 +22,36 @@ fn agrees_with_the_c_expression() {
     assert_eq!(run_program(&cc, &source, &["-std=c99"]).trim(), "28007");
 }
 
+/// The first C program of a file of the package, from its first `#include` to the end of `main`.
+fn first_program(file: &str) -> String {
+    let text = fs::read_to_string(Path::new(CRATE).join(file)).expect("a file of the package");
+    let start = text.find("#include").expect("the first line of the program");
+    let end = text.find("\n}\n").expect("the last line of the program") + 3;
+    text[start..end].to_owned()
+}
+
 #[test]
-fn the_program_in_the_header_runs() {
+fn the_program_at_the_top_of_header_and_readme_renders_an_image() {
+    let program = first_program("include/widebragg.h");
+    assert_eq!(program, first_program("README.md"));
     let Some(cc) = cc() else { return };
-    let header = fs::read_to_string(Path::new(CRATE).join("include/widebragg.h")).expect("the header");
-    let start = header.find("#include").expect("the program's first line");
-    let end = header.find("\n}\n").expect("the program's last line") + 3;
     let source = Path::new(SCRATCH).join("from_header.c");
-    fs::write(&source, &header[start..end]).expect("a scratch file");
-    let printed = run_program(&cc, &source, &["-std=c99"]);
-    let value: f64 = printed.trim().parse().expect("a number");
-    assert_eq!(value, widebragg_ffi::wb_sincg(0.05, 36.0));
+    fs::write(&source, program).expect("a scratch file");
+    let written = run(&mut Command::new(compile(&cc, &source, &["-std=c11"]))).stdout;
+
+    let mut parameters = wb_scene_parameters {
+        given: WB_GIVEN_CELL,
+        cell_angstrom: [40.0, 50.0, 60.0],
+        cell_angles_rad: [core::f64::consts::FRAC_PI_2; 3],
+        misset_rad: [0.3; 3],
+        cells: [10.0; 3],
+        ..defaults()
+    };
+    parameters.grid.default_f = 100.0;
+    let image = made::make(&parameters).expect("a scene").rows(0, 1024, null_mut()).expect("an image");
+    let expected: Vec<u8> = image.iter().flat_map(|pixel| pixel.to_ne_bytes()).collect();
+    assert!(written == expected, "another image than that of the library");
+    assert!(image.iter().any(|&pixel| pixel > 1.0));
 }
 
 #[test]
@@ -85,7 +112,7 @@ fn the_address_sanitizer_finds_nothing() {
     assert_eq!(text(&run(&mut Command::new(program)).stdout).trim(), "ok");
 }
 
-/// [`calls`] under another name, so that tests do not overwrite each other's program.
+/// Compiles [`calls`] under another name, so that tests do not overwrite each other's program.
 fn compile_as(cc: &std::ffi::OsStr, name: &str, flags: &[&str]) -> PathBuf {
     let source = Path::new(SCRATCH).join(name).with_extension("c");
     fs::copy(calls(), &source).expect("a scratch file");
@@ -97,7 +124,7 @@ fn an_installed_library_is_found_and_runs() {
     let Some(cc) = cc() else { return };
     let root = Path::new(SCRATCH).join("installed");
     fs::remove_dir_all(&root).ok();
-    // What other tests link must not be made again meanwhile.
+    // The library must not be rebuilt while other tests link it.
     make(&[
         "--assume-old=all",
         "install",

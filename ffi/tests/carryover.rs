@@ -1,7 +1,8 @@
-//! The carryover through the C ABI: per stream and per pixel, forks over threads, stale ones refused.
+//! The carryover through the C interface: per stream and per pixel, forks for threads, and carryovers of
+//! other scenes.
 
-#![allow(unsafe_code, reason = "the functions take plain pointers")]
-#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
+#![allow(unsafe_code, reason = "the functions take raw pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "several calls under one contract")]
 
 #[path = "common/scene.rs"]
 mod made;
@@ -29,15 +30,15 @@ fn kernel() -> KernelScene {
 
 fn slot(carryover: *const wb_carryover, i: usize) -> wb_carryover_slot {
     let mut slot = core::mem::MaybeUninit::uninit();
-    // SAFETY: opened; room for one.
+    // SAFETY: the carryover was made, and `slot` is a local with room for one.
     assert_eq!(unsafe { wb_carryover_read(carryover, i, slot.as_mut_ptr()) }, WB_OK);
-    // SAFETY: set.
+    // SAFETY: the call above has initialised it.
     unsafe { slot.assume_init() }
 }
 
 fn use_at(carryover: *const wb_carryover, made: &Made, slow: usize, fast: usize) -> (i32, i64, i64) {
     let mut found = wb_carryover_use { found: 9, left_by_slow: 9, left_by_fast: 9 };
-    // SAFETY: opened and made; the pointer is to a local.
+    // SAFETY: carryover and scene were made, or the carryover is NULL; `found` is a local.
     let status = unsafe { wb_carryover_use_at(carryover, made.scene, slow, fast, &raw mut found) };
     assert_eq!(status, WB_OK);
     (found.found, found.left_by_slow, found.left_by_fast)
@@ -51,7 +52,7 @@ fn streams_open_at_their_first_pixel_and_count_hits() {
     let (rows, columns) = (kernel.detector.slow_pixels, kernel.detector.fast_pixels);
     let carried = made.open(WB_STREAMS, 3);
     let mut count = 0;
-    // SAFETY: opened; the pointer is to a local.
+    // SAFETY: the carryover was made, and the output is a local.
     assert_eq!(unsafe { wb_carryover_slots(carried.carryover, &raw mut count) }, WB_OK);
     assert_eq!(count, 3);
     for i in 0..3 {
@@ -71,7 +72,7 @@ fn streams_open_at_their_first_pixel_and_count_hits() {
     assert!(slots.iter().all(|slot| slot.fresh == 1));
     assert_eq!(slots.iter().map(|slot| slot.hits + slot.fresh).sum::<u64>(), (rows * columns) as u64);
     let mut slot = slots[0];
-    // SAFETY: opened; the pointer is to a local.
+    // SAFETY: the carryover was made, and the output is a local.
     assert_eq!(unsafe { wb_carryover_read(carried.carryover, 3, &raw mut slot) }, WB_OUT_OF_RANGE);
 }
 
@@ -88,7 +89,7 @@ fn slots_per_pixel_give_the_same_image_in_any_order() {
         let (slow, fast, mut value) = (at / columns, at % columns, f64::NAN);
         let before = use_at(streams.carryover, &made, slow, fast);
         assert_eq!(use_at(pixels.carryover, &made, slow, fast), before);
-        // SAFETY: made and opened; the pointer is to a local.
+        // SAFETY: scene and carryover were made, and `value` is a local.
         let status = unsafe { wb_render_pixel(made.scene, slow, fast, &raw mut value, pixels.carryover) };
         assert_eq!((status, value as f32), (WB_OK, image[at]));
         let slot = slot(pixels.carryover, at);
@@ -96,9 +97,9 @@ fn slots_per_pixel_give_the_same_image_in_any_order() {
     }
 }
 
-/// A pointer that a test hands to a thread.
+/// A pointer that is passed to a thread.
 struct Shared<T>(*mut T);
-// SAFETY: scenes are read only, and each thread has a carryover of its own.
+// SAFETY: threads only read the scene, and each has a carryover of its own.
 unsafe impl<T> Send for Shared<T> {}
 
 #[test]
@@ -111,7 +112,7 @@ fn two_threads_with_forks_give_the_image_and_the_counts_of_one() {
     let expected = made.rows(0, rows, single.carryover).expect("an image");
 
     let whole = made.open(WB_STREAMS, 1);
-    // A fork counts from zero, whatever the original has counted.
+    // The counts of a fork start at zero, whatever those of the original are.
     let half = rows / 2;
     let mut image = made.rows(0, 1, whole.carryover).expect("a row");
     image.resize(rows * columns, f32::NAN);
@@ -123,7 +124,7 @@ fn two_threads_with_forks_give_the_image_and_the_counts_of_one() {
             let (scene, carry) = (Shared(made.scene), Shared(fork.carryover));
             scope.spawn(move || {
                 let (Shared(scene), Shared(carry)) = ({ scene }, { carry });
-                // SAFETY: made and forked; the band is as long as said.
+                // SAFETY: scene and carryover were made, and `band` has the given length.
                 let status = unsafe {
                     wb_render_rows(scene, first, band.len() / columns, band.as_mut_ptr(), band.len(), carry)
                 };
@@ -133,12 +134,12 @@ fn two_threads_with_forks_give_the_image_and_the_counts_of_one() {
     });
     assert!(image == expected);
     for fork in &forks {
-        // SAFETY: opened; no thread renders any more.
+        // SAFETY: both carryovers were made, and no thread renders any more.
         assert_eq!(unsafe { wb_carryover_absorb(whole.carryover, fork.carryover) }, WB_OK);
     }
     let (one, two) = (slot(single.carryover, 0), slot(whole.carryover, 0));
     assert_eq!((one.hits, one.fresh), (two.hits, two.fresh));
-    // SAFETY: opened; no thread renders any more.
+    // SAFETY: both carryovers were made, and no thread renders any more.
     assert_eq!(unsafe { wb_carryover_absorb(whole.carryover, whole.carryover) }, WB_OVERLAP);
 }
 
@@ -156,11 +157,11 @@ fn a_carryover_of_another_scene_is_refused() {
     for other in [&next, &narrow] {
         assert_eq!(other.rows(0, 1, carried.carryover), Err(WB_OTHER_SCENE));
         let theirs = other.open(WB_STREAMS, 1);
-        // SAFETY: opened; no thread renders.
+        // SAFETY: both carryovers were made, and no thread renders.
         let status = unsafe { wb_carryover_absorb(carried.carryover, theirs.carryover) };
         assert_eq!(status, WB_OTHER_SCENE);
     }
-    // A scene that carries nothing takes none, or its own.
+    // A scene that needs no carryover accepts NULL or its own.
     let spec = make(&wb_scene_parameters { mode: WB_SPEC, ..p }).expect("a scene");
     assert!(spec.rows(0, 1, null_mut()).is_ok());
     assert_eq!(use_at(core::ptr::null(), &spec, 0, 0), (WB_NOT_USED, -1, -1));

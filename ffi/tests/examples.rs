@@ -1,4 +1,4 @@
-//! The example programs: built as their first lines say, and their images are the program's, bit for bit.
+//! The example programs: built as their first lines say; their images have the bits of `widebragg demo`.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use widebragg_tests::program::Workplace;
 
-/// Compiles an example; the program.
+/// Compiles an example and returns the program.
 fn example(compiler: &OsString, source: &str, flags: &[&str]) -> PathBuf {
     let program = Path::new(SCRATCH).join(source.replace('.', "_"));
     run(Command::new(compiler)
@@ -24,7 +24,7 @@ fn example(compiler: &OsString, source: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// The float image that an example writes, and what it prints.
+/// The float image that an example writes, and its standard output.
 fn image(program: &Path, arguments: &[&str]) -> (Vec<u8>, String) {
     let file = program.with_extension("bin");
     let output = run(Command::new(program).arg(&file).args(arguments));
@@ -86,7 +86,7 @@ fn the_lines_of_the_readme_about_derivatives_compile() {
 #[test]
 fn the_gradient_of_the_demo_is_that_of_its_differences() {
     let Some(cc) = cc() else { return };
-    // Ends well only if they agree to 1e-5.
+    // The program fails unless they agree to 1e-5.
     let (pushed, printed) = image(&example(&cc, "demo_gradient.c", &["-std=c99"]), &[]);
     assert_eq!(printed.lines().count(), 15, "{printed}");
     assert_eq!(pushed.len(), 48 * 2463 * size_of::<f32>());
@@ -97,7 +97,8 @@ fn the_gradient_of_the_demo_is_that_of_its_differences() {
 fn the_lines_of_the_readme_render_nano_bragg_s_loop() {
     let Some(cc) = cc() else { return };
     let readme = fs::read_to_string(Path::new(CRATE).join("README.md")).expect("README.md");
-    let (_, lines) = readme.split_once("```c\n").expect("the lines");
+    let (_, lines) = readme.split_once("## The pixel loop of nanoBragg").expect("the section");
+    let (_, lines) = lines.split_once("```c\n").expect("the lines");
     let (lines, _) = lines.split_once("```").expect("their end");
     fs::write(Path::new(SCRATCH).join("readme_lines.inc"), lines).expect("a scratch file");
     let program = Path::new(SCRATCH).join("nanobragg_loop");

@@ -1,8 +1,8 @@
-//! Derivatives through the C ABI: the kernel's bits in both modes and directions, directions of parameters against the
-//! kernel's model and against moved scenes, refusals that write nothing.
+//! Derivatives through the C interface: the bits of the kernel in both modes and directions, directions of
+//! parameters compared with the kernel's model and with changed scenes, and failed calls that write nothing.
 
-#![allow(unsafe_code, reason = "the functions take plain pointers")]
-#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
+#![allow(unsafe_code, reason = "the functions take raw pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "several calls under one contract")]
 
 #[path = "common/scene.rs"]
 mod made;
@@ -13,7 +13,9 @@ use made::{Made, Memory, defaults, make, no_error, placed, sources, words};
 use widebragg::carryover::Carryover;
 use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, DetectorParameters, Pivot};
-use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnTable, VARIABLES, Variables, Wanted};
+use widebragg::gradient::{
+    Model, Moves, OrientationDerivatives, Parameter, Sums, VARIABLES, Variables, Wanted,
+};
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
 use widebragg_ffi::carryover::{WB_PIXELS, WB_STREAMS, wb_carryover};
@@ -37,9 +39,9 @@ fn kernel(name: &str, mode: Mode) -> KernelScene {
     KernelScene::from_simulation(&simulation, Simd::detect(), mode)
 }
 
-/// As C has it.
+/// Variables as C has them.
 fn c(variables: Variables) -> wb_variables {
-    // SAFETY: one layout, as the library asserts.
+    // SAFETY: both types have the same layout: `f64` fields in the same order.
     unsafe { core::mem::transmute(variables) }
 }
 
@@ -47,13 +49,13 @@ fn bits(variables: &Variables) -> [u64; VARIABLES] {
     variables.to_array().map(f64::to_bits)
 }
 
-/// As Rust has it.
+/// Variables as the kernel has them.
 fn rust(variables: wb_variables) -> Variables {
-    // SAFETY: one layout, as the library asserts.
+    // SAFETY: both types have the same layout: `f64` fields in the same order.
     unsafe { core::mem::transmute(variables) }
 }
 
-/// Turns and their memory.
+/// Turns, and the memory that they live in.
 struct Turns {
     memory: Memory,
     turns: *mut wb_turns,
@@ -61,24 +63,24 @@ struct Turns {
 
 fn turns(made: &Made, wanted: u64) -> Result<Turns, i32> {
     let (mut bytes, mut turns) = (0, null_mut());
-    // SAFETY: made; the pointer is to a local.
+    // SAFETY: the scene was made, and `bytes` is a local.
     let status = unsafe { wb_turns_size(made.scene, wanted, &raw mut bytes) };
     if status != WB_OK {
         assert_eq!(bytes, 0);
         return Err(status);
     }
     let mut memory = Memory::new(bytes);
-    // SAFETY: the memory is as large as asked for.
+    // SAFETY: the scene was made; the memory has the size that was asked for and lives as long as the turns.
     let status = unsafe { wb_turns_make(made.scene, wanted, memory.start(), bytes, &raw mut turns) };
     assert_eq!(status, WB_OK);
     Ok(Turns { memory, turns })
 }
 
-/// What `job` makes of the kernel's scene and its turns.
+/// The result of `job` for the scene and the turns of the kernel.
 fn with_turns<R>(
     kernel: &KernelScene,
     threads: usize,
-    job: impl FnOnce(&Scene<'_>, &TurnTable<'_>, &Carryover<'_>) -> R,
+    job: impl FnOnce(&Scene<'_>, &OrientationDerivatives<'_>, &Carryover<'_>) -> R,
 ) -> R {
     let with = kernel.with(threads, |scene, slots| {
         scene::with_turns(scene, 3, |turns| job(scene, turns, &Carryover::Streams(slots)))
@@ -97,7 +99,7 @@ fn pull(
     let rows = weights.len() / made.summary().fast_pixels;
     let (sums, by_f) = into;
     let mut error = no_error();
-    // SAFETY: all were made; arrays are as long as said.
+    // SAFETY: scene, turns and carryover were made, and the arrays have the given lengths.
     let status = unsafe {
         let (by_f, nodes) = (by_f.as_mut_ptr(), by_f.len());
         let by_f = if nodes == 0 { null_mut() } else { by_f };
@@ -129,7 +131,7 @@ fn push(
 ) -> Result<Vec<f64>, i32> {
     let mut images = vec![f64::NAN; rows.len() * made.summary().fast_pixels * directions.len()];
     let mut error = no_error();
-    // SAFETY: all were made; arrays are as long as said.
+    // SAFETY: scene, turns and carryover were made, and the arrays have the given lengths.
     let status = unsafe {
         let (directions, count) = (directions.as_ptr(), directions.len());
         let (start, len) = (images.as_mut_ptr(), images.len());
@@ -155,13 +157,13 @@ fn push(
     Err(status)
 }
 
-/// Numbers between -1 and 1 that have nothing in common, another series after each number of them that is skipped.
+/// `n` pseudorandom numbers between -1 and 1, after the first `skipped` of the series.
 fn numbers(n: usize, skipped: usize) -> Vec<f64> {
     let mut deviate = deviates();
     (0..skipped + n).map(|_| 2.0 * deviate() - 1.0).skip(skipped).collect()
 }
 
-/// Directions in which everything moves, by amounts that are alike in what they do.
+/// Directions in which all variables change, by amounts of similar effect.
 fn directions(count: usize) -> Vec<Variables> {
     let scale: [f64; VARIABLES] = core::array::from_fn(|i| match i {
         0..9 => 1e-12,
@@ -203,7 +205,7 @@ fn both_directions_have_the_kernel_s_bits_in_both_modes() {
                 let carried = made.open(form, 2);
                 made.latch(carried.carryover);
                 let (mut found, mut found_by_f) = (c(Variables::default()), vec![0.0; nodes]);
-                // In two bands, as one.
+                // Two bands of rows give the sums of one.
                 let (upper, lower) = weights.split_at(rows / 3 * kernel.detector.fast_pixels);
                 for (first, band) in [(0, upper), (rows / 3, lower)] {
                     let into = (&mut found, &mut found_by_f[..]);
@@ -211,7 +213,7 @@ fn both_directions_have_the_kernel_s_bits_in_both_modes() {
                 }
                 assert_eq!(bits(&rust(found)), bits(&expected), "{name}, {mode:?}");
                 assert!(found_by_f.iter().zip(&by_f).all(|(x, y)| x.to_bits() == y.to_bits()), "{name}");
-                // And row by row, each with sums of its own, added in order.
+                // So do single rows, each with its own sums, added in order.
                 let mut added = Variables::default();
                 for (slow, row) in weights.chunks_exact(kernel.detector.fast_pixels).enumerate() {
                     let mut own = c(Variables::default());
@@ -236,7 +238,7 @@ fn only_what_is_wanted_is_computed_and_directions_say_what_they_want() {
     let kernel = kernel("phi_all", Mode::Spec);
     let sources = sources(&kernel);
     let made = make(&placed(&kernel, &sources)).expect("a scene");
-    // Three rows that have spots.
+    // Three rows with spots.
     let weights = numbers(3 * kernel.detector.fast_pixels, 3);
     let summed = |wanted| {
         let mut sums = c(Variables::default());
@@ -264,10 +266,10 @@ fn only_what_is_wanted_is_computed_and_directions_say_what_they_want() {
             let mut along = [0.0; VARIABLES];
             along[i] = -2.0;
             let (along, mut wanted) = (c(Variables::from_array(&along)), 99);
-            // SAFETY: locals.
+            // SAFETY: the pointers are to locals.
             assert_eq!(unsafe { wb_wanted_along(&raw const along, 1, &raw mut wanted) }, WB_OK);
             assert_eq!(wanted, bit);
-            // What the turns were not made for is refused, and not 0.
+            // A direction that the turns were not made for is an error, not 0.
             let other = turns(&made, WB_WANT_ALL & !bit).expect("turns");
             assert_eq!(push(&made, &other, 0..1, &[along], null_mut()), Err(WB_OUT_OF_RANGE));
             let own = turns(&made, bit).expect("turns");
@@ -278,7 +280,7 @@ fn only_what_is_wanted_is_computed_and_directions_say_what_they_want() {
     assert!(summed(0)[36] != 0.0);
 }
 
-/// A small scene made from plain numbers, of a convention.
+/// A small scene from plain numbers, in a convention.
 fn plain(convention: i32) -> wb_scene_parameters {
     wb_scene_parameters {
         given: WB_GIVEN_CELL,
@@ -294,7 +296,7 @@ fn plain(convention: i32) -> wb_scene_parameters {
         cell_angles_rad: [1.5, 1.6, 1.7],
         misset_rad: [0.3, -0.2, 0.1],
         lambda0_m: 1.1e-10,
-        // So many that spots are gone where the nearest reflection changes.
+        // Enough cells that the spots vanish where the nearest reflection changes.
         cells: [10.0, 12.0, 8.0],
         oversample: 1,
         phi0_rad: 0.01,
@@ -306,7 +308,7 @@ fn plain(convention: i32) -> wb_scene_parameters {
 
 fn direction(p: &wb_scene_parameters, parameter: i32) -> Result<Variables, (i32, String)> {
     let (mut direction, mut error) = (c(Variables::from_array(&[7.5; VARIABLES])), no_error());
-    // SAFETY: locals.
+    // SAFETY: the pointers are to locals.
     let status = unsafe { wb_direction(p, parameter, &raw mut direction, &raw mut error) };
     assert_eq!(status, error.status);
     let direction = rust(direction);
@@ -358,7 +360,7 @@ fn directions_are_the_kernel_s() {
             let found = direction(&p, i as i32).expect("a direction");
             assert_eq!(bits(&found), bits(&expected), "{parameter:?}");
             let (one, other) = (c(found), c(directions(1)[0]));
-            // SAFETY: locals.
+            // SAFETY: the pointers are to locals.
             let dot = unsafe { wb_dot(&raw const one, &raw const other) };
             assert_eq!(dot.to_bits(), found.dot(&directions(1)[0]).to_bits());
         }
@@ -381,7 +383,8 @@ fn directions_are_the_kernel_s() {
     }
     let (mut out, mut error) = (c(Variables::default()), no_error());
     let (itself, start) = (&raw const p, &raw mut out);
-    // SAFETY: refused before anything is touched.
+    // SAFETY: the calls fail before they write anything; what they read was made above, is a local, or is
+    // NULL.
     unsafe {
         assert_eq!(wb_direction(null(), 0, start, null_mut()), WB_NULL_POINTER);
         assert_eq!(wb_direction(itself, 0, null_mut(), &raw mut error), WB_NULL_POINTER);
@@ -405,13 +408,13 @@ fn image(made: &Made) -> Vec<f64> {
     let summary = made.summary();
     let mut image = vec![f64::NAN; summary.fast_pixels * summary.slow_pixels];
     let (start, len) = (image.as_mut_ptr(), image.len());
-    // SAFETY: made; the image is as long as said.
+    // SAFETY: the scene was made, and `image` has `len` elements.
     let status = unsafe { wb_render_rows_f64(made.scene, 0, summary.slow_pixels, start, len, null_mut()) };
     assert_eq!(status, WB_OK);
     image
 }
 
-/// dL/dp by central differences, extrapolated over halved steps.
+/// dL/dp from central differences, extrapolated from three steps.
 fn differences(p: &wb_scene_parameters, step: f64, by: impl Fn(&mut wb_scene_parameters, f64)) -> f64 {
     let moved = |x: f64| {
         let mut p = *p;
@@ -424,10 +427,10 @@ fn differences(p: &wb_scene_parameters, step: f64, by: impl Fn(&mut wb_scene_par
     (16.0 * second - first) / 15.0
 }
 
-/// A parameter, a step, and what moves it.
+/// A parameter, a step, and the change of the parameters of the scene by it.
 type Move = (i32, f64, fn(&mut wb_scene_parameters, f64));
 
-/// Axes a, b, c turned or moved, and what is reciprocal to them.
+/// Sets the axes a, b, c and their reciprocal axes.
 fn reaxed(p: &mut wb_scene_parameters, direct: [f64; 9]) {
     let [a, b, c] =
         core::array::from_fn(|i| widebragg::vector::Vec3::from([0, 1, 2].map(|j| direct[3 * i + j])));
@@ -441,7 +444,7 @@ fn dots_of_pullbacks_and_directions_are_the_differences_of_moved_scenes() {
     let f: Vec<f64> = numbers(5 * 5 * 5, 8).iter().map(|x| 20.0 + 10.0 * x).collect();
     let domains = {
         let mut domains = vec![0.0; 18];
-        // SAFETY: room for two.
+        // SAFETY: `domains` has room for two matrices.
         let status =
             unsafe { widebragg_ffi::noise::wb_mosaic_domains(0.005, 12345678, domains.as_mut_ptr(), 2) };
         assert_eq!(status, WB_OK);
@@ -497,7 +500,7 @@ fn dots_of_pullbacks_and_directions_are_the_differences_of_moved_scenes() {
     {
         let mut p = with_tables(wb_scene_parameters { shape, ..plain(convention.min(WB_DIALS)) });
         if shape == WB_ROUND {
-            // Its spots reach so far that it shows where the nearest reflection changes.
+            // Round spots are so wide that the image is not smooth where the nearest reflection changes.
             (p.grid.f, p.grid.f_len) = (null(), 0);
         }
         (p.x_beam_m, p.org_x_px) = (0.011, 20.25);
@@ -518,7 +521,7 @@ fn dots_of_pullbacks_and_directions_are_the_differences_of_moved_scenes() {
                 assert_eq!(direction(&p, unknown), Err((WB_OUT_OF_RANGE, "parameter".to_owned())));
             }
         } else {
-            // No spot of a gaussian lies outside the grid.
+            // No gaussian spot lies outside the grid.
             moves.extend(of_cell.iter().filter(|m| shape != WB_GAUSS || m.0 != WB_BY_DEFAULT_F));
             moves.extend(of_detector.iter().filter(|m| convention != WB_DIALS || m.0 != WB_BY_BEAM_CENTRE_X));
         }
@@ -530,15 +533,15 @@ fn dots_of_pullbacks_and_directions_are_the_differences_of_moved_scenes() {
         assert_eq!(pull(&made, &turns, 0, &weights, (&mut sums, &mut by_f), null_mut()), WB_OK);
         for (parameter, step, by) in moves {
             let along = c(direction(&p, parameter).expect("a direction"));
-            // SAFETY: locals.
+            // SAFETY: the pointers are to locals.
             let found = unsafe { wb_dot(&raw const sums, &raw const along) };
-            // A round spot has a kink where the nearest reflection changes: no step may pass one.
+            // No step may cross a change of the nearest reflection, where round spots are not differentiable.
             let step = if shape == WB_ROUND { step / 100.0 } else { step };
             let expected = differences(&p, step, by);
             let error = (found - expected).abs() / expected.abs();
             assert!(error < 1e-6, "{shape} {convention} {parameter}: {found:e} {expected:e} {error:e}");
         }
-        // The structure factor that counts most.
+        // The structure factor with the largest derivative.
         let most = by_f.iter().enumerate().max_by(|x, y| x.1.abs().total_cmp(&y.1.abs()));
         let Some((most, &found)) = most else { continue };
         let moved = |x: f64| {
@@ -566,7 +569,7 @@ fn what_is_refused_writes_nothing() {
     let scene = made.scene.cast_const();
     let nodes = kernel.grid.as_ref().map_or(0, |grid| grid.data.len());
     assert!(nodes > 0);
-    // Room to be misaligned in, and for overlaps.
+    // One element more than needed, for misaligned and overlapping arrays.
     let mut weights = numbers(columns + 1, 3);
     let mut sums = vec![0.5; VARIABLES + 1];
     let mut by_f = vec![0.25; nodes + 1];
@@ -600,7 +603,7 @@ fn what_is_refused_writes_nothing() {
         error: &raw mut error,
     };
     let call = |p: Pull| {
-        // SAFETY: refused before anything is touched, or good.
+        // SAFETY: `p` is valid, or the call fails before it reads or writes what is not.
         unsafe {
             wb_pullback_rows(
                 p.scene, p.turns, p.first, p.rows, p.weights, p.len, p.sums, p.by_f, p.by_f_len, p.carry,
@@ -664,7 +667,8 @@ fn what_is_refused_writes_nothing() {
     let along: Vec<_> = directions(2).into_iter().map(c).collect();
     let mut images = vec![f64::NAN; 2 * columns + 1];
     let push = |scene, turns, rows, directions: *const wb_variables, at: *mut f64, len, carry, error| {
-        // SAFETY: refused before anything is touched.
+        // SAFETY: the calls fail before they write anything; what they read was made above, is a local, or is
+        // NULL.
         unsafe { wb_pushforward_rows(scene, turns, 0, rows, directions, 2, at, len, carry, error) }
     };
     let (from, out, len, none) = (along.as_ptr(), images.as_mut_ptr(), 2 * columns, null_mut());
@@ -691,7 +695,8 @@ fn what_is_refused_writes_nothing() {
     assert_eq!(words(&error.quantity), "directions");
     assert!(images.iter().all(|x| x.is_nan()));
     let (mut wanted, at) = (99, spoilt.as_ptr());
-    // SAFETY: refused before anything is touched.
+    // SAFETY: the calls fail before they write anything; what they read was made above, is a local, or is
+    // NULL.
     unsafe {
         assert_eq!(wb_wanted_along(at, 2, &raw mut wanted), WB_OUT_OF_RANGE);
         assert_eq!(wb_wanted_along(null(), 2, &raw mut wanted), WB_NULL_POINTER);
@@ -700,7 +705,7 @@ fn what_is_refused_writes_nothing() {
     }
     assert_eq!(wanted, 99);
 
-    // After all of that they work.
+    // After all failures, valid calls succeed.
     assert_eq!(call(good), WB_OK);
     assert_eq!(push(scene, made_turns, 1, from, out, len, carry, none), WB_OK);
 }
@@ -712,11 +717,12 @@ fn turns_are_checked_and_serve_their_crystal_alone() {
     let p = placed(&kernel, &sources);
     let made = make(&p).expect("a scene");
     let (mut bytes, mut made_turns) = (0, null_mut());
-    // SAFETY: made; the pointer is to a local.
+    // SAFETY: the scene was made, and `bytes` is a local.
     assert_eq!(unsafe { wb_turns_size(made.scene, WB_WANT_ALL, &raw mut bytes) }, WB_OK);
     let mut memory = Memory::new(bytes + 64);
     let start = memory.start();
-    // SAFETY: refused before anything is touched.
+    // SAFETY: the calls fail before they write anything; what they read was made above, is a local, or is
+    // NULL.
     unsafe {
         let scene = made.scene;
         let (all, handle) = (WB_WANT_ALL, &raw mut made_turns);
@@ -743,7 +749,7 @@ fn turns_are_checked_and_serve_their_crystal_alone() {
         status
     };
     assert_eq!(pulled(&made), WB_OK);
-    // Another detector, the same crystal.
+    // Turns are valid for another detector with the same crystal.
     let near = wb_scene_parameters { pix0_m: p.pix0_m.map(|x| x + 1e-4), ..p };
     assert_eq!(pulled(&make(&near).expect("a scene")), WB_OK);
     let domains: Vec<f64> = kernel.domains.iter().rev().flatten().flatten().copied().collect();

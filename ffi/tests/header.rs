@@ -1,6 +1,6 @@
-//! The header against the Rust side: constants, structs, prototypes, exports. Whatever differs fails.
+//! Compares the header with the library: constants, structs, prototypes and exports must agree.
 //!
-//! Names and types are read from the sources of both sides; offsets and sizes are those the two compilers give.
+//! Names and types are read from the sources of both; offsets and sizes are those of the two compilers.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn header() -> String {
     text
 }
 
-/// All of the library's Rust sources, without comments.
+/// The Rust sources of the library, without comments.
 fn sources() -> String {
     let mut all = String::new();
     for entry in fs::read_dir(Path::new(CRATE).join("src")).expect("the sources") {
@@ -48,11 +48,12 @@ fn squeezed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A Rust type in C, around `name`.
+/// The C declaration of `name` with a Rust type.
 fn in_c(rust: &str, name: &str) -> String {
     let rust = rust.trim();
     if rust.starts_with("*const *const ") {
-        // C takes no `double ***` where pointers to const pointers are asked for: such arguments are declared without.
+        // C does not convert `double ***` to pointers to const pointers, so the header declares such
+        // arguments without const.
         return in_c(&rust.replace("*const ", "*mut "), name);
     }
     if let Some(target) = rust.strip_prefix("*const ") {
@@ -85,7 +86,7 @@ fn in_c(rust: &str, name: &str) -> String {
     format!("{plain} {name}")
 }
 
-/// Exported functions: name to (arguments' types, returned type).
+/// The exported functions: the types of their arguments, and the type that they return.
 fn exported() -> BTreeMap<String, (Vec<String>, String)> {
     let sources = sources();
     let mut functions = BTreeMap::new();
@@ -101,7 +102,7 @@ fn exported() -> BTreeMap<String, (Vec<String>, String)> {
     functions
 }
 
-/// Names of the functions that the header declares.
+/// The names of the functions that the header declares.
 fn declared() -> BTreeSet<String> {
     let header = header();
     let mut names = BTreeSet::new();
@@ -131,7 +132,7 @@ fn prototypes_are_those_of_the_functions() {
     let functions = exported();
     assert!(functions.len() > 30, "{functions:?}");
     assert_eq!(declared(), functions.keys().cloned().collect());
-    // A second declaration with another type is an error.
+    // A second declaration with another type is an error of the compiler.
     let mut code = String::new();
     for (name, (types, returned)) in &functions {
         let types: Vec<_> = types.iter().map(|rust| in_c(rust, "")).collect();
@@ -161,12 +162,12 @@ fn constants_are_those_of_the_library() {
     must_compile("constants", &code);
 }
 
-/// What the compiler says about a struct: name, size, alignment, and each field's name, offset, size and type.
+/// The layout of a struct: name, size, alignment, and the name, offset, size and type of each field.
 type Layout = (&'static str, usize, usize, Vec<(&'static str, usize, usize, &'static str)>);
 
 macro_rules! layout {
     ($name:ident { $($field:ident: $type:ty),* $(,)? }) => {{
-        // Neither a field nor a type can be missing or wrong here.
+        // The compiler rejects a missing or wrong field here.
         fn _complete($name { $($field),* }: $name) {
             $(let _: $type = $field;)*
         }
@@ -265,7 +266,7 @@ fn layouts() -> Vec<Layout> {
     ]
 }
 
-/// Structs that the header defines, with their fields' names.
+/// The structs that the header defines, with the names of their fields.
 fn header_structs() -> BTreeMap<String, Vec<String>> {
     let header = header();
     let mut structs = BTreeMap::new();
@@ -329,7 +330,7 @@ fn only_declared_names_are_exported() {
     let names: BTreeSet<_> =
         names.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     assert_eq!(names, declared());
-    // Of the static library, all that is visible outside and not the compiler's own run-time library.
+    // Of the static library, all visible symbols except those of the compiler's run-time library.
     let names = run(Command::new(&nm).args(["-g", "--defined-only", "-A"]).arg(common::static_library()));
     let names = text(&names.stdout);
     let ours = names.lines().filter(|line| line.contains(":widebragg_ffi"));

@@ -1,6 +1,7 @@
-//! `ffi/nanobragg`: a C program with the reference's functions, built as it is, its functions replaced, in all three modes.
+//! `ffi/nanobragg`: an unmodified C program with the reference's functions, built with these functions
+//! replaced, in all three modes.
 //!
-//! Needs gcc, GNU binutils and make on an ELF system; elsewhere the tests print that they were skipped.
+//! The tests need gcc, GNU binutils and make on Linux; elsewhere they print that they were skipped.
 
 mod common;
 
@@ -13,10 +14,10 @@ use std::process::{Command, Output};
 
 const FUNCTIONS: [&str; 6] = ["sincg", "sinc3", "rotate_axis", "rotate", "polin3", "polarization_factor"];
 
-/// Rounds of the loop in `reference_like.c`; each calls each function once.
+/// The rounds of the loop in `reference_like.c`, each of which calls each function once.
 const ROUNDS: u64 = 20_000;
 
-/// `-D` options that make every function wrong, each by another fraction.
+/// `-D` options that make every function wrong, each by a different fraction.
 const ALL_OFF: &str = "-DSINCG_OFF=1e-5 -DSINC3_OFF=2e-5 -DROTATE_AXIS_OFF=3e-5 -DROTATE_OFF=4e-5 -DPOLIN3_OFF=5e-5 \
                        -DPOLARIZATION_FACTOR_OFF=6e-5";
 
@@ -28,7 +29,7 @@ fn scratch(name: &str) -> PathBuf {
     Path::new(SCRATCH).join("nanobragg").join(name)
 }
 
-/// The gcc to build with, where everything else that it takes is there as well.
+/// The gcc to build with, if the other tools are available as well.
 fn gcc() -> Option<OsString> {
     let cc = common::cc()?;
     common::tool("OBJCOPY", "objcopy")?;
@@ -41,7 +42,7 @@ fn gcc() -> Option<OsString> {
     Some(cc)
 }
 
-/// `make -C ffi/nanobragg` into a folder `name`.
+/// Runs `make -C ffi/nanobragg` with the build folder `name`.
 fn make(name: &str, variables: &[&str]) -> Output {
     let build = scratch(name);
     let tool = common::tool("MAKE", "make").expect("make");
@@ -55,7 +56,7 @@ fn make(name: &str, variables: &[&str]) -> Output {
         .expect("make runs")
 }
 
-/// `reference_like.c` with functions replaced, and what make said.
+/// Builds `reference_like.c` with functions replaced; returns the program and the messages of make.
 fn build(name: &str, cc: &OsString, cflags: &str, variables: &[&str]) -> (PathBuf, String) {
     let (cc, file) = (format!("CC={}", cc.display()), format!("NANOBRAGG_C={}", source().display()));
     let cflags = format!("CFLAGS=-O3 {cflags}");
@@ -65,7 +66,7 @@ fn build(name: &str, cc: &OsString, cflags: &str, variables: &[&str]) -> (PathBu
     (scratch(name).join("nanoBragg"), said)
 }
 
-/// The same program as its users build it.
+/// Builds the same program without replacing anything.
 fn plain(name: &str, cc: &OsString, cflags: &str) -> PathBuf {
     let program = scratch(name);
     fs::create_dir_all(scratch("")).expect("a scratch folder");
@@ -88,7 +89,7 @@ fn numbers(printed: &str) -> Vec<f64> {
     printed.lines().map(|line| line.parse().expect("a number")).collect()
 }
 
-/// Runs in check mode: standard output, the table, the report.
+/// Runs a program in check mode; returns its standard output, the table and the report.
 fn check(program: &Path) -> (String, String, Value) {
     let path = program.with_extension("json");
     let output = run(in_mode(program, "check").env("WIDEBRAGG_REPORT", &path));
@@ -148,7 +149,7 @@ fn check_finds_the_function_that_is_off() {
             assert!(relative <= 1e-9, "{name}: {relative}");
         }
     }
-    // The arguments are those of the difference.
+    // The reported arguments are those that gave the difference.
     for key in ["largest_absolute", "largest_relative"] {
         let worst = &report["functions"]["sinc3"][key];
         let number = |value: &Value| value.as_f64().expect("a number");

@@ -1,7 +1,8 @@
-//! The scalar twins: against the reference's figures (`tests/golden/vec`), exact values, the lanes, and odd arguments.
+//! The scalar functions, compared with values of the reference (`tests/golden/vec`), exact values and the
+//! vector code, and called with special arguments.
 
-#![allow(unsafe_code, reason = "the twins take plain pointers")]
-#![allow(clippy::multiple_unsafe_ops_per_block, reason = "many calls with the same pointers")]
+#![allow(unsafe_code, reason = "the functions take raw pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "several calls with the same pointers")]
 
 #[path = "../../tests/tests/kernel_math/exact.rs"]
 #[allow(dead_code, reason = "shared with the kernel's tests, which need more of it")]
@@ -13,14 +14,14 @@ use core::f64::consts::PI;
 use core::ptr;
 use std::path::Path;
 
-use widebragg::lanes::{Kernel, Lanes, Level, Simd};
+use widebragg::lanes::{Lanes, Level, Simd, WithSimd};
 use widebragg::math::sincg_rad;
 use widebragg_ffi::{wb_polarization_factor, wb_polin3, wb_rotate, wb_rotate_axis, wb_sinc3, wb_sincg};
 use widebragg_tests::compare::{relative, ulp_error};
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::table;
 
-/// What the magnitude slot holds before a call.
+/// The magnitude element of a vector before a call.
 const SLOT: f64 = 0.125;
 
 /// A vector as C has it.
@@ -30,7 +31,7 @@ fn vector(xyz: &[f64]) -> [f64; 4] {
 
 fn rotate_axis(v: &[f64; 4], axis: &[f64; 4], phi: f64) -> [f64; 4] {
     let mut out = [SLOT; 4];
-    // SAFETY: three arrays of four.
+    // SAFETY: each pointer is to an array of four numbers.
     let returned = unsafe { wb_rotate_axis(v.as_ptr(), out.as_mut_ptr(), axis.as_ptr(), phi) };
     assert!(ptr::eq(returned, &raw const out[0]));
     out
@@ -38,7 +39,7 @@ fn rotate_axis(v: &[f64; 4], axis: &[f64; 4], phi: f64) -> [f64; 4] {
 
 fn rotate(v: &[f64; 4], [x, y, z]: [f64; 3]) -> [f64; 4] {
     let mut out = [SLOT; 4];
-    // SAFETY: two arrays of four.
+    // SAFETY: each pointer is to an array of four numbers.
     let returned = unsafe { wb_rotate(v.as_ptr(), out.as_mut_ptr(), x, y, z) };
     assert!(ptr::eq(returned, &raw const out[0]));
     out
@@ -49,18 +50,18 @@ fn polin3(nodes: [[f64; 4]; 3], block: &[f64], [x1, x2, x3]: [f64; 3]) -> f64 {
     let planes: Vec<*const *const f64> = rows.chunks_exact(4).map(<[*const f64]>::as_ptr).collect();
     let [a, b, c] = &nodes;
     let mut y = f64::NAN;
-    // SAFETY: four nodes an axis, four planes of four rows of four values.
+    // SAFETY: there are four nodes for each axis, and four planes of four rows of four values.
     unsafe { wb_polin3(a.as_ptr(), b.as_ptr(), c.as_ptr(), planes.as_ptr(), x1, x2, x3, &raw mut y) };
     y
 }
 
 fn polarization(kahn: f64, vectors: &mut [[f64; 4]; 3]) -> f64 {
     let [incident, diffracted, axis] = vectors;
-    // SAFETY: three arrays of four.
+    // SAFETY: each pointer is to an array of four numbers.
     unsafe { wb_polarization_factor(kahn, incident.as_mut_ptr(), diffracted.as_mut_ptr(), axis.as_mut_ptr()) }
 }
 
-/// Every row of a table: the computed values against its last columns, relative to the row's largest.
+/// Compares computed values with the last columns of each row of a table, relative to the largest of the row.
 fn check(name: &str, limit: f64, compute: impl Fn(&[f64]) -> Vec<f64>) {
     let rows = table(name).expect(name);
     assert!(rows.len() > 100, "{name}: {} rows", rows.len());
@@ -75,7 +76,7 @@ fn check(name: &str, limit: f64, compute: impl Fn(&[f64]) -> Vec<f64>) {
 }
 
 #[test]
-fn twins_are_the_reference_s() {
+fn scalar_functions_are_the_reference_s() {
     check("rotate_axis.csv", 1e-15, |row| {
         rotate_axis(&vector(&row[..3]), &vector(&row[3..6]), row[6])[1..].to_vec()
     });
@@ -88,7 +89,7 @@ fn twins_are_the_reference_s() {
         let nodes = at.map(|x| [-1.0, 0.0, 1.0, 2.0].map(|i| x.floor() + i));
         vec![polin3(nodes, &row[3..67], at)]
     });
-    // The C expressions lose digits that the twins keep: sinc3 near 0, sincg near multiples of pi.
+    // Here the C expressions are less accurate: sinc3 near 0, sincg near multiples of pi.
     for row in table("sinc3.csv").expect("sinc3.csv") {
         let (x, value) = (row[0], wb_sinc3(row[0]));
         assert!((value - row[1]).abs() <= 1e-15 * (1.0_f64).max(1.0 / (x * x)), "sinc3({x:e}) = {value:e}");
@@ -103,8 +104,8 @@ fn twins_are_the_reference_s() {
     }
 }
 
-/// Where the reductions have to hold: around multiples of pi, around zeros of the numerator, on both sides of the central
-/// maximum, and anywhere up to 2^30.
+/// Arguments that are hard to reduce: near multiples of pi, near zeros of the numerator, on both sides of the
+/// edge of the central maximum, and anywhere up to 2^30.
 fn hard_cases() -> Vec<(f64, f64)> {
     let mut deviate = deviates();
     let mut cases = Vec::new();
@@ -137,10 +138,10 @@ fn sincg_is_exact_to_four_ulp() {
 
 struct OneLane(f64, f64);
 
-impl Kernel for OneLane {
+impl WithSimd for OneLane {
     type Output = f64;
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
+    fn with_simd<L: Level>(self, level: L) -> f64 {
         sincg_rad(level.splat(self.0), level.splat(self.1)).first()
     }
 }
@@ -177,7 +178,7 @@ fn sincg_elsewhere_is_the_c_expression() {
     for (x, n) in fractions.into_iter().chain(far) {
         let c: f64 = (x * n).sin() / x.sin();
         let value = wb_sincg(x, n);
-        // Where sin(x) is small, its own rounding.
+        // The rounding of sin(x) matters where it is small.
         let allowed = 1e-14 * c.abs().max(1.0) / x.sin().abs();
         assert!((value - c).abs() <= allowed, "sincg({x:e}, {n}) = {value:e}, {c:e} in C");
     }
@@ -211,19 +212,19 @@ fn a_vector_may_be_input_and_output() {
     let (v, axis) = ([SLOT, 1.0, -2.0, 3.0], [SLOT, 0.0, 0.6, -0.8]);
     let mut turned = v;
     let at = turned.as_mut_ptr();
-    // SAFETY: an array of four, in and out.
+    // SAFETY: each pointer is to an array of four numbers.
     let _ = unsafe { wb_rotate(at, at, 0.1, 0.2, 0.3) };
     assert_eq!(turned, rotate(&v, [0.1, 0.2, 0.3]));
     let mut turned = v;
     let at = turned.as_mut_ptr();
-    // SAFETY: an array of four, in and out.
+    // SAFETY: each pointer is to an array of four numbers.
     let _ = unsafe { wb_rotate_axis(at, at, axis.as_ptr(), 0.4) };
     assert_eq!(turned, rotate_axis(&v, &axis, 0.4));
     assert_eq!(turned[0], SLOT, "the magnitude slot is the caller's");
-    // The axis turned about itself, onto itself.
+    // The axis, rotated about itself, into itself.
     let mut turned = axis;
     let at = turned.as_mut_ptr();
-    // SAFETY: an array of four, in and out.
+    // SAFETY: each pointer is to an array of four numbers.
     let _ = unsafe { wb_rotate_axis(at, at, at, 0.4) };
     assert_eq!(turned, rotate_axis(&axis, &axis, 0.4));
 }
@@ -236,16 +237,16 @@ fn vectors_may_lie_anywhere() {
         *to = *byte;
     }
     let at = bytes[1..].as_mut_ptr().cast::<f64>();
-    // SAFETY: room for four, aligned or not.
+    // SAFETY: `at` has room for four numbers; it need not be aligned.
     let _ = unsafe { wb_rotate_axis(at, at, axis.as_ptr(), 0.4) };
-    // SAFETY: the same.
+    // SAFETY: the call has written four numbers at `at`.
     let turned = unsafe { at.cast::<[f64; 4]>().read_unaligned() };
     assert_eq!(turned, rotate_axis(&v, &axis, 0.4));
 }
 
 #[test]
 fn interpolation_takes_the_nodes_given() {
-    // Not floor - 1 .. floor + 2, not evenly spaced: a cubic is reproduced all the same.
+    // Unevenly spaced nodes, which are not those around the argument, reproduce a cubic all the same.
     let nodes = [[-3.0, 0.5, 1.0, 7.0], [2.0, 3.0, 4.0, 5.0], [0.0, -1.0, -2.0, -4.0]];
     let cubic = |x: f64, y: f64, z: f64| (x * x * x - 2.0 * x + 1.0) * (y * y + 3.0) + z * z * z * y;
     let mut block = Vec::new();
@@ -265,7 +266,7 @@ fn polarization_normalises_in_place() {
     let factor = polarization(0.7, &mut long);
     let unit = [[1.0, 1.0, 0.0, 0.0], [1.0, 1.0 / 3.0, 2.0 / 3.0, -2.0 / 3.0], [1.0, 0.0, 0.0, 1.0]];
     assert_eq!(long, unit);
-    // 2 theta has the cosine 1/3, psi the cosine 1/sqrt 2 in the plane across the beam.
+    // cos(2 theta) is 1/3, and cos(psi) in the plane across the beam is 1/sqrt(2).
     assert!((factor - 0.5 * (1.0 + 1.0 / 9.0)).abs() <= 1e-15, "{factor}");
     let mut zero = [[SLOT, 0.0, 0.0, 0.0]; 3];
     assert_eq!(polarization(0.7, &mut zero), 0.5 * (1.0 - 0.7));
@@ -277,7 +278,7 @@ fn null_pointers_change_nothing() {
     let before = [SLOT, 1.0, 2.0, 3.0];
     let mut v = before;
     let (at, null, null_mut) = (v.as_mut_ptr(), ptr::null(), ptr::null_mut());
-    // SAFETY: arrays of four or NULL.
+    // SAFETY: each pointer is NULL or to an array of four numbers.
     unsafe {
         assert_eq!(wb_rotate(null, at, 1.0, 1.0, 1.0), at);
         assert!(wb_rotate(at, null_mut, 1.0, 1.0, 1.0).is_null());
@@ -298,7 +299,7 @@ fn null_pointers_change_nothing() {
     let holed_planes = [rows.as_ptr(), ptr::null(), rows.as_ptr(), rows.as_ptr()];
     let planes_with_holes = [rows.as_ptr(), rows.as_ptr(), rows.as_ptr(), holed_rows.as_ptr()];
     let mut y = SLOT;
-    // SAFETY: arrays of four or NULL, at every level.
+    // SAFETY: each pointer, at every level, is NULL or to an array of four elements.
     unsafe {
         wb_polin3(null, n, n, planes.as_ptr(), 0.5, 0.5, 0.5, &raw mut y);
         wb_polin3(n, null, n, planes.as_ptr(), 0.5, 0.5, 0.5, &raw mut y);
@@ -315,13 +316,13 @@ fn null_pointers_change_nothing() {
 #[ignore = "a timing: run it alone on a quiet machine, with --nocapture to see the table"]
 fn no_slower_than_the_c_expressions() {
     let Some(cc) = common::cc() else { return };
-    let source = Path::new(common::CRATE).join("tests/c/twins_speed.c");
+    let source = Path::new(common::CRATE).join("tests/c/scalar_speed.c");
     let table = common::run_program(&cc, &source, &["-std=c99", "-O2"]);
     println!("{table}");
     for line in table.lines() {
         let cells: Vec<f64> = line.split_whitespace().filter_map(|cell| cell.parse().ok()).collect();
         let [.., theirs, ours] = cells[..] else { panic!("{line}") };
-        // A twentieth for the clock.
+        // A tolerance of one twentieth for the resolution of the clock.
         assert!(ours <= 1.05 * theirs, "{line}");
     }
 }

@@ -1,7 +1,8 @@
-//! Scenes through the C ABI: the kernel's bits for every golden command line, conventions field by field, refusals.
+//! Scenes through the C interface: the bits of the kernel for every golden command line, every field under
+//! every convention, and rejected parameters.
 
-#![allow(unsafe_code, reason = "the functions take plain pointers")]
-#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a series of calls to one contract")]
+#![allow(unsafe_code, reason = "the functions take raw pointers")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "several calls under one contract")]
 
 #[path = "common/scene.rs"]
 mod made;
@@ -69,7 +70,7 @@ fn rows_pixels_and_f64_are_the_same_image_at_every_level() {
         let mut image = vec![f64::NAN; rows * columns];
         for slow in (0..rows).rev() {
             let row = &mut image[slow * columns..][..columns];
-            // SAFETY: made and opened; the row is as long as said.
+            // SAFETY: scene and carryover were made, and `row` has `columns` elements.
             let status = unsafe {
                 wb_render_rows_f64(made.scene, slow, 1, row.as_mut_ptr(), columns, carried.carryover)
             };
@@ -78,7 +79,7 @@ fn rows_pixels_and_f64_are_the_same_image_at_every_level() {
         assert_eq!(image, expected, "{}", level.level());
         for (slow, fast) in [(0, 0), (rows / 2, 0), (rows - 1, columns - 1), (3, 7)] {
             let mut value = f64::NAN;
-            // SAFETY: made and opened; the pointer is to a local.
+            // SAFETY: scene and carryover were made, and `value` is a local.
             let status =
                 unsafe { wb_render_pixel(made.scene, slow, fast, &raw mut value, carried.carryover) };
             assert_eq!((status, value), (WB_OK, expected[slow * columns + fast]));
@@ -88,7 +89,7 @@ fn rows_pixels_and_f64_are_the_same_image_at_every_level() {
     }
 }
 
-/// Parameters whose every number is another one.
+/// Parameters in which every number is different.
 fn distinct(convention: i32) -> wb_scene_parameters {
     wb_scene_parameters {
         given: WB_GIVEN_CELL,
@@ -174,7 +175,7 @@ fn every_field_of_the_detector_arrives_under_every_convention() {
             let mut p = distinct(convention);
             p.given |= given;
             if convention == WB_CUSTOM && (given == WB_GIVEN_BEAM || given == WB_GIVEN_POLARIZATION) {
-                // One alone is along the other's start value, or nearly.
+                // Given alone, each is nearly parallel to the default of the other.
                 p.given |= WB_GIVEN_BEAM | WB_GIVEN_POLARIZATION;
             }
             let summary = make(&p).expect("a scene").summary();
@@ -242,18 +243,18 @@ fn defaults_are_the_reference_s() {
     // ceil(3 * 60 A/(1 A * 0.1 m/0.1 mm)) = 1
     assert_eq!((summary.oversample, summary.steps), (1, 1.0));
     let level = Simd::detect().level().name();
-    // SAFETY: a static string.
+    // SAFETY: the pointer is to a static string with a final zero.
     assert_eq!(unsafe { core::ffi::CStr::from_ptr(summary.simd) }.to_str(), Ok(level));
 }
 
-/// A small scene that carries and interpolates.
+/// A small scene that needs a carryover and interpolates.
 fn small() -> (KernelScene, Vec<wb_source>) {
     let kernel = KernelScene::from_simulation(&simulation("phi_all"), Simd::detect(), Mode::CParity);
     let sources = sources(&kernel);
     (kernel, sources)
 }
 
-/// Bad numbers, one at a time, and a word of what the record says.
+/// Each case is a word of the expected error record, and a field to spoil.
 #[test]
 fn numbers_that_cannot_be_are_refused_and_named() {
     let (kernel, sources) = small();
@@ -317,7 +318,7 @@ fn numbers_that_cannot_be_are_refused_and_named() {
         assert_eq!(status, WB_OUT_OF_RANGE);
         assert!(quantity.contains(name), "{name}: {quantity}");
     }
-    // Finite numbers that are no cell and no plane together.
+    // Finite numbers that do not form a cell or a plane.
     let flat = wb_scene_parameters { cell_angles_rad: [0.5, 0.5, 3.0], ..distinct(WB_MOSFLM) };
     assert_eq!(make(&flat).err(), Some((WB_IMPOSSIBLE_CELL, "cell angles".to_owned())));
     let parallel = wb_scene_parameters { slow_axis: good.fast_axis, ..good };
@@ -369,13 +370,13 @@ fn a_record_that_overlaps_anything_is_refused_and_not_written() {
     let (kernel, sources) = small();
     let mut p = placed(&kernel, &sources);
     let mut bytes = 0;
-    // SAFETY: all pointers are to locals, or NULL.
+    // SAFETY: each pointer is NULL or to a local.
     assert_eq!(unsafe { wb_scene_size(&raw const p, &raw mut bytes, null_mut()) }, WB_OK);
     let mut memory = Memory::new(bytes);
     let start = memory.start();
     let (mut scene, mut error) = (null_mut::<wb_scene>(), no_error());
     let make = |handle: *mut *mut wb_scene, error: *mut wb_error| {
-        // SAFETY: refused before anything is written.
+        // SAFETY: the call fails before it writes anything; what it reads are locals.
         unsafe { wb_scene_make(&raw const p, start, bytes, handle, error) }
     };
     assert_eq!(make(&raw mut scene, start.cast()), WB_OVERLAP);
@@ -384,9 +385,9 @@ fn a_record_that_overlaps_anything_is_refused_and_not_written() {
     assert_eq!(error.status, WB_OVERLAP);
     assert!(scene.is_null() && memory.untouched());
     let (itself, pixel_m) = (&raw mut p, p.pixel_m);
-    // SAFETY: refused before anything is written.
+    // SAFETY: the call fails before it writes anything; what it reads are locals.
     assert_eq!(unsafe { wb_scene_size(itself, &raw mut bytes, itself.cast()) }, WB_OVERLAP);
-    // SAFETY: as above.
+    // SAFETY: as for the call before.
     assert_eq!(unsafe { wb_scene_size(itself, itself.cast(), null_mut()) }, WB_OVERLAP);
     assert_eq!((p.size, p.pixel_m), (size_of::<wb_scene_parameters>(), pixel_m));
 }
@@ -396,7 +397,7 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
     let (kernel, sources) = small();
     let p = placed(&kernel, &sources);
     let mut bytes = 0;
-    // SAFETY: all pointers are to locals, or NULL.
+    // SAFETY: each pointer is NULL or to a local.
     unsafe {
         assert_eq!(wb_scene_defaults(null_mut(), p.size), WB_NULL_POINTER);
         assert_eq!(wb_scene_size(&raw const p, null_mut(), null_mut()), WB_NULL_POINTER);
@@ -408,7 +409,7 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
     let mut scene = null_mut();
     let mut error = no_error();
     let mut refused = |memory: *mut core::ffi::c_void, bytes: usize, p: &wb_scene_parameters| {
-        // SAFETY: the memory is there, or not looked at.
+        // SAFETY: `memory` is NULL, or points to at least `bytes` bytes; the other pointers are to locals.
         let status = unsafe { wb_scene_make(p, memory, bytes, &raw mut scene, &raw mut error) };
         assert!(scene.is_null());
         assert_eq!(status, error.status);
@@ -418,11 +419,11 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
     assert_eq!(refused(start.wrapping_byte_add(8), bytes, &p).0, WB_MISALIGNED);
     assert_eq!(refused(start, bytes - 1, &p), (WB_WRONG_LENGTH, bytes));
     assert_eq!(refused(start, bytes, &wb_scene_parameters { fudge: -1.0, ..p }).0, WB_OUT_OF_RANGE);
-    // The whole is refused although every single number could be: the largest index.
+    // Every number is in range, but together they give a Miller index that is too large.
     let far = wb_scene_parameters { direct_m: p.direct_m.map(|x| x * 1e9), ..p };
     assert_eq!(refused(start, bytes, &far).0, WB_OUT_OF_RANGE);
     assert!(memory.untouched());
-    // A grid of one node, inside the memory that the scene would take.
+    // A grid of one node inside the memory of the scene.
     let mut inside = p;
     (inside.grid.f, inside.grid.f_len, inside.grid.hkl_len) = (start.cast(), 1, [1; 3]);
     assert_eq!(refused(start, bytes, &inside).0, WB_OVERLAP);
@@ -430,9 +431,9 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
 
     let made = make(&p).expect("a scene");
     let mut summary = made.summary();
-    // A program built for another version's summary.
+    // As from a program built for another version of the summary.
     summary.latch_missing = 77;
-    // SAFETY: made, and room for one.
+    // SAFETY: the scene was made; the call fails before it writes the summary.
     let status =
         unsafe { wb_scene_summarize(made.scene, &raw mut summary, size_of::<wb_scene_summary>() + 8) };
     assert_eq!((status, summary.latch_missing), (WB_STRUCT_SIZE, 77));
@@ -442,7 +443,7 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
     let mut image = vec![f32::NAN; 2 * columns];
     let mut render = |scene: *const wb_scene, first, rows, at: usize, len, carry| {
         let image = image.as_mut_ptr().wrapping_byte_add(at);
-        // SAFETY: refused before anything is touched.
+        // SAFETY: the calls fail before they write anything; what they read was made above or is NULL.
         unsafe { wb_render_rows(scene, first, rows, image, len, carry) }
     };
     let (scene, carry, limit) = (made.scene, carried.carryover, kernel.detector.slow_pixels);
@@ -456,7 +457,7 @@ fn pointers_and_lengths_are_checked_before_anything_is_written() {
     assert_eq!(render(scene, 0, 1, 0, columns, scene.cast()), WB_NOT_MADE);
     assert_eq!(render(carry.cast(), 0, 1, 0, columns, carry), WB_NOT_MADE);
     assert!(image.iter().all(|x| x.is_nan()));
-    // SAFETY: refused before anything is touched.
+    // SAFETY: the calls fail before they write anything; what they read was made above or is NULL.
     unsafe {
         let inside = scene.cast::<f32>();
         assert_eq!(wb_render_rows(scene, 0, 1, inside, columns, carry), WB_OVERLAP);
@@ -489,7 +490,7 @@ fn a_latch_missing_is_an_error() {
     let spec = KernelScene::from_simulation(&simulation("interpolate_latch"), Simd::detect(), Mode::Spec);
     let made = make(&placed(&spec, &sources)).expect("a scene");
     let latch = wb_latch { found: 0, slow: 0, fast: 0, evaluation: 0 };
-    // SAFETY: made; no other thread uses it.
+    // SAFETY: the scene was made, no other thread uses it, and `latch` is a local.
     assert_eq!(unsafe { wb_scene_set_latch(made.scene, &raw const latch) }, WB_OUT_OF_RANGE);
 }
 
@@ -497,12 +498,12 @@ fn a_latch_missing_is_an_error() {
 fn every_status_has_a_message_of_its_own() {
     let mut messages = std::collections::BTreeSet::new();
     for status in WB_INTERNAL..=WB_OK {
-        // SAFETY: a static string.
+        // SAFETY: the pointer is to a static string with a final zero.
         let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
         assert!(messages.insert(message.to_str().expect("ASCII").to_owned()), "{status}");
     }
     for status in [1, WB_INTERNAL - 1, i32::MIN] {
-        // SAFETY: a static string.
+        // SAFETY: the pointer is to a static string with a final zero.
         let message = unsafe { core::ffi::CStr::from_ptr(wb_status_message(status)) };
         assert!(!messages.contains(message.to_str().expect("ASCII")));
     }
@@ -520,7 +521,7 @@ fn the_report_is_the_kernel_s() {
     let expected = expected.expect("a scene").expect("a report");
     let mut found = wb_row_report { pixels: 0, fallbacks: 0, omega_sum_sr: 0.0 };
     let (start, len) = (image.as_mut_ptr(), image.len());
-    // SAFETY: made; the image is as long as said.
+    // SAFETY: the scene was made, `image` has `len` elements, and `found` is a local.
     unsafe {
         let inside = start.cast();
         let status = wb_render_rows_report(made.scene, 0, rows, start, len, null_mut(), inside);
@@ -563,7 +564,7 @@ fn sources_are_the_kernel_s() {
     let fill = |grid: &wb_source_grid, len: usize| {
         let blank = wb_source { incident: [f64::NAN; 3], lambda_m: f64::NAN };
         let (mut out, mut used) = (vec![blank; len], usize::MAX);
-        // SAFETY: the array is as long as said.
+        // SAFETY: `out` has `len` elements; the other pointers are to locals.
         let status = unsafe { wb_sources_fill(&raw const p, grid, out.as_mut_ptr(), len, &raw mut used) };
         if status != WB_OK {
             assert!(out.iter().all(|source| source.lambda_m.is_nan()) && used == usize::MAX);
@@ -576,7 +577,7 @@ fn sources_are_the_kernel_s() {
     let used = grid.fill(&kernel_detector(&p), &mut expected).expect("sources");
     assert!(used < 60);
     let mut len = 0;
-    // SAFETY: locals.
+    // SAFETY: both pointers are to locals.
     assert_eq!(unsafe { wb_sources_len(&raw const good, &raw mut len) }, WB_OK);
     assert_eq!(len, 60);
     let found = fill(&good, 60).expect("sources");

@@ -1,5 +1,6 @@
-//! Command lines, a word a line: any words give a command whose values are what they are said to be, a scene where it names no
-//! file, and the same again from the words it is shown with, or one line that says why not.
+//! Command lines, one argument a line. Any arguments give either a command whose values keep their documented
+//! limits, whose scene can be set up if it names no file, and which parses the same again from its displayed
+//! form, or a one-line error.
 
 #![no_main]
 
@@ -10,7 +11,7 @@ use widebragg_cli::commands::setup::Setup;
 use widebragg_cli::options::{Command, Options, parse};
 use widebragg_fuzz::assert_refusal;
 
-/// What a scene may cost here.
+/// Limits for the cost of a scene.
 const MOST_DOMAINS: usize = 50;
 const MOST_SOURCES: f64 = 1000.0;
 const MOST_PHI_STEPS: usize = 1000;
@@ -31,7 +32,7 @@ fuzz_target!(|text: &[u8]| {
     }
 });
 
-/// What the fields of [`Options`] promise.
+/// Checks the documented limits of the fields of [`Options`].
 fn check(options: &Options) {
     let o = options;
     for positive in [o.lambda_m, o.pixel_m, o.detsize_f_m, o.detsize_s_m] {
@@ -64,7 +65,7 @@ fn names_files(o: &Options) -> bool {
     [&o.mat, &o.hkl, &o.dump, &o.sourcefile, &o.img, &o.mask].into_iter().any(Option::is_some)
 }
 
-/// Whether tables and steps are few enough to be made thousands of times a second.
+/// Whether tables and steps are small enough for thousands of scenes a second.
 fn is_cheap(o: &Options) -> bool {
     let along = |count: Option<i64>, range: Option<f64>, step: Option<f64>| {
         let by_step = match (range, step) {
@@ -79,7 +80,7 @@ fn is_cheap(o: &Options) -> bool {
     sources <= MOST_SOURCES && o.mosaic_domains.unwrap_or(1) <= MOST_DOMAINS
 }
 
-/// The first and the last pixel, of a scene that is accepted.
+/// Renders the first and the last pixel of a scene that is accepted.
 fn render(options: &Options) {
     let experiment = match Setup::with_structure_factors(options, None, Vec::new()) {
         Ok(setup) => setup.experiment,

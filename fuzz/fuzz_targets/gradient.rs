@@ -1,5 +1,5 @@
-//! Derivatives of tiny scenes at every level: nothing panics, whatever the numbers; where the numbers make sense they are
-//! finite, and the pullback is the transpose of the pushforward.
+//! Derivatives of tiny scenes at every level: no number causes a panic. Where the numbers are physically
+//! sensible, the derivatives are finite and the pullback is the transpose of the pushforward.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
 use widebragg::carryover::{Carryover, Slot};
-use widebragg::gradient::{Sums, TurnTable, VARIABLES, Variables, Wanted};
+use widebragg::gradient::{Sums, OrientationDerivatives, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
 use widebragg::render::{Scene, open_streams};
 use widebragg::structure_factor::LookupRule;
@@ -20,7 +20,7 @@ fuzz_target!(|input: Input| {
     let Ok(mut tables) = input.tables() else { return };
     for simd in Simd::available() {
         if differentiate(&input, &mut tables, simd).is_err() {
-            // What the kernel refuses is refused before any level matters.
+            // The kernel refuses the same scenes at every level.
             return;
         }
     }
@@ -43,7 +43,7 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
 fn both_ways(
     input: &Input,
     scene: &Scene<'_>,
-    turns: &TurnTable<'_>,
+    turns: &OrientationDerivatives<'_>,
     carry: &Carryover<'_>,
 ) -> Result<(), Error> {
     let rows = 0..scene.detector().slow_pixels;
@@ -63,7 +63,7 @@ fn both_ways(
         .collect();
     let mut images = vec![f64::NAN; pixels * VARIABLES];
     scene.pushforward_rows(turns, rows.clone(), &directions, carry, &mut images)?;
-    // A row by itself has the bits that it has among the others.
+    // A row has the same bits alone and together with the others.
     let (slow, columns) = (usize::from(input.alone[0]) % rows.end, scene.detector().fast_pixels);
     let mut row = vec![f64::NAN; columns * VARIABLES];
     scene.pushforward_rows(turns, slow..slow + 1, &directions, carry, &mut row)?;
@@ -82,7 +82,7 @@ fn both_ways(
     for (i, (sum, image)) in pulled.into_iter().zip(images.chunks_exact(pixels)).enumerate() {
         let terms = || image.iter().zip(&weights).map(|(slope, weight)| slope * weight);
         let (expected, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
-        // Numbers that are not normal have few digits.
+        // Subnormal numbers have few digits.
         let limit = 1e-11 * size + f64::MIN_POSITIVE;
         assert!((sum - expected).abs() <= limit, "variable {i}: {sum:e}, {expected:e}, {size:e}");
     }

@@ -1,4 +1,4 @@
-//! Structure factors as text: any bytes give the table that a naive reader makes of them, or one line that says why not.
+//! Structure factors as text: any bytes give either the table of a simple reader, or a one-line error.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use widebragg_formats::hkl::parse_hkl;
 use widebragg_fuzz::read;
 
-/// Cells that a grid may have here: half a megabyte.
+/// Largest number of nodes of a grid here: half a megabyte.
 const MOST_CELLS: usize = 1 << 16;
 const DEFAULT_F: f64 = -7.0;
 
@@ -37,7 +37,8 @@ fuzz_target!(|text: &[u8]| {
 
 type Listed = BTreeMap<[i32; 3], f64>;
 
-/// What is listed, the last of each; `None` where a line is not `h k l F`, or there is none.
+/// The listed reflections, of which the last of an index counts; `None` where a line is not `h k l F`, or
+/// there is none.
 fn reflections(text: &[u8]) -> Option<Listed> {
     let mut listed = Listed::new();
     for line in text.split(|&byte| byte == b'\n') {

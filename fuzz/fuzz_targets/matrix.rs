@@ -1,4 +1,5 @@
-//! A matrices: any bytes give their first nine numbers or one line that says why not, and any nine numbers a cell or a refusal.
+//! A matrices: any bytes give either their first nine numbers or a one-line error, and any nine numbers a
+//! finite cell or an error.
 
 #![no_main]
 

@@ -1,8 +1,9 @@
-//! Tiny scenes against the scalar oracle, at every level: all shapes, lookups, modes and conventions agree within the bound.
+//! Tiny scenes compared with the scalar oracle at every level: all shapes, lookups, modes and conventions
+//! agree within the bound.
 //!
-//! The bound is 1e-12 of the image's maximum, and what the oracle's own pixel changes by when wavelengths and the detector's
-//! place change by the last few digits they have: on the flank of a reflection, or within rounding of the edge of a node, a block or a spot, no
-//! program has more digits than that.
+//! The bound is 1e-12 of the image's maximum, plus the change of the oracle's own pixel when wavelengths and
+//! the detector's position change in their last few digits. On the flank of a reflection, or within rounding
+//! errors of the edge of a node, a block or a spot, no program is more accurate.
 
 #![no_main]
 
@@ -15,13 +16,13 @@ use widebragg_tests::oracle::input::Grid;
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
-/// Of the image's maximum.
+/// Limit, as a fraction of the image's maximum.
 const LIMIT: f64 = 1e-12;
 
-/// The relative change: some 20 units in the last place, as much as h, k and l may be off.
+/// The relative change of the input: about 20 ulp, which is the uncertainty of h, k and l.
 const LAST_DIGITS: f64 = 4e-15;
 
-/// Options with as many values as ranges, `0` of a knob being 0 exactly where that is possible.
+/// Options with one range for each value. A knob of 0 gives exactly 0 where the range contains it.
 const OPTIONS: [(&str, &[(f64, f64)]); 19] = [
     ("-cell", &[(15.0, 60.0), (15.0, 60.0), (15.0, 60.0), (65.0, 100.0), (65.0, 100.0), (65.0, 100.0)]),
     ("-misset", &[(-180.0, 180.0), (-180.0, 180.0), (-180.0, 180.0)]),
@@ -44,7 +45,7 @@ const OPTIONS: [(&str, &[(f64, f64)]); 19] = [
     ("-dmin", &[(0.0, 4.0)]),
 ];
 
-/// What the fuzzer makes up.
+/// The fuzzer's input.
 #[derive(Debug, Arbitrary)]
 struct Input {
     knobs: [u16; 26],
@@ -64,7 +65,7 @@ struct Input {
 fuzz_target!(|input: Input| {
     let mode = if input.flag(0) { Mode::CParity } else { Mode::Spec };
     let threads = usize::from(input.threads % 3) + 1;
-    // Refused: no unit cell has these angles, or the round aperture leaves no source.
+    // The oracle refuses angles that close no unit cell, and an aperture without a source.
     let Some(simulation) = input.simulation() else { return };
     let expected = simulation.render(mode, threads).value;
     assert!(expected.iter().all(|pixel| pixel.is_finite()), "{}", input.words().join(" "));
@@ -72,7 +73,7 @@ fuzz_target!(|input: Input| {
     let mut slack = None;
     for simd in Simd::available() {
         let scene = KernelScene::from_simulation(&simulation, simd, mode);
-        let pixels: Vec<f64> = scene.render(threads).expect("what the oracle renders the kernel does");
+        let pixels: Vec<f64> = scene.render(threads).expect("a scene that the oracle renders");
         for (at, (pixel, exact)) in pixels.iter().zip(&expected).enumerate() {
             let off = (pixel - exact).abs();
             if off > LIMIT * largest {
@@ -90,11 +91,12 @@ fuzz_target!(|input: Input| {
 });
 
 fn largest(pixels: &[f64]) -> f64 {
-    // An image of nothing but the far tails of Gaussian spots underflows here or there.
+    // Far tails of Gaussian spots underflow to 0 in one of the two images before the other.
     pixels.iter().fold(1e-200, |largest: f64, pixel| largest.max(pixel.abs()))
 }
 
-/// What each pixel of the oracle's changes by with the last digits of the wavelengths and of the detector's place.
+/// The change of each of the oracle's pixels with the last digits of the wavelengths and of the detector's
+/// position.
 fn last_digits(simulation: &Simulation, mode: Mode, threads: usize) -> Vec<f64> {
     let exact = simulation.render(mode, threads).value;
     let mut changes = vec![0.0; exact.len()];
@@ -156,14 +158,15 @@ impl Input {
         say(["-mosflm", "-xds", "-adxv", "-denzo", "-dials"][usize::from(self.convention % 5)], &[]);
         say("-default_F", &[&50]);
         say("-fluence", &[&"1e24"]);
-        // The round aperture leaves no source where steps are few.
+        // The round aperture contains no source where there are few steps.
         if self.flag(10) {
             say("-square_div", &[]);
         }
         if self.flag(1) {
             say("-spindle_axis", &[&0.6, &-0.64, &0.48]);
         }
-        // A curved detector can face away from its own normal: absorption in a sensor there grows beyond all bounds.
+        // A curved detector can face away from its own normal, where the absorption in a sensor grows without
+        // bound.
         if self.flag(2) && !self.flag(4) {
             say("-detector_thick", &[&300]);
             say("-detector_abs", &[&400]);
@@ -179,7 +182,7 @@ impl Input {
                 say(name, &[]);
             }
         }
-        // Not both: a solid angle above 1, applied at every step, grows beyond f64.
+        // Never both: a solid angle above 1 that multiplies the sum at every step overflows f64.
         match self.flags >> 8 & 3 {
             1 => say("-point_pixel", &[]),
             2 => say("-oversample_omega", &[]),
@@ -192,7 +195,7 @@ impl Input {
     }
 
     fn simulation(&self) -> Option<Simulation> {
-        // A folder without a dump of structure factors in it.
+        // A folder that contains no dump of structure factors.
         let mut simulation = Simulation::from_args(&self.words(), Path::new("/nowhere")).ok()?;
         simulation.precise = true;
         if self.lookup % 3 > 0 {

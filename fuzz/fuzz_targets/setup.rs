@@ -1,5 +1,6 @@
-//! Scene set-up from arbitrary numbers: whatever the numbers, tables come out whole and as long as asked for, or are refused,
-//! and what is accepted renders its corner pixels, alike for each level.
+//! Scene set-up from arbitrary numbers: any numbers give either complete tables of the length that the size
+//! queries return, or an error. Scenes that are accepted render their corner pixels, with the same results at
+//! every level.
 
 #![no_main]
 
@@ -13,21 +14,23 @@ use widebragg::crystal::{
 };
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::random::{fill_mosaic, random_misset};
-use widebragg::render::{open_streams, Oversample, Roi, Scene, SceneParts, Sensor};
-use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
-use widebragg::sampling::{Axis, StepRequest, axis_steps, phi_steps};
+use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_streams};
+use widebragg::rotation::{
+    Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
+};
+use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
 
-/// Longer tables are only asked for, not made.
+/// For longer tables only the size query is called.
 const MOST_ENTRIES: usize = 200;
 const MOST_STEPS: f64 = 2000.0;
-/// Opening streams looks through the pixels for the first within the resolution limit.
+/// Opening streams searches the pixels for the first within the resolution limit, so their number is limited.
 const MOST_PIXELS: usize = 10_000;
 
-/// Any number at all; mostly one that something could be.
+/// Any f64; most are of a physically possible size.
 #[derive(Debug, Clone, Copy)]
 struct Number(f64);
 
@@ -54,7 +57,7 @@ impl Arbitrary<'_> for Number {
         Ok(Self(match u.arbitrary::<u8>()? {
             kind @ 0..16 => SPECIAL[usize::from(kind)],
             16..32 => u.arbitrary()?,
-            // From 1e-12 to 1e3, either sign.
+            // From 1e-12 to 1e3, of either sign.
             kind => {
                 let size = f64::from(u.arbitrary::<u16>()?) / 65536.0;
                 let power = f64::from(kind % 16) - 12.0;
@@ -64,7 +67,7 @@ impl Arbitrary<'_> for Number {
     }
 }
 
-/// What the fuzzer makes up.
+/// The fuzzer's input.
 #[derive(Debug, Arbitrary)]
 struct Input {
     detector: [Number; 14],
@@ -91,7 +94,7 @@ struct Input {
     flags: u16,
 }
 
-/// A request for steps, in the three ways there are.
+/// A request for steps by count, range and step, any of which may be absent.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 struct Request {
     count: Option<i16>,
@@ -115,93 +118,39 @@ fuzz_target!(|input: Input| {
     let first = &levels[0];
     assert!(levels.iter().all(|level| level.is_ok() == first.is_ok()), "{levels:?}");
     for (x, y) in levels.iter().flat_map(|level| level.iter().flatten().zip(first.iter().flatten())) {
-        // Any number may come out of any number, but none of the levels makes one of what is none elsewhere.
+        // Where numbers are within sensible ranges, a pixel is NaN at every level or at none.
         assert!(input.is_wild() || x.is_nan() == y.is_nan(), "{levels:?}");
     }
 });
+
+fn roi(limits: [u16; 4]) -> Roi {
+    let [fast_min, fast_max, slow_min, slow_max] = limits.map(usize::from);
+    Roi { fast_min, fast_max, slow_min, slow_max }
+}
 
 fn three(numbers: [Number; 3]) -> [f64; 3] {
     numbers.map(|x| x.0)
 }
 
-/// A pixel at each end of the detector.
+/// Renders the first and the last pixel of the detector; none where the scene is too expensive.
 fn corners(input: &Input, simd: Simd) -> Result<Vec<f64>, Error> {
     let detector = input.detector()?;
     assert_eq!(detector.pixels(), detector.fast_pixels * detector.slow_pixels);
     let crystal = input.crystal()?;
     let sources = input.sources(&detector)?;
     let [_, _, _, thickness, phi] = input.requests.map(Request::steps);
-    let layers = axis_steps(Axis::Thickness, thickness)?;
-    let phi = phi_steps(phi)?;
+    let (layers, phi) = (axis_steps(Axis::Thickness, thickness)?, phi_steps(phi)?);
     assert!(layers.count > 0 && phi.count > 0, "{layers:?} {phi:?}");
-    let (spread_rad, domains, seed) = input.mosaic;
-    let mut domains: Vec<Mat3> = vec![Default::default(); usize::from(domains % 8)];
-    fill_mosaic(spread_rad.0, seed, &mut domains)?;
-    let sweep = PhiSweep {
-        phi0_rad: input.phi[0].0,
-        step_rad: input.phi[1].0,
-        count: phi.count,
-        spindle: detector.spindle,
-        mode: if input.flag(0) { PhiMode::CParity } else { PhiMode::Spec },
-    };
+    let domains = input.domains()?;
+    let sweep = input.sweep(&detector, phi);
     let needed = orientations_len(sweep.count, domains.len())?;
     let mut entries = vec![Orientation::default(); needed.min(MOST_ENTRIES)];
     let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
     assert_eq!(orientations.entries().len(), needed);
-    let (min, len, f) = &input.grid;
-    let len = len.map(|n| usize::from(n % 9));
-    let values = vec![f.0; len.iter().product()];
-    let grid = if input.flag(1) { Some(HklGrid::new(*min, len, &values)?) } else { None };
-    let [kahn, d_min_m, fluence, water_m, fudge, layer_m, attenuation_per_m, flux, exposure, beam] =
-        input.scalars.map(|x| x.0);
-    let [fast_min, fast_max, slow_min, slow_max] = input.roi.unwrap_or_default().map(usize::from);
-    let scene = Scene::new(SceneParts {
-        simd,
-        detector,
-        sensor: Sensor {
-            layers: if input.flag(2) { layers.count } else { usize::from(input.layers % 4) },
-            layer_m: if input.flag(2) { layers.step } else { layer_m },
-            attenuation_per_m,
-        },
-        oversample: Oversample {
-            per_axis: usize::from(input.oversample),
-            thick: input.flag(3),
-            polar: input.flag(4),
-            omega: input.flag(5),
-        },
-        sources: &sources,
-        orientations,
-        lattice: Lattice {
-            shape: [CrystalShape::Square, CrystalShape::Round, CrystalShape::Gauss, CrystalShape::Tophat]
-                [usize::from(input.kinds[0] % 4)],
-            cells: three(input.cells).map(|n| {
-                if input.flag(6) {
-                    n.abs().clamp(1.0, 1e5).round()
-                } else {
-                    cells_along(n, crystal.direct.a_m)
-                }
-            }),
-            fudge,
-            reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
-        },
-        precision: Precision::Double,
-        structure_factors: StructureFactors {
-            grid,
-            default_f: input.default_f.0,
-            lookup: if input.flag(7) { LookupRule::Tricubic } else { LookupRule::Nearest },
-        },
-        polarization: input.flag(8).then_some(Polarization { kahn, axis: detector.polarization }),
-        d_min_m,
-        fluence_per_m2: fluence_per_m2(fluence, flux, exposure, beam),
-        water_m,
-        roi: match input.roi {
-            Some(_) => Roi { fast_min, fast_max, slow_min, slow_max },
-            None => Roi::whole(&detector),
-        },
-        mask: None,
-    })?;
-    if scene.steps() * scene.parts().sensor.layers as f64 > MOST_STEPS || detector.pixels() > MOST_PIXELS
-    {
+    let values = input.grid_values();
+    let scene =
+        Scene::new(input.parts(simd, detector, layers, &crystal, &sources, orientations, &values)?)?;
+    if scene.steps() * scene.parts().sensor.layers as f64 > MOST_STEPS || detector.pixels() > MOST_PIXELS {
         return Ok(Vec::new());
     }
     let mut slots = [Slot::default(); 3];
@@ -217,7 +166,7 @@ impl Input {
         self.flags & (1 << bit) != 0
     }
 
-    /// Whether some number is so large or small that products of it overflow or vanish.
+    /// Whether some number is so large or small that products overflow or underflow.
     fn is_wild(&self) -> bool {
         let is_tame = |x: &Number| x.0 == 0.0 || (1e-15..1e15).contains(&x.0.abs());
         let axes = self.axes.iter().flatten().flatten();
@@ -226,6 +175,96 @@ impl Input {
         let arrays = self.detector.iter().chain(&self.cell).chain(&self.matrix).chain(&self.misset_rad);
         let more = self.phi.iter().chain(&self.cells).chain(&self.scalars);
         !(arrays.chain(more).chain(axes).all(is_tame) && requests.chain(others).all(|x| is_tame(&x)))
+    }
+
+    fn domains(&self) -> Result<Vec<Mat3>, Error> {
+        let (spread_rad, count, seed) = self.mosaic;
+        let mut domains: Vec<Mat3> = vec![Default::default(); usize::from(count % 8)];
+        fill_mosaic(spread_rad.0, seed, &mut domains)?;
+        Ok(domains)
+    }
+
+    fn sweep(&self, detector: &Detector, phi: Steps) -> PhiSweep {
+        PhiSweep {
+            phi0_rad: self.phi[0].0,
+            step_rad: self.phi[1].0,
+            count: phi.count,
+            spindle: detector.spindle,
+            mode: if self.flag(0) { PhiMode::CParity } else { PhiMode::Spec },
+        }
+    }
+
+    /// Number of grid nodes along h, k, l.
+    fn grid_len(&self) -> [usize; 3] {
+        self.grid.1.map(|n| usize::from(n % 9))
+    }
+
+    fn grid_values(&self) -> Vec<f64> {
+        vec![self.grid.2.0; self.grid_len().iter().product()]
+    }
+
+    /// The scene's parts, from tables that are derived already and from the other numbers of the input.
+    #[expect(clippy::too_many_arguments, reason = "the tables of a scene")]
+    fn parts<'t>(
+        &self,
+        simd: Simd,
+        detector: Detector,
+        layers: Steps,
+        crystal: &Crystal,
+        sources: &'t [Source],
+        orientations: OrientationTable<'t>,
+        values: &'t [f64],
+    ) -> Result<SceneParts<'t>, Error> {
+        let [kahn, d_min_m, fluence, water_m, fudge, layer_m, attenuation_per_m, flux, exposure, beam] =
+            self.scalars.map(|x| x.0);
+        let derived = self.flag(2);
+        Ok(SceneParts {
+            simd,
+            detector,
+            sensor: Sensor {
+                layers: if derived { layers.count } else { usize::from(self.layers % 4) },
+                layer_m: if derived { layers.step } else { layer_m },
+                attenuation_per_m,
+            },
+            oversample: Oversample {
+                per_axis: usize::from(self.oversample),
+                thick: self.flag(3),
+                polar: self.flag(4),
+                omega: self.flag(5),
+            },
+            sources,
+            orientations,
+            crystallite: self.crystallite(crystal, fudge),
+            precision: Precision::Double,
+            structure_factors: StructureFactors {
+                grid: if self.flag(1) {
+                    Some(HklGrid::new(self.grid.0, self.grid_len(), values)?)
+                } else {
+                    None
+                },
+                default_f: self.default_f.0,
+                lookup: if self.flag(7) { LookupRule::Tricubic } else { LookupRule::Nearest },
+            },
+            polarization: self.flag(8).then_some(Polarization { kahn, axis: detector.polarization }),
+            d_min_m,
+            fluence_per_m2: fluence_per_m2(fluence, flux, exposure, beam),
+            water_m,
+            roi: self.roi.map_or_else(|| Roi::whole(&detector), roi),
+            mask: None,
+        })
+    }
+
+    fn crystallite(&self, crystal: &Crystal, fudge: f64) -> Crystallite {
+        let shapes = [CrystalShape::Square, CrystalShape::Round, CrystalShape::Gauss, CrystalShape::Tophat];
+        let valid = self.flag(6);
+        Crystallite {
+            shape: shapes[usize::from(self.kinds[0] % 4)],
+            cells: three(self.cells).map(|n| {
+                if valid { n.abs().clamp(1.0, 1e5).round() } else { cells_along(n, crystal.direct.a_m) }
+            }),
+            fudge,
+            reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+        }
     }
 
     fn detector(&self) -> Result<Detector, Error> {
@@ -304,7 +343,7 @@ impl Input {
                 0 => CellSource::Cell(cell),
                 1 => CellSource::Matrix(matrix),
                 2 => CellSource::MatrixWithCell(matrix, cell),
-                // Cells that there are.
+                // A valid cell.
                 _ => CellSource::Cell(UnitCell {
                     lengths_angstrom: [40.0, 50.0, 60.0],
                     angles_rad: [1.5, 1.6, 1.4],

@@ -1,4 +1,5 @@
-//! SMV headers: any bytes give keys, as many pixels as those say, and a geometry that can be used, or one line that says why not.
+//! SMV headers: any bytes give either keys, as many pixels as those declare and a usable geometry, or a
+//! one-line error.
 
 #![no_main]
 
@@ -13,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(size("SIZE1"), Some(image.fast as f64));
     assert_eq!(size("SIZE2"), Some(image.slow as f64));
     assert_eq!(image.pixels.len(), image.fast * image.slow);
-    assert!(image.pixels.len() * 2 < bytes.len(), "pixels that are not there");
+    assert!(image.pixels.len() * 2 < bytes.len(), "more pixels than the file has");
     for key in ["PIXEL_SIZE", "DISTANCE", "WAVELENGTH", "BEAM_CENTER_X", "PHI", "OSC_RANGE", "nothing"] {
         match image.header.number(key) {
             Ok(number) => assert!(number.is_none_or(f64::is_finite)),

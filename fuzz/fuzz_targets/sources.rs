@@ -1,4 +1,5 @@
-//! Source files: any bytes give the columns that a naive reader finds, and beams of unit length, or one line that says why not.
+//! Source files: any bytes give either the columns of a simple reader, and beams of unit length, or a
+//! one-line error.
 
 #![no_main]
 
@@ -24,7 +25,7 @@ fuzz_target!(|text: &[u8]| {
     }
 });
 
-/// The columns of a line, if there are any.
+/// The columns of a line; `None` for a comment or an empty line.
 fn columns(line: &str) -> Option<SourceLine> {
     let words = line.split('#').next()?.split([' ', '\t', ',', ';', ':', '!', '\r']);
     let words = words.flat_map(str::split_whitespace).take(5);

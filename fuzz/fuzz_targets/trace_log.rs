@@ -1,4 +1,5 @@
-//! Traces, as logs or JSON: any bytes give a trace that does not differ from itself, or one line that says why not.
+//! Traces, as logs or JSON: any bytes give either a trace that does not differ from itself, or a one-line
+//! error.
 
 #![no_main]
 
@@ -11,7 +12,7 @@ use widebragg_fuzz::read;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(trace) = read(bytes, |input, path| parse_trace(input, path)) else { return };
-    // Pixels that cannot be told apart are refused.
+    // Traces with pixels that cannot be identified are refused.
     let Ok(alignment) = align(&trace, &trace, &[]) else { return };
     assert_eq!(alignment.pixels, trace.pixels.len());
     assert!(alignment.rows.iter().all(|row| row.difference.largest_relative == 0.0), "{alignment:?}");

@@ -1,36 +1,58 @@
-//! Functions of the loop over whole arrays: `sincg`, nearest and interpolated structure factors.
+//! The functions of the render loop over whole arrays: `sincg`, nearest and interpolated structure factors.
 //!
-//! For callers with a loop of their own. Each element has the value that it would have alone, and the accuracy that
-//! [`crate::math`] and [`crate::structure_factor`] state for it. **Special cases**: NaN in gives NaN out. **Cost**: no
-//! buffers beside the caller's; all arrays of a call have the same length.
+//! They serve callers that have a loop of their own. An element has the same value whether it is computed
+//! alone or in an array.
+//!
+//! **Accuracy.** As stated in [`crate::math`] and [`crate::structure_factor`]. **Special cases.** NaN gives
+//! NaN. **Shapes.** All arrays of a call have the same length. **Buffers.** The functions use no buffers but
+//! the caller's.
+//!
+//! ```
+//! use widebragg::arrays::{nearest_into, sincg_into};
+//! use widebragg::lanes::Simd;
+//! use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+//!
+//! let simd = Simd::detect();
+//! let mut f_latt = [0.0; 3];
+//! sincg_into(simd, &[0.0, 0.5, 1.0], 5.0, &mut f_latt)?; // 5 unit cells
+//! assert_eq!([f_latt[0], f_latt[2]], [5.0, 5.0]);
+//!
+//! // F(0,0,0) = 1 and F(1,0,0) = 2; all others are 7.
+//! let grid = HklGrid::new([0, 0, 0], [2, 1, 1], &[1.0, 2.0])?;
+//! let factors = StructureFactors { grid: Some(grid), default_f: 7.0, lookup: LookupRule::Nearest };
+//! let mut f_cell = [0.0; 3];
+//! nearest_into(simd, &factors, [&[0.2, 0.5, 1.8], &[0.0; 3], &[0.0; 3]], &mut f_cell)?;
+//! assert_eq!(f_cell, [1.0, 1.0, 7.0]);
+//! # Ok::<(), widebragg::Error>(())
+//! ```
 
 use crate::Error;
-use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level, Simd};
+use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, Simd, WithSimd};
 use crate::math::{QuickCells, sincg, sincg_rad};
 use crate::structure_factor::{
     Lookup, LookupKind, LookupPlan, LookupTable, NearestKind, StructureFactors, TricubicKind,
 };
 
-/// Indices beyond this are outside of every grid: those of grids are 32-bit.
+/// 2^40. The indices of a grid have 32 bits, so an index of this magnitude lies outside every grid.
 const BEYOND_GRIDS: f64 = 1_099_511_627_776.0;
 
 fn same_length(buffer: &'static str, given: usize, needed: usize) -> Result<(), Error> {
     if given == needed { Ok(()) } else { Err(Error::BufferTooShort { buffer, needed, given }) }
 }
 
-/// [`sincg`] of an array, in index units.
+/// The computation of [`sincg_into`].
 struct Sincg<'a> {
     h: &'a [f64],
     n: f64,
     out: &'a mut [f64],
 }
 
-impl Kernel for Sincg<'_> {
+impl WithSimd for Sincg<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
-        // Two vectors in flight hide each other's latencies.
+    fn with_simd<L: BaseLevel>(self, level: L) {
+        // Two vectors at a time hide each other's latencies.
         let level = Doubled(level);
         let n = level.splat(self.n);
         let lanes = 2 * L::F::LEN;
@@ -40,21 +62,21 @@ impl Kernel for Sincg<'_> {
     }
 }
 
-/// sincg of an array in radians.
+/// The computation of [`sincg_rad_into`].
 struct SincgRad<'a> {
     x_rad: &'a [f64],
     n: f64,
     out: &'a mut [f64],
 }
 
-/// Elements that go through the two passes of [`quick`] together.
+/// Number of elements that go through the two passes of [`quick`] together.
 const RANGE: usize = 256;
 
-impl Kernel for SincgRad<'_> {
+impl WithSimd for SincgRad<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { x_rad, n, out } = self;
         let level = Doubled(level);
         let Some(cells) = QuickCells::new(n) else {
@@ -75,8 +97,11 @@ impl Kernel for SincgRad<'_> {
     }
 }
 
-/// [`QuickCells::sincg_rad`] of at most [`RANGE`] elements, in two passes: d goes into `between`, r into `out`, then out comes
-/// their quotient. In one pass the chain of arithmetic is twice as long, and the processor sees less of the next vectors.
+/// [`QuickCells::sincg_rad`] of at most [`RANGE`] elements, in two passes.
+///
+/// The first pass writes d to `between` and r to `out`; the second replaces r by the quotient of their sines.
+/// In a single pass the chain of arithmetic would be twice as long, and the processor could overlap fewer
+/// vectors.
 #[inline(always)]
 fn quick<L: Level, const EVEN: bool>(
     level: L,
@@ -86,10 +111,10 @@ fn quick<L: Level, const EVEN: bool>(
     out: &mut [f64],
 ) {
     let lanes = L::F::LEN;
-    // Whole vectors apart from the rest: nothing is asked about their length.
+    // The whole vectors are handled apart from the rest, so that their loads need no check of a length.
     let whole_x = x_rad.chunks_exact(lanes);
     let rest = level.load(whole_x.remainder(), 0.0);
-    // The sum of squares is beyond every square in it, and NaN where one is.
+    // The sum of squares is at least as large as each square in it, and NaN if one of them is.
     let mut squares = rest * rest;
     for ((x, out), between) in whole_x.zip(out.chunks_exact_mut(lanes)).zip(between.chunks_exact_mut(lanes)) {
         let x = level.load(x, 0.0);
@@ -114,30 +139,33 @@ fn quick<L: Level, const EVEN: bool>(
     }
 }
 
-/// sincg of every `x_rad` for `n` cells, like [`sincg_rad`] but several times as fast: off by at most 4 ulp and 2^-51 N.
+/// Computes sin(N x)/sin(x) of every `x_rad` for `n` unit cells, several times as fast as [`sincg_rad`].
 ///
-/// The second term shows next to the zeros, where the C expression, which rounds N x, is off by more. |x| beyond 2^30, and N
-/// that is not an integer below 2^26, have the value of [`sincg_rad`].
+/// **Units.** `x_rad` in rad. **Accuracy.** 4 ulp plus 2^-51 N. The second term is visible close to the
+/// zeros, where the C expression, which rounds N x, has a larger error. **Special cases.** If |x| is beyond
+/// 2^30, or N is not an integer below 2^26, the value is that of [`sincg_rad`].
 ///
 /// # Errors
-/// [`Error::BufferTooShort`] when the arrays differ in length.
+/// [`Error::BufferTooShort`] if the arrays differ in length.
 pub fn sincg_rad_into(simd: Simd, x_rad: &[f64], n: f64, out: &mut [f64]) -> Result<(), Error> {
     same_length("out", out.len(), x_rad.len())?;
     simd.run(SincgRad { x_rad, n, out });
     Ok(())
 }
 
-/// [`sincg`] of every `h`, in index units, for `n` cells.
+/// Computes [`sincg`] of every `h` for `n` unit cells.
+///
+/// **Units.** `h` in index units.
 ///
 /// # Errors
-/// [`Error::BufferTooShort`] when the arrays differ in length.
+/// [`Error::BufferTooShort`] if the arrays differ in length.
 pub fn sincg_into(simd: Simd, h: &[f64], n: f64, out: &mut [f64]) -> Result<(), Error> {
     same_length("out", out.len(), h.len())?;
     simd.run(Sincg { h, n, out });
     Ok(())
 }
 
-/// F_cell of arrays of h, k, l.
+/// The computation of [`nearest_into`] and [`tricubic_into`].
 struct Lookups<'a, Lo> {
     table: LookupTable<'a>,
     hkl: [&'a [f64]; 3],
@@ -145,11 +173,11 @@ struct Lookups<'a, Lo> {
     kind: core::marker::PhantomData<Lo>,
 }
 
-impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
+impl<Lo: LookupKind> WithSimd for Lookups<'_, Lo> {
     type Output = u64;
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) -> u64 {
+    fn with_simd<L: BaseLevel>(self, level: L) -> u64 {
         let Self { table, hkl: [h, k, l], out, .. } = self;
         let mut lookup = Lo::at(level, &table);
         let lanes = L::F::LEN;
@@ -157,7 +185,7 @@ impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
         let ones = [1.0; 16];
         let blocks = h.chunks(lanes).zip(k.chunks(lanes)).zip(l.chunks(lanes)).zip(out.chunks_mut(lanes));
         for (((h, k), l), out) in blocks {
-            // Lanes past the end must not be counted as evaluations.
+            // Lanes past the end must not count as evaluations.
             let live = zero.lt(level.load(ones.get(..out.len()).unwrap_or(&ones), 0.0));
             let (h, k, l) = (level.load(h, 0.0), level.load(k, 0.0), level.load(l, 0.0));
             let numbers = h.eq(h) & k.eq(k) & l.eq(l);
@@ -169,7 +197,7 @@ impl<Lo: LookupKind> Kernel for Lookups<'_, Lo> {
     }
 }
 
-/// The index itself wherever a grid could be, else an index outside of every grid.
+/// Limits an index to the range of [`BEYOND_GRIDS`]; an index that it changes lies outside every grid.
 #[inline(always)]
 fn within<F: Lanes>(index: F) -> F {
     let limit = index.splat_like(BEYOND_GRIDS);
@@ -190,10 +218,12 @@ fn lookups<Lo: LookupKind>(
     Ok(simd.run(Lookups::<Lo> { table, hkl, out, kind: core::marker::PhantomData }))
 }
 
-/// The structure factor at the node nearest to each h, k, l, an exact half going down; default_F outside the grid.
+/// Looks up the structure factor at the node nearest to each h, k, l, and default_F outside the grid.
+///
+/// Exact halves are rounded down, as in `nanoBragg.c`.
 ///
 /// # Errors
-/// [`Error::BufferTooShort`] when the arrays differ in length.
+/// [`Error::BufferTooShort`] if the arrays differ in length.
 pub fn nearest_into(
     simd: Simd,
     factors: &StructureFactors<'_>,
@@ -203,11 +233,13 @@ pub fn nearest_into(
     lookups::<NearestKind>(simd, factors, LookupPlan::Nearest, hkl, out).map(|_| ())
 }
 
-/// The structure factor interpolated at each h, k, l; the nearest where the block of nodes is not usable. Gives the
-/// number of these.
+/// Interpolates the structure factor at each h, k, l and returns the number of fallbacks.
+///
+/// Where the block of nodes is not usable ([`crate::structure_factor`]), the value at the nearest node is
+/// used.
 ///
 /// # Errors
-/// [`Error::BufferTooShort`] when the arrays differ in length.
+/// [`Error::BufferTooShort`] if the arrays differ in length.
 pub fn tricubic_into(
     simd: Simd,
     factors: &StructureFactors<'_>,

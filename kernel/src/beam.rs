@@ -1,9 +1,44 @@
-//! The beam: sources of divergence and dispersion, polarisation, fluence, water background.
+//! The beam: sources for divergence and dispersion, polarisation, fluence, and the background of water.
 //!
-//! **Formulas.** Source direction: -10 b turned about the polarisation axis by vdiv, then about v by hdiv; the incident
-//! unit vector is minus that. Polarisation with incident i, diffracted d, axis p:
-//! B = unit(p x i), E = unit(i x B), psi = -atan2(d.B, d.E), c2 = i.d,
-//! factor = (1 + c2^2 - k cos(2 psi) (1 - c2^2))/2. cos(2 psi) is taken as ((d.E)^2 - (d.B)^2)/((d.E)^2 + (d.B)^2).
+//! **Formulas.** The direction to a source is -10 b, rotated about the polarisation axis by vdiv and then
+//! about v by hdiv; the incident unit vector is the opposite direction. For the polarisation, with the
+//! incident direction i, the diffracted direction d and the polarisation axis p:
+//!
+//! ```text
+//! B      = unit(p x i)        E = unit(i x B)        psi = -atan2(d.B, d.E)        c2 = i.d
+//! factor = (1 + c2^2 - k cos(2 psi) (1 - c2^2))/2
+//! ```
+//!
+//! cos(2 psi) is computed as ((d.E)^2 - (d.B)^2)/((d.E)^2 + (d.B)^2).
+//!
+//! **Symbols and units.** b: unit vector of the beam; v: unit vector along b x p; hdiv, vdiv: horizontal and
+//! vertical divergence in rad; k: Kahn's polarisation factor; c2: cosine of the scattering angle.
+//!
+//! **Source.** The set-up of the sources and `polarization_factor` of `nanoBragg.c`.
+//!
+//! **Accuracy** (`tests/tests/kernel_beam.rs`). Incident vectors, wavelengths and polarisation factors agree
+//! with the reference to 1e-15.
+//!
+//! ```
+//! use widebragg::beam::{Source, SourceGrid};
+//! use widebragg::detector::{Detector, DetectorParameters};
+//! use widebragg::sampling::Steps;
+//!
+//! let detector = Detector::new(&DetectorParameters::default())?;
+//! let divergence = Steps { count: 3, range: 1e-3, step: 5e-4 }; // -0.5, 0 and 0.5 mrad
+//! let grid = SourceGrid {
+//!     hdiv: divergence,
+//!     vdiv: divergence,
+//!     dispersion: Steps::ONE,
+//!     round: true,
+//!     lambda0_m: 1e-10,
+//! };
+//! let mut sources = vec![Source::default(); grid.sources_len()?];
+//! let used = grid.fill(&detector, &mut sources)?;
+//! assert_eq!((sources.len(), used), (9, 5)); // `round` drops the four corners
+//! assert!((sources[2].incident + -detector.beam).length() < 1e-15);
+//! # Ok::<(), widebragg::Error>(())
+//! ```
 
 use crate::Error;
 use crate::detector::Detector;
@@ -11,7 +46,7 @@ use crate::rotation::rotate_axis;
 use crate::sampling::Steps;
 use crate::vector::Vec3;
 
-/// A point of the source: one direction, one wavelength.
+/// A point source: one direction and one wavelength.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[repr(C)]
 pub struct Source {
@@ -22,13 +57,16 @@ pub struct Source {
 }
 
 impl Source {
-    /// The source that lies in direction `from` of the sample.
+    /// Creates a source in the direction `from`, as seen from the sample.
+    ///
+    /// **Units.** `from` needs no particular length; `lambda_m` in m.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for a direction without a usable length or a wavelength that is not positive and finite.
+    /// [`Error::OutOfRange`] for a direction that cannot be normalised, or a wavelength that is not positive
+    /// and finite.
     pub fn new(from: Vec3, lambda_m: f64) -> Result<Self, Error> {
         crate::error::require(lambda_m > 0.0, "wavelength in m", lambda_m, "above 0")?;
-        if let Some(to) = from.checked_unit() {
+        if let Some(to) = from.try_normalize() {
             return Ok(Self { incident: -to, lambda_m });
         }
         let (quantity, value) = ("length of a source direction", from.length());
@@ -36,7 +74,7 @@ impl Source {
     }
 }
 
-/// The grid that sources are laid out on.
+/// A grid of sources over divergence and wavelength.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SourceGrid {
     /// Horizontal divergence, in rad.
@@ -45,17 +83,17 @@ pub struct SourceGrid {
     pub vdiv: Steps,
     /// Wavelength spread, as a fraction.
     pub dispersion: Steps,
-    /// Whether the corners of the divergence grid are dropped.
+    /// Whether points outside the ellipse of the divergence are dropped.
     pub round: bool,
     /// Central wavelength, in m.
     pub lambda0_m: f64,
 }
 
 impl SourceGrid {
-    /// Sources there are before the corners are dropped: the length that [`SourceGrid::fill`] needs.
+    /// Returns the length that [`SourceGrid::fill`] needs: the number of sources before any are dropped.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when the product overflows.
+    /// [`Error::TooLarge`] if the product overflows.
     pub fn sources_len(&self) -> Result<usize, Error> {
         let too_large = Error::TooLarge { quantity: "number of sources" };
         let points = self.hdiv.count.checked_mul(self.vdiv.count).ok_or(too_large)?;
@@ -63,10 +101,14 @@ impl SourceGrid {
         len.checked_mul(size_of::<Source>()).map(|_| len).ok_or(too_large)
     }
 
-    /// Fills `sources` and returns how many there are: horizontal outer, vertical inner, wavelength innermost.
+    /// Fills `sources` and returns their number.
+    ///
+    /// **Shapes.** `sources` holds at least [`SourceGrid::sources_len`] elements. The order is horizontal
+    /// divergence outer, vertical inner, wavelength innermost.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] with the length needed, or what [`Source::new`] refuses. Nothing is written then.
+    /// [`Error::BufferTooShort`] with the length needed, or an error of [`Source::new`]. In either case
+    /// nothing is written.
     pub fn fill(&self, detector: &Detector, sources: &mut [Source]) -> Result<usize, Error> {
         let needed = self.sources_len()?;
         let given = sources.len();
@@ -81,7 +123,7 @@ impl SourceGrid {
         Ok(used)
     }
 
-    /// Checks all sources and returns that with the shortest wavelength.
+    /// Checks all sources and returns the one with the shortest wavelength.
     ///
     /// # Errors
     /// What [`Source::new`] refuses, and [`Error::OutOfRange`] when there is no source.
@@ -97,7 +139,7 @@ impl SourceGrid {
         shortest.ok_or(Error::OutOfRange { quantity: "number of sources", value: 0.0, allowed: "at least 1" })
     }
 
-    /// The sources, in the order of the table.
+    /// Iterates over the sources in the order of the table.
     fn sources<'g>(&'g self, detector: &'g Detector) -> impl Iterator<Item = Result<Source, Error>> + 'g {
         let angle = |axis: &Steps, i: usize| axis.step * i as f64 - axis.range / 2.0;
         let points = (0..self.hdiv.count).flat_map(move |i| {
@@ -115,7 +157,9 @@ impl SourceGrid {
         })
     }
 
-    /// A range of zero makes the test NaN, which keeps the point.
+    /// Returns whether a point is outside the ellipse of the divergence.
+    ///
+    /// A range of 0 makes the sum NaN, so the point is kept.
     fn outside_ellipse(&self, h: f64, v: f64) -> bool {
         let term = |x: f64, axis: &Steps| {
             let even = (1 - axis.count % 2) as f64;
@@ -128,31 +172,33 @@ impl SourceGrid {
 /// Polarisation of the incident beam.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polarization {
-    /// Kahn's polarisation factor k: 0 unpolarised, 1 along the axis.
+    /// Kahn's polarisation factor k: 0 for unpolarised light, 1 for full polarisation along the axis.
     pub kahn: f64,
-    /// Unit vector along the E vector.
+    /// Unit vector along E.
     pub axis: Vec3,
 }
 
-/// Polarisation about one direction of the beam.
+/// The polarisation of one incident direction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PolarizationFrame {
     pub(crate) kahn: f64,
     pub(crate) incident: Vec3,
     /// Unit vector axis x incident.
     pub(crate) b: Vec3,
-    /// Unit vector at right angles to the beam and to `b`.
+    /// Unit vector perpendicular to the beam and to `b`.
     pub(crate) e: Vec3,
 }
 
 impl PolarizationFrame {
     pub(crate) fn new(polarization: &Polarization, incident: Vec3) -> Self {
-        let b = polarization.axis.cross(incident).unit();
-        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).unit() }
+        let b = polarization.axis.cross(incident).normalize();
+        Self { kahn: polarization.kahn, incident, b, e: incident.cross(b).normalize() }
     }
 }
 
-/// The reference's `polarization_factor` for unit vectors `incident` and `diffracted` and any axis.
+/// The function `polarization_factor` of `nanoBragg.c`.
+///
+/// `incident` and `diffracted` are unit vectors; `axis` may have any length.
 #[must_use]
 pub fn polarization_factor(kahn: f64, incident: Vec3, diffracted: Vec3, axis: Vec3) -> f64 {
     let c2 = incident.dot(diffracted);
@@ -160,17 +206,19 @@ pub fn polarization_factor(kahn: f64, incident: Vec3, diffracted: Vec3, axis: Ve
     let cos_2psi = if kahn == 0.0 {
         1.0
     } else {
-        let b = axis.cross(incident).unit();
-        let e = incident.cross(b).unit();
+        let b = axis.cross(incident).normalize();
+        let e = incident.cross(b).normalize();
         let (db, de) = (diffracted.dot(b), diffracted.dot(e));
         let length = db * db + de * de;
-        // The axis along the beam, or scattering straight ahead, leaves psi open: the reference takes 0.
+        // psi is undefined for an axis along the beam and for forward scattering; `nanoBragg.c` takes 0.
         if length > 0.0 { (de * de - db * db) / length } else { 1.0 }
     };
     0.5 * (1.0 + cos2_squared - kahn * cos_2psi * (1.0 - cos2_squared))
 }
 
-/// Photons per m^2: flux exposure / beamsize^2 where flux is given, else `fluence`.
+/// Computes the fluence in photons per m^2.
+///
+/// It is flux exposure/beamsize^2 if a flux is given, else `fluence`. A flux of 0 counts as not given.
 #[must_use]
 pub fn fluence_per_m2(fluence: f64, flux_per_s: f64, exposure_s: f64, beamsize_m: f64) -> f64 {
     if flux_per_s != 0.0 && exposure_s > 0.0 && beamsize_m >= 0.0 {
@@ -180,7 +228,9 @@ pub fn fluence_per_m2(fluence: f64, flux_per_s: f64, exposure_s: f64, beamsize_m
     }
 }
 
-/// What a pixel's sum starts from: 2.57^2 r_e^2 fluence water^3 1e6 Avogadro/18.
+/// Computes the background of water, with which the sum of each pixel starts.
+///
+/// **Formula.** 2.57^2 r_e^2 fluence water^3 1e6 Avogadro/18.
 #[must_use]
 pub fn water_background(fluence_per_m2: f64, water_m: f64) -> f64 {
     2.57 * 2.57

@@ -56,7 +56,8 @@
 //! # let mut sources = vec![Source::default(); len.sources];
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
-//! # let tables = SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+//! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
+//! # let tables = SceneTables { sources, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //!
 //! // One stream, as the reference with one thread: all rows in order.

@@ -1,17 +1,42 @@
-//! The detector: conventions, tilts and beam centres to an origin and three axes; a pixel to position and solid angle.
+//! The detector: from a convention, tilts and a beam centre to an origin and three axes.
 //!
-//! **Formulas.** With unit axes f (fast), s (slow), o (normal) after tilts and 2theta, and origin pix0:
+//! **Formulas.** Let f (fast), s (slow) and o (normal) be the unit axes after tilts and 2theta, and pix0 the
+//! origin:
 //!
 //! ```text
-//! pix0 = -Fbeam f - Sbeam s + distance b                                   pivot at the beam spot
-//! pix0 = T R (-Fclose f - Sclose s + close_distance o)                     pivot at the sample
-//! P    = pix0 + F f + S s + O o       F = pixel/os (fast os + sub) + pixel/os/2, S likewise, O = layer depth
-//! omega = pixel^2/R^2 close_distance/R                                     point pixel: 1/R^2
+//! pix0  = -Fbeam f - Sbeam s + distance b                                  pivot at the beam spot
+//! pix0  = T R (-Fclose f - Sclose s + close_distance o)                    pivot at the sample
+//! P     = pix0 + F f + S s + O o      F = pixel/os (fast os + sub) + pixel/os/2, S likewise, O = layer depth
+//! omega = pixel^2/|P|^2 close_distance/|P|                                 point pixels: 1/|P|^2
 //! ```
 //!
-//! Vectors in the laboratory frame in metres; R rotates about lab x, y, z, T about the 2theta axis.
-//! **Source.** The reference's set-up, oddities included: a 2theta axis is used as given, a normal
-//! whose length is not exactly 1 is replaced by unit(f x s).
+//! **Symbols and units.** Vectors in the laboratory frame, in m. b: unit vector of the beam; R: rotation
+//! about lab x, y, z; T: rotation about the 2theta axis; P: position of a subpixel; os: subpixels along an
+//! axis; sub: index of a subpixel; omega: solid angle in sr. In the second line f, s and o are
+//! the axes before the rotations.
+//!
+//! **Source.** The set-up of `nanoBragg.c`, with its peculiarities: a 2theta axis is not normalised, and a
+//! normal whose length is not exactly 1 is replaced by unit(f x s).
+//!
+//! **Accuracy** (`tests/tests/kernel_setup.rs`). The detectors of all golden command lines agree with those
+//! of the scalar oracle to 1e-13.
+//!
+//! ```
+//! use widebragg::detector::{Detector, DetectorParameters};
+//!
+//! let detector = Detector::new(&DetectorParameters {
+//!     fast_pixels: 200,
+//!     slow_pixels: 100,
+//!     fast_size_m: 0.02,
+//!     slow_size_m: 0.01,
+//!     ..Default::default()
+//! })?;
+//! // MOSFLM's convention: X of the beam centre is along the slow axis, and half a pixel is added to both.
+//! assert!((detector.x_beam_m - 0.00505).abs() < 1e-12);
+//! assert!((detector.slow_beam_m - 0.0051).abs() < 1e-12);
+//! assert!((detector.fast_beam_m - 0.0101).abs() < 1e-12);
+//! # Ok::<(), widebragg::Error>(())
+//! ```
 
 use core::str::FromStr;
 
@@ -23,22 +48,22 @@ use crate::real::Real;
 use crate::rotation::{rotate_axis, rotate_xyz};
 use crate::vector::Vec3;
 
-/// How the beam centre, axes and pivot are to be read.
+/// The convention that defines the axes, the beam centre and the pivot.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[allow(clippy::large_enum_variant)] // there is no box without an allocator
+#[allow(clippy::large_enum_variant)] // without an allocator, a `Box` is not available
 pub enum Convention {
-    /// ADXV: origin at the lower left.
+    /// ADXV: the origin of the beam centre is at the lower left.
     Adxv,
-    /// MOSFLM: beam centre in the slow, fast order with half a pixel added.
+    /// MOSFLM: X of the beam centre is along slow, Y along fast, and half a pixel is added to both.
     #[default]
     Mosflm,
-    /// DENZO: MOSFLM without the half pixel.
+    /// DENZO: as MOSFLM, without the half pixel.
     Denzo,
-    /// XDS: beam centre where the detector normal passes the sample.
+    /// XDS: the beam centre defaults to the foot of the normal through the sample; the pivot is the sample.
     Xds,
-    /// DIALS.
+    /// DIALS: as XDS, with the 2theta, polarisation and spindle axes along y instead of x.
     Dials,
-    /// Axes given one by one.
+    /// Axes given individually.
     Custom(CustomAxes),
 }
 
@@ -46,7 +71,7 @@ impl Convention {
     /// The named conventions.
     pub const NAMED: &'static [Self] = &[Self::Adxv, Self::Mosflm, Self::Denzo, Self::Xds, Self::Dials];
 
-    /// The convention's name, in capitals.
+    /// Returns the name of the convention, in capitals.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -63,7 +88,7 @@ impl Convention {
 impl FromStr for Convention {
     type Err = Error;
 
-    /// The named convention of that name, whatever its capitals.
+    /// Parses the name of a named convention, ignoring case.
     fn from_str(name: &str) -> Result<Self, Error> {
         let found = Self::NAMED.iter().find(|convention| convention.name().eq_ignore_ascii_case(name));
         let known = listed!("adxv", "mosflm", "denzo", "xds", "dials");
@@ -71,29 +96,29 @@ impl FromStr for Convention {
     }
 }
 
-/// Axes of [`Convention::Custom`]; what is not given starts as MOSFLM's, the 2theta axis as y.
+/// Axes of [`Convention::Custom`]. An axis that is `None` is that of MOSFLM, or y for the 2theta axis.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CustomAxes {
     /// Fast axis.
     pub fast: Option<Vec3>,
     /// Slow axis.
     pub slow: Option<Vec3>,
-    /// Normal.
+    /// Normal of the detector.
     pub normal: Option<Vec3>,
     /// Direction of the beam.
     pub beam: Option<Vec3>,
-    /// Polarisation (E vector).
+    /// Direction of the E vector.
     pub polarization: Option<Vec3>,
     /// Rotation axis of the crystal.
     pub spindle: Option<Vec3>,
-    /// Axis of the 2theta arm.
+    /// Rotation axis of the 2theta arm.
     pub twotheta: Option<Vec3>,
 }
 
-/// The point that detector rotations leave in place.
+/// The point that detector rotations leave fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pivot {
-    /// The spot of the direct beam.
+    /// The spot of the direct beam on the detector.
     #[default]
     Beam,
     /// The sample.
@@ -102,12 +127,14 @@ pub enum Pivot {
 
 named!(Pivot, "pivot": Beam = "beam", Sample = "sample");
 
-/// Pixels and size of the detector along one axis: pixels win over a size, else ceil(size/pixel - 1/2).
+/// Computes the number of pixels and the size of the detector along one axis.
 ///
-/// Returns (pixels, size in m).
+/// A number of pixels takes precedence over a size. Without it, the number is ceil(size/pixel - 1/2), where
+/// the size defaults to [`defaults::DETECTOR_SIZE_M`]. Returns (pixels, size in m).
 ///
 /// # Errors
-/// [`Error::OutOfRange`] for sizes that are not positive and finite, [`Error::TooLarge`] for more than 2^31 pixels.
+/// [`Error::OutOfRange`] for sizes that are not positive and finite, [`Error::TooLarge`] for more than 2^31
+/// pixels.
 pub fn extent(pixel_m: f64, pixels: Option<usize>, size_m: Option<f64>) -> Result<(usize, f64), Error> {
     require(pixel_m > 0.0, "pixel size in m", pixel_m, "above 0")?;
     let most = 2_147_483_648.0;
@@ -121,7 +148,7 @@ pub fn extent(pixel_m: f64, pixels: Option<usize>, size_m: Option<f64>) -> Resul
     if pixels > most { too_large } else { Ok((pixels as usize, size_m)) }
 }
 
-/// What [`Detector::new`] needs. `None` is not given.
+/// The parameters of [`Detector::new`]. A parameter that is `None` takes its default.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DetectorParameters<T = f64> {
     /// Edge of a pixel, in m.
@@ -134,37 +161,37 @@ pub struct DetectorParameters<T = f64> {
     pub fast_size_m: f64,
     /// Size along the slow axis, in m.
     pub slow_size_m: f64,
-    /// Sample to detector along the beam, in m; default 0.1.
+    /// Distance from the sample to the detector along the beam, in m; default 0.1.
     pub distance_m: Option<T>,
-    /// Sample to detector along the normal, in m.
+    /// Distance from the sample to the detector along its normal, in m.
     pub close_distance_m: Option<T>,
-    /// Beam centre X in the convention, in m.
+    /// X of the beam centre in the convention, in m.
     pub x_beam_m: Option<T>,
-    /// Beam centre Y in the convention, in m.
+    /// Y of the beam centre in the convention, in m.
     pub y_beam_m: Option<T>,
-    /// Foot of the normal X, in m.
+    /// X of the foot of the normal through the sample, in m.
     pub x_close_m: Option<T>,
-    /// Foot of the normal Y, in m.
+    /// Y of the foot of the normal through the sample, in m.
     pub y_close_m: Option<T>,
-    /// Foot of the normal along fast, in pixels from 1.
+    /// XDS ORGX: foot of the normal along fast, in pixels, counted from 1.
     pub org_x_px: Option<T>,
-    /// Foot of the normal along slow, in pixels from 1.
+    /// XDS ORGY: foot of the normal along slow, in pixels, counted from 1.
     pub org_y_px: Option<T>,
-    /// Convention.
+    /// Convention of axes, beam centre and pivot.
     pub convention: Convention,
-    /// Pivot as the options left it; a named convention overrides it.
+    /// Pivot of a custom convention; named conventions have their own.
     pub pivot: Pivot,
-    /// Detector rotations about lab x, y, z, in rad.
+    /// Rotation of the detector about lab x, y, z, in rad.
     pub rotation_rad: [T; 3],
-    /// 2theta of the detector arm, in rad.
+    /// Rotation of the 2theta arm, in rad.
     pub twotheta_rad: T,
-    /// Whether pixels are points: omega = 1/R^2.
+    /// Whether pixels are points, so that omega = 1/|P|^2.
     pub point_pixel: bool,
     /// Whether the detector is a sphere around the sample.
     pub curved: bool,
 }
 
-/// A square detector of 1024 x 1024 pixels of 0.1 mm at 100 mm, in MOSFLM's convention.
+/// A detector of 1024 x 1024 pixels of 0.1 mm, at a distance of 100 mm, in the convention of MOSFLM.
 impl<T: Real> Default for DetectorParameters<T> {
     fn default() -> Self {
         let zero = T::constant(0.0);
@@ -192,7 +219,7 @@ impl<T: Real> Default for DetectorParameters<T> {
     }
 }
 
-/// A placed detector, and the beam's frame.
+/// A placed detector, and the directions of beam, polarisation and spindle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detector {
     /// Edge of a pixel, in m.
@@ -215,19 +242,19 @@ pub struct Detector {
     pub beam: Vec3,
     /// Unit polarisation axis.
     pub polarization: Vec3,
-    /// Unit vector across beam and polarisation.
+    /// Unit vector along beam x polarisation.
     pub vertical: Vec3,
     /// Unit spindle axis.
     pub spindle: Vec3,
-    /// 2theta axis, as given.
+    /// 2theta axis, not normalised.
     pub twotheta_axis: Vec3,
-    /// Sample to detector along the beam, in m.
+    /// Distance from the sample to the detector along the beam, in m.
     pub distance_m: f64,
-    /// Sample to detector along the normal, in m.
+    /// Distance from the sample to the detector along its normal, in m.
     pub close_distance_m: f64,
-    /// Beam centre X in the convention, in m.
+    /// X of the beam centre in the convention, in m.
     pub x_beam_m: f64,
-    /// Beam centre Y in the convention, in m.
+    /// Y of the beam centre in the convention, in m.
     pub y_beam_m: f64,
     /// Beam centre along fast, in m.
     pub fast_beam_m: f64,
@@ -245,7 +272,7 @@ pub struct Detector {
     pub curved: bool,
 }
 
-/// Axes, beam centre and pivot after reading the convention.
+/// Axes, beam centre and pivot after applying the convention.
 struct Reading<T> {
     beam: Vec3,
     normal: Vec3,
@@ -261,7 +288,7 @@ struct Reading<T> {
     pivot: Pivot,
 }
 
-/// What of a detector moves with its parameters.
+/// The part of a placed detector that depends smoothly on its parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Placement<T> {
     pub(crate) pix0_m: Vec3<T>,
@@ -280,7 +307,10 @@ const MINUS_Y: Vec3 = Vec3::new(0.0, -1.0, 0.0);
 const MINUS_Z: Vec3 = Vec3::new(0.0, 0.0, -1.0);
 
 impl<T: Real> Reading<T> {
-    /// `close` is the foot of the normal along (fast, slow) that beam centres not given start from.
+    /// Applies the convention of `p`.
+    ///
+    /// `x_close_m` and `y_close_m`, the foot of the normal, are the default of the beam centre in the XDS,
+    /// DIALS and custom conventions.
     fn new(p: &DetectorParameters<T>, x_close_m: T, y_close_m: T) -> Self {
         let px = p.pixel_m;
         let centre = |x: T, y: T| (p.x_beam_m.unwrap_or(x), p.y_beam_m.unwrap_or(y));
@@ -361,13 +391,13 @@ impl<T: Real> Reading<T> {
     }
 }
 
-/// `axis` at length 1.
+/// Normalises `axis`.
 fn direction(quantity: &'static str, axis: Vec3) -> Result<Vec3, Error> {
     let allowed = "a vector of length 1e-150 to 1e150";
-    axis.checked_unit().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
+    axis.try_normalize().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
 }
 
-/// The detector after reading the convention, with its axes at length 1, and where that puts it.
+/// The detector after applying the convention, with unit axes, and its placement.
 struct Placed<T> {
     reading: Reading<T>,
     beam: Vec3,
@@ -445,18 +475,18 @@ impl<T: Real> Placed<T> {
 }
 
 impl<T: Real> Placement<T> {
-    /// As [`Detector::new`], for parameters that it has taken.
+    /// Computes the placement of parameters that [`Detector::new`] has accepted.
     pub(crate) fn new(p: &DetectorParameters<T>) -> Result<Self, Error> {
         Placed::new(p).map(|placed| placed.at)
     }
 }
 
 impl Detector {
-    /// The placed detector.
+    /// Places the detector.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for lengths, angles or axes that cannot be, [`Error::TooLarge`] when the number of pixels
-    /// overflows.
+    /// [`Error::OutOfRange`] for lengths, angles or axes outside their range, [`Error::TooLarge`] if the
+    /// number of pixels overflows.
     pub fn new(p: &DetectorParameters) -> Result<Self, Error> {
         Self::check(p)?;
         let Placed { reading, beam, normal_replaced, polarization, spindle, vertical, ratio, at } =
@@ -494,7 +524,7 @@ impl Detector {
             placed,
             "detector distance in m",
             detector.distance_m,
-            "finite, the beam not along the detector",
+            "finite, with a beam that is not parallel to the detector",
         )?;
         Ok(detector)
     }
@@ -527,19 +557,19 @@ impl Detector {
         Ok(())
     }
 
-    /// Number of pixels.
+    /// Returns the number of pixels.
     #[must_use]
     pub fn pixels(&self) -> usize {
         self.fast_pixels * self.slow_pixels
     }
 
-    /// XDS ORGX, ORGY: the foot of the normal in pixels, the first pixel's centre being 1.
+    /// Returns XDS ORGX, ORGY: the foot of the normal in pixels, where the centre of the first pixel is 1.
     #[must_use]
     pub fn org_px(&self) -> [f64; 2] {
         [self.fast_close_m / self.pixel_m + 0.5, self.slow_close_m / self.pixel_m + 0.5]
     }
 
-    /// The DIALS origin, in mm.
+    /// Returns the DIALS origin, in mm.
     #[must_use]
     pub fn dials_origin_mm(&self) -> [f64; 3] {
         [1000.0 * self.pix0_m.z, 1000.0 * self.pix0_m.y, 1000.0 * -self.pix0_m.x]

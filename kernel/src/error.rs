@@ -1,54 +1,54 @@
-//! What an entry of the crate refuses, and what it would have needed.
+//! The errors of the crate.
 
 use core::fmt;
 
-/// Why a call was refused. Nothing was written.
+/// The reason why a call failed. A call that fails has written nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A caller's buffer is too short: it needs `needed` elements.
+    /// A buffer of the caller is too short.
     BufferTooShort {
-        /// What the buffer holds.
+        /// The contents of the buffer.
         buffer: &'static str,
-        /// Elements needed.
+        /// Number of elements needed.
         needed: usize,
-        /// Elements given.
+        /// Number of elements given.
         given: usize,
     },
-    /// A number is NaN, infinite or outside what the quantity can be.
+    /// A number is NaN, infinite or outside the range of its quantity.
     OutOfRange {
         /// The quantity.
         quantity: &'static str,
-        /// The value given.
+        /// Its value.
         value: f64,
-        /// What it may be.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// The three angles do not close a unit cell.
+    /// No unit cell has the three angles.
     ImpossibleCell,
-    /// The matrix has no inverse.
+    /// The matrix is singular.
     SingularMatrix,
     /// A count or size does not fit the address space.
     TooLarge {
         /// The quantity.
         quantity: &'static str,
     },
-    /// A pixel or row outside the detector was asked for.
+    /// The caller requested a pixel or row outside the detector.
     OutsideDetector {
-        /// The first row or pixel outside.
+        /// The first row or pixel outside the detector.
         index: usize,
-        /// Rows or pixels there are.
+        /// Number of rows or pixels of the detector.
         limit: usize,
     },
-    /// The scene reproduces the carryover, and the call was given no slots for it.
+    /// The scene reproduces the phi carryover, and the call has no slots for it.
     CarryoverMissing,
-    /// No SIMD level has that name.
+    /// No SIMD level has the name.
     UnknownLevel,
-    /// No value of an enumeration has that name.
+    /// No value of the enumeration has the name.
     UnknownName {
         /// The quantity.
         quantity: &'static str,
-        /// The names there are, separated by commas.
+        /// The valid names, separated by commas.
         known: &'static str,
     },
 }
@@ -69,7 +69,7 @@ impl fmt::Display for Error {
                 write!(f, "{index} is outside the detector, which ends at {limit}")
             }
             Self::CarryoverMissing => f.write_str("a c-parity scene needs carryover slots"),
-            Self::UnknownName { quantity, known } => write!(f, "no such {quantity}: one of {known}"),
+            Self::UnknownName { quantity, known } => write!(f, "no such {quantity}; expected one of {known}"),
             Self::UnknownLevel => f.write_str("no such SIMD level: portable, avx2 or avx512"),
         }
     }
@@ -77,7 +77,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// `value` if it is finite and `ok`, else the refusal.
+/// Returns an error unless `value` is finite and `ok` is true.
 pub(crate) fn require(
     ok: bool,
     quantity: &'static str,

@@ -78,5 +78,10 @@ pub mod vector;
 
 pub use error::Error;
 
+/// Compiles the program in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Square of the classical electron radius, in m^2, as the reference has it.
 pub const ELECTRON_RADIUS_SQUARED_M2: f64 = 7.940_792_480_189_65e-30;

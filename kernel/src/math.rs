@@ -1,17 +1,19 @@
-//! Elementary functions over lanes, in the units in which they need no range reduction.
+//! Elementary functions over SIMD vectors: sincg, sinc3, exp, sin and cos.
 //!
-//! **Formulas.** With h in index units, `h = h0 + d` and `N d = n + r` (h0, n integers, |d|, |r| <= 1/2):
+//! **Formulas.** In index units, write `h = h0 + d` and `N d = n + r`, where h0 and n are integers and |d|,
+//! |r| <= 1/2. Then
 //!
 //! ```text
 //! sin(pi N h) / sin(pi h) = (-1)^((N-1) h0 + n) * sin(pi r) / sin(pi d)
 //! ```
 //!
-//! d is exact, r is one fused multiply away from exact, and the two sines are odd polynomials on half a turn. Both
-//! are divided by pi, so their leading coefficient is exactly 1. The polynomials are minimax in relative error, found
-//! with the Remez exchange in 60-digit arithmetic.
+//! No range reduction is needed beyond this: d is exact, and r has a single rounding error. Both sines are
+//! odd polynomials in half turns (units of pi rad). Both are divided by pi, so that their leading coefficient
+//! is exactly 1. The polynomials are minimax approximations in relative error, found with the Remez algorithm
+//! in 60-digit arithmetic.
 //!
-//! The slope of S = sin(pi N h)/sin(pi h) is written so that nothing cancels next to a node. With A = sin(pi r)/(pi r),
-//! e = cos(pi r) - A at r, and B, f the same at d:
+//! The derivative of S = sin(pi N h)/sin(pi h) is written so that no terms cancel near an integer h. Let
+//! A = sin(pi r)/(pi r) and e = cos(pi r) - A, and let B and f be the same functions of d. Then
 //!
 //! ```text
 //! dS/dh = (-1)^((N-1) h0 + n) (n A B + N d B e - r A f)/(d B)^2
@@ -30,15 +32,41 @@
 //! | sin x, abs x <= pi/4 | 7 | 4.6e-18 |
 //! | cos x, abs x <= pi/4 | 8 | 1.2e-18 |
 //!
-//! **Accuracy**, tested at every level (`tests/tests/kernel_math.rs`, table in the README): [`sincg`] 2 ulp for every finite h and integer N up to
-//! 1e5; [`sincg_rad`] 4 ulp for |x| <= 2^30; [`exp`] 2 ulp; [`sincos`] 1 ulp; [`sinc3`] 1e-15 of max(1, 1/x^2);
-//! [`sincg_squared_slope`] 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2).
+//! **Symbols and units.** h: Miller index; N: number of unit cells; d, r, y: angles in half turns; x: angle
+//! in rad.
+//!
+//! **Source.** [`sincg_rad`] and [`sinc3`] compute the functions `sincg` and `sinc3` of `nanoBragg.c`.
+//!
+//! **Accuracy**, tested at every level by `tests/tests/kernel_math.rs`: [`sincg`] 2 ulp for every finite h
+//! and integer N up to 1e5; [`sincg_rad`] 4 ulp for |x| <= 2^30; [`exp`] 2 ulp; [`sincos`] 1 ulp; [`sinc3`]
+//! 1e-15 of max(1, 1/x^2); [`sincg_squared_slope`] 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2).
+//!
+//! ```
+//! use widebragg::lanes::{BaseLevel, WithSimd, Lanes, Level, Simd};
+//! use widebragg::math::sincg;
+//!
+//! /// sincg of one index, for 5 unit cells.
+//! struct OfFiveCells(f64);
+//!
+//! impl WithSimd for OfFiveCells {
+//!     type Output = f64;
+//!
+//!     #[inline(always)]
+//!     fn with_simd<L: BaseLevel>(self, level: L) -> f64 {
+//!         sincg(level.splat(self.0), level.splat(5.0)).first()
+//!     }
+//! }
+//!
+//! let simd = Simd::detect();
+//! assert_eq!(simd.run(OfFiveCells(2.0)), 5.0); // at an integer index: N
+//! assert!((simd.run(OfFiveCells(2.5)) - 1.0).abs() < 1e-15); // halfway between two integers
+//! ```
 
 use core::f64::consts::{FRAC_1_PI, FRAC_2_PI, LOG2_E, PI};
 
 use crate::lanes::{LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
-/// Coefficients of (sin(pi r)/(pi r) - 1)/r^2 in r^2, exact to rounding.
+/// Coefficients of (sin(pi r)/(pi r) - 1)/r^2 in r^2, with an error far below a rounding error.
 pub const SIN_EXACT: [f64; 8] = [
     -1.644_934_066_848_226_4,
     0.811_742_425_283_340_1,
@@ -50,7 +78,7 @@ pub const SIN_EXACT: [f64; 8] = [
     2.449_934_349_102_164e-7,
 ];
 
-/// The same to 6.9e-14, for sums whose result is stored as f32 or compared to 1e-12.
+/// The same function to 6.9e-14, for sums that are stored as f32 or compared to 1e-12.
 const SIN_RENDER: [f64; 6] = [
     -1.644_934_066_832_232_3,
     0.811_742_424_090_507_6,
@@ -60,7 +88,7 @@ const SIN_RENDER: [f64; 6] = [
     0.000_142_425_530_250_487_92,
 ];
 
-/// The same to 1.9e-16: one rounding, for functions of their own.
+/// The same function to 1.9e-16, about one rounding error, for [`QuickCells::sincg_rad`].
 const SIN_QUICK: [f64; 7] = [
     -1.644_934_066_848_179,
     0.811_742_425_278_698_2,
@@ -71,7 +99,7 @@ const SIN_QUICK: [f64; 7] = [
     -6.726_091_102_295_66e-6,
 ];
 
-/// The same for f32.
+/// The same function for f32.
 const SIN_F32: [f32; 4] = [-1.644_933_4, 0.811_716_4, -0.190_447_38, 0.024_725_026];
 
 /// Coefficients of (cos(pi r) - 1)/r^2 in r^2.
@@ -116,14 +144,16 @@ const COS_RAD: [f64; 6] = [
     -1.135_851_416_473_399_5e-11,
 ];
 
-/// pi/2 as a sum, the first two parts of 33 bits: times an integer below 2^20 they are exact.
+/// pi/2 as a sum of three numbers. The first two have 33 bits, so their products with integers below 2^20 are
+/// exact.
 const FRAC_PI_2_PARTS: [f64; 3] =
     [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_795_950_6e-21];
 
-/// Largest |x| that [`sincos`] takes as it is.
+/// Largest |x| that [`sincos`] evaluates without range reduction.
 const SMALL: f64 = 0.125;
 
-/// Largest |x| that [`sincos`] reduces itself, 2^14: beyond it what r has no room for is no longer below its last place.
+/// 2^14, the largest |x| that [`sincos`] reduces itself. Beyond it the part of the reduced angle that does
+/// not fit into r is no longer below the last bit of r.
 const LARGEST_REDUCED: f64 = 16_384.0;
 
 /// Coefficients of (2^f - 1)/f in f.
@@ -153,20 +183,24 @@ const SINC3: [f64; 8] = [
     3.880_992_340_012_426e-8,
 ];
 
-/// 2^-332, about 1e-100: what stands for an index of exactly 0, where sincg would be 0/0. A power of 2, so that the quotient is
-/// exactly N; any other index is too large to be changed by it, and its cube is still a number.
+/// 2^-332, about 1e-100: added to an index so that sincg is not 0/0 where the index is exactly 0.
+///
+/// It is a power of 2, so the quotient at 0 is exactly N. Any other index is too large for the addition to
+/// change it. The cube of 2^-332 is still a normal number.
 pub(crate) const NUDGE: f64 = f64::from_bits((1023 - 332) << 52);
 
-/// Largest |x| in radians that is reduced by our own arithmetic: beyond it a multiple of pi cannot be told from its neighbours.
+/// 2^30, the largest |x| in rad that the range reduction here covers. Beyond it the reduction cannot
+/// distinguish a multiple of pi from its neighbours.
 pub const LARGEST_RAD: f64 = 1_073_741_824.0;
 
-/// 2^26. Integers below it, times the 26 leading bits of another number, are exact: more unit cells there are not.
+/// 2^26, the limit of the number of unit cells: the product of an integer below it with a number of 26 bits
+/// is exact.
 pub const CELLS_LIMIT: f64 = 67_108_864.0;
 
-/// 1/pi as an unevaluated sum of three f64.
+/// 1/pi as the unevaluated sum of three f64.
 pub const INV_PI: [f64; 3] = [FRAC_1_PI, -1.967_867_667_518_248_6e-17, -1.072_143_628_289_300_4e-33];
 
-/// c[0] + c[1] x + c[2] x^2 + ... by Horner's rule.
+/// Evaluates c[0] + c[1] x + c[2] x^2 + ... by Horner's rule.
 #[inline(always)]
 fn polynomial<F: Lanes, const TERMS: usize>(x: F, coefficients: &[f64; TERMS]) -> F {
     let mut terms = coefficients.iter().rev();
@@ -184,13 +218,13 @@ fn sin_half_turn<F: Lanes, const TERMS: usize>(r: F, coefficients: &[f64; TERMS]
     (r * z).mul_add(polynomial(z, coefficients), r)
 }
 
-/// sin(pi r)/pi for |r| <= 1/2, relative error 6.9e-14: the render loop's sine.
+/// sin(pi r)/pi for |r| <= 1/2 to a relative error of 6.9e-14, for the render loop.
 #[inline(always)]
 pub(crate) fn sin_half_turn_render<F: Lanes>(r: F) -> F {
     sin_half_turn(r, &SIN_RENDER)
 }
 
-/// What the interference function and its slope need of a number of half turns r, |r| <= 1/2.
+/// The functions of r, a number of half turns with |r| <= 1/2, from which sincg and its derivative are built.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HalfTurn<F> {
     /// sin(pi r)/pi.
@@ -210,21 +244,23 @@ impl<F: Lanes> HalfTurn<F> {
     }
 }
 
-/// sincg of N cells about a node, and what its slope is made from.
+/// sincg of N cells near an integer index, and the numerator of its derivative.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SincgSlope<F> {
-    /// sin(pi N d)/pi and sin(pi d)/pi, less the sign that both sincg and its slope have.
+    /// sin(pi N d)/pi and sin(pi d)/pi, without the sign that sincg and its derivative share.
     pub(crate) numerator: F,
     pub(crate) denominator: F,
-    /// The slope in d, times the square of the denominator.
+    /// The derivative with respect to d, times the square of the denominator.
     pub(crate) slope_numerator: F,
 }
 
-/// 2^-100: added to distances from a node, so that none is 0 and no quotient 0/0. Powers of it that occur are numbers.
+/// 2^-100: added to distances from an integer index, so that no quotient is 0/0.
+///
+/// The powers of it that occur are normal numbers.
 const NEAREST: f64 = f64::from_bits((1023 - 100) << 52);
 
 impl<F: Lanes> SincgSlope<F> {
-    /// `d` is the distance from the nearest node, in index units.
+    /// `d` is the distance from the nearest integer index.
     #[inline(always)]
     pub(crate) fn new(n: F, d: F) -> Self {
         let d = d + d.splat_like(NEAREST);
@@ -233,11 +269,12 @@ impl<F: Lanes> SincgSlope<F> {
         Self::with_residue(n, d, turns, n.mul_sub(d, turns))
     }
 
-    /// The same where N d less its nearest integer, `turns`, is `r`.
+    /// The same for an N d that is already reduced to its nearest integer, `turns`, and the remainder `r`.
     #[inline(always)]
     fn with_residue(n: F, d: F, turns: F, r: F) -> Self {
         let (at_r, at_d) = (HalfTurn::new(r), HalfTurn::new(d));
-        // Next to the node, where turns is 0, the first of two products is N^2 times the other: nothing cancels.
+        // Close to an integer index `turns` is 0, and the first of the two remaining products is N^2 times
+        // the second: they do not cancel.
         let inner = turns.mul_add(at_r.sinc * at_d.sinc, (n * at_d.sin) * at_r.bend);
         Self {
             numerator: at_r.sin,
@@ -247,15 +284,17 @@ impl<F: Lanes> SincgSlope<F> {
     }
 }
 
-/// The slope of the squared interference function, d/dh (sin(pi N h)/sin(pi h))^2, `h` in index units.
+/// The derivative of the squared interference function, d/dh (sin(pi N h)/sin(pi h))^2.
 ///
-/// Any finite `h`, integer `n` from 1 to 1e5. Error at most 1e-11 of 2 pi N min(N^2, 1/sin(pi h)^2), the size that slopes have
-/// at that distance from a node; next to a node, |N d| < 1/2 and N above 1, 2e-11 of the slope itself. 0 at nodes. Source: closed form, see
-/// the module page.
+/// **Units.** `h` is in index units and may be any finite number; `n` is an integer from 1 to 1e5.
+/// **Formula.** The closed form in the documentation of the module. **Accuracy.** The error is at most 1e-11
+/// of 2 pi N min(N^2, 1/sin(pi h)^2), which is the size of the derivative at that distance from an integer.
+/// Close to an integer, for |N d| < 1/2 and N > 1, it is at most 2e-11 of the derivative itself. **Special
+/// case.** The derivative at an integer `h` is exactly 0.
 #[inline(always)]
 pub fn sincg_squared_slope<F: Lanes>(h: F, n: F) -> F {
     let roundable = h.abs().lt(h.splat_like(ROUNDABLE));
-    // The square has period 1 in h.
+    // The square has the period 1 in h.
     let h = if roundable.all() { h } else { per_lane(h, n, |h, _| h - libm::trunc(h)) };
     let d = h.fraction();
     let beside = d + d.splat_like(NEAREST);
@@ -267,7 +306,7 @@ pub fn sincg_squared_slope<F: Lanes>(h: F, n: F) -> F {
     F::select(d.eq(d.splat_like(0.0)), d, slope + slope)
 }
 
-/// sin(pi r)/pi for |r| <= 1/2 in f32, by r and z = r^2: relative error 2e-7.
+/// sin(pi r)/pi in f32 for |r| <= 1/2, from r and z = r^2, to a relative error of 2e-7.
 #[inline(always)]
 pub(crate) fn sin_half_turn_f32<G: Lanes32>(r: G, z: G) -> G {
     let [c0, c1, c2, c3] = SIN_F32;
@@ -282,23 +321,23 @@ fn cos_half_turn<F: Lanes>(r: F) -> F {
     z.mul_add(polynomial(z, &COS), r.splat_like(1.0))
 }
 
-/// Whether integer lanes below 2^52 are odd.
+/// Returns which lanes are odd; the lanes are integers below 2^52.
 #[inline(always)]
 fn is_odd<F: Lanes>(x: F) -> F::Mask {
     let half = x * x.splat_like(0.5);
     !half.eq(half.round())
 }
 
-/// `x` with its sign turned where the mask is true.
+/// Returns `x` with its sign changed where the mask is true.
 #[inline(always)]
 fn negate_where<F: Lanes>(mask: F::Mask, x: F) -> F {
     F::select(mask, -x, x)
 }
 
-/// Below this magnitude [`Lanes::round`] rounds.
+/// 2^51: the magnitude below which [`Lanes::round`] is valid.
 const ROUNDABLE: f64 = 2_251_799_813_685_248.0;
 
-/// Lanes replaced one by one, for the rare lane that the vector formula does not cover.
+/// Evaluates `scalar` lane by lane, for the rare lanes that the vector formula does not cover.
 #[inline(always)]
 fn per_lane<F: Lanes>(x: F, n: F, scalar: impl Fn(f64, f64) -> f64) -> F {
     let (x, n_lanes) = (x.to_array(), n.to_array());
@@ -309,14 +348,15 @@ fn per_lane<F: Lanes>(x: F, n: F, scalar: impl Fn(f64, f64) -> f64) -> F {
     n.level().load(&lanes, 0.0)
 }
 
-/// The interference function of N cells in index units: sin(pi N h)/sin(pi h), its limit at integers.
+/// The interference function of N unit cells, sin(pi N h)/sin(pi h), and its limit at integer h.
 ///
-/// `h` in index units, any finite value; `n` integer-valued, at most 2^26 in magnitude. Error at most 2 ulp for n up
-/// to 1e5. Not finite or not integer input gives NaN or a meaningless number, never a fault.
+/// **Units.** `h` is in index units and may be any finite number; `n` is an integer of at most 2^26 in
+/// magnitude. **Accuracy.** 2 ulp for `n` up to 1e5. **Special cases.** An `h` that is not finite, or an `n`
+/// that is not an integer, gives NaN or a meaningless number, and never a panic.
 #[inline(always)]
 pub fn sincg<F: Lanes>(h: F, n: F) -> F {
     let roundable = h.abs().lt(h.splat_like(ROUNDABLE));
-    // The function has period 2 in h: larger h loses its even part exactly.
+    // The function has the period 2 in h, so subtracting an even number from a large h is exact.
     let h = if roundable.all() { h } else { per_lane(h, n, |h, _| libm::fmod(h, 2.0)) };
     let h0 = h.round();
     let d = h - h0;
@@ -327,7 +367,7 @@ pub fn sincg<F: Lanes>(h: F, n: F) -> F {
     signed(magnitude, h0, turns, n)
 }
 
-/// sin(pi r)/pi for |r| <= 1/2 as a sum of two f64: the leading terms, r (1 + c0 r^2), without a rounding error.
+/// sin(pi r)/pi for |r| <= 1/2 as a sum of two f64; the leading terms r (1 + c0 r^2) have no rounding error.
 #[inline(always)]
 fn sin_half_turn_pair<F: Lanes>(r: F) -> (F, F) {
     let [c0, tail @ ..] = SIN_EXACT;
@@ -342,7 +382,7 @@ fn sin_half_turn_pair<F: Lanes>(r: F) -> (F, F) {
     (sum, r.product_error(w, sum) + r * w_low)
 }
 
-/// (a + a_low)/(b + b_low).
+/// Evaluates (a + a_low)/(b + b_low).
 #[inline(always)]
 fn quotient<F: Lanes>((a, a_low): (F, F), (b, b_low): (F, F)) -> F {
     let q = a / b;
@@ -351,7 +391,7 @@ fn quotient<F: Lanes>((a, a_low): (F, F), (b, b_low): (F, F)) -> F {
     q + rest / b
 }
 
-/// Applies (-1)^((N-1) h0 + turns).
+/// Multiplies by the sign (-1)^((N-1) h0 + turns).
 #[inline(always)]
 fn signed<F: Lanes>(magnitude: F, h0: F, turns: F, n: F) -> F {
     let odd_h0 = is_odd(h0);
@@ -361,10 +401,11 @@ fn signed<F: Lanes>(magnitude: F, h0: F, turns: F, n: F) -> F {
     negate_where((flip & !odd_turns) | (odd_turns & !flip), magnitude)
 }
 
-/// The reference's `sincg`: sin(N x)/sin(x), N at x = 0; `x_rad` in radians.
+/// The function `sincg` of `nanoBragg.c`: sin(N x)/sin(x), and N at x = 0.
 ///
-/// Correct to 4 ulp for the f64 `x_rad` as given, |x_rad| <= 2^30 and integer N up to 1e5 (the C expression
-/// loses the digits that N x rounds away). Other lanes (larger x, N not an integer) take the C expression.
+/// **Units.** `x_rad` in rad. **Accuracy.** 4 ulp for |x_rad| <= 2^30 and integer N up to 1e5; the C
+/// expression is less accurate, because it rounds N x. **Special cases.** For larger |x_rad|, or an N that is
+/// not an integer below 2^26 in magnitude, the function evaluates the C expression.
 #[inline(always)]
 pub fn sincg_rad<F: Lanes>(x_rad: F, n: F) -> F {
     let covered = x_rad.abs().le(x_rad.splat_like(LARGEST_RAD))
@@ -378,14 +419,14 @@ pub fn sincg_rad<F: Lanes>(x_rad: F, n: F) -> F {
     F::select(covered, value, c_expression)
 }
 
-/// sin(N x)/sin(x) as C evaluates it.
+/// sin(N x)/sin(x), evaluated as in C.
 fn sincg_c_expression(x_rad: f64, n: f64) -> f64 {
     if x_rad == 0.0 { n } else { libm::sin(x_rad * n) / libm::sin(x_rad) }
 }
 
 #[inline(always)]
 fn sincg_rad_covered<F: Lanes>(x_rad: F, n: F) -> F {
-    // h = x/pi as a sum of three parts of falling size.
+    // h = x/pi as a sum of three parts of decreasing size.
     let [inv0, inv1, inv2] = INV_PI;
     let (inv0, inv1, inv2) = (x_rad.splat_like(inv0), x_rad.splat_like(inv1), x_rad.splat_like(inv2));
     let p = x_rad * inv0;
@@ -399,7 +440,7 @@ fn sincg_rad_covered<F: Lanes>(x_rad: F, n: F) -> F {
     let turns = (n * d).round();
     let n_mid = n * mid;
     let n_low = n.mul_add(low, n.product_error(mid, n_mid));
-    // Near a multiple of pi the parts cancel: what is below them must not be rounded away first.
+    // Near a multiple of pi these two cancel, so the lower parts are added only afterwards.
     let (r, r_low) = two_sum(n.residue(d, turns), n_mid);
     let r = r + (r_low + n_low);
     let (d, d_low) = two_sum(d, mid);
@@ -409,7 +450,7 @@ fn sincg_rad_covered<F: Lanes>(x_rad: F, n: F) -> F {
     signed(magnitude, h0, turns, n)
 }
 
-/// A number of unit cells that [`QuickCells::sincg_rad`] covers: an integer below 2^26 in magnitude.
+/// A number of unit cells for which [`QuickCells::sincg_rad`] is valid: an integer below 2^26 in magnitude.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct QuickCells {
     n: f64,
@@ -426,23 +467,24 @@ impl QuickCells {
         self.even
     }
 
-    /// Where x are covered, by x^2.
+    /// Returns where [`QuickCells::sincg_rad`] is valid, given x^2.
     #[inline(always)]
     pub(crate) fn reach_by_square<F: Lanes>(square: F) -> F::Mask {
         square.le(square.splat_like(LARGEST_RAD * LARGEST_RAD))
     }
 
-    /// [`sincg_rad`] for arrays: several times as fast. Off by at most 4 ulp and 2^-51 N.
+    /// A version of [`sincg_rad`] for arrays that is several times as fast.
     ///
-    /// The second term is what rounding d to one f64 costs: it shows next to the zeros, where the C expression, which
-    /// rounds N x, is off by more. `EVEN` is [`QuickCells::is_even`].
+    /// **Accuracy.** 4 ulp plus 2^-51 N. The second term comes from rounding d to one f64. It is visible
+    /// close to the zeros, where the C expression, which rounds N x, has a larger error. `EVEN` is
+    /// [`QuickCells::is_even`].
     #[inline(always)]
     pub(crate) fn sincg_rad<F: Lanes, const EVEN: bool>(self, x_rad: F) -> F {
         let (d, r) = self.reduced::<F, EVEN>(x_rad);
         Self::ratio(d, r)
     }
 
-    /// d and r of the module's formula; r has the sign that the quotient of their sines needs.
+    /// Returns d and r of the module's formula; r carries the sign of the quotient of their sines.
     #[inline(always)]
     pub(crate) fn reduced<F: Lanes, const EVEN: bool>(self, x_rad: F) -> (F, F) {
         let [inv0, inv1, _] = INV_PI;
@@ -450,7 +492,7 @@ impl QuickCells {
         let magic = x_rad.splat_like(ROUND_BY_ADDING);
         let cells = x_rad.splat_like(self.n);
         let h0 = x_rad.mul_add(inv0, magic);
-        // 0 would give 0/0.
+        // The nudge avoids 0/0 at x = 0.
         let low = x_rad.mul_add(inv1, x_rad.splat_like(NUDGE));
         let d = x_rad.cancel(inv0, h0 - magic) + low;
         let turns = cells.mul_add(d, magic);
@@ -458,13 +500,13 @@ impl QuickCells {
         (d, if EVEN { r.negate_where_odd(h0) } else { r })
     }
 
-    /// sin(pi r)/sin(pi d).
+    /// Evaluates sin(pi r)/sin(pi d).
     #[inline(always)]
     pub(crate) fn ratio<F: Lanes>(d: F, r: F) -> F {
         sin_half_turn(r, &SIN_QUICK).quotient(sin_half_turn(d, &SIN_QUICK))
     }
 
-    /// The same where a lane may be out of reach: that is [`sincg_rad`]'s.
+    /// [`QuickCells::sincg_rad`] where it is valid, and [`sincg_rad`] elsewhere.
     #[inline(always)]
     pub(crate) fn sincg_rad_anywhere<F: Lanes>(self, x_rad: F) -> F {
         let in_reach = Self::reach_by_square(x_rad * x_rad);
@@ -474,7 +516,7 @@ impl QuickCells {
     }
 }
 
-/// a + b rounded, and what the rounding lost (Knuth).
+/// Returns a + b and the rounding error of the sum (Knuth).
 #[inline(always)]
 fn two_sum<F: Lanes>(a: F, b: F) -> (F, F) {
     let sum = a + b;
@@ -482,7 +524,7 @@ fn two_sum<F: Lanes>(a: F, b: F) -> (F, F) {
     (sum, (a - (sum - b_part)) + (b - b_part))
 }
 
-/// sin and cos of an angle in radians, |angle| below 2^50; absolute error 2e-16 (1 + |angle|).
+/// sin and cos of an angle in rad, |angle| below 2^50, to an absolute error of 2e-16 (1 + |angle|).
 #[inline(always)]
 pub fn sin_cos<F: Lanes>(angle_rad: F) -> (F, F) {
     sin_cos_pi(angle_rad * angle_rad.splat_like(FRAC_1_PI))
@@ -498,13 +540,16 @@ fn sin_cos_pi<F: Lanes>(y: F) -> (F, F) {
     (negate_where(flip, sin), negate_where(flip, cos_half_turn(r)))
 }
 
-/// e^x; 0 below -708, infinity is not reached: lanes above 709 give e^709.
+/// e^x to 2 ulp.
+///
+/// **Special cases.** Lanes below -708 give 0, lanes above 709 give e^709 and not infinity, and NaN gives
+/// NaN.
 #[inline(always)]
 pub fn exp<F: Lanes>(x: F) -> F {
-    // The limits come first: so NaN stays NaN.
+    // `min` and `max` return their argument where either is NaN. `x` is the argument, so NaN stays NaN.
     let inside = x.splat_like(-708.0).max(x.splat_like(709.0).min(x));
     let n = (inside * x.splat_like(LOG2_E)).round();
-    // ln 2 in two parts, the first with 21 zero bits at its end: n times it is exact.
+    // ln 2 in two parts. The last 21 bits of the first are 0, so its product with n is exact.
     let rest = n.neg_mul_add(x.splat_like(0.693_147_180_369_123_8), inside);
     let rest = n.neg_mul_add(x.splat_like(1.908_214_929_270_587_7e-10), rest);
     let f = rest * x.splat_like(LOG2_E);
@@ -512,7 +557,9 @@ pub fn exp<F: Lanes>(x: F) -> F {
     F::select(x.lt(x.splat_like(-708.0)), x.splat_like(0.0), value)
 }
 
-/// The transform of a sphere: 3 (sin x - x cos x)/x^3 with x = pi y, 1 at 0; `y` in half turns, y >= 0.
+/// The normalised Fourier transform of a sphere, 3 (sin x - x cos x)/x^3 with x = pi y; 1 at 0.
+///
+/// **Units.** `y` in half turns, y >= 0.
 #[inline(always)]
 pub fn sinc3_half_turns<F: Lanes>(y: F) -> F {
     let near = sinc3_near(y * y);
@@ -523,7 +570,9 @@ pub fn sinc3_half_turns<F: Lanes>(y: F) -> F {
     F::select(near_zero, near, sinc3_far(y, y.splat_like(1.0) / y))
 }
 
-/// [`sinc3_half_turns`] of y by its square, which is what the render loop has: nothing waits for the divider.
+/// [`sinc3_half_turns`] as a function of y^2, which the render loop computes.
+///
+/// At AVX-512 this avoids the division unit.
 #[inline(always)]
 pub(crate) fn sinc3_of_square<F: Lanes>(y_squared: F) -> F {
     let near = sinc3_near(y_squared);
@@ -536,7 +585,7 @@ pub(crate) fn sinc3_of_square<F: Lanes>(y_squared: F) -> F {
     F::select(near_zero, near, sinc3_far(y_squared * inverse, inverse))
 }
 
-/// [`sinc3_of_square`] and its derivative by the square.
+/// [`sinc3_of_square`] and its derivative with respect to y^2.
 #[inline(always)]
 pub(crate) fn sinc3_slope_of_square<F: Lanes>(y_squared: F) -> (F, F) {
     let quarter = y_squared.splat_like(0.25);
@@ -555,7 +604,7 @@ pub(crate) fn sinc3_slope_of_square<F: Lanes>(y_squared: F) -> (F, F) {
     (F::select(near_zero, near.0, far), F::select(near_zero, near.1, slope))
 }
 
-/// Coefficients of the derivative of sinc3(pi y) by y^2, in y^2.
+/// Coefficients, in y^2, of the derivative of sinc3(pi y) with respect to y^2.
 const SINC3_SLOPE: [f64; 8] = {
     let mut slope = SINC3;
     let mut i = 0;
@@ -566,13 +615,13 @@ const SINC3_SLOPE: [f64; 8] = {
     slope
 };
 
-/// sinc3(pi y) for y <= 1/2, by z = y^2.
+/// sinc3(pi y) for y <= 1/2, from z = y^2.
 #[inline(always)]
 fn sinc3_near<F: Lanes>(z: F) -> F {
     z.mul_add(polynomial(z, &SINC3), z.splat_like(1.0))
 }
 
-/// sinc3(pi y) for larger y.
+/// sinc3(pi y) for y > 1/2.
 #[inline(always)]
 fn sinc3_far<F: Lanes>(y: F, inverse_y: F) -> F {
     let (sin, cos) = sin_cos_pi(y);
@@ -581,20 +630,21 @@ fn sinc3_far<F: Lanes>(y: F, inverse_y: F) -> F {
     y.splat_like(3.0) * x.neg_mul_add(cos, sin) * inverse_cube
 }
 
-/// sin and cos of one angle in radians, 1 ulp; beyond 2^14 those of libm.
+/// sin and cos of one angle in rad, to 1 ulp.
 ///
-/// Quadrants are told apart by bits, not by jumps, which a processor guesses wrong three times out of four where angles go
-/// round. Plain f64 arithmetic: the same bits on every CPU.
+/// Beyond |x| = 2^14 the values are those of libm. Bit operations select the quadrant: a branch on it would
+/// be mispredicted three times out of four for angles around the full circle. The function is plain f64
+/// arithmetic and gives the same bits on every CPU.
 #[inline]
 #[must_use]
 pub fn sincos(x: f64) -> (f64, f64) {
     if x.abs() <= SMALL {
-        // Most rotations are small: the same bits without the reduction.
+        // Most rotations are small. Without the reduction the result has the same bits.
         sincos_of_sum(x, 0.0)
     } else if x.abs() <= LARGEST_REDUCED {
         sincos_reduced(x)
     } else {
-        // A NaN too.
+        // NaN as well.
         libm::sincos(x)
     }
 }
@@ -602,26 +652,26 @@ pub fn sincos(x: f64) -> (f64, f64) {
 #[inline(always)]
 fn sincos_reduced(x: f64) -> (f64, f64) {
     let [part0, part1, part2] = FRAC_PI_2_PARTS;
-    let turned = x * FRAC_2_PI + ROUND_BY_ADDING;
-    let quarters = turned - ROUND_BY_ADDING;
-    // x less its quarter turns, as a sum of two.
-    let near = x - quarters * part0;
-    let next = quarters * part1;
-    // Knuth's sum: either may be the larger.
+    let quadrant_sum = x * FRAC_2_PI + ROUND_BY_ADDING;
+    let quadrants = quadrant_sum - ROUND_BY_ADDING;
+    // x minus its multiple of pi/2, as a sum of two numbers.
+    let near = x - quadrants * part0;
+    let next = quadrants * part1;
+    // Knuth's two-sum, since either operand may be the larger.
     let r = near - next;
     let next_part = near - r;
     let lost = (near - (r + next_part)) + (next_part - next);
-    let (sin, cos) = sincos_of_sum(r, lost - quarters * part2);
-    // Quarter turns 1 and 3 exchange the two; the sine turns its sign in 2 and 3, the cosine in 1 and 2.
-    let quarter = turned.to_bits();
+    let (sin, cos) = sincos_of_sum(r, lost - quadrants * part2);
+    // Odd quadrants swap sine and cosine. The sine is negative in quadrants 2 and 3, the cosine in 1 and 2.
+    let quadrant = quadrant_sum.to_bits();
     let (sin, cos) = (sin.to_bits(), cos.to_bits());
-    let exchanged = (sin ^ cos) & (quarter & 1).wrapping_neg();
-    let sin_sign = (quarter & 2) << 62;
-    let cos_sign = (quarter.wrapping_add(1) & 2) << 62;
+    let exchanged = (sin ^ cos) & (quadrant & 1).wrapping_neg();
+    let sin_sign = (quadrant & 2) << 62;
+    let cos_sign = (quadrant.wrapping_add(1) & 2) << 62;
     (f64::from_bits(sin ^ exchanged ^ sin_sign), f64::from_bits(cos ^ exchanged ^ cos_sign))
 }
 
-/// sin and cos of r + low, |r| <= pi/4, where low is what one f64 has no room for.
+/// sin and cos of r + low, where |r| <= pi/4 and `low` is the part of the angle that does not fit into r.
 #[inline(always)]
 fn sincos_of_sum(r: f64, low: f64) -> (f64, f64) {
     let z = r * r;
@@ -637,7 +687,10 @@ fn sincos_of_sum(r: f64, low: f64) -> (f64, f64) {
     (sin, most + (((1.0 - most) - half) + (z * c - r * low)))
 }
 
-/// The reference's `sinc3`: 3 (sin(x)/x - cos x)/x^2, 1 at 0, without its loss of digits near 0.
+/// The function `sinc3` of `nanoBragg.c`, 3 (sin(x)/x - cos x)/x^2, and 1 at x = 0.
+///
+/// **Units.** `x` in rad. **Accuracy.** 1e-15 of max(1, 1/x^2); it does not lose digits near 0 as the C
+/// expression does.
 #[must_use]
 pub fn sinc3(x: f64) -> f64 {
     let y = x * FRAC_1_PI;

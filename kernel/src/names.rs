@@ -1,15 +1,15 @@
-//! Names of the crate's enumerations, one table each: what programs, files and records call their values.
+//! The names of the crate's enumerations, which options, files and records use; one table for each.
 
 /// Implements `ALL`, `name`, `Display` and `FromStr` for an enumeration without fields.
 ///
-/// The match in `name` makes the compiler find a value that has no name here.
+/// The compiler rejects the match in `name` if a value has no name here.
 macro_rules! named {
     ($type:ty, $quantity:literal: $($value:ident = $name:literal),+ $(,)?) => {
         impl $type {
-            /// All values, in the order of their declaration.
+            /// All values, in the order of the declaration.
             pub const ALL: &'static [Self] = &[$(Self::$value),+];
 
-            /// The name, as programs and records spell it.
+            /// Returns the name, as options and records spell it.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -38,7 +38,7 @@ macro_rules! named {
     };
 }
 
-/// The names with commas between them.
+/// Joins the names with commas.
 macro_rules! listed {
     ($first:literal $(, $name:literal)*) => {
         concat!($first $(, ", ", $name)*)

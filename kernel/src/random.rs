@@ -1,7 +1,24 @@
-//! The reference's random numbers: Numerical Recipes' `ran1`, and the rotations drawn with it.
+//! The random numbers of `nanoBragg.c`: `ran1` of Numerical Recipes, and random rotations.
 //!
-//! Minimal-standard generator (a = 16807, m = 2^31 - 1, Schrage's product) behind a 32-entry Bays-Durham shuffle.
-//! Same seed, same deviates, to the last bit. Not for cryptography.
+//! **Formulas.** A minimal-standard generator (a = 16807, m = 2^31 - 1, Schrage's product) feeds a
+//! Bays-Durham shuffle of 32 entries.
+//!
+//! **Accuracy** (`tests/tests/kernel_random.rs`). The same seed gives the same deviates as in the reference,
+//! bit for bit. The generator is not suitable for cryptography.
+//!
+//! ```
+//! use widebragg::random::{Ran1, fill_mosaic};
+//! use widebragg::rotation::IDENTITY;
+//!
+//! let mut random = Ran1::new(1);
+//! let deviate = random.draw();
+//! assert!(0.0 < deviate && deviate < 1.0);
+//!
+//! let mut domains = [IDENTITY; 10];
+//! fill_mosaic(0.5f64.to_radians(), 12_345_678, &mut domains)?;
+//! assert!(domains[0] == IDENTITY && domains[1] != IDENTITY);
+//! # Ok::<(), widebragg::Error>(())
+//! ```
 
 use crate::Error;
 use crate::rotation::{IDENTITY, Mat3};
@@ -10,10 +27,10 @@ use core::f64::consts::PI;
 const MODULUS: u64 = 2_147_483_647;
 const MULTIPLIER: u64 = 16_807;
 const TABLE: usize = 32;
-/// The reference divides by 1 + (m - 1)/32, which is 2^26.
+/// Shift that divides by 2^26, which is 1 + (m - 1)/32 in the reference.
 const SLOT_BITS: u32 = 26;
 
-/// A stream of deviates, uniform in (0, 1).
+/// A stream of uniform deviates in (0, 1).
 #[derive(Debug, Clone)]
 pub struct Ran1 {
     state: u64,
@@ -22,7 +39,7 @@ pub struct Ran1 {
 }
 
 impl Ran1 {
-    /// A stream started as the reference starts it for `-seed N`: from N, or from 1 where N is below 1.
+    /// Creates the stream that `nanoBragg.c` starts for `-seed N`; a seed below 1 counts as 1.
     #[must_use]
     pub fn new(seed: i64) -> Self {
         let state = (seed.max(1).unsigned_abs() % MODULUS).max(1);
@@ -41,14 +58,15 @@ impl Ran1 {
     }
 
     fn advance(&mut self) -> u64 {
-        // 2^31 is 1 modulo m: what lies above 31 bits is added to what lies below. Never 0: m is prime.
+        // Modulo m, 2^31 is 1, so the bits above the lowest 31 are added to these. The state is never 0,
+        // since m is prime.
         let product = self.state * MULTIPLIER;
         let folded = (product & MODULUS) + (product >> 31);
         self.state = if folded >= MODULUS { folded - MODULUS } else { folded };
         self.state
     }
 
-    /// The next deviate.
+    /// Draws the next deviate.
     pub fn draw(&mut self) -> f32 {
         let next = self.advance();
         if let Some(entry) = self.table.get_mut((self.last >> SLOT_BITS) as usize % TABLE) {
@@ -59,15 +77,15 @@ impl Ran1 {
     }
 }
 
-/// A random rotation by at most `cap_rad`: axis uniform on the sphere, angle cap (1 - r^2)^(1/3).
+/// Draws a rotation by at most `cap_rad`: the axis is uniform on the sphere, the angle cap (1 - r^2)^(1/3).
 ///
-/// Source: the reference's `mosaic_rotation_umat`, f32 where it is f32.
+/// Source: `mosaic_rotation_umat` of `nanoBragg.c`, in f32 where it uses f32.
 pub fn random_rotation(cap_rad: f32, random: &mut Ran1) -> Mat3 {
     let mut deviate = || 2.0 * f64::from(random.draw()) - 1.0;
     let (r1, r2, r3) = (deviate(), deviate(), deviate());
     let radius = libm::sqrt(1.0 - r2 * r2);
     let (x, y, z) = (radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2);
-    // powf correctly rounded: through f64, whose error is far below half an f32 ulp.
+    // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
     let third = f64::from((1.0f64 / 3.0) as f32);
     let root = libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32;
     let angle = f64::from(cap_rad * root);
@@ -80,10 +98,12 @@ pub fn random_rotation(cap_rad: f32, random: &mut Ran1) -> Mat3 {
     ]
 }
 
-/// Fills the mosaic domains: a rotation drawn for each, the first then replaced by the identity.
+/// Fills the rotations of the mosaic domains.
+///
+/// It draws a rotation by at most `spread_rad` for each domain and then replaces the first by the identity.
 ///
 /// # Errors
-/// [`Error::OutOfRange`] when `spread_rad` is not a finite number.
+/// [`Error::OutOfRange`] if `spread_rad` is not finite.
 pub fn fill_mosaic(spread_rad: f64, seed: i64, domains: &mut [Mat3]) -> Result<(), Error> {
     crate::error::require(true, "mosaic spread in rad", spread_rad, "finite")?;
     let mut random = Ran1::new(seed);
@@ -96,9 +116,9 @@ pub fn fill_mosaic(spread_rad: f64, seed: i64, domains: &mut [Mat3]) -> Result<(
     Ok(())
 }
 
-/// The rotation of `-misset random`, as angles about lab x, y, z in rad.
+/// Draws the rotation of `-misset random`, as angles about lab x, y, z in rad.
 ///
-/// The reference gives the cap of 90 as radians; so does this.
+/// The cap is 90 rad and not 90 degrees, as in `nanoBragg.c`.
 #[must_use]
 pub fn random_misset(seed: i64) -> [f64; 3] {
     let u = random_rotation(90.0, &mut Ran1::new(seed));

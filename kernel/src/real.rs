@@ -1,11 +1,12 @@
-//! Numbers that set-up is written over: f64, and f64 with a slope.
+//! The numbers over which the set-up is generic: f64, and f64 with a derivative.
 //!
-//! **Formulas.** A [`Dual`] is x + x' e with e^2 = 0, so that f(x + x' e) = f(x) + f'(x) x' e: whatever is computed with one
-//! carries its derivative along one direction exactly, to rounding. Cell, orientation and detector are placed by functions that
-//! are generic over [`Real`]: with f64 they do what the reference does, in its order; with [`Dual`] the same lines give the
-//! derivatives that [`crate::gradient`] needs. Values are the same bits either way.
+//! **Formulas.** A [`Dual`] is x + x' e with e^2 = 0, so that f(x + x' e) = f(x) + f'(x) x' e. A computation
+//! with such numbers yields its derivative along one direction, exact to rounding. The functions that set up
+//! cell, orientation and detector are generic over [`Real`]. With f64 they compute what `nanoBragg.c`
+//! computes, in its order of operations; with [`Dual`] the same lines compute the derivatives that
+//! [`crate::gradient`] needs. The values have the same bits either way.
 //!
-//! **Cost.** Once a parameter and scene; nothing here is on the path of a pixel.
+//! **Cost.** Once per parameter and scene; no pixel pays for it.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -21,9 +22,9 @@ pub trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
 {
-    /// A constant.
+    /// Creates a constant, whose derivative is 0.
     fn constant(x: f64) -> Self;
-    /// The number without its slope.
+    /// Returns the number without its derivative.
     fn value(self) -> f64;
     /// Square root.
     fn sqrt(self) -> Self;
@@ -35,7 +36,7 @@ pub trait Real:
     fn cos(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
-    /// Limited to -1..=1; what is cut off has no slope.
+    /// Limits the number to -1..=1. The derivative of a number outside that range is 0.
     fn clamp_cosine(self) -> Self;
 }
 
@@ -79,7 +80,7 @@ impl Real for f64 {
 pub struct Dual {
     /// The number.
     pub value: f64,
-    /// Its derivative.
+    /// The derivative.
     pub slope: f64,
 }
 

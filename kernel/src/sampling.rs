@@ -1,51 +1,67 @@
-//! How many steps a range is sampled with, when count, range and step are partly given.
+//! The number of steps that sample a range, from any of a count, a range and a step size.
 //!
-//! Source: the reference's rules, reproduced with their oddities (a step alone means two steps of it).
-//! phi has a table of its own ([`phi_steps`]); divergence, dispersion and sensor thickness share [`axis_steps`].
+//! **Source.** The rules of `nanoBragg.c`, with their peculiarities: a step size alone gives two steps of it.
+//! phi has rules of its own ([`phi_steps`]); divergence, dispersion and sensor thickness share
+//! [`axis_steps`]. Tested by `tests/tests/kernel_beam.rs`.
+//!
+//! **Units.** Those of the axis: rad, m, or a fraction of the wavelength.
+//!
+//! ```
+//! use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
+//!
+//! // An oscillation of 1 rad in steps of 0.25 rad.
+//! let request = StepRequest { range: Some(1.0), step: Some(0.25), ..Default::default() };
+//! assert_eq!(phi_steps(request)?, Steps { count: 4, range: 1.0, step: 0.25 });
+//!
+//! // A divergence of 1 mrad in three steps, from end to end.
+//! let request = StepRequest { count: Some(3), range: Some(1e-3), ..Default::default() };
+//! assert_eq!(axis_steps(Axis::Divergence, request)?, Steps { count: 3, range: 1e-3, step: 5e-4 });
+//! # Ok::<(), widebragg::Error>(())
+//! ```
 
 use crate::Error;
 
-/// What the user gave; `None` is not given. Lengths, angles or fractions: the unit of the axis.
+/// The quantities that the user gives, in the unit of the axis; `None` is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct StepRequest {
     /// Number of steps.
     pub count: Option<i64>,
-    /// Range from the first to past the last step.
+    /// Range that the steps cover.
     pub range: Option<f64>,
     /// Size of a step.
     pub step: Option<f64>,
 }
 
-/// How an axis is sampled.
+/// The sampling of an axis, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Steps {
     /// Number of steps, at least 1.
     pub count: usize,
-    /// Range.
+    /// Range that the steps cover.
     pub range: f64,
     /// Size of a step.
     pub step: f64,
 }
 
 impl Steps {
-    /// A single step of no size.
+    /// A single step of size 0.
     pub const ONE: Self = Self { count: 1, range: 0.0, step: 0.0 };
 }
 
-/// Subpixels as the user asked for them, and the factors that are evaluated for each of them.
+/// The oversampling that the user requests, and the factors that are evaluated for each subpixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OversampleRequest {
-    /// Subpixels along each axis; `None`: as many as resolve the spots.
+    /// Number of subpixels along each axis; with `None`, as many as resolve the spots.
     pub per_axis: Option<usize>,
-    /// Capture at every subpixel, multiplied into the running sum.
+    /// Whether the captured fraction is evaluated at every subpixel and multiplies the running sum.
     pub thick: bool,
-    /// Polarisation at every subpixel and source, multiplied into the running sum.
+    /// Whether the polarisation is evaluated at every subpixel and source and multiplies the running sum.
     pub polar: bool,
-    /// Solid angle at every subpixel, multiplied into the running sum.
+    /// Whether the solid angle is evaluated at every subpixel and multiplies the running sum.
     pub omega: bool,
 }
 
-/// The axes that [`axis_steps`] samples.
+/// The quantities that [`axis_steps`] samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
     /// Beam divergence, horizontal or vertical, in rad.
@@ -56,7 +72,7 @@ pub enum Axis {
     Thickness,
 }
 
-/// Beyond this no loop is meant: 2^40 steps of a nanosecond take a quarter of an hour.
+/// The largest number of steps, 2^40. A loop of 2^40 steps of 1 ns takes a quarter of an hour.
 const MOST_STEPS: f64 = 1_099_511_627_776.0;
 
 fn count_of(steps: f64) -> Result<usize, Error> {
@@ -66,12 +82,12 @@ fn count_of(steps: f64) -> Result<usize, Error> {
     Ok(if steps < 0.0 { 0 } else { steps as usize })
 }
 
-/// Sampling of the rotation: range osc, step phistep, in rad.
+/// Computes the sampling of the phi rotation, in rad: the range is the oscillation, the step that of phi.
 ///
-/// Negative count, range or step count as not given; a count of 0 as 1.
+/// A negative count, range or step counts as not given, and a count of 0 as 1.
 ///
 /// # Errors
-/// [`Error::TooLarge`] when range/step is more than can be counted.
+/// [`Error::TooLarge`] if range/step is too large for a number of steps.
 pub fn phi_steps(request: StepRequest) -> Result<Steps, Error> {
     let count = request.count.filter(|&n| n >= 0).map(|n| n.max(1));
     let range = request.range.filter(|&r| r >= 0.0);
@@ -82,7 +98,7 @@ pub fn phi_steps(request: StepRequest) -> Result<Steps, Error> {
         (_, None, Some(step)) => Steps { count: 2, range: step, step },
         (None, Some(range), None) => Steps { count: 2, range, step: range / 2.0 },
         (None, Some(range), Some(step)) => {
-            // No range, or no step, is one step.
+            // A range or step of 0 gives one step.
             let count =
                 if range > 0.0 && step > 0.0 { count_of(libm::ceil(range / step))?.max(1) } else { 1 };
             Steps { count, range, step }
@@ -95,16 +111,16 @@ pub fn phi_steps(request: StepRequest) -> Result<Steps, Error> {
     })
 }
 
-/// Sampling of divergence, dispersion or thickness.
+/// Computes the sampling of divergence, dispersion or thickness.
 ///
-/// Count or step not positive, or range negative, count as not given; whatever then has a range, step or count of
-/// zero collapses to a single step.
+/// A count or step that is not positive, or a range that is negative, counts as not given. If the resulting
+/// range, step or count is 0, the result is a single step.
 ///
 /// # Errors
-/// [`Error::TooLarge`] when range/step is more than can be counted.
+/// [`Error::TooLarge`] if range/step is too large for a number of steps.
 pub fn axis_steps(axis: Axis, request: StepRequest) -> Result<Steps, Error> {
     let count = request.count.filter(|&n| n > 0).map(|n| n as f64);
-    // Dispersion and thickness start from a range of zero, divergence from none at all.
+    // Dispersion and thickness have a default range of 0; divergence has none.
     let given = if axis == Axis::Divergence { request.range } else { request.range.or(Some(0.0)) };
     let range = given.filter(|&r| r >= 0.0);
     let step = request.step.filter(|&s| s > 0.0);

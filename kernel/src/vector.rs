@@ -1,10 +1,10 @@
-//! Vectors in the laboratory frame, with the reference's order of operations.
+//! Vectors in the laboratory frame, with the order of operations of `nanoBragg.c`.
 
 use core::ops::{Add, Mul, Neg, Sub};
 
 use crate::real::Real;
 
-/// A vector in the laboratory frame; its unit is that of the quantity it holds.
+/// A vector in the laboratory frame, in the unit of the quantity that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[repr(C)]
 pub struct Vec3<T = f64> {
@@ -17,7 +17,7 @@ pub struct Vec3<T = f64> {
 }
 
 impl<T> Vec3<T> {
-    /// The vector (x, y, z).
+    /// Creates the vector (x, y, z).
     #[must_use]
     pub const fn new(x: T, y: T, z: T) -> Self {
         Self { x, y, z }
@@ -25,19 +25,19 @@ impl<T> Vec3<T> {
 }
 
 impl<T: Real> Vec3<T> {
-    /// A vector without slope.
+    /// Converts a vector to one whose derivative is 0.
     #[must_use]
     pub fn constant(v: Vec3) -> Self {
         Self { x: T::constant(v.x), y: T::constant(v.y), z: T::constant(v.z) }
     }
 
-    /// The vector without its slope.
+    /// Returns the vector without its derivative.
     #[must_use]
     pub fn value(self) -> Vec3 {
         Vec3 { x: self.x.value(), y: self.y.value(), z: self.z.value() }
     }
 
-    /// `by` times the vector.
+    /// Multiplies the vector by `by`.
     #[must_use]
     pub fn scaled(self, by: T) -> Self {
         Self { x: by * self.x, y: by * self.y, z: by * self.z }
@@ -65,29 +65,31 @@ impl<T: Real> Vec3<T> {
         self.dot(self).sqrt()
     }
 
-    /// The vector of length 1 along this one; NaN for the zero vector.
+    /// Returns the unit vector of the same direction; the zero vector gives NaN.
     #[must_use]
-    pub fn unit(self) -> Self {
+    pub fn normalize(self) -> Self {
         let length = self.length();
         Self { x: self.x / length, y: self.y / length, z: self.z / length }
     }
 }
 
 impl Vec3 {
-    /// The vector of length 1 along this one, if its length can be told: not where it is zero, or its square overflows or
-    /// loses its digits.
+    /// Returns the unit vector of the same direction, or `None` if it cannot be computed.
+    ///
+    /// It cannot be computed for the zero vector, nor if the square of the length overflows or loses
+    /// precision.
     #[must_use]
-    pub fn checked_unit(self) -> Option<Self> {
-        Some(self.unit()).filter(|unit| (unit.length() - 1.0).abs() < 1e-9)
+    pub fn try_normalize(self) -> Option<Self> {
+        Some(self.normalize()).filter(|unit| (unit.length() - 1.0).abs() < 1e-9)
     }
 
-    /// Whether all components are finite.
+    /// Returns whether all components are finite.
     #[must_use]
     pub fn is_finite(self) -> bool {
         self.x.is_finite() && self.y.is_finite() && self.z.is_finite()
     }
 
-    /// The components x, y, z.
+    /// Returns the components x, y, z.
     #[must_use]
     pub const fn to_array(self) -> [f64; 3] {
         [self.x, self.y, self.z]

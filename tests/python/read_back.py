@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Reads what widebragg writes with fabio, and compares it with what the bytes of the files say.
+"""Reads widebragg's files with fabio, and compares the result with the bytes of the files.
 
 Usage: read_back.py PATH_TO_widebragg
 
-SMV in both header styles and miniCBF, on a still with an off-centre beam, on a rotation and on a geometry whose header
-does not fit the reference's 512 bytes. Pixels must be equal bit for bit to those cut out of the file by its own header
-(SMV) or unpacked by the byte-offset rules as they are published (CBF), and to the float image scaled by the rule of the
-reference. Header keys must hold the geometry asked for. Exit status: 0 when everything agrees, 1 otherwise.
+The files are SMV in both header styles and miniCBF. The images are a still with an off-centre beam, a rotation, and a
+geometry whose header does not fit into the reference's 512 bytes. Pixels must be identical to those at the place that the
+file's own header declares (SMV) or unpacked by the published byte-offset rules (CBF), and to the float image scaled by the
+rule of the reference. Header keys must contain the requested geometry. Exit status: 0 if everything agrees, 1 otherwise.
 """
 
 import json
@@ -23,7 +23,7 @@ import numpy as np
 SCALE, ADC = 3.0, 40.0
 CRYSTAL = "-cell 45 52 61 82 97 104 -misset 10 20 30 -default_F 50 -N 8 -oversample 1 -fluence 1e29"
 OUTPUT = f"-scale {SCALE} -adc {ADC} -intfile i.img -noisefile n.img -floatfile f.bin --cbf c.cbf -seed 1 --json"
-# Name, options, and what the headers must say: size, pixel (mm), distance (mm), wavelength (A), osc (deg).
+# Name, options, and the expected values of the headers: size, pixel (mm), distance (mm), wavelength (A), osc (deg).
 GEOMETRIES = [
     (
         "still, off centre",
@@ -49,14 +49,14 @@ failures = []
 
 
 def check(ok, what):
-    """One line for each thing that was compared."""
+    """Prints one line for each comparison."""
     print(f"{'ok  ' if ok else 'FAIL'} {what}")
     if not ok:
         failures.append(what)
 
 
 def near(value, expected, digits=6):
-    """Equal to so many significant digits, which is all that a header holds."""
+    """Whether two numbers agree to the significant digits that a header has."""
     return abs(float(value) - expected) <= 0.51 * 10.0 ** (1 - digits) * max(abs(expected), 1e-3)
 
 
@@ -68,7 +68,7 @@ def run(program, folder, words):
 
 
 def own_smv(path):
-    """Header and pixels by the header's own length."""
+    """Header and pixels, separated by the header's own length."""
     data = path.read_bytes()
     length = int(re.match(rb"\{\s*HEADER_BYTES=\s*(\d+)", data).group(1))
     header = dict(re.findall(r"^(\w+)=\s*(.*?);?$", data[:length].decode("ascii"), re.M))
@@ -78,7 +78,7 @@ def own_smv(path):
 
 
 def own_cbf(path):
-    """Header text and pixels by the rules of byte-offset compression."""
+    """Header text and pixels, unpacked by the rules of byte-offset compression."""
     data = path.read_bytes()
     begin = data.index(b"\x0c\x1a\x04\xd5") + 4
     text = data[: begin - 4].decode("ascii")
@@ -103,7 +103,7 @@ def check_smv(path, name, geometry, expected, style):
         read, keys = image.data, dict(image.header)
     check(read.dtype == np.uint16 and np.array_equal(read, pixels), f"{name}: fabio reads the pixels of the file")
     if expected is not None:
-        check(np.array_equal(read, expected), f"{name}: they are the float image, scaled")
+        check(np.array_equal(read, expected), f"{name}: they are the scaled float image")
     check(len(path.read_bytes()) == length + 2 * pixels.size, f"{name}: the header has the {length} bytes it declares")
     same = all(str(keys[key]).strip() == value.strip() for key, value in header.items() if key in keys)
     check(same and "PIXEL_SIZE" in keys, f"{name}: fabio reads the keys of the file")
@@ -127,7 +127,7 @@ def check_cbf(path, name, geometry, expected):
     with fabio.open(str(path)) as image:
         read, contents = image.data, image.header["_array_data.header_contents"]
     check(np.array_equal(read.astype(np.int64), pixels), f"{name}: fabio reads the pixels of the file")
-    check(np.array_equal(pixels, expected), f"{name}: they are the float image, scaled")
+    check(np.array_equal(pixels, expected), f"{name}: they are the scaled float image")
     check("PILATUS_1.2" in text, f"{name}: header convention PILATUS_1.2")
     patterns = {
         "Pixel_size": (r"Pixel_size (\S+) m x", geometry["pixel"] / 1000),
@@ -157,13 +157,13 @@ def main():
                 report = run(program, folder, f"{CRYSTAL} {options} {OUTPUT} --header {style}")
                 geometry = dict(geometry, Fbeam_m=report["Fbeam_m"], Sbeam_m=report["Sbeam_m"])
                 photons = np.fromfile(folder / "f.bin", "<f4").astype(np.float64).reshape(geometry["size"])
-                check(photons.max() * SCALE > 100, f"{title}: there is something to see")
+                check(photons.max() * SCALE > 100, f"{title}: the image is not empty")
                 counts = np.clip(photons * SCALE + ADC, 0.0, 65535.0)
                 expected = np.floor((counts + 0.5).astype(np.float32)).astype(np.uint16)
                 check_smv(folder / "i.img", f"{title}, {style}, integers", geometry, expected, style)
                 check_smv(folder / "n.img", f"{title}, {style}, noise", geometry, None, style)
                 if style == "readers":
-                    # Halves away from zero, as the program rounds; there are hardly any.
+                    # The program rounds halves away from zero; they hardly ever occur.
                     scaled = np.clip(np.floor(photons * SCALE + 0.5), 0, 2**31 - 2).astype(np.int64)
                     check_cbf(folder / "c.cbf", f"{title}, CBF", geometry, scaled)
     if failures:

@@ -1,8 +1,9 @@
-//! Random command lines of the reference, over its whole option space.
+//! Random command lines of the reference over its whole option space.
 //!
-//! Valid, small (detectors or regions of 8 to 24 pixels a side), cheap (see [`MOST_STEPS`]), with the files of
-//! `golden/inputs`. Output files are left to the caller. Options come in random order, because the order must not
-//! matter beyond the pivot; numbers are short decimals, so that a failing line can be read and typed.
+//! Every command line is valid, small (detectors or regions of 8 to 24 pixels a side), cheap (at most
+//! [`MOST_STEPS`] steps) and uses the files of `golden/inputs`. The caller adds the output files. The options
+//! come in random order, because the order must matter for nothing but the pivot. Numbers are short decimals,
+//! so that a failing line can be read and typed.
 
 use crate::golden;
 use crate::oracle::Simulation;
@@ -14,13 +15,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 
-/// Innermost steps of the most expensive command line.
+/// Largest number of innermost steps of a command line.
 pub const MOST_STEPS: f64 = 300_000.0;
 
 type Words = Vec<String>;
 type WordsStrategy = BoxedStrategy<Words>;
 
-/// A valid command line, without the program's name.
+/// A strategy of valid command lines, without the program's name.
 pub fn command_line() -> impl Strategy<Value = Vec<String>> {
     size()
         .prop_flat_map(|size| {
@@ -49,13 +50,14 @@ pub fn command_line() -> impl Strategy<Value = Vec<String>> {
         .prop_filter("too many steps or no sources", |args| {
             match Simulation::from_args(args, &golden::inputs()) {
                 Ok(sim) => sim.cost() <= MOST_STEPS,
-                // A few wide steps can all miss the round aperture. Any other refusal is an error to be seen.
+                // A coarse divergence grid can have no point inside the round aperture. Any other refusal is
+                // a failure.
                 Err(error) => error != NO_SOURCES,
             }
         })
 }
 
-/// A decimal with so many digits after the point.
+/// A decimal number with `digits` digits after the point.
 fn number(range: Range<f64>, digits: usize) -> BoxedStrategy<String> {
     range.prop_map(move |x| format!("{x:.digits$}")).boxed()
 }
@@ -64,7 +66,7 @@ fn integer(range: RangeInclusive<i32>) -> BoxedStrategy<String> {
     range.prop_map(|n| n.to_string()).boxed()
 }
 
-/// One of the names, then the values.
+/// One of the names, followed by the values.
 fn option(names: &'static [&'static str], values: Vec<BoxedStrategy<String>>) -> WordsStrategy {
     (select(names), values).prop_map(|(name, values)| once(name.to_owned()).chain(values).collect()).boxed()
 }
@@ -89,11 +91,11 @@ fn all_of(parts: Vec<WordsStrategy>) -> WordsStrategy {
     parts.prop_map(|words| words.concat()).boxed()
 }
 
-/// How large the detector is, and the words that say so.
+/// The size of the detector, and the options that set it.
 #[derive(Clone, Debug)]
 struct Size {
     words: Words,
-    /// Pixels: fast, slow.
+    /// Number of pixels along the fast and the slow axis.
     pixels: [u32; 2],
     pixel_mm: f64,
 }
@@ -102,7 +104,7 @@ fn size() -> impl Strategy<Value = Size> {
     let corner = (0_u32..=50, 0_u32..=50);
     (0_u32..8, 8_u32..=24, 8_u32..=24, 2_u32..=15, corner).prop_map(|(kind, fast, slow, tenths, (x, y))| {
         let pixel_mm = f64::from(tenths) / 10.0;
-        // A size that is no whole number of pixels, to be rounded.
+        // An edge that is not a whole number of pixels and has to be rounded.
         let edge = |pixels: u32| format!("{:.3}", (f64::from(pixels) + 0.2) * pixel_mm);
         let words = match kind {
             0 => format!("-pixel {pixel_mm} -detpixels_x {fast} -detpixels_y {slow}"),
@@ -127,7 +129,7 @@ fn size() -> impl Strategy<Value = Size> {
     })
 }
 
-/// Distance and beam centre, in one of their notations.
+/// Distance and beam centre, in one of their notations, and sometimes a pivot.
 fn placement(size: &Size) -> WordsStrategy {
     let [fast, slow] = size.pixels.map(f64::from);
     let along = |pixels: f64| number(0.2 * pixels * size.pixel_mm..0.8 * pixels * size.pixel_mm, 2);
@@ -338,7 +340,7 @@ fn sampling() -> WordsStrategy {
         sometimes(0.9, option(&["-oversample"], vec![integer(1..=2)])),
         sometimes(0.15, flag(&["-oversample_thick"])),
         sometimes(0.15, flag(&["-oversample_polar"])),
-        // Not both: a solid angle above 1, applied at every step, grows beyond f64.
+        // Never both: a solid angle above 1 that multiplies the sum at every step overflows f64.
         Union::new_weighted(vec![
             (14, nothing()),
             (3, flag(&["-point_pixel"])),
@@ -359,7 +361,7 @@ fn output() -> WordsStrategy {
     ])
 }
 
-/// Options that are accepted and change nothing.
+/// Options that are accepted and have no effect.
 fn ignored() -> WordsStrategy {
     let table = option(&["-stol", "-4stol", "-Q"], vec![Just("bg.stol".to_owned()).boxed()]);
     let density = option(&["-density", "-sample_density"], vec![number(1.0..2.0, 2)]);

@@ -1,7 +1,7 @@
-//! How far two images or two numbers are apart, and how far an image may be from the reference's.
+//! Differences between two images or two numbers, and the limits for an image compared with the reference's.
 //!
-//! Limits: 99.98 % of the pixels identical (an image of 7680 pixels: two may differ; small ones too), none off by more
-//! than 2e-6 where it is above a millionth of the maximum, sums equal to 1e-7.
+//! Limits: 99.98 % of the pixels are identical (at least two pixels may always differ), no pixel above a
+//! millionth of the maximum is off by more than 2e-6 relative, and the sums agree to 1e-7.
 
 use core::fmt;
 
@@ -9,31 +9,32 @@ use crate::oracle::Simulation;
 use crate::oracle::command::Shape;
 use crate::oracle::vector::magnitude;
 
-/// How one image differs from another.
+/// The difference between an image and a reference image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// Pixels compared.
+    /// Number of pixels compared.
     pub pixels: usize,
-    /// Pixels that are not bit-identical; 0 and -0 count as identical.
+    /// Number of pixels that are not bit-identical; 0 and -0 count as identical.
     pub different: usize,
-    /// Largest relative difference where the reference is above 1e-6 of its maximum; infinite for a NaN.
+    /// Largest relative difference among pixels above 1e-6 of the reference's maximum; infinite if one is
+    /// NaN.
     pub max_relative: f64,
-    /// |sum / sum of the reference - 1|, or the sum itself where the reference's is 0.
+    /// |sum / reference sum - 1|, or |sum| where the reference sum is 0.
     pub sum_difference: f64,
 }
 
 impl Difference {
-    /// Share of bit-identical pixels, 1 for empty images.
+    /// Fraction of bit-identical pixels; 1 for empty images.
     pub fn identical_share(&self) -> f64 {
         if self.pixels == 0 { 1.0 } else { 1.0 - self.different as f64 / self.pixels as f64 }
     }
 
-    /// Pixels that may differ in an image of this size.
+    /// Number of pixels that may differ in an image of this size.
     pub fn allowed(&self) -> usize {
         ((self.pixels as f64 * 2e-4).ceil() as usize).max(2)
     }
 
-    /// Whether the image is as close to the reference as it has to be.
+    /// Whether the image is within the limits above.
     pub fn is_within_limits(&self) -> bool {
         self.different <= self.allowed() && self.max_relative <= 2e-6 && self.sum_difference <= 1e-7
     }
@@ -53,13 +54,15 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Of the image maximum: how far a pixel of a golden image may be from the precise oracle's.
+/// Largest difference between a pixel and the precise oracle's, as a fraction of the image maximum, for
+/// golden images.
 pub const ORACLE_LIMIT: f64 = 1e-12;
 
-/// The same for any scene.
+/// The same limit for any scene.
 ///
-/// An index h is right to some ulp on both sides, and the flank of a reflection multiplies that by N (gauss and tophat
-/// spots are as narrow as those of Na Nb Nc cells). A small image may show flanks only, without any reflection.
+/// Both sides know an index h to a few ulp, and the flank of a reflection multiplies that error by N. Gauss
+/// and tophat spots are as narrow as reflections of Na Nb Nc cells. A small image may show only flanks and no
+/// reflection, so the limit grows with the number of cells.
 pub fn flank_limit(simulation: &Simulation) -> f64 {
     let crystal = &simulation.crystal;
     let N = crystal.N.map(|n| n as f64);
@@ -73,20 +76,21 @@ pub fn flank_limit(simulation: &Simulation) -> f64 {
     ORACLE_LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
 }
 
-/// Largest difference of two images of one size, of the expected maximum; infinite where one has a NaN and the other has not.
+/// Largest difference between two images of one size, as a fraction of the expected maximum; infinite if
+/// either has a NaN.
 ///
 /// # Panics
 /// For images of different sizes.
 pub fn apart(image: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(image.len(), expected.len());
-    // An image of nothing but the far tails of Gaussian spots underflows here or there.
+    // Far tails of Gaussian spots underflow to 0 in one of the two images before the other.
     let max = expected.iter().fold(1e-200_f64, |max, x| max.max(x.abs()));
     let apart = |(x, y): (&f64, &f64)| if x == y { 0.0 } else { (x - y).abs() / max };
     let worst = image.iter().zip(expected).map(apart);
     worst.fold(0.0, |worst, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) })
 }
 
-/// Compares an image with the reference's.
+/// Compares an image with the reference's image.
 ///
 /// # Errors
 /// When they have different sizes.
@@ -120,12 +124,12 @@ pub fn compare(image: &[f32], reference: &[f32]) -> Result<Difference, String> {
     Ok(difference)
 }
 
-/// |a - b| relative to the larger of the two and of `floor`.
+/// |a - b| divided by the largest of |a|, |b| and `floor`; 0 if a = b.
 pub fn relative(a: f64, b: f64, floor: f64) -> f64 {
     if a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()).max(floor) }
 }
 
-/// The error of a computed value in units of the last place of the exact one, which is (nearest f64, remainder).
+/// The error of a computed value in ulp of the exact value, which is given as (nearest f64, remainder).
 pub fn ulp_error(computed: f64, exact: (f64, f64)) -> f64 {
     let (hi, lo) = exact;
     let ulp = hi.abs().next_up() - hi.abs();

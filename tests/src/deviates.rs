@@ -1,6 +1,6 @@
-//! Random numbers that are the same at every run.
+//! Reproducible random numbers.
 
-/// Uniform deviates in [0, 1), by xorshift.
+/// Uniform deviates in [0, 1) from a xorshift generator with a fixed seed.
 pub fn deviates() -> impl FnMut() -> f64 {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     move || {

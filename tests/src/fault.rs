@@ -1,15 +1,16 @@
-//! The `widebragg` program where something goes wrong: limits, file systems of its own, signals.
+//! Runs the `widebragg` program under faults: resource limits, full or read-only file systems, signals.
 //!
-//! Everything is done by a shell, since a limit, a mount or a signal is a line there. What a system does not have, or
-//! does not let this user do, is said by `None` and one printed line; the test is skipped then.
+//! Shell scripts do the work, because a limit, a mount or a signal is one line there. Where the system lacks
+//! a feature or does not permit it to this user, the functions return `None` and print a line, and the test
+//! is skipped.
 
 use crate::program::{Outcome, Workplace, executable};
 use std::process::{Child, Command, Stdio};
 
-/// The program's name in scripts.
+/// The environment variable that holds the program's path in scripts.
 const PROGRAM: &str = "WIDEBRAGG";
 
-/// A shell in the folder of `place`, with the program as `$WIDEBRAGG`.
+/// A shell in the folder of `place`, with the program's path in `$WIDEBRAGG`.
 fn shell(place: &Workplace, before: &[&str], script: &str) -> Command {
     let mut words = before.iter().copied().chain(["sh", "-c", script]);
     let mut command = Command::new(words.next().unwrap_or("sh"));
@@ -17,8 +18,8 @@ fn shell(place: &Workplace, before: &[&str], script: &str) -> Command {
     command
 }
 
-/// Runs a script in the folder of `place`, with the program as `$WIDEBRAGG`; the program is best run with `exec`, so
-/// that its exit code is that of the script.
+/// Runs a script in the folder of `place`, with the program's path in `$WIDEBRAGG`. Start the program with
+/// `exec`, so that its exit code is the script's.
 ///
 /// # Panics
 /// When there is no shell.
@@ -35,8 +36,8 @@ fn outcome(mut command: Command) -> Outcome {
     }
 }
 
-/// Runs a script where it may mount file systems that nobody else sees and that are gone when it ends: as root, or in
-/// a user namespace. `None` where neither is allowed.
+/// Runs a script in a mount namespace of its own, as root or in a user namespace. Its mounts are invisible
+/// outside and end with it. Returns `None` where neither kind of namespace is permitted.
 ///
 /// # Panics
 /// When there is no shell.
@@ -47,26 +48,26 @@ pub fn run_with_mounts(place: &Workplace, script: &str) -> Option<Outcome> {
             return Some(outcome(shell(place, unshare, script)));
         }
     }
-    println!("skipped: no file systems can be mounted here");
+    println!("skipped: file systems cannot be mounted here");
     None
 }
 
-/// Sends a signal, `TERM` for example, to a program that is running.
+/// Sends a signal, such as `TERM`, to a running program.
 ///
 /// # Panics
 /// When there is no shell.
 pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).output();
-    // One that has ended meanwhile takes no signal.
+    // `kill` fails if the program has already ended, which is no error here.
     sent.expect("a shell");
 }
 
-/// Whether a program is there.
+/// Whether a program is installed; prints a line if not.
 pub fn has(program: &str) -> bool {
     let is_there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
     let is_there = is_there.is_ok_and(|output| output.status.success());
     if !is_there {
-        println!("skipped: no {program} here");
+        println!("skipped: {program} is not installed");
     }
     is_there
 }

@@ -1,8 +1,9 @@
-//! The golden figures: what the reference produced, and where it lies.
+//! The golden data: results of the reference.
 //!
-//! `golden/images/<case>`: command line, figures, float images, some written files; `golden/inputs`: the files the
-//! command lines name; `golden/vec`: single functions; `golden/traces`: intermediate values. A large run whose inputs
-//! are not part of this repository is looked for beside it, see [`authoritative`].
+//! `golden/images/<case>` holds a command line, figures, float images and some of the written files.
+//! `golden/inputs` holds the files that the command lines name, `golden/vec` tables of single functions, and
+//! `golden/traces` intermediate values. One large run, the authoritative run, has inputs that are not part of
+//! this repository: [`authoritative`] says where they are looked for.
 
 use crate::oracle::{Mode, Simulation};
 use serde::Deserialize;
@@ -20,7 +21,8 @@ pub fn inputs() -> PathBuf {
     root().join("inputs")
 }
 
-/// The folder of the authoritative run, if there is one: named by `WIDEBRAGG_AUTHORITATIVE`, or beside the repository.
+/// The folder of the authoritative run, if it exists: `WIDEBRAGG_AUTHORITATIVE` names it, or else it lies
+/// beside the repository.
 pub fn authoritative() -> Option<PathBuf> {
     let folder = env::var_os("WIDEBRAGG_AUTHORITATIVE").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden/authoritative"),
@@ -37,7 +39,7 @@ fn json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, String> {
     serde_json::from_slice(&bytes(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Raw little-endian f32.
+/// Reads a file of little-endian f32 values.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -46,7 +48,7 @@ pub fn read_f32(path: &Path) -> Result<Vec<f32>, String> {
     Ok(chunks.chunks_exact(4).filter_map(|four| four.try_into().ok().map(f32::from_le_bytes)).collect())
 }
 
-/// Names of all golden images, sorted.
+/// Names of all golden images, in alphabetical order.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -59,10 +61,10 @@ pub fn cases() -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// One golden image: its command line and what the reference printed.
+/// One golden image: its command line and what the reference printed and wrote.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
-    /// Name of the case and its folder.
+    /// Name of the case and of its folder.
     #[serde(skip)]
     pub name: String,
     /// Command line without the program's name and without output options.
@@ -71,7 +73,7 @@ pub struct Case {
     pub figures: BTreeMap<String, String>,
     /// SMV header through the form feed.
     pub smv_header: String,
-    /// Whether the image with every phi step fresh is another one.
+    /// Whether the image differs when every phi step is rotated afresh.
     pub spec_image_differs: bool,
     /// Sum of the float image.
     pub sum: f64,
@@ -90,7 +92,7 @@ impl Case {
         Ok(Case { name: name.to_owned(), ..case })
     }
 
-    /// The float image of a mode.
+    /// The float image for a mode.
     ///
     /// # Errors
     /// When it is missing.
@@ -99,13 +101,13 @@ impl Case {
         read_f32(&root().join("images").join(&self.name).join(if spec { "spec.f32" } else { "c.f32" }))
     }
 
-    /// A written file (`i.img`, `n.img`, `p.pgm`) where the case has it.
+    /// A file that the reference wrote (`i.img`, `n.img`, `p.pgm`), if the case has it.
     pub fn file(&self, name: &str) -> Option<Vec<u8>> {
         bytes(&root().join("images").join(&self.name).join(name)).ok()
     }
 }
 
-/// Rows of a table in `golden/vec`, all numbers; the first line only names the columns.
+/// The rows of a table in `golden/vec`, all of them numbers, without the heading.
 ///
 /// # Errors
 /// When the table is missing or a cell is not a number.
@@ -126,9 +128,9 @@ fn rows(name: &str) -> Result<Vec<String>, String> {
 pub struct SincgExact {
     /// Miller index.
     pub h: f64,
-    /// Unit cells.
+    /// Number of unit cells.
     pub N: f64,
-    /// The exact value: nearest f64, and what is left.
+    /// The exact value as (nearest f64, remainder).
     pub exact: (f64, f64),
 }
 
@@ -149,10 +151,10 @@ pub fn sincg_exact() -> Result<Vec<SincgExact>, String> {
         .collect()
 }
 
-/// A decimal of up to 36 digits as (nearest f64, remainder).
+/// A decimal of up to 36 digits as (nearest f64, remainder); `None` for any other text.
 ///
-/// Both the decimal and its nearest f64 (whose decimal expansion the formatter gives exactly) become integers with the
-/// same power of ten; their difference is exact to 37 digits.
+/// Both the decimal and its nearest f64, whose decimal expansion the formatter gives exactly, become integers
+/// times the same power of ten. Their difference is exact to 37 digits.
 pub fn exact_pair(decimal: &str) -> Option<(f64, f64)> {
     const DIGITS: usize = 36;
     let hi: f64 = decimal.parse().ok().filter(|x: &f64| x.is_finite())?;
@@ -161,7 +163,7 @@ pub fn exact_pair(decimal: &str) -> Option<(f64, f64)> {
     }
     let (value, exponent) = scaled_integer(decimal, DIGITS)?;
     let (nearest, nearest_exponent) = scaled_integer(&format!("{hi:.*e}", DIGITS - 1), DIGITS)?;
-    // The two may straddle a power of ten; then one of them is rescaled by it.
+    // The two may lie on either side of a power of ten. Then one of them is rescaled.
     let (value, nearest, exponent) = match exponent - nearest_exponent {
         0 => (value, nearest, exponent),
         1 => (value.checked_mul(10)?, nearest, nearest_exponent),
@@ -185,7 +187,7 @@ fn scaled_integer(decimal: &str, digits: usize) -> Option<(i128, i32)> {
     Some((sign * integer, exponent))
 }
 
-/// The traces of one case.
+/// The golden traces of one case.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Trace {
     /// Name of the case.
@@ -199,15 +201,15 @@ pub struct Trace {
 /// One traced pixel.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TracedPixel {
-    /// Which.
+    /// The pixel's position on the detector.
     pub pixel: PixelAddress,
-    /// Values by name: one number or three.
+    /// Intermediate values by name: one number or three.
     pub taps: BTreeMap<String, Tap>,
-    /// Values by name for every phi step.
+    /// For every phi step, intermediate values by name.
     pub per_phi: Vec<BTreeMap<String, f64>>,
 }
 
-/// Row and column of a pixel.
+/// The position of a pixel.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub struct PixelAddress {
     /// Row.
@@ -216,7 +218,7 @@ pub struct PixelAddress {
     pub fast: usize,
 }
 
-/// A traced value.
+/// An intermediate value, called a tap.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(untagged)]
 pub enum Tap {
@@ -245,9 +247,9 @@ pub struct AuthoritativeRows {
     pub slow_pixels: usize,
     /// Columns of the detector.
     pub fast_pixels: usize,
-    /// Which rows the files hold.
+    /// The rows that the files hold.
     pub rows: Vec<usize>,
-    /// A pixel whose value tells one thread of the reference from two.
+    /// A pixel whose value depends on whether the reference ran with one thread or with two.
     pub two_thread_first_pixel: TwoThreadPixel,
     /// Sum of the whole c-parity image.
     pub sum_c: f64,
@@ -266,7 +268,7 @@ pub struct TwoThreadPixel {
     pub fast: usize,
     /// Value with one thread.
     pub one_thread: f64,
-    /// Value with two.
+    /// Value with two threads.
     pub two_threads: f64,
 }
 
@@ -280,7 +282,7 @@ impl AuthoritativeRows {
         Ok(AuthoritativeRows { folder: folder.to_owned(), ..rows })
     }
 
-    /// The pixels of all rows of a mode, one row after the other.
+    /// The pixels of all rows for a mode, one row after the other.
     ///
     /// # Errors
     /// When the file is missing.
@@ -289,15 +291,17 @@ impl AuthoritativeRows {
     }
 }
 
-/// The folder that the inputs of a trace's command line lie in; `None` for the authoritative run where it is not at hand.
+/// The folder of the input files of a golden trace; `None` for the authoritative run where its folder does
+/// not exist.
 pub fn inputs_of(case: &str) -> Option<PathBuf> {
     if case == "authoritative" { authoritative() } else { Some(inputs()) }
 }
 
-/// The rows of the authoritative run and its simulation; `None`, and a printed line, where its folder is not at hand.
+/// The rows of the authoritative run and its simulation. Where its folder does not exist, prints a line and
+/// returns `None`.
 ///
 /// # Panics
-/// When the folder is there and not complete.
+/// When the folder exists and is incomplete.
 pub fn authoritative_run() -> Option<(AuthoritativeRows, Simulation)> {
     let Some(folder) = authoritative() else {
         println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");

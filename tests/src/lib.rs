@@ -1,14 +1,16 @@
-//! What every crate of this workspace is checked against: a scalar oracle, golden figures, random command lines.
+//! Everything that the crates of this workspace are tested against: a scalar oracle, golden data, random
+//! command lines.
 //!
-//! * [`oracle`]: the whole reference in plain scalar f64, in the reference's serial order. It shares no code with the
-//!   kernel, so that an error in one does not hide in the other.
-//! * [`golden`]: images, function tables and traces produced by running the reference (folder `golden/`).
-//! * [`compare`]: how far two images or two numbers are apart, and how far they may be.
-//! * [`deviates`]: random numbers that are the same at every run.
+//! * [`oracle`]: the whole reference in plain scalar f64, in the reference's serial order. It shares no code
+//!   with the kernel, so that an error in one does not hide an error in the other.
+//! * [`golden`]: images, function tables and traces that the reference produced (folder `golden/`).
+//! * [`compare`]: differences between two images or two numbers, and their limits.
+//! * [`deviates`]: reproducible random numbers.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
-//! * [`program`]: the `widebragg` program itself, run in a temporary folder.
-//! * [`fault`]: the same under limits, in small or read-only file systems, with signals.
-//! * [`scene`]: the oracle's derived values as a scene of the kernel, so that its render loop is compared alone.
+//! * [`program`]: runs the `widebragg` program in a temporary folder.
+//! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
+//! * [`scene`]: the oracle's derived values as a scene of the kernel, so that the kernel's render loop is
+//!   tested alone.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case: N, F_latt, Fbeam, ORGX")]
 

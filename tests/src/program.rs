@@ -1,8 +1,8 @@
-//! The `widebragg` program itself, run in a temporary folder as a user runs it.
+//! Runs the `widebragg` program in a temporary folder, as a user would.
 //!
-//! It is built once per test process, with the profile of the test and into the same build folder, so that it is
-//! there already where the workspace was built before. `WIDEBRAGG_PROGRAM` names another build to test instead, such
-//! as an installed one.
+//! Each test process builds it once, with the test's own profile and build folder, which takes no time where
+//! the workspace is built already. `WIDEBRAGG_PROGRAM` names another program to test instead, such as an
+//! installed one.
 
 use crate::golden;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::{env, fs};
 use tempfile::TempDir;
 
-/// The program.
+/// The path of the program, built if necessary.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -32,7 +32,7 @@ fn build() -> PathBuf {
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
     cargo.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
     cargo.args(["--package", "widebragg-cli", "--bin", "widebragg"]);
-    // A test lies in <build folder>/<profile>/deps, or in <build folder>/<target>/<profile>/deps.
+    // A test's executable lies in <build folder>/<profile>/deps or <build folder>/<target>/<profile>/deps.
     let profile = test.ancestors().nth(2).and_then(Path::file_name);
     if profile.is_some_and(|name| name == "release") {
         cargo.arg("--release");
@@ -41,12 +41,12 @@ fn build() -> PathBuf {
         cargo.arg("--target-dir").arg(folder);
     }
     let output = cargo.output().expect("cargo");
-    assert!(output.status.success(), "the program does not build: {cargo:?}");
+    assert!(output.status.success(), "the build of the program failed: {cargo:?}");
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();
     let built = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let executable =
         built.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
-    executable.expect("cargo names the program")
+    executable.expect("the path of the program in cargo's messages")
 }
 
 /// A temporary folder to run the program in.
@@ -55,10 +55,10 @@ pub struct Workplace {
     folder: TempDir,
 }
 
-/// What a run left.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Exit code; `None`: ended by a signal.
+    /// Exit code; `None` if a signal ended the program.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -67,10 +67,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a run that must have gone well.
+    /// The outcome of a run that must have succeeded.
     ///
     /// # Panics
-    /// When it did not.
+    /// When the exit code is not 0.
     pub fn well(self) -> Outcome {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
@@ -79,7 +79,7 @@ impl Outcome {
     /// Standard output as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// When it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
@@ -89,7 +89,7 @@ impl Workplace {
     /// An empty folder.
     ///
     /// # Panics
-    /// When there is no place for temporary files.
+    /// When no temporary folder can be made.
     pub fn empty() -> Workplace {
         Workplace { folder: TempDir::new().expect("a temporary folder") }
     }
@@ -106,12 +106,12 @@ impl Workplace {
         workplace
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Copies a file into it.
+    /// Copies a file into the folder.
     ///
     /// # Panics
     /// When that fails.
@@ -121,7 +121,7 @@ impl Workplace {
         self.write(name, &content);
     }
 
-    /// Writes a file.
+    /// Writes a file in the folder.
     ///
     /// # Panics
     /// When that fails.
@@ -129,24 +129,24 @@ impl Workplace {
         fs::write(self.path().join(name), content).expect("a file in the temporary folder");
     }
 
-    /// Reads a file.
+    /// Reads a file in the folder.
     ///
     /// # Panics
-    /// When it is not there.
+    /// When it cannot be read.
     pub fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
         let name = name.as_ref();
         fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{}: {error}", name.display()))
     }
 
-    /// Reads a float image.
+    /// Reads a float image in the folder.
     ///
     /// # Panics
-    /// When it is not there.
+    /// When it cannot be read.
     pub fn float(&self, name: &str) -> Vec<f32> {
         golden::read_f32(&self.path().join(name)).expect("a float image")
     }
 
-    /// The files in it, and their contents.
+    /// The names and contents of all files in the folder.
     ///
     /// # Panics
     /// When they cannot be read.
@@ -159,14 +159,14 @@ impl Workplace {
             .collect()
     }
 
-    /// The program, to be run here.
+    /// A command that runs the program in the folder.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(executable());
         command.current_dir(self.path()).args(args).stdin(Stdio::null());
         command
     }
 
-    /// Runs the program here.
+    /// Runs the program in the folder.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -179,7 +179,7 @@ impl Workplace {
         }
     }
 
-    /// Runs the program here with the words of `line`.
+    /// Runs the program in the folder with the arguments in `line`, separated by spaces.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -188,10 +188,10 @@ impl Workplace {
     }
 }
 
-/// Header and pixels of an SMV file, cut where its header says.
+/// Splits an SMV file into header and pixels, at the length that its header declares.
 ///
 /// # Errors
-/// A header that says no length, or one that its text or the pixels do not fit.
+/// When the header declares no length, or a length that its text or the pixels do not fit.
 pub fn smv_parts(file: &[u8]) -> Result<(String, Vec<u16>), String> {
     let start = String::from_utf8_lossy(&file[..file.len().min(512)]).into_owned();
     let declared = start.lines().find_map(|line| line.strip_prefix("HEADER_BYTES="));

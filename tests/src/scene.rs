@@ -1,8 +1,10 @@
 //! The oracle's derived values as a scene of the kernel.
 //!
-//! Detector, cell, sources, domains and grid are copied from a [`Simulation`] into the kernel's own structs, so that
-//! what is compared is the kernel's tables and render loop alone, whatever its set-up may do. The tables are owned
-//! here and lent to a [`Scene`] for the time of a call.
+//! Detector, cell, sources, domains and grid are copied from a [`Simulation`] into the kernel's own structs.
+//! Tests then compare only the kernel's tables and render loop, whatever the kernel's set-up does. An
+//! [`Experiment`] owns the scene.
+
+use std::sync::Arc;
 
 use crate::oracle::command::Shape;
 use crate::oracle::vector::Vector;
@@ -10,29 +12,43 @@ use crate::oracle::{Mode, Simulation};
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::{Carryover, Slot};
+use widebragg::crystal::{Crystal, UnitCell};
 use widebragg::detector::Detector;
-use widebragg::gradient::{TurnBuffers, TurnTable, fill_turns};
-use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
-use widebragg::render::{Oversample, PixelValue, Roi, Scene, SceneParts, Sensor, open_streams};
-use widebragg::rotation::{
-    IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
+use widebragg::gradient::{
+    OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives,
 };
-use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use widebragg::lanes::Simd;
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::render::{PixelValue, open_streams};
+use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
+use widebragg::sampling::Steps;
+use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Roi, Scene, Sensor};
 use widebragg::vector::Vec3;
+use widebragg_experiment::carryover::latched;
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::failure::Failure;
+use widebragg_formats::hkl_table::HklTable;
 
-/// A dense grid of structure factors, owned.
+/// An owned dense grid of structure factors.
 #[derive(Clone, Debug)]
 pub struct OwnedGrid {
     /// Smallest h, k, l.
     pub min: [i32; 3],
-    /// Nodes along h, k, l.
+    /// Number of nodes along h, k, l.
     pub len: [usize; 3],
     /// Values, h-major, l fastest.
     pub data: Vec<f64>,
 }
 
-/// Everything a [`Scene`] borrows, owned; fields are named as the kernel names them.
+impl OwnedGrid {
+    /// The same grid as experiments own it.
+    fn table(&self) -> HklTable {
+        let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);
+        HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() }
+    }
+}
+
+/// The tables of a scene, as the oracle derived them. The fields have the kernel's names.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the kernel's SceneParts")]
 pub struct KernelScene {
@@ -41,12 +57,12 @@ pub struct KernelScene {
     pub sensor: Sensor,
     pub oversample: Oversample,
     pub sources: Vec<Source>,
-    /// The cell at phi = 0.
+    /// The cell before any rotation about the spindle.
     pub cell: Orientation,
     pub sweep: PhiSweep,
     pub shift: PhiShift,
     pub domains: Vec<Mat3>,
-    pub lattice: Lattice,
+    pub crystallite: Crystallite,
     pub grid: Option<OwnedGrid>,
     pub default_f: f64,
     pub interpolate: bool,
@@ -58,12 +74,12 @@ pub struct KernelScene {
     pub mask: Option<Vec<u16>>,
 }
 
-/// A vector of the oracle as one of the kernel.
+/// Converts a vector of the oracle to one of the kernel.
 pub fn vec3(v: Vector) -> Vec3 {
     Vec3::from(v)
 }
 
-/// The kernel's phi mode of an oracle mode.
+/// The kernel's phi mode for a mode of the oracle.
 pub fn phi_mode(mode: Mode) -> PhiMode {
     match mode {
         Mode::Spec => PhiMode::Spec,
@@ -103,7 +119,7 @@ fn detector(simulation: &Simulation) -> Detector {
 }
 
 impl KernelScene {
-    /// The scene of a simulation, at one level, in one mode.
+    /// The scene of a simulation, for a level and a mode.
     pub fn from_simulation(simulation: &Simulation, simd: Simd, mode: Mode) -> KernelScene {
         let crystal = &simulation.crystal;
         let source = |source: &crate::oracle::input::Source| Source {
@@ -141,7 +157,7 @@ impl KernelScene {
             },
             shift: PhiShift::default(),
             domains: crystal.mosaic.clone(),
-            lattice: Lattice {
+            crystallite: Crystallite {
                 shape: match simulation.shape {
                     Shape::Square => CrystalShape::Square,
                     Shape::Round => CrystalShape::Round,
@@ -165,54 +181,80 @@ impl KernelScene {
         }
     }
 
-    /// Lends the tables to a scene, with a carryover slot opened for each of the reference's threads. A c-parity scene
-    /// that interpolates has its latch found.
+    /// The experiment of these tables, which owns the scene.
+    pub fn experiment(&self) -> Experiment {
+        let PhiSweep { phi0_rad, step_rad, count, spindle, mode } = self.sweep;
+        let reciprocal_per_angstrom = self.crystallite.reciprocal_per_angstrom;
+        let detector = Detector { spindle, ..self.detector };
+        Experiment {
+            simd: self.simd,
+            detector,
+            detector_input: DetectorInput::Placed(detector),
+            sensor: self.sensor,
+            oversample: self.oversample,
+            lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
+            sources: self.sources.clone(),
+            polarization: self.polarization,
+            fluence_per_m2: self.fluence_per_m2,
+            exposure_s: 1.0,
+            water_m: self.water_m,
+            d_min_m: self.d_min_m,
+            crystal: Crystal {
+                direct: self.cell,
+                reciprocal_per_angstrom,
+                cell: UnitCell { lengths_angstrom: [f64::NAN; 3], angles_rad: [f64::NAN; 3] },
+            },
+            crystal_input: CrystalInput::Axes { direct: self.cell, reciprocal_per_angstrom },
+            crystallite: self.crystallite,
+            precision: Precision::Double,
+            mode,
+            reference_threads: 1,
+            phi0_rad,
+            phi: Steps { count, range: 0.0, step: step_rad },
+            shift: self.shift,
+            domains: self.domains.clone(),
+            mosaic_spread_rad: 0.0,
+            structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.table())),
+            default_f: self.default_f,
+            interpolate: self.interpolate,
+            roi: self.roi,
+            mask: self.mask.clone().map(Arc::new),
+        }
+    }
+
+    /// Calls `job` with the scene of the tables and with one opened carryover slot for each of the
+    /// reference's threads. In c-parity with interpolation, the scene has its latch.
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// When the kernel refuses the scene.
+    ///
+    /// # Panics
+    /// When there is no memory for the orientations.
     pub fn with<R>(
         &self,
         reference_threads: usize,
         job: impl FnOnce(&Scene<'_>, &mut [Slot]) -> R,
     ) -> Result<R, Error> {
-        let mut entries =
-            vec![Orientation::default(); orientations_len(self.sweep.count, self.domains.len())?];
-        let orientations =
-            fill_shifted_orientations(self.cell, self.sweep, self.shift, &self.domains, &mut entries)?;
-        let grid = self.grid.as_ref().map(|grid| HklGrid::new(grid.min, grid.len, &grid.data)).transpose()?;
-        let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
-        let mut scene = Scene::new(SceneParts {
-            simd: self.simd,
-            detector: self.detector,
-            sensor: self.sensor,
-            oversample: self.oversample,
-            sources: &self.sources,
-            orientations,
-            lattice: self.lattice,
-            precision: Precision::Double,
-            structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
-            polarization: self.polarization,
-            d_min_m: self.d_min_m,
-            fluence_per_m2: self.fluence_per_m2,
-            water_m: self.water_m,
-            roi: self.roi,
-            mask: self.mask.as_deref(),
-        })?;
+        let experiment = self.experiment();
+        let mut orientations = experiment.orientation_buffer().expect("memory for the orientations");
+        let mut scene = match experiment.scene(0, &mut orientations) {
+            Ok(scene) => scene,
+            Err(Failure::Refused { error, .. }) => return Err(error),
+            Err(failure) => panic!("{failure}"),
+        };
         let mut slots = vec![Slot::default(); reference_threads];
         open_streams(&scene, &mut slots)?;
         if self.interpolate && self.sweep.mode == PhiMode::CParity {
             let rows = 0..self.detector.slow_pixels;
-            if let Some(latch) = scene.find_latch(rows, &Carryover::Streams(&mut slots))? {
-                scene = scene.with_lookup(LookupRule::TricubicUntil(latch));
-            }
+            scene = latched(&scene, scene.find_latch(rows, &Carryover::Streams(&mut slots))?);
         }
         Ok(job(&scene, &mut slots))
     }
 
-    /// The whole image, as if the reference ran with so many threads.
+    /// The whole image, as the reference renders it with `reference_threads` threads.
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// When the kernel refuses the scene.
     pub fn render<P: PixelValue>(&self, reference_threads: usize) -> Result<Vec<P>, Error> {
         self.with(reference_threads, |scene, slots| {
             let mut pixels = vec![P::from_f64(0.0); self.detector.pixels()];
@@ -223,20 +265,25 @@ impl KernelScene {
     }
 }
 
-/// The derivatives of the orientations of a scene, lent to `job`: by the first `moving` of phi, step and mosaic factor.
+/// Calls `job` with the derivatives of a scene's orientations, by the first `moving` of phi, phi step and
+/// mosaic factor.
 ///
 /// # Panics
-/// When the kernel refuses buffers that are as long as they must be.
-pub fn with_turns<R>(scene: &Scene<'_>, moving: usize, job: impl FnOnce(&TurnTable<'_>) -> R) -> R {
+/// When the kernel refuses buffers of the right length.
+pub fn with_turns<R>(
+    scene: &Scene<'_>,
+    moving: usize,
+    job: impl FnOnce(&OrientationDerivatives<'_>) -> R,
+) -> R {
     let entries = scene.orientations().entries().len();
     let mut rotations = vec![IDENTITY; entries];
     let [mut by_phi0, mut by_step, mut by_mosaic] =
         [0, 1, 2].map(|which| vec![Orientation::default(); if which < moving { entries } else { 0 }]);
-    let buffers = TurnBuffers {
+    let buffers = OrientationDerivativeBuffers {
         rotations: &mut rotations,
         by_phi0: &mut by_phi0,
         by_step: &mut by_step,
         by_mosaic: &mut by_mosaic,
     };
-    job(&fill_turns(scene.orientations(), buffers).expect("derivatives of orientations"))
+    job(&fill_orientation_derivatives(scene.orientations(), buffers).expect("derivatives of orientations"))
 }

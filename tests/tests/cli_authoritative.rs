@@ -1,4 +1,5 @@
-//! The run on which the phi carryover shows, typed as the reference's users type it, where its inputs are at hand.
+//! The authoritative run, in which the phi carryover matters, through the command line. Skipped without its
+//! inputs.
 
 use core::time::Duration;
 use std::process::{Child, Stdio};
@@ -9,7 +10,7 @@ use widebragg_tests::golden::{self, AuthoritativeRows};
 use widebragg_tests::oracle::Mode;
 use widebragg_tests::program::{Workplace, smv_parts};
 
-/// Most memory that the run may take at its peak.
+/// Largest peak memory that is allowed.
 const MOST_KIB: u64 = 200_000;
 
 struct Run {
@@ -28,19 +29,20 @@ fn run() -> Option<Run> {
         place.bring(&folder.join(name));
     }
     let traces = golden::traces().expect("golden traces");
-    let trace = traces.into_iter().find(|trace| trace.case == "authoritative").expect("its command line");
+    let trace =
+        traces.into_iter().find(|trace| trace.case == "authoritative").expect("the authoritative trace");
     Some(Run { place, args: trace.args, rows: AuthoritativeRows::load(&folder).expect("figures.json") })
 }
 
 impl Run {
-    /// The float image with more options at the end.
+    /// Runs the program with more options at the end; the float image.
     fn image(&self, extra: &str) -> Vec<f32> {
         let args = self.args.iter().map(String::as_str).chain(extra.split_whitespace());
         self.place.run(args).well();
         self.place.float("floatimage.bin")
     }
 
-    /// The golden rows of an image against those of the reference, and its whole sum.
+    /// Compares the golden rows of an image, and its sum, with the reference's.
     fn check(&self, mode: Mode, image: &[f32]) {
         let width = self.rows.fast_pixels;
         assert_eq!(image.len(), width * self.rows.slow_pixels);
@@ -57,11 +59,11 @@ impl Run {
     }
 }
 
-/// Everything but the float image left out, to save time.
+/// Options that leave out everything but the float image, to save time.
 const FLOAT_ONLY: &str = "-nonoise -nopgm -intfile /dev/null --quiet";
 
 #[test]
-fn rows_are_the_reference_s_in_both_modes_with_any_threads() {
+fn rows_match_the_reference_in_both_modes_with_any_number_of_threads() {
     let Some(run) = run() else { return };
     for (mode, name) in [(Mode::CParity, "c-parity"), (Mode::Spec, "spec")] {
         let image = run.image(&format!("{FLOAT_ONLY} --phi-carryover-mode {name} --threads 1"));
@@ -69,13 +71,13 @@ fn rows_are_the_reference_s_in_both_modes_with_any_threads() {
         for threads in [2, 7] {
             let other = run.image(&format!("{FLOAT_ONLY} --phi-carryover-mode {name} --threads {threads}"));
             let same = image.iter().zip(&other).all(|(one, other)| one.to_bits() == other.to_bits());
-            assert!(same, "{name}: {threads} threads give another image");
+            assert!(same, "{name}: the image differs with {threads} threads");
         }
     }
 }
 
 #[test]
-fn the_second_thread_of_the_reference_starts_afresh() {
+fn the_second_reference_thread_starts_with_the_unrotated_cell() {
     let Some(run) = run() else { return };
     let pixel = run.rows.two_thread_first_pixel;
     let one = run.image(&format!("{FLOAT_ONLY} --phi-carryover-mode c-parity"));
@@ -84,11 +86,11 @@ fn the_second_thread_of_the_reference_starts_afresh() {
     assert_eq!(one[at], pixel.one_thread as f32);
     assert_eq!(two[at], pixel.two_threads as f32);
     let different: Vec<usize> = (0..one.len()).filter(|&i| one[i].to_bits() != two[i].to_bits()).collect();
-    assert_eq!(different, [at], "only that pixel begins with the unrotated cell");
+    assert_eq!(different, [at], "only that pixel differs");
 }
 
 #[test]
-fn headers_declare_what_they_hold_and_memory_stays_small() {
+fn the_header_declares_its_length_and_peak_memory_is_bounded() {
     let Some(run) = run() else { return };
     let extra = "--header reference --phi-carryover-mode c-parity --png p.png --cbf c.cbf --quiet";
     let args = run.args.iter().map(String::as_str).chain(extra.split_whitespace());
@@ -100,7 +102,7 @@ fn headers_declare_what_they_hold_and_memory_stays_small() {
             println!("peak memory {peak} KiB");
             assert!(peak < MOST_KIB, "{peak} KiB");
         }
-        None => println!("skipped: peak memory, which this system does not tell"),
+        None => println!("skipped: peak memory, which this system does not report"),
     }
     for name in ["intimage.img", "noiseimage.img"] {
         let file = run.place.read(name);
@@ -111,7 +113,7 @@ fn headers_declare_what_they_hold_and_memory_stays_small() {
     }
 }
 
-/// The largest resident set of a running program, looked at until it ends.
+/// The largest resident set of a program, sampled until it ends; `None` where the system does not report it.
 fn peak_kib(child: &mut Child) -> Option<u64> {
     let status = format!("/proc/{}/status", child.id());
     let mut peak = None;

@@ -1,18 +1,19 @@
-//! What the program does with bad input: exit code 2, one line that names file, line and option, nothing half-written.
+//! Bad input: the program ends with exit code 2 and one line that names file, line and option, and leaves no
+//! incomplete file.
 
 use std::fs;
 
 use widebragg_tests::program::{Outcome, Workplace};
 
-/// A command line that renders, to which each case adds something bad.
+/// A valid command line, to which each case adds an error.
 const GOOD: &str = "-mat tri.mat -hkl sparse.hkl -detpixels 16 -N 3 -oversample 1 -seed 1 --header reference";
 
-/// Words of a command line.
+/// The arguments in a line.
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-/// What must hold for every refusal; its only line.
+/// Checks what holds for every refusal, and returns its message.
 fn refusal(line: &str, outcome: &Outcome) -> String {
     assert_eq!(outcome.code, Some(2), "{line}: {}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.stdout, "", "{line}");
@@ -23,8 +24,8 @@ fn refusal(line: &str, outcome: &Outcome) -> String {
     outcome.stderr.clone()
 }
 
-/// Runs every line after the good one; each must be refused in words that contain all of the given ones, and leave no
-/// file behind.
+/// Runs each case after the options in `before`. Each must be refused with a message that contains all given
+/// words, and write no file.
 fn all_refused(workplace: &Workplace, before: &str, cases: &[(&str, &[&str])]) {
     let untouched = workplace.files();
     for (extra, expected) in cases {
@@ -38,7 +39,7 @@ fn all_refused(workplace: &Workplace, before: &str, cases: &[(&str, &[&str])]) {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_named_with_line_and_option() {
+fn unusable_files_are_named_with_line_and_option() {
     let place = Workplace::with_inputs();
     let mask = place.read("mask.img");
     let text_files: [(&str, &str); 18] = [
@@ -141,7 +142,7 @@ fn files_that_cannot_be_used_are_named_with_line_and_option() {
 }
 
 #[test]
-fn values_that_fit_no_experiment_are_named_with_their_option() {
+fn impossible_values_are_named_with_their_option() {
     let place = Workplace::with_inputs();
     all_refused(
         &place,
@@ -200,7 +201,7 @@ fn values_that_fit_no_experiment_are_named_with_their_option() {
             ("-oversample 9000000000000000000", &["-oversample", "too large"]),
         ],
     );
-    // In a folder without a copy of structure factors, which would be read.
+    // In a folder without a dump of structure factors, which would be read.
     let place = Workplace::with_inputs();
     all_refused(
         &place,
@@ -210,7 +211,7 @@ fn values_that_fit_no_experiment_are_named_with_their_option() {
 }
 
 #[test]
-fn words_that_are_no_option_are_refused_with_a_hint() {
+fn unknown_options_are_refused_with_a_hint() {
     let place = Workplace::with_inputs();
     all_refused(
         &place,
@@ -265,7 +266,7 @@ fn words_that_are_no_option_are_refused_with_a_hint() {
 }
 
 #[test]
-fn odd_names_stay_on_one_line() {
+fn control_characters_in_names_do_not_break_the_line() {
     let place = Workplace::with_inputs();
     for name in ["a\nb", "\u{1b}[31m", "", "x\r"] {
         for option in ["-mat", "-hkl", "-floatfile", "-nosuch", "--frames"] {
@@ -280,10 +281,10 @@ fn odd_names_stay_on_one_line() {
     }
 }
 
-/// A file that cannot be written: the run fails, but what it did write is what a good run writes.
+/// When one file cannot be written, the run fails, but the files that it did write are complete.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_leaves_complete_files_only() {
+fn a_full_disk_leaves_only_complete_files() {
     let good = Workplace::with_inputs();
     let all = format!("{GOOD} --png p.png --cbf c.cbf");
     good.run(words(&all)).well();
@@ -294,7 +295,7 @@ fn a_full_disk_leaves_complete_files_only() {
         assert!(message.contains(option) && message.contains("/dev/full"), "{message}");
         let expected = good.files();
         for (name, content) in place.files() {
-            // The time of a CBF is that of its run.
+            // A CBF holds the time of its run.
             let same = expected
                 .get(&name)
                 .is_some_and(|good| *good == content || name == "c.cbf" && good.len() == content.len());
@@ -305,14 +306,14 @@ fn a_full_disk_leaves_complete_files_only() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_takes_no_files_is_named() {
+fn a_read_only_folder_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let place = Workplace::with_inputs();
     let folder = place.path().join("closed");
     fs::create_dir(&folder).expect("a folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("permissions");
     if fs::write(folder.join("probe"), "").is_ok() {
-        println!("skipped: this user may write everywhere");
+        println!("skipped: this user can write to read-only folders");
         return;
     }
     let line = format!("{GOOD} -nonoise -nopgm -intfile closed/a.img");

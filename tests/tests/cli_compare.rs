@@ -1,4 +1,4 @@
-//! `widebragg compare`: its figures against plain loops, its pictures and page, its exit codes.
+//! `widebragg compare`: figures compared with those of plain loops, pictures and report, exit codes.
 
 use core::time::Duration;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use widebragg_tests::golden;
 use widebragg_tests::program::{Outcome, Workplace, executable};
 
-/// A render whose two modes differ.
+/// Options of an image that differs between the two modes.
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -detpixels_x 48 -detpixels_y 40 -distance 100 -pixel 0.1 -lambda 1.2 -N 6 \
     -phi 0 -osc 2 -phisteps 4 -oversample 1 -seed 1 --quiet -nopgm";
 
@@ -17,7 +17,7 @@ fn bytes(pixels: &[f32]) -> Vec<u8> {
     pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
 }
 
-/// Two images of 40 x 30 pixels that share most of their spots.
+/// Two images of 40 x 30 pixels that have most spots in common.
 fn pair() -> [Vec<f32>; 2] {
     let mut a: Vec<f32> = (0..1200).map(|i| ((i * 7919) % 101) as f32 * 0.01 + 0.5).collect();
     let mut b: Vec<f32> = a.iter().map(|pixel| pixel * 1.001).collect();
@@ -27,7 +27,7 @@ fn pair() -> [Vec<f32>; 2] {
         a[y * 40 + x] = in_a;
         b[y * 40 + x] = in_b;
     }
-    // A spot moved by one pixel.
+    // The second image has one spot moved by one pixel.
     (a[15 * 40 + 30], b[15 * 40 + 31]) = (40.0, 44.0);
     [a, b]
 }
@@ -52,7 +52,7 @@ fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{found}, expected {expected}");
 }
 
-/// One line on standard error, nothing on standard output.
+/// Checks for one line on standard error that contains `words`, and nothing on standard output.
 fn refused(outcome: &Outcome, code: i32, words: &[&str]) {
     assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.lines().count()), ("", 1), "{}", outcome.stderr);
@@ -61,7 +61,7 @@ fn refused(outcome: &Outcome, code: i32, words: &[&str]) {
     }
 }
 
-/// A picture: width, height, RGB.
+/// Decodes a PNG: width, height, RGB.
 fn decoded(file: &[u8]) -> (usize, usize, Vec<u8>) {
     let mut reader = png::Decoder::new(Cursor::new(file)).read_info().expect("a PNG");
     let mut rgb = vec![0; reader.output_buffer_size().expect("a size")];
@@ -71,7 +71,7 @@ fn decoded(file: &[u8]) -> (usize, usize, Vec<u8>) {
 }
 
 #[test]
-fn figures_are_those_of_plain_loops() {
+fn figures_match_plain_loops() {
     let place = workplace();
     let outcome = place.run_line("compare a.bin b.bin --size 40 30 --json").well();
     let s = outcome.json();
@@ -104,7 +104,7 @@ fn figures_are_those_of_plain_loops() {
     let identical = a.iter().zip(&b).filter(|(a, b)| a.to_bits() == b.to_bits()).count();
     assert_eq!(number(&s, "bit_identical_pixels"), identical as f64);
     close(number(&s, "bit_identical_fraction"), identical as f64 / n);
-    // Positive numbers: the distance in ulp is that of the bits.
+    // For positive numbers the distance in ulp is the difference of the bit patterns.
     let mut bins = vec![0u64; 33];
     for (a, b) in a.iter().zip(&b) {
         bins[(32 - a.to_bits().abs_diff(b.to_bits()).leading_zeros()) as usize] += 1;
@@ -124,7 +124,7 @@ fn spots_are_matched_within_a_pixel() {
     let place = workplace();
     let s = place.run_line("compare a.bin b.bin --size 40 30 --json").well().json();
     let peaks = &s["peaks"];
-    // The brightest 0.5 % of 1200 pixels: five spots of A, and four of B, which lacks the one at 10, 20.
+    // The brightest 0.5 % of 1200 pixels are five spots of A and four of B, which lacks the one at (10, 20).
     assert_eq!(
         (peaks["a"].as_u64(), peaks["b"].as_u64(), peaks["matched"].as_u64()),
         (Some(5), Some(4), Some(4)),
@@ -142,7 +142,7 @@ fn spots_are_matched_within_a_pixel() {
 }
 
 #[test]
-fn an_image_with_itself_has_null_differences() {
+fn an_image_compared_with_itself_has_null_differences() {
     let place = workplace();
     let s = place.run_line("compare a.bin a.bin --size 40 30 --threshold 1 --json").well().json();
     for (key, expected) in [
@@ -158,14 +158,14 @@ fn an_image_with_itself_has_null_differences() {
     }
     assert!(s["largest_absolute_at"].is_null() && s["largest_relative_at"].is_null());
     assert_eq!(s["passes"], Value::Bool(true));
-    // Without variance there is no correlation, but the same is the same.
+    // Without variance the correlation is undefined, but identical images still pass.
     place.write("zero.bin", bytes(&[0.0; 12]));
     let s = place.run_line("compare zero.bin zero.bin --size 4 3 --threshold 1 --json").well().json();
     assert!(s["correlation"].is_null() && s["sum_ratio"].is_null());
 }
 
 #[test]
-fn a_region_and_pixels_that_are_no_numbers() {
+fn a_region_is_compared_and_nan_pixels_are_excluded() {
     let place = Workplace::empty();
     let [mut a, mut b] = pair();
     (a[0], a[41], b[41], b[1199]) = (f32::NAN, f32::NAN, f32::NAN, f32::INFINITY);
@@ -182,7 +182,7 @@ fn a_region_and_pixels_that_are_no_numbers() {
     assert!(number(&s, "correlation") > 0.8);
     let page = String::from_utf8(place.read("widebragg-compare/report.html")).expect("UTF-8");
     assert!(page.contains("3 pixels are NaN or infinite"));
-    // Pixels are enlarged 16 times; the first is green on A and on the difference, but not on B.
+    // Pixels are enlarged 16 times. The excluded pixel is green in A and in the difference, but not in B.
     let green = |name: &str| {
         let (width, _, rgb) = decoded(&place.read(format!("widebragg-compare/{name}")));
         let at = 3 * ((34 + 8) * width + 76 + 8);
@@ -200,7 +200,7 @@ fn a_region_and_pixels_that_are_no_numbers() {
 }
 
 #[test]
-fn pictures_show_what_differs_and_the_page_needs_nothing_else() {
+fn pictures_show_the_differences_and_the_report_is_self_contained() {
     let place = workplace();
     place.run_line("compare a.bin b.bin --size 40 30 --quiet").well();
     let colour = |name: &str, fast: usize, slow: usize| {
@@ -212,9 +212,9 @@ fn pictures_show_what_differs_and_the_page_needs_nothing_else() {
     assert!(red > blue + 60, "B is larger there");
     let [red, _, blue] = colour("difference.png", 10, 20);
     assert!(blue > red + 60, "A is larger there");
-    assert!(colour("difference.png", 33, 25).iter().all(|part| *part > 230), "no difference there");
+    assert!(colour("difference.png", 33, 25).iter().all(|part| *part > 230), "they are equal there");
     let sum = |rgb: [i32; 3]| rgb.iter().sum::<i32>();
-    assert!(sum(colour("a.png", 5, 5)) > sum(colour("b.png", 5, 5)), "one scale for both");
+    assert!(sum(colour("a.png", 5, 5)) > sum(colour("b.png", 5, 5)), "both pictures have the same scale");
     assert!(sum(colour("a.png", 5, 5)) > 500 && sum(colour("a.png", 6, 8)) < 300);
     let page = String::from_utf8(place.read("widebragg-compare/report.html")).expect("UTF-8");
     for outside in ["http", "<script", "<link", "@import", "url(", "href="] {
@@ -226,14 +226,14 @@ fn pictures_show_what_differs_and_the_page_needs_nothing_else() {
 }
 
 #[test]
-fn smv_and_cbf_are_compared_too_and_give_rings() {
+fn smv_and_cbf_images_are_compared_and_give_resolution_rings() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{LINE} -scale 10 -adc 0 --cbf a.cbf -intfile a.img -floatfile a.bin")).well();
     let s = place.run_line("compare a.img a.cbf --json").well().json();
     assert_eq!((s["a"]["format"].as_str(), s["b"]["format"].as_str()), (Some("SMV"), Some("CBF")));
     assert!(number(&s, "correlation") > 0.999, "{s}");
     assert!(number(&s, "largest_absolute_difference") <= 1.0);
-    // A float image takes its size from the other.
+    // A float image takes its size from the other image.
     let s = place.run_line("compare a.bin a.img --json").well().json();
     assert!(number(&s, "correlation") > 0.99, "{s}");
     let plain = place.read("widebragg-compare/a.png");
@@ -251,7 +251,7 @@ fn smv_and_cbf_are_compared_too_and_give_rings() {
 }
 
 #[test]
-fn every_failure_is_named_and_has_its_code() {
+fn every_failure_has_a_message_and_an_exit_code() {
     let place = workplace();
     place.write("short.bin", &place.read("a.bin")[..4000]);
     place.write("odd.bin", &place.read("a.bin")[..4799]);
@@ -286,13 +286,13 @@ fn every_failure_is_named_and_has_its_code() {
     refused(&place.run_line("compare small.img other.img"), 4, &["sizes differ", "2 x 1", "1 x 2"]);
     let outcome = place.run_line("compare a.bin b.bin --size 40 30 --threshold 0.999999 --quiet");
     refused(&outcome, 3, &["correlation", "--threshold"]);
-    assert_eq!(summary(&place)["passes"], Value::Bool(false), "the report is there all the same");
+    assert_eq!(summary(&place)["passes"], Value::Bool(false), "the report is written nevertheless");
     place.run_line("compare a.bin b.bin --size 40 30 --threshold 0.88").well();
 }
 
 #[cfg(unix)]
 #[test]
-fn two_programs_run_with_the_same_options() {
+fn two_programs_are_run_with_the_same_options() {
     let place = Workplace::with_inputs();
     let program = executable().display().to_string();
     let run = |a: &str, b: &str, out: &str| {
@@ -314,8 +314,8 @@ fn two_programs_run_with_the_same_options() {
         assert!(number(&s["runs"][index], "seconds") > 0.0);
         assert_eq!(s["runs"][index]["exit_code"], 0);
     }
-    assert!(!place.path().join("floatimage.bin").exists(), "nothing beside the folders");
-    // The same figures as for images rendered by hand.
+    assert!(!place.path().join("floatimage.bin").exists(), "files are written only to the folders");
+    // The figures are those of images rendered by separate commands.
     place.run_line(&format!("{LINE} -floatfile a.bin")).well();
     place.run_line(&format!("{LINE} -floatfile b.bin --phi-carryover-mode c-parity")).well();
     place.run_line("compare a.bin b.bin --size 48 40 --quiet").well();
@@ -346,7 +346,8 @@ fn the_two_modes_on_the_authoritative_run() {
         place.bring(&folder.join(name));
     }
     let traces = golden::traces().expect("golden traces");
-    let args = traces.into_iter().find(|trace| trace.case == "authoritative").expect("its command line").args;
+    let args =
+        traces.into_iter().find(|trace| trace.case == "authoritative").expect("the authoritative trace").args;
     for (mode, name) in [("spec", "spec.bin"), ("c-parity", "c.bin")] {
         let more = [
             "--quiet",

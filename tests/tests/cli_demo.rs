@@ -1,4 +1,4 @@
-//! `widebragg demo`: a first image without input files, and a plain command line that repeats it.
+//! `widebragg demo`: an image without input files, and a command line that reproduces it.
 
 use std::fs;
 use std::fs::File;
@@ -6,13 +6,13 @@ use std::io::BufReader;
 
 use widebragg_tests::program::{Workplace, smv_parts};
 
-/// The header without the line that holds the time of the run.
+/// The header without the line that contains the time of the run.
 fn undated(header: &str) -> String {
     header.lines().filter(|line| !line.starts_with("DATE=")).collect()
 }
 
 #[test]
-fn the_demo_can_be_repeated_bit_for_bit() {
+fn the_printed_command_reproduces_the_demo_bit_for_bit() {
     let place = Workplace::empty();
     let outcome = place.run(["demo", "--out", "first"]).well();
     let folder = place.path().join("first");
@@ -28,7 +28,7 @@ fn the_demo_can_be_repeated_bit_for_bit() {
     let mut levels = vec![0; png.output_buffer_size().expect("a size")];
     let info = png.next_frame(&mut levels).expect("its pixels");
     assert_eq!((info.width, info.height, info.bit_depth), (fast, slow, png::BitDepth::Eight));
-    // Dark spots on light.
+    // The picture has dark spots on a light background.
     assert!(levels.iter().filter(|&&level| level > 200).count() > levels.len() / 2);
     assert!(levels.iter().filter(|&&level| level < 50).count() > 1000);
 
@@ -46,15 +46,15 @@ fn the_demo_can_be_repeated_bit_for_bit() {
         .output()
         .expect("the program starts");
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
-    assert!(place.read("first/demo.bin") == float, "another float image");
+    assert!(place.read("first/demo.bin") == float, "the float images differ");
     let (header, pixels) = smv_parts(&smv).expect("an SMV file");
     let (header_again, pixels_again) = smv_parts(&place.read("first/demo.img")).expect("an SMV file");
-    assert!(pixels_again == pixels, "another SMV image");
+    assert!(pixels_again == pixels, "the SMV images differ");
     assert_eq!(undated(&header_again), undated(&header));
 }
 
 #[test]
-fn files_of_the_user_s_are_not_overwritten() {
+fn existing_files_are_not_overwritten() {
     for name in ["A.mat", "P1.hkl"] {
         let place = Workplace::empty();
         fs::create_dir(place.path().join("out")).expect("a folder");

@@ -1,4 +1,5 @@
-//! `--evidence`: what is in the folder, that its sums are right, and that no folder is ever written into twice.
+//! `--evidence`: the contents of the folder, their checksums, and that every command gets a folder of its
+//! own.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,7 @@ use widebragg_tests::program::{Workplace, executable};
 
 const LINE: &str = "-mat tri.mat -hkl sparse.hkl -detpixels 16 -N 3 -oversample 1 -seed 1 --quiet";
 
-/// All files below a folder, relative to it.
+/// All files below a folder, as paths relative to it.
 fn files(folder: &Path) -> BTreeSet<PathBuf> {
     let mut folders = vec![folder.to_owned()];
     let mut found = BTreeSet::new();
@@ -27,7 +28,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// The sums name every other file, and are right where there is a program to check them.
+/// Checks that the checksums name every other file, and that they are right if `sha256sum` is installed.
 fn check_sums(folder: &Path) {
     let sums = fs::read_to_string(folder.join("sha256.txt")).expect("sha256.txt");
     let named = sums.lines().map(|line| PathBuf::from(line.split_once("  ").expect("two columns").1));
@@ -44,7 +45,7 @@ fn json(place: &Workplace, name: &str) -> Value {
 }
 
 #[test]
-fn a_render_leaves_its_images_and_how_to_repeat_them() {
+fn a_render_leaves_its_images_and_its_command() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{LINE} --evidence e -fudge 1 --threads 1 --simd portable")).well();
     let folder = place.path().join("e");
@@ -73,7 +74,7 @@ fn a_render_leaves_its_images_and_how_to_repeat_them() {
 }
 
 #[test]
-fn each_command_has_a_fresh_folder() {
+fn each_command_gets_a_new_folder() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{LINE} --evidence deep/e")).well();
     let first: Vec<_> = files(&place.path().join("deep/e"))
@@ -90,11 +91,11 @@ fn each_command_has_a_fresh_folder() {
         .into_iter()
         .map(|name| place.read(Path::new("deep/e").join(name)))
         .collect();
-    assert!(now == first, "the first folder is as it was");
+    assert!(now == first, "the first folder changed");
 }
 
 #[test]
-fn a_failed_run_leaves_evidence_of_it() {
+fn a_failed_run_leaves_evidence() {
     let place = Workplace::with_inputs();
     let outcome = place.run_line(&format!("{LINE} -hkl none.hkl --evidence e"));
     assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(2), 1), "{}", outcome.stderr);
@@ -104,11 +105,11 @@ fn a_failed_run_leaves_evidence_of_it() {
     let outcome = place.run_line(&format!("{LINE} --evidence file/e"));
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("--evidence file/e"), "{}", outcome.stderr);
-    assert!(!place.path().join("floatimage.bin").exists(), "known before anything is rendered");
+    assert!(!place.path().join("floatimage.bin").exists(), "the image was rendered before the refusal");
 }
 
 #[test]
-fn a_series_may_have_evidence_or_not() {
+fn a_series_is_resumed_with_or_without_evidence() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{LINE} -osc 1 --frames 2 --frame-range 1:1 --evidence e")).well();
     place.run_line(&format!("{LINE} -osc 1 --frames 2 --resume")).well();
@@ -116,7 +117,7 @@ fn a_series_may_have_evidence_or_not() {
 }
 
 #[test]
-fn a_comparison_leaves_its_report_and_the_runs() {
+fn a_comparison_leaves_its_report_and_its_runs() {
     let place = Workplace::with_inputs();
     let program = executable().display().to_string();
     let parity = format!("{program} --phi-carryover-mode c-parity");
@@ -145,7 +146,7 @@ fn a_comparison_leaves_its_report_and_the_runs() {
     let inputs = &json(&place, "g/env.json")["inputs"];
     assert_eq!(inputs[0]["bytes"], 1024);
     assert_eq!(inputs[0]["sha256"], inputs[1]["sha256"]);
-    // A file that cannot be read is named all the same.
+    // A file that cannot be read is listed nevertheless.
     let inputs = &json(&place, "f/env.json")["inputs"];
     assert_eq!(inputs[1]["path"], "floatimage.bin");
     assert!(inputs[1]["sha256"].is_null());

@@ -1,4 +1,4 @@
-//! Every golden image through the real program, in both modes: pixels, written files, headers, figures, warnings.
+//! Every golden image through the program, in both modes: pixels, files, headers, figures, warnings.
 
 use widebragg_tests::compare::compare;
 use widebragg_tests::golden::{self, Case};
@@ -8,10 +8,11 @@ use widebragg_tests::program::{Outcome, Workplace, smv_parts};
 
 use serde_json::Value;
 
-/// Values of integer, noise and PGM images that may differ over all cases: where a float pixel differs in its last bit.
+/// Number of values of the integer, noise and PGM images of all cases that may differ, because a float pixel
+/// differs in its last bit.
 const MOST_DIFFERENT: usize = 5;
 
-/// Runs every case in a folder of its own; what the run left goes to `check`.
+/// Runs every case in a folder of its own and passes the result to `check`.
 fn each_case(mode: Mode, extra: &[&str], mut check: impl FnMut(&Case, &Workplace, &Outcome)) {
     let names = golden::cases().expect("golden images");
     assert_eq!(names.len(), 54, "golden images");
@@ -27,7 +28,7 @@ fn each_case(mode: Mode, extra: &[&str], mut check: impl FnMut(&Case, &Workplace
     }
 }
 
-/// Pixels that differ from the golden float image, which is within limits.
+/// Number of pixels that differ from the golden float image; checks that it is within limits.
 fn different_pixels(case: &Case, workplace: &Workplace, mode: Mode) -> usize {
     let image = workplace.float("floatimage.bin");
     let difference = compare(&image, &case.image(mode).expect("float image")).expect("same size");
@@ -38,7 +39,7 @@ fn different_pixels(case: &Case, workplace: &Workplace, mode: Mode) -> usize {
     difference.different
 }
 
-/// Values in which two files differ that must have the same header and length.
+/// Number of values in which two files differ; their headers and lengths must be equal.
 fn different_values(case: &Case, name: &str, written: &[u8], golden: &[u8]) -> usize {
     assert_eq!(written.len(), golden.len(), "{} {name}", case.name);
     if name == "p.pgm" {
@@ -54,7 +55,7 @@ fn different_values(case: &Case, name: &str, written: &[u8], golden: &[u8]) -> u
 }
 
 #[test]
-fn c_parity_images_files_and_figures_are_the_reference_s() {
+fn c_parity_images_files_and_figures_match_the_reference() {
     let (mut different, mut different_floats, mut compared) = (0, 0, 0);
     each_case(Mode::CParity, &["--json"], |case, workplace, outcome| {
         different_floats += different_pixels(case, workplace, Mode::CParity);
@@ -81,7 +82,7 @@ fn c_parity_images_files_and_figures_are_the_reference_s() {
 }
 
 #[test]
-fn spec_images_are_those_with_every_phi_step_fresh() {
+fn spec_images_match_those_with_every_phi_step_rotated_afresh() {
     let mut different = 0;
     each_case(Mode::Spec, &["-nonoise", "-nopgm"], |case, workplace, outcome| {
         different += different_pixels(case, workplace, Mode::Spec);
@@ -93,14 +94,14 @@ fn spec_images_are_those_with_every_phi_step_fresh() {
     println!("{different} float pixels differ in all");
 }
 
-/// Every figure the reference prints is in the JSON.
+/// Checks that the JSON summary has every figure that the reference prints.
 fn check_figures(case: &Case, json: &Value) {
     let images = json["images"].as_array().expect("images");
     assert_eq!(images.len(), 1);
     for (name, expected) in &case.figures {
         let value = images[0].get(name).or_else(|| json.get(name));
         let value = value.unwrap_or_else(|| panic!("{}: no {name}", case.name));
-        // The reference's count is 0 where it rendered without noise.
+        // The reference's count is 0 where it did not make a noise image.
         if name == "noise_photons" && expected == "0" {
             continue;
         }
@@ -108,7 +109,7 @@ fn check_figures(case: &Case, json: &Value) {
     }
 }
 
-/// A figure as the reference prints it.
+/// Formats a figure as the reference does.
 fn printed(name: &str, value: &Value) -> String {
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let list = |format: fn(f64) -> String, separator: &str| {
@@ -124,16 +125,18 @@ fn printed(name: &str, value: &Value) -> String {
     }
 }
 
-/// Warnings go to standard error, each a line of its own; where the reference warns, so do we.
+/// Checks that each warning is one line on standard error, and that the program warns where the reference
+/// does.
 fn check_warnings(case: &Case, outcome: &Outcome) {
     assert!(outcome.stderr.lines().all(|line| line.starts_with("widebragg: ")), "{}", outcome.stderr);
     assert!(!outcome.stdout.contains("widebragg: "), "{}", outcome.stdout);
     if case.warnings > 0 {
-        assert!(!outcome.stderr.is_empty(), "{}: {} warnings of the reference", case.name, case.warnings);
+        assert!(!outcome.stderr.is_empty(), "{}: the reference gave {} warnings", case.name, case.warnings);
     }
 }
 
-/// The summary for people; in spec mode only geometry, where the figures of the image are others.
+/// Checks the summary in text. In spec mode only the geometry is compared, because the figures of the image
+/// differ.
 fn check_summary(case: &Case, outcome: &Outcome) {
     let figure = |name: &str| case.figures.get(name).expect("a figure").as_str();
     let mut expected = vec![

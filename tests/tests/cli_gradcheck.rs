@@ -1,9 +1,10 @@
-//! `widebragg gradcheck` on the golden command lines: every parameter, both modes, both directions of differentiation.
+//! `widebragg gradcheck` on the golden command lines: every parameter, both modes, both directions of
+//! differentiation.
 
 use widebragg_tests::golden::{Case, cases};
 use widebragg_tests::program::Workplace;
 
-/// The parameters of a run of `gradcheck --json`, all of which must be right.
+/// Runs `gradcheck --json` and checks that all derivatives are right. Returns the number of parameters.
 fn check(place: &Workplace, what: &str, args: &[String]) -> usize {
     let outcome = place.run(["gradcheck", "--json"].map(str::to_owned).iter().chain(args));
     assert_eq!(outcome.code, Some(0), "{what}: {}{}", outcome.stdout, outcome.stderr);
@@ -18,9 +19,9 @@ fn check(place: &Workplace, what: &str, args: &[String]) -> usize {
     parameters.len()
 }
 
-/// Two by two pixels about the brightest of each image.
+/// Regions of two by two pixels around the brightest pixel of each image.
 #[test]
-fn all_golden_cases_in_both_modes() {
+fn derivatives_are_right_on_all_golden_cases_in_both_modes() {
     let place = Workplace::with_inputs();
     let mut derivatives = 0;
     let cases = cases().expect("golden cases");
@@ -36,9 +37,9 @@ fn all_golden_cases_in_both_modes() {
     assert!(derivatives > 2 * 30 * cases.len());
 }
 
-/// On the flanks of spots and between them; the first pixels of the image are those that open the carryover.
+/// Regions on the flanks of spots and between them. The first pixels of the image also open the carryover.
 #[test]
-fn other_regions() {
+fn derivatives_are_right_in_other_regions() {
     let place = Workplace::with_inputs();
     for name in [
         "phi_zero_start",
@@ -62,9 +63,9 @@ fn other_regions() {
 const LINE: &str =
     "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 96 -detpixels_y 80 -distance 90 -N 9";
 
-/// Mixed precision has no derivatives of its own, and no images here.
+/// `gradcheck` computes images and derivatives in f64 even in mixed precision.
 #[test]
-fn mixed_precision_is_f64_here() {
+fn mixed_precision_is_checked_in_f64() {
     let place = Workplace::with_inputs();
     let args: Vec<String> = format!("{LINE} --precision mixed --wrt misset,lambda,distance")
         .split(' ')
@@ -74,7 +75,7 @@ fn mixed_precision_is_f64_here() {
 }
 
 #[test]
-fn a_tolerance_that_nothing_keeps_ends_with_3() {
+fn exceeding_the_tolerance_ends_with_exit_code_3() {
     let place = Workplace::with_inputs();
     let outcome = place.run_line(&format!("gradcheck {LINE} --wrt misset --tolerance 1e-20"));
     assert_eq!(outcome.code, Some(3), "{}{}", outcome.stdout, outcome.stderr);

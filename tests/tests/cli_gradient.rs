@@ -7,11 +7,11 @@ use widebragg_tests::program::{Outcome, Workplace};
 const LINE: &str = "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -N 7 -osc 0.4 \
                     -phisteps 4 -oversample 1 -fluence 1e27";
 
-/// The same with one F for all reflections: its image has no jumps where another node comes nearest.
+/// The same with one F for all reflections, so that the image has no jumps where the nearest node changes.
 const SMOOTH: &str = "-default_F 100 -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -N 7 -osc 0.4 \
                       -phisteps 4 -oversample 1 -fluence 1e27";
 
-/// A folder with an image of a crystal that is a little off.
+/// A folder with images of a slightly different crystal and detector distance.
 fn place() -> Workplace {
     let place = Workplace::with_inputs();
     let line = format!(
@@ -34,23 +34,23 @@ fn derivative(report: &Value, name: &str) -> f64 {
     number(&entries.iter().find(|entry| entry["name"] == name).expect(name)["derivative"])
 }
 
-/// Losses at two values of an option, a little above and below.
+/// The derivative of the loss by an option, from central differences.
 fn by_differences(place: &Workplace, rest: &str, option: impl Fn(f64) -> String, step: f64) -> f64 {
     let loss = |by: f64| {
         let line = format!("gradient {SMOOTH} {rest} --wrt scale {}", option(by));
         number(&place.run_line(&line).well().json()["loss"])
     };
-    // Richardson, once.
+    // One step of Richardson extrapolation.
     let slope = |step: f64| (loss(step) - loss(-step)) / (2.0 * step);
     (4.0 * slope(step / 2.0) - slope(step)) / 3.0
 }
 
-/// A parameter, the first step of its differences, and the option that moves it by so much.
+/// A parameter, the first step of its finite differences, and the option that moves it by that amount.
 type Moved = (&'static str, f64, fn(f64) -> String);
 
-/// The derivative of what the program does with its options.
+/// Derivatives agree with finite differences of the program's loss when its options change.
 #[test]
-fn derivatives_are_those_of_the_options() {
+fn derivatives_match_finite_differences_of_the_options() {
     let place = Workplace::empty();
     place.bring(&golden::inputs().join("tri.mat"));
     place.run_line(&format!("{SMOOTH} -distance 90.3 -misset 0.1 0 0 -floatfile data.bin --quiet")).well();
@@ -76,11 +76,11 @@ fn derivatives_are_those_of_the_options() {
 }
 
 #[test]
-fn an_image_against_itself_has_no_gradient_and_formats_are_alike() {
+fn an_image_fitted_to_itself_has_no_gradient_in_any_format() {
     let place = place();
     let same = gradient(&place, "-distance 90.3 -misset 0.1 0 0 --against data.bin --wrt misset,distance");
     let off = gradient(&place, "-distance 90 --against data.bin --wrt misset,distance");
-    // The data are f32.
+    // The loss is not exactly 0, because the data are rounded to f32.
     assert!(number(&same["loss"]) < 1e-10 * number(&off["loss"]), "{same} {off}");
     let misset = |report: &Value| derivative(report, "misset_x").abs();
     assert!(misset(&same) < 1e-4 * misset(&off), "{same} {off}");
@@ -90,9 +90,10 @@ fn an_image_against_itself_has_no_gradient_and_formats_are_alike() {
     }
 }
 
-/// Weights of one pixel give the derivative of that pixel, which is that of the image of derivatives.
+/// With a weight of 1 for one pixel, the derivative is that pixel's, which the image of derivatives also
+/// contains.
 #[test]
-fn weights_and_images_of_derivatives() {
+fn weights_select_pixels_of_the_images_of_derivatives() {
     let place = place();
     let mut weights = vec![0f32; 3000];
     let pixel = 31 * 60 + 22;
@@ -113,9 +114,10 @@ fn weights_and_images_of_derivatives() {
     assert_eq!(written, report);
 }
 
-/// Twice the sum of the pixels: terms go with the square of F.
+/// Euler's theorem: the intensity is quadratic in F, so that the sum of F dL/dF is twice the sum of the
+/// pixels.
 #[test]
-fn each_structure_factor() {
+fn derivatives_by_structure_factors_satisfy_euler() {
     let place = place();
     let report = gradient(&place, "-distance 90 --wrt F --out slopes");
     let mut table = std::collections::HashMap::new();
@@ -135,7 +137,7 @@ fn each_structure_factor() {
 }
 
 #[test]
-fn the_same_bits_for_any_number_of_threads() {
+fn derivatives_have_the_same_bits_for_any_number_of_threads() {
     let place = place();
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     for threads in [1, 2, 7] {
@@ -149,11 +151,11 @@ fn the_same_bits_for_any_number_of_threads() {
         }
     }
     assert!(found.chunks(2).all(|two| two == &found[..2]));
-    assert_ne!(found[0], found[1], "the carryover is in the derivatives");
+    assert_ne!(found[0], found[1], "the derivatives include the carryover");
 }
 
 #[test]
-fn evidence_holds_the_gradient() {
+fn evidence_contains_the_gradient() {
     let place = place();
     gradient(&place, "-distance 90 --against data.bin --wrt cell --evidence kept");
     let kept: Value = serde_json::from_slice(&place.read("kept/gradient.json")).expect("JSON");
@@ -163,7 +165,7 @@ fn evidence_holds_the_gradient() {
 }
 
 #[test]
-fn refusals() {
+fn bad_input_is_refused() {
     let place = place();
     let refused = |rest: &str, words: &[&str]| {
         let Outcome { code, stdout, stderr } =

@@ -1,4 +1,4 @@
-//! The rest of the program: texts, completions, JSON, printed pixels, dumps, CBF, and readers that go away.
+//! The rest of the program: help texts, completions, JSON, printed pixels, dumps, CBF, and closed pipes.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
@@ -34,9 +34,9 @@ fn texts_and_completions_are_printed() {
     assert!(place.files().is_empty());
 }
 
-/// The scripts are at least what their shell takes for a script, where that shell is there.
+/// The shells parse their completion scripts without an error, where they are installed.
 #[test]
-fn completions_are_scripts() {
+fn completion_scripts_are_valid() {
     let place = Workplace::empty();
     for shell in ["bash", "zsh", "fish"] {
         place.write(shell, place.run(["completions", shell]).well().stdout);
@@ -45,13 +45,13 @@ fn completions_are_scripts() {
             Ok(check) => {
                 assert!(check.status.success(), "{shell}: {}", String::from_utf8_lossy(&check.stderr));
             }
-            Err(_) => println!("skipped: no {shell} here"),
+            Err(_) => println!("skipped: {shell} is not installed"),
         }
     }
 }
 
 #[test]
-fn bash_completes_options_and_words() {
+fn bash_completes_options_and_values() {
     let place = Workplace::empty();
     place.write("script", place.run(["completions", "bash"]).well().stdout);
     let ask =
@@ -65,7 +65,7 @@ fn bash_completes_options_and_words() {
         let bash =
             Command::new("bash").current_dir(place.path()).args(["-c", ask, "bash"]).args(words).output();
         let Ok(bash) = bash else {
-            println!("skipped: no bash here");
+            println!("skipped: bash is not installed");
             return;
         };
         let offered = String::from_utf8_lossy(&bash.stdout).into_owned();
@@ -74,7 +74,7 @@ fn bash_completes_options_and_words() {
 }
 
 #[test]
-fn quiet_is_silent_and_json_is_json() {
+fn quiet_prints_nothing_and_json_is_valid() {
     let place = Workplace::with_inputs();
     let quiet = place.run_line(&format!("{LINE} -oversample 8 --quiet")).well();
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
@@ -109,7 +109,7 @@ fn options_without_effect_are_accepted_with_one_note() {
 }
 
 #[test]
-fn a_printed_pixel_holds_the_reference_s_quantities() {
+fn a_printed_pixel_matches_the_oracle() {
     let place = Workplace::with_inputs();
     let (fast, slow) = (9, 21);
     for (mode, name) in [(Mode::Spec, "spec"), (Mode::CParity, "c-parity")] {
@@ -127,7 +127,7 @@ fn a_printed_pixel_holds_the_reference_s_quantities() {
             let value: f64 = word.parse().expect("a number");
             assert!((value - expected).abs() <= 1e-5 * expected.abs() + 1e-9, "{value} is not {expected}");
         };
-        // What is printed is the last step.
+        // The printed values are those of the last step.
         let last = trace.per_phi.last().expect("phi steps");
         let hkl = after("hkl");
         for (word, expected) in hkl[1..4].iter().zip(last.hkl_frac) {
@@ -142,7 +142,7 @@ fn a_printed_pixel_holds_the_reference_s_quantities() {
         let stored = place.float("floatimage.bin")[slow * 32 + fast];
         close(&after("pixel")[1], f64::from(stored));
     }
-    // Every pixel of a region, in order; nothing where a pixel is not rendered.
+    // Every pixel of the region is printed, in order; a pixel that is not rendered is not.
     let all = place.run_line(&format!("{LINE} -roi 3 5 7 8 -printout")).well();
     let places: Vec<&str> = all.stdout.lines().filter(|line| line.contains("stol = ")).collect();
     assert_eq!(places.len(), 6, "{places:?}");
@@ -151,7 +151,7 @@ fn a_printed_pixel_holds_the_reference_s_quantities() {
 }
 
 #[test]
-fn a_dump_is_read_where_there_is_no_list() {
+fn a_dump_is_read_without_a_list_of_reflections() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{LINE} -default_F 7")).well();
     let float = place.read("floatimage.bin");
@@ -170,7 +170,7 @@ fn a_dump_is_read_where_there_is_no_list() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_not_an_error() {
     let place = Workplace::with_inputs();
     let image = format!("{LINE} --json");
     for line in ["--help", "man", "completions zsh", image.as_str()] {
@@ -193,7 +193,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn headers_for_readers_are_true_and_cbf_is_written() {
+fn headers_for_readers_are_correct_and_cbf_is_written() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{LINE} --cbf a.cbf -intfile a.img -scale 2 -adc 10 -Xbeam 5 -Ybeam 7")).well();
     let (header, pixels) = smv_parts(&place.read("a.img")).expect("an SMV file");

@@ -1,4 +1,4 @@
-//! Random command lines through the real program and through the oracle, in both modes.
+//! Random command lines through the program, compared with the oracle in both modes.
 
 use proptest::prelude::*;
 use widebragg_tests::commands::command_line;
@@ -8,10 +8,10 @@ use widebragg_tests::oracle::output::{int_image, noise_image, pgm_image, smv_hea
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::program::{Workplace, smv_parts};
 
-/// Command lines of each mode.
+/// Number of command lines for each mode.
 const CASES: u32 = 100;
 
-/// Command lines whose image hangs on a last bit: hardly any.
+/// Number of command lines whose image may depend on the last bit of a value.
 const MOST_UNDECIDED: u32 = 5;
 
 fn config() -> ProptestConfig {
@@ -24,7 +24,7 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// The oracle's header as the program writes it: 1024 bytes are declared where 512 do not hold it.
+/// The oracle's header as the program writes it, which declares 1024 bytes where 512 are too few.
 fn declared(header: &str) -> String {
     if header.len() > 512 {
         header.replace("HEADER_BYTES=512;", "HEADER_BYTES=1024;")
@@ -33,8 +33,9 @@ fn declared(header: &str) -> String {
     }
 }
 
-/// Whether each pixel is within `relative` of the expected one, or off by less than `floor` of the maximum. The images
-/// are so small that shares of pixels say nothing: some show flanks of reflections only, or rounding where F is 0.
+/// Whether each pixel is within `relative` of the expected one, or off by less than `floor` times the
+/// maximum. The images are too small for a limit on the fraction of differing pixels: some show only flanks
+/// of reflections, or rounding errors where F is 0.
 fn is_close(image: &[f32], expected: &[f32], relative: f64, floor: f64) -> bool {
     let max = expected.iter().copied().fold(1e-20_f32, f32::max);
     let close = |(&x, &y): (&f32, &f32)| {
@@ -50,7 +51,7 @@ fn has(args: &[String], stem: &str) -> bool {
 
 fn agrees(args: &[String], mode: Mode, threads: usize) -> Result<(), TestCaseError> {
     let mut simulation = Simulation::from_args(args, &golden::inputs()).map_err(TestCaseError::fail)?;
-    // The digits that the reference's own interference functions lose are not the program's to lose.
+    // The program does not lose the digits that the reference's interference functions lose.
     simulation.precise = true;
     let place = Workplace::with_inputs();
     let name = if mode == Mode::Spec { "spec" } else { "c-parity" };
@@ -61,7 +62,7 @@ fn agrees(args: &[String], mode: Mode, threads: usize) -> Result<(), TestCaseErr
     let cells: Vec<i64> =
         json["cells"].as_array().into_iter().flatten().map(|n| n.as_f64().unwrap_or(0.0) as i64).collect();
     if cells != simulation.N() {
-        // A size that is a whole number of cells to the last bit: that bit decides about one more.
+        // The last bit of a size that is a whole number of cells decides about one more cell.
         let one_apart = cells.iter().zip(simulation.N()).all(|(ours, theirs)| (ours - theirs).abs() <= 1);
         let sized =
             args.iter().any(|arg| arg.contains("xtal") || arg.contains("ample") || arg.contains("dth"));
@@ -72,13 +73,15 @@ fn agrees(args: &[String], mode: Mode, threads: usize) -> Result<(), TestCaseErr
     let expected = simulation.render(mode, threads).float;
     let difference = compare(&float, &expected).map_err(TestCaseError::fail)?;
     if !is_close(&float, &expected, 2e-6, 1e-9) {
-        // The angle of a random rotation is f32, from a powf that math libraries round differently once in a while.
+        // The angle of a random rotation is an f32 from `powf`, which math libraries sometimes round
+        // differently.
         let drawn = has(args, "mosaic") || has(args, "random");
         prop_assert!(drawn && is_close(&float, &expected, 0.0, 2e-2), "{}", difference);
         return Err(TestCaseError::reject("a random rotation that is one f32 apart"));
     }
 
-    // The other files from the program's own float image, so that a last bit there does not show here.
+    // The other files are made from the program's own float image, so that a difference in its last bit does
+    // not matter here.
     let expected_header = declared(&smv_header(&simulation));
     for (name, expected) in [
         ("intimage.img", int_image(&simulation, &float)),
@@ -96,24 +99,25 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn spec_images_are_the_oracle_s(args in command_line()) {
+    fn spec_images_match_the_oracle(args in command_line()) {
         agrees(&args, Mode::Spec, 1)?;
     }
 
     #[test]
-    fn c_parity_images_are_the_oracle_s(args in command_line(), threads in 1_usize..4) {
+    fn c_parity_images_match_the_oracle(args in command_line(), threads in 1_usize..4) {
         agrees(&args, Mode::CParity, threads)?;
     }
 }
 
-/// Between the subpixels of a spot the loop keeps the nodes of pixels whose structure factor nobody has asked for yet.
+/// Regression test: some subpixels of a pixel are outside its spot, so that the loop keeps nodes whose
+/// structure factor it has not looked up.
 #[test]
-fn spots_that_only_some_subpixels_touch_are_the_oracle_s() {
+fn spots_in_only_some_subpixels_match_the_oracle() {
     let options = "-pixel 0.6 -detpixels 20 -Xbeam 6.90 -Ybeam 5.60 -mat tri.mat -misset 0 -23.71 -29.55 -N 6 \
         -hkl dense.hkl -energy 13156.6 -dispersion 1.95 -flux 1e10 -seed 1";
     for shape in ["-tophat_spots", "-gauss_xtal"] {
         let args: Vec<String> = options.split_whitespace().chain([shape]).map(str::to_owned).collect();
-        agrees(&args, Mode::Spec, 1).expect("the oracle's image");
-        agrees(&args, Mode::CParity, 1).expect("the oracle's image");
+        agrees(&args, Mode::Spec, 1).expect("the image differs from the oracle's");
+        agrees(&args, Mode::CParity, 1).expect("the image differs from the oracle's");
     }
 }

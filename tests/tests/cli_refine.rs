@@ -1,13 +1,15 @@
-//! `widebragg refine`: crystals found again from their images, options that repeat what was found, how it ends.
+//! `widebragg refine`: recovery of crystals from their images, options that reproduce the fit, and how a
+//! refinement ends.
 //!
-//! The whole demo from 20 random starts, the least that is promised, takes a minute or more and is run by name:
+//! The test with the demo at full size and 20 random starts takes a minute or more, so it is ignored and run
+//! by name:
 //!
 //! ```sh
 //! cargo test --release -p widebragg-tests --test cli_refine -- --ignored --nocapture
 //! ```
 //!
-//! Measured on two cores with AVX-512: 20 of 20, each in 1.9 to 3.3 s and 8 to 10 steps; the largest error of a length or an angle 5.2e-11, of a
-//! missetting angle 4.0e-9 degrees.
+//! Measured on two cores with AVX-512: all 20 starts succeed, each in 1.9 to 3.3 s and 8 to 10 steps. The
+//! largest error of a length or an angle is 5.2e-11, and of a missetting angle 4.0e-9 degrees.
 
 use std::time::Instant;
 
@@ -15,13 +17,13 @@ use serde_json::Value;
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::program::{Outcome, Workplace};
 
-/// A small crystal on a small detector; its cell and orientation follow.
+/// Options of a small crystal on a small detector, without cell and orientation.
 const LINE: &str = "-default_F 100 -lambda 1 -distance 80 -pixel 0.2 -detpixels_x 300 -detpixels_y 290 -N 6 -osc 1 -phisteps 3 \
                     -oversample 3 -fluence 1e27 -nonoise -nopgm";
 const CELL: [f64; 6] = [45.3, 52.1, 60.7, 82.0, 97.0, 104.0];
 const MISSET: [f64; 3] = [20.0, -35.0, 50.0];
 
-/// What a refinement must come to: of lengths and angles relative, of missetting angles in degrees.
+/// Largest errors of a refinement: relative for lengths and angles, in degrees for missetting angles.
 const CELL_WITHIN: f64 = 1e-4;
 const MISSET_WITHIN: f64 = 0.002;
 
@@ -30,7 +32,7 @@ fn crystal(cell: [f64; 6], misset: [f64; 3]) -> String {
     format!("-cell {} -misset {}", words(&cell), words(&misset))
 }
 
-/// A folder with `data.bin`, the image of the crystal with `rest`.
+/// A folder with `data.bin`, an image of the crystal with the options in `rest`.
 fn place(rest: &str) -> Workplace {
     let place = Workplace::empty();
     let line =
@@ -39,13 +41,13 @@ fn place(rest: &str) -> Workplace {
     place
 }
 
-/// Off by between half of `most` and all of it, to either side.
+/// A random offset of either sign, between half of `most` and `most`.
 fn off(random: &mut impl FnMut() -> f64, most: f64) -> f64 {
     let size = most * (0.5 + 0.5 * random());
     if random() < 0.5 { -size } else { size }
 }
 
-/// A start as far off as is allowed: 0.3 % of lengths and angles, 0.05 degrees.
+/// A random start at the largest offsets that are promised: 0.3 % of lengths and angles, 0.05 degrees.
 fn start(random: &mut impl FnMut() -> f64) -> String {
     let cell = CELL.map(|number| number * (1.0 + off(random, 0.003)));
     crystal(cell, MISSET.map(|angle| angle + off(random, 0.05)))
@@ -60,7 +62,7 @@ fn fitted(report: &Value, name: &str) -> f64 {
     number(&rows.iter().find(|row| row["name"] == name).expect(name)["fitted"])
 }
 
-/// Largest errors: of lengths and angles relative, of missetting angles in degrees.
+/// Largest errors of a fit: relative for lengths and angles, in degrees for missetting angles.
 fn errors(report: &Value, cell: [f64; 6], misset: [f64; 3]) -> [f64; 2] {
     let cell = ["a", "b", "c", "alpha", "beta", "gamma"].into_iter().zip(cell);
     let relative = cell.map(|(name, right)| (fitted(report, name) / right - 1.0).abs());
@@ -69,7 +71,7 @@ fn errors(report: &Value, cell: [f64; 6], misset: [f64; 3]) -> [f64; 2] {
     [relative.fold(0.0, f64::max), degrees.fold(0.0, f64::max)]
 }
 
-/// Within a stage no step makes it worse.
+/// Checks that the loss never rises within a stage.
 fn check_history(report: &Value) {
     let history = report["history"].as_array().expect("a history");
     for pair in history.windows(2).filter(|pair| pair[0]["stage"] == pair[1]["stage"]) {
@@ -83,7 +85,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_small_crystal_is_found_from_random_starts() {
+fn a_small_crystal_is_recovered_from_random_starts() {
     let place = place("");
     let mut random = deviates();
     for loss in ["least-squares", "poisson", "least-squares", "poisson", "least-squares", "poisson"] {
@@ -105,9 +107,9 @@ fn a_small_crystal_is_found_from_random_starts() {
     }
 }
 
-/// Counts with noise: the errors are as large as is said of them.
+/// With noisy counts, the errors are as large as the standard uncertainties say.
 #[test]
-fn uncertainties_of_noisy_counts() {
+fn errors_of_noisy_fits_match_their_uncertainties() {
     let place = place("-adc 0 -noisefile noise.img -seed 5 -fluence 3e25");
     let mut random = deviates();
     let start = start(&mut random);
@@ -129,12 +131,12 @@ fn uncertainties_of_noisy_counts() {
     }
 }
 
-/// A parameter, what the data has other than the model, and what is moved.
+/// A parameter, the options by which the data differ from the model, and the names passed to `--wrt`.
 type Moved = (&'static str, &'static str, &'static str);
 
-/// With the options that are told the image is that of the data, whatever they stand for.
+/// Rendering with the options that `refine` reports reproduces the image of the data.
 #[test]
-fn options_repeat_the_fitted_model() {
+fn reported_options_reproduce_the_fit() {
     let cases: [Moved; 14] = [
         ("", "-distance 80.2", "distance"),
         ("", "-Xbeam 29.05 -Ybeam 30.15", "beam"),
@@ -163,7 +165,7 @@ fn options_repeat_the_fitted_model() {
         assert_eq!(report["without_option"].as_array().map(Vec::len), Some(0), "{both} {wrt}: {report}");
         let options = report["options"].as_array().expect("options").iter();
         let options: Vec<String> = options.map(|word| word.as_str().expect("a word").to_owned()).collect();
-        // The fitted matrix holds the cell as well.
+        // The fitted matrix also contains the cell.
         let without_cell = format!("{LINE} {both}");
         let model = if report["instead_of"] == "-cell" { &without_cell } else { &model };
         let before = number(
@@ -183,7 +185,7 @@ fn options_repeat_the_fitted_model() {
 }
 
 #[test]
-fn a_refinement_that_is_cut_short_ends_with_3_and_tells_where_it_was() {
+fn an_unconverged_refinement_ends_with_exit_code_3_and_its_last_parameters() {
     let place = place("");
     let start = start(&mut deviates());
     let outcome =
@@ -198,14 +200,14 @@ fn a_refinement_that_is_cut_short_ends_with_3_and_tells_where_it_was() {
 }
 
 #[test]
-fn what_the_pixels_do_not_tell_has_no_uncertainty() {
+fn undetermined_parameters_have_no_uncertainty() {
     let place = place("-fluence 1.5e27");
     let model = format!("{LINE} {}", crystal(CELL, MISSET));
     let line = format!("refine {model} --against data.bin --wrt scale,default_F,misset_x --json --quiet");
     let outcome = place.run_line(&line).well();
     assert_eq!(outcome.stderr, "");
     let report = outcome.json();
-    // The image goes with scale F^2: only that is known.
+    // The image is proportional to scale F^2, so that only this product is determined.
     let intensity = fitted(&report, "scale") * fitted(&report, "default_F").powi(2);
     assert!((intensity / 1.5e4 - 1.0).abs() < 1e-6, "{intensity}");
     assert!((fitted(&report, "misset_x") - MISSET[0]).abs() < 1e-6);
@@ -213,7 +215,8 @@ fn what_the_pixels_do_not_tell_has_no_uncertainty() {
     for row in rows {
         assert_eq!(row["uncertainty"].is_null(), row["name"] != "misset_x", "{row}");
     }
-    // A matrix is scaled by the wavelength: that then moves nothing, and stays.
+    // The matrix is in units of 1/wavelength. The wavelength then has no effect on the image and does not
+    // move.
     place.write("A.mat", "0.019 0.009 0.0075\n-0.0015 0.0168 -0.009\n-0.011 0.004 0.0113\n");
     place
         .run_line(&format!(
@@ -233,7 +236,7 @@ fn what_the_pixels_do_not_tell_has_no_uncertainty() {
 }
 
 #[test]
-fn the_same_bits_with_any_threads_and_files_of_out_and_evidence() {
+fn fits_have_the_same_bits_for_any_threads_and_write_their_files() {
     let place = place("");
     let start = start(&mut deviates());
     let run = |threads: usize, rest: &str| {
@@ -262,9 +265,10 @@ fn the_same_bits_with_any_threads_and_files_of_out_and_evidence() {
     assert_eq!(environment["inputs"][0]["path"], "data.bin");
 }
 
-/// Roots of counts make the first steps from a far too bright model twice too long: to a fluence below 0.
+/// With square roots of counts as residuals, the first step from a model that is far too bright is twice too
+/// long and would make the fluence negative.
 #[test]
-fn steps_to_where_there_is_no_experiment_are_shortened() {
+fn steps_to_impossible_parameters_are_shortened() {
     let place = place("-fluence 1e24");
     let model = format!("{LINE} {}", crystal(CELL, MISSET));
     let line = format!("refine {model} --against data.bin --wrt scale --loss poisson --json --quiet");
@@ -274,7 +278,7 @@ fn steps_to_where_there_is_no_experiment_are_shortened() {
 }
 
 #[test]
-fn what_cannot_be_refined_is_refused() {
+fn bad_input_is_refused() {
     let place = place("");
     place.write("short.bin", vec![0; 4 * 100]);
     place.write("nan.bin", f32::NAN.to_le_bytes().repeat(300 * 290));
@@ -317,7 +321,7 @@ fn inverse([[a, b, c], [d, e, f], [g, h, i]]: &Rows) -> Rows {
     .map(|row| row.map(|x| x / volume))
 }
 
-/// Lengths, and angles in degrees, of the cell with the axes of `rows`.
+/// Lengths, and angles in degrees, of the cell with axes `rows`.
 fn cell_of([a, b, c]: &Rows) -> [f64; 6] {
     let dot = |u: &[f64; 3], v: &[f64; 3]| u.iter().zip(v).map(|(x, y)| x * y).sum::<f64>();
     let length = |u: &[f64; 3]| dot(u, u).sqrt();
@@ -325,7 +329,7 @@ fn cell_of([a, b, c]: &Rows) -> [f64; 6] {
     [length(a), length(b), length(c), angle(b, c), angle(a, c), angle(a, b)]
 }
 
-/// Axes of a cell with a along x and b in the xy plane.
+/// Axes of a cell, with a along x and b in the xy plane.
 fn triangle([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Rows {
     let [cos_alpha, cos_beta, cos_gamma] = [alpha, beta, gamma].map(|angle| angle.to_radians().cos());
     let sin_gamma = gamma.to_radians().sin();
@@ -334,15 +338,15 @@ fn triangle([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Rows {
     [[a, 0.0, 0.0], [b * cos_gamma, b * sin_gamma, 0.0], [c * cos_beta, c * y, c * z]]
 }
 
-/// What is promised of the whole demo: 20 random starts of 20, each with all lengths and angles off by 0.15 to 0.3 % and all
-/// missetting angles by 0.025 to 0.05 degrees.
+/// The promise for the demo at full size: all of 20 random starts succeed, each with all lengths and angles
+/// off by 0.15 to 0.3 % and all missetting angles off by 0.025 to 0.05 degrees.
 ///
-/// The demo's crystal comes from a matrix, and beside a matrix `-cell` would change lengths alone; so the start is another matrix: of
-/// the cell that is off, a along the same line and b in the same plane, which is how `--wrt cell` moves a matrix's
-/// cell. Where it ends is then the demo's cell, and no missetting.
+/// The demo's crystal comes from a matrix, and `-cell` beside a matrix changes only lengths. So each start is
+/// a matrix, of a cell that is off, with a in the same direction and b in the same plane, because that is how
+/// `--wrt cell` moves a matrix's cell. The fit must end at the demo's cell, without missetting.
 #[test]
 #[ignore = "a minute or more: 20 refinements of 6 megapixels"]
-fn the_demo_is_found_from_twenty_random_starts() {
+fn the_demo_is_recovered_from_twenty_random_starts() {
     let place = Workplace::empty();
     let outcome = place.run(["demo", "--out", "demo"]).well();
     let plain =

@@ -1,4 +1,5 @@
-//! Rotation series: every frame is the single run at its phi; parts, killed and resumed series give the same files.
+//! Rotation series: every frame equals the single run at its phi. Series that are rendered in parts, killed
+//! or resumed have the same files.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -7,23 +8,24 @@ use std::time::{Instant, SystemTime};
 
 use widebragg_tests::program::Workplace;
 
-/// Phi passes through 0 at the start of the second frame, where carryover shows; the header holds no time.
+/// Phi is 0 at the start of the second frame, where the carryover matters. The reference's header does not
+/// contain the time.
 const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.4 -detpixels 32 -N 6 -oversample 5 \
     -phi -0.5 -osc 0.5 -phisteps 3 -seed 7 -floatfile name.bin -intfile name.img -noisefile noise.img \
     -pgmfile name.pgm --png name.png --header reference";
 
-/// The names of a frame's files.
+/// The names of the files of a frame.
 fn names(frame: usize) -> [String; 5] {
     [("name", "bin"), ("name", "img"), ("noise", "img"), ("name", "pgm"), ("name", "png")]
         .map(|(stem, extension)| format!("{stem}_{frame:05}.{extension}"))
 }
 
-/// Files of the series in a folder, numbered ones only.
+/// The numbered files of a series in a folder.
 fn frames(place: &Workplace) -> BTreeMap<String, Vec<u8>> {
     place.files().into_iter().filter(|(name, _)| name.contains("_000")).collect()
 }
 
-/// The frames of a whole series, rendered in one go.
+/// The files of a series that one command renders.
 fn whole(line: &str) -> BTreeMap<String, Vec<u8>> {
     let place = Workplace::with_inputs();
     place.run_line(line).well();
@@ -43,7 +45,7 @@ fn assert_same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Ve
 }
 
 #[test]
-fn every_frame_is_the_single_run_at_its_phi() {
+fn every_frame_equals_the_single_run_at_its_phi() {
     for mode in ["spec", "c-parity"] {
         let line = format!("{SERIES} --phi-carryover-mode {mode}");
         let series = whole(&format!("{line} --frames 3"));
@@ -55,7 +57,8 @@ fn every_frame_is_the_single_run_at_its_phi() {
         assert_eq!(series.keys().cloned().collect::<Vec<_>>(), expected_names);
         for (frame, phi) in [(1, "-0.5"), (2, "0"), (3, "0.5")] {
             let single = Workplace::with_inputs();
-            // Each frame draws noise of its own: the seed goes on with the frames.
+            // Each frame has its own noise: its seed is that of the first frame plus the number of frames
+            // before it.
             single.run_line(&format!("{line} -phi {phi} -seed {}", 6 + frame)).well();
             for (numbered, name) in
                 names(frame).iter().zip(["name.bin", "name.img", "noise.img", "name.pgm", "name.png"])
@@ -68,7 +71,7 @@ fn every_frame_is_the_single_run_at_its_phi() {
 }
 
 #[test]
-fn parts_make_up_the_whole() {
+fn parts_equal_the_whole_series() {
     let line = format!("{SERIES} --frames 3");
     let place = Workplace::with_inputs();
     for range in ["3:3", "1:2"] {
@@ -85,7 +88,7 @@ fn resume_renders_only_what_is_missing_or_incomplete() {
     place.run_line(&line).well();
     let before = modified(&place);
     fs::remove_file(place.path().join("name_00002.img")).expect("frame 2");
-    // Each kind of file cut somewhere; a PGM by a single byte.
+    // One file of each kind is cut short, a PGM by a single byte.
     for (name, cut) in
         [("name_00003.bin", 100), ("noise_00004.img", 1), ("name_00005.pgm", 1), ("name_00006.png", 5)]
     {
@@ -97,14 +100,14 @@ fn resume_renders_only_what_is_missing_or_incomplete() {
         let kept = [1, 7].iter().any(|&frame| names(frame).contains(&name));
         assert!(!kept || time == before[&name], "{name} was rendered again");
     }
-    // Nothing left to do.
+    // Nothing is left to render.
     let before = modified(&place);
     place.run_line(&format!("{line} --resume")).well();
     assert_eq!(modified(&place), before);
 }
 
 #[test]
-fn resume_refuses_a_series_begun_with_other_options() {
+fn resume_refuses_changed_options() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{SERIES} --frames 2")).well();
     let before = place.files();
@@ -129,15 +132,15 @@ fn a_killed_series_can_be_finished() {
     let mut child = place.command(line.split_whitespace()).spawn().expect("the program starts");
     let started = Instant::now();
     while !place.path().join("name_00004.img").exists() {
-        assert!(started.elapsed() < Duration::from_secs(60), "no fourth frame");
+        assert!(started.elapsed() < Duration::from_secs(60), "the fourth frame did not appear");
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().expect("still running");
     child.wait().expect("it ends");
     let expected = whole(&line);
     let left = frames(&place);
-    assert!(left.len() < expected.len(), "it was too fast to be killed");
-    // Killed or not, a file under its final name is complete.
+    assert!(left.len() < expected.len(), "the series finished before it was killed");
+    // A file with its final name is complete even after a kill.
     for (name, content) in &left {
         assert!(*content == expected[name], "{name}");
     }
@@ -149,13 +152,13 @@ fn a_killed_series_can_be_finished() {
 }
 
 #[test]
-fn finished_frames_are_kept_when_a_later_one_cannot_be_written() {
+fn finished_frames_survive_a_failed_write() {
     let line = format!("{SERIES} --frames 3");
     let expected = whole(&line);
     let in_the_way: [fn(&Workplace); 2] = [
         |place| fs::create_dir(place.path().join("name_00002.img")).expect("a folder"),
         |place| {
-            // A full disk.
+            // A full disk, simulated with /dev/full.
             #[cfg(target_os = "linux")]
             std::os::unix::fs::symlink("/dev/full", place.path().join("name_00002.img")).expect("a link");
             #[cfg(not(target_os = "linux"))]
@@ -179,7 +182,7 @@ fn finished_frames_are_kept_when_a_later_one_cannot_be_written() {
 }
 
 #[test]
-fn another_experiment_is_not_mixed_into_a_series() {
+fn frames_of_another_experiment_are_refused() {
     let place = Workplace::with_inputs();
     let refused = |line: &str, words: &str| {
         let outcome = place.run(line.split_whitespace());
@@ -198,7 +201,7 @@ fn another_experiment_is_not_mixed_into_a_series() {
     place.run_line(&format!("{line} --resume --threads 2")).well();
     assert_same(&place.files(), &before);
 
-    // Images from before the series began, of the right size, are not its frames.
+    // Images of the right size from before the series began are not its frames.
     let place = Workplace::with_inputs();
     let [float, ..] = names(2);
     place.write(&float, vec![0; 4 * 32 * 32]);
@@ -208,7 +211,7 @@ fn another_experiment_is_not_mixed_into_a_series() {
 }
 
 #[test]
-fn jobs_of_a_series_share_the_seeds_that_are_not_given() {
+fn jobs_of_a_series_share_random_seeds() {
     let line = "-cell 45 52 61 82 97 104 -misset random -default_F 50 -detpixels 16 -N 3 -oversample 1 -osc 1 \
         -fluence 1e31 -nopgm --header reference --frames 2";
     let place = Workplace::empty();

@@ -1,11 +1,12 @@
-//! The same bits for any number of threads and from run to run, at every SIMD level; levels agree with each other.
+//! Images have the same bits for any number of threads and in every run, at every SIMD level; the levels
+//! agree within limits.
 
 use widebragg_tests::compare::compare;
 use widebragg_tests::program::Workplace;
 
 const LEVELS: [&str; 3] = ["portable", "avx2", "avx512"];
 
-/// Large enough for several threads to be worth it, with one of each kind of loop.
+/// Scenes large enough for several threads, one for each kind of loop.
 const LINES: [&str; 4] = [
     "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.2 -detpixels_x 97 -detpixels_y 81 -distance 90 -N 10 \
      -osc 1 -phisteps 10 -mosaic 0.3 -mosaic_domains 4 -oversample 1 -seed 3",
@@ -18,7 +19,7 @@ const LINES: [&str; 4] = [
      -oversample_thick -oversample_omega -osc 0.5 -phisteps 10 -oversample 1 -tophat_spots -seed 3",
 ];
 
-/// Float and noise image at a level, or `None` where the processor lacks it.
+/// Float and noise image at a level; `None` where the processor lacks it.
 fn images(place: &Workplace, line: &str, level: &str, threads: usize) -> Option<(Vec<f32>, Vec<u8>)> {
     let line = format!("{line} --simd {level} --threads {threads} --json --header reference -nopgm");
     let outcome = place.run_line(&line).well();
@@ -27,7 +28,7 @@ fn images(place: &Workplace, line: &str, level: &str, threads: usize) -> Option<
         assert!(outcome.stderr.contains(&format!("--simd {level}")), "{}", outcome.stderr);
         return None;
     }
-    assert_eq!(json["threads"], threads, "the image is too small to try threads on");
+    assert_eq!(json["threads"], threads, "the image is too small for several threads");
     Some((place.float("floatimage.bin"), place.read("noiseimage.img")))
 }
 
@@ -38,10 +39,10 @@ fn compare_levels(mode: &str) {
         let mut reference: Option<Vec<f32>> = None;
         for level in LEVELS {
             let Some(once) = images(&place, &line, level, 1) else {
-                println!("skipped: this processor has no {level}");
+                println!("skipped: this processor does not have {level}");
                 continue;
             };
-            assert!(once.0.iter().any(|&pixel| pixel > 0.0), "line {number}: nothing to see");
+            assert!(once.0.iter().any(|&pixel| pixel > 0.0), "line {number}: all pixels are 0");
             for threads in [1, 2, 7] {
                 let again = images(&place, &line, level, threads);
                 assert!(again.as_ref() == Some(&once), "line {number} {mode} {level} {threads} threads");
@@ -60,11 +61,11 @@ fn compare_levels(mode: &str) {
 }
 
 #[test]
-fn spec() {
+fn spec_images_do_not_depend_on_threads() {
     compare_levels("spec");
 }
 
 #[test]
-fn c_parity() {
+fn c_parity_images_do_not_depend_on_threads() {
     compare_levels("c-parity --reference-threads 3");
 }

@@ -1,4 +1,5 @@
-//! `widebragg trace`: taps in the reference's order, steps that add up, where the carryover came from, and what is refused.
+//! `widebragg trace`: taps in the reference's order, steps that add up to the pixel, the origin of carried
+//! vectors, and refusals.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +12,7 @@ use widebragg_tests::program::{Outcome, Workplace};
 
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.2 -detpixels_x 12 -detpixels_y 10 -distance 20 -N 4 -oversample 1";
 
-/// The pixels of a trace in JSON.
+/// The pixels of a JSON trace.
 fn traced(place: &Workplace, options: &str) -> Vec<Value> {
     let json = place.run_line(&format!("trace {LINE} {options} --format json")).well().json();
     json["traces"].as_array().expect("traces").clone()
@@ -25,13 +26,13 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
-/// The lines of a trace in text that begin with `start`, without it.
+/// The lines of a text trace that begin with `start`, without it.
 fn lines<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
     text.lines().filter_map(|line| line.strip_prefix(start)).collect()
 }
 
 #[test]
-fn taps_have_the_names_and_the_order_of_the_reference_s() {
+fn taps_have_the_reference_s_names_and_order() {
     let place = Workplace::with_inputs();
     let golden =
         fs::read_to_string(golden::root().join("traces/phi_zero_start.json")).expect("a golden trace");
@@ -49,7 +50,7 @@ fn taps_have_the_names_and_the_order_of_the_reference_s() {
 }
 
 #[test]
-fn text_has_fifteen_digits_and_json_all() {
+fn text_has_fifteen_digits_and_json_has_all() {
     let place = Workplace::with_inputs();
     let options = format!("trace {LINE} --pixel 2 3 -phi 0 -osc 1 -phisteps 3");
     let text = place.run_line(&options).well().stdout;
@@ -80,13 +81,14 @@ fn text_has_fifteen_digits_and_json_all() {
             let word: f64 = pairs[name].parse().expect("a number");
             assert!(relative(word, number(&step[name]), 0.0) <= 5e-15, "{name}: {line}");
         }
-        // All digits: the term is the product of what stands beside it.
+        // JSON has all digits: the term is exactly the product of the factors next to it.
         let amplitude = number(&step["F_latt"]) * number(&step["F_cell"]);
         assert_eq!(number(&step["term"]), amplitude * amplitude);
     }
 }
 
-/// Subpixels, sources, phi steps, domains and layers; sums, and the image itself.
+/// Scenes with subpixels, sources, phi steps, domains and layers: the terms of the steps add up to the sums,
+/// and the values are those of the image.
 #[test]
 fn steps_add_up_to_the_pixel_of_the_image() {
     let place = Workplace::with_inputs();
@@ -119,7 +121,7 @@ fn steps_add_up_to_the_pixel_of_the_image() {
     assert_eq!(some["taps"]["I_pixel_final"], all["taps"]["I_pixel_final"]);
 }
 
-/// What the steps at phi == 0 of each pixel found: `fresh`, `off`, or the pixel that left it.
+/// For the steps at phi = 0 of each pixel: `fresh`, `off`, or the pixel that left the carried vectors.
 fn carried(place: &Workplace, options: &str) -> Vec<Vec<String>> {
     let found = |step: &Value| match &step["left_by"] {
         Value::Null => step["carryover"].as_str().expect("a word").to_owned(),
@@ -138,7 +140,7 @@ fn carried(place: &Workplace, options: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_carryover_says_whose_sweep_left_it() {
+fn carried_vectors_name_the_pixel_that_left_them() {
     let place = Workplace::with_inputs();
     let parity = "--phi-carryover-mode c-parity --pixel 0 0 --pixel 0 1 --pixel 5 0";
     let sweep = "-phi 0 -osc 1 -phisteps 3";
@@ -152,9 +154,10 @@ fn the_carryover_says_whose_sweep_left_it() {
     assert_eq!(
         carried(&place, &format!("{parity} {sweep} -roi 1 11 0 9 --pixel 1 1")),
         [vec![], vec!["fresh"], vec![], vec!["0 11"]],
-        "column 0 is not rendered, and leaves nothing"
+        "column 0 is not rendered and leaves no vectors"
     );
-    // Later sweeps of a pixel, and a zero in the middle of one, find what the pixel itself left.
+    // Later sweeps of a pixel, and a phi of 0 in the middle of a sweep, use the vectors that the same pixel
+    // left.
     let sources = "-hdivrange 1 -hdivsteps 2";
     assert_eq!(
         carried(&place, &format!("{parity} {sweep} {sources}")),
@@ -164,7 +167,7 @@ fn the_carryover_says_whose_sweep_left_it() {
         carried(&place, &format!("{parity} -phi -1 -phistep 1 -phisteps 3 -osc 3")),
         [["0 0"], ["0 1"], ["5 0"]]
     );
-    assert_eq!(carried(&place, parity), [["fresh"], ["fresh"], ["fresh"]], "a still leaves nothing");
+    assert_eq!(carried(&place, parity), [["fresh"], ["fresh"], ["fresh"]], "a still leaves no vectors");
     let spec = parity.replace("c-parity", "spec");
     assert_eq!(carried(&place, &format!("{spec} {sweep}")), [["off"], ["off"], ["off"]]);
     let text = place.run_line(&format!("trace {LINE} {parity} {sweep}")).well().stdout;
@@ -175,9 +178,9 @@ fn the_carryover_says_whose_sweep_left_it() {
     assert_eq!(ends, ["fresh", "hit left_by=0,0", "hit left_by=4,11"]);
 }
 
-/// The vectors of a step at phi == 0 are the ones that it says were left.
+/// A step at phi = 0 has the vectors that the trace says it has.
 #[test]
-fn a_fresh_step_has_the_unrotated_cell_and_a_hit_the_last_one() {
+fn a_fresh_step_has_the_unrotated_cell_and_a_hit_has_the_last_one() {
     let place = Workplace::with_inputs();
     let sweep = "-phi 0 -osc 1 -phisteps 3 --pixel 0 0 --pixel 0 1";
     let parity = traced(&place, &format!("{sweep} --phi-carryover-mode c-parity"));
@@ -187,7 +190,7 @@ fn a_fresh_step_has_the_unrotated_cell_and_a_hit_the_last_one() {
     assert_ne!(parity[1]["taps"]["rot_a_angstroms"], spec[1]["taps"]["rot_a_angstroms"]);
     let (first, last) = (&steps(&parity[1])[0], &steps(&parity[1])[2]);
     for name in ["h_frac", "k_frac", "l_frac", "F_latt", "F_cell", "term"] {
-        assert_eq!(first[name], last[name], "{name}: phi 0 sees what the last phi left");
+        assert_eq!(first[name], last[name], "{name}: phi 0 has the vectors that the last phi left");
     }
 }
 
@@ -217,9 +220,9 @@ fn float32_rounds_every_value() {
     assert_ne!(exact["taps"]["omega_pixel"], rounded["taps"]["omega_pixel"]);
 }
 
-/// Steps whose F_latt is 0 are skipped by the loop, but are told.
+/// The trace includes steps with F_latt = 0, which the loop skips.
 #[test]
-fn steps_without_intensity_are_told_too() {
+fn steps_without_intensity_are_included() {
     let place = Workplace::with_inputs();
     let options = "-tophat_spots -fudge 1 -phi 0 -osc 4 -phisteps 4 --phi-carryover-mode c-parity";
     place.run_line(&format!("{LINE} {options} -nonoise --quiet")).well();
@@ -230,7 +233,7 @@ fn steps_without_intensity_are_told_too() {
     for (pixel, stored) in pixels.iter().zip(&image) {
         assert_eq!(steps(pixel).len(), 4);
         assert_eq!(number(&pixel["taps"]["floatimage_accumulated"]), f64::from(*stored));
-        assert!(pixel["taps"].get("F_latt_a").is_none(), "no factors per axis");
+        assert!(pixel["taps"].get("F_latt_a").is_none(), "tophat has no factors per axis");
         let empty = |step: &&Value| number(&step["F_latt"]) == 0.0 && number(&step["term"]) == 0.0;
         dark += steps(pixel).iter().filter(empty).count();
     }
@@ -239,22 +242,22 @@ fn steps_without_intensity_are_told_too() {
 }
 
 #[test]
-fn what_is_not_rendered_is_said() {
+fn pixels_that_are_not_rendered_are_reported() {
     let place = Workplace::with_inputs();
     let text = place.run_line(&format!("trace {LINE} -roi 0 5 0 5 --pixel 7 7 --pixel 5 5")).well().stdout;
     assert!(text.contains("TRACE_WB: pixel 7 7\n# not rendered"), "{text}");
     let pixel = &traced(&place, "-roi 0 5 0 5 --pixel 7 7")[0];
     assert!(pixel["rendered"] == false && pixel["taps"].as_object().is_some_and(serde_json::Map::is_empty));
-    // Beyond the resolution limit there is no step; the detector is there all the same.
+    // Beyond the resolution limit there are no steps, but the detector's values remain.
     let pixel = &traced(&place, "-dmin 300 --pixel 0 0")[0];
     assert!(pixel["rendered"] == true && steps(pixel).is_empty());
     assert_eq!(number(&pixel["taps"]["I_pixel_final"]), 0.0);
     assert!(pixel["taps"].get("pix0_vector_meters").is_some() && pixel["taps"].get("hkl_frac").is_none());
 }
 
-/// Where the reference's interpolation ends, the trace's ends too.
+/// The trace ends interpolation at the same pixel as the image.
 #[test]
-fn an_interpolated_pixel_is_that_of_the_image() {
+fn interpolated_pixels_equal_those_of_the_image() {
     let place = Workplace::with_inputs();
     let options = "-interpolate -distance 1 --phi-carryover-mode c-parity";
     place.run_line(&format!("{LINE} {options} -nonoise --quiet")).well();
@@ -269,7 +272,7 @@ fn an_interpolated_pixel_is_that_of_the_image() {
 }
 
 #[test]
-fn mixed_precision_is_traced_as_it_renders() {
+fn a_mixed_precision_trace_equals_the_rendered_image() {
     let place = Workplace::with_inputs();
     for precision in ["f64", "mixed"] {
         let options = format!("-phi 0 -osc 1 -phisteps 2 --precision {precision}");
@@ -282,14 +285,14 @@ fn mixed_precision_is_traced_as_it_renders() {
 }
 
 #[test]
-fn files_and_evidence() {
+fn the_trace_is_written_to_a_file_and_to_evidence() {
     let place = Workplace::with_inputs();
     let shown = place.run_line(&format!("trace {LINE} --pixel 1 1")).well().stdout;
     let outcome = place.run_line(&format!("trace {LINE} --pixel 1 1 --out t.txt --evidence e")).well();
     assert_eq!(outcome.stdout, "");
     let in_file = String::from_utf8(place.read("t.txt")).expect("UTF-8");
     let values = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(values(&in_file), values(&shown), "but for the command in the first line");
+    assert_eq!(values(&in_file), values(&shown), "the traces differ beyond the command in the first line");
     assert!(
         in_file.starts_with("# widebragg trace -mat tri.mat") && in_file.ends_with("# end of the trace\n")
     );
@@ -303,7 +306,7 @@ fn files_and_evidence() {
 }
 
 #[test]
-fn a_reader_may_go_away() {
+fn a_closed_pipe_is_not_an_error() {
     let place = Workplace::with_inputs();
     let words = format!("trace {LINE} -phi 0 -osc 1 -phisteps 100 --roi 0 9 0 11");
     let mut child = place
@@ -317,7 +320,7 @@ fn a_reader_may_go_away() {
 }
 
 #[test]
-fn bad_input_is_named() {
+fn bad_input_is_refused() {
     let place = Workplace::with_inputs();
     for (options, parts) in [
         ("", &["--pixel SLOW FAST", "--roi"][..]),

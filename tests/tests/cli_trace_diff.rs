@@ -1,4 +1,5 @@
-//! `widebragg trace-diff`: our traces against the reference's, the first divergence where there is one, and what is refused.
+//! `widebragg trace-diff`: the program's traces compared with the reference's, the first divergence, and
+//! refusals.
 
 use std::fs;
 
@@ -6,10 +7,10 @@ use serde_json::{Value, json};
 use widebragg_tests::golden::{self, Tap, Trace, TracedPixel};
 use widebragg_tests::program::{Outcome, Workplace};
 
-/// Traces the pixels of a golden trace; `None` where its inputs are not at hand.
+/// A folder with the inputs of a golden trace; `None` where they are missing.
 fn place_of(trace: &Trace) -> Option<Workplace> {
     let Some(folder) = golden::inputs_of(&trace.case) else {
-        println!("skipped: trace {} (its inputs are not here)", trace.case);
+        println!("skipped: trace {} (its inputs are missing)", trace.case);
         return None;
     };
     let place = Workplace::empty();
@@ -39,7 +40,7 @@ fn metrics(place: &Workplace) -> Value {
 }
 
 #[test]
-fn no_divergence_from_the_golden_traces() {
+fn traces_match_the_golden_traces() {
     let traces = golden::traces().expect("golden traces");
     assert_eq!(traces.len(), 7, "golden traces");
     for trace in &traces {
@@ -53,7 +54,7 @@ fn no_divergence_from_the_golden_traces() {
             let metrics = metrics(&place);
             assert!(metrics["first_divergence"].is_null(), "{metrics}");
             assert_eq!(metrics["pixels_compared"], trace.traces.len());
-            assert_eq!(metrics["only_in_b"], json!([]), "{}: every golden tap is compared", trace.case);
+            assert_eq!(metrics["only_in_b"], json!([]), "{}: a golden tap is not compared", trace.case);
             assert_eq!(metrics["steps_only_in_b"], 0);
             let values = |traced: &TracedPixel| {
                 traced.taps.len() + traced.per_phi.iter().map(|step| step.len() - 1).sum::<usize>()
@@ -66,7 +67,7 @@ fn no_divergence_from_the_golden_traces() {
 }
 
 #[test]
-fn spec_and_c_parity_part_at_the_rotation() {
+fn spec_and_c_parity_diverge_at_the_rotation() {
     for (name, pixel) in [("authoritative", [685, 1039]), ("phi_zero_start", [33, 47])] {
         let trace = case(name);
         let Some(place) = place_of(&trace) else { continue };
@@ -85,11 +86,11 @@ fn spec_and_c_parity_part_at_the_rotation() {
         for (tap, diverging) in [("pix0_vector_meters", 0), ("scattering_vec_per_m", 0), ("hkl_frac", 1)] {
             assert_eq!(taps[tap]["diverging"], diverging, "{tap}");
         }
-        assert_eq!(taps["k_frac of steps"]["diverging"], 1, "phi 0 alone is carried over");
+        assert_eq!(taps["k_frac of steps"]["diverging"], 1, "only phi 0 is carried over");
     }
 }
 
-/// A golden pixel as the reference logs it, among other lines.
+/// A golden pixel in the format of the reference's log, among other lines.
 fn log(traced: &TracedPixel) -> String {
     let mut text = "nanoBragg nanocrystal diffraction simulator\nTRACE of nothing\nprogress: 3%\n".to_owned();
     for (name, value) in &traced.taps {
@@ -110,7 +111,7 @@ fn log(traced: &TracedPixel) -> String {
 }
 
 #[test]
-fn logs_of_the_reference_are_read() {
+fn the_reference_s_logs_are_read() {
     let trace = case("phi_zero_start");
     let place = place_of(&trace).expect("inputs");
     let options = "--phi-carryover-mode c-parity --out ours.txt";
@@ -120,10 +121,10 @@ fn logs_of_the_reference_are_read() {
     for order in ["ours.txt c.log", "c.log ours.txt"] {
         let outcome = place.run_line(&format!("trace-diff {order} --rtol 1e-9")).well();
         assert_eq!(outcome.stderr, "");
-        assert!(outcome.stdout.contains("pixel 33 47"), "the place is known from one of them");
+        assert!(outcome.stdout.contains("pixel 33 47"), "the position is known from one of the traces");
         assert_eq!(metrics(&place)["values_compared"], 37 + 5 * 4);
     }
-    // One value changed in its sixth digit: found at its step.
+    // One value is changed in its sixth digit; the difference is found at its step.
     let changed = text.replace("F_latt_b=14.744484234515101", "F_latt_b=14.744584234515101");
     assert_ne!(changed, text);
     place.write("c.log", &changed);
@@ -135,7 +136,7 @@ fn logs_of_the_reference_are_read() {
     assert!((first["relative_difference"].as_f64().expect("a number") - 6.78e-6).abs() < 1e-8);
     place.run_line("trace-diff ours.txt c.log --rtol 1e-5").well();
     place.run_line("trace-diff ours.txt c.log --atol 2e-4").well();
-    // Several pixels, of which the log does not say which it is.
+    // With several pixels in A, the log does not say which one it contains.
     run_trace(&place, &trace, &places(&trace), options);
     place.write("c.log", &text);
     let outcome = place.run_line("trace-diff ours.txt c.log");
@@ -143,13 +144,13 @@ fn logs_of_the_reference_are_read() {
     assert!(outcome.stderr.contains("4 pixels in A and 1 in B") && outcome.stderr.contains("--pixel"));
     place.run_line("trace-diff ours.txt c.log --pixel 33 47 --rtol 1e-9").well();
     assert_eq!(place.run_line("trace-diff ours.txt c.log --pixel 60 12 --rtol 1e-9").code, Some(3));
-    // All of them in one log, in order.
+    // All of them in one log, in the same order.
     place.write("c.log", trace.traces.iter().map(log).collect::<String>());
     place.run_line("trace-diff ours.txt c.log --rtol 1e-9").well();
     assert_eq!(metrics(&place)["pixels_compared"], 4);
 }
 
-/// Compares two logs of a few taps; exit code and metrics.
+/// Compares two short logs; exit code, metrics and outcome.
 fn compared(a: &str, b: &str, options: &str) -> (Option<i32>, Value, Outcome) {
     let place = Workplace::empty();
     place.write("a", a);
@@ -161,12 +162,12 @@ fn compared(a: &str, b: &str, options: &str) -> (Option<i32>, Value, Outcome) {
 }
 
 #[test]
-fn zeros_and_what_cancels() {
+fn differences_are_relative_to_the_value_or_its_vector() {
     let relative = |a: &str, b: &str| {
         let (_, metrics, _) = compared(&format!("{a}\n"), &format!("{b}\n"), "");
         metrics["largest_relative_difference"]["relative_difference"].as_f64().unwrap_or(0.0)
     };
-    // A component is relative to its vector, a number to itself.
+    // Differences of components are relative to their vector, those of numbers to the number.
     assert_eq!(relative("TRACE_C: v 1 0 0", "TRACE_C: v 1 1e-17 0"), 1e-17);
     assert_eq!(relative("TRACE_C: x 0", "TRACE_C: x 1e-17"), 1.0);
     assert_eq!(relative("TRACE_C: x 0", "TRACE_C: x -0"), 0.0);
@@ -174,7 +175,7 @@ fn zeros_and_what_cancels() {
     assert_eq!(relative("TRACE_C: x -4", "TRACE_C: x 4"), 2.0);
     assert_eq!(relative("TRACE_C: v 0 0 0", "TRACE_C: v 0 0 0"), 0.0);
     assert_eq!(relative("TRACE_C: cos_2theta 0", "TRACE_C: cos_2theta 1e-17"), 1e-17);
-    // h, k and l of a step are a vector, though one trace has k alone.
+    // h, k and l of a step are one vector, even if one trace has only k.
     let hkl = "TRACE_WB_PHI phi_tic=0 h_frac=8 k_frac=0 l_frac=2";
     assert_eq!(relative(hkl, "TRACE_C_PHI phi_tic=0 k_frac=8e-17"), 1e-17);
     assert_eq!(relative("TRACE_C_PHI phi_tic=0 k_frac=0", "TRACE_C_PHI phi_tic=0 k_frac=8e-17"), 1.0);
@@ -183,7 +184,7 @@ fn zeros_and_what_cancels() {
 }
 
 #[test]
-fn not_a_number_and_two_sizes() {
+fn nan_and_different_sizes_are_compared() {
     let (code, metrics, outcome) =
         compared("TRACE_C: x nan\nTRACE_C: y 1\n", "TRACE_C: x NaN\nTRACE_C: y 1\n", "");
     assert_eq!((code, &metrics["not_a_number_in_both"]), (Some(0), &json!(1)));
@@ -196,7 +197,7 @@ fn not_a_number_and_two_sizes() {
 }
 
 #[test]
-fn causes_go_before_effects_and_gaps_are_told() {
+fn the_first_divergence_is_a_cause_and_gaps_are_reported() {
     let a = "TRACE_C: pix0_vector_meters 1 2 3\nTRACE_C: hkl_frac 1 2 3\nTRACE_C: I_before_scaling 5\nTRACE_C: polar 1\n\
              TRACE_C: scattering_vec_per_m 1 1 1\nTRACE_C: mine 3\nTRACE_C_PHI phi_tic=0 F_latt=2\nTRACE_C_PHI phi_tic=1 F_latt=2\n";
     let b = a.replace("hkl_frac 1", "hkl_frac 9").replace("I_before_scaling 5", "I_before_scaling 6");
@@ -218,7 +219,7 @@ fn causes_go_before_effects_and_gaps_are_told() {
 }
 
 #[test]
-fn what_a_log_says_twice_or_in_words_is_noted() {
+fn repeated_and_non_numeric_values_are_noted() {
     let a = "TRACE_C: x 1\nTRACE_C: y 2\nTRACE_C: y 3\nTRACE_C: name of it\nTRACE_C_PHI F_latt=1\nTRACE_PY: x 7\n";
     let (code, metrics, outcome) = compared(a, "TRACE_PY: x 1\nTRACE_PY: y 2\n", "--json");
     assert_eq!(code, Some(0), "{}", outcome.stderr);
@@ -244,7 +245,7 @@ fn a_pixel_that_is_traced_twice_is_compared_twice() {
 }
 
 #[test]
-fn bad_input_is_named() {
+fn bad_input_is_refused() {
     let trace = case("phi_zero_start");
     let place = place_of(&trace).expect("inputs");
     run_trace(&place, &trace, &[[0, 0], [0, 1]], "--out good.txt");
@@ -302,9 +303,9 @@ fn bad_input_is_named() {
     assert!(outcome.stdout.contains("only in A: pixel 0 1"), "{}", outcome.stdout);
 }
 
-/// A trace of ours that is cut off anywhere is refused.
+/// The program refuses a trace of its own that is cut off at any place.
 #[test]
-fn cut_off_traces_are_never_taken_for_whole_ones() {
+fn truncated_traces_are_refused() {
     let trace = case("still_mat");
     let place = place_of(&trace).expect("inputs");
     for format in ["text", "json"] {

@@ -1,11 +1,12 @@
-//! The reference's warnings: each on standard error, saying what was changed and to what, none of them stopping the run.
+//! The reference's warnings: each says on standard error what was changed and to what, and none stops the
+//! run.
 
 use widebragg_tests::program::Workplace;
 
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -detpixels 16 -N 3 -oversample 9 -nonoise -nopgm";
 
 #[test]
-fn each_warning_is_given_where_it_applies_and_nowhere_else() {
+fn each_warning_appears_only_where_it_applies() {
     let cases: [(&str, &[&str]); 8] = [
         ("-odet_vector 1 0.1 0", &["-odet_vector", "replaced", "1.000000 0.000000 0.000000"]),
         ("-xtalsize 0.0002 -beamsize 0.0001", &["-sample_y", "clipped", "0.0001 mm"]),

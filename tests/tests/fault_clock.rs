@@ -1,4 +1,4 @@
-//! A clock that goes backwards: what was finished counts as finished, times before 1970 are no error.
+//! A clock that goes backwards: finished frames count as finished, and times before 1970 are not an error.
 
 use core::time::Duration;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ fn modified(place: &Workplace, frame: usize) -> SystemTime {
     fs::metadata(place.path().join(name)).and_then(|metadata| metadata.modified()).expect("a frame")
 }
 
-/// A series that began in what is now the future: its frames are its own all the same.
+/// The series began at a time that is now in the future. Its frames are kept nevertheless.
 #[test]
 fn frames_finished_after_the_clock_went_back_are_kept() {
     let place = Workplace::with_inputs();
@@ -25,7 +25,7 @@ fn frames_finished_after_the_clock_went_back_are_kept() {
     record.and_then(|record| record.set_modified(later)).expect("the time of the record");
     place.run_line(&format!("{SERIES} --frame-range 2:3")).well();
     let before = [2, 3].map(|frame| modified(&place, frame));
-    assert!(before.iter().all(|&time| time >= later), "not marked as written since the series began");
+    assert!(before.iter().all(|&time| time >= later), "frames are older than their series");
     let outcome = place.run_line(&format!("{SERIES} --resume")).well();
     assert!(outcome.stderr.contains("2 finished frames kept"), "{}", outcome.stderr);
     assert_eq!([2, 3].map(|frame| modified(&place, frame)), before);
@@ -37,9 +37,9 @@ fn frames_finished_after_the_clock_went_back_are_kept() {
     }
 }
 
-/// The whole program under a clock that stands before 1970, or runs backwards.
+/// The whole program runs under a clock that is before 1970, or runs backwards.
 #[test]
-fn any_clock_will_do() {
+fn the_program_runs_under_any_clock() {
     if !has("faketime") {
         return;
     }

@@ -1,5 +1,5 @@
-//! A disk that is full, files that may not grow, a folder that takes no files: exit code 2, one line that names option
-//! and file, older files as they were, and nothing under a final name but complete files.
+//! A full disk, a limit on file sizes, a read-only folder: the program ends with exit code 2 and one line
+//! that names option and file. Older files stay unchanged, and a file with its final name is complete.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -13,14 +13,14 @@ const LINE: &str = "-mat tri.mat -hkl sparse.hkl -pixel 0.1 -detpixels 200 -N 5 
 
 const IMAGES: [&str; 4] = ["floatimage.bin", "intimage.img", "noiseimage.img", "image.pgm"];
 
-/// The files of a good run.
+/// The files of a successful run.
 fn good(line: &str) -> BTreeMap<String, Vec<u8>> {
     let place = Workplace::with_inputs();
     place.run_line(line).well();
     place.files()
 }
 
-/// The one line on standard error of a run that failed, the advice on oversampling left out.
+/// The single line on standard error of a failed run, apart from the advice on oversampling.
 fn failure(outcome: &Outcome) -> String {
     assert_eq!(outcome.code, Some(2), "{}{}", outcome.stdout, outcome.stderr);
     let lines: Vec<&str> = outcome.stderr.lines().filter(|line| !line.contains("-oversample")).collect();
@@ -29,7 +29,7 @@ fn failure(outcome: &Outcome) -> String {
     lines[0].to_owned()
 }
 
-/// Every file of `found` is that of a good run; temporary ones are none.
+/// Checks that every file of `found` is that of a successful run, except temporary files.
 fn assert_complete(found: &BTreeMap<String, Vec<u8>>, good: &BTreeMap<String, Vec<u8>>) {
     for (name, content) in found.iter().filter(|(name, _)| !name.ends_with(".series.json")) {
         assert!(good.get(name).is_some_and(|good| good == content), "{name}: {} bytes", content.len());
@@ -37,9 +37,10 @@ fn assert_complete(found: &BTreeMap<String, Vec<u8>>, good: &BTreeMap<String, Ve
 }
 
 #[test]
-fn a_full_disk_keeps_what_is_complete() {
+fn a_full_disk_leaves_only_complete_files() {
     let good = good(LINE);
-    // Room for none, one or some of the images, and for all but the structure factors that only save time.
+    // Space for none, one or some of the images, and for all files but the dump of structure factors, which
+    // only saves time.
     let mut written = Vec::new();
     for kilobytes in [40, 100, 180, 260, 340] {
         let place = Workplace::with_inputs();
@@ -66,16 +67,17 @@ fn a_full_disk_keeps_what_is_complete() {
         assert!(left.contains_key("old.bin"), "the older file is lost");
         written.push(left.len());
     }
-    // Images are written side by side: which of them fit is a matter of chance, that more fit on more room is not.
+    // Images are written in parallel, so that chance decides which of them fit. More of them must fit on a
+    // larger disk.
     assert!(written[0] < written[4], "{written:?}");
 }
 
 #[test]
-fn a_series_goes_on_when_there_is_room_again() {
+fn a_series_resumes_when_the_disk_has_space_again() {
     let line = format!("{LINE} -osc 0.2 -phisteps 2 --frames 4 -nonoise -nopgm");
     let good = good(&line);
     let place = Workplace::with_inputs();
-    // A frame takes 241 kB: two of them fit.
+    // A frame takes 241 kB, so that two of them fit.
     let script = format!(
         "mkdir disk && mount -t tmpfs -o size=640k tmpfs disk && cp tri.mat sparse.hkl disk && cd disk
         \"$WIDEBRAGG\" {line}; code=$?
@@ -101,10 +103,10 @@ fn a_series_goes_on_when_there_is_room_again() {
 }
 
 #[test]
-fn a_file_that_may_not_grow_is_an_error_in_words() {
+fn a_file_size_limit_is_reported() {
     let good = good(LINE);
     let place = Workplace::with_inputs();
-    // 100 blocks of 512 bytes: none but the image of 40000 bytes may be so large.
+    // The limit is 100 blocks of 512 bytes, which only the image of 40000 bytes keeps.
     let outcome = run_script(&place, &format!("ulimit -f 100; exec \"$WIDEBRAGG\" {LINE}"));
     let message = failure(&outcome);
     assert!(message.contains("cannot write: File too large"), "{message}");
@@ -113,16 +115,16 @@ fn a_file_that_may_not_grow_is_an_error_in_words() {
 }
 
 #[test]
-fn a_read_only_folder_is_told_before_anything_is_rendered() {
+fn a_read_only_folder_is_reported_before_rendering() {
     let place = Workplace::with_inputs();
-    // An image that takes a minute, where a missing folder for it is told at once.
+    // The image takes a minute to render; the error must come at once.
     let script = format!(
         "mkdir disk && mount -t tmpfs tmpfs disk && cp tri.mat sparse.hkl disk && cd disk && mount -o remount,ro ../disk
         exec \"$WIDEBRAGG\" {LINE} -detpixels 1000 -oversample 20"
     );
     let started = std::time::Instant::now();
     let Some(outcome) = run_with_mounts(&place, &script) else { return };
-    assert!(started.elapsed().as_secs() < 20, "rendered first");
+    assert!(started.elapsed().as_secs() < 20, "the image was rendered before the refusal");
     let message = failure(&outcome);
     assert_eq!(
         message,
@@ -130,7 +132,7 @@ fn a_read_only_folder_is_told_before_anything_is_rendered() {
     );
 }
 
-/// A dump only saves time: an image is not given up for it.
+/// A dump only saves time, so that failing to write it does not fail the run.
 #[test]
 fn a_dump_that_cannot_be_written_is_a_warning() {
     let place = Workplace::with_inputs();
@@ -140,7 +142,7 @@ fn a_dump_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
-fn evidence_on_a_full_disk_is_complete_or_not_there() {
+fn evidence_on_a_full_disk_is_complete_or_absent() {
     let place = Workplace::with_inputs();
     let script = format!(
         "mkdir disk && mount -t tmpfs -o size=200k tmpfs disk
@@ -163,5 +165,5 @@ fn evidence_on_a_full_disk_is_complete_or_not_there() {
             );
         }
     }
-    assert!(IMAGES.iter().all(|name| place.read(name) == good[*name]), "the images themselves");
+    assert!(IMAGES.iter().all(|name| place.read(name) == good[*name]), "an image is incomplete");
 }

@@ -1,4 +1,4 @@
-//! System calls that a signal interrupts: every reader goes on as if nothing had been.
+//! System calls that a signal interrupts: every reader repeats the call and continues.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,7 +12,7 @@ use widebragg_formats::smv::parse_smv;
 use widebragg_formats::sources::parse_sources;
 use widebragg_tests::program::Workplace;
 
-/// Gives a few bytes at a time, and between them the answer of an interrupted call.
+/// A reader that returns a few bytes at a time, and between them the error of an interrupted call.
 struct Interrupted<'a> {
     bytes: &'a [u8],
     is_interrupted: bool,
@@ -34,7 +34,7 @@ fn interrupted(bytes: &[u8]) -> Interrupted<'_> {
 }
 
 #[test]
-fn readers_go_on_after_an_interruption() {
+fn readers_continue_after_an_interruption() {
     let place = Workplace::with_inputs();
     place
         .run_line("-mat tri.mat -hkl sparse.hkl -detpixels 24 -N 3 -oversample 1 -seed 1 --cbf a.cbf --quiet")

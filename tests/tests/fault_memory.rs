@@ -1,4 +1,4 @@
-//! Less memory than a run needs: one line, exit code 2, complete files only; never an abort.
+//! Less memory than a run needs: one line, exit code 2, only complete files, and never an abort.
 #![cfg(target_os = "linux")]
 
 use widebragg_tests::fault::run_script;
@@ -7,11 +7,11 @@ use widebragg_tests::program::Workplace;
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.1 -detpixels 600 -N 6 -oversample 1 -seed 5 \
     --quiet --header reference --png p.png --cbf c.cbf";
 
-/// What the loader of programs ends with when there is no room for libraries, before the program runs.
+/// The exit codes of the dynamic loader when it has no memory for libraries, before the program runs.
 const LOADER: [Option<i32>; 3] = [Some(127), Some(139), None];
 
 #[test]
-fn every_limit_ends_in_words() {
+fn every_memory_limit_gives_a_message() {
     let good = Workplace::with_inputs();
     good.run_line(LINE).well();
     let good = good.files();
@@ -24,7 +24,7 @@ fn every_limit_ends_in_words() {
             break;
         }
         for (name, content) in place.files() {
-            // The time of a CBF is that of its run.
+            // A CBF holds the time of its run.
             let is_good = good
                 .get(&name)
                 .is_some_and(|good| *good == content || name == "c.cbf" && good.len() == content.len());
@@ -48,7 +48,7 @@ fn every_limit_ends_in_words() {
 }
 
 #[test]
-fn what_does_not_fit_is_named() {
+fn the_option_that_needs_too_much_memory_is_named() {
     let place = Workplace::with_inputs();
     for (extra, expected) in [
         ("-detpixels 16000", "no memory for an image of 16000 x 16000 pixels"),

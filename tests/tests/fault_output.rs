@@ -1,4 +1,4 @@
-//! Standard output or error that is closed, full, or read by nobody: images are written all the same.
+//! Standard output or error is closed, full, or has no reader: images are written nevertheless.
 #![cfg(target_os = "linux")]
 
 use widebragg_tests::fault::run_script;
@@ -7,7 +7,7 @@ use widebragg_tests::program::Workplace;
 const LINE: &str = "-mat tri.mat -hkl sparse.hkl -detpixels 40 -N 3 -oversample 1 -seed 1 --header reference";
 
 #[test]
-fn nobody_listens() {
+fn images_are_written_without_a_usable_standard_output() {
     let good = Workplace::with_inputs();
     good.run_line(LINE).well();
     for (redirected, expected) in [
@@ -25,7 +25,7 @@ fn nobody_listens() {
         assert!(place.files() == good.files(), "{redirected}: {:?}", place.files().keys());
     }
     let place = Workplace::with_inputs();
-    // The exit code of the program, not of the reader that does not read.
+    // The exit code must be the program's, not that of `head`, which reads nothing.
     let script = format!("{{ \"$WIDEBRAGG\" {LINE} --frames 3; echo $? > code; }} | head -n 0");
     run_script(&place, &script);
     assert_eq!(place.read("code"), b"0\n");

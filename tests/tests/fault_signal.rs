@@ -1,5 +1,5 @@
-//! Runs that are killed, stopped, or disturbed by signals: nothing half-written under a final name, temporary files
-//! gone where the signal lets the program act, the signal as the reason of the end, and series that go on.
+//! Runs that signals kill, stop or disturb: files with their final names are complete, temporary files are
+//! removed where the signal permits it, the signal is the reason of the end, and series can be resumed.
 #![cfg(unix)]
 
 use core::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Instant;
 use widebragg_tests::fault::{run_script, signal};
 use widebragg_tests::program::Workplace;
 
-/// Frames of a million pixels, quick to render: most of the time goes into writing.
+/// Frames of half a million pixels that are quick to render: most of the time is spent writing.
 const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -pixel 0.1 -detpixels 700 -N 5 -oversample 1 -osc 0.2 -phisteps 1 \
     -seed 3 --quiet --header reference --threads 1";
 
@@ -29,7 +29,7 @@ fn frames(place: &Workplace) -> BTreeMap<String, Vec<u8>> {
     place.files().into_iter().filter(|(name, _)| name.contains("_000")).collect()
 }
 
-/// Waits until the program has a temporary file, and so is in the midst of writing one.
+/// Waits until the program has a temporary file, which it is then writing.
 fn wait_for_a_temporary(place: &Workplace, child: &mut Child) {
     let started = Instant::now();
     let is_there = || {
@@ -40,14 +40,14 @@ fn wait_for_a_temporary(place: &Workplace, child: &mut Child) {
         })
     };
     while !is_there() {
-        assert!(started.elapsed() < Duration::from_secs(60), "nothing is written");
-        assert_eq!(child.try_wait().expect("a child"), None, "it ended before a signal");
+        assert!(started.elapsed() < Duration::from_secs(60), "no temporary file appeared");
+        assert_eq!(child.try_wait().expect("a child"), None, "the program ended before a signal was sent");
         sleep(Duration::from_micros(200));
     }
 }
 
 #[test]
-fn a_run_that_is_told_to_end_leaves_no_temporary_file_and_can_be_resumed() {
+fn a_terminated_run_leaves_no_temporary_file_and_can_be_resumed() {
     let line = format!("{SERIES} --frames 60");
     let whole = {
         let place = Workplace::with_inputs();
@@ -80,7 +80,7 @@ fn a_run_that_is_told_to_end_leaves_no_temporary_file_and_can_be_resumed() {
 #[test]
 fn an_ignored_signal_stays_ignored() {
     let place = Workplace::with_inputs();
-    // As `nohup` does it, or a shell for the background jobs of a script.
+    // Signals are ignored as by `nohup`, or by a shell for the background jobs of a script.
     let script = format!(
         "trap '' HUP INT; \"$WIDEBRAGG\" {SERIES} --frames 8 & job=$!
         while ! [ -e floatimage_00001.bin ]; do :; done
@@ -97,7 +97,7 @@ fn stopping_and_harmless_signals_change_nothing() {
     let quiet = Workplace::with_inputs();
     quiet.run_line(&line).well();
     let place = Workplace::with_inputs();
-    // Signals that interrupt system calls, one after the other for as long as it runs.
+    // Signals that interrupt system calls are sent repeatedly while the program runs.
     let script = format!(
         "\"$WIDEBRAGG\" {line} & job=$!; count=0
         while kill -WINCH $job && kill -STOP $job && kill -CONT $job && kill -URG $job; do count=$((count + 1)); done 2>/dev/null

@@ -1,4 +1,4 @@
-//! Runs that write the same names at the same time: every file is the complete one of one of them.
+//! Runs that write the same files at the same time: every file is complete and from one of the runs.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ const LINE: &str =
     "-mat tri.mat -hkl sparse.hkl -pixel 0.1 -detpixels 300 -oversample 1 -seed 3 --quiet --header reference";
 
 #[test]
-fn every_file_is_one_runs() {
+fn every_file_is_from_one_run() {
     let all: Vec<_> = (3..9)
         .map(|n| {
             let place = Workplace::with_inputs();
@@ -29,14 +29,14 @@ fn every_file_is_one_runs() {
     let found = place.files();
     assert_eq!(found.keys().collect::<Vec<_>>(), all[0].keys().collect::<Vec<_>>());
     for (name, content) in found {
-        assert!(all.iter().any(|files| files[&name] == content), "{name} is of no run");
+        assert!(all.iter().any(|files| files[&name] == content), "{name} is from no run");
     }
 }
 
-/// Jobs of one series that begin at the same moment, without a seed: those that do not lose the race share the winner's,
-/// the others say so, and all that is written is of one series.
+/// Jobs of one series, without a seed, start at the same moment. Those that do not lose the race share the
+/// seed of the first; the others report an error. All files are of one series.
 #[test]
-fn a_series_begun_twice_has_one_seed() {
+fn a_series_started_twice_has_one_seed() {
     let line = format!(
         "{} -flux 1e20 --frames 6",
         LINE.replace("-seed 3 ", "").replace("-detpixels 300", "-detpixels 60")

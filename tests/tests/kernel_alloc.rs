@@ -1,5 +1,5 @@
-//! No call of the kernel allocates: counted by an allocator that passes everything on to the system's.
-#![expect(unsafe_code, reason = "an allocator cannot be written without")]
+//! The kernel allocates no heap memory. An allocator that forwards to the system's counts the calls.
+#![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
@@ -8,9 +8,12 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
-use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Variables, Wanted, fill_turns};
+use widebragg::gradient::{
+    Model, Moves, OrientationDerivativeBuffers, Parameter, Sums, Variables, Wanted,
+    fill_orientation_derivatives,
+};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::noise::Poisson;
 use widebragg::random::fill_mosaic;
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_pixels, open_streams};
@@ -19,7 +22,7 @@ use widebragg::sampling::{Axis, StepRequest, axis_steps};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 
 std::thread_local! {
-    /// Allocations of this thread: tests run beside each other.
+    /// The number of allocations of this thread; tests run in parallel.
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -28,27 +31,29 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        // SAFETY: `System.alloc` has the contract of this function, which the caller upholds.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, which is the same.
+        // SAFETY: `System.dealloc` has the contract of this function, which the caller upholds. The block
+        // came from `System`.
         unsafe { System.dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `realloc`, which is the same.
+        // SAFETY: `System.realloc` has the contract of this function, which the caller upholds. The block
+        // came from `System`.
         unsafe { System.realloc(block, layout, size) }
     }
 }
 
-/// What `job` gives, and how often it allocated.
+/// Runs `job`; its result and the number of its allocations.
 fn counted<R>(job: impl FnOnce() -> R) -> (R, usize) {
     let before = ALLOCATIONS.get();
     let result = job();
@@ -56,7 +61,7 @@ fn counted<R>(job: impl FnOnce() -> R) -> (R, usize) {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_allocator_counts_allocations() {
     let (boxed, count) = counted(|| Box::new([1, 2, 3]));
     assert_eq!((count, boxed[1]), (1, 2));
     assert_eq!(counted(|| 3 + boxed[0]).1, 0);
@@ -65,7 +70,8 @@ fn the_counter_counts() {
 const COLUMNS: usize = 21;
 const ROWS: usize = 13;
 
-/// The whole way from parameters to pixels, in buffers made beforehand.
+/// Runs the kernel from parameters to pixels, in buffers that are allocated beforehand. The sum of the
+/// pixels.
 fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Result<f64, widebragg::Error> {
     let mut values = vec![0.0; 20 * 20 * 20];
     values.iter_mut().enumerate().for_each(|(i, value)| *value = 10.0 + (i % 7) as f64);
@@ -132,7 +138,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             oversample: Oversample { per_axis: 2, ..Oversample::NONE },
             sources: &sources[..used],
             orientations,
-            lattice: Lattice {
+            crystallite: Crystallite {
                 shape,
                 cells: [5.0; 3],
                 fudge: 1.0,
@@ -162,13 +168,13 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             scene.carry_use(&carry, slow, fast)?;
             sum += scene.probe_pixel(slow, fast, &carry, &mut |step| sum += step.f_cell)?.value;
         }
-        let turned = TurnBuffers {
+        let turned = OrientationDerivativeBuffers {
             rotations: &mut rotations,
             by_phi0: &mut by_phi0,
             by_step: &mut by_step,
             by_mosaic: &mut by_mosaic,
         };
-        let turns = fill_turns(scene.orientations(), turned)?;
+        let turns = fill_orientation_derivatives(scene.orientations(), turned)?;
         let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
         let carry = Carryover::Streams(&mut streams);
         scene.pullback_rows(&turns, 0..ROWS, &weights, &carry, &mut sums)?;
@@ -200,9 +206,9 @@ fn kernel_calls_allocate_nothing() {
     }
 }
 
-/// Refusals carry numbers and names, not strings.
+/// Errors hold numbers and static names, so that they need no allocation.
 #[test]
-fn refusals_allocate_nothing() {
+fn errors_allocate_nothing() {
     let (refused, allocations) =
         counted(|| (HklGrid::new([0; 3], [9; 3], &[1.0]), Source::new(Default::default(), 1.0)));
     assert!(refused.0.is_err() && refused.1.is_err());

@@ -1,4 +1,5 @@
-//! The kernel's beam: polarisation, sources, fluence, water, and the count, range and step rules, against the oracle's.
+//! The kernel's beam: polarisation, sources, fluence, water, and the rules for count, range and step,
+//! compared with the oracle.
 
 use proptest::prelude::*;
 use widebragg::Error;
@@ -15,9 +16,9 @@ use widebragg_tests::oracle::sampling::Request;
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
-/// The table's vectors are not of length 1: both sides use them as they are.
+/// The table's vectors are not of unit length. Both sides use them without normalising.
 #[test]
-fn polarisation_is_the_reference_s() {
+fn polarisation_matches_the_reference() {
     for row in table("polarization.csv").expect("polarization.csv") {
         let vector = |at: usize| Vec3::new(row[at], row[at + 1], row[at + 2]);
         let factor = polarization_factor(row[0], vector(1), vector(4), vector(7));
@@ -26,21 +27,22 @@ fn polarisation_is_the_reference_s() {
 }
 
 #[test]
-fn polarisation_has_its_special_cases() {
+fn polarisation_handles_special_cases() {
     let (x, y, z) = (Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0));
-    // Straight ahead nothing is lost; across the beam, everything along the polarisation.
+    // In the forward direction the factor is 1. At 90 degrees to the beam, a fully polarised beam does not
+    // scatter along its polarisation.
     assert_eq!(polarization_factor(1.0, x, x, z), 1.0);
     assert_eq!(polarization_factor(1.0, x, z, z), 0.0);
     assert_eq!(polarization_factor(1.0, x, y, z), 1.0);
     assert_eq!(polarization_factor(0.0, x, y, z), 0.5);
-    // An axis along the beam leaves psi open.
+    // An axis along the beam leaves psi undefined.
     let open = oracle::functions::polarization_factor(0.5, x.to_array(), y.to_array(), x.to_array());
     assert_eq!(polarization_factor(0.5, x, y, x), open);
 }
 
-/// The lanes' factor, as the render loop computes it, against the scalar one.
+/// The vectorised factor of the render loop, compared with the scalar one.
 #[test]
-fn polarisation_in_the_loop_is_the_oracle_s() {
+fn polarisation_in_the_loop_matches_the_oracle() {
     for kahn in ["0", "0.95", "-0.4", "1"] {
         let line = format!(
             "-hkl dense.hkl -mat tri.mat -pixel 2 -detpixels 9 -distance 9 -N 3 -oversample 1 -polar {kahn}"
@@ -78,7 +80,7 @@ fn request(request: Request) -> StepRequest {
 }
 
 #[test]
-fn sources_are_the_oracle_s() {
+fn sources_match_the_oracle() {
     for line in [
         "-hdivrange 3 -hdivsteps 4 -vdivrange 2 -vdivsteps 5 -dispersion 2 -dispsteps 3",
         "-divergence 2 -divsteps 6",
@@ -119,14 +121,14 @@ fn sources_are_the_oracle_s() {
 }
 
 #[test]
-fn sources_that_cannot_be_are_refused() {
+fn impossible_sources_are_refused() {
     let x = Vec3::new(-3.0, 0.0, 0.0);
     let incident = Vec3::new(1.0, 0.0, 0.0);
     assert_eq!(Source::new(x, 1e-10).map(|source| source.incident.x), Ok(incident.x));
     for lambda in [0.0, -1e-10, f64::NAN, f64::INFINITY] {
         assert!(Source::new(x, lambda).is_err(), "{lambda}");
     }
-    // Squares that overflow or vanish leave finite vectors, but none of length 1.
+    // Vectors whose squared length overflows or underflows are finite, but cannot be normalised.
     let odd = [1e155, 1e211, 1e-161, 1e-200].map(|x| Vec3::new(0.0, x, -10.0 * x / 1e10));
     let none = [Vec3::default(), Vec3::new(f64::NAN, 0.0, 1.0), Vec3::new(0.0, f64::INFINITY, 0.0)];
     for from in none.into_iter().chain(odd) {
@@ -139,7 +141,7 @@ fn sources_that_cannot_be_are_refused() {
     assert!(matches!(SourceGrid { vdiv: many, ..grid }.sources_len(), Err(Error::TooLarge { .. })));
 }
 
-/// One of the three quantities of an axis: not given, none, negative, or some value.
+/// A random value for count, range or step: absent, zero, negative, or positive.
 fn quantity() -> impl Strategy<Value = Option<f64>> {
     prop_oneof![
         2 => Just(None),
@@ -155,7 +157,7 @@ fn same(ours: Result<Steps, Error>, expected: Result<oracle::sampling::Steps, St
         (Ok(ours), Ok(expected)) => {
             (ours.count, ours.range, ours.step) == (expected.count, expected.range, expected.step)
         }
-        // The oracle refuses earlier: to it, a million steps are a mistake.
+        // The oracle's limit is lower: it refuses a million steps.
         (_, Err(_)) => true,
         (Err(_), Ok(_)) => false,
     }
@@ -165,7 +167,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn step_rules_are_the_oracle_s(
+    fn step_rules_match_the_oracle(
         count in prop_oneof![Just(None), (-2..9_i64).prop_map(Some)],
         range in quantity(),
         step in quantity(),
@@ -174,7 +176,7 @@ proptest! {
         prop_assert!(same(phi_steps(ours), oracle::sampling::phi_steps(theirs)), "phi {:?}", ours);
         let divergence = oracle::sampling::axis_steps("divergence", theirs);
         prop_assert!(same(axis_steps(Axis::Divergence, ours), divergence), "divergence {:?}", ours);
-        // Dispersion and thickness start from a range of zero.
+        // The default range of dispersion and thickness is 0.
         let theirs = Request { range: range.or(Some(0.0)), ..theirs };
         let dispersion = oracle::sampling::axis_steps("dispersion", theirs);
         prop_assert!(same(axis_steps(Axis::Dispersion, ours), dispersion), "dispersion {:?}", ours);
@@ -183,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn any_request_is_sampled_or_refused(
+    fn any_request_gives_steps_or_an_error(
         count in any::<Option<i64>>(),
         bits in prop::array::uniform2(any::<Option<u64>>()),
     ) {
@@ -196,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn fluence_and_water_are_the_oracle_s(
+    fn fluence_and_water_match_the_oracle(
         flux in prop_oneof![Just(0.0), 1e8..1e14_f64],
         exposure in -1.0..3.0_f64,
         beamsize in -1e-4..1e-3_f64,

@@ -1,5 +1,5 @@
-//! The carryover as an API: streams, pixels, bands and splits give the same bits; hits, fresh uses and who left what;
-//! the interpolation latch; refused calls write nothing.
+//! The carryover's interface: streams, pixels, bands and partial calls give the same bits; hits and fresh
+//! uses are reported; the interpolation latch is found; calls that return an error write nothing.
 
 use proptest::prelude::*;
 use widebragg::Error;
@@ -21,7 +21,7 @@ fn golden_simulation(case: &str) -> Simulation {
     Simulation::from_args(&case.args, &golden::inputs()).expect("command line")
 }
 
-/// Scenes on which the carryover, the latch or both show; 21 rows of 19 pixels.
+/// Scenes of 21 rows of 19 pixels in which the carryover, the latch or both matter.
 fn scenes() -> Vec<(&'static str, Simulation)> {
     let common = "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.9 -detpixels_x 19 -detpixels_y 21 -distance 90 -N 7";
     [
@@ -43,7 +43,7 @@ fn scenes() -> Vec<(&'static str, Simulation)> {
     .into()
 }
 
-/// Runs `job` on every scene of [`scenes`] at every level, in c-parity, with so many streams.
+/// Runs `job` on every scene of [`scenes`] at every level, in c-parity, with `streams` streams.
 fn each_scene(streams: usize, mut job: impl FnMut(&str, &Simulation, &Scene<'_>, &mut [Slot])) {
     for (name, simulation) in scenes() {
         for simd in Simd::available() {
@@ -71,7 +71,7 @@ fn bits(pixels: &[f64]) -> Vec<u64> {
 }
 
 #[test]
-fn streams_are_the_reference_s_threads() {
+fn streams_match_the_threads_of_the_reference() {
     let mut seen = Vec::new();
     for streams in [1, 2, 3, 7, 21, 30] {
         each_scene(streams, |what, simulation, scene, slots| {
@@ -81,24 +81,24 @@ fn streams_are_the_reference_s_threads() {
             for (i, (x, y)) in pixels.iter().zip(&expected.value).enumerate() {
                 assert!((x - y).abs() <= 5e-12 * max, "{what}, pixel {i}: {x}, {y}");
             }
-            // More threads than rows are as many as rows.
+            // More threads than rows have the same result as one thread a row.
             if what.starts_with("zero first, portable") && streams <= 21 {
                 seen.push(bits(&pixels));
             }
         });
     }
-    // The scenes tell the numbers of threads apart, or the test would show nothing.
+    // The images must depend on the number of threads, or the test would prove nothing.
     assert!(seen.windows(2).all(|pair| pair[0] != pair[1]));
 }
 
 #[test]
-fn bands_and_single_pixels_are_the_image() {
+fn bands_and_single_pixels_equal_the_image() {
     for streams in [1, 3, 7] {
         each_scene(streams, |what, _, scene, slots| {
             let image = bits(&whole(scene, slots));
             let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
 
-            // Rows in bands, last band first.
+            // Rows in bands, the last band first.
             for band in [1, 2, 5, 13] {
                 open_streams(scene, slots).expect("slots");
                 let mut pixels = vec![f64::NAN; rows * columns];
@@ -109,7 +109,7 @@ fn bands_and_single_pixels_are_the_image() {
                 assert_eq!(bits(&pixels), image, "{what}, bands of {band}");
             }
 
-            // A copy of the slots for every band, as threads of ours would have.
+            // A copy of the slots for every band, as a caller with several threads would use.
             open_streams(scene, slots).expect("slots");
             let mut pixels = vec![f64::NAN; rows * columns];
             let mut total = vec![Slot::default(); slots.len()];
@@ -126,7 +126,7 @@ fn bands_and_single_pixels_are_the_image() {
                 |slots: &[Slot]| slots.iter().map(|slot| (slot.hits, slot.fresh)).collect::<Vec<_>>();
             assert_eq!(counts(&total), counts(slots), "{what}");
 
-            // Pixel by pixel, last first, on the streams and with a slot for each pixel.
+            // Pixel by pixel, the last first, with slots for streams and with a slot for each pixel.
             open_streams(scene, slots).expect("slots");
             let mut slot_per_pixel = vec![Slot::default(); rows * columns];
             open_pixels(scene, slots.len(), &mut slot_per_pixel).expect("slots");
@@ -149,9 +149,9 @@ fn bands_and_single_pixels_are_the_image() {
     }
 }
 
-/// Threads beyond the rows have nothing to do, and opening takes no time for them.
+/// Threads in excess of the rows have no work, and opening takes no time for them.
 #[test]
-fn any_number_of_threads_opens_pixels() {
+fn pixels_are_opened_for_any_number_of_threads() {
     each_scene(1, |what, _, scene, _| {
         let (rows, pixels) = (scene.detector().slow_pixels, scene.detector().pixels());
         let opened = |threads: usize| {
@@ -166,7 +166,7 @@ fn any_number_of_threads_opens_pixels() {
 }
 
 #[test]
-fn uses_are_counted_and_told() {
+fn uses_are_counted_and_reported() {
     for streams in [1, 2, 7] {
         each_scene(streams, |what, simulation, scene, slots| {
             let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
@@ -175,7 +175,7 @@ fn uses_are_counted_and_told() {
             let mut slot_per_pixel = vec![Slot::default(); rows * columns];
             open_pixels(scene, streams, &mut slot_per_pixel).expect("slots");
 
-            // In the reference's order: what was swept last in the stream is what the next one finds.
+            // In the reference's order, a sweep uses what the sweep before it in the same stream left.
             let mut expected = vec![(0, 0); streams];
             for (stream, count) in expected.iter_mut().enumerate() {
                 let mut last = None;
@@ -228,7 +228,7 @@ fn spec_needs_no_slots() {
     }
 }
 
-/// Pixel of the oracle's latch, found by masking all pixels from some index on.
+/// The pixel at which the oracle latches, found by bisection: all pixels from some index on are masked.
 fn latch_of_oracle(simulation: &Simulation, streams: usize) -> Option<usize> {
     let pixels = simulation.npixels().iter().product();
     let mask = simulation.mask.clone().unwrap_or_else(|| vec![1; pixels]);
@@ -250,7 +250,7 @@ fn latch_of_oracle(simulation: &Simulation, streams: usize) -> Option<usize> {
 }
 
 #[test]
-fn the_latch_is_the_oracle_s() {
+fn the_latch_matches_the_oracle() {
     let mut simulations = vec![("interpolate", golden_simulation("interpolate"))];
     simulations.push(("interpolate_latch", golden_simulation("interpolate_latch")));
     simulations.extend(scenes().into_iter().filter(|(name, _)| *name == "latch" || *name == "zero first"));
@@ -292,7 +292,7 @@ fn the_latch_is_the_oracle_s() {
                     };
                     assert_eq!(latch.map(|latch| latch.slow * columns + latch.fast), expected, "{what}");
                     if let Some(latch) = latch {
-                        // Found again from any rows that hold it, and not from those before it.
+                        // Any rows that contain the latch find it; the rows before it do not.
                         let scene = scene.with_lookup(LookupRule::Tricubic);
                         let carry = Carryover::Streams(slots);
                         assert_eq!(
@@ -320,7 +320,7 @@ fn the_latch_is_the_oracle_s() {
 }
 
 #[test]
-fn refused_calls_write_nothing() {
+fn calls_that_return_an_error_write_nothing() {
     for simd in Simd::available() {
         let (_, simulation) = scenes().swap_remove(0);
         let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
@@ -365,7 +365,7 @@ fn refused_calls_write_nothing() {
                 let error = Error::BufferTooShort { buffer: "carryover slots", needed, given };
                 assert_eq!(open_pixels(scene, 1, &mut short), Err(error));
 
-                // No rows at all, in whatever order they are written down, are no error.
+                // An empty range of rows is not an error, even if its end is below its start.
                 for nothing in [0..0, rows..rows, core::ops::Range { start: 5, end: 2 }] {
                     let mut carry = Carryover::Streams(slots);
                     let report = scene.render_rows::<f32>(nothing, &mut [], &mut carry);
@@ -377,7 +377,7 @@ fn refused_calls_write_nothing() {
 }
 
 #[test]
-fn questions_about_pixels_far_outside_are_answered() {
+fn queries_accept_pixels_outside_the_detector() {
     let far = usize::MAX;
     each_scene(2, |what, _, scene, slots| {
         let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
@@ -397,7 +397,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn streams_share_all_rows_in_order(rows in 0_usize..5000, threads in 1_usize..80) {
+    fn streams_divide_all_rows_in_order(rows in 0_usize..5000, threads in 1_usize..80) {
         let mut next = 0;
         for i in 0..threads {
             let stream = stream_rows(rows, threads, i);

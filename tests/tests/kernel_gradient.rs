@@ -1,4 +1,5 @@
-//! Derivatives of pixels against finite differences of the rendered image, for every variable of random scenes.
+//! Derivatives of pixels compared with finite differences of the rendered image, for every variable of random
+//! scenes.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
@@ -10,7 +11,8 @@ use small::small;
 use widebragg::Error;
 use widebragg::carryover::Carryover;
 use widebragg::gradient::{
-    Sums, TurnBuffers, TurnTable, VARIABLES, Variables, Wanted, fill_turns, rotation_vector, scaled_rotation,
+    OrientationDerivativeBuffers, OrientationDerivatives, Sums, VARIABLES, Variables, Wanted,
+    fill_orientation_derivatives, rotation_vector, scaled_rotation,
 };
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
@@ -20,7 +22,7 @@ use widebragg_experiment::gradient::differences::{Difference, differences};
 use widebragg_tests::oracle::Mode;
 use widebragg_tests::scene::{KernelScene, with_turns};
 
-/// Largest difference from finite differences, of the largest derivative in the image.
+/// Largest allowed difference from finite differences, as a fraction of the largest derivative in the image.
 const LIMIT: f64 = 1e-6;
 
 fn unit(variable: usize) -> Variables {
@@ -29,12 +31,12 @@ fn unit(variable: usize) -> Variables {
     Variables::from_array(&array)
 }
 
-/// The scene with one variable moved.
+/// The scene with one variable changed.
 fn moved(scene: &KernelScene, variable: usize, by: f64) -> KernelScene {
     let mut moved = scene.clone();
     let along = |v: &mut Vec3, axis: usize| *[&mut v.x, &mut v.y, &mut v.z][axis] += by;
-    let KernelScene { cell, lattice, detector: d, .. } = &mut moved;
-    let [a, b, c] = &mut lattice.reciprocal_per_angstrom;
+    let KernelScene { cell, crystallite, detector: d, .. } = &mut moved;
+    let [a, b, c] = &mut crystallite.reciprocal_per_angstrom;
     let vectors = [
         &mut cell.a_m,
         &mut cell.b_m,
@@ -72,12 +74,12 @@ fn moved(scene: &KernelScene, variable: usize, by: f64) -> KernelScene {
     moved
 }
 
-/// A step of each variable that turns the phases of the interference function by a tenth or so.
+/// For each variable, a step that changes the phases of the interference function by about a tenth.
 fn first_step(scene: &KernelScene, variable: usize) -> f64 {
     let lambda = scene.sources.iter().fold(f64::INFINITY, |least, source| least.min(source.lambda_m));
     let Orientation { a_m, b_m, c_m } = scene.cell;
     let edge = [a_m, b_m, c_m].iter().map(|v| v.length()).fold(0.0, f64::max);
-    let cells = scene.lattice.cells.iter().copied().fold(1.0, f64::max);
+    let cells = scene.crystallite.cells.iter().copied().fold(1.0, f64::max);
     let index = cells * edge * 2.0 / lambda;
     let d = &scene.detector;
     let reach = d.pix0_m.length();
@@ -105,11 +107,11 @@ fn found(scene: &KernelScene, threads: usize, variable: usize, first_step: f64) 
     found
 }
 
-/// What `job` makes of a scene and the derivatives of its orientations.
+/// Calls `job` with the scene and the derivatives of its orientations.
 fn differentiated<R>(
     scene: &KernelScene,
     threads: usize,
-    job: impl FnOnce(&Scene<'_>, &TurnTable<'_>, &Carryover<'_>) -> R,
+    job: impl FnOnce(&Scene<'_>, &OrientationDerivatives<'_>, &Carryover<'_>) -> R,
 ) -> R {
     let lent = scene.with(threads, |scene, slots| {
         with_turns(scene, 3, |turns| job(scene, turns, &Carryover::Streams(slots)))
@@ -117,7 +119,7 @@ fn differentiated<R>(
     lent.expect("a scene")
 }
 
-/// An image for each variable.
+/// An image of the derivatives by each variable.
 fn pushed(scene: &KernelScene, threads: usize) -> Vec<Vec<f64>> {
     let directions: Vec<Variables> = (0..VARIABLES).map(unit).collect();
     let (pixels, rows) = (scene.detector.pixels(), 0..scene.detector.slow_pixels);
@@ -128,16 +130,16 @@ fn pushed(scene: &KernelScene, threads: usize) -> Vec<Vec<f64>> {
     images.chunks_exact(pixels).map(<[f64]>::to_vec).collect()
 }
 
-/// How many derivatives of a scene are their finite differences.
+/// The result of comparing derivatives with finite differences.
 #[derive(Debug, Default)]
 struct Tally {
     right: u64,
-    /// Differences cannot tell.
+    /// The finite difference is not accurate enough to decide.
     undecided: u64,
     wrong: Vec<String>,
 }
 
-/// All derivatives of the pixels of a random scene.
+/// Compares all derivatives of the pixels of a random scene.
 fn check(seed: u64, tally: &mut Tally) {
     let scene = small(seed);
     for mode in [Mode::CParity, Mode::Spec] {
@@ -147,7 +149,8 @@ fn check(seed: u64, tally: &mut Tally) {
             let agrees = |(slope, difference): (&f64, &Difference)| (slope - difference.value).abs() <= limit;
             let step = first_step(&kernel, variable);
             let mut differences = found(&kernel, scene.threads, variable, step);
-            // The image jumps where an index is half-way between two nodes: steps that reach across one are too long.
+            // The image jumps where an index is half-way between two nodes. A step across such a jump is too
+            // long, so shorter ones are tried.
             for shorter in [50.0, 2500.0] {
                 let wrong = |pair: (&f64, &Difference)| !agrees(pair) && pair.1.error <= limit;
                 if slopes.iter().zip(&differences).any(wrong) {
@@ -171,16 +174,16 @@ fn check(seed: u64, tally: &mut Tally) {
     }
 }
 
-/// `WIDEBRAGG_GRADIENT_SCENES` says how many, `WIDEBRAGG_FIRST_SCENE` from which on. 3000 scenes are 4.5 million derivatives, all
-/// of them right but the 0.9 % that differences cannot tell to the limit.
+/// `WIDEBRAGG_GRADIENT_SCENES` sets the number of scenes and `WIDEBRAGG_FIRST_SCENE` the first. 3000 scenes
+/// have 4.5 million derivatives, all of them right except the 0.9 % that finite differences cannot decide.
 #[test]
-fn every_variable_is_its_finite_difference() {
+fn derivatives_by_every_variable_match_finite_differences() {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
     let (scenes, first) = (number("WIDEBRAGG_GRADIENT_SCENES", 60), number("WIDEBRAGG_FIRST_SCENE", 0));
     let mut tally = Tally::default();
     (first..first + scenes).for_each(|seed| check(seed, &mut tally));
     let Tally { right, undecided, wrong } = tally;
-    println!("{right} derivatives are their differences, {undecided} cannot be told");
+    println!("{right} derivatives match, {undecided} are undecided");
     wrong.iter().take(20).for_each(|wrong| println!("{wrong}"));
     assert!(wrong.is_empty(), "{} derivatives are wrong", wrong.len());
     assert!(undecided * 50 <= right, "{undecided} of {right}");
@@ -190,7 +193,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_scene_has_its_finite_differences(seed in 1_000_000_u64..) {
+    fn derivatives_of_any_scene_match_finite_differences(seed in 1_000_000_u64..) {
         let mut tally = Tally::default();
         check(seed, &mut tally);
         prop_assert!(tally.wrong.is_empty(), "{}", tally.wrong[0]);
@@ -202,7 +205,7 @@ fn weights(pixels: usize) -> Vec<f64> {
     (0..pixels).map(|i| 1.0 - 0.3 * (i % 5) as f64).collect()
 }
 
-/// The pullback of a scene's rows, one call each where `by_rows`, and derivatives by the grid.
+/// The pullback over a scene's rows, in one call or in one call a row, and the derivatives by the grid.
 fn pulled(scene: &KernelScene, threads: usize, by_rows: bool) -> (Variables, Vec<f64>) {
     let rows = scene.detector.slow_pixels;
     let weights = weights(scene.detector.pixels());
@@ -243,7 +246,7 @@ fn pullback_is_the_transpose_of_pushforward_and_levels_agree() {
                         None => largest.push(expected),
                         Some(other) => {
                             let apart = (expected - other).abs();
-                            // What the image itself would change by in a step, times rounding.
+                            // The rounding error of the image, divided by a typical step of the variable.
                             let rounding = 1e-12 * bright / first_step(&kernel, variable);
                             assert!(
                                 apart <= 1e-9 * size + rounding,
@@ -258,7 +261,7 @@ fn pullback_is_the_transpose_of_pushforward_and_levels_agree() {
 }
 
 #[test]
-fn rows_one_by_one_have_the_bits_of_all_at_once() {
+fn rows_have_the_same_bits_alone_and_together() {
     for seed in 0..60 {
         let scene = small(seed);
         let kernel = KernelScene::from_simulation(&scene.simulation, Simd::detect(), Mode::CParity);
@@ -266,10 +269,10 @@ fn rows_one_by_one_have_the_bits_of_all_at_once() {
     }
 }
 
-/// Terms of the sum go with the square of F: their derivatives, times F, add up to twice the sum (Euler), and
-/// central differences by one F are exact.
+/// The terms are quadratic in F. Their derivatives times F therefore add up to twice the sum (Euler), and
+/// central differences by a single F are exact.
 #[test]
-fn derivatives_by_structure_factors() {
+fn derivatives_by_structure_factors_are_exact() {
     let mut lit = 0;
     for seed in 0..300 {
         let scene = small(seed);
@@ -310,11 +313,11 @@ fn derivatives_by_structure_factors() {
             assert!((by_f[node] - difference).abs() <= 1e-9 * (slope + size), "{seed} {mode:?} node {node}");
         }
     }
-    assert!(lit > 100, "{lit} scenes with something to see");
+    assert!(lit > 100, "only {lit} scenes with a pixel above 0");
 }
 
 #[test]
-fn buffers_too_short_are_refused_and_nothing_is_written() {
+fn short_buffers_are_refused_and_nothing_is_written() {
     let scene = small(3);
     let kernel = KernelScene::from_simulation(&scene.simulation, Simd::detect(), Mode::Spec);
     let (pixels, rows) = (kernel.detector.pixels(), 0..kernel.detector.slow_pixels);
@@ -337,20 +340,23 @@ fn buffers_too_short_are_refused_and_nothing_is_written() {
             let mut rotations = vec![IDENTITY; scene.orientations().entries().len()];
             let mut short = vec![Orientation::default(); rotations.len() + 1];
             rotations.pop();
-            let buffers = TurnBuffers {
+            let buffers = OrientationDerivativeBuffers {
                 rotations: &mut rotations,
                 by_phi0: &mut short,
                 by_step: &mut [],
                 by_mosaic: &mut [],
             };
-            assert!(matches!(fill_turns(scene.orientations(), buffers), Err(Error::BufferTooShort { .. })));
+            assert!(matches!(
+                fill_orientation_derivatives(scene.orientations(), buffers),
+                Err(Error::BufferTooShort { .. })
+            ));
         })
         .expect("a scene");
 }
 
-/// A rotation, its axis times angle, and back.
+/// Rotations are scaled and converted to rotation vectors without changing their axis.
 #[test]
-fn rotations_scale_along_their_axes() {
+fn scaled_rotations_keep_their_axis() {
     for angles in [[0.1, -0.2, 0.3], [1e-9, 0.0, 0.0], [2.0, 0.5, -0.4]] {
         let [x, y, z] = IDENTITY.map(|unit| rotate_xyz(Vec3::from(unit), angles));
         let u = [[x.x, y.x, z.x], [x.y, y.y, z.y], [x.z, y.z, z.z]];

@@ -1,5 +1,6 @@
-//! The kernel's elementary functions at every level of this CPU: ulp errors against exact values, special values,
-//! array lengths around the lane boundaries. Each test prints a table of the largest errors it found.
+//! The kernel's elementary functions at every level of this CPU: errors in ulp compared with exact values,
+//! special values, and array lengths around the lane boundaries. Each test prints a table of the largest
+//! errors it found.
 
 #[path = "kernel_math/exact.rs"]
 mod exact;
@@ -7,21 +8,22 @@ mod exact;
 use core::f64::consts::PI;
 use proptest::prelude::*;
 use widebragg::arrays::sincg_rad_into;
-use widebragg::lanes::{Kernel, Lanes, Level, Simd, SimdLevel};
+use widebragg::lanes::{Lanes, Level, Simd, SimdLevel, WithSimd};
 use widebragg::math;
 use widebragg_tests::compare::ulp_error;
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::{sincg_exact, table};
 
-/// A function of lanes as one of slices: the tail of the last vector is filled with x = 0, n = 1.
+/// Makes a function of slices from a function of lanes. The unused lanes of the last vector hold x = 0, n =
+/// 1.
 macro_rules! lane_function {
     ($name:ident, |$x:ident, $n:ident| $value:expr) => {
         fn $name(simd: Simd, x: &[f64], n: &[f64]) -> Vec<f64> {
             struct Job<'a>(&'a [f64], &'a [f64]);
-            impl Kernel for Job<'_> {
+            impl WithSimd for Job<'_> {
                 type Output = Vec<f64>;
                 #[inline(always)]
-                fn run<L: Level>(self, level: L) -> Vec<f64> {
+                fn with_simd<L: Level>(self, level: L) -> Vec<f64> {
                     let mut values = Vec::with_capacity(self.0.len());
                     for (x, n) in self.0.chunks(L::F::LEN).zip(self.1.chunks(L::F::LEN)) {
                         let ($x, $n) = (level.load(x, 0.0), level.load(n, 1.0));
@@ -43,19 +45,19 @@ lane_function!(exp, |x, _n| math::exp(x));
 lane_function!(sin, |x, _n| math::sin_cos(x).0);
 lane_function!(cos, |x, _n| math::sin_cos(x).1);
 
-/// The quick sincg of one x.
+/// The fast sincg of a single x.
 fn sincg_rad_quick(simd: Simd, x_rad: f64, n: f64) -> f64 {
     let mut out = [f64::NAN];
     sincg_rad_into(simd, &[x_rad], n, &mut out).expect("one element in, one out");
     out[0]
 }
 
-/// A function of one argument.
+/// Applies a function of one argument.
 fn map(function: fn(Simd, &[f64], &[f64]) -> Vec<f64>, simd: Simd, x: &[f64]) -> Vec<f64> {
     function(simd, x, &vec![1.0; x.len()])
 }
 
-/// The largest of many errors, and where it was.
+/// The largest error, and the arguments at which it occurred.
 #[derive(Debug, Default)]
 struct Largest {
     error: f64,
@@ -69,7 +71,7 @@ impl Largest {
         }
     }
 
-    /// Prints a row of the table and holds the error to its limit.
+    /// Prints a row of the table and checks the error against its limit.
     fn check(&self, function: &str, simd: Simd, unit: &str, limit: f64) {
         let Largest { error, at } = self;
         println!("{function:<24} {:<9} {error:>10.3e} {unit} (limit {limit}) at {at:?}", simd.level());
@@ -78,7 +80,7 @@ impl Largest {
 }
 
 #[test]
-fn every_level_of_the_cpu_is_there() {
+fn every_level_of_the_cpu_is_available() {
     let levels: Vec<SimdLevel> = Simd::available().map(Simd::level).collect();
     println!("levels: {levels:?}");
     assert!(levels.contains(&SimdLevel::Portable));
@@ -101,7 +103,7 @@ fn every_level_of_the_cpu_is_there() {
 }
 
 #[test]
-fn sincg_is_exact_to_two_ulp() {
+fn sincg_is_accurate_to_two_ulp() {
     let rows: Vec<_> = sincg_exact()
         .expect("sincg_exact.csv")
         .into_iter()
@@ -114,8 +116,8 @@ fn sincg_is_exact_to_two_ulp() {
         let mut zeros = 0;
         for (row, value) in rows.iter().zip(sincg(simd, &h, &n)) {
             if row.exact.0.abs() < 1e-60 {
-                // N h is an integer where h is none: the table's 300 bits leave a trace of the zero that it is. The
-                // residue of N h is exact, so the kernel finds it too.
+                // Where N h is an integer and h is not, the exact value is 0, of which the table's 300 bits
+                // give a tiny residue. The residue of N h is exact, so that the kernel returns 0.
                 assert_eq!(value, 0.0, "{row:?}");
                 zeros += 1;
             } else {
@@ -128,16 +130,17 @@ fn sincg_is_exact_to_two_ulp() {
     }
 }
 
-/// sin(pi N h)/sin(pi h) from exact residues: h and N h reduced by whole numbers, which is exact in fixed point.
+/// Random arguments, compared with sin(pi N h)/sin(pi h) from exact residues: in fixed point, h and N h are
+/// reduced by whole numbers without rounding.
 #[test]
-fn sincg_is_exact_to_two_ulp_at_random() {
+fn sincg_is_accurate_to_two_ulp_at_random_arguments() {
     let mut deviate = deviates();
     let cases: Vec<(f64, f64)> = (0..4000)
         .map(|i| {
             let n = (10.0_f64.powf(5.0 * deviate())).round();
             let h = match i % 4 {
                 0 => 10.0_f64.powf(6.0 * deviate()) * (2.0 * deviate() - 1.0),
-                // Near an integer, and near a zero of the numerator.
+                // h near an integer, and near a zero of the numerator.
                 1 => (2000.0 * deviate()).round() + 10.0_f64.powf(-16.0 * deviate()),
                 2 => ((2000.0 * n * deviate()).round() / n).next_up(),
                 _ => 60.0 * deviate() - 30.0,
@@ -159,9 +162,9 @@ fn sincg_is_exact_to_two_ulp_at_random() {
 }
 
 #[test]
-fn sincg_takes_any_number() {
+fn sincg_handles_special_values() {
     let two51 = 2.0_f64.powi(51);
-    // (h, N, value): huge h are integers or halves, and the function has period 2.
+    // (h, N, value). Huge h are integers or half-integers, and the function has period 2.
     let cases = [
         (0.0, 7.0, 7.0),
         (-0.0, 7.0, 7.0),
@@ -186,7 +189,7 @@ fn sincg_takes_any_number() {
     ];
     for simd in Simd::available() {
         for (h, n, value) in cases {
-            // Alone, and among lanes that need nothing special.
+            // Alone, and next to lanes without special cases.
             assert_eq!(sincg(simd, &[h], &[n]), [value], "{} sincg({h}, {n})", simd.level());
             assert_eq!(sincg(simd, &[0.25, h, 0.25], &[2.0, n, 2.0])[1], value, "{} {h}", simd.level());
         }
@@ -201,9 +204,10 @@ fn sincg_takes_any_number() {
     }
 }
 
-/// Near multiples of pi the C expression keeps what the rounding of N x leaves of sin(N x): there it is no measure.
+/// Near multiples of pi the C expression is dominated by the rounding error of N x, so it is not compared
+/// there.
 #[test]
-fn sincg_rad_is_the_reference_s() {
+fn sincg_rad_matches_the_reference() {
     let rows = table("sincg.csv").expect("sincg.csv");
     let kept = |x: f64| x == 0.0 || f64::EPSILON * x.abs() <= 1e-9 * x.sin().abs();
     let rows: Vec<_> = rows.into_iter().filter(|row| kept(row[0])).collect();
@@ -218,7 +222,8 @@ fn sincg_rad_is_the_reference_s() {
     }
 }
 
-/// (x in radians, N): the golden table, multiples of pi and their neighbours, zeros of the numerator.
+/// Arguments (x in radians, N): the golden table, multiples of pi and their neighbours, zeros of the
+/// numerator.
 fn radian_cases() -> Vec<(f64, f64)> {
     let mut deviate = deviates();
     let mut cases: Vec<(f64, f64)> = table("sincg.csv")
@@ -232,7 +237,7 @@ fn radian_cases() -> Vec<(f64, f64)> {
         let sign = if deviate() < 0.5 { -1.0 } else { 1.0 };
         let x = match i % 4 {
             0 => 10.0_f64.powf(9.0 * deviate() - 3.0),
-            // The f64 nearest to a multiple of pi, its neighbours, and numbers not far from it.
+            // The f64 nearest to a multiple of pi, its neighbours, and numbers close to it.
             1 => ((3e5 * deviate().powi(3)).round() * PI).next_up(),
             2 => (3e5 * deviate().powi(3)).round() * PI + 10.0_f64.powf(-12.0 * deviate()),
             // Zeros of the numerator.
@@ -245,7 +250,7 @@ fn radian_cases() -> Vec<(f64, f64)> {
 }
 
 #[test]
-fn sincg_rad_is_exact_to_four_ulp() {
+fn sincg_rad_is_accurate_to_four_ulp() {
     let cases = radian_cases();
     let (x, n): (Vec<f64>, Vec<f64>) = cases.iter().copied().unzip();
     let exact: Vec<(f64, f64)> = cases.iter().map(|&(x, n)| exact::sincg_rad(x, n)).collect();
@@ -259,7 +264,7 @@ fn sincg_rad_is_exact_to_four_ulp() {
 }
 
 #[test]
-fn sincg_rad_quick_is_within_its_bound() {
+fn sincg_rad_into_is_within_its_bound() {
     let cases = radian_cases();
     let exact: Vec<(f64, f64)> = cases.iter().map(|&(x, n)| exact::sincg_rad(x, n)).collect();
     for simd in Simd::available() {
@@ -274,20 +279,24 @@ fn sincg_rad_quick_is_within_its_bound() {
         for (x, n, expected) in [(0.0, 5.0, 5.0), (-0.0, 4.0, 4.0), (PI, 1.0, 1.0), (0.3, 1.0, 1.0)] {
             assert_eq!(sincg_rad_quick(simd, x, n), expected, "x {x}, N {n}");
         }
-        // Beyond its range it is the careful one.
+        // Outside its range it equals the accurate function.
         for (x, n) in [(1e12, 5.0), (0.3, 2.5), (-2e9, 7.0)] {
             assert_eq!(sincg_rad_quick(simd, x, n), sincg_rad(simd, &[x], &[n])[0], "x {x}, N {n}");
         }
         let (x, mut out) = ([0.3, 1e12, 0.4, 7.0], [0.0; 4]);
         sincg_rad_into(simd, &x, 6.0, &mut out).expect("as many out as in");
-        assert_eq!(out, x.map(|x| sincg_rad_quick(simd, x, 6.0)), "an element depends on its neighbours");
+        assert_eq!(
+            out,
+            x.map(|x| sincg_rad_quick(simd, x, 6.0)),
+            "an element must not depend on its neighbours"
+        );
         assert!(sincg_rad_quick(simd, f64::NAN, 5.0).is_nan());
         assert!(sincg_rad_quick(simd, f64::INFINITY, 5.0).is_nan());
     }
 }
 
 #[test]
-fn sincg_rad_beyond_its_range_is_the_c_expression() {
+fn sincg_rad_outside_its_range_matches_the_c_expression() {
     for simd in Simd::available() {
         for (x, n) in [(0.3_f64, 2.5), (2e9, 7.0), (-1e12, 3.0), (0.5, 1e9)] {
             let c = (x * n).sin() / x.sin();
@@ -299,13 +308,13 @@ fn sincg_rad_beyond_its_range_is_the_c_expression() {
 }
 
 #[test]
-fn sinc3_is_the_reference_s_and_exact() {
+fn sinc3_matches_the_reference_and_is_accurate() {
     let rows = table("sinc3.csv").expect("sinc3.csv");
     let mut from_c = Largest::default();
     let mut scalar = Largest::default();
     for row in &rows {
         let (x, value) = (row[0], math::sinc3(row[0]));
-        // The C expression loses the digits that cancel near 0; the kernel does not.
+        // The C expression loses digits by cancellation near 0; the kernel does not.
         from_c.add((value - row[1]).abs() / (1.0_f64).max(1.0 / (x * x)), (x, 0.0));
         let (hi, lo) = exact::sinc3(x);
         scalar.add((value - hi - lo).abs(), (x, 0.0));
@@ -323,7 +332,7 @@ fn sinc3_is_the_reference_s_and_exact() {
             let (hi, lo) = exact::sinc3_half_turns(y);
             let error = (value - hi - lo).abs();
             near.add(error, (y, 0.0));
-            // Far from 0 the function swings within 3/x^2.
+            // Far from 0 the function oscillates within 3/x^2.
             let x = PI * y;
             far.add(error * (x * x / 3.0).max(1.0), (y, 0.0));
         }
@@ -333,7 +342,7 @@ fn sinc3_is_the_reference_s_and_exact() {
 }
 
 #[test]
-fn exp_is_exact_to_two_ulp() {
+fn exp_is_accurate_to_two_ulp() {
     let mut deviate = deviates();
     let mut x: Vec<f64> = (0..2000).map(|_| 1416.0 * deviate() - 708.0).collect();
     x.extend((0..1000).map(|_| 10.0_f64.powf(-20.0 * deviate()) * (2.0 * deviate() - 1.0)));
@@ -352,7 +361,7 @@ fn exp_is_exact_to_two_ulp() {
 }
 
 #[test]
-fn sin_and_cos_are_exact_to_their_bound() {
+fn sin_and_cos_are_within_their_bound() {
     let mut deviate = deviates();
     let mut x: Vec<f64> = (0..2000).map(|_| 10.0_f64.powf(10.0 * deviate() - 4.0)).collect();
     x.extend((0..200).map(|k| f64::from(k) * PI / 4.0));
@@ -371,12 +380,14 @@ fn sin_and_cos_are_exact_to_their_bound() {
     }
 }
 
-/// Every length around the lane boundaries, from every start in a longer array: each element as if it were alone.
+/// Every length around the lane boundaries, from every start in a longer array: each element has the value
+/// that it has alone.
 #[test]
-fn sincos_is_exact_to_one_ulp() {
+fn sincos_is_accurate_to_one_ulp() {
     let mut deviate = deviates();
     let mut x: Vec<f64> = (0..20_000).map(|_| 10.0_f64.powf(12.0 * deviate() - 6.0)).collect();
-    // Where the reduction cancels: next to whole quarter turns, and about the limits of the branches.
+    // Arguments at which the reduction cancels: near multiples of a quarter turn, and at the limits of the
+    // branches.
     let quarters = (1..11_000).chain((0..1000).map(|_| (6e5 * deviate()) as u32));
     x.extend(quarters.flat_map(|k| {
         let quarter = f64::from(k) * (PI / 2.0);
@@ -404,7 +415,7 @@ fn sincos_is_exact_to_one_ulp() {
 }
 
 #[test]
-fn lengths_and_starts_change_nothing() {
+fn array_length_and_start_do_not_change_values() {
     let x: Vec<f64> = (0..40).map(|i| 0.37 * f64::from(i) - 5.0).collect();
     let n: Vec<f64> = (0..40).map(|i| f64::from(1 + i % 13)).collect();
     for simd in Simd::available() {
@@ -441,7 +452,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bits_give_some_number(bits in prop::array::uniform2(any::<u64>())) {
+    fn any_bit_pattern_is_accepted(bits in prop::array::uniform2(any::<u64>())) {
         let [x, n] = bits.map(f64::from_bits);
         for simd in Simd::available() {
             for function in [sincg, sincg_rad, sinc3_half_turns, exp, sin, cos] {
@@ -451,10 +462,10 @@ proptest! {
     }
 }
 
-/// Against exact values, at every level: of the size that slopes have at that distance from a node, and next to a node of the
-/// slope itself.
+/// Compared with exact values at every level. The limit is relative to the size of the slope at that distance
+/// from a node, and next to a node relative to the slope itself.
 #[test]
-fn the_slope_of_sincg_squared_keeps_its_digits_next_to_nodes() {
+fn sincg_squared_slope_is_accurate_next_to_nodes() {
     let rows = table("sincg_squared_slope.csv").expect("exact slopes");
     let (h, n): (Vec<f64>, Vec<f64>) = rows.iter().map(|row| (row[0], row[1])).unzip();
     for simd in Simd::available() {
@@ -466,7 +477,7 @@ fn the_slope_of_sincg_squared_keeps_its_digits_next_to_nodes() {
             let size = 2.0 * PI * n * (n * n).min((PI * d).sin().powi(-2));
             assert!(off <= 1e-11 * size, "{} h {h} N {n}: {slope:e}, exact {exact:e}", simd.level());
             sized = sized.max(off / size);
-            // With one cell there is nothing to lose digits of.
+            // With one cell the slope is 0 and has no digits to lose.
             if (n * d).abs() < 0.5 && n > 1.0 && exact != 0.0 {
                 assert!(
                     off <= 2e-11 * exact.abs(),

@@ -1,5 +1,5 @@
-//! Mixed precision against f64: within 1e-5 on pixels above 1e-6 of the maximum, at every level, on all golden images,
-//! for crystals of up to 10,000 cells along an axis.
+//! Mixed precision compared with f64: within 1e-5 on pixels above 1e-6 of the maximum, at every level, on all
+//! golden images, for crystals of up to 10,000 cells along an axis.
 
 use widebragg::carryover::Carryover;
 use widebragg::lanes::Simd;
@@ -8,10 +8,10 @@ use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
-/// Relative to f64.
+/// Largest relative difference from f64.
 const LIMIT: f64 = 1e-5;
 
-/// Of the maximum: pixels below are not compared.
+/// Pixels below this fraction of the maximum are not compared.
 const FLOOR: f64 = 1e-6;
 
 fn render(scene: &KernelScene, precision: Precision) -> Vec<f64> {
@@ -26,12 +26,12 @@ fn render(scene: &KernelScene, precision: Precision) -> Vec<f64> {
         .expect("a scene")
 }
 
-/// Largest relative difference above the floor.
+/// Largest relative difference among pixels above the floor.
 fn worst(mixed: &[f64], double: &[f64]) -> f64 {
     let max = double.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
     let compared = mixed.iter().zip(double).filter(|(_, double)| double.abs() > FLOOR * max);
     compared.map(|(mixed, double)| ((mixed - double) / double).abs()).fold(0.0, |worst, x| {
-        // NaN is never smaller than anything.
+        // A NaN must not be skipped: no comparison with it is true.
         if x <= worst { worst } else { x }
     })
 }
@@ -61,19 +61,20 @@ fn large_crystals_agree_with_f64() {
     for cells in [1usize, 2, 100, 1000, 9_999, 10_000] {
         for simd in Simd::available() {
             let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
-            scene.lattice.cells = [cells as f64, 10_000.0, 3.0];
+            scene.crystallite.cells = [cells as f64, 10_000.0, 3.0];
             let (mixed, double) = (render(&scene, Precision::Mixed), render(&scene, Precision::Double));
             let worst = worst(&mixed, &double);
             assert!(worst <= LIMIT, "{cells} cells, {}: {worst:e}", simd.level());
-            // It is another arithmetic: a test that compares f64 with itself would not fail.
+            // The bits must differ, or the test would compare f64 with itself.
             assert!(mixed != double, "{cells} cells, {}: mixed has the bits of f64", simd.level());
         }
     }
 }
 
-/// Pixels so small that the whole of a row is next to a node, on it and off it: a crystal along the axes of the laboratory.
+/// Pixels so small that a whole row is next to a node, exactly on it and beside it, with crystal axes along
+/// those of the laboratory.
 #[test]
-fn next_to_nodes_it_agrees_with_f64() {
+fn rows_next_to_nodes_agree_with_f64() {
     for pixel_mm in ["1e-3", "1e-4", "1e-6", "1e-8"] {
         for beam in ["", "-Xbeam 0.01234567 -Ybeam 0.0087654321"] {
             let line = format!(
@@ -92,19 +93,19 @@ fn next_to_nodes_it_agrees_with_f64() {
     }
 }
 
-/// Where its reduction would have no bits for the number of cells.
+/// Mixed precision falls back to f64 where its reduction would have too few bits for the number of cells.
 #[test]
-fn crystals_of_a_million_cells_stay_f64() {
+fn crystals_of_a_million_cells_use_f64() {
     let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));
     for simd in Simd::available() {
         let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
-        scene.lattice.cells = [5.0, 1_048_576.0, 5.0];
+        scene.crystallite.cells = [5.0, 1_048_576.0, 5.0];
         assert!(render(&scene, Precision::Mixed) == render(&scene, Precision::Double), "{}", simd.level());
     }
 }
 
 #[test]
-fn a_pixel_alone_has_the_bits_it_has_among_its_neighbours() {
+fn a_pixel_has_the_same_bits_alone_and_in_a_row() {
     let simulation = simulation(&Case::load("phi_zero_start").expect("a golden case"));
     for simd in Simd::available() {
         let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);

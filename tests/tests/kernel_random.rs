@@ -1,4 +1,5 @@
-//! The kernel's random numbers, mosaic rotations and Poisson deviates: bit for bit the reference's.
+//! The kernel's random numbers, mosaic rotations and Poisson deviates, which are bit-identical to the
+//! reference's.
 
 use proptest::prelude::*;
 use widebragg::noise::Poisson;
@@ -8,11 +9,11 @@ use widebragg_tests::golden::table;
 use widebragg_tests::oracle;
 
 #[test]
-fn deviates_are_the_reference_s() {
+fn deviates_match_the_reference() {
     let mut random = Ran1::new(0);
     for row in table("ran1.csv").expect("ran1.csv") {
         if row[1] == 0.0 {
-            // The table holds the seed as the generator takes it; the kernel's is the option's value.
+            // The table has the seed as passed to the generator; the kernel takes the value of the option.
             random = Ran1::new(-row[0] as i64);
         }
         assert_eq!(random.draw(), row[2] as f32, "{row:?}");
@@ -20,7 +21,7 @@ fn deviates_are_the_reference_s() {
 }
 
 #[test]
-fn mosaic_rotations_are_the_reference_s() {
+fn mosaic_rotations_match_the_reference() {
     let rows = table("mosaic_umat.csv").expect("mosaic_umat.csv");
     let mut random = Ran1::new(0);
     for row in &rows {
@@ -48,7 +49,8 @@ fn domains_are_drawn_in_order_and_the_first_is_the_identity() {
     }
 }
 
-/// Means of every kind: none, below one, products of deviates, rejection, Gaussian, and the borders between them.
+/// Means for every branch: 0, below 1, products of deviates, rejection, Gaussian, and the limits between
+/// them.
 fn means() -> Vec<f32> {
     let mut means = vec![0.0, 1e-30, 0.5, 11.999_999, 12.0, 12.000_001, 1e6, 1_000_000.1, 1e7];
     means.extend((0..400).map(|i| 10.0_f32.powf(i as f32 * (10.0 / 399.0) - 3.0)));
@@ -56,7 +58,7 @@ fn means() -> Vec<f32> {
 }
 
 #[test]
-fn poisson_deviates_are_the_oracle_s() {
+fn poisson_deviates_match_the_oracle() {
     for seed in [1, 7, 12345] {
         let (mut ours, mut expected) = (Poisson::new(seed), oracle::noise::Poisson::new(-(seed as i32)));
         for round in 0..20 {
@@ -80,7 +82,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn streams_are_the_oracle_s(seed in 1..=i32::MAX - 1) {
+    fn streams_match_the_oracle(seed in 1..=i32::MAX - 1) {
         let (mut ours, mut expected) = (Ran1::new(i64::from(seed)), oracle::random::Ran1::new(-seed));
         for _ in 0..100 {
             prop_assert_eq!(ours.draw(), expected.draw());
@@ -88,14 +90,14 @@ proptest! {
     }
 
     #[test]
-    fn any_seed_makes_a_stream(seed in any::<i64>()) {
+    fn any_seed_is_accepted(seed in any::<i64>()) {
         let deviate = Ran1::new(seed).draw();
         prop_assert!(deviate > 0.0 && deviate < 1.0);
         prop_assert!(random_misset(seed).iter().all(|angle| angle.is_finite()));
     }
 
     #[test]
-    fn rotations_are_rotations(seed in any::<i64>(), cap in 0.0..7.0_f32) {
+    fn mosaic_rotations_are_orthonormal(seed in any::<i64>(), cap in 0.0..7.0_f32) {
         let u = random_rotation(cap, &mut Ran1::new(seed));
         for i in 0..3 {
             for j in 0..3 {

@@ -1,8 +1,9 @@
-//! The kernel's render loop against golden images and the oracle, at every level, in both modes.
+//! The kernel's render loop compared with golden images and the oracle, at every level, in both modes.
 //!
-//! Near a reflection the reference's sin(N pi h)/sin(pi h) is off by 1e-16 h/d, d being the distance to the nearest
-//! integer; the kernel is not. As f32 that does not show. To 1e-12 the kernel is compared with the oracle's precise
-//! interference functions, everything else being the reference's order of operations.
+//! Near a reflection the reference's sin(N pi h)/sin(pi h) has an error of 1e-16 h/d, where d is the distance
+//! to the nearest integer; the kernel's does not. Stored as f32 the images still agree. For agreement to
+//! 1e-12 the kernel is compared with the oracle's precise interference functions, with everything else in the
+//! reference's order of operations.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
@@ -18,7 +19,7 @@ use widebragg_tests::scene::KernelScene;
 
 const MODES: [Mode; 2] = [Mode::CParity, Mode::Spec];
 
-/// An image with what the call reported.
+/// An image and the report of the call.
 fn render(scene: &KernelScene, reference_threads: usize) -> (Vec<f64>, RowReport) {
     let rendered = scene.with(reference_threads, |scene, slots| {
         let mut pixels = vec![f64::NAN; scene.detector().pixels()];
@@ -31,7 +32,7 @@ fn render(scene: &KernelScene, reference_threads: usize) -> (Vec<f64>, RowReport
 }
 
 #[test]
-fn the_precise_oracle_is_precise() {
+fn the_precise_oracle_is_accurate() {
     for row in golden::sincg_exact().expect("sincg_exact.csv") {
         if row.h.abs() <= 1e6 && row.exact.0.abs() > 1e-60 {
             let value = sincg_precise(row.h, row.N);
@@ -39,14 +40,14 @@ fn the_precise_oracle_is_precise() {
         }
     }
     for i in 0..=200 {
-        // Where the series and the expression both have their digits.
+        // Arguments at which the series and the expression are both accurate.
         let x = 1.0 + f64::from(i) / 100.0;
         assert!((sinc3_precise(x) - sinc3(x)).abs() <= 1e-15, "{x}");
     }
 }
 
 #[test]
-fn golden_images_come_out_right() {
+fn golden_images_match_the_oracle_and_the_reference() {
     let mut worst = (0.0, String::new());
     let mut different = 0;
     let mut failures = Vec::new();
@@ -87,10 +88,10 @@ fn golden_images_come_out_right() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// A step whose F_latt the reference finds to be exactly 0 does not happen: it multiplies no running sum and latches no
-/// interpolation. A Gaussian that is still the smallest f64 does happen.
+/// A step for which the reference finds F_latt to be exactly 0 is skipped: it multiplies no running sum and
+/// latches no interpolation. A Gaussian as small as the smallest f64 is not skipped.
 #[test]
-fn steps_happen_where_they_do_in_the_reference() {
+fn steps_are_skipped_where_the_reference_skips_them() {
     let line = "-pixel 0.9 -detpixels 21 -close_distance 78.3 -Xbeam 9.59 -Ybeam 7.69 -detector_rotx -12.6 \
                 -twotheta -6.5 -mat tri.mat -Na 10 -Nb 10 -Nc 1 -sample_heigh 0.000298 -gauss_xtal -mosaic_dom 2 \
                 -hkl sparse.hkl -interpolate -energy 11261.9 -osc 0.5 -oversample 2 -oversample_polar -dmin 1.31";
@@ -109,9 +110,10 @@ fn steps_happen_where_they_do_in_the_reference() {
     }
 }
 
-/// Axes of one cell have loops of their own: each set of them, with each lookup.
+/// Crystals with one cell along an axis have their own loops: each combination of such axes, with each
+/// lookup.
 #[test]
-fn crystals_of_one_cell_along_an_axis_come_out_right() {
+fn crystals_of_one_cell_along_an_axis_match_the_oracle() {
     let line = "-mat tri.mat -lambda 1.1 -pixel 0.9 -detpixels_x 21 -detpixels_y 5 -distance 60 -osc 0.5 -phisteps 2 -oversample 1";
     for lookup in ["-default_F 100", "-hkl dense.hkl -nointerpolate", "-hkl dense.hkl -interpolate"] {
         for thin in 1..8 {
@@ -130,10 +132,10 @@ fn crystals_of_one_cell_along_an_axis_come_out_right() {
     }
 }
 
-/// Regions of every start and length around the lane boundaries, some pixels masked: the bits of the whole image inside,
-/// 0 outside.
+/// Regions with every start and length around the lane boundaries, and some masked pixels: inside, the bits
+/// are those of the whole image; outside, pixels are 0.
 #[test]
-fn regions_of_any_start_and_length_are_the_image() {
+fn regions_of_any_start_and_length_equal_the_image() {
     let line = "-hkl dense.hkl -mat tri.mat -pixel 0.7 -detpixels_x 34 -detpixels_y 3 -distance 40 -N 6 -oversample 1";
     for more in [
         "-nointerpolate",
@@ -174,7 +176,7 @@ fn regions_of_any_start_and_length_are_the_image() {
 }
 
 #[test]
-fn stored_as_f32_or_f64_pixels_are_the_same() {
+fn f32_pixels_are_the_rounded_f64_pixels() {
     let case = Case::load("phi_mosaic").expect("case.json");
     let simulation = Simulation::from_args(&case.args, &golden::inputs()).expect("command line");
     for simd in Simd::available() {
@@ -189,7 +191,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_command_lines_come_out_right(args in command_line(), threads in 1_usize..4) {
+    fn random_command_lines_match_the_oracle(args in command_line(), threads in 1_usize..4) {
         let mut simulation = Simulation::from_args(&args, &golden::inputs()).map_err(TestCaseError::fail)?;
         simulation.precise = true;
         for mode in MODES {
@@ -198,7 +200,7 @@ proptest! {
                 let (image, report) = render(&KernelScene::from_simulation(&simulation, simd, mode), threads);
                 let apart = apart(&image, &expected.value);
                 prop_assert!(apart <= flank_limit(&simulation), "{:?} {}: {:.1e}", mode, simd.level(), apart);
-                // The oracle adds up to a hundred thousand equal numbers, one by one.
+                // The tolerance is for the oracle's sum of up to a hundred thousand equal numbers.
                 prop_assert!(relative(report.omega_sum_sr, expected.omega_sum, 0.0) <= 1e-11);
             }
         }

@@ -29,7 +29,7 @@ fn vector(row: &[f64], at: usize) -> Vec3 {
 }
 
 #[test]
-fn rotations_are_the_reference_s() {
+fn rotations_match_the_reference() {
     check("rotate_axis.csv", |row| rotate_axis(vector(row, 0), vector(row, 3), row[6]));
     check("rotate_xyz.csv", |row| rotate_xyz(vector(row, 0), [row[3], row[4], row[5]]));
 }
@@ -49,7 +49,7 @@ fn sweep(phi0_deg: f64, step_deg: f64, count: usize, mode: PhiMode) -> PhiSweep 
     PhiSweep { phi0_rad, step_rad, count, spindle: Vec3::from(SPINDLE), mode }
 }
 
-/// Two rotations about different axes beside the identity.
+/// The identity and two rotations about different axes.
 fn domains() -> [Mat3; 3] {
     let columns = |axis: Vector, angle: f64| -> Mat3 {
         let turned = IDENTITY.map(|unit| functions::rotate_axis(unit, axis, angle));
@@ -58,7 +58,7 @@ fn domains() -> [Mat3; 3] {
     [IDENTITY, columns([1.0, 0.0, 0.0], 0.01), columns([0.0, 0.6, 0.8], -0.02)]
 }
 
-/// The cell that a step sees: `state` is the phi whose rotation is in force, none for the cell as it is.
+/// The cell that a step uses: `state` is the phi of the rotation in force, `None` for the unrotated cell.
 fn expected(state: Option<f64>, domain: &Mat3) -> [Vector; 3] {
     [A, B, C].map(|axis| {
         let axis = state.map_or(axis, |phi| functions::rotate_axis(axis, SPINDLE, phi));
@@ -66,7 +66,7 @@ fn expected(state: Option<f64>, domain: &Mat3) -> [Vector; 3] {
     })
 }
 
-/// Holds a table against the phi whose rotation each step should see.
+/// Compares a table with the phi whose rotation each step should use.
 fn hold(table: &OrientationTable<'_>, domains: &[Mat3], states: &[Option<f64>]) {
     assert_eq!(table.entries().len(), states.len() * domains.len());
     for (step, (&state, entries)) in states.iter().zip(table.entries().chunks(domains.len())).enumerate() {
@@ -102,24 +102,24 @@ fn check_sweep(phi0_deg: f64, step_deg: f64, count: usize, steady: &[Option<f64>
 }
 
 #[test]
-fn tables_hold_what_each_step_sees() {
-    // No zero: both modes agree.
+fn tables_hold_the_cell_of_each_step() {
+    // No phi is 0: both modes agree.
     check_sweep(0.25, 0.5, 3, &[Some(0.25), Some(0.75), Some(1.25)], 0);
-    // Zero first: the last step of the sweep before.
+    // Phi is 0 in the first step, which uses the last step of the previous sweep.
     check_sweep(0.0, 0.5, 3, &[Some(1.0), Some(0.5), Some(1.0)], 1);
     check_sweep(-0.0, 0.5, 2, &[Some(0.5), Some(0.5)], 1);
-    // Zero in the middle: the step before it, of the same sweep.
+    // Phi is 0 in the middle, which uses the step before it in the same sweep.
     check_sweep(-0.5, 0.25, 5, &[Some(-0.5), Some(-0.25), Some(-0.25), Some(0.25), Some(0.5)], 0);
-    // Zero last: left for the next sweep too, which has no zero at its start.
+    // Phi is 0 in the last step, which uses the step before it; the next sweep does not start at 0.
     check_sweep(-0.5, 0.25, 3, &[Some(-0.5), Some(-0.25), Some(-0.25)], 0);
-    // Nothing but zeros: nothing ever changes.
+    // Phi is always 0: the cell is never rotated.
     check_sweep(0.0, 0.0, 1, &[None], 0);
     check_sweep(0.0, 0.0, 4, &[None; 4], 0);
     check_sweep(0.0, 0.5, 1, &[None], 0);
 }
 
 #[test]
-fn what_a_sweep_leaves_is_its_last_rotation() {
+fn a_sweep_leaves_its_last_rotation() {
     for (phi0, count, last) in [(0.0, 3, Some(1.0)), (-0.5, 2, Some(-0.5)), (0.0, 1, None)] {
         let left = sweep(phi0, 0.5, count, PhiMode::CParity).left_behind(cell());
         let last: Option<f64> = last.map(f64::to_radians);
@@ -129,7 +129,7 @@ fn what_a_sweep_leaves_is_its_last_rotation() {
 }
 
 #[test]
-fn sizes_are_asked_for_and_held_to() {
+fn the_size_query_is_the_size_that_is_checked() {
     let domains = domains();
     assert_eq!(orientations_len(4, 3), Ok(12));
     assert!(matches!(orientations_len(usize::MAX, 2), Err(Error::TooLarge { .. })));
@@ -147,7 +147,7 @@ fn sizes_are_asked_for_and_held_to() {
 }
 
 #[test]
-fn numbers_that_cannot_be_are_refused() {
+fn impossible_numbers_are_refused() {
     let good = sweep(0.0, 0.5, 2, PhiMode::CParity);
     let mut buffer = [Orientation::default(); 6];
     let mut refused = |cell: Orientation, sweep: PhiSweep, domains: &[Mat3]| {

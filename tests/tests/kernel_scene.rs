@@ -1,5 +1,5 @@
-//! From plain numbers to a scene in two calls: the tables are those that their parts give, and what is refused is refused
-//! before anything is written.
+//! Scene parameters become a scene in two calls: the tables equal those of the individual functions, and
+//! invalid parameters are refused before anything is written.
 
 use widebragg::Error;
 use widebragg::beam::{Source, SourceGrid};
@@ -22,7 +22,7 @@ fn cell() -> CellSource {
     CellSource::Cell(UnitCell::from_degrees([50.0, 60.0, 70.0], [80.0, 90.0, 100.0]))
 }
 
-/// A small scene with tables of several entries each.
+/// Parameters of a small scene whose tables have several entries.
 fn parameters() -> SceneParameters<'static> {
     let steps = |count, step| Steps { count, range: step * (count - 1) as f64, step };
     SceneParameters {
@@ -49,7 +49,8 @@ fn parameters() -> SceneParameters<'static> {
     }
 }
 
-/// Tables of the scene, marked, lent to `job` with what [`SceneParameters::fill`] says; whether any was written to.
+/// Fills tables that hold marker values and calls `job` with the result of [`SceneParameters::fill`]. Returns
+/// what `job` returns, and whether any table was written to.
 fn filled<R>(p: &SceneParameters<'_>, job: impl FnOnce(Result<Scene<'_>, Error>) -> R) -> (R, bool) {
     let len = p.tables_len().expect("lengths");
     let mut sources = vec![NO_SOURCE; len.sources];
@@ -65,7 +66,7 @@ fn filled<R>(p: &SceneParameters<'_>, job: impl FnOnce(Result<Scene<'_>, Error>)
 }
 
 #[test]
-fn tables_are_those_of_the_parts() {
+fn tables_equal_those_of_the_individual_functions() {
     let p = parameters();
     let SourcesInput::Grid { hdiv, vdiv, dispersion, round } = p.sources else { unreachable!() };
     let DetectorInput::Parameters(detector) = p.detector else { unreachable!() };
@@ -88,22 +89,22 @@ fn tables_are_those_of_the_parts() {
         assert_eq!(parts.sources, &sources[..used]);
         assert_eq!(parts.orientations.domains(), &domains[..]);
         assert_eq!(parts.orientations.entries(), table.entries());
-        assert_eq!(parts.lattice.reciprocal_per_angstrom, crystal.reciprocal_per_angstrom);
+        assert_eq!(parts.crystallite.reciprocal_per_angstrom, crystal.reciprocal_per_angstrom);
         let mut image = vec![0f32; detector.pixels()];
         scene.render_rows(0..9, &mut image, &mut Carryover::Off).expect("an image");
         assert!(image.iter().all(|&pixel| pixel > 0.0));
     });
-    assert!(written && used == 10, "corners are dropped: {used}");
+    assert!(written && used == 10, "the corners must be dropped: {used}");
 }
 
 #[test]
-fn lists_are_copied_and_axes_are_used_as_they_are() {
+fn lists_and_axes_are_used_unchanged() {
     let p = parameters();
     let ((sources, domains, direct, reciprocal_per_angstrom, detector), _) = filled(&p, |scene| {
         let scene = scene.expect("a scene");
         let parts = scene.parts();
         let domains = parts.orientations.domains().to_vec();
-        let reciprocal = parts.lattice.reciprocal_per_angstrom;
+        let reciprocal = parts.crystallite.reciprocal_per_angstrom;
         (parts.sources.to_vec(), domains, parts.orientations.cell(), reciprocal, parts.detector)
     });
     let derived = SceneParameters {
@@ -125,7 +126,7 @@ fn lists_are_copied_and_axes_are_used_as_they_are() {
 }
 
 #[test]
-fn what_is_refused_is_refused_before_anything_is_written() {
+fn invalid_parameters_are_refused_before_anything_is_written() {
     let p = parameters();
     let bad_source = [Source { lambda_m: -1.0, ..NO_SOURCE }];
     let not_a_rotation = [IDENTITY, NO_DOMAIN];
@@ -144,7 +145,7 @@ fn what_is_refused_is_refused_before_anything_is_written() {
         SceneParameters { mosaic: MosaicInput::List(&[]), ..p },
         SceneParameters { sources: SourcesInput::List(&bad_source), ..p },
         SceneParameters { sources: SourcesInput::List(&[]), ..p },
-        // The second wavelength would be positive, the first is not.
+        // The second wavelength would be positive; the first is not.
         SceneParameters {
             sources: SourcesInput::Grid {
                 hdiv: Steps::ONE,
@@ -166,7 +167,7 @@ fn what_is_refused_is_refused_before_anything_is_written() {
 #[test]
 fn a_grid_of_sources_is_checked_before_it_is_written() {
     let detector = Detector::new(&DetectorParameters::default()).expect("a detector");
-    // The wavelengths are 1 + 0.0 - 0.4, then above 0: the last of the second point would not be.
+    // The first wavelength, 1 - 0.2, is positive; the second, 1 - 1 - 0.2, is not.
     let dispersion = Steps { count: 2, range: 0.4, step: -1.0 };
     let grid = SourceGrid {
         hdiv: Steps { count: 2, range: 0.1, step: 0.1 },
@@ -181,7 +182,7 @@ fn a_grid_of_sources_is_checked_before_it_is_written() {
 }
 
 #[test]
-fn short_tables_are_refused_with_the_length_needed() {
+fn short_tables_are_refused_with_the_required_length() {
     let p = parameters();
     let len = p.tables_len().expect("lengths");
     assert_eq!((len.sources, len.domains, len.orientations), (18, 4, 8));

@@ -1,5 +1,5 @@
-//! The kernel's own set-up against the oracle's: detector, crystal, sampling, cells and oversampling of every golden
-//! command line; and numbers that cannot be, in every constructor, refused without a panic.
+//! The kernel's set-up compared with the oracle's: detector, crystal, sampling, cells and oversampling of
+//! every golden command line. Every constructor refuses impossible numbers without a panic.
 
 use proptest::prelude::*;
 use widebragg::Error;
@@ -74,7 +74,7 @@ fn detector_parameters(command: &Command) -> Result<DetectorParameters, Error> {
 }
 
 fn crystal_parameters(command: &Command) -> CrystalParameters {
-    // The oracle's reader scales the matrix already; the kernel's takes it in units of 1/lambda0.
+    // The oracle's reader scales the matrix; the kernel takes it in units of 1/lambda0.
     let matrix = command.matrix.as_ref().map(|path| {
         let axes = read_matrix(path, 1e-10).expect("a matrix");
         core::array::from_fn(|i| core::array::from_fn(|j| axes[j][i]))
@@ -96,7 +96,7 @@ fn crystal_parameters(command: &Command) -> CrystalParameters {
     }
 }
 
-/// Holds vectors or numbers against the oracle's, relative to the largest of them.
+/// Compares vectors or numbers with the oracle's, relative to the largest of them.
 fn hold(what: &str, ours: &[f64], expected: &[f64]) {
     let floor = expected.iter().fold(0.0_f64, |max, x| max.max(x.abs()));
     for (x, y) in ours.iter().zip(expected) {
@@ -124,7 +124,7 @@ fn hold_detector(what: &str, ours: &Detector, simulation: &Simulation) {
     hold(&format!("{what} sizes"), &[ours.pixel_m, ours.slow_size_m], &[d.pixel, d.detsize[1]]);
     let distances = [ours.distance_m, ours.close_distance_m];
     hold(&format!("{what} distances"), &distances, &[d.distance, d.close_distance]);
-    // Centres are differences of lengths as large as the distance.
+    // Beam centres are differences of lengths as large as the distance.
     let centres = [
         ours.x_beam_m,
         ours.y_beam_m,
@@ -178,7 +178,7 @@ fn hold_crystal(what: &str, command: &Command, simulation: &Simulation) {
 }
 
 #[test]
-fn golden_command_lines_are_set_up_as_by_the_oracle() {
+fn the_set_up_of_golden_command_lines_matches_the_oracle() {
     let mut lines: Vec<(String, Vec<String>, std::path::PathBuf)> = golden::cases()
         .expect("golden images")
         .into_iter()
@@ -214,9 +214,9 @@ fn golden_command_lines_are_set_up_as_by_the_oracle() {
     }
 }
 
-/// The whole way through the kernel, its own set-up included, gives the golden image.
+/// From parameters to pixels with the kernel's own set-up, the image is the golden image.
 #[test]
-fn an_image_from_the_kernel_s_own_set_up() {
+fn images_from_the_kernel_s_set_up_match_the_reference() {
     for name in ["tilt_twotheta", "custom_vectors", "misset_random", "mat_and_cell", "curved_custom"] {
         let case = Case::load(name).expect("case.json");
         let command = Command::parse(&case.args, &golden::inputs()).expect("command line");
@@ -228,7 +228,7 @@ fn an_image_from_the_kernel_s_own_set_up() {
                 Detector::new(&detector_parameters(&command).expect("an extent")).expect("a detector");
             let crystal = Crystal::new(&crystal_parameters(&command)).expect("a crystal");
             scene.cell = crystal.direct;
-            scene.lattice.reciprocal_per_angstrom = crystal.reciprocal_per_angstrom;
+            scene.crystallite.reciprocal_per_angstrom = crystal.reciprocal_per_angstrom;
             let image: Vec<f32> = scene.render(1).expect("an image");
             let difference = widebragg_tests::compare::compare(&image, &reference).expect("same size");
             assert!(difference.is_within_limits(), "{name} {}: {difference}", simd.level());
@@ -237,7 +237,7 @@ fn an_image_from_the_kernel_s_own_set_up() {
 }
 
 #[test]
-fn extents_are_worked_out() {
+fn extents_are_derived_from_pixels_or_lengths() {
     assert_eq!(extent(1e-4, None, None).map(|(n, _)| n), Ok(1024));
     assert_eq!(extent(2e-4, Some(96), Some(0.5)), Ok((96, 2e-4 * 96.0)));
     assert_eq!(extent(1e-4, None, Some(0.00096)), Ok((10, 0.00096)));
@@ -249,9 +249,9 @@ fn extents_are_worked_out() {
     assert!(matches!(extent(1e-300, None, Some(1.0)), Err(Error::TooLarge { .. })));
 }
 
-/// Where the square of its length overflows or vanishes, a vector over its length is finite, and of no use.
+/// A vector whose squared length overflows or underflows cannot be normalised and is refused.
 #[test]
-fn axes_without_a_usable_length_are_refused() {
+fn axes_that_cannot_be_normalised_are_refused() {
     let args = ["-detpixels", "8", "-beam_vector", "1", "0", "0"].map(str::to_owned);
     let command = Command::parse(&args, &golden::inputs()).expect("command line");
     let parameters = detector_parameters(&command).expect("parameters");
@@ -291,7 +291,7 @@ fn cell(lengths_angstrom: [f64; 3], angles_deg: [f64; 3]) -> Result<Crystal, Err
 }
 
 #[test]
-fn crystals_that_cannot_be_are_refused() {
+fn impossible_crystals_are_refused() {
     let lengths = [30.0, 40.0, 50.0];
     assert!(cell(lengths, [80.0, 90.0, 100.0]).is_ok());
     for angles in [[120.0; 3], [30.0, 30.0, 90.0], [150.0, 150.0, 150.0], [60.0, 60.0, 120.0]] {
@@ -311,7 +311,7 @@ fn crystals_that_cannot_be_are_refused() {
         })
     };
     assert!(matrix([[0.02, 0.0, 0.0], [0.0, 0.03, 0.0], [0.0, 0.0, 0.04]], 1e-10).is_ok());
-    // A left-handed matrix is a crystal too.
+    // A left-handed matrix is accepted.
     assert!(matrix([[0.02, 0.0, 0.0], [0.0, 0.03, 0.0], [0.0, 0.0, -0.04]], 1e-10).is_ok());
     for singular in [[[0.0; 3]; 3], [[0.1; 3]; 3], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]] {
         assert_eq!(matrix(singular, 1e-10), Err(Error::SingularMatrix), "{singular:?}");
@@ -324,7 +324,7 @@ fn crystals_that_cannot_be_are_refused() {
     }
 }
 
-/// Any f64 at all, those that break things more often than by chance.
+/// Any f64, with special values more often than by chance.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => -10.0..10.0_f64,
@@ -387,7 +387,7 @@ fn any_detector() -> impl Strategy<Value = DetectorParameters> {
     })
 }
 
-/// A scene that renders, to put impossible numbers into.
+/// A valid scene, into which impossible numbers are put.
 fn good_scene(simd: Simd) -> KernelScene {
     let line = "-hkl sparse.hkl -default_F 3 -mat tri.mat -pixel 3 -detpixels_x 5 -detpixels_y 4 -distance 30 -N 3 \
                 -oversample 1 -phi 0 -osc 1 -phisteps 2 -interpolate -polar 0.7";
@@ -400,7 +400,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_numbers_place_a_detector_or_are_refused(parameters in any_detector()) {
+    fn any_numbers_give_a_detector_or_an_error(parameters in any_detector()) {
         if let Ok(detector) = Detector::new(&parameters) {
             prop_assert!(detector.pix0_m.is_finite() && detector.distance_m.is_finite());
             prop_assert!(detector.fast.is_finite() && detector.slow.is_finite() && detector.normal.is_finite());
@@ -410,7 +410,7 @@ proptest! {
     }
 
     #[test]
-    fn any_numbers_make_a_crystal_or_are_refused(
+    fn any_numbers_give_a_crystal_or_an_error(
         matrix in prop::array::uniform3(prop::array::uniform3(number())),
         lengths in prop::array::uniform3(number()),
         angles in prop::array::uniform3(number()),
@@ -431,7 +431,7 @@ proptest! {
     }
 
     #[test]
-    fn any_numbers_make_a_scene_or_are_refused(which in 0..19_usize, x in number(), v in vector(), level in 0..3_usize) {
+    fn any_numbers_give_a_scene_or_an_error(which in 0..19_usize, x in number(), v in vector(), level in 0..3_usize) {
         let simd = Simd::available().nth(level).unwrap_or(Simd::detect());
         let mut scene = good_scene(simd);
         match which {
@@ -444,9 +444,9 @@ proptest! {
             6 => scene.sweep.step_rad = x,
             7 => scene.sweep.spindle = v,
             8 => scene.domains[0][1] = v.to_array(),
-            9 => scene.lattice.cells[1] = x,
-            10 => scene.lattice.fudge = x,
-            11 => scene.lattice.reciprocal_per_angstrom[2] = v,
+            9 => scene.crystallite.cells[1] = x,
+            10 => scene.crystallite.fudge = x,
+            11 => scene.crystallite.reciprocal_per_angstrom[2] = v,
             12 => scene.default_f = x,
             13 => scene.grid.as_mut().expect("a grid").data[7] = x,
             14 => scene.d_min_m = x,
@@ -456,7 +456,7 @@ proptest! {
             _ => scene.detector.pix0_m = v,
         }
         for shape in [widebragg::lattice::CrystalShape::Square, widebragg::lattice::CrystalShape::Gauss] {
-            scene.lattice.shape = shape;
+            scene.crystallite.shape = shape;
             let _ = scene.with(2, |scene, slots| {
                 let mut pixels = [0.0_f32; 20];
                 let mut carry = Carryover::Streams(slots);
@@ -469,7 +469,7 @@ proptest! {
 }
 
 #[test]
-fn scenes_that_cannot_be_are_refused() {
+fn impossible_scenes_are_refused() {
     let simd = Simd::detect();
     let refused = |change: &dyn Fn(&mut KernelScene)| {
         let mut scene = good_scene(simd);
@@ -478,10 +478,10 @@ fn scenes_that_cannot_be_are_refused() {
         scene.render::<f32>(1).expect_err("refused")
     };
     for bad in [0.0, -1.0, 2.5, f64::NAN, f64::INFINITY, 1e9] {
-        refused(&|scene| scene.lattice.cells[2] = bad);
+        refused(&|scene| scene.crystallite.cells[2] = bad);
     }
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
-        refused(&|scene| scene.lattice.fudge = bad);
+        refused(&|scene| scene.crystallite.fudge = bad);
         refused(&|scene| scene.d_min_m = bad);
         refused(&|scene| scene.fluence_per_m2 = bad);
         refused(&|scene| scene.water_m = bad);
@@ -494,7 +494,7 @@ fn scenes_that_cannot_be_are_refused() {
     refused(&|scene| scene.sources[0].lambda_m = 0.0);
     refused(&|scene| scene.sensor.layers = 0);
     refused(&|scene| scene.oversample.per_axis = 0);
-    // Its square is 0 in 64 bits.
+    // Its square underflows to 0 in f64.
     refused(&|scene| scene.oversample.per_axis = 1 << 32);
     refused(&|scene| scene.roi.fast_max = 5);
     refused(&|scene| scene.roi.slow_min = 4);

@@ -1,7 +1,8 @@
-//! The kernel's structure factors: the scalar cubic, and the vectorised lookup as a scene uses it.
+//! The kernel's structure factors: the scalar cubic interpolation, and the vectorised lookup in a scene.
 //!
-//! The lookup is reached through a detector of one pixel whose scattering vector is a power of two along x and y, so
-//! that any h, k, l can be asked for to the last bit, and through rows of pixels whose lanes fall in different blocks.
+//! The tests reach the lookup through a detector of one pixel whose scattering vector is a power of two along
+//! x and y, so that they can ask for any h, k, l exactly, and through rows of pixels whose lanes use
+//! different blocks.
 
 use core::array;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use widebragg::beam::Source;
 use widebragg::carryover::Carryover;
 use widebragg::detector::Detector;
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice};
+use widebragg::lattice::{CrystalShape, Crystallite};
 use widebragg::render::{Oversample, Roi, Sensor};
 use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::structure_factor::{HklGrid, LatchPoint, tricubic};
@@ -19,10 +20,10 @@ use widebragg_tests::compare::relative;
 use widebragg_tests::golden::table;
 use widebragg_tests::scene::{KernelScene, OwnedGrid};
 
-/// 2^33 1/m: the components of the scattering vector.
+/// The components of the scattering vector, 2^33 1/m.
 const Q: f64 = 8_589_934_592.0;
 
-/// One pixel at exactly (0, 1/8 m, 0), the beam along x, a single unit cell.
+/// A scene with one pixel at exactly (0, 1/8 m, 0), the beam along x, and a single unit cell.
 fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
     let (x, y, z) = (Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0));
     let pixel_m = 1.0 / 1024.0;
@@ -62,7 +63,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
         cell: Orientation::default(),
         sweep: PhiSweep { phi0_rad: 0.0, step_rad: 0.0, count: 1, spindle: z, mode: PhiMode::Spec },
         domains: vec![IDENTITY],
-        lattice: Lattice {
+        crystallite: Crystallite {
             shape: CrystalShape::Square,
             cells: [1.0; 3],
             fudge: 1.0,
@@ -98,7 +99,7 @@ fn f_cell(scene: &mut KernelScene, [h, k, l]: [f64; 3]) -> f64 {
     found
 }
 
-/// A grid of h in -5..=6, k in -4..=4, l in 0..=7 with values of `value`.
+/// A grid with h in -5..=6, k in -4..=4, l in 0..=7 and the values of `value`.
 fn grid(value: impl Fn(f64, f64, f64) -> f64) -> OwnedGrid {
     let (min, len) = ([-5, -4, 0], [12, 9, 8]);
     let axis = |i: usize| (0..len[i]).map(move |n| f64::from(min[i] + n as i32));
@@ -115,7 +116,7 @@ fn numbered(h: f64, k: f64, l: f64) -> f64 {
 }
 
 #[test]
-fn the_scalar_cubic_is_the_reference_s() {
+fn scalar_interpolation_matches_the_reference() {
     for row in table("polin3.csv").expect("polin3.csv") {
         let mut block = [[[0.0; 4]; 4]; 4];
         for (value, cell) in row[3..67].iter().zip(block.as_flattened_mut().as_flattened_mut()) {
@@ -128,7 +129,7 @@ fn the_scalar_cubic_is_the_reference_s() {
 }
 
 #[test]
-fn nearest_takes_halves_down() {
+fn nearest_rounds_halves_down() {
     for simd in Simd::available() {
         let mut scene = one_pixel(simd, grid(numbered), false);
         for (hkl, node) in [
@@ -149,7 +150,7 @@ fn nearest_takes_halves_down() {
 }
 
 #[test]
-fn outside_the_box_is_default_f() {
+fn outside_the_grid_f_is_default_f() {
     for simd in Simd::available() {
         for interpolate in [false, true] {
             let mut scene = one_pixel(simd, grid(numbered), interpolate);
@@ -169,10 +170,11 @@ fn outside_the_box_is_default_f() {
     }
 }
 
-/// The border of what can be interpolated: h - 2 >= h_min and h - h_min + 3 <= nodes. Beyond it, the nearest node.
+/// Interpolation needs h - 2 >= h_min and h - h_min + 3 <= number of nodes. Outside, the nearest node is
+/// used.
 #[test]
-fn beside_the_border_the_nearest_node_stands_in() {
-    // Cubes, which no nearest value equals between nodes.
+fn outside_the_border_the_nearest_node_is_used() {
+    // Sums of cubes, for which the nearest value differs from the interpolated one between nodes.
     let cubes = |h: f64, k: f64, l: f64| h * h * h + k * k * k + l * l * l;
     for simd in Simd::available() {
         let mut scene = one_pixel(simd, grid(cubes), true);
@@ -199,12 +201,13 @@ fn beside_the_border_the_nearest_node_stands_in() {
     }
 }
 
-/// sin(4 pi/4) is not 0 in floating point: the reference looks F up there, and so latches where it cannot interpolate.
+/// sin(4 pi/4) is not exactly 0 in floating point. The reference looks F up there, and therefore latches
+/// where it cannot interpolate.
 #[test]
-fn a_zero_of_the_interference_is_looked_up() {
+fn f_is_looked_up_at_zeros_of_the_interference_function() {
     for simd in Simd::available() {
         let mut scene = one_pixel(simd, grid(numbered), true);
-        scene.lattice.cells = [4.0, 1.0, 1.0];
+        scene.crystallite.cells = [4.0, 1.0, 1.0];
         scene.cell = Orientation {
             a_m: Vec3::new(-0.25 / Q, 0.0, 0.0),
             b_m: Vec3::new(0.0, -4.0 / Q, 0.0),
@@ -222,9 +225,9 @@ fn a_zero_of_the_interference_is_looked_up() {
 }
 
 #[test]
-fn interpolation_gives_nodes_exactly() {
+fn interpolation_is_exact_at_nodes() {
     for simd in Simd::available() {
-        // Values without a pattern.
+        // Values that no polynomial fits.
         let mut scene = one_pixel(simd, grid(|h, k, l| (h * 12.9898 + k * 78.233 + l * 37.719).sin()), true);
         for h in -3..=4 {
             for k in -2..=2 {
@@ -239,9 +242,10 @@ fn interpolation_gives_nodes_exactly() {
     }
 }
 
-/// Rows whose lanes ask for different nodes and blocks: the same bits as pixel by pixel, where all lanes ask for one.
+/// Rows whose lanes use different nodes and blocks have the same bits as single pixels, whose lanes all use
+/// the same.
 #[test]
-fn lanes_apart_are_lanes_together() {
+fn lanes_with_different_blocks_equal_single_pixels() {
     for simd in Simd::available() {
         for interpolate in [false, true] {
             let mut scene =
@@ -274,7 +278,7 @@ fn lanes_apart_are_lanes_together() {
 }
 
 #[test]
-fn grids_that_cannot_be_are_refused() {
+fn impossible_grids_are_refused() {
     let data = [1.0; 24];
     assert!(HklGrid::new([0, 0, 0], [2, 3, 4], &data).is_ok());
     let short = HklGrid::new([0, 0, 0], [2, 3, 5], &data);
@@ -288,7 +292,7 @@ fn grids_that_cannot_be_are_refused() {
         let mut data = data;
         data[23] = bad;
         assert!(matches!(HklGrid::new([0; 3], [2, 3, 4], &data), Err(Error::OutOfRange { .. })));
-        assert!(HklGrid::new([0; 3], [2, 3, 3], &data).is_ok(), "what lies past the grid is not looked at");
+        assert!(HklGrid::new([0; 3], [2, 3, 3], &data).is_ok(), "values beyond the grid are ignored");
     }
 }
 
@@ -296,7 +300,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn interpolation_gives_cubics(
+    fn interpolation_reproduces_cubics(
         at in prop::array::uniform3(0.0..1.0_f64),
         c in prop::array::uniform4(-3.0..3.0_f64),
     ) {

@@ -1,4 +1,4 @@
-//! Symmetries of the physics: what must not change the kernel's image.
+//! Symmetries of the physics: transformations that must not change the kernel's image.
 
 use proptest::prelude::*;
 use widebragg::lanes::Simd;
@@ -13,10 +13,10 @@ fn simulation(line: &str) -> Simulation {
     Simulation::from_args(&args, &golden::inputs()).expect("command line")
 }
 
-/// Everything in the laboratory turned by the same rotation.
+/// The scene with everything in the laboratory rotated by the same rotation.
 fn turned(scene: &KernelScene, angles_rad: [f64; 3]) -> KernelScene {
     let turn = |v: Vec3| rotate_xyz(v, angles_rad);
-    // U becomes R U R^-1: its columns are what the turned axes go to.
+    // U becomes R U R^-1, whose columns are the images of the rotated axes.
     let [x, y, z] = IDENTITY.map(|unit| turn(Vec3::from(unit)));
     let conjugate = |u: &Mat3| -> Mat3 {
         let back = |v: Vec3| Vec3::new(x.dot(v), y.dot(v), z.dot(v));
@@ -40,7 +40,7 @@ fn turned(scene: &KernelScene, angles_rad: [f64; 3]) -> KernelScene {
     }
     turned.sources.iter_mut().for_each(|source| source.incident = turn(source.incident));
     turned.cell = turned.cell.map(turn);
-    turned.lattice.reciprocal_per_angstrom = turned.lattice.reciprocal_per_angstrom.map(turn);
+    turned.crystallite.reciprocal_per_angstrom = turned.crystallite.reciprocal_per_angstrom.map(turn);
     turned.domains.iter_mut().skip(1).for_each(|u| *u = conjugate(u));
     if let Some(polarization) = &mut turned.polarization {
         polarization.axis = turn(polarization.axis);
@@ -62,7 +62,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn turning_crystal_and_frame_together_changes_nothing(
+    fn rotating_crystal_and_laboratory_changes_nothing(
         angles in prop::array::uniform3(-7.0..7.0_f64),
         shape in prop::sample::select(vec!["-square_xtal", "-round_xtal", "-gauss_xtal", "-nopolar", "-dmin 6"]),
     ) {
@@ -77,7 +77,7 @@ proptest! {
         }
     }
 
-    /// Wavelength, cell, sensor and distances: only ratios of lengths are left.
+    /// Scales wavelength, cell, sensor and distances; only ratios of lengths matter.
     #[test]
     fn scaling_all_lengths_changes_nothing(scale in 0.3..3.0_f64) {
         let simulation = simulation(COMMON);
@@ -98,9 +98,10 @@ proptest! {
     }
 }
 
-/// Intensities of steps add up: two sources are the mean of each alone, and so are phi steps and domains.
+/// The intensities of steps add up: an image of two sources is the mean of an image of each, and likewise for
+/// phi steps and domains.
 #[test]
-fn steps_add_up() {
+fn intensities_of_steps_add_up() {
     let simulation = simulation(COMMON);
     for simd in Simd::available() {
         let scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);

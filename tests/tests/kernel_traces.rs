@@ -1,4 +1,5 @@
-//! The kernel's probe against golden traces, and the large run on which the phi carryover shows, where its inputs are.
+//! The kernel's probe compared with golden traces, and the kernel's rows with the authoritative run, where
+//! its inputs are available.
 
 use widebragg::carryover::Carryover;
 use widebragg::lanes::Simd;
@@ -17,17 +18,17 @@ fn close(name: &str, ours: Tap, expected: Tap) {
             assert!(relative(x, y, 0.0) <= LIMIT, "{name}: {x}, expected {y}")
         }
         (Tap::Vector(x), Tap::Vector(y)) => {
-            // Components that cancel are right relative to the vector.
+            // Where components cancel, the error is relative to the vector.
             let length = y.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
             for (x, y) in x.iter().zip(y) {
                 assert!(relative(*x, y, length) <= LIMIT, "{name}: {x}, expected {y}");
             }
         }
-        _ => panic!("{name}: a number against a vector"),
+        _ => panic!("{name}: one is a number and the other a vector"),
     }
 }
 
-/// The pixel and its steps in the first sweep's first domain, in order of phi.
+/// The pixel, and the steps of its first sweep for the first domain, in order of phi.
 fn probe(scene: &Scene<'_>, carry: &Carryover<'_>, slow: usize, fast: usize) -> (PixelProbe, Vec<StepProbe>) {
     let mut steps: Vec<StepProbe> = Vec::new();
     let pixel = scene.probe_pixel(slow, fast, carry, &mut |step| {
@@ -66,12 +67,12 @@ fn check(case: &str, scene: &Scene<'_>, carry: &Carryover<'_>, expected: &Traced
 }
 
 #[test]
-fn traces_are_the_reference_s() {
+fn traces_match_the_reference() {
     let traces = golden::traces().expect("golden traces");
     assert_eq!(traces.len(), 7, "golden traces");
     for trace in traces {
         let Some(folder) = golden::inputs_of(&trace.case) else {
-            println!("skipped: trace {} (its inputs are not here)", trace.case);
+            println!("skipped: trace {} (its inputs are missing)", trace.case);
             continue;
         };
         let simulation = Simulation::from_args(&trace.args, &folder).expect("command line");
@@ -88,9 +89,9 @@ fn traces_are_the_reference_s() {
     }
 }
 
-/// The probe's value is the pixel's, and nothing else in the image changes it.
+/// The probe's value is the pixel's, and does not depend on the rest of the image.
 #[test]
-fn a_probed_pixel_is_the_rendered_one() {
+fn a_probed_pixel_equals_the_rendered_one() {
     for trace in golden::traces().expect("golden traces") {
         if trace.case == "authoritative" {
             continue;
@@ -120,7 +121,7 @@ fn a_probed_pixel_is_the_rendered_one() {
 }
 
 #[test]
-fn authoritative_rows_are_the_reference_s() {
+fn authoritative_rows_match_the_reference() {
     let Some((figures, simulation)) = golden::authoritative_run() else { return };
     for mode in [Mode::CParity, Mode::Spec] {
         let expected = figures.image(mode).expect("rows");
@@ -142,7 +143,7 @@ fn authoritative_rows_are_the_reference_s() {
 }
 
 #[test]
-fn the_second_thread_starts_afresh() {
+fn the_second_reference_thread_starts_with_the_unrotated_cell() {
     let Some((figures, simulation)) = golden::authoritative_run() else { return };
     let pixel = figures.two_thread_first_pixel;
     for simd in Simd::available() {
@@ -158,7 +159,7 @@ fn the_second_thread_starts_afresh() {
 }
 
 #[test]
-fn a_pixel_needs_no_neighbours() {
+fn a_pixel_can_be_rendered_alone() {
     let Some((_, simulation)) = golden::authoritative_run() else { return };
     for simd in Simd::available() {
         KernelScene::from_simulation(&simulation, simd, Mode::CParity)

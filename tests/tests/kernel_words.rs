@@ -1,4 +1,4 @@
-//! What the kernel answers in words and gives back as it was given: errors, names, grids.
+//! The kernel's error messages, names of enumerations, and the accessors of a grid.
 
 use core::fmt::{Debug, Display};
 use core::str::FromStr;
@@ -10,7 +10,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::structure_factor::HklGrid;
 
 #[test]
-fn errors_are_lines_with_what_is_needed() {
+fn errors_are_single_lines_with_the_requirement() {
     let said = [
         (
             Error::BufferTooShort { buffer: "pixels", needed: 12, given: 7 },
@@ -48,18 +48,18 @@ fn conventions_have_the_reference_s_names() {
 }
 
 #[test]
-fn a_grid_gives_back_what_it_was_made_of() {
+fn a_grid_returns_its_bounds_and_values() {
     let data = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
     let grid = HklGrid::new([-1, 0, 4], [1, 2, 3], &data).expect("a grid");
     assert_eq!((grid.min(), grid.shape(), grid.data()), ([-1, 0, 4], [1, 2, 3], &data[..6]));
-    // Indices of nodes are 32 bits wide: more are refused before the values are asked for.
+    // Node indices have 32 bits. A larger grid is refused before its values are checked.
     for len in [[1 << 11, 1 << 11, 1 << 10], [usize::MAX, 1, 1], [1 << 20, 1 << 20, 1 << 30]] {
         assert!(matches!(HklGrid::new([0; 3], len, &data), Err(Error::TooLarge { .. })), "{len:?}");
     }
 }
 
 #[test]
-fn enumerations_are_read_from_the_names_that_they_have() {
+fn enumerations_parse_their_own_names() {
     fn each<T: FromStr<Err = Error> + Copy + PartialEq + Debug + Display>(all: &[T], names: &[&str]) {
         assert_eq!(all.iter().map(T::to_string).collect::<Vec<_>>(), names);
         for value in all {

@@ -1,6 +1,7 @@
-//! Values at the ends of what there is: the oracle's figures or a refusal in words, in memory that is bounded.
+//! Extreme values: the program's figures match the oracle's, or a message refuses them, in bounded memory.
 //!
-//! 100 million reflections and a whole image of 16384 x 16384 pixels differ from what is done here in nothing but size.
+//! Lists of 100 million reflections and whole images of 16384 x 16384 pixels differ from these tests only in
+//! size.
 
 use core::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use widebragg_tests::fault::run_script;
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::program::Workplace;
 
-/// A small detector around the direct beam.
+/// Options of a small detector around the direct beam.
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.9 -detpixels 16 -N 5 -oversample 1 -seed 1 \
     -osc 0.6 -phisteps 3";
 
@@ -18,18 +19,19 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The oracle of a command line, with files of `place` and without the digits that the reference loses.
+/// The oracle's simulation of a command line with the files of `place`, with precise interference functions.
 fn oracle(line: &str, place: &Workplace) -> Simulation {
     let mut simulation = Simulation::from_args(&words(line), place.path()).expect(line);
     simulation.precise = true;
     simulation
 }
 
-/// Largest difference of two images, relative to the larger of the pixel and of `floor` times the maximum.
+/// Largest difference between two images, relative to the larger of the pixel and of `floor` times the
+/// maximum.
 fn difference(image: &[f32], expected: &[f32], floor: f64) -> f64 {
     assert_eq!(image.len(), expected.len());
     let max = f64::from(expected.iter().copied().fold(0f32, f32::max));
-    // Nothing to compare: as far apart as can be.
+    // An image without a pixel above 0 must fail the test.
     if !(max > 0.0 && max.is_finite()) {
         return f64::INFINITY;
     }
@@ -38,7 +40,7 @@ fn difference(image: &[f32], expected: &[f32], floor: f64) -> f64 {
 }
 
 #[test]
-fn far_ends_of_the_geometry_are_the_oracle_s() {
+fn extreme_geometries_match_the_oracle() {
     let place = Workplace::with_inputs();
     for extra in [
         "-lambda 0.01 -pixel 0.008",
@@ -62,10 +64,11 @@ fn far_ends_of_the_geometry_are_the_oracle_s() {
     }
 }
 
-/// A million cells along an axis: an index h of some ten is known to 1e-15, its phase N h to 1e-9 of a turn, and the
-/// flanks of an interference function with a million fringes to no more than that over their distance from a node.
+/// With a million cells along an axis, an index h of about 10 is known to 1e-15, and its phase N h to 1e-9 of
+/// a turn. The flanks of an interference function with a million fringes are known to no more than that error
+/// divided by their distance from a node.
 #[test]
-fn a_million_cells_an_axis_are_the_oracle_s() {
+fn a_million_cells_along_an_axis_match_the_oracle() {
     let place = Workplace::with_inputs();
     for shape in
         ["-square_xtal", "-Na 1 -Nb 1 -square_xtal", "-gauss_xtal -fudge 1e-30", "-round_xtal -fudge 1e-12"]
@@ -80,9 +83,10 @@ fn a_million_cells_an_axis_are_the_oracle_s() {
     }
 }
 
-/// Pixels whose intensity no f32 holds are infinite, as the reference's; the figures beside them say so.
+/// Pixels whose intensity exceeds the range of f32 are infinite, as in the reference, and a warning reports
+/// them.
 #[test]
-fn a_peak_beyond_f32_is_no_quiet_zero() {
+fn a_peak_beyond_f32_is_infinite_and_reported() {
     let place = Workplace::with_inputs();
     let line = "-cell 10 10 10 90 90 90 -default_F 1e6 -detpixels 3 -N 1000000 -oversample 1 -nointerpolate";
     let outcome = place.run_line(&format!("{line} -ORGX 2 -ORGY 2 -xds --json")).well();
@@ -92,20 +96,20 @@ fn a_peak_beyond_f32_is_no_quiet_zero() {
 }
 
 #[test]
-fn a_hundred_thousand_domains_at_every_phi() {
+fn a_hundred_thousand_domains_match_the_oracle() {
     let place = Workplace::with_inputs();
     let line = format!("{LINE} -phi 0 -phisteps 2 -mosaic 0.3 -mosaic_domains 100000 -roi 9 10 9 10");
     let outcome = place.run_line(&format!("{line} --phi-carryover-mode c-parity --json")).well();
     assert_eq!(outcome.json()["steps_per_pixel"], 200_000.0);
     let expected = oracle(&line, &place).render(Mode::CParity, 1).float;
-    // The angle of a random rotation is f32, which two libraries round differently once in a while.
+    // The angle of a random rotation is an f32, which two math libraries sometimes round differently.
     let apart = difference(&place.float("floatimage.bin"), &expected, 1e-6);
     assert!(apart <= 1e-5, "{apart:.1e}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_detector_of_16k_by_16k_takes_no_more_memory_than_stated() {
+fn a_detector_of_16k_by_16k_keeps_the_documented_memory() {
     let place = Workplace::with_inputs();
     let line = format!("{LINE} -detpixels 16384 -pixel 0.01");
     let [fast, slow] = [8200, 8190];
@@ -128,7 +132,7 @@ fn a_detector_of_16k_by_16k_takes_no_more_memory_than_stated() {
 }
 
 #[test]
-fn a_million_reflections_are_read_in_the_memory_stated() {
+fn a_million_reflections_are_read_in_the_documented_memory() {
     let place = Workplace::with_inputs();
     let mut list = String::new();
     for h in -50..50i32 {
@@ -142,7 +146,7 @@ fn a_million_reflections_are_read_in_the_memory_stated() {
     assert_eq!(list.lines().count(), 1_000_000);
     place.write("million.hkl", &list);
     let line = LINE.replace("dense.hkl", "million.hkl");
-    // 48 bytes a reflection while they are read, 8 a node, and 64 MiB for everything else.
+    // 48 bytes a reflection while reading, 8 bytes a node, and 64 MiB for everything else.
     let kilobytes = (48 + 8) * 1_000_000 / 1024 + 64 * 1024;
     let outcome = run_script(&place, &format!("ulimit -v {kilobytes}; exec \"$WIDEBRAGG\" {line} --quiet"));
     outcome.well();
@@ -152,7 +156,7 @@ fn a_million_reflections_are_read_in_the_memory_stated() {
 }
 
 #[test]
-fn indices_beyond_what_a_grid_holds_are_refused() {
+fn indices_outside_the_range_of_a_grid_are_refused() {
     let place = Workplace::with_inputs();
     place.write("index.hkl", "1 1 1 5\n3000000000 0 0 1\n");
     place.write("box.hkl", "-2147483648 0 0 1\n2147483647 0 0 1\n");

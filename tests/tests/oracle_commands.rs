@@ -1,4 +1,5 @@
-//! Random command lines through the oracle; what command lines it refuses; what its output files look like.
+//! Random command lines through the oracle, the command lines that it refuses, and the format of its output
+//! files.
 
 use proptest::prelude::*;
 use widebragg_tests::commands::command_line;
@@ -15,7 +16,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn command_lines_render(args in command_line(), threads in 1_usize..4) {
+    fn random_command_lines_render(args in command_line(), threads in 1_usize..4) {
         let simulation = Simulation::from_args(&args, &golden::inputs()).map_err(TestCaseError::fail)?;
         let [fast_pixels, slow_pixels] = simulation.npixels();
         let pixels: Vec<(usize, usize)> = (0..slow_pixels).map(|slow| (slow, (slow * 7) % fast_pixels)).collect();
@@ -36,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn any_words_are_refused_or_rendered(line in "(-[a-zA-Z_]{1,12}|-?[0-9.e]{1,6}| |-cell|-N|-roi|-phi){0,12}") {
+    fn any_arguments_are_refused_or_rendered(line in "(-[a-zA-Z_]{1,12}|-?[0-9.e]{1,6}| |-cell|-N|-roi|-phi){0,12}") {
         let _ = Simulation::from_args(&words(&line), &golden::inputs());
     }
 }
@@ -73,7 +74,7 @@ fn bad_command_lines_are_refused() {
 }
 
 #[test]
-fn aliases_are_one_option() {
+fn aliases_have_the_same_effect() {
     let simulation = |line: &str| {
         let all = format!("-hkl sparse.hkl -detpixels_x 9 -detpixels_y 7 -oversample 1 {line}");
         Simulation::from_args(&words(&all), &golden::inputs())
@@ -88,7 +89,7 @@ fn aliases_are_one_option() {
 }
 
 #[test]
-fn dumps_read_back() {
+fn dumps_are_read_as_they_were_written() {
     let grid = Grid::read_text(&golden::inputs().join("sparse.hkl"), 3.0).expect("sparse.hkl");
     assert_eq!(Grid::from_dump(&grid.to_dump()), Ok(grid.clone()));
     assert!(Grid::from_dump(&grid.to_dump()[..500]).is_err());
@@ -96,7 +97,7 @@ fn dumps_read_back() {
 }
 
 #[test]
-fn numbers_are_written_as_in_c() {
+fn numbers_are_formatted_as_in_c() {
     for (x, expected) in [
         (0.0, "0"),
         (-0.0, "-0"),

@@ -1,4 +1,4 @@
-//! The oracle's single functions against the tables of `golden/vec`, and their symmetries.
+//! The oracle's elementary functions compared with the tables of `golden/vec`, and their symmetries.
 
 use proptest::prelude::*;
 use widebragg_tests::compare::{relative, ulp_error};
@@ -9,7 +9,8 @@ use widebragg_tests::oracle::functions::{
 use widebragg_tests::oracle::random::{Ran1, mosaic_matrix};
 use widebragg_tests::oracle::vector::magnitude;
 
-/// Every row of a table: computed values against its last columns, relative to the row's largest.
+/// Compares computed values with the last columns of every row of a table, relative to the row's largest
+/// value.
 fn check(name: &str, limit: f64, compute: impl Fn(&[f64]) -> Vec<f64>) {
     let rows = table(name).expect(name);
     assert!(rows.len() > 50, "{name}: {} rows", rows.len());
@@ -24,7 +25,7 @@ fn check(name: &str, limit: f64, compute: impl Fn(&[f64]) -> Vec<f64>) {
 }
 
 #[test]
-fn functions_are_the_reference_s() {
+fn functions_match_the_reference() {
     check("sincg.csv", 0.0, |row| vec![sincg(row[0], row[1])]);
     check("sinc3.csv", 0.0, |row| vec![sinc3(row[0])]);
     check("rotate_axis.csv", 1e-15, |row| {
@@ -47,19 +48,19 @@ fn functions_are_the_reference_s() {
 }
 
 #[test]
-fn random_numbers_are_the_reference_s() {
+fn random_numbers_match_the_reference() {
     let mut random = Ran1::new(0);
     for row in table("ran1.csv").expect("ran1.csv") {
         if row[1] == 0.0 {
             random = Ran1::new(row[0] as i32);
         }
-        // The table holds nine digits, enough to name an f32.
+        // The table has nine digits, enough to identify an f32.
         assert_eq!(random.draw(), row[2] as f32, "{row:?}");
     }
 }
 
 #[test]
-fn mosaic_matrices_are_the_reference_s() {
+fn mosaic_matrices_match_the_reference() {
     let mut random = Ran1::new(0);
     check_rows(&table("mosaic_umat.csv").expect("mosaic_umat.csv"), |row| {
         if row[2] == 0.0 {
@@ -78,7 +79,7 @@ fn check_rows(rows: &[Vec<f64>], mut compute: impl FnMut(&[f64]) -> Vec<f64>) {
 }
 
 #[test]
-fn exact_values_are_pairs_of_f64() {
+fn decimals_become_exact_pairs_of_f64() {
     assert_eq!(exact_pair("0.5"), Some((0.5, 0.0)));
     assert_eq!(exact_pair("-100000.0"), Some((-100000.0, 0.0)));
     // 0.1 is 0.1000000000000000055511151231257827... in binary.
@@ -95,7 +96,7 @@ fn exact_values_are_pairs_of_f64() {
     for row in rows {
         let (hi, lo) = row.exact;
         assert_eq!(hi + lo, hi, "{row:?}");
-        // Where both sines are far from a multiple of pi the plain expression keeps its digits.
+        // Where both sines are far from 0, the plain expression is accurate.
         if row.N == 1.0 {
             assert!(ulp_error(1.0, row.exact) < 1e-6, "{row:?}");
         }

@@ -1,11 +1,11 @@
-//! The oracle against every golden image, in both modes, and against the files the reference wrote.
+//! The oracle compared with every golden image, in both modes, and with the files that the reference wrote.
 
 use widebragg_tests::compare::compare;
 use widebragg_tests::golden::{self, Case};
 use widebragg_tests::oracle::output::{figures, int_image, noise_image, pgm_image, smv_header};
 use widebragg_tests::oracle::{Mode, Rendered, Simulation};
 
-/// Last bits in which two math libraries may differ, over all images and both modes.
+/// Number of pixels over all images and both modes whose last bit may differ between two math libraries.
 const MOST_DIFFERENT: usize = 5;
 
 fn cases() -> Vec<(Case, Simulation)> {
@@ -22,7 +22,7 @@ fn cases() -> Vec<(Case, Simulation)> {
 }
 
 #[test]
-fn float_images_are_the_reference_s() {
+fn float_images_match_the_reference() {
     let mut different = 0;
     for (case, simulation) in cases() {
         for mode in [Mode::CParity, Mode::Spec] {
@@ -40,7 +40,7 @@ fn float_images_are_the_reference_s() {
 }
 
 #[test]
-fn headers_and_figures_are_the_reference_s() {
+fn headers_and_figures_match_the_reference() {
     for (case, simulation) in cases() {
         assert_eq!(smv_header(&simulation), case.smv_header, "{}", case.name);
         let rendered = simulation.render(Mode::CParity, 1);
@@ -50,16 +50,17 @@ fn headers_and_figures_are_the_reference_s() {
     }
 }
 
-/// The pixels of an SMV file whose header is 512 bytes and true.
+/// The pixels of an SMV file whose header has 512 bytes, as declared.
 fn smv_pixels(file: &[u8]) -> Vec<u16> {
     file[512..].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 #[test]
-fn written_images_are_the_reference_s() {
+fn written_images_match_the_reference() {
     let mut compared = 0;
     for (case, simulation) in cases() {
-        // From the reference's own float image, so that a last bit there does not show here.
+        // The files are made from the reference's float image, so that a difference in its last bit does not
+        // matter here.
         let float = case.image(Mode::CParity).expect("float image");
         if let Some(file) = case.file("i.img") {
             assert!(int_image(&simulation, &float) == smv_pixels(&file), "{} i.img", case.name);
@@ -82,7 +83,7 @@ fn written_images_are_the_reference_s() {
 }
 
 #[test]
-fn single_pixels_are_those_of_the_image() {
+fn single_pixels_equal_those_of_the_image() {
     for (case, simulation) in cases() {
         let [fast_pixels, slow_pixels] = simulation.npixels();
         let band = slow_pixels.div_ceil(3);

@@ -1,4 +1,4 @@
-//! The oracle against the intermediate values of `golden/traces`, to 1e-9.
+//! The oracle compared with the intermediate values of `golden/traces`, to 1e-9.
 
 use widebragg_tests::compare::relative;
 use widebragg_tests::golden::{self, Tap, TracedPixel};
@@ -56,13 +56,13 @@ fn close(name: &str, ours: Tap, expected: Tap) {
             assert!(relative(x, y, 0.0) <= LIMIT, "{name}: {x}, expected {y}")
         }
         (Tap::Vector(x), Tap::Vector(y)) => {
-            // Components that cancel are right relative to the vector.
+            // Where components cancel, the error is relative to the vector.
             let length = y.iter().fold(0.0_f64, |max, c| max.max(c.abs()));
             for (x, y) in x.iter().zip(y) {
                 assert!(relative(*x, y, length) <= LIMIT, "{name}: {x}, expected {y}");
             }
         }
-        _ => panic!("{name}: a number against a vector"),
+        _ => panic!("{name}: one is a number and the other a vector"),
     }
 }
 
@@ -90,12 +90,12 @@ fn check(case: &str, simulation: &Simulation, expected: &TracedPixel) {
 }
 
 #[test]
-fn traces_are_the_reference_s() {
+fn traces_match_the_reference() {
     let traces = golden::traces().expect("golden traces");
     assert_eq!(traces.len(), 7, "golden traces");
     for trace in traces {
         let Some(folder) = golden::inputs_of(&trace.case) else {
-            println!("skipped: trace {} (its inputs are not here)", trace.case);
+            println!("skipped: trace {} (its inputs are missing)", trace.case);
             continue;
         };
         let simulation = Simulation::from_args(&trace.args, &folder).expect("command line");

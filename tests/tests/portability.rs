@@ -1,5 +1,5 @@
-//! Other processors and other machines' files: the portable level's bits on a processor without AVX, and binary files
-//! of the other byte order swapped or refused.
+//! Other processors and files from other machines: a processor without AVX gives the portable level's bits,
+//! and binary files in the other byte order are swapped or refused.
 
 use std::fs;
 
@@ -9,7 +9,8 @@ use widebragg_tests::program::{Outcome, Workplace, executable};
 const LINE: &str =
     "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.4 -detpixels 24 -N 4 -seed 1 --header reference";
 
-/// Lines whose figures take every mathematical function there is: tilts, sources, domains, shapes, layers, noise.
+/// Command lines that together use every mathematical function: tilts, sources, domains, shapes, layers,
+/// noise.
 const LINES: [&str; 4] = [
     "-oversample 2 -osc 0.7 -phisteps 3 -mosaic 0.4 -mosaic_domains 4 -twotheta 20 -detector_rotx 3 -polar 0.9",
     "-oversample 1 -round_xtal -divergence 3 -divsteps 3 -dispersion 1 -dispsteps 2 -misset random -curved_det",
@@ -26,7 +27,7 @@ fn a_processor_without_avx_gives_the_portable_levels_bits() {
     for extra in LINES {
         let native = Workplace::with_inputs();
         native.run_line(&format!("{LINE} {extra} --simd portable")).well();
-        // SSE2 and nothing more; and a processor of 2008.
+        // A processor with no more than SSE2, and a processor of 2008.
         for processor in ["qemu64", "Nehalem"] {
             let place = Workplace::with_inputs();
             let outcome = emulated(&place, processor, &format!("{LINE} {extra} --json")).well();
@@ -72,7 +73,8 @@ fn a_big_endian_mask_is_swapped_and_an_unknown_order_refused() {
     let header = String::from_utf8_lossy(header).into_owned();
     let order = "BYTE_ORDER=little_endian;";
     assert!(header.contains(order), "{header}");
-    // Masks hold 0 and what is not 0, which swapping alone would not show: 0x0100 in one order is 1 in the other.
+    // The program only tests whether a mask value is 0, which swapping does not change. But 0x0100 read in
+    // the wrong order is 1.
     let swapped: Vec<u8> = pixels.chunks_exact(2).flat_map(|pixel| [pixel[1], pixel[0]]).collect();
     let named = |name: &str| {
         let changed = header.replace(order, &format!("BYTE_ORDER={name};"));
@@ -103,7 +105,7 @@ fn a_dump_of_the_other_byte_order_is_swapped() {
         place.write("foreign.bin", &dump);
         place.run_line(&format!("{line} -dump foreign.bin")).well();
         assert!(place.read("floatimage.bin") == expected, "{hkl}");
-        // Neither order makes amplitudes of these: they are refused, not taken for what they are not.
+        // In neither byte order are these values amplitudes, so they are refused.
         dump[data..][..8].copy_from_slice(&f64::NAN.to_ne_bytes());
         place.write("broken.bin", &dump);
         let outcome = place.run_line(&format!("{line} -dump broken.bin"));
@@ -112,14 +114,14 @@ fn a_dump_of_the_other_byte_order_is_swapped() {
     }
 }
 
-/// Binary files that hold reflections or images in a way that is not ours to read.
+/// Binary files of reflections or images in formats that the program does not read.
 #[test]
 fn foreign_binary_files_are_named() {
     let place = Workplace::with_inputs();
     let line = "-mat tri.mat -detpixels 16 -N 3 -oversample 1 --quiet";
     place.run_line(&format!("{line} -hkl sparse.hkl --cbf a.cbf -floatfile a.bin")).well();
     fs::remove_file(place.path().join("Fdump.bin")).expect("the dump");
-    // Both byte orders of MTZ: the machine stamp follows the offset of the header.
+    // MTZ in both byte orders: the machine stamp follows the offset of the header.
     for stamp in [*b"DA\0\0", *b"\x11\x11\0\0"] {
         let mtz = [b"MTZ ".as_slice(), &[0x15, 0, 0, 0], &stamp, &[0; 80], b"VERS MTZ:V1.1"].concat();
         place.write("a.mtz", mtz);

@@ -1,7 +1,8 @@
-//! Properties of images, on small random scenes, at every level: what must change them, how, and what must not.
+//! Properties of images, on small random scenes, at every level: transformations that change an image in a
+//! known way, or not at all.
 //!
-//! Symmetries of the laboratory are in `kernel_symmetry.rs`, images against the oracle in `kernel_render.rs` and
-//! `properties_million.rs`.
+//! Symmetries of the laboratory are tested in `kernel_symmetry.rs`, images compared with the oracle in
+//! `kernel_render.rs` and `properties_million.rs`.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
@@ -10,7 +11,7 @@ mod bound;
 #[path = "properties/small.rs"]
 mod small;
 
-use bound::hangs_on_a_last_bit;
+use bound::depends_on_rounding;
 use core::ops::Range;
 use proptest::prelude::*;
 use small::{Random, Small, small};
@@ -27,7 +28,8 @@ use widebragg_tests::scene::{KernelScene, OwnedGrid};
 
 const MODES: [Mode; 2] = [Mode::CParity, Mode::Spec];
 
-/// Proptest's cases are the numbers of small scenes: a number says all there is about its scene.
+/// Proptest generates the numbers of small scenes. A number determines its scene, so that shrinking and
+/// saving failures are of no use.
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() }
 }
@@ -36,7 +38,7 @@ fn bits(pixels: &[f64]) -> Vec<u64> {
     pixels.iter().map(|pixel| pixel.to_bits()).collect()
 }
 
-/// An image with what the call reported.
+/// An image and the report of the call.
 fn render(scene: &KernelScene, threads: usize) -> (Vec<f64>, RowReport) {
     let rendered = scene.with(threads, |scene, slots| {
         let mut pixels = vec![f64::NAN; scene.detector().pixels()];
@@ -46,14 +48,15 @@ fn render(scene: &KernelScene, threads: usize) -> (Vec<f64>, RowReport) {
     rendered.and_then(|inner| inner).expect("a scene")
 }
 
-/// The scene of the crystal with its axes in another order: axis i is what axis `order[i]` was.
+/// The scene with the crystal's axes permuted: axis i is the former axis `order[i]`.
 fn axes_in_order(scene: &KernelScene, order: [usize; 3]) -> KernelScene {
     let Orientation { a_m, b_m, c_m } = scene.cell;
     let axes = [a_m, b_m, c_m];
     let [a_m, b_m, c_m] = order.map(|axis| axes[axis]);
     let mut named = KernelScene { cell: Orientation { a_m, b_m, c_m }, ..scene.clone() };
-    named.lattice.cells = order.map(|axis| scene.lattice.cells[axis]);
-    named.lattice.reciprocal_per_angstrom = order.map(|axis| scene.lattice.reciprocal_per_angstrom[axis]);
+    named.crystallite.cells = order.map(|axis| scene.crystallite.cells[axis]);
+    named.crystallite.reciprocal_per_angstrom =
+        order.map(|axis| scene.crystallite.reciprocal_per_angstrom[axis]);
     named.grid = scene.grid.as_ref().map(|grid| {
         let len = order.map(|axis| grid.len[axis]);
         let mut data = Vec::with_capacity(grid.data.len());
@@ -71,7 +74,7 @@ fn axes_in_order(scene: &KernelScene, order: [usize; 3]) -> KernelScene {
     named
 }
 
-/// A partition of `0..len` at random places.
+/// A random partition of `0..len`.
 fn pieces(random: &mut Random, len: usize) -> Vec<Range<usize>> {
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -93,13 +96,13 @@ proptest! {
     #![proptest_config(config(400))]
 
     #[test]
-    fn intensity_is_the_square_of_the_structure_factor(seed: u64, factor in 0.01..100.0_f64) {
+    fn intensity_is_proportional_to_f_squared(seed: u64, factor in 0.01..100.0_f64) {
         let Small { line, simulation, threads } = small(seed);
         for (mode, simd) in MODES.into_iter().flat_map(|mode| Simd::available().map(move |simd| (mode, simd))) {
-            // Water scatters without a structure factor.
+            // The background from water does not depend on structure factors.
             let scene = KernelScene { water_m: 0.0, ..KernelScene::from_simulation(&simulation, simd, mode) };
             let image = render(&scene, threads).0;
-            // Powers of two and signs are exact, but for the last digits of what is next to nothing.
+            // Powers of two and signs give exact results, except for values near the smallest f64.
             for (factor, bound) in [(factor, 1e-12), (-1.0, 0.0), (0.0, 0.0), (8.0, 1e-90)] {
                 let mut scaled = scene.clone();
                 scaled.default_f *= factor;
@@ -112,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_axes_permutes_names_only(seed: u64) {
+    fn the_order_of_the_axes_does_not_matter(seed: u64) {
         let Small { line, simulation, threads } = small(seed);
         for (mode, simd) in MODES.into_iter().flat_map(|mode| Simd::available().map(move |simd| (mode, simd))) {
             let scene = KernelScene::from_simulation(&simulation, simd, mode);
@@ -121,7 +124,7 @@ proptest! {
                 let (named, named_report) = render(&axes_in_order(&scene, order), threads);
                 let apart = apart(&named, &image);
                 prop_assert!(
-                    apart <= flank_limit(&simulation) || hangs_on_a_last_bit(&scene, threads),
+                    apart <= flank_limit(&simulation) || depends_on_rounding(&scene, threads),
                     "{} {:?} {} {:?}: {:e}", line, mode, simd.level(), order, apart
                 );
                 prop_assert_eq!(report, named_report);
@@ -129,9 +132,9 @@ proptest! {
         }
     }
 
-    /// Spec: in c-parity a phi of 0 is another phi.
+    /// In spec mode only: in c-parity a step at phi = 0 uses other vectors.
     #[test]
-    fn turning_the_crystal_is_starting_elsewhere(seed: u64, turn_rad in -7.0..7.0_f64) {
+    fn rotating_the_crystal_equals_another_starting_phi(seed: u64, turn_rad in -7.0..7.0_f64) {
         let Small { line, simulation, threads } = small(seed);
         for simd in Simd::available() {
             let scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
@@ -141,14 +144,14 @@ proptest! {
             started.sweep.phi0_rad += turn_rad;
             let apart = apart(&render(&turned, threads).0, &render(&started, threads).0);
             prop_assert!(
-                // Angles up to 10 rad, each rotation with rounding of its own.
-                apart <= 4.0 * flank_limit(&simulation) || hangs_on_a_last_bit(&started, threads),
+                // Angles are up to 10 rad, and each rotation has a rounding error of its own.
+                apart <= 4.0 * flank_limit(&simulation) || depends_on_rounding(&started, threads),
                 "{} {}: {:e}", line, simd.level(), apart
             );
         }
     }
 
-    /// Where nothing is latched: interpolation that reaches past the grid is another difference of the modes.
+    /// Interpolation is switched off where it needs nodes outside the grid, because the modes differ there.
     #[test]
     fn the_modes_agree_where_no_phi_is_zero(seed: u64) {
         let Small { line, mut simulation, threads } = small(seed);
@@ -169,9 +172,9 @@ proptest! {
         }
     }
 
-    /// Spec: the first sweep of c-parity is that of the region, as in the reference.
+    /// In spec mode only: in c-parity, as in the reference, the first sweep is the first of the region.
     #[test]
-    fn regions_add_up_to_the_whole(seed: u64, columns in 1..=50_usize) {
+    fn regions_add_up_to_the_whole_image(seed: u64, columns in 1..=50_usize) {
         let Small { line, simulation, threads } = small(seed);
         let mut random = Random(seed);
         for simd in Simd::available() {
@@ -220,7 +223,7 @@ proptest! {
                 for (other, expected, _) in &images {
                     let apart = apart(image, expected);
                     prop_assert!(
-                        apart <= flank_limit(&simulation) || hangs_on_a_last_bit(scene, threads),
+                        apart <= flank_limit(&simulation) || depends_on_rounding(scene, threads),
                         "{} {:?} {} {}: {:e}", line, mode, level, other, apart
                     );
                 }
@@ -232,10 +235,10 @@ proptest! {
 proptest! {
     #![proptest_config(config(60))]
 
-    /// Frames of a rotation, each in bands, all of them done in any order by several threads under a cap: the bits that
-    /// the level gives every frame in one piece.
+    /// Frames of a rotation are rendered in bands, in any order, by several threads under a cap of the level.
+    /// They have the same bits as each frame rendered in one call at that level.
     #[test]
-    fn any_order_on_any_threads_gives_the_same_bits(seed: u64, workers in 1..=4_usize) {
+    fn any_order_and_number_of_threads_give_the_same_bits(seed: u64, workers in 1..=4_usize) {
         let Small { line, simulation, threads } = small(seed);
         let mut random = Random(seed);
         for (mode, cap) in MODES.into_iter().flat_map(|mode| SimdLevel::ALL.map(move |cap| (mode, cap))) {
@@ -279,7 +282,7 @@ proptest! {
             });
             let images = images.into_inner().expect("no thread panicked");
             for (frame, image) in frames.iter().zip(&images) {
-                // Through the level's own token, not the cap.
+                // Rendered with the level's own token, not with a cap.
                 let exact = Simd::exactly(simd.level()).expect("the level that runs");
                 let whole = render(&KernelScene { simd: exact, ..frame.clone() }, threads).0;
                 prop_assert!(bits(image) == bits(&whole), "{} {:?} {}", line, mode, cap);
@@ -288,12 +291,12 @@ proptest! {
     }
 }
 
-/// The error of the mean of n x n samples of a smooth function falls with 1/n^2.
+/// The error of the mean over n x n samples of a smooth function decreases as 1/n^2.
 ///
-/// Square crystals without a grid: F_latt has no edge anywhere. On a curved detector the solid angle is the same everywhere: elsewhere it is that of the first subpixel,
-/// whose place depends on n.
+/// Square crystals without a grid have a smooth F_latt. The detector is curved because its solid angle is
+/// then constant; on a flat detector it is that of the first subpixel, whose position depends on n.
 #[test]
-fn more_subpixels_converge() {
+fn subpixels_converge() {
     let line = "-cell 45 52 61 82 97 104 -misset 10 20 30 -default_F 100 -lambda 1.2 -pixel 0.2 -detpixels_x 19 \
                 -detpixels_y 17 -distance 100 -Na 6 -Nb 5 -Nc 4 -curved_det -nopolar -oversample 1 \
                 -osc 0.5 -phi 1 -phisteps 2 -mosaic 0.3 -mosaic_domains 2";
@@ -312,7 +315,7 @@ fn more_subpixels_converge() {
             norm(&off) / norm(&fine)
         });
         println!("{}: {errors:?}", simd.level());
-        assert!(errors[0] > 1e-3, "{}: nothing to see in {errors:?}", simd.level());
+        assert!(errors[0] > 1e-3, "{}: the errors are too small to compare: {errors:?}", simd.level());
         for (n, error) in (1..=4).zip(errors) {
             let expected = errors[0] / f64::from(n * n);
             assert!((error / expected - 1.0).abs() < 0.25, "{} {n}: {errors:?}", simd.level());

@@ -1,17 +1,18 @@
-//! Small random scenes against the scalar oracle, in both modes, at every level of this processor.
+//! Small random scenes compared with the scalar oracle, in both modes, at every level of this processor.
 //!
-//! Every run tries [`SCENES`] of them. A million take a release build and some minutes of one core:
+//! Every run tests [`SCENES`] scenes. A million scenes take a release build and some minutes of one core:
 //!
 //! ```text
 //! WIDEBRAGG_SCENES=1000000 cargo test --release -p widebragg-tests --test properties_million -- --nocapture
 //! ```
 //!
-//! `WIDEBRAGG_FIRST_SCENE` says where to start, so that runs can be shared out and one scene repeated.
+//! `WIDEBRAGG_FIRST_SCENE` sets the first scene, so that runs can be divided and single scenes repeated.
 //!
-//! The last such run, of the scenes from 0 on an AMD EPYC with AVX-512: two million images at each level, none beyond the
-//! bound. The worst took 0.92 of it at the portable level, 0.994 at AVX2 and AVX-512. 22 images at the portable level, 22
-//! at AVX2 and 18 at AVX-512 are off by more than their limit, but by no more than the oracle's own image moves when
-//! its input moves by some ulp; none hung on a last bit.
+//! The last such run covered the million scenes from 0 on an AMD EPYC with AVX-512: two million images at
+//! each level, none of them beyond the bound. The worst was at 0.92 of its limit at the portable level, and
+//! at 0.994 with AVX2 and AVX-512. 22 images at the portable level, 22 with AVX2 and 18 with AVX-512 exceed
+//! the limit, but by no more than the oracle's own image changes when its input changes by a few ulp. No
+//! image depended on a rounding decision.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
@@ -20,7 +21,7 @@ mod bound;
 #[path = "properties/small.rs"]
 mod small;
 
-use bound::hangs_on_a_last_bit;
+use bound::depends_on_rounding;
 use small::{Small, small};
 use std::collections::BTreeMap;
 use widebragg::lanes::{Simd, SimdLevel};
@@ -28,21 +29,22 @@ use widebragg_tests::compare::{apart, flank_limit};
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
-/// Scenes where nobody asks for more.
+/// Default number of scenes.
 const SCENES: u64 = 2000;
 
-/// Share of images that may hang on last bits.
+/// Fraction of images that may depend on the last bits of the input.
 const MOST_UNDECIDED: f64 = 1e-4;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a whole number"))
 }
 
-/// How far the oracle's image moves, of its maximum, when directions, wavelengths and attenuation move by some ulp.
+/// Largest change of the oracle's image, as a fraction of its maximum, when directions, wavelengths and
+/// attenuation change by a few ulp.
 ///
-/// Where all pixels are beside zeros of the interference function, or the sensor is looked at edge-on, that is more than
-/// the limit: no arithmetic of f64 can be better.
-fn moved_by_some_ulp(simulation: &Simulation, mode: Mode, threads: usize, expected: &[f64]) -> f64 {
+/// Where all pixels are next to zeros of the interference function, or the sensor is seen edge-on, this
+/// change exceeds the limit, and no f64 arithmetic can be more accurate.
+fn change_by_a_few_ulp(simulation: &Simulation, mode: Mode, threads: usize, expected: &[f64]) -> f64 {
     let moves = [[1.0, 1.0, 1.0], [1.0, -1.0, 1.0], [-1.0, 1.0, 1.0], [1.0, 1.0, -1.0]];
     moves.iter().flat_map(|signs| [1.0, -1.0].map(|sign| signs.map(|s| sign * s * 4.0 * f64::EPSILON))).fold(
         0.0,
@@ -58,13 +60,13 @@ fn moved_by_some_ulp(simulation: &Simulation, mode: Mode, threads: usize, expect
     )
 }
 
-/// What came of all scenes at a level.
+/// The results of all scenes at a level.
 #[derive(Debug, Default)]
 struct Tally {
     images: u64,
-    /// Images with something in them.
+    /// Images with a pixel above 0.
     lit: u64,
-    /// Beyond the limit, but not beyond what some ulp of the input do.
+    /// Images that exceed the limit, but by no more than the effect of a few ulp of the input.
     steep: u64,
     undecided: u64,
     /// Largest difference in units of the scene's limit.
@@ -73,7 +75,7 @@ struct Tally {
 }
 
 #[test]
-fn scenes_are_the_oracle_s() {
+fn random_scenes_match_the_oracle() {
     let first = number("WIDEBRAGG_FIRST_SCENE", 0);
     let count = number("WIDEBRAGG_SCENES", SCENES);
     let mut tallies: BTreeMap<SimdLevel, Tally> = BTreeMap::new();
@@ -91,12 +93,12 @@ fn scenes_are_the_oracle_s() {
                 let share = apart(&image, &expected) / flank_limit(&simulation);
                 if share > 1.0 {
                     if share * flank_limit(&simulation)
-                        <= moved_by_some_ulp(&simulation, mode, threads, &expected)
+                        <= change_by_a_few_ulp(&simulation, mode, threads, &expected)
                     {
                         tally.steep += 1;
                         continue;
                     }
-                    if hangs_on_a_last_bit(&scene, threads) {
+                    if depends_on_rounding(&scene, threads) {
                         tally.undecided += 1;
                         continue;
                     }

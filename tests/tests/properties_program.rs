@@ -1,7 +1,7 @@
-//! Properties of the program: a series rendered in any parts, in any order, on any threads, under any cap of the level, is
-//! the series.
+//! Properties of the program: a series has the same files if it is rendered in any parts, in any order, with
+//! any number of threads, under any cap of the level.
 //!
-//! Fixed cases are in `cli_series.rs` and `cli_threads.rs`; the same of the kernel is in `properties_images.rs`.
+//! Fixed cases are in `cli_series.rs` and `cli_threads.rs`; the kernel's part is in `properties_images.rs`.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use widebragg_tests::program::Workplace;
 
 const FRAMES: usize = 5;
 
-/// Phi passes through 0 at the start of the third frame, where carryover shows. Large enough for several threads.
+/// Phi is 0 at the start of the third frame, where the carryover matters. The frames are large enough for
+/// several threads.
 const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.3 -detpixels_x 61 -detpixels_y 67 -N 6 \
     -oversample 3 -phi -1 -osc 0.5 -phisteps 4 -seed 7 -floatfile f.bin -nopgm --header reference --frames 5";
 
@@ -24,7 +25,7 @@ fn series(place: &Workplace, words: &str) -> Files {
     place.files().into_iter().filter(|(name, _)| name.contains("_000")).collect()
 }
 
-/// The series in one go on one thread, for each mode and cap.
+/// The series rendered by one command with one thread, for each mode and cap.
 fn whole(mode: usize, cap: usize) -> &'static Files {
     static WHOLE: OnceLock<Vec<Files>> = OnceLock::new();
     let all = WHOLE.get_or_init(|| {
@@ -42,7 +43,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn parts_in_any_order_are_the_series(
+    fn parts_in_any_order_equal_the_series(
         mode in 0..MODES.len(),
         cap in 0..SimdLevel::ALL.len(),
         cuts in prop::collection::btree_set(1..FRAMES, 0..FRAMES),
@@ -74,7 +75,7 @@ proptest! {
     }
 }
 
-/// What the property above can tell apart: frames from each other, the modes at phi = 0.
+/// The property above would be empty if frames were equal, or modes at phi = 0.
 #[test]
 fn frames_and_modes_differ() {
     for cap in 0..SimdLevel::ALL.len() {

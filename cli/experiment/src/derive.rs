@@ -5,13 +5,11 @@ use widebragg::beam::{Source, SourceGrid, fluence_per_m2};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
 use widebragg::defaults;
 use widebragg::detector::{Detector, DetectorParameters};
-use widebragg::lattice::Lattice;
-use widebragg::random::fill_mosaic;
-use widebragg::rotation::{IDENTITY, Mat3, Orientation};
+use widebragg::lattice::Crystallite;
+use widebragg::rotation::Orientation;
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
-use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Sensor};
+use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
-use widebragg_formats::memory::filled;
 use widebragg_formats::sources::SourceLine;
 
 use crate::failure::{Failure, Part, refused};
@@ -87,7 +85,11 @@ pub(crate) fn fluence(parameters: &Parameters) -> Result<f64, Failure> {
 }
 
 /// Shape and size of the crystal, clipped to the beam.
-pub(crate) fn lattice(parameters: &Parameters, crystal: &Crystal, warnings: &mut Vec<Warning>) -> Lattice {
+pub(crate) fn crystallite(
+    parameters: &Parameters,
+    crystal: &Crystal,
+    warnings: &mut Vec<Warning>,
+) -> Crystallite {
     let mut size_m = parameters.size_m;
     let beamsize_m = parameters.beamsize_m;
     if beamsize_m >= 0.0 {
@@ -106,7 +108,7 @@ pub(crate) fn lattice(parameters: &Parameters, crystal: &Crystal, warnings: &mut
             *cells = cells_along(size, axis);
         }
     }
-    Lattice {
+    Crystallite {
         shape: parameters.shape,
         cells,
         fudge: parameters.fudge,
@@ -124,13 +126,13 @@ pub(crate) fn interpolates(parameters: &Parameters) -> bool {
 pub(crate) fn oversample(
     parameters: &Parameters,
     crystal: &Crystal,
-    lattice: &Lattice,
+    crystallite: &Crystallite,
     detector: &Detector,
     warnings: &mut Vec<Warning>,
 ) -> Result<Oversample, Failure> {
     let recommended = recommended_oversample(
         crystal.direct,
-        lattice.cells,
+        crystallite.cells,
         parameters.lambda0_m,
         detector.distance_m,
         detector.pixel_m,
@@ -147,9 +149,9 @@ pub(crate) fn oversample(
 }
 
 /// The mosaic domains.
-pub(crate) fn domains(mosaic: &Mosaic, warnings: &mut Vec<Warning>) -> Result<Vec<Mat3>, Failure> {
+pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warnings: &mut Vec<Warning>) -> MosaicInput<'p> {
     let (spread_rad, wanted, seed) = match mosaic {
-        Mosaic::List(list) => return Ok(list.clone()),
+        Mosaic::List(list) => return MosaicInput::List(list),
         Mosaic::Spread { spread_rad, domains, seed } => (*spread_rad, *domains, *seed),
     };
     let has_spread = spread_rad > 0.0;
@@ -167,19 +169,43 @@ pub(crate) fn domains(mosaic: &Mosaic, warnings: &mut Vec<Warning>) -> Result<Ve
             1
         }
     };
-    let no_memory = || Failure::no_memory(Part::Mosaic, format!("{count} domains"));
-    let mut domains = filled(count, IDENTITY).ok_or_else(no_memory)?;
-    if has_spread && count > 1 {
-        fill_mosaic(spread_rad, seed, &mut domains).map_err(refused(Part::Mosaic))?;
-    }
-    Ok(domains)
+    let spread_rad = if has_spread && count > 1 { spread_rad } else { 0.0 };
+    MosaicInput::Spread { spread_rad, domains: count, seed }
 }
 
-/// The largest mosaic rotation, in rad; 0 where there is a single domain or they are a list.
-pub(crate) fn mosaic_spread_rad(mosaic: &Mosaic, domains: &[Mat3]) -> f64 {
+/// The largest mosaic rotation, in rad; 0 where there is a single domain or the domains are a list.
+pub(crate) fn mosaic_spread_rad(mosaic: &MosaicInput<'_>) -> f64 {
     match *mosaic {
-        Mosaic::Spread { spread_rad, .. } if domains.len() > 1 => spread_rad,
-        Mosaic::Spread { .. } | Mosaic::List(_) => 0.0,
+        MosaicInput::Spread { spread_rad, .. } => spread_rad,
+        MosaicInput::List(_) => 0.0,
+    }
+}
+
+/// The sources of the beam: the steps of a grid, or a list.
+pub(crate) enum SourceSteps {
+    /// Steps of divergence and dispersion.
+    Grid(SourceGrid),
+    /// Directions and wavelengths.
+    List(Vec<Source>),
+}
+
+impl SourceSteps {
+    /// The sources as the kernel takes them.
+    pub(crate) fn input(&self) -> SourcesInput<'_> {
+        match *self {
+            Self::Grid(SourceGrid { hdiv, vdiv, dispersion, round, .. }) => {
+                SourcesInput::Grid { hdiv, vdiv, dispersion, round }
+            }
+            Self::List(ref list) => SourcesInput::List(list),
+        }
+    }
+
+    /// The part of an experiment that is refused where the kernel refuses a scene of these sources.
+    pub(crate) fn refused_part(&self, detector: &Detector) -> Part {
+        match self {
+            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
+            Self::Grid(_) | Self::List(_) => Part::Scene,
+        }
     }
 }
 
@@ -188,10 +214,13 @@ pub(crate) fn sources(
     sources: &Sources,
     detector: &Detector,
     lambda0_m: f64,
-) -> Result<Vec<Source>, Failure> {
+) -> Result<SourceSteps, Failure> {
     match sources {
-        Sources::List(list) => Ok(list.clone()),
-        Sources::Lines(lines) => lines.iter().map(|line| source_of(line, detector, lambda0_m)).collect(),
+        Sources::List(list) => Ok(SourceSteps::List(list.clone())),
+        Sources::Lines(lines) => {
+            let list: Result<_, _> = lines.iter().map(|line| source_of(line, detector, lambda0_m)).collect();
+            list.map(SourceSteps::List)
+        }
         Sources::Grid { hdiv, vdiv, dispersion, round } => {
             let divergence = |request: &StepRequest| {
                 axis_steps(Axis::Divergence, *request).map_err(refused(Part::Divergence))
@@ -203,21 +232,9 @@ pub(crate) fn sources(
                 round: *round,
                 lambda0_m,
             };
-            sources_of(&grid, detector)
+            Ok(SourceSteps::Grid(grid))
         }
     }
-}
-
-fn sources_of(grid: &SourceGrid, detector: &Detector) -> Result<Vec<Source>, Failure> {
-    let needed = grid.sources_len().map_err(refused(Part::Divergence))?;
-    let no_memory = || Failure::no_memory(Part::Divergence, format!("{needed} sources"));
-    let mut sources = filled(needed, Source::default()).ok_or_else(no_memory)?;
-    let used = grid.fill(detector, &mut sources).map_err(refused(Part::Divergence))?;
-    sources.truncate(used);
-    if sources.is_empty() {
-        return Err(Failure::impossible(Part::Divergence, "a round grid of so few steps has no source"));
-    }
-    Ok(sources)
 }
 
 /// The source of a line; what it leaves out is that of the beam.

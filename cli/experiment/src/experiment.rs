@@ -6,19 +6,21 @@ use widebragg::beam::{Polarization, Source};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{Lattice, Precision};
+use widebragg::lattice::{Crystallite, Precision};
 use widebragg::rotation::{
     Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };
-use widebragg::sampling::{Steps, phi_steps};
-use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Roi, Scene, SceneParts, Sensor};
+use widebragg::sampling::{OversampleRequest, Steps, phi_steps};
+use widebragg::scene::{
+    CrystalInput, DetectorInput, MosaicInput, Oversample, Roi, Scene, SceneParameters, SceneParts, Sensor,
+};
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg_formats::hkl_table::HklTable;
-use widebragg_formats::memory::filled;
 
-use crate::derive;
+use crate::derive::{self, SourceSteps};
 use crate::failure::{Failure, Part, refused};
 use crate::parameters::Parameters;
+use crate::tables::{Tables, orientation_buffer, too_many_orientations};
 use crate::warning::Warning;
 
 /// Everything that the images of an experiment are computed from, owned.
@@ -55,7 +57,7 @@ pub struct Experiment {
     /// What it was oriented from.
     pub crystal_input: CrystalInput,
     /// Shape, size and reciprocal axes of the crystal.
-    pub lattice: Lattice,
+    pub crystallite: Crystallite,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// What a phi of exactly zero means.
@@ -84,6 +86,74 @@ pub struct Experiment {
     pub mask: Option<Arc<Vec<u16>>>,
 }
 
+/// What follows from the parameters beside the tables.
+struct Derived<'p> {
+    detector: Detector,
+    crystal: Crystal,
+    crystallite: Crystallite,
+    oversample: Oversample,
+    sensor: Sensor,
+    phi: Steps,
+    sources: SourceSteps,
+    mosaic: MosaicInput<'p>,
+    fluence_per_m2: f64,
+}
+
+impl<'p> Derived<'p> {
+    fn new(parameters: &'p Parameters, warnings: &mut Vec<Warning>) -> Result<Self, Failure> {
+        let lambda0_m = parameters.lambda0_m;
+        let detector = derive::detector(&parameters.detector, warnings)?;
+        let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
+        let fluence_per_m2 = derive::fluence(parameters)?;
+        let crystallite = derive::crystallite(parameters, &crystal, warnings);
+        let oversample = derive::oversample(parameters, &crystal, &crystallite, &detector, warnings)?;
+        let mosaic = derive::mosaic(&parameters.mosaic, warnings);
+        let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
+        let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
+        let sensor = derive::sensor(&parameters.sensor, warnings)?;
+        Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
+    }
+
+    /// The scene of the first frame, for the kernel to check and to fill the tables of.
+    fn scene<'s>(&'s self, parameters: &'s Parameters) -> Result<SceneParameters<'s>, Failure> {
+        let Crystal { direct, reciprocal_per_angstrom, .. } = self.crystal;
+        let Oversample { per_axis, thick, polar, omega } = self.oversample;
+        let grid = parameters.structure_factors.as_ref().map(grid_of).transpose();
+        Ok(SceneParameters {
+            simd: parameters.simd,
+            detector: DetectorInput::Placed(self.detector),
+            sensor: self.sensor,
+            oversample: OversampleRequest { per_axis: Some(per_axis), thick, polar, omega },
+            lambda0_m: parameters.lambda0_m,
+            sources: self.sources.input(),
+            kahn: parameters.kahn,
+            crystal: CrystalInput::Axes { direct, reciprocal_per_angstrom },
+            shape: self.crystallite.shape,
+            cells: self.crystallite.cells,
+            fudge: self.crystallite.fudge,
+            precision: parameters.precision,
+            mode: parameters.mode,
+            phi0_rad: parameters.phi0_rad,
+            phi_step_rad: self.phi.step,
+            phi_steps: self.phi.count,
+            mosaic: self.mosaic,
+            grid: grid.map_err(refused(Part::Scene))?,
+            default_f: parameters.default_f,
+            interpolate: Some(derive::interpolates(parameters)),
+            fluence_per_m2: self.fluence_per_m2,
+            water_m: parameters.water_m,
+            d_min_m: parameters.d_min_m.max(0.0),
+            roi: parameters.roi,
+            mask: parameters.mask.as_deref(),
+        })
+    }
+}
+
+/// The grid of a table of structure factors.
+fn grid_of(table: &HklTable) -> Result<HklGrid<'_>, widebragg::Error> {
+    HklGrid::new([table.h.0, table.k.0, table.l.0], table.shape(), &table.data)
+}
+
 impl Experiment {
     /// Derives the tables, and says what was changed or assumed on the way.
     ///
@@ -91,42 +161,42 @@ impl Experiment {
     /// Values that no experiment has, or tables larger than the memory.
     pub fn new(parameters: Parameters) -> Result<(Self, Vec<Warning>), Failure> {
         let mut warnings = Vec::new();
-        let lambda0_m = parameters.lambda0_m;
-        let detector = derive::detector(&parameters.detector, &mut warnings)?;
-        let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
-        let fluence_per_m2 = derive::fluence(&parameters)?;
-        let lattice = derive::lattice(&parameters, &crystal, &mut warnings);
-        let oversample = derive::oversample(&parameters, &crystal, &lattice, &detector, &mut warnings)?;
-        let domains = derive::domains(&parameters.mosaic, &mut warnings)?;
+        let derived = Derived::new(&parameters, &mut warnings)?;
+        let scene = derived.scene(&parameters)?;
+        let d_min_m = scene.d_min_m;
+        let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
+        let Tables { sources, domains } =
+            Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
+        let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
         let experiment = Self {
             simd: parameters.simd,
             detector,
             detector_input: parameters.detector,
-            phi: phi_steps(parameters.phi).map_err(refused(Part::Phi))?,
-            sources: derive::sources(&parameters.sources, &detector, lambda0_m)?,
-            sensor: derive::sensor(&parameters.sensor, &mut warnings)?,
+            sensor,
             oversample,
-            lambda0_m,
+            lambda0_m: parameters.lambda0_m,
+            sources,
             polarization: parameters.kahn.map(|kahn| Polarization { kahn, axis }),
             fluence_per_m2,
             exposure_s: parameters.exposure_s,
             water_m: parameters.water_m,
-            d_min_m: parameters.d_min_m.max(0.0),
+            d_min_m,
             crystal,
             crystal_input: parameters.crystal,
-            lattice,
+            crystallite,
             precision: parameters.precision,
             mode: parameters.mode,
             reference_threads: parameters.reference_threads,
             phi0_rad: parameters.phi0_rad,
+            phi,
             shift: PhiShift::default(),
-            mosaic_spread_rad: derive::mosaic_spread_rad(&parameters.mosaic, &domains),
             domains,
+            mosaic_spread_rad,
             interpolate: derive::interpolates(&parameters),
-            structure_factors: parameters.structure_factors.map(Arc::new),
             default_f: parameters.default_f,
             roi: parameters.roi.unwrap_or_else(|| Roi::whole(&detector)),
+            structure_factors: parameters.structure_factors.map(Arc::new),
             mask: parameters.mask.map(Arc::new),
         };
         Ok((experiment, warnings))
@@ -169,11 +239,8 @@ impl Experiment {
     /// # Errors
     /// More orientations than there is memory for.
     pub fn orientation_buffer(&self) -> Result<Vec<Orientation>, Failure> {
-        let needed = orientations_len(self.phi.count, self.domains.len());
-        needed
-            .ok()
-            .and_then(|needed| filled(needed, Orientation::default()))
-            .ok_or_else(|| Failure::impossible(Part::Orientations, "more orientations than memory"))
+        let len = orientations_len(self.phi.count, self.domains.len());
+        orientation_buffer(len.map_err(|_| too_many_orientations())?)
     }
 
     /// The scene of frame `frame`, counted from 0; `orientations` is as long as
@@ -196,10 +263,7 @@ impl Experiment {
     ) -> Result<Scene<'a>, widebragg::Error> {
         let cell = self.crystal.direct;
         let orientations = fill_shifted_orientations(cell, sweep, self.shift, &self.domains, orientations)?;
-        let grid = self
-            .structure_factors
-            .as_deref()
-            .map(|table| HklGrid::new([table.h.0, table.k.0, table.l.0], table.shape(), &table.data));
+        let grid = self.structure_factors.as_deref().map(grid_of);
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
         let grid = grid.transpose()?;
         Scene::new(SceneParts {
@@ -209,7 +273,7 @@ impl Experiment {
             oversample: self.oversample,
             sources: &self.sources,
             orientations,
-            lattice: self.lattice,
+            crystallite: self.crystallite,
             precision: self.precision,
             structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
             polarization: self.polarization,

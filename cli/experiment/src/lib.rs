@@ -49,6 +49,7 @@ pub mod images;
 pub mod parameters;
 pub mod resolution;
 pub mod statistics;
+mod tables;
 pub mod threads;
 pub mod trace;
 pub mod warning;

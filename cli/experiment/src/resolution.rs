@@ -70,7 +70,7 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
     let per_angstrom = 1e-10 / experiment.lambda0_m;
     lengths.par_chunks_mut(detector.fast_pixels).enumerate().for_each(|(slow, row)| {
         for (fast, length) in row.iter_mut().enumerate() {
-            let diffracted = pixel_position_m(detector, [fast, slow]).checked_unit();
+            let diffracted = pixel_position_m(detector, [fast, slow]).try_normalize();
             let s = diffracted.unwrap_or(incident) - incident;
             *length = (s.length() * per_angstrom) as f32;
         }
@@ -80,8 +80,9 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
 
 /// Position of the centre of a pixel (fast, slow) relative to the sample, in m.
 ///
-/// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam meets the
-/// detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are y and z.
+/// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam
+/// meets the detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are
+/// y and z.
 #[must_use]
 pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
     let middle = |i: usize| (i as f64 + 0.5) * detector.pixel_m;

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use rayon::ThreadPool;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::gradient::loss::{self, Loss};
+use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named};
 use widebragg_experiment::threads;
 
 use crate::error::Failure;
 use crate::images::read_one;
-use crate::options::{GradientOptions, LossKind};
+use crate::options::GradientOptions;
 
 /// The word for derivatives by each structure factor.
 const EACH_F: &str = "F";
@@ -78,11 +78,7 @@ pub(crate) fn loss_against(
     path: &Path,
     experiment: &Experiment,
 ) -> Result<Loss, Failure> {
-    let kind = match options.loss {
-        LossKind::LeastSquares => loss::LossKind::LeastSquares,
-        LossKind::Poisson => loss::LossKind::Poisson,
-    };
-    Ok(Loss::against(pixels(path, experiment, "--against")?, kind))
+    Ok(Loss::against(pixels(path, experiment, "--against")?, options.loss))
 }
 
 /// The pixels of an image file that `option` names, as many as the detector has.

@@ -1,16 +1,19 @@
-//! The values given to one option: read, checked, converted.
+//! The values given to one option: read, checked, converted to SI units.
 //!
-//! Every refusal names the option as typed and the values as typed. Special cases: a whole number may be written
-//! `1e3`; NaN and infinities are never numbers; a value that its unit carries out of range (or to zero, where zero is
-//! not allowed) is refused as well.
+//! Every error names the option and its values as typed. Special cases: a whole number may be written `1e3`;
+//! NaN and infinities are errors; so is a value that the conversion takes out of range, or to zero where zero
+//! is an error.
 
-use super::row::{RADIANS_PER_DEGREE, Row, Takes, Unit};
+use super::{
+    message::{listed, quoted, quoted_if_odd, shown},
+    takes::{RADIANS_PER_DEGREE, Takes, Unit},
+};
 use crate::error::Failure;
 use std::path::PathBuf;
 
-/// An option as met on the command line.
+/// An option with its values, as typed.
 pub(super) struct Given<'a> {
-    pub row: &'static Row,
+    pub takes: Takes,
     /// The name as typed, which may be an alias.
     pub typed: &'a str,
     pub words: &'a [String],
@@ -25,6 +28,7 @@ impl Given<'_> {
         self.words.iter().fold(shown(self.typed), |line, word| line + " " + &quoted_if_odd(word))
     }
 
+    /// The error that names this option and its values.
     pub fn refuse(&self, why: &str) -> Failure {
         Failure::input(format!("{}: {why}", self.shown()))
     }
@@ -33,7 +37,7 @@ impl Given<'_> {
         self.words.get(index).map(|word| word.trim()).ok_or_else(|| self.refuse("a value is missing"))
     }
 
-    /// Number `index`, as typed.
+    /// Number `index`, without conversion.
     pub fn number(&self, index: usize) -> Result<f64, Failure> {
         let word = self.word(index)?;
         let value: f64 =
@@ -45,9 +49,9 @@ impl Given<'_> {
         }
     }
 
-    /// The single number, in SI.
+    /// The single number, in SI units.
     pub fn si(&self) -> Result<f64, Failure> {
-        let unit = match self.row.takes {
+        let unit = match self.takes {
             Takes::Number(unit) => unit,
             Takes::Depth => Unit::Micrometre,
             _ => Unit::Plain(""),
@@ -56,7 +60,7 @@ impl Given<'_> {
         if value.is_finite() { Ok(value) } else { Err(self.refuse("out of range")) }
     }
 
-    /// The single number in SI, above zero before and after conversion.
+    /// The single number in SI units, larger than zero before and after conversion.
     pub fn positive(&self) -> Result<f64, Failure> {
         if self.number(0)? <= 0.0 {
             return Err(self.refuse("must be larger than zero"));
@@ -67,7 +71,7 @@ impl Given<'_> {
         }
     }
 
-    /// The single number in SI, not below zero.
+    /// The single number in SI units, not negative.
     pub fn nonnegative(&self) -> Result<f64, Failure> {
         match self.si()? {
             value if value >= 0.0 => Ok(value),
@@ -75,7 +79,7 @@ impl Given<'_> {
         }
     }
 
-    /// The single number in SI, not zero.
+    /// The single number in SI units, not zero.
     pub fn nonzero(&self) -> Result<f64, Failure> {
         match self.si()? {
             value if value != 0.0 => Ok(value),
@@ -83,7 +87,7 @@ impl Given<'_> {
         }
     }
 
-    /// Three numbers, as typed.
+    /// Three numbers, without conversion.
     pub fn triple(&self) -> Result<[f64; 3], Failure> {
         Ok([self.number(0)?, self.number(1)?, self.number(2)?])
     }
@@ -137,7 +141,7 @@ impl Given<'_> {
         self.word(0).map(str::to_owned)
     }
 
-    /// As many pixel indices as asked for.
+    /// `COUNT` pixel indices.
     pub fn pixels<const COUNT: usize>(&self) -> Result<[usize; COUNT], Failure> {
         let mut pixels = [0; COUNT];
         for (index, pixel) in pixels.iter_mut().enumerate() {
@@ -156,7 +160,7 @@ impl Given<'_> {
         }
     }
 
-    /// A cell of one to six numbers, filled up: missing lengths are a, missing angles 90.
+    /// A cell of one to six numbers, in angstrom and degrees: missing lengths are a, missing angles 90.
     pub fn cell(&self) -> Result<[f64; 6], Failure> {
         let a = self.number(0)?;
         let mut cell = [a, a, a, 90.0, 90.0, 90.0];
@@ -189,15 +193,15 @@ impl Given<'_> {
         }
     }
 
-    /// The value that goes with the chosen word: `values` in the order of the row's words.
+    /// The chosen one of `values`, which are in the order of the words of [`Takes::Choice`].
     pub fn choice<T: Copy>(&self, values: &[T]) -> Result<T, Failure> {
-        let Takes::Choice(names) = self.row.takes else { return Err(self.refuse("takes no word")) };
+        let Takes::Choice(names) = self.takes else { return Err(self.refuse("no choice of words")) };
         let word = self.word(0)?;
         let chosen = names.iter().position(|name| *name == word).and_then(|index| values.get(index));
-        chosen.copied().ok_or_else(|| self.refuse(&format!("expected {}", listed(names))))
+        chosen.copied().ok_or_else(|| self.refuse(&format!("expected {}", listed(names, "or"))))
     }
 
-    /// Frames `A:B`, from 1, in order.
+    /// A range of frames `A:B`: counted from 1, in ascending order.
     pub fn frame_range(&self) -> Result<[usize; 2], Failure> {
         let numbers = self.word(0)?.split_once(':').map(|(a, b)| (a.parse(), b.parse()));
         let Some((Ok(first), Ok(last))) = numbers else {
@@ -210,40 +214,5 @@ impl Given<'_> {
             return Err(self.refuse("the first frame is larger than the last"));
         }
         Ok([first, last])
-    }
-}
-
-/// Text of the user's that stays on one line, shortened where it is very long.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let mut line = String::new();
-    for c in text.chars().take(LONGEST) {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            line.extend(c.escape_default())
-        } else {
-            line.push(c)
-        }
-    }
-    if text.chars().nth(LONGEST).is_some() {
-        line.push_str("...");
-    }
-    line
-}
-
-/// The same between quotation marks.
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", shown(text))
-}
-
-fn quoted_if_odd(word: &str) -> String {
-    if word.is_empty() || word.contains(char::is_whitespace) { quoted(word) } else { shown(word) }
-}
-
-/// `a, b or c`.
-pub(super) fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [only] => (*only).to_owned(),
-        [init @ .., last] => format!("{} or {last}", init.join(", ")),
     }
 }

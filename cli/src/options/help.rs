@@ -1,55 +1,148 @@
-//! The text of `--help`: the table, grouped and aligned.
+//! The pages of the help: the short help, a page for each command, a page for each topic.
 
 use super::{
-    row::Row,
-    table::{COMMANDS, SECTIONS},
+    commands::{COMMANDS, RENDER, command},
+    reader::GENERAL,
+    row::OptionSpec,
+    spec::CommandSpec,
+    suggest::unknown_subject,
+    syntax::Group,
+    topics::{TOPICS, Text, topic},
 };
+use crate::error::Failure;
+use core::iter::once;
 
 /// No line is longer.
-const WIDTH: usize = 100;
-/// Where the descriptions start.
-const COLUMN: usize = 36;
+const WIDTH: usize = 78;
+/// Where the descriptions of options start.
+const COLUMN: usize = 28;
+/// The same in the short help.
+const SHORT: usize = 22;
+/// Where those of commands, topics and exit codes start.
+const NARROW: usize = 16;
 
 const OPENING: &str = "\
-widebragg simulates X-ray diffraction images of nanocrystals, from the command lines of nanoBragg.
+widebragg simulates X-ray diffraction images of nanocrystals.
 
-Examples
-  widebragg -mat A.mat -hkl P1.hkl -lambda 0.9768 -distance 231.3 -pixel 0.172 -detpixels_x 2463 \\
-            -detpixels_y 2527 -N 40 -osc 0.1 -phisteps 10 -oversample 1 --png preview.png
-  widebragg -cell 70 70 30 90 90 90 -hkl P1.hkl -N 20 -distance 100 -misset 10 20 30 -nonoise
+  widebragg demo                 render a built-in crystal
+  widebragg OPTIONS              render images, with nanoBragg's command line
+  widebragg COMMAND ...          run one of the commands below
+  widebragg help COMMAND|TOPIC   explain a command or a topic
 
-Commands
+  widebragg -mat A.mat -hkl P1.hkl -lambda 0.9768 -distance 231.3 -N 40 \\
+            -pixel 0.172 -detpixels 2463 -osc 0.1 -phisteps 10 --png a.png
+
+Options for a first image
+";
+
+const FURTHER: &str = "  \
+  The others, such as -detector_thicksteps: widebragg help options
 ";
 
 const CLOSING: &str = "
-Values follow an option as words of their own; negative numbers are values. The last option wins.
-Options with two dashes take --name=value too. Steps, ranges and counts that are not given follow
-from those that are. Needed: a cell (-mat or -cell) and reflections (-hkl, a dump or -default_F).
+Values follow an option as words of their own; negative numbers are values.
+The last option wins. Options with two dashes also take --name=value. Steps,
+ranges and counts that are not given follow from those that are. A render
+needs a cell (-mat or -cell) and structure factors (-hkl, a dump of them, or
+-default_F).
 ";
 
-/// The text of `--help`.
+/// The short help.
 pub fn help() -> String {
     let mut text = OPENING.to_owned();
-    for (name, values, what) in COMMANDS {
-        entry(&mut text, format!("widebragg {name} {values}").trim_end(), what);
+    let basic = RENDER.options().filter(|option| option.basic);
+    basic.for_each(|option| entry(&mut text, SHORT, &label(option), option.help));
+    text.push_str(FURTHER);
+    text.push_str("\nCommands\n");
+    for spec in COMMANDS.into_iter().filter(|spec| spec.name != RENDER.name) {
+        entry(&mut text, NARROW, spec.name, spec.purpose);
     }
-    for section in &SECTIONS {
-        text.push_str(&format!("\n{}\n", section.heading));
-        for row in section.rows {
-            entry(&mut text, format!("{} {}", row.name, row.takes.shown()).trim_end(), &description(row));
+    text.push_str("\nTopics\n");
+    for topic in TOPICS.iter().filter(|topic| command(topic.name).is_none()) {
+        entry(&mut text, NARROW, topic.name, topic.title);
+    }
+    text
+}
+
+/// The page about a command or a topic; both where they share a name.
+///
+/// # Errors
+/// There is neither a command nor a topic of this name.
+pub fn help_on(subject: &str) -> Result<String, Failure> {
+    let command = command(subject).map(command_page);
+    let topic = topic(subject).map(|topic| match topic.text {
+        Text::Written(text) => format!("{}: {}\n\n{text}", topic.name, topic.title),
+        Text::AllOptions => all_options(),
+    });
+    match (command, topic) {
+        (None, None) => Err(unknown_subject(subject)),
+        (page, topic) => {
+            let parts: Vec<_> = page.into_iter().chain(topic).collect();
+            Ok(parts.join("\n"))
         }
     }
+}
+
+fn command_page(spec: &CommandSpec) -> String {
+    let mut text = format!("widebragg {}: {}\n\nUsage\n", spec.name, spec.purpose);
+    spec.usage.iter().for_each(|usage| text.push_str(&format!("  widebragg {usage}\n")));
+    options(&mut text, spec.syntax.sections());
+    if !spec.syntax.render_sections().is_empty() {
+        text.push_str("\nThe options of a render apply as well: see widebragg help options.\n");
+    }
+    options(&mut text, once(general()));
+    if spec.name == RENDER.name {
+        text.push_str(CLOSING);
+    }
+    text.push_str("\nExit codes\n");
+    entry(&mut text, NARROW, "0", "success");
+    for (code, meaning) in spec.exit_codes {
+        entry(&mut text, NARROW, &code.to_string(), meaning);
+    }
+    // The topic of the command's own name follows on the same page.
+    let topics: Vec<_> = spec.topics.iter().filter(|&&topic| topic != spec.name).collect();
+    if !topics.is_empty() {
+        text.push_str("\nRead on\n");
+        topics.iter().for_each(|topic| text.push_str(&format!("  widebragg help {topic}\n")));
+    }
+    text
+}
+
+/// The options of a render, then those of the other commands.
+fn all_options() -> String {
+    let mut text = "options: the options of a render, then those of each other command\n".to_owned();
+    options(&mut text, COMMANDS.into_iter().flat_map(|spec| spec.syntax.sections()));
+    options(&mut text, once(general()));
     text + CLOSING
 }
 
-/// Help, default and aliases; the latter two each stay on one line.
-fn description(row: &Row) -> String {
-    let mut text = row.help.to_owned();
-    if !row.default.is_empty() {
-        text += &format!(" {}", unbroken(&format!("(default {})", row.default)));
+fn general() -> Group {
+    Group { heading: "Options of every command", options: GENERAL.iter().collect() }
+}
+
+fn options(text: &mut String, groups: impl IntoIterator<Item = Group>) {
+    for group in groups {
+        text.push_str(&format!("\n{}\n", group.heading));
+        group
+            .options
+            .into_iter()
+            .for_each(|option| entry(text, COLUMN, &label(option), &description(option)));
     }
-    if !row.aliases.is_empty() {
-        text += &format!(" {}", unbroken(&format!("[also {}]", row.aliases.join(" "))));
+}
+
+/// The name and the placeholders of the values.
+fn label(option: &OptionSpec) -> String {
+    format!("{} {}", option.name, option.takes.placeholder()).trim_end().to_owned()
+}
+
+/// Help, default and aliases; the latter two each stay on one line where they fit.
+fn description(option: &OptionSpec) -> String {
+    let mut text = option.help.to_owned();
+    if !option.default.is_empty() {
+        text += &format!(" {}", unbroken(&format!("(default {})", option.default)));
+    }
+    if !option.aliases.is_empty() {
+        text += &format!(" {}", unbroken(&format!("[also {}]", option.aliases.join(" "))));
     }
     text
 }
@@ -60,16 +153,16 @@ fn unbroken(text: &str) -> String {
     text.replace(' ', NO_BREAK)
 }
 
-/// One entry: the description beside the name, or below it where the name is too long.
-fn entry(text: &mut String, name: &str, what: &str) {
-    let mut line = format!("  {name}");
-    if line.chars().count() + 2 > COLUMN {
+/// One entry: the description beside the label, or below it where the label is too long.
+fn entry(text: &mut String, column: usize, label: &str, what: &str) {
+    let mut line = format!("  {label}");
+    if line.chars().count() + 2 > column {
         text.push_str(&line);
         text.push('\n');
         line.clear();
     }
-    for part in wrapped(what, WIDTH - COLUMN) {
-        text.push_str(&format!("{line:<COLUMN$}{}\n", part.replace(NO_BREAK, " ")));
+    for part in wrapped(what, WIDTH - column) {
+        text.push_str(&format!("{line:<column$}{}\n", part.replace(NO_BREAK, " ")));
         line.clear();
     }
 }

@@ -1,40 +1,49 @@
-//! The command line: what can be asked for, how it is spelt, and the texts that say so.
+//! The command line: options, commands, and the texts that describe them.
 //!
-//! One table (`table`) holds every option: its names, values, units, help and what it sets. The parser, `--help`, the
-//! shell completions and the man page are all read off that table, so none of them can disagree.
+//! Each command has a [`spec::CommandSpec`]: its name, usage, options and help topics. Each option is one row
+//! of its command's table: names, values, units, help and the field that it sets. The parser, the help, the
+//! shell completions and the man page are all made from the list of commands, so that none of them can
+//! disagree.
 //!
-//! Source: `nanoBragg.c`, whose spelling is kept: names with one dash, several values after a name, `-1e-05` a value.
-//! Our own options have two dashes. Values come out in SI (metres, radians); what was not given stays `None`, because
-//! the headers of `-img` and `-mask` apply before the command line and defaults after it.
+//! Source: `nanoBragg.c`, whose spelling is kept: names with one dash, several values after a name, `-1e-05`
+//! a value. Our own options have two dashes. Values are converted to SI units (metres, radians). An option
+//! that is not given stays `None`, because the headers of `-img` and `-mask` apply before the command line
+//! and the defaults after it.
 
+mod commands;
 mod completions;
 mod given;
 mod help;
 mod man;
+mod message;
 mod model;
 mod parse;
+mod reader;
 mod row;
+mod spec;
 mod suggest;
-mod table;
+mod syntax;
+mod takes;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 pub use completions::completions;
-pub use help::help;
+pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, Dtype, GradientOptions, HeaderStyle,
-    LossKind, Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
+    Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 
-/// Whether `name` is an option of a render whose value is a file or folder.
+/// Whether `name` is an option of a render whose value is a file or a folder; `None` for other names.
 pub(crate) fn takes_file(name: &str) -> Option<bool> {
-    let row = table::find(name, row::Scope::RENDER).filter(|row| row.scope.covers(row::Scope::RENDER))?;
-    Some(matches!(row.takes, row::Takes::File | row::Takes::Folder))
+    let option = commands::RENDER.syntax.find(name)?;
+    Some(option.takes.names_file())
 }
 
 /// Every spelling of every option, dashes included: names first, then aliases, in the order of the help.
 pub fn option_names() -> impl Iterator<Item = &'static str> {
-    table::rows().flat_map(row::Row::spellings)
+    commands::options().flat_map(row::OptionSpec::spellings)
 }

@@ -1,7 +1,7 @@
-//! What a command line asks for: plain structs, SI units, nothing filled in.
+//! The parsed command line: plain structs in SI units, without defaults filled in.
 //!
-//! Special cases: seeds are kept as typed (the generator is started with their negative); counts, ranges and steps are
-//! kept as typed too, negative meaning unset, since an unset given here still overrides one from an image header.
+//! Special cases: seeds are kept as typed (the generator is started with their negative). Counts, ranges and
+//! steps are kept as typed too: a negative one means unset, but still overrides the value in an image header.
 
 use std::path::PathBuf;
 
@@ -9,25 +9,26 @@ use widebragg::detector::{Convention, Pivot};
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
+use widebragg_experiment::gradient::loss::LossKind;
 
-/// What to do.
+/// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Render images.
     Render(Box<Options>),
-    /// Measure what a step costs.
+    /// Measure the speed of the render loop.
     Bench(BenchOptions),
     /// Render the built-in crystal.
     Demo(DemoOptions),
     /// Compare two images.
     Compare(Box<CompareOptions>),
-    /// Tell the intermediate values of pixels.
+    /// Print the intermediate values of pixels.
     Trace(Box<TraceOptions>),
     /// Compare two traces.
     TraceDiff(Box<TraceDiffOptions>),
-    /// A loss and its derivatives.
+    /// Compute a loss and its derivatives.
     Gradient(Box<GradientOptions>),
-    /// Derivatives against finite differences.
+    /// Check derivatives against finite differences.
     Gradcheck(Box<GradientOptions>),
     /// Fit parameters to an image.
     Refine(Box<GradientOptions>),
@@ -35,8 +36,10 @@ pub enum Command {
     Completions(Shell),
     /// Print the man page.
     Man,
-    /// Print the help.
+    /// Print the short help.
     Help,
+    /// Print the help of a command or a topic.
+    HelpOn(String),
     /// Print the version.
     Version,
 }
@@ -76,7 +79,7 @@ pub enum Attenuation {
 /// `--header`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeaderStyle {
-    /// What reading programs expect.
+    /// The header that reading programs expect.
     #[default]
     Readers,
     /// The reference's keys and formats.
@@ -84,29 +87,42 @@ pub enum HeaderStyle {
 }
 
 /// The options of `widebragg bench`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BenchOptions {
     /// Highest instruction set to measure; `None`: the best the processor has.
     pub simd: Option<SimdLevel>,
-    /// Table as JSON.
+    /// Print the table as JSON.
     pub json: bool,
 }
 
 /// The options of `widebragg demo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoOptions {
-    /// Worker threads; `None`: all cores.
+    /// Number of worker threads; `None`: all cores.
     pub threads: Option<usize>,
     /// Highest instruction set to use; `None`: the best the processor has.
     pub simd: Option<SimdLevel>,
-    /// No progress, no summary.
+    /// Print no progress and no summary.
     pub quiet: bool,
-    /// Summary as JSON.
+    /// Print the summary as JSON.
     pub json: bool,
-    /// What phi == 0 does.
+    /// Treatment of phi = 0.
     pub carryover_mode: PhiMode,
-    /// Folder the files go to.
+    /// Folder for the files.
     pub out: PathBuf,
+}
+
+impl Default for DemoOptions {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            simd: None,
+            quiet: false,
+            json: false,
+            carryover_mode: PhiMode::default(),
+            out: PathBuf::from("widebragg-demo"),
+        }
+    }
 }
 
 /// The options of `widebragg compare`.
@@ -114,7 +130,7 @@ pub struct DemoOptions {
 pub struct CompareOptions {
     /// The two images; empty where programs are run.
     pub images: Vec<PathBuf>,
-    /// The two programs to run, each a command line in one word; empty where images are given.
+    /// The two programs to run, each a command line in one string; empty where images are given.
     pub runs: Vec<String>,
     /// Options for both programs.
     pub passed_on: Vec<String>,
@@ -122,21 +138,21 @@ pub struct CompareOptions {
     pub size_px: Option<[usize; 2]>,
     /// Region to compare: fast min, fast max, slow min, slow max, inclusive.
     pub roi_px: Option<[usize; 4]>,
-    /// Least correlation.
+    /// Smallest correlation that is accepted.
     pub threshold: Option<f64>,
     /// Draw resolution rings.
     pub rings: bool,
-    /// Image whose header gives the geometry of the rings.
+    /// Image whose header has the geometry for the rings.
     pub geometry: Option<PathBuf>,
-    /// Folder the files go to.
+    /// Folder for the files.
     pub out: PathBuf,
     /// Evidence folder.
     pub evidence: Option<PathBuf>,
-    /// Worker threads; `None`: all cores.
+    /// Number of worker threads; `None`: all cores.
     pub threads: Option<usize>,
-    /// Summary as JSON.
+    /// Print the summary as JSON.
     pub json: bool,
-    /// No summary.
+    /// Print no summary.
     pub quiet: bool,
 }
 
@@ -160,10 +176,10 @@ impl Default for CompareOptions {
     }
 }
 
-/// `--dtype`: what a trace's values are rounded to.
+/// `--dtype`: the type that the values of a trace are rounded to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dtype {
-    /// Not at all.
+    /// Not rounded.
     #[default]
     Float64,
     /// To the nearest f32.
@@ -193,22 +209,12 @@ pub struct TraceOptions {
     pub subpixel: Option<[usize; 2]>,
     /// Only this source, counted from 0.
     pub source: Option<usize>,
-    /// What the values are rounded to.
+    /// Type that the values are rounded to.
     pub dtype: Dtype,
-    /// File the trace goes to; `None`: standard output.
+    /// File for the trace; `None`: standard output.
     pub out: Option<PathBuf>,
     /// Its format.
     pub format: TraceFormat,
-}
-
-/// `--loss`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LossKind {
-    /// Half the sum of squared differences.
-    #[default]
-    LeastSquares,
-    /// Negative logarithm of the likelihood of counts.
-    Poisson,
 }
 
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
@@ -218,19 +224,19 @@ pub struct GradientOptions {
     pub render: Options,
     /// Names of parameters, separated by commas; empty: not given.
     pub wrt: String,
-    /// The image that is compared with.
+    /// The image to compare with.
     pub against: Option<PathBuf>,
-    /// Weights of the pixels instead.
+    /// Weights of the pixels, instead of an image.
     pub weights: Option<PathBuf>,
-    /// How images are compared.
+    /// Loss between the images.
     pub loss: LossKind,
-    /// Folder for what is written; `None`: nothing is.
+    /// Folder for output files; `None`: none are written.
     pub out: Option<PathBuf>,
-    /// Whether images of the derivatives are written.
+    /// Whether to write images of the derivatives.
     pub images: bool,
-    /// Largest relative error of a derivative that is right, not negative.
+    /// Largest accepted relative error of a derivative, not negative.
     pub tolerance: f64,
-    /// Most iterations of a refinement, at least 1.
+    /// Largest number of iterations of a refinement, at least 1.
     pub iterations: usize,
 }
 
@@ -255,17 +261,17 @@ impl Default for GradientOptions {
 pub struct TraceDiffOptions {
     /// The two traces.
     pub traces: [PathBuf; 2],
-    /// Largest relative difference that is none, not negative.
+    /// Relative tolerance, not negative.
     pub rtol: f64,
-    /// Largest absolute difference that is none, not negative.
+    /// Absolute tolerance, not negative.
     pub atol: f64,
     /// Only these pixels (slow, fast); empty: all.
     pub pixels: Vec<[usize; 2]>,
     /// Folder of metrics.json.
     pub out: PathBuf,
-    /// Metrics on standard output instead of the table.
+    /// Print the metrics instead of the table.
     pub json: bool,
-    /// No table.
+    /// Print no table.
     pub quiet: bool,
 }
 
@@ -283,13 +289,13 @@ impl Default for TraceDiffOptions {
     }
 }
 
-/// Everything that can be said on the command line of a render. `None`: not given.
+/// The options of a render. `None`: not given.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
     /// Orientation matrix file.
     pub mat: Option<PathBuf>,
-    /// Unit cell a, b, c (angstrom), alpha, beta, gamma (degrees), missing values filled in; lengths are larger than
-    /// zero, angles between 0 and 180.
+    /// Unit cell a, b, c (angstrom), alpha, beta, gamma (degrees), missing values filled in; lengths are
+    /// larger than zero, angles between 0 and 180.
     pub cell_angstrom_deg: Option<[f64; 6]>,
     /// Missetting.
     pub misset: Misset,
@@ -301,7 +307,7 @@ pub struct Options {
     pub sample_m: [Option<f64>; 3],
     /// Crystal shape.
     pub shape: CrystalShape,
-    /// Factor on the spot shapes other than square, not negative.
+    /// Factor that shrinks spots of shapes other than square, not negative.
     pub fudge: Option<f64>,
     /// Mosaic spread, radians; negative means unset.
     pub mosaic_spread_rad: Option<f64>,
@@ -351,7 +357,7 @@ pub struct Options {
     pub flux_per_s: Option<f64>,
     /// Exposure, seconds.
     pub exposure_s: Option<f64>,
-    /// Beam size, metres; negative means that it neither sets the fluence nor clips the sample.
+    /// Beam size, metres; a negative one neither sets the fluence nor clips the sample.
     pub beamsize_m: Option<f64>,
     /// Thickness of water in the beam, metres, not negative.
     pub water_m: Option<f64>,
@@ -394,7 +400,7 @@ pub struct Options {
     pub pix0_given: bool,
     /// Pixels are points: no solid angle.
     pub point_pixel: bool,
-    /// Detector bent to a constant distance.
+    /// All pixels at the same distance from the sample.
     pub curved_det: bool,
     /// Attenuation depth of the sensor.
     pub detector_abs: Option<Attenuation>,
@@ -411,11 +417,11 @@ pub struct Options {
 
     /// Subpixels along each axis; `None`: chosen from the spot size.
     pub oversample: Option<usize>,
-    /// Capture at every subpixel.
+    /// Capture of every subpixel, multiplied into the running sum.
     pub oversample_thick: bool,
-    /// Polarisation at every step.
+    /// Polarisation of every step, multiplied into the running sum.
     pub oversample_polar: bool,
-    /// Solid angle at every subpixel.
+    /// Solid angle of every subpixel, multiplied into the running sum.
     pub oversample_omega: bool,
     /// Spindle angle at the start, radians.
     pub phi_rad: Option<f64>,
@@ -465,26 +471,26 @@ pub struct Options {
     pub frames: Option<usize>,
     /// First and last frame to render, from 1, inclusive.
     pub frame_range: Option<[usize; 2]>,
-    /// Render only what is missing or incomplete.
+    /// Render only the frames that are missing or incomplete.
     pub resume: bool,
-    /// What phi == 0 does.
+    /// Treatment of phi = 0.
     pub carryover_mode: PhiMode,
-    /// c-parity: threads the reference would have run with; `None`: 1.
+    /// c-parity: threads of the reference run to reproduce; `None`: 1.
     pub reference_threads: Option<usize>,
-    /// Worker threads; `None`: all cores.
+    /// Number of worker threads; `None`: all cores.
     pub threads: Option<usize>,
     /// Highest instruction set to use; `None`: the best the processor has.
     pub simd: Option<SimdLevel>,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
-    /// Summary as JSON.
+    /// Print the summary as JSON.
     pub json: bool,
-    /// No progress, no summary.
+    /// Print no progress and no summary.
     pub quiet: bool,
     /// Evidence folder.
     pub evidence: Option<PathBuf>,
 
-    /// One line for each thing that was accepted without effect, for standard error.
+    /// Lines for standard error, one for each option or word that was accepted without effect.
     pub notes: Vec<String>,
 }
 

@@ -1,8 +1,12 @@
 //! The table and everything made from it.
 
 use super::{
-    row::{RADIANS_PER_DEGREE, Row, Scope, Takes},
-    table::{MISNAMED, rows},
+    commands::{COMMANDS, RENDER, command, options as all_options},
+    row::OptionSpec,
+    spec::CommandSpec,
+    suggest::MISNAMED,
+    takes::{RADIANS_PER_DEGREE, Takes},
+    topics::{TOPICS, Text},
     *,
 };
 use core::f64::consts::PI;
@@ -55,28 +59,31 @@ fn samples(takes: &Takes) -> Vec<String> {
     }
 }
 
+/// A complete command line of a command, without the option that is tried.
+fn complete_line(spec: &CommandSpec, name: &str) -> &'static str {
+    match (spec.name, name) {
+        ("render", _) => "",
+        ("compare", "--run") => "compare --run one",
+        ("compare", _) => "compare a.bin b.bin",
+        ("trace", "--roi") => "trace",
+        ("trace", _) => "trace --pixel 1 2",
+        ("trace-diff", _) => "trace-diff a b",
+        ("gradient", _) => "gradient --wrt a",
+        ("refine", _) => "refine --wrt a --against a.bin",
+        ("completions", _) => "completions bash",
+        (other, _) => other,
+    }
+}
+
 #[test]
 fn every_option_parses_under_every_spelling() {
-    for row in rows() {
-        for name in row.spellings() {
-            for value in samples(&row.takes) {
-                // Comparisons need two images, or their programs.
-                let line = match row.scope {
-                    Scope::DEMO => format!("demo {name} {value}"),
-                    Scope::COMPARE if name == "--run" => format!("compare --run one {name} {value}"),
-                    Scope::COMPARE => format!("compare a.bin b.bin {name} {value}"),
-                    Scope::TRACE if name == "--roi" => format!("trace {name} {value}"),
-                    Scope::TRACE => format!("trace --pixel 1 2 {name} {value}"),
-                    Scope::TRACE_DIFF => format!("trace-diff a b {name} {value}"),
-                    scope if scope.covers(Scope::RENDER) => format!("{name} {value}"),
-                    scope if scope.covers(Scope::REFINE) => {
-                        format!("refine --wrt a --against a.bin {name} {value}")
-                    }
-                    scope if scope.covers(Scope::GRADIENT) => format!("gradient --wrt a {name} {value}"),
-                    scope if scope.covers(Scope::GRADCHECK) => format!("gradcheck {name} {value}"),
-                    _ => format!("{name} {value}"),
-                };
-                assert!(parse(&words(&line)).is_ok(), "{line}: {:?}", parse(&words(&line)));
+    for spec in COMMANDS {
+        for row in spec.options() {
+            for name in row.spellings() {
+                for value in samples(&row.takes) {
+                    let line = format!("{} {name} {value}", complete_line(spec, name));
+                    assert!(parse(&words(&line)).is_ok(), "{line}: {:?}", parse(&words(&line)));
+                }
             }
         }
     }
@@ -85,9 +92,9 @@ fn every_option_parses_under_every_spelling() {
 #[test]
 fn every_option_changes_something() {
     let none = Options::default();
-    // What holds without being given, and what ends the line.
+    // Options that set the default.
     let silent = ["-square_xtal", "-round_div", "-mosflm", "-oversample"];
-    for row in rows().filter(|row| row.scope.covers(Scope::RENDER) && !silent.contains(&row.name)) {
+    for row in RENDER.options().filter(|row| !silent.contains(&row.name)) {
         let values = samples(&row.takes);
         let line = format!("{} {}", row.name, values.last().unwrap());
         if let Ok(Command::Render(given)) = parse(&words(&line)) {
@@ -98,10 +105,8 @@ fn every_option_changes_something() {
 
 #[test]
 fn names_are_unique_in_every_command() {
-    let commands = Scope::COMMANDS.iter().map(|(_, scope)| *scope);
-    for scope in commands.chain([Scope::RENDER]) {
-        let here = rows().filter(|row| row.scope.covers(scope));
-        let mut names: Vec<_> = here.flat_map(Row::spellings).collect();
+    for spec in COMMANDS {
+        let mut names: Vec<_> = spec.options().flat_map(OptionSpec::spellings).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
@@ -112,15 +117,26 @@ fn names_are_unique_in_every_command() {
 #[test]
 fn no_arguments_is_help() {
     assert_eq!(parse(&[]), Ok(Command::Help));
-    for line in ["--help", "-h", "-help", "-N 3 --help", "demo --help", "completions --help"] {
+    for line in ["--help", "-h", "-help", "-N 3 --help", "help"] {
         assert_eq!(parse(&words(line)), Ok(Command::Help), "{line}");
+    }
+    for (line, subject) in [
+        ("demo --help", "demo"),
+        ("completions --help", "completions"),
+        ("trace -N 3 -h", "trace"),
+        ("man --help", "man"),
+        ("help --help", "help"),
+        ("help trace", "trace"),
+        ("help modes", "modes"),
+    ] {
+        assert_eq!(parse(&words(line)), Ok(Command::HelpOn(subject.to_owned())), "{line}");
     }
     assert_eq!(parse(&words("--version")), Ok(Command::Version));
 }
 
 #[test]
 fn aliases_set_the_same_field() {
-    for row in rows() {
+    for row in all_options() {
         let Some(value) = samples(&row.takes).pop() else { continue };
         for alias in row.aliases {
             // The spelling shows in notes only.
@@ -152,12 +168,12 @@ fn lengthenings_are_accepted_where_the_reference_does() {
         ("-molecule", "-MW"),
         ("-dumpfile", "-dump"),
     ] {
-        assert_eq!(table::find(longer, Scope::RENDER).map(|row| row.name), Some(name), "{longer}");
+        assert_eq!(RENDER.syntax.find(longer).map(|row| row.name), Some(name), "{longer}");
     }
     for wrong in
         ["-mosaicX", "-mosaic_", "-mosaic_seeds", "-lambdaX", "-hklfile", "-Xbeamer", "--threadsX", "-ma"]
     {
-        assert!(table::find(wrong, Scope::RENDER).is_none(), "{wrong}");
+        assert!(RENDER.syntax.find(wrong).is_none(), "{wrong}");
     }
 }
 
@@ -309,7 +325,7 @@ fn commands() {
     );
     assert_eq!(parse(&words("completions zsh")), Ok(Command::Completions(Shell::Zsh)));
     assert_eq!(parse(&words("man")), Ok(Command::Man));
-    assert_eq!(refusal("gradient -N 3"), "gradient: by what? give --wrt NAME,..., as cell,misset");
+    assert_eq!(refusal("gradient -N 3"), "gradient: missing --wrt NAME,..., for example --wrt cell,misset");
     assert_eq!(refusal("refine --wrt cell"), "refine: needs the image to fit, --against IMAGE");
     assert!(matches!(parse(&words("gradcheck -N 3")), Ok(Command::Gradcheck(check)) if check.wrt == "all"));
     assert_eq!(refusal("demo -roi 1 2 3 4"), "-roi: not an option of demo");
@@ -512,7 +528,7 @@ fn refusals_stay_on_one_line() {
 
 #[test]
 fn help_is_complete_and_fits() {
-    let text = help();
+    let text = help_on("options").unwrap();
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{line}");
         assert_eq!(line, line.trim_end());
@@ -523,12 +539,110 @@ fn help_is_complete_and_fits() {
 }
 
 #[test]
+fn every_command_has_a_spec_and_a_page() {
+    for spec in COMMANDS {
+        if spec.name != RENDER.name {
+            let parsed = parse(&words(complete_line(spec, "")));
+            assert!(parsed.is_ok_and(|command| !matches!(command, Command::Render(_))), "{}", spec.name);
+        }
+        let page = help_on(spec.name).unwrap();
+        assert!(page.starts_with(&format!("widebragg {}: {}\n", spec.name, spec.purpose)), "{page}");
+        for group in spec.syntax.sections() {
+            for option in group.options {
+                assert!(page.contains(&format!("\n  {}", option.name)), "{}: {}", spec.name, option.name);
+            }
+        }
+        assert!(spec.topics.iter().all(|topic| topics::topic(topic).is_some()), "{}", spec.name);
+        assert!(spec.usage.iter().all(|usage| page.contains(usage)));
+    }
+}
+
+#[test]
+fn pages_of_commands_other_than_a_render_are_short() {
+    for spec in COMMANDS.into_iter().filter(|spec| spec.name != RENDER.name) {
+        let page = help_on(spec.name).unwrap();
+        assert!(!page.contains("-detpixels"), "{page}");
+        assert!(page.lines().count() < 120, "{}", spec.name);
+    }
+}
+
+#[test]
+fn the_short_help_fits_a_screen() {
+    let text = help();
+    assert!(text.lines().count() <= 50, "{} lines\n{text}", text.lines().count());
+    for line in text.lines() {
+        assert!(line.chars().count() <= 78 && line == line.trim_end(), "{line}");
+    }
+    for spec in COMMANDS.into_iter().filter(|spec| spec.name != RENDER.name) {
+        assert!(text.contains(&format!("\n  {} ", spec.name)), "{}", spec.name);
+    }
+    for topic in &TOPICS {
+        assert!(text.contains(&format!("\n  {} ", topic.name)), "{}", topic.name);
+    }
+}
+
+#[test]
+fn topics_are_written_and_fit_a_terminal() {
+    for topic in &TOPICS {
+        assert!(!topic.title.is_empty() && topic.title.chars().count() < 62, "{}", topic.name);
+        let page = help_on(topic.name).unwrap();
+        for line in page.lines() {
+            assert!(line.chars().count() <= 78 && line == line.trim_end(), "{}: {line}", topic.name);
+        }
+        if let Text::Written(text) = topic.text {
+            assert!(text.lines().count() >= 10 && text.ends_with('\n'), "{}", topic.name);
+            assert!(!text.contains("\n\n\n") && text.is_ascii() && !text.contains('\t'), "{}", topic.name);
+            assert!(page.contains(text), "{}", topic.name);
+        }
+    }
+}
+
+/// Options that a topic names exist.
+#[test]
+fn topics_name_options_that_exist() {
+    let known: Vec<_> = option_names().collect();
+    let foreign = ["--array", "-c", "-v", "-O3"];
+    for topic in &TOPICS {
+        let Text::Written(text) = topic.text else { continue };
+        for word in text.split(|c: char| c.is_whitespace() || "(),;:.\"|[]".contains(c)) {
+            let word = word.split('=').next().unwrap_or(word);
+            let is_option =
+                word.starts_with('-') && word.trim_start_matches('-').starts_with(char::is_alphabetic);
+            if is_option && !foreign.contains(&word) {
+                assert!(known.contains(&word), "{}: {word}", topic.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn subjects_without_help_are_refused_with_a_hint() {
+    for (subject, hint) in [
+        ("mode", "help: 'mode' is neither a command nor a topic; did you mean modes?"),
+        ("tracedif", "help: 'tracedif' is neither a command nor a topic; did you mean trace-diff?"),
+    ] {
+        let failure = help_on(subject).unwrap_err();
+        assert_eq!((failure.to_string().as_str(), failure.code()), (hint, 2));
+    }
+    let failure = help_on("qwertyuiop").unwrap_err();
+    assert_eq!(failure.code(), 2);
+    assert!(TOPICS.iter().all(|topic| failure.to_string().contains(topic.name)), "{failure}");
+    assert_eq!(refusal("help modes units"), "help: unexpected 'units'");
+    assert_eq!(refusal("help -N 3"), "-N: not an option of help");
+    assert!(command("render").is_some() && refusal("render -N 3").contains("without 'render'"));
+}
+
+#[test]
 fn the_man_page_is_complete() {
     let page = man();
-    for row in rows() {
+    for row in all_options() {
         let names: Vec<_> =
             row.spellings().map(|name| format!("\\fB{}\\fR", name.replace('-', "\\-"))).collect();
         assert!(page.contains(&format!(".TP\n{}", names.join(", "))), "{}", row.name);
+    }
+    for topic in &TOPICS {
+        let heading = format!(".SS {}: ", topic.name.replace('-', "\\-"));
+        assert_eq!(page.contains(&heading), matches!(topic.text, Text::Written(_)), "{}", topic.name);
     }
     // A line that starts with a dot is a request: only these are meant.
     let requests = [
@@ -559,7 +673,7 @@ fn completions_are_complete() {
 }
 
 fn token() -> impl Strategy<Value = String> {
-    let names: Vec<_> = rows().flat_map(Row::spellings).collect();
+    let names: Vec<_> = all_options().flat_map(OptionSpec::spellings).collect();
     prop_oneof![
         4 => prop::sample::select(names).prop_map(str::to_owned),
         4 => (-3i64..40).prop_map(|n| n.to_string()),

@@ -1,5 +1,5 @@
-/* Every function once, in memory of malloc's that nothing has initialised: for memory checkers. Prints "ok"; what goes
-   wrong it names, with exit status 1. */
+/* Calls every function, in memory from malloc that has not been initialised, for memory checkers. Prints
+   "ok", or the check that fails, with exit status 1. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
         }                                                             \
     } while (0)
 
-/* Memory for `bytes` bytes that ends where malloc's does, but for what alignment takes: a checker sees what is written
-   past it. *whole is what to free. */
+/* Allocates `bytes` bytes at a multiple of WB_ALIGNMENT that end, apart from the alignment, where the memory
+   of malloc ends, so that a checker detects writes past the end. *whole is the pointer to free. */
 static void *exactly(size_t bytes, void **whole) {
     uintptr_t end;
     *whole = malloc(bytes + WB_ALIGNMENT);
@@ -42,7 +42,7 @@ static double sum(const float *image, size_t n) {
     return total;
 }
 
-/* Both directions over the whole image, in arrays of exactly the size they need. */
+/* Derivatives of the whole image in both directions, in arrays of exactly the size that they need. */
 static void derivatives(const wb_scene_parameters *p, const wb_scene *scene, size_t side, wb_carryover *carryover) {
     const size_t pixels = side * side, nodes = p->grid.f_len;
     wb_variables *directions = (wb_variables *)malloc(2 * sizeof *directions);
@@ -204,7 +204,7 @@ static void scenes(void) {
 static void arrays(void) {
     size_t n, i;
     for (n = 0; n <= 40; n++) {
-        /* A byte more than malloc(0) could be. */
+        /* One element more, because malloc(0) may return NULL. */
         double *x = (double *)malloc((n + 1) * sizeof *x), *out = (double *)malloc((n + 1) * sizeof *out);
         double f[64];
         wb_grid grid;

@@ -1,5 +1,5 @@
-/* The lines that README.md gives for nanoBragg's pixel loop, among variables of nanoBragg's names: the image must be that
-   of a scene from plain numbers, bit for bit. readme_lines.inc holds the lines. Prints "same". */
+/* Compiles the lines of README.md that replace nanoBragg's pixel loop (readme_lines.inc) with variables of
+   nanoBragg's names. The image must have the bits of that of a scene from plain numbers. Prints "same". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-/* A program with the six functions that a nanoBragg.c has, under their names and signatures, which calls them in a loop
-   and prints a checksum of each. Written for the tests of ffi/nanobragg.
+/* A program for the tests of ffi/nanobragg: it has six functions with the names and signatures of
+   nanoBragg.c, calls them in a loop, and prints a checksum of each. Macros:
 
-   NAME_OFF=1e-6     makes a function wrong by that fraction, as SINC3_OFF=1e-6
-   WITHOUT_ROTATE    has no function `rotate`
-   STATIC_SINC3      has a static sinc3 */
+   NAME_OFF=1e-6     makes a function wrong by that fraction, for example SINC3_OFF=1e-6
+   WITHOUT_ROTATE    omits the function `rotate`
+   STATIC_SINC3      makes `sinc3` static */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +34,12 @@
 
 enum { ROUNDS = 20000, FUNCTIONS = 6 };
 
-/* Interference of N cells. */
+/* The interference function of N cells. */
 double sincg(double x, double N) {
     return (1.0 + SINCG_OFF) * (x == 0.0 ? N : sin(x * N) / sin(x));
 }
 
-/* Transform of a sphere. */
+/* The transform of a sphere. */
 SINC3_LINKAGE double sinc3(double x) {
     return (1.0 + SINC3_OFF) * (x == 0.0 ? 1.0 : 3.0 * (sin(x) / x - cos(x)) / (x * x));
 }
@@ -54,7 +54,7 @@ static void cross(const double *a, const double *b, double *out) {
     out[3] = a[1] * b[2] - a[2] * b[1];
 }
 
-/* Leaves the old length in slot 0. */
+/* Normalises v and stores its old length in element 0. */
 static void make_unit(double *v) {
     int i;
     v[0] = sqrt(dot(v, v));
@@ -71,8 +71,8 @@ double *rotate_axis(double *v, double *newv, double *axis, double phi) {
 }
 
 #ifndef WITHOUT_ROTATE
-/* One plane after the other: components p and q turn by the angle. */
-static void turn(double *v, int p, int q, double angle) {
+/* Rotates the components p and q of v by the angle. */
+static void rotate_plane(double *v, int p, int q, double angle) {
     const double c = cos(angle), s = sin(angle), old = v[p];
     if (angle == 0.0) return;
     v[p] = old * c - v[q] * s;
@@ -83,15 +83,15 @@ double *rotate(double *v, double *newv, double phix, double phiy, double phiz) {
     double u[4];
     int i;
     for (i = 1; i <= 3; i++) u[i] = v[i];
-    turn(u, 2, 3, phix);
-    turn(u, 3, 1, phiy);
-    turn(u, 1, 2, phiz);
+    rotate_plane(u, 2, 3, phix);
+    rotate_plane(u, 3, 1, phiy);
+    rotate_plane(u, 1, 2, phiz);
     for (i = 1; i <= 3; i++) newv[i] = (1.0 + ROTATE_OFF) * u[i];
     return newv;
 }
 #endif
 
-/* The cubic through four points (Lagrange). */
+/* The cubic Lagrange polynomial through four points. */
 static double cubic(const double *nodes, const double *values, double x) {
     double sum = 0.0;
     int i, j;
@@ -130,7 +130,7 @@ double polarization_factor(double kahn_factor, double *incident, double *diffrac
     return (0.5 + 0.5 * POLARIZATION_FACTOR_OFF) * (1.0 + c * c - kahn_factor * cos(2.0 * psi) * (1.0 - c * c));
 }
 
-/* A number in -1..1 for each i and k. */
+/* A number between -1 and 1 for each i and k. */
 static double spread(int i, int k) {
     const double x = 0.6180339887498949 * i + 0.7548776662466927 * k;
     return 2.0 * (x - floor(x)) - 1.0;
@@ -147,7 +147,7 @@ static void one_round(int i, double ***ya) {
     out[1] = sinc3(9.0 * spread(i, 8));
     out[2] = rotate_axis(v, w, axis, 3.0 * spread(i, 9))[1] + w[2];
 #ifndef WITHOUT_ROTATE
-    /* In and out the same. */
+    /* Input and output are the same vector. */
     out[3] = rotate(w, w, spread(i, 10), i % 3 == 0 ? 0.0 : spread(i, 11), spread(i, 12))[3] + w[1];
 #endif
     polin3(nodes, nodes, nodes, ya, 0.5 + 0.5 * spread(i, 13), 0.5 + 0.5 * spread(i, 14), 0.5, &y);

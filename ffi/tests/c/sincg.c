@@ -1,5 +1,5 @@
-/* Compares wb_sincg with the C expression it replaces. Prints the number of values compared; exit status 1 at the
-   first that is further off than 1e-9 N. */
+/* Compares wb_sincg with the C expression that it replaces. Prints the number of values compared, or the
+   first whose difference exceeds 1e-9 N, with exit status 1. */
 #include <math.h>
 #include <stdio.h>
 #include "widebragg.h"

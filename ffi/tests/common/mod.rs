@@ -1,8 +1,9 @@
-//! What every test through C needs: a compiler that runs, the static library, commands that must succeed.
+//! Shared by the tests that compile C: tools, the static library, and commands that must succeed.
 //!
-//! Needs a C compiler (`cc`, or what the environment variable `CC` names) on a Unix; elsewhere the tests print that they were skipped.
+//! They need a C compiler (`cc`, or the value of the environment variable `CC`) on a Unix system; elsewhere
+//! they print that they were skipped.
 
-#![allow(dead_code, reason = "compiled into each test program, and no program needs all of it")]
+#![allow(dead_code, reason = "compiled into each test program, none of which uses all of it")]
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The package's folder.
+/// The folder of the package.
 pub const CRATE: &str = env!("CARGO_MANIFEST_DIR");
-/// A folder for the tests' files.
+/// A folder for files of the tests.
 pub const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// The folder of the header.
@@ -20,12 +21,12 @@ pub fn include() -> PathBuf {
     Path::new(CRATE).join("include")
 }
 
-/// What a command printed.
+/// The text that a command printed.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Output of a command that must succeed.
+/// The output of a command that must succeed.
 pub fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -33,7 +34,7 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The tool that `variable` or else `usual` names, if it runs.
+/// The tool named by the environment variable `variable`, or else `usual`, if it runs.
 pub fn tool(variable: &str, usual: &str) -> Option<OsString> {
     let name = env::var_os(variable).unwrap_or_else(|| usual.into());
     let runs = Command::new(&name).arg("--version").output().is_ok_and(|output| output.status.success());
@@ -44,18 +45,19 @@ pub fn tool(variable: &str, usual: &str) -> Option<OsString> {
     Some(name)
 }
 
-/// The C compiler, where there is a `make` as well.
+/// The C compiler, if there is a `make` as well.
 pub fn cc() -> Option<OsString> {
     tool("MAKE", "make").and_then(|_| tool("CC", "cc"))
 }
 
-/// The C++ compiler, where there is a `make` as well.
+/// The C++ compiler, if there is a `make` as well.
 pub fn cxx() -> Option<OsString> {
     tool("MAKE", "make").and_then(|_| tool("CXX", "c++"))
 }
 
-/// The folder of libwidebragg.a and libwidebragg.so, made as a user makes them. It has a target folder of its own: the
-/// usual one may be locked by the cargo that runs this test.
+/// The folder of libwidebragg.a and libwidebragg.so, built as a user builds them but without link-time
+/// optimisation, which takes long. They have a target folder of their own, because the cargo that runs this test
+/// may have locked the usual one.
 pub fn product() -> &'static Path {
     static PRODUCT: OnceLock<PathBuf> = OnceLock::new();
     PRODUCT.get_or_init(|| {
@@ -65,11 +67,11 @@ pub fn product() -> &'static Path {
     })
 }
 
-/// Runs the package's Makefile.
+/// Runs the Makefile of the package.
 pub fn make(arguments: &[&str]) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new("make")
-        .args(["-C", CRATE, "CARGOFLAGS=--offline"])
+        .args(["-C", CRATE, "CARGOFLAGS=--offline", "PROFILE=clib-test"])
         .arg(format!("CARGO={}", cargo.display()))
         .args(arguments)
         .env_remove("MAKEFLAGS"));
@@ -80,7 +82,7 @@ pub fn static_library() -> PathBuf {
     product().join("libwidebragg.a")
 }
 
-/// Compiles a C or C++ program against the static library, all warnings being errors; the program.
+/// Compiles a C or C++ program against the static library, with warnings as errors, and returns the program.
 pub fn compile(compiler: &OsStr, source: &Path, flags: &[&str]) -> PathBuf {
     let program = source.file_stem().map(|name| Path::new(SCRATCH).join(name)).expect("a source file");
     run(Command::new(compiler)
@@ -93,7 +95,7 @@ pub fn compile(compiler: &OsStr, source: &Path, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// Compiles and runs a program; its standard output.
+/// Compiles and runs a program, and returns its standard output.
 pub fn run_program(compiler: &OsStr, source: &Path, flags: &[&str]) -> String {
     text(&run(&mut Command::new(compile(compiler, source, flags))).stdout)
 }

@@ -1,6 +1,6 @@
-//! Scenes through the C ABI, owned by a test.
+//! Scenes made through the C interface, with the memory that they live in.
 
-#![allow(dead_code, reason = "compiled into each test program, and no program needs all of it")]
+#![allow(dead_code, reason = "compiled into each test program, none of which uses all of it")]
 
 use core::ffi::c_void;
 use core::ptr::{null, null_mut};
@@ -18,7 +18,7 @@ use widebragg_ffi::status::{WB_OK, wb_error};
 use widebragg_ffi::summary::{wb_scene_summarize, wb_scene_summary};
 use widebragg_tests::scene::KernelScene;
 
-/// Memory as scenes want it.
+/// A piece of memory with the alignment of scenes.
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 struct Line([u8; 64]);
@@ -41,22 +41,22 @@ impl Memory {
     }
 }
 
-/// A record that a test can look at.
+/// An error record that no call has written.
 pub fn no_error() -> wb_error {
     wb_error { status: 7, value: 0.0, needed: 0, quantity: [0; 64], allowed: [0; 64] }
 }
 
-/// A text of a record.
+/// A text of an error record.
 pub fn words(text: &[core::ffi::c_char]) -> String {
     text.iter().take_while(|&&c| c != 0).map(|&c| char::from(c as u8)).collect()
 }
 
 pub fn defaults() -> wb_scene_parameters {
     let mut parameters = core::mem::MaybeUninit::uninit();
-    // SAFETY: room for one.
+    // SAFETY: `parameters` is a local with room for the struct.
     let status = unsafe { wb_scene_defaults(parameters.as_mut_ptr(), size_of::<wb_scene_parameters>()) };
     assert_eq!(status, WB_OK);
-    // SAFETY: set.
+    // SAFETY: the call above has initialised it.
     unsafe { parameters.assume_init() }
 }
 
@@ -68,7 +68,7 @@ pub struct Made {
 
 pub fn make(parameters: &wb_scene_parameters) -> Result<Made, (i32, String)> {
     let (mut bytes, mut error, mut scene) = (0, no_error(), null_mut());
-    // SAFETY: all pointers are to locals.
+    // SAFETY: all pointers are to locals, and the arrays of the parameters are as long as their counts say.
     let status = unsafe { wb_scene_size(parameters, &raw mut bytes, &raw mut error) };
     assert_eq!(status, error.status);
     if status != WB_OK {
@@ -76,7 +76,7 @@ pub fn make(parameters: &wb_scene_parameters) -> Result<Made, (i32, String)> {
         return Err((status, words(&error.quantity)));
     }
     let mut memory = Memory::new(bytes);
-    // SAFETY: the memory is as large as asked for.
+    // SAFETY: as above; the memory has the size that was asked for and lives as long as the scene.
     let status = unsafe { wb_scene_make(parameters, memory.start(), bytes, &raw mut scene, &raw mut error) };
     assert_eq!(status, WB_OK, "{}", words(&error.quantity));
     Ok(Made { memory, scene })
@@ -85,21 +85,22 @@ pub fn make(parameters: &wb_scene_parameters) -> Result<Made, (i32, String)> {
 impl Made {
     pub fn summary(&self) -> wb_scene_summary {
         let mut summary = core::mem::MaybeUninit::uninit();
-        // SAFETY: made, and room for one.
+        // SAFETY: the scene was made, and `summary` is a local with room for the struct.
         let status =
             unsafe { wb_scene_summarize(self.scene, summary.as_mut_ptr(), size_of::<wb_scene_summary>()) };
         assert_eq!(status, WB_OK);
-        // SAFETY: set.
+        // SAFETY: the call above has initialised it.
         unsafe { summary.assume_init() }
     }
 
     pub fn open(&self, form: i32, streams: usize) -> Carried {
         let (mut bytes, mut carryover) = (0, null_mut());
-        // SAFETY: made; the pointer is to a local.
+        // SAFETY: the scene was made, and the pointer is to a local.
         let status = unsafe { wb_carryover_size(self.scene, form, streams, &raw mut bytes) };
         assert_eq!(status, WB_OK);
         let mut memory = Memory::new(bytes);
-        // SAFETY: the memory is as large as asked for.
+        // SAFETY: the scene was made; the memory has the size that was asked for and lives as long as the
+        // carryover.
         let status = unsafe {
             wb_carryover_open(self.scene, form, streams, memory.start(), bytes, &raw mut carryover)
         };
@@ -107,25 +108,25 @@ impl Made {
         Carried { memory, carryover }
     }
 
-    /// Finds the latch with a carryover, and sets it, where the scene wants one.
+    /// Finds the latch with a carryover and sets it, if the scene needs one.
     pub fn latch(&self, carryover: *mut wb_carryover) -> Option<wb_latch> {
         let summary = self.summary();
         if summary.latch_missing == 0 {
             return None;
         }
         let mut latch = wb_latch { found: -1, slow: 0, fast: 0, evaluation: 0 };
-        // SAFETY: made and opened; the pointer is to a local.
+        // SAFETY: scene and carryover were made, and the pointer is to a local.
         let status =
             unsafe { wb_scene_find_latch(self.scene, 0, summary.slow_pixels, carryover, &raw mut latch) };
         assert_eq!(status, WB_OK);
-        // SAFETY: made; no other thread uses it.
+        // SAFETY: the scene was made, and no other thread uses it.
         assert_eq!(unsafe { wb_scene_set_latch(self.scene, &raw const latch) }, WB_OK);
         (latch.found != 0).then_some(latch)
     }
 
     pub fn rows(&self, first: usize, rows: usize, carryover: *mut wb_carryover) -> Result<Vec<f32>, i32> {
         let mut image = vec![f32::NAN; rows * self.summary().fast_pixels];
-        // SAFETY: made and opened; the image is as long as said.
+        // SAFETY: scene and carryover were made, and the image has the given length.
         let status =
             unsafe { wb_render_rows(self.scene, first, rows, image.as_mut_ptr(), image.len(), carryover) };
         if status == WB_OK { Ok(image) } else { Err(status) }
@@ -142,21 +143,21 @@ impl Carried {
     pub fn fork(&self) -> Carried {
         let (mut memory, mut carryover) = (Memory::new(self.memory.bytes()), null_mut());
         let bytes = memory.bytes();
-        // SAFETY: opened; the memory is as large as the original's.
+        // SAFETY: the carryover was made, and the memory has its size and lives as long as the copy.
         let status = unsafe { wb_carryover_fork(self.carryover, memory.start(), bytes, &raw mut carryover) };
         assert_eq!(status, WB_OK);
         Carried { memory, carryover }
     }
 }
 
-/// Sources as C has them.
+/// The sources of a scene as C has them.
 pub fn sources(scene: &KernelScene) -> Vec<wb_source> {
     let source =
         |s: &widebragg::beam::Source| wb_source { incident: s.incident.to_array(), lambda_m: s.lambda_m };
     scene.sources.iter().map(source).collect()
 }
 
-/// The scene as a program passes it that has placed detector and crystal itself.
+/// The parameters of a scene as a program passes them that has placed detector and crystal itself.
 pub fn placed(scene: &KernelScene, sources: &[wb_source]) -> wb_scene_parameters {
     let d = &scene.detector;
     let nine = |v: [widebragg::vector::Vec3; 3]| -> [f64; 9] {
@@ -203,10 +204,10 @@ pub fn placed(scene: &KernelScene, sources: &[wb_source]) -> wb_scene_parameters
         sensor_layer_m: scene.sensor.layer_m,
         attenuation_per_m: scene.sensor.attenuation_per_m,
         direct_m: nine([scene.cell.a_m, scene.cell.b_m, scene.cell.c_m]),
-        reciprocal_per_angstrom: nine(scene.lattice.reciprocal_per_angstrom),
-        cells: scene.lattice.cells,
-        fudge: scene.lattice.fudge,
-        shape: match scene.lattice.shape {
+        reciprocal_per_angstrom: nine(scene.crystallite.reciprocal_per_angstrom),
+        cells: scene.crystallite.cells,
+        fudge: scene.crystallite.fudge,
+        shape: match scene.crystallite.shape {
             CrystalShape::Square => WB_SQUARE,
             CrystalShape::Round => WB_ROUND,
             CrystalShape::Gauss => WB_GAUSS,

@@ -1,4 +1,4 @@
-//! Memory that calls are pointed into, and what is checked around each call.
+//! The memory that the pointers of calls point into, and the checks around each call.
 
 use core::ops::Range;
 use core::ptr::null_mut;
@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use widebragg_ffi::status::{WB_LATCH_MISSING, WB_OK};
 
-/// A piece of memory as scenes want it.
+/// A piece of memory with the alignment of scenes.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, PartialEq)]
 struct Line([u64; 8]);
@@ -15,7 +15,7 @@ struct Line([u64; 8]);
 pub struct Memory(Vec<Line>);
 
 impl Memory {
-    /// `bytes` bytes, filled with the numbers in turn.
+    /// Memory of `bytes` bytes, filled with the numbers in turn.
     pub fn new(bytes: usize, numbers: &[f64]) -> Self {
         let mut numbers = numbers.iter().cycle().map(|number| number.to_bits());
         let mut line = || Line(core::array::from_fn(|_| numbers.next().unwrap_or(0)));
@@ -34,7 +34,7 @@ impl Memory {
         self.0.iter().flat_map(|line| line.0).flat_map(u64::to_ne_bytes).collect()
     }
 
-    /// A place in it.
+    /// A pointer to an array in this memory.
     pub fn at<T>(&mut self, place: Place) -> Given<T> {
         let align = align_of::<T>();
         let from = (usize::from(place.at) % self.bytes()) / align * align;
@@ -47,22 +47,22 @@ impl Memory {
             1 if align > 1 && len > 0 => {
                 Given { start: start.wrapping_byte_add(1), len: len - 1, bytes: None }
             }
-            // No memory is as long as that.
+            // A length that no memory has.
             2 => Given { len: usize::MAX - len, bytes: None, ..good },
             _ => good,
         }
     }
 
-    /// A place for one.
+    /// A pointer to a single value in this memory.
     pub fn one<T>(&mut self, place: Place) -> Given<T> {
         let most = (self.bytes() - size_of::<T>()).min(u16::MAX.into()) as u16;
         let given = self.at(Place { at: place.at.min(most), len: 1, ..place });
-        // A length that nobody is told cannot be wrong, and there is room for one everywhere.
+        // The length of a single value is not passed to the call, so it cannot be wrong.
         if place.kind % 16 == 2 { self.at(Place { at: place.at.min(most), len: 1, kind: 3 }) } else { given }
     }
 }
 
-/// Where a pointer goes, and how many elements are said to be there.
+/// The address of a pointer, and the length that is passed with it.
 #[derive(Debug, Clone, Copy, Arbitrary)]
 pub struct Place {
     at: u16,
@@ -70,7 +70,7 @@ pub struct Place {
     len: u8,
 }
 
-/// A pointer with its length, and the bytes that it stands for; `None` where it cannot be used.
+/// A pointer with its length, and the bytes of the array; `None` if the pointer or the length is invalid.
 #[derive(Debug, Clone)]
 pub struct Given<T> {
     pub start: *mut T,
@@ -79,21 +79,28 @@ pub struct Given<T> {
 }
 
 impl<T> Given<T> {
-    /// The part of it that a call uses.
+    /// The number of elements that there is room for.
+    pub fn count(&self) -> usize {
+        self.bytes.as_ref().map_or(0, |bytes| bytes.len() / size_of::<T>())
+    }
+
+    /// The bytes of the first `count` elements.
     pub fn first(&self, count: usize) -> Option<Range<usize>> {
         let bytes = self.bytes.clone()?;
         (count <= self.len).then(|| bytes.start..bytes.start + count * size_of::<T>())
     }
 }
 
-/// How long arrays of one length are said to be: as the shortest, or as one that no memory holds.
+/// The common length of arrays: that of the shortest, or one that no memory has, if any array has such a
+/// length.
 pub fn common_len(lens: &[usize]) -> usize {
     let absurd = lens.iter().find(|len| isize::try_from(**len).is_err());
     absurd.or(lens.iter().min()).copied().unwrap_or(0)
 }
 
-/// Makes a call that writes `outputs` and reads `inputs` of `memory`. Refused, it writes nothing; done, it writes nothing
-/// else, and nothing that overlaps.
+/// Makes a call that writes `outputs` and reads `inputs` of `memory`, and returns whether it succeeded. A
+/// call that fails must write nothing; one that succeeds must write nothing but its outputs, which must not
+/// overlap.
 pub fn call(
     memory: &mut Memory,
     outputs: &[Option<Range<usize>>],

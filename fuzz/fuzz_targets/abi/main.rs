@@ -1,5 +1,5 @@
-//! The C ABI with arbitrary pointers-with-lengths: calls in any order, whose arrays overlap, are NULL, misaligned or longer than
-//! memory, are refused without a byte written, or write nothing but what they are for.
+//! The C interface with arbitrary pointers and lengths. Arrays overlap, are NULL, misaligned or longer than
+//! memory. A call must fail without writing anything, or write nothing but its outputs.
 
 #![no_main]
 #![allow(
@@ -21,13 +21,13 @@ use widebragg_ffi::noise::*;
 use widebragg_ffi::status::wb_status_message;
 use widebragg_ffi::{wb_polarization_factor, wb_rotate, wb_rotate_axis, wb_sinc3, wb_sincg};
 
-/// Bytes that arrays lie in.
+/// The size of the memory that contains the arrays.
 const ARENA: usize = 8192;
 
-/// What the fuzzer makes up.
+/// The input of the fuzzer.
 #[derive(Debug, Arbitrary)]
 struct Input {
-    /// What the memory holds.
+    /// The contents of the memory.
     numbers: [f64; 24],
     scene: SceneInput,
     calls: Vec<Call>,
@@ -107,7 +107,7 @@ fuzz_target!(|input: Input| {
     }
 });
 
-/// Calls that know of no scene.
+/// Makes a call that needs no scene.
 fn make(next: Call, memory: &mut Memory) {
     match next {
         Call::Sincg { x, out, cells, simd, index } => {
@@ -117,7 +117,7 @@ fn make(next: Call, memory: &mut Memory) {
             let (read, written) = (x.first(n), out.first(n));
             call(memory, &[written], &[read], || {
                 let function = if index { wb_sincg_index_array } else { wb_sincg_array };
-                // SAFETY: arrays of at least n.
+                // SAFETY: each array is NULL, misaligned, or has `n` elements, or `n` is rejected.
                 unsafe { function(x.start, n, cells, out.start, simd.into()) }
             });
         }
@@ -135,7 +135,8 @@ fn make(next: Call, memory: &mut Memory) {
                 read.push(domains.bytes.clone());
             }
             call(memory, &[out.first(needed)], &read, || {
-                // SAFETY: nine numbers, three, nine each, and as many as said.
+                // SAFETY: each array is NULL, misaligned, or has as many elements as the call uses, or its
+                // length is rejected.
                 unsafe {
                     wb_orientations(
                         cell.start.cast(),
@@ -157,19 +158,20 @@ fn make(next: Call, memory: &mut Memory) {
         Call::Mosaic { domains, seed, spread_rad } => {
             let domains: Given<[f64; 9]> = memory.at(domains);
             call(memory, &[domains.bytes.clone()], &[], || {
-                // SAFETY: nine numbers each.
+                // SAFETY: `domains` is NULL, misaligned, or has room for `len` matrices, or `len` is
+                // rejected.
                 unsafe { wb_mosaic_domains(spread_rad, seed, domains.start.cast(), domains.len) }
             });
         }
         Call::Misset { angles, seed } => {
             let angles: Given<[f64; 3]> = memory.one(angles);
             call(memory, &[angles.bytes.clone()], &[], || {
-                // SAFETY: three numbers.
+                // SAFETY: `angles` is NULL, misaligned, or has room for three numbers.
                 unsafe { wb_random_misset(seed, angles.start.cast()) }
             });
         }
         Call::Message { status } => {
-            // SAFETY: a static text, never NULL.
+            // SAFETY: the pointer is to a static string with a final zero.
             let message = unsafe { CStr::from_ptr(wb_status_message(status)) };
             assert!(!message.to_bytes().is_empty());
         }
@@ -197,7 +199,7 @@ fn lookup(
             default_f: grid.default_f,
         };
         assert!(bytes.len() == size_of_val(&value));
-        // SAFETY: there is room for it.
+        // SAFETY: `itself` has room for one: its bytes are known.
         unsafe { itself.start.write(value) };
     }
     let hkl: [Given<f64>; 3] = hkl.map(|place| memory.at(place));
@@ -216,7 +218,8 @@ fn lookup(
     let [h, k, l] = hkl.map(|array| array.start);
     call(memory, &outputs, &inputs, || {
         if tricubic {
-            // SAFETY: arrays of at least n, a grid with as many values as it says.
+            // SAFETY: each array is NULL, misaligned, or has `n` elements, or `n` is rejected; so is the
+            // grid.
             unsafe { wb_tricubic_array(itself.start, h, k, l, n, f.start, fallbacks.start, simd) }
         } else {
             // SAFETY: as above.
@@ -225,7 +228,7 @@ fn lookup(
     });
 }
 
-/// Vectors of four, which may lie anywhere, but all at a multiple of their alignment.
+/// Calls the scalar functions with aligned vectors of four numbers, which may overlap.
 fn twins(memory: &mut Memory, v: [Place; 3], [x, y, z]: [f64; 3]) {
     let [v, newv, axis]: [Given<[f64; 4]>; 3] = v.map(|place| memory.one(place));
     let usable = |given: &Given<[f64; 4]>| given.start.is_null() || given.bytes.is_some();
@@ -233,7 +236,7 @@ fn twins(memory: &mut Memory, v: [Place; 3], [x, y, z]: [f64; 3]) {
         return;
     }
     let [v, newv, axis] = [v, newv, axis].map(|given| given.start.cast::<f64>());
-    // SAFETY: NULL, or four numbers each.
+    // SAFETY: each pointer is NULL or to four numbers.
     assert_eq!(unsafe { wb_rotate_axis(v, newv, axis, x) }, newv);
     // SAFETY: as above.
     assert_eq!(unsafe { wb_rotate(v, newv, x, y, z) }, newv);
@@ -241,7 +244,7 @@ fn twins(memory: &mut Memory, v: [Place; 3], [x, y, z]: [f64; 3]) {
     let factor = unsafe { wb_polarization_factor(x, v, newv, axis) };
     assert!(factor.is_nan() || !(v.is_null() || newv.is_null() || axis.is_null()));
     assert!(!x.is_finite() || wb_sinc3(x).abs() <= 1.0 + 1e-12, "sinc3({x:e}) = {:e}", wb_sinc3(x));
-    // Beyond, it is that of the C expression, whose sines belong to different numbers.
+    // Beyond 2^30 the value is that of the C expression, which does not have this bound.
     let in_bounds = x.abs() > f64::from(1 << 30) || wb_sincg(x, 7.0).abs() <= 7.0 * (1.0 + 1e-12);
     assert!(x.is_nan() || in_bounds, "sincg({x:e}, 7) = {:e}", wb_sincg(x, 7.0));
 }
@@ -250,21 +253,23 @@ fn noise(memory: &mut Memory, stream: Place, means: Place, out: Place, seed: i64
     let stream: Given<wb_noise> = memory.one(stream);
     let (means, out): (Given<f32>, Given<f32>) = (memory.at(means), memory.at(out));
     if kind % 8 < 3 {
-        // SAFETY: room for one, or refused.
+        // SAFETY: `stream` is NULL, misaligned, or has room for one.
         call(memory, &[stream.bytes.clone()], &[], || unsafe { wb_noise_seed(stream.start, seed) });
     }
     if let Some(bytes) = stream.bytes.clone() {
-        // A stream that something else was written over is none: its tag may have survived.
+        // Other calls may have overwritten part of a stream but not its tag, so the tag is overwritten as
+        // well.
         let fresh = kind % 8 < 3;
         if !fresh && !bytes.is_empty() {
-            // SAFETY: room for one; any bits are a number.
+            // SAFETY: `stream` has room for one: its bytes are known.
             unsafe { stream.start.cast::<u64>().write(seed as u64 | 1 << 63) };
         }
     }
     let n = if kind % 3 == 2 { common_len(&[out.len, means.len]) } else { out.len };
     let outputs = [stream.bytes.clone(), out.first(n)];
     match kind % 3 {
-        // SAFETY: a stream or none, and as many numbers as said.
+        // SAFETY: `stream` is NULL, misaligned, or initialised, and a stream if it begins with the tag of
+        // one; the other arrays are NULL, misaligned, or have `n` elements, or `n` is rejected.
         0 => call(memory, &outputs, &[], || unsafe { wb_noise_uniform(stream.start, out.start, n) }),
         // SAFETY: as above.
         1 => call(memory, &outputs, &[], || unsafe { wb_noise_gauss(stream.start, out.start, n) }),

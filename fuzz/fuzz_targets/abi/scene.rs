@@ -1,5 +1,5 @@
-//! The calls that make a scene and use it: its memory and its carryovers' are kept apart from the arena, and outputs may be
-//! pointed into them, which must be refused.
+//! The calls that make a scene and use it. The memory of scenes and carryovers is separate from the arena.
+//! Some outputs point into it, and these calls must fail.
 
 use core::mem::MaybeUninit;
 use core::ops::Range;
@@ -8,19 +8,21 @@ use core::ptr::{null, null_mut};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use widebragg_ffi::carryover::*;
 use widebragg_ffi::grid::wb_grid;
+use widebragg_ffi::latch::{wb_latch, wb_scene_find_latch, wb_scene_set_latch};
 use widebragg_ffi::parameters::*;
 use widebragg_ffi::render::*;
 use widebragg_ffi::scene::*;
 use widebragg_ffi::sources::{wb_source_grid, wb_sources_fill, wb_sources_len};
 use widebragg_ffi::status::{WB_NOT_MADE, WB_OK, WB_OVERLAP, wb_error};
+use widebragg_ffi::summary::{wb_scene_summarize, wb_scene_summary};
 
 use crate::arena::{Given, Memory, Place, call};
 
-/// Largest memory that is made for a scene or carryover, and steps of an image that is rendered.
+/// The largest memory of a scene or carryover, and the most steps of an image that is rendered.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_STEPS: f64 = 20_000.0;
 
-/// Numbers of a scene, within physical ranges but for a few.
+/// The numbers of a scene, within physical ranges except for a few.
 #[derive(Debug, Arbitrary)]
 pub struct SceneInput {
     knobs: [u8; 24],
@@ -56,7 +58,7 @@ pub enum StageCall {
     Into { kind: u8, at: u16 },
 }
 
-/// A scene and a carryover, where there are any.
+/// A scene and a carryover, if they could be made.
 pub struct Stage {
     parameters: wb_scene_parameters,
     /// Structure factors and mask, which must not change.
@@ -71,10 +73,10 @@ fn no_error() -> wb_error {
 
 fn defaults() -> wb_scene_parameters {
     let mut parameters = MaybeUninit::uninit();
-    // SAFETY: room for one.
+    // SAFETY: `parameters` is a local with room for the struct.
     let status = unsafe { wb_scene_defaults(parameters.as_mut_ptr(), size_of::<wb_scene_parameters>()) };
     assert_eq!(status, WB_OK);
-    // SAFETY: set.
+    // SAFETY: the call above has initialised it.
     unsafe { parameters.assume_init() }
 }
 
@@ -89,21 +91,7 @@ impl SceneInput {
         let (mask, f): (Given<u16>, Given<f64>) = (tables.at(self.mask), tables.at(self.f));
         let (sources, domains): (Given<wb_source>, Given<[f64; 9]>) =
             (memory.at(self.sources), memory.at(self.domains));
-        // What arrays hold is rarely a source or a rotation.
-        if let Some(bytes) = sources.bytes.clone() {
-            for i in 0..bytes.len() / size_of::<wb_source>() {
-                let source =
-                    wb_source { incident: [1.0, 0.0, 0.0], lambda_m: 1e-10 * (1.0 + i as f64 / 99.0) };
-                // SAFETY: room for them.
-                unsafe { sources.start.wrapping_add(i).write(source) };
-            }
-        }
-        if let Some(bytes) = domains.bytes.clone() {
-            for i in 0..bytes.len() / size_of::<[f64; 9]>() {
-                // SAFETY: room for them.
-                unsafe { domains.start.wrapping_add(i).write([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]) };
-            }
-        }
+        fill(&sources, &domains);
         let [convention, shape, mode, precision, interpolation, simd, flags] = self.enums;
         let mut p = wb_scene_parameters {
             given: self.given | if self.given & 0x1_c000 == 0 { WB_GIVEN_CELL } else { 0 },
@@ -174,6 +162,13 @@ impl SceneInput {
             interpolation: (interpolation % 3).into(),
             ..defaults()
         };
+        self.spoil(&mut p);
+        p.size = self.size.map_or(p.size, usize::from);
+        p
+    }
+
+    /// Sets some fields to arbitrary values.
+    fn spoil(&self, p: &mut wb_scene_parameters) {
         for &(field, value) in self.wild.iter().flatten() {
             let fields = [
                 &mut p.pixel_m,
@@ -225,13 +220,24 @@ impl SceneInput {
                 *field = value;
             }
         }
-        p.size = self.size.map_or(p.size, usize::from);
-        p
+    }
+}
+
+/// Fills the arrays with sources and rotations, which arbitrary bytes seldom are.
+fn fill(sources: &Given<wb_source>, domains: &Given<[f64; 9]>) {
+    for i in 0..sources.count() {
+        let source = wb_source { incident: [1.0, 0.0, 0.0], lambda_m: 1e-10 * (1.0 + i as f64 / 99.0) };
+        // SAFETY: `sources` has room for `count` elements, and `i` is one of them.
+        unsafe { sources.start.wrapping_add(i).write(source) };
+    }
+    for i in 0..domains.count() {
+        // SAFETY: `domains` has room for `count` elements, and `i` is one of them.
+        unsafe { domains.start.wrapping_add(i).write([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]) };
     }
 }
 
 impl Stage {
-    /// Makes the scene, where its numbers allow.
+    /// Makes the scene if its numbers are valid.
     pub fn new(input: &SceneInput, numbers: &[f64], memory: &mut Memory) -> Self {
         let numbers: Vec<f64> = numbers.iter().map(|f| if f.is_finite() { *f } else { 3.0 }).collect();
         let mut tables = Memory::new(4096, &numbers);
@@ -253,7 +259,7 @@ impl Stage {
                 let out: Given<wb_scene_summary> = memory.one(out);
                 let size = size.map_or(size_of::<wb_scene_summary>(), usize::from);
                 call(memory, &[out.bytes.clone()], &[], || {
-                    // SAFETY: made, and room for one.
+                    // SAFETY: the scene was made, and `out` is NULL, misaligned, or has room for a summary.
                     unsafe { wb_scene_summarize(scene, out.start, size) }
                 });
             }
@@ -263,20 +269,21 @@ impl Stage {
                     return;
                 }
                 let out: Given<usize> = memory.one(out);
-                // SAFETY: opened, and room for one.
+                // SAFETY: the carryover was made, and `out` is NULL, misaligned, or has room for a number.
                 call(memory, &[out.bytes.clone()], &[], || unsafe {
                     wb_carryover_slots(carryover, out.start)
                 });
                 let slot: Given<wb_carryover_slot> = memory.one(slot);
                 call(memory, &[slot.bytes.clone()], &[], || {
-                    // SAFETY: opened, and room for one.
+                    // SAFETY: the carryover was made, and `slot` is NULL, misaligned, or has room for one.
                     unsafe { wb_carryover_read(carryover, i.into(), slot.start) }
                 });
             }
             StageCall::UseAt { slow, fast, out } => {
                 let out: Given<wb_carryover_use> = memory.one(out);
                 call(memory, &[out.bytes.clone()], &[], || {
-                    // SAFETY: made, opened or NULL, and room for one.
+                    // SAFETY: scene and carryover were made, or the carryover is NULL; `out` is NULL,
+                    // misaligned, or has room for one.
                     unsafe { wb_carryover_use_at(carryover, scene, slow.into(), fast.into(), out.start) }
                 });
             }
@@ -287,11 +294,12 @@ impl Stage {
                 }
                 let out: Given<wb_latch> = memory.one(out);
                 let found = call(memory, &[out.bytes.clone()], &[], || {
-                    // SAFETY: made, opened or NULL, and room for one.
+                    // SAFETY: scene and carryover were made, or the carryover is NULL; `out` is NULL,
+                    // misaligned, or has room for one.
                     unsafe { wb_scene_find_latch(scene, first.into(), rows as usize, carryover, out.start) }
                 });
                 if found && set {
-                    // SAFETY: found there; no other thread uses the scene.
+                    // SAFETY: the call above has set `out`, and no other thread uses the scene.
                     unsafe { wb_scene_set_latch(scene, out.start) };
                 }
             }
@@ -306,7 +314,8 @@ impl Stage {
                 let carryover = if carried { carryover } else { null_mut() };
                 let out: Given<f64> = memory.one(out);
                 call(memory, &[out.bytes.clone()], &[], || {
-                    // SAFETY: made, opened or NULL, and room for one.
+                    // SAFETY: scene and carryover were made, or the carryover is NULL; `out` is NULL,
+                    // misaligned, or has room for a number.
                     unsafe { wb_render_pixel(scene, slow.into(), fast.into(), out.start, carryover) }
                 });
             }
@@ -338,12 +347,12 @@ impl Stage {
                 dispersion_step,
                 round: i32::from(counts[0] > 127),
             };
-            // SAFETY: room for one.
+            // SAFETY: `itself` has room for one: its bytes are known.
             unsafe { itself.start.write(grid) };
         }
         let used: Given<usize> = memory.one(used);
         call(memory, &[used.bytes.clone()], &[itself.bytes.clone()], || {
-            // SAFETY: one of each.
+            // SAFETY: `itself` and `used` are NULL, misaligned, or have room for one each.
             unsafe { wb_sources_len(itself.start, used.start) }
         });
         let sources: Given<wb_source> = memory.at(sources);
@@ -351,7 +360,8 @@ impl Stage {
         if itself.bytes.is_some() {
             call(memory, &outputs, &[itself.bytes.clone()], || {
                 let p = &raw const self.parameters;
-                // SAFETY: one of each, and as many as said.
+                // SAFETY: as above; `sources` is NULL, misaligned, or has room for `len`, or `len` is
+                // rejected.
                 unsafe { wb_sources_fill(p, itself.start, sources.start, sources.len, used.start) }
             });
         }
@@ -360,15 +370,15 @@ impl Stage {
     fn summary(&self) -> wb_scene_summary {
         let mut summary = MaybeUninit::uninit();
         let scene = self.scene.as_ref().map_or(null(), |(_, scene)| scene.cast_const());
-        // SAFETY: made, and room for one.
+        // SAFETY: the scene was made, and `summary` is a local with room for one.
         let status =
             unsafe { wb_scene_summarize(scene, summary.as_mut_ptr(), size_of::<wb_scene_summary>()) };
         assert_eq!(status, WB_OK);
-        // SAFETY: set.
+        // SAFETY: the call above has initialised it.
         unsafe { summary.assume_init() }
     }
 
-    /// Innermost steps of the image.
+    /// The number of innermost steps of the image.
     fn steps(&self) -> f64 {
         let summary = self.summary();
         summary.steps
@@ -379,13 +389,14 @@ impl Stage {
     fn open(&mut self, form: i32, streams: usize) {
         let Some((_, scene)) = self.scene else { return };
         let mut bytes = 0;
-        // SAFETY: made; the pointer is to a local.
+        // SAFETY: the scene was made, and `bytes` is a local.
         let status = unsafe { wb_carryover_size(scene, form, streams, &raw mut bytes) };
         if status != WB_OK || bytes > MOST_BYTES {
             return;
         }
         let (mut memory, mut carryover) = (Memory::new(bytes, &[7.0]), null_mut());
-        // SAFETY: memory as large as asked for.
+        // SAFETY: the scene was made; the memory has the size that was asked for and lives as long as the
+        // carryover.
         let status = unsafe {
             wb_carryover_open(scene, form, streams, memory.start().cast(), bytes, &raw mut carryover)
         };
@@ -397,12 +408,12 @@ impl Stage {
         let Some((original, _)) = &self.carryover else { return };
         let (mut memory, mut fork) = (Memory::new(original.bytes(), &[7.0]), null_mut());
         let bytes = memory.bytes();
-        // SAFETY: opened; memory as large as the original's.
+        // SAFETY: the carryover was made; the memory has its size and lives as long as the copy.
         let status = unsafe { wb_carryover_fork(carryover, memory.start().cast(), bytes, &raw mut fork) };
         assert_eq!(status, WB_OK);
-        // SAFETY: both opened.
+        // SAFETY: both carryovers were made, and no other thread uses them.
         assert_eq!(unsafe { wb_carryover_absorb(carryover, fork) }, WB_OK);
-        // SAFETY: both opened; one and the same is refused.
+        // SAFETY: as above; the call must fail, because both arguments are the same.
         assert_eq!(unsafe { wb_carryover_absorb(fork, fork) }, WB_OVERLAP);
         self.carryover = Some((memory, fork));
     }
@@ -423,7 +434,8 @@ impl Stage {
         if kind % 3 == 0 {
             let image: Given<f64> = memory.at(image);
             call(memory, &[image.first(needed)], &[], || {
-                // SAFETY: made, opened or NULL, and as long as said.
+                // SAFETY: scene and carryover were made, or the carryover is NULL; `image` is NULL,
+                // misaligned, or has room for `len` pixels, or `len` is rejected.
                 unsafe { wb_render_rows_f64(scene, first, rows, image.start, image.len, carryover) }
             });
             return;
@@ -433,10 +445,10 @@ impl Stage {
         let written: [Option<Range<usize>>; 2] = [image.first(needed), report.bytes.clone()];
         call(memory, &written[..usize::from(kind % 3)], &[], || {
             if kind % 3 == 1 {
-                // SAFETY: as above.
+                // SAFETY: as for the call above.
                 unsafe { wb_render_rows(scene, first, rows, image.start, image.len, carryover) }
             } else {
-                // SAFETY: as above, and room for one.
+                // SAFETY: as for the call above; `report` is NULL, misaligned, or has room for one.
                 unsafe {
                     wb_render_rows_report(scene, first, rows, image.start, image.len, carryover, report.start)
                 }
@@ -444,7 +456,7 @@ impl Stage {
         });
     }
 
-    /// Outputs that lie in the scene, or in its carryover.
+    /// Makes a call whose output lies in the scene or in its carryover.
     fn into_own_memory(&mut self, kind: u8, at: usize) {
         let Some((memory, scene)) = &mut self.scene else { return };
         let scene = *scene;
@@ -455,9 +467,9 @@ impl Stage {
         };
         let room = target.bytes() - 512;
         let out = target.start().wrapping_add(at % room / 8 * 8);
-        // What cannot be rendered at all is refused for that.
+        // The call fails, if not for the overlap then because the scene cannot be rendered.
         let status = match kind % 4 {
-            // SAFETY: made; there is room for each of these.
+            // SAFETY: scene and carryover were made, or the carryover is NULL; `out` has room for 512 bytes.
             0 => unsafe { wb_render_pixel(scene, 0, 0, out.cast(), carryover) },
             // SAFETY: as above.
             1 => unsafe { wb_scene_find_latch(scene, 0, 1, carryover, out.cast()) },
@@ -470,20 +482,21 @@ impl Stage {
     }
 }
 
-/// Memory that holds no scene.
+/// Makes a call with memory that holds no scene.
 fn not_made(memory: &mut Memory) {
     let scene: *const wb_scene = memory.start().cast();
-    // SAFETY: there is room for a tag. It must not be that of a scene, or all that follows is taken for one.
+    // SAFETY: the memory has room for a number. A number that is no tag makes it a block without a scene.
     unsafe { memory.start().cast::<u64>().write(1) };
     let mut value = 0.0;
-    // SAFETY: initialised memory, and a local.
+    // SAFETY: `scene` is aligned and its memory is initialised; `value` is a local.
     let status = unsafe { wb_render_pixel(scene, 0, 0, &raw mut value, null_mut()) };
     assert_eq!((status, value), (WB_NOT_MADE, 0.0));
 }
 
 fn make(parameters: &wb_scene_parameters) -> Option<(Memory, *mut wb_scene)> {
     let (mut bytes, mut error, mut scene) = (0, no_error(), null_mut());
-    // SAFETY: pointers to locals; what the parameters point to is there.
+    // SAFETY: the pointers are to locals, and the arrays of the parameters are as long as their counts say,
+    // or rejected.
     let status = unsafe { wb_scene_size(parameters, &raw mut bytes, &raw mut error) };
     assert_eq!(status, error.status);
     assert_eq!(status == WB_OK, bytes > 0);
@@ -492,13 +505,13 @@ fn make(parameters: &wb_scene_parameters) -> Option<(Memory, *mut wb_scene)> {
     }
     let mut memory = Memory::new(bytes, &[7.0]);
     let start = memory.start().cast();
-    // SAFETY: as above; the memory is one line shorter than asked for.
+    // SAFETY: as above; the memory has room for `bytes - 64` bytes.
     let status = unsafe { wb_scene_make(parameters, start, bytes - 64, &raw mut scene, &raw mut error) };
     assert!(status != WB_OK && scene.is_null() && error.needed == bytes);
-    // SAFETY: as above, and as large as asked for; the record lies in it.
+    // SAFETY: as above; the memory has room for `bytes` bytes. The record overlaps it, so the call must fail.
     let status = unsafe { wb_scene_make(parameters, start, bytes, &raw mut scene, start.cast()) };
     assert_eq!((status, scene.is_null()), (WB_OVERLAP, true));
-    // SAFETY: as above.
+    // SAFETY: as above; the memory lives as long as the scene.
     let status = unsafe { wb_scene_make(parameters, start, bytes, &raw mut scene, &raw mut error) };
     assert_eq!(status, WB_OK, "a size was given, and yet it cannot be made");
     Some((memory, scene))

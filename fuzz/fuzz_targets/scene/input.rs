@@ -1,4 +1,6 @@
-//! Bytes to scenes: some fifty knobs within what makes physical sense, a few of which may be turned to any f64 at all.
+//! Scenes from bytes: about fifty knobs within physical ranges, a few of which may be set to any f64.
+
+use std::sync::Arc;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use widebragg::Error;
@@ -6,14 +8,16 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Lattice, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::random::fill_mosaic;
-use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor};
-use widebragg::rotation::{Mat3, Orientation, PhiMode, PhiSweep, fill_orientations, orientations_len};
+use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
-use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::failure::Failure;
+use widebragg_formats::hkl_table::HklTable;
 
-/// Range of each continuous knob; units in [`Knob`].
+/// The range of each continuous knob; [`Knob`] names them in the same order, with units.
 const RANGES: [(f64, f64); 32] = [
     (15.0, 60.0),
     (15.0, 60.0),
@@ -76,13 +80,13 @@ enum Knob {
     Spread = 31,
 }
 
-/// What the fuzzer makes up.
+/// The fuzzer's input.
 #[derive(Debug, Arbitrary)]
 pub struct Input {
     knobs: [u16; RANGES.len()],
-    /// Knobs that are set to any number at all.
+    /// Knobs that are set to any number.
     wild: [Option<(u8, f64)>; 3],
-    /// Custom axes that are.
+    /// Custom axes that are set to any numbers.
     wild_axes: Option<[[f64; 3]; 3]>,
     size: [u8; 2],
     counts: [u8; 5],
@@ -93,31 +97,24 @@ pub struct Input {
     convention: u8,
     flags: u16,
     mask: Option<u64>,
-    /// Number of carryover streams, 0 for a slot per pixel.
+    /// Number of carryover streams; 0 for a slot per pixel.
     pub streams: u8,
     /// The pixel that is also rendered alone.
     pub alone: [u8; 2],
 }
 
-/// Tables and numbers of one scene.
-#[derive(Debug)]
+/// An experiment, and room for its orientations.
 pub struct Tables {
-    detector: Detector,
-    crystal: Crystal,
-    sources: Vec<Source>,
-    sweep: PhiSweep,
-    domains: Vec<Mat3>,
+    experiment: Experiment,
     orientations: Vec<Orientation>,
-    grid: Vec<f64>,
-    mask: Option<Vec<u16>>,
 }
 
 impl Input {
-    /// Whether all knobs are within their ranges, and the scene is one that has finite pixels.
+    /// Whether all knobs are within their ranges, and the scene has finite pixels.
     pub fn is_tame(&self) -> bool {
-        // A curved detector can face away from its own normal: absorption in a sensor there overflows, by formula.
+        // A curved detector can face away from its own normal, where the absorption in a sensor overflows.
         let faces_away = self.flag(3) && self.flag(7);
-        // Point pixels have an omega above 1, and `omega` multiplies it into the running sum hundreds of times.
+        // Point pixels have a solid angle above 1, and `omega` multiplies the sum by it hundreds of times.
         let runs_away = self.flag(2) && self.flag(11);
         let in_range = self.wild.iter().all(Option::is_none) && self.wild_axes.is_none();
         in_range && !faces_away && !runs_away
@@ -127,7 +124,7 @@ impl Input {
         let wild = self.wild.iter().flatten().find(|(knob, _)| usize::from(*knob) == index);
         let (low, high) = RANGES[index];
         let within = low + (high - low) * f64::from(self.knobs[index]) / f64::from(u16::MAX);
-        // Zero is a case of its own for most knobs.
+        // Exactly 0 is a special case for most knobs.
         let within = if self.knobs[index] == 0 && low <= 0.0 { 0.0 } else { within };
         wild.map_or(within, |&(_, value)| value)
     }
@@ -151,7 +148,7 @@ impl Input {
 
     /// Unit cells along a, b, c.
     pub fn cells(&self) -> [f64; 3] {
-        // Wild ones stay as they are: the scene must refuse what is not whole.
+        // Arbitrary numbers stay unchanged: the scene must refuse counts that are not integers.
         core::array::from_fn(|i| {
             let n = self.value(Knob::Cells as usize + i);
             if (1.0..=12.0).contains(&n) { n.round() } else { n }
@@ -216,90 +213,125 @@ impl Input {
         Ok(sources)
     }
 
-    /// Largest F there can be.
+    /// Largest possible structure factor.
     pub const LARGEST_F: f64 = 1000.0;
 
-    /// Makes the tables.
+    /// Derives the tables, which the experiment owns.
     pub fn tables(&self) -> Result<Tables, Error> {
         let detector = self.detector()?;
-        let crystal = Crystal::new(&CrystalParameters {
+        let parameters = CrystalParameters {
             source: CellSource::Cell(UnitCell {
                 lengths_angstrom: self.three(Knob::LengthAngstrom),
                 angles_rad: self.three(Knob::AngleDeg).map(f64::to_radians),
             }),
             lambda0_m: self.one(Knob::LambdaAngstrom) * 1e-10,
             misset_rad: self.three(Knob::MissetDeg).map(f64::to_radians),
-        })?;
-        let sweep = PhiSweep {
-            phi0_rad: self.one(Knob::PhiDeg).to_radians(),
-            step_rad: self.one(Knob::PhiStepDeg).to_radians(),
-            count: self.count(3, 4),
-            spindle: detector.spindle,
-            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
         };
+        let crystal = Crystal::new(&parameters)?;
         let mut domains = vec![[[0.0; 3]; 3]; self.count(4, 3)];
-        fill_mosaic(self.one(Knob::MosaicDeg).to_radians(), 1, &mut domains)?;
-        let orientations = vec![Orientation::default(); orientations_len(sweep.count, domains.len())?];
-        let nodes: usize = self.grid_shape().iter().product();
-        let grid = (0..nodes).map(|i| (i * 7919 % 1001) as f64 / 1000.0 * Self::LARGEST_F).collect();
-        let pixels = detector.pixels();
-        let mask = self.mask.map(|bits| (0..pixels).map(|i| (bits >> (i % 64) & 1) as u16).collect());
-        let sources = self.sources(&detector)?;
-        Ok(Tables { detector, crystal, sources, sweep, domains, orientations, grid, mask })
+        let mosaic_spread_rad = self.one(Knob::MosaicDeg).to_radians();
+        fill_mosaic(mosaic_spread_rad, 1, &mut domains)?;
+        let count = self.count(3, 4);
+        let orientations = vec![Orientation::default(); orientations_len(count, domains.len())?];
+        let experiment = Experiment {
+            simd: Simd::detect(),
+            detector,
+            detector_input: DetectorInput::Placed(detector),
+            sensor: self.sensor(),
+            oversample: self.oversample(),
+            lambda0_m: parameters.lambda0_m,
+            sources: self.sources(&detector)?,
+            polarization: self.polarization(&detector),
+            fluence_per_m2: self.one(Knob::Fluence),
+            exposure_s: 1.0,
+            water_m: if self.flag(14) { self.one(Knob::WaterUm) * 1e-6 } else { 0.0 },
+            d_min_m: if self.flag(13) { self.one(Knob::DMinAngstrom) * 1e-10 } else { 0.0 },
+            crystal,
+            crystal_input: parameters.source.into(),
+            crystallite: self.crystallite(&crystal),
+            precision: Precision::Double,
+            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
+            reference_threads: 1,
+            phi0_rad: self.one(Knob::PhiDeg).to_radians(),
+            phi: Steps { count, range: 0.0, step: self.one(Knob::PhiStepDeg).to_radians() },
+            shift: PhiShift::default(),
+            domains,
+            mosaic_spread_rad,
+            structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.table())),
+            default_f: 50.0,
+            interpolate: self.lookup % 3 == 2,
+            roi: self.roi(&detector),
+            mask: self.mask(detector.pixels()).map(Arc::new),
+        };
+        Ok(Tables { experiment, orientations })
     }
 
-    fn grid_shape(&self) -> [usize; 3] {
-        self.grid_len.map(|n| usize::from(n % 24) + 1)
+    fn sensor(&self) -> Sensor {
+        Sensor {
+            layers: if self.flag(7) { 3 } else { 1 },
+            layer_m: if self.flag(7) { self.one(Knob::LayerUm) * 1e-6 } else { 0.0 },
+            attenuation_per_m: self.one(Knob::AttenuationPerM),
+        }
     }
 
-    /// The scene at a level.
-    pub fn scene<'t>(&self, tables: &'t mut Tables, simd: Simd) -> Result<Scene<'t>, Error> {
-        let Tables { detector, crystal, sources, sweep, domains, orientations, grid, mask } = tables;
-        let polarized = Polarization { kahn: self.one(Knob::Kahn), axis: detector.polarization };
-        let grid = HklGrid::new(self.grid_min.map(i32::from), self.grid_shape(), grid)?;
+    fn oversample(&self) -> Oversample {
+        Oversample {
+            per_axis: if self.flag(8) { 2 } else { 1 },
+            thick: self.flag(9),
+            polar: self.flag(10),
+            omega: self.flag(11),
+        }
+    }
+
+    fn polarization(&self, detector: &Detector) -> Option<Polarization> {
+        let polarization = Polarization { kahn: self.one(Knob::Kahn), axis: detector.polarization };
+        (!self.flag(12)).then_some(polarization)
+    }
+
+    fn crystallite(&self, crystal: &Crystal) -> Crystallite {
+        Crystallite {
+            shape: match self.shape % 4 {
+                0 => CrystalShape::Square,
+                1 => CrystalShape::Round,
+                2 => CrystalShape::Gauss,
+                _ => CrystalShape::Tophat,
+            },
+            cells: self.cells(),
+            fudge: self.one(Knob::Fudge),
+            reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+        }
+    }
+
+    /// The table of structure factors.
+    fn table(&self) -> HklTable {
+        let axis = |i: usize| {
+            let (min, len) = (i32::from(self.grid_min[i]), i32::from(self.grid_len[i] % 24) + 1);
+            (min, min + len - 1)
+        };
+        let nodes: usize = self.grid_len.map(|n| usize::from(n % 24) + 1).iter().product();
+        let data = (0..nodes).map(|i| (i * 7919 % 1001) as f64 / 1000.0 * Self::LARGEST_F).collect();
+        HklTable { h: axis(0), k: axis(1), l: axis(2), data }
+    }
+
+    fn roi(&self, detector: &Detector) -> Roi {
         let mut roi = Roi::whole(detector);
         if self.flag(6) {
             (roi.fast_min, roi.fast_max) = (roi.fast_max / 3, roi.fast_max - roi.fast_max / 4);
         }
-        Scene::new(SceneParts {
-            simd,
-            detector: *detector,
-            sensor: Sensor {
-                layers: if self.flag(7) { 3 } else { 1 },
-                layer_m: if self.flag(7) { self.one(Knob::LayerUm) * 1e-6 } else { 0.0 },
-                attenuation_per_m: self.one(Knob::AttenuationPerM),
-            },
-            oversample: Oversample {
-                per_axis: if self.flag(8) { 2 } else { 1 },
-                thick: self.flag(9),
-                polar: self.flag(10),
-                omega: self.flag(11),
-            },
-            sources,
-            orientations: fill_orientations(crystal.direct, *sweep, domains, orientations)?,
-            lattice: Lattice {
-                shape: match self.shape % 4 {
-                    0 => CrystalShape::Square,
-                    1 => CrystalShape::Round,
-                    2 => CrystalShape::Gauss,
-                    _ => CrystalShape::Tophat,
-                },
-                cells: self.cells(),
-                fudge: self.one(Knob::Fudge),
-                reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
-            },
-            precision: Precision::Double,
-            structure_factors: StructureFactors {
-                grid: Some(grid).filter(|_| self.lookup % 3 != 0),
-                default_f: 50.0,
-                lookup: if self.lookup % 3 == 2 { LookupRule::Tricubic } else { LookupRule::Nearest },
-            },
-            polarization: Some(polarized).filter(|_| !self.flag(12)),
-            d_min_m: if self.flag(13) { self.one(Knob::DMinAngstrom) * 1e-10 } else { 0.0 },
-            fluence_per_m2: self.one(Knob::Fluence),
-            water_m: if self.flag(14) { self.one(Knob::WaterUm) * 1e-6 } else { 0.0 },
-            roi,
-            mask: mask.as_deref(),
+        roi
+    }
+
+    fn mask(&self, pixels: usize) -> Option<Vec<u16>> {
+        self.mask.map(|bits| (0..pixels).map(|i| (bits >> (i % 64) & 1) as u16).collect())
+    }
+
+    /// The scene at a level.
+    pub fn scene<'t>(&self, tables: &'t mut Tables, simd: Simd) -> Result<Scene<'t>, Error> {
+        let Tables { experiment, orientations } = tables;
+        experiment.simd = simd;
+        experiment.scene(0, orientations).map_err(|failure| match failure {
+            Failure::Refused { error, .. } => error,
+            failure => panic!("not refused by the kernel: {failure}"),
         })
     }
 

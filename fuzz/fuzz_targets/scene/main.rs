@@ -1,5 +1,5 @@
-//! Tiny scenes through the kernel at every level: nothing panics, whatever the numbers, and where the numbers make
-//! sense the levels agree.
+//! Tiny scenes through the kernel at every level: no number causes a panic. Where the numbers are physically
+//! sensible, the levels agree.
 
 #![no_main]
 
@@ -9,26 +9,26 @@ use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::{Simd, SimdLevel};
-use widebragg::render::{open_pixels, open_streams, PixelProbe, Scene};
+use widebragg::render::{PixelProbe, Scene, open_pixels, open_streams};
 use widebragg::structure_factor::LookupRule;
 use widebragg::{ELECTRON_RADIUS_SQUARED_M2, Error};
 
 fuzz_target!(|input: Input| {
-    // What the kernel refuses is refused before any level matters.
+    // The kernel refuses the same scenes at every level.
     let Ok(mut tables) = input.tables() else { return };
     let Ok(portable) = image(&input, &mut tables, Simd::capped(SimdLevel::Portable)) else { return };
     if input.is_tame() {
         assert!(portable.iter().all(|pixel| pixel.is_finite()), "a pixel is not finite: {portable:?}");
     }
     for simd in Simd::available() {
-        let pixels = image(&input, &mut tables, simd).expect("what one level renders another does");
+        let pixels = image(&input, &mut tables, simd).expect("a scene that renders at another level");
         if input.is_tame() {
             compare(&input, &mut tables, simd, &portable, &pixels);
         }
     }
 });
 
-/// One slot per stream, or one per pixel.
+/// A slot for each stream, or for each pixel.
 fn slots(input: &Input, scene: &Scene<'_>) -> Result<Vec<Slot>, Error> {
     let streams = usize::from(input.streams % 4);
     let mut slots = vec![Slot::default(); if streams == 0 { scene.detector().pixels() } else { streams }];
@@ -44,14 +44,14 @@ fn carryover<'s>(input: &Input, slots: &'s mut [Slot]) -> Carryover<'s> {
     if input.streams.is_multiple_of(4) { Carryover::Pixels(slots) } else { Carryover::Streams(slots) }
 }
 
-/// The scene with the latch in it, where the input wants one.
+/// The scene with its latch, where the input asks for one.
 fn latched<'t>(input: &Input, scene: Scene<'t>, slots: &mut [Slot]) -> Result<Scene<'t>, Error> {
     let rows = 0..scene.detector().slow_pixels;
     let latch = if input.latches() { scene.find_latch(rows, &carryover(input, slots))? } else { None };
     Ok(latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch))))
 }
 
-/// The image at a level, and one of its pixels again, alone.
+/// Renders the image at a level, and checks that one of its pixels has the same bits alone.
 fn image(input: &Input, tables: &mut Tables, simd: Simd) -> Result<Vec<f64>, Error> {
     let scene = input.scene(tables, simd)?;
     let mut slots = slots(input, &scene)?;
@@ -70,7 +70,7 @@ fn image(input: &Input, tables: &mut Tables, simd: Simd) -> Result<Vec<f64>, Err
     Ok(pixels)
 }
 
-/// The choices that the steps of a pixel took: which reflection, which block of nodes, whether anything was added.
+/// The branches that the steps of a pixel took: the nearest reflection and the block of nodes.
 type Choices = Vec<[i64; 6]>;
 
 fn probe(
@@ -93,8 +93,9 @@ fn probe(
     Ok((found, choices))
 }
 
-/// Levels differ by rounding: at most 1e-12 of the largest value that the crystal can give the pixel. A pixel with an
-/// index within rounding of a half or of an edge may fall on either side of it, which is no disagreement.
+/// Checks that levels differ only by rounding errors: at most 1e-12 of the largest value that the crystal can
+/// give the pixel. Where an index is within rounding errors of a half or of an edge, levels may take
+/// different branches, and the pixel is not compared.
 fn compare(input: &Input, tables: &mut Tables, simd: Simd, portable: &[f64], pixels: &[f64]) {
     let largest = portable.iter().fold(0.0, |largest: f64, &pixel| largest.max(pixel.abs()));
     for (at, (&here, &there)) in pixels.iter().zip(portable).enumerate() {

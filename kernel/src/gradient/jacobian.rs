@@ -1,22 +1,27 @@
-//! The derivatives of the pixels of a vector by all variables of the scene, accumulated by an observer of the general loop.
+//! The derivatives of the pixels of a vector with respect to all variables, accumulated by an observer of the
+//! general loop.
 //!
-//! **Formulas**, with T = F_cell^2 F_latt^2 of a step, M the rotation of the cell in the step, g = dT/d(h, k, l):
+//! **Formulas.** For a step with the term T = F_cell^2 F_latt^2:
 //!
 //! ```text
-//! dT/da    = g_h M^T q            the cell, in its own frame; b, c likewise
-//! dT/dx    = g_h (da/dx . q) + ... variables that rotate each orientation in its own way: phi, mosaic spread
-//! dT/dq    = g_h a + g_k b + g_l c
-//! dT/dd    = (dT/dq)/lambda       d the unit vector to the pixel at P = R d
-//! dT/dP    = (v - d (d.v))/R      v = dT/dd; P = pix0 + F f + S s + O o gives the detector's axes and origin
+//! dT/da         = g_h M^T q               the cell, in its own frame; b and c likewise
+//! dT/dx         = g_h (da/dx . q) + ...   x: a variable that rotates the orientations individually
+//! dT/dq         = g_h a + g_k b + g_l c
+//! dT/dd         = (dT/dq)/lambda
+//! dT/dP         = (v - d (d.v))/R         v = dT/dd; axes and origin follow from P = pix0 + F f + S s + O o
 //! dT/dln lambda = -q . dT/dq
 //! ```
 //!
-//! Solid angle, capture and polarisation add their logarithmic derivatives. Where an oversample flag multiplies the
-//! running sum by f, the sum's derivative J becomes (J + dT) f, and (sum + T) f d(ln f) is added.
+//! Solid angle, captured fraction and polarisation add their logarithmic derivatives. If an oversample flag
+//! multiplies the running sum by f, the derivative J of the sum becomes (J + dT) f, and (sum + T) f d(ln f)
+//! is added.
+//!
+//! **Symbols.** g = dT/d(h, k, l); M: rotation of the cell in the step; q: scattering vector; x: phi, its
+//! step or the mosaic factor; d: unit vector to the pixel at P = R d.
 
 use super::Wanted;
 use super::detector_derivatives::{DetectorDerivatives, inverse_or_zero};
-use super::turns::{TurnTable, by_mosaic};
+use super::orientation_derivatives::{OrientationDerivatives, by_mosaic};
 use super::variables::group;
 use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
@@ -27,36 +32,38 @@ use crate::rotation::{IDENTITY, Mat3, Orientation};
 use crate::scene::Scene;
 use crate::structure_factor::{Located, Lookup};
 
-/// The derivatives of the pixels of a vector.
+/// The accumulated derivatives of the pixels of a vector.
 pub(super) struct Jacobian<'t, F: Lanes> {
-    turns: &'t TurnTable<'t>,
+    turns: &'t OrientationDerivatives<'t>,
     domains: &'t [Mat3],
     wanted: Wanted,
-    /// Whether derivatives by structure factors are wanted, which need the logarithm of what multiplies the sum.
+    /// Whether derivatives with respect to structure factors are wanted. They need the logarithms of the
+    /// factors that multiply the sum.
     scatters: bool,
     flags: [bool; 3],
     background: f64,
     point_pixel: bool,
-    /// Derivatives of the running sum by the cell, by the reciprocal axes, by the variables that rotate the orientations
-    /// (phi, step, mosaic factor), by the detector.
+    /// Derivatives of the running sum with respect to the cell, the reciprocal axes, the variables that
+    /// rotate the orientations (phi, step, mosaic factor), and the detector.
     cell: [LaneVec<F>; 3],
     reciprocal: [LaneVec<F>; 3],
     rotation: [F; 3],
     detector: DetectorDerivatives<F>,
     ln_lambda: F,
     default_f: F,
-    /// Derivatives of the current source's steps by q, and of the current subpixel's by the direction.
+    /// Sums of the derivatives of the steps of the current source with respect to q, and of the current
+    /// subpixel with respect to the direction.
     by_q: LaneVec<F>,
     by_direction: LaneVec<F>,
-    /// Product of all that the background has been multiplied by.
+    /// Product of all factors by which the background has been multiplied.
     multiplier: F,
-    /// Sum of the running sums of the current source's steps, each multiplied by all factors since.
+    /// Sum of the running sums at the steps of the current source, each multiplied by all later factors.
     multiplied: F,
-    /// Logarithmic derivatives of solid angle, captured share and polarisation.
+    /// Logarithmic derivatives of solid angle, captured fraction and polarisation.
     ln_omega: DetectorDerivatives<F>,
     ln_capture: DetectorDerivatives<F>,
     ln_polar: DetectorDerivatives<F>,
-    /// Logarithms of the current source's factor, and of all that the sum has been multiplied by.
+    /// Logarithms of the factor of the current source, and of the product of all factors of the sum.
     ln_factor: F,
     ln_multiplier: F,
     /// The finished pixel, and the pixel divided by its sum.
@@ -64,13 +71,15 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     value_per_sum: F,
 }
 
-/// Receives derivatives one by one. A trait, since closures may be compiled without a level's instructions.
+/// A receiver of derivatives.
+///
+/// It is a trait, because a closure may be compiled without the instructions of the level.
 pub(super) trait Sink<F> {
-    /// Receives the derivative by variable `at`.
+    /// Receives the derivative with respect to variable `at`.
     fn put(&mut self, at: usize, slope: F);
 }
 
-/// Passes on the derivatives by the components of a vector.
+/// Passes the derivatives with respect to the components of a vector to `sink`.
 #[inline(always)]
 fn put_vector<F: Lanes>(sink: &mut impl Sink<F>, at: usize, v: LaneVec<F>, by: F) {
     sink.put(at, v.x * by);
@@ -83,7 +92,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
     pub(super) fn new<L: Level<F = F>>(
         level: L,
         scene: &Scene<'_>,
-        turns: &'t TurnTable<'t>,
+        turns: &'t OrientationDerivatives<'t>,
         domains: &'t [Mat3],
         wanted: Wanted,
         scatters: bool,
@@ -91,7 +100,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         let zero = level.splat(0.0);
         let v = LaneVec { x: zero, y: zero, z: zero };
         let p = scene.parts();
-        let reciprocal = wanted.reciprocal && p.lattice.shape.varies_with_reciprocal_axes();
+        let reciprocal = wanted.reciprocal && p.crystallite.shape.varies_with_reciprocal_axes();
         Self {
             turns,
             domains,
@@ -120,7 +129,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         }
     }
 
-    /// Reports the derivatives of the pixels that were finished last, times `by`, to `sink`, without those not wanted.
+    /// Reports the wanted derivatives of the pixels that were finished last, multiplied by `by`, to `sink`.
     #[inline(always)]
     pub(super) fn report(&self, by: F, sink: &mut impl Sink<F>) {
         let (weight, value) = (self.value_per_sum * by, self.value * by);
@@ -153,12 +162,12 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             sink.put(group::CLOSE_DISTANCE.start, close_distance);
             sink.put(group::DISTANCE.start, distance);
         }
-        let TurnTable { by_phi0, by_step, by_mosaic, .. } = *self.turns;
+        let OrientationDerivatives { by_phi0, by_step, by_mosaic, .. } = *self.turns;
         let [phi0, step, mosaic] = self.rotation;
-        let turns = [(by_phi0, phi0), (by_step, step), (by_mosaic, mosaic)];
-        for (i, (table, turned)) in turns.into_iter().enumerate() {
+        let rotations = [(by_phi0, phi0), (by_step, step), (by_mosaic, mosaic)];
+        for (i, (table, derivative)) in rotations.into_iter().enumerate() {
             if !table.is_empty() {
-                sink.put(group::ROTATION.start + i, turned * weight);
+                sink.put(group::ROTATION.start + i, derivative * weight);
             }
         }
         if self.wanted.wavelength {
@@ -173,13 +182,13 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         }
     }
 
-    /// The pixel divided by its sum, and the logarithm of all that the sum has been multiplied by.
+    /// Returns the pixel divided by its sum, and the logarithm of the product of all factors of the sum.
     #[inline(always)]
     pub(super) fn scatter_weights(&self) -> (F, F) {
         (self.value_per_sum, self.ln_multiplier)
     }
 
-    /// Starts over for the next pixels.
+    /// Resets the sums for the next pixels.
     #[inline(always)]
     pub(super) fn clear(&mut self, zero: F) {
         let v = LaneVec { x: zero, y: zero, z: zero };
@@ -199,7 +208,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         }
     }
 
-    /// Multiplies the derivatives as the running sum has been.
+    /// Multiplies the derivatives by the factor that multiplied the running sum.
     #[inline(always)]
     fn multiply(&mut self, by: F) {
         for v in
@@ -217,7 +226,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         self.detector = DetectorDerivatives::zero(by.splat_like(0.0)).plus(by, &self.detector);
     }
 
-    /// Adds the derivative by a variable that rotates the orientations, of one entry.
+    /// Adds the derivative of one step with respect to a variable that rotates the orientations.
     #[inline(always)]
     fn add_rotation(&mut self, which: usize, moved: &Orientation, q: &LaneVec<F>, [gh, gk, gl]: [F; 3]) {
         let by = gh.mul_add(
@@ -323,7 +332,7 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
                 self.add_rotation(2, &moved, q, g);
             }
         } else {
-            let TurnTable { by_phi0, by_step, by_mosaic, .. } = *self.turns;
+            let OrientationDerivatives { by_phi0, by_step, by_mosaic, .. } = *self.turns;
             for (which, table) in [by_phi0, by_step, by_mosaic].into_iter().enumerate() {
                 if let Some(moved) = table.get(step.entry) {
                     self.add_rotation(which, moved, q, g);
@@ -385,7 +394,7 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
     }
 }
 
-/// The logarithm of each lane; of the smallest positive number where the lane is 0.
+/// Computes the logarithm of each lane; a lane of 0 counts as the smallest positive normal number.
 #[inline(always)]
 pub(super) fn logarithm<F: Lanes>(x: F) -> F {
     let mut lanes = [0.0; 16];

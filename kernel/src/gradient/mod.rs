@@ -1,32 +1,42 @@
-//! Derivatives through the loop: what pixels, or a sum over them, change by when the scene moves.
+//! Derivatives of pixels, and of sums over pixels, with respect to the parameters of a scene.
 //!
-//! **Formulas.** A pixel I is a smooth function of the scene's [`Variables`] v: cell vectors, axes of the detector and so on. Its
-//! derivatives dI/dv are taken along as the loop goes through the pixel, from closed forms of d(F_latt)/d(h, k, l) for each shape
-//! and of the interpolation's own; nothing is kept from step to step. What users move ([`Parameter`]) moves the variables;
-//! [`Model`] tells how. So there are both directions:
+//! **Formulas.** A pixel I is a smooth function of the [`Variables`] v of a scene: cell vectors, detector
+//! axes and so on. The render loop accumulates the derivatives dI/dv along with the pixel. It uses closed
+//! forms for d(F_latt)/d(h, k, l) of each shape and for the derivative of the interpolation, and stores
+//! nothing from step to step. The variables depend on the parameters p that users change ([`Parameter`]); a
+//! [`Model`] computes this dependence. With a loss L, both directions are available:
 //!
 //! ```text
 //! pullback     dL/dv = sum over pixels of dL/dI dI/dv        then dL/dp = dL/dv . dv/dp
-//! pushforward  dI/dp = dI/dv . dv/dp                          an image for each p
+//! pushforward  dI/dp = dI/dv . dv/dp                         an image for each p
 //! ```
 //!
-//! **Branches.** Where an image is not differentiable the derivative is that of the branch taken: of the nearest structure factor, of
-//! a tophat's inside or outside, of the counts of cells, steps and domains as they are, of the interpolation or what stands in
-//! for it, of phi == 0 as the carryover has it: a step that sees the vectors of another moves with that one, an opening sweep that
-//! sees the unrotated cell not at all with phi. Mixed precision has no derivatives of its own: they are computed in f64.
+//! **Source.** Derived for this crate.
 //!
-//! **Source.** Own derivation. **Accuracy** (`tests/tests/kernel_gradient.rs`, `cli_gradcheck.rs`): 1e-6 of finite differences for every
-//! parameter; pullback and pushforward agree to 1e-11.
+//! **Accuracy** (`tests/tests/kernel_gradient.rs`, `cli_gradcheck.rs`). Derivatives agree with finite
+//! differences to 1e-6 for every parameter; pullback and pushforward agree to 1e-11.
 //!
-//! **Cost.** The nine components of the cell about twice a forward pass; see `benches/ROOFLINE.md`. **Buffers**: a
-//! rotation for each orientation ([`TurnBuffers`]), and 72 bytes more where its derivatives are wanted; nothing grows with the image.
-//! Sums are made row by row, in order: whoever adds up rows in order has the same bits whatever computed them.
+//! **Special cases.** Where an image is not differentiable, the derivative is that of the branch taken:
+//!
+//! * the nearest structure factor, also where it replaces an interpolation, does not depend on h, k, l;
+//! * a tophat spot is flat inside and outside;
+//! * the numbers of cells, steps and domains are constants;
+//! * a step with phi == 0 that uses the vectors of another step has the derivative of that step, and an
+//!   opening sweep that uses the unrotated cell has no derivative with respect to phi.
+//!
+//! Derivatives of a scene in mixed precision are computed in f64.
+//!
+//! **Cost and buffers.** The derivatives with respect to the nine components of the cell cost about two
+//! forward passes (`benches/ROOFLINE.md`). The caller provides one rotation for each orientation
+//! ([`OrientationDerivativeBuffers`]), and 72 bytes more for each of its derivatives that is wanted. No
+//! buffer grows with the image. Sums are formed row by row, in order: a caller that adds up rows in order
+//! obtains the same bits, whichever thread computed a row.
 //!
 //! ```
 //! use widebragg::carryover::Carryover;
 //! use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
 //! use widebragg::detector::DetectorParameters;
-//! use widebragg::gradient::{Model, Moves, Parameter, Sums, TurnBuffers, Wanted, fill_turns};
+//! use widebragg::gradient::{Model, Moves, Parameter, Sums, OrientationDerivativeBuffers, Wanted, fill_orientation_derivatives};
 //! use widebragg::rotation::IDENTITY;
 //! use widebragg::scene::{DetectorInput, SceneParameters};
 //! # use widebragg::{beam::Source, defaults, rotation::Orientation, scene::SceneTables};
@@ -55,14 +65,15 @@
 //! # let mut sources = vec![Source::default(); len.sources];
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
-//! # let tables = SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+//! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
+//! # let tables = SceneTables { sources, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //!
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.
 //! let mut rotations = [IDENTITY; 3];
 //! let buffers =
-//!     TurnBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
-//! let turns = fill_turns(scene.orientations(), buffers)?;
+//!     OrientationDerivativeBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
+//! let turns = fill_orientation_derivatives(scene.orientations(), buffers)?;
 //! let weights = [1.0; N * N];
 //! let mut sums = Sums { wanted: Wanted { cell: true, detector: true, ..Wanted::NONE }, ..Sums::default() };
 //! scene.pullback_rows(&turns, 0..N, &weights, &Carryover::Off, &mut sums)?;
@@ -86,41 +97,46 @@
 mod detector_derivatives;
 mod jacobian;
 mod model;
+mod orientation_derivatives;
 mod rows;
 mod scatter;
-mod turns;
 mod variables;
 
 pub use model::{Model, Moves, PARAMETERS, Parameter};
+pub use orientation_derivatives::{
+    OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives, rotation_vector,
+    scaled_rotation,
+};
 pub use rows::Sums;
-pub use turns::{TurnBuffers, TurnTable, fill_turns, rotation_vector, scaled_rotation};
 use variables::group;
 pub use variables::{VARIABLES, Variables};
 
-/// Which derivatives are computed; the rest stay 0. That by the fluence costs nothing.
+/// The groups of variables whose derivatives are computed; the others are 0.
+///
+/// The derivative with respect to the fluence is always computed, at no cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wanted {
-    /// By the cell vectors.
+    /// With respect to the cell vectors.
     pub cell: bool,
-    /// By the reciprocal axes; needs the cell.
+    /// With respect to the reciprocal axes; requires `cell`.
     pub reciprocal: bool,
-    /// By origin, axes and distances of the detector.
+    /// With respect to the origin, axes and distances of the detector.
     pub detector: bool,
-    /// By the wavelengths.
+    /// With respect to the wavelengths.
     pub wavelength: bool,
-    /// By default_F.
+    /// With respect to default_F.
     pub default_f: bool,
 }
 
 impl Wanted {
-    /// No derivative but that by the fluence.
+    /// No derivative but the one with respect to the fluence.
     pub const NONE: Self =
         Self { cell: false, reciprocal: false, detector: false, wavelength: false, default_f: false };
-    /// All derivatives by variables.
+    /// All derivatives.
     pub const ALL: Self =
         Self { cell: true, reciprocal: true, detector: true, wavelength: true, default_f: true };
 
-    /// All that moves along `directions`.
+    /// Returns the groups of variables that change along `directions`.
     #[must_use]
     pub fn along<'v>(directions: impl IntoIterator<Item = &'v Variables>) -> Self {
         let mut wanted = Self::default();

@@ -1,15 +1,19 @@
-//! What users move, and how the variables of a scene follow.
+//! The parameters that users change, and the variables of a scene that follow from them.
 //!
-//! **Formulas.** Set-up as in [`crate::crystal`] and [`crate::detector`], run with numbers that carry a slope
-//! ([`crate::real::Dual`]): the derivative of what a program does with its parameters, not of another description of them.
-//! What has no parameter of its own there is defined here:
+//! **Formulas.** Those of [`crate::crystal`] and [`crate::detector`], evaluated with numbers that carry a
+//! derivative ([`crate::real::Dual`]). The derivatives are therefore those of the set-up itself, and there is
+//! no second description of cell and detector. The following is defined here, since the set-up has no
+//! parameter for it:
 //!
-//! * a cell of a matrix changes its lengths and angles with a along the same line and b in the same plane;
-//! * the origin moves all of the detector; distances follow;
-//! * the beam centre is Xbeam, Ybeam where the convention uses it, else the foot of the normal that it uses (ORGX, ORGY);
-//! * the wavelength is that of all sources together, and that by which a matrix is scaled.
+//! * a change of the lengths and angles of a cell that comes from a matrix keeps the line of a and the plane
+//!   of a and b;
+//! * a shift of the origin moves the whole detector, and the distances follow;
+//! * the beam centre is Xbeam, Ybeam if the convention uses them, else the foot of the normal that it uses
+//!   (ORGX, ORGY);
+//! * a shift of the wavelength scales the wavelengths of all sources and shifts the one by which a matrix is
+//!   scaled.
 //!
-//! Counts, the number of cells among them, and which phi is exactly 0 stay what they are.
+//! Counts, including the number of cells, and the steps whose phi is exactly 0 do not change.
 
 use super::Variables;
 use crate::Error;
@@ -20,10 +24,10 @@ use crate::real::{Dual, Real};
 use crate::rotation::Orientation;
 use crate::vector::Vec3;
 
-/// A number that can be moved; `usize` counts components: a, b, c or x, y, z.
+/// A parameter of the model. The `usize` is the index of a component: a, b, c or x, y, z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Parameter {
-    /// Component (vector, then x, y, z: 0 to 8) of the cell vectors, in Angstrom.
+    /// Component of the cell vectors, in Angstrom: 0 to 8, for ax, ay, az, bx and so on.
     CellVector(usize),
     /// Length of a, b, c, in Angstrom.
     CellLength(usize),
@@ -33,31 +37,31 @@ pub enum Parameter {
     Misset(usize),
     /// First phi, in rad.
     Phi0,
-    /// Oscillation range, in rad: the steps share it.
+    /// Oscillation range, in rad, divided among the steps.
     Osc,
     /// Wavelength, in m.
     Wavelength,
     /// Detector origin along lab x, y, z, in m.
     Origin(usize),
-    /// Sample to detector along the beam, in m.
+    /// Distance from the sample to the detector along the beam, in m.
     Distance,
-    /// Beam centre X, Y, in m.
+    /// X or Y of the beam centre, in m.
     BeamCentre(usize),
     /// Detector rotation about lab x, y, z, in rad.
     DetectorRotation(usize),
     /// Factor on the fluence.
     FluenceScale,
-    /// Factor on the mosaic spread: on the angles of the rotations as they were drawn.
+    /// Factor on the mosaic spread, that is on the angles of the rotations of the domains.
     MosaicScale,
-    /// F of reflections outside the grid.
+    /// Structure factor of reflections outside the grid.
     DefaultF,
 }
 
-/// How many parameters there are.
+/// Number of parameters.
 pub const PARAMETERS: usize = 33;
 
 impl Parameter {
-    /// All of them, in the order of [`Moves`].
+    /// All parameters, in the order of [`Moves`].
     pub const ALL: [Self; PARAMETERS] = {
         let mut all = [Self::DefaultF; PARAMETERS];
         let mut i = 0;
@@ -92,7 +96,9 @@ impl Parameter {
     };
 }
 
-/// By how much each parameter is moved from where the model has it, in the order of [`Parameter::ALL`].
+/// The shifts of the parameters from their values in the model, in the order of [`Parameter::ALL`].
+///
+/// **Units.** Those of the parameters; the shifts of the factors are relative to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moves<T = f64>([T; PARAMETERS]);
 
@@ -103,7 +109,7 @@ impl Default for Moves {
 }
 
 impl<T: Real> Moves<T> {
-    /// The move of one parameter.
+    /// Returns the shift of one parameter.
     #[must_use]
     pub fn get(&self, parameter: Parameter) -> T {
         let found = Parameter::ALL.iter().zip(self.0).find(|(p, _)| **p == parameter);
@@ -116,7 +122,7 @@ impl<T: Real> Moves<T> {
 }
 
 impl Moves {
-    /// Moves one parameter by `by` more.
+    /// Adds `by` to the shift of one parameter.
     pub fn add(&mut self, parameter: Parameter, by: f64) {
         for (p, moved) in Parameter::ALL.iter().zip(&mut self.0) {
             if *p == parameter {
@@ -125,7 +131,7 @@ impl Moves {
         }
     }
 
-    /// The same with slope 1 in one parameter.
+    /// Returns the same shifts with derivative 1 in one parameter.
     fn along(&self, parameter: Parameter) -> Moves<Dual> {
         let mut moves = Moves([Dual::default(); PARAMETERS]);
         for ((p, &value), to) in Parameter::ALL.iter().zip(&self.0).zip(&mut moves.0) {
@@ -135,24 +141,24 @@ impl Moves {
     }
 }
 
-/// What a scene's variables are computed from, before any move.
+/// The crystal and detector from which the variables of a scene are computed, before any shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Model {
     crystal: CrystalParameters,
     detector: DetectorParameters,
-    /// The cell that the crystal has.
+    /// The unit cell of the crystal.
     cell: UnitCell,
-    /// The detector where nothing has moved.
+    /// The detector without shifts.
     placed: Detector,
     phi_steps: usize,
     default_f: f64,
 }
 
 impl Model {
-    /// The model of a crystal on a detector, with `phi_steps` steps that share an oscillation.
+    /// Creates the model of a crystal and a detector, with an oscillation of `phi_steps` steps.
     ///
     /// # Errors
-    /// What [`Crystal::new`] and [`Detector::new`] refuse.
+    /// The errors of [`Crystal::new`] and [`Detector::new`].
     pub fn new(
         crystal: CrystalParameters,
         detector: DetectorParameters,
@@ -164,21 +170,22 @@ impl Model {
         Ok(Self { crystal, detector, cell, placed, phi_steps: phi_steps.max(1), default_f })
     }
 
-    /// The variables after `moves`. Where nothing is moved they are the bits that set-up gives.
+    /// Computes the variables after the shifts `moves`. Without shifts they have the bits of the set-up.
     ///
     /// # Errors
-    /// What [`Crystal::new`] and [`Detector::new`] refuse, and moves that are not finite.
+    /// The errors of [`Crystal::new`] and [`Detector::new`], and [`Error::OutOfRange`] for a shift that is
+    /// not finite.
     pub fn variables(&self, moves: &Moves) -> Result<Variables, Error> {
         self.at(moves)
     }
 
-    /// The derivatives of the variables by one parameter, after `moves`.
+    /// Computes the derivatives of the variables with respect to one parameter, after the shifts `moves`.
     ///
     /// # Errors
     /// As [`Model::variables`].
     pub fn direction(&self, moves: &Moves, parameter: Parameter) -> Result<Variables, Error> {
         let mut duals = self.at(&moves.along(parameter))?;
-        // The factors are relative to what they have already been applied to.
+        // Derivatives with respect to the factors are relative to the values after the shifts.
         for factor in [&mut duals.mosaic_scale, &mut duals.lambda_scale, &mut duals.fluence_scale] {
             factor.slope /= factor.value;
         }
@@ -187,7 +194,7 @@ impl Model {
 
     fn at<T: Real>(&self, moves: &Moves<T>) -> Result<Variables<T>, Error> {
         for by in &moves.0 {
-            crate::error::require(true, "move of a parameter", by.value(), "finite")?;
+            crate::error::require(true, "shift of a parameter", by.value(), "finite")?;
         }
         let (cell, reciprocal_per_angstrom) = self.crystal_at(moves)?;
         let Placement { pix0_m, fast, slow, normal, close_distance_m, distance_m } =
@@ -261,7 +268,7 @@ impl Model {
         let moved = |x: Option<f64>, by: T, from: f64| {
             if by == zero { constant(x) } else { Some(T::constant(from) + by) }
         };
-        // Named conventions with their pivot at the sample place the detector by the foot of the normal.
+        // Named conventions whose pivot is the sample place the detector by the foot of the normal.
         let by_foot = matches!(d.convention, Convention::Xds | Convention::Dials);
         let px = d.pixel_m;
         let foot = |org: Option<f64>, size: f64| org.map_or(size / 2.0, |org| (org - 0.5) * px) / px + 0.5;
@@ -319,7 +326,7 @@ fn add<T: Real>([x, y, z]: [T; 3], [dx, dy, dz]: [T; 3]) -> [T; 3] {
     [x + dx, y + dy, z + dz]
 }
 
-/// Columns of the upper triangular matrix of a cell with a along x and b in the xy plane: (a), (b1, b2), (c1, c2, c3).
+/// Returns the columns of the upper triangular matrix of a cell with a along x and b in the xy plane.
 fn triangle<T: Real>(cell: &UnitCell<T>) -> Result<(T, [T; 2], [T; 3]), Error> {
     let [a, b, c] = cell.lengths_angstrom;
     let [alpha, beta, gamma] = cell.angles_rad;
@@ -331,7 +338,9 @@ fn triangle<T: Real>(cell: &UnitCell<T>) -> Result<(T, [T; 2], [T; 3]), Error> {
     Ok((a, [b * gamma.cos(), b * gamma.sin()], [c * beta.cos(), c * along_b, c * square.sqrt()]))
 }
 
-/// Axes of a cell `from`, with the lengths and angles of `to`: a along the same line, b in the same plane.
+/// Changes the axes of a cell `from` to the lengths and angles of the cell `to`.
+///
+/// a keeps its line, and b stays in the plane of a and b.
 fn sheared<T: Real>(
     [a, b, c]: [Vec3<T>; 3],
     from: &UnitCell,
@@ -346,7 +355,7 @@ fn sheared<T: Real>(
     }
     let (a0, [b0x, b0y], [c0x, c0y, c0z]) = triangle::<T>(&from)?;
     let (a1, [b1x, b1y], [c1x, c1y, c1z]) = triangle(to)?;
-    // from^-1 to, which is triangular as well.
+    // The elements of from^-1 to, which is triangular as well.
     let bb = b1y / b0y;
     let ba = (b1x - b0x * bb) / a0;
     let cc = c1z / c0z;

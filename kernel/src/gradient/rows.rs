@@ -4,12 +4,12 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use super::jacobian::{Jacobian, Sink};
+use super::orientation_derivatives::OrientationDerivatives;
 use super::scatter::Scatter;
-use super::turns::TurnTable;
 use super::{VARIABLES, Variables, Wanted};
 use crate::Error;
 use crate::carryover::Carryover;
-use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
+use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{
     AnyShape, CrystalShape, Differentiable, DifferentiableKind, GaussKind, Precision, RoundKind, SquareKind,
 };
@@ -153,7 +153,7 @@ fn store_along<F: Lanes>(slopes: &[F; VARIABLES], direction: &Variables, selecte
 /// The derivatives of a run, for any shape and lookup.
 struct RunDerivatives<'c, 'a, 'o> {
     scene: &'c Scene<'a>,
-    turns: &'c TurnTable<'c>,
+    turns: &'c OrientationDerivatives<'c>,
     wanted: Wanted,
     run: &'c PixelRun<'c>,
     output: &'c mut Output<'o>,
@@ -191,11 +191,11 @@ impl RunDerivatives<'_, '_, '_> {
 /// The derivatives of a run, compiled for a shape and a lookup.
 struct Compiled<'c, 'a, 'o, Sh, Lo>(RunDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
 
-impl<Sh: DifferentiableKind, Lo: LookupKind> Kernel for Compiled<'_, '_, '_, Sh, Lo> {
+impl<Sh: DifferentiableKind, Lo: LookupKind> WithSimd for Compiled<'_, '_, '_, Sh, Lo> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         // Two vectors in flight hide each other's latencies.
         if L::IS_REGISTER { self.accumulate(Doubled(level)) } else { self.accumulate(level) }
     }
@@ -205,7 +205,7 @@ impl<Sh: DifferentiableKind, Lo: LookupKind> Compiled<'_, '_, '_, Sh, Lo> {
     #[inline(always)]
     fn accumulate<L: Level>(self, level: L) {
         let p = self.0.scene.parts();
-        let shape = Sh::differentiable(level, &p.lattice);
+        let shape = Sh::differentiable(level, &p.crystallite);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
         let mut lookup = Lo::at(level, &table);
         self.0.accumulate(level, &shape, &mut lookup);
@@ -215,13 +215,13 @@ impl<Sh: DifferentiableKind, Lo: LookupKind> Compiled<'_, '_, '_, Sh, Lo> {
 /// The derivatives of a run whose shape and lookup are selected at every step.
 struct Any<'c, 'a, 'o>(RunDerivatives<'c, 'a, 'o>);
 
-impl Kernel for Any<'_, '_, '_> {
+impl WithSimd for Any<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         let p = self.0.scene.parts();
-        let shape = AnyShape::new(level, &p.lattice, Precision::Double);
+        let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
         let mut lookup = AnyLookup::new(level, &table);
         self.0.accumulate(level, &shape, &mut lookup);
@@ -246,14 +246,14 @@ struct ScatterRun<'c, 'a, 'o> {
     by_f: &'c mut ByF<'o>,
 }
 
-impl Kernel for ScatterRun<'_, '_, '_> {
+impl WithSimd for ScatterRun<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, run, by_f } = self;
         let p = scene.parts();
-        let shape = AnyShape::new(level, &p.lattice, Precision::Double);
+        let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: run.lookup };
         let mut lookup = AnyLookup::new(level, &table);
         let context = RunContext::new(scene, run);
@@ -283,7 +283,7 @@ impl Scene<'_> {
     /// [`Error::CarryoverMissing`] for a c-parity scene without slots. Nothing is written then.
     pub fn pullback_rows(
         &self,
-        turns: &TurnTable<'_>,
+        turns: &OrientationDerivatives<'_>,
         rows: Range<usize>,
         weights: &[f64],
         carry: &Carryover<'_>,
@@ -292,7 +292,7 @@ impl Scene<'_> {
         let columns = self.detector().fast_pixels;
         let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
         let short = |buffer, needed, given| Err(Error::BufferTooShort { buffer, needed, given });
-        self.check_turns(turns)?;
+        self.check_derivatives(turns)?;
         if weights.len() < needed {
             return short("weights", needed, weights.len());
         }
@@ -326,7 +326,7 @@ impl Scene<'_> {
     /// As [`Scene::pullback_rows`].
     pub fn pushforward_rows(
         &self,
-        turns: &TurnTable<'_>,
+        turns: &OrientationDerivatives<'_>,
         rows: Range<usize>,
         directions: &[Variables],
         carry: &Carryover<'_>,
@@ -334,7 +334,7 @@ impl Scene<'_> {
     ) -> Result<(), Error> {
         let columns = self.detector().fast_pixels;
         let pixels = self.check_rows(&rows, carry)?.saturating_mul(columns);
-        self.check_turns(turns)?;
+        self.check_derivatives(turns)?;
         let (needed, given) = (pixels.saturating_mul(directions.len()), images.len());
         let images = images.get_mut(..needed).ok_or(Error::BufferTooShort {
             buffer: "images of derivatives",
@@ -353,7 +353,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn check_turns(&self, turns: &TurnTable<'_>) -> Result<(), Error> {
+    fn check_derivatives(&self, turns: &OrientationDerivatives<'_>) -> Result<(), Error> {
         let (needed, given) = (self.orientations().entries().len(), turns.rotations.len());
         if given < needed {
             return Err(Error::BufferTooShort { buffer: "derivatives of orientations", needed, given });
@@ -363,7 +363,7 @@ impl Scene<'_> {
 
     fn differentiate_row(
         &self,
-        turns: &TurnTable<'_>,
+        turns: &OrientationDerivatives<'_>,
         wanted: Wanted,
         slow: usize,
         carry: &Carryover<'_>,
@@ -384,7 +384,7 @@ impl Scene<'_> {
 
     fn differentiate_run(
         &self,
-        turns: &TurnTable<'_>,
+        turns: &OrientationDerivatives<'_>,
         wanted: Wanted,
         run: &PixelRun<'_>,
         output: &mut Output<'_>,

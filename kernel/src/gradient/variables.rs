@@ -1,33 +1,34 @@
-//! The variables: the numbers that an image is a smooth function of.
+//! The variables: the numbers on which an image depends smoothly.
 
 use crate::real::Real;
 use crate::rotation::Orientation;
 use crate::vector::Vec3;
 
-/// The numbers that a scene's tables are filled from, as far as an image changes smoothly with them. The same struct
-/// holds derivatives by these numbers, and directions in which they move.
+/// The 38 numbers from which the tables of a scene are filled and on which an image depends smoothly.
 ///
-/// Derivatives by the three factors are relative: by a further factor on the value that the scene has.
+/// The same struct holds derivatives with respect to these numbers, and directions in which they change. A
+/// derivative with respect to one of the three factors is relative: it is taken with respect to a further
+/// factor on the value of the scene.
 ///
-/// 38 numbers, in the order of the fields, which is also that of [`Variables::to_array`] and of the C structure.
+/// The order of the fields is that of [`Variables::to_array`] and of the structure in C.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[repr(C)]
 pub struct Variables<T = f64> {
     /// Cell vectors at phi = 0, in m.
     pub cell: Orientation<T>,
-    /// a*, b*, c* at phi = 0, in 1/Angstrom; only gaussian spots depend on them.
+    /// a*, b*, c* at phi = 0, in 1/Angstrom. Only Gaussian spots depend on them.
     pub reciprocal_per_angstrom: [Vec3<T>; 3],
     /// Outer corner of the first pixel, in m.
     pub pix0_m: Vec3<T>,
-    /// Fast axis.
+    /// Fast axis of the detector.
     pub fast: Vec3<T>,
-    /// Slow axis.
+    /// Slow axis of the detector.
     pub slow: Vec3<T>,
-    /// Normal.
+    /// Normal of the detector.
     pub normal: Vec3<T>,
-    /// Sample to detector along the normal, in m: in the solid angle.
+    /// Distance from the sample to the detector along its normal, in m; a factor of the solid angle.
     pub close_distance_m: T,
-    /// Sample to detector along the beam, in m: the radius of a curved detector.
+    /// Distance from the sample to the detector along the beam, in m; the radius of a curved detector.
     pub distance_m: T,
     /// Rotation added to every phi of the sweep, in rad ([`crate::rotation::PhiShift`]).
     pub phi0_rad: T,
@@ -39,14 +40,14 @@ pub struct Variables<T = f64> {
     pub lambda_scale: T,
     /// Factor on the fluence.
     pub fluence_scale: T,
-    /// F of reflections outside the grid.
+    /// Structure factor of reflections outside the grid.
     pub default_f: T,
 }
 
-/// How many numbers [`Variables`] has.
+/// Number of variables.
 pub const VARIABLES: usize = 38;
 
-/// Where each group of variables lies in [`Variables::to_array`].
+/// The ranges of the groups of variables in [`Variables::to_array`].
 pub(crate) mod group {
     use core::ops::Range;
 
@@ -58,7 +59,7 @@ pub(crate) mod group {
     pub(crate) const NORMAL: Range<usize> = 27..30;
     pub(crate) const CLOSE_DISTANCE: Range<usize> = 30..31;
     pub(crate) const DISTANCE: Range<usize> = 31..32;
-    /// phi, its step and the mosaic factor, which rotate each orientation in its own way.
+    /// phi, its step and the mosaic factor, each of which rotates the orientations individually.
     pub(crate) const ROTATION: Range<usize> = 32..35;
     pub(crate) const LAMBDA: Range<usize> = 35..36;
     pub(crate) const FLUENCE: Range<usize> = 36..37;
@@ -70,7 +71,7 @@ pub(crate) mod group {
 }
 
 impl<T: Real> Variables<T> {
-    /// The numbers in the order of the fields.
+    /// Returns the variables in the order of the fields.
     #[must_use]
     pub fn to_array(&self) -> [T; VARIABLES] {
         let [a_star, b_star, c_star] = self.reciprocal_per_angstrom;
@@ -94,7 +95,7 @@ impl<T: Real> Variables<T> {
 }
 
 impl Variables {
-    /// The inverse of [`Variables::to_array`].
+    /// Creates variables from an array in the order of the fields.
     #[must_use]
     pub fn from_array(array: &[f64; VARIABLES]) -> Self {
         let vectors = array.as_chunks::<3>().0;
@@ -128,14 +129,17 @@ impl Variables {
         }
     }
 
-    /// The scalar product: the derivative along the direction `other`, where these are derivatives by the variables.
+    /// Computes the scalar product.
+    ///
+    /// If `self` holds derivatives with respect to the variables, it is the derivative along the direction
+    /// `other`.
     #[must_use]
     pub fn dot(&self, other: &Self) -> f64 {
         let (these, others) = (self.to_array(), other.to_array());
         these.iter().zip(others).map(|(a, b)| a * b).sum()
     }
 
-    /// Adds `other`, number by number.
+    /// Adds `other`, variable by variable.
     pub fn add(&mut self, other: &Self) {
         let mut sums = self.to_array();
         sums.iter_mut().zip(other.to_array()).for_each(|(sum, x)| *sum += x);

@@ -1,18 +1,18 @@
 //! The AVX2 + FMA level: four f64 lanes in a `__m256d`.
-#![allow(unsafe_code)] // intrinsics; every vector here was made by a token that proves AVX2 and FMA
+#![allow(unsafe_code)] // intrinsics; a token that proves AVX2 and FMA made every vector here
 
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
-/// Token of the AVX2 level: a value exists only where the CPU has AVX2 and FMA.
+/// Token of the AVX2 level. A value exists only where the CPU supports AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
 pub struct Avx2(());
 
 impl Avx2 {
     /// # Safety
-    /// The CPU and the operating system support AVX2 and FMA.
+    /// The CPU and the operating system must support AVX2 and FMA.
     pub(super) const unsafe fn new() -> Self {
         Self(())
     }
@@ -26,14 +26,15 @@ pub struct F64x4(__m256d);
 #[derive(Debug, Clone, Copy)]
 pub struct F32x8(__m256);
 
-/// Truth of four lanes: all bits set or none.
+/// A mask of four lanes; all bits of a lane are set, or none.
 #[derive(Debug, Clone, Copy)]
 pub struct Mask4(__m256d);
 
 /// Calls one intrinsic.
 macro_rules! v {
     ($intrinsic:ident $(::<$c:tt>)? ($($arg:expr),*)) => {
-        // SAFETY: a token or a vector of this level is at hand, so AVX2 and FMA exist; no memory is touched.
+        // SAFETY: a token, vector or mask of this level proves AVX2 and FMA; the intrinsic accesses no
+        // memory.
         unsafe { $intrinsic $(::<$c>)? ($($arg),*) }
     };
 }
@@ -56,7 +57,7 @@ impl Level for Avx2 {
     #[inline(always)]
     fn load(self, source: &[f64], fill: f64) -> F64x4 {
         if let Some(full) = source.first_chunk::<4>() {
-            // SAFETY: four f64 lie at the address; AVX2 exists, see `v!`.
+            // SAFETY: `full` holds four f64; `self` proves AVX2.
             return F64x4(unsafe { _mm256_loadu_pd(full.as_ptr()) });
         }
         let mut lanes = [fill; 4];
@@ -137,14 +138,14 @@ impl Lanes for F64x4 {
     #[inline(always)]
     fn to_array(self) -> [f64; 4] {
         let mut lanes = [0.0; 4];
-        // SAFETY: the array has room for four f64; AVX2 exists, see `v!`.
+        // SAFETY: `lanes` holds four f64; `self` proves AVX2.
         unsafe { _mm256_storeu_pd(lanes.as_mut_ptr(), self.0) };
         lanes
     }
     #[inline(always)]
     fn store(self, out: &mut [f64]) {
         match out.first_chunk_mut::<4>() {
-            // SAFETY: the chunk has room for four f64; AVX2 exists, see `v!`.
+            // SAFETY: `full` holds four f64; `self` proves AVX2.
             Some(full) => unsafe { _mm256_storeu_pd(full.as_mut_ptr(), self.0) },
             None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane),
         }
@@ -153,7 +154,7 @@ impl Lanes for F64x4 {
     fn store_f32(self, out: &mut [f32]) {
         let rounded = v!(_mm256_cvtpd_ps(self.0));
         match out.first_chunk_mut::<4>() {
-            // SAFETY: the chunk has room for four f32; AVX2 exists, see `v!`.
+            // SAFETY: `full` holds four f32; `self` proves AVX2.
             Some(full) => unsafe { _mm_storeu_ps(full.as_mut_ptr(), rounded) },
             None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane as f32),
         }
@@ -254,12 +255,12 @@ impl Lanes for F64x4 {
     }
     #[inline(always)]
     fn gather(self, table: &[f64], mask: Mask4, other: Self) -> Self {
-        // The instruction takes signed 32-bit indices: a longer table is cut there, as if it ended.
+        // The instruction takes signed 32-bit indices, so elements from 2^31 on count as outside the table.
         let len = (table.len() as f64).min(2_147_483_648.0);
         let level = self.level();
         let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(len));
         let index = v!(_mm256_cvttpd_epi32(self.0));
-        // SAFETY: only lanes whose index lies in 0..table.len() are read; AVX2 exists, see `v!`.
+        // SAFETY: `inside` selects only lanes whose index lies in 0..table.len(); `self` proves AVX2.
         Self(unsafe { _mm256_mask_i32gather_pd::<8>(other.0, table.as_ptr(), index, inside.0) })
     }
 }

@@ -1,18 +1,18 @@
-//! The AVX-512 level: eight f64 lanes in a `__m512d`, truth in mask registers.
-#![allow(unsafe_code)] // intrinsics; every vector here was made by a token that proves AVX-512 F, DQ and VL
+//! The AVX-512 level: eight f64 lanes in a `__m512d`, and masks in mask registers.
+#![allow(unsafe_code)] // intrinsics; a token that proves AVX-512 F, DQ and VL made every vector here
 
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
 
-/// Token of the AVX-512 level: a value exists only where the CPU has AVX-512 F, DQ and VL.
+/// Token of the AVX-512 level. A value exists only where the CPU supports AVX-512 F, DQ and VL.
 #[derive(Debug, Clone, Copy)]
 pub struct Avx512(());
 
 impl Avx512 {
     /// # Safety
-    /// The CPU and the operating system support AVX-512 F, DQ and VL.
+    /// The CPU and the operating system must support AVX-512 F, DQ and VL.
     pub(super) const unsafe fn new() -> Self {
         Self(())
     }
@@ -26,14 +26,14 @@ pub struct F64x8(__m512d);
 #[derive(Debug, Clone, Copy)]
 pub struct F32x16(__m512);
 
-/// Truth of eight lanes, a bit each.
+/// A mask of eight lanes, one bit each.
 #[derive(Debug, Clone, Copy)]
 pub struct Mask8(__mmask8);
 
 /// Calls one intrinsic.
 macro_rules! v {
     ($intrinsic:ident $(::<$c:tt>)? ($($arg:expr),*)) => {
-        // SAFETY: a token or a vector of this level is at hand, so AVX-512 exists; no memory is touched.
+        // SAFETY: a token, vector or mask of this level proves AVX-512 F, DQ and VL; no memory is accessed.
         unsafe { $intrinsic $(::<$c>)? ($($arg),*) }
     };
 }
@@ -56,7 +56,7 @@ impl Level for Avx512 {
     #[inline(always)]
     fn load(self, source: &[f64], fill: f64) -> F64x8 {
         if let Some(full) = source.first_chunk::<8>() {
-            // SAFETY: eight f64 lie at the address; AVX-512 exists, see `v!`.
+            // SAFETY: `full` holds eight f64; `self` proves AVX-512.
             return F64x8(unsafe { _mm512_loadu_pd(full.as_ptr()) });
         }
         let mut lanes = [fill; 8];
@@ -150,14 +150,14 @@ impl Lanes for F64x8 {
     #[inline(always)]
     fn to_array(self) -> [f64; 8] {
         let mut lanes = [0.0; 8];
-        // SAFETY: the array has room for eight f64; AVX-512 exists, see `v!`.
+        // SAFETY: `lanes` holds eight f64; `self` proves AVX-512.
         unsafe { _mm512_storeu_pd(lanes.as_mut_ptr(), self.0) };
         lanes
     }
     #[inline(always)]
     fn store(self, out: &mut [f64]) {
         match out.first_chunk_mut::<8>() {
-            // SAFETY: the chunk has room for eight f64; AVX-512 exists, see `v!`.
+            // SAFETY: `full` holds eight f64; `self` proves AVX-512.
             Some(full) => unsafe { _mm512_storeu_pd(full.as_mut_ptr(), self.0) },
             None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane),
         }
@@ -166,7 +166,7 @@ impl Lanes for F64x8 {
     fn store_f32(self, out: &mut [f32]) {
         let rounded = v!(_mm512_cvtpd_ps(self.0));
         match out.first_chunk_mut::<8>() {
-            // SAFETY: the chunk has room for eight f32; AVX-512 exists, see `v!`.
+            // SAFETY: `full` holds eight f32; `self` proves AVX-512.
             Some(full) => unsafe { _mm256_storeu_ps(full.as_mut_ptr(), rounded) },
             None => out.iter_mut().zip(self.to_array()).for_each(|(out, lane)| *out = lane as f32),
         }
@@ -201,7 +201,8 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn inverse_sqrt(self) -> Self {
-        // 14 bits, then the series of 1/sqrt(1 - error) to the third power: what is left out is below 2^-53.
+        // The estimate has 14 bits. The series of 1/sqrt(1 - error), up to the third power of the error,
+        // refines it; the terms left out are below 2^-53.
         let y = Self(v!(_mm512_rsqrt14_pd(self.0)));
         let error = (self * y).neg_mul_add(y, self.splat_like(1.0));
         let series = error.mul_add(self.splat_like(0.3125), self.splat_like(0.375));
@@ -210,7 +211,8 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn quotient(self, divisor: Self) -> Self {
-        // 14 bits, then 28 of the reciprocal, then all of the quotient: the divider would be the bottleneck.
+        // A division instruction would be the bottleneck. The estimate of the reciprocal has 14 bits, a
+        // Newton step doubles them, and correcting the quotient gives the rest.
         let y = Self(v!(_mm512_rcp14_pd(divisor.0)));
         let y = y.mul_add(divisor.neg_mul_add(y, self.splat_like(1.0)), y);
         let q = self * y;
@@ -288,7 +290,7 @@ impl Lanes for F64x8 {
         let level = self.level();
         let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(table.len() as f64));
         let index = v!(_mm512_cvttpd_epi64(self.0));
-        // SAFETY: only lanes whose index lies in 0..table.len() are read; AVX-512 exists, see `v!`.
+        // SAFETY: `inside` selects only lanes whose index lies in 0..table.len(); `self` proves AVX-512.
         Self(unsafe { _mm512_mask_i64gather_pd::<8>(other.0, inside.0, index, table.as_ptr()) })
     }
 }
@@ -308,15 +310,15 @@ impl BaseLanes for F64x8 {
     }
     #[inline(always)]
     fn product_fraction_pair(self, lower: Self, upper: Self, narrow: F32x16) -> F32x16 {
-        // Added to a number below 2^19 it leaves the fraction, in units of 2^-32, in the low half of the bits: a signed
-        // integer, so counted from the nearest whole number.
+        // Adding 1.5 * 2^20 to a number below 2^19 in magnitude leaves its fraction, in units of 2^-32, in
+        // the low 32 bits of the sum. As a signed integer they are the distance from the nearest integer.
         let magic = self.splat_like(1_572_864.0);
         let lower = v!(_mm512_castpd_si512(self.mul_add(lower, magic).0));
         let upper = v!(_mm512_castpd_si512(self.mul_add(upper, magic).0));
         let low_halves = v!(_mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
         let units = v!(_mm512_permutex2var_epi32(lower, low_halves, upper));
         let units = v!(_mm512_cvtepi32_ps(units));
-        // Near a node the fraction is the product itself, which units of 2^-32 are too coarse for.
+        // Close to d = 0 the fraction is the product itself, for which units of 2^-32 are too coarse.
         let cells = narrow.splat_like(self.first() as f32);
         let reach = F32x16(v!(_mm512_rcp14_ps(cells.0))) * narrow.splat_like(0.25);
         let far = v!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>((narrow * narrow).0, (reach * reach).0));

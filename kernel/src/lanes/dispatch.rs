@@ -1,5 +1,6 @@
-//! Which level runs: detected once from CPUID and the operating system's register state, capped by the caller.
-#![allow(unsafe_code)] // the step from a detected feature to code compiled for it, one place per level
+//! The choice of the SIMD level: detected once from CPUID and the register state that the operating system
+//! enables, and capped by the caller.
+#![allow(unsafe_code)] // entering code that is compiled for a detected feature, once per level
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -10,10 +11,10 @@ use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
 
-/// A SIMD level by name, lowest first.
+/// The name of a SIMD level, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SimdLevel {
-    /// What the build target guarantees (SSE2 on plain x86-64), through the `wide` crate.
+    /// The instructions that the build target guarantees (SSE2 on plain x86-64), through the `wide` crate.
     Portable,
     /// AVX2 and FMA.
     Avx2,
@@ -25,7 +26,7 @@ impl SimdLevel {
     /// All levels, lowest first.
     pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
 
-    /// The name: `portable`, `avx2` or `avx512`.
+    /// Returns the name: `portable`, `avx2` or `avx512`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,7 +51,7 @@ impl FromStr for SimdLevel {
     }
 }
 
-/// A level that this CPU has: the value is the proof.
+/// A level that this CPU supports; the value is the proof.
 ///
 /// ```
 /// use widebragg::lanes::{Simd, SimdLevel};
@@ -75,34 +76,34 @@ cpufeatures::new!(has_avx2, "avx2", "fma");
 #[cfg(target_arch = "x86_64")]
 cpufeatures::new!(has_avx512, "avx2", "fma", "avx512f", "avx512dq", "avx512vl");
 
-/// Work that is compiled once per level.
+/// A computation that is compiled once per level.
 ///
-/// `run` must be `#[inline(always)]`, and so must everything it calls with vectors.
-pub trait Kernel {
-    /// What the work gives back.
+/// `run` must be `#[inline(always)]`, and so must every function to which it passes vectors.
+pub trait WithSimd {
+    /// The result of the computation.
     type Output;
-    /// Does the work with the vectors of `level`.
-    fn run<L: BaseLevel>(self, level: L) -> Self::Output;
+    /// Runs the computation with the vectors of `level`.
+    fn with_simd<L: BaseLevel>(self, level: L) -> Self::Output;
 }
 
 impl Simd {
-    /// The highest level of this CPU.
+    /// Returns the highest level of this CPU.
     #[must_use]
     pub fn detect() -> Self {
         Self::capped(SimdLevel::Avx512)
     }
 
-    /// The highest level of this CPU that is not above `cap`.
+    /// Returns the highest level of this CPU that is not above `cap`.
     #[must_use]
     pub fn capped(cap: SimdLevel) -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             if cap >= SimdLevel::Avx512 && has_avx512::get() {
-                // SAFETY: CPUID and XCR0 say that AVX-512 F, DQ and VL are there and enabled.
+                // SAFETY: CPUID reports AVX-512 F, DQ and VL, and XCR0 shows that the system enables them.
                 return Self(Proof::Avx512(unsafe { Avx512::new() }));
             }
             if cap >= SimdLevel::Avx2 && has_avx2::get() {
-                // SAFETY: CPUID and XCR0 say that AVX2 and FMA are there and enabled.
+                // SAFETY: CPUID reports AVX2 and FMA, and XCR0 shows that the system enables them.
                 return Self(Proof::Avx2(unsafe { Avx2::new() }));
             }
         }
@@ -110,18 +111,18 @@ impl Simd {
         Self(Proof::Portable(Portable::new()))
     }
 
-    /// Exactly `level`, or `None` where this CPU lacks it.
+    /// Returns exactly `level`, or `None` if this CPU lacks it.
     #[must_use]
     pub fn exactly(level: SimdLevel) -> Option<Self> {
         Some(Self::capped(level)).filter(|simd| simd.level() == level)
     }
 
-    /// Every level that this CPU has, lowest first.
+    /// Iterates over the levels that this CPU supports, lowest first.
     pub fn available() -> impl Iterator<Item = Self> {
         SimdLevel::ALL.into_iter().filter_map(Self::exactly)
     }
 
-    /// The level's name.
+    /// Returns the name of the level.
     #[must_use]
     pub fn level(self) -> SimdLevel {
         match self.0 {
@@ -133,37 +134,39 @@ impl Simd {
         }
     }
 
-    /// Runs `kernel` compiled for this level.
+    /// Runs `work` compiled for this level.
     #[inline]
-    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+    pub fn run<W: WithSimd>(self, work: W) -> W::Output {
         match self.0 {
-            Proof::Portable(level) => kernel.run(level),
+            Proof::Portable(level) => work.with_simd(level),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the token proves AVX2 and FMA.
-            Proof::Avx2(level) => unsafe { run_avx2(level, kernel) },
+            // SAFETY: `level` proves that the CPU supports AVX2 and FMA, which `run_avx2` enables.
+            Proof::Avx2(level) => unsafe { run_avx2(level, work) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the token proves AVX-512 F, DQ and VL.
-            Proof::Avx512(level) => unsafe { run_avx512(level, kernel) },
+            // SAFETY: `level` proves that the CPU supports AVX-512 F, DQ and VL, and with them AVX2 and FMA.
+            Proof::Avx512(level) => unsafe { run_avx512(level, work) },
         }
     }
 }
 
-/// A local of this type makes the compiler align the whole frame, where it would otherwise put vectors that find no
-/// register at any multiple of 16 bytes: they would straddle cache lines, at twice the cost.
+/// A local variable of this type makes the compiler align the whole stack frame to 64 bytes.
+///
+/// Without it the compiler spills vectors to any multiple of 16 bytes, where they straddle cache lines and
+/// cost twice as much.
 #[cfg(target_arch = "x86_64")]
 #[repr(align(64))]
 struct AlignFrame(#[allow(dead_code, reason = "only its size and alignment matter")] [u8; 64]);
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_avx2<K: Kernel>(level: Avx2, kernel: K) -> K::Output {
+fn run_avx2<W: WithSimd>(level: Avx2, work: W) -> W::Output {
     core::hint::black_box(&mut MaybeUninit::<AlignFrame>::uninit());
-    kernel.run(level)
+    work.with_simd(level)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl")]
-fn run_avx512<K: Kernel>(level: Avx512, kernel: K) -> K::Output {
+fn run_avx512<W: WithSimd>(level: Avx512, work: W) -> W::Output {
     core::hint::black_box(&mut MaybeUninit::<AlignFrame>::uninit());
-    kernel.run(level)
+    work.with_simd(level)
 }

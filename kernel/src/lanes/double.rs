@@ -1,11 +1,13 @@
-//! Two vectors side by side: twice the lanes of a level, so that two chains of arithmetic are in flight and a block of
-//! pixels amortises its set-up over twice as many.
+//! Pairs of vectors: twice the lanes of a level.
+//!
+//! Two chains of arithmetic are then in flight at a time, and a block of pixels amortises its set-up over
+//! twice as many.
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Level};
 
-/// A level with vectors of twice the length.
+/// A level whose vectors are pairs of those of `L`.
 #[derive(Debug, Clone, Copy)]
 pub struct Doubled<L>(pub L);
 
@@ -13,11 +15,11 @@ pub struct Doubled<L>(pub L);
 #[derive(Debug, Clone, Copy)]
 pub struct Two<F>(pub F, pub F);
 
-/// Truth of two vectors, lower lanes first.
+/// The masks of two vectors, lower lanes first.
 #[derive(Debug, Clone, Copy)]
 pub struct TwoMasks<M>(pub M, pub M);
 
-/// The lanes of two vectors, at most sixteen.
+/// The lanes of two vectors, at most 16.
 #[derive(Debug, Clone, Copy)]
 pub struct TwoArray {
     lanes: [f64; 16],

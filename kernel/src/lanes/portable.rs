@@ -1,11 +1,11 @@
-//! The portable level: `wide::f64x8`, which compiles to whatever the build target has (SSE2 on plain x86-64).
+//! The portable level: `wide::f64x8`, in the instructions of the build target (SSE2 on plain x86-64).
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 use wide::{f32x16, f64x8, u64x8};
 
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
 
-/// Token of the portable level: every CPU has it.
+/// Token of the portable level, which every CPU supports.
 #[derive(Debug, Clone, Copy)]
 pub struct Portable(());
 
@@ -23,7 +23,7 @@ pub struct F64x8(f64x8);
 #[derive(Debug, Clone, Copy)]
 pub struct F32x16(f32x16);
 
-/// Truth of eight lanes: all bits set or none.
+/// A mask of eight lanes; all bits of a lane are set, or none.
 #[derive(Debug, Clone, Copy)]
 pub struct Mask8(f64x8);
 
@@ -122,7 +122,7 @@ impl LaneMask for Mask8 {
     }
 }
 
-/// x as a sum of two halves of 26 bits (Veltkamp).
+/// Splits x into a sum of two numbers of 26 bits each (Veltkamp).
 #[inline(always)]
 fn halves(x: f64x8) -> (f64x8, f64x8) {
     let scaled = x * f64x8::splat(134_217_729.0);
@@ -168,7 +168,7 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn residue(self, b: Self, c: Self) -> Self {
-        // Both products of a half with an integer below 2^26 are exact.
+        // The product of either half with an integer below 2^26 is exact.
         let (high, low) = halves(b.0);
         Self((self.0 * high - c.0) + self.0 * low)
     }
@@ -179,7 +179,7 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn product_error(self, b: Self, product: Self) -> Self {
-        // Dekker's product.
+        // Dekker's algorithm for the error of a product.
         let ((a1, a0), (b1, b0)) = (halves(self.0), halves(b.0));
         Self(((a1 * b1 - product.0) + a1 * b0 + a0 * b1) + a0 * b0)
     }
@@ -208,7 +208,7 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn pow2(self) -> Self {
-        // The low bits of n + 1023 + 1.5 * 2^52 are the biased exponent.
+        // The low bits of the sum n + 1023 + 1.5 * 2^52 are the biased exponent.
         let biased: u64x8 = bytemuck::cast(self.0 + f64x8::splat(ROUND_BY_ADDING + 1023.0));
         Self(bytemuck::cast(biased << 52))
     }
@@ -258,7 +258,7 @@ impl Lanes for F64x8 {
         let bits = mask.0.to_bitmask();
         let mut lanes = other.0.to_array();
         for (i, (lane, &index)) in lanes.iter_mut().zip(self.0.as_array()).enumerate() {
-            // A negative or NaN index becomes 0 in `as`: the comparison keeps it out.
+            // `as` converts a negative or NaN index to 0, so the comparison excludes it.
             if bits & (1 << i) != 0
                 && index >= 0.0
                 && let Some(&value) = table.get(index as usize)

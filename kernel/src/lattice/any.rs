@@ -6,7 +6,7 @@ use super::round::Round;
 use super::shape::{Differentiable, FLattDerivatives, Shape};
 use super::thin::SquareThin;
 use super::tophat::Tophat;
-use super::{CrystalShape, Indices, Lattice, Precision};
+use super::{CrystalShape, Crystallite, Indices, Precision};
 use crate::lanes::{Lanes, Level};
 
 /// Any shape.
@@ -21,13 +21,15 @@ pub(crate) enum AnyShape<F> {
 
 impl<F: Lanes> AnyShape<F> {
     #[inline(always)]
-    pub(crate) fn new<L: Level<F = F>>(level: L, lattice: &Lattice, precision: Precision) -> Self {
-        match (lattice.shape, precision) {
-            (CrystalShape::Square, Precision::Mixed) => Self::SquareMixed(SquareMixed::new(level, lattice)),
-            (CrystalShape::Square, Precision::Double) => Self::Square(SquareThin::new(level, lattice)),
-            (CrystalShape::Round, _) => Self::Round(Round::new(level, lattice)),
-            (CrystalShape::Gauss, _) => Self::Gauss(Gauss::new(level, lattice)),
-            (CrystalShape::Tophat, _) => Self::Tophat(Tophat::new(level, lattice)),
+    pub(crate) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite, precision: Precision) -> Self {
+        match (crystallite.shape, precision) {
+            (CrystalShape::Square, Precision::Mixed) => {
+                Self::SquareMixed(SquareMixed::new(level, crystallite))
+            }
+            (CrystalShape::Square, Precision::Double) => Self::Square(SquareThin::new(level, crystallite)),
+            (CrystalShape::Round, _) => Self::Round(Round::new(level, crystallite)),
+            (CrystalShape::Gauss, _) => Self::Gauss(Gauss::new(level, crystallite)),
+            (CrystalShape::Tophat, _) => Self::Tophat(Tophat::new(level, crystallite)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
 use super::spot::NodeDistance;
-use super::{CrystalShape, Indices, Lattice};
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::math::exp;
 
@@ -18,10 +18,10 @@ differentiable_kind!(GaussKind, Gauss);
 
 impl<F: Lanes> Gauss<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
         Self {
-            distance: NodeDistance::new(level, lattice, -1.0 / 0.63),
-            volume: level.splat(lattice.cells.iter().product()),
+            distance: NodeDistance::new(level, crystallite, -1.0 / 0.63),
+            volume: level.splat(crystallite.cells.iter().product()),
         }
     }
 }

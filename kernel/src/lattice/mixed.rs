@@ -3,7 +3,7 @@
 use super::indices::Narrowed;
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::square::Square;
-use super::{CrystalShape, Indices, Lattice};
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{Lanes, Level};
 use crate::math::sin_half_turn_f32;
 
@@ -19,8 +19,8 @@ shape_kind!(SquareMixedKind, SquareMixed, sparse: CrystalShape::Square.is_sparse
 
 impl<F: Lanes> SquareMixed<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
-        let [na, nb, nc] = lattice.cells;
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
+        let [na, nb, nc] = crystallite.cells;
         Self([level.splat(na), level.splat(nb), level.splat(nc)])
     }
 }

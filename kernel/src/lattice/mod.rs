@@ -14,8 +14,8 @@
 //! is used, so its sign is dropped. **Cost.** `benches/ROOFLINE.md` counts the operations of a step; a square
 //! crystal takes one division for all three axes.
 //!
-//! A shape is a type for each level ([`Shape`]), named by a type without a level ([`ShapeKind`]), so that a
-//! loop can be compiled for it; [`AnyShape`] selects the shape at every step instead.
+//! A shape is a type for each level (`Shape`), named by a type without a level (`ShapeKind`), so that a loop
+//! can be compiled for it. `AnyShape` selects the shape at every step instead.
 
 mod any;
 mod gauss;
@@ -100,7 +100,7 @@ named!(Precision, "precision": Double = "f64", Mixed = "mixed");
 
 /// Shape and size of the crystal.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lattice {
+pub struct Crystallite {
     /// Shape.
     pub shape: CrystalShape,
     /// Unit cells along a, b, c: whole numbers of at least 1.
@@ -111,7 +111,7 @@ pub struct Lattice {
     pub reciprocal_per_angstrom: [Vec3; 3],
 }
 
-impl Lattice {
+impl Crystallite {
     /// Whether the crystal is a single cell thick along some axis.
     pub(crate) fn is_thin(&self) -> bool {
         self.cells.contains(&1.0)

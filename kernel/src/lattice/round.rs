@@ -1,7 +1,7 @@
 //! A sphere: Na Nb Nc 0.7236 sinc3(pi sqrt(fudge sum (N_i (h_i - h0_i))^2)).
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
-use super::{CrystalShape, Indices, Lattice};
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{Lanes, Level};
 use crate::math::{sinc3_of_square, sinc3_slope_of_square};
 
@@ -18,11 +18,11 @@ differentiable_kind!(RoundKind, Round);
 
 impl<F: Lanes> Round<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
-        let [na, nb, nc] = lattice.cells;
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
+        let [na, nb, nc] = crystallite.cells;
         Self {
             cells: [level.splat(na), level.splat(nb), level.splat(nc)],
-            fudge: level.splat(lattice.fudge),
+            fudge: level.splat(crystallite.fudge),
             volume: level.splat(na * nb * nc * 0.723_601_254_558_268),
         }
     }

@@ -1,6 +1,6 @@
 //! What a crystal shape is to the loops: |F_latt| and its derivatives, for lanes.
 
-use super::Lattice;
+use super::Crystallite;
 use super::indices::{Indices, Narrowed};
 use crate::lanes::{Lanes, Level};
 use crate::math::NUDGE;
@@ -60,13 +60,13 @@ pub(crate) trait ShapeKind {
     /// The shape at a level.
     type At<F: Lanes>: Shape<F>;
     /// The shape of `lattice`, at a level.
-    fn at<L: Level>(level: L, lattice: &Lattice) -> Self::At<L::F>;
+    fn at<L: Level>(level: L, crystallite: &Crystallite) -> Self::At<L::F>;
 }
 
 /// A shape without a level whose derivatives have a loop of their own.
 pub(crate) trait DifferentiableKind {
     /// The shape of `lattice`, at a level.
-    fn differentiable<L: Level>(level: L, lattice: &Lattice) -> impl Differentiable<L::F>;
+    fn differentiable<L: Level>(level: L, crystallite: &Crystallite) -> impl Differentiable<L::F>;
 }
 
 /// Names a shape without a level.
@@ -80,8 +80,11 @@ macro_rules! shape_kind {
             const NEEDS_PAIRS: bool = $pairs;
             type At<F: $crate::lanes::Lanes> = $shape<F>;
             #[inline(always)]
-            fn at<L: $crate::lanes::Level>(level: L, lattice: &$crate::lattice::Lattice) -> $shape<L::F> {
-                $shape::new(level, lattice)
+            fn at<L: $crate::lanes::Level>(
+                level: L,
+                crystallite: &$crate::lattice::Crystallite,
+            ) -> $shape<L::F> {
+                $shape::new(level, crystallite)
             }
         }
     };
@@ -94,9 +97,9 @@ macro_rules! differentiable_kind {
             #[inline(always)]
             fn differentiable<L: $crate::lanes::Level>(
                 level: L,
-                lattice: &$crate::lattice::Lattice,
+                crystallite: &$crate::lattice::Crystallite,
             ) -> impl $crate::lattice::Differentiable<L::F> {
-                $shape::new(level, lattice)
+                $shape::new(level, crystallite)
             }
         }
     };

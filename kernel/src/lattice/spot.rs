@@ -1,7 +1,7 @@
 //! Spots in reciprocal space, for gauss and tophat: the distance of a scattering vector from its nearest
 //! node.
 
-use super::{Indices, Lattice};
+use super::{Crystallite, Indices};
 use crate::lanes::{Lanes, Level};
 use crate::vector::Vec3;
 
@@ -16,12 +16,12 @@ pub(super) struct NodeDistance<F> {
 
 impl<F: Lanes> NodeDistance<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice, scale: f64) -> Self {
-        let [a, b, c] = lattice.reciprocal_per_angstrom;
-        let [na, nb, nc] = lattice.cells;
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite, scale: f64) -> Self {
+        let [a, b, c] = crystallite.reciprocal_per_angstrom;
+        let [na, nb, nc] = crystallite.cells;
         Self {
             reciprocal: [splat(level, a), splat(level, b), splat(level, c)],
-            scale: level.splat(na * na * nb * nb * nc * nc * lattice.fudge * scale),
+            scale: level.splat(na * na * nb * nb * nc * nc * crystallite.fudge * scale),
         }
     }
 

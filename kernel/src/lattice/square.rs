@@ -4,7 +4,7 @@
 //! r)/sin(pi d). The three axes share one division. **Accuracy**: see [`crate::math`].
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
-use super::{CrystalShape, Indices, Lattice};
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{Lanes, Level, ROUND_BY_ADDING};
 use crate::math::{SincgSlope, sin_half_turn_render};
 
@@ -17,8 +17,8 @@ differentiable_kind!(SquareKind, Square);
 
 impl<F: Lanes> Square<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
-        let [na, nb, nc] = lattice.cells;
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
+        let [na, nb, nc] = crystallite.cells;
         Self([level.splat(na), level.splat(nb), level.splat(nc)])
     }
 }

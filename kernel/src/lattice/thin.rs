@@ -5,7 +5,7 @@
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::square::{Square, sincg_parts};
-use super::{CrystalShape, Indices, Lattice};
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{Lanes, Level};
 
 /// [`CrystalShape::Square`] with axes of a single cell.
@@ -19,9 +19,9 @@ shape_kind!(SquareThinKind, SquareThin, sparse: CrystalShape::Square.is_sparse()
 
 impl<F: Lanes> SquareThin<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
-        let [na, nb, nc] = lattice.cells;
-        Self { cells: Square::new(level, lattice).0, thin: [na == 1.0, nb == 1.0, nc == 1.0] }
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
+        let [na, nb, nc] = crystallite.cells;
+        Self { cells: Square::new(level, crystallite).0, thin: [na == 1.0, nb == 1.0, nc == 1.0] }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::spot::NodeDistance;
-use super::{CrystalShape, Indices, Lattice};
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{Lanes, Level};
 
 /// [`CrystalShape::Tophat`].
@@ -16,10 +16,10 @@ shape_kind!(TophatKind, Tophat, sparse: CrystalShape::Tophat.is_sparse(), pairs:
 
 impl<F: Lanes> Tophat<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, lattice: &Lattice) -> Self {
+    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
         Self {
-            distance: NodeDistance::new(level, lattice, 1.0),
-            volume: level.splat(lattice.cells.iter().product()),
+            distance: NodeDistance::new(level, crystallite, 1.0),
+            volume: level.splat(crystallite.cells.iter().product()),
         }
     }
 }

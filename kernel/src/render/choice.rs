@@ -35,7 +35,7 @@ fn run_steps(scene: &Scene<'_>, span: Span, work: &mut Workspace) -> u64 {
     use LookupPlan::{LatchScan, Nearest, Tricubic, Uniform};
     use Precision::{Double, Mixed};
 
-    let thin = scene.p.lattice.is_thin();
+    let thin = scene.p.crystallite.is_thin();
     match (span.lookup, scene.shape(), scene.lattice_precision()) {
         (Nearest, Square, Mixed) => run::<SquareMixedKind, NearestKind>(scene, span, work),
         (Nearest, Square, Double) if thin => run::<SquareThinKind, NearestKind>(scene, span, work),

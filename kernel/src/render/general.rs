@@ -9,7 +9,7 @@ use super::observer::{ObservedPixel, ObservedStep, Observer};
 use super::pixel_sum::{RunContext, StepTools, sum_pixels};
 use super::probe::ProbeObserver;
 use super::row_plan::PixelRun;
-use crate::lanes::{BaseLevel, Kernel, Lanes};
+use crate::lanes::{BaseLevel, Lanes, WithSimd};
 use crate::lattice::AnyShape;
 use crate::scene::Scene;
 use crate::span::SPAN;
@@ -51,15 +51,15 @@ impl<F: Lanes> Observer<F> for Reports<'_, '_> {
     }
 }
 
-impl Kernel for General<'_, '_, '_> {
+impl WithSimd for General<'_, '_, '_> {
     type Output = SpanReport;
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) -> SpanReport {
+    fn with_simd<L: BaseLevel>(self, level: L) -> SpanReport {
         let Self { scene, run, values, mut reports } = self;
         let table = LookupTable { factors: scene.p.structure_factors, plan: run.lookup };
         let context = RunContext::new(scene, run);
-        let shape = AnyShape::new(level, &scene.p.lattice, scene.lattice_precision());
+        let shape = AnyShape::new(level, &scene.p.crystallite, scene.lattice_precision());
         let mut lookup = AnyLookup::new(level, &table);
         let mut omega_sum = level.splat(0.0);
         for vector in run.vectors(level) {

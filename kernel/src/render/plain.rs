@@ -23,7 +23,7 @@ use core::marker::PhantomData;
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::pixel_value::PixelValue;
 use super::row_plan::{Span, select};
-use crate::lanes::{BaseLevel, Doubled, Kernel, LaneMask, Lanes, Level};
+use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{Shape, ShapeKind};
 use crate::scene::Scene;
 use crate::span::{PerPixel, SPAN, load, store};
@@ -111,11 +111,11 @@ struct GeometryPass<'c, 'a> {
     work: &'c mut Workspace,
 }
 
-impl Kernel for GeometryPass<'_, '_> {
+impl WithSimd for GeometryPass<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, span, grid, layer, sub_slow, sub_fast, work } = self;
         let detector = &scene.p.detector;
         let depth_m = layer as f64 * scene.p.sensor.layer_m;
@@ -140,7 +140,7 @@ impl Kernel for GeometryPass<'_, '_> {
         }
         // With a single sample the third pass evaluates the factors itself.
         if is_first && work.samples.is_some() {
-            FactorsPass { scene, span, layer, work }.run(level);
+            FactorsPass { scene, span, layer, work }.with_simd(level);
         }
     }
 }
@@ -156,7 +156,7 @@ struct FactorsPass<'c, 'a> {
 
 impl FactorsPass<'_, '_> {
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) {
+    fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, span, layer, work } = self;
         let (detector, sensor) = (&scene.p.detector, &scene.p.sensor);
         let depth_m = layer as f64 * sensor.layer_m;
@@ -205,14 +205,15 @@ pub(super) struct StepsPass<'c, 'a, Sh, Lo> {
     kinds: PhantomData<(Sh, Lo)>,
 }
 
-impl<Sh: ShapeKind, Lo: LookupKind> Kernel for StepsPass<'_, '_, Sh, Lo> {
+impl<Sh: ShapeKind, Lo: LookupKind> WithSimd for StepsPass<'_, '_, Sh, Lo> {
     /// Interpolations that fell back.
     type Output = u64;
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) -> u64 {
-        // Two vectors in flight hide each other's latencies.
-        if Sh::NEEDS_PAIRS || Lo::PAIRS_WELL { self.steps(Doubled(level)) } else { self.steps(level) }
+    fn with_simd<L: BaseLevel>(self, level: L) -> u64 {
+        // Two vectors in flight hide each other's latencies. A vector of several registers does so by itself.
+        let pairs = Sh::NEEDS_PAIRS || (Lo::PAIRS_WELL && L::IS_REGISTER);
+        if pairs { self.steps(Doubled(level)) } else { self.steps(level) }
     }
 }
 
@@ -223,7 +224,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let p = &scene.p;
         let per_axis = p.oversample.per_axis;
         let grid = SubpixelGrid::new(&p.detector, span.slow, per_axis);
-        let shape = Sh::at(level, &p.lattice);
+        let shape = Sh::at(level, &p.crystallite);
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
         // The first sample starts the sum.
@@ -320,12 +321,12 @@ pub(super) struct ScalingPass<'c, 'a, P> {
     pub(super) out: &'c mut [P],
 }
 
-impl<P: PixelValue> Kernel for ScalingPass<'_, '_, P> {
+impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
     /// Sum of omega, and whether any pixel is NaN.
     type Output = (f64, bool);
 
     #[inline(always)]
-    fn run<L: BaseLevel>(self, level: L) -> (f64, bool) {
+    fn with_simd<L: BaseLevel>(self, level: L) -> (f64, bool) {
         let Self { scene, work, out } = self;
         let p = &scene.p;
         let (detector, sensor) = (&p.detector, &p.sensor);

@@ -6,7 +6,7 @@ use core::num::NonZeroUsize;
 use super::geometry::LaneVec;
 use super::observer::{ObservedPixel, ObservedStep};
 use crate::carryover::CarryUse;
-use crate::lanes::{Kernel, Lanes, Level, Simd};
+use crate::lanes::{Lanes, Level, Simd, WithSimd};
 use crate::lattice::Indices;
 use crate::math::{NUDGE, sincg};
 use crate::rotation::{Orientation, PhiMode, PhiSweep};
@@ -122,10 +122,10 @@ impl CarryUses {
 /// sincg of one number, at the level the program runs at.
 struct OneSincg(f64, f64);
 
-impl Kernel for OneSincg {
+impl WithSimd for OneSincg {
     type Output = f64;
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> f64 {
+    fn with_simd<L: Level>(self, level: L) -> f64 {
         sincg(level.splat(self.0), level.splat(self.1)).first()
     }
 }
@@ -141,8 +141,8 @@ fn first_vector<F: Lanes>(v: &LaneVec<F>) -> Vec3 {
 }
 
 impl<'w> ProbeObserver<'w> {
-    /// Observer of the pixel `here` (slow, fast) that calls `step` for every step; `first_use` is what the pixel's
-    /// first sweep finds.
+    /// Observer of the pixel `here` (slow, fast) that calls `step` for every step; `first_use` is what the
+    /// pixel's first sweep finds.
     pub(super) fn new(
         scene: &Scene<'_>,
         here: (usize, usize),
@@ -155,7 +155,7 @@ impl<'w> ProbeObserver<'w> {
             step,
             pixel: PixelProbe::default(),
             domains: NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN),
-            cells: scene.shape().is_product_of_axes().then_some(scene.p.lattice.cells),
+            cells: scene.shape().is_product_of_axes().then_some(scene.p.crystallite.cells),
             carry: CarryUses { sweep, carried_steps, first_use, here, first_sweep: None },
         }
     }

@@ -1,7 +1,7 @@
 //! The resolution limit of a single pixel.
 
 use super::geometry::{Subpixel, SubpixelGrid, scattering};
-use crate::lanes::{Kernel, LaneMask, Lanes, Level};
+use crate::lanes::{LaneMask, Lanes, Level, WithSimd};
 use crate::scene::Scene;
 
 /// Whether any source, layer or subpixel of a pixel scatters within the resolution limit.
@@ -11,11 +11,11 @@ struct Resolves<'c, 'a> {
     fast: usize,
 }
 
-impl Kernel for Resolves<'_, '_> {
+impl WithSimd for Resolves<'_, '_> {
     type Output = bool;
 
     #[inline(always)]
-    fn run<L: Level>(self, level: L) -> bool {
+    fn with_simd<L: Level>(self, level: L) -> bool {
         let p = &self.scene.p;
         let per_axis = p.oversample.per_axis;
         let fast = level.splat(self.fast as f64);

@@ -17,7 +17,7 @@ use crate::beam::{Polarization, PolarizationFrame, Source, water_background};
 use crate::detector::Detector;
 use crate::error::require;
 use crate::lanes::Simd;
-use crate::lattice::{CrystalShape, Lattice, MIXED_CELLS_LIMIT, Precision};
+use crate::lattice::{CrystalShape, Crystallite, MIXED_CELLS_LIMIT, Precision};
 use crate::math::CELLS_LIMIT;
 use crate::rotation::{Orientation, OrientationTable};
 use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -39,7 +39,7 @@ pub struct SceneParts<'a> {
     /// Crystal orientations.
     pub orientations: OrientationTable<'a>,
     /// Crystal shape and size.
-    pub lattice: Lattice,
+    pub crystallite: Crystallite,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// Structure factors.
@@ -85,7 +85,7 @@ impl SceneParts<'_> {
         at_least_one("oversampling", self.oversample.per_axis)?;
         let per_axis = self.oversample.per_axis as f64;
         require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
-        for n in self.lattice.cells {
+        for n in self.crystallite.cells {
             let whole = (1.0..CELLS_LIMIT).contains(&n) && libm::floor(n) == n;
             require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
         }
@@ -94,7 +94,7 @@ impl SceneParts<'_> {
 
     fn check_numbers(&self) -> Result<(), Error> {
         for (quantity, value) in [
-            ("fudge", self.lattice.fudge),
+            ("fudge", self.crystallite.fudge),
             ("sensor layer in m", self.sensor.layer_m),
             ("attenuation in 1/m", self.sensor.attenuation_per_m),
             ("resolution limit in m", self.d_min_m),
@@ -241,7 +241,7 @@ impl<'a> Scene<'a> {
     /// reduction has bits for.
     pub(crate) fn lattice_precision(&self) -> Precision {
         let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
-        let reduces = self.p.lattice.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
+        let reduces = self.p.crystallite.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
         if interpolates || !reduces { Precision::Double } else { self.p.precision }
     }
 
@@ -256,7 +256,7 @@ impl<'a> Scene<'a> {
     }
 
     pub(crate) fn shape(&self) -> CrystalShape {
-        self.p.lattice.shape
+        self.p.crystallite.shape
     }
 
     pub(crate) fn grid(&self) -> Option<HklGrid<'a>> {

@@ -11,7 +11,7 @@ use crate::defaults;
 use crate::detector::{Detector, DetectorParameters};
 use crate::error::require;
 use crate::lanes::Simd;
-use crate::lattice::{CrystalShape, Lattice, Precision};
+use crate::lattice::{CrystalShape, Crystallite, Precision};
 use crate::random::fill_mosaic;
 use crate::rotation::{
     IDENTITY, Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
@@ -420,7 +420,7 @@ impl<'a> SceneParameters<'a> {
             oversample: self.oversample(derived)?,
             sources,
             orientations,
-            lattice: Lattice {
+            crystallite: Crystallite {
                 shape: self.shape,
                 cells: self.cells,
                 fudge: self.fudge,

@@ -1,7 +1,6 @@
-//! The beam: fluence, and the sources that divergence, dispersion or a file make.
+//! The beam: fluence, and sources from divergence and dispersion or from a file.
 //!
-//! Source: sections 4 and 10 of the reference description. Special case: an axis without range makes the round test
-//! NaN, which keeps the point.
+//! Special case: an axis with a range of 0 makes the test for the round aperture NaN, which keeps the point.
 
 use super::command::Command;
 use super::detector::Detector;
@@ -10,10 +9,10 @@ use super::input::{Source, read_sources};
 use super::sampling::axis_steps;
 use super::vector::{scale, unit};
 
-/// More sources than this would not fit in memory.
+/// Upper limit for the number of sources, to bound memory.
 const MOST_SOURCES: usize = 10_000_000;
 
-/// Why a command line without any source is refused.
+/// The message for a command line that has no sources.
 pub const NO_SOURCES: &str = "there are no sources";
 
 /// Photons per square metre.
@@ -25,10 +24,11 @@ pub fn fluence(command: &Command) -> f64 {
     }
 }
 
-/// All sources, horizontal divergence outermost, wavelengths innermost.
+/// All sources. The loops over horizontal divergence, vertical divergence and wavelength run from outer to
+/// inner.
 ///
 /// # Errors
-/// When the source file is bad, or there are no or too many sources.
+/// When the source file cannot be used, or there are no sources or too many.
 pub fn sources(command: &Command, detector: &Detector) -> Result<Vec<Source>, String> {
     let sources = match &command.sourcefile {
         Some(path) => read_sources(path, detector.b, command.lambda)?,

@@ -1,7 +1,9 @@
-//! The reference's command line: single-dash words with values after them, later ones overriding earlier ones.
+//! The reference's command line: options with a single dash, each followed by its values. Later options
+//! override earlier ones.
 //!
-//! Lengths become metres, angles radians, fractions plain numbers. Header values of `-mask` and then `-img` are applied
-//! before the first word. A pivot set by an option is kept in order of appearance; only CUSTOM uses it.
+//! Lengths become metres, angles radians, percentages fractions. Header values of `-mask`, then of `-img`,
+//! are applied before the first option. Options set the pivot in the order in which they appear; only the
+//! CUSTOM convention uses it.
 
 use super::input::{Smv, finite};
 use super::sampling::Request;
@@ -37,7 +39,7 @@ pub enum Convention {
     Custom,
 }
 
-/// What the detector is turned about.
+/// The point about which the detector rotates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pivot {
     /// The direct-beam position.
@@ -46,7 +48,7 @@ pub enum Pivot {
     Sample,
 }
 
-/// Vectors given on the command line, for the CUSTOM convention.
+/// Vectors given on the command line, which the CUSTOM convention uses.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(missing_docs, reason = "named as the options are")]
 pub struct Vectors {
@@ -59,7 +61,7 @@ pub struct Vectors {
     pub twotheta: Option<Vector>,
 }
 
-/// A command line, read but not yet worked out: SI units, `None` where nothing was said.
+/// A parsed command line in SI units. A value is `None` where no option sets it.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "named as the options are")]
 pub struct Command {
@@ -81,7 +83,7 @@ pub struct Command {
     pub vectors: Vectors,
     pub point_pixel: bool,
     pub curved_det: bool,
-    /// Attenuation depth; infinite for `inf` and 0.
+    /// Attenuation depth; infinite for the values `inf` and 0.
     pub detector_abs: Option<f64>,
     pub thickness: Request,
     pub mask: Option<Vec<u16>>,
@@ -90,7 +92,7 @@ pub struct Command {
     pub roi: Option<[i64; 4]>,
 
     pub matrix: Option<PathBuf>,
-    /// Lengths in A, angles in radians.
+    /// Lengths in Angstrom, angles in radians.
     pub cell: Option<[f64; 6]>,
     pub misset: Vector,
     pub misset_random: bool,
@@ -206,7 +208,7 @@ impl Default for Command {
     }
 }
 
-/// Options that may be lengthened at will, with the name they stand for. No two fit the same word.
+/// Prefixes by which the reference recognises an option, and the option's name. No word matches two of them.
 const PREFIXES: [(&str, &str); 12] = [
     ("-mat", "-mat"),
     ("-wave", "-lambda"),
@@ -222,7 +224,7 @@ const PREFIXES: [(&str, &str); 12] = [
     ("-dump", "-dump"),
 ];
 
-/// The one name of an option, whatever alias it was given by.
+/// The canonical name of an option or alias.
 fn canonical(word: &str) -> &str {
     match word {
         "-sample_size" | "-xtalsize" | "-xtal_size" => "-samplesize",
@@ -244,7 +246,7 @@ fn canonical(word: &str) -> &str {
     }
 }
 
-/// The words of a command line and how far they are read.
+/// The arguments that are not parsed yet, and the option being parsed.
 struct Words<'a> {
     words: &'a [String],
     option: &'a str,
@@ -275,12 +277,12 @@ impl<'a> Words<'a> {
         value.map(i64::from).ok_or_else(|| format!("{}: '{word}' is not an integer", self.option))
     }
 
-    /// A seed as the reference keeps it: negated, which makes its generator initialise.
+    /// A seed, negated as the reference does so that its generator initialises.
     fn seed(&mut self) -> Result<i32, String> {
         Ok(-(self.integer()?.max(i64::from(-i32::MAX)) as i32))
     }
 
-    /// Up to six numbers, ended by the next word that starts with a dash.
+    /// One to six numbers, ended by the next argument that starts with a dash.
     fn cell(&mut self) -> Result<[f64; 6], String> {
         let mut given = Vec::new();
         while given.len() < 6 && self.words.first().is_some_and(|word| !word.starts_with('-')) {
@@ -294,7 +296,7 @@ impl<'a> Words<'a> {
 }
 
 impl Command {
-    /// Reads a command line; file names are relative to `dir`.
+    /// Parses a command line. File names are relative to `dir`.
     ///
     /// # Errors
     /// When an option is unknown, a value is missing or not a number, or a header cannot be read.
@@ -322,7 +324,7 @@ impl Command {
         self.lambda = image.number("WAVELENGTH")?.map_or(self.lambda, |x| x * 1e-10);
         self.Xbeam = mm("BEAM_CENTER_X")?.or(self.Xbeam);
         if let Some(y) = mm("BEAM_CENTER_Y")? {
-            // A mask's beam centre counts from the other edge.
+            // In a mask's header the beam centre is measured from the opposite edge.
             let height = self.detpixels[1].unwrap_or(0) as f64 * self.pixel;
             self.Ybeam = Some(if is_mask { height - y } else { y });
         }
@@ -445,7 +447,7 @@ impl Command {
             "-polar_vector" => self.vectors.polar = self.custom(words)?,
             "-spindle_axis" => self.vectors.spindle = self.custom(words)?,
             "-twotheta_axis" => self.vectors.twotheta = self.custom(words)?,
-            // Always overwritten by the geometry; only the convention it selects stays.
+            // The geometry overwrites the vector; only the choice of the CUSTOM convention remains.
             "-pix0_vector" => {
                 self.custom(words)?;
             }
@@ -487,7 +489,7 @@ impl Command {
                 words.integer()?;
                 words.integer()?;
             }
-            // Read above, or read by the reference and used nowhere.
+            // `parse` has read these already, or the reference reads them and does not use them.
             "-mask" | "-img" | "-stol" | "-4stol" | "-Q" => {
                 words.value()?;
             }
@@ -497,7 +499,7 @@ impl Command {
         Ok(())
     }
 
-    /// An option that places the detector also says what it turns about.
+    /// Reads the value of an option that places the detector, which also sets the pivot.
     fn placed(
         &mut self,
         pivot: Pivot,
@@ -509,7 +511,7 @@ impl Command {
         Ok(())
     }
 
-    /// A vector, which selects the CUSTOM convention.
+    /// Reads a vector, which also selects the CUSTOM convention.
     fn custom(&mut self, words: &mut Words<'_>) -> Result<Option<Vector>, String> {
         self.convention = Convention::Custom;
         words.vector().map(Some)

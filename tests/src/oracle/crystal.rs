@@ -1,8 +1,7 @@
 //! The crystal: cell, A matrix, misset, number of cells, mosaic domains.
 //!
-//! Real axes in metres, reciprocal ones in 1/A, as the reference keeps them. Sources: sections 8, 9 and 11 of the
-//! reference description. Special case: with both a matrix and a cell, directions and angles come from the matrix,
-//! lengths and volume from the cell.
+//! Real axes are in metres and reciprocal axes in 1/Angstrom, as in the reference. Special case: with both a
+//! matrix and a cell, directions and angles come from the matrix, lengths and volume from the cell.
 
 use super::command::{Command, DEGREE};
 use super::functions::rotate_xyz;
@@ -10,9 +9,9 @@ use super::input::read_matrix;
 use super::random::{Ran1, mosaic_matrix};
 use super::vector::{Vector, cross, dot, magnitude, scale};
 
-/// More domains than this would not fit in memory.
+/// Upper limit for the number of mosaic domains, to bound memory.
 const MOST_DOMAINS: i64 = 1_000_000;
-/// More cells than this on one axis is taken for a mistake.
+/// Upper limit for the number of cells along one axis; more is taken for a mistake.
 const MOST_CELLS: f64 = 1e9;
 
 /// The crystal as the pixel loop uses it.
@@ -24,15 +23,15 @@ pub struct Crystal {
     pub b: Vector,
     /// Real axis c, metres.
     pub c: Vector,
-    /// a*, b*, c* in 1/A.
+    /// a*, b*, c* in 1/Angstrom.
     pub recip: [Vector; 3],
-    /// Lengths in A, angles in degrees.
+    /// Lengths in Angstrom, angles in degrees.
     pub unit_cell: [f64; 6],
-    /// Misset angles in radians, drawn ones included.
+    /// Misset angles in radians, as given or as drawn at random.
     pub misset: Vector,
-    /// Unit cells along a, b, c.
+    /// Number of unit cells along a, b, c.
     pub N: [i64; 3],
-    /// Rotation of every mosaic domain, the first the identity.
+    /// Rotation matrix of every mosaic domain; that of the first is the identity.
     pub mosaic: Vec<[Vector; 3]>,
 }
 
@@ -71,10 +70,11 @@ impl UserCell {
 }
 
 impl Crystal {
-    /// Works out the crystal of a command line whose samples are already clipped to the beam.
+    /// Derives the crystal from a command line whose sample sizes are already clipped to the beam.
     ///
     /// # Errors
-    /// When there is neither cell nor matrix, the cell is impossible, or the counts are not sensible.
+    /// When neither a cell nor a matrix is given, the cell is impossible, or there are too many cells or
+    /// domains.
     pub fn new(command: &Command) -> Result<Crystal, String> {
         let cell = command.cell.map(UserCell::new);
         let mut recip = match (&command.matrix, &cell) {
@@ -122,7 +122,8 @@ impl Crystal {
         Ok(Crystal { a, b, c, recip, unit_cell, misset, N, mosaic: mosaic_domains(command)? })
     }
 
-    /// The oversampling that puts about three samples on a spot: `step` is lambda * distance / pixel, in metres.
+    /// The oversampling that puts about three samples on a spot; `step_m` is lambda * distance / pixel, in
+    /// metres.
     pub fn recommended_oversample(&self, step_m: f64) -> f64 {
         let axes = [self.a, self.b, self.c];
         let longest =
@@ -131,14 +132,15 @@ impl Crystal {
     }
 }
 
-/// Misset angles from a random rotation. The reference passes 90 as if the cap were degrees; it is radians.
+/// Misset angles of a random rotation. The reference passes 90 as if the limit were in degrees; it is in
+/// radians.
 fn random_misset(command: &Command) -> Vector {
     let seed = command.misset_seed.or(command.seed).unwrap_or(super::SEED_WITHOUT_CLOCK);
     let U = mosaic_matrix(90.0, &mut Ran1::new(seed));
     [U[2][1].atan2(U[2][2]), (-U[2][0]).atan2(U[2][1].hypot(U[2][2])), U[1][0].atan2(U[0][0])]
 }
 
-/// Every domain draws its rotation, the first too, which then becomes the identity.
+/// Draws a rotation for every domain, the first included, whose rotation then becomes the identity.
 fn mosaic_domains(command: &Command) -> Result<Vec<[Vector; 3]>, String> {
     let spread = command.mosaic.unwrap_or(0.0);
     let count = match command.mosaic_domains {

@@ -1,8 +1,9 @@
-//! Where the detector is: conventions, tilt, two-theta, pivot, beam centre in every notation.
+//! The detector's position: conventions, tilt, two-theta, pivot, and the beam centre in every notation.
 //!
-//! pix0 is the outer corner of the first pixel, f, s and o the fast, slow and normal axes, b the beam, u the spindle,
-//! p the polarisation axis, t the two-theta axis, v = unit(b x p). Metres, lab frame. Sources: sections 4 to 6 of the
-//! reference description. Special case: a beam in the detector plane divides by the smallest positive number.
+//! pix0 is the outer corner of the first pixel; f, s and o are the fast, slow and normal axes; b is the beam,
+//! u the spindle, p the polarisation axis, t the two-theta axis, and v = unit(b x p). All are in the
+//! laboratory frame, lengths in metres. Special case: where the beam lies in the detector plane, the divisor
+//! 0 is replaced by the smallest positive f64.
 
 use super::command::{Command, Convention, Pivot};
 use super::functions::{rotate_axis, rotate_xyz};
@@ -15,17 +16,17 @@ const MINUS_X: Vector = [-1.0, 0.0, 0.0];
 const MINUS_Y: Vector = [0.0, -1.0, 0.0];
 const MINUS_Z: Vector = [0.0, 0.0, -1.0];
 
-/// Larger images than this are taken for a mistake.
+/// Upper limit for the number of pixels; more is taken for a mistake.
 const MOST_PIXELS: f64 = (1_u64 << 28) as f64;
 
 /// The detector as the pixel loop uses it; lengths in metres.
 #[derive(Clone, Debug)]
 pub struct Detector {
-    /// Pixels, fast then slow.
+    /// Number of pixels along the fast and the slow axis.
     pub npixels: [usize; 2],
     /// Pixel edge.
     pub pixel: f64,
-    /// Detector edges, fast then slow.
+    /// Length of the detector along the fast and the slow axis.
     pub detsize: [f64; 2],
     /// Corner of the first pixel.
     pub pix0: Vector,
@@ -41,7 +42,7 @@ pub struct Detector {
     pub u: Vector,
     /// Polarisation axis.
     pub p: Vector,
-    /// Two-theta axis, as given.
+    /// Two-theta axis, not normalised.
     pub t: Vector,
     /// "Vertical": unit(b x p).
     pub v: Vector,
@@ -49,23 +50,23 @@ pub struct Detector {
     pub distance: f64,
     /// Sample to the nearest point of the detector plane.
     pub close_distance: f64,
-    /// Beam centre in the convention's first axis.
+    /// Beam centre along the convention's first axis.
     pub Xbeam: f64,
-    /// Beam centre in the convention's second axis.
+    /// Beam centre along the convention's second axis.
     pub Ybeam: f64,
     /// Direct beam along f, from pix0.
     pub Fbeam: f64,
     /// Direct beam along s, from pix0.
     pub Sbeam: f64,
-    /// Nearest point along f, from pix0.
+    /// Point nearest to the sample, along f from pix0.
     pub Fclose: f64,
-    /// Nearest point along s, from pix0.
+    /// Point nearest to the sample, along s from pix0.
     pub Sclose: f64,
-    /// Nearest point along f, pixels from 1 (XDS).
+    /// Point nearest to the sample along f, in pixels counted from 1 (XDS).
     pub ORGX: f64,
-    /// Nearest point along s, pixels from 1 (XDS).
+    /// Point nearest to the sample along s, in pixels counted from 1 (XDS).
     pub ORGY: f64,
-    /// DIALS origin, millimetres.
+    /// DIALS origin in millimetres.
     pub dials_origin_mm: Vector,
 }
 
@@ -104,7 +105,7 @@ impl Axes {
         }
     }
 
-    /// Everything but t becomes a unit vector; a normal that was not one already is replaced by f x s.
+    /// Normalises all axes but t. A normal that was not a unit vector becomes unit(f x s).
     fn normalised(self) -> Axes {
         let normal_length = magnitude(self.o);
         let mut axes = Axes {
@@ -124,7 +125,7 @@ impl Axes {
 }
 
 impl Detector {
-    /// Works out the geometry of a command line.
+    /// Derives the geometry from a command line.
     ///
     /// # Errors
     /// When the detector has no or too many pixels, or its position is not finite.
@@ -215,7 +216,7 @@ impl Detector {
         })
     }
 
-    /// Where a subpixel is, `depth` metres into the sensor.
+    /// The position of a subpixel at `depth` metres in the sensor.
     pub fn position(&self, subpixel: [usize; 2], oversample: usize, depth: f64, curved: bool) -> Vector {
         let step = self.pixel / oversample as f64;
         let half = self.pixel / 2.0 / oversample as f64;
@@ -232,7 +233,8 @@ impl Detector {
     }
 }
 
-/// Pixels and length of one edge: pixels win over a length, which is kept as given when pixels come from it.
+/// Number of pixels and length of one edge. A pixel count overrides a length; a length without a count is
+/// kept as given.
 fn edge(pixels: Option<i64>, length: Option<f64>, px: f64) -> Result<(usize, f64), String> {
     match (pixels, length) {
         (Some(n), _) if n > 0 => Ok((n as usize, px * n as f64)),

@@ -1,22 +1,24 @@
-//! The single functions of the reference: interference functions, rotations, polarisation, cubic interpolation.
+//! The reference's elementary functions: interference functions, rotations, polarisation, cubic
+//! interpolation.
 //!
-//! Angles are radians. `sincg` and `sinc3` keep the reference's own expressions, whose digits are lost near multiples
-//! of pi: that is what the reference computes, not what is exact.
+//! Angles are in radians. `sincg` and `sinc3` are the reference's own expressions, which lose digits near
+//! multiples of pi: they give what the reference computes, not the exact values.
 
 use super::vector::{Vector, cross, dot, unit};
 use core::f64::consts::PI;
 
-/// sin(N x) / sin(x), N where x is zero exactly: N unit cells in a row.
+/// sin(N x) / sin(x), the interference function of N unit cells in a row; N where x is exactly 0.
 pub fn sincg(x_rad: f64, N: f64) -> f64 {
     if x_rad == 0.0 { N } else { (x_rad * N).sin() / x_rad.sin() }
 }
 
-/// 3 (sin(x)/x - cos x) / x^2, 1 at zero: the transform of a sphere.
+/// 3 (sin(x)/x - cos x) / x^2, the Fourier transform of a sphere; 1 at x = 0.
 pub fn sinc3(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { 3.0 * (x.sin() / x - x.cos()) / (x * x) }
 }
 
-/// sin(pi N h)/sin(pi h) to a few ulp: h and N h are reduced by whole numbers before pi comes in.
+/// sin(pi N h)/sin(pi h) to a few ulp. Whole numbers are subtracted from h and N h before the multiplication
+/// by pi.
 pub fn sincg_precise(h: f64, N: f64) -> f64 {
     let d = h - h.round();
     let turns = (N * d).round();
@@ -26,7 +28,7 @@ pub fn sincg_precise(h: f64, N: f64) -> f64 {
     if d == 0.0 { sign * N } else { sign * (PI * r).sin() / (PI * d).sin() }
 }
 
-/// [`sinc3`] to a few ulp: by its series where the expression cancels.
+/// [`sinc3`] to a few ulp: for small x its series, because the expression cancels there.
 pub fn sinc3_precise(x: f64) -> f64 {
     if x.abs() > 2.0 {
         return sinc3(x);
@@ -41,8 +43,8 @@ pub fn sinc3_precise(x: f64) -> f64 {
     sum
 }
 
-/// Rotates `v` about `axis` by `phi_rad`, right-handed. The axis is used as given: one that is not a unit vector
-/// distorts.
+/// Rotates `v` about `axis` by `phi_rad`, right-handed. The axis is not normalised: one that is not a unit
+/// vector distorts.
 pub fn rotate_axis(v: Vector, axis: Vector, phi_rad: f64) -> Vector {
     let (sin, cos) = (phi_rad.sin(), phi_rad.cos());
     let along = dot(v, axis) * (1.0 - cos);
@@ -53,7 +55,7 @@ pub fn rotate_axis(v: Vector, axis: Vector, phi_rad: f64) -> Vector {
     ]
 }
 
-/// Rotates `v` about lab x, then y, then z; a zero angle leaves the components untouched.
+/// Rotates `v` about the laboratory's x, then y, then z axis. A rotation by exactly 0 is skipped.
 pub fn rotate_xyz(v: Vector, angles_rad: Vector) -> Vector {
     let [mut x, mut y, mut z] = v;
     if angles_rad[0] != 0.0 {
@@ -71,7 +73,7 @@ pub fn rotate_xyz(v: Vector, angles_rad: Vector) -> Vector {
     [x, y, z]
 }
 
-/// Kahn's polarisation factor for polarised fraction `kahn`; the directions are used as they are.
+/// Kahn's polarisation factor for the polarised fraction `kahn`. The directions are not normalised.
 pub fn polarization_factor(kahn: f64, incident: Vector, diffracted: Vector, axis: Vector) -> f64 {
     let cos_2theta = dot(incident, diffracted);
     let cos_2theta_sq = cos_2theta * cos_2theta;
@@ -85,7 +87,7 @@ pub fn polarization_factor(kahn: f64, incident: Vector, diffracted: Vector, axis
     0.5 * (1.0 + cos_2theta_sq - kahn * (2.0 * psi).cos() * (1.0 - cos_2theta_sq))
 }
 
-/// A 4x4x4 block of structure factors, `[h][k][l]`, at floor - 1 ..= floor + 2 of each index.
+/// A 4 x 4 x 4 block of structure factors `[h][k][l]`, at floor - 1 ..= floor + 2 of each index.
 pub type Block = [[[f64; 4]; 4]; 4];
 
 /// Cubic Lagrange interpolation of a block at (h, k, l): along l, then k, then h.
@@ -95,7 +97,7 @@ pub fn polin3(block: &Block, h: f64, k: f64, l: f64) -> f64 {
     lagrange(along_k, h)
 }
 
-/// The cubic through four values at floor(x) - 1 ..= floor(x) + 2.
+/// The value at x of the cubic through four values at floor(x) - 1 ..= floor(x) + 2.
 fn lagrange(values: [f64; 4], x: f64) -> f64 {
     let nodes = [-1.0, 0.0, 1.0, 2.0].map(|offset| x.floor() + offset);
     let mut sum = 0.0;

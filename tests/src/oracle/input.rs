@@ -1,13 +1,14 @@
-//! The reference's input files: A matrix, structure factors as text or dump, SMV headers and masks, source lists.
+//! Readers of the reference's input files: A matrix, structure factors as text or dump, SMV headers and
+//! masks, source lists.
 //!
-//! Every reader names the file, and the line where there is one, when it refuses.
+//! Every error names the file, and the line where there is one.
 
 use super::vector::{Vector, cross, dot, unit};
 use core::str::FromStr;
 use std::fs;
 use std::path::Path;
 
-/// A denser grid than this is taken for a mistake: 1 GiB of f64.
+/// Upper limit for the number of grid points; more is taken for a mistake. This is 1 GiB of f64.
 const MOST_GRID_POINTS: i64 = 1 << 27;
 
 fn text(path: &Path) -> Result<String, String> {
@@ -19,10 +20,10 @@ pub(super) fn finite(word: &str) -> Result<f64, String> {
     f64::from_str(word).ok().filter(|x| x.is_finite()).ok_or_else(|| format!("'{word}' is not a number"))
 }
 
-/// a*, b*, c* in 1/A from a file of nine numbers in units of 1/lambda, columns first.
+/// Reads a*, b*, c* in 1/Angstrom from a file of nine numbers in units of 1/lambda. The axes are the columns.
 ///
 /// # Errors
-/// When the file cannot be read, holds fewer than nine numbers, or is singular.
+/// When the file cannot be read, holds fewer than nine numbers, or the matrix is singular.
 pub fn read_matrix(path: &Path, lambda_m: f64) -> Result<[Vector; 3], String> {
     let name = path.display();
     let numbers = text(path)?
@@ -41,7 +42,7 @@ pub fn read_matrix(path: &Path, lambda_m: f64) -> Result<[Vector; 3], String> {
     Ok(axes)
 }
 
-/// Structure factors on the dense grid that spans the indices of a list.
+/// Structure factors on the dense grid that spans the listed indices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
     /// Lowest index on h, k, l.
@@ -53,7 +54,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// An empty grid of these limits.
+    /// A grid with these limits, all of whose values are `fill`.
     fn spanning(min: [i64; 3], max: [i64; 3], fill: f64) -> Result<Grid, String> {
         let mut range = [0; 3];
         let mut points = 1_i64;
@@ -67,10 +68,11 @@ impl Grid {
         Ok(Grid { min, range, F: vec![fill; points as usize] })
     }
 
-    /// Reads `h k l F` per line; further columns are ignored, the last line of an index wins.
+    /// Reads lines of `h k l F`. Further columns are ignored, and the last line of an index counts.
     ///
     /// # Errors
-    /// When the file cannot be read, is empty, has a line that is not `h k l F`, or an index that is no integer.
+    /// When the file cannot be read, is empty, has a line that is not `h k l F`, or an index that is not an
+    /// integer.
     pub fn read_text(path: &Path, default_F: f64) -> Result<Grid, String> {
         let mut reflections: Vec<([i64; 3], f64)> = Vec::new();
         for (number, line) in text(path)?.lines().enumerate() {
@@ -110,7 +112,8 @@ impl Grid {
         Ok(grid)
     }
 
-    /// The dump the reference writes: limits as text, then the grid padded by one zero plane on each axis.
+    /// The dump as the reference writes it: the limits as text, then the grid with one plane of zeros added
+    /// on each axis.
     pub fn to_dump(&self) -> Vec<u8> {
         let max = |axis: usize| self.min[axis] + self.range[axis] - 1;
         let mut bytes = format!(
@@ -134,10 +137,10 @@ impl Grid {
         bytes
     }
 
-    /// Reads such a dump back.
+    /// Reads such a dump.
     ///
     /// # Errors
-    /// When the limits are unreadable or the values are too few.
+    /// When the limits cannot be read or values are missing.
     pub fn from_dump(bytes: &[u8]) -> Result<Grid, String> {
         let end = bytes
             .windows(2)
@@ -172,7 +175,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// Where an index is in `F`, if it is inside the limits.
+    /// The position of an index in `F`; `None` outside the limits.
     pub fn offset(&self, hkl: [i64; 3]) -> Option<usize> {
         let mut offset = 0;
         for ((index, min), range) in hkl.into_iter().zip(self.min).zip(self.range) {
@@ -183,7 +186,7 @@ impl Grid {
     }
 }
 
-/// An SMV image: header keys in file order and 16-bit pixels.
+/// An SMV image: header keys in file order, and 16-bit pixels.
 #[derive(Clone, Debug)]
 pub struct Smv {
     name: String,
@@ -196,7 +199,7 @@ impl Smv {
     /// Reads header and pixels.
     ///
     /// # Errors
-    /// When the file cannot be read, is no SMV file, or holds fewer pixels than SIZE1 x SIZE2.
+    /// When the file cannot be read, is not an SMV file, or holds fewer pixels than SIZE1 x SIZE2.
     pub fn read(path: &Path) -> Result<Smv, String> {
         let name = path.display().to_string();
         let bytes = fs::read(path).map_err(|error| format!("{name}: {error}"))?;
@@ -223,7 +226,7 @@ impl Smv {
         Ok(image)
     }
 
-    /// The number of a key; the last occurrence wins.
+    /// The number with a key; the last occurrence counts.
     ///
     /// # Errors
     /// When the value is not a number.
@@ -244,7 +247,8 @@ pub struct Source {
     pub lambda: f64,
 }
 
-/// Reads `X Y Z weight lambda` per line; what is missing comes from the beam. Weights are read and not used.
+/// Reads lines of `X Y Z weight lambda`. Missing columns are taken from the beam. Weights are read and not
+/// used.
 ///
 /// # Errors
 /// When the file cannot be read or a line has no direction.

@@ -1,15 +1,15 @@
-//! The reference, written again in plain scalar f64 and in its own serial order.
+//! The reference, reimplemented in plain scalar f64 and in its own serial order.
 //!
-//! Slow on purpose: no vectors, no threads, no shared code with the kernel. [`Simulation::from_args`] reads a command
-//! line; [`Simulation::render`] makes the whole image, [`Simulation::render_pixels`] single pixels with their
-//! intermediate values; [`output`] makes the files.
+//! It has no vectors, no threads and no code in common with the kernel, and is slow for that reason.
+//! [`Simulation::from_args`] reads a command line; [`Simulation::render`] renders the whole image,
+//! [`Simulation::render_pixels`] single pixels with their intermediate values; [`output`] makes the files.
 //!
 //! ```
 //! use widebragg_tests::golden;
 //! use widebragg_tests::oracle::{Mode, Simulation};
 //!
-//! let args = ["-cell", "40", "-default_F", "10", "-N", "5", "-detpixels", "8", "-pixel", "1", "-oversample", "1"];
-//! let args = args.map(String::from);
+//! let line = "-cell 40 -default_F 10 -N 5 -detpixels 8 -pixel 1 -oversample 1";
+//! let args: Vec<String> = line.split(' ').map(String::from).collect();
 //! let simulation = Simulation::from_args(&args, &golden::inputs()).unwrap();
 //! assert_eq!(simulation.render(Mode::Spec, 1).float.len(), 64);
 //! ```
@@ -39,16 +39,16 @@ use std::fs;
 use std::path::Path;
 use vector::Vector;
 
-/// Classical electron radius squared, m^2.
+/// Square of the classical electron radius, m^2.
 pub const R_E_SQR: f64 = 7.94079248018965e-30;
 
-/// The reference seeds from the clock where nothing is given; an oracle has to repeat itself.
+/// The seed where none is given. The reference takes one from the clock then; an oracle must be reproducible.
 pub const SEED_WITHOUT_CLOCK: i32 = -1;
 
-/// More subpixels than this along an edge is taken for a mistake.
+/// Upper limit for the number of subpixels along an edge; more is taken for a mistake.
 const MOST_OVERSAMPLE: f64 = 1e5;
 
-/// A command line, worked out: everything the pixel loop needs. SI units where nothing else is said.
+/// Everything that the pixel loop needs, derived from a command line. SI units unless stated otherwise.
 #[derive(Clone, Debug)]
 pub struct Simulation {
     /// Position, axes and beam centre.
@@ -57,11 +57,11 @@ pub struct Simulation {
     pub crystal: Crystal,
     /// Directions and wavelengths.
     pub sources: Vec<Source>,
-    /// Structure factors, if any were read.
+    /// Structure factors, if a file was read.
     pub grid: Option<Grid>,
-    /// F outside the grid.
+    /// Structure factor outside the grid.
     pub default_F: f64,
-    /// Whether F is interpolated.
+    /// Whether structure factors are interpolated.
     pub interpolate: bool,
     /// Crystal shape.
     pub shape: Shape,
@@ -79,7 +79,7 @@ pub struct Simulation {
     pub phi: Vec<f64>,
     /// Phi of the first step, radians.
     pub phi0: f64,
-    /// Step between two phi, radians.
+    /// Difference between two phi steps, radians.
     pub phistep: f64,
     /// Oscillation range, radians.
     pub osc: f64,
@@ -87,19 +87,19 @@ pub struct Simulation {
     pub layers: Steps,
     /// Inverse attenuation depth, 1/m.
     pub mu: f64,
-    /// Photons per square metre.
+    /// Fluence, photons per square metre.
     pub fluence: f64,
-    /// Background that every pixel starts from, before scaling.
+    /// Background of every pixel, before scaling.
     pub background: f64,
     /// Thickness of water, metres.
     pub water: f64,
     /// Polarised fraction.
     pub kahn: f64,
-    /// No polarisation factor at all.
+    /// Whether the polarisation factor is left out.
     pub nopolar: bool,
-    /// Solid angle without obliquity and pixel area.
+    /// Whether the solid angle leaves out obliquity and pixel area.
     pub point_pixel: bool,
-    /// Detector bent around the sample.
+    /// Whether the detector is curved around the sample.
     pub curved: bool,
     /// Resolution limit, metres.
     pub dmin: f64,
@@ -107,34 +107,36 @@ pub struct Simulation {
     pub lambda: f64,
     /// Two-theta, radians.
     pub twotheta: f64,
-    /// Innermost steps a pixel is divided by: sources x domains x phi x oversample^2.
+    /// The number of steps by which a pixel's sum is divided: sources x domains x phi steps x oversample^2.
     pub steps: f64,
-    /// First and last pixel rendered: fast min, fast max, slow min, slow max.
+    /// Limits of the region of interest, inclusive: fast min, fast max, slow min, slow max.
     pub roi: [usize; 4],
-    /// Pixels equal to 0 are skipped.
+    /// Mask: pixels where it is 0 are not rendered.
     pub mask: Option<Vec<u16>>,
-    /// Whether misset angles were drawn.
+    /// Whether the misset angles were drawn at random.
     pub misset_random: bool,
-    /// Integer image: counts per photon, 0 for automatic.
+    /// Integer image: counts per photon; 0 for automatic.
     pub scale: f64,
-    /// Integer and noise image: offset.
+    /// Offset of the integer and noise images.
     pub adc: f64,
-    /// PGM image: grey levels per photon, 0 for automatic.
+    /// PGM image: grey levels per photon; 0 for automatic.
     pub pgmscale: f64,
-    /// Noise seed as the generator takes it.
+    /// Noise seed, as passed to the generator.
     pub seed: i32,
-    /// Whether the interference functions are taken to a few ulp, not as the reference's expressions round them: what
-    /// an implementation that does not lose those digits is compared with. Off unless a test asks for it.
+    /// Whether the interference functions are accurate to a few ulp, instead of rounded as the reference's
+    /// expressions are. An implementation that does not lose those digits is compared with this. Only tests
+    /// set it.
     pub precise: bool,
-    /// The real axes of every phi step, metres.
+    /// The real axes at every phi step, metres.
     rotated: Vec<[Vector; 3]>,
 }
 
 impl Simulation {
-    /// Works out a command line of the reference (without the program's name); files are looked for in `dir`.
+    /// Derives a simulation from a command line of the reference (without the program's name). Files are
+    /// relative to `dir`.
     ///
     /// # Errors
-    /// One line that names what is wrong.
+    /// A line that names what is wrong.
     pub fn from_args(args: &[String], dir: &Path) -> Result<Simulation, String> {
         let mut command = Command::parse(args, dir)?;
         if !command.lambda.is_finite() || command.lambda <= 0.0 {
@@ -158,7 +160,7 @@ impl Simulation {
         let steps =
             (sources.len() * crystal.mosaic.len() * phi.len()) as f64 * (oversample * oversample) as f64;
 
-        // Decided from N as given: a sample size that makes the crystal larger comes too late.
+        // The default depends on N as given on the command line, before a sample size changes it.
         let by_default = command.N.iter().any(|&n| n <= 2);
         let water_F_sqr = 2.57 * 2.57;
         let axes = [crystal.a, crystal.b, crystal.c];
@@ -222,7 +224,7 @@ impl Simulation {
         self.crystal.N
     }
 
-    /// Innermost steps of the whole image, sensor layers included: how long rendering takes.
+    /// Number of innermost steps of the whole image, sensor layers included: a measure of the rendering time.
     pub fn cost(&self) -> f64 {
         let [x0, x1, y0, y1] = self.roi;
         self.steps * self.layers.count as f64 * ((x1 - x0 + 1) * (y1 - y0 + 1)) as f64
@@ -242,7 +244,7 @@ impl Simulation {
     }
 }
 
-/// The list if one is named, else the dump if there is one, else nothing but a default.
+/// The list if one is given, else the dump if it exists, else none if there is a default.
 fn structure_factors(command: &Command, dir: &Path) -> Result<Option<Grid>, String> {
     let dump = dir.join(&command.dump);
     if let Some(path) = &command.hkl {
@@ -266,7 +268,8 @@ fn oversample(command: &Command, crystal: &Crystal, detector: &Detector) -> Resu
     if count <= MOST_OVERSAMPLE { Ok(count as usize) } else { Err(format!("-oversample {count}: too many")) }
 }
 
-/// Sensor layers and inverse attenuation depth. An infinite depth means that there is no sensor to go through.
+/// Sensor layers and inverse attenuation depth. An infinite depth means that the detector has no sensor
+/// thickness.
 fn sensor(command: &Command) -> Result<(Steps, f64), String> {
     let mut request = command.thickness;
     if command.detector_abs == Some(f64::INFINITY) {
@@ -298,7 +301,7 @@ fn mask(command: &Command, fast: usize, slow: usize) -> Result<Option<Vec<u16>>,
     Ok(command.mask.clone())
 }
 
-/// Degrees, for headers and figures.
+/// Converts to degrees, for headers and figures.
 fn degrees(angle_rad: f64) -> f64 {
     angle_rad / DEGREE
 }

@@ -1,7 +1,7 @@
 //! Poisson deviates as the reference draws them.
 //!
-//! Numerical Recipes' `poidev` and `gasdev` with f32 variables: calls of exp, ln, sqrt and tan are f64 and rounded when
-//! stored, and a literal with a decimal point makes its own sum or product f64.
+//! Numerical Recipes' `poidev` and `gasdev` with f32 variables. As in C, exp, ln, sqrt and tan are computed
+//! in f64 and rounded when stored, and a literal with a decimal point makes its sum or product f64.
 
 use super::random::Ran1;
 use core::f64::consts::PI;
@@ -10,12 +10,12 @@ use core::f64::consts::PI;
 #[derive(Clone, Debug)]
 pub struct Poisson {
     random: Ran1,
-    /// Gaussian deviates come in pairs; the second waits here.
+    /// The second Gaussian deviate of a pair, if not used yet.
     spare: Option<f32>,
 }
 
 impl Poisson {
-    /// A stream over `ran1` started with `seed` (as the reference passes it: negative).
+    /// A stream of deviates over `ran1` with `seed`, which is negative as in the reference.
     pub fn new(seed: i32) -> Self {
         Poisson { random: Ran1::new(seed), spare: None }
     }
@@ -31,7 +31,7 @@ impl Poisson {
         }
     }
 
-    /// Counts how many uniform deviates multiply up to exp(-mean).
+    /// Knuth's method: the number of uniform deviates whose product stays above exp(-mean).
     fn by_products(&mut self, mean: f32) -> f32 {
         let limit = (-f64::from(mean)).exp() as f32;
         let (mut count, mut product) = (0.0, self.random.draw());
@@ -42,7 +42,7 @@ impl Poisson {
         count
     }
 
-    /// Rejection under a Lorentzian.
+    /// Rejection sampling with a Lorentzian comparison function.
     fn by_rejection(&mut self, mean: f32) -> f32 {
         let sq = (2.0 * f64::from(mean)).sqrt() as f32;
         let al = f64::from(mean).ln() as f32;
@@ -64,7 +64,7 @@ impl Poisson {
         }
     }
 
-    /// Polar Box-Muller; the second of the pair is returned first.
+    /// A Gaussian deviate by the polar Box-Muller method, which returns the second of a pair first.
     fn gaussian(&mut self) -> f32 {
         if let Some(spare) = self.spare.take() {
             return spare;
@@ -82,7 +82,7 @@ impl Poisson {
     }
 }
 
-/// ln(Gamma(x)) by Lanczos, f64 inside, f32 result.
+/// ln(Gamma(x)) by Lanczos' formula, computed in f64 and rounded to f32.
 fn ln_gamma(x: f64) -> f32 {
     const COEFFICIENTS: [f64; 6] = [
         76.18009172947146,

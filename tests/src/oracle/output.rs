@@ -1,33 +1,33 @@
-//! What the reference writes: SMV header, integer, noise and PGM images, statistics, printed figures.
+//! The reference's output: SMV header, integer, noise and PGM images, statistics, printed figures.
 //!
-//! Numbers are written as C's `%g` does. Source: sections 13 and 15 of the reference description.
+//! Numbers are formatted as by C's `%g`.
 
 use super::noise::Poisson;
 use super::{Rendered, Simulation, degrees};
 
-/// What the reference prints about an image.
+/// The statistics that the reference prints for an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Statistics {
     /// Brightest pixel, at least 0.
     pub max: f64,
-    /// Its (slow, fast), the first of equals.
+    /// Its (slow, fast) position; the first if several pixels have the same value.
     pub max_at: (usize, usize),
     /// Mean of the rendered pixels.
     pub mean: f64,
     /// Root mean square of the rendered pixels.
     pub rms: f64,
-    /// Root mean square deviation from the mean, masked pixels of the region of interest included as 0.
+    /// Root mean square deviation from the mean. Masked pixels of the region of interest count as 0.
     pub rmsd: f64,
 }
 
-/// A noise image and what happened on the way.
+/// A noise image with its totals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Noise {
     /// Pixels, slow-major.
     pub pixels: Vec<u16>,
     /// Sum of the deviates.
     pub photons: f64,
-    /// Pixels cut at 65535.
+    /// Number of pixels that were cut at 65535.
     pub overloads: usize,
 }
 
@@ -45,7 +45,7 @@ pub fn statistics(sim: &Simulation, float: &[f32]) -> Statistics {
         }
         n += 1.0;
         sum += f64::from(v);
-        // The reference multiplies floats, and adds the rounded product.
+        // The reference multiplies two f32 and adds the rounded product.
         sum_sqr += f64::from(v * v);
     }
     statistics.mean = sum / n;
@@ -60,7 +60,7 @@ pub fn statistics(sim: &Simulation, float: &[f32]) -> Statistics {
     statistics
 }
 
-/// Pixels of the region of interest in order: slow, fast, value.
+/// Pixels of the region of interest in order, as (slow, fast, value).
 fn roi_pixels<'a>(sim: &'a Simulation, float: &'a [f32]) -> impl Iterator<Item = (usize, usize, f32)> + 'a {
     let fast_pixels = sim.npixels()[0];
     let pixels = float.iter().enumerate().map(move |(i, &v)| (i / fast_pixels, i % fast_pixels, v));
@@ -78,7 +78,7 @@ pub fn int_scale(sim: &Simulation, statistics: &Statistics) -> f64 {
     }
 }
 
-/// The integer image; 0 outside the region of interest.
+/// The integer image, which is 0 outside the region of interest.
 pub fn int_image(sim: &Simulation, float: &[f32]) -> Vec<u16> {
     let scale = int_scale(sim, &statistics(sim, float));
     let mut image = vec![0; float.len()];
@@ -89,7 +89,7 @@ pub fn int_image(sim: &Simulation, float: &[f32]) -> Vec<u16> {
     image
 }
 
-/// The noise image; 0 outside the region of interest.
+/// The noise image, which is 0 outside the region of interest.
 pub fn noise_image(sim: &Simulation, float: &[f32]) -> Noise {
     let mut poisson = Poisson::new(sim.seed);
     let mut noise = Noise { pixels: vec![0; float.len()], photons: 0.0, overloads: 0 };
@@ -106,7 +106,7 @@ pub fn noise_image(sim: &Simulation, float: &[f32]) -> Noise {
     noise
 }
 
-/// The whole PGM file.
+/// The contents of the PGM file.
 pub fn pgm_image(sim: &Simulation, float: &[f32]) -> Vec<u8> {
     let statistics = statistics(sim, float);
     let scale = if sim.pgmscale > 0.0 {
@@ -158,7 +158,7 @@ pub fn smv_header(sim: &Simulation) -> String {
     for (key, value) in before_origin {
         header += &format!("{key}={value};\n");
     }
-    // This line has no semicolon in the reference.
+    // The reference writes no semicolon in this line.
     header += &format!("DIALS_ORIGIN={x},{y},{z}\n");
     for (key, value) in after_origin {
         header += &format!("{key}={value};\n");
@@ -166,7 +166,7 @@ pub fn smv_header(sim: &Simulation) -> String {
     header + "}\u{c}"
 }
 
-/// The figures of a golden `case.json`, in its spelling, without the noise image's.
+/// The figures of a golden `case.json`, formatted as there, except those of the noise image.
 pub fn figures(sim: &Simulation, rendered: &Rendered) -> Vec<(&'static str, String)> {
     let d = &sim.detector;
     let statistics = statistics(sim, &rendered.float);
@@ -207,7 +207,8 @@ pub fn figures(sim: &Simulation, rendered: &Rendered) -> Vec<(&'static str, Stri
     figures
 }
 
-/// A number as C's `%g` writes it: six digits, no trailing zeros, an exponent of two digits where it is needed.
+/// A number formatted as by C's `%g`: six significant digits, no trailing zeros, and an exponent of at least
+/// two digits where one is needed.
 pub fn format_g(x: f64) -> String {
     const DIGITS: i32 = 6;
     if !x.is_finite() {

@@ -1,11 +1,13 @@
-//! The pixel loop of the reference, serial, with its two memories.
+//! The reference's serial pixel loop, with the two kinds of state that outlive a pixel.
 //!
-//! Loops from outer to inner: sensor layer, subpixel slow, subpixel fast, source, phi, mosaic domain. Two things outlive
-//! a pixel in [`Mode::CParity`]: the rotated cell, which is not refreshed where phi is 0 exactly, and the interpolation
-//! latch, which the first unusable block releases for good. Both follow from a pixel's place in the serial order, so
-//! single pixels can be rendered alone. Sources: sections 12 to 14 of the reference description.
+//! The loops run, from outer to inner, over sensor layer, slow subpixel, fast subpixel, source, phi step,
+//! mosaic domain. In [`Mode::CParity`] two things outlive a pixel: the rotated cell, which is not recomputed
+//! where phi is exactly 0, and the interpolation latch, which the first evaluation outside the grid sets for
+//! good. Both depend only on a pixel's place in the serial order, so that single pixels can be rendered
+//! alone.
 //!
-//! Special case: a pixel all of whose sources are cut by dmin keeps its background with a polarisation factor of 1.
+//! Special case: a pixel for which dmin excludes all sources keeps its background, with a polarisation factor
+//! of 1.
 
 use super::Simulation;
 use super::command::Shape;
@@ -14,33 +16,33 @@ use super::input::{Grid, Source};
 use super::vector::{Vector, add, dot, magnitude, scale, transform};
 use core::f64::consts::PI;
 
-/// What to do about the two memories of the reference.
+/// Whether to reproduce the state that the reference keeps between pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Reproduce them.
+    /// Reproduce it.
     CParity,
-    /// Rotate afresh at every phi, and let an unusable block matter to itself only.
+    /// Rotate the cell at every phi step, and let an evaluation outside the grid affect only itself.
     Spec,
 }
 
 /// A whole image.
 #[derive(Clone, Debug)]
 pub struct Rendered {
-    /// Pixels as stored, slow-major.
+    /// Pixels as stored, row by row.
     pub float: Vec<f32>,
-    /// Pixels before they are stored.
+    /// Pixels before they are rounded to f32.
     pub value: Vec<f64>,
-    /// Evaluations that wanted to interpolate and could not; in c-parity at most the one that latches.
+    /// Number of evaluations for which interpolation was on and not possible; at most one in c-parity.
     pub fallbacks: u64,
-    /// Whether interpolation was switched off on the way (c-parity only).
+    /// Whether interpolation was switched off during the image (c-parity only).
     pub latched: bool,
-    /// Sum of omega over pixels, layers and subpixels, sr.
+    /// Sum of the solid angles of all pixels, layers and subpixels, sr.
     pub omega_sum: f64,
-    /// The solid angle the reference prints: the sum over the steps.
+    /// The solid angle that the reference prints: that sum divided by the number of steps.
     pub solid_angle: f64,
 }
 
-/// The lattice factors of one phi step, in the first sweep's first mosaic domain.
+/// The lattice factors of one phi step, for the first mosaic domain of the pixel's first sweep.
 #[derive(Clone, Debug)]
 pub struct PhiTrace {
     /// Index of the step.
@@ -49,14 +51,15 @@ pub struct PhiTrace {
     pub phi: f64,
     /// h, k, l.
     pub hkl_frac: Vector,
-    /// Interference function along b; NaN for shapes that have none.
+    /// Interference function along b; NaN for shapes without a factor per axis.
     pub F_latt_b: f64,
-    /// Interference function of the crystal.
+    /// Lattice factor of the crystal.
     pub F_latt: f64,
 }
 
-/// One pixel with its intermediate values. Those of section "first" belong to the first evaluation (first layer,
-/// subpixel, source, phi, domain), and are NaN where a pixel has none. SI units where nothing else is said.
+/// One pixel with its intermediate values. Those in the section "First" belong to the first evaluation (first
+/// layer, subpixel, source, phi step and domain), and are NaN for a pixel without one. SI units unless stated
+/// otherwise.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the names of the golden traces")]
 pub struct PixelTrace {
@@ -81,7 +84,7 @@ pub struct PixelTrace {
     pub F_latt_b: f64,
     pub F_latt_c: f64,
     pub F_latt: f64,
-    /// NaN also where F_latt is 0, which skips the look-up.
+    /// Also NaN where F_latt is 0, because the structure factor is not looked up then.
     pub F_cell: f64,
     // The pixel.
     pub capture_fraction: f64,
@@ -130,24 +133,24 @@ impl PixelTrace {
     }
 }
 
-/// What outlives a pixel.
+/// The state that outlives a pixel.
 struct Memory {
-    /// The rotated cell that phi == 0 finds (c-parity).
+    /// The cell of the last rotation, which a step at phi = 0 uses (c-parity).
     cell: [Vector; 3],
-    /// Interpolation was switched off (c-parity).
+    /// Whether interpolation was switched off (c-parity).
     latched: bool,
     fallbacks: u64,
     omega_sum: f64,
 }
 
-/// Where a ray to one subpixel goes.
+/// The ray from the sample to one subpixel.
 struct Ray {
     position: Vector,
     R: f64,
     direction: Vector,
 }
 
-/// Miller indices, as they are and rounded (an exact half goes down).
+/// Miller indices, fractional and rounded. An exact half is rounded down.
 struct Indices {
     hkl: Vector,
     nearest: Vector,
@@ -164,7 +167,7 @@ impl Indices {
     }
 }
 
-/// The interference function of the crystal, with its factors where the shape has some.
+/// The lattice factor, with its factors along the axes where the shape has them.
 struct Lattice {
     along: Vector,
     F_latt: f64,
@@ -194,8 +197,8 @@ impl Simulation {
         }
     }
 
-    /// Renders some pixels (slow, fast) alone: same values as [`Simulation::render`] gives them, with what led to them.
-    /// Pixels outside the detector are left out.
+    /// Renders single pixels (slow, fast), with the values that [`Simulation::render`] gives them, and their
+    /// intermediate values. Pixels outside the detector are left out.
     pub fn render_pixels(
         &self,
         mode: Mode,
@@ -237,13 +240,13 @@ impl Simulation {
         [self.crystal.a, self.crystal.b, self.crystal.c]
     }
 
-    /// The cell that a complete sweep leaves: the last one that was rotated.
+    /// The cell after a complete sweep: that of the last step with a phi other than 0.
     fn left_behind(&self) -> [Vector; 3] {
         let last = self.phi.iter().rposition(|&phi| phi != 0.0);
         last.map_or_else(|| self.unrotated(), |i| self.rotated[i])
     }
 
-    /// The first pixel of a band with any sweep: mask, region of interest and dmin may leave some without.
+    /// The first pixel of a band that is swept; mask, region of interest and dmin exclude others.
     fn first_swept(&self, band: core::ops::Range<usize>) -> Option<usize> {
         let fast_pixels = self.detector.npixels[0];
         let mut pixels = band.flat_map(|slow| (0..fast_pixels).map(move |fast| (slow, fast)));
@@ -260,7 +263,7 @@ impl Simulation {
             })
     }
 
-    /// The pixel in which interpolation is switched off, found by going through the image in order.
+    /// The pixel in which interpolation is switched off, found by rendering the image in order.
     fn latch(&self, bands: &[core::ops::Range<usize>]) -> Option<usize> {
         let fast_pixels = self.detector.npixels[0];
         let mut memory = self.fresh_memory();
@@ -319,7 +322,7 @@ impl Simulation {
                                 if domain == 0 { cell } else { cell.map(|axis| transform(rotation, axis)) };
                             let indices = Indices::new(cell, q);
                             let lattice = self.lattice(&indices);
-                            // The reference's sines are never exactly 0, the precise ones may be.
+                            // The reference's sines are never exactly 0; the precise ones may be.
                             let vanishes = lattice.F_latt == 0.0 && self.shape != Shape::Square;
                             let counts = !vanishes || self.water != 0.0;
                             let F_cell = counts.then(|| self.structure_factor(mode, memory, &indices));
@@ -375,7 +378,7 @@ impl Simulation {
         value
     }
 
-    #[expect(clippy::too_many_arguments, reason = "everything there is to see at one step")]
+    #[expect(clippy::too_many_arguments, reason = "all intermediate values of one step")]
     fn record(
         &self,
         trace: &mut PixelTrace,
@@ -420,7 +423,7 @@ impl Simulation {
         }
     }
 
-    /// Share of the photons that stops in a sensor layer.
+    /// Fraction of the photons that a sensor layer absorbs.
     fn capture(&self, ray: &Ray, layer: usize) -> f64 {
         if self.layers.step <= 0.0 {
             return 1.0;
@@ -434,7 +437,7 @@ impl Simulation {
         if self.nopolar { 1.0 } else { polarization_factor(self.kahn, incident, diffracted, self.detector.p) }
     }
 
-    /// The scattering vector of a source, 1/m, unless dmin cuts it off.
+    /// The scattering vector of a source, 1/m; `None` beyond the resolution limit dmin.
     fn scattering(&self, source: &Source, direction: Vector) -> Option<Vector> {
         let q = add(direction, source.direction).map(|x| x / source.lambda);
         let d_spacing = 1.0 / magnitude(q);
@@ -442,7 +445,7 @@ impl Simulation {
         (!cut).then_some(q)
     }
 
-    /// The real axes at a phi step; in c-parity a step at 0 finds what the one before it left.
+    /// The real axes at a phi step. In c-parity a step at phi = 0 uses the cell of the step before it.
     fn cell_at(&self, mode: Mode, memory: &mut Memory, phi_tic: usize) -> [Vector; 3] {
         let moves = self.phi[phi_tic] != 0.0;
         match mode {
@@ -498,7 +501,7 @@ impl Simulation {
             memory.fallbacks += 1;
             memory.latched = mode == Mode::CParity;
         }
-        // NaN and infinite indices are cast to somewhere, so they are sent outside first.
+        // A cast would map NaN and infinite indices to indices inside the grid, so they are excluded first.
         let nearest = indices.nearest;
         let inside = nearest.iter().all(|index| index.abs() < 1e15);
         let at = if inside { grid.offset(nearest.map(|index| index as i64)) } else { None };
@@ -506,7 +509,7 @@ impl Simulation {
     }
 }
 
-/// The 4x4x4 values around an index, where the reference finds them usable.
+/// The 4 x 4 x 4 values around an index; `None` where the reference does not interpolate.
 fn block(grid: &Grid, hkl: Vector) -> Option<Block> {
     for ((index, min), range) in hkl.iter().zip(grid.min).zip(grid.range) {
         let (min, range) = (min as f64, range as f64);
@@ -528,7 +531,7 @@ fn block(grid: &Grid, hkl: Vector) -> Option<Block> {
     Some(block)
 }
 
-/// The rows of each thread: in order, the first ones take one row more when they do not divide evenly.
+/// The rows of each thread, in order. Where they do not divide evenly, the first threads take one row more.
 fn bands(rows: usize, threads: usize) -> Vec<core::ops::Range<usize>> {
     let threads = threads.clamp(1, rows);
     let (each, extra) = (rows / threads, rows % threads);

@@ -1,7 +1,8 @@
 //! The reference's random numbers: `ran1` of Numerical Recipes, and rotation matrices drawn with it.
 //!
-//! Minimal-standard generator (a = 16807, m = 2^31 - 1) by Schrage's method behind a 32-entry Bays-Durham shuffle.
-//! Special cases: a seed above zero initialises like -1; the seed -(2^31 - 1) gives zeros only, as in the reference.
+//! The Park-Miller generator (a = 16807, m = 2^31 - 1) by Schrage's method, with a Bays-Durham shuffle of 32
+//! entries. Special cases: a seed above 0 initialises like -1; the seed -(2^31 - 1) gives only zeros, as in
+//! the reference.
 
 use super::vector::Vector;
 use core::f64::consts::PI;
@@ -14,7 +15,7 @@ const TABLE: usize = 32;
 const PER_ENTRY: i64 = 1 + (M - 1) / TABLE as i64;
 const LARGEST: f32 = (1.0 - 1.2e-7_f64) as f32;
 
-/// Uniform deviates in (0, 1), the same sequence as the reference for the same seed.
+/// Uniform deviates in (0, 1), in the reference's sequence for the same seed.
 #[derive(Clone, Debug)]
 pub struct Ran1 {
     state: i64,
@@ -23,7 +24,7 @@ pub struct Ran1 {
 }
 
 impl Ran1 {
-    /// A generator started with `seed`, negative or zero as the reference passes it (`-seed N` passes -N).
+    /// A generator with `seed`, negative or 0 as in the reference (`-seed N` passes -N).
     pub fn new(seed: i32) -> Self {
         Ran1 { state: i64::from(seed), last: 0, table: [0; TABLE] }
     }
@@ -55,8 +56,8 @@ impl Ran1 {
     }
 }
 
-/// A random rotation about a random axis; `cap_rad` is f32 in the reference and limits the angle.
-/// Row-major, to be multiplied with a column from the right.
+/// A random rotation about a random axis. `cap_rad`, f32 as in the reference, limits the angle. The matrix is
+/// row-major and multiplies a column vector.
 pub fn mosaic_matrix(cap_rad: f32, random: &mut Ran1) -> [Vector; 3] {
     let mut symmetric = || 2.0 * f64::from(random.draw()) - 1.0;
     let (r1, r2, r3) = (symmetric(), symmetric(), symmetric());

@@ -1,14 +1,14 @@
-//! How many steps an axis takes: the count, range and step rules of the reference.
+//! The number of steps along an axis: the reference's rules for count, range and step.
 //!
-//! Each of the three may be unset; the rules fill in the others. An axis that ends with nothing to step over collapses
-//! to one step of zero. Sources: section 7 of the reference description, phi apart from the other axes.
+//! Each of the three may be unset, and the rules fill in the others. An axis without any range or step gets
+//! one step of width 0. Phi has rules of its own.
 
 use core::f64::consts::PI;
 
-/// More steps than this on one axis is taken for a mistake instead of running for weeks.
+/// Upper limit for the number of steps along one axis; more is taken for a mistake.
 const MOST_STEPS: f64 = 1e6;
 
-/// What the command line said about one axis.
+/// The values of one axis on the command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request {
     /// Number of steps.
@@ -19,7 +19,7 @@ pub struct Request {
     pub step: Option<f64>,
 }
 
-/// What the rules make of it.
+/// The steps along one axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steps {
     /// Number of steps, at least 1.
@@ -30,10 +30,10 @@ pub struct Steps {
     pub step: f64,
 }
 
-/// Phi (radians): unset means negative, a count of 0 means 1.
+/// The phi steps, in radians. A negative value counts as unset, and a count of 0 as 1.
 ///
 /// # Errors
-/// When the number of steps is not sensible.
+/// When there are too many steps.
 pub fn phi_steps(request: Request) -> Result<Steps, String> {
     let count = request.count.filter(|&n| n >= 0).map(|n| n.max(1) as f64);
     let range = request.range.filter(|&r| r >= 0.0);
@@ -47,22 +47,24 @@ pub fn phi_steps(request: Request) -> Result<Steps, String> {
         (Some(n), Some(r), None) => (n, r, r / n),
         (Some(n), Some(r), Some(s)) => (n, r, s),
     };
-    // A range of zero with a step leaves no step at all: the reference then renders nothing, which helps nobody.
+    // With a range of 0 and a step, the reference renders no step at all, which is of no use; here it is one.
     Ok(Steps { count: checked("phi", count.max(1.0))?, range, step })
 }
 
-/// Divergence (radians) and dispersion (a fraction): unset means a count or step not above 0, a negative range.
+/// The steps of divergence (radians) or dispersion (a fraction). A count or step not above 0, or a negative
+/// range, counts as unset.
 ///
 /// # Errors
-/// When the number of steps is not sensible.
+/// When there are too many steps.
 pub fn axis_steps(name: &str, request: Request) -> Result<Steps, String> {
     by_rule(name, request, 1.0)
 }
 
-/// Sensor thickness (metres): a lone range is cut in two layers, where other axes put a step at each end.
+/// The layers of the sensor (metres). A range alone makes two layers, where other axes have a step at each
+/// end.
 ///
 /// # Errors
-/// When the number of layers is not sensible.
+/// When there are too many layers.
 pub fn thickness_steps(request: Request) -> Result<Steps, String> {
     by_rule("thickness", request, 0.5)
 }

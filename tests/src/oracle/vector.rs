@@ -1,9 +1,9 @@
-//! Vectors of three f64, in the operation order of the reference.
+//! Vectors of three f64, with the reference's order of operations.
 //!
-//! Special case: the unit vector of a zero vector is the zero vector, so a polarisation axis along the beam gives a
-//! finite factor.
+//! Special case: the unit vector of a zero vector is the zero vector, so that a polarisation axis along the
+//! beam gives a finite factor.
 
-/// Three components x, y, z in the lab frame.
+/// The components x, y, z in the laboratory frame.
 pub type Vector = [f64; 3];
 
 /// a . b
@@ -21,7 +21,7 @@ pub fn magnitude(a: Vector) -> f64 {
     dot(a, a).sqrt()
 }
 
-/// a / |a|, or zero for the zero vector.
+/// a / |a|; the zero vector for the zero vector.
 pub fn unit(a: Vector) -> Vector {
     let length = magnitude(a);
     if length == 0.0 { [0.0; 3] } else { a.map(|x| x / length) }
@@ -42,7 +42,7 @@ pub fn sub(a: Vector, b: Vector) -> Vector {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
-/// A 3x3 matrix, row-major, times a column.
+/// A row-major 3 x 3 matrix times a column vector.
 pub fn transform(matrix: &[Vector; 3], column: Vector) -> Vector {
     matrix.map(|row| dot(row, column))
 }

@@ -1,18 +1,18 @@
-//! Exact values to compare with: fixed-point numbers of 64 + 320 bits, and the series of sin, cos and exp in them.
+//! Exact reference values: fixed-point numbers of 64 + 320 bits, and the series of sin, cos and exp in them.
 //!
-//! pi and ln 2 come from their own series, so nothing here shares a constant with the kernel. An f64 of at least
-//! 2^-268 and below 2^64 in magnitude is held exactly.
+//! pi and ln 2 are computed from their own series, so that no constant is shared with the kernel. An f64 of
+//! magnitude between 2^-268 and 2^64 is represented exactly.
 
 use core::cmp::Ordering;
 use core::ops::{Add, Mul, Neg, Sub};
 use std::sync::LazyLock;
 
-/// Limbs below the point.
+/// Number of limbs after the binary point.
 const FRACTION: usize = 5;
-/// All limbs, least significant first.
+/// Total number of limbs, the least significant first.
 const LIMBS: usize = FRACTION + 1;
 
-/// A number in fixed point: sign and magnitude.
+/// A fixed-point number: sign and magnitude.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fixed {
     negative: bool,
@@ -50,14 +50,14 @@ static LN_2: LazyLock<Fixed> = LazyLock::new(|| {
 });
 
 impl Fixed {
-    /// A whole number.
+    /// Converts an integer.
     pub fn integer(n: u64) -> Fixed {
         let mut limbs = [0; LIMBS];
         limbs[FRACTION] = n;
         Fixed { negative: false, limbs }
     }
 
-    /// An f64, exactly.
+    /// Converts an f64 exactly.
     pub fn new(x: f64) -> Fixed {
         assert!(x == 0.0 || (2.0_f64.powi(-268)..2.0_f64.powi(64)).contains(&x.abs()), "{x} does not fit");
         let mut limbs = [0; LIMBS];
@@ -77,12 +77,12 @@ impl Fixed {
         self.limbs == [0; LIMBS]
     }
 
-    /// The magnitudes compared.
+    /// Compares the magnitudes.
     fn compare(self, other: Fixed) -> Ordering {
         self.limbs.iter().rev().cmp(other.limbs.iter().rev())
     }
 
-    /// Divided by a whole number, rounded towards zero.
+    /// The quotient by an integer, rounded towards zero.
     pub fn divided(self, by: u64) -> Fixed {
         let mut limbs = [0; LIMBS];
         let mut rest = 0_u128;
@@ -94,12 +94,12 @@ impl Fixed {
         Fixed { negative: self.negative, limbs }
     }
 
-    /// As (nearest f64 or its neighbour, remainder): some 106 significant bits.
+    /// The value as (nearest f64 or its neighbour, remainder), to about 106 significant bits.
     pub fn pair(self) -> (f64, f64) {
         let mut rest = Fixed { negative: false, ..self };
         let mut parts = [0.0; 2];
         for part in &mut parts {
-            // The leading 64 bits, cut to 53 so that the conversion is exact.
+            // The leading 64 bits, truncated to 53 so that the conversion is exact.
             let Some(top) = rest.limbs.iter().rposition(|&limb| limb != 0) else { break };
             let shift = rest.limbs[top].leading_zeros();
             let below = if top > 0 { rest.limbs[top - 1] } else { 0 };
@@ -119,7 +119,7 @@ impl Fixed {
         (sign * hi, sign * (parts[0] - hi + parts[1]))
     }
 
-    /// sin and cos.
+    /// The sine and the cosine.
     pub fn sin_cos(self) -> (Fixed, Fixed) {
         let half_turns = (self.pair().0 / core::f64::consts::PI).round();
         let r = self - Fixed::new(half_turns) * *PI;
@@ -195,7 +195,7 @@ impl Mul for Fixed {
     }
 }
 
-/// a/b of two pairs, to some 100 bits.
+/// The quotient a/b of two pairs, to about 100 bits.
 fn quotient((a, a_low): (f64, f64), (b, b_low): (f64, f64)) -> (f64, f64) {
     let first = a / b;
     let rest = (-first).mul_add(b, a) + ((-first).mul_add(b_low, a_low));
@@ -204,7 +204,7 @@ fn quotient((a, a_low): (f64, f64), (b, b_low): (f64, f64)) -> (f64, f64) {
     (hi, first - hi + second)
 }
 
-/// sin(N x)/sin(x), N at 0.
+/// sin(N x)/sin(x); N at x = 0.
 pub fn sincg_rad(x: f64, cells: f64) -> (f64, f64) {
     if x.abs() < 2.0_f64.powi(-268) {
         return (cells, 0.0);
@@ -214,12 +214,12 @@ pub fn sincg_rad(x: f64, cells: f64) -> (f64, f64) {
     quotient(numerator.pair(), x.sin_cos().0.pair())
 }
 
-/// 3 (sin x - x cos x)/x^3 with x = pi y, 1 at 0.
+/// 3 (sin x - x cos x)/x^3 with x = pi y; 1 at 0.
 pub fn sinc3_half_turns(y: f64) -> (f64, f64) {
     if y < 1e-20 { (1.0, 0.0) } else { transform_of_sphere(Fixed::new(y) * *PI) }
 }
 
-/// 3 (sin x - x cos x)/x^3, 1 at 0.
+/// 3 (sin x - x cos x)/x^3; 1 at 0.
 pub fn sinc3(x: f64) -> (f64, f64) {
     if x < 1e-20 { (1.0, 0.0) } else { transform_of_sphere(Fixed::new(x)) }
 }
@@ -235,7 +235,7 @@ pub fn sin_cos(x: f64) -> ((f64, f64), (f64, f64)) {
     (sin.pair(), cos.pair())
 }
 
-/// e^x as a pair and the power of two that it is to be multiplied by.
+/// e^x as a pair, and the power of two by which to multiply it.
 pub fn exp(x: f64) -> ((f64, f64), i32) {
     if x.abs() < 1e-60 {
         return ((1.0, x), 0);
@@ -253,12 +253,12 @@ pub fn exp(x: f64) -> ((f64, f64), i32) {
     (sum.pair(), exponent as i32)
 }
 
-/// sin(pi N h)/sin(pi h), N or -N at integers; (0, 0) where N h is an integer and h is none.
+/// sin(pi N h)/sin(pi h); N or -N at integers, and (0, 0) where N h is an integer and h is not.
 pub fn sincg(h: f64, cells: f64) -> (f64, f64) {
     if h != 0.0 && h.abs() < 2.0_f64.powi(-200) {
         return (cells, 0.0);
     }
-    // h less a whole number is exact; so is N times it less one, in fixed point.
+    // h minus a whole number is exact, and so is N times that minus a whole number, in fixed point.
     let whole = h.round();
     let d = Fixed::new(h) - Fixed::new(whole);
     let product = d * Fixed::new(cells);

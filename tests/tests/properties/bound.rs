@@ -1,4 +1,4 @@
-//! What makes two renderings of a scene differ by more than their limit without either being wrong.
+//! Scenes in which two correct renderings may differ by more than the limit.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
@@ -6,15 +6,15 @@ use widebragg::carryover::Carryover;
 use widebragg::lattice::CrystalShape;
 use widebragg_tests::scene::KernelScene;
 
-/// Closer than this to where a rounded index jumps, relative to 1 or to the index, the last bits decide.
+/// At this distance from a jump of a rounded index, relative to 1 or to the index, rounding errors decide.
 const JUMP: f64 = 1e-13;
 
-/// Whether some step of the image has an index so close to where another reflection becomes the nearest, another block
-/// of nodes is used, or a tophat ends, that rounding decides.
-pub fn hangs_on_a_last_bit(scene: &KernelScene, threads: usize) -> bool {
+/// Whether rounding errors decide some step of the image: which reflection is nearest, which block of nodes
+/// is used, or whether the step is inside a tophat.
+pub fn depends_on_rounding(scene: &KernelScene, threads: usize) -> bool {
     let columns = scene.detector.fast_pixels;
-    let mut hangs = false;
-    let N = scene.lattice.cells.iter().product::<f64>();
+    let mut depends = false;
+    let N = scene.crystallite.cells.iter().product::<f64>();
     scene
         .with(threads, |checked, slots| {
             for i in 0..scene.detector.pixels() {
@@ -27,19 +27,19 @@ pub fn hangs_on_a_last_bit(scene: &KernelScene, threads: usize) -> bool {
                     for h in step.hkl {
                         let jump = if scene.interpolate { 0.5 } else { 1.0 };
                         let from_half = ((h - 0.5) / jump - ((h - 0.5) / jump).round()).abs() * jump;
-                        hangs |= from_half <= JUMP * h.abs().max(1.0);
+                        depends |= from_half <= JUMP * h.abs().max(1.0);
                     }
-                    if scene.lattice.shape == CrystalShape::Tophat {
+                    if scene.crystallite.shape == CrystalShape::Tophat {
                         let offset: [f64; 3] = core::array::from_fn(|i| step.hkl[i] - step.hkl_rounded[i]);
-                        let [a, b, c] = scene.lattice.reciprocal_per_angstrom;
+                        let [a, b, c] = scene.crystallite.reciprocal_per_angstrom;
                         let r = offset[0] * a + offset[1] * b + offset[2] * c;
-                        let cut = r.dot(r) * N * N * scene.lattice.fudge / 0.3969;
-                        hangs |= (cut - 1.0).abs() <= 1e-11 * N;
+                        let cut = r.dot(r) * N * N * scene.crystallite.fudge / 0.3969;
+                        depends |= (cut - 1.0).abs() <= 1e-11 * N;
                     }
                 });
                 probed.expect("a selected pixel");
             }
         })
         .expect("a scene");
-    hangs
+    depends
 }

@@ -1,18 +1,18 @@
-//! Small random scenes, one for each number: cheap enough for a million of them.
+//! Small random scenes, one for each number, cheap enough for a million of them.
 //!
-//! Command lines over shapes, lookups, sources, sweeps, sensors, conventions and flags, a grid of structure factors made up
-//! without a file, a mask. Numbers are short decimals, so that a failing scene can be read and typed. The same number
-//! gives the same scene everywhere and always.
+//! Command lines over shapes, lookups, sources, sweeps, sensors, conventions and flags, a synthetic grid of
+//! structure factors, and a mask. Values are short decimals, so that a failing scene can be read and typed. A
+//! number gives the same scene on every machine.
 
 use widebragg_tests::golden;
 use widebragg_tests::oracle::Simulation;
 use widebragg_tests::oracle::beam::NO_SOURCES;
 use widebragg_tests::oracle::input::Grid;
 
-/// Innermost steps of the most expensive scene.
+/// Largest number of innermost steps of a scene.
 const MOST_STEPS: f64 = 2000.0;
 
-/// Splitmix64: every number starts a sequence of its own.
+/// The SplitMix64 generator: every seed starts an independent sequence.
 #[derive(Debug)]
 pub struct Random(pub u64);
 
@@ -36,12 +36,12 @@ impl Random {
         low + (high - low) * self.unit()
     }
 
-    /// A whole number from `low` to `high`.
+    /// An integer from `low` to `high`, inclusive.
     pub fn whole(&mut self, low: usize, high: usize) -> usize {
         low + (self.bits() % (high - low + 1) as u64) as usize
     }
 
-    /// True with this probability.
+    /// True with the given probability.
     pub fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
@@ -51,18 +51,18 @@ impl Random {
     }
 }
 
-/// A scene with the words that made it.
+/// A scene and the command line that made it.
 #[derive(Debug)]
 pub struct Small {
-    /// The command line; grid and mask come on top of it.
+    /// The command line, without grid and mask.
     pub line: String,
-    /// Worked out by the oracle, whose interference functions are the precise ones.
+    /// The oracle's simulation, with precise interference functions.
     pub simulation: Simulation,
-    /// As if the reference had run with so many threads.
+    /// The number of the reference's threads.
     pub threads: usize,
 }
 
-/// The scene of a number.
+/// The scene with a number.
 pub fn small(number: u64) -> Small {
     let mut random = Random(number);
     loop {
@@ -81,14 +81,15 @@ pub fn small(number: u64) -> Small {
                 }
                 return Small { line, simulation, threads: random.whole(1, 3) };
             }
-            // Too expensive, or all of a few wide steps miss the round aperture.
+            // The scene is too expensive, or no point of a coarse divergence grid is inside the round
+            // aperture.
             Ok(_) => {}
             Err(error) => assert_eq!(error, NO_SOURCES, "{line}"),
         }
     }
 }
 
-/// Nodes around the origin, where small images look; scattering leaves the grid now and then.
+/// A grid around the origin, where small images scatter; some evaluations fall outside it.
 fn grid(random: &mut Random) -> Grid {
     let min = [0; 3].map(|_| -(random.whole(0, 9) as i64));
     let range = [0; 3].map(|_| random.whole(1, 14) as i64);
@@ -107,7 +108,7 @@ fn line(random: &mut Random) -> String {
     let pixel_mm = random.pick(&[0.1, 0.3, 0.9, 2.0]);
     say(format!("-pixel {pixel_mm} -detpixels_x {fast} -detpixels_y {slow}"));
     say(format!("-distance {:.1}", random.within(20.0, 150.0)));
-    // The direct beam beside the image or on it.
+    // The direct beam is on the image or beside it.
     let centre = |pixels: usize, random: &mut Random| {
         random.within(-10.0, pixels as f64 + 10.0) * pixel_mm + random.within(0.001, 0.01)
     };
@@ -120,7 +121,8 @@ fn line(random: &mut Random) -> String {
             say(format!("{axis} {:.1}", random.within(-15.0, 15.0)));
         }
     }
-    // Not both: a wide curved detector is seen edge-on and from behind, where the capture overflows, by formula.
+    // Never both: a wide curved detector is seen edge-on and from behind, where the capture fraction
+    // overflows.
     let bend = random.unit();
     if bend < 0.1 {
         say("-curved_det".to_owned());
@@ -134,7 +136,8 @@ fn line(random: &mut Random) -> String {
     let [x, y, z] = [0; 3].map(|_| random.within(-180.0, 180.0));
     say(format!("-misset {x:.2} {y:.2} {z:.2}"));
     let shape = random.pick(&["-square_xtal", "-round_xtal", "-gauss_xtal", "-tophat_spots"]);
-    // Tophat spots are as narrow as those of Na Nb Nc cells: of more, hardly any pixel would show one.
+    // Tophat spots are as narrow as reflections of Na Nb Nc cells. With more cells, hardly any pixel would
+    // show one.
     let most = if shape == "-tophat_spots" { 3 } else { 12 };
     let [na, nb, nc] = [0; 3].map(|_| random.whole(1, most));
     say(format!("-Na {na} -Nb {nb} -Nc {nc} {shape}"));
@@ -174,7 +177,7 @@ fn line(random: &mut Random) -> String {
             say(flag.to_owned());
         }
     }
-    // Not both: a solid angle above 1, applied at every step, grows beyond f64.
+    // Never both: a solid angle above 1 that multiplies the sum at every step overflows f64.
     match random.whole(0, 5) {
         0 => say("-point_pixel".to_owned()),
         1 => say("-oversample_omega".to_owned()),

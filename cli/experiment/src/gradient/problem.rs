@@ -12,9 +12,10 @@ use widebragg::carryover::Slot;
 use widebragg::crystal::Crystal;
 use widebragg::detector::Detector;
 use widebragg::gradient::{
-    Model, Moves, Parameter, Sums, TurnBuffers, TurnTable, Variables, Wanted, fill_turns, scaled_rotation,
+    Model, Moves, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables, Wanted,
+    fill_orientation_derivatives, scaled_rotation,
 };
-use widebragg::lattice::{Lattice, Precision};
+use widebragg::lattice::{Crystallite, Precision};
 use widebragg::rotation::{IDENTITY, Orientation, PhiShift};
 use widebragg::scene::{Scene, SceneParts};
 use widebragg::structure_factor::LatchPoint;
@@ -118,7 +119,8 @@ impl<'e> Problem<'e> {
         }
         moved.detector = moved_detector(&moved.detector, &v);
         moved.crystal = Crystal { direct: v.cell, ..moved.crystal };
-        moved.lattice = Lattice { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..moved.lattice };
+        moved.crystallite =
+            Crystallite { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..moved.crystallite };
         moved.shift = PhiShift { phi0_rad: v.phi0_rad, step_rad: v.phi_step_rad };
         moved.fluence_per_m2 *= v.fluence_scale;
         moved.default_f = v.default_f;
@@ -298,7 +300,7 @@ impl<'e> Problem<'e> {
         &self,
         scene: &Scene<'_>,
         directions: &[Variables],
-        job: impl FnOnce(&TurnTable<'_>) -> Result<R, Failure>,
+        job: impl FnOnce(&OrientationDerivatives<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         let entries = scene.orientations().entries().len();
         let needed = |moves: fn(&Variables) -> f64| {
@@ -309,13 +311,13 @@ impl<'e> Problem<'e> {
             filled(entries, IDENTITY).ok_or_else(|| no_memory("derivatives of orientations"))?;
         let (mut by_phi0, mut by_step, mut by_mosaic) =
             (needed(|v| v.phi0_rad)?, needed(|v| v.phi_step_rad)?, needed(|v| v.mosaic_scale)?);
-        let buffers = TurnBuffers {
+        let buffers = OrientationDerivativeBuffers {
             rotations: &mut rotations,
             by_phi0: &mut by_phi0,
             by_step: &mut by_step,
             by_mosaic: &mut by_mosaic,
         };
-        job(&fill_turns(scene.orientations(), buffers).map_err(refused)?)
+        job(&fill_orientation_derivatives(scene.orientations(), buffers).map_err(refused)?)
     }
 }
 
@@ -323,7 +325,7 @@ impl<'e> Problem<'e> {
 struct Pullback<'a> {
     scene: &'a Scene<'a>,
     slots: &'a [Slot],
-    turns: &'a TurnTable<'a>,
+    turns: &'a OrientationDerivatives<'a>,
     weights: &'a [f64],
     wanted: Wanted,
 }
@@ -385,7 +387,7 @@ fn render_row(scene: &Scene<'_>, slots: &[Slot], row: usize, out: &mut [f64]) ->
 fn push_row(
     scene: &Scene<'_>,
     slots: &[Slot],
-    turns: &TurnTable<'_>,
+    turns: &OrientationDerivatives<'_>,
     directions: &[Variables],
     row: usize,
     out: &mut [f64],

@@ -8,11 +8,11 @@ use crate::experiment::Experiment;
 /// The step of a parameter, in the kernel's unit, that changes the phase of the interference function by
 /// `small`, in half turns, where it changes it most.
 pub fn step_of_phase(experiment: &Experiment, parameter: Parameter, small: f64) -> f64 {
-    let cells = match experiment.lattice.shape {
+    let cells = match experiment.crystallite.shape {
         // These spots are as wide as if all cells were along each axis.
-        CrystalShape::Gauss | CrystalShape::Tophat => experiment.lattice.cells.iter().product(),
+        CrystalShape::Gauss | CrystalShape::Tophat => experiment.crystallite.cells.iter().product(),
         CrystalShape::Square | CrystalShape::Round => {
-            experiment.lattice.cells.iter().copied().fold(1.0, f64::max)
+            experiment.crystallite.cells.iter().copied().fold(1.0, f64::max)
         }
     };
     let longest = experiment.crystal.cell.lengths_angstrom.iter().copied().fold(0.0, f64::max);

@@ -1,12 +1,11 @@
 //! Statistics of the difference between two images.
 //!
 //! Over the pixels that are finite in both images: Pearson's correlation, sum(B)/sum(A), mean((B - A)^2), the
-//! largest |B - A| and the largest |B - A|/max(|A|, |B|), the fraction of pixels with equal bits, and a histogram
-//! of the distance in f32 ulp (the distance of 0 and -0 is 0, though their bits differ). Sums are f64. Rows are
-//! summed separately and added in order, so that the bits do not depend on the number of threads.
-//! Special cases: pixels that are NaN or infinite in either image are counted and left out; an image without
-//! variance has no correlation.
-//! Cost: two passes.
+//! largest |B - A| and the largest |B - A|/max(|A|, |B|), the fraction of pixels with equal bits, and a
+//! histogram of the distance in f32 ulp (the distance of 0 and -0 is 0, though their bits differ). Sums are
+//! f64. Rows are summed separately and added in order, so that the bits do not depend on the number of
+//! threads. Special cases: pixels that are NaN or infinite in either image are counted and left out; an image
+//! without variance has no correlation. Cost: two passes.
 
 use rayon::prelude::*;
 

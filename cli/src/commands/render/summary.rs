@@ -201,7 +201,7 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "fluence": e.fluence_per_m2,
         "unit_cell": [a, b, c, alpha, beta, gamma],
         "misset_deg": misset_rad(e).map(degrees),
-        "cells": e.lattice.cells,
+        "cells": e.crystallite.cells,
         "sources": e.sources.len(),
         "mosaic_domains": e.domains.len(),
         "phi_deg": degrees(e.phi0_rad),
@@ -306,7 +306,7 @@ fn push_crystal(text: &mut String, experiment: &Experiment) {
         let [x, y, z] = misset_rad.map(degrees);
         line("misset", format!("{x:.6} {y:.6} {z:.6} degrees"));
     }
-    let [na, nb, nc] = experiment.lattice.cells;
+    let [na, nb, nc] = experiment.crystallite.cells;
     let lookup = if experiment.interpolate { "interpolated" } else { "of the nearest node" };
     line("crystal", format!("{na} x {nb} x {nc} cells, F_cell {lookup}"));
 }

@@ -7,6 +7,10 @@ use widebragg_formats::format_g::format_g;
 use crate::error::Failure;
 use crate::options::Options;
 
+/// What the kernel says of a grid whose corners are all it has.
+const NO_SOURCE: widebragg::Error =
+    widebragg::Error::OutOfRange { quantity: "number of sources", value: 0.0, allowed: "at least 1" };
+
 /// A failure with the options and files that its values come from.
 pub(super) fn failure(failure: ExperimentFailure, options: &Options) -> Failure {
     let named = |option: &str| Failure::input(failure.reason()).context(option);
@@ -17,7 +21,7 @@ pub(super) fn failure(failure: ExperimentFailure, options: &Options) -> Failure 
             }
             _ => named("-cell"),
         },
-        (ExperimentFailure::Impossible { .. }, Some(Part::Divergence)) => {
+        (ExperimentFailure::Refused { error, .. }, Some(Part::Divergence)) if *error == NO_SOURCE => {
             Failure::input("-round_div leaves no source: use more -divsteps or -square_div")
         }
         (ExperimentFailure::Impossible { .. }, Some(Part::Oversampling)) => match options.oversample {

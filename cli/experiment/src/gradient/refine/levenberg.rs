@@ -7,9 +7,9 @@
 //! p = V (S^2 + lambda)^-1 S U^T r          x' = x - p
 //! ```
 //!
-//! lambda is 0 if that p is at most a tenth longer than the radius. Otherwise Newton's method finds the lambda
-//! whose step has the length of the radius, to a tenth of it. The trust region then depends on the relative
-//! reduction of |r|^2 and on the one that the linear model predicts:
+//! lambda is 0 if that p is at most a tenth longer than the radius. Otherwise Newton's method finds the
+//! lambda whose step has the length of the radius, to a tenth of it. The trust region then depends on the
+//! relative reduction of |r|^2 and on the one that the linear model predicts:
 //!
 //! ```text
 //! a = 1 - |r(x')|^2 / |r(x)|^2

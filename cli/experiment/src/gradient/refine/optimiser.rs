@@ -476,16 +476,15 @@ fn limits(
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
     }
-    let product: f64 = experiment.lattice.cells.iter().product();
-    let widths = experiment.lattice.cells.iter().zip(experiment.crystal.cell.lengths_angstrom).map(
-        |(&cells, length)| {
-            length
-                * match experiment.lattice.shape {
-                    CrystalShape::Gauss | CrystalShape::Tophat => product,
-                    CrystalShape::Square | CrystalShape::Round => cells,
-                }
-        },
-    );
+    let crystallite = &experiment.crystallite;
+    let product: f64 = crystallite.cells.iter().product();
+    let widths =
+        crystallite.cells.iter().zip(experiment.crystal.cell.lengths_angstrom).map(|(&cells, length)| {
+            match crystallite.shape {
+                CrystalShape::Gauss | CrystalShape::Tophat => length * product,
+                CrystalShape::Square | CrystalShape::Round => length * cells,
+            }
+        });
     let narrowest = widths.fold(0.0, f64::max);
     let fewest = FEWEST.max(PER_PARAMETER * task.parameters.len());
     // The limit includes at least `fewest` pixels, also where little of the detector is near the beam.

@@ -1,5 +1,6 @@
-/* Nanoseconds a call of each scalar twin, and of the C expression it replaces with this C library, on independent
-   arguments. One line each: name, largest argument, C, ours. */
+/* Measures the time per call, in ns, of each scalar function and of the C expression that it replaces, with
+   independent arguments. Prints a line for each: name, largest argument, time of the C expression, time of
+   our function. */
 #define _POSIX_C_SOURCE 199309L
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static double seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Out of line, as the twins are. */
+/* Not inlined, like the functions of the library. */
 #define OUTLINE __attribute__((noinline)) static
 
 OUTLINE double c_sincg(double x, double N) { return x == 0.0 ? N : sin(x * N) / sin(x); }
@@ -93,7 +94,7 @@ OUTLINE void c_polin3(double *a, double *b, double *c, double ***ya, double x1, 
         if (taken < (best)) (best) = taken;                                      \
     } while (0)
 
-/* The two in turns, the best of many rounds each. */
+/* Times both expressions alternately; the fastest of many rounds counts. */
 #define COMPARE(name, c, wb)                                                     \
     do {                                                                         \
         double theirs = 1e9, ours = 1e9;                                         \

@@ -1,33 +1,35 @@
-//! How the table of orientations moves: what each entry makes of the cell, and its derivatives by phi, step and mosaic spread.
+//! The derivatives of the table of orientations with respect to phi, its step and the mosaic spread.
 
 use crate::Error;
 use crate::rotation::{IDENTITY, Mat3, Orientation, OrientationTable, PhiSweep, apply, rotate_axis};
 use crate::vector::Vec3;
 
-/// Derivatives of a table of orientations, in caller's buffers.
+/// The derivatives of a table of orientations, in buffers of the caller.
 #[derive(Debug, Clone, Copy)]
-pub struct TurnTable<'a> {
+pub struct OrientationDerivatives<'a> {
     pub(super) rotations: &'a [Mat3],
     pub(super) by_phi0: &'a [Orientation],
     pub(super) by_step: &'a [Orientation],
     pub(super) by_mosaic: &'a [Orientation],
 }
 
-/// The buffers of a [`TurnTable`]: each as long as the table of orientations, or empty where its derivative is not wanted;
-/// `rotations` is always needed.
+/// The buffers of a [`OrientationDerivatives`].
+///
+/// **Shapes.** Each buffer is as long as the table of orientations, or empty if its derivative is not wanted.
+/// `rotations` is always required.
 #[derive(Debug)]
-pub struct TurnBuffers<'a> {
-    /// What turns the unrotated cell into each entry.
+pub struct OrientationDerivativeBuffers<'a> {
+    /// The rotation from the unrotated cell to each entry.
     pub rotations: &'a mut [Mat3],
-    /// Derivatives of the entries by the first phi, in m/rad.
+    /// Derivatives of the entries with respect to the first phi, in m/rad.
     pub by_phi0: &'a mut [Orientation],
-    /// By the phi step, in m/rad.
+    /// Derivatives with respect to the phi step, in m/rad.
     pub by_step: &'a mut [Orientation],
-    /// By the factor on mosaic rotations, in m.
+    /// Derivatives with respect to the factor on the angles of the mosaic rotations, in m.
     pub by_mosaic: &'a mut [Orientation],
 }
 
-/// Axis times angle, in rad, of a rotation by less than pi.
+/// Returns axis times angle, in rad, of a rotation by less than pi.
 #[must_use]
 pub fn rotation_vector(u: &Mat3) -> Vec3 {
     let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *u;
@@ -40,7 +42,7 @@ pub fn rotation_vector(u: &Mat3) -> Vec3 {
     (angle / length) * twice_sin
 }
 
-/// The rotation about the same axis by `scale` times the angle; the same bits for 1.
+/// Scales the angle of a rotation about its axis by `scale`. A scale of 1 returns `u` bit for bit.
 #[must_use]
 pub fn scaled_rotation(u: &Mat3, scale: f64) -> Mat3 {
     if scale == 1.0 {
@@ -48,18 +50,19 @@ pub fn scaled_rotation(u: &Mat3, scale: f64) -> Mat3 {
     }
     let vector = rotation_vector(u);
     let angle = vector.length();
-    let Some(axis) = vector.checked_unit() else { return *u };
+    let Some(axis) = vector.try_normalize() else { return *u };
     columns(
         [Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0)]
             .map(|v| rotate_axis(v, axis, scale * angle)),
     )
 }
 
+/// Creates a matrix from its columns.
 fn columns([a, b, c]: [Vec3; 3]) -> Mat3 {
     [[a.x, b.x, c.x], [a.y, b.y, c.y], [a.z, b.z, c.z]]
 }
 
-/// Derivative of a domain's cell by the factor on mosaic rotations.
+/// Computes the derivative of the cell of a domain with respect to the factor on the mosaic rotations.
 pub(super) fn by_mosaic(u: &Mat3, entry: Orientation) -> Orientation {
     let vector = if *u == IDENTITY { Vec3::default() } else { rotation_vector(u) };
     entry.map(|v| vector.cross(v))
@@ -67,17 +70,17 @@ pub(super) fn by_mosaic(u: &Mat3, entry: Orientation) -> Orientation {
 
 /// Fills the derivatives of `table`.
 ///
-/// Steps that see the unrotated cell do not move with phi, and those at phi == 0 in c-parity mode move with the step whose
-/// vectors they see.
+/// A step that uses the unrotated cell has no derivative with respect to phi. A step at phi == 0 in c-parity
+/// mode has the derivative of the step whose vectors it uses.
 ///
 /// # Errors
-/// [`Error::BufferTooShort`] for a buffer that is neither long enough nor empty.
-pub fn fill_turns<'a>(
+/// [`Error::BufferTooShort`] for a buffer that is too short and not empty, or for empty `rotations`.
+pub fn fill_orientation_derivatives<'a>(
     table: &OrientationTable<'_>,
-    buffers: TurnBuffers<'a>,
-) -> Result<TurnTable<'a>, Error> {
+    buffers: OrientationDerivativeBuffers<'a>,
+) -> Result<OrientationDerivatives<'a>, Error> {
     let needed = table.entries().len();
-    let TurnBuffers { rotations, by_phi0, by_step, by_mosaic: mosaic } = buffers;
+    let OrientationDerivativeBuffers { rotations, by_phi0, by_step, by_mosaic: mosaic } = buffers;
     for (given, may_be_empty) in
         [(rotations.len(), false), (by_phi0.len(), true), (by_step.len(), true), (mosaic.len(), true)]
     {
@@ -95,12 +98,12 @@ pub fn fill_turns<'a>(
             b_m: Vec3::new(0.0, 1.0, 0.0),
             c_m: Vec3::new(0.0, 0.0, 1.0),
         };
-        let turned = |cell: Orientation| match seen {
+        let rotated = |cell: Orientation| match seen {
             Some(i) => cell.rotated(spindle, sweep.shifted_rad(shift, i)),
             None => cell,
         };
         if let Some(rotation) = rotations.get_mut(e) {
-            let Orientation { a_m, b_m, c_m } = turned(basis).in_domain(u);
+            let Orientation { a_m, b_m, c_m } = rotated(basis).in_domain(u);
             *rotation = columns([a_m, b_m, c_m]);
         }
         if let Some(by) = mosaic.get_mut(e) {
@@ -109,16 +112,16 @@ pub fn fill_turns<'a>(
         if by_phi0.is_empty() && by_step.is_empty() {
             continue;
         }
-        let speed = match seen {
-            Some(_) => turned(table.cell()).map(|v| apply(u, spindle.cross(v))),
+        let by_angle = match seen {
+            Some(_) => rotated(table.cell()).map(|v| apply(u, spindle.cross(v))),
             None => Orientation::default(),
         };
         if let Some(by) = by_phi0.get_mut(e) {
-            *by = speed;
+            *by = by_angle;
         }
         if let Some(by) = by_step.get_mut(e) {
-            *by = speed.map(|v| seen.unwrap_or(0) as f64 * v);
+            *by = by_angle.map(|v| seen.unwrap_or(0) as f64 * v);
         }
     }
-    Ok(TurnTable { rotations, by_phi0, by_step, by_mosaic: mosaic })
+    Ok(OrientationDerivatives { rotations, by_phi0, by_step, by_mosaic: mosaic })
 }

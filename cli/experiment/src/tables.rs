@@ -1,0 +1,49 @@
+//! The tables of a scene, owned: as long as the kernel asks for, and filled by it.
+
+use widebragg::beam::Source;
+use widebragg::rotation::{IDENTITY, Mat3, Orientation};
+use widebragg::scene::{SceneParameters, SceneTables};
+use widebragg_formats::memory::filled;
+
+use crate::failure::{Failure, Part, refused};
+
+/// Sources and mosaic domains of a scene.
+pub(crate) struct Tables {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) domains: Vec<Mat3>,
+}
+
+impl Tables {
+    /// Checks a scene of `parameters`, and fills its tables; `part` names what is refused, given that
+    /// something is.
+    pub(crate) fn new(parameters: &SceneParameters<'_>, part: impl Fn() -> Part) -> Result<Self, Failure> {
+        let len = parameters.tables_len().map_err(too_large)?;
+        let no_sources = || Failure::no_memory(Part::Divergence, format!("{} sources", len.sources));
+        let no_domains = || Failure::no_memory(Part::Mosaic, format!("{} domains", len.domains));
+        let mut sources = filled(len.sources, Source::default()).ok_or_else(no_sources)?;
+        let mut domains = filled(len.domains, IDENTITY).ok_or_else(no_domains)?;
+        let mut orientations = orientation_buffer(len.orientations)?;
+        let tables =
+            SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+        let scene = parameters.fill(tables).map_err(|error| refused(part())(error))?;
+        let used = scene.parts().sources.len();
+        sources.truncate(used);
+        Ok(Self { sources, domains })
+    }
+}
+
+/// Room for `len` orientations.
+pub(crate) fn orientation_buffer(len: usize) -> Result<Vec<Orientation>, Failure> {
+    filled(len, Orientation::default()).ok_or_else(too_many_orientations)
+}
+
+pub(crate) fn too_many_orientations() -> Failure {
+    Failure::impossible(Part::Orientations, "more orientations than memory")
+}
+
+fn too_large(error: widebragg::Error) -> Failure {
+    match error {
+        widebragg::Error::TooLarge { quantity: "number of sources" } => refused(Part::Divergence)(error),
+        _ => too_many_orientations(),
+    }
+}

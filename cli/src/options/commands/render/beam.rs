@@ -1,0 +1,104 @@
+//! Options of a render: the beam.
+
+use super::super::super::{
+    model::Options,
+    row::{self, Section, put, set},
+    takes::{
+        Takes::{File, Integer, Nothing, Number},
+        Unit::{Angstrom, ElectronVolt, Micrometre, Millimetre, Milliradian, Percent, Plain},
+    },
+};
+
+type Row = row::Row<Options>;
+
+pub(super) const BEAM: Section<Options> = Section {
+    heading: "Beam",
+    rows: &[
+        Row::new("-lambda", Number(Angstrom), "wavelength", |o, v| set(&mut o.lambda_m, v.positive()))
+            .basic()
+            .aliases(&["-wave", "-wavelength"])
+            .stems(&["-wave"])
+            .default("1"),
+        Row::new("-energy", Number(ElectronVolt), "photon energy, instead of -lambda", |o, v| {
+            set(&mut o.lambda_m, v.positive())
+        }),
+        Row::new("-dispersion", Number(Percent), "width of the spectrum", |o, v| {
+            set(&mut o.dispersion_range, v.si())
+        })
+        .default("0"),
+        Row::new("-dispsteps", Integer, "wavelengths across the spectrum", |o, v| {
+            set(&mut o.dispersion_count, v.integer())
+        }),
+        Row::new("-divergence", Number(Milliradian), "beam divergence, horizontal and vertical", |o, v| {
+            set(&mut o.hdiv_range_rad, v.si())?;
+            set(&mut o.vdiv_range_rad, v.si())
+        })
+        .default("0"),
+        Row::new("-hdivrange", Number(Milliradian), "horizontal divergence", |o, v| {
+            set(&mut o.hdiv_range_rad, v.si())
+        }),
+        Row::new("-vdivrange", Number(Milliradian), "vertical divergence", |o, v| {
+            set(&mut o.vdiv_range_rad, v.si())
+        }),
+        Row::new("-hdivstep", Number(Milliradian), "step of the horizontal divergence", |o, v| {
+            set(&mut o.hdiv_step_rad, v.si())
+        }),
+        Row::new("-vdivstep", Number(Milliradian), "step of the vertical divergence", |o, v| {
+            set(&mut o.vdiv_step_rad, v.si())
+        }),
+        Row::new("-divsteps", Integer, "steps of the divergence, horizontal and vertical", |o, v| {
+            set(&mut o.hdiv_count, v.integer())?;
+            set(&mut o.vdiv_count, v.integer())
+        }),
+        Row::new("-hdivsteps", Integer, "steps of the horizontal divergence", |o, v| {
+            set(&mut o.hdiv_count, v.integer())
+        }),
+        Row::new("-vdivsteps", Integer, "steps of the vertical divergence", |o, v| {
+            set(&mut o.vdiv_count, v.integer())
+        }),
+        Row::new(
+            "-round_div",
+            Nothing,
+            "leave out the corners of the divergence grid; the default",
+            |o, _| put(&mut o.square_div, false),
+        ),
+        Row::new("-square_div", Nothing, "keep the corners of the divergence grid", |o, _| {
+            put(&mut o.square_div, true)
+        }),
+        Row::new("-sourcefile", File, "sources: a line with X Y Z weight wavelength(m) for each", |o, v| {
+            set(&mut o.sourcefile, v.path())
+        }),
+        Row::new("-polar", Number(Plain("k")), "Kahn polarisation factor, -1 to 1", |o, v| {
+            o.nopolar = false;
+            set(&mut o.polar_kahn, v.si())
+        })
+        .default("0"),
+        Row::new("-nopolar", Nothing, "no polarisation correction", |o, _| put(&mut o.nopolar, true)),
+        Row::new("-fluence", Number(Plain("ph/m^2")), "photon fluence on the sample", |o, v| {
+            set(&mut o.fluence_per_m2, v.nonnegative())
+        })
+        .default("1.259e29"),
+        Row::new(
+            "-flux",
+            Number(Plain("ph/s")),
+            "photon rate; sets the fluence, together with -exposure and -beamsize",
+            |o, v| set(&mut o.flux_per_s, v.nonnegative()),
+        ),
+        Row::new("-exposure", Number(Plain("s")), "exposure time", |o, v| set(&mut o.exposure_s, v.si()))
+            .default("1"),
+        Row::new(
+            "-beamsize",
+            Number(Millimetre),
+            "width of the square beam; larger crystals are clipped to it",
+            |o, v| set(&mut o.beamsize_m, v.si()),
+        )
+        .default("0.1"),
+        Row::new(
+            "-water",
+            Number(Micrometre),
+            "edge of a cube of water in the beam, which adds background",
+            |o, v| set(&mut o.water_m, v.nonnegative()),
+        )
+        .default("0"),
+    ],
+};

@@ -1,0 +1,147 @@
+//! Options of a render: the crystal and its structure factors.
+
+use super::super::super::{
+    given::Given,
+    model::{Misset, Options},
+    row::{self, Section, put, set},
+    takes::{
+        Takes::{Cell, File, Integer, Misset as MissetAngles, Nothing, Number},
+        Unit::{Degree, Millimetre, Plain},
+    },
+};
+use crate::error::Failure;
+use widebragg::lattice::CrystalShape;
+
+type Row = row::Row<Options>;
+
+pub(super) const CRYSTAL: Section<Options> = Section {
+    heading: "Crystal",
+    rows: &[
+        Row::new("-mat", File, "orientation matrix: a*, b*, c* times the wavelength", |o, v| {
+            set(&mut o.mat, v.path())
+        })
+        .basic()
+        .aliases(&["-matrix"])
+        .stems(&["-mat"]),
+        Row::new("-cell", Cell, "unit cell in angstrom and degrees", |o, v| {
+            set(&mut o.cell_angstrom_deg, v.cell())
+        })
+        .default("missing lengths a, missing angles 90")
+        .basic(),
+        Row::new(
+            "-misset",
+            MissetAngles,
+            "rotate the crystal about lab x, y and z by these angles in degrees, or at random",
+            misset,
+        ),
+        Row::new("-misset_seed", Integer, "seed of -misset random", |o, v| {
+            set(&mut o.misset_seed_as_typed, v.integer())
+        })
+        .default("that of -seed"),
+        Row::new("-N", Integer, "unit cells along each of a, b and c", |o, v| {
+            o.n_cells = [Some(v.count()?); 3];
+            Ok(())
+        })
+        .basic()
+        .default("1"),
+        Row::new("-Na", Integer, "unit cells along a", |o, v| set(&mut o.n_cells[0], v.count())).default("1"),
+        Row::new("-Nb", Integer, "unit cells along b", |o, v| set(&mut o.n_cells[1], v.count())).default("1"),
+        Row::new("-Nc", Integer, "unit cells along c", |o, v| set(&mut o.n_cells[2], v.count())).default("1"),
+        Row::new(
+            "-samplesize",
+            Number(Millimetre),
+            "crystal size along a, b and c, instead of -N",
+            |o, v| {
+                o.sample_m = [Some(v.si()?); 3];
+                Ok(())
+            },
+        )
+        .aliases(&["-sample_size", "-xtalsize", "-xtal_size"]),
+        Row::new("-sample_x", Number(Millimetre), "crystal size along a", |o, v| {
+            set(&mut o.sample_m[0], v.si())
+        })
+        .aliases(&["-sample_thick", "-xtal_x", "-xtal_thick"]),
+        Row::new("-sample_y", Number(Millimetre), "crystal size along b", |o, v| {
+            set(&mut o.sample_m[1], v.si())
+        })
+        .aliases(&["-sample_width", "-xtal_y", "-xtal_width", "-width"]),
+        Row::new("-sample_z", Number(Millimetre), "crystal size along c", |o, v| {
+            set(&mut o.sample_m[2], v.si())
+        })
+        .aliases(&["-sample_height", "-xtal_z", "-xtal_height", "-height"])
+        .stems(&["-sample_heigh", "-xtal_heigh", "-heigh"]),
+        Row::new("-square_xtal", Nothing, "parallelepiped crystal, sincg spots; the default", |o, _| {
+            put(&mut o.shape, CrystalShape::Square)
+        }),
+        Row::new("-round_xtal", Nothing, "ellipsoid crystal, sinc3 spots", |o, _| {
+            put(&mut o.shape, CrystalShape::Round)
+        }),
+        Row::new("-gauss_xtal", Nothing, "Gaussian spots", |o, _| put(&mut o.shape, CrystalShape::Gauss)),
+        Row::new("-tophat_spots", Nothing, "spots with a sharp edge and a flat top", |o, _| {
+            put(&mut o.shape, CrystalShape::Tophat)
+        })
+        .aliases(&["-binary_spots"]),
+        Row::new(
+            "-fudge",
+            Number(Plain("factor")),
+            "factor that shrinks spots of shapes other than square",
+            |o, v| set(&mut o.fudge, v.nonnegative()),
+        )
+        .default("1"),
+        Row::new(
+            "-mosaic",
+            Number(Degree),
+            "mosaic spread: domains are rotated by up to this angle",
+            |o, v| set(&mut o.mosaic_spread_rad, v.si()),
+        )
+        .aliases(&["-mosaicity", "-mosaic_spread"])
+        .stems(&["-mosaici", "-mosaic_spr"])
+        .default("0"),
+        Row::new("-mosaic_domains", Integer, "mosaic domains", |o, v| set(&mut o.mosaic_domains, v.count()))
+            .aliases(&["-mosaic_dom"])
+            .stems(&["-mosaic_dom"])
+            .default("10 with -mosaic, else 1"),
+        Row::new("-mosaic_seed", Integer, "seed of the mosaic domains", |o, v| {
+            set(&mut o.mosaic_seed_as_typed, v.integer())
+        })
+        .default("12345678"),
+    ],
+};
+
+pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
+    heading: "Structure factors",
+    rows: &[
+        Row::new("-hkl", File, "structure factors: lines of h k l F", |o, v| set(&mut o.hkl, v.path()))
+            .basic(),
+        Row::new(
+            "-dump",
+            File,
+            "binary copy of the structure factors: written with -hkl, read without it",
+            |o, v| set(&mut o.dump, v.path()),
+        )
+        .stems(&["-dump"])
+        .default("Fdump.bin"),
+        Row::new("-default_F", Number(Plain("F")), "structure factor of unlisted reflections", |o, v| {
+            set(&mut o.default_f, v.si())
+        })
+        .basic()
+        .default("0"),
+        Row::new(
+            "-interpolate",
+            Nothing,
+            "tricubic interpolation between reflections; the default if any of N is 1 or 2",
+            |o, _| put(&mut o.interpolate, Some(true)),
+        ),
+        Row::new("-nointerpolate", Nothing, "structure factor of the nearest reflection", |o, _| {
+            put(&mut o.interpolate, Some(false))
+        }),
+    ],
+};
+
+fn misset(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    options.misset = match given.words {
+        [word] if word == "random" => Misset::Random,
+        _ => Misset::Given(given.angles()?),
+    };
+    Ok(())
+}

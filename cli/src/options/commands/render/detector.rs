@@ -1,0 +1,269 @@
+//! Options of a render: the detector.
+
+use super::super::super::{
+    given::Given,
+    model::{Attenuation, Options},
+    row::{self, Section, put, set},
+    takes::{
+        Takes::{self, Choice, Depth, Each, File, Integer, Nothing, Number},
+        Unit::{Degree, Micrometre, Millimetre, Plain},
+    },
+};
+use super::super::names::names;
+use crate::error::Failure;
+use widebragg::{
+    detector::{Convention, CustomAxes, Pivot},
+    vector::Vec3,
+};
+
+type Row = row::Row<Options>;
+
+pub(super) const DETECTOR: Section<Options> = Section {
+    heading: "Detector",
+    rows: &[
+        Row::new("-pixel", Number(Millimetre), "pixel size", |o, v| set(&mut o.pixel_m, v.positive()))
+            .basic()
+            .default("0.1"),
+        Row::new("-detpixels", Integer, "pixels along fast and slow", |o, v| {
+            set(&mut o.detpixels_f, v.count())?;
+            set(&mut o.detpixels_s, v.count())
+        })
+        .basic()
+        .default("1024"),
+        Row::new("-detpixels_f", Integer, "pixels along fast", |o, v| set(&mut o.detpixels_f, v.count()))
+            .aliases(&["-detpixels_x"]),
+        Row::new("-detpixels_s", Integer, "pixels along slow", |o, v| set(&mut o.detpixels_s, v.count()))
+            .aliases(&["-detpixels_y"]),
+        Row::new(
+            "-detsize",
+            Number(Millimetre),
+            "detector size along fast and slow, instead of pixels",
+            |o, v| {
+                set(&mut o.detsize_f_m, v.positive())?;
+                set(&mut o.detsize_s_m, v.positive())
+            },
+        )
+        .default("102.4"),
+        Row::new("-detsize_f", Number(Millimetre), "detector size along fast", |o, v| {
+            set(&mut o.detsize_f_m, v.positive())
+        })
+        .aliases(&["-detsize_x"]),
+        Row::new("-detsize_s", Number(Millimetre), "detector size along slow", |o, v| {
+            set(&mut o.detsize_s_m, v.positive())
+        })
+        .aliases(&["-detsize_y"]),
+        Row::new(
+            "-distance",
+            Number(Millimetre),
+            "distance to the detector along the beam; pivot beam",
+            |o, v| {
+                pivot(o, Pivot::Beam);
+                set(&mut o.distance_m, v.nonzero())
+            },
+        )
+        .basic()
+        .default("100"),
+        Row::new(
+            "-close_distance",
+            Number(Millimetre),
+            "distance to the closest point of the detector; pivot sample",
+            |o, v| {
+                pivot(o, Pivot::Sample);
+                set(&mut o.close_distance_m, v.nonzero())
+            },
+        ),
+        Row::new(
+            "-Xbeam",
+            Number(Millimetre),
+            "beam centre X in the convention's sense; pivot beam",
+            |o, v| {
+                pivot(o, Pivot::Beam);
+                set(&mut o.xbeam_m, v.si())
+            },
+        )
+        .default("the centre"),
+        Row::new(
+            "-Ybeam",
+            Number(Millimetre),
+            "beam centre Y in the convention's sense; pivot beam",
+            |o, v| {
+                pivot(o, Pivot::Beam);
+                set(&mut o.ybeam_m, v.si())
+            },
+        )
+        .default("the centre"),
+        Row::new(
+            "-Xclose",
+            Number(Millimetre),
+            "X of the point closest to the sample; pivot sample",
+            |o, v| {
+                pivot(o, Pivot::Sample);
+                set(&mut o.xclose_m, v.si())
+            },
+        ),
+        Row::new(
+            "-Yclose",
+            Number(Millimetre),
+            "Y of the point closest to the sample; pivot sample",
+            |o, v| {
+                pivot(o, Pivot::Sample);
+                set(&mut o.yclose_m, v.si())
+            },
+        ),
+        Row::new(
+            "-ORGX",
+            Number(Plain("px")),
+            "point closest to the sample along fast, XDS numbering; pivot sample",
+            |o, v| {
+                pivot(o, Pivot::Sample);
+                set(&mut o.orgx_px, v.si())
+            },
+        ),
+        Row::new(
+            "-ORGY",
+            Number(Plain("px")),
+            "point closest to the sample along slow, XDS numbering; pivot sample",
+            |o, v| {
+                pivot(o, Pivot::Sample);
+                set(&mut o.orgy_px, v.si())
+            },
+        ),
+        Row::new("-twotheta", Number(Degree), "2theta swing of the detector; pivot sample", |o, v| {
+            pivot(o, Pivot::Sample);
+            set(&mut o.twotheta_rad, v.si())
+        })
+        .default("0"),
+        Row::new("-detector_rotx", Number(Degree), "rotation of the detector about lab x", |o, v| {
+            rotation(o, 0, v)
+        })
+        .default("0"),
+        Row::new("-detector_roty", Number(Degree), "rotation of the detector about lab y", |o, v| {
+            rotation(o, 1, v)
+        })
+        .default("0"),
+        Row::new("-detector_rotz", Number(Degree), "rotation of the detector about lab z", |o, v| {
+            rotation(o, 2, v)
+        })
+        .default("0"),
+        Row::new(
+            "-pivot",
+            Choice(names!(Pivot)),
+            "fixed point of detector rotations; a named convention overrides it",
+            |o, v| set(&mut o.pivot, v.choice(Pivot::ALL)),
+        ),
+        Row::new("-mosflm", Nothing, "MOSFLM convention; the default", |o, _| {
+            put(&mut o.convention, Convention::Mosflm)
+        }),
+        Row::new("-xds", Nothing, "XDS convention", |o, _| put(&mut o.convention, Convention::Xds)),
+        Row::new("-adxv", Nothing, "ADXV convention", |o, _| put(&mut o.convention, Convention::Adxv)),
+        Row::new("-denzo", Nothing, "DENZO convention", |o, _| put(&mut o.convention, Convention::Denzo)),
+        Row::new("-dials", Nothing, "DIALS convention", |o, _| put(&mut o.convention, Convention::Dials)),
+        Row::new(
+            "-fdet_vector",
+            VECTOR,
+            "fast axis; like every axis, selects a custom convention",
+            |o, v| axis(o, v, |axes| &mut axes.fast),
+        ),
+        Row::new("-sdet_vector", VECTOR, "slow axis", |o, v| axis(o, v, |axes| &mut axes.slow)),
+        Row::new("-odet_vector", VECTOR, "detector normal", |o, v| axis(o, v, |axes| &mut axes.normal)),
+        Row::new("-beam_vector", VECTOR, "direction of the beam", |o, v| axis(o, v, |axes| &mut axes.beam)),
+        Row::new("-polar_vector", VECTOR, "polarisation axis", |o, v| {
+            axis(o, v, |axes| &mut axes.polarization)
+        }),
+        Row::new("-spindle_axis", VECTOR, "axis of the phi rotation", |o, v| {
+            axis(o, v, |axes| &mut axes.spindle)
+        }),
+        Row::new("-twotheta_axis", VECTOR, "axis of -twotheta, used as given", |o, v| {
+            axis(o, v, |axes| &mut axes.twotheta)
+        }),
+        Row::new(
+            "-pix0_vector",
+            VECTOR,
+            "detector origin; selects a custom convention, but is recomputed",
+            |o, v| {
+                v.triple()?;
+                o.convention = Convention::Custom(custom(o));
+                put(&mut o.pix0_given, true)
+            },
+        )
+        .aliases(&["-pix0_vector_mm"]),
+        Row::new("-point_pixel", Nothing, "treat pixels as points, without solid angle", |o, _| {
+            put(&mut o.point_pixel, true)
+        }),
+        Row::new("-curved_det", Nothing, "put all pixels at the same distance from the sample", |o, _| {
+            put(&mut o.curved_det, true)
+        }),
+        Row::new(
+            "-detector_abs",
+            Depth,
+            "attenuation depth of the sensor; inf or 0 for no thickness",
+            attenuation,
+        )
+        .aliases(&["-detector_absorb"])
+        .stems(&["-detector_abs"])
+        .default("the thickness"),
+        Row::new("-detector_thick", Number(Micrometre), "sensor thickness", |o, v| {
+            set(&mut o.detector_thick_m, v.nonnegative())
+        })
+        .default("0"),
+        Row::new("-detector_thicksteps", Integer, "layers of the sensor", |o, v| {
+            set(&mut o.detector_thicksteps, v.integer())
+        })
+        .aliases(&["-thicksteps"]),
+        Row::new("-img", File, "SMV image whose header gives the geometry", |o, v| set(&mut o.img, v.path())),
+        Row::new(
+            "-mask",
+            File,
+            "SMV image of a mask: pixels that are 0 are skipped; its header gives the geometry",
+            |o, v| set(&mut o.mask, v.path()),
+        ),
+        Row::new(
+            "-roi",
+            Each(&["xmin", "xmax", "ymin", "ymax"]),
+            "pixels to render, inclusive; x is fast",
+            |o, v| set(&mut o.roi_px, v.region()),
+        )
+        .default("all"),
+    ],
+};
+
+const VECTOR: Takes = Each(&["x", "y", "z"]);
+
+fn pivot(options: &mut Options, pivot: Pivot) {
+    options.pivot = Some(pivot);
+}
+
+fn rotation(options: &mut Options, axis: usize, given: &Given<'_>) -> Result<(), Failure> {
+    options.detector_rot_rad[axis] = given.si()?;
+    Ok(())
+}
+
+/// The custom axes so far: none where a named convention stands.
+fn custom(options: &Options) -> CustomAxes {
+    match options.convention {
+        Convention::Custom(axes) => axes,
+        _ => CustomAxes::default(),
+    }
+}
+
+fn axis(
+    options: &mut Options,
+    given: &Given<'_>,
+    place: fn(&mut CustomAxes) -> &mut Option<Vec3>,
+) -> Result<(), Failure> {
+    let mut axes = custom(options);
+    *place(&mut axes) = Some(given.direction()?.into());
+    options.convention = Convention::Custom(axes);
+    Ok(())
+}
+
+fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let infinite = given.words.first().and_then(|word| word.trim().parse().ok()) == Some(f64::INFINITY);
+    let depth = if infinite || given.number(0)? == 0.0 {
+        Attenuation::NoThickness
+    } else {
+        Attenuation::DepthM(given.positive()?)
+    };
+    options.detector_abs = Some(depth);
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! A render: the command without a word of its own, and the tables of its options.
+
+mod beam;
+mod crystal;
+mod detector;
+mod output;
+mod sampling;
+
+use super::super::{
+    model::{Command, Options},
+    row::Section,
+    spec::{CommandSpec, EXIT_CODES},
+    syntax::{Line, Syntax},
+};
+use crate::error::Failure;
+
+use beam::BEAM;
+use crystal::{CRYSTAL, STRUCTURE_FACTORS};
+use detector::DETECTOR;
+use output::{IGNORED, OUTPUT, RUNNING, SERIES};
+use sampling::SAMPLING;
+
+pub(in super::super) static SPEC: CommandSpec = CommandSpec {
+    name: "render",
+    purpose: "render images, with the command line of nanoBragg",
+    usage: &["OPTIONS"],
+    syntax: &SYNTAX,
+    exit_codes: EXIT_CODES,
+    topics: &["units", "output-files", "headers", "modes", "series"],
+};
+
+static SYNTAX: Syntax<Options> = Syntax::new(
+    &[CRYSTAL, STRUCTURE_FACTORS, BEAM, DETECTOR, SAMPLING, OUTPUT, SERIES, RUNNING, IGNORED],
+    make,
+);
+
+/// The options that describe one image: what the trace or the derivatives of a render take as well.
+pub(super) const IMAGE: &[Section<Options>] =
+    &[CRYSTAL, STRUCTURE_FACTORS, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
+
+fn make(line: Line<Options>) -> Result<Command, Failure> {
+    let options = line.options;
+    if let (Some(frames), Some([first, last])) = (options.frames, options.frame_range)
+        && last > frames
+    {
+        return Err(Failure::input(format!(
+            "--frame-range {first}:{last}: the series has {frames} frames (--frames)"
+        )));
+    }
+    Ok(Command::Render(Box::new(options)))
+}

@@ -1,0 +1,148 @@
+//! Options of a render: output files, series, and how the program runs.
+
+use super::super::super::{
+    given::Given,
+    message::shown,
+    model::{HeaderStyle, Options},
+    row::{self, Section, put, set},
+    takes::{
+        Takes::{Choice, Each, File, Integer, Nothing, Number, Range},
+        Unit::Plain,
+    },
+};
+use super::super::{
+    names::names,
+    shared::{EVIDENCE, JSON, PHI_CARRYOVER_MODE, QUIET, SIMD, THREADS, simd},
+};
+use crate::error::Failure;
+use widebragg::{lattice::Precision, rotation::PhiMode};
+
+type Row = row::Row<Options>;
+
+pub(super) const OUTPUT: Section<Options> = Section {
+    heading: "Output",
+    rows: &[
+        Row::new("-floatfile", File, "float image: raw little-endian f32", |o, v| {
+            set(&mut o.floatfile, v.path())
+        })
+        .aliases(&["-floatimage"])
+        .default("floatimage.bin"),
+        Row::new("-intfile", File, "integer image: SMV", |o, v| set(&mut o.intfile, v.path()))
+            .aliases(&["-intimage"])
+            .default("intimage.img"),
+        Row::new("-scale", Number(Plain("factor")), "factor of the integer image", |o, v| {
+            set(&mut o.scale, v.si())
+        })
+        .default("55000 / maximum"),
+        Row::new("-adc", Number(Plain("offset")), "offset of the integer and noise images", |o, v| {
+            set(&mut o.adc, v.si())
+        })
+        .default("40"),
+        Row::new("-noisefile", File, "image with photon noise: SMV", |o, v| {
+            o.nonoise = false;
+            set(&mut o.noisefile, v.path())
+        })
+        .aliases(&["-noiseimage"])
+        .default("noiseimage.img"),
+        Row::new("-nonoise", Nothing, "no noise image", |o, _| put(&mut o.nonoise, true)),
+        Row::new("-seed", Integer, "seed of the noise", |o, v| set(&mut o.seed_as_typed, v.integer()))
+            .default("from the clock"),
+        Row::new("-pgmfile", File, "PGM preview", |o, v| {
+            o.nopgm = false;
+            set(&mut o.pgmfile, v.path())
+        })
+        .aliases(&["-pgmimage"])
+        .default("image.pgm"),
+        Row::new("-pgmscale", Number(Plain("factor")), "factor of the PGM preview", |o, v| {
+            set(&mut o.pgmscale, v.si())
+        })
+        .default("250 / (5 rmsd)"),
+        Row::new("-nopgm", Nothing, "no PGM preview", |o, _| put(&mut o.nopgm, true)),
+        Row::new("-printout", Nothing, "print the quantities of every pixel", |o, _| {
+            put(&mut o.printout, true)
+        }),
+        Row::new("-printout_pixel", Each(&["f", "s"]), "print the quantities of this pixel only", |o, v| {
+            set(&mut o.printout_pixel, v.pixels())
+        }),
+        Row::new("-progress", Nothing, "show progress; the default on a terminal", |o, _| {
+            put(&mut o.progress, Some(true))
+        }),
+        Row::new("-noprogress", Nothing, "show no progress", |o, _| put(&mut o.progress, Some(false))),
+        Row::new("--png", File, "PNG preview, dark spots on a light background", |o, v| {
+            set(&mut o.png, v.path())
+        })
+        .basic(),
+        Row::new("--cbf", File, "miniCBF image", |o, v| set(&mut o.cbf, v.path())),
+        Row::new(
+            "--header",
+            Choice(&["readers", "reference"]),
+            "SMV headers that reading programs expect, or those of nanoBragg byte for byte",
+            |o, v| put(&mut o.header, v.choice(&[HeaderStyle::Readers, HeaderStyle::Reference])?),
+        )
+        .default("readers"),
+        Row::of(JSON, |o, _| put(&mut o.json, true)),
+        Row::of(QUIET, |o, _| put(&mut o.quiet, true)),
+    ],
+};
+
+pub(super) const SERIES: Section<Options> = Section {
+    heading: "Series of images",
+    rows: &[
+        Row::new(
+            "--frames",
+            Integer,
+            "rotation series of n images; phi advances by -osc from one to the next",
+            |o, v| set(&mut o.frames, v.count()),
+        ),
+        Row::new(
+            "--frame-range",
+            Range,
+            "render only frames A to B of the series, counted from 1",
+            |o, v| set(&mut o.frame_range, v.frame_range()),
+        ),
+        Row::new("--resume", Nothing, "render only the frames that are missing or incomplete", |o, _| {
+            put(&mut o.resume, true)
+        }),
+    ],
+};
+
+pub(super) const RUNNING: Section<Options> = Section {
+    heading: "Running",
+    rows: &[
+        Row::of(PHI_CARRYOVER_MODE, |o, v| put(&mut o.carryover_mode, v.choice(PhiMode::ALL)?)),
+        Row::new(
+            "--reference-threads",
+            Integer,
+            "c-parity: threads of the nanoBragg run to reproduce",
+            |o, v| set(&mut o.reference_threads, v.count()),
+        )
+        .default("1"),
+        Row::of(THREADS, |o, v| set(&mut o.threads, v.count())),
+        Row::of(SIMD, |o, v| put(&mut o.simd, simd(v)?)),
+        Row::new("--precision", Choice(names!(Precision)), "arithmetic of the lattice factor", |o, v| {
+            put(&mut o.precision, v.choice(Precision::ALL)?)
+        })
+        .default("f64"),
+        Row::of(EVIDENCE, |o, v| set(&mut o.evidence, v.path())),
+    ],
+};
+
+pub(super) const IGNORED: Section<Options> = Section {
+    heading: "Accepted without effect",
+    rows: &[
+        Row::new("-density", Number(Plain("g/cm^3")), "sample density", ignored)
+            .aliases(&["-sample_density"])
+            .stems(&["-sample_den"]),
+        Row::new("-MW", Number(Plain("g/mol")), "molecular weight", ignored)
+            .aliases(&["-molecular_weight"])
+            .stems(&["-molec"]),
+        Row::new("-stol", File, "amorphous scattering against sin(theta)/lambda", ignored),
+        Row::new("-4stol", File, "amorphous scattering against 4 sin(theta)/lambda", ignored),
+        Row::new("-Q", File, "amorphous scattering against Q", ignored),
+    ],
+};
+
+fn ignored(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    options.note(format!("{} is accepted but has no effect, as in the reference", shown(given.typed)));
+    Ok(())
+}

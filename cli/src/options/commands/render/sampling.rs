@@ -1,0 +1,58 @@
+//! Options of a render: subpixels, phi steps and the resolution limit.
+
+use super::super::super::{
+    model::Options,
+    row::{self, Section, put, set},
+    takes::{
+        Takes::{Integer, Nothing, Number},
+        Unit::{Angstrom, Degree},
+    },
+};
+
+type Row = row::Row<Options>;
+
+pub(super) const SAMPLING: Section<Options> = Section {
+    heading: "Sampling",
+    rows: &[
+        Row::new(
+            "-oversample",
+            Integer,
+            "subpixels along each axis; 0: chosen from the spot size",
+            |o, v| {
+                o.oversample = usize::try_from(v.integer()?).ok().filter(|&subpixels| subpixels > 0);
+                Ok(())
+            },
+        )
+        .default("0"),
+        Row::new(
+            "-oversample_thick",
+            Nothing,
+            "capture of each subpixel, multiplied into the running sum at each step",
+            |o, _| put(&mut o.oversample_thick, true),
+        ),
+        Row::new(
+            "-oversample_polar",
+            Nothing,
+            "polarisation of each step, multiplied into the running sum",
+            |o, _| put(&mut o.oversample_polar, true),
+        ),
+        Row::new(
+            "-oversample_omega",
+            Nothing,
+            "solid angle of each subpixel, multiplied into the running sum at each step",
+            |o, _| put(&mut o.oversample_omega, true),
+        ),
+        Row::new("-phi", Number(Degree), "spindle angle at the start", |o, v| set(&mut o.phi_rad, v.si()))
+            .default("0"),
+        Row::new("-osc", Number(Degree), "oscillation range", |o, v| set(&mut o.osc_rad, v.si()))
+            .basic()
+            .default("0"),
+        Row::new("-phistep", Number(Degree), "phi step", |o, v| set(&mut o.phistep_rad, v.si())),
+        Row::new("-phisteps", Integer, "number of phi steps", |o, v| set(&mut o.phisteps, v.integer()))
+            .basic(),
+        Row::new("-dmin", Number(Angstrom), "resolution limit: smaller spacings are not rendered", |o, v| {
+            set(&mut o.dmin_m, v.si())
+        })
+        .default("0"),
+    ],
+};

@@ -1,0 +1,40 @@
+//! Options that several commands have under the same name and with the same meaning.
+
+use widebragg::{lanes::SimdLevel, rotation::PhiMode};
+
+use super::{
+    super::{
+        given::Given,
+        row::OptionSpec,
+        takes::Takes::{Choice, Folder, Integer, Nothing},
+    },
+    names::names,
+};
+use crate::error::Failure;
+
+pub(super) const JSON: OptionSpec = OptionSpec::new("--json", Nothing, "print the summary as JSON");
+pub(super) const QUIET: OptionSpec = OptionSpec::new("--quiet", Nothing, "print no progress and no summary");
+pub(super) const THREADS: OptionSpec =
+    OptionSpec::new("--threads", Integer, "worker threads; the result does not depend on their number")
+        .default("all cores");
+pub(super) const SIMD: OptionSpec =
+    OptionSpec::new("--simd", Choice(names!("auto", SimdLevel)), "highest instruction set to use")
+        .default("auto: the best that the processor has");
+pub(super) const EVIDENCE: OptionSpec = OptionSpec::new(
+    "--evidence",
+    Folder,
+    "record the run in a new folder (DIR-2, DIR-3, ... where DIR exists): copies of the files written, commands.txt, \
+     env.json and sha256.txt",
+);
+pub(super) const PHI_CARRYOVER_MODE: OptionSpec = OptionSpec::new(
+    "--phi-carryover-mode",
+    Choice(names!(PhiMode)),
+    "treatment of phi = 0: rotate the crystal at every phi step, or do what nanoBragg does",
+)
+.default("spec");
+
+/// The value of [`SIMD`]: `None` for `auto`.
+pub(super) fn simd(given: &Given<'_>) -> Result<Option<SimdLevel>, Failure> {
+    let [portable, avx2, avx512] = SimdLevel::ALL.map(Some);
+    given.choice(&[None, portable, avx2, avx512])
+}
