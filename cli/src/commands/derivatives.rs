@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::images::read_one;
 use crate::options::{GradientOptions, LossKind};
 
-/// The word for derivatives with respect to each structure factor.
+/// The name in `--wrt` that selects the derivatives with respect to each structure factor.
 const EACH_F: &str = "F";
 
 /// What `--wrt` asks for.

@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a word is an option rather than a value; `known` tells names that a digit follows the dash of.
+/// Whether a word is an option rather than a value; `known` is asked about names that start with a digit.
 pub(super) fn is_option(word: &str, known: impl Fn(&str) -> bool) -> bool {
     let Some(name) = word.strip_prefix('-') else { return false };
     match name.chars().next() {

@@ -15,7 +15,8 @@ pub(crate) trait Shape<F: Lanes>: Copy {
     fn nudge(&self) -> f64 {
         NUDGE
     }
-    /// |F_latt|. Unless `GUARDED`, an exactly integer index may give NaN, which the caller must find and evaluate again.
+    /// |F_latt|. Unless `GUARDED`, an index that is exactly an integer may give NaN, which the caller must
+    /// detect and evaluate again.
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
     /// Unguarded [`Shape::f_latt`] of indices whose offsets are already in f32.
     #[inline(always)]
