@@ -1,4 +1,4 @@
-//! Tells the program which git revision it is built from, where that is known.
+//! Records the git revision that the program is built from, where it is known.
 
 use std::process::Command;
 

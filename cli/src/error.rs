@@ -19,7 +19,7 @@ impl Failure {
         Self { message: message.into(), code: 2 }
     }
 
-    /// A failure with an exit code of its own.
+    /// A failure with a specific exit code.
     pub fn with_code(code: u8, message: impl Into<String>) -> Self {
         Self { message: message.into(), code }
     }

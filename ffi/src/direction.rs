@@ -149,7 +149,7 @@ impl wb_scene_parameters {
     }
 }
 
-/// The derivatives by the origin of a placed detector along lab axis `axis`.
+/// The derivatives with respect to the origin of a placed detector along lab axis `axis`.
 fn direction_of_placed_origin(placed: &Detector, axis: usize) -> Variables {
     let mut origin = [0.0; 3];
     if let Some(component) = origin.get_mut(axis) {

@@ -1,4 +1,5 @@
-//! Derivatives of pixels by the variables of a scene, in both directions: pullback and pushforward.
+//! Derivatives of pixels with respect to the variables of a scene, in both directions: pullback and
+//! pushforward.
 
 use core::ops::Range;
 
@@ -65,8 +66,8 @@ impl Rows {
 
 /// Adds, to `sums` and `by_f`, the derivatives of the sum of weight times value over the pixels of `rows`
 /// rows from `first_row` on. The `len` elements of `weights` are slow-major. `by_f` is NULL, with `by_f_len`
-/// 0, if no derivatives by structure factors are wanted. `carryover` may be NULL if the scene needs none; its
-/// counts do not change.
+/// 0, if no derivatives with respect to structure factors are wanted. `carryover` may be NULL if the scene
+/// needs none; its counts do not change.
 ///
 /// # Safety
 /// No other thread writes the inputs, or accesses the outputs or the carryover, during the call.
@@ -132,8 +133,8 @@ pub unsafe extern "C" fn wb_pullback_rows(
     unsafe { reported(pull(), error) }
 }
 
-/// The array that receives derivatives by the structure factors: as long as the grid; `None` if there is no
-/// array.
+/// The array that receives derivatives with respect to the structure factors: as long as the grid; `None` if
+/// there is no array.
 fn structure_factors(scene: &wb_scene, by_f: *mut f64, len: usize) -> Result<Option<Output<f64>>, Failure> {
     if by_f.is_null() && len == 0 {
         return Ok(None);

@@ -1,27 +1,28 @@
-//! The variables of a scene, of which its pixels are smooth functions, and the sets of derivatives by them.
+//! The variables of a scene, of which its pixels are smooth functions, and the sets of derivatives with
+//! respect to them.
 
 use widebragg::gradient::{Variables, Wanted};
 
 use crate::memory::{Input, Output, disjoint};
 use crate::status::{Failure, status};
 
-/// Derivatives by the cell vectors, and by the reciprocal axes if spots are gaussian.
+/// Derivatives with respect to the cell vectors, and to the reciprocal axes if spots are gaussian.
 pub const WB_WANT_CELL: u64 = 1;
-/// Derivatives by origin, axes and distances of the detector.
+/// Derivatives with respect to origin, axes and distances of the detector.
 pub const WB_WANT_DETECTOR: u64 = 2;
-/// Derivatives by the factor on the wavelengths.
+/// Derivatives with respect to the factor on the wavelengths.
 pub const WB_WANT_WAVELENGTH: u64 = 4;
-/// Derivatives by the structure factor outside the grid.
+/// Derivatives with respect to the structure factor outside the grid.
 pub const WB_WANT_DEFAULT_F: u64 = 8;
-/// Derivatives by the first phi and the phi step.
+/// Derivatives with respect to the first phi and the phi step.
 pub const WB_WANT_PHI: u64 = 16;
-/// Derivatives by the factor on the mosaic rotations.
+/// Derivatives with respect to the factor on the mosaic rotations.
 pub const WB_WANT_MOSAIC: u64 = 32;
 /// All derivatives.
 pub const WB_WANT_ALL: u64 = 63;
 
-/// One number for each variable of a scene: derivatives by the variables, or a direction in which they
-/// change.
+/// One number for each variable of a scene: derivatives with respect to the variables, or a direction in
+/// which they change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C)]
 pub struct wb_variables {

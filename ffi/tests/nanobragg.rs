@@ -1,5 +1,5 @@
-//! `ffi/nanobragg`: an unmodified C program with the reference's functions, built with these functions
-//! replaced, in all three modes.
+//! `ffi/nanobragg`: builds an unmodified C program that defines the reference's functions, with these
+//! functions replaced, and runs it in all three modes.
 //!
 //! The tests need gcc, GNU binutils and make on Linux; elsewhere they print that they were skipped.
 
@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 
 const FUNCTIONS: [&str; 6] = ["sincg", "sinc3", "rotate_axis", "rotate", "polin3", "polarization_factor"];
 
-/// The rounds of the loop in `reference_like.c`, each of which calls each function once.
+/// Iterations of the loop in `reference_like.c`; each calls every function once.
 const ROUNDS: u64 = 20_000;
 
 /// `-D` options that make every function wrong, each by a different fraction.
@@ -29,7 +29,7 @@ fn scratch(name: &str) -> PathBuf {
     Path::new(SCRATCH).join("nanobragg").join(name)
 }
 
-/// The gcc to build with, if the other tools are available as well.
+/// The gcc to build with; `None` if it or another tool that is needed is not available.
 fn gcc() -> Option<OsString> {
     let cc = common::cc()?;
     common::tool("OBJCOPY", "objcopy")?;
@@ -89,7 +89,8 @@ fn numbers(printed: &str) -> Vec<f64> {
     printed.lines().map(|line| line.parse().expect("a number")).collect()
 }
 
-/// Runs a program in check mode; returns its standard output, the table and the report.
+/// Runs a program in check mode; returns its standard output, its standard error (a table) and its JSON
+/// report.
 fn check(program: &Path) -> (String, String, Value) {
     let path = program.with_extension("json");
     let output = run(in_mode(program, "check").env("WIDEBRAGG_REPORT", &path));

@@ -6,7 +6,7 @@
 //! thread finds the unrotated cell. A sweep that the resolution limit, the mask or the region of interest
 //! skips leaves the variables alone.
 //!
-//! # Words
+//! # Terms
 //!
 //! * **sweep**: the phi steps and mosaic domains that one source goes through for one subpixel.
 //! * **stream**: the rows that one thread of the reference renders, in order.

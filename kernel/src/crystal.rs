@@ -95,9 +95,10 @@ pub struct Crystal {
     pub cell: UnitCell,
 }
 
-/// The limit of the length of a cell edge, in Angstrom.
+/// The upper limit of the length of a cell edge, in Angstrom.
 const LONGEST_EDGE: f64 = 1e9;
-/// The lower limit, in Angstrom, below which products of edges would leave the range of f64.
+/// The lower limit of the length of a cell edge, in Angstrom. Shorter edges would have products outside the
+/// range of f64.
 const SHORTEST_EDGE: f64 = 1e-9;
 
 impl<T: Real> UnitCell<T> {

@@ -36,7 +36,7 @@ fn outcome(mut command: Command) -> Outcome {
     }
 }
 
-/// Runs a script in a mount namespace of its own, as root or in a user namespace. Its mounts are invisible
+/// Runs a script in a separate mount namespace, as root or in a user namespace. Its mounts are invisible
 /// outside and end with it. Returns `None` where neither kind of namespace is permitted.
 ///
 /// # Panics

@@ -1,4 +1,5 @@
-//! `widebragg gradient`: losses, derivatives by parameters and by structure factors, images of derivatives.
+//! `widebragg gradient`: losses, derivatives with respect to parameters and to structure factors, images of
+//! derivatives.
 
 use serde_json::Value;
 use widebragg_tests::golden;
@@ -34,7 +35,7 @@ fn derivative(report: &Value, name: &str) -> f64 {
     number(&entries.iter().find(|entry| entry["name"] == name).expect(name)["derivative"])
 }
 
-/// The derivative of the loss by an option, from central differences.
+/// The derivative of the loss with respect to an option, from central differences.
 fn by_differences(place: &Workplace, rest: &str, option: impl Fn(f64) -> String, step: f64) -> f64 {
     let loss = |by: f64| {
         let line = format!("gradient {SMOOTH} {rest} --wrt scale {}", option(by));

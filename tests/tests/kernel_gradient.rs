@@ -119,7 +119,7 @@ fn differentiated<R>(
     lent.expect("a scene")
 }
 
-/// An image of the derivatives by each variable.
+/// An image of the derivatives with respect to each variable.
 fn pushed(scene: &KernelScene, threads: usize) -> Vec<Vec<f64>> {
     let directions: Vec<Variables> = (0..VARIABLES).map(unit).collect();
     let (pixels, rows) = (scene.detector.pixels(), 0..scene.detector.slow_pixels);
@@ -205,7 +205,8 @@ fn weights(pixels: usize) -> Vec<f64> {
     (0..pixels).map(|i| 1.0 - 0.3 * (i % 5) as f64).collect()
 }
 
-/// The pullback over a scene's rows, in one call or in one call a row, and the derivatives by the grid.
+/// The pullback over a scene's rows, in one call or in one call a row, and the derivatives with respect to
+/// the grid.
 fn pulled(scene: &KernelScene, threads: usize, by_rows: bool) -> (Variables, Vec<f64>) {
     let rows = scene.detector.slow_pixels;
     let weights = weights(scene.detector.pixels());

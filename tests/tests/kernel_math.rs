@@ -130,8 +130,8 @@ fn sincg_is_accurate_to_two_ulp() {
     }
 }
 
-/// Random arguments, compared with sin(pi N h)/sin(pi h) from exact residues: in fixed point, h and N h are
-/// reduced by whole numbers without rounding.
+/// The error of sincg at random arguments, against sin(pi N h)/sin(pi h) with h and N h reduced modulo 1
+/// exactly, in fixed point.
 #[test]
 fn sincg_is_accurate_to_two_ulp_at_random_arguments() {
     let mut deviate = deviates();

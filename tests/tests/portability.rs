@@ -1,5 +1,5 @@
-//! Other processors and files from other machines: a processor without AVX gives the portable level's bits,
-//! and binary files in the other byte order are swapped or refused.
+//! Portability: a processor without AVX renders the same bits as the portable level elsewhere, and binary
+//! files in the opposite byte order are byte-swapped or rejected.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn a_processor_without_avx_gives_the_portable_levels_bits() {
     for extra in LINES {
         let native = Workplace::with_inputs();
         native.run_line(&format!("{LINE} {extra} --simd portable")).well();
-        // A processor with no more than SSE2, and a processor of 2008.
+        // A processor with SSE2 only, and one from 2008.
         for processor in ["qemu64", "Nehalem"] {
             let place = Workplace::with_inputs();
             let outcome = emulated(&place, processor, &format!("{LINE} {extra} --json")).well();
@@ -105,7 +105,7 @@ fn a_dump_of_the_other_byte_order_is_swapped() {
         place.write("foreign.bin", &dump);
         place.run_line(&format!("{line} -dump foreign.bin")).well();
         assert!(place.read("floatimage.bin") == expected, "{hkl}");
-        // In neither byte order are these values amplitudes, so they are refused.
+        // These values are amplitudes in neither byte order, so the file is rejected.
         dump[data..][..8].copy_from_slice(&f64::NAN.to_ne_bytes());
         place.write("broken.bin", &dump);
         let outcome = place.run_line(&format!("{line} -dump broken.bin"));

@@ -155,7 +155,7 @@ fn grid_of(table: &HklTable) -> Result<HklGrid<'_>, widebragg::Error> {
 }
 
 impl Experiment {
-    /// Derives the tables, and says what was changed or assumed on the way.
+    /// Derives the tables; returns warnings about what was changed or assumed.
     ///
     /// # Errors
     /// Values that no experiment has, or tables larger than the memory.
@@ -234,7 +234,7 @@ impl Experiment {
         }
     }
 
-    /// Room for the orientations of a frame.
+    /// Creates a buffer for the orientations of a frame.
     ///
     /// # Errors
     /// More orientations than there is memory for.

@@ -1,5 +1,5 @@
-//! One image: its rows split over threads, after a search for the latch where the reference would stop
-//! interpolating.
+//! Renders one image with its rows split over threads, after a search for the latch: the evaluation at which
+//! the reference would stop interpolating.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub struct Frame {
     pub pixels: Vec<f32>,
     /// Sums over the image.
     pub report: RowReport,
-    /// The pixel from which on the reference would no longer interpolate.
+    /// The pixel and evaluation at which the reference would stop interpolating; `None` if it would not stop.
     pub latch: Option<LatchPoint>,
     /// Carryover slots after the image, one for each thread of the reference; empty in spec mode.
     pub slots: Vec<Slot>,
@@ -29,11 +29,11 @@ pub struct Frame {
     pub seconds: f64,
 }
 
-/// Renders the image of `scene`, a scene of `experiment`, on the threads of the pool that it is called in;
-/// calls `row_done` after each row.
+/// Renders the image of `scene`, a scene of `experiment`, on the threads of the current pool; calls
+/// `row_done` after each row.
 ///
 /// # Errors
-/// No memory, or what the kernel refuses.
+/// There is not enough memory, or the kernel rejects the scene.
 pub fn render_frame(
     experiment: &Experiment,
     scene: &Scene<'_>,
@@ -49,7 +49,8 @@ pub fn render_frame(
     let scene = latched(scene, latch);
     pixels.par_chunks_mut(columns).zip(&mut rows_done).enumerate().try_for_each(
         |(row, (out, done))| -> Result<(), Failure> {
-            // A copy of the slot of the row's stream: openings are only read, counts are added up below.
+            // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up
+            // below.
             let mut own = slot_of_row(&slots, row);
             let report = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
             row_done();
@@ -62,7 +63,7 @@ pub fn render_frame(
     Ok(Frame { pixels, report, latch, slots, seconds })
 }
 
-/// The reports of all rows added up; their copies of slots are absorbed into `slots`.
+/// Adds up the reports of all rows, and absorbs their copies of slots into `slots`.
 fn sum_of(rows: &[(RowReport, Option<Slot>)], slots: &mut [Slot]) -> RowReport {
     let mut report = RowReport::default();
     for (row, used) in rows {

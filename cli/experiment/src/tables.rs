@@ -14,8 +14,8 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Checks a scene of `parameters`, and fills its tables; `part` names what is refused, given that
-    /// something is.
+    /// Checks a scene of `parameters` and fills its tables. If the kernel rejects the scene, `part` names the
+    /// part to blame.
     pub(crate) fn new(parameters: &SceneParameters<'_>, part: impl Fn() -> Part) -> Result<Self, Failure> {
         let len = parameters.tables_len().map_err(too_large)?;
         let no_sources = || Failure::no_memory(Part::Divergence, format!("{} sources", len.sources));
@@ -32,7 +32,7 @@ impl Tables {
     }
 }
 
-/// Room for `len` orientations.
+/// Creates a buffer for `len` orientations.
 pub(crate) fn orientation_buffer(len: usize) -> Result<Vec<Orientation>, Failure> {
     filled(len, Orientation::default()).ok_or_else(too_many_orientations)
 }

@@ -1,10 +1,10 @@
-//! What set-up changed or assumed, and what the user may not have meant.
+//! Warnings: what set-up changed or assumed, and parameters that the user may not have intended.
 
 use core::fmt;
 
 use widebragg::vector::Vec3;
 
-/// A remark on the parameters of an experiment that can be rendered all the same.
+/// A warning about the parameters of an experiment that can still be rendered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -21,7 +21,7 @@ pub enum Warning {
         /// Its size now.
         size_m: f64,
     },
-    /// Fewer subpixels than resolve the spots.
+    /// Too few subpixels to resolve the spots.
     Undersampled {
         /// Subpixels along each axis.
         per_axis: usize,

@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::images::read_one;
 use crate::options::GradientOptions;
 
-/// The word for derivatives by each structure factor.
+/// The name in `--wrt` that selects the derivatives with respect to each structure factor.
 const EACH_F: &str = "F";
 
 /// What `--wrt` asks for.
@@ -21,7 +21,7 @@ const EACH_F: &str = "F";
 pub(crate) struct Chosen {
     /// Parameters, each once.
     pub parameters: Vec<Named>,
-    /// Whether derivatives by each structure factor are wanted.
+    /// Whether derivatives with respect to each structure factor are wanted.
     pub each_f: bool,
 }
 

@@ -1,5 +1,5 @@
-//! `widebragg gradient`: a loss and its derivatives by what `--wrt` names, and images of the derivatives of
-//! pixels.
+//! `widebragg gradient`: a loss and its derivatives with respect to what `--wrt` names, and images of the
+//! derivatives of pixels.
 //!
 //! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
 //! parameter. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
@@ -131,7 +131,7 @@ fn entry(
     })
 }
 
-/// Writes the derivatives by the structure factors that have one, as h k l dL/dF.
+/// Writes the derivatives with respect to the structure factors that have one, as h k l dL/dF.
 fn write_by_f(path: &Path, table: &HklTable, by_f: &[f64]) -> Result<(), Failure> {
     let [_, nk, nl] = table.shape();
     let at = |min: i32, i: usize| i64::from(min) + i as i64;

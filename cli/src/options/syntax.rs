@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::Failure;
 
-/// A heading and the options under it, for any options struct.
+/// A heading and the options under it, independent of the type that they set.
 pub(super) struct Group {
     pub heading: &'static str,
     pub options: Vec<&'static OptionSpec>,
@@ -116,7 +116,7 @@ pub(super) enum Parsed {
     End(End),
 }
 
-/// A [`Syntax`] of any options struct.
+/// A [`Syntax`], independent of the type of its options.
 pub(super) trait AnySyntax: Sync {
     fn sections(&self) -> Vec<Group>;
     fn render_sections(&self) -> Vec<Group>;

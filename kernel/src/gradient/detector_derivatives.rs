@@ -1,14 +1,14 @@
-//! Derivatives by the detector: its origin, axes and distances.
+//! Derivatives with respect to the detector: its origin, axes and distances.
 //!
 //! With P = pix0 + F f + S s + O o the position of a subpixel at the distance R in direction d, and v the
-//! derivative of something by d, its derivative by P is (v - d (d.v))/R, and from P follow origin and axes.
-//! On a curved detector P is bent about the slow and the fast axis first.
+//! derivative of something with respect to d, its derivative with respect to P is (v - d (d.v))/R, and from P
+//! follow origin and axes. On a curved detector P is bent about the slow and the fast axis first.
 
 use crate::lanes::{Lanes, Level};
 use crate::render::geometry::LaneVec;
 use crate::render::observer::Site;
 
-/// Derivatives by the origin, axes and distances of the detector.
+/// Derivatives with respect to the origin, axes and distances of the detector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DetectorDerivatives<F> {
     pub(super) pix0: LaneVec<F>,
@@ -51,7 +51,8 @@ impl<F: Lanes> DetectorDerivatives<F> {
         }
     }
 
-    /// Derivatives by the detector of something whose derivative by the position of `site` is given.
+    /// Derivatives, with respect to the detector, of a quantity whose derivative with respect to the position
+    /// of `site` is given.
     #[inline(always)]
     pub(super) fn of_position(site: &Site<'_, F>, by_position: LaneVec<F>) -> Self {
         let zero = by_position.x.splat_like(0.0);
@@ -64,7 +65,8 @@ impl<F: Lanes> DetectorDerivatives<F> {
         detector
     }
 
-    /// Derivatives by the detector of something whose derivative by the unit vector to `site` is given.
+    /// Derivatives, with respect to the detector, of a quantity whose derivative with respect to the unit
+    /// vector to `site` is given.
     #[inline(always)]
     pub(super) fn of_direction(site: &Site<'_, F>, by_direction: LaneVec<F>) -> Self {
         let direction = &site.subpixel.direction;
@@ -73,8 +75,9 @@ impl<F: Lanes> DetectorDerivatives<F> {
         Self::of_position(site, across.scale(direction.inverse_distance))
     }
 
-    /// The derivative by the flat position that was bent to the site, given the derivative by the bent one.
-    /// Adds the derivatives by the axes and the radius that it is bent about.
+    /// The derivative with respect to the flat position that was bent to the site, given the derivative with
+    /// respect to the bent one. Adds the derivatives with respect to the axes and the radius that it is bent
+    /// about.
     #[inline(always)]
     fn unbend(&mut self, site: &Site<'_, F>, by_position: LaneVec<F>) -> LaneVec<F> {
         let Site { detector, ref subpixel, along_slow_m, depth_m, .. } = *site;

@@ -84,7 +84,7 @@
 //! let by_distance = sums.variables.dot(&model.direction(&Moves::default(), Parameter::Distance)?); // 1/m
 //! assert!(by_misset != 0.0 && by_distance != 0.0);
 //!
-//! // The derivative of each pixel by the missetting: an image.
+//! // The derivative of each pixel with respect to the missetting: an image.
 //! let mut image = [0.0; N * N];
 //! let direction = model.direction(&Moves::default(), Parameter::Misset(0))?;
 //! scene.pushforward_rows(&turns, 0..N, &[direction], &Carryover::Off, &mut image)?;

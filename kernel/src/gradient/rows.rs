@@ -21,7 +21,7 @@ use crate::structure_factor::{
     AnyLookup, Lookup, LookupKind, LookupPlan, LookupTable, NearestKind, UniformKind,
 };
 
-/// Derivatives by structure factors, scattered run by run once the pixels are finished.
+/// Derivatives with respect to structure factors, scattered run by run once the pixels are finished.
 struct ByF<'o> {
     sums: &'o mut [f64],
     /// For each pixel its weight times the pixel divided by its sum.
@@ -233,13 +233,14 @@ impl WithSimd for Any<'_, '_, '_> {
 pub struct Sums<'s> {
     /// Which derivatives are wanted.
     pub wanted: Wanted,
-    /// Derivatives by the variables.
+    /// Derivatives with respect to the variables.
     pub variables: Variables,
-    /// Derivatives by each structure factor, as long as the grid; with `None` they are not computed.
+    /// Derivatives with respect to each structure factor, as long as the grid; with `None` they are not
+    /// computed.
     pub structure_factors: Option<&'s mut [f64]>,
 }
 
-/// Adds the derivatives by structure factors of a run that has been differentiated.
+/// Adds the derivatives with respect to structure factors of a run that has been differentiated.
 struct ScatterRun<'c, 'a, 'o> {
     scene: &'c Scene<'a>,
     run: &'c PixelRun<'c>,
@@ -272,7 +273,8 @@ impl WithSimd for ScatterRun<'_, '_, '_> {
 
 impl Scene<'_> {
     /// Adds to `sums` the derivatives of the sum of weight times value over the pixels of `rows`. Where the
-    /// weights are the derivatives of a loss by the pixels, these are the derivatives of the loss.
+    /// weights are the derivatives of a loss with respect to the pixels, these are the derivatives of the
+    /// loss.
     ///
     /// **Shapes**: `weights` slow-major, rows times fast pixels. **Units**: those of the weights, times m^-1
     /// and so on. The sums of each row are added in order. Pixels outside the region of interest and masked

@@ -1,4 +1,4 @@
-//! Derivatives by each structure factor of the grid.
+//! Derivatives with respect to each structure factor of the grid.
 //!
 //! dI/dF = 2 F_cell F_latt^2 times the weight of the node in F_cell, times all that multiplies the sum after
 //! the step. That product is known only when the pixel is finished, so the loop runs a second time.
@@ -9,8 +9,8 @@ use crate::math::exp;
 use crate::render::observer::{ObservedStep, Observer};
 use crate::structure_factor::{Located, Lookup};
 
-/// Observer that adds the derivatives of the pixels by each structure factor of the grid to `sums`, in a
-/// second run of the general loop.
+/// Observer that adds the derivatives of the pixels with respect to each structure factor of the grid to
+/// `sums`, in a second run of the general loop.
 pub(super) struct Scatter<'s, F> {
     pub(super) sums: &'s mut [f64],
     /// Weight of the pixel times the pixel divided by its sum.

@@ -1,4 +1,4 @@
-//! F_latt: the interference of the unit cells of a crystal, for four crystal shapes, a file each.
+//! F_latt: the interference of the unit cells of a crystal, for four crystal shapes, one per file.
 //!
 //! With h, k, l in index units and h0, k0, l0 their nearest integers (an exact half goes down):
 //!
@@ -14,8 +14,8 @@
 //! is used, so its sign is dropped. **Cost.** `benches/ROOFLINE.md` counts the operations of a step; a square
 //! crystal takes one division for all three axes.
 //!
-//! A shape is a type for each level (`Shape`), named by a type without a level (`ShapeKind`), so that a loop
-//! can be compiled for it. `AnyShape` selects the shape at every step instead.
+//! A shape is a type at each SIMD level (`Shape`), and a marker type independent of the level (`ShapeKind`)
+//! for which a loop can be compiled. `AnyShape` selects the shape at every step instead.
 
 mod any;
 mod gauss;

@@ -1,23 +1,24 @@
-//! What a crystal shape is to the loops: |F_latt| and its derivatives, for lanes.
+//! The interface of a crystal shape: |F_latt| and its derivatives, for lanes.
 
 use super::Crystallite;
 use super::indices::{Indices, Narrowed};
 use crate::lanes::{Lanes, Level};
 use crate::math::NUDGE;
 
-/// A shape at a level.
+/// A crystal shape at one SIMD level.
 pub(crate) trait Shape<F: Lanes>: Copy {
     /// A number added to every index, so small that only an index of exactly 0 changes.
     ///
-    /// A crystal along an axis of the laboratory has a whole row of pixels with such an index, whose 0/0 the
-    /// plain loop would leave to the general one.
+    /// A crystal with an axis along an axis of the laboratory frame has a whole row of pixels with such an
+    /// index. Their 0/0 would otherwise have to be evaluated again by the general loop.
     #[inline(always)]
     fn nudge(&self) -> f64 {
         NUDGE
     }
-    /// |F_latt|. Unless `GUARDED`, an exactly integer index may give NaN, which the caller must find and evaluate again.
+    /// |F_latt|. Unless `GUARDED`, an index that is exactly an integer may give NaN, which the caller must
+    /// detect and evaluate again.
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F;
-    /// [`Shape::f_latt`], not guarded, of indices whose offsets are already in f32.
+    /// Unguarded [`Shape::f_latt`] of indices whose offsets are already in f32.
     #[inline(always)]
     fn f_latt_narrowed(&self, indices: &Indices<F>, _: &Narrowed<F::Narrow>) -> F {
         self.f_latt::<false>(indices)
@@ -27,12 +28,12 @@ pub(crate) trait Shape<F: Lanes>: Copy {
 /// F_latt and its derivatives.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FLattDerivatives<F> {
-    /// |F_latt|, to rounding what [`Shape::f_latt`] gives.
+    /// |F_latt|, equal to that of [`Shape::f_latt`] within rounding.
     pub(crate) f_latt: F,
-    /// By h, k, l.
+    /// Derivatives with respect to h, k, l.
     pub(crate) by_index: [F; 3],
-    /// By the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of it; else
-    /// 0.
+    /// Derivative with respect to the vector from the node in reciprocal space, in Angstrom, where F_latt is
+    /// a function of it; else 0.
     pub(crate) by_offset: [F; 3],
 }
 
@@ -51,7 +52,7 @@ pub(crate) trait Differentiable<F: Lanes>: Shape<F> {
     fn derivatives(&self, indices: &Indices<F>) -> FLattDerivatives<F>;
 }
 
-/// A shape without a level: what a loop is compiled for.
+/// Marker type of a shape, independent of the SIMD level. A loop is compiled for each.
 pub(crate) trait ShapeKind {
     /// Whether F_latt is exactly 0 nearly everywhere.
     const SPARSE: bool;
@@ -63,16 +64,16 @@ pub(crate) trait ShapeKind {
     fn at<L: Level>(level: L, crystallite: &Crystallite) -> Self::At<L::F>;
 }
 
-/// A shape without a level whose derivatives have a loop of their own.
+/// Marker type of a shape for whose derivatives a separate loop is compiled.
 pub(crate) trait DifferentiableKind {
     /// The shape of `lattice`, at a level.
     fn differentiable<L: Level>(level: L, crystallite: &Crystallite) -> impl Differentiable<L::F>;
 }
 
-/// Names a shape without a level.
+/// Defines the marker type of a shape, which is independent of the SIMD level.
 macro_rules! shape_kind {
     ($kind:ident, $shape:ident, sparse: $sparse:expr, pairs: $pairs:literal) => {
-        #[doc = concat!("[`", stringify!($shape), "`] without a level.")]
+        #[doc = concat!("[`", stringify!($shape), "`], independent of the SIMD level.")]
         pub(crate) struct $kind;
 
         impl $crate::lattice::ShapeKind for $kind {
@@ -90,7 +91,7 @@ macro_rules! shape_kind {
     };
 }
 
-/// Lets the derivatives of a shape have a loop of their own.
+/// Implements [`DifferentiableKind`] for the marker type of a shape.
 macro_rules! differentiable_kind {
     ($kind:ident, $shape:ident) => {
         impl $crate::lattice::DifferentiableKind for $kind {

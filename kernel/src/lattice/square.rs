@@ -60,8 +60,8 @@ impl<F: Lanes> Differentiable<F> for Square<F> {
         let [below_h, below_k, below_l] =
             [k.denominator * l.denominator, h.denominator * l.denominator, h.denominator * k.denominator];
         let inverse = dh.splat_like(1.0).quotient(h.denominator * below_h);
-        // The derivative by h has the square of the denominator of h below it and the other two denominators
-        // once. All three squared are common to the axes; what is too much is multiplied back.
+        // The derivative with respect to h has the square of the denominator of h below it and the other two
+        // denominators once. All three squared are common to the axes; what is too much is multiplied back.
         let square = inverse * inverse;
         FLattDerivatives {
             f_latt: (h.numerator * above_h) * inverse,

@@ -94,8 +94,8 @@ impl<F: Lanes> LaneVec<F> {
         }
     }
 
-    /// Given the derivatives of something by `rotated`, which is this vector rotated about the unit vector
-    /// `axis`: its derivatives by this vector, by the axis and by the angle.
+    /// Given the derivatives of something with respect to `rotated`, which is this vector rotated about the
+    /// unit vector `axis`: its derivatives with respect to this vector, to the axis and to the angle.
     #[inline(always)]
     pub(crate) fn rotate_derivatives(
         self,
@@ -236,7 +236,8 @@ impl<F: Lanes> Direction<F> {
         transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
     }
 
-    /// [`Direction::capture`] of a layer from `depth_m` on, and its derivative by the obliquity, d . o.
+    /// [`Direction::capture`] of a layer from `depth_m` on, and its derivative with respect to the obliquity,
+    /// d . o.
     #[inline(always)]
     pub(crate) fn capture_derivative(
         &self,
@@ -253,7 +254,7 @@ impl<F: Lanes> Direction<F> {
         (reach - leave, slope)
     }
 
-    /// [`Direction::polarization`] and its derivative by the direction.
+    /// [`Direction::polarization`] and its derivative with respect to the direction.
     #[inline(always)]
     pub(crate) fn polarization_derivative(&self, frame: &PolarizationFrame) -> (F, LaneVec<F>) {
         let d = self.diffracted;

@@ -50,7 +50,7 @@ use crate::structure_factor::{LatchPoint, LookupPlan, LookupRule};
 use plain::Workspace;
 use row_plan::{PixelRun, Span};
 
-/// What a call did beside writing pixels.
+/// What a call reports in addition to the pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RowReport {
     /// Pixels rendered: inside the region of interest and not masked.
@@ -61,7 +61,7 @@ pub struct RowReport {
     pub fallbacks: u64,
 }
 
-/// What a span adds up beside its pixels.
+/// What a span accumulates in addition to its pixels.
 #[derive(Debug, Clone, Copy, Default)]
 struct SpanReport {
     omega_sum_sr: f64,
@@ -106,7 +106,7 @@ impl Scene<'_> {
         Ok(report)
     }
 
-    /// Renders one pixel without its neighbours, with the bits it has among them.
+    /// Renders one pixel without its neighbours, with the same bits as in a whole row.
     ///
     /// # Errors
     /// As [`Scene::render_rows`].
@@ -256,7 +256,7 @@ impl Scene<'_> {
         report
     }
 
-    /// The value of a run of one pixel, with what is particular to it: the sweep that opens its stream, the
+    /// The value of a run of one pixel, including its special cases: the sweep that opens its stream, and the
     /// evaluation that ends interpolation.
     fn evaluate(&self, run: &PixelRun<'_>) -> f64 {
         let mut value = [0.0];

@@ -1,4 +1,4 @@
-//! Observer of the general loop's intermediate values. What an observer does not use costs nothing.
+//! Observer of the general loop's intermediate values. Values that an observer does not use cost nothing.
 
 use super::geometry::{LaneVec, Subpixel};
 use crate::beam::{PolarizationFrame, Source};
@@ -32,17 +32,17 @@ pub(crate) struct ObservedStep<'t, F: Lanes> {
     /// Evaluations of the pixel before this one.
     pub(crate) evaluation: u64,
     pub(crate) orientation: &'t Orientation,
-    /// Whether the orientation is what an opening sweep finds.
+    /// Whether the step uses the vectors that an opening sweep finds, and not those of the table.
     pub(crate) is_opening: bool,
     pub(crate) scattering: &'t LaneVec<F>,
-    /// Lanes that have the step.
+    /// Lanes for which the step is evaluated.
     pub(crate) active: F::Mask,
     /// F_latt; its derivatives are 0 unless [`Observer::DERIVATIVES`].
     pub(crate) lattice: FLattDerivatives<F>,
     pub(crate) f_cell: F,
-    /// Derivatives of F_cell by h, k, l; 0 unless [`Observer::DERIVATIVES`].
+    /// Derivatives of F_cell with respect to h, k, l; 0 unless [`Observer::DERIVATIVES`].
     pub(crate) f_cell_derivatives: [F; 3],
-    /// What the running sum is multiplied by; `None` where no oversample flag is set.
+    /// The factor by which the running sum is multiplied; `None` where no oversample flag is set.
     pub(crate) factor: Option<F>,
     /// The running sum, this step included.
     pub(crate) sum: F,
@@ -59,7 +59,7 @@ pub(crate) struct ObservedPixel<F> {
     pub(crate) value_per_sum: F,
 }
 
-/// Observer of the loop's intermediate values, for the pixels of one vector after the other.
+/// Observer of the loop's intermediate values. The vectors of pixels are processed one after the other.
 pub(crate) trait Observer<F: Lanes> {
     /// Whether steps come with derivatives.
     const DERIVATIVES: bool;
@@ -71,13 +71,15 @@ pub(crate) trait Observer<F: Lanes> {
     /// The solid angle has been evaluated at `site`.
     #[inline(always)]
     fn omega(&mut self, _site: &Site<'_, F>) {}
-    /// The captured share has been evaluated for the layer of `layer_m` that begins at the depth of `site`.
+    /// The captured fraction has been evaluated for the layer of thickness `layer_m` that begins at the depth
+    /// of `site`.
     #[inline(always)]
     fn capture(&mut self, _site: &Site<'_, F>, _layer_m: f64, _attenuation_per_m: f64) {}
     /// The polarisation factor has been evaluated at `site` for `lanes`.
     #[inline(always)]
     fn polarization(&mut self, _site: &Site<'_, F>, _frame: &PolarizationFrame, _lanes: F::Mask) {}
-    /// The sweep of a source begins, whose steps multiply the sum by `factor`.
+    /// The sweep of a source begins. Each of its steps multiplies the running sum by `factor`, if there is
+    /// one.
     #[inline(always)]
     fn begin_source(&mut self, _factor: Option<F>) {}
     /// A step has been added.

@@ -1,4 +1,4 @@
-//! The sum of a pixel, with everything that a scene can have: the general loop's inside.
+//! The sum of a pixel, with every feature that a scene can have: the body of the general loop.
 //!
 //! ```text
 //! sum = background
@@ -79,7 +79,7 @@ struct Sweep<'s, F: Lanes> {
     is_opening: bool,
 }
 
-/// The pixels of one vector, on the way through the loop.
+/// The state of the pixels of one vector in the loop.
 struct PixelState<F: Lanes> {
     live: F::Mask,
     sum: F,

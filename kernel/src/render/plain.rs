@@ -41,7 +41,7 @@ pub(super) struct Workspace {
     sum: PerPixel,
     /// Made only where several samples need it, since all memory of a call must be cleared.
     samples: Option<Samples>,
-    /// If not 0, this many of the first `live` are 1 and all others 0.
+    /// If not 0, the first `unmasked` elements of `live` are 1 and all others are 0.
     unmasked: usize,
 }
 
@@ -69,7 +69,7 @@ impl Workspace {
         }
     }
 
-    /// Makes room for what several samples need. Out of line, since it uses as much of the stack again.
+    /// Creates the storage that several samples need. Out of line, since it takes as much stack again.
     #[inline(never)]
     pub(super) fn make_room(&mut self) {
         if self.samples.is_none() {
@@ -80,7 +80,7 @@ impl Workspace {
     /// Selects the pixels of a span of `count` that `mask` does not skip, and returns their number.
     pub(super) fn select(&mut self, count: usize, mask: Option<&[u16]>) -> u64 {
         let Some(mask) = mask else {
-            // Mostly they are still those of the span before.
+            // Usually they are still those of the previous span.
             if self.unmasked != count {
                 select(&mut self.live, count, None);
                 self.unmasked = count;

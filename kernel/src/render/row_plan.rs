@@ -1,9 +1,9 @@
-//! The plan of a row: which runs of its pixels are rendered alike, and which pixels are rendered by
-//! themselves.
+//! The plan of a row: which runs of its pixels are rendered together, and which pixels are rendered
+//! individually.
 //!
-//! A pixel is rendered by itself where its first sweep opens a stream of the carryover, or where
-//! interpolation ends in it. All others lie in spans. Rendering, the search for the latch and the gradient
-//! walk the same plan.
+//! A pixel is rendered individually if its first sweep opens a stream of the carryover, or if interpolation
+//! ends in it. All other pixels are rendered in spans. Rendering, the search for the latch and the gradient
+//! all follow this plan.
 
 use core::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::scene::Scene;
 use crate::span::{PerPixel, SPAN};
 use crate::structure_factor::{LookupPlan, LookupRule};
 
-/// Neighbouring pixels of a row that one call of a loop goes through.
+/// Neighbouring pixels of a row that one call of a loop processes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PixelRun<'r> {
     /// Row.
@@ -23,14 +23,14 @@ pub(crate) struct PixelRun<'r> {
     pub(crate) first: usize,
     /// A number for each pixel: 1 where it is rendered, 0 where it is skipped.
     pub(crate) live: &'r [f64],
-    /// The vectors that the first sweep of the pixel finds at phi = 0, if not the steady ones; for a run of
-    /// one pixel.
+    /// The cell vectors that the pixel's first sweep uses at phi = 0, where they are not the steady vectors.
+    /// Set only for runs of one pixel.
     pub(crate) opening: Option<Orientation>,
     /// How structure factors are looked up.
     pub(crate) lookup: LookupPlan,
 }
 
-/// A run of pixels that are rendered alike.
+/// A run of at most [`SPAN`] pixels that are rendered together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
     /// Row.
@@ -43,7 +43,7 @@ pub(crate) struct Span {
     pub(crate) lookup: LookupPlan,
 }
 
-/// A pixel that is rendered by itself.
+/// A pixel that is rendered individually.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Single {
     slow: usize,
@@ -116,7 +116,7 @@ impl Scene<'_> {
         }
     }
 
-    /// How a pixel is looked up, and with it the evaluation that ends its interpolation.
+    /// How the structure factors of a pixel are looked up, and which evaluation ends its interpolation.
     pub(crate) fn lookup_at(&self, slow: usize, fast: usize) -> LookupPlan {
         let (rule, until) = match self.p.structure_factors.lookup {
             LookupRule::TricubicUntil(latch) if (slow, fast) > (latch.slow, latch.fast) => {
@@ -138,7 +138,7 @@ impl Scene<'_> {
         }
     }
 
-    /// The plan of one pixel, with the vectors that its first sweep finds.
+    /// The plan of one pixel, with the vectors that its first sweep uses at phi = 0.
     pub(crate) fn single_plan(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Single {
         let openings = carry.openings_in_row(slow, self.p.detector.fast_pixels);
         let opening = if self.carries() {
@@ -151,7 +151,8 @@ impl Scene<'_> {
 }
 
 impl<'p> RowPlan<'p> {
-    /// All pixels of the row within the region of interest, in spans. The single pixels lie in them as well.
+    /// Divides all pixels of the row within the region of interest into spans. The pixels of
+    /// [`RowPlan::singles`] are included.
     pub(crate) fn spans(&self) -> impl Iterator<Item = Span> + use<'p> {
         let slow = self.slow;
         self.parts.clone().into_iter().flat_map(move |(columns, lookup)| {
@@ -161,7 +162,7 @@ impl<'p> RowPlan<'p> {
         })
     }
 
-    /// The selected pixels that are rendered by themselves.
+    /// The selected pixels that are rendered individually.
     pub(crate) fn singles(&self) -> impl Iterator<Item = Single> + use<'p> {
         let Self { scene, slow, latch, openings, .. } = *self;
         let opened = move || openings.unsteady(scene.steady());
@@ -173,7 +174,8 @@ impl<'p> RowPlan<'p> {
             .filter(move |single| scene.is_selected(slow, single.fast))
     }
 
-    /// Sets `live` to 1 for the pixels of a span that are selected and not rendered by themselves, else to 0.
+    /// Sets `live` to 1 for the selected pixels of a span that are not rendered individually, and to 0 for
+    /// all others.
     pub(crate) fn select_without_singles(&self, span: &Span, live: &mut PerPixel) {
         select(live, span.count, self.scene.mask_of(span));
         for single in self.singles() {
@@ -211,11 +213,11 @@ pub(crate) struct PixelVector<'r, F: Lanes> {
     pub(crate) fast: F,
     /// Lanes whose pixels are rendered.
     pub(crate) live: F::Mask,
-    /// The same as numbers, one for each pixel of the run.
+    /// [`PixelVector::live`] as numbers, one for each pixel of the run.
     pub(crate) selected: &'r [f64],
 }
 
-/// The vectors of a run that have any pixel to render.
+/// Iterator over the vectors of a run that have at least one pixel to render.
 pub(crate) struct PixelVectors<'r, L> {
     level: L,
     run: PixelRun<'r>,

@@ -29,7 +29,7 @@ impl<'a, F: Lanes> AnyLookup<'a, F> {
     }
 }
 
-/// Calls a method of the lookup that there is.
+/// Calls a method of the selected lookup.
 macro_rules! each {
     ($any:ident, $lookup:ident => $call:expr) => {
         match $any {
@@ -48,7 +48,7 @@ impl<F: Lanes> Lookup<F> for AnyLookup<'_, F> {
     fn indices(&mut self, hkl: [F; 3]) -> Indices<F> {
         match self {
             Self::Nearest(lookup) => lookup.indices(hkl),
-            // The exact nearest integers, for those who report them.
+            // The exact nearest integers, for observers that report them.
             Self::Uniform(_) | Self::Tricubic(_) | Self::LatchScan(_) => Indices::new(hkl),
         }
     }

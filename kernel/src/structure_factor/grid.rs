@@ -125,7 +125,7 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     }
 
     /// Adds `amount` to `sums` at the nodes that are in the grid, for the lanes in `active`. Returns the
-    /// derivative by default_F: 1 for lanes whose node is not in the grid, else 0.
+    /// derivative with respect to default_F: 1 for lanes whose node is not in the grid, else 0.
     #[inline(always)]
     pub(super) fn scatter_nearest(&self, node: [F; 3], active: F::Mask, amount: F, sums: &mut [f64]) -> F {
         let (zero, one) = (amount.splat_like(0.0), amount.splat_like(1.0));

@@ -1,4 +1,4 @@
-//! What a lookup of structure factors is to the loops: indices to F_cell and its derivatives, for lanes.
+//! The interface of a structure factor lookup: from Miller indices to F_cell and its derivatives, for lanes.
 
 use super::StructureFactors;
 use crate::lanes::{Lanes, Level};
@@ -8,10 +8,10 @@ use crate::span::PerPixel;
 /// Nodes h, k, l of the pixels of a span, and their values, saved from one sample of the pixels to the next.
 pub(crate) type SavedNodes = [PerPixel; 4];
 
-/// F_cell for lanes of one level.
+/// A lookup of F_cell for the lanes of one SIMD level.
 ///
-/// The loops call [`Lookup::locate`] and read F_cell from the [`Located`] that it returns. The other methods
-/// are what a lookup implements.
+/// The loops call [`Lookup::locate`] and read F_cell from the [`Located`] that it returns. Implementations
+/// provide the other methods.
 pub(crate) trait Lookup<F: Lanes> {
     /// Whether F_cell varies between nodes.
     const SMOOTH: bool;
@@ -21,7 +21,7 @@ pub(crate) trait Lookup<F: Lanes> {
     fn indices(&mut self, hkl: [F; 3]) -> Indices<F> {
         Indices::new(hkl)
     }
-    /// [`Lookup::indices`] with the offsets in f32, which mixed precision goes on with.
+    /// [`Lookup::indices`], and the offsets in f32 for mixed precision.
     #[inline(always)]
     fn indices_mixed(&mut self, hkl: [F; 3]) -> (Indices<F>, Narrowed<F::Narrow>) {
         let indices = self.indices(hkl);
@@ -50,7 +50,7 @@ pub(crate) trait Lookup<F: Lanes> {
         sums: &mut [f64],
     ) -> F;
 
-    /// Saves the nodes that the pixels from `at` on were last nearest to, for [`Lookup::restore`].
+    /// Saves the nodes last used for the pixels from `at` on, for [`Lookup::restore`].
     #[inline(always)]
     fn save(&self, _: &mut SavedNodes, _: usize) {}
     /// Restores the nodes that were saved for the pixels from `at` on.
@@ -60,8 +60,8 @@ pub(crate) trait Lookup<F: Lanes> {
     fn fallbacks(&self) -> u64 {
         0
     }
-    /// For each lane the first evaluation that would fall back, infinity where there is none. Starts over for
-    /// the next pixels.
+    /// Returns for each lane the first evaluation that would fall back, or infinity, and resets the record
+    /// for the next pixels.
     fn take_first_fallback(&mut self) -> Option<F> {
         None
     }
@@ -94,27 +94,28 @@ pub(crate) struct Located<'l, F, K> {
 }
 
 impl<F: Lanes, K: Lookup<F>> Located<'_, F, K> {
-    /// Whether F_cell is already known to be 0 in all lanes. `false` says nothing.
+    /// Whether F_cell is already known to be 0 in all lanes. With `false`, F_cell is either unknown or not 0.
     #[inline(always)]
     pub(crate) fn is_zero(&mut self) -> bool {
         self.lookup.is_zero()
     }
 
-    /// F_cell of the lanes in `active`; other lanes have any value. `evaluation` counts the steps of the
-    /// pixel.
+    /// F_cell of the lanes in `active`; other lanes have unspecified values. `evaluation` counts the steps of
+    /// the pixel.
     #[inline(always)]
     pub(crate) fn f_cell(&mut self, active: F::Mask, evaluation: u64) -> F {
         self.lookup.f_cell(&self.indices, active, evaluation)
     }
 
-    /// [`Located::f_cell`] and its derivatives by h, k, l, which are 0 unless [`Lookup::SMOOTH`].
+    /// [`Located::f_cell`] and its derivatives with respect to h, k, l, which are 0 unless
+    /// [`Lookup::SMOOTH`].
     #[inline(always)]
     pub(crate) fn f_cell_derivatives(&mut self, active: F::Mask, evaluation: u64) -> (F, [F; 3]) {
         self.lookup.f_cell_derivatives(&self.indices, active, evaluation)
     }
 
-    /// Adds `amount` times the derivative of F_cell by each node of the grid to `sums`, for the lanes in
-    /// `active`. Returns the derivative by default_F.
+    /// Adds `amount` times the derivative of F_cell with respect to each node of the grid to `sums`, for the
+    /// lanes in `active`. Returns the derivative with respect to default_F.
     #[inline(always)]
     pub(crate) fn scatter(&self, active: F::Mask, evaluation: u64, amount: F, sums: &mut [f64]) -> F {
         self.lookup.scatter(&self.indices, active, evaluation, amount, sums)
@@ -130,7 +131,7 @@ pub(crate) enum LookupPlan {
     Nearest,
     /// Tricubic before evaluation `until` of the pixel, the nearest node from there on.
     Tricubic { until: u64 },
-    /// Nothing is looked up; finds where the reference would stop interpolating.
+    /// Looks nothing up, and finds the evaluation at which the reference would stop interpolating.
     LatchScan,
 }
 
@@ -141,10 +142,10 @@ pub(crate) struct LookupTable<'a> {
     pub(crate) plan: LookupPlan,
 }
 
-/// A lookup without a level: what a loop is compiled for.
+/// Marker type of a lookup, independent of the SIMD level. A loop is compiled for each.
 pub(crate) trait LookupKind {
-    /// Whether pairs of vectors are faster than single ones. They are not where lanes often share a block of
-    /// nodes.
+    /// Whether pairs of vectors are faster than single vectors. They are not faster where lanes often share a
+    /// block of nodes.
     const PAIRS_WELL: bool;
     /// The lookup at a level.
     type At<'a, F: Lanes + 'a>: Lookup<F>;
@@ -152,10 +153,10 @@ pub(crate) trait LookupKind {
     fn at<'a, L: Level>(level: L, table: &LookupTable<'a>) -> Self::At<'a, L::F>;
 }
 
-/// Names a lookup without a level.
+/// Defines the marker type of a lookup.
 macro_rules! lookup_kind {
     ($kind:ident, $lookup:ident $(<$a:lifetime>)?, pairs well: $pairs:literal) => {
-        #[doc = concat!("[`", stringify!($lookup), "`] without a level.")]
+        #[doc = concat!("[`", stringify!($lookup), "`], independent of the SIMD level.")]
         pub(crate) struct $kind;
 
         impl $crate::structure_factor::LookupKind for $kind {

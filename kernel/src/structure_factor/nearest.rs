@@ -39,7 +39,7 @@ impl<'a, F: Lanes> Nearest<'a, F> {
         }
     }
 
-    /// Rounds to new nodes; their values are looked up when they are asked for.
+    /// Rounds to new nodes; their values are looked up when they are needed.
     #[inline(always)]
     fn move_to(&mut self, hkl: [F; 3]) -> Indices<F> {
         let found = Indices::new(hkl);

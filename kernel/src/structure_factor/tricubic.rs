@@ -41,7 +41,7 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
         sum
     }
 
-    /// [`Tricubic::interpolate`] and its derivatives by h, k, l.
+    /// [`Tricubic::interpolate`] and its derivatives with respect to h, k, l.
     #[inline(always)]
     fn interpolate_derivatives(&self, h: [F; 3], usable: F::Mask) -> (F, [F; 3]) {
         let block = self.block(h, usable);

@@ -2,12 +2,12 @@
 //!
 //! For each parameter the pushforward, pixel by pixel, and the pullback of the sum of the pixels with fixed
 //! weights are compared with central differences with extrapolation ([`super::differences`]). Errors are
-//! relative to the largest derivative by that parameter in the region, those of the pullback to the sum of
-//! the sizes of its terms. A parameter may hardly matter (the wavelength of a crystal whose matrix scales
-//! with it, anything at the very top of a spot): then errors are relative to a ten-thousandth of the
-//! derivative that would change the brightest pixel by itself.
-//! Special case: where an image jumps (an index half-way between two nodes), long steps reach across the
-//! jump, so shorter ones are tried where derivative and difference disagree.
+//! relative to the largest derivative with respect to that parameter in the region, those of the pullback to
+//! the sum of the sizes of its terms. A parameter may hardly matter (the wavelength of a crystal whose matrix
+//! scales with it, anything at the very top of a spot): then errors are relative to a ten-thousandth of the
+//! derivative that would change the brightest pixel by itself. Special case: where an image jumps (an index
+//! half-way between two nodes), long steps reach across the jump, so shorter ones are tried where derivative
+//! and difference disagree.
 
 use widebragg::gradient::{Moves, Variables};
 use widebragg::scene::Roi;
@@ -70,7 +70,7 @@ pub fn brightest(experiment: &Experiment) -> Result<Roi, Failure> {
     Ok(Roi { fast_min, fast_max, slow_min, slow_max })
 }
 
-/// Checks the derivatives by `parameters` over the region of interest of an experiment.
+/// Checks the derivatives with respect to `parameters` over the region of interest of an experiment.
 ///
 /// # Errors
 /// What the kernel refuses.

@@ -18,7 +18,7 @@
 //! Poisson         r = sign(I - D) sqrt(2 (I - D - D ln(I/D)))      D < 0 as 0, I below 1e-6 as 1e-6
 //! ```
 //!
-//! Pixels of SMV and CBF files include their offset, so float images are the better data.
+//! Pixels of SMV and CBF files are used as stored, including any offset, so float images are the better data.
 
 /// Smallest number of photons whose logarithm is taken.
 const FEWEST: f64 = 1e-6;
@@ -93,7 +93,8 @@ impl Loss {
         &self.pixels
     }
 
-    /// The residual of a pixel and its derivative by the pixel; for weights the residual is the pixel itself.
+    /// The residual of a pixel, and the derivative of the residual with respect to the pixel. For a weighted
+    /// sum, the residual is the pixel itself.
     #[must_use]
     pub fn residual(&self, pixel: f64, data: f64) -> (f64, f64) {
         match self.kind {
@@ -103,8 +104,8 @@ impl Loss {
         }
     }
 
-    /// The loss of `image`, the number of pixels that count, and the derivatives by the pixels. Pixels count
-    /// for which `selected` returns true.
+    /// The loss of `image`, the number of pixels that count, and the derivatives with respect to the pixels.
+    /// Pixels count for which `selected` returns true.
     #[must_use]
     pub fn at(&self, image: &[f64], selected: impl Fn(usize) -> bool) -> (f64, usize, Vec<f64>) {
         let (mut loss, mut counted) = (0.0, 0);
@@ -128,7 +129,7 @@ impl Loss {
     }
 }
 
-/// The signed square root of the deviance of a pixel, and its derivative by the pixel.
+/// The signed square root of the deviance of a pixel, and its derivative with respect to the pixel.
 fn deviance_root(pixel: f64, data: f64) -> (f64, f64) {
     let (rendered, moves) = if pixel > FEWEST { (pixel, 1.0) } else { (FEWEST, 0.0) };
     if data <= 0.0 {

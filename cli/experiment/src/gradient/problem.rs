@@ -1,8 +1,10 @@
-//! An experiment whose parameters move: its image, and derivatives in both directions, rows over threads.
+//! The image of an experiment whose parameters are shifted, and its derivatives (pullback and pushforward),
+//! with the rows split over threads.
 //!
-//! Counts, the latch, and the phi that counts as 0 stay those of the experiment whatever the moves, so that
-//! derivatives, finite differences and refinements are those of the same smooth function. Rows are summed one
-//! by one and added in order, so that the bits do not depend on the number of threads.
+//! The moves change neither the numbers of steps, sources, domains and cells, nor the latch, nor which phi
+//! steps count as 0. Derivatives, finite differences and refinements therefore all refer to the same smooth
+//! function. The sums of the rows are added in order, so that the bits do not depend on the number of
+//! threads.
 
 use core::ops::Range;
 
@@ -26,11 +28,11 @@ use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
 
-/// Number of bands of rows whose derivatives by structure factors are summed separately; each needs a grid of
-/// memory.
+/// Number of bands of rows whose derivatives with respect to structure factors are summed separately; each
+/// band needs the memory of one grid.
 const BANDS: usize = 8;
 
-/// An experiment and the model that moves it.
+/// An experiment, and the model that computes how its parameters change it.
 #[derive(Debug)]
 pub struct Problem<'e> {
     experiment: &'e Experiment,
@@ -50,7 +52,8 @@ impl<'e> Problem<'e> {
     /// The problem of the first frame of an experiment.
     ///
     /// # Errors
-    /// A detector or crystal that was given as it is, which no parameter moves, or what the kernel refuses.
+    /// The detector or the crystal was given by its axes, so that it has no parameters, or the kernel rejects
+    /// the experiment.
     pub fn new(experiment: &'e Experiment) -> Result<Self, Failure> {
         let crystal = experiment.crystal_parameters().zip(experiment.detector_parameters());
         let Some((crystal, detector)) = crystal else {
@@ -71,13 +74,13 @@ impl<'e> Problem<'e> {
         self.experiment
     }
 
-    /// Pixels of an image.
+    /// Number of pixels of an image.
     #[must_use]
     pub fn pixels(&self) -> usize {
         self.experiment.detector.pixels()
     }
 
-    /// Lends the scene after `moves`, with the slots of its carryover, to `job`.
+    /// Calls `job` with the scene after `moves` and the slots of its carryover.
     ///
     /// # Errors
     /// Moves to an impossible experiment, no memory, or the failure of `job`.
@@ -89,7 +92,7 @@ impl<'e> Problem<'e> {
         self.with_masked_scene(moves, None, job)
     }
 
-    /// The same with another mask. The carryover stays that of the whole image.
+    /// As [`Problem::with_scene`], with another mask. The carryover stays that of the whole image.
     fn with_masked_scene<R>(
         &self,
         moves: &Moves,
@@ -229,7 +232,7 @@ impl<'e> Problem<'e> {
         images.par_chunks_mut(columns * deep).enumerate().skip(first).take(last + 1 - first)
     }
 
-    /// Derivatives of the variables by each of `parameters`, after `moves`.
+    /// Derivatives of the variables with respect to each of `parameters`, after `moves`.
     ///
     /// # Errors
     /// Moves to an impossible experiment.
@@ -242,8 +245,9 @@ impl<'e> Problem<'e> {
         parameters.into_iter().map(along).collect()
     }
 
-    /// Derivatives of the weighted sum of pixels by those variables that move along `directions`. Where
-    /// `by_f` is given, the derivatives by each structure factor of the table are added to it.
+    /// Derivatives of the weighted sum of pixels with respect to the variables that change along
+    /// `directions`. Where `by_f` is given, the derivatives with respect to the structure factors of the
+    /// table are added to it.
     ///
     /// # Errors
     /// As [`Problem::with_scene`].
@@ -295,7 +299,7 @@ impl<'e> Problem<'e> {
         Ok(images)
     }
 
-    /// Lends the derivatives of the orientations of a scene that `directions` need to `job`.
+    /// Calls `job` with those derivatives of the orientations of a scene that `directions` need.
     fn with_turns<R>(
         &self,
         scene: &Scene<'_>,
@@ -331,7 +335,8 @@ struct Pullback<'a> {
 }
 
 impl Pullback<'_> {
-    /// Derivatives of the sum over one row; those by structure factors are added to `structure_factors`.
+    /// Derivatives of the sum over one row; those with respect to structure factors are added to
+    /// `structure_factors`.
     fn row(&self, row: usize, structure_factors: Option<&mut [f64]>) -> Result<Variables, Failure> {
         let mut own = slot_of_row(self.slots, row);
         let mut sums = Sums { wanted: self.wanted, structure_factors, ..Sums::default() };
@@ -341,7 +346,7 @@ impl Pullback<'_> {
         done.map(|()| sums.variables).map_err(refused)
     }
 
-    /// Derivatives by the variables.
+    /// Derivatives with respect to the variables.
     fn sum(&self, rows: Range<usize>) -> Result<Variables, Failure> {
         let sums: Result<Vec<_>, _> = rows.into_par_iter().map(|row| self.row(row, None)).collect();
         let mut total = Variables::default();
@@ -349,7 +354,8 @@ impl Pullback<'_> {
         Ok(total)
     }
 
-    /// Derivatives by the variables; those by structure factors are added to `by_f`.
+    /// Derivatives with respect to the variables; those with respect to structure factors are added to
+    /// `by_f`.
     fn sum_by_f(&self, rows: Range<usize>, by_f: &mut [f64]) -> Result<Variables, Failure> {
         let mut total = Variables::default();
         // The same bands for any number of threads.
@@ -365,7 +371,7 @@ impl Pullback<'_> {
         Ok(total)
     }
 
-    /// Derivatives by the variables and by each of `count` structure factors, over some rows.
+    /// Derivatives with respect to the variables and to each of `count` structure factors, over some rows.
     fn band(&self, rows: &[usize], count: usize) -> Result<(Variables, Vec<f64>), Failure> {
         let mut grid = filled(count, 0f64).ok_or_else(|| no_memory("derivatives by structure factors"))?;
         let mut variables = Variables::default();

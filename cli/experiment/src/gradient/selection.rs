@@ -2,7 +2,8 @@
 //! there are too many.
 //!
 //! Where more than [`MOST`] pixels are within the limit, they are selected in blocks of `BLOCK` neighbours,
-//! since vectors of pixels are rendered. Nine of ten blocks are those with the largest sum of (data + model)
+//! since neighbouring pixels are rendered together as one SIMD vector. Nine of ten blocks are those with the
+//! largest sum of (data + model)
 //! |s|, that is, with strong spots that move far. The others are evenly spaced, so that spots of the model
 //! without data count as well. Blocks with equal sums are selected in order, so that the selection does not
 //! depend on the number of threads.
@@ -20,7 +21,7 @@ use crate::failure::{Failure, Part};
 pub const MOST: usize = 200_000;
 /// Number of neighbours in a row that are selected together: the lanes of the widest vectors.
 const BLOCK: usize = 8;
-/// One of this many blocks is selected whatever it holds.
+/// One in this many blocks is selected whatever its score.
 const SPREAD: usize = 10;
 
 /// A selection of the pixels of an image, in order.
@@ -35,7 +36,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Those of `pixels` pixels, in rows of `columns`, for which `takes` returns true.
+    /// Selects the pixels for which `takes` returns true, of `pixels` pixels in rows of `columns`.
     ///
     /// # Errors
     /// No memory.
@@ -141,7 +142,7 @@ impl Selection {
     }
 }
 
-/// A function that says whether the pixel of an index is in the region of interest and not masked.
+/// Returns a predicate that is true for the index of a pixel in the region of interest that is not masked.
 pub fn selected(experiment: &Experiment) -> impl Fn(usize) -> bool + Sync + '_ {
     |index| experiment.is_selected(index)
 }

@@ -69,8 +69,8 @@ pub trait LeastSquares {
     /// The residuals at the variables last set. A step to residuals that are not finite is rejected.
     fn residuals(&self) -> Vec<f64>;
 
-    /// The Jacobian at the variables last set, in column-major order: the derivatives by one variable are
-    /// adjacent.
+    /// The Jacobian at the variables last set, in column-major order: the derivatives with respect to one
+    /// variable are adjacent.
     ///
     /// # Errors
     /// A reason to end the minimisation.

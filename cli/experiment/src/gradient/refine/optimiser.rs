@@ -35,13 +35,14 @@ use crate::gradient::selection::{Selection, selected};
 use crate::gradient::spot_width::step_of_phase;
 use crate::resolution::scattering_lengths;
 
-/// Relative error of indices that the start may have: 0.3 % of lengths and of angles, taken together.
+/// Relative error of the indices that the starting values may have: errors of 0.3 % in lengths and in angles,
+/// combined.
 const FIRST_ERROR: f64 = 5e-3;
-/// Largest such error in the first stage, as a fraction of a spot's width 1/N.
+/// Largest error of an index within the limit of the first stage, as a fraction of a spot's width 1/N.
 const REACH: f64 = 0.3;
-/// Ratio of the limits of successive stages.
+/// Ratio of the limits of |s| of successive stages.
 const FURTHER: f64 = 2.0;
-/// Fewest pixels of a stage, and fewest for each parameter.
+/// Minimum number of pixels of a stage, in total and for each parameter.
 const FEWEST: usize = 500;
 const PER_PARAMETER: usize = 20;
 
@@ -52,7 +53,8 @@ const FINE: [f64; 2] = [1e-8, 1e-7];
 const FIRST_STEP: f64 = 2.0;
 /// Columns of the Jacobian smaller than this fraction of a step that doubles the image are rounding errors.
 const NO_EFFECT: f64 = 1e-10;
-/// Largest fraction of the loss that the derivatives may still predict to gain at convergence.
+/// A fit counts as converged only if the derivatives predict that the loss can be reduced by no more than
+/// this fraction of it.
 const PREDICTED: f64 = 0.01;
 /// Trial steps allowed for each parameter.
 const PATIENCE: usize = 100;
@@ -70,7 +72,7 @@ pub struct Iteration {
     pub d_angstrom: f64,
     /// Half the sum of squared residuals.
     pub loss: f64,
-    /// The parameter that moved most, and its move in its unit; none at the start of a stage.
+    /// The parameter that moved most, and its move in its unit; `None` at the start of a stage.
     pub largest: Option<(Named, f64)>,
 }
 
@@ -88,11 +90,11 @@ pub struct Agreement {
 pub struct Fitted {
     /// Moves of the parameters from the start.
     pub moves: Moves,
-    /// Standard uncertainties in the parameters' units; none where undetermined.
+    /// Standard uncertainties in the parameters' units; `None` where undetermined.
     pub uncertainties: Vec<Option<f64>>,
     /// Whether it has converged.
     pub converged: bool,
-    /// Why it ended.
+    /// Why the refinement ended.
     pub ending: Ending,
     /// The starts of all stages, and all accepted steps.
     pub history: Vec<Iteration>,
@@ -115,7 +117,7 @@ struct Task<'t> {
     problem: &'t Problem<'t>,
     loss: &'t Loss,
     parameters: &'t [Named],
-    /// Move of each parameter for a unit of its variable.
+    /// Move of each parameter per unit of its variable.
     steps: Vec<f64>,
     /// Largest number of steps.
     most: usize,
@@ -142,7 +144,7 @@ impl Task<'_> {
 #[derive(Default)]
 struct Log {
     history: Vec<Iteration>,
-    /// Variables of the last entry.
+    /// Variables of the last entry of the log.
     x: Option<Vec<f64>>,
 }
 
@@ -208,7 +210,7 @@ struct Stage<'t> {
     selection: &'t Selection,
     data: Vec<f64>,
     x: Vec<f64>,
-    /// Pixels at x; none where the experiment is impossible or a pixel is not finite.
+    /// Pixels at x; `None` where the experiment is impossible or a pixel is not finite.
     pixels: Option<Vec<f64>>,
     /// Loss at the start of the stage.
     loss: f64,
@@ -299,7 +301,7 @@ impl<'t> Stage<'t> {
         self.log.x = Some(self.x.clone());
     }
 
-    /// Derivatives of the residuals by the variables, variable after variable.
+    /// Derivatives of the residuals with respect to the variables, variable after variable.
     fn slopes(&self) -> Result<Vec<f64>, Failure> {
         let task = self.task;
         let moves = task.moves(&self.x);
@@ -316,7 +318,7 @@ impl<'t> Stage<'t> {
             column.iter().map(|slope| slope * slope).sum::<f64>()
         });
         let squares: Vec<f64> = columns.collect();
-        // The square of the column that a parameter proportional to the image would have.
+        // The squared norm of the column of a parameter that is proportional to the image.
         let doubled: f64 =
             pixels.iter().zip(data).map(|(&i, &data)| (i * loss.residual(i, data).1).powi(2)).sum();
         for (column, square) in slopes.chunks_mut(rows.max(1)).zip(squares) {
@@ -505,7 +507,8 @@ fn limits(
     Ok(limits)
 }
 
-/// The pixels of a stage: those that count out to the limit, or the most informative of too many.
+/// The pixels of a stage: those within the limit of |s| that count, reduced to the most informative ones
+/// where there are too many.
 fn choose(
     task: &Task<'_>,
     x: &[f64],

@@ -1,4 +1,4 @@
-//! A render: the command without a word of its own, and the tables of its options.
+//! The render command, which has no command word, and the tables of its options.
 
 mod beam;
 mod crystal;
