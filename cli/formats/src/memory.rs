@@ -1,7 +1,7 @@
 //! Fallible allocation of memory that grows with the input, so that a run with too little memory ends with an
 //! error message instead of an abort.
 //!
-//! A reservation also leaves [`SLACK_BYTES`] for small allocations (buffers, names, lines), which are not
+//! A reservation also leaves `SLACK_BYTES` for small allocations (buffers, names, lines), which are not
 //! checked.
 
 /// More than the buffers and texts of all files of an image take at a time.

@@ -55,9 +55,9 @@ pub fn cxx() -> Option<OsString> {
     tool("MAKE", "make").and_then(|_| tool("CXX", "c++"))
 }
 
-/// The folder of libwidebragg.a and libwidebragg.so, built as a user builds them but without link-time
-/// optimisation, which takes long. They have a target folder of their own, because the cargo that runs this test
-/// may have locked the usual one.
+/// The folder of libwidebragg.a and libwidebragg.so, built as a user builds them: without link-time
+/// optimisation they would need symbols of Rust's std. They have a target folder of their own, because the
+/// cargo that runs this test may have locked the usual one.
 pub fn product() -> &'static Path {
     static PRODUCT: OnceLock<PathBuf> = OnceLock::new();
     PRODUCT.get_or_init(|| {
@@ -71,7 +71,7 @@ pub fn product() -> &'static Path {
 pub fn make(arguments: &[&str]) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new("make")
-        .args(["-C", CRATE, "CARGOFLAGS=--offline", "PROFILE=clib-test"])
+        .args(["-C", CRATE, "CARGOFLAGS=--offline"])
         .arg(format!("CARGO={}", cargo.display()))
         .args(arguments)
         .env_remove("MAKEFLAGS"));

@@ -102,7 +102,11 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     }
     Err(Failure::with_code(
         NOT_CONVERGED,
-        format!("refine: not converged after {} iterations: {}", fitted.iterations(), fitted.ending),
+        format!(
+            "refine: not converged after {} iterations: {}",
+            fitted.iterations(),
+            report::ending(&fitted)
+        ),
     ))
 }
 

@@ -12,7 +12,7 @@ use widebragg::rotation::Orientation;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named, value};
 use widebragg_experiment::gradient::problem::Problem;
-use widebragg_experiment::gradient::refine::optimiser::Fitted;
+use widebragg_experiment::gradient::refine::optimiser::{Ending, Fitted};
 
 use crate::error::Failure;
 use crate::options::Options;
@@ -153,6 +153,14 @@ impl Fragment {
     }
 }
 
+/// Why the refinement ended, in words.
+pub(super) fn ending(fitted: &Fitted) -> String {
+    match fitted.ending {
+        Ending::IterationsUsedUp => "--iterations are used up".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// The report as JSON.
 #[must_use]
 pub fn json(
@@ -187,7 +195,7 @@ pub fn json(
         })
         .collect();
     json!({
-        "converged": fitted.converged, "ending": fitted.ending, "iterations": fitted.iterations(), "seconds": seconds,
+        "converged": fitted.converged, "ending": ending(fitted), "iterations": fitted.iterations(), "seconds": seconds,
         "kind": loss.name(), "pixels": fitted.pixels, "start": start, "fitted": end, "parameters": rows,
         "options": fragment.words, "without_option": fragment.without, "instead_of": fragment.instead_of,
         "history": history,
@@ -228,7 +236,7 @@ pub fn table(
         start.correlation,
         if fitted.converged { "converged" } else { "not converged" },
         fitted.iterations(),
-        fitted.ending,
+        ending(fitted),
     ));
     if !fragment.words.is_empty() {
         text.push_str(&format!("\nThe fitted model: {}", fragment.line()));

@@ -6,7 +6,7 @@
 //! ```text
 //! TRACE_WB: pixel 685 1039
 //! TRACE_WB: pix0_vector_meters -0.216475836204836 0.216343050492215 -0.230192414300537
-//! TRACE_WB_PHI layer=0 subpixel_slow=0 subpixel_fast=0 source=0 phi_tic=0 domain=0 phi_deg=0 h_frac=... carryover=hit left_by=685,1038
+//! TRACE_WB_PHI layer=0 ... phi_tic=0 domain=0 phi_deg=0 h_frac=... carryover=hit left_by=685,1038
 //! TRACE_WB: I_before_scaling 943654.80923755
 //! ```
 //!

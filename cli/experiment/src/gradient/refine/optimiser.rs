@@ -5,8 +5,8 @@
 //! norms of the Jacobian's columns are not used as scales: parameters that affect few pixels could then go
 //! far. A parameter that changes no pixel is left unchanged.
 //!
-//! **Stages.** In the first stage |s| is limited to where an error of [`FIRST_ERROR`] of an index is
-//! [`REACH`] of a spot's width. Each later stage doubles the limit, and the last one includes the whole
+//! **Stages.** In the first stage |s| is limited to where an error of `FIRST_ERROR` of an index is
+//! `REACH` of a spot's width. Each later stage doubles the limit, and the last one includes the whole
 //! image. Parameters that move no spot need one stage only.
 //!
 //! **Convergence.** The loss changed by less than 1e-8 of itself and was expected to change by no more, or
@@ -15,9 +15,11 @@
 //! finite count as far worse, which shrinks the trust region.
 //!
 //! **Uncertainties** are the square roots of the diagonal of a covariance matrix over the last stage's pixels
-//! ([`super::covariance`]). Counts have known variances; for least squares the variances come from the
+//! (`covariance`). Counts have known variances; for least squares the variances come from the
 //! residuals at the end. A parameter that is part of a combination that the pixels do not determine has no
 //! uncertainty.
+
+use core::fmt;
 
 use rayon::prelude::*;
 use widebragg::gradient::{Moves, Parameter};
@@ -25,7 +27,7 @@ use widebragg::lattice::CrystalShape;
 
 use super::covariance::Covariance;
 use super::levenberg::{self, LeastSquares, Settings};
-use crate::failure::Failure;
+use crate::failure::{Failure, Part};
 use crate::gradient::loss::Loss;
 use crate::gradient::named::Named;
 use crate::gradient::problem::Problem;
@@ -91,7 +93,7 @@ pub struct Fitted {
     /// Whether it has converged.
     pub converged: bool,
     /// Why it ended.
-    pub ending: String,
+    pub ending: Ending,
     /// The starts of all stages, and all accepted steps.
     pub history: Vec<Iteration>,
     /// Number of pixels of the last stage.
@@ -151,8 +153,51 @@ enum Stop {
     Failed(Failure),
 }
 
-/// Why a stage ended.
-type Ending = Result<levenberg::Ending, Stop>;
+/// How the minimisation of a stage ended.
+type StageEnding = Result<levenberg::Ending, Stop>;
+
+/// Why a refinement ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The largest number of steps was reached.
+    IterationsUsedUp,
+    /// The kernel refused to differentiate the image.
+    NotDifferentiable,
+    /// The image equals the data.
+    ResidualsZero,
+    /// The gradient of the loss is zero.
+    GradientZero,
+    /// The loss no longer decreases.
+    Reduction,
+    /// The steps are shorter than the tolerance.
+    Step,
+    /// Rounding errors prevent any improvement.
+    Rounding,
+    /// This quantity is not finite.
+    NotFinite(&'static str),
+    /// No trial step reduced the loss.
+    Trials,
+    /// No step reduces the loss although the derivatives predict that one would.
+    Mispredicted,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IterationsUsedUp => "the iterations are used up",
+            Self::NotDifferentiable => "the image cannot be differentiated",
+            Self::ResidualsZero => "the image equals the data",
+            Self::GradientZero => "the gradient is zero",
+            Self::Reduction => "the loss no longer decreases",
+            Self::Step => "the steps are shorter than the tolerance",
+            Self::Rounding => "rounding errors prevent any improvement",
+            Self::NotFinite(what) => return write!(f, "a {what} is not finite"),
+            Self::Trials => "no trial step reduced the loss",
+            Self::Mispredicted => "no step reduces the loss although the derivatives predict that one would",
+        })
+    }
+}
 
 /// A stage: its pixels as a function of the variables.
 struct Stage<'t> {
@@ -182,7 +227,7 @@ impl<'t> Stage<'t> {
     ) -> Result<Self, Failure> {
         let pixels = task.problem.selected_pixels(&task.moves(&x), selection)?;
         if !pixels.iter().all(|pixel| pixel.is_finite()) {
-            return Err(Failure::input("refine: the image at the start is not finite"));
+            return Err(unusable("the image at the start is not finite"));
         }
         let mut stage = Self {
             task,
@@ -283,7 +328,7 @@ impl<'t> Stage<'t> {
     }
 
     /// Minimises the loss over the stage's pixels.
-    fn minimise(&mut self) -> Ending {
+    fn minimise(&mut self) -> StageEnding {
         let [reduction, step] = if self.is_last() { FINE } else { ROUGH };
         let trials = PATIENCE * (self.x.len() + 1);
         let settings = Settings { reduction, step, first_radius: FIRST_STEP, trials };
@@ -298,7 +343,7 @@ impl<'t> Stage<'t> {
     }
 
     /// The result of the refinement where this stage ended.
-    fn concluded(self, ending: &Ending) -> Result<Fitted, Failure> {
+    fn concluded(self, ending: &StageEnding) -> Result<Fitted, Failure> {
         let task = self.task;
         let (mut converged, mut ending) = outcome(ending);
         converged &= self.is_last();
@@ -306,7 +351,7 @@ impl<'t> Stage<'t> {
         let covariance = Covariance::new(self.slopes()?, self.data.len());
         if converged && covariance.predicted_reduction(&residuals) > PREDICTED {
             converged = false;
-            ending = "no step reduces the loss although the derivatives predict that one would".to_owned();
+            ending = Ending::Mispredicted;
         }
         // The weights of counts are known: their residuals have variance 1.
         let sigmas = covariance.uncertainties((!task.loss.is_of_counts()).then_some(&residuals));
@@ -371,11 +416,11 @@ pub fn fit(
     most: usize,
     report: &dyn Fn(&str),
 ) -> Result<Fitted, Failure> {
-    let setup = problem.experiment();
-    let steps = parameters.iter().map(|named| step_of_phase(setup, named.parameter, 1.0)).collect();
+    let experiment = problem.experiment();
+    let steps = parameters.iter().map(|named| step_of_phase(experiment, named.parameter, 1.0)).collect();
     let task = Task { problem, loss, parameters, steps, most, report };
-    let lengths = scattering_lengths(setup)?;
-    let takes = selected(setup);
+    let lengths = scattering_lengths(experiment)?;
+    let takes = selected(experiment);
     let counts = |i: usize| loss.pixels()[i].is_finite() && takes(i);
     let limits = limits(&task, &lengths, &counts)?;
     let mut log = Log::default();
@@ -389,23 +434,27 @@ pub fn fit(
             _ => x = stage.x,
         }
     }
-    Err(Failure::input("refine: there are no pixels to fit"))
+    Err(unusable("there are no pixels to fit"))
 }
 
-/// Whether a stage converged, and its ending in words.
-fn outcome(ending: &Ending) -> (bool, String) {
-    use levenberg::Ending;
+/// Whether a stage converged, and why it ended.
+fn outcome(ending: &StageEnding) -> (bool, Ending) {
+    use levenberg::Ending as Minimised;
     match ending {
-        Err(Stop::IterationsUsedUp) => (false, "--iterations are used up".to_owned()),
-        Err(Stop::Failed(_)) => (false, "the image cannot be differentiated".to_owned()),
-        Ok(Ending::ResidualsZero) => (true, "the image equals the data".to_owned()),
-        Ok(Ending::GradientZero) => (true, "the gradient is zero".to_owned()),
-        Ok(Ending::Reduction) => (true, "the loss no longer decreases".to_owned()),
-        Ok(Ending::Step) => (true, "the steps are shorter than the tolerance".to_owned()),
-        Ok(Ending::Rounding) => (true, "rounding errors prevent any improvement".to_owned()),
-        Ok(Ending::NotFinite(what)) => (false, format!("a {what} is not finite")),
-        Ok(Ending::Trials) => (false, "no trial step reduced the loss".to_owned()),
+        Err(Stop::IterationsUsedUp) => (false, Ending::IterationsUsedUp),
+        Err(Stop::Failed(_)) => (false, Ending::NotDifferentiable),
+        Ok(Minimised::ResidualsZero) => (true, Ending::ResidualsZero),
+        Ok(Minimised::GradientZero) => (true, Ending::GradientZero),
+        Ok(Minimised::Reduction) => (true, Ending::Reduction),
+        Ok(Minimised::Step) => (true, Ending::Step),
+        Ok(Minimised::Rounding) => (true, Ending::Rounding),
+        Ok(Minimised::NotFinite(what)) => (false, Ending::NotFinite(what)),
+        Ok(Minimised::Trials) => (false, Ending::Trials),
     }
+}
+
+fn unusable(why: &str) -> Failure {
+    Failure::impossible(Part::Selection, why)
 }
 
 /// The largest |s| of each stage, in 1/Angstrom.
@@ -414,13 +463,11 @@ fn limits(
     lengths: &[f32],
     counts: &(impl Fn(usize) -> bool + Sync),
 ) -> Result<Vec<f64>, Failure> {
-    let setup = task.problem.experiment();
+    let experiment = task.problem.experiment();
     let mut counted: Vec<f32> =
         lengths.par_iter().enumerate().filter(|(i, _)| counts(*i)).map(|(_, length)| *length).collect();
     let Some(farthest) = counted.par_iter().copied().max_by(f32::total_cmp) else {
-        return Err(Failure::input(
-            "refine: no pixel of the image is finite, unmasked and in the region of interest",
-        ));
+        return Err(unusable("no pixel of the image is finite, unmasked and in the region of interest"));
     };
     let farthest = f64::from(farthest).next_up();
     let moves_spots = |named: &Named| {
@@ -429,14 +476,14 @@ fn limits(
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
     }
-    let product: f64 = setup.crystallite.cells.iter().product();
+    let crystallite = &experiment.crystallite;
+    let product: f64 = crystallite.cells.iter().product();
     let widths =
-        setup.crystallite.cells.iter().zip(setup.crystal.cell.lengths_angstrom).map(|(&cells, length)| {
-            length
-                * match setup.crystallite.shape {
-                    CrystalShape::Gauss | CrystalShape::Tophat => product,
-                    CrystalShape::Square | CrystalShape::Round => cells,
-                }
+        crystallite.cells.iter().zip(experiment.crystal.cell.lengths_angstrom).map(|(&cells, length)| {
+            match crystallite.shape {
+                CrystalShape::Gauss | CrystalShape::Tophat => length * product,
+                CrystalShape::Square | CrystalShape::Round => length * cells,
+            }
         });
     let narrowest = widths.fold(0.0, f64::max);
     let fewest = FEWEST.max(PER_PARAMETER * task.parameters.len());
