@@ -48,6 +48,45 @@ impl Oversample {
     }
 }
 
+/// The samples of a pixel: (layer, subpixel along slow, along fast), the last changing fastest.
+///
+/// A counter, where two nested `flat_map`s would have the same items: they keep iterators that may not exist, and the
+/// compiler compares what is in them before it looks whether they do, which memory checkers report.
+#[derive(Debug, Clone)]
+pub(crate) struct Samples {
+    layers: usize,
+    per_axis: usize,
+    next: (usize, usize, usize),
+}
+
+impl Samples {
+    #[inline(always)]
+    pub(super) fn new(layers: usize, per_axis: usize) -> Self {
+        Self { layers, per_axis, next: (0, 0, 0) }
+    }
+}
+
+impl Iterator for Samples {
+    type Item = (usize, usize, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let sample = self.next;
+        let (layer, slow, fast) = sample;
+        if layer >= self.layers {
+            return None;
+        }
+        self.next = if fast + 1 < self.per_axis {
+            (layer, slow, fast + 1)
+        } else if slow + 1 < self.per_axis {
+            (layer, slow + 1, 0)
+        } else {
+            (layer + 1, 0, 0)
+        };
+        Some(sample)
+    }
+}
+
 /// The part of the detector that is rendered, bounds included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roi {

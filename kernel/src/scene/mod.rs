@@ -8,6 +8,7 @@
 mod extent;
 mod parameters;
 
+use extent::Samples;
 pub use extent::{Oversample, Roi, Sensor};
 pub use parameters::{
     CrystalInput, DetectorInput, MosaicInput, SceneParameters, SceneTables, SourcesInput, TablesLen,
@@ -247,12 +248,8 @@ impl<'a> Scene<'a> {
 
     /// Thickness layers and subpixels in the order of the sum: (layer, subpixel along slow, along fast).
     #[inline(always)]
-    pub(crate) fn samples(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let (layers, per_axis) = (self.p.sensor.layers, self.p.oversample.per_axis);
-        let subpixels = move |layer| {
-            (0..per_axis).flat_map(move |slow| (0..per_axis).map(move |fast| (layer, slow, fast)))
-        };
-        (0..layers).flat_map(subpixels)
+    pub(crate) fn samples(&self) -> Samples {
+        Samples::new(self.p.sensor.layers, self.p.oversample.per_axis)
     }
 
     pub(crate) fn shape(&self) -> CrystalShape {
