@@ -16,18 +16,12 @@
 //!     let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0, 90.0, 90.0]);
 //!     let defaults = SceneParameters::new(CellSource::Cell(cell));
 //!     let parameters = SceneParameters { cells: [20.0; 3], default_f: 100.0, ..defaults };
-//!
 //!     let len = parameters.tables_len()?;
 //!     let mut sources = vec![Source::default(); len.sources];
 //!     let mut domains = vec![IDENTITY; len.domains];
 //!     let mut orientations = vec![Orientation::default(); len.orientations];
-//!     let tables = SceneTables {
-//!         sources: &mut sources,
-//!         domains: &mut domains,
-//!         orientations: &mut orientations,
-//!     };
+//!     let tables = SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
 //!     let scene = parameters.fill(tables)?;
-//!
 //!     let rows = scene.detector().slow_pixels;
 //!     let mut image = vec![0f32; scene.detector().pixels()]; // slow-major, in photons
 //!     scene.render_rows(0..rows, &mut image, &mut Carryover::Off)?;

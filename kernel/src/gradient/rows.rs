@@ -391,8 +391,8 @@ impl Scene<'_> {
         run: &PixelRun<'_>,
         output: &mut Output<'_>,
     ) {
-        use CrystalShape::{Gauss, Round, Square, Tophat};
-        use LookupPlan::{LatchScan, Nearest, Tricubic, Uniform};
+        use CrystalShape::{Gauss, Round, Square};
+        use LookupPlan::{Nearest, Uniform};
 
         let simd = self.parts().simd;
         let derivatives = RunDerivatives { scene: self, turns, wanted, run, output: &mut *output };
@@ -401,9 +401,8 @@ impl Scene<'_> {
             (Uniform, Square) => simd.run(Compiled::<SquareKind, UniformKind>(derivatives, PhantomData)),
             (Nearest, Round) => simd.run(Compiled::<RoundKind, NearestKind>(derivatives, PhantomData)),
             (Nearest, Gauss) => simd.run(Compiled::<GaussKind, NearestKind>(derivatives, PhantomData)),
-            (Nearest, Tophat)
-            | (Uniform, Round | Gauss | Tophat)
-            | (Tricubic { .. } | LatchScan, Square | Round | Gauss | Tophat) => simd.run(Any(derivatives)),
+            // Others are rarer: shape and lookup are selected at every step.
+            _ => simd.run(Any(derivatives)),
         }
         if let Output::Pull { by_f: Some(by_f), .. } = output {
             simd.run(ScatterRun { scene: self, run, by_f });

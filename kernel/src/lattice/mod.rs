@@ -112,6 +112,30 @@ pub struct Crystallite {
 }
 
 impl Crystallite {
+    /// Unit cells that set the width of a spot along each axis: a spot is about 1/N wide in index units.
+    ///
+    /// Square and round crystals have their own N. Gaussian and tophat spots are as narrow as if all cells of the
+    /// crystal lay along each axis.
+    ///
+    /// ```
+    /// use widebragg::lattice::{CrystalShape, Crystallite};
+    /// use widebragg::vector::Vec3;
+    /// let crystallite = Crystallite {
+    ///     shape: CrystalShape::Gauss,
+    ///     cells: [2.0, 3.0, 4.0],
+    ///     fudge: 1.0,
+    ///     reciprocal_per_angstrom: [Vec3::new(0.01, 0.0, 0.0); 3],
+    /// };
+    /// assert_eq!(crystallite.cells_across_spots(), [24.0; 3]);
+    /// ```
+    #[must_use]
+    pub fn cells_across_spots(&self) -> [f64; 3] {
+        match self.shape {
+            CrystalShape::Square | CrystalShape::Round => self.cells,
+            CrystalShape::Gauss | CrystalShape::Tophat => [self.cells.iter().product(); 3],
+        }
+    }
+
     /// Whether the crystal is a single cell thick along some axis.
     pub(crate) fn is_thin(&self) -> bool {
         self.cells.contains(&1.0)

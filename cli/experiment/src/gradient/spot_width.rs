@@ -1,20 +1,13 @@
 //! The steps of parameters that move spots by a given part of their width.
 
 use widebragg::gradient::Parameter;
-use widebragg::lattice::CrystalShape;
 
 use crate::experiment::Experiment;
 
 /// The step of a parameter, in the kernel's unit, that changes the phase of the interference function by
 /// `small`, in half turns, where it changes it most.
 pub fn step_of_phase(experiment: &Experiment, parameter: Parameter, small: f64) -> f64 {
-    let cells = match experiment.crystallite.shape {
-        // These spots are as wide as if all cells were along each axis.
-        CrystalShape::Gauss | CrystalShape::Tophat => experiment.crystallite.cells.iter().product(),
-        CrystalShape::Square | CrystalShape::Round => {
-            experiment.crystallite.cells.iter().copied().fold(1.0, f64::max)
-        }
-    };
+    let cells = experiment.crystallite.cells_across_spots().into_iter().fold(1.0, f64::max);
     let longest = experiment.crystal.cell.lengths_angstrom.iter().copied().fold(0.0, f64::max);
     let lambda_angstrom = experiment.lambda0_m / 1e-10;
     let phase = cells * 2.0 / lambda_angstrom;

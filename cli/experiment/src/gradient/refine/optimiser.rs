@@ -23,7 +23,6 @@ use core::fmt;
 
 use rayon::prelude::*;
 use widebragg::gradient::{Moves, Parameter};
-use widebragg::lattice::CrystalShape;
 
 use super::covariance::Covariance;
 use super::levenberg::{self, LeastSquares, Settings};
@@ -478,15 +477,9 @@ fn limits(
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
     }
-    let crystallite = &experiment.crystallite;
-    let product: f64 = crystallite.cells.iter().product();
+    let cells = experiment.crystallite.cells_across_spots();
     let widths =
-        crystallite.cells.iter().zip(experiment.crystal.cell.lengths_angstrom).map(|(&cells, length)| {
-            match crystallite.shape {
-                CrystalShape::Gauss | CrystalShape::Tophat => length * product,
-                CrystalShape::Square | CrystalShape::Round => length * cells,
-            }
-        });
+        cells.into_iter().zip(experiment.crystal.cell.lengths_angstrom).map(|(n, length)| length * n);
     let narrowest = widths.fold(0.0, f64::max);
     let fewest = FEWEST.max(PER_PARAMETER * task.parameters.len());
     // The limit includes at least `fewest` pixels, also where little of the detector is near the beam.
