@@ -16,7 +16,8 @@ use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::gradient::{
-    Model, Moves, Parameter, Sums, OrientationDerivativeBuffers, OrientationDerivatives, Variables, Wanted, fill_orientation_derivatives, scaled_rotation,
+    Model, Moves, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables, Wanted,
+    fill_orientation_derivatives, scaled_rotation,
 };
 use widebragg::random::fill_mosaic;
 use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};

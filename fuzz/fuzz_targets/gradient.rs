@@ -10,7 +10,7 @@ use input::{Input, Tables};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
 use widebragg::carryover::{Carryover, Slot};
-use widebragg::gradient::{Sums, OrientationDerivatives, VARIABLES, Variables, Wanted};
+use widebragg::gradient::{OrientationDerivatives, Sums, VARIABLES, Variables, Wanted};
 use widebragg::lanes::Simd;
 use widebragg::render::{Scene, open_streams};
 use widebragg::structure_factor::LookupRule;
