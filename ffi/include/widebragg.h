@@ -557,8 +557,8 @@ int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double 
    steps and subpixels. Which phi are exactly 0 does not change; in c-parity such a step changes with the step
    whose vectors it uses. Derivatives of a scene of precision WB_MIXED are those of WB_DOUBLE. */
 
-/* One number for each variable: derivatives by the variables, or a direction in which they change. 38
-   doubles, without padding. */
+/* One number for each variable: derivatives with respect to the variables, or a direction in which they change.
+   38 doubles, without padding. */
 typedef struct wb_variables {
     double cell_m[9];           /* a, b, c at phi = 0 */
     double reciprocal_per_angstrom[9]; /* a*, b*, c* at phi = 0; only gaussian spots depend on them */
@@ -576,10 +576,10 @@ typedef struct wb_variables {
     double default_f;           /* the structure factor outside the grid */
 } wb_variables;
 
-/* Bits that select the derivatives to compute; the others stay 0. The derivative by the fluence is always
-   computed and costs nothing. */
-#define WB_WANT_CELL UINT64_C(1) /* by cell_m, and for gaussian spots reciprocal_per_angstrom */
-#define WB_WANT_DETECTOR UINT64_C(2) /* by pix0_m, axes and distances */
+/* Bits that select the derivatives to compute; the others stay 0. The derivative with respect to the
+   fluence is always computed and costs nothing. */
+#define WB_WANT_CELL UINT64_C(1) /* with respect to cell_m, and for gaussian spots reciprocal_per_angstrom */
+#define WB_WANT_DETECTOR UINT64_C(2) /* with respect to pix0_m, axes and distances */
 #define WB_WANT_WAVELENGTH UINT64_C(4)
 #define WB_WANT_DEFAULT_F UINT64_C(8)
 #define WB_WANT_PHI UINT64_C(16) /* by phi0_rad and phi_step_rad */
@@ -627,8 +627,8 @@ enum wb_parameter {
 enum { WB_PARAMETERS = 33 };
 
 /* Sets *direction to dv/dp of the scene of these parameters. parameter: an enum wb_parameter. Sources,
-   domains, mask and structure factors are not read. For a WB_PLACED detector, directions by distance, beam
-   centre and rotation are errors: the program that placed it must fill a wb_variables with them itself. */
+   domains, mask and structure factors are not read. For a WB_PLACED detector, the directions of distance,
+   beam centre and rotation are errors: the program that placed it must fill a wb_variables with them itself. */
 int32_t wb_direction(const wb_scene_parameters *parameters, int32_t parameter, wb_variables *direction,
                      wb_error *error);
 
@@ -653,7 +653,7 @@ int32_t wb_turns_make(const wb_scene *scene, uint64_t wanted, void *memory, size
    The caller sets *sums to 0 before the first call. weights: rows times fast_pixels finite numbers,
    slow-major, in units of the loss divided by those of pixels; len: the length of weights. Pixels outside the
    region of interest and masked pixels contribute nothing. by_f: NULL with by_f_len = 0, or an array as long
-   as grid.f, to which the derivatives by each structure factor are added. carryover: may be NULL if the scene
+   as grid.f, to which the derivatives with respect to each structure factor are added. carryover: may be NULL if the scene
    does not need one; its counts do not change. The sums of the rows are added one after the other. To get the
    same bits with any number of threads, pull back each row into sums of its own, and add these in order. */
 int32_t wb_pullback_rows(const wb_scene *scene, const wb_turns *turns, size_t first_row, size_t rows,

@@ -78,7 +78,7 @@ fn both_ways(
     if !input.is_tame() {
         return Ok(());
     }
-    assert!(by_f.iter().all(|slope| slope.is_finite()), "a derivative by F is not finite");
+    assert!(by_f.iter().all(|slope| slope.is_finite()), "a derivative with respect to F is not finite");
     for (i, (sum, image)) in pulled.into_iter().zip(images.chunks_exact(pixels)).enumerate() {
         let terms = || image.iter().zip(&weights).map(|(slope, weight)| slope * weight);
         let (expected, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());

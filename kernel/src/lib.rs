@@ -20,7 +20,8 @@
 //!     let mut sources = vec![Source::default(); len.sources];
 //!     let mut domains = vec![IDENTITY; len.domains];
 //!     let mut orientations = vec![Orientation::default(); len.orientations];
-//!     let tables = SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+//!     let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
+//!     let tables = SceneTables { sources, domains, orientations };
 //!     let scene = parameters.fill(tables)?;
 //!     let rows = scene.detector().slow_pixels;
 //!     let mut image = vec![0f32; scene.detector().pixels()]; // slow-major, in photons
@@ -37,7 +38,7 @@
 //! | to | start at |
 //! |---|---|
 //! | render an image | [`scene::SceneParameters`], [`scene::Scene::render_rows`] |
-//! | reproduce `nanoBragg.c` to the last bit, its phi carryover included | [`rotation::PhiMode`], [`carryover`] |
+//! | reproduce `nanoBragg.c` to the last bit, with its phi carryover | [`rotation::PhiMode`], [`carryover`] |
 //! | differentiate an image | [`gradient`] |
 //! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
 //! | evaluate single functions over arrays | [`arrays`], [`math`] |

@@ -31,7 +31,8 @@ fn build() -> PathBuf {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
     cargo.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
-    cargo.args(["--package", "widebragg-cli", "--bin", "widebragg"]);
+    // For this package alone, cargo would rebuild dependencies with other features than the tests need.
+    cargo.args(["--workspace", "--bin", "widebragg"]);
     // A test's executable lies in <build folder>/<profile>/deps or <build folder>/<target>/<profile>/deps.
     let profile = test.ancestors().nth(2).and_then(Path::file_name);
     if profile.is_some_and(|name| name == "release") {

@@ -100,7 +100,7 @@ fn image(scene: &KernelScene, threads: usize) -> Vec<f64> {
     scene.render(threads).expect("an image")
 }
 
-/// Derivatives by finite differences, pixel by pixel.
+/// Derivatives estimated by finite differences, pixel by pixel.
 fn found(scene: &KernelScene, threads: usize, variable: usize, first_step: f64) -> Vec<Difference> {
     let evaluate = |by| Ok::<_, core::convert::Infallible>(image(&moved(scene, variable, by), threads));
     let Ok(found) = differences(first_step, evaluate);

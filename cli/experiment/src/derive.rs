@@ -26,21 +26,21 @@ const UNIT: f64 = 1e-12;
 const MOST_RECOMMENDED: f64 = 1e6;
 
 /// Places the detector.
-pub(crate) fn detector(input: &DetectorInput, warnings: &mut Vec<Warning>) -> Result<Detector, Failure> {
+pub(crate) fn detector(input: &DetectorInput, warn: &mut dyn FnMut(Warning)) -> Result<Detector, Failure> {
     let parameters = match input {
         DetectorInput::Placed(detector) => return Ok(*detector),
         DetectorInput::Parameters(parameters) => parameters,
     };
     let detector = Detector::new(parameters).map_err(refused(Part::Detector))?;
     if detector.normal_replaced {
-        warnings.push(Warning::NormalReplaced(untilted_normal(parameters)));
+        warn(Warning::NormalReplaced(untilted_normal(parameters)));
     }
     if detector.close_distance_m.abs() < ALONG * detector.distance_m.abs() {
-        warnings.push(Warning::BeamAlongDetector);
+        warn(Warning::BeamAlongDetector);
     }
     let length = detector.twotheta_axis.length();
     if parameters.twotheta_rad != 0.0 && (length - 1.0).abs() > UNIT {
-        warnings.push(Warning::SwingAxisLength(length));
+        warn(Warning::SwingAxisLength(length));
     }
     Ok(detector)
 }
@@ -88,7 +88,7 @@ pub(crate) fn fluence(parameters: &Parameters) -> Result<f64, Failure> {
 pub(crate) fn crystallite(
     parameters: &Parameters,
     crystal: &Crystal,
-    warnings: &mut Vec<Warning>,
+    warn: &mut dyn FnMut(Warning),
 ) -> Crystallite {
     let mut size_m = parameters.size_m;
     let beamsize_m = parameters.beamsize_m;
@@ -97,7 +97,7 @@ pub(crate) fn crystallite(
         for (axis, size) in size_m.iter_mut().enumerate().skip(1) {
             if *size > beamsize_m {
                 *size = beamsize_m;
-                warnings.push(Warning::SampleClipped { axis, size_m: beamsize_m });
+                warn(Warning::SampleClipped { axis, size_m: beamsize_m });
             }
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn oversample(
     crystal: &Crystal,
     crystallite: &Crystallite,
     detector: &Detector,
-    warnings: &mut Vec<Warning>,
+    warn: &mut dyn FnMut(Warning),
 ) -> Result<Oversample, Failure> {
     let recommended = recommended_oversample(
         crystal.direct,
@@ -143,13 +143,13 @@ pub(crate) fn oversample(
         return Err(Failure::impossible(Part::Oversampling, "the number of subpixels is too large"));
     }
     if (per_axis as f64) < recommended {
-        warnings.push(Warning::Undersampled { per_axis, recommended });
+        warn(Warning::Undersampled { per_axis, recommended });
     }
     Ok(Oversample { per_axis, thick, polar, omega })
 }
 
 /// The mosaic domains.
-pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warnings: &mut Vec<Warning>) -> MosaicInput<'p> {
+pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warn: &mut dyn FnMut(Warning)) -> MosaicInput<'p> {
     let (spread_rad, wanted, seed) = match mosaic {
         Mosaic::List(list) => return MosaicInput::List(list),
         Mosaic::Spread { spread_rad, domains, seed } => (*spread_rad, *domains, *seed),
@@ -158,13 +158,13 @@ pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warnings: &mut Vec<Warning>) -> Mos
     let count = match (wanted, has_spread) {
         (None, false) => 1,
         (None, true) => {
-            warnings.push(Warning::DomainsAssumed(defaults::MOSAIC_DOMAINS));
+            warn(Warning::DomainsAssumed(defaults::MOSAIC_DOMAINS));
             defaults::MOSAIC_DOMAINS
         }
         (Some(count), true) => count,
         (Some(count), false) => {
             if count > 1 {
-                warnings.push(Warning::DomainsIgnored(count));
+                warn(Warning::DomainsIgnored(count));
             }
             1
         }
@@ -246,7 +246,7 @@ fn source_of(line: &SourceLine, detector: &Detector, lambda0_m: f64) -> Result<S
 }
 
 /// The sensitive layer of the detector.
-pub(crate) fn sensor(request: &SensorRequest, warnings: &mut Vec<Warning>) -> Result<Sensor, Failure> {
+pub(crate) fn sensor(request: &SensorRequest, warn: &mut dyn FnMut(Warning)) -> Result<Sensor, Failure> {
     if request.attenuation == Attenuation::AtSurface {
         return Ok(Sensor::THIN);
     }
@@ -257,7 +257,7 @@ pub(crate) fn sensor(request: &SensorRequest, warnings: &mut Vec<Warning>) -> Re
     let attenuation_per_m = match request.attenuation {
         Attenuation::DepthM(depth_m) => 1.0 / depth_m,
         _ if thickness_m > 0.0 => {
-            warnings.push(Warning::DepthAssumed(thickness_m));
+            warn(Warning::DepthAssumed(thickness_m));
             1.0 / thickness_m
         }
         _ => 0.0,

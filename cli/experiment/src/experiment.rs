@@ -100,17 +100,17 @@ struct Derived<'p> {
 }
 
 impl<'p> Derived<'p> {
-    fn new(parameters: &'p Parameters, warnings: &mut Vec<Warning>) -> Result<Self, Failure> {
+    fn new(parameters: &'p Parameters, warn: &mut dyn FnMut(Warning)) -> Result<Self, Failure> {
         let lambda0_m = parameters.lambda0_m;
-        let detector = derive::detector(&parameters.detector, warnings)?;
+        let detector = derive::detector(&parameters.detector, warn)?;
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
         let fluence_per_m2 = derive::fluence(parameters)?;
-        let crystallite = derive::crystallite(parameters, &crystal, warnings);
-        let oversample = derive::oversample(parameters, &crystal, &crystallite, &detector, warnings)?;
-        let mosaic = derive::mosaic(&parameters.mosaic, warnings);
+        let crystallite = derive::crystallite(parameters, &crystal, warn);
+        let oversample = derive::oversample(parameters, &crystal, &crystallite, &detector, warn)?;
+        let mosaic = derive::mosaic(&parameters.mosaic, warn);
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
-        let sensor = derive::sensor(&parameters.sensor, warnings)?;
+        let sensor = derive::sensor(&parameters.sensor, warn)?;
         Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
     }
 
@@ -155,13 +155,12 @@ fn grid_of(table: &HklTable) -> Result<HklGrid<'_>, widebragg::Error> {
 }
 
 impl Experiment {
-    /// Derives the tables; returns warnings about what was changed or assumed.
+    /// Derives the tables. `warn` is called for each value that is changed or assumed, even if set-up then fails.
     ///
     /// # Errors
     /// Values that no experiment has, or tables larger than the memory.
-    pub fn new(parameters: Parameters) -> Result<(Self, Vec<Warning>), Failure> {
-        let mut warnings = Vec::new();
-        let derived = Derived::new(&parameters, &mut warnings)?;
+    pub fn new(parameters: Parameters, mut warn: impl FnMut(Warning)) -> Result<Self, Failure> {
+        let derived = Derived::new(&parameters, &mut warn)?;
         let scene = derived.scene(&parameters)?;
         let d_min_m = scene.d_min_m;
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
@@ -169,7 +168,7 @@ impl Experiment {
             Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
         let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
-        let experiment = Self {
+        Ok(Self {
             simd: parameters.simd,
             detector,
             detector_input: parameters.detector,
@@ -198,8 +197,7 @@ impl Experiment {
             roi: parameters.roi.unwrap_or_else(|| Roi::whole(&detector)),
             structure_factors: parameters.structure_factors.map(Arc::new),
             mask: parameters.mask.map(Arc::new),
-        };
-        Ok((experiment, warnings))
+        })
     }
 
     /// What the detector was placed from; `None` where it was given as it is.

@@ -18,7 +18,7 @@
 //! let roi = Some(Roi { fast_min: 500, fast_max: 559, slow_min: 500, slow_max: 559 });
 //! let defaults = Parameters::new(cell);
 //! let parameters = Parameters { cells: [20.0; 3], default_f: 100.0, roi, ..defaults };
-//! let (experiment, _warnings) = Experiment::new(parameters)?;
+//! let experiment = Experiment::new(parameters, |warning| eprintln!("{warning}"))?;
 //!
 //! let mut orientations = experiment.orientation_buffer()?;
 //! let scene = experiment.scene(0, &mut orientations)?;

@@ -133,7 +133,7 @@ mod tests {
             oversample: OversampleRequest { per_axis: Some(1), ..OversampleRequest::default() },
             ..defaults
         };
-        Experiment::new(parameters).unwrap().0
+        Experiment::new(parameters, |_| ()).unwrap()
     }
 
     #[test]

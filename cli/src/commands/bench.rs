@@ -14,7 +14,7 @@ use widebragg::lattice::Precision;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::hkl::{HklTable, MAX_CELLS};
 
-use super::setup::Setup;
+use super::setup;
 use crate::console;
 use crate::error::Failure;
 use crate::options::{self, BenchOptions, Command};
@@ -125,7 +125,7 @@ fn experiment(case: &Case) -> Result<Experiment, Failure> {
         return Err(Failure::with_code(1, "bench: its command line does not render"));
     };
     let grid = if case.grid { Some(structure_factors()?) } else { None };
-    Ok(Setup::with_structure_factors(&options, grid, Vec::new())?.experiment)
+    setup::with_structure_factors(&options, grid, |_| ())
 }
 
 /// A table from -40 to 40 on each axis, whose values differ from node to node.

@@ -9,7 +9,7 @@ use widebragg::scene::Roi;
 use widebragg_experiment::gradient::check::{Checked, brightest, check};
 
 use super::derivatives::{Chosen, pool};
-use super::setup::Setup;
+use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
 use crate::error::Failure;
@@ -25,7 +25,7 @@ const WRONG: u8 = 3;
 /// The line to print on standard error; exit code 3 where a derivative is wrong.
 pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| {
-        let mut experiment = Setup::announced(&options.render)?;
+        let mut experiment = setup::experiment(&options.render)?;
         let chosen = Chosen::new(&options.wrt, &experiment)?;
         if chosen.parameters.is_empty() {
             return Err(Failure::input("gradcheck: --wrt F alone has no parameter to move"));

@@ -21,7 +21,7 @@ use widebragg_formats::hkl_table::HklTable;
 use widebragg_formats::memory::filled;
 
 use super::derivatives::{Chosen, loss_against, pixels, pool};
-use super::setup::Setup;
+use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
 use crate::error::Failure;
@@ -47,7 +47,7 @@ fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<Loss, Fail
 }
 
 fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
-    let experiment = Setup::announced(&options.render)?;
+    let experiment = setup::experiment(&options.render)?;
     let chosen = Chosen::new(&options.wrt, &experiment)?;
     let loss = loss(options, &experiment)?;
     if let Some(evidence) = evidence.as_deref_mut() {

@@ -7,6 +7,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -55,17 +56,47 @@ pub fn cxx() -> Option<OsString> {
     tool("MAKE", "make").and_then(|_| tool("CXX", "c++"))
 }
 
-/// The folder of libwidebragg.a and libwidebragg.so, built as a user builds them: without link-time
-/// optimisation they would need symbols of Rust's std. They have a target folder of their own, because the
-/// cargo that runs this test may have locked the usual one.
+/// The folder of libwidebragg.a and libwidebragg.so. The environment variable `WIDEBRAGG_C_LIBRARIES` names
+/// the folder of libraries to test, such as those that a user's `make` has built.
 pub fn product() -> &'static Path {
     static PRODUCT: OnceLock<PathBuf> = OnceLock::new();
-    PRODUCT.get_or_init(|| {
-        let build = Path::new(SCRATCH).join("product");
-        make(&[&format!("BUILD={}", build.display())]);
-        build
+    PRODUCT.get_or_init(|| match env::var_os("WIDEBRAGG_C_LIBRARIES") {
+        Some(path) => {
+            fs::canonicalize(&path).unwrap_or_else(|error| panic!("WIDEBRAGG_C_LIBRARIES: {error}"))
+        }
+        None => build(),
     })
 }
+
+/// Builds the libraries: on Linux from the kernel that this test is linked with, because to compile it again
+/// takes minutes; elsewhere as a user does, in a target folder that no cargo has locked.
+fn build() -> PathBuf {
+    let build = Path::new(SCRATCH).join("product");
+    let build_variable = format!("BUILD={}", build.display());
+    let Some(objcopy) = tool("OBJCOPY", "objcopy").filter(|_| cfg!(target_os = "linux")) else {
+        make(&[&build_variable]);
+        return build;
+    };
+    let target = Path::new(SCRATCH).parent().expect("the target folder");
+    // A test is in <target folder>/<profile>/deps, where the profile `dev` is named `debug`.
+    let test = env::current_exe().expect("the path of this test");
+    let profile = test.ancestors().nth(2).and_then(Path::file_name).and_then(OsStr::to_str);
+    let profile = profile.map_or("dev", |name| if name == "debug" { "dev" } else { name });
+    make(&[
+        &build_variable,
+        &format!("TARGET_DIR={}", target.display()),
+        &format!("PROFILE={profile}"),
+        &format!("RUSTCFLAGS=-C panic=abort -C codegen-units=1 -C link-arg=-Wl,--defsym={PERSONALITY}=0"),
+    ]);
+    run(Command::new(objcopy)
+        .arg(format!("--weaken-symbol={PERSONALITY}"))
+        .arg(build.join("libwidebragg.a")));
+    build
+}
+
+/// A function of Rust's std that unwinding would call. Nothing unwinds here, but without link-time
+/// optimisation the objects of Rust's core refer to it.
+const PERSONALITY: &str = "rust_eh_personality";
 
 /// Runs the Makefile of the package.
 pub fn make(arguments: &[&str]) {

@@ -208,7 +208,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         }
     }
 
-    /// Multiplies the derivatives by the factor that multiplied the running sum.
+    /// Multiplies all derivatives by the factor that multiplied the running sum.
     #[inline(always)]
     fn multiply(&mut self, by: F) {
         for v in

@@ -36,7 +36,9 @@
 //! use widebragg::carryover::Carryover;
 //! use widebragg::crystal::{CellSource, CrystalParameters, UnitCell};
 //! use widebragg::detector::DetectorParameters;
-//! use widebragg::gradient::{Model, Moves, Parameter, Sums, OrientationDerivativeBuffers, Wanted, fill_orientation_derivatives};
+//! use widebragg::gradient::{
+//!     Model, Moves, OrientationDerivativeBuffers, Parameter, Sums, Wanted, fill_orientation_derivatives,
+//! };
 //! use widebragg::rotation::IDENTITY;
 //! use widebragg::scene::{DetectorInput, SceneParameters};
 //! # use widebragg::{beam::Source, defaults, rotation::Orientation, scene::SceneTables};
@@ -71,8 +73,12 @@
 //!
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.
 //! let mut rotations = [IDENTITY; 3];
-//! let buffers =
-//!     OrientationDerivativeBuffers { rotations: &mut rotations, by_phi0: &mut [], by_step: &mut [], by_mosaic: &mut [] };
+//! let buffers = OrientationDerivativeBuffers {
+//!     rotations: &mut rotations,
+//!     by_phi0: &mut [],
+//!     by_step: &mut [],
+//!     by_mosaic: &mut [],
+//! };
 //! let turns = fill_orientation_derivatives(scene.orientations(), buffers)?;
 //! let weights = [1.0; N * N];
 //! let mut sums = Sums { wanted: Wanted { cell: true, detector: true, ..Wanted::NONE }, ..Sums::default() };

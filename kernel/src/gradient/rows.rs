@@ -301,7 +301,7 @@ impl Scene<'_> {
         if let Some(by_f) = &sums.structure_factors {
             let nodes = self.parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
             if by_f.len() < nodes {
-                return short("derivatives by structure factors", nodes, by_f.len());
+                return short("derivatives with respect to structure factors", nodes, by_f.len());
             }
         }
         let wanted = sums.wanted;

@@ -114,8 +114,8 @@ pub struct Crystallite {
 impl Crystallite {
     /// Unit cells that set the width of a spot along each axis: a spot is about 1/N wide in index units.
     ///
-    /// Square and round crystals have their own N. Gaussian and tophat spots are as narrow as if all cells of the
-    /// crystal lay along each axis.
+    /// Square and round crystals have their own N. Gaussian and tophat spots are as narrow as if all cells of
+    /// the crystal lay along each axis.
     ///
     /// ```
     /// use widebragg::lattice::{CrystalShape, Crystallite};

@@ -50,8 +50,8 @@ impl Oversample {
 
 /// The samples of a pixel: (layer, subpixel along slow, along fast), the last changing fastest.
 ///
-/// A counter, where two nested `flat_map`s would have the same items: they keep iterators that may not exist, and the
-/// compiler compares what is in them before it looks whether they do, which memory checkers report.
+/// Two nested `flat_map`s would yield the same items, but the compiler reads their optional inner iterators before
+/// it checks that they exist, which memory checkers report; hence this counter.
 #[derive(Debug, Clone)]
 pub(crate) struct Samples {
     layers: usize,

@@ -1,7 +1,7 @@
 //! Central differences with decreasing steps, extrapolated to a step of zero (Richardson), of which the
 //! estimate with the smallest error is kept (Ridders).
 
-/// A derivative by finite differences, and its uncertainty.
+/// A derivative estimated by finite differences, and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// The derivative.

@@ -1,4 +1,4 @@
-//! Names and units of the parameters that an image can be differentiated by.
+//! Names and units of the parameters with respect to which an image can be differentiated.
 
 use core::f64::consts::PI;
 

@@ -373,7 +373,8 @@ impl Pullback<'_> {
 
     /// Derivatives with respect to the variables and to each of `count` structure factors, over some rows.
     fn band(&self, rows: &[usize], count: usize) -> Result<(Variables, Vec<f64>), Failure> {
-        let mut grid = filled(count, 0f64).ok_or_else(|| no_memory("derivatives by structure factors"))?;
+        let mut grid =
+            filled(count, 0f64).ok_or_else(|| no_memory("derivatives with respect to structure factors"))?;
         let mut variables = Variables::default();
         for &row in rows {
             variables.add(&self.row(row, Some(&mut grid))?);

@@ -24,7 +24,7 @@ use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::matrix::write_matrix;
 
 use super::derivatives::{Chosen, loss_against, pool};
-use super::setup::Setup;
+use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
 use crate::error::Failure;
@@ -45,7 +45,7 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
 
 fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let started = Instant::now();
-    let experiment = Setup::announced(&options.render)?;
+    let experiment = setup::experiment(&options.render)?;
     let chosen = Chosen::new(&options.wrt, &experiment)?;
     if chosen.each_f {
         return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));

@@ -14,7 +14,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, render_frame};
 use widebragg_experiment::threads;
 
-use crate::commands::setup::Setup;
+use crate::commands::setup;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::console;
 use crate::error::Failure;
@@ -39,7 +39,7 @@ fn render(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -
     Names::new(&options, series.number(series.first))?.check_writable()?;
     let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
     let options = &options;
-    let experiment = Setup::announced(options)?;
+    let experiment = setup::experiment(options)?;
     if let Some(record) = &mut record {
         record.keep()?;
     }

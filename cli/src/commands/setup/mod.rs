@@ -26,57 +26,36 @@ use crate::error::Failure;
 use crate::options::{Attenuation, Misset, Options};
 use inherited::Inherited;
 
-/// The experiment that options ask for.
-#[derive(Debug)]
-pub struct Setup {
-    /// The experiment.
-    pub experiment: Experiment,
-    /// Lines for standard error: what was changed or assumed.
-    pub warnings: Vec<String>,
+/// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
+/// error.
+///
+/// # Errors
+/// A file that cannot be used, or values that fit no experiment.
+pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+    let warn = |warning: String| complain(&warning);
+    options.notes.iter().cloned().for_each(warn);
+    let table = structure_factors::read(options, warn)?;
+    with_structure_factors(options, table, warn)
 }
 
-impl Setup {
-    /// Reads the files that `options` names, and fills in what it leaves out.
-    ///
-    /// # Errors
-    /// A file that cannot be used, or values that fit no experiment.
-    pub fn new(options: &Options) -> Result<Self, Failure> {
-        let mut warnings = options.notes.clone();
-        let table = structure_factors::read(options, &mut warnings)?;
-        Self::with_structure_factors(options, table, warnings)
+/// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
+///
+/// # Errors
+/// As [`experiment`].
+pub fn with_structure_factors(
+    options: &Options,
+    table: Option<HklTable>,
+    mut warn: impl FnMut(String),
+) -> Result<Experiment, Failure> {
+    let (inherited, mask) = Inherited::read(options)?;
+    let parameters = parameters(options, &inherited, mask, table)?;
+    let simd = parameters.simd;
+    let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
+        .map_err(|failure| words::failure(failure, options))?;
+    if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
+        warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
-
-    /// The experiment alone, after its warnings went to standard error.
-    ///
-    /// # Errors
-    /// As [`Setup::new`].
-    pub fn announced(options: &Options) -> Result<Experiment, Failure> {
-        let Self { experiment, warnings } = Self::new(options)?;
-        warnings.iter().for_each(|warning| complain(warning));
-        Ok(experiment)
-    }
-
-    /// As [`Setup::new`], with a table of structure factors instead of a file; `warnings` are those from
-    /// before.
-    ///
-    /// # Errors
-    /// As [`Setup::new`].
-    pub fn with_structure_factors(
-        options: &Options,
-        table: Option<HklTable>,
-        mut warnings: Vec<String>,
-    ) -> Result<Self, Failure> {
-        let (inherited, mask) = Inherited::read(options)?;
-        let parameters = parameters(options, &inherited, mask, table)?;
-        let simd = parameters.simd;
-        let (experiment, found) =
-            Experiment::new(parameters).map_err(|failure| words::failure(failure, options))?;
-        warnings.extend(found.into_iter().map(words::warning));
-        if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
-            warnings.push(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
-        }
-        Ok(Self { experiment, warnings })
-    }
+    Ok(experiment)
 }
 
 /// A seed from the clock, where none is given.

@@ -20,14 +20,14 @@ fn dump_path(options: &Options) -> PathBuf {
 }
 
 /// Reads the structure factors; `None` where every reflection has the default F.
-pub(super) fn read(options: &Options, warnings: &mut Vec<String>) -> Result<Option<HklTable>, Failure> {
+pub(super) fn read(options: &Options, warn: impl Fn(String)) -> Result<Option<HklTable>, Failure> {
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
         return Ok(Some(read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?));
     }
     if dump_path.exists() {
-        warnings.push(format!("no -hkl: structure factors read from {}", dump_path.display()));
+        warn(format!("no -hkl: structure factors read from {}", dump_path.display()));
         return Ok(Some(dump::read_dump(&dump_path).map_err(|failure| failure.context("-dump"))?));
     }
     if options.dump.is_some() && default_f == 0.0 {

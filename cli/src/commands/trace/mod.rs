@@ -31,7 +31,7 @@ use widebragg_experiment::threads;
 use widebragg_experiment::trace::pixel::{Chosen, PixelTrace, Rounding, trace_pixel};
 use widebragg_formats::atomic::write_atomically;
 
-use super::setup::Setup;
+use super::setup;
 use super::setup::structure_factors::inputs;
 
 use crate::console;
@@ -51,7 +51,7 @@ pub fn run(options: &TraceOptions, args: &[String]) -> Result<(), Failure> {
 }
 
 fn traced(options: &TraceOptions, args: &[String], evidence: Option<&mut Evidence>) -> Result<(), Failure> {
-    let experiment = Setup::announced(&options.render)?;
+    let experiment = setup::experiment(&options.render)?;
     check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;
     let scene = experiment.scene(0, &mut orientations)?;
