@@ -334,7 +334,9 @@ fn only_declared_names_are_exported() {
     let names = run(Command::new(&nm).args(["-g", "--defined-only", "-A"]).arg(common::static_library()));
     let names = text(&names.stdout);
     let ours = names.lines().filter(|line| line.contains(":widebragg_ffi"));
-    let ours: BTreeSet<_> = ours.filter_map(|line| line.rsplit(' ').next()).map(str::to_owned).collect();
+    let ours = ours.filter_map(|line| line.rsplit(' ').next()).map(str::to_owned);
+    // Without link-time optimisation the panic handler is visible; no C name can be its mangled name.
+    let ours: BTreeSet<_> = ours.filter(|name| !name.ends_with("rust_begin_unwind")).collect();
     assert_eq!(ours, declared());
     if let Some(readelf) = tool("READELF", "readelf") {
         let dynamic = text(&run(Command::new(readelf).arg("-d").arg(&shared)).stdout);

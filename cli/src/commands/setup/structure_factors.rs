@@ -27,8 +27,9 @@ pub(super) fn read(options: &Options, warn: impl Fn(String)) -> Result<Option<Hk
         return Ok(Some(read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?));
     }
     if dump_path.exists() {
+        let table = dump::read_dump(&dump_path).map_err(|failure| failure.context("-dump"))?;
         warn(format!("no -hkl: structure factors read from {}", dump_path.display()));
-        return Ok(Some(dump::read_dump(&dump_path).map_err(|failure| failure.context("-dump"))?));
+        return Ok(Some(table));
     }
     if options.dump.is_some() && default_f == 0.0 {
         return Err(Failure::input(format!("-dump: {}: no such file, and no -hkl", dump_path.display())));
