@@ -5,6 +5,27 @@
 //! Files of several formats are told apart by their content ([`registry::reader_of`], [`trace::read_trace`]).
 //! Writers go through [`atomic`]: a file has its final name only once it is complete. Every error is one line
 //! that names the file ([`failure::Failure`]).
+//!
+//! ```
+//! use widebragg_formats::cbf::Cbf;
+//! use widebragg_formats::image::{Image, ImageHeader, ImageWriter, Pixels};
+//! use widebragg_formats::registry::reader_of;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("counts.cbf");
+//! // Three columns, two rows; -1 is a gap.
+//! let counts = [1, 0, 2, 300, -1, 70_000];
+//! let header = ImageHeader { fast: 3, slow: 2, ..ImageHeader::default() };
+//! Cbf.write(&path, &Image { header: &header, pixels: Pixels::I32(&counts), scale: 1.0 })?;
+//!
+//! let image = reader_of(&path)?.read(&path, None)?;
+//! assert_eq!((image.fast, image.slow), (3, 2));
+//! assert_eq!(image.pixels[5], 70_000.0);
+//! assert!(image.pixels[4].is_nan());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod atomic;
 pub mod cbf;
