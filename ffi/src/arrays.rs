@@ -42,8 +42,14 @@ unsafe fn sincg(x: *const f64, n: usize, cells: f64, out: *mut f64, cap: i32, in
         // SAFETY: `out` is not NULL, so the caller guarantees room for `n` numbers there, which no other
         // thread accesses; `x` does not overlap them.
         let out = unsafe { out.uninit() };
-        for (x, out) in x.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
+        // The length of a chunk is part of its type: `chunks` would divide by the length, and could then panic
+        // where it is not inlined.
+        let ((chunks, rest), (out_chunks, out_rest)) = (x.as_chunks::<CHUNK>(), out.as_chunks_mut::<CHUNK>());
+        for (x, out) in chunks.iter().zip(out_chunks) {
             into(simd, x, cells, filled(out, 0.0))?;
+        }
+        if !rest.is_empty() {
+            into(simd, rest, cells, filled(out_rest, 0.0))?;
         }
         Ok(())
     };
