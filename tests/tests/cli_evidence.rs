@@ -31,7 +31,12 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 /// Checks that the checksums name every other file, and that they are right if `sha256sum` is installed.
 fn check_sums(folder: &Path) {
     let sums = fs::read_to_string(folder.join("sha256.txt")).expect("sha256.txt");
-    let named = sums.lines().map(|line| PathBuf::from(line.split_once("  ").expect("two columns").1));
+    let name = |line: &str| {
+        let name = line.split_once("  ").expect("two columns").1;
+        let escaped = line.starts_with('\\');
+        if escaped { name.replace("\\n", "\n").replace("\\\\", "\\") } else { name.to_owned() }
+    };
+    let named = sums.lines().map(|line| PathBuf::from(name(line)));
     let named: BTreeSet<PathBuf> = named.chain(core::iter::once(PathBuf::from("sha256.txt"))).collect();
     assert_eq!(named, files(folder));
     match Command::new("sha256sum").args(["--check", "--quiet", "sha256.txt"]).current_dir(folder).output() {
@@ -150,4 +155,53 @@ fn a_comparison_leaves_its_report_and_its_runs() {
     let inputs = &json(&place, "f/env.json")["inputs"];
     assert_eq!(inputs[1]["path"], "floatimage.bin");
     assert!(inputs[1]["sha256"].is_null());
+}
+
+#[test]
+fn names_of_its_own_and_names_with_a_line_end_are_kept_apart() {
+    let place = Workplace::with_inputs();
+    let outputs = ["-floatfile", "env.json", "-intfile", "summary.json", "-noisefile", "sha256.txt"];
+    let words = LINE.split_whitespace().chain(outputs).chain(["-pgmfile", "a\nb\\.pgm", "--evidence", "e/"]);
+    place.run(words.clone()).well();
+    check_sums(&place.path().join("e"));
+    for (copy, name) in
+        [("env.json-2", "env.json"), ("summary.json-2", "summary.json"), ("sha256.txt-2", "sha256.txt")]
+    {
+        assert!(place.read(Path::new("e").join(copy)) == place.read(name), "{name}");
+    }
+    // A slash at the end changes nothing: the next folder is beside the first one.
+    let outcome = place.run(words).well();
+    assert!(outcome.stderr.contains("e-2"), "{}", outcome.stderr);
+    check_sums(&place.path().join("e"));
+    check_sums(&place.path().join("e-2"));
+}
+
+/// `core.fsmonitor` names a program that git runs.
+#[cfg(unix)]
+#[test]
+fn the_configuration_of_a_repository_is_not_obeyed() {
+    let place = Workplace::with_inputs();
+    place.write("run.sh", "#!/bin/sh\ntouch was_run\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(place.path().join("run.sh"), executable).expect("permissions");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    for folder in [".git/objects", ".git/refs/heads"] {
+        fs::create_dir_all(place.path().join(folder)).expect("a folder");
+    }
+    place.write(".git/config", "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = ./run.sh\n");
+    place.write(".git/HEAD", "ref: refs/heads/main\n");
+    place.write(".git/refs/heads/main", format!("{commit}\n"));
+    place.run_line(&format!("{LINE} --evidence e")).well();
+    assert_eq!(json(&place, "e/env.json")["working_folder_git_revision"], commit);
+    assert!(!place.path().join("was_run").exists(), "git has run a program");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_an_input_without_a_size_or_sum() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{LINE} -hkl /dev/stdin --evidence e"));
+    let inputs = &json(&place, "e/env.json")["inputs"];
+    assert_eq!(inputs[1]["path"], "/dev/stdin");
+    assert!(inputs[1]["bytes"].is_null() && inputs[1]["sha256"].is_null(), "{inputs}");
 }

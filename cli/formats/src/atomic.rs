@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// Counter that numbers the temporary files of this process.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Temporary files that exist now.
+/// Temporary files that exist now, and folders to remove if they are empty.
 static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn pending() -> MutexGuard<'static, Vec<PathBuf>> {
@@ -38,10 +38,15 @@ fn pending() -> MutexGuard<'static, Vec<PathBuf>> {
 pub fn abandon_and(last: impl FnOnce()) {
     let mut pending = pending();
     for path in pending.drain(..) {
-        // The program ends even if a file cannot be removed.
-        let _ = fs::remove_file(path);
+        // The program ends even if a file cannot be removed, and a folder stays if it has files.
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
     }
     last();
+}
+
+/// Lets [`abandon_and`] remove the folder `path` if it is empty then.
+pub fn remove_empty_when_abandoned(path: &Path) {
+    pending().push(path.to_owned());
 }
 
 /// Writes the file `path` atomically; `write` writes its content to the stream that it is given.
@@ -84,7 +89,14 @@ fn written(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     match Target::of(path)? {
         // Append, because a standard stream that was redirected to a file may already hold text.
         Target::Stream => fill(OpenOptions::new().append(true).open(path)?, write).map(drop),
-        Target::File(target) => Temporary::filled(&target, write)?.rename(&target),
+        Target::File(target) => {
+            let temporary = Temporary::filled(&target, write)?;
+            // A file keeps the permissions that its owner gave it.
+            if let Ok(found) = fs::metadata(&target) {
+                fs::set_permissions(&temporary.path, found.permissions())?;
+            }
+            temporary.rename(&target)
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Structure factors as text: `h k l F` on each line.
 //!
-//! Further columns, blank lines and lines that start with # are ignored; lines end in LF or CR LF. An index
-//! may be written `3.0`, but `3.5` is refused. The grid spans the smallest box around the listed indices. It
-//! holds the default F where no reflection is listed, and the last F where one is listed more than once.
+//! Further columns, blank lines and lines that start with # are ignored, but several reflections on a line are
+//! refused. Lines end in LF, CR LF or CR. An index may be written `3.0`, but `3.5` is refused. The list ends at
+//! the word END, at a Ctrl-Z (the end of a text in DOS) or at text after a reflection of zeros (the end of a
+//! list of SHELX); a reflection after it is refused. The grid spans the smallest box around the listed indices.
+//! It holds the default F where no reflection is listed, and the last F where one is listed more than once.
 //!
 //! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list.
 //! The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other line word by
@@ -22,6 +24,12 @@ const BLOCK_BYTES: usize = 1 << 20;
 
 /// First bytes of an MTZ file, a common format of reflections.
 const MTZ_START: &[u8] = b"MTZ ";
+
+/// The end of a text in DOS.
+const CTRL_Z: u8 = 0x1a;
+
+/// Columns of a reflection: h k l F.
+const COLUMNS: usize = 4;
 
 /// Length of the shortest line with a reflection: `0 0 0 1` and a line feed.
 const SHORTEST_LINE_BYTES: usize = 8;
@@ -58,15 +66,12 @@ pub fn parse_hkl(
         if list.line == 0 && block.starts_with(MTZ_START) {
             return Err(in_file(path, "a binary MTZ file; needs its reflections as text, lines of h k l F"));
         }
-        match block[held..end].iter().rposition(|&byte| byte == b'\n') {
-            Some(last) => {
-                let complete = held + last + 1;
-                list.read_lines(&block[..complete])?;
-                block.copy_within(complete..end, 0);
-                held = end - complete;
-            }
-            None => held = end,
+        let complete = complete_lines(&block[..end], held);
+        if complete > 0 {
+            list.read_lines(&block[..complete])?;
+            block.copy_within(complete..end, 0);
         }
+        held = end - complete;
         if held == block.len() {
             return Err(at_line(
                 path,
@@ -101,10 +106,34 @@ pub fn write_hkl(path: &Path, table: &HklTable) -> Result<(), Failure> {
     })
 }
 
+/// Length of the complete lines at the start of a block whose first `searched` bytes have no line end but
+/// perhaps a CR at their end: a CR that ends the block may be half of a CR LF.
+fn complete_lines(block: &[u8], searched: usize) -> usize {
+    let start = searched.saturating_sub(1);
+    let last = block.len().saturating_sub(1);
+    let ends_line = |at: &usize| block[*at] == b'\n' || block[*at] == b'\r' && *at < last;
+    (start..block.len()).rev().find(ends_line).map_or(0, |at| at + 1)
+}
+
+/// Position of the line end at or after `at`, and the start of the next line.
+#[inline]
+fn line_end(block: &[u8], at: usize) -> (usize, usize) {
+    let distance = block[at..].iter().position(|&byte| byte == b'\n' || byte == b'\r');
+    let end = distance.map_or(block.len(), |distance| at + distance);
+    (end, if block[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 })
+}
+
 /// One line of the file.
 struct Reflection {
     hkl: [i32; 3],
     f: f64,
+}
+
+impl Reflection {
+    /// Whether it is the last line of a list of SHELX, or F(000) = 0.
+    fn is_zero(&self) -> bool {
+        self.hkl == [0; 3] && self.f == 0.0
+    }
 }
 
 /// The reflections read so far, and the box around them.
@@ -112,6 +141,8 @@ struct Reflections<'a> {
     path: &'a Path,
     /// Lines read so far.
     line: u64,
+    /// The line at which the list ended, and what it is instead of a reflection.
+    ended: Option<(u64, String)>,
     list: Vec<Reflection>,
     lowest: [i32; 3],
     highest: [i32; 3],
@@ -119,10 +150,10 @@ struct Reflections<'a> {
 
 impl<'a> Reflections<'a> {
     fn new(path: &'a Path) -> Self {
-        Self { path, line: 0, list: Vec::new(), lowest: [i32::MAX; 3], highest: [i32::MIN; 3] }
+        Self { path, line: 0, ended: None, list: Vec::new(), lowest: [i32::MAX; 3], highest: [i32::MIN; 3] }
     }
 
-    /// Reads complete lines; `block` ends with a line feed.
+    /// Reads complete lines; `block` ends with a line end.
     fn read_lines(&mut self, block: &[u8]) -> Result<(), Failure> {
         let room = block.len().div_ceil(SHORTEST_LINE_BYTES);
         if self.list.try_reserve(room).is_err() {
@@ -131,34 +162,49 @@ impl<'a> Reflections<'a> {
         let mut at = 0;
         while at < block.len() {
             self.line += 1;
-            let (found, read_to) = match plain_line(block, at) {
-                Some((reflection, read_to)) => (Some(reflection), read_to),
-                None => (None, at),
+            let found = plain_line(block, at);
+            let read_to = found.as_ref().map_or(at, |(_, read_to)| *read_to);
+            let (end, next) = line_end(block, read_to);
+            let reflection = match found {
+                Some((reflection, read_to)) => {
+                    one_reflection(&block[read_to..end]).map(|()| Some(reflection))
+                }
+                None => any_line(&block[at..end]),
             };
-            let line_end = match block[read_to..].iter().position(|&byte| byte == b'\n') {
-                Some(distance) => read_to + distance,
-                None => block.len(),
-            };
-            match found {
-                Some(reflection) => self.push(reflection),
-                None => match any_line(&block[at..line_end]) {
-                    Ok(Some(reflection)) => self.push(reflection),
-                    Ok(None) => {}
-                    Err(what) => return Err(at_line(self.path, self.line, what)),
-                },
+            match reflection {
+                Ok(Some(reflection)) => self.push(reflection)?,
+                Ok(None) => {}
+                Err(what) => self.end(&block[at..end], what)?,
             }
-            at = line_end + 1;
+            at = next;
         }
         Ok(())
     }
 
     #[inline]
-    fn push(&mut self, reflection: Reflection) {
+    fn push(&mut self, reflection: Reflection) -> Result<(), Failure> {
+        if let Some((line, what)) = &self.ended {
+            return Err(at_line(self.path, *line, format!("{what}, and reflections follow")));
+        }
         for axis in 0..3 {
             self.lowest[axis] = self.lowest[axis].min(reflection.hkl[axis]);
             self.highest[axis] = self.highest[axis].max(reflection.hkl[axis]);
         }
         self.list.push(reflection);
+        Ok(())
+    }
+
+    /// Ends the list at a line that is no reflection, where it may end.
+    fn end(&mut self, line: &[u8], what: String) -> Result<(), Failure> {
+        if self.ended.is_some() {
+            return Ok(());
+        }
+        let is_end = line.first() == Some(&CTRL_Z) || line.trim_ascii().eq_ignore_ascii_case(b"END");
+        if !is_end && !self.list.last().is_some_and(Reflection::is_zero) {
+            return Err(at_line(self.path, self.line, what));
+        }
+        self.ended = Some((self.line, what));
+        Ok(())
     }
 
     fn into_table(self, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
@@ -206,7 +252,7 @@ fn gap(block: &[u8], at: usize) -> Option<usize> {
 
 /// Parses any line, word by word; `Ok(None)` for a line without a reflection.
 fn any_line(line: &[u8]) -> Result<Option<Reflection>, String> {
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).peekable();
+    let mut words = words_of(line).peekable();
     match words.peek() {
         None => return Ok(None),
         Some(word) if word.starts_with(b"#") => return Ok(None),
@@ -219,7 +265,34 @@ fn any_line(line: &[u8]) -> Result<Option<Reflection>, String> {
     };
     let hkl = [index("h", h)?, index("k", k)?, index("l", l)?];
     let f = number(f).map_err(|what| format!("F: {what}"))?;
+    check_further(words)?;
     Ok(Some(Reflection { hkl, f }))
+}
+
+/// Refuses the rest of a line with one reflection if it has further ones.
+#[inline]
+fn one_reflection(rest: &[u8]) -> Result<(), String> {
+    if rest.len() < 2 * COLUMNS {
+        return Ok(());
+    }
+    check_further(words_of(rest))
+}
+
+/// Refuses further columns that are reflections: a multiple of four, the first three of them whole numbers.
+fn check_further<'w>(further: impl Iterator<Item = &'w [u8]>) -> Result<(), String> {
+    let mut count = 0;
+    let is_reflection = further.fold(true, |so_far, word| {
+        count += 1;
+        so_far && (count > 3 || index("", word).is_ok())
+    });
+    if is_reflection && count > 0 && count % COLUMNS == 0 {
+        return Err(format!("{} columns: more than one reflection on a line", count + COLUMNS));
+    }
+    Ok(())
+}
+
+fn words_of(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 fn index(name: &str, word: &[u8]) -> Result<i32, String> {
@@ -262,6 +335,52 @@ mod tests {
         let table = parse_hkl(&text[..], Path::new("P1.hkl"), 9.0, LIMIT).unwrap();
         assert_eq!((table.h, table.k, table.l), ((1, 2), (0, 1), (-1, 0)));
         assert_eq!(table.data, [4.0, 9.0, 30.0, 9.0, 9.0, -1.0, 9.0, 0.5]);
+    }
+
+    #[test]
+    fn lines_end_in_any_way() {
+        let text = "0 0 1 50\n0 1 0 60\n# a\n\n1 1 1 90\n";
+        let expected = parse(text.as_bytes()).unwrap();
+        for end in ["\r", "\r\n"] {
+            let text = text.replace('\n', end);
+            for step in 1..text.len() {
+                let table = parse_hkl(Drops(text.as_bytes(), step), Path::new("P1.hkl"), 0.0, LIMIT);
+                assert_eq!(table.unwrap(), expected);
+            }
+            assert_eq!(
+                error(&format!("{text}bad")),
+                "P1.hkl:6: 1 columns in \"bad\", needs four: h k l F",
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_ends_where_its_program_ends_it() {
+        let list = "0 0 1 50\n0 1 0 60\n";
+        let plain = parse(list.as_bytes()).unwrap();
+        for end in ["\x1a", "END\n", " end\nTITL x\n", "\x1a junk\n"] {
+            assert_eq!(parse(format!("{list}{end}").as_bytes()).unwrap(), plain, "{end:?}");
+        }
+        // The zeros of SHELX are F(000) = 0 for the reference, which stops at the text after them.
+        let zeros = "0 0 0 0.00 0.00\n";
+        let shelx = parse(format!("{list}{zeros}\nTITL x in P1\nCELL 1.0 30 30\nEND\n").as_bytes());
+        assert_eq!(shelx.unwrap(), parse(format!("{zeros}{list}").as_bytes()).unwrap());
+        assert!(error(&format!("{list}{zeros}TITL x\n1 1 1 1\n")).starts_with("P1.hkl:4: 2 columns"));
+        assert!(
+            error(&format!("{list}END\n1 1 1 1\n")).ends_with("needs four: h k l F, and reflections follow")
+        );
+        assert!(error(&format!("{list}TITL x\n")).starts_with("P1.hkl:3: 2 columns"));
+    }
+
+    #[test]
+    fn several_reflections_on_a_line_are_refused() {
+        for line in ["1 1 1 5 2 2 2 6", "1 1 1 5 2 2 2.0 6.5 3 3 3 7", "1.0 1 1 5 2 2 2 6"] {
+            assert!(error(line).ends_with("more than one reflection on a line"), "{line}");
+        }
+        for line in ["1 1 1 5 2 2 2", "1 1 1 5 0.5 2 2 6", "1 1 1 5 2 2 2 6 1", "1 1 1 5 # 2 2 2"] {
+            assert_eq!(parse(line.as_bytes()).unwrap().data, [5.0], "{line}");
+        }
     }
 
     #[test]

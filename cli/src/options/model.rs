@@ -3,6 +3,7 @@
 //! Special cases: seeds are kept as typed (the generator is started with their negative). Counts, ranges and
 //! steps are kept as typed too: a negative one means unset, but still overrides the value in an image header.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use widebragg::detector::{Convention, Pivot};
@@ -495,10 +496,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// Adds a note, once.
+    /// Adds a note.
     pub(super) fn note(&mut self, note: String) {
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
+        self.notes.push(note);
+    }
+
+    /// Removes notes that come again.
+    pub(super) fn remove_repeated_notes(&mut self) {
+        let mut seen = HashSet::new();
+        self.notes.retain(|note| seen.insert(note.clone()));
     }
 }

@@ -157,6 +157,9 @@ impl<O: CommandOptions> AnySyntax for Syntax<O> {
             return Ok(Parsed::End(end));
         }
         let (operands, passed_on) = (reader.into_operands(), passed_on.to_vec());
+        if let Some(options) = options.render() {
+            options.remove_repeated_notes();
+        }
         (self.make)(Line { options, operands, passed_on }).map(Parsed::Command)
     }
 }

@@ -32,13 +32,16 @@ pub fn run(options: &Options, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.evidence.as_deref(), args, |evidence| render(options, args, evidence))
 }
 
-fn render(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -> Result<(), Failure> {
+fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let series = Series::new(options)?;
     let mut options = options.clone();
     // Checked before hours are spent on the images.
     Names::new(&options, series.number(series.first))?.check_writable()?;
     let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
     let options = &options;
+    if let Some(evidence) = &mut evidence {
+        inputs(options).for_each(|path| evidence.add_input(path));
+    }
     let experiment = setup::experiment(options)?;
     if let Some(record) = &mut record {
         record.keep()?;
@@ -57,7 +60,7 @@ fn render(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -
     let images = images?;
     write_dump(options, &experiment);
     if let Some(evidence) = evidence {
-        keep(evidence, options, &experiment, threads, &images)?;
+        keep(evidence, &experiment, threads, &images)?;
     }
     if options.quiet {
         // --quiet does not suppress a -printout.
@@ -67,19 +70,18 @@ fn render(options: &Options, args: &[String], evidence: Option<&mut Evidence>) -
     console::print(&report(&experiment, threads, &images))
 }
 
-/// Adds images, summary and inputs to the evidence folder.
+/// Adds images and summary to the evidence folder.
 fn keep(
     evidence: &mut Evidence,
-    options: &Options,
     experiment: &Experiment,
     threads: usize,
     images: &[ImageSummary],
 ) -> Result<(), Failure> {
-    inputs(options).for_each(|path| evidence.add_input(path));
     evidence.add_fact("simd", experiment.simd.level().name().into());
     evidence.add_fact("threads", threads.into());
-    images.iter().flat_map(|image| image.names.all()).try_for_each(|path| evidence.add_copy(path))?;
-    evidence.add_text("summary.json", &summary::json(experiment, threads, images))
+    // An image may have the name of the summary: its copy then gets another one.
+    evidence.add_text("summary.json", &summary::json(experiment, threads, images))?;
+    images.iter().flat_map(|image| image.names.all()).try_for_each(|path| evidence.add_copy(path))
 }
 
 /// The frames of a run, to be rendered.

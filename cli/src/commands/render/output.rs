@@ -1,8 +1,9 @@
 //! The files of an image: names, contents, and whether they are complete.
 
-use std::fs;
-use std::path::{Path, PathBuf, absolute};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
 
 use rayon::prelude::*;
 use widebragg::scene::Scene;
@@ -21,6 +22,7 @@ use widebragg_formats::png::Preview;
 use widebragg_formats::smv::{HeaderStyle, SmvWriter};
 
 use crate::commands::setup::clock_seed;
+use crate::commands::setup::structure_factors::{named_inputs, written_dump};
 use crate::error::Failure;
 use crate::options::{self, Options};
 
@@ -56,11 +58,22 @@ fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// A name of the file that is the same for all names of it, links followed.
+fn identity(path: &Path) -> PathBuf {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::canonicalize(path)
+        .or_else(|_| Ok(fs::canonicalize(folder)?.join(path.file_name().unwrap_or_default())))
+        .unwrap_or_else(|_: io::Error| path.to_owned())
+}
+
 impl Names {
     /// The names from `options` and the reference's defaults, with a number for a frame of a series.
     ///
     /// # Errors
-    /// Two images have the same name, or a folder does not exist.
+    /// Two files that the run writes are the same one, one of them is also read, or a folder does not exist.
     pub fn new(options: &Options, number: Option<usize>) -> Result<Self, Failure> {
         let smv: &'static dyn ImageWriter = match options.header {
             options::HeaderStyle::Readers => &SmvWriter(HeaderStyle::Readers),
@@ -82,16 +95,29 @@ impl Names {
             Some(ImageFile { option, path: numbered(&path?, number), writer, has_noise })
         });
         let names = Self(wanted.collect());
-        names.check_distinct()?;
+        names.check_distinct(options)?;
         Ok(names)
     }
 
-    /// Checks that the folders exist and that the names differ.
-    fn check_distinct(&self) -> Result<(), Failure> {
-        let mut seen: Vec<PathBuf> = Vec::new();
+    /// Checks that the folders exist, and that the files are distinct and none that the run reads.
+    fn check_distinct(&self, options: &Options) -> Result<(), Failure> {
+        let mut seen: HashMap<PathBuf, String> = HashMap::new();
+        for (option, path) in named_inputs(options) {
+            seen.insert(identity(path), format!("is also read ({option})"));
+        }
+        if let Some(dump) = written_dump(options)
+            && !fs::metadata(&dump).is_ok_and(|metadata| !metadata.is_file())
+            && let Some(why) =
+                seen.insert(identity(&dump), "is also the dump of structure factors (-dump)".into())
+        {
+            return Err(Failure::input(format!("-dump: {}: {why}", dump.display())));
+        }
         for ImageFile { option, path, .. } in &self.0 {
             let refused = |why: &str| Failure::input(format!("{option}: {}: {why}", path.display()));
             let found = fs::metadata(path);
+            if found.is_err() && fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+                return Err(refused("is a symbolic link to nothing"));
+            }
             if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
                 return Err(refused("is a folder"));
             }
@@ -103,11 +129,9 @@ impl Names {
             if found.is_ok_and(|metadata| !metadata.is_file()) {
                 continue;
             }
-            let whole = absolute(path).map_err(|error| refused(&error.to_string()))?;
-            if seen.contains(&whole) {
-                return Err(refused("two images under one name"));
+            if let Some(why) = seen.insert(identity(path), "two images under one name".to_owned()) {
+                return Err(refused(&why));
             }
-            seen.push(whole);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use widebragg::carryover::Slot;
 use widebragg::render::StepProbe;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::carryover;
-use widebragg_formats::format_g::format_g;
+use widebragg_formats::format_g::{format_g, format_significant};
 
 use crate::error::Failure;
 
@@ -30,25 +30,27 @@ pub fn pixel(
         return Ok(String::new());
     };
     let q = step.scattering_per_m;
-    let stol = 0.5 * q.length() * 1e-10;
+    let stol_per_m = 0.5 * q.length();
     let p = step.position_m;
     let across = (p.y * p.y + p.z * p.z).sqrt();
-    let nominal = (across.atan2(p.x) / 2.0).sin() / (lambda0_m * 1e10);
+    // The same of an undivergent beam with a single wavelength.
+    let nominal_per_angstrom = (across.atan2(p.x) / 2.0).sin() / (lambda0_m * 1e10);
     let [h, k, l] = step.hkl;
-    let [h0, k0, l0] = step.hkl_rounded;
+    // Without the sign of zero.
+    let [h0, k0, l0] = step.hkl_rounded.map(|index| index + 0.0);
     let cell = step.orientation;
     let mut text = String::new();
     let g = format_g;
     let lines = [
-        format!("{fast:4} {slow:4} :  stol = {} or {}", g(stol), g(nominal)),
+        format!("{fast:4} {slow:4} : stol = {} or {}", g(stol_per_m), g(nominal_per_angstrom)),
         format!("at {} {} {}", g(p.x), g(p.y), g(p.z)),
         format!("hkl= {h:.6} {k:.6} {l:.6}  hkl0= {h0:.0} {k0:.0} {l0:.0}"),
         format!(" F_cell={}  F_latt={}   I = {}", g(step.f_cell), g(step.f_latt), g(done.intensity)),
-        format!("I/steps {:15}", precise(done.intensity / scene.steps())),
-        format!("cap frac   {:.6}", done.capture),
-        format!("polar   {:15}", precise(done.polarization)),
-        format!("omega   {:15}", precise(done.omega_sr)),
-        format!("pixel   {:15}", precise(f64::from(stored))),
+        quantity("I/steps", done.intensity / scene.steps()),
+        quantity("polar", done.polarization),
+        quantity("omega", done.omega_sr),
+        quantity("capfrac", done.capture),
+        quantity("pixel", f64::from(stored)),
         "real-space cell vectors (Angstrom):".to_owned(),
         format!("     {:<10}  {:<10}  {:<10}", "a", "b", "c"),
         axis_line('X', [cell.a_m.x, cell.b_m.x, cell.c_m.x]),
@@ -62,9 +64,9 @@ pub fn pixel(
     Ok(text)
 }
 
-/// A number with ten significant digits.
-fn precise(value: f64) -> String {
-    format!("{value:.9e}").parse::<f64>().map_or_else(|_| value.to_string(), |value| value.to_string())
+/// A line with a name and a number of ten significant digits.
+fn quantity(name: &str, value: f64) -> String {
+    format!("{name:<7} {:>15}", format_significant(value, 10))
 }
 
 fn axis_line(name: char, components_m: [f64; 3]) -> String {

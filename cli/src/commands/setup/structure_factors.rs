@@ -52,8 +52,24 @@ pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
 
 /// The files that the image depends on.
 pub(crate) fn inputs(options: &Options) -> impl Iterator<Item = &Path> {
+    named_inputs(options).map(|(_, path)| path)
+}
+
+/// The files that the image depends on, with the options that name them.
+pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static str, &Path)> {
     let dump = options.dump.as_deref().unwrap_or(Path::new(DUMP));
-    let dump = (options.hkl.is_none() && dump.exists()).then_some(dump);
-    let named = [&options.mat, &options.hkl, &options.img, &options.mask, &options.sourcefile];
-    named.into_iter().filter_map(|path| path.as_deref()).chain(dump)
+    let dump = (options.hkl.is_none() && dump.exists()).then_some(("-dump", dump));
+    let named = [
+        ("-mat", &options.mat),
+        ("-hkl", &options.hkl),
+        ("-img", &options.img),
+        ("-mask", &options.mask),
+        ("-sourcefile", &options.sourcefile),
+    ];
+    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump)
+}
+
+/// The dump that [`write_dump`] writes, if it writes one.
+pub(crate) fn written_dump(options: &Options) -> Option<PathBuf> {
+    options.hkl.is_some().then(|| dump_path(options))
 }

@@ -50,7 +50,14 @@ pub fn run(options: &TraceOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| traced(options, args, evidence))
 }
 
-fn traced(options: &TraceOptions, args: &[String], evidence: Option<&mut Evidence>) -> Result<(), Failure> {
+fn traced(
+    options: &TraceOptions,
+    args: &[String],
+    mut evidence: Option<&mut Evidence>,
+) -> Result<(), Failure> {
+    if let Some(evidence) = &mut evidence {
+        inputs(&options.render).for_each(|path| evidence.add_input(path));
+    }
     let experiment = setup::experiment(&options.render)?;
     check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;
@@ -85,7 +92,6 @@ fn traced(options: &TraceOptions, args: &[String], evidence: Option<&mut Evidenc
 }
 
 fn describe(evidence: &mut Evidence, job: &Job<'_>) {
-    inputs(&job.options.render).for_each(|path| evidence.add_input(path));
     evidence.add_fact("simd", job.experiment.simd.level().name().into());
 }
 

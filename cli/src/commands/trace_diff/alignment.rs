@@ -146,9 +146,10 @@ pub struct Alignment {
 pub fn align(a: &Trace, b: &Trace, wanted: &[[usize; 2]]) -> Result<Alignment, String> {
     let [a, b] = [a, b].map(|trace| chosen(trace, wanted));
     let mut alignment = Alignment::default();
+    let mut named = Named::default();
     for (pixel, other) in pairs(&a, &b, &mut alignment)? {
         alignment.pixels += 1;
-        alignment.align_pixel(pixel, other);
+        alignment.align_pixel(pixel, other, &mut named);
     }
     if alignment.pixels == 0 {
         return Err("the two traces have no pixel in common".to_owned());
@@ -244,7 +245,7 @@ impl Stage {
 }
 
 impl Alignment {
-    fn align_pixel(&mut self, a: &TracedPixel, b: &TracedPixel) {
+    fn align_pixel(&mut self, a: &TracedPixel, b: &TracedPixel, named: &mut Named) {
         let position = a.position.or(b.position);
         let others: HashMap<&str, &Vec<f64>> =
             b.taps.iter().map(|(name, values)| (name.as_str(), values)).collect();
@@ -255,7 +256,7 @@ impl Alignment {
             let begun = Stage::begun_by(name);
             stage = begun.filter(|begun| *begun >= stage).unwrap_or(stage);
             match others.get(name.as_str()) {
-                None => note(&mut self.only_in_a, name),
+                None => named.note(Side::A, name.clone(), &mut self.only_in_a),
                 Some(other) => {
                     let least_scale = if name == "cos_2theta" { 1.0 } else { 0.0 };
                     let difference = Difference::new(values, other, least_scale);
@@ -266,26 +267,33 @@ impl Alignment {
         }
         let names: HashSet<&str> = a.taps.iter().map(|(name, _)| name.as_str()).collect();
         b.taps.iter().filter(|(name, _)| !names.contains(name.as_str())).for_each(|(name, _)| {
-            note(&mut self.only_in_b, name);
+            named.note(Side::B, name.clone(), &mut self.only_in_b);
         });
         taps.sort_by_key(|(stage, _)| *stage);
         let after_steps = taps.partition_point(|(stage, _)| *stage < Stage::Sum);
         let after = taps.split_off(after_steps);
         self.rows.extend(taps.into_iter().map(|(_, row)| row));
-        self.align_steps(position, a, b);
+        self.align_steps(position, a, b, named);
         self.rows.extend(after.into_iter().map(|(_, row)| row));
     }
 
-    fn align_steps(&mut self, position: Option<[usize; 2]>, a: &TracedPixel, b: &TracedPixel) {
+    fn align_steps(
+        &mut self,
+        position: Option<[usize; 2]>,
+        a: &TracedPixel,
+        b: &TracedPixel,
+        named: &mut Named,
+    ) {
         let others: HashMap<StepIndex, &Step> = b.steps.iter().map(|step| (step.at, step)).collect();
         let mut shared = 0;
         for step in &a.steps {
             let Some(other) = others.get(&step.at) else { continue };
             shared += 1;
             let largest_index = largest_index(step).max(largest_index(other));
+            let theirs = by_name(other);
             for (name, value) in &step.values {
-                let Some((_, theirs)) = other.values.iter().find(|(their_name, _)| their_name == name) else {
-                    note(&mut self.only_in_a, &of_steps(name));
+                let Some(theirs) = theirs.get(name.as_str()) else {
+                    named.note(Side::A, of_steps(name), &mut self.only_in_a);
                     continue;
                 };
                 let least_scale = if is_index(name) { largest_index } else { 0.0 };
@@ -298,10 +306,9 @@ impl Alignment {
                     difference: Difference::new(&[*value], &[*theirs], least_scale),
                 });
             }
-            for (name, _) in &other.values {
-                if !step.values.iter().any(|(our_name, _)| our_name == name) {
-                    note(&mut self.only_in_b, &of_steps(name));
-                }
+            let ours = by_name(step);
+            for (name, _) in other.values.iter().filter(|(name, _)| !ours.contains_key(name.as_str())) {
+                named.note(Side::B, of_steps(name), &mut self.only_in_b);
             }
         }
         self.steps_only_in_a += a.steps.len() - shared;
@@ -322,10 +329,28 @@ fn of_steps(name: &str) -> String {
     format!("{name} of steps")
 }
 
-/// Adds a name that is not in the list yet.
-fn note(names: &mut Vec<String>, name: &str) {
-    if !names.iter().any(|there| there == name) {
-        names.push(name.to_owned());
+/// The values of a step by name; the first one where a name comes again.
+fn by_name(step: &Step) -> HashMap<&str, f64> {
+    step.values.iter().rev().map(|(name, value)| (name.as_str(), *value)).collect()
+}
+
+/// A trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    A,
+    B,
+}
+
+/// The names that are in the lists of an alignment.
+#[derive(Default)]
+struct Named(HashSet<(Side, String)>);
+
+impl Named {
+    /// Adds a name to the list of its side, once.
+    fn note(&mut self, side: Side, name: String, list: &mut Vec<String>) {
+        if self.0.insert((side, name.clone())) {
+            list.push(name);
+        }
     }
 }
 

@@ -5,16 +5,17 @@
 //! * `commands.txt`: time (UTC), exit code, duration and words of the command, and of the programs that it
 //!   ran;
 //! * `env.json`: versions, processor, SIMD level, threads, git revisions where known, sizes and SHA-256 of
-//!   the input files;
+//!   the input files, as they were before the command wrote anything;
 //! * `sha256.txt`: the SHA-256 of every other file, as `sha256sum -c` reads it.
 //!
 //! The folder is always a new one: DIR, or DIR-2, DIR-3, ... where that exists. A command that fails leaves
 //! its evidence as well.
 
+mod revision;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
 
@@ -24,7 +25,7 @@ use widebragg::lanes::Simd;
 
 use crate::console;
 use crate::error::Failure;
-use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::atomic::{remove_empty_when_abandoned, write_atomically};
 use widebragg_formats::ctime::iso_utc;
 
 /// The files that every folder has.
@@ -32,12 +33,16 @@ const COMMANDS: &str = "commands.txt";
 const ENVIRONMENT: &str = "env.json";
 const SUMS: &str = "sha256.txt";
 
+/// Names that copies do not get.
+const OWN_NAMES: [&str; 3] = [COMMANDS, ENVIRONMENT, SUMS];
+
 /// The evidence folder of a running command.
 #[derive(Debug)]
 pub struct Evidence {
     folder: PathBuf,
     commands: Vec<String>,
-    inputs: Vec<PathBuf>,
+    /// Descriptions of the input files.
+    inputs: Vec<Value>,
     facts: Map<String, Value>,
 }
 
@@ -64,6 +69,8 @@ pub fn recorded(
 
 impl Evidence {
     fn begin(wanted: &Path) -> Result<Self, Failure> {
+        // Without a slash at the end, to which a number could not be added.
+        let wanted: &Path = &wanted.components().collect::<PathBuf>();
         let failed = |path: &Path, error: &io::Error| {
             Failure::input(format!("--evidence {}: {error}", path.display()))
         };
@@ -91,12 +98,13 @@ impl Evidence {
             ));
         }
         let folder = folder.canonicalize().map_err(|error| failed(&folder, &error))?;
+        remove_empty_when_abandoned(&folder);
         Ok(Self { folder, commands: Vec::new(), inputs: Vec::new(), facts: Map::new() })
     }
 
-    /// Adds a file that the result depends on: its size and SHA-256 are written to env.json.
+    /// Adds a file that the result depends on: its present size and SHA-256 will be written to env.json.
     pub fn add_input(&mut self, path: &Path) {
-        self.inputs.push(path.to_owned());
+        self.inputs.push(described(path));
     }
 
     /// Adds an entry to env.json.
@@ -144,7 +152,6 @@ impl Evidence {
         });
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned());
         let executable = env::current_exe().ok();
-        let inputs: Vec<Value> = self.inputs.iter().map(|path| described(path)).collect();
         let mut environment = json!({
             "program": "widebragg",
             "version": env!("CARGO_PKG_VERSION"),
@@ -158,18 +165,18 @@ impl Evidence {
             "cores": thread::available_parallelism().ok().map(usize::from),
             "simd_detected": Simd::detect().level().name(),
             "working_folder": env::current_dir().ok().map(|folder| folder.display().to_string()),
-            "working_folder_git_revision": working_revision(),
+            "working_folder_git_revision": env::current_dir().ok().and_then(|folder| revision::revision(&folder)),
         });
         if let Some(all) = environment.as_object_mut() {
             all.extend(self.facts.clone());
-            all.insert("inputs".to_owned(), Value::Array(inputs));
+            all.insert("inputs".to_owned(), Value::Array(self.inputs.clone()));
         }
         self.add_text(COMMANDS, &self.commands.concat())?;
         self.add_text(ENVIRONMENT, &format!("{environment:#}\n"))?;
         let mut sums = String::new();
         for name in names_in(&self.folder, Path::new("")).map_err(|error| self.failed(&error))? {
             let sum = sha256(&self.folder.join(&name)).map_err(|error| self.failed(&error))?;
-            sums.push_str(&format!("{sum}  {}\n", name.display()));
+            sums.push_str(&sum_line(&sum, &name.display().to_string()));
         }
         self.add_text(SUMS, &sums)
     }
@@ -192,12 +199,21 @@ pub fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), |quoted| quoted.into_owned())
 }
 
-/// Path, size and SHA-256 of a file; the last two are null for a file that cannot be read.
+/// A line of a list that `sha256sum -c` reads. A backslash in front says that some are in the name.
+fn sum_line(sum: &str, name: &str) -> String {
+    let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    let mark = if escaped == name { "" } else { "\\" };
+    format!("{mark}{sum}  {escaped}\n")
+}
+
+/// Path, size and SHA-256 of a file. The last two are null for a file that cannot be read, and for a pipe or
+/// device, which can be read only once.
 fn described(path: &Path) -> Value {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file);
     json!({
         "path": path.display().to_string(),
-        "bytes": fs::metadata(path).ok().map(|metadata| metadata.len()),
-        "sha256": sha256(path).ok(),
+        "bytes": metadata.as_ref().map(fs::Metadata::len),
+        "sha256": metadata.and_then(|_| sha256(path).ok()),
     })
 }
 
@@ -237,7 +253,8 @@ fn copy(from: &Path, into: &Path) -> Result<(), Failure> {
     let Some(name) = from.file_name().filter(|_| from.is_file()) else { return Ok(()) };
     let mut to = into.join(name);
     for number in 2u64.. {
-        if !to.exists() {
+        let is_own = to.file_name().is_some_and(|name| OWN_NAMES.iter().any(|own| *own == name));
+        if !is_own && !to.exists() {
             break;
         }
         let mut other = name.to_owned();
@@ -261,15 +278,6 @@ fn copy_folder(from: &Path, into: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The git revision of the working folder; `None` where git does not report one.
-fn working_revision() -> Option<String> {
-    let mut git = Command::new("git");
-    git.args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]);
-    let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success()).then(|| text.trim().to_owned())
 }
 
 #[cfg(test)]
