@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::render::open_streams;
-use widebragg_cli::commands::setup::Setup;
+use widebragg_cli::commands::setup;
 use widebragg_cli::options::{Command, Options, parse};
 use widebragg_fuzz::assert_refusal;
 
@@ -82,8 +82,8 @@ fn is_cheap(o: &Options) -> bool {
 
 /// Renders the first and the last pixel of a scene that is accepted.
 fn render(options: &Options) {
-    let experiment = match Setup::with_structure_factors(options, None, Vec::new()) {
-        Ok(setup) => setup.experiment,
+    let experiment = match setup::with_structure_factors(options, None, |_| ()) {
+        Ok(experiment) => experiment,
         Err(failure) => return assert_refusal(&failure, ""),
     };
     if experiment.phi.count > MOST_PHI_STEPS || experiment.steps_per_pixel() > MOST_STEPS {
