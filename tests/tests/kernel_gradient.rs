@@ -167,7 +167,7 @@ impl Sides {
     }
 
     /// Whether a central difference of pixel `i` is other than its slope for a reason: rounding of the image, or
-    /// a kink of the image (an index half-way between two nodes), where no derivative exists.
+    /// different slopes to both sides, where no derivative exists (an index half-way between two nodes).
     fn explain(&self, i: usize, (slope, difference): (&f64, &Difference)) -> bool {
         (slope - difference.value).abs() <= self.rounding_of_first
             || (self.above[i] - self.below[i]).abs()
@@ -240,6 +240,15 @@ proptest! {
         check(seed, &mut tally);
         prop_assert!(tally.wrong.is_empty(), "{}", tally.wrong[0]);
     }
+}
+
+/// Pixel 8 of this scene is 1e-20 m from the direct beam, where the angle of polarisation has no limit but the
+/// polarisation factor has.
+#[test]
+fn a_pixel_in_the_direct_beam_has_the_slope_of_its_neighbourhood() {
+    let mut tally = Tally::default();
+    check(10_000_773, &mut tally);
+    assert!(tally.wrong.is_empty(), "{}", tally.wrong[0]);
 }
 
 /// Weights that differ from pixel to pixel.
