@@ -169,7 +169,7 @@ fn names_of_its_own_and_names_with_a_line_end_are_kept_apart() {
     {
         assert!(place.read(Path::new("e").join(copy)) == place.read(name), "{name}");
     }
-    // A slash at the end changes nothing: the next folder is beside the first one.
+    // With a slash at the end as well, the second folder is beside the first one, not inside it.
     let outcome = place.run(words).well();
     assert!(outcome.stderr.contains("e-2"), "{}", outcome.stderr);
     check_sums(&place.path().join("e"));

@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// Counter that numbers the temporary files of this process.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Temporary files that exist now, and folders to remove if they are empty.
+/// Temporary files that exist now, and folders that are to be removed if they are still empty.
 static PENDING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn pending() -> MutexGuard<'static, Vec<PathBuf>> {
@@ -44,7 +44,7 @@ pub fn abandon_and(last: impl FnOnce()) {
     last();
 }
 
-/// Lets [`abandon_and`] remove the folder `path` if it is empty then.
+/// Makes [`abandon_and`] remove the folder `path` if it is still empty.
 pub fn remove_empty_when_abandoned(path: &Path) {
     pending().push(path.to_owned());
 }

@@ -141,7 +141,7 @@ struct Reflections<'a> {
     path: &'a Path,
     /// Lines read so far.
     line: u64,
-    /// The line at which the list ended, and what it is instead of a reflection.
+    /// The line that ended the list, and why it is not a reflection.
     ended: Option<(u64, String)>,
     list: Vec<Reflection>,
     lowest: [i32; 3],

@@ -69,7 +69,7 @@ pub fn recorded(
 
 impl Evidence {
     fn begin(wanted: &Path) -> Result<Self, Failure> {
-        // Without a slash at the end, to which a number could not be added.
+        // This drops a slash at the end: the number is appended to the name of the folder.
         let wanted: &Path = &wanted.components().collect::<PathBuf>();
         let failed = |path: &Path, error: &io::Error| {
             Failure::input(format!("--evidence {}: {error}", path.display()))
@@ -199,7 +199,7 @@ pub fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| format!("{word:?}"), |quoted| quoted.into_owned())
 }
 
-/// A line of a list that `sha256sum -c` reads. A backslash in front says that some are in the name.
+/// A line of a list that `sha256sum -c` reads. A leading backslash marks a name with escaped characters.
 fn sum_line(sum: &str, name: &str) -> String {
     let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
     let mark = if escaped == name { "" } else { "\\" };

@@ -501,7 +501,7 @@ impl Options {
         self.notes.push(note);
     }
 
-    /// Removes notes that come again.
+    /// Keeps the first of equal notes.
     pub(super) fn remove_repeated_notes(&mut self) {
         let mut seen = HashSet::new();
         self.notes.retain(|note| seen.insert(note.clone()));

@@ -58,7 +58,7 @@ fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A name of the file that is the same for all names of it, links followed.
+/// The canonical path of a file that may not exist yet: the same for every path and link to it.
 fn identity(path: &Path) -> PathBuf {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -106,9 +106,9 @@ impl Names {
             seen.insert(identity(path), format!("is also read ({option})"));
         }
         if let Some(dump) = written_dump(options)
-            && !fs::metadata(&dump).is_ok_and(|metadata| !metadata.is_file())
+            && !fs::metadata(dump).is_ok_and(|metadata| !metadata.is_file())
             && let Some(why) =
-                seen.insert(identity(&dump), "is also the dump of structure factors (-dump)".into())
+                seen.insert(identity(dump), "is also the dump of structure factors (-dump)".into())
         {
             return Err(Failure::input(format!("-dump: {}: {why}", dump.display())));
         }

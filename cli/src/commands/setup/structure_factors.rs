@@ -1,6 +1,6 @@
 //! Structure factors: from `-hkl`, or from the dump that an earlier run left.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use widebragg::defaults;
 use widebragg_experiment::experiment::Experiment;
@@ -15,8 +15,8 @@ use crate::options::Options;
 const DUMP: &str = "Fdump.bin";
 
 /// The file of the dump.
-fn dump_path(options: &Options) -> PathBuf {
-    options.dump.clone().unwrap_or_else(|| PathBuf::from(DUMP))
+fn dump_path(options: &Options) -> &Path {
+    options.dump.as_deref().unwrap_or(Path::new(DUMP))
 }
 
 /// Reads the structure factors; `None` where every reflection has the default F.
@@ -27,7 +27,7 @@ pub(super) fn read(options: &Options, warn: impl Fn(String)) -> Result<Option<Hk
         return Ok(Some(read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?));
     }
     if dump_path.exists() {
-        let table = dump::read_dump(&dump_path).map_err(|failure| failure.context("-dump"))?;
+        let table = dump::read_dump(dump_path).map_err(|failure| failure.context("-dump"))?;
         warn(format!("no -hkl: structure factors read from {}", dump_path.display()));
         return Ok(Some(table));
     }
@@ -44,7 +44,7 @@ pub(super) fn read(options: &Options, warn: impl Fn(String)) -> Result<Option<Hk
 pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
     if let (Some(_), Some(table)) = (&options.hkl, &experiment.structure_factors) {
         // The dump only saves time, so that a failure to write it does not fail the run.
-        if let Err(failure) = dump::write_dump(&dump_path(options), table) {
+        if let Err(failure) = dump::write_dump(dump_path(options), table) {
             complain(&format!("structure factor dump not written: {failure}"));
         }
     }
@@ -57,7 +57,7 @@ pub(crate) fn inputs(options: &Options) -> impl Iterator<Item = &Path> {
 
 /// The files that the image depends on, with the options that name them.
 pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static str, &Path)> {
-    let dump = options.dump.as_deref().unwrap_or(Path::new(DUMP));
+    let dump = dump_path(options);
     let dump = (options.hkl.is_none() && dump.exists()).then_some(("-dump", dump));
     let named = [
         ("-mat", &options.mat),
@@ -70,6 +70,6 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
 }
 
 /// The dump that [`write_dump`] writes, if it writes one.
-pub(crate) fn written_dump(options: &Options) -> Option<PathBuf> {
+pub(crate) fn written_dump(options: &Options) -> Option<&Path> {
     options.hkl.is_some().then(|| dump_path(options))
 }
