@@ -178,6 +178,7 @@ unsafe fn build(
     let orientations = unsafe { tables.orientations.uninit(memory) };
     let scene = parameters.fill(SceneTables {
         sources: filled(sources, Source::default()),
+        source_weights: &mut [],
         domains: filled(domains, IDENTITY),
         orientations: filled(orientations, Orientation::default()),
     })?;

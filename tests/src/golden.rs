@@ -79,6 +79,9 @@ pub struct Case {
     pub sum: f64,
     /// Warnings printed.
     pub warnings: usize,
+    /// The modes that the image is for, where it is not for both.
+    #[serde(default)]
+    modes: Option<Vec<String>>,
 }
 
 impl Case {
@@ -90,6 +93,14 @@ impl Case {
         let path = root().join("images").join(name).join("case.json");
         let case: Case = json(&path)?;
         Ok(Case { name: name.to_owned(), ..case })
+    }
+
+    /// The modes that the image is for.
+    pub fn modes(&self) -> impl Iterator<Item = Mode> + '_ {
+        let names = [(Mode::CParity, "c-parity"), (Mode::Spec, "spec")];
+        let wanted =
+            |name: &str| self.modes.as_ref().is_none_or(|modes| modes.iter().any(|mode| mode == name));
+        names.into_iter().filter(move |&(_, name)| wanted(name)).map(|(mode, _)| mode)
     }
 
     /// The float image for a mode.

@@ -57,6 +57,7 @@ pub struct KernelScene {
     pub sensor: Sensor,
     pub oversample: Oversample,
     pub sources: Vec<Source>,
+    pub source_weights: Option<Vec<f64>>,
     /// The cell before any rotation about the spindle.
     pub cell: Orientation,
     pub sweep: PhiSweep,
@@ -132,21 +133,23 @@ impl KernelScene {
             data: grid.F.clone(),
         };
         let [fast_min, fast_max, slow_min, slow_max] = simulation.roi;
+        let layers = if mode == Mode::Spec { simulation.spec_layers } else { simulation.layers };
+        let used = simulation.sources.iter().filter(|source| mode == Mode::CParity || source.weight != 0.0);
+        // The reference evaluates the polarisation for oversampling even where it is switched off.
+        let polarized = !simulation.nopolar || (mode == Mode::CParity && simulation.oversample_polar);
         KernelScene {
             simd,
             detector: detector(simulation),
-            sensor: Sensor {
-                layers: simulation.layers.count,
-                layer_m: simulation.layers.step,
-                attenuation_per_m: simulation.mu,
-            },
+            sensor: Sensor { layers: layers.count, layer_m: layers.step, attenuation_per_m: simulation.mu },
             oversample: Oversample {
                 per_axis: simulation.oversample,
                 thick: simulation.oversample_thick,
                 polar: simulation.oversample_polar,
                 omega: simulation.oversample_omega,
             },
-            sources: simulation.sources.iter().map(source).collect(),
+            sources: used.clone().map(source).collect(),
+            source_weights: Some(used.map(|source| source.weight).collect::<Vec<_>>())
+                .filter(|weights| weights.iter().any(|weight| *weight != weights[0])),
             cell: Orientation { a_m: vec3(crystal.a), b_m: vec3(crystal.b), c_m: vec3(crystal.c) },
             sweep: PhiSweep {
                 phi0_rad: simulation.phi0,
@@ -171,7 +174,7 @@ impl KernelScene {
             grid: simulation.grid.as_ref().map(grid),
             default_f: simulation.default_F,
             interpolate: simulation.interpolate,
-            polarization: (!simulation.nopolar)
+            polarization: polarized
                 .then_some(Polarization { kahn: simulation.kahn, axis: vec3(simulation.detector.p) }),
             d_min_m: simulation.dmin,
             fluence_per_m2: simulation.fluence,
@@ -194,6 +197,7 @@ impl KernelScene {
             oversample: self.oversample,
             lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
             sources: self.sources.clone(),
+            source_weights: self.source_weights.clone(),
             polarization: self.polarization,
             fluence_per_m2: self.fluence_per_m2,
             exposure_s: 1.0,

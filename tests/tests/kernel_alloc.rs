@@ -137,6 +137,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             sensor: Sensor { layers: 2, layer_m: 1e-4, attenuation_per_m: 3000.0 },
             oversample: Oversample { per_axis: 2, ..Oversample::NONE },
             sources: &sources[..used],
+            source_weights: None,
             orientations,
             crystallite: Crystallite {
                 shape,

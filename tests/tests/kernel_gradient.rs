@@ -158,7 +158,12 @@ fn kinks(scene: &KernelScene, threads: usize, variable: usize, first_step: f64) 
 fn check(seed: u64, tally: &mut Tally) {
     let scene = small(seed);
     for mode in [Mode::CParity, Mode::Spec] {
-        let kernel = KernelScene::from_simulation(&scene.simulation, Simd::detect(), mode);
+        let mut kernel = KernelScene::from_simulation(&scene.simulation, Simd::detect(), mode);
+        if mode == Mode::Spec {
+            // Water of this thickness is 1e5 times as bright as in c-parity: finite differences would find the
+            // derivatives of all else below its rounding.
+            kernel.water_m /= 50.0;
+        }
         for (variable, slopes) in pushed(&kernel, scene.threads).iter().enumerate() {
             let limit = LIMIT * slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
             let agrees = |(slope, difference): (&f64, &Difference)| (slope - difference.value).abs() <= limit;

@@ -55,7 +55,7 @@ fn golden_images_match_the_oracle_and_the_reference() {
         let case = Case::load(&name).expect("case.json");
         let mut simulation = Simulation::from_args(&case.args, &golden::inputs()).expect("command line");
         simulation.precise = true;
-        for mode in MODES {
+        for mode in case.modes() {
             let expected = simulation.render(mode, 1);
             let reference = case.image(mode).expect("float image");
             for simd in Simd::available() {

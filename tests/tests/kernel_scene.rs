@@ -56,8 +56,12 @@ fn filled<R>(p: &SceneParameters<'_>, job: impl FnOnce(Result<Scene<'_>, Error>)
     let mut sources = vec![NO_SOURCE; len.sources];
     let mut domains = vec![NO_DOMAIN; len.domains];
     let mut orientations = vec![Orientation::default(); len.orientations];
-    let tables =
-        SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+    let tables = SceneTables {
+        sources: &mut sources,
+        source_weights: &mut [],
+        domains: &mut domains,
+        orientations: &mut orientations,
+    };
     let result = job(p.fill(tables));
     let untouched = sources.iter().all(|source| *source == NO_SOURCE)
         && domains.iter().all(|domain| *domain == NO_DOMAIN)
@@ -191,8 +195,12 @@ fn short_tables_are_refused_with_the_required_length() {
         let mut sources = vec![NO_SOURCE; less(0, len.sources)];
         let mut domains = vec![NO_DOMAIN; less(1, len.domains)];
         let mut orientations = vec![Orientation::default(); less(2, len.orientations)];
-        let tables =
-            SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+        let tables = SceneTables {
+            sources: &mut sources,
+            source_weights: &mut [],
+            domains: &mut domains,
+            orientations: &mut orientations,
+        };
         let refusal = p.fill(tables).expect_err("a table is short");
         assert_eq!(refusal, Error::BufferTooShort { buffer: name, needed, given: needed - 1 });
     }

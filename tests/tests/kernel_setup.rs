@@ -205,7 +205,7 @@ fn the_set_up_of_golden_command_lines_matches_the_oracle() {
             "{name}"
         );
         let mut thickness = request(command.thickness);
-        if command.detector_abs == Some(f64::INFINITY) {
+        if command.detector_abs == Some(f64::INFINITY) && !command.thick_after_infinite_depth {
             thickness.range = Some(0.0);
         }
         let layers = axis_steps(Axis::Thickness, thickness).expect("layers");

@@ -60,6 +60,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
         sensor: Sensor::THIN,
         oversample: Oversample::NONE,
         sources: vec![Source { incident: x, lambda_m: 1.0 / Q }],
+        source_weights: None,
         cell: Orientation::default(),
         sweep: PhiSweep { phi0_rad: 0.0, step_rad: 0.0, count: 1, spindle: z, mode: PhiMode::Spec },
         domains: vec![IDENTITY],

@@ -10,7 +10,7 @@ const MOST_DIFFERENT: usize = 5;
 
 fn cases() -> Vec<(Case, Simulation)> {
     let names = golden::cases().expect("golden images");
-    assert_eq!(names.len(), 54, "golden images");
+    assert_eq!(names.len(), 64, "golden images");
     names
         .iter()
         .map(|name| {
@@ -25,7 +25,7 @@ fn cases() -> Vec<(Case, Simulation)> {
 fn float_images_match_the_reference() {
     let mut different = 0;
     for (case, simulation) in cases() {
-        for mode in [Mode::CParity, Mode::Spec] {
+        for mode in case.modes() {
             let image = simulation.render(mode, 1).float;
             let difference = compare(&image, &case.image(mode).expect("float image")).expect("same size");
             if difference.different > 0 {
@@ -44,7 +44,9 @@ fn headers_and_figures_match_the_reference() {
     for (case, simulation) in cases() {
         assert_eq!(smv_header(&simulation), case.smv_header, "{}", case.name);
         let rendered = simulation.render(Mode::CParity, 1);
-        for (name, value) in figures(&simulation, &rendered) {
+        // Cases from the numpy oracle have no figures.
+        for (name, value) in figures(&simulation, &rendered).into_iter().filter(|_| !case.figures.is_empty())
+        {
             assert_eq!(Some(&value), case.figures.get(name), "{} {name}", case.name);
         }
     }

@@ -6,7 +6,7 @@ use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, reco
 use widebragg::defaults;
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lattice::Crystallite;
-use widebragg::rotation::Orientation;
+use widebragg::rotation::{Orientation, PhiMode};
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
@@ -187,6 +187,8 @@ pub(crate) enum SourceSteps {
     Grid(SourceGrid),
     /// Directions and wavelengths.
     List(Vec<Source>),
+    /// Directions and wavelengths, and a weight for each.
+    Weighted(Vec<Source>, Vec<f64>),
 }
 
 impl SourceSteps {
@@ -197,6 +199,7 @@ impl SourceSteps {
                 SourcesInput::Grid { hdiv, vdiv, dispersion, round }
             }
             Self::List(ref list) => SourcesInput::List(list),
+            Self::Weighted(ref sources, ref weights) => SourcesInput::Weighted { sources, weights },
         }
     }
 
@@ -204,6 +207,7 @@ impl SourceSteps {
     pub(crate) fn refused_part(&self, detector: &Detector) -> Part {
         match self {
             Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
+            Self::Weighted(..) => Part::SourceList,
             Self::Grid(_) | Self::List(_) => Part::Scene,
         }
     }
@@ -219,7 +223,8 @@ pub(crate) fn sources(
         Sources::List(list) => Ok(SourceSteps::List(list.clone())),
         Sources::Lines(lines) => {
             let list: Result<_, _> = lines.iter().map(|line| source_of(line, detector, lambda0_m)).collect();
-            list.map(SourceSteps::List)
+            let weights = lines.iter().map(|line| line.weight.unwrap_or(1.0)).collect();
+            list.map(|sources| SourceSteps::Weighted(sources, weights))
         }
         Sources::Grid { hdiv, vdiv, dispersion, round } => {
             let divergence = |request: &StepRequest| {
@@ -245,17 +250,36 @@ fn source_of(line: &SourceLine, detector: &Detector, lambda0_m: f64) -> Result<S
     Source::new(from, line.lambda_m.unwrap_or(lambda0_m)).map_err(refused(Part::SourceList))
 }
 
+/// Warns of weights that would make a difference and do not.
+pub(crate) fn warn_of_weights(sources: &SourceSteps, mode: PhiMode, warn: &mut dyn FnMut(Warning)) {
+    if let (SourceSteps::Weighted(_, weights), PhiMode::CParity) = (sources, mode)
+        && weights.windows(2).any(|pair| pair.first() != pair.last())
+    {
+        warn(Warning::WeightsIgnored);
+    }
+}
+
 /// The sensitive layer of the detector.
-pub(crate) fn sensor(request: &SensorRequest, warn: &mut dyn FnMut(Warning)) -> Result<Sensor, Failure> {
+pub(crate) fn sensor(
+    request: &SensorRequest,
+    mode: PhiMode,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Sensor, Failure> {
     if request.attenuation == Attenuation::AtSurface {
         return Ok(Sensor::THIN);
     }
     let steps = StepRequest { count: request.layers, range: request.thickness_m, step: None };
-    let Steps { count: layers, step: layer_m, .. } =
+    let Steps { count: mut layers, step: mut layer_m, .. } =
         axis_steps(Axis::Thickness, steps).map_err(refused(Part::Thickness))?;
     let thickness_m = request.thickness_m.unwrap_or(0.0);
+    // The reference divides the thickness among one layer less than there are.
+    let wanted = request.layers.and_then(|layers| usize::try_from(layers).ok()).filter(|&layers| layers > 0);
+    if let (PhiMode::Spec, Some(wanted), true) = (mode, wanted, thickness_m > 0.0) {
+        (layers, layer_m) = (wanted, thickness_m / wanted as f64);
+    }
     let attenuation_per_m = match request.attenuation {
         Attenuation::DepthM(depth_m) => 1.0 / depth_m,
+        Attenuation::Transparent => 0.0,
         _ if thickness_m > 0.0 => {
             warn(Warning::DepthAssumed(thickness_m));
             1.0 / thickness_m

@@ -42,6 +42,8 @@ pub struct Experiment {
     pub lambda0_m: f64,
     /// Beam directions and wavelengths.
     pub sources: Vec<Source>,
+    /// Weights of the sources; `None` where all are alike.
+    pub source_weights: Option<Vec<f64>>,
     /// Polarisation; with `None` the polarisation factor is 1.
     pub polarization: Option<Polarization>,
     /// Photons per m^2.
@@ -110,7 +112,8 @@ impl<'p> Derived<'p> {
         let mosaic = derive::mosaic(&parameters.mosaic, warn);
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
-        let sensor = derive::sensor(&parameters.sensor, warn)?;
+        derive::warn_of_weights(&sources, parameters.mode, warn);
+        let sensor = derive::sensor(&parameters.sensor, parameters.mode, warn)?;
         Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
     }
 
@@ -164,7 +167,7 @@ impl Experiment {
         let scene = derived.scene(&parameters)?;
         let d_min_m = scene.d_min_m;
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
-        let Tables { sources, domains } =
+        let Tables { sources, source_weights, domains } =
             Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
         let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
@@ -176,6 +179,7 @@ impl Experiment {
             oversample,
             lambda0_m: parameters.lambda0_m,
             sources,
+            source_weights,
             polarization: parameters.kahn.map(|kahn| Polarization { kahn, axis }),
             fluence_per_m2,
             exposure_s: parameters.exposure_s,
@@ -270,6 +274,7 @@ impl Experiment {
             sensor: self.sensor,
             oversample: self.oversample,
             sources: &self.sources,
+            source_weights: self.source_weights.as_deref(),
             orientations,
             crystallite: self.crystallite,
             precision: self.precision,

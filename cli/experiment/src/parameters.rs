@@ -61,6 +61,9 @@ pub enum Attenuation {
     AtSurface,
     /// Attenuation depth, in m.
     DepthM(f64),
+    /// The sensor has a thickness but captures nothing, so that the image is dark: what the reference makes of
+    /// an infinite attenuation depth that stands before the thickness.
+    Transparent,
 }
 
 /// The sensitive layer of the detector.

@@ -7,9 +7,11 @@ use widebragg_formats::memory::filled;
 
 use crate::failure::{Failure, Part, refused};
 
-/// Sources and mosaic domains of a scene.
+/// Sources, their weights, and mosaic domains of a scene.
 pub(crate) struct Tables {
     pub(crate) sources: Vec<Source>,
+    /// `None` where all sources are alike.
+    pub(crate) source_weights: Option<Vec<f64>>,
     pub(crate) domains: Vec<Mat3>,
 }
 
@@ -21,14 +23,20 @@ impl Tables {
         let no_sources = || Failure::no_memory(Part::Divergence, format!("{} sources", len.sources));
         let no_domains = || Failure::no_memory(Part::Mosaic, format!("{} domains", len.domains));
         let mut sources = filled(len.sources, Source::default()).ok_or_else(no_sources)?;
+        let mut source_weights = filled(len.source_weights, 0.0).ok_or_else(no_sources)?;
         let mut domains = filled(len.domains, IDENTITY).ok_or_else(no_domains)?;
         let mut orientations = orientation_buffer(len.orientations)?;
-        let tables =
-            SceneTables { sources: &mut sources, domains: &mut domains, orientations: &mut orientations };
+        let tables = SceneTables {
+            sources: &mut sources,
+            source_weights: &mut source_weights,
+            domains: &mut domains,
+            orientations: &mut orientations,
+        };
         let scene = parameters.fill(tables).map_err(|error| refused(part())(error))?;
         let used = scene.parts().sources.len();
         sources.truncate(used);
-        Ok(Self { sources, domains })
+        let source_weights = Some(source_weights).filter(|weights| !weights.is_empty());
+        Ok(Self { sources, source_weights, domains })
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Warning {
     DomainsIgnored(usize),
     /// A sensor thickness without an attenuation depth: this depth is used, in m.
     DepthAssumed(f64),
+    /// The weights of the sources differ, which makes no difference in c-parity.
+    WeightsIgnored,
 }
 
 impl fmt::Display for Warning {
@@ -70,6 +72,9 @@ impl fmt::Display for Warning {
             Self::DepthAssumed(depth_m) => {
                 write!(f, "a sensor thickness without an attenuation depth: {depth_m} m used")
             }
+            Self::WeightsIgnored => f.write_str(
+                "the weights of the sources differ: c-parity counts all sources alike, as nanoBragg does",
+            ),
         }
     }
 }

@@ -407,6 +407,8 @@ pub struct Options {
     pub detector_abs: Option<Attenuation>,
     /// Sensor thickness, metres, not negative.
     pub detector_thick_m: Option<f64>,
+    /// Whether the thickness stands after a depth of `inf`, which only the reference heeds.
+    pub thick_after_no_thickness: bool,
     /// Layers of the sensor; not above zero means unset.
     pub detector_thicksteps: Option<i64>,
     /// Image whose header gives the geometry.

@@ -12,9 +12,9 @@
 //! dT/dln lambda = -q . dT/dq
 //! ```
 //!
-//! Solid angle, captured fraction and polarisation add their logarithmic derivatives. If an oversample flag
-//! multiplies the running sum by f, the derivative J of the sum becomes (J + dT) f, and (sum + T) f d(ln f)
-//! is added.
+//! Solid angle, captured fraction and polarisation add their logarithmic derivatives. If a term is multiplied by
+//! f, the derivative J of the sum becomes J + dT f, and T f d(ln f) is added; if in c-parity the running sum is
+//! multiplied by f, J becomes (J + dT) f, and (sum + T) f d(ln f) is added.
 //!
 //! **Symbols.** g = dT/d(h, k, l); M: rotation of the cell in the step; q: scattering vector; x: phi, its
 //! step or the mosaic factor; d: unit vector to the pixel at P = R d.
@@ -26,10 +26,11 @@ use super::variables::group;
 use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
+use crate::render::accumulate::{Accumulation, StepFactor};
 use crate::render::geometry::LaneVec;
 use crate::render::observer::{ObservedPixel, ObservedStep, Observer, Site};
 use crate::rotation::{IDENTITY, Mat3, Orientation};
-use crate::scene::Scene;
+use crate::scene::{Scene, Sensor};
 use crate::structure_factor::{Located, Lookup};
 
 /// The accumulated derivatives of the pixels of a vector.
@@ -40,9 +41,14 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     /// Whether derivatives with respect to structure factors are wanted. They need the logarithms of the
     /// factors that multiply the sum.
     scatters: bool,
-    flags: [bool; 3],
+    /// Capture, polarisation and solid angle: whether each belongs to the steps.
+    of_steps: [bool; 3],
+    /// What the sum starts from.
     background: f64,
     point_pixel: bool,
+    /// What the background depends on beside the solid angle.
+    polarization: Option<PolarizationFrame>,
+    sensor: Sensor,
     /// Derivatives of the running sum with respect to the cell, the reciprocal axes, the variables that
     /// rotate the orientations (phi, step, mosaic factor), and the detector.
     cell: [LaneVec<F>; 3],
@@ -55,20 +61,23 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     /// subpixel with respect to the direction.
     by_q: LaneVec<F>,
     by_direction: LaneVec<F>,
-    /// Product of all factors by which the background has been multiplied.
+    /// Product of all factors by which what the sum starts from has been multiplied.
     multiplier: F,
-    /// Sum of the running sums at the steps of the current source, each multiplied by all later factors.
+    /// Sum of what the factors of the current source multiplied: of the terms, times the factor, or of the
+    /// running sums at the steps, each times all later factors.
     multiplied: F,
-    /// Logarithmic derivatives of solid angle, captured fraction and polarisation.
+    /// Logarithmic derivatives of solid angle, captured fraction and polarisation, and of the background.
     ln_omega: DetectorDerivatives<F>,
     ln_capture: DetectorDerivatives<F>,
     ln_polar: DetectorDerivatives<F>,
+    ln_background: DetectorDerivatives<F>,
     /// Logarithms of the factor of the current source, and of the product of all factors of the sum.
     ln_factor: F,
     ln_multiplier: F,
-    /// The finished pixel, and the pixel divided by its sum.
+    /// The finished pixel without background, this divided by the sum, and the background.
     value: F,
     value_per_sum: F,
+    background_value: F,
 }
 
 /// A receiver of derivatives.
@@ -106,9 +115,11 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             domains,
             wanted: Wanted { reciprocal, ..wanted },
             scatters,
-            flags: [p.oversample.omega, p.oversample.thick, p.oversample.polar],
+            of_steps: Accumulation::new(scene).of_steps(),
             background: scene.background,
             point_pixel: p.detector.point_pixel,
+            polarization: scene.polarization,
+            sensor: p.sensor,
             cell: [v; 3],
             reciprocal: [v; 3],
             rotation: [zero; 3],
@@ -122,17 +133,20 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             ln_omega: DetectorDerivatives::zero(zero),
             ln_capture: DetectorDerivatives::zero(zero),
             ln_polar: DetectorDerivatives::zero(zero),
+            ln_background: DetectorDerivatives::zero(zero),
             ln_factor: zero,
             ln_multiplier: zero,
             value: zero,
             value_per_sum: zero,
+            background_value: zero,
         }
     }
 
     /// Reports the wanted derivatives of the pixels that were finished last, multiplied by `by`, to `sink`.
     #[inline(always)]
     pub(super) fn report(&self, by: F, sink: &mut impl Sink<F>) {
-        let (weight, value) = (self.value_per_sum * by, self.value * by);
+        let (weight, value, background) =
+            (self.value_per_sum * by, self.value * by, self.background_value * by);
         if self.wanted.cell {
             let [a, b, c] = self.cell;
             put_vector(sink, group::CELL.start, a, weight);
@@ -148,12 +162,12 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         let one = by.splat_like(1.0);
         if self.wanted.detector {
             let mut detector = DetectorDerivatives::zero(by.splat_like(0.0)).plus(weight, &self.detector);
-            for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar])
-            {
-                if !flag {
+            for (is_of_steps, slopes) in self.of_steps.into_iter().zip(self.ln_slopes()) {
+                if !is_of_steps {
                     detector = detector.plus(value, &slopes);
                 }
             }
+            detector = detector.plus(background, &self.ln_background);
             let DetectorDerivatives { pix0, fast, slow, normal, close_distance, distance } = detector;
             put_vector(sink, group::PIX0.start, pix0, one);
             put_vector(sink, group::FAST.start, fast, one);
@@ -175,7 +189,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         }
         sink.put(
             group::FLUENCE.start,
-            (self.multiplier * weight).mul_add(by.splat_like(self.background), value),
+            (self.multiplier * weight).mul_add(by.splat_like(self.background), value + background),
         );
         if self.wanted.default_f {
             sink.put(group::DEFAULT_F.start, self.default_f * weight);
@@ -205,7 +219,14 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             self.ln_omega = DetectorDerivatives::zero(zero);
             self.ln_capture = DetectorDerivatives::zero(zero);
             self.ln_polar = DetectorDerivatives::zero(zero);
+            self.ln_background = DetectorDerivatives::zero(zero);
         }
+    }
+
+    /// Logarithmic derivatives of capture, polarisation and solid angle.
+    #[inline(always)]
+    fn ln_slopes(&self) -> [DetectorDerivatives<F>; 3] {
+        [self.ln_capture, self.ln_polar, self.ln_omega]
     }
 
     /// Multiplies all derivatives by the factor that multiplied the running sum.
@@ -239,55 +260,90 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
     }
 }
 
+impl<F: Lanes> Jacobian<'_, F> {
+    /// Logarithmic derivatives of the solid angle at a site.
+    #[inline(always)]
+    fn ln_omega_at(&self, site: &Site<'_, F>) -> DetectorDerivatives<F> {
+        let direction = &site.subpixel.direction;
+        let power = if self.point_pixel { -2.0 } else { -3.0 };
+        let per_distance = direction.inverse_distance * direction.inverse_distance.splat_like(power);
+        let mut slopes = DetectorDerivatives::of_position(site, direction.diffracted.scale(per_distance));
+        if !self.point_pixel {
+            slopes.close_distance = per_distance.splat_like(1.0 / site.detector.close_distance_m);
+        }
+        slopes
+    }
+}
+
+/// Logarithmic derivatives of the share that a layer captures which begins at a site.
+#[inline(always)]
+fn ln_capture_at<F: Lanes>(
+    site: &Site<'_, F>,
+    layer_m: f64,
+    attenuation_per_m: f64,
+) -> DetectorDerivatives<F> {
+    let Detector { normal, .. } = *site.detector;
+    let direction = &site.subpixel.direction;
+    let (share, by_obliquity) =
+        direction.capture_derivative(site.detector, site.depth_m, layer_m, attenuation_per_m);
+    let by_obliquity = by_obliquity * inverse_or_zero(share);
+    let normal = LaneVec::splat(share.level(), normal);
+    let mut slopes = DetectorDerivatives::of_direction(site, normal.scale(by_obliquity));
+    slopes.normal = direction.diffracted.times_plus(by_obliquity, slopes.normal);
+    slopes
+}
+
+/// Logarithmic derivatives of the polarisation factor at a site.
+#[inline(always)]
+fn ln_polar_at<F: Lanes>(site: &Site<'_, F>, frame: &PolarizationFrame) -> DetectorDerivatives<F> {
+    let (factor, slope) = site.subpixel.direction.polarization_derivative(frame);
+    DetectorDerivatives::of_direction(site, slope.scale(inverse_or_zero(factor)))
+}
+
 impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
     const DERIVATIVES: bool = true;
 
     #[inline(always)]
     fn omega(&mut self, site: &Site<'_, F>) {
-        if !self.wanted.detector {
-            return;
-        }
-        let direction = &site.subpixel.direction;
-        let power = if self.point_pixel { -2.0 } else { -3.0 };
-        let per_distance = direction.inverse_distance * direction.inverse_distance.splat_like(power);
-        self.ln_omega = DetectorDerivatives::of_position(site, direction.diffracted.scale(per_distance));
-        if !self.point_pixel {
-            self.ln_omega.close_distance = per_distance.splat_like(1.0 / site.detector.close_distance_m);
+        if self.wanted.detector {
+            self.ln_omega = self.ln_omega_at(site);
         }
     }
 
     #[inline(always)]
     fn capture(&mut self, site: &Site<'_, F>, layer_m: f64, attenuation_per_m: f64) {
-        if !self.wanted.detector {
-            return;
+        if self.wanted.detector {
+            self.ln_capture = ln_capture_at(site, layer_m, attenuation_per_m);
         }
-        let Detector { normal, .. } = *site.detector;
-        let (share, by_obliquity) = site.subpixel.direction.capture_derivative(
-            site.detector,
-            site.depth_m,
-            layer_m,
-            attenuation_per_m,
-        );
-        let by_obliquity = by_obliquity * inverse_or_zero(share);
-        let normal = LaneVec::splat(share.level(), normal);
-        self.ln_capture = DetectorDerivatives::of_direction(site, normal.scale(by_obliquity));
-        self.ln_capture.normal =
-            site.subpixel.direction.diffracted.times_plus(by_obliquity, self.ln_capture.normal);
     }
 
     #[inline(always)]
     fn polarization(&mut self, site: &Site<'_, F>, frame: &PolarizationFrame, lanes: F::Mask) {
-        if !self.wanted.detector {
-            return;
+        if self.wanted.detector {
+            self.ln_polar = DetectorDerivatives::select(lanes, &ln_polar_at(site, frame), &self.ln_polar);
         }
-        let (factor, slope) = site.subpixel.direction.polarization_derivative(frame);
-        let here = DetectorDerivatives::of_direction(site, slope.scale(inverse_or_zero(factor)));
-        self.ln_polar = DetectorDerivatives::select(lanes, &here, &self.ln_polar);
     }
 
     #[inline(always)]
-    fn begin_source(&mut self, factor: Option<F>) {
-        if let (true, Some(factor)) = (self.scatters, factor) {
+    fn background(&mut self, site: &Site<'_, F>) {
+        if !self.wanted.detector {
+            return;
+        }
+        let one = site.subpixel.along_fast_m.splat_like(1.0);
+        self.ln_background = self.ln_omega_at(site);
+        if let Some(frame) = &self.polarization {
+            self.ln_background = self.ln_background.plus(one, &ln_polar_at(site, frame));
+        }
+        let Sensor { layer_m, attenuation_per_m, .. } = self.sensor;
+        if layer_m > 0.0 {
+            let capture = ln_capture_at(site, self.sensor.thickness_m(), attenuation_per_m);
+            self.ln_background = self.ln_background.plus(one, &capture);
+        }
+    }
+
+    #[inline(always)]
+    fn begin_source(&mut self, factor: StepFactor<F>) {
+        if let (true, StepFactor::RunningSum(factor)) = (self.scatters, factor) {
             self.ln_factor = logarithm(factor);
         }
     }
@@ -297,7 +353,12 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
         let zero = step.f_cell.splat_like(0.0);
         let lattice = &step.lattice;
         let amplitude = lattice.f_latt * step.f_cell;
-        let twice = F::select(step.active, amplitude + amplitude, zero);
+        let mut twice = F::select(step.active, amplitude + amplitude, zero);
+        if let StepFactor::Terms(factor) = step.factor {
+            let term = F::select(step.active, amplitude * amplitude, zero);
+            self.multiplied = term.mul_add(factor, self.multiplied);
+            twice = twice * factor;
+        }
         let by_f_latt = twice * step.f_cell;
         let [lh, lk, ll] = lattice.by_index;
         let mut g = [by_f_latt * lh, by_f_latt * lk, by_f_latt * ll];
@@ -347,7 +408,7 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
             let share = located.scatter(step.active, step.evaluation, zero, &mut []);
             self.default_f = (twice * lattice.f_latt).mul_add(share, self.default_f);
         }
-        if let Some(factor) = step.factor {
+        if let StepFactor::RunningSum(factor) = step.factor {
             let one = zero.splat_like(1.0);
             self.multiply(F::select(step.active, factor, one));
             self.multiplied = self.multiplied + F::select(step.active, step.sum, zero);
@@ -368,8 +429,8 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
         }
         self.by_direction = self.by_q.times_plus(zero.splat_like(1.0 / source.lambda_m), self.by_direction);
         self.by_q = none;
-        for (flag, slopes) in self.flags.into_iter().zip([self.ln_omega, self.ln_capture, self.ln_polar]) {
-            if flag {
+        for (is_of_steps, slopes) in self.of_steps.into_iter().zip(self.ln_slopes()) {
+            if is_of_steps {
                 self.detector = self.detector.plus(self.multiplied, &slopes);
             }
         }
@@ -389,8 +450,9 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
 
     #[inline(always)]
     fn pixel(&mut self, pixel: &ObservedPixel<F>) {
-        self.value = pixel.value;
+        self.value = pixel.value - pixel.background;
         self.value_per_sum = pixel.value_per_sum;
+        self.background_value = pixel.background;
     }
 }
 

@@ -68,7 +68,7 @@
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
 //! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
-//! # let tables = SceneTables { sources, domains, orientations };
+//! # let tables = SceneTables { sources, source_weights: &mut [], domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //!
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.

@@ -1,7 +1,16 @@
 //! How a step joins the sum of its pixel, and how the sum becomes the pixel: the one place that decides it.
 //!
-//! As in the reference, a factor whose `oversample_` flag is set multiplies the *running sum* at every step;
-//! the others multiply the finished sum once:
+//! In spec every term is multiplied by what belongs to it. Weight, captured share, polarisation and solid angle
+//! are the same for all orientations of a source, so that they multiply the sum over these:
+//!
+//! ```text
+//! source   sum += factor * (sum over orientations of F_cell^2 F_latt^2)
+//!          factor = (weight) * (capture if layers or thick) * (polarisation if polar) * (omega if omega)
+//! pixel    value = scale * sum * (the others of capture, polarisation and omega) + background
+//! ```
+//!
+//! In c-parity, as in the reference, a factor whose `oversample_` flag is set multiplies the *running sum* at
+//! every step, and the others, those of the last layer, multiply the finished sum:
 //!
 //! ```text
 //! step     sum = (sum + F_cell^2 F_latt^2) * (capture if thick) * (polarisation if polar) * (omega if omega)
@@ -9,7 +18,8 @@
 //! ```
 
 use crate::lanes::Lanes;
-use crate::scene::Oversample;
+use crate::rotation::PhiMode;
+use crate::scene::Scene;
 
 /// The factors of the pixels of a vector.
 #[derive(Debug, Clone, Copy)]
@@ -22,54 +32,102 @@ pub(crate) struct PixelFactors<F> {
     pub(crate) omega_sr: F,
 }
 
-/// Which factors multiply the running sum.
+/// What the steps of a source are multiplied by, and how.
 #[derive(Debug, Clone, Copy)]
+pub(crate) enum StepFactor<F> {
+    /// Nothing multiplies them.
+    One,
+    /// Every term is multiplied by this.
+    Terms(F),
+    /// Every step multiplies the running sum by this.
+    RunningSum(F),
+}
+
+/// Which factors belong to the steps; the others multiply the finished sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Accumulation {
-    flags: Oversample,
+    mode: PhiMode,
+    capture: bool,
+    polarization: bool,
+    omega: bool,
+    has_weights: bool,
 }
 
 impl Accumulation {
-    pub(crate) fn new(flags: Oversample) -> Self {
-        Self { flags }
+    #[inline(always)]
+    pub(crate) fn new(scene: &Scene<'_>) -> Self {
+        let p = &scene.p;
+        let (mode, flags) = (scene.mode(), p.oversample);
+        let is_spec = mode == PhiMode::Spec;
+        Self {
+            mode,
+            // Where there is a single one, the share of a layer can wait for the finished sum.
+            capture: flags.thick || (is_spec && p.sensor.layers > 1 && p.sensor.layer_m > 0.0),
+            polarization: flags.polar,
+            omega: flags.omega,
+            has_weights: p.source_weights.is_some(),
+        }
     }
 
+    /// Capture, polarisation and solid angle: whether each belongs to the steps.
     #[inline(always)]
-    fn flagged<F>(self, factors: PixelFactors<F>) -> [(bool, F); 3] {
+    pub(crate) fn of_steps(self) -> [bool; 3] {
+        [self.capture, self.polarization, self.omega]
+    }
+
+    /// Whether the terms of a source are summed by themselves and then multiplied.
+    #[inline(always)]
+    pub(crate) fn multiplies_terms(self) -> bool {
+        self.mode == PhiMode::Spec && (self.has_weights || self.of_steps().contains(&true))
+    }
+
+    /// Whether every step multiplies the running sum.
+    #[inline(always)]
+    fn multiplies_sum(self) -> bool {
+        self.mode == PhiMode::CParity && self.of_steps().contains(&true)
+    }
+
+    /// What the steps of a source with `weight` are multiplied by.
+    #[inline(always)]
+    pub(crate) fn step_factor<F: Lanes>(self, weight: f64, factors: PixelFactors<F>) -> StepFactor<F> {
         let PixelFactors { capture, polarization, omega_sr } = factors;
-        let Oversample { thick, polar, omega, .. } = self.flags;
-        [(thick, capture), (polar, polarization), (omega, omega_sr)]
-    }
-
-    /// What every step multiplies the running sum by; `None` where no flag is set.
-    #[inline(always)]
-    pub(crate) fn step_factor<F: Lanes>(self, factors: PixelFactors<F>) -> Option<F> {
-        let mut product = factors.omega_sr.splat_like(1.0);
-        for (flag, factor) in self.flagged(factors) {
-            if flag {
+        let mut product = omega_sr.splat_like(weight);
+        for (is_of_steps, factor) in self.of_steps().into_iter().zip([capture, polarization, omega_sr]) {
+            if is_of_steps {
                 product = product * factor;
             }
         }
-        self.flags.multiplies_sum().then_some(product)
+        if self.multiplies_terms() {
+            StepFactor::Terms(product)
+        } else if self.multiplies_sum() {
+            StepFactor::RunningSum(product)
+        } else {
+            StepFactor::One
+        }
     }
 
     /// The running sum after a step whose term is `amplitude` squared.
     #[inline(always)]
     pub(crate) fn add<F: Lanes>(self, sum: F, amplitude: F, factors: PixelFactors<F>) -> F {
         let mut sum = amplitude.mul_add(amplitude, sum);
-        for (flag, factor) in self.flagged(factors) {
-            if flag {
-                sum = sum * factor;
+        if self.multiplies_sum() {
+            let PixelFactors { capture, polarization, omega_sr } = factors;
+            for (is_of_steps, factor) in self.of_steps().into_iter().zip([capture, polarization, omega_sr]) {
+                if is_of_steps {
+                    sum = sum * factor;
+                }
             }
         }
         sum
     }
 
-    /// The pixel that a finished sum makes, and the pixel divided by the sum.
+    /// The pixel that a finished sum makes, without background, and the pixel divided by the sum.
     #[inline(always)]
     pub(crate) fn finish<F: Lanes>(self, scale: F, sum: F, factors: PixelFactors<F>) -> (F, F) {
+        let PixelFactors { capture, polarization, omega_sr } = factors;
         let (mut value, mut value_per_sum) = (scale * sum, scale);
-        for (flag, factor) in self.flagged(factors) {
-            if !flag {
+        for (is_of_steps, factor) in self.of_steps().into_iter().zip([capture, polarization, omega_sr]) {
+            if !is_of_steps {
                 value = value * factor;
                 value_per_sum = value_per_sum * factor;
             }

@@ -3,13 +3,17 @@
 //! **Formula** for each pixel, over thickness layers, subpixels, sources, phi steps and mosaic domains:
 //!
 //! ```text
-//! I     = I_bg + sum F_cell^2 F_latt^2
-//! pixel = r_e^2 fluence I/steps * capture * polarisation * omega
+//! I     = sum weight F_cell^2 F_latt^2 capture
+//! pixel = r_e^2 fluence I/steps * polarisation * omega + background
 //! ```
 //!
-//! omega, capture and polarisation are those of the first layer, subpixel and source. A factor whose
-//! `oversample_` flag is set multiplies the *running sum* at every innermost step instead, as in the
-//! reference.
+//! capture is that of the layer's first subpixel; omega and polarisation are those of the first subpixel and
+//! source, and so is the background of water. A factor whose `oversample_` flag is set is evaluated for each
+//! subpixel (and source) and multiplies its terms. steps is the number of terms of a layer; with weights, the
+//! sum of the weights stands for the number of sources.
+//!
+//! That is spec. c-parity reproduces what the reference does instead with layers, flags, weights and water
+//! (`accumulate`).
 //!
 //! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all lanes. A
 //! pixel's bits do not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**:
@@ -19,10 +23,11 @@
 //! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
 //! a span   -> the plain loop, three passes                                              plain, choice
 //!             or, where the scene or a pixel needs it, the general loop                 general, pixel_sum
-//! a step   -> its term joins the sum of its pixel                                       accumulate
+//! a step   -> its term joins the sum of its pixel                                       accumulate, background
 //! ```
 
-mod accumulate;
+pub(crate) mod accumulate;
+mod background;
 mod choice;
 mod general;
 pub(crate) mod geometry;
@@ -266,7 +271,7 @@ impl Scene<'_> {
     }
 
     fn needs_general_loop(&self) -> bool {
-        self.p.oversample.multiplies_sum() || self.p.d_min_m > 0.0
+        self.p.oversample.has_flags() || self.p.d_min_m > 0.0
     }
 
     fn find_latch_in_row(&self, slow: usize, carry: &Carryover<'_>) -> Option<LatchPoint> {

@@ -1,5 +1,6 @@
 //! Observer of the general loop's intermediate values. Values that an observer does not use cost nothing.
 
+use super::accumulate::StepFactor;
 use super::geometry::{LaneVec, Subpixel};
 use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
@@ -42,20 +43,23 @@ pub(crate) struct ObservedStep<'t, F: Lanes> {
     pub(crate) f_cell: F,
     /// Derivatives of F_cell with respect to h, k, l; 0 unless [`Observer::DERIVATIVES`].
     pub(crate) f_cell_derivatives: [F; 3],
-    /// The factor by which the running sum is multiplied; `None` where no oversample flag is set.
-    pub(crate) factor: Option<F>,
-    /// The running sum, this step included.
+    /// What the step is multiplied by.
+    pub(crate) factor: StepFactor<F>,
+    /// The sum of the pixel, this step included.
     pub(crate) sum: F,
 }
 
 /// A finished pixel.
 pub(crate) struct ObservedPixel<F> {
+    /// Background included.
     pub(crate) value: F,
+    /// The background that was added to the scaled sum.
+    pub(crate) background: F,
     pub(crate) sum: F,
     pub(crate) polarization: F,
     pub(crate) omega_sr: F,
     pub(crate) capture: F,
-    /// `value` divided by `sum`: the scale, and the factors whose flags are not set.
+    /// `value` without background, divided by `sum`: the scale, and the factors that do not belong to steps.
     pub(crate) value_per_sum: F,
 }
 
@@ -78,10 +82,12 @@ pub(crate) trait Observer<F: Lanes> {
     /// The polarisation factor has been evaluated at `site` for `lanes`.
     #[inline(always)]
     fn polarization(&mut self, _site: &Site<'_, F>, _frame: &PolarizationFrame, _lanes: F::Mask) {}
-    /// The sweep of a source begins. Each of its steps multiplies the running sum by `factor`, if there is
-    /// one.
+    /// The background has been evaluated at `site`.
     #[inline(always)]
-    fn begin_source(&mut self, _factor: Option<F>) {}
+    fn background(&mut self, _site: &Site<'_, F>) {}
+    /// The sweep of a source begins, with what its steps are multiplied by.
+    #[inline(always)]
+    fn begin_source(&mut self, _factor: StepFactor<F>) {}
     /// A step has been added.
     #[inline(always)]
     fn step<K: Lookup<F>>(&mut self, _step: &ObservedStep<'_, F>, _located: &Located<'_, F, K>) {}

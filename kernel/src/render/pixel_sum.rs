@@ -1,19 +1,19 @@
 //! The sum of a pixel, with every feature that a scene can have: the body of the general loop.
 //!
 //! ```text
-//! sum = background
 //! for each thickness layer and subpixel:                 enter_subpixel
-//!     direction d; omega, capture
+//!     direction d; omega, capture; background
 //!     for each source:                                   enter_source
 //!         q = (d - i)/lambda; skip lanes beyond the resolution limit; polarisation
 //!         for each phi step and mosaic domain:           step
 //!             h, k, l = q.a, q.b, q.c
 //!             amplitude = F_latt(h, k, l) F_cell(h, k, l)
 //!             sum = join(sum, amplitude^2)               render/accumulate
-//! pixel = finish(scale, sum)
+//! pixel = finish(scale, sum) + background
 //! ```
 
-use super::accumulate::{Accumulation, PixelFactors};
+use super::accumulate::{Accumulation, PixelFactors, StepFactor};
+use super::background::background;
 use super::geometry::{LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::observer::{ObservedPixel, ObservedStep, Observer, Site};
 use super::row_plan::PixelRun;
@@ -42,7 +42,7 @@ impl<'c, 'a> RunContext<'c, 'a> {
         Self {
             scene,
             subpixels: SubpixelGrid::new(&p.detector, run.slow, p.oversample.per_axis),
-            accumulation: Accumulation::new(p.oversample),
+            accumulation: Accumulation::new(scene),
             opening: run.opening,
             carried: p.orientations.sweep().carried_steps() * p.orientations.domains().len(),
         }
@@ -74,16 +74,21 @@ struct Sweep<'s, F: Lanes> {
     q: LaneVec<F>,
     /// Lanes within the resolution limit.
     lanes: F::Mask,
-    /// What the running sum is multiplied by at each step.
-    factor: Option<F>,
+    /// What its steps are multiplied by.
+    factor: StepFactor<F>,
     is_opening: bool,
 }
 
 /// The state of the pixels of one vector in the loop.
 struct PixelState<F: Lanes> {
     live: F::Mask,
+    /// The sum of the steps; while the terms of a source are multiplied, the sum of these alone.
     sum: F,
+    /// The sum of the sources before, while the terms of a source are multiplied.
+    earlier: F,
     factors: PixelFactors<F>,
+    /// What is added to the scaled sum.
+    background: F,
     /// omega summed over layers and subpixels.
     omega_sum: F,
     /// Lanes that have had their first source: their polarisation is set and their stream is open.
@@ -116,6 +121,7 @@ where
                 for (entry, steady) in scene.p.orientations.entries().iter().enumerate() {
                     state.step(context, tools, &sweep, entry, steady);
                 }
+                state.leave_source(&sweep);
                 tools.observer.end_source(source, &sweep.q);
             }
         }
@@ -131,7 +137,13 @@ impl<F: Lanes> PixelState<F> {
         Self {
             live,
             sum: level.splat(scene.background),
-            factors: PixelFactors { capture: one, polarization: one, omega_sr: zero },
+            earlier: zero,
+            factors: PixelFactors {
+                capture: if scene.captures_nothing() { zero } else { one },
+                polarization: one,
+                omega_sr: zero,
+            },
+            background: zero,
             omega_sum: zero,
             begun: zero.lt(zero),
             evaluation: 0,
@@ -173,6 +185,10 @@ impl<F: Lanes> PixelState<F> {
             self.factors.capture = direction.capture(detector, depth_m, next_depth_m, attenuation_per_m);
             observer.capture(&site, p.sensor.layer_m, attenuation_per_m);
         }
+        if layer == 0 && is_first && context.scene.water > 0.0 {
+            self.background = background(context.scene, direction);
+            observer.background(&site);
+        }
         site
     }
 
@@ -199,11 +215,33 @@ impl<F: Lanes> PixelState<F> {
             return None;
         }
         self.polarize(context.scene, observer, site, (index, source), lanes);
-        let factor = context.accumulation.step_factor(self.factors);
+        let weight = p.source_weights.and_then(|weights| weights.get(index)).copied().unwrap_or(1.0);
+        let factor = context.accumulation.step_factor(weight, self.factors);
         observer.begin_source(factor);
+        if matches!(factor, StepFactor::Terms(_)) {
+            self.earlier = self.sum;
+            self.sum = one.splat_like(0.0);
+        }
         let is_opening = context.opening.is_some() && !self.begun.any();
         self.begun = self.begun | lanes;
         Some(Sweep { site, source: index, q, lanes, factor, is_opening })
+    }
+
+    /// Multiplies the terms of a source and adds them to those of the sources before.
+    #[inline(always)]
+    fn leave_source(&mut self, sweep: &Sweep<'_, F>) {
+        if let StepFactor::Terms(_) = sweep.factor {
+            self.sum = self.whole_sum(sweep);
+        }
+    }
+
+    /// The sum of all steps so far.
+    #[inline(always)]
+    fn whole_sum(&self, sweep: &Sweep<'_, F>) -> F {
+        match sweep.factor {
+            StepFactor::Terms(factor) => self.sum.mul_add(factor, self.earlier),
+            StepFactor::One | StepFactor::RunningSum(_) => self.sum,
+        }
     }
 
     /// The polarisation factor: that of the first source within the resolution limit, unless it is evaluated
@@ -260,7 +298,8 @@ impl<F: Lanes> PixelState<F> {
             q.dot_nudged(orientation.c_m, nudge),
         ]);
         // No derivative depends on a step with F_cell = 0, unless the step multiplies the running sum.
-        if O::DERIVATIVES && sweep.factor.is_none() && located.is_zero() {
+        let multiplies_sum = matches!(sweep.factor, StepFactor::RunningSum(_));
+        if O::DERIVATIVES && !multiplies_sum && located.is_zero() {
             return;
         }
         let lattice = if O::DERIVATIVES {
@@ -297,7 +336,7 @@ impl<F: Lanes> PixelState<F> {
             f_cell,
             f_cell_derivatives,
             factor: sweep.factor,
-            sum: self.sum,
+            sum: self.whole_sum(sweep),
         };
         tools.observer.step(&step, &located);
     }
@@ -305,11 +344,27 @@ impl<F: Lanes> PixelState<F> {
     /// The finished pixels, and omega summed over layers and subpixels.
     #[inline(always)]
     fn finish<O: Observer<F>>(self, context: &RunContext<'_, '_>, observer: &mut O) -> (F, F) {
-        let Self { sum, factors, omega_sum, .. } = self;
-        let scale = sum.splat_like(context.scene.scale);
-        let (value, value_per_sum) = context.accumulation.finish(scale, sum, factors);
+        let Self { sum, mut factors, omega_sum, background, begun, .. } = self;
+        let scene = context.scene;
+        if scene.darkens_unresolved_pixels() {
+            let zero = sum.splat_like(0.0);
+            factors.polarization = F::select(begun, factors.polarization, zero);
+        }
+        let scale = sum.splat_like(scene.scale);
+        let (mut value, value_per_sum) = context.accumulation.finish(scale, sum, factors);
+        if scene.water > 0.0 {
+            value = value + background;
+        }
         let PixelFactors { capture, polarization, omega_sr } = factors;
-        observer.pixel(&ObservedPixel { value, sum, polarization, omega_sr, capture, value_per_sum });
+        observer.pixel(&ObservedPixel {
+            value,
+            background,
+            sum,
+            polarization,
+            omega_sr,
+            capture,
+            value_per_sum,
+        });
         (value, omega_sum)
     }
 }

@@ -12,14 +12,17 @@
 //! 3 for each vector of pixels: pixel = scale sum capture polarisation omega      ScalingPass
 //! ```
 //!
-//! Capture, polarisation and solid angle are those of the first sample. Pass 2 is compiled once for each
-//! shape and lookup, the other two once for each level.
+//! Polarisation and solid angle are those of the first sample, capture that of the first sample of each layer
+//! (in c-parity of the last layer). Pass 2 is compiled once for each shape and lookup, the other two once for
+//! each level.
 //!
 //! An index that is exactly an integer other than 0 gives NaN here. The span is then reported and re-rendered
 //! by the general loop, whose other pixels have the same bits.
 
 use core::marker::PhantomData;
 
+use super::accumulate::Accumulation;
+use super::background::background;
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::pixel_value::PixelValue;
 use super::row_plan::{Span, select};
@@ -52,6 +55,7 @@ struct Samples {
     omega: PerPixel,
     capture: PerPixel,
     polar: PerPixel,
+    background: PerPixel,
     /// What [`Lookup::save`] saves.
     nodes: SavedNodes,
 }
@@ -96,7 +100,7 @@ impl Workspace {
 impl Samples {
     const fn new() -> Self {
         const EMPTY: PerPixel = [0.0; SPAN];
-        Self { omega: EMPTY, capture: EMPTY, polar: EMPTY, nodes: [EMPTY; 4] }
+        Self { omega: EMPTY, capture: EMPTY, polar: EMPTY, background: EMPTY, nodes: [EMPTY; 4] }
     }
 }
 
@@ -175,6 +179,9 @@ impl FactorsPass<'_, '_> {
             if let Some(frame) = &scene.polarization {
                 store(direction.polarization(frame), &mut samples.polar, at);
             }
+            if scene.water > 0.0 {
+                store(background(scene, &direction), &mut samples.background, at);
+            }
         }
     }
 }
@@ -227,6 +234,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let shape = Sh::at(level, &p.crystallite);
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
+        let accumulation = Accumulation::new(scene);
         // The first sample starts the sum.
         let mut visited = false;
         for (layer, sub_slow, sub_fast) in scene.samples() {
@@ -243,7 +251,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 if let (true, Some(samples)) = (visited, &work.samples) {
                     lookup.restore(&samples.nodes, at);
                 }
-                Self::block(scene, work, &shape, &mut lookup, nudge, at, visited);
+                Self::block(scene, work, &shape, &mut lookup, nudge, at, visited, accumulation);
                 if let Some(samples) = &mut work.samples {
                     lookup.save(&mut samples.nodes, at);
                 }
@@ -255,6 +263,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
 
     /// Sources and orientations for one vector of pixels.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
     fn block<F: Lanes>(
         scene: &Scene<'_>,
         work: &mut Workspace,
@@ -263,6 +272,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         nudge: F,
         at: usize,
         visited: bool,
+        accumulation: Accumulation,
     ) {
         let level = nudge.level();
         let zero = level.splat(0.0);
@@ -276,7 +286,15 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let [x, y, z] = &work.diffracted;
         let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
         let mut sum = if visited { load(level, &work.sum, at) } else { level.splat(scene.background) };
+        let multiplies_terms = accumulation.multiplies_terms();
+        let [captures, ..] = accumulation.of_steps();
+        let mut weights = scene.p.source_weights.unwrap_or_default().iter();
         for source in scene.p.sources {
+            if multiplies_terms {
+                // In memory, so that the loop over orientations keeps its registers.
+                store(sum, &mut work.sum, at);
+                sum = zero;
+            }
             let q = scattering(diffracted, source);
             for orientation in entries {
                 let hkl = [
@@ -309,6 +327,14 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 let amplitude = f_latt * located.f_cell(active, 0);
                 sum = amplitude.mul_add(amplitude, sum);
             }
+            if multiplies_terms {
+                let weight = level.splat(weights.next().copied().unwrap_or(1.0));
+                let factor = match &work.samples {
+                    Some(samples) if captures => weight * load(level, &samples.capture, at),
+                    _ => weight,
+                };
+                sum = sum.mul_add(factor, load(level, &work.sum, at));
+            }
         }
         store(sum, &mut work.sum, at);
     }
@@ -330,6 +356,8 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
         let Self { scene, work, out } = self;
         let p = &scene.p;
         let (detector, sensor) = (&p.detector, &p.sensor);
+        let [captured, ..] = Accumulation::new(scene).of_steps();
+        let captures = sensor.layer_m > 0.0 && !captured;
         let (zero, scale) = (level.splat(0.0), level.splat(scene.scale));
         let mut omega_sum = zero;
         let mut nan = zero.lt(zero);
@@ -337,26 +365,36 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
             let at = block * L::F::LEN;
             let live = load(level, &work.live, at);
             let mut value = scale * load(level, &work.sum, at);
+            let mut water = zero;
             let omega = if let Some(samples) = &work.samples {
-                if sensor.layer_m > 0.0 {
+                if captures {
                     value = value * load(level, &samples.capture, at);
                 }
                 if scene.polarization.is_some() {
                     value = value * load(level, &samples.polar, at);
                 }
+                if scene.water > 0.0 {
+                    water = load(level, &samples.background, at);
+                }
                 load(level, &samples.omega, at)
             } else {
                 let direction = direction(level, &work.diffracted, &work.inverse_distance, at);
-                if sensor.layer_m > 0.0 {
+                if captures {
                     let capture = direction.capture(detector, 0.0, sensor.layer_m, sensor.attenuation_per_m);
                     value = value * capture;
                 }
                 if let Some(frame) = &scene.polarization {
                     value = value * direction.polarization(frame);
                 }
+                if scene.water > 0.0 {
+                    water = background(scene, &direction);
+                }
                 direction.omega_sr(detector)
             };
             value = value * omega;
+            if scene.water > 0.0 {
+                value = value + water;
+            }
             let is_live = zero.lt(live);
             nan = nan | (is_live & !value.eq(value));
             omega_sum = omega.mul_add(live, omega_sum);

@@ -3,6 +3,7 @@
 
 use core::num::NonZeroUsize;
 
+use super::accumulate::StepFactor;
 use super::geometry::LaneVec;
 use super::observer::{ObservedPixel, ObservedStep};
 use crate::carryover::CarryUse;
@@ -50,16 +51,19 @@ pub struct StepProbe {
     pub f_latt: f64,
     /// F_cell.
     pub f_cell: f64,
+    /// What the term is multiplied by before it joins the sum, in spec: the weight of the source, and those of
+    /// capture, polarisation and solid angle that are not the same for all terms.
+    pub factor: f64,
     /// Sum so far, this step included.
     pub intensity: f64,
 }
 
 impl StepProbe {
-    /// What the step adds to the sum: F_cell^2 F_latt^2.
+    /// What the step adds to the sum: F_cell^2 F_latt^2 times the factor.
     #[must_use]
     pub fn term(&self) -> f64 {
         let amplitude = self.f_latt * self.f_cell;
-        amplitude * amplitude
+        amplitude * amplitude * self.factor
     }
 }
 
@@ -74,8 +78,10 @@ pub struct PixelProbe {
     pub polarization: f64,
     /// Solid angle, in sr.
     pub omega_sr: f64,
-    /// Captured share.
+    /// Captured share, of the last layer.
     pub capture: f64,
+    /// Background of water that the value includes, in spec.
+    pub background: f64,
 }
 
 /// Observer that turns the loop's values into probes.
@@ -194,6 +200,10 @@ impl ProbeObserver<'_> {
             f_latt_axes: axes.unwrap_or([f64::NAN; 3]),
             f_latt: step.lattice.f_latt.first().abs() * sign,
             f_cell: step.f_cell.first(),
+            factor: match step.factor {
+                StepFactor::Terms(factor) => factor.first(),
+                StepFactor::One | StepFactor::RunningSum(_) => 1.0,
+            },
             intensity: step.sum.first(),
         });
     }
@@ -207,6 +217,7 @@ impl ProbeObserver<'_> {
             polarization: pixel.polarization.first(),
             omega_sr: pixel.omega_sr.first(),
             capture: pixel.capture.first(),
+            background: pixel.background.first(),
         };
     }
 }

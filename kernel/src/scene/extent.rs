@@ -16,6 +16,12 @@ pub struct Sensor {
 impl Sensor {
     /// A sensor without thickness.
     pub const THIN: Self = Self { layers: 1, layer_m: 0.0, attenuation_per_m: 0.0 };
+
+    /// Thickness of all layers, in m.
+    #[must_use]
+    pub fn thickness_m(&self) -> f64 {
+        self.layer_m * self.layers as f64
+    }
 }
 
 /// A sensor without thickness.
@@ -30,11 +36,11 @@ impl Default for Sensor {
 pub struct Oversample {
     /// Subpixels along each axis, at least 1.
     pub per_axis: usize,
-    /// Capture at every subpixel, multiplied into the running sum.
+    /// Capture at every subpixel.
     pub thick: bool,
-    /// Polarisation at every subpixel and source, multiplied into the running sum.
+    /// Polarisation at every subpixel and source.
     pub polar: bool,
-    /// Solid angle at every subpixel, multiplied into the running sum.
+    /// Solid angle at every subpixel.
     pub omega: bool,
 }
 
@@ -42,8 +48,8 @@ impl Oversample {
     /// One sample a pixel.
     pub const NONE: Self = Self { per_axis: 1, thick: false, polar: false, omega: false };
 
-    /// Whether any factor multiplies the running sum.
-    pub(crate) fn multiplies_sum(self) -> bool {
+    /// Whether any factor is evaluated more than once for each pixel or layer.
+    pub(crate) fn has_flags(self) -> bool {
         self.thick || self.polar || self.omega
     }
 }

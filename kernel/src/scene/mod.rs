@@ -20,7 +20,7 @@ use crate::error::require;
 use crate::lanes::Simd;
 use crate::lattice::{CrystalShape, Crystallite, MIXED_CELLS_LIMIT, Precision};
 use crate::math::CELLS_LIMIT;
-use crate::rotation::{Orientation, OrientationTable};
+use crate::rotation::{Orientation, OrientationTable, PhiMode};
 use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
 
@@ -37,6 +37,9 @@ pub struct SceneParts<'a> {
     pub oversample: Oversample,
     /// Beam directions and wavelengths, at least one.
     pub sources: &'a [Source],
+    /// Weights of the sources in spec, each above 0; `None`: all are alike. In c-parity they have no effect, as
+    /// in the reference.
+    pub source_weights: Option<&'a [f64]>,
     /// Crystal orientations.
     pub orientations: OrientationTable<'a>,
     /// Crystal shape and size.
@@ -63,9 +66,12 @@ pub struct SceneParts<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     pub(crate) p: SceneParts<'a>,
-    /// What every pixel's sum starts from.
+    /// What every pixel's sum starts from: the water of c-parity.
     pub(crate) background: f64,
-    /// What a sum is multiplied by: r_e^2 fluence/steps.
+    /// The water of spec, in photons per sr.
+    pub(crate) water: f64,
+    /// What a sum is multiplied by: r_e^2 fluence/steps, where the sum of the weights stands for the number of
+    /// sources.
     pub(crate) scale: f64,
     steps: f64,
     /// Polarisation about the first source.
@@ -82,6 +88,15 @@ impl SceneParts<'_> {
     fn check_counts(&self) -> Result<(), Error> {
         let at_least_one = |quantity, count: usize| require(count > 0, quantity, count as f64, "at least 1");
         at_least_one("number of sources", self.sources.len())?;
+        if let Some(weights) = self.source_weights {
+            let (needed, given) = (self.sources.len(), weights.len());
+            if given < needed {
+                return Err(Error::BufferTooShort { buffer: "weights of sources", needed, given });
+            }
+            for &weight in weights {
+                require(weight > 0.0, "weight of a source", weight, "above 0")?;
+            }
+        }
         at_least_one("thickness layers", self.sensor.layers)?;
         at_least_one("oversampling", self.oversample.per_axis)?;
         let per_axis = self.oversample.per_axis as f64;
@@ -158,18 +173,33 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// [`Error::OutOfRange`] for impossible numbers, [`Error::BufferTooShort`] for a mask shorter than the
     /// detector, [`Error::OutsideDetector`] for a region of interest that leaves it.
-    pub fn new(parts: SceneParts<'a>) -> Result<Self, Error> {
+    pub fn new(mut parts: SceneParts<'a>) -> Result<Self, Error> {
+        let mode = parts.orientations.sweep().mode;
+        if mode == PhiMode::CParity {
+            parts.source_weights = None;
+        }
         parts.check_counts()?;
         parts.check_numbers()?;
         parts.check_indices()?;
         parts.check_pixels()?;
         let samples = parts.oversample.per_axis as f64 * parts.oversample.per_axis as f64;
-        let steps = parts.sources.len() as f64 * parts.orientations.entries().len() as f64 * samples;
+        let sources = parts.sources.len() as f64;
+        let terms = parts.orientations.entries().len() as f64 * samples;
+        let steps = sources * terms;
+        let used = parts.source_weights.and_then(|weights| weights.get(..parts.sources.len()));
+        let weight = used.map_or(sources, |weights| weights.iter().sum());
+        require(true, "sum of the weights of the sources", weight, "finite")?;
         let first = parts.sources.first();
+        let water = water_background(parts.fluence_per_m2, parts.water_m);
+        let (background, water) = match mode {
+            PhiMode::Spec => (0.0, water),
+            PhiMode::CParity => (water, 0.0),
+        };
         Ok(Self {
             p: parts,
-            background: water_background(parts.fluence_per_m2, parts.water_m),
-            scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / steps,
+            background,
+            water,
+            scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / (weight * terms),
             steps,
             polarization: parts.polarization.and_then(|polarization| {
                 first.map(|source| PolarizationFrame::new(&polarization, source.incident))
@@ -224,6 +254,25 @@ impl<'a> Scene<'a> {
         // Inside, the index cannot overflow.
         let index = || slow * self.p.detector.fast_pixels + fast;
         inside && self.p.mask.is_none_or(|mask| mask.get(index()).is_some_and(|&value| value != 0))
+    }
+
+    /// Whether defects of the reference are reproduced.
+    #[must_use]
+    pub fn mode(&self) -> PhiMode {
+        self.p.orientations.sweep().mode
+    }
+
+    /// c-parity: with `oversample_thick` and no sensor the reference multiplies by the share that a layer of no
+    /// thickness captures.
+    pub(crate) fn captures_nothing(&self) -> bool {
+        self.mode() == PhiMode::CParity && self.p.oversample.thick && self.p.sensor.layer_m == 0.0
+    }
+
+    /// c-parity: a pixel whose sources are all beyond the resolution limit never gets a polarisation factor,
+    /// and the reference multiplies its background by 0.
+    pub(crate) fn darkens_unresolved_pixels(&self) -> bool {
+        let kept = self.polarization.is_some() && !self.p.oversample.polar;
+        self.mode() == PhiMode::CParity && kept && self.p.d_min_m > 0.0
     }
 
     /// Whether the carryover can show at all: some sweep begins at phi = 0 in c-parity mode.

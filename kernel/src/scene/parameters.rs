@@ -72,6 +72,38 @@ pub enum SourcesInput<'a> {
     },
     /// Directions and wavelengths, copied to the table.
     List(&'a [Source]),
+    /// The same with a weight for each, of which only the ratios count. In spec, sources of weight 0 are left
+    /// out; in c-parity weights have no effect, as in the reference.
+    Weighted {
+        /// Directions and wavelengths.
+        sources: &'a [Source],
+        /// As many weights, of 0 or more, and not all 0.
+        weights: &'a [f64],
+    },
+}
+
+impl<'a> SourcesInput<'a> {
+    /// The list of sources, if it is one.
+    fn list(self) -> Option<&'a [Source]> {
+        match self {
+            Self::Grid { .. } => None,
+            Self::List(sources) | Self::Weighted { sources, .. } => Some(sources),
+        }
+    }
+
+    /// The weights that have an effect in `mode`.
+    fn weights(self, mode: PhiMode) -> Option<&'a [f64]> {
+        match self {
+            Self::Weighted { weights, .. } if mode == PhiMode::Spec => Some(weights),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the weights that are not 0 differ.
+fn differ(weights: &[f64]) -> bool {
+    let mut used = weights.iter().filter(|&&weight| weight != 0.0);
+    used.next().is_some_and(|first| used.any(|weight| weight != first))
 }
 
 /// One source along the beam.
@@ -202,6 +234,8 @@ impl SceneParameters<'_> {
 pub struct TablesLen {
     /// Sources; a round grid uses fewer.
     pub sources: usize,
+    /// Weights of the sources; 0 where all are alike.
+    pub source_weights: usize,
     /// Mosaic domains.
     pub domains: usize,
     /// Orientations: phi steps times mosaic domains.
@@ -213,6 +247,8 @@ pub struct TablesLen {
 pub struct SceneTables<'t> {
     /// Room for the sources.
     pub sources: &'t mut [Source],
+    /// Room for their weights.
+    pub source_weights: &'t mut [f64],
     /// Room for the mosaic domains.
     pub domains: &'t mut [Mat3],
     /// Room for the orientations.
@@ -223,6 +259,7 @@ impl SceneTables<'_> {
     fn check(&self, needed: TablesLen) -> Result<(), Error> {
         for (buffer, needed, given) in [
             ("sources", needed.sources, self.sources.len()),
+            ("weights of sources", needed.source_weights, self.source_weights.len()),
             ("mosaic domains", needed.domains, self.domains.len()),
             ("orientation table", needed.orientations, self.orientations.len()),
         ] {
@@ -247,15 +284,23 @@ impl<'a> SceneParameters<'a> {
     /// # Errors
     /// [`Error::TooLarge`] when a number of elements overflows.
     pub fn tables_len(&self) -> Result<TablesLen, Error> {
-        let sources = match self.sources {
-            SourcesInput::List(list) => list.len(),
-            SourcesInput::Grid { .. } => self.source_grid().map_or(Ok(0), |grid| grid.sources_len())?,
+        let weights = self.sources.weights(self.mode);
+        let sources = match (self.sources.list(), weights) {
+            (Some(_), Some(weights)) => weights.iter().filter(|&&weight| weight != 0.0).count(),
+            (Some(list), None) => list.len(),
+            (None, _) => self.source_grid().map_or(Ok(0), |grid| grid.sources_len())?,
         };
+        let source_weights = weights.filter(|weights| differ(weights)).map_or(0, |_| sources);
         let domains = match self.mosaic {
             MosaicInput::List(list) => list.len(),
             MosaicInput::Spread { domains, .. } => domains,
         };
-        Ok(TablesLen { sources, domains, orientations: orientations_len(self.phi_steps, domains)? })
+        Ok(TablesLen {
+            sources,
+            source_weights,
+            domains,
+            orientations: orientations_len(self.phi_steps, domains)?,
+        })
     }
 
     /// Checks everything that [`SceneParameters::fill`] checks, except the length of the tables.
@@ -283,12 +328,13 @@ impl<'a> SceneParameters<'a> {
         tables.check(needed)?;
         let derived = self.derive()?;
         self.check_derived(&derived)?;
-        let SceneTables { sources, domains, orientations } = tables;
+        let SceneTables { sources, source_weights, domains, orientations } = tables;
         let sources = self.fill_sources(&derived.detector, sources)?;
+        let source_weights = self.fill_weights(needed.source_weights, source_weights);
         let domains = self.fill_domains(needed.domains, domains)?;
         let sweep = self.sweep(&derived.detector);
         let orientations = fill_orientations(derived.direct, sweep, domains, orientations)?;
-        Scene::new(self.parts(&derived, sources, orientations)?)
+        Scene::new(self.parts(&derived, sources, source_weights, orientations)?)
     }
 
     fn derive(&self) -> Result<Derived, Error> {
@@ -316,19 +362,31 @@ impl<'a> SceneParameters<'a> {
             require(true, "phi in rad", phi_rad, "finite")?;
         }
         self.check_mosaic()?;
+        self.check_weights()?;
         let shortest = match self.source_grid() {
             Some(grid) => [grid.check(&derived.detector)?],
             None => [Source::default()],
         };
-        let sources = match self.sources {
-            SourcesInput::List(list) => list,
-            SourcesInput::Grid { .. } => &shortest,
-        };
+        let sources = self.sources.list().unwrap_or(&shortest);
         // Domains are rotations to 1e-6: no edge of the real table is longer than this.
         let cell = derived.direct.map(|v| 1.000_01 * v);
         let mut entry = [Orientation::default()];
         let orientations = fill_orientations(cell, PhiSweep { count: 1, ..sweep }, &[IDENTITY], &mut entry)?;
-        Scene::new(self.parts(derived, sources, orientations)?).map(|_| ())
+        Scene::new(self.parts(derived, sources, None, orientations)?).map(|_| ())
+    }
+
+    fn check_weights(&self) -> Result<(), Error> {
+        let SourcesInput::Weighted { sources, weights } = self.sources else { return Ok(()) };
+        let (needed, given) = (sources.len(), weights.len());
+        if given != needed {
+            return Err(Error::BufferTooShort { buffer: "weights of sources", needed, given });
+        }
+        let Some(weights) = self.sources.weights(self.mode) else { return Ok(()) };
+        for &weight in weights {
+            require(weight >= 0.0, "weight of a source", weight, "0 or more")?;
+        }
+        let sum: f64 = weights.iter().sum();
+        require(sum > 0.0, "sum of the weights of the sources", sum, "above 0")
     }
 
     fn check_mosaic(&self) -> Result<(), Error> {
@@ -350,7 +408,7 @@ impl<'a> SceneParameters<'a> {
 
     fn source_grid(&self) -> Option<SourceGrid> {
         match self.sources {
-            SourcesInput::List(_) => None,
+            SourcesInput::List(_) | SourcesInput::Weighted { .. } => None,
             SourcesInput::Grid { hdiv, vdiv, dispersion, round } => {
                 Some(SourceGrid { hdiv, vdiv, dispersion, round, lambda0_m: self.lambda0_m })
             }
@@ -358,19 +416,30 @@ impl<'a> SceneParameters<'a> {
     }
 
     fn fill_sources<'t>(&self, detector: &Detector, table: &'t mut [Source]) -> Result<&'t [Source], Error> {
-        let used = match (self.sources, self.source_grid()) {
-            (SourcesInput::List(list), _) => copy(list, table),
-            (SourcesInput::Grid { .. }, Some(grid)) => grid.fill(detector, table)?,
-            (SourcesInput::Grid { .. }, None) => 0,
+        let used = match (self.sources.list(), self.sources.weights(self.mode), self.source_grid()) {
+            (Some(list), Some(weights), _) => {
+                let used = list.iter().zip(weights).filter(|&(_, &weight)| weight != 0.0);
+                copy(used.map(|(&source, _)| source), table)
+            }
+            (Some(list), None, _) => copy(list.iter().copied(), table),
+            (None, _, Some(grid)) => grid.fill(detector, table)?,
+            (None, _, None) => 0,
         };
         Ok(table.get(..used).unwrap_or(&[]))
+    }
+
+    /// The weights that are not 0; `None` where none are needed.
+    fn fill_weights<'t>(&self, count: usize, table: &'t mut [f64]) -> Option<&'t [f64]> {
+        let weights = self.sources.weights(self.mode).filter(|_| count > 0)?;
+        let used = copy(weights.iter().copied().filter(|&weight| weight != 0.0), table);
+        table.get(..used)
     }
 
     fn fill_domains<'t>(&self, count: usize, table: &'t mut [Mat3]) -> Result<&'t [Mat3], Error> {
         let table = table.get_mut(..count).unwrap_or_default();
         match self.mosaic {
             MosaicInput::List(list) => {
-                copy(list, table);
+                copy(list.iter().copied(), table);
             }
             MosaicInput::Spread { spread_rad, seed, .. } => fill_mosaic(spread_rad, seed, table)?,
         }
@@ -404,6 +473,7 @@ impl<'a> SceneParameters<'a> {
         &self,
         derived: &Derived,
         sources: &'t [Source],
+        source_weights: Option<&'t [f64]>,
         orientations: OrientationTable<'t>,
     ) -> Result<SceneParts<'t>, Error>
     where
@@ -419,6 +489,7 @@ impl<'a> SceneParameters<'a> {
             sensor: self.sensor,
             oversample: self.oversample(derived)?,
             sources,
+            source_weights,
             orientations,
             crystallite: Crystallite {
                 shape: self.shape,
@@ -438,10 +509,9 @@ impl<'a> SceneParameters<'a> {
     }
 }
 
-/// Copies `list` to the start of `table` and returns its length.
-fn copy<T: Copy>(list: &[T], table: &mut [T]) -> usize {
-    table.iter_mut().zip(list).for_each(|(to, &from)| *to = from);
-    list.len()
+/// Copies `list` to the start of `table` and returns how many elements there were room for.
+fn copy<T>(list: impl Iterator<Item = T>, table: &mut [T]) -> usize {
+    table.iter_mut().zip(list).map(|(to, from)| *to = from).count()
 }
 
 /// Whether the rows of `u` are orthonormal to 1e-6.

@@ -65,7 +65,7 @@ fn grid(command: &Command, detector: &Detector) -> Result<Vec<Source>, String> {
             let towards = rotate_axis(rotate_axis(towards, detector.p, v), detector.v, h);
             for k in 0..dispersion.count {
                 let lambda = command.lambda * (1.0 + dispersion.step * k as f64 - dispersion.range / 2.0);
-                sources.push(Source { direction: unit(towards), lambda });
+                sources.push(Source { direction: unit(towards), lambda, weight: 1.0 });
             }
         }
     }

@@ -86,6 +86,8 @@ pub struct Command {
     /// Attenuation depth; infinite for the values `inf` and 0.
     pub detector_abs: Option<f64>,
     pub thickness: Request,
+    /// Whether the last thickness stands after an infinite attenuation depth, which only the reference heeds.
+    pub thick_after_infinite_depth: bool,
     pub mask: Option<Vec<u16>>,
     /// Size (fast, slow) of the mask.
     pub mask_size: [i64; 2],
@@ -161,6 +163,7 @@ impl Default for Command {
             curved_det: false,
             detector_abs: None,
             thickness: Request { range: Some(0.0), ..Request::default() },
+            thick_after_infinite_depth: false,
             mask: None,
             mask_size: [0; 2],
             roi: None,
@@ -456,12 +459,17 @@ impl Command {
             "-detector_abs" if words.words.first().is_some_and(|word| word == "inf") => {
                 words.next();
                 self.detector_abs = Some(f64::INFINITY);
+                self.thick_after_infinite_depth = false;
             }
             "-detector_abs" => {
                 let depth = words.number()? * 1e-6;
                 self.detector_abs = Some(if depth == 0.0 { f64::INFINITY } else { depth });
+                self.thick_after_infinite_depth = false;
             }
-            "-detector_thick" => self.thickness.range = Some(words.number()? * 1e-6),
+            "-detector_thick" => {
+                self.thickness.range = Some(words.number()? * 1e-6);
+                self.thick_after_infinite_depth = self.detector_abs == Some(f64::INFINITY);
+            }
             "-detector_thicksteps" => self.thickness.count = Some(words.integer()?),
             "-roi" => {
                 self.roi = Some([words.integer()?, words.integer()?, words.integer()?, words.integer()?]);

@@ -245,10 +245,11 @@ pub struct Source {
     pub direction: Vector,
     /// Wavelength in metres.
     pub lambda: f64,
+    /// Weight among the sources, which only spec heeds.
+    pub weight: f64,
 }
 
-/// Reads lines of `X Y Z weight lambda`. Missing columns are taken from the beam. Weights are read and not
-/// used.
+/// Reads lines of `X Y Z weight lambda`. Missing columns are taken from the beam, a missing weight is 1.
 ///
 /// # Errors
 /// When the file cannot be read or a line has no direction.
@@ -275,7 +276,7 @@ pub fn read_sources(path: &Path, beam: Vector, lambda_m: f64) -> Result<Vec<Sour
         if direction == [0.0; 3] || lambda <= 0.0 {
             return Err(complain("a source needs a direction and a wavelength".to_owned()));
         }
-        sources.push(Source { direction, lambda });
+        sources.push(Source { direction, lambda, weight: column(3, 1.0) });
     }
     Ok(sources)
 }

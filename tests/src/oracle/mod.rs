@@ -83,8 +83,10 @@ pub struct Simulation {
     pub phistep: f64,
     /// Oscillation range, radians.
     pub osc: f64,
-    /// Sensor layers.
+    /// Sensor layers of the reference.
     pub layers: Steps,
+    /// Sensor layers of spec.
+    pub spec_layers: Steps,
     /// Inverse attenuation depth, 1/m.
     pub mu: f64,
     /// Fluence, photons per square metre.
@@ -156,6 +158,7 @@ impl Simulation {
         let phi_steps = phi_steps(command.phi)?;
         let phi: Vec<f64> = (0..phi_steps.count).map(|i| command.phi0 + phi_steps.step * i as f64).collect();
         let (layers, mu) = sensor(&command)?;
+        let spec_layers = spec_layers(&command, layers);
         let [fast, slow] = detector.npixels;
         let steps =
             (sources.len() * crystal.mosaic.len() * phi.len()) as f64 * (oversample * oversample) as f64;
@@ -194,6 +197,7 @@ impl Simulation {
             phistep: phi_steps.step,
             osc: phi_steps.range,
             layers,
+            spec_layers,
             mu,
             fluence,
             water: command.water,
@@ -268,11 +272,11 @@ fn oversample(command: &Command, crystal: &Crystal, detector: &Detector) -> Resu
     if count <= MOST_OVERSAMPLE { Ok(count as usize) } else { Err(format!("-oversample {count}: too many")) }
 }
 
-/// Sensor layers and inverse attenuation depth. An infinite depth means that the detector has no sensor
-/// thickness.
+/// Sensor layers and inverse attenuation depth. An infinite depth after the thickness takes the sensor away; before
+/// it, it leaves a sensor that captures nothing.
 fn sensor(command: &Command) -> Result<(Steps, f64), String> {
     let mut request = command.thickness;
-    if command.detector_abs == Some(f64::INFINITY) {
+    if command.detector_abs == Some(f64::INFINITY) && !command.thick_after_infinite_depth {
         request.range = Some(0.0);
     }
     let thickness = request.range.unwrap_or(0.0);
@@ -282,6 +286,18 @@ fn sensor(command: &Command) -> Result<(Steps, f64), String> {
         None => 0.0,
     };
     Ok((thickness_steps(request)?, mu))
+}
+
+/// The layers of spec: together as thick as the sensor, which an infinite depth takes away wherever it stands.
+fn spec_layers(command: &Command, layers: Steps) -> Steps {
+    let thickness = command.thickness.range.unwrap_or(0.0);
+    match command.thickness.count {
+        _ if command.detector_abs == Some(f64::INFINITY) => Steps { count: 1, range: 0.0, step: 0.0 },
+        Some(count) if count > 0 && thickness > 0.0 => {
+            Steps { count: count as usize, range: thickness, step: thickness / count as f64 }
+        }
+        _ => layers,
+    }
 }
 
 fn roi(given: Option<[i64; 4]>, fast: usize, slow: usize) -> Result<[usize; 4], String> {

@@ -6,22 +6,23 @@
 //! good. Both depend only on a pixel's place in the serial order, so that single pixels can be rendered
 //! alone.
 //!
-//! Special case: a pixel for which dmin excludes all sources keeps its background, with a polarisation factor
-//! of 1.
+//! In [`Mode::Spec`] every term is multiplied by the weight of its source, by what its layer captures, and by the
+//! factors whose oversample flag is set; water is added at the end.
 
 use super::Simulation;
 use super::command::Shape;
 use super::functions::{Block, polarization_factor, polin3, sinc3, sinc3_precise, sincg, sincg_precise};
 use super::input::{Grid, Source};
+use super::sampling::Steps;
 use super::vector::{Vector, add, dot, magnitude, scale, transform};
 use core::f64::consts::PI;
 
-/// Whether to reproduce the state that the reference keeps between pixels.
+/// Whether to reproduce the defects of the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Reproduce it.
     CParity,
-    /// Rotate the cell at every phi step, and let an evaluation outside the grid affect only itself.
+    /// The physics: what the reference does wrong is done right.
     Spec,
 }
 
@@ -257,7 +258,8 @@ impl Simulation {
         self.is_rendered(slow, fast)
             && (0..self.layers.count).any(|layer| {
                 (0..self.oversample * self.oversample).any(|sub| {
-                    let ray = self.ray(slow, fast, sub / self.oversample, sub % self.oversample, layer);
+                    let depth = layer as f64 * self.layers.step;
+                    let ray = self.ray(slow, fast, sub / self.oversample, sub % self.oversample, depth);
                     self.sources.iter().any(|source| self.scattering(source, ray.direction).is_some())
                 })
             })
@@ -293,27 +295,42 @@ impl Simulation {
         if !self.is_rendered(slow, fast) {
             return 0.0;
         }
-        let mut sum = self.background;
-        let mut capture = 1.0;
+        let spec = mode == Mode::Spec;
+        let layers = if spec { self.spec_layers } else { self.layers };
+        let sources: Vec<&Source> =
+            self.sources.iter().filter(|source| !spec || source.weight != 0.0).collect();
+        let weights: f64 = sources.iter().map(|source| if spec { source.weight } else { 1.0 }).sum();
+        let mean_weight = weights / sources.len() as f64;
+        let steps = self.steps / self.sources.len() as f64 * sources.len() as f64;
+        let mut sum = if spec { 0.0 } else { self.background };
+        // The reference evaluates the capture of a sensor without thickness where it oversamples it: 0.
+        let mut capture = if self.oversample_thick && !spec { 0.0 } else { 1.0 };
         let mut omega = None;
         let mut polar = None;
-        for layer in 0..self.layers.count {
+        let mut water = 0.0;
+        for layer in 0..layers.count {
             for sub in 0..self.oversample * self.oversample {
-                let ray = self.ray(slow, fast, sub / self.oversample, sub % self.oversample, layer);
+                let depth = layer as f64 * layers.step;
+                let ray = self.ray(slow, fast, sub / self.oversample, sub % self.oversample, depth);
                 let omega = if self.oversample_omega {
                     omega.insert(self.omega(&ray))
                 } else {
                     omega.get_or_insert_with(|| self.omega(&ray))
                 };
                 memory.omega_sum += *omega;
-                if sub == 0 || self.oversample_thick {
-                    capture = self.capture(&ray, layer);
+                if layers.step > 0.0 && (sub == 0 || self.oversample_thick) {
+                    capture = self.capture(&ray, depth, (layer + 1) as f64 * layers.step);
                 }
-                for source in &self.sources {
+                if spec && layer == 0 && sub == 0 {
+                    water = self.spec_background(&ray, sources[0], *omega, layers);
+                }
+                for &source in &sources {
                     let Some(q) = self.scattering(source, ray.direction) else { continue };
                     let incident = scale(-1.0, source.direction);
                     if polar.is_none() || self.oversample_polar {
-                        polar = Some(self.polarisation(incident, ray.direction));
+                        // The reference evaluates it for oversampling even where it is switched off.
+                        let off = self.nopolar && (spec || !self.oversample_polar);
+                        polar = Some(if off { 1.0 } else { self.polarisation(incident, ray.direction) });
                     }
                     for (phi_tic, &phi) in self.phi.iter().enumerate() {
                         let cell = self.cell_at(mode, memory, phi_tic);
@@ -326,7 +343,14 @@ impl Simulation {
                             let vanishes = lattice.F_latt == 0.0 && self.shape != Shape::Square;
                             let counts = !vanishes || self.water != 0.0;
                             let F_cell = counts.then(|| self.structure_factor(mode, memory, &indices));
-                            if let Some(F_cell) = F_cell {
+                            if let Some(F_cell) = F_cell
+                                && spec
+                            {
+                                let term = F_cell * F_cell * lattice.F_latt * lattice.F_latt;
+                                let polar = if self.oversample_polar { polar.unwrap_or(1.0) } else { 1.0 };
+                                let omega = if self.oversample_omega { *omega } else { 1.0 };
+                                sum += term * capture * (source.weight / mean_weight) * polar * omega;
+                            } else if let Some(F_cell) = F_cell {
                                 sum += F_cell * F_cell * lattice.F_latt * lattice.F_latt;
                                 if self.oversample_thick {
                                     sum *= capture;
@@ -357,10 +381,11 @@ impl Simulation {
                 }
             }
         }
-        let polar = polar.unwrap_or(1.0);
+        // Where dmin excludes all sources, the reference never sets the polarisation.
+        let polar = polar.unwrap_or(if self.nopolar || self.oversample_polar || spec { 1.0 } else { 0.0 });
         let omega = omega.unwrap_or(1.0);
-        let mut value = super::R_E_SQR * self.fluence * sum / self.steps;
-        if !self.oversample_thick {
+        let mut value = super::R_E_SQR * self.fluence * sum / steps;
+        if !self.oversample_thick && !spec {
             value *= capture;
         }
         if !self.oversample_polar {
@@ -375,7 +400,7 @@ impl Simulation {
             trace.omega_pixel = omega;
             trace.I_before_scaling = sum;
         }
-        value
+        value + water
     }
 
     #[expect(clippy::too_many_arguments, reason = "all intermediate values of one step")]
@@ -404,10 +429,9 @@ impl Simulation {
         trace.F_latt = lattice.F_latt;
     }
 
-    fn ray(&self, slow: usize, fast: usize, sub_slow: usize, sub_fast: usize, layer: usize) -> Ray {
+    fn ray(&self, slow: usize, fast: usize, sub_slow: usize, sub_fast: usize, depth: f64) -> Ray {
         let n = self.oversample;
         let subpixel = [fast * n + sub_fast, slow * n + sub_slow];
-        let depth = layer as f64 * self.layers.step;
         let position = self.detector.position(subpixel, n, depth, self.curved);
         let R = magnitude(position);
         Ray { position, R, direction: position.map(|x| x / R) }
@@ -423,18 +447,23 @@ impl Simulation {
         }
     }
 
-    /// Fraction of the photons that a sensor layer absorbs.
-    fn capture(&self, ray: &Ray, layer: usize) -> f64 {
-        if self.layers.step <= 0.0 {
-            return 1.0;
-        }
+    /// Fraction of the photons that the sensor absorbs between two depths.
+    fn capture(&self, ray: &Ray, from: f64, to: f64) -> f64 {
         let parallax = dot(ray.direction, self.detector.o);
-        let depth = |layer: usize| layer as f64 * self.layers.step;
-        (-depth(layer) * self.mu / parallax).exp() - (-depth(layer + 1) * self.mu / parallax).exp()
+        (-from * self.mu / parallax).exp() - (-to * self.mu / parallax).exp()
+    }
+
+    /// The water of spec, as the first subpixel sees it.
+    fn spec_background(&self, ray: &Ray, first: &Source, omega: f64, layers: Steps) -> f64 {
+        let incident = scale(-1.0, first.direction);
+        let polar = if self.nopolar { 1.0 } else { self.polarisation(incident, ray.direction) };
+        let thickness = layers.count as f64 * layers.step;
+        let capture = if layers.step > 0.0 { self.capture(ray, 0.0, thickness) } else { 1.0 };
+        self.background * polar * omega * capture
     }
 
     fn polarisation(&self, incident: Vector, diffracted: Vector) -> f64 {
-        if self.nopolar { 1.0 } else { polarization_factor(self.kahn, incident, diffracted, self.detector.p) }
+        polarization_factor(self.kahn, incident, diffracted, self.detector.p)
     }
 
     /// The scattering vector of a source, 1/m; `None` beyond the resolution limit dmin.

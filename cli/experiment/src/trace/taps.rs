@@ -6,6 +6,7 @@
 
 use widebragg::ELECTRON_RADIUS_SQUARED_M2;
 use widebragg::render::{PixelProbe, StepProbe};
+use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 
@@ -115,6 +116,9 @@ pub fn taps(scene: &Scene<'_>, pixel: &PixelProbe, step: Option<&StepProbe>) -> 
     ]);
     if let (Some(step), Some(source)) = (step, source) {
         taps.push(("cos_2theta", source.incident.dot(step.diffracted).into()));
+    }
+    if p.water_m > 0.0 && scene.mode() == PhiMode::Spec {
+        taps.push(("I_background", pixel.background.into()));
     }
     taps.push(("I_pixel_final", pixel.value.into()));
     taps.push(("floatimage_accumulated", f64::from(pixel.value as f32).into()));

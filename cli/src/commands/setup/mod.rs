@@ -12,6 +12,7 @@ use widebragg::defaults;
 use widebragg::detector::{DetectorParameters, extent};
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::random::random_misset;
+use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::experiment::Experiment;
@@ -88,7 +89,7 @@ fn parameters(
         },
         lambda0_m: options.lambda_m.or(inherited.lambda_m).unwrap_or(default.lambda0_m),
         sources: sources(options)?,
-        kahn: (!options.nopolar).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
+        kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
         exposure_s: options.exposure_s.unwrap_or(default.exposure_s),
@@ -120,6 +121,13 @@ fn parameters(
         roi,
         mask,
     })
+}
+
+/// Whether pixels are polarised: the reference evaluates the polarisation for `-oversample_polar` even where
+/// `-nopolar` switches it off.
+fn is_polarized(options: &Options) -> bool {
+    let oversampled = options.oversample_polar && options.carryover_mode == PhiMode::CParity;
+    !options.nopolar || oversampled
 }
 
 fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParameters, Failure> {
@@ -196,11 +204,15 @@ fn sources(options: &Options) -> Result<Sources, Failure> {
 }
 
 fn sensor(options: &Options) -> SensorRequest {
+    let is_c_parity = options.carryover_mode == PhiMode::CParity;
     SensorRequest {
         thickness_m: options.detector_thick_m,
         layers: options.detector_thicksteps,
         attenuation: match options.detector_abs {
             None => parameters::Attenuation::Unknown,
+            Some(Attenuation::NoThickness) if is_c_parity && options.thick_after_no_thickness => {
+                parameters::Attenuation::Transparent
+            }
             Some(Attenuation::NoThickness) => parameters::Attenuation::AtSurface,
             Some(Attenuation::DepthM(depth_m)) => parameters::Attenuation::DepthM(depth_m),
         },

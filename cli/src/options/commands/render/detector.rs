@@ -203,6 +203,7 @@ pub(super) const DETECTOR: Section<Options> = Section {
         .stems(&["-detector_abs"])
         .default("the thickness"),
         Row::new("-detector_thick", Number(Micrometre), "sensor thickness", |o, v| {
+            o.thick_after_no_thickness = o.detector_abs == Some(Attenuation::NoThickness);
             set(&mut o.detector_thick_m, v.nonnegative())
         })
         .default("0"),
@@ -265,5 +266,6 @@ fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> 
         Attenuation::DepthM(given.positive()?)
     };
     options.detector_abs = Some(depth);
+    options.thick_after_no_thickness = false;
     Ok(())
 }
