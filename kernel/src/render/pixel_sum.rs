@@ -215,8 +215,7 @@ impl<F: Lanes> PixelState<F> {
             return None;
         }
         self.polarize(context.scene, observer, site, (index, source), lanes);
-        let weight = p.source_weights.and_then(|weights| weights.get(index)).copied().unwrap_or(1.0);
-        let factor = context.accumulation.step_factor(weight, self.factors);
+        let factor = context.accumulation.step_factor(context.scene.weight(index), self.factors);
         observer.begin_source(factor);
         if matches!(factor, StepFactor::Terms(_)) {
             self.earlier = self.sum;

@@ -9,6 +9,7 @@
 //!           F_cell = 0 in all lanes?  next step
 //!           amplitude = F_latt(h, k, l) F_cell
 //!           sum += amplitude^2
+//!       in spec with weights or layers, after each source: total += factor sum       TermsPass
 //! 3 for each vector of pixels: pixel = scale sum capture polarisation omega      ScalingPass
 //! ```
 //!
@@ -26,6 +27,7 @@ use super::background::background;
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::pixel_value::PixelValue;
 use super::row_plan::{Span, select};
+use crate::beam::Source;
 use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{Shape, ShapeKind};
 use crate::scene::Scene;
@@ -42,6 +44,8 @@ pub(super) struct Workspace {
     diffracted: [PerPixel; 3],
     inverse_distance: PerPixel,
     sum: PerPixel,
+    /// The sum over the sources whose terms have been multiplied by what belongs to them.
+    total: PerPixel,
     /// Made only where several samples need it, since all memory of a call must be cleared.
     samples: Option<Samples>,
     /// If not 0, the first `unmasked` elements of `live` are 1 and all others are 0.
@@ -68,6 +72,7 @@ impl Workspace {
             diffracted: [EMPTY; 3],
             inverse_distance: EMPTY,
             sum: EMPTY,
+            total: EMPTY,
             samples: None,
             unmasked: 0,
         }
@@ -234,9 +239,13 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let shape = Sh::at(level, &p.crystallite);
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
-        let accumulation = Accumulation::new(scene);
-        // The first sample starts the sum.
-        let mut visited = false;
+        let multiplies_terms = Accumulation::new(scene).multiplies_terms();
+        let at_once = if multiplies_terms { 1 } else { p.sources.len().max(1) };
+        // The first sample starts the sum, or the first step of each source whose terms are multiplied.
+        let (mut visited, mut summed) = (false, false);
+        if multiplies_terms {
+            work.total = [0.0; SPAN];
+        }
         for (layer, sub_slow, sub_fast) in scene.samples() {
             run_geometry(GeometryPass {
                 scene,
@@ -247,16 +256,22 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 sub_fast,
                 work: &mut *work,
             });
-            for at in (0..span.count).step_by(L::F::LEN) {
-                if let (true, Some(samples)) = (visited, &work.samples) {
-                    lookup.restore(&samples.nodes, at);
+            for (group, sources) in p.sources.chunks(at_once).enumerate() {
+                for at in (0..span.count).step_by(L::F::LEN) {
+                    if let (true, Some(samples)) = (visited, &work.samples) {
+                        lookup.restore(&samples.nodes, at);
+                    }
+                    Self::block(scene, sources, work, &shape, &mut lookup, nudge, at, summed);
+                    if let Some(samples) = &mut work.samples {
+                        lookup.save(&mut samples.nodes, at);
+                    }
                 }
-                Self::block(scene, work, &shape, &mut lookup, nudge, at, visited, accumulation);
-                if let Some(samples) = &mut work.samples {
-                    lookup.save(&mut samples.nodes, at);
+                visited = true;
+                summed = !multiplies_terms;
+                if multiplies_terms {
+                    run_terms(TermsPass { scene, source: group, span, work: &mut *work });
                 }
             }
-            visited = true;
         }
         lookup.fallbacks()
     }
@@ -266,13 +281,13 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
     #[allow(clippy::too_many_arguments)]
     fn block<F: Lanes>(
         scene: &Scene<'_>,
+        sources: &[Source],
         work: &mut Workspace,
         shape: &Sh::At<F>,
         lookup: &mut Lo::At<'_, F>,
         nudge: F,
         at: usize,
-        visited: bool,
-        accumulation: Accumulation,
+        summed: bool,
     ) {
         let level = nudge.level();
         let zero = level.splat(0.0);
@@ -285,16 +300,8 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let all_steps = scene.p.water_m > 0.0 || !Sh::SPARSE;
         let [x, y, z] = &work.diffracted;
         let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
-        let mut sum = if visited { load(level, &work.sum, at) } else { level.splat(scene.background) };
-        let multiplies_terms = accumulation.multiplies_terms();
-        let [captures, ..] = accumulation.of_steps();
-        let mut weights = scene.p.source_weights.unwrap_or_default().iter();
-        for source in scene.p.sources {
-            if multiplies_terms {
-                // In memory, so that the loop over orientations keeps its registers.
-                store(sum, &mut work.sum, at);
-                sum = zero;
-            }
+        let mut sum = if summed { load(level, &work.sum, at) } else { level.splat(scene.background) };
+        for source in sources {
             let q = scattering(diffracted, source);
             for orientation in entries {
                 let hkl = [
@@ -327,17 +334,42 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 let amplitude = f_latt * located.f_cell(active, 0);
                 sum = amplitude.mul_add(amplitude, sum);
             }
-            if multiplies_terms {
-                let weight = level.splat(weights.next().copied().unwrap_or(1.0));
-                let factor = match &work.samples {
-                    Some(samples) if captures => weight * load(level, &samples.capture, at),
-                    _ => weight,
-                };
-                sum = sum.mul_add(factor, load(level, &work.sum, at));
-            }
         }
         store(sum, &mut work.sum, at);
     }
+}
+
+/// Multiplies the sums of a source and adds them to those of the sources before.
+struct TermsPass<'c, 'a> {
+    scene: &'c Scene<'a>,
+    source: usize,
+    span: Span,
+    work: &'c mut Workspace,
+}
+
+impl WithSimd for TermsPass<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<L: BaseLevel>(self, level: L) {
+        let Self { scene, source, span, work } = self;
+        let weight = level.splat(scene.weight(source));
+        let [captures, ..] = Accumulation::new(scene).of_steps();
+        for at in (0..span.count).step_by(L::F::LEN) {
+            let factor = match &work.samples {
+                Some(samples) if captures => weight * load(level, &samples.capture, at),
+                _ => weight,
+            };
+            let total = load(level, &work.sum, at).mul_add(factor, load(level, &work.total, at));
+            store(total, &mut work.total, at);
+        }
+    }
+}
+
+/// Out of line, as [`run_geometry`].
+#[inline(never)]
+fn run_terms(pass: TermsPass<'_, '_>) {
+    pass.scene.p.simd.run(pass);
 }
 
 /// Third pass: sums to pixels.
@@ -356,7 +388,9 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
         let Self { scene, work, out } = self;
         let p = &scene.p;
         let (detector, sensor) = (&p.detector, &p.sensor);
-        let [captured, ..] = Accumulation::new(scene).of_steps();
+        let accumulation = Accumulation::new(scene);
+        let [captured, ..] = accumulation.of_steps();
+        let sums = if accumulation.multiplies_terms() { &work.total } else { &work.sum };
         let captures = sensor.layer_m > 0.0 && !captured;
         let (zero, scale) = (level.splat(0.0), level.splat(scene.scale));
         let mut omega_sum = zero;
@@ -364,7 +398,7 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
         for (block, out) in out.chunks_mut(L::F::LEN).enumerate() {
             let at = block * L::F::LEN;
             let live = load(level, &work.live, at);
-            let mut value = scale * load(level, &work.sum, at);
+            let mut value = scale * load(level, sums, at);
             let mut water = zero;
             let omega = if let Some(samples) = &work.samples {
                 if captures {

@@ -262,6 +262,11 @@ impl<'a> Scene<'a> {
         self.p.orientations.sweep().mode
     }
 
+    /// The weight of a source.
+    pub(crate) fn weight(&self, source: usize) -> f64 {
+        self.p.source_weights.and_then(|weights| weights.get(source)).copied().unwrap_or(1.0)
+    }
+
     /// c-parity: with `oversample_thick` and no sensor the reference multiplies by the share that a layer of no
     /// thickness captures.
     pub(crate) fn captures_nothing(&self) -> bool {
