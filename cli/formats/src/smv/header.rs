@@ -392,8 +392,10 @@ mod tests {
             let truth_mm = [1000.0 * geometry.fast_beam_m, 1000.0 * geometry.slow_beam_m];
             let dials_mm = [number("BEAM_CENTER_X") + pixel, height - number("BEAM_CENTER_Y") + pixel];
             let adxv_mm = [number("ADXV_CENTER_X"), height - number("ADXV_CENTER_Y")];
+            // Resolution rings are drawn about it.
+            let own_mm = keys.detector(geometry.slow).unwrap().beam_px.map(|px| px * pixel);
             for (read, truth) in
-                [dials_mm, adxv_mm].into_iter().flatten().zip([truth_mm; 2].into_iter().flatten())
+                [dials_mm, adxv_mm, own_mm].into_iter().flatten().zip([truth_mm; 3].into_iter().flatten())
             {
                 assert!((read - truth).abs() < 0.005 * pixel, "{read} {truth}");
             }
