@@ -94,6 +94,12 @@ fn spec_images_match_those_with_every_phi_step_rotated_afresh() {
     println!("{different} float pixels differ in all");
 }
 
+/// Figures whose values in the summary are those of the beam on the detector as it is, which nanoBragg does not
+/// compute for a swung detector, or of which it prints what was typed or what holds in another frame. Its own values
+/// are in its header (`--header reference`) and in `kernel_setup`.
+const OF_A_SWING: [&str; 3] = ["distance_m", "Fbeam_m", "Sbeam_m"];
+const TYPED: [&str; 3] = ["Xbeam_m", "Ybeam_m", "dials_origin_mm"];
+
 /// Checks that the JSON summary has every figure that the reference prints.
 fn check_figures(case: &Case, json: &Value) {
     let images = json["images"].as_array().expect("images");
@@ -101,6 +107,10 @@ fn check_figures(case: &Case, json: &Value) {
     for (name, expected) in &case.figures {
         let value = images[0].get(name).or_else(|| json.get(name));
         let value = value.unwrap_or_else(|| panic!("{}: no {name}", case.name));
+        let is_swung = case.args.iter().any(|arg| arg == "-twotheta");
+        if TYPED.contains(&name.as_str()) || (is_swung && OF_A_SWING.contains(&name.as_str())) {
+            continue;
+        }
         // The reference's count is 0 where it did not make a noise image.
         if name == "noise_photons" && expected == "0" {
             continue;

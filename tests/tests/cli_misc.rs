@@ -201,10 +201,11 @@ fn headers_for_readers_are_correct_and_cbf_is_written() {
         let line = header.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
         line.unwrap_or_else(|| panic!("no {key} in {header}")).trim_end_matches(';').to_owned()
     };
-    assert_eq!(value("HEADER_BYTES"), "1024");
+    assert_eq!(value("HEADER_BYTES"), "512");
     assert_eq!((value("SIZE1"), value("SIZE2")), ("32".to_owned(), "32".to_owned()));
-    assert_eq!(value("BEAM_CENTER_X"), value("ADXV_CENTER_X"));
-    assert_eq!(value("BEAM_CENTER_Y"), value("ADXV_CENTER_Y"));
+    assert_eq!((value("ADXV_CENTER_X"), value("ADXV_CENTER_Y")), ("7.2".to_owned(), "7.6".to_owned()));
+    // DIALS adds a pixel, of 0.4 mm, along fast and along slow.
+    assert_eq!((value("BEAM_CENTER_X"), value("BEAM_CENTER_Y")), ("6.8".to_owned(), "8".to_owned()));
     assert_eq!(value("ADC_OFFSET"), "10");
     assert!(header.lines().filter(|line| line.contains('=')).all(|line| line.ends_with(';')), "{header}");
     assert_eq!(pixels.len(), 32 * 32);
@@ -212,7 +213,7 @@ fn headers_for_readers_are_correct_and_cbf_is_written() {
     assert!(cbf.starts_with(b"###CBF: VERSION"));
     let text = String::from_utf8_lossy(&cbf).into_owned();
     for words in
-        ["PILATUS_1.2", "# Detector_distance 0.100000 m", "# Wavelength 1.200000 A", "x-CBF_BYTE_OFFSET"]
+        ["\"GENERIC_MINI\"", "# Detector_distance 0.100000 m", "# Wavelength 1.200000 A", "x-CBF_BYTE_OFFSET"]
     {
         assert!(text.contains(words), "{words}");
     }

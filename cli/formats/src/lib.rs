@@ -1,5 +1,5 @@
-//! The file formats of widebragg, one in a module: images, structure factors, orientation matrices, sources,
-//! traces.
+//! The file formats of widebragg, one in a module: images, experiment lists, structure factors, orientation
+//! matrices, sources, traces.
 //!
 //! Readers take arbitrary bytes: they never panic, and memory grows only with data that is really there.
 //! Files of several formats are told apart by their content ([`registry::reader_of`], [`trace::read_trace`]).
@@ -32,6 +32,7 @@ pub mod cbf;
 pub mod ctime;
 mod decimal;
 pub mod dump;
+pub mod expt;
 pub mod failure;
 pub mod float;
 pub mod format_g;

@@ -466,6 +466,10 @@ pub struct Options {
     pub png: Option<PathBuf>,
     /// miniCBF image.
     pub cbf: Option<PathBuf>,
+    /// Experiment list for DIALS; `None`: beside a series only.
+    pub expt: Option<PathBuf>,
+    /// No experiment list; false again when `--expt` follows.
+    pub no_expt: bool,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.

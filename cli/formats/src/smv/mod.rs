@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::image::{
-    FlatDetector, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named, length, wrong_type,
+    FlatDetector, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named,
+    length, wrong_type,
 };
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, finite, in_file, open, shown};
@@ -43,6 +44,15 @@ pub struct Smv;
 /// The writer of the format, with headers of one style.
 #[derive(Debug, Clone, Copy)]
 pub struct SmvWriter(pub HeaderStyle);
+
+impl SmvWriter {
+    fn header(self, geometry: &ImageHeader) -> Vec<u8> {
+        match self.0 {
+            HeaderStyle::Readers => header_readers(geometry),
+            HeaderStyle::Reference => header_reference(geometry),
+        }
+    }
+}
 
 impl ImageReader for Smv {
     fn name(&self) -> &'static str {
@@ -78,11 +88,11 @@ impl ImageWriter for SmvWriter {
 
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
         let Pixels::U16(pixels) = image.pixels else { return Err(wrong_type(self, path, &image.pixels)) };
-        let header = match self.0 {
-            HeaderStyle::Readers => header_readers(image.header),
-            HeaderStyle::Reference => header_reference(image.header),
-        };
-        write_smv(path, &header, pixels)
+        write_smv(path, &self.header(image.header), pixels)
+    }
+
+    fn header_bytes(&self, header: &ImageHeader) -> Option<usize> {
+        Some(self.header(header).len())
     }
 
     fn is_complete(&self, path: &Path, pixels: usize) -> bool {

@@ -1,5 +1,6 @@
 //! `widebragg` without a command: renders images, writes their files, and prints a summary.
 
+mod expt;
 mod output;
 mod printout;
 mod series;
@@ -13,6 +14,7 @@ use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, render_frame};
 use widebragg_experiment::threads;
+use widebragg_formats::atomic::check_writable;
 
 use crate::commands::setup;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
@@ -22,7 +24,7 @@ use crate::evidence::{self, Evidence};
 use crate::options::Options;
 use output::Names;
 use series::{Record, Series};
-use summary::ImageSummary;
+use summary::{ImageSummary, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -37,12 +39,16 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let mut options = options.clone();
     // Checked before hours are spent on the images.
     Names::new(&options, series.number(series.first))?.check_writable()?;
+    if let Some(list) = expt::path(&options) {
+        check_writable(&list).map_err(|failure| Failure::from(failure.context("--expt")))?;
+    }
     let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
     let options = &options;
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
     let experiment = setup::experiment(options)?;
+    let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep()?;
     }
@@ -59,29 +65,29 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     job.bar.finish_and_clear();
     let images = images?;
     write_dump(options, &experiment);
+    if let Some(list) = &list {
+        expt::write(list, options, &experiment)?;
+    }
+    let results = Results { experiment: &experiment, threads, images: &images, list: list.as_deref() };
     if let Some(evidence) = evidence {
-        keep(evidence, &experiment, threads, &images)?;
+        keep(evidence, &results)?;
     }
     if options.quiet {
         // --quiet does not suppress a -printout.
         return images.iter().try_for_each(|image| console::print(&image.printout));
     }
     let report = if options.json { summary::json } else { summary::text };
-    console::print(&report(&experiment, threads, &images))
+    console::print(&report(&results))
 }
 
 /// Adds images and summary to the evidence folder.
-fn keep(
-    evidence: &mut Evidence,
-    experiment: &Experiment,
-    threads: usize,
-    images: &[ImageSummary],
-) -> Result<(), Failure> {
-    evidence.add_fact("simd", experiment.simd.level().name().into());
-    evidence.add_fact("threads", threads.into());
+fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
+    evidence.add_fact("simd", results.experiment.simd.level().name().into());
+    evidence.add_fact("threads", results.threads.into());
     // An image may have the name of the summary: its copy then gets another one.
-    evidence.add_text("summary.json", &summary::json(experiment, threads, images))?;
-    images.iter().flat_map(|image| image.names.all()).try_for_each(|path| evidence.add_copy(path))
+    evidence.add_text("summary.json", &summary::json(results))?;
+    let images = results.images.iter().flat_map(|image| image.names.all());
+    images.chain(results.list).try_for_each(|path| evidence.add_copy(path))
 }
 
 /// The frames of a run, to be rendered.

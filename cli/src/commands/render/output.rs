@@ -8,6 +8,7 @@ use std::{fs, io};
 use rayon::prelude::*;
 use widebragg::scene::Scene;
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::images::{
     Noise, cbf_image, int_image, int_scale, noise_image, pgm_image, pgm_scale,
 };
@@ -16,11 +17,12 @@ use widebragg_formats::atomic::check_writable;
 use widebragg_formats::cbf::Cbf;
 use widebragg_formats::failure;
 use widebragg_formats::float::Float;
-use widebragg_formats::image::{Image, ImageHeader, ImageWriter, PixelType, Pixels};
+use widebragg_formats::image::{Image, ImageHeader, ImageWriter, NanobraggGeometry, PixelType, Pixels};
 use widebragg_formats::pgm::Pgm;
 use widebragg_formats::png::Preview;
 use widebragg_formats::smv::{HeaderStyle, SmvWriter};
 
+use super::expt;
 use crate::commands::setup::clock_seed;
 use crate::commands::setup::structure_factors::{named_inputs, written_dump};
 use crate::error::Failure;
@@ -28,6 +30,15 @@ use crate::options::{self, Options};
 
 /// Default offset of integer pixels.
 const DEFAULT_ADC: f64 = 40.0;
+
+/// Default name of the integer image.
+pub const INTFILE: &str = "intimage.img";
+
+/// Default name of the noise image.
+pub const NOISEFILE: &str = "noiseimage.img";
+
+/// Counts from which a pixel of a CBF image is overloaded.
+pub const COUNT_CUTOFF: i32 = i32::MAX - 1;
 
 /// One file of an image.
 #[derive(Debug)]
@@ -48,9 +59,14 @@ pub struct Names(Vec<ImageFile>);
 
 /// `name_00001.img` for frame 1 of a series.
 fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
-    let Some(number) = number else { return path.to_owned() };
+    number.map_or_else(|| path.to_owned(), |number| with_suffix(path, &format!("_{number:05}")))
+}
+
+/// The name with `suffix` before its extension.
+#[must_use]
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("_{number:05}"));
+    name.push(suffix);
     if let Some(extension) = path.extension() {
         name.push(".");
         name.push(extension);
@@ -85,8 +101,8 @@ impl Names {
         let unless = |off: bool, name: Option<PathBuf>| name.filter(|_| !off);
         let files: [(_, _, &'static dyn ImageWriter, _); 6] = [
             ("-floatfile", name(&options.floatfile, "floatimage.bin"), &Float, false),
-            ("-intfile", name(&options.intfile, "intimage.img"), smv, false),
-            ("-noisefile", unless(options.nonoise, name(&options.noisefile, "noiseimage.img")), smv, true),
+            ("-intfile", name(&options.intfile, INTFILE), smv, false),
+            ("-noisefile", unless(options.nonoise, name(&options.noisefile, NOISEFILE)), smv, true),
             ("-pgmfile", unless(options.nopgm, name(&options.pgmfile, "image.pgm")), &Pgm, false),
             ("--png", options.png.clone(), &Preview, false),
             ("--cbf", options.cbf.clone(), &Cbf, false),
@@ -111,6 +127,11 @@ impl Names {
                 seen.insert(identity(dump), "is also the dump of structure factors (-dump)".into())
         {
             return Err(Failure::input(format!("-dump: {}: {why}", dump.display())));
+        }
+        if let Some(list) = expt::path(options)
+            && let Some(why) = seen.insert(identity(&list), "is also the experiment list (--expt)".into())
+        {
+            return Err(Failure::input(format!("--expt: {}: {why}", list.display())));
         }
         for ImageFile { option, path, .. } in &self.0 {
             let refused = |why: &str| Failure::input(format!("{option}: {}: {why}", path.display()));
@@ -156,6 +177,16 @@ impl Names {
         self.0.iter().map(|file| file.path.as_path()).collect()
     }
 
+    /// The options of the SMV images whose names have no number, which DIALS needs.
+    #[must_use]
+    pub fn unnumbered(&self) -> Vec<&'static str> {
+        let has_number = |path: &Path| {
+            path.file_stem().unwrap_or_default().as_encoded_bytes().iter().any(u8::is_ascii_digit)
+        };
+        let smv = self.0.iter().filter(|file| file.writer.pixel_type() == PixelType::U16);
+        smv.filter(|file| !has_number(&file.path)).map(|file| file.option).collect()
+    }
+
     /// Whether all files exist and are complete images of `pixels` pixels.
     #[must_use]
     pub fn are_complete(&self, pixels: usize) -> bool {
@@ -172,6 +203,14 @@ pub struct Written {
     pub int_scale: f64,
     /// Numbers of photons and of overloads of the noise image.
     pub noise: Option<(f64, u64)>,
+    /// Bytes before the pixels of the SMV images.
+    pub smv_header_bytes: Option<usize>,
+}
+
+/// The offset of integer pixels.
+#[must_use]
+pub fn adc_offset(options: &Options) -> f64 {
+    options.adc.unwrap_or(DEFAULT_ADC)
 }
 
 /// Adds the option that names the file to a failure.
@@ -192,7 +231,7 @@ pub fn write(
     index: usize,
     names: &Names,
 ) -> Result<Written, Failure> {
-    let adc = options.adc.unwrap_or(DEFAULT_ADC);
+    let adc = adc_offset(options);
     let header = image_header(experiment, index, adc);
     let store_floats = |file: &&ImageFile| file.writer.pixel_type() == PixelType::F32;
     // Formats that store floats need no statistics, so they are written while the statistics are computed.
@@ -223,7 +262,8 @@ pub fn write(
     let (statistics, int_scale, others) = rest;
     floats.into_iter().collect::<Result<(), _>>()?;
     let noise = others.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(Written { statistics, int_scale, noise: noise.into_iter().flatten().next() })
+    let smv_header_bytes = names.0.iter().find_map(|file| file.writer.header_bytes(&header));
+    Ok(Written { statistics, int_scale, noise: noise.into_iter().flatten().next(), smv_header_bytes })
 }
 
 /// The seed of the noise of frame `index`. That of the first frame is the seed of a single image.
@@ -278,6 +318,8 @@ impl Scaled<'_> {
 
 fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> ImageHeader {
     let detector = &experiment.detector;
+    let spot = BeamSpot::or_foot(detector);
+    let frame = DialsFrame::new(detector);
     let [org_x_px, org_y_px] = detector.org_px();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let thickness_m = experiment.sensor.layer_m * experiment.sensor.layers as f64;
@@ -285,15 +327,22 @@ fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> Image
         fast: detector.fast_pixels,
         slow: detector.slow_pixels,
         pixel_m: detector.pixel_m,
-        distance_m: detector.distance_m,
         close_distance_m: detector.close_distance_m,
         lambda_m: experiment.lambda0_m,
-        x_beam_m: detector.x_beam_m,
-        y_beam_m: detector.y_beam_m,
-        fast_beam_m: detector.fast_beam_m,
-        slow_beam_m: detector.slow_beam_m,
-        slow_size_m: detector.slow_size_m,
-        dials_origin_mm: detector.dials_origin_mm(),
+        distance_m: spot.distance_m,
+        fast_beam_m: spot.fast_m,
+        slow_beam_m: spot.slow_m,
+        dials_origin_mm: frame.origin_mm(detector),
+        dials_axes: [detector.fast, detector.slow].map(|axis| frame.components(axis).to_array()),
+        as_nanobragg: NanobraggGeometry {
+            distance_m: detector.distance_m,
+            x_beam_m: detector.x_beam_m,
+            y_beam_m: detector.y_beam_m,
+            fast_beam_m: detector.fast_beam_m,
+            slow_beam_m: detector.slow_beam_m,
+            slow_size_m: detector.slow_size_m,
+            dials_origin_mm: detector.dials_origin_mm(),
+        },
         org_x_px,
         org_y_px,
         phi0_rad: experiment.sweep(index).phi0_rad,
@@ -302,7 +351,7 @@ fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> Image
         adc_offset,
         exposure_s: experiment.exposure_s,
         sensor_thickness_m: (thickness_m > 0.0).then_some(thickness_m),
-        count_cutoff: i32::MAX - 1,
+        count_cutoff: COUNT_CUTOFF,
         unix_time_s: now.as_secs(),
     }
 }

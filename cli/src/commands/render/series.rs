@@ -60,11 +60,13 @@ impl Series {
 }
 
 /// Options that do not change the images of a series: name, and number of values.
-const INCIDENTAL: [(&str, usize); 10] = [
+const INCIDENTAL: [(&str, usize); 12] = [
     ("--threads", 1),
     ("--evidence", 1),
     ("--frame-range", 1),
     ("--resume", 0),
+    ("--expt", 1),
+    ("--no-expt", 0),
     ("--quiet", 0),
     ("--json", 0),
     ("--simd", 1), // its level is recorded instead

@@ -1,19 +1,38 @@
 //! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text
 //! or JSON.
 
-use core::fmt::Write as _;
-
 use core::f64::consts::PI;
+use core::fmt::Write as _;
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
+use widebragg::detector::Convention;
 use widebragg::lattice::Precision;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
+use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_formats::format_g::format_g;
 
 use super::output::{Names, Written};
+
+/// Length of SMV headers that scripts rely on.
+const USUAL_SMV_HEADER_BYTES: usize = 512;
+
+/// What a run has done.
+#[derive(Debug, Clone, Copy)]
+pub struct Results<'a> {
+    /// What was rendered.
+    pub experiment: &'a Experiment,
+    /// Number of worker threads.
+    pub threads: usize,
+    /// The images.
+    pub images: &'a [ImageSummary],
+    /// The experiment list for DIALS.
+    pub list: Option<&'a Path>,
+}
 
 /// One finished image.
 #[derive(Debug)]
@@ -92,6 +111,7 @@ impl ImageSummary {
         put("interpolation_fallbacks", json!(self.fallbacks));
         put("seconds", json!(self.seconds));
         put("ns_per_step", json!(self.ns_per_step));
+        put("smv_header_bytes", json!(self.written.smv_header_bytes));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         put("files", json!(files));
         if !self.printout.is_empty() {
@@ -126,6 +146,17 @@ impl ImageSummary {
         line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         line("written", files.join(" "));
+        if let Some(bytes) = self.written.smv_header_bytes.filter(|&bytes| bytes > USUAL_SMV_HEADER_BYTES) {
+            line(
+                "SMV header",
+                format!("{bytes} bytes: the pixels begin there, not at {USUAL_SMV_HEADER_BYTES}"),
+            );
+        }
+        let unnumbered = self.names.unnumbered();
+        if self.number.is_none() && !unnumbered.is_empty() {
+            let names: Vec<_> = unnumbered.iter().map(|option| format!("{option} name_00001.img")).collect();
+            line("for DIALS", format!("name images with a number: {}", names.join(" or ")));
+        }
         text
     }
 }
@@ -162,11 +193,25 @@ fn misset_rad(experiment: &Experiment) -> [f64; 3] {
     }
 }
 
+/// The beam centre in the convention of the detector: X and Y, in m.
+fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
+    let (fast_m, slow_m) = (spot.fast_m, spot.slow_m);
+    let half_pixel_m = experiment.detector.pixel_m / 2.0;
+    match experiment.detector_parameters().map(|parameters| parameters.convention) {
+        Some(Convention::Adxv) => [fast_m, experiment.detector.slow_size_m - slow_m],
+        Some(Convention::Mosflm) => [slow_m - half_pixel_m, fast_m - half_pixel_m],
+        Some(Convention::Denzo) => [slow_m, fast_m],
+        _ => [fast_m, slow_m],
+    }
+}
+
 /// The whole summary as JSON.
 #[must_use]
-pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
-    let e = experiment;
+pub fn json(results: &Results<'_>) -> String {
+    let Results { experiment: e, threads, images, list } = *results;
     let d = &e.detector;
+    let spot = BeamSpot::new(d);
+    let centre_m = spot.map(|spot| beam_centre_m(e, spot));
     let [alpha, beta, gamma] = e.crystal.cell.angles_rad.map(degrees);
     let [a, b, c] = e.crystal.cell.lengths_angstrom;
     let images: Vec<_> = images.iter().map(ImageSummary::json).collect();
@@ -181,12 +226,12 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "fast_pixels": d.fast_pixels,
         "slow_pixels": d.slow_pixels,
         "pixel_m": d.pixel_m,
-        "distance_m": d.distance_m,
+        "distance_m": spot.map(|spot| spot.distance_m),
         "close_distance_m": d.close_distance_m,
-        "Xbeam_m": d.x_beam_m,
-        "Ybeam_m": d.y_beam_m,
-        "Fbeam_m": d.fast_beam_m,
-        "Sbeam_m": d.slow_beam_m,
+        "Xbeam_m": centre_m.map(|[x, _]| x),
+        "Ybeam_m": centre_m.map(|[_, y]| y),
+        "Fbeam_m": spot.map(|spot| spot.fast_m),
+        "Sbeam_m": spot.map(|spot| spot.slow_m),
         "Fclose_m": d.fast_close_m,
         "Sclose_m": d.slow_close_m,
         "pix0_m": d.pix0_m.to_array(),
@@ -196,7 +241,7 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "beam": d.beam.to_array(),
         "spindle": d.spindle.to_array(),
         "polarization_axis": d.polarization.to_array(),
-        "dials_origin_mm": d.dials_origin_mm(),
+        "dials_origin_mm": DialsFrame::new(d).origin_mm(d),
         "lambda_m": e.lambda0_m,
         "fluence": e.fluence_per_m2,
         "unit_cell": [a, b, c, alpha, beta, gamma],
@@ -213,6 +258,7 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "steps_per_pixel": e.steps_per_pixel(),
     });
     value["precision"] = json!(e.precision.name());
+    value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["images"] = json!(images);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
@@ -221,7 +267,8 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
 
 /// The whole summary as text.
 #[must_use]
-pub fn text(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
+pub fn text(results: &Results<'_>) -> String {
+    let Results { experiment, threads, images, list } = *results;
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
@@ -229,6 +276,9 @@ pub fn text(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
     push_sampling(&mut text, experiment);
     for image in images {
         text.push_str(&image.text());
+    }
+    if let Some(list) = list {
+        push_line(&mut text, "for DIALS", &list.display().to_string());
     }
     text
 }
@@ -264,22 +314,15 @@ fn push_geometry(text: &mut String, experiment: &Experiment) {
             convention(experiment)
         ),
     );
-    line(
-        "distance",
-        format!("{} mm along the beam, {} mm along the normal", mm(d.distance_m), mm(d.close_distance_m)),
-    );
-    line(
-        "beam centre",
-        format!(
-            "X {} Y {} mm; along fast {} slow {} mm; foot of the normal fast {} slow {} mm",
-            mm(d.x_beam_m),
-            mm(d.y_beam_m),
-            mm(d.fast_beam_m),
-            mm(d.slow_beam_m),
-            mm(d.fast_close_m),
-            mm(d.slow_close_m)
-        ),
-    );
+    let spot = BeamSpot::new(d);
+    let along_beam = spot.map_or("none".to_owned(), |spot| format!("{} mm", mm(spot.distance_m)));
+    line("distance", format!("{along_beam} along the beam, {} mm along the normal", mm(d.close_distance_m)));
+    let foot = format!("foot of the normal fast {} slow {} mm", mm(d.fast_close_m), mm(d.slow_close_m));
+    let centre = spot.map_or("none: the beam does not meet the detector".to_owned(), |spot| {
+        let [x, y] = beam_centre_m(experiment, spot).map(mm);
+        format!("X {x} Y {y} mm; along fast {} slow {} mm", mm(spot.fast_m), mm(spot.slow_m))
+    });
+    line("beam centre", format!("{centre}; {foot}"));
     line("axes", format!("fast {}  slow {}  normal {}", words(d.fast), words(d.slow), words(d.normal)));
     line(
         "",
@@ -290,7 +333,7 @@ fn push_geometry(text: &mut String, experiment: &Experiment) {
             words(d.polarization)
         ),
     );
-    let [x, y, z] = d.dials_origin_mm().map(|x| format_g(x + 0.0));
+    let [x, y, z] = DialsFrame::new(d).origin_mm(d).map(format_g);
     line("origin", format!("pix0 {} m; DIALS {x} {y} {z} mm", words(d.pix0_m)));
 }
 

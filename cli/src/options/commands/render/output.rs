@@ -73,6 +73,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
         })
         .basic(),
         Row::new("--cbf", File, "miniCBF image", |o, v| set(&mut o.cbf, v.path())),
+        Row::new("--expt", File, "experiment list for DIALS: the exact geometry", |o, v| {
+            o.no_expt = false;
+            set(&mut o.expt, v.path())
+        })
+        .default("beside a series only"),
+        Row::new("--no-expt", Nothing, "no experiment list", |o, _| put(&mut o.no_expt, true)),
         Row::new(
             "--header",
             Choice(&["readers", "reference"]),
