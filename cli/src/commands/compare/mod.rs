@@ -32,6 +32,16 @@ use runs::{Run, run_both};
 use summary::Comparison;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::image::FlatDetector;
+use widebragg_formats::memory::is_there;
+
+/// Memory for the figures of a row of pixels while they are computed.
+const ROW_BYTES: usize = 1 << 10;
+
+/// Memory for the tiles in which the worst pixels are found, a pixel.
+const TILE_BYTES_PER_PIXEL: usize = 1;
+
+/// Memory for pictures and report.
+const PICTURES_BYTES: usize = 48 << 20;
 
 /// Exit code of a correlation below the threshold.
 const BELOW_THRESHOLD: u8 = 3;
@@ -84,10 +94,16 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     let region = Region::new(options.roi_px, a)?;
     region.cut(a);
     region.cut(b);
-    let (figures, (matching, levels)) = rayon::join(
-        || Figures::new(&a.pixels, &b.pixels, &region),
-        || matched(&a.pixels, &b.pixels, &region),
-    );
+    let no_memory = || {
+        let Region { fast, slow, .. } = region;
+        Failure::input(format!("compare: no memory to compare {fast} x {slow} pixels: a part with --roi"))
+    };
+    let (matching, levels) = matched(&a.pixels, &b.pixels, &region).ok_or_else(no_memory)?;
+    let figures_bytes = region.slow * ROW_BYTES + a.pixels.len() * TILE_BYTES_PER_PIXEL;
+    if !is_there(figures_bytes.max(PICTURES_BYTES)) {
+        return Err(no_memory());
+    }
+    let figures = Figures::new(&a.pixels, &b.pixels, &region);
     let mut notes: Vec<String> = images.iter().filter_map(|image| image.note.clone()).collect();
     let rings = rings(options, runs, &images, &mut notes)?;
     let mut comparison =
