@@ -78,12 +78,10 @@ pub fn is_there(bytes: usize) -> bool {
 /// The memory that stays free beside `bytes`, to be dropped when these are allocated; `None` where `bytes`
 /// are more than the system could give without swapping, which would kill the program when it uses them.
 fn slack(bytes: usize) -> Option<Vec<u8>> {
-    if available_memory().is_some_and(|available| bytes > available) {
-        return None;
-    }
     let mut slack: Vec<u8> = Vec::new();
     slack.try_reserve_exact(SLACK_BYTES).ok()?;
-    Some(black_box(slack))
+    let slack = black_box(slack);
+    if available_memory().is_some_and(|available| bytes > available) { None } else { Some(slack) }
 }
 
 /// Bytes that are available without swapping, where the system reports them.

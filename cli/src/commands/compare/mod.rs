@@ -13,10 +13,9 @@ pub mod summary;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
 
-use rayon::ThreadPoolBuilder;
 use serde_json::json;
+use widebragg_experiment::threads;
 
 use crate::console;
 use crate::error::Failure;
@@ -51,9 +50,8 @@ const BELOW_THRESHOLD: u8 = 3;
 /// # Errors
 /// The line to print on standard error, and the exit code.
 pub fn run(options: &CompareOptions, args: &[String]) -> Result<(), Failure> {
-    let threads = options.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::input(format!("--threads {threads}: {error}")))?;
+    let threads = threads::or_all_cores(options.threads);
+    let pool = threads::pool(threads)?;
     evidence::recorded(options.evidence.as_deref(), args, |mut evidence| {
         if let Some(evidence) = evidence.as_deref_mut() {
             evidence.add_fact("threads", json!(threads));
