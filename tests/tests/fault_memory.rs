@@ -177,3 +177,24 @@ fn long_traces_need_memory() {
         assert!(refused.iter().any(|line| line.contains("memory for this trace")), "{traces}: {refused:?}");
     }
 }
+
+#[test]
+fn traces_of_many_steps_and_fits_need_memory() {
+    let steps = "-default_F 100 -cell 70 80 90 80 100 110 -lambda 1 -N 2 -detpixels 2 -pixel 0.1 -oversample 5 \
+        -osc 1 -phisteps 800 --threads 1";
+    for format in ["text", "json"] {
+        let line = format!("trace {steps} --pixel 1 1 --format {format} --out t");
+        let refused = refused_under(&Workplace::empty(), &line, limits(500));
+        let part = "trace: no memory for 20000 steps";
+        assert!(refused.iter().any(|line| line.contains(part)), "{format}: {refused:?}");
+    }
+    let place = Workplace::with_inputs();
+    let fit =
+        "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.1 -detpixels 300 -N 3 -oversample 5 --threads 1";
+    place.run_line(&format!("{fit} -nonoise -nopgm -floatfile target.bin --quiet")).well();
+    for command in ["gradient", "refine"] {
+        let line = format!("{command} {fit} --against target.bin --wrt misset --quiet");
+        let refused = refused_under(&place, &line, limits(300));
+        assert!(refused.iter().any(|line| line.contains("--against: ")), "{command}: {refused:?}");
+    }
+}

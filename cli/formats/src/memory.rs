@@ -3,9 +3,12 @@
 //!
 //! A reservation also leaves `SLACK_BYTES` for small allocations (buffers, names, lines), which are not
 //! checked one by one. What makes many of them for its input reads it through [`Watched`].
+//! The limit of the address space is read once: it does not change in a run.
 
 use core::hint::black_box;
+use std::fs::File;
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 /// More than the buffers and texts of all files of an image take at a time.
 const SLACK_BYTES: usize = 4 << 20;
@@ -19,10 +22,11 @@ const PIECE_BYTES: usize = 1 << 15;
 /// An empty vector with capacity for `count` entries; `None` where there is too little memory.
 #[must_use]
 pub fn reserved<T>(count: usize) -> Option<Vec<T>> {
-    let slack = slack(count.checked_mul(size_of::<T>())?)?;
+    if !is_there(count.checked_mul(size_of::<T>())?) {
+        return None;
+    }
     let mut vector = Vec::new();
     vector.try_reserve_exact(count).ok()?;
-    drop(slack);
     Some(vector)
 }
 
@@ -40,10 +44,10 @@ pub fn reserve<T>(vector: &mut Vec<T>, count: usize) -> Option<()> {
         return Some(());
     }
     let bytes = vector.len().checked_add(count)?.checked_mul(size_of::<T>())?;
-    let slack = if bytes > SMALL_BYTES { Some(slack(bytes)?) } else { None };
-    vector.try_reserve_exact(count).ok()?;
-    drop(slack);
-    Some(())
+    if bytes > SMALL_BYTES && !is_there(bytes) {
+        return None;
+    }
+    vector.try_reserve_exact(count).ok()
 }
 
 /// Appends an entry; `None` where there is too little memory. A full vector is doubled, so that appending
@@ -68,28 +72,62 @@ pub fn append(text: &mut String, more: &str) -> Option<()> {
     Some(())
 }
 
-/// Whether `bytes` of memory could be allocated now, in one piece.
+/// Whether `bytes` of memory could be allocated now, and `SLACK_BYTES` would be left.
 #[must_use]
 pub fn is_there(bytes: usize) -> bool {
-    // An allocation that no one looks at might be compiled to none.
-    black_box(reserved::<u8>(bytes)).is_some()
-}
-
-/// The memory that stays free beside `bytes`, to be dropped when these are allocated; `None` where `bytes`
-/// are more than the system could give without swapping, which would kill the program when it uses them.
-fn slack(bytes: usize) -> Option<Vec<u8>> {
-    let mut slack: Vec<u8> = Vec::new();
-    slack.try_reserve_exact(SLACK_BYTES).ok()?;
-    let slack = black_box(slack);
-    if available_memory().is_some_and(|available| bytes > available) { None } else { Some(slack) }
+    // Systems that overcommit memory would kill the program when it uses the memory.
+    if available_memory().is_some_and(|available| bytes > available) {
+        return false;
+    }
+    let Some(wanted) = bytes.checked_add(SLACK_BYTES) else { return false };
+    match left_by_limit() {
+        // To try it would take the memory from other threads for a moment, which may end the program.
+        Some(left) => wanted <= left,
+        None => black_box(Vec::<u8>::new().try_reserve_exact(wanted)).is_ok(),
+    }
 }
 
 /// Bytes that are available without swapping, where the system reports them.
 fn available_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
+    kilobytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// Bytes that the limit of the process (`ulimit -v`) leaves of its address space, where the system reports
+/// them. What is free within the allocator is not counted.
+fn left_by_limit() -> Option<usize> {
+    static LIMIT: OnceLock<Option<usize>> = OnceLock::new();
+    let limit = (*LIMIT.get_or_init(|| {
+        with_line("/proc/self/limits", "Max address space", |words| {
+            let soft = words.split_whitespace().next()?;
+            if soft == "unlimited" { Some(usize::MAX) } else { soft.parse().ok() }
+        })
+    }))?;
+    if limit == usize::MAX {
+        return Some(limit);
+    }
+    kilobytes("/proc/self/status", "VmSize:").map(|used| limit.saturating_sub(used))
+}
+
+/// The value, in bytes, of a line `name ... kB`.
+fn kilobytes(file: &str, name: &str) -> Option<usize> {
+    with_line(file, name, |words| {
+        words.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
+    })
+}
+
+/// What `value` makes of the rest of the line that begins with `name`. Needs no memory of its own.
+fn with_line<T>(file: &str, name: &str, value: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let mut text = [0; 8192];
+    let mut length = 0;
+    let mut file = File::open(file).ok()?;
+    while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest).ok()? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    let text = core::str::from_utf8(text.get(..length)?).ok()?;
+    text.lines().find_map(|line| value(line.strip_prefix(name)?))
 }
 
 /// An input that ends with an error of kind `OutOfMemory` before there is too little memory for the small

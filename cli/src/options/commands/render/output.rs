@@ -68,12 +68,9 @@ pub(super) const OUTPUT: Section<Options> = Section {
             put(&mut o.progress, Some(true))
         }),
         Row::new("-noprogress", Nothing, "show no progress", |o, _| put(&mut o.progress, Some(false))),
-        Row::new(
-            "--png",
-            File,
-            "PNG preview: dark spots on a light ground, scaled against the background around them",
-            |o, v| set(&mut o.png, v.path()),
-        )
+        Row::new("--png", File, "PNG preview, dark spots on a light background", |o, v| {
+            set(&mut o.png, v.path())
+        })
         .basic(),
         Row::new("--cbf", File, "miniCBF image", |o, v| set(&mut o.cbf, v.path())),
         Row::new(
