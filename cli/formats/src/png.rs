@@ -51,7 +51,7 @@ impl ImageWriter for Preview {
 
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
         match image.pixels {
-            Pixels::F32(pixels) => write_preview(path, image.header.fast, image.header.slow, pixels),
+            Pixels::F32(pixels) => write_preview(path, image.header.fast, image.header.slow, pixels, None),
             other => Err(wrong_type(self, path, &other)),
         }
     }
@@ -78,18 +78,25 @@ pub fn rgb_png(width: usize, height: usize, rgb: &[u8]) -> io::Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Writes a preview; `pixels` are slow-major.
+/// Writes a preview; `pixels` are slow-major, `top` is the height above the background from which they are
+/// black, by default that of the image.
 ///
 /// # Errors
 /// The file cannot be written, the size does not match the number of pixels, or a PNG cannot have it.
-pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> Result<(), Failure> {
+pub fn write_preview(
+    path: &Path,
+    fast: usize,
+    slow: usize,
+    pixels: &[f32],
+    top: Option<f32>,
+) -> Result<(), Failure> {
     write_atomically(path, |out| {
         let size = |length: usize| u32::try_from(length).map_err(io::Error::other);
         let mut encoder = Encoder::new(out, size(fast)?, size(slow)?);
         encoder.set_color(ColorType::Grayscale);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
-        let levels = grey_levels(fast, pixels).ok_or(io::ErrorKind::OutOfMemory)?;
+        let levels = grey_levels(fast, pixels, top).ok_or(io::ErrorKind::OutOfMemory)?;
         // Written in pieces, so that the compressed image is never in memory as a whole.
         let mut image = encoder.write_header()?;
         let mut pieces = image.stream_writer_with_size(PIECE_BYTES)?;
@@ -99,11 +106,15 @@ pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> R
     })
 }
 
-/// The grey levels of an image in rows of `fast` pixels, 0 for black; `None` where there is too little memory.
+/// The grey levels of an image in rows of `fast` pixels, 0 for black, which is `top` above the background and
+/// more; `None` where there is too little memory.
 #[must_use]
-pub fn grey_levels(fast: usize, pixels: &[f32]) -> Option<Vec<u8>> {
+pub fn grey_levels(fast: usize, pixels: &[f32], top: Option<f32>) -> Option<Vec<u8>> {
     let background = Background::new(fast, pixels)?;
-    let top = top(&background, pixels)?;
+    let top = match top {
+        Some(top) => top,
+        None => usual_top(&background, pixels)?,
+    };
     let mut levels = reserved(pixels.len())?;
     background.for_each(pixels, |below, pixel| levels.push(level(pixel, below, top)))?;
     Some(levels)
@@ -122,9 +133,9 @@ fn level(pixel: f32, below: f32, top: f32) -> u8 {
     (255.5 - 255.0 * grey.min(1.0)) as u8
 }
 
-/// The height above the background that is black: infinite when no pixel is positive; `None` where there is
+/// The height above the background that is black where none is given: infinite when no pixel is positive; `None` where there is
 /// too little memory.
-fn top(background: &Background, pixels: &[f32]) -> Option<f32> {
+fn usual_top(background: &Background, pixels: &[f32]) -> Option<f32> {
     let is_counted = |pixel: f32| pixel > 0.0 && pixel.is_finite();
     let mut bits = reserved(pixels.iter().filter(|pixel| is_counted(**pixel)).count())?;
     background.for_each(pixels, |below, pixel| {
@@ -161,15 +172,23 @@ mod tests {
     #[test]
     fn without_background_the_root_of_a_pixel_is_shown() {
         let pixels = image(|_, _| 1e-6);
-        let levels = grey_levels(200, &pixels).unwrap();
+        let levels = grey_levels(200, &pixels, None).unwrap();
         let background = Background::new(200, &pixels).unwrap();
-        let top = top(&background, &pixels).unwrap();
+        let top = usual_top(&background, &pixels).unwrap();
         assert!((50.0..144.0).contains(&top), "{top}");
         for (pixel, level) in pixels.iter().zip(&levels) {
             let expected = 255.0 * (1.0 - (pixel / top).min(1.0).sqrt());
             assert!((f32::from(*level) - expected).abs() < 1.0, "{pixel}: {level} {expected}");
         }
         assert!(levels.contains(&0));
+        // Four times the height: half the grey.
+        let lighter = grey_levels(200, &pixels, Some(4.0 * top)).unwrap();
+        for (level, lighter) in levels.iter().zip(&lighter).filter(|(level, _)| **level > 0) {
+            assert!(
+                (255.0 - f32::from(*level) - 2.0 * (255.0 - f32::from(*lighter))).abs() <= 2.0,
+                "{level} {lighter}"
+            );
+        }
     }
 
     #[test]
@@ -179,7 +198,7 @@ mod tests {
                 let r2 = (x as f32 - 90.0).powi(2) + (y as f32 - 90.0).powi(2);
                 strength * (0.3 + (-r2 / 16000.0).exp())
             };
-            let levels = grey_levels(200, &image(disc)).unwrap();
+            let levels = grey_levels(200, &image(disc), None).unwrap();
             let at = |x: usize, y: usize| levels[y * 200 + x];
             // The disc is a light ground, also where it is brighter than the spots at the corners.
             let ground = (0..levels.len()).filter(|index| index % 200 % 20 >= 3).map(|index| levels[index]);
@@ -194,13 +213,13 @@ mod tests {
 
     #[test]
     fn special_pixels() {
-        assert_eq!(grey_levels(3, &[0.0, -1.0, f32::NAN]).unwrap(), [255; 3]);
-        assert_eq!(grey_levels(2, &[0.0, f32::INFINITY]).unwrap(), [255, 0]);
+        assert_eq!(grey_levels(3, &[0.0, -1.0, f32::NAN], None).unwrap(), [255; 3]);
+        assert_eq!(grey_levels(2, &[0.0, f32::INFINITY], None).unwrap(), [255, 0]);
         // One value everywhere is all background.
-        let flat = grey_levels(20, &[7.0; 400]).unwrap();
+        let flat = grey_levels(20, &[7.0; 400], None).unwrap();
         assert!(flat.iter().all(|level| *level == flat[0] && *level > 200), "{flat:?}");
-        assert!(grey_levels(2, &[f32::MIN_POSITIVE, f32::from_bits(1)]).is_some());
-        assert!(grey_levels(0, &[]).unwrap().is_empty());
+        assert!(grey_levels(2, &[f32::MIN_POSITIVE, f32::from_bits(1)], None).is_some());
+        assert!(grey_levels(0, &[], None).unwrap().is_empty());
     }
 
     #[test]
@@ -208,14 +227,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("preview.png");
         let pixels: Vec<f32> = (0..6).map(|i| i as f32).collect();
-        write_preview(&path, 3, 2, &pixels).unwrap();
+        write_preview(&path, 3, 2, &pixels, None).unwrap();
         let mut reader = ::png::Decoder::new(BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
         let mut levels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut levels).unwrap();
         assert_eq!((info.width, info.height, info.color_type), (3, 2, ColorType::Grayscale));
-        assert_eq!(levels, grey_levels(3, &pixels).unwrap());
-        let error = write_preview(&path, 3, 3, &pixels).unwrap_err().to_string();
+        assert_eq!(levels, grey_levels(3, &pixels, None).unwrap());
+        let error = write_preview(&path, 3, 3, &pixels, None).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{}: cannot write: ", path.display())), "{error}");
-        assert!(write_preview(&path, 0, 0, &[]).is_err());
+        assert!(write_preview(&path, 0, 0, &[], None).is_err());
     }
 }
