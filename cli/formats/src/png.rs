@@ -2,10 +2,10 @@
 //!
 //! grey = (sqrt(v) - sqrt(b)) / (sqrt(b + top) - sqrt(b)), from 0 (white) to 1 (black)
 //!
-//! v: the pixel; b: the smooth background under it ([`crate::background`]); top: the height above the
-//! background that is black. So grey is proportional to the height in standard deviations of counting: without
-//! background it is sqrt(v / top), on a strong background (v - b) / top. The background itself is shown as a
-//! tint of 0.15 b / (b + top).
+//! v: the pixel; b: the smooth background under it, from the medians of tiles of 32 x 32 pixels; top: the height
+//! above the background that is black. So grey is proportional to the height in standard deviations of
+//! counting: without background it is sqrt(v / top), on a strong background (v - b) / top. The background
+//! itself is shown as a tint of 0.15 b / (b + top).
 //! top is one number for the whole image: the 99.5th percentile of v - b over the positive pixels, and at least
 //! a quarter of the median background. Pixels that are zero, negative or NaN are white.
 //! Cost: a few passes, and at most 4 bytes of memory a pixel more than the image has.

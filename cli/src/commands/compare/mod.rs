@@ -94,7 +94,9 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     region.cut(b);
     let no_memory = || {
         let Region { fast, slow, .. } = region;
-        Failure::input(format!("compare: no memory to compare {fast} x {slow} pixels: a part with --roi"))
+        Failure::input(format!(
+            "compare: no memory to compare {fast} x {slow} pixels; choose a part with --roi"
+        ))
     };
     let (matching, levels) = matched(&a.pixels, &b.pixels, &region).ok_or_else(no_memory)?;
     let figures_bytes = region.slow * ROW_BYTES + a.pixels.len() * TILE_BYTES_PER_PIXEL;
