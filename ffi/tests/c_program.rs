@@ -12,6 +12,7 @@ use made::defaults;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use widebragg_tests::skipped::skipped;
 
 use widebragg_ffi::parameters::{WB_GIVEN_CELL, wb_scene_parameters};
 
@@ -105,7 +106,7 @@ fn the_address_sanitizer_finds_nothing() {
     let tried =
         Command::new(&cc).args(sanitized).arg(&empty).arg("-o").arg(empty.with_extension("")).output();
     if !tried.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no address sanitizer");
+        skipped("no address sanitizer");
         return;
     }
     let program = compile_as(&cc, "calls_sanitized", &sanitized);

@@ -2,6 +2,7 @@
 //! incomplete file.
 
 use std::fs;
+use widebragg_tests::skipped::skipped;
 
 use widebragg_tests::program::{Outcome, Workplace};
 
@@ -313,7 +314,7 @@ fn a_read_only_folder_is_named() {
     fs::create_dir(&folder).expect("a folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("permissions");
     if fs::write(folder.join("probe"), "").is_ok() {
-        println!("skipped: this user can write to read-only folders");
+        skipped("this user can write to read-only folders");
         return;
     }
     let line = format!("{GOOD} -nonoise -nopgm -intfile closed/a.img");

@@ -109,3 +109,38 @@ fn stopping_and_harmless_signals_change_nothing() {
     assert!(count > 20, "only {count} rounds of signals");
     assert!(frames(&place) == frames(&quiet));
 }
+
+/// `compare --run` ends the program that it runs, and what that started, even where they ignore the signal.
+#[test]
+fn a_signal_ends_the_program_that_compare_runs() {
+    for (name, number, ignores) in [("TERM", 15, false), ("XCPU", 24, false), ("TERM", 15, true)] {
+        let place = Workplace::with_inputs();
+        let trap = if ignores { "trap '' TERM XCPU" } else { "" };
+        let script =
+            format!("#!/bin/sh\n{trap}\nsleep 300 &\necho $$ $! >pids\nmv pids started\nwait\nsleep 300\n");
+        place.write("child.sh", script);
+        let child = "sh child.sh";
+        let line = ["compare", "--run", child, "--run", child, "--out", "out", "--quiet", "--", "-N", "3"];
+        let mut program = place.command(line).spawn().expect("the program starts");
+        let started = Instant::now();
+        let pids = place.path().join("out/a/started");
+        while !pids.exists() {
+            assert!(started.elapsed() < Duration::from_secs(60), "the child did not start");
+            assert_eq!(program.try_wait().expect("a child"), None, "the program ended by itself");
+            sleep(Duration::from_millis(5));
+        }
+        let pids = String::from_utf8(place.read("out/a/started")).expect("numbers");
+        signal(&program, name);
+        let status = program.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(number), "{name}: {status}");
+        // A process that has ended may be listed until its new parent has asked for its exit code.
+        let runs = |pid: &str| {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+        };
+        let living: Vec<&str> = pids.split_whitespace().filter(|pid| runs(pid)).collect();
+        assert_eq!(living, Vec::<&str>::new(), "{name}, ignored: {ignores}: still there");
+        assert!(started.elapsed() < Duration::from_secs(60), "{name}: slow");
+        assert!(!place.path().join("out/b").exists(), "{name}: the second program was started");
+    }
+}

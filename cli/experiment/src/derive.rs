@@ -10,6 +10,7 @@ use widebragg::rotation::Orientation;
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
+use widebragg_formats::memory::reserved;
 use widebragg_formats::sources::SourceLine;
 
 use crate::failure::{Failure, Part, refused};
@@ -216,10 +217,17 @@ pub(crate) fn sources(
     lambda0_m: f64,
 ) -> Result<SourceSteps, Failure> {
     match sources {
-        Sources::List(list) => Ok(SourceSteps::List(list.clone())),
+        Sources::List(list) => {
+            let mut own = room_for(list.len())?;
+            own.extend_from_slice(list);
+            Ok(SourceSteps::List(own))
+        }
         Sources::Lines(lines) => {
-            let list: Result<_, _> = lines.iter().map(|line| source_of(line, detector, lambda0_m)).collect();
-            list.map(SourceSteps::List)
+            let mut list = room_for(lines.len())?;
+            for line in lines {
+                list.push(source_of(line, detector, lambda0_m)?);
+            }
+            Ok(SourceSteps::List(list))
         }
         Sources::Grid { hdiv, vdiv, dispersion, round } => {
             let divergence = |request: &StepRequest| {
@@ -235,6 +243,11 @@ pub(crate) fn sources(
             Ok(SourceSteps::Grid(grid))
         }
     }
+}
+
+/// An empty list with room for `count` sources.
+fn room_for(count: usize) -> Result<Vec<Source>, Failure> {
+    reserved(count).ok_or_else(|| Failure::no_memory(Part::SourceList, format!("{count} sources")))
 }
 
 /// The source of a line; what it leaves out is that of the beam.

@@ -28,6 +28,7 @@
 //! ```
 
 pub mod atomic;
+mod background;
 pub mod cbf;
 pub mod ctime;
 mod decimal;

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::memory::push;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
 /// Longest file that is read: millions of sources.
@@ -43,7 +44,7 @@ pub fn parse_sources(input: impl Read, path: &Path) -> Result<Vec<SourceLine>, F
     let mut sources = Vec::new();
     for (line, words) in (1..).zip(text.lines()) {
         if let Some(source) = parse_line(words).map_err(|what| at_line(path, line, what))? {
-            sources.push(source);
+            push(&mut sources, source).ok_or_else(|| at_line(path, line, "no memory for more sources"))?;
         }
     }
     if sources.is_empty() {

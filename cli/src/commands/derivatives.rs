@@ -8,10 +8,14 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named};
 use widebragg_experiment::threads;
+use widebragg_formats::memory::is_there;
 
 use crate::error::Failure;
 use crate::images::read_one;
 use crate::options::GradientOptions;
+
+/// Memory for a pixel while an image is compared with another and fitted.
+const BYTES_PER_PIXEL: usize = 64;
 
 /// The name in `--wrt` that selects the derivatives with respect to each structure factor.
 const EACH_F: &str = "F";
@@ -84,6 +88,10 @@ pub(crate) fn loss_against(
 /// The pixels of an image file that `option` names, as many as the detector has.
 pub(crate) fn pixels(path: &Path, experiment: &Experiment, option: &str) -> Result<Vec<f32>, Failure> {
     let size = [experiment.detector.fast_pixels, experiment.detector.slow_pixels];
+    if !is_there(experiment.detector.pixels().saturating_mul(BYTES_PER_PIXEL)) {
+        let [fast, slow] = size;
+        return Err(Failure::input(format!("{option}: no memory to compare {fast} x {slow} pixels")));
+    }
     Ok(read_one(path, size).map_err(|failure| failure.context(option))?.pixels)
 }
 

@@ -27,6 +27,7 @@ use crate::image::{
     Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with, is_named,
     wrong_type,
 };
+use crate::memory::reserved;
 use crate::text::in_file;
 use byte_offset::{STARTER, compressed};
 use reader::detector;
@@ -83,8 +84,10 @@ impl ImageReader for Cbf {
         let CbfImage { header, fast, slow, pixels } = read_cbf(path)?;
         let rounded = pixels.iter().filter(|&&pixel| pixel > LARGEST_EXACT).count();
         let value = |&pixel: &i32| if pixel < 0 { f32::NAN } else { pixel as f32 };
-        let pixels = pixels.iter().map(value).collect();
-        Ok(ReadImage { fast, slow, pixels, detector: detector(&header), rounded })
+        let mut values = reserved(pixels.len())
+            .ok_or_else(|| in_file(path, format!("no memory for {fast} x {slow} pixels")))?;
+        values.extend(pixels.iter().map(value));
+        Ok(ReadImage { fast, slow, pixels: values, detector: detector(&header), rounded })
     }
 }
 

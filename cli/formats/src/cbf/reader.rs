@@ -5,16 +5,17 @@
 //! Source: DECTRIS, "Pilatus CBF header specification" 1.4.
 //! Special case: a pixel outside the range of i32 is refused.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
-use super::byte_offset::{STARTER, decompressed};
+use super::byte_offset::{STARTER, Undecodable, decompressed};
 use crate::failure::Failure;
 use crate::image::FlatDetector;
+use crate::memory::Watched;
 use crate::text::{cannot_read, in_file, open};
 
 /// Longest text before the data that is accepted.
@@ -47,7 +48,7 @@ pub fn read_cbf(path: &Path) -> Result<CbfImage, Failure> {
 /// As [`read_cbf`].
 pub fn parse_cbf(input: impl Read, path: &Path) -> Result<CbfImage, Failure> {
     let mut bytes = Vec::new();
-    BufReader::new(input).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
+    Watched(input).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
     if !bytes.starts_with(b"###CBF") {
         return Err(in_file(path, "not a CBF image (does not begin with ###CBF)"));
     }
@@ -81,8 +82,13 @@ pub fn parse_cbf(input: impl Read, path: &Path) -> Result<CbfImage, Failure> {
     {
         return Err(in_file(path, "damaged: its data do not have the MD5 sum of its header"));
     }
-    let pixels = decompressed(data, count)
-        .ok_or_else(|| in_file(path, format!("its data are not {fast} x {slow} compressed pixels")))?;
+    let pixels = decompressed(data, count).map_err(|why| {
+        let what = match why {
+            Undecodable::Damaged => format!("its data are not {fast} x {slow} compressed pixels"),
+            Undecodable::NoMemory => format!("no memory for {fast} x {slow} pixels"),
+        };
+        in_file(path, what)
+    })?;
     Ok(CbfImage { header, fast, slow, pixels })
 }
 

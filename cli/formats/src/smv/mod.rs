@@ -17,6 +17,7 @@ use crate::image::{
     FlatDetector, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named,
     length, wrong_type,
 };
+use crate::memory::reserved;
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, finite, in_file, open, shown};
 pub use header::{header_readers, header_reference};
@@ -72,8 +73,10 @@ impl ImageReader for Smv {
     fn read(&self, path: &Path, _: Option<[usize; 2]>) -> Result<ReadImage, Failure> {
         let SmvImage { header, fast, slow, pixels } = read_smv(path)?;
         let detector = header.detector(slow);
-        let pixels = pixels.into_iter().map(f32::from).collect();
-        Ok(ReadImage { fast, slow, pixels, detector, rounded: 0 })
+        let mut values = reserved(pixels.len())
+            .ok_or_else(|| in_file(path, format!("no memory for {fast} x {slow} pixels")))?;
+        values.extend(pixels.into_iter().map(f32::from));
+        Ok(ReadImage { fast, slow, pixels: values, detector, rounded: 0 })
     }
 }
 

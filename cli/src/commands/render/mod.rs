@@ -15,6 +15,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, render_frame};
 use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
+use widebragg_formats::memory::{append, is_there};
 
 use crate::commands::setup;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
@@ -69,6 +70,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         expt::write(list, options, &experiment)?;
     }
     let results = Results { experiment: &experiment, threads, images: &images, list: list.as_deref() };
+    check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
         keep(evidence, &results)?;
     }
@@ -78,6 +80,23 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let report = if options.json { summary::json } else { summary::text };
     console::print(&report(&results))
+}
+
+/// Checks that there is memory for the copies of `-printout` in the summary.
+fn check_printout(options: &Options, images: &[ImageSummary], has_evidence: bool) -> Result<(), Failure> {
+    let bytes: usize = images.iter().map(|image| image.printout.len()).sum();
+    let copies = match (options.json || has_evidence, options.quiet) {
+        (true, _) => 12,
+        (false, false) => 5,
+        (false, true) => 0,
+    };
+    if bytes > 0 && copies > 0 && !is_there(bytes.saturating_mul(copies)) {
+        let advice = "choose pixels with -roi or -printout_pixel, or leave the summary out with --quiet";
+        return Err(Failure::input(format!(
+            "-printout: no memory for a summary with {bytes} bytes of it: {advice}"
+        )));
+    }
+    Ok(())
 }
 
 /// Adds images and summary to the evidence folder.
@@ -183,7 +202,11 @@ impl Job<'_> {
         let mut text = String::new();
         for slow in roi.slow_min..=roi.slow_max {
             for fast in roi.fast_min..=roi.fast_max {
-                text.push_str(&one([fast, slow])?);
+                let lines = one([fast, slow])?;
+                append(&mut text, &lines).ok_or_else(|| {
+                    let place = format!("pixel fast {fast} slow {slow}");
+                    Failure::input(format!("-printout: no memory for the lines after {place}: choose pixels with -roi or -printout_pixel"))
+                })?;
             }
         }
         Ok(text)
