@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::image::{
     FlatDetector, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named, length, wrong_type,
 };
+use crate::kind::explained;
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, finite, in_file, open, shown};
 pub use header::{header_readers, header_reference};
@@ -198,7 +199,7 @@ impl SmvHeader {
 /// The file cannot be read, is not SMV, states no usable size, has pixels of another type than u16, or fewer
 /// pixels than its header states.
 pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
-    parse_smv(open(path)?, path)
+    parse_smv(open(path)?, path).map_err(explained(path, "an SMV image"))
 }
 
 /// [`read_smv`] from a stream; `path` is its name in error messages.

@@ -1,5 +1,8 @@
 //! `widebragg` without a command: renders images, writes their files, and prints a summary.
 
+mod estimate;
+mod exposure;
+mod nanobragg_log;
 mod output;
 mod printout;
 mod series;
@@ -11,7 +14,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::frame::{Frame, render_frame};
+use widebragg_experiment::frame::{Frame, check_room, render_frame};
 use widebragg_experiment::threads;
 
 use crate::commands::setup;
@@ -19,8 +22,9 @@ use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::options::Options;
-use output::Names;
+use crate::options::{Log, Options};
+use estimate::Estimate;
+use output::{DEFAULT_ADC, Names};
 use series::{Record, Series};
 use summary::ImageSummary;
 
@@ -51,6 +55,13 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let threads = threads::worth_starting(&experiment, threads::or_all_cores(options.threads));
     let pool = threads::pool(threads)?;
+    check_room(&experiment)?;
+    let estimate = Estimate::new(options, &experiment, series.end - series.first, threads);
+    estimate.warning().iter().for_each(|warning| console::complain(warning));
+    let prints = |log: Log| !options.quiet && !options.json && [Log::All, log].contains(&options.log);
+    if prints(Log::Summary) {
+        console::print(&summary::interpretation(&experiment, threads, estimate))?;
+    }
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
@@ -60,19 +71,43 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let images = images?;
     write_dump(options, &experiment);
     if let Some(evidence) = evidence {
-        keep(evidence, &experiment, threads, &images)?;
+        keep(
+            evidence,
+            &summary::json(&experiment, threads, estimate, &images),
+            &experiment,
+            threads,
+            &images,
+        )?;
     }
-    if options.quiet {
+    if options.json && !options.quiet {
+        return console::print(&summary::json(&experiment, threads, estimate, &images));
+    }
+    for image in &images {
         // --quiet does not suppress a -printout.
-        return images.iter().try_for_each(|image| console::print(&image.printout));
+        console::print(&image.printout)?;
+        if prints(Log::Summary) {
+            console::print(&image.text())?;
+        }
     }
-    let report = if options.json { summary::json } else { summary::text };
-    console::print(&report(&experiment, threads, &images))
+    if prints(Log::NanoBragg) {
+        if options.log == Log::All {
+            console::print(NANOBRAGG_LOG)?;
+        }
+        console::print(&nanobragg_log::run(options, &experiment))?;
+        for image in &images {
+            console::print(&nanobragg_log::image(options, &experiment, image))?;
+        }
+    }
+    Ok(())
 }
+
+/// The heading of [`nanobragg_log`].
+const NANOBRAGG_LOG: &str = "\nFor scripts, as nanoBragg prints it (--log summary leaves it out):\n";
 
 /// Adds images and summary to the evidence folder.
 fn keep(
     evidence: &mut Evidence,
+    summary: &str,
     experiment: &Experiment,
     threads: usize,
     images: &[ImageSummary],
@@ -80,7 +115,7 @@ fn keep(
     evidence.add_fact("simd", experiment.simd.level().name().into());
     evidence.add_fact("threads", threads.into());
     // An image may have the name of the summary: its copy then gets another one.
-    evidence.add_text("summary.json", &summary::json(experiment, threads, images))?;
+    evidence.add_text("summary.json", summary)?;
     images.iter().flat_map(|image| image.names.all()).try_for_each(|path| evidence.add_copy(path))
 }
 
@@ -152,7 +187,18 @@ impl Job<'_> {
         // The sum is f64 and cannot overflow, so that only an infinite pixel makes it infinite.
         if !written.statistics.sum.is_finite() {
             let name = names.float().display();
-            console::complain(&format!("{name}: a pixel is infinite: beyond the 3.4e38 that f32 holds"));
+            let what = if written.statistics.sum.is_nan() {
+                "a pixel is not a number"
+            } else {
+                "a pixel is infinite: beyond the 3.4e38 that f32 holds"
+            };
+            console::complain(&format!("{name}: {what}"));
+        }
+        let adc = options.adc.unwrap_or(DEFAULT_ADC);
+        if let Some(doubt) =
+            exposure::doubt(experiment, &written, frame.report.pixels, adc).filter(|_| is_first)
+        {
+            console::complain(&format!("{}: {doubt}", names.float().display()));
         }
         let mut image = ImageSummary::new(experiment, &frame, scene.steps(), number, names, written);
         if options.printout || options.printout_pixel.is_some() {
@@ -170,8 +216,10 @@ impl Job<'_> {
         let one = |position: [usize; 2]| {
             printout::pixel(experiment.lambda0_m, scene, &frame.slots, position, stored(position))
         };
-        if let Some(position) = options.printout_pixel {
-            return one(position);
+        if let Some(pixel) = options.printout_pixel {
+            let [fast, slow] = pixel.map(|index| usize::try_from(index).unwrap_or(usize::MAX));
+            let inside = fast < columns && slow < experiment.detector.slow_pixels;
+            return if inside { one([fast, slow]) } else { Ok(String::new()) };
         }
         let roi = experiment.roi;
         let mut text = String::new();

@@ -1,5 +1,5 @@
-//! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text
-//! or JSON.
+//! The summary of a run on standard output: before rendering, how the options were understood (geometry, cell, steps,
+//! estimated time); afterwards, the statistics of each image. Or all of it as JSON, afterwards.
 
 use core::fmt::Write as _;
 
@@ -13,6 +13,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
 use widebragg_formats::format_g::format_g;
 
+use super::estimate::Estimate;
 use super::output::{Names, Written};
 
 /// One finished image.
@@ -100,19 +101,22 @@ impl ImageSummary {
         Value::Object(image)
     }
 
-    fn text(&self) -> String {
+    /// The statistics and files of the image.
+    #[must_use]
+    pub fn text(&self) -> String {
         let s = &self.written.statistics;
         let position =
             s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
-        let mut text = self.printout.clone();
+        let mut text = String::new();
         let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
         if let Some(number) = self.number {
             line("frame", number.to_string());
         }
         let g = format_g;
-        line("max_I", format!("{}{position}", g(s.max)));
-        line("mean", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
-        line("solid angle", format!("{} sr", g(self.solid_angle_sr)));
+        // No word here begins a line as nanoBragg's own figures do.
+        line("brightest", format!("{}{position}", g(s.max)));
+        line("average", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
+        line("acceptance", format!("{} sr", g(self.solid_angle_sr)));
         if let Some((photons, overloads)) = self.written.noise {
             line("noise", format!("{photons:.0} photons, {overloads} overloads"));
         }
@@ -155,7 +159,8 @@ fn convention(experiment: &Experiment) -> &'static str {
     experiment.detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
 }
 
-fn misset_rad(experiment: &Experiment) -> [f64; 3] {
+/// The rotation of the crystal about lab x, y and z, in rad.
+pub(super) fn misset_rad(experiment: &Experiment) -> [f64; 3] {
     match experiment.crystal_input {
         CrystalInput::Cell { misset_rad, .. } => misset_rad,
         CrystalInput::Axes { .. } => [0.0; 3],
@@ -164,7 +169,7 @@ fn misset_rad(experiment: &Experiment) -> [f64; 3] {
 
 /// The whole summary as JSON.
 #[must_use]
-pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
+pub fn json(experiment: &Experiment, threads: usize, estimate: Estimate, images: &[ImageSummary]) -> String {
     let e = experiment;
     let d = &e.detector;
     let [alpha, beta, gamma] = e.crystal.cell.angles_rad.map(degrees);
@@ -213,30 +218,30 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "steps_per_pixel": e.steps_per_pixel(),
     });
     value["precision"] = json!(e.precision.name());
+    value["estimated_seconds"] = json!(estimate.seconds);
+    value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The whole summary as text.
+/// How the options were understood, as text.
 #[must_use]
-pub fn text(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
+pub fn interpretation(experiment: &Experiment, threads: usize, estimate: Estimate) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
     push_crystal(&mut text, experiment);
     push_sampling(&mut text, experiment);
-    for image in images {
-        text.push_str(&image.text());
-    }
+    push_line(&mut text, "estimate", &estimate.text());
     text
 }
 
 /// Version, mode, SIMD level, threads.
 fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
     let streams = match (experiment.mode, experiment.reference_threads) {
-        (PhiMode::CParity, n) => format!("c-parity (reference with {n} thread{})", plural(n)),
+        (PhiMode::CParity, n) => format!("c-parity (nanoBragg with {n} thread{})", plural(n)),
         (PhiMode::Spec, _) => "spec".to_owned(),
     };
     let precision = if experiment.precision == Precision::Mixed { "mixed precision, " } else { "" };
