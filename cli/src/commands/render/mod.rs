@@ -59,9 +59,11 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let estimate = Estimate::new(options, &experiment, series.end - series.first, threads);
     estimate.warning().iter().for_each(|warning| console::complain(warning));
     let prints = |log: Log| !options.quiet && !options.json && [Log::All, log].contains(&options.log);
-    if prints(Log::Summary) {
-        console::print(&summary::interpretation(&experiment, threads, estimate))?;
-    }
+    // A standard output that cannot be written is no reason not to render.
+    let announced = match prints(Log::Summary) {
+        true => console::print(&summary::interpretation(&experiment, threads, estimate)),
+        false => Ok(()),
+    };
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
@@ -79,6 +81,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
             &images,
         )?;
     }
+    announced?;
     if options.json && !options.quiet {
         return console::print(&summary::json(&experiment, threads, estimate, &images));
     }

@@ -8,7 +8,7 @@ use widebragg::scene::CrystalInput;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g;
 
-use crate::options::Options;
+use crate::options::{Misset, Options};
 
 /// Distances below this are more often in metres than meant, in m.
 const SHORT_M: f64 = 5e-3;
@@ -33,6 +33,7 @@ pub(super) fn doubts(
     cell(options, experiment, &mut doubts);
     detector(options, experiment, &mut doubts);
     rotation(options, experiment, &mut doubts);
+    seeds(options, &mut doubts);
     if let (Some(path), Some(table)) = (&options.hkl, experiment.structure_factors.as_deref()) {
         let found = reflections::missing_equivalents(table, experiment.default_f);
         doubts.extend(found.map(|missing| format!("-hkl: {}: {missing}", path.display())));
@@ -131,6 +132,18 @@ fn detector(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>
              -ORGX and -ORGY in pixels",
             mm(along_fast.0),
             mm(along_slow.0)
+        ));
+    }
+}
+
+/// nanoBragg goes on with the shuffle table of the draws before where a seed makes its state positive.
+fn seeds(options: &Options, doubts: &mut Vec<String>) {
+    if let Some(seed) = options.mosaic_seed_as_typed.filter(|&seed| (seed as i32) < 0)
+        && options.misset == Misset::Random
+    {
+        doubts.push(format!(
+            "-mosaic_seed {seed}: the domains are drawn as with -mosaic_seed 1; nanoBragg would go on with the numbers of \
+             -misset random"
         ));
     }
 }
