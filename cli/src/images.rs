@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use widebragg_formats::float::Float;
 use widebragg_formats::image::{FlatDetector, ImageReader};
+use widebragg_formats::kind::other_kind;
 use widebragg_formats::registry::reader_of;
 
 use crate::error::Failure;
@@ -114,6 +115,9 @@ fn length(path: &Path) -> Option<u64> {
 
 /// The failure of two float images without a size.
 fn no_size([a, b]: [&Path; 2]) -> Failure {
+    if let Some(failure) = [a, b].into_iter().find_map(no_image) {
+        return failure;
+    }
     let pixels = |path: &Path| length(path).map_or(0, |bytes| bytes / 4);
     let (in_a, in_b) = (pixels(a), pixels(b));
     if in_a != in_b {
@@ -129,7 +133,17 @@ fn no_size([a, b]: [&Path; 2]) -> Failure {
     Failure::input(message).as_usage()
 }
 
-fn raw(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
+/// The failure of a file of a kind that is no image here.
+fn no_image(path: &Path) -> Option<Failure> {
+    other_kind(path, "an SMV, CBF or float image").map(Failure::from)
+}
+
+/// Reads a float image; one of another size may be a file of another kind.
+fn raw(path: &Path, size: [usize; 2]) -> Result<Image, Failure> {
+    raw_of_size(path, size).map_err(|failure| no_image(path).unwrap_or(failure))
+}
+
+fn raw_of_size(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
     let shown = path.display();
     let count = fast.checked_mul(slow).filter(|count| count.checked_mul(4).is_some());
     let count =

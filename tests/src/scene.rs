@@ -19,6 +19,7 @@ use widebragg::gradient::{
 };
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::random::Ran1;
 use widebragg::render::{PixelValue, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::sampling::Steps;
@@ -194,6 +195,7 @@ impl KernelScene {
             oversample: self.oversample,
             lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
             sources: self.sources.clone(),
+            source_grid: None,
             polarization: self.polarization,
             fluence_per_m2: self.fluence_per_m2,
             exposure_s: 1.0,
@@ -214,6 +216,7 @@ impl KernelScene {
             shift: self.shift,
             domains: self.domains.clone(),
             mosaic_spread_rad: 0.0,
+            random: Ran1::new(1),
             structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.table())),
             default_f: self.default_f,
             interpolate: self.interpolate,

@@ -150,10 +150,11 @@ fn check_warnings(case: &Case, outcome: &Outcome) {
 fn check_summary(case: &Case, outcome: &Outcome) {
     let figure = |name: &str| case.figures.get(name).expect("a figure").as_str();
     let mut expected = vec![
-        format!("solid angle  {} sr\n", figure("solid_angle_sr")),
-        "max_I        ".to_owned(),
+        format!("acceptance   {} sr\n", figure("solid_angle_sr")),
+        format!("\nsolid angle subtended by detector = {} steradian ( ", figure("solid_angle_sr")),
+        "brightest    ".to_owned(),
         " at fast ".to_owned(),
-        "mean         ".to_owned(),
+        "average      ".to_owned(),
         "  rms ".to_owned(),
         "  rmsd ".to_owned(),
         "time         ".to_owned(),
@@ -161,13 +162,11 @@ fn check_summary(case: &Case, outcome: &Outcome) {
         "floatimage.bin intimage.img".to_owned(),
     ];
     if !case.spec_image_differs {
-        expected.push(format!("max_I        {} at fast ", figure("max_I")));
-        expected.push(format!(
-            "mean         {}  rms {}  rmsd {}\n",
-            figure("mean"),
-            figure("rms"),
-            figure("rmsd")
-        ));
+        let [max, mean, rms, rmsd] = ["max_I", "mean", "rms", "rmsd"].map(figure);
+        expected.push(format!("brightest    {max} at fast "));
+        expected.push(format!("average      {mean}  rms {rms}  rmsd {rmsd}\n"));
+        expected.push(format!("\nmax_I = {max}  at "));
+        expected.push(format!("\nmean= {mean} rms= {rms} rmsd= {rmsd}\n"));
     }
     for words in expected {
         assert!(outcome.stdout.contains(&words), "{}: no '{words}' in {}", case.name, outcome.stdout);

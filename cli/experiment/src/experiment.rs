@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use widebragg::beam::{Polarization, Source};
+use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{Crystallite, Precision};
+use widebragg::random::Ran1;
 use widebragg::rotation::{
     Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };
@@ -42,6 +43,8 @@ pub struct Experiment {
     pub lambda0_m: f64,
     /// Beam directions and wavelengths.
     pub sources: Vec<Source>,
+    /// The grid that the sources are the points of; `None` where they are a list.
+    pub source_grid: Option<SourceGrid>,
     /// Polarisation; with `None` the polarisation factor is 1.
     pub polarization: Option<Polarization>,
     /// Photons per m^2.
@@ -74,6 +77,8 @@ pub struct Experiment {
     pub domains: Vec<Mat3>,
     /// Largest mosaic rotation, in rad; 0 where there is a single domain.
     pub mosaic_spread_rad: f64,
+    /// The random numbers as the draws of the mosaic domains left them.
+    pub random: Ran1,
     /// Structure factors.
     pub structure_factors: Option<Arc<HklTable>>,
     /// Structure factor of reflections outside the table.
@@ -103,6 +108,8 @@ impl<'p> Derived<'p> {
     fn new(parameters: &'p Parameters, warn: &mut dyn FnMut(Warning)) -> Result<Self, Failure> {
         let lambda0_m = parameters.lambda0_m;
         let detector = derive::detector(&parameters.detector, warn)?;
+        let sensor = derive::sensor(&parameters.sensor, warn)?;
+        derive::check_solid_angles(&detector, &sensor, parameters.mode)?;
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
         let fluence_per_m2 = derive::fluence(parameters)?;
         let crystallite = derive::crystallite(parameters, &crystal, warn);
@@ -110,7 +117,6 @@ impl<'p> Derived<'p> {
         let mosaic = derive::mosaic(&parameters.mosaic, warn);
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
-        let sensor = derive::sensor(&parameters.sensor, warn)?;
         Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
     }
 
@@ -166,8 +172,13 @@ impl Experiment {
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
         let Tables { sources, domains } =
             Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
+        let source_grid = derived.sources.grid();
         let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
+        let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
+        if let (Some(polarization), Some(source)) = (&polarization, sources.first()) {
+            derive::check_polarization(polarization, source, &detector)?;
+        }
         Ok(Self {
             simd: parameters.simd,
             detector,
@@ -176,7 +187,8 @@ impl Experiment {
             oversample,
             lambda0_m: parameters.lambda0_m,
             sources,
-            polarization: parameters.kahn.map(|kahn| Polarization { kahn, axis }),
+            source_grid,
+            polarization,
             fluence_per_m2,
             exposure_s: parameters.exposure_s,
             water_m: parameters.water_m,
@@ -190,6 +202,7 @@ impl Experiment {
             phi0_rad: parameters.phi0_rad,
             phi,
             shift: PhiShift::default(),
+            random: derive::random_after(&parameters.mosaic, domains.len()),
             domains,
             mosaic_spread_rad,
             interpolate: derive::interpolates(&parameters),

@@ -3,6 +3,7 @@
 //! memory.
 
 use widebragg::noise::Poisson;
+use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_formats::memory::reserved;
 
@@ -90,10 +91,10 @@ pub struct Noise {
     pub overloads: u64,
 }
 
-/// The noise image: a Poisson deviate for each pixel plus the offset.
+/// The noise image: a Poisson deviate for each pixel plus the offset; `random` is the stream of uniform deviates.
 #[must_use]
-pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Option<Noise> {
-    let mut poisson = Poisson::new(seed);
+pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], random: Ran1, adc: f64) -> Option<Noise> {
+    let mut poisson = Poisson::drawing_from(random);
     let (mut photons, mut overloads) = (0.0, 0u64);
     let pixels = over_region(scene, pixels, |value, _| {
         let deviate = poisson.draw(value);

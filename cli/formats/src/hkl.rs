@@ -17,6 +17,7 @@ use crate::atomic::write_atomically;
 use crate::decimal::{plain_decimal, plain_integer};
 use crate::failure::Failure;
 pub use crate::hkl_table::{HklTable, MAX_CELLS};
+use crate::kind::explained;
 use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
 
 /// Bytes read at a time; no line may be longer.
@@ -40,6 +41,7 @@ const SHORTEST_LINE_BYTES: usize = 8;
 /// The file cannot be read, a line is not `h k l F`, the file has no reflection, or the grid is too large.
 pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
     parse_hkl(open(path)?, path, default_f, MAX_CELLS)
+        .map_err(explained(path, "a text with lines of h k l F"))
 }
 
 /// [`read_hkl`] from a stream, with a limit on the size of the grid; `path` is its name in error messages.

@@ -40,6 +40,7 @@ pub mod format_g;
 pub mod hkl;
 pub mod hkl_table;
 pub mod image;
+pub mod kind;
 pub mod matrix;
 pub mod memory;
 pub mod pgm;

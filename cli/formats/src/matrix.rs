@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
+use crate::kind::explained;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
 /// Longest file that is read.
@@ -18,7 +19,7 @@ const LIMIT_BYTES: u64 = 1 << 20;
 /// # Errors
 /// The file cannot be read, or does not begin with nine finite numbers.
 pub fn read_matrix(path: &Path) -> Result<[[f64; 3]; 3], Failure> {
-    parse_matrix(open(path)?, path)
+    parse_matrix(open(path)?, path).map_err(explained(path, "a text that begins with nine numbers"))
 }
 
 /// [`read_matrix`] from a stream; `path` is its name in error messages.

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::kind::explained;
 use crate::memory::push;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
@@ -32,7 +33,7 @@ pub struct SourceLine {
 /// The file cannot be read or has no source, or a line has a number that is not finite, a direction without
 /// length, or a wavelength that is not positive.
 pub fn read_sources(path: &Path) -> Result<Vec<SourceLine>, Failure> {
-    parse_sources(open(path)?, path)
+    parse_sources(open(path)?, path).map_err(explained(path, "a text with lines of X Y Z weight wavelength"))
 }
 
 /// [`read_sources`] from a stream; `path` is its name in error messages.

@@ -15,7 +15,7 @@ use widebragg::rotation::PhiMode;
 use super::render;
 use crate::console;
 use crate::error::Failure;
-use crate::options::{self, Command, DemoOptions};
+use crate::options::{self, Command, DemoOptions, Log, Options};
 use widebragg_formats::hkl::{HklTable, MAX_CELLS, write_hkl};
 use widebragg_formats::matrix::write_matrix;
 
@@ -59,6 +59,7 @@ pub fn run(demo: &DemoOptions) -> Result<(), Failure> {
     let Command::Render(options) = options::parse(&args)? else {
         return Err(Failure::with_code(1, "demo: its command line does not render"));
     };
+    let options = Options { log: Log::Summary, ..*options };
     render::run(&options, &args)?;
     if demo.quiet || demo.json {
         return Ok(());

@@ -87,6 +87,18 @@ pub enum HeaderStyle {
     Reference,
 }
 
+/// `--log`: what a render prints on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Log {
+    /// The summary, then the lines of nanoBragg.
+    #[default]
+    All,
+    /// The summary.
+    Summary,
+    /// The lines of nanoBragg.
+    NanoBragg,
+}
+
 /// The options of `widebragg bench`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BenchOptions {
@@ -308,11 +320,11 @@ pub struct Options {
     pub sample_m: [Option<f64>; 3],
     /// Crystal shape.
     pub shape: CrystalShape,
-    /// Factor that shrinks spots of shapes other than square, not negative.
+    /// Factor that shrinks spots of shapes other than square.
     pub fudge: Option<f64>,
     /// Mosaic spread, radians; negative means unset.
     pub mosaic_spread_rad: Option<f64>,
-    /// Mosaic domains, at least 1.
+    /// Mosaic domains, at least 1; `None` also where the count is not above 0.
     pub mosaic_domains: Option<usize>,
     /// Seed of the mosaic domains, as typed.
     pub mosaic_seed_as_typed: Option<i64>,
@@ -405,7 +417,7 @@ pub struct Options {
     pub curved_det: bool,
     /// Attenuation depth of the sensor.
     pub detector_abs: Option<Attenuation>,
-    /// Sensor thickness, metres, not negative.
+    /// Sensor thickness, metres; negative means unset.
     pub detector_thick_m: Option<f64>,
     /// Layers of the sensor; not above zero means unset.
     pub detector_thicksteps: Option<i64>,
@@ -413,8 +425,9 @@ pub struct Options {
     pub img: Option<PathBuf>,
     /// Mask image, its header too.
     pub mask: Option<PathBuf>,
-    /// Region of interest: fast min, fast max, slow min, slow max, pixels, inclusive.
-    pub roi_px: Option<[usize; 4]>,
+    /// Region of interest: fast min, fast max, slow min, slow max, pixels, inclusive; a negative limit is that of the
+    /// detector.
+    pub roi_px: Option<[i64; 4]>,
 
     /// Subpixels along each axis; `None`: chosen from the spot size.
     pub oversample: Option<usize>,
@@ -457,8 +470,8 @@ pub struct Options {
     pub nopgm: bool,
     /// Print the quantities of pixels.
     pub printout: bool,
-    /// Fast and slow index of the pixel to print.
-    pub printout_pixel: Option<[usize; 2]>,
+    /// Fast and slow index of the pixel to print, which may lie outside the detector.
+    pub printout_pixel: Option<[i64; 2]>,
     /// Progress meter.
     pub progress: Option<bool>,
 
@@ -488,6 +501,8 @@ pub struct Options {
     pub simd: Option<SimdLevel>,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
+    /// What is printed on standard output.
+    pub log: Log,
     /// Print the summary as JSON.
     pub json: bool,
     /// Print no progress and no summary.

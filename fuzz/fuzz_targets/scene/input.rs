@@ -9,7 +9,7 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
-use widebragg::random::fill_mosaic;
+use widebragg::random::{Ran1, fill_mosaic};
 use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
 use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
@@ -241,6 +241,7 @@ impl Input {
             oversample: self.oversample(),
             lambda0_m: parameters.lambda0_m,
             sources: self.sources(&detector)?,
+            source_grid: None,
             polarization: self.polarization(&detector),
             fluence_per_m2: self.one(Knob::Fluence),
             exposure_s: 1.0,
@@ -257,6 +258,7 @@ impl Input {
             shift: PhiShift::default(),
             domains,
             mosaic_spread_rad,
+            random: Ran1::new(1),
             structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.table())),
             default_f: 50.0,
             interpolate: self.lookup % 3 == 2,

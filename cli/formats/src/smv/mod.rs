@@ -17,6 +17,7 @@ use crate::image::{
     FlatDetector, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named,
     length, wrong_type,
 };
+use crate::kind::explained;
 use crate::memory::reserved;
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, finite, in_file, open, shown};
@@ -211,7 +212,7 @@ impl SmvHeader {
 /// The file cannot be read, is not SMV, states no usable size, has pixels of another type than u16, or fewer
 /// pixels than its header states.
 pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
-    parse_smv(open(path)?, path)
+    parse_smv(open(path)?, path).map_err(explained(path, "an SMV image"))
 }
 
 /// [`read_smv`] from a stream; `path` is its name in error messages.

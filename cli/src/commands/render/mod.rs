@@ -1,6 +1,9 @@
 //! `widebragg` without a command: renders images, writes their files, and prints a summary.
 
+mod estimate;
+mod exposure;
 mod expt;
+mod nanobragg_log;
 mod output;
 mod printout;
 mod series;
@@ -12,7 +15,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::frame::{Frame, render_frame};
+use widebragg_experiment::frame::{Frame, check_room, render_frame};
 use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::{append, is_there};
@@ -22,8 +25,9 @@ use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::options::Options;
-use output::Names;
+use crate::options::{Log, Options};
+use estimate::Estimate;
+use output::{DEFAULT_ADC, Names};
 use series::{Record, Series};
 use summary::{ImageSummary, Results};
 
@@ -58,6 +62,15 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let threads = threads::worth_starting(&experiment, threads::or_all_cores(options.threads));
     let pool = threads::pool(threads)?;
+    check_room(&experiment)?;
+    let estimate = Estimate::new(options, &experiment, series.end - series.first, threads);
+    estimate.warning().iter().for_each(|warning| console::complain(warning));
+    let prints = |log: Log| !options.quiet && !options.json && [Log::All, log].contains(&options.log);
+    // A standard output that cannot be written is no reason not to render.
+    let announced = match prints(Log::Summary) {
+        true => console::print(&summary::interpretation(&experiment, threads, estimate)),
+        false => Ok(()),
+    };
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
@@ -69,17 +82,35 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = &list {
         expt::write(list, options, &experiment)?;
     }
-    let results = Results { experiment: &experiment, threads, images: &images, list: list.as_deref() };
+    let results = Results { experiment: &experiment, threads, estimate, images: &images, list: list.as_deref() };
     check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
         keep(evidence, &results)?;
     }
-    if options.quiet {
-        // --quiet does not suppress a -printout.
-        return images.iter().try_for_each(|image| console::print(&image.printout));
+    announced?;
+    if options.json && !options.quiet {
+        return console::print(&summary::json(&results));
     }
-    let report = if options.json { summary::json } else { summary::text };
-    console::print(&report(&results))
+    for image in &images {
+        // --quiet does not suppress a -printout.
+        console::print(&image.printout)?;
+        if prints(Log::Summary) {
+            console::print(&image.text())?;
+        }
+    }
+    if let (Some(list), true) = (&list, prints(Log::Summary)) {
+        console::print(&summary::list_line(list))?;
+    }
+    if prints(Log::NanoBragg) {
+        if options.log == Log::All {
+            console::print(NANOBRAGG_LOG)?;
+        }
+        console::print(&nanobragg_log::run(options, &experiment))?;
+        for image in &images {
+            console::print(&nanobragg_log::image(options, &experiment, image))?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks that there is memory for the copies of `-printout` in the summary.
@@ -98,6 +129,9 @@ fn check_printout(options: &Options, images: &[ImageSummary], has_evidence: bool
     }
     Ok(())
 }
+
+/// The heading of [`nanobragg_log`].
+const NANOBRAGG_LOG: &str = "\nFor scripts, as nanoBragg prints it (--log summary leaves it out):\n";
 
 /// Adds images and summary to the evidence folder.
 fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
@@ -177,7 +211,18 @@ impl Job<'_> {
         // The sum is f64 and cannot overflow, so that only an infinite pixel makes it infinite.
         if !written.statistics.sum.is_finite() {
             let name = names.float().display();
-            console::complain(&format!("{name}: a pixel is infinite: beyond the 3.4e38 that f32 holds"));
+            let what = if written.statistics.sum.is_nan() {
+                "a pixel is not a number"
+            } else {
+                "a pixel is infinite: beyond the 3.4e38 that f32 holds"
+            };
+            console::complain(&format!("{name}: {what}"));
+        }
+        let adc = options.adc.unwrap_or(DEFAULT_ADC);
+        if let Some(doubt) =
+            exposure::doubt(experiment, &written, frame.report.pixels, adc).filter(|_| is_first)
+        {
+            console::complain(&format!("{}: {doubt}", names.float().display()));
         }
         let mut image = ImageSummary::new(experiment, &frame, scene.steps(), number, names, written);
         if options.printout || options.printout_pixel.is_some() {
@@ -195,8 +240,10 @@ impl Job<'_> {
         let one = |position: [usize; 2]| {
             printout::pixel(experiment.lambda0_m, scene, &frame.slots, position, stored(position))
         };
-        if let Some(position) = options.printout_pixel {
-            return one(position);
+        if let Some(pixel) = options.printout_pixel {
+            let [fast, slow] = pixel.map(|index| usize::try_from(index).unwrap_or(usize::MAX));
+            let inside = fast < columns && slow < experiment.detector.slow_pixels;
+            return if inside { one([fast, slow]) } else { Ok(String::new()) };
         }
         let roi = experiment.roi;
         let mut text = String::new();

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use rayon::prelude::*;
+use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
@@ -29,7 +30,7 @@ use crate::error::Failure;
 use crate::options::{self, Options};
 
 /// Default offset of integer pixels.
-const DEFAULT_ADC: f64 = 40.0;
+pub(super) const DEFAULT_ADC: f64 = 40.0;
 
 /// Default name of the integer image.
 pub const INTFILE: &str = "intimage.img";
@@ -201,6 +202,8 @@ pub struct Written {
     pub statistics: Statistics,
     /// Scale of the integer image.
     pub int_scale: f64,
+    /// Scale of the PGM image.
+    pub pgm_scale: f64,
     /// Numbers of photons and of overloads of the noise image.
     pub noise: Option<(f64, u64)>,
     /// Bytes before the pixels of the SMV images.
@@ -245,25 +248,27 @@ pub fn write(
         || {
             let statistics = Statistics::new(scene, pixels);
             let int_scale = int_scale(options.scale, &statistics);
+            let pgm_scale = pgm_scale(options.pgmscale, &statistics, int_scale);
             let scaled = Scaled {
                 scene,
                 pixels,
                 header: &header,
                 int_scale,
-                pgm_scale: pgm_scale(options.pgmscale, &statistics, int_scale),
+                pgm_scale,
                 adc,
-                seed: noise_seed(options, index),
+                random: Ran1::after(&experiment.random, noise_seed(options, index)),
             };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let noise: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
-            (statistics, int_scale, noise)
+            (statistics, int_scale, pgm_scale, noise)
         },
     );
-    let (statistics, int_scale, others) = rest;
+    let (statistics, int_scale, pgm_scale, others) = rest;
     floats.into_iter().collect::<Result<(), _>>()?;
     let noise = others.into_iter().collect::<Result<Vec<_>, _>>()?;
     let smv_header_bytes = names.0.iter().find_map(|file| file.writer.header_bytes(&header));
-    Ok(Written { statistics, int_scale, noise: noise.into_iter().flatten().next(), smv_header_bytes })
+    let noise = noise.into_iter().flatten().next();
+    Ok(Written { statistics, int_scale, pgm_scale, noise, smv_header_bytes })
 }
 
 /// The seed of the noise of frame `index`. That of the first frame is the seed of a single image.
@@ -280,20 +285,20 @@ struct Scaled<'a> {
     int_scale: f64,
     pgm_scale: f64,
     adc: f64,
-    seed: i64,
+    random: Ran1,
 }
 
 impl Scaled<'_> {
     /// Writes a file in the number type of its format. For an image with noise, returns the numbers of
     /// photons and overloads.
     fn write(&self, file: &ImageFile) -> Result<Option<(f64, u64)>, Failure> {
-        let Self { scene, pixels, header, int_scale, pgm_scale, adc, seed } = *self;
+        let Self { scene, pixels, header, int_scale, pgm_scale, adc, .. } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             named_by(file.option, file.writer.write(&file.path, &Image { header, pixels, scale }))
         };
         if file.has_noise {
-            let image = noise_image(scene, pixels, seed, adc).ok_or_else(no_memory)?;
+            let image = noise_image(scene, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
             let Noise { pixels, photons, overloads } = image;
             return write(Pixels::U16(&pixels), 1.0).map(|()| Some((photons, overloads)));
         }

@@ -1,5 +1,5 @@
-//! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text
-//! or JSON.
+//! The summary of a run on standard output: before rendering, how the options were understood (geometry, cell, steps,
+//! estimated time); afterwards, the statistics of each image. Or all of it as JSON, afterwards.
 
 use core::f64::consts::PI;
 use core::fmt::Write as _;
@@ -16,6 +16,7 @@ use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_formats::format_g::format_g;
 
+use super::estimate::Estimate;
 use super::output::{Names, Written};
 
 /// Length of SMV headers that scripts rely on.
@@ -28,6 +29,8 @@ pub struct Results<'a> {
     pub experiment: &'a Experiment,
     /// Number of worker threads.
     pub threads: usize,
+    /// What was expected of it.
+    pub estimate: Estimate,
     /// The images.
     pub images: &'a [ImageSummary],
     /// The experiment list for DIALS.
@@ -120,19 +123,22 @@ impl ImageSummary {
         Value::Object(image)
     }
 
-    fn text(&self) -> String {
+    /// The statistics and files of the image.
+    #[must_use]
+    pub fn text(&self) -> String {
         let s = &self.written.statistics;
         let position =
             s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
-        let mut text = self.printout.clone();
+        let mut text = String::new();
         let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
         if let Some(number) = self.number {
             line("frame", number.to_string());
         }
         let g = format_g;
-        line("max_I", format!("{}{position}", g(s.max)));
-        line("mean", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
-        line("solid angle", format!("{} sr", g(self.solid_angle_sr)));
+        // No word here begins a line as nanoBragg's own figures do.
+        line("brightest", format!("{}{position}", g(s.max)));
+        line("average", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
+        line("acceptance", format!("{} sr", g(self.solid_angle_sr)));
         if let Some((photons, overloads)) = self.written.noise {
             line("noise", format!("{photons:.0} photons, {overloads} overloads"));
         }
@@ -186,7 +192,8 @@ fn convention(experiment: &Experiment) -> &'static str {
     experiment.detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
 }
 
-fn misset_rad(experiment: &Experiment) -> [f64; 3] {
+/// The rotation of the crystal about lab x, y and z, in rad.
+pub(super) fn misset_rad(experiment: &Experiment) -> [f64; 3] {
     match experiment.crystal_input {
         CrystalInput::Cell { misset_rad, .. } => misset_rad,
         CrystalInput::Axes { .. } => [0.0; 3],
@@ -208,7 +215,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, threads, images, list } = *results;
+    let Results { experiment: e, threads, estimate, images, list } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -259,34 +266,38 @@ pub fn json(results: &Results<'_>) -> String {
     });
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
+    value["estimated_seconds"] = json!(estimate.seconds);
+    value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The whole summary as text.
+/// The line that names the experiment list.
 #[must_use]
-pub fn text(results: &Results<'_>) -> String {
-    let Results { experiment, threads, images, list } = *results;
+pub fn list_line(list: &Path) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "for DIALS", &list.display().to_string());
+    text
+}
+
+/// How the options were understood, as text.
+#[must_use]
+pub fn interpretation(experiment: &Experiment, threads: usize, estimate: Estimate) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
     push_crystal(&mut text, experiment);
     push_sampling(&mut text, experiment);
-    for image in images {
-        text.push_str(&image.text());
-    }
-    if let Some(list) = list {
-        push_line(&mut text, "for DIALS", &list.display().to_string());
-    }
+    push_line(&mut text, "estimate", &estimate.text());
     text
 }
 
 /// Version, mode, SIMD level, threads.
 fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
     let streams = match (experiment.mode, experiment.reference_threads) {
-        (PhiMode::CParity, n) => format!("c-parity (reference with {n} thread{})", plural(n)),
+        (PhiMode::CParity, n) => format!("c-parity (nanoBragg with {n} thread{})", plural(n)),
         (PhiMode::Spec, _) => "spec".to_owned(),
     };
     let precision = if experiment.precision == Precision::Mixed { "mixed precision, " } else { "" };

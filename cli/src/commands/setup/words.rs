@@ -28,6 +28,10 @@ pub(super) fn failure(failure: ExperimentFailure, options: &Options) -> Failure 
             Some(per_axis) => named(&format!("-oversample {per_axis}")),
             None => failure.into(),
         },
+        (ExperimentFailure::TooFine { recommended, most }, _) => Failure::input(format!(
+            "{recommended} subpixels along each axis would resolve the spots, more than the {most} that are chosen \
+             automatically: check -distance and -pixel (mm) and the size of the crystal, or give -oversample"
+        )),
         (_, Some(Part::SourceList)) => match &options.sourcefile {
             Some(path) => named(&format!("-sourcefile: {}", path.display())),
             None => failure.into(),
@@ -44,7 +48,7 @@ pub(super) fn warning(warning: Warning) -> String {
             format!("-odet_vector is not of length 1: replaced by fast x slow, {x:.6} {y:.6} {z:.6}")
         }
         Warning::SwingAxisLength(length) => format!(
-            "-twotheta_axis has length {length:.6}: used as given, as the reference does, which distorts the detector"
+            "-twotheta_axis has length {length:.6}: used as given, as nanoBragg does, which distorts the detector"
         ),
         Warning::SampleClipped { axis, size_m } => {
             let name = if axis == 1 { "-sample_y" } else { "-sample_z" };

@@ -8,6 +8,10 @@ use super::super::super::{
         Unit::{Angstrom, Degree},
     },
 };
+use super::{
+    odd::{range, steps, whole},
+    set_odd,
+};
 
 type Row = row::Row<Options>;
 
@@ -19,7 +23,7 @@ pub(super) const SAMPLING: Section<Options> = Section {
             Integer,
             "subpixels along each axis; 0: chosen from the spot size",
             |o, v| {
-                o.oversample = usize::try_from(v.integer()?).ok().filter(|&subpixels| subpixels > 0);
+                o.oversample = usize::try_from(whole(o, v)?).ok().filter(|&subpixels| subpixels > 0);
                 Ok(())
             },
         )
@@ -47,9 +51,11 @@ pub(super) const SAMPLING: Section<Options> = Section {
         Row::new("-osc", Number(Degree), "oscillation range", |o, v| set(&mut o.osc_rad, v.si()))
             .basic()
             .default("0"),
-        Row::new("-phistep", Number(Degree), "phi step", |o, v| set(&mut o.phistep_rad, v.si())),
-        Row::new("-phisteps", Integer, "number of phi steps", |o, v| set(&mut o.phisteps, v.integer()))
-            .basic(),
+        Row::new("-phistep", Number(Degree), "phi step", |o, v| set_odd(o, v, range, |o| &mut o.phistep_rad)),
+        Row::new("-phisteps", Integer, "number of phi steps", |o, v| {
+            set_odd(o, v, steps, |o| &mut o.phisteps)
+        })
+        .basic(),
         Row::new("-dmin", Number(Angstrom), "resolution limit: smaller spacings are not rendered", |o, v| {
             set(&mut o.dmin_m, v.si())
         })
