@@ -4,9 +4,9 @@
 use widebragg::beam::{Source, SourceGrid, fluence_per_m2};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
 use widebragg::defaults;
-use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::detector::{Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
-use widebragg::rotation::Orientation;
+use widebragg::rotation::{Orientation, PhiMode};
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
@@ -26,14 +26,20 @@ const UNIT: f64 = 1e-12;
 const MOST_RECOMMENDED: f64 = 1e6;
 
 /// Places the detector.
-pub(crate) fn detector(input: &DetectorInput, warn: &mut dyn FnMut(Warning)) -> Result<Detector, Failure> {
+pub(crate) fn detector(
+    input: &DetectorInput,
+    mode: PhiMode,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Detector, Failure> {
     let parameters = match input {
         DetectorInput::Placed(detector) => return Ok(*detector),
         DetectorInput::Parameters(parameters) => parameters,
     };
-    let detector = Detector::new(parameters).map_err(refused(Part::Detector))?;
-    if detector.normal_replaced {
-        warn(Warning::NormalReplaced(untilted_normal(parameters)));
+    let detector = Detector::new(parameters, mode).map_err(refused(Part::Detector))?;
+    match detector.normal_use {
+        NormalUse::AsGiven => {}
+        NormalUse::Replaced => warn(Warning::NormalReplaced(untilted_normal(parameters, mode))),
+        NormalUse::Normalized => warn(Warning::NormalNormalized(untilted_normal(parameters, mode))),
     }
     if detector.close_distance_m.abs() < ALONG * detector.distance_m.abs() {
         warn(Warning::BeamAlongDetector);
@@ -46,9 +52,9 @@ pub(crate) fn detector(input: &DetectorInput, warn: &mut dyn FnMut(Warning)) -> 
 }
 
 /// The normal before any tilt.
-fn untilted_normal(parameters: &DetectorParameters) -> Vec3 {
+fn untilted_normal(parameters: &DetectorParameters, mode: PhiMode) -> Vec3 {
     let flat = DetectorParameters { rotation_rad: [0.0; 3], twotheta_rad: 0.0, ..*parameters };
-    Detector::new(&flat).map_or(Vec3::default(), |detector| detector.normal)
+    Detector::new(&flat, mode).map_or(Vec3::default(), |detector| detector.normal)
 }
 
 /// Orients the crystal.

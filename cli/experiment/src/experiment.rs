@@ -102,7 +102,7 @@ struct Derived<'p> {
 impl<'p> Derived<'p> {
     fn new(parameters: &'p Parameters, warn: &mut dyn FnMut(Warning)) -> Result<Self, Failure> {
         let lambda0_m = parameters.lambda0_m;
-        let detector = derive::detector(&parameters.detector, warn)?;
+        let detector = derive::detector(&parameters.detector, parameters.mode, warn)?;
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
         let fluence_per_m2 = derive::fluence(parameters)?;
         let crystallite = derive::crystallite(parameters, &crystal, warn);

@@ -62,7 +62,8 @@ impl<'e> Problem<'e> {
                 "derivatives need the parameters of detector and crystal",
             ));
         };
-        let model = Model::new(crystal, *detector, experiment.phi.count, experiment.default_f);
+        let model =
+            Model::new(crystal, *detector, experiment.mode, experiment.phi.count, experiment.default_f);
         let mut problem = Self { experiment, model: model.map_err(refused)?, latch: None };
         problem.latch = problem.with_scene(&Moves::default(), find_latch)?;
         Ok(problem)
