@@ -70,7 +70,7 @@ pub struct Case {
     pub name: String,
     /// Command line without the program's name and without output options.
     pub args: Vec<String>,
-    /// Figures as printed.
+    /// Figures as printed; some cases have none.
     pub figures: BTreeMap<String, String>,
     /// SMV header through the form feed.
     pub smv_header: String,

@@ -13,7 +13,7 @@ use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{Crystal, UnitCell};
-use widebragg::detector::Detector;
+use widebragg::detector::{Detector, NormalUse};
 use widebragg::gradient::{
     OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives,
 };
@@ -113,7 +113,7 @@ fn detector(simulation: &Simulation) -> Detector {
         slow_beam_m: d.Sbeam,
         fast_close_m: d.Fclose,
         slow_close_m: d.Sclose,
-        normal_replaced: false,
+        normal_use: NormalUse::AsGiven,
         point_pixel: simulation.point_pixel,
         curved: simulation.curved,
     }
@@ -122,6 +122,7 @@ fn detector(simulation: &Simulation) -> Detector {
 impl KernelScene {
     /// The scene of a simulation, for a level and a mode.
     pub fn from_simulation(simulation: &Simulation, simd: Simd, mode: Mode) -> KernelScene {
+        let simulation = &*simulation.in_mode(mode);
         let crystal = &simulation.crystal;
         let source = |source: &crate::oracle::input::Source| Source {
             incident: -vec3(source.direction),

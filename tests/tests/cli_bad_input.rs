@@ -163,6 +163,7 @@ fn impossible_values_are_named_with_their_option() {
             ("-cell 10 nan", &["-cell 10 nan", "not a finite number"]),
             ("-distance 0", &["-distance 0"]),
             ("-close_distance 0", &["-close_distance 0"]),
+            ("-close_distance -100", &["-close_distance -100", "above 0, or every pixel would be negative"]),
             ("-distance nan", &["-distance nan", "not a finite number"]),
             ("-distance -inf", &["-distance -inf", "not a finite number"]),
             ("-distance 1e999", &["-distance 1e999", "not a finite number"]),

@@ -2,8 +2,8 @@
 
 use widebragg_tests::compare::compare;
 use widebragg_tests::golden::{self, Case};
-use widebragg_tests::oracle::Mode;
-use widebragg_tests::oracle::output::format_g;
+use widebragg_tests::oracle::output::{format_g, smv_header};
+use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::program::{Outcome, Workplace, smv_parts};
 
 use serde_json::Value;
@@ -15,7 +15,7 @@ const MOST_DIFFERENT: usize = 5;
 /// Runs every case in a folder of its own and passes the result to `check`.
 fn each_case(mode: Mode, extra: &[&str], mut check: impl FnMut(&Case, &Workplace, &Outcome)) {
     let names = golden::cases().expect("golden images");
-    assert_eq!(names.len(), 54, "golden images");
+    assert_eq!(names.len(), 55, "golden images");
     let mode = if mode == Mode::Spec { "spec" } else { "c-parity" };
     for name in names {
         let case = Case::load(&name).expect("case.json");
@@ -89,7 +89,9 @@ fn spec_images_match_those_with_every_phi_step_rotated_afresh() {
         check_warnings(case, outcome);
         check_summary(case, outcome);
         let (header, _) = smv_parts(&workplace.read("intimage.img")).expect("an SMV file");
-        assert_eq!(header, case.smv_header, "{}", case.name);
+        // Where spec places a detector elsewhere than the reference, the header is that of the oracle.
+        let simulation = Simulation::from_args(&case.args, &golden::inputs()).expect("command line");
+        assert_eq!(header, smv_header(&simulation.in_mode(Mode::Spec)), "{}", case.name);
     });
     println!("{different} float pixels differ in all");
 }
@@ -148,6 +150,9 @@ fn check_warnings(case: &Case, outcome: &Outcome) {
 /// Checks the summary in text. In spec mode only the geometry is compared, because the figures of the image
 /// differ.
 fn check_summary(case: &Case, outcome: &Outcome) {
+    if case.figures.is_empty() {
+        return;
+    }
     let figure = |name: &str| case.figures.get(name).expect("a figure").as_str();
     let mut expected = vec![
         format!("acceptance   {} sr\n", figure("solid_angle_sr")),

@@ -4,7 +4,7 @@
 use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2, polarization_factor};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
 use widebragg::defaults;
-use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::detector::{Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
 use widebragg::random::Ran1;
 use widebragg::rotation::{Orientation, PhiMode};
@@ -30,14 +30,20 @@ const UNIT: f64 = 1e-12;
 const MOST_RECOMMENDED: f64 = 64.0;
 
 /// Places the detector.
-pub(crate) fn detector(input: &DetectorInput, warn: &mut dyn FnMut(Warning)) -> Result<Detector, Failure> {
+pub(crate) fn detector(
+    input: &DetectorInput,
+    mode: PhiMode,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Detector, Failure> {
     let parameters = match input {
         DetectorInput::Placed(detector) => return Ok(*detector),
         DetectorInput::Parameters(parameters) => parameters,
     };
-    let detector = Detector::new(parameters).map_err(refused(Part::Detector))?;
-    if detector.normal_replaced {
-        warn(Warning::NormalReplaced(untilted_normal(parameters)));
+    let detector = Detector::new(parameters, mode).map_err(refused(Part::Detector))?;
+    match detector.normal_use {
+        NormalUse::AsGiven => {}
+        NormalUse::Replaced => warn(Warning::NormalReplaced(untilted_normal(parameters, mode))),
+        NormalUse::Normalized => warn(Warning::NormalNormalized(untilted_normal(parameters, mode))),
     }
     if detector.close_distance_m.abs() < ALONG * detector.distance_m.abs() {
         warn(Warning::BeamAlongDetector);
@@ -57,7 +63,7 @@ pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: Phi
     let facing_away = detector.close_distance_m < -ALONG * detector.distance_m.abs();
     let has_sign = !detector.point_pixel || sensor.layer_m > 0.0;
     // nanoBragg's own replacement of a normal may do that, and c-parity reproduces it.
-    let reproduced = mode == PhiMode::CParity && detector.normal_replaced;
+    let reproduced = mode == PhiMode::CParity && detector.normal_use == NormalUse::Replaced;
     if facing_away && has_sign && !reproduced {
         return Err(Failure::impossible(
             Part::Detector,
@@ -107,9 +113,9 @@ pub(crate) fn check_polarization(
 }
 
 /// The normal before any tilt.
-fn untilted_normal(parameters: &DetectorParameters) -> Vec3 {
+fn untilted_normal(parameters: &DetectorParameters, mode: PhiMode) -> Vec3 {
     let flat = DetectorParameters { rotation_rad: [0.0; 3], twotheta_rad: 0.0, ..*parameters };
-    Detector::new(&flat).map_or(Vec3::default(), |detector| detector.normal)
+    Detector::new(&flat, mode).map_or(Vec3::default(), |detector| detector.normal)
 }
 
 /// Orients the crystal.

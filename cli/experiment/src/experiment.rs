@@ -107,7 +107,7 @@ struct Derived<'p> {
 impl<'p> Derived<'p> {
     fn new(parameters: &'p Parameters, warn: &mut dyn FnMut(Warning)) -> Result<Self, Failure> {
         let lambda0_m = parameters.lambda0_m;
-        let detector = derive::detector(&parameters.detector, warn)?;
+        let detector = derive::detector(&parameters.detector, parameters.mode, warn)?;
         let sensor = derive::sensor(&parameters.sensor, warn)?;
         derive::check_solid_angles(&detector, &sensor, parameters.mode)?;
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;

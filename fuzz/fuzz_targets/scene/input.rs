@@ -167,7 +167,7 @@ impl Input {
             normal: Some(normal.into()),
             ..CustomAxes::default()
         });
-        Detector::new(&DetectorParameters {
+        let parameters = DetectorParameters {
             pixel_m,
             fast_pixels,
             slow_pixels,
@@ -194,7 +194,12 @@ impl Input {
             twotheta_rad: self.one(Knob::TwothetaDeg).to_radians(),
             point_pixel: self.flag(2),
             curved: self.flag(3),
-        })
+        };
+        Detector::new(&parameters, self.mode())
+    }
+
+    fn mode(&self) -> PhiMode {
+        if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec }
     }
 
     fn sources(&self, detector: &Detector) -> Result<Vec<Source>, Error> {
@@ -251,7 +256,7 @@ impl Input {
             crystal_input: parameters.source.into(),
             crystallite: self.crystallite(&crystal),
             precision: Precision::Double,
-            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
+            mode: self.mode(),
             reference_threads: 1,
             phi0_rad: self.one(Knob::PhiDeg).to_radians(),
             phi: Steps { count, range: 0.0, step: self.one(Knob::PhiStepDeg).to_radians() },

@@ -82,7 +82,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = &list {
         expt::write(list, options, &experiment)?;
     }
-    let results = Results { experiment: &experiment, threads, estimate, images: &images, list: list.as_deref() };
+    let results =
+        Results { experiment: &experiment, threads, estimate, images: &images, list: list.as_deref() };
     check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
         keep(evidence, &results)?;
