@@ -21,13 +21,13 @@ use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::format_g::format_g;
 use crate::image::{
-    Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with, is_named,
-    wrong_type,
+    Counting, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with,
+    is_named, wrong_type,
 };
 use crate::text::in_file;
 use byte_offset::{STARTER, compressed};
-use reader::detector;
 pub use reader::{CbfImage, parse_cbf, read_cbf};
+use reader::{count_cutoff, detector};
 
 /// Number of zero bytes after the data, for readers that fetch whole disk blocks.
 const PADDING_BYTES: usize = 4095;
@@ -81,7 +81,9 @@ impl ImageReader for Cbf {
         let rounded = pixels.iter().filter(|&&pixel| pixel > LARGEST_EXACT).count();
         let value = |&pixel: &i32| if pixel < 0 { f32::NAN } else { pixel as f32 };
         let pixels = pixels.iter().map(value).collect();
-        Ok(ReadImage { fast, slow, pixels, detector: detector(&header), rounded })
+        // The counts of a miniCBF have no offset.
+        let counting = Counting { offset: Some(0.0), saturation: count_cutoff(&header) };
+        Ok(ReadImage { fast, slow, pixels, detector: detector(&header), counting, rounded })
     }
 }
 
