@@ -1,6 +1,7 @@
 //! Images of any format as f32 pixels, to compare with each other or with a rendered image.
 //!
-//! Pixels of SMV and CBF images are the stored ones, their offset included.
+//! Pixels of SMV and CBF images are the stored ones, their offset included; what the header says of it comes with
+//! them.
 //! Special cases: negative pixels of a CBF are gaps and masked pixels, and become NaN; counts above 2^24 are
 //! rounded to f32.
 
@@ -8,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use widebragg_formats::float::Float;
-use widebragg_formats::image::{FlatDetector, ImageReader};
+use widebragg_formats::image::{Counting, FlatDetector, ImageReader};
 use widebragg_formats::kind::other_kind;
 use widebragg_formats::registry::reader_of;
 
@@ -32,6 +33,8 @@ pub struct Image {
     pub pixels: Vec<f32>,
     /// The detector that its header describes.
     pub geometry: Option<FlatDetector>,
+    /// How its pixels stand for photons.
+    pub counting: Counting,
     /// A remark for the user.
     pub note: Option<String>,
 }
@@ -158,9 +161,10 @@ fn raw_of_size(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> 
         let message = format!("{shown}: truncated: {bytes} bytes, {fast} x {slow} pixels are {}", 4 * count);
         return Err(Failure::input(message));
     }
-    let pixels = Float.read(path, Some([fast, slow]))?.pixels;
+    let image = Float.read(path, Some([fast, slow]))?;
     let path = path.to_owned();
-    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, note: None })
+    let (pixels, counting) = (image.pixels, image.counting);
+    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, counting, note: None })
 }
 
 fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, Failure> {
@@ -173,6 +177,7 @@ fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, F
         slow: image.slow,
         pixels: image.pixels,
         geometry: image.detector,
+        counting: image.counting,
         note: (image.rounded > 0).then_some(note),
     })
 }
@@ -242,6 +247,7 @@ mod tests {
             slow: 4,
             pixels: (0..20u8).map(f32::from).collect(),
             geometry: None,
+            counting: Counting::default(),
             note: None,
         };
         let region = Region::new(Some([1, 3, 2, 3]), &image).unwrap();

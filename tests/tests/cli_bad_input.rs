@@ -119,8 +119,9 @@ fn unusable_files_are_named_with_line_and_option() {
             ("-mask pixelless.img", &["-mask", "pixelless.img", "SIZE1"]),
             ("-mask distance.img", &["-mask", "distance.img", "DISTANCE"]),
             ("-img nosuch.img", &["-img", "nosuch.img", "cannot read"]),
-            ("-img truncated.img", &["-img", "truncated.img", "truncated"]),
-            ("-img sizeless.img", &["-img", "sizeless.img", "no SIZE1"]),
+            ("-img text.img", &["-img", "text.img", "not an SMV image"]),
+            ("-img pixelless.img", &["-img", "pixelless.img", "SIZE1"]),
+            ("-img distance.img", &["-img", "distance.img", "DISTANCE"]),
         ],
     );
     let without_hkl = "-mat tri.mat -detpixels 16 -N 3 -oversample 1";

@@ -189,8 +189,19 @@ pub struct ReadImage {
     pub pixels: Vec<f32>,
     /// The detector that the header describes.
     pub detector: Option<FlatDetector>,
+    /// What the pixels count.
+    pub counting: Counting,
     /// Pixels that f32 cannot hold exactly.
     pub rounded: usize,
+}
+
+/// How the pixels of an image stand for photons.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Counting {
+    /// What was added to every pixel; `None` where the header does not say.
+    pub offset: Option<f64>,
+    /// The value from which pixels are saturated; `None` where they never are.
+    pub saturation: Option<f64>,
 }
 
 /// A flat detector as an image header describes it; positions in pixels from the outer edge of the first one.

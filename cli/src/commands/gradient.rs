@@ -2,7 +2,7 @@
 //! derivatives of pixels.
 //!
 //! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
-//! parameter. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
+//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
 //! picture of dI/dp for each parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
 
 use std::fs;
@@ -14,13 +14,14 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{Named, value};
 use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::refine::optimiser::correlation;
 use widebragg_experiment::gradient::selection::selected;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::float::write_float;
 use widebragg_formats::hkl_table::HklTable;
 use widebragg_formats::memory::filled;
 
-use super::derivatives::{Chosen, loss_against, pixels, pool};
+use super::derivatives::{Chosen, Exposure, loss_against, pixels, pool};
 use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
@@ -37,19 +38,22 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| differentiate(options, evidence))
 }
 
-fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<Loss, Failure> {
+fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<(Loss, Option<Exposure>), Failure> {
     match (&options.against, &options.weights) {
         (Some(_), Some(_)) => Err(Failure::input("gradient: either --against or --weights, not both")),
-        (Some(path), None) => loss_against(options, path, experiment),
-        (None, Some(path)) => Ok(Loss::weights(pixels(path, experiment, "--weights")?)),
-        (None, None) => Ok(Loss::sum(experiment.detector.pixels())),
+        (Some(path), None) => {
+            let (loss, exposure) = loss_against(options, path, experiment)?;
+            Ok((loss, Some(exposure)))
+        }
+        (None, Some(path)) => Ok((Loss::weights(pixels(path, experiment, "--weights")?), None)),
+        (None, None) => Ok((Loss::sum(experiment.detector.pixels()), None)),
     }
 }
 
 fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let experiment = setup::experiment(&options.render)?;
     let chosen = Chosen::new(&options.wrt, &experiment)?;
-    let loss = loss(options, &experiment)?;
+    let (loss, exposure) = loss(options, &experiment)?;
     if let Some(evidence) = evidence.as_deref_mut() {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
         options.against.iter().chain(&options.weights).for_each(|path| evidence.add_input(path));
@@ -60,8 +64,11 @@ fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>)
         fs::create_dir_all(folder).map_err(unusable)?;
     }
     let mut written = Vec::new();
-    let report = pool(options)?
+    let mut report = pool(options)?
         .install(|| report(options, &Problem::new(&experiment)?, &chosen, &loss, &mut written))?;
+    for (name, value) in exposure.iter().flat_map(Exposure::members) {
+        report[name] = value;
+    }
     let text = format!("{report:#}\n");
     if let Some(folder) = &options.out {
         let path = folder.join("gradient.json");
@@ -110,9 +117,18 @@ fn report(
     }
     let entries = chosen.parameters.iter().zip(&directions);
     let gradient: Vec<Value> = entries.map(|(named, d)| entry(named, experiment, &moves, &sums, d)).collect();
-    Ok(json!({
+    let mut report = json!({
         "loss": value, "kind": loss.name(), "pixels": counted, "gradient": gradient,
-    }))
+    });
+    if options.against.is_some() {
+        let takes = selected(experiment);
+        let data = loss.pixels().iter().map(|&data| f64::from(data));
+        let compared = image.iter().copied().zip(data).enumerate();
+        let (image, data): (Vec<f64>, Vec<f64>) =
+            compared.filter(|&(i, (_, data))| data.is_finite() && takes(i)).map(|(_, pair)| pair).unzip();
+        report["correlation"] = json!(correlation(&image, &data));
+    }
+    Ok(report)
 }
 
 /// Name, unit, value and derivative of a parameter.

@@ -239,6 +239,10 @@ pub struct GradientOptions {
     pub wrt: String,
     /// The image to compare with.
     pub against: Option<PathBuf>,
+    /// What the detector added to every pixel of that image, instead of what its header says.
+    pub offset: Option<f64>,
+    /// The value from which pixels of that image are saturated, instead of what its header says.
+    pub saturation: Option<f64>,
     /// Weights of the pixels, instead of an image.
     pub weights: Option<PathBuf>,
     /// Loss between the images.
@@ -259,6 +263,8 @@ impl Default for GradientOptions {
             render: Options::default(),
             wrt: String::new(),
             against: None,
+            offset: None,
+            saturation: None,
             weights: None,
             loss: LossKind::default(),
             out: None,

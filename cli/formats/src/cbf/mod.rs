@@ -24,14 +24,14 @@ use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::format_g::format_g;
 use crate::image::{
-    Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with, is_named,
-    wrong_type,
+    Counting, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with,
+    is_named, wrong_type,
 };
 use crate::memory::reserved;
 use crate::text::in_file;
 use byte_offset::{STARTER, compressed};
-use reader::detector;
 pub use reader::{CbfImage, parse_cbf, read_cbf};
+use reader::{count_cutoff, detector};
 
 /// Number of zero bytes after the data, for readers that fetch whole disk blocks.
 const PADDING_BYTES: usize = 4095;
@@ -87,7 +87,9 @@ impl ImageReader for Cbf {
         let mut values = reserved(pixels.len())
             .ok_or_else(|| in_file(path, format!("no memory for {fast} x {slow} pixels")))?;
         values.extend(pixels.iter().map(value));
-        Ok(ReadImage { fast, slow, pixels: values, detector: detector(&header), rounded })
+        // The counts of a miniCBF have no offset.
+        let counting = Counting { offset: Some(0.0), saturation: count_cutoff(&header) };
+        Ok(ReadImage { fast, slow, pixels: values, detector: detector(&header), counting, rounded })
     }
 }
 

@@ -98,14 +98,21 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     header.lines().find_map(after).map(str::trim)
 }
 
+/// The numbers of the line `# key ...` of a header.
+fn numbers<'a>(header: &'a str, key: &str) -> Option<impl Iterator<Item = f64> + use<'a>> {
+    let line = header.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key))?;
+    Some(line.split([' ', '(', ')', ',', '=']).filter_map(|word| word.parse::<f64>().ok()))
+}
+
+/// The count from which pixels are saturated.
+pub(super) fn count_cutoff(header: &str) -> Option<f64> {
+    numbers(header, "Count_cutoff")?.next().filter(|&counts| counts > 0.0)
+}
+
 /// The detector that the `# Key value` lines of a header describe.
 pub(super) fn detector(header: &str) -> Option<FlatDetector> {
-    let words = |key: &str| {
-        let line = header.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key))?;
-        Some(line.split([' ', '(', ')', ',', '=']).filter_map(|word| word.parse::<f64>().ok()))
-    };
-    let number = |key: &str| words(key)?.next();
-    let mut beam = words("Beam_xy")?;
+    let number = |key: &str| numbers(header, key)?.next();
+    let mut beam = numbers(header, "Beam_xy")?;
     let beam_px = [beam.next()?, beam.next()?];
     FlatDetector {
         pixel_m: number("Pixel_size")?,
@@ -175,6 +182,8 @@ mod tests {
         assert_eq!((geometry.pixel_m, geometry.distance_m), (172e-6, 0.23127));
         assert_eq!(detector(&cbf.replace("0.976800", "0")), None);
         assert_eq!(detector(&cbf.replace("Beam_xy", "Beam")), None);
+        assert_eq!(count_cutoff("# Tau = 0 s\n# Count_cutoff 1048500 counts\n"), Some(1_048_500.0));
+        assert_eq!([count_cutoff(cbf), count_cutoff("# Count_cutoff 0 counts\n")], [None, None]);
     }
 
     proptest! {

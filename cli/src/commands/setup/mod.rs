@@ -50,7 +50,8 @@ pub fn with_structure_factors(
     table: Option<HklTable>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    let (inherited, mask) = Inherited::read(options)?;
+    let (mut inherited, mask) = Inherited::read(options)?;
+    inherited.warnings.drain(..).for_each(&mut warn);
     let parameters = parameters(options, &inherited, mask, table, &mut warn)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
@@ -138,7 +139,7 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         along(options.detpixels_f, inherited.fast_pixels, options.detsize_f_m, "-detpixels_x")?;
     let (slow_pixels, slow_size_m) =
         along(options.detpixels_s, inherited.slow_pixels, options.detsize_s_m, "-detpixels_y")?;
-    Ok(DetectorParameters {
+    let placed = DetectorParameters {
         pixel_m,
         fast_pixels,
         slow_pixels,
@@ -158,7 +159,10 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         twotheta_rad: options.twotheta_rad.unwrap_or(0.0),
         point_pixel: options.point_pixel,
         curved: options.curved_det,
-    })
+    };
+    inherited
+        .before_swing(placed, options)
+        .map_err(|error| Failure::input(format!("detector of the header: {error}")))
 }
 
 fn cell(options: &Options) -> Result<CellSource, Failure> {

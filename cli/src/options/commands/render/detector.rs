@@ -218,7 +218,12 @@ pub(super) const DETECTOR: Section<Options> = Section {
             set_odd(o, v, steps, |o| &mut o.detector_thicksteps)
         })
         .aliases(&["-thicksteps"]),
-        Row::new("-img", File, "SMV image whose header gives the geometry", |o, v| set(&mut o.img, v.path())),
+        Row::new(
+            "-img",
+            File,
+            "SMV image whose header gives the geometry, with the beam centre of the convention; its pixels are not read",
+            |o, v| set(&mut o.img, v.path()),
+        ),
         Row::new(
             "-mask",
             File,
