@@ -173,7 +173,7 @@ impl Inherited {
         else {
             return Ok(detector);
         };
-        let placed = Detector::new(&detector)?;
+        let placed = Detector::new(&detector, options.carryover_mode)?;
         let mut distance_m = close_m / placed.beam.dot(placed.normal);
         if is_same(distance_m, stated_m) {
             distance_m = stated_m;

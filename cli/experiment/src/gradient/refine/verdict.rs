@@ -113,7 +113,7 @@ pub(super) struct Outcome<'o> {
 pub(super) fn of_agreement([start, end]: [Agreement; 2], pixels: &[f64]) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     // A correlation of NaN, of an image without contrast, is low as well.
-    if !(end.correlation >= LOWEST) {
+    if end.correlation.is_nan() || end.correlation < LOWEST {
         doubts.push(Doubt::Unlike { found: end.correlation, possible: possible_correlation(pixels) });
     }
     if end.correlation < start.correlation - FALL {
@@ -228,8 +228,9 @@ mod tests {
 
     #[test]
     fn agreement() {
-        let of =
-            |start, end| of_agreement([start, end].map(|correlation| Agreement { loss: 1.0, correlation }));
+        let of = |start, end| {
+            of_agreement([start, end].map(|correlation| Agreement { loss: 1.0, correlation }), &[0.0, 2.0])
+        };
         assert_eq!(of(0.5, 0.95), []);
         assert_eq!(of(0.9505, 0.95), []);
         assert_eq!(of(0.994, 0.954), [Doubt::Worse([0.994, 0.954])]);
