@@ -44,6 +44,7 @@ mod derive;
 pub mod experiment;
 pub mod failure;
 pub mod frame;
+mod frame_start;
 pub mod gradient;
 pub mod images;
 pub mod parameters;

@@ -9,6 +9,7 @@ use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named};
 use widebragg_experiment::threads;
 
+use super::setup::structure_factors::named_inputs;
 use crate::error::Failure;
 use crate::images::read_one;
 use crate::options::GradientOptions;
@@ -70,6 +71,13 @@ impl Chosen {
         }
         Ok(())
     }
+}
+
+/// The files that `gradient` and `refine` read, with the options that name them.
+pub(crate) fn read_files(options: &GradientOptions) -> impl Iterator<Item = (&'static str, &Path)> {
+    let images = [("--against", &options.against), ("--weights", &options.weights)];
+    let images = images.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+    named_inputs(&options.render).chain(images)
 }
 
 /// The loss against the image in a file, as `--loss` and `--against` name them.

@@ -19,7 +19,7 @@ use crate::images::read_geometry_and_size;
 use crate::options::{CompareOptions, takes_file};
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 12] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -30,6 +30,7 @@ const WRITTEN: [&str; 11] = [
     "-pgmimage",
     "--png",
     "--cbf",
+    "--noise-cbf",
     "--evidence",
 ];
 

@@ -4,8 +4,9 @@
 use core::f64::consts::PI;
 
 use widebragg::defaults;
-use widebragg_formats::smv::{SmvHeader, SmvImage, read_smv};
+use widebragg_formats::smv::{SmvHeader, SmvImage, parse_smv};
 
+use super::inputs::Inputs;
 use crate::error::Failure;
 use crate::options::Options;
 
@@ -35,18 +36,18 @@ fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
 
 impl Inherited {
     /// Reads the headers of the images that `options` names; returns the mask as well.
-    pub(super) fn read(options: &Options) -> Result<(Self, Option<SmvImage>), Failure> {
+    pub(super) fn read(options: &Options, inputs: &Inputs) -> Result<(Self, Option<SmvImage>), Failure> {
         let mut inherited = Self::default();
         let mask = match &options.mask {
             Some(path) => {
-                let mask = read_smv(path).map_err(|failure| failure.context("-mask"))?;
+                let mask = inputs.read("-mask", path, |input| parse_smv(input, path))?;
                 inherited.apply(&mask, true).map_err(|failure| failure.context("-mask"))?;
                 Some(mask)
             }
             None => None,
         };
         if let Some(path) = &options.img {
-            let image = read_smv(path).map_err(|failure| failure.context("-img"))?;
+            let image = inputs.read("-img", path, |input| parse_smv(input, path))?;
             inherited.apply(&image, false).map_err(|failure| failure.context("-img"))?;
         }
         Ok((inherited, mask))

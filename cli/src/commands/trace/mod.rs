@@ -31,8 +31,9 @@ use widebragg_experiment::threads;
 use widebragg_experiment::trace::pixel::{Chosen, PixelTrace, Rounding, trace_pixel};
 use widebragg_formats::atomic::write_atomically;
 
+use super::distinct::{Files, check_folder};
 use super::setup;
-use super::setup::structure_factors::inputs;
+use super::setup::structure_factors::{inputs, named_inputs};
 
 use crate::console;
 use crate::error::Failure;
@@ -55,6 +56,10 @@ fn traced(
     args: &[String],
     mut evidence: Option<&mut Evidence>,
 ) -> Result<(), Failure> {
+    if let Some(path) = &options.out {
+        check_folder("--out", path)?;
+        Files::read(named_inputs(&options.render)).write("--out", path, "is written twice")?;
+    }
     if let Some(evidence) = &mut evidence {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
     }

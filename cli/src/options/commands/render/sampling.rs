@@ -4,10 +4,11 @@ use super::super::super::{
     model::Options,
     row::{self, Section, put, set},
     takes::{
-        Takes::{Integer, Nothing, Number},
+        Takes::{Choice, Integer, Nothing, Number},
         Unit::{Angstrom, Degree},
     },
 };
+use widebragg_experiment::parameters::PhiSampling;
 
 type Row = row::Row<Options>;
 
@@ -50,6 +51,13 @@ pub(super) const SAMPLING: Section<Options> = Section {
         Row::new("-phistep", Number(Degree), "phi step", |o, v| set(&mut o.phistep_rad, v.si())),
         Row::new("-phisteps", Integer, "number of phi steps", |o, v| set(&mut o.phisteps, v.integer()))
             .basic(),
+        Row::new(
+            "--phi-sampling",
+            Choice(&["start", "middle"]),
+            "where in each phi step the crystal is rotated to; spec only",
+            |o, v| put(&mut o.phi_sampling, v.choice(&[PhiSampling::Start, PhiSampling::Middle])?),
+        )
+        .default("start, as in nanoBragg"),
         Row::new("-dmin", Number(Angstrom), "resolution limit: smaller spacings are not rendered", |o, v| {
             set(&mut o.dmin_m, v.si())
         })
