@@ -65,7 +65,11 @@ fn no_output_of_a_command_replaces_its_input() {
         ("trace-diff two.txt out/../out/metrics.json --out out".into(), 2, "is also read (second trace)"),
         ("compare out/a.png data.bin --size 16 16 --out out".into(), 2, "--out: out/a.png: is also read (A)"),
         ("compare data.img out/summary.json --out out".into(), 2, "out/summary.json: is also read (B)"),
-        ("compare data.img data.img --out links".into(), 2, "links/report.html: is a symbolic link to nothing"),
+        (
+            "compare data.img data.img --out links".into(),
+            2,
+            "links/report.html: is a symbolic link to nothing",
+        ),
         (
             format!("gradient {LINE} --wrt cell --against out/gradient.json --out out"),
             2,

@@ -192,8 +192,10 @@ pub struct Record {
     /// The definitions in those that exist.
     found: Vec<(PathBuf, Definition)>,
     ours: Definition,
-    /// Time of the record of the float images; `None` without one.
+    /// Time of the record of the float images; `None` without one before this run.
     begun: Option<SystemTime>,
+    /// The same, that of this run's own record included.
+    time: Option<SystemTime>,
     scales: Option<Scales>,
 }
 
@@ -256,7 +258,7 @@ impl Record {
             inputs: Value::Null,
         };
         let scales = scales.or_else(|| Scales::given(options));
-        let record = Self { paths, found, ours, begun, scales };
+        let record = Self { paths, found, ours, begun, time: begun, scales };
         record.check(options.resume_anyway)?;
         Ok(record)
     }
@@ -302,6 +304,7 @@ impl Record {
                 )));
             }
         }
+        self.time = self.paths.first().and_then(|path| modified(path).ok());
         Ok(())
     }
 
@@ -319,12 +322,15 @@ impl Record {
         self.scales = Some(scales);
         let Some(path) = self.paths.first() else { return Ok(()) };
         let Some((mut record, _)) = read(path)? else { return Ok(()) };
-        let begun = modified(path);
+        if SCALES.iter().all(|key| record.get(key).is_some()) {
+            // Another job was faster.
+            return Ok(());
+        }
         for (key, scale) in SCALES.into_iter().zip([scales.int, scales.pgm]) {
             record[key] = json!(scale);
         }
         write_atomically(path, |out| writeln!(out, "{record:#}"))?;
-        if let Ok(begun) = begun {
+        if let Some(begun) = self.time {
             // The time of the record is the beginning of the series; with a later one, --resume would render
             // finished frames again.
             let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(begun));
