@@ -28,6 +28,7 @@ use widebragg::vector::Vec3;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::failure::Failure;
+use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::hkl_table::HklTable;
 
 /// An owned dense grid of structure factors.
@@ -214,6 +215,7 @@ impl KernelScene {
             reference_threads: 1,
             phi0_rad,
             phi: Steps { count, range: 0.0, step: step_rad },
+            phi_sampling: PhiSampling::Start,
             shift: self.shift,
             domains: self.domains.clone(),
             mosaic_spread_rad: 0.0,

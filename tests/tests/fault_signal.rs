@@ -77,6 +77,28 @@ fn a_terminated_run_leaves_no_temporary_file_and_can_be_resumed() {
     }
 }
 
+/// A run that is ended before it has written any evidence leaves no folder for it, and none of another name.
+#[test]
+fn a_terminated_run_leaves_no_empty_evidence_folder() {
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let place = Workplace::with_inputs();
+        let line = format!("{SERIES} -oversample 9 --frames 60 --evidence evidence");
+        let mut child = place.command(words(&line)).spawn().expect("the program starts");
+        let started = Instant::now();
+        while !place.path().join("evidence").exists() || !place.path().join("floatimage_00001.bin").exists() {
+            assert!(started.elapsed() < Duration::from_secs(60), "no folder, or no frame");
+            sleep(Duration::from_millis(1));
+        }
+        signal(&child, name);
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(number), "{name}: {status}");
+        assert!(!place.path().join("evidence").exists(), "{name}");
+        place.run_line(&format!("{line} --frame-range 1:1 --resume")).well();
+        assert!(place.path().join("evidence/sha256.txt").is_file());
+        assert!(!place.path().join("evidence-2").exists());
+    }
+}
+
 #[test]
 fn an_ignored_signal_stays_ignored() {
     let place = Workplace::with_inputs();

@@ -20,7 +20,8 @@ use widebragg_formats::hkl_table::HklTable;
 
 use crate::derive::{self, SourceSteps};
 use crate::failure::{Failure, Part, refused};
-use crate::parameters::Parameters;
+use crate::frame_start::frame_start_rad;
+use crate::parameters::{Parameters, PhiSampling};
 use crate::tables::{Tables, orientation_buffer, too_many_orientations};
 use crate::warning::Warning;
 
@@ -71,6 +72,8 @@ pub struct Experiment {
     pub phi0_rad: f64,
     /// Sampling of the oscillation of a frame.
     pub phi: Steps,
+    /// Where in each step its phi lies.
+    pub phi_sampling: PhiSampling,
     /// Rotation of the crystal in addition to phi.
     pub shift: PhiShift,
     /// Mosaic domains.
@@ -201,6 +204,7 @@ impl Experiment {
             reference_threads: parameters.reference_threads,
             phi0_rad: parameters.phi0_rad,
             phi,
+            phi_sampling: parameters.phi_sampling,
             shift: PhiShift::default(),
             random: derive::random_after(&parameters.mosaic, domains.len()),
             domains,
@@ -233,11 +237,19 @@ impl Experiment {
         }
     }
 
-    /// The sweep of frame `frame`, counted from 0.
+    /// The spindle angle at the start of frame `frame`, counted from 0, in rad: the f64 nearest to the decimal
+    /// phi0 + `frame` osc in degrees, so that a frame is the single image whose phi is typed.
+    #[must_use]
+    pub fn frame_phi0_rad(&self, frame: usize) -> f64 {
+        frame_start_rad(self.phi0_rad, self.phi.range, frame)
+    }
+
+    /// The sweep of frame `frame`, counted from 0: phi of step i is phi0 + step (i + offset), where the offset
+    /// is that of the sampling.
     #[must_use]
     pub fn sweep(&self, frame: usize) -> PhiSweep {
         PhiSweep {
-            phi0_rad: self.phi0_rad + self.phi.range * frame as f64,
+            phi0_rad: self.frame_phi0_rad(frame) + self.phi.step * self.phi_sampling.offset(),
             step_rad: self.phi.step,
             count: self.phi.count,
             spindle: self.detector.spindle,

@@ -46,6 +46,7 @@ mod derive;
 pub mod experiment;
 pub mod failure;
 pub mod frame;
+mod frame_start;
 pub mod geometry;
 pub mod gradient;
 pub mod images;

@@ -41,7 +41,6 @@ const SHORTEST_LINE_BYTES: usize = 8;
 /// The file cannot be read, a line is not `h k l F`, the file has no reflection, or the grid is too large.
 pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
     parse_hkl(open(path)?, path, default_f, MAX_CELLS)
-        .map_err(explained(path, "a text with lines of h k l F"))
 }
 
 /// [`read_hkl`] from a stream, with a limit on the size of the grid; `path` is its name in error messages.
@@ -49,11 +48,15 @@ pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
 /// # Errors
 /// As [`read_hkl`].
 pub fn parse_hkl(
-    mut input: impl Read,
+    input: impl Read,
     path: &Path,
     default_f: f64,
     max_cells: usize,
 ) -> Result<HklTable, Failure> {
+    parse(input, path, default_f, max_cells).map_err(explained(path, "a text with lines of h k l F"))
+}
+
+fn parse(mut input: impl Read, path: &Path, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
     let mut list = Reflections::new(path);
     let mut block = vec![0; BLOCK_BYTES];
     let mut held = 0;

@@ -125,6 +125,8 @@ pub struct Image<'a> {
     pub pixels: Pixels<'a>,
     /// The factor from photons to the numbers stored.
     pub scale: f64,
+    /// The factor from photons to grey levels of a preview, up to 255; `None`: chosen for the image.
+    pub preview_scale: Option<f64>,
 }
 
 /// A format that images are written in.

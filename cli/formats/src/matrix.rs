@@ -19,7 +19,7 @@ const LIMIT_BYTES: u64 = 1 << 20;
 /// # Errors
 /// The file cannot be read, or does not begin with nine finite numbers.
 pub fn read_matrix(path: &Path) -> Result<[[f64; 3]; 3], Failure> {
-    parse_matrix(open(path)?, path).map_err(explained(path, "a text that begins with nine numbers"))
+    parse_matrix(open(path)?, path)
 }
 
 /// [`read_matrix`] from a stream; `path` is its name in error messages.
@@ -27,6 +27,10 @@ pub fn read_matrix(path: &Path) -> Result<[[f64; 3]; 3], Failure> {
 /// # Errors
 /// As [`read_matrix`].
 pub fn parse_matrix(input: impl Read, path: &Path) -> Result<[[f64; 3]; 3], Failure> {
+    parse(input, path).map_err(explained(path, "a text that begins with nine numbers"))
+}
+
+fn parse(input: impl Read, path: &Path) -> Result<[[f64; 3]; 3], Failure> {
     let text = read_text(input, path, LIMIT_BYTES)?;
     let mut numbers = Vec::with_capacity(9);
     for (line, words) in (1..).zip(text.lines()) {

@@ -51,7 +51,10 @@ impl ImageWriter for Preview {
 
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
         match image.pixels {
-            Pixels::F32(pixels) => write_preview(path, image.header.fast, image.header.slow, pixels, None),
+            Pixels::F32(pixels) => {
+                let top = image.preview_scale.map(|scale| (255.0 / scale) as f32);
+                write_preview(path, image.header.fast, image.header.slow, pixels, top)
+            }
             other => Err(wrong_type(self, path, &other)),
         }
     }

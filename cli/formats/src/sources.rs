@@ -33,7 +33,7 @@ pub struct SourceLine {
 /// The file cannot be read or has no source, or a line has a number that is not finite, a direction without
 /// length, or a wavelength that is not positive.
 pub fn read_sources(path: &Path) -> Result<Vec<SourceLine>, Failure> {
-    parse_sources(open(path)?, path).map_err(explained(path, "a text with lines of X Y Z weight wavelength"))
+    parse_sources(open(path)?, path)
 }
 
 /// [`read_sources`] from a stream; `path` is its name in error messages.
@@ -41,6 +41,10 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceLine>, Failure> {
 /// # Errors
 /// As [`read_sources`].
 pub fn parse_sources(input: impl Read, path: &Path) -> Result<Vec<SourceLine>, Failure> {
+    parse_lines(input, path).map_err(explained(path, "a text with lines of X Y Z weight wavelength"))
+}
+
+fn parse_lines(input: impl Read, path: &Path) -> Result<Vec<SourceLine>, Failure> {
     let text = read_text(input, path, LIMIT_BYTES)?;
     let mut sources = Vec::new();
     for (line, words) in (1..).zip(text.lines()) {

@@ -11,6 +11,7 @@ use widebragg_experiment::gradient::named::{ALL, Named};
 use widebragg_experiment::threads;
 use widebragg_formats::memory::is_there;
 
+use super::setup::structure_factors::named_inputs;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::images::{Image, read_one};
@@ -76,6 +77,13 @@ impl Chosen {
         }
         Ok(())
     }
+}
+
+/// The files that `gradient` and `refine` read, with the options that name them.
+pub(crate) fn read_files(options: &GradientOptions) -> impl Iterator<Item = (&'static str, &Path)> {
+    let images = [("--against", &options.against), ("--weights", &options.weights)];
+    let images = images.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+    named_inputs(&options.render).chain(images)
 }
 
 /// How the pixels of `--against` became photons.

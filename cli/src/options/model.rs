@@ -11,6 +11,7 @@ use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
 use widebragg_experiment::gradient::loss::LossKind;
+use widebragg_experiment::parameters::PhiSampling;
 
 /// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -451,6 +452,8 @@ pub struct Options {
     pub phistep_rad: Option<f64>,
     /// Phi steps; negative means unset, 0 is taken as 1.
     pub phisteps: Option<i64>,
+    /// Where in each phi step its phi lies.
+    pub phi_sampling: PhiSampling,
     /// Resolution limit, metres.
     pub dmin_m: Option<f64>,
 
@@ -489,6 +492,8 @@ pub struct Options {
     pub expt: Option<PathBuf>,
     /// No experiment list; false again when `--expt` follows.
     pub no_expt: bool,
+    /// miniCBF image with photon noise.
+    pub noise_cbf: Option<PathBuf>,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.
@@ -497,6 +502,8 @@ pub struct Options {
     pub frame_range: Option<[usize; 2]>,
     /// Render only the frames that are missing or incomplete.
     pub resume: bool,
+    /// Continue a series that another version of the program began.
+    pub resume_anyway: bool,
     /// Treatment of phi = 0.
     pub carryover_mode: PhiMode,
     /// c-parity: threads of the reference run to reproduce; `None`: 1.

@@ -18,6 +18,7 @@ use widebragg::{
     rotation::PhiMode,
     vector::Vec3,
 };
+use widebragg_experiment::parameters::PhiSampling;
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
@@ -335,14 +336,20 @@ fn whole_numbers_in_exponent_form() {
 fn our_own_options() {
     let o = options(
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
-         --header reference --json --quiet --frames 10 --frame-range=3:5 --resume",
+         --header reference --json --quiet --frames 10 --frame-range=3:5 --resume --noise-cbf n.cbf \
+         --phi-sampling middle",
     );
     assert_eq!(o.carryover_mode, PhiMode::CParity);
     assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));
     assert_eq!(o.png.as_deref(), Some(Path::new("p.png")));
     assert_eq!(o.cbf.as_deref(), Some(Path::new("c.cbf")));
+    assert_eq!(o.noise_cbf.as_deref(), Some(Path::new("n.cbf")));
+    assert_eq!(o.phi_sampling, PhiSampling::Middle);
     assert_eq!(o.header, HeaderStyle::Reference);
-    assert!(o.json && o.quiet && o.resume);
+    assert!(o.json && o.quiet && o.resume && !o.resume_anyway);
+    let o = options("--resume-anyway");
+    assert!(o.resume && o.resume_anyway);
+    let o = options("--frames 10 --frame-range=3:5");
     assert_eq!((o.frames, o.frame_range), (Some(10), Some([3, 5])));
 }
 

@@ -137,7 +137,13 @@ impl<'e> Problem<'e> {
     /// # Errors
     /// Moves to an impossible experiment.
     pub fn variables(&self, moves: &Moves) -> Result<Variables, Failure> {
-        self.model.variables(moves).map_err(refused)
+        self.model.variables(moves).map(|v| self.sampled(v)).map_err(refused)
+    }
+
+    /// The first phi moves with the step where phi is not sampled at the start of its step.
+    fn sampled(&self, v: Variables) -> Variables {
+        let offset = self.experiment.phi_sampling.offset();
+        Variables { phi0_rad: v.phi0_rad + v.phi_step_rad * offset, ..v }
     }
 
     /// The image after `moves`; 0 where nothing is rendered.
@@ -241,7 +247,8 @@ impl<'e> Problem<'e> {
         moves: &Moves,
         parameters: impl IntoIterator<Item = Parameter>,
     ) -> Result<Vec<Variables>, Failure> {
-        let along = |parameter| self.model.direction(moves, parameter).map_err(refused);
+        let along =
+            |parameter| self.model.direction(moves, parameter).map(|v| self.sampled(v)).map_err(refused);
         parameters.into_iter().map(along).collect()
     }
 

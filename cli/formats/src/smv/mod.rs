@@ -286,7 +286,8 @@ pub fn read_smv_header(path: &Path) -> Result<SmvHeader, Failure> {
 /// # Errors
 /// As [`read_smv_header`].
 pub fn parse_smv_header(input: impl Read, path: &Path) -> Result<SmvHeader, Failure> {
-    Ok(read_header(&mut BufReader::new(input), path)?.0)
+    let header = read_header(&mut BufReader::new(input), path).map_err(explained(path, "an SMV image"))?;
+    Ok(header.0)
 }
 
 /// Reads an image.
@@ -295,7 +296,7 @@ pub fn parse_smv_header(input: impl Read, path: &Path) -> Result<SmvHeader, Fail
 /// The file cannot be read, is not SMV, states no usable size, has pixels of another type than u16, or fewer
 /// pixels than its header states.
 pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
-    parse_smv(open(path)?, path).map_err(explained(path, "an SMV image"))
+    parse_smv(open(path)?, path)
 }
 
 /// [`read_smv`] from a stream; `path` is its name in error messages.
@@ -303,6 +304,10 @@ pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
 /// # Errors
 /// As [`read_smv`].
 pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
+    parse(input, path).map_err(explained(path, "an SMV image"))
+}
+
+fn parse(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
     let mut input = BufReader::new(input);
     let (header, pixels_begin) = read_header(&mut input, path)?;
     let mut input = pixels_begin.chain(input);

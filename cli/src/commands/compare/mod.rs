@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use widebragg_experiment::threads;
 
+use super::distinct::Files;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
@@ -42,6 +43,9 @@ const TILE_BYTES_PER_PIXEL: usize = 1;
 /// Memory for pictures and report.
 const PICTURES_BYTES: usize = 48 << 20;
 
+/// The files in the folder of `--out`.
+const FILES: [&str; 5] = ["a.png", "b.png", "difference.png", "report.html", "summary.json"];
+
 /// Exit code of a correlation below the threshold.
 const BELOW_THRESHOLD: u8 = 3;
 
@@ -52,6 +56,9 @@ const BELOW_THRESHOLD: u8 = 3;
 pub fn run(options: &CompareOptions, args: &[String]) -> Result<(), Failure> {
     let threads = threads::or_all_cores(options.threads);
     let pool = threads::pool(threads)?;
+    let images = options.images.iter().zip(["A", "B"]).map(|(path, name)| (name, path.as_path()));
+    let geometry = options.geometry.iter().map(|path| ("--geometry", path.as_path()));
+    Files::read(images.chain(geometry)).write_into(&options.out, FILES)?;
     evidence::recorded(options.evidence.as_deref(), args, |mut evidence| {
         if let Some(evidence) = evidence.as_deref_mut() {
             evidence.add_fact("threads", json!(threads));
@@ -230,15 +237,10 @@ fn pictures(
 fn write(comparison: &Comparison<'_>, pictures: &Pictures) -> Result<Vec<PathBuf>, Failure> {
     let summary = format!("{:#}\n", comparison.json());
     let page = report::html(comparison, pictures);
-    let files: [(&str, &[u8]); 5] = [
-        ("a.png", &pictures.a),
-        ("b.png", &pictures.b),
-        ("difference.png", &pictures.difference),
-        ("report.html", page.as_bytes()),
-        ("summary.json", summary.as_bytes()),
-    ];
+    let contents: [&[u8]; 5] =
+        [&pictures.a, &pictures.b, &pictures.difference, page.as_bytes(), summary.as_bytes()];
     let mut written = Vec::new();
-    for (name, content) in files {
+    for (name, content) in FILES.into_iter().zip(contents) {
         let path = comparison.options.out.join(name);
         write_atomically(&path, |out| out.write_all(content))?;
         written.push(path);

@@ -20,7 +20,7 @@ use crate::options::{CompareOptions, takes_file};
 use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 12] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -31,6 +31,7 @@ const WRITTEN: [&str; 11] = [
     "-pgmimage",
     "--png",
     "--cbf",
+    "--noise-cbf",
     "--evidence",
 ];
 

@@ -24,7 +24,8 @@ use widebragg_experiment::gradient::refine::optimiser::{Fitted, fit};
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::matrix::write_matrix;
 
-use super::derivatives::{Chosen, loss_against, pool};
+use super::derivatives::{Chosen, loss_against, pool, read_files};
+use super::distinct::Files;
 use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
@@ -32,6 +33,9 @@ use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::options::GradientOptions;
 use report::Fragment;
+
+/// The result in the folder of `--out`.
+const REPORT: &str = "refine.json";
 
 /// Exit code of a refinement that has not converged, or whose result is not to be believed.
 const NOT_BELIEVABLE: u8 = 3;
@@ -52,6 +56,11 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
         return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));
     }
     check_choice(&chosen.parameters)?;
+    if let Some(folder) = &options.out {
+        let matrix = Fragment::needs_matrix(&experiment, &chosen.parameters).then_some(report::MATRIX);
+        let names = [REPORT].into_iter().chain(matrix).chain(plot::NAMES);
+        Files::read(read_files(options)).write_into(folder, names)?;
+    }
     let Some(against) = &options.against else {
         return Err(Failure::input("refine: needs the image to fit, --against IMAGE"));
     };
@@ -97,7 +106,7 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     if let Some(evidence) = evidence {
         written.iter().try_for_each(|path| evidence.add_copy(path))?;
         if options.out.is_none() {
-            evidence.add_text("refine.json", &text)?;
+            evidence.add_text(REPORT, &text)?;
         }
     }
     if options.render.json {
@@ -147,7 +156,7 @@ fn write(
 ) -> Result<Vec<PathBuf>, Failure> {
     let Some(folder) = &options.out else { return Ok(Vec::new()) };
     let mut written = Vec::new();
-    let path = folder.join("refine.json");
+    let path = folder.join(REPORT);
     write_atomically(&path, |out| writeln!(out, "{report:#}"))?;
     written.push(path);
     if let Some((path, rows)) = &fragment.matrix {

@@ -37,6 +37,9 @@ const MOST_TICKS: usize = 15;
 const CURVE: [u8; 3] = [31, 96, 168];
 const STAGE: [u8; 3] = [190, 196, 204];
 
+/// The names of the pictures.
+pub const NAMES: [&str; 5] = ["before.png", "after.png", "difference.png", "spots.png", "loss.png"];
+
 /// Images of one size.
 #[derive(Debug)]
 pub struct Images<'i> {
@@ -81,13 +84,14 @@ impl Images<'_> {
             picture.draw(|i| pixels[i], |x| x)
         };
         let after = difference(self.after);
-        Ok(vec![
-            ("before.png", whole("before", self.before)?),
-            ("after.png", whole("after", self.after)?),
-            ("difference.png", signed_picture("after - data", "photons", fast, &after)?),
-            ("spots.png", self.spots(&[&difference(self.before), &after])?),
-            ("loss.png", loss(fitted)?),
-        ])
+        let pictures = [
+            whole("before", self.before)?,
+            whole("after", self.after)?,
+            signed_picture("after - data", "photons", fast, &after)?,
+            self.spots(&[&difference(self.before), &after])?,
+            loss(fitted)?,
+        ];
+        Ok(NAMES.into_iter().zip(pictures).collect())
     }
 
     /// The scale of all images: the range of the data, soft at their mean.

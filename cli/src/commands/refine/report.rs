@@ -9,6 +9,7 @@ use widebragg::detector::Convention;
 use widebragg::gradient::{Moves, Parameter};
 use widebragg::rotation::Orientation;
 
+use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named, value};
 use widebragg_experiment::gradient::problem::Problem;
@@ -17,6 +18,13 @@ use widebragg_experiment::gradient::refine::optimiser::{Ending, Fitted};
 use crate::commands::derivatives::Exposure;
 use crate::error::Failure;
 use crate::options::Options;
+
+/// The file of the fitted matrix in the folder of `--out`.
+pub const MATRIX: &str = "fitted.mat";
+
+fn is_cell(parameter: &Parameter) -> bool {
+    matches!(parameter, Parameter::CellLength(_) | Parameter::CellAngle(_))
+}
 
 /// The options of the fitted model that differ from the start.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -47,17 +55,11 @@ impl Fragment {
         let mut fragment = Self::default();
         let experiment = problem.experiment();
         let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
-        let is_cell = |p: &Parameter| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_));
-        let has_matrix =
-            !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
         let lambda_m = experiment.lambda0_m + moves.get(Parameter::Wavelength);
-        // A matrix can describe crystals that a cell in the default setting cannot.
-        let needs_matrix =
-            is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell);
-        if needs_matrix {
+        if Self::needs_matrix(experiment, parameters) {
             match folder {
                 Some(folder) => {
-                    let path = folder.join("fitted.mat");
+                    let path = folder.join(MATRIX);
                     // From the vectors, since the reference's reciprocal axes of a cell differ slightly from
                     // these.
                     let Orientation { a_m, b_m, c_m } = problem.variables(moves)?.cell;
@@ -89,6 +91,16 @@ impl Fragment {
             fragment.add_single(problem, options, named, moves);
         }
         Ok(fragment)
+    }
+
+    /// Whether the fit of `parameters` ends in a matrix, which can describe crystals that a cell in the default
+    /// setting cannot.
+    #[must_use]
+    pub fn needs_matrix(experiment: &Experiment, parameters: &[Named]) -> bool {
+        let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
+        let has_matrix =
+            !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
+        is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell)
     }
 
     fn add(&mut self, option: &str, values: &[f64]) {

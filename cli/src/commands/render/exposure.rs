@@ -50,11 +50,11 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
             suggested((MOST_COUNTS - adc).max(1.0))
         ));
     }
-    if statistics.mean * written.int_scale + adc > MOST_COUNTS {
+    if statistics.mean * written.scales.int + adc > MOST_COUNTS {
         return Some(format!(
             "most pixels of the integer image are above {MOST_COUNTS}: -scale {:.1e} (now {}) would hold the brightest",
             (MOST_COUNTS - adc).max(1.0) / statistics.max,
-            format_g(written.int_scale)
+            format_g(written.scales.int)
         ));
     }
     None

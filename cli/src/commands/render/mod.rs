@@ -16,18 +16,20 @@ use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, check_room, render_frame};
+use widebragg_experiment::statistics::Statistics;
 use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::{append, is_there};
 
 use crate::commands::setup;
+use crate::commands::setup::inputs::Inputs;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
-use output::{DEFAULT_ADC, Names};
+use output::{DEFAULT_ADC, Names, Scales};
 use series::{Record, Series};
 use summary::{ImageSummary, Results};
 
@@ -47,15 +49,20 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = expt::path(&options) {
         check_writable(&list).map_err(|failure| Failure::from(failure.context("--expt")))?;
     }
-    let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
+    let mut record = None;
+    if series.frames.is_some() {
+        Names::check_series(&options, (series.first..series.end).filter_map(|index| series.number(index)))?;
+        record = Some(Record::find(&mut options, args)?);
+    }
     let options = &options;
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let experiment = setup::experiment(options)?;
+    let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
+    let experiment = setup::experiment_from(options, &files)?;
     let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
-        record.keep()?;
+        record.keep(&files)?;
     }
     if series.end - series.first > 1 && experiment.phi.range == 0.0 {
         console::complain("--frames without an oscillation: all frames have the same phi");
@@ -74,7 +81,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
-    let job = Job { options, experiment: &experiment, series, record, pool, bar };
+    let mut job = Job { options, experiment: &experiment, series, record, pool, bar };
     let images = job.render();
     job.bar.finish_and_clear();
     let images = images?;
@@ -155,19 +162,22 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn render(&self) -> Result<Vec<ImageSummary>, Failure> {
-        let Self { options, experiment, series, record, bar, .. } = self;
+    fn render(&mut self) -> Result<Vec<ImageSummary>, Failure> {
+        let (options, experiment) = (self.options, self.experiment);
+        let frames: Vec<usize> = (self.series.first..self.series.end).collect();
+        let wanted: Vec<usize> = frames.iter().copied().filter(|&index| !self.has_finished(index)).collect();
+        let left_out = frames.len() - wanted.len();
+        self.bar.inc(left_out as u64 * experiment.detector.slow_pixels as u64);
         let mut orientations = experiment.orientation_buffer()?;
-        let finished = record.as_ref().filter(|_| options.resume);
+        if wanted.first().is_some_and(|&first| first > 0) && self.lacks_scales() {
+            // The scales of the series are those of its first frame, which another job writes.
+            let scene = experiment.scene(0, &mut orientations)?;
+            let frame = self.pool.install(|| render_frame(experiment, &scene, &|| ()))?;
+            self.keep_scales(&scene, &frame)?;
+        }
         let mut images: Vec<ImageSummary> = Vec::new();
-        let mut left_out = 0usize;
-        for index in series.first..series.end {
-            let names = Names::new(options, series.number(index))?;
-            if finished.is_some_and(|record| record.has_finished(&names, experiment.detector.pixels())) {
-                bar.inc(experiment.detector.slow_pixels as u64);
-                left_out += 1;
-                continue;
-            }
+        for &index in &wanted {
+            let names = Names::new(options, self.series.number(index))?;
             let scene = experiment.scene(index, &mut orientations)?;
             let image = self.frame(index, &scene, names, images.is_empty())?;
             images.push(image);
@@ -179,30 +189,54 @@ impl Job<'_> {
             ));
         }
         if left_out > 0 && !options.quiet {
-            console::complain(&format!("--resume: {left_out} finished frames kept"));
+            let nothing = if wanted.is_empty() { "nothing to do, " } else { "" };
+            console::complain(&format!("--resume: {nothing}{left_out} finished frames kept"));
         }
         Ok(images)
     }
 
+    /// Whether frame `index` was finished by an earlier run, and is to be kept.
+    fn has_finished(&self, index: usize) -> bool {
+        let Self { options, experiment, series, record, .. } = self;
+        let names = || Names::numbered(options, series.number(index));
+        let record = record.as_ref().filter(|_| options.resume);
+        record.is_some_and(|record| record.has_finished(&names(), experiment.detector.pixels()))
+    }
+
+    /// Whether the images have the scales of a series that are not known yet.
+    fn lacks_scales(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.scales().is_none())
+    }
+
+    /// Takes the scales of the series from its first frame.
+    fn keep_scales(&mut self, scene: &Scene<'_>, first: &Frame) -> Result<(), Failure> {
+        let Some(record) = &mut self.record else { return Ok(()) };
+        record.keep_scales(Scales::of(self.options, &Statistics::new(scene, &first.pixels)))
+    }
+
     /// Renders and writes frame `index` of the series, counted from 0.
     fn frame(
-        &self,
+        &mut self,
         index: usize,
         scene: &Scene<'_>,
         names: Names,
         is_first: bool,
     ) -> Result<ImageSummary, Failure> {
-        let Self { options, experiment, series, record, pool, bar } = self;
-        let number = series.number(index);
-        if let Some(number) = number {
-            bar.set_message(format!("frame {number}"));
+        if let Some(words) = self.series.progress(index) {
+            self.bar.set_message(words);
         }
-        let frame = pool.install(|| render_frame(experiment, scene, &|| bar.inc(1)))?;
+        let frame = self.pool.install(|| render_frame(self.experiment, scene, &|| self.bar.inc(1)))?;
+        if self.lacks_scales() {
+            self.keep_scales(scene, &frame)?;
+        }
+        let Self { options, experiment, series, record, pool, .. } = self;
+        let scales = record.as_ref().and_then(Record::scales);
         let written =
-            pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names))?;
+            pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names, scales))?;
         if let Some(record) = record {
             record.mark(&names);
         }
+        let number = series.number(index);
         if let Some(latch) = frame.latch.filter(|_| is_first) {
             console::complain(&format!(
                 "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as the reference does",

@@ -57,9 +57,9 @@ pub fn image(options: &Options, experiment: &Experiment, image: &ImageSummary) -
         .map_or([0.0; 2], |(fast, slow)| [fast, slow].map(|index| last_subpixel_m(experiment, index)));
     line(format!("max_I = {}  at {} {}", g(statistics.max), g(x_m), g(y_m)));
     line(format!("mean= {} rms= {} rmsd= {}", g(statistics.mean), g(statistics.rms), g(statistics.rmsd)));
-    line(format!("intfile_scale = {}", g(image.written.int_scale)));
+    line(format!("intfile_scale = {}", g(image.written.scales.int)));
     if !options.nopgm {
-        line(format!("pgm_scale = {}", g(image.written.pgm_scale)));
+        line(format!("pgm_scale = {}", g(image.written.scales.pgm)));
     }
     if let Some((photons, overloads)) = image.written.noise {
         line(format!("{photons:.0} photons on noise image ({overloads} overloads)"));

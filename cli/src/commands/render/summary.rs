@@ -14,6 +14,7 @@ use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
+use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::format_g::format_g;
 
 use super::estimate::Estimate;
@@ -102,7 +103,11 @@ impl ImageSummary {
         put("rmsd", json!(s.rmsd));
         put("sum", json!(s.sum));
         put("solid_angle_sr", json!(self.solid_angle_sr));
-        put("intfile_scale", json!(self.written.int_scale));
+        put("intfile_scale", json!(self.written.scales.int));
+        put("pgmfile_scale", json!(self.written.scales.pgm));
+        for (option, count) in &self.written.saturated {
+            put(&format!("{}_saturated", option.trim_start_matches('-')), json!(count));
+        }
         if let Some((photons, overloads)) = self.written.noise {
             put("noise_photons", json!(photons));
             put("noise_overloads", json!(overloads));
@@ -148,7 +153,9 @@ impl ImageSummary {
                 format!("{hits} pixels found another sweep's vectors, {fresh} the unrotated cell"),
             );
         }
-        line("int scale", g(self.written.int_scale));
+        let saturated = self.written.saturated.iter().filter(|(_, count)| *count > 0);
+        let saturated = saturated.map(|(option, count)| format!(", {count} pixels saturated ({option})"));
+        line("int scale", g(self.written.scales.int) + &saturated.collect::<String>());
         line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         line("written", files.join(" "));
@@ -259,6 +266,7 @@ pub fn json(results: &Results<'_>) -> String {
         "phi_deg": degrees(e.phi0_rad),
         "osc_deg": degrees(e.phi.range),
         "phi_steps": e.phi.count,
+        "phi_sampling": e.phi_sampling.name(),
         "oversample": e.oversample.per_axis,
         "thickness_layers": e.sensor.layers,
         "interpolate": e.interpolate,
@@ -372,7 +380,11 @@ fn push_sampling(text: &mut String, experiment: &Experiment) {
     let (wavelength, fluence) = (format_g(e.lambda0_m * 1e10), format_g(e.fluence_per_m2));
     line("wavelength", format!("{wavelength} Angstrom, fluence {fluence} photons/m^2"));
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
-    line("rotation", format!("phi {phi} osc {osc} degrees in {count} step{}", plural(count)));
+    let sampling = match e.phi_sampling {
+        PhiSampling::Start => "",
+        PhiSampling::Middle => ", each sampled in its middle",
+    };
+    line("rotation", format!("phi {phi} osc {osc} degrees in {count} step{}{sampling}", plural(count)));
     line(
         "steps",
         format!(

@@ -26,8 +26,9 @@ use widebragg::defaults;
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
 use widebragg::rotation::PhiMode;
 use widebragg_formats::format_g::format_g;
-use widebragg_formats::smv::{SmvHeader, SmvImage, read_smv, read_smv_header};
+use widebragg_formats::smv::{SmvHeader, SmvImage, parse_smv, parse_smv_header};
 
+use super::inputs::Inputs;
 use crate::error::Failure;
 use crate::options::Options;
 
@@ -70,11 +71,11 @@ fn replace<T>(slot: &mut Option<T>, new: Option<T>) {
 
 impl Inherited {
     /// Reads the headers of the images that `options` names; returns the mask as well.
-    pub(super) fn read(options: &Options) -> Result<(Self, Option<SmvImage>), Failure> {
+    pub(super) fn read(options: &Options, inputs: &Inputs) -> Result<(Self, Option<SmvImage>), Failure> {
         let mut inherited = Self::default();
         let mask = match &options.mask {
             Some(path) => {
-                let mask = read_smv(path).map_err(|failure| failure.context("-mask"))?;
+                let mask = inputs.read("-mask", path, |input| parse_smv(input, path))?;
                 let source = Source::new(&mask.header, "-mask", options);
                 inherited.apply(source).map_err(|failure| failure.context("-mask"))?;
                 Some(mask)
@@ -82,7 +83,7 @@ impl Inherited {
             None => None,
         };
         if let Some(path) = &options.img {
-            let header = read_smv_header(path).map_err(|failure| failure.context("-img"))?;
+            let header = inputs.read("-img", path, |input| parse_smv_header(input, path))?;
             inherited
                 .apply(Source::new(&header, "-img", options))
                 .map_err(|failure| failure.context("-img"))?;

@@ -2,6 +2,7 @@
 //! the command line.
 
 mod inherited;
+pub(crate) mod inputs;
 mod plausibility;
 pub(crate) mod structure_factors;
 mod words;
@@ -14,20 +15,22 @@ use widebragg::detector::{DetectorParameters, extent};
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::lattice::CrystalShape;
 use widebragg::random::random_misset;
+use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::parameters::{self, Mosaic, Parameters, SensorRequest, Sources};
+use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, SensorRequest, Sources};
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
-use widebragg_formats::matrix::read_matrix;
+use widebragg_formats::matrix::parse_matrix;
 use widebragg_formats::smv::SmvImage;
-use widebragg_formats::sources::read_sources;
+use widebragg_formats::sources::parse_sources;
 
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::{Attenuation, Misset, Options};
 use inherited::Inherited;
+use inputs::Inputs;
 
 /// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
 /// error.
@@ -35,10 +38,18 @@ use inherited::Inherited;
 /// # Errors
 /// A file that cannot be used, or values that fit no experiment.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+    experiment_from(options, &Inputs::default())
+}
+
+/// As [`experiment`]; the files are read through `inputs`.
+///
+/// # Errors
+/// As [`experiment`].
+pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<Experiment, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let table = structure_factors::read(options, warn)?;
-    with_structure_factors(options, table, warn)
+    let table = structure_factors::read(options, inputs, warn)?;
+    of_files(options, inputs, table, warn)
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -48,11 +59,20 @@ pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
 pub fn with_structure_factors(
     options: &Options,
     table: Option<HklTable>,
+    warn: impl FnMut(String),
+) -> Result<Experiment, Failure> {
+    of_files(options, &Inputs::default(), table, warn)
+}
+
+fn of_files(
+    options: &Options,
+    inputs: &Inputs,
+    table: Option<HklTable>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    let (mut inherited, mask) = Inherited::read(options)?;
+    let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
-    let parameters = parameters(options, &inherited, mask, table, &mut warn)?;
+    let parameters = parameters(options, inputs, &inherited, mask, table, &mut warn)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
@@ -71,13 +91,14 @@ pub(crate) fn clock_seed() -> i64 {
 
 fn parameters(
     options: &Options,
+    inputs: &Inputs,
     inherited: &Inherited,
     mask: Option<SmvImage>,
     structure_factors: Option<HklTable>,
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let detector = detector(options, inherited)?;
-    let cell = cell(options)?;
+    let cell = cell(options, inputs)?;
     let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
@@ -94,7 +115,7 @@ fn parameters(
             omega: options.oversample_omega,
         },
         lambda0_m: options.lambda_m.or(inherited.lambda_m).unwrap_or(default.lambda0_m),
-        sources: sources(options)?,
+        sources: sources(options, inputs)?,
         kahn: (!options.nopolar).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
@@ -116,6 +137,7 @@ fn parameters(
             range: options.osc_rad.or(inherited.osc_rad),
             step: options.phistep_rad,
         },
+        phi_sampling: phi_sampling(options)?,
         mosaic: Mosaic::Spread {
             spread_rad: options.mosaic_spread_rad.unwrap_or(0.0),
             domains: options.mosaic_domains,
@@ -127,6 +149,16 @@ fn parameters(
         roi,
         mask,
     })
+}
+
+/// Where in each step phi is sampled.
+fn phi_sampling(options: &Options) -> Result<PhiSampling, Failure> {
+    if (options.phi_sampling, options.carryover_mode) == (PhiSampling::Middle, PhiMode::CParity) {
+        return Err(Failure::input(
+            "--phi-sampling middle: not with --phi-carryover-mode c-parity, since nanoBragg samples phi at the start of each step",
+        ));
+    }
+    Ok(options.phi_sampling)
 }
 
 fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParameters, Failure> {
@@ -165,9 +197,9 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         .map_err(|error| Failure::input(format!("detector of the header: {error}")))
 }
 
-fn cell(options: &Options) -> Result<CellSource, Failure> {
+fn cell(options: &Options, inputs: &Inputs) -> Result<CellSource, Failure> {
     let matrix = match &options.mat {
-        Some(path) => Some(read_matrix(path).map_err(|failure| failure.context("-mat"))?),
+        Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
     };
     let cell = options
@@ -221,9 +253,10 @@ fn fudge(options: &Options, warn: &mut dyn FnMut(String)) -> Result<f64, Failure
     }
 }
 
-fn sources(options: &Options) -> Result<Sources, Failure> {
+fn sources(options: &Options, inputs: &Inputs) -> Result<Sources, Failure> {
     if let Some(path) = &options.sourcefile {
-        return Ok(Sources::Lines(read_sources(path).map_err(|failure| failure.context("-sourcefile"))?));
+        let lines = inputs.read("-sourcefile", path, |input| parse_sources(input, path))?;
+        return Ok(Sources::Lines(lines));
     }
     let request = |count, range, step| StepRequest { count, range, step };
     Ok(Sources::Grid {

@@ -32,8 +32,9 @@ use widebragg_experiment::trace::pixel::{Chosen, PixelTrace, Rounding, trace_pix
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::memory::is_there;
 
+use super::distinct::{Files, check_folder};
 use super::setup;
-use super::setup::structure_factors::inputs;
+use super::setup::structure_factors::{inputs, named_inputs};
 
 use crate::console;
 use crate::error::Failure;
@@ -62,6 +63,10 @@ fn traced(
     args: &[String],
     mut evidence: Option<&mut Evidence>,
 ) -> Result<(), Failure> {
+    if let Some(path) = &options.out {
+        check_folder("--out", path)?;
+        Files::read(named_inputs(&options.render)).write("--out", path, "is written twice")?;
+    }
     if let Some(evidence) = &mut evidence {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
     }

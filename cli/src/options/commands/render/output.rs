@@ -54,7 +54,7 @@ pub(super) const OUTPUT: Section<Options> = Section {
         })
         .aliases(&["-pgmimage"])
         .default("image.pgm"),
-        Row::new("-pgmscale", Number(Plain("factor")), "factor of the PGM preview", |o, v| {
+        Row::new("-pgmscale", Number(Plain("factor")), "factor of the PGM and PNG previews", |o, v| {
             set(&mut o.pgmscale, v.si())
         })
         .default("250 / (5 rmsd)"),
@@ -73,7 +73,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
             set(&mut o.png, v.path())
         })
         .basic(),
-        Row::new("--cbf", File, "miniCBF image", |o, v| set(&mut o.cbf, v.path())),
+        Row::new("--cbf", File, "miniCBF image: the float image times -scale", |o, v| {
+            set(&mut o.cbf, v.path())
+        }),
+        Row::new("--noise-cbf", File, "miniCBF image with photon noise: counts without -adc", |o, v| {
+            set(&mut o.noise_cbf, v.path())
+        }),
         Row::new("--expt", File, "experiment list for DIALS: the exact geometry", |o, v| {
             o.no_expt = false;
             set(&mut o.expt, v.path())
@@ -117,6 +122,15 @@ pub(super) const SERIES: Section<Options> = Section {
         Row::new("--resume", Nothing, "render only the frames that are missing or incomplete", |o, _| {
             put(&mut o.resume, true)
         }),
+        Row::new(
+            "--resume-anyway",
+            Nothing,
+            "--resume a series that another version of widebragg began",
+            |o, _| {
+                o.resume = true;
+                put(&mut o.resume_anyway, true)
+            },
+        ),
     ],
 };
 

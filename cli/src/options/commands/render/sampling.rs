@@ -4,7 +4,7 @@ use super::super::super::{
     model::Options,
     row::{self, Section, put, set},
     takes::{
-        Takes::{Integer, Nothing, Number},
+        Takes::{Choice, Integer, Nothing, Number},
         Unit::{Angstrom, Degree},
     },
 };
@@ -12,6 +12,7 @@ use super::{
     odd::{range, steps, whole},
     set_odd,
 };
+use widebragg_experiment::parameters::PhiSampling;
 
 type Row = row::Row<Options>;
 
@@ -56,6 +57,13 @@ pub(super) const SAMPLING: Section<Options> = Section {
             set_odd(o, v, steps, |o| &mut o.phisteps)
         })
         .basic(),
+        Row::new(
+            "--phi-sampling",
+            Choice(&["start", "middle"]),
+            "where in each phi step the crystal is rotated to; spec only",
+            |o, v| put(&mut o.phi_sampling, v.choice(&[PhiSampling::Start, PhiSampling::Middle])?),
+        )
+        .default("start, as in nanoBragg"),
         Row::new("-dmin", Number(Angstrom), "resolution limit: smaller spacings are not rendered", |o, v| {
             set(&mut o.dmin_m, v.si())
         })
