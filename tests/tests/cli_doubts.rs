@@ -1,11 +1,11 @@
 //! What the program says before a render and after it: values in a wrong unit, lists that lack equivalents, exposures that
 //! show nothing, runs that take hours, files of another kind.
 
+use core::time::Duration;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use widebragg_tests::program::Workplace;
 

@@ -239,7 +239,7 @@ impl Job<'_> {
         let number = series.number(index);
         if let Some(latch) = frame.latch.filter(|_| is_first) {
             console::complain(&format!(
-                "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as the reference does",
+                "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as nanoBragg does",
                 latch.fast, latch.slow
             ));
         }
