@@ -21,7 +21,7 @@ use widebragg::gradient::{
 };
 use widebragg::random::fill_mosaic;
 use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
-use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiSweep, fill_orientations};
+use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::scene::{Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
@@ -97,6 +97,11 @@ pub fn bare_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> 
 }
 
 #[unsafe(no_mangle)]
+pub fn bare_selection<'a>(scene: &Scene<'a>, mask: &'a [u16]) -> Result<Scene<'a>, Error> {
+    scene.with_selection(mask)
+}
+
+#[unsafe(no_mangle)]
 pub fn bare_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Result<(), Error> {
     open_pixels(scene, threads, slots)
 }
@@ -122,8 +127,8 @@ pub fn bare_mosaic(spread_rad: f64, seed: i64, domains: &mut [Mat3]) -> Result<(
 }
 
 #[unsafe(no_mangle)]
-pub fn bare_detector(parameters: &DetectorParameters) -> Result<Detector, Error> {
-    Detector::new(parameters)
+pub fn bare_detector(parameters: &DetectorParameters, mode: PhiMode) -> Result<Detector, Error> {
+    Detector::new(parameters, mode)
 }
 
 #[unsafe(no_mangle)]
@@ -192,10 +197,11 @@ pub fn bare_along(directions: &[Variables]) -> Wanted {
 pub fn bare_model(
     crystal: CrystalParameters,
     detector: DetectorParameters,
+    mode: PhiMode,
     phi_steps: usize,
     default_f: f64,
 ) -> Result<Model, Error> {
-    Model::new(crystal, detector, phi_steps, default_f)
+    Model::new(crystal, detector, mode, phi_steps, default_f)
 }
 
 #[unsafe(no_mangle)]

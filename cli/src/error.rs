@@ -62,6 +62,7 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Divergence => "-divergence",
         Part::Dispersion => "-dispersion",
         Part::SourceList => "-sourcefile",
+        Part::Polarization => "-polar",
         Part::Mosaic if matches!(failure, ExperimentFailure::NoMemory { .. }) => "-mosaic_domains",
         Part::Mosaic => "-mosaic",
         Part::Thickness => "-detector_thicksteps",

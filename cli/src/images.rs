@@ -1,6 +1,7 @@
 //! Images of any format as f32 pixels, to compare with each other or with a rendered image.
 //!
-//! Pixels of SMV and CBF images are the stored ones, their offset included.
+//! Pixels of SMV and CBF images are the stored ones, their offset included; what the header says of it comes with
+//! them.
 //! Special cases: negative pixels of a CBF are gaps and masked pixels, and become NaN; counts above 2^24 are
 //! rounded to f32.
 
@@ -8,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use widebragg_formats::float::Float;
-use widebragg_formats::image::{FlatDetector, ImageReader};
+use widebragg_formats::image::{Counting, FlatDetector, ImageReader};
+use widebragg_formats::kind::other_kind;
 use widebragg_formats::registry::reader_of;
 
 use crate::error::Failure;
@@ -31,6 +33,8 @@ pub struct Image {
     pub pixels: Vec<f32>,
     /// The detector that its header describes.
     pub geometry: Option<FlatDetector>,
+    /// How its pixels stand for photons.
+    pub counting: Counting,
     /// A remark for the user.
     pub note: Option<String>,
 }
@@ -114,6 +118,9 @@ fn length(path: &Path) -> Option<u64> {
 
 /// The failure of two float images without a size.
 fn no_size([a, b]: [&Path; 2]) -> Failure {
+    if let Some(failure) = [a, b].into_iter().find_map(no_image) {
+        return failure;
+    }
     let pixels = |path: &Path| length(path).map_or(0, |bytes| bytes / 4);
     let (in_a, in_b) = (pixels(a), pixels(b));
     if in_a != in_b {
@@ -129,7 +136,17 @@ fn no_size([a, b]: [&Path; 2]) -> Failure {
     Failure::input(message).as_usage()
 }
 
-fn raw(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
+/// The failure of a file of a kind that is no image here.
+fn no_image(path: &Path) -> Option<Failure> {
+    other_kind(path, "an SMV, CBF or float image").map(Failure::from)
+}
+
+/// Reads a float image; one of another size may be a file of another kind.
+fn raw(path: &Path, size: [usize; 2]) -> Result<Image, Failure> {
+    raw_of_size(path, size).map_err(|failure| no_image(path).unwrap_or(failure))
+}
+
+fn raw_of_size(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
     let shown = path.display();
     let count = fast.checked_mul(slow).filter(|count| count.checked_mul(4).is_some());
     let count =
@@ -144,9 +161,10 @@ fn raw(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> {
         let message = format!("{shown}: truncated: {bytes} bytes, {fast} x {slow} pixels are {}", 4 * count);
         return Err(Failure::input(message));
     }
-    let pixels = Float.read(path, Some([fast, slow]))?.pixels;
+    let image = Float.read(path, Some([fast, slow]))?;
     let path = path.to_owned();
-    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, note: None })
+    let (pixels, counting) = (image.pixels, image.counting);
+    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, counting, note: None })
 }
 
 fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, Failure> {
@@ -159,6 +177,7 @@ fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, F
         slow: image.slow,
         pixels: image.pixels,
         geometry: image.detector,
+        counting: image.counting,
         note: (image.rounded > 0).then_some(note),
     })
 }
@@ -228,6 +247,7 @@ mod tests {
             slow: 4,
             pixels: (0..20u8).map(f32::from).collect(),
             geometry: None,
+            counting: Counting::default(),
             note: None,
         };
         let region = Region::new(Some([1, 3, 2, 3]), &image).unwrap();

@@ -1,11 +1,13 @@
 //! The `widebragg` program.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // This also checks for the memory that unchecked allocations need.
     if widebragg_formats::memory::reserved::<u8>(0).is_none() {
-        widebragg_cli::console::complain("no memory to run in");
+        // There may be none for a message that is put together. A closed standard error is no place for it.
+        let _ = std::io::stderr().write_all(b"widebragg: no memory to run in\n");
         return ExitCode::from(2);
     }
     widebragg_cli::signals::watch();

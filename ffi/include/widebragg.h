@@ -38,7 +38,7 @@ int main(void) {
    cc -std=c11 -I ffi/include demo.c ffi/build/libwidebragg.a -lm -o demo
    ./demo >image.bin
 
-   After `make -C ffi install PREFIX=...`, build it with:
+   After `make -C ffi install PREFIX=...`, with .../lib/pkgconfig in PKG_CONFIG_PATH, build it with:
 
    cc -std=c11 demo.c $(pkg-config --cflags --libs widebragg) -lm -o demo
 
@@ -109,7 +109,8 @@ enum wb_status {
     WB_NOT_MADE = -12,          /* the memory does not hold a scene, carryover, turns or noise stream */
     WB_OTHER_SCENE = -13,       /* the carryover or the turns belong to another scene */
     WB_LATCH_MISSING = -14,     /* wb_scene_set_latch has not been called */
-    WB_INTERNAL = -15           /* an internal error without a status of its own: a fault of the library */
+    WB_INTERNAL = -15,          /* an internal error without a status of its own: a fault of the library */
+    WB_MOVED = -16              /* a scene or turns were copied or moved from where they were made */
 };
 
 /* Returns a one-line message in English; the string is static and never NULL. Later versions may return a
@@ -247,7 +248,8 @@ enum wb_precision {
     WB_MIXED = 1 /* sines in single precision: within 1e-5 for pixels above 1e-6 of the maximum */
 };
 
-/* Bits of wb_scene_parameters.given, one for each optional field. A field without its bit is not read. */
+/* Bits of wb_scene_parameters.given, one for each optional field. A field without its bit is not read; other
+   bits are errors. */
 #define WB_GIVEN_CLOSE_DISTANCE UINT64_C(1)
 #define WB_GIVEN_X_BEAM UINT64_C(2)
 #define WB_GIVEN_Y_BEAM UINT64_C(4)
@@ -273,9 +275,9 @@ typedef struct wb_source {
     double lambda_m;
 } wb_source;
 
-/* The parameters of a scene. wb_scene_defaults sets the defaults of the reference, which the comments give; a
-   cell, a matrix or axes must be given in addition. Arrays are NULL or as long as their count says, and
-   initialised. */
+/* The parameters of a scene. wb_scene_defaults sets the defaults of the reference, which the comments give; in
+   addition, exactly one of cell, matrix or axes must be given. (A matrix with a cell is one: it takes the
+   lengths of the axes from the cell.) Arrays are NULL or as long as their count says, and initialised. */
 typedef struct wb_scene_parameters {
     size_t size;                /* of this struct, which identifies its version; set by wb_scene_defaults */
     uint64_t given;             /* sum of WB_GIVEN_ bits; 0 */
@@ -288,7 +290,7 @@ typedef struct wb_scene_parameters {
     double fast_size_m;         /* 0.1024 */
     double slow_size_m;         /* 0.1024 */
     double distance_m;          /* from sample to detector along the beam; 0.1 */
-    double close_distance_m;    /* optional: along the normal, replaces distance_m */
+    double close_distance_m;    /* optional: along the normal, above 0; replaces distance_m */
     double x_beam_m;            /* optional, like the next five: the beam centre in the convention */
     double y_beam_m;
     double x_close_m;           /* the foot of the normal through the sample */
@@ -299,7 +301,8 @@ typedef struct wb_scene_parameters {
     double twotheta_rad;        /* of the detector arm */
     double fast_axis[3];        /* optional, like the next six; read only for WB_CUSTOM and WB_PLACED */
     double slow_axis[3];
-    double normal_axis[3];
+    double normal_axis[3];      /* as nanoBragg, fast x slow replaces it if its length is not exactly 1, except in
+                                   WB_SPEC on a mirrored detector, where only its length is corrected */
     double beam_axis[3];
     double polarization_axis[3]; /* the E vector */
     double spindle_axis[3];
@@ -332,7 +335,7 @@ typedef struct wb_scene_parameters {
 
     const wb_source *sources;   /* copied */
     size_t source_count;        /* sources = NULL with 0: one source along the beam, with lambda0_m */
-    double kahn;                /* Kahn's polarisation factor: 0 unpolarised, 1 along polarization_axis; 0 */
+    double kahn;                /* Kahn's polarisation factor, -1 to 1: 0 unpolarised, 1 along polarization_axis; 0 */
     int32_t polarized;          /* 0: the polarisation factor of a pixel is 1; 1 */
 
     int32_t simd;               /* enum wb_simd; WB_SIMD_AUTO */
@@ -385,7 +388,9 @@ int32_t wb_sources_fill(const wb_scene_parameters *parameters, const wb_source_g
                         size_t len, size_t *used);
 
 /* A scene in memory of the caller: checked and ready to render. Any number of threads may use it at the same
-   time. It must not be moved; when it is no longer needed, the caller frees its memory. */
+   time. It contains pointers to its own memory and knows its address: a copy at another address, such as
+   memcpy, realloc or a restored file makes, is refused with WB_MOVED. When it is no longer needed, the caller
+   frees its memory. */
 typedef struct wb_scene wb_scene;
 
 /* The memory of scenes, carryovers and turns starts at a multiple of this. */
@@ -434,7 +439,11 @@ int32_t wb_scene_summarize(const wb_scene *scene, wb_scene_summary *summary, siz
 /* At a phi of exactly 0 the reference does not rotate the crystal: it uses the cell vectors that the previous
    phi step or sweep left. A carryover holds what the first sweep of a stream finds. (A stream is a thread of
    the reference, which renders its rows in order.) All other sweeps find the same vectors, so rows and pixels
-   can be rendered in any order. A carryover may be saved and restored byte by byte.
+   can be rendered in any order. A carryover may be saved and restored byte by byte, to any address.
+
+   What a carryover holds depends on the cell and its rotation, on the size of the detector, on the region of
+   interest and the mask and, if there is a resolution limit, on geometry, sampling and sources. It fits scenes
+   that agree in all of these; other scenes refuse it with WB_OTHER_SCENE.
 
    A carryover counts its uses, so only one thread at a time may use it. Other threads use forks, whose counts
    are added to the original afterwards. */
@@ -537,7 +546,7 @@ typedef struct wb_row_report {
 int32_t wb_render_rows_report(const wb_scene *scene, size_t first_row, size_t rows, float *image, size_t len,
                               wb_carryover *carryover, wb_row_report *report);
 
-/* Renders one pixel, with the same bits that it has when its row is rendered. */
+/* Renders one pixel, with the same bits that it has when its row is rendered by wb_render_rows_f64. */
 int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double *value,
                         wb_carryover *carryover);
 
@@ -639,14 +648,16 @@ double wb_dot(const wb_variables *sums, const wb_variables *direction);
 int32_t wb_wanted_along(const wb_variables *directions, size_t count, uint64_t *wanted);
 
 /* The derivatives of the orientations of a scene, in memory of the caller. Any number of threads may use them
-   at the same time. They must not be moved; when they are no longer needed, the caller frees their memory. */
+   at the same time. Like a scene, they are refused at another address than the one where they were made. When
+   they are no longer needed, the caller frees their memory. */
 typedef struct wb_turns wb_turns;
 
 /* Sets *bytes to their size: about 72 bytes for each orientation, 72 more for WB_WANT_MOSAIC and 144 more for
    WB_WANT_PHI. wanted: sum of WB_WANT_ bits. */
 int32_t wb_turns_size(const wb_scene *scene, uint64_t wanted, size_t *bytes);
 
-/* Makes them in memory. They are valid for this scene and for others of the same crystal and rotation. */
+/* Makes them in memory. They are valid for this scene and for others of the same crystal, rotation and mosaic
+   domains; other scenes refuse them with WB_OTHER_SCENE. */
 int32_t wb_turns_make(const wb_scene *scene, uint64_t wanted, void *memory, size_t bytes, wb_turns **turns);
 
 /* Pullback of `rows` rows from first_row on: adds to *sums the sum over their pixels of weights[i] dI_i/dv.

@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use crate::memory::{Output, Region};
-use crate::status::{Failure, WB_MISALIGNED, WB_NOT_MADE};
+use crate::status::{Failure, WB_MISALIGNED, WB_MOVED, WB_NOT_MADE};
 
 /// The alignment of the memory of scenes, carryovers and turns.
 pub const WB_ALIGNMENT: usize = 64;
@@ -22,9 +22,16 @@ pub(crate) unsafe trait Header {
     const TAG: u64;
     /// The name of such an object in failures.
     const NAME: &'static str;
+
+    /// The address at which the object was made, if it holds pointers into its own block and so is valid
+    /// nowhere else.
+    fn made_at(&self) -> Option<usize> {
+        None
+    }
 }
 
-/// The header of an object made by this library.
+/// The header of an object made by this library; a copy of an object that is valid only where it was made is
+/// rejected.
 ///
 /// # Safety
 /// `start` is NULL, misaligned, or points to a block that holds an object of this library; of other memory,
@@ -40,7 +47,11 @@ pub(crate) unsafe fn header<'a, T: Header>(start: *const T) -> Result<&'a T, Fai
     }
     // SAFETY: `start` is not NULL and is aligned, as above. The tag is that of `T`, so the function that
     // makes such objects has written a `T` there; the caller guarantees that it is not written during 'a.
-    Ok(unsafe { &*start })
+    let header = unsafe { &*start };
+    if header.made_at().is_some_and(|made| made != start.addr()) {
+        return Err(Failure::new(WB_MOVED, T::NAME));
+    }
+    Ok(header)
 }
 
 /// Checks the memory in which an object is to be made.

@@ -5,7 +5,7 @@ use core::ffi::c_void;
 
 use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::render::{Scene, open_pixels, open_streams};
-use widebragg::rotation::{Orientation, PhiSweep};
+use widebragg::rotation::Orientation;
 
 use crate::block::{Array, Header, Layout, block, header};
 use crate::memory::{Output, Region, disjoint, filled};
@@ -34,18 +34,14 @@ pub struct wb_carryover {
     form: i32,
     /// The number of slots.
     slots: usize,
-    /// The rows and columns of the detector that it was opened for.
-    rows: usize,
-    columns: usize,
-    /// The cell and the sweep that it was opened for.
-    cell: Orientation,
-    sweep: PhiSweep,
+    /// [`Scene::carryover_id`] of the scene that it was opened for.
+    scene: u64,
 }
 
 // SAFETY: `wb_carryover` is `repr(C)` with an alignment of 64, and its first field is a `u64`, which
 // `wb_carryover_open` sets to TAG. The only other way to make one, `wb_carryover_fork`, copies it.
 unsafe impl Header for wb_carryover {
-    const TAG: u64 = 0x7762_6361_7272_7931;
+    const TAG: u64 = 0x7762_6361_7272_7932;
     const NAME: &'static str = "carryover";
 }
 
@@ -165,14 +161,10 @@ pub unsafe extern "C" fn wb_carryover_open(
             _ => open_streams(kernel, slots)?,
         }
         let start = Output::one(memory.cast::<wb_carryover>(), "memory")?;
-        let (rows, columns) = (kernel.detector().slow_pixels, kernel.detector().fast_pixels);
-        let (cell, sweep) = (kernel.orientations().cell(), *kernel.orientations().sweep());
-        let tag = wb_carryover::TAG;
+        let (tag, scene) = (wb_carryover::TAG, kernel.carryover_id());
         // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to this call, begins with
         // room for the header.
-        unsafe {
-            start.write(wb_carryover { tag, bytes: needed, form, slots: count, rows, columns, cell, sweep })
-        };
+        unsafe { start.write(wb_carryover { tag, bytes: needed, form, slots: count, scene }) };
         // SAFETY: `handle` is not NULL, so the caller guarantees room for a pointer there, which no other
         // thread accesses; neither scene nor block overlaps it.
         unsafe { handle.write(memory.cast()) };
@@ -208,19 +200,13 @@ impl wb_carryover {
         Ok(layout(self.slots)?.0)
     }
 
-    /// Whether both were opened for the same detector, cell and sweep, in the same form.
+    /// Whether both were opened for scenes with the same carryover, in the same form.
     fn is_like(&self, other: &Self) -> bool {
-        (self.form, self.slots, self.rows, self.columns)
-            == (other.form, other.slots, other.rows, other.columns)
-            && self.cell == other.cell
-            && self.sweep == other.sweep
+        (self.form, self.slots, self.scene) == (other.form, other.slots, other.scene)
     }
 
     fn check_scene(&self, scene: &Scene<'_>) -> Result<(), Failure> {
-        let (detector, table) = (scene.detector(), scene.orientations());
-        let same = (self.rows, self.columns) == (detector.slow_pixels, detector.fast_pixels)
-            && self.cell == table.cell()
-            && self.sweep == *table.sweep();
+        let same = self.scene == scene.carryover_id();
         if same { Ok(()) } else { Err(Failure::new(WB_OTHER_SCENE, Self::NAME)) }
     }
 }

@@ -35,6 +35,17 @@ impl wb_scene_parameters {
         array(self.domains.cast(), self.domain_count, "domains")
     }
 
+    /// Kahn's factor, where there is a polarisation. Beyond -1 to 1 pixels would be negative in some directions.
+    fn kahn(&self) -> Result<Option<f64>, Failure> {
+        let kahn = (self.polarized != 0).then_some(self.kahn);
+        match kahn {
+            Some(kahn) if !(-1.0..=1.0).contains(&kahn) => {
+                Err(Failure::range("Kahn factor", kahn, "from -1 to 1"))
+            }
+            _ => Ok(kahn),
+        }
+    }
+
     fn mask_array(&self) -> Result<Option<Input<u16>>, Failure> {
         array(self.mask, self.mask_len, "mask")
     }
@@ -84,7 +95,7 @@ impl wb_scene_parameters {
             },
             lambda0_m: self.lambda0_m,
             sources: sources.map_or(SourcesInput::default(), SourcesInput::List),
-            kahn: (self.polarized != 0).then_some(self.kahn),
+            kahn: self.kahn()?,
             crystal: self.crystal_input()?,
             shape: chosen("shape", self.shape, &SHAPES)?,
             cells: self.cells,

@@ -63,7 +63,9 @@ impl wb_scene_parameters {
             (true, true) => Ok(CellSource::MatrixWithCell(matrix, cell)),
             (true, false) => Ok(CellSource::Matrix(matrix)),
             (false, true) => Ok(CellSource::Cell(cell)),
-            (false, false) => Err(Failure::range("cell, matrix or axes", f64::NAN, "one of them given")),
+            (false, false) => {
+                Err(Failure::range("crystal", f64::NAN, "given by exactly one of cell, matrix or axes"))
+            }
         }
     }
 }

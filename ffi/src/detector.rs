@@ -1,10 +1,10 @@
 //! The detector that the parameters of a scene describe.
 
-use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, extent};
+use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, NormalUse, extent};
 use widebragg::scene::DetectorInput;
 use widebragg::vector::Vec3;
 
-use crate::enums::{CONVENTIONS, PIVOTS, WB_CUSTOM, WB_PLACED, chosen};
+use crate::enums::{CONVENTIONS, MODES, PIVOTS, WB_CUSTOM, WB_PLACED, chosen};
 use crate::parameters::{
     WB_GIVEN_BEAM, WB_GIVEN_CLOSE_DISTANCE, WB_GIVEN_FAST, WB_GIVEN_NORMAL, WB_GIVEN_ORG_X, WB_GIVEN_ORG_Y,
     WB_GIVEN_POLARIZATION, WB_GIVEN_SLOW, WB_GIVEN_SPINDLE, WB_GIVEN_TWOTHETA, WB_GIVEN_X_BEAM,
@@ -25,7 +25,9 @@ impl wb_scene_parameters {
     pub(crate) fn detector(&self) -> Result<Detector, Failure> {
         Ok(match self.detector_input()? {
             DetectorInput::Placed(detector) => detector,
-            DetectorInput::Parameters(parameters) => Detector::new(&parameters)?,
+            DetectorInput::Parameters(parameters) => {
+                Detector::new(&parameters, chosen("mode", self.mode, &MODES)?)?
+            }
         })
     }
 
@@ -74,10 +76,10 @@ impl wb_scene_parameters {
         let [(fast_pixels, _), (slow_pixels, slow_size_m)] = self.extents()?;
         self.check_axes()?;
         let close_distance_m = match self.optional(WB_GIVEN_CLOSE_DISTANCE, self.close_distance_m) {
-            Some(close) if close.is_finite() && close != 0.0 => close,
+            Some(close) if close.is_finite() && close > 0.0 => close,
             close => {
                 let close = close.unwrap_or(f64::NAN);
-                return Err(Failure::range("close distance in m", close, "given, finite and not 0"));
+                return Err(Failure::range("close distance in m", close, "given, finite and above 0"));
             }
         };
         finite("origin of the detector in m", &self.pix0_m)?;
@@ -120,7 +122,7 @@ impl wb_scene_parameters {
             slow_beam_m,
             fast_close_m: -pix0_m.dot(fast),
             slow_close_m: -pix0_m.dot(slow),
-            normal_replaced: false,
+            normal_use: NormalUse::AsGiven,
             point_pixel: self.point_pixel != 0,
             curved: self.curved != 0,
         })

@@ -4,7 +4,7 @@ use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::gradient::{Model, Moves, Parameter, Variables};
 use widebragg::scene::DetectorInput;
 
-use crate::enums::chosen;
+use crate::enums::{MODES, chosen};
 use crate::memory::{Input, Output, disjoint};
 use crate::parameters::{WB_GIVEN_AXES, finite, wb_scene_parameters};
 use crate::record::{record, reported};
@@ -139,7 +139,8 @@ impl wb_scene_parameters {
             // The remaining parameters do not change the detector, so any serves.
             (DetectorInput::Placed(_), _) => DetectorParameters::default(),
         };
-        let model = Model::new(crystal, detector, self.phi_steps, self.grid.default_f)?;
+        let mode = chosen("mode", self.mode, &MODES)?;
+        let model = Model::new(crystal, detector, mode, self.phi_steps, self.grid.default_f)?;
         let mut found = model.direction(&Moves::default(), parameter)?;
         if self.given & WB_GIVEN_AXES != 0 && parameter == Parameter::Wavelength {
             // Axes that are given do not scale with the wavelength.

@@ -52,6 +52,9 @@ pub const WB_GIVEN_AXES: u64 = 65536;
 /// The region of interest is given.
 pub const WB_GIVEN_ROI: u64 = 131072;
 
+/// All bits of `given` that this version knows.
+const GIVEN_BITS: u64 = 2 * WB_GIVEN_ROI - 1;
+
 /// A point of the X-ray source.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
@@ -94,7 +97,7 @@ pub struct wb_scene_parameters {
     pub slow_size_m: f64,
     /// The distance from sample to detector along the beam.
     pub distance_m: f64,
-    /// The distance from sample to detector along the normal; optional, replaces `distance_m`.
+    /// The distance from sample to detector along the normal, above 0; optional, replaces `distance_m`.
     pub close_distance_m: f64,
     /// The beam centre X of the convention; optional.
     pub x_beam_m: f64,
@@ -179,7 +182,7 @@ pub struct wb_scene_parameters {
     pub sources: *const wb_source,
     /// The number of sources.
     pub source_count: usize,
-    /// Kahn's polarisation factor: 0 unpolarised, 1 along the axis.
+    /// Kahn's polarisation factor, from -1 to 1: 0 unpolarised, 1 along the axis.
     pub kahn: f64,
     /// 0 if the polarisation factor of a pixel is 1.
     pub polarized: i32,
@@ -329,7 +332,7 @@ impl wb_scene_parameters {
         }
     }
 
-    /// A copy of the caller's struct, if it has the size of this version.
+    /// A copy of the caller's struct, if it has the size of this version and gives only fields that it has.
     ///
     /// # Safety
     /// `parameters` is NULL or points to an initialised struct that begins with its size in bytes; no other
@@ -342,7 +345,12 @@ impl wb_scene_parameters {
         known_size(unsafe { size.read() })?;
         // SAFETY: the struct has the size of this version, as has just been checked; the caller guarantees
         // that it is initialised and that no other thread writes it.
-        Ok(unsafe { whole.read() })
+        let parameters = unsafe { whole.read() };
+        let unknown = parameters.given & !GIVEN_BITS;
+        if unknown != 0 {
+            return Err(Failure::range("given", unknown as f64, "a sum of WB_GIVEN_ bits"));
+        }
+        Ok(parameters)
     }
 
     /// Whether an optional field is given.

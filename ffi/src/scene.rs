@@ -23,6 +23,8 @@ pub struct wb_scene {
     tag: u64,
     /// The size of the block that starts with this header.
     bytes: usize,
+    /// The address of this header: `scene` points to the tables of its block.
+    made_at: usize,
     /// Whether `wb_scene_set_latch` must be called before the scene can be rendered.
     latch_missing: bool,
     scene: Scene<'static>,
@@ -31,8 +33,12 @@ pub struct wb_scene {
 // SAFETY: `wb_scene` is `repr(C)` with an alignment of 64, and its first field is a `u64`, which `build` and
 // `latched` set to TAG. Nothing else makes one.
 unsafe impl Header for wb_scene {
-    const TAG: u64 = 0x7762_7363_656e_6531;
+    const TAG: u64 = 0x7762_7363_656e_6532;
     const NAME: &'static str = "scene";
+
+    fn made_at(&self) -> Option<usize> {
+        Some(self.made_at)
+    }
 }
 
 /// The tables of a block.
@@ -183,10 +189,11 @@ unsafe fn build(
         orientations: filled(orientations, Orientation::default()),
     })?;
     let start = Output::one(memory.cast::<wb_scene>(), "memory")?;
-    let (tag, bytes, latch_missing) = (wb_scene::TAG, tables.bytes, may_latch(&scene));
+    let (tag, bytes, made_at) = (wb_scene::TAG, tables.bytes, memory.addr());
+    let latch_missing = may_latch(&scene);
     // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to the scene, begins with
     // room for the header, apart from the tables.
-    unsafe { start.write(wb_scene { tag, bytes, latch_missing, scene }) };
+    unsafe { start.write(wb_scene { tag, bytes, made_at, latch_missing, scene }) };
     Ok(memory.cast())
 }
 
@@ -221,6 +228,7 @@ impl wb_scene {
         Self {
             tag: Self::TAG,
             bytes: self.bytes,
+            made_at: self.made_at,
             latch_missing: false,
             scene: self.scene.with_lookup(lookup),
         }

@@ -36,6 +36,8 @@ pub const WB_OTHER_SCENE: i32 = -13;
 pub const WB_LATCH_MISSING: i32 = -14;
 /// The kernel reported an error for which this version of the interface has no status.
 pub const WB_INTERNAL: i32 = -15;
+/// The scene or the turns are not at the address where they were made.
+pub const WB_MOVED: i32 = -16;
 
 /// Characters of a text in [`wb_error`], including the final zero.
 pub const WB_TEXT: usize = 64;
@@ -113,6 +115,7 @@ impl From<Error> for Failure {
                 Self { allowed: "below the number of pixels", value: index as f64, needed: limit, ..failure }
             }
             Error::CarryoverMissing => Self::new(WB_CARRYOVER_MISSING, "carryover"),
+            Error::OtherScene { quantity } => Self::new(WB_OTHER_SCENE, quantity),
             // The interface passes no names to the kernel, so errors about names cannot occur; the enum may
             // gain others, and they must not be reported as something that they are not.
             _ => Self::new(WB_INTERNAL, "error of the kernel without a status"),
@@ -155,6 +158,7 @@ pub extern "C" fn wb_status_message(status: i32) -> *const c_char {
         WB_OTHER_SCENE => c"the carryover or the turns belong to another scene",
         WB_LATCH_MISSING => c"a c-parity scene that interpolates needs wb_scene_set_latch",
         WB_INTERNAL => c"an internal error without a status of its own; please report it",
+        WB_MOVED => c"a scene or turns were copied or moved from where they were made",
         _ => c"not a status of this library",
     };
     message.as_ptr()

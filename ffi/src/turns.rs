@@ -8,7 +8,7 @@ use widebragg::gradient::{
     OrientationDerivativeBuffers, OrientationDerivatives, Wanted, fill_orientation_derivatives,
 };
 use widebragg::render::Scene;
-use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiSweep};
+use widebragg::rotation::{IDENTITY, Mat3, Orientation};
 
 use crate::block::{Array, Header, Layout, block, header};
 use crate::memory::{Output, Region, disjoint, filled};
@@ -26,34 +26,21 @@ pub struct wb_turns {
     tag: u64,
     /// The size of the block that starts with this header.
     bytes: usize,
+    /// The address of this header: `table` points to the tables of its block.
+    made_at: usize,
     /// The `WB_WANT_` bits that they were made for.
     wanted: u64,
-    /// The orientations that they were made for.
-    orientations: Fingerprint,
     table: OrientationDerivatives<'static>,
 }
 
 // SAFETY: `wb_turns` is `repr(C)` with an alignment of 64, and its first field is a `u64`, which `build` sets
 // to TAG. Nothing else makes one.
 unsafe impl Header for wb_turns {
-    const TAG: u64 = 0x7762_7475_726e_7331;
+    const TAG: u64 = 0x7762_7475_726e_7332;
     const NAME: &'static str = "turns";
-}
 
-/// Distinguishes the orientations of one scene from those of another.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Fingerprint {
-    cell: Orientation,
-    sweep: PhiSweep,
-    entries: usize,
-    last: Orientation,
-}
-
-impl Fingerprint {
-    fn of(scene: &Scene<'_>) -> Self {
-        let table = scene.orientations();
-        let (entries, last) = (table.entries().len(), table.entries().last().copied().unwrap_or_default());
-        Self { cell: table.cell(), sweep: *table.sweep(), entries, last }
+    fn made_at(&self) -> Option<usize> {
+        Some(self.made_at)
     }
 }
 
@@ -179,10 +166,10 @@ unsafe fn build(
     };
     let table = fill_orientation_derivatives(scene.orientations(), buffers)?;
     let start = Output::one(memory.cast::<wb_turns>(), "memory")?;
-    let (tag, bytes, orientations) = (wb_turns::TAG, tables.bytes, Fingerprint::of(scene));
+    let (tag, bytes, made_at) = (wb_turns::TAG, tables.bytes, memory.addr());
     // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to the turns, begins with
     // room for the header, apart from the tables.
-    unsafe { start.write(wb_turns { tag, bytes, wanted, orientations, table }) };
+    unsafe { start.write(wb_turns { tag, bytes, made_at, wanted, table }) };
     Ok(memory.cast())
 }
 
@@ -214,7 +201,7 @@ impl wb_turns {
         let itself = Region::new((&raw const *self).cast::<u8>(), self.bytes, Self::NAME)?;
         disjoint(written, &scene.regions()?)?;
         disjoint(written, &[itself, read])?;
-        if self.orientations == Fingerprint::of(scene.kernel()) {
+        if self.table.is_of(scene.kernel().orientations()) {
             Ok(())
         } else {
             Err(Failure::new(WB_OTHER_SCENE, Self::NAME))

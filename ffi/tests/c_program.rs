@@ -12,6 +12,7 @@ use made::defaults;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use widebragg_tests::skipped::skipped;
 
 use widebragg_ffi::parameters::{WB_GIVEN_CELL, wb_scene_parameters};
 
@@ -105,7 +106,7 @@ fn the_address_sanitizer_finds_nothing() {
     let tried =
         Command::new(&cc).args(sanitized).arg(&empty).arg("-o").arg(empty.with_extension("")).output();
     if !tried.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no address sanitizer");
+        skipped("no address sanitizer");
         return;
     }
     let program = compile_as(&cc, "calls_sanitized", &sanitized);
@@ -158,4 +159,59 @@ fn an_installed_library_is_found_and_runs() {
         .args(["-lm"]));
     let output = run(Command::new(program).env("LD_LIBRARY_PATH", &lib));
     assert_eq!(text(&output.stdout).trim(), "ok");
+}
+
+/// The lines of the README between two lines of a shell block.
+fn shell_lines(after: &str) -> Vec<String> {
+    let readme = fs::read_to_string(Path::new(CRATE).join("README.md")).expect("README.md");
+    let (_, rest) = readme.split_once(after).expect("the section");
+    let (_, rest) = rest.split_once("```sh\n").expect("the first line");
+    let (lines, _) = rest.split_once("```").expect("the last line");
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// The lines of the README's section on installing, as they stand there, in an empty home directory. Only
+/// `make` is told to install libraries that are built already.
+#[test]
+fn the_install_recipe_produces_programs_that_start() {
+    let (Some(_), Some(_)) = (cc(), tool("PKG_CONFIG", "pkg-config")) else { return };
+    let home = Path::new(SCRATCH).join("home");
+    fs::remove_dir_all(&home).ok();
+    fs::create_dir_all(&home).expect("a scratch folder");
+    fs::write(home.join("program.c"), first_program("README.md")).expect("a scratch file");
+    let prefix = |words: &str| words.replace("$HOME", home.to_str().expect("a path in UTF-8"));
+    let recipe = shell_lines("## Install");
+    let [install, export, compile, start] = recipe.as_slice() else { panic!("{recipe:?}") };
+    let others = shell_lines("There are two other ways:");
+    let [link_archive, start_without] = others.as_slice() else { panic!("{others:?}") };
+    let build = format!("BUILD={}", product().display());
+    let words = prefix(install.strip_prefix("make -C ffi ").expect("the Makefile of this package"));
+    let install = |more: &[&str]| {
+        let words: Vec<&str> = words.split(' ').chain(["--assume-old=all", build.as_str()]).collect();
+        make(&[&words, more].concat());
+    };
+    let sh = |lines: &[&String]| {
+        let script = lines.iter().map(|line| line.as_str()).collect::<Vec<_>>().join(" &&\n");
+        let output = run(Command::new("sh")
+            .args(["-ec", &script])
+            .current_dir(&home)
+            .env("HOME", &home)
+            .env_remove("LD_LIBRARY_PATH")
+            .env_remove("PKG_CONFIG_PATH"));
+        assert_eq!(text(&output.stderr), "");
+        let image = fs::read(home.join("image.bin")).expect("the image");
+        fs::remove_file(home.join("image.bin")).expect("the image");
+        assert_eq!(image.len(), 1024 * 1024 * size_of::<f32>());
+        image
+    };
+    install(&[]);
+    let image = sh(&[export, compile, start]);
+    assert!(image.iter().any(|&byte| byte != 0));
+    assert!(sh(&[export, link_archive, start]) == image);
+    install(&["RPATH="]);
+    assert!(sh(&[export, compile, start_without]) == image);
+    // Without a search path that program does not start, so the lines above do what they are there for.
+    let script = format!("{export} && {compile} && {start}");
+    let fails = Command::new("sh").args(["-c", &script]).current_dir(&home).env("HOME", &home).output();
+    assert!(!cfg!(target_os = "linux") || fails.is_ok_and(|output| !output.status.success()));
 }

@@ -6,16 +6,21 @@
 
 #[path = "common/scene.rs"]
 mod made;
+#[path = "../../tests/tests/properties/random.rs"]
+mod random;
 
 use core::ptr::null_mut;
 use std::thread;
 
 use made::{Made, make, placed, sources};
+use random::Random;
 use widebragg::carryover::stream_rows;
 use widebragg::lanes::Simd;
 use widebragg_ffi::carryover::*;
 use widebragg_ffi::enums::WB_SPEC;
-use widebragg_ffi::parameters::wb_scene_parameters;
+use widebragg_ffi::latch::{wb_latch, wb_scene_find_latch};
+use widebragg_ffi::level::WB_SIMD_PORTABLE;
+use widebragg_ffi::parameters::{wb_scene_parameters, wb_source};
 use widebragg_ffi::render::{wb_render_pixel, wb_render_rows};
 use widebragg_ffi::status::*;
 use widebragg_tests::golden::{self, Case};
@@ -166,4 +171,81 @@ fn a_carryover_of_another_scene_is_refused() {
     assert!(spec.rows(0, 1, null_mut()).is_ok());
     assert_eq!(use_at(core::ptr::null(), &spec, 0, 0), (WB_NOT_USED, -1, -1));
     assert!(spec.rows(0, 1, spec.open(WB_STREAMS, 1).carryover).is_ok());
+}
+
+/// Scenes that differ in what may matter to the carryover, in pairs: each accepts its own carryover, and one of
+/// another scene only if it gives the same pixels.
+#[test]
+fn carryovers_of_other_scenes_are_refused_unless_they_give_the_same_pixels() {
+    let kernel = kernel();
+    let (sources, mut random) = (sources(&kernel), Random(11));
+    let two: Vec<wb_source> = [0.97, 1.03]
+        .iter()
+        .map(|scale| wb_source { lambda_m: scale * sources[0].lambda_m, ..sources[0] })
+        .collect();
+    let turned =
+        [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]];
+    let masks: Vec<Vec<u16>> = (0..4)
+        .map(|i| (0..kernel.detector.pixels()).map(|at| u16::from(at % 5 != i && at > 40 * i)).collect())
+        .collect();
+    let base = wb_scene_parameters { simd: WB_SIMD_PORTABLE, ..placed(&kernel, &sources) };
+    let mut change = |p: &mut wb_scene_parameters| match random.whole(0, 12) {
+        0 => p.roi_fast_min = random.whole(0, p.roi_fast_max),
+        1 => p.roi_slow_min = random.whole(0, p.roi_slow_max),
+        2 | 3 => {
+            let mask = random.pick(&masks.iter().collect::<Vec<_>>());
+            (p.mask, p.mask_len) = (mask.as_ptr(), mask.len());
+        }
+        4 | 5 => p.d_min_m = random.pick(&[3e-10, 6e-10, 9e-10]),
+        6 => p.phi_steps += 1,
+        7 => p.phi_step_rad *= 1.5,
+        8 => (p.sources, p.source_count) = (two.as_ptr(), 2),
+        9 => (p.domains, p.domain_count) = (turned.as_ptr().cast(), 2),
+        10 => p.oversample = 2,
+        11 => (p.sensor_layers, p.sensor_layer_m, p.attenuation_per_m) = (2, 1e-3, 1e3),
+        _ => p.fluence_per_m2 *= 2.0,
+    };
+    let mut variants = vec![base];
+    while variants.len() < 33 {
+        let mut p = variants[variants.len() * 5 % 7 % variants.len()];
+        change(&mut p);
+        variants.push(p);
+    }
+    let made: Vec<Made> = variants.iter().map(|p| make(p).expect("a scene")).collect();
+    let (rows, columns) = (kernel.detector.slow_pixels, kernel.detector.fast_pixels);
+    for form in [WB_STREAMS, WB_PIXELS] {
+        let carried: Vec<_> = made.iter().map(|made| made.open(form, 2)).collect();
+        let (mut fit, mut refused) = (0, 0);
+        for (i, made) in made.iter().enumerate() {
+            let image = made.rows(0, rows, carried[i].carryover).expect("its own carryover");
+            for (j, carried) in carried.iter().enumerate().filter(|(j, _)| *j != i) {
+                let (mut value, mut found) =
+                    (f64::NAN, wb_carryover_use { found: 9, left_by_slow: 9, left_by_fast: 9 });
+                let mut latch = wb_latch { found: 9, slow: 9, fast: 9, evaluation: 9 };
+                let carryover = carried.carryover;
+                // SAFETY: scene and carryover were made, and the other pointers are to locals.
+                let statuses = unsafe {
+                    [
+                        wb_render_pixel(made.scene, 0, columns - 1, &raw mut value, carryover),
+                        wb_carryover_use_at(carryover, made.scene, 0, 0, &raw mut found),
+                        wb_scene_find_latch(made.scene, 0, 1, carryover, &raw mut latch),
+                    ]
+                };
+                match made.rows(0, rows, carryover) {
+                    Ok(pixels) => {
+                        fit += 1;
+                        assert!(pixels == image, "the carryover of {j} spoils scene {i}");
+                        assert_eq!(statuses, [WB_OK; 3]);
+                    }
+                    Err(status) => {
+                        refused += 1;
+                        assert_eq!((status, statuses), (WB_OTHER_SCENE, [WB_OTHER_SCENE; 3]));
+                        assert!(value.is_nan() && found.found == 9 && latch.found == 9);
+                    }
+                }
+            }
+        }
+        println!("form {form}: of {} pairs of scenes {fit} fit, {refused} are refused", fit + refused);
+        assert!(fit > 10 && refused > 500);
+    }
 }

@@ -18,6 +18,7 @@ use widebragg::gradient::{
 };
 use widebragg::lanes::Simd;
 use widebragg::render::Scene;
+use widebragg::rotation::PhiMode;
 use widebragg_ffi::carryover::{WB_PIXELS, WB_STREAMS, wb_carryover};
 use widebragg_ffi::direction::*;
 use widebragg_ffi::enums::*;
@@ -353,7 +354,8 @@ fn directions_are_the_kernel_s() {
             point_pixel: false,
             curved: false,
         };
-        let model = Model::new(crystal, detector, p.phi_steps, p.grid.default_f).expect("a model");
+        let model =
+            Model::new(crystal, detector, PhiMode::Spec, p.phi_steps, p.grid.default_f).expect("a model");
         for (i, parameter) in Parameter::ALL.into_iter().enumerate() {
             let expected = model.direction(&Moves::default(), parameter).expect("a direction");
             assert!(expected.to_array().iter().any(|&x| x != 0.0), "{parameter:?}");
@@ -764,6 +766,44 @@ fn turns_are_checked_and_serve_their_crystal_alone() {
         }
         assert_eq!(pulled(&make(&other).expect("a scene")), WB_OTHER_SCENE);
     }
+}
+
+/// Domains that differ between the first and the last make other derivatives.
+#[test]
+fn turns_of_other_domains_are_refused() {
+    let kernel = kernel("phi_all", Mode::Spec);
+    let sources = sources(&kernel);
+    let still = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+    let turned = [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let weights = numbers(kernel.detector.fast_pixels, 3);
+    let [one, other] = [[still; 3], [still, turned, still]].map(|domains| {
+        let p = wb_scene_parameters {
+            domains: domains.as_ptr().cast(),
+            domain_count: 3,
+            ..placed(&kernel, &sources)
+        };
+        make(&p).expect("a scene")
+    });
+    let turns = turns(&one, WB_WANT_ALL).expect("turns");
+    let mut sums = c(Variables::default());
+    assert_eq!(pull(&one, &turns, 0, &weights, (&mut sums, &mut []), null_mut()), WB_OK);
+    assert_eq!(pull(&other, &turns, 0, &weights, (&mut sums, &mut []), null_mut()), WB_OTHER_SCENE);
+}
+
+#[test]
+fn turns_are_valid_only_where_they_were_made() {
+    let kernel = kernel("phi_all", Mode::Spec);
+    let sources = sources(&kernel);
+    let made = make(&placed(&kernel, &sources)).expect("a scene");
+    let turns = turns(&made, WB_WANT_ALL).expect("turns");
+    let weights = numbers(kernel.detector.fast_pixels, 3);
+    let mut memory = turns.memory.clone();
+    let copy = Turns { turns: memory.start().cast(), memory };
+    let mut sums = c(Variables::default());
+    assert_eq!(pull(&made, &copy, 0, &weights, (&mut sums, &mut []), null_mut()), WB_MOVED);
+    assert!(rust(sums) == Variables::default());
+    assert_eq!(push(&made, &copy, 0..1, &[c(directions(1)[0])], null_mut()), Err(WB_MOVED));
+    assert_eq!(pull(&made, &turns, 0, &weights, (&mut sums, &mut []), null_mut()), WB_OK);
 }
 
 #[test]

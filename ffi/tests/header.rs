@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use widebragg_tests::skipped::skipped;
 
 use widebragg_ffi::carryover::{wb_carryover_slot, wb_carryover_use};
 use widebragg_ffi::grid::wb_grid;
@@ -322,7 +323,7 @@ fn only_declared_names_are_exported() {
     let (Some(_), Some(nm)) = (cc(), tool("NM", "nm")) else { return };
     let shared = product().join("libwidebragg.so.0");
     if !cfg!(target_os = "linux") {
-        println!("skipped: not Linux");
+        skipped("not Linux");
         return;
     }
     let names = run(Command::new(&nm).args(["-D", "--defined-only", "--format=posix"]).arg(&shared));

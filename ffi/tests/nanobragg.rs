@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use widebragg_tests::skipped::skipped;
 
 const FUNCTIONS: [&str; 6] = ["sincg", "sinc3", "rotate_axis", "rotate", "polin3", "polarization_factor"];
 
@@ -36,7 +37,7 @@ fn gcc() -> Option<OsString> {
     common::tool("MAKE", "make")?;
     let version = text(&run(Command::new(&cc).arg("--version")).stdout);
     if !cfg!(target_os = "linux") || !version.contains("Free Software Foundation") {
-        println!("skipped: {} is no gcc, or this is no Linux", cc.display());
+        skipped(format!("{} is no gcc, or this is no Linux", cc.display()));
         return None;
     }
     Some(cc)

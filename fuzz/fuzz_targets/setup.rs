@@ -190,7 +190,7 @@ impl Input {
             step_rad: self.phi[1].0,
             count: phi.count,
             spindle: detector.spindle,
-            mode: if self.flag(0) { PhiMode::CParity } else { PhiMode::Spec },
+            mode: self.mode(),
         }
     }
 
@@ -295,7 +295,7 @@ impl Input {
         let (fast_pixels, fast_size_m) = along(0, pixels[0], fast_m)?;
         let (slow_pixels, slow_size_m) = along(2, pixels[1], slow_m)?;
         let axis = |i: usize| self.axes[i].map(|axis| Vec3::from(three(axis)));
-        Detector::new(&DetectorParameters {
+        let parameters = DetectorParameters {
             pixel_m,
             fast_pixels,
             slow_pixels,
@@ -330,7 +330,12 @@ impl Input {
             twotheta_rad: swing,
             point_pixel: self.flag(10),
             curved: self.flag(11),
-        })
+        };
+        Detector::new(&parameters, self.mode())
+    }
+
+    fn mode(&self) -> PhiMode {
+        if self.flag(0) { PhiMode::CParity } else { PhiMode::Spec }
     }
 
     fn crystal(&self) -> Result<Crystal, Error> {

@@ -10,9 +10,7 @@ use widebragg_fuzz::{NAME, assert_refusal, read};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(image) = read(bytes, |input, path| parse_smv(input, path)) else { return };
-    let size = |key: &str| image.header.get(key).and_then(|value| value.parse::<f64>().ok());
-    assert_eq!(size("SIZE1"), Some(image.fast as f64));
-    assert_eq!(size("SIZE2"), Some(image.slow as f64));
+    assert_eq!(image.header.size().ok(), Some([Some(image.fast), Some(image.slow)]));
     assert_eq!(image.pixels.len(), image.fast * image.slow);
     assert!(image.pixels.len() * 2 < bytes.len(), "more pixels than the file has");
     for key in ["PIXEL_SIZE", "DISTANCE", "WAVELENGTH", "BEAM_CENTER_X", "PHI", "OSC_RANGE", "nothing"] {

@@ -1,4 +1,4 @@
-//! Traces, as logs or JSON: any bytes give either a trace that does not differ from itself, or a one-line
+//! Traces, as logs, JSON or the output of `-printout`: any bytes give either a trace that does not differ from itself, or a one-line
 //! error.
 
 #![no_main]
@@ -15,9 +15,14 @@ fuzz_target!(|bytes: &[u8]| {
     // Traces with pixels that cannot be identified are refused.
     let Ok(alignment) = align(&trace, &trace, &[]) else { return };
     assert_eq!(alignment.pixels, trace.pixels.len());
-    assert!(alignment.rows.iter().all(|row| row.difference.largest_relative == 0.0), "{alignment:?}");
+    assert!(alignment.rows.iter().all(|row| row.difference().largest_relative == 0.0), "{alignment:?}");
     assert!(alignment.only_in_a.is_empty() && alignment.only_in_b.is_empty(), "{alignment:?}");
     let report = Report { options: &TraceDiffOptions::default(), alignment: &alignment, notes: &trace.notes };
     assert!(report.first_divergence().is_none());
-    assert!(report.text().is_empty() || report.json().is_object());
+    let (mut text, mut json) = (Vec::new(), Vec::new());
+    report.write_text(&mut text).expect("room in a vector");
+    report.write_json(&mut json).expect("room in a vector");
+    assert!(!text.is_empty());
+    let metrics: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    assert!(metrics.is_object());
 });

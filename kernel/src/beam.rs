@@ -22,9 +22,10 @@
 //! ```
 //! use widebragg::beam::{Source, SourceGrid};
 //! use widebragg::detector::{Detector, DetectorParameters};
+//! use widebragg::rotation::PhiMode;
 //! use widebragg::sampling::Steps;
 //!
-//! let detector = Detector::new(&DetectorParameters::default())?;
+//! let detector = Detector::new(&DetectorParameters::default(), PhiMode::Spec)?;
 //! let divergence = Steps { count: 3, range: 1e-3, step: 5e-4 }; // -0.5, 0 and 0.5 mrad
 //! let grid = SourceGrid {
 //!     hdiv: divergence,
@@ -172,7 +173,8 @@ impl SourceGrid {
 /// Polarisation of the incident beam.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polarization {
-    /// Kahn's polarisation factor k: 0 for unpolarised light, 1 for full polarisation along the axis.
+    /// Kahn's polarisation factor k, from -1 to 1: 0 for unpolarised light, 1 for full polarisation along the
+    /// axis, -1 across it.
     pub kahn: f64,
     /// Unit vector along E.
     pub axis: Vec3,

@@ -21,7 +21,7 @@
 //! band or single pixel can be rendered alone, with the same bits.
 //!
 //! [`crate::render::open_streams`] fills the slots of a scene; each use of a slot reports a hit or a fresh
-//! cell.
+//! cell. A scene refuses the slots of another scene, whose pixels they would spoil.
 //!
 //! ```
 //! use widebragg::carryover::{CarryUse, Carryover, Slot};
@@ -94,6 +94,7 @@
 
 use core::ops::Range;
 
+use crate::Error;
 use crate::rotation::Orientation;
 
 /// The cache of one stream or of one pixel: what its opening sweep finds.
@@ -113,6 +114,8 @@ pub struct Slot {
     pub hits: u64,
     /// Pixels rendered so far whose first sweep found the unrotated cell.
     pub fresh: u64,
+    /// [`crate::scene::Scene::carryover_id`] of the scene that the slot was opened for.
+    pub(crate) scene: u64,
 }
 
 impl Slot {
@@ -170,7 +173,50 @@ pub fn stream_rows(rows: usize, threads: usize, i: usize) -> Range<usize> {
     start..start + share + usize::from(i < extra)
 }
 
+/// Checks that there are `needed` slots, and that those to be used were opened for the scene.
+fn check_slots(slots: &[Slot], needed: usize, used: &[Slot], scene: u64) -> Result<(), Error> {
+    let given = slots.len();
+    if given < needed {
+        return Err(Error::BufferTooShort { buffer: "carryover slots", needed, given });
+    }
+    if used.iter().any(|slot| slot.scene != scene) {
+        return Err(Error::OtherScene { quantity: "carryover slots" });
+    }
+    Ok(())
+}
+
+/// Whether each of `rows` belongs to the stream of a slot.
+fn are_covered(mut rows: Range<usize>, slots: &[Slot]) -> bool {
+    while !rows.is_empty() {
+        let stream = slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&rows.start));
+        let Some(stream) = stream else { return false };
+        rows.start = stream.end_row;
+    }
+    true
+}
+
 impl Carryover<'_> {
+    /// Checks the slots for `rows` of a detector of `pixels` pixels in rows of `columns`; `scene` is the number
+    /// of the scene's carryover.
+    pub(crate) fn check(
+        &self,
+        rows: &Range<usize>,
+        (columns, pixels): (usize, usize),
+        scene: u64,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Off => Err(Error::CarryoverMissing),
+            Self::Streams(slots) => {
+                check_slots(slots, 1, slots, scene)?;
+                if are_covered(rows.clone(), slots) { Ok(()) } else { Err(Error::CarryoverMissing) }
+            }
+            Self::Pixels(slots) => {
+                let of_rows = rows.start.saturating_mul(columns)..rows.end.saturating_mul(columns);
+                check_slots(slots, pixels, slots.get(of_rows).unwrap_or(&[]), scene)
+            }
+        }
+    }
+
     /// Counts the sweeps of the rendered pixels of a row, given by their columns.
     pub(crate) fn count(&mut self, slow: usize, columns: usize, rendered: impl Iterator<Item = usize>) {
         match self {

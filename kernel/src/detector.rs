@@ -16,21 +16,24 @@
 //! the axes before the rotations.
 //!
 //! **Source.** The set-up of `nanoBragg.c`, with its peculiarities: a 2theta axis is not normalised, and a
-//! normal whose length is not exactly 1 is replaced by unit(f x s).
+//! normal whose length is not exactly 1 is replaced by unit(f x s). On a mirrored detector, o.(f x s) < 0, the
+//! replacement points upstream; spec mode keeps the direction of the given normal there.
 //!
 //! **Accuracy** (`tests/tests/kernel_setup.rs`). The detectors of all golden command lines agree with those
 //! of the scalar oracle to 1e-13.
 //!
 //! ```
 //! use widebragg::detector::{Detector, DetectorParameters};
+//! use widebragg::rotation::PhiMode;
 //!
-//! let detector = Detector::new(&DetectorParameters {
+//! let parameters = DetectorParameters {
 //!     fast_pixels: 200,
 //!     slow_pixels: 100,
 //!     fast_size_m: 0.02,
 //!     slow_size_m: 0.01,
 //!     ..Default::default()
-//! })?;
+//! };
+//! let detector = Detector::new(&parameters, PhiMode::Spec)?;
 //! // MOSFLM's convention: X of the beam centre is along the slow axis, and half a pixel is added to both.
 //! assert!((detector.x_beam_m - 0.00505).abs() < 1e-12);
 //! assert!((detector.slow_beam_m - 0.0051).abs() < 1e-12);
@@ -45,7 +48,7 @@ use crate::defaults;
 use crate::error::require;
 use crate::names::{listed, named};
 use crate::real::Real;
-use crate::rotation::{rotate_axis, rotate_xyz};
+use crate::rotation::{PhiMode, rotate_axis, rotate_xyz};
 use crate::vector::Vec3;
 
 /// The convention that defines the axes, the beam centre and the pivot.
@@ -163,7 +166,7 @@ pub struct DetectorParameters<T = f64> {
     pub slow_size_m: f64,
     /// Distance from the sample to the detector along the beam, in m; default 0.1.
     pub distance_m: Option<T>,
-    /// Distance from the sample to the detector along its normal, in m.
+    /// Distance from the sample to the detector along its normal, in m; above 0.
     pub close_distance_m: Option<T>,
     /// X of the beam centre in the convention, in m.
     pub x_beam_m: Option<T>,
@@ -219,6 +222,18 @@ impl<T: Real> Default for DetectorParameters<T> {
     }
 }
 
+/// How the normal of a detector follows from the one that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NormalUse {
+    /// It has length 1 and is used as it is.
+    #[default]
+    AsGiven,
+    /// Its length is not exactly 1: unit(f x s) replaces it.
+    Replaced,
+    /// Its length is not exactly 1, and the detector is mirrored: it is normalised. Only in spec mode.
+    Normalized,
+}
+
 /// A placed detector, and the directions of beam, polarisation and spindle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detector {
@@ -264,8 +279,8 @@ pub struct Detector {
     pub fast_close_m: f64,
     /// Foot of the normal along slow, in m.
     pub slow_close_m: f64,
-    /// Whether the normal was replaced by unit(f x s).
-    pub normal_replaced: bool,
+    /// How the normal follows from the one that was given.
+    pub normal_use: NormalUse,
     /// Whether pixels are points.
     pub point_pixel: bool,
     /// Whether the detector is a sphere around the sample.
@@ -397,11 +412,27 @@ fn direction(quantity: &'static str, axis: Vec3) -> Result<Vec3, Error> {
     axis.try_normalize().ok_or(Error::OutOfRange { quantity, value: axis.length(), allowed })
 }
 
+/// The unit normal, and how it follows from the `given` one; `across` is f x s.
+fn unit_normal(given: Vec3, across: Vec3, mode: PhiMode) -> Result<(Vec3, NormalUse), Error> {
+    let normal_use = if given.length() == 1.0 {
+        NormalUse::AsGiven
+    } else if mode == PhiMode::Spec && given.dot(across) < 0.0 {
+        NormalUse::Normalized
+    } else {
+        NormalUse::Replaced
+    };
+    let normal = match normal_use {
+        NormalUse::AsGiven | NormalUse::Normalized => direction("detector normal", given)?,
+        NormalUse::Replaced => direction("normal, replaced by fast x slow", across)?,
+    };
+    Ok((normal, normal_use))
+}
+
 /// The detector after applying the convention, with unit axes, and its placement.
 struct Placed<T> {
     reading: Reading<T>,
     beam: Vec3,
-    normal_replaced: bool,
+    normal_use: NormalUse,
     polarization: Vec3,
     spindle: Vec3,
     vertical: Vec3,
@@ -410,7 +441,7 @@ struct Placed<T> {
 }
 
 impl<T: Real> Placed<T> {
-    fn new(p: &DetectorParameters<T>) -> Result<Self, Error> {
+    fn new(p: &DetectorParameters<T>, mode: PhiMode) -> Result<Self, Error> {
         let foot = |org: Option<T>, size: f64| match org {
             Some(org) => (org - T::constant(0.5)) * T::constant(p.pixel_m),
             None => T::constant(size / 2.0),
@@ -427,12 +458,7 @@ impl<T: Real> Placed<T> {
         let slow = direction("slow axis", reading.slow)?;
         let across = fast.cross(slow).length();
         require(across > 1e-6, "sine of the angle between fast and slow axis", across, "above 1e-6")?;
-        let normal_replaced = reading.normal.length() != 1.0;
-        let normal = if normal_replaced {
-            direction("normal, replaced by fast x slow", fast.cross(slow))?
-        } else {
-            direction("detector normal", reading.normal)?
-        };
+        let (normal, normal_use) = unit_normal(reading.normal, fast.cross(slow), mode)?;
         let polarization = direction("polarisation axis", reading.polarization)?;
         let spindle = direction("spindle axis", reading.spindle)?;
         let vertical = direction("beam x polarisation", beam.cross(polarization))?;
@@ -470,27 +496,27 @@ impl<T: Real> Placed<T> {
             close_distance_m,
             distance_m: close_distance_m / ratio,
         };
-        Ok(Self { reading, beam, normal_replaced, polarization, spindle, vertical, ratio, at })
+        Ok(Self { reading, beam, normal_use, polarization, spindle, vertical, ratio, at })
     }
 }
 
 impl<T: Real> Placement<T> {
     /// Computes the placement of parameters that [`Detector::new`] has accepted.
-    pub(crate) fn new(p: &DetectorParameters<T>) -> Result<Self, Error> {
-        Placed::new(p).map(|placed| placed.at)
+    pub(crate) fn new(p: &DetectorParameters<T>, mode: PhiMode) -> Result<Self, Error> {
+        Placed::new(p, mode).map(|placed| placed.at)
     }
 }
 
 impl Detector {
-    /// Places the detector.
+    /// Places the detector. The mode decides on the normal of a mirrored detector, see [`NormalUse`].
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for lengths, angles or axes outside their range, [`Error::TooLarge`] if the
     /// number of pixels overflows.
-    pub fn new(p: &DetectorParameters) -> Result<Self, Error> {
+    pub fn new(p: &DetectorParameters, mode: PhiMode) -> Result<Self, Error> {
         Self::check(p)?;
-        let Placed { reading, beam, normal_replaced, polarization, spindle, vertical, ratio, at } =
-            Placed::new(p)?;
+        let Placed { reading, beam, normal_use, polarization, spindle, vertical, ratio, at } =
+            Placed::new(p, mode)?;
         let Placement { pix0_m, fast: f, slow: s, normal: o, close_distance_m, distance_m } = at;
         let to_beam = (close_distance_m / ratio) * beam - pix0_m;
         let detector = Self {
@@ -515,7 +541,7 @@ impl Detector {
             slow_beam_m: s.dot(to_beam),
             fast_close_m: -pix0_m.dot(f),
             slow_close_m: -pix0_m.dot(s),
-            normal_replaced,
+            normal_use,
             point_pixel: p.point_pixel,
             curved: p.curved,
         };
@@ -540,12 +566,12 @@ impl Detector {
             .ok_or(Error::TooLarge { quantity: "number of detector pixels" })?;
         require(p.fast_size_m > 0.0, "detector size in m", p.fast_size_m, "above 0")?;
         require(p.slow_size_m > 0.0, "detector size in m", p.slow_size_m, "above 0")?;
-        for (quantity, length) in
-            [("distance in m", p.distance_m), ("close distance in m", p.close_distance_m)]
-        {
-            if let Some(length) = length {
-                require(length != 0.0, quantity, length, "finite and not 0")?;
-            }
+        if let Some(distance_m) = p.distance_m {
+            require(distance_m != 0.0, "distance in m", distance_m, "finite and not 0")?;
+        }
+        if let Some(close_m) = p.close_distance_m {
+            let allowed = "above 0, or every pixel would be negative";
+            require(close_m > 0.0, "close distance in m", close_m, allowed)?;
         }
         let offsets = [p.x_beam_m, p.y_beam_m, p.x_close_m, p.y_close_m, p.org_x_px, p.org_y_px];
         for offset in offsets.into_iter().flatten() {

@@ -42,6 +42,11 @@ pub enum Error {
     },
     /// The scene reproduces the phi carryover, and the call has no slots for it.
     CarryoverMissing,
+    /// What was made for a scene, such as slots of its carryover, is used with another scene.
+    OtherScene {
+        /// What belongs to the other scene.
+        quantity: &'static str,
+    },
     /// No SIMD level has the name.
     UnknownLevel,
     /// No value of the enumeration has the name.
@@ -69,6 +74,7 @@ impl fmt::Display for Error {
                 write!(f, "{index} is outside the detector, which ends at {limit}")
             }
             Self::CarryoverMissing => f.write_str("a c-parity scene needs carryover slots"),
+            Self::OtherScene { quantity } => write!(f, "the {quantity} belong to another scene"),
             Self::UnknownName { quantity, known } => write!(f, "no such {quantity}; expected one of {known}"),
             Self::UnknownLevel => f.write_str("no such SIMD level: portable, avx2 or avx512"),
         }

@@ -56,6 +56,7 @@ pub mod defaults;
 pub mod detector;
 mod error;
 pub mod gradient;
+mod identity;
 pub mod lanes;
 pub mod lattice;
 pub mod math;

@@ -60,7 +60,13 @@ impl Poisson {
     /// Creates the stream of a seed, given as the value of the option `-seed`.
     #[must_use]
     pub fn new(seed: i64) -> Self {
-        Self { random: Ran1::new(seed), spare_gauss: None }
+        Self::drawing_from(Ran1::new(seed))
+    }
+
+    /// Creates a stream that draws its uniform deviates from `random`.
+    #[must_use]
+    pub fn drawing_from(random: Ran1) -> Self {
+        Self { random, spare_gauss: None }
     }
 
     /// Draws a uniform deviate in (0, 1).

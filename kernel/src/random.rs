@@ -57,9 +57,31 @@ impl Ran1 {
         stream
     }
 
+    /// Creates the stream that `nanoBragg.c` draws from for `-seed N` after the draws of `earlier`.
+    ///
+    /// There the state is -N in 32 bits. A state above 0, which any N below 0 and from 2^31 + 1 to 2^32 - 1 gives,
+    /// does not start the generator: it goes on with the shuffle table that the earlier draws left.
+    ///
+    /// ```
+    /// use widebragg::random::Ran1;
+    ///
+    /// let earlier = Ran1::new(12_345_678);
+    /// assert_eq!(Ran1::after(&earlier, 5).draw(), Ran1::new(5).draw());
+    /// assert_eq!(Ran1::after(&earlier, 4_294_967_295).draw(), Ran1::after(&earlier, -1).draw());
+    /// assert_ne!(Ran1::after(&earlier, -5).draw(), Ran1::after(&Ran1::new(1), -5).draw());
+    /// ```
+    #[must_use]
+    pub fn after(earlier: &Self, seed: i64) -> Self {
+        let seed = seed as i32;
+        match seed.checked_neg() {
+            Some(state) if state > 0 => Self { state: u64::from(state.unsigned_abs()), ..earlier.clone() },
+            _ => Self::new(i64::from(seed)),
+        }
+    }
+
     fn advance(&mut self) -> u64 {
-        // Modulo m, 2^31 is 1, so the bits above the lowest 31 are added to these. The state is never 0,
-        // since m is prime.
+        // Modulo m, 2^31 is 1, so the bits above the lowest 31 are added to these. Since m is prime, only the
+        // state m, which `after` can set, leads to 0.
         let product = self.state * MULTIPLIER;
         let folded = (product & MODULUS) + (product >> 31);
         self.state = if folded >= MODULUS { folded - MODULUS } else { folded };
@@ -68,6 +90,10 @@ impl Ran1 {
 
     /// Draws the next deviate.
     pub fn draw(&mut self) -> f32 {
+        if self.state == 0 {
+            // `nanoBragg.c` starts the generator where the state is not above 0.
+            *self = Self::new(1);
+        }
         let next = self.advance();
         if let Some(entry) = self.table.get_mut((self.last >> SLOT_BITS) as usize % TABLE) {
             self.last = core::mem::replace(entry, next);

@@ -48,6 +48,7 @@
 //! ```
 
 use crate::Error;
+use crate::identity::Identity;
 use crate::names::named;
 use crate::real::Real;
 use crate::vector::Vec3;
@@ -140,7 +141,8 @@ impl Orientation {
     }
 }
 
-/// The cell vectors that a phi step of exactly 0 uses.
+/// The mode: the cell vectors that a phi step of exactly 0 uses, and the normal of a mirrored detector
+/// ([`crate::detector::NormalUse`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PhiMode {
     /// The unrotated cell: every phi step rotates the crystal afresh.
@@ -250,6 +252,7 @@ pub struct OrientationTable<'a> {
     pub(crate) sweep: PhiSweep,
     pub(crate) shift: PhiShift,
     pub(crate) cell: Orientation,
+    id: u64,
 }
 
 impl<'a> OrientationTable<'a> {
@@ -287,6 +290,11 @@ impl<'a> OrientationTable<'a> {
     #[must_use]
     pub fn cell(&self) -> Orientation {
         self.cell
+    }
+
+    /// Returns a number that tells the cell, sweep and domains of this table from others.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 }
 
@@ -342,5 +350,17 @@ pub fn fill_shifted_orientations<'a>(
             *entry = state.in_domain(u);
         }
     }
-    Ok(OrientationTable { entries: table, domains, sweep, shift, cell })
+    let id = table_id(cell, sweep, shift, domains);
+    Ok(OrientationTable { entries: table, domains, sweep, shift, cell, id })
+}
+
+/// A number for what a table is filled from.
+fn table_id(cell: Orientation, sweep: PhiSweep, shift: PhiShift, domains: &[Mat3]) -> u64 {
+    let mut id = Identity::new();
+    id.add_orientation(&cell);
+    id.add_numbers([sweep.phi0_rad, sweep.step_rad, shift.phi0_rad, shift.step_rad]);
+    id.add_vector(sweep.spindle);
+    id.add_counts([sweep.count, usize::from(sweep.mode == PhiMode::CParity), domains.len()]);
+    domains.iter().for_each(|domain| id.add_matrix(domain));
+    id.number()
 }

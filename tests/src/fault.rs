@@ -5,6 +5,7 @@
 //! is skipped.
 
 use crate::program::{Outcome, Workplace, executable};
+use crate::skipped::skipped;
 use std::process::{Child, Command, Stdio};
 
 /// The environment variable that holds the program's path in scripts.
@@ -48,7 +49,7 @@ pub fn run_with_mounts(place: &Workplace, script: &str) -> Option<Outcome> {
             return Some(outcome(shell(place, unshare, script)));
         }
     }
-    println!("skipped: file systems cannot be mounted here");
+    skipped("file systems cannot be mounted here");
     None
 }
 
@@ -67,7 +68,7 @@ pub fn has(program: &str) -> bool {
     let is_there = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
     let is_there = is_there.is_ok_and(|output| output.status.success());
     if !is_there {
-        println!("skipped: {program} is not installed");
+        skipped(format!("{program} is not installed"));
     }
     is_there
 }

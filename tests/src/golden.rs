@@ -6,6 +6,7 @@
 //! this repository: [`authoritative`] says where they are looked for.
 
 use crate::oracle::{Mode, Simulation};
+use crate::skipped::skipped;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,7 +70,7 @@ pub struct Case {
     pub name: String,
     /// Command line without the program's name and without output options.
     pub args: Vec<String>,
-    /// Figures as printed.
+    /// Figures as printed; some cases have none.
     pub figures: BTreeMap<String, String>,
     /// SMV header through the form feed.
     pub smv_header: String,
@@ -315,7 +316,7 @@ pub fn inputs_of(case: &str) -> Option<PathBuf> {
 /// When the folder exists and is incomplete.
 pub fn authoritative_run() -> Option<(AuthoritativeRows, Simulation)> {
     let Some(folder) = authoritative() else {
-        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
+        skipped("the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
         return None;
     };
     let rows = AuthoritativeRows::load(&folder).expect("figures.json");

@@ -9,6 +9,8 @@
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
 //! * [`program`]: runs the `widebragg` program in a temporary folder.
 //! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
+//! * [`skipped`]: tells which tests were skipped.
+//! * [`smv_header`]: what every SMV header must keep.
 //! * [`scene`]: the oracle's derived values as a scene of the kernel, so that the kernel's render loop is
 //!   tested alone.
 
@@ -22,3 +24,5 @@ pub mod golden;
 pub mod oracle;
 pub mod program;
 pub mod scene;
+pub mod skipped;
+pub mod smv_header;

@@ -13,12 +13,13 @@ use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{Crystal, UnitCell};
-use widebragg::detector::Detector;
+use widebragg::detector::{Detector, NormalUse};
 use widebragg::gradient::{
     OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives,
 };
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::random::Ran1;
 use widebragg::render::{PixelValue, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::sampling::Steps;
@@ -27,6 +28,7 @@ use widebragg::vector::Vec3;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::failure::Failure;
+use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::hkl_table::HklTable;
 
 /// An owned dense grid of structure factors.
@@ -113,7 +115,7 @@ fn detector(simulation: &Simulation) -> Detector {
         slow_beam_m: d.Sbeam,
         fast_close_m: d.Fclose,
         slow_close_m: d.Sclose,
-        normal_replaced: false,
+        normal_use: NormalUse::AsGiven,
         point_pixel: simulation.point_pixel,
         curved: simulation.curved,
     }
@@ -122,6 +124,7 @@ fn detector(simulation: &Simulation) -> Detector {
 impl KernelScene {
     /// The scene of a simulation, for a level and a mode.
     pub fn from_simulation(simulation: &Simulation, simd: Simd, mode: Mode) -> KernelScene {
+        let simulation = &*simulation.in_mode(mode);
         let crystal = &simulation.crystal;
         let source = |source: &crate::oracle::input::Source| Source {
             incident: -vec3(source.direction),
@@ -198,6 +201,7 @@ impl KernelScene {
             lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
             sources: self.sources.clone(),
             source_weights: self.source_weights.clone(),
+            source_grid: None,
             polarization: self.polarization,
             fluence_per_m2: self.fluence_per_m2,
             exposure_s: 1.0,
@@ -215,9 +219,11 @@ impl KernelScene {
             reference_threads: 1,
             phi0_rad,
             phi: Steps { count, range: 0.0, step: step_rad },
+            phi_sampling: PhiSampling::Start,
             shift: self.shift,
             domains: self.domains.clone(),
             mosaic_spread_rad: 0.0,
+            random: Ran1::new(1),
             structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.table())),
             default_f: self.default_f,
             interpolate: self.interpolate,

@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::process::{Child, Stdio};
 use std::{fs, thread};
+use widebragg_tests::skipped::skipped;
 
 use widebragg_tests::compare::{Difference, compare};
 use widebragg_tests::golden::{self, AuthoritativeRows};
@@ -21,7 +22,7 @@ struct Run {
 
 fn run() -> Option<Run> {
     let Some(folder) = golden::authoritative() else {
-        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
+        skipped("the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
         return None;
     };
     let place = Workplace::empty();
@@ -102,7 +103,7 @@ fn the_header_declares_its_length_and_peak_memory_is_bounded() {
             println!("peak memory {peak} KiB");
             assert!(peak < MOST_KIB, "{peak} KiB");
         }
-        None => println!("skipped: peak memory, which this system does not report"),
+        None => skipped("peak memory, which this system does not report"),
     }
     for name in ["intimage.img", "noiseimage.img"] {
         let file = run.place.read(name);

@@ -110,3 +110,165 @@ fn no_file_replaces_another_one_of_the_same_run() {
     assert_eq!(fs::metadata(at("old.bin")).expect("the image").permissions().mode() & 0o777, 0o640);
     assert_eq!(place.read("old.bin").len(), 16 * 16 * 4);
 }
+
+/// Options of the images whose headers are read back.
+const CRYSTAL: &str =
+    "-default_F 10 -cell 50 50 40 90 90 90 -misset 10 20 30 -N 8 -oversample 1 -nonoise -nopgm --quiet";
+const DETECTOR: &str = "-detpixels_x 60 -detpixels_y 80 -pixel 0.5 -distance 70 -lambda 1.1";
+const AXES: &str = "-fdet_vector 0 0 1 -sdet_vector 0 -1 0 -beam_vector 1 0 0";
+
+/// The largest difference of two images, as a part of the maximum of the first one.
+fn apart(one: &[f32], other: &[f32]) -> f32 {
+    assert_eq!(one.len(), other.len());
+    let most = one.iter().copied().fold(0.0, f32::max);
+    one.iter().zip(other).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max) / most
+}
+
+/// An image rendered from the header of its own SMV image is the same image: bit for bit where six digits hold the
+/// geometry, else to what they hold. In c-parity a swung detector of nanoBragg's header is what nanoBragg takes it for.
+#[test]
+fn the_header_of_an_own_image_gives_its_geometry_in_every_convention() {
+    let sample = format!("{AXES} -pivot sample");
+    let conventions = [
+        ("-mosflm", "-Xbeam 12 -Ybeam 18", false),
+        ("-denzo", "-Xbeam 12 -Ybeam 18", false),
+        ("-adxv", "-Xbeam 12 -Ybeam 18", false),
+        ("-xds", "-ORGX 25 -ORGY 37", true),
+        ("-dials", "-ORGX 25 -ORGY 37", true),
+        (AXES, "-Xbeam 12 -Ybeam 18", false),
+        (&sample, "-ORGX 25 -ORGY 37 -pivot sample", true),
+    ];
+    let place = Workplace::empty();
+    let render = |line: &str| place.run_line(&format!("{CRYSTAL} {line}")).well();
+    for (convention, centre, pivots_at_sample) in conventions {
+        for header in ["readers", "reference"] {
+            for (turned, most) in
+                [("", 0.0), ("-twotheta 15", 1e-3), ("-detector_rotx 3 -detector_roty 2", 1e-3)]
+            {
+                for mode in ["spec", "c-parity"] {
+                    let own = format!("{convention} {turned} --phi-carryover-mode {mode}");
+                    render(&format!(
+                        "{DETECTOR} {centre} {own} --header {header} -floatfile a.bin -intfile a.img"
+                    ));
+                    let said = render(&format!("-img a.img {own} -floatfile b.bin -intfile b.img")).stderr;
+                    let is_lost = (mode, header) == ("c-parity", "reference")
+                        && turned.contains("-twotheta")
+                        && !pivots_at_sample;
+                    // The swing of vectors is about y here, along the slow axis, so that nothing is lost.
+                    let is_lost = is_lost && convention != AXES;
+                    let apart = apart(&place.float("a.bin"), &place.float("b.bin"));
+                    assert!((apart <= most) != is_lost, "{own} --header {header}: {apart:e}");
+                    assert!(!is_lost || said.contains("as in nanoBragg"), "{own}: {said}");
+                }
+            }
+        }
+    }
+    // The swing itself is not applied, as in nanoBragg, but said.
+    render(&format!("{DETECTOR} -xds -twotheta 15 -intfile a.img"));
+    let said = render("-img a.img -xds").stderr;
+    assert!(said.contains("-img: a.img: its TWOTHETA is not applied: -twotheta 15"), "{said}");
+    // The convention may be another one than that of the image: the beam stays where it is.
+    render(&format!("{DETECTOR} -xds -ORGX 25 -ORGY 37 -intfile a.img"));
+    render("-img a.img -adxv -floatfile a.bin -intfile b.img");
+    render(&format!("{DETECTOR} -adxv -Xbeam 12.25 -Ybeam 21.75 -floatfile b.bin -intfile b.img"));
+    assert_eq!(place.float("a.bin"), place.float("b.bin"));
+}
+
+/// A distance on the command line replaces that of the header; in c-parity, as in nanoBragg, it does not if the
+/// header has CLOSE_DISTANCE.
+#[test]
+fn the_command_line_has_the_last_word_on_the_distance() {
+    let place = Workplace::empty();
+    let render = |line: &str| place.run_line(&format!("{CRYSTAL} {line}")).well();
+    render(&format!("{DETECTOR} -intfile a.img"));
+    let said = render("-img a.img -distance 90 -floatfile a.bin").stderr;
+    render(&format!("{DETECTOR} -distance 90 -floatfile b.bin"));
+    assert_eq!(place.float("a.bin"), place.float("b.bin"));
+    assert!(!said.contains("-distance"), "{said}");
+    let said = render("-img a.img -distance 90 --phi-carryover-mode c-parity").stderr;
+    assert!(said.contains("-distance has no effect, as in nanoBragg"), "{said}");
+}
+
+/// `nanobragg_xds.img` was written by nanoBragg with -xds, `nanobragg_xds.f32` is what it renders with -img of it.
+#[test]
+fn an_image_of_nanobragg_gives_its_origin() {
+    let place = Workplace::empty();
+    place.write("nanobragg_xds.img", case("nanobragg_xds.img"));
+    place.write("nanobragg_xds.f32", case("nanobragg_xds.f32"));
+    let expected = place.float("nanobragg_xds.f32");
+    for mode in ["spec", "c-parity"] {
+        let line = format!("{CRYSTAL} -img nanobragg_xds.img --phi-carryover-mode {mode} -floatfile a.bin");
+        place.run_line(&format!("{line} -xds")).well();
+        let found = place.float("a.bin");
+        let same = found.iter().zip(&expected).filter(|(x, y)| x.to_bits() == y.to_bits()).count();
+        assert!(same * 1000 >= found.len() * 999 && apart(&expected, &found) < 1e-6, "{mode}: {same}");
+        // With another convention, nanoBragg takes BEAM_CENTER for something that it is not.
+        place.run_line(&format!("{line} -adxv")).well();
+        let is_true = mode == "spec";
+        let by_hand = if is_true { "-Xbeam 12.25 -Ybeam 21.75" } else { "-Xbeam 12.25 -Ybeam 18.25" };
+        place.run_line(&format!("{CRYSTAL} {DETECTOR} -adxv {by_hand} -floatfile b.bin")).well();
+        assert_eq!(place.float("a.bin"), place.float("b.bin"), "{mode}");
+    }
+}
+
+/// Headers of real detectors, with other pixels than ours or none: `nan_values.img`, `nested_braces.img` and
+/// `header_only.img`.
+#[test]
+fn headers_of_real_detectors_give_their_geometry() {
+    let place = Workplace::empty();
+    for (name, geometry) in [
+        (
+            "nan_values.img",
+            "-detpixels 64 -pixel 0.5 -distance 850 -lambda 0.025 -osc 0.868 -Xbeam 0 -Ybeam 0",
+        ),
+        ("nested_braces.img", "-detpixels 64 -pixel 0.5 -distance 80 -lambda 1.2 -Xbeam 15 -Ybeam 16"),
+        (
+            "header_only.img",
+            "-detpixels 64 -pixel 0.502592 -distance 99.98 -lambda 0.97934 -phi 342 -osc 1 -Xbeam 14.96 -Ybeam 15.91",
+        ),
+    ] {
+        place.write(name, case(name));
+        for mode in ["spec", "c-parity"] {
+            let run = |line: &str| {
+                place.run_line(&format!("{CRYSTAL} --phi-carryover-mode {mode} {line} -phisteps 2")).well();
+            };
+            run(&format!("-img {name} -floatfile a.bin"));
+            run(&format!("{geometry} -floatfile b.bin"));
+            assert_eq!(place.float("a.bin"), place.float("b.bin"), "{name} {mode}");
+        }
+    }
+    let header = |keys: &str| place.write("own.img", format!("{{\n{keys}\n}}\n"));
+    let rendered = |line: &str| {
+        let said = place.run_line(&format!("{CRYSTAL} {line} -floatfile a.bin")).well().stderr;
+        (place.float("a.bin"), said)
+    };
+    // Sizes may come from the command line, numbers may have a unit, and TYPE does not matter.
+    header(
+        "TYPE=long_integer;\nPIXEL_SIZE=0.5 mm;\nDISTANCE=70mm;\nWAVELENGTH=1.1 A;\nMOSFLM_CENTER_X=unknown;\nBEAM_CENTER_X=12;\nBEAM_CENTER_Y=18;",
+    );
+    let (expected, _) = rendered(&format!("{DETECTOR} -Xbeam 12 -Ybeam 18"));
+    assert_eq!(rendered("-img own.img -detpixels_x 60 -detpixels_y 80").0, expected);
+    for (keys, line, warning) in [
+        (
+            "DISTANCE=0.07 m;\nSIZE1=9;\nSIZE2=9;",
+            "-distance 70",
+            "DISTANCE is read in mm: its unit m is not converted",
+        ),
+        ("SIZE1=9;\nBEAM_CENTER_X=2;\nBEAM_CENTER_Y=2;", "-detsize 0.9", "its header has no SIZE1 and SIZE2"),
+        ("SIZE1=9;\nSIZE2=9;", "", "its header has no beam centre for the convention MOSFLM"),
+        ("SIZE1=9;\nSIZE2=9;\nBEAM_CENTER_X=2;\nBEAM_CENTER_Y=2;", "-dials", "no XDS_ORGX and XDS_ORGY"),
+    ] {
+        header(keys);
+        let (_, said) = rendered(&format!("-img own.img {line}"));
+        let is_said = said.contains(&format!("-img: own.img: {warning}")) || said.contains(warning);
+        assert!(is_said != (line == "-detsize 0.9"), "{keys}: {said}");
+    }
+    header("SIZE1=9;\nSIZE2=9;\nDISTANCE=far;");
+    let outcome = place.run_line(&format!("{CRYSTAL} -img own.img"));
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(2), 1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("-img: own.img: DISTANCE: \"far\" is not a number"),
+        "{}",
+        outcome.stderr
+    );
+}

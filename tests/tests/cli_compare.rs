@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::fs;
 use std::io::Cursor;
 use std::time::Instant;
+use widebragg_tests::skipped::skipped;
 
 use serde_json::Value;
 use widebragg_tests::golden;
@@ -338,7 +339,7 @@ fn two_programs_are_run_with_the_same_options() {
 #[test]
 fn the_two_modes_on_the_authoritative_run() {
     let Some(folder) = golden::authoritative() else {
-        println!("skipped: the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
+        skipped("the authoritative run (set WIDEBRAGG_AUTHORITATIVE to its folder)");
         return;
     };
     let place = Workplace::empty();

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::process::{Command, Stdio};
+use widebragg_tests::skipped::skipped;
 
 use widebragg_tests::golden;
 use widebragg_tests::oracle::output::format_g;
@@ -45,7 +46,7 @@ fn completion_scripts_are_valid() {
             Ok(check) => {
                 assert!(check.status.success(), "{shell}: {}", String::from_utf8_lossy(&check.stderr));
             }
-            Err(_) => println!("skipped: {shell} is not installed"),
+            Err(_) => skipped(format!("{shell} is not installed")),
         }
     }
 }
@@ -65,7 +66,7 @@ fn bash_completes_options_and_values() {
         let bash =
             Command::new("bash").current_dir(place.path()).args(["-c", ask, "bash"]).args(words).output();
         let Ok(bash) = bash else {
-            println!("skipped: bash is not installed");
+            skipped("bash is not installed");
             return;
         };
         let offered = String::from_utf8_lossy(&bash.stdout).into_owned();
@@ -201,10 +202,11 @@ fn headers_for_readers_are_correct_and_cbf_is_written() {
         let line = header.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
         line.unwrap_or_else(|| panic!("no {key} in {header}")).trim_end_matches(';').to_owned()
     };
-    assert_eq!(value("HEADER_BYTES"), "1024");
+    assert_eq!(value("HEADER_BYTES"), "512");
     assert_eq!((value("SIZE1"), value("SIZE2")), ("32".to_owned(), "32".to_owned()));
-    assert_eq!(value("BEAM_CENTER_X"), value("ADXV_CENTER_X"));
-    assert_eq!(value("BEAM_CENTER_Y"), value("ADXV_CENTER_Y"));
+    assert_eq!((value("ADXV_CENTER_X"), value("ADXV_CENTER_Y")), ("7.2".to_owned(), "7.6".to_owned()));
+    // DIALS adds a pixel, of 0.4 mm, along fast and along slow.
+    assert_eq!((value("BEAM_CENTER_X"), value("BEAM_CENTER_Y")), ("6.8".to_owned(), "8".to_owned()));
     assert_eq!(value("ADC_OFFSET"), "10");
     assert!(header.lines().filter(|line| line.contains('=')).all(|line| line.ends_with(';')), "{header}");
     assert_eq!(pixels.len(), 32 * 32);
@@ -212,8 +214,56 @@ fn headers_for_readers_are_correct_and_cbf_is_written() {
     assert!(cbf.starts_with(b"###CBF: VERSION"));
     let text = String::from_utf8_lossy(&cbf).into_owned();
     for words in
-        ["PILATUS_1.2", "# Detector_distance 0.100000 m", "# Wavelength 1.200000 A", "x-CBF_BYTE_OFFSET"]
+        ["\"GENERIC_MINI\"", "# Detector_distance 0.100000 m", "# Wavelength 1.200000 A", "x-CBF_BYTE_OFFSET"]
     {
         assert!(text.contains(words), "{words}");
+    }
+}
+
+/// The grey levels of a PNG image.
+fn grey_levels(png: &[u8]) -> Vec<u8> {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().expect("a PNG");
+    let mut levels = vec![0; reader.output_buffer_size().expect("a size")];
+    reader.next_frame(&mut levels).expect("a picture");
+    levels
+}
+
+/// Spots are dark on a light ground, in a still and in a rotation, with water under them and without.
+#[test]
+fn the_preview_shows_spots_above_water() {
+    const SIDE: usize = 300;
+    for sweep in ["-phisteps 1", "-phi 0 -osc 0.5 -phisteps 5"] {
+        let mut dry = Vec::new();
+        for water in ["0", "2", "4"] {
+            let place = Workplace::with_inputs();
+            let line = format!(
+                "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.2 -detpixels {SIDE} -N 15 -oversample 2 {sweep} \
+                 -fluence 1e27 -water {water} -nonoise -nopgm --quiet --png p.png"
+            );
+            place.run_line(&line).well();
+            let (pixels, levels) = (place.float("floatimage.bin"), grey_levels(&place.read("p.png")));
+            if dry.is_empty() {
+                dry.clone_from(&pixels);
+            }
+            let mut sorted = levels.clone();
+            sorted.sort_unstable();
+            let median = sorted[levels.len() / 2];
+            assert!(median > 210, "{sweep}, water {water}: the ground has level {median}");
+            // Pixels of spots that are as strong as the water, and no more than the strongest two in a hundred.
+            let mut strengths = dry.clone();
+            strengths.sort_unstable_by(f32::total_cmp);
+            let strong = strengths[strengths.len() - strengths.len() / 50];
+            let mut spots = 0;
+            for ((&wet, &dry), &level) in pixels.iter().zip(&dry).zip(&levels) {
+                if dry >= strong && dry >= wet - dry {
+                    spots += 1;
+                    assert!(
+                        level < median - 30,
+                        "{sweep}, water {water}: {wet}, dry {dry}: {level} on {median}"
+                    );
+                }
+            }
+            assert!(spots > 50, "{sweep}, water {water}: {spots} spot pixels");
+        }
     }
 }

@@ -110,12 +110,12 @@ fn a_small_crystal_is_recovered_from_random_starts() {
 /// With noisy counts, the errors are as large as the standard uncertainties say.
 #[test]
 fn errors_of_noisy_fits_match_their_uncertainties() {
-    let place = place("-adc 0 -noisefile noise.img -seed 5 -fluence 3e25");
+    let place = place("-noisefile noise.img -seed 5 -fluence 3e27");
     let mut random = deviates();
     let start = start(&mut random);
     for loss in ["poisson", "least-squares"] {
         let line = format!(
-            "refine {LINE} -fluence 3e25 {start} --against noise.img --wrt cell,misset,scale --loss {loss} --json"
+            "refine {LINE} -fluence 3e27 {start} --against noise.img --wrt cell,misset,scale --loss {loss} --json"
         );
         let report = place.run_line(&line).well().json();
         let right = CELL.into_iter().chain(MISSET).chain([1.0]);
@@ -129,6 +129,92 @@ fn errors_of_noisy_fits_match_their_uncertainties() {
         let mean = squares.iter().sum::<f64>() / 10.0;
         assert!((0.1..4.0).contains(&mean), "{loss}: mean square of {mean} standard uncertainties");
     }
+}
+
+/// The offset of the header is subtracted. Without it, as in headers of nanoBragg, the fit used to end at a wrong
+/// orientation with small uncertainties and exit code 0.
+#[test]
+fn a_fit_to_counts_with_an_offset_is_right_or_says_that_it_is_not() {
+    let model = |misset: [f64; 3]| format!("{LINE} -fluence 5e27 {}", crystal(CELL, misset));
+    let truth = [MISSET[0], MISSET[1], 0.04];
+    let place = Workplace::empty();
+    for (header, name) in [("readers", "own.img"), ("reference", "nanobragg.img")] {
+        let line = format!("{} -adc 40 -seed 3 -noisefile {name} --header {header} --quiet", model(truth));
+        place.run_line(&line.replace("-nonoise", "")).well();
+    }
+    let refine = |start: [f64; 3], rest: &str| {
+        place.run_line(&format!("refine {} --wrt misset --json {rest}", model(start)))
+    };
+    let start = [truth[0], truth[1], 0.0];
+    for loss in ["least-squares", "poisson"] {
+        for rest in ["--against own.img", "--against nanobragg.img --offset 40"] {
+            let report = refine(start, &format!("{rest} --loss {loss}")).well().json();
+            let z = &report["parameters"][2];
+            let sigmas = (number(&z["fitted"]) - 0.04) / number(&z["uncertainty"]);
+            assert!(sigmas.abs() < 4.0, "{rest} {loss}: {z}");
+            assert_eq!(
+                (&report["verdict"]["believable"], number(&report["offset"])),
+                (&Value::Bool(true), 40.0)
+            );
+        }
+        let outcome = refine(start, &format!("--against nanobragg.img --loss {loss}"));
+        assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+        let first = outcome.stderr.lines().next().expect("a warning");
+        assert!(
+            first.contains("--against nanobragg.img: its header has no ADC_OFFSET: 0 is assumed"),
+            "{first}"
+        );
+        let reasons = outcome.json()["verdict"]["reasons"].to_string();
+        assert!(reasons.contains("uncertainties are too small"), "{reasons}");
+        let last = outcome.stderr.lines().last().expect("a verdict");
+        assert!(last.starts_with("widebragg: refine: not to be believed: "), "{last}");
+        assert_eq!(reasons.contains("the correlation with the data fell"), loss == "poisson", "{reasons}");
+    }
+    // From far off, the fit ends where it should or says that it did not.
+    let far = refine([truth[0], truth[1], 8.0], "--against own.img");
+    assert_eq!(far.code, Some(3), "{}", far.stderr);
+    assert!(far.json()["verdict"]["reasons"].to_string().contains("does not describe the data"));
+}
+
+/// Counts so few that their noise hides the spots: the correlation is low, and the verdict says what is possible.
+#[test]
+fn too_few_photons_are_named() {
+    let place = place("-noisefile noise.img -seed 5 -fluence 3e25");
+    let model = format!("{LINE} -fluence 3e25 {}", crystal(CELL, MISSET));
+    let outcome = place.run_line(&format!("refine {model} --against noise.img --wrt scale --loss poisson"));
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    let last = outcome.stderr.lines().last().expect("a line");
+    assert!(last.contains("below 0.9 (with as few photons, 0.3") && !last.contains("; "), "{last}");
+    assert!(
+        outcome.stdout.contains("verdict: NOT to be believed\n  - the image does not"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+/// Pixels from the saturation on are left out and counted, so that clipped spots do not bias the fit.
+#[test]
+fn saturated_pixels_are_left_out() {
+    let fluence = "-fluence 1e32";
+    let place = place(&format!("{fluence} -noisefile noise.img -seed 5 -adc 10"));
+    let model = format!("{LINE} {fluence} {}", crystal(CELL, MISSET));
+    let clipped = place.float("data.bin").iter().filter(|&&photons| photons > 65_525.0).count();
+    assert!(clipped > 100, "{clipped}");
+    let refine = |rest: &str| place.run_line(&format!("refine {model} --wrt scale --json {rest}"));
+    let report = refine("--against noise.img").well().json();
+    let saturated = number(&report["saturated_pixels"]);
+    assert!((saturated / clipped as f64 - 1.0).abs() < 0.05, "{saturated} {clipped}");
+    assert_eq!((number(&report["offset"]), number(&report["saturation"])), (10.0, 65535.0));
+    assert!((fitted(&report, "scale") - 1.0).abs() < 1e-3, "{report}");
+    // With the clipped pixels, the scale is far too small.
+    let report = refine("--against noise.img --saturation 70000").json();
+    assert!(fitted(&report, "scale") < 0.9, "{report}");
+    let gradient = |rest: &str| place.run_line(&format!("gradient {model} --wrt scale {rest}")).well().json();
+    let report = gradient("--against noise.img");
+    assert_eq!(number(&report["saturated_pixels"]), saturated);
+    assert!(number(&report["correlation"]) > 0.99, "{report}");
+    let report = gradient("--against data.bin --saturation 65525 --offset -5");
+    assert_eq!((number(&report["saturated_pixels"]), number(&report["offset"])), (clipped as f64, -5.0));
 }
 
 /// A parameter, the options by which the data differ from the model, and the names passed to `--wrt`.
@@ -161,7 +247,11 @@ fn reported_options_reproduce_the_fit() {
         let model = format!("{LINE} {crystal} {both}");
         place.run_line(&format!("{model} {data} -floatfile data.bin -intfile data.img --quiet")).well();
         let line = format!("refine {model} --against data.bin --wrt {wrt} --out o{i} --json --quiet");
-        let report = place.run_line(&line).well().json();
+        let outcome = place.run_line(&line);
+        // The wavelength has no effect on the image of a matrix.
+        let is_determined = !wrt.contains("lambda") || !both.contains("-mat");
+        assert_eq!(outcome.code, Some(if is_determined { 0 } else { 3 }), "{both} {wrt}: {}", outcome.stderr);
+        let report = outcome.json();
         assert_eq!(report["without_option"].as_array().map(Vec::len), Some(0), "{both} {wrt}: {report}");
         let options = report["options"].as_array().expect("options").iter();
         let options: Vec<String> = options.map(|word| word.as_str().expect("a word").to_owned()).collect();
@@ -204,8 +294,12 @@ fn undetermined_parameters_have_no_uncertainty() {
     let place = place("-fluence 1.5e27");
     let model = format!("{LINE} {}", crystal(CELL, MISSET));
     let line = format!("refine {model} --against data.bin --wrt scale,default_F,misset_x --json --quiet");
-    let outcome = place.run_line(&line).well();
-    assert_eq!(outcome.stderr, "");
+    let outcome = place.run_line(&line);
+    assert_eq!(outcome.code, Some(3));
+    assert_eq!(
+        outcome.stderr,
+        "widebragg: refine: not to be believed: the pixels do not determine scale, default_F (singular normal matrix)\n"
+    );
     let report = outcome.json();
     // The image is proportional to scale F^2, so that only this product is determined.
     let intensity = fitted(&report, "scale") * fitted(&report, "default_F").powi(2);
@@ -225,7 +319,9 @@ fn undetermined_parameters_have_no_uncertainty() {
         .well();
     for wrt in ["lambda", "lambda,misset"] {
         let line = format!("refine {LINE} -mat A.mat --against data.bin --wrt {wrt} --json --quiet");
-        let report = place.run_line(&line).well().json();
+        let outcome = place.run_line(&line);
+        assert!(outcome.stderr.contains("the pixels do not determine lambda"), "{}", outcome.stderr);
+        let report = outcome.json();
         assert_eq!(
             (fitted(&report, "lambda"), report["iterations"] == 0),
             (1.0, wrt == "lambda"),

@@ -3,6 +3,7 @@
 
 use widebragg_tests::compare::compare;
 use widebragg_tests::program::Workplace;
+use widebragg_tests::skipped::skipped;
 
 const LEVELS: [&str; 3] = ["portable", "avx2", "avx512"];
 
@@ -39,7 +40,7 @@ fn compare_levels(mode: &str) {
         let mut reference: Option<Vec<f32>> = None;
         for level in LEVELS {
             let Some(once) = images(&place, &line, level, 1) else {
-                println!("skipped: this processor does not have {level}");
+                skipped(format!("this processor does not have {level}"));
                 continue;
             };
             assert!(once.0.iter().any(|&pixel| pixel > 0.0), "line {number}: all pixels are 0");

@@ -2,6 +2,7 @@
 //! refusals.
 
 use std::fs;
+use widebragg_tests::skipped::skipped;
 
 use serde_json::{Value, json};
 use widebragg_tests::golden::{self, Tap, Trace, TracedPixel};
@@ -10,7 +11,7 @@ use widebragg_tests::program::{Outcome, Workplace};
 /// A folder with the inputs of a golden trace; `None` where they are missing.
 fn place_of(trace: &Trace) -> Option<Workplace> {
     let Some(folder) = golden::inputs_of(&trace.case) else {
-        println!("skipped: trace {} (its inputs are missing)", trace.case);
+        skipped(format!("trace {} (its inputs are missing)", trace.case));
         return None;
     };
     let place = Workplace::empty();
@@ -301,6 +302,86 @@ fn bad_input_is_refused() {
     }
     let outcome = place.run_line("trace-diff good.txt good.json").well();
     assert!(outcome.stdout.contains("only in A: pixel 0 1"), "{}", outcome.stdout);
+}
+
+/// All that nanoBragg prints with `-printout`, from `tests/golden/cases`.
+fn printout(name: &str) -> String {
+    let path = golden::root().join("cases").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `printout.txt` is all that nanoBragg prints for this line.
+const PRINTED: &str =
+    "-default_F 100 -cell 100 100 100 90 90 90 -lambda 1 -N 5 -detpixels 6 -pixel 1 -oversample 1";
+
+#[test]
+fn printouts_of_nanobragg_are_traces() {
+    let place = Workplace::empty();
+    place.write("nanobragg.log", printout("printout.txt"));
+    place.run_line(&format!("trace {PRINTED} --roi 0 5 0 5 --phi-carryover-mode c-parity --out ours")).well();
+    for order in ["nanobragg.log ours", "ours nanobragg.log"] {
+        // No tolerance: a value differs only where it does not round to what is printed.
+        let outcome = place.run_line(&format!("trace-diff {order} --rtol 1e-12")).well();
+        assert_eq!(outcome.stderr, "");
+        let metrics = metrics(&place);
+        assert_eq!((&metrics["pixels_compared"], &metrics["values_compared"]), (&json!(36), &json!(36 * 17)));
+        let only = if order.starts_with("ours") { "only_in_b" } else { "only_in_a" };
+        assert_eq!(metrics[only], json!([]), "{order}");
+    }
+    // So is the printout of this program.
+    let outcome = place.run_line(&format!("{PRINTED} -nonoise -printout_pixel 3 2")).well();
+    place.write("own.log", &outcome.stdout);
+    place.run_line("trace-diff own.log nanobragg.log --rtol 1e-12 --quiet").well();
+    assert_eq!(metrics(&place)["pixels_compared"], 1);
+    // A change of the last printed digit is found, at its pixel and with its name.
+    let text = printout("printout.txt");
+    for (from, to, tap) in [
+        ("at 0.1 0.0025 -0.0015", "at 0.1 0.00250001 -0.0015", "pixel_pos_meters"),
+        ("hkl= -0.042473 2.498938 -1.499363", "hkl= -0.042473 2.498940 -1.499363", "hkl_frac"),
+        (
+            "X: 100.00000000 -0.00000000  0.00000000\n",
+            "X: 100.00000002 -0.00000000  0.00000000\n",
+            "rot_a_angstroms",
+        ),
+        ("polar      0.9995753609", "polar      0.9995753611", "polar"),
+        ("omega   9.987263533e-05", "omega   9.987263535e-05", "omega_pixel"),
+        ("capfrac               1", "capfrac    1.0000000010", "capture_fraction"),
+    ] {
+        let at = text.find("   2    1 : stol").expect("the pixel");
+        let (before, after) = text.split_at(at);
+        assert!(after.contains(from), "{from}");
+        place.write("changed.log", format!("{before}{}", after.replacen(from, to, 1)));
+        let outcome = place.run_line("trace-diff changed.log ours --rtol 1e-12 --quiet");
+        assert_eq!(outcome.code, Some(3), "{tap}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("{tap} at pixel 1 2")), "{tap}: {}", outcome.stderr);
+    }
+    place.write("cut.log", &text[..text.len() / 2]);
+    let outcome = place.run_line("trace-diff cut.log ours");
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(2), 1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("cut off"), "{}", outcome.stderr);
+}
+
+/// `printout_steps.txt` is all that nanoBragg prints for the command line of the trace phi_mosaic, with
+/// `-nonoise -printout -printout_pixel 47 33`: the values are those of the last of 24 steps.
+#[test]
+fn printouts_of_several_steps_are_compared_with_the_last() {
+    let trace = case("phi_mosaic");
+    let place = place_of(&trace).expect("inputs");
+    place.write("nanobragg.log", printout("printout_steps.txt"));
+    run_trace(&place, &trace, &[[33, 47]], "--phi-carryover-mode c-parity --out ours.json --json");
+    place.run_line("trace-diff nanobragg.log ours.json --rtol 1e-12 --quiet").well();
+    let found = metrics(&place);
+    assert_eq!((&found["values_compared"], &found["steps_only_in_b"]), (&json!(15), &json!(23)));
+    assert_eq!(found["taps"]["h_frac of steps"]["compared"], 1);
+    // The two modes differ at phi = 0, and so in the sum.
+    run_trace(&place, &trace, &[[33, 47]], "--out spec.txt");
+    let outcome = place.run_line("trace-diff nanobragg.log spec.txt --quiet");
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("first divergence: I_before_scaling at pixel 33 47"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 /// The program refuses a trace of its own that is cut off at any place.

@@ -7,8 +7,12 @@ const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -detpixels 16 -N 3 -
 
 #[test]
 fn each_warning_appears_only_where_it_applies() {
-    let cases: [(&str, &[&str]); 8] = [
+    let mirrored = "-fdet_vector 0 0 1 -sdet_vector 0 1 0 -odet_vector 2 0 0";
+    let mirrored_c = format!("{mirrored} --phi-carryover-mode c-parity");
+    let cases: [(&str, &[&str]); 10] = [
         ("-odet_vector 1 0.1 0", &["-odet_vector", "replaced", "1.000000 0.000000 0.000000"]),
+        (mirrored, &["-odet_vector", "normalised to 1.000000 0.000000 0.000000", "mirrored"]),
+        (&mirrored_c, &["-odet_vector", "replaced", "-1.000000 0.000000 0.000000"]),
         ("-xtalsize 0.0002 -beamsize 0.0001", &["-sample_y", "clipped", "0.0001 mm"]),
         ("-N 40 -oversample 1", &["-oversample 1", "or more"]),
         ("-mosaic 0.1", &["-mosaic without -mosaic_domains", "10 domains"]),

@@ -20,7 +20,7 @@ fn modified(place: &Workplace, frame: usize) -> SystemTime {
 fn frames_finished_after_the_clock_went_back_are_kept() {
     let place = Workplace::with_inputs();
     place.run_line(&format!("{SERIES} --frame-range 1:1")).well();
-    let record = File::options().append(true).open(place.path().join("floatimage.series.json"));
+    let record = File::options().append(true).open(place.path().join("floatimage.bin.series.json"));
     let later = SystemTime::now() + Duration::from_secs(3600);
     record.and_then(|record| record.set_modified(later)).expect("the time of the record");
     place.run_line(&format!("{SERIES} --frame-range 2:3")).well();

@@ -1,14 +1,52 @@
 //! Less memory than a run needs: one line, exit code 2, only complete files, and never an abort.
 #![cfg(target_os = "linux")]
 
+use widebragg_formats::cbf::write_cbf;
+use widebragg_formats::image::ImageHeader;
 use widebragg_tests::fault::run_script;
-use widebragg_tests::program::Workplace;
+use widebragg_tests::program::{Outcome, Workplace};
 
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.1 -detpixels 600 -N 6 -oversample 1 -seed 5 \
     --quiet --header reference --png p.png --cbf c.cbf";
 
 /// The exit codes of the dynamic loader when it has no memory for libraries, before the program runs.
 const LOADER: [Option<i32>; 3] = [Some(127), Some(139), None];
+
+/// Whether a run ended before the program's own code: in the loader, or in what the compiler starts first.
+fn is_not_started(outcome: &Outcome) -> bool {
+    let has_no_stack = outcome.stderr.contains("failed to allocate an alternative stack");
+    LOADER.contains(&outcome.code) && (has_no_stack || !outcome.stderr.contains("memory allocation"))
+}
+
+/// Checks that a command gives one line about memory under each limit (in kB) that is too small for it;
+/// returns the lines. Under some of the limits it must succeed; not under all larger ones, since the C library
+/// reserves more for its threads where it can.
+fn refused_under(place: &Workplace, words: &str, limits: impl Iterator<Item = u32>) -> Vec<String> {
+    let (mut well, mut refused) = (0, Vec::new());
+    for kilobytes in limits {
+        let outcome = run_script(place, &format!("ulimit -v {kilobytes}; exec \"$WIDEBRAGG\" {words}"));
+        let said = format!("{words}: {kilobytes} kB: {:?} {}", outcome.code, outcome.stderr);
+        if is_not_started(&outcome) {
+            break;
+        }
+        if outcome.code == Some(0) {
+            well += 1;
+            continue;
+        }
+        assert_eq!(outcome.code, Some(2), "{said}");
+        assert_eq!(outcome.stderr.lines().count(), 1, "{said}");
+        assert!(outcome.stderr.starts_with("widebragg: "), "{said}");
+        assert!(["memory", "--threads"].iter().any(|word| outcome.stderr.contains(word)), "{said}");
+        refused.push(outcome.stderr);
+    }
+    assert!(well > 0, "{words}: {refused:?}");
+    refused
+}
+
+/// The limits from `most` megabytes down to the size of the program itself.
+fn limits(most: u32) -> impl Iterator<Item = u32> {
+    (0..18).map(move |step| (f64::from(most) * 1000.0 * 0.83f64.powi(step)) as u32)
+}
 
 #[test]
 fn every_memory_limit_gives_a_message() {
@@ -20,7 +58,7 @@ fn every_memory_limit_gives_a_message() {
     for kilobytes in (4_000..64_000).step_by(1_500).rev() {
         let outcome = run_script(&place, &format!("ulimit -v {kilobytes}; exec \"$WIDEBRAGG\" {LINE}"));
         let said = format!("{kilobytes} kB: {:?} {}", outcome.code, outcome.stderr);
-        if LOADER.contains(&outcome.code) && !outcome.stderr.contains("memory allocation") {
+        if is_not_started(&outcome) {
             break;
         }
         for (name, content) in place.files() {
@@ -60,5 +98,103 @@ fn the_option_that_needs_too_much_memory_is_named() {
         assert_eq!(outcome.code, Some(2), "{extra}: {}", outcome.stderr);
         assert!(outcome.stderr.contains(expected), "{extra}: {}", outcome.stderr);
         assert!(!place.path().join("floatimage.bin").exists(), "{extra}");
+    }
+}
+
+#[test]
+fn a_printout_of_many_pixels_needs_memory() {
+    let place = Workplace::empty();
+    let line = "-default_F 100 -cell 70 80 90 80 100 110 -lambda 1 -N 2 -detpixels 120 -pixel 0.1 -oversample 1 \
+        -nonoise -nopgm --threads 1";
+    for how in ["--quiet", "--json"] {
+        let refused = refused_under(&place, &format!("{line} -printout {how} >out"), limits(400));
+        assert!(refused.iter().any(|line| line.contains("-printout: no memory")), "{how}: {refused:?}");
+    }
+    // What fits is printed as a whole.
+    place.run_line(&format!("{line} -printout --quiet")).well();
+}
+
+#[test]
+fn a_long_source_file_needs_memory() {
+    let place = Workplace::empty();
+    place.write("sources", "-10\n".repeat(100_000));
+    place.write("latin", [&b"# \xe9\n"[..], "-10\n".repeat(100_000).as_bytes()].concat());
+    for name in ["sources", "latin"] {
+        let line = format!(
+            "-default_F 100 -cell 70 80 90 80 100 110 -lambda 1 -N 2 -detpixels 2 -pixel 0.1 -oversample 1 \
+             -sourcefile {name} -nonoise -nopgm --threads 1 --quiet"
+        );
+        let refused = refused_under(&place, &line, limits(120));
+        assert!(refused.iter().any(|line| line.contains("-sourcefile: ")), "{name}: {refused:?}");
+    }
+}
+
+#[test]
+fn large_images_need_memory_to_be_compared() {
+    const SIDE: usize = 900;
+    let place = Workplace::empty();
+    let counts = |factor: i32| (0..(SIDE * SIDE) as i32).map(|i| i % 1009 * factor).collect::<Vec<_>>();
+    let header = ImageHeader { fast: SIDE, slow: SIDE, pixel_m: 1e-4, ..ImageHeader::default() };
+    for (name, factor) in [("a", 1), ("b", 2)] {
+        let counts = counts(factor);
+        write_cbf(&place.path().join(format!("{name}.cbf")), &header, &counts).expect("a CBF");
+        let floats = counts.iter().flat_map(|&count| (count as f32).to_le_bytes());
+        place.write(format!("{name}.bin"), floats.collect::<Vec<u8>>());
+    }
+    for (kind, extra) in [("cbf", ""), ("bin", "--size 900 900")] {
+        let line = format!("compare a.{kind} b.{kind} {extra} --out out --quiet --threads 1");
+        let refused = refused_under(&place, &line, limits(220));
+        for part in [&format!(".{kind}: "), "compare: no memory"] {
+            assert!(refused.iter().any(|line| line.contains(part)), "{kind}, {part}: {refused:?}");
+        }
+    }
+}
+
+#[test]
+fn long_traces_need_memory() {
+    let place = Workplace::empty();
+    let taps: Vec<String> = (0..60_000).map(|i| format!("\"a{i}\":{i}")).collect();
+    place.write("taps.json", format!("{{\"traces\":[{{\"taps\":{{{}}}}}]}}", taps.join(",")));
+    let pixels: Vec<String> = (0..60_000).map(|i| format!("{{\"taps\":{{\"x\":{i}}}}}")).collect();
+    place.write("pixels.json", format!("{{\"traces\":[{}]}}", pixels.join(",")));
+    place.write(
+        "text.json",
+        format!("{{\"note\":\"{}\",\"traces\":[{{\"taps\":{{\"x\":1}}}}]}}", "x".repeat(9_000_000)),
+    );
+    let steps = (0..20_000).map(|i| format!("TRACE_C_PHI phi_tic={i} F_latt=1 F_cell=2 h_frac=3\n"));
+    place.write("steps.log", steps.collect::<String>());
+    place.write("taps.log", (0..60_000).map(|i| format!("TRACE_C: a{i} {i}\n")).collect::<String>());
+    let others = (0..60_000).map(|i| format!("TRACE_C: b{i} {i}\n")).collect::<String>();
+    place.write("other.log", format!("TRACE_C: a0 0\n{others}"));
+    for traces in [
+        "taps.json taps.log",
+        "pixels.json pixels.json",
+        "text.json text.json",
+        "steps.log steps.log",
+        "taps.log other.log",
+    ] {
+        let refused = refused_under(&place, &format!("trace-diff {traces} --out out >out.txt"), limits(120));
+        assert!(refused.iter().any(|line| line.contains("memory for this trace")), "{traces}: {refused:?}");
+    }
+}
+
+#[test]
+fn traces_of_many_steps_and_fits_need_memory() {
+    let steps = "-default_F 100 -cell 70 80 90 80 100 110 -lambda 1 -N 2 -detpixels 2 -pixel 0.1 -oversample 5 \
+        -osc 1 -phisteps 800 --threads 1";
+    for format in ["text", "json"] {
+        let line = format!("trace {steps} --pixel 1 1 --format {format} --out t");
+        let refused = refused_under(&Workplace::empty(), &line, limits(500));
+        let part = "trace: no memory for 20000 steps";
+        assert!(refused.iter().any(|line| line.contains(part)), "{format}: {refused:?}");
+    }
+    let place = Workplace::with_inputs();
+    let fit =
+        "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.1 -detpixels 300 -N 3 -oversample 5 --threads 1";
+    place.run_line(&format!("{fit} -nonoise -nopgm -floatfile target.bin --quiet")).well();
+    for command in ["gradient", "refine"] {
+        let line = format!("{command} {fit} --against target.bin --wrt misset --quiet");
+        let refused = refused_under(&place, &line, limits(300));
+        assert!(refused.iter().any(|line| line.contains("--against: ")), "{command}: {refused:?}");
     }
 }

@@ -77,6 +77,28 @@ fn a_terminated_run_leaves_no_temporary_file_and_can_be_resumed() {
     }
 }
 
+/// A run that is ended before it has written any evidence leaves no folder for it, and none of another name.
+#[test]
+fn a_terminated_run_leaves_no_empty_evidence_folder() {
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let place = Workplace::with_inputs();
+        let line = format!("{SERIES} -oversample 9 --frames 60 --evidence evidence");
+        let mut child = place.command(words(&line)).spawn().expect("the program starts");
+        let started = Instant::now();
+        while !place.path().join("evidence").exists() || !place.path().join("floatimage_00001.bin").exists() {
+            assert!(started.elapsed() < Duration::from_secs(60), "no folder, or no frame");
+            sleep(Duration::from_millis(1));
+        }
+        signal(&child, name);
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(number), "{name}: {status}");
+        assert!(!place.path().join("evidence").exists(), "{name}");
+        place.run_line(&format!("{line} --frame-range 1:1 --resume")).well();
+        assert!(place.path().join("evidence/sha256.txt").is_file());
+        assert!(!place.path().join("evidence-2").exists());
+    }
+}
+
 #[test]
 fn an_ignored_signal_stays_ignored() {
     let place = Workplace::with_inputs();
@@ -108,4 +130,39 @@ fn stopping_and_harmless_signals_change_nothing() {
     let count: u64 = outcome.stdout.trim().parse().expect("a count");
     assert!(count > 20, "only {count} rounds of signals");
     assert!(frames(&place) == frames(&quiet));
+}
+
+/// `compare --run` ends the program that it runs, and what that started, even where they ignore the signal.
+#[test]
+fn a_signal_ends_the_program_that_compare_runs() {
+    for (name, number, ignores) in [("TERM", 15, false), ("XCPU", 24, false), ("TERM", 15, true)] {
+        let place = Workplace::with_inputs();
+        let trap = if ignores { "trap '' TERM XCPU" } else { "" };
+        let script =
+            format!("#!/bin/sh\n{trap}\nsleep 300 &\necho $$ $! >pids\nmv pids started\nwait\nsleep 300\n");
+        place.write("child.sh", script);
+        let child = "sh child.sh";
+        let line = ["compare", "--run", child, "--run", child, "--out", "out", "--quiet", "--", "-N", "3"];
+        let mut program = place.command(line).spawn().expect("the program starts");
+        let started = Instant::now();
+        let pids = place.path().join("out/a/started");
+        while !pids.exists() {
+            assert!(started.elapsed() < Duration::from_secs(60), "the child did not start");
+            assert_eq!(program.try_wait().expect("a child"), None, "the program ended by itself");
+            sleep(Duration::from_millis(5));
+        }
+        let pids = String::from_utf8(place.read("out/a/started")).expect("numbers");
+        signal(&program, name);
+        let status = program.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(number), "{name}: {status}");
+        // A process that has ended may be listed until its new parent has asked for its exit code.
+        let runs = |pid: &str| {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+        };
+        let living: Vec<&str> = pids.split_whitespace().filter(|pid| runs(pid)).collect();
+        assert_eq!(living, Vec::<&str>::new(), "{name}, ignored: {ignores}: still there");
+        assert!(started.elapsed() < Duration::from_secs(60), "{name}: slow");
+        assert!(!place.path().join("out/b").exists(), "{name}: the second program was started");
+    }
 }

@@ -63,7 +63,7 @@ fn a_series_started_twice_has_one_seed() {
         }
         place.run_line(&format!("{line} -N 5 --resume")).well();
         let record: serde_json::Value =
-            serde_json::from_slice(&place.read("floatimage.series.json")).expect("a record");
+            serde_json::from_slice(&place.read("floatimage.bin.series.json")).expect("a record");
         let seed = record["seed"].as_i64().expect("a seed");
         let whole = Workplace::with_inputs();
         whole.run_line(&format!("{line} -N 5 -seed {seed}")).well();

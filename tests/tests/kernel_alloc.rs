@@ -110,7 +110,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             point_pixel: false,
             curved: false,
         };
-        let detector = Detector::new(&detector_parameters)?;
+        let detector = Detector::new(&detector_parameters, mode)?;
         let cell = UnitCell { lengths_angstrom: [40.0, 50.0, 60.0], angles_rad: [1.5, 1.6, 1.7] };
         let parameters = CrystalParameters {
             source: CellSource::Cell(cell),
@@ -180,7 +180,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
         let carry = Carryover::Streams(&mut streams);
         scene.pullback_rows(&turns, 0..ROWS, &weights, &carry, &mut sums)?;
         scene.pushforward_rows(&turns, 0..ROWS, &[sums.variables], &carry, &mut weights)?;
-        let model = Model::new(parameters, detector_parameters, 3, 2.0)?;
+        let model = Model::new(parameters, detector_parameters, mode, 3, 2.0)?;
         for parameter in Parameter::ALL {
             sum += model.direction(&Moves::default(), parameter)?.dot(&Variables::default());
         }

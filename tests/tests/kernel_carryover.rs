@@ -1,7 +1,11 @@
 //! The carryover's interface: streams, pixels, bands and partial calls give the same bits; hits and fresh
 //! uses are reported; the interpolation latch is found; calls that return an error write nothing.
 
+#[path = "properties/random.rs"]
+mod random;
+
 use proptest::prelude::*;
+use random::Random;
 use widebragg::Error;
 use widebragg::carryover::{CarryUse, Carryover, Slot, stream_rows};
 use widebragg::lanes::Simd;
@@ -374,6 +378,139 @@ fn calls_that_return_an_error_write_nothing() {
             })
             .expect("a scene");
     }
+}
+
+/// The scene with one value changed that may or may not matter to the carryover.
+fn changed(scene: &KernelScene, random: &mut Random) -> KernelScene {
+    let mut changed = scene.clone();
+    let KernelScene { detector: d, roi, .. } = &mut changed;
+    let (columns, rows) = (d.fast_pixels, d.slow_pixels);
+    match random.whole(0, 17) {
+        0 => roi.fast_min = random.whole(0, roi.fast_max),
+        1 => roi.slow_min = random.whole(0, roi.slow_max),
+        2 => (roi.fast_max, roi.slow_max) = (columns - 2, rows - 2),
+        3 | 4 => {
+            let from = random.whole(0, columns);
+            changed.mask = Some((0..d.pixels()).map(|i| u16::from(i > from) * 7).collect());
+        }
+        5 => changed.mask = Some(vec![1; d.pixels()]),
+        6 => changed.d_min_m = 9e-10,
+        7 => changed.d_min_m = 8e-10,
+        8 => d.pix0_m.x += 1e-3,
+        9 => changed.sweep.count += 1,
+        10 => changed.sweep.step_rad *= 1.5,
+        11 => changed.sweep.phi0_rad = -changed.sweep.step_rad,
+        12 => changed.cell.b_m.y *= 1.01,
+        13 => changed.oversample.per_axis = 2,
+        14 => changed.sensor.layers = 2,
+        15 => changed.sources[0].lambda_m *= 1.1,
+        16 => changed.fluence_per_m2 *= 2.0,
+        _ => changed.domains.push([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
+    }
+    changed
+}
+
+/// Slots of one scene used with another: either they are refused, or the pixels are those of the scene's own
+/// slots. A scene always accepts its own.
+#[test]
+fn slots_of_another_scene_are_refused_unless_they_fit() {
+    let (_, simulation) = scenes().swap_remove(0);
+    let first = KernelScene::from_simulation(&simulation, Simd::detect(), Mode::CParity);
+    let mut random = Random(5);
+    let mut variants = vec![first.clone(), first.clone()];
+    for _ in 0..40 {
+        let before = variants[random.whole(0, variants.len() - 1)].clone();
+        variants.push(changed(&before, &mut random));
+    }
+    let opened: Vec<_> = variants
+        .iter()
+        .map(|scene| {
+            let slots = scene.with(2, |scene, slots| {
+                let mut by_pixel = vec![Slot::default(); scene.detector().pixels()];
+                open_pixels(scene, 2, &mut by_pixel).expect("slots");
+                (slots.to_vec(), by_pixel)
+            });
+            slots.expect("a scene")
+        })
+        .collect();
+    let (mut fit, mut refused) = (0, 0);
+    for (i, scene) in variants.iter().enumerate() {
+        let checked = scene.with(2, |scene, own| {
+            let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+            let image = bits(&whole(scene, own));
+            for (j, (streams, by_pixel)) in opened.iter().enumerate() {
+                for (mut slots, is_by_pixel) in [(streams.clone(), false), (by_pixel.clone(), true)] {
+                    let mut carry = if is_by_pixel {
+                        Carryover::Pixels(&mut slots)
+                    } else {
+                        Carryover::Streams(&mut slots)
+                    };
+                    let mut pixels = vec![0.0_f64; rows * columns];
+                    let outcome = scene.render_rows(0..rows, &mut pixels, &mut carry);
+                    match outcome {
+                        Ok(_) => assert!(bits(&pixels) == image, "slots of {j} spoil scene {i}"),
+                        Err(_) => assert!(pixels.iter().all(|&pixel| pixel == 0.0)),
+                    }
+                    assert!(i != j || outcome.is_ok(), "{i}: {outcome:?}");
+                    // All calls agree.
+                    let error = outcome.err();
+                    assert_eq!(scene.render_pixel(1, 1, &mut carry).err(), error, "{j} in {i}");
+                    assert_eq!(scene.find_latch(0..rows, &carry).err(), error, "{j} in {i}");
+                    assert_eq!(scene.probe_pixel(1, 1, &carry, &mut |_| ()).err(), error, "{j} in {i}");
+                    let counted = if i == j { [0, 0] } else { [usize::from(error.is_none()), 1] };
+                    (fit, refused) = (fit + counted[0], refused + counted[1] - counted[0]);
+                }
+            }
+        });
+        checked.expect("a scene");
+    }
+    println!("of the pairs of different scenes, {fit} fit and {refused} were refused");
+    assert!(fit > 100 && refused > 1000, "{fit} {refused}");
+}
+
+#[test]
+fn slots_that_were_not_opened_or_belong_to_other_rows_are_refused() {
+    let (_, simulation) = scenes().swap_remove(0);
+    let scene = KernelScene::from_simulation(&simulation, Simd::detect(), Mode::CParity);
+    let checked = scene.with(3, |scene, slots| {
+        let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+        let mut pixels = vec![0.0_f32; rows * columns];
+        let mut render = |rows: core::ops::Range<usize>, slots: &mut [Slot]| {
+            scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).err()
+        };
+        let other = Error::OtherScene { quantity: "carryover slots" };
+        assert_eq!(render(0..1, &mut [Slot::default()]), Some(other));
+        let [a, b, c] = [slots[0], slots[1], slots[2]];
+        assert_eq!(render(0..rows, &mut [c, b, a]), None);
+        assert_eq!(render(b.first_row..b.end_row, &mut [b]), None);
+        assert_eq!(render(0..b.end_row + 1, &mut [a, b]), Some(Error::CarryoverMissing));
+        assert_eq!(render(0..rows, &mut [a, c]), Some(Error::CarryoverMissing));
+        assert_eq!(
+            scene.carry_use(&Carryover::Streams(&mut [a]), b.first_row, 0),
+            Err(Error::CarryoverMissing)
+        );
+    });
+    checked.expect("a scene");
+}
+
+/// A selection of the pixels of a scene has the bits of the whole image, though it hides the pixels that open
+/// the streams.
+#[test]
+fn a_selection_keeps_the_carryover_of_its_scene() {
+    let (_, simulation) = scenes().swap_remove(0);
+    let scene = KernelScene::from_simulation(&simulation, Simd::detect(), Mode::CParity);
+    let checked = scene.with(2, |scene, slots| {
+        let image = whole(scene, slots);
+        let mask: Vec<u16> = (0..image.len()).map(|i| u16::from(i % 7 == 5)).collect();
+        let selection = scene.with_selection(&mask).expect("a selection");
+        for (pixel, (whole, &mask)) in whole(&selection, slots).iter().zip(image.iter().zip(&mask)) {
+            assert_eq!(*pixel, if mask == 0 { 0.0 } else { *whole });
+        }
+        let (needed, given) = (image.len(), image.len() - 1);
+        let short = scene.with_selection(&mask[1..]).err();
+        assert_eq!(short, Some(Error::BufferTooShort { buffer: "mask", needed, given }));
+    });
+    checked.expect("a scene");
 }
 
 #[test]

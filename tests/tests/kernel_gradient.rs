@@ -393,6 +393,36 @@ fn short_buffers_are_refused_and_nothing_is_written() {
         .expect("a scene");
 }
 
+/// Scenes that differ in a middle domain, the sweep or the cell do not take each other's derivatives of the
+/// orientations.
+#[test]
+fn derivatives_of_other_orientations_are_refused() {
+    let scene = small(3);
+    let mut kernel = KernelScene::from_simulation(&scene.simulation, Simd::detect(), Mode::Spec);
+    kernel.domains = vec![IDENTITY; 3];
+    let (mut domain, mut sweep, mut cell) = (kernel.clone(), kernel.clone(), kernel.clone());
+    domain.domains[1] = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
+    sweep.sweep.step_rad += 1e-3;
+    cell.cell.a_m.x *= 1.001;
+    let (rows, pixels) = (0..kernel.detector.slow_pixels, kernel.detector.pixels());
+    let outcome = |own: &KernelScene, other: &KernelScene| {
+        differentiated(other, 1, |_, turns, _| {
+            let mut images = vec![0.0; pixels];
+            own.with(1, |scene, slots| {
+                let carry = Carryover::Streams(slots);
+                scene.pushforward_rows(turns, rows.clone(), &[unit(0)], &carry, &mut images)
+            })
+            .expect("a scene")
+        })
+    };
+    assert_eq!(outcome(&kernel, &kernel.clone()), Ok(()));
+    for other in [domain, sweep, cell] {
+        let refused = Err(Error::OtherScene { quantity: "derivatives of orientations" });
+        assert_eq!(outcome(&kernel, &other), refused);
+        assert_eq!(outcome(&other, &kernel), refused);
+    }
+}
+
 /// Rotations are scaled and converted to rotation vectors without changing their axis.
 #[test]
 fn scaled_rotations_keep_their_axis() {

@@ -74,7 +74,7 @@ fn tables_equal_those_of_the_individual_functions() {
     let p = parameters();
     let SourcesInput::Grid { hdiv, vdiv, dispersion, round } = p.sources else { unreachable!() };
     let DetectorInput::Parameters(detector) = p.detector else { unreachable!() };
-    let detector = Detector::new(&detector).expect("a detector");
+    let detector = Detector::new(&detector, p.mode).expect("a detector");
     let crystal = CrystalParameters { source: cell(), lambda0_m: defaults::LAMBDA_M, misset_rad: [0.0; 3] };
     let crystal = Crystal::new(&crystal).expect("a crystal");
     let grid = SourceGrid { hdiv, vdiv, dispersion, round, lambda0_m: defaults::LAMBDA_M };
@@ -170,7 +170,7 @@ fn invalid_parameters_are_refused_before_anything_is_written() {
 
 #[test]
 fn a_grid_of_sources_is_checked_before_it_is_written() {
-    let detector = Detector::new(&DetectorParameters::default()).expect("a detector");
+    let detector = Detector::new(&DetectorParameters::default(), PhiMode::Spec).expect("a detector");
     // The first wavelength, 1 - 0.2, is positive; the second, 1 - 1 - 0.2, is not.
     let dispersion = Steps { count: 2, range: 0.4, step: -1.0 };
     let grid = SourceGrid {

@@ -7,10 +7,11 @@ use widebragg::carryover::Carryover;
 use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
 };
-use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
+use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, NormalUse, Pivot, extent};
+use widebragg::gradient::{Model, Moves, Parameter};
 use widebragg::lanes::Simd;
 use widebragg::random::random_misset;
-use widebragg::rotation::Mat3;
+use widebragg::rotation::{Mat3, PhiMode};
 use widebragg::sampling::{Axis, StepRequest, axis_steps, phi_steps};
 use widebragg::vector::Vec3;
 use widebragg_tests::compare::relative;
@@ -19,7 +20,7 @@ use widebragg_tests::oracle::command::{self, Command};
 use widebragg_tests::oracle::input::read_matrix;
 use widebragg_tests::oracle::sampling::Request;
 use widebragg_tests::oracle::{Mode, SEED_WITHOUT_CLOCK, Simulation};
-use widebragg_tests::scene::KernelScene;
+use widebragg_tests::scene::{KernelScene, phi_mode};
 
 const LIMIT: f64 = 1e-13;
 
@@ -190,12 +191,15 @@ fn the_set_up_of_golden_command_lines_matches_the_oracle() {
             _ => {}
         }
     }
-    assert!(lines.len() >= 54);
+    assert!(lines.len() >= 55);
     for (name, args, folder) in lines {
         let command = Command::parse(&args, &folder).expect("command line");
         let simulation = Simulation::from_args(&args, &folder).expect("command line");
         let parameters = detector_parameters(&command).expect("an extent");
-        hold_detector(&name, &Detector::new(&parameters).expect("a detector"), &simulation);
+        for mode in [Mode::CParity, Mode::Spec] {
+            let detector = Detector::new(&parameters, phi_mode(mode)).expect("a detector");
+            hold_detector(&format!("{name} {mode:?}"), &detector, &simulation.in_mode(mode));
+        }
         hold_crystal(&name, &command, &simulation);
 
         let phi = phi_steps(request(command.phi)).expect("phi");
@@ -225,7 +229,8 @@ fn images_from_the_kernel_s_set_up_match_the_reference() {
         for simd in Simd::available() {
             let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
             scene.detector =
-                Detector::new(&detector_parameters(&command).expect("an extent")).expect("a detector");
+                Detector::new(&detector_parameters(&command).expect("an extent"), phi_mode(Mode::CParity))
+                    .expect("a detector");
             let crystal = Crystal::new(&crystal_parameters(&command)).expect("a crystal");
             scene.cell = crystal.direct;
             scene.crystallite.reciprocal_per_angstrom = crystal.reciprocal_per_angstrom;
@@ -256,7 +261,8 @@ fn axes_that_cannot_be_normalised_are_refused() {
     let command = Command::parse(&args, &golden::inputs()).expect("command line");
     let parameters = detector_parameters(&command).expect("parameters");
     let placed = |axes: CustomAxes| {
-        Detector::new(&DetectorParameters { convention: Convention::Custom(axes), ..parameters })
+        let convention = Convention::Custom(axes);
+        Detector::new(&DetectorParameters { convention, ..parameters }, PhiMode::Spec)
     };
     for (size, is_usable) in
         [(1e-3, true), (1e100, true), (1e155, false), (1e211, false), (1e-161, false), (0.0, false)]
@@ -278,6 +284,107 @@ fn axes_that_cannot_be_normalised_are_refused() {
                 }
             }
         }
+    }
+}
+
+/// A negative close distance would make every pixel negative.
+#[test]
+fn close_distances_that_are_not_above_0_are_refused() {
+    for convention in Convention::NAMED.iter().copied().chain([Convention::Custom(CustomAxes::default())]) {
+        for pivot in [Pivot::Beam, Pivot::Sample] {
+            let placed = |close: f64| {
+                let close_distance_m = Some(close);
+                let parameters = DetectorParameters {
+                    close_distance_m,
+                    convention,
+                    pivot,
+                    ..DetectorParameters::default()
+                };
+                Detector::new(&parameters, PhiMode::CParity)
+            };
+            assert!(placed(0.1).is_ok_and(|detector| detector.close_distance_m > 0.0));
+            for close in [-0.1, -1e-300, 0.0, -0.0, f64::NAN, f64::NEG_INFINITY] {
+                let quantity = "close distance in m";
+                let refused =
+                    matches!(placed(close), Err(Error::OutOfRange { quantity: q, .. }) if q == quantity);
+                assert!(refused, "{convention:?} {close}");
+            }
+        }
+    }
+}
+
+/// The normal of custom axes of either handedness, of length 1 and not, in both modes.
+#[test]
+fn normals_follow_the_rule_of_the_mode() {
+    for (slow, hand) in [("0 -1 0.1", 1.0), ("0 1 0.1", -1.0)] {
+        for (odet, is_unit) in
+            [("1 0 0", true), ("2 0 0", false), ("0.9 0.1 -0.05", false), ("-3 0 0", false)]
+        {
+            let line = format!(
+                "-cell 40 -default_F 1 -N 1 -oversample 1 -pixel 1 -detpixels 8 -distance 90 -fdet_vector 0 0.1 1 \
+                 -sdet_vector {slow} -odet_vector {odet} -beam_vector 1 0 0 -detector_rotx 3 -detector_roty -5 \
+                 -twotheta_axis 0 1 0 -twotheta 7"
+            );
+            let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let command = Command::parse(&args, &golden::inputs()).expect("command line");
+            let simulation = Simulation::from_args(&args, &golden::inputs()).expect("command line");
+            let parameters = detector_parameters(&command).expect("an extent");
+            let untilted = DetectorParameters { rotation_rad: [0.0; 3], twotheta_rad: 0.0, ..parameters };
+            // fast x slow is close to +x on the right-handed detector, to -x on the mirrored one.
+            let is_mirrored = hand * if odet.starts_with('-') { -1.0 } else { 1.0 } < 0.0;
+            for mode in [Mode::CParity, Mode::Spec] {
+                let what = format!("{slow}, {odet}, {mode:?}");
+                let detector = Detector::new(&parameters, phi_mode(mode)).expect("a detector");
+                hold_detector(&what, &detector, &simulation.in_mode(mode));
+                let expected = match (is_unit, is_mirrored, mode) {
+                    (true, ..) => NormalUse::AsGiven,
+                    (false, true, Mode::Spec) => NormalUse::Normalized,
+                    _ => NormalUse::Replaced,
+                };
+                assert_eq!(detector.normal_use, expected, "{what}");
+                let normal = Detector::new(&untilted, phi_mode(mode)).expect("a detector").normal;
+                let given = Vec3::from(command.vectors.odet.expect("a normal"));
+                let along = normal.dot(given) / given.length();
+                let keeps_direction = expected != NormalUse::Replaced;
+                assert!(!keeps_direction || (along - 1.0).abs() < 1e-12, "{what}");
+                assert_eq!(along < 0.0, is_mirrored && !keeps_direction, "{what}");
+            }
+        }
+    }
+}
+
+/// A moved detector follows the rule of the mode as well: no derivative of a mirrored detector jumps to the
+/// other side of the sample.
+#[test]
+fn derivatives_of_a_mirrored_detector_follow_the_rule_of_the_mode() {
+    let axes = CustomAxes {
+        fast: Some(Vec3::new(0.0, 0.0, 1.0)),
+        slow: Some(Vec3::new(0.0, 1.0, 0.0)),
+        normal: Some(Vec3::new(2.0, 0.0, 0.0)),
+        ..CustomAxes::default()
+    };
+    let source = CellSource::Cell(UnitCell::from_degrees([30.0, 40.0, 50.0], [90.0; 3]));
+    let crystal = CrystalParameters { source, lambda0_m: 1e-10, misset_rad: [0.0; 3] };
+    for mode in [PhiMode::Spec, PhiMode::CParity] {
+        let rotated = |by: f64| DetectorParameters {
+            convention: Convention::Custom(axes),
+            rotation_rad: [0.01, 0.02 + by, 0.03],
+            ..DetectorParameters::default()
+        };
+        let model = Model::new(crystal, rotated(0.0), mode, 1, 0.0).expect("a model");
+        let slope = model.direction(&Moves::default(), Parameter::DetectorRotation(1)).expect("a direction");
+        let step = 1e-6;
+        let [above, below] = [step, -step].map(|by| Detector::new(&rotated(by), mode).expect("a detector"));
+        for (name, slope, above, below) in [
+            ("normal", slope.normal, above.normal, below.normal),
+            ("pix0", slope.pix0_m, above.pix0_m, below.pix0_m),
+        ] {
+            let difference = (0.5 / step) * (above - below);
+            assert!((slope - difference).length() < 1e-9, "{mode:?} {name}: {slope:?} {difference:?}");
+        }
+        let placed = model.variables(&Moves::default()).expect("variables");
+        assert_eq!(placed.pix0_m, Detector::new(&rotated(0.0), mode).expect("a detector").pix0_m);
+        assert_eq!(placed.distance_m > 0.0, mode == PhiMode::Spec);
     }
 }
 
@@ -400,8 +507,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_numbers_give_a_detector_or_an_error(parameters in any_detector()) {
-        if let Ok(detector) = Detector::new(&parameters) {
+    fn any_numbers_give_a_detector_or_an_error(parameters in any_detector(), spec in any::<bool>()) {
+        let mode = if spec { PhiMode::Spec } else { PhiMode::CParity };
+        if let Ok(detector) = Detector::new(&parameters, mode) {
             prop_assert!(detector.pix0_m.is_finite() && detector.distance_m.is_finite());
             prop_assert!(detector.fast.is_finite() && detector.slow.is_finite() && detector.normal.is_finite());
             prop_assert!(detector.close_distance_m.is_finite());
@@ -487,6 +595,10 @@ fn impossible_scenes_are_refused() {
         refused(&|scene| scene.water_m = bad);
         refused(&|scene| scene.sensor.layer_m = bad);
         refused(&|scene| scene.sensor.attenuation_per_m = bad);
+    }
+    for bad in [f64::NAN, f64::INFINITY] {
+        let error = refused(&|scene| scene.polarization.as_mut().expect("a polarisation").kahn = bad);
+        assert!(error.to_string().starts_with("Kahn factor is "), "{error}");
     }
     refused(&|scene| scene.default_f = f64::NAN);
     refused(&|scene| scene.sources.clear());

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use widebragg::Error;
 use widebragg::beam::Source;
 use widebragg::carryover::Carryover;
-use widebragg::detector::Detector;
+use widebragg::detector::{Detector, NormalUse};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite};
 use widebragg::render::{Oversample, Roi, Sensor};
@@ -49,7 +49,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
         slow_beam_m: 0.0,
         fast_close_m: 0.0,
         slow_close_m: 0.0,
-        normal_replaced: false,
+        normal_use: NormalUse::AsGiven,
         point_pixel: false,
         curved: false,
     };

@@ -4,6 +4,7 @@
 //! size.
 
 use core::fmt::Write as _;
+use widebragg_tests::skipped::skipped;
 
 use widebragg_tests::fault::run_script;
 use widebragg_tests::oracle::{Mode, Simulation};
@@ -121,7 +122,7 @@ fn a_detector_of_16k_by_16k_keeps_the_documented_memory() {
     );
     let outcome = run_script(&place, &script);
     if outcome.stderr.contains("no memory for an image of 16384 x 16384 pixels") {
-        println!("skipped: less than 2 GiB of memory here");
+        skipped("less than 2 GiB of memory here");
         return;
     }
     let text = outcome.well().stdout;

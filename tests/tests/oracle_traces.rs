@@ -3,6 +3,7 @@
 use widebragg_tests::compare::relative;
 use widebragg_tests::golden::{self, Tap, TracedPixel};
 use widebragg_tests::oracle::{Mode, PixelTrace, R_E_SQR, Simulation};
+use widebragg_tests::skipped::skipped;
 
 const LIMIT: f64 = 1e-9;
 
@@ -95,7 +96,7 @@ fn traces_match_the_reference() {
     assert_eq!(traces.len(), 7, "golden traces");
     for trace in traces {
         let Some(folder) = golden::inputs_of(&trace.case) else {
-            println!("skipped: trace {} (its inputs are missing)", trace.case);
+            skipped(format!("trace {} (its inputs are missing)", trace.case));
             continue;
         };
         let simulation = Simulation::from_args(&trace.args, &folder).expect("command line");

@@ -129,7 +129,8 @@ fn foreign_binary_files_are_named() {
         assert_eq!(outcome.code, Some(2));
         assert_eq!(
             outcome.stderr,
-            "widebragg: -hkl: a.mtz: a binary MTZ file; needs its reflections as text, lines of h k l F\n"
+            "widebragg: -hkl: a.mtz: this is an MTZ file; a text with lines of h k l F is expected; write its \
+             reflections as a text first, with all symmetry equivalents (mtz2various)\n"
         );
     }
     let cbf = place.read("a.cbf");

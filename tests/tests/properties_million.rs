@@ -24,6 +24,7 @@ mod small;
 use bound::depends_on_rounding;
 use small::{Small, small};
 use std::collections::BTreeMap;
+use widebragg::carryover::Carryover;
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg_tests::compare::{apart, flank_limit};
 use widebragg_tests::oracle::{Mode, Simulation};
@@ -119,4 +120,41 @@ fn random_scenes_match_the_oracle() {
     println!("{count} scenes from {first}, {} beyond the bound", failures.len());
     failures.truncate(20);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A pixel that is rendered alone has the bits that it has in its row, and so does a float, the sign of a zero
+/// included. On every other detector the solid angle is negative, which makes zeros negative.
+#[test]
+fn single_pixels_have_the_bits_of_their_rows() {
+    let mut negative_zeros = 0;
+    for seed in 0..1000 {
+        let Small { line, simulation, threads } = small(seed);
+        for mode in [Mode::CParity, Mode::Spec] {
+            for simd in Simd::available() {
+                let mut scene = KernelScene::from_simulation(&simulation, simd, mode);
+                if seed % 2 == 0 {
+                    scene.detector.close_distance_m *= -1.0;
+                }
+                let compared = scene.with(threads, |scene, slots| {
+                    let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+                    let (mut image, mut floats) =
+                        (vec![f64::NAN; rows * columns], vec![f32::NAN; rows * columns]);
+                    let mut carry = Carryover::Streams(slots);
+                    scene.render_rows(0..rows, &mut image, &mut carry).expect("an image");
+                    scene.render_rows(0..rows, &mut floats, &mut carry).expect("an image");
+                    for (i, (in_row, float)) in image.iter().zip(&floats).enumerate() {
+                        let alone =
+                            scene.render_pixel(i / columns, i % columns, &mut carry).expect("a pixel");
+                        let what = format!("scene {seed} {mode:?} {} pixel {i}: {line}", simd.level());
+                        assert_eq!(alone.to_bits(), in_row.to_bits(), "{alone:e} {in_row:e} {what}");
+                        assert_eq!((alone as f32).to_bits(), float.to_bits(), "{alone:e} {float:e} {what}");
+                        negative_zeros += usize::from(alone == 0.0 && alone.is_sign_negative());
+                    }
+                });
+                compared.expect("a scene");
+            }
+        }
+    }
+    println!("{negative_zeros} pixels are -0");
+    assert!(negative_zeros > 1000, "{negative_zeros}");
 }

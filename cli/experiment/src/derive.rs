@@ -1,19 +1,22 @@
 //! From plain numbers to the tables of a scene: those that are left out are filled in by the reference's
 //! rules.
 
-use widebragg::beam::{Source, SourceGrid, fluence_per_m2};
+use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2, polarization_factor};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
 use widebragg::defaults;
-use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::detector::{Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
+use widebragg::random::Ran1;
 use widebragg::rotation::{Orientation, PhiMode};
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
+use widebragg_formats::memory::reserved;
 use widebragg_formats::sources::SourceLine;
 
 use crate::failure::{Failure, Part, refused};
 use crate::parameters::{Attenuation, Mosaic, Parameters, SensorRequest, Sources};
+use crate::resolution::pixel_position_m;
 use crate::warning::Warning;
 
 /// A placed normal below this part of the distance is 0: the beam runs along the detector.
@@ -22,18 +25,25 @@ const ALONG: f64 = 1e-6;
 /// Lengths further from 1 are not those of unit vectors.
 const UNIT: f64 = 1e-12;
 
-/// Most subpixels along an axis that are chosen for the user.
-const MOST_RECOMMENDED: f64 = 1e6;
+/// Most subpixels along an axis that are chosen for the user. More are a wrong unit more often than they are meant,
+/// and take hours.
+const MOST_RECOMMENDED: f64 = 64.0;
 
 /// Places the detector.
-pub(crate) fn detector(input: &DetectorInput, warn: &mut dyn FnMut(Warning)) -> Result<Detector, Failure> {
+pub(crate) fn detector(
+    input: &DetectorInput,
+    mode: PhiMode,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Detector, Failure> {
     let parameters = match input {
         DetectorInput::Placed(detector) => return Ok(*detector),
         DetectorInput::Parameters(parameters) => parameters,
     };
-    let detector = Detector::new(parameters).map_err(refused(Part::Detector))?;
-    if detector.normal_replaced {
-        warn(Warning::NormalReplaced(untilted_normal(parameters)));
+    let detector = Detector::new(parameters, mode).map_err(refused(Part::Detector))?;
+    match detector.normal_use {
+        NormalUse::AsGiven => {}
+        NormalUse::Replaced => warn(Warning::NormalReplaced(untilted_normal(parameters, mode))),
+        NormalUse::Normalized => warn(Warning::NormalNormalized(untilted_normal(parameters, mode))),
     }
     if detector.close_distance_m.abs() < ALONG * detector.distance_m.abs() {
         warn(Warning::BeamAlongDetector);
@@ -45,10 +55,67 @@ pub(crate) fn detector(input: &DetectorInput, warn: &mut dyn FnMut(Warning)) -> 
     Ok(detector)
 }
 
+/// Refuses a detector whose pixels would be negative, or no numbers.
+///
+/// The solid angle of a pixel is proportional to the distance along the normal, and the captured part has the sign of
+/// its inverse.
+pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: PhiMode) -> Result<(), Failure> {
+    let facing_away = detector.close_distance_m < -ALONG * detector.distance_m.abs();
+    let has_sign = !detector.point_pixel || sensor.layer_m > 0.0;
+    // nanoBragg's own replacement of a normal may do that, and c-parity reproduces it.
+    let reproduced = mode == PhiMode::CParity && detector.normal_use == NormalUse::Replaced;
+    if facing_away && has_sign && !reproduced {
+        return Err(Failure::impossible(
+            Part::Detector,
+            format!(
+                "its normal points at the sample from {} m behind it, so that every pixel would be negative",
+                -detector.close_distance_m
+            ),
+        ));
+    }
+    let [fast, slow] =
+        [detector.fast_pixels, detector.slow_pixels].map(|pixels| pixels as f64 * detector.pixel_m);
+    let corners = [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]];
+    let is_finite = |[along_fast, along_slow]: [f64; 2]| {
+        let position = detector.pix0_m + along_fast * detector.fast + along_slow * detector.slow;
+        let distance_m = position.length();
+        let area_m2 = detector.pixel_m * detector.pixel_m;
+        distance_m.is_finite() && (area_m2 / distance_m / distance_m).is_finite()
+    };
+    if corners.into_iter().all(is_finite) {
+        return Ok(());
+    }
+    Err(Failure::impossible(Part::Detector, "it is so large or so far that its solid angles are no numbers"))
+}
+
+/// Refuses a polarisation that makes pixels negative, which a factor beyond -1 to 1 may do.
+pub(crate) fn check_polarization(
+    polarization: &Polarization,
+    source: &Source,
+    detector: &Detector,
+) -> Result<(), Failure> {
+    let Polarization { kahn, axis } = *polarization;
+    if kahn.abs() <= 1.0 {
+        return Ok(());
+    }
+    for slow in 0..detector.slow_pixels {
+        for fast in 0..detector.fast_pixels {
+            let diffracted = pixel_position_m(detector, [fast, slow]).normalize();
+            if polarization_factor(kahn, source.incident, diffracted, axis) < 0.0 {
+                return Err(Failure::impossible(
+                    Part::Polarization,
+                    format!("a factor of {kahn} makes pixels negative, such as fast {fast} slow {slow}"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The normal before any tilt.
-fn untilted_normal(parameters: &DetectorParameters) -> Vec3 {
+fn untilted_normal(parameters: &DetectorParameters, mode: PhiMode) -> Vec3 {
     let flat = DetectorParameters { rotation_rad: [0.0; 3], twotheta_rad: 0.0, ..*parameters };
-    Detector::new(&flat).map_or(Vec3::default(), |detector| detector.normal)
+    Detector::new(&flat, mode).map_or(Vec3::default(), |detector| detector.normal)
 }
 
 /// Orients the crystal.
@@ -138,7 +205,11 @@ pub(crate) fn oversample(
         detector.pixel_m,
     );
     let OversampleRequest { per_axis, thick, polar, omega } = parameters.oversample;
-    let per_axis = per_axis.unwrap_or(recommended.min(MOST_RECOMMENDED) as usize);
+    let per_axis = match per_axis {
+        Some(per_axis) => per_axis,
+        None if recommended <= MOST_RECOMMENDED => recommended as usize,
+        None => return Err(Failure::TooFine { recommended, most: MOST_RECOMMENDED }),
+    };
     if per_axis.checked_mul(per_axis).is_none() {
         return Err(Failure::impossible(Part::Oversampling, "the number of subpixels is too large"));
     }
@@ -173,6 +244,19 @@ pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warn: &mut dyn FnMut(Warning)) -> M
     MosaicInput::Spread { spread_rad, domains: count, seed }
 }
 
+/// The random numbers as the draws of `domains` mosaic domains leave them: three for each, the first included.
+pub(crate) fn random_after(mosaic: &Mosaic, domains: usize) -> Ran1 {
+    let (seed, domains) = match *mosaic {
+        Mosaic::Spread { seed, .. } => (seed, domains),
+        Mosaic::List(_) => (defaults::MOSAIC_SEED, 0),
+    };
+    let mut random = Ran1::new(seed);
+    for _ in 0..3 * domains {
+        random.draw();
+    }
+    random
+}
+
 /// The largest mosaic rotation, in rad; 0 where there is a single domain or the domains are a list.
 pub(crate) fn mosaic_spread_rad(mosaic: &MosaicInput<'_>) -> f64 {
     match *mosaic {
@@ -203,6 +287,14 @@ impl SourceSteps {
         }
     }
 
+    /// The grid; `None` for a list.
+    pub(crate) fn grid(&self) -> Option<SourceGrid> {
+        match self {
+            Self::Grid(grid) => Some(*grid),
+            Self::List(_) | Self::Weighted(..) => None,
+        }
+    }
+
     /// The part of an experiment that is refused where the kernel refuses a scene of these sources.
     pub(crate) fn refused_part(&self, detector: &Detector) -> Part {
         match self {
@@ -220,11 +312,19 @@ pub(crate) fn sources(
     lambda0_m: f64,
 ) -> Result<SourceSteps, Failure> {
     match sources {
-        Sources::List(list) => Ok(SourceSteps::List(list.clone())),
+        Sources::List(list) => {
+            let mut own = room_for(list.len())?;
+            own.extend_from_slice(list);
+            Ok(SourceSteps::List(own))
+        }
         Sources::Lines(lines) => {
-            let list: Result<_, _> = lines.iter().map(|line| source_of(line, detector, lambda0_m)).collect();
-            let weights = lines.iter().map(|line| line.weight.unwrap_or(1.0)).collect();
-            list.map(|sources| SourceSteps::Weighted(sources, weights))
+            let mut list = room_for(lines.len())?;
+            let mut weights = room_for(lines.len())?;
+            for line in lines {
+                list.push(source_of(line, detector, lambda0_m)?);
+                weights.push(line.weight.unwrap_or(1.0));
+            }
+            Ok(SourceSteps::Weighted(list, weights))
         }
         Sources::Grid { hdiv, vdiv, dispersion, round } => {
             let divergence = |request: &StepRequest| {
@@ -240,6 +340,11 @@ pub(crate) fn sources(
             Ok(SourceSteps::Grid(grid))
         }
     }
+}
+
+/// An empty list with room for `count` sources.
+fn room_for<T>(count: usize) -> Result<Vec<T>, Failure> {
+    reserved(count).ok_or_else(|| Failure::no_memory(Part::SourceList, format!("{count} sources")))
 }
 
 /// The source of a line; what it leaves out is that of the beam.

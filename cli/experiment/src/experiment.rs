@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use widebragg::beam::{Polarization, Source};
+use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{Crystallite, Precision};
+use widebragg::random::Ran1;
 use widebragg::rotation::{
     Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
 };
@@ -19,7 +20,8 @@ use widebragg_formats::hkl_table::HklTable;
 
 use crate::derive::{self, SourceSteps};
 use crate::failure::{Failure, Part, refused};
-use crate::parameters::Parameters;
+use crate::frame_start::frame_start_rad;
+use crate::parameters::{Parameters, PhiSampling};
 use crate::tables::{Tables, orientation_buffer, too_many_orientations};
 use crate::warning::Warning;
 
@@ -44,6 +46,8 @@ pub struct Experiment {
     pub sources: Vec<Source>,
     /// Weights of the sources; `None` where all are alike.
     pub source_weights: Option<Vec<f64>>,
+    /// The grid that the sources are the points of; `None` where they are a list.
+    pub source_grid: Option<SourceGrid>,
     /// Polarisation; with `None` the polarisation factor is 1.
     pub polarization: Option<Polarization>,
     /// Photons per m^2.
@@ -70,12 +74,16 @@ pub struct Experiment {
     pub phi0_rad: f64,
     /// Sampling of the oscillation of a frame.
     pub phi: Steps,
+    /// Where in each step its phi lies.
+    pub phi_sampling: PhiSampling,
     /// Rotation of the crystal in addition to phi.
     pub shift: PhiShift,
     /// Mosaic domains.
     pub domains: Vec<Mat3>,
     /// Largest mosaic rotation, in rad; 0 where there is a single domain.
     pub mosaic_spread_rad: f64,
+    /// The random numbers as the draws of the mosaic domains left them.
+    pub random: Ran1,
     /// Structure factors.
     pub structure_factors: Option<Arc<HklTable>>,
     /// Structure factor of reflections outside the table.
@@ -104,7 +112,9 @@ struct Derived<'p> {
 impl<'p> Derived<'p> {
     fn new(parameters: &'p Parameters, warn: &mut dyn FnMut(Warning)) -> Result<Self, Failure> {
         let lambda0_m = parameters.lambda0_m;
-        let detector = derive::detector(&parameters.detector, warn)?;
+        let detector = derive::detector(&parameters.detector, parameters.mode, warn)?;
+        let sensor = derive::sensor(&parameters.sensor, parameters.mode, warn)?;
+        derive::check_solid_angles(&detector, &sensor, parameters.mode)?;
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
         let fluence_per_m2 = derive::fluence(parameters)?;
         let crystallite = derive::crystallite(parameters, &crystal, warn);
@@ -113,7 +123,6 @@ impl<'p> Derived<'p> {
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
         derive::warn_of_weights(&sources, parameters.mode, warn);
-        let sensor = derive::sensor(&parameters.sensor, parameters.mode, warn)?;
         Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
     }
 
@@ -169,8 +178,13 @@ impl Experiment {
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
         let Tables { sources, source_weights, domains } =
             Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
+        let source_grid = derived.sources.grid();
         let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
+        let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
+        if let (Some(polarization), Some(source)) = (&polarization, sources.first()) {
+            derive::check_polarization(polarization, source, &detector)?;
+        }
         Ok(Self {
             simd: parameters.simd,
             detector,
@@ -180,7 +194,8 @@ impl Experiment {
             lambda0_m: parameters.lambda0_m,
             sources,
             source_weights,
-            polarization: parameters.kahn.map(|kahn| Polarization { kahn, axis }),
+            source_grid,
+            polarization,
             fluence_per_m2,
             exposure_s: parameters.exposure_s,
             water_m: parameters.water_m,
@@ -193,7 +208,9 @@ impl Experiment {
             reference_threads: parameters.reference_threads,
             phi0_rad: parameters.phi0_rad,
             phi,
+            phi_sampling: parameters.phi_sampling,
             shift: PhiShift::default(),
+            random: derive::random_after(&parameters.mosaic, domains.len()),
             domains,
             mosaic_spread_rad,
             interpolate: derive::interpolates(&parameters),
@@ -224,11 +241,19 @@ impl Experiment {
         }
     }
 
-    /// The sweep of frame `frame`, counted from 0.
+    /// The spindle angle at the start of frame `frame`, counted from 0, in rad: the f64 nearest to the decimal
+    /// phi0 + `frame` osc in degrees, so that a frame is the single image whose phi is typed.
+    #[must_use]
+    pub fn frame_phi0_rad(&self, frame: usize) -> f64 {
+        frame_start_rad(self.phi0_rad, self.phi.range, frame)
+    }
+
+    /// The sweep of frame `frame`, counted from 0: phi of step i is phi0 + step (i + offset), where the offset
+    /// is that of the sampling.
     #[must_use]
     pub fn sweep(&self, frame: usize) -> PhiSweep {
         PhiSweep {
-            phi0_rad: self.phi0_rad + self.phi.range * frame as f64,
+            phi0_rad: self.frame_phi0_rad(frame) + self.phi.step * self.phi_sampling.offset(),
             step_rad: self.phi.step,
             count: self.phi.count,
             spindle: self.detector.spindle,

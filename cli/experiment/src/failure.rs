@@ -21,6 +21,8 @@ pub enum Part {
     Dispersion,
     /// A list of sources.
     SourceList,
+    /// Polarisation of the beam.
+    Polarization,
     /// Mosaic domains.
     Mosaic,
     /// Thickness of the sensor.
@@ -50,6 +52,7 @@ impl Part {
             Self::Divergence => "divergence",
             Self::Dispersion => "dispersion",
             Self::SourceList => "list of sources",
+            Self::Polarization => "polarisation",
             Self::Mosaic => "mosaic domains",
             Self::Thickness => "sensor thickness",
             Self::Orientations => "orientations",
@@ -77,6 +80,13 @@ pub enum Failure {
         part: Part,
         /// What is wrong with it.
         why: String,
+    },
+    /// The spots are so small that more subpixels would resolve them than are chosen for the user.
+    TooFine {
+        /// Subpixels along each axis that would resolve the spots.
+        recommended: f64,
+        /// Most that are chosen.
+        most: f64,
     },
     /// There is no memory for a part.
     NoMemory {
@@ -112,6 +122,7 @@ impl Failure {
             Self::Refused { part, .. } | Self::Impossible { part, .. } | Self::NoMemory { part, .. } => {
                 Some(*part)
             }
+            Self::TooFine { .. } => Some(Part::Oversampling),
             Self::Input(_) => None,
         }
     }
@@ -122,6 +133,11 @@ impl Failure {
         match self {
             Self::Refused { error, .. } => error.to_string(),
             Self::Impossible { why, .. } => why.clone(),
+            Self::TooFine { recommended, most } => {
+                format!(
+                    "{recommended} subpixels along each axis would resolve the spots, more than {most}: give their number"
+                )
+            }
             Self::NoMemory { what, .. } => format!("no memory for {what}"),
             Self::Input(message) => message.clone(),
         }

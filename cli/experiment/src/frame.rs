@@ -8,7 +8,7 @@ use widebragg::carryover::Slot;
 use widebragg::render::RowReport;
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
-use widebragg_formats::memory::filled;
+use widebragg_formats::memory::{filled, reserved};
 
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
@@ -29,6 +29,19 @@ pub struct Frame {
     pub seconds: f64,
 }
 
+fn no_memory(experiment: &Experiment) -> Failure {
+    let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
+    Failure::no_memory(Part::Scene, format!("an image of {columns} x {rows} pixels"))
+}
+
+/// Checks that there is room for an image of `experiment`.
+///
+/// # Errors
+/// There is not enough memory.
+pub fn check_room(experiment: &Experiment) -> Result<(), Failure> {
+    reserved::<f32>(experiment.detector.pixels()).map(drop).ok_or_else(|| no_memory(experiment))
+}
+
 /// Renders the image of `scene`, a scene of `experiment`, on the threads of the current pool; calls
 /// `row_done` after each row.
 ///
@@ -40,7 +53,7 @@ pub fn render_frame(
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
     let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
-    let no_memory = || Failure::no_memory(Part::Scene, format!("an image of {columns} x {rows} pixels"));
+    let no_memory = || no_memory(experiment);
     let mut pixels = filled(experiment.detector.pixels(), 0f32).ok_or_else(no_memory)?;
     let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
     let mut slots = open_slots(experiment, scene)?;

@@ -3,6 +3,7 @@
 //! memory.
 
 use widebragg::noise::Poisson;
+use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_formats::memory::reserved;
 
@@ -10,6 +11,12 @@ use crate::statistics::{Statistics, region};
 
 /// Largest value of a 16-bit pixel.
 const SATURATED: f64 = 65_535.0;
+
+/// Largest count of a CBF image.
+const MOST_COUNTS: f64 = (i32::MAX - 1) as f64;
+
+/// Masked pixels of a CBF image.
+const MASKED: i32 = -1;
 
 /// The scale of the integer image: the given one, or the one that takes the maximum to 55000.
 #[must_use]
@@ -32,11 +39,13 @@ pub fn pgm_scale(given: Option<f64>, statistics: &Statistics, int_scale: f64) ->
     }
 }
 
-/// The integer of a pixel: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
-fn rounded(value: f32, scale: f64, adc: f64) -> u16 {
-    let clamped = (f64::from(value) * scale + adc).clamp(0.0, SATURATED);
-    // The value is not negative, so the conversion rounds down.
-    ((clamped + 0.5) as f32) as u16
+/// Integer pixels.
+#[derive(Debug)]
+pub struct Integers<T> {
+    /// Pixels.
+    pub pixels: Vec<T>,
+    /// Number of pixels that are too large for the image, and have its largest value instead.
+    pub saturated: u64,
 }
 
 /// `f` of each pixel in the region of interest and whether it is not masked; the default value elsewhere.
@@ -56,19 +65,32 @@ fn over_region<T: Default + Copy>(
     Some(out)
 }
 
-/// The integer image.
+/// The integer image: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
 #[must_use]
-pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Vec<u16>> {
-    over_region(scene, pixels, |value, _| rounded(value, scale, adc))
+pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Integers<u16>> {
+    let mut saturated = 0;
+    let pixels = over_region(scene, pixels, |value, _| {
+        let scaled = f64::from(value) * scale + adc;
+        saturated += u64::from(scaled > SATURATED);
+        // The value is not negative, so the conversion rounds down.
+        ((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as u16
+    })?;
+    Some(Integers { pixels, saturated })
 }
 
 /// The signed counts of a CBF image: scaled like the integer image, without an offset; masked pixels are -1.
 #[must_use]
-pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Vec<i32>> {
-    let most = f64::from(i32::MAX - 1);
-    over_region(scene, pixels, |value, selected| {
-        if selected { (f64::from(value) * scale).round().clamp(0.0, most) as i32 } else { -1 }
-    })
+pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Integers<i32>> {
+    let mut saturated = 0;
+    let pixels = over_region(scene, pixels, |value, selected| {
+        if !selected {
+            return MASKED;
+        }
+        let scaled = (f64::from(value) * scale).round();
+        saturated += u64::from(scaled > MOST_COUNTS);
+        scaled.clamp(0.0, MOST_COUNTS) as i32
+    })?;
+    Some(Integers { pixels, saturated })
 }
 
 /// The PGM image.
@@ -81,19 +103,19 @@ pub fn pgm_image(pixels: &[f32], scale: f64) -> Option<Vec<u8>> {
 
 /// The noise image and its totals.
 #[derive(Debug)]
-pub struct Noise {
+pub struct Noise<T> {
     /// Pixels.
-    pub pixels: Vec<u16>,
+    pub pixels: Vec<T>,
     /// Total number of photons.
     pub photons: f64,
     /// Number of saturated pixels.
     pub overloads: u64,
 }
 
-/// The noise image: a Poisson deviate for each pixel plus the offset.
+/// The noise image: a Poisson deviate for each pixel plus the offset; `random` is the stream of uniform deviates.
 #[must_use]
-pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Option<Noise> {
-    let mut poisson = Poisson::new(seed);
+pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], random: Ran1, adc: f64) -> Option<Noise<u16>> {
+    let mut poisson = Poisson::drawing_from(random);
     let (mut photons, mut overloads) = (0.0, 0u64);
     let pixels = over_region(scene, pixels, |value, _| {
         let deviate = poisson.draw(value);
@@ -103,6 +125,25 @@ pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], seed: i64, adc: f64) -> Op
             overloads += 1;
         }
         counts.min(SATURATED) as u16
+    })?;
+    Some(Noise { pixels, photons, overloads })
+}
+
+/// The noise image as the signed counts of a CBF image: the deviates of [`noise_image`], without an offset;
+/// masked pixels are -1.
+#[must_use]
+pub fn noise_counts(scene: &Scene<'_>, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
+    let mut poisson = Poisson::drawing_from(random);
+    let (mut photons, mut overloads) = (0.0, 0u64);
+    let pixels = over_region(scene, pixels, |value, selected| {
+        // Masked pixels draw as well, so that the others have the deviates of the noise image.
+        let deviate = f64::from(poisson.draw(value));
+        if !selected {
+            return MASKED;
+        }
+        photons += deviate;
+        overloads += u64::from(deviate > MOST_COUNTS);
+        deviate.clamp(0.0, MOST_COUNTS) as i32
     })?;
     Some(Noise { pixels, photons, overloads })
 }

@@ -36,6 +36,8 @@
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
+//! | state the geometry for a reader of the images | [`geometry`] |
+//! | state the geometry for a reader of the images | [`geometry`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 
@@ -44,6 +46,8 @@ mod derive;
 pub mod experiment;
 pub mod failure;
 pub mod frame;
+mod frame_start;
+pub mod geometry;
 pub mod gradient;
 pub mod images;
 pub mod parameters;

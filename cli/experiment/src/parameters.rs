@@ -51,6 +51,36 @@ pub enum Mosaic {
     List(Vec<Mat3>),
 }
 
+/// Where in each step of the rotation its phi lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PhiSampling {
+    /// At the start, as in the reference: the image is that of a crystal half a step back.
+    #[default]
+    Start,
+    /// In the middle: the mean of the sampled angles is the middle of the oscillation.
+    Middle,
+}
+
+impl PhiSampling {
+    /// The name of the value.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+        }
+    }
+
+    /// The distance of phi from the start of its step, in steps.
+    #[must_use]
+    pub fn offset(self) -> f64 {
+        match self {
+            Self::Start => 0.0,
+            Self::Middle => 0.5,
+        }
+    }
+}
+
 /// How the sensor attenuates the beam.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Attenuation {
@@ -129,6 +159,8 @@ pub struct Parameters {
     pub phi0_rad: f64,
     /// Oscillation of a frame, in rad.
     pub phi: StepRequest,
+    /// Where in each step its phi lies.
+    pub phi_sampling: PhiSampling,
     /// Mosaic domains.
     pub mosaic: Mosaic,
     /// Structure factors; with `None` every reflection has `default_f`.
@@ -173,6 +205,7 @@ impl Parameters {
             reference_threads: 1,
             phi0_rad: 0.0,
             phi: none,
+            phi_sampling: PhiSampling::default(),
             mosaic: Mosaic::Spread { spread_rad: 0.0, domains: None, seed },
             structure_factors: None,
             default_f: defaults::DEFAULT_F,

@@ -3,6 +3,7 @@
 use std::thread::available_parallelism;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use widebragg_formats::memory::is_there;
 
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part};
@@ -10,11 +11,19 @@ use crate::failure::{Failure, Part};
 /// Below this many steps in an image a second thread costs more than it saves.
 const STEPS_WORTH_THREADS: f64 = 200_000.0;
 
+/// Memory for a thread: its stack, and what it allocates before its work.
+const THREAD_BYTES: usize = (2 << 20) + (1 << 16);
+
 /// A pool of `threads` threads; 0: as many as there are cores.
 ///
 /// # Errors
-/// The system starts no more threads.
+/// The system starts no more threads, or there is too little memory for their stacks.
 pub fn pool(threads: usize) -> Result<ThreadPool, Failure> {
+    let count = if threads == 0 { or_all_cores(None) } else { threads };
+    // Threads that start with the last memory could not report that there is none.
+    if !is_there(count.saturating_mul(THREAD_BYTES)) {
+        return Err(Failure::impossible(Part::Threads, format!("{count}: no memory for their stacks")));
+    }
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| Failure::impossible(Part::Threads, format!("{threads}: {error}")))
 }

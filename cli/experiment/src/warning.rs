@@ -10,6 +10,8 @@ use widebragg::vector::Vec3;
 pub enum Warning {
     /// The given normal is not of length 1; this one, fast x slow before any tilt, replaces it.
     NormalReplaced(Vec3),
+    /// The given normal of a mirrored detector is not of length 1; this is its direction, which is kept.
+    NormalNormalized(Vec3),
     /// The beam runs along the detector plane.
     BeamAlongDetector,
     /// The axis of the detector swing has this length, not 1, which distorts the detector.
@@ -46,6 +48,13 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "the detector normal is not of length 1: replaced by fast x slow, {x:.6} {y:.6} {z:.6}"
+                )
+            }
+            Self::NormalNormalized(normal) => {
+                let [x, y, z] = normal.to_array();
+                write!(
+                    f,
+                    "the normal of the mirrored detector is not of length 1: normalised to {x:.6} {y:.6} {z:.6}"
                 )
             }
             Self::BeamAlongDetector => f.write_str("the beam runs along the detector: no photon reaches it"),

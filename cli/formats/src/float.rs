@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
-use crate::image::{Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, length, wrong_type};
+use crate::image::{
+    Counting, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, length, wrong_type,
+};
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, in_file, open};
 
@@ -56,7 +58,9 @@ impl ImageReader for Float {
         let [fast, slow] = size.ok_or_else(|| in_file(path, "a float image has no header with its size"))?;
         let count = fast.checked_mul(slow);
         let count = count.ok_or_else(|| in_file(path, format!("{fast} x {slow} pixels are too many")))?;
-        Ok(ReadImage { fast, slow, pixels: read_float(path, count)?, detector: None, rounded: 0 })
+        let pixels = read_float(path, count)?;
+        let counting = Counting { offset: Some(0.0), saturation: None };
+        Ok(ReadImage { fast, slow, pixels, detector: None, counting, rounded: 0 })
     }
 }
 

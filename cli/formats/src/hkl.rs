@@ -17,6 +17,7 @@ use crate::atomic::write_atomically;
 use crate::decimal::{plain_decimal, plain_integer};
 use crate::failure::Failure;
 pub use crate::hkl_table::{HklTable, MAX_CELLS};
+use crate::kind::explained;
 use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
 
 /// Bytes read at a time; no line may be longer.
@@ -47,11 +48,15 @@ pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
 /// # Errors
 /// As [`read_hkl`].
 pub fn parse_hkl(
-    mut input: impl Read,
+    input: impl Read,
     path: &Path,
     default_f: f64,
     max_cells: usize,
 ) -> Result<HklTable, Failure> {
+    parse(input, path, default_f, max_cells).map_err(explained(path, "a text with lines of h k l F"))
+}
+
+fn parse(mut input: impl Read, path: &Path, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
     let mut list = Reflections::new(path);
     let mut block = vec![0; BLOCK_BYTES];
     let mut held = 0;

@@ -20,24 +20,22 @@ pub struct ImageHeader {
     pub slow: usize,
     /// Edge of a pixel.
     pub pixel_m: f64,
-    /// Distance from the sample to the detector along the beam.
-    pub distance_m: f64,
     /// Shortest distance from the sample to the detector plane.
     pub close_distance_m: f64,
     /// Wavelength.
     pub lambda_m: f64,
-    /// Beam centre in the convention of the run, first coordinate.
-    pub x_beam_m: f64,
-    /// Beam centre in the convention of the run, second coordinate.
-    pub y_beam_m: f64,
-    /// Beam centre along the fast axis, from the outer edge of the first pixel.
+    /// Distance from the sample to the detector along the beam.
+    pub distance_m: f64,
+    /// Where the beam meets the detector along the fast axis, from the outer edge of the first pixel.
     pub fast_beam_m: f64,
-    /// Beam centre along the slow axis, from the outer edge of the first pixel.
+    /// Where the beam meets the detector along the slow axis, from the outer edge of the first pixel.
     pub slow_beam_m: f64,
-    /// Size of the detector along the slow axis.
-    pub slow_size_m: f64,
     /// Detector origin in the frame of DIALS.
     pub dials_origin_mm: [f64; 3],
+    /// Fast and slow axis in the frame of DIALS.
+    pub dials_axes: [[f64; 3]; 2],
+    /// What nanoBragg's own header states in place of distance, beam centre and origin.
+    pub as_nanobragg: NanobraggGeometry,
     /// Point closest to the sample along the fast axis, in the convention of XDS.
     pub org_x_px: f64,
     /// Point closest to the sample along the slow axis, in the convention of XDS.
@@ -58,6 +56,25 @@ pub struct ImageHeader {
     pub count_cutoff: i32,
     /// When the image was made, in seconds since 1970-01-01 UTC.
     pub unix_time_s: u64,
+}
+
+/// The numbers of nanoBragg's header that do not know about a swung detector or another frame than MOSFLM's.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct NanobraggGeometry {
+    /// Distance from the sample to the detector along the beam, as without a swing.
+    pub distance_m: f64,
+    /// Beam centre in the convention of the run, first coordinate.
+    pub x_beam_m: f64,
+    /// Beam centre in the convention of the run, second coordinate.
+    pub y_beam_m: f64,
+    /// Beam centre along the fast axis, as without a swing.
+    pub fast_beam_m: f64,
+    /// Beam centre along the slow axis, as without a swing.
+    pub slow_beam_m: f64,
+    /// Size of the detector along the slow axis.
+    pub slow_size_m: f64,
+    /// Detector origin in the frame of DIALS, for a laboratory frame like MOSFLM's.
+    pub dials_origin_mm: [f64; 3],
 }
 
 /// Pixels in the number type that a format stores.
@@ -108,6 +125,8 @@ pub struct Image<'a> {
     pub pixels: Pixels<'a>,
     /// The factor from photons to the numbers stored.
     pub scale: f64,
+    /// The factor from photons to grey levels of a preview, up to 255; `None`: chosen for the image.
+    pub preview_scale: Option<f64>,
 }
 
 /// A format that images are written in.
@@ -123,6 +142,11 @@ pub trait ImageWriter: Debug + Sync {
     /// # Errors
     /// The file cannot be written, or the pixels are of another type than [`ImageWriter::pixel_type`].
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure>;
+
+    /// Bytes before the pixels, of a format whose pixels follow a header uncompressed.
+    fn header_bytes(&self, _header: &ImageHeader) -> Option<usize> {
+        None
+    }
 
     /// Whether `path` is a complete file of this format, as far as size and last bytes show; `pixels` is the
     /// number of pixels it must hold.
@@ -167,8 +191,19 @@ pub struct ReadImage {
     pub pixels: Vec<f32>,
     /// The detector that the header describes.
     pub detector: Option<FlatDetector>,
+    /// What the pixels count.
+    pub counting: Counting,
     /// Pixels that f32 cannot hold exactly.
     pub rounded: usize,
+}
+
+/// How the pixels of an image stand for photons.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Counting {
+    /// What was added to every pixel; `None` where the header does not say.
+    pub offset: Option<f64>,
+    /// The value from which pixels are saturated; `None` where they never are.
+    pub saturation: Option<f64>,
 }
 
 /// A flat detector as an image header describes it; positions in pixels from the outer edge of the first one.

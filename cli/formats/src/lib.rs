@@ -1,5 +1,5 @@
-//! The file formats of widebragg, one in a module: images, structure factors, orientation matrices, sources,
-//! traces.
+//! The file formats of widebragg, one in a module: images, experiment lists, structure factors, orientation
+//! matrices, sources, traces.
 //!
 //! Readers take arbitrary bytes: they never panic, and memory grows only with data that is really there.
 //! Files of several formats are told apart by their content ([`registry::reader_of`], [`trace::read_trace`]).
@@ -17,7 +17,7 @@
 //! // Three columns, two rows; -1 is a gap.
 //! let counts = [1, 0, 2, 300, -1, 70_000];
 //! let header = ImageHeader { fast: 3, slow: 2, ..ImageHeader::default() };
-//! Cbf.write(&path, &Image { header: &header, pixels: Pixels::I32(&counts), scale: 1.0 })?;
+//! Cbf.write(&path, &Image { header: &header, pixels: Pixels::I32(&counts), scale: 1.0, preview_scale: None })?;
 //!
 //! let image = reader_of(&path)?.read(&path, None)?;
 //! assert_eq!((image.fast, image.slow), (3, 2));
@@ -28,16 +28,19 @@
 //! ```
 
 pub mod atomic;
+mod background;
 pub mod cbf;
 pub mod ctime;
 mod decimal;
 pub mod dump;
+pub mod expt;
 pub mod failure;
 pub mod float;
 pub mod format_g;
 pub mod hkl;
 pub mod hkl_table;
 pub mod image;
+pub mod kind;
 pub mod matrix;
 pub mod memory;
 pub mod pgm;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
+use crate::kind::explained;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
 /// Longest file that is read.
@@ -26,6 +27,10 @@ pub fn read_matrix(path: &Path) -> Result<[[f64; 3]; 3], Failure> {
 /// # Errors
 /// As [`read_matrix`].
 pub fn parse_matrix(input: impl Read, path: &Path) -> Result<[[f64; 3]; 3], Failure> {
+    parse(input, path).map_err(explained(path, "a text that begins with nine numbers"))
+}
+
+fn parse(input: impl Read, path: &Path) -> Result<[[f64; 3]; 3], Failure> {
     let text = read_text(input, path, LIMIT_BYTES)?;
     let mut numbers = Vec::with_capacity(9);
     for (line, words) in (1..).zip(text.lines()) {

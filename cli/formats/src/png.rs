@@ -1,9 +1,14 @@
 //! Previews of images as 8-bit grey PNG files, with dark spots on a light background.
 //!
-//! grey = 255 (1 - sqrt(min(pixel / top, 1))), where `top` is the 99.5th percentile of the positive pixels:
-//! the strongest half percent saturates, and spots of a hundredth of `top` are still visible. Pixels that are
-//! zero, negative or NaN are white.
-//! Cost: one selection and one pass, 4 bytes of memory a pixel more than the image.
+//! grey = (sqrt(v) - sqrt(b)) / (sqrt(b + top) - sqrt(b)), from 0 (white) to 1 (black)
+//!
+//! v: the pixel; b: the smooth background under it, from the medians of tiles of 32 x 32 pixels; top: the height
+//! above the background that is black. So grey is proportional to the height in standard deviations of
+//! counting: without background it is sqrt(v / top), on a strong background (v - b) / top. The background
+//! itself is shown as a tint of 0.15 b / (b + top).
+//! top is one number for the whole image: the 99.5th percentile of v - b over the positive pixels, and at least
+//! a quarter of the median background. Pixels that are zero, negative or NaN are white.
+//! Cost: a few passes, and at most 4 bytes of memory a pixel more than the image has.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -11,12 +16,19 @@ use std::path::Path;
 use ::png::{BitDepth, ColorType, Compression, Encoder};
 
 use crate::atomic::write_atomically;
+use crate::background::Background;
 use crate::failure::Failure;
 use crate::image::{Image, ImageWriter, PixelType, Pixels, ends_with, wrong_type};
 use crate::memory::reserved;
 
 /// Fraction of the positive pixels that are not black.
 const PERCENTILE: f64 = 0.995;
+
+/// Smallest height that is black, in units of the median background.
+const LEAST_TOP: f32 = 0.25;
+
+/// Grey of a background that is much stronger than the spots.
+const TINT: f32 = 0.15;
 
 /// Number of compressed bytes written at a time.
 const PIECE_BYTES: usize = 1 << 16;
@@ -39,7 +51,10 @@ impl ImageWriter for Preview {
 
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
         match image.pixels {
-            Pixels::F32(pixels) => write_preview(path, image.header.fast, image.header.slow, pixels),
+            Pixels::F32(pixels) => {
+                let top = image.preview_scale.map(|scale| (255.0 / scale) as f32);
+                write_preview(path, image.header.fast, image.header.slow, pixels, top)
+            }
             other => Err(wrong_type(self, path, &other)),
         }
     }
@@ -66,18 +81,25 @@ pub fn rgb_png(width: usize, height: usize, rgb: &[u8]) -> io::Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Writes a preview; `pixels` are slow-major.
+/// Writes a preview; `pixels` are slow-major, `top` is the height above the background from which they are
+/// black, by default that of the image.
 ///
 /// # Errors
 /// The file cannot be written, the size does not match the number of pixels, or a PNG cannot have it.
-pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> Result<(), Failure> {
+pub fn write_preview(
+    path: &Path,
+    fast: usize,
+    slow: usize,
+    pixels: &[f32],
+    top: Option<f32>,
+) -> Result<(), Failure> {
     write_atomically(path, |out| {
         let size = |length: usize| u32::try_from(length).map_err(io::Error::other);
         let mut encoder = Encoder::new(out, size(fast)?, size(slow)?);
         encoder.set_color(ColorType::Grayscale);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
-        let levels = grey_levels(pixels).ok_or(io::ErrorKind::OutOfMemory)?;
+        let levels = grey_levels(fast, pixels, top).ok_or(io::ErrorKind::OutOfMemory)?;
         // Written in pieces, so that the compressed image is never in memory as a whole.
         let mut image = encoder.write_header()?;
         let mut pieces = image.stream_writer_with_size(PIECE_BYTES)?;
@@ -87,27 +109,47 @@ pub fn write_preview(path: &Path, fast: usize, slow: usize, pixels: &[f32]) -> R
     })
 }
 
-/// The grey levels of an image, 0 for black; `None` where there is too little memory.
+/// The grey levels of an image in rows of `fast` pixels, 0 for black, which is `top` above the background and
+/// more; `None` where there is too little memory.
 #[must_use]
-pub fn grey_levels(pixels: &[f32]) -> Option<Vec<u8>> {
-    let top = top(pixels)?;
-    let grey = |&pixel: &f32| {
-        if pixel > 0.0 { (255.5 - 255.0 * (pixel / top).min(1.0).sqrt()) as u8 } else { 255 }
+pub fn grey_levels(fast: usize, pixels: &[f32], top: Option<f32>) -> Option<Vec<u8>> {
+    let background = Background::new(fast, pixels)?;
+    let top = match top {
+        Some(top) => top,
+        None => usual_top(&background, pixels)?,
     };
     let mut levels = reserved(pixels.len())?;
-    levels.extend(pixels.iter().map(grey));
+    background.for_each(pixels, |below, pixel| levels.push(level(pixel, below, top)))?;
     Some(levels)
 }
 
-/// The value that becomes black: infinite when no pixel is positive; `None` where there is too little memory.
-fn top(pixels: &[f32]) -> Option<f32> {
-    let positive = || pixels.iter().filter(|pixel| **pixel > 0.0 && pixel.is_finite());
-    let mut bits = reserved(positive().count())?;
-    // Positive floats have the same order as their bits.
-    bits.extend(positive().map(|pixel| pixel.to_bits()));
+/// The grey level of a pixel above the background `below`.
+fn level(pixel: f32, below: f32, top: f32) -> u8 {
+    if pixel.is_nan() || pixel <= 0.0 {
+        return 255;
+    }
+    let root = below.sqrt();
+    // Infinite pixels are black even where top is infinite.
+    let height =
+        if pixel.is_infinite() { 1.0 } else { (pixel.sqrt() - root) / ((below + top).sqrt() - root) };
+    let grey = height.clamp(0.0, 1.0) + TINT * below / (below + top);
+    (255.5 - 255.0 * grey.min(1.0)) as u8
+}
+
+/// The height above the background that is black where none is given: infinite when no pixel is positive; `None` where there is
+/// too little memory.
+fn usual_top(background: &Background, pixels: &[f32]) -> Option<f32> {
+    let is_counted = |pixel: f32| pixel > 0.0 && pixel.is_finite();
+    let mut bits = reserved(pixels.iter().filter(|pixel| is_counted(**pixel)).count())?;
+    background.for_each(pixels, |below, pixel| {
+        if is_counted(pixel) {
+            // Floats that are not negative have the same order as their bits.
+            bits.push((pixel - below).max(0.0).to_bits());
+        }
+    })?;
     let Some(last) = bits.len().checked_sub(1) else { return Some(f32::INFINITY) };
     let (_, bits, _) = bits.select_nth_unstable((last as f64 * PERCENTILE) as usize);
-    Some(f32::from_bits(*bits))
+    Some(f32::from_bits(*bits).max(LEAST_TOP * background.median()?).max(f32::MIN_POSITIVE))
 }
 
 #[cfg(test)]
@@ -117,19 +159,70 @@ mod tests {
 
     use super::*;
 
+    /// An image of 200 x 160 pixels: spots of 3 x 3 pixels and 0.4 to 144 photons a pixel on `background`.
+    fn image(background: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+        let pixels = (0..160).flat_map(|y| (0..200).map(move |x| (x, y)));
+        let spot = |x: usize, y: usize| {
+            if x % 20 < 3 && y % 16 < 3 {
+                ((x / 20 * 20 + 10) * (y / 16 * 16 + 8)) as f32 / 200.0
+            } else {
+                0.0
+            }
+        };
+        pixels.map(|(x, y)| spot(x, y) + background(x, y)).collect()
+    }
+
     #[test]
-    fn levels_are_dark_where_the_image_is_bright() {
-        let mut pixels: Vec<f32> = (1..=1000).map(|i| i as f32).collect();
-        pixels.extend([0.0, -5.0, f32::NAN, f32::INFINITY]);
-        let levels = grey_levels(&pixels).unwrap();
-        assert!(levels.windows(2).take(999).all(|pair| pair[1] <= pair[0]));
-        assert_eq!(levels[994], 0);
-        assert_eq!(levels[248], 127);
-        assert_eq!(levels[1000..], [255, 255, 255, 0]);
-        assert_eq!(grey_levels(&[0.0, -1.0, f32::NAN]).unwrap(), [255; 3]);
-        assert_eq!(grey_levels(&[0.0, f32::INFINITY]).unwrap(), [255, 0]);
-        assert_eq!(grey_levels(&[f32::MIN_POSITIVE, f32::from_bits(1)]).unwrap(), [0, 0]);
-        assert!(grey_levels(&[]).unwrap().is_empty());
+    fn without_background_the_root_of_a_pixel_is_shown() {
+        let pixels = image(|_, _| 1e-6);
+        let levels = grey_levels(200, &pixels, None).unwrap();
+        let background = Background::new(200, &pixels).unwrap();
+        let top = usual_top(&background, &pixels).unwrap();
+        assert!((50.0..144.0).contains(&top), "{top}");
+        for (pixel, level) in pixels.iter().zip(&levels) {
+            let expected = 255.0 * (1.0 - (pixel / top).min(1.0).sqrt());
+            assert!((f32::from(*level) - expected).abs() < 1.0, "{pixel}: {level} {expected}");
+        }
+        assert!(levels.contains(&0));
+        // Four times the height: half the grey.
+        let lighter = grey_levels(200, &pixels, Some(4.0 * top)).unwrap();
+        for (level, lighter) in levels.iter().zip(&lighter).filter(|(level, _)| **level > 0) {
+            assert!(
+                (255.0 - f32::from(*level) - 2.0 * (255.0 - f32::from(*lighter))).abs() <= 2.0,
+                "{level} {lighter}"
+            );
+        }
+    }
+
+    #[test]
+    fn spots_are_dark_on_any_background() {
+        for strength in [1.0, 10.0, 100.0] {
+            let disc = |x: usize, y: usize| {
+                let r2 = (x as f32 - 90.0).powi(2) + (y as f32 - 90.0).powi(2);
+                strength * (0.3 + (-r2 / 16000.0).exp())
+            };
+            let levels = grey_levels(200, &image(disc), None).unwrap();
+            let at = |x: usize, y: usize| levels[y * 200 + x];
+            // The disc is a light ground, also where it is brighter than the spots at the corners.
+            let ground = (0..levels.len()).filter(|index| index % 200 % 20 >= 3).map(|index| levels[index]);
+            let darkest = ground.min().unwrap();
+            assert!(darkest > 190, "{strength}: {darkest}");
+            // 40, 77 and 144 photons.
+            for (x, y) in [(80, 80), (100, 128), (180, 144)] {
+                assert!(at(x, y) + 60 < darkest, "{strength}: {} on {darkest}", at(x, y));
+            }
+        }
+    }
+
+    #[test]
+    fn special_pixels() {
+        assert_eq!(grey_levels(3, &[0.0, -1.0, f32::NAN], None).unwrap(), [255; 3]);
+        assert_eq!(grey_levels(2, &[0.0, f32::INFINITY], None).unwrap(), [255, 0]);
+        // One value everywhere is all background.
+        let flat = grey_levels(20, &[7.0; 400], None).unwrap();
+        assert!(flat.iter().all(|level| *level == flat[0] && *level > 200), "{flat:?}");
+        assert!(grey_levels(2, &[f32::MIN_POSITIVE, f32::from_bits(1)], None).is_some());
+        assert!(grey_levels(0, &[], None).unwrap().is_empty());
     }
 
     #[test]
@@ -137,14 +230,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("preview.png");
         let pixels: Vec<f32> = (0..6).map(|i| i as f32).collect();
-        write_preview(&path, 3, 2, &pixels).unwrap();
+        write_preview(&path, 3, 2, &pixels, None).unwrap();
         let mut reader = ::png::Decoder::new(BufReader::new(File::open(&path).unwrap())).read_info().unwrap();
         let mut levels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut levels).unwrap();
         assert_eq!((info.width, info.height, info.color_type), (3, 2, ColorType::Grayscale));
-        assert_eq!(levels, grey_levels(&pixels).unwrap());
-        let error = write_preview(&path, 3, 3, &pixels).unwrap_err().to_string();
+        assert_eq!(levels, grey_levels(3, &pixels, None).unwrap());
+        let error = write_preview(&path, 3, 3, &pixels, None).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{}: cannot write: ", path.display())), "{error}");
-        assert!(write_preview(&path, 0, 0, &[]).is_err());
+        assert!(write_preview(&path, 0, 0, &[], None).is_err());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use crate::memory::reserve;
+
 /// Number of bytes converted at a time; they fit the stack and the first-level cache.
 const BLOCK_BYTES: usize = 8192;
 
@@ -38,7 +40,11 @@ pub(crate) fn read_values<T, const N: usize>(
         let now = left.min(BLOCK_BYTES / N);
         let bytes = &mut block[..now * N];
         input.read_exact(bytes)?;
-        values.try_reserve(now).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        if values.capacity() - values.len() < now {
+            // At most doubled, since the data may end before the count.
+            let more = left.min(values.len().max(now));
+            reserve(values, more).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        }
         let (whole, _) = bytes.as_chunks::<N>();
         values.extend(whole.iter().map(|&b| value_of(b)));
         left -= now;

@@ -9,6 +9,8 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::kind::explained;
+use crate::memory::push;
 use crate::text::{at_line, finite, in_file, open, read_text};
 
 /// Longest file that is read: millions of sources.
@@ -39,11 +41,15 @@ pub fn read_sources(path: &Path) -> Result<Vec<SourceLine>, Failure> {
 /// # Errors
 /// As [`read_sources`].
 pub fn parse_sources(input: impl Read, path: &Path) -> Result<Vec<SourceLine>, Failure> {
+    parse_lines(input, path).map_err(explained(path, "a text with lines of X Y Z weight wavelength"))
+}
+
+fn parse_lines(input: impl Read, path: &Path) -> Result<Vec<SourceLine>, Failure> {
     let text = read_text(input, path, LIMIT_BYTES)?;
     let mut sources = Vec::new();
     for (line, words) in (1..).zip(text.lines()) {
         if let Some(source) = parse_line(words).map_err(|what| at_line(path, line, what))? {
-            sources.push(source);
+            push(&mut sources, source).ok_or_else(|| at_line(path, line, "no memory for more sources"))?;
         }
     }
     if sources.is_empty() {

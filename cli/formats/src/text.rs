@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::memory::{Watched, is_there};
 
 /// Longest piece of a file that an error message quotes.
 const SHOWN_CHARS: usize = 40;
@@ -47,14 +48,20 @@ pub(crate) fn open(path: &Path) -> Result<File, Failure> {
 /// Bytes that are not UTF-8 (comments in old encodings) become replacement characters.
 pub(crate) fn read_text(input: impl Read, path: &Path, limit_bytes: u64) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    input
-        .take(limit_bytes.saturating_add(1))
+    Watched(input.take(limit_bytes.saturating_add(1)))
         .read_to_end(&mut bytes)
         .map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > limit_bytes {
         return Err(in_file(path, format!("longer than {limit_bytes} bytes, not such a file")));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8(bytes).or_else(|error| {
+        let bytes = error.as_bytes();
+        // A replacement character takes three bytes; the text may be doubled and copied as it grows.
+        if !is_there(bytes.len().saturating_mul(9)) {
+            return Err(cannot_read(path, &io::ErrorKind::OutOfMemory.into()));
+        }
+        Ok(String::from_utf8_lossy(bytes).into_owned())
+    })
 }
 
 /// Parses a finite number.

@@ -8,14 +8,16 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::process;
 
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
 use widebragg::rotation::PhiMode;
 
+use super::distinct::Files;
 use super::render;
 use crate::console;
 use crate::error::Failure;
-use crate::options::{self, Command, DemoOptions};
+use crate::options::{self, Command, DemoOptions, Log, Options};
 use widebragg_formats::hkl::{HklTable, MAX_CELLS, write_hkl};
 use widebragg_formats::matrix::write_matrix;
 
@@ -34,6 +36,9 @@ const B: f64 = 18.0;
 /// Root mean square structure factor at zero angle, in electrons.
 const F_MEAN: f64 = 350.0;
 
+/// The files of the crystal.
+const INPUTS: [&str; 2] = ["A.mat", "P1.hkl"];
+
 /// The command line of the demo, which runs in the folder of its files.
 const ARGUMENTS: &str = "-mat A.mat -hkl P1.hkl -dump demo_Fdump.bin -lambda 0.9768 -distance 231.27 -pixel 0.172 \
     -detpixels_x 2463 -detpixels_y 2527 -phi 0 -osc 1 -phisteps 5 -mosaic 0.06 -mosaic_domains 5 -N 14 -oversample 2 \
@@ -48,10 +53,11 @@ pub fn run(demo: &DemoOptions) -> Result<(), Failure> {
     let folder = &demo.out;
     let unusable = |error: std::io::Error| Failure::input(format!("--out {}: {error}", folder.display()));
     fs::create_dir_all(folder).map_err(unusable)?;
+    Files::default().write_into(folder, INPUTS)?;
     let crystal = crystal()?;
-    new_file(&folder.join("A.mat"), |path| Ok(write_matrix(path, &MATRIX)?))?;
+    new_file(&folder.join(INPUTS[0]), |path| Ok(write_matrix(path, &MATRIX)?))?;
     let table = structure_factors(&crystal)?;
-    new_file(&folder.join("P1.hkl"), |path| Ok(write_hkl(path, &table)?))?;
+    new_file(&folder.join(INPUTS[1]), |path| Ok(write_hkl(path, &table)?))?;
     drop(table);
     env::set_current_dir(folder).map_err(unusable)?;
 
@@ -59,6 +65,7 @@ pub fn run(demo: &DemoOptions) -> Result<(), Failure> {
     let Command::Render(options) = options::parse(&args)? else {
         return Err(Failure::with_code(1, "demo: its command line does not render"));
     };
+    let options = Options { log: Log::Summary, ..*options };
     render::run(&options, &args)?;
     if demo.quiet || demo.json {
         return Ok(());
@@ -107,7 +114,7 @@ fn new_file(path: &Path, write: impl Fn(&Path) -> Result<(), Failure>) -> Result
     if !path.exists() {
         return write(path);
     }
-    let fresh = path.with_extension("demo-new");
+    let fresh = path.with_extension(format!("demo-{}.tmp", process::id()));
     write(&fresh)?;
     let same = matches!((fs::read(path), fs::read(&fresh)), (Ok(old), Ok(new)) if old == new);
     fs::remove_file(&fresh).map_err(|error| Failure::input(format!("{}: {error}", fresh.display())))?;

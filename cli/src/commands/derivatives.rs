@@ -4,14 +4,21 @@
 use std::path::Path;
 
 use rayon::ThreadPool;
+use serde_json::{Value, json};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named};
 use widebragg_experiment::threads;
+use widebragg_formats::memory::is_there;
 
+use super::setup::structure_factors::named_inputs;
+use crate::console::complain;
 use crate::error::Failure;
-use crate::images::read_one;
+use crate::images::{Image, read_one};
 use crate::options::GradientOptions;
+
+/// Memory for a pixel while an image is compared with another and fitted.
+const BYTES_PER_PIXEL: usize = 64;
 
 /// The name in `--wrt` that selects the derivatives with respect to each structure factor.
 const EACH_F: &str = "F";
@@ -72,19 +79,85 @@ impl Chosen {
     }
 }
 
-/// The loss against the image in a file, as `--loss` and `--against` name them.
+/// The files that `gradient` and `refine` read, with the options that name them.
+pub(crate) fn read_files(options: &GradientOptions) -> impl Iterator<Item = (&'static str, &Path)> {
+    let images = [("--against", &options.against), ("--weights", &options.weights)];
+    let images = images.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+    named_inputs(&options.render).chain(images)
+}
+
+/// How the pixels of `--against` became photons.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Exposure {
+    /// What was subtracted from every pixel.
+    pub offset: f64,
+    /// The value from which pixels are left out.
+    pub saturation: Option<f64>,
+    /// Number of pixels that were left out as saturated.
+    pub saturated: usize,
+}
+
+impl Exposure {
+    /// In words, for a table.
+    pub fn line(&self) -> String {
+        let saturated = match self.saturation {
+            Some(saturation) => format!("{} pixels saturated (from {saturation}), left out", self.saturated),
+            None => "no saturation".to_owned(),
+        };
+        format!("offset {} subtracted, {saturated}", self.offset)
+    }
+
+    /// As members of a JSON object.
+    pub fn members(&self) -> [(&'static str, Value); 3] {
+        [
+            ("offset", json!(self.offset)),
+            ("saturation", json!(self.saturation)),
+            ("saturated_pixels", json!(self.saturated)),
+        ]
+    }
+}
+
+/// The loss against the image in a file, as `--loss` and `--against` name them. Its offset is subtracted, and
+/// saturated pixels do not count.
 pub(crate) fn loss_against(
     options: &GradientOptions,
     path: &Path,
     experiment: &Experiment,
-) -> Result<Loss, Failure> {
-    Ok(Loss::against(pixels(path, experiment, "--against")?, options.loss))
+) -> Result<(Loss, Exposure), Failure> {
+    let image = read(path, experiment, "--against")?;
+    let offset = options.offset.or(image.counting.offset).unwrap_or_else(|| {
+        complain(&format!(
+            "--against {}: its header has no ADC_OFFSET: 0 is assumed; nanoBragg adds 40 and does not say so (give --offset)",
+            path.display()
+        ));
+        0.0
+    });
+    let saturation = options.saturation.or(image.counting.saturation);
+    let mut exposure = Exposure { offset, saturation, saturated: 0 };
+    let mut pixels = image.pixels;
+    for (i, pixel) in pixels.iter_mut().enumerate() {
+        if saturation.is_some_and(|saturation| f64::from(*pixel) >= saturation) {
+            exposure.saturated += usize::from(experiment.is_selected(i));
+            *pixel = f32::NAN;
+        } else {
+            *pixel = (f64::from(*pixel) - offset) as f32;
+        }
+    }
+    Ok((Loss::against(pixels, options.loss), exposure))
 }
 
 /// The pixels of an image file that `option` names, as many as the detector has.
 pub(crate) fn pixels(path: &Path, experiment: &Experiment, option: &str) -> Result<Vec<f32>, Failure> {
+    Ok(read(path, experiment, option)?.pixels)
+}
+
+fn read(path: &Path, experiment: &Experiment, option: &str) -> Result<Image, Failure> {
     let size = [experiment.detector.fast_pixels, experiment.detector.slow_pixels];
-    Ok(read_one(path, size).map_err(|failure| failure.context(option))?.pixels)
+    if !is_there(experiment.detector.pixels().saturating_mul(BYTES_PER_PIXEL)) {
+        let [fast, slow] = size;
+        return Err(Failure::input(format!("{option}: no memory to compare {fast} x {slow} pixels")));
+    }
+    read_one(path, size).map_err(|failure| failure.context(option))
 }
 
 /// The threads that `--threads` asks for.

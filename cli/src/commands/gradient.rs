@@ -2,7 +2,7 @@
 //! derivatives of pixels.
 //!
 //! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
-//! parameter. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
+//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
 //! picture of dI/dp for each parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
 
 use std::fs;
@@ -14,13 +14,15 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{Named, value};
 use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::refine::optimiser::correlation;
 use widebragg_experiment::gradient::selection::selected;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::float::write_float;
 use widebragg_formats::hkl_table::HklTable;
 use widebragg_formats::memory::filled;
 
-use super::derivatives::{Chosen, loss_against, pixels, pool};
+use super::derivatives::{Chosen, Exposure, loss_against, pixels, pool, read_files};
+use super::distinct::Files;
 use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
@@ -28,6 +30,10 @@ use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::options::GradientOptions;
 use crate::picture::image::signed_picture;
+
+/// The files in the folder of `--out`, beside the images of derivatives.
+const REPORT: &str = "gradient.json";
+const BY_F: &str = "dL_dF.hkl";
 
 /// Differentiates; `args` is the command line that `options` were read from.
 ///
@@ -37,19 +43,25 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| differentiate(options, evidence))
 }
 
-fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<Loss, Failure> {
+fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<(Loss, Option<Exposure>), Failure> {
     match (&options.against, &options.weights) {
         (Some(_), Some(_)) => Err(Failure::input("gradient: either --against or --weights, not both")),
-        (Some(path), None) => loss_against(options, path, experiment),
-        (None, Some(path)) => Ok(Loss::weights(pixels(path, experiment, "--weights")?)),
-        (None, None) => Ok(Loss::sum(experiment.detector.pixels())),
+        (Some(path), None) => {
+            let (loss, exposure) = loss_against(options, path, experiment)?;
+            Ok((loss, Some(exposure)))
+        }
+        (None, Some(path)) => Ok((Loss::weights(pixels(path, experiment, "--weights")?), None)),
+        (None, None) => Ok((Loss::sum(experiment.detector.pixels()), None)),
     }
 }
 
 fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let experiment = setup::experiment(&options.render)?;
     let chosen = Chosen::new(&options.wrt, &experiment)?;
-    let loss = loss(options, &experiment)?;
+    if let Some(folder) = &options.out {
+        check_files(options, &chosen, folder)?;
+    }
+    let (loss, exposure) = loss(options, &experiment)?;
     if let Some(evidence) = evidence.as_deref_mut() {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
         options.against.iter().chain(&options.weights).for_each(|path| evidence.add_input(path));
@@ -60,19 +72,37 @@ fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>)
         fs::create_dir_all(folder).map_err(unusable)?;
     }
     let mut written = Vec::new();
-    let report = pool(options)?
+    let mut report = pool(options)?
         .install(|| report(options, &Problem::new(&experiment)?, &chosen, &loss, &mut written))?;
+    for (name, value) in exposure.iter().flat_map(Exposure::members) {
+        report[name] = value;
+    }
     let text = format!("{report:#}\n");
     if let Some(folder) = &options.out {
-        let path = folder.join("gradient.json");
+        let path = folder.join(REPORT);
         write_atomically(&path, |out| out.write_all(text.as_bytes()))?;
         written.push(path);
     }
     if let Some(evidence) = evidence {
         written.iter().try_for_each(|path| evidence.add_copy(path))?;
-        evidence.add_text("gradient.json", &text)?;
+        evidence.add_text(REPORT, &text)?;
     }
     if options.render.quiet { Ok(()) } else { console::print(&text) }
+}
+
+/// The float image and the picture of the derivatives with respect to a parameter.
+fn image_names(named: &Named) -> [String; 2] {
+    ["bin", "png"].map(|extension| format!("dI_d{}.{extension}", named.name))
+}
+
+/// Checks that no file of `--out` is one that is read.
+fn check_files(options: &GradientOptions, chosen: &Chosen, folder: &Path) -> Result<(), Failure> {
+    let mut names = vec![REPORT.to_owned()];
+    names.extend(chosen.each_f.then(|| BY_F.to_owned()));
+    if options.images {
+        names.extend(chosen.parameters.iter().flat_map(image_names));
+    }
+    Files::read(read_files(options)).write_into(folder, names)
 }
 
 /// Loss and derivatives as JSON; writes the lists and images of derivatives, and appends their names to
@@ -99,7 +129,7 @@ fn report(
     };
     let sums = problem.pullback(&moves, &slopes, &directions, by_f.as_deref_mut())?;
     if let (Some(folder), Some(table), Some(by_f)) = (&options.out, table, &by_f) {
-        let path = folder.join("dL_dF.hkl");
+        let path = folder.join(BY_F);
         write_by_f(&path, table, by_f)?;
         written.push(path);
     }
@@ -110,9 +140,18 @@ fn report(
     }
     let entries = chosen.parameters.iter().zip(&directions);
     let gradient: Vec<Value> = entries.map(|(named, d)| entry(named, experiment, &moves, &sums, d)).collect();
-    Ok(json!({
+    let mut report = json!({
         "loss": value, "kind": loss.name(), "pixels": counted, "gradient": gradient,
-    }))
+    });
+    if options.against.is_some() {
+        let takes = selected(experiment);
+        let data = loss.pixels().iter().map(|&data| f64::from(data));
+        let compared = image.iter().copied().zip(data).enumerate();
+        let (image, data): (Vec<f64>, Vec<f64>) =
+            compared.filter(|&(i, (_, data))| data.is_finite() && takes(i)).map(|(_, pair)| pair).unzip();
+        report["correlation"] = json!(correlation(&image, &data));
+    }
+    Ok(report)
 }
 
 /// Name, unit, value and derivative of a parameter.
@@ -154,7 +193,7 @@ fn write_image(
 ) -> Result<[PathBuf; 2], Failure> {
     let image = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
     let pixels: Vec<f32> = image.iter().map(|slope| (slope * named.per_unit) as f32).collect();
-    let float = folder.join(format!("dI_d{}.bin", named.name));
+    let [float, png] = image_names(named).map(|name| folder.join(name));
     write_float(&float, &pixels)?;
     let detector = &problem.experiment().detector;
     let unit = match named.unit {
@@ -162,7 +201,6 @@ fn write_image(
         unit => format!("photons/{unit}"),
     };
     let picture = signed_picture(&format!("dI/d {}", named.name), &unit, detector.fast_pixels, &pixels)?;
-    let png = folder.join(format!("dI_d{}.png", named.name));
     write_atomically(&png, |out| out.write_all(&picture))?;
     Ok([float, png])
 }

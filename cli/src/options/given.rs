@@ -123,6 +123,31 @@ impl Given<'_> {
         Err(self.refuse(&format!("{} {why}", quoted(word))))
     }
 
+    /// The single number without its fraction.
+    pub fn truncated(&self) -> Result<i64, Failure> {
+        let number = match self.integer() {
+            Ok(whole) => return Ok(whole),
+            Err(_) => self.number(0)?.trunc(),
+        };
+        if number.abs() > LARGEST_EXACT {
+            return Err(self.refuse(&format!("{} is too large", quoted(self.word(0)?))));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "whole and within the exact range, checked above"
+        )]
+        Ok(number as i64)
+    }
+
+    /// `COUNT` whole numbers.
+    pub fn integers<const COUNT: usize>(&self) -> Result<[i64; COUNT], Failure> {
+        let mut integers = [0; COUNT];
+        for (index, integer) in integers.iter_mut().enumerate() {
+            *integer = self.integer_at(index)?;
+        }
+        Ok(integers)
+    }
+
     /// The single whole number.
     pub fn integer(&self) -> Result<i64, Failure> {
         self.integer_at(0)
@@ -144,9 +169,9 @@ impl Given<'_> {
     /// `COUNT` pixel indices.
     pub fn pixels<const COUNT: usize>(&self) -> Result<[usize; COUNT], Failure> {
         let mut pixels = [0; COUNT];
-        for (index, pixel) in pixels.iter_mut().enumerate() {
-            *pixel = usize::try_from(self.integer_at(index)?)
-                .map_err(|_| self.refuse("pixel indices must not be negative"))?;
+        for (pixel, integer) in pixels.iter_mut().zip(self.integers::<COUNT>()?) {
+            *pixel =
+                usize::try_from(integer).map_err(|_| self.refuse("pixel indices must not be negative"))?;
         }
         Ok(pixels)
     }
@@ -160,12 +185,15 @@ impl Given<'_> {
         }
     }
 
-    /// A cell of one to six numbers, in angstrom and degrees: missing lengths are a, missing angles 90.
+    /// A cell of one to six numbers, in angstrom and degrees: lengths that are missing or 0 are a, such angles 90.
     pub fn cell(&self) -> Result<[f64; 6], Failure> {
         let a = self.number(0)?;
         let mut cell = [a, a, a, 90.0, 90.0, 90.0];
         for (index, value) in cell.iter_mut().enumerate().take(self.words.len()) {
-            *value = self.number(index)?;
+            match self.number(index)? {
+                0.0 => {}
+                given => *value = given,
+            }
         }
         let [lengths @ .., alpha, beta, gamma] = cell;
         if lengths.iter().any(|&length| length <= 0.0) {

@@ -88,7 +88,7 @@ fn command_page(spec: &CommandSpec) -> String {
     spec.usage.iter().for_each(|usage| text.push_str(&format!("  widebragg {usage}\n")));
     options(&mut text, spec.syntax.sections());
     if !spec.syntax.render_sections().is_empty() {
-        text.push_str("\nThe options of a render apply as well: see widebragg help options.\n");
+        text.push_str("\nThe options of a render apply as well: see widebragg help render.\n");
     }
     options(&mut text, once(general()));
     if spec.name == RENDER.name {

@@ -14,11 +14,12 @@ image, an SMV image, an SMV image with photon noise and a PGM preview. It takes 
 are words with one dash, their values follow as words of their own, negative numbers are values, and the last option \
 wins. Options that nanoBragg does not have begin with two dashes and also take --name=value.";
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("floatimage.bin", "Raw little-endian 32-bit floats, fast axis first, no header."),
     ("intimage.img", "SMV image of unsigned 16-bit integers."),
     ("noiseimage.img", "The same with photon noise."),
     ("image.pgm", "Preview."),
+    ("noiseimage.expt", "Experiment list for DIALS, beside a series."),
     ("Fdump.bin", "Binary copy of the structure factors, read when -hkl is absent."),
 ];
 

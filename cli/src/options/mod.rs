@@ -33,7 +33,7 @@ pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, Dtype, GradientOptions, HeaderStyle,
-    Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
+    Log, Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 
@@ -41,6 +41,24 @@ pub use parse::parse;
 pub(crate) fn takes_file(name: &str) -> Option<bool> {
     let option = commands::RENDER.syntax.find(name)?;
     Some(option.takes.names_file())
+}
+
+/// The options of a render in `args`, as typed: each a list of its name and its values.
+pub(crate) fn grouped(args: &[String]) -> Vec<Vec<String>> {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for word in args {
+        let attached = word.split_once('=').filter(|_| word.starts_with("--"));
+        match (attached, groups.last_mut()) {
+            (Some((name, value)), _) => groups.push(vec![name.to_owned(), value.to_owned()]),
+            (None, Some(group))
+                if !reader::is_option(word, |name| commands::RENDER.syntax.find(name).is_some()) =>
+            {
+                group.push(word.clone());
+            }
+            (None, _) => groups.push(vec![word.clone()]),
+        }
+    }
+    groups
 }
 
 /// Every spelling of every option, dashes included: names first, then aliases, in the order of the help.

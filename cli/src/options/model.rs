@@ -11,6 +11,7 @@ use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
 use widebragg_experiment::gradient::loss::LossKind;
+use widebragg_experiment::parameters::PhiSampling;
 
 /// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,18 @@ pub enum HeaderStyle {
     Readers,
     /// The reference's keys and formats.
     Reference,
+}
+
+/// `--log`: what a render prints on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Log {
+    /// The summary, then the lines of nanoBragg.
+    #[default]
+    All,
+    /// The summary.
+    Summary,
+    /// The lines of nanoBragg.
+    NanoBragg,
 }
 
 /// The options of `widebragg bench`.
@@ -227,6 +240,10 @@ pub struct GradientOptions {
     pub wrt: String,
     /// The image to compare with.
     pub against: Option<PathBuf>,
+    /// What the detector added to every pixel of that image, instead of what its header says.
+    pub offset: Option<f64>,
+    /// The value from which pixels of that image are saturated, instead of what its header says.
+    pub saturation: Option<f64>,
     /// Weights of the pixels, instead of an image.
     pub weights: Option<PathBuf>,
     /// Loss between the images.
@@ -247,6 +264,8 @@ impl Default for GradientOptions {
             render: Options::default(),
             wrt: String::new(),
             against: None,
+            offset: None,
+            saturation: None,
             weights: None,
             loss: LossKind::default(),
             out: None,
@@ -308,11 +327,11 @@ pub struct Options {
     pub sample_m: [Option<f64>; 3],
     /// Crystal shape.
     pub shape: CrystalShape,
-    /// Factor that shrinks spots of shapes other than square, not negative.
+    /// Factor that shrinks spots of shapes other than square.
     pub fudge: Option<f64>,
     /// Mosaic spread, radians; negative means unset.
     pub mosaic_spread_rad: Option<f64>,
-    /// Mosaic domains, at least 1.
+    /// Mosaic domains, at least 1; `None` also where the count is not above 0.
     pub mosaic_domains: Option<usize>,
     /// Seed of the mosaic domains, as typed.
     pub mosaic_seed_as_typed: Option<i64>,
@@ -405,7 +424,7 @@ pub struct Options {
     pub curved_det: bool,
     /// Attenuation depth of the sensor.
     pub detector_abs: Option<Attenuation>,
-    /// Sensor thickness, metres, not negative.
+    /// Sensor thickness, metres; negative means unset.
     pub detector_thick_m: Option<f64>,
     /// Whether the thickness stands after a depth of `inf`, which only the reference heeds.
     pub thick_after_no_thickness: bool,
@@ -415,8 +434,9 @@ pub struct Options {
     pub img: Option<PathBuf>,
     /// Mask image, its header too.
     pub mask: Option<PathBuf>,
-    /// Region of interest: fast min, fast max, slow min, slow max, pixels, inclusive.
-    pub roi_px: Option<[usize; 4]>,
+    /// Region of interest: fast min, fast max, slow min, slow max, pixels, inclusive; a negative limit is that of the
+    /// detector.
+    pub roi_px: Option<[i64; 4]>,
 
     /// Subpixels along each axis; `None`: chosen from the spot size.
     pub oversample: Option<usize>,
@@ -434,6 +454,8 @@ pub struct Options {
     pub phistep_rad: Option<f64>,
     /// Phi steps; negative means unset, 0 is taken as 1.
     pub phisteps: Option<i64>,
+    /// Where in each phi step its phi lies.
+    pub phi_sampling: PhiSampling,
     /// Resolution limit, metres.
     pub dmin_m: Option<f64>,
 
@@ -459,8 +481,8 @@ pub struct Options {
     pub nopgm: bool,
     /// Print the quantities of pixels.
     pub printout: bool,
-    /// Fast and slow index of the pixel to print.
-    pub printout_pixel: Option<[usize; 2]>,
+    /// Fast and slow index of the pixel to print, which may lie outside the detector.
+    pub printout_pixel: Option<[i64; 2]>,
     /// Progress meter.
     pub progress: Option<bool>,
 
@@ -468,6 +490,12 @@ pub struct Options {
     pub png: Option<PathBuf>,
     /// miniCBF image.
     pub cbf: Option<PathBuf>,
+    /// Experiment list for DIALS; `None`: beside a series only.
+    pub expt: Option<PathBuf>,
+    /// No experiment list; false again when `--expt` follows.
+    pub no_expt: bool,
+    /// miniCBF image with photon noise.
+    pub noise_cbf: Option<PathBuf>,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.
@@ -476,6 +504,8 @@ pub struct Options {
     pub frame_range: Option<[usize; 2]>,
     /// Render only the frames that are missing or incomplete.
     pub resume: bool,
+    /// Continue a series that another version of the program began.
+    pub resume_anyway: bool,
     /// Treatment of phi = 0.
     pub carryover_mode: PhiMode,
     /// c-parity: threads of the reference run to reproduce; `None`: 1.
@@ -486,6 +516,8 @@ pub struct Options {
     pub simd: Option<SimdLevel>,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
+    /// What is printed on standard output.
+    pub log: Log,
     /// Print the summary as JSON.
     pub json: bool,
     /// Print no progress and no summary.

@@ -4,7 +4,6 @@ use super::{
     commands::{COMMANDS, RENDER, command, options as all_options},
     row::OptionSpec,
     spec::CommandSpec,
-    suggest::MISNAMED,
     takes::{RADIANS_PER_DEGREE, Takes},
     topics::{TOPICS, Text},
     *,
@@ -19,6 +18,7 @@ use widebragg::{
     rotation::PhiMode,
     vector::Vec3,
 };
+use widebragg_experiment::parameters::PhiSampling;
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
@@ -281,6 +281,43 @@ fn unset_is_kept_as_typed() {
     assert_eq!(options("-detector_abs Inf").detector_abs, Some(Attenuation::NoThickness));
 }
 
+/// Odd values are taken as nanoBragg takes them, with a note.
+#[test]
+fn odd_values_leave_a_note_and_run() {
+    for (line, note) in [
+        ("-N 0", "-N 0: taken as 1, as in nanoBragg"),
+        ("-Nb -3", "-Nb -3: taken as 1, as in nanoBragg"),
+        ("-N 2.7", "-N 2.7: taken as 2, as in nanoBragg"),
+        ("-mosaic_domains 0", "-mosaic_domains 0: counts as not given, as in nanoBragg"),
+        ("-detpixels 0", "-detpixels 0: counts as not given, as in nanoBragg"),
+        ("-detsize -5", "-detsize -5: counts as not given, as in nanoBragg"),
+        ("-detector_thick -1", "-detector_thick -1: counts as not given, as in nanoBragg"),
+        ("-detector_abs -3", "-detector_abs -3: counts as not given, as in nanoBragg"),
+        ("-phisteps -2", "-phisteps -2: counts as not given, as in nanoBragg"),
+        ("-divergence -1", "-divergence -1: counts as not given, as in nanoBragg"),
+        ("-roi -3 5 2 -1", "-roi -3 5 2 -1: negative limits are those of the detector, as in nanoBragg"),
+        ("-printout_pixel -1 -1", "-printout_pixel -1 -1: every pixel is printed, as in nanoBragg"),
+        (
+            "-cell 50 0 40",
+            "-cell 50 0 40: lengths of 0 are taken as a and angles of 0 as 90, as in nanoBragg",
+        ),
+        ("-dispstep 3", "-dispstep 3 is accepted but has no effect, as in nanoBragg: give -dispsteps"),
+        ("-hdiv 0.28", "-hdiv 0.28 is accepted but has no effect, as in nanoBragg: give -hdivrange"),
+        ("-vdiv 0", "-vdiv 0 is accepted but has no effect, as in nanoBragg: give -vdivrange"),
+        ("-coherent", "-coherent is accepted but has no effect, as in nanoBragg"),
+        ("-stolout o.stol", "-stolout is accepted but has no effect, as in nanoBragg"),
+    ] {
+        assert_eq!(options(line).notes, [note], "{line}");
+    }
+    let o = options(
+        "-N 0 -Nb 7.9 -mosaic_domains -2 -detpixels 0 -detsize 0 -roi -3 5 2 -1 -printout_pixel -1 -1",
+    );
+    assert_eq!(o.n_cells, [Some(1), Some(7), Some(1)]);
+    assert_eq!((o.mosaic_domains, o.detpixels_f, o.detsize_s_m), (None, None, None));
+    assert_eq!((o.roi_px, o.printout, o.printout_pixel), (Some([-3, 5, 2, -1]), true, None));
+    assert_eq!(options("-cell 50 0 40 0").cell_angstrom_deg, Some([50.0, 50.0, 40.0, 90.0, 90.0, 90.0]));
+}
+
 #[test]
 fn a_short_cell_is_filled_up() {
     let cell = |line| options(line).cell_angstrom_deg;
@@ -299,14 +336,20 @@ fn whole_numbers_in_exponent_form() {
 fn our_own_options() {
     let o = options(
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
-         --header reference --json --quiet --frames 10 --frame-range=3:5 --resume",
+         --header reference --json --quiet --frames 10 --frame-range=3:5 --resume --noise-cbf n.cbf \
+         --phi-sampling middle",
     );
     assert_eq!(o.carryover_mode, PhiMode::CParity);
     assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));
     assert_eq!(o.png.as_deref(), Some(Path::new("p.png")));
     assert_eq!(o.cbf.as_deref(), Some(Path::new("c.cbf")));
+    assert_eq!(o.noise_cbf.as_deref(), Some(Path::new("n.cbf")));
+    assert_eq!(o.phi_sampling, PhiSampling::Middle);
     assert_eq!(o.header, HeaderStyle::Reference);
-    assert!(o.json && o.quiet && o.resume);
+    assert!(o.json && o.quiet && o.resume && !o.resume_anyway);
+    let o = options("--resume-anyway");
+    assert!(o.resume && o.resume_anyway);
+    let o = options("--frames 10 --frame-range=3:5");
     assert_eq!((o.frames, o.frame_range), (Some(10), Some([3, 5])));
 }
 
@@ -438,12 +481,38 @@ fn unknown_options_name_the_nearest() {
     ] {
         assert_eq!(refusal(typed), format!("unknown option {typed}; did you mean {meant}?"));
     }
-    assert_eq!(refusal("-qwertyuiop"), "unknown option -qwertyuiop; --help lists them all");
-    for (wrong, right) in MISNAMED {
-        assert_eq!(
-            refusal(&format!("{wrong} 3")),
-            format!("unknown option {wrong}: the reference's name for it is {right}")
-        );
+    assert_eq!(refusal("-qwertyuiop"), "unknown option -qwertyuiop; widebragg help options lists them all");
+    assert_eq!(refusal("demo --qwertyuiop"), "unknown option --qwertyuiop; widebragg help demo lists them");
+}
+
+#[test]
+fn unknown_options_name_what_means_the_same() {
+    for (typed, meant) in [
+        ("-orgx", "-ORGX"),
+        ("-detector_distance", "-distance"),
+        ("-det_dist", "-distance"),
+        ("-polarization", "-polar"),
+        ("-polarisation", "-polar"),
+        ("-beam_center", "-Xbeam and -Ybeam"),
+        ("-beam_centre", "-Xbeam and -Ybeam"),
+        ("-beam_center_x", "-Xbeam"),
+        ("-lambda_angstrom", "-lambda"),
+        ("-exposure_time", "-exposure"),
+        ("-pixel_size_mm", "-pixel"),
+        ("-beam_size_um", "-beamsize"),
+        ("--oscillation-range", "-osc"),
+        ("-unit_cell", "-cell"),
+        ("-n_frames", "--frames"),
+    ] {
+        assert_eq!(refusal(typed), format!("unknown option {typed}; did you mean {meant}?"));
+    }
+    // These are lengthenings that nanoBragg takes, and run.
+    assert_eq!(options("-wavelength_angstrom 1.5").lambda_m, Some(1.5e-10));
+    assert!(options("-mosaic_spread 1").mosaic_spread_rad.is_some());
+    for (_, names) in suggest::SYNONYMS {
+        for name in *names {
+            assert!(RENDER.syntax.find(name).is_some(), "{name}");
+        }
     }
 }
 
@@ -456,18 +525,17 @@ fn refusals_name_the_option_and_the_value() {
         ("-roi 1 2 -N 3", "-roi: needs 4 values (xmin xmax ymin ymax), but only 2 given before -N"),
         ("-roi 9 2 3 4", "-roi 9 2 3 4: xmin is larger than xmax"),
         ("-roi 1 2 4 3", "-roi 1 2 4 3: ymin is larger than ymax"),
-        ("-roi -1 2 3 4", "-roi -1 2 3 4: pixel indices must not be negative"),
         ("-cell", "-cell: needs 1 to 6 values (a [b c alpha beta gamma]), but nothing follows"),
-        ("-cell 10 0", "-cell 10 0: cell lengths must be larger than zero"),
+        ("-cell 0", "-cell 0: cell lengths must be larger than zero"),
+        ("-cell 10 -5", "-cell 10 -5: cell lengths must be larger than zero"),
         ("-cell 9 9 9 90 90 180", "-cell 9 9 9 90 90 180: cell angles must lie between 0 and 180 degrees"),
         ("-phi abc", "-phi abc: 'abc' is not a number"),
         ("-phi -5x", "-phi -5x: '-5x' is not a number"),
         ("-phi nan", "-phi nan: 'nan' is not a finite number"),
         ("-phi -inf", "-phi -inf: '-inf' is not a finite number"),
         ("-phi 1e999", "-phi 1e999: '1e999' is not a finite number"),
-        ("-detpixels 0", "-detpixels 0: must be at least 1"),
-        ("-detpixels_x -5", "-detpixels_x -5: must be at least 1"),
-        ("-N 2.5", "-N 2.5: '2.5' is not a whole number"),
+        ("-detpixels_x -5", "-detpixels_x -5: must not be negative"),
+        ("-seed 2.5", "-seed 2.5: '2.5' is not a whole number"),
         ("-N 1e20", "-N 1e20: '1e20' is too large"),
         ("-pixel 0", "-pixel 0: must be larger than zero"),
         ("-lambda -1", "-lambda -1: must be larger than zero"),
@@ -476,8 +544,7 @@ fn refusals_name_the_option_and_the_value() {
         ("-energy 1e-320", "-energy 1e-320: out of range"),
         ("-distance 0", "-distance 0: must not be zero"),
         ("-close_distance -0", "-close_distance -0: must not be zero"),
-        ("-detector_thick -1", "-detector_thick -1: must not be negative"),
-        ("-detector_abs -3", "-detector_abs -3: must be larger than zero"),
+        ("-water -1", "-water -1: must not be negative"),
         ("-beam_vector 0 0 -0", "-beam_vector 0 0 -0: an axis must have a direction"),
         ("-pivot up", "-pivot up: expected beam or sample"),
         ("--simd=sse", "--simd sse: expected auto, portable, avx2 or avx512"),
@@ -505,7 +572,7 @@ fn what_has_no_effect_leaves_one_note() {
     assert_eq!(o.notes.first().unwrap(), "'yes' after -curved_det is ignored: the option takes no value");
     assert_eq!(o.notes.len(), 6);
     for (note, name) in o.notes[1..].iter().zip(["-density", "-MW", "-stol", "-4stol", "-Q"]) {
-        assert_eq!(*note, format!("{name} is accepted but has no effect, as in the reference"));
+        assert_eq!(*note, format!("{name} is accepted but has no effect, as in nanoBragg"));
     }
     assert!(options("-N 3").notes.is_empty());
 }
@@ -563,6 +630,8 @@ fn pages_of_commands_other_than_a_render_are_short() {
         let page = help_on(spec.name).unwrap();
         assert!(!page.contains("-detpixels"), "{page}");
         assert!(page.lines().count() < 120, "{}", spec.name);
+        let takes_more = !spec.syntax.render_sections().is_empty();
+        assert_eq!(page.contains("see widebragg help render"), takes_more, "{}", spec.name);
     }
 }
 

@@ -168,22 +168,12 @@ impl Picture<'_> {
 
     fn draw_bar(&self, canvas: &mut Canvas, lettering: Lettering, left: usize, height: usize) {
         let Lettering { line, .. } = lettering;
-        let [above, bar, tick, beside, below] =
-            [TOP, BAR, 5, BAR + 10, 12].map(|points| lettering.scaled(points));
+        let [above, bar, beside, below] = [TOP, BAR, BAR + 10, 12].map(|points| lettering.scaled(points));
         // One line for the unit above the bar, one for the pixels that are not finite below it.
         let (top, height) =
             (above + line + 8, height - line - 8 - if self.not_finite > 0 { line + below } else { 0 });
         canvas.text([left, above], Align::Left, self.unit, INK);
-        for y in 0..height {
-            let position = 1.0 - (y as f64 + 0.5) / height as f64;
-            canvas.rectangle([left, top + y], [bar, 1], self.scale.at(position));
-        }
-        canvas.frame([left, top], [bar, height], INK);
-        for (position, value) in self.scale.marks((line + 4) as f64 / height as f64) {
-            let y = top + ((1.0 - position) * (height - 1) as f64) as usize;
-            canvas.rectangle([left + bar + 1, y], [tick, 1], INK);
-            canvas.text([left + beside, y.saturating_sub(line / 2)], Align::Left, &short(value), INK);
-        }
+        colour_bar(canvas, lettering, self.scale, [left, top], height);
         if self.not_finite > 0 {
             let y = top + height + below;
             canvas.rectangle([left, y + 1], [bar, line - 2], NOT_FINITE);
@@ -228,6 +218,28 @@ impl Picture<'_> {
                 canvas.text([left + x, top + y + 3], Align::Centre, &label, self.ring_colour);
             }
         }
+    }
+}
+
+/// Draws a colour bar with its marks at the right.
+pub(crate) fn colour_bar(
+    canvas: &mut Canvas,
+    lettering: Lettering,
+    scale: &Scale,
+    [left, top]: [usize; 2],
+    height: usize,
+) {
+    let line = lettering.line;
+    let [bar, tick, beside] = [BAR, 5, BAR + 10].map(|points| lettering.scaled(points));
+    for y in 0..height {
+        let position = 1.0 - (y as f64 + 0.5) / height as f64;
+        canvas.rectangle([left, top + y], [bar, 1], scale.at(position));
+    }
+    canvas.frame([left, top], [bar, height], INK);
+    for (position, value) in scale.marks((line + 4) as f64 / height as f64) {
+        let y = top + ((1.0 - position) * (height - 1) as f64) as usize;
+        canvas.rectangle([left + bar + 1, y], [tick, 1], INK);
+        canvas.text([left + beside, y.saturating_sub(line / 2)], Align::Left, &short(value), INK);
     }
 }
 

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use widebragg_tests::skipped::skipped;
 
 /// The folder of the package.
 pub const CRATE: &str = env!("CARGO_MANIFEST_DIR");
@@ -40,7 +41,7 @@ pub fn tool(variable: &str, usual: &str) -> Option<OsString> {
     let name = env::var_os(variable).unwrap_or_else(|| usual.into());
     let runs = Command::new(&name).arg("--version").output().is_ok_and(|output| output.status.success());
     if !cfg!(unix) || !runs {
-        println!("skipped: {} does not run here", name.display());
+        skipped(format!("{} does not run here", name.display()));
         return None;
     }
     Some(name)

@@ -24,6 +24,7 @@ use widebragg_tests::scene::KernelScene;
 struct Line([u8; 64]);
 
 /// Aligned memory.
+#[derive(Clone)]
 pub struct Memory(Vec<Line>);
 
 impl Memory {
@@ -35,6 +36,9 @@ impl Memory {
     }
     pub fn bytes(&self) -> usize {
         self.0.len() * 64
+    }
+    pub fn contents(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|line| line.0).collect()
     }
     pub fn untouched(&self) -> bool {
         self.0.iter().all(|line| line.0 == [0xa5; 64])
@@ -93,6 +97,13 @@ impl Made {
         unsafe { summary.assume_init() }
     }
 
+    /// The scene, byte by byte in other memory.
+    pub fn copied(&self) -> (Memory, *mut wb_scene) {
+        let mut copy = self.memory.clone();
+        let scene = copy.start().cast();
+        (copy, scene)
+    }
+
     pub fn open(&self, form: i32, streams: usize) -> Carried {
         let (mut bytes, mut carryover) = (0, null_mut());
         // SAFETY: the scene was made, and the pointer is to a local.
@@ -140,6 +151,13 @@ pub struct Carried {
 }
 
 impl Carried {
+    /// The carryover, byte by byte in other memory.
+    pub fn copied(&self) -> Carried {
+        let mut memory = self.memory.clone();
+        let carryover = memory.start().cast();
+        Carried { memory, carryover }
+    }
+
     pub fn fork(&self) -> Carried {
         let (mut memory, mut carryover) = (Memory::new(self.memory.bytes()), null_mut());
         let bytes = memory.bytes();

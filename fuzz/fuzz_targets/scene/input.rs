@@ -9,7 +9,7 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
-use widebragg::random::fill_mosaic;
+use widebragg::random::{Ran1, fill_mosaic};
 use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
 use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
@@ -167,7 +167,7 @@ impl Input {
             normal: Some(normal.into()),
             ..CustomAxes::default()
         });
-        Detector::new(&DetectorParameters {
+        let parameters = DetectorParameters {
             pixel_m,
             fast_pixels,
             slow_pixels,
@@ -194,7 +194,12 @@ impl Input {
             twotheta_rad: self.one(Knob::TwothetaDeg).to_radians(),
             point_pixel: self.flag(2),
             curved: self.flag(3),
-        })
+        };
+        Detector::new(&parameters, self.mode())
+    }
+
+    fn mode(&self) -> PhiMode {
+        if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec }
     }
 
     fn sources(&self, detector: &Detector) -> Result<Vec<Source>, Error> {
@@ -241,6 +246,7 @@ impl Input {
             oversample: self.oversample(),
             lambda0_m: parameters.lambda0_m,
             sources: self.sources(&detector)?,
+            source_grid: None,
             polarization: self.polarization(&detector),
             fluence_per_m2: self.one(Knob::Fluence),
             exposure_s: 1.0,
@@ -250,13 +256,14 @@ impl Input {
             crystal_input: parameters.source.into(),
             crystallite: self.crystallite(&crystal),
             precision: Precision::Double,
-            mode: if self.flag(5) { PhiMode::CParity } else { PhiMode::Spec },
+            mode: self.mode(),
             reference_threads: 1,
             phi0_rad: self.one(Knob::PhiDeg).to_radians(),
             phi: Steps { count, range: 0.0, step: self.one(Knob::PhiStepDeg).to_radians() },
             shift: PhiShift::default(),
             domains,
             mosaic_spread_rad,
+            random: Ran1::new(1),
             structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.table())),
             default_f: 50.0,
             interpolate: self.lookup % 3 == 2,

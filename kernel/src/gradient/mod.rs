@@ -85,7 +85,8 @@
 //! scene.pullback_rows(&turns, 0..N, &weights, &Carryover::Off, &mut sums)?;
 //!
 //! let crystal = CrystalParameters { source, lambda0_m: parameters.lambda0_m, misset_rad: [0.0; 3] };
-//! let model = Model::new(crystal, detector, parameters.phi_steps, parameters.default_f)?;
+//! let SceneParameters { mode, phi_steps, default_f, .. } = parameters;
+//! let model = Model::new(crystal, detector, mode, phi_steps, default_f)?;
 //! let by_misset = sums.variables.dot(&model.direction(&Moves::default(), Parameter::Misset(0))?); // 1/rad
 //! let by_distance = sums.variables.dot(&model.direction(&Moves::default(), Parameter::Distance)?); // 1/m
 //! assert!(by_misset != 0.0 && by_distance != 0.0);

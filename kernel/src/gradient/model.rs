@@ -21,7 +21,7 @@ use crate::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, edges};
 use crate::defaults;
 use crate::detector::{Convention, Detector, DetectorParameters, Placement};
 use crate::real::{Dual, Real};
-use crate::rotation::Orientation;
+use crate::rotation::{Orientation, PhiMode};
 use crate::vector::Vec3;
 
 /// A parameter of the model. The `usize` is the index of a component: a, b, c or x, y, z.
@@ -150,6 +150,7 @@ pub struct Model {
     cell: UnitCell,
     /// The detector without shifts.
     placed: Detector,
+    mode: PhiMode,
     phi_steps: usize,
     default_f: f64,
 }
@@ -162,12 +163,13 @@ impl Model {
     pub fn new(
         crystal: CrystalParameters,
         detector: DetectorParameters,
+        mode: PhiMode,
         phi_steps: usize,
         default_f: f64,
     ) -> Result<Self, Error> {
         let cell = Crystal::new(&crystal)?.cell;
-        let placed = Detector::new(&detector)?;
-        Ok(Self { crystal, detector, cell, placed, phi_steps: phi_steps.max(1), default_f })
+        let placed = Detector::new(&detector, mode)?;
+        Ok(Self { crystal, detector, cell, placed, mode, phi_steps: phi_steps.max(1), default_f })
     }
 
     /// Computes the variables after the shifts `moves`. Without shifts they have the bits of the set-up.
@@ -285,7 +287,7 @@ impl Model {
             (beam.0, beam.1, constant(d.org_x_px), constant(d.org_y_px))
         };
         let close_distance_m = d.close_distance_m.map(|close| T::constant(close) + by_distance * ratio);
-        let mut placement = Placement::new(&DetectorParameters {
+        let moved_detector = DetectorParameters {
             pixel_m: d.pixel_m,
             fast_pixels: d.fast_pixels,
             slow_pixels: d.slow_pixels,
@@ -305,7 +307,8 @@ impl Model {
             twotheta_rad: T::constant(d.twotheta_rad),
             point_pixel: d.point_pixel,
             curved: d.curved,
-        })?;
+        };
+        let mut placement = Placement::new(&moved_detector, self.mode)?;
         let by_origin: Vec3<T> = moves.three(Parameter::Origin).into();
         let along_normal = by_origin.dot(placement.normal);
         if by_origin != Vec3::constant(Vec3::default()) {

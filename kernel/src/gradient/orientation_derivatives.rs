@@ -11,6 +11,16 @@ pub struct OrientationDerivatives<'a> {
     pub(super) by_phi0: &'a [Orientation],
     pub(super) by_step: &'a [Orientation],
     pub(super) by_mosaic: &'a [Orientation],
+    /// The number of the table that these are the derivatives of.
+    table_id: u64,
+}
+
+impl OrientationDerivatives<'_> {
+    /// Returns whether these are the derivatives of `table`, or of one with the same cell, sweep and domains.
+    #[must_use]
+    pub fn is_of(&self, table: &OrientationTable<'_>) -> bool {
+        self.table_id == table.id()
+    }
 }
 
 /// The buffers of a [`OrientationDerivatives`].
@@ -123,5 +133,5 @@ pub fn fill_orientation_derivatives<'a>(
             *by = by_angle.map(|v| seen.unwrap_or(0) as f64 * v);
         }
     }
-    Ok(OrientationDerivatives { rotations, by_phi0, by_step, by_mosaic: mosaic })
+    Ok(OrientationDerivatives { rotations, by_phi0, by_step, by_mosaic: mosaic, table_id: table.id() })
 }

@@ -282,7 +282,8 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
-    /// [`Error::CarryoverMissing`] for a c-parity scene without slots. Nothing is written then.
+    /// [`Error::CarryoverMissing`] for a c-parity scene without slots for these rows, [`Error::OtherScene`]
+    /// for slots or derivatives of orientations of another scene. Nothing is written then.
     pub fn pullback_rows(
         &self,
         turns: &OrientationDerivatives<'_>,
@@ -359,6 +360,9 @@ impl Scene<'_> {
         let (needed, given) = (self.orientations().entries().len(), turns.rotations.len());
         if given < needed {
             return Err(Error::BufferTooShort { buffer: "derivatives of orientations", needed, given });
+        }
+        if !turns.is_of(self.orientations()) {
+            return Err(Error::OtherScene { quantity: "derivatives of orientations" });
         }
         Ok(())
     }

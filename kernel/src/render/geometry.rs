@@ -266,9 +266,10 @@ impl<F: Lanes> Direction<F> {
         let length = db2 + de2;
         let undefined = !zero.lt(length);
         let cos_2psi = F::select(undefined, one, (de2 - db2) / length);
-        // With respect to cos 2psi, times that with respect to (d . E, d . B), which is 4 (d.E (d.B)^2,
-        // -d.B (d.E)^2)/length^2. Of sin^2 2theta = 1 - c2^2 = length the second has no rounding error, which
-        // the division would make arbitrarily large close to the direct beam.
+        // The derivative of the factor with respect to cos 2psi is -k sin^2(2theta)/2, and that of cos 2psi with
+        // respect to (d . E, d . B) is 4 (d.E (d.B)^2, -d.B (d.E)^2)/length^2. `length` stands for
+        // sin^2(2theta) as well, so one power of it cancels: it equals 1 - c2^2 without the rounding error of
+        // that difference, which the division would make arbitrarily large close to the direct beam.
         let by_psi = F::select(undefined, zero, kahn * zero.splat_like(-2.0) / length);
         let none = LaneVec { x: zero, y: zero, z: zero };
         let slope = none

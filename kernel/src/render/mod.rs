@@ -88,7 +88,8 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, [`Error::OutsideDetector`] for rows past the last,
-    /// [`Error::CarryoverMissing`] for a c-parity scene without slots. Nothing is written then.
+    /// [`Error::CarryoverMissing`] for a c-parity scene without slots for these rows, [`Error::OtherScene`]
+    /// for slots of another scene. Nothing is written then.
     ///
     /// The page of the crate has an example.
     pub fn render_rows<P: PixelValue>(
@@ -162,7 +163,7 @@ impl Scene<'_> {
         if rows.end > limit {
             return Err(Error::OutsideDetector { index: rows.end.saturating_sub(1), limit });
         }
-        self.check_carry(carry)?;
+        self.check_carry(rows, carry)?;
         Ok(rows.end.saturating_sub(rows.start))
     }
 
@@ -172,22 +173,16 @@ impl Scene<'_> {
                 return Err(Error::OutsideDetector { index, limit });
             }
         }
-        self.check_carry(carry)
+        self.check_carry(&(slow..slow + 1), carry)
     }
 
-    fn check_carry(&self, carry: &Carryover<'_>) -> Result<(), Error> {
+    /// Checks that the carryover, where the scene needs one, is that of this scene and has slots for `rows`.
+    fn check_carry(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<(), Error> {
         if !self.carries() {
             return Ok(());
         }
-        let (needed, given) = match carry {
-            Carryover::Off => return Err(Error::CarryoverMissing),
-            Carryover::Streams(slots) => (1, slots.len()),
-            Carryover::Pixels(slots) => (self.p.detector.pixels(), slots.len()),
-        };
-        if given < needed {
-            return Err(Error::BufferTooShort { buffer: "carryover slots", needed, given });
-        }
-        Ok(())
+        let detector = &self.p.detector;
+        carry.check(rows, (detector.fast_pixels, detector.pixels()), self.carryover_id())
     }
 
     /// Counts the rendered pixels of a row in the slots of the carryover.

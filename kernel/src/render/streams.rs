@@ -25,6 +25,7 @@ pub fn open_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> 
             end_row: stream.end,
             hits: 0,
             fresh: 0,
+            scene: scene.carryover_id(),
         };
     }
     Ok(())
@@ -71,6 +72,7 @@ fn open_row(
             end_row: stream.end,
             hits: 0,
             fresh: 0,
+            scene: scene.carryover_id(),
         };
         if swept {
             *last = Some((slow, fast));
@@ -82,11 +84,12 @@ impl Scene<'_> {
     /// What the first sweep of a pixel finds. Nothing is rendered or counted.
     ///
     /// # Errors
-    /// [`Error::CarryoverMissing`] when the scene needs slots and none covers the pixel.
+    /// As [`Scene::render_pixel`], for a pixel that uses the carryover.
     pub fn carry_use(&self, carry: &Carryover<'_>, slow: usize, fast: usize) -> Result<CarryUse, Error> {
         if !self.carries() || !self.is_swept(slow, fast) {
             return Ok(CarryUse::NotUsed);
         }
+        self.check_carry(&(slow..slow + 1), carry)?;
         let found = |left_by| match left_by {
             None => CarryUse::Fresh,
             Some(left_by) => CarryUse::Hit { left_by },

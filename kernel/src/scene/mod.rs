@@ -5,9 +5,11 @@
 //! for callers that derive them in another way. A scene is immutable and borrows its tables, so threads can
 //! share it.
 
+mod carryover_id;
 mod extent;
 mod parameters;
 
+use carryover_id::carryover_id;
 use extent::Samples;
 pub use extent::{Oversample, Roi, Sensor};
 pub use parameters::{
@@ -76,6 +78,7 @@ pub struct Scene<'a> {
     steps: f64,
     /// Polarisation about the first source.
     pub(crate) polarization: Option<PolarizationFrame>,
+    carryover_id: u64,
 }
 
 /// Subpixels along an axis beyond which their number overflows.
@@ -197,6 +200,7 @@ impl<'a> Scene<'a> {
         };
         Ok(Self {
             p: parts,
+            carryover_id: carryover_id(&parts),
             background,
             water,
             scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / (weight * terms),
@@ -246,6 +250,18 @@ impl<'a> Scene<'a> {
         self
     }
 
+    /// The same scene, of which only the pixels are rendered that `mask`, which replaces the scene's, does not
+    /// skip. They keep their bits: the carryover stays that of this scene, with the slots that were opened for
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] for a mask shorter than the detector.
+    pub fn with_selection(mut self, mask: &'a [u16]) -> Result<Self, Error> {
+        self.p.mask = Some(mask);
+        self.p.check_pixels()?;
+        Ok(self)
+    }
+
     /// Whether a pixel is inside the region of interest and not masked.
     #[must_use]
     pub fn is_selected(&self, slow: usize, fast: usize) -> bool {
@@ -284,6 +300,14 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn carries(&self) -> bool {
         self.p.orientations.sweep().carried_steps() > 0
+    }
+
+    /// A number for everything that the slots of the carryover depend on; 0 where nothing is carried.
+    ///
+    /// Slots opened for a scene of the same number give the same pixels; slots of another number are refused.
+    #[must_use]
+    pub fn carryover_id(&self) -> u64 {
+        self.carryover_id
     }
 
     /// The cell vectors that the first phi = 0 step of every sweep but a stream's first one finds.

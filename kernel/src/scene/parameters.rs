@@ -165,7 +165,7 @@ pub struct SceneParameters<'a> {
     pub fudge: f64,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
-    /// What a phi of exactly zero means.
+    /// What a phi of exactly zero means, and the normal of a mirrored detector.
     pub mode: PhiMode,
     /// First phi, in rad.
     pub phi0_rad: f64,
@@ -339,7 +339,7 @@ impl<'a> SceneParameters<'a> {
 
     fn derive(&self) -> Result<Derived, Error> {
         let detector = match self.detector {
-            DetectorInput::Parameters(parameters) => Detector::new(&parameters)?,
+            DetectorInput::Parameters(parameters) => Detector::new(&parameters, self.mode)?,
             DetectorInput::Placed(detector) => detector,
         };
         let (direct, reciprocal_per_angstrom) = match self.crystal {

@@ -2,9 +2,11 @@
 //!
 //! pix0 is the outer corner of the first pixel; f, s and o are the fast, slow and normal axes; b is the beam,
 //! u the spindle, p the polarisation axis, t the two-theta axis, and v = unit(b x p). All are in the
-//! laboratory frame, lengths in metres. Special case: where the beam lies in the detector plane, the divisor
-//! 0 is replaced by the smallest positive f64.
+//! laboratory frame, lengths in metres. Special cases: where the beam lies in the detector plane, the divisor
+//! 0 is replaced by the smallest positive f64; in spec mode a mirrored detector keeps the direction of its
+//! normal, where the reference's would point upstream.
 
+use super::Mode;
 use super::command::{Command, Convention, Pivot};
 use super::functions::{rotate_axis, rotate_xyz};
 use super::vector::{Vector, add, cross, dot, magnitude, scale, sub, unit};
@@ -105,8 +107,9 @@ impl Axes {
         }
     }
 
-    /// Normalises all axes but t. A normal that was not a unit vector becomes unit(f x s).
-    fn normalised(self) -> Axes {
+    /// Normalises all axes but t. A normal that was not a unit vector becomes unit(f x s), except in spec mode
+    /// on a mirrored detector, o.(f x s) < 0.
+    fn normalised(self, mode: Mode) -> Axes {
         let normal_length = magnitude(self.o);
         let mut axes = Axes {
             b: unit(self.b),
@@ -117,8 +120,10 @@ impl Axes {
             p: unit(self.p),
             u: unit(self.u),
         };
-        if normal_length != 1.0 {
-            axes.o = unit(cross(axes.f, axes.s));
+        let across = cross(axes.f, axes.s);
+        let keeps_direction = mode == Mode::Spec && dot(self.o, across) < 0.0;
+        if normal_length != 1.0 && !keeps_direction {
+            axes.o = unit(across);
         }
         axes
     }
@@ -129,7 +134,7 @@ impl Detector {
     ///
     /// # Errors
     /// When the detector has no or too many pixels, or its position is not finite.
-    pub fn new(command: &Command) -> Result<Detector, String> {
+    pub fn new(command: &Command, mode: Mode) -> Result<Detector, String> {
         let px = command.pixel;
         if px <= 0.0 {
             return Err("-pixel: not above 0".to_owned());
@@ -164,7 +169,7 @@ impl Detector {
             }
         };
 
-        let Axes { b, o, f, s, t, p, u } = Axes::of(command).normalised();
+        let Axes { b, o, f, s, t, p, u } = Axes::of(command).normalised(mode);
         let tilt = |v: Vector| rotate_xyz(v, command.rotation);
         let swing = |v: Vector| rotate_axis(v, t, command.twotheta);
         let mut ratio = dot(b, tilt(o));

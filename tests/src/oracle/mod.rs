@@ -35,6 +35,7 @@ use detector::Detector;
 use functions::rotate_axis;
 use input::{Grid, Source};
 use sampling::{Steps, phi_steps, thickness_steps};
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 use vector::Vector;
@@ -131,6 +132,15 @@ pub struct Simulation {
     pub precise: bool,
     /// The real axes at every phi step, metres.
     rotated: Vec<[Vector; 3]>,
+    /// What is different in spec mode, where a mirrored detector lies elsewhere.
+    spec: Option<SpecPlacement>,
+}
+
+/// The detector of spec mode, and the subpixels that its distance asks for.
+#[derive(Clone, Debug)]
+struct SpecPlacement {
+    detector: Detector,
+    oversample: usize,
 }
 
 impl Simulation {
@@ -149,11 +159,18 @@ impl Simulation {
                 *across = across.min(command.beamsize);
             }
         }
-        let detector = Detector::new(&command)?;
+        let detector = Detector::new(&command, Mode::CParity)?;
         let crystal = Crystal::new(&command)?;
         let sources = beam::sources(&command, &detector)?;
         let grid = structure_factors(&command, dir)?;
         let fluence = beam::fluence(&command);
+        let spec_detector = Detector::new(&command, Mode::Spec)?;
+        let spec = if spec_detector.o == detector.o {
+            None
+        } else {
+            let oversample = oversample(&command, &crystal, &spec_detector)?;
+            Some(SpecPlacement { detector: spec_detector, oversample })
+        };
         let oversample = oversample(&command, &crystal, &detector)?;
         let phi_steps = phi_steps(command.phi)?;
         let phi: Vec<f64> = (0..phi_steps.count).map(|i| command.phi0 + phi_steps.step * i as f64).collect();
@@ -215,7 +232,25 @@ impl Simulation {
             pgmscale: command.pgmscale,
             seed: command.seed.unwrap_or(SEED_WITHOUT_CLOCK),
             precise: false,
+            spec,
         })
+    }
+
+    /// The simulation with the detector where a mode places it.
+    pub fn in_mode(&self, mode: Mode) -> Cow<'_, Simulation> {
+        match &self.spec {
+            Some(SpecPlacement { detector, oversample }) if mode == Mode::Spec => {
+                let [before, after] = [self.oversample, *oversample].map(|n| (n * n) as f64);
+                Cow::Owned(Simulation {
+                    detector: detector.clone(),
+                    oversample: *oversample,
+                    steps: self.steps / before * after,
+                    spec: None,
+                    ..self.clone()
+                })
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// Pixels along the fast and the slow axis.

@@ -177,6 +177,10 @@ struct Lattice {
 impl Simulation {
     /// Renders the whole image as the reference does with `reference_threads` threads.
     pub fn render(&self, mode: Mode, reference_threads: usize) -> Rendered {
+        self.in_mode(mode).render_placed(mode, reference_threads)
+    }
+
+    fn render_placed(&self, mode: Mode, reference_threads: usize) -> Rendered {
         let [fast_pixels, slow_pixels] = self.detector.npixels;
         let mut memory = self.fresh_memory();
         let mut value = vec![0.0; fast_pixels * slow_pixels];
@@ -201,6 +205,15 @@ impl Simulation {
     /// Renders single pixels (slow, fast), with the values that [`Simulation::render`] gives them, and their
     /// intermediate values. Pixels outside the detector are left out.
     pub fn render_pixels(
+        &self,
+        mode: Mode,
+        reference_threads: usize,
+        pixels: &[(usize, usize)],
+    ) -> Vec<PixelTrace> {
+        self.in_mode(mode).render_placed_pixels(mode, reference_threads, pixels)
+    }
+
+    fn render_placed_pixels(
         &self,
         mode: Mode,
         reference_threads: usize,

@@ -29,6 +29,11 @@ impl Ran1 {
         Ran1 { state: i64::from(seed), last: 0, table: [0; TABLE] }
     }
 
+    /// The same shuffle table with another state, as the reference has where it draws with another seed.
+    pub fn with_state(self, state: i32) -> Self {
+        Ran1 { state: i64::from(state), ..self }
+    }
+
     /// The next deviate.
     pub fn draw(&mut self) -> f32 {
         if self.state <= 0 || self.last == 0 {

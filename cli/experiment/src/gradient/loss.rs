@@ -18,7 +18,7 @@
 //! Poisson         r = sign(I - D) sqrt(2 (I - D - D ln(I/D)))      D < 0 as 0, I below 1e-6 as 1e-6
 //! ```
 //!
-//! Pixels of SMV and CBF files are used as stored, including any offset, so float images are the better data.
+//! Data are photons: what a detector adds to every pixel has to be subtracted before, and saturated pixels are NaN.
 
 /// Smallest number of photons whose logarithm is taken.
 const FEWEST: f64 = 1e-6;

@@ -19,7 +19,7 @@ use widebragg::gradient::{
 };
 use widebragg::lattice::{Crystallite, Precision};
 use widebragg::rotation::{IDENTITY, Orientation, PhiShift};
-use widebragg::scene::{Scene, SceneParts};
+use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::filled;
 
@@ -62,7 +62,8 @@ impl<'e> Problem<'e> {
                 "derivatives need the parameters of detector and crystal",
             ));
         };
-        let model = Model::new(crystal, *detector, experiment.phi.count, experiment.default_f);
+        let model =
+            Model::new(crystal, *detector, experiment.mode, experiment.phi.count, experiment.default_f);
         let mut problem = Self { experiment, model: model.map_err(refused)?, latch: None };
         problem.latch = problem.with_scene(&Moves::default(), find_latch)?;
         Ok(problem)
@@ -103,11 +104,10 @@ impl<'e> Problem<'e> {
         let mut orientations = moved.orientation_buffer()?;
         let scene = latched(&moved.scene(0, &mut orientations)?, self.latch);
         let slots = open_slots(&moved, &scene)?;
-        if mask.is_none() {
-            return job(&scene, &slots);
+        match mask {
+            None => job(&scene, &slots),
+            Some(mask) => job(&scene.with_selection(mask).map_err(refused)?, &slots),
         }
-        let masked = Scene::new(SceneParts { mask, ..*scene.parts() }).map_err(refused)?;
-        job(&masked, &slots)
     }
 
     /// The experiment after `moves`.
@@ -137,7 +137,13 @@ impl<'e> Problem<'e> {
     /// # Errors
     /// Moves to an impossible experiment.
     pub fn variables(&self, moves: &Moves) -> Result<Variables, Failure> {
-        self.model.variables(moves).map_err(refused)
+        self.model.variables(moves).map(|v| self.sampled(v)).map_err(refused)
+    }
+
+    /// The first phi moves with the step where phi is not sampled at the start of its step.
+    fn sampled(&self, v: Variables) -> Variables {
+        let offset = self.experiment.phi_sampling.offset();
+        Variables { phi0_rad: v.phi0_rad + v.phi_step_rad * offset, ..v }
     }
 
     /// The image after `moves`; 0 where nothing is rendered.
@@ -241,7 +247,8 @@ impl<'e> Problem<'e> {
         moves: &Moves,
         parameters: impl IntoIterator<Item = Parameter>,
     ) -> Result<Vec<Variables>, Failure> {
-        let along = |parameter| self.model.direction(moves, parameter).map_err(refused);
+        let along =
+            |parameter| self.model.direction(moves, parameter).map(|v| self.sampled(v)).map_err(refused);
         parameters.into_iter().map(along).collect()
     }
 

@@ -51,15 +51,29 @@ fn push_delta(bytes: &mut Vec<u8>, pixel: i32, previous: &mut i64) {
     bytes.extend(delta.to_le_bytes());
 }
 
-/// Decompresses exactly `count` pixels; `None` where the data hold fewer or more, or leave the range of i32.
-pub(super) fn decompressed(mut data: &[u8], count: usize) -> Option<Vec<i32>> {
+/// Why data cannot be decompressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undecodable {
+    /// They hold another number of pixels, or pixels beyond the range of i32.
+    Damaged,
+    /// There is too little memory for the pixels.
+    NoMemory,
+}
+
+/// Decompresses exactly `count` pixels.
+pub(super) fn decompressed(data: &[u8], count: usize) -> Result<Vec<i32>, Undecodable> {
+    // A pixel takes at least a byte.
+    let pixels = reserved(count.min(data.len())).ok_or(Undecodable::NoMemory)?;
+    decompressed_into(pixels, data, count).ok_or(Undecodable::Damaged)
+}
+
+/// Appends exactly `count` pixels to `pixels`, which is empty and has room for them.
+fn decompressed_into(mut pixels: Vec<i32>, mut data: &[u8], count: usize) -> Option<Vec<i32>> {
     fn take<const N: usize>(data: &mut &[u8]) -> Option<[u8; N]> {
         let (head, tail) = data.split_first_chunk()?;
         *data = tail;
         Some(*head)
     }
-    // A pixel takes at least a byte.
-    let mut pixels = Vec::with_capacity(count.min(data.len()));
     let mut pixel = 0i64;
     while pixels.len() < count {
         // The minimum of each type is the escape to the next larger one.

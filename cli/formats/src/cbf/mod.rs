@@ -1,4 +1,7 @@
-//! miniCBF images as PILATUS detectors write them (header convention PILATUS_1.2).
+//! miniCBF images with the keys of PILATUS detectors, in the header convention GENERIC_MINI.
+//!
+//! dxtbx takes "PILATUS_1.2" for a PILATUS: it masks the gaps between the modules of one, and refuses every other
+//! size. "GENERIC_MINI" is its convention for simulated detectors of any size: one panel without gaps.
 //!
 //! A file is a short text block of `# Key value` lines, a MIME header, and the pixels as signed 32-bit
 //! integers in byte-offset compression. Lines end in CR LF; the MD5 sum is that of the compressed bytes; 4095
@@ -21,13 +24,14 @@ use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::format_g::format_g;
 use crate::image::{
-    Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with, is_named,
-    wrong_type,
+    Counting, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with,
+    is_named, wrong_type,
 };
+use crate::memory::reserved;
 use crate::text::in_file;
 use byte_offset::{STARTER, compressed};
-use reader::detector;
 pub use reader::{CbfImage, parse_cbf, read_cbf};
+use reader::{count_cutoff, detector};
 
 /// Number of zero bytes after the data, for readers that fetch whole disk blocks.
 const PADDING_BYTES: usize = 4095;
@@ -38,7 +42,7 @@ const END: &[u8] = b"\r\n--CIF-BINARY-FORMAT-SECTION----\r\n;\r\n\r\n";
 /// Largest count up to which f32 holds every count exactly.
 const LARGEST_EXACT: i32 = 1 << 24;
 
-/// The format of PILATUS images.
+/// The format of miniCBF images.
 #[derive(Debug, Clone, Copy)]
 pub struct Cbf;
 
@@ -80,8 +84,12 @@ impl ImageReader for Cbf {
         let CbfImage { header, fast, slow, pixels } = read_cbf(path)?;
         let rounded = pixels.iter().filter(|&&pixel| pixel > LARGEST_EXACT).count();
         let value = |&pixel: &i32| if pixel < 0 { f32::NAN } else { pixel as f32 };
-        let pixels = pixels.iter().map(value).collect();
-        Ok(ReadImage { fast, slow, pixels, detector: detector(&header), rounded })
+        let mut values = reserved(pixels.len())
+            .ok_or_else(|| in_file(path, format!("no memory for {fast} x {slow} pixels")))?;
+        values.extend(pixels.iter().map(value));
+        // The counts of a miniCBF have no offset.
+        let counting = Counting { offset: Some(0.0), saturation: count_cutoff(&header) };
+        Ok(ReadImage { fast, slow, pixels: values, detector: detector(&header), counting, rounded })
     }
 }
 
@@ -120,7 +128,7 @@ fn header(path: &Path, geometry: &ImageHeader, data: &[u8], pixels: usize) -> St
 
 data_{name}
 
-_array_data.header_convention \"PILATUS_1.2\"
+_array_data.header_convention \"GENERIC_MINI\"
 _array_data.header_contents
 ;
 # Detector: simulated pixel array, S/N 00-0000
@@ -219,7 +227,7 @@ mod tests {
         );
         for line in [
             "data_my_run_00001",
-            "_array_data.header_convention \"PILATUS_1.2\"",
+            "_array_data.header_convention \"GENERIC_MINI\"",
             "# Detector: simulated pixel array, S/N 00-0000",
             "# 2026-11-22T09:41:27.000",
             "# Pixel_size 172e-6 m x 172e-6 m",

@@ -5,16 +5,17 @@
 //! Source: DECTRIS, "Pilatus CBF header specification" 1.4.
 //! Special case: a pixel outside the range of i32 is refused.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 
-use super::byte_offset::{STARTER, decompressed};
+use super::byte_offset::{STARTER, Undecodable, decompressed};
 use crate::failure::Failure;
 use crate::image::FlatDetector;
+use crate::memory::Watched;
 use crate::text::{cannot_read, in_file, open};
 
 /// Longest text before the data that is accepted.
@@ -47,7 +48,7 @@ pub fn read_cbf(path: &Path) -> Result<CbfImage, Failure> {
 /// As [`read_cbf`].
 pub fn parse_cbf(input: impl Read, path: &Path) -> Result<CbfImage, Failure> {
     let mut bytes = Vec::new();
-    BufReader::new(input).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
+    Watched(input).read_to_end(&mut bytes).map_err(|error| cannot_read(path, &error))?;
     if !bytes.starts_with(b"###CBF") {
         return Err(in_file(path, "not a CBF image (does not begin with ###CBF)"));
     }
@@ -81,8 +82,13 @@ pub fn parse_cbf(input: impl Read, path: &Path) -> Result<CbfImage, Failure> {
     {
         return Err(in_file(path, "damaged: its data do not have the MD5 sum of its header"));
     }
-    let pixels = decompressed(data, count)
-        .ok_or_else(|| in_file(path, format!("its data are not {fast} x {slow} compressed pixels")))?;
+    let pixels = decompressed(data, count).map_err(|why| {
+        let what = match why {
+            Undecodable::Damaged => format!("its data are not {fast} x {slow} compressed pixels"),
+            Undecodable::NoMemory => format!("no memory for {fast} x {slow} pixels"),
+        };
+        in_file(path, what)
+    })?;
     Ok(CbfImage { header, fast, slow, pixels })
 }
 
@@ -92,14 +98,21 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     header.lines().find_map(after).map(str::trim)
 }
 
+/// The numbers of the line `# key ...` of a header.
+fn numbers<'a>(header: &'a str, key: &str) -> Option<impl Iterator<Item = f64> + use<'a>> {
+    let line = header.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key))?;
+    Some(line.split([' ', '(', ')', ',', '=']).filter_map(|word| word.parse::<f64>().ok()))
+}
+
+/// The count from which pixels are saturated.
+pub(super) fn count_cutoff(header: &str) -> Option<f64> {
+    numbers(header, "Count_cutoff")?.next().filter(|&counts| counts > 0.0)
+}
+
 /// The detector that the `# Key value` lines of a header describe.
 pub(super) fn detector(header: &str) -> Option<FlatDetector> {
-    let words = |key: &str| {
-        let line = header.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key))?;
-        Some(line.split([' ', '(', ')', ',', '=']).filter_map(|word| word.parse::<f64>().ok()))
-    };
-    let number = |key: &str| words(key)?.next();
-    let mut beam = words("Beam_xy")?;
+    let number = |key: &str| numbers(header, key)?.next();
+    let mut beam = numbers(header, "Beam_xy")?;
     let beam_px = [beam.next()?, beam.next()?];
     FlatDetector {
         pixel_m: number("Pixel_size")?,
@@ -169,6 +182,8 @@ mod tests {
         assert_eq!((geometry.pixel_m, geometry.distance_m), (172e-6, 0.23127));
         assert_eq!(detector(&cbf.replace("0.976800", "0")), None);
         assert_eq!(detector(&cbf.replace("Beam_xy", "Beam")), None);
+        assert_eq!(count_cutoff("# Tau = 0 s\n# Count_cutoff 1048500 counts\n"), Some(1_048_500.0));
+        assert_eq!([count_cutoff(cbf), count_cutoff("# Count_cutoff 0 counts\n")], [None, None]);
     }
 
     proptest! {

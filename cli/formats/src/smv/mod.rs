@@ -1,12 +1,15 @@
 //! SMV images: a text header `{ KEY=value; ... }`, then u16 pixels, slow-major.
 //!
-//! A reader needs `HEADER_BYTES` (512 when absent), `SIZE1` (fast), `SIZE2` (slow), `BYTE_ORDER` (little
-//! endian when absent) and `TYPE` from the header. A line need not close with `;`, and the last occurrence of
-//! a key counts.
-//! Special case: the reference writes headers whose text is longer than they declare. Their pixels begin
-//! where the text ends, and are read from there.
+//! A reader of pixels needs `HEADER_BYTES` (512 when absent), `SIZE1` (fast), `SIZE2` (slow), `BYTE_ORDER`
+//! (little endian when absent) and `TYPE` from the header; a reader of the header alone needs nothing but its
+//! beginning. A line need not close with `;`, the last occurrence of a key counts, and a number may have a unit.
+//! The header ends at a `}` on a line of its own, since values may have braces; where there is none, at the `}`
+//! that closes the first brace.
+//! Special case: nanoBragg writes headers whose text is longer than they declare. Their pixels begin where the
+//! text ends, and are read from there.
 
 mod header;
+mod value;
 
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -14,17 +17,28 @@ use std::path::{Path, PathBuf};
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::image::{
-    FlatDetector, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, is_named, length, wrong_type,
+    Counting, FlatDetector, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage,
+    is_named, length, wrong_type,
 };
+use crate::kind::explained;
+use crate::memory::reserved;
 use crate::raw::{read_values, write_values};
-use crate::text::{cannot_read, finite, in_file, open, shown};
+use crate::text::{cannot_read, in_file, open, shown};
 pub use header::{header_readers, header_reference};
+pub use value::Measured;
 
 /// Usual length of a header; `HEADER_BYTES` must be within it.
 const USUAL_HEADER_BYTES: usize = 512;
 
 /// Longest header that is accepted.
 const MAX_HEADER_BYTES: f64 = 1048576.0;
+
+/// Names of the type of pixels that is read.
+const PIXEL_TYPES: [&str; 4] =
+    ["unsigned_short", "unsigned short", "unsigned_short_int", "unsigned short int"];
+
+/// Keys of what a detector adds to the count of every pixel.
+const OFFSETS: [&str; 2] = ["ADC_OFFSET", "IMAGE_PEDESTAL"];
 
 /// The style of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +58,15 @@ pub struct Smv;
 #[derive(Debug, Clone, Copy)]
 pub struct SmvWriter(pub HeaderStyle);
 
+impl SmvWriter {
+    fn header(self, geometry: &ImageHeader) -> Vec<u8> {
+        match self.0 {
+            HeaderStyle::Readers => header_readers(geometry),
+            HeaderStyle::Reference => header_reference(geometry),
+        }
+    }
+}
+
 impl ImageReader for Smv {
     fn name(&self) -> &'static str {
         "SMV"
@@ -62,8 +85,11 @@ impl ImageReader for Smv {
     fn read(&self, path: &Path, _: Option<[usize; 2]>) -> Result<ReadImage, Failure> {
         let SmvImage { header, fast, slow, pixels } = read_smv(path)?;
         let detector = header.detector(slow);
-        let pixels = pixels.into_iter().map(f32::from).collect();
-        Ok(ReadImage { fast, slow, pixels, detector, rounded: 0 })
+        let mut values = reserved(pixels.len())
+            .ok_or_else(|| in_file(path, format!("no memory for {fast} x {slow} pixels")))?;
+        values.extend(pixels.into_iter().map(f32::from));
+        let counting = header.counting();
+        Ok(ReadImage { fast, slow, pixels: values, detector, counting, rounded: 0 })
     }
 }
 
@@ -78,11 +104,11 @@ impl ImageWriter for SmvWriter {
 
     fn write(&self, path: &Path, image: &Image<'_>) -> Result<(), Failure> {
         let Pixels::U16(pixels) = image.pixels else { return Err(wrong_type(self, path, &image.pixels)) };
-        let header = match self.0 {
-            HeaderStyle::Readers => header_readers(image.header),
-            HeaderStyle::Reference => header_reference(image.header),
-        };
-        write_smv(path, &header, pixels)
+        write_smv(path, &self.header(image.header), pixels)
+    }
+
+    fn header_bytes(&self, header: &ImageHeader) -> Option<usize> {
+        Some(self.header(header).len())
     }
 
     fn is_complete(&self, path: &Path, pixels: usize) -> bool {
@@ -108,18 +134,31 @@ pub struct SmvImage {
 pub struct SmvHeader {
     path: PathBuf,
     keys: Vec<(String, String)>,
+    /// What nanoBragg searches for keys: as many bytes as the header declares.
+    text: String,
 }
 
 impl SmvHeader {
-    fn parse(path: &Path, header: &[u8]) -> Self {
-        let text = header.split(|&byte| byte == b'}').next().unwrap_or_default();
-        let text = String::from_utf8_lossy(text);
-        let keys = text
+    /// The header that `bytes` begin with; `declared` is its length, as it declares it.
+    fn parse(path: &Path, bytes: &[u8], declared: usize) -> Self {
+        let end = closing_brace(bytes, declared).unwrap_or(bytes.len());
+        let text = |end: usize| String::from_utf8_lossy(&bytes[..end.min(bytes.len())]);
+        let keys = text(end)
             .split(['\n', '\r', ';'])
             .filter_map(|entry| entry.split_once('='))
-            .map(|(key, value)| (key.trim_start_matches('{').trim().to_owned(), value.trim().to_owned()))
+            .map(|(key, value)| {
+                (key.trim_start().trim_start_matches('{').trim().to_owned(), value.trim().to_owned())
+            })
             .collect();
-        Self { path: path.to_path_buf(), keys }
+        let searched = text(end.min(declared));
+        let searched = searched.split('\0').next().unwrap_or_default().to_owned();
+        Self { path: path.to_path_buf(), keys, text: searched }
+    }
+
+    /// The name of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The last value of a key.
@@ -128,13 +167,28 @@ impl SmvHeader {
         self.keys.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// The last value of a key as a number; `None` when the key is absent.
+    /// The last value of a key as a number and its unit; `None` when the key is absent or its value not known.
     ///
     /// # Errors
-    /// The value is not a finite number.
+    /// The value does not begin with a finite number.
+    pub fn measured(&self, key: &str) -> Result<Option<Measured<'_>>, Failure> {
+        let parse = |text| value::number(text).map_err(|what| in_file(&self.path, format!("{key}: {what}")));
+        Ok(self.get(key).map(parse).transpose()?.flatten())
+    }
+
+    /// As [`SmvHeader::measured`], without the unit.
+    ///
+    /// # Errors
+    /// The value does not begin with a finite number.
     pub fn number(&self, key: &str) -> Result<Option<f64>, Failure> {
-        let parse = |value| finite(value).map_err(|what| in_file(&self.path, format!("{key}: {what}")));
-        self.get(key).map(parse).transpose()
+        Ok(self.measured(key)?.map(|measured| measured.value))
+    }
+
+    /// The value that nanoBragg takes for a key: it also finds the key as a part of others, and takes a text that
+    /// is no number as 0.
+    #[must_use]
+    pub fn nanobragg_number(&self, key: &str) -> Option<f64> {
+        value::nanobragg_number(&self.text, key)
     }
 
     /// The last value of a key as a number.
@@ -145,17 +199,44 @@ impl SmvHeader {
         self.number(key)?.ok_or_else(|| in_file(&self.path, format!("no {key} in its SMV header")))
     }
 
+    /// Whether the header is of the style [`HeaderStyle::Readers`]. Its BEAM_CENTER is written for one reader, which
+    /// shifts it; the other keys of the beam centre are where the beam is.
+    #[must_use]
+    pub fn is_for_readers(&self) -> bool {
+        self.get("BEAMLINE") == Some("fake") && self.get("ADC_OFFSET").is_some()
+    }
+
+    /// The pixels along the fast and the slow axis; `None` where the header does not say.
+    ///
+    /// # Errors
+    /// A value that is no number of pixels.
+    pub fn size(&self) -> Result<[Option<usize>; 2], Failure> {
+        Ok([self.pixels("SIZE1")?, self.pixels("SIZE2")?])
+    }
+
+    /// What the header says of counts. Pixels end at the largest u16 where it does not say where they saturate.
+    fn counting(&self) -> Counting {
+        let number = |key: &str| self.number(key).ok().flatten();
+        let saturation = number("CCD_IMAGE_SATURATION").filter(|&counts| counts > 0.0);
+        Counting {
+            offset: OFFSETS.iter().find_map(|key| number(key)),
+            saturation: saturation.or(Some(f64::from(u16::MAX))),
+        }
+    }
+
     /// The detector that the header of an image of `slow` rows describes; beam centres in the convention of
     /// ADXV.
     ///
     /// Without the foot of the normal (XDS origin, CLOSE_DISTANCE) the detector is taken as perpendicular to
-    /// the beam.
+    /// the beam. BEAM_CENTER is read where ADXV_CENTER is absent, but not from [`HeaderStyle::Readers`], which
+    /// shifts it.
     #[must_use]
     pub fn detector(&self, slow: usize) -> Option<FlatDetector> {
         let number = |key: &str| self.number(key).ok().flatten();
         let pixel_mm = number("PIXEL_SIZE")?;
-        let x_mm = number("ADXV_CENTER_X").or_else(|| number("BEAM_CENTER_X"))?;
-        let y_mm = number("ADXV_CENTER_Y").or_else(|| number("BEAM_CENTER_Y"))?;
+        let unshifted = |key: &str| if self.is_for_readers() { None } else { number(key) };
+        let x_mm = number("ADXV_CENTER_X").or_else(|| unshifted("BEAM_CENTER_X"))?;
+        let y_mm = number("ADXV_CENTER_Y").or_else(|| unshifted("BEAM_CENTER_Y"))?;
         let beam_px = [x_mm / pixel_mm, slow as f64 - y_mm / pixel_mm];
         // XDS counts the first pixel's centre as 1.
         let normal = || {
@@ -174,12 +255,12 @@ impl SmvHeader {
     }
 
     /// A number of pixels.
-    fn size(&self, key: &str) -> Result<usize, Failure> {
-        let value = self.required_number(key)?;
+    fn pixels(&self, key: &str) -> Result<Option<usize>, Failure> {
+        let Some(value) = self.number(key)? else { return Ok(None) };
         if value.fract() != 0.0 || !(1.0..=f64::from(i32::MAX)).contains(&value) {
             return Err(in_file(&self.path, format!("{key}={value} is not a number of pixels")));
         }
-        Ok(value as usize)
+        Ok(Some(value as usize))
     }
 
     /// Length of the header, as it declares it.
@@ -190,6 +271,23 @@ impl SmvHeader {
         }
         Ok(value as usize)
     }
+}
+
+/// Reads the header of an image. Pixels are not read and may be missing, and so may the end of the header.
+///
+/// # Errors
+/// The file cannot be read, is not SMV, or declares a header of an impossible length.
+pub fn read_smv_header(path: &Path) -> Result<SmvHeader, Failure> {
+    parse_smv_header(open(path)?, path)
+}
+
+/// [`read_smv_header`] from a stream; `path` is its name in error messages.
+///
+/// # Errors
+/// As [`read_smv_header`].
+pub fn parse_smv_header(input: impl Read, path: &Path) -> Result<SmvHeader, Failure> {
+    let header = read_header(&mut BufReader::new(input), path).map_err(explained(path, "an SMV image"))?;
+    Ok(header.0)
 }
 
 /// Reads an image.
@@ -206,10 +304,14 @@ pub fn read_smv(path: &Path) -> Result<SmvImage, Failure> {
 /// # Errors
 /// As [`read_smv`].
 pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
+    parse(input, path).map_err(explained(path, "an SMV image"))
+}
+
+fn parse(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
     let mut input = BufReader::new(input);
     let (header, pixels_begin) = read_header(&mut input, path)?;
     let mut input = pixels_begin.chain(input);
-    if let Some(kind) = header.get("TYPE").filter(|&kind| kind != "unsigned_short") {
+    if let Some(kind) = header.get("TYPE").filter(|kind| !PIXEL_TYPES.contains(kind)) {
         return Err(in_file(path, format!("TYPE={} is not unsigned_short", shown(kind.as_bytes()))));
     }
     let pixel_of = match header.get("BYTE_ORDER") {
@@ -220,7 +322,9 @@ pub fn parse_smv(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
             return Err(in_file(path, format!("BYTE_ORDER={order} is neither little_endian nor big_endian")));
         }
     };
-    let (fast, slow) = (header.size("SIZE1")?, header.size("SIZE2")?);
+    let absent = |key: &str| in_file(path, format!("no {key} in its SMV header"));
+    let [fast, slow] = header.size()?;
+    let (fast, slow) = (fast.ok_or_else(|| absent("SIZE1"))?, slow.ok_or_else(|| absent("SIZE2"))?);
     let count = fast
         .checked_mul(slow)
         .ok_or_else(|| in_file(path, format!("{fast} x {slow} pixels are too many")))?;
@@ -258,19 +362,19 @@ fn read_header(input: &mut impl Read, path: &Path) -> Result<(SmvHeader, io::Cur
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(in_file(path, "not an SMV image (does not begin with {)"));
     }
-    let declared = SmvHeader::parse(path, &bytes).declared_bytes()?;
+    let declared = SmvHeader::parse(path, &bytes, USUAL_HEADER_BYTES).declared_bytes()?;
     // The text of a header that is longer than declared ends within this.
     let wanted = declared + USUAL_HEADER_BYTES;
     let missing = wanted.saturating_sub(bytes.len());
     read_on(&mut bytes, missing)?;
     let begin = header_length(&bytes, declared).min(bytes.len());
     let pixels = bytes.split_off(begin);
-    Ok((SmvHeader::parse(path, &bytes), io::Cursor::new(pixels)))
+    Ok((SmvHeader::parse(path, &bytes, declared), io::Cursor::new(pixels)))
 }
 
 /// Length of the header: the declared one, or that of its text where the text is longer.
 fn header_length(bytes: &[u8], declared: usize) -> usize {
-    let Some(close) = bytes.iter().position(|&byte| byte == b'}') else { return declared };
+    let Some(close) = closing_brace(bytes, declared) else { return declared };
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     if close + 1 < declared || !bytes[..close].iter().all(is_text) {
         return declared;
@@ -279,6 +383,41 @@ fn header_length(bytes: &[u8], declared: usize) -> usize {
         Some(b'\x0c') => close + 2,
         _ => close + 1,
     }
+}
+
+/// Where the header ends that `bytes` begin with: at the first `}` on a line of its own within the declared length,
+/// at the one that closes the first brace within it, or at the first on a line of its own after it.
+fn closing_brace(bytes: &[u8], declared: usize) -> Option<usize> {
+    let within = &bytes[..declared.min(bytes.len())];
+    brace_on_a_line(within).or_else(|| closing_first_brace(within)).or_else(|| brace_on_a_line(bytes))
+}
+
+/// The first `}` that has nothing but blanks before it on its line.
+fn brace_on_a_line(bytes: &[u8]) -> Option<usize> {
+    let mut is_blank = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\n' | b'\r' => is_blank = true,
+            b' ' | b'\t' => {}
+            b'}' if is_blank => return Some(at),
+            _ => is_blank = false,
+        }
+    }
+    None
+}
+
+/// The `}` that closes the first `{`.
+fn closing_first_brace(bytes: &[u8]) -> Option<usize> {
+    let mut open = 0_usize;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'{' => open += 1,
+            b'}' if open <= 1 => return Some(at),
+            b'}' => open -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -322,7 +461,52 @@ mod tests {
         }
     }
 
-    /// The reference declares 512 bytes and writes as many as its text needs.
+    #[test]
+    fn headers_of_real_detectors() {
+        let header = |text: &[u8]| parse_smv_header(text, Path::new("a.img")).unwrap();
+        let nested = header(b"{\nHEADER_BYTES= 5632;\nNAMES={ Z X Y };\nAXES={1 }\nData_type=unsigned short int;\nSIZE1=64;\n}\n\x0c");
+        assert_eq!(nested.get("NAMES"), Some("{ Z X Y }"));
+        assert_eq!(nested.get("AXES"), Some("{1 }"));
+        assert_eq!(nested.size().unwrap(), [Some(64), None]);
+        let one_line = header(b"{A={1};SIZE2=7 px;PHI=nan;TYPE=long_integer;}B=2;");
+        assert_eq!((one_line.get("A"), one_line.get("B")), (Some("{1}"), None));
+        assert_eq!(one_line.size().unwrap(), [None, Some(7)]);
+        assert_eq!(one_line.number("PHI").unwrap(), None);
+        // Cut off after 512 bytes of 1024, within a value.
+        let cut = header(b"{\nHEADER_BYTES=1024;\nDISTANCE=120.5 mm;\nWAVELENGTH=0.97");
+        assert_eq!(cut.measured("DISTANCE").unwrap(), Some(Measured { value: 120.5, unit: "mm" }));
+        assert_eq!(cut.number("WAVELENGTH").unwrap(), Some(0.97));
+        // Pixels may have any bytes.
+        let bytes = image("{\nSIZE1=2;\nSIZE2=1;\n}\x0c", 512, b"\n}}}");
+        assert_eq!(parse(&bytes).unwrap().pixels, [u16::from_le_bytes(*b"\n}"), u16::from_le_bytes(*b"}}")]);
+        assert!(parse(&image("{TYPE=unsigned short int;SIZE1=1;SIZE2=1;}", 512, &[1, 0])).is_ok());
+    }
+
+    #[test]
+    fn offset_and_saturation_of_counts() {
+        let counting = |keys: &str| {
+            parse(&image(&format!("{{SIZE1=1;SIZE2=1;{keys}}}"), 512, &[0; 2])).unwrap().header.counting()
+        };
+        let of = |offset, saturation| Counting { offset, saturation: Some(saturation) };
+        assert_eq!(counting(""), of(None, 65535.0));
+        assert_eq!(counting("ADC_OFFSET=40;CCD_IMAGE_SATURATION=65000;"), of(Some(40.0), 65000.0));
+        assert_eq!(counting("IMAGE_PEDESTAL=10;"), of(Some(10.0), 65535.0));
+        assert_eq!(counting("IMAGE_PEDESTAL=10;ADC_OFFSET=0;CCD_IMAGE_SATURATION=0"), of(Some(0.0), 65535.0));
+    }
+
+    /// BEAM_CENTER of the style for readers is shifted, so that it is no beam centre.
+    #[test]
+    fn the_shifted_beam_centre_is_not_read() {
+        let keys = "PIXEL_SIZE=0.1;DISTANCE=50;WAVELENGTH=1;BEAM_CENTER_X=1;BEAM_CENTER_Y=2;BEAMLINE=fake;";
+        let header =
+            |more: &str| parse_smv_header(format!("{{{keys}{more}}}").as_bytes(), Path::new("a.img"));
+        let beam_px = |more: &str| Some(header(more).unwrap().detector(100)?.beam_px);
+        assert_eq!(beam_px(""), Some([10.0, 80.0]));
+        assert_eq!(beam_px("ADC_OFFSET=40;"), None);
+        assert_eq!(beam_px("ADC_OFFSET=40;ADXV_CENTER_X=1.1;ADXV_CENTER_Y=1.9;"), Some([11.0, 81.0]));
+    }
+
+    /// nanoBragg declares 512 bytes and writes as many as its text needs.
     #[test]
     fn a_header_that_overruns_its_declared_length() {
         for length in 505..530 {

@@ -1,6 +1,7 @@
 //! A trace as it is read: pixels, each with named values (taps) and steps.
 
-use std::collections::HashSet;
+use super::digits::Digits;
+use crate::memory::{filled, reserve};
 
 /// A whole trace.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,18 +17,21 @@ pub struct Trace {
 pub struct TracedPixel {
     /// Row and column; `None` where the trace does not state them.
     pub position: Option<[usize; 2]>,
-    /// Taps by name, in the order of the file.
-    pub taps: Vec<(String, Vec<f64>)>,
-    /// Steps, in the order of the file.
+    /// Its taps, in the order of the file.
+    pub taps: Vec<Tap>,
+    /// Its steps, in the order of the file.
     pub steps: Vec<Step>,
 }
 
-impl TracedPixel {
-    /// Whether the pixel has neither taps nor steps.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.taps.is_empty() && self.steps.is_empty()
-    }
+/// A named value of a pixel: a number or a vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tap {
+    /// Its name.
+    pub name: String,
+    /// Its components, at least one.
+    pub values: Vec<f64>,
+    /// The digits that the trace has of each.
+    pub digits: Digits,
 }
 
 /// One step of a pixel.
@@ -35,8 +39,19 @@ impl TracedPixel {
 pub struct Step {
     /// The counters of the loop that identify it.
     pub at: StepIndex,
-    /// Values by name, in the order of the file.
-    pub values: Vec<(String, f64)>,
+    /// Its values, in the order of the file.
+    pub values: Vec<StepValue>,
+}
+
+/// A named number of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepValue {
+    /// Its name.
+    pub name: String,
+    /// The number.
+    pub value: f64,
+    /// The digits that the trace has of it.
+    pub digits: Digits,
 }
 
 /// The counters of the render loop, outermost first; those that a trace does not state are 0.
@@ -78,27 +93,80 @@ impl StepIndex {
     }
 }
 
-impl Step {
-    /// A step from its pairs of name and value; `None` without a phi_tic, or where a counter is not a whole
-    /// number.
+impl TracedPixel {
+    /// Whether the pixel has neither taps nor steps.
     #[must_use]
-    pub fn from_pairs(pairs: impl Iterator<Item = (String, f64)>) -> Option<Self> {
-        let mut step = Self { at: StepIndex::default(), values: Vec::new() };
-        let mut has_phi = false;
-        let mut names = HashSet::new();
-        for (name, value) in pairs {
-            match step.at.counter(&name) {
-                Some(counter) => {
-                    *counter = whole(value)?;
-                    has_phi |= name == "phi_tic";
+    pub fn is_empty(&self) -> bool {
+        self.taps.is_empty() && self.steps.is_empty()
+    }
+
+    /// Removes taps and steps that come again, since they belong to later steps; returns their number, or
+    /// `None` where there is too little memory.
+    pub(super) fn keep_first(&mut self) -> Option<usize> {
+        let taps = keep_first(&mut self.taps, |tap| &tap.name)?;
+        Some(taps + keep_first(&mut self.steps, |step| &step.at)?)
+    }
+}
+
+/// A step whose names and numbers arrive one by one.
+#[derive(Debug)]
+pub(super) struct StepParts {
+    step: Step,
+    has_phi: bool,
+    is_whole: bool,
+}
+
+impl StepParts {
+    /// Nothing so far.
+    pub(super) fn new() -> Self {
+        let step = Step { at: StepIndex::default(), values: Vec::new() };
+        Self { step, has_phi: false, is_whole: true }
+    }
+
+    /// Adds a number; `None` where there is too little memory.
+    pub(super) fn add(&mut self, name: String, value: f64) -> Option<()> {
+        match self.step.at.counter(&name) {
+            Some(counter) => {
+                match whole(value) {
+                    Some(value) => *counter = value,
+                    None => self.is_whole = false,
                 }
-                // Of a repeated name the first value counts, as for taps.
-                None if names.insert(name.clone()) => step.values.push((name, value)),
-                None => {}
+                self.has_phi |= name == "phi_tic";
+                Some(())
+            }
+            None => {
+                crate::memory::push(&mut self.step.values, StepValue { name, value, digits: Digits::All })
             }
         }
-        has_phi.then_some(step)
     }
+
+    /// The step: `Some(None)` without a phi_tic, or where a counter is not a whole number. Of a repeated name
+    /// the first value counts, as for taps. `None` where there is too little memory.
+    pub(super) fn finish(mut self) -> Option<Option<Step>> {
+        keep_first(&mut self.step.values, |value| &value.name)?;
+        Some((self.has_phi && self.is_whole).then_some(self.step))
+    }
+}
+
+/// Removes the entries whose key an earlier one has; returns their number, or `None` where there is too little
+/// memory.
+fn keep_first<T, K: Ord>(entries: &mut Vec<T>, key: impl Fn(&T) -> &K) -> Option<usize> {
+    let mut order = Vec::new();
+    reserve(&mut order, entries.len())?;
+    order.extend(0..entries.len());
+    order.sort_unstable_by(|&one, &other| key(&entries[one]).cmp(key(&entries[other])).then(one.cmp(&other)));
+    let again = |pair: &[usize]| key(&entries[pair[0]]) == key(&entries[pair[1]]);
+    if !order.windows(2).any(again) {
+        return Some(0);
+    }
+    let mut is_kept = filled(entries.len(), true)?;
+    for pair in order.windows(2).filter(|pair| again(pair)) {
+        is_kept[pair[1]] = false;
+    }
+    let before = entries.len();
+    let mut is_kept = is_kept.into_iter();
+    entries.retain(|_| is_kept.next().unwrap_or(true));
+    Some(before - entries.len())
 }
 
 /// The whole number that `value` is; `None` for a fraction, a negative or a very large number.
@@ -114,15 +182,26 @@ mod tests {
     #[test]
     fn a_step_needs_its_phi_and_whole_counters() {
         let step = |pairs: &[(&str, f64)]| {
-            Step::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)))
+            let mut parts = StepParts::new();
+            pairs.iter().for_each(|(name, value)| parts.add((*name).to_owned(), *value).unwrap());
+            parts.finish().unwrap()
         };
         let found = step(&[("domain", 2.0), ("phi_tic", 3.0), ("F_latt", -1.5), ("F_latt", 4.0)]).unwrap();
         assert_eq!(found.at, StepIndex { phi_tic: 3, domain: 2, ..StepIndex::default() });
-        assert_eq!(found.values, [("F_latt".to_owned(), -1.5)]);
+        assert_eq!(found.values, [StepValue { name: "F_latt".to_owned(), value: -1.5, digits: Digits::All }]);
         for refused in
             [&[("F_latt", 1.0)][..], &[("phi_tic", 0.5)], &[("phi_tic", -1.0)], &[("phi_tic", f64::NAN)]]
         {
             assert_eq!(step(refused), None, "{refused:?}");
         }
+    }
+
+    #[test]
+    fn of_equal_keys_the_first_entry_is_kept() {
+        let mut entries = vec![("b", 1), ("a", 2), ("b", 3), ("a", 4), ("c", 5), ("b", 6)];
+        assert_eq!(keep_first(&mut entries, |(name, _)| name), Some(3));
+        assert_eq!(entries, [("b", 1), ("a", 2), ("c", 5)]);
+        assert_eq!(keep_first(&mut entries, |(name, _)| name), Some(0));
+        assert_eq!(keep_first(&mut Vec::<(&str, u8)>::new(), |(name, _)| name), Some(0));
     }
 }

@@ -13,11 +13,11 @@ pub mod summary;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
 
-use rayon::ThreadPoolBuilder;
 use serde_json::json;
+use widebragg_experiment::threads;
 
+use super::distinct::Files;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
@@ -32,6 +32,19 @@ use runs::{Run, run_both};
 use summary::Comparison;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::image::FlatDetector;
+use widebragg_formats::memory::is_there;
+
+/// Memory for the figures of a row of pixels while they are computed.
+const ROW_BYTES: usize = 1 << 10;
+
+/// Memory for the tiles in which the worst pixels are found, a pixel.
+const TILE_BYTES_PER_PIXEL: usize = 1;
+
+/// Memory for pictures and report.
+const PICTURES_BYTES: usize = 48 << 20;
+
+/// The files in the folder of `--out`.
+const FILES: [&str; 5] = ["a.png", "b.png", "difference.png", "report.html", "summary.json"];
 
 /// Exit code of a correlation below the threshold.
 const BELOW_THRESHOLD: u8 = 3;
@@ -41,9 +54,11 @@ const BELOW_THRESHOLD: u8 = 3;
 /// # Errors
 /// The line to print on standard error, and the exit code.
 pub fn run(options: &CompareOptions, args: &[String]) -> Result<(), Failure> {
-    let threads = options.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::input(format!("--threads {threads}: {error}")))?;
+    let threads = threads::or_all_cores(options.threads);
+    let pool = threads::pool(threads)?;
+    let images = options.images.iter().zip(["A", "B"]).map(|(path, name)| (name, path.as_path()));
+    let geometry = options.geometry.iter().map(|path| ("--geometry", path.as_path()));
+    Files::read(images.chain(geometry)).write_into(&options.out, FILES)?;
     evidence::recorded(options.evidence.as_deref(), args, |mut evidence| {
         if let Some(evidence) = evidence.as_deref_mut() {
             evidence.add_fact("threads", json!(threads));
@@ -84,10 +99,18 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     let region = Region::new(options.roi_px, a)?;
     region.cut(a);
     region.cut(b);
-    let (figures, (matching, levels)) = rayon::join(
-        || Figures::new(&a.pixels, &b.pixels, &region),
-        || matched(&a.pixels, &b.pixels, &region),
-    );
+    let no_memory = || {
+        let Region { fast, slow, .. } = region;
+        Failure::input(format!(
+            "compare: no memory to compare {fast} x {slow} pixels; choose a part with --roi"
+        ))
+    };
+    let (matching, levels) = matched(&a.pixels, &b.pixels, &region).ok_or_else(no_memory)?;
+    let figures_bytes = region.slow * ROW_BYTES + a.pixels.len() * TILE_BYTES_PER_PIXEL;
+    if !is_there(figures_bytes.max(PICTURES_BYTES)) {
+        return Err(no_memory());
+    }
+    let figures = Figures::new(&a.pixels, &b.pixels, &region);
     let mut notes: Vec<String> = images.iter().filter_map(|image| image.note.clone()).collect();
     let rings = rings(options, runs, &images, &mut notes)?;
     let mut comparison =
@@ -214,15 +237,10 @@ fn pictures(
 fn write(comparison: &Comparison<'_>, pictures: &Pictures) -> Result<Vec<PathBuf>, Failure> {
     let summary = format!("{:#}\n", comparison.json());
     let page = report::html(comparison, pictures);
-    let files: [(&str, &[u8]); 5] = [
-        ("a.png", &pictures.a),
-        ("b.png", &pictures.b),
-        ("difference.png", &pictures.difference),
-        ("report.html", page.as_bytes()),
-        ("summary.json", summary.as_bytes()),
-    ];
+    let contents: [&[u8]; 5] =
+        [&pictures.a, &pictures.b, &pictures.difference, page.as_bytes(), summary.as_bytes()];
     let mut written = Vec::new();
-    for (name, content) in files {
+    for (name, content) in FILES.into_iter().zip(contents) {
         let path = comparison.options.out.join(name);
         write_atomically(&path, |out| out.write_all(content))?;
         written.push(path);

@@ -8,6 +8,7 @@
 //! Cost: one selection and one pass, 5 bytes of memory a pixel.
 
 use rayon::prelude::*;
+use widebragg_formats::memory::{filled, is_there, reserved};
 
 use crate::images::Region;
 
@@ -19,6 +20,9 @@ const SUPPRESSION_PX: isize = 3;
 
 /// Offsets of partners, nearest first.
 const WITHIN_ONE: [[isize; 2]; 5] = [[0, 0], [0, -1], [-1, 0], [1, 0], [0, 1]];
+
+/// Memory for a spot while spots are collected, copied and matched.
+const SPOT_BYTES: usize = 64;
 
 /// The matching of all spots.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,10 +55,12 @@ impl Matching {
     }
 }
 
-/// The spots of both images, and the median and the percentile of each.
+/// The spots of both images, and the median and the percentile of each; `None` where there is too little
+/// memory.
 #[must_use]
-pub fn matched(a: &[f32], b: &[f32], region: &Region) -> (Matching, [Option<Level>; 2]) {
-    let ((spots_a, level_a), (spots_b, level_b)) = rayon::join(|| spots(a, region), || spots(b, region));
+pub fn matched(a: &[f32], b: &[f32], region: &Region) -> Option<(Matching, [Option<Level>; 2])> {
+    let (spots_a, spots_b) = rayon::join(|| spots(a, region), || spots(b, region));
+    let ((spots_a, level_a), (spots_b, level_b)) = (spots_a?, spots_b?);
     let mut in_order = spots_b.clone();
     in_order.sort_unstable();
     let mut matching = Matching { counts: [spots_a.len(), spots_b.len()], ..Matching::default() };
@@ -75,7 +81,7 @@ pub fn matched(a: &[f32], b: &[f32], region: &Region) -> (Matching, [Option<Leve
     }
     partners.sort_unstable();
     matching.lonely[1] = spots_b.into_iter().filter(|spot| partners.binary_search(spot).is_err()).collect();
-    (matching, [level_a, level_b])
+    Some((matching, [level_a, level_b]))
 }
 
 /// Index of the pixel at an offset from another; `None` outside the region.
@@ -95,8 +101,8 @@ pub struct Level {
 }
 
 impl Level {
-    fn of(pixels: &[f32]) -> Option<Self> {
-        let mut finite: Vec<f32> = pixels.iter().copied().filter(|pixel| pixel.is_finite()).collect();
+    /// The levels of finite pixels, which are reordered; `None` where there are none.
+    fn of(finite: &mut [f32]) -> Option<Self> {
         let last = finite.len().checked_sub(1)?;
         let (below, percentile, _) =
             finite.select_nth_unstable_by((last as f64 * PERCENTILE) as usize, f32::total_cmp);
@@ -111,9 +117,13 @@ impl Level {
     }
 }
 
-/// The spots of an image, brightest first.
-fn spots(pixels: &[f32], region: &Region) -> (Vec<usize>, Option<Level>) {
-    let Some(level) = Level::of(pixels) else { return (Vec::new(), None) };
+/// The spots of an image, brightest first; `None` where there is too little memory.
+fn spots(pixels: &[f32], region: &Region) -> Option<(Vec<usize>, Option<Level>)> {
+    let mut finite = reserved(pixels.len())?;
+    finite.extend(pixels.iter().copied().filter(|pixel| pixel.is_finite()));
+    let level = Level::of(&mut finite);
+    drop(finite);
+    let Some(level) = level else { return Some((Vec::new(), None)) };
     let is_saturated = !pixels.iter().any(|value| *value > level.percentile && value.is_finite());
     let is_bright = |value: f32| {
         value > level.percentile || (is_saturated && value == level.percentile && value > level.median)
@@ -124,6 +134,11 @@ fn spots(pixels: &[f32], region: &Region) -> (Vec<usize>, Option<Level>) {
         // Infinite neighbours do not count.
         !values.any(|other| other > value && other.is_finite())
     };
+    // Where many pixels are saturated, many of them may be maxima.
+    let candidates = pixels.iter().filter(|value| is_bright(**value)).count();
+    if !is_there(candidates.checked_mul(SPOT_BYTES)?) {
+        return None;
+    }
     let rows = pixels.par_chunks(region.fast).enumerate();
     let mut maxima: Vec<usize> = rows
         .flat_map_iter(|(row, pixels)| {
@@ -136,7 +151,7 @@ fn spots(pixels: &[f32], region: &Region) -> (Vec<usize>, Option<Level>) {
         })
         .collect();
     maxima.sort_unstable_by(|&one, &other| pixels[other].total_cmp(&pixels[one]).then(one.cmp(&other)));
-    let mut taken = vec![false; pixels.len()];
+    let mut taken = filled(pixels.len(), false)?;
     let near = -SUPPRESSION_PX..=SUPPRESSION_PX;
     let disc: Vec<[isize; 2]> = near
         .clone()
@@ -152,7 +167,7 @@ fn spots(pixels: &[f32], region: &Region) -> (Vec<usize>, Option<Level>) {
         }
         true
     });
-    (maxima, Some(level))
+    Some((maxima, Some(level)))
 }
 
 #[cfg(test)]
@@ -173,7 +188,7 @@ mod tests {
     fn spots_near_a_brighter_one_belong_to_it() {
         let pixels =
             image(&[(10, 10, 5.0), (12, 12, 9.0), (15, 12, 4.0), (16, 16, 3.0), (99, 89, 2.0), (0, 50, 2.0)]);
-        let (spots, level) = spots(&pixels, &SIZE);
+        let (spots, level) = spots(&pixels, &SIZE).unwrap();
         assert_eq!(spots, [1212, 1616, 5000, 8999]);
         assert_eq!(level, Some(Level { median: 0.03, percentile: 0.06 }));
     }
@@ -182,7 +197,7 @@ mod tests {
     fn partners_are_at_most_one_pixel_away() {
         let a = image(&[(10, 10, 4.0), (30, 30, 8.0), (50, 50, 2.0), (70, 70, 1.0), (0, 80, 1.0)]);
         let b = image(&[(10, 10, 2.0), (31, 30, 8.0), (51, 51, 2.0), (70, 72, 1.0), (99, 79, 1.0)]);
-        let (matching, _) = matched(&a, &b, &SIZE);
+        let (matching, _) = matched(&a, &b, &SIZE).unwrap();
         assert_eq!(matching.counts, [5, 5]);
         assert_eq!(matching.pairs, [[1.0, 1.0], [0.0, 0.5]]);
         assert_eq!(matching.share(), Some(0.4));
@@ -200,7 +215,7 @@ mod tests {
                 }
             }
         }
-        let (found, _) = spots(&pixels, &SIZE);
+        let (found, _) = spots(&pixels, &SIZE).unwrap();
         assert!(found.contains(&1010) && found.contains(&6040) && found.len() <= 8, "{found:?}");
     }
 
@@ -208,9 +223,9 @@ mod tests {
     fn flat_and_empty_images_have_no_spots() {
         for value in [3.0, f32::NAN, f32::INFINITY] {
             let pixels = vec![value; 9000];
-            assert_eq!(matched(&pixels, &pixels, &SIZE).0, Matching::default());
+            assert_eq!(matched(&pixels, &pixels, &SIZE).unwrap().0, Matching::default());
         }
         let pixels = image(&[(5, 5, f32::INFINITY), (6, 5, 8.0), (40, 40, f32::NAN)]);
-        assert_eq!(matched(&pixels, &pixels, &SIZE).0.counts, [1, 1]);
+        assert_eq!(matched(&pixels, &pixels, &SIZE).unwrap().0.counts, [1, 1]);
     }
 }

@@ -17,9 +17,10 @@ use crate::error::Failure;
 use crate::evidence::now;
 use crate::images::read_geometry_and_size;
 use crate::options::{CompareOptions, takes_file};
+use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 11] = [
+const WRITTEN: [&str; 12] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -30,6 +31,7 @@ const WRITTEN: [&str; 11] = [
     "-pgmimage",
     "--png",
     "--cbf",
+    "--noise-cbf",
     "--evidence",
 ];
 
@@ -194,8 +196,7 @@ pub fn run_both(options: &CompareOptions) -> Result<Vec<Run>, Failure> {
             console::complain(&format!("running {given} in {}", folder.display()));
         }
         let (begun, started) = (now(), Instant::now());
-        let status = command
-            .status()
+        let status = signals::run(&mut command)
             .map_err(|error| Failure::input(format!("--run {given}: cannot start: {error}")))?;
         let seconds = started.elapsed().as_secs_f64();
         let code = status.code();

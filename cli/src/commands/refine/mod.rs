@@ -4,7 +4,8 @@
 //! with standard uncertainties, and options that repeat the fitted model (`report`). The folder of `--out`
 //! gets the same as refine.json, and pictures of the images before and after, of their difference from the
 //! data, of single spots and of the loss (`plot`).
-//! Exit code 3 where the fit has not converged; the parameters that it reached are printed all the same.
+//! Exit code 3 where the fit has not converged or is not to be believed; the parameters that it reached are printed
+//! all the same, with the reasons.
 
 mod plot;
 mod report;
@@ -23,7 +24,8 @@ use widebragg_experiment::gradient::refine::optimiser::{Fitted, fit};
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::matrix::write_matrix;
 
-use super::derivatives::{Chosen, loss_against, pool};
+use super::derivatives::{Chosen, loss_against, pool, read_files};
+use super::distinct::Files;
 use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
@@ -32,13 +34,16 @@ use crate::evidence::{self, Evidence};
 use crate::options::GradientOptions;
 use report::Fragment;
 
-/// Exit code of a refinement that has not converged.
-const NOT_CONVERGED: u8 = 3;
+/// The result in the folder of `--out`.
+const REPORT: &str = "refine.json";
+
+/// Exit code of a refinement that has not converged, or whose result is not to be believed.
+const NOT_BELIEVABLE: u8 = 3;
 
 /// Refines parameters; `args` is the command line that `options` were read from.
 ///
 /// # Errors
-/// The line to print on standard error; exit code 3 where the refinement has not converged.
+/// The line to print on standard error; exit code 3 where the refinement has not converged or is not to be believed.
 pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| refine(options, evidence))
 }
@@ -51,10 +56,15 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
         return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));
     }
     check_choice(&chosen.parameters)?;
+    if let Some(folder) = &options.out {
+        let matrix = Fragment::needs_matrix(&experiment, &chosen.parameters).then_some(report::MATRIX);
+        let names = [REPORT].into_iter().chain(matrix).chain(plot::NAMES);
+        Files::read(read_files(options)).write_into(folder, names)?;
+    }
     let Some(against) = &options.against else {
         return Err(Failure::input("refine: needs the image to fit, --against IMAGE"));
     };
-    let loss = loss_against(options, against, &experiment)?;
+    let (loss, exposure) = loss_against(options, against, &experiment)?;
     if let Some(evidence) = evidence.as_deref_mut() {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
         evidence.add_input(against);
@@ -80,8 +90,15 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
             options.out.as_deref(),
         )?;
         let seconds = started.elapsed().as_secs_f64();
-        let report = report::json(&problem, &loss, &chosen.parameters, &fitted, &fragment, seconds);
-        let table = report::table(&problem, &loss, &chosen.parameters, &fitted, &fragment);
+        let found = report::Found {
+            problem: &problem,
+            loss: &loss,
+            exposure: &exposure,
+            parameters: &chosen.parameters,
+            fitted: &fitted,
+            fragment: &fragment,
+        };
+        let (report, table) = (found.json(seconds), found.table());
         let written = write(options, &problem, &loss, &fitted, &fragment, &report)?;
         Ok::<_, Failure>((fitted, report, table, written))
     })?;
@@ -89,7 +106,7 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     if let Some(evidence) = evidence {
         written.iter().try_for_each(|path| evidence.add_copy(path))?;
         if options.out.is_none() {
-            evidence.add_text("refine.json", &text)?;
+            evidence.add_text(REPORT, &text)?;
         }
     }
     if options.render.json {
@@ -97,17 +114,15 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     } else if !options.render.quiet {
         console::print(&table)?;
     }
-    if fitted.converged {
+    if fitted.is_believable() {
         return Ok(());
     }
-    Err(Failure::with_code(
-        NOT_CONVERGED,
-        format!(
-            "refine: not converged after {} iterations: {}",
-            fitted.iterations(),
-            report::ending(&fitted)
-        ),
-    ))
+    let why = if fitted.converged {
+        format!("not to be believed: {}", report::reasons(&fitted).join("; "))
+    } else {
+        format!("not converged after {} iterations: {}", fitted.iterations(), report::ending(&fitted))
+    };
+    Err(Failure::with_code(NOT_BELIEVABLE, format!("refine: {why}")))
 }
 
 /// Refuses parameters that move the same variables.
@@ -141,7 +156,7 @@ fn write(
 ) -> Result<Vec<PathBuf>, Failure> {
     let Some(folder) = &options.out else { return Ok(Vec::new()) };
     let mut written = Vec::new();
-    let path = folder.join("refine.json");
+    let path = folder.join(REPORT);
     write_atomically(&path, |out| writeln!(out, "{report:#}"))?;
     written.push(path);
     if let Some((path, rows)) = &fragment.matrix {

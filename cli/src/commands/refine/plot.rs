@@ -9,8 +9,8 @@ use widebragg_experiment::resolution::scattering_lengths;
 use crate::error::Failure;
 use crate::images::Region;
 use crate::picture::canvas::{Align, Canvas, INK, Lettering};
-use crate::picture::image::{Picture, signed_picture};
-use crate::picture::scale::{Scale, short};
+use crate::picture::image::{Picture, colour_bar, signed_picture};
+use crate::picture::scale::Scale;
 
 /// Side of the surroundings of a spot, in pixels; side of one of these pixels, and gap between panels, in
 /// points.
@@ -19,13 +19,26 @@ const CELL: usize = 8;
 const GAP: usize = 10;
 /// Number of spots: the strongest of as many shells of resolution.
 const SPOTS: usize = 6;
-const COLUMNS: [&str; 5] = ["data", "before", "after", "before - data", "after - data"];
+const COLUMNS: [&str; 5] = ["data", "model before", "model after", "before - data", "after - data"];
+/// Number of columns that are images; the others are differences.
+const IMAGES: usize = 3;
+/// Room of a colour bar with its marks, in points.
+const BAR_ROOM: usize = 110;
+const CAPTION: [&str; 3] = [
+    "Strong spots, from low to high resolution. Each row has its own two colour scales, in photons per pixel:",
+    "one for the data and for the model before and after the fit, one for the differences of model and data.",
+    "Differences: white where model and data agree, red where the model is too bright, blue where it is too dark.",
+];
 
 /// Size of the plot of the loss, in points, and its colours.
 const WIDTH: usize = 900;
 const HEIGHT: usize = 480;
+const MOST_TICKS: usize = 15;
 const CURVE: [u8; 3] = [31, 96, 168];
 const STAGE: [u8; 3] = [190, 196, 204];
+
+/// The names of the pictures.
+pub const NAMES: [&str; 5] = ["before.png", "after.png", "difference.png", "spots.png", "loss.png"];
 
 /// Images of one size.
 #[derive(Debug)]
@@ -71,13 +84,14 @@ impl Images<'_> {
             picture.draw(|i| pixels[i], |x| x)
         };
         let after = difference(self.after);
-        Ok(vec![
-            ("before.png", whole("before", self.before)?),
-            ("after.png", whole("after", self.after)?),
-            ("difference.png", signed_picture("after - data", "photons", fast, &after)?),
-            ("spots.png", self.spots(&[&difference(self.before), &after])?),
-            ("loss.png", loss(fitted)?),
-        ])
+        let pictures = [
+            whole("before", self.before)?,
+            whole("after", self.after)?,
+            signed_picture("after - data", "photons", fast, &after)?,
+            self.spots(&[&difference(self.before), &after])?,
+            loss(fitted)?,
+        ];
+        Ok(NAMES.into_iter().zip(pictures).collect())
     }
 
     /// The scale of all images: the range of the data, soft at their mean.
@@ -126,12 +140,23 @@ impl Images<'_> {
         let lettering = Lettering::SMALL;
         let spots = self.strongest()?;
         let panel = SIDE * CELL;
-        let top = lettering.line + GAP;
-        let row = panel + lettering.line + GAP;
-        let width = COLUMNS.len() * (panel + GAP) + GAP;
+        let top = (CAPTION.len() + 2) * (lettering.line + 4) + GAP;
+        let row = panel + lettering.line + 2 * GAP;
+        // A colour bar after the images, and one after the differences.
+        let left_of =
+            |column: usize| GAP + column * (panel + GAP) + if column >= IMAGES { BAR_ROOM } else { 0 };
+        let bars = [left_of(IMAGES) - BAR_ROOM, left_of(COLUMNS.len())];
+        let width = bars[1] + BAR_ROOM;
         let mut canvas = Canvas::new(width, top + spots.len().max(1) * row, lettering);
+        for (n, line) in CAPTION.iter().enumerate() {
+            canvas.text([GAP, GAP / 2 + n * (lettering.line + 4)], Align::Left, line, INK);
+        }
+        let above = top - lettering.line - 4;
         for (column, title) in COLUMNS.iter().enumerate() {
-            canvas.text([GAP + column * (panel + GAP) + panel / 2, GAP / 2], Align::Centre, title, INK);
+            canvas.text([left_of(column) + panel / 2, above], Align::Centre, title, INK);
+        }
+        for left in bars {
+            canvas.text([left, above], Align::Left, "photons", INK);
         }
         let fast = self.experiment.detector.fast_pixels;
         let panels = [self.data, self.before, self.after, differences[0], differences[1]];
@@ -141,33 +166,42 @@ impl Images<'_> {
             let cells = || (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y)));
             let largest = |images: &[&[f32]]| {
                 let values = cells().flat_map(|(x, y)| images.iter().map(move |image| image[at(x, y)]));
-                values.filter(|value| value.is_finite()).fold(0f32, |most, value| most.max(value.abs()))
+                let most =
+                    values.filter(|value| value.is_finite()).fold(0f32, |most, value| most.max(value.abs()));
+                f64::from(most)
             };
-            let (most, apart) = (f64::from(largest(&panels[..3])), f64::from(largest(&panels[3..])));
+            let (most, apart) = (largest(&panels[..IMAGES]), largest(&panels[IMAGES..]));
             let scales = [Scale::sequential(0.0, most, most / 30.0), Scale::diverging(apart, apart / 30.0)];
             let y0 = top + n * row;
             for (column, image) in panels.iter().enumerate() {
-                let x0 = GAP + column * (panel + GAP);
-                let scale = &scales[usize::from(column > 2)];
+                let x0 = left_of(column);
+                let scale = &scales[usize::from(column >= IMAGES)];
                 for (x, y) in cells() {
                     let colour = scale.colour(image[at(x, y)]);
                     canvas.rectangle([x0 + x * CELL, y0 + y * CELL], [CELL, CELL], colour);
                 }
                 canvas.frame([x0, y0], [panel, panel], INK);
             }
+            for (left, scale) in bars.into_iter().zip(&scales) {
+                colour_bar(&mut canvas, lettering, scale, [left, y0], panel);
+            }
             let under = format!(
-                "fast {}, slow {}, {:.2} \u{c5}; images 0 to {}, differences to {}, after to {}",
+                "around pixel fast {}, slow {}, at a resolution of {:.2} \u{c5}",
                 index % fast,
                 index / fast,
                 1.0 / length,
-                short(most),
-                short(apart),
-                short(f64::from(largest(&panels[4..])))
             );
-            canvas.text([GAP, y0 + panel + 3], Align::Left, &under, INK);
+            canvas.text([GAP, y0 + panel + 4], Align::Left, &under, INK);
         }
         canvas.png()
     }
+}
+
+/// Number of steps from one tick to the next, 1, 2 or 5 times a power of ten, for at most `MOST_TICKS` ticks.
+fn steps_between_ticks(steps: usize) -> usize {
+    let rounds = (0..).map(|exponent| 10_usize.pow(exponent)).take(10);
+    let mut every = rounds.flat_map(|decade| [decade, 2 * decade, 5 * decade]);
+    every.find(|every| steps / every < MOST_TICKS).unwrap_or(steps.max(1))
 }
 
 /// The loss of each step, relative to that at the start of its stage, since stages have different pixels.
@@ -198,6 +232,7 @@ fn loss(fitted: &Fitted) -> Result<Vec<u8>, Failure> {
         let label = if decade == 0 { "1".to_owned() } else { format!("1e-{decade}") };
         canvas.text([x - 8, y.saturating_sub(lettering.line / 2)], Align::Right, &label, INK);
     }
+    let every = steps_between_ticks(fitted.iterations());
     for (i, step) in history.iter().enumerate() {
         let [x, y] = point_of(points[i]);
         if i == 0 || history[i - 1].stage != step.stage {
@@ -214,11 +249,26 @@ fn loss(fitted: &Fitted) -> Result<Vec<u8>, Failure> {
             }
         }
         canvas.rectangle([x.saturating_sub(3), y.saturating_sub(3)], [7, 7], CURVE);
-        if i % (count / 15 + 1) == 0 {
-            canvas.text([x, top + HEIGHT + 6], Align::Centre, &step.iteration.to_string(), INK);
+        // A stage begins with the same number of steps as the one before ended with: one label for both.
+        let is_new = i == 0 || history[i - 1].iteration != step.iteration;
+        if is_new && step.iteration % every == 0 {
+            canvas.rectangle([x, top + HEIGHT + 1], [1, 5], INK);
+            canvas.text([x, top + HEIGHT + 8], Align::Centre, &step.iteration.to_string(), INK);
         }
     }
     canvas.frame([left, top], [WIDTH, HEIGHT], INK);
-    canvas.text([left + WIDTH / 2, top + HEIGHT + 26], Align::Centre, "iteration", INK);
+    canvas.text([left + WIDTH / 2, top + HEIGHT + 26], Align::Centre, "steps so far, in all stages", INK);
     canvas.png()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_few_and_round() {
+        for (steps, every) in [(0, 1), (4, 1), (14, 1), (15, 2), (60, 5), (149, 10), (1000, 100)] {
+            assert_eq!(steps_between_ticks(steps), every, "{steps}");
+        }
+    }
 }

@@ -9,13 +9,22 @@ use widebragg::detector::Convention;
 use widebragg::gradient::{Moves, Parameter};
 use widebragg::rotation::Orientation;
 
+use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{ALL, Named, value};
 use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Ending, Fitted};
 
+use crate::commands::derivatives::Exposure;
 use crate::error::Failure;
 use crate::options::Options;
+
+/// The file of the fitted matrix in the folder of `--out`.
+pub const MATRIX: &str = "fitted.mat";
+
+fn is_cell(parameter: &Parameter) -> bool {
+    matches!(parameter, Parameter::CellLength(_) | Parameter::CellAngle(_))
+}
 
 /// The options of the fitted model that differ from the start.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -46,17 +55,11 @@ impl Fragment {
         let mut fragment = Self::default();
         let experiment = problem.experiment();
         let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
-        let is_cell = |p: &Parameter| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_));
-        let has_matrix =
-            !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
         let lambda_m = experiment.lambda0_m + moves.get(Parameter::Wavelength);
-        // A matrix can describe crystals that a cell in the default setting cannot.
-        let needs_matrix =
-            is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell);
-        if needs_matrix {
+        if Self::needs_matrix(experiment, parameters) {
             match folder {
                 Some(folder) => {
-                    let path = folder.join("fitted.mat");
+                    let path = folder.join(MATRIX);
                     // From the vectors, since the reference's reciprocal axes of a cell differ slightly from
                     // these.
                     let Orientation { a_m, b_m, c_m } = problem.variables(moves)?.cell;
@@ -88,6 +91,16 @@ impl Fragment {
             fragment.add_single(problem, options, named, moves);
         }
         Ok(fragment)
+    }
+
+    /// Whether the fit of `parameters` ends in a matrix, which can describe crystals that a cell in the default
+    /// setting cannot.
+    #[must_use]
+    pub fn needs_matrix(experiment: &Experiment, parameters: &[Named]) -> bool {
+        let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
+        let has_matrix =
+            !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
+        is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell)
     }
 
     fn add(&mut self, option: &str, values: &[f64]) {
@@ -161,92 +174,113 @@ pub(super) fn ending(fitted: &Fitted) -> String {
     }
 }
 
-/// The report as JSON.
-#[must_use]
-pub fn json(
-    problem: &Problem<'_>,
-    loss: &Loss,
-    parameters: &[Named],
-    fitted: &Fitted,
-    fragment: &Fragment,
-    seconds: f64,
-) -> Value {
-    let rows: Vec<Value> = parameters
-        .iter()
-        .zip(&fitted.uncertainties)
-        .map(|(named, uncertainty)| {
-            let [start, end] = [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
-            json!({
-                "name": named.name, "unit": named.unit, "start": start, "fitted": end, "uncertainty": uncertainty,
-            })
-        })
-        .collect();
-    let [start, end] = fitted
-        .agreement
-        .map(|agreement| json!({ "loss": agreement.loss, "correlation": agreement.correlation }));
-    let history: Vec<Value> = fitted
-        .history
-        .iter()
-        .map(|step| {
-            json!({
-                "stage": step.stage, "iteration": step.iteration, "d_angstrom": step.d_angstrom,
-                "pixels": step.pixels, "loss": step.loss,
-            })
-        })
-        .collect();
-    json!({
-        "converged": fitted.converged, "ending": ending(fitted), "iterations": fitted.iterations(), "seconds": seconds,
-        "kind": loss.name(), "pixels": fitted.pixels, "start": start, "fitted": end, "parameters": rows,
-        "options": fragment.words, "without_option": fragment.without, "instead_of": fragment.instead_of,
-        "history": history,
-    })
+/// Why the refinement is not to be believed, a sentence each.
+pub(super) fn reasons(fitted: &Fitted) -> Vec<String> {
+    let ending = (!fitted.converged).then(|| {
+        format!("the fit has not converged after {} iterations: {}", fitted.iterations(), ending(fitted))
+    });
+    ending.into_iter().chain(fitted.doubts.iter().map(ToString::to_string)).collect()
 }
 
-/// The report as a table.
-#[must_use]
-pub fn table(
-    problem: &Problem<'_>,
-    loss: &Loss,
-    parameters: &[Named],
-    fitted: &Fitted,
-    fragment: &Fragment,
-) -> String {
-    let mut text = format!(
-        "{:<14} {:<9} {:>16} {:>16}  {:>12}\n",
-        "parameter", "unit", "start", "fitted", "uncertainty"
-    );
-    for (named, uncertainty) in parameters.iter().zip(&fitted.uncertainties) {
-        let [start, end] =
-            [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
-        let uncertainty =
-            uncertainty.map_or_else(|| "undetermined".to_owned(), |sigma| format!("{sigma:.1e}"));
-        text.push_str(&format!(
-            "{:<14} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>12}\n",
-            named.name, named.unit
-        ));
-    }
-    let [start, end] = fitted.agreement;
-    text.push_str(&format!(
-        "\n{} loss over {} pixels {:.6e}, was {:.6e}; correlation {:.6}, was {:.6}\n{} after {} iterations: {}\n",
-        loss.name(),
-        fitted.pixels,
-        end.loss,
-        start.loss,
-        end.correlation,
-        start.correlation,
-        if fitted.converged { "converged" } else { "not converged" },
-        fitted.iterations(),
-        ending(fitted),
-    ));
-    if !fragment.words.is_empty() {
-        text.push_str(&format!("\nThe fitted model: {}", fragment.line()));
-        if let Some(option) = fragment.instead_of {
-            text.push_str(&format!(" instead of {option}"));
+/// A refinement and its result.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'f> {
+    pub problem: &'f Problem<'f>,
+    pub loss: &'f Loss,
+    pub exposure: &'f Exposure,
+    pub parameters: &'f [Named],
+    pub fitted: &'f Fitted,
+    pub fragment: &'f Fragment,
+}
+
+impl Found<'_> {
+    /// The report as JSON.
+    pub fn json(&self, seconds: f64) -> Value {
+        let Self { problem, loss, parameters, fitted, fragment, .. } = *self;
+        let rows: Vec<Value> = parameters
+            .iter()
+            .zip(&fitted.uncertainties)
+            .map(|(named, uncertainty)| {
+                let [start, end] =
+                    [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
+                json!({
+                    "name": named.name, "unit": named.unit, "start": start, "fitted": end, "uncertainty": uncertainty,
+                })
+            })
+            .collect();
+        let [start, end] = fitted
+            .agreement
+            .map(|agreement| json!({ "loss": agreement.loss, "correlation": agreement.correlation }));
+        let history: Vec<Value> = fitted
+            .history
+            .iter()
+            .map(|step| {
+                json!({
+                    "stage": step.stage, "iteration": step.iteration, "d_angstrom": step.d_angstrom,
+                    "pixels": step.pixels, "loss": step.loss,
+                })
+            })
+            .collect();
+        let mut report = json!({
+            "converged": fitted.converged, "ending": ending(fitted), "iterations": fitted.iterations(),
+            "seconds": seconds, "kind": loss.name(), "pixels": fitted.pixels, "start": start, "fitted": end,
+            "verdict": { "believable": fitted.is_believable(), "reasons": reasons(fitted) },
+            "parameters": rows, "options": fragment.words, "without_option": fragment.without,
+            "instead_of": fragment.instead_of, "history": history,
+        });
+        for (name, value) in self.exposure.members() {
+            report[name] = value;
         }
-        text.push('\n');
+        report
     }
-    if !fragment.without.is_empty() {
-        text.push_str(&format!("No option gives: {}\n", fragment.without.join(", ")));
+
+    /// The report as a table.
+    pub fn table(&self) -> String {
+        let Self { problem, loss, parameters, fitted, fragment, .. } = *self;
+        let mut text = format!(
+            "{:<14} {:<9} {:>16} {:>16}  {:>12}\n",
+            "parameter", "unit", "start", "fitted", "uncertainty"
+        );
+        for (named, uncertainty) in parameters.iter().zip(&fitted.uncertainties) {
+            let [start, end] =
+                [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
+            let uncertainty =
+                uncertainty.map_or_else(|| "undetermined".to_owned(), |sigma| format!("{sigma:.1e}"));
+            text.push_str(&format!(
+                "{:<14} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>12}\n",
+                named.name, named.unit
+            ));
+        }
+        let [start, end] = fitted.agreement;
+        text.push_str(&format!(
+            "\n{} loss over {} pixels {:.6e}, was {:.6e}; correlation {:.6}, was {:.6}\ndata: {}\n{} after {} iterations: {}\n",
+            loss.name(),
+            fitted.pixels,
+            end.loss,
+            start.loss,
+            end.correlation,
+            start.correlation,
+            self.exposure.line(),
+            if fitted.converged { "converged" } else { "not converged" },
+            fitted.iterations(),
+            ending(fitted),
+        ));
+        if fitted.is_believable() {
+            text.push_str("verdict: the fit describes the data, and its uncertainties can be believed\n");
+        } else {
+            text.push_str("verdict: NOT to be believed\n");
+            reasons(fitted).iter().for_each(|reason| text.push_str(&format!("  - {reason}\n")));
+        }
+        if !fragment.words.is_empty() {
+            text.push_str(&format!("\nThe fitted model: {}", fragment.line()));
+            if let Some(option) = fragment.instead_of {
+                text.push_str(&format!(" instead of {option}"));
+            }
+            text.push('\n');
+        }
+        if !fragment.without.is_empty() {
+            text.push_str(&format!("No option gives: {}\n", fragment.without.join(", ")));
+        }
+        text
     }
-    text
 }

@@ -1,5 +1,9 @@
 //! `widebragg` without a command: renders images, writes their files, and prints a summary.
 
+mod estimate;
+mod exposure;
+mod expt;
+mod nanobragg_log;
 mod output;
 mod printout;
 mod series;
@@ -11,18 +15,23 @@ use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::frame::{Frame, render_frame};
+use widebragg_experiment::frame::{Frame, check_room, render_frame};
+use widebragg_experiment::statistics::Statistics;
 use widebragg_experiment::threads;
+use widebragg_formats::atomic::check_writable;
+use widebragg_formats::memory::{append, is_there};
 
 use crate::commands::setup;
+use crate::commands::setup::inputs::Inputs;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::options::Options;
-use output::Names;
+use crate::options::{Log, Options};
+use estimate::Estimate;
+use output::{DEFAULT_ADC, Names, Scales};
 use series::{Record, Series};
-use summary::ImageSummary;
+use summary::{ImageSummary, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -37,51 +46,109 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let mut options = options.clone();
     // Checked before hours are spent on the images.
     Names::new(&options, series.number(series.first))?.check_writable()?;
-    let mut record = if series.numbered { Some(Record::find(&mut options, args)?) } else { None };
+    if let Some(list) = expt::path(&options) {
+        check_writable(&list).map_err(|failure| Failure::from(failure.context("--expt")))?;
+    }
+    let mut record = None;
+    if series.frames.is_some() {
+        Names::check_series(&options, (series.first..series.end).filter_map(|index| series.number(index)))?;
+        record = Some(Record::find(&mut options, args)?);
+    }
     let options = &options;
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let experiment = setup::experiment(options)?;
+    let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
+    let experiment = setup::experiment_from(options, &files)?;
+    let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
-        record.keep()?;
+        record.keep(&files)?;
     }
     if series.end - series.first > 1 && experiment.phi.range == 0.0 {
         console::complain("--frames without an oscillation: all frames have the same phi");
     }
     let threads = threads::worth_starting(&experiment, threads::or_all_cores(options.threads));
     let pool = threads::pool(threads)?;
+    check_room(&experiment)?;
+    let estimate = Estimate::new(options, &experiment, series.end - series.first, threads);
+    estimate.warning().iter().for_each(|warning| console::complain(warning));
+    let prints = |log: Log| !options.quiet && !options.json && [Log::All, log].contains(&options.log);
+    // A standard output that cannot be written is no reason not to render.
+    let announced = match prints(Log::Summary) {
+        true => console::print(&summary::interpretation(&experiment, threads, estimate)),
+        false => Ok(()),
+    };
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
-    let job = Job { options, experiment: &experiment, series, record, pool, bar };
+    let mut job = Job { options, experiment: &experiment, series, record, pool, bar };
     let images = job.render();
     job.bar.finish_and_clear();
     let images = images?;
     write_dump(options, &experiment);
+    if let Some(list) = &list {
+        expt::write(list, options, &experiment)?;
+    }
+    let results =
+        Results { experiment: &experiment, threads, estimate, images: &images, list: list.as_deref() };
+    check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
-        keep(evidence, &experiment, threads, &images)?;
+        keep(evidence, &results)?;
     }
-    if options.quiet {
+    announced?;
+    if options.json && !options.quiet {
+        return console::print(&summary::json(&results));
+    }
+    for image in &images {
         // --quiet does not suppress a -printout.
-        return images.iter().try_for_each(|image| console::print(&image.printout));
+        console::print(&image.printout)?;
+        if prints(Log::Summary) {
+            console::print(&image.text())?;
+        }
     }
-    let report = if options.json { summary::json } else { summary::text };
-    console::print(&report(&experiment, threads, &images))
+    if let (Some(list), true) = (&list, prints(Log::Summary)) {
+        console::print(&summary::list_line(list))?;
+    }
+    if prints(Log::NanoBragg) {
+        if options.log == Log::All {
+            console::print(NANOBRAGG_LOG)?;
+        }
+        console::print(&nanobragg_log::run(options, &experiment))?;
+        for image in &images {
+            console::print(&nanobragg_log::image(options, &experiment, image))?;
+        }
+    }
+    Ok(())
 }
 
+/// Checks that there is memory for the copies of `-printout` in the summary.
+fn check_printout(options: &Options, images: &[ImageSummary], has_evidence: bool) -> Result<(), Failure> {
+    let bytes: usize = images.iter().map(|image| image.printout.len()).sum();
+    let copies = match (options.json || has_evidence, options.quiet) {
+        (true, _) => 12,
+        (false, false) => 5,
+        (false, true) => 0,
+    };
+    if bytes > 0 && copies > 0 && !is_there(bytes.saturating_mul(copies)) {
+        let advice = "choose pixels with -roi or -printout_pixel, or leave the summary out with --quiet";
+        return Err(Failure::input(format!(
+            "-printout: no memory for a summary with {bytes} bytes of it: {advice}"
+        )));
+    }
+    Ok(())
+}
+
+/// The heading of [`nanobragg_log`].
+const NANOBRAGG_LOG: &str = "\nFor scripts, as nanoBragg prints it (--log summary leaves it out):\n";
+
 /// Adds images and summary to the evidence folder.
-fn keep(
-    evidence: &mut Evidence,
-    experiment: &Experiment,
-    threads: usize,
-    images: &[ImageSummary],
-) -> Result<(), Failure> {
-    evidence.add_fact("simd", experiment.simd.level().name().into());
-    evidence.add_fact("threads", threads.into());
+fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
+    evidence.add_fact("simd", results.experiment.simd.level().name().into());
+    evidence.add_fact("threads", results.threads.into());
     // An image may have the name of the summary: its copy then gets another one.
-    evidence.add_text("summary.json", &summary::json(experiment, threads, images))?;
-    images.iter().flat_map(|image| image.names.all()).try_for_each(|path| evidence.add_copy(path))
+    evidence.add_text("summary.json", &summary::json(results))?;
+    let images = results.images.iter().flat_map(|image| image.names.all());
+    images.chain(results.list).try_for_each(|path| evidence.add_copy(path))
 }
 
 /// The frames of a run, to be rendered.
@@ -95,19 +162,22 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn render(&self) -> Result<Vec<ImageSummary>, Failure> {
-        let Self { options, experiment, series, record, bar, .. } = self;
+    fn render(&mut self) -> Result<Vec<ImageSummary>, Failure> {
+        let (options, experiment) = (self.options, self.experiment);
+        let frames: Vec<usize> = (self.series.first..self.series.end).collect();
+        let wanted: Vec<usize> = frames.iter().copied().filter(|&index| !self.has_finished(index)).collect();
+        let left_out = frames.len() - wanted.len();
+        self.bar.inc(left_out as u64 * experiment.detector.slow_pixels as u64);
         let mut orientations = experiment.orientation_buffer()?;
-        let finished = record.as_ref().filter(|_| options.resume);
+        if wanted.first().is_some_and(|&first| first > 0) && self.lacks_scales() {
+            // The scales of the series are those of its first frame, which another job writes.
+            let scene = experiment.scene(0, &mut orientations)?;
+            let frame = self.pool.install(|| render_frame(experiment, &scene, &|| ()))?;
+            self.keep_scales(&scene, &frame)?;
+        }
         let mut images: Vec<ImageSummary> = Vec::new();
-        let mut left_out = 0usize;
-        for index in series.first..series.end {
-            let names = Names::new(options, series.number(index))?;
-            if finished.is_some_and(|record| record.has_finished(&names, experiment.detector.pixels())) {
-                bar.inc(experiment.detector.slow_pixels as u64);
-                left_out += 1;
-                continue;
-            }
+        for &index in &wanted {
+            let names = Names::new(options, self.series.number(index))?;
             let scene = experiment.scene(index, &mut orientations)?;
             let image = self.frame(index, &scene, names, images.is_empty())?;
             images.push(image);
@@ -119,40 +189,75 @@ impl Job<'_> {
             ));
         }
         if left_out > 0 && !options.quiet {
-            console::complain(&format!("--resume: {left_out} finished frames kept"));
+            let nothing = if wanted.is_empty() { "nothing to do, " } else { "" };
+            console::complain(&format!("--resume: {nothing}{left_out} finished frames kept"));
         }
         Ok(images)
     }
 
+    /// Whether frame `index` was finished by an earlier run, and is to be kept.
+    fn has_finished(&self, index: usize) -> bool {
+        let Self { options, experiment, series, record, .. } = self;
+        let names = || Names::numbered(options, series.number(index));
+        let record = record.as_ref().filter(|_| options.resume);
+        record.is_some_and(|record| record.has_finished(&names(), experiment.detector.pixels()))
+    }
+
+    /// Whether the images have the scales of a series that are not known yet.
+    fn lacks_scales(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.scales().is_none())
+    }
+
+    /// Takes the scales of the series from its first frame.
+    fn keep_scales(&mut self, scene: &Scene<'_>, first: &Frame) -> Result<(), Failure> {
+        let Some(record) = &mut self.record else { return Ok(()) };
+        record.keep_scales(Scales::of(self.options, &Statistics::new(scene, &first.pixels)))
+    }
+
     /// Renders and writes frame `index` of the series, counted from 0.
     fn frame(
-        &self,
+        &mut self,
         index: usize,
         scene: &Scene<'_>,
         names: Names,
         is_first: bool,
     ) -> Result<ImageSummary, Failure> {
-        let Self { options, experiment, series, record, pool, bar } = self;
-        let number = series.number(index);
-        if let Some(number) = number {
-            bar.set_message(format!("frame {number}"));
+        if let Some(words) = self.series.progress(index) {
+            self.bar.set_message(words);
         }
-        let frame = pool.install(|| render_frame(experiment, scene, &|| bar.inc(1)))?;
+        let frame = self.pool.install(|| render_frame(self.experiment, scene, &|| self.bar.inc(1)))?;
+        if self.lacks_scales() {
+            self.keep_scales(scene, &frame)?;
+        }
+        let Self { options, experiment, series, record, pool, .. } = self;
+        let scales = record.as_ref().and_then(Record::scales);
         let written =
-            pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names))?;
+            pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names, scales))?;
         if let Some(record) = record {
             record.mark(&names);
         }
+        let number = series.number(index);
         if let Some(latch) = frame.latch.filter(|_| is_first) {
             console::complain(&format!(
-                "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as the reference does",
+                "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as nanoBragg does",
                 latch.fast, latch.slow
             ));
         }
         // The sum is f64 and cannot overflow, so that only an infinite pixel makes it infinite.
         if !written.statistics.sum.is_finite() {
             let name = names.float().display();
-            console::complain(&format!("{name}: a pixel is infinite: beyond the 3.4e38 that f32 holds"));
+            let what = if written.statistics.sum.is_nan() {
+                "a pixel is not a number"
+            } else {
+                "a pixel is infinite: beyond the 3.4e38 that f32 holds"
+            };
+            console::complain(&format!("{name}: {what}"));
+        }
+        let adc = options.adc.unwrap_or(DEFAULT_ADC);
+        if let Some(doubt) =
+            exposure::doubt(experiment, &written, frame.report.pixels, adc).filter(|_| is_first)
+        {
+            console::complain(&format!("{}: {doubt}", names.float().display()));
         }
         let mut image = ImageSummary::new(experiment, &frame, scene.steps(), number, names, written);
         if options.printout || options.printout_pixel.is_some() {
@@ -170,14 +275,20 @@ impl Job<'_> {
         let one = |position: [usize; 2]| {
             printout::pixel(experiment.lambda0_m, scene, &frame.slots, position, stored(position))
         };
-        if let Some(position) = options.printout_pixel {
-            return one(position);
+        if let Some(pixel) = options.printout_pixel {
+            let [fast, slow] = pixel.map(|index| usize::try_from(index).unwrap_or(usize::MAX));
+            let inside = fast < columns && slow < experiment.detector.slow_pixels;
+            return if inside { one([fast, slow]) } else { Ok(String::new()) };
         }
         let roi = experiment.roi;
         let mut text = String::new();
         for slow in roi.slow_min..=roi.slow_max {
             for fast in roi.fast_min..=roi.fast_max {
-                text.push_str(&one([fast, slow])?);
+                let lines = one([fast, slow])?;
+                append(&mut text, &lines).ok_or_else(|| {
+                    let place = format!("pixel fast {fast} slow {slow}");
+                    Failure::input(format!("-printout: no memory for the lines after {place}: choose pixels with -roi or -printout_pixel"))
+                })?;
             }
         }
         Ok(text)

@@ -69,7 +69,8 @@ fn quantity(name: &str, value: f64) -> String {
     format!("{name:<7} {:>15}", format_significant(value, 10))
 }
 
-fn axis_line(name: char, components_m: [f64; 3]) -> String {
+/// A line with one component of three axes, given in m and printed in Angstrom.
+pub(super) fn axis_line(name: char, components_m: [f64; 3]) -> String {
     let [a, b, c] = components_m.map(|x| x * 1e10);
     format!("{name}: {a:11.8} {b:11.8} {c:11.8}")
 }

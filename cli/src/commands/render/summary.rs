@@ -1,19 +1,42 @@
-//! The summary of a run on standard output: derived geometry, cell, steps, statistics of each image; as text
-//! or JSON.
-
-use core::fmt::Write as _;
+//! The summary of a run on standard output: before rendering, how the options were understood (geometry, cell, steps,
+//! estimated time); afterwards, the statistics of each image. Or all of it as JSON, afterwards.
 
 use core::f64::consts::PI;
+use core::fmt::Write as _;
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
+use widebragg::detector::Convention;
 use widebragg::lattice::Precision;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
+use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
+use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::format_g::format_g;
 
+use super::estimate::Estimate;
 use super::output::{Names, Written};
+
+/// Length of SMV headers that scripts rely on.
+const USUAL_SMV_HEADER_BYTES: usize = 512;
+
+/// What a run has done.
+#[derive(Debug, Clone, Copy)]
+pub struct Results<'a> {
+    /// What was rendered.
+    pub experiment: &'a Experiment,
+    /// Number of worker threads.
+    pub threads: usize,
+    /// What was expected of it.
+    pub estimate: Estimate,
+    /// The images.
+    pub images: &'a [ImageSummary],
+    /// The experiment list for DIALS.
+    pub list: Option<&'a Path>,
+}
 
 /// One finished image.
 #[derive(Debug)]
@@ -80,7 +103,11 @@ impl ImageSummary {
         put("rmsd", json!(s.rmsd));
         put("sum", json!(s.sum));
         put("solid_angle_sr", json!(self.solid_angle_sr));
-        put("intfile_scale", json!(self.written.int_scale));
+        put("intfile_scale", json!(self.written.scales.int));
+        put("pgmfile_scale", json!(self.written.scales.pgm));
+        for (option, count) in &self.written.saturated {
+            put(&format!("{}_saturated", option.trim_start_matches('-')), json!(count));
+        }
         if let Some((photons, overloads)) = self.written.noise {
             put("noise_photons", json!(photons));
             put("noise_overloads", json!(overloads));
@@ -92,6 +119,7 @@ impl ImageSummary {
         put("interpolation_fallbacks", json!(self.fallbacks));
         put("seconds", json!(self.seconds));
         put("ns_per_step", json!(self.ns_per_step));
+        put("smv_header_bytes", json!(self.written.smv_header_bytes));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         put("files", json!(files));
         if !self.printout.is_empty() {
@@ -100,19 +128,22 @@ impl ImageSummary {
         Value::Object(image)
     }
 
-    fn text(&self) -> String {
+    /// The statistics and files of the image.
+    #[must_use]
+    pub fn text(&self) -> String {
         let s = &self.written.statistics;
         let position =
             s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
-        let mut text = self.printout.clone();
+        let mut text = String::new();
         let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
         if let Some(number) = self.number {
             line("frame", number.to_string());
         }
         let g = format_g;
-        line("max_I", format!("{}{position}", g(s.max)));
-        line("mean", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
-        line("solid angle", format!("{} sr", g(self.solid_angle_sr)));
+        // No word here begins a line as nanoBragg's own figures do.
+        line("brightest", format!("{}{position}", g(s.max)));
+        line("average", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
+        line("acceptance", format!("{} sr", g(self.solid_angle_sr)));
         if let Some((photons, overloads)) = self.written.noise {
             line("noise", format!("{photons:.0} photons, {overloads} overloads"));
         }
@@ -122,10 +153,23 @@ impl ImageSummary {
                 format!("{hits} pixels found another sweep's vectors, {fresh} the unrotated cell"),
             );
         }
-        line("int scale", g(self.written.int_scale));
+        let saturated = self.written.saturated.iter().filter(|(_, count)| *count > 0);
+        let saturated = saturated.map(|(option, count)| format!(", {count} pixels saturated ({option})"));
+        line("int scale", g(self.written.scales.int) + &saturated.collect::<String>());
         line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         line("written", files.join(" "));
+        if let Some(bytes) = self.written.smv_header_bytes.filter(|&bytes| bytes > USUAL_SMV_HEADER_BYTES) {
+            line(
+                "SMV header",
+                format!("{bytes} bytes: the pixels begin there, not at {USUAL_SMV_HEADER_BYTES}"),
+            );
+        }
+        let unnumbered = self.names.unnumbered();
+        if self.number.is_none() && !unnumbered.is_empty() {
+            let names: Vec<_> = unnumbered.iter().map(|option| format!("{option} name_00001.img")).collect();
+            line("for DIALS", format!("name images with a number: {}", names.join(" or ")));
+        }
         text
     }
 }
@@ -155,18 +199,33 @@ fn convention(experiment: &Experiment) -> &'static str {
     experiment.detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
 }
 
-fn misset_rad(experiment: &Experiment) -> [f64; 3] {
+/// The rotation of the crystal about lab x, y and z, in rad.
+pub(super) fn misset_rad(experiment: &Experiment) -> [f64; 3] {
     match experiment.crystal_input {
         CrystalInput::Cell { misset_rad, .. } => misset_rad,
         CrystalInput::Axes { .. } => [0.0; 3],
     }
 }
 
+/// The beam centre in the convention of the detector: X and Y, in m.
+fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
+    let (fast_m, slow_m) = (spot.fast_m, spot.slow_m);
+    let half_pixel_m = experiment.detector.pixel_m / 2.0;
+    match experiment.detector_parameters().map(|parameters| parameters.convention) {
+        Some(Convention::Adxv) => [fast_m, experiment.detector.slow_size_m - slow_m],
+        Some(Convention::Mosflm) => [slow_m - half_pixel_m, fast_m - half_pixel_m],
+        Some(Convention::Denzo) => [slow_m, fast_m],
+        _ => [fast_m, slow_m],
+    }
+}
+
 /// The whole summary as JSON.
 #[must_use]
-pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
-    let e = experiment;
+pub fn json(results: &Results<'_>) -> String {
+    let Results { experiment: e, threads, estimate, images, list } = *results;
     let d = &e.detector;
+    let spot = BeamSpot::new(d);
+    let centre_m = spot.map(|spot| beam_centre_m(e, spot));
     let [alpha, beta, gamma] = e.crystal.cell.angles_rad.map(degrees);
     let [a, b, c] = e.crystal.cell.lengths_angstrom;
     let images: Vec<_> = images.iter().map(ImageSummary::json).collect();
@@ -181,12 +240,12 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "fast_pixels": d.fast_pixels,
         "slow_pixels": d.slow_pixels,
         "pixel_m": d.pixel_m,
-        "distance_m": d.distance_m,
+        "distance_m": spot.map(|spot| spot.distance_m),
         "close_distance_m": d.close_distance_m,
-        "Xbeam_m": d.x_beam_m,
-        "Ybeam_m": d.y_beam_m,
-        "Fbeam_m": d.fast_beam_m,
-        "Sbeam_m": d.slow_beam_m,
+        "Xbeam_m": centre_m.map(|[x, _]| x),
+        "Ybeam_m": centre_m.map(|[_, y]| y),
+        "Fbeam_m": spot.map(|spot| spot.fast_m),
+        "Sbeam_m": spot.map(|spot| spot.slow_m),
         "Fclose_m": d.fast_close_m,
         "Sclose_m": d.slow_close_m,
         "pix0_m": d.pix0_m.to_array(),
@@ -196,7 +255,7 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "beam": d.beam.to_array(),
         "spindle": d.spindle.to_array(),
         "polarization_axis": d.polarization.to_array(),
-        "dials_origin_mm": d.dials_origin_mm(),
+        "dials_origin_mm": DialsFrame::new(d).origin_mm(d),
         "lambda_m": e.lambda0_m,
         "fluence": e.fluence_per_m2,
         "unit_cell": [a, b, c, alpha, beta, gamma],
@@ -207,36 +266,46 @@ pub fn json(experiment: &Experiment, threads: usize, images: &[ImageSummary]) ->
         "phi_deg": degrees(e.phi0_rad),
         "osc_deg": degrees(e.phi.range),
         "phi_steps": e.phi.count,
+        "phi_sampling": e.phi_sampling.name(),
         "oversample": e.oversample.per_axis,
         "thickness_layers": e.sensor.layers,
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
     value["precision"] = json!(e.precision.name());
+    value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
+    value["estimated_seconds"] = json!(estimate.seconds);
+    value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The whole summary as text.
+/// The line that names the experiment list.
 #[must_use]
-pub fn text(experiment: &Experiment, threads: usize, images: &[ImageSummary]) -> String {
+pub fn list_line(list: &Path) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "for DIALS", &list.display().to_string());
+    text
+}
+
+/// How the options were understood, as text.
+#[must_use]
+pub fn interpretation(experiment: &Experiment, threads: usize, estimate: Estimate) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
     push_crystal(&mut text, experiment);
     push_sampling(&mut text, experiment);
-    for image in images {
-        text.push_str(&image.text());
-    }
+    push_line(&mut text, "estimate", &estimate.text());
     text
 }
 
 /// Version, mode, SIMD level, threads.
 fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
     let streams = match (experiment.mode, experiment.reference_threads) {
-        (PhiMode::CParity, n) => format!("c-parity (reference with {n} thread{})", plural(n)),
+        (PhiMode::CParity, n) => format!("c-parity (nanoBragg with {n} thread{})", plural(n)),
         (PhiMode::Spec, _) => "spec".to_owned(),
     };
     let precision = if experiment.precision == Precision::Mixed { "mixed precision, " } else { "" };
@@ -264,22 +333,15 @@ fn push_geometry(text: &mut String, experiment: &Experiment) {
             convention(experiment)
         ),
     );
-    line(
-        "distance",
-        format!("{} mm along the beam, {} mm along the normal", mm(d.distance_m), mm(d.close_distance_m)),
-    );
-    line(
-        "beam centre",
-        format!(
-            "X {} Y {} mm; along fast {} slow {} mm; foot of the normal fast {} slow {} mm",
-            mm(d.x_beam_m),
-            mm(d.y_beam_m),
-            mm(d.fast_beam_m),
-            mm(d.slow_beam_m),
-            mm(d.fast_close_m),
-            mm(d.slow_close_m)
-        ),
-    );
+    let spot = BeamSpot::new(d);
+    let along_beam = spot.map_or("none".to_owned(), |spot| format!("{} mm", mm(spot.distance_m)));
+    line("distance", format!("{along_beam} along the beam, {} mm along the normal", mm(d.close_distance_m)));
+    let foot = format!("foot of the normal fast {} slow {} mm", mm(d.fast_close_m), mm(d.slow_close_m));
+    let centre = spot.map_or("none: the beam does not meet the detector".to_owned(), |spot| {
+        let [x, y] = beam_centre_m(experiment, spot).map(mm);
+        format!("X {x} Y {y} mm; along fast {} slow {} mm", mm(spot.fast_m), mm(spot.slow_m))
+    });
+    line("beam centre", format!("{centre}; {foot}"));
     line("axes", format!("fast {}  slow {}  normal {}", words(d.fast), words(d.slow), words(d.normal)));
     line(
         "",
@@ -290,7 +352,7 @@ fn push_geometry(text: &mut String, experiment: &Experiment) {
             words(d.polarization)
         ),
     );
-    let [x, y, z] = d.dials_origin_mm().map(|x| format_g(x + 0.0));
+    let [x, y, z] = DialsFrame::new(d).origin_mm(d).map(format_g);
     line("origin", format!("pix0 {} m; DIALS {x} {y} {z} mm", words(d.pix0_m)));
 }
 
@@ -318,7 +380,11 @@ fn push_sampling(text: &mut String, experiment: &Experiment) {
     let (wavelength, fluence) = (format_g(e.lambda0_m * 1e10), format_g(e.fluence_per_m2));
     line("wavelength", format!("{wavelength} Angstrom, fluence {fluence} photons/m^2"));
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
-    line("rotation", format!("phi {phi} osc {osc} degrees in {count} step{}", plural(count)));
+    let sampling = match e.phi_sampling {
+        PhiSampling::Start => "",
+        PhiSampling::Middle => ", each sampled in its middle",
+    };
+    line("rotation", format!("phi {phi} osc {osc} degrees in {count} step{}{sampling}", plural(count)));
     line(
         "steps",
         format!(

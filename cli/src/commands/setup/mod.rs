@@ -2,6 +2,8 @@
 //! the command line.
 
 mod inherited;
+pub(crate) mod inputs;
+mod plausibility;
 pub(crate) mod structure_factors;
 mod words;
 
@@ -11,21 +13,24 @@ use widebragg::crystal::{CellSource, UnitCell};
 use widebragg::defaults;
 use widebragg::detector::{DetectorParameters, extent};
 use widebragg::lanes::{Simd, SimdLevel};
+use widebragg::lattice::CrystalShape;
 use widebragg::random::random_misset;
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::parameters::{self, Mosaic, Parameters, SensorRequest, Sources};
+use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, SensorRequest, Sources};
+use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
-use widebragg_formats::matrix::read_matrix;
+use widebragg_formats::matrix::parse_matrix;
 use widebragg_formats::smv::SmvImage;
-use widebragg_formats::sources::read_sources;
+use widebragg_formats::sources::parse_sources;
 
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::{Attenuation, Misset, Options};
 use inherited::Inherited;
+use inputs::Inputs;
 
 /// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
 /// error.
@@ -33,10 +38,18 @@ use inherited::Inherited;
 /// # Errors
 /// A file that cannot be used, or values that fit no experiment.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+    experiment_from(options, &Inputs::default())
+}
+
+/// As [`experiment`]; the files are read through `inputs`.
+///
+/// # Errors
+/// As [`experiment`].
+pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<Experiment, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let table = structure_factors::read(options, warn)?;
-    with_structure_factors(options, table, warn)
+    let table = structure_factors::read(options, inputs, warn)?;
+    of_files(options, inputs, table, warn)
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -46,16 +59,27 @@ pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
 pub fn with_structure_factors(
     options: &Options,
     table: Option<HklTable>,
+    warn: impl FnMut(String),
+) -> Result<Experiment, Failure> {
+    of_files(options, &Inputs::default(), table, warn)
+}
+
+fn of_files(
+    options: &Options,
+    inputs: &Inputs,
+    table: Option<HklTable>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    let (inherited, mask) = Inherited::read(options)?;
-    let parameters = parameters(options, &inherited, mask, table)?;
+    let (mut inherited, mask) = Inherited::read(options, inputs)?;
+    inherited.warnings.drain(..).for_each(&mut warn);
+    let parameters = parameters(options, inputs, &inherited, mask, table, &mut warn)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
     if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
+    plausibility::doubts(options, inherited.lambda_m, &experiment).into_iter().for_each(warn);
     Ok(experiment)
 }
 
@@ -67,15 +91,18 @@ pub(crate) fn clock_seed() -> i64 {
 
 fn parameters(
     options: &Options,
+    inputs: &Inputs,
     inherited: &Inherited,
     mask: Option<SmvImage>,
     structure_factors: Option<HklTable>,
+    warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let detector = detector(options, inherited)?;
-    let cell = cell(options)?;
-    let roi = region(options, &detector)?;
+    let cell = cell(options, inputs)?;
+    let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
-    let seed = options.mosaic_seed_as_typed.unwrap_or(defaults::MOSAIC_SEED);
+    let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
+    let fudge = fudge(options, warn)?;
     let default = Parameters::new(cell);
     Ok(Parameters {
         simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
@@ -88,7 +115,7 @@ fn parameters(
             omega: options.oversample_omega,
         },
         lambda0_m: options.lambda_m.or(inherited.lambda_m).unwrap_or(default.lambda0_m),
-        sources: sources(options)?,
+        sources: sources(options, inputs)?,
         kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
@@ -100,7 +127,7 @@ fn parameters(
         shape: options.shape,
         cells: options.n_cells.map(|n| n.map_or(defaults::CELLS, |n| n as f64)),
         size_m: options.sample_m.map(|size| size.unwrap_or(0.0)),
-        fudge: options.fudge.unwrap_or(default.fudge),
+        fudge,
         precision: options.precision,
         mode: options.carryover_mode,
         reference_threads: options.reference_threads.unwrap_or(default.reference_threads),
@@ -110,6 +137,7 @@ fn parameters(
             range: options.osc_rad.or(inherited.osc_rad),
             step: options.phistep_rad,
         },
+        phi_sampling: phi_sampling(options)?,
         mosaic: Mosaic::Spread {
             spread_rad: options.mosaic_spread_rad.unwrap_or(0.0),
             domains: options.mosaic_domains,
@@ -123,11 +151,21 @@ fn parameters(
     })
 }
 
-/// Whether pixels are polarised: the reference evaluates the polarisation for `-oversample_polar` even where
-/// `-nopolar` switches it off.
+/// Whether pixels are polarised: nanoBragg evaluates the polarisation for `-oversample_polar` even where `-nopolar`
+/// switches it off.
 fn is_polarized(options: &Options) -> bool {
     let oversampled = options.oversample_polar && options.carryover_mode == PhiMode::CParity;
     !options.nopolar || oversampled
+}
+
+/// Where in each step phi is sampled.
+fn phi_sampling(options: &Options) -> Result<PhiSampling, Failure> {
+    if (options.phi_sampling, options.carryover_mode) == (PhiSampling::Middle, PhiMode::CParity) {
+        return Err(Failure::input(
+            "--phi-sampling middle: not with --phi-carryover-mode c-parity, since nanoBragg samples phi at the start of each step",
+        ));
+    }
+    Ok(options.phi_sampling)
 }
 
 fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParameters, Failure> {
@@ -140,7 +178,7 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         along(options.detpixels_f, inherited.fast_pixels, options.detsize_f_m, "-detpixels_x")?;
     let (slow_pixels, slow_size_m) =
         along(options.detpixels_s, inherited.slow_pixels, options.detsize_s_m, "-detpixels_y")?;
-    Ok(DetectorParameters {
+    let placed = DetectorParameters {
         pixel_m,
         fast_pixels,
         slow_pixels,
@@ -160,12 +198,15 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         twotheta_rad: options.twotheta_rad.unwrap_or(0.0),
         point_pixel: options.point_pixel,
         curved: options.curved_det,
-    })
+    };
+    inherited
+        .before_swing(placed, options)
+        .map_err(|error| Failure::input(format!("detector of the header: {error}")))
 }
 
-fn cell(options: &Options) -> Result<CellSource, Failure> {
+fn cell(options: &Options, inputs: &Inputs) -> Result<CellSource, Failure> {
     let matrix = match &options.mat {
-        Some(path) => Some(read_matrix(path).map_err(|failure| failure.context("-mat"))?),
+        Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
     };
     let cell = options
@@ -185,14 +226,44 @@ fn misset(options: &Options) -> [f64; 3] {
         Misset::Given(angles_rad) => angles_rad,
         Misset::Random => {
             let seed = options.misset_seed_as_typed.or(options.seed_as_typed);
-            random_misset(seed.unwrap_or_else(clock_seed))
+            random_misset(seed_32_bits(seed.unwrap_or_else(clock_seed)))
         }
     }
 }
 
-fn sources(options: &Options) -> Result<Sources, Failure> {
+/// A seed in 32 bits, as nanoBragg keeps it.
+fn seed_32_bits(seed: i64) -> i64 {
+    i64::from(seed as i32)
+}
+
+/// The factor that shrinks spots, which only some shapes have. A negative one makes round spots NaN and lets Gaussian
+/// ones grow without limit between the reflections.
+fn fudge(options: &Options, warn: &mut dyn FnMut(String)) -> Result<f64, Failure> {
+    let fudge = options.fudge.unwrap_or(defaults::FUDGE);
+    if fudge >= 0.0 {
+        return Ok(fudge);
+    }
+    let given = format!("-fudge {}", format_g(fudge));
+    match options.shape {
+        CrystalShape::Square => {
+            warn(format!("{given}: has no effect on square crystals"));
+            Ok(defaults::FUDGE)
+        }
+        CrystalShape::Tophat => {
+            warn(format!("{given}: taken as 0, which has the same effect, as in nanoBragg"));
+            Ok(0.0)
+        }
+        CrystalShape::Round => Err(Failure::input(format!("{given}: round spots would not be numbers"))),
+        CrystalShape::Gauss => Err(Failure::input(format!(
+            "{given}: Gaussian spots would grow without limit between reflections"
+        ))),
+    }
+}
+
+fn sources(options: &Options, inputs: &Inputs) -> Result<Sources, Failure> {
     if let Some(path) = &options.sourcefile {
-        return Ok(Sources::Lines(read_sources(path).map_err(|failure| failure.context("-sourcefile"))?));
+        let lines = inputs.read("-sourcefile", path, |input| parse_sources(input, path))?;
+        return Ok(Sources::Lines(lines));
     }
     let request = |count, range, step| StepRequest { count, range, step };
     Ok(Sources::Grid {
@@ -219,28 +290,41 @@ fn sensor(options: &Options) -> SensorRequest {
     }
 }
 
-/// The region of interest; `None` for the whole detector.
-fn region(options: &Options, detector: &DetectorParameters) -> Result<Option<Roi>, Failure> {
-    let DetectorParameters { fast_pixels, slow_pixels, .. } = *detector;
-    let outside = |option: &str, values: &[usize]| {
-        let values: Vec<String> = values.iter().map(usize::to_string).collect();
-        Failure::input(format!(
-            "{option} {}: the detector ends at pixel {} {}",
-            values.join(" "),
-            fast_pixels - 1,
-            slow_pixels - 1
-        ))
+/// The region of interest, clipped to the detector; `None` for the whole detector.
+fn region(
+    options: &Options,
+    detector: &DetectorParameters,
+    warn: &mut dyn FnMut(String),
+) -> Result<Option<Roi>, Failure> {
+    let ends = [detector.fast_pixels, detector.slow_pixels].map(|pixels| pixels - 1);
+    let [last_fast, last_slow] = ends;
+    let beyond = |option: &str, values: &[i64]| {
+        let values: Vec<String> = values.iter().map(i64::to_string).collect();
+        format!("{option} {}: the detector ends at pixel {last_fast} {last_slow}", values.join(" "))
     };
-    if let Some([fast, slow]) = options.printout_pixel
-        && (fast >= fast_pixels || slow >= slow_pixels)
+    let outside = |index: i64, last: usize| usize::try_from(index).is_ok_and(|index| index > last);
+    if let Some(pixel @ [fast, slow]) = options.printout_pixel
+        && (outside(fast, last_fast) || slow < 0 || outside(slow, last_slow))
     {
-        return Err(outside("-printout_pixel", &[fast, slow]));
+        warn(beyond("-printout_pixel", &pixel) + ", so that no pixel is printed");
     }
-    let Some([fast_min, fast_max, slow_min, slow_max]) = options.roi_px else { return Ok(None) };
-    if fast_max >= fast_pixels || slow_max >= slow_pixels {
-        return Err(outside("-roi", &[fast_min, fast_max, slow_min, slow_max]));
+    let Some(region) = options.roi_px else { return Ok(None) };
+    let [xmin, xmax, ymin, ymax] = region;
+    if outside(xmin, last_fast) || outside(ymin, last_slow) {
+        return Err(Failure::input(beyond("-roi", &region)));
     }
-    Ok(Some(Roi { fast_min, fast_max, slow_min, slow_max }))
+    if outside(xmax, last_fast) || outside(ymax, last_slow) {
+        warn(beyond("-roi", &region) + ", and so does the region");
+    }
+    // A negative minimum is the first pixel, a negative maximum the last.
+    let first = |limit: i64| usize::try_from(limit).unwrap_or(0);
+    let last = |limit: i64, end: usize| usize::try_from(limit).map_or(end, |limit| limit.min(end));
+    Ok(Some(Roi {
+        fast_min: first(xmin),
+        fast_max: last(xmax, last_fast),
+        slow_min: first(ymin),
+        slow_max: last(ymax, last_slow),
+    }))
 }
 
 /// The pixels of the mask, which must be as many as the detector's.

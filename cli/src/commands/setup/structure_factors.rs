@@ -5,8 +5,9 @@ use std::path::Path;
 use widebragg::defaults;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::dump;
-use widebragg_formats::hkl::{HklTable, read_hkl};
+use widebragg_formats::hkl::{HklTable, MAX_CELLS, parse_hkl};
 
+use super::inputs::Inputs;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::Options;
@@ -20,14 +21,18 @@ fn dump_path(options: &Options) -> &Path {
 }
 
 /// Reads the structure factors; `None` where every reflection has the default F.
-pub(super) fn read(options: &Options, warn: impl Fn(String)) -> Result<Option<HklTable>, Failure> {
+pub(super) fn read(
+    options: &Options,
+    inputs: &Inputs,
+    warn: impl Fn(String),
+) -> Result<Option<HklTable>, Failure> {
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
-        return Ok(Some(read_hkl(path, default_f).map_err(|failure| failure.context("-hkl"))?));
+        return inputs.read("-hkl", path, |input| parse_hkl(input, path, default_f, MAX_CELLS)).map(Some);
     }
     if dump_path.exists() {
-        let table = dump::read_dump(dump_path).map_err(|failure| failure.context("-dump"))?;
+        let table = inputs.read("-dump", dump_path, |input| dump::parse_dump(input, dump_path))?;
         warn(format!("no -hkl: structure factors read from {}", dump_path.display()));
         return Ok(Some(table));
     }

@@ -30,9 +30,11 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::threads;
 use widebragg_experiment::trace::pixel::{Chosen, PixelTrace, Rounding, trace_pixel};
 use widebragg_formats::atomic::write_atomically;
+use widebragg_formats::memory::is_there;
 
+use super::distinct::{Files, check_folder};
 use super::setup;
-use super::setup::structure_factors::inputs;
+use super::setup::structure_factors::{inputs, named_inputs};
 
 use crate::console;
 use crate::error::Failure;
@@ -41,6 +43,12 @@ use crate::options::{Dtype, TraceFormat, TraceOptions};
 
 /// Largest number of traced steps of a pixel: some GB of memory.
 const MOST_STEPS: f64 = 5e6;
+
+/// Memory for a step while its pixel is traced.
+const STEP_BYTES: usize = 1000;
+
+/// Memory for a step while its pixel is written as JSON.
+const STEP_BYTES_JSON: usize = 8000;
 
 /// Traces pixels; `args` is the command line that `options` were read from.
 ///
@@ -55,16 +63,22 @@ fn traced(
     args: &[String],
     mut evidence: Option<&mut Evidence>,
 ) -> Result<(), Failure> {
+    if let Some(path) = &options.out {
+        check_folder("--out", path)?;
+        Files::read(named_inputs(&options.render)).write("--out", path, "is written twice")?;
+    }
     if let Some(evidence) = &mut evidence {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
     }
     let experiment = setup::experiment(&options.render)?;
-    check(options, &experiment)?;
+    let steps = check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;
     let scene = experiment.scene(0, &mut orientations)?;
     let slots = open_slots(&experiment, &scene)?;
     let pool = threads::pool(options.render.threads.unwrap_or(0))?;
     let latch = pool.install(|| find_latch(&scene, &slots))?;
+    // Now that the threads have what they need.
+    check_memory(options, steps)?;
     let job = Job { options, args, experiment: &experiment, scene: latched(&scene, latch), slots, latch };
 
     match (&options.out, evidence) {
@@ -95,8 +109,9 @@ fn describe(evidence: &mut Evidence, job: &Job<'_>) {
     evidence.add_fact("simd", job.experiment.simd.level().name().into());
 }
 
-/// Checks that pixels, subpixel and source exist, and that the number of steps is not too large.
-fn check(options: &TraceOptions, experiment: &Experiment) -> Result<(), Failure> {
+/// Checks that pixels, subpixel and source exist, and that the number of steps of a pixel, which it returns, is
+/// not too large.
+fn check(options: &TraceOptions, experiment: &Experiment) -> Result<f64, Failure> {
     let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
     let ends = format!("the detector ends at slow {} fast {}", rows - 1, columns - 1);
     for [slow, fast] in &options.pixels {
@@ -136,7 +151,20 @@ fn check(options: &TraceOptions, experiment: &Experiment) -> Result<(), Failure>
             "trace: {steps} steps a pixel, more than {MOST_STEPS}: choose with --subpixel and --source"
         )));
     }
-    Ok(())
+    Ok(steps)
+}
+
+/// Checks that there is memory for a pixel of `steps` steps.
+fn check_memory(options: &TraceOptions, steps: f64) -> Result<(), Failure> {
+    let bytes = match options.format {
+        TraceFormat::Text => STEP_BYTES,
+        TraceFormat::Json => STEP_BYTES_JSON,
+    };
+    if is_there(steps as usize * bytes) {
+        return Ok(());
+    }
+    let advice = "choose with --subpixel and --source";
+    Err(Failure::input(format!("trace: no memory for {steps} steps a pixel: {advice}")))
 }
 
 /// A trace to write.

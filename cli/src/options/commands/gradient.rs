@@ -41,7 +41,10 @@ pub(super) static REFINE: CommandSpec = CommandSpec {
     purpose: "fit parameters to an image",
     usage: &["refine RENDER-OPTIONS --against IMAGE --wrt NAME,..."],
     syntax: &REFINE_SYNTAX,
-    exit_codes: &[EXIT_CODES[0], (3, "the fit has not converged")],
+    exit_codes: &[
+        EXIT_CODES[0],
+        (3, "the fit has not converged, or is not to be believed: the verdict says why"),
+    ],
     topics: &["fit", "options", "evidence"],
 };
 
@@ -61,6 +64,8 @@ const GRADIENT_OPTIONS: Section<GradientOptions> = Section {
              factor",
         ),
         AGAINST,
+        OFFSET,
+        SATURATION,
         Row::new("--weights", File, "float image of the pixels' weights, instead of --against", |g, v| {
             set(&mut g.weights, v.path())
         })
@@ -95,6 +100,8 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
     rows: &[
         wrt(PARAMETERS),
         AGAINST,
+        OFFSET,
+        SATURATION,
         loss(
             "half the sum of squared differences, or the negative log-likelihood of counts (through the signed roots of \
              the deviance)",
@@ -117,6 +124,22 @@ const AGAINST: Row = Row::new(
     "image that the render is compared with: SMV, CBF, or floats in as many pixels as the detector has",
     |g, v| set(&mut g.against, v.path()),
 );
+
+const OFFSET: Row = Row::new(
+    "--offset",
+    Number(Plain("ADU")),
+    "what the detector added to every pixel of --against (nanoBragg's -adc); it is subtracted",
+    |g, v| set(&mut g.offset, v.si()),
+)
+.default("ADC_OFFSET of its header, else 0");
+
+const SATURATION: Row = Row::new(
+    "--saturation",
+    Number(Plain("ADU")),
+    "value from which pixels of --against are saturated and left out",
+    |g, v| set(&mut g.saturation, v.positive()),
+)
+.default("that of its header, 65535 in SMV");
 
 const fn wrt(help: &'static str) -> Row {
     Row::new("--wrt", Names, help, |g, v| put(&mut g.wrt, v.names()?))

@@ -89,6 +89,14 @@ impl Covariance {
         sigmas.zip(&self.is_determined).map(|(sigma, is_determined)| is_determined.then_some(sigma)).collect()
     }
 
+    /// The correlation of two variables in the inverse of the normal matrix.
+    #[must_use]
+    pub fn correlation(&self, i: usize, j: usize) -> f64 {
+        let at =
+            |i: usize, j: usize| self.inverse.get(j).and_then(|column| column.get(i)).copied().unwrap_or(0.0);
+        at(i, j) / (at(i, i) * at(j, j)).sqrt().max(f64::MIN_POSITIVE)
+    }
+
     /// |R D^-1 direction|^2 of a triangle R and the scale D.
     fn spread_along(&self, triangle: &Columns, direction: &[f64]) -> f64 {
         let mut sum = vec![0.0; direction.len()];
@@ -134,6 +142,15 @@ mod tests {
         let jacobian = vec![1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 1.0, -1.0, 5.0, 0.0, 0.0, 0.0];
         let found = Covariance::new(jacobian, 3).uncertainties(None);
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [false, false, true, false]);
+    }
+
+    #[test]
+    fn correlations() {
+        // Offset and slope of a line at 1, 2, 3: the covariance is -2 / 2, the variances are 14 / 6 and 1 / 2.
+        let line = Covariance::new(vec![1.0, 1.0, 1.0, 1.0, 2.0, 3.0], 3);
+        let expected = -1.0 / (14.0f64 / 6.0 / 2.0).sqrt();
+        assert!((line.correlation(0, 1) - expected).abs() < 1e-14);
+        assert!((line.correlation(1, 1) - 1.0).abs() < 1e-14);
     }
 
     #[test]

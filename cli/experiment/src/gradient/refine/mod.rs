@@ -4,3 +4,4 @@ mod covariance;
 pub mod levenberg;
 mod linear;
 pub mod optimiser;
+pub mod verdict;

@@ -18,6 +18,9 @@
 //! (`covariance`). Counts have known variances; for least squares the variances come from the
 //! residuals at the end. A parameter that is part of a combination that the pixels do not determine has no
 //! uncertainty.
+//!
+//! **Verdict.** Neither convergence nor uncertainties say that the model is right: `verdict` has the tests
+//! that do.
 
 use core::fmt;
 
@@ -26,6 +29,7 @@ use widebragg::gradient::{Moves, Parameter};
 
 use super::covariance::Covariance;
 use super::levenberg::{self, LeastSquares, Settings};
+use super::verdict::{self, Doubt};
 use crate::failure::{Failure, Part};
 use crate::gradient::loss::Loss;
 use crate::gradient::named::Named;
@@ -101,6 +105,8 @@ pub struct Fitted {
     pub pixels: usize,
     /// Agreement over these pixels at the start and at the end.
     pub agreement: [Agreement; 2],
+    /// Reasons not to believe the fit.
+    pub doubts: Vec<Doubt>,
 }
 
 impl Fitted {
@@ -108,6 +114,12 @@ impl Fitted {
     #[must_use]
     pub fn iterations(&self) -> usize {
         self.history.last().map_or(0, |last| last.iteration)
+    }
+
+    /// Whether the fit converged, and to something that describes the data.
+    #[must_use]
+    pub fn is_believable(&self) -> bool {
+        self.converged && self.doubts.is_empty()
     }
 }
 
@@ -356,16 +368,28 @@ impl<'t> Stage<'t> {
         }
         // The weights of counts are known: their residuals have variance 1.
         let sigmas = covariance.uncertainties((!task.loss.is_of_counts()).then_some(&residuals));
-        let uncertainties = sigmas
+        let uncertainties: Vec<Option<f64>> = sigmas
             .into_iter()
             .zip(&task.steps)
             .zip(task.parameters)
             .map(|((sigma, step), named)| sigma.map(|sigma| sigma * step / named.per_unit))
             .collect();
         let agreement = [self.agreement(&task.start())?, self.agreement(&self.x)?];
+        let mut doubts = verdict::of_agreement(agreement, self.pixels.as_deref().unwrap_or(&[]));
+        let names: Vec<&str> = task.parameters.iter().map(|named| named.name).collect();
+        let is_determined = |i: usize| uncertainties.get(i).is_some_and(Option::is_some);
+        doubts.extend(verdict::of_parameters(&names, is_determined, |i, j| covariance.correlation(i, j)));
+        doubts.extend(verdict::of_residuals(&verdict::Outcome {
+            selection: self.selection,
+            pixels: self.pixels.as_deref().unwrap_or(&[]),
+            data: &self.data,
+            residuals: &residuals,
+            is_of_counts: task.loss.is_of_counts(),
+            parameters: names.len(),
+        }));
         let (moves, pixels) = (task.moves(&self.x), self.data.len());
         let history = core::mem::take(&mut self.log.history);
-        Ok(Fitted { moves, uncertainties, converged, ending, history, pixels, agreement })
+        Ok(Fitted { moves, uncertainties, converged, ending, history, pixels, agreement, doubts })
     }
 
     fn agreement(&self, x: &[f64]) -> Result<Agreement, Failure> {
@@ -525,7 +549,9 @@ fn choose(
     all.thinned(columns, &score)
 }
 
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
+/// Pearson's correlation coefficient of two images.
+#[must_use]
+pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
     let (mut aa, mut ab, mut bb) = (0.0, 0.0, 0.0);

@@ -9,6 +9,11 @@ use super::super::super::{
     },
 };
 
+use super::{
+    odd::{range, steps},
+    set_odd,
+};
+
 type Row = row::Row<Options>;
 
 pub(super) const BEAM: Section<Options> = Section {
@@ -23,38 +28,38 @@ pub(super) const BEAM: Section<Options> = Section {
             set(&mut o.lambda_m, v.positive())
         }),
         Row::new("-dispersion", Number(Percent), "width of the spectrum", |o, v| {
-            set(&mut o.dispersion_range, v.si())
+            set_odd(o, v, range, |o| &mut o.dispersion_range)
         })
         .default("0"),
         Row::new("-dispsteps", Integer, "wavelengths across the spectrum", |o, v| {
-            set(&mut o.dispersion_count, v.integer())
+            set_odd(o, v, steps, |o| &mut o.dispersion_count)
         }),
         Row::new("-divergence", Number(Milliradian), "beam divergence, horizontal and vertical", |o, v| {
-            set(&mut o.hdiv_range_rad, v.si())?;
-            set(&mut o.vdiv_range_rad, v.si())
+            set_odd(o, v, range, |o| &mut o.hdiv_range_rad)?;
+            set_odd(o, v, range, |o| &mut o.vdiv_range_rad)
         })
         .default("0"),
         Row::new("-hdivrange", Number(Milliradian), "horizontal divergence", |o, v| {
-            set(&mut o.hdiv_range_rad, v.si())
+            set_odd(o, v, range, |o| &mut o.hdiv_range_rad)
         }),
         Row::new("-vdivrange", Number(Milliradian), "vertical divergence", |o, v| {
-            set(&mut o.vdiv_range_rad, v.si())
+            set_odd(o, v, range, |o| &mut o.vdiv_range_rad)
         }),
         Row::new("-hdivstep", Number(Milliradian), "step of the horizontal divergence", |o, v| {
-            set(&mut o.hdiv_step_rad, v.si())
+            set_odd(o, v, range, |o| &mut o.hdiv_step_rad)
         }),
         Row::new("-vdivstep", Number(Milliradian), "step of the vertical divergence", |o, v| {
-            set(&mut o.vdiv_step_rad, v.si())
+            set_odd(o, v, range, |o| &mut o.vdiv_step_rad)
         }),
         Row::new("-divsteps", Integer, "steps of the divergence, horizontal and vertical", |o, v| {
-            set(&mut o.hdiv_count, v.integer())?;
-            set(&mut o.vdiv_count, v.integer())
+            set_odd(o, v, steps, |o| &mut o.hdiv_count)?;
+            set_odd(o, v, steps, |o| &mut o.vdiv_count)
         }),
         Row::new("-hdivsteps", Integer, "steps of the horizontal divergence", |o, v| {
-            set(&mut o.hdiv_count, v.integer())
+            set_odd(o, v, steps, |o| &mut o.hdiv_count)
         }),
         Row::new("-vdivsteps", Integer, "steps of the vertical divergence", |o, v| {
-            set(&mut o.vdiv_count, v.integer())
+            set_odd(o, v, steps, |o| &mut o.vdiv_count)
         }),
         Row::new(
             "-round_div",

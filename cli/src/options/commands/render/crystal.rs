@@ -9,6 +9,10 @@ use super::super::super::{
         Unit::{Degree, Millimetre, Plain},
     },
 };
+use super::{
+    odd::{cell, cells, count, range},
+    set_odd,
+};
 use crate::error::Failure;
 use widebragg::lattice::CrystalShape;
 
@@ -17,14 +21,14 @@ type Row = row::Row<Options>;
 pub(super) const CRYSTAL: Section<Options> = Section {
     heading: "Crystal",
     rows: &[
-        Row::new("-mat", File, "orientation matrix: a*, b*, c* times the wavelength", |o, v| {
+        Row::new("-mat", File, "a*, b*, c* in 1/angstrom, times -lambda in angstrom", |o, v| {
             set(&mut o.mat, v.path())
         })
         .basic()
         .aliases(&["-matrix"])
         .stems(&["-mat"]),
         Row::new("-cell", Cell, "unit cell in angstrom and degrees", |o, v| {
-            set(&mut o.cell_angstrom_deg, v.cell())
+            set_odd(o, v, cell, |o| &mut o.cell_angstrom_deg)
         })
         .default("missing lengths a, missing angles 90")
         .basic(),
@@ -39,14 +43,17 @@ pub(super) const CRYSTAL: Section<Options> = Section {
         })
         .default("that of -seed"),
         Row::new("-N", Integer, "unit cells along each of a, b and c", |o, v| {
-            o.n_cells = [Some(v.count()?); 3];
+            o.n_cells = [cells(o, v)?; 3];
             Ok(())
         })
         .basic()
         .default("1"),
-        Row::new("-Na", Integer, "unit cells along a", |o, v| set(&mut o.n_cells[0], v.count())).default("1"),
-        Row::new("-Nb", Integer, "unit cells along b", |o, v| set(&mut o.n_cells[1], v.count())).default("1"),
-        Row::new("-Nc", Integer, "unit cells along c", |o, v| set(&mut o.n_cells[2], v.count())).default("1"),
+        Row::new("-Na", Integer, "unit cells along a", |o, v| set_odd(o, v, cells, |o| &mut o.n_cells[0]))
+            .default("1"),
+        Row::new("-Nb", Integer, "unit cells along b", |o, v| set_odd(o, v, cells, |o| &mut o.n_cells[1]))
+            .default("1"),
+        Row::new("-Nc", Integer, "unit cells along c", |o, v| set_odd(o, v, cells, |o| &mut o.n_cells[2]))
+            .default("1"),
         Row::new(
             "-samplesize",
             Number(Millimetre),
@@ -85,22 +92,24 @@ pub(super) const CRYSTAL: Section<Options> = Section {
             "-fudge",
             Number(Plain("factor")),
             "factor that shrinks spots of shapes other than square",
-            |o, v| set(&mut o.fudge, v.nonnegative()),
+            |o, v| set(&mut o.fudge, v.si()),
         )
         .default("1"),
         Row::new(
             "-mosaic",
             Number(Degree),
             "mosaic spread: domains are rotated by up to this angle",
-            |o, v| set(&mut o.mosaic_spread_rad, v.si()),
+            |o, v| set_odd(o, v, range, |o| &mut o.mosaic_spread_rad),
         )
         .aliases(&["-mosaicity", "-mosaic_spread"])
         .stems(&["-mosaici", "-mosaic_spr"])
         .default("0"),
-        Row::new("-mosaic_domains", Integer, "mosaic domains", |o, v| set(&mut o.mosaic_domains, v.count()))
-            .aliases(&["-mosaic_dom"])
-            .stems(&["-mosaic_dom"])
-            .default("10 with -mosaic, else 1"),
+        Row::new("-mosaic_domains", Integer, "mosaic domains", |o, v| {
+            set_odd(o, v, count, |o| &mut o.mosaic_domains)
+        })
+        .aliases(&["-mosaic_dom"])
+        .stems(&["-mosaic_dom"])
+        .default("10 with -mosaic, else 1"),
         Row::new("-mosaic_seed", Integer, "seed of the mosaic domains", |o, v| {
             set(&mut o.mosaic_seed_as_typed, v.integer())
         })

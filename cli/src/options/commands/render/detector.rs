@@ -9,7 +9,11 @@ use super::super::super::{
         Unit::{Degree, Micrometre, Millimetre, Plain},
     },
 };
-use super::super::names::names;
+use super::{
+    super::names::names,
+    odd::{pixels, range, region, size, steps},
+    set_odd,
+};
 use crate::error::Failure;
 use widebragg::{
     detector::{Convention, CustomAxes, Pivot},
@@ -25,31 +29,35 @@ pub(super) const DETECTOR: Section<Options> = Section {
             .basic()
             .default("0.1"),
         Row::new("-detpixels", Integer, "pixels along fast and slow", |o, v| {
-            set(&mut o.detpixels_f, v.count())?;
-            set(&mut o.detpixels_s, v.count())
+            set_odd(o, v, pixels, |o| &mut o.detpixels_f)?;
+            set_odd(o, v, pixels, |o| &mut o.detpixels_s)
         })
         .basic()
         .default("1024"),
-        Row::new("-detpixels_f", Integer, "pixels along fast", |o, v| set(&mut o.detpixels_f, v.count()))
-            .aliases(&["-detpixels_x"]),
-        Row::new("-detpixels_s", Integer, "pixels along slow", |o, v| set(&mut o.detpixels_s, v.count()))
-            .aliases(&["-detpixels_y"]),
+        Row::new("-detpixels_f", Integer, "pixels along fast", |o, v| {
+            set_odd(o, v, pixels, |o| &mut o.detpixels_f)
+        })
+        .aliases(&["-detpixels_x"]),
+        Row::new("-detpixels_s", Integer, "pixels along slow", |o, v| {
+            set_odd(o, v, pixels, |o| &mut o.detpixels_s)
+        })
+        .aliases(&["-detpixels_y"]),
         Row::new(
             "-detsize",
             Number(Millimetre),
             "detector size along fast and slow, instead of pixels",
             |o, v| {
-                set(&mut o.detsize_f_m, v.positive())?;
-                set(&mut o.detsize_s_m, v.positive())
+                set_odd(o, v, size, |o| &mut o.detsize_f_m)?;
+                set_odd(o, v, size, |o| &mut o.detsize_s_m)
             },
         )
         .default("102.4"),
         Row::new("-detsize_f", Number(Millimetre), "detector size along fast", |o, v| {
-            set(&mut o.detsize_f_m, v.positive())
+            set_odd(o, v, size, |o| &mut o.detsize_f_m)
         })
         .aliases(&["-detsize_x"]),
         Row::new("-detsize_s", Number(Millimetre), "detector size along slow", |o, v| {
-            set(&mut o.detsize_s_m, v.positive())
+            set_odd(o, v, size, |o| &mut o.detsize_s_m)
         })
         .aliases(&["-detsize_y"]),
         Row::new(
@@ -204,14 +212,19 @@ pub(super) const DETECTOR: Section<Options> = Section {
         .default("the thickness"),
         Row::new("-detector_thick", Number(Micrometre), "sensor thickness", |o, v| {
             o.thick_after_no_thickness = o.detector_abs == Some(Attenuation::NoThickness);
-            set(&mut o.detector_thick_m, v.nonnegative())
+            set_odd(o, v, range, |o| &mut o.detector_thick_m)
         })
         .default("0"),
         Row::new("-detector_thicksteps", Integer, "layers of the sensor", |o, v| {
-            set(&mut o.detector_thicksteps, v.integer())
+            set_odd(o, v, steps, |o| &mut o.detector_thicksteps)
         })
         .aliases(&["-thicksteps"]),
-        Row::new("-img", File, "SMV image whose header gives the geometry", |o, v| set(&mut o.img, v.path())),
+        Row::new(
+            "-img",
+            File,
+            "SMV image whose header gives the geometry, with the beam centre of the convention; its pixels are not read",
+            |o, v| set(&mut o.img, v.path()),
+        ),
         Row::new(
             "-mask",
             File,
@@ -222,7 +235,7 @@ pub(super) const DETECTOR: Section<Options> = Section {
             "-roi",
             Each(&["xmin", "xmax", "ymin", "ymax"]),
             "pixels to render, inclusive; x is fast",
-            |o, v| set(&mut o.roi_px, v.region()),
+            |o, v| set_odd(o, v, region, |o| &mut o.roi_px),
         )
         .default("all"),
     ],
@@ -260,12 +273,10 @@ fn axis(
 
 fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     let infinite = given.words.first().and_then(|word| word.trim().parse().ok()) == Some(f64::INFINITY);
-    let depth = if infinite || given.number(0)? == 0.0 {
-        Attenuation::NoThickness
-    } else {
-        Attenuation::DepthM(given.positive()?)
-    };
-    options.detector_abs = Some(depth);
     options.thick_after_no_thickness = false;
-    Ok(())
+    if infinite || given.number(0)? == 0.0 {
+        return put(&mut options.detector_abs, Some(Attenuation::NoThickness));
+    }
+    let depth_m = size(options, given)?;
+    put(&mut options.detector_abs, depth_m.map(Attenuation::DepthM))
 }

@@ -3,10 +3,12 @@
 mod beam;
 mod crystal;
 mod detector;
+mod odd;
 mod output;
 mod sampling;
 
 use super::super::{
+    given::Given,
     model::{Command, Options},
     row::Section,
     spec::{CommandSpec, EXIT_CODES},
@@ -48,4 +50,16 @@ fn make(line: Line<Options>) -> Result<Command, Failure> {
         )));
     }
     Ok(Command::Render(Box::new(options)))
+}
+
+/// Stores a value that `read` may have found odd: it has then left a note.
+fn set_odd<T>(
+    options: &mut Options,
+    given: &Given<'_>,
+    read: fn(&mut Options, &Given<'_>) -> Result<T, Failure>,
+    field: fn(&mut Options) -> &mut T,
+) -> Result<(), Failure> {
+    let value = read(options, given)?;
+    *field(options) = value;
+    Ok(())
 }

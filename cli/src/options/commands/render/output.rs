@@ -3,7 +3,7 @@
 use super::super::super::{
     given::Given,
     message::shown,
-    model::{HeaderStyle, Options},
+    model::{HeaderStyle, Log, Options},
     row::{self, Section, put, set},
     takes::{
         Takes::{Choice, Each, File, Integer, Nothing, Number, Range},
@@ -14,6 +14,7 @@ use super::super::{
     names::names,
     shared::{EVIDENCE, JSON, PHI_CARRYOVER_MODE, QUIET, SIMD, THREADS, simd},
 };
+use super::{odd::printed_pixel, set_odd};
 use crate::error::Failure;
 use widebragg::{lattice::Precision, rotation::PhiMode};
 
@@ -53,7 +54,7 @@ pub(super) const OUTPUT: Section<Options> = Section {
         })
         .aliases(&["-pgmimage"])
         .default("image.pgm"),
-        Row::new("-pgmscale", Number(Plain("factor")), "factor of the PGM preview", |o, v| {
+        Row::new("-pgmscale", Number(Plain("factor")), "factor of the PGM and PNG previews", |o, v| {
             set(&mut o.pgmscale, v.si())
         })
         .default("250 / (5 rmsd)"),
@@ -62,7 +63,7 @@ pub(super) const OUTPUT: Section<Options> = Section {
             put(&mut o.printout, true)
         }),
         Row::new("-printout_pixel", Each(&["f", "s"]), "print the quantities of this pixel only", |o, v| {
-            set(&mut o.printout_pixel, v.pixels())
+            set_odd(o, v, printed_pixel, |o| &mut o.printout_pixel)
         }),
         Row::new("-progress", Nothing, "show progress; the default on a terminal", |o, _| {
             put(&mut o.progress, Some(true))
@@ -72,7 +73,18 @@ pub(super) const OUTPUT: Section<Options> = Section {
             set(&mut o.png, v.path())
         })
         .basic(),
-        Row::new("--cbf", File, "miniCBF image", |o, v| set(&mut o.cbf, v.path())),
+        Row::new("--cbf", File, "miniCBF image: the float image times -scale", |o, v| {
+            set(&mut o.cbf, v.path())
+        }),
+        Row::new("--noise-cbf", File, "miniCBF image with photon noise: counts without -adc", |o, v| {
+            set(&mut o.noise_cbf, v.path())
+        }),
+        Row::new("--expt", File, "experiment list for DIALS: the exact geometry", |o, v| {
+            o.no_expt = false;
+            set(&mut o.expt, v.path())
+        })
+        .default("beside a series only"),
+        Row::new("--no-expt", Nothing, "no experiment list", |o, _| put(&mut o.no_expt, true)),
         Row::new(
             "--header",
             Choice(&["readers", "reference"]),
@@ -80,6 +92,13 @@ pub(super) const OUTPUT: Section<Options> = Section {
             |o, v| put(&mut o.header, v.choice(&[HeaderStyle::Readers, HeaderStyle::Reference])?),
         )
         .default("readers"),
+        Row::new(
+            "--log",
+            Choice(&["all", "summary", "nanobragg"]),
+            "standard output: the summary, then nanoBragg's own lines for scripts that read them, or one of both",
+            |o, v| put(&mut o.log, v.choice(&[Log::All, Log::Summary, Log::NanoBragg])?),
+        )
+        .default("all"),
         Row::of(JSON, |o, _| put(&mut o.json, true)),
         Row::of(QUIET, |o, _| put(&mut o.quiet, true)),
     ],
@@ -103,6 +122,15 @@ pub(super) const SERIES: Section<Options> = Section {
         Row::new("--resume", Nothing, "render only the frames that are missing or incomplete", |o, _| {
             put(&mut o.resume, true)
         }),
+        Row::new(
+            "--resume-anyway",
+            Nothing,
+            "--resume a series that another version of widebragg began",
+            |o, _| {
+                o.resume = true;
+                put(&mut o.resume_anyway, true)
+            },
+        ),
     ],
 };
 
@@ -139,10 +167,26 @@ pub(super) const IGNORED: Section<Options> = Section {
         Row::new("-stol", File, "amorphous scattering against sin(theta)/lambda", ignored),
         Row::new("-4stol", File, "amorphous scattering against 4 sin(theta)/lambda", ignored),
         Row::new("-Q", File, "amorphous scattering against Q", ignored),
+        Row::new("-stolout", File, "table of the amorphous scattering", ignored),
+        Row::new("-coherent", Nothing, "sum of amplitudes", ignored),
+        Row::new("-hdiv", Number(Plain("mrad")), "in examples of nanoBragg, for -hdivrange", misnamed),
+        Row::new("-vdiv", Number(Plain("mrad")), "in examples of nanoBragg, for -vdivrange", misnamed),
+        Row::new("-dispstep", Number(Plain("n")), "in examples of nanoBragg, for -dispsteps", misnamed),
     ],
 };
 
 fn ignored(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
-    options.note(format!("{} is accepted but has no effect, as in the reference", shown(given.typed)));
+    options.note(format!("{} is accepted but has no effect, as in nanoBragg", shown(given.typed)));
+    Ok(())
+}
+
+/// A name of nanoBragg's own examples that nanoBragg does not know.
+fn misnamed(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let meant = match given.typed {
+        "-hdiv" => "-hdivrange",
+        "-vdiv" => "-vdivrange",
+        _ => "-dispsteps",
+    };
+    options.note(format!("{} is accepted but has no effect, as in nanoBragg: give {meant}", given.shown()));
     Ok(())
 }

@@ -4,10 +4,15 @@ use super::super::super::{
     model::Options,
     row::{self, Section, put, set},
     takes::{
-        Takes::{Integer, Nothing, Number},
+        Takes::{Choice, Integer, Nothing, Number},
         Unit::{Angstrom, Degree},
     },
 };
+use super::{
+    odd::{range, steps, whole},
+    set_odd,
+};
+use widebragg_experiment::parameters::PhiSampling;
 
 type Row = row::Row<Options>;
 
@@ -19,7 +24,7 @@ pub(super) const SAMPLING: Section<Options> = Section {
             Integer,
             "subpixels along each axis; 0: chosen from the spot size",
             |o, v| {
-                o.oversample = usize::try_from(v.integer()?).ok().filter(|&subpixels| subpixels > 0);
+                o.oversample = usize::try_from(whole(o, v)?).ok().filter(|&subpixels| subpixels > 0);
                 Ok(())
             },
         )
@@ -47,9 +52,18 @@ pub(super) const SAMPLING: Section<Options> = Section {
         Row::new("-osc", Number(Degree), "oscillation range", |o, v| set(&mut o.osc_rad, v.si()))
             .basic()
             .default("0"),
-        Row::new("-phistep", Number(Degree), "phi step", |o, v| set(&mut o.phistep_rad, v.si())),
-        Row::new("-phisteps", Integer, "number of phi steps", |o, v| set(&mut o.phisteps, v.integer()))
-            .basic(),
+        Row::new("-phistep", Number(Degree), "phi step", |o, v| set_odd(o, v, range, |o| &mut o.phistep_rad)),
+        Row::new("-phisteps", Integer, "number of phi steps", |o, v| {
+            set_odd(o, v, steps, |o| &mut o.phisteps)
+        })
+        .basic(),
+        Row::new(
+            "--phi-sampling",
+            Choice(&["start", "middle"]),
+            "where in each phi step the crystal is rotated to; spec only",
+            |o, v| put(&mut o.phi_sampling, v.choice(&[PhiSampling::Start, PhiSampling::Middle])?),
+        )
+        .default("start, as in nanoBragg"),
         Row::new("-dmin", Number(Angstrom), "resolution limit: smaller spacings are not rendered", |o, v| {
             set(&mut o.dmin_m, v.si())
         })

@@ -1,0 +1,204 @@
+//! The experiment list for DIALS beside the images, and a warning where image headers cannot hold the geometry.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers};
+use widebragg_formats::expt::{Beam, ExperimentList, Images, Panel, Rotation};
+
+use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, with_suffix};
+use crate::console;
+use crate::error::Failure;
+use crate::options::Options;
+
+/// The images that a list is of.
+struct Described {
+    /// Name of the file, or of a series without the numbers.
+    path: PathBuf,
+    /// Offset of its pixels.
+    pedestal: f64,
+    /// Largest pixel above the offset.
+    trusted_max: f64,
+}
+
+impl Described {
+    /// The noise image; without one the CBF image, if there is any, or else the integer image.
+    fn new(options: &Options) -> Self {
+        let smv = |given: &Option<PathBuf>, default: &str| {
+            let pedestal = adc_offset(options);
+            let path = given.clone().unwrap_or_else(|| PathBuf::from(default));
+            Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal }
+        };
+        match &options.cbf {
+            _ if !options.nonoise => smv(&options.noisefile, NOISEFILE),
+            Some(path) => Self { path: path.clone(), pedestal: 0.0, trusted_max: f64::from(COUNT_CUTOFF) },
+            None => smv(&options.intfile, INTFILE),
+        }
+    }
+}
+
+/// The name of the list; `None`: none is wanted. Beside a series it is that of the images that the list is of, with
+/// the extension `expt`.
+#[must_use]
+pub fn path(options: &Options) -> Option<PathBuf> {
+    let beside_series = || options.frames.map(|_| Described::new(options).path.with_extension("expt"));
+    options.expt.clone().or_else(beside_series).filter(|_| !options.no_expt)
+}
+
+/// The name of the list that a run writes. A line on standard error says where headers of images, or a list, cannot
+/// hold the geometry.
+///
+/// # Errors
+/// A list is asked for, but cannot hold the geometry.
+pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option<PathBuf>, Failure> {
+    let list = path(options);
+    let lost = lost_in_headers(experiment);
+    if lost.is_empty() {
+        return Ok(list);
+    }
+    let is_curved = lost.contains(&Lost::Curved);
+    if let Some(path) = options.expt.as_ref().filter(|_| is_curved && list.is_some()) {
+        let path = path.display();
+        return Err(Failure::input(format!(
+            "--expt: {path}: an experiment list cannot hold a curved detector"
+        )));
+    }
+    let list = list.filter(|_| !is_curved);
+    let formats = if options.cbf.is_some() { "SMV and CBF" } else { "SMV" };
+    let lost = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let instead = match &list {
+        _ if is_curved => "nor can an experiment list for DIALS".to_owned(),
+        Some(path) => format!("the experiment list {} says it", path.display()),
+        None => "--expt FILE writes an experiment list for DIALS that says it".to_owned(),
+    };
+    console::complain(&format!("{formats} headers cannot say that {lost}: {instead}"));
+    Ok(list)
+}
+
+/// Writes the list of a run to `path`.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<(), Failure> {
+    let described = Described::new(options);
+    let is_rotation = experiment.phi.range != 0.0;
+    let images = match options.frames {
+        Some(_) => Some((with_suffix(&described.path, "_#####"), 1)),
+        None => template(&described.path),
+    };
+    if images.is_none() {
+        console::complain(&format!(
+            "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img: the list has no image",
+            described.path.display()
+        ));
+    }
+    let first = images.as_ref().map_or(1, |(_, number)| *number);
+    let images = images.map(|(template, _)| {
+        if is_rotation {
+            Images::Template(seen_from(path, &template))
+        } else {
+            Images::Still(seen_from(path, &described.path))
+        }
+    });
+    list(options, experiment, &described, first, images)
+        .write(path)
+        .map_err(|failure| failure.context("--expt").into())
+}
+
+fn list(
+    options: &Options,
+    experiment: &Experiment,
+    described: &Described,
+    first: usize,
+    images: Option<Images>,
+) -> ExperimentList {
+    let e = experiment;
+    let d = &e.detector;
+    let frame = DialsFrame::new(d);
+    // + 0.0 turns -0 into 0.
+    let components = |v| frame.components(v).to_array().map(|component| component + 0.0);
+    let sensor_m = [e.sensor.layer_m * e.sensor.layers as f64, e.sensor.attenuation_per_m];
+    let sweep = e.sweep(0);
+    ExperimentList {
+        beam: Beam {
+            direction: components(d.beam),
+            lambda_m: e.lambda0_m,
+            polarization_normal: components(d.vertical),
+            polarization_fraction: e.polarization.map_or(0.5, |polarization| (polarization.kahn + 1.0) / 2.0),
+        },
+        panel: Panel {
+            pixels: [d.fast_pixels, d.slow_pixels],
+            pixel_m: d.pixel_m,
+            origin_m: components(d.pix0_m),
+            fast: components(d.fast),
+            slow: components(d.slow),
+            sensor_m: Some(sensor_m).filter(|[thickness_m, _]| *thickness_m > 0.0),
+            pedestal: described.pedestal,
+            trusted_max: described.trusted_max,
+        },
+        rotation: (e.phi.range != 0.0).then(|| Rotation {
+            spindle: components(d.spindle),
+            first,
+            frames: options.frames.unwrap_or(1),
+            start_deg: sweep.phi0_rad.to_degrees(),
+            width_deg: e.phi.range.to_degrees(),
+            exposure_s: e.exposure_s,
+        }),
+        images,
+    }
+}
+
+/// The name with its last number replaced by `#` for each digit, and the number; `None` without a number.
+fn template(path: &Path) -> Option<(PathBuf, usize)> {
+    let name = path.file_name()?.to_str()?;
+    let stem = path.file_stem()?.to_str()?;
+    let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let begin = stem[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |at| at + stem[at..].chars().next().map_or(1, char::len_utf8));
+    let number = stem[begin..end].parse().ok()?;
+    let template = format!("{}{}{}", &name[..begin], "#".repeat(end - begin), &name[end..]);
+    Some((path.with_file_name(template), number))
+}
+
+/// The path of an image as the list `list` names it: without a folder where both are in the same one, so that they
+/// can be moved together.
+fn seen_from(list: &Path, image: &Path) -> String {
+    let folder = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+    };
+    let (beside, name) = (folder(image), image.file_name().unwrap_or_default());
+    let seen = if beside == folder(list) { PathBuf::from(name) } else { beside.join(name) };
+    seen.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_of_names() {
+        let of =
+            |name: &str| template(Path::new(name)).map(|(path, number)| (path.display().to_string(), number));
+        assert_eq!(of("a/noise_00012.img"), Some(("a/noise_#####.img".to_owned(), 12)));
+        assert_eq!(of("run2_image.img"), Some(("run#_image.img".to_owned(), 2)));
+        assert_eq!(of("7"), Some(("#".to_owned(), 7)));
+        assert_eq!(of("\u{e9}7.img"), Some(("\u{e9}#.img".to_owned(), 7)));
+        assert_eq!(of("a1/noise.img"), None);
+        assert_eq!(of("a.h5"), None);
+    }
+
+    #[test]
+    fn images_beside_a_list_have_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("a.expt");
+        assert_eq!(seen_from(&list, &folder.path().join("n_#####.img")), "n_#####.img");
+        let other = folder.path().join("other");
+        fs::create_dir(&other).unwrap();
+        let seen = seen_from(&other.join("a.expt"), &folder.path().join("n_#####.img"));
+        assert!(Path::new(&seen).is_absolute() && seen.ends_with("n_#####.img"), "{seen}");
+    }
+}

@@ -1,0 +1,86 @@
+//! The input files of a render, each read once, so that pipes can be inputs (`-hkl <(...)`), and fingerprinted
+//! while they are read where a series is recorded.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use md5::{Digest as _, Md5};
+use serde_json::{Map, Value, json};
+use widebragg_formats::failure::Failure as FileFailure;
+
+use crate::error::Failure;
+
+/// Bytes read at a time of what a reader has left.
+const BLOCK_BYTES: usize = 1 << 16;
+
+/// The input files that were read.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// Size and MD5 of each file, by the option that names it; `None` where they are not wanted.
+    fingerprints: Option<RefCell<Map<String, Value>>>,
+}
+
+impl Inputs {
+    /// Inputs that are fingerprinted.
+    #[must_use]
+    pub fn fingerprinted() -> Self {
+        Self { fingerprints: Some(RefCell::default()) }
+    }
+
+    /// Size and MD5 of each file that was read, by the option that names it.
+    #[must_use]
+    pub fn fingerprints(&self) -> Value {
+        Value::Object(self.fingerprints.as_ref().map(|found| found.borrow().clone()).unwrap_or_default())
+    }
+
+    /// Reads the file `path`, which `option` names.
+    ///
+    /// # Errors
+    /// The file cannot be read, or `parse` refuses it.
+    pub(super) fn read<T>(
+        &self,
+        option: &str,
+        path: &Path,
+        parse: impl FnOnce(&mut dyn Read) -> Result<T, FileFailure>,
+    ) -> Result<T, Failure> {
+        let unreadable = |error: io::Error| {
+            Failure::input(format!("{}: cannot read: {error}", path.display())).context(option)
+        };
+        let mut file = File::open(path).map_err(unreadable)?;
+        let named = |failure: FileFailure| Failure::from(failure.context(option));
+        let Some(fingerprints) = &self.fingerprints else { return parse(&mut file).map_err(named) };
+        let mut counted = Counted { file, bytes: 0, sum: Md5::new() };
+        let parsed = parse(&mut counted).map_err(named)?;
+        // The reader may not need the end of the file, which belongs to the fingerprint all the same.
+        let mut block = vec![0; BLOCK_BYTES];
+        while counted.read(&mut block).map_err(unreadable)? > 0 {}
+        let sum = counted.sum.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        fingerprints.borrow_mut().insert(option.to_owned(), json!([counted.bytes, sum]));
+        Ok(parsed)
+    }
+}
+
+/// A file with the number and the sum of the bytes read so far.
+struct Counted {
+    file: File,
+    bytes: u64,
+    sum: Md5,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(read) => {
+                    self.bytes += read as u64;
+                    self.sum.update(buffer.get(..read).unwrap_or_default());
+                    return Ok(read);
+                }
+            }
+        }
+    }
+}
