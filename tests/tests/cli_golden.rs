@@ -15,7 +15,7 @@ const MOST_DIFFERENT: usize = 5;
 /// Runs every case in a folder of its own and passes the result to `check`.
 fn each_case(mode: Mode, extra: &[&str], mut check: impl FnMut(&Case, &Workplace, &Outcome)) {
     let names = golden::cases().expect("golden images");
-    assert_eq!(names.len(), 65, "golden images");
+    assert_eq!(names.len(), 67, "golden images");
     let word = if mode == Mode::Spec { "spec" } else { "c-parity" };
     for name in names {
         let case = Case::load(&name).expect("case.json");

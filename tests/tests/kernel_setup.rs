@@ -195,8 +195,8 @@ fn the_set_up_of_golden_command_lines_matches_the_oracle() {
     for (name, args, folder) in lines {
         let command = Command::parse(&args, &folder).expect("command line");
         let simulation = Simulation::from_args(&args, &folder).expect("command line");
-        let parameters = detector_parameters(&command).expect("an extent");
         for mode in [Mode::CParity, Mode::Spec] {
+            let parameters = detector_parameters(&command.in_mode(mode)).expect("an extent");
             let detector = Detector::new(&parameters, phi_mode(mode)).expect("a detector");
             hold_detector(&format!("{name} {mode:?}"), &detector, &simulation.in_mode(mode));
         }

@@ -10,7 +10,7 @@ const MOST_DIFFERENT: usize = 5;
 
 fn cases() -> Vec<(Case, Simulation)> {
     let names = golden::cases().expect("golden images");
-    assert_eq!(names.len(), 65, "golden images");
+    assert_eq!(names.len(), 67, "golden images");
     names
         .iter()
         .map(|name| {

@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use widebragg::detector::{Convention, Pivot};
+use super::takes::RADIANS_PER_DEGREE;
+use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
@@ -76,6 +77,15 @@ pub enum Attenuation {
     NoThickness,
     /// Attenuation depth, metres, larger than zero.
     DepthM(f64),
+}
+
+/// `-twotheta_axis x y z` as nanoBragg reads it, which finds `-twotheta` in the word.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SwingOfAxis {
+    /// x degrees, in radians.
+    pub twotheta_rad: f64,
+    /// The sample, unless another option sets the pivot later.
+    pub pivot: Pivot,
 }
 
 /// `--header`.
@@ -414,8 +424,12 @@ pub struct Options {
     pub detector_rot_rad: [f64; 3],
     /// Pivot, from the last option that sets one; a named convention overrides it.
     pub pivot: Option<Pivot>,
+    /// What nanoBragg makes of `-twotheta_axis` where no `-twotheta` follows it.
+    pub swing_of_axis: Option<SwingOfAxis>,
     /// Convention, from the last option that selects one.
     pub convention: Convention,
+    /// All axes that are given, also those before a named convention.
+    pub axes: CustomAxes,
     /// Whether a detector origin was given (its value is always recomputed).
     pub pix0_given: bool,
     /// Pixels are points: no solid angle.
@@ -533,6 +547,19 @@ impl Options {
     /// Adds a note.
     pub(super) fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// Applies what c-parity alone reads in the words.
+    pub(super) fn apply_mode(&mut self) {
+        let Some(SwingOfAxis { twotheta_rad, pivot }) = self.swing_of_axis else { return };
+        if self.carryover_mode == PhiMode::CParity {
+            self.twotheta_rad = Some(twotheta_rad);
+            self.pivot = Some(pivot);
+            let degrees = twotheta_rad / RADIANS_PER_DEGREE;
+            self.note(format!(
+                "-twotheta_axis: its first number is taken as -twotheta {degrees} too, as in nanoBragg; a -twotheta after it replaces that"
+            ));
+        }
     }
 
     /// Keeps the first of equal notes.

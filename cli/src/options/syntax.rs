@@ -158,6 +158,7 @@ impl<O: CommandOptions> AnySyntax for Syntax<O> {
         }
         let (operands, passed_on) = (reader.into_operands(), passed_on.to_vec());
         if let Some(options) = options.render() {
+            options.apply_mode();
             options.remove_repeated_notes();
         }
         (self.make)(Line { options, operands, passed_on }).map(Parsed::Command)

@@ -5,10 +5,12 @@
 //! are applied before the first option. Options set the pivot in the order in which they appear; only the
 //! CUSTOM convention uses it.
 
+use super::Mode;
 use super::input::{Smv, finite};
 use super::sampling::Request;
 use super::vector::Vector;
 use core::f64::consts::PI;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Radians in a degree.
@@ -86,6 +88,8 @@ pub struct Command {
     /// Attenuation depth; infinite for the values `inf` and 0.
     pub detector_abs: Option<f64>,
     pub thickness: Request,
+    /// The swing, radians, and pivot that the reference takes from `-twotheta_axis` where no `-twotheta` follows.
+    pub swing_of_axis: Option<(f64, Pivot)>,
     /// Whether the last thickness stands after an infinite attenuation depth, which only the reference heeds.
     pub thick_after_infinite_depth: bool,
     pub mask: Option<Vec<u16>>,
@@ -164,6 +168,7 @@ impl Default for Command {
             detector_abs: None,
             thickness: Request { range: Some(0.0), ..Request::default() },
             thick_after_infinite_depth: false,
+            swing_of_axis: None,
             mask: None,
             mask_size: [0; 2],
             roi: None,
@@ -427,16 +432,20 @@ impl Command {
             "-Yclose" => self.placed(Pivot::Sample, words, |c, x| c.Yclose = Some(x / MM))?,
             "-ORGX" => self.placed(Pivot::Sample, words, |c, x| c.ORGX = Some(x))?,
             "-ORGY" => self.placed(Pivot::Sample, words, |c, x| c.ORGY = Some(x))?,
-            "-twotheta" => self.placed(Pivot::Sample, words, |c, x| c.twotheta = x * DEGREE)?,
+            "-twotheta" => {
+                self.placed(Pivot::Sample, words, |c, x| c.twotheta = x * DEGREE)?;
+                self.swing_of_axis = None;
+            }
             "-detector_rotx" => self.rotation[0] = words.number()? * DEGREE,
             "-detector_roty" => self.rotation[1] = words.number()? * DEGREE,
             "-detector_rotz" => self.rotation[2] = words.number()? * DEGREE,
             "-pivot" => {
-                self.pivot = match words.value()? {
+                let pivot = match words.value()? {
                     "beam" => Pivot::Beam,
                     "sample" => Pivot::Sample,
                     other => return Err(format!("-pivot: '{other}' is neither beam nor sample")),
-                }
+                };
+                self.set_pivot(pivot);
             }
             "-mosflm" => self.convention = Convention::Mosflm,
             "-xds" => self.convention = Convention::Xds,
@@ -449,7 +458,11 @@ impl Command {
             "-beam_vector" => self.vectors.beam = self.custom(words)?,
             "-polar_vector" => self.vectors.polar = self.custom(words)?,
             "-spindle_axis" => self.vectors.spindle = self.custom(words)?,
-            "-twotheta_axis" => self.vectors.twotheta = self.custom(words)?,
+            "-twotheta_axis" => {
+                self.vectors.twotheta = self.custom(words)?;
+                // The reference finds `-twotheta` in the word, with the first number as its value.
+                self.swing_of_axis = self.vectors.twotheta.map(|[x, ..]| (x * DEGREE, Pivot::Sample));
+            }
             // The geometry overwrites the vector; only the choice of the CUSTOM convention remains.
             "-pix0_vector" => {
                 self.custom(words)?;
@@ -515,8 +528,25 @@ impl Command {
         set: impl FnOnce(&mut Command, f64),
     ) -> Result<(), String> {
         set(self, words.number()?);
-        self.pivot = pivot;
+        self.set_pivot(pivot);
         Ok(())
+    }
+
+    fn set_pivot(&mut self, pivot: Pivot) {
+        self.pivot = pivot;
+        if let Some((_, of_axis)) = &mut self.swing_of_axis {
+            *of_axis = pivot;
+        }
+    }
+
+    /// The command as a mode reads it: the reference finds `-twotheta` in `-twotheta_axis`.
+    pub fn in_mode(&self, mode: Mode) -> Cow<'_, Command> {
+        match (mode, self.swing_of_axis) {
+            (Mode::CParity, Some((twotheta, pivot))) => {
+                Cow::Owned(Command { twotheta, pivot, ..self.clone() })
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// Reads a vector, which also selects the CUSTOM convention.

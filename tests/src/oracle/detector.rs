@@ -135,6 +135,7 @@ impl Detector {
     /// # Errors
     /// When the detector has no or too many pixels, or its position is not finite.
     pub fn new(command: &Command, mode: Mode) -> Result<Detector, String> {
+        let command = &*command.in_mode(mode);
         let px = command.pixel;
         if px <= 0.0 {
             return Err("-pixel: not above 0".to_owned());

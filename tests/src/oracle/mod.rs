@@ -165,7 +165,7 @@ impl Simulation {
         let grid = structure_factors(&command, dir)?;
         let fluence = beam::fluence(&command);
         let spec_detector = Detector::new(&command, Mode::Spec)?;
-        let spec = if spec_detector.o == detector.o {
+        let spec = if (spec_detector.o, spec_detector.pix0) == (detector.o, detector.pix0) {
             None
         } else {
             let oversample = oversample(&command, &crystal, &spec_detector)?;
@@ -224,7 +224,7 @@ impl Simulation {
             curved: command.curved_det,
             dmin: command.dmin,
             lambda: command.lambda,
-            twotheta: command.twotheta,
+            twotheta: command.in_mode(Mode::CParity).twotheta,
             steps,
             misset_random: command.misset_random,
             scale: command.scale,

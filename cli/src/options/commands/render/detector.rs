@@ -2,9 +2,10 @@
 
 use super::super::super::{
     given::Given,
-    model::{Attenuation, Options},
+    model::{Attenuation, Options, SwingOfAxis},
     row::{self, Section, put, set},
     takes::{
+        RADIANS_PER_DEGREE,
         Takes::{self, Choice, Depth, Each, File, Integer, Nothing, Number},
         Unit::{Degree, Micrometre, Millimetre, Plain},
     },
@@ -138,6 +139,7 @@ pub(super) const DETECTOR: Section<Options> = Section {
         ),
         Row::new("-twotheta", Number(Degree), "2theta swing of the detector; pivot sample", |o, v| {
             pivot(o, Pivot::Sample);
+            o.swing_of_axis = None;
             set(&mut o.twotheta_rad, v.si())
         })
         .default("0"),
@@ -157,7 +159,10 @@ pub(super) const DETECTOR: Section<Options> = Section {
             "-pivot",
             Choice(names!(Pivot)),
             "fixed point of detector rotations; a named convention overrides it",
-            |o, v| set(&mut o.pivot, v.choice(Pivot::ALL)),
+            |o, v| {
+                pivot(o, v.choice(Pivot::ALL)?);
+                Ok(())
+            },
         ),
         Row::new("-mosflm", Nothing, "MOSFLM convention; the default", |o, _| {
             put(&mut o.convention, Convention::Mosflm)
@@ -182,6 +187,9 @@ pub(super) const DETECTOR: Section<Options> = Section {
             axis(o, v, |axes| &mut axes.spindle)
         }),
         Row::new("-twotheta_axis", VECTOR, "axis of -twotheta, used as given", |o, v| {
+            let [x, ..] = v.triple()?;
+            o.swing_of_axis =
+                Some(SwingOfAxis { twotheta_rad: x * RADIANS_PER_DEGREE, pivot: Pivot::Sample });
             axis(o, v, |axes| &mut axes.twotheta)
         }),
         Row::new(
@@ -190,7 +198,7 @@ pub(super) const DETECTOR: Section<Options> = Section {
             "detector origin; selects a custom convention, but is recomputed",
             |o, v| {
                 v.triple()?;
-                o.convention = Convention::Custom(custom(o));
+                o.convention = Convention::Custom(o.axes);
                 put(&mut o.pix0_given, true)
             },
         )
@@ -245,6 +253,9 @@ const VECTOR: Takes = Each(&["x", "y", "z"]);
 
 fn pivot(options: &mut Options, pivot: Pivot) {
     options.pivot = Some(pivot);
+    if let Some(swing) = &mut options.swing_of_axis {
+        swing.pivot = pivot;
+    }
 }
 
 fn rotation(options: &mut Options, axis: usize, given: &Given<'_>) -> Result<(), Failure> {
@@ -252,22 +263,13 @@ fn rotation(options: &mut Options, axis: usize, given: &Given<'_>) -> Result<(),
     Ok(())
 }
 
-/// The custom axes so far: none where a named convention stands.
-fn custom(options: &Options) -> CustomAxes {
-    match options.convention {
-        Convention::Custom(axes) => axes,
-        _ => CustomAxes::default(),
-    }
-}
-
 fn axis(
     options: &mut Options,
     given: &Given<'_>,
     place: fn(&mut CustomAxes) -> &mut Option<Vec3>,
 ) -> Result<(), Failure> {
-    let mut axes = custom(options);
-    *place(&mut axes) = Some(given.direction()?.into());
-    options.convention = Convention::Custom(axes);
+    *place(&mut options.axes) = Some(given.direction()?.into());
+    options.convention = Convention::Custom(options.axes);
     Ok(())
 }
 
