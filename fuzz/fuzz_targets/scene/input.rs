@@ -15,6 +15,7 @@ use widebragg::sampling::Steps;
 use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::failure::Failure;
+use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::hkl_table::HklTable;
 
 /// The range of each continuous knob; [`Knob`] names them in the same order, with units.
@@ -260,6 +261,7 @@ impl Input {
             reference_threads: 1,
             phi0_rad: self.one(Knob::PhiDeg).to_radians(),
             phi: Steps { count, range: 0.0, step: self.one(Knob::PhiStepDeg).to_radians() },
+            phi_sampling: PhiSampling::Start,
             shift: PhiShift::default(),
             domains,
             mosaic_spread_rad,

@@ -1,7 +1,7 @@
 //! The input files of a render, each read once, so that pipes can be inputs (`-hkl <(...)`), and fingerprinted
 //! while they are read where a series is recorded.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
