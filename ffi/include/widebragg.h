@@ -335,6 +335,7 @@ typedef struct wb_scene_parameters {
 
     const wb_source *sources;   /* copied */
     size_t source_count;        /* sources = NULL with 0: one source along the beam, with lambda0_m */
+    const double *source_weights; /* source_count weights, of which the ratios count, in WB_SPEC; NULL: all alike */
     double kahn;                /* Kahn's polarisation factor, -1 to 1: 0 unpolarised, 1 along polarization_axis; 0 */
     int32_t polarized;          /* 0: the polarisation factor of a pixel is 1; 1 */
 
@@ -344,9 +345,9 @@ typedef struct wb_scene_parameters {
     double d_min_m;             /* resolution limit; 0: none */
 
     size_t oversample;          /* subpixels along each axis; 0: enough to resolve the spots */
-    int32_t oversample_thick;   /* not 0: multiply the running sum by the absorption of each subpixel, */
-    int32_t oversample_polar;   /*        by its polarisation, */
-    int32_t oversample_omega;   /*        or by its solid angle */
+    int32_t oversample_thick;   /* not 0: use the absorption of each subpixel, not of the first alone, */
+    int32_t oversample_polar;   /*        its polarisation, */
+    int32_t oversample_omega;   /*        or its solid angle */
     int32_t precision;          /* enum wb_precision; WB_DOUBLE */
 
     size_t roi_fast_min;        /* WB_GIVEN_ROI: the first and the last column and row to render */

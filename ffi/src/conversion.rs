@@ -31,6 +31,11 @@ impl wb_scene_parameters {
         array(self.sources.cast(), self.source_count, "sources")
     }
 
+    fn weight_array(&self) -> Result<Option<Input<f64>>, Failure> {
+        let count = if self.source_weights.is_null() { 0 } else { self.source_count };
+        array(self.source_weights, count, "source_weights")
+    }
+
     fn domain_array(&self) -> Result<Option<Input<Mat3>>, Failure> {
         array(self.domains.cast(), self.domain_count, "domains")
     }
@@ -51,9 +56,10 @@ impl wb_scene_parameters {
     }
 
     /// The memory of the arrays that the parameters point to.
-    pub(crate) fn regions(&self) -> Result<[Region; 4], Failure> {
-        let (sources, domains, mask) = (self.source_array()?, self.domain_array()?, self.mask_array()?);
-        Ok([region(&sources), region(&domains), region(&mask), self.grid.region()?])
+    pub(crate) fn regions(&self) -> Result<[Region; 5], Failure> {
+        let (sources, weights) = (self.source_array()?, self.weight_array()?);
+        let (domains, mask) = (self.domain_array()?, self.mask_array()?);
+        Ok([region(&sources), region(&weights), region(&domains), region(&mask), self.grid.region()?])
     }
 
     /// The kernel's parameters. Of the numbers, only those that the kernel cannot check are checked.
@@ -61,6 +67,7 @@ impl wb_scene_parameters {
     /// # Safety
     /// During `'a` no thread writes the arrays.
     /// * `sources` is NULL or points to `source_count` initialised `wb_source`.
+    /// * `source_weights` is NULL or points to `source_count` initialised `f64`.
     /// * `domains` is NULL or points to 9 `domain_count` initialised `f64`.
     /// * `mask` is NULL or points to `mask_len` initialised `u16`.
     /// * `grid.f` is NULL or points to `grid.f_len` initialised `f64`.
@@ -68,6 +75,9 @@ impl wb_scene_parameters {
         // SAFETY: `sources`, where it is given, is not NULL, so the caller guarantees `source_count`
         // initialised sources there, which have the layout of the kernel's; during 'a no thread writes them.
         let sources = self.source_array()?.map(|sources| unsafe { sources.slice() });
+        // SAFETY: `source_weights`, where it is given, is not NULL, so the caller guarantees `source_count`
+        // initialised numbers there, which during 'a no thread writes.
+        let weights = self.weight_array()?.map(|weights| unsafe { weights.slice() });
         // SAFETY: `domains`, where it is given, is not NULL, so the caller guarantees 9 `domain_count`
         // initialised numbers there, which is the layout of as many matrices; during 'a no thread writes
         // them.
@@ -94,7 +104,11 @@ impl wb_scene_parameters {
                 omega: self.oversample_omega != 0,
             },
             lambda0_m: self.lambda0_m,
-            sources: sources.map_or(SourcesInput::default(), SourcesInput::List),
+            sources: match (sources, weights) {
+                (None, _) => SourcesInput::default(),
+                (Some(sources), None) => SourcesInput::List(sources),
+                (Some(sources), Some(weights)) => SourcesInput::Weighted { sources, weights },
+            },
             kahn: self.kahn()?,
             crystal: self.crystal_input()?,
             shape: chosen("shape", self.shape, &SHAPES)?,

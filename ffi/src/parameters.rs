@@ -182,6 +182,9 @@ pub struct wb_scene_parameters {
     pub sources: *const wb_source,
     /// The number of sources.
     pub source_count: usize,
+    /// As many weights, 0 or more and not all 0, of which the ratios count; NULL: all sources are alike. Copied. In
+    /// `WB_C_PARITY` weights have no effect.
+    pub source_weights: *const f64,
     /// Kahn's polarisation factor, from -1 to 1: 0 unpolarised, 1 along the axis.
     pub kahn: f64,
     /// 0 if the polarisation factor of a pixel is 1.
@@ -198,7 +201,7 @@ pub struct wb_scene_parameters {
 
     /// Subpixels along each axis; 0: enough to resolve the spots.
     pub oversample: usize,
-    /// Not 0 to multiply the running sum by the absorption of each subpixel.
+    /// Not 0 to use the absorption of each subpixel, not of the first alone.
     pub oversample_thick: i32,
     /// Not 0 to multiply the running sum by the polarisation factor of each subpixel and source.
     pub oversample_polar: i32,
@@ -310,6 +313,7 @@ impl wb_scene_parameters {
             domain_count: 0,
             sources: null(),
             source_count: 0,
+            source_weights: null(),
             kahn: defaults::KAHN,
             polarized: 1,
             simd: WB_SIMD_AUTO,

@@ -44,6 +44,7 @@ unsafe impl Header for wb_scene {
 /// The tables of a block.
 struct Tables {
     sources: Array<Source>,
+    source_weights: Array<f64>,
     domains: Array<Mat3>,
     orientations: Array<Orientation>,
     /// The size of the block.
@@ -56,6 +57,7 @@ impl Tables {
             let mut layout = Layout::of::<wb_scene>();
             Some(Self {
                 sources: layout.array(len.sources)?,
+                source_weights: layout.array(len.source_weights)?,
                 domains: layout.array(len.domains)?,
                 orientations: layout.array(len.orientations)?,
                 bytes: layout.bytes()?,
@@ -179,12 +181,14 @@ unsafe fn build(
     // scene, so the slice is valid for as long as the scene exists, and lies apart from the other tables.
     let sources: &mut [MaybeUninit<Source>] = unsafe { tables.sources.uninit(memory) };
     // SAFETY: as for `sources`, with another table of the same block.
+    let source_weights = unsafe { tables.source_weights.uninit(memory) };
+    // SAFETY: as for `sources`, with another table of the same block.
     let domains = unsafe { tables.domains.uninit(memory) };
     // SAFETY: as for `sources`, with another table of the same block.
     let orientations = unsafe { tables.orientations.uninit(memory) };
     let scene = parameters.fill(SceneTables {
         sources: filled(sources, Source::default()),
-        source_weights: &mut [],
+        source_weights: filled(source_weights, 0.0),
         domains: filled(domains, IDENTITY),
         orientations: filled(orientations, Orientation::default()),
     })?;

@@ -19,6 +19,13 @@ fn shell(place: &Workplace, before: &[&str], script: &str) -> Command {
     command
 }
 
+/// The lines on standard error, apart from advice on oversampling and on the list of reflections of the tests, which is
+/// half a sphere.
+pub fn complaints(outcome: &Outcome) -> Vec<&str> {
+    let is_advice = |line: &str| ["-oversample", "Friedel mates"].iter().any(|word| line.contains(word));
+    outcome.stderr.lines().filter(|line| !is_advice(line)).collect()
+}
+
 /// Runs a script in the folder of `place`, with the program's path in `$WIDEBRAGG`. Start the program with
 /// `exec`, so that its exit code is the script's.
 ///

@@ -132,7 +132,8 @@ fn resume_renders_only_what_is_missing_or_incomplete() {
     // Nothing is left to render.
     let before = modified(&place);
     let outcome = place.run_line(&format!("{line} --resume")).well();
-    assert_eq!(outcome.stderr, "widebragg: --resume: nothing to do, 7 finished frames kept\n");
+    // The line before it is about the list, which is half a sphere.
+    assert!(outcome.stderr.ends_with("widebragg: --resume: nothing to do, 7 finished frames kept\n"));
     assert_eq!(modified(&place), before);
 }
 

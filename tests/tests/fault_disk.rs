@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use widebragg_tests::fault::{run_script, run_with_mounts};
+use widebragg_tests::fault::{complaints, run_script, run_with_mounts};
 use widebragg_tests::program::{Outcome, Workplace};
 
 /// Four images of 40000 pixels: 160000, 80512, 80512 and 40000 bytes.
@@ -20,12 +20,10 @@ fn good(line: &str) -> BTreeMap<String, Vec<u8>> {
     place.files()
 }
 
-/// The single line on standard error of a failed run, apart from advice on oversampling and on the list, which is half a
-/// sphere.
+/// The single complaint of a failed run.
 fn failure(outcome: &Outcome) -> String {
     assert_eq!(outcome.code, Some(2), "{}{}", outcome.stdout, outcome.stderr);
-    let is_advice = |line: &str| ["-oversample", "Friedel mates"].iter().any(|word| line.contains(word));
-    let lines: Vec<&str> = outcome.stderr.lines().filter(|line| !is_advice(line)).collect();
+    let lines = complaints(outcome);
     assert_eq!(lines.len(), 1, "{}", outcome.stderr);
     assert!(lines[0].starts_with("widebragg: -"), "{}", outcome.stderr);
     lines[0].to_owned()

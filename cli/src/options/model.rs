@@ -454,11 +454,11 @@ pub struct Options {
 
     /// Subpixels along each axis; `None`: chosen from the spot size.
     pub oversample: Option<usize>,
-    /// Capture of every subpixel, multiplied into the running sum.
+    /// Capture of every subpixel.
     pub oversample_thick: bool,
-    /// Polarisation of every step, multiplied into the running sum.
+    /// Polarisation of every subpixel and source.
     pub oversample_polar: bool,
-    /// Solid angle of every subpixel, multiplied into the running sum.
+    /// Solid angle of every subpixel.
     pub oversample_omega: bool,
     /// Spindle angle at the start, radians.
     pub phi_rad: Option<f64>,

@@ -253,7 +253,8 @@ impl Block {
             return true;
         }
         for (name, row) in ["X:", "Y:", "Z:"].into_iter().zip(&mut self.axes_angstrom) {
-            if let Some(rest) = line.strip_prefix(name) {
+            // The reciprocal vectors, which have the same names, may follow the last pixel.
+            if let Some(rest) = line.strip_prefix(name).filter(|_| row.is_none()) {
                 return vector(row, rest);
             }
         }

@@ -20,7 +20,7 @@ use crate::options::{CompareOptions, takes_file};
 use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 12] = [
+const WRITTEN: [&str; 13] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -32,6 +32,7 @@ const WRITTEN: [&str; 12] = [
     "--png",
     "--cbf",
     "--noise-cbf",
+    "--expt",
     "--evidence",
 ];
 

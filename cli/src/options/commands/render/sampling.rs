@@ -29,22 +29,19 @@ pub(super) const SAMPLING: Section<Options> = Section {
             },
         )
         .default("0"),
-        Row::new(
-            "-oversample_thick",
-            Nothing,
-            "capture of each subpixel, multiplied into the running sum at each step",
-            |o, _| put(&mut o.oversample_thick, true),
-        ),
+        Row::new("-oversample_thick", Nothing, "capture of each subpixel, not of the first alone", |o, _| {
+            put(&mut o.oversample_thick, true)
+        }),
         Row::new(
             "-oversample_polar",
             Nothing,
-            "polarisation of each step, multiplied into the running sum",
+            "polarisation of each subpixel and source, not of the first alone",
             |o, _| put(&mut o.oversample_polar, true),
         ),
         Row::new(
             "-oversample_omega",
             Nothing,
-            "solid angle of each subpixel, multiplied into the running sum at each step",
+            "solid angle of each subpixel, not of the first alone",
             |o, _| put(&mut o.oversample_omega, true),
         ),
         Row::new("-phi", Number(Degree), "spindle angle at the start", |o, v| set(&mut o.phi_rad, v.si()))
