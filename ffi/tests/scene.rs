@@ -267,6 +267,32 @@ fn small() -> (KernelScene, Vec<wb_source>) {
     (kernel, sources)
 }
 
+/// Only the ratios of weights count; a source of weight 0 is not there; in c-parity weights have no effect.
+#[test]
+fn sources_have_weights_in_spec() {
+    let simulation = simulation("sourcefile");
+    let image = |mode: Mode, weights: &[f64], count: usize| {
+        let kernel = KernelScene::from_simulation(&simulation, Simd::detect(), mode);
+        let sources = sources(&kernel);
+        assert!(sources.len() >= 3);
+        let source_weights = if weights.is_empty() { null() } else { weights.as_ptr() };
+        let p = wb_scene_parameters { source_weights, source_count: count, ..placed(&kernel, &sources) };
+        let made = make(&p).map_err(|failure| failure.0)?;
+        let carried = made.open(WB_STREAMS, 1);
+        made.latch(carried.carryover);
+        Ok::<_, i32>(made.rows(0, kernel.detector.slow_pixels, carried.carryover).expect("an image"))
+    };
+    let weighted = image(Mode::Spec, &[1.0, 0.5, 3.0], 3);
+    assert!(weighted.is_ok() && weighted == image(Mode::Spec, &[2.0, 1.0, 6.0], 3));
+    assert!(weighted != image(Mode::Spec, &[], 3));
+    assert!(image(Mode::Spec, &[2.0; 3], 3) == image(Mode::Spec, &[], 3));
+    assert!(image(Mode::Spec, &[1.0, 1.0, 0.0], 3) == image(Mode::Spec, &[], 2));
+    assert!(image(Mode::CParity, &[1.0, 0.5, 3.0], 3) == image(Mode::CParity, &[], 3));
+    for bad in [[1.0, -1.0, 1.0], [0.0; 3], [f64::NAN, 1.0, 1.0]] {
+        assert_eq!(image(Mode::Spec, &bad, 3), Err(WB_OUT_OF_RANGE), "{bad:?}");
+    }
+}
+
 /// Each case is a word of the expected error record, and a field to spoil.
 #[test]
 fn numbers_that_cannot_be_are_refused_and_named() {

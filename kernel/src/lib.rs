@@ -81,3 +81,8 @@ struct Readme;
 
 /// Square of the classical electron radius, in m^2, as the reference has it.
 pub const ELECTRON_RADIUS_SQUARED_M2: f64 = 7.940_792_480_189_65e-30;
+
+/// What the mode spec means; the number grows when images of spec change by more than rounding.
+///
+/// 1: phi = 0 and interpolation are right. 2: so are layers, oversample flags, weights, water and mirrored detectors.
+pub const SPEC_REVISION: u32 = 2;

@@ -165,7 +165,7 @@ pub struct PhiSweep {
     pub count: usize,
     /// Unit vector of the rotation axis.
     pub spindle: Vec3,
-    /// The cell vectors that a phi of exactly 0 uses.
+    /// Whether a phi of exactly 0 uses the vectors of the step before.
     pub mode: PhiMode,
 }
 

@@ -234,7 +234,7 @@ fn the_preview_shows_spots_above_water() {
     const SIDE: usize = 300;
     for sweep in ["-phisteps 1", "-phi 0 -osc 0.5 -phisteps 5"] {
         let mut dry = Vec::new();
-        for water in ["0", "2", "4"] {
+        for water in ["0", "0.2", "0.4"] {
             let place = Workplace::with_inputs();
             let line = format!(
                 "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.2 -detpixels {SIDE} -N 15 -oversample 2 {sweep} \

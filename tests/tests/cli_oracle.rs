@@ -82,7 +82,7 @@ fn agrees(args: &[String], mode: Mode, threads: usize) -> Result<(), TestCaseErr
 
     // The other files are made from the program's own float image, so that a difference in its last bit does
     // not matter here.
-    let expected_header = declared(&smv_header(&simulation));
+    let expected_header = declared(&smv_header(&simulation.in_mode(mode)));
     for (name, expected) in [
         ("intimage.img", int_image(&simulation, &float)),
         ("noiseimage.img", noise_image(&simulation, &float).pixels),

@@ -20,6 +20,9 @@ use crate::options::GradientOptions;
 /// Memory for a pixel while an image is compared with another and fitted.
 const BYTES_PER_PIXEL: usize = 64;
 
+/// Memory for the rest of a fit.
+const FIT_BYTES: usize = 12 << 20;
+
 /// The name in `--wrt` that selects the derivatives with respect to each structure factor.
 const EACH_F: &str = "F";
 
@@ -153,7 +156,8 @@ pub(crate) fn pixels(path: &Path, experiment: &Experiment, option: &str) -> Resu
 
 fn read(path: &Path, experiment: &Experiment, option: &str) -> Result<Image, Failure> {
     let size = [experiment.detector.fast_pixels, experiment.detector.slow_pixels];
-    if !is_there(experiment.detector.pixels().saturating_mul(BYTES_PER_PIXEL)) {
+    let bytes = experiment.detector.pixels().saturating_mul(BYTES_PER_PIXEL).saturating_add(FIT_BYTES);
+    if !is_there(bytes) {
         let [fast, slow] = size;
         return Err(Failure::input(format!("{option}: no memory to compare {fast} x {slow} pixels")));
     }

@@ -155,6 +155,7 @@ impl Evidence {
         let mut environment = json!({
             "program": "widebragg",
             "version": env!("CARGO_PKG_VERSION"),
+            "spec_revision": widebragg::SPEC_REVISION,
             "git_revision": option_env!("WIDEBRAGG_GIT_REVISION"),
             "build": if cfg!(debug_assertions) { "debug" } else { "release" },
             "executable": executable.as_deref().map(described),

@@ -246,15 +246,30 @@ fn conventions_and_axes() {
     assert_eq!(options("-N 3").convention, Convention::Mosflm);
     assert_eq!(options("-beam_vector 1 0 0 -xds").convention, Convention::Xds);
     let spindle = CustomAxes { spindle: Some(Vec3::from([-1.0, 0.0, 0.0])), ..CustomAxes::default() };
+    // Axes before a named convention hold where another axis follows it.
     assert_eq!(
         options("-beam_vector 1 0 0 -adxv -spindle_axis -1 0 0").convention,
-        Convention::Custom(spindle)
+        Convention::Custom(CustomAxes { beam: Some(Vec3::from([1.0, 0.0, 0.0])), ..spindle })
     );
     let two = options("-spindle_axis -1 0 0 -fdet_vector 0 1e-05 -1e-05").convention;
     assert_eq!(two, Convention::Custom(CustomAxes { fast: Some(Vec3::from([0.0, 1e-5, -1e-5])), ..spindle }));
     let o = options("-dials -pix0_vector_mm 1 2 3");
     assert!(o.pix0_given);
     assert_eq!(o.convention, Convention::Custom(CustomAxes::default()));
+}
+
+/// nanoBragg finds `-twotheta` in `-twotheta_axis`; a later `-twotheta` replaces that, a later pivot only the pivot.
+#[test]
+fn in_c_parity_the_axis_of_the_swing_is_a_swing_too() {
+    let parity = |line: &str| options(&format!("{line} --phi-carryover-mode c-parity"));
+    let degree = RADIANS_PER_DEGREE;
+    let o = parity("-twotheta 15 -pivot beam -twotheta_axis 2 0 -1");
+    assert_eq!((o.twotheta_rad, o.pivot), (Some(2.0 * degree), Some(Pivot::Sample)));
+    assert!(o.notes.iter().any(|note| note.starts_with("-twotheta_axis: ")), "{:?}", o.notes);
+    assert_eq!(parity("-twotheta_axis 2 0 -1 -twotheta 15").twotheta_rad, Some(15.0 * degree));
+    assert_eq!(parity("-twotheta_axis 2 0 -1 -distance 90").pivot, Some(Pivot::Beam));
+    let o = options("-twotheta 15 -twotheta_axis 2 0 -1");
+    assert_eq!((o.twotheta_rad, o.notes.len()), (Some(15.0 * degree), 0));
 }
 
 #[test]

@@ -239,6 +239,7 @@ pub fn placed(scene: &KernelScene, sources: &[wb_source]) -> wb_scene_parameters
         domain_count: scene.domains.len(),
         sources: sources.as_ptr(),
         source_count: sources.len(),
+        source_weights: scene.source_weights.as_ref().map_or(null(), |weights| weights.as_ptr()),
         kahn: scene.polarization.map_or(0.0, |p| p.kahn),
         polarized: i32::from(scene.polarization.is_some()),
         fluence_per_m2: scene.fluence_per_m2,

@@ -141,6 +141,7 @@ pub struct Simulation {
 struct SpecPlacement {
     detector: Detector,
     oversample: usize,
+    twotheta: f64,
 }
 
 impl Simulation {
@@ -169,7 +170,7 @@ impl Simulation {
             None
         } else {
             let oversample = oversample(&command, &crystal, &spec_detector)?;
-            Some(SpecPlacement { detector: spec_detector, oversample })
+            Some(SpecPlacement { detector: spec_detector, oversample, twotheta: command.twotheta })
         };
         let oversample = oversample(&command, &crystal, &detector)?;
         let phi_steps = phi_steps(command.phi)?;
@@ -239,12 +240,13 @@ impl Simulation {
     /// The simulation with the detector where a mode places it.
     pub fn in_mode(&self, mode: Mode) -> Cow<'_, Simulation> {
         match &self.spec {
-            Some(SpecPlacement { detector, oversample }) if mode == Mode::Spec => {
+            Some(SpecPlacement { detector, oversample, twotheta }) if mode == Mode::Spec => {
                 let [before, after] = [self.oversample, *oversample].map(|n| (n * n) as f64);
                 Cow::Owned(Simulation {
                     detector: detector.clone(),
                     oversample: *oversample,
                     steps: self.steps / before * after,
+                    twotheta: *twotheta,
                     spec: None,
                     ..self.clone()
                 })

@@ -185,7 +185,8 @@ impl Job<'_> {
         let fallbacks: u64 = images.iter().map(|image| image.fallbacks).sum();
         if fallbacks > 0 && experiment.mode == PhiMode::Spec {
             console::complain(&format!(
-                "{fallbacks} interpolations reached beyond the structure factors: the nearest, or default_F, was used for each"
+                "{fallbacks} interpolations reached beyond the structure factors: the nearest, or default_F, was used for each; nanoBragg \
+                 would have stopped interpolating at the first"
             ));
         }
         if left_out > 0 && !options.quiet {

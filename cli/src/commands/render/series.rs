@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use widebragg::SPEC_REVISION;
 use widebragg::lanes::Simd;
 
 use super::output::{Names, Scales};
@@ -128,6 +129,8 @@ fn difference(begun: &[String], now: &[String]) -> String {
 #[derive(Debug, Clone, PartialEq)]
 struct Definition {
     version: String,
+    /// [`SPEC_REVISION`]
+    spec_revision: u64,
     /// Options, each with its values.
     options: Vec<String>,
     simd: String,
@@ -141,6 +144,7 @@ impl Definition {
         json!({
             "program": "widebragg",
             "version": self.version,
+            "spec_revision": self.spec_revision,
             "options": self.options,
             "inputs": self.inputs,
             "simd": self.simd,
@@ -154,6 +158,7 @@ impl Definition {
         let words = |option: &Value| Some(option.as_str()?.to_owned());
         Some(Self {
             version: text("version")?,
+            spec_revision: record.get("spec_revision")?.as_u64()?,
             options: record.get("options")?.as_array()?.iter().map(words).collect::<Option<_>>()?,
             simd: text("simd")?,
             seed: record.get("seed")?.as_i64()?,
@@ -163,6 +168,12 @@ impl Definition {
 
     /// How a series that was begun as `begun` differs from this one, in words.
     fn differs_from(&self, begun: &Self) -> Option<String> {
+        if begun.spec_revision != self.spec_revision {
+            return Some(format!(
+                "another meaning of the mode spec (revision {}, now {})",
+                begun.spec_revision, self.spec_revision
+            ));
+        }
         if begun.options != self.options {
             return Some(format!("other options ({})", difference(&begun.options, &self.options)));
         }
@@ -255,6 +266,7 @@ impl Record {
         options.seed_as_typed = Some(seed);
         let ours = Definition {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            spec_revision: SPEC_REVISION.into(),
             options: essential(args),
             simd: options.simd.map_or_else(Simd::detect, Simd::capped).level().name().to_owned(),
             seed,

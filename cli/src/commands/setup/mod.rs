@@ -4,6 +4,7 @@
 mod inherited;
 pub(crate) mod inputs;
 mod plausibility;
+mod repairs;
 pub(crate) mod structure_factors;
 mod words;
 
@@ -79,7 +80,8 @@ fn of_files(
     if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
-    plausibility::doubts(options, inherited.lambda_m, &experiment).into_iter().for_each(warn);
+    plausibility::doubts(options, inherited.lambda_m, &experiment).into_iter().for_each(&mut warn);
+    repairs::lines(&experiment).into_iter().for_each(warn);
     Ok(experiment)
 }
 
