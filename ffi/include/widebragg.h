@@ -233,8 +233,8 @@ enum wb_pivot { WB_PIVOT_BEAM = 0, WB_PIVOT_SAMPLE = 1 };
 enum wb_shape { WB_SQUARE = 0, WB_ROUND = 1, WB_GAUSS = 2, WB_TOPHAT = 3 };
 
 enum wb_mode {
-    WB_SPEC = 0,   /* every phi step rotates the crystal from phi = 0 */
-    WB_CPARITY = 1 /* with the phi carryover and the interpolation latch of the reference */
+    WB_SPEC = 0,   /* the physics: every step is rotated, every term has its own factors */
+    WB_CPARITY = 1 /* the reference, with what it does at phi = 0 and with interpolation, layers, flags, weights, water */
 };
 
 enum wb_interpolation {

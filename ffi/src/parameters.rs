@@ -183,7 +183,7 @@ pub struct wb_scene_parameters {
     /// The number of sources.
     pub source_count: usize,
     /// As many weights, 0 or more and not all 0, of which the ratios count; NULL: all sources are alike. Copied. In
-    /// `WB_C_PARITY` weights have no effect.
+    /// `WB_CPARITY` weights have no effect.
     pub source_weights: *const f64,
     /// Kahn's polarisation factor, from -1 to 1: 0 unpolarised, 1 along the axis.
     pub kahn: f64,

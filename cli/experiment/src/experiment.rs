@@ -66,7 +66,7 @@ pub struct Experiment {
     pub crystallite: Crystallite,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
-    /// What a phi of exactly zero means.
+    /// Whether the defects of nanoBragg are reproduced.
     pub mode: PhiMode,
     /// Threads of the reference whose carryover c-parity mode reproduces, at least 1.
     pub reference_threads: usize,

@@ -151,7 +151,7 @@ pub struct Parameters {
     pub fudge: f64,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
-    /// What a phi of exactly zero means.
+    /// Whether the defects of nanoBragg are reproduced.
     pub mode: PhiMode,
     /// Threads that the reference would have run with, at least 1: they matter in c-parity mode.
     pub reference_threads: usize,

@@ -165,7 +165,7 @@ pub struct SceneParameters<'a> {
     pub fudge: f64,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
-    /// What a phi of exactly zero means, and the normal of a mirrored detector.
+    /// Whether the defects of the reference are reproduced.
     pub mode: PhiMode,
     /// First phi, in rad.
     pub phi0_rad: f64,
