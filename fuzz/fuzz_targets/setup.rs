@@ -233,6 +233,7 @@ impl Input {
                 omega: self.flag(5),
             },
             sources,
+            source_weights: None,
             orientations,
             crystallite: self.crystallite(crystal, fudge),
             precision: Precision::Double,

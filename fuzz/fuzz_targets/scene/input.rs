@@ -247,6 +247,7 @@ impl Input {
             oversample: self.oversample(),
             lambda0_m: parameters.lambda0_m,
             sources: self.sources(&detector)?,
+            source_weights: None,
             source_grid: None,
             polarization: self.polarization(&detector),
             fluence_per_m2: self.one(Knob::Fluence),
