@@ -160,7 +160,13 @@ fn a_signal_ends_the_program_that_compare_runs() {
             let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
         };
-        let living: Vec<&str> = pids.split_whitespace().filter(|pid| runs(pid)).collect();
+        let living = || pids.split_whitespace().filter(|pid| runs(pid)).collect::<Vec<_>>();
+        // SIGKILL has been sent, but a process ends only when it is scheduled; of themselves they would run for minutes.
+        let ended = Instant::now();
+        while !living().is_empty() && ended.elapsed() < Duration::from_secs(5) {
+            sleep(Duration::from_millis(5));
+        }
+        let living = living();
         assert_eq!(living, Vec::<&str>::new(), "{name}, ignored: {ignores}: still there");
         assert!(started.elapsed() < Duration::from_secs(60), "{name}: slow");
         assert!(!place.path().join("out/b").exists(), "{name}: the second program was started");
