@@ -14,9 +14,31 @@ use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
+use std::env;
 
 /// Largest number of innermost steps of a command line.
 pub const MOST_STEPS: f64 = 300_000.0;
+
+/// Seeds that 32 bits do not hold or that are not above 0. The reference wraps them, and one below 0 goes on with
+/// what earlier draws left.
+const ODD_SEEDS: [&str; 6] = ["4294967295", "2147483649", "5000000000", "-5", "-1", "-123456"];
+
+/// Number of lines that a test draws where `WIDEBRAGG_LINES` does not say.
+const LINES: u32 = 100;
+
+/// Number of lines that a test draws: `WIDEBRAGG_LINES`, or 100.
+///
+/// # Panics
+/// When `WIDEBRAGG_LINES` is not a number.
+pub fn lines_to_draw() -> u32 {
+    let given = env::var("WIDEBRAGG_LINES").ok();
+    given.map_or(LINES, |lines| lines.parse().expect("WIDEBRAGG_LINES is a number of lines"))
+}
+
+/// Whether a word is one of the seeds that the reference wraps.
+pub fn is_odd_seed(word: &str) -> bool {
+    ODD_SEEDS.contains(&word)
+}
 
 type Words = Vec<String>;
 type WordsStrategy = BoxedStrategy<Words>;
@@ -49,12 +71,19 @@ pub fn command_line() -> impl Strategy<Value = Vec<String>> {
         .prop_map(|groups| groups.concat())
         .prop_filter("too many steps or no sources", |args| {
             match Simulation::from_args(args, &golden::inputs()) {
-                Ok(sim) => sim.cost() <= MOST_STEPS,
+                Ok(sim) => sim.cost() <= MOST_STEPS && !continues_misset(args),
                 // A coarse divergence grid can have no point inside the round aperture. Any other refusal is
                 // a failure.
                 Err(error) => error != NO_SOURCES,
             }
         })
+}
+
+/// Whether the mosaic rotations would go on with the random numbers of a random misset. The program draws them
+/// anew, and says so.
+fn continues_misset(args: &[String]) -> bool {
+    let seed = args.windows(2).any(|pair| pair[0] == "-mosaic_seed" && is_odd_seed(&pair[1]));
+    seed && args.iter().any(|arg| arg == "random")
 }
 
 /// A decimal number with `digits` digits after the point.
@@ -69,6 +98,12 @@ fn integer(range: RangeInclusive<i32>) -> BoxedStrategy<String> {
 /// One of the names, followed by the values.
 fn option(names: &'static [&'static str], values: Vec<BoxedStrategy<String>>) -> WordsStrategy {
     (select(names), values).prop_map(|(name, values)| once(name.to_owned()).chain(values).collect()).boxed()
+}
+
+/// A seed: mostly a small one, sometimes an odd one.
+fn seed() -> BoxedStrategy<String> {
+    let odd = ODD_SEEDS.map(str::to_owned);
+    Union::new_weighted(vec![(8, integer(1..=99_999)), (1, select(odd.to_vec()).boxed())]).boxed()
 }
 
 fn flag(names: &'static [&'static str]) -> WordsStrategy {
@@ -113,7 +148,10 @@ fn size() -> impl Strategy<Value = Size> {
             3 => format!("-pixel {pixel_mm} -detsize_x {} -detsize_y {}", edge(fast), edge(slow)),
             4 => format!("-pixel {pixel_mm} -detsize_f {} -detpixels_s {slow}", edge(fast)),
             5 => {
-                let roi = format!("-roi {} {} {} {}", x % fast, fast - 1, 0, slow - 1 - y % slow);
+                // A negative limit is the detector's edge.
+                let right = if x < 10 { -1 } else { i64::from(fast) - 1 };
+                let bottom = if y < 10 { -5 } else { 0 };
+                let roi = format!("-roi {} {right} {bottom} {}", x % fast, slow - 1 - y % slow);
                 format!("-pixel {pixel_mm} -detpixels_x {fast} -detpixels_y {slow} {roi}")
             }
             6 => format!("-mask mask.img -roi {x} {} {y} {}", x + fast, y + slow),
@@ -167,7 +205,14 @@ fn conventions() -> WordsStrategy {
         sometimes(0.5, option(&["-beam_vector"], near(1.0, 0.0, 0.0))),
         sometimes(0.5, option(&["-fdet_vector"], near(0.0, 0.0, 1.0))),
         sometimes(0.5, option(&["-sdet_vector"], near(0.0, -1.0, 0.0))),
-        sometimes(0.5, option(&["-odet_vector"], near(1.0, 0.0, 0.0))),
+        sometimes(
+            0.5,
+            one_of(vec![
+                option(&["-odet_vector"], near(1.0, 0.0, 0.0)),
+                // With the axes above this is a mirrored detector.
+                option(&["-odet_vector"], near(-1.0, 0.0, 0.0)),
+            ]),
+        ),
         sometimes(0.5, option(&["-polar_vector"], near(0.0, 0.0, 1.0))),
         sometimes(0.5, option(&["-spindle_axis"], near(0.2, -0.9, 0.3))),
         sometimes(0.5, option(&["-twotheta_axis"], near(0.0, 1.0, 0.0))),
@@ -175,7 +220,9 @@ fn conventions() -> WordsStrategy {
     ]);
     let named = flag(&["-mosflm", "-xds", "-adxv", "-denzo", "-dials"]);
     let dropped = all_of(vec![custom.clone(), named.clone()]);
-    Union::new_weighted(vec![(2, nothing()), (3, named), (3, custom), (1, dropped)]).boxed()
+    // A vector after the named convention brings back those before it.
+    let regained = all_of(vec![dropped.clone(), option(&["-spindle_axis"], near(0.2, -0.9, 0.3))]);
+    Union::new_weighted(vec![(2, nothing()), (3, named), (3, custom), (1, dropped), (1, regained)]).boxed()
 }
 
 fn sensor() -> WordsStrategy {
@@ -206,7 +253,7 @@ fn orientation() -> WordsStrategy {
     let matrix = option(&["-mat", "-matrix"], vec![Just("tri.mat".to_owned()).boxed()]);
     let turn = || number(-90.0..90.0, 2);
     let random = all_of(vec![
-        option(&["-misset_seed"], vec![integer(1..=999_999)]),
+        option(&["-misset_seed"], vec![seed()]),
         option(&["-misset"], vec![Just("random".to_owned()).boxed()]),
     ]);
     all_of(vec![
@@ -216,7 +263,7 @@ fn orientation() -> WordsStrategy {
 }
 
 fn crystal_size() -> WordsStrategy {
-    let count = || integer(1..=14);
+    let count = || integer(0..=14);
     let mm = || number(0.00002..0.0004, 6);
     let counts = one_of(vec![
         option(&["-N"], vec![count()]),
@@ -250,8 +297,8 @@ fn crystal_size() -> WordsStrategy {
 fn mosaic() -> WordsStrategy {
     let spread = option(&["-mosaic", "-mosaicity", "-mosaic_spread", "-mosaici"], vec![number(0.0..1.0, 2)]);
     let domains = option(&["-mosaic_domains", "-mosaic_dom"], vec![integer(1..=5)]);
-    let seed = option(&["-mosaic_seed"], vec![integer(1..=99_999)]);
-    sometimes(0.4, all_of(vec![sometimes(0.9, spread), sometimes(0.7, domains), sometimes(0.4, seed)]))
+    let draw = option(&["-mosaic_seed"], vec![seed()]);
+    sometimes(0.4, all_of(vec![sometimes(0.9, spread), sometimes(0.7, domains), sometimes(0.4, draw)]))
 }
 
 fn structure_factors() -> WordsStrategy {
@@ -293,9 +340,10 @@ fn divergence() -> WordsStrategy {
         sometimes(0.5, option(&["-hdivsteps"], vec![integer(1..=3)])),
         sometimes(0.5, option(&["-vdivsteps"], vec![integer(1..=3)])),
     ]);
-    let file = option(&["-sourcefile"], vec![Just("sources.txt".to_owned()).boxed()]);
+    let files = ["sources.txt", "weighted.txt", "weighted_zero_first.txt"].map(str::to_owned);
+    let file = option(&["-sourcefile"], vec![select(files.to_vec()).boxed()]);
     all_of(vec![
-        Union::new_weighted(vec![(6, nothing()), (1, both), (2, each), (1, file)]).boxed(),
+        Union::new_weighted(vec![(6, nothing()), (1, both), (2, each), (2, file)]).boxed(),
         sometimes(0.2, flag(&["-round_div", "-square_div"])),
     ])
 }
@@ -356,8 +404,10 @@ fn output() -> WordsStrategy {
         sometimes(0.2, option(&["-scale"], vec![number(0.01..3.0, 2)])),
         sometimes(0.2, option(&["-adc"], vec![number(0.0..100.0, 1)])),
         sometimes(0.2, option(&["-pgmscale"], vec![number(0.01..3.0, 2)])),
-        option(&["-seed"], vec![integer(1..=99_999)]),
-        sometimes(0.2, flag(&["-noprogress"])),
+        option(&["-seed"], vec![seed()]),
+        sometimes(0.2, flag(&["-noprogress", "-progress"])),
+        sometimes(0.1, flag(&["-nonoise"])),
+        sometimes(0.1, flag(&["-nopgm"])),
     ])
 }
 
@@ -366,5 +416,13 @@ fn ignored() -> WordsStrategy {
     let table = option(&["-stol", "-4stol", "-Q"], vec![Just("bg.stol".to_owned()).boxed()]);
     let density = option(&["-density", "-sample_density"], vec![number(1.0..2.0, 2)]);
     let weight = option(&["-MW", "-molecular_weight"], vec![number(18.0..90.0, 1)]);
-    all_of(vec![sometimes(0.1, table), sometimes(0.1, density), sometimes(0.1, weight)])
+    let written = option(&["-stolout"], vec![Just("out.stol".to_owned()).boxed()]);
+    // Not known to the reference, but in scripts: it ignores them and their values.
+    let unknown = option(&["-hdiv", "-vdiv", "-dispstep"], vec![number(0.1..2.0, 1)]);
+    [table, density, weight, written, unknown, flag(&["-coherent"])]
+        .into_iter()
+        .map(|words| sometimes(0.1, words))
+        .collect::<Vec<_>>()
+        .prop_map(|words| words.concat())
+        .boxed()
 }

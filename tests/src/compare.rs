@@ -76,6 +76,18 @@ pub fn flank_limit(simulation: &Simulation) -> f64 {
     ORACLE_LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
 }
 
+/// Whether each pixel is within `relative` of the expected one, or off by less than `floor` times the
+/// maximum: for images of random lines, which are too small for a limit on the fraction of differing pixels. Some
+/// show only flanks of reflections, or rounding errors where F is 0.
+pub fn is_close(image: &[f32], expected: &[f32], relative: f64, floor: f64) -> bool {
+    let max = expected.iter().copied().fold(1e-20_f32, f32::max);
+    let close = |(&x, &y): (&f32, &f32)| {
+        let (x, y) = (f64::from(x), f64::from(y));
+        x == y || (x - y).abs() <= (relative * y.abs()).max(floor * f64::from(max))
+    };
+    image.len() == expected.len() && image.iter().zip(expected).all(close)
+}
+
 /// Largest difference between two images of one size, as a fraction of the expected maximum; infinite if
 /// either has a NaN.
 ///

@@ -151,6 +151,9 @@ pub(crate) fn fluence(parameters: &Parameters) -> Result<f64, Failure> {
     Ok(fluence)
 }
 
+/// Relative error of the length of a cell edge: a few units in the last place.
+const LAST_DIGITS: f64 = 4.0 * f64::EPSILON;
+
 /// Shape and size of the crystal, clipped to the beam.
 pub(crate) fn crystallite(
     parameters: &Parameters,
@@ -170,9 +173,13 @@ pub(crate) fn crystallite(
     }
     let mut cells = parameters.cells;
     let Orientation { a_m, b_m, c_m } = crystal.direct;
-    for ((cells, size), axis) in cells.iter_mut().zip(size_m).zip([a_m, b_m, c_m]) {
+    for (index, (size, axis)) in size_m.into_iter().zip([a_m, b_m, c_m]).enumerate() {
         if size > 0.0 {
-            *cells = cells_along(size, axis);
+            cells[index] = cells_along(size, axis);
+            let exact = size / axis.length();
+            if (exact - exact.round()).abs() <= LAST_DIGITS * exact {
+                warn(Warning::WholeCells { axis: index, cells: cells[index] });
+            }
         }
     }
     Crystallite {

@@ -23,6 +23,14 @@ pub enum Warning {
         /// Its size now.
         size_m: f64,
     },
+    /// The size of the crystal along an axis (0 for a, 1 for b, 2 for c) is a whole number of cells, so that the last
+    /// bit of the cell decides whether one more is counted.
+    WholeCells {
+        /// The axis.
+        axis: usize,
+        /// The cells counted.
+        cells: f64,
+    },
     /// Too few subpixels to resolve the spots.
     Undersampled {
         /// Subpixels along each axis.
@@ -65,6 +73,10 @@ impl fmt::Display for Warning {
             Self::SampleClipped { axis, size_m } => {
                 let name = if axis == 1 { "b" } else { "c" };
                 write!(f, "the crystal is clipped to the beam along {name}: {size_m} m")
+            }
+            Self::WholeCells { axis, cells } => {
+                let name = ["a", "b", "c"].get(axis).unwrap_or(&"an axis");
+                write!(f, "the size along {name} is a whole number of cells, but for rounding: {cells} cells")
             }
             Self::Undersampled { per_axis, recommended } => {
                 write!(

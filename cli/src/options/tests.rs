@@ -235,8 +235,14 @@ fn the_pivot_follows_the_last_option_that_sets_it() {
             "-pivot sample",
         ];
         for sample in samples {
-            assert_eq!(options(&format!("{sample} {beam} -N 3 -xds")).pivot, Some(Pivot::Beam));
-            assert_eq!(options(&format!("{beam} {sample} -mosflm")).pivot, Some(Pivot::Sample));
+            assert_eq!(options(&format!("{sample} {beam} -N 3")).pivot, Some(Pivot::Beam));
+            assert_eq!(options(&format!("{beam} {sample} -N 3")).pivot, Some(Pivot::Sample));
+            // The words of the named conventions set it too, for an axis that makes them custom.
+            for named in ["-mosflm", "-adxv", "-denzo", "-dials"] {
+                let line = format!("{sample} {named} -spindle_axis 0 1 0");
+                assert_eq!(options(&line).pivot, Some(Pivot::Beam));
+            }
+            assert_eq!(options(&format!("{beam} -xds -spindle_axis 0 1 0")).pivot, Some(Pivot::Sample));
         }
     }
 }

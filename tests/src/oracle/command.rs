@@ -232,8 +232,8 @@ const PREFIXES: [(&str, &str); 12] = [
     ("-dump", "-dump"),
 ];
 
-/// The canonical name of an option or alias.
-fn canonical(word: &str) -> &str {
+/// The canonical name of an option or alias; any other word as it is.
+pub fn canonical(word: &str) -> &str {
     match word {
         "-sample_size" | "-xtalsize" | "-xtal_size" => "-samplesize",
         "-sample_thick" | "-xtal_x" | "-xtal_thick" => "-sample_x",
@@ -285,9 +285,12 @@ impl<'a> Words<'a> {
         value.map(i64::from).ok_or_else(|| format!("{}: '{word}' is not an integer", self.option))
     }
 
-    /// A seed, negated as the reference does so that its generator initialises.
+    /// A seed in 32 bits, negated as in the reference, so that its generator initialises for one above 0.
     fn seed(&mut self) -> Result<i32, String> {
-        Ok(-(self.integer()?.max(i64::from(-i32::MAX)) as i32))
+        let word = self.value()?;
+        let value: Option<i64> = word.parse().ok();
+        let value = value.ok_or_else(|| format!("{}: '{word}' is not an integer", self.option))?;
+        Ok((value as i32).wrapping_neg())
     }
 
     /// One to six numbers, ended by the next argument that starts with a dash.
@@ -447,11 +450,11 @@ impl Command {
                 };
                 self.set_pivot(pivot);
             }
-            "-mosflm" => self.convention = Convention::Mosflm,
-            "-xds" => self.convention = Convention::Xds,
-            "-adxv" => self.convention = Convention::Adxv,
-            "-denzo" => self.convention = Convention::Denzo,
-            "-dials" => self.convention = Convention::Dials,
+            "-mosflm" => self.named(Convention::Mosflm, Pivot::Beam),
+            "-xds" => self.named(Convention::Xds, Pivot::Sample),
+            "-adxv" => self.named(Convention::Adxv, Pivot::Beam),
+            "-denzo" => self.named(Convention::Denzo, Pivot::Beam),
+            "-dials" => self.named(Convention::Dials, Pivot::Beam),
             "-fdet_vector" => self.vectors.fdet = self.custom(words)?,
             "-sdet_vector" => self.vectors.sdet = self.custom(words)?,
             "-odet_vector" => self.vectors.odet = self.custom(words)?,
@@ -505,13 +508,17 @@ impl Command {
             "-floatfile" | "-intfile" | "-noisefile" | "-pgmfile" => {
                 words.value()?;
             }
-            "-nonoise" | "-nopgm" | "-printout" | "-progress" | "-noprogress" => {}
+            "-nonoise" | "-nopgm" | "-printout" | "-progress" | "-noprogress" | "-coherent" => {}
             "-printout_pixel" => {
                 words.integer()?;
                 words.integer()?;
             }
             // `parse` has read these already, or the reference reads them and does not use them.
-            "-mask" | "-img" | "-stol" | "-4stol" | "-Q" => {
+            "-mask" | "-img" | "-stol" | "-4stol" | "-Q" | "-stolout" => {
+                words.value()?;
+            }
+            // The reference does not know these, and takes neither them nor their value.
+            "-hdiv" | "-vdiv" | "-dispstep" => {
                 words.value()?;
             }
             stray if !stray.starts_with('-') => {}
@@ -530,6 +537,12 @@ impl Command {
         set(self, words.number()?);
         self.set_pivot(pivot);
         Ok(())
+    }
+
+    /// A named convention. Its word also sets the pivot that holds where a later vector selects CUSTOM.
+    fn named(&mut self, convention: Convention, pivot: Pivot) {
+        self.convention = convention;
+        self.set_pivot(pivot);
     }
 
     fn set_pivot(&mut self, pivot: Pivot) {

@@ -33,6 +33,8 @@ pub struct Crystal {
     pub N: [i64; 3],
     /// Rotation matrix of every mosaic domain; that of the first is the identity.
     pub mosaic: Vec<[Vector; 3]>,
+    /// The generator as the rotations left it.
+    pub random: Ran1,
 }
 
 /// Lengths and volume of a cell, and its reciprocal axes in the default setting.
@@ -82,7 +84,9 @@ impl Crystal {
             (None, Some(cell)) => cell.recip,
             (None, None) => return Err("neither -mat nor -cell is given".to_owned()),
         };
-        let misset = if command.misset_random { random_misset(command) } else { command.misset };
+        // The reference draws everything from one generator, whose table outlives a new seed below 0.
+        let mut random = Ran1::new(0);
+        let misset = if command.misset_random { random_misset(command, &mut random) } else { command.misset };
         if misset != [0.0; 3] {
             recip = recip.map(|axis| rotate_xyz(axis, misset));
         }
@@ -119,7 +123,8 @@ impl Crystal {
             }
             *count = (*count).max(1);
         }
-        Ok(Crystal { a, b, c, recip, unit_cell, misset, N, mosaic: mosaic_domains(command)? })
+        let mosaic = mosaic_domains(command, &mut random)?;
+        Ok(Crystal { a, b, c, recip, unit_cell, misset, N, mosaic, random })
     }
 
     /// The oversampling that puts about three samples on a spot; `step_m` is lambda * distance / pixel, in
@@ -134,14 +139,14 @@ impl Crystal {
 
 /// Misset angles of a random rotation. The reference passes 90 as if the limit were in degrees; it is in
 /// radians.
-fn random_misset(command: &Command) -> Vector {
-    let seed = command.misset_seed.or(command.seed).unwrap_or(super::SEED_WITHOUT_CLOCK);
-    let U = mosaic_matrix(90.0, &mut Ran1::new(seed));
+fn random_misset(command: &Command, random: &mut Ran1) -> Vector {
+    random.set_state(command.misset_seed.or(command.seed).unwrap_or(super::SEED_WITHOUT_CLOCK));
+    let U = mosaic_matrix(90.0, random);
     [U[2][1].atan2(U[2][2]), (-U[2][0]).atan2(U[2][1].hypot(U[2][2])), U[1][0].atan2(U[0][0])]
 }
 
 /// Draws a rotation for every domain, the first included, whose rotation then becomes the identity.
-fn mosaic_domains(command: &Command) -> Result<Vec<[Vector; 3]>, String> {
+fn mosaic_domains(command: &Command, random: &mut Ran1) -> Result<Vec<[Vector; 3]>, String> {
     let spread = command.mosaic.unwrap_or(0.0);
     let count = match command.mosaic_domains {
         _ if spread <= 0.0 => 1,
@@ -151,8 +156,8 @@ fn mosaic_domains(command: &Command) -> Result<Vec<[Vector; 3]>, String> {
     if count > MOST_DOMAINS {
         return Err(format!("{count} mosaic domains are too many"));
     }
-    let mut random = Ran1::new(command.mosaic_seed);
-    let mut domains: Vec<_> = (0..count).map(|_| mosaic_matrix(spread as f32, &mut random)).collect();
+    random.set_state(command.mosaic_seed);
+    let mut domains: Vec<_> = (0..count).map(|_| mosaic_matrix(spread as f32, random)).collect();
     domains[0] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
     Ok(domains)
 }

@@ -339,7 +339,9 @@ fn spec_layers(command: &Command, layers: Steps) -> Steps {
 
 fn roi(given: Option<[i64; 4]>, fast: usize, slow: usize) -> Result<[usize; 4], String> {
     let Some(limits) = given else { return Ok([0, fast - 1, 0, slow - 1]) };
-    let [x0, x1, y0, y1] = limits.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let or_edge = |limit: i64, edge: usize| usize::try_from(limit).unwrap_or(edge);
+    let [x0, x1, y0, y1] = limits;
+    let [x0, x1, y0, y1] = [or_edge(x0, 0), or_edge(x1, fast - 1), or_edge(y0, 0), or_edge(y1, slow - 1)];
     if x0 <= x1 && x1 < fast && y0 <= y1 && y1 < slow {
         Ok([x0, x1, y0, y1])
     } else {

@@ -17,7 +17,12 @@ pub struct Poisson {
 impl Poisson {
     /// A stream of deviates over `ran1` with `seed`, which is negative as in the reference.
     pub fn new(seed: i32) -> Self {
-        Poisson { random: Ran1::new(seed), spare: None }
+        Self::after(&Ran1::new(0), seed)
+    }
+
+    /// A stream with `seed` over a generator that was used before.
+    pub fn after(random: &Ran1, seed: i32) -> Self {
+        Poisson { random: random.clone().with_state(seed), spare: None }
     }
 
     /// One deviate of the given mean.

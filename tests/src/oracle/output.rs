@@ -91,7 +91,7 @@ pub fn int_image(sim: &Simulation, float: &[f32]) -> Vec<u16> {
 
 /// The noise image, which is 0 outside the region of interest.
 pub fn noise_image(sim: &Simulation, float: &[f32]) -> Noise {
-    let mut poisson = Poisson::new(sim.seed);
+    let mut poisson = Poisson::after(&sim.crystal.random, sim.seed);
     let mut noise = Noise { pixels: vec![0; float.len()], photons: 0.0, overloads: 0 };
     for (slow, fast, v) in roi_pixels(sim, float) {
         let deviate = f64::from(poisson.draw(v));

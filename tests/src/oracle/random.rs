@@ -29,9 +29,15 @@ impl Ran1 {
         Ran1 { state: i64::from(seed), last: 0, table: [0; TABLE] }
     }
 
-    /// The same shuffle table with another state, as the reference has where it draws with another seed.
-    pub fn with_state(self, state: i32) -> Self {
-        Ran1 { state: i64::from(state), ..self }
+    /// The same shuffle table with another state ([`Ran1::set_state`]).
+    pub fn with_state(mut self, state: i32) -> Self {
+        self.set_state(state);
+        self
+    }
+
+    /// Sets the state and keeps the shuffle table, which a state above 0 goes on with.
+    pub fn set_state(&mut self, state: i32) {
+        self.state = i64::from(state);
     }
 
     /// The next deviate.

@@ -71,6 +71,14 @@ pub(super) fn warning(warning: Warning) -> String {
             let name = if axis == 1 { "-sample_y" } else { "-sample_z" };
             format!("{name} is clipped to the beam: {} mm", size_m * 1000.0)
         }
+        Warning::WholeCells { axis, cells } => {
+            let (size, count) = [("-sample_x", "-Na"), ("-sample_y", "-Nb"), ("-sample_z", "-Nc")]
+                .get(axis)
+                .unwrap_or(&("size", "-N"));
+            format!(
+                "{size} is a whole number of cells, but for rounding: {cells} cells; {count} would leave no doubt"
+            )
+        }
         Warning::Undersampled { per_axis, recommended } => {
             format!("-oversample {per_axis}: {recommended} or more would resolve the spots")
         }

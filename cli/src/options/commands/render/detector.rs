@@ -165,12 +165,12 @@ pub(super) const DETECTOR: Section<Options> = Section {
             },
         ),
         Row::new("-mosflm", Nothing, "MOSFLM convention; the default", |o, _| {
-            put(&mut o.convention, Convention::Mosflm)
+            named(o, Convention::Mosflm, Pivot::Beam)
         }),
-        Row::new("-xds", Nothing, "XDS convention", |o, _| put(&mut o.convention, Convention::Xds)),
-        Row::new("-adxv", Nothing, "ADXV convention", |o, _| put(&mut o.convention, Convention::Adxv)),
-        Row::new("-denzo", Nothing, "DENZO convention", |o, _| put(&mut o.convention, Convention::Denzo)),
-        Row::new("-dials", Nothing, "DIALS convention", |o, _| put(&mut o.convention, Convention::Dials)),
+        Row::new("-xds", Nothing, "XDS convention", |o, _| named(o, Convention::Xds, Pivot::Sample)),
+        Row::new("-adxv", Nothing, "ADXV convention", |o, _| named(o, Convention::Adxv, Pivot::Beam)),
+        Row::new("-denzo", Nothing, "DENZO convention", |o, _| named(o, Convention::Denzo, Pivot::Beam)),
+        Row::new("-dials", Nothing, "DIALS convention", |o, _| named(o, Convention::Dials, Pivot::Beam)),
         Row::new(
             "-fdet_vector",
             VECTOR,
@@ -250,6 +250,13 @@ pub(super) const DETECTOR: Section<Options> = Section {
 };
 
 const VECTOR: Takes = Each(&["x", "y", "z"]);
+
+/// A named convention has a pivot of its own. The one that its word sets counts where a later axis makes the
+/// convention a custom one; for `-dials` it is another.
+fn named(options: &mut Options, convention: Convention, of_word: Pivot) -> Result<(), Failure> {
+    pivot(options, of_word);
+    put(&mut options.convention, convention)
+}
 
 fn pivot(options: &mut Options, pivot: Pivot) {
     options.pivot = Some(pivot);
