@@ -30,7 +30,7 @@ use widebragg_tests::skipped::skipped;
 const IMAGE: &str = "floatimage.bin";
 
 /// Lines compared with the numpy oracle, which takes seconds for each.
-const NUMPY_LINES: usize = 200;
+const NUMPY_LINES: usize = 220;
 
 /// How two images of a line compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,19 @@ enum Verdict {
     RandomRotation,
     /// A sample of a whole number of cells, where the last bit of the cell decides about one more.
     WholeCells,
+    /// The peer itself stops with an error, or divides by the length of a zero vector (the numpy oracle, where
+    /// beam and polarisation are parallel).
+    PeerFails,
 }
 
-const VERDICTS: [Verdict; 5] =
-    [Verdict::Identical, Verdict::Close, Verdict::LostDigits, Verdict::RandomRotation, Verdict::WholeCells];
+const VERDICTS: [Verdict; 6] = [
+    Verdict::Identical,
+    Verdict::Close,
+    Verdict::LostDigits,
+    Verdict::RandomRotation,
+    Verdict::WholeCells,
+    Verdict::PeerFails,
+];
 
 /// The seed of this run: given, or from the clock.
 fn seed() -> u64 {
@@ -202,6 +211,19 @@ fn plain(line: &[String]) -> Vec<String> {
     plain
 }
 
+/// Whether the numpy oracle knows all rules that a line needs. It takes seeds and numbers of cells as they are,
+/// knows no pivot of a named convention that a later vector replaces, and no thickness after an infinite depth.
+fn is_known_to_numpy(line: &[String]) -> bool {
+    let has = |names: &[&str]| line.iter().any(|word| names.contains(&word.as_str()));
+    let value_of =
+        |name: &str, value: &str| line.windows(2).any(|pair| pair[0].starts_with(name) && pair[1] == value);
+    let is_vector =
+        |word: &String| word.ends_with("_vector") || word.ends_with("_axis") || word.ends_with("_vector_mm");
+    let renamed = has(&["-mosflm", "-xds", "-adxv", "-denzo", "-dials"]) && line.iter().any(is_vector);
+    let no_depth = value_of("-detector_abs", "inf") || value_of("-detector_abs", "0");
+    !line.iter().any(|word| is_odd_seed(word)) && !value_of("-N", "0") && !renamed && !no_depth
+}
+
 fn against_numpy(oracle: &Path, line: &[String]) -> Result<Verdict, String> {
     let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     let mut worst = Verdict::Identical;
@@ -212,9 +234,14 @@ fn against_numpy(oracle: &Path, line: &[String]) -> Result<Verdict, String> {
         let output = command.arg("--").args(plain(line)).output();
         let output = output.map_err(|error| format!("{}: {error}", python.display()))?;
         if !output.status.success() {
-            return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)));
+            println!("{}\n{}", line.join(" "), String::from_utf8_lossy(&output.stderr));
+            return Ok(Verdict::PeerFails);
         }
-        let verdict = compare_images(line, mode, &ours(line, own)?, &place.float("oracle.f32"));
+        let theirs = place.float("oracle.f32");
+        if theirs.iter().any(|photons| photons.is_nan()) {
+            return Ok(Verdict::PeerFails);
+        }
+        let verdict = compare_images(line, mode, &ours(line, own)?, &theirs);
         let verdict = verdict.map_err(|what| format!("{name}: {what}"))?;
         if verdict != Verdict::Identical {
             worst = verdict;
@@ -242,6 +269,5 @@ fn random_lines_match_the_numpy_oracle() {
     let Some(oracle) = peer("ORACLE_PY") else {
         return skipped("ORACLE_PY (the path of the oracle in numpy)");
     };
-    let usable = |line: &[String]| !line.iter().any(|word| is_odd_seed(word));
-    judge(&lines(NUMPY_LINES, usable), |line| against_numpy(&oracle, line));
+    judge(&lines(NUMPY_LINES, is_known_to_numpy), |line| against_numpy(&oracle, line));
 }
