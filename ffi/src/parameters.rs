@@ -203,9 +203,9 @@ pub struct wb_scene_parameters {
     pub oversample: usize,
     /// Not 0 to use the absorption of each subpixel, not of the first alone.
     pub oversample_thick: i32,
-    /// Not 0 to multiply the running sum by the polarisation factor of each subpixel and source.
+    /// Not 0 to use the polarisation factor of each subpixel and source, not of the first alone.
     pub oversample_polar: i32,
-    /// Not 0 to multiply the running sum by the solid angle of each subpixel.
+    /// Not 0 to use the solid angle of each subpixel, not of the first alone.
     pub oversample_omega: i32,
     /// `WB_DOUBLE` or `WB_MIXED`.
     pub precision: i32,

@@ -174,7 +174,7 @@ impl SourceGrid {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Polarization {
     /// Kahn's polarisation factor k, from -1 to 1: 0 for unpolarised light, 1 for full polarisation along the
-    /// axis, -1 across it.
+    /// axis, -1 across it. Any other, which `nanoBragg.c` takes as well, may make pixels negative.
     pub kahn: f64,
     /// Unit vector along E.
     pub axis: Vec3,

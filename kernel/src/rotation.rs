@@ -141,14 +141,17 @@ impl Orientation {
     }
 }
 
-/// The mode: the cell vectors that a phi step of exactly 0 uses, and the normal of a mirrored detector
+/// The mode: whether an image is what the physics says, or what the reference computes, its defects included.
+///
+/// They differ in the cell vectors that a phi step of exactly 0 uses, in what follows an interpolation out of range, in
+/// layers of the sensor, oversample flags, weights of sources, water, and the normal of a mirrored detector
 /// ([`crate::detector::NormalUse`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PhiMode {
-    /// The unrotated cell: every phi step rotates the crystal afresh.
+    /// The physics.
     #[default]
     Spec,
-    /// The vectors that the previous step left, as in `nanoBragg.c`.
+    /// `nanoBragg.c`.
     CParity,
 }
 

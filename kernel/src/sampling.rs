@@ -53,11 +53,11 @@ impl Steps {
 pub struct OversampleRequest {
     /// Number of subpixels along each axis; with `None`, as many as resolve the spots.
     pub per_axis: Option<usize>,
-    /// Whether the captured fraction is evaluated at every subpixel and multiplies the running sum.
+    /// Whether the captured fraction is evaluated at every subpixel, not at the first alone.
     pub thick: bool,
-    /// Whether the polarisation is evaluated at every subpixel and source and multiplies the running sum.
+    /// Whether the polarisation is evaluated at every subpixel and source, not at the first alone.
     pub polar: bool,
-    /// Whether the solid angle is evaluated at every subpixel and multiplies the running sum.
+    /// Whether the solid angle is evaluated at every subpixel, not at the first alone.
     pub omega: bool,
 }
 

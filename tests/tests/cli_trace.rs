@@ -121,6 +121,33 @@ fn steps_add_up_to_the_pixel_of_the_image() {
     assert_eq!(some["taps"]["I_pixel_final"], all["taps"]["I_pixel_final"]);
 }
 
+/// The sum is of terms times weight over mean weight, so that it scales to the pixel as any other.
+#[test]
+fn a_sum_of_weighted_sources_scales_to_the_pixel() {
+    const RE_SQUARED_M2: f64 = 7.940_792_480_189_65e-30;
+    let place = Workplace::with_inputs();
+    place.write("two.txt", "-10 0 0 2 1.2e-10\n-10 0.02 0 6 1.19e-10\n");
+    for pixel in traced(&place, "-sourcefile two.txt -fluence 1e24 --roi 4 5 0 11") {
+        let tap = |name: &str| number(&pixel["taps"][name]);
+        let scaled =
+            RE_SQUARED_M2 * 1e24 * tap("I_before_scaling") / tap("steps") * tap("polar") * tap("omega_pixel");
+        assert!(relative(scaled, tap("I_pixel_final"), 0.0) < 1e-14, "{scaled}, {}", tap("I_pixel_final"));
+    }
+}
+
+/// Water of spec is added to the scaled sum: steps without intensity are not looked up for its sake.
+#[test]
+fn water_of_spec_looks_up_no_dark_steps() {
+    let place = Workplace::with_inputs();
+    let line = "-cell 50 60 70 -hkl sparse.hkl -interpolate -tophat_spots -N 5 -detpixels 40 -distance 5 -oversample 1";
+    let fallbacks = |water: &str| {
+        let json = place.run_line(&format!("{line} -water {water} -nonoise -nopgm --json")).well().json();
+        number(&json["images"][0]["interpolation_fallbacks"])
+    };
+    assert!(fallbacks("0") < 1600.0);
+    assert_eq!(fallbacks("10"), fallbacks("0"));
+}
+
 /// For the steps at phi = 0 of each pixel: `fresh`, `off`, or the pixel that left the carried vectors.
 fn carried(place: &Workplace, options: &str) -> Vec<Vec<String>> {
     let found = |step: &Value| match &step["left_by"] {

@@ -13,6 +13,7 @@ use widebragg::math;
 use widebragg_tests::compare::ulp_error;
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden::{sincg_exact, table};
+use widebragg_tests::oracle::functions::sinc3;
 
 /// Makes a function of slices from a function of lanes. The unused lanes of the last vector hold x = 0, n =
 /// 1.
@@ -339,6 +340,31 @@ fn sinc3_matches_the_reference_and_is_accurate() {
         near.check("sinc3_half_turns", simd, "absolute", 1e-15);
         far.check("sinc3_half_turns", simd, "3/x^2", 2e-15);
     }
+}
+
+/// How far the reference's expression for sinc3, 3 (sin x/x - cos x)/x^2, is from the kernel's next to the direct beam,
+/// where its numerator cancels: below 1e-8 it is 0, where 1 is right. The expression is the oracle's, whose values are the
+/// reference's to the last bit (`oracle_functions`).
+#[test]
+fn the_reference_s_sinc3_loses_all_digits_next_to_the_direct_beam() {
+    // From, to, and between which bounds the largest difference lies.
+    for (from, to, least, most) in [
+        (1e-9_f64, 1e-8_f64, 1.0, 1.0),
+        (1e-8, 1e-7, 0.1, 3.4),
+        (1e-6, 1e-5, 1e-5, 6e-4),
+        (1e-4, 1e-3, 1e-9, 4e-8),
+        (0.1, 1.0, 0.0, 1e-13),
+    ] {
+        let mut apart = 0.0_f64;
+        for i in 0..1000 {
+            let x = from * (to / from).powf(f64::from(i) / 1000.0);
+            assert!((math::sinc3(x) - (1.0 - x * x / 10.0)).abs() <= x.powi(4) / 280.0 + 2e-16);
+            apart = apart.max((sinc3(x) - math::sinc3(x)).abs());
+        }
+        println!("sinc3 from {from:e} to {to:e}: at most {apart:.1e} apart");
+        assert!(apart >= least && apart <= most, "{apart:e} apart from {from:e} to {to:e}");
+    }
+    assert_eq!((sinc3(5e-9), math::sinc3(5e-9)), (0.0, 1.0));
 }
 
 #[test]

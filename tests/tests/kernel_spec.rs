@@ -86,6 +86,9 @@ fn only_the_ratios_of_weights_count() {
         let found = weighted(&[1.0, 3.0, 0.25, 2.0]);
         assert!(weighted(&[2.0, 6.0, 0.5, 4.0]) == found);
         assert!(apart(&weighted(&[0.1, 0.3, 0.025, 0.2]), &found) < 1e-14);
+        // Their sum is beyond the range of f64.
+        assert!(apart(&weighted(&[5e307, 1.5e308, 1.25e307, 1e308]), &found) < 1e-14);
+        assert!(weighted(&[49.0; 4]) == weighted(&[1.0; 4]));
         assert!(apart(&image(&one), &found) > 1e-3);
         // The weighted mean of the images of the single sources.
         let mut mean = vec![0.0; found.len()];

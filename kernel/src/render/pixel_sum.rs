@@ -309,8 +309,9 @@ impl<F: Lanes> PixelState<F> {
         let p = &context.scene.p;
         // The reference skips a step with F_latt = 0 and no water. The sines of its square and round crystals
         // are never exactly 0. An observer may want such steps too; they add nothing.
-        let all_steps =
-            tools.observer.wants_all_steps() || p.water_m > 0.0 || !p.crystallite.shape.is_sparse();
+        let all_steps = tools.observer.wants_all_steps()
+            || context.scene.looks_up_dark_steps()
+            || !p.crystallite.shape.is_sparse();
         let active = if all_steps { sweep.lanes } else { sweep.lanes & !lattice.f_latt.eq(zero) };
         if !active.any() {
             return;

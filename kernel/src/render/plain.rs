@@ -297,7 +297,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         }
         let entries = scene.p.orientations.entries();
         // The reference skips a step with F_latt = 0 and no water; its sines are never exactly 0.
-        let all_steps = scene.p.water_m > 0.0 || !Sh::SPARSE;
+        let all_steps = scene.looks_up_dark_steps() || !Sh::SPARSE;
         let [x, y, z] = &work.diffracted;
         let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
         let mut sum = if summed { load(level, &work.sum, at) } else { level.splat(scene.background) };

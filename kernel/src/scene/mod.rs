@@ -72,10 +72,11 @@ pub struct Scene<'a> {
     pub(crate) background: f64,
     /// The water of spec, in photons per sr.
     pub(crate) water: f64,
-    /// What a sum is multiplied by: r_e^2 fluence/steps, where the sum of the weights stands for the number of
-    /// sources.
+    /// What a sum is multiplied by: r_e^2 fluence/steps.
     pub(crate) scale: f64,
     steps: f64,
+    /// The mean of the weights of the sources.
+    mean_weight: f64,
     /// Polarisation about the first source.
     pub(crate) polarization: Option<PolarizationFrame>,
     carryover_id: u64,
@@ -187,11 +188,9 @@ impl<'a> Scene<'a> {
         parts.check_pixels()?;
         let samples = parts.oversample.per_axis as f64 * parts.oversample.per_axis as f64;
         let sources = parts.sources.len() as f64;
-        let terms = parts.orientations.entries().len() as f64 * samples;
-        let steps = sources * terms;
+        let steps = sources * parts.orientations.entries().len() as f64 * samples;
         let used = parts.source_weights.and_then(|weights| weights.get(..parts.sources.len()));
-        let weight = used.map_or(sources, |weights| weights.iter().sum());
-        require(true, "sum of the weights of the sources", weight, "finite")?;
+        let mean_weight = used.map_or(1.0, mean);
         let first = parts.sources.first();
         let water = water_background(parts.fluence_per_m2, parts.water_m);
         let (background, water) = match mode {
@@ -203,8 +202,9 @@ impl<'a> Scene<'a> {
             carryover_id: carryover_id(&parts),
             background,
             water,
-            scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / (weight * terms),
+            scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / steps,
             steps,
+            mean_weight,
             polarization: parts.polarization.and_then(|polarization| {
                 first.map(|source| PolarizationFrame::new(&polarization, source.incident))
             }),
@@ -278,9 +278,16 @@ impl<'a> Scene<'a> {
         self.p.orientations.sweep().mode
     }
 
-    /// The weight of a source.
+    /// The weight of a source, relative to the mean: exactly 1 where all are equal.
     pub(crate) fn weight(&self, source: usize) -> f64 {
-        self.p.source_weights.and_then(|weights| weights.get(source)).copied().unwrap_or(1.0)
+        let weight = self.p.source_weights.and_then(|weights| weights.get(source));
+        weight.map_or(1.0, |weight| weight / self.mean_weight)
+    }
+
+    /// c-parity: with water, the reference also looks up steps whose F_latt is 0, which add nothing but may be out
+    /// of the reach of interpolation.
+    pub(crate) fn looks_up_dark_steps(&self) -> bool {
+        self.mode() == PhiMode::CParity && self.p.water_m > 0.0
     }
 
     /// c-parity: with `oversample_thick` and no sensor the reference multiplies by the share that a layer of no
@@ -337,4 +344,10 @@ impl<'a> Scene<'a> {
     pub(crate) fn grid(&self) -> Option<HklGrid<'a>> {
         self.p.structure_factors.grid
     }
+}
+
+/// The mean of numbers above 0, relative to the largest first, since their sum may be beyond the range of f64.
+fn mean(numbers: &[f64]) -> f64 {
+    let largest = numbers.iter().copied().fold(0.0, f64::max);
+    largest * (numbers.iter().map(|number| number / largest).sum::<f64>() / numbers.len() as f64)
 }
