@@ -83,7 +83,7 @@ impl Accumulation {
 
     /// Whether every step multiplies the running sum.
     #[inline(always)]
-    fn multiplies_sum(self) -> bool {
+    pub(super) fn multiplies_sum(self) -> bool {
         self.mode == PhiMode::CParity && self.of_steps().contains(&true)
     }
 

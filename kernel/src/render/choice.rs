@@ -18,14 +18,13 @@ pub(super) fn render<P: PixelValue>(
     work: &mut Workspace,
     out: &mut [P],
 ) -> Option<SpanReport> {
-    if scene.p.sensor.layers > 1 || scene.p.oversample.per_axis > 1 {
+    let p = &scene.p;
+    if p.sensor.layers > 1 || p.oversample.per_axis > 1 || p.oversample.has_flags() || p.d_min_m > 0.0 {
         work.make_room();
     }
     let fallbacks = run_steps(scene, span, work);
-    let (omega_sum_sr, any_nan) = scene.p.simd.run(ScalingPass { scene, work, out });
-    let per_axis = scene.p.oversample.per_axis as f64;
-    let evaluations = scene.p.sensor.layers as f64 * per_axis * per_axis;
-    (!any_nan).then_some(SpanReport { omega_sum_sr: omega_sum_sr * evaluations, fallbacks })
+    let (omega_sum_sr, any_nan) = p.simd.run(ScalingPass { scene, work, out });
+    (!any_nan).then_some(SpanReport { omega_sum_sr, fallbacks })
 }
 
 /// Runs the steps pass that is compiled for the scene's shape and the span's lookup; returns the

@@ -52,6 +52,7 @@ use crate::carryover::Carryover;
 pub use crate::scene::{Oversample, Roi, Scene, SceneParts, Sensor};
 use crate::span::{PerPixel, SPAN};
 use crate::structure_factor::{LatchPoint, LookupPlan, LookupRule};
+use accumulate::Accumulation;
 use plain::Workspace;
 use row_plan::{PixelRun, Span};
 
@@ -266,7 +267,7 @@ impl Scene<'_> {
     }
 
     fn needs_general_loop(&self) -> bool {
-        self.p.oversample.has_flags() || self.p.d_min_m > 0.0
+        Accumulation::new(self).multiplies_sum()
     }
 
     fn find_latch_in_row(&self, slow: usize, carry: &Carryover<'_>) -> Option<LatchPoint> {

@@ -16,6 +16,7 @@ use super::accumulate::{Accumulation, PixelFactors, StepFactor};
 use super::background::background;
 use super::geometry::{LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::observer::{ObservedPixel, ObservedStep, Observer, Site};
+use super::resolution::is_resolved;
 use super::row_plan::PixelRun;
 use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{LaneMask, Lanes, Level};
@@ -203,13 +204,8 @@ impl<F: Lanes> PixelState<F> {
         source: &Source,
     ) -> Option<Sweep<'s, F>> {
         let p = &context.scene.p;
-        let one = self.sum.splat_like(1.0);
         let q = scattering(site.subpixel.direction.diffracted, source);
-        let lanes = if p.d_min_m > 0.0 {
-            self.live & !(one / q.dot(q).sqrt()).lt(one.splat_like(p.d_min_m))
-        } else {
-            self.live
-        };
+        let lanes = if p.d_min_m > 0.0 { self.live & is_resolved(q, p.d_min_m) } else { self.live };
         if !lanes.any() {
             self.evaluation += p.orientations.entries().len() as u64;
             return None;
@@ -219,7 +215,7 @@ impl<F: Lanes> PixelState<F> {
         observer.begin_source(factor);
         if matches!(factor, StepFactor::Terms(_)) {
             self.earlier = self.sum;
-            self.sum = one.splat_like(0.0);
+            self.sum = self.sum.splat_like(0.0);
         }
         let is_opening = context.opening.is_some() && !self.begun.any();
         self.begun = self.begun | lanes;

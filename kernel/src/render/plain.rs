@@ -3,31 +3,34 @@
 //!
 //! ```text
 //! 1 for each thickness layer and subpixel: directions of all pixels              GeometryPass
+//!       with a resolution limit, for each source: which pixels it reaches            ResolutionPass
 //! 2     for each vector of pixels, source, orientation:                          StepsPass
 //!           h, k, l = q.a, q.b, q.c
 //!           near the nodes of the step before?  keep them, else round and look up
 //!           F_cell = 0 in all lanes?  next step
 //!           amplitude = F_latt(h, k, l) F_cell
 //!           sum += amplitude^2
-//!       in spec with weights or layers, after each source: total += factor sum       TermsPass
+//!       in spec with weights, layers or flags, after each source:
+//!           total += factor sum                                                  TermsPass
 //! 3 for each vector of pixels: pixel = scale sum capture polarisation omega      ScalingPass
 //! ```
 //!
-//! Polarisation and solid angle are those of the first sample, capture that of the first sample of each layer
-//! (in c-parity of the last layer). Pass 2 is compiled once for each shape and lookup, the other two once for
-//! each level.
+//! Polarisation and solid angle are those of the first sample, or of each where a flag asks for it, capture that
+//! of the first sample of each layer (in c-parity of the last layer). Pass 2 is compiled once for each shape and
+//! lookup, the others once for each level.
 //!
 //! An index that is exactly an integer other than 0 gives NaN here. The span is then reported and re-rendered
 //! by the general loop, whose other pixels have the same bits.
 
 use core::marker::PhantomData;
 
-use super::accumulate::Accumulation;
+use super::accumulate::{Accumulation, PixelFactors, StepFactor};
 use super::background::background;
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::pixel_value::PixelValue;
+use super::resolution::is_resolved;
 use super::row_plan::{Span, select};
-use crate::beam::Source;
+use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{Shape, ShapeKind};
 use crate::scene::Scene;
@@ -57,9 +60,15 @@ pub(super) struct Workspace {
 #[repr(align(64))]
 struct Samples {
     omega: PerPixel,
+    /// Over the samples.
+    omega_sum: PerPixel,
     capture: PerPixel,
     polar: PerPixel,
     background: PerPixel,
+    /// 1 for the pixels that the current source reaches within the resolution limit.
+    reached: PerPixel,
+    /// 1 for the pixels that any source has reached, whose polarisation factor stands.
+    begun: PerPixel,
     /// What [`Lookup::save`] saves.
     nodes: SavedNodes,
 }
@@ -105,7 +114,16 @@ impl Workspace {
 impl Samples {
     const fn new() -> Self {
         const EMPTY: PerPixel = [0.0; SPAN];
-        Self { omega: EMPTY, capture: EMPTY, polar: EMPTY, background: EMPTY, nodes: [EMPTY; 4] }
+        Self {
+            omega: EMPTY,
+            omega_sum: EMPTY,
+            capture: EMPTY,
+            polar: EMPTY,
+            background: EMPTY,
+            reached: EMPTY,
+            begun: EMPTY,
+            nodes: [EMPTY; 4],
+        }
     }
 }
 
@@ -130,6 +148,7 @@ impl WithSimd for GeometryPass<'_, '_> {
         let depth_m = layer as f64 * scene.p.sensor.layer_m;
         let line = grid.line(detector, sub_slow, depth_m);
         let is_first = sub_slow == 0 && sub_fast == 0;
+        let flags = scene.p.oversample;
         // Lanes past the last pixel repeat it.
         let last = level.splat((span.first + span.count) as f64 - 1.0);
         let stride = level.splat(L::F::LEN as f64);
@@ -143,45 +162,64 @@ impl WithSimd for GeometryPass<'_, '_> {
             store(x, to_x, at);
             store(y, to_y, at);
             store(z, to_z, at);
-            if is_first {
+            if is_first || flags.omega {
                 store(direction.inverse_distance, &mut work.inverse_distance, at);
             }
         }
         // With a single sample the third pass evaluates the factors itself.
-        if is_first && work.samples.is_some() {
-            FactorsPass { scene, span, layer, work }.with_simd(level);
+        if work.samples.is_some() && (is_first || flags.omega || flags.thick) {
+            FactorsPass { scene, span, layer, is_first, work }.with_simd(level);
         }
     }
 }
 
-/// The factors that the first subpixel of a layer gives the whole pixel. A loop of its own, since one long
-/// chain of arithmetic per vector would leave the processor waiting.
+/// The factors that a sample gives the pixel: all of them the first subpixel of a layer, any other those whose
+/// flags are set. A loop of its own, since one long chain of arithmetic per vector would leave the processor
+/// waiting.
 struct FactorsPass<'c, 'a> {
     scene: &'c Scene<'a>,
     span: Span,
     layer: usize,
+    is_first: bool,
     work: &'c mut Workspace,
 }
 
 impl FactorsPass<'_, '_> {
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
-        let Self { scene, span, layer, work } = self;
-        let (detector, sensor) = (&scene.p.detector, &scene.p.sensor);
+        let Self { scene, span, layer, is_first, work } = self;
+        let (detector, sensor, flags) = (&scene.p.detector, &scene.p.sensor, scene.p.oversample);
+        let begins = layer == 0 && is_first;
+        let [of_steps, ..] = Accumulation::new(scene).of_steps();
+        // The reference uses that of the last layer alone.
+        let captures = sensor.layer_m > 0.0 && (of_steps || layer + 1 == sensor.layers);
+        let samples_of_layer = scene.p.oversample.per_axis as f64 * scene.p.oversample.per_axis as f64;
+        let like_first = level.splat(sensor.layers as f64 * samples_of_layer);
+        let unresolved = level.splat(if scene.darkens_unresolved_pixels() { 0.0 } else { 1.0 });
+        let zero = level.splat(0.0);
         let depth_m = layer as f64 * sensor.layer_m;
         let next_depth_m = (layer + 1) as f64 * sensor.layer_m;
         let Workspace { diffracted, inverse_distance, samples: Some(samples), .. } = work else { return };
         for at in (0..span.count).step_by(L::F::LEN) {
             let direction = direction(level, diffracted, inverse_distance, at);
-            if sensor.layer_m > 0.0 {
+            if captures && (is_first || flags.thick) {
                 let capture = direction.capture(detector, depth_m, next_depth_m, sensor.attenuation_per_m);
                 store(capture, &mut samples.capture, at);
             }
-            if layer > 0 {
+            if begins || flags.omega {
+                let omega = direction.omega_sr(detector);
+                let before = if begins { zero } else { load(level, &samples.omega_sum, at) };
+                let same = if flags.omega { level.splat(1.0) } else { like_first };
+                store(omega, &mut samples.omega, at);
+                store(omega.mul_add(same, before), &mut samples.omega_sum, at);
+            }
+            if !begins {
                 continue;
             }
-            store(direction.omega_sr(detector), &mut samples.omega, at);
-            if let Some(frame) = &scene.polarization {
+            if scene.p.d_min_m > 0.0 {
+                store(unresolved, &mut samples.polar, at);
+                store(zero, &mut samples.begun, at);
+            } else if let Some(frame) = &scene.polarization {
                 store(direction.polarization(frame), &mut samples.polar, at);
             }
             if scene.water > 0.0 {
@@ -240,7 +278,8 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
         let multiplies_terms = Accumulation::new(scene).multiplies_terms();
-        let at_once = if multiplies_terms { 1 } else { p.sources.len().max(1) };
+        let is_limited = p.d_min_m > 0.0;
+        let at_once = if multiplies_terms || is_limited { 1 } else { p.sources.len().max(1) };
         // The first sample starts the sum, or the first step of each source whose terms are multiplied.
         let (mut visited, mut summed) = (false, false);
         if multiplies_terms {
@@ -257,6 +296,9 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 work: &mut *work,
             });
             for (group, sources) in p.sources.chunks(at_once).enumerate() {
+                if is_limited {
+                    run_resolution(ResolutionPass { scene, source: group, span, work: &mut *work });
+                }
                 for at in (0..span.count).step_by(L::F::LEN) {
                     if let (true, Some(samples)) = (visited, &work.samples) {
                         lookup.restore(&samples.nodes, at);
@@ -291,8 +333,17 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
     ) {
         let level = nudge.level();
         let zero = level.splat(0.0);
-        let live = zero.lt(load(level, &work.live, at));
+        // With a resolution limit, the source leaves the sums of all other pixels as they are.
+        let reached = match &work.samples {
+            Some(samples) if scene.p.d_min_m > 0.0 => Some(&samples.reached),
+            _ => None,
+        };
+        let live = zero.lt(load(level, reached.unwrap_or(&work.live), at));
+        let is_limited = reached.is_some();
         if !live.any() {
+            if is_limited && !summed {
+                store(level.splat(scene.background), &mut work.sum, at);
+            }
             return;
         }
         let entries = scene.p.orientations.entries();
@@ -335,8 +386,55 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 sum = amplitude.mul_add(amplitude, sum);
             }
         }
+        if is_limited {
+            let before = if summed { load(level, &work.sum, at) } else { level.splat(scene.background) };
+            sum = F::select(live, sum, before);
+        }
         store(sum, &mut work.sum, at);
     }
+}
+
+/// The pixels that a source reaches within the resolution limit, and the polarisation factor of those that it is
+/// the first to reach.
+struct ResolutionPass<'c, 'a> {
+    scene: &'c Scene<'a>,
+    source: usize,
+    span: Span,
+    work: &'c mut Workspace,
+}
+
+impl WithSimd for ResolutionPass<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<L: BaseLevel>(self, level: L) {
+        let Self { scene, source, span, work } = self;
+        let p = &scene.p;
+        let (Some(samples), Some(source)) = (&mut work.samples, p.sources.get(source)) else { return };
+        let frame = p.polarization.map(|polarization| PolarizationFrame::new(&polarization, source.incident));
+        let (zero, one) = (level.splat(0.0), level.splat(1.0));
+        for at in (0..span.count).step_by(L::F::LEN) {
+            let direction = direction(level, &work.diffracted, &work.inverse_distance, at);
+            let live = zero.lt(load(level, &work.live, at));
+            let reached = live & is_resolved(scattering(direction.diffracted, source), p.d_min_m);
+            store(L::F::select(reached, one, zero), &mut samples.reached, at);
+            let begun = load(level, &samples.begun, at);
+            let first = reached & begun.eq(zero);
+            if first.any() {
+                store(L::F::select(first, one, begun), &mut samples.begun, at);
+                if let Some(frame) = &frame {
+                    let polar = load(level, &samples.polar, at);
+                    store(L::F::select(first, direction.polarization(frame), polar), &mut samples.polar, at);
+                }
+            }
+        }
+    }
+}
+
+/// Out of line, as [`run_geometry`].
+#[inline(never)]
+fn run_resolution(pass: ResolutionPass<'_, '_>) {
+    pass.scene.p.simd.run(pass);
 }
 
 /// Multiplies the sums of a source and adds them to those of the sources before.
@@ -353,15 +451,29 @@ impl WithSimd for TermsPass<'_, '_> {
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, source, span, work } = self;
-        let weight = level.splat(scene.weight(source));
-        let [captures, ..] = Accumulation::new(scene).of_steps();
+        let (p, accumulation) = (&scene.p, Accumulation::new(scene));
+        let weight = scene.weight(source);
+        let incident = p.sources.get(source).map(|source| source.incident);
+        let polarization = p.polarization.filter(|_| p.oversample.polar).zip(incident);
+        let frame =
+            polarization.map(|(polarization, incident)| PolarizationFrame::new(&polarization, incident));
+        let one = level.splat(1.0);
         for at in (0..span.count).step_by(L::F::LEN) {
-            let factor = match &work.samples {
-                Some(samples) if captures => weight * load(level, &samples.capture, at),
-                _ => weight,
-            };
-            let total = load(level, &work.sum, at).mul_add(factor, load(level, &work.total, at));
-            store(total, &mut work.total, at);
+            let mut factors = PixelFactors { capture: one, polarization: one, omega_sr: one };
+            if let Some(samples) = &work.samples {
+                if p.sensor.layer_m > 0.0 {
+                    factors.capture = load(level, &samples.capture, at);
+                }
+                factors.omega_sr = load(level, &samples.omega, at);
+            }
+            if let Some(frame) = &frame {
+                let direction = direction(level, &work.diffracted, &work.inverse_distance, at);
+                factors.polarization = direction.polarization(frame);
+            }
+            if let StepFactor::Terms(factor) = accumulation.step_factor(weight, factors) {
+                let total = load(level, &work.sum, at).mul_add(factor, load(level, &work.total, at));
+                store(total, &mut work.total, at);
+            }
         }
     }
 }
@@ -380,7 +492,7 @@ pub(super) struct ScalingPass<'c, 'a, P> {
 }
 
 impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
-    /// Sum of omega, and whether any pixel is NaN.
+    /// Sum of omega over pixels and samples, and whether any pixel is NaN.
     type Output = (f64, bool);
 
     #[inline(always)]
@@ -389,49 +501,51 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
         let p = &scene.p;
         let (detector, sensor) = (&p.detector, &p.sensor);
         let accumulation = Accumulation::new(scene);
-        let [captured, ..] = accumulation.of_steps();
         let sums = if accumulation.multiplies_terms() { &work.total } else { &work.sum };
-        let captures = sensor.layer_m > 0.0 && !captured;
-        let (zero, scale) = (level.splat(0.0), level.splat(scene.scale));
+        let captures = sensor.layer_m > 0.0;
+        let (zero, one, scale) = (level.splat(0.0), level.splat(1.0), level.splat(scene.scale));
         let mut omega_sum = zero;
         let mut nan = zero.lt(zero);
         for (block, out) in out.chunks_mut(L::F::LEN).enumerate() {
             let at = block * L::F::LEN;
             let live = load(level, &work.live, at);
-            let mut value = scale * load(level, sums, at);
+            let mut factors = PixelFactors { capture: one, polarization: one, omega_sr: one };
             let mut water = zero;
-            let omega = if let Some(samples) = &work.samples {
+            let omega_of_samples;
+            if let Some(samples) = &work.samples {
                 if captures {
-                    value = value * load(level, &samples.capture, at);
+                    factors.capture = load(level, &samples.capture, at);
                 }
                 if scene.polarization.is_some() {
-                    value = value * load(level, &samples.polar, at);
+                    factors.polarization = load(level, &samples.polar, at);
                 }
                 if scene.water > 0.0 {
                     water = load(level, &samples.background, at);
                 }
-                load(level, &samples.omega, at)
+                factors.omega_sr = load(level, &samples.omega, at);
+                omega_of_samples = load(level, &samples.omega_sum, at);
             } else {
                 let direction = direction(level, &work.diffracted, &work.inverse_distance, at);
                 if captures {
-                    let capture = direction.capture(detector, 0.0, sensor.layer_m, sensor.attenuation_per_m);
-                    value = value * capture;
+                    factors.capture =
+                        direction.capture(detector, 0.0, sensor.layer_m, sensor.attenuation_per_m);
                 }
                 if let Some(frame) = &scene.polarization {
-                    value = value * direction.polarization(frame);
+                    factors.polarization = direction.polarization(frame);
                 }
                 if scene.water > 0.0 {
                     water = background(scene, &direction);
                 }
-                direction.omega_sr(detector)
-            };
-            value = value * omega;
+                factors.omega_sr = direction.omega_sr(detector);
+                omega_of_samples = factors.omega_sr;
+            }
+            let (mut value, _) = accumulation.finish(scale, load(level, sums, at), factors);
             if scene.water > 0.0 {
                 value = value + water;
             }
             let is_live = zero.lt(live);
             nan = nan | (is_live & !value.eq(value));
-            omega_sum = omega.mul_add(live, omega_sum);
+            omega_sum = omega_of_samples.mul_add(live, omega_sum);
             P::store(L::F::select(is_live, value, zero), out);
         }
         (omega_sum.to_array().as_ref().iter().sum(), nan.any())
