@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING, row_offset, rows_from};
 
 /// Token of the AVX2 level. A value exists only where the CPU supports AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ impl Avx2 {
 
 /// Four f64 lanes.
 #[derive(Debug, Clone, Copy)]
-pub struct F64x4(__m256d);
+pub struct F64x4(pub(super) __m256d);
 
 /// Eight f32 lanes.
 #[derive(Debug, Clone, Copy)]
@@ -263,6 +263,61 @@ impl Lanes for F64x4 {
         // SAFETY: `inside` selects only lanes whose index lies in 0..table.len(); `self` proves AVX2.
         Self(unsafe { _mm256_mask_i32gather_pd::<8>(other.0, table.as_ptr(), index, inside.0) })
     }
+    #[inline(always)]
+    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+        let starts = self.to_array();
+        let outer = [outer[0].to_array(), outer[1].to_array(), outer[2].to_array(), outer[3].to_array()];
+        let inner = [inner[0].to_array(), inner[1].to_array(), inner[2].to_array(), inner[3].to_array()];
+        let mut lanes = [self.splat_like(0.0); 4];
+        for (i, sum) in lanes.iter_mut().enumerate() {
+            *sum = self.level().sum_rows_of_lane(table, starts[i], strides, &outer, &inner, i);
+        }
+        transpose(lanes)
+    }
+}
+
+impl Avx2 {
+    /// [`Lanes::sum_rows`] of one lane; the four sums in a vector.
+    #[inline(always)]
+    pub(super) fn sum_rows_of_lane<const N: usize>(
+        self,
+        table: &[f64],
+        start: f64,
+        strides: [usize; 2],
+        outer: &[[f64; N]; 4],
+        inner: &[[f64; N]; 4],
+        lane: usize,
+    ) -> F64x4 {
+        let mut sum = self.splat(0.0);
+        let Some(block) = rows_from(table, start, strides) else { return sum };
+        for i in 0..4 {
+            let mut plane = sum;
+            for j in 0..4 {
+                // SAFETY: `block` reaches to the end of row (3, 3), the last.
+                let row = unsafe { block.as_ptr().add(row_offset(strides, i, j)) };
+                // SAFETY: a row is four f64; `self` proves AVX2.
+                let row = unsafe { _mm256_loadu_pd(row) };
+                let inner = self.splat(inner[j][lane]);
+                plane = if j == 0 { inner * F64x4(row) } else { inner.mul_add(F64x4(row), plane) };
+            }
+            let outer = self.splat(outer[i][lane]);
+            sum = if i == 0 { outer * plane } else { outer.mul_add(plane, sum) };
+        }
+        sum
+    }
+}
+
+/// Element i of all vectors in the i-th vector.
+#[inline(always)]
+pub(super) fn transpose([a, b, c, d]: [F64x4; 4]) -> [F64x4; 4] {
+    let (ab_even, ab_odd) = (v!(_mm256_unpacklo_pd(a.0, b.0)), v!(_mm256_unpackhi_pd(a.0, b.0)));
+    let (cd_even, cd_odd) = (v!(_mm256_unpacklo_pd(c.0, d.0)), v!(_mm256_unpackhi_pd(c.0, d.0)));
+    [
+        F64x4(v!(_mm256_permute2f128_pd::<0x20>(ab_even, cd_even))),
+        F64x4(v!(_mm256_permute2f128_pd::<0x20>(ab_odd, cd_odd))),
+        F64x4(v!(_mm256_permute2f128_pd::<0x31>(ab_even, cd_even))),
+        F64x4(v!(_mm256_permute2f128_pd::<0x31>(ab_odd, cd_odd))),
+    ]
 }
 
 impl BaseLanes for F64x4 {

@@ -4,6 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
+use super::avx2::{Avx2, F64x4, transpose};
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
 
 /// Token of the AVX-512 level. A value exists only where the CPU supports AVX-512 F, DQ and VL.
@@ -292,6 +293,31 @@ impl Lanes for F64x8 {
         let index = v!(_mm512_cvttpd_epi64(self.0));
         // SAFETY: `inside` selects only lanes whose index lies in 0..table.len(); `self` proves AVX-512.
         Self(unsafe { _mm512_mask_i64gather_pd::<8>(other.0, inside.0, index, table.as_ptr()) })
+    }
+    #[inline(always)]
+    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+        // SAFETY: the dispatch makes tokens of this level only where the CPU has AVX2 and FMA too.
+        let level = unsafe { Avx2::new() };
+        let starts = self.to_array();
+        let outer = [outer[0].to_array(), outer[1].to_array(), outer[2].to_array(), outer[3].to_array()];
+        let inner = [inner[0].to_array(), inner[1].to_array(), inner[2].to_array(), inner[3].to_array()];
+        let mut lanes = [level.splat(0.0); 8];
+        for (i, sum) in lanes.iter_mut().enumerate() {
+            *sum = level.sum_rows_of_lane(table, starts[i], strides, &outer, &inner, i);
+        }
+        let [a, b, c, d, e, f, g, h] = lanes;
+        let [l0, l1, l2, l3] = transpose([a, b, c, d]);
+        let [u0, u1, u2, u3] = transpose([e, f, g, h]);
+        [Self::joined(l0, u0), Self::joined(l1, u1), Self::joined(l2, u2), Self::joined(l3, u3)]
+    }
+}
+
+impl F64x8 {
+    /// Two vectors of half the lanes.
+    #[inline(always)]
+    fn joined(lower: F64x4, upper: F64x4) -> Self {
+        let lower = v!(_mm512_castpd256_pd512(lower.0));
+        Self(v!(_mm512_insertf64x4::<1>(lower, upper.0)))
     }
 }
 

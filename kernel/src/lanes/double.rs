@@ -204,4 +204,12 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
     fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self {
         Self(self.0.gather(table, mask.0, other.0), self.1.gather(table, mask.1, other.1))
     }
+    #[inline(always)]
+    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+        let [Self(o0, p0), Self(o1, p1), Self(o2, p2), Self(o3, p3)] = outer;
+        let [Self(i0, j0), Self(i1, j1), Self(i2, j2), Self(i3, j3)] = inner;
+        let [a, b, c, d] = self.0.sum_rows(table, strides, [o0, o1, o2, o3], [i0, i1, i2, i3]);
+        let [e, f, g, h] = self.1.sum_rows(table, strides, [p0, p1, p2, p3], [j0, j1, j2, j3]);
+        [Self(a, e), Self(b, f), Self(c, g), Self(d, h)]
+    }
 }

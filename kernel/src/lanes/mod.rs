@@ -202,6 +202,30 @@ pub trait Lanes:
     ///
     /// The indices are integers stored as f64.
     fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self;
+
+    /// Sums over 4 x 4 rows of four elements of `table`, from index `self` on:
+    ///
+    /// ```text
+    /// sums[m] = sum over i of outer[i] (sum over j of inner[j] table[self + i strides[0] + j strides[1] + m])
+    /// ```
+    ///
+    /// Both sums run upwards from a product, by [`Lanes::mul_add`]. The indices are integers stored as f64; lanes
+    /// whose rows are not all inside the table are 0. A row is one load, where gathering takes four.
+    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4];
+}
+
+/// The place of row (i, j) in a block of 4 x 4 rows; `(3, 3)` is the last.
+#[inline(always)]
+fn row_offset([outer, inner]: [usize; 2], i: usize, j: usize) -> usize {
+    i * outer + j * inner
+}
+
+/// The elements of `table` from `start` to the end of the last row of a block; `None` where they are not all there.
+#[inline(always)]
+fn rows_from(table: &[f64], start: f64, strides: [usize; 2]) -> Option<&[f64]> {
+    // `as` converts a negative or NaN index to 0, so the comparison excludes it.
+    let (start, len) = ((start >= 0.0).then_some(start as usize)?, row_offset(strides, 3, 3) + 4);
+    table.get(start..start.checked_add(len)?)
 }
 
 /// A vector of one hardware level; two of them narrow into one vector of f32.

@@ -3,7 +3,7 @@
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 use wide::{f32x16, f64x8, u64x8};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING, row_offset, rows_from};
 
 /// Token of the portable level, which every CPU supports.
 #[derive(Debug, Clone, Copy)]
@@ -267,6 +267,35 @@ impl Lanes for F64x8 {
             }
         }
         Self(f64x8::new(lanes))
+    }
+    #[inline(always)]
+    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+        let mut sums = [[0.0; 8]; 4];
+        for (lane, &start) in self.0.as_array().iter().enumerate() {
+            let Some(block) = rows_from(table, start, strides) else { continue };
+            let mut sum = [0.0; 4];
+            for (i, outer) in outer.iter().enumerate() {
+                let outer = outer.0.as_array()[lane];
+                let mut plane = [0.0; 4];
+                for (j, inner) in inner.iter().enumerate() {
+                    let inner = inner.0.as_array()[lane];
+                    let row = block.get(row_offset(strides, i, j)..).and_then(|rest| rest.first_chunk::<4>());
+                    for (plane, &value) in plane.iter_mut().zip(row.unwrap_or(&[0.0; 4])) {
+                        let product = inner * value;
+                        *plane = if j == 0 { product } else { product + *plane };
+                    }
+                }
+                for (sum, plane) in sum.iter_mut().zip(plane) {
+                    let product = outer * plane;
+                    *sum = if i == 0 { product } else { product + *sum };
+                }
+            }
+            for (sums, sum) in sums.iter_mut().zip(sum) {
+                sums[lane] = sum;
+            }
+        }
+        let [a, b, c, d] = sums;
+        [Self(f64x8::new(a)), Self(f64x8::new(b)), Self(f64x8::new(c)), Self(f64x8::new(d))]
     }
 }
 

@@ -1,4 +1,6 @@
-//! F_cell by tricubic interpolation: cubic Lagrange through 4 x 4 x 4 nodes, along l, then k, then h.
+//! F_cell by tricubic interpolation: cubic Lagrange through 4 x 4 x 4 nodes, along k, then h, then l.
+//!
+//! Nodes that are neighbours along l are neighbours in memory, so that a lane sums rows of four.
 
 use super::grid::{LaneGrid, add_at};
 use super::lookup::{Lookup, LookupPlan, LookupTable, lookup_kind};
@@ -29,16 +31,8 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
     #[inline(always)]
     fn interpolate(&self, h: [F; 3], usable: F::Mask) -> F {
         let block = self.block(h, usable);
-        let (wh, wk, wl) = (weights(block.t[0]), weights(block.t[1]), weights(block.t[2]));
-        let mut sum = h[0].splat_like(0.0);
-        for (i, &wh) in wh.iter().enumerate() {
-            let mut plane = sum.splat_like(0.0);
-            for (j, &wk) in wk.iter().enumerate() {
-                plane = wk.mul_add(weighted(wl, self.row(&block, i, j, usable)), plane);
-            }
-            sum = wh.mul_add(plane, sum);
-        }
-        sum
+        let [th, tk, tl] = block.t;
+        weighted(weights(tl), self.along_l(&block, weights(th), weights(tk)))
     }
 
     /// [`Tricubic::interpolate`] and its derivatives with respect to h, k, l.
@@ -47,24 +41,10 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
         let block = self.block(h, usable);
         let [th, tk, tl] = block.t;
         let (wh, wk, wl) = (weights(th), weights(tk), weights(tl));
-        let (sh, sk, sl) = (weight_derivatives(th), weight_derivatives(tk), weight_derivatives(tl));
-        let zero = th.splat_like(0.0);
-        let (mut sum, mut by_h, mut by_k, mut by_l) = (zero, zero, zero, zero);
-        for (i, (&wh, &sh)) in wh.iter().zip(&sh).enumerate() {
-            let (mut plane, mut plane_by_k, mut plane_by_l) = (zero, zero, zero);
-            for (j, (&wk, &sk)) in wk.iter().zip(&sk).enumerate() {
-                let row = self.row(&block, i, j, usable);
-                let line = weighted(wl, row);
-                plane = wk.mul_add(line, plane);
-                plane_by_k = sk.mul_add(line, plane_by_k);
-                plane_by_l = wk.mul_add(weighted(sl, row), plane_by_l);
-            }
-            sum = wh.mul_add(plane, sum);
-            by_h = sh.mul_add(plane, by_h);
-            by_k = wh.mul_add(plane_by_k, by_k);
-            by_l = wh.mul_add(plane_by_l, by_l);
-        }
-        (sum, [by_h, by_k, by_l])
+        let line = self.along_l(&block, wh, wk);
+        let by_h = weighted(wl, self.along_l(&block, weight_derivatives(th), wk));
+        let by_k = weighted(wl, self.along_l(&block, wh, weight_derivatives(tk)));
+        (weighted(wl, line), [by_h, by_k, weighted(weight_derivatives(tl), line)])
     }
 
     /// The 4 x 4 x 4 nodes around h, k, l.
@@ -78,31 +58,39 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
         Block { t: [h - h0, k - k0, l - l0], start, first: first as usize, shared }
     }
 
-    /// The nodes of a block along l.
+    /// The sums of a block over h and k, at its four nodes along l.
     #[inline(always)]
-    fn row(&self, block: &Block<F>, i: usize, j: usize, usable: F::Mask) -> [F; 4] {
-        let [stride_h, stride_k] = self.grid.strides;
-        let offset = i * stride_h + j * stride_k;
-        let start = block.start;
-        // Where all lanes have one block, its values are loaded once and broadcast.
-        if block.shared {
-            self.shared_row(block.first + offset, start)
+    fn along_l(&self, block: &Block<F>, wh: [F; 4], wk: [F; 4]) -> [F; 4] {
+        // Where all lanes have one block, its values are loaded once and broadcast. For few lanes that saves less
+        // than a mispredicted branch costs.
+        if F::LEN > FEW_LANES && block.shared {
+            self.shared_along_l(block, wh, wk)
         } else {
-            self.gathered_row(start + start.splat_like(offset as f64), usable)
+            block.start.sum_rows(self.grid.data, self.grid.strides, wh, wk)
         }
     }
 
+    /// As [`Lanes::sum_rows`], in the same order.
     #[inline(always)]
-    fn gathered_row(&self, start: F, usable: F::Mask) -> [F; 4] {
-        let (data, zero) = (self.grid.data, start.splat_like(0.0));
-        [
-            start.gather(data, usable, zero),
-            (start + start.splat_like(1.0)).gather(data, usable, zero),
-            (start + start.splat_like(2.0)).gather(data, usable, zero),
-            (start + start.splat_like(3.0)).gather(data, usable, zero),
-        ]
+    fn shared_along_l(&self, block: &Block<F>, wh: [F; 4], wk: [F; 4]) -> [F; 4] {
+        let [stride_h, stride_k] = self.grid.strides;
+        let mut line = [block.start.splat_like(0.0); 4];
+        for (i, &wh) in wh.iter().enumerate() {
+            let mut plane = line;
+            for (j, &wk) in wk.iter().enumerate() {
+                let row = self.shared_row(block.first + i * stride_h + j * stride_k, wk);
+                for (plane, value) in plane.iter_mut().zip(row) {
+                    *plane = if j == 0 { wk * value } else { wk.mul_add(value, *plane) };
+                }
+            }
+            for (line, plane) in line.iter_mut().zip(plane) {
+                *line = if i == 0 { wh * plane } else { wh.mul_add(plane, *line) };
+            }
+        }
+        line
     }
 
+    /// Four nodes along l, each in all lanes.
     #[inline(always)]
     fn shared_row(&self, start: usize, like: F) -> [F; 4] {
         let row = start.checked_add(4).and_then(|end| self.grid.data.get(start..end));
@@ -114,6 +102,9 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
         }
     }
 }
+
+/// Lanes for which the rows of a block are always loaded lane by lane.
+const FEW_LANES: usize = 4;
 
 /// The nodes that lanes interpolate between.
 #[derive(Debug, Clone, Copy)]
