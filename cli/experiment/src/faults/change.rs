@@ -1,0 +1,178 @@
+//! By how much one image differs from another, in a few figures.
+
+use crate::gradient::selection::BLOCK;
+
+/// Pixels above this fraction of the brightest one are lit.
+pub const LIT: f64 = 1e-6;
+
+/// A lit pixel has changed where it differs by more than this fraction.
+pub const CHANGED: f64 = 0.01;
+
+/// The pixel that changes most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Largest {
+    /// Its place in the selection.
+    pub at: usize,
+    /// Its value without the fault, in photons.
+    pub without: f64,
+    /// Its value with the fault, in photons.
+    pub with: f64,
+}
+
+/// What changes between an image without a fault and the image with it.
+///
+/// Lit pixels are those that are brighter, in one of the images, than [`LIT`] of its brightest pixel. Pixels that are
+/// not finite in both images are left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// The sum of the image with the fault over that of the image without it; `None` where the latter is dark.
+    pub sum_ratio: Option<f64>,
+    /// The standard error of that ratio, since the pixels are a sample; 0 where they are all there are.
+    ///
+    /// **Formula.** sqrt((1 - f) sum (B - r A)^2)/sum A, where A and B are the sums of runs of neighbours without and with
+    /// the fault, r is the ratio, and f the share of the pixels that is in the sample.
+    pub sum_ratio_error: Option<f64>,
+    /// Pearson's correlation of the images; `None` where one of them has no variance.
+    pub correlation: Option<f64>,
+    /// Root mean square difference of the lit pixels over their mean without the fault; `None` where that is 0.
+    pub rms: Option<f64>,
+    /// Number of lit pixels.
+    pub lit: usize,
+    /// Share of the lit pixels that differ by more than [`CHANGED`] of their value without the fault.
+    pub changed: f64,
+    /// The largest difference over the brightest pixel without the fault; `None` where that is dark.
+    pub largest: Option<f64>,
+    /// The pixel with the largest difference; `None` where no pixel differs.
+    pub largest_at: Option<Largest>,
+}
+
+impl Change {
+    /// No change at all.
+    pub const NONE: Self = Self {
+        sum_ratio: Some(1.0),
+        sum_ratio_error: Some(0.0),
+        correlation: Some(1.0),
+        rms: Some(0.0),
+        lit: 0,
+        changed: 0.0,
+        largest: Some(0.0),
+        largest_at: None,
+    };
+
+    /// The change from the pixels `without` a fault to the pixels `with` it, which are `share` of all pixels.
+    #[must_use]
+    pub fn new(without: &[f64], with: &[f64], share: f64) -> Self {
+        let pairs = || without.iter().zip(with).map(|(&a, &b)| [a, b]);
+        let finite = || pairs().filter(|pair| pair.iter().all(|value| value.is_finite()));
+        let count = finite().count().max(1) as f64;
+        let [sum_a, sum_b] = finite().fold([0.0; 2], |[a, b], [x, y]| [a + x, b + y]);
+        let [mean_a, mean_b] = [sum_a / count, sum_b / count];
+        let [aa, bb, ab] = finite().fold([0.0; 3], |[aa, bb, ab], [x, y]| {
+            let (x, y) = (x - mean_a, y - mean_b);
+            [aa + x * x, bb + y * y, ab + x * y]
+        });
+        let [brightest_a, brightest_b] = finite().fold([0.0f64; 2], |[a, b], [x, y]| [a.max(x), b.max(y)]);
+        let is_lit = |&[x, y]: &[f64; 2]| x > LIT * brightest_a || y > LIT * brightest_b;
+        let lit = || finite().filter(is_lit);
+        let lit_pixels = lit().count();
+        let lit_count = lit_pixels.max(1) as f64;
+        let changed = lit().filter(|[x, y]| (y - x).abs() > CHANGED * x.abs()).count() as f64;
+        let lit_sum: f64 = lit().map(|[x, _]| x).sum();
+        let squares: f64 = lit().map(|[x, y]| (y - x) * (y - x)).sum();
+        let largest_at = pairs().enumerate().fold(None, |largest: Option<Largest>, (at, [x, y])| {
+            let difference = (y - x).abs();
+            let most = largest.map_or(0.0, |largest| (largest.with - largest.without).abs());
+            if difference.is_finite() && difference > most {
+                Some(Largest { at, without: x, with: y })
+            } else {
+                largest
+            }
+        });
+        let over = |x: f64, y: f64| (y > 0.0).then(|| x / y);
+        let sum_ratio = over(sum_b, sum_a);
+        // Neighbours are of the same spot, so that a run of them counts once.
+        let runs = without.chunks(BLOCK).zip(with.chunks(BLOCK));
+        let off = runs.map(|(a, b)| {
+            let pairs = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
+            pairs.map(|(a, b)| b - sum_ratio.unwrap_or(0.0) * a).sum::<f64>()
+        });
+        let off = (off.map(|off| off * off).sum::<f64>() * (1.0 - share).max(0.0)).sqrt();
+        Self {
+            sum_ratio,
+            sum_ratio_error: over(off, sum_a),
+            correlation: over(ab, (aa * bb).sqrt()).map(|found| found.clamp(-1.0, 1.0)),
+            rms: over((squares / lit_count).sqrt(), lit_sum / lit_count),
+            lit: lit_pixels,
+            changed: changed / lit_count,
+            largest: over(largest_at.map_or(0.0, |at| (at.with - at.without).abs()), brightest_a),
+            largest_at,
+        }
+    }
+
+    /// Whether no pixel differs.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.largest_at.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_a_few_pixels() {
+        // The third pixel is lit in neither image, the last is no number in one of them.
+        let change = Change::new(&[4.0, 1.0, 1e-7, 2.0, 1.0], &[2.0, 1.005, 2e-7, 2.0, f64::NAN], 1.0);
+        assert_eq!(change.lit, 3);
+        assert!((change.changed - 1.0 / 3.0).abs() < 1e-15);
+        assert!((change.sum_ratio.unwrap() - 5.005 / 7.0).abs() < 1e-6);
+        assert_eq!(change.largest_at, Some(Largest { at: 0, without: 4.0, with: 2.0 }));
+        assert_eq!(change.largest, Some(0.5));
+        let rms = ((4.0 + 0.005f64.powi(2)) / 3.0).sqrt() / (7.0 / 3.0);
+        assert!((change.rms.unwrap() - rms).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_factor_leaves_the_correlation() {
+        let image = [1.0, 5.0, 2.0];
+        let change = Change::new(&image, &image.map(|pixel| 0.5 * pixel), 1.0);
+        assert_eq!((change.sum_ratio, change.changed), (Some(0.5), 1.0));
+        assert!((change.correlation.unwrap() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_same_image_and_a_dark_one() {
+        let image = [1.0, 5.0, 2.0];
+        let same = Change::new(&image, &image, 1.0);
+        assert!(same.is_none());
+        assert_eq!(Change { lit: 0, ..same }, Change::NONE);
+        let dark = Change::new(&image, &[0.0; 3], 1.0);
+        assert_eq!((dark.sum_ratio, dark.correlation, dark.changed), (Some(0.0), None, 1.0));
+        let lit = Change::new(&[0.0; 3], &image, 1.0);
+        assert_eq!((lit.sum_ratio, lit.rms, lit.largest, lit.changed), (None, None, None, 1.0));
+    }
+
+    /// Runs of neighbours are drawn from an image many times; the errors scatter as they are stated.
+    #[test]
+    fn the_error_of_the_ratio_is_that_of_samples() {
+        // Spots of eight pixels, one in a hundred runs, whose ratios differ.
+        let value = |run: usize, with: bool| {
+            let spot = if (run * 7919).is_multiple_of(97) { 1.0 + (run % 13) as f64 } else { 0.0 };
+            if with { spot * (0.5 + (run % 7) as f64 / 10.0) } else { spot }
+        };
+        let image = |with: bool| (0..200_000usize).map(move |run| value(run, with));
+        let of_runs = |every: usize, first: usize, with: bool| -> Vec<f64> {
+            image(with).skip(first).step_by(every).flat_map(|value| [value; BLOCK]).collect()
+        };
+        let truth = image(true).sum::<f64>() / image(false).sum::<f64>();
+        let off = |first| {
+            let every = 50;
+            let (a, b) = (of_runs(every, first, false), of_runs(every, first, true));
+            let change = Change::new(&a, &b, 1.0 / every as f64);
+            (change.sum_ratio.unwrap() - truth) / change.sum_ratio_error.unwrap()
+        };
+        let squares: f64 = (0..50).map(off).map(|off| off * off).sum();
+        assert!((0.5..2.0).contains(&(squares / 50.0)), "{}", squares / 50.0);
+    }
+}
