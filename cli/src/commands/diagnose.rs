@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use widebragg::scene::Sensor;
 use widebragg_experiment::faults::change::{CHANGED, Change, LIT, Largest};
 use widebragg_experiment::faults::{Finding, IMAGES, Modes, Report, Why, examine};
+use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::threads;
 use widebragg_formats::format_g::format_significant;
 
@@ -35,6 +36,11 @@ error: standard error of sum, since the pixels are a sample (--pixels).
 /// The line to print on standard error.
 pub fn run(options: &DiagnoseOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| {
+        if options.render.phi_sampling == PhiSampling::Middle {
+            return Err(Failure::input(
+                "diagnose: not with --phi-sampling middle, since nanoBragg samples phi at the start of each step",
+            ));
+        }
         let modes = setup::in_both_modes(&options.render)?;
         let pool = threads::pool(options.render.threads.unwrap_or(0))?;
         let bar = console::progress(IMAGES as u64, !options.render.quiet);

@@ -1,6 +1,6 @@
 //! By how much one image differs from another, in a few figures.
 
-use crate::gradient::selection::BLOCK;
+use super::sample::RUN;
 
 /// Pixels above this fraction of the brightest one are lit.
 pub const LIT: f64 = 1e-6;
@@ -91,7 +91,7 @@ impl Change {
         let over = |x: f64, y: f64| (y > 0.0).then(|| x / y);
         let sum_ratio = over(sum_b, sum_a);
         // Neighbours are of the same spot, so that a run of them counts once.
-        let runs = without.chunks(BLOCK).zip(with.chunks(BLOCK));
+        let runs = without.chunks(RUN).zip(with.chunks(RUN));
         let off = runs.map(|(a, b)| {
             let pairs = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
             pairs.map(|(a, b)| b - sum_ratio.unwrap_or(0.0) * a).sum::<f64>()
@@ -119,6 +119,7 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use widebragg::random::Ran1;
 
     #[test]
     fn figures_of_a_few_pixels() {
@@ -153,26 +154,29 @@ mod tests {
         assert_eq!((lit.sum_ratio, lit.rms, lit.largest, lit.changed), (None, None, None, 1.0));
     }
 
-    /// Runs of neighbours are drawn from an image many times; the errors scatter as they are stated.
+    /// Samples of an image of spots, each a run of neighbours in one of a hundred places, have the errors that they state.
     #[test]
     fn the_error_of_the_ratio_is_that_of_samples() {
-        // Spots of eight pixels, one in a hundred runs, whose ratios differ.
-        let value = |run: usize, with: bool| {
-            let spot = if (run * 7919).is_multiple_of(97) { 1.0 + (run % 13) as f64 } else { 0.0 };
-            if with { spot * (0.5 + (run % 7) as f64 / 10.0) } else { spot }
-        };
-        let image = |with: bool| (0..200_000usize).map(move |run| value(run, with));
-        let of_runs = |every: usize, first: usize, with: bool| -> Vec<f64> {
-            image(with).skip(first).step_by(every).flat_map(|value| [value; BLOCK]).collect()
-        };
-        let truth = image(true).sum::<f64>() / image(false).sum::<f64>();
+        const EVERY: usize = 50;
+        let mut random = Ran1::new(1);
+        let mut draw = || f64::from(random.draw());
+        let image: Vec<[f64; 2]> = (0..400_000)
+            .map(|_| {
+                let spot = if draw() < 0.01 { 1.0 + 10.0 * draw() } else { 0.0 };
+                [spot, spot * (0.5 + draw())]
+            })
+            .collect();
+        let sum = |which: usize| image.iter().map(|run| run[which]).sum::<f64>();
+        let truth = sum(1) / sum(0);
         let off = |first| {
-            let every = 50;
-            let (a, b) = (of_runs(every, first, false), of_runs(every, first, true));
-            let change = Change::new(&a, &b, 1.0 / every as f64);
+            let [a, b] = [0, 1].map(|which| {
+                let runs = image.iter().skip(first).step_by(EVERY);
+                runs.flat_map(|run| [run[which]; RUN]).collect::<Vec<f64>>()
+            });
+            let change = Change::new(&a, &b, 1.0 / EVERY as f64);
             (change.sum_ratio.unwrap() - truth) / change.sum_ratio_error.unwrap()
         };
-        let squares: f64 = (0..50).map(off).map(|off| off * off).sum();
-        assert!((0.5..2.0).contains(&(squares / 50.0)), "{}", squares / 50.0);
+        let mean_square = (0..EVERY).map(off).map(|off| off * off).sum::<f64>() / EVERY as f64;
+        assert!((0.6..1.6).contains(&mean_square), "{mean_square}");
     }
 }

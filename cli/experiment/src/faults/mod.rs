@@ -44,8 +44,8 @@ use crate::parameters::PhiSampling;
 use change::Change;
 use sample::sample;
 
-/// Steps of an image, about half a second's work, to which a sample is limited where its size is not given.
-const STEPS: f64 = 2e8;
+/// Steps of an image, some tenths of a second's work, to which a sample is limited where its size is not given.
+const STEPS: f64 = 1e8;
 
 /// Limits of the size of such a sample, in pixels.
 const FEWEST: f64 = 10_000.0;
@@ -198,7 +198,7 @@ pub struct Report {
 }
 
 /// By how much each fault of the reference changes the image of the first frame, on a sample of about `wanted` pixels;
-/// `None`: as many as take about half a second for an image. Works on the threads of the current pool, and calls
+/// `None`: as many as take about a second for all. Works on the threads of the current pool, and calls
 /// `image_done` [`IMAGES`] times.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Pixels that are spread evenly over the region of interest, in short runs of neighbours.
 //!
-//! Neighbours of a row share a vector, so that runs of them cost no more than single pixels. Of the runs of a row
+//! Neighbours of a row share vectors, so that runs of them cost no more than single pixels. Of the runs of a row
 //! every 1/p-th is taken, where p is the share that is wanted; from row to row the first one moves on by the golden
 //! ratio, so that the runs fill the plane evenly and do not line up with anything in the image.
 
@@ -8,7 +8,10 @@ use rayon::prelude::*;
 
 use crate::experiment::Experiment;
 use crate::failure::Failure;
-use crate::gradient::selection::{BLOCK, Selection, selected};
+use crate::gradient::selection::{Selection, selected};
+
+/// Length of a run: two vectors of the widest kind, which a loop renders together.
+pub(super) const RUN: usize = 16;
 
 /// The golden ratio less 1: its multiples, less their whole parts, fill the interval from 0 to 1 most evenly.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -25,7 +28,7 @@ pub(super) fn sample(experiment: &Experiment, wanted: usize) -> Result<(Selectio
     let first = experiment.roi.fast_min;
     let selection = Selection::new(pixels, columns, |index| {
         let (row, column) = (index / columns, index % columns);
-        is_there(index) && is_taken(share, row, column.saturating_sub(first) / BLOCK)
+        is_there(index) && is_taken(share, row, column.saturating_sub(first) / RUN)
     })?;
     Ok((selection, all))
 }

@@ -21,7 +21,7 @@ use crate::failure::{Failure, Part};
 /// Largest number of pixels of a selection.
 pub const MOST: usize = 200_000;
 /// Number of neighbours in a row that are selected together: the lanes of the widest vectors.
-pub(crate) const BLOCK: usize = 8;
+const BLOCK: usize = 8;
 /// One in this many blocks is selected whatever its score.
 const SPREAD: usize = 10;
 
