@@ -32,7 +32,7 @@ widebragg simulates X-ray diffraction images of nanocrystals.
   widebragg -mat A.mat -hkl P1.hkl -lambda 0.9768 -distance 231.3 -N 40 \\
             -pixel 0.172 -detpixels 2463 -osc 0.1 -phisteps 10 --png a.png
 
-Options for a first image (the others: widebragg help options)
+First options (others, such as -detector_thicksteps: widebragg help options)
 ";
 
 const CLOSING: &str = "

@@ -29,8 +29,8 @@ pub struct Change {
     pub sum_ratio: Option<f64>,
     /// The standard error of that ratio, since the pixels are a sample; 0 where they are all there are.
     ///
-    /// **Formula.** sqrt((1 - f) sum (B - r A)^2)/sum A, where A and B are the sums of runs of neighbours without and with
-    /// the fault, r is the ratio, and f the share of the pixels that is in the sample.
+    /// **Formula.** sqrt((1 - f) sum (B - r A)^2)/sum A, where A and B are the sums of runs of neighbours without and
+    /// with the fault, r is the ratio, and f the share of the pixels that is in the sample.
     pub sum_ratio_error: Option<f64>,
     /// Pearson's correlation of the images; `None` where one of them has no variance.
     pub correlation: Option<f64>,
@@ -100,7 +100,8 @@ impl Change {
         Self {
             sum_ratio,
             sum_ratio_error: over(off, sum_a),
-            correlation: over(ab, (aa * bb).sqrt()).map(|found| found.clamp(-1.0, 1.0)),
+            // The root of aa bb, which may itself be too small for a number.
+            correlation: over(ab, aa * (bb / aa).sqrt()).map(|found| found.clamp(-1.0, 1.0)),
             rms: over((squares / lit_count).sqrt(), lit_sum / lit_count),
             lit: lit_pixels,
             changed: changed / lit_count,
@@ -154,7 +155,7 @@ mod tests {
         assert_eq!((lit.sum_ratio, lit.rms, lit.largest, lit.changed), (None, None, None, 1.0));
     }
 
-    /// Samples of an image of spots, each a run of neighbours in one of a hundred places, have the errors that they state.
+    /// Samples of an image of spots, as long as runs and one in a hundred, have the errors that they state.
     #[test]
     fn the_error_of_the_ratio_is_that_of_samples() {
         const EVERY: usize = 50;

@@ -26,6 +26,30 @@
 //! **Pixels.** All images have the same pixels, a sample of the image in which each pixel has the value that it has in
 //! the whole image: the carryover and the latch are those of the whole image. The search for the latch goes through
 //! all pixels up to it.
+//!
+//! ```
+//! use widebragg::crystal::{CellSource, UnitCell};
+//! use widebragg::rotation::PhiMode;
+//! use widebragg::sampling::StepRequest;
+//! use widebragg_experiment::experiment::Experiment;
+//! use widebragg_experiment::faults::{Fault, Modes, examine};
+//! use widebragg_experiment::parameters::Parameters;
+//!
+//! # fn main() -> Result<(), widebragg_experiment::failure::Failure> {
+//! // A rotation from 0 to 0.1 degrees, with phi at 0 and at 0.05 degrees.
+//! let cell = CellSource::Cell(UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]));
+//! let phi = StepRequest { count: Some(2), range: Some(0.1f64.to_radians()), step: None };
+//! let parameters = Parameters { cells: [10.0; 3], default_f: 100.0, phi, ..Parameters::new(cell) };
+//! let in_mode = |mode| Experiment::new(Parameters { mode, ..parameters.clone() }, |_| {});
+//! let modes = Modes { spec: in_mode(PhiMode::Spec)?, parity: in_mode(PhiMode::CParity)? };
+//!
+//! let report = examine(&modes, Some(20_000), &|| ())?;
+//! let met = report.findings.iter().filter(|finding| finding.change.is_some());
+//! assert_eq!(met.map(|finding| finding.fault).collect::<Vec<_>>(), [Fault::Rotation]);
+//! assert!(report.all.correlation < Some(0.9999));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod change;
 mod sample;
