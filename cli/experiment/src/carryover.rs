@@ -37,6 +37,18 @@ pub(crate) fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
     slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
 }
 
+/// Renders a row of the detector into `out`, with its own copy of its stream's slot.
+pub(crate) fn render_row(
+    scene: &Scene<'_>,
+    slots: &[Slot],
+    row: usize,
+    out: &mut [f64],
+) -> Result<(), Failure> {
+    let mut own = slot_of_row(slots, row);
+    let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
+    done.map(|_| ()).map_err(refused(Part::Scene))
+}
+
 /// The pixel from which on the reference no longer interpolates; `None` in spec mode.
 ///
 /// # Errors

@@ -37,7 +37,7 @@
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
-//! | state the geometry for a reader of the images | [`geometry`] |
+//! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 
@@ -45,6 +45,7 @@ pub mod carryover;
 mod derive;
 pub mod experiment;
 pub mod failure;
+pub mod faults;
 pub mod frame;
 mod frame_start;
 pub mod geometry;

@@ -46,6 +46,7 @@ pub mod memory;
 pub mod pgm;
 pub mod png;
 mod raw;
+pub mod reflections;
 pub mod registry;
 pub mod smv;
 pub mod sources;

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod compare;
 pub mod demo;
 mod derivatives;
+pub mod diagnose;
 mod distinct;
 pub mod gradcheck;
 pub mod gradient;

@@ -32,11 +32,7 @@ widebragg simulates X-ray diffraction images of nanocrystals.
   widebragg -mat A.mat -hkl P1.hkl -lambda 0.9768 -distance 231.3 -N 40 \\
             -pixel 0.172 -detpixels 2463 -osc 0.1 -phisteps 10 --png a.png
 
-Options for a first image
-";
-
-const FURTHER: &str = "  \
-  The others, such as -detector_thicksteps: widebragg help options
+First options (others, such as -detector_thicksteps: widebragg help options)
 ";
 
 const CLOSING: &str = "
@@ -52,7 +48,6 @@ pub fn help() -> String {
     let mut text = OPENING.to_owned();
     let basic = RENDER.options().filter(|option| option.basic);
     basic.for_each(|option| entry(&mut text, SHORT, &label(option), option.help));
-    text.push_str(FURTHER);
     text.push_str("\nCommands\n");
     for spec in COMMANDS.into_iter().filter(|spec| spec.name != RENDER.name) {
         entry(&mut text, NARROW, spec.name, spec.purpose);

@@ -32,8 +32,8 @@ pub use completions::completions;
 pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
-    Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, Dtype, GradientOptions, HeaderStyle,
-    Log, Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
+    Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, Dtype, GradientOptions,
+    HeaderStyle, Log, Misset, Options, Shell, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

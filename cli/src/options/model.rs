@@ -29,6 +29,8 @@ pub enum Command {
     Trace(Box<TraceOptions>),
     /// Compare two traces.
     TraceDiff(Box<TraceDiffOptions>),
+    /// Tell what each fault of nanoBragg changes.
+    Diagnose(Box<DiagnoseOptions>),
     /// Compute a loss and its derivatives.
     Gradient(Box<GradientOptions>),
     /// Check derivatives against finite differences.
@@ -239,6 +241,15 @@ pub struct TraceOptions {
     pub out: Option<PathBuf>,
     /// Its format.
     pub format: TraceFormat,
+}
+
+/// The options of `widebragg diagnose`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DiagnoseOptions {
+    /// The options of the render that is diagnosed, as they stand: neither mode has been applied to them.
+    pub render: Options,
+    /// Number of pixels to compare; `None`: as many as take about a second.
+    pub pixels: Option<usize>,
 }
 
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
@@ -547,6 +558,14 @@ impl Options {
     /// Adds a note.
     pub(super) fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.
+    #[must_use]
+    pub fn in_mode(&self, mode: PhiMode) -> Self {
+        let mut options = Self { carryover_mode: mode, ..self.clone() };
+        options.apply_mode();
+        options
     }
 
     /// Applies what c-parity alone reads in the words.

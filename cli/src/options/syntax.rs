@@ -3,8 +3,8 @@
 use super::{
     given::Given,
     model::{
-        BenchOptions, Command, CompareOptions, DemoOptions, GradientOptions, Options, TraceDiffOptions,
-        TraceOptions,
+        BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, GradientOptions, Options,
+        TraceDiffOptions, TraceOptions,
     },
     reader::{End, GENERAL, Reader, Target, Unknown},
     row::{OptionSpec, Row, Section},
@@ -23,6 +23,11 @@ pub(super) trait CommandOptions: Default + 'static {
     fn render(&mut self) -> Option<&mut Options> {
         None
     }
+
+    /// Whether the options of the render are for the mode that they name; otherwise the command applies the modes.
+    fn has_one_mode(&self) -> bool {
+        true
+    }
 }
 
 impl CommandOptions for () {}
@@ -40,6 +45,16 @@ impl CommandOptions for Options {
 impl CommandOptions for TraceOptions {
     fn render(&mut self) -> Option<&mut Options> {
         Some(&mut self.render)
+    }
+}
+
+impl CommandOptions for DiagnoseOptions {
+    fn render(&mut self) -> Option<&mut Options> {
+        Some(&mut self.render)
+    }
+
+    fn has_one_mode(&self) -> bool {
+        false
     }
 }
 
@@ -157,8 +172,11 @@ impl<O: CommandOptions> AnySyntax for Syntax<O> {
             return Ok(Parsed::End(end));
         }
         let (operands, passed_on) = (reader.into_operands(), passed_on.to_vec());
+        let has_one_mode = options.has_one_mode();
         if let Some(options) = options.render() {
-            options.apply_mode();
+            if has_one_mode {
+                options.apply_mode();
+            }
             options.remove_repeated_notes();
         }
         (self.make)(Line { options, operands, passed_on }).map(Parsed::Command)

@@ -28,12 +28,13 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 12] = [
+pub(super) static TOPICS: [Topic; 13] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("output-files", "the files that a render writes, and when"),
     written!("headers", "--header: headers of SMV and CBF images"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the treatment of phi = 0"),
+    written!("diagnose", "what the faults of nanoBragg do to an image"),
     written!("series", "--frames: a rotation series, resumed or shared between jobs"),
     written!("compare", "comparing two images or two programs"),
     written!("trace", "intermediate values of pixels, and where two programs differ"),

@@ -24,7 +24,7 @@ use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::filled;
 
 use super::selection::Selection;
-use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
+use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
 
@@ -164,7 +164,7 @@ impl<'e> Problem<'e> {
     /// As [`Problem::with_scene`].
     pub fn selected_pixels(&self, moves: &Moves, selection: &Selection) -> Result<Vec<f64>, Failure> {
         self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
-            self.by_selected_row(selection, 1, |row, out| render_row(scene, slots, row, out))
+            selection.by_row(1, |row, out| render_row(scene, slots, row, out))
         })
     }
 
@@ -180,50 +180,10 @@ impl<'e> Problem<'e> {
     ) -> Result<Vec<f64>, Failure> {
         self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
             self.with_turns(scene, directions, |turns| {
-                self.by_selected_row(selection, directions.len(), |row, out| {
-                    push_row(scene, slots, turns, directions, row, out)
-                })
+                selection
+                    .by_row(directions.len(), |row, out| push_row(scene, slots, turns, directions, row, out))
             })
         })
-    }
-
-    /// Calls `render` for each row that has selected pixels, to fill the row of `deep` images; returns the
-    /// selected pixels, image by image.
-    fn by_selected_row(
-        &self,
-        selection: &Selection,
-        deep: usize,
-        render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
-    ) -> Result<Vec<f64>, Failure> {
-        let columns = self.experiment.detector.fast_pixels;
-        let room = |len: usize| filled(len, 0f64).ok_or_else(|| no_memory("the pixels of a refinement"));
-        let kept: Result<Vec<Vec<f64>>, Failure> = selection
-            .rows()
-            .par_iter()
-            .map_init(Vec::new, |images, (row, pixels)| {
-                if images.is_empty() {
-                    *images = room(columns * deep)?;
-                }
-                render(*row, images)?;
-                let mut kept = room(pixels.len() * deep)?;
-                for (kept, image) in
-                    kept.chunks_exact_mut(pixels.len().max(1)).zip(images.chunks_exact(columns))
-                {
-                    for (kept, pixel) in kept.iter_mut().zip(selection.indices(pixels)) {
-                        *kept = image[pixel % columns];
-                    }
-                }
-                Ok(kept)
-            })
-            .collect();
-        let mut all = room(selection.len() * deep)?;
-        for (kept, (_, pixels)) in kept?.iter().zip(selection.rows()) {
-            for (image, kept) in kept.chunks_exact(pixels.len().max(1)).enumerate() {
-                let start = image * selection.len() + pixels.start;
-                all[start..start + kept.len()].copy_from_slice(kept);
-            }
-        }
-        Ok(all)
     }
 
     /// The rows of the region of interest; each comes with its slice of `images`, the row of `deep` images
@@ -388,13 +348,6 @@ impl Pullback<'_> {
         }
         Ok((variables, grid))
     }
-}
-
-/// Renders a row.
-fn render_row(scene: &Scene<'_>, slots: &[Slot], row: usize, out: &mut [f64]) -> Result<(), Failure> {
-    let mut own = slot_of_row(slots, row);
-    let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
-    done.map(|_| ()).map_err(refused)
 }
 
 /// Derivatives of a row along `directions`.

@@ -1,6 +1,7 @@
-//! The pixels that a refinement uses: those within a limit of |s|, and the most informative of these where
-//! there are too many.
+//! A selection of the pixels of an image, and its pixels alone: those that a refinement uses, or that tell how two
+//! images differ.
 //!
+//! A refinement uses the pixels within a limit of |s|, and the most informative of these where there are too many.
 //! Where more than [`MOST`] pixels are within the limit, they are selected in blocks of `BLOCK` neighbours,
 //! since neighbouring pixels are rendered together as one SIMD vector. Nine of ten blocks are those with the
 //! largest sum of (data + model)
@@ -12,7 +13,7 @@ use core::cmp::Ordering;
 use core::ops::Range;
 
 use rayon::prelude::*;
-use widebragg_formats::memory::filled;
+use widebragg_formats::memory::{filled, reserved};
 
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part};
@@ -31,6 +32,8 @@ pub struct Selection {
     mask: Vec<u16>,
     /// Indices of the selected pixels.
     indices: Vec<usize>,
+    /// Number of pixels of a row of the image.
+    columns: usize,
     /// Rows with selected pixels, and the range of these in the selection.
     rows: Vec<(usize, Range<usize>)>,
 }
@@ -41,11 +44,11 @@ impl Selection {
     /// # Errors
     /// No memory.
     pub fn new(pixels: usize, columns: usize, takes: impl Fn(usize) -> bool + Sync) -> Result<Self, Failure> {
-        let mut mask = filled(pixels, 0u16)
-            .ok_or_else(|| Failure::no_memory(Part::Selection, "a selection of pixels"))?;
+        let mut mask = filled(pixels, 0u16).ok_or_else(no_memory)?;
         mask.par_iter_mut().enumerate().for_each(|(i, taken)| *taken = u16::from(takes(i)));
-        let indices: Vec<usize> =
-            mask.iter().enumerate().filter(|(_, taken)| **taken > 0).map(|(i, _)| i).collect();
+        let selected = || mask.iter().enumerate().filter(|(_, taken)| **taken > 0).map(|(i, _)| i);
+        let mut indices = reserved(selected().count()).ok_or_else(no_memory)?;
+        indices.extend(selected());
         let mut rows: Vec<(usize, Range<usize>)> = Vec::new();
         for (at, index) in indices.iter().enumerate() {
             match rows.last_mut() {
@@ -53,7 +56,7 @@ impl Selection {
                 _ => rows.push((index / columns, at..at + 1)),
             }
         }
-        Ok(Self { mask, indices, rows })
+        Ok(Self { mask, indices, columns, rows })
     }
 
     /// Number of selected pixels.
@@ -83,6 +86,50 @@ impl Selection {
     /// Indices of a range of the selection.
     pub fn indices(&self, range: &Range<usize>) -> impl Iterator<Item = usize> + '_ {
         self.indices.get(range.clone()).unwrap_or(&[]).iter().copied()
+    }
+
+    /// The index in the image of pixel `at` of the selection.
+    #[must_use]
+    pub fn index(&self, at: usize) -> Option<usize> {
+        self.indices.get(at).copied()
+    }
+
+    /// Calls `render` for each row that has selected pixels, to fill the row of `deep` images; returns the
+    /// selected pixels, image by image.
+    pub(crate) fn by_row(
+        &self,
+        deep: usize,
+        render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
+    ) -> Result<Vec<f64>, Failure> {
+        let columns = self.columns;
+        let room = |len: usize| filled(len, 0f64).ok_or_else(no_memory);
+        let kept: Result<Vec<Vec<f64>>, Failure> = self
+            .rows
+            .par_iter()
+            .map_init(Vec::new, |images, (row, pixels)| {
+                if images.is_empty() {
+                    *images = room(columns * deep)?;
+                }
+                render(*row, images)?;
+                let mut kept = room(pixels.len() * deep)?;
+                for (kept, image) in
+                    kept.chunks_exact_mut(pixels.len().max(1)).zip(images.chunks_exact(columns))
+                {
+                    for (kept, pixel) in kept.iter_mut().zip(self.indices(pixels)) {
+                        *kept = image[pixel % columns];
+                    }
+                }
+                Ok(kept)
+            })
+            .collect();
+        let mut all = room(self.len() * deep)?;
+        for (kept, (_, pixels)) in kept?.iter().zip(&self.rows) {
+            for (image, kept) in kept.chunks_exact(pixels.len().max(1)).enumerate() {
+                let start = image * self.len() + pixels.start;
+                all[start..start + kept.len()].copy_from_slice(kept);
+            }
+        }
+        Ok(all)
     }
 
     /// The selected pixels of an image.
@@ -140,6 +187,10 @@ impl Selection {
         }
         Self::new(mask.len(), columns, |i| mask.get(i).is_some_and(|&taken| taken))
     }
+}
+
+fn no_memory() -> Failure {
+    Failure::no_memory(Part::Scene, "a selection of pixels")
 }
 
 /// Returns a predicate that is true for the index of a pixel in the region of interest that is not masked.

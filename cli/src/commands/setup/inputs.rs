@@ -1,14 +1,17 @@
-//! The input files of a render, each read once, so that pipes can be inputs (`-hkl <(...)`), and fingerprinted
-//! while they are read where a series is recorded.
+//! The input files of a render, each read once, so that pipes can be inputs (`-hkl <(...)`). They are fingerprinted
+//! while they are read where a series is recorded, and kept where both modes need them.
 
 use core::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 use widebragg_formats::failure::Failure as FileFailure;
+use widebragg_formats::memory::Watched;
 
 use crate::error::Failure;
 
@@ -20,13 +23,20 @@ const BLOCK_BYTES: usize = 1 << 16;
 pub struct Inputs {
     /// Size and MD5 of each file, by the option that names it; `None` where they are not wanted.
     fingerprints: Option<RefCell<Map<String, Value>>>,
+    /// Contents of the files; `None` where none is read again.
+    kept: Option<RefCell<BTreeMap<PathBuf, Vec<u8>>>>,
 }
 
 impl Inputs {
     /// Inputs that are fingerprinted.
     #[must_use]
     pub fn fingerprinted() -> Self {
-        Self { fingerprints: Some(RefCell::default()) }
+        Self { fingerprints: Some(RefCell::default()), kept: None }
+    }
+
+    /// Inputs whose contents are kept, so that pipes can be read again.
+    pub(super) fn kept() -> Self {
+        Self { fingerprints: None, kept: Some(RefCell::default()) }
     }
 
     /// Size and MD5 of each file that was read, by the option that names it.
@@ -48,8 +58,21 @@ impl Inputs {
         let unreadable = |error: io::Error| {
             Failure::input(format!("{}: cannot read: {error}", path.display())).context(option)
         };
-        let mut file = File::open(path).map_err(unreadable)?;
         let named = |failure: FileFailure| Failure::from(failure.context(option));
+        if let Some(kept) = &self.kept {
+            let mut kept = kept.borrow_mut();
+            let bytes = match kept.entry(path.to_owned()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let mut bytes = Vec::new();
+                    let file = File::open(path).map_err(unreadable)?;
+                    Watched(file).read_to_end(&mut bytes).map_err(unreadable)?;
+                    new.insert(bytes)
+                }
+            };
+            return parse(&mut &bytes[..]).map_err(named);
+        }
+        let mut file = File::open(path).map_err(unreadable)?;
         let Some(fingerprints) = &self.fingerprints else { return parse(&mut file).map_err(named) };
         let mut counted = Counted { file, bytes: 0, sum: Md5::new() };
         let parsed = parse(&mut counted).map_err(named)?;

@@ -20,6 +20,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::faults::Modes;
 use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, SensorRequest, Sources};
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
@@ -63,6 +64,30 @@ pub fn with_structure_factors(
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     of_files(options, &Inputs::default(), table, warn)
+}
+
+/// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
+/// error.
+///
+/// # Errors
+/// As [`experiment`], in either mode.
+pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
+    let mut options = options.clone();
+    // The crystal must not depend on the second in which it is drawn.
+    let seed = options.misset_seed_as_typed.or(options.seed_as_typed);
+    options.misset_seed_as_typed = Some(seed.unwrap_or_else(clock_seed));
+    let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
+    let warn = |warning: String| complain(&warning);
+    spec.notes.iter().cloned().for_each(warn);
+    let table = structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let inputs = Inputs::kept();
+    let spec = of_files(&spec, &inputs, table, warn)?;
+    // The structure factors are shared: both modes read them alike.
+    let parity = of_files(&parity, &inputs, None, |_| {});
+    let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
+    parity.structure_factors.clone_from(&spec.structure_factors);
+    parity.interpolate = spec.interpolate;
+    Ok(Modes { spec, parity })
 }
 
 fn of_files(

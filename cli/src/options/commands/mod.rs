@@ -6,6 +6,7 @@
 mod bench;
 mod compare;
 mod demo;
+mod diagnose;
 mod gradient;
 mod names;
 mod render;
@@ -19,10 +20,11 @@ use super::{reader::GENERAL, row::OptionSpec, spec::CommandSpec};
 pub(super) use render::SPEC as RENDER;
 
 /// All commands, in the order of the help.
-pub(super) static COMMANDS: [&CommandSpec; 12] = [
+pub(super) static COMMANDS: [&CommandSpec; 13] = [
     &render::SPEC,
     &demo::SPEC,
     &compare::SPEC,
+    &diagnose::SPEC,
     &trace::SPEC,
     &trace_diff::SPEC,
     &gradient::GRADIENT,

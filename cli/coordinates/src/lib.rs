@@ -1,0 +1,3 @@
+//! Structure factors of atomic models.
+
+pub mod model;

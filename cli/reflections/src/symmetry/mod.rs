@@ -1,0 +1,17 @@
+//! Space groups: what is stated of them, and their operators.
+
+/// The symmetry as a file or a user states it. Where several are given, operators are believed before the
+/// Hall symbol, that before the name, and the name before the number.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StatedSymmetry {
+    /// Operators as triplets, such as `-x,y+1/2,-z`; perhaps generators only.
+    pub operators: Vec<String>,
+    /// Hall symbol.
+    pub hall: Option<String>,
+    /// Hermann-Mauguin name, as it was written.
+    pub name: Option<String>,
+    /// Number in International Tables.
+    pub number: Option<u32>,
+    /// CrystFEL's symbol of a point group, which says nothing of absences.
+    pub point_group: Option<String>,
+}
