@@ -169,7 +169,7 @@ fn what_gives_negative_pixels_or_none_is_refused() {
         ("-polar -3 -distance 5", &["-polar", "-3 makes pixels negative, such as fast "][..]),
         ("-distance 90 -twotheta 120", &["detector", "every pixel would be negative"]),
         ("-close_distance -90", &["every pixel would be negative"]),
-        ("-pixel 1e308", &["detector", "solid angles are no numbers"]),
+        ("-pixel 1e308", &["detector", "solid angles of its pixels are not finite"]),
         ("-distance 1e308", &["detector"]),
         ("-fudge -1 -round_xtal", &["-fudge -1"]),
         (

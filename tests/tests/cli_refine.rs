@@ -184,7 +184,7 @@ fn too_few_photons_are_named() {
     let outcome = place.run_line(&format!("refine {model} --against noise.img --wrt scale --loss poisson"));
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     let last = outcome.stderr.lines().last().expect("a line");
-    assert!(last.contains("below 0.9 (with as few photons, 0.3") && !last.contains("; "), "{last}");
+    assert!(last.contains("below 0.9 (with so few photons, at most 0.3") && !last.contains("; "), "{last}");
     assert!(
         outcome.stdout.contains("verdict: NOT to be believed\n  - the image does not"),
         "{}",

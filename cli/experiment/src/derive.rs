@@ -25,8 +25,8 @@ const ALONG: f64 = 1e-6;
 /// Lengths further from 1 are not those of unit vectors.
 const UNIT: f64 = 1e-12;
 
-/// Most subpixels along an axis that are chosen for the user. More are a wrong unit more often than they are meant,
-/// and take hours.
+/// Most subpixels along an axis that are chosen for the user. A need for more mostly comes from a value in a wrong
+/// unit, and would take hours.
 const MOST_RECOMMENDED: f64 = 64.0;
 
 /// Places the detector.
@@ -55,7 +55,7 @@ pub(crate) fn detector(
     Ok(detector)
 }
 
-/// Refuses a detector whose pixels would be negative, or no numbers.
+/// Refuses a detector whose pixels would be negative or not finite.
 ///
 /// The solid angle of a pixel is proportional to the distance along the normal, and the captured part has the sign of
 /// its inverse.
@@ -68,7 +68,7 @@ pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: Phi
         return Err(Failure::impossible(
             Part::Detector,
             format!(
-                "its normal points at the sample from {} m behind it, so that every pixel would be negative",
+                "its normal points towards the sample, {} m away, so that every pixel would be negative",
                 -detector.close_distance_m
             ),
         ));
@@ -85,7 +85,8 @@ pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: Phi
     if corners.into_iter().all(is_finite) {
         return Ok(());
     }
-    Err(Failure::impossible(Part::Detector, "it is so large or so far that its solid angles are no numbers"))
+    let reason = "it is so large or so far away that solid angles of its pixels are not finite";
+    Err(Failure::impossible(Part::Detector, reason))
 }
 
 /// Refuses a polarisation that makes pixels negative, which a factor beyond -1 to 1 may do.
@@ -355,7 +356,7 @@ fn source_of(line: &SourceLine, detector: &Detector, lambda0_m: f64) -> Result<S
     Source::new(from, line.lambda_m.unwrap_or(lambda0_m)).map_err(refused(Part::SourceList))
 }
 
-/// Warns of weights that would make a difference and do not.
+/// Warns where c-parity ignores weights that differ.
 pub(crate) fn warn_of_weights(sources: &SourceSteps, mode: PhiMode, warn: &mut dyn FnMut(Warning)) {
     if let (SourceSteps::Weighted(_, weights), PhiMode::CParity) = (sources, mode)
         && weights.windows(2).any(|pair| pair.first() != pair.last())

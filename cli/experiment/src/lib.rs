@@ -37,7 +37,6 @@
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
-//! | state the geometry for a reader of the images | [`geometry`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 

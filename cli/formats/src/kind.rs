@@ -1,4 +1,4 @@
-//! Kinds of files that no reader here takes, told by their first bytes, for messages about files in the wrong place.
+//! Kinds of files, recognised by their first bytes, for messages about a file of the wrong kind.
 //!
 //! Sources: the magic numbers that each format documents (RFC 1952 for gzip, the PNG specification, the HDF5 file format
 //! specification, and so on); CIF is told by a line that begins with `data_`.

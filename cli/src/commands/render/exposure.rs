@@ -5,7 +5,7 @@ use widebragg_formats::format_g::format_g;
 
 use super::output::Written;
 
-/// An image that expects fewer photons has no spots to see.
+/// An image with fewer expected photons shows no spots.
 const HANDFUL: f64 = 100.0;
 /// Photons in the brightest pixel of a good exposure.
 const GOOD_MAXIMUM: f64 = 10_000.0;
@@ -39,7 +39,7 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
     }
     if statistics.sum < HANDFUL {
         return Some(format!(
-            "the whole image expects {} photons: {}",
+            "the whole image has only {} expected photons: {}",
             format_g(statistics.sum),
             suggested(GOOD_MAXIMUM)
         ));

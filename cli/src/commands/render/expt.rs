@@ -72,7 +72,7 @@ pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option
         Some(path) => format!("the experiment list {} says it", path.display()),
         None => "--expt FILE writes an experiment list for DIALS that says it".to_owned(),
     };
-    console::complain(&format!("{formats} headers cannot say that {lost}: {instead}"));
+    console::complain(&format!("{formats} headers cannot say that {lost}; {instead}"));
     Ok(list)
 }
 
@@ -89,7 +89,8 @@ pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<
     };
     if images.is_none() {
         console::complain(&format!(
-            "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img: the list has no image",
+            "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img; the list names \
+             no image",
             described.path.display()
         ));
     }

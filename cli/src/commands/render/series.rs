@@ -2,7 +2,7 @@
 //! experiments.
 //!
 //! The record is a JSON file beside each kind of image, `name.bin.series.json` beside the frames of
-//! `name.bin`, so that series that share any image meet in a record. All of them hold what defines the images:
+//! `name.bin`, so that series that share any image find the same record. All of them hold what defines the images:
 //! the version of the program, the options, size and MD5 of the input files, the SIMD level and the seed. The
 //! record of the float images also holds the scales of the other images once a job has found them: those of
 //! the first frame. A frame depends on nothing else, so every job finds the same scales.

@@ -1,5 +1,5 @@
-//! What spec does otherwise than nanoBragg for the options of a run: a line each for those that know nanoBragg's
-//! images.
+//! Where spec differs from nanoBragg for the options of a run: one line for each difference, for users who know
+//! nanoBragg's images.
 
 use widebragg::ELECTRON_RADIUS_SQUARED_M2;
 use widebragg::rotation::PhiMode;

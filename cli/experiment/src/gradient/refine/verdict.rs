@@ -34,7 +34,7 @@ const SCATTER: f64 = 2.0;
 const SMOOTH: f64 = 0.25;
 /// Largest autocorrelation of residuals: beyond it, uncertainties are too small by a third or more.
 const ALIKE: f64 = 0.25;
-/// Number of standard deviations from which a deviation of the last two is none of chance.
+/// Number of standard deviations from which a deviation of the last two tests is not due to chance.
 const SIGNIFICANT: f64 = 5.0;
 /// Root mean square of the differences, relative to the data, up to which they are rounding errors.
 const NEGLIGIBLE: f64 = 1e-3;
@@ -67,8 +67,8 @@ impl fmt::Display for Doubt {
         match self {
             Self::Unlike { found, possible } => write!(
                 f,
-                "the image does not describe the data: their correlation is {found:.3}, below {LOWEST} (with as few \
-                 photons, {possible:.3} is possible)"
+                "the image does not describe the data: their correlation is {found:.3}, below {LOWEST} (with so few \
+                 photons, at most {possible:.3} is possible)"
             ),
             Self::Worse([start, end]) => {
                 write!(
