@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use widebragg::SPEC_REVISION;
 use widebragg::lanes::Simd;
 
-use super::output::{Names, Scales};
+use super::output::{MOST_FRAMES, Names, Scales};
 use crate::commands::setup::clock_seed;
 use crate::commands::setup::inputs::Inputs;
 use crate::error::Failure;
@@ -40,7 +40,7 @@ impl Series {
     /// The frames that `options` asks for.
     ///
     /// # Errors
-    /// A range outside the series, or a range without a series.
+    /// More frames than numbers, a range outside the series, or a range without a series.
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let Some(frames) = options.frames else {
             if options.frame_range.is_some() {
@@ -51,6 +51,11 @@ impl Series {
             }
             return Ok(Self { first: 0, end: 1, frames: None });
         };
+        if frames > MOST_FRAMES {
+            return Err(Failure::input(format!(
+                "--frames {frames}: a series has at most {MOST_FRAMES} frames, since their numbers have five digits"
+            )));
+        }
         let [first, last] = options.frame_range.unwrap_or([1, frames]);
         if first < 1 || first > last || last > frames {
             return Err(Failure::input(format!(
