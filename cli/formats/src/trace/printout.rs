@@ -23,7 +23,7 @@
 //! | X, Y, Z | `rot_a_angstroms`, `rot_b_angstroms`, `rot_c_angstroms` | 8 decimals |
 //! | `hkl=`, `hkl0=` | `hkl_frac` (6 decimals), `hkl_rounded` | |
 //! | `F_latt`, `F_cell` | `F_latt`, `F_cell` | 6 |
-//! | `I/steps` times the steps of the run, or `I` | `I_before_scaling` | 10, or 6 |
+//! | `I/steps` times the steps of the run, or `I` | `I_before_scaling` | 10 of `I/steps`, or 6 |
 //! | `incident fluence` of the run | `fluence_photons_per_m2` | 6 |
 //! | the steps of the run | `steps` | all |
 //! | `capfrac`, `polar`, `omega`, `pixel` | `capture_fraction`, `polar`, `omega_pixel`, `floatimage_accumulated` | 10 |
@@ -316,7 +316,10 @@ impl Block {
         }
         let steps = loops.map(Loops::steps);
         match (self.per_step, steps) {
-            (Some(per_step), Some(steps)) => put("I_before_scaling", Some(&[per_step * steps]), G10),
+            (Some(per_step), Some(steps)) => {
+                let digits = Digits::Within(G10.half_unit(per_step) * steps);
+                put("I_before_scaling", Some(&[per_step * steps]), digits);
+            }
             _ => put("I_before_scaling", self.intensity.as_ref().map(core::slice::from_ref), G),
         }
         for (name, value, digits) in [
@@ -396,6 +399,9 @@ Z:  7.00000000  8.00000000  9.00000000
             ["fdet_vec", "pixel_pos_meters", "I_before_scaling", "steps", "capture_fraction", "polar"];
         assert_eq!(names(pixel), [&expected[..], &["omega_pixel", "floatimage_accumulated"]].concat());
         assert_eq!(pixel.taps[2].values, [20.0]);
+        // Half a unit of the tenth digit of 2, times the steps.
+        let within = pixel.taps[2].digits.half_unit(20.0);
+        assert!((within / (10.0 * 5e-10) - 1.0).abs() < 1e-5, "{within}");
         let [step] = &pixel.steps[..] else { panic!("{pixel:?}") };
         assert_eq!(step.at, StepIndex { phi_tic: 1, domain: 4, ..StepIndex::default() });
         let values: Vec<(&str, f64)> = step.values.iter().map(|v| (v.name.as_str(), v.value)).collect();
