@@ -50,9 +50,12 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
             suggested((MOST_COUNTS - adc).max(1.0))
         ));
     }
-    if statistics.mean * written.scales.int + adc > MOST_COUNTS {
+    let saturated =
+        written.saturated.iter().find(|(option, _)| *option == "-intfile").map_or(0, |(_, count)| *count);
+    if saturated * 2 > pixels {
         return Some(format!(
-            "most pixels of the integer image are above {MOST_COUNTS}: -scale {:.1e} (now {}) would hold the brightest",
+            "{saturated} of {pixels} pixels of the integer image are above {MOST_COUNTS}: -scale {:.1e} (now {}) would \
+             hold the brightest",
             (MOST_COUNTS - adc).max(1.0) / statistics.max,
             format_g(written.scales.int)
         ));
