@@ -184,6 +184,16 @@ fn what_gives_negative_pixels_or_none_is_refused() {
         assert!(words.iter().all(|word| last.contains(word)), "{more}: {last}");
         assert!(place.files().is_empty(), "{more}");
     }
+    // A list of sources is blamed for its own faults only.
+    let place = Workplace::with_inputs();
+    for (more, words, blames) in [
+        ("-N 1e12", "unit cells along an axis", false),
+        ("-sourcefile dark.txt", "sum of the weights of the sources", true),
+    ] {
+        place.write("dark.txt", "-10 0 0 0\n");
+        let last = place.run_line(&format!("{SMALL} -sourcefile sources.txt {more}")).stderr;
+        assert!(last.contains(words) && last.contains("-sourcefile: ") == blames, "{more}: {last}");
+    }
     // A given number of subpixels is obeyed, and a polarisation that leaves all pixels positive.
     place.run_line(&format!("{SMALL} -roi 3 4 3 4 -oversample 70 -distance 0.15")).well();
     assert!(image(&place, "-polar 1.5").0.chunks_exact(4).all(|pixel| pixel[3] & 0x80 == 0));

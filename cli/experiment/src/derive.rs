@@ -296,14 +296,29 @@ impl SourceSteps {
         }
     }
 
-    /// The part of an experiment that is refused where the kernel refuses a scene of these sources.
-    pub(crate) fn refused_part(&self, detector: &Detector) -> Part {
+    /// The number of sources in a list; `None` for a grid.
+    pub(crate) fn listed(&self) -> Option<usize> {
         match self {
-            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
-            Self::Weighted(..) => Part::SourceList,
-            Self::Grid(_) | Self::List(_) => Part::Scene,
+            Self::Grid(_) => None,
+            Self::List(list) | Self::Weighted(list, _) => Some(list.len()),
         }
     }
+
+    /// The part of an experiment that is refused where the kernel refuses a scene of these sources with `error`.
+    pub(crate) fn refused_part(&self, detector: &Detector, error: &widebragg::Error) -> Part {
+        match self {
+            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
+            Self::List(_) | Self::Weighted(..) if is_of_list(error) => Part::SourceList,
+            _ => Part::Scene,
+        }
+    }
+}
+
+/// Whether the kernel refuses a list of sources, and not another part of its scene.
+fn is_of_list(error: &widebragg::Error) -> bool {
+    let of_list =
+        ["number of sources", "weight of a source", "sum of the weights of the sources", "source direction"];
+    matches!(error, widebragg::Error::OutOfRange { quantity, .. } if of_list.contains(quantity))
 }
 
 /// The sources of the beam.
