@@ -192,7 +192,7 @@ fn few_photons_are_believed_as_far_as_they_tell() {
     let wrong = refine([x + 5.0, y, z]);
     assert_eq!(wrong.code, Some(3), "{}", wrong.stderr);
     let last = wrong.stderr.lines().last().expect("a line");
-    assert!(last.contains("below 0.9 (with so few photons, at most 0.3"), "{last}");
+    assert!(last.contains("below 0.9 (the photons of the data allow about 0.2"), "{last}");
     assert!(wrong.stdout.contains("verdict: NOT to be believed\n  - the image does not"), "{}", wrong.stdout);
 }
 

@@ -74,8 +74,8 @@ impl fmt::Display for Doubt {
         match self {
             Self::Unlike { found, possible } => write!(
                 f,
-                "the image does not describe the data: their correlation is {found:.3}, below {LOWEST} (with so few \
-                 photons, at most {possible:.3} is possible)"
+                "the image does not describe the data: their correlation is {found:.3}, below {LOWEST} (the photons \
+                 of the data allow about {possible:.3})"
             ),
             Self::Worse([start, end]) => {
                 write!(
