@@ -75,7 +75,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let prints = |log: Log| !options.quiet && !options.json && [Log::All, log].contains(&options.log);
     // A standard output that cannot be written is no reason not to render.
     let announced = match prints(Log::Summary) {
-        true => console::print(&summary::interpretation(&experiment, threads, estimate)),
+        true => {
+            let frames = series.frames.unwrap_or(1);
+            console::print(&summary::interpretation(&experiment, frames, threads, estimate))
+        }
         false => Ok(()),
     };
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
