@@ -91,7 +91,7 @@ fn no_file_replaces_another_one_of_the_same_run() {
         ("-pgmfile to_list", "-pgmfile: to_list: is also read (-hkl)"),
         ("-noisefile tri.mat", "-noisefile: tri.mat: is also read (-mat)"),
         ("-dump sparse.hkl", "-dump: sparse.hkl: is also read (-hkl)"),
-        ("--cbf dangling", "--cbf: dangling: is a symbolic link to nothing"),
+        ("--cbf dangling", "--cbf: dangling: is a dangling symbolic link"),
     ] {
         let outcome = place.run_line(&format!("{line} {words}"));
         assert_eq!(

@@ -1,5 +1,5 @@
-//! What the program says before a render and after it: values in a wrong unit, lists that lack equivalents, exposures that
-//! show nothing, runs that take hours, files of another kind.
+//! What the program says before a render and after it: values in a wrong unit, lists that lack equivalents, exposures
+//! that show nothing, runs that take hours, files of another kind.
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader};

@@ -289,7 +289,7 @@ fn a_list_is_written_beside_a_series_or_where_it_is_asked_for() {
     assert_eq!(still["imageset"][0]["images"], json!(["run2_007.img"]));
     assert_eq!((&still["scan"], &still["goniometer"]), (&json!([]), &json!([])));
     // A series of stills has no template: every image is named.
-    written("--frames 3 -nonoise -intfile stills.img");
+    written("-floatfile stills.bin --frames 3 -nonoise -intfile stills.img");
     let stills = list(&place, "stills.expt");
     let names = ["stills_00001.img", "stills_00002.img", "stills_00003.img"];
     assert_eq!(stills["imageset"][0]["images"], json!(names));

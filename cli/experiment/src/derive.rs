@@ -11,6 +11,7 @@ use widebragg::rotation::{Orientation, PhiMode};
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
+use widebragg_formats::format_g::format_g;
 use widebragg_formats::memory::reserved;
 use widebragg_formats::sources::SourceLine;
 
@@ -68,8 +69,8 @@ pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: Phi
         return Err(Failure::impossible(
             Part::Detector,
             format!(
-                "its normal points towards the sample, {} m away, so that every pixel would be negative",
-                -detector.close_distance_m
+                "its normal points towards the sample, {} mm away, so that every pixel would be negative",
+                format_g(-detector.close_distance_m * 1e3)
             ),
         ));
     }

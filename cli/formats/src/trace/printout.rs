@@ -160,8 +160,9 @@ impl Reader {
         self.end_block()?;
         let mut notes = Vec::new();
         if self.without_steps > 0 {
+            let plural = if self.without_steps == 1 { "" } else { "s" };
             notes.push(format!(
-                "{} pixels without the values of their steps, whose number the log does not say",
+                "the log does not say how many steps there are: {} pixel{plural} without the values of steps",
                 self.without_steps
             ));
         }
@@ -413,7 +414,7 @@ Z:  7.00000000  8.00000000  9.00000000
     fn without_these_lines_only_a_single_step_is_known() {
         let trace = read(BLOCK).unwrap();
         assert_eq!(names(&trace.pixels[0])[0], "I_before_scaling");
-        assert!(trace.pixels[0].steps.is_empty() && trace.notes[0].contains("1 pixels without"));
+        assert!(trace.pixels[0].steps.is_empty() && trace.notes[0].contains("1 pixel without"));
         let trace = read(&BLOCK.replace("I = 20", "I = 2")).unwrap();
         assert!(trace.pixels[0].steps.is_empty() && trace.notes.is_empty());
         assert_eq!(trace.pixels[0].taps[1].name, "rot_a_angstroms");

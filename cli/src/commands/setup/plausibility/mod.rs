@@ -21,8 +21,8 @@ const EDGE_ANGSTROM: [f64; 2] = [2.0, 5000.0];
 /// Relative difference from which two cell edges are not the same.
 const EDGES_DIFFER: f64 = 0.02;
 
-/// The doubts about `experiment`, which `options` ask for; `header_lambda_m` is the wavelength in the header of an image,
-/// in m.
+/// The doubts about `experiment`, which `options` ask for; `header_lambda_m` is the wavelength in the header of an
+/// image, in m.
 pub(super) fn doubts(
     options: &Options,
     header_lambda_m: Option<f64>,
@@ -154,7 +154,11 @@ fn rotation(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>
         let phi = &experiment.phi;
         let instead = match phi.count {
             1 => "a still".to_owned(),
-            steps => format!("{} degrees in {steps} steps", degrees(phi.range)),
+            steps => {
+                let range = degrees(phi.range);
+                let unit = if range == "1" { "degree" } else { "degrees" };
+                format!("{range} {unit} in {steps} steps")
+            }
         };
         doubts.push(format!(
             "-osc {}: a negative range counts as not given, as in nanoBragg: {instead}",
