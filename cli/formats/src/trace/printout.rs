@@ -391,20 +391,20 @@ Z:  7.00000000  8.00000000  9.00000000
     #[test]
     fn steps_are_told_by_the_lines_before_the_pixels() {
         let run = "  DIRECTION_OF_DETECTOR_X-AXIS= 0 0 1\nX: 9 9 9\n  sensor is 0 m thick in 1 layers with mu= -1\n  1 sources\n  \
-                   5 mosaic domains over mosaic spread of 1 degrees\n  2 phi steps from 0 to 1 degrees\n  1x1 pixel oversample steps\n";
-        let trace = read(&format!("{run}{BLOCK}")).unwrap();
+                   6 mosaic domains over mosaic spread of 1 degrees\n  2 phi steps from 0 to 1 degrees\n  1x1 pixel oversample steps\n";
+        let trace = read(&format!("{run}{}", BLOCK.replace("I = 20", "I = 24"))).unwrap();
         assert!(trace.notes.is_empty());
         let [pixel] = &trace.pixels[..] else { panic!("{trace:?}") };
         assert_eq!(pixel.position, Some([1, 3]));
         let expected =
             ["fdet_vec", "pixel_pos_meters", "I_before_scaling", "steps", "capture_fraction", "polar"];
         assert_eq!(names(pixel), [&expected[..], &["omega_pixel", "floatimage_accumulated"]].concat());
-        assert_eq!(pixel.taps[2].values, [20.0]);
-        // Half a unit of the tenth digit of 2, times the steps.
-        let within = pixel.taps[2].digits.half_unit(20.0);
-        assert!((within / (10.0 * 5e-10) - 1.0).abs() < 1e-5, "{within}");
+        assert_eq!(pixel.taps[2].values, [24.0]);
+        // Half a unit of the tenth digit of 2, times the steps: more than that of 24.
+        let within = pixel.taps[2].digits.half_unit(24.0);
+        assert!((within / (12.0 * 5e-10) - 1.0).abs() < 1e-5, "{within}");
         let [step] = &pixel.steps[..] else { panic!("{pixel:?}") };
-        assert_eq!(step.at, StepIndex { phi_tic: 1, domain: 4, ..StepIndex::default() });
+        assert_eq!(step.at, StepIndex { phi_tic: 1, domain: 5, ..StepIndex::default() });
         let values: Vec<(&str, f64)> = step.values.iter().map(|v| (v.name.as_str(), v.value)).collect();
         let hkl = [("h_frac", -0.042473), ("k_frac", 2.498938), ("l_frac", -0.499788)];
         assert_eq!(values, [&hkl[..], &[("F_latt", -4.5), ("F_cell", 100.0)]].concat());
