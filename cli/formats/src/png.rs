@@ -136,8 +136,8 @@ fn level(pixel: f32, below: f32, top: f32) -> u8 {
     (255.5 - 255.0 * grey.min(1.0)) as u8
 }
 
-/// The height above the background that is black where none is given: infinite when no pixel is positive; `None` where there is
-/// too little memory.
+/// The height above the background that is black where none is given: infinite when no pixel is positive; `None` where
+/// there is too little memory.
 fn usual_top(background: &Background, pixels: &[f32]) -> Option<f32> {
     let is_counted = |pixel: f32| pixel > 0.0 && pixel.is_finite();
     let mut bits = reserved(pixels.iter().filter(|pixel| is_counted(**pixel)).count())?;
