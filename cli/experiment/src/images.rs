@@ -2,12 +2,13 @@
 //! the reference's rules of scaling and rounding. Each function returns `None` where there is too little
 //! memory.
 
+use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
-use widebragg_formats::memory::reserved;
+use widebragg_formats::memory::{filled, reserved};
 
-use crate::statistics::{Statistics, region};
+use crate::statistics::{RegionRow, Statistics, region};
 
 /// Largest value of a 16-bit pixel.
 const SATURATED: f64 = 65_535.0;
@@ -54,12 +55,24 @@ fn over_region<T: Default + Copy>(
     pixels: &[f32],
     mut f: impl FnMut(f32, bool) -> T,
 ) -> Option<Vec<T>> {
+    by_rows(scene, pixels, |row, out| {
+        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
+        Some(())
+    })
+}
+
+/// What `append_row` appends for the pixels of each row in the region of interest; the default value elsewhere.
+fn by_rows<T: Default + Copy>(
+    scene: &Scene<'_>,
+    pixels: &[f32],
+    mut append_row: impl FnMut(RegionRow<'_>, &mut Vec<T>) -> Option<()>,
+) -> Option<Vec<T>> {
     let columns = scene.detector().fast_pixels;
     // Filled row by row, so that pages of memory are taken as they are written.
     let mut out = reserved(pixels.len())?;
     for row in region(scene, pixels) {
         out.resize(row.slow * columns + row.first_fast, T::default());
-        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
+        append_row(row, &mut out)?;
     }
     out.resize(pixels.len(), T::default());
     Some(out)
@@ -114,36 +127,54 @@ pub struct Noise<T> {
 
 /// The noise image: a Poisson deviate for each pixel plus the offset; `random` is the stream of uniform deviates.
 #[must_use]
-pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], random: Ran1, adc: f64) -> Option<Noise<u16>> {
-    let mut poisson = Poisson::drawing_from(random);
-    let (mut photons, mut overloads) = (0.0, 0u64);
-    let pixels = over_region(scene, pixels, |value, _| {
-        let deviate = poisson.draw(value);
-        photons += f64::from(deviate);
+pub fn noise_image(
+    scene: &Scene<'_>,
+    simd: Simd,
+    pixels: &[f32],
+    random: Ran1,
+    adc: f64,
+) -> Option<Noise<u16>> {
+    noisy(scene, simd, pixels, random, |deviate, _, noise| {
+        noise.photons += f64::from(deviate);
         let counts = f64::from((f64::from(deviate) + adc) as f32);
-        if counts > SATURATED {
-            overloads += 1;
-        }
+        noise.overloads += u64::from(counts > SATURATED);
         counts.min(SATURATED) as u16
-    })?;
-    Some(Noise { pixels, photons, overloads })
+    })
 }
 
 /// The noise image as the signed counts of a CBF image: the deviates of [`noise_image`], without an offset;
 /// masked pixels are -1.
 #[must_use]
-pub fn noise_counts(scene: &Scene<'_>, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
-    let mut poisson = Poisson::drawing_from(random);
-    let (mut photons, mut overloads) = (0.0, 0u64);
-    let pixels = over_region(scene, pixels, |value, selected| {
+pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
+    noisy(scene, simd, pixels, random, |deviate, selected, noise| {
         // Masked pixels draw as well, so that the others have the deviates of the noise image.
-        let deviate = f64::from(poisson.draw(value));
         if !selected {
             return MASKED;
         }
-        photons += deviate;
-        overloads += u64::from(deviate > MOST_COUNTS);
+        let deviate = f64::from(deviate);
+        noise.photons += deviate;
+        noise.overloads += u64::from(deviate > MOST_COUNTS);
         deviate.clamp(0.0, MOST_COUNTS) as i32
+    })
+}
+
+/// The image of `value_of` each deviate and whether its pixel is not masked; `value_of` also counts in the totals.
+fn noisy<T: Default + Copy>(
+    scene: &Scene<'_>,
+    simd: Simd,
+    pixels: &[f32],
+    random: Ran1,
+    mut value_of: impl FnMut(f32, bool, &mut Noise<T>) -> T,
+) -> Option<Noise<T>> {
+    let mut poisson = Poisson::drawing_from(random);
+    let mut noise = Noise { pixels: Vec::new(), photons: 0.0, overloads: 0 };
+    let mut deviates = filled(scene.detector().fast_pixels, 0.0)?;
+    let pixels = by_rows(scene, pixels, |row, out| {
+        let deviates = deviates.get_mut(..row.pixels.len())?;
+        // The lengths are equal.
+        poisson.draw_into(simd, row.pixels, deviates).ok()?;
+        out.extend(deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)));
+        Some(())
     })?;
-    Some(Noise { pixels, photons, overloads })
+    Some(Noise { pixels, ..noise })
 }
