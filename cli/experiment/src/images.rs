@@ -2,19 +2,21 @@
 //! the reference's rules of scaling and rounding. Each function returns `None` where there is too little
 //! memory.
 
+use bytemuck::Zeroable;
+use rayon::prelude::*;
 use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
-use widebragg_formats::memory::{filled, reserved};
+use widebragg_formats::memory::{filled, reserved, zeroed};
 
-use crate::statistics::{RegionRow, Statistics, region};
+use crate::statistics::{Statistics, region};
 
 /// Largest value of a 16-bit pixel.
 const SATURATED: f64 = 65_535.0;
 
 /// Largest count of a CBF image.
-const MOST_COUNTS: f64 = (i32::MAX - 1) as f64;
+const MOST_COUNTS: i64 = i32::MAX as i64 - 1;
 
 /// Masked pixels of a CBF image.
 const MASKED: i32 = -1;
@@ -49,61 +51,55 @@ pub struct Integers<T> {
     pub saturated: u64,
 }
 
-/// `f` of each pixel in the region of interest and whether it is not masked; the default value elsewhere.
-fn over_region<T: Default + Copy>(
+/// `f` of each pixel in the region of interest and whether it is not masked, with the number of pixels that it calls
+/// saturated; zero elsewhere. The rows are split over the threads of the current pool.
+fn over_region<T: Zeroable + Send>(
     scene: &Scene<'_>,
     pixels: &[f32],
-    mut f: impl FnMut(f32, bool) -> T,
-) -> Option<Vec<T>> {
-    by_rows(scene, pixels, |row, out| {
-        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
-        Some(())
-    })
-}
-
-/// What `append_row` appends for the pixels of each row in the region of interest; the default value elsewhere.
-fn by_rows<T: Default + Copy>(
-    scene: &Scene<'_>,
-    pixels: &[f32],
-    mut append_row: impl FnMut(RegionRow<'_>, &mut Vec<T>) -> Option<()>,
-) -> Option<Vec<T>> {
+    f: impl Fn(f32, bool) -> (T, bool) + Sync,
+) -> Option<Integers<T>> {
     let columns = scene.detector().fast_pixels;
-    // Filled row by row, so that pages of memory are taken as they are written.
-    let mut out = reserved(pixels.len())?;
-    for row in region(scene, pixels) {
-        out.resize(row.slow * columns + row.first_fast, T::default());
-        append_row(row, &mut out)?;
-    }
-    out.resize(pixels.len(), T::default());
-    Some(out)
+    let mut out = zeroed(pixels.len())?;
+    let rows = region(scene, pixels);
+    let lines = out.par_chunks_mut(columns.max(1)).skip(scene.parts().roi.slow_min);
+    let saturated = lines.zip(rows.collect::<Vec<_>>()).map(|(line, row)| {
+        let line = line.iter_mut().skip(row.first_fast).zip(row.pixels).enumerate();
+        line.fold(0, |saturated, (i, (to, &value))| {
+            let (integer, is_saturated) = f(value, row.is_selected(i));
+            *to = integer;
+            saturated + u64::from(is_saturated)
+        })
+    });
+    Some(Integers { saturated: saturated.sum(), pixels: out })
 }
 
 /// The integer image: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
 #[must_use]
 pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Integers<u16>> {
-    let mut saturated = 0;
-    let pixels = over_region(scene, pixels, |value, _| {
+    over_region(scene, pixels, |value, _| {
         let scaled = f64::from(value) * scale + adc;
-        saturated += u64::from(scaled > SATURATED);
         // The value is not negative, so the conversion rounds down.
-        ((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as u16
-    })?;
-    Some(Integers { pixels, saturated })
+        (((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as u16, scaled > SATURATED)
+    })
 }
 
 /// The signed counts of a CBF image: scaled like the integer image, without an offset; masked pixels are -1.
 #[must_use]
 pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Integers<i32>> {
-    let mut saturated = 0;
-    let pixels = over_region(scene, pixels, |value, selected| {
+    over_region(scene, pixels, |value, selected| {
         if !selected {
-            return MASKED;
+            return (MASKED, false);
         }
-        let scaled = (f64::from(value) * scale).round();
-        saturated += u64::from(scaled > MOST_COUNTS);
-        scaled.clamp(0.0, MOST_COUNTS) as i32
-    })?;
-    Some(Integers { pixels, saturated })
+        let rounded = rounded(f64::from(value) * scale);
+        (rounded.clamp(0, MOST_COUNTS) as i32, rounded > MOST_COUNTS)
+    })
+}
+
+/// `x` rounded to the nearest integer, halves away from 0; right for negative `x` only in its sign. A call of `f64::round`
+/// takes longer.
+fn rounded(x: f64) -> i64 {
+    let below = x as i64;
+    below.saturating_add(i64::from(x - below as f64 >= 0.5))
 }
 
 /// The PGM image.
@@ -153,8 +149,8 @@ pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1)
         }
         let deviate = f64::from(deviate);
         noise.photons += deviate;
-        noise.overloads += u64::from(deviate > MOST_COUNTS);
-        deviate.clamp(0.0, MOST_COUNTS) as i32
+        noise.overloads += u64::from(deviate > MOST_COUNTS as f64);
+        deviate.clamp(0.0, MOST_COUNTS as f64) as i32
     })
 }
 
@@ -168,13 +164,17 @@ fn noisy<T: Default + Copy>(
 ) -> Option<Noise<T>> {
     let mut poisson = Poisson::drawing_from(random);
     let mut noise = Noise { pixels: Vec::new(), photons: 0.0, overloads: 0 };
-    let mut deviates = filled(scene.detector().fast_pixels, 0.0)?;
-    let pixels = by_rows(scene, pixels, |row, out| {
+    let columns = scene.detector().fast_pixels;
+    let mut deviates = filled(columns, 0.0)?;
+    // Filled row by row, so that pages of memory are taken as they are written.
+    let mut out = reserved(pixels.len())?;
+    for row in region(scene, pixels) {
         let deviates = deviates.get_mut(..row.pixels.len())?;
         // The lengths are equal.
         poisson.draw_into(simd, row.pixels, deviates).ok()?;
+        out.resize(row.slow * columns + row.first_fast, T::default());
         out.extend(deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)));
-        Some(())
-    })?;
-    Some(Noise { pixels, ..noise })
+    }
+    out.resize(pixels.len(), T::default());
+    Some(Noise { pixels: out, ..noise })
 }
