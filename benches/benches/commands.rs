@@ -1,8 +1,9 @@
 //! Whole commands of `widebragg`, as processes, compared with those of a reference binary, `NANOBRAGG=path`.
 //!
-//! The two run in turns in folders of their own, so that both see the same load of the machine. For each case the table has
-//! the median of the elapsed times of either program, the median of their ratios pair by pair, and the ratio of the
-//! processor times of all runs, which the load of the machine changes least. `RUNS=n` sets the number of pairs.
+//! The reference, `widebragg`, and `widebragg` with one thread run in turns in folders of their own, so that all see the same
+//! load of the machine. For each case the table has the medians of the elapsed times, the median of their ratios turn by
+//! turn, and the ratios of the processor times of all turns, which the load of the machine changes least. `RUNS=n` sets the
+//! number of turns.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,13 +23,13 @@ const PARITY: &str = "--phi-carryover-mode c-parity --quiet";
 const CASES: [(&str, &str); 6] = [
     ("still", "-fluence 1e24 -nonoise"),
     ("ten phi steps", "-fluence 1e24 -nonoise -phi 0 -osc 1 -phisteps 10"),
-    ("50 mosaic domains", "-fluence 1e24 -nonoise -mosaic 0.5 -mosaic_domains 50"),
+    ("five mosaic domains", "-fluence 1e24 -nonoise -mosaic 0.5 -mosaic_domains 5"),
     ("noise, mean 0.4", "-fluence 2e21 -water 2000 -seed 1"),
     ("noise, mean 63", "-fluence 2.5e22 -water 2000 -seed 1"),
     ("noise, mean 101000", "-fluence 1e24 -water 2000 -seed 1"),
 ];
 
-/// Number of pairs of runs, unless RUNS says otherwise.
+/// Number of turns, unless RUNS says otherwise.
 const RUNS: usize = 9;
 
 fn main() {
@@ -43,7 +44,7 @@ fn main() {
     let reference = fs::canonicalize(reference).expect("the binary that NANOBRAGG names");
     let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
     assert!(runs > 0, "RUNS: at least 1");
-    println!("Seconds of whole commands, medians of {runs} pairs; the reference has one thread.\n");
+    println!("Seconds of whole commands, medians of {runs} turns; the reference has one thread.\n");
     println!(
         "| case | reference | widebragg | times as fast | in processor time | with one thread, in processor time |"
     );
@@ -52,55 +53,58 @@ fn main() {
         let options: Vec<&str> = BASE.split_whitespace().chain(options.split_whitespace()).collect();
         let ours: Vec<&str> = options.iter().copied().chain(PARITY.split_whitespace()).collect();
         let single: Vec<&str> = ours.iter().copied().chain(["--threads", "1"]).collect();
-        let pairs = Pairs::of(runs, (&reference, &options), (executable(), &ours));
-        let single = Pairs::of(runs, (&reference, &options), (executable(), &single));
-        let [there, here] = [0, 1].map(|i| median(pairs.wall_s.iter().map(|pair| pair[i])));
-        let ratio = median(pairs.wall_s.iter().map(|pair| pair[0] / pair[1]));
-        let cpu = pairs.cpu_ratio().zip(single.cpu_ratio());
-        let cpu = cpu.map_or_else(|| "| ".to_owned(), |(both, one)| format!("{both:.2} | {one:.2}"));
-        println!("| {name} | {there:.3} | {here:.3} | {ratio:.2} | {cpu} |");
+        let turns = Turns::of(runs, [(&reference, &options), (executable(), &ours), (executable(), &single)]);
+        let [there, here, _] = [0, 1, 2].map(|i| median(turns.wall_s.iter().map(|turn| turn[i])));
+        let ratio = median(turns.wall_s.iter().map(|turn| turn[0] / turn[1]));
+        let [both, one] = [1, 2].map(|i| turns.cpu_ratio(i));
+        println!("| {name} | {there:.3} | {here:.3} | {ratio:.2} | {both} | {one} |");
     }
 }
 
-/// Pairs of runs of two commands.
-struct Pairs {
-    /// Elapsed time of each pair.
-    wall_s: Vec<[f64; 2]>,
-    /// Processor time of all runs, in clock ticks, where the system counts it.
-    cpu_ticks: Option<[f64; 2]>,
+/// A program with its arguments.
+type Run<'a> = (&'a Path, &'a [&'a str]);
+
+/// Turns of three commands.
+struct Turns {
+    /// Elapsed times of each turn.
+    wall_s: Vec<[f64; 3]>,
+    /// Processor times of all turns, in clock ticks, where the system counts them.
+    cpu_ticks: Option<[f64; 3]>,
 }
 
-impl Pairs {
-    /// Runs two programs with their arguments in turns, after one run each that is not counted.
-    fn of(runs: usize, first: (&Path, &[&str]), second: (&Path, &[&str])) -> Self {
-        let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
-        let mut pairs = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; 2]) };
-        for run in 0..=runs {
-            let mut wall_s = [0.0; 2];
-            for (i, (program, args)) in [first, second].into_iter().enumerate() {
+impl Turns {
+    /// Runs the commands in turns, after one turn that is not counted.
+    fn of(runs: usize, commands: [Run<'_>; 3]) -> Self {
+        let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+        let mut turns = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; 3]) };
+        for turn in 0..=runs {
+            let mut wall_s = [0.0; 3];
+            for (i, (program, args)) in commands.into_iter().enumerate() {
                 let (started, before) = (Instant::now(), ticks_of_children());
                 let mut command = Command::new(program);
                 command.args(args).current_dir(folders[i].path()).stdin(Stdio::null());
                 let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a process");
                 wall_s[i] = started.elapsed().as_secs_f64();
                 assert!(status.success(), "{}: {status}", program.display());
-                if run > 0 {
-                    let ticks = before.zip(ticks_of_children()).map(|(before, after)| after - before);
-                    pairs.cpu_ticks = pairs.cpu_ticks.zip(ticks).map(|(mut sums, ticks)| {
+                let ticks = before.zip(ticks_of_children()).map(|(before, after)| after - before);
+                if turn > 0 {
+                    turns.cpu_ticks = turns.cpu_ticks.zip(ticks).map(|(mut sums, ticks)| {
                         sums[i] += ticks;
                         sums
                     });
                 }
             }
-            if run > 0 {
-                pairs.wall_s.push(wall_s);
+            if turn > 0 {
+                turns.wall_s.push(wall_s);
             }
         }
-        pairs
+        turns
     }
 
-    fn cpu_ratio(&self) -> Option<f64> {
-        self.cpu_ticks.filter(|ticks| ticks[1] > 0.0).map(|ticks| ticks[0] / ticks[1])
+    /// Processor time of the first command in units of that of command `i`; empty where the system does not count it.
+    fn cpu_ratio(&self, i: usize) -> String {
+        let ticks = self.cpu_ticks.filter(|ticks| ticks[i] > 0.0);
+        ticks.map_or_else(String::new, |ticks| format!("{:.2}", ticks[0] / ticks[i]))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::statistics::{Statistics, region};
 const SATURATED: f64 = 65_535.0;
 
 /// Largest count of a CBF image.
-const MOST_COUNTS: i64 = i32::MAX as i64 - 1;
+const MOST_COUNTS: f64 = (i32::MAX - 1) as f64;
 
 /// Masked pixels of a CBF image.
 const MASKED: i32 = -1;
@@ -78,8 +78,8 @@ fn over_region<T: Zeroable + Send>(
 pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Integers<u16>> {
     over_region(scene, pixels, |value, _| {
         let scaled = f64::from(value) * scale + adc;
-        // The value is not negative, so the conversion rounds down.
-        (((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as u16, scaled > SATURATED)
+        // The value is not negative, so the conversion rounds down. By way of i32 a row becomes vectors.
+        (((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as i32 as u16, scaled > SATURATED)
     })
 }
 
@@ -90,16 +90,13 @@ pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Intege
         if !selected {
             return (MASKED, false);
         }
-        let rounded = rounded(f64::from(value) * scale);
-        (rounded.clamp(0, MOST_COUNTS) as i32, rounded > MOST_COUNTS)
+        let scaled = f64::from(value) * scale;
+        let clamped = scaled.clamp(0.0, MOST_COUNTS);
+        // Rounded to the nearest integer, halves away from 0; `f64::round` is a call.
+        let below = clamped as i32;
+        let count = below + i32::from(clamped - f64::from(below) >= 0.5);
+        (count, scaled >= MOST_COUNTS + 0.5)
     })
-}
-
-/// `x` rounded to the nearest integer, halves away from 0; right for negative `x` only in its sign. A call of `f64::round`
-/// takes longer.
-fn rounded(x: f64) -> i64 {
-    let below = x as i64;
-    below.saturating_add(i64::from(x - below as f64 >= 0.5))
 }
 
 /// The PGM image.
@@ -149,8 +146,8 @@ pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1)
         }
         let deviate = f64::from(deviate);
         noise.photons += deviate;
-        noise.overloads += u64::from(deviate > MOST_COUNTS as f64);
-        deviate.clamp(0.0, MOST_COUNTS as f64) as i32
+        noise.overloads += u64::from(deviate > MOST_COUNTS);
+        deviate.clamp(0.0, MOST_COUNTS) as i32
     })
 }
 

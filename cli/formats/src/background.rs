@@ -11,7 +11,7 @@
 
 use rayon::prelude::*;
 
-use crate::memory::{filled, reserved};
+use crate::memory::{filled, push, reserved};
 
 /// Largest and smallest edge of a tile, in pixels, and the number of tiles that small images are divided into
 /// along an edge.
@@ -32,6 +32,13 @@ pub(crate) struct Background {
     slow: Axis,
     /// Level of each tile, slow-major.
     levels: Vec<f32>,
+}
+
+/// Pixels of a row, from the end of the stretch before, that lie between the middles of the same tiles.
+struct Stretch {
+    end: usize,
+    tile: usize,
+    next: usize,
 }
 
 /// The tiles along an axis.
@@ -101,8 +108,16 @@ impl Background {
         out: &mut [T],
         job: impl Fn(&mut [T], &[f32], &[f32]) + Sync,
     ) -> Option<()> {
-        let mut across = reserved(self.fast.pixels)?;
-        across.extend((0..self.fast.pixels).map(|pixel| self.fast.between(pixel)));
+        let mut weights = reserved(self.fast.pixels)?;
+        weights.extend((0..self.fast.pixels).map(|pixel| self.fast.between(pixel).2));
+        let mut stretches = Vec::new();
+        for pixel in 0..self.fast.pixels {
+            let (tile, next, _) = self.fast.between(pixel);
+            match stretches.last_mut() {
+                Some(Stretch { end, tile: last, .. }) if *last == tile => *end = pixel + 1,
+                _ => push(&mut stretches, Stretch { end: pixel + 1, tile, next })?,
+            }
+        }
         let columns = self.fast.pixels.max(1);
         let rows = out.par_chunks_mut(columns).zip(pixels.par_chunks(columns)).enumerate();
         let buffers = || (vec![0f32; self.fast.tiles], vec![0f32; self.fast.pixels]);
@@ -112,8 +127,13 @@ impl Background {
             for (level, (above, below)) in line.iter_mut().zip(tiles(above).iter().zip(tiles(below))) {
                 *level = above + (below - above) * weight;
             }
-            for (to, &(tile, next, weight)) in background.iter_mut().zip(&across) {
-                *to = line[tile] + (line[next] - line[tile]) * weight;
+            let mut first = 0;
+            for &Stretch { end, tile, next } in &stretches {
+                let (level, difference) = (line[tile], line[next] - line[tile]);
+                for (to, weight) in background[first..end].iter_mut().zip(&weights[first..end]) {
+                    *to = level + difference * weight;
+                }
+                first = end;
             }
             job(out, background, row);
         });
