@@ -1,9 +1,9 @@
 //! Whole commands of `widebragg`, as processes, compared with those of a reference binary, `NANOBRAGG=path`.
 //!
-//! The reference, `widebragg`, and `widebragg` with one thread run in turns in folders of their own, so that all see the same
-//! load of the machine. For each case the table has the medians of the elapsed times, the median of their ratios turn by
-//! turn, and the ratios of the processor times of all turns, which the load of the machine changes least. `RUNS=n` sets the
-//! number of turns.
+//! The reference, `widebragg`, and `widebragg` with one thread run in turns in folders of their own, so that all see
+//! the same load of the machine. For each case the table has the medians of the elapsed times, the median of their
+//! ratios turn by turn, and the ratios of the processor times of all turns, which the load of the machine changes
+//! least. `RUNS=n` sets the number of turns.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

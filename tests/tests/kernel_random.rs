@@ -70,8 +70,8 @@ fn poisson_deviates_match_the_oracle() {
     }
 }
 
-/// Rows of means, with every branch in a row, and in rows of their own those that are drawn ahead for. In builds with debug
-/// assertions the kernel also compares every number that it approximates with libm's.
+/// Rows of means, with every branch in a row, and in rows of their own those that are drawn ahead for. In builds with
+/// debug assertions the kernel also compares every number that it approximates with libm's.
 #[test]
 fn rows_of_poisson_deviates_match_the_oracle() {
     let mut rows = vec![means(), means().repeat(3), Vec::new(), vec![20.0], vec![f32::NAN, -1.0, 20.0]];

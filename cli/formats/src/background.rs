@@ -100,8 +100,8 @@ impl Background {
         Some(median(&mut levels).unwrap_or(0.0))
     }
 
-    /// Calls `job` with each row of `out`, the background of its pixels, and what `pixels` has there; the rows are split over
-    /// the threads of the current pool.
+    /// Calls `job` with each row of `out`, the background of its pixels, and what `pixels` has there; the rows are
+    /// split over the threads of the current pool.
     pub(crate) fn for_each_row<T: Send>(
         &self,
         pixels: &[f32],

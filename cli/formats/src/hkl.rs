@@ -1,15 +1,16 @@
 //! Structure factors as text: `h k l F` on each line.
 //!
-//! Further columns, blank lines, lines that start with # and lines of words before the first reflection are ignored, but
-//! several reflections on a line are refused. Lines end in LF, CR LF or CR. An index may be written `3.0`, but `3.5` is refused. The list ends at
-//! the word END, at a Ctrl-Z (the end of a text in DOS) or at text after a reflection of zeros (the end of a
-//! list of SHELX); a reflection after it is refused. The grid spans the smallest box around the listed indices.
-//! It holds the default F where no reflection is listed, and the last F where one is listed more than once.
+//! Further columns, blank lines, lines that start with # and lines of words before the first reflection are ignored,
+//! but several reflections on a line are refused. Lines end in LF, CR LF or CR. An index may be written `3.0`, but
+//! `3.5` is refused. The list ends at the word END, at a Ctrl-Z (the end of a text in DOS) or at text after a
+//! reflection of zeros (the end of a list of SHELX); a reflection after it is refused. The grid spans the smallest
+//! box around the listed indices. It holds the default F where no reflection is listed, and the last F where one is
+//! listed more than once.
 //!
-//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list. Where the box is
-//! known ([`find_box`], a pass over the indices of a regular file) there is no list, and no memory but that of the grid.
-//! The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other line word by
-//! word.
+//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list. Where
+//! the box is known ([`find_box`], a pass over the indices of a regular file) there is no list, and no memory but
+//! that of the grid. The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other
+//! line word by word.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -65,8 +66,8 @@ pub fn parse_hkl(
     parse_hkl_in(input, path, None, default_f, max_cells)
 }
 
-/// [`parse_hkl`] of a text whose box [`find_box`] has found. The grid takes all the memory; without a box there is a list of
-/// all reflections beside it. A box changes neither the table nor the errors.
+/// [`parse_hkl`] of a text whose box [`find_box`] has found. The grid takes all the memory; without a box there is a
+/// list of all reflections beside it. A box changes neither the table nor the errors.
 ///
 /// # Errors
 /// As [`read_hkl`]; also if a reflection lies outside the box, since the file was changed meanwhile.
@@ -85,8 +86,8 @@ pub fn parse_hkl_in(
         .map_err(explained(path, "a text with lines of h k l F"))
 }
 
-/// Finds the box around the reflections of a file without reading their F. `None` for what is not a regular file, such as a pipe, and
-/// where the file does not end well: whoever reads it with its F finds the error.
+/// Finds the box around the reflections of a file without reading their F. `None` for what is not a regular file,
+/// such as a pipe, and where the file does not end well: whoever reads it with its F finds the error.
 #[must_use]
 pub fn find_box(path: &Path) -> Option<IndexBox> {
     // A named pipe would be at its end once it had been opened and closed.
@@ -385,8 +386,8 @@ fn is_hklf(line: &[u8]) -> bool {
     index(0..4).and(index(4..8)).and(index(8..12)).and(f).is_some()
 }
 
-/// The indices of a usual line that are not 0 0 0, without a look at its F, and the start of the next line. `None` for any other line,
-/// and for one with so many columns that it may have several reflections.
+/// The indices of a usual line that are not 0 0 0, without a look at its F, and the start of the next line. `None`
+/// for any other line, and for one with so many columns that it may have several reflections.
 #[inline]
 fn indices_only(block: &[u8], at: usize) -> Option<([i32; 3], usize)> {
     let (h, at) = plain_integer(block, blanks(block, at))?;

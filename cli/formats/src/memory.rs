@@ -41,8 +41,8 @@ pub fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {
     Some(vector)
 }
 
-/// A vector of `count` zeros; `None` where there is too little memory. The system clears its pages when they are first used, and
-/// on the threads that use them.
+/// A vector of `count` zeros; `None` where there is too little memory. The system clears its pages when they are
+/// first used, and on the threads that use them.
 #[must_use]
 pub fn zeroed<T: Zeroable>(count: usize) -> Option<Vec<T>> {
     if !is_there(count.checked_mul(size_of::<T>())?) {

@@ -127,7 +127,8 @@ pub fn grey_levels(fast: usize, pixels: &[f32], top: Option<f32>) -> Option<Vec<
     Some(levels)
 }
 
-/// The grey level of a pixel above the background `below`. It has no branches, so that a loop over a row becomes vectors.
+/// The grey level of a pixel above the background `below`. It has no branches, so that a loop over a row becomes
+/// vectors.
 #[inline(always)]
 fn level(pixel: f32, below: f32, top: f32) -> u8 {
     let root = below.sqrt();
@@ -140,8 +141,8 @@ fn level(pixel: f32, below: f32, top: f32) -> u8 {
     if pixel > 0.0 { level } else { 255 }
 }
 
-/// The height above the background that is black where none is given: infinite when no pixel is positive; `None` where there is
-/// too little memory.
+/// The height above the background that is black where none is given: infinite when no pixel is positive; `None`
+/// where there is too little memory.
 fn usual_top(background: &Background, pixels: &[f32]) -> Option<f32> {
     /// Stands for a pixel that is not counted: no height has the bits of a NaN.
     const NONE: u32 = u32::MAX;

@@ -1,15 +1,15 @@
 //! Logarithm and exponential in f64 that decide, nearly always, the f32 that libm's are stored as.
 //!
 //! **Formulas.** An approximation is far closer to libm's value than [`ERROR`] times that value. [`certain`] rounds it
-//! to f32 if all numbers within its error round to the same; otherwise, once in about 50,000 times, libm is asked. So the
-//! f32 is always that of libm, on whose bits the reference's deviates depend.
+//! to f32 if all numbers within its error round to the same; otherwise, once in about 50,000 times, libm is asked. So
+//! the f32 is always that of libm, on whose bits the reference's deviates depend.
 //!
 //! * ln x = k ln 2 + 2 (s + s^3/3 + s^5/5 + ...), with x = 2^k m, m in [sqrt(1/2), sqrt(2)) and
 //!   s = (m - 1)/(m + 1): a relative error of 1e-15.
 //! * e^x = 2^n e^r, |r| <= ln(2)/2, with 11 powers of r: 7e-15.
 //!
-//! They have no branches, so that a loop over an array becomes vectors, and no fused operations, so that they have the same
-//! bits at every SIMD level.
+//! They have no branches, so that a loop over an array becomes vectors, and no fused operations, so that they have
+//! the same bits at every SIMD level.
 
 use core::f64::consts::{FRAC_1_SQRT_2, LN_2, LOG2_E};
 

@@ -6,8 +6,8 @@
 //! ln gamma(x + 1) = (x + 1/2) ln x - x + ln(2 pi)/2 + 1/(12 x) - 1/(360 x^3) + 1/(1260 x^5) - ...
 //! ```
 //!
-//! takes one logarithm and one division where Lanczos' formula takes two and seven. Where the series does not decide the
-//! f32, once in 1000 times near x = 12, Lanczos' formula does.
+//! takes one logarithm and one division where Lanczos' formula takes two and seven. Where the series does not decide
+//! the f32, once in 1000 times near x = 12, Lanczos' formula does.
 //!
 //! **Accuracy** (`tests/tests/kernel_random.rs`). The values are those of Lanczos' formula with libm's logarithms.
 
@@ -110,8 +110,8 @@ impl Mean {
         }
     }
 
-    /// ln gamma(count + 1) for counts that are not in the table: by the differences that Stirling's series has at the count
-    /// and at the mean, where the count is near, since the powers of their ratio need no logarithm.
+    /// ln gamma(count + 1) for counts that are not in the table: by the differences that Stirling's series has at the
+    /// count and at the mean, where the count is near, since the powers of their ratio need no logarithm.
     #[inline(always)]
     fn ln_factorial_beyond(&self, count: f32) -> f32 {
         let (n, mean) = (f64::from(count), f64::from(self.mean));

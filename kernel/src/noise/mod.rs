@@ -9,8 +9,9 @@
 //! depend on every rounding: as in the reference, values are stored as f32, and logarithms and exponentials
 //! are computed in f64.
 //!
-//! **Cost.** Per deviate on an AMD EPYC (family 26, model 2), in ns: 30 to 45 for means from 1 to 12, 55 by
-//! [`Poisson::draw_into`] up to a mean of 2000 and 85 above (AVX-512; portable 80 and 105), 115 and 155 by [`Poisson::draw`].
+//! **Cost.** Per deviate on an AMD EPYC (family 26, model 2), in ns: 30 to 45 for means from 1 to 12; above, up to a
+//! mean of 2000 and beyond it, 59 and 75 by [`Poisson::draw_into`] (AVX-512; portable 80 and 97) and 108 and 135 by
+//! [`Poisson::draw`].
 //!
 //! **Special case.** A mean that is NaN gives 0.
 //!
@@ -120,8 +121,8 @@ impl Poisson {
         draw(&mut self.random, &mut self.spare_gauss, mean, || Mean::new(mean))
     }
 
-    /// Draws a Poisson deviate for each of `means`: the same as [`Poisson::draw`] of one after the other, about twice as
-    /// fast.
+    /// Draws a Poisson deviate for each of `means`: the same as [`Poisson::draw`] of one after the other, about twice
+    /// as fast.
     ///
     /// ```
     /// use widebragg::lanes::Simd;
