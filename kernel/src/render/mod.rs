@@ -17,7 +17,7 @@
 //!
 //! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all lanes. A
 //! pixel's bits do not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**:
-//! the caller owns the tables and the output; a call uses about 40 kB of stack.
+//! the caller owns the tables and the output; a call uses about 60 kB of stack.
 //!
 //! ```text
 //! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
