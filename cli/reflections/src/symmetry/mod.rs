@@ -1,5 +1,19 @@
 //! Space groups: what is stated of them, and their operators.
 
+mod group;
+mod hall;
+mod names;
+mod operator;
+mod point_groups;
+mod space_group;
+mod stated;
+
+pub use operator::{Operator, Rotation};
+pub use space_group::SpaceGroup;
+pub use stated::{Resolved, resolve};
+
+pub(crate) use operator::image;
+
 /// The symmetry as a file or a user states it. Where several are given, operators are believed before the
 /// Hall symbol, that before the name, and the name before the number.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
