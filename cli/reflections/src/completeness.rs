@@ -33,7 +33,7 @@ impl Shell {
 /// to the highest resolution of the observations where that is `None`. Where the group is a point group, absent
 /// reflections are expected too, since they are not known.
 ///
-/// Cost: tries the indices of half the box around the sphere, about 1e8 in a second.
+/// Cost: tries all indices of half the box around the sphere.
 ///
 /// # Errors
 /// An impossible cell, a resolution that is not positive or so high that there are more than 2^32 indices, no

@@ -13,7 +13,7 @@
 //! Memory: 16 bytes for each observation while classes are made, then 32 bytes for each class under the Laue
 //! group; the list of P1 is never made. Classes are sorted by bricks of 8 x 8 x 8 indices, so that
 //! neighbours in the list are neighbours in the grid. A million unique reflections of P 4 3 2 fill 48 million of
-//! 93 million nodes in less than a second.
+//! 93 million nodes in about a second.
 
 use crate::failure::Failure;
 use crate::index_box::IndexBox;
@@ -29,7 +29,7 @@ const MAX_INDEX: i32 = (1 << (BITS - 1)) - 1;
 /// Bits of an index within its brick.
 const BRICK_BITS: u32 = 3;
 
-/// What became of the observations.
+/// What became of the observations. Rows without a value never became observations: readers count those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Observations, absent ones included.
@@ -241,7 +241,7 @@ impl Expansion {
 /// The observations that are not absent, by classes.
 fn sorted(list: &[Observation], group: &SpaceGroup, absent: &mut usize) -> Result<Vec<Entry>, Failure> {
     // An equivalent index is at most the largest one times the largest sum of a column of |R|.
-    let column = |rotation: &[[i32; 3]; 3], j: usize| rotation.iter().map(|row| row[j].abs()).sum::<i32>();
+    let column = |rotation: &Rotation, j: usize| rotation.iter().map(|row| row[j].abs()).sum::<i32>();
     let widening = group.rotations().iter().flat_map(|rotation| [0, 1, 2].map(|j| column(rotation, j))).max();
     let max_listed = (MAX_INDEX / widening.unwrap_or(1)).unsigned_abs();
     // h R packed is linear in h: each row of R packed.

@@ -24,7 +24,7 @@ pub struct StatedSymmetry {
     pub hall: Option<String>,
     /// Hermann-Mauguin name, as it was written.
     pub name: Option<String>,
-    /// Number in International Tables.
+    /// Number in International Tables. CCP4 adds a multiple of 1000 for settings of its own.
     pub number: Option<u32>,
     /// CrystFEL's symbol of a point group, which says nothing of absences.
     pub point_group: Option<String>,

@@ -77,7 +77,8 @@ impl SpaceGroup {
     pub fn from_name(name: &str, cell: Option<&Cell>) -> Result<Self, Failure> {
         Self::of(names::meant(&names::by_name(name), cell)).unwrap_or_else(|| {
             Err(Failure::new(format!(
-                "the space group \"{name}\" is unknown: give --space-group, by another name, by hall:SYMBOL, or by its operators"
+                "the space group \"{name}\" is unknown: \
+                 give --space-group, by another name, by hall:SYMBOL, or by its operators"
             )))
         })
     }

@@ -7,6 +7,10 @@ use super::space_group::SpaceGroup;
 use crate::cell::Cell;
 use crate::failure::Failure;
 
+/// Multiples of this are added to the number of a group for CCP4's settings. Which one is meant is not known by the
+/// number alone, so without a name it is refused.
+const CCP4_SETTINGS: u32 = 1000;
+
 /// A space group, and what was doubtful about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
@@ -56,7 +60,8 @@ impl StatedSymmetry {
 /// assert_eq!(resolved.group.name(), "P 1 1 21");
 /// assert_eq!(
 ///     resolved.warnings,
-///     ["the symmetry operators are those of P 1 1 21, but the space group name is \"P 1 21 1\": the operators are used"]
+///     ["the symmetry operators are those of P 1 1 21, but the space group name is \"P 1 21 1\": \
+///       the operators are used"]
 /// );
 /// # Ok::<(), widebragg_reflections::Failure>(())
 /// ```
@@ -96,16 +101,17 @@ pub fn resolve(stated: &StatedSymmetry, cell: Option<&Cell>) -> Result<Resolved,
             doubt(format!("the space group name is \"{name}\": {used}"));
         }
     }
-    if let Some(number) = number.filter(|_| believed < Believed::Number) {
+    if let Some(as_stated) = number.filter(|_| believed < Believed::Number) {
+        let number = as_stated % CCP4_SETTINGS;
         let agrees = match group.number() {
             Some(known) => known == number,
             None => SpaceGroup::all_of(names::by_number(number)).any(|other| agree(&group, &other)),
         };
         if !agrees {
-            doubt(format!("the space group number is {number}: {used}"));
+            doubt(format!("the space group number is {as_stated}: {used}"));
         }
     }
-    if let Some(cell) = cell.filter(|cell| !group.fits(cell)) {
+    if let Some(cell) = cell.filter(|cell| cell.is_possible() && !group.fits(cell)) {
         warnings
             .push(format!("the cell {cell} does not have the symmetry of {group}: are they of one setting?"));
     }

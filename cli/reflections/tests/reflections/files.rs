@@ -117,10 +117,10 @@ fn scalepack_with_mates() {
         let hkl: Hkl = [0, 4, 8].map(|from| row[from..from + 4].trim().parse().unwrap());
         let field = |from: usize| row.get(from..from + 8).and_then(|field| field.trim().parse::<f64>().ok());
         for (hkl, at) in [(hkl, 12), (hkl.map(|index| -index), 28)] {
-            if let (Some(value), Some(sigma)) = (field(at), field(at + 8)) {
-                if sigma >= 0.0 {
-                    list.push((hkl, value));
-                }
+            if let (Some(value), Some(sigma)) = (field(at), field(at + 8))
+                && sigma >= 0.0
+            {
+                list.push((hkl, value));
             }
         }
     }

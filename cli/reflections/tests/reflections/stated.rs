@@ -57,6 +57,12 @@ fn statements_that_agree_give_no_warning() {
     quiet(&all(operators("P 1 21/n 1"), "-P 2yn", "P 21/n", 14), None);
     // Axes and origins that the name leaves open.
     quiet(&all(operators("R 3 2:R"), "P 3* 2", "R 3 2", 155), Some(&RHOMBOHEDRAL));
+    quiet(&all(operators("R 3 2:R"), "P 3* 2", "R 3 2", 1155), Some(&RHOMBOHEDRAL));
+    // A cell of zeros is unknown.
+    quiet(
+        &all(operators("P 4"), "P 4", "P 4", 75),
+        Some(&Cell { lengths_angstrom: [0.0; 3], angles_deg: [0.0; 3] }),
+    );
     quiet(&all(operators("R 3 2:H"), "R 3 2\"", "H 3 2", 155), Some(&HEXAGONAL));
     quiet(&all(operators("F d -3 m:2"), "-F 4vw 2vw 3", "F d -3 m", 227), None);
     // An origin that no table has.
@@ -70,8 +76,10 @@ fn warnings_say_what_is_used() {
     assert_eq!(
         warnings(&stated, Some(&HEXAGONAL)),
         [
-            "the symmetry operators are those of R 3 2:R, but the Hall symbol \"P 31\" is that of P 31: the operators are used",
-            "the symmetry operators are those of R 3 2:R, but the space group name is \"R 3 2:H\": the operators are used",
+            "the symmetry operators are those of R 3 2:R, but the Hall symbol \"P 31\" is that of P 31: \
+             the operators are used",
+            "the symmetry operators are those of R 3 2:R, but the space group name is \"R 3 2:H\": \
+             the operators are used",
             "the symmetry operators are those of R 3 2:R, but the space group number is 150: the operators are used",
             "the cell 60 60 72 90 90 120 does not have the symmetry of R 3 2:R: are they of one setting?",
         ]
@@ -81,7 +89,8 @@ fn warnings_say_what_is_used() {
         warnings(&stated, None),
         [
             "the symmetry operators are those of P 43, but the Hall symbol \"P 99\" is unknown: the operators are used",
-            "the symmetry operators are those of P 43, but the space group name \"I 21 (funny)\" is unknown: the operators are used",
+            "the symmetry operators are those of P 43, but the space group name \"I 21 (funny)\" is unknown: \
+             the operators are used",
             "the symmetry operators are those of P 43, but the space group number is 76: the operators are used",
         ]
     );
@@ -141,6 +150,7 @@ fn the_option_takes_four_kinds() {
             "the space group \"P 99\" is unknown: give --space-group, by another name, by hall:SYMBOL, or by its operators",
         ),
         ("0", "there is no space group 0: they are numbered from 1 to 230"),
+        ("1004", "there is no space group 1004: they are numbered from 1 to 230"),
         ("231", "there is no space group 231: they are numbered from 1 to 230"),
         ("99999999999", "there is no space group 4294967295: they are numbered from 1 to 230"),
         ("hall:P 9", "the Hall symbol \"P 9\": its rotation \"9\" is unknown"),
