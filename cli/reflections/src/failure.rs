@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+/// Number of characters of a text that a message quotes.
+const MOST_QUOTED: usize = 60;
+
 /// Why reflections or their symmetry cannot be used: one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -22,3 +25,11 @@ impl fmt::Display for Failure {
 }
 
 impl core::error::Error for Failure {}
+
+/// A text from a file, for a message of one line: in quotes, without line ends, and not too long.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut characters = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let shown: String = characters.by_ref().take(MOST_QUOTED).collect();
+    let more = if characters.next().is_some() { "..." } else { "" };
+    format!("\"{shown}{more}\"")
+}

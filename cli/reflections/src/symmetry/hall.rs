@@ -8,7 +8,7 @@
 //! appendix A1.4.2.
 
 use super::operator::{Operator, Rotation, row};
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 
 /// Rotations about z by 360/N degrees; N = 5 is none.
 const ABOUT_Z: [Option<Rotation>; 6] = [
@@ -35,7 +35,7 @@ pub(super) const Z_TO: [[usize; 3]; 3] = [[1, 2, 0], [2, 0, 1], [0, 1, 2]];
 /// # Errors
 /// A symbol that breaks the rules, and a basis of determinant other than 1 or -1.
 pub(super) fn generators(symbol: &str) -> Result<Vec<Operator>, Failure> {
-    let refuse = |why: &str| Failure::new(format!("the Hall symbol \"{}\": {why}", symbol.trim()));
+    let refuse = |why: &str| Failure::new(format!("the Hall symbol {}: {why}", quoted(symbol)));
     // `^` and `=` are other spellings of `'` and `"`, `_` of a blank, capitals of small letters.
     let plain: String = symbol
         .chars()
@@ -73,7 +73,7 @@ pub(super) fn generators(symbol: &str) -> Result<Vec<Operator>, Failure> {
             return Err(refuse("it has more than four rotations"));
         }
         let generator = rotation_word(word, i, &mut previous)
-            .ok_or_else(|| refuse(&format!("its rotation \"{word}\" is unknown")))?;
+            .ok_or_else(|| refuse(&format!("its rotation {} is unknown", quoted(word))))?;
         generators.push(generator);
     }
     if let Some(basis) = basis {

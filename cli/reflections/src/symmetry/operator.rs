@@ -4,7 +4,7 @@
 //! 24ths of the axes and taken modulo 1. On Miller indices an operator acts from the right, h' = h R, with
 //! F(h R) = F(h) exp(-2 pi i h.t).
 
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 use crate::observations::Hkl;
 use core::fmt;
 use core::str::FromStr;
@@ -162,7 +162,7 @@ impl FromStr for Operator {
     /// Reads a triplet: three parts at commas, each a sum of signed x, y, z (any case), fractions and decimals
     /// in any order, with blanks anywhere and perhaps quotes around.
     fn from_str(text: &str) -> Result<Self, Failure> {
-        let refuse = |why: &str| Failure::new(format!("the symmetry operator \"{}\": {why}", text.trim()));
+        let refuse = |why: &str| Failure::new(format!("the symmetry operator {}: {why}", quoted(text)));
         let plain: String = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
         let parts: Vec<&str> = plain.split(',').collect();
         let [x, y, z] = parts[..] else {
@@ -179,7 +179,7 @@ impl FromStr for Operator {
 
 /// One row of R and one component of t, from a part such as `x-y+1/3` without blanks.
 pub(crate) fn row(part: &str) -> Result<([i32; 3], i32), String> {
-    let unclear = || format!("\"{part}\" is no sum of x, y, z and fractions");
+    let unclear = || format!("{} is no sum of x, y, z and fractions", quoted(part));
     let mut coefficients = [0_i32; 3];
     let mut shift = 0.0;
     let mut rest = part;
@@ -206,7 +206,7 @@ pub(crate) fn row(part: &str) -> Result<([i32; 3], i32), String> {
     let parts = shift * f64::from(PARTS);
     let nearest = parts.round();
     if (parts - nearest).abs() > TOLERANCE_24THS {
-        return Err(format!("\"{part}\" shifts by no multiple of 1/24"));
+        return Err(format!("{} shifts by no multiple of 1/24", quoted(part)));
     }
     Ok((coefficients, nearest.rem_euclid(f64::from(PARTS)) as i32))
 }

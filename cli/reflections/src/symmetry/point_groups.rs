@@ -5,7 +5,7 @@
 
 use super::hall::{self, Z_TO};
 use super::operator::Operator;
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 
 /// Symbols with a Hall symbol of the same rotations in the axes that the symbol implies.
 const SYMBOLS: [(&str, &str); 42] = [
@@ -64,7 +64,7 @@ pub(super) fn generators(symbol: &str) -> Result<Vec<Operator>, Failure> {
         .find_map(|(suffix, axis)| Some((symbol.strip_suffix(suffix)?, axis)))
         .unwrap_or((symbol, 2));
     let (_, hall) = SYMBOLS.iter().find(|(known, _)| *known == plain).ok_or_else(|| {
-        Failure::new(format!("the point group \"{symbol}\" is unknown: give --space-group"))
+        Failure::new(format!("the point group {} is unknown: give --space-group", quoted(symbol)))
     })?;
     Ok(hall::generators(hall)?.iter().map(|generator| generator.renamed(Z_TO[axis])).collect())
 }

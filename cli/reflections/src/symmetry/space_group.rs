@@ -3,7 +3,7 @@
 use super::operator::{Operator, PARTS, Rotation, image, phase_24ths};
 use super::{group, hall, names, point_groups};
 use crate::cell::Cell;
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 use crate::observations::Hkl;
 use core::fmt;
 use core::ops::RangeInclusive;
@@ -77,8 +77,9 @@ impl SpaceGroup {
     pub fn from_name(name: &str, cell: Option<&Cell>) -> Result<Self, Failure> {
         Self::of(names::meant(&names::by_name(name), cell)).unwrap_or_else(|| {
             Err(Failure::new(format!(
-                "the space group \"{name}\" is unknown: \
-                 give --space-group, by another name, by hall:SYMBOL, or by its operators"
+                "the space group {} is unknown: \
+                 give --space-group, by another name, by hall:SYMBOL, or by its operators",
+                quoted(name)
             )))
         })
     }

@@ -5,7 +5,7 @@ use super::names;
 use super::operator::Operator;
 use super::space_group::SpaceGroup;
 use crate::cell::Cell;
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 
 /// Multiples of this are added to the number of a group for CCP4's settings. Which one is meant is not known by the
 /// number alone, so without a name it is refused.
@@ -89,16 +89,16 @@ pub fn resolve(stated: &StatedSymmetry, cell: Option<&Cell>) -> Result<Resolved,
     if let Some(hall) = hall.as_ref().filter(|_| believed < Believed::Hall) {
         match SpaceGroup::from_hall(hall) {
             Ok(other) if agree(&group, &other) => {}
-            Ok(other) => doubt(format!("the Hall symbol \"{hall}\" is that of {other}: {used}")),
-            Err(_) => doubt(format!("the Hall symbol \"{hall}\" is unknown: {used}")),
+            Ok(other) => doubt(format!("the Hall symbol {} is that of {other}: {used}", quoted(hall))),
+            Err(_) => doubt(format!("the Hall symbol {} is unknown: {used}", quoted(hall))),
         }
     }
     if let Some(name) = name.as_ref().filter(|_| believed < Believed::Name) {
         let mut others = SpaceGroup::all_of(names::by_name(name)).peekable();
         if others.peek().is_none() {
-            doubt(format!("the space group name \"{name}\" is unknown: {used}"));
+            doubt(format!("the space group name {} is unknown: {used}", quoted(name)));
         } else if !others.any(|other| agree(&group, &other)) {
-            doubt(format!("the space group name is \"{name}\": {used}"));
+            doubt(format!("the space group name is {}: {used}", quoted(name)));
         }
     }
     if let Some(as_stated) = number.filter(|_| believed < Believed::Number) {

@@ -1,5 +1,6 @@
 //! What is stated of a symmetry, and what is believed.
 
+use proptest::prelude::*;
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::symmetry::{SpaceGroup, StatedSymmetry, resolve};
 
@@ -118,6 +119,9 @@ fn operators_that_are_no_group_are_refused() {
     assert_eq!(refusal(&["-y,x-y,z", "-y,x,z"]), no_group);
     assert_eq!(refusal(&["y,-x,z", "-y,x-y,z", "z,x,y"]), no_group);
     assert_eq!(refusal(&["x,y"]), "the symmetry operator \"x,y\": it has 2 parts, not three");
+    let long = format!("x,y,\n{}", "z".repeat(999));
+    let expected = format!("the symmetry operator \"x,y, {}...\": ", "z".repeat(55));
+    assert!(refusal(&[&long]).starts_with(&expected), "{}", refusal(&[&long]));
     let many: Vec<String> = (0..9999).map(|i| format!("x,y+{}/24,z+{}/24", i % 24, i / 24)).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(refusal(&many), no_group);
@@ -158,5 +162,31 @@ fn the_option_takes_four_kinds() {
         (";", "no symmetry is stated: give --space-group"),
     ] {
         assert_eq!(StatedSymmetry::from_option(value).unwrap_err().to_string(), why);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is stated, a group is believed or refused in one line.
+    #[test]
+    fn no_text_is_too_strange(
+        any in any::<String>(),
+        name in "(-)?[PABCIFRHpr][-_ 0-9/mncabde()':HR]{0,12}",
+        hall in "hall:[- ]?[PABCIFRHST][-_ 1-6xyz'\"*abcnuvwd]{0,12}( \\([-0-9xyz+/, ]{0,9}\\)?)?",
+        triplets in "([-+xyz0-9/. ]{0,6}[,;]){0,6}",
+    ) {
+        for text in [any, name, hall, triplets] {
+            match StatedSymmetry::from_option(&text) {
+                Ok(stated) => {
+                    let operators = resolve(&stated, None).unwrap().group.operators().len();
+                    prop_assert!((1..=192).contains(&operators), "{text}");
+                }
+                Err(error) => {
+                    let line = error.to_string();
+                    prop_assert!(line.chars().count() < 300 && !line.contains(char::is_control), "{line}");
+                }
+            }
+        }
     }
 }
