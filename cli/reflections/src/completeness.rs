@@ -5,8 +5,8 @@ use crate::expansion::Expansion;
 use crate::failure::Failure;
 use crate::observations::Hkl;
 
-/// Largest number of indices that are tried.
-const MAX_INDICES: f64 = (1_u64 << 32) as f64;
+/// Largest number of indices of the box, as of a grid; half of them are tried.
+const MAX_INDICES: f64 = (1_u64 << 31) as f64;
 
 /// Reflections between two resolutions.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +36,7 @@ impl Shell {
 /// Cost: tries all indices of half the box around the sphere.
 ///
 /// # Errors
-/// An impossible cell, a resolution that is not positive or so high that there are more than 2^32 indices, no
+/// An impossible cell, a resolution that is not positive or so high that there are more than 2^31 indices, no
 /// shells, or no observation but 0 0 0.
 pub fn completeness(
     expansion: &Expansion,

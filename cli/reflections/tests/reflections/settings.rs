@@ -128,7 +128,7 @@ fn classes_of_indices_have_one_representative() {
     }
 }
 
-/// Orders and a pair of equivalent indices each, from the drawings of the classes in International Tables.
+/// Orders, and an index with one of its equivalents, from the axes and planes that the symbol names.
 #[test]
 fn point_groups_of_crystfel() {
     for (symbol, order, hkl, image) in [
