@@ -42,5 +42,5 @@ pub fn check(input: &mut dyn Read, path: &Path, choice: &Choice) -> Result<Optio
     assert!(file.wavelength_angstrom.is_none_or(|wavelength| wavelength > 0.0));
     let mut texts = file.columns.iter().map(|column| &column.label).chain(&file.warnings);
     assert!(texts.all(|text| !text.contains(char::is_control)), "{:?}", file.warnings);
-    Ok(Some(file))
+    Ok(Some(*file))
 }

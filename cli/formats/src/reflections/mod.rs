@@ -100,7 +100,7 @@ pub struct ReflectionFile {
 #[derive(Debug)]
 pub enum Contents<'a> {
     /// A format of crystallography, read.
-    File(ReflectionFile),
+    File(Box<ReflectionFile>),
     /// Lines of h k l F, unpacked and not read, for [`crate::hkl::parse_hkl`].
     Text(Unpacked<'a>),
 }
@@ -133,7 +133,7 @@ pub fn parse_reflections<'a>(
         }
     };
     input.check_end(path)?;
-    Ok(Contents::File(file))
+    Ok(Contents::File(Box::new(file)))
 }
 
 /// The cell of six numbers, a b c in Å, alpha beta gamma in degrees; `None` where they are no cell, as the zeros that stand for

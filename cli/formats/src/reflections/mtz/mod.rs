@@ -105,8 +105,8 @@ fn header_position(first: &[u8; DATA_BEGIN as usize]) -> Result<(Order, u64), St
     } else {
         ("4 to 7", i64::from(short))
     };
-    let position = u64::try_from(word).ok().and_then(|word| word.checked_sub(1)?.checked_mul(WORD_BYTES));
-    match position {
+    let position = word.checked_sub(1).and_then(|words| words.checked_mul(WORD_BYTES as i64));
+    match position.and_then(|position| u64::try_from(position).ok()) {
         Some(position) if position >= DATA_BEGIN => Ok((order, position)),
         _ => Err(format!("bytes {at}: a header cannot begin at word {word}, counted from 1")),
     }
@@ -223,7 +223,11 @@ impl<'a> Table<'a> {
             all.by_name(&choice.columns)
         };
         let (taken, quantity) = taken.map_err(|what| format!("{what}; {}", labels_of(&listed)))?;
-        let (list, missing) = self.observations(index_columns, taken)?;
+        let values = match taken {
+            Taken::Difference { amplitude, .. } => 2 * present[amplitude],
+            _ => taken.columns().map(|at| present[at]).sum(),
+        };
+        let (list, missing) = self.observations(index_columns, taken, values)?;
         let dataset = taken.columns().next().and_then(|at| datasets.get(&columns[at].dataset));
         let numbers =
             dataset.and_then(|dataset| dataset.cell).filter(|cell| cell[0] > 0.0).or(self.header.cell);
@@ -256,10 +260,15 @@ impl<'a> Table<'a> {
         Ok([find("H")?, find("K")?, find("L")?])
     }
 
-    /// The observations, and the number of rows without any.
-    fn observations(&self, indices: [usize; 3], taken: Taken) -> Result<(Vec<Observation>, usize), String> {
-        let no_memory = || "no memory for more reflections".to_owned();
-        let mut list = Vec::new();
+    /// The observations, `count` in all, and the number of rows without any.
+    fn observations(
+        &self,
+        indices: [usize; 3],
+        taken: Taken,
+        count: usize,
+    ) -> Result<(Vec<Observation>, usize), String> {
+        let no_memory = || format!("no memory for {count} values");
+        let mut list = memory::reserved(count).ok_or_else(no_memory)?;
         let mut missing = 0;
         for (number, row) in (1..).zip(self.rows()) {
             let mut hkl: Hkl = [0; 3];
