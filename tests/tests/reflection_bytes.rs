@@ -17,8 +17,8 @@ use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden;
 use widebragg_tests::reflections::check;
 
-/// Bytes of memory for each byte of a file: a value `1` of a CIF with its blank becomes an observation of 40 bytes, in a
-/// vector that doubles.
+/// Bytes of memory for each byte of a file: a value `1` of a CIF with its blank becomes an observation of 40 bytes, in
+/// a vector that doubles.
 const FACTOR: usize = 60;
 
 /// Bytes for buffers, whatever the file; the reader of h k l F has one of 1 MiB.
@@ -149,8 +149,8 @@ fn mutate(bytes: &mut Vec<u8>, below: &mut impl FnMut(usize) -> usize) {
     }
 }
 
-/// Reads `rounds` mutations of the golden files, a quarter of them by the names of columns; numbers of those that are read
-/// and refused.
+/// Reads `rounds` mutations of the golden files, a quarter of them by the names of columns; numbers of those that are
+/// read and refused.
 fn mutations(endings: &[&str], names: &[&str], rounds: usize) -> (usize, usize) {
     let seeds = seeds(endings);
     let mut random = deviates();

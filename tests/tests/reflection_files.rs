@@ -1,11 +1,13 @@
-//! Files of reflections: the golden MTZ, CIF and gzip files give the columns, cells, counts and values that they must, or
-//! the refusal; files made here show what the golden ones do not.
+//! Files of reflections: the golden MTZ, CIF and gzip files give the columns, cells, counts and values that they must,
+//! or the refusal; files made here show what the golden ones do not.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read as _, Write as _};
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use widebragg_formats::hkl::parse_hkl;
 use widebragg_formats::reflections::{Choice, Contents, ReflectionFile, parse_reflections, write_mtz};
@@ -254,6 +256,20 @@ fn a_packed_text_is_handed_on_unpacked() {
     for ([h, k, l], f) in expected(case) {
         assert_eq!(table.position(h, k, l).map(|at| table.data[at]), Some(f));
     }
+}
+
+#[test]
+fn the_check_sum_of_an_archive_counts_beyond_the_last_record() {
+    let mut mtz = Mtz::new(&[("F", 'F')], &[&[1.0, 0.0, 0.0, 5.0]]).bytes();
+    mtz.extend((0..100_000_u32).flat_map(|number| number.wrapping_mul(77).to_le_bytes()));
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&mtz).unwrap();
+    let mut packed = encoder.finish().unwrap();
+    assert_eq!(read(&packed, &Choice::default()), read(&mtz, &Choice::default()));
+    // The check sum lies before the length, which takes the last four bytes.
+    let at = packed.len() - 5;
+    packed[at] ^= 1;
+    assert!(read(&packed, &Choice::default()).unwrap_err().contains("the gzip archive is damaged"));
 }
 
 /// An MTZ made here.

@@ -1,5 +1,5 @@
-//! What a block of a CIF says of the crystal: cell, symmetry and wavelength, in the words of mmCIF and of core CIF, which
-//! differ in a dot only.
+//! What a block of a CIF says of the crystal: cell, symmetry and wavelength, in the words of mmCIF and of core CIF,
+//! which differ in a dot only.
 
 use widebragg_reflections::symmetry::StatedSymmetry;
 

@@ -1,7 +1,7 @@
 //! Streams that may be gzip archives, told by their first bytes.
 //!
-//! Members of an archive that follow one another are one stream. An archive that ends early, or whose check sum differs,
-//! is an error of the stream. Nothing is unpacked in advance: memory holds the first bytes and the buffers.
+//! Members of an archive that follow one another are one stream. An archive that ends early, or whose check sum
+//! differs, is an error of the stream. Nothing is unpacked in advance: memory holds the first bytes and the buffers.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::path::Path;

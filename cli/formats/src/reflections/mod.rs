@@ -1,7 +1,7 @@
 //! Reflections in the formats of crystallography: which column is taken, and what else a file holds.
 //!
-//! Formats are recognised by content, never by name, in gzip archives as well. Plain lines of h k l F are handed back, for
-//! [`crate::hkl`].
+//! Formats are recognised by content, never by name, in gzip archives as well. Plain lines of h k l F are handed back,
+//! for [`crate::hkl`].
 //!
 //! ```
 //! use std::path::Path;
@@ -105,14 +105,15 @@ pub enum Contents<'a> {
     Text(Unpacked<'a>),
 }
 
-/// Reads reflections in the format that `choice` names, or else in the one that the first bytes show; `path` is the name of
-/// `input` in error messages.
+/// Reads reflections in the format that `choice` names, or else in the one that the first bytes show; `path` is the
+/// name of `input` in error messages.
 ///
-/// Memory grows with what is there: the observations, at most 80 bytes for a reflection, and of an MTZ all its data, since the
-/// description of its columns follows them.
+/// Memory grows with what is there: 40 bytes for each observation, and of an MTZ all its data as well,
+/// since the description of its columns follows them.
 ///
 /// # Errors
-/// The stream cannot be read, is damaged, has no such columns, holds unmerged reflections, or needs more memory than there is.
+/// The stream cannot be read, is damaged, has no such columns, holds unmerged reflections, or needs more memory than
+/// there is.
 pub fn parse_reflections<'a>(
     input: &'a mut dyn Read,
     path: &Path,
@@ -136,8 +137,8 @@ pub fn parse_reflections<'a>(
     Ok(Contents::File(Box::new(file)))
 }
 
-/// The cell of six numbers, a b c in Å, alpha beta gamma in degrees; `None` where they are no cell, as the zeros that stand for
-/// an unknown one.
+/// The cell of six numbers, a b c in Å, alpha beta gamma in degrees; `None` where they are no cell, as the zeros that
+/// stand for an unknown one.
 fn cell_of(numbers: [f64; 6]) -> Option<Cell> {
     let [a, b, c, alpha, beta, gamma] = numbers;
     let (lengths_angstrom, angles_deg) = ([a, b, c], [alpha, beta, gamma]);

@@ -2,12 +2,13 @@
 //!
 //! They are the loop of `_refln.X`, or `_refln_X`, of a block. By default the first of these that has a value is taken:
 //! pdbx_F_plus with pdbx_F_minus; F_meas_au, F_meas; pdbx_I_plus with pdbx_I_minus; intensity_meas, F_squared_meas;
-//! F_calc_au, F_calc, pdbx_F_calc_with_solvent; F_squared_calc. Map coefficients and pdbx_anom_difference are taken by name
-//! only. Rows of status x (unreliable) are left out, and so are rows whose wavelength_id, crystal_id or pdbx_diffrn_id
-//! differs from that of the first row.
+//! F_calc_au, F_calc, pdbx_F_calc_with_solvent; F_squared_calc. Map coefficients and pdbx_anom_difference are taken by
+//! name only. Rows of status x (unreliable) are left out, and so are rows whose wavelength_id, crystal_id or
+//! pdbx_diffrn_id differs from that of the first row.
 //!
-//! The block is the first with indices of reflections, or the one that is named; cell or symmetry that it lacks are those
-//! of the first block that has them. `_diffrn_refln` (unmerged) and `_shelx_hkl_file` (unmerged, as text) are refused.
+//! The block is the first with indices of reflections, or the one that is named; cell or symmetry that it lacks are
+//! those of the first block that has them. `_diffrn_refln` (unmerged) and `_shelx_hkl_file` (unmerged, as text) are
+//! refused.
 //!
 //! Cost: one pass. Of the columns that might be taken only those are kept that no better one with values replaces.
 

@@ -1,8 +1,8 @@
 //! Which columns of an MTZ are taken, by default and by name.
 //!
 //! By default, and passing over columns without any value: a pair F(+), F(-); the first amplitude that is no map
-//! coefficient, with the anomalous difference that follows it in its dataset, if there is one; a pair I(+), I(-); the first
-//! intensity. Normalised amplitudes, columns of type R and map coefficients are taken by name only.
+//! coefficient, with the anomalous difference that follows it in its dataset, if there is one; a pair I(+), I(-); the
+//! first intensity. Normalised amplitudes, columns of type R and map coefficients are taken by name only.
 
 use std::collections::BTreeMap;
 
@@ -114,8 +114,8 @@ impl Columns<'_> {
         }
     }
 
-    /// The first column of a name: `label`, `dataset/label`, `crystal/label` or `crystal/dataset/label`, exact or else in any
-    /// case.
+    /// The first column of a name: `label`, `dataset/label`, `crystal/label` or `crystal/dataset/label`, exact or else
+    /// in any case.
     fn find(&self, name: &str) -> Option<usize> {
         let is_same = |one: &str, other: &str| one == other;
         let is_alike = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
@@ -170,8 +170,8 @@ impl Columns<'_> {
         }
     }
 
-    /// The pairs among the columns for which `counts`: first of labels that differ by their signs, or else of neighbours
-    /// in a dataset, of which the second has no sign.
+    /// The pairs among the columns for which `counts`: first of labels that differ by their signs, or else of
+    /// neighbours in a dataset, of which the second has no sign.
     fn pairs(&self, counts: impl Fn(usize) -> bool) -> Vec<(Taken, Quantity)> {
         let mut is_free: Vec<bool> =
             (0..self.all.len()).map(|at| counts(at) && self.pair_quantity(at).is_some()).collect();

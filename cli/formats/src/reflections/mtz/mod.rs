@@ -9,8 +9,8 @@
 //! | 80.. | the data, 32-bit floats, row by row |
 //! | 4 (w - 1).. | the header: records of 80 characters up to `END` |
 //!
-//! A value is missing where it is NaN, or the number of the record VALM. Indices are the columns H, K and L of type H, wherever
-//! they stand. Uncertainties are not read: only unmerged lists need them, and unmerged files are refused.
+//! A value is missing where it is NaN, or the number of the record VALM. Indices are the columns H, K and L of type H,
+//! wherever they stand. Uncertainties are not read: only unmerged lists need them, and unmerged files are refused.
 //!
 //! Source: the description of the format in the CCP4 manual ("mtzformat").
 //!
@@ -30,7 +30,7 @@ use super::taken::{Taken, push_observations};
 use super::{Choice, MOST_INDEX, ReflectionFile, cell_of, labels_of, printable};
 use crate::failure::Failure;
 use crate::memory;
-use crate::text::{cannot_read, in_file};
+use crate::text::{cannot_read, in_file, shown};
 use choice::Columns;
 use header::{Column, Header, Kind};
 pub use writer::write_mtz;
@@ -161,7 +161,10 @@ impl<'a> Table<'a> {
         let needed = columns.checked_mul(rows).and_then(|values| values.checked_mul(WORD_BYTES));
         let needed = needed.and_then(|bytes| usize::try_from(bytes).ok());
         let data = needed.and_then(|needed| data.get(..needed)).ok_or_else(|| {
-            format!("{rows} reflections of {columns} columns do not fit between byte {DATA_BEGIN} and the header at byte {position}")
+            format!(
+                "{rows} reflections of {columns} columns do not fit between byte {DATA_BEGIN} and the header at \
+                 byte {position}"
+            )
         })?;
         Ok(Self { header, order, data, row_bytes: data.len() / rows as usize })
     }
@@ -201,10 +204,7 @@ impl<'a> Table<'a> {
     fn file(&self, choice: &Choice) -> Result<ReflectionFile, String> {
         let Header { columns, datasets, .. } = self.header;
         if let Some(block) = &choice.block {
-            return Err(format!(
-                "an MTZ has no data blocks, and none named {}",
-                crate::text::shown(block.as_bytes())
-            ));
+            return Err(format!("an MTZ has no data blocks, and none named {}", shown(block.as_bytes())));
         }
         let present = self.present();
         let index_columns = self.index_columns()?;

@@ -19,8 +19,8 @@ const MOST_INDEX: i32 = 1 << 24;
 /// Largest number of words before a header whose position has 32 bits.
 const MOST_SHORT_WORDS: u64 = i32::MAX as u64;
 
-/// Writes amplitudes, all equivalents of the space group included, as the list of P 1 that it stands for. F is rounded to f32,
-/// and NaN is a missing value. The indices may come in any order.
+/// Writes amplitudes, all equivalents of the space group included, as the list of P 1 that it stands for. F is rounded
+/// to f32, and NaN is a missing value. The indices may come in any order.
 ///
 /// # Errors
 /// The file cannot be written, or an index exceeds 2^24, which the format cannot hold.
@@ -173,8 +173,8 @@ fn number(value: f64) -> String {
     if plain.len() <= MOST_CHARS { plain } else { format!("{value:.6e}") }
 }
 
-/// a*^2, b*^2, c*^2, b* c* cos(alpha*), a* c* cos(beta*), a* b* cos(gamma*) in 1/Å^2, so that 1/d^2 is their sum with the
-/// factors h^2, k^2, l^2, 2kl, 2hl, 2hk.
+/// a*^2, b*^2, c*^2, b* c* cos(alpha*), a* c* cos(beta*), a* b* cos(gamma*) in 1/Å^2, so that 1/d^2 is their sum with
+/// the factors h^2, k^2, l^2, 2kl, 2hl, 2hk.
 fn reciprocal_metric(cell: &Cell) -> [f64; 6] {
     let [a, b, c] = cell.lengths_angstrom;
     let [cos_alpha, cos_beta, cos_gamma] = cell.angles_deg.map(|angle| angle.to_radians().cos());
