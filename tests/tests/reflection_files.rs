@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read as _, Write as _};
+use std::io::{self, Cursor, Read, Write as _};
 use std::path::Path;
 
 use flate2::Compression;
@@ -211,6 +211,41 @@ fn golden_files_that_are_refused_say_why() {
         assert!(error.starts_with('a') && error.contains(words), "{name}: {error}");
     }
     assert_eq!(refused, REFUSALS.len());
+}
+
+/// A stream that gives a few bytes at a time, as a pipe may.
+struct Drops<'a>(&'a [u8], usize);
+
+impl Read for Drops<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let length = self.1.min(to.len());
+        self.0.read(&mut to[..length])
+    }
+}
+
+#[test]
+fn files_may_arrive_in_small_pieces() {
+    for name in [
+        "p3221_pm_half",
+        "offset64_big",
+        "sf_crlf",
+        "sf_gz",
+        "fcf_list6",
+        "bad_cut_in_data",
+        "bad_cif_open_text",
+    ] {
+        let case = &cases()[name];
+        let bytes = fs::read(folder().join(text_of(case, "file"))).expect("a golden file");
+        for most in [1, 7, 4096] {
+            let mut input = Drops(&bytes, most);
+            let file = parse_reflections(&mut input, Path::new("a"), &choice(case));
+            let file = file.map_err(|failure| failure.to_string()).map(|contents| match contents {
+                Contents::File(file) => *file,
+                Contents::Text(_) => panic!("{name} is no text"),
+            });
+            assert_eq!(file, golden_file(case), "{name}");
+        }
+    }
 }
 
 #[test]
