@@ -1,5 +1,13 @@
 //! Reflections in the formats of crystallography: which column is taken, and what else a file holds.
 
+pub mod cns;
+pub mod crystfel;
+mod fixed;
+pub mod hklf;
+mod rows;
+pub mod scalepack;
+pub mod xds;
+
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::Observations;
 use widebragg_reflections::symmetry::StatedSymmetry;
