@@ -165,7 +165,7 @@ enum Wanted {
 impl Wanted {
     /// What a choice names besides sigmas.
     fn of(choice: &Choice) -> Result<Self, String> {
-        let mut values = choice.columns.iter().filter(|label| kind_of(label) != "sigma");
+        let mut values = choice.columns.iter().filter(|label| kind_of(label) != "uncertainty");
         match (values.next(), values.next()) {
             (None, _) if choice.columns.is_empty() => Ok(Self::Default),
             (None, _) => Err("only sigmas are chosen".into()),
@@ -195,7 +195,7 @@ fn kind_of(label: &str) -> &'static str {
     let label = label.to_ascii_uppercase();
     let begins = |starts: &[&str]| starts.iter().any(|start| label.starts_with(start));
     if begins(&["SIG"]) {
-        "sigma"
+        "uncertainty"
     } else if begins(&["PHA", "PHI"]) {
         "phase"
     } else if begins(&["FOM", "WEIG"]) {
@@ -387,7 +387,7 @@ impl Reader {
 
     fn number(&mut self, at: usize, word: &[u8]) -> Result<(), String> {
         let label = &mut self.labels[at];
-        if label.kind == "sigma" {
+        if label.kind == "uncertainty" {
             self.sigma = Some(sigma(&label.name, word)?).filter(|&sigma| sigma > 0.0);
         } else {
             let value = value(&label.name, word)?;
@@ -487,7 +487,8 @@ mod tests {
     use super::*;
 
     fn read_chosen(text: &str, columns: &[&str]) -> Result<ReflectionFile, String> {
-        let choice = Choice { columns: columns.iter().map(|&label| label.to_owned()).collect(), block: None };
+        let columns = columns.iter().map(|&label| label.to_owned()).collect();
+        let choice = Choice { columns, ..Choice::default() };
         parse(&mut text.as_bytes(), Path::new("x.hkl"), &choice).map_err(|error| error.to_string())
     }
 
@@ -516,7 +517,7 @@ mod tests {
         let expected = [
             ("FOBS", "amplitude", 2),
             ("fcalc", "amplitude", 1),
-            ("SIGMA", "sigma", 2),
+            ("SIGMA", "uncertainty", 2),
             ("TEST", "free flag", 1),
         ];
         assert_eq!(columns, expected);

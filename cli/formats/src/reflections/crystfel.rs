@@ -49,7 +49,7 @@ pub fn parse(input: &mut dyn BufRead, path: &Path, choice: &Choice) -> Result<Re
         wavelength_angstrom: None,
         columns: vec![
             Column { label: "I".into(), kind: "intensity", present: rows.list.len() },
-            Column { label: "sigma(I)".into(), kind: "sigma", present: with_sigma },
+            Column { label: "sigma(I)".into(), kind: "uncertainty", present: with_sigma },
         ],
         taken: vec!["I".into()],
         read: rows.read,
@@ -89,7 +89,6 @@ fn read_rows(lines: &mut Lines) -> Result<Rows, Failure> {
     while lines.advance()? {
         let line = lines.current().trim_ascii();
         if line.starts_with(END) {
-            lines.drain()?;
             return Ok(rows);
         }
         if line.is_empty() {

@@ -62,7 +62,6 @@ pub fn parse(
         let row =
             row(line, label).map_err(not_in_columns(COLUMNS, line)).map_err(|what| lines.failure(what))?;
         let Some(Row { hkl, value, sigma, with_point }) = row else {
-            lines.drain()?;
             break;
         };
         has_point |= with_point;
@@ -80,7 +79,7 @@ pub fn parse(
         wavelength_angstrom: None,
         columns: vec![
             Column { label: label.to_owned(), kind, present: rows.list.len() },
-            Column { label: sigma_label.to_owned(), kind: "sigma", present: with_sigma },
+            Column { label: sigma_label.to_owned(), kind: "uncertainty", present: with_sigma },
         ],
         taken: vec![label.to_owned()],
         read: rows.read,
@@ -205,7 +204,7 @@ mod tests {
 
     #[test]
     fn amplitudes_have_another_name() {
-        let choice = Choice { columns: vec!["fo".into()], block: None };
+        let choice = Choice { columns: vec!["fo".into()], ..Choice::default() };
         let text = b"   1   2   3  123.45    1.50\n";
         let file = parse(&mut &text[..], Path::new("x.hkl"), &choice, Hklf::Amplitudes).unwrap();
         assert_eq!((file.observations.quantity, file.taken), (Quantity::Amplitude, vec!["Fo".to_owned()]));

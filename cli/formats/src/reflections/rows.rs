@@ -74,18 +74,6 @@ impl<'a> Lines<'a> {
         &self.line
     }
 
-    /// Reads what follows the end of the list, so that a stream that breaks there (a checksum that is wrong) is noticed.
-    pub fn drain(&mut self) -> Result<(), Failure> {
-        loop {
-            let Some(block) = arrived(self.input.fill_buf(), self.path)? else { continue };
-            let length = block.len();
-            if length == 0 {
-                return Ok(());
-            }
-            self.input.consume(length);
-        }
-    }
-
     /// The failure of this line.
     pub fn failure(&self, what: impl AsRef<str>) -> Failure {
         at_line(self.path, self.number.max(1), what)

@@ -54,7 +54,7 @@ pub fn parse(input: &mut dyn BufRead, path: &Path, choice: &Choice) -> Result<Re
         wavelength_angstrom: header.wavelength_angstrom,
         columns: vec![
             Column { label: intensity.clone(), kind: "intensity", present },
-            Column { label: uncertainty, kind: "sigma", present },
+            Column { label: uncertainty, kind: "uncertainty", present },
         ],
         taken: vec![intensity],
         read: rows.read,
@@ -205,7 +205,6 @@ fn read_rows(lines: &mut Lines, header: &Header) -> Result<Rows, Failure> {
         let line = lines.current();
         if line.starts_with(b"!") {
             if line.starts_with(b"!END_OF_DATA") {
-                lines.drain()?;
                 return Ok(rows);
             }
             continue;
@@ -333,18 +332,19 @@ mod tests {
 
     #[test]
     fn only_its_own_column_can_be_chosen() {
-        let choose = |columns: &[&str], block: Option<&str>| {
-            let choice = Choice {
-                columns: columns.iter().map(|&label| label.to_owned()).collect(),
-                block: block.map(str::to_owned),
-            };
+        let read = |choice: Choice| {
             parse(&mut with_rows("1 2 3 4 5\n").as_bytes(), Path::new("x.HKL"), &choice)
                 .map(|file| file.taken)
                 .map_err(|error| error.to_string())
         };
-        assert_eq!(choose(&["iobs", "SIGMA(IOBS)"], None).unwrap(), ["IOBS"]);
-        assert_eq!(choose(&["FOO"], None).unwrap_err(), "x.HKL: no column \"FOO\"; it has IOBS");
-        assert_eq!(choose(&["SIGMA(IOBS)"], None).unwrap_err(), "x.HKL: only sigmas are chosen; it has IOBS");
-        assert!(choose(&[], Some("a")).unwrap_err().contains("no data blocks"));
+        let choose = |columns: &[&str]| {
+            let columns = columns.iter().map(|&label| label.to_owned()).collect();
+            read(Choice { columns, ..Choice::default() })
+        };
+        assert_eq!(choose(&["iobs", "SIGMA(IOBS)"]).unwrap(), ["IOBS"]);
+        assert_eq!(choose(&["FOO"]).unwrap_err(), "x.HKL: no column \"FOO\"; it has IOBS");
+        assert_eq!(choose(&["SIGMA(IOBS)"]).unwrap_err(), "x.HKL: only sigmas are chosen; it has IOBS");
+        let error = read(Choice { block: Some("a".into()), ..Choice::default() }).unwrap_err();
+        assert_eq!(error, "x.HKL: a file of XDS has no data blocks, so \"a\" cannot be chosen");
     }
 }
