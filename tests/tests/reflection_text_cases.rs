@@ -247,9 +247,9 @@ fn hklf() {
 #[test]
 fn refusals() {
     let refused = |name: &str| read(&case(name).file, None).unwrap_err().to_string();
-    assert_eq!(refused("xds_cut"), "xds_cut.HKL: the file is cut: it has no !END_OF_DATA after 45 rows");
+    assert_eq!(refused("xds_cut"), "xds_cut.HKL: the file is cut: no !END_OF_DATA after row 45");
     assert_eq!(
         refused("crystfel_cut"),
-        "crystfel_cut.hkl: the list is cut: it has no \"End of reflections\" after 236 rows"
+        "crystfel_cut.hkl: the list is cut: no \"End of reflections\" after row 236"
     );
 }

@@ -24,7 +24,9 @@ use widebragg_reflections::observations::{Hkl, Mates, Observations, Quantity};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
-use crate::reflections::rows::{Lines, Rows, cell, check_no_block, index, sigma, symbol, value};
+use crate::reflections::rows::{
+    Lines, Rows, cell, check_no_block, index, sigma, symbol, value, words_without_equals,
+};
 use crate::reflections::{Choice, Column, ReflectionFile};
 use crate::text::{number, shown, words_of};
 
@@ -280,8 +282,7 @@ impl Reader {
     /// Takes cell and group from a remark that has them.
     fn remark(&mut self, line: &[u8]) {
         let after = |key: &[u8]| {
-            let mut words = line.split(|byte| *byte == b'=' || byte.is_ascii_whitespace());
-            let mut words = words.by_ref().filter(|word| !word.is_empty()).skip(1);
+            let mut words = words_without_equals(line).skip(1);
             words.find(|word| word.eq_ignore_ascii_case(key))?;
             words.next()
         };
@@ -440,7 +441,7 @@ impl Reader {
         if let Some(count) = self.count.filter(|&count| self.declares && count > self.rows.read) {
             let read = self.rows.read;
             warnings.push(format!(
-                "NREFlection says {count} reflections, {read} are there: the file may be cut."
+                "NREFlection says {count} reflections and the file has {read}: it may be cut."
             ));
         }
         Ok(ReflectionFile {
@@ -613,7 +614,7 @@ mod tests {
         let few = "NREF=3 DECL NAME=FOBS END\nINDE 1 0 0 FOBS= 5\n";
         assert_eq!(
             read(few).unwrap().warnings,
-            ["NREFlection says 3 reflections, 1 are there: the file may be cut."]
+            ["NREFlection says 3 reflections and the file has 1: it may be cut."]
         );
     }
 }

@@ -81,7 +81,7 @@ fn read_start(lines: &mut Lines) -> Result<Option<String>, Failure> {
             return Err(lines.failure(format!("{} before the headings h k l I", shown(line))));
         }
     }
-    Err(lines.file_failure("the list is cut: it has no headings h k l I"))
+    Err(lines.file_failure("the list is cut: no headings h k l I"))
 }
 
 fn read_rows(lines: &mut Lines) -> Result<Rows, Failure> {
@@ -98,8 +98,7 @@ fn read_rows(lines: &mut Lines) -> Result<Rows, Failure> {
         rows.read += 1;
         rows.add(hkl, intensity, sigma).map_err(|what| lines.failure(what))?;
     }
-    Err(lines
-        .file_failure(format!("the list is cut: it has no \"End of reflections\" after {} rows", rows.read)))
+    Err(lines.file_failure(format!("the list is cut: no \"End of reflections\" after row {}", rows.read)))
 }
 
 /// Reads `h k l I phase sigma`; the phase is `-` where there is none. The sigma of a single measurement is 0.
@@ -155,13 +154,13 @@ mod tests {
         let error = |text: &str| read(text).unwrap_err();
         assert_eq!(error("1 2 3 4\n"), "x.hkl:1: no reflection list of CrystFEL, version 2");
         let start = "CrystFEL reflection list version 2.0\n";
-        assert_eq!(error(start), "x.hkl: the list is cut: it has no headings h k l I");
+        assert_eq!(error(start), "x.hkl: the list is cut: no headings h k l I");
         assert_eq!(error(&format!("{start}1 2 3 4\n")), "x.hkl:2: \"1 2 3 4\" before the headings h k l I");
         assert_eq!(error(&format!("{start}Symmetry: \x07\n")), "x.hkl:2: Symmetry: \"\\u{7}\" is no symbol");
         let cut = list("1", "1 0 0 5 - 1 1\n").replace("End of", "End");
         assert_eq!(error(&cut), "x.hkl:5: \"End reflections\" is no row of h k l I phase sigma");
         let cut = cut.split("End").next().unwrap();
-        assert_eq!(error(cut), "x.hkl: the list is cut: it has no \"End of reflections\" after 1 rows");
+        assert_eq!(error(cut), "x.hkl: the list is cut: no \"End of reflections\" after row 1");
         assert_eq!(error(&list("1", "")), "x.hkl: no reflections in it");
         let row = |row: &str| error(&list("1", &format!("1 0 0 5 - 1 1\n{row}\n")));
         assert_eq!(row("1 0 0 nan - 1 1"), "x.hkl:5: I: \"nan\" is not a finite number");

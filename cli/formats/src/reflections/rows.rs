@@ -119,9 +119,14 @@ impl Rows {
         }
         Err(lines.file_failure(match self.read {
             0 => "no reflections in it".to_owned(),
-            read => format!("{read} reflections in it, none with a value"),
+            read => format!("none of its {read} reflections has a value"),
         }))
     }
+}
+
+/// The words of a line such as `KEY= value KEY=value`, in which `=` is a blank.
+pub(super) fn words_without_equals(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b'=' || byte.is_ascii_whitespace()).filter(|word| !word.is_empty())
 }
 
 /// An index h, k or l.

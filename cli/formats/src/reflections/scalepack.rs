@@ -122,7 +122,7 @@ fn read_start(lines: &mut Lines) -> Result<(Option<Cell>, Option<String>), Failu
         );
     }
     if !lines.advance()? {
-        return Err(lines.file_failure("the file is cut: it has no line with the cell"));
+        return Err(lines.file_failure("the file is cut: no line with the cell"));
     }
     let line = lines.current();
     let mut numbers = [0.0; 6];
@@ -229,7 +229,7 @@ mod tests {
             "x.sca: unmerged reflections of scalepack: merge them first, e.g. in HKL-2000"
         );
         assert!(error("1 2 3 4\n").starts_with("x.sca: no file of scalepack"));
-        assert_eq!(error("    1\n -987\n"), "x.sca: the file is cut: it has no line with the cell");
+        assert_eq!(error("    1\n -987\n"), "x.sca: the file is cut: no line with the cell");
         assert_eq!(error(START), "x.sca: no reflections in it");
         let row = |row: &str| error(&format!("{START}   0   0   2    10.5     1.5\n{row}\n"));
         let refused = "in \"   0   x   2    10.5     1.5\", with columns 3I4,4F8.1";

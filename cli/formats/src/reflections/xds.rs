@@ -15,7 +15,7 @@ use widebragg_reflections::observations::{Mates, Observations, Quantity};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
-use crate::reflections::rows::{Lines, Rows, cell, check_choice, hkl, sigma, value};
+use crate::reflections::rows::{Lines, Rows, cell, check_choice, hkl, sigma, value, words_without_equals};
 use crate::reflections::{Choice, Column, ReflectionFile};
 use crate::text::{number, shown, words_of};
 
@@ -117,13 +117,12 @@ impl Header {
             };
             header.line(line).map_err(|what| lines.failure(what))?;
         }
-        Err(lines.file_failure("the file is cut: it has no !END_OF_HEADER"))
+        Err(lines.file_failure("the file is cut: no !END_OF_HEADER"))
     }
 
     /// Reads the first line, which has several keys.
     fn first_line(&mut self, line: &[u8]) -> Result<(), String> {
-        let mut words = line.split(|byte| *byte == b'=' || byte.is_ascii_whitespace());
-        let mut words = words.by_ref().filter(|word| !word.is_empty());
+        let mut words = words_without_equals(line);
         while let Some(word) = words.next() {
             match word {
                 b"MERGE" => self.is_merged = is_true("MERGE", words.next())?,
@@ -223,7 +222,7 @@ fn read_rows(lines: &mut Lines, header: &Header) -> Result<Rows, Failure> {
             rows.missing += 1;
         }
     }
-    Err(lines.file_failure(format!("the file is cut: it has no !END_OF_DATA after {} rows", rows.read)))
+    Err(lines.file_failure(format!("the file is cut: no !END_OF_DATA after row {}", rows.read)))
 }
 
 /// The words of a row in the given columns.
@@ -301,12 +300,12 @@ mod tests {
     #[test]
     fn errors_name_the_line() {
         assert_eq!(error(""), "x.HKL:1: no file of XDS, which begins with !FORMAT=XDS_ASCII");
-        assert_eq!(error(START), "x.HKL: the file is cut: it has no !END_OF_HEADER");
+        assert_eq!(error(START), "x.HKL: the file is cut: no !END_OF_HEADER");
         assert_eq!(error(&format!("{START}\n1 2 3 4 5\n")), "x.HKL:3: \"1 2 3 4 5\" before !END_OF_HEADER");
         let cut = with_rows("1 2 3 4 5\n").replace("!END_OF_DATA", "");
-        assert_eq!(error(&cut), "x.HKL: the file is cut: it has no !END_OF_DATA after 1 rows");
+        assert_eq!(error(&cut), "x.HKL: the file is cut: no !END_OF_DATA after row 1");
         assert_eq!(error(&with_rows("")), "x.HKL: no reflections in it");
-        assert_eq!(error(&with_rows("1 2 3 4 0\n")), "x.HKL: 1 reflections in it, none with a value");
+        assert_eq!(error(&with_rows("1 2 3 4 0\n")), "x.HKL: none of its 1 reflections has a value");
         let row = |row: &str| error(&with_rows(&format!("1 2 3 4 5\n{row}\n")));
         assert_eq!(row("1 2 3 4"), "x.HKL:4: no SIGMA(IOBS) in \"1 2 3 4\"");
         assert_eq!(row("1 2.5 3 4 5"), "x.HKL:4: k: \"2.5\" is not an integer");
