@@ -568,7 +568,8 @@ mod tests {
     #[test]
     fn cell_and_group_of_a_remark() {
         let row = "INDE 1 0 0 FOBS= 5\n";
-        let remark = "REMARK a remark { without an end\n REMARK sg=P2(1) a= 31.2 b=40.5 c= 27.8 alpha= 90 beta=91 gamma= 90\n";
+        let remark = "REMARK a remark { without an end\n \
+                      REMARK sg=P2(1) a= 31.2 b=40.5 c= 27.8 alpha= 90 beta=91 gamma= 90\n";
         let file = read(&format!("{remark}{row}")).unwrap();
         assert_eq!(file.symmetry.name.as_deref(), Some("P2(1)"));
         let cell = file.cell.unwrap();

@@ -33,8 +33,8 @@ pub fn begins(start: &[u8]) -> bool {
 /// Reads the intensities; `path` is the stream's name in error messages.
 ///
 /// # Errors
-/// The stream cannot be read, is no such list, is cut, or has no reflection; a line is not what it should be; the choice
-/// names another column than `I`.
+/// The stream cannot be read, is no such list, is cut, or has no reflection; a line is not what it should be; the
+/// choice names another column than `I`.
 pub fn parse(input: &mut dyn BufRead, path: &Path, choice: &Choice) -> Result<ReflectionFile, Failure> {
     let lines = &mut Lines::new(input, path);
     check_choice(lines, choice, "a list of CrystFEL", &["I"], &["sigma(I)"])?;

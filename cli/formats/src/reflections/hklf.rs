@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn columns_touch_and_blanks_are_zero() {
         let file = read(
-            "   1   2   3  123.45    1.50   1\n -10 -12 -1312345.67   99.99   1\n-100-101-102\n\t  1\n       1        5.00\n   5   5   5 1.725E1    0.00-999",
+            "   1   2   3  123.45    1.50   1\n -10 -12 -1312345.67   99.99   1\n-100-101-102\n\t  1\n\
+            \x20      1        5.00\n   5   5   5 1.725E1    0.00-999",
         );
         let file = file.unwrap();
         let list: Vec<_> = file.observations.list.iter().map(|one| (one.hkl, one.value, one.sigma)).collect();

@@ -178,8 +178,8 @@ mod tests {
     #[test]
     fn mates_apart_missing_and_touching() {
         let rows = "   1   2   3    10.5     1.5    20.5     2.5\n   1   1   2     0.0    -1.0  8393.6   130.5\n\
-                    -100-101-102123456.7234567.8   -10.0     1.0\n   0   0   2********    -1.0\n   0   0   4   -12.5********\n\
-                    \n   0   0   6     7.5\n";
+                    -100-101-102123456.7234567.8   -10.0     1.0\n   0   0   2********    -1.0\n\
+                    \x20  0   0   4   -12.5********\n\n   0   0   6     7.5\n";
         let file = read(&format!("{START}{rows}")).unwrap();
         let list: Vec<_> = file.observations.list.iter().map(|one| (one.hkl, one.value, one.sigma)).collect();
         assert_eq!(
