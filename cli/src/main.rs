@@ -6,8 +6,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // This also checks for the memory that unchecked allocations need.
     if widebragg_formats::memory::reserved::<u8>(0).is_none() {
-        // There may be none for a message that is put together. A closed standard error is no place for it.
-        let _ = std::io::stderr().write_all(b"widebragg: no memory to run in\n");
+        // There may be no memory to format a message. If standard error is closed, there is nowhere to report it.
+        let _ = std::io::stderr().write_all(b"widebragg: not enough memory to run\n");
         return ExitCode::from(2);
     }
     widebragg_cli::signals::watch();

@@ -1,5 +1,5 @@
-//! Traces, as logs, JSON or the output of `-printout`: any bytes give either a trace that does not differ from itself, or a one-line
-//! error.
+//! Traces, as logs, JSON or the output of `-printout`: any bytes give either a trace that does not differ from itself,
+//! or a one-line error.
 
 #![no_main]
 

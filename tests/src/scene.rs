@@ -201,6 +201,7 @@ impl KernelScene {
             lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
             sources: self.sources.clone(),
             source_weights: self.source_weights.clone(),
+            sources_left_out: 0,
             source_grid: None,
             polarization: self.polarization,
             fluence_per_m2: self.fluence_per_m2,

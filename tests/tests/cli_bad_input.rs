@@ -238,6 +238,7 @@ fn unknown_options_are_refused_with_a_hint() {
             ("--header smv", &["--header smv", "readers or reference"]),
             ("--quiet=1", &["--quiet=1", "takes no value"]),
             ("--frames 0", &["--frames 0"]),
+            ("--frames 100000", &["--frames 100000", "at most 99999 frames"]),
             ("--frames=x", &["--frames", "'x' is not a number"]),
             ("--frame-range 1:2", &["--frame-range", "--frames"]),
             ("--frames 3 --frame-range 2:9", &["--frame-range 2:9", "3 frames"]),

@@ -1,4 +1,4 @@
-//! Files that a command writes replace none that it reads, and no link to nothing is followed: a refusal leaves all
+//! Files that a command writes replace none that it reads, and no dangling link is followed: a refusal leaves all
 //! files as they are. Renders are in `cli_cases.rs`.
 #![cfg(unix)]
 
@@ -58,18 +58,14 @@ fn no_output_of_a_command_replaces_its_input() {
     for (line, code, message) in [
         (format!("{traced} --out tri.mat"), 2, "--out: tri.mat: is also read (-mat)"),
         (format!("{traced} -hkl list --out to_list"), 2, "--out: to_list: is also read (-hkl)"),
-        (format!("{traced} --out dangling"), 2, "--out: dangling: is a symbolic link to nothing"),
+        (format!("{traced} --out dangling"), 2, "--out: dangling: is a dangling symbolic link"),
         (format!("{traced} --out out"), 2, "--out: out: is a folder"),
         (format!("{traced} --out none/x"), 2, "--out: none/x: there is no such folder"),
         ("trace-diff out/metrics.json two.txt --out out".into(), 2, "is also read (first trace)"),
         ("trace-diff two.txt out/../out/metrics.json --out out".into(), 2, "is also read (second trace)"),
         ("compare out/a.png data.bin --size 16 16 --out out".into(), 2, "--out: out/a.png: is also read (A)"),
         ("compare data.img out/summary.json --out out".into(), 2, "out/summary.json: is also read (B)"),
-        (
-            "compare data.img data.img --out links".into(),
-            2,
-            "links/report.html: is a symbolic link to nothing",
-        ),
+        ("compare data.img data.img --out links".into(), 2, "links/report.html: is a dangling symbolic link"),
         (
             format!("gradient {LINE} --wrt cell --against out/gradient.json --out out"),
             2,
@@ -128,6 +124,6 @@ fn replaced_files_keep_their_permissions_and_the_demo_follows_no_link_to_nothing
     symlink("nothing", place.path().join("demo/P1.hkl")).expect("a link");
     let outcome = place.run_line("demo --out demo");
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("demo/P1.hkl: is a symbolic link to nothing"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("demo/P1.hkl: is a dangling symbolic link"), "{}", outcome.stderr);
     assert_eq!(fs::read_dir(place.path().join("demo")).expect("the folder").count(), 1);
 }

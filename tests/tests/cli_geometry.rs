@@ -263,9 +263,15 @@ fn a_list_is_written_beside_a_series_or_where_it_is_asked_for() {
         written("-osc 1 -floatfile c.bin --frames 2 -nonoise -intfile b2.img --cbf c.cbf").0,
         "c.expt"
     );
-    let of_cbf = list(&place, "c.expt");
-    assert_eq!(of_cbf["imageset"][0]["template"], "c_#####.cbf");
-    assert_eq!(of_cbf["detector"][0]["panels"][0]["pedestal"], 0.0);
+    // Of two, that with noise, as without CBF images.
+    let both = "-osc 1 -floatfile n.bin --frames 2 -nonoise -intfile b3.img --cbf c3.cbf --noise-cbf n.cbf";
+    assert_eq!(written(both).0, "n.expt");
+    for (name, template) in [("c.expt", "c_#####.cbf"), ("n.expt", "n_#####.cbf")] {
+        let of_cbf = list(&place, name);
+        assert_eq!(of_cbf["imageset"][0]["template"], template);
+        let panel = &of_cbf["detector"][0]["panels"][0];
+        assert_eq!((&panel["pedestal"], &panel["trusted_range"][1]), (&json!(0.0), &json!(2_147_483_646.0)));
+    }
     // Every job of a series writes the same list, of the whole series.
     let whole = place.read("b.expt");
     assert_eq!(
@@ -282,6 +288,13 @@ fn a_list_is_written_beside_a_series_or_where_it_is_asked_for() {
     let still = list(&place, "still.expt");
     assert_eq!(still["imageset"][0]["images"], json!(["run2_007.img"]));
     assert_eq!((&still["scan"], &still["goniometer"]), (&json!([]), &json!([])));
+    // A series of stills has no template: every image is named.
+    written("-floatfile stills.bin --frames 3 -nonoise -intfile stills.img");
+    let stills = list(&place, "stills.expt");
+    let names = ["stills_00001.img", "stills_00002.img", "stills_00003.img"];
+    assert_eq!(stills["imageset"][0]["images"], json!(names));
+    assert!(names.iter().all(|name| place.path().join(name).exists()));
+    assert_eq!((&stills["scan"], &stills["goniometer"]), (&json!([]), &json!([])));
     // DIALS reads no image without a number: the geometry alone.
     let (_, stderr) = written("-nonoise -intfile image.img --expt geometry.expt");
     assert!(stderr.contains("image.img") && stderr.contains("name_00001.img"), "{stderr}");

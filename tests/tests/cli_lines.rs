@@ -1,5 +1,5 @@
-//! Command lines as users of nanoBragg write them: every name, the author's examples, odd values, seeds, and the lines that
-//! scripts read from standard output. Files of `golden/cases` hold what nanoBragg makes of them.
+//! Command lines as users of nanoBragg write them: every name, the author's examples, odd values, seeds, and the lines
+//! that scripts read from standard output. Files of `golden/cases` hold what nanoBragg makes of them.
 
 use std::fs;
 
@@ -146,7 +146,7 @@ fn odd_values_give_the_images_of_nanobragg_with_a_warning() {
         (
             "-phi 3 -osc -1 -phisteps 3",
             "-phi 3 -osc 1 -phisteps 3",
-            "-osc -1: a negative range counts as not given, as in nanoBragg: 1 degrees in 3 steps",
+            "-osc -1: a negative range counts as not given, as in nanoBragg: 1 degree in 3 steps",
         ),
         ("-polar 1.5", "-polar 1.5", "-polar 1.5: no beam has a factor beyond -1 to 1"),
     ] {
@@ -167,9 +167,9 @@ fn what_gives_negative_pixels_or_none_is_refused() {
     let place = Workplace::empty();
     for (more, words) in [
         ("-polar -3 -distance 5", &["-polar", "-3 makes pixels negative, such as fast "][..]),
-        ("-distance 90 -twotheta 120", &["detector", "every pixel would be negative"]),
+        ("-distance 90 -twotheta 120", &["detector", "45 mm away, so that every pixel would be negative"]),
         ("-close_distance -90", &["every pixel would be negative"]),
-        ("-pixel 1e308", &["detector", "solid angles are no numbers"]),
+        ("-pixel 1e308", &["detector", "solid angles of its pixels are not finite"]),
         ("-distance 1e308", &["detector"]),
         ("-fudge -1 -round_xtal", &["-fudge -1"]),
         (
@@ -184,13 +184,23 @@ fn what_gives_negative_pixels_or_none_is_refused() {
         assert!(words.iter().all(|word| last.contains(word)), "{more}: {last}");
         assert!(place.files().is_empty(), "{more}");
     }
+    // A list of sources is blamed for its own faults only.
+    let place = Workplace::with_inputs();
+    for (more, words, blames) in [
+        ("-N 1e12", "unit cells along an axis", false),
+        ("-sourcefile dark.txt", "sum of the weights of the sources", true),
+    ] {
+        place.write("dark.txt", "-10 0 0 0\n");
+        let last = place.run_line(&format!("{SMALL} -sourcefile sources.txt {more}")).stderr;
+        assert!(last.contains(words) && last.contains("-sourcefile: ") == blames, "{more}: {last}");
+    }
     // A given number of subpixels is obeyed, and a polarisation that leaves all pixels positive.
     place.run_line(&format!("{SMALL} -roi 3 4 3 4 -oversample 70 -distance 0.15")).well();
     assert!(image(&place, "-polar 1.5").0.chunks_exact(4).all(|pixel| pixel[3] & 0x80 == 0));
 }
 
-/// nanoBragg's state of the random numbers is minus a 32-bit integer: above 0 it goes on with the shuffle table that the draws
-/// of the mosaic domains left. `noise_seed_*.u16` are the pixels of its noise images for this line.
+/// nanoBragg's state of the random numbers is minus a 32-bit integer: above 0 it goes on with the shuffle table that
+/// the draws of the mosaic domains left. `noise_seed_*.u16` are the pixels of its noise images for this line.
 #[test]
 fn seeds_beyond_their_range_give_the_noise_of_nanobragg() {
     let place = Workplace::empty();
@@ -221,7 +231,7 @@ fn scripts_find_the_lines_of_nanobragg_on_standard_output() {
     let printed = place.run_line(&format!("{line} -noprogress")).well().stdout;
     let log = String::from_utf8(case("stdout.log")).expect("a text");
     let start = log.find("random orientation").expect("the first line about the crystal");
-    // Lines about depths, deviations and files, which the summary has in its own words, and of figures that have no effect.
+    // Lines about depths, deviations and files, which the summary has in its own words, and of figures without effect.
     let left_out =
         ["approximate MW", "thick0", "divergence deviation", "writing intimage", "writing image.pgm"];
     let mut compared = 0;

@@ -1,7 +1,7 @@
 //! `--phi-sampling middle`: images, traces and derivatives sample each phi step in its middle; the default is
 //! the start of the step, as in nanoBragg, whose mode refuses another.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use widebragg_tests::program::{Workplace, smv_parts};
 
 const LINE: &str = "-default_F 100 -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -N 7 \
@@ -57,6 +57,8 @@ fn headers_and_summaries_state_the_start_of_the_frame() {
     assert_eq!(place.float("floatimage_00002.bin"), single);
     let (header, _) = smv_parts(&place.read("intimage_00002.img")).expect("an image");
     assert!(header.contains("\nPHI=0;") && header.contains("\nOSC_START=0;"), "{header}");
+    let list: Value = serde_json::from_slice(&place.read("intimage.expt")).expect("an experiment list");
+    assert_eq!(list["scan"][0]["oscillation"], json!([-0.5, 0.5]));
     let text = place.run_line(&line).well().stdout;
     assert!(text.contains("osc 0.5 degrees in 2 steps, each sampled in its middle"), "{text}");
 }

@@ -333,6 +333,16 @@ fn printouts_of_nanobragg_are_traces() {
     place.write("own.log", &outcome.stdout);
     place.run_line("trace-diff own.log nanobragg.log --rtol 1e-12 --quiet").well();
     assert_eq!(metrics(&place)["pixels_compared"], 1);
+    // With several steps as well, since the lines of the run say how many there are before those of the pixel.
+    let seven = format!("{PRINTED} -phi 5 -osc 1 -phisteps 7");
+    place.run_line(&format!("trace {seven} --pixel 2 3 --out seven")).well();
+    for log in ["", "--log nanobragg"] {
+        let outcome = place.run_line(&format!("{seven} -nonoise -printout_pixel 3 2 {log}")).well();
+        place.write("own.log", &outcome.stdout);
+        place.run_line("trace-diff own.log seven --rtol 1e-12 --quiet").well();
+        let found = metrics(&place);
+        assert_eq!((&found["values_compared"], &found["steps_only_in_b"]), (&json!(15), &json!(6)), "{log}");
+    }
     // A change of the last printed digit is found, at its pixel and with its name.
     let text = printout("printout.txt");
     for (from, to, tap) in [

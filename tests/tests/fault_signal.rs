@@ -161,7 +161,8 @@ fn a_signal_ends_the_program_that_compare_runs() {
             state.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
         };
         let living = || pids.split_whitespace().filter(|pid| runs(pid)).collect::<Vec<_>>();
-        // SIGKILL has been sent, but a process ends only when it is scheduled; of themselves they would run for minutes.
+        // SIGKILL has been sent, but a process ends only when it is scheduled. Of themselves, they would run for
+        // minutes.
         let ended = Instant::now();
         while !living().is_empty() && ended.elapsed() < Duration::from_secs(5) {
             sleep(Duration::from_millis(5));

@@ -11,6 +11,7 @@ use widebragg::rotation::{Orientation, PhiMode};
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
 use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
+use widebragg_formats::format_g::format_g;
 use widebragg_formats::memory::reserved;
 use widebragg_formats::sources::SourceLine;
 
@@ -25,8 +26,8 @@ const ALONG: f64 = 1e-6;
 /// Lengths further from 1 are not those of unit vectors.
 const UNIT: f64 = 1e-12;
 
-/// Most subpixels along an axis that are chosen for the user. More are a wrong unit more often than they are meant,
-/// and take hours.
+/// Most subpixels along an axis that are chosen for the user. A need for more mostly comes from a value in a wrong
+/// unit, and would take hours.
 const MOST_RECOMMENDED: f64 = 64.0;
 
 /// Places the detector.
@@ -55,7 +56,7 @@ pub(crate) fn detector(
     Ok(detector)
 }
 
-/// Refuses a detector whose pixels would be negative, or no numbers.
+/// Refuses a detector whose pixels would be negative or not finite.
 ///
 /// The solid angle of a pixel is proportional to the distance along the normal, and the captured part has the sign of
 /// its inverse.
@@ -68,8 +69,8 @@ pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: Phi
         return Err(Failure::impossible(
             Part::Detector,
             format!(
-                "its normal points at the sample from {} m behind it, so that every pixel would be negative",
-                -detector.close_distance_m
+                "its normal points towards the sample, {} mm away, so that every pixel would be negative",
+                format_g(-detector.close_distance_m * 1e3)
             ),
         ));
     }
@@ -85,7 +86,8 @@ pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: Phi
     if corners.into_iter().all(is_finite) {
         return Ok(());
     }
-    Err(Failure::impossible(Part::Detector, "it is so large or so far that its solid angles are no numbers"))
+    let reason = "it is so large or so far away that solid angles of its pixels are not finite";
+    Err(Failure::impossible(Part::Detector, reason))
 }
 
 /// Refuses a polarisation that makes pixels negative, which a factor beyond -1 to 1 may do.
@@ -302,14 +304,29 @@ impl SourceSteps {
         }
     }
 
-    /// The part of an experiment that is refused where the kernel refuses a scene of these sources.
-    pub(crate) fn refused_part(&self, detector: &Detector) -> Part {
+    /// The number of sources in a list; `None` for a grid.
+    pub(crate) fn listed(&self) -> Option<usize> {
         match self {
-            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
-            Self::Weighted(..) => Part::SourceList,
-            Self::Grid(_) | Self::List(_) => Part::Scene,
+            Self::Grid(_) => None,
+            Self::List(list) | Self::Weighted(list, _) => Some(list.len()),
         }
     }
+
+    /// The part of an experiment that is refused where the kernel refuses a scene of these sources with `error`.
+    pub(crate) fn refused_part(&self, detector: &Detector, error: &widebragg::Error) -> Part {
+        match self {
+            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
+            Self::List(_) | Self::Weighted(..) if is_of_list(error) => Part::SourceList,
+            _ => Part::Scene,
+        }
+    }
+}
+
+/// Whether the kernel refuses a list of sources, and not another part of its scene.
+fn is_of_list(error: &widebragg::Error) -> bool {
+    let of_list =
+        ["number of sources", "weight of a source", "sum of the weights of the sources", "source direction"];
+    matches!(error, widebragg::Error::OutOfRange { quantity, .. } if of_list.contains(quantity))
 }
 
 /// The sources of the beam.
@@ -362,7 +379,7 @@ fn source_of(line: &SourceLine, detector: &Detector, lambda0_m: f64) -> Result<S
     Source::new(from, line.lambda_m.unwrap_or(lambda0_m)).map_err(refused(Part::SourceList))
 }
 
-/// Warns of weights that would make a difference and do not.
+/// Warns where c-parity ignores weights that differ.
 pub(crate) fn warn_of_weights(sources: &SourceSteps, mode: PhiMode, warn: &mut dyn FnMut(Warning)) {
     if let (SourceSteps::Weighted(_, weights), PhiMode::CParity) = (sources, mode)
         && weights.windows(2).any(|pair| pair.first() != pair.last())

@@ -46,6 +46,8 @@ pub struct Experiment {
     pub sources: Vec<Source>,
     /// Weights of the sources; `None` where all are alike.
     pub source_weights: Option<Vec<f64>>,
+    /// Sources of weight 0, which are not in `sources`: the reference divides by their number as well.
+    pub sources_left_out: usize,
     /// The grid that the sources are the points of; `None` where they are a list.
     pub source_grid: Option<SourceGrid>,
     /// Polarisation; with `None` the polarisation factor is 1.
@@ -177,8 +179,9 @@ impl Experiment {
         let d_min_m = scene.d_min_m;
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
         let Tables { sources, source_weights, domains } =
-            Tables::new(&scene, || derived.sources.refused_part(&derived.detector))?;
+            Tables::new(&scene, |error| derived.sources.refused_part(&derived.detector, error))?;
         let source_grid = derived.sources.grid();
+        let sources_left_out = derived.sources.listed().map_or(0, |listed| listed - sources.len());
         let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
         let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
@@ -194,6 +197,7 @@ impl Experiment {
             lambda0_m: parameters.lambda0_m,
             sources,
             source_weights,
+            sources_left_out,
             source_grid,
             polarization,
             fluence_per_m2,

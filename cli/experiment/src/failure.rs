@@ -134,9 +134,7 @@ impl Failure {
             Self::Refused { error, .. } => error.to_string(),
             Self::Impossible { why, .. } => why.clone(),
             Self::TooFine { recommended, most } => {
-                format!(
-                    "{recommended} subpixels along each axis would resolve the spots, more than {most}: give their number"
-                )
+                format!("{recommended} subpixels along each axis would resolve the spots, more than {most}")
             }
             Self::NoMemory { what, .. } => format!("no memory for {what}"),
             Self::Input(message) => message.clone(),

@@ -143,7 +143,7 @@ impl fmt::Display for Lost {
     }
 }
 
-/// What of a geometry the headers of SMV and miniCBF images cannot state; nothing for most experiments.
+/// The parts of the geometry that headers of SMV and miniCBF images cannot state; none for most experiments.
 #[must_use]
 pub fn lost_in_headers(experiment: &Experiment) -> Vec<Lost> {
     let d = &experiment.detector;

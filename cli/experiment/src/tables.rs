@@ -17,8 +17,11 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Checks a scene of `parameters` and fills its tables. If the kernel rejects the scene, `part` names the
-    /// part to blame.
-    pub(crate) fn new(parameters: &SceneParameters<'_>, part: impl Fn() -> Part) -> Result<Self, Failure> {
+    /// part to blame for its error.
+    pub(crate) fn new(
+        parameters: &SceneParameters<'_>,
+        part: impl Fn(&widebragg::Error) -> Part,
+    ) -> Result<Self, Failure> {
         let len = parameters.tables_len().map_err(too_large)?;
         let no_sources = || Failure::no_memory(Part::Divergence, format!("{} sources", len.sources));
         let no_domains = || Failure::no_memory(Part::Mosaic, format!("{} domains", len.domains));
@@ -32,7 +35,7 @@ impl Tables {
             domains: &mut domains,
             orientations: &mut orientations,
         };
-        let scene = parameters.fill(tables).map_err(|error| refused(part())(error))?;
+        let scene = parameters.fill(tables).map_err(|error| refused(part(&error))(error))?;
         let used = scene.parts().sources.len();
         sources.truncate(used);
         let source_weights = Some(source_weights).filter(|weights| !weights.is_empty());

@@ -8,7 +8,7 @@
 //! Special cases: existing targets that are not regular files (`/dev/null`, a pipe, a terminal) and the names
 //! of the standard streams (`/dev/stdout`, `/dev/fd/1`) are written directly, because a rename would replace
 //! the device or disconnect the stream. A symbolic link is kept, and the file that it points to is replaced;
-//! a link to nothing is an error.
+//! a dangling link is an error.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::{self, File, OpenOptions};
@@ -131,7 +131,7 @@ impl Target {
             Ok(_) => Ok(Self::File(fs::canonicalize(path)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if path.is_symlink() {
-                    return Err(io::Error::new(io::ErrorKind::NotFound, "is a symbolic link to nothing"));
+                    return Err(io::Error::new(io::ErrorKind::NotFound, "is a dangling symbolic link"));
                 }
                 if path.file_name().is_none() {
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file name"));
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"new");
         fs::remove_file(&file).unwrap();
         let error = write_atomically(&link, |_| Ok(())).unwrap_err().to_string();
-        assert!(error.ends_with("is a symbolic link to nothing"), "{error}");
+        assert!(error.ends_with("is a dangling symbolic link"), "{error}");
         assert_eq!(names(folder.path()), ["link"]);
     }
 

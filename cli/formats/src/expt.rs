@@ -92,8 +92,8 @@ pub struct Rotation {
 pub enum Images {
     /// Numbered files, with `#` for each digit of the number.
     Template(String),
-    /// A single file.
-    Still(String),
+    /// The files of stills, in order.
+    Stills(Vec<String>),
 }
 
 impl ExperimentList {
@@ -223,7 +223,7 @@ impl Images {
     fn json(&self) -> Value {
         let mut set = match self {
             Self::Template(template) => json!({ "__id__": "ImageSequence", "template": template }),
-            Self::Still(path) => json!({ "__id__": "ImageSet", "images": [path] }),
+            Self::Stills(paths) => json!({ "__id__": "ImageSet", "images": paths }),
         };
         for table in ["mask", "gain", "pedestal", "dx", "dy"] {
             set[table] = Value::Null;

@@ -1,7 +1,7 @@
-//! Kinds of files that no reader here takes, told by their first bytes, for messages about files in the wrong place.
+//! Kinds of files, recognised by their first bytes, for messages about a file of the wrong kind.
 //!
-//! Sources: the magic numbers that each format documents (RFC 1952 for gzip, the PNG specification, the HDF5 file format
-//! specification, and so on); CIF is told by a line that begins with `data_`.
+//! Sources: the magic numbers that each format documents (RFC 1952 for gzip, the PNG specification, the HDF5 file
+//! format specification, and so on); CIF is told by a line that begins with `data_`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -59,8 +59,8 @@ pub fn kind_of(start: &[u8]) -> Option<(&'static str, &'static str)> {
     None
 }
 
-/// The failure of the file `path` where `expected` was to be read; `None` where it is of no other kind that is known here,
-/// and for all but ordinary files, which are opened again.
+/// The failure of the file `path` where `expected` was to be read; `None` where it is of no other kind that is known
+/// here, and for all but ordinary files, which are opened again.
 #[must_use]
 pub fn other_kind(path: &Path, expected: &str) -> Option<Failure> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file)?;

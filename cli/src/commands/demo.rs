@@ -77,7 +77,7 @@ The same run as a plain command line, in {folder}:
 
 To try next:
   look at demo.png (dark spots on light), or open demo.img in a diffraction viewer
-  --phi-carryover-mode c-parity   the image the reference makes: compare demo.bin of both
+  --phi-carryover-mode c-parity   the image that nanoBragg makes: compare the two demo.bin
   -N 30 -oversample 3             a larger crystal: sharper spots
   -mosaic 0.5 -mosaic_domains 20  a worse one: smeared spots
   -dispersion 1 -dispsteps 5      a pink beam

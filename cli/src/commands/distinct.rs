@@ -25,11 +25,11 @@ impl Files {
     /// Adds a file that is written, named by `option`; `reason` is why no other may be written in its place.
     ///
     /// # Errors
-    /// It is one of the files already, a folder, or a symbolic link to nothing.
+    /// It is one of the files already, a folder, or a dangling symbolic link.
     pub(crate) fn write(&mut self, option: &str, path: &Path, reason: &str) -> Result<(), Failure> {
         let found = fs::metadata(path);
         if found.is_err() && path.is_symlink() {
-            return Err(refused(option, path, "is a symbolic link to nothing"));
+            return Err(refused(option, path, "is a dangling symbolic link"));
         }
         if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
             return Err(refused(option, path, "is a folder"));

@@ -2,8 +2,9 @@
 //! derivatives of pixels.
 //!
 //! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
-//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels. The folder of `--out` gets the same as `gradient.json`; with `--images` a float image and a
-//! picture of dI/dp for each parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
+//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels. The folder of
+//! `--out` gets the same as `gradient.json`; with `--images` a float image and a picture of dI/dp for each parameter;
+//! with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -33,7 +33,7 @@ pub(super) static TOPICS: [Topic; 13] = [
     written!("units", "units of options and files"),
     written!("output-files", "the files that a render writes, and when"),
     written!("headers", "--header: headers of SMV and CBF images"),
-    written!("modes", "--phi-carryover-mode spec|c-parity: the treatment of phi = 0"),
+    written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),
     written!("diagnose", "what the faults of nanoBragg do to an image"),
     written!("series", "--frames: a rotation series, resumed or shared between jobs"),
     written!("compare", "comparing two images or two programs"),

@@ -23,7 +23,7 @@
 //! | X, Y, Z | `rot_a_angstroms`, `rot_b_angstroms`, `rot_c_angstroms` | 8 decimals |
 //! | `hkl=`, `hkl0=` | `hkl_frac` (6 decimals), `hkl_rounded` | |
 //! | `F_latt`, `F_cell` | `F_latt`, `F_cell` | 6 |
-//! | `I/steps` times the steps of the run, or `I` | `I_before_scaling` | 10, or 6 |
+//! | `I/steps` times the steps of the run, or `I` | `I_before_scaling` | 10 of `I/steps`, or 6 |
 //! | `incident fluence` of the run | `fluence_photons_per_m2` | 6 |
 //! | the steps of the run | `steps` | all |
 //! | `capfrac`, `polar`, `omega`, `pixel` | `capture_fraction`, `polar`, `omega_pixel`, `floatimage_accumulated` | 10 |
@@ -160,8 +160,9 @@ impl Reader {
         self.end_block()?;
         let mut notes = Vec::new();
         if self.without_steps > 0 {
+            let plural = if self.without_steps == 1 { "" } else { "s" };
             notes.push(format!(
-                "{} pixels without the values of their steps, whose number the log does not say",
+                "the log does not say how many steps there are: {} pixel{plural} without the values of steps",
                 self.without_steps
             ));
         }
@@ -316,7 +317,10 @@ impl Block {
         }
         let steps = loops.map(Loops::steps);
         match (self.per_step, steps) {
-            (Some(per_step), Some(steps)) => put("I_before_scaling", Some(&[per_step * steps]), G10),
+            (Some(per_step), Some(steps)) => {
+                let digits = Digits::Within(G10.half_unit(per_step) * steps);
+                put("I_before_scaling", Some(&[per_step * steps]), digits);
+            }
             _ => put("I_before_scaling", self.intensity.as_ref().map(core::slice::from_ref), G),
         }
         for (name, value, digits) in [
@@ -387,17 +391,20 @@ Z:  7.00000000  8.00000000  9.00000000
     #[test]
     fn steps_are_told_by_the_lines_before_the_pixels() {
         let run = "  DIRECTION_OF_DETECTOR_X-AXIS= 0 0 1\nX: 9 9 9\n  sensor is 0 m thick in 1 layers with mu= -1\n  1 sources\n  \
-                   5 mosaic domains over mosaic spread of 1 degrees\n  2 phi steps from 0 to 1 degrees\n  1x1 pixel oversample steps\n";
-        let trace = read(&format!("{run}{BLOCK}")).unwrap();
+                   6 mosaic domains over mosaic spread of 1 degrees\n  2 phi steps from 0 to 1 degrees\n  1x1 pixel oversample steps\n";
+        let trace = read(&format!("{run}{}", BLOCK.replace("I = 20", "I = 24"))).unwrap();
         assert!(trace.notes.is_empty());
         let [pixel] = &trace.pixels[..] else { panic!("{trace:?}") };
         assert_eq!(pixel.position, Some([1, 3]));
         let expected =
             ["fdet_vec", "pixel_pos_meters", "I_before_scaling", "steps", "capture_fraction", "polar"];
         assert_eq!(names(pixel), [&expected[..], &["omega_pixel", "floatimage_accumulated"]].concat());
-        assert_eq!(pixel.taps[2].values, [20.0]);
+        assert_eq!(pixel.taps[2].values, [24.0]);
+        // Half a unit of the tenth digit of 2, times the steps: more than that of 24.
+        let within = pixel.taps[2].digits.half_unit(24.0);
+        assert!((within / (12.0 * 5e-10) - 1.0).abs() < 1e-5, "{within}");
         let [step] = &pixel.steps[..] else { panic!("{pixel:?}") };
-        assert_eq!(step.at, StepIndex { phi_tic: 1, domain: 4, ..StepIndex::default() });
+        assert_eq!(step.at, StepIndex { phi_tic: 1, domain: 5, ..StepIndex::default() });
         let values: Vec<(&str, f64)> = step.values.iter().map(|v| (v.name.as_str(), v.value)).collect();
         let hkl = [("h_frac", -0.042473), ("k_frac", 2.498938), ("l_frac", -0.499788)];
         assert_eq!(values, [&hkl[..], &[("F_latt", -4.5), ("F_cell", 100.0)]].concat());
@@ -407,7 +414,7 @@ Z:  7.00000000  8.00000000  9.00000000
     fn without_these_lines_only_a_single_step_is_known() {
         let trace = read(BLOCK).unwrap();
         assert_eq!(names(&trace.pixels[0])[0], "I_before_scaling");
-        assert!(trace.pixels[0].steps.is_empty() && trace.notes[0].contains("1 pixels without"));
+        assert!(trace.pixels[0].steps.is_empty() && trace.notes[0].contains("1 pixel without"));
         let trace = read(&BLOCK.replace("I = 20", "I = 2")).unwrap();
         assert!(trace.pixels[0].steps.is_empty() && trace.notes.is_empty());
         assert_eq!(trace.pixels[0].taps[1].name, "rot_a_angstroms");

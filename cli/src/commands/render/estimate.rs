@@ -88,6 +88,7 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
         (!options.nopgm, 1.0),
         (options.png.is_some(), 5.0),
         (options.cbf.is_some(), 6.0),
+        (options.noise_cbf.is_some(), 6.0),
         (experiment.mask.is_some(), 2.0),
     ];
     let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
@@ -103,7 +104,7 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
 /// A time with the unit that suits it.
 fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds {
-        s if s < 1.0 => return "a second".to_owned(),
+        s if s < 1.5 => return "a second".to_owned(),
         s if s < 120.0 => (s, "seconds"),
         s if s < 7200.0 => (s / 60.0, "minutes"),
         s if s < 172_800.0 => (s / 3600.0, "hours"),
@@ -121,6 +122,7 @@ mod tests {
     fn durations_have_the_unit_that_suits_them() {
         for (seconds, text) in [
             (0.01, "a second"),
+            (1.4, "a second"),
             (3.4, "3 seconds"),
             (600.0, "10 minutes"),
             (36_000.0, "10 hours"),

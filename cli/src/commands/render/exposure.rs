@@ -5,7 +5,7 @@ use widebragg_formats::format_g::format_g;
 
 use super::output::Written;
 
-/// An image that expects fewer photons has no spots to see.
+/// An image with fewer expected photons shows no spots.
 const HANDFUL: f64 = 100.0;
 /// Photons in the brightest pixel of a good exposure.
 const GOOD_MAXIMUM: f64 = 10_000.0;
@@ -39,7 +39,7 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
     }
     if statistics.sum < HANDFUL {
         return Some(format!(
-            "the whole image expects {} photons: {}",
+            "the whole image has only {} expected photons: {}",
             format_g(statistics.sum),
             suggested(GOOD_MAXIMUM)
         ));
@@ -50,9 +50,12 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
             suggested((MOST_COUNTS - adc).max(1.0))
         ));
     }
-    if statistics.mean * written.scales.int + adc > MOST_COUNTS {
+    let saturated =
+        written.saturated.iter().find(|(option, _)| *option == "-intfile").map_or(0, |(_, count)| *count);
+    if saturated * 2 > pixels {
         return Some(format!(
-            "most pixels of the integer image are above {MOST_COUNTS}: -scale {:.1e} (now {}) would hold the brightest",
+            "{saturated} of {pixels} pixels of the integer image are above {MOST_COUNTS}: -scale {:.1e} (now {}) would \
+             hold the brightest",
             (MOST_COUNTS - adc).max(1.0) / statistics.max,
             format_g(written.scales.int)
         ));

@@ -7,7 +7,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers};
 use widebragg_formats::expt::{Beam, ExperimentList, Images, Panel, Rotation};
 
-use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, with_suffix};
+use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
 use crate::error::Failure;
 use crate::options::Options;
@@ -23,14 +23,14 @@ struct Described {
 }
 
 impl Described {
-    /// The noise image; without one the CBF image, if there is any, or else the integer image.
+    /// The noise image in SMV, or else in CBF; without noise the CBF image, if there is any, or else the integer image.
     fn new(options: &Options) -> Self {
         let smv = |given: &Option<PathBuf>, default: &str| {
             let pedestal = adc_offset(options);
             let path = given.clone().unwrap_or_else(|| PathBuf::from(default));
             Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal }
         };
-        match &options.cbf {
+        match options.noise_cbf.as_ref().or(options.cbf.as_ref()) {
             _ if !options.nonoise => smv(&options.noisefile, NOISEFILE),
             Some(path) => Self { path: path.clone(), pedestal: 0.0, trusted_max: f64::from(COUNT_CUTOFF) },
             None => smv(&options.intfile, INTFILE),
@@ -65,14 +65,15 @@ pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option
         )));
     }
     let list = list.filter(|_| !is_curved);
-    let formats = if options.cbf.is_some() { "SMV and CBF" } else { "SMV" };
+    let has_cbf = options.cbf.is_some() || options.noise_cbf.is_some();
+    let formats = if has_cbf { "SMV and CBF" } else { "SMV" };
     let lost = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
     let instead = match &list {
         _ if is_curved => "nor can an experiment list for DIALS".to_owned(),
         Some(path) => format!("the experiment list {} says it", path.display()),
         None => "--expt FILE writes an experiment list for DIALS that says it".to_owned(),
     };
-    console::complain(&format!("{formats} headers cannot say that {lost}: {instead}"));
+    console::complain(&format!("{formats} headers cannot say that {lost}; {instead}"));
     Ok(list)
 }
 
@@ -82,25 +83,15 @@ pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option
 /// The file cannot be written.
 pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<(), Failure> {
     let described = Described::new(options);
-    let is_rotation = experiment.phi.range != 0.0;
-    let images = match options.frames {
-        Some(_) => Some((with_suffix(&described.path, "_#####"), 1)),
-        None => template(&described.path),
-    };
+    let images = images(options, experiment, path, &described.path);
     if images.is_none() {
         console::complain(&format!(
-            "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img: the list has no image",
+            "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img; the list names \
+             no image",
             described.path.display()
         ));
     }
-    let first = images.as_ref().map_or(1, |(_, number)| *number);
-    let images = images.map(|(template, _)| {
-        if is_rotation {
-            Images::Template(seen_from(path, &template))
-        } else {
-            Images::Still(seen_from(path, &described.path))
-        }
-    });
+    let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
     list(options, experiment, &described, first, images)
         .write(path)
         .map_err(|failure| failure.context("--expt").into())
@@ -118,8 +109,7 @@ fn list(
     let frame = DialsFrame::new(d);
     // + 0.0 turns -0 into 0.
     let components = |v| frame.components(v).to_array().map(|component| component + 0.0);
-    let sensor_m = [e.sensor.layer_m * e.sensor.layers as f64, e.sensor.attenuation_per_m];
-    let sweep = e.sweep(0);
+    let sensor_m = [e.sensor.thickness_m(), e.sensor.attenuation_per_m];
     ExperimentList {
         beam: Beam {
             direction: components(d.beam),
@@ -141,12 +131,28 @@ fn list(
             spindle: components(d.spindle),
             first,
             frames: options.frames.unwrap_or(1),
-            start_deg: sweep.phi0_rad.to_degrees(),
+            start_deg: e.frame_phi0_rad(0).to_degrees(),
             width_deg: e.phi.range.to_degrees(),
             exposure_s: e.exposure_s,
         }),
         images,
     }
+}
+
+/// The number of the first image, and the images as the list `list` names them; `path` is their name, without numbers
+/// where they are a series. `None` where it has no number.
+fn images(options: &Options, experiment: &Experiment, list: &Path, path: &Path) -> Option<(usize, Images)> {
+    let seen = seen_from(list, path);
+    let is_rotation = experiment.phi.range != 0.0;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let Some(frames) = options.frames else {
+        let (template, number) = template(&seen)?;
+        let still = || Images::Stills(vec![text(&seen)]);
+        return Some((number, if is_rotation { Images::Template(text(&template)) } else { still() }));
+    };
+    let stills = || (1..=frames).map(|number| text(&numbered(&seen, Some(number)))).collect();
+    let template = || text(&with_suffix(&seen, "_#####"));
+    Some((1, if is_rotation { Images::Template(template()) } else { Images::Stills(stills()) }))
 }
 
 /// The name with its last number replaced by `#` for each digit, and the number; `None` without a number.
@@ -164,15 +170,14 @@ fn template(path: &Path) -> Option<(PathBuf, usize)> {
 
 /// The path of an image as the list `list` names it: without a folder where both are in the same one, so that they
 /// can be moved together.
-fn seen_from(list: &Path, image: &Path) -> String {
+fn seen_from(list: &Path, image: &Path) -> PathBuf {
     let folder = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
     };
     let (beside, name) = (folder(image), image.file_name().unwrap_or_default());
-    let seen = if beside == folder(list) { PathBuf::from(name) } else { beside.join(name) };
-    seen.to_string_lossy().into_owned()
+    if beside == folder(list) { PathBuf::from(name) } else { beside.join(name) }
 }
 
 #[cfg(test)]
@@ -195,10 +200,10 @@ mod tests {
     fn images_beside_a_list_have_no_folder() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("a.expt");
-        assert_eq!(seen_from(&list, &folder.path().join("n_#####.img")), "n_#####.img");
+        assert_eq!(seen_from(&list, &folder.path().join("n_#####.img")), Path::new("n_#####.img"));
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
         let seen = seen_from(&other.join("a.expt"), &folder.path().join("n_#####.img"));
-        assert!(Path::new(&seen).is_absolute() && seen.ends_with("n_#####.img"), "{seen}");
+        assert!(seen.is_absolute() && seen.ends_with("n_#####.img"), "{}", seen.display());
     }
 }

@@ -29,7 +29,7 @@ use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
-use output::{DEFAULT_ADC, Names, Scales};
+use output::{Names, Scales, adc_offset};
 use series::{Record, Series};
 use summary::{ImageSummary, Results};
 
@@ -51,7 +51,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let mut record = None;
     if series.frames.is_some() {
-        Names::check_series(&options, (series.first..series.end).filter_map(|index| series.number(index)))?;
+        Names::check_series(&options, series.first + 1..=series.end)?;
         record = Some(Record::find(&mut options, args)?);
     }
     let options = &options;
@@ -75,7 +75,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let prints = |log: Log| !options.quiet && !options.json && [Log::All, log].contains(&options.log);
     // A standard output that cannot be written is no reason not to render.
     let announced = match prints(Log::Summary) {
-        true => console::print(&summary::interpretation(&experiment, threads, estimate)),
+        true => {
+            let frames = series.frames.unwrap_or(1);
+            console::print(&summary::interpretation(&experiment, frames, threads, estimate))
+        }
         false => Ok(()),
     };
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
@@ -100,8 +103,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         return console::print(&summary::json(&results));
     }
     for image in &images {
-        // --quiet does not suppress a -printout.
-        console::print(&image.printout)?;
+        // Printed among nanoBragg's own lines where these are wanted; --quiet does not suppress it.
+        if !prints(Log::NanoBragg) {
+            console::print(&image.printout)?;
+        }
         if prints(Log::Summary) {
             console::print(&image.text())?;
         }
@@ -115,6 +120,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         }
         console::print(&nanobragg_log::run(options, &experiment))?;
         for image in &images {
+            console::print(&image.printout)?;
             console::print(&nanobragg_log::image(options, &experiment, image))?;
         }
     }
@@ -254,7 +260,7 @@ impl Job<'_> {
             };
             console::complain(&format!("{name}: {what}"));
         }
-        let adc = options.adc.unwrap_or(DEFAULT_ADC);
+        let adc = adc_offset(options);
         if let Some(doubt) =
             exposure::doubt(experiment, &written, frame.report.pixels, adc).filter(|_| is_first)
         {

@@ -1,9 +1,13 @@
 //! The files of an image: names, contents, and whether they are complete.
 
+use core::ops::RangeInclusive;
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
+use widebragg::lanes::Simd;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_experiment::experiment::Experiment;
@@ -29,7 +33,7 @@ use crate::error::Failure;
 use crate::options::{self, Options};
 
 /// Default offset of integer pixels.
-pub(super) const DEFAULT_ADC: f64 = 40.0;
+const DEFAULT_ADC: f64 = 40.0;
 
 /// Default name of the integer image.
 pub const INTFILE: &str = "intimage.img";
@@ -57,9 +61,22 @@ pub struct ImageFile {
 #[derive(Debug)]
 pub struct Names(Vec<ImageFile>);
 
+/// Most frames of a series: the numbers in the names of their files have five digits, and readers of the images expect
+/// the same of all frames.
+pub const MOST_FRAMES: usize = 99_999;
+
 /// `name_00001.img` for frame 1 of a series.
-fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
+#[must_use]
+pub fn numbered(path: &Path, number: Option<usize>) -> PathBuf {
     number.map_or_else(|| path.to_owned(), |number| with_suffix(path, &format!("_{number:05}")))
+}
+
+/// The number of the frame whose image `path`, of a series, is called `name`; `None` where no frame's is.
+fn number_in(name: &OsStr, path: &Path) -> Option<usize> {
+    let rest = name.as_encoded_bytes().strip_prefix(path.file_stem()?.as_encoded_bytes())?;
+    let digits = rest.strip_prefix(b"_")?.get(..5)?;
+    let number = core::str::from_utf8(digits).ok()?.parse().ok()?;
+    (numbered(path, Some(number)).file_name() == Some(name)).then_some(number)
 }
 
 /// The name with `suffix` before its extension.
@@ -127,15 +144,26 @@ impl Names {
         Ok(())
     }
 
-    /// Checks that no image of the frames `numbers` is a file that the run reads.
+    /// Checks that no image of the frames `numbers` is a file that the run reads. Only images that exist can be one, so
+    /// the folders say which to look at.
     ///
     /// # Errors
     /// One of them is.
-    pub fn check_series(options: &Options, numbers: impl Iterator<Item = usize>) -> Result<(), Failure> {
+    pub fn check_series(options: &Options, numbers: RangeInclusive<usize>) -> Result<(), Failure> {
         let mut files = Files::read(named_inputs(options));
-        for number in numbers {
-            for ImageFile { option, path, .. } in &Self::numbered(options, Some(number)).0 {
-                files.claim(option, path, "two images under one name")?;
+        for ImageFile { option, path, .. } in &Self::numbered(options, None).0 {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let found: Vec<usize> = match fs::read_dir(folder.unwrap_or(Path::new("."))) {
+                Ok(entries) => {
+                    let names = entries.flatten().map(|entry| entry.file_name());
+                    let found = names.filter_map(|name| number_in(&name, path));
+                    found.filter(|number| numbers.contains(number)).collect()
+                }
+                // Files can be written to some folders that cannot be listed.
+                Err(_) => numbers.clone().collect(),
+            };
+            for number in found {
+                files.claim(option, &numbered(path, Some(number)), "two images under one name")?;
             }
         }
         Ok(())
@@ -266,7 +294,8 @@ pub fn write(
             let statistics = Statistics::new(scene, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
             let random = Ran1::after(&experiment.random, noise_seed(options, index));
-            let scaled = Scaled { scene, pixels, header: &header, scales, adc, random };
+            let scaled =
+                Scaled { scene, simd: experiment.simd, pixels, header: &header, scales, adc, random };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let counts: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
             (statistics, scales, counts)
@@ -306,6 +335,7 @@ enum Counted {
 /// The inputs of the images that store integers.
 struct Scaled<'a> {
     scene: &'a Scene<'a>,
+    simd: Simd,
     pixels: &'a [f32],
     header: &'a ImageHeader,
     scales: Scales,
@@ -316,7 +346,7 @@ struct Scaled<'a> {
 impl Scaled<'_> {
     /// Writes a file in the number type of its format.
     fn write(&self, file: &ImageFile) -> Result<Counted, Failure> {
-        let Self { scene, pixels, header, scales, adc, .. } = *self;
+        let Self { scene, simd, pixels, header, scales, adc, .. } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             let image = Image { header, pixels, scale, preview_scale: None };
@@ -324,13 +354,14 @@ impl Scaled<'_> {
         };
         Ok(match (file.writer.pixel_type(), file.has_noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scene, pixels, self.random.clone()).ok_or_else(no_memory)?;
+                let image = noise_counts(scene, simd, pixels, self.random.clone()).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
             }
             (_, true) => {
-                let image = noise_image(scene, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
+                let image =
+                    noise_image(scene, simd, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::U16(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
@@ -364,7 +395,7 @@ fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> Image
     let frame = DialsFrame::new(detector);
     let [org_x_px, org_y_px] = detector.org_px();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let thickness_m = experiment.sensor.layer_m * experiment.sensor.layers as f64;
+    let thickness_m = experiment.sensor.thickness_m();
     ImageHeader {
         fast: detector.fast_pixels,
         slow: detector.slow_pixels,

@@ -2,7 +2,7 @@
 //! experiments.
 //!
 //! The record is a JSON file beside each kind of image, `name.bin.series.json` beside the frames of
-//! `name.bin`, so that series that share any image meet in a record. All of them hold what defines the images:
+//! `name.bin`, so that series that share any image find the same record. All of them hold what defines the images:
 //! the version of the program, the options, size and MD5 of the input files, the SIMD level and the seed. The
 //! record of the float images also holds the scales of the other images once a job has found them: those of
 //! the first frame. A frame depends on nothing else, so every job finds the same scales.
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use widebragg::SPEC_REVISION;
 use widebragg::lanes::Simd;
 
-use super::output::{Names, Scales};
+use super::output::{MOST_FRAMES, Names, Scales};
 use crate::commands::setup::clock_seed;
 use crate::commands::setup::inputs::Inputs;
 use crate::error::Failure;
@@ -40,7 +40,7 @@ impl Series {
     /// The frames that `options` asks for.
     ///
     /// # Errors
-    /// A range outside the series, or a range without a series.
+    /// More frames than numbers, a range outside the series, or a range without a series.
     pub fn new(options: &Options) -> Result<Self, Failure> {
         let Some(frames) = options.frames else {
             if options.frame_range.is_some() {
@@ -51,6 +51,11 @@ impl Series {
             }
             return Ok(Self { first: 0, end: 1, frames: None });
         };
+        if frames > MOST_FRAMES {
+            return Err(Failure::input(format!(
+                "--frames {frames}: a series has at most {MOST_FRAMES} frames, since their numbers have five digits"
+            )));
+        }
         let [first, last] = options.frame_range.unwrap_or([1, frames]);
         if first < 1 || first > last || last > frames {
             return Err(Failure::input(format!(

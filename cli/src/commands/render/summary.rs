@@ -194,6 +194,11 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
+/// A number of things called `noun`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", plural(count))
+}
+
 /// The name of the convention that the detector was placed in.
 fn convention(experiment: &Experiment) -> &'static str {
     experiment.detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
@@ -291,14 +296,14 @@ pub fn list_line(list: &Path) -> String {
     text
 }
 
-/// How the options were understood, as text.
+/// How the options were understood, as text; `frames` are those of a series.
 #[must_use]
-pub fn interpretation(experiment: &Experiment, threads: usize, estimate: Estimate) -> String {
+pub fn interpretation(experiment: &Experiment, frames: usize, threads: usize, estimate: Estimate) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
     push_crystal(&mut text, experiment);
-    push_sampling(&mut text, experiment);
+    push_sampling(&mut text, experiment, frames);
     push_line(&mut text, "estimate", &estimate.text());
     text
 }
@@ -374,8 +379,21 @@ fn push_crystal(text: &mut String, experiment: &Experiment) {
     line("crystal", format!("{na} x {nb} x {nc} cells, F_cell {lookup}"));
 }
 
+/// Whether one of the frames has a step at exactly phi = 0, and others.
+fn passes_zero(experiment: &Experiment, frames: usize) -> bool {
+    let count = experiment.phi.count;
+    let turns = count > 1 && experiment.phi.step > 0.0;
+    // Steps sampled in their middle are none of nanoBragg's.
+    turns
+        && experiment.phi_sampling == PhiSampling::Start
+        && (0..frames).map(|frame| experiment.sweep(frame)).any(|sweep| {
+            let passes = sweep.phi0_rad <= 0.0 && sweep.phi_rad(count) >= 0.0;
+            passes && (0..count).any(|step| sweep.phi_rad(step) == 0.0)
+        })
+}
+
 /// Wavelength, rotation and the steps of a pixel.
-fn push_sampling(text: &mut String, experiment: &Experiment) {
+fn push_sampling(text: &mut String, experiment: &Experiment, frames: usize) {
     let e = experiment;
     let mut line = |name: &str, value: String| push_line(text, name, &value);
     let (wavelength, fluence) = (format_g(e.lambda0_m * 1e10), format_g(e.fluence_per_m2));
@@ -386,16 +404,20 @@ fn push_sampling(text: &mut String, experiment: &Experiment) {
         PhiSampling::Middle => ", each sampled in its middle",
     };
     line("rotation", format!("phi {phi} osc {osc} degrees in {count} step{}{sampling}", plural(count)));
+    if e.mode == PhiMode::Spec && passes_zero(e, frames) {
+        let kept = "nanoBragg keeps the cell vectors of the step before there (widebragg help modes)";
+        line("", format!("phi = 0 is a step like any other; {kept}"));
+    }
     line(
         "steps",
         format!(
-            "{} a pixel: {} sources, {} phi, {} domains, oversample {}, {} layers",
+            "{} a pixel: {}, {} phi, {}, oversample {}, {}",
             e.steps_per_pixel(),
-            e.sources.len(),
+            counted(e.sources.len(), "source"),
             e.phi.count,
-            e.domains.len(),
+            counted(e.domains.len(), "domain"),
             e.oversample.per_axis,
-            e.sensor.layers
+            counted(e.sensor.layers, "layer")
         ),
     );
 }

@@ -14,6 +14,7 @@ use widebragg_formats::failure::Failure as FileFailure;
 use widebragg_formats::memory::Watched;
 
 use crate::error::Failure;
+use crate::evidence::hex;
 
 /// Bytes read at a time of what a reader has left.
 const BLOCK_BYTES: usize = 1 << 16;
@@ -79,7 +80,7 @@ impl Inputs {
         // The reader may not need the end of the file, which belongs to the fingerprint all the same.
         let mut block = vec![0; BLOCK_BYTES];
         while counted.read(&mut block).map_err(unreadable)? > 0 {}
-        let sum = counted.sum.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let sum = hex(&counted.sum.finalize());
         fingerprints.borrow_mut().insert(option.to_owned(), json!([counted.bytes, sum]));
         Ok(parsed)
     }

@@ -106,7 +106,7 @@ fn of_files(
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
     plausibility::doubts(options, inherited.lambda_m, &experiment).into_iter().for_each(&mut warn);
-    repairs::lines(&experiment).into_iter().for_each(warn);
+    repairs::lines(options, &experiment).into_iter().for_each(warn);
     Ok(experiment)
 }
 

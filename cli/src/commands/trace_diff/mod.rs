@@ -2,8 +2,8 @@
 //! values.
 //!
 //! Reads traces of `widebragg trace` (text or JSON), traces of nanoBragg that are stored as JSON, traces in
-//! logs, and the output of nanoBragg's `-printout`. Prints a table and writes metrics.json. Exit codes: 1 usage, 2 a trace cannot be used, 3
-//! the traces diverge.
+//! logs, and the output of nanoBragg's `-printout`. Prints a table and writes metrics.json. Exit codes: 1 usage, 2 a
+//! trace cannot be used, 3 the traces diverge.
 
 pub mod alignment;
 pub mod report;

@@ -139,7 +139,7 @@ const SATURATION: Row = Row::new(
     "value from which pixels of --against are saturated and left out",
     |g, v| set(&mut g.saturation, v.positive()),
 )
-.default("that of its header, 65535 in SMV");
+.default("that of its header, else 65535 in SMV");
 
 const fn wrt(help: &'static str) -> Row {
     Row::new("--wrt", Names, help, |g, v| put(&mut g.wrt, v.names()?))

@@ -29,7 +29,7 @@ pub(super) const EVIDENCE: OptionSpec = OptionSpec::new(
 pub(super) const PHI_CARRYOVER_MODE: OptionSpec = OptionSpec::new(
     "--phi-carryover-mode",
     Choice(names!(PhiMode)),
-    "treatment of phi = 0: rotate the crystal at every phi step, or do what nanoBragg does",
+    "compute what the physics says, or reproduce nanoBragg's images with their errors",
 )
 .default("spec");
 

@@ -375,7 +375,7 @@ impl<'t> Stage<'t> {
             .map(|((sigma, step), named)| sigma.map(|sigma| sigma * step / named.per_unit))
             .collect();
         let agreement = [self.agreement(&task.start())?, self.agreement(&self.x)?];
-        let mut doubts = verdict::of_agreement(agreement, self.pixels.as_deref().unwrap_or(&[]));
+        let mut doubts = verdict::of_agreement(agreement, &self.data, task.loss.is_of_counts());
         let names: Vec<&str> = task.parameters.iter().map(|named| named.name).collect();
         let is_determined = |i: usize| uncertainties.get(i).is_some_and(Option::is_some);
         doubts.extend(verdict::of_parameters(&names, is_determined, |i, j| covariance.correlation(i, j)));

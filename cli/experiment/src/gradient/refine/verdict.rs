@@ -4,12 +4,19 @@
 //! the pixels of the last stage.
 //!
 //! ```text
-//! agreement        c >= LOWEST, and c >= c at the start - FALL
+//! agreement        c >= LOWEST, and c >= c at the start - FALL          counts may do worse: see below
 //! determination    no parameter has a share in an eigenvector of the normal matrix with eigenvalue 0
 //! correlation      |N^-1_ij| / sqrt(N^-1_ii N^-1_jj) <= CORRELATED for any two parameters
 //! counts           sum (D - I)^2 / sum I <= SCATTER           only for counts; 1 is expected
 //! neighbours       a = sum r_i r_j / sum r_i^2 <= ALIKE        over neighbours i, j along fast; 0 is expected
 //! ```
+//!
+//! Counts D = I + e, where e has the variance I, have the mean M of I, and the variance V + M, where V is that of I.
+//! Their correlation with I is p = sqrt(V/(V + M)), which is estimated from M and V of the data. It is found as
+//! p (1 - (mean e^2 - mean D)/2V) to first order, whose second term has the standard deviation
+//! s = sqrt(2 mean I^2 / n)/2V over n pixels. So of counts c >= min(LOWEST, p - SIGNIFICANT p s) is asked for, and c may
+//! fall by SIGNIFICANT p s where the loss falls as well. Counts whose p is no more than chance confirm no image: they
+//! have to reach LOWEST.
 //!
 //! The fourth is a reduced chi-square whose terms are weighted by I, so that pixels with next to no photons do
 //! not dominate it. Uncertainties assume that pixels scatter independently, as counts do: where neighbours
@@ -34,7 +41,7 @@ const SCATTER: f64 = 2.0;
 const SMOOTH: f64 = 0.25;
 /// Largest autocorrelation of residuals: beyond it, uncertainties are too small by a third or more.
 const ALIKE: f64 = 0.25;
-/// Number of standard deviations from which a deviation of the last two is none of chance.
+/// Number of standard deviations from which a deviation of counts or neighbours is not due to chance.
 const SIGNIFICANT: f64 = 5.0;
 /// Root mean square of the differences, relative to the data, up to which they are rounding errors.
 const NEGLIGIBLE: f64 = 1e-3;
@@ -43,11 +50,11 @@ const NEGLIGIBLE: f64 = 1e-3;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// The image does not describe the data: its correlation with them, and that of the image with counts of it.
+    /// The image does not describe the data: its correlation with them, and that of counts with their own image.
     Unlike {
         /// The correlation found.
         found: f64,
-        /// The correlation that the photons of the image allow.
+        /// The correlation that the photons of the data allow.
         possible: f64,
     },
     /// The image was more like the data at the start: the correlations at the start and at the end.
@@ -67,8 +74,8 @@ impl fmt::Display for Doubt {
         match self {
             Self::Unlike { found, possible } => write!(
                 f,
-                "the image does not describe the data: their correlation is {found:.3}, below {LOWEST} (with as few \
-                 photons, {possible:.3} is possible)"
+                "the image does not describe the data: their correlation is {found:.3}, below {LOWEST} (the photons \
+                 of the data allow about {possible:.3})"
             ),
             Self::Worse([start, end]) => {
                 write!(
@@ -109,26 +116,51 @@ pub(super) struct Outcome<'o> {
     pub parameters: usize,
 }
 
-/// What speaks against the agreement at the end, beside that at the start; `pixels` are those of the image at the end.
-pub(super) fn of_agreement([start, end]: [Agreement; 2], pixels: &[f64]) -> Vec<Doubt> {
+/// What speaks against the agreement at the end, beside that at the start, with `data`.
+pub(super) fn of_agreement([start, end]: [Agreement; 2], data: &[f64], is_of_counts: bool) -> Vec<Doubt> {
+    let possible = Possible::new(data);
+    let lowest = if is_of_counts { possible.lowest() } else { LOWEST };
+    let by_chance =
+        if is_of_counts && end.loss <= start.loss { SIGNIFICANT * possible.deviation } else { 0.0 };
     let mut doubts = Vec::new();
     // A correlation of NaN, of an image without contrast, is low as well.
-    if end.correlation.is_nan() || end.correlation < LOWEST {
-        doubts.push(Doubt::Unlike { found: end.correlation, possible: possible_correlation(pixels) });
+    if end.correlation.is_nan() || end.correlation < lowest {
+        doubts.push(Doubt::Unlike { found: end.correlation, possible: possible.correlation });
     }
-    if end.correlation < start.correlation - FALL {
+    if end.correlation < start.correlation - FALL.max(by_chance) {
         doubts.push(Doubt::Worse([start.correlation, end.correlation]));
     }
     doubts
 }
 
-/// The correlation of an image with counts of it: with the variance V of the pixels and their mean M, which is the
-/// mean variance of the counts, sqrt(V / (V + M)).
-fn possible_correlation(pixels: &[f64]) -> f64 {
-    let count = pixels.len().max(1) as f64;
-    let mean = pixels.iter().sum::<f64>() / count;
-    let variance = pixels.iter().map(|pixel| (pixel - mean) * (pixel - mean)).sum::<f64>() / count;
-    (variance / (variance + mean).max(f64::MIN_POSITIVE)).sqrt()
+/// The correlation of counts with the image that they are counts of.
+#[derive(Debug, Clone, Copy)]
+struct Possible {
+    correlation: f64,
+    /// Standard deviation of the correlation found about that.
+    deviation: f64,
+}
+
+impl Possible {
+    /// That of the counts `data`; 0 where they vary no more than counts of a uniform image.
+    fn new(data: &[f64]) -> Self {
+        let count = data.len().max(1) as f64;
+        let mean = data.iter().sum::<f64>() / count;
+        let variance = data.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+        let contrast = variance - mean;
+        if contrast.is_nan() || contrast <= 0.0 {
+            return Self { correlation: 0.0, deviation: 0.0 };
+        }
+        let correlation = (contrast / variance).sqrt();
+        let square = contrast + mean * mean;
+        Self { correlation, deviation: correlation * (2.0 * square / count).sqrt() / (2.0 * contrast) }
+    }
+
+    /// The lowest correlation of counts with an image that describes them.
+    fn lowest(self) -> f64 {
+        let lowest = self.correlation - SIGNIFICANT * self.deviation;
+        if lowest > 0.0 { LOWEST.min(lowest) } else { LOWEST }
+    }
 }
 
 /// What the residuals say against the uncertainties.
@@ -214,6 +246,7 @@ pub(super) fn of_parameters(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gradient::refine::optimiser::correlation;
 
     /// Uniform deviates in -1..1.
     fn deviates() -> impl FnMut() -> f64 {
@@ -228,14 +261,52 @@ mod tests {
 
     #[test]
     fn agreement() {
+        let data = [0.0, 2.0, 0.0, 10.0];
         let of = |start, end| {
-            of_agreement([start, end].map(|correlation| Agreement { loss: 1.0, correlation }), &[0.0, 2.0])
+            of_agreement([start, end].map(|correlation| Agreement { loss: 1.0, correlation }), &data, false)
         };
         assert_eq!(of(0.5, 0.95), []);
         assert_eq!(of(0.9505, 0.95), []);
         assert_eq!(of(0.994, 0.954), [Doubt::Worse([0.994, 0.954])]);
-        assert_eq!(of(0.1, 0.23), [Doubt::Unlike { found: 0.23, possible: 0.5f64.sqrt() }]);
+        // A mean of 3 and a variance of 17.
+        assert_eq!(of(0.1, 0.23), [Doubt::Unlike { found: 0.23, possible: (14.0_f64 / 17.0).sqrt() }]);
         assert!(matches!(of(0.5, f64::NAN)[..], [Doubt::Unlike { .. }]));
+    }
+
+    /// Counts of weak spots: their correlation with the image that they are counts of is believed, however few they
+    /// are, and that with an image that describes them less well is not.
+    #[test]
+    fn agreement_of_weak_counts() {
+        let mut random = deviates();
+        let count = 40_000;
+        let image: Vec<f64> = (0..count).map(|i| if i % 20 == 0 { 2.0 } else { 0.02 }).collect();
+        let mut counts_of = |mean: f64| {
+            let (mut left, mut counts) = ((-mean).exp(), 0.0);
+            let mut below = 0.5 * (random() + 1.0) - left;
+            while below > 0.0 {
+                counts += 1.0;
+                left *= mean / counts;
+                below -= left;
+            }
+            counts
+        };
+        for (factor, expected) in [(1.0, 0.78), (0.1, 0.37)] {
+            let data: Vec<f64> = image.iter().map(|&mean| counts_of(factor * mean)).collect();
+            let of = |start: [f64; 2], end: [f64; 2], is_of_counts: bool| {
+                let agreement = [start, end].map(|[loss, correlation]| Agreement { loss, correlation });
+                of_agreement(agreement, &data, is_of_counts)
+            };
+            let found = correlation(&image, &data);
+            assert!((found - expected).abs() < 0.02, "{found}");
+            assert_eq!(of([2.0, found + 0.003], [1.0, found], true), []);
+            assert!(matches!(of([1.0, found + 0.003], [2.0, found], true)[..], [Doubt::Worse(_)]));
+            assert!(matches!(of([2.0, 0.0], [1.0, found], false)[..], [Doubt::Unlike { .. }]));
+            assert!(matches!(of([2.0, 0.0], [1.0, 0.5 * found], true)[..], [Doubt::Unlike { .. }]));
+        }
+        // Counts without spots confirm no image.
+        let flat: Vec<f64> = (0..count).map(|_| counts_of(0.05)).collect();
+        let agreement = [0.0, 0.02].map(|correlation| Agreement { loss: 1.0, correlation });
+        assert!(matches!(of_agreement(agreement, &flat, true)[..], [Doubt::Unlike { .. }]));
     }
 
     /// Independent residuals of any variance raise no doubt; residuals that neighbours share do.

@@ -10,19 +10,19 @@ use widebragg_formats::format_g::format_g;
 
 use crate::options::{Misset, Options};
 
-/// Distances below this are more often in metres than meant, in m.
+/// Distances below this are more often a value in metres than meant, in m.
 const SHORT_M: f64 = 5e-3;
-/// Edges of pixels beyond these are more often in metres or in micrometres than meant, in m.
+/// Pixel sizes beyond these limits are more often a value in metres or micrometres than meant, in m.
 const PIXEL_M: [f64; 2] = [2e-6, 2e-2];
-/// Wavelengths beyond these are no X-rays (or electrons) that crystals diffract, in m.
+/// Crystals do not diffract X-rays or electrons of wavelengths beyond these limits, in m.
 const LAMBDA_M: [f64; 2] = [5e-13, 1e-9];
-/// Cell edges beyond these are no crystal's, in Angstrom.
+/// No crystal has cell edges beyond these limits, in Angstrom.
 const EDGE_ANGSTROM: [f64; 2] = [2.0, 5000.0];
-/// Ratio of two cell edges that are not the same.
+/// Relative difference from which two cell edges are not the same.
 const EDGES_DIFFER: f64 = 0.02;
 
-/// The doubts about `experiment`, which `options` ask for; `header_lambda_m` is the wavelength in the header of an image,
-/// in m.
+/// The doubts about `experiment`, which `options` ask for; `header_lambda_m` is the wavelength in the header of an
+/// image, in m.
 pub(super) fn doubts(
     options: &Options,
     header_lambda_m: Option<f64>,
@@ -136,7 +136,7 @@ fn detector(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>
     }
 }
 
-/// nanoBragg goes on with the shuffle table of the draws before where a seed makes its state positive.
+/// Where a seed makes its state positive, nanoBragg goes on with the shuffle table that earlier draws left.
 fn seeds(options: &Options, doubts: &mut Vec<String>) {
     if let Some(seed) = options.mosaic_seed_as_typed.filter(|&seed| (seed as i32) < 0)
         && options.misset == Misset::Random
@@ -154,7 +154,11 @@ fn rotation(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>
         let phi = &experiment.phi;
         let instead = match phi.count {
             1 => "a still".to_owned(),
-            steps => format!("{} degrees in {steps} steps", degrees(phi.range)),
+            steps => {
+                let range = degrees(phi.range);
+                let unit = if range == "1" { "degree" } else { "degrees" };
+                format!("{range} {unit} in {steps} steps")
+            }
         };
         doubts.push(format!(
             "-osc {}: a negative range counts as not given, as in nanoBragg: {instead}",

@@ -3,9 +3,9 @@
 
 use widebragg_formats::hkl_table::HklTable;
 
-/// Fewer reflections than this are a test and no data set.
+/// Fewer reflections than this are a test, not a data set.
 const FEW: usize = 30;
-/// Less than this part of the Friedel mates is none.
+/// A smaller fraction of the Friedel mates counts as none.
 const HARDLY_ANY: f64 = 0.05;
 
 /// What the list lacks, in words; `None` where it covers all of reciprocal space. Reflections whose F is `default_f`
@@ -39,8 +39,8 @@ pub(super) fn missing_equivalents(table: &HklTable, default_f: f64) -> Option<St
     let rest = if default_f == 0.0 { "are dark".to_owned() } else { format!("have default_F, {default_f}") };
     if (with_mate as f64) < HARDLY_ANY * listed as f64 {
         let what = match covered {
-            1 => "one octant of reciprocal space, as an asymmetric unit has".to_owned(),
-            2 | 3 => format!("{covered} of 8 octants of reciprocal space, as an asymmetric unit has"),
+            1 => "one octant of reciprocal space, as an asymmetric unit does".to_owned(),
+            2 | 3 => format!("{covered} of 8 octants of reciprocal space, as an asymmetric unit does"),
             _ => "half a sphere, without Friedel mates".to_owned(),
         };
         return Some(format!("the list covers {what}; all other reflections {rest}; {advice}"));
@@ -91,7 +91,10 @@ mod tests {
             };
             says(|h, k, l| (h, k, l) > (0, 0, 0), "half a sphere, without Friedel mates");
             says(|h, k, l| h >= 0 && k >= 0 && l >= 0, "one octant");
-            says(|_, k, l| k >= 0 && l >= 0, "2 of 8 octants of reciprocal space, as an asymmetric unit has");
+            says(
+                |_, k, l| k >= 0 && l >= 0,
+                "2 of 8 octants of reciprocal space, as an asymmetric unit does",
+            );
             // Both Friedel mates of an asymmetric unit.
             says(|h, k, l| h.signum() * k.signum() >= 0 && k.signum() * l.signum() >= 0, "2 of 8 octants");
         }

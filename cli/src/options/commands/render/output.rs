@@ -95,7 +95,7 @@ pub(super) const OUTPUT: Section<Options> = Section {
         Row::new(
             "--log",
             Choice(&["all", "summary", "nanobragg"]),
-            "standard output: the summary, then nanoBragg's own lines for scripts that read them, or one of both",
+            "on standard output: the summary, then nanoBragg's own lines for scripts; or only one of the two",
             |o, v| put(&mut o.log, v.choice(&[Log::All, Log::Summary, Log::NanoBragg])?),
         )
         .default("all"),
@@ -125,7 +125,7 @@ pub(super) const SERIES: Section<Options> = Section {
         Row::new(
             "--resume-anyway",
             Nothing,
-            "--resume a series that another version of widebragg began",
+            "as --resume, also for a series that another version of widebragg began",
             |o, _| {
                 o.resume = true;
                 put(&mut o.resume_anyway, true)

@@ -57,7 +57,7 @@ pub(super) const SAMPLING: Section<Options> = Section {
         Row::new(
             "--phi-sampling",
             Choice(&["start", "middle"]),
-            "where in each phi step the crystal is rotated to; spec only",
+            "where in each phi step phi is sampled; middle in spec only",
             |o, v| put(&mut o.phi_sampling, v.choice(&[PhiSampling::Start, PhiSampling::Middle])?),
         )
         .default("start, as in nanoBragg"),
