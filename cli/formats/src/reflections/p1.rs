@@ -65,6 +65,8 @@ pub enum Reflections {
 pub struct Unique {
     /// What was read.
     pub summary: Summary,
+    /// The cell of the file, or else that of the crystal.
+    cell: Option<Cell>,
     expansion: Expansion,
 }
 
@@ -253,6 +255,7 @@ impl Unique {
                 resolution_angstrom,
                 warnings,
             },
+            cell: known_cell,
             expansion,
         })
     }
@@ -266,8 +269,7 @@ impl Unique {
         let bounds = self.expansion.bounds();
         let IndexBox { h, k, l } = bounds;
         let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS).map_err(|what| {
-            let Summary { cell, resolution_angstrom, .. } = &self.summary;
-            let of = match (cell, resolution_angstrom) {
+            let of = match (&self.cell, self.summary.resolution_angstrom) {
                 (Some(cell), Some([_, d_min])) => format!("in the cell {cell} to {d_min:.3} Angstrom, "),
                 _ => String::new(),
             };
