@@ -205,7 +205,7 @@ pub fn listed<'t>(
     group: Option<&'t SpaceGroup>,
 ) -> impl Iterator<Item = ([i32; 3], f64)> + Clone + 't {
     let is_absent = move |hkl| group.is_some_and(|group| group.is_absent(hkl));
-    table.nodes().filter(move |&(hkl, f)| !f.is_nan() && !(f == 0.0 && is_absent(hkl)))
+    table.nodes().filter(move |&(hkl, f)| !(f.is_nan() || f == 0.0 && is_absent(hkl)))
 }
 
 impl Unique {
