@@ -30,6 +30,8 @@
 pub mod atomic;
 mod background;
 pub mod cbf;
+pub mod cif;
+mod cif_crystal;
 pub mod ctime;
 mod decimal;
 pub mod dump;
@@ -52,3 +54,4 @@ pub mod smv;
 pub mod sources;
 mod text;
 pub mod trace;
+pub mod unpack;

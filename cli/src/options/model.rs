@@ -13,6 +13,7 @@ use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_formats::reflections::p1::Wanted;
 
 /// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub enum Command {
     Trace(Box<TraceOptions>),
     /// Compare two traces.
     TraceDiff(Box<TraceDiffOptions>),
+    /// Tell what a file of reflections holds, and convert it.
+    Hkl(Box<HklOptions>),
     /// Tell what each fault of nanoBragg changes.
     Diagnose(Box<DiagnoseOptions>),
     /// Compute a loss and its derivatives.
@@ -252,6 +255,21 @@ pub struct DiagnoseOptions {
     pub pixels: Option<usize>,
 }
 
+/// The options of `widebragg hkl`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HklOptions {
+    /// The file of reflections.
+    pub file: PathBuf,
+    /// What is taken of it, and the cell where it has none; the rest is not given.
+    pub render: Options,
+    /// File for the list of P 1; its name ends in .hkl, .bin or .mtz.
+    pub out: Option<PathBuf>,
+    /// Print the summary as JSON.
+    pub json: bool,
+    /// Print no summary.
+    pub quiet: bool,
+}
+
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientOptions {
@@ -359,6 +377,8 @@ pub struct Options {
 
     /// Structure factor file.
     pub hkl: Option<PathBuf>,
+    /// What is taken of that file, and its symmetry.
+    pub reflections: Wanted,
     /// Binary dump of the structure factors.
     pub dump: Option<PathBuf>,
     /// Structure factor of reflections that are not listed.

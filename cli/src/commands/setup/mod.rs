@@ -25,14 +25,17 @@ use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, Se
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
+use widebragg_formats::reflections::p1::Summary;
 use widebragg_formats::smv::SmvImage;
 use widebragg_formats::sources::parse_sources;
+use widebragg_reflections::cell::Cell;
 
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::{Attenuation, Misset, Options};
 use inherited::Inherited;
 use inputs::Inputs;
+use structure_factors::Factors;
 
 /// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
 /// error.
@@ -40,18 +43,28 @@ use inputs::Inputs;
 /// # Errors
 /// A file that cannot be used, or values that fit no experiment.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
-    experiment_from(options, &Inputs::default())
+    experiment_from(options, &Inputs::default()).map(|set_up| set_up.experiment)
+}
+
+/// An experiment, and what was taken of the file of its reflections.
+#[derive(Debug)]
+pub struct SetUp {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// What was taken of `-hkl`; `None` without it, and for lines of h k l F that are taken as they stand.
+    pub reflections: Option<Summary>,
 }
 
 /// As [`experiment`]; the files are read through `inputs`.
 ///
 /// # Errors
 /// As [`experiment`].
-pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<Experiment, Failure> {
+pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let table = structure_factors::read(options, inputs, warn)?;
-    of_files(options, inputs, table, warn)
+    let Factors { table, reflections } = structure_factors::read(options, inputs, warn)?;
+    let experiment = of_files(options, inputs, table, reflections.as_ref(), warn)?;
+    Ok(SetUp { experiment, reflections })
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -63,7 +76,7 @@ pub fn with_structure_factors(
     table: Option<HklTable>,
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    of_files(options, &Inputs::default(), table, warn)
+    of_files(options, &Inputs::default(), table, None, warn)
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
@@ -79,11 +92,12 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
-    let table = structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let Factors { table, reflections } = structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let reflections = reflections.as_ref();
     let inputs = Inputs::kept();
-    let spec = of_files(&spec, &inputs, table, warn)?;
+    let spec = of_files(&spec, &inputs, table, reflections, warn)?;
     // The structure factors are shared: both modes read them alike.
-    let parity = of_files(&parity, &inputs, None, |_| {});
+    let parity = of_files(&parity, &inputs, None, reflections, |_| {});
     let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
@@ -94,18 +108,21 @@ fn of_files(
     options: &Options,
     inputs: &Inputs,
     table: Option<HklTable>,
+    reflections: Option<&Summary>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
-    let parameters = parameters(options, inputs, &inherited, mask, table, &mut warn)?;
+    let lambda = Lambda::known(options, &inherited, reflections);
+    let cell = cell(options, inputs, reflections)?;
+    let parameters = parameters(options, inputs, &inherited, mask, (cell, lambda, table), &mut warn)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
     if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
-    plausibility::doubts(options, inherited.lambda_m, &experiment).into_iter().for_each(&mut warn);
+    plausibility::doubts(options, lambda, reflections, &experiment).into_iter().for_each(&mut warn);
     repairs::lines(options, &experiment).into_iter().for_each(warn);
     Ok(experiment)
 }
@@ -121,11 +138,10 @@ fn parameters(
     inputs: &Inputs,
     inherited: &Inherited,
     mask: Option<SmvImage>,
-    structure_factors: Option<HklTable>,
+    (cell, lambda, structure_factors): (CellSource, Lambda, Option<HklTable>),
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let detector = detector(options, inherited)?;
-    let cell = cell(options, inputs)?;
     let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
@@ -141,7 +157,7 @@ fn parameters(
             polar: options.oversample_polar,
             omega: options.oversample_omega,
         },
-        lambda0_m: options.lambda_m.or(inherited.lambda_m).unwrap_or(default.lambda0_m),
+        lambda0_m: lambda.m().unwrap_or(default.lambda0_m),
         sources: sources(options, inputs)?,
         kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
@@ -231,7 +247,41 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         .map_err(|error| Failure::input(format!("detector of the header: {error}")))
 }
 
-fn cell(options: &Options, inputs: &Inputs) -> Result<CellSource, Failure> {
+/// Where the wavelength comes from; in m.
+#[derive(Debug, Clone, Copy)]
+enum Lambda {
+    /// An option, or the header of an image.
+    Given(f64),
+    /// The file of reflections.
+    OfReflections(f64),
+    /// Nothing names it.
+    Default,
+}
+
+impl Lambda {
+    /// Options come before headers of images, and these before the file of reflections, which does not stand in for
+    /// the wavelengths of `-sourcefile`.
+    fn known(options: &Options, inherited: &Inherited, reflections: Option<&Summary>) -> Self {
+        if let Some(lambda_m) = options.lambda_m.or(inherited.lambda_m) {
+            return Self::Given(lambda_m);
+        }
+        let of_file = reflections.and_then(|summary| summary.wavelength_angstrom);
+        match of_file.filter(|_| options.sourcefile.is_none()) {
+            Some(angstrom) => Self::OfReflections(angstrom * 1e-10),
+            None => Self::Default,
+        }
+    }
+
+    fn m(self) -> Option<f64> {
+        match self {
+            Self::Given(lambda_m) | Self::OfReflections(lambda_m) => Some(lambda_m),
+            Self::Default => None,
+        }
+    }
+}
+
+/// The cell or the matrix of the options, or else the cell of the file of reflections.
+fn cell(options: &Options, inputs: &Inputs, reflections: Option<&Summary>) -> Result<CellSource, Failure> {
     let matrix = match &options.mat {
         Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
@@ -239,11 +289,16 @@ fn cell(options: &Options, inputs: &Inputs) -> Result<CellSource, Failure> {
     let cell = options
         .cell_angstrom_deg
         .map(|[a, b, c, alpha, beta, gamma]| UnitCell::from_degrees([a, b, c], [alpha, beta, gamma]));
+    let of_file = || {
+        let cell = reflections?.cell.filter(Cell::is_possible)?;
+        Some(CellSource::Cell(UnitCell::from_degrees(cell.lengths_angstrom, cell.angles_deg)))
+    };
     match (matrix, cell) {
         (Some(matrix), Some(cell)) => Ok(CellSource::MatrixWithCell(matrix, cell)),
         (Some(matrix), None) => Ok(CellSource::Matrix(matrix)),
         (None, Some(cell)) => Ok(CellSource::Cell(cell)),
-        (None, None) => Err(Failure::input("no crystal: give -mat FILE or -cell a b c alpha beta gamma")),
+        (None, None) => of_file()
+            .ok_or_else(|| Failure::input("no crystal: give -mat FILE or -cell a b c alpha beta gamma")),
     }
 }
 

@@ -17,6 +17,7 @@ use super::super::{
 use crate::error::Failure;
 
 use beam::BEAM;
+pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
@@ -28,17 +29,17 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     usage: &["OPTIONS"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
-    topics: &["units", "output-files", "headers", "modes", "series"],
+    topics: &["units", "hkl", "output-files", "headers", "modes", "series"],
 };
 
 static SYNTAX: Syntax<Options> = Syntax::new(
-    &[CRYSTAL, STRUCTURE_FACTORS, BEAM, DETECTOR, SAMPLING, OUTPUT, SERIES, RUNNING, IGNORED],
+    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, BEAM, DETECTOR, SAMPLING, OUTPUT, SERIES, RUNNING, IGNORED],
     make,
 );
 
 /// The options that describe one image: what the trace or the derivatives of a render take as well.
 pub(super) const IMAGE: &[Section<Options>] =
-    &[CRYSTAL, STRUCTURE_FACTORS, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
+    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let options = line.options;
