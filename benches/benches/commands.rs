@@ -5,7 +5,7 @@
 //! ratios turn by turn, and the ratios of the processor times of all turns, which the load of the machine changes
 //! least. `RUNS=n` sets the number of turns, and `LEVEL=avx2` caps the SIMD level.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
