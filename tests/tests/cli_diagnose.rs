@@ -350,3 +350,44 @@ fn the_evidence_holds_the_figures() {
     let kept: Value = serde_json::from_slice(&place.read("kept/diagnose.json")).expect("JSON");
     assert_eq!(printed, kept);
 }
+
+/// Where a single fault is met, it is the whole difference; where none is, rounding is no difference.
+#[test]
+fn a_fault_alone_is_the_whole_difference() {
+    let place = Workplace::with_inputs();
+    let line =
+        "-cell 40 50 60 -default_F 10 -misset 10 20 30 -N 5 -lambda 1 -distance 80 -detpixels 60 -pixel 0.5";
+    let no_sensor = "-oversample_thick -detector_abs inf -detector_thick 450";
+    for (options, names) in [
+        // Another place of the detector has other automatic subpixels.
+        ("-odet_vector -1.1 0 0", &["detector"][..]),
+        (&format!("{no_sensor} -oversample 1"), &["layers"]),
+        (&format!("{no_sensor} -oversample 2"), &["layers"]),
+        ("-oversample 1 -oversample_polar -dmin 40 -water 100 -fluence 1e24", &["water"]),
+        ("-oversample 1 -oversample_polar -oversample_omega -round_xtal", &[]),
+    ] {
+        let found = diagnosis_of(&place, &format!("{line} {options}"));
+        assert_eq!(met(&found), names, "{options}");
+        if let [name] = names {
+            for figure in ["sum_ratio", "rms_over_mean", "largest_over_brightest"] {
+                let [one, all] = [fault(&found, name), &found["all"]].map(|change| number(&change[figure]));
+                assert!((one - all).abs() <= 1e-6 * all.abs(), "{options}: {figure} {one}, {all} in all");
+            }
+        } else {
+            assert_eq!(found["all"]["largest_at"], Value::Null, "{options}");
+        }
+    }
+}
+
+#[test]
+fn few_pixels_are_a_sample_and_none_are_refused() {
+    let place = Workplace::with_inputs();
+    let found = diagnosis_of(&place, &format!("{LINE} --pixels 1"));
+    assert!((16.0..200.0).contains(&number(&found["compared_pixels"])), "{found}");
+    let image = fs::read(place.path().join("mask.img")).expect("the mask");
+    let (header, pixels) = image.split_at(512);
+    place.write("dark.img", [header, &vec![0; pixels.len()]].concat());
+    let outcome = place.run_line(&format!("diagnose {LINE} -mask dark.img"));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("no pixel"), "{}", outcome.stderr);
+}

@@ -111,7 +111,7 @@ fn text(report: &Report) -> String {
     let mut text = if is_sample {
         format!("{compared} of {} pixels compared, evenly spread\n\n", report.pixels)
     } else {
-        format!("all {compared} pixels compared\n\n")
+        format!("all pixels compared: {compared}\n\n")
     };
     let headings = ["sum", "error", "correlation", "changed", "largest"];
     text.push_str(&line("fault", headings.map(str::to_owned), is_sample, ""));
@@ -137,7 +137,7 @@ fn figures(change: Option<&Change>) -> [String; 5] {
     let relative = change
         .sum_ratio_error
         .zip(change.sum_ratio)
-        .map(|(error, ratio)| if error == 0.0 { 0.0 } else { error / ratio });
+        .map(|(error, ratio)| if error == 0.0 { 0.0 } else { (error / ratio).abs() });
     [
         change.sum_ratio.map_or_else(none, ratio),
         relative.map_or_else(none, percent),

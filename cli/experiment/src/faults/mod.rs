@@ -238,6 +238,9 @@ pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> R
     }
     let affordable = (STEPS / spec.steps_per_pixel()).clamp(FEWEST, MOST) as usize;
     let (selection, pixels) = sample(spec, wanted.unwrap_or(affordable))?;
+    if pixels == 0 {
+        return Err(Failure::impossible(Part::Scene, "mask and region of interest leave no pixel"));
+    }
     let mut orientations = parity.orientation_buffer()?;
     let scene = parity.scene(0, &mut orientations)?;
     let latch = find_latch(&scene, &open_slots(parity, &scene)?)?;
@@ -275,14 +278,16 @@ struct Examination<'m> {
 type Met = (Why, Option<Change>);
 
 impl Examination<'_> {
-    /// The selected pixels of an experiment's image.
+    /// The selected pixels of an experiment's image, rounded as files hold them, so that rounding of sums is no change.
     fn image(&self, experiment: &Experiment, latch: Option<LatchPoint>) -> Result<Vec<f64>, Failure> {
         let mut orientations = experiment.orientation_buffer()?;
         let scene = latched(&experiment.scene(0, &mut orientations)?, latch);
         // The carryover is that of the whole image.
         let slots = open_slots(experiment, &scene)?;
         let scene = scene.with_selection(self.selection.mask()).map_err(refused(Part::Scene))?;
-        self.selection.by_row(1, |row, out| render_row(&scene, &slots, row, out))
+        let mut pixels = self.selection.by_row(1, |row, out| render_row(&scene, &slots, row, out))?;
+        pixels.iter_mut().for_each(|pixel| *pixel = f64::from(*pixel as f32));
+        Ok(pixels)
     }
 
     fn change(&self, without: &[f64], with: &[f64]) -> Change {
@@ -361,8 +366,11 @@ impl Examination<'_> {
     }
 
     fn flags(&self) -> Result<Met, Failure> {
-        let flags = self.spec.oversample;
-        let sensor = self.spec.sensor;
+        let (mut flags, sensor) = (self.spec.oversample, self.spec.sensor);
+        // A thickness after an infinite depth is dark in c-parity, which is the fault of its layers.
+        if sensor.layer_m == 0.0 && self.parity.sensor.layer_m > 0.0 {
+            flags.thick = false;
+        }
         let steps = self.parity.steps_per_pixel();
         let is_dark = flags.thick && self.parity.sensor.layer_m == 0.0;
         let is_polarized = self.spec.polarization.is_none() && self.parity.polarization.is_some();
@@ -395,14 +403,9 @@ impl Examination<'_> {
         if self.spec.water_m == 0.0 {
             return Ok((Why::NoWater, None));
         }
-        let per_axis = self.parity.oversample.per_axis;
-        let water = Experiment {
-            structure_factors: None,
-            interpolate: false,
-            default_f: 0.0,
-            oversample: Oversample { per_axis, ..Oversample::NONE },
-            ..self.parity.clone()
-        };
+        // With its flags, which multiply the background as well.
+        let water =
+            Experiment { structure_factors: None, interpolate: false, default_f: 0.0, ..self.parity.clone() };
         let mut with = self.image(&water, None)?;
         for (pixel, dry) in with.iter_mut().zip(dry) {
             *pixel += dry;
@@ -421,7 +424,9 @@ impl Examination<'_> {
             return Ok((Why::PlacedAlike, None));
         }
         let is_replaced = detector.normal_use != self.spec.detector.normal_use;
-        let with = Experiment { detector, ..self.spec.clone() };
+        // Automatic subpixels follow from the place of the detector.
+        let oversample = Oversample { per_axis: self.parity.oversample.per_axis, ..self.spec.oversample };
+        let with = Experiment { detector, oversample, ..self.spec.clone() };
         let why = if is_replaced { Why::NormalReplaced } else { Why::PlacedElsewhere };
         Ok((why, Some(self.change(image, &self.image(&with, None)?))))
     }

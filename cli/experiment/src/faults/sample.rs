@@ -16,7 +16,11 @@ pub(super) const RUN: usize = 16;
 /// The golden ratio less 1: its multiples, less their whole parts, fill the interval from 0 to 1 most evenly.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
-/// About `wanted` of the pixels of an experiment; all where there are no more. Also returns how many there are.
+/// Least number of pixels of a sample: a few runs.
+const LEAST: usize = 4 * RUN;
+
+/// About `wanted` of the pixels of an experiment, but at least [`LEAST`]; all where there are no more. Also returns
+/// how many there are.
 ///
 /// # Errors
 /// No memory.
@@ -24,7 +28,7 @@ pub(super) fn sample(experiment: &Experiment, wanted: usize) -> Result<(Selectio
     let (pixels, columns) = (experiment.detector.pixels(), experiment.detector.fast_pixels);
     let is_there = selected(experiment);
     let all = (0..pixels).into_par_iter().filter(|&index| is_there(index)).count();
-    let share = wanted as f64 / all.max(1) as f64;
+    let share = wanted.max(LEAST) as f64 / all.max(1) as f64;
     let first = experiment.roi.fast_min;
     let selection = Selection::new(pixels, columns, |index| {
         let (row, column) = (index / columns, index % columns);
