@@ -4,7 +4,7 @@
 use std::fs;
 
 use widebragg_tests::golden;
-use widebragg_tests::program::{Outcome, Workplace};
+use widebragg_tests::program::{Outcome, Workplace, smv_parts};
 
 /// A crystal without files and a small detector.
 const SMALL: &str = "-cell 50 50 40 90 90 90 -misset 10 20 30 -default_F 10 -lambda 1 -distance 100 -detpixels 16 -pixel 1 \
@@ -297,4 +297,16 @@ fn noise_and_lists_are_printed_as_nanobragg_prints_them() {
         assert_eq!(printed.lines().filter(|line| *line == expected).count(), 1, "'{expected}' in {printed}");
     }
     assert!(printed.contains(" photons on noise image (0 overloads)\n"), "{printed}");
+}
+
+/// A count below 0 has its lower 16 bits in nanoBragg's noise image, and is 0 in spec.
+#[test]
+fn a_negative_offset_of_the_noise_image() {
+    let place = Workplace::empty();
+    let dark = "-cell 50 -default_F 1 -fluence 1 -detpixels 4 -N 1 -oversample 1 -seed 1 -adc -3";
+    for (mode, expected) in [("c-parity", 65_533), ("spec", 0)] {
+        place.run_line(&format!("{dark} --phi-carryover-mode {mode}")).well();
+        let (_, pixels) = smv_parts(&place.read("noiseimage.img")).expect("an SMV image");
+        assert!(pixels.iter().all(|&pixel| pixel == expected), "{mode}: {pixels:?}");
+    }
 }

@@ -201,3 +201,14 @@ fn traces_of_many_steps_and_fits_need_memory() {
         assert!(refused.iter().any(|line| line.contains("--against: ")), "{command}: {refused:?}");
     }
 }
+
+/// A dump whose header claims a row of 16 GB that is not there takes no memory for it.
+#[test]
+fn a_claimed_row_of_a_dump_takes_no_memory() {
+    let place = Workplace::with_inputs();
+    place.write("claims.bin", "0 0 0 0 0 1999999999\n\u{c}");
+    let line = "-mat tri.mat -lambda 1.2 -detpixels 8 -dump claims.bin --quiet";
+    let outcome = run_script(&place, &format!("ulimit -v 700000; exec \"$WIDEBRAGG\" {line}"));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("claims.bin: truncated"), "{}", outcome.stderr);
+}

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
 use widebragg::random::Ran1;
+use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_formats::memory::{filled, reserved, zeroed};
 
@@ -127,11 +128,14 @@ pub fn noise_image(
     random: Ran1,
     adc: f64,
 ) -> Option<Noise<u16>> {
+    let wraps = scene.mode() == PhiMode::CParity;
     noisy(scene, simd, pixels, random, |deviate, _, noise| {
         noise.photons += f64::from(deviate);
         let counts = f64::from((f64::from(deviate) + adc) as f32);
         noise.overloads += u64::from(counts > SATURATED);
-        counts.min(SATURATED) as u16
+        let counts = counts.min(SATURATED);
+        // The reference keeps the lower 16 bits of a negative count.
+        if wraps { counts as i32 as u16 } else { counts as u16 }
     })
 }
 

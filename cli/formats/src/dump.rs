@@ -149,7 +149,8 @@ fn read_data(input: &mut impl BufRead, table: &mut HklTable) -> io::Result<bool>
     for _ in 0..nh {
         for _ in 0..nk {
             let first = table.data.len();
-            make_room(&mut table.data, nl, cells - first)?;
+            // For no more than a buffer holds, since the header may claim a row that is not there.
+            make_room(&mut table.data, nl.min(BUFFER_BYTES / size_of::<f64>()), cells - first)?;
             read_values(input, nl, &mut table.data, f64::from_ne_bytes)?;
             // While the row is in the cache.
             are_amplitudes &= all_amplitudes(&table.data[first..]);

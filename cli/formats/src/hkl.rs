@@ -372,10 +372,14 @@ impl<'a> Reflections<'a> {
     }
 }
 
-/// Whether a line begins with a word, and not with something like a number.
+/// Whether a line is of words: it does not begin with something like a number, and is no reflection with a damaged
+/// index, which has numbers after it.
 fn is_heading(line: &[u8]) -> bool {
     let first = line.trim_ascii_start().first();
-    first.is_some_and(|byte| !(byte.is_ascii_digit() || b"+-.".contains(byte)))
+    let begins_with_word = first.is_some_and(|byte| !(byte.is_ascii_digit() || b"+-.".contains(byte)));
+    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let is_number = |word: &&[u8]| core::str::from_utf8(word).is_ok_and(|word| word.parse::<f64>().is_ok());
+    begins_with_word && words.skip(1).filter(is_number).count() < 2
 }
 
 /// Whether a line has the fixed columns of SHELX's HKLF: indices of four characters each, then an F of eight.
@@ -559,11 +563,16 @@ mod tests {
     #[test]
     fn words_before_the_first_reflection_are_headings() {
         let plain = parse(b"1 2 3 4\n").unwrap();
-        for heading in ["h k l F\n", "H K L F(meas) sigma\n\n", "title\nh k l F\n# note\n", "(1 2 3 4)\n"] {
+        for heading in
+            ["h k l F\n", "H K L F(meas) sigma\n\n", "title\nh k l F\n# note\n", "run 7 of crystal A\n"]
+        {
             assert_eq!(parse(format!("{heading}1 2 3 4\n").as_bytes()).unwrap(), plain, "{heading:?}");
         }
         assert_eq!(error("h k l F\n1 2 3\n"), "P1.hkl:2: 3 columns in \"1 2 3\", needs four: h k l F");
         assert_eq!(error("1 2 3 4\nh k l F\n"), "P1.hkl:2: h: \"h\" is not a number");
+        // A reflection with a damaged index.
+        assert_eq!(error("l 0 0 500\n1 1 0 5\n"), "P1.hkl:1: h: \"l\" is not a number");
+        assert!(error("nan 1 1 1\n1 1 0 5\n").starts_with("P1.hkl:1: "));
         for number in ["-", "+x 1 1 1", ".a"] {
             assert!(error(&format!("{number}\n1 2 3 4\n")).starts_with("P1.hkl:1: "), "{number}");
         }
