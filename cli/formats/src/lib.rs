@@ -30,6 +30,7 @@
 pub mod atomic;
 mod background;
 pub mod cbf;
+pub mod cif;
 pub mod ctime;
 mod decimal;
 pub mod dump;
