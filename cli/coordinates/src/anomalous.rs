@@ -199,9 +199,8 @@ impl AnomalousSource {
             return Vec::new();
         }
         let tables = XrayDb::try_new();
-        let energies = tables.and_then(|tables| {
-            tables.chantler_energies(element.symbol(), Some(first_ev), Some(last_ev))
-        });
+        let energies = tables
+            .and_then(|tables| tables.chantler_energies(element.symbol(), Some(first_ev), Some(last_ev)));
         energies.unwrap_or_default()
     }
 }

@@ -19,7 +19,7 @@ use core::f64::consts::{PI, TAU};
 
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
 use crate::error::Error;
-use crate::metric::{Metric, congruent, norm_sq};
+use crate::metric::{Metric, congruent, norm, norm_sq};
 use crate::scatterers::{B_PER_U, Kind, Scatterer, Scatterers, u_cartesian};
 use crate::transform::{Coefficients, smooth_size, transform};
 
@@ -48,7 +48,7 @@ impl DensityGrid {
         let mut rate = RATE;
         loop {
             let size = core::array::from_fn(|i| {
-                let spacing = 1.0 / norm_sq(metric.fractional[i]).sqrt();
+                let spacing = 1.0 / norm(metric.fractional[i]);
                 let points = (2.0 * rate * spacing / d_min_angstrom).ceil() as usize;
                 smooth_size(points.max(2 * limits[i] + 1))
             });

@@ -75,8 +75,7 @@ impl Ellipsoid {
     /// Number of grid points inside, about.
     pub(crate) fn points(&self) -> f64 {
         let [uu, vv, ww, uv, uw, vw] = self.form;
-        let determinant =
-            uu * (vv * ww - vw * vw) - uv * (uv * ww - vw * uw) + uw * (uv * vw - vv * uw);
+        let determinant = uu * (vv * ww - vw * vw) - uv * (uv * ww - vw * uw) + uw * (uv * vw - vv * uw);
         4.0 / 3.0 * core::f64::consts::PI * self.limit.powi(3).sqrt() / determinant.sqrt()
     }
 }

@@ -40,8 +40,7 @@ impl Metric {
             return Err(Error::ImpossibleCell(*cell));
         }
         let cz = cz_sq.sqrt();
-        let orthogonal =
-            [[a, b * cos_gamma, c * cos_beta], [0.0, b * sin_gamma, c * cy], [0.0, 0.0, c * cz]];
+        let orthogonal = [[a, b * cos_gamma, c * cos_beta], [0.0, b * sin_gamma, c * cy], [0.0, 0.0, c * cz]];
         let [[_, xy, xz], [_, yy, yz], [_, _, zz]] = orthogonal;
         let fractional = [
             [1.0 / a, -xy / (a * yy), (xy * yz - xz * yy) / (a * yy * zz)],
@@ -70,10 +69,10 @@ impl Metric {
     pub fn largest_indices(&self, d_min_angstrom: f64) -> Result<[i32; 3], Error> {
         let mut largest = [0; 3];
         for (i, index) in largest.iter_mut().enumerate() {
-            let length = (0..3).map(|axis| self.orthogonal[axis][i].powi(2)).sum::<f64>().sqrt();
+            let length = norm(self.orthogonal.map(|row| row[i]));
             // A reflection at exactly d_min counts, whatever the rounding of the quotient.
             let ratio = (length / d_min_angstrom * (1.0 + 1e-12)).floor();
-            if !(0.0..=30_000.0).contains(&ratio) || d_min_angstrom <= 0.0 {
+            if !(0.0..=30_000.0).contains(&ratio) || !(1e-9..1e9).contains(&d_min_angstrom) {
                 return Err(Error::Resolution(d_min_angstrom));
             }
             *index = ratio as i32;
@@ -108,6 +107,12 @@ pub fn congruent(m: &Matrix, u: [f64; 6]) -> [f64; 6] {
         (0..3).map(|n| m[i][n] * column[n]).sum()
     };
     [entry(0, 0), entry(1, 1), entry(2, 2), entry(0, 1), entry(0, 2), entry(1, 2)]
+}
+
+/// Length of a vector.
+#[must_use]
+pub fn norm(vector: [f64; 3]) -> f64 {
+    norm_sq(vector).sqrt()
 }
 
 pub(crate) fn norm_sq(vector: [f64; 3]) -> f64 {

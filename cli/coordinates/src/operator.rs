@@ -15,8 +15,7 @@ pub struct Operator {
 
 impl Operator {
     /// The operator that changes nothing.
-    pub const IDENTITY: Self =
-        Self { rotation: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], translation: [0.0; 3] };
+    pub const IDENTITY: Self = Self { rotation: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], translation: [0.0; 3] };
 
     /// h R, the index of the equivalent reflection.
     #[must_use]

@@ -18,7 +18,7 @@ use widebragg_reflections::observations::Hkl;
 use crate::density::symmetric;
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
 use crate::error::{Error, zeros};
-use crate::metric::{Matrix, congruent, norm_sq};
+use crate::metric::{Matrix, congruent, norm};
 use crate::scatterers::Scatterers;
 use crate::transform::{smooth_size, transform};
 
@@ -50,7 +50,7 @@ impl Default for Solvent {
 }
 
 impl Solvent {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let radius = |radius: f64| (0.0..=10.0).contains(&radius);
         if !radius(self.probe_radius_angstrom) || !radius(self.shrink_radius_angstrom) {
             return Err(Error::Solvent("its radii must be between 0 and 10 Angstrom"));
@@ -75,7 +75,7 @@ impl Solvent {
     pub(crate) fn mask_size(&self, scatterers: &Scatterers, limits: [usize; 3]) -> [usize; 3] {
         core::array::from_fn(|i| {
             let axis = scatterers.metric.orthogonal.map(|row| row[i]);
-            let points = (norm_sq(axis).sqrt() / self.step_angstrom).ceil() as usize;
+            let points = (norm(axis) / self.step_angstrom).ceil() as usize;
             smooth_size(points.max(2 * limits[i] + 1))
         })
     }
@@ -135,8 +135,7 @@ impl Solvent {
             for atom in kind.atoms.iter().filter(|atom| atom.weight != 0.0) {
                 for operator in &scatterers.group.all {
                     let place = operator.moved(atom.fractional);
-                    let centre =
-                        core::array::from_fn(|i| (place[i] - place[i].floor()) * size[i] as f64);
+                    let centre = core::array::from_fn(|i| (place[i] - place[i].floor()) * size[i] as f64);
                     spheres.push(Ellipsoid { centre, form, limit: radius * radius });
                 }
             }

@@ -17,8 +17,7 @@
 
 use num_complex::Complex64;
 use rayon::iter::{
-    IndexedParallelIterator, IntoParallelIterator, IntoParallelRefMutIterator,
-    ParallelIterator,
+    IndexedParallelIterator, IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator,
 };
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg_reflections::observations::Hkl;
@@ -67,8 +66,9 @@ impl Settings {
     /// keep a part, for so many elements that vary with the energy.
     ///
     /// # Errors
-    /// [`Error::Resolution`].
+    /// [`Error::Resolution`] and [`Error::Solvent`].
     pub fn bytes_needed(&self, scatterers: &Scatterers, varying: usize) -> Result<usize, Error> {
+        self.solvent.map_or(Ok(()), |solvent| solvent.check())?;
         let grid = DensityGrid::new(&scatterers.metric, self.d_min_angstrom)?;
         let transformed = match self.method {
             Method::Direct => 0,
@@ -239,9 +239,8 @@ impl StructureFactors {
         ranges: [(i32, i32); 3],
         amplitudes: &mut [f64],
     ) -> Result<(), Error> {
-        let entries = |(first, last): (i32, i32)| {
-            usize::try_from(i64::from(last) - i64::from(first) + 1).unwrap_or(0)
-        };
+        let entries =
+            |(first, last): (i32, i32)| usize::try_from(i64::from(last) - i64::from(first) + 1).unwrap_or(0);
         let [nh, nk, nl] = ranges.map(entries);
         let nodes = nh.saturating_mul(nk).saturating_mul(nl);
         if nodes != amplitudes.len() {
@@ -322,4 +321,267 @@ fn fft_ns(scatterers: &Scatterers, kind: &Kind, grid: &DensityGrid, reflections:
     let smeared = grid.smeared_points(&scatterers.metric, &kind.atoms);
     let images = reflections as f64 * scatterers.group.primitive.len() as f64;
     0.6 * points * points.log2() + 1.5 * smeared + 15.0 * images
+}
+
+#[cfg(test)]
+mod tests {
+    use core::f64::consts::{PI, TAU};
+
+    use widebragg_reflections::cell::Cell;
+    use widebragg_reflections::symmetry::StatedSymmetry;
+
+    use super::*;
+    use crate::metric::{Metric, congruent};
+    use crate::model::{Atom, Displacement, Model};
+    use crate::operator::Operator;
+
+    const P1: [Operator; 1] = [Operator::IDENTITY];
+
+    const fn operator(rotation: [[i32; 3]; 3], translation: [f64; 3]) -> Operator {
+        Operator { rotation, translation }
+    }
+
+    /// C 1 2 1.
+    const C2: [Operator; 4] = [
+        Operator::IDENTITY,
+        operator([[-1, 0, 0], [0, 1, 0], [0, 0, -1]], [0.0; 3]),
+        operator([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0.5, 0.5, 0.0]),
+        operator([[-1, 0, 0], [0, 1, 0], [0, 0, -1]], [0.5, 0.5, 0.0]),
+    ];
+
+    /// P 31, whose operators have no order 2.
+    const P31: [Operator; 3] = [
+        Operator::IDENTITY,
+        operator([[0, -1, 0], [1, -1, 0], [0, 0, 1]], [0.0, 0.0, 1.0 / 3.0]),
+        operator([[-1, 1, 0], [-1, 0, 0], [0, 0, 1]], [0.0, 0.0, 2.0 / 3.0]),
+    ];
+
+    /// Deviates in 0..1, the same in every run.
+    struct Deviates(u64);
+
+    impl Deviates {
+        fn next(&mut self) -> f64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+        }
+    }
+
+    /// A third of the atoms is anisotropic, B is from 8 to 48 Å^2.
+    fn model(lengths_angstrom: [f64; 3], angles_deg: [f64; 3], atoms: usize) -> Model {
+        let mut deviates = Deviates(atoms as u64);
+        let symbols = ["C", "N", "O", "S", "Fe", "H", "C", "C"];
+        let atom = |i: usize| {
+            let mut next = || deviates.next();
+            let u = 0.1 + 0.4 * next();
+            let displacement = if i.is_multiple_of(3) {
+                let [x, y, z] = [0; 3].map(|_| 0.1 * (next() - 0.5));
+                Displacement::Anisotropic([u, 1.3 * u, 0.8 * u, x, y, z])
+            } else {
+                Displacement::Isotropic(80.0 * u)
+            };
+            Atom {
+                element: Element::from_symbol(symbols[i % symbols.len()]).unwrap(),
+                fractional: [0; 3].map(|_| 3.0 * next() - 1.0),
+                occupancy: if i.is_multiple_of(5) { 0.4 } else { 1.0 },
+                displacement,
+            }
+        };
+        Model {
+            cell: Cell { lengths_angstrom, angles_deg },
+            symmetry: StatedSymmetry::default(),
+            atoms: (0..atoms).map(atom).collect(),
+            full_sites: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// F as its definition has it, with the operators applied to the atoms instead of the indices.
+    fn definition(
+        model: &Model,
+        operators: &[Operator],
+        f: impl Fn(Element) -> Anomalous,
+        hkl: Hkl,
+    ) -> Complex64 {
+        let metric = Metric::new(&model.cell).unwrap();
+        let stol_sq = metric.stol_sq(hkl);
+        let [h, k, l] = hkl.map(f64::from);
+        let mut sum = Complex64::ZERO;
+        for atom in &model.atoms {
+            for operator in operators {
+                let smearing = match atom.displacement {
+                    Displacement::Isotropic(b) => (-b * stol_sq).exp(),
+                    Displacement::Anisotropic(u) => {
+                        let turned = congruent(
+                            &operator.rotation.map(|row| row.map(f64::from)),
+                            congruent(&metric.fractional, u),
+                        );
+                        let [xx, yy, zz, xy, xz, yz] = turned;
+                        let squares = h * h * xx + k * k * yy + l * l * zz;
+                        let mixed = h * k * xy + h * l * xz + k * l * yz;
+                        (-2.0 * PI * PI * (squares + 2.0 * mixed)).exp()
+                    }
+                };
+                let [x, y, z] = operator.moved(atom.fractional);
+                let wave = Complex64::cis(TAU * (h * x + k * y + l * z));
+                let scattered = scattering(atom.element.form_factor(stol_sq), f(atom.element));
+                sum += wave * (scattered * (atom.occupancy * smearing));
+            }
+        }
+        sum
+    }
+
+    fn largest(mates: &[Mates]) -> f64 {
+        mates.iter().map(|mates| mates.plus.norm()).fold(0.0, f64::max)
+    }
+
+    fn iron_and_sulphur(element: Element) -> Anomalous {
+        match element.symbol() {
+            "Fe" => Anomalous { f_prime: -3.0, f_double_prime: 2.5 },
+            "S" => Anomalous { f_prime: 0.2, f_double_prime: 0.3 },
+            _ => Anomalous::default(),
+        }
+    }
+
+    fn scatterers_of(model: &Model, operators: &[Operator]) -> (Scatterers, Vec<Anomalous>) {
+        let scatterers = Scatterers::new(model, operators).unwrap();
+        let anomalous = scatterers.elements().into_iter().map(iron_and_sulphur).collect();
+        (scatterers, anomalous)
+    }
+
+    /// Cells with their operators: triclinic, centred monoclinic, hexagonal, and one so skewed that its grid must be finer.
+    const CRYSTALS: [([f64; 3], [f64; 3], &[Operator]); 4] = [
+        ([21.0, 25.0, 31.0], [95.0, 103.0, 78.0], &P1),
+        ([40.0, 22.0, 28.0], [90.0, 109.0, 90.0], &C2),
+        ([30.0, 30.0, 25.0], [90.0, 90.0, 120.0], &P31),
+        ([30.0, 41.0, 25.0], [90.0, 90.0, 145.0], &P1),
+    ];
+
+    #[test]
+    fn direct_sums_are_the_definition() {
+        for (lengths, angles, operators) in CRYSTALS {
+            let model = model(lengths, angles, 37);
+            let (scatterers, anomalous) = scatterers_of(&model, operators);
+            let hkls = [[0, 0, 0], [1, 3, 2], [-4, 2, 5], [6, -6, 2], [0, 0, 3], [2, 1, -7], [1, 0, 0]];
+            let found = direct::structure_factors(&scatterers, &anomalous, &hkls);
+            for (hkl, mates) in hkls.into_iter().zip(&found) {
+                for (f, hkl) in [(mates.plus, hkl), (mates.minus, hkl.map(|index| -index))] {
+                    let expected = definition(&model, operators, iron_and_sulphur, hkl);
+                    assert!((f - expected).norm() < 1e-12 * largest(&found), "{hkl:?} {f} {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn transforms_are_the_direct_sums() {
+        for (lengths, angles, operators) in CRYSTALS {
+            for d_min in [1.0, 2.0, 3.5] {
+                let model = model(lengths, angles, 60);
+                let (scatterers, anomalous) = scatterers_of(&model, operators);
+                let by = |method| {
+                    let settings = Settings { method, ..Settings::to_resolution(d_min) };
+                    StructureFactors::new(&scatterers, &settings, &anomalous, &[]).unwrap()
+                };
+                let (direct, fft) = (by(Method::Direct), by(Method::Fft));
+                assert_eq!(direct.reflections(), fft.reflections());
+                let (direct, fft) = (direct.mates(&[]), fft.mates(&[]));
+                let errors = direct.iter().zip(&fft).flat_map(|(direct, fft)| {
+                    [(direct.plus - fft.plus).norm(), (direct.minus - fft.minus).norm()]
+                });
+                let worst = errors.fold(0.0, f64::max) / largest(&direct);
+                assert!(worst < 1e-7, "{lengths:?} {d_min} {worst:e}");
+                // The two are computed in different ways.
+                assert!(worst > 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn energies_are_those_computed_one_by_one() {
+        let model = model([40.0, 22.0, 28.0], [90.0, 109.0, 90.0], 60);
+        let (scatterers, _) = scatterers_of(&model, &C2);
+        let source = AnomalousSource::tables();
+        let solvent = Some(Solvent { step_angstrom: 0.8, ..Solvent::default() });
+        let settings = Settings { solvent, ..Settings::to_resolution(2.5) };
+        let range = (7000.0, 7250.0);
+        // With a tolerance of 0 every element varies, and nothing is approximated.
+        let all = StructureFactors::over_energies(&scatterers, &settings, &source, range, 0.0).unwrap();
+        assert_eq!(all.varying(), scatterers.elements());
+        let some = StructureFactors::over_energies(&scatterers, &settings, &source, range, 0.1).unwrap();
+        assert_eq!(some.varying(), [Element::from_symbol("Fe").unwrap()]);
+        let middle = all_at(&source, &scatterers.elements(), 7125.0).unwrap();
+        for energy in [7000.0, 7111.0, 7125.0, 7250.0] {
+            let one = StructureFactors::at_energy(&scatterers, &settings, &source, energy).unwrap();
+            let fixed: Vec<Anomalous> = scatterers
+                .elements()
+                .into_iter()
+                .zip(&middle)
+                .map(
+                    |(element, middle)| {
+                        if element.symbol() == "Fe" { source.at(element, energy).unwrap() } else { *middle }
+                    },
+                )
+                .collect();
+            let with_fixed = StructureFactors::new(&scatterers, &settings, &fixed, &[]).unwrap();
+            for (prepared, one) in [(&all, &one), (&some, &with_fixed)] {
+                let prepared = prepared.mates(&prepared.anomalous_at(&source, energy).unwrap());
+                let one = one.mates(&[]);
+                let bound = 1e-12 * largest(&one);
+                for (prepared, one) in prepared.iter().zip(&one) {
+                    assert!((prepared.plus - one.plus).norm() < bound, "{prepared:?} {one:?}");
+                    assert!((prepared.minus - one.minus).norm() < bound, "{prepared:?} {one:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_box_holds_every_equivalent_and_nothing_beyond_the_resolution() {
+        let model = model([30.0, 30.0, 25.0], [90.0, 90.0, 120.0], 25);
+        let (scatterers, anomalous) = scatterers_of(&model, &P31);
+        let settings = Settings::to_resolution(4.0);
+        let factors = StructureFactors::new(&scatterers, &settings, &anomalous, &[]).unwrap();
+        // Narrower than the sphere along h, wider along l.
+        let ranges = [(-5, 6), (-7, 7), (-9, 8)];
+        let mut amplitudes = vec![-1.0; 12 * 15 * 18];
+        factors.amplitudes_into(&[], ranges, &mut amplitudes).unwrap();
+        let mut values = amplitudes.iter();
+        let scale = largest(&factors.mates(&[]));
+        for h in -5..=6 {
+            for k in -7..=7 {
+                for l in -9..=8 {
+                    let value = *values.next().unwrap();
+                    if 4.0 * scatterers.metric().stol_sq([h, k, l]) > 1.0 / 16.0 {
+                        assert_eq!(value, -1.0);
+                        continue;
+                    }
+                    let expected = definition(&model, &P31, iron_and_sulphur, [h, k, l]).norm();
+                    assert!((value - expected).abs() < 1e-7 * scale, "{h} {k} {l} {value} {expected}");
+                    // The screw axis: l = 3 n.
+                    assert!(value == 0.0 || (h, k) != (0, 0) || l % 3 == 0, "{l} {value}");
+                }
+            }
+        }
+        let error = factors.amplitudes_into(&[], ranges, &mut amplitudes[1..]).unwrap_err();
+        assert_eq!(error, Error::BoxSize { values: 3239, nodes: 3240 });
+    }
+
+    #[test]
+    fn impossible_settings_are_refused() {
+        let (scatterers, _) = scatterers_of(&model([20.0; 3], [90.0; 3], 3), &P1);
+        let refused =
+            |settings: Settings| StructureFactors::new(&scatterers, &settings, &[], &[]).unwrap_err();
+        for d in [0.0, -2.0, f64::NAN, f64::INFINITY, 1e-6] {
+            assert!(matches!(refused(Settings::to_resolution(d)), Error::Resolution(_)), "{d}");
+        }
+        assert!(matches!(refused(Settings::to_resolution(1e-3)), Error::OutOfMemory { .. }));
+        for solvent in [
+            Solvent { step_angstrom: 0.0, ..Solvent::default() },
+            Solvent { probe_radius_angstrom: f64::NAN, ..Solvent::default() },
+            Solvent { k_sol_e_per_angstrom3: f64::INFINITY, ..Solvent::default() },
+        ] {
+            let settings = Settings { solvent: Some(solvent), ..Settings::to_resolution(5.0) };
+            assert!(matches!(refused(settings), Error::Solvent(_)), "{solvent:?}");
+        }
+    }
 }

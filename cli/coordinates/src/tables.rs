@@ -17,13 +17,7 @@ pub(crate) struct Entry {
     pub(crate) radius_angstrom: f64,
 }
 
-const fn entry(
-    symbol: &'static str,
-    a: [f64; 4],
-    b: [f64; 4],
-    c: f64,
-    radius_angstrom: f64,
-) -> Entry {
+const fn entry(symbol: &'static str, a: [f64; 4], b: [f64; 4], c: f64, radius_angstrom: f64) -> Entry {
     Entry { symbol, a, b, c, radius_angstrom }
 }
 
