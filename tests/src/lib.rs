@@ -5,6 +5,7 @@
 //!   with the kernel, so that an error in one does not hide an error in the other.
 //! * [`golden`]: images, function tables and traces that the reference produced (folder `golden/`).
 //! * [`compare`]: differences between two images or two numbers, and their limits.
+//! * [`coordinates`]: what every model that is read must keep.
 //! * [`deviates`]: reproducible random numbers.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
 //! * [`program`]: runs the `widebragg` program in a temporary folder.
@@ -18,6 +19,7 @@
 
 pub mod commands;
 pub mod compare;
+pub mod coordinates;
 pub mod deviates;
 pub mod fault;
 pub mod golden;
