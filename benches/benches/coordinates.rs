@@ -3,6 +3,7 @@
 
 use core::hint::black_box;
 use core::time::Duration;
+use std::fs;
 
 use criterion::Criterion;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -53,6 +54,10 @@ fn main() {
     amplitudes(&mut criterion, &scatterers);
     energies(&mut criterion, &scatterers);
     criterion.final_summary();
+    // With `--test` the results are checked and nothing is timed.
+    if !std::env::args().any(|arg| arg == "--test") {
+        processor_times(&scatterers);
+    }
 }
 
 /// Atoms in a block of 31 x 31 x 27 Angstrom, which leaves about half of the cell to the solvent; a tenth is anisotropic.
@@ -114,20 +119,47 @@ fn pools() -> Vec<ThreadPool> {
     [1, 0].map(pool).into()
 }
 
+/// What is timed: all within [`D_MIN`].
+fn cases() -> [(&'static str, Settings); 4] {
+    let plain = Settings::to_resolution(D_MIN);
+    [
+        ("fastest+solvent", Settings { solvent: Some(Solvent::default()), ..plain }),
+        ("fastest", plain),
+        ("direct", Settings { method: Method::Direct, ..plain }),
+        ("fft", Settings { method: Method::Fft, ..plain }),
+    ]
+}
+
+/// Processor time that this thread has used, where the system (Linux) reports it.
+fn used_by_thread() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Prints the processor time of each case, the least of five runs on one thread.
+fn processor_times(scatterers: &Scatterers) {
+    let pool = ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+    for (name, settings) in cases() {
+        let run = || {
+            let before = used_by_thread()?;
+            black_box(at_energy(black_box(scatterers), &settings));
+            Some(used_by_thread()? - before)
+        };
+        let least = pool.install(|| (0..5).filter_map(|_| run()).min());
+        match least {
+            Some(least) => println!("{name:<16} {:7.1} ms of processor time", least.as_secs_f64() * 1e3),
+            None => println!("{name:<16} no processor time: the system does not report it"),
+        }
+    }
+}
+
 /// Structure factors and the dense box of |F|.
 fn amplitudes(criterion: &mut Criterion, scatterers: &Scatterers) {
     let ranges = scatterers.largest_indices(D_MIN).expect("indices").map(|index| (-index, index));
     let nodes: i32 = ranges.iter().map(|(first, last)| last - first + 1).product();
     let mut amplitudes = vec![0.0; nodes as usize];
     let mut group = criterion.benchmark_group("coordinates");
-    let solvent = Some(Solvent::default());
-    let plain = Settings::to_resolution(D_MIN);
-    for (name, settings) in [
-        ("fastest+solvent", Settings { solvent, ..plain }),
-        ("fastest", plain),
-        ("direct", Settings { method: Method::Direct, ..plain }),
-        ("fft", Settings { method: Method::Fft, ..plain }),
-    ] {
+    for (name, settings) in cases() {
         for pool in pools() {
             group.bench_function(format!("{name}/{}-threads", pool.current_num_threads()), |bencher| {
                 bencher.iter(|| {

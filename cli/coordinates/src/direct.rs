@@ -4,8 +4,8 @@
 //! of an element scatter. T = exp(-B s^2), or exp(-2 pi^2 q U* q) with q = h R.
 //!
 //! **Accuracy.** Rounding errors only: 1e-13 of the largest |G|. **Cost.** A sine, a cosine and, with anisotropic
-//! displacement, an exponential for each atom, rotation and reflection: about 1.5 ns at AVX-512, 7 ns without. Vectors run
-//! over atoms, threads over reflections.
+//! displacement, an exponential for each atom, rotation and reflection: 1.3 ns at AVX-512. Vectors run over
+//! atoms, threads over reflections.
 
 use num_complex::Complex64;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};

@@ -78,7 +78,7 @@ impl fmt::Display for Error {
             }
             Self::OutOfMemory { bytes } => {
                 let gib = *bytes as f64 / f64::from(1 << 30);
-                write!(f, "structure factors need {gib:.2} GiB of memory more than there is")
+                write!(f, "structure factors need {gib:.2} GiB of memory, more than there is")
             }
         }
     }

@@ -24,7 +24,7 @@ mod mmcif;
 mod pdb;
 mod scan;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use widebragg_coordinates::elements::Element;
@@ -41,7 +41,7 @@ use crate::text::{cannot_read, in_file, open};
 pub use scan::{parse_scan, read_scan};
 
 /// Bytes of the file that its format is told by.
-const START_BYTES: usize = 1 << 13;
+const START_BYTES: u64 = 1 << 14;
 
 /// Reads a model.
 ///
@@ -57,16 +57,18 @@ pub fn read_model(path: &Path) -> Result<Model, Failure> {
 /// # Errors
 /// As [`read_model`].
 pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
-    let mut input = BufReader::with_capacity(START_BYTES, Watched(input));
-    let start = input.fill_buf().map_err(|error| cannot_read(path, &error))?;
-    if is_cif(start) {
+    let mut input = Watched(input);
+    let mut start = Vec::new();
+    (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
+    let is_cif = is_cif(&start);
+    let mut input = BufReader::new(start.as_slice().chain(input));
+    if is_cif {
         return mmcif::parse(&mut input, path);
     }
     pdb::parse(&mut input, path).map_err(explained(path, "a PDB file or a CIF file of a model"))
 }
 
-/// Whether the first line that is neither blank nor a comment begins a CIF. Of a stream only the first piece is seen; a
-/// CIF whose first pieces are comments alone has no line of a PDB file either.
+/// Whether the first line that is neither blank nor a comment begins a CIF.
 fn is_cif(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let mut lines = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_start);
@@ -175,6 +177,30 @@ fn contradicts(ours: &[[f64; 3]; 3], stated: &[[f64; 3]; 3]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Gives one byte at a time, as a slow pipe may.
+    struct Drops<'a>(&'a [u8]);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let piece = buffer.len().min(1);
+            self.0.read(&mut buffer[..piece])
+        }
+    }
+
+    #[test]
+    fn models_do_not_depend_on_how_their_bytes_arrive() {
+        let cif = "data_a\n_cell_length_a 9\n_cell_length_b 9\n_cell_length_c 9\n_cell_angle_alpha 90\n\
+                   _cell_angle_beta 90\n_cell_angle_gamma 90\n_atom_site_label C1\n_atom_site_fract_x 0.1\n\
+                   _atom_site_fract_y 0.2\n_atom_site_fract_z 0.3\n";
+        let pdb = "CRYST1    9.000    9.000    9.000  90.00  90.00  90.00 P 1\n\
+                   ATOM      1  C   UNK A   1       0.900   1.800   2.700  1.00  0.00           C\n";
+        for text in [cif, pdb] {
+            let whole = parse_model(text.as_bytes(), Path::new("a")).unwrap();
+            assert_eq!(parse_model(Drops(text.as_bytes()), Path::new("a")).unwrap(), whole);
+            assert_eq!(whole.atoms.len(), 1);
+        }
+    }
 
     #[test]
     fn formats_are_told_by_their_content() {
