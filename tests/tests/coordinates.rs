@@ -178,7 +178,7 @@ fn bulk_solvent_is_that_of_gemmi() {
         let golden = table(&format!("{table_name}_solvent.csv"));
         let scatterers = scatterers_of(&file, operators);
         let hkls: Vec<[i32; 3]> = golden.iter().map(|(hkl, _)| *hkl).collect();
-        let found = solvent.f_mask(&scatterers, D_MIN, &hkls).expect("F_mask");
+        let found = solvent.f_mask(&scatterers, &hkls).expect("F_mask");
         let settings = Settings { solvent: Some(solvent), ..Settings::to_resolution(D_MIN) };
         let factors = StructureFactors::new(&scatterers, &settings, &[], &[]).expect("structure factors");
         let totals = from_box(&factors, &scatterers, &hkls);

@@ -43,8 +43,8 @@ pub(crate) struct DensityGrid {
 }
 
 impl DensityGrid {
-    pub(crate) fn new(metric: &Metric, d_min_angstrom: f64) -> Result<Self, Error> {
-        let limits = metric.largest_indices(d_min_angstrom)?.map(|index| index as usize);
+    /// A grid for coefficients up to `limits`, all to the resolution.
+    pub(crate) fn new(metric: &Metric, d_min_angstrom: f64, limits: [usize; 3]) -> Self {
         let mut rate = RATE;
         loop {
             let size = core::array::from_fn(|i| {
@@ -57,7 +57,7 @@ impl DensityGrid {
                 let gap = g * (g - 2.0 / d_min_angstrom);
                 let least_b = -4.0 * TOLERANCE.ln() / gap;
                 let largest_stol_sq = 0.25 / (d_min_angstrom * d_min_angstrom);
-                return Ok(Self { size, limits, least_b, largest_stol_sq });
+                return Self { size, limits, least_b, largest_stol_sq };
             }
             rate *= 1.2;
         }
@@ -232,10 +232,10 @@ mod tests {
             lengths_angstrom: [40.0, 40.0, 40.0],
             angles_deg: [90.0, 90.0, gamma],
         };
-        let straight = DensityGrid::new(&Metric::new(&cell(90.0)).unwrap(), 2.0).unwrap();
+        let straight = DensityGrid::new(&Metric::new(&cell(90.0)).unwrap(), 2.0, [20; 3]);
         assert_eq!(straight.size, [60; 3]);
         let skewed = Metric::new(&cell(150.0)).unwrap();
-        let grid = DensityGrid::new(&skewed, 2.0).unwrap();
+        let grid = DensityGrid::new(&skewed, 2.0, [20; 3]);
         assert!(shortest_reciprocal_vector(&skewed, grid.size) >= 1.35, "{:?}", grid.size);
     }
 }

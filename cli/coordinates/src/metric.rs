@@ -7,6 +7,9 @@ use widebragg_reflections::observations::Hkl;
 
 use crate::error::Error;
 
+/// Largest index of reflections, far beyond what any crystal diffracts.
+pub(crate) const LARGEST_INDEX: f64 = 30_000.0;
+
 /// A matrix, by rows.
 pub type Matrix = [[f64; 3]; 3];
 
@@ -72,7 +75,7 @@ impl Metric {
             let length = norm(self.orthogonal.map(|row| row[i]));
             // A reflection at exactly d_min counts, whatever the rounding of the quotient.
             let ratio = (length / d_min_angstrom * (1.0 + 1e-12)).floor();
-            if !(0.0..=30_000.0).contains(&ratio) || !(1e-9..1e9).contains(&d_min_angstrom) {
+            if !(0.0..=LARGEST_INDEX).contains(&ratio) || !(1e-9..1e9).contains(&d_min_angstrom) {
                 return Err(Error::Resolution(d_min_angstrom));
             }
             *index = ratio as i32;

@@ -17,7 +17,7 @@ impl Operator {
     /// The operator that changes nothing.
     pub const IDENTITY: Self = Self { rotation: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], translation: [0.0; 3] };
 
-    /// h R, the index of the equivalent reflection.
+    /// h R, the index of the equivalent reflection, for indices below 10^7.
     #[must_use]
     pub fn turned(&self, hkl: Hkl) -> Hkl {
         core::array::from_fn(|j| (0..3).map(|i| hkl[i] * self.rotation[i][j]).sum())
@@ -85,6 +85,18 @@ impl Group {
     #[must_use]
     pub fn centring(&self) -> usize {
         self.all.len() / self.primitive.len()
+    }
+
+    /// Largest |h|, |k|, |l| of all equivalents of some reflections.
+    pub(crate) fn largest_images(&self, hkls: &[Hkl]) -> [usize; 3] {
+        let mut largest = [0; 3];
+        for &hkl in hkls {
+            for operator in &self.primitive {
+                let turned = operator.turned(hkl);
+                largest = core::array::from_fn(|i| turned[i].unsigned_abs().max(largest[i]));
+            }
+        }
+        largest.map(|index| index as usize)
     }
 
     /// Whether the symmetry makes F of a reflection 0: an operator leaves the index and changes the phase.

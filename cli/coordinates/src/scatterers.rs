@@ -84,14 +84,16 @@ impl Scatterers {
             }
         }
         kinds.sort_by_key(|kind| kind.element);
-        let warnings = if divided == 0 {
-            Vec::new()
-        } else {
-            vec![format!(
+        let mut warnings = Vec::new();
+        if divided > 0 {
+            warnings.push(format!(
                 "{divided} atoms on special positions have the occupancy of their whole site; it is divided by the \
                  number of symmetry operators that leave the site"
-            )]
-        };
+            ));
+        }
+        if !has_symmetry(&metric, &group) {
+            warnings.push("the unit cell does not have the symmetry of the space group".to_owned());
+        }
         Ok(Self { metric, group, kinds, warnings })
     }
 
@@ -120,6 +122,16 @@ impl Scatterers {
     pub fn largest_indices(&self, d_min_angstrom: f64) -> Result<[i32; 3], Error> {
         self.metric.largest_indices(d_min_angstrom)
     }
+}
+
+/// Whether equivalent reflections have the same resolution, to 2 %.
+fn has_symmetry(metric: &Metric, group: &Group) -> bool {
+    let hkls = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]];
+    hkls.into_iter().all(|hkl| {
+        let length = metric.stol_sq(hkl).sqrt();
+        let apart = |operator: &Operator| (metric.stol_sq(operator.turned(hkl)).sqrt() - length).abs();
+        group.primitive.iter().all(|operator| apart(operator) <= 0.02 * length)
+    })
 }
 
 /// Number of operators that leave an atom within [`SAME_SITE_ANGSTROM`] of its place, up to whole cells.
@@ -158,6 +170,18 @@ mod tests {
 
     use super::*;
     use crate::model::Atom;
+
+    #[test]
+    fn a_cell_without_the_symmetry_of_its_group_is_doubted() {
+        let metric = |lengths_angstrom, gamma| {
+            Metric::new(&Cell { lengths_angstrom, angles_deg: [90.0, 90.0, gamma] }).unwrap()
+        };
+        let four_fold = Operator { rotation: [[0, -1, 0], [1, 0, 0], [0, 0, 1]], translation: [0.0; 3] };
+        let group = Group::new(&[Operator::IDENTITY, four_fold]).unwrap();
+        assert!(has_symmetry(&metric([50.0, 50.2, 30.0], 90.0), &group));
+        assert!(!has_symmetry(&metric([50.0, 53.0, 30.0], 90.0), &group));
+        assert!(!has_symmetry(&metric([50.0, 50.0, 30.0], 120.0), &group));
+    }
 
     /// A cell with a 2-fold along b, and iron on the axis or off it.
     fn on_two_fold(x: f64, occupancy: f64, full_sites: bool) -> Scatterers {

@@ -18,7 +18,7 @@ use widebragg_reflections::observations::Hkl;
 use crate::density::symmetric;
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
 use crate::error::{Error, zeros};
-use crate::metric::{Matrix, congruent, norm};
+use crate::metric::{LARGEST_INDEX, Matrix, congruent, norm};
 use crate::scatterers::Scatterers;
 use crate::transform::{smooth_size, transform};
 
@@ -80,18 +80,18 @@ impl Solvent {
         })
     }
 
-    /// F_mask of reflections to a resolution, in Å^3.
+    /// F_mask of a list of reflections, in Å^3.
     ///
     /// # Errors
-    /// [`Error::Solvent`], [`Error::Resolution`] and [`Error::OutOfMemory`].
-    pub fn f_mask(
-        &self,
-        scatterers: &Scatterers,
-        d_min_angstrom: f64,
-        hkls: &[Hkl],
-    ) -> Result<Vec<Complex64>, Error> {
+    /// [`Error::Solvent`], [`Error::OutOfMemory`], and [`Error::Resolution`] for indices beyond 30,000.
+    pub fn f_mask(&self, scatterers: &Scatterers, hkls: &[Hkl]) -> Result<Vec<Complex64>, Error> {
         self.check()?;
-        let limits = scatterers.largest_indices(d_min_angstrom)?.map(|index| index as usize);
+        for &hkl in hkls {
+            if hkl.into_iter().any(|index| f64::from(index).abs() > LARGEST_INDEX) {
+                return Err(Error::Resolution(0.5 / scatterers.metric.stol_sq(hkl).sqrt()));
+            }
+        }
+        let limits = scatterers.group.largest_images(hkls);
         let size = self.mask_size(scatterers, limits);
         let mask = self.mask(scatterers, size)?;
         let plane_len = size[1] * size[2];

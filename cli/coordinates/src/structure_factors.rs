@@ -70,7 +70,8 @@ impl Settings {
     /// [`Error::Resolution`] and [`Error::Solvent`].
     pub fn bytes_needed(&self, scatterers: &Scatterers, varying: usize) -> Result<usize, Error> {
         self.solvent.map_or(Ok(()), |solvent| solvent.check())?;
-        let grid = DensityGrid::new(&scatterers.metric, self.d_min_angstrom)?;
+        let limits = scatterers.largest_indices(self.d_min_angstrom)?.map(|index| index as usize);
+        let grid = DensityGrid::new(&scatterers.metric, self.d_min_angstrom, limits);
         let transformed = match self.method {
             Method::Direct => 0,
             Method::Fastest | Method::Fft => transform_bytes(grid.size, grid.limits),
@@ -125,8 +126,10 @@ impl StructureFactors {
         if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
             return Err(Error::OutOfMemory { bytes });
         }
-        let grid = DensityGrid::new(&scatterers.metric, settings.d_min_angstrom)?;
         let reflections = classes(scatterers, settings.d_min_angstrom)?;
+        // Not from the cell, which may have the symmetry of the group only nearly.
+        let limits = scatterers.group.largest_images(&reflections);
+        let grid = DensityGrid::new(&scatterers.metric, settings.d_min_angstrom, limits);
         let mut fixed = vec![Mates::default(); reflections.len()];
         let mut kept = Vec::new();
         for (i, kind) in scatterers.kinds.iter().enumerate() {
@@ -143,7 +146,7 @@ impl StructureFactors {
             }
         }
         if let Some(solvent) = settings.solvent {
-            let f_mask = solvent.f_mask(scatterers, settings.d_min_angstrom, &reflections)?;
+            let f_mask = solvent.f_mask(scatterers, &reflections)?;
             fixed.par_iter_mut().zip(&reflections).zip(&f_mask).for_each(|((mates, &hkl), &f_mask)| {
                 mates.add(solvent.scale(scatterers.metric.stol_sq(hkl)).into(), f_mask);
             });
@@ -569,6 +572,22 @@ mod tests {
         }
         let error = factors.amplitudes_into(&[], ranges, &mut amplitudes[1..]).unwrap_err();
         assert_eq!(error, Error::BoxSize { values: 3239, nodes: 3240 });
+    }
+
+    #[test]
+    fn a_cell_without_the_symmetry_of_its_group_gives_sums_all_the_same() {
+        // P 31 in a cell with a and b that differ, so that equivalents differ in resolution and reach further.
+        let model = model([30.0, 34.0, 25.0], [90.0, 90.0, 118.0], 20);
+        let (scatterers, anomalous) = scatterers_of(&model, &P31);
+        assert_eq!(scatterers.warnings().len(), 1);
+        let solvent = Some(Solvent { step_angstrom: 0.8, ..Solvent::default() });
+        let by = |method| {
+            let settings = Settings { method, solvent, d_min_angstrom: 2.5 };
+            StructureFactors::new(&scatterers, &settings, &anomalous, &[]).unwrap().mates(&[])
+        };
+        let (direct, fft) = (by(Method::Direct), by(Method::Fft));
+        assert_eq!(direct.len(), fft.len());
+        assert!(fft.iter().all(|mates| mates.plus.is_finite() && mates.minus.is_finite()));
     }
 
     #[test]
