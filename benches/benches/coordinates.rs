@@ -1,5 +1,6 @@
-//! Benches of structure factors from coordinates: 2000 atoms in P 43 21 2, 79 x 79 x 38 Angstrom, to 2 Angstrom, with bulk
-//! solvent and anomalous scattering, by each method, on one thread and on all; and 100 energies around the edge of Se.
+//! Benches of structure factors from coordinates: 2000 atoms in P 43 21 2, 79 x 79 x 38 Angstrom, to 2 Angstrom, with
+//! bulk solvent and anomalous scattering, by each method, on one thread and on all; and 100 energies around the edge
+//! of Se.
 
 use core::hint::black_box;
 use core::time::Duration;
@@ -60,7 +61,8 @@ fn main() {
     }
 }
 
-/// Atoms in a block of 31 x 31 x 27 Angstrom, which leaves about half of the cell to the solvent; a tenth is anisotropic.
+/// Atoms in a block of 31 x 31 x 27 Angstrom, which leaves about half of the cell to the solvent; a tenth is
+/// anisotropic.
 fn scatterers() -> Scatterers {
     let mut next = deviates();
     let mut atoms = Vec::new();

@@ -13,8 +13,8 @@ use widebragg_formats::coordinates::{parse_model, parse_scan};
 /// Reads bytes as a model and as a scan, uses what is read, and returns the refusals.
 ///
 /// # Panics
-/// Where a model that is read has an impossible cell, no atoms or a number that is not finite, or gives an F of 0 0 0 that is not
-/// the sum over its atoms; where a scan has no values between its ends.
+/// Where a model that is read has an impossible cell, no atoms or a number that is not finite, or gives an F of 0 0 0
+/// that is not the sum over its atoms; where a scan has no values between its ends.
 pub fn check(bytes: &[u8], name: &str) -> Vec<String> {
     let path = Path::new(name);
     let mut refusals = Vec::new();

@@ -8,6 +8,7 @@
 //! * [`coordinates`]: what every model that is read must keep.
 //! * [`deviates`]: reproducible random numbers.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
+//! * [`mutants`]: mutations of the seeds of the fuzz targets.
 //! * [`program`]: runs the `widebragg` program in a temporary folder.
 //! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
 //! * [`skipped`]: tells which tests were skipped.
@@ -23,6 +24,7 @@ pub mod coordinates;
 pub mod deviates;
 pub mod fault;
 pub mod golden;
+pub mod mutants;
 pub mod oracle;
 pub mod program;
 pub mod scene;

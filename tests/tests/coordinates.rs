@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use widebragg_coordinates::anomalous::Anomalous;
 use widebragg_coordinates::direct::structure_factors;
@@ -15,8 +15,8 @@ use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_formats::coordinates::read_model;
 use widebragg_tests::coordinates::check;
-use widebragg_tests::deviates::deviates;
 use widebragg_tests::golden;
+use widebragg_tests::mutants::each_mutant;
 
 const D_MIN: f64 = 2.0;
 
@@ -77,7 +77,8 @@ fn table(name: &str) -> Vec<GoldenRow> {
     rows
 }
 
-/// Every golden crystal, with isotropic and with anisotropic atoms, and from mmCIF: file, prefix of its tables, operators.
+/// Every golden crystal, with isotropic and with anisotropic atoms, and from mmCIF: file, prefix of its tables,
+/// operators.
 fn cases() -> impl Iterator<Item = (String, String, &'static [Operator])> {
     CRYSTALS.into_iter().flat_map(|(group, operators)| {
         [("iso", "pdb"), ("aniso", "pdb"), ("aniso", "cif")].map(|(kind, extension)| {
@@ -124,8 +125,8 @@ fn anomalous_scattering_and_mates_are_those_of_cctbx() {
         let found = structure_factors(&scatterers, &anomalous, &hkls);
         let plus = worst(found.iter().map(|f| [f.plus.re, f.plus.im]), &golden);
         println!("{file}: {plus:.1e}");
-        // cctbx holds the table of form factors in single precision, which moves F by up to 1.05e-8 of the largest; with the
-        // table rounded so, the sums agree to 1.1e-9.
+        // cctbx holds the table of form factors in single precision, which moves F by up to 1.05e-8 of the largest;
+        // with the table rounded so, the sums agree to 1.1e-9.
         assert!(plus < 1.1e-8, "{file} {plus:e}");
         for (hkl, f) in hkls.iter().zip(&found) {
             if let Some(mate) = hkls.iter().position(|other| *other == hkl.map(|index| -index)) {
@@ -224,40 +225,16 @@ const PIECES: [&str; 16] = [
 
 #[test]
 fn mutated_models_are_read_or_refused_in_one_line() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/coordinates");
-    let mut files: Vec<_> =
-        fs::read_dir(folder).expect("seeds").map(|entry| entry.expect("a seed").path()).collect();
-    files.sort();
-    let seeds: Vec<Vec<u8>> = files.iter().map(|path| fs::read(path).expect("a seed")).collect();
-    assert!(seeds.len() >= 5);
-    let mut random = deviates();
-    let mut below = |most: usize| (random() * most as f64) as usize;
     let (mut refused, mut read) = (0, 0);
-    for round in 0..20_000 {
-        let mut bytes = seeds[round % seeds.len()].clone();
-        for _ in 0..round / seeds.len() % 5 {
-            let at = below(bytes.len() + 1);
-            match below(5) {
-                0 => bytes.truncate(at),
-                1 => bytes.splice(at..at, PIECES[below(PIECES.len())].bytes()).for_each(drop),
-                2 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = below(256) as u8),
-                // Digits, which change numbers without breaking them.
-                3 => bytes.iter_mut().skip(at).find(|byte| byte.is_ascii_digit()).into_iter().for_each(
-                    |byte| {
-                        *byte = b'0' + below(10) as u8;
-                    },
-                ),
-                _ => bytes.drain(at..(at + below(20)).min(bytes.len())).for_each(drop),
-            }
-        }
-        let refusals = check(&bytes, "some.file");
+    each_mutant("coordinates", &PIECES, |bytes| {
+        let refusals = check(bytes, "some.file");
         assert!(refusals.iter().all(|line| line.starts_with("some.file")), "{refusals:?}");
         assert!(refusals.iter().all(|line| !line.contains(char::is_control)), "{refusals:?}");
         // Bytes are a model, a scan or neither, and never both.
         assert!(!refusals.is_empty());
         refused += usize::from(refusals.len() > 1);
         read += usize::from(refusals.len() == 1);
-    }
+    });
     println!("{refused} refused, {read} read");
     assert!(refused > 2000 && read > 5000, "{refused} refused, {read} read");
 }

@@ -1,9 +1,9 @@
 //! Anomalous scattering: f' and f'' of an element at an energy.
 //!
-//! Sources, in the order in which they are asked: measured scans, between whose points f' and f'' are interpolated linearly;
-//! the tables of Chantler (J. Phys. Chem. Ref. Data 24, 71, 1995) in the crate `xraydb`, with cubic splines for f' and
-//! power laws for f''; or none, which is 0. Tables are those of free atoms: within 30 eV of an edge only a scan
-//! serves. Energies beyond a scan or a table are refused; `xraydb` itself would take the nearest one it has.
+//! Sources, in the order in which they are asked: measured scans, between whose points f' and f'' are interpolated
+//! linearly; the tables of Chantler (J. Phys. Chem. Ref. Data 24, 71, 1995) in the crate `xraydb`, with cubic splines
+//! for f' and power laws for f''; or none, which is 0. Tables are those of free atoms: within 30 eV of an edge only a
+//! scan serves. Energies beyond a scan or a table are refused; `xraydb` itself would take the nearest one it has.
 
 use core::iter::once;
 
@@ -160,8 +160,8 @@ impl AnomalousSource {
         Ok(Anomalous { f_prime, f_double_prime })
     }
 
-    /// Which of the elements have f' or f'' that differ by more than `tolerance_electrons` between some two energies of a
-    /// range, among its ends and the points of the table or scan within it.
+    /// Which of the elements have f' or f'' that differ by more than `tolerance_electrons` between some two energies
+    /// of a range, among its ends and the points of the table or scan within it.
     ///
     /// # Errors
     /// As [`AnomalousSource::at`] at the ends of the range.

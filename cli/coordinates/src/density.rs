@@ -2,14 +2,15 @@
 //!
 //! The atoms of an element are unit scatterers smeared by their displacements, so each is one Gaussian: in the
 //! density rho(r) = w (2 pi)^-1.5 det(V)^-0.5 exp(-r V^-1 r/2), V = U + B_x/(8 pi^2), or with an isotropic B
-//! w (4 pi/(B + B_x))^1.5 exp(-4 pi^2 r^2/(B + B_x)). The form factor multiplies the transform afterwards, so its narrow
-//! Gaussians and its constant need no grid. Only the atoms of the asymmetric unit are smeared; the transform A of their
-//! density gives G(h) = exp(B_x s^2) V_cell sum over operators of A(h R) exp(2 pi i h t), which is exact for any grid.
+//! w (4 pi/(B + B_x))^1.5 exp(-4 pi^2 r^2/(B + B_x)). The form factor multiplies the transform afterwards, so its
+//! narrow Gaussians and its constant need no grid. Only the atoms of the asymmetric unit are smeared; the transform A of
+//! their density gives G(h) = exp(B_x s^2) V_cell sum over operators of A(h R) exp(2 pi i h t), which is exact for
+//! any grid.
 //!
 //! B_x makes the narrowest atom as wide as the grid needs (or as narrow as it allows). **Accuracy.** Two errors of at
-//! most about [`TOLERANCE`] of an atom's scattering: a wave above the sampling limit is taken for a wave at h, damped by
-//! exp(-B (g^2 - 2 g/d)/4), g the shortest reciprocal vector of the grid; and the density is cut off where it is below
-//! exp(-E) of its height. The test against direct sums is in [`crate::structure_factors`].
+//! most about [`TOLERANCE`] of an atom's scattering: a wave above the sampling limit is taken for a wave at h, damped
+//! by exp(-B (g^2 - 2 g/d)/4), g the shortest reciprocal vector of the grid; and the density is cut off where it is
+//! below exp(-E) of its height. The test against direct sums is in [`crate::structure_factors`].
 
 use num_complex::Complex64;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -26,8 +27,8 @@ use crate::transform::{Coefficients, smooth_size, transform};
 /// Size of the errors, relative to the scattering of an atom.
 const TOLERANCE: f64 = 1e-8;
 
-/// Points of the grid along an axis for each wave at the resolution, from which the search for a grid starts: 1 would be
-/// the sampling limit.
+/// Points of the grid along an axis for each wave at the resolution, from which the search for a grid starts: 1 would
+/// be the sampling limit.
 const RATE: f64 = 1.5;
 
 /// A grid for densities to a resolution.

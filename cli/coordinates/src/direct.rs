@@ -1,7 +1,7 @@
 //! Direct sums over atoms and operators.
 //!
-//! G(h) = sum over atoms j and operators (R, t) of w_j T_j(h R) exp(2 pi i (h R x_j + h t)): what unit scatterers at the atoms
-//! of an element scatter. T = exp(-B s^2), or exp(-2 pi^2 q U* q) with q = h R.
+//! G(h) = sum over atoms j and operators (R, t) of w_j T_j(h R) exp(2 pi i (h R x_j + h t)): what unit scatterers at
+//! the atoms of an element scatter. T = exp(-B s^2), or exp(-2 pi^2 q U* q) with q = h R.
 //!
 //! **Accuracy.** Rounding errors only: 1e-13 of the largest |G|. **Cost.** A sine, a cosine and, with anisotropic
 //! displacement, an exponential for each atom, rotation and reflection: 1.3 ns at AVX-512. Vectors run over

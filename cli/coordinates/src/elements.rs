@@ -1,7 +1,7 @@
 //! Elements, their form factors and radii.
 //!
-//! f0(s) = sum of a_i exp(-b_i s^2) over four Gaussians, plus c; s = sin(theta)/lambda = 1/(2 d) in 1/Å. The table is that of
-//! neutral atoms; charges are not told apart.
+//! f0(s) = sum of a_i exp(-b_i s^2) over four Gaussians, plus c; s = sin(theta)/lambda = 1/(2 d) in 1/Å. The table is
+//! that of neutral atoms; charges are not told apart.
 
 use core::fmt;
 

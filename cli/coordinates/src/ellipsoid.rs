@@ -1,7 +1,7 @@
 //! The points of a periodic grid inside ellipsoids, plane by plane and row by row.
 //!
-//! An ellipsoid holds the points at which d Q d <= limit, d the distance from its centre in steps of the grid. In a row along
-//! the third axis this is one interval, so neither densities nor masks test single points.
+//! An ellipsoid holds the points at which d Q d <= limit, d the distance from its centre in steps of the grid. In a
+//! row along the third axis this is one interval, so neither densities nor masks test single points.
 
 use crate::error::{Error, zeros};
 use crate::metric::{Matrix, Metric};
@@ -125,8 +125,8 @@ pub(crate) fn steps_to_angstrom(metric: &Metric, size: [usize; 3]) -> Matrix {
     metric.orthogonal.map(|row| core::array::from_fn(|i| row[i] / size[i] as f64))
 }
 
-/// The pieces of `first..=last` of a periodic row, each within 0..nw; a piece is its begin, its end, and the place of its
-/// begin in the whole.
+/// The pieces of `first..=last` of a periodic row, each within 0..nw; a piece is its begin, its end, and the place of
+/// its begin in the whole.
 pub(crate) fn pieces(first: i64, last: i64, nw: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     let count = (last - first + 1) as usize;
     let start = first.rem_euclid(nw as i64) as usize;

@@ -1,8 +1,8 @@
 //! Atoms, made ready for sums: checked, and weighted by occupancy and by what symmetry repeats of them.
 //!
-//! An atom within 0.5 Å of n - 1 of its images counts n times in a sum over all operators. PDB files state its occupancy
-//! as 1/n of that of its site, small-molecule CIFs as that of the whole site, and some PDB files do so as well: its
-//! weight is occupancy/n where the model has full sites, or where occupancy x n exceeds 1.01.
+//! An atom within 0.5 Å of n - 1 of its images counts n times in a sum over all operators. PDB files state its
+//! occupancy as 1/n of that of its site, small-molecule CIFs as that of the whole site, and some PDB files do so as
+//! well: its weight is occupancy/n where the model has full sites, or where occupancy x n exceeds 1.01.
 
 use core::f64::consts::PI;
 

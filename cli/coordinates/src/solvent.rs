@@ -1,12 +1,13 @@
 //! The bulk solvent: a flat density between the molecules.
 //!
-//! F_total = F_calc + k_sol exp(-B_sol/(4 d^2)) F_mask. F_mask is the Fourier transform of a mask that is 1 in the solvent and 0
-//! elsewhere, as in Jiang and Brünger (J. Mol. Biol. 243, 100, 1994): points within r_vdw + r_probe of an atom are not solvent;
-//! then points within r_shrink of a solvent point are solvent again. Radii are those of cctbx. Hydrogens and atoms of
-//! occupancy 0 are left out.
+//! F_total = F_calc + k_sol exp(-B_sol/(4 d^2)) F_mask. F_mask is the Fourier transform of a mask that is 1 in the
+//! solvent and 0 elsewhere, as in Jiang and Brünger (J. Mol. Biol. 243, 100, 1994): points within r_vdw + r_probe of
+//! an atom are not solvent; then points within r_shrink of a solvent point are solvent again. Radii are those of
+//! cctbx. Hydrogens and atoms of occupancy 0 are left out.
 //!
-//! The mask is a convention and has no exact value: halving its step from 0.6 Å changes F_mask by about a tenth beyond 4 Å.
-//! The values for equivalent reflections are averaged, since the grid need not have the symmetry of the space group.
+//! The mask is a convention and has no exact value: halving its step from 0.6 Å changes F_mask by about a tenth
+//! beyond 4 Å. The values for equivalent reflections are averaged, since the grid need not have the symmetry of the
+//! space group.
 
 use core::ops::Range;
 

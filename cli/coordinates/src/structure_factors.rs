@@ -8,9 +8,9 @@
 //! and F(-h) has the conjugates of G_e and F_mask. What does not depend on the energy is summed once; for each element
 //! that varies with it G_e is kept, so an energy costs a few operations a reflection and is exact.
 //!
-//! One reflection of each class is computed: those that differ by a rotation of the group or by the sign of h. G_e comes
-//! from the direct sum or from a Fourier transform, whichever takes less time for the element; a handful of metal atoms is
-//! summed directly even where all carbons are transformed.
+//! One reflection of each class is computed: those that differ by a rotation of the group or by the sign of h. G_e
+//! comes from the direct sum or from a Fourier transform, whichever takes less time for the element; a handful of
+//! metal atoms is summed directly even where all carbons are transformed.
 //!
 //! **Accuracy.** Direct sums: rounding errors. Transforms: 3e-10 of the largest |F| for the golden models, 1e-7 promised by the
 //! tests here. **Memory.** See
@@ -82,8 +82,8 @@ impl Settings {
             // The mask and its widened copy exist before the transform.
             points.saturating_mul(2).saturating_add(transform_bytes(size, grid.limits))
         });
-        // Per class: the index and its copy as the list is joined, the fixed part, the sums that are kept, and those that
-        // are added next.
+        // Per class: the index and its copy as the list is joined, the fixed part, the sums that are kept, and those
+        // that are added next.
         let class = 2 * size_of::<Hkl>() + size_of::<Mates>() + (varying + 1) * size_of::<Complex64>();
         let classes = expected_classes(scatterers, self.d_min_angstrom);
         Ok((classes * class as f64) as usize + transformed.max(masked))
@@ -109,8 +109,8 @@ pub struct StructureFactors {
 }
 
 impl StructureFactors {
-    /// F with f', f'' of each element, in the order of [`Scatterers::elements`] (elements beyond its end have none). Those of
-    /// the elements in `varying` are given later.
+    /// F with f', f'' of each element, in the order of [`Scatterers::elements`] (elements beyond its end have none).
+    /// Those of the elements in `varying` are given later.
     ///
     /// Some systems promise more memory than they have; there, [`Settings::bytes_needed`] should be asked first.
     ///
@@ -311,8 +311,8 @@ fn sums(
     density::sums(scatterers, kind, grid, reflections)
 }
 
-/// Processor time of a direct sum, in ns: measured at AVX-512 on an AMD EPYC (family 26), for the other levels in proportion
-/// to the speeds of the render loop.
+/// Processor time of a direct sum, in ns: measured at AVX-512 on an AMD EPYC (family 26), for the other levels in
+/// proportion to the speeds of the render loop.
 fn direct_ns(scatterers: &Scatterers, kind: &Kind, reflections: usize, simd: Simd) -> f64 {
     let term_ns = match simd.level() {
         SimdLevel::Portable => 6.2,
@@ -456,7 +456,8 @@ mod tests {
         (scatterers, anomalous)
     }
 
-    /// Cells with their operators: triclinic, centred monoclinic, hexagonal, and one so skewed that its grid must be finer.
+    /// Cells with their operators: triclinic, centred monoclinic, hexagonal, and one so skewed that its grid must be
+    /// finer.
     const CRYSTALS: [([f64; 3], [f64; 3], &[Operator]); 4] = [
         ([21.0, 25.0, 31.0], [95.0, 103.0, 78.0], &P1),
         ([40.0, 22.0, 28.0], [90.0, 109.0, 90.0], &C2),

@@ -1,8 +1,9 @@
 //! Fourier transforms of real maps of a cell, kept to the reflections that are wanted.
 //!
-//! M(h) = 1/N sum over the N points of the map of m(x) exp(2 pi i h x), for |h|, |k|, |l| up to limits. The map is made
-//! plane by plane, transformed within the plane at once, and only the indices up to the limits are stored: the whole map
-//! never exists. A map is sampled more finely than the limits ask for, so this takes a fraction of its memory.
+//! M(h) = 1/N sum over the N points of the map of m(x) exp(2 pi i h x), for |h|, |k|, |l| up to limits. The map is
+//! made plane by plane, transformed within the plane at once, and only the indices up to the limits are stored: the
+//! whole map never exists. A map is sampled more finely than the limits ask for, so this takes a fraction of its
+//! memory.
 //!
 //! **Memory.** 16 bytes for each of n_u (2 k + 1)(l + 1) and (2 h + 1)(2 k + 1)(l + 1) numbers, and a plane of the map for
 //! each thread.

@@ -1,8 +1,8 @@
 //! Models in CIF: mmCIF of the PDB (`_atom_site.Cartn_x`) and small-molecule CIF (`_atom_site_fract_x`).
 //!
 //! The two name the same items with a point or an underscore after the category. They differ in what an occupancy
-//! means on a special position (the share of one image in mmCIF, that of the whole site in small-molecule CIF) and in the
-//! axes of anisotropic U (orthogonal in mmCIF; a* a, b* b, c* c in small-molecule CIF). B is 8 pi^2 U.
+//! means on a special position (the share of one image in mmCIF, that of the whole site in small-molecule CIF) and in
+//! the axes of anisotropic U (orthogonal in mmCIF; a* a, b* b, c* c in small-molecule CIF). B is 8 pi^2 U.
 //!
 //! The first block with atoms counts. Cell and symmetry that it lacks come from the first block that has them. Atoms
 //! without a place, and dummies (`_atom_site_calc_flag dum`), are left out; a missing occupancy is 1.
@@ -352,7 +352,8 @@ fn number(columns: &Columns, row: &Row<'_>, meaning: Meaning, path: &Path) -> Re
     value.number().map_err(|what| at_line(path, value.line(), what))
 }
 
-/// The element: the letters that the type begins with (`Fe3+`), or those of the label (`FE1`, `OW`) where no type is given.
+/// The element: the letters that the type begins with (`Fe3+`), or those of the label (`FE1`, `OW`) where no type is
+/// given.
 fn element(columns: &Columns, row: &Row<'_>, path: &Path) -> Result<Element, Failure> {
     let symbol = columns.value(row, Meaning::AtomSymbol).filter(|value| value.known().is_some());
     let label = columns.value(row, Meaning::AtomId);

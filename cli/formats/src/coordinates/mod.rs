@@ -46,8 +46,8 @@ const START_BYTES: u64 = 1 << 14;
 /// Reads a model.
 ///
 /// # Errors
-/// The file cannot be read or is cut; it has no cell, no atoms, or the cell of 1 x 1 x 1 Å that stands for no crystal; or
-/// a line has an unknown element, or a number that is missing or not finite.
+/// The file cannot be read or is cut; it has no cell, no atoms, or the cell of 1 x 1 x 1 Å that stands for no
+/// crystal; or a line has an unknown element, or a number that is missing or not finite.
 pub fn read_model(path: &Path) -> Result<Model, Failure> {
     parse_model(open(path)?, path)
 }

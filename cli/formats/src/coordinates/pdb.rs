@@ -1,8 +1,9 @@
 //! PDB files: records of fixed columns.
 //!
-//! Read are CRYST1, ATOM, HETATM, ANISOU (which replaces the B of the atom before it), SCALEn (only whether it contradicts
-//! CRYST1), MODEL and ENDMDL (atoms of the first model count). A blank occupancy is 1. The element is in columns 77-78; where
-//! these are blank it is told by the name, whose columns 13-14 hold the element, right-justified.
+//! Read are CRYST1, ATOM, HETATM, ANISOU (which replaces the B of the atom before it), SCALEn (only whether it
+//! contradicts CRYST1), MODEL and ENDMDL (atoms of the first model count). A blank occupancy is 1. The element is in
+//! columns 77-78; where these are blank it is told by the name, whose columns 13-14 hold the element,
+//! right-justified.
 //!
 //! Source: "Protein Data Bank Contents Guide: Atomic Coordinate Entry Format Description", version 3.3 (2012).
 
