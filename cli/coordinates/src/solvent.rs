@@ -12,13 +12,12 @@
 use core::ops::Range;
 
 use num_complex::Complex64;
-use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use widebragg_reflections::observations::Hkl;
 
 use crate::density::symmetric;
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
-use crate::error::{Error, zeros};
+use crate::error::Error;
 use crate::metric::{LARGEST_INDEX, Matrix, congruent, norm};
 use crate::scatterers::Scatterers;
 use crate::transform::{smooth_size, transform};
@@ -93,38 +92,10 @@ impl Solvent {
             }
         }
         let limits = scatterers.group.largest_images(hkls);
-        let size = self.mask_size(scatterers, limits);
-        let mask = self.mask(scatterers, size)?;
-        let plane_len = size[1] * size[2];
-        let coefficients = transform(size, limits, |u, plane| {
-            let points = &mask[u * plane_len..(u + 1) * plane_len];
-            plane.iter_mut().zip(points).for_each(|(value, point)| *value = f64::from(*point));
-        })?;
+        let mask = Mask::new(self, scatterers, self.mask_size(scatterers, limits))?;
+        let coefficients = transform(mask.size, limits, |u, plane| mask.fill_plane(u, plane))?;
         let mean = scatterers.metric.volume_angstrom3 / scatterers.group.all.len() as f64;
         Ok(symmetric(scatterers, &coefficients, hkls, |_| mean))
-    }
-
-    /// The mask, the third axis fastest: 1 in the solvent, else 0.
-    fn mask(&self, scatterers: &Scatterers, size: [usize; 3]) -> Result<Vec<u8>, Error> {
-        let [nu, nv, nw] = size;
-        let to_angstrom = steps_to_angstrom(&scatterers.metric, size);
-        let atoms = self.spheres(scatterers, size, &to_angstrom);
-        let planes = Planes::new(&atoms, nu)?;
-        let mut outside: Vec<u8> = zeros(nu * nv * nw)?;
-        outside.par_chunks_mut(nv * nw).enumerate().for_each(|(plane, points)| {
-            points.fill(1);
-            for (index, u) in planes.of(plane) {
-                for row in atoms[index].rows(u, nv) {
-                    fill(&mut points[row.v * nw..(row.v + 1) * nw], row.first, row.last, 0);
-                }
-            }
-        });
-        let around_a_point = Ellipsoid {
-            centre: [0.0; 3],
-            form: squared_distance(&to_angstrom),
-            limit: self.shrink_radius_angstrom * self.shrink_radius_angstrom,
-        };
-        dilated(&outside, size, &around_a_point)
     }
 
     /// The spheres that are not solvent, of all atoms of the cell.
@@ -152,7 +123,7 @@ fn squared_distance(to_angstrom: &Matrix) -> [f64; 6] {
 }
 
 /// Sets the points `first..=last` of a periodic row.
-fn fill(row: &mut [u8], first: i64, last: i64, value: u8) {
+fn fill<T: Copy>(row: &mut [T], first: i64, last: i64, value: T) {
     let nw = row.len();
     if last - first + 1 >= nw as i64 {
         return row.fill(value);
@@ -162,29 +133,58 @@ fn fill(row: &mut [u8], first: i64, last: i64, value: u8) {
     }
 }
 
-/// The mask with all points that are within an ellipsoid around a point of it.
-fn dilated(mask: &[u8], [nu, nv, nw]: [usize; 3], ellipsoid: &Ellipsoid) -> Result<Vec<u8>, Error> {
-    let runs: Vec<Vec<Range<u32>>> = mask.par_chunks(nw).map(runs_of_row).collect();
-    // The rows of the ellipsoid, by the offsets of their planes and rows.
-    let reach = Planes::new(&[*ellipsoid], nu)?;
-    let offsets: Vec<_> = (0..nu).flat_map(|plane| reach.of(plane).map(|(_, du)| du)).collect();
-    let mut wider: Vec<u8> = zeros(mask.len())?;
-    wider.par_chunks_mut(nv * nw).enumerate().for_each(|(u, points)| {
-        for &du in &offsets {
-            let from = (u as i64 + du).rem_euclid(nu as i64) as usize;
-            for row in ellipsoid.rows(du, nv) {
-                for v in 0..nv {
-                    // The ellipsoid is its own mirror image, so the offset may be taken from either point.
-                    let points = &mut points[v * nw..(v + 1) * nw];
-                    for run in &runs[from * nv + (v + row.v) % nv] {
+/// The mask, as what is needed to make its planes: of a large cell the whole would take gigabytes.
+struct Mask {
+    size: [usize; 3],
+    /// The runs of points outside of all atoms, by plane and row.
+    outside: Vec<Vec<Vec<Range<u32>>>>,
+    /// What a point outside makes solvent around it.
+    around: Ellipsoid,
+    /// The planes that `around` reaches, from its own.
+    reach: Vec<i64>,
+}
+
+impl Mask {
+    fn new(solvent: &Solvent, scatterers: &Scatterers, size: [usize; 3]) -> Result<Self, Error> {
+        let [nu, nv, nw] = size;
+        let to_angstrom = steps_to_angstrom(&scatterers.metric, size);
+        let atoms = solvent.spheres(scatterers, size, &to_angstrom);
+        let planes = Planes::new(&atoms, nu)?;
+        let runs_of_plane = |points: &mut Vec<u8>, plane| {
+            points.fill(1);
+            for (index, u) in planes.of(plane) {
+                for row in atoms[index].rows(u, nv) {
+                    fill(&mut points[row.v * nw..(row.v + 1) * nw], row.first, row.last, 0);
+                }
+            }
+            points.chunks_exact(nw).map(runs_of_row).collect()
+        };
+        let outside = (0..nu).into_par_iter().map_init(|| vec![0; nv * nw], runs_of_plane).collect();
+        let around = Ellipsoid {
+            centre: [0.0; 3],
+            form: squared_distance(&to_angstrom),
+            limit: solvent.shrink_radius_angstrom * solvent.shrink_radius_angstrom,
+        };
+        let around_planes = Planes::new(&[around], nu)?;
+        let reach = (0..nu).flat_map(|plane| around_planes.of(plane).map(|(_, du)| du)).collect();
+        Ok(Self { size, outside, around, reach })
+    }
+
+    /// Sets the points of a plane that are solvent to 1.
+    fn fill_plane(&self, u: usize, plane: &mut [f64]) {
+        let [nu, nv, nw] = self.size;
+        for &du in &self.reach {
+            let from = &self.outside[(u as i64 + du).rem_euclid(nu as i64) as usize];
+            for row in self.around.rows(du, nv) {
+                for (v, points) in plane.chunks_exact_mut(nw).enumerate() {
+                    for run in &from[(v + row.v) % nv] {
                         let [start, end] = [run.start, run.end].map(i64::from);
-                        fill(points, start - row.last, end - 1 - row.first, 1);
+                        fill(points, start - row.last, end - 1 - row.first, 1.0);
                     }
                 }
             }
         }
-    });
-    Ok(wider)
+    }
 }
 
 /// The runs of ones in a row.
@@ -197,4 +197,84 @@ fn runs_of_row(row: &[u8]) -> Vec<Range<u32>> {
         at = end;
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use widebragg_reflections::cell::Cell;
+    use widebragg_reflections::symmetry::StatedSymmetry;
+
+    use super::*;
+    use crate::elements::Element;
+    use crate::metric::{norm_sq, times};
+    use crate::model::{Atom, Displacement, Model};
+    use crate::operator::Operator;
+
+    #[test]
+    fn the_mask_is_what_its_definition_says() {
+        let atom = |symbol, fractional, occupancy| Atom {
+            element: Element::from_symbol(symbol).unwrap(),
+            fractional,
+            occupancy,
+            displacement: Displacement::Isotropic(20.0),
+        };
+        let atoms = vec![
+            atom("C", [0.1, 0.2, 0.9], 1.0),
+            atom("O", [-0.4, 0.3, 0.5], 0.5),
+            atom("H", [0.5, 0.8, 0.1], 1.0),
+            atom("Fe", [0.5, 0.8, 0.4], 0.0),
+        ];
+        let cell = Cell { lengths_angstrom: [9.0, 10.0, 11.0], angles_deg: [80.0, 105.0, 95.0] };
+        let symmetry = StatedSymmetry::default();
+        let model = Model { cell, symmetry, atoms, full_sites: false, warnings: Vec::new() };
+        let inversion = Operator { rotation: [[-1, 0, 0], [0, -1, 0], [0, 0, -1]], translation: [0.0; 3] };
+        let scatterers = Scatterers::new(&model, &[Operator::IDENTITY, inversion]).unwrap();
+
+        let size = [12, 15, 16];
+        let points = (0..12).flat_map(|u| (0..15).flat_map(move |v| (0..16).map(move |w| [u, v, w])));
+        let fraction =
+            |point: [usize; 3]| -> [f64; 3] { core::array::from_fn(|i| point[i] as f64 / size[i] as f64) };
+        // All images within a cell around matter, since the spheres are smaller than a cell.
+        let near = |a: [f64; 3], b: [f64; 3], radius: f64| {
+            (0..27).any(|image| {
+                let cells = [image / 9 - 1, image / 3 % 3 - 1, image % 3 - 1];
+                let apart = core::array::from_fn(|i| {
+                    let apart = a[i] - b[i];
+                    apart - apart.round() + f64::from(cells[i])
+                });
+                norm_sq(times(&scatterers.metric.orthogonal, apart)) <= radius * radius
+            })
+        };
+        let solvent = Solvent::default();
+        let atoms = [([0.1, 0.2, 0.9], 1.775), ([-0.4, 0.3, 0.5], 1.45)];
+        let is_outside = |x: [f64; 3]| {
+            atoms.iter().all(|&(atom, radius)| {
+                let mirrored = atom.map(|x: f64| -x);
+                !near(x, atom, radius + 1.1) && !near(x, mirrored, radius + 1.1)
+            })
+        };
+        let outside: Vec<[f64; 3]> = points.clone().map(fraction).filter(|&x| is_outside(x)).collect();
+        let mask = Mask::new(&solvent, &scatterers, size).unwrap();
+        let planes: Vec<Vec<f64>> = (0..12)
+            .map(|u| {
+                let mut plane = vec![0.0; 15 * 16];
+                mask.fill_plane(u, &mut plane);
+                plane
+            })
+            .collect();
+        let mut solvent_points = 0;
+        for point in points {
+            let x = fraction(point);
+            let expected = f64::from(u8::from(outside.iter().any(|&other| near(x, other, 0.9))));
+            let [u, v, w] = point;
+            assert_eq!(planes[u][v * 16 + w], expected, "{point:?}");
+            solvent_points += usize::from(expected == 1.0);
+        }
+        // The shrinking adds points, and the atoms keep some.
+        assert!(
+            outside.len() < solvent_points && solvent_points < 2500,
+            "{} {solvent_points}",
+            outside.len()
+        );
+    }
 }

@@ -78,9 +78,9 @@ impl Settings {
         };
         let masked = self.solvent.map_or(0, |solvent| {
             let size = solvent.mask_size(scatterers, grid.limits);
-            let points = size.into_iter().fold(1, usize::saturating_mul);
-            // The mask and its widened copy exist before the transform.
-            points.saturating_mul(2).saturating_add(transform_bytes(size, grid.limits))
+            // The runs of the mask: about one in eight points, and a list for each row.
+            let runs = size[0] * size[1] * (size_of::<Vec<u8>>() + size[2]);
+            runs.saturating_add(transform_bytes(size, grid.limits))
         });
         // Per class: the index and its copy as the list is joined, the fixed part, the sums that are kept, and those
         // that are added next.
