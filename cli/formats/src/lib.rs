@@ -32,6 +32,7 @@ mod background;
 pub mod cbf;
 pub mod cif;
 mod cif_crystal;
+pub mod coordinates;
 pub mod ctime;
 mod decimal;
 pub mod dump;

@@ -26,7 +26,7 @@ const EDGES_DIFFER: f64 = 0.02;
 /// Relative difference of wavelengths from which F may not be of the experiment.
 const WAVELENGTHS_DIFFER: f64 = 0.02;
 
-/// The doubts about `experiment`, which `options` ask for; its wavelength is `known`, and its structure factors come from
+/// The doubts about `experiment`, which `options` ask for; its wavelength is `lambda`, and its structure factors come from
 /// a file of `reflections`, or from lines of h k l F.
 pub(super) fn doubts(
     options: &Options,
