@@ -5,8 +5,10 @@
 //!   with the kernel, so that an error in one does not hide an error in the other.
 //! * [`golden`]: images, function tables and traces that the reference produced (folder `golden/`).
 //! * [`compare`]: differences between two images or two numbers, and their limits.
+//! * [`coordinates`]: what every model that is read must keep.
 //! * [`deviates`]: reproducible random numbers.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
+//! * [`mutants`]: mutations of the seeds of the fuzz targets.
 //! * [`program`]: runs the `widebragg` program in a temporary folder.
 //! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
 //! * [`skipped`]: tells which tests were skipped.
@@ -18,9 +20,11 @@
 
 pub mod commands;
 pub mod compare;
+pub mod coordinates;
 pub mod deviates;
 pub mod fault;
 pub mod golden;
+pub mod mutants;
 pub mod oracle;
 pub mod program;
 pub mod scene;

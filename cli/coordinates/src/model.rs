@@ -3,6 +3,8 @@
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
+use crate::elements::Element;
+
 /// How an atom is smeared.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Displacement {
@@ -13,10 +15,10 @@ pub enum Displacement {
 }
 
 /// One atom of the asymmetric unit.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Atom {
-    /// Chemical symbol, such as `Fe`.
-    pub element: String,
+    /// What it is.
+    pub element: Element,
     /// Place in fractions of the cell.
     pub fractional: [f64; 3],
     /// Occupancy, as the file states it.

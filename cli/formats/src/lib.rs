@@ -30,6 +30,8 @@
 pub mod atomic;
 mod background;
 pub mod cbf;
+pub mod cif;
+pub mod coordinates;
 pub mod ctime;
 mod decimal;
 pub mod dump;

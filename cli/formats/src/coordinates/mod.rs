@@ -1,0 +1,216 @@
+//! Atomic models: PDB files, mmCIF and small-molecule CIF, told apart by their content; and scans of f', f''.
+//!
+//! Of several models the first counts, of alternate conformations all. Atoms keep their occupancies as stated;
+//! [`Model::full_sites`] says what these mean on special positions.
+//!
+//! ```
+//! use std::path::Path;
+//! use widebragg_formats::coordinates::parse_model;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let text = "\
+//! CRYST1   38.400   38.400   45.100  90.00  90.00 120.00 P 32 2 1
+//! ATOM     28 FE   UNK A  28       3.069  11.714   9.164  0.50 41.96          FE
+//! ";
+//! let model = parse_model(text.as_bytes(), Path::new("iron.pdb"))?;
+//! assert_eq!(model.atoms[0].element.symbol(), "Fe");
+//! assert_eq!(model.atoms[0].occupancy, 0.5);
+//! assert_eq!(model.symmetry.name.as_deref(), Some("P 32 2 1"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod mmcif;
+mod pdb;
+mod scan;
+
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use widebragg_coordinates::elements::Element;
+use widebragg_coordinates::metric::{Metric, congruent, norm, times};
+use widebragg_coordinates::model::{Atom, Displacement, Model};
+use widebragg_reflections::cell::Cell;
+use widebragg_reflections::symmetry::StatedSymmetry;
+
+use crate::failure::Failure;
+use crate::kind::explained;
+use crate::memory::{Watched, reserved};
+use crate::text::{cannot_read, in_file, open};
+
+pub use scan::{parse_scan, read_scan};
+
+/// Bytes of the file that its format is told by.
+const START_BYTES: u64 = 1 << 14;
+
+/// Reads a model.
+///
+/// # Errors
+/// The file cannot be read or is cut; it has no cell, no atoms, or the cell of 1 x 1 x 1 Å that stands for no
+/// crystal; or a line has an unknown element, or a number that is missing or not finite.
+pub fn read_model(path: &Path) -> Result<Model, Failure> {
+    parse_model(open(path)?, path)
+}
+
+/// [`read_model`] from a stream; `path` is its name in error messages.
+///
+/// # Errors
+/// As [`read_model`].
+pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
+    let mut input = Watched(input);
+    let mut start = Vec::new();
+    (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
+    let is_cif = is_cif(&start);
+    let mut input = BufReader::new(start.as_slice().chain(input));
+    if is_cif {
+        return mmcif::parse(&mut input, path);
+    }
+    pdb::parse(&mut input, path).map_err(explained(path, "a PDB file or a CIF file of a model"))
+}
+
+/// Whether the first line that is neither blank nor a comment begins a CIF.
+fn is_cif(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let mut lines = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_start);
+    let first = lines.find(|line| !line.is_empty() && line[0] != b'#');
+    first.is_some_and(|line| {
+        let begins =
+            |word: &[u8]| line.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+        begins(b"data_") || begins(b"loop_") || begins(b"_") || begins(b"save_")
+    })
+}
+
+/// Where an atom is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// In Å, in the orthogonal frame.
+    Orthogonal([f64; 3]),
+    /// In fractions of the cell.
+    Fractional([f64; 3]),
+}
+
+/// How an atom is smeared.
+#[derive(Debug, Clone, Copy)]
+enum Smearing {
+    /// As the model has it.
+    Known(Displacement),
+    /// U in Å^2 with respect to a* a, b* b, c* c, as small-molecule CIFs state it, in the order of
+    /// [`Displacement::Anisotropic`].
+    Reciprocal([f64; 6]),
+}
+
+/// An atom before the cell is known.
+#[derive(Debug, Clone, Copy)]
+struct Site {
+    element: Element,
+    place: Place,
+    occupancy: f64,
+    smearing: Smearing,
+}
+
+/// What a file states of a crystal.
+#[derive(Debug, Default)]
+struct Draft {
+    cell: Option<Cell>,
+    symmetry: StatedSymmetry,
+    /// The matrix from Å to fractions, where the file has one.
+    to_fractions: Option<[[f64; 3]; 3]>,
+    sites: Vec<Site>,
+    full_sites: bool,
+    warnings: Vec<String>,
+}
+
+impl Draft {
+    fn finish(self, path: &Path) -> Result<Model, Failure> {
+        if self.sites.is_empty() {
+            return Err(in_file(path, "no atoms in it"));
+        }
+        let Some(cell) = self.cell else {
+            return Err(in_file(path, "no unit cell in it (CRYST1, or _cell items in a CIF)"));
+        };
+        if cell.lengths_angstrom.iter().all(|&length| length <= 1.0) {
+            return Err(in_file(
+                path,
+                "its unit cell is the dummy of 1 x 1 x 1 Angstrom: the model is not of a crystal (NMR, electron microscopy)",
+            ));
+        }
+        let metric = Metric::new(&cell).map_err(|error| in_file(path, error.to_string()))?;
+        if self.to_fractions.is_some_and(|stated| contradicts(&metric.fractional, &stated)) {
+            return Err(in_file(
+                path,
+                "its matrix from Angstrom to fractions (SCALE) contradicts its unit cell; only the standard frame is \
+                 read: a along x, b in the plane of x and y",
+            ));
+        }
+        let mut atoms = reserved(self.sites.len()).ok_or_else(|| in_file(path, "no memory for its atoms"))?;
+        atoms.extend(self.sites.iter().map(|site| site.atom(&metric)));
+        let Self { symmetry, full_sites, warnings, .. } = self;
+        Ok(Model { cell, symmetry, atoms, full_sites, warnings })
+    }
+}
+
+impl Site {
+    fn atom(&self, metric: &Metric) -> Atom {
+        let fractional = match self.place {
+            Place::Orthogonal(place) => times(&metric.fractional, place),
+            Place::Fractional(place) => place,
+        };
+        let displacement = match self.smearing {
+            Smearing::Known(displacement) => displacement,
+            Smearing::Reciprocal([xx, yy, zz, xy, xz, yz]) => {
+                let [a, b, c] = metric.fractional.map(norm);
+                let u_star = [a * a * xx, b * b * yy, c * c * zz, a * b * xy, a * c * xz, b * c * yz];
+                Displacement::Anisotropic(congruent(&metric.orthogonal, u_star))
+            }
+        };
+        Atom { element: self.element, fractional, occupancy: self.occupancy, displacement }
+    }
+}
+
+/// Whether a matrix is of another frame than ours; both come from rounded numbers.
+fn contradicts(ours: &[[f64; 3]; 3], stated: &[[f64; 3]; 3]) -> bool {
+    let largest = ours.iter().flatten().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
+    let bound = 2e-6 + 2e-3 * largest;
+    ours.iter().flatten().zip(stated.iter().flatten()).any(|(ours, stated)| (ours - stated).abs() > bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time, as a slow pipe may.
+    struct Drops<'a>(&'a [u8]);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let piece = buffer.len().min(1);
+            self.0.read(&mut buffer[..piece])
+        }
+    }
+
+    #[test]
+    fn models_do_not_depend_on_how_their_bytes_arrive() {
+        let cif = "data_a\n_cell_length_a 9\n_cell_length_b 9\n_cell_length_c 9\n_cell_angle_alpha 90\n\
+                   _cell_angle_beta 90\n_cell_angle_gamma 90\n_atom_site_label C1\n_atom_site_fract_x 0.1\n\
+                   _atom_site_fract_y 0.2\n_atom_site_fract_z 0.3\n";
+        let pdb = "CRYST1    9.000    9.000    9.000  90.00  90.00  90.00 P 1\n\
+                   ATOM      1  C   UNK A   1       0.900   1.800   2.700  1.00  0.00           C\n";
+        for text in [cif, pdb] {
+            let whole = parse_model(text.as_bytes(), Path::new("a")).unwrap();
+            assert_eq!(parse_model(Drops(text.as_bytes()), Path::new("a")).unwrap(), whole);
+            assert_eq!(whole.atoms.len(), 1);
+        }
+    }
+
+    #[test]
+    fn formats_are_told_by_their_content() {
+        for start in
+            ["data_x\n", "# a comment\n\n  DATA_x\n", "loop_\n", "_cell.length_a 3\n", "\u{feff}data_\n"]
+        {
+            assert!(is_cif(start.as_bytes()), "{start}");
+        }
+        for start in ["", "CRYST1 ", "HEADER    data_", "ATOM  ", "#\n"] {
+            assert!(!is_cif(start.as_bytes()), "{start}");
+        }
+    }
+}
