@@ -13,6 +13,7 @@
 //! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
 //! * [`skipped`]: tells which tests were skipped.
 //! * [`smv_header`]: what every SMV header must keep.
+//! * [`reflections`]: what every stream of reflections must keep.
 //! * [`scene`]: the oracle's derived values as a scene of the kernel, so that the kernel's render loop is
 //!   tested alone.
 
@@ -27,6 +28,7 @@ pub mod golden;
 pub mod mutants;
 pub mod oracle;
 pub mod program;
+pub mod reflections;
 pub mod scene;
 pub mod skipped;
 pub mod smv_header;

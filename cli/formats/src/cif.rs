@@ -1,8 +1,8 @@
 //! CIF 1.1, the text format of crystallography: blocks of tables, read one row at a time.
 //!
-//! A file is a sequence of blocks, which `data_NAME` begins, and a block a sequence of tables. A table is a loop, or the
-//! single items between two loops, which are a table of one row. So every value is in a column of a table, and readers
-//! need one way to find it.
+//! A file is a sequence of blocks, which `data_NAME` begins, and a block a sequence of tables. A table is a loop, or
+//! the single items between two loops, which are a table of one row. So every value is in a column of a table, and
+//! readers need one way to find it.
 //!
 //! ```text
 //! data_r1abcsf                     a block
@@ -15,10 +15,10 @@
 //! 2 ?                              ? and . without quotes: no value
 //! ```
 //!
-//! Tags and keywords are read in any case. A `#` begins a comment where a token could begin. A text field goes from a line
-//! that begins with `;` to the next such line. Lines end in LF or CR LF; other control characters count as blanks, and a
-//! NUL is refused. Bytes that are not UTF-8 become replacement characters. Save frames, of which dictionaries consist,
-//! are refused.
+//! Tags and keywords are read in any case. A `#` begins a comment where a token could begin. A text field goes from a
+//! line that begins with `;` to the next such line. Lines end in LF or CR LF; other control characters count as blanks,
+//! and a NUL is refused. Bytes that are not UTF-8 become replacement characters. Save frames, of which dictionaries
+//! consist, are refused.
 //!
 //! Source: S. R. Hall, J. D. Westbrook, N. Spadaccini, I. D. Brown, H. J. Bernstein, B. McMahon, "Specification of the
 //! Crystallographic Information File", International Tables for Crystallography G, 2.2 (2006).

@@ -11,8 +11,9 @@ use crate::failure::Failure;
 use crate::image::START_BYTES;
 
 /// First bytes, what a file that begins with them is, and what to do with it.
-const MAGIC: [(&[u8], &str, &str); 12] = [
+const MAGIC: [(&[u8], &str, &str); 13] = [
     (b"\x1f\x8b\x08", "a gzip archive", "unpack it first (gunzip)"),
+    (b"\x1f\x9d", "a compress archive", "unpack it first (uncompress)"),
     (b"BZh", "a bzip2 archive", "unpack it first (bunzip2)"),
     (b"\xfd7zXZ\0", "an xz archive", "unpack it first (unxz)"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it first (unzstd)"),

@@ -1,8 +1,53 @@
 //! Reflections in the formats of crystallography: which column is taken, and what else a file holds.
+//!
+//! Formats are recognised by content, never by name, in gzip archives as well. Plain lines of h k l F are handed back,
+//! for [`crate::hkl`].
+//!
+//! ```
+//! use std::path::Path;
+//! use widebragg_formats::reflections::{Choice, Contents, parse_reflections};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut file = &b"data_a\n_symmetry.Int_Tables_number 19\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l
+//! _refln.F_meas_au\n0 0 2 514.4\n0 0 4 ?\n"[..];
+//! match parse_reflections(&mut file, Path::new("a.cif"), &Choice::default())? {
+//!     Contents::File(file) => {
+//!         assert_eq!((file.format, file.taken.as_slice()), ("mmCIF", &["F_meas_au".to_owned()][..]));
+//!         assert_eq!((file.read, file.missing, file.observations.list[0].hkl), (2, 1, [0, 0, 2]));
+//!         assert_eq!(file.symmetry.number, Some(19));
+//!     }
+//!     Contents::Text(_) => unreachable!("it is a CIF"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod format;
+mod mtz;
+mod refln;
+mod taken;
+
+use std::io::Read;
+use std::path::Path;
 
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::Observations;
 use widebragg_reflections::symmetry::StatedSymmetry;
+
+use crate::failure::Failure;
+use crate::text::in_file;
+use crate::unpack::Unpacked;
+pub use format::Format;
+pub use mtz::write_mtz;
+
+/// Largest absolute value of an index; with larger ones a file is damaged, or no list of reflections.
+const MOST_INDEX: i32 = 1_000_000;
+
+/// Number of labels that a refusal lists.
+const MOST_LABELS: usize = 40;
+
+/// Longest part of a label that is shown.
+const MOST_LABEL_CHARS: usize = 40;
 
 /// What a user chooses of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,6 +56,8 @@ pub struct Choice {
     pub columns: Vec<String>,
     /// Data block of a CIF (`--hkl-block`).
     pub block: Option<String>,
+    /// The format (`--hkl-format`); none: as its first bytes say.
+    pub format: Option<Format>,
 }
 
 /// A column of a file.
@@ -47,4 +94,75 @@ pub struct ReflectionFile {
     pub observations: Observations,
     /// What the user should know, a sentence each.
     pub warnings: Vec<String>,
+}
+
+/// What a stream of reflections is.
+#[derive(Debug)]
+pub enum Contents<'a> {
+    /// A format of crystallography, read.
+    File(Box<ReflectionFile>),
+    /// Lines of h k l F, unpacked and not read, for [`crate::hkl::parse_hkl`].
+    Text(Unpacked<'a>),
+}
+
+/// Reads reflections in the format that `choice` names, or else in the one that the first bytes show; `path` is the
+/// name of `input` in error messages.
+///
+/// Memory grows with what is there: 40 bytes for each observation, and of an MTZ all its data as well,
+/// since the description of its columns follows them.
+///
+/// # Errors
+/// The stream cannot be read, is damaged, has no such columns, holds unmerged reflections, or needs more memory than
+/// there is.
+pub fn parse_reflections<'a>(
+    input: &'a mut dyn Read,
+    path: &Path,
+    choice: &Choice,
+) -> Result<Contents<'a>, Failure> {
+    let mut input = Unpacked::new(input, path)?;
+    let format = choice.format.map_or_else(|| Format::recognised(input.start()), Ok);
+    let format = format.map_err(|(kind, advice)| {
+        let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+        in_file(path, format!("this is {kind}; reflections are expected{advice}"))
+    })?;
+    let file = match format {
+        Format::Text => return Ok(Contents::Text(input)),
+        Format::Mtz => mtz::parse(&mut input, path, choice)?,
+        Format::Cif => refln::parse(&mut input, path, choice)?,
+        Format::Xds | Format::CrystFel | Format::Scalepack | Format::Cns | Format::Hklf3 | Format::Hklf4 => {
+            return Err(in_file(path, format!("{} cannot be read yet", format.name())));
+        }
+    };
+    input.check_end(path)?;
+    Ok(Contents::File(Box::new(file)))
+}
+
+/// The cell of six numbers, a b c in Å, alpha beta gamma in degrees; `None` where they are no cell, as the zeros that
+/// stand for an unknown one.
+fn cell_of(numbers: [f64; 6]) -> Option<Cell> {
+    let [a, b, c, alpha, beta, gamma] = numbers;
+    let (lengths_angstrom, angles_deg) = ([a, b, c], [alpha, beta, gamma]);
+    let is_cell = lengths_angstrom.iter().all(|&length| length > 0.0 && length.is_finite())
+        && angles_deg.iter().all(|&angle| angle > 0.0 && angle < 180.0);
+    is_cell.then_some(Cell { lengths_angstrom, angles_deg })
+}
+
+/// A label for messages and lists: of bounded length, without control characters.
+fn printable(label: &str) -> String {
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    label.chars().take(MOST_LABEL_CHARS).map(visible).collect()
+}
+
+/// The columns of a file in words, for refusals.
+fn labels_of(columns: &[Column]) -> String {
+    if columns.is_empty() {
+        return "the file has no columns of values".to_owned();
+    }
+    let listed = columns.iter().take(MOST_LABELS).map(|column| {
+        let empty = if column.present == 0 { ", empty" } else { "" };
+        format!("{} ({}{empty})", column.label, column.kind)
+    });
+    let more = columns.len().saturating_sub(MOST_LABELS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("the file has {}{more}", listed.collect::<Vec<_>>().join(", "))
 }
