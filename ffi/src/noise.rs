@@ -1,5 +1,6 @@
 //! Random deviates of the reference, from a stream in the caller's memory.
 
+use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::rotation::{IDENTITY, Mat3};
@@ -143,10 +144,15 @@ pub unsafe extern "C" fn wb_noise_poisson(
         if let Some(&mean) = means.iter().find(|mean| !mean.is_finite()) {
             return Err(Failure::range("mean", f64::from(mean), "finite"));
         }
-        let mut means = means.iter();
-        let next = |poisson: &mut Poisson| means.next().map_or(0.0, |&mean| poisson.draw(mean));
-        // SAFETY: this function requires of `noise` and `counts` what `fill` requires.
-        unsafe { fill(noise, counts, n, next) }
+        let counts = Output::array(counts, n, "counts")?;
+        // SAFETY: `noise` is not NULL and is aligned, as `Region::new` found, so the caller guarantees a
+        // `wb_noise` there that begins with an initialised element and that no other thread accesses; neither
+        // the input nor `counts` overlaps it.
+        let poisson = unsafe { stream(noise) }?;
+        // SAFETY: `counts` is not NULL, so the caller guarantees room for `n` numbers there, which no other
+        // thread accesses; neither the input nor the stream overlaps them.
+        let counts = unsafe { counts.uninit() };
+        fill_with(counts, 0.0, |counts| poisson.draw_into(Simd::detect(), means, counts))
     };
     status(draw())
 }

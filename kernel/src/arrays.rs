@@ -36,7 +36,7 @@ use crate::structure_factor::{
 /// 2^40. The indices of a grid have 32 bits, so an index of this magnitude lies outside every grid.
 const BEYOND_GRIDS: f64 = 1_099_511_627_776.0;
 
-fn same_length(buffer: &'static str, given: usize, needed: usize) -> Result<(), Error> {
+pub(crate) fn same_length(buffer: &'static str, given: usize, needed: usize) -> Result<(), Error> {
     if given == needed { Ok(()) } else { Err(Error::BufferTooShort { buffer, needed, given }) }
 }
 

@@ -649,8 +649,9 @@ pub fn sincos(x: f64) -> (f64, f64) {
     }
 }
 
+/// [`sincos`] for |x| <= 2^14, always by the quadrant of x.
 #[inline(always)]
-fn sincos_reduced(x: f64) -> (f64, f64) {
+pub(crate) fn sincos_reduced(x: f64) -> (f64, f64) {
     let [part0, part1, part2] = FRAC_PI_2_PARTS;
     let quadrant_sum = x * FRAC_2_PI + ROUND_BY_ADDING;
     let quadrants = quadrant_sum - ROUND_BY_ADDING;

@@ -12,6 +12,7 @@
 //! * [`program`]: runs the `widebragg` program in a temporary folder.
 //! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
 //! * [`skipped`]: tells which tests were skipped.
+//! * [`reflection_text`]: what every file of reflections as text must keep.
 //! * [`smv_header`]: what every SMV header must keep.
 //! * [`reflections`]: what every stream of reflections must keep.
 //! * [`scene`]: the oracle's derived values as a scene of the kernel, so that the kernel's render loop is
@@ -28,6 +29,7 @@ pub mod golden;
 pub mod mutants;
 pub mod oracle;
 pub mod program;
+pub mod reflection_text;
 pub mod reflections;
 pub mod scene;
 pub mod skipped;

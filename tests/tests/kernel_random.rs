@@ -2,6 +2,7 @@
 //! reference's.
 
 use proptest::prelude::*;
+use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
 use widebragg::random::{Ran1, fill_mosaic, random_misset, random_rotation};
 use widebragg::rotation::{IDENTITY, Mat3};
@@ -66,6 +67,36 @@ fn poisson_deviates_match_the_oracle() {
                 assert_eq!(ours.draw(mean), expected.draw(mean), "seed {seed} round {round} mean {mean}");
             }
         }
+    }
+}
+
+/// Rows of means, with every branch in a row, and in rows of their own those that are drawn ahead for. In builds with
+/// debug assertions the kernel also compares every number that it approximates with libm's.
+#[test]
+fn rows_of_poisson_deviates_match_the_oracle() {
+    let mut rows = vec![means(), means().repeat(3), Vec::new(), vec![20.0], vec![f32::NAN, -1.0, 20.0]];
+    // Counts around each number in the kernel's table of logarithms, and around its end.
+    rows.push((0..20_000).map(|i| 12.0 + i as f32 * 0.11).collect());
+    // Means next to each other, and means far apart on either side of what decides.
+    for mean in
+        [1.0, 2.0, 11.9, 12.0, 15.5, 63.0, 250.0, 2000.0, 2100.0, 5000.0, 101_439.0, 999_000.0, 1e6, 3e6]
+    {
+        rows.push((0..30_000).map(|i| mean * (1.0 + i as f32 * 1e-7)).collect());
+    }
+    rows.push((0..5000).map(|i| if i % 400 < 200 { 3.0 } else { 30.0 }).collect());
+    for simd in Simd::available() {
+        let (mut ours, mut expected) = (Poisson::new(17), oracle::noise::Poisson::new(-17));
+        for row in &rows {
+            let mut deviates = vec![f32::NAN; row.len()];
+            assert_eq!(ours.draw_into(simd, row, &mut deviates), Ok(()));
+            for (&mean, deviate) in row.iter().zip(deviates) {
+                let expected = if mean.is_nan() { 0.0 } else { expected.draw(mean) };
+                assert_eq!(deviate, expected, "{} mean {mean}", simd.level());
+            }
+            // The stream goes on after the last deviate that was used.
+            assert_eq!(ours.draw(30.0), expected.draw(30.0), "{}", simd.level());
+        }
+        assert!(ours.draw_into(simd, &[1.0], &mut []).is_err());
     }
 }
 

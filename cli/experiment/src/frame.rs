@@ -8,7 +8,7 @@ use widebragg::carryover::Slot;
 use widebragg::render::RowReport;
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
-use widebragg_formats::memory::{filled, reserved};
+use widebragg_formats::memory::{filled, reserved, zeroed};
 
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
@@ -54,7 +54,7 @@ pub fn render_frame(
 ) -> Result<Frame, Failure> {
     let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
     let no_memory = || no_memory(experiment);
-    let mut pixels = filled(experiment.detector.pixels(), 0f32).ok_or_else(no_memory)?;
+    let mut pixels = zeroed::<f32>(experiment.detector.pixels()).ok_or_else(no_memory)?;
     let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
     let mut slots = open_slots(experiment, scene)?;
     let started = Instant::now();

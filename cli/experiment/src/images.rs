@@ -2,10 +2,13 @@
 //! the reference's rules of scaling and rounding. Each function returns `None` where there is too little
 //! memory.
 
+use bytemuck::Zeroable;
+use rayon::prelude::*;
+use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
-use widebragg_formats::memory::reserved;
+use widebragg_formats::memory::{filled, reserved, zeroed};
 
 use crate::statistics::{Statistics, region};
 
@@ -48,49 +51,52 @@ pub struct Integers<T> {
     pub saturated: u64,
 }
 
-/// `f` of each pixel in the region of interest and whether it is not masked; the default value elsewhere.
-fn over_region<T: Default + Copy>(
+/// `f` of each pixel in the region of interest and whether it is not masked, with the number of pixels that it calls
+/// saturated; zero elsewhere. The rows are split over the threads of the current pool.
+fn over_region<T: Zeroable + Send>(
     scene: &Scene<'_>,
     pixels: &[f32],
-    mut f: impl FnMut(f32, bool) -> T,
-) -> Option<Vec<T>> {
+    f: impl Fn(f32, bool) -> (T, bool) + Sync,
+) -> Option<Integers<T>> {
     let columns = scene.detector().fast_pixels;
-    // Filled row by row, so that pages of memory are taken as they are written.
-    let mut out = reserved(pixels.len())?;
-    for row in region(scene, pixels) {
-        out.resize(row.slow * columns + row.first_fast, T::default());
-        out.extend(row.pixels.iter().enumerate().map(|(i, &value)| f(value, row.is_selected(i))));
-    }
-    out.resize(pixels.len(), T::default());
-    Some(out)
+    let mut out = zeroed(pixels.len())?;
+    let rows = region(scene, pixels);
+    let lines = out.par_chunks_mut(columns.max(1)).skip(scene.parts().roi.slow_min);
+    let saturated = lines.zip(rows.collect::<Vec<_>>()).map(|(line, row)| {
+        let line = line.iter_mut().skip(row.first_fast).zip(row.pixels).enumerate();
+        line.fold(0, |saturated, (i, (to, &value))| {
+            let (integer, is_saturated) = f(value, row.is_selected(i));
+            *to = integer;
+            saturated + u64::from(is_saturated)
+        })
+    });
+    Some(Integers { saturated: saturated.sum(), pixels: out })
 }
 
 /// The integer image: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
 #[must_use]
 pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Integers<u16>> {
-    let mut saturated = 0;
-    let pixels = over_region(scene, pixels, |value, _| {
+    over_region(scene, pixels, |value, _| {
         let scaled = f64::from(value) * scale + adc;
-        saturated += u64::from(scaled > SATURATED);
-        // The value is not negative, so the conversion rounds down.
-        ((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as u16
-    })?;
-    Some(Integers { pixels, saturated })
+        // The value is not negative, so the conversion rounds down. By way of i32 a row becomes vectors.
+        (((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as i32 as u16, scaled > SATURATED)
+    })
 }
 
 /// The signed counts of a CBF image: scaled like the integer image, without an offset; masked pixels are -1.
 #[must_use]
 pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Integers<i32>> {
-    let mut saturated = 0;
-    let pixels = over_region(scene, pixels, |value, selected| {
+    over_region(scene, pixels, |value, selected| {
         if !selected {
-            return MASKED;
+            return (MASKED, false);
         }
-        let scaled = (f64::from(value) * scale).round();
-        saturated += u64::from(scaled > MOST_COUNTS);
-        scaled.clamp(0.0, MOST_COUNTS) as i32
-    })?;
-    Some(Integers { pixels, saturated })
+        let scaled = f64::from(value) * scale;
+        let clamped = scaled.clamp(0.0, MOST_COUNTS);
+        // Rounded to the nearest integer, halves away from 0; `f64::round` is a call.
+        let below = clamped as i32;
+        let count = below + i32::from(clamped - f64::from(below) >= 0.5);
+        (count, scaled >= MOST_COUNTS + 0.5)
+    })
 }
 
 /// The PGM image.
@@ -114,36 +120,58 @@ pub struct Noise<T> {
 
 /// The noise image: a Poisson deviate for each pixel plus the offset; `random` is the stream of uniform deviates.
 #[must_use]
-pub fn noise_image(scene: &Scene<'_>, pixels: &[f32], random: Ran1, adc: f64) -> Option<Noise<u16>> {
-    let mut poisson = Poisson::drawing_from(random);
-    let (mut photons, mut overloads) = (0.0, 0u64);
-    let pixels = over_region(scene, pixels, |value, _| {
-        let deviate = poisson.draw(value);
-        photons += f64::from(deviate);
+pub fn noise_image(
+    scene: &Scene<'_>,
+    simd: Simd,
+    pixels: &[f32],
+    random: Ran1,
+    adc: f64,
+) -> Option<Noise<u16>> {
+    noisy(scene, simd, pixels, random, |deviate, _, noise| {
+        noise.photons += f64::from(deviate);
         let counts = f64::from((f64::from(deviate) + adc) as f32);
-        if counts > SATURATED {
-            overloads += 1;
-        }
+        noise.overloads += u64::from(counts > SATURATED);
         counts.min(SATURATED) as u16
-    })?;
-    Some(Noise { pixels, photons, overloads })
+    })
 }
 
 /// The noise image as the signed counts of a CBF image: the deviates of [`noise_image`], without an offset;
 /// masked pixels are -1.
 #[must_use]
-pub fn noise_counts(scene: &Scene<'_>, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
-    let mut poisson = Poisson::drawing_from(random);
-    let (mut photons, mut overloads) = (0.0, 0u64);
-    let pixels = over_region(scene, pixels, |value, selected| {
+pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
+    noisy(scene, simd, pixels, random, |deviate, selected, noise| {
         // Masked pixels draw as well, so that the others have the deviates of the noise image.
-        let deviate = f64::from(poisson.draw(value));
         if !selected {
             return MASKED;
         }
-        photons += deviate;
-        overloads += u64::from(deviate > MOST_COUNTS);
+        let deviate = f64::from(deviate);
+        noise.photons += deviate;
+        noise.overloads += u64::from(deviate > MOST_COUNTS);
         deviate.clamp(0.0, MOST_COUNTS) as i32
-    })?;
-    Some(Noise { pixels, photons, overloads })
+    })
+}
+
+/// The image of `value_of` each deviate and whether its pixel is not masked; `value_of` also counts in the totals.
+fn noisy<T: Default + Copy>(
+    scene: &Scene<'_>,
+    simd: Simd,
+    pixels: &[f32],
+    random: Ran1,
+    mut value_of: impl FnMut(f32, bool, &mut Noise<T>) -> T,
+) -> Option<Noise<T>> {
+    let mut poisson = Poisson::drawing_from(random);
+    let mut noise = Noise { pixels: Vec::new(), photons: 0.0, overloads: 0 };
+    let columns = scene.detector().fast_pixels;
+    let mut deviates = filled(columns, 0.0)?;
+    // Filled row by row, so that pages of memory are taken as they are written.
+    let mut out = reserved(pixels.len())?;
+    for row in region(scene, pixels) {
+        let deviates = deviates.get_mut(..row.pixels.len())?;
+        // The lengths are equal.
+        poisson.draw_into(simd, row.pixels, deviates).ok()?;
+        out.resize(row.slow * columns + row.first_fast, T::default());
+        out.extend(deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)));
+    }
+    out.resize(pixels.len(), T::default());
+    Some(Noise { pixels: out, ..noise })
 }

@@ -9,7 +9,9 @@
 //! left out.
 //! Cost: one selection in each tile; 4 bytes of memory a tile and 32 tiles.
 
-use crate::memory::{filled, reserved};
+use rayon::prelude::*;
+
+use crate::memory::{filled, push, reserved};
 
 /// Largest and smallest edge of a tile, in pixels, and the number of tiles that small images are divided into
 /// along an edge.
@@ -30,6 +32,13 @@ pub(crate) struct Background {
     slow: Axis,
     /// Level of each tile, slow-major.
     levels: Vec<f32>,
+}
+
+/// Pixels of a row, from the end of the stretch before, that lie between the middles of the same tiles.
+struct Stretch {
+    end: usize,
+    tile: usize,
+    next: usize,
 }
 
 /// The tiles along an axis.
@@ -65,10 +74,9 @@ impl Background {
     pub(crate) fn new(fast: usize, pixels: &[f32]) -> Option<Self> {
         let slow = pixels.len().checked_div(fast).unwrap_or(0);
         let (fast, slow) = (Axis::new(fast), Axis::new(slow));
-        let mut levels: Vec<Option<f32>> = reserved(fast.tiles * slow.tiles)?;
-        let mut positive = reserved(LARGEST_TILE * LARGEST_TILE * 4)?;
-        for row in 0..slow.tiles {
-            for column in 0..fast.tiles {
+        let mut levels: Vec<Option<f32>> = filled(fast.tiles * slow.tiles, None)?;
+        levels.par_chunks_mut(fast.tiles).enumerate().for_each_init(Vec::new, |positive, (row, levels)| {
+            for (column, level) in levels.iter_mut().enumerate() {
                 positive.clear();
                 let mut finite = 0usize;
                 for y in slow.first(row)..slow.first(row + 1) {
@@ -77,9 +85,9 @@ impl Background {
                     finite += line.iter().filter(|pixel| pixel.is_finite()).count();
                     positive.extend(line.iter().copied().filter(|pixel| *pixel > 0.0 && pixel.is_finite()));
                 }
-                levels.push(if 2 * positive.len() > finite { median(&mut positive) } else { None });
+                *level = if 2 * positive.len() > finite { median(positive) } else { None };
             }
-        }
+        });
         limit(&mut levels)?;
         let levels = filled_in(levels, fast.tiles)?;
         Some(Self { fast, slow, levels })
@@ -92,21 +100,43 @@ impl Background {
         Some(median(&mut levels).unwrap_or(0.0))
     }
 
-    /// Calls `job` with the background of each pixel and what `pixels` has there, in order.
-    pub(crate) fn for_each(&self, pixels: &[f32], mut job: impl FnMut(f32, f32)) -> Option<()> {
-        let mut across = reserved(self.fast.pixels)?;
-        across.extend((0..self.fast.pixels).map(|pixel| self.fast.between(pixel)));
-        let mut line = filled(self.fast.tiles, 0f32)?;
-        for (y, row) in pixels.chunks(self.fast.pixels.max(1)).enumerate() {
+    /// Calls `job` with each row of `out`, the background of its pixels, and what `pixels` has there; the rows are
+    /// split over the threads of the current pool.
+    pub(crate) fn for_each_row<T: Send>(
+        &self,
+        pixels: &[f32],
+        out: &mut [T],
+        job: impl Fn(&mut [T], &[f32], &[f32]) + Sync,
+    ) -> Option<()> {
+        let mut weights = reserved(self.fast.pixels)?;
+        weights.extend((0..self.fast.pixels).map(|pixel| self.fast.between(pixel).2));
+        let mut stretches = Vec::new();
+        for pixel in 0..self.fast.pixels {
+            let (tile, next, _) = self.fast.between(pixel);
+            match stretches.last_mut() {
+                Some(Stretch { end, tile: last, .. }) if *last == tile => *end = pixel + 1,
+                _ => push(&mut stretches, Stretch { end: pixel + 1, tile, next })?,
+            }
+        }
+        let columns = self.fast.pixels.max(1);
+        let rows = out.par_chunks_mut(columns).zip(pixels.par_chunks(columns)).enumerate();
+        let buffers = || (vec![0f32; self.fast.tiles], vec![0f32; self.fast.pixels]);
+        rows.for_each_init(buffers, |(line, background), (y, (out, row))| {
             let (above, below, weight) = self.slow.between(y);
             let tiles = |row: usize| &self.levels[row * self.fast.tiles..(row + 1) * self.fast.tiles];
             for (level, (above, below)) in line.iter_mut().zip(tiles(above).iter().zip(tiles(below))) {
                 *level = above + (below - above) * weight;
             }
-            for (&(tile, next, weight), &pixel) in across.iter().zip(row) {
-                job(line[tile] + (line[next] - line[tile]) * weight, pixel);
+            let mut first = 0;
+            for &Stretch { end, tile, next } in &stretches {
+                let (level, difference) = (line[tile], line[next] - line[tile]);
+                for (to, weight) in background[first..end].iter_mut().zip(&weights[first..end]) {
+                    *to = level + difference * weight;
+                }
+                first = end;
             }
-        }
+            job(out, background, row);
+        });
         Some(())
     }
 }
@@ -169,8 +199,9 @@ mod tests {
     use super::*;
 
     fn background(fast: usize, pixels: &[f32]) -> Vec<f32> {
-        let mut levels = Vec::new();
-        Background::new(fast, pixels).unwrap().for_each(pixels, |level, _| levels.push(level)).unwrap();
+        let mut levels = vec![0.0; pixels.len()];
+        let found = Background::new(fast, pixels).unwrap();
+        found.for_each_row(pixels, &mut levels, |out, below, _| out.copy_from_slice(below)).unwrap();
         levels
     }
 

@@ -8,19 +8,20 @@
 //! state its byte order. The bytes are swapped where that turns values that cannot be amplitudes (not finite,
 //! or outside 1e-60 to 1e60) into amplitudes.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::hkl_table::{self, HklTable, MAX_CELLS};
-use crate::raw::{read_values, write_values};
+use crate::raw::{make_room, read_values, write_values};
 use crate::text::{cannot_read, in_file, open};
 
 /// Longest first line: six indices with room for extra spaces.
 const HEADER_BYTES: usize = 256;
 
-const BUFFER_BYTES: usize = 1 << 20;
+/// Bytes read at a time; they stay in the second-level cache until they are converted.
+const BUFFER_BYTES: usize = 1 << 18;
 
 /// Bytes of one F.
 const F_BYTES: u64 = size_of::<f64>() as u64;
@@ -43,14 +44,16 @@ pub fn parse_dump(input: impl Read, path: &Path) -> Result<HklTable, Failure> {
     let [h, k, l] = read_header(&mut input, path)?;
     hkl_table::cells(h, k, l, MAX_CELLS).map_err(|what| in_file(path, what))?;
     let mut table = HklTable { h, k, l, data: Vec::new() };
-    read_data(&mut input, &mut table).map_err(|error| match error.kind() {
+    let are_amplitudes = read_data(&mut input, &mut table).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             in_file(path, "truncated: fewer structure factors than its header says")
         }
         _ => cannot_read(path, &error),
     })?;
-    swap_foreign(&mut table.data);
-    if let Some(bad) = table.data.iter().position(|f| !f.is_finite()) {
+    if !are_amplitudes {
+        swap_foreign(&mut table.data);
+    }
+    if let Some(bad) = (!are_amplitudes).then(|| table.data.iter().position(|f| !f.is_finite())).flatten() {
         let [_, nk, nl] = table.shape();
         let index = |axis: (i32, i32), offset: usize| i64::from(axis.0) + offset as i64;
         return Err(in_file(
@@ -71,11 +74,20 @@ pub fn parse_dump(input: impl Read, path: &Path) -> Result<HklTable, Failure> {
     }
 }
 
-/// Swaps the bytes of all values where only the swapped values are all amplitudes.
+/// Whether all values can be amplitudes; such values are finite.
+fn all_amplitudes(data: &[f64]) -> bool {
+    // Without an early end, which would keep the loop from becoming vectors.
+    data.iter().fold(true, |all, &f| all & is_amplitude(f))
+}
+
+fn is_amplitude(f: f64) -> bool {
+    (f == 0.0) | (1e-60..1e60).contains(&f.abs())
+}
+
+/// Swaps the bytes of values that are not all amplitudes, where the swapped ones are.
 fn swap_foreign(data: &mut [f64]) {
     let swapped = |f: f64| f64::from_bits(f.to_bits().swap_bytes());
-    let is_amplitude = |f: f64| f == 0.0 || (1e-60..1e60).contains(&f.abs());
-    if !data.iter().all(|&f| is_amplitude(f)) && data.iter().all(|&f| is_amplitude(swapped(f))) {
+    if data.iter().all(|&f| is_amplitude(swapped(f))) {
         data.iter_mut().for_each(|f| *f = swapped(*f));
     }
 }
@@ -128,23 +140,43 @@ fn read_header(input: &mut impl Read, path: &Path) -> Result<[(i32, i32); 3], Fa
     }
 }
 
-/// Reads the cells of the box and skips the padding between them.
-fn read_data(input: &mut impl Read, table: &mut HklTable) -> io::Result<()> {
+/// Reads the cells of the box and skips the padding between them. Returns whether all cells can be amplitudes.
+fn read_data(input: &mut impl BufRead, table: &mut HklTable) -> io::Result<bool> {
     let [nh, nk, nl] = table.shape();
+    let cells = nh * nk * nl;
     let padding_row = (nl as u64 + 1) * F_BYTES;
+    let mut are_amplitudes = true;
     for _ in 0..nh {
         for _ in 0..nk {
+            let first = table.data.len();
+            make_room(&mut table.data, nl, cells - first)?;
             read_values(input, nl, &mut table.data, f64::from_ne_bytes)?;
+            // While the row is in the cache.
+            are_amplitudes &= all_amplitudes(&table.data[first..]);
             skip(input, F_BYTES)?;
         }
         skip(input, padding_row)?;
     }
-    skip(input, padding_row * (nk as u64 + 1))
+    skip(input, padding_row * (nk as u64 + 1))?;
+    Ok(are_amplitudes)
 }
 
-fn skip(input: &mut impl Read, bytes: u64) -> io::Result<()> {
-    let skipped = io::copy(&mut input.take(bytes), &mut io::sink())?;
-    if skipped < bytes { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+fn skip(input: &mut impl BufRead, bytes: u64) -> io::Result<()> {
+    let mut left = bytes;
+    while left > 0 {
+        let buffered = match input.fill_buf() {
+            Ok(buffered) => buffered.len(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if buffered == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let now = buffered.min(usize::try_from(left).unwrap_or(buffered));
+        input.consume(now);
+        left -= now as u64;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Structure factors as text: `h k l F` on each line.
 //!
-//! Further columns, blank lines and lines that start with # are ignored, but several reflections on a line are
-//! refused. Lines end in LF, CR LF or CR. An index may be written `3.0`, but `3.5` is refused. The list ends at
-//! the word END, at a Ctrl-Z (the end of a text in DOS) or at text after a reflection of zeros (the end of a
-//! list of SHELX); a reflection after it is refused. The grid spans the smallest box around the listed indices.
-//! It holds the default F where no reflection is listed, and the last F where one is listed more than once.
+//! Further columns, blank lines, lines that start with # and lines of words before the first reflection are ignored,
+//! but several reflections on a line are refused. Lines end in LF, CR LF or CR. An index may be written `3.0`, but
+//! `3.5` is refused. The list ends at the word END, at a Ctrl-Z (the end of a text in DOS) or at text after a
+//! reflection of zeros (the end of a list of SHELX); a reflection after it is refused. The grid spans the smallest
+//! box around the listed indices. It holds the default F where no reflection is listed, and the last F where one is
+//! listed more than once.
 //!
-//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list.
-//! The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other line word by
-//! word.
+//! Cost: one pass over blocks of the file into a list of 24 bytes a reflection, then one pass over the list. Where
+//! the box is known ([`find_box`], a pass over the indices of a regular file) there is no list, and no memory but
+//! that of the grid. The usual line (integers and a plain decimal) is parsed in one pass over its bytes, any other
+//! line word by word.
 
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -17,14 +20,21 @@ use crate::atomic::write_atomically;
 use crate::decimal::{plain_decimal, plain_integer};
 use crate::failure::Failure;
 pub use crate::hkl_table::{HklTable, MAX_CELLS};
-use crate::kind::explained;
+use crate::image::START_BYTES;
+use crate::kind::{explained, kind_of};
 use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
 
-/// Bytes read at a time; no line may be longer.
+/// Length of the longest line, with its end.
 const BLOCK_BYTES: usize = 1 << 20;
+
+/// Bytes read at a time: they stay in the second-level cache until they are parsed.
+const READ_BYTES: usize = 1 << 17;
 
 /// First bytes of an MTZ file, a common format of reflections.
 const MTZ_START: &[u8] = b"MTZ ";
+
+/// First bytes of lists in other formats, whose lines of words are no headings: the columns after them are intensities.
+const OTHER_LISTS: [&[u8]; 2] = [b"!FORMAT=XDS_ASCII", b"CrystFEL reflection list"];
 
 /// The end of a text in DOS.
 const CTRL_Z: u8 = 0x1a;
@@ -40,7 +50,7 @@ const SHORTEST_LINE_BYTES: usize = 8;
 /// # Errors
 /// The file cannot be read, a line is not `h k l F`, the file has no reflection, or the grid is too large.
 pub fn read_hkl(path: &Path, default_f: f64) -> Result<HklTable, Failure> {
-    parse_hkl(open(path)?, path, default_f, MAX_CELLS)
+    parse_hkl_in(open(path)?, path, find_box(path), default_f, MAX_CELLS)
 }
 
 /// [`read_hkl`] from a stream, with a limit on the size of the grid; `path` is its name in error messages.
@@ -53,15 +63,49 @@ pub fn parse_hkl(
     default_f: f64,
     max_cells: usize,
 ) -> Result<HklTable, Failure> {
-    parse(input, path, default_f, max_cells).map_err(explained(path, "a text with lines of h k l F"))
+    parse_hkl_in(input, path, None, default_f, max_cells)
 }
 
-fn parse(mut input: impl Read, path: &Path, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
-    let mut list = Reflections::new(path);
+/// [`parse_hkl`] of a text whose box [`find_box`] has found. The grid takes all the memory; without a box there is a
+/// list of all reflections beside it. A box changes neither the table nor the errors.
+///
+/// # Errors
+/// As [`read_hkl`]; also if a reflection lies outside the box, since the file was changed meanwhile.
+pub fn parse_hkl_in(
+    input: impl Read,
+    path: &Path,
+    found: Option<IndexBox>,
+    default_f: f64,
+    max_cells: usize,
+) -> Result<HklTable, Failure> {
+    let grid = found.and_then(|found| Grid::new(found, default_f, max_cells));
+    let store = grid.map_or_else(|| Store::List(Vec::new()), Store::Grid);
+    let mut reflections = Reflections::new(path, store);
+    read_blocks(input, path, &mut reflections)
+        .and_then(|()| reflections.into_table(default_f, max_cells))
+        .map_err(explained(path, "a text with lines of h k l F"))
+}
+
+/// Finds the box around the reflections of a file without reading their F. `None` for what is not a regular file,
+/// such as a pipe, and where the file does not end well: whoever reads it with its F finds the error.
+#[must_use]
+pub fn find_box(path: &Path) -> Option<IndexBox> {
+    // A named pipe would be at its end once it had been opened and closed.
+    if !fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut reflections = Reflections::new(path, Store::Nothing);
+    read_blocks(File::open(path).ok()?, path, &mut reflections).ok()?;
+    (reflections.count > 0).then_some(reflections.around)
+}
+
+/// Reads all lines.
+fn read_blocks(mut input: impl Read, path: &Path, list: &mut Reflections<'_>) -> Result<(), Failure> {
     let mut block = vec![0; BLOCK_BYTES];
     let mut held = 0;
     loop {
-        let read = match input.read(&mut block[held..]) {
+        let room = held..block.len().min(held + READ_BYTES);
+        let read = match input.read(&mut block[room]) {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -70,6 +114,11 @@ fn parse(mut input: impl Read, path: &Path, default_f: f64, max_cells: usize) ->
         let end = held + read;
         if list.line == 0 && block.starts_with(MTZ_START) {
             return Err(in_file(path, "a binary MTZ file; needs its reflections as text, lines of h k l F"));
+        }
+        if list.line == 0 {
+            let start = &block[..end.min(START_BYTES as usize)];
+            list.may_have_headings =
+                kind_of(start).is_none() && !OTHER_LISTS.iter().any(|first| start.starts_with(first));
         }
         let complete = complete_lines(&block[..end], held);
         if complete > 0 {
@@ -89,7 +138,7 @@ fn parse(mut input: impl Read, path: &Path, default_f: f64, max_cells: usize) ->
         block[held] = b'\n';
         list.read_lines(&block[..=held])?;
     }
-    list.into_table(default_f, max_cells)
+    Ok(())
 }
 
 /// Writes every cell of the table, in the order of its data, as the shortest decimal that reads back to the
@@ -141,32 +190,111 @@ impl Reflection {
     }
 }
 
-/// The reflections read so far, and the box around them.
+/// The smallest box of indices around reflections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexBox {
+    lowest: [i32; 3],
+    highest: [i32; 3],
+}
+
+impl IndexBox {
+    /// Around no reflections.
+    const EMPTY: Self = Self { lowest: [i32::MAX; 3], highest: [i32::MIN; 3] };
+
+    #[inline]
+    fn include(&mut self, hkl: [i32; 3]) {
+        for (axis, index) in hkl.into_iter().enumerate() {
+            self.lowest[axis] = self.lowest[axis].min(index);
+            self.highest[axis] = self.highest[axis].max(index);
+        }
+    }
+
+    /// The table over the box.
+    fn table(&self, default_f: f64, max_cells: usize) -> Result<HklTable, String> {
+        let [h, k, l] = [0, 1, 2].map(|axis| (self.lowest[axis], self.highest[axis]));
+        HklTable::filled(h, k, l, default_f, max_cells)
+    }
+}
+
+/// A table over a box, and where its nodes lie in it.
+struct Grid {
+    table: HklTable,
+    lowest: [i32; 3],
+    shape: [usize; 3],
+}
+
+impl Grid {
+    /// `None` where there is no memory for it, or too many cells: whoever finds the box again says so.
+    fn new(found: IndexBox, default_f: f64, max_cells: usize) -> Option<Self> {
+        let table = found.table(default_f, max_cells).ok()?;
+        let shape = table.shape();
+        Some(Self { table, lowest: found.lowest, shape })
+    }
+
+    /// Sets a node; `None` outside the box.
+    #[inline]
+    fn set(&mut self, Reflection { hkl, f }: &Reflection) -> Option<()> {
+        let [_, nk, nl] = self.shape;
+        let offset = |axis: usize| {
+            let offset = hkl[axis].wrapping_sub(self.lowest[axis]) as u32 as usize;
+            (offset < self.shape[axis]).then_some(offset)
+        };
+        *self.table.data.get_mut((offset(0)? * nk + offset(1)?) * nl + offset(2)?)? = *f;
+        Some(())
+    }
+}
+
+/// Where reflections are kept.
+enum Store {
+    /// In the order of the file, since the box is not known yet.
+    List(Vec<Reflection>),
+    Grid(Grid),
+    /// Nowhere: only the box is wanted, and of most lines only the indices are read.
+    Nothing,
+}
+
+/// The reflections read so far.
 struct Reflections<'a> {
     path: &'a Path,
     /// Lines read so far.
     line: u64,
     /// The line that ended the list, and why it is not a reflection.
     ended: Option<(u64, String)>,
-    list: Vec<Reflection>,
-    lowest: [i32; 3],
-    highest: [i32; 3],
+    store: Store,
+    count: u64,
+    /// Whether the file may begin with lines of words: it is of no other kind.
+    may_have_headings: bool,
+    /// Whether the last one may be the last line of a list of SHELX.
+    last_is_zero: bool,
+    around: IndexBox,
 }
 
 impl<'a> Reflections<'a> {
-    fn new(path: &'a Path) -> Self {
-        Self { path, line: 0, ended: None, list: Vec::new(), lowest: [i32::MAX; 3], highest: [i32::MIN; 3] }
+    fn new(path: &'a Path, store: Store) -> Self {
+        let around = IndexBox::EMPTY;
+        let (ended, may_have_headings, last_is_zero) = (None, false, false);
+        Self { path, line: 0, ended, store, count: 0, may_have_headings, last_is_zero, around }
     }
 
     /// Reads complete lines; `block` ends with a line end.
     fn read_lines(&mut self, block: &[u8]) -> Result<(), Failure> {
-        let room = block.len().div_ceil(SHORTEST_LINE_BYTES);
-        if self.list.try_reserve(room).is_err() {
-            return Err(at_line(self.path, self.line + 1, "no memory for more reflections"));
+        if let Store::List(list) = &mut self.store {
+            let room = block.len().div_ceil(SHORTEST_LINE_BYTES);
+            if list.try_reserve(room).is_err() {
+                return Err(at_line(self.path, self.line + 1, "no memory for more reflections"));
+            }
         }
+        let wants_f = !matches!(self.store, Store::Nothing);
         let mut at = 0;
         while at < block.len() {
             self.line += 1;
+            // Whether a line that is no reflection ends the list depends on the F before it, which is read for 0 0 0.
+            let is_box_enough = !wants_f && !self.last_is_zero && self.ended.is_none();
+            if let Some((hkl, next)) = is_box_enough.then(|| indices_only(block, at)).flatten() {
+                self.push(Reflection { hkl, f: f64::NAN })?;
+                at = next;
+                continue;
+            }
             let found = plain_line(block, at);
             let read_to = found.as_ref().map_or(at, |(_, read_to)| *read_to);
             let (end, next) = line_end(block, read_to);
@@ -191,41 +319,88 @@ impl<'a> Reflections<'a> {
         if let Some((line, what)) = &self.ended {
             return Err(at_line(self.path, *line, format!("{what}, and reflections follow")));
         }
-        for axis in 0..3 {
-            self.lowest[axis] = self.lowest[axis].min(reflection.hkl[axis]);
-            self.highest[axis] = self.highest[axis].max(reflection.hkl[axis]);
+        self.count += 1;
+        self.last_is_zero = reflection.is_zero();
+        match &mut self.store {
+            Store::Grid(grid) => {
+                let changed = || at_line(self.path, self.line, "the file was changed while it was read");
+                return grid.set(&reflection).ok_or_else(changed);
+            }
+            Store::List(list) => {
+                self.around.include(reflection.hkl);
+                list.push(reflection);
+            }
+            Store::Nothing => self.around.include(reflection.hkl),
         }
-        self.list.push(reflection);
         Ok(())
     }
 
-    /// Ends the list at a line that is no reflection, where it may end.
+    /// Passes over a line that is no reflection where it is a heading, and ends the list where it may end.
     fn end(&mut self, line: &[u8], what: String) -> Result<(), Failure> {
         if self.ended.is_some() {
             return Ok(());
         }
         let is_end = line.first() == Some(&CTRL_Z) || line.trim_ascii().eq_ignore_ascii_case(b"END");
-        if !is_end && !self.list.last().is_some_and(Reflection::is_zero) {
-            return Err(at_line(self.path, self.line, what));
+        if !is_end && self.count == 0 && self.may_have_headings && is_heading(line) {
+            return Ok(());
+        }
+        if !is_end && !self.last_is_zero {
+            let hint = if is_hklf(line) { "; SHELX HKLF 4? read it with --hkl-format hklf4" } else { "" };
+            return Err(at_line(self.path, self.line, what + hint));
         }
         self.ended = Some((self.line, what));
         Ok(())
     }
 
     fn into_table(self, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
-        if self.list.is_empty() {
+        if self.count == 0 {
             return Err(in_file(self.path, "no reflections in it (lines of h k l F)"));
         }
-        let [h, k, l] = [0, 1, 2].map(|axis| (self.lowest[axis], self.highest[axis]));
-        let mut table =
-            HklTable::filled(h, k, l, default_f, max_cells).map_err(|what| in_file(self.path, what))?;
-        let [_, nk, nl] = table.shape();
-        for Reflection { hkl, f } in &self.list {
-            let [ih, ik, il] = [0, 1, 2].map(|axis| hkl[axis].abs_diff(self.lowest[axis]) as usize);
-            table.data[(ih * nk + ik) * nl + il] = *f;
-        }
-        Ok(table)
+        let list = match self.store {
+            Store::Grid(grid) => return Ok(grid.table),
+            Store::List(list) => list,
+            Store::Nothing => Vec::new(),
+        };
+        let table = self.around.table(default_f, max_cells).map_err(|what| in_file(self.path, what))?;
+        let mut grid = Grid { shape: table.shape(), table, lowest: self.around.lowest };
+        // None lies outside.
+        list.iter().for_each(|reflection| grid.set(reflection).unwrap_or(()));
+        Ok(grid.table)
     }
+}
+
+/// Whether a line begins with a word, and not with something like a number.
+fn is_heading(line: &[u8]) -> bool {
+    let first = line.trim_ascii_start().first();
+    first.is_some_and(|byte| !(byte.is_ascii_digit() || b"+-.".contains(byte)))
+}
+
+/// Whether a line has the fixed columns of SHELX's HKLF: indices of four characters each, then an F of eight.
+fn is_hklf(line: &[u8]) -> bool {
+    let number = |columns: &[u8]| core::str::from_utf8(columns).ok()?.trim().parse::<f64>().ok();
+    let index = |columns: core::ops::Range<usize>| {
+        let word = line.get(columns).map(<[u8]>::trim_ascii)?;
+        core::str::from_utf8(word).ok()?.parse::<i16>().ok()
+    };
+    let f = line.get(12..line.len().min(20)).and_then(number);
+    index(0..4).and(index(4..8)).and(index(8..12)).and(f).is_some()
+}
+
+/// The indices of a usual line that are not 0 0 0, without a look at its F, and the start of the next line. `None`
+/// for any other line, and for one with so many columns that it may have several reflections.
+#[inline]
+fn indices_only(block: &[u8], at: usize) -> Option<([i32; 3], usize)> {
+    let (h, at) = plain_integer(block, blanks(block, at))?;
+    let (k, at) = plain_integer(block, gap(block, at)?)?;
+    let (l, at) = plain_integer(block, gap(block, at)?)?;
+    let f = gap(block, at)?;
+    let mut end = f;
+    while block.get(end).is_some_and(|byte| !byte.is_ascii_whitespace()) {
+        end += 1;
+    }
+    let (line_end, next) = line_end(block, end);
+    let is_usual = end > f && line_end - end < 2 * COLUMNS && [h, k, l] != [0; 3];
+    is_usual.then_some(([h, k, l], next))
 }
 
 /// Parses the usual line, which starts at `at`; returns the reflection and the end of the fourth column.
@@ -379,6 +554,81 @@ mod tests {
     }
 
     #[test]
+    fn words_before_the_first_reflection_are_headings() {
+        let plain = parse(b"1 2 3 4\n").unwrap();
+        for heading in ["h k l F\n", "H K L F(meas) sigma\n\n", "title\nh k l F\n# note\n", "(1 2 3 4)\n"] {
+            assert_eq!(parse(format!("{heading}1 2 3 4\n").as_bytes()).unwrap(), plain, "{heading:?}");
+        }
+        assert_eq!(error("h k l F\n1 2 3\n"), "P1.hkl:2: 3 columns in \"1 2 3\", needs four: h k l F");
+        assert_eq!(error("1 2 3 4\nh k l F\n"), "P1.hkl:2: h: \"h\" is not a number");
+        for number in ["-", "+x 1 1 1", ".a"] {
+            assert!(error(&format!("{number}\n1 2 3 4\n")).starts_with("P1.hkl:1: "), "{number}");
+        }
+        assert_eq!(error("h k l F\n"), "P1.hkl: no reflections in it (lines of h k l F)");
+        assert!(error("END\n1 2 3 4\n").ends_with("and reflections follow"));
+        for other in [
+            "!FORMAT=XDS_ASCII MERGE=TRUE\n",
+            "CrystFEL reflection list version 2.0\n",
+            "data_a\n_cell.a 1\n",
+        ] {
+            assert!(error(&format!("{other}1 2 3 4 5\n")).starts_with("P1.hkl:1: "), "{other}");
+        }
+    }
+
+    #[test]
+    fn columns_that_touch_are_told_from_errors() {
+        let hint = "; SHELX HKLF 4? read it with --hkl-format hklf4";
+        for line in
+            ["-10 -12 -1312345.67", "-10 -12 -1312345.67   10.00", "   1   2   3  45.67-100.00   1 2 x"]
+        {
+            assert_eq!(error(line).ends_with(hint), line.starts_with('-'), "{}", error(line));
+        }
+        assert_eq!(
+            error("   1   2 -3112345.67"),
+            format!("P1.hkl:1: 3 columns in \"1   2 -3112345.67\", needs four: h k l F{hint}")
+        );
+        assert!(error("1 1 1 1\n-100-100-100   45.67").ends_with(hint));
+        assert!(!error("1 2 3").contains("SHELX"));
+        assert!(!error("1 2 3.5 4").contains("SHELX"));
+    }
+
+    /// The table and the errors are the same with the box of a first pass and without.
+    fn with_box(text: &[u8]) -> Result<HklTable, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("P1.hkl");
+        fs::write(&file, text).unwrap();
+        let table = parse_hkl_in(text, Path::new("P1.hkl"), find_box(&file), 0.0, LIMIT);
+        table.map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_first_pass_changes_nothing() {
+        for text in [
+            "",
+            "1 2 3 4\n5 6 7 8 9 1\n",
+            "h k l F\n1 2 3 4\n",
+            "1 2 3 4\n0 0 0 0\n1 2 3\n",
+            "1 2 3 4\n0 0 0 0\n9 9 9 x\n",
+            "1 2 3 4\n0 0 0 1\n9 9 9 x\n",
+            "1 2 3 4\nEND\n9 9 9 x\n",
+            "1 2 3 4\n9 9 9 x\n1 2 y 3\n",
+            "1 2 3 4\n1 2 3 4 5 6 7 8\n",
+            "1 2 3 4 5 6 7 8\n1 2 x 4\n",
+            "0 0 0 1\n99 99 99 1\n1 1 1 x\n",
+            "0 0 0 1\n99 99 99 1\n",
+            "1 1 1 1\r2 2 2 2\r\n3 3 3 3",
+            "1 1 1 #\n",
+            "1.0 2 3 4\n-1 -2 -3 1e2\n2 2 2 7 # 1 2 3 4\n",
+        ] {
+            assert_eq!(with_box(text.as_bytes()), parse(text.as_bytes()), "{text:?}");
+        }
+        assert_eq!(find_box(Path::new("/nowhere/P1.hkl")), None);
+        let narrow = IndexBox { lowest: [0; 3], highest: [1; 3] };
+        let changed = parse_hkl_in(&b"0 0 0 1\n0 2 0 1\n"[..], Path::new("P1.hkl"), Some(narrow), 0.0, LIMIT);
+        assert_eq!(changed.unwrap_err().to_string(), "P1.hkl:2: the file was changed while it was read");
+    }
+
+    #[test]
     fn several_reflections_on_a_line_are_refused() {
         for line in ["1 1 1 5 2 2 2 6", "1 1 1 5 2 2 2.0 6.5 3 3 3 7", "1.0 1 1 5 2 2 2 6"] {
             assert!(error(line).ends_with("more than one reflection on a line"), "{line}");
@@ -400,7 +650,7 @@ mod tests {
         assert_eq!(error("1 1 1 1e999"), "P1.hkl:1: F: \"1e999\" is not a finite number");
         assert_eq!(error("1 1 1 1,5"), "P1.hkl:1: F: \"1,5\" is not a number");
         assert_eq!(error("1,1,1,1"), "P1.hkl:1: 1 columns in \"1,1,1,1\", needs four: h k l F");
-        assert_eq!(error("nan 1 1 1"), "P1.hkl:1: h: \"nan\" is not a finite number");
+        assert_eq!(error("1 1 1 1\nnan 1 1 1"), "P1.hkl:2: h: \"nan\" is not a finite number");
         assert_eq!(error("3000000000 1 1 1"), "P1.hkl:1: h: \"3000000000\" is too large for an index");
         assert!(error("0 0 0 1\n999 999 999 1\n").contains("1000 x 1000 x 1000 cells needs 7.5 GiB"));
         assert!(parse(b"1 1 1 \xff\xfe").unwrap_err().contains("is not a number"));
@@ -447,7 +697,16 @@ mod tests {
 
         #[test]
         fn arbitrary_tables_of_number_like_words_never_panic(text in "[-+.0-9einaf# \t\r\n]{0,120}") {
-            let _ = parse(text.as_bytes());
+            prop_assert_eq!(with_box(text.as_bytes()), parse(text.as_bytes()));
+        }
+
+        #[test]
+        fn arbitrary_lists_are_the_same_with_a_first_pass(
+            lines in proptest::collection::vec(
+                "(-?[0-9]( -?[0-9]){2,3}|0 0 0 0|1 2 3 [-x.0-9]{1,3}|END|a b|1 2 3 4( [0-9]){1,5})(\r|\n|\r\n)", 0..12),
+        ) {
+            let text = lines.concat();
+            prop_assert_eq!(with_box(text.as_bytes()), parse(text.as_bytes()));
         }
 
         #[test]

@@ -10,6 +10,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::OnceLock;
 
+use bytemuck::Zeroable;
+use bytemuck::allocation::try_zeroed_vec;
+
 /// More than the buffers and texts of all files of an image take at a time.
 const SLACK_BYTES: usize = 4 << 20;
 
@@ -36,6 +39,16 @@ pub fn filled<T: Clone>(count: usize, value: T) -> Option<Vec<T>> {
     let mut vector = reserved(count)?;
     vector.resize(count, value);
     Some(vector)
+}
+
+/// A vector of `count` zeros; `None` where there is too little memory. The system clears its pages when they are
+/// first used, and on the threads that use them.
+#[must_use]
+pub fn zeroed<T: Zeroable>(count: usize) -> Option<Vec<T>> {
+    if !is_there(count.checked_mul(size_of::<T>())?) {
+        return None;
+    }
+    try_zeroed_vec(count).ok()
 }
 
 /// Makes room for `count` more entries; `None` where there is too little memory.
@@ -152,6 +165,8 @@ mod tests {
     #[test]
     fn what_is_not_there_is_none() {
         assert_eq!(filled(3, 7u8), Some(vec![7; 3]));
+        assert_eq!(zeroed::<f32>(3), Some(vec![0.0; 3]));
+        assert_eq!((zeroed::<f64>(usize::MAX), zeroed::<u8>(1 << 50)), (None, None));
         assert!(reserved::<f64>(1000).is_some_and(|empty| empty.is_empty() && empty.capacity() >= 1000));
         assert_eq!(reserved::<u8>(usize::MAX), None);
         assert_eq!(reserved::<f64>(usize::MAX / 4), None);

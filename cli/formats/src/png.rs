@@ -19,7 +19,7 @@ use crate::atomic::write_atomically;
 use crate::background::Background;
 use crate::failure::Failure;
 use crate::image::{Image, ImageWriter, PixelType, Pixels, ends_with, wrong_type};
-use crate::memory::reserved;
+use crate::memory::{filled, zeroed};
 
 /// Fraction of the positive pixels that are not black.
 const PERCENTILE: f64 = 0.995;
@@ -118,37 +118,57 @@ pub fn grey_levels(fast: usize, pixels: &[f32], top: Option<f32>) -> Option<Vec<
         Some(top) => top,
         None => usual_top(&background, pixels)?,
     };
-    let mut levels = reserved(pixels.len())?;
-    background.for_each(pixels, |below, pixel| levels.push(level(pixel, below, top)))?;
+    let mut levels = zeroed(pixels.len())?;
+    background.for_each_row(pixels, &mut levels, |levels, below, pixels| {
+        for ((to, &below), &pixel) in levels.iter_mut().zip(below).zip(pixels) {
+            *to = level(pixel, below, top);
+        }
+    })?;
     Some(levels)
 }
 
-/// The grey level of a pixel above the background `below`.
+/// The grey level of a pixel above the background `below`. It has no branches, so that a loop over a row becomes
+/// vectors.
+#[inline(always)]
 fn level(pixel: f32, below: f32, top: f32) -> u8 {
-    if pixel.is_nan() || pixel <= 0.0 {
-        return 255;
-    }
     let root = below.sqrt();
+    let height = (pixel.sqrt() - root) / ((below + top).sqrt() - root);
     // Infinite pixels are black even where top is infinite.
-    let height =
-        if pixel.is_infinite() { 1.0 } else { (pixel.sqrt() - root) / ((below + top).sqrt() - root) };
+    let height = if pixel == f32::INFINITY { 1.0 } else { height };
     let grey = height.clamp(0.0, 1.0) + TINT * below / (below + top);
-    (255.5 - 255.0 * grey.min(1.0)) as u8
+    let level = (255.5 - 255.0 * grey.min(1.0)) as i32 as u8;
+    // Not for NaN.
+    if pixel > 0.0 { level } else { 255 }
 }
 
-/// The height above the background that is black where none is given: infinite when no pixel is positive; `None` where
-/// there is too little memory.
+/// The height above the background that is black where none is given: infinite when no pixel is positive; `None`
+/// where there is too little memory.
 fn usual_top(background: &Background, pixels: &[f32]) -> Option<f32> {
-    let is_counted = |pixel: f32| pixel > 0.0 && pixel.is_finite();
-    let mut bits = reserved(pixels.iter().filter(|pixel| is_counted(**pixel)).count())?;
-    background.for_each(pixels, |below, pixel| {
-        if is_counted(pixel) {
+    /// Stands for a pixel that is not counted: no height has the bits of a NaN.
+    const NONE: u32 = u32::MAX;
+    /// Heights are first counted by their upper bits.
+    const BINS: usize = 1 << 16;
+    let bin_of = |bits: u32| (bits >> 16) as usize;
+    let mut heights = zeroed(pixels.len())?;
+    background.for_each_row(pixels, &mut heights, |heights, below, pixels| {
+        for ((to, &below), &pixel) in heights.iter_mut().zip(below).zip(pixels) {
+            let is_counted = pixel > 0.0 && pixel.is_finite();
             // Floats that are not negative have the same order as their bits.
-            bits.push((pixel - below).max(0.0).to_bits());
+            *to = if is_counted { (pixel - below).max(0.0).to_bits() } else { NONE };
         }
     })?;
-    let Some(last) = bits.len().checked_sub(1) else { return Some(f32::INFINITY) };
-    let (_, bits, _) = bits.select_nth_unstable((last as f64 * PERCENTILE) as usize);
+    let mut counts = filled(BINS, 0usize)?;
+    heights.iter().for_each(|&bits| counts[bin_of(bits)] += 1);
+    counts[bin_of(NONE)] = 0;
+    let Some(last) = counts.iter().sum::<usize>().checked_sub(1) else { return Some(f32::INFINITY) };
+    let mut rank = (last as f64 * PERCENTILE) as usize;
+    let mut bin = 0;
+    while rank >= counts[bin] {
+        rank -= counts[bin];
+        bin += 1;
+    }
+    heights.retain(|&bits| bin_of(bits) == bin);
+    let (_, bits, _) = heights.select_nth_unstable(rank);
     Some(f32::from_bits(*bits).max(LEAST_TOP * background.median()?).max(f32::MIN_POSITIVE))
 }
 

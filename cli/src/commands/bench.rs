@@ -2,9 +2,13 @@
 //!
 //! Each case renders rows through the middle of a 2463 x 2527 detector on one thread, in bursts of at least
 //! 25 ms. Each of nine rounds measures all cases, so that a short load of the machine disturbs one round of
-//! each case and not all rounds of one. The median is printed; the JSON has the fastest round as well. A step
-//! is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source, phi step and domain.
+//! each case and not all rounds of one. A step is one evaluation of F_cell^2 F_latt^2: a pixel, subpixel, source,
+//! phi step and domain.
+//!
+//! The cost is the processor time of the thread, which other processes do not lengthen while they have the
+//! processor. The median is printed with that of the elapsed time; the JSON has the fastest round as well.
 
+use core::time::Duration;
 use std::time::Instant;
 
 use serde_json::json;
@@ -58,22 +62,35 @@ const CASES: [Case; 9] = [
 const ROUNDS: usize = 9;
 const BURST_S: f64 = 0.025;
 
-/// A case at one level and precision, and its cost in ns per step.
+/// A case at one level and precision, and its costs.
 struct Measured {
     case: &'static str,
     simd: Simd,
     precision: Precision,
     rows: usize,
-    ns_per_step: Vec<f64>,
+    /// Of each round, in processor time of the thread.
+    cpu: Costs,
+    /// Of each round, in elapsed time.
+    wall: Costs,
 }
 
-impl Measured {
-    fn median(&self) -> f64 {
-        self.ns_per_step.get(self.ns_per_step.len() / 2).copied().unwrap_or(f64::NAN)
+/// The costs of the rounds in ns per step.
+#[derive(Default)]
+struct Costs(Vec<f64>);
+
+impl Costs {
+    fn sort(&mut self) {
+        self.0.sort_by(f64::total_cmp);
     }
 
+    /// The median, once they are sorted.
+    fn median(&self) -> f64 {
+        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// The fastest, once they are sorted.
     fn fastest(&self) -> f64 {
-        self.ns_per_step.first().copied().unwrap_or(f64::NAN)
+        self.0.first().copied().unwrap_or(f64::NAN)
     }
 }
 
@@ -88,10 +105,10 @@ pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
         for (simd, precision) in variants(case, bench.simd.unwrap_or(SimdLevel::Avx512)) {
             (experiment.simd, experiment.precision) = (simd, precision);
             // The number of rows of a burst, from the time of a single row.
-            let guess = burst(experiment, 1)?;
+            let guess = burst(experiment, 1)?.cpu.as_secs_f64();
             let rows = ((BURST_S / guess.max(1e-6)).ceil() as usize).clamp(1, 400);
-            let ns_per_step = Vec::new();
-            measured.push((index, Measured { case: case.name, simd, precision, rows, ns_per_step }));
+            let (cpu, wall) = (Costs::default(), Costs::default());
+            measured.push((index, Measured { case: case.name, simd, precision, rows, cpu, wall }));
         }
     }
     for _ in 0..ROUNDS {
@@ -100,11 +117,16 @@ pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
             (experiment.simd, experiment.precision) = (measured.simd, measured.precision);
             let steps =
                 (measured.rows * experiment.detector.fast_pixels) as f64 * experiment.steps_per_pixel();
-            measured.ns_per_step.push(burst(experiment, measured.rows)? * 1e9 / steps);
+            let took = burst(experiment, measured.rows)?;
+            measured.cpu.0.push(took.cpu.as_secs_f64() * 1e9 / steps);
+            measured.wall.0.push(took.wall.as_secs_f64() * 1e9 / steps);
         }
     }
     let mut measured: Vec<Measured> = measured.into_iter().map(|(_, measured)| measured).collect();
-    measured.iter_mut().for_each(|measured| measured.ns_per_step.sort_by(f64::total_cmp));
+    for measured in &mut measured {
+        measured.cpu.sort();
+        measured.wall.sort();
+    }
     let detected = Simd::detect().level();
     console::print(&if bench.json { as_json(detected, &measured) } else { as_text(detected, &measured) })
 }
@@ -138,20 +160,57 @@ fn structure_factors() -> Result<HklTable, Failure> {
     Ok(table)
 }
 
-/// Renders `rows` rows around the middle; returns the time in s.
-fn burst(experiment: &Experiment, rows: usize) -> Result<f64, Failure> {
+/// The time that a burst took.
+struct Took {
+    /// Processor time of the thread.
+    cpu: Duration,
+    /// Elapsed time.
+    wall: Duration,
+}
+
+/// A running measurement.
+struct Clock {
+    cpu: Option<Duration>,
+    wall: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { cpu: thread_time(), wall: Instant::now() }
+    }
+
+    fn took(&self) -> Took {
+        let wall = self.wall.elapsed();
+        let cpu = self.cpu.zip(thread_time()).map(|(start, end)| end.saturating_sub(start));
+        Took { cpu: cpu.unwrap_or(wall), wall }
+    }
+}
+
+/// Processor time of this thread, where the system measures it.
+fn thread_time() -> Option<Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).ok()
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Renders `rows` rows around the middle.
+fn burst(experiment: &Experiment, rows: usize) -> Result<Took, Failure> {
     let mut entries = experiment.orientation_buffer()?;
     let scene = experiment.scene(0, &mut entries)?;
     let mut row = vec![0f32; experiment.detector.fast_pixels];
     let first = scene.detector().slow_pixels / 2 - rows / 2;
-    let started = Instant::now();
+    let clock = Clock::start();
     for slow in first..first + rows {
         scene
             .render_rows(slow..slow + 1, &mut row, &mut Carryover::Off)
             .map_err(|error| Failure::with_code(1, format!("bench: {error}")))?;
         core::hint::black_box(&row);
     }
-    Ok(started.elapsed().as_secs_f64())
+    Ok(clock.took())
 }
 
 fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
@@ -162,8 +221,9 @@ fn as_json(detected: SimdLevel, measured: &[Measured]) -> String {
                 "case": m.case,
                 "level": m.simd.level().name(),
                 "precision": m.precision.name(),
-                "ns_per_step": m.median(),
-                "fastest_ns_per_step": m.fastest(),
+                "ns_per_step": m.cpu.median(),
+                "fastest_ns_per_step": m.cpu.fastest(),
+                "wall_ns_per_step": m.wall.median(),
             })
         })
         .collect();
@@ -181,7 +241,10 @@ fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
             columns.push((m.simd.level(), m.precision.name()));
         }
     }
-    let mut text = format!("ns per step, one thread; this processor has {detected}\n\n{:<23}", "");
+    let mut text = format!(
+        "ns per step in processor time, in brackets elapsed; one thread; this processor has {detected}\n\n{:<23}",
+        ""
+    );
     for (level, precision) in &columns {
         let name = if *precision == "f64" { level.name().to_owned() } else { format!("{level} {precision}") };
         text.push_str(&format!("{name:>16}"));
@@ -193,7 +256,10 @@ fn as_text(detected: SimdLevel, measured: &[Measured]) -> String {
             let cell = measured
                 .iter()
                 .find(|m| m.case == case.name && (m.simd.level(), m.precision.name()) == (level, precision))
-                .map_or_else(|| "-".to_owned(), |m| format!("{:.2}", m.median()));
+                .map_or_else(
+                    || "-".to_owned(),
+                    |m| format!("{:.2} ({:.2})", m.cpu.median(), m.wall.median()),
+                );
             text.push_str(&format!("{cell:>16}"));
         }
         text.push('\n');

@@ -26,6 +26,8 @@ pub struct Scale {
     soft: f64,
     is_diverging: bool,
     colours: Vec<[u8; 3]>,
+    /// The smallest pixel of each colour but the first.
+    limits: Vec<f32>,
 }
 
 impl Scale {
@@ -50,7 +52,27 @@ impl Scale {
                 map.eval_rational(if is_diverging { STEPS - 1 - step } else { step }, STEPS);
             [r, g, b]
         };
-        Self { bottom, top, soft, is_diverging, colours: (0..STEPS).map(colour).collect() }
+        let colours = (0..STEPS).map(colour).collect();
+        let mut scale = Self { bottom, top, soft, is_diverging, colours, limits: Vec::new() };
+        scale.limits = (1..STEPS).map(|step| scale.smallest_of(step)).collect();
+        scale
+    }
+
+    /// The smallest pixel whose colour is `step` or a later one, by bisection; infinity if there is none.
+    fn smallest_of(&self, step: usize) -> f32 {
+        const SIGN: u32 = 1 << 31;
+        // The bits of floats, so arranged that their order is that of the floats.
+        let pixel = |key: u32| f32::from_bits(if key >= SIGN { key ^ SIGN } else { !key });
+        let (mut below, mut above) = (!f32::NEG_INFINITY.to_bits(), f32::INFINITY.to_bits() ^ SIGN);
+        while above - below > 1 {
+            let middle = below + (above - below) / 2;
+            if step_of(self.position(f64::from(pixel(middle)))) < step {
+                below = middle;
+            } else {
+                above = middle;
+            }
+        }
+        pixel(above)
     }
 
     /// The position of a value, from 0 to 1.
@@ -67,14 +89,18 @@ impl Scale {
     /// The colour at a position.
     #[must_use]
     pub fn at(&self, position: f64) -> [u8; 3] {
-        let step = (position * (STEPS - 1) as f64).round() as usize;
-        self.colours.get(step).copied().unwrap_or(NOT_FINITE)
+        self.colours.get(step_of(position)).copied().unwrap_or(NOT_FINITE)
     }
 
-    /// The colour of a pixel.
+    /// The colour at the position of a pixel.
     #[must_use]
     pub fn colour(&self, pixel: f32) -> [u8; 3] {
-        if pixel.is_finite() { self.at(self.position(f64::from(pixel))) } else { NOT_FINITE }
+        if !pixel.is_finite() {
+            return NOT_FINITE;
+        }
+        // A position takes two inverse hyperbolic sines, a search ten comparisons.
+        let step = self.limits.partition_point(|&limit| limit <= pixel);
+        self.colours.get(step).copied().unwrap_or(NOT_FINITE)
     }
 
     /// Marks at both ends and at round values between them, no two closer than `least`.
@@ -106,6 +132,11 @@ impl Scale {
     }
 }
 
+/// The colour at a position, counted from 0.
+fn step_of(position: f64) -> usize {
+    (position * (STEPS - 1) as f64).round() as usize
+}
+
 /// A value with three significant digits: `0`, `250`, `1.5e6`.
 pub(crate) fn short(value: f64) -> String {
     if value == 0.0 {
@@ -125,6 +156,25 @@ pub(crate) fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_colour_of_a_pixel_is_that_of_its_position() {
+        for scale in [
+            Scale::sequential(0.0, 1e4, 3.0),
+            Scale::sequential(-2.5, 7.0, 1e-9),
+            Scale::sequential(1.0, 1.0, 1.0),
+            Scale::diverging(80.0, 0.5),
+        ] {
+            let mut values: Vec<f32> =
+                scale.limits.iter().flat_map(|x| [x.next_down(), *x, x.next_up()]).collect();
+            values.extend((-400..400).map(|i| (i as f32 / 40.0).sinh()));
+            values.extend([0.0, -0.0, f32::MAX, f32::MIN, f32::MIN_POSITIVE]);
+            for value in values.into_iter().filter(|value| value.is_finite()) {
+                assert_eq!(scale.colour(value), scale.at(scale.position(f64::from(value))), "{value}");
+            }
+            assert_eq!(scale.colour(f32::NAN), NOT_FINITE);
+        }
+    }
 
     #[test]
     fn ends_and_middle() {

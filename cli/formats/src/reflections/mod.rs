@@ -30,6 +30,14 @@ mod taken;
 use std::io::Read;
 use std::path::Path;
 
+pub mod cns;
+pub mod crystfel;
+mod fixed;
+pub mod hklf;
+mod rows;
+pub mod scalepack;
+pub mod xds;
+
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::Observations;
 use widebragg_reflections::symmetry::StatedSymmetry;

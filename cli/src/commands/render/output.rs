@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
+use widebragg::lanes::Simd;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_experiment::experiment::Experiment;
@@ -293,7 +294,8 @@ pub fn write(
             let statistics = Statistics::new(scene, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
             let random = Ran1::after(&experiment.random, noise_seed(options, index));
-            let scaled = Scaled { scene, pixels, header: &header, scales, adc, random };
+            let scaled =
+                Scaled { scene, simd: experiment.simd, pixels, header: &header, scales, adc, random };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let counts: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
             (statistics, scales, counts)
@@ -333,6 +335,7 @@ enum Counted {
 /// The inputs of the images that store integers.
 struct Scaled<'a> {
     scene: &'a Scene<'a>,
+    simd: Simd,
     pixels: &'a [f32],
     header: &'a ImageHeader,
     scales: Scales,
@@ -343,7 +346,7 @@ struct Scaled<'a> {
 impl Scaled<'_> {
     /// Writes a file in the number type of its format.
     fn write(&self, file: &ImageFile) -> Result<Counted, Failure> {
-        let Self { scene, pixels, header, scales, adc, .. } = *self;
+        let Self { scene, simd, pixels, header, scales, adc, .. } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             let image = Image { header, pixels, scale, preview_scale: None };
@@ -351,13 +354,14 @@ impl Scaled<'_> {
         };
         Ok(match (file.writer.pixel_type(), file.has_noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scene, pixels, self.random.clone()).ok_or_else(no_memory)?;
+                let image = noise_counts(scene, simd, pixels, self.random.clone()).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
             }
             (_, true) => {
-                let image = noise_image(scene, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
+                let image =
+                    noise_image(scene, simd, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::U16(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }

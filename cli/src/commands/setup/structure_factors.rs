@@ -1,11 +1,12 @@
 //! Structure factors: from `-hkl`, or from the dump that an earlier run left.
 
+use std::io::Read;
 use std::path::Path;
 
 use widebragg::defaults;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::dump;
-use widebragg_formats::hkl::{HklTable, MAX_CELLS, parse_hkl};
+use widebragg_formats::hkl::{HklTable, MAX_CELLS, find_box, parse_hkl_in};
 
 use super::inputs::Inputs;
 use crate::console::complain;
@@ -29,7 +30,10 @@ pub(super) fn read(
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
-        return inputs.read("-hkl", path, |input| parse_hkl(input, path, default_f, MAX_CELLS)).map(Some);
+        // The first of two passes over a file; a pipe can only be read once.
+        let found = find_box(path);
+        let parse = |input: &mut dyn Read| parse_hkl_in(input, path, found, default_f, MAX_CELLS);
+        return inputs.read("-hkl", path, parse).map(Some);
     }
     if dump_path.exists() {
         let table = inputs.read("-dump", dump_path, |input| dump::parse_dump(input, dump_path))?;

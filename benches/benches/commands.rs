@@ -1,0 +1,125 @@
+//! Whole commands of `widebragg`, as processes, compared with those of a reference binary, `NANOBRAGG=path`.
+//!
+//! The reference, `widebragg`, and `widebragg` with one thread run in turns in folders of their own, so that all see
+//! the same load of the machine. For each case the table has the medians of the elapsed times, the median of their
+//! ratios turn by turn, and the ratios of the processor times of all turns, which the load of the machine changes
+//! least. `RUNS=n` sets the number of turns.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use std::{env, fs};
+
+use widebragg_tests::program::executable;
+
+/// A detector of 1024 x 1024 pixels and a crystal that lights all of it.
+const BASE: &str = "-default_F 100 -cell 79 79 38 90 90 90 -misset 10 20 30 -lambda 1 -distance 150 -pixel 0.172 \
+    -detpixels 1024 -oversample 1 -N 20 -nopgm";
+
+/// What only widebragg understands: the reference's figures to the last bit.
+const PARITY: &str = "--phi-carryover-mode c-parity --quiet";
+
+/// Name and further options of each case.
+const CASES: [(&str, &str); 6] = [
+    ("still", "-fluence 1e24 -nonoise"),
+    ("ten phi steps", "-fluence 1e24 -nonoise -phi 0 -osc 1 -phisteps 10"),
+    ("five mosaic domains", "-fluence 1e24 -nonoise -mosaic 0.5 -mosaic_domains 5"),
+    ("noise, mean 0.4", "-fluence 2e21 -water 2000 -seed 1"),
+    ("noise, mean 63", "-fluence 2.5e22 -water 2000 -seed 1"),
+    ("noise, mean 101000", "-fluence 1e24 -water 2000 -seed 1"),
+];
+
+/// Number of turns, unless RUNS says otherwise.
+const RUNS: usize = 9;
+
+fn main() {
+    // `cargo bench -- --test` and `cargo test` check benches without timing.
+    if env::args().any(|arg| arg == "--test") {
+        return;
+    }
+    let Some(reference) = env::var_os("NANOBRAGG").map(PathBuf::from) else {
+        println!("commands: skipped: NANOBRAGG=path names no reference binary");
+        return;
+    };
+    let reference = fs::canonicalize(reference).expect("the binary that NANOBRAGG names");
+    let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
+    assert!(runs > 0, "RUNS: at least 1");
+    println!("Seconds of whole commands, medians of {runs} turns; the reference has one thread.\n");
+    println!(
+        "| case | reference | widebragg | times as fast | in processor time | with one thread, in processor time |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for (name, options) in CASES {
+        let options: Vec<&str> = BASE.split_whitespace().chain(options.split_whitespace()).collect();
+        let ours: Vec<&str> = options.iter().copied().chain(PARITY.split_whitespace()).collect();
+        let single: Vec<&str> = ours.iter().copied().chain(["--threads", "1"]).collect();
+        let turns = Turns::of(runs, [(&reference, &options), (executable(), &ours), (executable(), &single)]);
+        let [there, here, _] = [0, 1, 2].map(|i| median(turns.wall_s.iter().map(|turn| turn[i])));
+        let ratio = median(turns.wall_s.iter().map(|turn| turn[0] / turn[1]));
+        let [both, one] = [1, 2].map(|i| turns.cpu_ratio(i));
+        println!("| {name} | {there:.3} | {here:.3} | {ratio:.2} | {both} | {one} |");
+    }
+}
+
+/// A program with its arguments.
+type Run<'a> = (&'a Path, &'a [&'a str]);
+
+/// Turns of three commands.
+struct Turns {
+    /// Elapsed times of each turn.
+    wall_s: Vec<[f64; 3]>,
+    /// Processor times of all turns, in clock ticks, where the system counts them.
+    cpu_ticks: Option<[f64; 3]>,
+}
+
+impl Turns {
+    /// Runs the commands in turns, after one turn that is not counted.
+    fn of(runs: usize, commands: [Run<'_>; 3]) -> Self {
+        let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+        let mut turns = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; 3]) };
+        for turn in 0..=runs {
+            let mut wall_s = [0.0; 3];
+            for (i, (program, args)) in commands.into_iter().enumerate() {
+                let (started, before) = (Instant::now(), ticks_of_children());
+                let mut command = Command::new(program);
+                command.args(args).current_dir(folders[i].path()).stdin(Stdio::null());
+                let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a process");
+                wall_s[i] = started.elapsed().as_secs_f64();
+                assert!(status.success(), "{}: {status}", program.display());
+                let ticks = before.zip(ticks_of_children()).map(|(before, after)| after - before);
+                if turn > 0 {
+                    turns.cpu_ticks = turns.cpu_ticks.zip(ticks).map(|(mut sums, ticks)| {
+                        sums[i] += ticks;
+                        sums
+                    });
+                }
+            }
+            if turn > 0 {
+                turns.wall_s.push(wall_s);
+            }
+        }
+        turns
+    }
+
+    /// Processor time of the first command in units of that of command `i`; empty where the system does not count it.
+    fn cpu_ratio(&self, i: usize) -> String {
+        let ticks = self.cpu_ticks.filter(|ticks| ticks[i] > 0.0);
+        ticks.map_or_else(String::new, |ticks| format!("{:.2}", ticks[0] / ticks[i]))
+    }
+}
+
+/// Processor time, in clock ticks, of the processes that this one has started and that have ended; Linux only.
+fn ticks_of_children() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the process, in brackets, may have spaces. Columns 16 and 17 of proc_pid_stat(5) follow it.
+    let (_, columns) = stat.rsplit_once(')')?;
+    let mut columns = columns.split_whitespace().skip(13);
+    let mut ticks = || columns.next()?.parse::<f64>().ok();
+    Some(ticks()? + ticks()?)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
