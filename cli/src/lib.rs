@@ -10,7 +10,7 @@ pub mod options;
 pub(crate) mod picture;
 pub mod signals;
 
-use commands::{bench, compare, demo, diagnose, gradcheck, gradient, refine, render, trace, trace_diff};
+use commands::{bench, compare, demo, diagnose, gradcheck, gradient, hkl, refine, render, trace, trace_diff};
 use error::Failure;
 use options::Command;
 
@@ -29,6 +29,7 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Demo(demo) => demo::run(&demo),
         Command::Compare(options) => compare::run(&options, args),
         Command::Diagnose(options) => diagnose::run(&options, args),
+        Command::Hkl(options) => hkl::run(&options),
         Command::Trace(options) => trace::run(&options, args),
         Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Gradient(options) => gradient::run(&options, args),

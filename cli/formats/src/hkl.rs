@@ -113,7 +113,7 @@ fn read_blocks(mut input: impl Read, path: &Path, list: &mut Reflections<'_>) ->
         };
         let end = held + read;
         if list.line == 0 && block.starts_with(MTZ_START) {
-            return Err(in_file(path, "a binary MTZ file; needs its reflections as text, lines of h k l F"));
+            return Err(in_file(path, "this is an MTZ file; lines of h k l F are expected"));
         }
         if list.line == 0 {
             let start = &block[..end.min(START_BYTES as usize)];
@@ -147,14 +147,17 @@ fn read_blocks(mut input: impl Read, path: &Path, list: &mut Reflections<'_>) ->
 /// # Errors
 /// The file cannot be written.
 pub fn write_hkl(path: &Path, table: &HklTable) -> Result<(), Failure> {
+    write_list(path, table.nodes())
+}
+
+/// Writes reflections as lines of h k l F, each F as the shortest decimal that reads back to the same bits.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_list(path: &Path, reflections: impl Iterator<Item = ([i32; 3], f64)>) -> Result<(), Failure> {
     write_atomically(path, |out| {
-        let mut cells = table.data.iter();
-        for h in table.h.0..=table.h.1 {
-            for k in table.k.0..=table.k.1 {
-                for (l, f) in (table.l.0..=table.l.1).zip(&mut cells) {
-                    writeln!(out, "{h} {k} {l} {f:?}")?;
-                }
-            }
+        for ([h, k, l], f) in reflections {
+            writeln!(out, "{h} {k} {l} {f:?}")?;
         }
         Ok(())
     })

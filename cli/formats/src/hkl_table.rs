@@ -36,6 +36,13 @@ impl HklTable {
         Ok(Self { h, k, l, data })
     }
 
+    /// The indices and the F of each cell, in the order of the data.
+    pub fn nodes(&self) -> impl Iterator<Item = ([i32; 3], f64)> + Clone + '_ {
+        let rows = (self.h.0..=self.h.1).flat_map(|h| (self.k.0..=self.k.1).map(move |k| [h, k]));
+        let indices = rows.flat_map(|[h, k]| (self.l.0..=self.l.1).map(move |l| [h, k, l]));
+        indices.zip(self.data.iter().copied())
+    }
+
     /// Number of entries along h, k and l.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
@@ -100,6 +107,12 @@ mod tests {
         assert_eq!(table.position(1, 3, 6), Some(59));
         assert_eq!(table.position(2, 0, 2), None);
         assert_eq!(table.position(0, 0, 1), None);
+        let nodes = |table: &HklTable| table.nodes().map(|(hkl, _)| hkl).collect::<Vec<_>>();
+        let [first, .., last] = nodes(&table)[..] else { panic!("60 nodes") };
+        assert_eq!((first, nodes(&table)[5], last), ([-1, 0, 2], [-1, 1, 2], [1, 3, 6]));
+        assert!(
+            nodes(&table).iter().enumerate().all(|(at, [h, k, l])| table.position(*h, *k, *l) == Some(at))
+        );
     }
 
     #[test]

@@ -23,11 +23,7 @@ const MAGIC: [(&[u8], &str, &str); 13] = [
     (b"II*\0", "a TIFF image", ""),
     (b"MM\0*", "a TIFF image", ""),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", ""),
-    (
-        b"MTZ ",
-        "an MTZ file",
-        "write its reflections as a text first, with all symmetry equivalents (mtz2various)",
-    ),
+    (b"MTZ ", "an MTZ file", "-hkl reads such files"),
     (b"%PDF", "a PDF document", ""),
 ];
 
@@ -48,10 +44,7 @@ pub fn kind_of(start: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = start.trim_ascii_start();
     let in_lines = |word: &[u8]| text.split(|&byte| byte == b'\n').any(|line| line.starts_with(word));
     if in_lines(b"data_") && in_lines(b"_") || text.starts_with(b"data_") {
-        return Some((
-            "a CIF file",
-            "write its reflections as lines of h k l F first, with all symmetry equivalents",
-        ));
+        return Some(("a CIF file", "-hkl reads such files"));
     }
     if text.starts_with(b"HEADER ") || text.starts_with(b"CRYST1") {
         return Some(("a PDB file", ""));

@@ -154,6 +154,14 @@ impl Expansion {
         Ok(Self { group: group.clone(), unique, counts, mates_differ, largest })
     }
 
+    /// Multiplies all F by `factor`.
+    pub fn scale(&mut self, factor: f64) {
+        for unique in &mut self.unique {
+            unique.f *= factor;
+            unique.f_mate *= factor;
+        }
+    }
+
     /// What became of the observations. Of all of them, however small the grid that they fill.
     #[must_use]
     pub fn counts(&self) -> &Counts {

@@ -185,7 +185,7 @@ fn zsh_spec(option: &OptionSpec, name: &str) -> String {
         Takes::Folder => ":folder:_files -/".to_owned(),
         Takes::Program => ":program:_command_names -e".to_owned(),
         Takes::Choice(words) => format!(":word:({})", words.join(" ")),
-        Takes::Number(_) | Takes::Integer | Takes::Range | Takes::Names => {
+        Takes::Number(_) | Takes::Integer | Takes::Range | Takes::Names | Takes::Text(_) => {
             format!(":{}: ", option.takes.placeholder().replace(':', "\\:"))
         }
     };

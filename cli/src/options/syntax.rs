@@ -3,8 +3,8 @@
 use super::{
     given::Given,
     model::{
-        BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, GradientOptions, Options,
-        TraceDiffOptions, TraceOptions,
+        BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, GradientOptions, HklOptions,
+        Options, TraceDiffOptions, TraceOptions,
     },
     reader::{End, GENERAL, Reader, Target, Unknown},
     row::{OptionSpec, Row, Section},
@@ -55,6 +55,12 @@ impl CommandOptions for DiagnoseOptions {
 
     fn has_one_mode(&self) -> bool {
         false
+    }
+}
+
+impl CommandOptions for HklOptions {
+    fn render(&mut self) -> Option<&mut Options> {
+        Some(&mut self.render)
     }
 }
 

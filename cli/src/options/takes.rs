@@ -22,6 +22,8 @@ pub(super) enum Takes {
     Program,
     /// Names, separated by commas.
     Names,
+    /// A text; this is what the help shows.
+    Text(&'static str),
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `A:B`.
@@ -43,6 +45,7 @@ impl Takes {
             Self::Folder => "DIR".to_owned(),
             Self::Program => "CMD".to_owned(),
             Self::Names => "NAME,...".to_owned(),
+            Self::Text(shown) => (*shown).to_owned(),
             Self::Choice(words) => words.join("|"),
             Self::Range => "A:B".to_owned(),
         }

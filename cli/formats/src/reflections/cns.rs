@@ -25,9 +25,9 @@ use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
 use crate::reflections::rows::{
-    Lines, Rows, cell, check_no_block, index, sigma, symbol, value, words_without_equals,
+    Lines, Rows, check_no_block, index, sigma, symbol, value, words_without_equals,
 };
-use crate::reflections::{Choice, Column, ReflectionFile};
+use crate::reflections::{Choice, Column, ReflectionFile, cell_of};
 use crate::text::{number, shown, words_of};
 
 /// The columns that are taken without being named, best first.
@@ -291,7 +291,7 @@ impl Reader {
         let numbers =
             [&b"a"[..], b"b", b"c", b"alpha", b"beta", b"gamma"].map(|key| number(after(key)?).ok());
         if let [Some(a), Some(b), Some(c), Some(alpha), Some(beta), Some(gamma)] = numbers {
-            self.cell = cell([a, b, c, alpha, beta, gamma]);
+            self.cell = cell_of([a, b, c, alpha, beta, gamma]);
         }
     }
 

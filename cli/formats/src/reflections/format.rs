@@ -1,5 +1,6 @@
 //! Formats of reflections, and how they are recognised by their first bytes.
 
+use super::{cns, crystfel, scalepack, xds};
 use crate::kind::kind_of;
 
 /// A format of reflections.
@@ -25,11 +26,8 @@ pub enum Format {
     Text,
 }
 
-/// First words of CNS and X-PLOR files; four letters count.
-const CNS_WORDS: [&[u8]; 5] = [b"NREF", b"ANOM", b"DECL", b"INDE", b"REMA"];
-
 impl Format {
-    /// All formats.
+    /// All formats, in the order of the help.
     pub const ALL: [Self; 9] = [
         Self::Mtz,
         Self::Cif,
@@ -44,7 +42,7 @@ impl Format {
 
     /// Its name in options.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Mtz => "mtz",
             Self::Cif => "cif",
@@ -75,9 +73,9 @@ impl Format {
         }
         let found = [
             (Self::Cif, begins_cif as fn(&[u8]) -> bool),
-            (Self::Xds, begins_xds),
-            (Self::CrystFel, begins_crystfel),
-            (Self::Scalepack, begins_scalepack),
+            (Self::Xds, xds::begins),
+            (Self::CrystFel, crystfel::begins),
+            (Self::Scalepack, scalepack::begins),
         ]
         .into_iter()
         .find(|(_, begins)| begins(start));
@@ -88,7 +86,7 @@ impl Format {
             // A heading after other text: the reader of CIF says what is wrong.
             Some(("a CIF file", _)) => Ok(Self::Cif),
             Some(kind) => Err(kind),
-            None if begins_cns(start) => Ok(Self::Cns),
+            None if cns::begins(start) => Ok(Self::Cns),
             None => Ok(Self::Text),
         }
     }
@@ -103,26 +101,6 @@ fn begins_cif(start: &[u8]) -> bool {
     }
     let is_tag = text.starts_with(b"_") && text.get(1).is_some_and(u8::is_ascii_alphabetic);
     is_tag || [&b"data_"[..], b"loop_"].iter().any(|keyword| begins_with(text, keyword))
-}
-
-fn begins_xds(start: &[u8]) -> bool {
-    start.starts_with(b"!FORMAT=XDS_ASCII") || start.starts_with(b"!OUTPUT_FILE=INTEGRATE.HKL")
-}
-
-fn begins_crystfel(start: &[u8]) -> bool {
-    start.starts_with(b"CrystFEL reflection list version 2")
-}
-
-fn begins_scalepack(start: &[u8]) -> bool {
-    let mut lines = start.split(|&byte| byte == b'\n');
-    let is_integer =
-        |line: &[u8]| core::str::from_utf8(line.trim_ascii()).is_ok_and(|text| text.parse::<i64>().is_ok());
-    lines.next().is_some_and(|line| line.trim_ascii_end() == b"    1") && lines.next().is_some_and(is_integer)
-}
-
-fn begins_cns(start: &[u8]) -> bool {
-    let text = start.trim_ascii_start();
-    text.starts_with(b"{") || CNS_WORDS.iter().any(|word| begins_with(text, word))
 }
 
 /// Whether `text` begins with `word`, in any case.

@@ -22,21 +22,21 @@
 //! # }
 //! ```
 
-mod format;
-mod mtz;
-mod refln;
-mod taken;
-
-use std::io::Read;
-use std::path::Path;
-
 pub mod cns;
 pub mod crystfel;
 mod fixed;
+mod format;
 pub mod hklf;
+mod mtz;
+pub mod p1;
+mod refln;
 mod rows;
 pub mod scalepack;
+mod taken;
 pub mod xds;
+
+use std::io::Read;
+use std::path::Path;
 
 use widebragg_coordinates::model::Model;
 use widebragg_reflections::cell::Cell;
@@ -48,6 +48,7 @@ use crate::failure::Failure;
 use crate::text::in_file;
 use crate::unpack::Unpacked;
 pub use format::Format;
+use hklf::Hklf;
 pub use mtz::write_mtz;
 
 /// Largest absolute value of an index; with larger ones a file is damaged, or no list of reflections.
@@ -146,9 +147,12 @@ pub fn parse_reflections<'a>(
         Format::Text => return Ok(Contents::Text(input)),
         Format::Mtz => mtz::parse(&mut input, path, choice)?,
         Format::Cif => refln::parse(&mut input, path, choice)?,
-        Format::Xds | Format::CrystFel | Format::Scalepack | Format::Cns | Format::Hklf3 | Format::Hklf4 => {
-            return Err(in_file(path, format!("{} cannot be read yet", format.name())));
-        }
+        Format::Xds => xds::parse(&mut input, path, choice)?,
+        Format::CrystFel => crystfel::parse(&mut input, path, choice)?,
+        Format::Scalepack => scalepack::parse(&mut input, path, choice)?,
+        Format::Cns => cns::parse(&mut input, path, choice)?,
+        Format::Hklf3 => hklf::parse(&mut input, path, choice, Hklf::Amplitudes)?,
+        Format::Hklf4 => hklf::parse(&mut input, path, choice, Hklf::Intensities)?,
     };
     input.check_end(path)?;
     Ok(Contents::File(Box::new(file)))
@@ -182,4 +186,16 @@ fn labels_of(columns: &[Column]) -> String {
     let more = columns.len().saturating_sub(MOST_LABELS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("the file has {}{more}", listed.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_cells_are_none() {
+        assert!(cell_of([10.0, 11.0, 12.0, 90.0, 100.0, 90.0]).is_some());
+        assert_eq!(cell_of([0.0; 6]), None);
+        assert_eq!(cell_of([10.0, 11.0, 12.0, 90.0, 180.0, 90.0]), None);
+    }
 }

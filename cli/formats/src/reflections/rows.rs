@@ -5,20 +5,16 @@
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::{Hkl, Observation};
 
 use crate::decimal::plain_integer;
 use crate::failure::Failure;
 use crate::memory::push;
-use crate::reflections::Choice;
+use crate::reflections::{Choice, MOST_INDEX};
 use crate::text::{at_line, cannot_read, in_file, number, shown};
 
 /// Longest line that is read; the formats' own lines are a thousand times shorter.
 const MOST_LINE_BYTES: usize = 1 << 16;
-
-/// Largest |h|, |k| or |l| that is read.
-const MOST_INDEX: i32 = 1_000_000;
 
 /// Longest name of a space group or point group.
 const MOST_SYMBOL_BYTES: usize = 80;
@@ -167,15 +163,6 @@ pub(super) fn sigma(name: &str, word: &[u8]) -> Result<f64, String> {
     Ok(sigma)
 }
 
-/// The cell of six numbers; none where a length is not positive or an angle is not between 0 and 180 degrees, as in
-/// files whose program did not know the cell.
-pub(super) fn cell([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Option<Cell> {
-    let (lengths_angstrom, angles_deg) = ([a, b, c], [alpha, beta, gamma]);
-    let is_cell = lengths_angstrom.iter().all(|&length| length > 0.0)
-        && angles_deg.iter().all(|&angle| angle > 0.0 && angle < 180.0);
-    is_cell.then_some(Cell { lengths_angstrom, angles_deg })
-}
-
 /// The name of a space group or point group, as it is written.
 pub(super) fn symbol(name: &str, text: &[u8]) -> Result<String, String> {
     let text = text.trim_ascii();
@@ -266,12 +253,5 @@ mod tests {
         assert_eq!(value("I", b"-1e39").unwrap_err(), "I: \"-1e39\" is too large");
         assert_eq!(sigma("sigma", b"-1.0"), Ok(-1.0));
         assert_eq!(sigma("sigma", b"1e-200").unwrap_err(), "sigma: \"1e-200\" is too small");
-    }
-
-    #[test]
-    fn impossible_cells_are_none() {
-        assert!(cell([10.0, 11.0, 12.0, 90.0, 100.0, 90.0]).is_some());
-        assert_eq!(cell([0.0; 6]), None);
-        assert_eq!(cell([10.0, 11.0, 12.0, 90.0, 180.0, 90.0]), None);
     }
 }

@@ -16,8 +16,8 @@ use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
 use crate::reflections::fixed::{field, not_in_columns};
-use crate::reflections::rows::{Lines, Rows, cell, check_choice, hkl, sigma, symbol, value};
-use crate::reflections::{Choice, Column, ReflectionFile};
+use crate::reflections::rows::{Lines, Rows, check_choice, hkl, sigma, symbol, value};
+use crate::reflections::{Choice, Column, ReflectionFile, cell_of};
 use crate::text::{number, shown, words_of};
 
 const LABELS: [&str; 2] = ["I(+)", "I(-)"];
@@ -131,7 +131,7 @@ fn read_start(lines: &mut Lines) -> Result<(Option<Cell>, Option<String>), Failu
             .map_err(|what| lines.failure(format!("cell: {what} in {}", shown(line))))?;
     }
     let name = symbol("space group", field(line, 60, line.len())).map_err(|what| lines.failure(what))?;
-    Ok((cell(numbers), Some(name).filter(|name| !name.is_empty())))
+    Ok((cell_of(numbers), Some(name).filter(|name| !name.is_empty())))
 }
 
 /// The intensity of one of two Friedel mates.

@@ -15,8 +15,8 @@ use widebragg_reflections::observations::{Mates, Observations, Quantity};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
-use crate::reflections::rows::{Lines, Rows, cell, check_choice, hkl, sigma, value, words_without_equals};
-use crate::reflections::{Choice, Column, ReflectionFile};
+use crate::reflections::rows::{Lines, Rows, check_choice, hkl, sigma, value, words_without_equals};
+use crate::reflections::{Choice, Column, ReflectionFile, cell_of};
 use crate::text::{number, shown, words_of};
 
 const ASCII_START: &[u8] = b"!FORMAT=XDS_ASCII";
@@ -145,7 +145,7 @@ impl Header {
                 // XDS writes 0 where it does not know the group.
                 self.space_group = u32::try_from(group).ok().filter(|&group| group > 0);
             }
-            b"UNIT_CELL_CONSTANTS" => self.cell = cell(six(text)?),
+            b"UNIT_CELL_CONSTANTS" => self.cell = cell_of(six(text)?),
             b"X-RAY_WAVELENGTH" => {
                 let wavelength = number(first().unwrap_or_default())
                     .map_err(|what| format!("X-RAY_WAVELENGTH: {what}"))?;

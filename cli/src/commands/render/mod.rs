@@ -21,9 +21,9 @@ use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::{append, is_there};
 
-use crate::commands::setup;
 use crate::commands::setup::inputs::Inputs;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
+use crate::commands::setup::{self, SetUp};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
@@ -31,7 +31,7 @@ use crate::options::{Log, Options};
 use estimate::Estimate;
 use output::{Names, Scales, adc_offset};
 use series::{Record, Series};
-use summary::{ImageSummary, Results};
+use summary::{FactorsOrigin, ImageSummary, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -59,7 +59,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         inputs(options).for_each(|path| evidence.add_input(path));
     }
     let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
-    let experiment = setup::experiment_from(options, &files)?;
+    let SetUp { experiment, reflections, model } = setup::experiment_from(options, &files)?;
+    let origin = FactorsOrigin { reflections: reflections.as_ref(), model: model.as_ref() };
     let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
@@ -77,7 +78,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, frames, threads, estimate))
+            console::print(&summary::interpretation(&experiment, origin, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -92,8 +93,14 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = &list {
         expt::write(list, options, &experiment)?;
     }
-    let results =
-        Results { experiment: &experiment, threads, estimate, images: &images, list: list.as_deref() };
+    let results = Results {
+        experiment: &experiment,
+        origin,
+        threads,
+        estimate,
+        images: &images,
+        list: list.as_deref(),
+    };
     check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
         keep(evidence, &results)?;

@@ -50,7 +50,7 @@ impl Inputs {
     ///
     /// # Errors
     /// The file cannot be read, or `parse` refuses it.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         option: &str,
         path: &Path,

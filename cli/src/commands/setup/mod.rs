@@ -3,6 +3,7 @@
 
 mod inherited;
 pub(crate) mod inputs;
+pub(crate) mod model;
 mod plausibility;
 mod repairs;
 pub(crate) mod structure_factors;
@@ -25,14 +26,18 @@ use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, Se
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
+use widebragg_formats::reflections::p1::Summary;
 use widebragg_formats::smv::SmvImage;
 use widebragg_formats::sources::parse_sources;
+use widebragg_reflections::cell::Cell;
 
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::{Attenuation, Misset, Options};
 use inherited::Inherited;
 use inputs::Inputs;
+use model::{ModelFile, ModelSummary};
+use structure_factors::Factors;
 
 /// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
 /// error.
@@ -40,18 +45,48 @@ use inputs::Inputs;
 /// # Errors
 /// A file that cannot be used, or values that fit no experiment.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
-    experiment_from(options, &Inputs::default())
+    experiment_from(options, &Inputs::default()).map(|set_up| set_up.experiment)
+}
+
+/// An experiment, and what its structure factors were made of.
+#[derive(Debug)]
+pub struct SetUp {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// What was taken of `-hkl`; `None` without it, and for lines of h k l F that are taken as they stand.
+    pub reflections: Option<Summary>,
+    /// What was computed from `-hkl`, where it is an atomic model.
+    pub model: Option<ModelSummary>,
+}
+
+/// What the file of `-hkl` says of the crystal.
+#[derive(Debug, Clone, Copy, Default)]
+struct OfFile<'f> {
+    reflections: Option<&'f Summary>,
+    model: Option<&'f ModelFile>,
+}
+
+impl OfFile<'_> {
+    /// The cell of the file.
+    fn cell(self) -> Option<Cell> {
+        let of_reflections = self.reflections.and_then(|summary| summary.cell);
+        of_reflections.or(self.model.map(ModelFile::cell)).filter(Cell::is_possible)
+    }
 }
 
 /// As [`experiment`]; the files are read through `inputs`.
 ///
 /// # Errors
 /// As [`experiment`].
-pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<Experiment, Failure> {
+pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let table = structure_factors::read(options, inputs, warn)?;
-    of_files(options, inputs, table, warn)
+    let Factors { table, reflections, model } = structure_factors::read(options, inputs, warn)?;
+    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
+    let mut computed = None;
+    let table = |parameters: &Parameters| table_for(parameters, options, table, of_file, &mut computed);
+    let experiment = of_files(options, inputs, of_file, table, warn)?;
+    Ok(SetUp { experiment, reflections, model: computed })
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -63,7 +98,24 @@ pub fn with_structure_factors(
     table: Option<HklTable>,
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    of_files(options, &Inputs::default(), table, warn)
+    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(table), warn)
+}
+
+/// The table of structure factors: the one that was read, or the one that is computed from an atomic model for the
+/// parameters of the image; then `computed` says from what.
+fn table_for(
+    parameters: &Parameters,
+    options: &Options,
+    table: Option<HklTable>,
+    of_file: OfFile<'_>,
+    computed: &mut Option<ModelSummary>,
+) -> Result<Option<HklTable>, Failure> {
+    let Some(model) = of_file.model else { return Ok(table) };
+    let without_factors = Experiment::new(parameters.clone(), |_| ());
+    let without_factors = without_factors.map_err(|failure| words::failure(failure, options))?;
+    let (table, summary) = model.factors(&without_factors)?;
+    *computed = Some(summary);
+    Ok(Some(table))
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
@@ -79,11 +131,13 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
-    let table = structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let Factors { table, reflections, model } = structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
     let inputs = Inputs::kept();
-    let spec = of_files(&spec, &inputs, table, warn)?;
+    let table = |parameters: &Parameters| table_for(parameters, &spec, table, of_file, &mut None);
+    let spec = of_files(&spec, &inputs, of_file, table, warn)?;
     // The structure factors are shared: both modes read them alike.
-    let parity = of_files(&parity, &inputs, None, |_| {});
+    let parity = of_files(&parity, &inputs, of_file, |_| Ok(None), |_| {});
     let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
@@ -93,19 +147,23 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
 fn of_files(
     options: &Options,
     inputs: &Inputs,
-    table: Option<HklTable>,
+    of_file: OfFile<'_>,
+    table: impl FnOnce(&Parameters) -> Result<Option<HklTable>, Failure>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
-    let parameters = parameters(options, inputs, &inherited, mask, table, &mut warn)?;
+    let lambda = Lambda::known(options, &inherited, of_file.reflections);
+    let cell = cell(options, inputs, of_file)?;
+    let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
+    parameters.structure_factors = table(&parameters)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
     if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
-    plausibility::doubts(options, inherited.lambda_m, &experiment).into_iter().for_each(&mut warn);
+    plausibility::doubts(options, lambda, of_file, &experiment).into_iter().for_each(&mut warn);
     repairs::lines(options, &experiment).into_iter().for_each(warn);
     Ok(experiment)
 }
@@ -121,11 +179,10 @@ fn parameters(
     inputs: &Inputs,
     inherited: &Inherited,
     mask: Option<SmvImage>,
-    structure_factors: Option<HklTable>,
+    (cell, lambda): (CellSource, Lambda),
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let detector = detector(options, inherited)?;
-    let cell = cell(options, inputs)?;
     let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
@@ -141,7 +198,7 @@ fn parameters(
             polar: options.oversample_polar,
             omega: options.oversample_omega,
         },
-        lambda0_m: options.lambda_m.or(inherited.lambda_m).unwrap_or(default.lambda0_m),
+        lambda0_m: lambda.m().unwrap_or(default.lambda0_m),
         sources: sources(options, inputs)?,
         kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
@@ -170,7 +227,7 @@ fn parameters(
             domains: options.mosaic_domains,
             seed,
         },
-        structure_factors,
+        structure_factors: None,
         default_f: options.default_f.unwrap_or(default.default_f),
         interpolate: options.interpolate,
         roi,
@@ -231,7 +288,41 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
         .map_err(|error| Failure::input(format!("detector of the header: {error}")))
 }
 
-fn cell(options: &Options, inputs: &Inputs) -> Result<CellSource, Failure> {
+/// Where the wavelength comes from; in m.
+#[derive(Debug, Clone, Copy)]
+enum Lambda {
+    /// An option, or the header of an image.
+    Given(f64),
+    /// The file of reflections.
+    OfReflections(f64),
+    /// Nothing names it.
+    Default,
+}
+
+impl Lambda {
+    /// Options come before headers of images, and these before the file of reflections, which does not stand in for
+    /// the wavelengths of `-sourcefile`.
+    fn known(options: &Options, inherited: &Inherited, reflections: Option<&Summary>) -> Self {
+        if let Some(lambda_m) = options.lambda_m.or(inherited.lambda_m) {
+            return Self::Given(lambda_m);
+        }
+        let of_file = reflections.and_then(|summary| summary.wavelength_angstrom);
+        match of_file.filter(|_| options.sourcefile.is_none()) {
+            Some(angstrom) => Self::OfReflections(angstrom * 1e-10),
+            None => Self::Default,
+        }
+    }
+
+    fn m(self) -> Option<f64> {
+        match self {
+            Self::Given(lambda_m) | Self::OfReflections(lambda_m) => Some(lambda_m),
+            Self::Default => None,
+        }
+    }
+}
+
+/// The cell or the matrix of the options, or else the cell of the file of `-hkl`.
+fn cell(options: &Options, inputs: &Inputs, of_file: OfFile<'_>) -> Result<CellSource, Failure> {
     let matrix = match &options.mat {
         Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
@@ -243,7 +334,10 @@ fn cell(options: &Options, inputs: &Inputs) -> Result<CellSource, Failure> {
         (Some(matrix), Some(cell)) => Ok(CellSource::MatrixWithCell(matrix, cell)),
         (Some(matrix), None) => Ok(CellSource::Matrix(matrix)),
         (None, Some(cell)) => Ok(CellSource::Cell(cell)),
-        (None, None) => Err(Failure::input("no crystal: give -mat FILE or -cell a b c alpha beta gamma")),
+        (None, None) => of_file
+            .cell()
+            .map(|cell| CellSource::Cell(UnitCell::from_degrees(cell.lengths_angstrom, cell.angles_deg)))
+            .ok_or_else(|| Failure::input("no crystal: give -mat FILE or -cell a b c alpha beta gamma")),
     }
 }
 

@@ -5,7 +5,7 @@
 //! more, and F is computed in the sphere around them. So the image is that of a list without limit.
 
 use core::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use widebragg::vector::Vec3;
@@ -37,6 +37,7 @@ const NODES_BEYOND: i32 = 3;
 /// A model, ready for structure factors.
 #[derive(Debug)]
 pub(super) struct ModelFile {
+    path: PathBuf,
     cell: Cell,
     group: SpaceGroup,
     scatterers: Scatterers,
@@ -87,7 +88,8 @@ impl ModelFile {
         let of_element =
             |element: &Element| model.atoms.iter().filter(|atom| atom.element == *element).count();
         let atoms = elements.iter().map(of_element).collect();
-        Ok(Self { cell: model.cell, group: resolved.group, scatterers, solvent, source, atoms })
+        let group = resolved.group;
+        Ok(Self { path: path.to_owned(), cell: model.cell, group, scatterers, solvent, source, atoms })
     }
 
     /// The cell of the file.
@@ -95,36 +97,32 @@ impl ModelFile {
         self.cell
     }
 
-    /// F at the nodes that the image of `experiment` needs, `default_f` at others; `path` is the file of the model.
+    /// F at the nodes that the image of `experiment` needs, `default_f` at others.
     ///
     /// # Errors
     /// Too little memory, or no f', f'' at the wavelength.
-    pub(super) fn factors(
-        &self,
-        path: &Path,
-        experiment: &Experiment,
-    ) -> Result<(HklTable, ModelSummary), Failure> {
+    pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
         let reach = Reach::of(experiment);
         let settings = Settings {
             d_min_angstrom: reach.d_min_angstrom(self.scatterers.metric()),
             solvent: self.solvent,
             method: Method::Fastest,
         };
-        let energy_ev = EV_ANGSTROM / (experiment.lambda0_m * 1e10);
+        let energy_ev = EV_ANGSTROM / (wavelength_m(experiment) * 1e10);
         let elements = self.scatterers.elements();
-        let in_words = |error: Error| self.in_words(path, &reach, &error);
+        let in_words = |error: Error| self.in_words(&reach, &error);
         let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
         let anomalous: Vec<Anomalous> = anomalous.collect::<Result<_, _>>().map_err(in_words)?;
         let needed = settings.bytes_needed(&self.scatterers, 0).map_err(in_words)?;
         let bytes = reach.nodes() * size_of::<f64>() as f64 + needed as f64;
         // A number of bytes that is no usize is larger than any memory.
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
-            return Err(self.no_memory(path, &reach, bytes));
+            return Err(self.no_memory(&reach, bytes));
         }
         let ranges = reach.limits.map(|limit| (-limit, limit));
         let [h, k, l] = ranges;
         let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
-            .map_err(|why| refused(path, &format!("{why}; give a larger -dmin")))?;
+            .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
         let factors = StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
         factors.amplitudes_into(&[], ranges, &mut table.data).map_err(in_words)?;
         let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
@@ -147,28 +145,37 @@ impl ModelFile {
     }
 
     /// Why there are no structure factors, with what a user can do.
-    fn in_words(&self, path: &Path, reach: &Reach, error: &Error) -> Failure {
+    fn in_words(&self, reach: &Reach, error: &Error) -> Failure {
         match error {
             Error::Energy { element, .. } => refused(
-                path,
+                &self.path,
                 &format!("{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"),
             ),
-            Error::OutOfMemory { bytes } => self.no_memory(path, reach, *bytes as f64),
+            Error::OutOfMemory { bytes } => self.no_memory(reach, *bytes as f64),
             Error::Solvent(_) => Failure::input(format!("--solvent: {error}")),
-            Error::Resolution(_) => refused(path, &format!("{error}; give a larger -dmin")),
-            _ => refused(path, &error.to_string()),
+            Error::Resolution(_) => refused(&self.path, &format!("{error}; give a larger -dmin")),
+            _ => refused(&self.path, &error.to_string()),
         }
     }
 
-    fn no_memory(&self, path: &Path, reach: &Reach, bytes: f64) -> Failure {
+    fn no_memory(&self, reach: &Reach, bytes: f64) -> Failure {
         let what = format!(
             "structure factors of the cell {} to {} Angstrom need {:.2} GiB of memory, more than there is: give a larger -dmin",
             self.cell,
             format_g(reach.resolution_angstrom()),
             bytes / f64::from(1 << 30)
         );
-        refused(path, &what)
+        refused(&self.path, &what)
     }
+}
+
+/// The wavelength of the image: the central one, or the mean of those of a list of sources.
+fn wavelength_m(experiment: &Experiment) -> f64 {
+    if experiment.source_grid.is_some() {
+        return experiment.lambda0_m;
+    }
+    let wavelengths = experiment.sources.iter().map(|source| source.lambda_m);
+    wavelengths.sum::<f64>() / experiment.sources.len() as f64
 }
 
 /// The failure of the file of a model.
@@ -336,13 +343,14 @@ impl ModelSummary {
                 "B_sol_angstrom2": solvent.b_sol_angstrom2,
             })
         });
+        let cell = [self.cell.lengths_angstrom, self.cell.angles_deg].concat();
         json!({
             "atoms": self.atoms(),
             "elements": elements,
             "space_group": self.group.name(),
             "space_group_number": self.group.number(),
             "operators": self.group.operators().len(),
-            "unit_cell": [self.cell.lengths_angstrom, self.cell.angles_deg].concat(),
+            "unit_cell": cell,
             "solvent": solvent,
             "energy_ev": self.energy_ev,
             "resolution_angstrom": self.resolution_angstrom,

@@ -6,9 +6,12 @@ use std::path::Path;
 use widebragg::defaults;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::dump;
-use widebragg_formats::hkl::{HklTable, MAX_CELLS, find_box, parse_hkl_in};
+use widebragg_formats::hkl_table::HklTable;
+use widebragg_formats::reflections::p1::{Reflections, Summary, read_reflections};
+use widebragg_reflections::cell::Cell;
 
 use super::inputs::Inputs;
+use super::model::ModelFile;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::Options;
@@ -21,24 +24,70 @@ fn dump_path(options: &Options) -> &Path {
     options.dump.as_deref().unwrap_or(Path::new(DUMP))
 }
 
-/// Reads the structure factors; `None` where every reflection has the default F.
-pub(super) fn read(
-    options: &Options,
-    inputs: &Inputs,
-    warn: impl Fn(String),
-) -> Result<Option<HklTable>, Failure> {
+/// The structure factors of an experiment.
+#[derive(Debug, Default)]
+pub(super) struct Factors {
+    /// `None` where every reflection has the default F.
+    pub table: Option<HklTable>,
+    /// What was taken of a file of reflections; `None` for lines of h k l F that are taken as they stand.
+    pub reflections: Option<Summary>,
+    /// The atomic model that the table is to be computed from.
+    pub model: Option<ModelFile>,
+}
+
+impl Factors {
+    /// A table without a file of reflections.
+    pub(super) fn of_table(table: Option<HklTable>) -> Self {
+        Self { table, ..Self::default() }
+    }
+}
+
+/// Reads the structure factors.
+pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) -> Result<Factors, Failure> {
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
-        // The first of two passes over a file; a pipe can only be read once.
-        let found = find_box(path);
-        let parse = |input: &mut dyn Read| parse_hkl_in(input, path, found, default_f, MAX_CELLS);
-        return inputs.read("-hkl", path, parse).map(Some);
+        let cell = options.cell_angstrom_deg.map(cell_of);
+        let mut read_model = None;
+        let read = |input: &mut dyn Read| match read_reflections(
+            input,
+            path,
+            &options.reflections,
+            cell,
+            default_f,
+        )? {
+            Reflections::AsListed(table) => Ok(Factors::of_table(Some(table))),
+            Reflections::Unique(unique) => {
+                let table = Some(unique.table(path, default_f)?);
+                Ok(Factors { table, reflections: Some(unique.summary), model: None })
+            }
+            Reflections::Model(model) => {
+                read_model = Some(model);
+                Ok(Factors::default())
+            }
+        };
+        let mut factors = inputs.read("-hkl", path, read)?;
+        if let Some(model) = read_model {
+            factors.model = Some(ModelFile::new(&model, path, options, inputs, warn)?);
+            return Ok(factors);
+        }
+        if let Some(option) = options.model.first_option() {
+            warn(format!("{option} has no effect: {} is a list of reflections", path.display()));
+        }
+        let warnings = factors.reflections.iter().flat_map(|summary| &summary.warnings);
+        warnings.for_each(|warning| warn(format!("-hkl: {}: {warning}", path.display())));
+        return Ok(factors);
+    }
+    if let Some(option) = options.reflections.first_option() {
+        return Err(Failure::input(format!("{option}: needs -hkl FILE, the reflections that it is about")));
+    }
+    if let Some(option) = options.model.first_option() {
+        return Err(Failure::input(format!("{option}: needs -hkl FILE, the atomic model that it is about")));
     }
     if dump_path.exists() {
         let table = inputs.read("-dump", dump_path, |input| dump::parse_dump(input, dump_path))?;
         warn(format!("no -hkl: structure factors read from {}", dump_path.display()));
-        return Ok(Some(table));
+        return Ok(Factors::of_table(Some(table)));
     }
     if options.dump.is_some() && default_f == 0.0 {
         return Err(Failure::input(format!("-dump: {}: no such file, and no -hkl", dump_path.display())));
@@ -46,7 +95,12 @@ pub(super) fn read(
     if default_f == 0.0 && options.water_m.unwrap_or(0.0) == 0.0 {
         return Err(Failure::input("no structure factors: give -hkl FILE or -default_F F"));
     }
-    Ok(None)
+    Ok(Factors::default())
+}
+
+/// The cell of six numbers, a b c in Angstrom, alpha beta gamma in degrees.
+pub(crate) fn cell_of([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Cell {
+    Cell { lengths_angstrom: [a, b, c], angles_deg: [alpha, beta, gamma] }
 }
 
 /// Writes the dump that later runs without `-hkl` read.
@@ -75,7 +129,8 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("-mask", &options.mask),
         ("-sourcefile", &options.sourcefile),
     ];
-    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump)
+    let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
+    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)
 }
 
 /// The dump that [`write_dump`] writes, if it writes one.

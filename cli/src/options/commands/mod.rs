@@ -8,6 +8,7 @@ mod compare;
 mod demo;
 mod diagnose;
 mod gradient;
+mod hkl;
 mod names;
 mod render;
 mod shared;
@@ -20,11 +21,12 @@ use super::{reader::GENERAL, row::OptionSpec, spec::CommandSpec};
 pub(super) use render::SPEC as RENDER;
 
 /// All commands, in the order of the help.
-pub(super) static COMMANDS: [&CommandSpec; 13] = [
+pub(super) static COMMANDS: [&CommandSpec; 14] = [
     &render::SPEC,
     &demo::SPEC,
     &compare::SPEC,
     &diagnose::SPEC,
+    &hkl::SPEC,
     &trace::SPEC,
     &trace_diff::SPEC,
     &gradient::GRADIENT,

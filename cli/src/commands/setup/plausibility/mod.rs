@@ -7,7 +7,9 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
 use widebragg::scene::CrystalInput;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g;
+use widebragg_reflections::cell::Cell;
 
+use super::{Lambda, OfFile};
 use crate::options::{Misset, Options};
 
 /// Distances below this are more often a value in metres than meant, in m.
@@ -20,23 +22,59 @@ const LAMBDA_M: [f64; 2] = [5e-13, 1e-9];
 const EDGE_ANGSTROM: [f64; 2] = [2.0, 5000.0];
 /// Relative difference from which two cell edges are not the same.
 const EDGES_DIFFER: f64 = 0.02;
+/// Relative difference of wavelengths from which F may not be of the experiment.
+const WAVELENGTHS_DIFFER: f64 = 0.02;
 
-/// The doubts about `experiment`, which `options` ask for; `header_lambda_m` is the wavelength in the header of an
-/// image, in m.
+/// The doubts about `experiment`, which `options` ask for; its wavelength is `known`, and its structure factors come from
+/// the file `of_file` describes.
 pub(super) fn doubts(
     options: &Options,
-    header_lambda_m: Option<f64>,
+    lambda: Lambda,
+    of_file: OfFile<'_>,
     experiment: &Experiment,
 ) -> Vec<String> {
     let mut doubts = Vec::new();
-    wavelength(options, header_lambda_m, experiment, &mut doubts);
+    wavelength(options, lambda, experiment, &mut doubts);
     cell(options, experiment, &mut doubts);
     detector(options, experiment, &mut doubts);
     rotation(options, experiment, &mut doubts);
     seeds(options, &mut doubts);
-    if let (Some(path), Some(table)) = (&options.hkl, experiment.structure_factors.as_deref()) {
-        let found = reflections::missing_equivalents(table, experiment.default_f);
-        doubts.extend(found.map(|missing| format!("-hkl: {}: {missing}", path.display())));
+    if let Some(path) = &options.hkl {
+        let found = match (of_file, experiment.structure_factors.as_deref()) {
+            (OfFile { reflections: None, model: None }, Some(table)) => {
+                reflections::missing_equivalents(table, experiment.default_f).into_iter().collect()
+            }
+            _ => of_another_crystal(options, of_file, experiment),
+        };
+        doubts.extend(found.into_iter().map(|doubt| format!("-hkl: {}: {doubt}", path.display())));
+    }
+    doubts
+}
+
+/// How the file of `-hkl` differs from the experiment in cell and wavelength.
+fn of_another_crystal(options: &Options, of_file: OfFile<'_>, experiment: &Experiment) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let cell = experiment.crystal.cell;
+    let cell = Cell {
+        lengths_angstrom: cell.lengths_angstrom,
+        angles_deg: cell.angles_rad.map(|angle| format_g(angle.to_degrees()).parse().unwrap_or(f64::NAN)),
+    };
+    if let Some(of_file) = of_file.cell().filter(|of_file| !cell.agrees_with(of_file)) {
+        let option = if options.mat.is_some() { "-mat" } else { "-cell" };
+        let [a, b, c] = cell.lengths_angstrom.map(format_g);
+        let [alpha, beta, gamma] = cell.angles_deg;
+        doubts.push(format!(
+            "its cell is {of_file}, that of {option} is {a} {b} {c} {alpha} {beta} {gamma}: the indices may be of another setting"
+        ));
+    }
+    let lambda = experiment.lambda0_m * 1e10;
+    let differs = |of_file: &f64| (of_file - lambda).abs() > WAVELENGTHS_DIFFER * lambda;
+    let wavelength = of_file.reflections.and_then(|summary| summary.wavelength_angstrom);
+    if let Some(of_file) = wavelength.filter(differs) {
+        doubts.push(format!(
+            "its F were measured at {of_file} Angstrom, the image is of {} Angstrom: anomalous scattering differs",
+            format_g(lambda)
+        ));
     }
     doubts
 }
@@ -45,17 +83,17 @@ fn is_beyond([least, most]: [f64; 2], value: f64) -> bool {
     !(least..=most).contains(&value)
 }
 
-fn wavelength(
-    options: &Options,
-    header_lambda_m: Option<f64>,
-    experiment: &Experiment,
-    doubts: &mut Vec<String>,
-) {
+fn wavelength(options: &Options, known: Lambda, experiment: &Experiment, doubts: &mut Vec<String>) {
     let lambda = format_g(experiment.lambda0_m * 1e10);
-    if options.lambda_m.or(header_lambda_m).is_none() && options.mat.is_some() {
+    let taken_as = match known {
+        Lambda::Given(_) => None,
+        Lambda::OfReflections(_) => Some(format!("that of the file of -hkl, {lambda} Angstrom")),
+        Lambda::Default => Some(format!("{lambda} Angstrom")),
+    };
+    if let (Some(taken_as), true) = (taken_as, options.mat.is_some()) {
         let [a, b, c] = experiment.crystal.cell.lengths_angstrom.map(format_g);
         doubts.push(format!(
-            "-mat without -lambda: the wavelength is taken as {lambda} Angstrom, and the cell, which scales with it, is {a} {b} {c}"
+            "-mat without -lambda: the wavelength is taken as {taken_as}, and the cell, which scales with it, is {a} {b} {c}"
         ));
     }
     if is_beyond(LAMBDA_M, experiment.lambda0_m) {

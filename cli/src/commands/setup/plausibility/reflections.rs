@@ -35,7 +35,7 @@ pub(super) fn missing_equivalents(table: &HklTable, default_f: f64) -> Option<St
         return None;
     }
     let covered = octants.iter().filter(|&&count| count > 0).count();
-    let advice = "all symmetry equivalents and Friedel mates must be listed: expand it to P1";
+    let advice = "all symmetry equivalents and Friedel mates must be listed: --space-group expands it";
     let rest = if default_f == 0.0 { "are dark".to_owned() } else { format!("have default_F, {default_f}") };
     if (with_mate as f64) < HARDLY_ANY * listed as f64 {
         let what = match covered {

@@ -5,16 +5,19 @@ use super::super::super::{
     model::{Misset, Options},
     row::{self, Section, put, set},
     takes::{
-        Takes::{Cell, File, Integer, Misset as MissetAngles, Nothing, Number},
+        Takes::{Cell, Choice, File, Integer, Misset as MissetAngles, Names, Nothing, Number, Text},
         Unit::{Degree, Millimetre, Plain},
     },
 };
+use super::super::names::names;
 use super::{
     odd::{cell, cells, count, range},
     set_odd,
 };
 use crate::error::Failure;
 use widebragg::lattice::CrystalShape;
+use widebragg_formats::reflections::Format;
+use widebragg_reflections::symmetry::StatedSymmetry;
 
 type Row = row::Row<Options>;
 
@@ -120,8 +123,13 @@ pub(super) const CRYSTAL: Section<Options> = Section {
 pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
     heading: "Structure factors",
     rows: &[
-        Row::new("-hkl", File, "structure factors: lines of h k l F", |o, v| set(&mut o.hkl, v.path()))
-            .basic(),
+        Row::new(
+            "-hkl",
+            File,
+            "structure factors: MTZ, CIF, XDS, CrystFEL, scalepack, CNS, or lines of h k l F",
+            |o, v| set(&mut o.hkl, v.path()),
+        )
+        .basic(),
         Row::new(
             "-dump",
             File,
@@ -144,6 +152,55 @@ pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
         Row::new("-nointerpolate", Nothing, "structure factor of the nearest reflection", |o, _| {
             put(&mut o.interpolate, Some(false))
         }),
+    ],
+};
+
+pub(in super::super) const REFLECTIONS: Section<Options> = Section {
+    heading: "Reflections of -hkl",
+    rows: &[
+        Row::new("--hkl-columns", Names, "column of F or I; two for Friedel mates, or for F and D", |o, v| {
+            let labels = v.names()?;
+            let labels = labels.split(',').map(|label| label.trim().to_owned());
+            let labels: Vec<_> = labels.filter(|label| !label.is_empty()).collect();
+            if labels.is_empty() {
+                return Err(v.refuse("no label is given"));
+            }
+            put(&mut o.reflections.choice.columns, labels)
+        })
+        .default("the first measured amplitudes, else intensities"),
+        Row::new("--hkl-block", Text("NAME"), "data block of a CIF", |o, v| {
+            set(&mut o.reflections.choice.block, v.text())
+        })
+        .default("the first with reflections"),
+        Row::new(
+            "--hkl-format",
+            Choice(names!(Format)),
+            "format of the file; hklf3 and hklf4 (SHELX) are never recognised",
+            |o, v| set(&mut o.reflections.choice.format, v.choice(&Format::ALL)),
+        )
+        .default("as its content shows"),
+        Row::new(
+            "--space-group",
+            Text("NAME|NUMBER|hall:SYMBOL|x,y,z;..."),
+            "symmetry by which the list is expanded to P 1; lines of h k l F are taken as they stand without it",
+            |o, v| {
+                let stated = StatedSymmetry::from_option(&v.text()?);
+                let stated = stated.map_err(|failure| v.refuse(&failure.to_string()))?;
+                put(&mut o.reflections.space_group, Some(stated))
+            },
+        )
+        .default("that of the file"),
+        Row::new(
+            "--friedel",
+            Choice(&["auto", "merge"]),
+            "F(h) and F(-h): different where the file says so, or averaged",
+            |o, v| put(&mut o.reflections.merges_mates, v.choice(&[false, true])?),
+        )
+        .default("auto"),
+        Row::new("--hkl-scale", Number(Plain("K")), "factor of all F of the file", |o, v| {
+            set(&mut o.reflections.scale, v.positive())
+        })
+        .default("1"),
     ],
 };
 

@@ -1,0 +1,309 @@
+//! From a file of reflections to the grid of P 1, as a crystal needs it.
+//!
+//! Lines of h k l F are the list of P 1 already, and are taken as they stand unless a space group is given. All other
+//! lists are expanded by their symmetry: see [`Expansion`].
+
+use std::io::Read;
+use std::path::Path;
+
+use widebragg_coordinates::model::Model;
+use widebragg_reflections::cell::Cell;
+use widebragg_reflections::completeness::{Shell, completeness};
+use widebragg_reflections::expansion::{Counts, Expansion};
+use widebragg_reflections::index_box::IndexBox;
+use widebragg_reflections::observations::{Mates, Observation, Observations, Quantity};
+use widebragg_reflections::symmetry::{SpaceGroup, StatedSymmetry, resolve};
+
+use super::{Choice, Column, Contents, ReflectionFile, parse_reflections};
+use crate::failure::Failure;
+use crate::hkl::{find_box, parse_hkl_in};
+use crate::hkl_table::{HklTable, MAX_CELLS};
+use crate::memory;
+use crate::text::in_file;
+use crate::unpack::Unpacked;
+
+/// What a user wants of a file, and knows of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Wanted {
+    /// Columns, block and format.
+    pub choice: Choice,
+    /// The symmetry, instead of that of the file (`--space-group`).
+    pub space_group: Option<StatedSymmetry>,
+    /// Whether Friedel mates are averaged (`--friedel merge`).
+    pub merges_mates: bool,
+    /// Factor of all F (`--hkl-scale`); none: 1.
+    pub scale: Option<f64>,
+}
+
+impl Wanted {
+    /// The option that changes what is taken of a file; none where all is by default.
+    #[must_use]
+    pub fn first_option(&self) -> Option<&'static str> {
+        let Self { choice: Choice { columns, block, format }, space_group, merges_mates, scale } = self;
+        let given = [
+            (!columns.is_empty(), "--hkl-columns"),
+            (block.is_some(), "--hkl-block"),
+            (format.is_some(), "--hkl-format"),
+            (space_group.is_some(), "--space-group"),
+            (*merges_mates, "--friedel merge"),
+            (scale.is_some(), "--hkl-scale"),
+        ];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+}
+
+/// The reflections of a file.
+#[derive(Debug)]
+pub enum Reflections {
+    /// Lines of h k l F, taken as they stand.
+    AsListed(HklTable),
+    /// Unique reflections, to be expanded.
+    Unique(Box<Unique>),
+    /// An atomic model, whose structure factors are to be computed.
+    Model(Box<Model>),
+}
+
+/// Reflections that are ready to fill a grid, and what is known of them.
+#[derive(Debug)]
+pub struct Unique {
+    /// What was read.
+    pub summary: Summary,
+    expansion: Expansion,
+}
+
+/// What was taken of a file, and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The format, in words.
+    pub format: &'static str,
+    /// The cell of the file.
+    pub cell: Option<Cell>,
+    /// Wavelength of the file in Å.
+    pub wavelength_angstrom: Option<f64>,
+    /// All columns of values.
+    pub columns: Vec<Column>,
+    /// Labels of the columns taken.
+    pub taken: Vec<String>,
+    /// The space group, or the point group where no more is known.
+    pub group: SpaceGroup,
+    /// Rows of the file.
+    pub read: usize,
+    /// Rows without a value.
+    pub missing: usize,
+    /// What became of the values.
+    pub counts: Counts,
+    /// Whether Friedel mates have different F.
+    pub mates_differ: bool,
+    /// Factor of all F.
+    pub scale: f64,
+    /// Lowest and highest resolution d in Å; none without a cell.
+    pub resolution_angstrom: Option<[f64; 2]>,
+    /// What the user should know, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Reads reflections, by content or in the format that is wanted; `path` is the name of `input` in error messages.
+/// `cell` is the crystal's, for files that have none. In a list of h k l F, what is not listed has `default_f`.
+///
+/// ```
+/// use std::path::Path;
+/// use widebragg_formats::reflections::p1::{Reflections, Wanted, read_reflections};
+///
+/// let cif = "data_a\n_symmetry.Int_Tables_number 19\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l
+/// _refln.F_meas_au\n1 2 3 514.5\n0 0 4 50\n0 0 3 7\n";
+/// let read = read_reflections(&mut cif.as_bytes(), Path::new("a.cif"), &Wanted::default(), None, 0.0)?;
+/// let Reflections::Unique(unique) = read else { unreachable!("it is a CIF") };
+/// assert_eq!((unique.summary.group.name(), unique.summary.counts.absent), ("P 21 21 21", 1));
+/// let table = unique.table(Path::new("a.cif"), 0.0)?;
+/// assert_eq!(table.position(-1, 2, -3).map(|position| table.data[position]), Some(514.5));
+/// # Ok::<(), widebragg_formats::failure::Failure>(())
+/// ```
+///
+/// # Errors
+/// As [`parse_reflections`]; no symmetry or an impossible one; of a list of h k l F, options that it cannot heed.
+pub fn read_reflections(
+    input: &mut dyn Read,
+    path: &Path,
+    wanted: &Wanted,
+    cell: Option<Cell>,
+    default_f: f64,
+) -> Result<Reflections, Failure> {
+    let file = match parse_reflections(input, path, &wanted.choice)? {
+        Contents::File(file) => *file,
+        Contents::Text(text) => match text_file(text, path, wanted, default_f)? {
+            Text::AsListed(table) => return Ok(Reflections::AsListed(table)),
+            Text::Observations(file) => *file,
+        },
+        Contents::Model(model) => {
+            let of_lists = Wanted { space_group: None, ..wanted.clone() };
+            if let Some(option) = of_lists.first_option() {
+                return Err(in_file(
+                    path,
+                    format!("this is an atomic model: {option} is for lists of reflections"),
+                ));
+            }
+            return Ok(Reflections::Model(model));
+        }
+    };
+    Unique::new(file, path, wanted, cell).map(|unique| Reflections::Unique(Box::new(unique)))
+}
+
+/// Lines of h k l F, read.
+enum Text {
+    AsListed(HklTable),
+    Observations(Box<ReflectionFile>),
+}
+
+fn text_file(text: Unpacked<'_>, path: &Path, wanted: &Wanted, default_f: f64) -> Result<Text, Failure> {
+    let Choice { columns, block, .. } = &wanted.choice;
+    if !columns.is_empty() || block.is_some() {
+        return Err(in_file(path, "lines of h k l F have no labels and no blocks to choose"));
+    }
+    // The first of two passes over a file; a pipe can only be read once.
+    let found = find_box(path);
+    if wanted.space_group.is_none() {
+        let beside_format = Wanted { choice: Choice::default(), ..wanted.clone() };
+        if let Some(option) = beside_format.first_option() {
+            return Err(in_file(
+                path,
+                format!("lines of h k l F are taken as they stand: {option} needs --space-group"),
+            ));
+        }
+        return parse_hkl_in(text, path, found, default_f, MAX_CELLS).map(Text::AsListed);
+    }
+    let table = parse_hkl_in(text, path, found, f64::NAN, MAX_CELLS)?;
+    let listed = || table.nodes().filter(|(_, f)| !f.is_nan());
+    let count = listed().count();
+    let mut list =
+        memory::reserved(count).ok_or_else(|| in_file(path, format!("no memory for {count} reflections")))?;
+    list.extend(listed().map(|(hkl, value)| Observation { hkl, value, sigma: None }));
+    Ok(Text::Observations(Box::new(ReflectionFile {
+        format: "h k l F",
+        cell: None,
+        symmetry: StatedSymmetry::default(),
+        wavelength_angstrom: None,
+        columns: vec![Column { label: "F".to_owned(), kind: "amplitude", present: count }],
+        taken: vec!["F".to_owned()],
+        read: count,
+        missing: 0,
+        observations: Observations {
+            quantity: Quantity::Amplitude,
+            list,
+            weighted: false,
+            mates: Mates::AsListed,
+        },
+        warnings: Vec::new(),
+    })))
+}
+
+impl Reflections {
+    /// The grid of P 1, with NaN where there is no value and the reflection is not known to be absent. Lines of h k l F
+    /// must have been read with NaN as the default F.
+    ///
+    /// # Errors
+    /// As [`Unique::table`]; an atomic model.
+    pub fn sparse_table(self, path: &Path) -> Result<(HklTable, Option<SpaceGroup>), Failure> {
+        match self {
+            Self::AsListed(table) => Ok((table, None)),
+            Self::Unique(unique) => Ok((unique.table(path, f64::NAN)?, Some(unique.summary.group))),
+            Self::Model(_) => Err(no_list(path)),
+        }
+    }
+}
+
+/// The failure of an atomic model where a list of reflections is needed.
+#[must_use]
+pub fn no_list(path: &Path) -> Failure {
+    in_file(path, "this is an atomic model, not a list of reflections: -hkl of a render computes F from it")
+}
+
+/// The reflections of a table that [`Reflections::sparse_table`] made: those with a value, in the order of h, k, l.
+pub fn listed<'t>(
+    table: &'t HklTable,
+    group: Option<&'t SpaceGroup>,
+) -> impl Iterator<Item = ([i32; 3], f64)> + Clone + 't {
+    let is_absent = move |hkl| group.is_some_and(|group| group.is_absent(hkl));
+    table.nodes().filter(move |&(hkl, f)| !f.is_nan() && !(f == 0.0 && is_absent(hkl)))
+}
+
+impl Unique {
+    fn new(file: ReflectionFile, path: &Path, wanted: &Wanted, cell: Option<Cell>) -> Result<Self, Failure> {
+        let ReflectionFile { format, symmetry, wavelength_angstrom, columns, taken, read, missing, .. } =
+            file;
+        let (mut observations, mut warnings) = (file.observations, file.warnings);
+        let refused = |failure: widebragg_reflections::Failure| in_file(path, failure.to_string());
+        let stated = wanted.space_group.as_ref().unwrap_or(&symmetry);
+        let known_cell = file.cell.or(cell);
+        let resolved = resolve(stated, known_cell.as_ref()).map_err(refused)?;
+        warnings.extend(resolved.warnings);
+        if wanted.merges_mates {
+            observations.mates = Mates::Merged;
+        }
+        let mut expansion = Expansion::new(&observations, &resolved.group).map_err(refused)?;
+        let counts = *expansion.counts();
+        if counts.unique == 0 {
+            return Err(in_file(path, "no reflection is left: all values are missing or absent"));
+        }
+        if counts.below_zero > 0 && observations.quantity == Quantity::Intensity {
+            warnings.push(format!(
+                "{} intensities below zero give F = 0: amplitudes after French and Wilson are better",
+                counts.below_zero
+            ));
+        }
+        let scale = wanted.scale.unwrap_or(1.0);
+        expansion.scale(scale);
+        let resolution_angstrom = known_cell.filter(Cell::is_possible).map(|cell| {
+            let metric = cell.reciprocal_metric();
+            let spacings = expansion.unique().iter().map(|unique| metric.d_angstrom(unique.hkl));
+            spacings.fold([0.0, f64::INFINITY], |[low, high], d| [f64::max(low, d), f64::min(high, d)])
+        });
+        Ok(Self {
+            summary: Summary {
+                format,
+                cell: file.cell,
+                wavelength_angstrom,
+                columns,
+                taken,
+                group: resolved.group,
+                read,
+                missing,
+                counts,
+                mates_differ: expansion.mates_differ(),
+                scale,
+                resolution_angstrom,
+                warnings,
+            },
+            expansion,
+        })
+    }
+
+    /// The grid of P 1 over the smallest box with all reflections. Nodes without a value get `default_f`, but 0 where
+    /// they are absent. `path` is the name of the file in error messages.
+    ///
+    /// # Errors
+    /// The grid is too large.
+    pub fn table(&self, path: &Path, default_f: f64) -> Result<HklTable, Failure> {
+        let bounds = self.expansion.bounds();
+        let IndexBox { h, k, l } = bounds;
+        let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS).map_err(|what| {
+            let Summary { cell, resolution_angstrom, .. } = &self.summary;
+            let of = match (cell, resolution_angstrom) {
+                (Some(cell), Some([_, d_min])) => format!("in the cell {cell} to {d_min:.3} Angstrom, "),
+                _ => String::new(),
+            };
+            in_file(path, format!("{of}{what}: cut the reflections at a lower resolution"))
+        })?;
+        self.expansion
+            .fill(&bounds, default_f, &mut table.data)
+            .map_err(|failure| in_file(path, failure.to_string()))?;
+        Ok(table)
+    }
+
+    /// Completeness in `count` shells of equal volume.
+    ///
+    /// # Errors
+    /// As [`completeness`].
+    pub fn completeness(&self, cell: &Cell, count: usize) -> Result<Vec<Shell>, String> {
+        completeness(&self.expansion, cell, None, count).map_err(|failure| failure.to_string())
+    }
+}
