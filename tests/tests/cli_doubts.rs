@@ -72,7 +72,7 @@ fn a_list_without_equivalents_is_doubted() {
     place.write("octant.hkl", octant);
     let said = warnings(&place, "-hkl octant.hkl");
     assert!(said.contains("-hkl: octant.hkl: the list covers one octant of reciprocal space"), "{said}");
-    assert!(said.contains("expand it to P1"), "{said}");
+    assert!(said.contains("--space-group expands it"), "{said}");
     let said = warnings(&place, "-hkl sparse.hkl -default_F 5");
     assert!(
         said.contains("half a sphere, without Friedel mates; all other reflections have default_F, 5"),
@@ -162,9 +162,10 @@ fn files_of_another_kind_are_named() {
     place.write("data.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0");
     place.write("refl.mtz", b"MTZ \x11\0\0\0");
     for (more, words) in [
-        ("-hkl list.gz", &["-hkl: list.gz: this is a gzip archive", "lines of h k l F", "gunzip"][..]),
-        ("-hkl model.cif", &["this is a CIF file", "all symmetry equivalents"]),
-        ("-hkl refl.mtz", &["this is an MTZ file"]),
+        ("-hkl list.gz", &["-hkl: list.gz: cannot read: the gzip archive is damaged"][..]),
+        ("-hkl picture.png", &["-hkl: picture.png: this is a PNG picture; reflections are expected"]),
+        ("-hkl model.cif --hkl-format text", &["this is a CIF file", "lines of h k l F"]),
+        ("-mat refl.mtz", &["-mat: refl.mtz: this is an MTZ file", "nine numbers", "-hkl reads such files"]),
         ("-mat model.cif", &["-mat: model.cif: this is a CIF file", "nine numbers"]),
         ("-mat mask.img", &["-mat: mask.img: this is an SMV image"]),
         ("-img picture.png", &["-img: picture.png: this is a PNG picture; an SMV image is expected"]),

@@ -114,7 +114,7 @@ fn a_dump_of_the_other_byte_order_is_swapped() {
     }
 }
 
-/// Binary files of reflections or images in formats that the program does not read.
+/// Binary files of reflections that are cut, and of images in formats that the program does not read.
 #[test]
 fn foreign_binary_files_are_named() {
     let place = Workplace::with_inputs();
@@ -122,16 +122,22 @@ fn foreign_binary_files_are_named() {
     place.run_line(&format!("{line} -hkl sparse.hkl --cbf a.cbf -floatfile a.bin")).well();
     fs::remove_file(place.path().join("Fdump.bin")).expect("the dump");
     // MTZ in both byte orders: the machine stamp follows the offset of the header.
-    for stamp in [*b"DA\0\0", *b"\x11\x11\0\0"] {
-        let mtz = [b"MTZ ".as_slice(), &[0x15, 0, 0, 0], &stamp, &[0; 80], b"VERS MTZ:V1.1"].concat();
-        place.write("a.mtz", mtz);
+    for (stamp, words) in [
+        (*b"DA\0\0", "the header from byte 80 on has no END before the file ends at byte 105"),
+        (*b"\x11\x11\0\0", "ends at byte 105, but its header should begin at byte 1409286140"),
+    ] {
+        let mtz = [
+            b"MTZ ".as_slice(),
+            &[0x15, 0, 0, 0],
+            &stamp,
+            &[0; 68],
+            b"VERS MTZ:V1.1".as_slice(),
+            &[b' '; 12],
+        ];
+        place.write("a.mtz", mtz.concat());
         let outcome = place.run_line(&format!("{line} -hkl a.mtz"));
         assert_eq!(outcome.code, Some(2));
-        assert_eq!(
-            outcome.stderr,
-            "widebragg: -hkl: a.mtz: this is an MTZ file; a text with lines of h k l F is expected; write its \
-             reflections as a text first, with all symmetry equivalents (mtz2various)\n"
-        );
+        assert_eq!(outcome.stderr, format!("widebragg: -hkl: a.mtz: {words}\n"));
     }
     let cbf = place.read("a.cbf");
     let at = cbf.windows(13).position(|window| window == b"LITTLE_ENDIAN").expect("a byte order");

@@ -24,7 +24,6 @@ const NARROW: usize = 16;
 const OPENING: &str = "\
 widebragg simulates X-ray diffraction images of nanocrystals.
 
-  widebragg demo                 render a built-in crystal
   widebragg OPTIONS              render images, with nanoBragg's command line
   widebragg COMMAND ...          run one of the commands below
   widebragg help COMMAND|TOPIC   explain a command or a topic
@@ -82,7 +81,10 @@ fn command_page(spec: &CommandSpec) -> String {
     let mut text = format!("widebragg {}: {}\n\nUsage\n", spec.name, spec.purpose);
     spec.usage.iter().for_each(|usage| text.push_str(&format!("  widebragg {usage}\n")));
     options(&mut text, spec.syntax.sections());
-    if !spec.syntax.render_sections().is_empty() {
+    let of_render = spec.syntax.render_sections();
+    if let [section] = &of_render[..] {
+        options(&mut text, once(Group { heading: section.heading, options: section.options.clone() }));
+    } else if !of_render.is_empty() {
         text.push_str("\nThe options of a render apply as well: see widebragg help render.\n");
     }
     options(&mut text, once(general()));

@@ -31,7 +31,7 @@ macro_rules! written {
 pub(super) static TOPICS: [Topic; 14] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
-    written!("structure-factors", "the files of reflections that -hkl reads"),
+    written!("hkl", "the files of reflections that -hkl reads"),
     written!("output-files", "the files that a render writes, and when"),
     written!("headers", "--header: headers of SMV and CBF images"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),

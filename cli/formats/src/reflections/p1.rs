@@ -68,6 +68,8 @@ pub enum Reflections {
 pub struct Unique {
     /// What was read.
     pub summary: Summary,
+    /// The cell of the file, or else that of the crystal.
+    cell: Option<Cell>,
     expansion: Expansion,
 }
 
@@ -223,7 +225,7 @@ pub fn listed<'t>(
     group: Option<&'t SpaceGroup>,
 ) -> impl Iterator<Item = ([i32; 3], f64)> + Clone + 't {
     let is_absent = move |hkl| group.is_some_and(|group| group.is_absent(hkl));
-    table.nodes().filter(move |&(hkl, f)| !f.is_nan() && !(f == 0.0 && is_absent(hkl)))
+    table.nodes().filter(move |&(hkl, f)| !(f.is_nan() || f == 0.0 && is_absent(hkl)))
 }
 
 impl Unique {
@@ -273,6 +275,7 @@ impl Unique {
                 resolution_angstrom,
                 warnings,
             },
+            cell: known_cell,
             expansion,
         })
     }
@@ -286,8 +289,7 @@ impl Unique {
         let bounds = self.expansion.bounds();
         let IndexBox { h, k, l } = bounds;
         let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS).map_err(|what| {
-            let Summary { cell, resolution_angstrom, .. } = &self.summary;
-            let of = match (cell, resolution_angstrom) {
+            let of = match (&self.cell, self.summary.resolution_angstrom) {
                 (Some(cell), Some([_, d_min])) => format!("in the cell {cell} to {d_min:.3} Angstrom, "),
                 _ => String::new(),
             };

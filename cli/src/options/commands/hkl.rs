@@ -19,11 +19,11 @@ type Row = row::Row<HklOptions>;
 
 pub(super) static SPEC: CommandSpec = CommandSpec {
     name: "hkl",
-    purpose: "tell what a file of reflections holds, and write its list of P 1",
+    purpose: "tell what a file of reflections holds, and convert it",
     usage: &["hkl FILE [--out NAME.hkl|NAME.bin|NAME.mtz]"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
-    topics: &["structure-factors"],
+    topics: &["hkl"],
 };
 
 static SYNTAX: Syntax<HklOptions> = Syntax {

@@ -123,12 +123,9 @@ pub(super) const CRYSTAL: Section<Options> = Section {
 pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
     heading: "Structure factors",
     rows: &[
-        Row::new(
-            "-hkl",
-            File,
-            "structure factors: MTZ, CIF, XDS, CrystFEL, scalepack, CNS, or lines of h k l F",
-            |o, v| set(&mut o.hkl, v.path()),
-        )
+        Row::new("-hkl", File, "structure factors: MTZ, CIF, XDS, h k l F, ...", |o, v| {
+            set(&mut o.hkl, v.path())
+        })
         .basic(),
         Row::new(
             "-dump",
@@ -158,7 +155,7 @@ pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
 pub(in super::super) const REFLECTIONS: Section<Options> = Section {
     heading: "Reflections of -hkl",
     rows: &[
-        Row::new("--hkl-columns", Names, "column of F or I; two for Friedel mates, or for F and D", |o, v| {
+        Row::new("--hkl-columns", Names, "label of F or I; two labels for Friedel mates, or for F and D", |o, v| {
             let labels = v.names()?;
             let labels = labels.split(',').map(|label| label.trim().to_owned());
             let labels: Vec<_> = labels.filter(|label| !label.is_empty()).collect();
@@ -167,7 +164,7 @@ pub(in super::super) const REFLECTIONS: Section<Options> = Section {
             }
             put(&mut o.reflections.choice.columns, labels)
         })
-        .default("the first measured amplitudes, else intensities"),
+        .default("the first F, else I"),
         Row::new("--hkl-block", Text("NAME"), "data block of a CIF", |o, v| {
             set(&mut o.reflections.choice.block, v.text())
         })
