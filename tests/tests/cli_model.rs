@@ -32,7 +32,8 @@ fn golden_file(name: &str) -> PathBuf {
 /// A folder with the golden models.
 fn place() -> Workplace {
     let place = Workplace::empty();
-    for name in ["p1_aniso.pdb", "p212121_aniso.pdb", "p212121_aniso.cif", "p3221_iso.pdb", "p3221_aniso.cif"] {
+    for name in ["p1_aniso.pdb", "p212121_aniso.pdb", "p212121_aniso.cif", "p3221_iso.pdb", "p3221_aniso.cif"]
+    {
         place.bring(&golden_file(name));
     }
     place
@@ -189,7 +190,10 @@ fn cell_symmetry_and_matrix_may_be_given() {
     let (given, told) = image(&place, "-hkl p212121_aniso.pdb -N 4 -cell 31.2 36.5 40.8 90 90 90");
     assert!(given == expected && told.is_empty(), "{told}");
     let (_, told) = image(&place, "-hkl p212121_aniso.pdb -N 4 -cell 36.5 31.2 40.8 90 90 90");
-    assert!(told.contains("its cell is 31.2 36.5 40.8 90 90 90, that of -cell is 36.5 31.2 40.8 90 90 90"), "{told}");
+    assert!(
+        told.contains("its cell is 31.2 36.5 40.8 90 90 90, that of -cell is 36.5 31.2 40.8 90 90 90"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -268,7 +272,10 @@ fn what_cannot_be_used_is_refused_in_one_line() {
         ("-hkl groupless.pdb", "-hkl: groupless.pdb: no symmetry is stated: give --space-group"),
         ("-hkl cellless.pdb", "-hkl: cellless.pdb: no unit cell in it"),
         ("-hkl bad.pdb", "-hkl: bad.pdb:2: "),
-        ("-hkl p3221_iso.pdb --hkl-columns F", "this is an atomic model: --hkl-columns is for lists of reflections"),
+        (
+            "-hkl p3221_iso.pdb --hkl-columns F",
+            "this is an atomic model: --hkl-columns is for lists of reflections",
+        ),
         (
             "-hkl p3221_iso.pdb --anomalous Se=far.dat",
             "f', f'' of Se are known from 7000 to 7100 eV, not at 12692.895",
@@ -280,8 +287,14 @@ fn what_cannot_be_used_is_refused_in_one_line() {
         ("-hkl p3221_iso.pdb --anomalous Se=", "the name of the file is missing"),
         ("-hkl p3221_iso.pdb --solvent 0.35", "expected none, or two numbers such as 0.35,46"),
         ("-hkl p3221_iso.pdb --solvent 1e9,46", "k_sol and B_sol must be between"),
-        ("-hkl p3221_iso.pdb -lambda 0.001 -distance 1 --anomalous none", "of memory, more than there is: give a larger -dmin"),
-        ("-default_F 1 -cell 10 --solvent none", "--solvent: needs -hkl FILE, the atomic model that it is about"),
+        (
+            "-hkl p3221_iso.pdb -lambda 0.001 -distance 1 --anomalous none",
+            "of memory, more than there is: give a larger -dmin",
+        ),
+        (
+            "-default_F 1 -cell 10 --solvent none",
+            "--solvent: needs -hkl FILE, the atomic model that it is about",
+        ),
     ] {
         let outcome = place.run_line(&format!("-detpixels 64 -pixel 1.3 -lambda 0.9768 -N 4 {options}"));
         assert_eq!(outcome.code, Some(2), "{options}: {}", outcome.stderr);
@@ -291,7 +304,11 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     let (_, told) = image(&place, "-hkl list.hkl -cell 30 40 50 -N 4 --solvent none");
     assert!(told.contains("--solvent has no effect: list.hkl is a list of reflections"), "{told}");
     let outcome = place.run_line("hkl p3221_iso.pdb");
-    assert!(outcome.code == Some(2) && outcome.stderr.contains("this is an atomic model"), "{}", outcome.stderr);
+    assert!(
+        outcome.code == Some(2) && outcome.stderr.contains("this is an atomic model"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]

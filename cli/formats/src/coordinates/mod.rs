@@ -109,9 +109,8 @@ fn first_table(text: &[u8], from: usize) -> Option<bool> {
         if text[at] != b'_' || !begins_word {
             return None;
         }
-        let begins = |tag: &[u8]| {
-            text.get(at..at + tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag))
-        };
+        let begins =
+            |tag: &[u8]| text.get(at..at + tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
         TABLES.iter().find(|(tag, _)| begins(tag)).map(|&(_, is_model)| is_model)
     })
 }
@@ -271,9 +270,13 @@ mod tests {
         assert!(holds("HEADER    HYDROLASE\n"));
         assert!(holds("REMARK   3\nCRYST1   31.2\n") && holds("HETATM    1 FE"));
         assert!(!holds("REMARK sg=P2\n INDE 1 2 3 FOBS 4\n") && !holds("1 2 3 4\n") && !holds(""));
-        assert!(holds("data_a\nloop_\n_ATOM_SITE.id\n_refln.index_h\n") && holds("data_a _atom_site_label C1"));
+        assert!(
+            holds("data_a\nloop_\n_ATOM_SITE.id\n_refln.index_h\n") && holds("data_a _atom_site_label C1")
+        );
         assert!(!holds("data_a\nloop_\n_refln_index_h\n_atom_site_label\n"));
-        assert!(!holds("data_a\n_reflns.d_resolution_high 2\n_atom_sites.entry_id a\n'_refln.'\n_x_atom_site.id\n"));
+        assert!(!holds(
+            "data_a\n_reflns.d_resolution_high 2\n_atom_sites.entry_id a\n'_refln.'\n_x_atom_site.id\n"
+        ));
         // Beyond the first bytes, with the tag across the end of each block.
         for blanks in (1 << 16) - 20..(1 << 16) + 3 {
             let head = format!("data_a\n{}", " ".repeat(blanks));

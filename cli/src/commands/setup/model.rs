@@ -61,9 +61,11 @@ impl ModelFile {
     ) -> Result<Self, Failure> {
         let mut doubt = |what: &str| warn(format!("-hkl: {}: {what}", path.display()));
         let stated = options.reflections.space_group.as_ref().unwrap_or(&model.symmetry);
-        let resolved = resolve(stated, Some(&model.cell)).map_err(|failure| refused(path, &failure.to_string()))?;
+        let resolved =
+            resolve(stated, Some(&model.cell)).map_err(|failure| refused(path, &failure.to_string()))?;
         let operators: Vec<Operator> = resolved.group.operators().iter().map(operator).collect();
-        let scatterers = Scatterers::new(model, &operators).map_err(|error| refused(path, &error.to_string()))?;
+        let scatterers =
+            Scatterers::new(model, &operators).map_err(|error| refused(path, &error.to_string()))?;
         let warnings = [&model.warnings[..], &resolved.warnings, scatterers.warnings()];
         warnings.into_iter().flatten().for_each(|warning| doubt(warning));
         let elements = scatterers.elements();
@@ -123,7 +125,8 @@ impl ModelFile {
         let [h, k, l] = ranges;
         let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
             .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
-        let factors = StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
+        let factors =
+            StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
         factors.amplitudes_into(&[], ranges, &mut table.data).map_err(in_words)?;
         let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
         let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
@@ -149,7 +152,9 @@ impl ModelFile {
         match error {
             Error::Energy { element, .. } => refused(
                 &self.path,
-                &format!("{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"),
+                &format!(
+                    "{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"
+                ),
             ),
             Error::OutOfMemory { bytes } => self.no_memory(reach, *bytes as f64),
             Error::Solvent(_) => Failure::input(format!("--solvent: {error}")),
@@ -243,9 +248,8 @@ impl Reach {
         let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
             core::array::from_fn(|column| (0..3).map(|i| model.fractional[i][row] * axes[i][column]).sum())
         });
-        let row_sum = |i: usize| -> f64 {
-            (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum()
-        };
+        let row_sum =
+            |i: usize| -> f64 { (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum() };
         let norm = (0..3).map(row_sum).fold(0.0, f64::max).sqrt();
         1.0 / (norm * (self.q_per_angstrom + self.beyond_per_angstrom))
     }
@@ -286,7 +290,8 @@ impl ModelSummary {
     /// Lines for the summary: names, and values.
     #[must_use]
     pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let elements: Vec<_> = self.elements.iter().map(|of| format!("{} {}", of.atoms, of.element)).collect();
+        let elements: Vec<_> =
+            self.elements.iter().map(|of| format!("{} {}", of.atoms, of.element)).collect();
         let (fft, direct) = (self.summed(true), self.summed(false));
         let method = match (fft.is_empty(), direct.is_empty()) {
             (true, _) => "summed directly".to_owned(),
@@ -297,11 +302,16 @@ impl ModelSummary {
             || "no bulk solvent".to_owned(),
             |solvent| {
                 let (k_sol, b_sol) = (solvent.k_sol_e_per_angstrom3, solvent.b_sol_angstrom2);
-                format!("bulk solvent k_sol {} e/Angstrom^3, B_sol {} Angstrom^2", format_g(k_sol), format_g(b_sol))
+                format!(
+                    "bulk solvent k_sol {} e/Angstrom^3, B_sol {} Angstrom^2",
+                    format_g(k_sol),
+                    format_g(b_sol)
+                )
             },
         );
         let mut anomalous = format!("f', f'' at {} eV:", format_g(self.energy_ev));
-        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in &self.elements {
+        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in &self.elements
+        {
             // Writing to a string cannot fail.
             let _ = write!(anomalous, " {element} {f_prime:.3} {f_double_prime:.3},");
         }

@@ -31,11 +31,23 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     usage: &["OPTIONS"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
-    topics: &["units", "hkl", "output-files", "headers", "modes", "series"],
+    topics: &["units", "hkl", "models", "output-files", "headers", "modes", "series"],
 };
 
 static SYNTAX: Syntax<Options> = Syntax::new(
-    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, MODEL, BEAM, DETECTOR, SAMPLING, OUTPUT, SERIES, RUNNING, IGNORED],
+    &[
+        CRYSTAL,
+        STRUCTURE_FACTORS,
+        REFLECTIONS,
+        MODEL,
+        BEAM,
+        DETECTOR,
+        SAMPLING,
+        OUTPUT,
+        SERIES,
+        RUNNING,
+        IGNORED,
+    ],
     make,
 );
 
