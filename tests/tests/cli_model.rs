@@ -22,7 +22,7 @@ use widebragg_tests::golden;
 use widebragg_tests::program::Workplace;
 
 /// A detector that reaches 1.97 Angstrom.
-const IMAGE: &str = "-lambda 0.9768 -distance 100 -detpixels 64 -pixel 1.3 -misset 10 20 30 -oversample 1 -nonoise -nopgm \
+const IMAGE: &str = "-lambda 0.9768 -distance 100 -detpixels 64 -pixel 1.3 -misset 10 20 30 -nonoise -nopgm \
     -floatfile image.bin";
 
 fn golden_file(name: &str) -> PathBuf {
@@ -65,13 +65,6 @@ fn list(file: &str, solvent: Option<Solvent>) -> String {
     text
 }
 
-/// Largest difference of two images, relative to the brightest pixel.
-fn difference(a: &[f32], b: &[f32]) -> f64 {
-    let brightest = a.iter().fold(0.0, |most: f64, &pixel| most.max(f64::from(pixel)));
-    assert!(brightest > 0.0 && a.len() == b.len());
-    a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs()).fold(0.0, f64::max) / brightest
-}
-
 #[test]
 fn the_image_of_a_model_is_that_of_its_list_without_limit() {
     let place = place();
@@ -85,11 +78,8 @@ fn the_image_of_a_model_is_that_of_its_list_without_limit() {
                 let (computed, told) = image(&place, &format!("-hkl {file} {option} {options}"));
                 assert_eq!(told, "", "{file} {options}");
                 let (listed, _) = image(&place, &format!("-hkl list.hkl -cell {cell} {options}"));
-                let off = difference(&computed, &listed);
-                println!("{file} {option} {options}: {off:.1e}");
-                // The mask of the solvent has another step where the list reaches further.
-                let bound = if solvent.is_some() { 2e-2 } else { 1e-7 };
-                assert!(off < bound, "{file} {option} {options}: {off:e}");
+                assert!(computed.iter().any(|&pixel| pixel > 1.0), "{file} {options}: an image of nothing");
+                assert!(computed == listed, "{file} {option} {options}");
             }
         }
     }
@@ -138,11 +128,8 @@ fn structure_factors_are_those_of_gemmi_and_cctbx() {
         for (options, golden, bound) in [
             ("--anomalous none --solvent none".to_owned(), "direct", 1e-6),
             (format!("--solvent none{scans}"), "anomalous", 1.1e-8),
-            ("--anomalous none".to_owned(), "solvent", 2e-2),
+            ("--anomalous none".to_owned(), "solvent", 5e-3),
         ] {
-            if golden == "solvent" && prefix == "p1_aniso" {
-                continue; // its golden figures are of another mask
-            }
             image(&place, &format!("-hkl {file} -N 4 -dump f.bin {options}"));
             let table = read_dump(&place.path().join("f.bin")).expect("a dump");
             let off = off_golden(&table, &format!("{prefix}_{golden}.csv"), 2.0, file);
@@ -170,11 +157,11 @@ fn the_grid_reaches_three_nodes_beyond_the_image() {
     let json = place.run_line(&format!("{IMAGE} -hkl p212121_aniso.pdb -N 4 --json")).well().json();
     let d = json["model"]["resolution_angstrom"].as_f64().expect("a resolution");
     assert_eq!(whole, [31.2, 36.5, 40.8].map(|axis| (axis / d) as i32 + 3));
-    // The corner of the detector, with its 64 pixels of 1.3 mm about the beam centre of the convention.
-    let aside_mm = 0.5 * 64.0 * 1.3 + 0.65;
+    // The corner of the detector: the beam centre of the convention is a pixel beyond the middle.
+    let aside_mm = 0.5 * 64.0 * 1.3 + 1.3;
     let two_theta = f64::atan(aside_mm * 2f64.sqrt() / 100.0);
     let expected = 0.9768 / (2.0 * (two_theta / 2.0).sin());
-    assert!((d - expected).abs() < 0.01 * expected, "{d} {expected}");
+    assert!((d - expected).abs() < 1e-6 * expected, "{d} {expected}");
 }
 
 #[test]
@@ -186,7 +173,7 @@ fn cell_symmetry_and_matrix_may_be_given() {
     place.write("groupless.pdb", &without_group);
     let (expected, _) = image(&place, "-hkl p212121_aniso.pdb -N 4");
     let of_group = image(&place, "-hkl groupless.pdb -N 4 --space-group 19");
-    assert_eq!(of_group, (expected.clone(), String::new()));
+    assert!(of_group.0 == expected && of_group.1.is_empty(), "{}", of_group.1);
     let (given, told) = image(&place, "-hkl p212121_aniso.pdb -N 4 -cell 31.2 36.5 40.8 90 90 90");
     assert!(given == expected && told.is_empty(), "{told}");
     let (_, told) = image(&place, "-hkl p212121_aniso.pdb -N 4 -cell 36.5 31.2 40.8 90 90 90");
@@ -204,7 +191,7 @@ fn archives_and_pipes_hold_models_too() {
     packed.write_all(&place.read("p3221_aniso.cif")).expect("an archive");
     let packed = packed.finish().expect("an archive");
     place.write("model", &packed);
-    assert_eq!(image(&place, "-hkl model -N 4").0, expected);
+    assert!(image(&place, "-hkl model -N 4").0 == expected);
     place.write("cut", &packed[..packed.len() - 3]);
     let told = place.run_line(&format!("{IMAGE} -hkl cut -N 4")).stderr;
     assert!(told.contains("-hkl: cut: cannot read: the gzip archive ends before its end"), "{told}");
@@ -280,7 +267,7 @@ fn what_cannot_be_used_is_refused_in_one_line() {
             "-hkl p3221_iso.pdb --anomalous Se=far.dat",
             "f', f'' of Se are known from 7000 to 7100 eV, not at 12692.895",
         ),
-        ("-hkl p3221_iso.pdb -lambda 1000", "or --anomalous none"),
+        ("-hkl p3221_iso.pdb -lambda 100000", "or --anomalous none"),
         ("-hkl p3221_iso.pdb --anomalous Se=nothing.dat", "--anomalous Se: nothing.dat: cannot read"),
         ("-hkl p3221_iso.pdb --anomalous Xx=far.dat", "what is before the = is no element"),
         ("-hkl p3221_iso.pdb --anomalous no", "expected none, or an element and a file"),
@@ -288,7 +275,7 @@ fn what_cannot_be_used_is_refused_in_one_line() {
         ("-hkl p3221_iso.pdb --solvent 0.35", "expected none, or two numbers such as 0.35,46"),
         ("-hkl p3221_iso.pdb --solvent 1e9,46", "k_sol and B_sol must be between"),
         (
-            "-hkl p3221_iso.pdb -lambda 0.001 -distance 1 --anomalous none",
+            "-hkl p3221_iso.pdb -lambda 0.01 -distance 1 -oversample 1 --anomalous none",
             "of memory, more than there is: give a larger -dmin",
         ),
         (
@@ -324,8 +311,8 @@ fn warnings_of_models_are_told() {
     assert!(told.contains("-hkl: whole.pdb: 1 atoms on special positions have the occupancy"), "{told}");
     let text = String::from_utf8(place.read("whole.pdb")).expect("text");
     place.write("half.pdb", text.replace("  1.00 20.00", "  0.50 20.00"));
-    let half = image(&place, "-hkl half.pdb -N 4 --solvent none");
-    assert_eq!(half, (whole, String::new()));
+    let (half, told) = image(&place, "-hkl half.pdb -N 4 --solvent none");
+    assert!(half == whole && told.is_empty(), "{told}");
     place.write("se.dat", "12000 -7 0.5\n13000 -8 3.5\n");
     let (_, told) = image(&place, "-hkl half.pdb -N 4 --anomalous Se=se.dat");
     assert!(told.contains("it has no Se: --anomalous Se has no effect"), "{told}");
@@ -356,8 +343,8 @@ fn records_hold_models_and_scans() {
     let line = "-hkl p212121_aniso.pdb --anomalous Se=se.dat -lambda 0.9768 -distance 100 -detpixels 32 -pixel 2.6 -N 4 \
         -oversample 1 -osc 1 -phisteps 2 -nopgm -nonoise -floatfile a.bin --quiet";
     place.run_line(&format!("{line} --evidence kept")).well();
-    let record: Value = serde_json::from_slice(&place.read("kept/run.json")).expect("a record");
-    let inputs = record["inputs"].to_string();
+    let record: Value = serde_json::from_slice(&place.read("kept/env.json")).expect("a record");
+    let inputs = record.to_string();
     assert!(inputs.contains("se.dat") && inputs.contains("p212121_aniso.pdb"), "{record}");
     place.run_line(&format!("{line} --frames 2 --resume")).well();
     place.write("se.dat", "12000 -7 0.5\n13000 -8 3.4\n");
@@ -389,8 +376,11 @@ fn a_pdb_entry_becomes_images_as_the_readme_says() {
     place.write("1abc.pdb.gz", packed.finish().expect("an archive"));
     let measured = golden::root().join("reflections/sf_fmeas.cif.gz");
     place.write("1abc-sf.cif.gz", fs::read(measured).expect("reflections"));
-    let commands = block.lines().filter_map(|line| line.strip_prefix("widebragg "));
-    assert_eq!(commands.map(|command| place.run_line(command).well()).count(), 2);
+    let commands: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("widebragg ")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        place.run_line(command).well();
+    }
     for name in ["calculated", "measured"] {
         assert!(place.float(&format!("{name}.bin")).iter().any(|&pixel| pixel > 1.0), "{name}");
         assert!(place.read(format!("{name}.png")).starts_with(b"\x89PNG"), "{name}");
