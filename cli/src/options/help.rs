@@ -24,8 +24,8 @@ const NARROW: usize = 16;
 const OPENING: &str = "\
 widebragg simulates X-ray diffraction images of nanocrystals.
 
+  widebragg demo                 render a built-in crystal
   widebragg OPTIONS              render images, with nanoBragg's command line
-  widebragg COMMAND ...          run one of the commands below
   widebragg help COMMAND|TOPIC   explain a command or a topic
 
   widebragg -mat A.mat -hkl P1.hkl -lambda 0.9768 -distance 231.3 -N 40 \\

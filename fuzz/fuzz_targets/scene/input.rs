@@ -249,6 +249,7 @@ impl Input {
             sources: self.sources(&detector)?,
             source_weights: None,
             source_grid: None,
+            sources_left_out: 0,
             polarization: self.polarization(&detector),
             fluence_per_m2: self.one(Knob::Fluence),
             exposure_s: 1.0,
