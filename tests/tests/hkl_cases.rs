@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use widebragg_coordinates::elements::Element;
 use widebragg_tests::golden;
 use widebragg_tests::program::{Outcome, Workplace};
 
@@ -158,6 +159,40 @@ fn columns_symmetry_mates_and_scale_change_the_image() {
     };
     assert!(floats(&scaled).iter().zip(floats(&plain)).all(|(four, one)| *four == 4.0 * one));
     assert!(image(&place, &["-hkl", &pairs, "--friedel", "merge"]) != image(&place, &["-hkl", &pairs]));
+}
+
+/// The mean of I over what the atoms of the cell give is 1: the equation of greatest likelihood, summed here over P 1.
+#[test]
+fn wilson_brings_f_to_the_electrons_of_the_residues() {
+    let place = Workplace::empty();
+    let wilson = ["--hkl-scale", "wilson", "--residues", "150", "--json", "--out", "P1.hkl"];
+    let json = hkl(&place, "p212121_refmac.mtz", &wilson).well().json();
+    let b = json["wilson_b_square_angstrom"].as_f64().expect("B");
+    let atoms = [("C", 5.0), ("N", 1.35), ("O", 1.5), ("H", 8.0)]
+        .map(|(symbol, count)| (Element::from_symbol(symbol).expect("an element"), 4.0 * 150.0 * count));
+    let reflections = list(&String::from_utf8(place.read("P1.hkl")).expect("text"), ' ');
+    let ratios = reflections.iter().filter_map(|(&[h, k, l], f)| {
+        let inverse_d_squared: f64 = [(h, 31.2), (k, 40.5), (l, 27.8)]
+            .iter()
+            .map(|&(index, edge)| (f64::from(index) / edge).powi(2))
+            .sum();
+        let stol_squared = inverse_d_squared / 4.0;
+        let sum_f_squared: f64 =
+            atoms.iter().map(|(element, count)| count * element.form_factor(stol_squared).powi(2)).sum();
+        let epsilon = if [h, k, l].iter().filter(|index| **index == 0).count() == 2 { 2.0 } else { 1.0 };
+        let expected = epsilon * sum_f_squared * (-2.0 * b * stol_squared).exp();
+        (inverse_d_squared >= 1.0 / 16.0).then_some(f * f / expected)
+    });
+    let (count, sum) = ratios.fold((0.0, 0.0), |(count, sum), ratio| (count + 1.0, sum + ratio));
+    assert!(count > 500.0 && (sum / count - 1.0_f64).abs() < 1e-9, "{sum} of {count}");
+    for (options, words) in [
+        (&wilson[..2], "--hkl-scale wilson needs --residues N"),
+        (&wilson[2..4], "--residues needs --hkl-scale wilson"),
+        (&["--hkl-scale", "much"], "--hkl-scale much: 'much' is not a number"),
+    ] {
+        let outcome = hkl(&place, "p212121_refmac.mtz", options);
+        assert!(outcome.code == Some(2) && outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
 }
 
 #[test]

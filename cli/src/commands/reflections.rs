@@ -15,12 +15,20 @@ pub(super) fn lines(summary: &Summary) -> Vec<(&'static str, String)> {
         1.0 => String::new(),
         scale => format!(", F times {}", format_g(scale)),
     };
+    let wilson = match summary.wilson {
+        Some(found) => format!(
+            " (Wilson, B {} square Angstrom, {} reflections)",
+            format_g(found.b_square_angstrom),
+            found.reflections
+        ),
+        None => String::new(),
+    };
     let to = summary.resolution_angstrom.map_or_else(String::new, |[low, high]| {
         format!(", {} to {} Angstrom", format_g(low), format_g(high))
     });
     vec![
         ("reflections", format!("{format}: {}{beside}", taken.join(" and "))),
-        ("", format!("{group}; {mates}{scale}{to}")),
+        ("", format!("{group}; {mates}{scale}{wilson}{to}")),
         (
             "",
             format!(
@@ -51,6 +59,7 @@ pub(super) fn json(summary: &Summary) -> Value {
         "space_group_number": summary.group.number(),
         "friedel_mates_differ": summary.mates_differ,
         "scale": summary.scale,
+        "wilson_b_square_angstrom": summary.wilson.map(|found| found.b_square_angstrom),
         "resolution_angstrom": summary.resolution_angstrom,
         "read": summary.read,
         "missing": summary.missing,

@@ -16,7 +16,7 @@
 //!         assert_eq!((file.read, file.missing, file.observations.list[0].hkl), (2, 1, [0, 0, 2]));
 //!         assert_eq!(file.symmetry.number, Some(19));
 //!     }
-//!     Contents::Text(_) => unreachable!("it is a CIF"),
+//!     Contents::Text(_) | Contents::Model(_) => unreachable!("it is a list in a CIF"),
 //! }
 //! # Ok(())
 //! # }

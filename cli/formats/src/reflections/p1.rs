@@ -6,6 +6,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::model::Model;
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::completeness::{Shell, completeness};
@@ -13,6 +14,7 @@ use widebragg_reflections::expansion::{Counts, Expansion};
 use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::observations::{Mates, Observation, Observations, Quantity};
 use widebragg_reflections::symmetry::{SpaceGroup, StatedSymmetry, resolve};
+use widebragg_reflections::wilson::{RESIDUE, Wilson, wilson};
 
 use super::{Choice, Column, Contents, ReflectionFile, parse_reflections};
 use crate::failure::Failure;
@@ -31,15 +33,27 @@ pub struct Wanted {
     pub space_group: Option<StatedSymmetry>,
     /// Whether Friedel mates are averaged (`--friedel merge`).
     pub merges_mates: bool,
-    /// Factor of all F (`--hkl-scale`); none: 1.
-    pub scale: Option<f64>,
+    /// The scale of F (`--hkl-scale`); none: that of the file.
+    pub scale: Option<Scale>,
+    /// Residues of the protein in the asymmetric unit (`--residues`), for [`Scale::Wilson`].
+    pub residues: Option<usize>,
+}
+
+/// How F is scaled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// All F are multiplied by this.
+    Factor(f64),
+    /// F is brought to electrons by the intensities that the atoms of the cell give on average.
+    Wilson,
 }
 
 impl Wanted {
     /// The option that changes what is taken of a file; none where all is by default.
     #[must_use]
     pub fn first_option(&self) -> Option<&'static str> {
-        let Self { choice: Choice { columns, block, format }, space_group, merges_mates, scale } = self;
+        let Self { choice: Choice { columns, block, format }, space_group, merges_mates, scale, residues } =
+            self;
         let given = [
             (!columns.is_empty(), "--hkl-columns"),
             (block.is_some(), "--hkl-block"),
@@ -47,6 +61,7 @@ impl Wanted {
             (space_group.is_some(), "--space-group"),
             (*merges_mates, "--friedel merge"),
             (scale.is_some(), "--hkl-scale"),
+            (residues.is_some(), "--residues"),
         ];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
     }
@@ -98,6 +113,8 @@ pub struct Summary {
     pub mates_differ: bool,
     /// Factor of all F.
     pub scale: f64,
+    /// What the factor was found from; none where it was given.
+    pub wilson: Option<Wilson>,
     /// Lowest and highest resolution d in Å; none without a cell.
     pub resolution_angstrom: Option<[f64; 2]>,
     /// What the user should know, a sentence each.
@@ -198,6 +215,27 @@ fn text_file(text: Unpacked<'_>, path: &Path, wanted: &Wanted, default_f: f64) -
     })))
 }
 
+/// Lower resolutions, in Å, than proteins follow Wilson's formula at.
+const WILSON_FROM_ANGSTROM: f64 = 4.0;
+
+/// The absolute scale of a protein with `residues` in the asymmetric unit.
+fn wilson_of(
+    expansion: &Expansion,
+    cell: &Cell,
+    d_min_angstrom: f64,
+    residues: usize,
+) -> Result<Wilson, widebragg_reflections::Failure> {
+    let in_cell = residues as f64 * expansion.group().operators().len() as f64;
+    let atoms = RESIDUE.map(|(symbol, count)| (Element::from_symbol(symbol), count * in_cell));
+    let sum_f_squared = |stol: f64| {
+        let squares = atoms.iter().filter_map(|(element, count)| {
+            element.map(|element| count * element.form_factor(stol * stol).powi(2))
+        });
+        squares.sum()
+    };
+    wilson(expansion, cell, d_min_angstrom..=WILSON_FROM_ANGSTROM, sum_f_squared)
+}
+
 impl Reflections {
     /// The grid of P 1, with NaN where there is no value and the reflection is not known to be absent. Lines of h k l F
     /// must have been read with NaN as the default F.
@@ -252,13 +290,28 @@ impl Unique {
                 counts.below_zero
             ));
         }
-        let scale = wanted.scale.unwrap_or(1.0);
-        expansion.scale(scale);
         let resolution_angstrom = known_cell.filter(Cell::is_possible).map(|cell| {
             let metric = cell.reciprocal_metric();
             let spacings = expansion.unique().iter().map(|unique| metric.d_angstrom(unique.hkl));
             spacings.fold([0.0, f64::INFINITY], |[low, high], d| [f64::max(low, d), f64::min(high, d)])
         });
+        let d_min = resolution_angstrom.map(|[_, d_min]| d_min);
+        let (scale, wilson) = match (wanted.scale, wanted.residues) {
+            (None, None) => (1.0, None),
+            (Some(Scale::Factor(factor)), None) => (factor, None),
+            (Some(Scale::Wilson), Some(residues)) => {
+                let known = known_cell.zip(d_min);
+                let (cell, d_min) = known.ok_or_else(|| in_file(path, "--hkl-scale wilson needs a cell"))?;
+                let found = wilson_of(&expansion, &cell, d_min, residues).map_err(refused)?;
+                (found.intensity_scale.sqrt(), Some(found))
+            }
+            (Some(Scale::Wilson), None) => {
+                let of = "the residues in the asymmetric unit";
+                return Err(in_file(path, format!("--hkl-scale wilson needs --residues N, {of}")));
+            }
+            (_, Some(_)) => return Err(in_file(path, "--residues needs --hkl-scale wilson")),
+        };
+        expansion.scale(scale);
         Ok(Self {
             summary: Summary {
                 format,
@@ -272,6 +325,7 @@ impl Unique {
                 counts,
                 mates_differ: expansion.mates_differ(),
                 scale,
+                wilson,
                 resolution_angstrom,
                 warnings,
             },

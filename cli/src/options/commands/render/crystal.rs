@@ -17,6 +17,7 @@ use super::{
 use crate::error::Failure;
 use widebragg::lattice::CrystalShape;
 use widebragg_formats::reflections::Format;
+use widebragg_formats::reflections::p1::Scale;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 type Row = row::Row<Options>;
@@ -194,10 +195,25 @@ pub(in super::super) const REFLECTIONS: Section<Options> = Section {
             |o, v| put(&mut o.reflections.merges_mates, v.choice(&[false, true])?),
         )
         .default("auto"),
-        Row::new("--hkl-scale", Number(Plain("K")), "factor of all F of the file", |o, v| {
-            set(&mut o.reflections.scale, v.positive())
-        })
+        Row::new(
+            "--hkl-scale",
+            Text("K|wilson"),
+            "factor of all F of the file, or wilson: to electrons, by the atoms of a protein",
+            |o, v| {
+                let scale = match v.text()?.as_str() {
+                    "wilson" => Scale::Wilson,
+                    _ => Scale::Factor(v.positive()?),
+                };
+                put(&mut o.reflections.scale, Some(scale))
+            },
+        )
         .default("1"),
+        Row::new(
+            "--residues",
+            Integer,
+            "residues of the asymmetric unit, for --hkl-scale wilson",
+            |o, v| set(&mut o.reflections.residues, v.count()),
+        ),
     ],
 };
 
