@@ -64,7 +64,7 @@ const REFUSALS: [(&str, &str); 36] = [
     ("bad_cif_word", ":21: \"abc\" is not a finite number"),
     ("bad_cif_no_block", ":1: the file does not begin with a data_ heading"),
     ("bad_cif_bytes", ":2: a NUL byte, which no text has"),
-    ("bad_cif_model", "no reflections (_refln.index_h) in it; the blocks are bad"),
+    ("bad_cif_model", "no atoms in it"),
 ];
 
 /// Cases whose reflections are read, and whose symmetry is refused by those who use it.
