@@ -82,8 +82,8 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
 /// Largest |s| = 2 sin(theta) / lambda that a source and a point of the detector make, in 1/Angstrom: no image reaches
 /// reflections with a smaller spacing than its inverse.
 ///
-/// Directions within 90 degrees of a source and of one another lie in a cone that is convex, so the largest angle is that of
-/// a corner. A detector with a corner beyond 90 degrees counts as one all around the sample.
+/// Directions within an angle below 90 degrees of a source are a convex cone, so the largest angle is that of a corner.
+/// A detector with a corner beyond 90 degrees counts as one all around the sample.
 #[must_use]
 pub fn largest_scattering_length(experiment: &Experiment) -> f64 {
     let detector = &experiment.detector;
@@ -111,7 +111,7 @@ pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
     position_m(detector, [fast, slow].map(|index| index as f64 + 0.5))
 }
 
-/// Position of a point (fast, slow) of the detector, counted in pixels from its outer corner, relative to the sample, in m.
+/// Position relative to the sample, in m, of a point (fast, slow) of the detector, counted in pixels from its corner.
 ///
 /// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam
 /// meets the detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are

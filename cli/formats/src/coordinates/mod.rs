@@ -73,8 +73,8 @@ pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
     model.map_err(explained(path, "a PDB file or a CIF file of a model"))
 }
 
-/// Whether a stream holds a model, as its lines say: a PDB file, or a CIF with a table of atoms before any of reflections.
-/// What is read to tell is kept in the stream.
+/// Whether a stream holds a model, as its lines say: a PDB file, or a CIF with a table of atoms before any of
+/// reflections. What is read to tell is kept in the stream.
 ///
 /// # Errors
 /// The stream cannot be read, or the part of a CIF before its first such table does not fit into the memory.

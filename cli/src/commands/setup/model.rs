@@ -1,8 +1,8 @@
 //! Structure factors of the atomic model that `-hkl` names.
 //!
-//! F is needed where the image can ask for it: at the nodes around the scattering vectors of its pixels. With q the largest
-//! length of these (or 1/d of `-dmin`, where that is smaller), the grid has the indices up to q times an axis of the cell, and three
-//! more, and F is computed in the sphere around them. So the image is that of a list without limit.
+//! F is needed where the image can ask for it: at the nodes around the scattering vectors of its pixels. With q the
+//! largest length of these (or 1/d of `-dmin`, where that is smaller), the grid has the indices up to q times an axis of
+//! the cell, and three more, and F is computed in the sphere around them. So the image is that of a list without limit.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -240,9 +240,9 @@ impl Reach {
 
     /// Smallest spacing, by the cell of the model, of the nodes that are needed.
     ///
-    /// The scattering vector of an index by that cell is N times the one by the experiment's cell, N = sum of a*_i a_i^T with a*_i of the
-    /// model and a_i of the experiment. The norm of N is at most the square root of the largest sum of a row of N^T N; for the same
-    /// cell it is 1.
+    /// The scattering vector of an index by that cell is N times the one by the experiment's cell, N = sum of a*_i a_i^T
+    /// with a*_i of the model and a_i of the experiment. The norm of N is at most the square root of the largest sum of a
+    /// row of N^T N; for the same cell it is 1.
     fn d_min_angstrom(&self, model: &Metric) -> f64 {
         let axes = self.axes_angstrom.map(Vec3::to_array);
         let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
