@@ -3,8 +3,9 @@
 //! The reference, `widebragg`, and `widebragg` with one thread run in turns in folders of their own, so that all see
 //! the same load of the machine. For each case the table has the medians of the elapsed times, the median of their
 //! ratios turn by turn, and the ratios of the processor times of all turns, which the load of the machine changes
-//! least. `RUNS=n` sets the number of turns.
+//! least. `RUNS=n` sets the number of turns, and `LEVEL=avx2` caps the SIMD level.
 
+use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -20,14 +21,29 @@ const BASE: &str = "-default_F 100 -cell 79 79 38 90 90 90 -misset 10 20 30 -lam
 const PARITY: &str = "--phi-carryover-mode c-parity --quiet";
 
 /// Name and further options of each case.
-const CASES: [(&str, &str); 6] = [
+const CASES: [(&str, &str); 11] = [
     ("still", "-fluence 1e24 -nonoise"),
+    ("still, 6 megapixels", "-fluence 1e24 -nonoise -detpixels_x 2463 -detpixels_y 2527"),
+    (
+        "still, 6 megapixels, five layers",
+        "-fluence 1e24 -nonoise -detpixels_x 2463 -detpixels_y 2527 -detector_thick 450 -detector_abs 300 \
+         -detector_thicksteps 5",
+    ),
     ("ten phi steps", "-fluence 1e24 -nonoise -phi 0 -osc 1 -phisteps 10"),
+    ("ten phi steps to 2 A", "-fluence 1e24 -nonoise -phi 0 -osc 1 -phisteps 10 -dmin 2"),
+    ("still, interpolated", "-fluence 1e24 -nonoise -interpolate -hkl list.hkl"),
+    (
+        "ten phi steps, interpolated",
+        "-fluence 1e24 -nonoise -phi 1 -osc 1 -phisteps 10 -interpolate -hkl list.hkl",
+    ),
     ("five mosaic domains", "-fluence 1e24 -nonoise -mosaic 0.5 -mosaic_domains 5"),
     ("noise, mean 0.4", "-fluence 2e21 -water 2000 -seed 1"),
     ("noise, mean 63", "-fluence 2.5e22 -water 2000 -seed 1"),
     ("noise, mean 101000", "-fluence 1e24 -water 2000 -seed 1"),
 ];
+
+/// The largest index along each axis of `list.hkl`, which is complete, so that all pixels interpolate.
+const LIST: [i32; 3] = [60, 60, 30];
 
 /// Number of turns, unless RUNS says otherwise.
 const RUNS: usize = 9;
@@ -44,6 +60,8 @@ fn main() {
     let reference = fs::canonicalize(reference).expect("the binary that NANOBRAGG names");
     let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
     assert!(runs > 0, "RUNS: at least 1");
+    let level = env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned());
+    let list = list();
     println!("Seconds of whole commands, medians of {runs} turns; the reference has one thread.\n");
     println!(
         "| case | reference | widebragg | times as fast | in processor time | with one thread, in processor time |"
@@ -51,9 +69,11 @@ fn main() {
     println!("|---|---|---|---|---|---|");
     for (name, options) in CASES {
         let options: Vec<&str> = BASE.split_whitespace().chain(options.split_whitespace()).collect();
-        let ours: Vec<&str> = options.iter().copied().chain(PARITY.split_whitespace()).collect();
+        let level = ["--simd", &level];
+        let ours: Vec<&str> = options.iter().copied().chain(PARITY.split_whitespace()).chain(level).collect();
         let single: Vec<&str> = ours.iter().copied().chain(["--threads", "1"]).collect();
-        let turns = Turns::of(runs, [(&reference, &options), (executable(), &ours), (executable(), &single)]);
+        let commands = [(&*reference, &*options), (executable(), &*ours), (executable(), &*single)];
+        let turns = Turns::of(runs, commands, &list);
         let [there, here, _] = [0, 1, 2].map(|i| median(turns.wall_s.iter().map(|turn| turn[i])));
         let ratio = median(turns.wall_s.iter().map(|turn| turn[0] / turn[1]));
         let [both, one] = [1, 2].map(|i| turns.cpu_ratio(i));
@@ -74,8 +94,11 @@ struct Turns {
 
 impl Turns {
     /// Runs the commands in turns, after one turn that is not counted.
-    fn of(runs: usize, commands: [Run<'_>; 3]) -> Self {
+    fn of(runs: usize, commands: [Run<'_>; 3], list: &str) -> Self {
         let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+        for folder in &folders {
+            fs::write(folder.path().join("list.hkl"), list).expect("a list of reflections");
+        }
         let mut turns = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; 3]) };
         for turn in 0..=runs {
             let mut wall_s = [0.0; 3];
@@ -116,6 +139,21 @@ fn ticks_of_children() -> Option<f64> {
     let mut columns = columns.split_whitespace().skip(13);
     let mut ticks = || columns.next()?.parse::<f64>().ok();
     Some(ticks()? + ticks()?)
+}
+
+/// Lines h k l F of a complete box, with F that vary from node to node.
+fn list() -> String {
+    let [to_h, to_k, to_l] = LIST;
+    let mut list = String::new();
+    for h in -to_h..=to_h {
+        for k in -to_k..=to_k {
+            for l in -to_l..=to_l {
+                let f = (h * 7919 + k * 104_729 + l * 1_299_709).rem_euclid(1000);
+                writeln!(list, "{h} {k} {l} {f}").expect("text");
+            }
+        }
+    }
+    list
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -19,6 +19,9 @@ use std::env;
 /// Largest number of innermost steps of a command line.
 pub const MOST_STEPS: f64 = 300_000.0;
 
+/// Most subpixels along an axis that the program chooses by itself; it refuses lines that ask for more.
+const MOST_SUBPIXELS: usize = 64;
+
 /// Seeds that 32 bits do not hold or that are not above 0. The reference wraps them, and one below 0 goes on with
 /// what earlier draws left.
 const ODD_SEEDS: [&str; 6] = ["4294967295", "2147483649", "5000000000", "-5", "-1", "-123456"];
@@ -73,7 +76,10 @@ pub fn command_line() -> impl Strategy<Value = Vec<String>> {
             match Simulation::from_args(args, &golden::inputs()) {
                 Ok(sim) => {
                     // A mirrored detector may have other subpixels in spec.
-                    let cheap = |mode| sim.in_mode(mode).cost() <= MOST_STEPS;
+                    let cheap = |mode| {
+                        let sim = sim.in_mode(mode);
+                        sim.cost() <= MOST_STEPS && sim.oversample <= MOST_SUBPIXELS
+                    };
                     cheap(Mode::CParity) && cheap(Mode::Spec) && !continues_misset(args)
                 }
                 // A coarse divergence grid can have no point inside the round aperture. Any other refusal is

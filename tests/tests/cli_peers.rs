@@ -29,6 +29,9 @@ use widebragg_tests::skipped::skipped;
 /// The float image of our program and of the reference.
 const IMAGE: &str = "floatimage.bin";
 
+/// Of this many lines, one may be anything but identical, for each verdict.
+const ONE_EXCUSED_IN: usize = 100;
+
 /// Lines compared with the numpy oracle, which takes seconds for each.
 const NUMPY_LINES: usize = 220;
 
@@ -101,6 +104,8 @@ fn judge(lines: &[Vec<String>], verdict: impl Fn(&[String]) -> Result<Verdict, S
     for kind in VERDICTS {
         let count = verdicts.iter().filter(|&verdict| *verdict == Ok(kind)).count();
         println!("{count} of {} lines: {kind:?}", lines.len());
+        let most = if kind == Verdict::Identical { lines.len() } else { lines.len() / ONE_EXCUSED_IN + 2 };
+        assert!(count <= most, "{count} lines: {kind:?}");
     }
     let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{} of {} lines differ:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
@@ -132,22 +137,24 @@ fn compare_images(
     if is_close(ours, theirs, 2e-6, 1e-9) {
         return Ok(Verdict::Close);
     }
-    if said.contains("a whole number of cells") {
-        return Ok(Verdict::WholeCells);
-    }
+    // The oracle in Rust rounds as the reference does.
     let mut simulation = Simulation::from_args(line, &golden::inputs())?;
     let rounded = simulation.render(mode, 1).float;
     simulation.precise = true;
     let precise = simulation.render(mode, 1).float;
-    let round = simulation.shape == Shape::Round;
-    if round && is_close(theirs, &rounded, 2e-6, 1e-9) && is_close(ours, &precise, 2e-6, 1e-9) {
-        return Ok(Verdict::LostDigits);
+    if !is_close(theirs, &rounded, 2e-6, 1e-9) {
+        return Err(difference.to_string());
     }
-    let drawn = line.iter().any(|word| word.contains("mosaic") || word == "random");
-    if drawn && is_close(ours, theirs, 0.0, 2e-2) {
-        return Ok(Verdict::RandomRotation);
+    let is_drawn = line.iter().any(|word| word.contains("mosaic") || word == "random");
+    if said.contains("a whole number of cells") {
+        Ok(Verdict::WholeCells)
+    } else if simulation.shape == Shape::Round && is_close(ours, &precise, 2e-6, 1e-9) {
+        Ok(Verdict::LostDigits)
+    } else if is_drawn && is_close(ours, theirs, 0.0, 2e-2) {
+        Ok(Verdict::RandomRotation)
+    } else {
+        Err(difference.to_string())
     }
-    Err(difference.to_string())
 }
 
 /// Whether two SMV files hold the same, where the header is longer than the 512 bytes that the reference always

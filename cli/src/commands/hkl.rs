@@ -7,13 +7,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 use widebragg_formats::dump::write_dump;
 use widebragg_formats::hkl::write_list;
-use widebragg_formats::reflections::p1::{Reflections, listed, no_list, read_reflections};
-use widebragg_formats::reflections::write_mtz;
+use widebragg_formats::hkl_table::HklTable;
+use widebragg_formats::reflections::p1::{Reflections, Unique, listed, no_list, read_reflections};
+use widebragg_formats::reflections::{Column, write_mtz};
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::completeness::Shell;
 
 use super::distinct::{Files, check_folder};
-use super::reflections::{json, lines};
+use super::reflections;
 use super::setup::inputs::Inputs;
 use super::setup::structure_factors::cell_of;
 use crate::console;
@@ -62,59 +63,79 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
     // What is not listed stays apart from an F of 0.
     let read = |input: &mut dyn Read| read_reflections(input, file, &render.reflections, cell, f64::NAN);
     let reflections = Inputs::default().read("hkl", file, read)?;
-    let (text, value, known_cell) = match &reflections {
-        Reflections::AsListed(table) => {
-            let count = table.data.iter().filter(|f| !f.is_nan()).count();
-            let ranges = [table.h, table.k, table.l];
-            let [h, k, l] = ranges.map(|(first, last)| format!("{first} to {last}"));
-            let text = named("reflections", &format!("lines of h k l F, as they stand: {count}"))
-                + &named("", &format!("h {h}, k {k}, l {l}"));
-            let value = json!({ "format": "h k l F", "listed": count, "index_ranges": ranges });
-            (text, value, cell)
-        }
-        Reflections::Model(_) => return Err(no_list(file).into()),
-        Reflections::Unique(unique) => {
-            let summary = &unique.summary;
-            summary.warnings.iter().for_each(|warning| {
-                console::complain(&format!("{}: {warning}", file.display()));
-            });
-            let known_cell = summary.cell.filter(Cell::is_possible).or(cell);
-            let mut text = String::new();
-            let mut value = json(summary);
-            if let Some(cell) = known_cell {
-                text += &named("unit cell", &cell.to_string());
-            }
-            if let Some(lambda) = summary.wavelength_angstrom {
-                text += &named("wavelength", &format!("{lambda} Angstrom"));
-            }
-            lines(summary).iter().for_each(|(name, value)| text += &named(name, value));
-            for column in &summary.columns {
-                let taken = if summary.taken.contains(&column.label) { ", taken" } else { "" };
-                text += &named(
-                    "column",
-                    &format!("{}: {}, {} values{taken}", column.label, column.kind, column.present),
-                );
-            }
-            match known_cell.map(|cell| unique.completeness(&cell, SHELLS)) {
-                Some(Ok(shells)) => {
-                    text += &table_of(&shells);
-                    value["completeness"] = shells.iter().map(shell_json).collect();
-                }
-                Some(Err(why)) => console::complain(&format!("{}: no completeness: {why}", file.display())),
-                None => {}
-            }
-            (text, value, known_cell)
-        }
-    };
+    let Description { text, json, cell } = Description::new(&reflections, file, cell)?;
     if let Some((path, written)) = out {
-        write(path, written, reflections, file, known_cell)?;
+        write(path, written, reflections, file, cell)?;
     }
     match (options.json, options.quiet) {
         (_, true) => Ok(()),
         (true, false) => {
-            console::print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()))
+            console::print(&format!("{}\n", serde_json::to_string_pretty(&json).unwrap_or_default()))
         }
         (false, false) => console::print(&text),
+    }
+}
+
+/// What a file holds.
+struct Description {
+    /// Lines for a person.
+    text: String,
+    json: Value,
+    /// The cell of the file, or else the one that was given.
+    cell: Option<Cell>,
+}
+
+impl Description {
+    /// Describes the reflections of `file`, whose warnings go to standard error; `given` is the cell where it has none.
+    ///
+    /// # Errors
+    /// An atomic model.
+    fn new(reflections: &Reflections, file: &Path, given: Option<Cell>) -> Result<Self, Failure> {
+        match reflections {
+            Reflections::AsListed(table) => Ok(Self::of_list(table, given)),
+            Reflections::Unique(unique) => Ok(Self::of_unique(unique, file, given)),
+            Reflections::Model(_) => Err(no_list(file).into()),
+        }
+    }
+
+    fn of_list(table: &HklTable, given: Option<Cell>) -> Self {
+        let count = table.data.iter().filter(|f| !f.is_nan()).count();
+        let ranges = [table.h, table.k, table.l];
+        let [h, k, l] = ranges.map(|(first, last)| format!("{first} to {last}"));
+        let text = named("reflections", &format!("lines of h k l F, as they stand: {count}"))
+            + &named("", &format!("h {h}, k {k}, l {l}"));
+        let json = json!({ "format": "h k l F", "listed": count, "index_ranges": ranges });
+        Self { text, json, cell: given }
+    }
+
+    fn of_unique(unique: &Unique, file: &Path, given: Option<Cell>) -> Self {
+        let summary = &unique.summary;
+        let warn = |what: &str| console::complain(&format!("{}: {what}", file.display()));
+        summary.warnings.iter().for_each(|warning| warn(warning));
+        let cell = summary.cell.filter(Cell::is_possible).or(given);
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| text += &named(name, value);
+        if let Some(cell) = cell {
+            line("unit cell", &cell.to_string());
+        }
+        if let Some(lambda) = summary.wavelength_angstrom {
+            line("wavelength", &format!("{lambda} Angstrom"));
+        }
+        reflections::lines(summary).iter().for_each(|(name, value)| line(name, value));
+        for Column { label, kind, present } in &summary.columns {
+            let taken = if summary.taken.contains(label) { ", taken" } else { "" };
+            line("column", &format!("{label}: {kind}, {present} values{taken}"));
+        }
+        let mut json = reflections::json(summary);
+        match cell.map(|cell| unique.completeness(&cell, SHELLS)) {
+            Some(Ok(shells)) => {
+                text += &table_of(&shells);
+                json["completeness"] = shells.iter().map(shell_json).collect();
+            }
+            Some(Err(why)) => warn(&format!("no completeness: {why}")),
+            None => {}
+        }
+        Self { text, json, cell }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The AVX-512 level: eight f64 lanes in a `__m512d`, and masks in mask registers.
-#![allow(unsafe_code)] // intrinsics; a token that proves AVX-512 F, DQ and VL made every vector here
+#![allow(unsafe_code)] // intrinsics; a token that proves AVX2, FMA, AVX-512 F, DQ and VL made every vector here
 
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
@@ -7,13 +7,13 @@ use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 use super::avx2::{Avx2, F64x4, transpose};
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
 
-/// Token of the AVX-512 level. A value exists only where the CPU supports AVX-512 F, DQ and VL.
+/// Token of the AVX-512 level. A value exists only where the CPU supports AVX2, FMA, AVX-512 F, DQ and VL.
 #[derive(Debug, Clone, Copy)]
 pub struct Avx512(());
 
 impl Avx512 {
     /// # Safety
-    /// The CPU and the operating system must support AVX-512 F, DQ and VL.
+    /// The CPU and the operating system must support AVX2, FMA, AVX-512 F, DQ and VL.
     pub(super) const unsafe fn new() -> Self {
         Self(())
     }
@@ -296,7 +296,7 @@ impl Lanes for F64x8 {
     }
     #[inline(always)]
     fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
-        // SAFETY: the dispatch makes tokens of this level only where the CPU has AVX2 and FMA too.
+        // SAFETY: `self` proves AVX2 and FMA too.
         let level = unsafe { Avx2::new() };
         let starts = self.to_array();
         let outer = [outer[0].to_array(), outer[1].to_array(), outer[2].to_array(), outer[3].to_array()];

@@ -99,7 +99,7 @@ impl Simd {
         #[cfg(target_arch = "x86_64")]
         {
             if cap >= SimdLevel::Avx512 && has_avx512::get() {
-                // SAFETY: CPUID reports AVX-512 F, DQ and VL, and XCR0 shows that the system enables them.
+                // SAFETY: CPUID reports AVX2, FMA, AVX-512 F, DQ and VL, and XCR0 shows that the system enables them.
                 return Self(Proof::Avx512(unsafe { Avx512::new() }));
             }
             if cap >= SimdLevel::Avx2 && has_avx2::get() {

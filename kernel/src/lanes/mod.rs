@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | [`SimdLevel::Portable`] | `wide::f64x8` | 8 | nothing (SSE2, NEON, WASM, scalar) |
 //! | [`SimdLevel::Avx2`] | `__m256d` | 4 | AVX2, FMA |
-//! | [`SimdLevel::Avx512`] | `__m512d` | 8 | AVX-512 F, DQ, VL |
+//! | [`SimdLevel::Avx512`] | `__m512d` | 8 | AVX2, FMA, AVX-512 F, DQ, VL |
 //!
 //! Every function between the dispatch and an intrinsic is `#[inline(always)]`. A call in between would pass
 //! vectors through memory and be slower by an order of magnitude.

@@ -1,7 +1,7 @@
 //! The portable level: `wide::f64x8`, in the instructions of the build target (SSE2 on plain x86-64).
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
-use wide::{f32x16, f64x8, u64x8};
+use wide::{f32x16, f64x4, f64x8, u64x8};
 
 use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING, row_offset, rows_from};
 
@@ -273,24 +273,19 @@ impl Lanes for F64x8 {
         let mut sums = [[0.0; 8]; 4];
         for (lane, &start) in self.0.as_array().iter().enumerate() {
             let Some(block) = rows_from(table, start, strides) else { continue };
-            let mut sum = [0.0; 4];
+            let mut sum = f64x4::splat(0.0);
             for (i, outer) in outer.iter().enumerate() {
-                let outer = outer.0.as_array()[lane];
-                let mut plane = [0.0; 4];
+                let outer = f64x4::splat(outer.0.as_array()[lane]);
+                let mut plane = sum;
                 for (j, inner) in inner.iter().enumerate() {
-                    let inner = inner.0.as_array()[lane];
+                    let inner = f64x4::splat(inner.0.as_array()[lane]);
                     let row = block.get(row_offset(strides, i, j)..).and_then(|rest| rest.first_chunk::<4>());
-                    for (plane, &value) in plane.iter_mut().zip(row.unwrap_or(&[0.0; 4])) {
-                        let product = inner * value;
-                        *plane = if j == 0 { product } else { product + *plane };
-                    }
+                    let row = f64x4::from(*row.unwrap_or(&[0.0; 4]));
+                    plane = if j == 0 { inner * row } else { inner.mul_add(row, plane) };
                 }
-                for (sum, plane) in sum.iter_mut().zip(plane) {
-                    let product = outer * plane;
-                    *sum = if i == 0 { product } else { product + *sum };
-                }
+                sum = if i == 0 { outer * plane } else { outer.mul_add(plane, sum) };
             }
-            for (sums, sum) in sums.iter_mut().zip(sum) {
+            for (sums, sum) in sums.iter_mut().zip(sum.to_array()) {
                 sums[lane] = sum;
             }
         }

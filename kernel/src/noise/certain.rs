@@ -1,7 +1,7 @@
 //! Logarithm and exponential in f64 that decide, nearly always, the f32 that libm's are stored as.
 //!
 //! **Formulas.** An approximation is far closer to libm's value than [`ERROR`] times that value. [`certain`] rounds it
-//! to f32 if all numbers within its error round to the same; otherwise, once in about 50,000 times, libm is asked. So
+//! to f32 if all numbers within its error round to the same; otherwise, once in about 180,000 times, libm is asked. So
 //! the f32 is always that of libm, on whose bits the reference's deviates depend.
 //!
 //! * ln x = k ln 2 + 2 (s + s^3/3 + s^5/5 + ...), with x = 2^k m, m in [sqrt(1/2), sqrt(2)) and

@@ -17,7 +17,7 @@
 //!
 //! **Lanes** are neighbouring pixels of a row; sources and orientations are scalars broadcast to all lanes. A
 //! pixel's bits do not depend on its neighbours, on the rows rendered with it, or on threads. **Buffers**:
-//! the caller owns the tables and the output; a call uses about 40 kB of stack.
+//! the caller owns the tables and the output; a call uses about 60 kB of stack.
 //!
 //! ```text
 //! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
@@ -40,7 +40,7 @@ mod resolution;
 pub(crate) mod row_plan;
 mod streams;
 
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 pub use pixel_value::PixelValue;
 use probe::ProbeObserver;
@@ -122,7 +122,7 @@ impl Scene<'_> {
         if !self.is_selected(slow, fast) {
             return Ok(0.0);
         }
-        self.count_uses(slow, core::iter::once(fast), carry);
+        self.count_uses(slow, fast..=fast, carry);
         Ok(self.evaluate(&self.single_plan(slow, fast, carry).run()))
     }
 
@@ -186,11 +186,21 @@ impl Scene<'_> {
         carry.check(rows, (detector.fast_pixels, detector.pixels()), self.carryover_id())
     }
 
-    /// Counts the rendered pixels of a row in the slots of the carryover.
-    fn count_uses(&self, slow: usize, rendered: impl Iterator<Item = usize>, carry: &mut Carryover<'_>) {
-        if self.carries() {
-            let swept = rendered.filter(|&fast| self.is_swept(slow, fast));
-            carry.count(slow, self.p.detector.fast_pixels, swept);
+    /// Counts the pixels of some columns of a row that have a sweep in the slots of the carryover.
+    fn count_uses(&self, slow: usize, columns: RangeInclusive<usize>, carry: &mut Carryover<'_>) {
+        if !self.carries() {
+            return;
+        }
+        let end = columns.end() + 1;
+        for first in columns.step_by(SPAN) {
+            let mut resolved = [1.0; SPAN];
+            let resolved = resolved.get_mut(..SPAN.min(end - first)).unwrap_or_default();
+            if self.p.d_min_m > 0.0 {
+                self.find_resolved(slow, first, resolved);
+            }
+            let pixels = (first..).zip(resolved).map(|(fast, &mut resolved)| (fast, resolved > 0.0));
+            let swept = pixels.filter(|&(fast, resolved)| resolved && self.is_selected(slow, fast));
+            carry.count(slow, self.p.detector.fast_pixels, swept.map(|(fast, _)| fast));
         }
     }
 
@@ -221,8 +231,7 @@ impl Scene<'_> {
                 *pixel = P::from_f64(self.evaluate(&single.run()));
             }
         }
-        let rendered = (fast_min..=fast_max).filter(|&fast| self.is_selected(slow, fast));
-        self.count_uses(slow, rendered, carry);
+        self.count_uses(slow, fast_min..=fast_max, carry);
     }
 
     fn render_span<P: PixelValue>(

@@ -190,11 +190,13 @@ impl FactorsPass<'_, '_> {
         let Self { scene, span, layer, is_first, work } = self;
         let (detector, sensor, flags) = (&scene.p.detector, &scene.p.sensor, scene.p.oversample);
         let begins = layer == 0 && is_first;
-        let [of_steps, ..] = Accumulation::new(scene).of_steps();
+        let [capture_of_steps, ..] = Accumulation::new(scene).of_steps();
         // The reference uses that of the last layer alone.
-        let captures = sensor.layer_m > 0.0 && (of_steps || layer + 1 == sensor.layers);
-        let samples_of_layer = scene.p.oversample.per_axis as f64 * scene.p.oversample.per_axis as f64;
-        let like_first = level.splat(sensor.layers as f64 * samples_of_layer);
+        let captures = sensor.layer_m > 0.0 && (capture_of_steps || layer + 1 == sensor.layers);
+        // Without the flag, the solid angle of the first sample stands for all layers and subpixels.
+        let per_axis = scene.p.oversample.per_axis as f64;
+        let alike = if flags.omega { 1.0 } else { sensor.layers as f64 * per_axis * per_axis };
+        let samples_of_omega = level.splat(alike);
         let unresolved = level.splat(if scene.darkens_unresolved_pixels() { 0.0 } else { 1.0 });
         let zero = level.splat(0.0);
         let depth_m = layer as f64 * sensor.layer_m;
@@ -209,9 +211,8 @@ impl FactorsPass<'_, '_> {
             if begins || flags.omega {
                 let omega = direction.omega_sr(detector);
                 let before = if begins { zero } else { load(level, &samples.omega_sum, at) };
-                let same = if flags.omega { level.splat(1.0) } else { like_first };
                 store(omega, &mut samples.omega, at);
-                store(omega.mul_add(same, before), &mut samples.omega_sum, at);
+                store(omega.mul_add(samples_of_omega, before), &mut samples.omega_sum, at);
             }
             if !begins {
                 continue;
@@ -411,7 +412,9 @@ impl WithSimd for ResolutionPass<'_, '_> {
         let Self { scene, source, span, work } = self;
         let p = &scene.p;
         let (Some(samples), Some(source)) = (&mut work.samples, p.sources.get(source)) else { return };
-        let frame = p.polarization.map(|polarization| PolarizationFrame::new(&polarization, source.incident));
+        // With the flag, each source has its own factor.
+        let polarization = p.polarization.filter(|_| !p.oversample.polar);
+        let frame = polarization.map(|polarization| PolarizationFrame::new(&polarization, source.incident));
         let (zero, one) = (level.splat(0.0), level.splat(1.0));
         for at in (0..span.count).step_by(L::F::LEN) {
             let direction = direction(level, &work.diffracted, &work.inverse_distance, at);

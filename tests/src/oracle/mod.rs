@@ -166,7 +166,10 @@ impl Simulation {
         let grid = structure_factors(&command, dir)?;
         let fluence = beam::fluence(&command);
         let spec_detector = Detector::new(&command, Mode::Spec)?;
-        let spec = if (spec_detector.o, spec_detector.pix0) == (detector.o, detector.pix0) {
+        // Also for a swing of -0, which the header shows.
+        let is_swung_alike = command.in_mode(Mode::CParity).twotheta.to_bits() == command.twotheta.to_bits();
+        let is_placed_alike = (spec_detector.o, spec_detector.pix0) == (detector.o, detector.pix0);
+        let spec = if is_placed_alike && is_swung_alike {
             None
         } else {
             let oversample = oversample(&command, &crystal, &spec_detector)?;

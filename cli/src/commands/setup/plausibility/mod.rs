@@ -25,8 +25,8 @@ const EDGES_DIFFER: f64 = 0.02;
 /// Relative difference of wavelengths from which F may not be of the experiment.
 const WAVELENGTHS_DIFFER: f64 = 0.02;
 
-/// The doubts about `experiment`, which `options` ask for; its wavelength is `known`, and its structure factors come from
-/// the file `of_file` describes.
+/// The doubts about `experiment`, which `options` ask for; its wavelength is `lambda`, and its structure factors come from
+/// the file that `of_file` describes.
 pub(super) fn doubts(
     options: &Options,
     lambda: Lambda,
