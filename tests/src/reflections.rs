@@ -25,6 +25,8 @@ const MOST_INDEX: u32 = 1_000_000;
 pub fn check(input: &mut dyn Read, path: &Path, choice: &Choice) -> Result<Option<ReflectionFile>, Failure> {
     let file = match parse_reflections(input, path, choice)? {
         Contents::Text(text) => return parse_hkl(text, path, 0.0, MOST_CELLS).map(|_| None),
+        // The readers of models have a property of their own.
+        Contents::Model(_) => return Ok(None),
         Contents::File(file) => file,
     };
     let list = &file.observations.list;

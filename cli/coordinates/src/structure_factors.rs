@@ -106,6 +106,8 @@ pub struct StructureFactors {
     fixed: Vec<Mates>,
     /// Elements whose f', f'' are given later, and their G.
     varying: Vec<(Element, Vec<Complex64>)>,
+    /// Elements whose G come from a transform.
+    transformed: Vec<Element>,
 }
 
 impl StructureFactors {
@@ -132,8 +134,14 @@ impl StructureFactors {
         let grid = DensityGrid::new(&scatterers.metric, settings.d_min_angstrom, limits);
         let mut fixed = vec![Mates::default(); reflections.len()];
         let mut kept = Vec::new();
+        let mut transformed = Vec::new();
         for (i, kind) in scatterers.kinds.iter().enumerate() {
-            let sums = sums(scatterers, kind, settings.method, &grid, &reflections)?;
+            let sums = if transforms(scatterers, kind, settings.method, &grid, reflections.len()) {
+                transformed.push(kind.element);
+                density::sums(scatterers, kind, &grid, &reflections)?
+            } else {
+                direct::sums(scatterers, kind, &reflections, Simd::detect())
+            };
             let varies = varying.contains(&kind.element);
             let known = if varies { None } else { anomalous.get(i) };
             let known = known.copied().unwrap_or_default();
@@ -151,7 +159,7 @@ impl StructureFactors {
                 mates.add(solvent.scale(scatterers.metric.stol_sq(hkl)).into(), f_mask);
             });
         }
-        Ok(Self { group: scatterers.group.clone(), reflections, fixed, varying: kept })
+        Ok(Self { group: scatterers.group.clone(), reflections, fixed, varying: kept, transformed })
     }
 
     /// F at one energy, in eV.
@@ -196,6 +204,12 @@ impl StructureFactors {
     #[must_use]
     pub fn varying(&self) -> Vec<Element> {
         self.varying.iter().map(|(element, _)| *element).collect()
+    }
+
+    /// The elements whose atoms were summed by a Fourier transform; those of the others were summed directly.
+    #[must_use]
+    pub fn transformed(&self) -> &[Element] {
+        &self.transformed
     }
 
     /// f', f'' of the elements that vary, in their order.
@@ -288,27 +302,22 @@ fn classes(scatterers: &Scatterers, d_min_angstrom: f64) -> Result<Vec<Hkl>, Err
     Ok(planes.concat())
 }
 
-/// G(h) of an element, by the method that is chosen.
-fn sums(
+/// Whether G of an element comes from a transform.
+fn transforms(
     scatterers: &Scatterers,
     kind: &Kind,
     method: Method,
     grid: &DensityGrid,
-    reflections: &[Hkl],
-) -> Result<Vec<Complex64>, Error> {
-    let simd = Simd::detect();
-    let direct = match method {
-        Method::Direct => true,
-        Method::Fft => false,
+    reflections: usize,
+) -> bool {
+    match method {
+        Method::Direct => false,
+        Method::Fft => true,
         Method::Fastest => {
-            direct_ns(scatterers, kind, reflections.len(), simd)
-                < fft_ns(scatterers, kind, grid, reflections.len())
+            fft_ns(scatterers, kind, grid, reflections)
+                <= direct_ns(scatterers, kind, reflections, Simd::detect())
         }
-    };
-    if direct {
-        return Ok(direct::sums(scatterers, kind, reflections, simd));
     }
-    density::sums(scatterers, kind, grid, reflections)
 }
 
 /// Processor time of a direct sum, in ns: measured at AVX-512 on an AMD EPYC (family 26), for the other levels in

@@ -6,6 +6,7 @@
 //! Cost: one square root a pixel.
 
 use rayon::prelude::*;
+use widebragg::beam::Source;
 use widebragg::detector::Detector;
 use widebragg::rotation::rotate_axis;
 use widebragg::vector::Vec3;
@@ -78,15 +79,46 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
     Ok(lengths)
 }
 
+/// Largest |s| = 2 sin(theta) / lambda that a source and a point of the detector make, in 1/Angstrom: no image reaches
+/// reflections with a smaller spacing than its inverse.
+///
+/// Directions within an angle below 90 degrees of a source are a convex cone, so the largest angle is that of a corner.
+/// A detector with a corner beyond 90 degrees counts as one all around the sample.
+#[must_use]
+pub fn largest_scattering_length(experiment: &Experiment) -> f64 {
+    let detector = &experiment.detector;
+    let [fast, slow] = [detector.fast_pixels, detector.slow_pixels].map(|pixels| pixels as f64);
+    let thickness_m = experiment.sensor.thickness_m();
+    let corners: Vec<Vec3> = [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]]
+        .into_iter()
+        .map(|corner_px| position_m(detector, corner_px))
+        .flat_map(|corner| [corner, corner + thickness_m * detector.normal])
+        .filter_map(Vec3::try_normalize)
+        .collect();
+    let length = |source: &Source| {
+        let lengths = corners.iter().map(|&corner| match corner.dot(source.incident) {
+            cosine if cosine > 0.0 => (corner - source.incident).length(),
+            _ => 2.0,
+        });
+        lengths.fold(0.0, f64::max) * 1e-10 / source.lambda_m
+    };
+    experiment.sources.iter().map(length).fold(0.0, f64::max)
+}
+
 /// Position of the centre of a pixel (fast, slow) relative to the sample, in m.
+#[must_use]
+pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
+    position_m(detector, [fast, slow].map(|index| index as f64 + 0.5))
+}
+
+/// Position relative to the sample, in m, of a point (fast, slow) of the detector, counted in pixels from its corner.
 ///
 /// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam
 /// meets the detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are
 /// y and z.
-#[must_use]
-pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
-    let middle = |i: usize| (i as f64 + 0.5) * detector.pixel_m;
-    let flat = detector.pix0_m + middle(slow) * detector.slow + middle(fast) * detector.fast;
+fn position_m(detector: &Detector, point_px: [f64; 2]) -> Vec3 {
+    let [fast_m, slow_m] = point_px.map(|along_px| along_px * detector.pixel_m);
+    let flat = detector.pix0_m + slow_m * detector.slow + fast_m * detector.fast;
     if !detector.curved {
         return flat;
     }
@@ -134,6 +166,22 @@ mod tests {
             ..defaults
         };
         Experiment::new(parameters, |_| ()).unwrap()
+    }
+
+    #[test]
+    fn no_pixel_scatters_beyond_the_largest_length() {
+        for curved in [false, true] {
+            let experiment = experiment(curved);
+            let largest = largest_scattering_length(&experiment);
+            let of_pixels = scattering_lengths(&experiment).unwrap();
+            let most = of_pixels.iter().fold(0.0, |most: f64, &length| most.max(f64::from(length)));
+            // The outer corner of a pixel is half a pixel from its centre.
+            assert!(most < largest && most > 0.9 * largest, "{curved}: {most} {largest}");
+        }
+        let mut behind = experiment(false);
+        behind.detector.pix0_m = -1.0 * behind.detector.pix0_m;
+        let longest = 2e-10 / behind.lambda0_m;
+        assert!((largest_scattering_length(&behind) - longest).abs() < 1e-12 * longest);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use crate::failure::Failure;
+use crate::memory::reserve;
 use crate::text::cannot_read;
 
 /// First bytes of a gzip archive.
@@ -50,6 +51,18 @@ impl<'a> Unpacked<'a> {
     #[must_use]
     pub fn start(&self) -> &[u8] {
         self.0.get_ref().0.get_ref()
+    }
+
+    /// Adds more of the stream to [`Unpacked::start`], before anything is read; returns whether there was more.
+    pub(crate) fn look_ahead(&mut self) -> io::Result<bool> {
+        let (start, stream) = self.0.get_mut();
+        let more = stream.fill_buf()?;
+        let start = start.get_mut();
+        reserve(start, more.len().max(start.len())).ok_or(io::ErrorKind::OutOfMemory)?;
+        start.extend_from_slice(more);
+        let count = more.len();
+        stream.consume(count);
+        Ok(count > 0)
     }
 
     /// Reads an archive to its end, where its check sum is; leaves other streams alone.

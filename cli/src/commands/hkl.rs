@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use widebragg_formats::dump::write_dump;
 use widebragg_formats::hkl::write_list;
 use widebragg_formats::hkl_table::HklTable;
-use widebragg_formats::reflections::p1::{Reflections, Unique, listed, read_reflections};
+use widebragg_formats::reflections::p1::{Reflections, Unique, listed, no_list, read_reflections};
 use widebragg_formats::reflections::{Column, write_mtz};
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::completeness::Shell;
@@ -63,7 +63,7 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
     // What is not listed stays apart from an F of 0.
     let read = |input: &mut dyn Read| read_reflections(input, file, &render.reflections, cell, f64::NAN);
     let reflections = Inputs::default().read("hkl", file, read)?;
-    let Description { text, json, cell } = Description::new(&reflections, file, cell);
+    let Description { text, json, cell } = Description::new(&reflections, file, cell)?;
     if let Some((path, written)) = out {
         write(path, written, reflections, file, cell)?;
     }
@@ -87,10 +87,14 @@ struct Description {
 
 impl Description {
     /// Describes the reflections of `file`, whose warnings go to standard error; `given` is the cell where it has none.
-    fn new(reflections: &Reflections, file: &Path, given: Option<Cell>) -> Self {
+    ///
+    /// # Errors
+    /// An atomic model.
+    fn new(reflections: &Reflections, file: &Path, given: Option<Cell>) -> Result<Self, Failure> {
         match reflections {
-            Reflections::AsListed(table) => Self::of_list(table, given),
-            Reflections::Unique(unique) => Self::of_unique(unique, file, given),
+            Reflections::AsListed(table) => Ok(Self::of_list(table, given)),
+            Reflections::Unique(unique) => Ok(Self::of_unique(unique, file, given)),
+            Reflections::Model(_) => Err(no_list(file).into()),
         }
     }
 

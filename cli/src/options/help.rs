@@ -28,8 +28,7 @@ widebragg simulates X-ray diffraction images of nanocrystals.
   widebragg OPTIONS              render images, with nanoBragg's command line
   widebragg help COMMAND|TOPIC   explain a command or a topic
 
-  widebragg -mat A.mat -hkl P1.hkl -lambda 0.9768 -distance 231.3 -N 40 \\
-            -pixel 0.172 -detpixels 2463 -osc 0.1 -phisteps 10 --png a.png
+  widebragg -hkl 1abc.pdb -lambda 1 -distance 200 -pixel 0.2 -N 20 --png a.png
 
 First options (others, such as -detector_thicksteps: widebragg help options)
 ";

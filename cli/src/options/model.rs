@@ -11,6 +11,7 @@ use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
+use widebragg_coordinates::elements::Element;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::reflections::p1::Wanted;
@@ -270,6 +271,47 @@ pub struct HklOptions {
     pub quiet: bool,
 }
 
+/// `--solvent`: the bulk solvent of an atomic model.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum SolventChoice {
+    /// Not given.
+    #[default]
+    Usual,
+    /// None.
+    None,
+    /// These parameters.
+    Given {
+        /// k_sol in electrons/angstrom^3.
+        k_sol_e_per_angstrom3: f64,
+        /// B_sol in angstrom^2.
+        b_sol_angstrom2: f64,
+    },
+}
+
+/// How structure factors are computed from an atomic model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelOptions {
+    /// Whether f', f'' of free atoms are left out (`--anomalous none`).
+    pub leaves_tables_out: bool,
+    /// Files with f', f'' of elements (`--anomalous ELEMENT=FILE`).
+    pub scans: Vec<(Element, PathBuf)>,
+    /// The bulk solvent.
+    pub solvent: SolventChoice,
+}
+
+impl ModelOptions {
+    /// The option that changes how F is computed; none where all is by default.
+    #[must_use]
+    pub fn first_option(&self) -> Option<&'static str> {
+        let Self { leaves_tables_out, scans, solvent } = self;
+        let given = [
+            (*leaves_tables_out || !scans.is_empty(), "--anomalous"),
+            (*solvent != SolventChoice::Usual, "--solvent"),
+        ];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+}
+
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientOptions {
@@ -379,6 +421,8 @@ pub struct Options {
     pub hkl: Option<PathBuf>,
     /// What is taken of that file, and its symmetry.
     pub reflections: Wanted,
+    /// How structure factors are computed where that file is an atomic model.
+    pub model: ModelOptions,
     /// Binary dump of the structure factors.
     pub dump: Option<PathBuf>,
     /// Structure factor of reflections that are not listed.

@@ -56,6 +56,7 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Program => vec!["program".to_owned()],
         Takes::Range => vec!["2:7".to_owned()],
         Takes::Names => vec!["cell,phi".to_owned()],
+        Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }

@@ -28,10 +28,11 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 14] = [
+pub(super) static TOPICS: [Topic; 15] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
+    written!("models", "structure factors from the coordinates of atoms"),
     written!("output-files", "the files that a render writes, and when"),
     written!("headers", "--header: headers of SMV and CBF images"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),

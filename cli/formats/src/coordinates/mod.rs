@@ -37,6 +37,7 @@ use crate::failure::Failure;
 use crate::kind::explained;
 use crate::memory::{Watched, reserved};
 use crate::text::{cannot_read, in_file, open};
+use crate::unpack::Unpacked;
 
 pub use scan::{parse_scan, read_scan};
 
@@ -60,12 +61,65 @@ pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
     let mut input = Watched(input);
     let mut start = Vec::new();
     (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
-    let is_cif = is_cif(&start);
+    let (is_cif, is_pdb) = (is_cif(&start), is_pdb(&start));
     let mut input = BufReader::new(start.as_slice().chain(input));
     if is_cif {
         return mmcif::parse(&mut input, path);
     }
-    pdb::parse(&mut input, path).map_err(explained(path, "a PDB file or a CIF file of a model"))
+    let model = pdb::parse(&mut input, path);
+    if is_pdb {
+        return model;
+    }
+    model.map_err(explained(path, "a PDB file or a CIF file of a model"))
+}
+
+/// Whether a stream holds a model, as its lines say: a PDB file, or a CIF with a table of atoms before any of
+/// reflections. What is read to tell is kept in the stream.
+///
+/// # Errors
+/// The stream cannot be read, or the part of a CIF before its first such table does not fit into the memory.
+pub(crate) fn holds_model(input: &mut Unpacked<'_>, path: &Path) -> Result<bool, Failure> {
+    if !is_cif(input.start()) {
+        return Ok(is_pdb(input.start()));
+    }
+    let mut searched = 0;
+    loop {
+        if let Some(is_model) = first_table(input.start(), searched) {
+            return Ok(is_model);
+        }
+        // A tag may lie across the end of what is there.
+        searched = input.start().len().saturating_sub(LONGEST_TAG_BYTES);
+        if !input.look_ahead().map_err(|error| cannot_read(path, &error))? {
+            return Ok(false);
+        }
+    }
+}
+
+/// Begins of the tags of tables of atoms, and of reflections.
+const TABLES: [(&[u8], bool); 4] =
+    [(b"_atom_site.", true), (b"_atom_site_", true), (b"_refln.", false), (b"_refln_", false)];
+
+/// The longest of [`TABLES`], and the blank before it.
+const LONGEST_TAG_BYTES: usize = 12;
+
+/// Whether the first tag of [`TABLES`] at or after `from` is one of atoms; `None` where there is none.
+fn first_table(text: &[u8], from: usize) -> Option<bool> {
+    (from..text.len()).find_map(|at| {
+        let begins_word = at == 0 || text[at - 1].is_ascii_whitespace();
+        if text[at] != b'_' || !begins_word {
+            return None;
+        }
+        let begins =
+            |tag: &[u8]| text.get(at..at + tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
+        TABLES.iter().find(|(tag, _)| begins(tag)).map(|&(_, is_model)| is_model)
+    })
+}
+
+/// Whether the records of a PDB file are there.
+fn is_pdb(start: &[u8]) -> bool {
+    let mut lines = start.split(|&byte| byte == b'\n');
+    let records: [&[u8]; 3] = [b"CRYST1", b"ATOM  ", b"HETATM"];
+    start.starts_with(b"HEADER ") || lines.any(|line| records.iter().any(|record| line.starts_with(record)))
 }
 
 /// Whether the first line that is neither blank nor a comment begins a CIF.
@@ -199,6 +253,35 @@ mod tests {
             let whole = parse_model(text.as_bytes(), Path::new("a")).unwrap();
             assert_eq!(parse_model(Drops(text.as_bytes()), Path::new("a")).unwrap(), whole);
             assert_eq!(whole.atoms.len(), 1);
+        }
+    }
+
+    #[test]
+    fn models_are_told_from_reflections() {
+        let holds = |text: &str| {
+            let mut bytes = text.as_bytes();
+            let mut input = Unpacked::new(&mut bytes, Path::new("a")).unwrap();
+            let is_model = holds_model(&mut input, Path::new("a")).unwrap();
+            let mut kept = String::new();
+            input.read_to_string(&mut kept).unwrap();
+            assert_eq!(kept, text);
+            is_model
+        };
+        assert!(holds("HEADER    HYDROLASE\n"));
+        assert!(holds("REMARK   3\nCRYST1   31.2\n") && holds("HETATM    1 FE"));
+        assert!(!holds("REMARK sg=P2\n INDE 1 2 3 FOBS 4\n") && !holds("1 2 3 4\n") && !holds(""));
+        assert!(
+            holds("data_a\nloop_\n_ATOM_SITE.id\n_refln.index_h\n") && holds("data_a _atom_site_label C1")
+        );
+        assert!(!holds("data_a\nloop_\n_refln_index_h\n_atom_site_label\n"));
+        assert!(!holds(
+            "data_a\n_reflns.d_resolution_high 2\n_atom_sites.entry_id a\n'_refln.'\n_x_atom_site.id\n"
+        ));
+        // Beyond the first bytes, with the tag across the end of each block.
+        for blanks in (1 << 16) - 20..(1 << 16) + 3 {
+            let head = format!("data_a\n{}", " ".repeat(blanks));
+            assert!(holds(&format!("{head}_atom_site.id\n")), "{blanks}");
+            assert!(!holds(&format!("{head}_refln.index_h\n")), "{blanks}");
         }
     }
 

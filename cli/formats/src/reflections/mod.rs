@@ -1,7 +1,7 @@
 //! Reflections in the formats of crystallography: which column is taken, and what else a file holds.
 //!
 //! Formats are recognised by content, never by name, in gzip archives as well. Plain lines of h k l F are handed back,
-//! for [`crate::hkl`].
+//! for [`crate::hkl`]; atomic models, whose structure factors are computed, are read by [`crate::coordinates`].
 //!
 //! ```
 //! use std::path::Path;
@@ -16,7 +16,7 @@
 //!         assert_eq!((file.read, file.missing, file.observations.list[0].hkl), (2, 1, [0, 0, 2]));
 //!         assert_eq!(file.symmetry.number, Some(19));
 //!     }
-//!     Contents::Text(_) => unreachable!("it is a CIF"),
+//!     Contents::Text(_) | Contents::Model(_) => unreachable!("it is a list in a CIF"),
 //! }
 //! # Ok(())
 //! # }
@@ -38,10 +38,12 @@ pub mod xds;
 use std::io::Read;
 use std::path::Path;
 
+use widebragg_coordinates::model::Model;
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::Observations;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
+use crate::coordinates::{holds_model, parse_model};
 use crate::failure::Failure;
 use crate::text::in_file;
 use crate::unpack::Unpacked;
@@ -112,6 +114,8 @@ pub enum Contents<'a> {
     File(Box<ReflectionFile>),
     /// Lines of h k l F, unpacked and not read, for [`crate::hkl::parse_hkl`].
     Text(Unpacked<'a>),
+    /// An atomic model, read.
+    Model(Box<Model>),
 }
 
 /// Reads reflections in the format that `choice` names, or else in the one that the first bytes show; `path` is the
@@ -129,6 +133,11 @@ pub fn parse_reflections<'a>(
     choice: &Choice,
 ) -> Result<Contents<'a>, Failure> {
     let mut input = Unpacked::new(input, path)?;
+    if choice.format.is_none() && holds_model(&mut input, path)? {
+        let model = parse_model(&mut input, path)?;
+        input.check_end(path)?;
+        return Ok(Contents::Model(Box::new(model)));
+    }
     let format = choice.format.map_or_else(|| Format::recognised(input.start()), Ok);
     let format = format.map_err(|(kind, advice)| {
         let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };

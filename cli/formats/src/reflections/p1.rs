@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use widebragg_coordinates::elements::Element;
+use widebragg_coordinates::model::Model;
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::completeness::{Shell, completeness};
 use widebragg_reflections::expansion::{Counts, Expansion};
@@ -73,6 +74,8 @@ pub enum Reflections {
     AsListed(HklTable),
     /// Unique reflections, to be expanded.
     Unique(Box<Unique>),
+    /// An atomic model, whose structure factors are to be computed.
+    Model(Box<Model>),
 }
 
 /// Reflections that are ready to fill a grid, and what is known of them.
@@ -150,6 +153,16 @@ pub fn read_reflections(
             Text::AsListed(table) => return Ok(Reflections::AsListed(table)),
             Text::Observations(file) => *file,
         },
+        Contents::Model(model) => {
+            let of_lists = Wanted { space_group: None, ..wanted.clone() };
+            if let Some(option) = of_lists.first_option() {
+                return Err(in_file(
+                    path,
+                    format!("this is an atomic model: {option} is for lists of reflections"),
+                ));
+            }
+            return Ok(Reflections::Model(model));
+        }
     };
     Unique::new(file, path, wanted, cell).map(|unique| Reflections::Unique(Box::new(unique)))
 }
@@ -228,13 +241,20 @@ impl Reflections {
     /// must have been read with NaN as the default F.
     ///
     /// # Errors
-    /// As [`Unique::table`].
+    /// As [`Unique::table`]; an atomic model.
     pub fn sparse_table(self, path: &Path) -> Result<(HklTable, Option<SpaceGroup>), Failure> {
         match self {
             Self::AsListed(table) => Ok((table, None)),
             Self::Unique(unique) => Ok((unique.table(path, f64::NAN)?, Some(unique.summary.group))),
+            Self::Model(_) => Err(no_list(path)),
         }
     }
+}
+
+/// The failure of an atomic model where a list of reflections is needed.
+#[must_use]
+pub fn no_list(path: &Path) -> Failure {
+    in_file(path, "this is an atomic model, not a list of reflections: -hkl of a render computes F from it")
 }
 
 /// The reflections of a table that [`Reflections::sparse_table`] made: those with a value, in the order of h, k, l.

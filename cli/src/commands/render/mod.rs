@@ -31,7 +31,7 @@ use crate::options::{Log, Options};
 use estimate::Estimate;
 use output::{Names, Scales, adc_offset};
 use series::{Record, Series};
-use summary::{ImageSummary, Results};
+use summary::{FactorsOrigin, ImageSummary, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -59,8 +59,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         inputs(options).for_each(|path| evidence.add_input(path));
     }
     let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
-    let SetUp { experiment, reflections } = setup::experiment_from(options, &files)?;
-    let reflections = reflections.as_ref();
+    let SetUp { experiment, reflections, model } = setup::experiment_from(options, &files)?;
+    let origin = FactorsOrigin { reflections: reflections.as_ref(), model: model.as_ref() };
     let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
@@ -78,7 +78,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, reflections, frames, threads, estimate))
+            console::print(&summary::interpretation(&experiment, origin, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -95,7 +95,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let results = Results {
         experiment: &experiment,
-        reflections,
+        origin,
         threads,
         estimate,
         images: &images,

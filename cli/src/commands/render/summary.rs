@@ -21,17 +21,27 @@ use widebragg_formats::reflections::p1::Summary as Reflections;
 use super::estimate::Estimate;
 use super::output::{Names, Written};
 use crate::commands::reflections;
+use crate::commands::setup::model::ModelSummary;
 
 /// Length of SMV headers that scripts rely on.
 const USUAL_SMV_HEADER_BYTES: usize = 512;
+
+/// What structure factors were made of; nothing is known of lines of h k l F that are taken as they stand.
+#[derive(Debug, Clone, Copy)]
+pub struct FactorsOrigin<'a> {
+    /// What was taken of a file of reflections.
+    pub reflections: Option<&'a Reflections>,
+    /// What was computed from an atomic model.
+    pub model: Option<&'a ModelSummary>,
+}
 
 /// What a run has done.
 #[derive(Debug, Clone, Copy)]
 pub struct Results<'a> {
     /// What was rendered.
     pub experiment: &'a Experiment,
-    /// What was taken of the file of its reflections.
-    pub reflections: Option<&'a Reflections>,
+    /// What its structure factors were made of.
+    pub origin: FactorsOrigin<'a>,
     /// Number of worker threads.
     pub threads: usize,
     /// What was expected of it.
@@ -231,7 +241,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, reflections, threads, estimate, images, list } = *results;
+    let Results { experiment: e, origin, threads, estimate, images, list } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -281,7 +291,8 @@ pub fn json(results: &Results<'_>) -> String {
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
-    value["reflections"] = json!(reflections.map(reflections::json));
+    value["reflections"] = json!(origin.reflections.map(reflections::json));
+    value["model"] = json!(origin.model.map(ModelSummary::json));
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
@@ -305,7 +316,7 @@ pub fn list_line(list: &Path) -> String {
 #[must_use]
 pub fn interpretation(
     experiment: &Experiment,
-    reflections: Option<&Reflections>,
+    origin: FactorsOrigin<'_>,
     frames: usize,
     threads: usize,
     estimate: Estimate,
@@ -314,9 +325,8 @@ pub fn interpretation(
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
     push_crystal(&mut text, experiment);
-    if let Some(reflections) = reflections {
-        reflections::lines(reflections).iter().for_each(|(name, value)| push_line(&mut text, name, value));
-    }
+    let lines = origin.reflections.map(reflections::lines).or(origin.model.map(ModelSummary::lines));
+    lines.iter().flatten().for_each(|(name, value)| push_line(&mut text, name, value));
     push_sampling(&mut text, experiment, frames);
     push_line(&mut text, "estimate", &estimate.text());
     text

@@ -3,6 +3,7 @@
 
 mod inherited;
 pub(crate) mod inputs;
+pub(crate) mod model;
 mod plausibility;
 mod repairs;
 pub(crate) mod structure_factors;
@@ -35,6 +36,7 @@ use crate::error::Failure;
 use crate::options::{Attenuation, Misset, Options};
 use inherited::Inherited;
 use inputs::Inputs;
+use model::{ModelFile, ModelSummary};
 use structure_factors::Factors;
 
 /// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
@@ -46,13 +48,30 @@ pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
     experiment_from(options, &Inputs::default()).map(|set_up| set_up.experiment)
 }
 
-/// An experiment, and what was taken of the file of its reflections.
+/// An experiment, and what its structure factors were made of.
 #[derive(Debug)]
 pub struct SetUp {
     /// The experiment.
     pub experiment: Experiment,
     /// What was taken of `-hkl`; `None` without it, and for lines of h k l F that are taken as they stand.
     pub reflections: Option<Summary>,
+    /// What was computed from `-hkl`, where it is an atomic model.
+    pub model: Option<ModelSummary>,
+}
+
+/// What the file of `-hkl` says of the crystal.
+#[derive(Debug, Clone, Copy, Default)]
+struct OfFile<'f> {
+    reflections: Option<&'f Summary>,
+    model: Option<&'f ModelFile>,
+}
+
+impl OfFile<'_> {
+    /// The cell of the file.
+    fn cell(self) -> Option<Cell> {
+        let of_reflections = self.reflections.and_then(|summary| summary.cell);
+        of_reflections.or(self.model.map(ModelFile::cell)).filter(Cell::is_possible)
+    }
 }
 
 /// As [`experiment`]; the files are read through `inputs`.
@@ -62,9 +81,12 @@ pub struct SetUp {
 pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let Factors { table, reflections } = structure_factors::read(options, inputs, warn)?;
-    let experiment = of_files(options, inputs, table, reflections.as_ref(), warn)?;
-    Ok(SetUp { experiment, reflections })
+    let Factors { table, reflections, model } = structure_factors::read(options, inputs, warn)?;
+    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
+    let mut computed = None;
+    let table = |parameters: &Parameters| table_for(parameters, options, table, of_file, &mut computed);
+    let experiment = of_files(options, inputs, of_file, table, warn)?;
+    Ok(SetUp { experiment, reflections, model: computed })
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -76,7 +98,24 @@ pub fn with_structure_factors(
     table: Option<HklTable>,
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    of_files(options, &Inputs::default(), table, None, warn)
+    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(table), warn)
+}
+
+/// The table of structure factors: the one that was read, or the one that is computed from an atomic model for the
+/// parameters of the image; then `computed` says from what.
+fn table_for(
+    parameters: &Parameters,
+    options: &Options,
+    table: Option<HklTable>,
+    of_file: OfFile<'_>,
+    computed: &mut Option<ModelSummary>,
+) -> Result<Option<HklTable>, Failure> {
+    let Some(model) = of_file.model else { return Ok(table) };
+    let without_factors = Experiment::new(parameters.clone(), |_| ());
+    let without_factors = without_factors.map_err(|failure| words::failure(failure, options))?;
+    let (table, summary) = model.factors(&without_factors)?;
+    *computed = Some(summary);
+    Ok(Some(table))
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
@@ -92,12 +131,13 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
-    let Factors { table, reflections } = structure_factors::read(&spec, &Inputs::default(), warn)?;
-    let reflections = reflections.as_ref();
+    let Factors { table, reflections, model } = structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
     let inputs = Inputs::kept();
-    let spec = of_files(&spec, &inputs, table, reflections, warn)?;
+    let table = |parameters: &Parameters| table_for(parameters, &spec, table, of_file, &mut None);
+    let spec = of_files(&spec, &inputs, of_file, table, warn)?;
     // The structure factors are shared: both modes read them alike.
-    let parity = of_files(&parity, &inputs, None, reflections, |_| {});
+    let parity = of_files(&parity, &inputs, of_file, |_| Ok(None), |_| {});
     let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
@@ -107,22 +147,23 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
 fn of_files(
     options: &Options,
     inputs: &Inputs,
-    table: Option<HklTable>,
-    reflections: Option<&Summary>,
+    of_file: OfFile<'_>,
+    table: impl FnOnce(&Parameters) -> Result<Option<HklTable>, Failure>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
-    let lambda = Lambda::known(options, &inherited, reflections);
-    let cell = cell(options, inputs, reflections)?;
-    let parameters = parameters(options, inputs, &inherited, mask, (cell, lambda, table), &mut warn)?;
+    let lambda = Lambda::known(options, &inherited, of_file.reflections);
+    let cell = cell(options, inputs, of_file)?;
+    let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
+    parameters.structure_factors = table(&parameters)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
     if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
-    plausibility::doubts(options, lambda, reflections, &experiment).into_iter().for_each(&mut warn);
+    plausibility::doubts(options, lambda, of_file, &experiment).into_iter().for_each(&mut warn);
     repairs::lines(options, &experiment).into_iter().for_each(warn);
     Ok(experiment)
 }
@@ -138,7 +179,7 @@ fn parameters(
     inputs: &Inputs,
     inherited: &Inherited,
     mask: Option<SmvImage>,
-    (cell, lambda, structure_factors): (CellSource, Lambda, Option<HklTable>),
+    (cell, lambda): (CellSource, Lambda),
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let detector = detector(options, inherited)?;
@@ -186,7 +227,7 @@ fn parameters(
             domains: options.mosaic_domains,
             seed,
         },
-        structure_factors,
+        structure_factors: None,
         default_f: options.default_f.unwrap_or(default.default_f),
         interpolate: options.interpolate,
         roi,
@@ -280,8 +321,8 @@ impl Lambda {
     }
 }
 
-/// The cell or the matrix of the options, or else the cell of the file of reflections.
-fn cell(options: &Options, inputs: &Inputs, reflections: Option<&Summary>) -> Result<CellSource, Failure> {
+/// The cell or the matrix of the options, or else the cell of the file of `-hkl`.
+fn cell(options: &Options, inputs: &Inputs, of_file: OfFile<'_>) -> Result<CellSource, Failure> {
     let matrix = match &options.mat {
         Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
@@ -289,15 +330,13 @@ fn cell(options: &Options, inputs: &Inputs, reflections: Option<&Summary>) -> Re
     let cell = options
         .cell_angstrom_deg
         .map(|[a, b, c, alpha, beta, gamma]| UnitCell::from_degrees([a, b, c], [alpha, beta, gamma]));
-    let of_file = || {
-        let cell = reflections?.cell.filter(Cell::is_possible)?;
-        Some(CellSource::Cell(UnitCell::from_degrees(cell.lengths_angstrom, cell.angles_deg)))
-    };
     match (matrix, cell) {
         (Some(matrix), Some(cell)) => Ok(CellSource::MatrixWithCell(matrix, cell)),
         (Some(matrix), None) => Ok(CellSource::Matrix(matrix)),
         (None, Some(cell)) => Ok(CellSource::Cell(cell)),
-        (None, None) => of_file()
+        (None, None) => of_file
+            .cell()
+            .map(|cell| CellSource::Cell(UnitCell::from_degrees(cell.lengths_angstrom, cell.angles_deg)))
             .ok_or_else(|| Failure::input("no crystal: give -mat FILE or -cell a b c alpha beta gamma")),
     }
 }

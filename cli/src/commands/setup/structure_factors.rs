@@ -11,6 +11,7 @@ use widebragg_formats::reflections::p1::{Reflections, Summary, read_reflections}
 use widebragg_reflections::cell::Cell;
 
 use super::inputs::Inputs;
+use super::model::ModelFile;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::Options;
@@ -30,12 +31,14 @@ pub(super) struct Factors {
     pub table: Option<HklTable>,
     /// What was taken of a file of reflections; `None` for lines of h k l F that are taken as they stand.
     pub reflections: Option<Summary>,
+    /// The atomic model that the table is to be computed from.
+    pub model: Option<ModelFile>,
 }
 
 impl Factors {
     /// A table without a file of reflections.
     pub(super) fn of_table(table: Option<HklTable>) -> Self {
-        Self { table, reflections: None }
+        Self { table, ..Self::default() }
     }
 }
 
@@ -45,6 +48,7 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
         let cell = options.cell_angstrom_deg.map(cell_of);
+        let mut read_model = None;
         let read = |input: &mut dyn Read| match read_reflections(
             input,
             path,
@@ -55,16 +59,30 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
             Reflections::AsListed(table) => Ok(Factors::of_table(Some(table))),
             Reflections::Unique(unique) => {
                 let table = Some(unique.table(path, default_f)?);
-                Ok(Factors { table, reflections: Some(unique.summary) })
+                Ok(Factors { table, reflections: Some(unique.summary), model: None })
+            }
+            Reflections::Model(model) => {
+                read_model = Some(model);
+                Ok(Factors::default())
             }
         };
-        let factors = inputs.read("-hkl", path, read)?;
+        let mut factors = inputs.read("-hkl", path, read)?;
+        if let Some(model) = read_model {
+            factors.model = Some(ModelFile::new(&model, path, options, inputs, warn)?);
+            return Ok(factors);
+        }
+        if let Some(option) = options.model.first_option() {
+            warn(format!("{option} has no effect: {} is a list of reflections", path.display()));
+        }
         let warnings = factors.reflections.iter().flat_map(|summary| &summary.warnings);
         warnings.for_each(|warning| warn(format!("-hkl: {}: {warning}", path.display())));
         return Ok(factors);
     }
     if let Some(option) = options.reflections.first_option() {
         return Err(Failure::input(format!("{option}: needs -hkl FILE, the reflections that it is about")));
+    }
+    if let Some(option) = options.model.first_option() {
+        return Err(Failure::input(format!("{option}: needs -hkl FILE, the atomic model that it is about")));
     }
     if dump_path.exists() {
         let table = inputs.read("-dump", dump_path, |input| dump::parse_dump(input, dump_path))?;
@@ -111,7 +129,8 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("-mask", &options.mask),
         ("-sourcefile", &options.sourcefile),
     ];
-    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump)
+    let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
+    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)
 }
 
 /// The dump that [`write_dump`] writes, if it writes one.

@@ -7,10 +7,9 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
 use widebragg::scene::CrystalInput;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g;
-use widebragg_formats::reflections::p1::Summary;
 use widebragg_reflections::cell::Cell;
 
-use super::Lambda;
+use super::{Lambda, OfFile};
 use crate::options::{Misset, Options};
 
 /// Distances below this are more often a value in metres than meant, in m.
@@ -27,11 +26,11 @@ const EDGES_DIFFER: f64 = 0.02;
 const WAVELENGTHS_DIFFER: f64 = 0.02;
 
 /// The doubts about `experiment`, which `options` ask for; its wavelength is `lambda`, and its structure factors come from
-/// a file of `reflections`, or from lines of h k l F.
+/// the file that `of_file` describes.
 pub(super) fn doubts(
     options: &Options,
     lambda: Lambda,
-    reflections: Option<&Summary>,
+    of_file: OfFile<'_>,
     experiment: &Experiment,
 ) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -41,28 +40,26 @@ pub(super) fn doubts(
     rotation(options, experiment, &mut doubts);
     seeds(options, &mut doubts);
     if let Some(path) = &options.hkl {
-        let found = match (reflections, experiment.structure_factors.as_deref()) {
-            (Some(summary), _) => of_another_crystal(options, summary, experiment),
-            (None, Some(table)) => {
+        let found = match (of_file, experiment.structure_factors.as_deref()) {
+            (OfFile { reflections: None, model: None }, Some(table)) => {
                 reflections::missing_equivalents(table, experiment.default_f).into_iter().collect()
             }
-            (None, None) => Vec::new(),
+            _ => of_another_crystal(options, of_file, experiment),
         };
         doubts.extend(found.into_iter().map(|doubt| format!("-hkl: {}: {doubt}", path.display())));
     }
     doubts
 }
 
-/// How the file of reflections differs from the experiment in cell and wavelength.
-fn of_another_crystal(options: &Options, summary: &Summary, experiment: &Experiment) -> Vec<String> {
+/// How the file of `-hkl` differs from the experiment in cell and wavelength.
+fn of_another_crystal(options: &Options, of_file: OfFile<'_>, experiment: &Experiment) -> Vec<String> {
     let mut doubts = Vec::new();
     let cell = experiment.crystal.cell;
     let cell = Cell {
         lengths_angstrom: cell.lengths_angstrom,
         angles_deg: cell.angles_rad.map(|angle| format_g(angle.to_degrees()).parse().unwrap_or(f64::NAN)),
     };
-    if let Some(of_file) = summary.cell.filter(|of_file| of_file.is_possible() && !cell.agrees_with(of_file))
-    {
+    if let Some(of_file) = of_file.cell().filter(|of_file| !cell.agrees_with(of_file)) {
         let option = if options.mat.is_some() { "-mat" } else { "-cell" };
         let [a, b, c] = cell.lengths_angstrom.map(format_g);
         let [alpha, beta, gamma] = cell.angles_deg;
@@ -72,7 +69,8 @@ fn of_another_crystal(options: &Options, summary: &Summary, experiment: &Experim
     }
     let lambda = experiment.lambda0_m * 1e10;
     let differs = |of_file: &f64| (of_file - lambda).abs() > WAVELENGTHS_DIFFER * lambda;
-    if let Some(of_file) = summary.wavelength_angstrom.filter(differs) {
+    let wavelength = of_file.reflections.and_then(|summary| summary.wavelength_angstrom);
+    if let Some(of_file) = wavelength.filter(differs) {
         doubts.push(format!(
             "its F were measured at {of_file} Angstrom, the image is of {} Angstrom: anomalous scattering differs",
             format_g(lambda)

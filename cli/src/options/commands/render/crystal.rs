@@ -124,7 +124,7 @@ pub(super) const CRYSTAL: Section<Options> = Section {
 pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
     heading: "Structure factors",
     rows: &[
-        Row::new("-hkl", File, "structure factors: MTZ, CIF, XDS, h k l F, ...", |o, v| {
+        Row::new("-hkl", File, "structure factors: MTZ, CIF, h k l F, PDB, ...", |o, v| {
             set(&mut o.hkl, v.path())
         })
         .basic(),

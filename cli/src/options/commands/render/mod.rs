@@ -3,6 +3,7 @@
 mod beam;
 mod crystal;
 mod detector;
+mod model;
 mod odd;
 mod output;
 mod sampling;
@@ -20,6 +21,7 @@ use beam::BEAM;
 pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
+use model::MODEL;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
 use sampling::SAMPLING;
 
@@ -29,17 +31,29 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     usage: &["OPTIONS"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
-    topics: &["units", "hkl", "output-files", "headers", "modes", "series"],
+    topics: &["units", "hkl", "models", "output-files", "headers", "modes", "series"],
 };
 
 static SYNTAX: Syntax<Options> = Syntax::new(
-    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, BEAM, DETECTOR, SAMPLING, OUTPUT, SERIES, RUNNING, IGNORED],
+    &[
+        CRYSTAL,
+        STRUCTURE_FACTORS,
+        REFLECTIONS,
+        MODEL,
+        BEAM,
+        DETECTOR,
+        SAMPLING,
+        OUTPUT,
+        SERIES,
+        RUNNING,
+        IGNORED,
+    ],
     make,
 );
 
 /// The options that describe one image: what the trace or the derivatives of a render take as well.
 pub(super) const IMAGE: &[Section<Options>] =
-    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
+    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, MODEL, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let options = line.options;

@@ -1,0 +1,370 @@
+//! Structure factors of the atomic model that `-hkl` names.
+//!
+//! F is needed where the image can ask for it: at the nodes around the scattering vectors of its pixels. With q the
+//! largest length of these (or 1/d of `-dmin`, where that is smaller), the grid has the indices up to q times an axis of
+//! the cell, and three more, and F is computed in the sphere around them. So the image is that of a list without limit.
+
+use core::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use widebragg::vector::Vec3;
+use widebragg_coordinates::anomalous::{Anomalous, AnomalousSource, EV_ANGSTROM};
+use widebragg_coordinates::elements::Element;
+use widebragg_coordinates::error::Error;
+use widebragg_coordinates::metric::Metric;
+use widebragg_coordinates::model::Model;
+use widebragg_coordinates::operator::Operator;
+use widebragg_coordinates::scatterers::Scatterers;
+use widebragg_coordinates::solvent::Solvent;
+use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::resolution::largest_scattering_length;
+use widebragg_formats::coordinates::parse_scan;
+use widebragg_formats::format_g::format_g;
+use widebragg_formats::hkl_table::{HklTable, MAX_CELLS};
+use widebragg_formats::memory::is_there;
+use widebragg_reflections::cell::Cell;
+use widebragg_reflections::symmetry::{SpaceGroup, resolve};
+
+use super::inputs::Inputs;
+use crate::error::Failure;
+use crate::options::{Options, SolventChoice};
+
+/// Nodes beyond the largest index of a pixel: interpolation takes two on each side.
+const NODES_BEYOND: i32 = 3;
+
+/// A model, ready for structure factors.
+#[derive(Debug)]
+pub(super) struct ModelFile {
+    path: PathBuf,
+    cell: Cell,
+    group: SpaceGroup,
+    scatterers: Scatterers,
+    solvent: Option<Solvent>,
+    source: AnomalousSource,
+    /// Number of atoms of each element, in the order of the scatterers.
+    atoms: Vec<usize>,
+}
+
+impl ModelFile {
+    /// A model that was read from `path`; scans of f', f'' are read through `inputs`.
+    ///
+    /// # Errors
+    /// No symmetry, or an impossible one; atoms that do not scatter; scans that cannot be used.
+    pub(super) fn new(
+        model: &Model,
+        path: &Path,
+        options: &Options,
+        inputs: &Inputs,
+        mut warn: impl FnMut(String),
+    ) -> Result<Self, Failure> {
+        let mut doubt = |what: &str| warn(format!("-hkl: {}: {what}", path.display()));
+        let stated = options.reflections.space_group.as_ref().unwrap_or(&model.symmetry);
+        let resolved =
+            resolve(stated, Some(&model.cell)).map_err(|failure| refused(path, &failure.to_string()))?;
+        let operators: Vec<Operator> = resolved.group.operators().iter().map(operator).collect();
+        let scatterers =
+            Scatterers::new(model, &operators).map_err(|error| refused(path, &error.to_string()))?;
+        let warnings = [&model.warnings[..], &resolved.warnings, scatterers.warnings()];
+        warnings.into_iter().flatten().for_each(|warning| doubt(warning));
+        let elements = scatterers.elements();
+        let mut source =
+            if options.model.leaves_tables_out { AnomalousSource::none() } else { AnomalousSource::tables() };
+        for (element, file) in &options.model.scans {
+            if !elements.contains(element) {
+                doubt(&format!("it has no {element}: --anomalous {element} has no effect"));
+            }
+            let option = format!("--anomalous {element}");
+            let scan = inputs.read(&option, file, |input| parse_scan(input, file))?;
+            source = source.with_scan(*element, scan);
+        }
+        let solvent = match options.model.solvent {
+            // The molecules of a small-molecule crystal fill its cell.
+            SolventChoice::Usual => (!model.full_sites).then(Solvent::default),
+            SolventChoice::None => None,
+            SolventChoice::Given { k_sol_e_per_angstrom3, b_sol_angstrom2 } => {
+                Some(Solvent { k_sol_e_per_angstrom3, b_sol_angstrom2, ..Solvent::default() })
+            }
+        };
+        let of_element =
+            |element: &Element| model.atoms.iter().filter(|atom| atom.element == *element).count();
+        let atoms = elements.iter().map(of_element).collect();
+        let group = resolved.group;
+        Ok(Self { path: path.to_owned(), cell: model.cell, group, scatterers, solvent, source, atoms })
+    }
+
+    /// The cell of the file.
+    pub(super) fn cell(&self) -> Cell {
+        self.cell
+    }
+
+    /// F at the nodes that the image of `experiment` needs, `default_f` at others.
+    ///
+    /// # Errors
+    /// Too little memory, or no f', f'' at the wavelength.
+    pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
+        let reach = Reach::of(experiment);
+        let settings = Settings {
+            d_min_angstrom: reach.d_min_angstrom(self.scatterers.metric()),
+            solvent: self.solvent,
+            method: Method::Fastest,
+        };
+        let energy_ev = EV_ANGSTROM / (wavelength_m(experiment) * 1e10);
+        let elements = self.scatterers.elements();
+        let in_words = |error: Error| self.in_words(&reach, &error);
+        let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
+        let anomalous: Vec<Anomalous> = anomalous.collect::<Result<_, _>>().map_err(in_words)?;
+        let needed = settings.bytes_needed(&self.scatterers, 0).map_err(in_words)?;
+        let bytes = reach.nodes() * size_of::<f64>() as f64 + needed as f64;
+        // A number of bytes that is no usize is larger than any memory.
+        if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
+            return Err(self.no_memory(&reach, bytes));
+        }
+        let ranges = reach.limits.map(|limit| (-limit, limit));
+        let [h, k, l] = ranges;
+        let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
+            .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
+        let factors =
+            StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
+        factors.amplitudes_into(&[], ranges, &mut table.data).map_err(in_words)?;
+        let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
+        let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
+            element,
+            atoms,
+            anomalous,
+            transformed: factors.transformed().contains(&element),
+        });
+        let summary = ModelSummary {
+            elements: per_element.collect(),
+            group: self.group.clone(),
+            cell: self.cell,
+            solvent: self.solvent,
+            energy_ev,
+            resolution_angstrom: reach.resolution_angstrom(),
+            unique: factors.reflections().len(),
+        };
+        Ok((table, summary))
+    }
+
+    /// Why there are no structure factors, with what a user can do.
+    fn in_words(&self, reach: &Reach, error: &Error) -> Failure {
+        match error {
+            Error::Energy { element, .. } => refused(
+                &self.path,
+                &format!(
+                    "{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"
+                ),
+            ),
+            Error::OutOfMemory { bytes } => self.no_memory(reach, *bytes as f64),
+            Error::Solvent(_) => Failure::input(format!("--solvent: {error}")),
+            Error::Resolution(_) => refused(&self.path, &format!("{error}; give a larger -dmin")),
+            _ => refused(&self.path, &error.to_string()),
+        }
+    }
+
+    fn no_memory(&self, reach: &Reach, bytes: f64) -> Failure {
+        let what = format!(
+            "structure factors of the cell {} to {} Angstrom need {:.2} GiB of memory, more than there is: give a larger -dmin",
+            self.cell,
+            format_g(reach.resolution_angstrom()),
+            bytes / f64::from(1 << 30)
+        );
+        refused(&self.path, &what)
+    }
+}
+
+/// The wavelength of the image: the central one, or the mean of those of a list of sources.
+fn wavelength_m(experiment: &Experiment) -> f64 {
+    if experiment.source_grid.is_some() {
+        return experiment.lambda0_m;
+    }
+    let wavelengths = experiment.sources.iter().map(|source| source.lambda_m);
+    wavelengths.sum::<f64>() / experiment.sources.len() as f64
+}
+
+/// The failure of the file of a model.
+fn refused(path: &Path, why: &str) -> Failure {
+    Failure::input(format!("-hkl: {}: {why}", path.display()))
+}
+
+/// An operator, with fractions of the cell for its 24ths.
+fn operator(operator: &widebragg_reflections::symmetry::Operator) -> Operator {
+    Operator {
+        rotation: *operator.rotation(),
+        translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
+    }
+}
+
+/// The part of reciprocal space that an image needs.
+#[derive(Debug)]
+struct Reach {
+    /// Largest length of a scattering vector, in 1/Angstrom.
+    q_per_angstrom: f64,
+    /// Axes of the experiment's cell, in Angstrom.
+    axes_angstrom: [Vec3; 3],
+    /// Largest distance of a node from a scattering vector for which it is needed, in 1/Angstrom.
+    beyond_per_angstrom: f64,
+    /// Largest h, k and l of the grid.
+    limits: [i32; 3],
+}
+
+impl Reach {
+    fn of(experiment: &Experiment) -> Self {
+        let most = largest_scattering_length(experiment);
+        let limit = 1e-10 / experiment.d_min_m;
+        let q_per_angstrom = if experiment.d_min_m > 0.0 { most.min(limit) } else { most };
+        let axes = experiment.crystal.direct;
+        let axes_angstrom = [axes.a_m, axes.b_m, axes.c_m].map(|axis| 1e10 * axis);
+        let [a, b, c] = experiment.crystal.reciprocal_per_angstrom;
+        let diagonals = [a + b + c, a + b - c, a - b + c, a - b - c].map(Vec3::length);
+        let longest = diagonals.into_iter().fold(0.0, f64::max);
+        Self {
+            q_per_angstrom,
+            axes_angstrom,
+            beyond_per_angstrom: f64::from(NODES_BEYOND) * longest,
+            // The cast saturates, far beyond the size of a grid.
+            limits: axes_angstrom
+                .map(|axis| ((q_per_angstrom * axis.length()) as i32).saturating_add(NODES_BEYOND)),
+        }
+    }
+
+    /// Smallest spacing in the image.
+    fn resolution_angstrom(&self) -> f64 {
+        1.0 / self.q_per_angstrom
+    }
+
+    fn nodes(&self) -> f64 {
+        self.limits.iter().map(|&limit| 2.0 * f64::from(limit) + 1.0).product()
+    }
+
+    /// Smallest spacing, by the cell of the model, of the nodes that are needed.
+    ///
+    /// The scattering vector of an index by that cell is N times the one by the experiment's cell, N = sum of a*_i a_i^T
+    /// with a*_i of the model and a_i of the experiment. The norm of N is at most the square root of the largest sum of a
+    /// row of N^T N; for the same cell it is 1.
+    fn d_min_angstrom(&self, model: &Metric) -> f64 {
+        let axes = self.axes_angstrom.map(Vec3::to_array);
+        let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
+            core::array::from_fn(|column| (0..3).map(|i| model.fractional[i][row] * axes[i][column]).sum())
+        });
+        let row_sum =
+            |i: usize| -> f64 { (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum() };
+        let norm = (0..3).map(row_sum).fold(0.0, f64::max).sqrt();
+        1.0 / (norm * (self.q_per_angstrom + self.beyond_per_angstrom))
+    }
+}
+
+/// The atoms of an element, and how they were summed.
+#[derive(Debug, Clone, PartialEq)]
+struct ElementSummary {
+    element: Element,
+    atoms: usize,
+    anomalous: Anomalous,
+    transformed: bool,
+}
+
+/// What structure factors were computed from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSummary {
+    elements: Vec<ElementSummary>,
+    group: SpaceGroup,
+    cell: Cell,
+    solvent: Option<Solvent>,
+    energy_ev: f64,
+    resolution_angstrom: f64,
+    unique: usize,
+}
+
+impl ModelSummary {
+    fn atoms(&self) -> usize {
+        self.elements.iter().map(|of| of.atoms).sum()
+    }
+
+    /// The symbols of the elements that were summed by transforms, or of those that were not.
+    fn summed(&self, transformed: bool) -> String {
+        let symbols = self.elements.iter().filter(|of| of.transformed == transformed);
+        symbols.map(|of| of.element.symbol()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Lines for the summary: names, and values.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let elements: Vec<_> =
+            self.elements.iter().map(|of| format!("{} {}", of.atoms, of.element)).collect();
+        let (fft, direct) = (self.summed(true), self.summed(false));
+        let method = match (fft.is_empty(), direct.is_empty()) {
+            (true, _) => "summed directly".to_owned(),
+            (_, true) => "summed by transforms".to_owned(),
+            _ => format!("{fft} summed by transforms, {direct} directly"),
+        };
+        let solvent = self.solvent.map_or_else(
+            || "no bulk solvent".to_owned(),
+            |solvent| {
+                let (k_sol, b_sol) = (solvent.k_sol_e_per_angstrom3, solvent.b_sol_angstrom2);
+                format!(
+                    "bulk solvent k_sol {} e/Angstrom^3, B_sol {} Angstrom^2",
+                    format_g(k_sol),
+                    format_g(b_sol)
+                )
+            },
+        );
+        let mut anomalous = format!("f', f'' at {} eV:", format_g(self.energy_ev));
+        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in &self.elements
+        {
+            // Writing to a string cannot fail.
+            let _ = write!(anomalous, " {element} {f_prime:.3} {f_double_prime:.3},");
+        }
+        anomalous.pop();
+        vec![
+            ("model", format!("{} atoms ({}) in {}", self.atoms(), elements.join(", "), self.group)),
+            (
+                "",
+                format!(
+                    "F to {} Angstrom and {NODES_BEYOND} nodes beyond, {} unique, {method}",
+                    format_g(self.resolution_angstrom),
+                    self.unique
+                ),
+            ),
+            ("", solvent),
+            ("", anomalous),
+        ]
+    }
+
+    /// The same as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let elements: Vec<_> = self
+            .elements
+            .iter()
+            .map(|of| {
+                json!({
+                    "symbol": of.element.symbol(),
+                    "atoms": of.atoms,
+                    "f_prime": of.anomalous.f_prime,
+                    "f_double_prime": of.anomalous.f_double_prime,
+                    "method": if of.transformed { "transform" } else { "direct" },
+                })
+            })
+            .collect();
+        let solvent = self.solvent.map(|solvent| {
+            json!({
+                "k_sol_e_per_angstrom3": solvent.k_sol_e_per_angstrom3,
+                "B_sol_angstrom2": solvent.b_sol_angstrom2,
+            })
+        });
+        let cell = [self.cell.lengths_angstrom, self.cell.angles_deg].concat();
+        json!({
+            "atoms": self.atoms(),
+            "elements": elements,
+            "space_group": self.group.name(),
+            "space_group_number": self.group.number(),
+            "operators": self.group.operators().len(),
+            "unit_cell": cell,
+            "solvent": solvent,
+            "energy_ev": self.energy_ev,
+            "resolution_angstrom": self.resolution_angstrom,
+            "unique": self.unique,
+        })
+    }
+}

@@ -1,0 +1,388 @@
+//! Images from the coordinates of atomic models: the program computes the structure factors that its libraries and the
+//! golden figures of gemmi and cctbx give, as far as the image reaches.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use widebragg_coordinates::anomalous::{AnomalousSource, EV_ANGSTROM};
+use widebragg_coordinates::operator::Operator;
+use widebragg_coordinates::scatterers::Scatterers;
+use widebragg_coordinates::solvent::Solvent;
+use widebragg_coordinates::structure_factors::{Settings, StructureFactors};
+use widebragg_formats::coordinates::read_model;
+use widebragg_formats::dump::read_dump;
+use widebragg_formats::hkl_table::HklTable;
+use widebragg_reflections::symmetry::resolve;
+use widebragg_tests::golden;
+use widebragg_tests::program::Workplace;
+
+/// A detector that reaches 1.97 Angstrom.
+const IMAGE: &str = "-lambda 0.9768 -distance 100 -detpixels 64 -pixel 1.3 -misset 10 20 30 -nonoise -nopgm \
+    -floatfile image.bin";
+
+fn golden_file(name: &str) -> PathBuf {
+    golden::root().join("coordinates").join(name)
+}
+
+/// A folder with the golden models.
+fn place() -> Workplace {
+    let place = Workplace::empty();
+    for name in ["p1_aniso.pdb", "p212121_aniso.pdb", "p212121_aniso.cif", "p3221_iso.pdb", "p3221_aniso.cif"]
+    {
+        place.bring(&golden_file(name));
+    }
+    place
+}
+
+/// Renders, and returns the image and what is written to standard error.
+fn image(place: &Workplace, options: &str) -> (Vec<f32>, String) {
+    let outcome = place.run_line(&format!("{IMAGE} {options} --quiet")).well();
+    (place.float("image.bin"), outcome.stderr)
+}
+
+/// The list of P 1 of a golden model to 1 Angstrom, as lines of h k l F.
+fn list(file: &str, solvent: Option<Solvent>) -> String {
+    let model = read_model(&golden_file(file)).expect("a model");
+    let group = resolve(&model.symmetry, Some(&model.cell)).expect("a space group").group;
+    let operator = |operator: &widebragg_reflections::symmetry::Operator| Operator {
+        rotation: *operator.rotation(),
+        translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
+    };
+    let operators: Vec<Operator> = group.operators().iter().map(operator).collect();
+    let scatterers = Scatterers::new(&model, &operators).expect("scatterers");
+    let settings = Settings { solvent, ..Settings::to_resolution(1.0) };
+    let source = AnomalousSource::tables();
+    let factors = StructureFactors::at_energy(&scatterers, &settings, &source, EV_ANGSTROM / 0.9768);
+    let mut text = String::new();
+    factors.expect("structure factors").for_each_amplitude(&[], |[h, k, l], f| {
+        text.push_str(&format!("{h} {k} {l} {f:?}\n"));
+    });
+    text
+}
+
+#[test]
+fn the_image_of_a_model_is_that_of_its_list_without_limit() {
+    let place = place();
+    for file in ["p1_aniso.pdb", "p212121_aniso.pdb", "p3221_aniso.cif"] {
+        let model = read_model(&golden_file(file)).expect("a model");
+        let numbers = [model.cell.lengths_angstrom, model.cell.angles_deg].concat();
+        let cell = numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+        for (solvent, option) in [(None, "--solvent none"), (Some(Solvent::default()), "")] {
+            place.write("list.hkl", list(file, solvent));
+            for options in ["-N 4", "-N 4 -interpolate", "-N 1", "-N 4 -interpolate -dmin 4 -default_F 300"] {
+                let (computed, told) = image(&place, &format!("-hkl {file} {option} {options}"));
+                assert_eq!(told, "", "{file} {options}");
+                let (listed, _) = image(&place, &format!("-hkl list.hkl -cell {cell} {options}"));
+                assert!(computed.iter().any(|&pixel| pixel > 1.0), "{file} {options}: an image of nothing");
+                assert!(computed == listed, "{file} {option} {options}");
+            }
+        }
+    }
+}
+
+/// Compares |F| of the dump with those of a golden table; returns the largest difference relative to the largest F.
+fn off_golden(table: &HklTable, name: &str, d_min_angstrom: f64, cell: &str) -> f64 {
+    let text = fs::read_to_string(golden_file(name)).expect("a table");
+    let model = read_model(&golden_file(cell)).expect("a model");
+    let metric = model.cell.reciprocal_metric();
+    let rows = text.lines().filter(|line| line.starts_with(|c: char| c == '-' || c.is_ascii_digit()));
+    let (mut worst, mut largest, mut compared) = (0.0, 0.0, 0);
+    for row in rows {
+        let numbers: Vec<f64> = row.split(',').map(|word| word.parse().expect("a number")).collect();
+        let hkl = [0, 1, 2].map(|i| numbers[i] as i32);
+        let [re, im] = [numbers[numbers.len() - 2], numbers[numbers.len() - 1]];
+        if metric.d_angstrom(hkl) < d_min_angstrom {
+            continue;
+        }
+        let position = table.position(hkl[0], hkl[1], hkl[2]).expect("an index that the image needs");
+        worst = f64::max(worst, (table.data[position] - re.hypot(im)).abs());
+        largest = f64::max(largest, re.hypot(im));
+        compared += 1;
+    }
+    assert!(compared > 50, "{name}: {compared}");
+    worst / largest
+}
+
+#[test]
+fn structure_factors_are_those_of_gemmi_and_cctbx() {
+    let place = place();
+    let text = fs::read_to_string(golden_file("fprime.json")).expect("f', f''");
+    let known: HashMap<String, [f64; 2]> = serde_json::from_str(&text).expect("f', f''");
+    let mut scans = String::new();
+    for (symbol, [f_prime, f_double_prime]) in &known {
+        let line = |energy: f64| format!("{energy} {f_prime} {f_double_prime}\n");
+        place.write(format!("{symbol}.dat"), format!("# E f' f''\n{}{}", line(12_000.0), line(13_000.0)));
+        scans.push_str(&format!(" --anomalous {symbol}={symbol}.dat"));
+    }
+    for (file, prefix) in [
+        ("p1_aniso.pdb", "p1_aniso"),
+        ("p212121_aniso.cif", "p212121_aniso"),
+        ("p3221_iso.pdb", "p3221_iso"),
+        ("p3221_aniso.cif", "p3221_aniso"),
+    ] {
+        for (options, golden, bound) in [
+            ("--anomalous none --solvent none".to_owned(), "direct", 1e-6),
+            (format!("--solvent none{scans}"), "anomalous", 1.1e-8),
+            ("--anomalous none".to_owned(), "solvent", 5e-3),
+        ] {
+            image(&place, &format!("-hkl {file} -N 4 -dump f.bin {options}"));
+            let table = read_dump(&place.path().join("f.bin")).expect("a dump");
+            let off = off_golden(&table, &format!("{prefix}_{golden}.csv"), 2.0, file);
+            println!("{file} {golden}: {off:.1e}");
+            assert!(off < bound, "{file} {golden}: {off:e}");
+        }
+    }
+}
+
+#[test]
+fn the_grid_reaches_three_nodes_beyond_the_image() {
+    let place = place();
+    let largest = |options: &str| {
+        image(&place, &format!("-hkl p212121_aniso.pdb -N 4 -dump f.bin {options}"));
+        let table = read_dump(&place.path().join("f.bin")).expect("a dump");
+        [table.h, table.k, table.l].map(|(first, last)| {
+            assert_eq!(-first, last);
+            last
+        })
+    };
+    // Axes of 31.2, 36.5 and 40.8 Angstrom.
+    assert_eq!(largest("-dmin 4"), [7 + 3, 9 + 3, 10 + 3]);
+    let whole = largest("");
+    assert_eq!(largest("-dmin 0.5"), whole);
+    let json = place.run_line(&format!("{IMAGE} -hkl p212121_aniso.pdb -N 4 --json")).well().json();
+    let d = json["model"]["resolution_angstrom"].as_f64().expect("a resolution");
+    assert_eq!(whole, [31.2, 36.5, 40.8].map(|axis| (axis / d) as i32 + 3));
+    // The corner of the detector: the beam centre of the convention is a pixel beyond the middle.
+    let aside_mm = 0.5 * 64.0 * 1.3 + 1.3;
+    let two_theta = f64::atan(aside_mm * 2f64.sqrt() / 100.0);
+    let expected = 0.9768 / (2.0 * (two_theta / 2.0).sin());
+    assert!((d - expected).abs() < 1e-6 * expected, "{d} {expected}");
+}
+
+#[test]
+fn cell_symmetry_and_matrix_may_be_given() {
+    let place = place();
+    let pdb = String::from_utf8(place.read("p212121_aniso.pdb")).expect("text");
+    let without_group = pdb.replace("P 21 21 21 ", "           ");
+    assert_ne!(pdb, without_group);
+    place.write("groupless.pdb", &without_group);
+    let (expected, _) = image(&place, "-hkl p212121_aniso.pdb -N 4");
+    let of_group = image(&place, "-hkl groupless.pdb -N 4 --space-group 19");
+    assert!(of_group.0 == expected && of_group.1.is_empty(), "{}", of_group.1);
+    let (given, told) = image(&place, "-hkl p212121_aniso.pdb -N 4 -cell 31.2 36.5 40.8 90 90 90");
+    assert!(given == expected && told.is_empty(), "{told}");
+    let (_, told) = image(&place, "-hkl p212121_aniso.pdb -N 4 -cell 36.5 31.2 40.8 90 90 90");
+    assert!(
+        told.contains("its cell is 31.2 36.5 40.8 90 90 90, that of -cell is 36.5 31.2 40.8 90 90 90"),
+        "{told}"
+    );
+}
+
+#[test]
+fn archives_and_pipes_hold_models_too() {
+    let place = place();
+    let (expected, _) = image(&place, "-hkl p3221_aniso.cif -N 4");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&place.read("p3221_aniso.cif")).expect("an archive");
+    let packed = packed.finish().expect("an archive");
+    place.write("model", &packed);
+    assert!(image(&place, "-hkl model -N 4").0 == expected);
+    place.write("cut", &packed[..packed.len() - 3]);
+    let told = place.run_line(&format!("{IMAGE} -hkl cut -N 4")).stderr;
+    assert!(told.contains("-hkl: cut: cannot read: the gzip archive ends before its end"), "{told}");
+}
+
+#[test]
+fn summaries_say_what_was_computed() {
+    let place = place();
+    place.write("se.dat", "12000 -7 0.5\n13000 -8 3.5\n");
+    let line = format!("{IMAGE} -hkl p212121_aniso.pdb -N 4 --anomalous Se=se.dat --solvent 0.4,50");
+    let told = place.run_line(&format!("{line} --log summary")).well().stdout;
+    for expected in [
+        "model        30 atoms (13 C, 5 N, 6 O, 1 P, 2 S, 1 Fe, 1 Zn, 1 Se) in P 21 21 21\n",
+        " Angstrom and 3 nodes beyond, ",
+        "             bulk solvent k_sol 0.4 e/Angstrom^3, B_sol 50 Angstrom^2\n",
+        "             f', f'' at 12692.9 eV: C 0.006 0.003, ",
+        ", Se -7.693 2.579\n",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let json = place.run_line(&format!("{line} --json")).well().json();
+    let model = &json["model"];
+    assert_eq!((model["atoms"].as_i64(), model["operators"].as_i64()), (Some(30), Some(4)));
+    assert_eq!((&json["reflections"], &model["space_group_number"]), (&Value::Null, &Value::from(19)));
+    assert_eq!(model["solvent"]["k_sol_e_per_angstrom3"], 0.4);
+    let elements = model["elements"].as_array().expect("elements");
+    let se = elements.iter().find(|element| element["symbol"] == "Se").expect("Se");
+    let energy_ev = EV_ANGSTROM / 0.9768;
+    let share = (energy_ev - 12_000.0) / 1000.0;
+    assert!((se["f_prime"].as_f64().expect("f'") - (-7.0 - share)).abs() < 1e-9);
+    assert!((se["f_double_prime"].as_f64().expect("f''") - (0.5 + 3.0 * share)).abs() < 1e-9);
+    let json = place.run_line(&format!("{line} --anomalous none --solvent none --json")).well().json();
+    assert_eq!(json["model"]["solvent"], Value::Null);
+    // A scan stays beside none.
+    let of = |symbol: &str| {
+        let elements = json["model"]["elements"].as_array().expect("elements");
+        elements.iter().find(|element| element["symbol"] == symbol).map(|element| element["f_prime"].clone())
+    };
+    assert_eq!((of("Fe"), of("Se") == Some(Value::from(0.0))), (Some(Value::from(0.0)), false));
+}
+
+#[test]
+fn mates_differ_by_anomalous_scattering_only() {
+    let place = place();
+    let mates = |options: &str| {
+        image(&place, &format!("-hkl p212121_aniso.pdb -N 4 -dump f.bin {options}"));
+        let table = read_dump(&place.path().join("f.bin")).expect("a dump");
+        let at = |h, k, l| table.data[table.position(h, k, l).expect("an index")];
+        (at(3, 2, 1) - at(-3, -2, -1)).abs() / at(3, 2, 1)
+    };
+    assert!(mates("") > 1e-3);
+    assert!(mates("--anomalous none") < 1e-12);
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_in_one_line() {
+    let place = place();
+    let pdb = String::from_utf8(place.read("p212121_aniso.pdb")).expect("text");
+    place.write("groupless.pdb", pdb.replace("P 21 21 21 ", "           "));
+    place.write("cellless.pdb", pdb.lines().skip(1).collect::<Vec<_>>().join("\n"));
+    place.write("bad.pdb", pdb.replacen("4.840", "4.8x0", 1));
+    place.write("far.dat", "7000 -7 0.5\n7100 -8 3.5\n");
+    place.write("list.hkl", "1 2 3 4\n");
+    for (options, message) in [
+        ("-hkl groupless.pdb", "-hkl: groupless.pdb: no symmetry is stated: give --space-group"),
+        ("-hkl cellless.pdb", "-hkl: cellless.pdb: no unit cell in it"),
+        ("-hkl bad.pdb", "-hkl: bad.pdb:2: "),
+        (
+            "-hkl p3221_iso.pdb --hkl-columns F",
+            "this is an atomic model: --hkl-columns is for lists of reflections",
+        ),
+        (
+            "-hkl p3221_iso.pdb --anomalous Se=far.dat",
+            "f', f'' of Se are known from 7000 to 7100 eV, not at 12692.895",
+        ),
+        ("-hkl p3221_iso.pdb -lambda 100000", "or --anomalous none"),
+        ("-hkl p3221_iso.pdb --anomalous Se=nothing.dat", "--anomalous Se: nothing.dat: cannot read"),
+        ("-hkl p3221_iso.pdb --anomalous Xx=far.dat", "what is before the = is no element"),
+        ("-hkl p3221_iso.pdb --anomalous no", "expected none, or an element and a file"),
+        ("-hkl p3221_iso.pdb --anomalous Se=", "the name of the file is missing"),
+        ("-hkl p3221_iso.pdb --solvent 0.35", "expected none, or two numbers such as 0.35,46"),
+        ("-hkl p3221_iso.pdb --solvent 1e9,46", "k_sol and B_sol must be between"),
+        (
+            "-hkl p3221_iso.pdb -lambda 0.01 -distance 1 -oversample 1 --anomalous none",
+            "of memory, more than there is: give a larger -dmin",
+        ),
+        (
+            "-default_F 1 -cell 10 --solvent none",
+            "--solvent: needs -hkl FILE, the atomic model that it is about",
+        ),
+    ] {
+        let outcome = place.run_line(&format!("-detpixels 64 -pixel 1.3 -lambda 0.9768 -N 4 {options}"));
+        assert_eq!(outcome.code, Some(2), "{options}: {}", outcome.stderr);
+        let last = outcome.stderr.lines().last().unwrap_or_default();
+        assert!(last.contains(message), "{options}: {}", outcome.stderr);
+    }
+    let (_, told) = image(&place, "-hkl list.hkl -cell 30 40 50 -N 4 --solvent none");
+    assert!(told.contains("--solvent has no effect: list.hkl is a list of reflections"), "{told}");
+    let outcome = place.run_line("hkl p3221_iso.pdb");
+    assert!(
+        outcome.code == Some(2) && outcome.stderr.contains("this is an atomic model"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn warnings_of_models_are_told() {
+    let place = place();
+    // Fe on the two-fold axis along a + b of P 32 2 1, with the occupancy of its whole site.
+    place.write(
+        "whole.pdb",
+        "CRYST1   38.400   38.400   45.100  90.00  90.00 120.00 P 32 2 1\n\
+         ATOM      1 FE   UNK A   1       5.760   9.977   0.000  1.00 20.00          FE\n",
+    );
+    let (whole, told) = image(&place, "-hkl whole.pdb -N 4 --solvent none");
+    assert!(told.contains("-hkl: whole.pdb: 1 atoms on special positions have the occupancy"), "{told}");
+    let text = String::from_utf8(place.read("whole.pdb")).expect("text");
+    place.write("half.pdb", text.replace("  1.00 20.00", "  0.50 20.00"));
+    let (half, told) = image(&place, "-hkl half.pdb -N 4 --solvent none");
+    assert!(half == whole && told.is_empty(), "{told}");
+    place.write("se.dat", "12000 -7 0.5\n13000 -8 3.5\n");
+    let (_, told) = image(&place, "-hkl half.pdb -N 4 --anomalous Se=se.dat");
+    assert!(told.contains("it has no Se: --anomalous Se has no effect"), "{told}");
+}
+
+#[test]
+fn small_molecules_have_no_bulk_solvent_unless_it_is_asked_for() {
+    let place = place();
+    place.write(
+        "small.cif",
+        "data_small\n_cell_length_a 9.5\n_cell_length_b 10.5\n_cell_length_c 11.5\n_cell_angle_alpha 90\n\
+         _cell_angle_beta 95\n_cell_angle_gamma 90\n_space_group_name_H-M_alt 'P 1 21/c 1'\nloop_\n_atom_site_label\n\
+         _atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n_atom_site_U_iso_or_equiv\n\
+         C1 C 0.1 0.2 0.3 0.02\nO1 O 0.2 0.3 0.4 0.03\n",
+    );
+    let solvent = |options: &str| {
+        let line = format!("{IMAGE} -hkl small.cif -N 4 --json {options}");
+        place.run_line(&line).well().json()["model"]["solvent"].clone()
+    };
+    assert_eq!(solvent(""), Value::Null);
+    assert_eq!(solvent("--solvent 0.35,46")["B_sol_angstrom2"], 46.0);
+}
+
+#[test]
+fn records_hold_models_and_scans() {
+    let place = place();
+    place.write("se.dat", "12000 -7 0.5\n13000 -8 3.5\n");
+    let line = "-hkl p212121_aniso.pdb --anomalous Se=se.dat -lambda 0.9768 -distance 100 -detpixels 32 -pixel 2.6 -N 4 \
+        -oversample 1 -osc 1 -phisteps 2 -nopgm -nonoise -floatfile a.bin --quiet";
+    place.run_line(&format!("{line} --evidence kept")).well();
+    let record: Value = serde_json::from_slice(&place.read("kept/env.json")).expect("a record");
+    let inputs = record.to_string();
+    assert!(inputs.contains("se.dat") && inputs.contains("p212121_aniso.pdb"), "{record}");
+    place.run_line(&format!("{line} --frames 2 --resume")).well();
+    place.write("se.dat", "12000 -7 0.5\n13000 -8 3.4\n");
+    let told = place.run_line(&format!("{line} --frames 3 --resume"));
+    assert!(told.code == Some(2) && told.stderr.contains("--anomalous Se"), "{}", told.stderr);
+    let told = place.run_line(&format!("{line} -floatfile se.dat"));
+    assert!(told.code == Some(2) && told.stderr.contains("is also read (--anomalous)"), "{}", told.stderr);
+}
+
+#[test]
+fn other_commands_take_models() {
+    let place = place();
+    let line = "-hkl p3221_iso.pdb -lambda 0.9768 -distance 100 -detpixels 16 -pixel 5 -N 4 -oversample 1 -misset 10 20 30";
+    let traced = place.run_line(&format!("trace {line} --pixel 4 5")).well().stdout;
+    assert!(traced.contains("F_cell"), "{traced}");
+    place.run_line(&format!("diagnose {line} -osc 1 -phisteps 2")).well();
+    place.run_line(&format!("gradcheck {line} --wrt cell")).well();
+}
+
+/// The commands of the README, on files of the same form.
+#[test]
+fn a_pdb_entry_becomes_images_as_the_readme_says() {
+    let readme = fs::read_to_string(golden::root().join("../../README.md")).expect("the README");
+    let section = readme.split("### From a PDB entry").nth(1).expect("its section");
+    let block = section.split("```").nth(1).expect("its commands").replace("\\\n", " ");
+    let place = Workplace::empty();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&fs::read(golden_file("p212121_aniso.pdb")).expect("a model")).expect("an archive");
+    place.write("1abc.pdb.gz", packed.finish().expect("an archive"));
+    let measured = golden::root().join("reflections/sf_fmeas.cif.gz");
+    place.write("1abc-sf.cif.gz", fs::read(measured).expect("reflections"));
+    let commands: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("widebragg ")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        place.run_line(command).well();
+    }
+    for name in ["calculated", "measured"] {
+        assert!(place.float(&format!("{name}.bin")).iter().any(|&pixel| pixel > 1.0), "{name}");
+        assert!(place.read(format!("{name}.png")).starts_with(b"\x89PNG"), "{name}");
+    }
+}
