@@ -20,7 +20,7 @@ const SLACK_BYTES: usize = 4 << 20;
 const SMALL_BYTES: usize = 1 << 16;
 
 /// Number of bytes that [`Watched`] reads at a time. What is made of a byte takes at most 50.
-const PIECE_BYTES: usize = 1 << 15;
+pub(crate) const PIECE_BYTES: usize = 1 << 15;
 
 /// An empty vector with capacity for `count` entries; `None` where there is too little memory.
 #[must_use]

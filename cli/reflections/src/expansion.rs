@@ -259,7 +259,8 @@ fn sorted(list: &[Observation], group: &SpaceGroup, absent: &mut usize) -> Resul
     for (position, observation) in list.iter().enumerate() {
         let Observation { hkl, value, .. } = *observation;
         let [h, k, l] = hkl;
-        if !value.is_finite() {
+        // Beyond an f32, sums and squares of values could be infinite.
+        if value.is_nan() || value.abs() > f64::from(f32::MAX) {
             return Err(Failure::new(format!("the value of the reflection {h} {k} {l} is {value}")));
         }
         if hkl.iter().any(|index| index.unsigned_abs() > max_listed) {

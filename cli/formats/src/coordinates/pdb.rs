@@ -88,7 +88,9 @@ impl Record<'_> {
 
     fn element(&self) -> Result<Element, String> {
         let columns = self.text(77..=78);
-        let symbol = if columns.is_empty() { self.element_of_name() } else { columns };
+        // Files from before 1996 have their identifier and the number of the line in columns 73-80.
+        let is_symbol = !columns.is_empty() && columns.iter().all(u8::is_ascii_alphabetic);
+        let symbol = if is_symbol { columns } else { self.element_of_name() };
         let known = core::str::from_utf8(symbol).ok().and_then(Element::from_symbol);
         known.ok_or_else(|| {
             let name = self.text(13..=16);
@@ -201,6 +203,13 @@ mod tests {
     /// An atom with a name of four columns and an element.
     fn atom(name: &str, element: &str) -> String {
         format!("ATOM      1 {name} UNK A   1       9.600  13.638  13.012  0.72 36.84          {element}\n")
+    }
+
+    #[test]
+    fn the_number_of_the_line_in_old_files_is_no_element() {
+        let old = atom(" CA ", "").trim_end().to_owned();
+        let model = read(&format!("{old:<72}1CRN  70\n")).unwrap();
+        assert_eq!(model.atoms[0].element, Element::from_symbol("C").unwrap());
     }
 
     #[test]

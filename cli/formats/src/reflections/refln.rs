@@ -24,7 +24,7 @@ use crate::cif::{CifReader, Event, Row, Value};
 use crate::cif_crystal::{CrystalItems, without_dot};
 use crate::decimal::plain_integer;
 use crate::failure::Failure;
-use crate::memory::Watched;
+use crate::memory::{PIECE_BYTES, Watched};
 use crate::text::{at_line, in_file, shown};
 
 /// What is taken by default, best first.
@@ -86,7 +86,7 @@ pub(crate) fn parse(
     path: &Path,
     choice: &Choice,
 ) -> Result<ReflectionFile, Failure> {
-    let mut input = BufReader::new(Watched(input));
+    let mut input = BufReader::with_capacity(PIECE_BYTES, Watched(input));
     let mut reader = CifReader::new(&mut input, path);
     let mut file = File::new(path, choice);
     while let Some(event) = reader.next_event()? {

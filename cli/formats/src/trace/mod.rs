@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::memory::Watched;
+use crate::memory::{PIECE_BYTES, Watched};
 use crate::text::{cannot_read, in_file, open};
 pub use data::{Step, StepIndex, StepValue, Tap, Trace, TracedPixel};
 pub use digits::Digits;
@@ -52,13 +52,14 @@ pub fn read_trace(path: &Path) -> Result<Trace, Failure> {
 /// # Errors
 /// As [`read_trace`].
 pub fn parse_trace(input: impl Read, path: &Path) -> Result<Trace, Failure> {
-    let trace = parsed(BufReader::new(Watched(input))).map_err(|fault| match fault {
-        Fault::Input(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-            in_file(path, "no memory for this trace")
-        }
-        Fault::Input(error) => cannot_read(path, &error),
-        Fault::Content(what) => in_file(path, what),
-    })?;
+    let trace =
+        parsed(BufReader::with_capacity(PIECE_BYTES, Watched(input))).map_err(|fault| match fault {
+            Fault::Input(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                in_file(path, "no memory for this trace")
+            }
+            Fault::Input(error) => cannot_read(path, &error),
+            Fault::Content(what) => in_file(path, what),
+        })?;
     if trace.pixels.iter().all(TracedPixel::is_empty) {
         return Err(in_file(
             path,

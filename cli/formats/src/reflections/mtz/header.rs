@@ -16,6 +16,15 @@ pub(super) const RECORD_BYTES: usize = 80;
 /// Largest number of columns; files have dozens.
 const MOST_COLUMNS: usize = 2000;
 
+/// The largest number of records of a header, so that input without END is not read for ever.
+const MOST_RECORDS: u64 = 100_000;
+
+/// The largest number of symmetry operators; a space group has 192 at most.
+const MOST_OPERATORS: usize = 1000;
+
+/// The largest number of datasets.
+const MOST_DATASETS: usize = 10_000;
+
 /// A column of the data.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
@@ -124,6 +133,12 @@ impl Header {
                 )
             })?;
             at += RECORD_BYTES as u64;
+            if at - position >= MOST_RECORDS * RECORD_BYTES as u64 {
+                return Err(in_file(
+                    path,
+                    format!("the header from byte {position} on has no END within {MOST_RECORDS} records"),
+                ));
+            }
         }
     }
 
@@ -134,6 +149,9 @@ impl Header {
             "CELL" => self.cell = Some(numbers(rest, finite)?),
             "SYMI" => self.take_group(rest),
             "SYMM" => {
+                if self.symmetry.operators.len() == MOST_OPERATORS {
+                    return Err(format!("more than {MOST_OPERATORS} symmetry operators"));
+                }
                 push(&mut self.symmetry.operators, rest.to_owned()).ok_or("no memory for more operators")?;
             }
             "VALM" => self.missing = missing_value(rest)?,
@@ -194,6 +212,9 @@ impl Header {
     ) -> Result<(), String> {
         let (number, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let number = number.parse().map_err(|_| "needs the number of a dataset".to_owned())?;
+        if self.datasets.len() == MOST_DATASETS && !self.datasets.contains_key(&number) {
+            return Err(format!("more than {MOST_DATASETS} datasets"));
+        }
         take(self.datasets.entry(number).or_default(), rest.trim())
     }
 }
@@ -233,4 +254,23 @@ fn whole(word: &str) -> Result<u64, String> {
 fn missing_value(text: &str) -> Result<Option<f32>, String> {
     let value: f32 = text.parse().map_err(|_| format!("{} is not a number", shown(text.as_bytes())))?;
     Ok((!value.is_nan()).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_without_limit_is_refused() {
+        let endless = |record: fn(usize) -> String, count: usize| {
+            let records: String = (0..count).map(|i| format!("{:<80}", record(i))).collect();
+            Header::read(&mut records.as_bytes(), Path::new("a.mtz"), 80).unwrap_err().to_string()
+        };
+        let message = endless(|_| "SORT 0".to_owned(), 100_001);
+        assert!(message.contains("no END within 100000 records"), "{message}");
+        let message = endless(|_| "SYMM X,Y,Z".to_owned(), 1001);
+        assert!(message.contains("more than 1000 symmetry operators"), "{message}");
+        let message = endless(|i| format!("CRYSTAL {i} name"), 10_001);
+        assert!(message.contains("more than 10000 datasets"), "{message}");
+    }
 }
