@@ -16,11 +16,11 @@ use num_complex::Complex64;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use widebragg_reflections::observations::Hkl;
 
-use core::f64::consts::{PI, TAU};
+use core::f64::consts::TAU;
 
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
 use crate::error::Error;
-use crate::metric::{Metric, congruent, norm, norm_sq};
+use crate::metric::{Metric, congruent, least_eigenvalue, norm, norm_sq};
 use crate::scatterers::{B_PER_U, Kind, Scatterer, Scatterers, u_cartesian};
 use crate::transform::{Coefficients, smooth_size, transform};
 
@@ -178,21 +178,6 @@ fn shortest_reciprocal_vector(metric: &Metric, size: [usize; 3]) -> f64 {
         }
     }
     shortest.sqrt()
-}
-
-/// Smallest eigenvalue of a symmetric matrix (11 22 33 12 13 23), from the trigonometric solution of its characteristic
-/// cubic.
-fn least_eigenvalue([xx, yy, zz, xy, xz, yz]: [f64; 6]) -> f64 {
-    let mean = (xx + yy + zz) / 3.0;
-    let [dx, dy, dz] = [xx - mean, yy - mean, zz - mean];
-    let spread = (dx * dx + dy * dy + dz * dz + 2.0 * (xy * xy + xz * xz + yz * yz)) / 6.0;
-    let p = spread.sqrt();
-    if p == 0.0 {
-        return mean;
-    }
-    let determinant = dx * (dy * dz - yz * yz) - xy * (xy * dz - yz * xz) + xz * (xy * yz - dy * xz);
-    let angle = (0.5 * determinant / (p * p * p)).clamp(-1.0, 1.0).acos() / 3.0;
-    mean + 2.0 * p * (angle + 2.0 * PI / 3.0).cos()
 }
 
 /// Inverse and determinant of a symmetric matrix.

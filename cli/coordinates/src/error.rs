@@ -20,6 +20,13 @@ pub enum Error {
         /// The number, in words.
         what: &'static str,
     },
+    /// B of an atom is so far below 0 that its scattering grows without bounds.
+    TooNegative {
+        /// Position of the atom in the model, from 0.
+        atom: usize,
+        /// The least B of any direction, in Å^2.
+        b_angstrom2: f64,
+    },
     /// The operators are no group: there is none, their translations are not finite, the determinant of a rotation
     /// is not 1 or -1, or some rotations occur more often than others.
     NotAGroup,
@@ -61,6 +68,9 @@ impl fmt::Display for Error {
                 write!(f, "{a} {b} {c} {alpha} {beta} {gamma} is no unit cell")
             }
             Self::NotFinite { atom, what } => write!(f, "atom {}: {what} is not finite", atom + 1),
+            Self::TooNegative { atom, b_angstrom2 } => {
+                write!(f, "atom {}: a B of {b_angstrom2} A^2 is not possible", atom + 1)
+            }
             Self::NotAGroup => f.write_str("the symmetry operators are no space group"),
             Self::Resolution(d) => {
                 write!(f, "a resolution of {d} Angstrom is not possible for structure factors")

@@ -2,6 +2,8 @@
 //!
 //! The orthogonal frame is that of PDB files: a along x, b in the plane of x and y, c* along z.
 
+use core::f64::consts::PI;
+
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::Hkl;
 
@@ -120,6 +122,21 @@ pub fn norm(vector: [f64; 3]) -> f64 {
 
 pub(crate) fn norm_sq(vector: [f64; 3]) -> f64 {
     vector.into_iter().map(|x| x * x).sum()
+}
+
+/// Smallest eigenvalue of a symmetric matrix (11 22 33 12 13 23), from the trigonometric solution of its characteristic
+/// cubic.
+pub(crate) fn least_eigenvalue([xx, yy, zz, xy, xz, yz]: [f64; 6]) -> f64 {
+    let mean = (xx + yy + zz) / 3.0;
+    let [dx, dy, dz] = [xx - mean, yy - mean, zz - mean];
+    let spread = (dx * dx + dy * dy + dz * dz + 2.0 * (xy * xy + xz * xz + yz * yz)) / 6.0;
+    let p = spread.sqrt();
+    if p == 0.0 {
+        return mean;
+    }
+    let determinant = dx * (dy * dz - yz * yz) - xy * (xy * dz - yz * xz) + xz * (xy * yz - dy * xz);
+    let angle = (0.5 * determinant / (p * p * p)).clamp(-1.0, 1.0).acos() / 3.0;
+    mean + 2.0 * p * (angle + 2.0 * PI / 3.0).cos()
 }
 
 #[cfg(test)]

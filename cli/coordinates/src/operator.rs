@@ -87,6 +87,16 @@ impl Group {
         self.all.len() / self.primitive.len()
     }
 
+    /// A bound of |h|, |k|, |l| of all equivalents of reflections with indices up to `limits`, whatever the cell.
+    pub(crate) fn widened(&self, limits: [usize; 3]) -> [usize; 3] {
+        let along = |operator: &Operator, j: usize| -> usize {
+            let terms =
+                (0..3).map(|i| limits[i].saturating_mul(operator.rotation[i][j].unsigned_abs() as usize));
+            terms.fold(0, usize::saturating_add)
+        };
+        core::array::from_fn(|j| self.primitive.iter().map(|o| along(o, j)).max().unwrap_or(limits[j]))
+    }
+
     /// Largest |h|, |k|, |l| of all equivalents of some reflections.
     pub(crate) fn largest_images(&self, hkls: &[Hkl]) -> [usize; 3] {
         let mut largest = [0; 3];

@@ -8,7 +8,7 @@ use core::f64::consts::PI;
 
 use crate::elements::Element;
 use crate::error::Error;
-use crate::metric::{Metric, congruent, norm_sq, times};
+use crate::metric::{Metric, congruent, least_eigenvalue, norm_sq, times};
 use crate::model::{Displacement, Model};
 use crate::operator::{Group, Operator};
 
@@ -17,6 +17,9 @@ const SAME_SITE_ANGSTROM: f64 = 0.5;
 
 /// 8 pi^2, from U to B.
 pub(crate) const B_PER_U: f64 = 8.0 * PI * PI;
+
+/// Least B of an atom: below, exp(-B s^2) would grow beyond all bounds at high resolution.
+const LEAST_B_ANGSTROM2: f64 = -100.0;
 
 /// An atom of the asymmetric unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +51,8 @@ impl Scatterers {
     /// The atoms of a model in the space group whose operators are given, centring included.
     ///
     /// # Errors
-    /// [`Error::NoAtoms`], [`Error::ImpossibleCell`], [`Error::NotFinite`] and [`Error::NotAGroup`].
+    /// [`Error::NoAtoms`], [`Error::ImpossibleCell`], [`Error::NotFinite`], [`Error::TooNegative`] and
+    /// [`Error::NotAGroup`].
     pub fn new(model: &Model, operators: &[Operator]) -> Result<Self, Error> {
         let metric = Metric::new(&model.cell)?;
         let group = Group::new(operators)?;
@@ -67,6 +71,10 @@ impl Scatterers {
             match atom.displacement {
                 Displacement::Isotropic(b) => finite(&[b], "its B")?,
                 Displacement::Anisotropic(u) => finite(&u, "its U")?,
+            }
+            let b_angstrom2 = B_PER_U * least_eigenvalue(u_cartesian(atom.displacement));
+            if b_angstrom2 < LEAST_B_ANGSTROM2 {
+                return Err(Error::TooNegative { atom: index, b_angstrom2 });
             }
             let images = images_at_site(&metric, &group, atom.fractional);
             let overcounted = atom.occupancy * images as f64 > 1.01;
@@ -125,7 +133,7 @@ impl Scatterers {
 }
 
 /// Whether equivalent reflections have the same resolution, to 2 %.
-fn has_symmetry(metric: &Metric, group: &Group) -> bool {
+pub(crate) fn has_symmetry(metric: &Metric, group: &Group) -> bool {
     let hkls = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]];
     hkls.into_iter().all(|hkl| {
         let length = metric.stol_sq(hkl).sqrt();
@@ -199,6 +207,33 @@ mod tests {
         };
         let two_fold = Operator { rotation: [[-1, 0, 0], [0, 1, 0], [0, 0, -1]], translation: [0.0; 3] };
         Scatterers::new(&model, &[Operator::IDENTITY, two_fold]).unwrap()
+    }
+
+    #[test]
+    fn a_b_far_below_0_is_refused() {
+        let with = |displacement| {
+            let atom = Atom {
+                element: Element::from_symbol("C").unwrap(),
+                fractional: [0.1, 0.2, 0.3],
+                occupancy: 1.0,
+                displacement,
+            };
+            let cell = Cell { lengths_angstrom: [20.0; 3], angles_deg: [90.0; 3] };
+            let (symmetry, warnings) = (StatedSymmetry::default(), Vec::new());
+            let model = Model { cell, symmetry, atoms: vec![atom], full_sites: false, warnings };
+            Scatterers::new(&model, &[Operator::IDENTITY])
+        };
+        assert!(with(Displacement::Isotropic(-99.0)).is_ok());
+        for displacement in [
+            Displacement::Isotropic(-99_999.0),
+            Displacement::Anisotropic([0.1, 0.1, -2.0, 0.0, 0.0, 0.0]),
+            Displacement::Anisotropic([0.1, 0.1, 0.1, 3.0, 0.0, 0.0]),
+        ] {
+            assert!(
+                matches!(with(displacement), Err(Error::TooNegative { atom: 0, .. })),
+                "{displacement:?}"
+            );
+        }
     }
 
     #[test]

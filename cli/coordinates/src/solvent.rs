@@ -98,10 +98,32 @@ impl Solvent {
         Ok(symmetric(scatterers, &coefficients, hkls, |_| mean))
     }
 
+    /// Number of spheres that are not solvent, at most: that of the atoms of the cell.
+    fn most_spheres(scatterers: &Scatterers) -> usize {
+        let atoms: usize = scatterers.kinds.iter().map(|kind| kind.atoms.len()).sum();
+        atoms.saturating_mul(scatterers.group.all.len())
+    }
+
+    /// Bytes of the list of spheres, and of what is noted of each for the planes that it meets.
+    pub(crate) fn spheres_bytes(&self, scatterers: &Scatterers) -> usize {
+        const LARGEST_RADIUS_ANGSTROM: f64 = 4.0;
+        let planes = 2.0 * (LARGEST_RADIUS_ANGSTROM + self.probe_radius_angstrom) / self.step_angstrom + 1.0;
+        let each = size_of::<Ellipsoid>().saturating_add(2 * size_of::<usize>() * planes as usize);
+        Self::most_spheres(scatterers).saturating_mul(each)
+    }
+
     /// The spheres that are not solvent, of all atoms of the cell.
-    fn spheres(&self, scatterers: &Scatterers, size: [usize; 3], to_angstrom: &Matrix) -> Vec<Ellipsoid> {
+    fn spheres(
+        &self,
+        scatterers: &Scatterers,
+        size: [usize; 3],
+        to_angstrom: &Matrix,
+    ) -> Result<Vec<Ellipsoid>, Error> {
         let form = squared_distance(to_angstrom);
         let mut spheres = Vec::new();
+        let most = Self::most_spheres(scatterers);
+        let error = Error::OutOfMemory { bytes: most.saturating_mul(size_of::<Ellipsoid>()) };
+        spheres.try_reserve_exact(most).map_err(|_| error)?;
         for kind in scatterers.kinds.iter().filter(|kind| !kind.element.is_hydrogen()) {
             let radius = kind.element.van_der_waals_radius_angstrom() + self.probe_radius_angstrom;
             for atom in kind.atoms.iter().filter(|atom| atom.weight != 0.0) {
@@ -112,7 +134,7 @@ impl Solvent {
                 }
             }
         }
-        spheres
+        Ok(spheres)
     }
 }
 
@@ -148,7 +170,7 @@ impl Mask {
     fn new(solvent: &Solvent, scatterers: &Scatterers, size: [usize; 3]) -> Result<Self, Error> {
         let [nu, nv, nw] = size;
         let to_angstrom = steps_to_angstrom(&scatterers.metric, size);
-        let atoms = solvent.spheres(scatterers, size, &to_angstrom);
+        let atoms = solvent.spheres(scatterers, size, &to_angstrom)?;
         let planes = Planes::new(&atoms, nu)?;
         let runs_of_plane = |points: &mut Vec<u8>, plane| {
             points.fill(1);

@@ -29,7 +29,7 @@ use crate::direct::{self, Mates, scattering};
 use crate::elements::Element;
 use crate::error::Error;
 use crate::operator::Group;
-use crate::scatterers::{Kind, Scatterers};
+use crate::scatterers::{Kind, Scatterers, has_symmetry};
 use crate::solvent::Solvent;
 use crate::transform::transform_bytes;
 
@@ -71,6 +71,12 @@ impl Settings {
     pub fn bytes_needed(&self, scatterers: &Scatterers, varying: usize) -> Result<usize, Error> {
         self.solvent.map_or(Ok(()), |solvent| solvent.check())?;
         let limits = scatterers.largest_indices(self.d_min_angstrom)?.map(|index| index as usize);
+        let limits = if has_symmetry(&scatterers.metric, &scatterers.group) {
+            // Equivalents are at the same resolution, nearly.
+            limits.map(|limit| limit + limit / 16 + 1)
+        } else {
+            scatterers.group.widened(limits)
+        };
         let grid = DensityGrid::new(&scatterers.metric, self.d_min_angstrom, limits);
         let transformed = match self.method {
             Method::Direct => 0,
@@ -80,7 +86,8 @@ impl Settings {
             let size = solvent.mask_size(scatterers, grid.limits);
             // The runs of the mask: about one in eight points, and a list for each row.
             let runs = size[0] * size[1] * (size_of::<Vec<u8>>() + size[2]);
-            runs.saturating_add(transform_bytes(size, grid.limits))
+            let spheres = solvent.spheres_bytes(scatterers);
+            runs.saturating_add(spheres).saturating_add(transform_bytes(size, grid.limits))
         });
         // Per class: the index and its copy as the list is joined, the fixed part, the sums that are kept, and those
         // that are added next.
@@ -598,6 +605,26 @@ mod tests {
         let (direct, fft) = (by(Method::Direct), by(Method::Fft));
         assert_eq!(direct.len(), fft.len());
         assert!(fft.iter().all(|mates| mates.plus.is_finite() && mates.minus.is_finite()));
+    }
+
+    /// The indices of equivalents, not those of the cell, decide about the size of a transform.
+    #[test]
+    fn the_memory_of_a_cell_without_the_symmetry_of_its_group_is_known() {
+        // A 4-fold axis along a.
+        let turn = |rotation| operator(rotation, [0.0; 3]);
+        let operators = [
+            Operator::IDENTITY,
+            turn([[1, 0, 0], [0, 0, -1], [0, 1, 0]]),
+            turn([[1, 0, 0], [0, -1, 0], [0, 0, -1]]),
+            turn([[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
+        ];
+        let (scatterers, _) = scatterers_of(&model([10.0, 1000.0, 10.0], [90.0; 3], 3), &operators);
+        let settings = Settings { method: Method::Fft, ..Settings::to_resolution(2.0) };
+        let limits = scatterers.largest_indices(2.0).unwrap().map(|index| index as usize);
+        let reached = scatterers.group.largest_images(&classes(&scatterers, 2.0).unwrap());
+        assert_eq!((limits, reached), ([5, 500, 5], [5, 500, 500]));
+        let grid = DensityGrid::new(&scatterers.metric, 2.0, reached);
+        assert!(settings.bytes_needed(&scatterers, 0).unwrap() >= transform_bytes(grid.size, grid.limits));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::observations::Hkl;
 /// Largest number of indices of the box, as of a grid; half of them are tried.
 const MAX_INDICES: f64 = (1_u64 << 31) as f64;
 
+/// Largest number of shells.
+const MAX_SHELLS: usize = 1000;
+
 /// Reflections between two resolutions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shell {
@@ -58,9 +61,12 @@ pub fn completeness(
     }
     let most = cell.largest_indices(d_min);
     let indices: f64 = most.iter().map(|index| 2.0 * f64::from(*index) + 1.0).product();
-    if count == 0 || indices > MAX_INDICES {
+    if !(1..=MAX_SHELLS).contains(&count) {
+        return Err(Failure::new(format!("{count} shells: 1 to {MAX_SHELLS} are possible")));
+    }
+    if indices > MAX_INDICES {
         return Err(Failure::new(format!(
-            "{count} shells to {d_min} Å in the cell {cell} cannot be counted"
+            "the indices to {d_min} Å in the cell {cell} are too many to be counted"
         )));
     }
 

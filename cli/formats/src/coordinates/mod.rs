@@ -35,7 +35,7 @@ use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
 use crate::kind::explained;
-use crate::memory::{Watched, reserved};
+use crate::memory::{PIECE_BYTES, Watched, reserved};
 use crate::text::{cannot_read, in_file, open};
 use crate::unpack::Unpacked;
 
@@ -62,7 +62,7 @@ pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
     let mut start = Vec::new();
     (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
     let (is_cif, is_pdb) = (is_cif(&start), is_pdb(&start));
-    let mut input = BufReader::new(start.as_slice().chain(input));
+    let mut input = BufReader::with_capacity(PIECE_BYTES, start.as_slice().chain(input));
     if is_cif {
         return mmcif::parse(&mut input, path);
     }

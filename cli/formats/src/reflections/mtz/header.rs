@@ -182,7 +182,7 @@ impl Header {
     /// `nsym nprimitive lattice number 'name' PGname`. The number is CCP4's, which counts settings in thousands.
     fn take_group(&mut self, rest: &str) {
         let number = rest.split_whitespace().nth(3).and_then(|word| word.parse::<u32>().ok());
-        self.symmetry.number = number.map(|number| number % 1000).filter(|&number| number > 0);
+        self.symmetry.number = number.filter(|&number| number > 0);
         let quoted = rest.split_once('\'').and_then(|(_, name)| name.split_once('\'')).map(|(name, _)| name);
         let name = quoted.or_else(|| rest.split_whitespace().nth(4)).map_or("", str::trim);
         self.symmetry.name = (!name.is_empty()).then(|| name.to_owned());
