@@ -255,7 +255,8 @@ fn symmetry_is_handed_on_as_it_is_stated() {
     let symmetry = |name: &str| golden_file(&cases[name]).expect(name).symmetry;
     let ops_win = symmetry("ops_win");
     assert_eq!((ops_win.operators[1].as_str(), ops_win.number), ("-X,-Y,Z+1/2", Some(4)));
-    assert_eq!(symmetry("r32r_f").number, Some(155));
+    // CCP4's number: the setting of group 155 on rhombohedral axes.
+    assert_eq!(symmetry("r32r_f").number, Some(1155));
     assert_eq!(
         (symmetry("no_symm").operators.len(), symmetry("no_symm").name.as_deref()),
         (0, Some("P 1 21 1"))

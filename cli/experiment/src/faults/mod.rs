@@ -11,7 +11,7 @@
 //! | layers, with `oversample_thick` | spec, dry | spec, dry, with the layers of c-parity |
 //! | flags | spec, bare but for the flags | c-parity, bare but for the flags |
 //! | weights | spec, dry | spec, dry, with all sources alike |
-//! | water | spec | spec, dry, plus the water of c-parity as it is without flags |
+//! | water | spec | spec, dry, plus the water of c-parity |
 //! | detector | spec | spec with the detector of c-parity |
 //! | all | spec | c-parity |
 //!

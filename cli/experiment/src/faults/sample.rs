@@ -34,7 +34,11 @@ pub(super) fn sample(experiment: &Experiment, wanted: usize) -> Result<(Selectio
         let (row, column) = (index / columns, index % columns);
         is_there(index) && is_taken(share, row, column.saturating_sub(first) / RUN)
     })?;
-    Ok((selection, all))
+    if !selection.is_empty() {
+        return Ok((selection, all));
+    }
+    // A mask can leave none of the runs that are taken.
+    Ok((Selection::new(pixels, columns, is_there)?, all))
 }
 
 /// Whether a run of pixels is in a sample that holds a share of them. The first run of an image, where the carryover
