@@ -2,8 +2,8 @@
 
 use widebragg_tests::program::Workplace;
 
-/// The correlation of the two modes' images of a crystal of 20 x 20 x 20 cells; `differ` says whether the summary tells
-/// that phi = 0 makes them differ.
+/// The correlation of the images that the two modes give of a crystal of 20 x 20 x 20 cells. Where they `differ`, the
+/// summary must say that phi = 0 is the cause.
 fn correlation(place: &Workplace, rotation: &str, differ: bool) -> f64 {
     for mode in ["spec", "c-parity"] {
         let line = format!(

@@ -111,9 +111,9 @@ pub struct StructureFactors {
     reflections: Vec<Hkl>,
     /// What does not depend on the energy.
     fixed: Vec<Mates>,
-    /// Elements whose f', f'' are given later, and their G.
+    /// Elements whose f', f'' are given later, and G(h), the sums over their atoms.
     varying: Vec<(Element, Vec<Complex64>)>,
-    /// Elements whose G come from a transform.
+    /// Elements whose G(h) come from a transform.
     transformed: Vec<Element>,
 }
 

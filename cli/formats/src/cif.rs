@@ -529,6 +529,22 @@ fn next_where(bytes: &[u8], at: usize, holds: impl Fn(u8) -> bool) -> usize {
     rest.iter().position(|&byte| holds(byte)).map_or(bytes.len(), |distance| at + distance)
 }
 
+/// Whether the first word that is no comment belongs to CIF, perhaps at a wrong place.
+pub(crate) fn begins(start: &[u8]) -> bool {
+    let mut text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start).trim_ascii_start();
+    while text.starts_with(b"#") {
+        let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
+        text = text[end..].trim_ascii_start();
+    }
+    let is_tag = text.starts_with(b"_") && text.get(1).is_some_and(u8::is_ascii_alphabetic);
+    is_tag || [&b"data_"[..], b"loop_", b"save_"].iter().any(|keyword| begins_with(text, keyword))
+}
+
+/// Whether `text` begins with `word`, in any case.
+fn begins_with(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

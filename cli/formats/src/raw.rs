@@ -15,6 +15,7 @@ pub(crate) fn write_values<T: NoUninit, const N: usize>(
     values: &[T],
     bytes_of: impl Fn(T) -> [u8; N],
 ) -> io::Result<()> {
+    const { assert!(size_of::<T>() == N, "a value has N bytes") };
     if cfg!(target_endian = "little") {
         // The values lie in memory as they do in the file.
         return out.write_all(cast_slice(values));

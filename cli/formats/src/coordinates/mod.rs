@@ -33,6 +33,7 @@ use widebragg_coordinates::model::{Atom, Displacement, Model};
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
+use crate::cif;
 use crate::failure::Failure;
 use crate::kind::explained;
 use crate::memory::{PIECE_BYTES, Watched, reserved};
@@ -61,7 +62,7 @@ pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
     let mut input = Watched(input);
     let mut start = Vec::new();
     (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
-    let (is_cif, is_pdb) = (is_cif(&start), is_pdb(&start));
+    let (is_cif, is_pdb) = (cif::begins(&start), is_pdb(&start));
     let mut input = BufReader::with_capacity(PIECE_BYTES, start.as_slice().chain(input));
     if is_cif {
         return mmcif::parse(&mut input, path);
@@ -79,7 +80,7 @@ pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
 /// # Errors
 /// The stream cannot be read, or the part of a CIF before its first such table does not fit into the memory.
 pub(crate) fn holds_model(input: &mut Unpacked<'_>, path: &Path) -> Result<bool, Failure> {
-    if !is_cif(input.start()) {
+    if !cif::begins(input.start()) {
         return Ok(is_pdb(input.start()));
     }
     let mut searched = 0;
@@ -120,18 +121,6 @@ fn is_pdb(start: &[u8]) -> bool {
     let mut lines = start.split(|&byte| byte == b'\n');
     let records: [&[u8]; 3] = [b"CRYST1", b"ATOM  ", b"HETATM"];
     start.starts_with(b"HEADER ") || lines.any(|line| records.iter().any(|record| line.starts_with(record)))
-}
-
-/// Whether the first line that is neither blank nor a comment begins a CIF.
-fn is_cif(start: &[u8]) -> bool {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let mut lines = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_start);
-    let first = lines.find(|line| !line.is_empty() && line[0] != b'#');
-    first.is_some_and(|line| {
-        let begins =
-            |word: &[u8]| line.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
-        begins(b"data_") || begins(b"loop_") || begins(b"_") || begins(b"save_")
-    })
 }
 
 /// Where an atom is.
@@ -290,10 +279,10 @@ mod tests {
         for start in
             ["data_x\n", "# a comment\n\n  DATA_x\n", "loop_\n", "_cell.length_a 3\n", "\u{feff}data_\n"]
         {
-            assert!(is_cif(start.as_bytes()), "{start}");
+            assert!(cif::begins(start.as_bytes()), "{start}");
         }
         for start in ["", "CRYST1 ", "HEADER    data_", "ATOM  ", "#\n"] {
-            assert!(!is_cif(start.as_bytes()), "{start}");
+            assert!(!cif::begins(start.as_bytes()), "{start}");
         }
     }
 }

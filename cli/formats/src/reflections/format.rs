@@ -1,6 +1,7 @@
 //! Formats of reflections, and how they are recognised by their first bytes.
 
 use super::{cns, crystfel, scalepack, xds};
+use crate::cif;
 use crate::kind::kind_of;
 
 /// A format of reflections.
@@ -72,7 +73,7 @@ impl Format {
             return Ok(Self::Mtz);
         }
         let found = [
-            (Self::Cif, begins_cif as fn(&[u8]) -> bool),
+            (Self::Cif, cif::begins as fn(&[u8]) -> bool),
             (Self::Xds, xds::begins),
             (Self::CrystFel, crystfel::begins),
             (Self::Scalepack, scalepack::begins),
@@ -90,22 +91,6 @@ impl Format {
             None => Ok(Self::Text),
         }
     }
-}
-
-/// Whether the first word that is no comment belongs to CIF, perhaps at a wrong place.
-fn begins_cif(start: &[u8]) -> bool {
-    let mut text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start).trim_ascii_start();
-    while text.starts_with(b"#") {
-        let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len());
-        text = text[end..].trim_ascii_start();
-    }
-    let is_tag = text.starts_with(b"_") && text.get(1).is_some_and(u8::is_ascii_alphabetic);
-    is_tag || [&b"data_"[..], b"loop_"].iter().any(|keyword| begins_with(text, keyword))
-}
-
-/// Whether `text` begins with `word`, in any case.
-fn begins_with(text: &[u8], word: &[u8]) -> bool {
-    text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

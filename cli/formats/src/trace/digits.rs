@@ -10,7 +10,7 @@ pub enum Digits {
     Significant(i32),
     /// This many digits after the point, as by `%.6f`.
     Decimals(i32),
-    /// As many as leave the number within this of the value: a multiple of a number that was printed.
+    /// The number is within this of the value, as a multiple of a number that was printed is.
     Within(f64),
 }
 
