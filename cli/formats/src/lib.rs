@@ -40,6 +40,7 @@ pub mod expt;
 pub mod failure;
 pub mod float;
 pub mod format_g;
+pub mod geometry;
 pub mod hkl;
 pub mod hkl_table;
 pub mod image;

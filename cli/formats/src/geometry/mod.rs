@@ -1,0 +1,117 @@
+//! The geometry of an experiment as files describe it: a detector of panels, the beam, the spindle with its scan, and
+//! the crystal.
+//!
+//! All vectors of a [`Geometry`] are in one right-handed laboratory frame, which [`Frame`] names, with the sample at its
+//! origin. Lengths are in metres, reciprocal lengths in 1/Angstrom, angles in degrees. Vectors that give a direction
+//! have length 1. What a file does not say is `None` here: readers invent nothing.
+
+/// What a file says of the geometry of an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Geometry {
+    /// The frame of all vectors.
+    pub frame: Frame,
+    /// The beam.
+    pub beam: Beam,
+    /// The panels of the detector, at least one, in the file's order.
+    pub panels: Vec<Panel>,
+    /// Unit axis about which the crystal turns, right-handed in phi; `None`: a still, or not stated.
+    pub spindle: Option<[f64; 3]>,
+    /// The rotation in frames; `None`: a still, or not stated.
+    pub scan: Option<Scan>,
+    /// The crystal.
+    pub crystal: Option<Crystal>,
+}
+
+/// The laboratory frame of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame {
+    /// That of a DIALS experiment list; by custom +z from the sample to the source and +x along the spindle.
+    Dials,
+    /// McStas, NeXus and CrystFEL: +z along the beam, +y up.
+    McStas,
+    /// That of an XDS file, which may be any.
+    Xds,
+    /// That of image headers, the convention that the reference calls MOSFLM: +x along the beam, +z along the spindle.
+    Mosflm,
+}
+
+/// The beam.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beam {
+    /// Unit vector from the source to the sample.
+    pub direction: [f64; 3],
+    /// Wavelength.
+    pub lambda_m: Option<f64>,
+    /// Polarisation.
+    pub polarization: Option<Polarization>,
+}
+
+/// The polarisation of a beam.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Polarization {
+    /// Unit vector along the stronger electric field.
+    pub electric_vector: [f64; 3],
+    /// Kahn's factor k, -1 to 1. The fraction of the intensity whose electric vector is along it is (k + 1)/2.
+    pub kahn_factor: f64,
+}
+
+/// A flat rectangle of pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// Its name in the file; its number where it has none.
+    pub name: String,
+    /// Pixels along fast and slow.
+    pub pixels: [usize; 2],
+    /// Its first pixel in the block of data of all panels, along fast and slow.
+    pub data_origin: [usize; 2],
+    /// Edges of a pixel along fast and slow.
+    pub pixel_m: [f64; 2],
+    /// Outer corner of the first pixel.
+    pub origin_m: [f64; 3],
+    /// Unit fast axis.
+    pub fast: [f64; 3],
+    /// Unit slow axis.
+    pub slow: [f64; 3],
+    /// The sensor.
+    pub sensor: Option<Sensor>,
+    /// The smallest and the largest count that are valid, both included.
+    pub valid: [Option<f64>; 2],
+}
+
+/// The sensor of a panel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sensor {
+    /// Its material, as the file writes it.
+    pub material: Option<String>,
+    /// Thickness.
+    pub thickness_m: f64,
+    /// Attenuation per metre at the beam's wavelength.
+    pub attenuation_per_m: Option<f64>,
+}
+
+/// A rotation in equal steps, one a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scan {
+    /// Number of the first frame.
+    pub first: usize,
+    /// Frames.
+    pub frames: usize,
+    /// Phi at the start of the first frame.
+    pub start_deg: f64,
+    /// Oscillation of a frame.
+    pub width_deg: f64,
+    /// Exposure of a frame.
+    pub exposure_s: Option<f64>,
+}
+
+/// A crystal. An A matrix has the rows x, y, z and the columns a*, b*, c*, in 1/Angstrom, so that A h is the scattering
+/// vector of reflection h at phi = 0, in the frame of the geometry and with the fixed rotations of a goniometer applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Crystal {
+    /// A at phi = 0.
+    pub a_matrix: [[f64; 3]; 3],
+    /// A at the start of each frame and at the end of the last, where the crystal was refined frame by frame.
+    pub a_at_frames: Vec<[[f64; 3]; 3]>,
+    /// Its space group, as the file writes it.
+    pub space_group: Option<String>,
+}
