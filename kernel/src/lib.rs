@@ -38,6 +38,7 @@
 //! | to | start at |
 //! |---|---|
 //! | render an image | [`scene::SceneParameters`], [`scene::Scene::render_rows`] |
+//! | render small spots without the pixels between them | [`light`] |
 //! | reproduce `nanoBragg.c` to the last bit, with its phi carryover | [`rotation::PhiMode`], [`carryover`] |
 //! | differentiate an image | [`gradient`] |
 //! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
@@ -59,6 +60,7 @@ pub mod gradient;
 mod identity;
 pub mod lanes;
 pub mod lattice;
+pub mod light;
 pub mod math;
 mod names;
 pub mod noise;

@@ -19,6 +19,7 @@ use widebragg::gradient::{
 };
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::light::LightRule;
 use widebragg::random::Ran1;
 use widebragg::render::{PixelValue, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
@@ -216,6 +217,7 @@ impl KernelScene {
             crystal_input: CrystalInput::Axes { direct: self.cell, reciprocal_per_angstrom },
             crystallite: self.crystallite,
             precision: Precision::Double,
+            light: LightRule::default(),
             mode,
             reference_threads: 1,
             phi0_rad,

@@ -7,6 +7,7 @@ use widebragg::crystal::{Crystal, CrystalParameters};
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{Crystallite, Precision};
+use widebragg::light::LightRule;
 use widebragg::random::Ran1;
 use widebragg::rotation::{
     Mat3, Orientation, PhiMode, PhiShift, PhiSweep, fill_shifted_orientations, orientations_len,
@@ -68,6 +69,8 @@ pub struct Experiment {
     pub crystallite: Crystallite,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
+    /// Whether images are rendered from lists of their spots.
+    pub light: LightRule,
     /// Whether the defects of nanoBragg are reproduced.
     pub mode: PhiMode,
     /// Threads of the reference whose carryover c-parity mode reproduces, at least 1.
@@ -208,6 +211,7 @@ impl Experiment {
             crystal_input: parameters.crystal,
             crystallite,
             precision: parameters.precision,
+            light: parameters.light,
             mode: parameters.mode,
             reference_threads: parameters.reference_threads,
             phi0_rad: parameters.phi0_rad,

@@ -1,10 +1,12 @@
 //! Renders one image with its rows split over threads, after a search for the latch: the evaluation at which
 //! the reference would stop interpolating.
 
+use core::ops::Range;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use widebragg::carryover::Slot;
+use widebragg::carryover::{Carryover, Slot};
+use widebragg::light::Choice;
 use widebragg::render::RowReport;
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
@@ -13,6 +15,7 @@ use widebragg_formats::memory::{filled, reserved, zeroed};
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
+use crate::light::{self, LightTaken, Lists};
 
 /// A rendered image.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Frame {
     pub latch: Option<LatchPoint>,
     /// Carryover slots after the image, one for each thread of the reference; empty in spec mode.
     pub slots: Vec<Slot>,
+    /// What it was rendered from.
+    pub light: LightTaken,
     /// Time in the render loop, in s.
     pub seconds: f64,
 }
@@ -60,24 +65,98 @@ pub fn render_frame(
     let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
     let scene = latched(scene, latch);
-    pixels.par_chunks_mut(columns).zip(&mut rows_done).enumerate().try_for_each(
-        |(row, (out, done))| -> Result<(), Failure> {
-            // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up
-            // below.
-            let mut own = slot_of_row(&slots, row);
-            let report = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
-            row_done();
-            *done = (report.map_err(refused(Part::Scene))?, own);
-            Ok(())
-        },
-    )?;
+    let target = Target { columns, slots: &slots, row_done };
+    let light = match light::choose(experiment.light, &scene) {
+        Some(choice) => target.render_spots(&scene, &choice, &mut pixels, &mut rows_done)?,
+        None => {
+            target.render_rows(0..rows, &mut pixels, &mut rows_done, &|row, out, carry| {
+                scene.render_rows(row..row + 1, out, carry)
+            })?;
+            LightTaken::Loop
+        }
+    };
     let seconds = started.elapsed().as_secs_f64();
     let report = sum_of(&rows_done, &mut slots);
-    Ok(Frame { pixels, report, latch, slots, seconds })
+    Ok(Frame { pixels, report, latch, slots, light, seconds })
+}
+
+/// What a row reports, and its copy of its stream's slot.
+type RowDone = (RowReport, Option<Slot>);
+
+/// Renders one row into its pixels.
+type RenderRow<'f> =
+    &'f (dyn Fn(usize, &mut [f32], &mut Carryover<'_>) -> Result<RowReport, widebragg::Error> + Sync);
+
+/// What all rows of an image share.
+struct Target<'f> {
+    columns: usize,
+    slots: &'f [Slot],
+    row_done: &'f (dyn Fn() + Sync),
+}
+
+impl Target<'_> {
+    /// Renders some rows of the image by `render_row`, on all threads.
+    fn render_rows(
+        &self,
+        rows: Range<usize>,
+        pixels: &mut [f32],
+        done: &mut [RowDone],
+        render_row: RenderRow<'_>,
+    ) -> Result<(), Failure> {
+        let pixels = &mut pixels[rows.start * self.columns..rows.end * self.columns];
+        let done = &mut done[rows.clone()];
+        pixels.par_chunks_mut(self.columns).zip(done).enumerate().try_for_each(
+            |(index, (out, done))| -> Result<(), Failure> {
+                // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up
+                // below.
+                let row = rows.start + index;
+                let mut own = slot_of_row(self.slots, row);
+                let report = render_row(row, out, &mut carryover(own.as_mut_slice()));
+                (self.row_done)();
+                *done = (report.map_err(refused(Part::Scene))?, own);
+                Ok(())
+            },
+        )
+    }
+
+    /// Renders the image from lists of its spots, band by band.
+    fn render_spots(
+        &self,
+        scene: &Scene<'_>,
+        choice: &Choice,
+        pixels: &mut [f32],
+        done: &mut [RowDone],
+    ) -> Result<LightTaken, Failure> {
+        let rows = done.len();
+        let Some(light) = scene.light(choice.cutoff) else { return Ok(LightTaken::Loop) };
+        let mut spots = 0;
+        let mut bands: Vec<_> = light::bands(rows, choice).collect();
+        // The last is the next.
+        bands.reverse();
+        while let Some(band) = bands.pop() {
+            let mut buffers = light::buffers(&light, choice)?;
+            match light::lists(&light, choice, &band, &mut buffers)? {
+                Some(Lists { lists, spots: listed }) => {
+                    spots += listed;
+                    self.render_rows(band, pixels, done, &|row, out, carry| {
+                        light.render_rows(&lists, row..row + 1, out, carry)
+                    })?;
+                }
+                None if band.len() > 1 => {
+                    let middle = band.start + band.len() / 2;
+                    bands.extend([middle..band.end, band.start..middle]);
+                }
+                None => self.render_rows(band, pixels, done, &|row, out, carry| {
+                    scene.render_rows(row..row + 1, out, carry)
+                })?,
+            }
+        }
+        Ok(LightTaken::List { spots, exponent: light::exponent(&light, choice) })
+    }
 }
 
 /// Adds up the reports of all rows, and absorbs their copies of slots into `slots`.
-fn sum_of(rows: &[(RowReport, Option<Slot>)], slots: &mut [Slot]) -> RowReport {
+fn sum_of(rows: &[RowDone], slots: &mut [Slot]) -> RowReport {
     let mut report = RowReport::default();
     for (row, used) in rows {
         report.pixels += row.pixels;

@@ -51,6 +51,7 @@ mod frame_start;
 pub mod geometry;
 pub mod gradient;
 pub mod images;
+pub mod light;
 pub mod parameters;
 pub mod resolution;
 pub mod statistics;

@@ -9,6 +9,7 @@ use widebragg::defaults;
 use widebragg::detector::DetectorParameters;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::light::LightRule;
 use widebragg::rotation::{Mat3, PhiMode};
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
@@ -151,6 +152,8 @@ pub struct Parameters {
     pub fudge: f64,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
+    /// Whether images are rendered from lists of their spots.
+    pub light: LightRule,
     /// Whether the defects of nanoBragg are reproduced.
     pub mode: PhiMode,
     /// Threads that the reference would have run with, at least 1: they matter in c-parity mode.
@@ -201,6 +204,7 @@ impl Parameters {
             size_m: [0.0; 3],
             fudge: defaults::FUDGE,
             precision: Precision::default(),
+            light: LightRule::default(),
             mode: PhiMode::default(),
             reference_threads: 1,
             phi0_rad: 0.0,

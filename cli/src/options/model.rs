@@ -10,6 +10,7 @@ use super::takes::RADIANS_PER_DEGREE;
 use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::gradient::loss::LossKind;
@@ -605,6 +606,8 @@ pub struct Options {
     pub simd: Option<SimdLevel>,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
+    /// Whether images are rendered from lists of their spots.
+    pub light: LightRule,
     /// What is printed on standard output.
     pub log: Log,
     /// Print the summary as JSON.

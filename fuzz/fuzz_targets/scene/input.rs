@@ -9,6 +9,7 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::light::LightRule;
 use widebragg::random::{Ran1, fill_mosaic};
 use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
@@ -259,6 +260,7 @@ impl Input {
             crystal_input: parameters.source.into(),
             crystallite: self.crystallite(&crystal),
             precision: Precision::Double,
+            light: LightRule::default(),
             mode: self.mode(),
             reference_threads: 1,
             phi0_rad: self.one(Knob::PhiDeg).to_radians(),

@@ -1,10 +1,14 @@
 //! Gaussian spots: Na Nb Nc exp(-fudge rs2/0.63), see the parent for rs2.
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
-use super::spot::NodeDistance;
+use super::spot::{NodeDistance, SpotKind, SpotShape};
 use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::math::exp;
+
+/// Exponent beyond which the exponential is 0. Where it is still the smallest f64 the reference does not skip the
+/// step, which may latch the interpolation or multiply the running sum.
+pub(crate) const GAUSS_VANISHES: f64 = 745.133_219_101_941_1;
 
 /// [`CrystalShape::Gauss`].
 #[derive(Debug, Clone, Copy)]
@@ -29,16 +33,28 @@ impl<F: Lanes> Gauss<F> {
 impl<F: Lanes> Shape<F> for Gauss<F> {
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
+        // Between spots the exponential is nearly everywhere 0, and the reference skips the step.
+        self.f_latt_in_reach(indices, self.volume.splat_like(-GAUSS_VANISHES))
+    }
+}
+
+impl<F: Lanes> SpotShape<F> for Gauss<F> {
+    #[inline(always)]
+    fn f_latt_in_reach(&self, indices: &Indices<F>, lowest_exponent: F) -> F {
         let exponent = self.distance.squared(indices);
         let zero = exponent.splat_like(0.0);
-        // Between spots the exponential is nearly everywhere 0, and the reference skips the step. Where its
-        // exponential is still the smallest f64 it does not: such a step may latch the interpolation or
-        // multiply the running sum.
-        let vanishes = exponent.lt(exponent.splat_like(-745.133_219_101_941_1));
+        let vanishes = exponent.lt(lowest_exponent);
         if vanishes.all() {
             return zero;
         }
         F::select(vanishes, zero, self.volume * exp(exponent.max(exponent.splat_like(-708.0))))
+    }
+}
+
+impl SpotKind for GaussKind {
+    #[inline(always)]
+    fn spots<L: Level>(level: L, crystallite: &Crystallite) -> impl SpotShape<L::F> {
+        Gauss::new(level, crystallite)
     }
 }
 

@@ -29,11 +29,12 @@ mod thin;
 mod tophat;
 
 pub(crate) use any::AnyShape;
-pub(crate) use gauss::GaussKind;
+pub(crate) use gauss::{GAUSS_VANISHES, GaussKind};
 pub(crate) use indices::{Indices, Narrowed};
 pub(crate) use mixed::{MIXED_CELLS_LIMIT, SquareMixedKind};
 pub(crate) use round::RoundKind;
 pub(crate) use shape::{Differentiable, DifferentiableKind, FLattDerivatives, Shape, ShapeKind};
+pub(crate) use spot::{SpotKind, SpotProfile, SpotShape};
 pub(crate) use square::SquareKind;
 pub(crate) use thin::SquareThinKind;
 pub(crate) use tophat::TophatKind;

@@ -1,9 +1,45 @@
 //! Spots in reciprocal space, for gauss and tophat: the distance of a scattering vector from its nearest
 //! node.
 
-use super::{Crystallite, Indices};
+use super::shape::Shape;
+use super::{CrystalShape, Crystallite, Indices};
 use crate::lanes::{Lanes, Level};
 use crate::vector::Vec3;
+
+/// A shape whose F_latt is a function of the distance from the nearest node, and nothing beyond some distance.
+pub(crate) trait SpotShape<F: Lanes>: Shape<F> {
+    /// |F_latt| within the reach of the node of `indices`, else 0: a Gaussian is cut off where its exponent, which is
+    /// not above 0, is below `lowest_exponent`.
+    fn f_latt_in_reach(&self, indices: &Indices<F>, lowest_exponent: F) -> F;
+}
+
+/// Marker type of such a shape.
+pub(crate) trait SpotKind {
+    /// The shape of `crystallite`, at a level.
+    fn spots<L: Level>(level: L, crystallite: &Crystallite) -> impl SpotShape<L::F>;
+}
+
+/// How F_latt falls off with rs2: as a function of `per_square` rs2, where the edge of a tophat is at `edge`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpotProfile {
+    /// In Angstrom^2.
+    pub(crate) per_square: f64,
+    /// Infinite for a Gaussian.
+    pub(crate) edge: f64,
+}
+
+impl SpotProfile {
+    /// The profile of a crystal's spots; `None` for the shapes whose F_latt reaches from node to node.
+    pub(crate) fn new(crystallite: &Crystallite) -> Option<Self> {
+        let volume: f64 = crystallite.cells.iter().product();
+        let scale = volume * volume * crystallite.fudge;
+        match crystallite.shape {
+            CrystalShape::Square | CrystalShape::Round => None,
+            CrystalShape::Gauss => Some(Self { per_square: scale / 0.63, edge: f64::INFINITY }),
+            CrystalShape::Tophat => Some(Self { per_square: scale, edge: super::tophat::EDGE }),
+        }
+    }
+}
 
 /// The squared distance to the nearest node in reciprocal space, times a factor.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use super::SpanReport;
 use super::pixel_value::PixelValue;
-use super::plain::{ScalingPass, StepsPass, Workspace};
+use super::plain::{ScalingPass, StepsPass, Sums, Workspace};
 use super::row_plan::Span;
 use crate::lattice::{
     CrystalShape, GaussKind, Precision, RoundKind, ShapeKind, SquareKind, SquareMixedKind, SquareThinKind,
@@ -19,11 +19,9 @@ pub(super) fn render<P: PixelValue>(
     out: &mut [P],
 ) -> Option<SpanReport> {
     let p = &scene.p;
-    if p.sensor.layers > 1 || p.oversample.per_axis > 1 || p.oversample.has_flags() || p.d_min_m > 0.0 {
-        work.make_room();
-    }
+    work.make_room_for(scene);
     let fallbacks = run_steps(scene, span, work);
-    let (omega_sum_sr, any_nan) = p.simd.run(ScalingPass { scene, work, out });
+    let (omega_sum_sr, any_nan) = p.simd.run(ScalingPass { scene, work, sums: Sums::OfSteps, out });
     (!any_nan).then_some(SpanReport { omega_sum_sr, fallbacks })
 }
 

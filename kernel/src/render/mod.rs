@@ -23,6 +23,7 @@
 //! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
 //! a span   -> the plain loop, three passes                                              plain, choice
 //!             or, where the scene or a pixel needs it, the general loop                 general, pixel_sum
+//!             or, from a list of spots, the steps of these alone                        lit
 //! a step   -> its term joins the sum of its pixel                                       accumulate, background
 //! ```
 
@@ -31,6 +32,7 @@ mod background;
 mod choice;
 mod general;
 pub(crate) mod geometry;
+mod lit;
 pub(crate) mod observer;
 pub(crate) mod pixel_sum;
 mod pixel_value;
@@ -42,6 +44,7 @@ mod streams;
 
 use core::ops::{Range, RangeInclusive};
 
+pub(crate) use lit::Lit;
 pub use pixel_value::PixelValue;
 use probe::ProbeObserver;
 pub use probe::{PixelProbe, StepProbe};
@@ -99,6 +102,17 @@ impl Scene<'_> {
         pixels: &mut [P],
         carry: &mut Carryover<'_>,
     ) -> Result<RowReport, Error> {
+        self.render_rows_of(rows, pixels, carry, None)
+    }
+
+    /// [`Scene::render_rows`], from lists of spots where there are some.
+    pub(crate) fn render_rows_of<P: PixelValue>(
+        &self,
+        rows: Range<usize>,
+        pixels: &mut [P],
+        carry: &mut Carryover<'_>,
+        lit: Option<&Lit<'_>>,
+    ) -> Result<RowReport, Error> {
         let columns = self.p.detector.fast_pixels;
         let count = self.check_rows(&rows, carry)?;
         let needed = count.saturating_mul(columns);
@@ -108,7 +122,7 @@ impl Scene<'_> {
         let mut report = RowReport::default();
         let mut work = Workspace::new();
         for (slow, row) in rows.zip(pixels.chunks_exact_mut(columns.max(1))) {
-            self.render_row(slow, row, carry, &mut work, &mut report);
+            self.render_row(slow, row, carry, lit, &mut work, &mut report);
         }
         Ok(report)
     }
@@ -209,6 +223,7 @@ impl Scene<'_> {
         slow: usize,
         row: &mut [P],
         carry: &mut Carryover<'_>,
+        lit: Option<&Lit<'_>>,
         work: &mut Workspace,
         report: &mut RowReport,
     ) {
@@ -222,7 +237,7 @@ impl Scene<'_> {
         }
         for span in plan.spans() {
             if let Some(out) = row.get_mut(span.first..span.first + span.count) {
-                self.render_span(span, out, work, report);
+                self.render_span(span, out, lit, work, report);
             }
         }
         // The spans have the solid angles of the single pixels too; their values are replaced.
@@ -238,6 +253,7 @@ impl Scene<'_> {
         &self,
         span: Span,
         out: &mut [P],
+        lit: Option<&Lit<'_>>,
         work: &mut Workspace,
         report: &mut RowReport,
     ) {
@@ -247,10 +263,20 @@ impl Scene<'_> {
             out.fill(P::from_f64(0.0));
             return;
         }
-        let plain = if self.needs_general_loop() { None } else { choice::render(self, span, work, out) };
-        let span_report = plain.unwrap_or_else(|| self.render_span_generally(span, &work.live, out));
-        report.add(&span_report);
+        let of_spots = lit.and_then(|lit| lit::render(self, lit, span, work, out));
+        report.add(&of_spots.unwrap_or_else(|| self.render_every_step(span, work, out)));
         report.pixels += selected;
+    }
+
+    /// Renders the live pixels of a span by all of their steps; the others become 0.
+    fn render_every_step<P: PixelValue>(
+        &self,
+        span: Span,
+        work: &mut Workspace,
+        out: &mut [P],
+    ) -> SpanReport {
+        let plain = if self.needs_general_loop() { None } else { choice::render(self, span, work, out) };
+        plain.unwrap_or_else(|| self.render_span_generally(span, &work.live, out))
     }
 
     fn render_span_generally<P: PixelValue>(&self, span: Span, live: &PerPixel, out: &mut [P]) -> SpanReport {
@@ -266,6 +292,14 @@ impl Scene<'_> {
         report
     }
 
+    /// Renders neighbouring pixels of a row, without the special cases of single pixels.
+    pub(crate) fn render_run(&self, slow: usize, first: usize, values: &mut [f64]) {
+        let live = [1.0; SPAN];
+        let live = live.get(..values.len()).unwrap_or(&[]);
+        let lookup = self.lookup_at(slow, first);
+        general::render(self, &PixelRun { slow, first, live, opening: None, lookup }, values);
+    }
+
     /// The value of a run of one pixel, including its special cases: the sweep that opens its stream, and the
     /// evaluation that ends interpolation.
     fn evaluate(&self, run: &PixelRun<'_>) -> f64 {
@@ -275,7 +309,8 @@ impl Scene<'_> {
         value
     }
 
-    fn needs_general_loop(&self) -> bool {
+    /// Whether every step multiplies the running sum, which only the general loop does.
+    pub(crate) fn needs_general_loop(&self) -> bool {
         Accumulation::new(self).multiplies_sum()
     }
 

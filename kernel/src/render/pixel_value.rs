@@ -3,7 +3,9 @@
 use crate::lanes::Lanes;
 
 /// A stored pixel: f32 or f64.
-pub trait PixelValue: Copy + private::Sealed {
+pub trait PixelValue: Copy + PartialEq + private::Sealed {
+    /// Whether it is an f32.
+    const IS_SINGLE: bool;
     /// `value` rounded to the stored type.
     fn from_f64(value: f64) -> Self;
     /// Writes rounded lanes to `out`: as many as it has room for.
@@ -17,6 +19,8 @@ mod private {
 }
 
 impl PixelValue for f32 {
+    const IS_SINGLE: bool = true;
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as Self
@@ -28,6 +32,8 @@ impl PixelValue for f32 {
 }
 
 impl PixelValue for f64 {
+    const IS_SINGLE: bool = false;
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value

@@ -44,13 +44,15 @@ use crate::structure_factor::{Lookup, LookupKind, LookupTable, SavedNodes};
 pub(super) struct Workspace {
     /// 1 where a pixel is rendered, 0 where it is skipped or past the end of the span.
     pub(super) live: PerPixel,
-    diffracted: [PerPixel; 3],
+    pub(super) diffracted: [PerPixel; 3],
     inverse_distance: PerPixel,
-    sum: PerPixel,
+    pub(super) sum: PerPixel,
     /// The sum over the sources whose terms have been multiplied by what belongs to them.
     total: PerPixel,
     /// Made only where several samples need it, since all memory of a call must be cleared.
     samples: Option<Samples>,
+    /// Made only where spots are rendered that leave something out.
+    bound: Option<Bound>,
     /// If not 0, the first `unmasked` elements of `live` are 1 and all others are 0.
     unmasked: usize,
 }
@@ -73,6 +75,16 @@ struct Samples {
     nodes: SavedNodes,
 }
 
+/// What the steps that a list of spots leaves out may add to a pixel.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Bound {
+    /// Largest sum that they may add.
+    left_out: PerPixel,
+    /// Largest sum that the pixel may have.
+    sum: PerPixel,
+}
+
 impl Workspace {
     pub(super) const fn new() -> Self {
         const EMPTY: PerPixel = [0.0; SPAN];
@@ -83,16 +95,68 @@ impl Workspace {
             sum: EMPTY,
             total: EMPTY,
             samples: None,
+            bound: None,
             unmasked: 0,
         }
     }
 
-    /// Creates the storage that several samples need. Out of line, since it takes as much stack again.
+    /// Creates the storage that several samples need, where a scene has them.
+    pub(super) fn make_room_for(&mut self, scene: &Scene<'_>) {
+        let p = &scene.p;
+        let several = p.sensor.layers > 1 || p.oversample.per_axis > 1;
+        if several || p.oversample.has_flags() || p.d_min_m > 0.0 {
+            self.make_room();
+        }
+    }
+
+    /// Out of line, since it takes as much stack again.
     #[inline(never)]
-    pub(super) fn make_room(&mut self) {
+    fn make_room(&mut self) {
         if self.samples.is_none() {
             self.samples = Some(Samples::new());
         }
+    }
+
+    /// Creates the storage that spots need which leave something out. Out of line, as that of the samples.
+    #[inline(never)]
+    pub(super) fn make_room_for_bound(&mut self) {
+        let bound = self.bound.get_or_insert(Bound { left_out: [0.0; SPAN], sum: [0.0; SPAN] });
+        bound.left_out = [0.0; SPAN];
+    }
+
+    /// Starts the sums of a span of spots.
+    pub(super) fn begin_sums(&mut self, background: f64) {
+        self.sum = [background; SPAN];
+        self.total = [0.0; SPAN];
+    }
+
+    /// Starts the sums of the next source, whose terms will be multiplied.
+    pub(super) fn begin_sums_of_source(&mut self) {
+        self.sum = [0.0; SPAN];
+    }
+
+    /// Bounds the sums of the pixels from above: sums of spots, which leave out at most `left_out` where no terms are
+    /// multiplied, and whose rounding error is below `rounding` - 1.
+    pub(super) fn bound_sums(&mut self, scene: &Scene<'_>, left_out: f64, rounding: f64) {
+        let multiplies_terms = Accumulation::new(scene).multiplies_terms();
+        let sums = if multiplies_terms { &self.total } else { &self.sum };
+        let Some(bound) = &mut self.bound else { return };
+        for ((largest, &sum), &of_terms) in bound.sum.iter_mut().zip(sums).zip(&bound.left_out) {
+            *largest = (sum + if multiplies_terms { of_terms } else { left_out }) * rounding;
+        }
+    }
+
+    /// The pixels that the current source reaches within the resolution limit; `None` without a limit.
+    #[inline(always)]
+    pub(super) fn reached(&self, scene: &Scene<'_>) -> Option<&PerPixel> {
+        self.samples.as_ref().filter(|_| scene.p.d_min_m > 0.0).map(|samples| &samples.reached)
+    }
+
+    /// Selects the first pixels of the span for which `pixels` is true.
+    pub(super) fn select_where(&mut self, pixels: impl Iterator<Item = bool>) {
+        self.unmasked = 0;
+        self.live = [0.0; SPAN];
+        self.live.iter_mut().zip(pixels).for_each(|(live, selected)| *live = f64::from(u8::from(selected)));
     }
 
     /// Selects the pixels of a span of `count` that `mask` does not skip, and returns their number.
@@ -128,14 +192,14 @@ impl Samples {
 }
 
 /// First pass, for one layer and subpixel.
-struct GeometryPass<'c, 'a> {
-    scene: &'c Scene<'a>,
-    span: Span,
-    grid: &'c SubpixelGrid,
-    layer: usize,
-    sub_slow: usize,
-    sub_fast: usize,
-    work: &'c mut Workspace,
+pub(super) struct GeometryPass<'c, 'a> {
+    pub(super) scene: &'c Scene<'a>,
+    pub(super) span: Span,
+    pub(super) grid: &'c SubpixelGrid,
+    pub(super) layer: usize,
+    pub(super) sub_slow: usize,
+    pub(super) sub_fast: usize,
+    pub(super) work: &'c mut Workspace,
 }
 
 impl WithSimd for GeometryPass<'_, '_> {
@@ -244,7 +308,7 @@ fn direction<L: Level>(
 
 /// Out of line, so that it is compiled once and not again for each shape and lookup.
 #[inline(never)]
-fn run_geometry(pass: GeometryPass<'_, '_>) {
+pub(super) fn run_geometry(pass: GeometryPass<'_, '_>) {
     pass.scene.p.simd.run(pass);
 }
 
@@ -312,7 +376,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 visited = true;
                 summed = !multiplies_terms;
                 if multiplies_terms {
-                    run_terms(TermsPass { scene, source: group, span, work: &mut *work });
+                    run_terms(TermsPass { scene, source: group, span, left_out: 0.0, work: &mut *work });
                 }
             }
         }
@@ -335,10 +399,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let level = nudge.level();
         let zero = level.splat(0.0);
         // With a resolution limit, the source leaves the sums of all other pixels as they are.
-        let reached = match &work.samples {
-            Some(samples) if scene.p.d_min_m > 0.0 => Some(&samples.reached),
-            _ => None,
-        };
+        let reached = work.reached(scene);
         let live = zero.lt(load(level, reached.unwrap_or(&work.live), at));
         let is_limited = reached.is_some();
         if !live.any() {
@@ -397,11 +458,11 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
 
 /// The pixels that a source reaches within the resolution limit, and the polarisation factor of those that it is
 /// the first to reach.
-struct ResolutionPass<'c, 'a> {
-    scene: &'c Scene<'a>,
-    source: usize,
-    span: Span,
-    work: &'c mut Workspace,
+pub(super) struct ResolutionPass<'c, 'a> {
+    pub(super) scene: &'c Scene<'a>,
+    pub(super) source: usize,
+    pub(super) span: Span,
+    pub(super) work: &'c mut Workspace,
 }
 
 impl WithSimd for ResolutionPass<'_, '_> {
@@ -436,16 +497,18 @@ impl WithSimd for ResolutionPass<'_, '_> {
 
 /// Out of line, as [`run_geometry`].
 #[inline(never)]
-fn run_resolution(pass: ResolutionPass<'_, '_>) {
+pub(super) fn run_resolution(pass: ResolutionPass<'_, '_>) {
     pass.scene.p.simd.run(pass);
 }
 
 /// Multiplies the sums of a source and adds them to those of the sources before.
-struct TermsPass<'c, 'a> {
-    scene: &'c Scene<'a>,
-    source: usize,
-    span: Span,
-    work: &'c mut Workspace,
+pub(super) struct TermsPass<'c, 'a> {
+    pub(super) scene: &'c Scene<'a>,
+    pub(super) source: usize,
+    pub(super) span: Span,
+    /// What each pixel's sum may leave out.
+    pub(super) left_out: f64,
+    pub(super) work: &'c mut Workspace,
 }
 
 impl WithSimd for TermsPass<'_, '_> {
@@ -453,7 +516,7 @@ impl WithSimd for TermsPass<'_, '_> {
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
-        let Self { scene, source, span, work } = self;
+        let Self { scene, source, span, left_out, work } = self;
         let (p, accumulation) = (&scene.p, Accumulation::new(scene));
         let weight = scene.weight(source);
         let incident = p.sources.get(source).map(|source| source.incident);
@@ -476,6 +539,10 @@ impl WithSimd for TermsPass<'_, '_> {
             if let StepFactor::Terms(factor) = accumulation.step_factor(weight, factors) {
                 let total = load(level, &work.sum, at).mul_add(factor, load(level, &work.total, at));
                 store(total, &mut work.total, at);
+                if let (true, Some(bound)) = (left_out > 0.0, &mut work.bound) {
+                    let before = load(level, &bound.left_out, at);
+                    store(level.splat(left_out).mul_add(factor, before), &mut bound.left_out, at);
+                }
             }
         }
     }
@@ -483,14 +550,24 @@ impl WithSimd for TermsPass<'_, '_> {
 
 /// Out of line, as [`run_geometry`].
 #[inline(never)]
-fn run_terms(pass: TermsPass<'_, '_>) {
+pub(super) fn run_terms(pass: TermsPass<'_, '_>) {
     pass.scene.p.simd.run(pass);
+}
+
+/// Which sums become pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// Those of the steps.
+    OfSteps,
+    /// The largest that they may be.
+    Largest,
 }
 
 /// Third pass: sums to pixels.
 pub(super) struct ScalingPass<'c, 'a, P> {
     pub(super) scene: &'c Scene<'a>,
     pub(super) work: &'c Workspace,
+    pub(super) sums: Sums,
     pub(super) out: &'c mut [P],
 }
 
@@ -500,11 +577,15 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) -> (f64, bool) {
-        let Self { scene, work, out } = self;
+        let Self { scene, work, sums, out } = self;
         let p = &scene.p;
         let (detector, sensor) = (&p.detector, &p.sensor);
         let accumulation = Accumulation::new(scene);
-        let sums = if accumulation.multiplies_terms() { &work.total } else { &work.sum };
+        let sums = match (&work.bound, sums) {
+            (Some(bound), Sums::Largest) => &bound.sum,
+            _ if accumulation.multiplies_terms() => &work.total,
+            _ => &work.sum,
+        };
         let captures = sensor.layer_m > 0.0;
         let (zero, one, scale) = (level.splat(0.0), level.splat(1.0), level.splat(scene.scale));
         let mut omega_sum = zero;

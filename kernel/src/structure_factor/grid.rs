@@ -10,6 +10,8 @@ pub struct HklGrid<'a> {
     data: &'a [f64],
     min: [i32; 3],
     len: [usize; 3],
+    /// The largest magnitude of a value.
+    largest: f64,
 }
 
 /// Most nodes of a grid.
@@ -17,7 +19,7 @@ const MOST_NODES: usize = 1 << 31;
 
 impl<'a> HklGrid<'a> {
     /// A grid without nodes: every lookup gives default_F.
-    const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3] };
+    const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3], largest: 0.0 };
 
     /// A grid from (h, k, l) = `min`, with `len` nodes along each.
     ///
@@ -45,10 +47,15 @@ impl<'a> HklGrid<'a> {
             needed,
             given,
         })?;
-        if let Some(&value) = data.iter().find(|f| !f.is_finite()) {
+        let (mut largest, mut all_finite) = (0.0f64, true);
+        for f in data {
+            largest = largest.max(f.abs());
+            all_finite &= f.is_finite();
+        }
+        if let Some(&value) = data.iter().find(|f| !all_finite && !f.is_finite()) {
             return Err(Error::OutOfRange { quantity: "structure factor", value, allowed: "finite" });
         }
-        Ok(Self { data, min, len })
+        Ok(Self { data, min, len, largest })
     }
 
     /// Smallest h, k, l.
@@ -61,6 +68,21 @@ impl<'a> HklGrid<'a> {
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         self.len
+    }
+
+    /// The value at a node; `None` where the node is not in the grid.
+    pub(super) fn value(&self, node: [i32; 3]) -> Option<f64> {
+        let mut index = 0;
+        for ((at, first), len) in node.into_iter().zip(self.min).zip(self.len) {
+            let offset = usize::try_from(at.checked_sub(first)?).ok().filter(|&offset| offset < len)?;
+            index = index * len + offset;
+        }
+        self.data.get(index).copied()
+    }
+
+    /// The largest magnitude of a value.
+    pub(super) fn largest(&self) -> f64 {
+        self.largest
     }
 
     /// The values.

@@ -58,3 +58,15 @@ pub enum LookupRule {
     /// The reference's rule: tricubic up to an evaluation, nearest from there on, for good.
     TricubicUntil(LatchPoint),
 }
+
+impl StructureFactors<'_> {
+    /// F_cell at a node.
+    pub(crate) fn at_node(&self, node: [i32; 3]) -> f64 {
+        self.grid.and_then(|grid| grid.value(node)).unwrap_or(self.default_f)
+    }
+
+    /// The largest |F_cell|.
+    pub(crate) fn largest(&self) -> f64 {
+        self.grid.map_or(0.0, |grid| grid.largest()).max(self.default_f.abs())
+    }
+}

@@ -14,6 +14,7 @@ use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
+use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::reflections::p1::Summary as Reflections;
@@ -68,6 +69,8 @@ pub struct ImageSummary {
     /// Number of pixels whose first sweep used the vectors of another sweep, and of those that used the
     /// unrotated cell; `None` without carryover.
     pub carryover: Option<(u64, u64)>,
+    /// What it was rendered from.
+    pub light: LightTaken,
     /// Time in the render loop, in s.
     pub seconds: f64,
     /// Time per innermost step, in ns.
@@ -97,6 +100,7 @@ impl ImageSummary {
             solid_angle_sr: frame.report.omega_sum_sr / steps,
             fallbacks: frame.report.fallbacks,
             carryover: (!frame.slots.is_empty()).then_some(counts),
+            light: frame.light,
             seconds: frame.seconds,
             ns_per_step: frame.seconds * 1e9 / evaluations.max(1.0),
             printout: String::new(),
@@ -131,6 +135,11 @@ impl ImageSummary {
             put("carryover_fresh", json!(fresh));
         }
         put("interpolation_fallbacks", json!(self.fallbacks));
+        put("light", json!(self.light.name()));
+        if let LightTaken::List { spots, exponent } = self.light {
+            put("light_spots", json!(spots));
+            put("light_exponent", json!(exponent));
+        }
         put("seconds", json!(self.seconds));
         put("ns_per_step", json!(self.ns_per_step));
         put("smv_header_bytes", json!(self.written.smv_header_bytes));
@@ -170,6 +179,11 @@ impl ImageSummary {
         let saturated = self.written.saturated.iter().filter(|(_, count)| *count > 0);
         let saturated = saturated.map(|(option, count)| format!(", {count} pixels saturated ({option})"));
         line("int scale", g(self.written.scales.int) + &saturated.collect::<String>());
+        if let LightTaken::List { spots, exponent } = self.light {
+            let reach = exponent
+                .map_or_else(String::new, |x| format!(", each down to exp(-{x:.0}) of its amplitude"));
+            line("light", format!("from a list of {spots} spots{reach}"));
+        }
         line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         line("written", files.join(" "));

@@ -213,6 +213,7 @@ fn parameters(
         size_m: options.sample_m.map(|size| size.unwrap_or(0.0)),
         fudge,
         precision: options.precision,
+        light: options.light,
         mode: options.carryover_mode,
         reference_threads: options.reference_threads.unwrap_or(default.reference_threads),
         phi0_rad: options.phi_rad.or(inherited.phi0_rad).unwrap_or(default.phi0_rad),

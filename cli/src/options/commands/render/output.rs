@@ -16,7 +16,7 @@ use super::super::{
 };
 use super::{odd::printed_pixel, set_odd};
 use crate::error::Failure;
-use widebragg::{lattice::Precision, rotation::PhiMode};
+use widebragg::{lattice::Precision, light::LightRule, rotation::PhiMode};
 
 type Row = row::Row<Options>;
 
@@ -151,6 +151,13 @@ pub(super) const RUNNING: Section<Options> = Section {
             put(&mut o.precision, v.choice(Precision::ALL)?)
         })
         .default("f64"),
+        Row::new(
+            "--light",
+            Choice(names!(LightRule)),
+            "gauss, tophat: list of spots, or all pixels",
+            |o, v| put(&mut o.light, v.choice(LightRule::ALL)?),
+        )
+        .default("auto"),
         Row::of(EVIDENCE, |o, v| set(&mut o.evidence, v.path())),
     ],
 };

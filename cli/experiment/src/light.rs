@@ -1,0 +1,155 @@
+//! The choice between the list of spots and the loop, and the lists of an image, made on all threads.
+//!
+//! Lists are made for a band of rows at a time, as many rows as [`LIST_BYTES`] hold the spots of. The pairs of source
+//! and orientation are searched in pieces, one list a piece.
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use widebragg::Error;
+use widebragg::light::{Cell, Choice, Cutoff, Found, Light, LightRule, Spot, SpotList};
+use widebragg::scene::Scene;
+use widebragg_formats::memory::{filled, reserved};
+
+use crate::failure::{Failure, Part, refused};
+
+/// Most memory that the lists of spots take.
+pub const LIST_BYTES: usize = 256 << 20;
+
+/// What was rendered from.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum LightTaken {
+    /// All steps of all pixels.
+    #[default]
+    Loop,
+    /// A list of spots.
+    List {
+        /// Spots of the image.
+        spots: usize,
+        /// Where Gaussian spots are cut off, as the exponent x of exp(-x); `None` where nothing is left out.
+        exponent: Option<f64>,
+    },
+}
+
+impl LightTaken {
+    /// Its name: `list` or `loop`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loop => LightRule::Loop.name(),
+            Self::List { .. } => LightRule::List.name(),
+        }
+    }
+}
+
+/// The best list for f32 pixels, where the rule takes one.
+pub(crate) fn choose(rule: LightRule, scene: &Scene<'_>) -> Option<Choice> {
+    match rule {
+        LightRule::Loop => None,
+        LightRule::List => scene.choose_light::<f32>(),
+        LightRule::Auto => scene.choose_light::<f32>().filter(Choice::takes_list),
+    }
+}
+
+/// The exponent at which Gaussian spots are cut off.
+pub(crate) fn exponent(light: &Light<'_, '_>, choice: &Choice) -> Option<f64> {
+    match choice.cutoff {
+        Cutoff::Exponent(x) if light.left_out_of_step() > 0.0 => Some(x),
+        _ => None,
+    }
+}
+
+/// The rows of an image in bands whose lists are expected to have room.
+pub(crate) fn bands(rows: usize, choice: &Choice) -> impl Iterator<Item = Range<usize>> + use<> {
+    let bytes = choice.cells * size_of::<Cell>() as f64;
+    let count = (1.5 * bytes / LIST_BYTES as f64).ceil().clamp(1.0, rows.max(1) as f64) as usize;
+    let height = rows.div_ceil(count).max(1);
+    (0..rows).step_by(height).map(move |first| first..(first + height).min(rows))
+}
+
+/// Spots that are found at a time.
+const PIECE_SPOTS: f64 = 50_000.0;
+
+/// The buffers of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    spans: Vec<[u32; 2]>,
+    cells: Vec<Cell>,
+}
+
+/// Empty buffers for the lists of a band, one for each piece of the pairs.
+///
+/// # Errors
+/// There is not enough memory.
+pub(crate) fn buffers(light: &Light<'_, '_>, choice: &Choice) -> Result<Vec<Buffers>, Failure> {
+    let by_size = (choice.spots / PIECE_SPOTS) as usize;
+    let pieces = by_size.max(4 * rayon::current_num_threads()).min(light.pairs()).max(1);
+    let mut buffers = reserved(pieces).ok_or_else(no_memory)?;
+    buffers.resize_with(pieces, Buffers::default);
+    Ok(buffers)
+}
+
+/// The lists of a band, in the order of their pairs.
+#[derive(Debug)]
+pub(crate) struct Lists<'s> {
+    pub(crate) lists: Vec<SpotList<'s>>,
+    /// Their spots.
+    pub(crate) spots: usize,
+}
+
+/// Lists the spots of a band on the threads of the current pool; `None` where they do not fit into [`LIST_BYTES`].
+///
+/// # Errors
+/// There is not enough memory.
+pub(crate) fn lists<'s>(
+    light: &Light<'s, '_>,
+    choice: &Choice,
+    rows: &Range<usize>,
+    buffers: &'s mut [Buffers],
+) -> Result<Option<Lists<'s>>, Failure> {
+    let (pairs, pieces) = (light.pairs(), buffers.len());
+    let (used, spots) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let room = (1.25 * choice.spots / pieces as f64) as usize + 256;
+    let list = |found: &mut Vec<Spot>, (index, buffers): (usize, &'s mut Buffers)| {
+        let these = index * pairs / pieces..(index + 1) * pairs / pieces;
+        let searched = find_all(light, rows, these, found, room)?;
+        spots.fetch_add(searched.spots, Ordering::Relaxed);
+        let len = light.list_len(rows.clone(), &found[..searched.spots]);
+        let bytes = len.spans * size_of::<[u32; 2]>() + len.cells * size_of::<Cell>();
+        if used.fetch_add(bytes, Ordering::Relaxed) + bytes > LIST_BYTES {
+            return Ok(None);
+        }
+        let Buffers { spans, cells } = buffers;
+        *spans = filled(len.spans, [0; 2]).ok_or_else(no_memory)?;
+        *cells = filled(len.cells, Cell::default()).ok_or_else(no_memory)?;
+        light.list(rows.clone(), &searched, found, spans, cells).map(Some).map_err(refused(Part::Scene))
+    };
+    let lists = buffers.par_iter_mut().enumerate().map_init(Vec::new, |found, piece| list(found, piece));
+    let lists: Option<Vec<_>> = lists.collect::<Result<Vec<_>, Failure>>()?.into_iter().collect();
+    Ok(lists.map(|lists| Lists { lists, spots: spots.into_inner() }))
+}
+
+/// Finds all spots of some pairs, in a buffer that grows as they need it.
+fn find_all(
+    light: &Light<'_, '_>,
+    rows: &Range<usize>,
+    pairs: Range<usize>,
+    spots: &mut Vec<Spot>,
+    mut room: usize,
+) -> Result<Found, Failure> {
+    loop {
+        if spots.len() < room {
+            *spots = filled(room, Spot::default()).ok_or_else(no_memory)?;
+        }
+        match light.find(rows.clone(), pairs.clone(), spots) {
+            Ok(found) if found.pairs == pairs => return Ok(found),
+            Ok(_) | Err(Error::BufferTooShort { .. }) => room = 2 * spots.len(),
+            Err(error) => return Err(refused(Part::Scene)(error)),
+        }
+    }
+}
+
+fn no_memory() -> Failure {
+    Failure::no_memory(Part::Scene, "the list of its spots".to_owned())
+}

@@ -1,0 +1,92 @@
+//! How far from its node a spot reaches, and what is left out beyond.
+
+use super::Cutoff;
+use crate::lattice::{CrystalShape, GAUSS_VANISHES, SpotProfile};
+use crate::rotation::Orientation;
+use crate::scene::Scene;
+use crate::vector::Vec3;
+
+/// The ball about a node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// Where a Gaussian is cut off, as its exponent, which is below 0.
+    pub(crate) lowest_exponent: f64,
+    /// Largest term that a step may leave out.
+    pub(crate) left_out: f64,
+    /// Radius of the ball in the reciprocal space of the crystal at phi = 0, in 1/Angstrom.
+    radius_per_angstrom: f64,
+    /// Direct axes of the reciprocal axes in which the shape measures distances, in Angstrom.
+    direct_angstrom: [Vec3; 3],
+}
+
+/// How much more than a ball's radius is searched, for the rounding of indices near its surface.
+const WIDER: f64 = 1e-6;
+
+/// Largest half width of a spot along h, k or l: a little less than half the way to the next node.
+const WIDEST: f64 = 0.49;
+
+/// What a bound on terms is multiplied by, for the rounding of exponent, exponential and amplitude.
+const ROUNDING: f64 = 1.0 + 1e-9;
+
+impl Reach {
+    /// The reach of the spots of a scene; `None` for shapes without spots and for spots that meet their neighbours.
+    pub(super) fn new(scene: &Scene<'_>, cutoff: Cutoff) -> Option<Self> {
+        let crystallite = &scene.p.crystallite;
+        let profile = SpotProfile::new(crystallite)?;
+        let (exponent, ends) = match (crystallite.shape, cutoff) {
+            (CrystalShape::Gauss, Cutoff::Exponent(x)) if x < GAUSS_VANISHES => (x, false),
+            (CrystalShape::Gauss, _) => (GAUSS_VANISHES, true),
+            _ => (profile.edge, true),
+        };
+        let volume: f64 = crystallite.cells.iter().product();
+        let largest_amplitude =
+            scene.p.structure_factors.largest() * volume * libm::exp(-exponent) * ROUNDING;
+        // Terms below the normal numbers lose digits.
+        let left_out = largest_amplitude * largest_amplitude * ROUNDING + f64::MIN_POSITIVE;
+        let reach = Self {
+            lowest_exponent: -exponent,
+            left_out: if ends { 0.0 } else { left_out },
+            radius_per_angstrom: libm::sqrt(exponent / profile.per_square) * (1.0 + WIDER),
+            direct_angstrom: reciprocal_of(crystallite.reciprocal_per_angstrom)?,
+        };
+        // NaN, too, is no reach.
+        let widest = reach.direct_angstrom.map(|axis| axis.length() * reach.radius_per_angstrom);
+        widest.into_iter().all(|half_width| half_width <= WIDEST && exponent > 0.0).then_some(reach)
+    }
+
+    /// Radius of the ball in the reciprocal space of the crystal at phi = 0, in 1/Angstrom.
+    pub(super) fn radius(&self) -> f64 {
+        self.radius_per_angstrom
+    }
+
+    /// Radius of the ball about a node in the laboratory's reciprocal space, in 1/m, for an orientation with these
+    /// reciprocal axes, in 1/m.
+    ///
+    /// An offset M d of the node in the crystal's own axes is the offset T M d in the laboratory, where T is the sum of
+    /// the products of a laboratory's reciprocal axis and the direct axis of M. T is a rotation unless the caller's
+    /// tables do not belong together; the largest row sum of its Gram matrix bounds the square of its norm.
+    pub(super) fn radius_per_m(&self, reciprocal_per_m: [Vec3; 3]) -> f64 {
+        let mut rows = [Vec3::default(); 3];
+        for (star, axis) in reciprocal_per_m.into_iter().zip(self.direct_angstrom) {
+            for (row, factor) in rows.iter_mut().zip(star.to_array()) {
+                *row = *row + factor * axis;
+            }
+        }
+        let sums = rows.map(|row| rows.map(|other| row.dot(other).abs()).iter().sum::<f64>());
+        let squared_norm = sums.into_iter().fold(0.0, f64::max);
+        self.radius_per_angstrom * libm::sqrt(squared_norm)
+    }
+}
+
+/// The reciprocal axes of three axes; `None` where they span no volume.
+pub(super) fn reciprocal_of([a, b, c]: [Vec3; 3]) -> Option<[Vec3; 3]> {
+    let (across_a, across_b, across_c) = (b.cross(c), c.cross(a), a.cross(b));
+    let inverse_volume = 1.0 / a.dot(across_a);
+    let axes = [across_a, across_b, across_c].map(|across| inverse_volume * across);
+    axes.iter().all(|axis| axis.is_finite()).then_some(axes)
+}
+
+/// The cell vectors of an orientation, in m.
+pub(super) fn axes_m(orientation: &Orientation) -> [Vec3; 3] {
+    [orientation.a_m, orientation.b_m, orientation.c_m]
+}
