@@ -218,6 +218,7 @@ impl KernelScene {
             crystallite: self.crystallite,
             precision: Precision::Double,
             light: LightRule::default(),
+            neglected_photons: 0.0,
             mode,
             reference_threads: 1,
             phi0_rad,

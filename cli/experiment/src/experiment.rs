@@ -71,6 +71,8 @@ pub struct Experiment {
     pub precision: Precision,
     /// Whether images are rendered from lists of their spots.
     pub light: LightRule,
+    /// Photons that each pixel of a frame may lack; 0: none.
+    pub neglected_photons: f64,
     /// Whether the defects of nanoBragg are reproduced.
     pub mode: PhiMode,
     /// Threads of the reference whose carryover c-parity mode reproduces, at least 1.
@@ -212,6 +214,7 @@ impl Experiment {
             crystallite,
             precision: parameters.precision,
             light: parameters.light,
+            neglected_photons: parameters.neglected_photons,
             mode: parameters.mode,
             reference_threads: parameters.reference_threads,
             phi0_rad: parameters.phi0_rad,

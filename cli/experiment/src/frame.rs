@@ -30,6 +30,8 @@ pub struct Frame {
     pub slots: Vec<Slot>,
     /// What it was rendered from.
     pub light: LightTaken,
+    /// Whether dim steps were left out.
+    pub neglects: bool,
     /// Time in the render loop, in s.
     pub seconds: f64,
 }
@@ -64,7 +66,8 @@ pub fn render_frame(
     let mut slots = open_slots(experiment, scene)?;
     let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
-    let scene = latched(scene, latch);
+    let scene =
+        latched(scene, latch).neglecting(experiment.neglected_photons).map_err(refused(Part::Scene))?;
     let target = Target { columns, slots: &slots, row_done };
     let light = match light::choose(experiment.light, &scene) {
         Some(choice) => target.render_spots(&scene, &choice, &mut pixels, &mut rows_done)?,
@@ -77,7 +80,7 @@ pub fn render_frame(
     };
     let seconds = started.elapsed().as_secs_f64();
     let report = sum_of(&rows_done, &mut slots);
-    Ok(Frame { pixels, report, latch, slots, light, seconds })
+    Ok(Frame { pixels, report, latch, slots, light, neglects: scene.neglects(), seconds })
 }
 
 /// What a row reports, and its copy of its stream's slot.

@@ -154,6 +154,8 @@ pub struct Parameters {
     pub precision: Precision,
     /// Whether images are rendered from lists of their spots.
     pub light: LightRule,
+    /// Photons that each pixel may lack so that dim steps can be left out; 0: none.
+    pub neglected_photons: f64,
     /// Whether the defects of nanoBragg are reproduced.
     pub mode: PhiMode,
     /// Threads that the reference would have run with, at least 1: they matter in c-parity mode.
@@ -205,6 +207,7 @@ impl Parameters {
             fudge: defaults::FUDGE,
             precision: Precision::default(),
             light: LightRule::default(),
+            neglected_photons: 0.0,
             mode: PhiMode::default(),
             reference_threads: 1,
             phi0_rad: 0.0,

@@ -608,6 +608,8 @@ pub struct Options {
     pub precision: Precision,
     /// Whether images are rendered from lists of their spots.
     pub light: LightRule,
+    /// Photons that each pixel may lack; `None`: none.
+    pub neglected_photons: Option<f64>,
     /// What is printed on standard output.
     pub log: Log,
     /// Print the summary as JSON.

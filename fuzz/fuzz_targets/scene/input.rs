@@ -261,6 +261,7 @@ impl Input {
             crystallite: self.crystallite(&crystal),
             precision: Precision::Double,
             light: LightRule::default(),
+            neglected_photons: 0.0,
             mode: self.mode(),
             reference_threads: 1,
             phi0_rad: self.one(Knob::PhiDeg).to_radians(),

@@ -118,9 +118,8 @@ impl LaneMask for Mask4 {
         v!(_mm256_movemask_pd(self.0)) == 0xf
     }
     #[inline(always)]
-    fn count(self, lanes: usize) -> u32 {
-        let used = if lanes < 4 { (1i32 << lanes) - 1 } else { 0xf };
-        (v!(_mm256_movemask_pd(self.0)) & used).count_ones()
+    fn bits(self) -> u32 {
+        v!(_mm256_movemask_pd(self.0)) as u32
     }
 }
 

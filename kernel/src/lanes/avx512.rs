@@ -131,9 +131,8 @@ impl LaneMask for Mask8 {
         self.0 == 0xff
     }
     #[inline(always)]
-    fn count(self, lanes: usize) -> u32 {
-        let used = if lanes < 8 { (1u32 << lanes) - 1 } else { 0xff };
-        (u32::from(self.0) & used).count_ones()
+    fn bits(self) -> u32 {
+        u32::from(self.0)
     }
 }
 

@@ -96,8 +96,8 @@ impl<M: LaneMask> LaneMask for TwoMasks<M> {
         (self.0 & self.1).all()
     }
     #[inline(always)]
-    fn count(self, lanes: usize) -> u32 {
-        self.0.count(lanes) + self.1.count(lanes.saturating_sub(M::LEN))
+    fn bits(self) -> u32 {
+        self.0.bits() | self.1.bits() << M::LEN
     }
     const LEN: usize = 2 * M::LEN;
 }

@@ -83,8 +83,14 @@ pub trait LaneMask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Ou
     fn any(self) -> bool;
     /// Returns whether all lanes are true.
     fn all(self) -> bool;
+    /// The lanes as bits, the first as the lowest. There are at most 16.
+    fn bits(self) -> u32;
     /// Counts the true lanes among the first `lanes`.
-    fn count(self, lanes: usize) -> u32;
+    #[inline(always)]
+    fn count(self, lanes: usize) -> u32 {
+        let used = if lanes < Self::LEN { (1u32 << lanes) - 1 } else { u32::MAX };
+        (self.bits() & used).count_ones()
+    }
 }
 
 /// A vector of f64 lanes.

@@ -116,9 +116,8 @@ impl LaneMask for Mask8 {
         self.0.all()
     }
     #[inline(always)]
-    fn count(self, lanes: usize) -> u32 {
-        let used = if lanes < 8 { (1u32 << lanes) - 1 } else { 0xff };
-        (self.0.to_bitmask() & used).count_ones()
+    fn bits(self) -> u32 {
+        self.0.to_bitmask()
     }
 }
 

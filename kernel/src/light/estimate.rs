@@ -137,11 +137,6 @@ impl Scene<'_> {
         };
         candidates().filter_map(choice).min_by(|a, b| a.list_ns.total_cmp(&b.list_ns))
     }
-
-    /// Terms of a pixel's sum: steps times layers.
-    fn terms(&self) -> f64 {
-        self.steps() * self.p.sensor.layers as f64
-    }
 }
 
 /// A few pixels, rendered in full.
@@ -166,10 +161,7 @@ impl PixelSample {
             let first = fast_min + part(0.569_840_290_998_053, columns + 1 - run);
             scene.render_run(slow, first, values.get_mut(..run).unwrap_or_default());
         }
-        let detector = &scene.p.detector;
-        let edge = if detector.point_pixel { 1.0 } else { detector.pixel_m };
-        let omega = edge / detector.close_distance_m;
-        Self { values, count: runs * run, largest_factor: scene.scale * omega * omega }
+        Self { values, count: runs * run, largest_factor: scene.largest_factor() }
     }
 
     /// The part of the pixels that fail the test where this much is left out of a pixel.

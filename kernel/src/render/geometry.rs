@@ -182,6 +182,11 @@ impl SubpixelGrid {
         self.along_slow_m(sub_slow) * detector.slow + depth_m * detector.normal + detector.pix0_m
     }
 
+    /// Distance of subpixels `sub_fast` of a column from the origin along the fast axis, in m.
+    pub(super) fn along_fast_m(&self, fast: usize, sub_fast: usize) -> f64 {
+        self.step_m * (fast as f64 * self.per_axis + sub_fast as f64) + self.half_m
+    }
+
     /// Distance of that line from the origin along the slow axis, in m.
     #[inline(always)]
     pub(super) fn along_slow_m(&self, sub_slow: usize) -> f64 {

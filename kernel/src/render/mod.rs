@@ -33,6 +33,7 @@ mod choice;
 mod general;
 pub(crate) mod geometry;
 mod lit;
+pub(crate) mod neglect;
 pub(crate) mod observer;
 pub(crate) mod pixel_sum;
 mod pixel_value;
@@ -257,8 +258,9 @@ impl Scene<'_> {
         work: &mut Workspace,
         report: &mut RowReport,
     ) {
-        // The span lies inside the region of interest: only a mask can take pixels out of it.
-        let selected = work.select(span.count, self.mask_of(&span));
+        // Only a mask takes pixels out of a span, and the region of interest those before its first column.
+        let before = self.p.roi.fast_min.saturating_sub(span.first);
+        let selected = work.select(span.count, before, self.mask_of(&span));
         if selected == 0 {
             out.fill(P::from_f64(0.0));
             return;

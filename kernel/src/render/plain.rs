@@ -27,6 +27,7 @@ use core::marker::PhantomData;
 use super::accumulate::{Accumulation, PixelFactors, StepFactor};
 use super::background::background;
 use super::geometry::{Direction, LaneVec, Subpixel, SubpixelGrid, scattering};
+use super::neglect::{BOX, Batch, Batches, CHUNK, Kept, NeglectPass, run_neglect};
 use super::pixel_value::PixelValue;
 use super::resolution::is_resolved;
 use super::row_plan::{Span, select};
@@ -53,6 +54,8 @@ pub(super) struct Workspace {
     samples: Option<Samples>,
     /// Made only where spots are rendered that leave something out.
     bound: Option<Bound>,
+    /// Made only where steps are neglected.
+    kept: Option<Kept>,
     /// If not 0, the first `unmasked` elements of `live` are 1 and all others are 0.
     unmasked: usize,
 }
@@ -96,16 +99,29 @@ impl Workspace {
             total: EMPTY,
             samples: None,
             bound: None,
+            kept: None,
             unmasked: 0,
         }
     }
 
-    /// Creates the storage that several samples need, where a scene has them.
+    /// Creates the storage that several samples need, and that neglected steps do, where a scene has them.
     pub(super) fn make_room_for(&mut self, scene: &Scene<'_>) {
         let p = &scene.p;
         let several = p.sensor.layers > 1 || p.oversample.per_axis > 1;
         if several || p.oversample.has_flags() || p.d_min_m > 0.0 {
             self.make_room();
+        }
+        if scene.neglects() {
+            self.make_room_to_neglect();
+        }
+    }
+
+    /// Out of line, as [`Workspace::make_room`].
+    #[inline(never)]
+    fn make_room_to_neglect(&mut self) {
+        self.make_room();
+        if self.kept.is_none() {
+            self.kept = Some(Kept::EMPTY);
         }
     }
 
@@ -159,8 +175,15 @@ impl Workspace {
         self.live.iter_mut().zip(pixels).for_each(|(live, selected)| *live = f64::from(u8::from(selected)));
     }
 
-    /// Selects the pixels of a span of `count` that `mask` does not skip, and returns their number.
-    pub(super) fn select(&mut self, count: usize, mask: Option<&[u16]>) -> u64 {
+    /// Selects the pixels of a span of `count`, without the first `before`, that `mask` does not skip, and returns their
+    /// number.
+    pub(super) fn select(&mut self, count: usize, before: usize, mask: Option<&[u16]>) -> u64 {
+        if before > 0 {
+            self.unmasked = 0;
+            select(&mut self.live, count, mask);
+            self.live.iter_mut().take(before).for_each(|live| *live = 0.0);
+            return self.live.iter().map(|&live| live as u64).sum();
+        }
         let Some(mask) = mask else {
             // Usually they are still those of the previous span.
             if self.unmasked != count {
@@ -344,11 +367,17 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let nudge = level.splat(shape.nudge());
         let multiplies_terms = Accumulation::new(scene).multiplies_terms();
         let is_limited = p.d_min_m > 0.0;
-        let at_once = if multiplies_terms || is_limited { 1 } else { p.sources.len().max(1) };
-        // The first sample starts the sum, or the first step of each source whose terms are multiplied.
-        let (mut visited, mut summed) = (false, false);
-        if multiplies_terms {
-            work.total = [0.0; SPAN];
+        let neglect = scene.neglect.as_ref();
+        let by_source = multiplies_terms || is_limited || neglect.is_some();
+        let at_once = if by_source { 1 } else { p.sources.len().max(1) };
+        let entries = p.orientations.entries();
+        let mut batches = Batches::new();
+        let chunk_len = if neglect.is_some() { CHUNK } else { entries.len().max(1) };
+        // The first sample starts the sum, or the first step of each source whose terms are multiplied. Neglected steps
+        // start nothing.
+        let (mut visited, mut summed) = (false, neglect.is_some());
+        if multiplies_terms || neglect.is_some() {
+            work.begin_sums(scene.background);
         }
         for (layer, sub_slow, sub_fast) in scene.samples() {
             run_geometry(GeometryPass {
@@ -360,23 +389,37 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 sub_fast,
                 work: &mut *work,
             });
+            if let (Some(_), Some(kept)) = (neglect, &mut work.kept) {
+                kept.aim(scene, &grid, span, (layer, sub_slow, sub_fast));
+            }
             for (group, sources) in p.sources.chunks(at_once).enumerate() {
                 if is_limited {
                     run_resolution(ResolutionPass { scene, source: group, span, work: &mut *work });
                 }
-                for at in (0..span.count).step_by(L::F::LEN) {
-                    if let (true, Some(samples)) = (visited, &work.samples) {
-                        lookup.restore(&samples.nodes, at);
+                for chunk in entries.chunks(chunk_len) {
+                    if let (Some(neglect), Some(kept)) = (neglect, &mut work.kept) {
+                        run_neglect(NeglectPass { scene, neglect, source: group, chunk, kept });
                     }
-                    Self::block(scene, sources, work, &shape, &mut lookup, nudge, at, summed);
-                    if let Some(samples) = &mut work.samples {
-                        lookup.save(&mut samples.nodes, at);
+                    for at in (0..span.count).step_by(L::F::LEN) {
+                        if let (true, Some(samples)) = (visited, &work.samples) {
+                            lookup.restore(&samples.nodes, at);
+                        }
+                        batches.begin(chunk);
+                        while let Some(batch) = batches.next(work.kept.as_ref(), at, L::F::LEN) {
+                            Self::block(scene, sources, &batch, work, &shape, &mut lookup, nudge, at, summed);
+                        }
+                        if let Some(samples) = &mut work.samples {
+                            lookup.save(&mut samples.nodes, at);
+                        }
                     }
+                    visited = true;
                 }
-                visited = true;
-                summed = !multiplies_terms;
+                summed = !multiplies_terms || neglect.is_some();
                 if multiplies_terms {
                     run_terms(TermsPass { scene, source: group, span, left_out: 0.0, work: &mut *work });
+                    if neglect.is_some() {
+                        work.begin_sums_of_source();
+                    }
                 }
             }
         }
@@ -389,6 +432,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
     fn block<F: Lanes>(
         scene: &Scene<'_>,
         sources: &[Source],
+        batch: &Batch<'_>,
         work: &mut Workspace,
         shape: &Sh::At<F>,
         lookup: &mut Lo::At<'_, F>,
@@ -400,15 +444,20 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let zero = level.splat(0.0);
         // With a resolution limit, the source leaves the sums of all other pixels as they are.
         let reached = work.reached(scene);
-        let live = zero.lt(load(level, reached.unwrap_or(&work.live), at));
-        let is_limited = reached.is_some();
+        let mut live = zero.lt(load(level, reached.unwrap_or(&work.live), at));
+        let mut is_limited = reached.is_some();
+        if F::LEN > BOX && batch.boxes != (1 << (F::LEN / BOX)) - 1 {
+            // One of the two boxes.
+            let first = level.ramp(0.0, f64::INFINITY).lt(level.splat(BOX as f64));
+            live = live & if batch.boxes == 1 { first } else { !first };
+            is_limited = true;
+        }
         if !live.any() {
             if is_limited && !summed {
                 store(level.splat(scene.background), &mut work.sum, at);
             }
             return;
         }
-        let entries = scene.p.orientations.entries();
         // The reference skips a step with F_latt = 0 and no water; its sines are never exactly 0.
         let all_steps = scene.looks_up_dark_steps() || !Sh::SPARSE;
         let [x, y, z] = &work.diffracted;
@@ -416,7 +465,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let mut sum = if summed { load(level, &work.sum, at) } else { level.splat(scene.background) };
         for source in sources {
             let q = scattering(diffracted, source);
-            for orientation in entries {
+            for orientation in batch.entries {
                 let hkl = [
                     q.dot_nudged(orientation.a_m, nudge),
                     q.dot_nudged(orientation.b_m, nudge),

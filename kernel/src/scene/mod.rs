@@ -22,6 +22,7 @@ use crate::error::require;
 use crate::lanes::Simd;
 use crate::lattice::{CrystalShape, Crystallite, MIXED_CELLS_LIMIT, Precision};
 use crate::math::CELLS_LIMIT;
+use crate::render::neglect::Neglect;
 use crate::rotation::{Orientation, OrientationTable, PhiMode};
 use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
@@ -79,6 +80,8 @@ pub struct Scene<'a> {
     mean_weight: f64,
     /// Polarisation about the first source.
     pub(crate) polarization: Option<PolarizationFrame>,
+    /// The steps that are left out, if any.
+    pub(crate) neglect: Option<Neglect>,
     carryover_id: u64,
 }
 
@@ -205,6 +208,7 @@ impl<'a> Scene<'a> {
             scale: ELECTRON_RADIUS_SQUARED_M2 * parts.fluence_per_m2 / steps,
             steps,
             mean_weight,
+            neglect: None,
             polarization: parts.polarization.and_then(|polarization| {
                 first.map(|source| PolarizationFrame::new(&polarization, source.incident))
             }),

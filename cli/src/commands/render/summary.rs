@@ -71,6 +71,8 @@ pub struct ImageSummary {
     pub carryover: Option<(u64, u64)>,
     /// What it was rendered from.
     pub light: LightTaken,
+    /// Photons that each pixel may lack, where steps were left out.
+    pub neglected_photons: Option<f64>,
     /// Time in the render loop, in s.
     pub seconds: f64,
     /// Time per innermost step, in ns.
@@ -101,6 +103,7 @@ impl ImageSummary {
             fallbacks: frame.report.fallbacks,
             carryover: (!frame.slots.is_empty()).then_some(counts),
             light: frame.light,
+            neglected_photons: frame.neglects.then_some(experiment.neglected_photons),
             seconds: frame.seconds,
             ns_per_step: frame.seconds * 1e9 / evaluations.max(1.0),
             printout: String::new(),
@@ -140,6 +143,7 @@ impl ImageSummary {
             put("light_spots", json!(spots));
             put("light_exponent", json!(exponent));
         }
+        put("neglected_photons", json!(self.neglected_photons.unwrap_or(0.0)));
         put("seconds", json!(self.seconds));
         put("ns_per_step", json!(self.ns_per_step));
         put("smv_header_bytes", json!(self.written.smv_header_bytes));
@@ -183,6 +187,9 @@ impl ImageSummary {
             let reach = exponent
                 .map_or_else(String::new, |x| format!(", each down to exp(-{x:.0}) of its amplitude"));
             line("light", format!("from a list of {spots} spots{reach}"));
+        }
+        if let Some(photons) = self.neglected_photons {
+            line("neglected", format!("dim steps, at most {} photons of each pixel in all", g(photons)));
         }
         line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();

@@ -39,12 +39,17 @@ use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
 use structure_factors::Factors;
 
-/// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
-/// error.
+/// The experiment that `options` ask for, for traces and derivatives of its image. Files are read, missing values are
+/// filled in, and warnings go to standard error.
 ///
 /// # Errors
-/// A file that cannot be used, or values that fit no experiment.
+/// A file that cannot be used, values that fit no experiment, or steps to neglect.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+    if options.neglected_photons.is_some_and(|photons| photons > 0.0) {
+        return Err(Failure::input(
+            "--neglect: only for images, since traces and derivatives have all steps",
+        ));
+    }
     experiment_from(options, &Inputs::default()).map(|set_up| set_up.experiment)
 }
 
@@ -160,6 +165,12 @@ fn of_files(
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
+    let interpolates = experiment.interpolate && experiment.structure_factors.is_some();
+    if interpolates && experiment.neglected_photons > 0.0 {
+        return Err(Failure::input(
+            "--neglect: not with interpolation, whose structure factors are not bounded",
+        ));
+    }
     if let Some(cap) = options.simd.filter(|&cap| simd.level() != cap) {
         warn(format!("--simd {cap}: this processor has no {cap}, {} used", simd.level()));
     }
@@ -214,6 +225,7 @@ fn parameters(
         fudge,
         precision: options.precision,
         light: options.light,
+        neglected_photons: options.neglected_photons.unwrap_or(0.0),
         mode: options.carryover_mode,
         reference_threads: options.reference_threads.unwrap_or(default.reference_threads),
         phi0_rad: options.phi_rad.or(inherited.phi0_rad).unwrap_or(default.phi0_rad),

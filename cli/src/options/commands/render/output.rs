@@ -158,6 +158,13 @@ pub(super) const RUNNING: Section<Options> = Section {
             |o, v| put(&mut o.light, v.choice(LightRule::ALL)?),
         )
         .default("auto"),
+        Row::new(
+            "--neglect",
+            Number(Plain("photons")),
+            "photons that a pixel may lack, for speed",
+            |o, v| set(&mut o.neglected_photons, v.nonnegative()),
+        )
+        .default("0"),
         Row::of(EVIDENCE, |o, v| set(&mut o.evidence, v.path())),
     ],
 };
