@@ -177,6 +177,9 @@ fn write(
     cell: Option<Cell>,
 ) -> Result<(), Failure> {
     let named = |failure: widebragg_formats::failure::Failure| Failure::from(failure.context("--out"));
+    if let (Written::Dump, Reflections::Unique(unique)) = (written, &reflections) {
+        return unique.write_dump(path, 0.0).map_err(named);
+    }
     let (mut table, group) = reflections.sparse_table(file)?;
     match written {
         Written::Text => write_list(path, listed(&table, group.as_ref())).map_err(named),

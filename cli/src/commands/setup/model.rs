@@ -1,38 +1,33 @@
 //! Structure factors of the atomic model that `-hkl` names.
 //!
-//! F is needed where the image can ask for it: at the nodes around the scattering vectors of its pixels. With q the
-//! largest length of these (or 1/d of `-dmin`, where that is smaller), the grid has the indices up to q times an axis of
-//! the cell, and three more, and F is computed in the sphere around them. So the image is that of a list without limit.
+//! The grid has the indices that the image asks for ([`Reach`]), and F is computed in the sphere around them. So the image
+//! is that of a list without limit.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use widebragg::vector::Vec3;
 use widebragg_coordinates::anomalous::{Anomalous, AnomalousSource, EV_ANGSTROM};
 use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::error::Error;
-use widebragg_coordinates::metric::Metric;
 use widebragg_coordinates::model::Model;
 use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::resolution::largest_scattering_length;
 use widebragg_formats::coordinates::parse_scan;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl_table::{HklTable, MAX_CELLS};
 use widebragg_formats::memory::is_there;
 use widebragg_reflections::cell::Cell;
+use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::symmetry::{SpaceGroup, resolve};
 
 use super::inputs::Inputs;
+use super::reach::{NODES_BEYOND, Reach};
 use crate::error::Failure;
 use crate::options::{Options, SolventChoice};
-
-/// Nodes beyond the largest index of a pixel: interpolation takes two on each side.
-const NODES_BEYOND: i32 = 3;
 
 /// A model, ready for structure factors.
 #[derive(Debug)]
@@ -121,13 +116,12 @@ impl ModelFile {
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
             return Err(self.no_memory(&reach, bytes));
         }
-        let ranges = reach.limits.map(|limit| (-limit, limit));
-        let [h, k, l] = ranges;
+        let IndexBox { h, k, l } = reach.indices();
         let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
             .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
         let factors =
             StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
-        factors.amplitudes_into(&[], ranges, &mut table.data).map_err(in_words)?;
+        factors.amplitudes_into(&[], [h, k, l], &mut table.data).map_err(in_words)?;
         let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
         let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
             element,
@@ -193,65 +187,6 @@ fn operator(operator: &widebragg_reflections::symmetry::Operator) -> Operator {
     Operator {
         rotation: *operator.rotation(),
         translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
-    }
-}
-
-/// The part of reciprocal space that an image needs.
-#[derive(Debug)]
-struct Reach {
-    /// Largest length of a scattering vector, in 1/Angstrom.
-    q_per_angstrom: f64,
-    /// Axes of the experiment's cell, in Angstrom.
-    axes_angstrom: [Vec3; 3],
-    /// Largest distance of a node from a scattering vector for which it is needed, in 1/Angstrom.
-    beyond_per_angstrom: f64,
-    /// Largest h, k and l of the grid.
-    limits: [i32; 3],
-}
-
-impl Reach {
-    fn of(experiment: &Experiment) -> Self {
-        let most = largest_scattering_length(experiment);
-        let limit = 1e-10 / experiment.d_min_m;
-        let q_per_angstrom = if experiment.d_min_m > 0.0 { most.min(limit) } else { most };
-        let axes = experiment.crystal.direct;
-        let axes_angstrom = [axes.a_m, axes.b_m, axes.c_m].map(|axis| 1e10 * axis);
-        let [a, b, c] = experiment.crystal.reciprocal_per_angstrom;
-        let diagonals = [a + b + c, a + b - c, a - b + c, a - b - c].map(Vec3::length);
-        let longest = diagonals.into_iter().fold(0.0, f64::max);
-        Self {
-            q_per_angstrom,
-            axes_angstrom,
-            beyond_per_angstrom: f64::from(NODES_BEYOND) * longest,
-            // The cast saturates, far beyond the size of a grid.
-            limits: axes_angstrom
-                .map(|axis| ((q_per_angstrom * axis.length()) as i32).saturating_add(NODES_BEYOND)),
-        }
-    }
-
-    /// Smallest spacing in the image.
-    fn resolution_angstrom(&self) -> f64 {
-        1.0 / self.q_per_angstrom
-    }
-
-    fn nodes(&self) -> f64 {
-        self.limits.iter().map(|&limit| 2.0 * f64::from(limit) + 1.0).product()
-    }
-
-    /// Smallest spacing, by the cell of the model, of the nodes that are needed.
-    ///
-    /// The scattering vector of an index by that cell is N times the one by the experiment's cell, N = sum of a*_i a_i^T
-    /// with a*_i of the model and a_i of the experiment. The norm of N is at most the square root of the largest sum of a
-    /// row of N^T N; for the same cell it is 1.
-    fn d_min_angstrom(&self, model: &Metric) -> f64 {
-        let axes = self.axes_angstrom.map(Vec3::to_array);
-        let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
-            core::array::from_fn(|column| (0..3).map(|i| model.fractional[i][row] * axes[i][column]).sum())
-        });
-        let row_sum =
-            |i: usize| -> f64 { (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum() };
-        let norm = (0..3).map(row_sum).fold(0.0, f64::max).sqrt();
-        1.0 / (norm * (self.q_per_angstrom + self.beyond_per_angstrom))
     }
 }
 

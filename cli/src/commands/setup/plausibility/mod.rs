@@ -69,7 +69,7 @@ fn of_another_crystal(options: &Options, of_file: OfFile<'_>, experiment: &Exper
     }
     let lambda = experiment.lambda0_m * 1e10;
     let differs = |of_file: &f64| (of_file - lambda).abs() > WAVELENGTHS_DIFFER * lambda;
-    let wavelength = of_file.reflections.and_then(|summary| summary.wavelength_angstrom);
+    let wavelength = of_file.summary().and_then(|summary| summary.wavelength_angstrom);
     if let Some(of_file) = wavelength.filter(differs) {
         doubts.push(format!(
             "its F were measured at {of_file} Angstrom, the image is of {} Angstrom: anomalous scattering differs",
