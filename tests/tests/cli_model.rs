@@ -10,7 +10,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use widebragg_coordinates::anomalous::{AnomalousSource, EV_ANGSTROM};
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Settings, StructureFactors};
@@ -49,12 +48,7 @@ fn image(place: &Workplace, options: &str) -> (Vec<f32>, String) {
 fn list(file: &str, solvent: Option<Solvent>) -> String {
     let model = read_model(&golden_file(file)).expect("a model");
     let group = resolve(&model.symmetry, Some(&model.cell)).expect("a space group").group;
-    let operator = |operator: &widebragg_reflections::symmetry::Operator| Operator {
-        rotation: *operator.rotation(),
-        translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
-    };
-    let operators: Vec<Operator> = group.operators().iter().map(operator).collect();
-    let scatterers = Scatterers::new(&model, &operators).expect("scatterers");
+    let scatterers = Scatterers::new(&model, &group).expect("scatterers");
     let settings = Settings { solvent, ..Settings::to_resolution(1.0) };
     let source = AnomalousSource::tables();
     let factors = StructureFactors::at_energy(&scatterers, &settings, &source, EV_ANGSTROM / 0.9768);

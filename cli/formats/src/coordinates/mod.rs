@@ -28,9 +28,9 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use widebragg_coordinates::elements::Element;
-use widebragg_coordinates::metric::{Metric, congruent, norm, times};
+use widebragg_coordinates::matrix::{congruent, norm, times};
 use widebragg_coordinates::model::{Atom, Displacement, Model};
-use widebragg_reflections::cell::Cell;
+use widebragg_reflections::cell::{Cell, Matrix};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::cif;
@@ -157,7 +157,7 @@ struct Draft {
     cell: Option<Cell>,
     symmetry: StatedSymmetry,
     /// The matrix from Å to fractions, where the file has one.
-    to_fractions: Option<[[f64; 3]; 3]>,
+    to_fractions: Option<Matrix>,
     sites: Vec<Site>,
     full_sites: bool,
     warnings: Vec<String>,
@@ -177,8 +177,11 @@ impl Draft {
                 "its unit cell is the dummy of 1 x 1 x 1 Angstrom: the model is not of a crystal (NMR, electron microscopy)",
             ));
         }
-        let metric = Metric::new(&cell).map_err(|error| in_file(path, error.to_string()))?;
-        if self.to_fractions.is_some_and(|stated| contradicts(&metric.fractional, &stated)) {
+        if !cell.is_possible() {
+            return Err(in_file(path, format!("{cell} is no unit cell")));
+        }
+        let (orthogonal, fractional) = (cell.orthogonal(), cell.fractional());
+        if self.to_fractions.is_some_and(|stated| contradicts(&fractional, &stated)) {
             return Err(in_file(
                 path,
                 "its matrix from Angstrom to fractions (SCALE) contradicts its unit cell; only the standard frame is \
@@ -186,32 +189,32 @@ impl Draft {
             ));
         }
         let mut atoms = reserved(self.sites.len()).ok_or_else(|| in_file(path, "no memory for its atoms"))?;
-        atoms.extend(self.sites.iter().map(|site| site.atom(&metric)));
+        atoms.extend(self.sites.iter().map(|site| site.atom(&orthogonal, &fractional)));
         let Self { symmetry, full_sites, warnings, .. } = self;
         Ok(Model { cell, symmetry, atoms, full_sites, warnings })
     }
 }
 
 impl Site {
-    fn atom(&self, metric: &Metric) -> Atom {
-        let fractional = match self.place {
-            Place::Orthogonal(place) => times(&metric.fractional, place),
+    fn atom(&self, orthogonal: &Matrix, fractional: &Matrix) -> Atom {
+        let place = match self.place {
+            Place::Orthogonal(place) => times(fractional, place),
             Place::Fractional(place) => place,
         };
         let displacement = match self.smearing {
             Smearing::Known(displacement) => displacement,
             Smearing::Reciprocal([xx, yy, zz, xy, xz, yz]) => {
-                let [a, b, c] = metric.fractional.map(norm);
+                let [a, b, c] = fractional.map(norm);
                 let u_star = [a * a * xx, b * b * yy, c * c * zz, a * b * xy, a * c * xz, b * c * yz];
-                Displacement::Anisotropic(congruent(&metric.orthogonal, u_star))
+                Displacement::Anisotropic(congruent(orthogonal, u_star))
             }
         };
-        Atom { element: self.element, fractional, occupancy: self.occupancy, displacement }
+        Atom { element: self.element, fractional: place, occupancy: self.occupancy, displacement }
     }
 }
 
 /// Whether a matrix is of another frame than ours; both come from rounded numbers.
-fn contradicts(ours: &[[f64; 3]; 3], stated: &[[f64; 3]; 3]) -> bool {
+fn contradicts(ours: &Matrix, stated: &Matrix) -> bool {
     let largest = ours.iter().flatten().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
     let bound = 2e-6 + 2e-3 * largest;
     ours.iter().flatten().zip(stated.iter().flatten()).any(|(ours, stated)| (ours - stated).abs() > bound)

@@ -11,7 +11,6 @@ use widebragg_coordinates::anomalous::{Anomalous, AnomalousSource, EV_ANGSTROM};
 use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::error::Error;
 use widebragg_coordinates::model::Model;
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
@@ -58,9 +57,8 @@ impl ModelFile {
         let stated = options.reflections.space_group.as_ref().unwrap_or(&model.symmetry);
         let resolved =
             resolve(stated, Some(&model.cell)).map_err(|failure| refused(path, &failure.to_string()))?;
-        let operators: Vec<Operator> = resolved.group.operators().iter().map(operator).collect();
         let scatterers =
-            Scatterers::new(model, &operators).map_err(|error| refused(path, &error.to_string()))?;
+            Scatterers::new(model, &resolved.group).map_err(|error| refused(path, &error.to_string()))?;
         let warnings = [&model.warnings[..], &resolved.warnings, scatterers.warnings()];
         warnings.into_iter().flatten().for_each(|warning| doubt(warning));
         let elements = scatterers.elements();
@@ -101,7 +99,7 @@ impl ModelFile {
     pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
         let reach = Reach::of(experiment);
         let settings = Settings {
-            d_min_angstrom: reach.d_min_angstrom(self.scatterers.metric()),
+            d_min_angstrom: reach.d_min_angstrom(&self.cell),
             solvent: self.solvent,
             method: Method::Fastest,
         };
@@ -116,12 +114,13 @@ impl ModelFile {
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
             return Err(self.no_memory(&reach, bytes));
         }
-        let IndexBox { h, k, l } = reach.indices();
+        let bounds = reach.indices();
+        let IndexBox { h, k, l } = bounds;
         let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
             .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
         let factors =
             StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
-        factors.amplitudes_into(&[], [h, k, l], &mut table.data).map_err(in_words)?;
+        factors.amplitudes_into(&[], &bounds, &mut table.data).map_err(in_words)?;
         let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
         let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
             element,
@@ -180,14 +179,6 @@ fn wavelength_m(experiment: &Experiment) -> f64 {
 /// The failure of the file of a model.
 fn refused(path: &Path, why: &str) -> Failure {
     Failure::input(format!("-hkl: {}: {why}", path.display()))
-}
-
-/// An operator, with fractions of the cell for its 24ths.
-fn operator(operator: &widebragg_reflections::symmetry::Operator) -> Operator {
-    Operator {
-        rotation: *operator.rotation(),
-        translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
-    }
 }
 
 /// The atoms of an element, and how they were summed.

@@ -6,9 +6,9 @@
 //! where the list itself ends. So an image has the same bits as with all of a list.
 
 use widebragg::vector::Vec3;
-use widebragg_coordinates::metric::Metric;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::resolution::largest_scattering_length;
+use widebragg_reflections::cell::Cell;
 use widebragg_reflections::index_box::IndexBox;
 
 /// Nodes beyond the largest index of a pixel.
@@ -71,10 +71,11 @@ impl Reach {
     /// The scattering vector of an index by that cell is N times the one by the experiment's cell, N = sum of a*_i a_i^T
     /// with a*_i of the model and a_i of the experiment. The norm of N is at most the square root of the largest sum of a
     /// row of N^T N; for the same cell it is 1.
-    pub(super) fn d_min_angstrom(&self, model: &Metric) -> f64 {
+    pub(super) fn d_min_angstrom(&self, model: &Cell) -> f64 {
+        let fractional = model.fractional();
         let axes = self.axes_angstrom.map(Vec3::to_array);
         let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
-            core::array::from_fn(|column| (0..3).map(|i| model.fractional[i][row] * axes[i][column]).sum())
+            core::array::from_fn(|column| (0..3).map(|i| fractional[i][row] * axes[i][column]).sum())
         });
         let row_sum =
             |i: usize| -> f64 { (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum() };
