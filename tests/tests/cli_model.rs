@@ -302,7 +302,10 @@ fn warnings_of_models_are_told() {
          ATOM      1 FE   UNK A   1       5.760   9.977   0.000  1.00 20.00          FE\n",
     );
     let (whole, told) = image(&place, "-hkl whole.pdb -N 4 --solvent none");
-    assert!(told.contains("-hkl: whole.pdb: 1 atoms on special positions have the occupancy"), "{told}");
+    assert!(
+        told.contains("-hkl: whole.pdb: atoms on special positions with the occupancy of their whole site"),
+        "{told}"
+    );
     let text = String::from_utf8(place.read("whole.pdb")).expect("text");
     place.write("half.pdb", text.replace("  1.00 20.00", "  0.50 20.00"));
     let (half, told) = image(&place, "-hkl half.pdb -N 4 --solvent none");

@@ -58,8 +58,8 @@ const REFUSALS: [(&str, &str); 36] = [
     ("bad_crc_gz", "the gzip archive is damaged (corrupt gzip stream does not have a matching checksum)"),
     ("bad_cif_loop_uneven", ":22: the row has 3 of the 4 values of the loop that begins at line 16"),
     ("bad_cif_open_text", ":17: the text field does not end"),
-    ("bad_cif_fraction", ":21: \"2.5\" is not an index"),
-    ("bad_cif_huge", ":21: \"99999999999\" is not an index"),
+    ("bad_cif_fraction", ":21: k: \"2.5\" is not an integer"),
+    ("bad_cif_huge", ":21: k: \"99999999999\" is beyond the largest index, 1000000"),
     ("bad_cif_no_index", "the table of reflections has no column index_l"),
     ("bad_cif_word", ":21: \"abc\" is not a finite number"),
     ("bad_cif_no_block", ":1: the file does not begin with a data_ heading"),
@@ -559,7 +559,20 @@ fn a_list_that_is_written_reads_back() {
     let in_plane = 4.0 / (31.2 * 31.2) + 9.0 / (27.8 * 27.8) - 12.0 * cosine / (31.2 * 27.8);
     let expected = in_plane / (sine * sine) + 49.0 / (40.5 * 40.5);
     assert!((resolution.parse::<f64>().unwrap() - expected).abs() < 1e-11, "{resolution} {expected}");
-    let error = write_mtz(&path, &cell, [([1 << 25, 0, 0], 1.0)].into_iter()).unwrap_err().to_string();
-    assert!(error.ends_with("the indices 33554432 0 0 are too large for an MTZ"), "{error}");
-    assert_eq!(fs::read(&path).unwrap(), bytes);
+    // What the reader refuses is not written.
+    let path = folder.path().join("limits.mtz");
+    let nothing: [([i32; 3], f64); 0] = [];
+    let flat = Cell { angles_deg: [60.0, 60.0, 130.0], ..cell };
+    for (cell, list, expected) in [
+        (cell, &[([1_000_001, 0, 0], 1.0)][..], "the indices 1000001 0 0 are too large for an MTZ"),
+        (cell, &[([1, 0, 0], 1e39)], "F of 1 0 0, 1e39, is too large for an MTZ"),
+        (cell, &nothing, "no reflections for an MTZ"),
+        (flat, &[([1, 0, 0], 1.0)], " is not possible"),
+    ] {
+        let error = write_mtz(&path, &cell, list.iter().copied()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!path.exists());
+    }
+    write_mtz(&path, &cell, [([1_000_000, 0, -1_000_000], f64::from(f32::MAX))].into_iter()).unwrap();
+    assert_eq!(read(&fs::read(&path).unwrap(), &Choice::default()).unwrap().read, 1);
 }

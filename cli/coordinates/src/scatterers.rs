@@ -104,8 +104,8 @@ impl Scatterers {
         let mut warnings = Vec::new();
         if divided > 0 {
             warnings.push(format!(
-                "{divided} atoms on special positions have the occupancy of their whole site; it is divided by the \
-                 number of symmetry operators that leave the site"
+                "atoms on special positions with the occupancy of their whole site, which is divided by the number of \
+                 symmetry operators that leave the site: {divided}"
             ));
         }
         let reciprocal = cell.reciprocal_metric();

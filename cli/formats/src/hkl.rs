@@ -16,6 +16,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use widebragg_reflections::index_box::IndexBox;
+
 use crate::atomic::write_atomically;
 use crate::decimal::{plain_decimal, plain_integer};
 use crate::failure::Failure;
@@ -209,30 +211,9 @@ impl Reflection {
     }
 }
 
-/// The smallest box of indices around reflections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IndexBox {
-    lowest: [i32; 3],
-    highest: [i32; 3],
-}
-
-impl IndexBox {
-    /// Around no reflections.
-    const EMPTY: Self = Self { lowest: [i32::MAX; 3], highest: [i32::MIN; 3] };
-
-    #[inline]
-    fn include(&mut self, hkl: [i32; 3]) {
-        for (axis, index) in hkl.into_iter().enumerate() {
-            self.lowest[axis] = self.lowest[axis].min(index);
-            self.highest[axis] = self.highest[axis].max(index);
-        }
-    }
-
-    /// The table over the box.
-    fn table(&self, default_f: f64, max_cells: usize) -> Result<HklTable, String> {
-        let [h, k, l] = [0, 1, 2].map(|axis| (self.lowest[axis], self.highest[axis]));
-        HklTable::filled(h, k, l, default_f, max_cells)
-    }
+/// The table over a box.
+fn table_over(bounds: &IndexBox, default_f: f64, max_cells: usize) -> Result<HklTable, String> {
+    HklTable::filled(bounds.h, bounds.k, bounds.l, default_f, max_cells)
 }
 
 /// A table over a box, and where its nodes lie in it.
@@ -245,9 +226,11 @@ struct Grid {
 impl Grid {
     /// `None` where there is no memory for it, or too many cells: whoever finds the box again says so.
     fn new(found: IndexBox, default_f: f64, max_cells: usize) -> Option<Self> {
-        let table = found.table(default_f, max_cells).ok()?;
-        let shape = table.shape();
-        Some(Self { table, lowest: found.lowest, shape })
+        table_over(&found, default_f, max_cells).ok().map(Self::of)
+    }
+
+    fn of(table: HklTable) -> Self {
+        Self { lowest: [table.h.0, table.k.0, table.l.0], shape: table.shape(), table }
     }
 
     /// Sets a node; `None` outside the box.
@@ -399,8 +382,9 @@ impl<'a> Reflections<'a> {
             Store::List(list) => list,
             Store::Nothing => Vec::new(),
         };
-        let table = self.around.table(default_f, max_cells).map_err(|what| in_file(self.path, what))?;
-        let mut grid = Grid { shape: table.shape(), table, lowest: self.around.lowest };
+        let table =
+            table_over(&self.around, default_f, max_cells).map_err(|what| in_file(self.path, what))?;
+        let mut grid = Grid::of(table);
         // None lies outside.
         list.iter().for_each(|reflection| grid.set(reflection).unwrap_or(()));
         Ok(grid.table)
@@ -670,7 +654,7 @@ mod tests {
             assert_eq!(with_box(text.as_bytes()), parse(text.as_bytes()), "{text:?}");
         }
         assert_eq!(find_box(Path::new("/nowhere/P1.hkl")), None);
-        let narrow = IndexBox { lowest: [0; 3], highest: [1; 3] };
+        let narrow = IndexBox { h: (0, 1), k: (0, 1), l: (0, 1) };
         let changed = parse_hkl_in(&b"0 0 0 1\n0 2 0 1\n"[..], Path::new("P1.hkl"), Some(narrow), 0.0, LIMIT);
         assert_eq!(changed.unwrap_err().to_string(), "P1.hkl:2: the file was changed while it was read");
     }

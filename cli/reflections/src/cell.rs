@@ -143,6 +143,13 @@ impl Cell {
     }
 }
 
+impl From<[f64; 6]> for Cell {
+    /// The cell of a, b, c in Å and alpha, beta, gamma in degrees, as files and users state it: perhaps not a possible one.
+    fn from([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Self {
+        Self { lengths_angstrom: [a, b, c], angles_deg: [alpha, beta, gamma] }
+    }
+}
+
 impl fmt::Display for Cell {
     /// `79.1 79.1 38.2 90 90 90`, in Å and degrees.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

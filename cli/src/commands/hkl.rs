@@ -16,7 +16,6 @@ use widebragg_reflections::completeness::Shell;
 use super::distinct::{Files, check_folder};
 use super::reflections;
 use super::setup::inputs::Inputs;
-use super::setup::structure_factors::cell_of;
 use crate::console;
 use crate::error::Failure;
 use crate::options::HklOptions;
@@ -59,7 +58,7 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
         check_folder("--out", path)?;
         Files::read([("reflections", file.as_path())]).write("--out", path, "two files under one name")?;
     }
-    let cell = render.cell_angstrom_deg.map(cell_of);
+    let cell = render.cell_angstrom_deg.map(Cell::from);
     // What is not listed stays apart from an F of 0.
     let read = |input: &mut dyn Read| read_reflections(input, file, &render.reflections, cell, f64::NAN);
     let reflections = Inputs::default().read("hkl", file, read)?;

@@ -42,10 +42,7 @@ use crate::unpack::Unpacked;
 
 pub use scan::{parse_scan, read_scan};
 
-/// Bytes of the file that its format is told by.
-const START_BYTES: u64 = 1 << 14;
-
-/// Reads a model.
+/// Reads a model, from a gzip archive as well.
 ///
 /// # Errors
 /// The file cannot be read or is cut; it has no cell, no atoms, or the cell of 1 x 1 x 1 Å that stands for no
@@ -58,12 +55,17 @@ pub fn read_model(path: &Path) -> Result<Model, Failure> {
 ///
 /// # Errors
 /// As [`read_model`].
-pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
-    let mut input = Watched(input);
-    let mut start = Vec::new();
-    (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
-    let (is_cif, is_pdb) = (cif::begins(&start), is_pdb(&start));
-    let mut input = BufReader::with_capacity(PIECE_BYTES, start.as_slice().chain(input));
+pub fn parse_model(mut input: impl Read, path: &Path) -> Result<Model, Failure> {
+    let mut input = Unpacked::new(&mut input, path)?;
+    let model = parse_unpacked(&mut input, path)?;
+    input.check_end(path)?;
+    Ok(model)
+}
+
+/// [`parse_model`] of a stream that has been unpacked.
+pub(crate) fn parse_unpacked(input: &mut Unpacked<'_>, path: &Path) -> Result<Model, Failure> {
+    let (is_cif, is_pdb) = (cif::begins(input.start()), is_pdb(input.start()));
+    let mut input = BufReader::with_capacity(PIECE_BYTES, Watched(input));
     if is_cif {
         return mmcif::parse(&mut input, path);
     }
@@ -222,6 +224,11 @@ fn contradicts(ours: &Matrix, stated: &Matrix) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
 
     /// Gives one byte at a time, as a slow pipe may.
@@ -245,6 +252,20 @@ mod tests {
             let whole = parse_model(text.as_bytes(), Path::new("a")).unwrap();
             assert_eq!(parse_model(Drops(text.as_bytes()), Path::new("a")).unwrap(), whole);
             assert_eq!(whole.atoms.len(), 1);
+        }
+    }
+
+    #[test]
+    fn archives_hold_models() {
+        let pdb = "CRYST1    9.000    9.000    9.000  90.00  90.00  90.00 P 1\n\
+                   ATOM      1  C   UNK A   1       0.900   1.800   2.700  1.00  0.00           C\n";
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(pdb.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let model = parse_model(pdb.as_bytes(), Path::new("a")).unwrap();
+        assert_eq!(parse_model(&packed[..], Path::new("a")).unwrap(), model);
+        for cut in 1..packed.len() {
+            assert!(parse_model(&packed[..cut], Path::new("a")).is_err(), "{cut}");
         }
     }
 

@@ -25,6 +25,9 @@ use crate::memory;
 use crate::text::in_file;
 use crate::unpack::Unpacked;
 
+/// Bytes that [`Expansion::new`] needs of each observation, at most.
+const BYTES_TO_SORT: usize = 48;
+
 /// What a user wants of a file, and knows of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Wanted {
@@ -294,6 +297,11 @@ impl Unique {
         if wanted.merges_mates {
             observations.mates = Mates::Merged;
         }
+        let count = observations.list.len();
+        // Some systems promise more memory than they have.
+        if !memory::is_there(count.saturating_mul(BYTES_TO_SORT)) {
+            return Err(in_file(path, format!("no memory to sort {count} reflections")));
+        }
         let mut expansion = Expansion::new(&observations, &resolved.group).map_err(refused)?;
         let counts = *expansion.counts();
         if counts.unique == 0 {
@@ -301,7 +309,7 @@ impl Unique {
         }
         if counts.below_zero > 0 && observations.quantity == Quantity::Intensity {
             warnings.push(format!(
-                "{} intensities below zero give F = 0: amplitudes after French and Wilson are better",
+                "intensities below zero give F = 0, {} of them: amplitudes after French and Wilson are better",
                 counts.below_zero
             ));
         }

@@ -48,7 +48,7 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
-        let cell = options.cell_angstrom_deg.map(cell_of);
+        let cell = options.cell_angstrom_deg.map(Cell::from);
         let mut read_model = None;
         let read = |input: &mut dyn Read| match read_reflections(
             input,
@@ -94,11 +94,6 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
         return Err(Failure::input("no structure factors: give -hkl FILE or -default_F F"));
     }
     Ok(Factors::default())
-}
-
-/// The cell of six numbers, a b c in Angstrom, alpha beta gamma in degrees.
-pub(crate) fn cell_of([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Cell {
-    Cell { lengths_angstrom: [a, b, c], angles_deg: [alpha, beta, gamma] }
 }
 
 /// The table of reflections: all of them, or those that the images of an experiment ask for.
