@@ -337,7 +337,7 @@ fn what_cannot_be_used_is_one_line() {
              k -1000..1000, l -1000..1000: a grid of 2001 x 2001 x 2001 cells needs 59.7 GiB, more than the limit of \
              2147483648 cells: give a larger -dmin",
         ),
-        ("hkl", "hkl: needs one file of reflections, but 0 given"),
+        ("hkl", "hkl: needs one file of reflections or of a model, but 0 given"),
         ("hkl P1.hkl --out P1.txt", "--out P1.txt: its name must end in .hkl, .bin or .mtz"),
         ("hkl P1.hkl --out P1.hkl", "is also read"),
         ("hkl P1.hkl --out P1.mtz", "an MTZ needs a cell, and the file has none: give -cell"),

@@ -254,28 +254,8 @@ fn wilson_of(
     wilson(expansion, cell, d_min_angstrom..=WILSON_FROM_ANGSTROM, sum_f_squared)
 }
 
-impl Reflections {
-    /// The grid of P 1, with NaN where there is no value and the reflection is not known to be absent. Lines of h k l F
-    /// must have been read with NaN as the default F.
-    ///
-    /// # Errors
-    /// As [`Unique::table`]; an atomic model.
-    pub fn sparse_table(self, path: &Path) -> Result<(HklTable, Option<SpaceGroup>), Failure> {
-        match self {
-            Self::AsListed(table) => Ok((table, None)),
-            Self::Unique(unique) => Ok((unique.table(f64::NAN, None)?, Some(unique.summary.group))),
-            Self::Model(_) => Err(no_list(path)),
-        }
-    }
-}
-
-/// The failure of an atomic model where a list of reflections is needed.
-#[must_use]
-pub fn no_list(path: &Path) -> Failure {
-    in_file(path, "this is an atomic model, not a list of reflections: -hkl of a render computes F from it")
-}
-
-/// The reflections of a table that [`Reflections::sparse_table`] made: those with a value, in the order of h, k, l.
+/// The reflections of a table with NaN where there is no value: those with a value that `group` does not make absent, in the
+/// order of h, k, l.
 pub fn listed<'t>(
     table: &'t HklTable,
     group: Option<&'t SpaceGroup>,

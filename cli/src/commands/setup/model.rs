@@ -24,13 +24,15 @@ use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::symmetry::{SpaceGroup, resolve};
 
 use super::inputs::Inputs;
-use super::reach::{NODES_BEYOND, Reach};
+use super::reach::Reach;
 use crate::error::Failure;
 use crate::options::{Options, SolventChoice};
 
 /// A model, ready for structure factors.
 #[derive(Debug)]
-pub(super) struct ModelFile {
+pub(crate) struct ModelFile {
+    /// What names the file, `-hkl` or a command.
+    named_by: &'static str,
     path: PathBuf,
     cell: Cell,
     group: SpaceGroup,
@@ -42,23 +44,23 @@ pub(super) struct ModelFile {
 }
 
 impl ModelFile {
-    /// A model that was read from `path`; scans of f', f'' are read through `inputs`.
+    /// A model that was read from `path`, which `named_by` names; scans of f', f'' are read through `inputs`.
     ///
     /// # Errors
     /// No symmetry, or an impossible one; atoms that do not scatter; scans that cannot be used.
-    pub(super) fn new(
+    pub(crate) fn new(
         model: &Model,
-        path: &Path,
+        (named_by, path): (&'static str, &Path),
         options: &Options,
         inputs: &Inputs,
         mut warn: impl FnMut(String),
     ) -> Result<Self, Failure> {
-        let mut doubt = |what: &str| warn(format!("-hkl: {}: {what}", path.display()));
+        let mut doubt = |what: &str| warn(format!("{named_by}: {}: {what}", path.display()));
+        let refused = |why: String| refused(named_by, path, &why);
         let stated = options.reflections.space_group.as_ref().unwrap_or(&model.symmetry);
-        let resolved =
-            resolve(stated, Some(&model.cell)).map_err(|failure| refused(path, &failure.to_string()))?;
+        let resolved = resolve(stated, Some(&model.cell)).map_err(|failure| refused(failure.to_string()))?;
         let scatterers =
-            Scatterers::new(model, &resolved.group).map_err(|error| refused(path, &error.to_string()))?;
+            Scatterers::new(model, &resolved.group).map_err(|error| refused(error.to_string()))?;
         let warnings = [&model.warnings[..], &resolved.warnings, scatterers.warnings()];
         warnings.into_iter().flatten().for_each(|warning| doubt(warning));
         let elements = scatterers.elements();
@@ -84,12 +86,23 @@ impl ModelFile {
             |element: &Element| model.atoms.iter().filter(|atom| atom.element == *element).count();
         let atoms = elements.iter().map(of_element).collect();
         let group = resolved.group;
-        Ok(Self { path: path.to_owned(), cell: model.cell, group, scatterers, solvent, source, atoms })
+        let path = path.to_owned();
+        Ok(Self { named_by, path, cell: model.cell, group, scatterers, solvent, source, atoms })
     }
 
     /// The cell of the file.
-    pub(super) fn cell(&self) -> Cell {
+    pub(crate) fn cell(&self) -> Cell {
         self.cell
+    }
+
+    /// The space group.
+    pub(crate) fn group(&self) -> &SpaceGroup {
+        &self.group
+    }
+
+    /// The elements, and the number of atoms of each in the asymmetric unit.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = (Element, usize)> {
+        self.scatterers.elements().into_iter().zip(self.atoms.iter().copied())
     }
 
     /// F at the nodes that the image of `experiment` needs, `default_f` at others.
@@ -97,27 +110,50 @@ impl ModelFile {
     /// # Errors
     /// Too little memory, or no f', f'' at the wavelength.
     pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
-        let reach = Reach::of(experiment);
+        let wavelength_m = Some(wavelength_m(experiment));
+        self.computed(&Reach::of(experiment), experiment.default_f, wavelength_m)
+    }
+
+    /// F to a spacing, NaN beyond it. Without a wavelength there is no anomalous scattering.
+    ///
+    /// # Errors
+    /// As [`ModelFile::factors`].
+    pub(crate) fn list(
+        &self,
+        d_min_angstrom: f64,
+        wavelength_m: Option<f64>,
+    ) -> Result<(HklTable, ModelSummary), Failure> {
+        self.computed(&Reach::to_spacing(&self.cell, d_min_angstrom), f64::NAN, wavelength_m)
+    }
+
+    fn computed(
+        &self,
+        reach: &Reach,
+        default_f: f64,
+        wavelength_m: Option<f64>,
+    ) -> Result<(HklTable, ModelSummary), Failure> {
         let settings = Settings {
             d_min_angstrom: reach.d_min_angstrom(&self.cell),
             solvent: self.solvent,
             method: Method::Fastest,
         };
-        let energy_ev = EV_ANGSTROM / (wavelength_m(experiment) * 1e10);
+        let energy_ev = wavelength_m.map(|wavelength_m| EV_ANGSTROM / (wavelength_m * 1e10));
         let elements = self.scatterers.elements();
-        let in_words = |error: Error| self.in_words(&reach, &error);
-        let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
+        let in_words = |error: Error| self.in_words(reach, &error);
+        let at =
+            |&element| energy_ev.map_or(Ok(Anomalous::default()), |energy| self.source.at(element, energy));
+        let anomalous = elements.iter().map(at);
         let anomalous: Vec<Anomalous> = anomalous.collect::<Result<_, _>>().map_err(in_words)?;
         let needed = settings.bytes_needed(&self.scatterers, 0).map_err(in_words)?;
         let bytes = reach.nodes() * size_of::<f64>() as f64 + needed as f64;
         // A number of bytes that is no usize is larger than any memory.
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
-            return Err(self.no_memory(&reach, bytes));
+            return Err(self.no_memory(reach, bytes));
         }
         let bounds = reach.indices();
         let IndexBox { h, k, l } = bounds;
-        let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
-            .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
+        let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS)
+            .map_err(|why| self.refused(&format!("{why}; give a larger -dmin")))?;
         let factors =
             StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
         factors.amplitudes_into(&[], &bounds, &mut table.data).map_err(in_words)?;
@@ -135,6 +171,7 @@ impl ModelFile {
             solvent: self.solvent,
             energy_ev,
             resolution_angstrom: reach.resolution_angstrom(),
+            nodes_beyond: reach.nodes_beyond(),
             unique: factors.reflections().len(),
         };
         Ok((table, summary))
@@ -143,16 +180,13 @@ impl ModelFile {
     /// Why there are no structure factors, with what a user can do.
     fn in_words(&self, reach: &Reach, error: &Error) -> Failure {
         match error {
-            Error::Energy { element, .. } => refused(
-                &self.path,
-                &format!(
-                    "{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"
-                ),
-            ),
+            Error::Energy { element, .. } => self.refused(&format!(
+                "{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"
+            )),
             Error::OutOfMemory { bytes } => self.no_memory(reach, *bytes as f64),
             Error::Solvent(_) => Failure::input(format!("--solvent: {error}")),
-            Error::Resolution(_) => refused(&self.path, &format!("{error}; give a larger -dmin")),
-            _ => refused(&self.path, &error.to_string()),
+            Error::Resolution(_) => self.refused(&format!("{error}; give a larger -dmin")),
+            _ => self.refused(&error.to_string()),
         }
     }
 
@@ -163,7 +197,11 @@ impl ModelFile {
             format_g(reach.resolution_angstrom()),
             bytes / f64::from(1 << 30)
         );
-        refused(&self.path, &what)
+        self.refused(&what)
+    }
+
+    fn refused(&self, why: &str) -> Failure {
+        refused(self.named_by, &self.path, why)
     }
 }
 
@@ -177,8 +215,8 @@ fn wavelength_m(experiment: &Experiment) -> f64 {
 }
 
 /// The failure of the file of a model.
-fn refused(path: &Path, why: &str) -> Failure {
-    Failure::input(format!("-hkl: {}: {why}", path.display()))
+fn refused(named_by: &str, path: &Path, why: &str) -> Failure {
+    Failure::input(format!("{named_by}: {}: {why}", path.display()))
 }
 
 /// The atoms of an element, and how they were summed.
@@ -197,8 +235,10 @@ pub struct ModelSummary {
     group: SpaceGroup,
     cell: Cell,
     solvent: Option<Solvent>,
-    energy_ev: f64,
+    /// `None` where there is no anomalous scattering.
+    energy_ev: Option<f64>,
     resolution_angstrom: f64,
+    nodes_beyond: i32,
     unique: usize,
 }
 
@@ -235,19 +275,27 @@ impl ModelSummary {
                 )
             },
         );
-        let mut anomalous = format!("f', f'' at {} eV:", format_g(self.energy_ev));
-        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in &self.elements
+        let mut anomalous = match self.energy_ev {
+            Some(energy_ev) => format!("f', f'' at {} eV:", format_g(energy_ev)),
+            None => "no anomalous scattering".to_owned(),
+        };
+        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in
+            self.elements.iter().filter(|_| self.energy_ev.is_some())
         {
             // Writing to a string cannot fail.
             let _ = write!(anomalous, " {element} {f_prime:.3} {f_double_prime:.3},");
         }
-        anomalous.pop();
+        let anomalous = anomalous.trim_end_matches(',').to_owned();
+        let beyond = match self.nodes_beyond {
+            0 => String::new(),
+            nodes => format!(" and {nodes} nodes beyond"),
+        };
         vec![
             ("model", format!("{} atoms ({}) in {}", self.atoms(), elements.join(", "), self.group)),
             (
                 "",
                 format!(
-                    "F to {} Angstrom and {NODES_BEYOND} nodes beyond, {} unique, {method}",
+                    "F to {} Angstrom{beyond}, {} unique, {method}",
                     format_g(self.resolution_angstrom),
                     self.unique
                 ),

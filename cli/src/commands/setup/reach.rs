@@ -12,7 +12,7 @@ use widebragg_reflections::cell::Cell;
 use widebragg_reflections::index_box::IndexBox;
 
 /// Nodes beyond the largest index of a pixel.
-pub(super) const NODES_BEYOND: i32 = 3;
+const NODES_BEYOND: i32 = 3;
 
 /// Far more than rounding changes an index, relative to it.
 const ROUNDING: f64 = 1e-9;
@@ -26,6 +26,8 @@ pub(super) struct Reach {
     axes_angstrom: [Vec3; 3],
     /// Largest distance of a node from a scattering vector for which it is needed, in 1/Angstrom.
     beyond_per_angstrom: f64,
+    /// Nodes beyond the largest index of a scattering vector.
+    nodes_beyond: i32,
     /// Largest h, k and l.
     limits: [i32; 3],
 }
@@ -47,8 +49,26 @@ impl Reach {
             q_per_angstrom,
             axes_angstrom,
             beyond_per_angstrom: f64::from(NODES_BEYOND) * longest,
+            nodes_beyond: NODES_BEYOND,
             limits: axes_angstrom.map(|axis| largest(axis).saturating_add(NODES_BEYOND)),
         }
+    }
+
+    /// The part to a spacing, for a list of the crystal of `cell`.
+    pub(super) fn to_spacing(cell: &Cell, d_min_angstrom: f64) -> Self {
+        let [x, y, z] = cell.orthogonal();
+        Self {
+            q_per_angstrom: 1.0 / d_min_angstrom,
+            axes_angstrom: [0, 1, 2].map(|i| Vec3::new(x[i], y[i], z[i])),
+            beyond_per_angstrom: 0.0,
+            nodes_beyond: 0,
+            limits: cell.largest_indices(d_min_angstrom),
+        }
+    }
+
+    /// Nodes beyond the largest index of a scattering vector.
+    pub(super) fn nodes_beyond(&self) -> i32 {
+        self.nodes_beyond
     }
 
     /// The indices that are needed.

@@ -66,7 +66,7 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
         };
         let mut factors = inputs.read("-hkl", path, read)?;
         if let Some(model) = read_model {
-            factors.model = Some(ModelFile::new(&model, path, options, inputs, warn)?);
+            factors.model = Some(ModelFile::new(&model, ("-hkl", path), options, inputs, warn)?);
             return Ok(factors);
         }
         if let Some(option) = options.model.first_option() {
