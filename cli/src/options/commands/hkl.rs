@@ -22,7 +22,7 @@ type Row = row::Row<HklOptions>;
 
 pub(super) static SPEC: CommandSpec = CommandSpec {
     name: "hkl",
-    purpose: "tell what a file of reflections or an atomic model holds, and write its F",
+    purpose: "tell what a file of reflections or atoms holds, and convert it",
     usage: &["hkl FILE [--out NAME.hkl|NAME.bin|NAME.mtz]"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
