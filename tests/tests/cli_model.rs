@@ -382,6 +382,7 @@ fn the_hkl_command_writes_the_f_of_a_model() {
     assert!(told.contains("             no anomalous scattering\n"), "{told}");
 
     place.write("se.dat", "12000 -7 0.5\n13000 -8 3.5\n");
+    place.write("a.hkl", "12000 -7 0.5\n13000 -8 3.5\n");
     for (line, message) in [
         (
             "hkl p3221_iso.pdb --out F.hkl",
@@ -389,6 +390,10 @@ fn the_hkl_command_writes_the_f_of_a_model() {
         ),
         ("hkl p3221_iso.pdb -dmin 2 --anomalous Se=se.dat", "give -lambda or -energy"),
         ("hkl p3221_iso.pdb -dmin 0.01", "hkl: p3221_iso.pdb: "),
+        (
+            "hkl p3221_iso.pdb --out a.hkl -dmin 9 -lambda 1 --anomalous Se=a.hkl",
+            "is also read (--anomalous)",
+        ),
         ("hkl p3221_iso.pdb -dmin 0", "-dmin 0: must be larger than zero"),
         ("hkl p3221_iso.pdb --hkl-columns F", "this is an atomic model: --hkl-columns is for lists"),
     ] {

@@ -323,6 +323,7 @@ fn what_cannot_be_used_is_one_line() {
         "data_a\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n1 2 3 4\n",
     );
     place.write("huge.hkl", "1000 1000 1000 4\n");
+    place.write("cube.mat", "0.0005 0 0\n0 0.0005 0\n0 0 0.0005\n");
     for (line, words) in [
         ("-cell 30 -hkl bad.cif", "-hkl: bad.cif:8: l: \"x\" is not a number"),
         ("-cell 30 -hkl group.cif", "-hkl: group.cif: no symmetry is stated: give --space-group"),
@@ -331,6 +332,10 @@ fn what_cannot_be_used_is_one_line() {
         ("-cell 30 -hkl P1.hkl --friedel merge", "taken as they stand: --friedel merge needs --space-group"),
         ("-cell 30 -hkl P1.hkl --space-group P9", "--space-group P9: "),
         ("-cell 30 -default_F 1 --hkl-block a", "--hkl-block: needs -hkl FILE"),
+        (
+            "-mat cube.mat -lambda 1 -hkl huge.hkl --space-group P1 -detpixels 4000",
+            "-hkl: huge.hkl: in the cell 2000 2000 2000 90 90 90 to 0.8",
+        ),
         (
             "-cell 2000 -hkl huge.hkl --space-group P1 -detpixels 4000",
             "-hkl: huge.hkl: in the cell 2000 2000 2000 90 90 90 to 1.155 Angstrom, the indices span h -1000..1000, \

@@ -99,6 +99,8 @@ pub struct Unique {
 pub struct Needed {
     /// All indices that it asks for.
     pub indices: IndexBox,
+    /// The cell of its crystal.
+    pub cell: Cell,
     /// Its resolution in Å.
     pub d_min_angstrom: f64,
 }
@@ -362,13 +364,12 @@ impl Unique {
 
     /// Why there is no grid, and what a user can do.
     fn too_large(&self, what: &str, needed: Option<&Needed>) -> String {
-        let of_image = needed.map_or(0.0, |needed| needed.d_min_angstrom);
-        let of = match (&self.cell, self.summary.resolution_angstrom) {
-            (Some(cell), Some([_, d_min])) => {
-                format!("in the cell {cell} to {:.3} Angstrom, ", d_min.max(of_image))
-            }
-            _ => String::new(),
-        };
+        let cell = self.cell.or(needed.map(|needed| needed.cell));
+        let of_list = self.summary.resolution_angstrom.map(|[_, d_min]| d_min);
+        let of_image = needed.map(|needed| needed.d_min_angstrom);
+        let d_min = [of_list, of_image].into_iter().flatten().reduce(f64::max);
+        let of = cell.zip(d_min).map(|(cell, d_min)| format!("in the cell {cell} to {d_min:.3} Angstrom, "));
+        let of = of.unwrap_or_default();
         let advice = match needed {
             Some(_) => "give a larger -dmin",
             None => "cut the reflections at a lower resolution",

@@ -59,7 +59,9 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
         options.out.as_deref().map(|path| Written::of(path).map(|written| (path, written))).transpose()?;
     if let Some((path, _)) = out {
         check_folder("--out", path)?;
-        Files::read([("reflections", file.as_path())]).write("--out", path, "two files under one name")?;
+        let scans = render.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
+        let read = [("reflections", file.as_path())].into_iter().chain(scans);
+        Files::read(read).write("--out", path, "two files under one name")?;
     }
     let cell = render.cell_angstrom_deg.map(Cell::from);
     // What is not listed stays apart from an F of 0.

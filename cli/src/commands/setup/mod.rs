@@ -89,6 +89,16 @@ impl<'f> OfFile<'f> {
     }
 }
 
+/// The cell of the crystal, to the digits that are printed of it.
+fn crystal_cell(experiment: &Experiment) -> Cell {
+    let cell = experiment.crystal.cell;
+    let printed = |value: f64| format_g(value).parse().unwrap_or(value);
+    Cell {
+        lengths_angstrom: cell.lengths_angstrom.map(printed),
+        angles_deg: cell.angles_rad.map(|angle| printed(angle.to_degrees())),
+    }
+}
+
 /// As [`experiment`], with the structure factors that its images ask for; the files are read through `inputs`.
 ///
 /// # Errors

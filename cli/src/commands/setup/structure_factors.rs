@@ -10,6 +10,7 @@ use widebragg_formats::hkl_table::HklTable;
 use widebragg_formats::reflections::p1::{Needed, Reflections, Unique, read_reflections};
 use widebragg_reflections::cell::Cell;
 
+use super::crystal_cell;
 use super::inputs::Inputs;
 use super::model::ModelFile;
 use super::reach::Reach;
@@ -105,9 +106,11 @@ pub(super) fn expanded(
     default_f: f64,
     asked_by: Option<&Experiment>,
 ) -> Result<HklTable, Failure> {
-    let needed = asked_by
-        .map(Reach::of)
-        .map(|reach| Needed { indices: reach.indices(), d_min_angstrom: reach.resolution_angstrom() });
+    let needed = asked_by.map(|experiment| {
+        let reach = Reach::of(experiment);
+        let (indices, d_min_angstrom) = (reach.indices(), reach.resolution_angstrom());
+        Needed { indices, cell: crystal_cell(experiment), d_min_angstrom }
+    });
     unique.table(default_f, needed.as_ref()).map_err(|failure| Failure::from(failure.context("-hkl")))
 }
 
