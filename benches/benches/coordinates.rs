@@ -12,11 +12,12 @@ use widebragg_coordinates::anomalous::{Anomalous, AnomalousSource};
 use widebragg_coordinates::direct::structure_factors;
 use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::model::{Atom, Displacement, Model};
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_reflections::cell::Cell;
+use widebragg_reflections::index_box::IndexBox;
+use widebragg_reflections::symmetry::SpaceGroup;
 use widebragg_tests::deviates::deviates;
 
 const D_MIN: f64 = 2.0;
@@ -27,22 +28,6 @@ const ENERGIES: usize = 100;
 
 /// Elements and how many atoms of them a protein of 2000 atoms has.
 const COMPOSITION: [(&str, usize); 5] = [("C", 1250), ("N", 340), ("O", 390), ("S", 14), ("Se", 6)];
-
-const fn operator(rotation: [[i32; 3]; 3], translation: [f64; 3]) -> Operator {
-    Operator { rotation, translation }
-}
-
-/// P 43 21 2.
-const OPERATORS: [Operator; 8] = [
-    Operator::IDENTITY,
-    operator([[-1, 0, 0], [0, -1, 0], [0, 0, 1]], [0.0, 0.0, 0.5]),
-    operator([[0, -1, 0], [1, 0, 0], [0, 0, 1]], [0.5, 0.5, 0.75]),
-    operator([[0, 1, 0], [-1, 0, 0], [0, 0, 1]], [0.5, 0.5, 0.25]),
-    operator([[-1, 0, 0], [0, 1, 0], [0, 0, -1]], [0.5, 0.5, 0.75]),
-    operator([[1, 0, 0], [0, -1, 0], [0, 0, -1]], [0.5, 0.5, 0.25]),
-    operator([[0, 1, 0], [1, 0, 0], [0, 0, -1]], [0.0, 0.0, 0.0]),
-    operator([[0, -1, 0], [-1, 0, 0], [0, 0, -1]], [0.0, 0.0, 0.5]),
-];
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -90,7 +75,8 @@ fn scatterers() -> Scatterers {
         full_sites: false,
         warnings: Vec::new(),
     };
-    Scatterers::new(&model, &OPERATORS).expect("scatterers")
+    let group = SpaceGroup::from_name("P 43 21 2", None).expect("a space group");
+    Scatterers::new(&model, &group).expect("scatterers")
 }
 
 fn at_energy(scatterers: &Scatterers, settings: &Settings) -> StructureFactors {
@@ -157,9 +143,9 @@ fn processor_times(scatterers: &Scatterers) {
 
 /// Structure factors and the dense box of |F|.
 fn amplitudes(criterion: &mut Criterion, scatterers: &Scatterers) {
-    let ranges = scatterers.largest_indices(D_MIN).expect("indices").map(|index| (-index, index));
-    let nodes: i32 = ranges.iter().map(|(first, last)| last - first + 1).product();
-    let mut amplitudes = vec![0.0; nodes as usize];
+    let bounds = IndexBox::symmetric(scatterers.largest_indices(D_MIN).expect("indices"));
+    let nodes = bounds.nodes().expect("a box");
+    let mut amplitudes = vec![0.0; nodes];
     let mut group = criterion.benchmark_group("coordinates");
     for (name, settings) in cases() {
         for pool in pools() {
@@ -167,7 +153,7 @@ fn amplitudes(criterion: &mut Criterion, scatterers: &Scatterers) {
                 bencher.iter(|| {
                     pool.install(|| {
                         let factors = at_energy(black_box(scatterers), &settings);
-                        factors.amplitudes_into(&[], ranges, black_box(&mut amplitudes)).expect("a box");
+                        factors.amplitudes_into(&[], &bounds, black_box(&mut amplitudes)).expect("a box");
                     });
                 });
             });

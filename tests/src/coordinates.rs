@@ -4,11 +4,10 @@ use std::path::Path;
 
 use widebragg_coordinates::anomalous::Anomalous;
 use widebragg_coordinates::direct::structure_factors;
-use widebragg_coordinates::metric::Metric;
 use widebragg_coordinates::model::Displacement;
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_formats::coordinates::{parse_model, parse_scan};
+use widebragg_reflections::symmetry::SpaceGroup;
 
 /// Reads bytes as a model and as a scan, uses what is read, and returns the refusals.
 ///
@@ -30,7 +29,7 @@ pub fn check(bytes: &[u8], name: &str) -> Vec<String> {
         }
     };
     assert!(!model.atoms.is_empty());
-    Metric::new(&model.cell).expect("a possible cell");
+    assert!(model.cell.is_possible());
     for atom in &model.atoms {
         let smearing = match atom.displacement {
             Displacement::Isotropic(b) => [b; 6],
@@ -39,7 +38,8 @@ pub fn check(bytes: &[u8], name: &str) -> Vec<String> {
         let numbers = atom.fractional.iter().chain(&smearing).chain([&atom.occupancy]);
         numbers.for_each(|number| assert!(number.is_finite(), "{atom:?}"));
     }
-    match Scatterers::new(&model, &[Operator::IDENTITY]) {
+    let group = SpaceGroup::from_name("P 1", None).expect("a space group");
+    match Scatterers::new(&model, &group) {
         Err(error) => refusals.push(format!("{name}: {error}")),
         Ok(scatterers) => {
             let f = structure_factors(&scatterers, &[Anomalous::default(); 98], &[[0, 0, 0], [1, -2, 3]]);

@@ -363,6 +363,11 @@ fn a_fault_alone_is_the_whole_difference() {
         ("-odet_vector -1.1 0 0", &["detector"][..]),
         (&format!("{no_sensor} -oversample 1"), &["layers"]),
         (&format!("{no_sensor} -oversample 2"), &["layers"]),
+        // c-parity has three dark layers, and the one of spec is a single step.
+        (
+            "-oversample_polar -detector_abs inf -detector_thick 450 -detector_thicksteps 3 -oversample 1",
+            &["layers"],
+        ),
         ("-oversample 1 -oversample_polar -dmin 40 -water 100 -fluence 1e24", &["water"]),
         ("-oversample 1 -oversample_polar -oversample_omega -round_xtal", &[]),
     ] {

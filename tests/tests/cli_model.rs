@@ -1,7 +1,7 @@
 //! Images from the coordinates of atomic models: the program computes the structure factors that its libraries and the
 //! golden figures of gemmi and cctbx give, as far as the image reaches.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,7 +10,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use widebragg_coordinates::anomalous::{AnomalousSource, EV_ANGSTROM};
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Settings, StructureFactors};
@@ -49,12 +48,7 @@ fn image(place: &Workplace, options: &str) -> (Vec<f32>, String) {
 fn list(file: &str, solvent: Option<Solvent>) -> String {
     let model = read_model(&golden_file(file)).expect("a model");
     let group = resolve(&model.symmetry, Some(&model.cell)).expect("a space group").group;
-    let operator = |operator: &widebragg_reflections::symmetry::Operator| Operator {
-        rotation: *operator.rotation(),
-        translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
-    };
-    let operators: Vec<Operator> = group.operators().iter().map(operator).collect();
-    let scatterers = Scatterers::new(&model, &operators).expect("scatterers");
+    let scatterers = Scatterers::new(&model, &group).expect("scatterers");
     let settings = Settings { solvent, ..Settings::to_resolution(1.0) };
     let source = AnomalousSource::tables();
     let factors = StructureFactors::at_energy(&scatterers, &settings, &source, EV_ANGSTROM / 0.9768);
@@ -290,12 +284,132 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     }
     let (_, told) = image(&place, "-hkl list.hkl -cell 30 40 50 -N 4 --solvent none");
     assert!(told.contains("--solvent has no effect: list.hkl is a list of reflections"), "{told}");
-    let outcome = place.run_line("hkl p3221_iso.pdb");
-    assert!(
-        outcome.code == Some(2) && outcome.stderr.contains("this is an atomic model"),
-        "{}",
-        outcome.stderr
+}
+
+/// The reflections of a file with lines of h k l F.
+fn lines(place: &Workplace, name: &str) -> BTreeMap<[i32; 3], f64> {
+    let text = String::from_utf8(place.read(name)).expect("text");
+    let reflection = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let hkl = [0, 1, 2].map(|i| words[i].parse().expect("an index"));
+        (hkl, words[3].parse().expect("F"))
+    };
+    text.lines().map(reflection).collect()
+}
+
+#[test]
+fn the_hkl_command_says_what_a_model_holds() {
+    let place = place();
+    let told = place.run_line("hkl p212121_aniso.pdb").well().stdout;
+    let expected = "model        30 atoms: 13 C, 5 N, 6 O, 1 P, 2 S, 1 Fe, 1 Zn, 1 Se\n\
+                    symmetry     P 21 21 21, 4 operators, number 19\n\
+                    unit cell    31.2 36.5 40.8 90 90 90\n\
+                    B            ";
+    assert!(told.starts_with(expected) && told.ends_with("; 10 of 30 atoms anisotropic\n"), "{told}");
+    let json = place.run_line("hkl p3221_iso.pdb --json").well().json();
+    let (atoms, operators) = (json["atoms"].as_i64(), json["operators"].as_i64());
+    assert_eq!((atoms, operators, &json["elements"]["Se"]), (Some(30), Some(6), &Value::from(1)));
+    assert_eq!((&json["computed"], &json["anisotropic_atoms"]), (&Value::Null, &Value::from(0)));
+    // Columns 61 to 66.
+    let pdb = String::from_utf8(place.read("p3221_iso.pdb")).expect("text");
+    let b: Vec<f64> = pdb
+        .lines()
+        .filter(|line| line.starts_with("ATOM") || line.starts_with("HETATM"))
+        .map(|line| line[60..66].trim().parse().expect("B"))
+        .collect();
+    let of = |what: &str| json["B_angstrom2"][what].as_f64().expect("B");
+    assert_eq!(of("least"), b.iter().copied().fold(f64::INFINITY, f64::min));
+    assert_eq!(of("most"), b.iter().copied().fold(0.0, f64::max));
+    assert!((of("mean") - b.iter().sum::<f64>() / 30.0).abs() < 1e-12);
+    // A U of 0.1, 0.2 and 0.3 square Angstrom along the axes, and mixed terms that do not count.
+    place.write(
+        "one.pdb",
+        "CRYST1   30.000   40.000   50.000  90.00  90.00  90.00 P 1\n\
+         ATOM      1  C   UNK A   1       1.000   2.000   3.000  1.00 99.00           C\n\
+         ANISOU    1  C   UNK A   1     1000   2000   3000     50    -60     70       C\n",
     );
+    let json = place.run_line("hkl one.pdb --json").well().json();
+    let expected = 8.0 * core::f64::consts::PI.powi(2) * 0.2;
+    assert!((json["B_angstrom2"]["mean"].as_f64().expect("B") - expected).abs() < 1e-12, "{json}");
+}
+
+#[test]
+fn the_hkl_command_writes_the_f_of_a_model() {
+    let place = place();
+    for (file, golden) in [("p1_aniso.pdb", "p1_aniso"), ("p3221_aniso.cif", "p3221_aniso")] {
+        place.run_line(&format!("hkl {file} --out F.hkl -dmin 2 --solvent none --quiet")).well();
+        let written = lines(&place, "F.hkl");
+        let model = read_model(&golden_file(file)).expect("a model");
+        let group = resolve(&model.symmetry, Some(&model.cell)).expect("a space group").group;
+        let metric = model.cell.reciprocal_metric();
+        let within = |hkl: [i32; 3]| metric.d_angstrom(hkl) >= 2.0 && !group.is_absent(hkl);
+        let range = || -23..=23;
+        let indices = range().flat_map(|h| range().flat_map(move |k| range().map(move |l| [h, k, l])));
+        assert!(written.keys().copied().eq(indices.filter(|&hkl| within(hkl))), "{file}");
+        let mut table = HklTable::filled((-23, 23), (-23, 23), (-23, 23), 0.0, 1 << 20).expect("a table");
+        for (&[h, k, l], &f) in &written {
+            let position = table.position(h, k, l).expect("a node");
+            table.data[position] = f;
+        }
+        // Without a wavelength there is no anomalous scattering.
+        assert!(off_golden(&table, &format!("{golden}_direct.csv"), 2.0, file) < 1e-6, "{file}");
+
+        place.run_line(&format!("hkl {file} --out F.hkl -dmin 1 -lambda 0.9768 --quiet")).well();
+        place.write("library.hkl", list(file, Some(Solvent::default())));
+        let mut of_library = lines(&place, "library.hkl");
+        of_library.retain(|&hkl, _| !group.is_absent(hkl));
+        assert!(lines(&place, "F.hkl") == of_library, "{file}");
+    }
+    // The dump and the MTZ, whose F are f32, hold the same list.
+    let line = "hkl p212121_aniso.cif -dmin 3 -energy 12700 --out";
+    let json = place.run_line(&format!("{line} F.hkl --json")).well().json();
+    assert_eq!(json["computed"]["energy_ev"].as_f64().map(f64::round), Some(12_700.0));
+    for name in ["F.mtz", "F.bin"] {
+        place.run_line(&format!("{line} {name} --quiet")).well();
+    }
+    let list = lines(&place, "F.hkl");
+    let table = read_dump(&place.path().join("F.bin")).expect("a dump");
+    let filled = table.nodes().filter(|(_, f)| *f != 0.0).collect::<BTreeMap<_, _>>();
+    assert_eq!(filled, list);
+    place.run_line("hkl F.mtz --out back.hkl --quiet").well();
+    let back = lines(&place, "back.hkl");
+    assert!(back.keys().eq(list.keys()) && list.iter().all(|(hkl, &f)| back[hkl] == f64::from(f as f32)));
+    let told = place.run_line(&format!("{line} F.hkl")).well().stdout;
+    for expected in ["             F to 3 Angstrom, ", "             f', f'' at 12700 eV: C 0.005 0.003, "] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let told = place.run_line("hkl p212121_aniso.cif -dmin 3").well().stdout;
+    assert!(told.contains("             no anomalous scattering\n"), "{told}");
+
+    place.write("se.dat", "12000 -7 0.5\n13000 -8 3.5\n");
+    place.write("a.hkl", "12000 -7 0.5\n13000 -8 3.5\n");
+    for (line, message) in [
+        (
+            "hkl p3221_iso.pdb --out F.hkl",
+            "--out F.hkl: F of an atomic model are computed to a spacing: give -dmin",
+        ),
+        ("hkl p3221_iso.pdb -dmin 2 --anomalous Se=se.dat", "give -lambda or -energy"),
+        ("hkl p3221_iso.pdb -dmin 0.01", "hkl: p3221_iso.pdb: "),
+        (
+            "hkl p3221_iso.pdb --out a.hkl -dmin 9 -lambda 1 --anomalous Se=a.hkl",
+            "is also read (--anomalous)",
+        ),
+        ("hkl p3221_iso.pdb -dmin 0", "-dmin 0: must be larger than zero"),
+        ("hkl p3221_iso.pdb --hkl-columns F", "this is an atomic model: --hkl-columns is for lists"),
+    ] {
+        let outcome = place.run_line(line);
+        assert_eq!(
+            (outcome.code, outcome.stderr.lines().count()),
+            (Some(2), 1),
+            "{line}: {}",
+            outcome.stderr
+        );
+        assert!(outcome.stderr.contains(message), "{line}: {}", outcome.stderr);
+    }
+    let told = place.run_line("hkl F.hkl -dmin 3 -lambda 1 --solvent none").well().stderr;
+    assert_eq!(told.lines().count(), 3, "{told}");
+    let told = place.run_line("hkl p3221_iso.pdb -cell 30").well().stderr;
+    assert!(told.contains("-cell has no effect: the model p3221_iso.pdb has its own"), "{told}");
 }
 
 #[test]
@@ -308,7 +422,10 @@ fn warnings_of_models_are_told() {
          ATOM      1 FE   UNK A   1       5.760   9.977   0.000  1.00 20.00          FE\n",
     );
     let (whole, told) = image(&place, "-hkl whole.pdb -N 4 --solvent none");
-    assert!(told.contains("-hkl: whole.pdb: 1 atoms on special positions have the occupancy"), "{told}");
+    assert!(
+        told.contains("-hkl: whole.pdb: atoms on special positions with the occupancy of their whole site"),
+        "{told}"
+    );
     let text = String::from_utf8(place.read("whole.pdb")).expect("text");
     place.write("half.pdb", text.replace("  1.00 20.00", "  0.50 20.00"));
     let (half, told) = image(&place, "-hkl half.pdb -N 4 --solvent none");

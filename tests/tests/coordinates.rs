@@ -9,56 +9,30 @@ use std::path::PathBuf;
 
 use widebragg_coordinates::anomalous::Anomalous;
 use widebragg_coordinates::direct::structure_factors;
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_formats::coordinates::read_model;
+use widebragg_reflections::index_box::IndexBox;
+use widebragg_reflections::symmetry::SpaceGroup;
 use widebragg_tests::coordinates::check;
 use widebragg_tests::golden;
 use widebragg_tests::mutants::each_mutant;
 
 const D_MIN: f64 = 2.0;
 
-const fn operator(rotation: [[i32; 3]; 3], translation: [f64; 3]) -> Operator {
-    Operator { rotation, translation }
-}
-
-const THIRD: f64 = 1.0 / 3.0;
-
-/// The golden crystals: prefix of their files, and the operators of their groups.
-const CRYSTALS: [(&str, &[Operator]); 3] = [
-    ("p1", &[Operator::IDENTITY]),
-    (
-        "p212121",
-        &[
-            Operator::IDENTITY,
-            operator([[-1, 0, 0], [0, -1, 0], [0, 0, 1]], [0.5, 0.0, 0.5]),
-            operator([[1, 0, 0], [0, -1, 0], [0, 0, -1]], [0.5, 0.5, 0.0]),
-            operator([[-1, 0, 0], [0, 1, 0], [0, 0, -1]], [0.0, 0.5, 0.5]),
-        ],
-    ),
-    (
-        "p3221",
-        &[
-            Operator::IDENTITY,
-            operator([[0, -1, 0], [1, -1, 0], [0, 0, 1]], [0.0, 0.0, 2.0 * THIRD]),
-            operator([[-1, 1, 0], [-1, 0, 0], [0, 0, 1]], [0.0, 0.0, THIRD]),
-            operator([[0, 1, 0], [1, 0, 0], [0, 0, -1]], [0.0, 0.0, 0.0]),
-            operator([[1, -1, 0], [0, -1, 0], [0, 0, -1]], [0.0, 0.0, THIRD]),
-            operator([[-1, 0, 0], [-1, 1, 0], [0, 0, -1]], [0.0, 0.0, 2.0 * THIRD]),
-        ],
-    ),
-];
+/// The golden crystals: prefix of their files, and their groups.
+const CRYSTALS: [(&str, &str); 3] = [("p1", "P 1"), ("p212121", "P 21 21 21"), ("p3221", "P 32 2 1")];
 
 fn golden_file(name: &str) -> PathBuf {
     golden::root().join("coordinates").join(name)
 }
 
-fn scatterers_of(file: &str, operators: &[Operator]) -> Scatterers {
+fn scatterers_of(file: &str, group: &str) -> Scatterers {
     let model = read_model(&golden_file(file)).expect("a model");
     assert!(model.warnings.is_empty(), "{:?}", model.warnings);
-    Scatterers::new(&model, operators).expect("scatterers")
+    let group = SpaceGroup::from_name(group, None).expect("a space group");
+    Scatterers::new(&model, &group).expect("scatterers")
 }
 
 /// A row of a golden table: the index and the numbers after it.
@@ -78,12 +52,11 @@ fn table(name: &str) -> Vec<GoldenRow> {
 }
 
 /// Every golden crystal, with isotropic and with anisotropic atoms, and from mmCIF: file, prefix of its tables,
-/// operators.
-fn cases() -> impl Iterator<Item = (String, String, &'static [Operator])> {
-    CRYSTALS.into_iter().flat_map(|(group, operators)| {
-        [("iso", "pdb"), ("aniso", "pdb"), ("aniso", "cif")].map(|(kind, extension)| {
-            (format!("{group}_{kind}.{extension}"), format!("{group}_{kind}"), operators)
-        })
+/// group.
+fn cases() -> impl Iterator<Item = (String, String, &'static str)> {
+    CRYSTALS.into_iter().flat_map(|(name, group)| {
+        [("iso", "pdb"), ("aniso", "pdb"), ("aniso", "cif")]
+            .map(|(kind, extension)| (format!("{name}_{kind}.{extension}"), format!("{name}_{kind}"), group))
     })
 }
 
@@ -96,11 +69,11 @@ fn worst(found: impl Iterator<Item = [f64; 2]>, golden: &[GoldenRow]) -> f64 {
 
 #[test]
 fn direct_sums_are_those_of_gemmi() {
-    for (file, table_name, operators) in cases() {
+    for (file, table_name, group) in cases() {
         let golden = table(&format!("{table_name}_direct.csv"));
         assert!(golden.iter().any(|(hkl, _)| *hkl == [0, 0, 0]), "{file} lacks F(0 0 0)");
         let hkls: Vec<[i32; 3]> = golden.iter().map(|(hkl, _)| *hkl).collect();
-        let found = structure_factors(&scatterers_of(&file, operators), &[], &hkls);
+        let found = structure_factors(&scatterers_of(&file, group), &[], &hkls);
         let worst = worst(found.iter().map(|f| [f.plus.re, f.plus.im]), &golden);
         println!("{file}: {worst:.1e}");
         assert!(worst < 1e-6, "{file} {worst:e}");
@@ -111,8 +84,8 @@ fn direct_sums_are_those_of_gemmi() {
 fn anomalous_scattering_and_mates_are_those_of_cctbx() {
     let text = fs::read_to_string(golden_file("fprime.json")).expect("f', f''");
     let known: HashMap<String, [f64; 2]> = serde_json::from_str(&text).expect("f', f''");
-    for (file, table_name, operators) in cases() {
-        let scatterers = scatterers_of(&file, operators);
+    for (file, table_name, group) in cases() {
+        let scatterers = scatterers_of(&file, group);
         let of_element = |element: widebragg_coordinates::elements::Element| {
             let [f_prime, f_double_prime] = known[element.symbol()];
             Anomalous { f_prime, f_double_prime }
@@ -138,23 +111,19 @@ fn anomalous_scattering_and_mates_are_those_of_cctbx() {
 
 /// |F| of a table of indices, from the dense box to the resolution.
 fn from_box(factors: &StructureFactors, scatterers: &Scatterers, hkls: &[[i32; 3]]) -> Vec<f64> {
-    let ranges = scatterers.largest_indices(D_MIN).expect("indices").map(|index| (-index, index));
-    let [nh, nk, nl] = ranges.map(|(first, last)| (last - first + 1) as usize);
-    let mut amplitudes = vec![f64::NAN; nh * nk * nl];
-    factors.amplitudes_into(&[], ranges, &mut amplitudes).expect("a box");
-    let at = |hkl: &[i32; 3]| {
-        let [h, k, l] = core::array::from_fn(|i| (hkl[i] - ranges[i].0) as usize);
-        amplitudes[(h * nk + k) * nl + l]
-    };
+    let bounds = IndexBox::symmetric(scatterers.largest_indices(D_MIN).expect("indices"));
+    let mut amplitudes = vec![f64::NAN; bounds.nodes().expect("a box")];
+    factors.amplitudes_into(&[], &bounds, &mut amplitudes).expect("a box");
+    let at = |&hkl: &[i32; 3]| amplitudes[bounds.position(hkl).expect("an index in the box")];
     hkls.iter().map(at).collect()
 }
 
 #[test]
 fn transforms_are_within_their_bounds() {
-    for (file, table_name, operators) in cases() {
+    for (file, table_name, group) in cases() {
         let golden = table(&format!("{table_name}_direct.csv"));
         let hkls: Vec<[i32; 3]> = golden.iter().map(|(hkl, _)| *hkl).collect();
-        let scatterers = scatterers_of(&file, operators);
+        let scatterers = scatterers_of(&file, group);
         let exact: Vec<f64> =
             structure_factors(&scatterers, &[], &hkls).iter().map(|f| f.plus.norm()).collect();
         let settings = Settings { method: Method::Fft, ..Settings::to_resolution(D_MIN) };
@@ -175,9 +144,9 @@ fn bulk_solvent_is_that_of_gemmi() {
     // The step of the golden masks.
     let solvent = Solvent { step_angstrom: 0.3, ..Solvent::default() };
     // There is no table for the isotropic atoms in P 1.
-    for (file, table_name, operators) in cases().filter(|(_, name, _)| name != "p1_iso") {
+    for (file, table_name, group) in cases().filter(|(_, name, _)| name != "p1_iso") {
         let golden = table(&format!("{table_name}_solvent.csv"));
-        let scatterers = scatterers_of(&file, operators);
+        let scatterers = scatterers_of(&file, group);
         let hkls: Vec<[i32; 3]> = golden.iter().map(|(hkl, _)| *hkl).collect();
         let found = solvent.f_mask(&scatterers, &hkls).expect("F_mask");
         let settings = Settings { solvent: Some(solvent), ..Settings::to_resolution(D_MIN) };
@@ -186,7 +155,7 @@ fn bulk_solvent_is_that_of_gemmi() {
         let [mut distance, mut size, mut total_distance, mut total_size, mut count] = [0.0; 5];
         for (((hkl, golden), mask), total) in golden.iter().zip(&found).zip(&totals) {
             // Beyond 4 Angstrom. F(0 0 0), the volume of the solvent, would hide the others.
-            if *hkl != [0, 0, 0] && scatterers.metric().stol_sq(*hkl) < 1.0 / 64.0 {
+            if *hkl != [0, 0, 0] && scatterers.stol_squared(*hkl) < 1.0 / 64.0 {
                 distance += (mask.re - golden[0]).hypot(mask.im - golden[1]);
                 size += golden[0].hypot(golden[1]);
                 let golden_total = golden[2].hypot(golden[3]);

@@ -144,6 +144,40 @@ fn an_image_is_the_same_from_an_mtz_and_its_list_of_p1() {
     assert!(place.read("grid.bin") == left);
 }
 
+/// The part of the list that an image needs is kept in memory; the dump has all of it.
+#[test]
+fn a_dump_has_what_other_images_need() {
+    let place = Workplace::empty();
+    let mtz = file("p212121_refmac.mtz");
+    let cell = "-cell 31.2 40.5 27.8 90 90 90 -lambda 0.9768";
+    place.run(["hkl", &mtz, "--out", "all.bin"]).well();
+    for (narrow, wide) in [("", "-pixel 1"), ("-dmin 9", ""), ("-interpolate -default_F 0", "-pixel 1")] {
+        image(&place, &[&["-hkl", &mtz][..], &narrow.split_whitespace().collect::<Vec<_>>()].concat());
+        assert!(place.read("Fdump.bin") == place.read("all.bin"), "{narrow}");
+        let wide: Vec<&str> = cell.split(' ').chain(wide.split_whitespace()).collect();
+        let of_dump = image(&place, &wide);
+        assert!(of_dump == image(&place, &[&["-hkl", &mtz][..], &wide].concat()), "{wide:?}");
+    }
+}
+
+/// A virus, of which an image to 20 Angstrom needs a thousandth.
+#[test]
+fn a_list_may_be_larger_than_any_grid() {
+    let place = Workplace::empty();
+    place.write("huge.hkl", "1000 1000 1000 4\n1 2 3 5\n");
+    let line =
+        "-cell 2000 -hkl huge.hkl --space-group P1 -dmin 20 -detpixels 8 -oversample 1 -nonoise -nopgm";
+    let outcome = place.run_line(line).well();
+    assert!(
+        outcome
+            .stderr
+            .contains("structure factor dump not written: Fdump.bin: the indices span h -1000..1000, "),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!place.path().join("Fdump.bin").exists());
+}
+
 #[test]
 fn columns_symmetry_mates_and_scale_change_the_image() {
     let place = Workplace::empty();
@@ -289,8 +323,9 @@ fn what_cannot_be_used_is_one_line() {
         "data_a\nloop_\n_refln.index_h\n_refln.index_k\n_refln.index_l\n_refln.F_meas_au\n1 2 3 4\n",
     );
     place.write("huge.hkl", "1000 1000 1000 4\n");
+    place.write("cube.mat", "0.0005 0 0\n0 0.0005 0\n0 0 0.0005\n");
     for (line, words) in [
-        ("-cell 30 -hkl bad.cif", "-hkl: bad.cif:8: \"x\" is not a finite number"),
+        ("-cell 30 -hkl bad.cif", "-hkl: bad.cif:8: l: \"x\" is not a number"),
         ("-cell 30 -hkl group.cif", "-hkl: group.cif: no symmetry is stated: give --space-group"),
         ("-hkl P1.hkl", "no crystal: give -mat FILE or -cell a b c alpha beta gamma"),
         ("-cell 30 -hkl P1.hkl --hkl-columns F", "lines of h k l F have no labels and no blocks to choose"),
@@ -298,10 +333,16 @@ fn what_cannot_be_used_is_one_line() {
         ("-cell 30 -hkl P1.hkl --space-group P9", "--space-group P9: "),
         ("-cell 30 -default_F 1 --hkl-block a", "--hkl-block: needs -hkl FILE"),
         (
-            "-cell 2000 -hkl huge.hkl --space-group P1",
-            "huge.hkl: in the cell 2000 2000 2000 90 90 90 to 1.155 Angstrom, ",
+            "-mat cube.mat -lambda 1 -hkl huge.hkl --space-group P1 -detpixels 4000",
+            "-hkl: huge.hkl: in the cell 2000 2000 2000 90 90 90 to 0.8",
         ),
-        ("hkl", "hkl: needs one file of reflections, but 0 given"),
+        (
+            "-cell 2000 -hkl huge.hkl --space-group P1 -detpixels 4000",
+            "-hkl: huge.hkl: in the cell 2000 2000 2000 90 90 90 to 1.155 Angstrom, the indices span h -1000..1000, \
+             k -1000..1000, l -1000..1000: a grid of 2001 x 2001 x 2001 cells needs 59.7 GiB, more than the limit of \
+             2147483648 cells: give a larger -dmin",
+        ),
+        ("hkl", "hkl: needs one file of reflections or of a model, but 0 given"),
         ("hkl P1.hkl --out P1.txt", "--out P1.txt: its name must end in .hkl, .bin or .mtz"),
         ("hkl P1.hkl --out P1.hkl", "is also read"),
         ("hkl P1.hkl --out P1.mtz", "an MTZ needs a cell, and the file has none: give -cell"),

@@ -10,10 +10,62 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use widebragg_formats::hkl::parse_hkl;
+use widebragg_formats::reflections::p1::{Reflections, Wanted, read_reflections};
 use widebragg_formats::reflections::{Choice, Contents, ReflectionFile, parse_reflections, write_mtz};
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::{Hkl, Observation, Quantity};
 use widebragg_tests::golden;
+
+/// F m -3 m, by its definition: a reflection of each kind has all permutations of its indices with all signs, and those whose
+/// indices are not all even or all odd are absent.
+#[test]
+fn a_cubic_list_has_all_its_equivalents_and_no_absent_ones() {
+    /// The indices, largest first, F, and the number of equivalents.
+    const LISTED: [([i32; 3], f64, usize); 7] = [
+        ([4, 0, 0], 10.5, 6),
+        ([3, 3, 3], 20.25, 8),
+        ([4, 4, 0], 30.5, 12),
+        ([3, 1, 1], 40.75, 24),
+        ([3, 3, 1], 45.5, 24),
+        ([4, 2, 0], 50.25, 24),
+        ([5, 3, 1], 60.5, 48),
+    ];
+    const ABSENT: [[i32; 3]; 3] = [[1, 0, 0], [2, 1, 0], [4, 3, 2]];
+    let mut text =
+        "data_cubic\n_symmetry.space_group_name_H-M 'F m -3 m'\nloop_\n_refln.index_h\n_refln.index_k\n\
+                    _refln.index_l\n_refln.F_meas_au\n"
+            .to_owned();
+    // Any of the equivalents may be the one that is listed.
+    for ([h, k, l], f, _) in LISTED {
+        text += &format!("{} {} {} {f}\n", -l, h, -k);
+    }
+    for [h, k, l] in ABSENT {
+        text += &format!("{k} {l} {} 99\n", -h);
+    }
+    let read = read_reflections(&mut text.as_bytes(), Path::new("a"), &Wanted::default(), None, 7.0);
+    let Ok(Reflections::Unique(unique)) = read else { panic!("{read:?}") };
+    let counts = unique.summary.counts;
+    assert_eq!((counts.unique, counts.absent, counts.expanded), (7, 3, 6 + 8 + 12 + 3 * 24 + 48));
+    let table = unique.table(7.0, None).unwrap();
+    assert_eq!([table.h, table.k, table.l], [(-5, 5); 3]);
+    let mut found = [0; LISTED.len()];
+    for (hkl, f) in table.nodes() {
+        let mut sizes = hkl.map(i32::abs);
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let kind = LISTED.iter().position(|(indices, _, _)| *indices == sizes);
+        let odd = hkl.iter().filter(|index| *index % 2 != 0).count();
+        let expected = match kind {
+            Some(kind) => LISTED[kind].1,
+            None if odd == 0 || odd == 3 => 7.0,
+            None => 0.0,
+        };
+        assert_eq!(f, expected, "{hkl:?}");
+        if let Some(kind) = kind {
+            found[kind] += 1;
+        }
+    }
+    assert_eq!(found, LISTED.map(|(_, _, multiplicity)| multiplicity));
+}
 
 /// What a refusal says, by case.
 const REFUSALS: [(&str, &str); 36] = [
@@ -58,8 +110,8 @@ const REFUSALS: [(&str, &str); 36] = [
     ("bad_crc_gz", "the gzip archive is damaged (corrupt gzip stream does not have a matching checksum)"),
     ("bad_cif_loop_uneven", ":22: the row has 3 of the 4 values of the loop that begins at line 16"),
     ("bad_cif_open_text", ":17: the text field does not end"),
-    ("bad_cif_fraction", ":21: \"2.5\" is not an index"),
-    ("bad_cif_huge", ":21: \"99999999999\" is not an index"),
+    ("bad_cif_fraction", ":21: k: \"2.5\" is not an integer"),
+    ("bad_cif_huge", ":21: k: \"99999999999\" is beyond the largest index, 1000000"),
     ("bad_cif_no_index", "the table of reflections has no column index_l"),
     ("bad_cif_word", ":21: \"abc\" is not a finite number"),
     ("bad_cif_no_block", ":1: the file does not begin with a data_ heading"),
@@ -559,7 +611,20 @@ fn a_list_that_is_written_reads_back() {
     let in_plane = 4.0 / (31.2 * 31.2) + 9.0 / (27.8 * 27.8) - 12.0 * cosine / (31.2 * 27.8);
     let expected = in_plane / (sine * sine) + 49.0 / (40.5 * 40.5);
     assert!((resolution.parse::<f64>().unwrap() - expected).abs() < 1e-11, "{resolution} {expected}");
-    let error = write_mtz(&path, &cell, [([1 << 25, 0, 0], 1.0)].into_iter()).unwrap_err().to_string();
-    assert!(error.ends_with("the indices 33554432 0 0 are too large for an MTZ"), "{error}");
-    assert_eq!(fs::read(&path).unwrap(), bytes);
+    // What the reader refuses is not written.
+    let path = folder.path().join("limits.mtz");
+    let nothing: [([i32; 3], f64); 0] = [];
+    let flat = Cell { angles_deg: [60.0, 60.0, 130.0], ..cell };
+    for (cell, list, expected) in [
+        (cell, &[([1_000_001, 0, 0], 1.0)][..], "the indices 1000001 0 0 are too large for an MTZ"),
+        (cell, &[([1, 0, 0], 1e39)], "F of 1 0 0, 1e39, is too large for an MTZ"),
+        (cell, &nothing, "no reflections for an MTZ"),
+        (flat, &[([1, 0, 0], 1.0)], " is not possible"),
+    ] {
+        let error = write_mtz(&path, &cell, list.iter().copied()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!path.exists());
+    }
+    write_mtz(&path, &cell, [([1_000_000, 0, -1_000_000], f64::from(f32::MAX))].into_iter()).unwrap();
+    assert_eq!(read(&fs::read(&path).unwrap(), &Choice::default()).unwrap().read, 1);
 }

@@ -14,13 +14,15 @@
 
 use num_complex::Complex64;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use widebragg_reflections::cell::{Cell, Matrix};
 use widebragg_reflections::observations::Hkl;
+use widebragg_reflections::symmetry::Operator;
 
 use core::f64::consts::TAU;
 
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
 use crate::error::Error;
-use crate::metric::{Metric, congruent, least_eigenvalue, norm, norm_sq};
+use crate::matrix::{congruent, least_eigenvalue, norm, norm_sq, row_times};
 use crate::scatterers::{B_PER_U, Kind, Scatterer, Scatterers, u_cartesian};
 use crate::transform::{Coefficients, smooth_size, transform};
 
@@ -45,15 +47,16 @@ pub(crate) struct DensityGrid {
 
 impl DensityGrid {
     /// A grid for coefficients up to `limits`, all to the resolution.
-    pub(crate) fn new(metric: &Metric, d_min_angstrom: f64, limits: [usize; 3]) -> Self {
+    pub(crate) fn new(cell: &Cell, d_min_angstrom: f64, limits: [usize; 3]) -> Self {
+        let fractional = cell.fractional();
         let mut rate = RATE;
         loop {
             let size = core::array::from_fn(|i| {
-                let spacing = 1.0 / norm(metric.fractional[i]);
+                let spacing = 1.0 / norm(fractional[i]);
                 let points = (2.0 * rate * spacing / d_min_angstrom).ceil() as usize;
                 smooth_size(points.max(2 * limits[i] + 1))
             });
-            let g = shortest_reciprocal_vector(metric, size);
+            let g = shortest_reciprocal_vector(&fractional, size);
             if g * d_min_angstrom >= 2.0 * 0.9 * RATE {
                 let gap = g * (g - 2.0 / d_min_angstrom);
                 let least_b = -4.0 * TOLERANCE.ln() / gap;
@@ -71,11 +74,11 @@ impl DensityGrid {
     }
 
     /// The part of the grid that each atom is smeared over, and its height in the middle.
-    fn smeared(&self, metric: &Metric, atoms: &[Scatterer]) -> (f64, Vec<Ellipsoid>, Vec<f64>) {
+    fn smeared(&self, cell: &Cell, atoms: &[Scatterer]) -> (f64, Vec<Ellipsoid>, Vec<f64>) {
         let blur = self.blur(atoms);
         // exp(B_x s^2) magnifies what is cut off. The 2 stands for the tail beyond the cut, seen as a whole.
         let exponent = 2.0 - TOLERANCE.ln() + blur.max(0.0) * self.largest_stol_sq;
-        let to_angstrom = steps_to_angstrom(metric, self.size);
+        let to_angstrom = steps_to_angstrom(cell, self.size);
         let transposed = core::array::from_fn(|i| to_angstrom.map(|row| row[i]));
         let ellipsoid = |atom: &Scatterer| {
             let mut v = u_cartesian(atom.displacement);
@@ -94,8 +97,8 @@ impl DensityGrid {
     }
 
     /// Number of grid points that the atoms of an element are smeared over, about.
-    pub(crate) fn smeared_points(&self, metric: &Metric, atoms: &[Scatterer]) -> f64 {
-        self.smeared(metric, atoms).1.iter().map(Ellipsoid::points).sum()
+    pub(crate) fn smeared_points(&self, cell: &Cell, atoms: &[Scatterer]) -> f64 {
+        self.smeared(cell, atoms).1.iter().map(Ellipsoid::points).sum()
     }
 }
 
@@ -106,8 +109,7 @@ pub(crate) fn sums(
     grid: &DensityGrid,
     hkls: &[Hkl],
 ) -> Result<Vec<Complex64>, Error> {
-    let metric = &scatterers.metric;
-    let (blur, ellipsoids, heights) = grid.smeared(metric, &kind.atoms);
+    let (blur, ellipsoids, heights) = grid.smeared(&scatterers.cell, &kind.atoms);
     let [nu, nv, nw] = grid.size;
     let planes = Planes::new(&ellipsoids, nu)?;
     let coefficients = transform(grid.size, grid.limits, |u, plane| {
@@ -115,7 +117,7 @@ pub(crate) fn sums(
             smear(&ellipsoids[index], heights[index], u, [nv, nw], plane);
         }
     })?;
-    let volume = metric.volume_angstrom3;
+    let volume = scatterers.cell.volume_cubic_angstrom();
     Ok(symmetric(scatterers, &coefficients, hkls, |stol_sq| volume * (blur * stol_sq).exp()))
 }
 
@@ -132,11 +134,11 @@ pub(crate) fn symmetric(
             return Complex64::ZERO;
         }
         // Operators with the same rotation have the same phase where the reflection is present.
-        let term = |operator: &crate::operator::Operator| {
-            coefficients.at(operator.turned(hkl)) * Complex64::cis(TAU * operator.shift_turns(hkl))
+        let term = |operator: &Operator| {
+            coefficients.at(operator.image(hkl)) * Complex64::cis(TAU * operator.phase_turns(hkl))
         };
-        let sum: Complex64 = group.primitive.iter().map(term).sum();
-        sum * (group.centring() as f64 * scale(scatterers.metric.stol_sq(hkl)))
+        let sum: Complex64 = group.primitive().iter().map(term).sum();
+        sum * (group.centring() as f64 * scale(scatterers.stol_squared(hkl)))
     };
     hkls.par_iter().map(value).collect()
 }
@@ -164,7 +166,7 @@ fn smear(ellipsoid: &Ellipsoid, height: f64, u: i64, [nv, nw]: [usize; 2], plane
 
 /// Length in 1/Å of the shortest vector of the lattice that is reciprocal to the grid, among the sums of up to two of
 /// each basis vector.
-fn shortest_reciprocal_vector(metric: &Metric, size: [usize; 3]) -> f64 {
+fn shortest_reciprocal_vector(fractional: &Matrix, size: [usize; 3]) -> f64 {
     let mut shortest = f64::INFINITY;
     for h in -2..=2_i32 {
         for k in -2..=2_i32 {
@@ -172,7 +174,7 @@ fn shortest_reciprocal_vector(metric: &Metric, size: [usize; 3]) -> f64 {
                 if [h, k, l] != [0; 3] {
                     let hkl = [h, k, l].map(f64::from);
                     let vector = core::array::from_fn(|i| hkl[i] * size[i] as f64);
-                    shortest = shortest.min(norm_sq(metric.reciprocal(vector)));
+                    shortest = shortest.min(norm_sq(row_times(vector, fractional)));
                 }
             }
         }
@@ -214,14 +216,11 @@ mod tests {
 
     #[test]
     fn skewed_cells_get_a_finer_grid() {
-        let cell = |gamma| widebragg_reflections::cell::Cell {
-            lengths_angstrom: [40.0, 40.0, 40.0],
-            angles_deg: [90.0, 90.0, gamma],
-        };
-        let straight = DensityGrid::new(&Metric::new(&cell(90.0)).unwrap(), 2.0, [20; 3]);
+        let cell = |gamma| Cell { lengths_angstrom: [40.0; 3], angles_deg: [90.0, 90.0, gamma] };
+        let straight = DensityGrid::new(&cell(90.0), 2.0, [20; 3]);
         assert_eq!(straight.size, [60; 3]);
-        let skewed = Metric::new(&cell(150.0)).unwrap();
+        let skewed = cell(150.0);
         let grid = DensityGrid::new(&skewed, 2.0, [20; 3]);
-        assert!(shortest_reciprocal_vector(&skewed, grid.size) >= 1.35, "{:?}", grid.size);
+        assert!(shortest_reciprocal_vector(&skewed.fractional(), grid.size) >= 1.35, "{:?}", grid.size);
     }
 }

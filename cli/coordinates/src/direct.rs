@@ -12,12 +12,14 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use widebragg::lanes::{BaseLevel, Lanes, Level, Simd, WithSimd};
 use widebragg::math::{exp, sin_cos};
 use widebragg_reflections::observations::Hkl;
+use widebragg_reflections::symmetry::Operator;
 
 use core::f64::consts::{PI, TAU};
 
 use crate::anomalous::Anomalous;
+use crate::matrix::congruent;
 use crate::model::Displacement;
-use crate::scatterers::{Kind, Scatterers, u_star};
+use crate::scatterers::{Kind, Scatterers};
 
 /// F of a reflection and of its Friedel mate.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -36,11 +38,11 @@ pub struct Mates {
 /// use widebragg_coordinates::direct::structure_factors;
 /// use widebragg_coordinates::elements::Element;
 /// use widebragg_coordinates::model::{Atom, Displacement, Model};
-/// use widebragg_coordinates::operator::Operator;
 /// use widebragg_coordinates::scatterers::Scatterers;
 /// use widebragg_reflections::cell::Cell;
+/// use widebragg_reflections::symmetry::SpaceGroup;
 ///
-/// # fn main() -> Result<(), widebragg_coordinates::error::Error> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let iron = Atom {
 ///     element: Element::from_symbol("Fe").expect("an element"),
 ///     fractional: [0.25, 0.0, 0.0],
@@ -54,7 +56,7 @@ pub struct Mates {
 ///     full_sites: false,
 ///     warnings: Vec::new(),
 /// };
-/// let scatterers = Scatterers::new(&model, &[Operator::IDENTITY])?;
+/// let scatterers = Scatterers::new(&model, &SpaceGroup::from_name("P 1", None)?)?;
 /// let anomalous = [Anomalous { f_prime: -1.0, f_double_prime: 3.0 }];
 /// let f = structure_factors(&scatterers, &anomalous, &[[0, 0, 0]])[0];
 /// assert!((f.plus.re - 24.99).abs() < 0.02 && f.plus.im == 3.0);
@@ -68,7 +70,7 @@ pub fn structure_factors(scatterers: &Scatterers, anomalous: &[Anomalous], hkls:
     for (i, kind) in scatterers.kinds.iter().enumerate() {
         let anomalous = anomalous.get(i).copied().unwrap_or_default();
         for ((mates, &hkl), g) in mates.iter_mut().zip(hkls).zip(sums(scatterers, kind, hkls, simd)) {
-            let f = scattering(kind.element.form_factor(scatterers.metric.stol_sq(hkl)), anomalous);
+            let f = scattering(kind.element.form_factor(scatterers.stol_squared(hkl)), anomalous);
             mates.add(f, g);
         }
     }
@@ -101,6 +103,7 @@ impl Columns {
     /// The isotropic and the anisotropic atoms.
     fn of(scatterers: &Scatterers, kind: &Kind) -> [Self; 2] {
         let (mut isotropic, mut anisotropic) = (Self::default(), Self::default());
+        let fractional = scatterers.cell.fractional();
         isotropic.displacement = vec![Vec::new()];
         anisotropic.displacement = vec![Vec::new(); 6];
         for atom in &kind.atoms {
@@ -110,7 +113,8 @@ impl Columns {
                     &mut isotropic
                 }
                 Displacement::Anisotropic(u) => {
-                    let u = u_star(&scatterers.metric, u);
+                    // U*, with which T = exp(-2 pi^2 h U* h).
+                    let u = congruent(&fractional, u);
                     anisotropic.displacement.iter_mut().zip(u).for_each(|(column, u)| column.push(u));
                     &mut anisotropic
                 }
@@ -131,12 +135,12 @@ pub(crate) fn sums(scatterers: &Scatterers, kind: &Kind, hkls: &[Hkl], simd: Sim
             return Complex64::ZERO;
         }
         // Operators with the same rotation have the same phase where the reflection is present.
-        let image = |operator: &crate::operator::Operator| {
-            let [h, k, l] = operator.turned(hkl).map(f64::from);
-            [h, k, l, operator.shift_turns(hkl)]
+        let image = |operator: &Operator| {
+            let [h, k, l] = operator.image(hkl).map(f64::from);
+            [h, k, l, operator.phase_turns(hkl)]
         };
-        let images: Vec<[f64; 4]> = group.primitive.iter().map(image).collect();
-        let stol_sq = scatterers.metric.stol_sq(hkl);
+        let images: Vec<[f64; 4]> = group.primitive().iter().map(image).collect();
+        let stol_sq = scatterers.stol_squared(hkl);
         let mut sum = Complex64::ZERO;
         if !isotropic.weight.is_empty() {
             sum += simd.run(Isotropic { atoms: &isotropic, images: &images, stol_sq });

@@ -4,7 +4,7 @@
 //! row along the third axis this is one interval, so neither densities nor masks test single points.
 
 use crate::error::{Error, zeros};
-use crate::metric::{Matrix, Metric};
+use widebragg_reflections::cell::{Cell, Matrix};
 
 /// An ellipsoid, in steps of the grid.
 #[derive(Debug, Clone, Copy)]
@@ -121,8 +121,8 @@ impl Planes {
 }
 
 /// G: from steps of a grid to Å.
-pub(crate) fn steps_to_angstrom(metric: &Metric, size: [usize; 3]) -> Matrix {
-    metric.orthogonal.map(|row| core::array::from_fn(|i| row[i] / size[i] as f64))
+pub(crate) fn steps_to_angstrom(cell: &Cell, size: [usize; 3]) -> Matrix {
+    cell.orthogonal().map(|row| core::array::from_fn(|i| row[i] / size[i] as f64))
 }
 
 /// The pieces of `first..=last` of a periodic row, each within 0..nw; a piece is its begin, its end, and the place of

@@ -27,9 +27,6 @@ pub enum Error {
         /// The least B of any direction, in Å^2.
         b_angstrom2: f64,
     },
-    /// The operators are no group: there is none, their translations are not finite, the determinant of a rotation
-    /// is not 1 or -1, or some rotations occur more often than others.
-    NotAGroup,
     /// A resolution that is not positive and finite, or so high that the indices do not fit.
     Resolution(f64),
     /// A parameter of the bulk solvent that is not usable, in words.
@@ -63,15 +60,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAtoms => f.write_str("the model has no atoms"),
-            Self::ImpossibleCell(cell) => {
-                let ([a, b, c], [alpha, beta, gamma]) = (cell.lengths_angstrom, cell.angles_deg);
-                write!(f, "{a} {b} {c} {alpha} {beta} {gamma} is no unit cell")
-            }
+            Self::ImpossibleCell(cell) => write!(f, "{cell} is no unit cell"),
             Self::NotFinite { atom, what } => write!(f, "atom {}: {what} is not finite", atom + 1),
             Self::TooNegative { atom, b_angstrom2 } => {
                 write!(f, "atom {}: a B of {b_angstrom2} A^2 is not possible", atom + 1)
             }
-            Self::NotAGroup => f.write_str("the symmetry operators are no space group"),
             Self::Resolution(d) => {
                 write!(f, "a resolution of {d} Angstrom is not possible for structure factors")
             }

@@ -1,18 +1,19 @@
 //! Structure factors of atomic models.
 //!
-//! No files: a model is a list of atoms in a cell, and its symmetry the list of operators of its space group.
+//! No files: a model is a list of atoms in a cell, with its space group.
 //!
 //! ```
 //! use widebragg_coordinates::anomalous::{AnomalousSource, EV_ANGSTROM};
 //! use widebragg_coordinates::elements::Element;
 //! use widebragg_coordinates::model::{Atom, Displacement, Model};
-//! use widebragg_coordinates::operator::Operator;
 //! use widebragg_coordinates::scatterers::Scatterers;
 //! use widebragg_coordinates::solvent::Solvent;
 //! use widebragg_coordinates::structure_factors::{Settings, StructureFactors};
 //! use widebragg_reflections::cell::Cell;
+//! use widebragg_reflections::index_box::IndexBox;
+//! use widebragg_reflections::symmetry::SpaceGroup;
 //!
-//! # fn main() -> Result<(), widebragg_coordinates::error::Error> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let atom = |symbol, fractional| Atom {
 //!     element: Element::from_symbol(symbol).expect("an element"),
 //!     fractional,
@@ -26,26 +27,20 @@
 //!     full_sites: false,
 //!     warnings: Vec::new(),
 //! };
-//! // P 1 21 1.
-//! let screw = Operator { rotation: [[-1, 0, 0], [0, 1, 0], [0, 0, -1]], translation: [0.0, 0.5, 0.0] };
-//! let scatterers = Scatterers::new(&model, &[Operator::IDENTITY, screw])?;
+//! let scatterers = Scatterers::new(&model, &SpaceGroup::from_name("P 1 21 1", None)?)?;
 //!
 //! let settings = Settings { solvent: Some(Solvent::default()), ..Settings::to_resolution(2.0) };
 //! let source = AnomalousSource::tables();
 //! let factors = StructureFactors::at_energy(&scatterers, &settings, &source, EV_ANGSTROM / 0.9768)?;
 //!
 //! // |F| of all indices to 2 Angstrom; corners of the box stay 0.
-//! let ranges = scatterers.largest_indices(2.0)?.map(|index| (-index, index));
-//! let [nh, nk, nl] = ranges.map(|(first, last)| (last - first + 1) as usize);
-//! let mut amplitudes = vec![0.0; nh * nk * nl];
-//! factors.amplitudes_into(&[], ranges, &mut amplitudes)?;
-//! let at = |h: i32, k: i32, l: i32| {
-//!     let [h, k, l] = [h - ranges[0].0, k - ranges[1].0, l - ranges[2].0].map(|i| i as usize);
-//!     amplitudes[(h * nk + k) * nl + l]
-//! };
+//! let bounds = IndexBox::symmetric(scatterers.largest_indices(2.0)?);
+//! let mut amplitudes = vec![0.0; bounds.nodes().ok_or("too many")?];
+//! factors.amplitudes_into(&[], &bounds, &mut amplitudes)?;
+//! let at = |h, k, l| bounds.position([h, k, l]).map(|position| amplitudes[position]);
 //! assert_eq!(at(2, 3, 4), at(-2, 3, -4)); // equivalent
 //! assert!(at(2, 3, 4) != at(-2, -3, -4)); // mates
-//! assert_eq!(at(0, 3, 0), 0.0); // absent
+//! assert_eq!(at(0, 3, 0), Some(0.0)); // absent
 //! # Ok(())
 //! # }
 //! ```
@@ -64,9 +59,8 @@ pub mod direct;
 pub mod elements;
 mod ellipsoid;
 pub mod error;
-pub mod metric;
+pub mod matrix;
 pub mod model;
-pub mod operator;
 pub mod scatterers;
 pub mod solvent;
 pub mod structure_factors;

@@ -4,6 +4,7 @@ use widebragg_reflections::cell::Cell;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::elements::Element;
+use crate::scatterers::B_PER_U;
 
 /// How an atom is smeared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,6 +13,17 @@ pub enum Displacement {
     Isotropic(f64),
     /// U11 U22 U33 U12 U13 U23 in Å^2, in the orthogonal frame of PDB files (a along x, b in the plane of x and y).
     Anisotropic([f64; 6]),
+}
+
+impl Displacement {
+    /// B, or that of the sphere with the mean of an anisotropic U: 8 pi^2 (U11 + U22 + U33)/3. In Å^2.
+    #[must_use]
+    pub fn equivalent_b_angstrom2(&self) -> f64 {
+        match *self {
+            Self::Isotropic(b) => b,
+            Self::Anisotropic([xx, yy, zz, ..]) => B_PER_U * (xx + yy + zz) / 3.0,
+        }
+    }
 }
 
 /// One atom of the asymmetric unit.

@@ -6,11 +6,14 @@
 
 use core::f64::consts::PI;
 
+use widebragg_reflections::cell::{Cell, ReciprocalMetric};
+use widebragg_reflections::observations::Hkl;
+use widebragg_reflections::symmetry::{Operator, SpaceGroup};
+
 use crate::elements::Element;
 use crate::error::Error;
-use crate::metric::{Metric, congruent, least_eigenvalue, norm_sq, times};
+use crate::matrix::{least_eigenvalue, norm_sq, times};
 use crate::model::{Displacement, Model};
-use crate::operator::{Group, Operator};
 
 /// Images of an atom closer than this are one site.
 const SAME_SITE_ANGSTROM: f64 = 0.5;
@@ -20,6 +23,9 @@ pub(crate) const B_PER_U: f64 = 8.0 * PI * PI;
 
 /// Least B of an atom: below, exp(-B s^2) would grow beyond all bounds at high resolution.
 const LEAST_B_ANGSTROM2: f64 = -100.0;
+
+/// Largest index of reflections, far beyond what any crystal diffracts.
+pub(crate) const LARGEST_INDEX: i32 = 30_000;
 
 /// An atom of the asymmetric unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,22 +46,25 @@ pub(crate) struct Kind {
 /// A model, ready for structure factors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scatterers {
-    pub(crate) metric: Metric,
-    pub(crate) group: Group,
+    pub(crate) cell: Cell,
+    pub(crate) reciprocal: ReciprocalMetric,
+    pub(crate) group: SpaceGroup,
     /// In the order of the atomic numbers.
     pub(crate) kinds: Vec<Kind>,
     warnings: Vec<String>,
 }
 
 impl Scatterers {
-    /// The atoms of a model in the space group whose operators are given, centring included.
+    /// The atoms of a model in its space group, which [`resolve`](widebragg_reflections::symmetry::resolve) finds, and
+    /// says whether the cell has its symmetry.
     ///
     /// # Errors
-    /// [`Error::NoAtoms`], [`Error::ImpossibleCell`], [`Error::NotFinite`], [`Error::TooNegative`] and
-    /// [`Error::NotAGroup`].
-    pub fn new(model: &Model, operators: &[Operator]) -> Result<Self, Error> {
-        let metric = Metric::new(&model.cell)?;
-        let group = Group::new(operators)?;
+    /// [`Error::NoAtoms`], [`Error::ImpossibleCell`], [`Error::NotFinite`] and [`Error::TooNegative`].
+    pub fn new(model: &Model, group: &SpaceGroup) -> Result<Self, Error> {
+        let cell = model.cell;
+        if !cell.is_possible() {
+            return Err(Error::ImpossibleCell(cell));
+        }
         if model.atoms.is_empty() {
             return Err(Error::NoAtoms);
         }
@@ -76,7 +85,7 @@ impl Scatterers {
             if b_angstrom2 < LEAST_B_ANGSTROM2 {
                 return Err(Error::TooNegative { atom: index, b_angstrom2 });
             }
-            let images = images_at_site(&metric, &group, atom.fractional);
+            let images = images_at_site(&cell, group, atom.fractional);
             let overcounted = atom.occupancy * images as f64 > 1.01;
             let weight = if images > 1 && (model.full_sites || overcounted) {
                 divided += usize::from(!model.full_sites);
@@ -95,14 +104,12 @@ impl Scatterers {
         let mut warnings = Vec::new();
         if divided > 0 {
             warnings.push(format!(
-                "{divided} atoms on special positions have the occupancy of their whole site; it is divided by the \
-                 number of symmetry operators that leave the site"
+                "atoms on special positions with the occupancy of their whole site, which is divided by the number of \
+                 symmetry operators that leave the site: {divided}"
             ));
         }
-        if !has_symmetry(&metric, &group) {
-            warnings.push("the unit cell does not have the symmetry of the space group".to_owned());
-        }
-        Ok(Self { metric, group, kinds, warnings })
+        let reciprocal = cell.reciprocal_metric();
+        Ok(Self { cell, reciprocal, group: group.clone(), kinds, warnings })
     }
 
     /// The elements, in the order of their atomic numbers.
@@ -117,42 +124,72 @@ impl Scatterers {
         &self.warnings
     }
 
-    /// The geometry of the cell.
+    /// The cell.
     #[must_use]
-    pub fn metric(&self) -> &Metric {
-        &self.metric
+    pub fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    /// The space group.
+    #[must_use]
+    pub fn group(&self) -> &SpaceGroup {
+        &self.group
     }
 
     /// Largest |h|, |k|, |l| to a resolution.
     ///
     /// # Errors
-    /// As [`Metric::largest_indices`].
-    pub fn largest_indices(&self, d_min_angstrom: f64) -> Result<[i32; 3], Error> {
-        self.metric.largest_indices(d_min_angstrom)
+    /// [`Error::Resolution`] where `d_min_angstrom` is not positive, or an index is beyond 30,000.
+    pub fn largest_indices(&self, d_min_angstrom: f64) -> Result<Hkl, Error> {
+        let largest = self.cell.largest_indices(d_min_angstrom);
+        let is_usable =
+            (1e-9..1e9).contains(&d_min_angstrom) && largest.iter().all(|&index| index <= LARGEST_INDEX);
+        if is_usable { Ok(largest) } else { Err(Error::Resolution(d_min_angstrom)) }
+    }
+
+    /// s^2 = 1/(4 d^2) of a reflection, in 1/Å^2.
+    #[must_use]
+    pub fn stol_squared(&self, hkl: Hkl) -> f64 {
+        self.reciprocal.stol_squared(hkl)
+    }
+
+    /// Largest |h|, |k|, |l| of all equivalents of some reflections.
+    pub(crate) fn largest_images(&self, hkls: &[Hkl]) -> [usize; 3] {
+        let mut largest = [0; 3];
+        for image in hkls.iter().flat_map(|&hkl| self.group.images(hkl)) {
+            largest = core::array::from_fn(|i| image[i].unsigned_abs().max(largest[i]));
+        }
+        largest.map(|index| index as usize)
+    }
+
+    /// A bound of |h|, |k|, |l| of all equivalents of reflections with indices up to `limits`.
+    pub(crate) fn widened(&self, limits: [usize; 3]) -> [usize; 3] {
+        if self.group.fits(&self.cell) {
+            // Equivalents are at the same resolution, to a few hundredths.
+            return limits.map(|limit| limit + limit / 16 + 1);
+        }
+        let along = |operator: &Operator, j: usize| -> usize {
+            let rotation = operator.rotation();
+            let terms = (0..3).map(|i| limits[i].saturating_mul(rotation[i][j].unsigned_abs() as usize));
+            terms.fold(0, usize::saturating_add)
+        };
+        let largest = |j: usize| self.group.primitive().iter().map(|operator| along(operator, j)).max();
+        core::array::from_fn(|j| largest(j).unwrap_or(limits[j]))
     }
 }
 
-/// Whether equivalent reflections have the same resolution, to 2 %.
-pub(crate) fn has_symmetry(metric: &Metric, group: &Group) -> bool {
-    let hkls = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]];
-    hkls.into_iter().all(|hkl| {
-        let length = metric.stol_sq(hkl).sqrt();
-        let apart = |operator: &Operator| (metric.stol_sq(operator.turned(hkl)).sqrt() - length).abs();
-        group.primitive.iter().all(|operator| apart(operator) <= 0.02 * length)
-    })
-}
-
 /// Number of operators that leave an atom within [`SAME_SITE_ANGSTROM`] of its place, up to whole cells.
-fn images_at_site(metric: &Metric, group: &Group, fractional: [f64; 3]) -> usize {
+fn images_at_site(cell: &Cell, group: &SpaceGroup, fractional: [f64; 3]) -> usize {
+    let orthogonal = cell.orthogonal();
     let at_site = |operator: &&Operator| {
         let moved = operator.moved(fractional);
         let apart = core::array::from_fn(|i| {
             let apart = moved[i] - fractional[i];
             apart - apart.round()
         });
-        norm_sq(times(&metric.orthogonal, apart)) < SAME_SITE_ANGSTROM * SAME_SITE_ANGSTROM
+        norm_sq(times(&orthogonal, apart)) < SAME_SITE_ANGSTROM * SAME_SITE_ANGSTROM
     };
-    group.all.iter().filter(at_site).count()
+    group.operators().iter().filter(at_site).count()
 }
 
 /// U of a displacement in the orthogonal frame, in Å^2, as 11 22 33 12 13 23.
@@ -166,29 +203,33 @@ pub(crate) fn u_cartesian(displacement: Displacement) -> [f64; 6] {
     }
 }
 
-/// U* = M U M^T with M from the orthogonal frame to fractions: T = exp(-2 pi^2 h U* h).
-pub(crate) fn u_star(metric: &Metric, u: [f64; 6]) -> [f64; 6] {
-    congruent(&metric.fractional, u)
-}
-
 #[cfg(test)]
 mod tests {
-    use widebragg_reflections::cell::Cell;
     use widebragg_reflections::symmetry::StatedSymmetry;
 
     use super::*;
     use crate::model::Atom;
 
     #[test]
-    fn a_cell_without_the_symmetry_of_its_group_is_doubted() {
-        let metric = |lengths_angstrom, gamma| {
-            Metric::new(&Cell { lengths_angstrom, angles_deg: [90.0, 90.0, gamma] }).unwrap()
-        };
-        let four_fold = Operator { rotation: [[0, -1, 0], [1, 0, 0], [0, 0, 1]], translation: [0.0; 3] };
-        let group = Group::new(&[Operator::IDENTITY, four_fold]).unwrap();
-        assert!(has_symmetry(&metric([50.0, 50.2, 30.0], 90.0), &group));
-        assert!(!has_symmetry(&metric([50.0, 53.0, 30.0], 90.0), &group));
-        assert!(!has_symmetry(&metric([50.0, 50.0, 30.0], 120.0), &group));
+    fn indices_reach_to_the_resolution() {
+        let scatterers = on_two_fold(0.0, 0.5, false);
+        assert_eq!(scatterers.largest_indices(2.0), Ok([10, 12, 15]));
+        assert_eq!(scatterers.largest_indices(1.0), Ok([20, 25, 30]));
+        for d in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-9, 9e-4] {
+            assert!(scatterers.largest_indices(d).is_err(), "{d}");
+        }
+    }
+
+    #[test]
+    fn impossible_cells_are_refused() {
+        let cell = Cell { lengths_angstrom: [10.0; 3], angles_deg: [120.0; 3] };
+        let (symmetry, atoms, warnings) = (StatedSymmetry::default(), Vec::new(), Vec::new());
+        let model = Model { cell, symmetry, atoms, full_sites: false, warnings };
+        assert_eq!(Scatterers::new(&model, &group("P 1")), Err(Error::ImpossibleCell(cell)));
+    }
+
+    fn group(name: &str) -> SpaceGroup {
+        SpaceGroup::from_name(name, None).unwrap()
     }
 
     /// A cell with a 2-fold along b, and iron on the axis or off it.
@@ -205,8 +246,7 @@ mod tests {
             full_sites,
             warnings: Vec::new(),
         };
-        let two_fold = Operator { rotation: [[-1, 0, 0], [0, 1, 0], [0, 0, -1]], translation: [0.0; 3] };
-        Scatterers::new(&model, &[Operator::IDENTITY, two_fold]).unwrap()
+        Scatterers::new(&model, &group("P 1 2 1")).unwrap()
     }
 
     #[test]
@@ -221,7 +261,7 @@ mod tests {
             let cell = Cell { lengths_angstrom: [20.0; 3], angles_deg: [90.0; 3] };
             let (symmetry, warnings) = (StatedSymmetry::default(), Vec::new());
             let model = Model { cell, symmetry, atoms: vec![atom], full_sites: false, warnings };
-            Scatterers::new(&model, &[Operator::IDENTITY])
+            Scatterers::new(&model, &group("P 1"))
         };
         assert!(with(Displacement::Isotropic(-99.0)).is_ok());
         for displacement in [

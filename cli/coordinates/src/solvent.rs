@@ -13,13 +13,14 @@ use core::ops::Range;
 
 use num_complex::Complex64;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use widebragg_reflections::cell::Matrix;
 use widebragg_reflections::observations::Hkl;
 
 use crate::density::symmetric;
 use crate::ellipsoid::{Ellipsoid, Planes, pieces, steps_to_angstrom};
 use crate::error::Error;
-use crate::metric::{LARGEST_INDEX, Matrix, congruent, norm};
-use crate::scatterers::Scatterers;
+use crate::matrix::{congruent, norm};
+use crate::scatterers::{LARGEST_INDEX, Scatterers};
 use crate::transform::{smooth_size, transform};
 
 /// The parameters of the bulk solvent; the defaults are usual values for proteins.
@@ -74,7 +75,7 @@ impl Solvent {
     /// Points of the mask along each axis, for coefficients up to `limits`.
     pub(crate) fn mask_size(&self, scatterers: &Scatterers, limits: [usize; 3]) -> [usize; 3] {
         core::array::from_fn(|i| {
-            let axis = scatterers.metric.orthogonal.map(|row| row[i]);
+            let axis = scatterers.cell.orthogonal().map(|row| row[i]);
             let points = (norm(axis) / self.step_angstrom).ceil() as usize;
             smooth_size(points.max(2 * limits[i] + 1))
         })
@@ -87,21 +88,21 @@ impl Solvent {
     pub fn f_mask(&self, scatterers: &Scatterers, hkls: &[Hkl]) -> Result<Vec<Complex64>, Error> {
         self.check()?;
         for &hkl in hkls {
-            if hkl.into_iter().any(|index| f64::from(index).abs() > LARGEST_INDEX) {
-                return Err(Error::Resolution(0.5 / scatterers.metric.stol_sq(hkl).sqrt()));
+            if hkl.into_iter().any(|index| index.unsigned_abs() > LARGEST_INDEX.unsigned_abs()) {
+                return Err(Error::Resolution(0.5 / scatterers.stol_squared(hkl).sqrt()));
             }
         }
-        let limits = scatterers.group.largest_images(hkls);
+        let limits = scatterers.largest_images(hkls);
         let mask = Mask::new(self, scatterers, self.mask_size(scatterers, limits))?;
         let coefficients = transform(mask.size, limits, |u, plane| mask.fill_plane(u, plane))?;
-        let mean = scatterers.metric.volume_angstrom3 / scatterers.group.all.len() as f64;
+        let mean = scatterers.cell.volume_cubic_angstrom() / scatterers.group.operators().len() as f64;
         Ok(symmetric(scatterers, &coefficients, hkls, |_| mean))
     }
 
     /// Number of spheres that are not solvent, at most: that of the atoms of the cell.
     fn most_spheres(scatterers: &Scatterers) -> usize {
         let atoms: usize = scatterers.kinds.iter().map(|kind| kind.atoms.len()).sum();
-        atoms.saturating_mul(scatterers.group.all.len())
+        atoms.saturating_mul(scatterers.group.operators().len())
     }
 
     /// Bytes of the list of spheres, and of what is noted of each for the planes that it meets.
@@ -127,7 +128,7 @@ impl Solvent {
         for kind in scatterers.kinds.iter().filter(|kind| !kind.element.is_hydrogen()) {
             let radius = kind.element.van_der_waals_radius_angstrom() + self.probe_radius_angstrom;
             for atom in kind.atoms.iter().filter(|atom| atom.weight != 0.0) {
-                for operator in &scatterers.group.all {
+                for operator in scatterers.group.operators() {
                     let place = operator.moved(atom.fractional);
                     let centre = core::array::from_fn(|i| (place[i] - place[i].floor()) * size[i] as f64);
                     spheres.push(Ellipsoid { centre, form, limit: radius * radius });
@@ -169,7 +170,7 @@ struct Mask {
 impl Mask {
     fn new(solvent: &Solvent, scatterers: &Scatterers, size: [usize; 3]) -> Result<Self, Error> {
         let [nu, nv, nw] = size;
-        let to_angstrom = steps_to_angstrom(&scatterers.metric, size);
+        let to_angstrom = steps_to_angstrom(&scatterers.cell, size);
         let atoms = solvent.spheres(scatterers, size, &to_angstrom)?;
         let planes = Planes::new(&atoms, nu)?;
         let runs_of_plane = |points: &mut Vec<u8>, plane| {
@@ -224,13 +225,12 @@ fn runs_of_row(row: &[u8]) -> Vec<Range<u32>> {
 #[cfg(test)]
 mod tests {
     use widebragg_reflections::cell::Cell;
-    use widebragg_reflections::symmetry::StatedSymmetry;
+    use widebragg_reflections::symmetry::{SpaceGroup, StatedSymmetry};
 
     use super::*;
     use crate::elements::Element;
-    use crate::metric::{norm_sq, times};
+    use crate::matrix::{norm_sq, times};
     use crate::model::{Atom, Displacement, Model};
-    use crate::operator::Operator;
 
     #[test]
     fn the_mask_is_what_its_definition_says() {
@@ -249,8 +249,8 @@ mod tests {
         let cell = Cell { lengths_angstrom: [9.0, 10.0, 11.0], angles_deg: [80.0, 105.0, 95.0] };
         let symmetry = StatedSymmetry::default();
         let model = Model { cell, symmetry, atoms, full_sites: false, warnings: Vec::new() };
-        let inversion = Operator { rotation: [[-1, 0, 0], [0, -1, 0], [0, 0, -1]], translation: [0.0; 3] };
-        let scatterers = Scatterers::new(&model, &[Operator::IDENTITY, inversion]).unwrap();
+        let group = SpaceGroup::from_name("P -1", None).unwrap();
+        let scatterers = Scatterers::new(&model, &group).unwrap();
 
         let size = [12, 15, 16];
         let points = (0..12).flat_map(|u| (0..15).flat_map(move |v| (0..16).map(move |w| [u, v, w])));
@@ -264,7 +264,7 @@ mod tests {
                     let apart = a[i] - b[i];
                     apart - apart.round() + f64::from(cells[i])
                 });
-                norm_sq(times(&scatterers.metric.orthogonal, apart)) <= radius * radius
+                norm_sq(times(&cell.orthogonal(), apart)) <= radius * radius
             })
         };
         let solvent = Solvent::default();

@@ -21,15 +21,16 @@ use rayon::iter::{
     IndexedParallelIterator, IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator,
 };
 use widebragg::lanes::{Simd, SimdLevel};
+use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::observations::Hkl;
+use widebragg_reflections::symmetry::SpaceGroup;
 
 use crate::anomalous::{Anomalous, AnomalousSource};
 use crate::density::{self, DensityGrid};
 use crate::direct::{self, Mates, scattering};
 use crate::elements::Element;
 use crate::error::Error;
-use crate::operator::Group;
-use crate::scatterers::{Kind, Scatterers, has_symmetry};
+use crate::scatterers::{Kind, Scatterers};
 use crate::solvent::Solvent;
 use crate::transform::transform_bytes;
 
@@ -71,13 +72,8 @@ impl Settings {
     pub fn bytes_needed(&self, scatterers: &Scatterers, varying: usize) -> Result<usize, Error> {
         self.solvent.map_or(Ok(()), |solvent| solvent.check())?;
         let limits = scatterers.largest_indices(self.d_min_angstrom)?.map(|index| index as usize);
-        let limits = if has_symmetry(&scatterers.metric, &scatterers.group) {
-            // Equivalents are at the same resolution, nearly.
-            limits.map(|limit| limit + limit / 16 + 1)
-        } else {
-            scatterers.group.widened(limits)
-        };
-        let grid = DensityGrid::new(&scatterers.metric, self.d_min_angstrom, limits);
+        let limits = scatterers.widened(limits);
+        let grid = DensityGrid::new(&scatterers.cell, self.d_min_angstrom, limits);
         let transformed = match self.method {
             Method::Direct => 0,
             Method::Fastest | Method::Fft => transform_bytes(grid.size, grid.limits),
@@ -100,14 +96,14 @@ impl Settings {
 /// Number of classes of reflections to a resolution, about; from above where few reflections lie on symmetry elements.
 fn expected_classes(scatterers: &Scatterers, d_min_angstrom: f64) -> f64 {
     let sphere = 4.0 / 3.0 * core::f64::consts::PI * d_min_angstrom.powi(-3);
-    let reflections = sphere * scatterers.metric.volume_angstrom3;
-    reflections / (2 * scatterers.group.primitive.len()) as f64 + 100.0
+    let reflections = sphere * scatterers.cell.volume_cubic_angstrom();
+    reflections / (2 * scatterers.group.primitive().len()) as f64 + 100.0
 }
 
 /// F of all reflections to a resolution, one of each class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureFactors {
-    group: Group,
+    group: SpaceGroup,
     reflections: Vec<Hkl>,
     /// What does not depend on the energy.
     fixed: Vec<Mates>,
@@ -137,8 +133,8 @@ impl StructureFactors {
         }
         let reflections = classes(scatterers, settings.d_min_angstrom)?;
         // Not from the cell, which may have the symmetry of the group only nearly.
-        let limits = scatterers.group.largest_images(&reflections);
-        let grid = DensityGrid::new(&scatterers.metric, settings.d_min_angstrom, limits);
+        let limits = scatterers.largest_images(&reflections);
+        let grid = DensityGrid::new(&scatterers.cell, settings.d_min_angstrom, limits);
         let mut fixed = vec![Mates::default(); reflections.len()];
         let mut kept = Vec::new();
         let mut transformed = Vec::new();
@@ -153,7 +149,7 @@ impl StructureFactors {
             let known = if varies { None } else { anomalous.get(i) };
             let known = known.copied().unwrap_or_default();
             fixed.par_iter_mut().zip(&reflections).zip(&sums).for_each(|((mates, &hkl), &g)| {
-                let f0 = kind.element.form_factor(scatterers.metric.stol_sq(hkl));
+                let f0 = kind.element.form_factor(scatterers.stol_squared(hkl));
                 mates.add(scattering(f0, known), g);
             });
             if varies {
@@ -163,7 +159,7 @@ impl StructureFactors {
         if let Some(solvent) = settings.solvent {
             let f_mask = solvent.f_mask(scatterers, &reflections)?;
             fixed.par_iter_mut().zip(&reflections).zip(&f_mask).for_each(|((mates, &hkl), &f_mask)| {
-                mates.add(solvent.scale(scatterers.metric.stol_sq(hkl)).into(), f_mask);
+                mates.add(solvent.scale(scatterers.stol_squared(hkl)).into(), f_mask);
             });
         }
         Ok(Self { group: scatterers.group.clone(), reflections, fixed, varying: kept, transformed })
@@ -246,39 +242,34 @@ impl StructureFactors {
     pub fn for_each_amplitude(&self, varying: &[Anomalous], mut each: impl FnMut(Hkl, f64)) {
         for (&hkl, mates) in self.reflections.iter().zip(self.mates(varying)) {
             let [plus, minus] = [mates.plus.norm(), mates.minus.norm()];
-            for operator in &self.group.primitive {
-                each(operator.turned(hkl).map(|index| -index), minus);
+            for image in self.group.images(hkl) {
+                each(image.map(|index| -index), minus);
             }
             // A centric reflection is its own mate; it keeps the value of h, as do all its equivalents.
-            for operator in &self.group.primitive {
-                each(operator.turned(hkl), plus);
+            for image in self.group.images(hkl) {
+                each(image, plus);
             }
         }
     }
 
-    /// Writes |F| into a box of indices, h-major, l fastest; `ranges` are the first and last h, k and l. Nodes beyond
-    /// the resolution keep what they hold, and reflections beyond the box are left out.
+    /// Writes |F| into a box of indices, h-major, l fastest. Nodes beyond the resolution keep what they hold, and
+    /// reflections beyond the box are left out.
     ///
     /// # Errors
     /// [`Error::BoxSize`] where `amplitudes` has another length than the box has nodes.
     pub fn amplitudes_into(
         &self,
         varying: &[Anomalous],
-        ranges: [(i32, i32); 3],
+        bounds: &IndexBox,
         amplitudes: &mut [f64],
     ) -> Result<(), Error> {
-        let entries =
-            |(first, last): (i32, i32)| usize::try_from(i64::from(last) - i64::from(first) + 1).unwrap_or(0);
-        let [nh, nk, nl] = ranges.map(entries);
-        let nodes = nh.saturating_mul(nk).saturating_mul(nl);
+        let nodes = bounds.nodes().unwrap_or(usize::MAX);
         if nodes != amplitudes.len() {
             return Err(Error::BoxSize { values: amplitudes.len(), nodes });
         }
         self.for_each_amplitude(varying, |hkl, amplitude| {
-            let inside = (0..3).all(|i| (ranges[i].0..=ranges[i].1).contains(&hkl[i]));
-            if inside {
-                let [h, k, l] = core::array::from_fn(|i| hkl[i].abs_diff(ranges[i].0) as usize);
-                amplitudes[(h * nk + k) * nl + l] = amplitude;
+            if let Some(position) = bounds.position(hkl) {
+                amplitudes[position] = amplitude;
             }
         });
         Ok(())
@@ -294,16 +285,12 @@ fn all_at(source: &AnomalousSource, elements: &[Element], energy_ev: f64) -> Res
 fn classes(scatterers: &Scatterers, d_min_angstrom: f64) -> Result<Vec<Hkl>, Error> {
     let [h_max, k_max, l_max] = scatterers.largest_indices(d_min_angstrom)?;
     let largest_stol_sq = 0.25 / (d_min_angstrom * d_min_angstrom) * (1.0 + 1e-12);
-    let is_last = |hkl: Hkl| {
-        scatterers.group.primitive.iter().all(|operator| {
-            let turned = operator.turned(hkl);
-            turned <= hkl && turned.map(|index| -index) <= hkl
-        })
-    };
     let of_plane = |h: i32| {
         let rows = (-k_max..=k_max).flat_map(move |k| (-l_max..=l_max).map(move |l| [h, k, l]));
-        rows.filter(|&hkl| scatterers.metric.stol_sq(hkl) <= largest_stol_sq && is_last(hkl))
-            .collect::<Vec<Hkl>>()
+        rows.filter(|&hkl| {
+            scatterers.stol_squared(hkl) <= largest_stol_sq && scatterers.group.is_representative(hkl)
+        })
+        .collect::<Vec<Hkl>>()
     };
     let planes: Vec<Vec<Hkl>> = (0..=h_max).into_par_iter().map(of_plane).collect();
     Ok(planes.concat())
@@ -335,15 +322,15 @@ fn direct_ns(scatterers: &Scatterers, kind: &Kind, reflections: usize, simd: Sim
         SimdLevel::Avx2 => 2.6,
         SimdLevel::Avx512 => 1.3,
     };
-    let terms = kind.atoms.len() as f64 * scatterers.group.primitive.len() as f64 * reflections as f64;
+    let terms = kind.atoms.len() as f64 * scatterers.group.primitive().len() as f64 * reflections as f64;
     term_ns * terms
 }
 
 /// Processor time of a transform, in ns; measured on the same processor.
 fn fft_ns(scatterers: &Scatterers, kind: &Kind, grid: &DensityGrid, reflections: usize) -> f64 {
     let points: f64 = grid.size.into_iter().map(|points| points as f64).product();
-    let smeared = grid.smeared_points(&scatterers.metric, &kind.atoms);
-    let images = reflections as f64 * scatterers.group.primitive.len() as f64;
+    let smeared = grid.smeared_points(&scatterers.cell, &kind.atoms);
+    let images = reflections as f64 * scatterers.group.primitive().len() as f64;
     0.6 * points * points.log2() + 1.5 * smeared + 15.0 * images
 }
 
@@ -355,30 +342,12 @@ mod tests {
     use widebragg_reflections::symmetry::StatedSymmetry;
 
     use super::*;
-    use crate::metric::{Metric, congruent};
+    use crate::matrix::congruent;
     use crate::model::{Atom, Displacement, Model};
-    use crate::operator::Operator;
 
-    const P1: [Operator; 1] = [Operator::IDENTITY];
-
-    const fn operator(rotation: [[i32; 3]; 3], translation: [f64; 3]) -> Operator {
-        Operator { rotation, translation }
+    fn group(name: &str) -> SpaceGroup {
+        SpaceGroup::from_name(name, None).unwrap()
     }
-
-    /// C 1 2 1.
-    const C2: [Operator; 4] = [
-        Operator::IDENTITY,
-        operator([[-1, 0, 0], [0, 1, 0], [0, 0, -1]], [0.0; 3]),
-        operator([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0.5, 0.5, 0.0]),
-        operator([[-1, 0, 0], [0, 1, 0], [0, 0, -1]], [0.5, 0.5, 0.0]),
-    ];
-
-    /// P 31, whose operators have no order 2.
-    const P31: [Operator; 3] = [
-        Operator::IDENTITY,
-        operator([[0, -1, 0], [1, -1, 0], [0, 0, 1]], [0.0, 0.0, 1.0 / 3.0]),
-        operator([[-1, 1, 0], [-1, 0, 0], [0, 0, 1]], [0.0, 0.0, 2.0 / 3.0]),
-    ];
 
     /// Deviates in 0..1, the same in every run.
     struct Deviates(u64);
@@ -422,22 +391,21 @@ mod tests {
     /// F as its definition has it, with the operators applied to the atoms instead of the indices.
     fn definition(
         model: &Model,
-        operators: &[Operator],
+        group: &SpaceGroup,
         f: impl Fn(Element) -> Anomalous,
         hkl: Hkl,
     ) -> Complex64 {
-        let metric = Metric::new(&model.cell).unwrap();
-        let stol_sq = metric.stol_sq(hkl);
+        let stol_sq = model.cell.reciprocal_metric().stol_squared(hkl);
         let [h, k, l] = hkl.map(f64::from);
         let mut sum = Complex64::ZERO;
         for atom in &model.atoms {
-            for operator in operators {
+            for operator in group.operators() {
                 let smearing = match atom.displacement {
                     Displacement::Isotropic(b) => (-b * stol_sq).exp(),
                     Displacement::Anisotropic(u) => {
                         let turned = congruent(
-                            &operator.rotation.map(|row| row.map(f64::from)),
-                            congruent(&metric.fractional, u),
+                            &operator.rotation().map(|row| row.map(f64::from)),
+                            congruent(&model.cell.fractional(), u),
                         );
                         let [xx, yy, zz, xy, xz, yz] = turned;
                         let squares = h * h * xx + k * k * yy + l * l * zz;
@@ -466,31 +434,31 @@ mod tests {
         }
     }
 
-    fn scatterers_of(model: &Model, operators: &[Operator]) -> (Scatterers, Vec<Anomalous>) {
-        let scatterers = Scatterers::new(model, operators).unwrap();
+    fn scatterers_of(model: &Model, group: &SpaceGroup) -> (Scatterers, Vec<Anomalous>) {
+        let scatterers = Scatterers::new(model, group).unwrap();
         let anomalous = scatterers.elements().into_iter().map(iron_and_sulphur).collect();
         (scatterers, anomalous)
     }
 
-    /// Cells with their operators: triclinic, centred monoclinic, hexagonal, and one so skewed that its grid must be
+    /// Cells with their groups: triclinic, centred monoclinic, hexagonal, and one so skewed that its grid must be
     /// finer.
-    const CRYSTALS: [([f64; 3], [f64; 3], &[Operator]); 4] = [
-        ([21.0, 25.0, 31.0], [95.0, 103.0, 78.0], &P1),
-        ([40.0, 22.0, 28.0], [90.0, 109.0, 90.0], &C2),
-        ([30.0, 30.0, 25.0], [90.0, 90.0, 120.0], &P31),
-        ([30.0, 41.0, 25.0], [90.0, 90.0, 145.0], &P1),
+    const CRYSTALS: [([f64; 3], [f64; 3], &str); 4] = [
+        ([21.0, 25.0, 31.0], [95.0, 103.0, 78.0], "P 1"),
+        ([40.0, 22.0, 28.0], [90.0, 109.0, 90.0], "C 1 2 1"),
+        ([30.0, 30.0, 25.0], [90.0, 90.0, 120.0], "P 31"),
+        ([30.0, 41.0, 25.0], [90.0, 90.0, 145.0], "P 1"),
     ];
 
     #[test]
     fn direct_sums_are_the_definition() {
-        for (lengths, angles, operators) in CRYSTALS {
+        for (lengths, angles, name) in CRYSTALS {
             let model = model(lengths, angles, 37);
-            let (scatterers, anomalous) = scatterers_of(&model, operators);
+            let (scatterers, anomalous) = scatterers_of(&model, &group(name));
             let hkls = [[0, 0, 0], [1, 3, 2], [-4, 2, 5], [6, -6, 2], [0, 0, 3], [2, 1, -7], [1, 0, 0]];
             let found = direct::structure_factors(&scatterers, &anomalous, &hkls);
             for (hkl, mates) in hkls.into_iter().zip(&found) {
                 for (f, hkl) in [(mates.plus, hkl), (mates.minus, hkl.map(|index| -index))] {
-                    let expected = definition(&model, operators, iron_and_sulphur, hkl);
+                    let expected = definition(&model, &group(name), iron_and_sulphur, hkl);
                     assert!((f - expected).norm() < 1e-12 * largest(&found), "{hkl:?} {f} {expected}");
                 }
             }
@@ -499,10 +467,10 @@ mod tests {
 
     #[test]
     fn transforms_are_the_direct_sums() {
-        for (lengths, angles, operators) in CRYSTALS {
+        for (lengths, angles, name) in CRYSTALS {
             for d_min in [1.0, 2.0, 3.5] {
                 let model = model(lengths, angles, 60);
-                let (scatterers, anomalous) = scatterers_of(&model, operators);
+                let (scatterers, anomalous) = scatterers_of(&model, &group(name));
                 let by = |method| {
                     let settings = Settings { method, ..Settings::to_resolution(d_min) };
                     StructureFactors::new(&scatterers, &settings, &anomalous, &[]).unwrap()
@@ -524,7 +492,7 @@ mod tests {
     #[test]
     fn energies_are_those_computed_one_by_one() {
         let model = model([40.0, 22.0, 28.0], [90.0, 109.0, 90.0], 60);
-        let (scatterers, _) = scatterers_of(&model, &C2);
+        let (scatterers, _) = scatterers_of(&model, &group("C 1 2 1"));
         let source = AnomalousSource::tables();
         let solvent = Some(Solvent { step_angstrom: 0.8, ..Solvent::default() });
         let settings = Settings { solvent, ..Settings::to_resolution(2.5) };
@@ -563,31 +531,31 @@ mod tests {
     #[test]
     fn the_box_holds_every_equivalent_and_nothing_beyond_the_resolution() {
         let model = model([30.0, 30.0, 25.0], [90.0, 90.0, 120.0], 25);
-        let (scatterers, anomalous) = scatterers_of(&model, &P31);
+        let (scatterers, anomalous) = scatterers_of(&model, &group("P 31"));
         let settings = Settings::to_resolution(4.0);
         let factors = StructureFactors::new(&scatterers, &settings, &anomalous, &[]).unwrap();
         // Narrower than the sphere along h, wider along l.
-        let ranges = [(-5, 6), (-7, 7), (-9, 8)];
+        let bounds = IndexBox { h: (-5, 6), k: (-7, 7), l: (-9, 8) };
         let mut amplitudes = vec![-1.0; 12 * 15 * 18];
-        factors.amplitudes_into(&[], ranges, &mut amplitudes).unwrap();
+        factors.amplitudes_into(&[], &bounds, &mut amplitudes).unwrap();
         let mut values = amplitudes.iter();
         let scale = largest(&factors.mates(&[]));
         for h in -5..=6 {
             for k in -7..=7 {
                 for l in -9..=8 {
                     let value = *values.next().unwrap();
-                    if 4.0 * scatterers.metric().stol_sq([h, k, l]) > 1.0 / 16.0 {
+                    if 4.0 * scatterers.stol_squared([h, k, l]) > 1.0 / 16.0 {
                         assert_eq!(value, -1.0);
                         continue;
                     }
-                    let expected = definition(&model, &P31, iron_and_sulphur, [h, k, l]).norm();
+                    let expected = definition(&model, &group("P 31"), iron_and_sulphur, [h, k, l]).norm();
                     assert!((value - expected).abs() < 1e-7 * scale, "{h} {k} {l} {value} {expected}");
                     // The screw axis: l = 3 n.
                     assert!(value == 0.0 || (h, k) != (0, 0) || l % 3 == 0, "{l} {value}");
                 }
             }
         }
-        let error = factors.amplitudes_into(&[], ranges, &mut amplitudes[1..]).unwrap_err();
+        let error = factors.amplitudes_into(&[], &bounds, &mut amplitudes[1..]).unwrap_err();
         assert_eq!(error, Error::BoxSize { values: 3239, nodes: 3240 });
     }
 
@@ -595,8 +563,8 @@ mod tests {
     fn a_cell_without_the_symmetry_of_its_group_gives_sums_all_the_same() {
         // P 31 in a cell with a and b that differ, so that equivalents differ in resolution and reach further.
         let model = model([30.0, 34.0, 25.0], [90.0, 90.0, 118.0], 20);
-        let (scatterers, anomalous) = scatterers_of(&model, &P31);
-        assert_eq!(scatterers.warnings().len(), 1);
+        let (scatterers, anomalous) = scatterers_of(&model, &group("P 31"));
+        assert!(!group("P 31").fits(&model.cell));
         let solvent = Some(Solvent { step_angstrom: 0.8, ..Solvent::default() });
         let by = |method| {
             let settings = Settings { method, solvent, d_min_angstrom: 2.5 };
@@ -611,25 +579,19 @@ mod tests {
     #[test]
     fn the_memory_of_a_cell_without_the_symmetry_of_its_group_is_known() {
         // A 4-fold axis along a.
-        let turn = |rotation| operator(rotation, [0.0; 3]);
-        let operators = [
-            Operator::IDENTITY,
-            turn([[1, 0, 0], [0, 0, -1], [0, 1, 0]]),
-            turn([[1, 0, 0], [0, -1, 0], [0, 0, -1]]),
-            turn([[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
-        ];
-        let (scatterers, _) = scatterers_of(&model([10.0, 1000.0, 10.0], [90.0; 3], 3), &operators);
+        let four_fold = SpaceGroup::from_operators(&["x,-z,y".parse().unwrap()]).unwrap();
+        let (scatterers, _) = scatterers_of(&model([10.0, 1000.0, 10.0], [90.0; 3], 3), &four_fold);
         let settings = Settings { method: Method::Fft, ..Settings::to_resolution(2.0) };
         let limits = scatterers.largest_indices(2.0).unwrap().map(|index| index as usize);
-        let reached = scatterers.group.largest_images(&classes(&scatterers, 2.0).unwrap());
+        let reached = scatterers.largest_images(&classes(&scatterers, 2.0).unwrap());
         assert_eq!((limits, reached), ([5, 500, 5], [5, 500, 500]));
-        let grid = DensityGrid::new(&scatterers.metric, 2.0, reached);
+        let grid = DensityGrid::new(&scatterers.cell, 2.0, reached);
         assert!(settings.bytes_needed(&scatterers, 0).unwrap() >= transform_bytes(grid.size, grid.limits));
     }
 
     #[test]
     fn impossible_settings_are_refused() {
-        let (scatterers, _) = scatterers_of(&model([20.0; 3], [90.0; 3], 3), &P1);
+        let (scatterers, _) = scatterers_of(&model([20.0; 3], [90.0; 3], 3), &group("P 1"));
         let refused =
             |settings: Settings| StructureFactors::new(&scatterers, &settings, &[], &[]).unwrap_err();
         for d in [0.0, -2.0, f64::NAN, f64::INFINITY, 1e-6] {

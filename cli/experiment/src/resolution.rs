@@ -5,6 +5,8 @@
 //! and the foot of the normal are, so that d is right for a tilted detector as well.
 //! Cost: one square root a pixel.
 
+use core::f64::consts::FRAC_PI_2;
+
 use rayon::prelude::*;
 use widebragg::beam::Source;
 use widebragg::detector::Detector;
@@ -83,21 +85,24 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
 /// reflections with a smaller spacing than its inverse.
 ///
 /// Directions within an angle below 90 degrees of a source are a convex cone, so the largest angle is that of a corner.
-/// A detector with a corner beyond 90 degrees counts as one all around the sample.
+/// A detector with a corner beyond 90 degrees, along the bend of a curved one, counts as one all around the sample.
 #[must_use]
 pub fn largest_scattering_length(experiment: &Experiment) -> f64 {
     let detector = &experiment.detector;
     let [fast, slow] = [detector.fast_pixels, detector.slow_pixels].map(|pixels| pixels as f64);
-    let thickness_m = experiment.sensor.thickness_m();
-    let corners: Vec<Vec3> = [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]]
+    let corners_m: Vec<Vec3> = [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]]
         .into_iter()
-        .map(|corner_px| position_m(detector, corner_px))
-        .flat_map(|corner| [corner, corner + thickness_m * detector.normal])
-        .filter_map(Vec3::try_normalize)
+        .map(|corner_px| flat_position_m(detector, corner_px))
+        .flat_map(|corner| [corner, corner + experiment.sensor.thickness_m() * detector.normal])
         .collect();
+    let is_bent_back =
+        |&corner: &Vec3| bend_rad(detector, corner).iter().any(|angle| angle.abs() > FRAC_PI_2);
+    let is_around = detector.curved && corners_m.iter().any(is_bent_back);
+    let corners: Vec<Vec3> =
+        corners_m.into_iter().filter_map(|corner| bent(detector, corner).try_normalize()).collect();
     let length = |source: &Source| {
         let lengths = corners.iter().map(|&corner| match corner.dot(source.incident) {
-            cosine if cosine > 0.0 => (corner - source.incident).length(),
+            cosine if cosine > 0.0 && !is_around => (corner - source.incident).length(),
             _ => 2.0,
         });
         lengths.fold(0.0, f64::max) * 1e-10 / source.lambda_m
@@ -108,23 +113,30 @@ pub fn largest_scattering_length(experiment: &Experiment) -> f64 {
 /// Position of the centre of a pixel (fast, slow) relative to the sample, in m.
 #[must_use]
 pub fn pixel_position_m(detector: &Detector, [fast, slow]: [usize; 2]) -> Vec3 {
-    position_m(detector, [fast, slow].map(|index| index as f64 + 0.5))
+    bent(detector, flat_position_m(detector, [fast, slow].map(|index| index as f64 + 0.5)))
 }
 
-/// Position relative to the sample, in m, of a point (fast, slow) of the detector, counted in pixels from its corner.
-///
-/// On a curved detector the flat position is laid on a sphere around the sample: the point where the beam
-/// meets the detector is rotated about the slow axis, then about the fast axis, by the angles whose arcs are
-/// y and z.
-fn position_m(detector: &Detector, point_px: [f64; 2]) -> Vec3 {
+/// Position relative to the sample, in m, of a point (fast, slow) of the detector, counted in pixels from its corner,
+/// before it is bent.
+fn flat_position_m(detector: &Detector, point_px: [f64; 2]) -> Vec3 {
     let [fast_m, slow_m] = point_px.map(|along_px| along_px * detector.pixel_m);
-    let flat = detector.pix0_m + slow_m * detector.slow + fast_m * detector.fast;
+    detector.pix0_m + slow_m * detector.slow + fast_m * detector.fast
+}
+
+/// The place of a point of the detector, which a curved one lays on a sphere around the sample: the point where the beam
+/// meets the detector is rotated about the slow axis, then about the fast axis.
+fn bent(detector: &Detector, flat_m: Vec3) -> Vec3 {
     if !detector.curved {
-        return flat;
+        return flat_m;
     }
     let spot = detector.distance_m * detector.beam;
-    let angle_rad = |length_m: f64| length_m / detector.distance_m;
-    rotate_axis(rotate_axis(spot, detector.slow, angle_rad(flat.y)), detector.fast, angle_rad(flat.z))
+    let [about_slow_rad, about_fast_rad] = bend_rad(detector, flat_m);
+    rotate_axis(rotate_axis(spot, detector.slow, about_slow_rad), detector.fast, about_fast_rad)
+}
+
+/// Angles of a curved detector about its slow and its fast axis, whose arcs are y and z of the flat position.
+fn bend_rad(detector: &Detector, flat_m: Vec3) -> [f64; 2] {
+    [flat_m.y, flat_m.z].map(|length_m| length_m / detector.distance_m)
 }
 
 /// Rounds to two significant digits.
@@ -182,6 +194,10 @@ mod tests {
         behind.detector.pix0_m = -1.0 * behind.detector.pix0_m;
         let longest = 2e-10 / behind.lambda0_m;
         assert!((largest_scattering_length(&behind) - longest).abs() < 1e-12 * longest);
+        // Bent by 6 rad to each side, so that its corners meet in front again.
+        let mut around = experiment(true);
+        around.detector.distance_m = 0.5 * 0.08 / 6.0;
+        assert!((largest_scattering_length(&around) - longest).abs() < 1e-12 * longest);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a block of a CIF says of the crystal: cell, symmetry and wavelength, in the words of mmCIF and of core CIF,
 //! which differ in a dot only.
 
+use widebragg_reflections::cell::Cell;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::cif::{Row, Value};
@@ -108,10 +109,20 @@ impl CrystalItems {
         }
     }
 
-    /// a, b, c in Å, alpha, beta, gamma in degrees; `None` where one of them is missing.
-    pub fn cell(&self) -> Option<[f64; 6]> {
+    /// The cell, as it is stated; `None` where one of its numbers is missing.
+    pub fn cell(&self) -> Option<Cell> {
         let [a, b, c, alpha, beta, gamma] = self.cell;
-        Some([a?, b?, c?, alpha?, beta?, gamma?])
+        Some(Cell::from([a?, b?, c?, alpha?, beta?, gamma?]))
+    }
+
+    /// Takes cell and symmetry, where this block lacks them, from another one.
+    pub fn complete(&mut self, other: Self) {
+        if self.cell().is_none() {
+            self.cell = other.cell;
+        }
+        if self.symmetry == StatedSymmetry::default() {
+            self.symmetry = other.symmetry;
+        }
     }
 
     /// The wavelength in Å with an identifier, or the only one.

@@ -8,12 +8,15 @@
 //! state its byte order. The bytes are swapped where that turns values that cannot be amplitudes (not finite,
 //! or outside 1e-60 to 1e60) into amplitudes.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
+
+use widebragg_reflections::index_box::IndexBox;
 
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::hkl_table::{self, HklTable, MAX_CELLS};
+use crate::memory;
 use crate::raw::{make_room, read_values, write_values};
 use crate::text::{cannot_read, in_file, open};
 
@@ -22,6 +25,9 @@ const HEADER_BYTES: usize = 256;
 
 /// Bytes read at a time; they stay in the second-level cache until they are converted.
 const BUFFER_BYTES: usize = 1 << 18;
+
+/// Most cells that are made at a time for a dump: 64 MiB of them.
+const PIECE_CELLS: usize = 1 << 23;
 
 /// Bytes of one F.
 const F_BYTES: u64 = size_of::<f64>() as u64;
@@ -97,23 +103,89 @@ fn swap_foreign(data: &mut [f64]) {
 /// # Errors
 /// The file cannot be written.
 pub fn write_dump(path: &Path, table: &HklTable) -> Result<(), Failure> {
-    let [_, nk, nl] = table.shape();
-    let padding_row = vec![0.0; nl + 1];
     write_atomically(path, |out| {
-        let HklTable { h, k, l, .. } = table;
-        write!(out, "{} {} {} {} {} {}\n\x0c", h.0, h.1, k.0, k.1, l.0, l.1)?;
-        for plane in table.data.chunks_exact(nk * nl) {
-            for row in plane.chunks_exact(nl) {
-                write_values(out, row, f64::to_ne_bytes)?;
-                write_values(out, &[0.0], f64::to_ne_bytes)?;
-            }
-            write_values(out, &padding_row, f64::to_ne_bytes)?;
+        let mut dump = DumpWriter::new(out, &table.bounds())?;
+        dump.write_planes(&table.data)?;
+        dump.finish()
+    })
+}
+
+/// Writes the dump of a box without a table of all of it: `fill` is asked for the F of some planes of h at a time, h-major,
+/// l fastest.
+///
+/// # Errors
+/// The box has more cells than can be read again, there is no memory for one of its planes, or the file cannot be written.
+pub fn write_dump_by_planes(
+    path: &Path,
+    bounds: &IndexBox,
+    fill: impl FnMut(&IndexBox, &mut [f64]),
+) -> Result<(), Failure> {
+    write_in_pieces(path, bounds, PIECE_CELLS, fill)
+}
+
+fn write_in_pieces(
+    path: &Path,
+    bounds: &IndexBox,
+    piece_cells: usize,
+    mut fill: impl FnMut(&IndexBox, &mut [f64]),
+) -> Result<(), Failure> {
+    hkl_table::cells(bounds.h, bounds.k, bounds.l, MAX_CELLS).map_err(|what| in_file(path, what))?;
+    let [nh, nk, nl] = bounds.shape();
+    let planes_at_a_time = (piece_cells / (nk * nl)).clamp(1, nh);
+    let mut piece = memory::filled(planes_at_a_time * nk * nl, 0.0)
+        .ok_or_else(|| in_file(path, "no memory for a part of the structure factors"))?;
+    write_atomically(path, |out| {
+        let mut dump = DumpWriter::new(out, bounds)?;
+        for h in (bounds.h.0..=bounds.h.1).step_by(planes_at_a_time) {
+            let last = bounds.h.1.min(h.saturating_add(planes_at_a_time as i32 - 1));
+            let planes = IndexBox { h: (h, last), ..*bounds };
+            let cells = &mut piece[..planes.shape()[0] * nk * nl];
+            fill(&planes, cells);
+            dump.write_planes(cells)?;
         }
-        for _ in 0..=nk {
-            write_values(out, &padding_row, f64::to_ne_bytes)?;
+        dump.finish()
+    })
+}
+
+/// Writes the planes of a dump, one after the other.
+struct DumpWriter<'o> {
+    out: &'o mut dyn Write,
+    /// Cells along k and l.
+    shape: [usize; 2],
+    padding_row: Vec<f64>,
+}
+
+impl<'o> DumpWriter<'o> {
+    /// Writes the header.
+    fn new(out: &'o mut dyn Write, bounds: &IndexBox) -> io::Result<Self> {
+        let IndexBox { h, k, l } = bounds;
+        write!(out, "{} {} {} {} {} {}\n\x0c", h.0, h.1, k.0, k.1, l.0, l.1)?;
+        let [_, nk, nl] = bounds.shape();
+        Ok(Self { out, shape: [nk, nl], padding_row: vec![0.0; nl + 1] })
+    }
+
+    /// Writes whole planes of h.
+    fn write_planes(&mut self, cells: &[f64]) -> io::Result<()> {
+        let [nk, nl] = self.shape;
+        for plane in cells.chunks_exact(nk * nl) {
+            for row in plane.chunks_exact(nl) {
+                write_values(self.out, row, f64::to_ne_bytes)?;
+                write_values(self.out, &[0.0], f64::to_ne_bytes)?;
+            }
+            self.write_padding_row()?;
         }
         Ok(())
-    })
+    }
+
+    /// Writes the plane after the last.
+    fn finish(mut self) -> io::Result<()> {
+        let [nk, _] = self.shape;
+        (0..=nk).try_for_each(|_| self.write_padding_row())
+    }
+
+    fn write_padding_row(&mut self) -> io::Result<()> {
+        write_values(self.out, &self.padding_row, f64::to_ne_bytes)
+    }
 }
 
 /// Reads the limits of the box, from the line before the form feed.
@@ -217,6 +289,31 @@ mod tests {
         let plane = |f: f64| [f, f + 1.0, 0.0, f + 2.0, f + 3.0, 0.0, f + 4.0, f + 5.0, 0.0, 0.0, 0.0, 0.0];
         assert_eq!(values, [plane(10.5), plane(16.5), [0.0; 12]].concat());
         assert_eq!(bytes.len(), header.len() + 3 * 4 * 3 * 8);
+    }
+
+    #[test]
+    fn a_dump_by_planes_is_that_of_the_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Fdump.bin");
+        let bounds = IndexBox { h: (-3, 1), k: (0, 2), l: (-5, -2) };
+        let f = |[h, k, l]: [i32; 3]| f64::from(h * 7000 + k * 30 - l);
+        let mut table = HklTable::filled(bounds.h, bounds.k, bounds.l, 0.0, MAX_CELLS).unwrap();
+        let values: Vec<f64> = table.nodes().map(|(hkl, _)| f(hkl)).collect();
+        table.data.copy_from_slice(&values);
+        for (piece_cells, pieces) in [(1, 5), (12, 5), (24, 3), (35, 3), (36, 2), (1000, 1)] {
+            let mut asked = 0;
+            write_in_pieces(&path, &bounds, piece_cells, |planes, cells| {
+                asked += 1;
+                let part = HklTable { h: planes.h, k: planes.k, l: planes.l, data: cells.to_vec() };
+                part.nodes().zip(cells).for_each(|((hkl, _), cell)| *cell = f(hkl));
+            })
+            .unwrap();
+            assert_eq!(asked, pieces, "{piece_cells}");
+            assert!(fs::read(&path).unwrap() == written(&table), "{piece_cells}");
+        }
+        let wide = IndexBox { h: (0, 2000), k: (0, 2000), l: (0, 2000) };
+        let refused = write_dump_by_planes(&path, &wide, |_, _| panic!("it is too large")).unwrap_err();
+        assert!(refused.to_string().ends_with("more than the limit of 2147483648 cells"), "{refused}");
     }
 
     #[test]

@@ -16,12 +16,15 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use widebragg_reflections::index_box::IndexBox;
+
 use crate::atomic::write_atomically;
 use crate::decimal::{plain_decimal, plain_integer};
 use crate::failure::Failure;
 pub use crate::hkl_table::{HklTable, MAX_CELLS};
 use crate::image::START_BYTES;
 use crate::kind::{explained, kind_of};
+use crate::memory::is_there;
 use crate::text::{at_line, cannot_read, finite, in_file, open, shown};
 
 /// Length of the longest line, with its end.
@@ -83,6 +86,18 @@ pub fn parse_hkl_in(
     let mut reflections = Reflections::new(path, store);
     read_blocks(input, path, &mut reflections)
         .and_then(|()| reflections.into_table(default_f, max_cells))
+        .map_err(explained(path, "a text with lines of h k l F"))
+}
+
+/// The reflections of a text, without a grid: sorted by h, then k, then l, with the last F where one is listed more than
+/// once. `path` is its name in error messages.
+///
+/// # Errors
+/// As [`read_hkl`], but for the size of the grid.
+pub fn parse_list(input: impl Read, path: &Path) -> Result<Vec<Reflection>, Failure> {
+    let mut reflections = Reflections::new(path, Store::List(Vec::new()));
+    read_blocks(input, path, &mut reflections)
+        .and_then(|()| reflections.into_list())
         .map_err(explained(path, "a text with lines of h k l F"))
 }
 
@@ -181,9 +196,12 @@ fn line_end(block: &[u8], at: usize) -> (usize, usize) {
 }
 
 /// One line of the file.
-struct Reflection {
-    hkl: [i32; 3],
-    f: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reflection {
+    /// h, k, l.
+    pub hkl: [i32; 3],
+    /// F.
+    pub f: f64,
 }
 
 impl Reflection {
@@ -193,30 +211,9 @@ impl Reflection {
     }
 }
 
-/// The smallest box of indices around reflections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IndexBox {
-    lowest: [i32; 3],
-    highest: [i32; 3],
-}
-
-impl IndexBox {
-    /// Around no reflections.
-    const EMPTY: Self = Self { lowest: [i32::MAX; 3], highest: [i32::MIN; 3] };
-
-    #[inline]
-    fn include(&mut self, hkl: [i32; 3]) {
-        for (axis, index) in hkl.into_iter().enumerate() {
-            self.lowest[axis] = self.lowest[axis].min(index);
-            self.highest[axis] = self.highest[axis].max(index);
-        }
-    }
-
-    /// The table over the box.
-    fn table(&self, default_f: f64, max_cells: usize) -> Result<HklTable, String> {
-        let [h, k, l] = [0, 1, 2].map(|axis| (self.lowest[axis], self.highest[axis]));
-        HklTable::filled(h, k, l, default_f, max_cells)
-    }
+/// The table over a box.
+fn table_over(bounds: &IndexBox, default_f: f64, max_cells: usize) -> Result<HklTable, String> {
+    HklTable::filled(bounds.h, bounds.k, bounds.l, default_f, max_cells)
 }
 
 /// A table over a box, and where its nodes lie in it.
@@ -229,9 +226,11 @@ struct Grid {
 impl Grid {
     /// `None` where there is no memory for it, or too many cells: whoever finds the box again says so.
     fn new(found: IndexBox, default_f: f64, max_cells: usize) -> Option<Self> {
-        let table = found.table(default_f, max_cells).ok()?;
-        let shape = table.shape();
-        Some(Self { table, lowest: found.lowest, shape })
+        table_over(&found, default_f, max_cells).ok().map(Self::of)
+    }
+
+    fn of(table: HklTable) -> Self {
+        Self { lowest: [table.h.0, table.k.0, table.l.0], shape: table.shape(), table }
     }
 
     /// Sets a node; `None` outside the box.
@@ -355,17 +354,37 @@ impl<'a> Reflections<'a> {
         Ok(())
     }
 
-    fn into_table(self, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
-        if self.count == 0 {
-            return Err(in_file(self.path, "no reflections in it (lines of h k l F)"));
+    fn check_any(&self) -> Result<(), Failure> {
+        match self.count {
+            0 => Err(in_file(self.path, "no reflections in it (lines of h k l F)")),
+            _ => Ok(()),
         }
+    }
+
+    /// The reflections of a list, sorted.
+    fn into_list(self) -> Result<Vec<Reflection>, Failure> {
+        self.check_any()?;
+        let Store::List(mut list) = self.store else { return Ok(Vec::new()) };
+        // To be sorted in the order of the file takes a copy.
+        if !is_there(size_of_val(&*list)) {
+            return Err(in_file(self.path, format!("no memory to sort {} reflections", list.len())));
+        }
+        list.reverse();
+        list.sort_by_key(|reflection| reflection.hkl);
+        list.dedup_by_key(|reflection| reflection.hkl);
+        Ok(list)
+    }
+
+    fn into_table(self, default_f: f64, max_cells: usize) -> Result<HklTable, Failure> {
+        self.check_any()?;
         let list = match self.store {
             Store::Grid(grid) => return Ok(grid.table),
             Store::List(list) => list,
             Store::Nothing => Vec::new(),
         };
-        let table = self.around.table(default_f, max_cells).map_err(|what| in_file(self.path, what))?;
-        let mut grid = Grid { shape: table.shape(), table, lowest: self.around.lowest };
+        let table =
+            table_over(&self.around, default_f, max_cells).map_err(|what| in_file(self.path, what))?;
+        let mut grid = Grid::of(table);
         // None lies outside.
         list.iter().for_each(|reflection| grid.set(reflection).unwrap_or(()));
         Ok(grid.table)
@@ -635,9 +654,31 @@ mod tests {
             assert_eq!(with_box(text.as_bytes()), parse(text.as_bytes()), "{text:?}");
         }
         assert_eq!(find_box(Path::new("/nowhere/P1.hkl")), None);
-        let narrow = IndexBox { lowest: [0; 3], highest: [1; 3] };
+        let narrow = IndexBox { h: (0, 1), k: (0, 1), l: (0, 1) };
         let changed = parse_hkl_in(&b"0 0 0 1\n0 2 0 1\n"[..], Path::new("P1.hkl"), Some(narrow), 0.0, LIMIT);
         assert_eq!(changed.unwrap_err().to_string(), "P1.hkl:2: the file was changed while it was read");
+    }
+
+    #[test]
+    fn a_list_is_sorted_and_its_last_lines_win() {
+        let list = |text: &str| {
+            let list =
+                parse_list(text.as_bytes(), Path::new("P1.hkl")).map_err(|failure| failure.to_string());
+            list.map(|list| list.iter().map(|r| (r.hkl, r.f)).collect::<Vec<_>>())
+        };
+        // A box of more nodes than any memory holds.
+        let text =
+            "h k l F\n1 0 2 5\n-9999999 0 0 1\n1 0 -2 6\n1 0 2 7\n9999999 9999999 9999999 2\n1 0 2 8\n";
+        let expected = [
+            ([-9_999_999, 0, 0], 1.0),
+            ([1, 0, -2], 6.0),
+            ([1, 0, 2], 8.0),
+            ([9_999_999, 9_999_999, 9_999_999], 2.0),
+        ];
+        assert_eq!(list(text).unwrap(), expected);
+        for bad in ["", "1 2 3\n", "1 2 3 4\n1 2 x 4\n"] {
+            assert_eq!(list(bad).unwrap_err(), error(bad));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Structure factor amplitudes on a dense grid of Miller indices.
 
+use widebragg_reflections::index_box::IndexBox;
+
 use crate::memory;
 
 /// Largest number of cells of a grid: 16 GiB of amplitudes.
@@ -34,6 +36,12 @@ impl HklTable {
         let cells = cells(h, k, l, max_cells)?;
         let data = memory::filled(cells, value).ok_or_else(|| too_large(h, k, l, "the memory there is"))?;
         Ok(Self { h, k, l, data })
+    }
+
+    /// The box.
+    #[must_use]
+    pub fn bounds(&self) -> IndexBox {
+        IndexBox { h: self.h, k: self.k, l: self.l }
     }
 
     /// The indices and the F of each cell, in the order of the data.

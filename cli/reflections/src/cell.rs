@@ -3,12 +3,22 @@
 use crate::observations::Hkl;
 use crate::symmetry::Rotation;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 /// Relative difference of lengths up to which two cells are the same.
 const LENGTH_TOLERANCE: f64 = 0.02;
 
 /// Difference of angles in degrees up to which two cells are the same.
 const ANGLE_TOLERANCE_DEG: f64 = 1.0;
+
+/// Lengths of the axes of a cell in Å: far beyond what crystals have.
+const LENGTHS_ANGSTROM: RangeInclusive<f64> = 1e-2..=1e5;
+
+/// Least volume of a cell, as a part of that of the box with its lengths.
+const LEAST_VOLUME: f64 = 1e-6;
+
+/// A matrix, by rows.
+pub type Matrix = [[f64; 3]; 3];
 
 /// Lengths in Å and angles in degrees of a unit cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,23 +30,50 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Whether the lengths and angles are those of a cell with a volume. Files write zeros where the cell is
-    /// unknown.
+    /// Whether the lengths, of 0.01 to 100,000 Å, and angles are those of a cell with a volume, of at least 1e-6 abc. Files
+    /// write zeros where the cell is unknown.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        let in_range = |value: f64, most: f64| value > 0.0 && value < most;
-        self.lengths_angstrom.iter().all(|length| in_range(*length, f64::INFINITY))
-            && self.angles_deg.iter().all(|angle| in_range(*angle, 180.0))
-            && in_range(self.volume_cubic_angstrom(), f64::INFINITY)
+        let is_angle = |angle: &f64| *angle > 0.0 && *angle < 180.0;
+        self.lengths_angstrom.iter().all(|length| LENGTHS_ANGSTROM.contains(length))
+            && self.angles_deg.iter().all(is_angle)
+            && self.volume_of_unit_axes() >= LEAST_VOLUME
     }
 
     /// The volume in Å^3: abc sqrt(1 - cos^2 alpha - cos^2 beta - cos^2 gamma + 2 cos alpha cos beta cos gamma).
     /// NaN for angles that no cell has.
     #[must_use]
     pub fn volume_cubic_angstrom(&self) -> f64 {
+        self.lengths_angstrom.iter().product::<f64>() * self.volume_of_unit_axes()
+    }
+
+    fn volume_of_unit_axes(&self) -> f64 {
+        let [ca, cb, cg] = self.cosines();
+        (1.0 - ca * ca - cb * cb - cg * cg + 2.0 * ca * cb * cg).sqrt()
+    }
+
+    /// The matrix from fractions of the cell to Å in the orthogonal frame of PDB files, where a is along x and b in the
+    /// plane of x and y. Its columns are a, b and c.
+    #[must_use]
+    pub fn orthogonal(&self) -> Matrix {
         let [a, b, c] = self.lengths_angstrom;
         let [ca, cb, cg] = self.cosines();
-        a * b * c * (1.0 - ca * ca - cb * cb - cg * cg + 2.0 * ca * cb * cg).sqrt()
+        let sin_gamma = (1.0 - cg * cg).sqrt();
+        let c_along_y = (ca - cb * cg) / sin_gamma;
+        let c_along_z = (1.0 - cb * cb - c_along_y * c_along_y).sqrt();
+        [[a, b * cg, c * cb], [0.0, b * sin_gamma, c * c_along_y], [0.0, 0.0, c * c_along_z]]
+    }
+
+    /// The matrix from Å in the frame of [`orthogonal`](Self::orthogonal) to fractions of the cell. Its rows are a*, b* and
+    /// c*.
+    #[must_use]
+    pub fn fractional(&self) -> Matrix {
+        let [[a, xy, xz], [_, yy, yz], [_, _, zz]] = self.orthogonal();
+        [
+            [1.0 / a, -xy / (a * yy), (xy * yz - xz * yy) / (a * yy * zz)],
+            [0.0, 1.0 / yy, -yz / (yy * zz)],
+            [0.0, 0.0, 1.0 / zz],
+        ]
     }
 
     /// The metric of the reciprocal cell, from which resolutions follow.
@@ -95,9 +132,21 @@ impl Cell {
         [[a * a, a * b * cg, a * c * cb], [a * b * cg, b * b, b * c * ca], [a * c * cb, b * c * ca, c * c]]
     }
 
-    /// Cosines of alpha, beta and gamma, exactly 0 for right angles.
+    /// Cosines of alpha, beta and gamma, exact for 60, 90 and 120 degrees.
     fn cosines(&self) -> [f64; 3] {
-        self.angles_deg.map(|angle| if angle == 90.0 { 0.0 } else { angle.to_radians().cos() })
+        self.angles_deg.map(|angle| match angle {
+            60.0 => 0.5,
+            90.0 => 0.0,
+            120.0 => -0.5,
+            _ => angle.to_radians().cos(),
+        })
+    }
+}
+
+impl From<[f64; 6]> for Cell {
+    /// The cell of a, b, c in Å and alpha, beta, gamma in degrees, as files and users state it: perhaps not a possible one.
+    fn from([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Self {
+        Self { lengths_angstrom: [a, b, c], angles_deg: [alpha, beta, gamma] }
     }
 }
 
@@ -182,6 +231,24 @@ mod tests {
     }
 
     #[test]
+    fn the_matrices_are_inverse_and_keep_lengths_and_angles() {
+        let (orthogonal, fractional) = (TRICLINIC.orthogonal(), TRICLINIC.fractional());
+        let axis = |i: usize| orthogonal.map(|row| row[i]);
+        let dot = |u: [f64; 3], v: [f64; 3]| -> f64 { u.iter().zip(v).map(|(u, v)| u * v).sum() };
+        for i in 0..3 {
+            let (this, next) = (axis(i), axis((i + 1) % 3));
+            assert!(close(dot(this, this).sqrt(), TRICLINIC.lengths_angstrom[i]));
+            let cosine = dot(this, next) / (dot(this, this) * dot(next, next)).sqrt();
+            assert!((cosine - TRICLINIC.angles_deg[(i + 2) % 3].to_radians().cos()).abs() < 1e-14);
+            for (j, star) in fractional.into_iter().enumerate() {
+                assert!((dot(star, this) - f64::from(u8::from(i == j))).abs() < 1e-14);
+            }
+        }
+        let [[a, _, _], [_, b, _], [_, _, c]] = orthogonal;
+        assert!(close(a * b * c, TRICLINIC.volume_cubic_angstrom()));
+    }
+
+    #[test]
     fn largest_indices_bound_the_sphere_tightly() {
         let d_min = 2.0;
         let most = TRICLINIC.largest_indices(d_min);
@@ -239,6 +306,9 @@ mod tests {
             ([10.0, 10.0, f64::INFINITY], [90.0; 3]),
             ([10.0; 3], [60.0, 60.0, 130.0]),
             ([10.0; 3], [90.0, 90.0, 180.0]),
+            ([10.0; 3], [60.0, 60.0, 120.0]),
+            ([10.0; 3], [f64::INFINITY; 3]),
+            ([1e9, 10.0, 10.0], [90.0; 3]),
         ] {
             let cell = Cell { lengths_angstrom, angles_deg };
             assert!(!cell.is_possible(), "{cell}");

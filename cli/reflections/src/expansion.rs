@@ -186,6 +186,17 @@ impl Expansion {
         &self.unique
     }
 
+    /// Number of reflections in P1 whose F is as wanted.
+    #[must_use]
+    pub fn count(&self, is_wanted: impl Fn(f64) -> bool) -> usize {
+        let of_class = |unique: &Unique| {
+            let Orbit { size, centric, .. } = Orbit::new(unique.hkl, &self.group);
+            let wanted = |f: f64| if is_wanted(f) { size } else { 0 };
+            wanted(unique.f) + if centric { 0 } else { wanted(unique.f_mate) }
+        };
+        self.unique.iter().map(of_class).sum()
+    }
+
     /// The smallest box with all reflections of P1.
     #[must_use]
     pub fn bounds(&self) -> IndexBox {

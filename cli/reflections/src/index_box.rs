@@ -15,6 +15,19 @@ pub struct IndexBox {
 }
 
 impl IndexBox {
+    /// A box of nothing, to include indices in.
+    pub const EMPTY: Self =
+        Self { h: (i32::MAX, i32::MIN), k: (i32::MAX, i32::MIN), l: (i32::MAX, i32::MIN) };
+
+    /// Widens the box so that it holds an index.
+    #[inline]
+    pub fn include(&mut self, [h, k, l]: Hkl) {
+        let widen = |axis: &mut (i32, i32), index: i32| *axis = (axis.0.min(index), axis.1.max(index));
+        widen(&mut self.h, h);
+        widen(&mut self.k, k);
+        widen(&mut self.l, l);
+    }
+
     /// The box from -h, -k, -l to h, k, l.
     #[must_use]
     pub fn symmetric([h, k, l]: Hkl) -> Self {

@@ -260,9 +260,10 @@ pub struct DiagnoseOptions {
 /// The options of `widebragg hkl`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HklOptions {
-    /// The file of reflections.
+    /// The file of reflections, or of an atomic model.
     pub file: PathBuf,
-    /// What is taken of it, and the cell where it has none; the rest is not given.
+    /// What is taken of reflections, and the cell where they have none; how F of a model is computed, its smallest spacing
+    /// and wavelength. The rest is not given.
     pub render: Options,
     /// File for the list of P 1; its name ends in .hkl, .bin or .mtz.
     pub out: Option<PathBuf>,

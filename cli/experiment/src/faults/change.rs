@@ -1,7 +1,5 @@
 //! By how much one image differs from another, in a few figures.
 
-use super::sample::RUN;
-
 /// Pixels above this fraction of the brightest one are lit.
 pub const LIT: f64 = 1e-6;
 
@@ -59,9 +57,10 @@ impl Change {
         largest_at: None,
     };
 
-    /// The change from the pixels `without` a fault to the pixels `with` it, which are `share` of all pixels.
+    /// The change from the pixels `without` a fault to the pixels `with` it, which are `share` of all pixels and come in runs
+    /// of neighbours of the lengths `runs`.
     #[must_use]
-    pub fn new(without: &[f64], with: &[f64], share: f64) -> Self {
+    pub fn new(without: &[f64], with: &[f64], share: f64, runs: &[usize]) -> Self {
         let pairs = || without.iter().zip(with).map(|(&a, &b)| [a, b]);
         let finite = || pairs().filter(|pair| pair.iter().all(|value| value.is_finite()));
         let count = finite().count().max(1) as f64;
@@ -91,10 +90,10 @@ impl Change {
         let over = |x: f64, y: f64| (y > 0.0).then(|| x / y);
         let sum_ratio = over(sum_b, sum_a);
         // Neighbours are of the same spot, so that a run of them counts once.
-        let runs = without.chunks(RUN).zip(with.chunks(RUN));
-        let off = runs.map(|(a, b)| {
-            let pairs = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
-            pairs.map(|(a, b)| b - sum_ratio.unwrap_or(0.0) * a).sum::<f64>()
+        let mut in_order = pairs();
+        let off = runs.iter().map(|&length| {
+            let finite = in_order.by_ref().take(length).filter(|[a, b]| a.is_finite() && b.is_finite());
+            finite.map(|[a, b]| b - sum_ratio.unwrap_or(0.0) * a).sum::<f64>()
         });
         let off = (off.map(|off| off * off).sum::<f64>() * (1.0 - share).max(0.0)).sqrt();
         Self {
@@ -125,7 +124,7 @@ mod tests {
     #[test]
     fn figures_of_a_few_pixels() {
         // The third pixel is lit in neither image, the last is no number in one of them.
-        let change = Change::new(&[4.0, 1.0, 1e-7, 2.0, 1.0], &[2.0, 1.005, 2e-7, 2.0, f64::NAN], 1.0);
+        let change = Change::new(&[4.0, 1.0, 1e-7, 2.0, 1.0], &[2.0, 1.005, 2e-7, 2.0, f64::NAN], 1.0, &[5]);
         assert_eq!(change.lit, 3);
         assert!((change.changed - 1.0 / 3.0).abs() < 1e-15);
         assert!((change.sum_ratio.unwrap() - 5.005 / 7.0).abs() < 1e-6);
@@ -138,7 +137,7 @@ mod tests {
     #[test]
     fn a_factor_leaves_the_correlation() {
         let image = [1.0, 5.0, 2.0];
-        let change = Change::new(&image, &image.map(|pixel| 0.5 * pixel), 1.0);
+        let change = Change::new(&image, &image.map(|pixel| 0.5 * pixel), 1.0, &[3]);
         assert_eq!((change.sum_ratio, change.changed), (Some(0.5), 1.0));
         assert!((change.correlation.unwrap() - 1.0).abs() < 1e-12);
     }
@@ -146,19 +145,32 @@ mod tests {
     #[test]
     fn the_same_image_and_a_dark_one() {
         let image = [1.0, 5.0, 2.0];
-        let same = Change::new(&image, &image, 1.0);
+        let same = Change::new(&image, &image, 1.0, &[3]);
         assert!(same.is_none());
         assert_eq!(Change { lit: 0, ..same }, Change::NONE);
-        let dark = Change::new(&image, &[0.0; 3], 1.0);
+        let dark = Change::new(&image, &[0.0; 3], 1.0, &[3]);
         assert_eq!((dark.sum_ratio, dark.correlation, dark.changed), (Some(0.0), None, 1.0));
-        let lit = Change::new(&[0.0; 3], &image, 1.0);
+        let lit = Change::new(&[0.0; 3], &image, 1.0, &[3]);
         assert_eq!((lit.sum_ratio, lit.rms, lit.largest, lit.changed), (None, None, None, 1.0));
+    }
+
+    #[test]
+    fn runs_have_the_lengths_that_are_given() {
+        let (without, with) = ([1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 2.0, 4.0]);
+        // The ratio is 1, so that the differences are 1, 0, -1 and 0.
+        for (runs, squares) in
+            [(&[4][..], 0.0), (&[1, 3], 2.0), (&[3, 1], 0.0), (&[2, 2], 2.0), (&[1, 1, 1, 1], 2.0)]
+        {
+            let error = Change::new(&without, &with, 0.75, runs).sum_ratio_error.unwrap();
+            assert!((error - f64::sqrt(0.25 * squares) / 10.0).abs() < 1e-15, "{runs:?}: {error}");
+        }
     }
 
     /// Samples of an image of spots, as long as runs and one in a hundred, have the errors that they state.
     #[test]
     fn the_error_of_the_ratio_is_that_of_samples() {
         const EVERY: usize = 50;
+        const RUN: usize = 16;
         let mut random = Ran1::new(1);
         let mut draw = || f64::from(random.draw());
         let image: Vec<[f64; 2]> = (0..400_000)
@@ -174,7 +186,7 @@ mod tests {
                 let runs = image.iter().skip(first).step_by(EVERY);
                 runs.flat_map(|run| [run[which]; RUN]).collect::<Vec<f64>>()
             });
-            let change = Change::new(&a, &b, 1.0 / EVERY as f64);
+            let change = Change::new(&a, &b, 1.0 / EVERY as f64, &vec![RUN; a.len() / RUN]);
             (change.sum_ratio.unwrap() - truth) / change.sum_ratio_error.unwrap()
         };
         let mean_square = (0..EVERY).map(off).map(|off| off * off).sum::<f64>() / EVERY as f64;

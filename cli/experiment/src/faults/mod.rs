@@ -66,7 +66,7 @@ use crate::failure::{Failure, Part, refused};
 use crate::gradient::selection::Selection;
 use crate::parameters::PhiSampling;
 use change::Change;
-use sample::sample;
+use sample::{runs, sample};
 
 /// Steps of an image, some tenths of a second's work, to which a sample is limited where its size is not given.
 const STEPS: f64 = 1e8;
@@ -246,7 +246,8 @@ pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> R
     let latch = find_latch(&scene, &open_slots(parity, &scene)?)?;
     let share = selection.len() as f64 / pixels.max(1) as f64;
     let dry = Experiment { water_m: 0.0, ..spec.clone() };
-    let examination = Examination { spec, dry: &dry, parity, latch, selection: &selection, share };
+    let runs = &runs(spec, &selection)?;
+    let examination = Examination { spec, dry: &dry, parity, latch, selection: &selection, runs, share };
     let image = examination.image(spec, None)?;
     let dry_image = if spec.water_m > 0.0 { &examination.image(&dry, None)? } else { &image };
     image_done();
@@ -270,6 +271,8 @@ struct Examination<'m> {
     /// Where the reference stops interpolating.
     latch: Option<LatchPoint>,
     selection: &'m Selection,
+    /// Lengths of its runs.
+    runs: &'m [usize],
     /// The share of all pixels that is selected.
     share: f64,
 }
@@ -291,7 +294,7 @@ impl Examination<'_> {
     }
 
     fn change(&self, without: &[f64], with: &[f64]) -> Change {
-        Change::new(without, with, self.share)
+        Change::new(without, with, self.share, self.runs)
     }
 
     /// What a fault does to `image`, which is that of spec, or to `dry`, which is the same without water.
@@ -371,7 +374,11 @@ impl Examination<'_> {
         if sensor.layer_m == 0.0 && self.parity.sensor.layer_m > 0.0 {
             flags.thick = false;
         }
-        let steps = self.parity.steps_per_pixel();
+        // Without the flag, layers would differ as well.
+        let sensor = if flags.thick { sensor } else { Sensor { layer_m: 0.0, ..sensor } };
+        let without = self.bare(flags, sensor);
+        // Of the images that are compared: c-parity may have layers where spec has none.
+        let steps = without.steps_per_pixel();
         let is_dark = flags.thick && self.parity.sensor.layer_m == 0.0;
         let is_polarized = self.spec.polarization.is_none() && self.parity.polarization.is_some();
         let why = match flags {
@@ -381,9 +388,6 @@ impl Examination<'_> {
             _ if is_polarized => Why::FlaggedPolarization,
             _ => return Ok((Why::OneStep, None)),
         };
-        // Without the flag, layers would differ as well.
-        let sensor = if flags.thick { sensor } else { Sensor { layer_m: 0.0, ..sensor } };
-        let without = self.bare(flags, sensor);
         let with =
             Experiment { mode: PhiMode::CParity, polarization: self.parity.polarization, ..without.clone() };
         let change = self.change(&self.image(&without, None)?, &self.image(&with, None)?);

@@ -5,13 +5,14 @@
 //! ratio, so that the runs fill the plane evenly and do not line up with anything in the image.
 
 use rayon::prelude::*;
+use widebragg_formats::memory::push;
 
 use crate::experiment::Experiment;
-use crate::failure::Failure;
+use crate::failure::{Failure, Part};
 use crate::gradient::selection::{Selection, selected};
 
 /// Length of a run: two vectors of the widest kind, which a loop renders together.
-pub(super) const RUN: usize = 16;
+const RUN: usize = 16;
 
 /// The golden ratio less 1: its multiples, less their whole parts, fill the interval from 0 to 1 most evenly.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -41,6 +42,29 @@ pub(super) fn sample(experiment: &Experiment, wanted: usize) -> Result<(Selectio
     Ok((Selection::new(pixels, columns, is_there)?, all))
 }
 
+/// The lengths of the runs of a selection, in its order. Masks and the edges of the region of interest leave runs of less than
+/// [`RUN`] pixels.
+///
+/// # Errors
+/// No memory.
+pub(super) fn runs(experiment: &Experiment, selection: &Selection) -> Result<Vec<usize>, Failure> {
+    let (columns, first) = (experiment.detector.fast_pixels, experiment.roi.fast_min);
+    let mut runs: Vec<usize> = Vec::new();
+    for (_, pixels) in selection.rows() {
+        let mut last = None;
+        for index in selection.indices(pixels) {
+            let run = Some((index % columns).saturating_sub(first) / RUN);
+            match runs.last_mut().filter(|_| run == last) {
+                Some(length) => *length += 1,
+                None => push(&mut runs, 1)
+                    .ok_or_else(|| Failure::no_memory(Part::Selection, "the runs of the pixels"))?,
+            }
+            last = run;
+        }
+    }
+    Ok(runs)
+}
+
 /// Whether a run of pixels is in a sample that holds a share of them. The first run of an image, where the carryover
 /// opens, is in samples of more than half.
 fn is_taken(share: f64, row: usize, run: usize) -> bool {
@@ -49,7 +73,50 @@ fn is_taken(share: f64, row: usize, run: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use widebragg::crystal::{CellSource, UnitCell};
+    use widebragg::detector::DetectorParameters;
+    use widebragg::scene::{DetectorInput, Roi};
+
     use super::*;
+    use crate::parameters::Parameters;
+
+    /// 100 x 3 pixels.
+    fn experiment(roi: Roi, mask: impl Fn(usize) -> bool) -> Experiment {
+        let (fast_pixels, slow_pixels, pixel_m) = (100, 3, 1e-3);
+        let (fast_size_m, slow_size_m) = (0.1, 0.003);
+        let detector = DetectorParameters {
+            fast_pixels,
+            slow_pixels,
+            pixel_m,
+            fast_size_m,
+            slow_size_m,
+            ..DetectorParameters::default()
+        };
+        let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]);
+        let parameters = Parameters {
+            detector: DetectorInput::Parameters(detector),
+            roi: Some(roi),
+            mask: Some((0..300).map(|index| u16::from(mask(index))).collect()),
+            ..Parameters::new(CellSource::Cell(cell))
+        };
+        Experiment::new(parameters, |_| ()).unwrap()
+    }
+
+    #[test]
+    fn runs_end_where_masks_cut_them() {
+        let roi = Roi { fast_min: 10, fast_max: 60, slow_min: 0, slow_max: 1 };
+        let found = |mask: fn(usize) -> bool| {
+            let experiment = experiment(roi, mask);
+            let (selection, all) = sample(&experiment, 1000).unwrap();
+            let runs = runs(&experiment, &selection).unwrap();
+            assert_eq!((runs.iter().sum(), selection.len()), (all, all));
+            runs
+        };
+        assert_eq!(found(|_| true), [16, 16, 16, 3, 16, 16, 16, 3]);
+        // In row 0 the second run is left out; in row 1 a part of each run is, and none is joined to the next.
+        assert_eq!(found(|index| !(26..42).contains(&index)), [16, 16, 3, 16, 16, 16, 3]);
+        assert_eq!(found(|index| index < 100 || index % 8 == 0), [16, 16, 16, 3, 2, 2, 2, 1]);
+    }
 
     #[test]
     fn the_share_is_taken_everywhere() {

@@ -14,11 +14,10 @@ use std::path::Path;
 
 use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::model::{Displacement, Model};
-use widebragg_reflections::cell::Cell;
-use widebragg_reflections::symmetry::StatedSymmetry;
 
 use super::{Draft, Place, Site, Smearing};
 use crate::cif::{CifReader, Event, Row, Value};
+use crate::cif_crystal::{CrystalItems, without_dot};
 use crate::failure::Failure;
 use crate::memory::push;
 use crate::text::{at_line, in_file, shown};
@@ -33,7 +32,12 @@ pub(super) fn parse(input: &mut dyn BufRead, path: &Path) -> Result<Model, Failu
     while let Some(event) = reader.next_event()? {
         match event {
             Event::Block(_) => blocks.begin(),
-            Event::Table(tags) => columns = Columns::of(tags),
+            Event::Table(tags) => {
+                let plain: Vec<String> = tags.iter().map(|tag| without_dot(tag)).collect();
+                blocks.header.crystal.table(&plain);
+                let is_mmcif = tags.iter().any(|tag| tag.starts_with("_atom_site") && tag.contains('.'));
+                columns = Columns::of(&plain, is_mmcif);
+            }
             Event::Row(row) => blocks.read(&columns, &row, path)?,
         }
     }
@@ -51,12 +55,6 @@ struct Columns {
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    CellLength(usize),
-    CellAngle(usize),
-    Operator,
-    Hall,
-    GroupName,
-    GroupNumber,
     /// Row and column of the matrix from Å to fractions.
     ToFractions(usize, usize),
     AtomId,
@@ -74,10 +72,9 @@ enum Meaning {
 }
 
 impl Columns {
-    fn of(tags: &[String]) -> Self {
-        let is_mmcif = tags.iter().any(|tag| tag.starts_with("_atom_site") && tag.contains('.'));
-        let meanings = tags.iter().map(|tag| Meaning::of(&tag.replacen('.', "_", 1), is_mmcif)).collect();
-        Self { meanings, is_mmcif }
+    /// The columns of tags without dot.
+    fn of(tags: &[String], is_mmcif: bool) -> Self {
+        Self { meanings: tags.iter().map(|tag| Meaning::of(tag, is_mmcif)).collect(), is_mmcif }
     }
 
     fn value<'r>(&self, row: &Row<'r>, meaning: Meaning) -> Option<Value<'r>> {
@@ -97,12 +94,6 @@ impl Meaning {
     /// The meaning of a tag in lower case, with an underscore after its category.
     fn of(tag: &str, is_mmcif: bool) -> Option<Self> {
         let axis = |name: &str, names: [&str; 3]| names.iter().position(|known| *known == name);
-        if let Some(name) = tag.strip_prefix("_cell_length_") {
-            return axis(name, ["a", "b", "c"]).map(Self::CellLength);
-        }
-        if let Some(name) = tag.strip_prefix("_cell_angle_") {
-            return axis(name, ["alpha", "beta", "gamma"]).map(Self::CellAngle);
-        }
         if let Some(name) = tag.strip_prefix("_atom_sites_fract_transf_matrix[") {
             let (row, column) = name.strip_suffix(']')?.split_once("][")?;
             let number = |name: &str| axis(name, ["1", "2", "3"]);
@@ -121,12 +112,6 @@ impl Meaning {
             return axis(name, ["x", "y", "z"]).map(Self::Fractional);
         }
         match tag {
-            "_space_group_symop_operation_xyz" | "_symmetry_equiv_pos_as_xyz" => Some(Self::Operator),
-            "_space_group_name_hall" | "_symmetry_space_group_name_hall" => Some(Self::Hall),
-            "_space_group_name_h-m_alt" | "_space_group_name_h-m_full" | "_symmetry_space_group_name_h-m" => {
-                Some(Self::GroupName)
-            }
-            "_space_group_it_number" | "_symmetry_int_tables_number" => Some(Self::GroupNumber),
             "_atom_site_id" if is_mmcif => Some(Self::AtomId),
             "_atom_site_label" if !is_mmcif => Some(Self::AtomId),
             "_atom_site_type_symbol" => Some(Self::AtomSymbol),
@@ -153,12 +138,10 @@ impl Meaning {
     }
 }
 
-/// What one block states of cell and symmetry.
+/// What one block states of the crystal.
 #[derive(Debug, Default)]
 struct Header {
-    lengths: [Option<f64>; 3],
-    angles: [Option<f64>; 3],
-    symmetry: StatedSymmetry,
+    crystal: CrystalItems,
     to_fractions: [[Option<f64>; 3]; 3],
 }
 
@@ -287,20 +270,18 @@ impl Blocks {
                 self.without_smearing += 1;
             }
         }
-        let Header { lengths, angles, symmetry, to_fractions } = self.chosen;
+        let Header { crystal, to_fractions } = self.chosen;
         let mut draft = self.draft;
-        draft.cell = all(lengths)
-            .zip(all(angles))
-            .map(|(lengths_angstrom, angles_deg)| Cell { lengths_angstrom, angles_deg });
-        draft.symmetry = symmetry;
+        draft.cell = crystal.cell();
+        draft.symmetry = crystal.symmetry;
         draft.to_fractions = all(to_fractions.map(all));
         for (count, what) in [
             (self.other_models, "atoms of further models are left out"),
             (self.without_place, "atoms without a place are left out"),
-            (self.without_smearing, "atoms have neither B nor U, which is taken for 0"),
+            (self.without_smearing, "atoms without B and U, which is taken for 0"),
         ] {
             if count > 0 {
-                draft.warnings.push(format!("{count} {what}"));
+                draft.warnings.push(format!("{what}: {count}"));
             }
         }
         draft.finish(path)
@@ -309,20 +290,13 @@ impl Blocks {
 
 impl Header {
     fn read(&mut self, columns: &Columns, row: &Row<'_>, path: &Path) -> Result<(), Failure> {
+        self.crystal.row(*row).map_err(|(line, what)| at_line(path, line, what))?;
         for (column, meaning) in columns.meanings.iter().enumerate() {
-            let (Some(meaning), Some(value)) = (meaning, row.value(column)) else { continue };
-            let number = || value.number().map_err(|what| at_line(path, value.line(), what));
-            let Some(text) = value.known() else { continue };
-            match *meaning {
-                Meaning::CellLength(axis) => self.lengths[axis] = number()?,
-                Meaning::CellAngle(axis) => self.angles[axis] = number()?,
-                Meaning::ToFractions(i, j) => self.to_fractions[i][j] = number()?,
-                Meaning::Operator => push(&mut self.symmetry.operators, text.to_owned())
-                    .ok_or_else(|| in_file(path, "no memory for more symmetry operators"))?,
-                Meaning::Hall => self.symmetry.hall = Some(text.to_owned()),
-                Meaning::GroupName => self.symmetry.name = Some(text.to_owned()),
-                Meaning::GroupNumber => self.symmetry.number = text.parse().ok(),
-                _ => {}
+            let (Some(Meaning::ToFractions(i, j)), Some(value)) = (meaning, row.value(column)) else {
+                continue;
+            };
+            if let Some(entry) = value.number().map_err(|what| at_line(path, value.line(), what))? {
+                self.to_fractions[*i][*j] = Some(entry);
             }
         }
         Ok(())
@@ -330,14 +304,9 @@ impl Header {
 
     /// Takes what this block lacks from an earlier or later one.
     fn complete(&mut self, other: Self) {
-        if all(self.lengths).is_none() || all(self.angles).is_none() {
-            (self.lengths, self.angles) = (other.lengths, other.angles);
-        }
+        self.crystal.complete(other.crystal);
         if all(self.to_fractions.map(all)).is_none() {
             self.to_fractions = other.to_fractions;
-        }
-        if self.symmetry == StatedSymmetry::default() {
-            self.symmetry = other.symmetry;
         }
     }
 }
@@ -377,7 +346,7 @@ fn element(columns: &Columns, row: &Row<'_>, path: &Path) -> Result<Element, Fai
 
 #[cfg(test)]
 mod tests {
-    use widebragg_coordinates::metric::{Metric, congruent, norm};
+    use widebragg_coordinates::matrix::{congruent, norm};
 
     use super::*;
     use crate::coordinates::parse_model;
@@ -439,13 +408,13 @@ C1 ? ? ? ? ? ?
         assert_eq!(model.atoms[2].displacement, Displacement::Isotropic(0.0));
         assert_eq!(
             model.warnings,
-            ["1 atoms without a place are left out", "1 atoms have neither B nor U, which is taken for 0"]
+            ["atoms without a place are left out: 1", "atoms without B and U, which is taken for 0: 1"]
         );
         // T = exp(-2 pi^2 sum of U_ij h_i a*_i h_j a*_j), with the cosine of the reciprocal angle left out.
         let Displacement::Anisotropic(u) = model.atoms[0].displacement else { panic!("isotropic") };
-        let metric = Metric::new(&model.cell).unwrap();
-        let u_star = congruent(&metric.fractional, u);
-        let [a, b, c] = metric.fractional.map(norm);
+        let fractional = model.cell.fractional();
+        let u_star = congruent(&fractional, u);
+        let [a, b, c] = fractional.map(norm);
         for (found, expected) in u_star.iter().zip([a * a, b * b, c * c, 0.0, 0.0, 0.0]) {
             assert!((found - 0.03 * expected).abs() < 1e-17, "{u_star:?}");
         }
@@ -480,7 +449,7 @@ C1 ? ? ? ? ? ?
             let u = [0.1, 0.2, 0.3, 0.01, 0.02, 0.03];
             assert_eq!(model.atoms[1].displacement, Displacement::Anisotropic(u));
             assert_eq!(model.symmetry.name.as_deref(), Some("P 21 21 21"));
-            assert_eq!(model.warnings, ["1 atoms of further models are left out"]);
+            assert_eq!(model.warnings, ["atoms of further models are left out: 1"]);
         }
     }
 

@@ -28,9 +28,9 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use widebragg_coordinates::elements::Element;
-use widebragg_coordinates::metric::{Metric, congruent, norm, times};
+use widebragg_coordinates::matrix::{congruent, norm, times};
 use widebragg_coordinates::model::{Atom, Displacement, Model};
-use widebragg_reflections::cell::Cell;
+use widebragg_reflections::cell::{Cell, Matrix};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::cif;
@@ -42,10 +42,7 @@ use crate::unpack::Unpacked;
 
 pub use scan::{parse_scan, read_scan};
 
-/// Bytes of the file that its format is told by.
-const START_BYTES: u64 = 1 << 14;
-
-/// Reads a model.
+/// Reads a model, from a gzip archive as well.
 ///
 /// # Errors
 /// The file cannot be read or is cut; it has no cell, no atoms, or the cell of 1 x 1 x 1 Å that stands for no
@@ -58,12 +55,17 @@ pub fn read_model(path: &Path) -> Result<Model, Failure> {
 ///
 /// # Errors
 /// As [`read_model`].
-pub fn parse_model(input: impl Read, path: &Path) -> Result<Model, Failure> {
-    let mut input = Watched(input);
-    let mut start = Vec::new();
-    (&mut input).take(START_BYTES).read_to_end(&mut start).map_err(|error| cannot_read(path, &error))?;
-    let (is_cif, is_pdb) = (cif::begins(&start), is_pdb(&start));
-    let mut input = BufReader::with_capacity(PIECE_BYTES, start.as_slice().chain(input));
+pub fn parse_model(mut input: impl Read, path: &Path) -> Result<Model, Failure> {
+    let mut input = Unpacked::new(&mut input, path)?;
+    let model = parse_unpacked(&mut input, path)?;
+    input.check_end(path)?;
+    Ok(model)
+}
+
+/// [`parse_model`] of a stream that has been unpacked.
+pub(crate) fn parse_unpacked(input: &mut Unpacked<'_>, path: &Path) -> Result<Model, Failure> {
+    let (is_cif, is_pdb) = (cif::begins(input.start()), is_pdb(input.start()));
+    let mut input = BufReader::with_capacity(PIECE_BYTES, Watched(input));
     if is_cif {
         return mmcif::parse(&mut input, path);
     }
@@ -157,7 +159,7 @@ struct Draft {
     cell: Option<Cell>,
     symmetry: StatedSymmetry,
     /// The matrix from Å to fractions, where the file has one.
-    to_fractions: Option<[[f64; 3]; 3]>,
+    to_fractions: Option<Matrix>,
     sites: Vec<Site>,
     full_sites: bool,
     warnings: Vec<String>,
@@ -177,8 +179,11 @@ impl Draft {
                 "its unit cell is the dummy of 1 x 1 x 1 Angstrom: the model is not of a crystal (NMR, electron microscopy)",
             ));
         }
-        let metric = Metric::new(&cell).map_err(|error| in_file(path, error.to_string()))?;
-        if self.to_fractions.is_some_and(|stated| contradicts(&metric.fractional, &stated)) {
+        if !cell.is_possible() {
+            return Err(in_file(path, format!("{cell} is no unit cell")));
+        }
+        let (orthogonal, fractional) = (cell.orthogonal(), cell.fractional());
+        if self.to_fractions.is_some_and(|stated| contradicts(&fractional, &stated)) {
             return Err(in_file(
                 path,
                 "its matrix from Angstrom to fractions (SCALE) contradicts its unit cell; only the standard frame is \
@@ -186,32 +191,32 @@ impl Draft {
             ));
         }
         let mut atoms = reserved(self.sites.len()).ok_or_else(|| in_file(path, "no memory for its atoms"))?;
-        atoms.extend(self.sites.iter().map(|site| site.atom(&metric)));
+        atoms.extend(self.sites.iter().map(|site| site.atom(&orthogonal, &fractional)));
         let Self { symmetry, full_sites, warnings, .. } = self;
         Ok(Model { cell, symmetry, atoms, full_sites, warnings })
     }
 }
 
 impl Site {
-    fn atom(&self, metric: &Metric) -> Atom {
-        let fractional = match self.place {
-            Place::Orthogonal(place) => times(&metric.fractional, place),
+    fn atom(&self, orthogonal: &Matrix, fractional: &Matrix) -> Atom {
+        let place = match self.place {
+            Place::Orthogonal(place) => times(fractional, place),
             Place::Fractional(place) => place,
         };
         let displacement = match self.smearing {
             Smearing::Known(displacement) => displacement,
             Smearing::Reciprocal([xx, yy, zz, xy, xz, yz]) => {
-                let [a, b, c] = metric.fractional.map(norm);
+                let [a, b, c] = fractional.map(norm);
                 let u_star = [a * a * xx, b * b * yy, c * c * zz, a * b * xy, a * c * xz, b * c * yz];
-                Displacement::Anisotropic(congruent(&metric.orthogonal, u_star))
+                Displacement::Anisotropic(congruent(orthogonal, u_star))
             }
         };
-        Atom { element: self.element, fractional, occupancy: self.occupancy, displacement }
+        Atom { element: self.element, fractional: place, occupancy: self.occupancy, displacement }
     }
 }
 
 /// Whether a matrix is of another frame than ours; both come from rounded numbers.
-fn contradicts(ours: &[[f64; 3]; 3], stated: &[[f64; 3]; 3]) -> bool {
+fn contradicts(ours: &Matrix, stated: &Matrix) -> bool {
     let largest = ours.iter().flatten().fold(0.0, |largest: f64, entry| largest.max(entry.abs()));
     let bound = 2e-6 + 2e-3 * largest;
     ours.iter().flatten().zip(stated.iter().flatten()).any(|(ours, stated)| (ours - stated).abs() > bound)
@@ -219,6 +224,11 @@ fn contradicts(ours: &[[f64; 3]; 3], stated: &[[f64; 3]; 3]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
 
     /// Gives one byte at a time, as a slow pipe may.
@@ -242,6 +252,20 @@ mod tests {
             let whole = parse_model(text.as_bytes(), Path::new("a")).unwrap();
             assert_eq!(parse_model(Drops(text.as_bytes()), Path::new("a")).unwrap(), whole);
             assert_eq!(whole.atoms.len(), 1);
+        }
+    }
+
+    #[test]
+    fn archives_hold_models() {
+        let pdb = "CRYST1    9.000    9.000    9.000  90.00  90.00  90.00 P 1\n\
+                   ATOM      1  C   UNK A   1       0.900   1.800   2.700  1.00  0.00           C\n";
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(pdb.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let model = parse_model(pdb.as_bytes(), Path::new("a")).unwrap();
+        assert_eq!(parse_model(&packed[..], Path::new("a")).unwrap(), model);
+        for cut in 1..packed.len() {
+            assert!(parse_model(&packed[..cut], Path::new("a")).is_err(), "{cut}");
         }
     }
 

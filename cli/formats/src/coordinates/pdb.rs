@@ -45,7 +45,7 @@ pub(super) fn parse(input: &mut dyn BufRead, path: &Path) -> Result<Model, Failu
         reader.read(&record).map_err(|what| at_line(path, number, what))?;
     }
     if reader.other_models > 0 {
-        let what = format!("{} atoms of further models are left out", reader.other_models);
+        let what = format!("atoms of further models are left out: {}", reader.other_models);
         reader.draft.warnings.push(what);
     }
     if reader.operators_not_applied {
@@ -241,7 +241,7 @@ mod tests {
         let model =
             read(&format!("MODEL        1\n{one}{one}ENDMDL\nMODEL        2\n{one}ENDMDL\n")).unwrap();
         assert_eq!(model.atoms.len(), 2);
-        assert_eq!(model.warnings, ["1 atoms of further models are left out"]);
+        assert_eq!(model.warnings, ["atoms of further models are left out: 1"]);
         assert!(!model.full_sites);
         let atom = model.atoms[0];
         assert_eq!((atom.occupancy, atom.displacement), (0.72, Displacement::Isotropic(36.84)));

@@ -24,10 +24,8 @@ use widebragg_reflections::observations::{Hkl, Mates, Observations, Quantity};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
-use crate::reflections::rows::{
-    Lines, Rows, check_no_block, index, sigma, symbol, value, words_without_equals,
-};
-use crate::reflections::{Choice, Column, ReflectionFile, cell_of};
+use crate::reflections::rows::{Lines, Rows, check_no_block, index, symbol, value, words_without_equals};
+use crate::reflections::{Choice, Column, ReflectionFile};
 use crate::text::{number, shown, words_of};
 
 /// The columns that are taken without being named, best first.
@@ -291,7 +289,7 @@ impl Reader {
         let numbers =
             [&b"a"[..], b"b", b"c", b"alpha", b"beta", b"gamma"].map(|key| number(after(key)?).ok());
         if let [Some(a), Some(b), Some(c), Some(alpha), Some(beta), Some(gamma)] = numbers {
-            self.cell = cell_of([a, b, c, alpha, beta, gamma]);
+            self.cell = Some(Cell::from([a, b, c, alpha, beta, gamma]));
         }
     }
 
@@ -389,7 +387,7 @@ impl Reader {
     fn number(&mut self, at: usize, word: &[u8]) -> Result<(), String> {
         let label = &mut self.labels[at];
         if label.kind == "uncertainty" {
-            self.sigma = Some(sigma(&label.name, word)?).filter(|&sigma| sigma > 0.0);
+            self.sigma = Some(value(&label.name, word)?).filter(|&sigma| sigma > 0.0);
         } else {
             let value = value(&label.name, word)?;
             if let Some(rank) = label.rank.filter(|rank| self.best.is_none_or(|(best, _)| *rank <= best)) {
@@ -440,9 +438,8 @@ impl Reader {
         let mut warnings = Vec::new();
         if let Some(count) = self.count.filter(|&count| self.declares && count > self.rows.read) {
             let read = self.rows.read;
-            warnings.push(format!(
-                "NREFlection says {count} reflections and the file has {read}: it may be cut."
-            ));
+            warnings
+                .push(format!("NREFlection says {count} reflections and the file has {read}: it may be cut"));
         }
         Ok(ReflectionFile {
             format: "CNS",
@@ -615,7 +612,7 @@ mod tests {
         let few = "NREF=3 DECL NAME=FOBS END\nINDE 1 0 0 FOBS= 5\n";
         assert_eq!(
             read(few).unwrap().warnings,
-            ["NREFlection says 3 reflections and the file has 1: it may be cut."]
+            ["NREFlection says 3 reflections and the file has 1: it may be cut"]
         );
     }
 }

@@ -13,7 +13,7 @@ use widebragg_reflections::observations::{Mates, Observations, Quantity};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
-use crate::reflections::rows::{Lines, Rows, check_choice, hkl, sigma, symbol, value};
+use crate::reflections::rows::{Lines, Rows, check_choice, hkl, symbol, value};
 use crate::reflections::{Choice, Column, ReflectionFile};
 use crate::text::{shown, words_of};
 
@@ -108,7 +108,7 @@ fn row(line: &[u8]) -> Result<([i32; 3], f64, Option<f64>), String> {
     let [Some(h), Some(k), Some(l), Some(intensity), Some(_phase), Some(uncertainty)] = columns else {
         return Err(format!("{} is no row of h k l I phase sigma", shown(line)));
     };
-    let sigma = sigma("sigma", uncertainty)?;
+    let sigma = value("sigma", uncertainty)?;
     Ok((hkl([h, k, l])?, value("I", intensity)?, Some(sigma).filter(|&sigma| sigma > 0.0)))
 }
 

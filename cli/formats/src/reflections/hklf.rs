@@ -17,7 +17,7 @@ use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
 use crate::reflections::fixed::{field, not_in_columns};
-use crate::reflections::rows::{Lines, Rows, check_choice, index, sigma, value};
+use crate::reflections::rows::{Lines, Rows, check_choice, index, value};
 use crate::reflections::{Choice, Column, ReflectionFile};
 
 const COLUMNS: &str = "3I4,2F8";
@@ -71,7 +71,7 @@ pub fn parse(
     rows.check(lines)?;
     let with_sigma = rows.list.iter().filter(|one| one.sigma.is_some()).count();
     let warning =
-        "No value has a decimal point: all are taken as they are, not as the hundredths of Fortran's F8.2.";
+        "no value has a decimal point: all are taken as they are, not as the hundredths of Fortran's F8.2";
     Ok(ReflectionFile {
         format,
         cell: None,
@@ -116,7 +116,7 @@ fn row(line: &[u8], label: &str) -> Result<Option<Row>, String> {
         return Ok(None);
     }
     let word = or_zero(12, 20);
-    let sigma = sigma("sigma", or_zero(20, 28))?;
+    let sigma = value("sigma", or_zero(20, 28))?;
     Ok(Some(Row {
         hkl,
         value: value(label, word)?,
@@ -173,7 +173,7 @@ mod tests {
     fn a_point_that_is_nowhere_is_told() {
         let file = read("   1   2   3   12345     150\n   1   2   4   12345     150\n").unwrap();
         assert_eq!(file.observations.list[0].value, 12345.0);
-        assert!(file.warnings[0].starts_with("No value has a decimal point"));
+        assert!(file.warnings[0].starts_with("no value has a decimal point"));
         assert!(
             read("   1   2   3   12345     150\n   1   2   4   123.5     150\n").unwrap().warnings.is_empty()
         );

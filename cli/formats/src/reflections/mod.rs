@@ -43,7 +43,7 @@ use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::Observations;
 use widebragg_reflections::symmetry::StatedSymmetry;
 
-use crate::coordinates::{holds_model, parse_model};
+use crate::coordinates::{holds_model, parse_unpacked};
 use crate::failure::Failure;
 use crate::text::in_file;
 use crate::unpack::Unpacked;
@@ -87,7 +87,7 @@ pub struct Column {
 pub struct ReflectionFile {
     /// The format, in words: "MTZ", "mmCIF".
     pub format: &'static str,
-    /// The cell; none in some formats.
+    /// The cell; none in some formats, and where the file states an impossible one.
     pub cell: Option<Cell>,
     /// What it says of symmetry.
     pub symmetry: StatedSymmetry,
@@ -105,6 +105,15 @@ pub struct ReflectionFile {
     pub observations: Observations,
     /// What the user should know, a sentence each.
     pub warnings: Vec<String>,
+}
+
+impl ReflectionFile {
+    /// Leaves out a cell that is none, such as the zeros that stand for an unknown one.
+    fn check_cell(&mut self) {
+        if let Some(stated) = self.cell.take_if(|cell| !cell.is_possible()) {
+            self.warnings.push(format!("the cell of the file, {stated}, is not possible, and is not used"));
+        }
+    }
 }
 
 /// What a stream of reflections is.
@@ -134,7 +143,7 @@ pub fn parse_reflections<'a>(
 ) -> Result<Contents<'a>, Failure> {
     let mut input = Unpacked::new(input, path)?;
     if choice.format.is_none() && holds_model(&mut input, path)? {
-        let model = parse_model(&mut input, path)?;
+        let model = parse_unpacked(&mut input, path)?;
         input.check_end(path)?;
         return Ok(Contents::Model(Box::new(model)));
     }
@@ -143,7 +152,7 @@ pub fn parse_reflections<'a>(
         let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
         in_file(path, format!("this is {kind}; reflections are expected{advice}"))
     })?;
-    let file = match format {
+    let mut file = match format {
         Format::Text => return Ok(Contents::Text(input)),
         Format::Mtz => mtz::parse(&mut input, path, choice)?,
         Format::Cif => refln::parse(&mut input, path, choice)?,
@@ -155,17 +164,8 @@ pub fn parse_reflections<'a>(
         Format::Hklf4 => hklf::parse(&mut input, path, choice, Hklf::Intensities)?,
     };
     input.check_end(path)?;
+    file.check_cell();
     Ok(Contents::File(Box::new(file)))
-}
-
-/// The cell of six numbers, a b c in Å, alpha beta gamma in degrees; `None` where they are no cell, as the zeros that
-/// stand for an unknown one.
-fn cell_of(numbers: [f64; 6]) -> Option<Cell> {
-    let [a, b, c, alpha, beta, gamma] = numbers;
-    let (lengths_angstrom, angles_deg) = ([a, b, c], [alpha, beta, gamma]);
-    let is_cell = lengths_angstrom.iter().all(|&length| length > 0.0 && length.is_finite())
-        && angles_deg.iter().all(|&angle| angle > 0.0 && angle < 180.0);
-    is_cell.then_some(Cell { lengths_angstrom, angles_deg })
 }
 
 /// A label for messages and lists: of bounded length, without control characters.
@@ -193,9 +193,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn impossible_cells_are_none() {
-        assert!(cell_of([10.0, 11.0, 12.0, 90.0, 100.0, 90.0]).is_some());
-        assert_eq!(cell_of([0.0; 6]), None);
-        assert_eq!(cell_of([10.0, 11.0, 12.0, 90.0, 180.0, 90.0]), None);
+    fn impossible_cells_are_left_out() {
+        let cif = |gamma: f64| {
+            format!(
+                "data_a\n_cell_length_a 10\n_cell_length_b 11\n_cell_length_c 12\n_cell_angle_alpha 60\n\
+                 _cell_angle_beta 60\n_cell_angle_gamma {gamma}\n_refln_index_h 1\n_refln_index_k 2\n\
+                 _refln_index_l 3\n_refln_F_meas 4\n"
+            )
+        };
+        let file = |text: String| match parse_reflections(
+            &mut text.as_bytes(),
+            Path::new("a"),
+            &Choice::default(),
+        ) {
+            Ok(Contents::File(file)) => *file,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(file(cif(60.0)).cell, Some(Cell::from([10.0, 11.0, 12.0, 60.0, 60.0, 60.0])));
+        let impossible = file(cif(130.0));
+        assert_eq!(impossible.cell, None);
+        let expected = "the cell of the file, 10 11 12 60 60 130, is not possible, and is not used";
+        assert_eq!(impossible.warnings, [expected]);
     }
 }

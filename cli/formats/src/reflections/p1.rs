@@ -4,7 +4,7 @@
 //! lists are expanded by their symmetry: see [`Expansion`].
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::model::Model;
@@ -17,12 +17,16 @@ use widebragg_reflections::symmetry::{SpaceGroup, StatedSymmetry, resolve};
 use widebragg_reflections::wilson::{RESIDUE, Wilson, wilson};
 
 use super::{Choice, Column, Contents, ReflectionFile, parse_reflections};
+use crate::dump::write_dump_by_planes;
 use crate::failure::Failure;
-use crate::hkl::{find_box, parse_hkl_in};
+use crate::hkl::{Reflection, find_box, parse_hkl_in, parse_list};
 use crate::hkl_table::{HklTable, MAX_CELLS};
 use crate::memory;
 use crate::text::in_file;
 use crate::unpack::Unpacked;
+
+/// Bytes that [`Expansion::new`] needs of each observation, at most.
+const BYTES_TO_SORT: usize = 48;
 
 /// What a user wants of a file, and knows of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,9 +87,22 @@ pub enum Reflections {
 pub struct Unique {
     /// What was read.
     pub summary: Summary,
+    /// The name of the file in error messages.
+    path: PathBuf,
     /// The cell of the file, or else that of the crystal.
     cell: Option<Cell>,
     expansion: Expansion,
+}
+
+/// What an image needs of a list of reflections.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Needed {
+    /// All indices that it asks for.
+    pub indices: IndexBox,
+    /// The cell of its crystal.
+    pub cell: Cell,
+    /// Its resolution in Å.
+    pub d_min_angstrom: f64,
 }
 
 /// What was taken of a file, and what became of it.
@@ -133,7 +150,7 @@ pub struct Summary {
 /// let read = read_reflections(&mut cif.as_bytes(), Path::new("a.cif"), &Wanted::default(), None, 0.0)?;
 /// let Reflections::Unique(unique) = read else { unreachable!("it is a CIF") };
 /// assert_eq!((unique.summary.group.name(), unique.summary.counts.absent), ("P 21 21 21", 1));
-/// let table = unique.table(Path::new("a.cif"), 0.0)?;
+/// let table = unique.table(0.0, None)?;
 /// assert_eq!(table.position(-1, 2, -3).map(|position| table.data[position]), Some(514.5));
 /// # Ok::<(), widebragg_formats::failure::Failure>(())
 /// ```
@@ -178,8 +195,6 @@ fn text_file(text: Unpacked<'_>, path: &Path, wanted: &Wanted, default_f: f64) -
     if !columns.is_empty() || block.is_some() {
         return Err(in_file(path, "lines of h k l F have no labels and no blocks to choose"));
     }
-    // The first of two passes over a file; a pipe can only be read once.
-    let found = find_box(path);
     if wanted.space_group.is_none() {
         let beside_format = Wanted { choice: Choice::default(), ..wanted.clone() };
         if let Some(option) = beside_format.first_option() {
@@ -188,14 +203,19 @@ fn text_file(text: Unpacked<'_>, path: &Path, wanted: &Wanted, default_f: f64) -
                 format!("lines of h k l F are taken as they stand: {option} needs --space-group"),
             ));
         }
+        // The first of two passes over a file; a pipe can only be read once.
+        let found = find_box(path);
         return parse_hkl_in(text, path, found, default_f, MAX_CELLS).map(Text::AsListed);
     }
-    let table = parse_hkl_in(text, path, found, f64::NAN, MAX_CELLS)?;
-    let listed = || table.nodes().filter(|(_, f)| !f.is_nan());
-    let count = listed().count();
+    let reflections = parse_list(text, path)?;
+    let count = reflections.len();
     let mut list =
         memory::reserved(count).ok_or_else(|| in_file(path, format!("no memory for {count} reflections")))?;
-    list.extend(listed().map(|(hkl, value)| Observation { hkl, value, sigma: None }));
+    list.extend(reflections.into_iter().map(|Reflection { hkl, f }| Observation {
+        hkl,
+        value: f,
+        sigma: None,
+    }));
     Ok(Text::Observations(Box::new(ReflectionFile {
         format: "h k l F",
         cell: None,
@@ -236,28 +256,8 @@ fn wilson_of(
     wilson(expansion, cell, d_min_angstrom..=WILSON_FROM_ANGSTROM, sum_f_squared)
 }
 
-impl Reflections {
-    /// The grid of P 1, with NaN where there is no value and the reflection is not known to be absent. Lines of h k l F
-    /// must have been read with NaN as the default F.
-    ///
-    /// # Errors
-    /// As [`Unique::table`]; an atomic model.
-    pub fn sparse_table(self, path: &Path) -> Result<(HklTable, Option<SpaceGroup>), Failure> {
-        match self {
-            Self::AsListed(table) => Ok((table, None)),
-            Self::Unique(unique) => Ok((unique.table(path, f64::NAN)?, Some(unique.summary.group))),
-            Self::Model(_) => Err(no_list(path)),
-        }
-    }
-}
-
-/// The failure of an atomic model where a list of reflections is needed.
-#[must_use]
-pub fn no_list(path: &Path) -> Failure {
-    in_file(path, "this is an atomic model, not a list of reflections: -hkl of a render computes F from it")
-}
-
-/// The reflections of a table that [`Reflections::sparse_table`] made: those with a value, in the order of h, k, l.
+/// The reflections of a table with NaN where there is no value: those with a value that `group` does not make absent, in the
+/// order of h, k, l.
 pub fn listed<'t>(
     table: &'t HklTable,
     group: Option<&'t SpaceGroup>,
@@ -279,6 +279,11 @@ impl Unique {
         if wanted.merges_mates {
             observations.mates = Mates::Merged;
         }
+        let count = observations.list.len();
+        // Some systems promise more memory than they have.
+        if !memory::is_there(count.saturating_mul(BYTES_TO_SORT)) {
+            return Err(in_file(path, format!("no memory to sort {count} reflections")));
+        }
         let mut expansion = Expansion::new(&observations, &resolved.group).map_err(refused)?;
         let counts = *expansion.counts();
         if counts.unique == 0 {
@@ -286,7 +291,7 @@ impl Unique {
         }
         if counts.below_zero > 0 && observations.quantity == Quantity::Intensity {
             warnings.push(format!(
-                "{} intensities below zero give F = 0: amplitudes after French and Wilson are better",
+                "intensities below zero give F = 0, {} of them: amplitudes after French and Wilson are better",
                 counts.below_zero
             ));
         }
@@ -329,30 +334,65 @@ impl Unique {
                 resolution_angstrom,
                 warnings,
             },
+            path: path.to_owned(),
             cell: known_cell,
             expansion,
         })
     }
 
-    /// The grid of P 1 over the smallest box with all reflections. Nodes without a value get `default_f`, but 0 where
-    /// they are absent. `path` is the name of the file in error messages.
+    /// The smallest box with all reflections of P 1.
+    #[must_use]
+    pub fn bounds(&self) -> IndexBox {
+        self.expansion.bounds()
+    }
+
+    /// The grid of P 1 over the smallest box with all reflections, or what an image needs of it. Nodes without a value get
+    /// `default_f`, but 0 where they are absent.
     ///
     /// # Errors
     /// The grid is too large.
-    pub fn table(&self, path: &Path, default_f: f64) -> Result<HklTable, Failure> {
-        let bounds = self.expansion.bounds();
+    pub fn table(&self, default_f: f64, needed: Option<&Needed>) -> Result<HklTable, Failure> {
+        let bounds = needed.map_or(self.bounds(), |needed| self.bounds().intersection(&needed.indices));
         let IndexBox { h, k, l } = bounds;
-        let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS).map_err(|what| {
-            let of = match (&self.cell, self.summary.resolution_angstrom) {
-                (Some(cell), Some([_, d_min])) => format!("in the cell {cell} to {d_min:.3} Angstrom, "),
-                _ => String::new(),
-            };
-            in_file(path, format!("{of}{what}: cut the reflections at a lower resolution"))
-        })?;
+        let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS)
+            .map_err(|what| in_file(&self.path, self.too_large(&what, needed)))?;
         self.expansion
             .fill(&bounds, default_f, &mut table.data)
-            .map_err(|failure| in_file(path, failure.to_string()))?;
+            .map_err(|failure| in_file(&self.path, failure.to_string()))?;
         Ok(table)
+    }
+
+    /// Why there is no grid, and what a user can do.
+    fn too_large(&self, what: &str, needed: Option<&Needed>) -> String {
+        let cell = self.cell.or(needed.map(|needed| needed.cell));
+        let of_list = self.summary.resolution_angstrom.map(|[_, d_min]| d_min);
+        let of_image = needed.map(|needed| needed.d_min_angstrom);
+        let d_min = [of_list, of_image].into_iter().flatten().reduce(f64::max);
+        let of = cell.zip(d_min).map(|(cell, d_min)| format!("in the cell {cell} to {d_min:.3} Angstrom, "));
+        let of = of.unwrap_or_default();
+        let advice = match needed {
+            Some(_) => "give a larger -dmin",
+            None => "cut the reflections at a lower resolution",
+        };
+        format!("{of}{what}: {advice}")
+    }
+
+    /// Writes the dump of the whole grid of P 1, as [`table`](Self::table) would fill it, without having all of it in
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`write_dump_by_planes`].
+    pub fn write_dump(&self, path: &Path, default_f: f64) -> Result<(), Failure> {
+        write_dump_by_planes(path, &self.bounds(), |planes, cells| {
+            // The cells are those of the planes.
+            self.expansion.fill(planes, default_f, cells).unwrap_or(());
+        })
+    }
+
+    /// Number of reflections in P 1 whose F is neither 0 nor `default_f`.
+    #[must_use]
+    pub fn initialized(&self, default_f: f64) -> usize {
+        self.expansion.count(|f| f != default_f && f != 0.0)
     }
 
     /// Completeness in `count` shells of equal volume.

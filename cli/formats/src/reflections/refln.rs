@@ -16,13 +16,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use widebragg_reflections::observations::{Hkl, Mates, Observation, Observations, Quantity};
-use widebragg_reflections::symmetry::StatedSymmetry;
 
+use super::rows::index;
 use super::taken::{Taken, push_observations};
-use super::{Choice, Column, MOST_INDEX, ReflectionFile, cell_of, labels_of, printable};
-use crate::cif::{CifReader, Event, Row, Value};
+use super::{Choice, Column, ReflectionFile, labels_of, printable};
+use crate::cif::{CifReader, Event, Row};
 use crate::cif_crystal::{CrystalItems, without_dot};
-use crate::decimal::plain_integer;
 use crate::failure::Failure;
 use crate::memory::{PIECE_BYTES, Watched};
 use crate::text::{at_line, in_file, shown};
@@ -115,9 +114,8 @@ struct File<'a> {
     is_in_reflections: bool,
     /// The block of the reflections, once it has ended.
     taken_block: Option<Block>,
-    /// The first cell and the first symmetry of the file.
-    cell: Option<[f64; 6]>,
-    symmetry: Option<StatedSymmetry>,
+    /// The first cell and the first symmetry of the other blocks.
+    others: CrystalItems,
     /// Why the blocks that may be taken have no reflections.
     refusal: Option<&'static str>,
 }
@@ -144,8 +142,7 @@ impl<'a> File<'a> {
             reflections: None,
             is_in_reflections: false,
             taken_block: None,
-            cell: None,
-            symmetry: None,
+            others: CrystalItems::default(),
             refusal: None,
         }
     }
@@ -163,12 +160,10 @@ impl<'a> File<'a> {
 
     fn end_block(&mut self) {
         let block = core::mem::take(&mut self.block);
-        self.cell = self.cell.or(block.crystal.cell());
-        if self.symmetry.is_none() && block.crystal.symmetry != StatedSymmetry::default() {
-            self.symmetry = Some(block.crystal.symmetry.clone());
-        }
         if block.has_reflections {
             self.taken_block = Some(block);
+        } else {
+            self.others.complete(block.crystal);
         }
     }
 
@@ -218,14 +213,10 @@ impl<'a> File<'a> {
         let (Some(reflections), Some(block)) = (self.reflections.take(), self.taken_block.take()) else {
             return Err(in_file(self.path, self.no_reflections()));
         };
-        let numbers = block.crystal.cell().or(self.cell);
-        let cell = numbers.and_then(cell_of);
-        let mut warnings = reflections.warnings();
-        if let (Some(numbers), None) = (numbers, cell) {
-            warnings.push(format!("The cell of the file, {numbers:?}, is not a cell, and is not used."));
-        }
-        let wavelength_angstrom = block.crystal.wavelength_angstrom(reflections.id("wavelength_id"));
-        let own_symmetry = Some(block.crystal.symmetry).filter(|own| *own != StatedSymmetry::default());
+        let warnings = reflections.warnings();
+        let mut crystal = block.crystal;
+        crystal.complete(self.others);
+        let wavelength_angstrom = crystal.wavelength_angstrom(reflections.id("wavelength_id"));
         let columns = reflections.table.columns.iter().filter(|column| column.is_listed());
         let columns: Vec<Column> = columns
             .map(|column| Column {
@@ -252,8 +243,8 @@ impl<'a> File<'a> {
                 (false, true) => "mmCIF",
                 (false, false) => "core CIF",
             },
-            cell,
-            symmetry: own_symmetry.or(self.symmetry).unwrap_or_default(),
+            cell: crystal.cell(),
+            symmetry: crystal.symmetry,
             wavelength_angstrom,
             taken: candidate.taken.columns().map(|at| table.columns[at].label.clone()).collect(),
             columns,
@@ -509,9 +500,11 @@ impl Reflections {
     fn add(&mut self, row: Row<'_>) -> Result<(), (u64, String)> {
         self.read += 1;
         let mut hkl: Hkl = [0; 3];
-        for (index, &column) in hkl.iter_mut().zip(&self.table.indices) {
+        for ((to, name), &column) in hkl.iter_mut().zip(["h", "k", "l"]).zip(&self.table.indices) {
             if let Some(value) = row.value(column) {
-                *index = index_of(value)?;
+                let refused = |what: String| (value.line(), what);
+                let text = value.known().ok_or_else(|| refused(format!("{name} is missing")))?;
+                *to = index(name, text.as_bytes()).map_err(refused)?;
             }
         }
         if !self.has_ids_of_the_first(row) {
@@ -556,31 +549,17 @@ impl Reflections {
         let mut warnings = Vec::new();
         if self.others > 0 {
             warnings.push(format!(
-                "{} of {} reflections are left out, since their {} differs from that of the first.",
+                "reflections whose {} differs from that of the first are left out: {} of {}",
+                self.differing.join(" or "),
                 self.others,
-                self.read,
-                self.differing.join(", ")
+                self.read
             ));
         }
         if self.unreliable > 0 {
-            warnings.push(format!("{} reflections of status x (unreliable) are left out.", self.unreliable));
+            warnings.push(format!("reflections of status x (unreliable) are left out: {}", self.unreliable));
         }
         warnings
     }
-}
-
-/// An index, which may be written `3.0`.
-fn index_of(value: Value<'_>) -> Result<i32, (u64, String)> {
-    let refused = |what: String| (value.line(), what);
-    let text = value.known().ok_or_else(|| refused("an index is missing".to_owned()))?;
-    let index = match plain_integer(text.as_bytes(), 0) {
-        Some((index, end)) if end == text.len() => f64::from(index),
-        _ => value.number().map_err(refused)?.unwrap_or(f64::NAN),
-    };
-    if index.fract() != 0.0 || index.abs() > f64::from(MOST_INDEX) {
-        return Err(refused(format!("{} is not an index", shown(text.as_bytes()))));
-    }
-    Ok(index as i32)
 }
 
 #[cfg(test)]
@@ -697,7 +676,7 @@ mod tests {
             "loop_ _diffrn_radiation_wavelength.id _diffrn_radiation_wavelength.wavelength 1 0.9 2 0.98\n";
         let text = format!("data_a _x 1\ndata_b\n{CRYSTAL}data_c\n{refln}{waves}data_d\n_cell.length_a 1\n");
         let file = parse_with(&text, &Choice::default()).unwrap();
-        let cell = Cell { lengths_angstrom: [10.0, 11.0, 12.0], angles_deg: [90.0, 91.0, 92.0] };
+        let cell = Cell::from([10.0, 11.0, 12.0, 90.0, 91.0, 92.0]);
         assert_eq!((file.cell, file.symmetry.number), (Some(cell), Some(4)));
         assert_eq!(file.wavelength_angstrom, Some(0.98));
         let own = format!(
@@ -709,9 +688,6 @@ mod tests {
             (file.cell.unwrap().lengths_angstrom[0], file.symmetry.name.as_deref()),
             (20.0, Some("P 1"))
         );
-        let zero = format!("data_a\n{}{refln}", CRYSTAL.replace("10", "0"));
-        let file = parse_with(&zero, &Choice::default()).unwrap();
-        assert_eq!((file.cell, file.warnings.len()), (None, 1));
         let both = format!(
             "data_a\nloop_ _symmetry_equiv_pos_as_xyz 'x, y, z' -x,-y,z\nloop_ _space_group_symop.operation_xyz x,y,z\n\
              _space_group_name_Hall 'P 2'\n{refln}"
@@ -733,8 +709,8 @@ mod tests {
         assert_eq!(
             file.warnings,
             [
-                "2 of 6 reflections are left out, since their wavelength_id, crystal_id differs from that of the first.",
-                "1 reflections of status x (unreliable) are left out."
+                "reflections whose wavelength_id or crystal_id differs from that of the first are left out: 2 of 6",
+                "reflections of status x (unreliable) are left out: 1"
             ]
         );
         assert_eq!(file.columns.len(), 1);
@@ -743,11 +719,14 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_refused_with_its_line_or_block() {
         for (rows, expected) in [
-            ("1 2.5 3 4", "a.cif:14: \"2.5\" is not an index"),
-            ("1 2 3 4 1000001 2 3 4", "a.cif:14: \"1000001\" is not an index"),
-            ("1 2 3 4\n99999999999 2 3 4", "a.cif:15: \"99999999999\" is not an index"),
-            ("? 2 3 4", "a.cif:14: an index is missing"),
-            ("x 2 3 4", "a.cif:14: \"x\" is not a finite number"),
+            ("1 2.5 3 4", "a.cif:14: k: \"2.5\" is not an integer"),
+            ("1 2 3 4 1000001 2 3 4", "a.cif:14: h: \"1000001\" is beyond the largest index, 1000000"),
+            (
+                "1 2 3 4\n99999999999 2 3 4",
+                "a.cif:15: h: \"99999999999\" is beyond the largest index, 1000000",
+            ),
+            ("? 2 3 4", "a.cif:14: h is missing"),
+            ("x 2 3 4", "a.cif:14: h: \"x\" is not a number"),
             ("1 2 3 4\n1 2 4 abc", "a.cif:15: \"abc\" is not a finite number"),
             ("1 2 3 1e999", "a.cif:14: \"1e999\" is not a finite number"),
             ("1 2 3 '?'", "a.cif:14: \"?\" is not a finite number"),

@@ -154,15 +154,6 @@ pub(super) fn value(name: &str, word: &[u8]) -> Result<f64, String> {
     Ok(value)
 }
 
-/// A standard uncertainty, perhaps zero or negative. A positive one is large enough for its weight 1/sigma^2.
-pub(super) fn sigma(name: &str, word: &[u8]) -> Result<f64, String> {
-    let sigma = value(name, word)?;
-    if sigma > 0.0 && sigma < f64::from(f32::MIN_POSITIVE) {
-        return Err(format!("{name}: {} is too small", shown(word)));
-    }
-    Ok(sigma)
-}
-
 /// The name of a space group or point group, as it is written.
 pub(super) fn symbol(name: &str, text: &[u8]) -> Result<String, String> {
     let text = text.trim_ascii();
@@ -251,7 +242,7 @@ mod tests {
         assert_eq!(value("I", b"nan").unwrap_err(), "I: \"nan\" is not a finite number");
         assert_eq!(value("I", b"1e999").unwrap_err(), "I: \"1e999\" is not a finite number");
         assert_eq!(value("I", b"-1e39").unwrap_err(), "I: \"-1e39\" is too large");
-        assert_eq!(sigma("sigma", b"-1.0"), Ok(-1.0));
-        assert_eq!(sigma("sigma", b"1e-200").unwrap_err(), "sigma: \"1e-200\" is too small");
+        assert_eq!(value("sigma", b"-1.0"), Ok(-1.0));
+        assert_eq!(value("sigma", b"1e-200"), Ok(1e-200));
     }
 }

@@ -16,8 +16,8 @@ use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
 use crate::reflections::fixed::{field, not_in_columns};
-use crate::reflections::rows::{Lines, Rows, check_choice, hkl, sigma, symbol, value};
-use crate::reflections::{Choice, Column, ReflectionFile, cell_of};
+use crate::reflections::rows::{Lines, Rows, check_choice, hkl, symbol, value};
+use crate::reflections::{Choice, Column, ReflectionFile};
 use crate::text::{number, shown, words_of};
 
 const LABELS: [&str; 2] = ["I(+)", "I(-)"];
@@ -83,7 +83,7 @@ pub fn parse(input: &mut dyn BufRead, path: &Path, choice: &Choice) -> Result<Re
     });
     Ok(ReflectionFile {
         format: "scalepack",
-        cell,
+        cell: Some(cell),
         symmetry: StatedSymmetry { name, ..StatedSymmetry::default() },
         wavelength_angstrom: None,
         columns: columns.filter(|column| column.present > 0).collect(),
@@ -106,7 +106,7 @@ pub fn parse(input: &mut dyn BufRead, path: &Path, choice: &Choice) -> Result<Re
 }
 
 /// Reads the three lines before the rows: the cell, and the name of the space group.
-fn read_start(lines: &mut Lines) -> Result<(Option<Cell>, Option<String>), Failure> {
+fn read_start(lines: &mut Lines) -> Result<(Cell, Option<String>), Failure> {
     let is_there = lines.advance()?;
     let first = lines.current().to_vec();
     let is_there = is_there && lines.advance()?;
@@ -131,7 +131,7 @@ fn read_start(lines: &mut Lines) -> Result<(Option<Cell>, Option<String>), Failu
             .map_err(|what| lines.failure(format!("cell: {what} in {}", shown(line))))?;
     }
     let name = symbol("space group", field(line, 60, line.len())).map_err(|what| lines.failure(what))?;
-    Ok((cell_of(numbers), Some(name).filter(|name| !name.is_empty())))
+    Ok((Cell::from(numbers), Some(name).filter(|name| !name.is_empty())))
 }
 
 /// The intensity of one of two Friedel mates.
@@ -156,7 +156,7 @@ fn mate(line: &[u8], at: usize) -> Result<Option<Measured>, String> {
     let intensity = value("I", intensity)?;
     let uncertainty = match uncertainty {
         [] | [b'*', ..] => None,
-        word => Some(sigma("sigma", word)?),
+        word => Some(value("sigma", word)?),
     };
     if uncertainty.is_some_and(|sigma| sigma < 0.0) {
         return Ok(None);

@@ -15,8 +15,8 @@ use widebragg_reflections::observations::{Mates, Observations, Quantity};
 use widebragg_reflections::symmetry::StatedSymmetry;
 
 use crate::failure::Failure;
-use crate::reflections::rows::{Lines, Rows, check_choice, hkl, sigma, value, words_without_equals};
-use crate::reflections::{Choice, Column, ReflectionFile, cell_of};
+use crate::reflections::rows::{Lines, Rows, check_choice, hkl, value, words_without_equals};
+use crate::reflections::{Choice, Column, ReflectionFile};
 use crate::text::{number, shown, words_of};
 
 const ASCII_START: &[u8] = b"!FORMAT=XDS_ASCII";
@@ -67,8 +67,7 @@ pub fn parse(input: &mut dyn BufRead, path: &Path, choice: &Choice) -> Result<Re
         },
         warnings: if header.is_integrate {
             vec![
-                "The intensities of INTEGRATE are unscaled: CORRECT's XDS_ASCII.HKL is meant for this."
-                    .into(),
+                "the intensities of INTEGRATE are unscaled: CORRECT's XDS_ASCII.HKL is meant for this".into(),
             ]
         } else {
             Vec::new()
@@ -145,7 +144,7 @@ impl Header {
                 // XDS writes 0 where it does not know the group.
                 self.space_group = u32::try_from(group).ok().filter(|&group| group > 0);
             }
-            b"UNIT_CELL_CONSTANTS" => self.cell = cell_of(six(text)?),
+            b"UNIT_CELL_CONSTANTS" => self.cell = Some(Cell::from(six(text)?)),
             b"X-RAY_WAVELENGTH" => {
                 let wavelength = number(first().unwrap_or_default())
                     .map_err(|what| format!("X-RAY_WAVELENGTH: {what}"))?;
@@ -212,7 +211,7 @@ fn read_rows(lines: &mut Lines, header: &Header) -> Result<Rows, Failure> {
             continue;
         }
         let row = items(line, &header.columns).and_then(|[h, k, l, intensity, uncertainty]| {
-            Ok((hkl([h, k, l])?, value(ITEMS[3], intensity)?, sigma(ITEMS[4], uncertainty)?))
+            Ok((hkl([h, k, l])?, value(ITEMS[3], intensity)?, value(ITEMS[4], uncertainty)?))
         });
         let (hkl, intensity, sigma) = row.map_err(|what| lines.failure(what))?;
         rows.read += 1;
@@ -283,7 +282,8 @@ mod tests {
         let [only] = file.observations.list[..] else { panic!("one row") };
         assert_eq!((only.hkl, only.value, only.sigma), ([1, 2, 3], 40.0, Some(0.5)));
         assert_eq!((file.observations.weighted, file.observations.mates), (false, Mates::Merged));
-        assert_eq!((file.cell, file.symmetry.number, file.wavelength_angstrom), (None, None, None));
+        assert_eq!((file.cell.map(|cell| cell.is_possible()), file.symmetry.number), (Some(false), None));
+        assert_eq!(file.wavelength_angstrom, None);
     }
 
     #[test]

@@ -94,6 +94,21 @@ impl Operator {
         phase_24ths(hkl, self.shift_24ths)
     }
 
+    /// R x + t, the place that this operator moves a place to; both in fractions of the cell.
+    #[must_use]
+    pub fn moved(&self, fractional: [f64; 3]) -> [f64; 3] {
+        core::array::from_fn(|i| {
+            let turned: f64 = self.rotation[i].iter().zip(fractional).map(|(&r, x)| f64::from(r) * x).sum();
+            turned + f64::from(self.shift_24ths[i]) / f64::from(PARTS)
+        })
+    }
+
+    /// h.t modulo 1, which the phase of F(h R) differs from that of F(h) by.
+    #[must_use]
+    pub fn phase_turns(&self, hkl: Hkl) -> f64 {
+        f64::from(self.phase_24ths(hkl)) / f64::from(PARTS)
+    }
+
     /// The operator that applies `first`, then this one.
     ///
     /// # Errors
@@ -301,7 +316,13 @@ mod tests {
         assert_eq!(third.image([1, 0, 0]), [0, -1, 0]);
         assert_eq!(third.inverse().unwrap().image([1, 0, 0]), [-1, 1, 0]);
         assert_eq!(operator("x,y,z+1/4").phase_24ths([7, 0, -3]), 6);
+        assert_eq!(operator("x,y,z+1/4").phase_turns([7, 0, -3]), 0.25);
         assert_eq!(operator("x,y,z+23/24").phase_24ths([i32::MAX, i32::MIN, i32::MAX]), 17);
+    }
+
+    #[test]
+    fn places_are_multiplied_from_the_right() {
+        assert_eq!(operator("-y,x-y,z+2/3").moved([0.1, 0.2, 0.3]), [-0.2, -0.1, 0.3 + 2.0 / 3.0]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub struct SpaceGroup {
     name: String,
     number: Option<u32>,
     operators: Vec<Operator>,
+    primitive: Vec<Operator>,
     rotations: Vec<Rotation>,
     absences: Option<Absences>,
 }
@@ -101,8 +102,7 @@ impl SpaceGroup {
     /// A symbol that is none of CrystFEL's, and `unknown`.
     pub fn from_point_group(symbol: &str) -> Result<Self, Failure> {
         let operators = group::closed(&point_groups::generators(symbol)?)?;
-        let rotations = operators.iter().map(|operator| *operator.rotation()).collect();
-        Ok(Self { name: symbol.trim().to_string(), number: None, operators, rotations, absences: None })
+        Ok(Self { absences: None, ..Self::new(symbol.trim().to_string(), None, operators) })
     }
 
     /// The group of a setting; `None` where there is none.
@@ -126,12 +126,13 @@ impl SpaceGroup {
             .filter(|shift| *shift != [0; 3])
             .collect();
         // Sorted: the first of its R has the smallest translation.
-        let mut representatives = operators.clone();
-        representatives.dedup_by_key(|operator| *operator.rotation());
-        let rotations = representatives.iter().map(|operator| *operator.rotation()).collect();
-        representatives.retain(|operator| operator.shift_24ths() != [0; 3]);
-        let absences = Some(Absences { centring, screws_and_glides: representatives });
-        Self { name, number, operators, rotations, absences }
+        let mut primitive = operators.clone();
+        primitive.dedup_by_key(|operator| *operator.rotation());
+        let rotations = primitive.iter().map(|operator| *operator.rotation()).collect();
+        let is_shifted = |operator: &&Operator| operator.shift_24ths() != [0; 3];
+        let screws_and_glides = primitive.iter().filter(is_shifted).copied().collect();
+        let absences = Some(Absences { centring, screws_and_glides });
+        Self { name, number, operators, primitive, rotations, absences }
     }
 
     /// Its name, such as `P 1 21 1`, `R 3:H`, `F d -3 m:2`, or CrystFEL's symbol of a point group.
@@ -150,6 +151,18 @@ impl SpaceGroup {
     #[must_use]
     pub fn operators(&self) -> &[Operator] {
         &self.operators
+    }
+
+    /// One operator for each rotation, with the smallest translation of its operators.
+    #[must_use]
+    pub fn primitive(&self) -> &[Operator] {
+        &self.primitive
+    }
+
+    /// Number of centring vectors, the zero vector included.
+    #[must_use]
+    pub fn centring(&self) -> usize {
+        self.operators.len() / self.primitive.len()
     }
 
     /// The distinct rotations R of the operators: the point group.
@@ -222,7 +235,7 @@ impl SpaceGroup {
     #[must_use]
     pub fn epsilon(&self, hkl: Hkl) -> usize {
         let fixed = self.images(hkl).filter(|image| *image == hkl).count();
-        fixed * self.operators.len() / self.rotations.len()
+        fixed * self.centring()
     }
 
     /// Whether no equivalent index and no Friedel mate of one is larger, comparing h, then k, then l: each

@@ -79,6 +79,10 @@ fn check(observations: &Observations, group: &SpaceGroup) {
     let expansion = Expansion::new(observations, group).unwrap();
     assert_eq!(*expansion.counts(), counts, "{group}");
 
+    let mean = p1.values().sum::<f64>() / p1.len() as f64;
+    let above = p1.values().filter(|f| **f > mean).count();
+    assert_eq!(expansion.count(|f| f > mean), above, "{group}");
+
     let bounds = expansion.bounds();
     let largest = |axis: usize| p1.keys().map(|hkl| hkl[axis].abs()).max().unwrap_or(0);
     assert_eq!(bounds, IndexBox::symmetric([largest(0), largest(1), largest(2)]), "{group}");

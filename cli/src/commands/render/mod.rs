@@ -59,8 +59,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         inputs(options).for_each(|path| evidence.add_input(path));
     }
     let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
-    let SetUp { experiment, reflections, model } = setup::experiment_from(options, &files)?;
-    let origin = FactorsOrigin { reflections: reflections.as_ref(), model: model.as_ref() };
+    let SetUp { experiment, reflections, model } = setup::of_images(options, &files)?;
+    let unique = reflections.as_deref();
+    let origin = FactorsOrigin { reflections: unique.map(|unique| &unique.summary), model: model.as_ref() };
     let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
@@ -89,7 +90,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let images = job.render();
     job.bar.finish_and_clear();
     let images = images?;
-    write_dump(options, &experiment);
+    write_dump(options, &experiment, unique);
     if let Some(list) = &list {
         expt::write(list, options, &experiment)?;
     }
@@ -125,7 +126,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         if options.log == Log::All {
             console::print(NANOBRAGG_LOG)?;
         }
-        console::print(&nanobragg_log::run(options, &experiment))?;
+        console::print(&nanobragg_log::run(options, &experiment, unique))?;
         for image in &images {
             console::print(&image.printout)?;
             console::print(&nanobragg_log::image(options, &experiment, image))?;

@@ -12,6 +12,7 @@ use widebragg::sampling::Steps;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g as g;
+use widebragg_formats::reflections::p1::Unique;
 
 use super::printout::axis_line;
 use super::summary::{ImageSummary, misset_rad};
@@ -20,11 +21,11 @@ use crate::options::{Attenuation, Misset, Options};
 /// Longest list that is printed.
 const MOST_LISTED: usize = 1000;
 
-/// The lines of a run.
-pub fn run(options: &Options, experiment: &Experiment) -> String {
+/// The lines of a run, whose structure factors are a part of `unique` where that is given.
+pub fn run(options: &Options, experiment: &Experiment, unique: Option<&Unique>) -> String {
     let mut text = String::new();
     push_crystal(&mut text, options, experiment);
-    push_lists(&mut text, experiment);
+    push_lists(&mut text, experiment, unique);
     push_beam(&mut text, options, experiment);
     push_detector(&mut text, options, experiment);
     push_steps(&mut text, experiment);
@@ -128,7 +129,7 @@ fn push_crystal(text: &mut String, options: &Options, experiment: &Experiment) {
 }
 
 /// Wavelengths, phi and sources one by one, and how many there are.
-fn push_lists(text: &mut String, experiment: &Experiment) {
+fn push_lists(text: &mut String, experiment: &Experiment, unique: Option<&Unique>) {
     let sweep = experiment.sweep(0);
     for step in 0..sweep.count.min(MOST_LISTED) {
         let phi_rad = sweep.phi0_rad + sweep.step_rad * step as f64;
@@ -151,10 +152,11 @@ fn push_lists(text: &mut String, experiment: &Experiment) {
     }
     push(text, &format!("  created a total of {} mosaic domains", experiment.domains.len()));
     let default_f = experiment.default_f;
-    let listed = experiment
-        .structure_factors
-        .as_ref()
-        .map_or(0, |table| table.data.iter().filter(|&&f| f != default_f && f != 0.0).count());
+    let listed = match (unique, &experiment.structure_factors) {
+        (Some(unique), _) => unique.initialized(default_f),
+        (None, Some(table)) => table.data.iter().filter(|&&f| f != default_f && f != 0.0).count(),
+        (None, None) => 0,
+    };
     push(text, &format!("  {listed} initialized hkls (all others ={})", g(default_f)));
 }
 

@@ -5,6 +5,7 @@ mod inherited;
 pub(crate) mod inputs;
 pub(crate) mod model;
 mod plausibility;
+mod reach;
 mod repairs;
 pub(crate) mod structure_factors;
 mod words;
@@ -26,7 +27,7 @@ use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, Se
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
-use widebragg_formats::reflections::p1::Summary;
+use widebragg_formats::reflections::p1::{Summary, Unique};
 use widebragg_formats::smv::SmvImage;
 use widebragg_formats::sources::parse_sources;
 use widebragg_reflections::cell::Cell;
@@ -39,18 +40,36 @@ use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
 use structure_factors::Factors;
 
-/// The experiment that `options` ask for, for traces and derivatives of its image. Files are read, missing values are
-/// filled in, and warnings go to standard error.
+/// The experiment that `options` ask for, with all structure factors that a file lists, since derivatives and fits move
+/// what it reaches. Files are read, missing values are filled in, and warnings go to standard error.
 ///
 /// # Errors
 /// A file that cannot be used, values that fit no experiment, or steps to neglect.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+    check_all_steps(options)?;
+    set_up(options, &Inputs::default(), Extent::File).map(|set_up| set_up.experiment)
+}
+
+/// Checks that no steps are to be neglected.
+///
+/// # Errors
+/// Some are.
+pub fn check_all_steps(options: &Options) -> Result<(), Failure> {
     if options.neglected_photons.is_some_and(|photons| photons > 0.0) {
         return Err(Failure::input(
             "--neglect: only for images, since traces and derivatives have all steps",
         ));
     }
-    experiment_from(options, &Inputs::default()).map(|set_up| set_up.experiment)
+    Ok(())
+}
+
+/// How many of the unique reflections of a file an experiment gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All.
+    File,
+    /// Those that its images ask for.
+    Images,
 }
 
 /// An experiment, and what its structure factors were made of.
@@ -58,8 +77,8 @@ pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
 pub struct SetUp {
     /// The experiment.
     pub experiment: Experiment,
-    /// What was taken of `-hkl`; `None` without it, and for lines of h k l F that are taken as they stand.
-    pub reflections: Option<Summary>,
+    /// The reflections of `-hkl`; `None` without it, and for lines of h k l F that are taken as they stand.
+    pub reflections: Option<Box<Unique>>,
     /// What was computed from `-hkl`, where it is an atomic model.
     pub model: Option<ModelSummary>,
 }
@@ -67,29 +86,48 @@ pub struct SetUp {
 /// What the file of `-hkl` says of the crystal.
 #[derive(Debug, Clone, Copy, Default)]
 struct OfFile<'f> {
-    reflections: Option<&'f Summary>,
+    reflections: Option<&'f Unique>,
     model: Option<&'f ModelFile>,
 }
 
-impl OfFile<'_> {
+impl<'f> OfFile<'f> {
+    /// What was taken of a list of reflections.
+    fn summary(self) -> Option<&'f Summary> {
+        self.reflections.map(|unique| &unique.summary)
+    }
+
     /// The cell of the file.
     fn cell(self) -> Option<Cell> {
-        let of_reflections = self.reflections.and_then(|summary| summary.cell);
+        let of_reflections = self.summary().and_then(|summary| summary.cell);
         of_reflections.or(self.model.map(ModelFile::cell)).filter(Cell::is_possible)
     }
 }
 
-/// As [`experiment`]; the files are read through `inputs`.
+/// The cell of the crystal, to the digits that are printed of it.
+fn crystal_cell(experiment: &Experiment) -> Cell {
+    let cell = experiment.crystal.cell;
+    let printed = |value: f64| format_g(value).parse().unwrap_or(value);
+    Cell {
+        lengths_angstrom: cell.lengths_angstrom.map(printed),
+        angles_deg: cell.angles_rad.map(|angle| printed(angle.to_degrees())),
+    }
+}
+
+/// As [`experiment`], with the structure factors that its images ask for; the files are read through `inputs`.
 ///
 /// # Errors
 /// As [`experiment`].
-pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
+pub fn of_images(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
+    set_up(options, inputs, Extent::Images)
+}
+
+fn set_up(options: &Options, inputs: &Inputs, extent: Extent) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
     let Factors { table, reflections, model } = structure_factors::read(options, inputs, warn)?;
-    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
+    let of_file = OfFile { reflections: reflections.as_deref(), model: model.as_ref() };
     let mut computed = None;
-    let table = |parameters: &Parameters| table_for(parameters, options, table, of_file, &mut computed);
+    let table = |parameters: &Parameters| table_for(parameters, table, of_file, extent, &mut computed);
     let experiment = of_files(options, inputs, of_file, table, warn)?;
     Ok(SetUp { experiment, reflections, model: computed })
 }
@@ -106,21 +144,32 @@ pub fn with_structure_factors(
     of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(table), warn)
 }
 
-/// The table of structure factors: the one that was read, or the one that is computed from an atomic model for the
-/// parameters of the image; then `computed` says from what.
+/// The table of structure factors: the one that was read, or the one that is made for the images of the parameters; where
+/// it is computed from an atomic model, `computed` says from what.
 fn table_for(
     parameters: &Parameters,
-    options: &Options,
     table: Option<HklTable>,
     of_file: OfFile<'_>,
+    extent: Extent,
     computed: &mut Option<ModelSummary>,
 ) -> Result<Option<HklTable>, Failure> {
-    let Some(model) = of_file.model else { return Ok(table) };
-    let without_factors = Experiment::new(parameters.clone(), |_| ());
-    let without_factors = without_factors.map_err(|failure| words::failure(failure, options))?;
-    let (table, summary) = model.factors(&without_factors)?;
-    *computed = Some(summary);
-    Ok(Some(table))
+    // What is refused without structure factors is refused with them, and then the warnings are told.
+    let without_factors = || Experiment::new(parameters.clone(), |_| ()).ok();
+    match (of_file.reflections, of_file.model) {
+        (Some(unique), _) if extent == Extent::File => {
+            structure_factors::expanded(unique, parameters.default_f, None).map(Some)
+        }
+        (Some(unique), _) => without_factors()
+            .map(|experiment| structure_factors::expanded(unique, parameters.default_f, Some(&experiment)))
+            .transpose(),
+        (None, Some(model)) => {
+            let Some(experiment) = without_factors() else { return Ok(None) };
+            let (table, summary) = model.factors(&experiment)?;
+            *computed = Some(summary);
+            Ok(Some(table))
+        }
+        (None, None) => Ok(table),
+    }
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
@@ -137,9 +186,10 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
     let Factors { table, reflections, model } = structure_factors::read(&spec, &Inputs::default(), warn)?;
-    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
+    let of_file = OfFile { reflections: reflections.as_deref(), model: model.as_ref() };
     let inputs = Inputs::kept();
-    let table = |parameters: &Parameters| table_for(parameters, &spec, table, of_file, &mut None);
+    // Where the detector is may depend on the mode.
+    let table = |parameters: &Parameters| table_for(parameters, table, of_file, Extent::File, &mut None);
     let spec = of_files(&spec, &inputs, of_file, table, warn)?;
     // The structure factors are shared: both modes read them alike.
     let parity = of_files(&parity, &inputs, of_file, |_| Ok(None), |_| {});
@@ -158,7 +208,7 @@ fn of_files(
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
-    let lambda = Lambda::known(options, &inherited, of_file.reflections);
+    let lambda = Lambda::known(options, &inherited, of_file.summary());
     let cell = cell(options, inputs, of_file)?;
     let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
     parameters.structure_factors = table(&parameters)?;

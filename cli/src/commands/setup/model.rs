@@ -1,42 +1,38 @@
 //! Structure factors of the atomic model that `-hkl` names.
 //!
-//! F is needed where the image can ask for it: at the nodes around the scattering vectors of its pixels. With q the
-//! largest length of these (or 1/d of `-dmin`, where that is smaller), the grid has the indices up to q times an axis of
-//! the cell, and three more, and F is computed in the sphere around them. So the image is that of a list without limit.
+//! The grid has the indices that the image asks for ([`Reach`]), and F is computed in the sphere around them. So the image
+//! is that of a list without limit.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use widebragg::vector::Vec3;
 use widebragg_coordinates::anomalous::{Anomalous, AnomalousSource, EV_ANGSTROM};
 use widebragg_coordinates::elements::Element;
 use widebragg_coordinates::error::Error;
-use widebragg_coordinates::metric::Metric;
 use widebragg_coordinates::model::Model;
-use widebragg_coordinates::operator::Operator;
 use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::resolution::largest_scattering_length;
 use widebragg_formats::coordinates::parse_scan;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl_table::{HklTable, MAX_CELLS};
 use widebragg_formats::memory::is_there;
 use widebragg_reflections::cell::Cell;
+use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::symmetry::{SpaceGroup, resolve};
 
 use super::inputs::Inputs;
+use super::reach::Reach;
 use crate::error::Failure;
 use crate::options::{Options, SolventChoice};
 
-/// Nodes beyond the largest index of a pixel: interpolation takes two on each side.
-const NODES_BEYOND: i32 = 3;
-
 /// A model, ready for structure factors.
 #[derive(Debug)]
-pub(super) struct ModelFile {
+pub(crate) struct ModelFile {
+    /// What names the file, `-hkl` or a command.
+    named_by: &'static str,
     path: PathBuf,
     cell: Cell,
     group: SpaceGroup,
@@ -48,24 +44,23 @@ pub(super) struct ModelFile {
 }
 
 impl ModelFile {
-    /// A model that was read from `path`; scans of f', f'' are read through `inputs`.
+    /// A model that was read from `path`, which `named_by` names; scans of f', f'' are read through `inputs`.
     ///
     /// # Errors
     /// No symmetry, or an impossible one; atoms that do not scatter; scans that cannot be used.
-    pub(super) fn new(
+    pub(crate) fn new(
         model: &Model,
-        path: &Path,
+        (named_by, path): (&'static str, &Path),
         options: &Options,
         inputs: &Inputs,
         mut warn: impl FnMut(String),
     ) -> Result<Self, Failure> {
-        let mut doubt = |what: &str| warn(format!("-hkl: {}: {what}", path.display()));
+        let mut doubt = |what: &str| warn(format!("{named_by}: {}: {what}", path.display()));
+        let refused = |why: String| refused(named_by, path, &why);
         let stated = options.reflections.space_group.as_ref().unwrap_or(&model.symmetry);
-        let resolved =
-            resolve(stated, Some(&model.cell)).map_err(|failure| refused(path, &failure.to_string()))?;
-        let operators: Vec<Operator> = resolved.group.operators().iter().map(operator).collect();
+        let resolved = resolve(stated, Some(&model.cell)).map_err(|failure| refused(failure.to_string()))?;
         let scatterers =
-            Scatterers::new(model, &operators).map_err(|error| refused(path, &error.to_string()))?;
+            Scatterers::new(model, &resolved.group).map_err(|error| refused(error.to_string()))?;
         let warnings = [&model.warnings[..], &resolved.warnings, scatterers.warnings()];
         warnings.into_iter().flatten().for_each(|warning| doubt(warning));
         let elements = scatterers.elements();
@@ -91,12 +86,23 @@ impl ModelFile {
             |element: &Element| model.atoms.iter().filter(|atom| atom.element == *element).count();
         let atoms = elements.iter().map(of_element).collect();
         let group = resolved.group;
-        Ok(Self { path: path.to_owned(), cell: model.cell, group, scatterers, solvent, source, atoms })
+        let path = path.to_owned();
+        Ok(Self { named_by, path, cell: model.cell, group, scatterers, solvent, source, atoms })
     }
 
     /// The cell of the file.
-    pub(super) fn cell(&self) -> Cell {
+    pub(crate) fn cell(&self) -> Cell {
         self.cell
+    }
+
+    /// The space group.
+    pub(crate) fn group(&self) -> &SpaceGroup {
+        &self.group
+    }
+
+    /// The elements, and the number of atoms of each in the asymmetric unit.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = (Element, usize)> {
+        self.scatterers.elements().into_iter().zip(self.atoms.iter().copied())
     }
 
     /// F at the nodes that the image of `experiment` needs, `default_f` at others.
@@ -104,30 +110,53 @@ impl ModelFile {
     /// # Errors
     /// Too little memory, or no f', f'' at the wavelength.
     pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
-        let reach = Reach::of(experiment);
+        let wavelength_m = Some(wavelength_m(experiment));
+        self.computed(&Reach::of(experiment), experiment.default_f, wavelength_m)
+    }
+
+    /// F to a spacing, NaN beyond it. Without a wavelength there is no anomalous scattering.
+    ///
+    /// # Errors
+    /// As [`ModelFile::factors`].
+    pub(crate) fn list(
+        &self,
+        d_min_angstrom: f64,
+        wavelength_m: Option<f64>,
+    ) -> Result<(HklTable, ModelSummary), Failure> {
+        self.computed(&Reach::to_spacing(&self.cell, d_min_angstrom), f64::NAN, wavelength_m)
+    }
+
+    fn computed(
+        &self,
+        reach: &Reach,
+        default_f: f64,
+        wavelength_m: Option<f64>,
+    ) -> Result<(HklTable, ModelSummary), Failure> {
         let settings = Settings {
-            d_min_angstrom: reach.d_min_angstrom(self.scatterers.metric()),
+            d_min_angstrom: reach.d_min_angstrom(&self.cell),
             solvent: self.solvent,
             method: Method::Fastest,
         };
-        let energy_ev = EV_ANGSTROM / (wavelength_m(experiment) * 1e10);
+        let energy_ev = wavelength_m.map(|wavelength_m| EV_ANGSTROM / (wavelength_m * 1e10));
         let elements = self.scatterers.elements();
-        let in_words = |error: Error| self.in_words(&reach, &error);
-        let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
+        let in_words = |error: Error| self.in_words(reach, &error);
+        let at =
+            |&element| energy_ev.map_or(Ok(Anomalous::default()), |energy| self.source.at(element, energy));
+        let anomalous = elements.iter().map(at);
         let anomalous: Vec<Anomalous> = anomalous.collect::<Result<_, _>>().map_err(in_words)?;
         let needed = settings.bytes_needed(&self.scatterers, 0).map_err(in_words)?;
         let bytes = reach.nodes() * size_of::<f64>() as f64 + needed as f64;
         // A number of bytes that is no usize is larger than any memory.
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
-            return Err(self.no_memory(&reach, bytes));
+            return Err(self.no_memory(reach, bytes));
         }
-        let ranges = reach.limits.map(|limit| (-limit, limit));
-        let [h, k, l] = ranges;
-        let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
-            .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
+        let bounds = reach.indices();
+        let IndexBox { h, k, l } = bounds;
+        let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS)
+            .map_err(|why| self.refused(&format!("{why}; give a larger -dmin")))?;
         let factors =
             StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
-        factors.amplitudes_into(&[], ranges, &mut table.data).map_err(in_words)?;
+        factors.amplitudes_into(&[], &bounds, &mut table.data).map_err(in_words)?;
         let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
         let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
             element,
@@ -142,6 +171,7 @@ impl ModelFile {
             solvent: self.solvent,
             energy_ev,
             resolution_angstrom: reach.resolution_angstrom(),
+            nodes_beyond: reach.nodes_beyond(),
             unique: factors.reflections().len(),
         };
         Ok((table, summary))
@@ -150,16 +180,13 @@ impl ModelFile {
     /// Why there are no structure factors, with what a user can do.
     fn in_words(&self, reach: &Reach, error: &Error) -> Failure {
         match error {
-            Error::Energy { element, .. } => refused(
-                &self.path,
-                &format!(
-                    "{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"
-                ),
-            ),
+            Error::Energy { element, .. } => self.refused(&format!(
+                "{error}: give --anomalous {element}=FILE with lines of E f' f'', or --anomalous none"
+            )),
             Error::OutOfMemory { bytes } => self.no_memory(reach, *bytes as f64),
             Error::Solvent(_) => Failure::input(format!("--solvent: {error}")),
-            Error::Resolution(_) => refused(&self.path, &format!("{error}; give a larger -dmin")),
-            _ => refused(&self.path, &error.to_string()),
+            Error::Resolution(_) => self.refused(&format!("{error}; give a larger -dmin")),
+            _ => self.refused(&error.to_string()),
         }
     }
 
@@ -170,7 +197,11 @@ impl ModelFile {
             format_g(reach.resolution_angstrom()),
             bytes / f64::from(1 << 30)
         );
-        refused(&self.path, &what)
+        self.refused(&what)
+    }
+
+    fn refused(&self, why: &str) -> Failure {
+        refused(self.named_by, &self.path, why)
     }
 }
 
@@ -184,75 +215,8 @@ fn wavelength_m(experiment: &Experiment) -> f64 {
 }
 
 /// The failure of the file of a model.
-fn refused(path: &Path, why: &str) -> Failure {
-    Failure::input(format!("-hkl: {}: {why}", path.display()))
-}
-
-/// An operator, with fractions of the cell for its 24ths.
-fn operator(operator: &widebragg_reflections::symmetry::Operator) -> Operator {
-    Operator {
-        rotation: *operator.rotation(),
-        translation: operator.shift_24ths().map(|shift| f64::from(shift) / 24.0),
-    }
-}
-
-/// The part of reciprocal space that an image needs.
-#[derive(Debug)]
-struct Reach {
-    /// Largest length of a scattering vector, in 1/Angstrom.
-    q_per_angstrom: f64,
-    /// Axes of the experiment's cell, in Angstrom.
-    axes_angstrom: [Vec3; 3],
-    /// Largest distance of a node from a scattering vector for which it is needed, in 1/Angstrom.
-    beyond_per_angstrom: f64,
-    /// Largest h, k and l of the grid.
-    limits: [i32; 3],
-}
-
-impl Reach {
-    fn of(experiment: &Experiment) -> Self {
-        let most = largest_scattering_length(experiment);
-        let limit = 1e-10 / experiment.d_min_m;
-        let q_per_angstrom = if experiment.d_min_m > 0.0 { most.min(limit) } else { most };
-        let axes = experiment.crystal.direct;
-        let axes_angstrom = [axes.a_m, axes.b_m, axes.c_m].map(|axis| 1e10 * axis);
-        let [a, b, c] = experiment.crystal.reciprocal_per_angstrom;
-        let diagonals = [a + b + c, a + b - c, a - b + c, a - b - c].map(Vec3::length);
-        let longest = diagonals.into_iter().fold(0.0, f64::max);
-        Self {
-            q_per_angstrom,
-            axes_angstrom,
-            beyond_per_angstrom: f64::from(NODES_BEYOND) * longest,
-            // The cast saturates, far beyond the size of a grid.
-            limits: axes_angstrom
-                .map(|axis| ((q_per_angstrom * axis.length()) as i32).saturating_add(NODES_BEYOND)),
-        }
-    }
-
-    /// Smallest spacing in the image.
-    fn resolution_angstrom(&self) -> f64 {
-        1.0 / self.q_per_angstrom
-    }
-
-    fn nodes(&self) -> f64 {
-        self.limits.iter().map(|&limit| 2.0 * f64::from(limit) + 1.0).product()
-    }
-
-    /// Smallest spacing, by the cell of the model, of the nodes that are needed.
-    ///
-    /// The scattering vector of an index by that cell is N times the one by the experiment's cell, N = sum of a*_i a_i^T
-    /// with a*_i of the model and a_i of the experiment. The norm of N is at most the square root of the largest sum of a
-    /// row of N^T N; for the same cell it is 1.
-    fn d_min_angstrom(&self, model: &Metric) -> f64 {
-        let axes = self.axes_angstrom.map(Vec3::to_array);
-        let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
-            core::array::from_fn(|column| (0..3).map(|i| model.fractional[i][row] * axes[i][column]).sum())
-        });
-        let row_sum =
-            |i: usize| -> f64 { (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum() };
-        let norm = (0..3).map(row_sum).fold(0.0, f64::max).sqrt();
-        1.0 / (norm * (self.q_per_angstrom + self.beyond_per_angstrom))
-    }
+fn refused(named_by: &str, path: &Path, why: &str) -> Failure {
+    Failure::input(format!("{named_by}: {}: {why}", path.display()))
 }
 
 /// The atoms of an element, and how they were summed.
@@ -271,8 +235,10 @@ pub struct ModelSummary {
     group: SpaceGroup,
     cell: Cell,
     solvent: Option<Solvent>,
-    energy_ev: f64,
+    /// `None` where there is no anomalous scattering.
+    energy_ev: Option<f64>,
     resolution_angstrom: f64,
+    nodes_beyond: i32,
     unique: usize,
 }
 
@@ -309,19 +275,27 @@ impl ModelSummary {
                 )
             },
         );
-        let mut anomalous = format!("f', f'' at {} eV:", format_g(self.energy_ev));
-        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in &self.elements
+        let mut anomalous = match self.energy_ev {
+            Some(energy_ev) => format!("f', f'' at {} eV:", format_g(energy_ev)),
+            None => "no anomalous scattering".to_owned(),
+        };
+        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in
+            self.elements.iter().filter(|_| self.energy_ev.is_some())
         {
             // Writing to a string cannot fail.
             let _ = write!(anomalous, " {element} {f_prime:.3} {f_double_prime:.3},");
         }
-        anomalous.pop();
+        let anomalous = anomalous.trim_end_matches(',').to_owned();
+        let beyond = match self.nodes_beyond {
+            0 => String::new(),
+            nodes => format!(" and {nodes} nodes beyond"),
+        };
         vec![
             ("model", format!("{} atoms ({}) in {}", self.atoms(), elements.join(", "), self.group)),
             (
                 "",
                 format!(
-                    "F to {} Angstrom and {NODES_BEYOND} nodes beyond, {} unique, {method}",
+                    "F to {} Angstrom{beyond}, {} unique, {method}",
                     format_g(self.resolution_angstrom),
                     self.unique
                 ),

@@ -7,11 +7,13 @@ use widebragg::defaults;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::dump;
 use widebragg_formats::hkl_table::HklTable;
-use widebragg_formats::reflections::p1::{Reflections, Summary, read_reflections};
+use widebragg_formats::reflections::p1::{Needed, Reflections, Unique, read_reflections};
 use widebragg_reflections::cell::Cell;
 
+use super::crystal_cell;
 use super::inputs::Inputs;
 use super::model::ModelFile;
+use super::reach::Reach;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::Options;
@@ -27,10 +29,10 @@ fn dump_path(options: &Options) -> &Path {
 /// The structure factors of an experiment.
 #[derive(Debug, Default)]
 pub(super) struct Factors {
-    /// `None` where every reflection has the default F.
+    /// `None` where every reflection has the default F, and where the table follows from what is below.
     pub table: Option<HklTable>,
-    /// What was taken of a file of reflections; `None` for lines of h k l F that are taken as they stand.
-    pub reflections: Option<Summary>,
+    /// Unique reflections, to be expanded; `None` for lines of h k l F that are taken as they stand.
+    pub reflections: Option<Box<Unique>>,
     /// The atomic model that the table is to be computed from.
     pub model: Option<ModelFile>,
 }
@@ -47,7 +49,7 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
     let dump_path = dump_path(options);
     let default_f = options.default_f.unwrap_or(defaults::DEFAULT_F);
     if let Some(path) = &options.hkl {
-        let cell = options.cell_angstrom_deg.map(cell_of);
+        let cell = options.cell_angstrom_deg.map(Cell::from);
         let mut read_model = None;
         let read = |input: &mut dyn Read| match read_reflections(
             input,
@@ -57,10 +59,7 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
             default_f,
         )? {
             Reflections::AsListed(table) => Ok(Factors::of_table(Some(table))),
-            Reflections::Unique(unique) => {
-                let table = Some(unique.table(path, default_f)?);
-                Ok(Factors { table, reflections: Some(unique.summary), model: None })
-            }
+            Reflections::Unique(unique) => Ok(Factors { reflections: Some(unique), ..Factors::default() }),
             Reflections::Model(model) => {
                 read_model = Some(model);
                 Ok(Factors::default())
@@ -68,13 +67,13 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
         };
         let mut factors = inputs.read("-hkl", path, read)?;
         if let Some(model) = read_model {
-            factors.model = Some(ModelFile::new(&model, path, options, inputs, warn)?);
+            factors.model = Some(ModelFile::new(&model, ("-hkl", path), options, inputs, warn)?);
             return Ok(factors);
         }
         if let Some(option) = options.model.first_option() {
             warn(format!("{option} has no effect: {} is a list of reflections", path.display()));
         }
-        let warnings = factors.reflections.iter().flat_map(|summary| &summary.warnings);
+        let warnings = factors.reflections.iter().flat_map(|unique| &unique.summary.warnings);
         warnings.for_each(|warning| warn(format!("-hkl: {}: {warning}", path.display())));
         return Ok(factors);
     }
@@ -98,18 +97,38 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
     Ok(Factors::default())
 }
 
-/// The cell of six numbers, a b c in Angstrom, alpha beta gamma in degrees.
-pub(crate) fn cell_of([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Cell {
-    Cell { lengths_angstrom: [a, b, c], angles_deg: [alpha, beta, gamma] }
+/// The table of reflections: all of them, or those that the images of an experiment ask for.
+///
+/// # Errors
+/// The table is too large.
+pub(super) fn expanded(
+    unique: &Unique,
+    default_f: f64,
+    asked_by: Option<&Experiment>,
+) -> Result<HklTable, Failure> {
+    let needed = asked_by.map(|experiment| {
+        let reach = Reach::of(experiment);
+        let (indices, d_min_angstrom) = (reach.indices(), reach.resolution_angstrom());
+        Needed { indices, cell: crystal_cell(experiment), d_min_angstrom }
+    });
+    unique.table(default_f, needed.as_ref()).map_err(|failure| Failure::from(failure.context("-hkl")))
 }
 
-/// Writes the dump that later runs without `-hkl` read.
-pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
-    if let (Some(_), Some(table)) = (&options.hkl, &experiment.structure_factors) {
-        // The dump only saves time, so that a failure to write it does not fail the run.
-        if let Err(failure) = dump::write_dump(dump_path(options), table) {
-            complain(&format!("structure factor dump not written: {failure}"));
-        }
+/// Writes the dump that later runs without `-hkl` read: all of `unique`, of which the experiment may have a part, or else
+/// the table of the experiment.
+pub(crate) fn write_dump(options: &Options, experiment: &Experiment, unique: Option<&Unique>) {
+    if options.hkl.is_none() {
+        return;
+    }
+    let path = dump_path(options);
+    let Some(table) = &experiment.structure_factors else { return };
+    let written = match unique.filter(|unique| unique.bounds() != table.bounds()) {
+        Some(unique) => unique.write_dump(path, experiment.default_f),
+        None => dump::write_dump(path, table),
+    };
+    // The dump only saves time, so that a failure to write it does not fail the run.
+    if let Err(failure) = written {
+        complain(&format!("structure factor dump not written: {failure}"));
     }
 }
 

@@ -34,6 +34,7 @@ use widebragg_formats::memory::is_there;
 
 use super::distinct::{Files, check_folder};
 use super::setup;
+use super::setup::inputs::Inputs;
 use super::setup::structure_factors::{inputs, named_inputs};
 
 use crate::console;
@@ -70,7 +71,8 @@ fn traced(
     if let Some(evidence) = &mut evidence {
         inputs(&options.render).for_each(|path| evidence.add_input(path));
     }
-    let experiment = setup::experiment(&options.render)?;
+    setup::check_all_steps(&options.render)?;
+    let experiment = setup::of_images(&options.render, &Inputs::default())?.experiment;
     let steps = check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;
     let scene = experiment.scene(0, &mut orientations)?;

@@ -24,10 +24,11 @@ mod writer;
 use std::io::{self, BufRead, Read as _};
 use std::path::Path;
 
+use widebragg_reflections::cell::Cell;
 use widebragg_reflections::observations::{Hkl, Mates, Observation, Observations};
 
 use super::taken::{Taken, push_observations};
-use super::{Choice, MOST_INDEX, ReflectionFile, cell_of, labels_of, printable};
+use super::{Choice, MOST_INDEX, ReflectionFile, labels_of, printable};
 use crate::failure::Failure;
 use crate::memory;
 use crate::text::{cannot_read, in_file, shown};
@@ -229,16 +230,10 @@ impl<'a> Table<'a> {
         };
         let (list, missing) = self.observations(index_columns, taken, values)?;
         let dataset = taken.columns().next().and_then(|at| datasets.get(&columns[at].dataset));
-        let numbers =
-            dataset.and_then(|dataset| dataset.cell).filter(|cell| cell[0] > 0.0).or(self.header.cell);
-        let cell = numbers.and_then(cell_of);
-        let mut warnings = Vec::new();
-        if let (Some(numbers), None) = (numbers, cell) {
-            warnings.push(format!("The cell of the file, {numbers:?}, is not a cell, and is not used."));
-        }
+        let own_cell = dataset.and_then(|dataset| dataset.cell).filter(|[a, ..]| *a > 0.0);
         Ok(ReflectionFile {
             format: "MTZ",
-            cell,
+            cell: own_cell.or(self.header.cell).map(Cell::from),
             symmetry: self.header.symmetry.clone(),
             wavelength_angstrom: dataset.and_then(|dataset| dataset.wavelength_angstrom),
             columns: listed,
@@ -246,7 +241,7 @@ impl<'a> Table<'a> {
             read: self.rows().len(),
             missing,
             observations: Observations { quantity, list, weighted: false, mates: Mates::AsListed },
-            warnings,
+            warnings: Vec::new(),
         })
     }
 

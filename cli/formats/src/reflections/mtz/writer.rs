@@ -3,18 +3,16 @@
 use std::io;
 use std::path::Path;
 
-use widebragg_reflections::cell::Cell;
+use widebragg_reflections::cell::{Cell, ReciprocalMetric};
 use widebragg_reflections::observations::Hkl;
 
 use super::{DATA_BEGIN, WORD_BYTES, header::RECORD_BYTES};
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
+use crate::reflections::MOST_INDEX;
 
 /// Labels and types of the columns.
 const COLUMNS: [(&str, char); 4] = [("H", 'H'), ("K", 'H'), ("L", 'H'), ("F", 'F')];
-
-/// Largest absolute value of an index that a float holds exactly.
-const MOST_INDEX: i32 = 1 << 24;
 
 /// Largest number of words before a header whose position has 32 bits.
 const MOST_SHORT_WORDS: u64 = i32::MAX as u64;
@@ -23,22 +21,30 @@ const MOST_SHORT_WORDS: u64 = i32::MAX as u64;
 /// to f32, and NaN is a missing value. The indices may come in any order.
 ///
 /// # Errors
-/// The file cannot be written, or an index exceeds 2^24, which the format cannot hold.
+/// The file cannot be written; and what the reader refuses: no reflections, an index beyond 1,000,000, an F beyond f32,
+/// or an impossible cell.
 pub fn write_mtz(
     path: &Path,
     cell: &Cell,
     reflections: impl Iterator<Item = (Hkl, f64)> + Clone,
 ) -> Result<(), Failure> {
+    let refused = |what: String| Failure::output(format!("{}: {what}", path.display()));
+    if !cell.is_possible() {
+        return Err(refused(format!("an MTZ needs a cell, and {cell} is not possible")));
+    }
     let mut summary = Summary::new(cell);
     for (hkl, f) in reflections.clone() {
+        let [h, k, l] = hkl;
         if hkl.iter().any(|index| index.unsigned_abs() > MOST_INDEX.unsigned_abs()) {
-            let [h, k, l] = hkl;
-            return Err(Failure::output(format!(
-                "{}: the indices {h} {k} {l} are too large for an MTZ",
-                path.display()
-            )));
+            return Err(refused(format!("the indices {h} {k} {l} are too large for an MTZ")));
+        }
+        if f.abs() > f64::from(f32::MAX) {
+            return Err(refused(format!("F of {h} {k} {l}, {f:e}, is too large for an MTZ")));
         }
         summary.add(hkl, f);
+    }
+    if summary.count == 0 {
+        return Err(refused("no reflections for an MTZ".to_owned()));
     }
     write_atomically(path, |out| {
         out.write_all(&first_bytes(summary.count))?;
@@ -82,7 +88,7 @@ struct Summary<'a> {
     ranges: [Range; COLUMNS.len()],
     /// 1/d^2 in 1/Å^2.
     resolution: Range,
-    metric: [f64; 6],
+    metric: ReciprocalMetric,
 }
 
 /// Least and greatest value, NaN apart.
@@ -110,7 +116,7 @@ impl<'a> Summary<'a> {
             count: 0,
             ranges: [none; COLUMNS.len()],
             resolution: none,
-            metric: reciprocal_metric(cell),
+            metric: cell.reciprocal_metric(),
         }
     }
 
@@ -120,11 +126,8 @@ impl<'a> Summary<'a> {
         for (range, value) in self.ranges.iter_mut().zip([h, k, l, f]) {
             range.add(value);
         }
-        let products = [h * h, k * k, l * l, 2.0 * k * l, 2.0 * h * l, 2.0 * h * k];
-        let inverse_d_squared: f64 =
-            products.iter().zip(&self.metric).map(|(product, of)| product * of).sum();
         if hkl != [0; 3] {
-            self.resolution.add(inverse_d_squared);
+            self.resolution.add(self.metric.inverse_d_squared(hkl));
         }
     }
 
@@ -171,23 +174,4 @@ fn number(value: f64) -> String {
     const MOST_CHARS: usize = 17;
     let plain = format!("{value:.4}");
     if plain.len() <= MOST_CHARS { plain } else { format!("{value:.6e}") }
-}
-
-/// a*^2, b*^2, c*^2, b* c* cos(alpha*), a* c* cos(beta*), a* b* cos(gamma*) in 1/Å^2, so that 1/d^2 is their sum with
-/// the factors h^2, k^2, l^2, 2kl, 2hl, 2hk.
-fn reciprocal_metric(cell: &Cell) -> [f64; 6] {
-    let [a, b, c] = cell.lengths_angstrom;
-    let [cos_alpha, cos_beta, cos_gamma] = cell.angles_deg.map(|angle| angle.to_radians().cos());
-    let squares = cos_alpha * cos_alpha + cos_beta * cos_beta + cos_gamma * cos_gamma;
-    let volume = 1.0 - squares + 2.0 * cos_alpha * cos_beta * cos_gamma;
-    let sine_squared = |cosine: f64| 1.0 - cosine * cosine;
-    [
-        sine_squared(cos_alpha) / (a * a),
-        sine_squared(cos_beta) / (b * b),
-        sine_squared(cos_gamma) / (c * c),
-        (cos_beta * cos_gamma - cos_alpha) / (b * c),
-        (cos_alpha * cos_gamma - cos_beta) / (a * c),
-        (cos_alpha * cos_beta - cos_gamma) / (a * b),
-    ]
-    .map(|term| term / volume)
 }

@@ -7,9 +7,8 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
 use widebragg::scene::CrystalInput;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g;
-use widebragg_reflections::cell::Cell;
 
-use super::{Lambda, OfFile};
+use super::{Lambda, OfFile, crystal_cell};
 use crate::options::{Misset, Options};
 
 /// Distances below this are more often a value in metres than meant, in m.
@@ -54,22 +53,16 @@ pub(super) fn doubts(
 /// How the file of `-hkl` differs from the experiment in cell and wavelength.
 fn of_another_crystal(options: &Options, of_file: OfFile<'_>, experiment: &Experiment) -> Vec<String> {
     let mut doubts = Vec::new();
-    let cell = experiment.crystal.cell;
-    let cell = Cell {
-        lengths_angstrom: cell.lengths_angstrom,
-        angles_deg: cell.angles_rad.map(|angle| format_g(angle.to_degrees()).parse().unwrap_or(f64::NAN)),
-    };
+    let cell = crystal_cell(experiment);
     if let Some(of_file) = of_file.cell().filter(|of_file| !cell.agrees_with(of_file)) {
         let option = if options.mat.is_some() { "-mat" } else { "-cell" };
-        let [a, b, c] = cell.lengths_angstrom.map(format_g);
-        let [alpha, beta, gamma] = cell.angles_deg;
         doubts.push(format!(
-            "its cell is {of_file}, that of {option} is {a} {b} {c} {alpha} {beta} {gamma}: the indices may be of another setting"
+            "its cell is {of_file}, that of {option} is {cell}: the indices may be of another setting"
         ));
     }
     let lambda = experiment.lambda0_m * 1e10;
     let differs = |of_file: &f64| (of_file - lambda).abs() > WAVELENGTHS_DIFFER * lambda;
-    let wavelength = of_file.reflections.and_then(|summary| summary.wavelength_angstrom);
+    let wavelength = of_file.summary().and_then(|summary| summary.wavelength_angstrom);
     if let Some(of_file) = wavelength.filter(differs) {
         doubts.push(format!(
             "its F were measured at {of_file} Angstrom, the image is of {} Angstrom: anomalous scattering differs",

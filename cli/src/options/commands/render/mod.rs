@@ -21,7 +21,7 @@ use beam::BEAM;
 pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
-use model::MODEL;
+pub(super) use model::MODEL;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
 use sampling::SAMPLING;
 

@@ -12,7 +12,7 @@ use widebragg_coordinates::elements::Element;
 
 type Row = row::Row<Options>;
 
-pub(super) const MODEL: Section<Options> = Section {
+pub(in super::super) const MODEL: Section<Options> = Section {
     heading: "Atomic model of -hkl",
     rows: &[
         Row::new(
