@@ -53,6 +53,7 @@ pub mod gradient;
 pub mod images;
 pub mod parameters;
 pub mod resolution;
+pub mod sensor_material;
 pub mod statistics;
 mod tables;
 pub mod threads;

@@ -14,6 +14,7 @@ use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_experiment::sensor_material::SensorMaterial;
 use widebragg_formats::reflections::p1::Wanted;
 
 /// A command with its options.
@@ -83,6 +84,17 @@ pub enum Attenuation {
     NoThickness,
     /// Attenuation depth, metres, larger than zero.
     DepthM(f64),
+}
+
+/// `--sensor`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SensorOption {
+    /// Material.
+    pub material: SensorMaterial,
+    /// Thickness, metres, larger than zero.
+    pub thickness_m: f64,
+    /// Layers, at least 1.
+    pub layers: Option<i64>,
 }
 
 /// `-twotheta_axis x y z` as nanoBragg reads it, which finds `-twotheta` in the word.
@@ -511,6 +523,9 @@ pub struct Options {
     pub point_pixel: bool,
     /// All pixels at the same distance from the sample.
     pub curved_det: bool,
+    /// Material, thickness and layers of the sensor, for which `detector_abs`, `detector_thick_m` and
+    /// `detector_thicksteps` are used where they are given.
+    pub sensor: Option<SensorOption>,
     /// Attenuation depth of the sensor.
     pub detector_abs: Option<Attenuation>,
     /// Sensor thickness, metres; negative means unset.

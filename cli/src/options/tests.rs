@@ -57,6 +57,7 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Range => vec!["2:7".to_owned()],
         Takes::Names => vec!["cell,phi".to_owned()],
         Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
+        Takes::Text(shown) if shown.contains("LAYERS") => vec!["Si,320".to_owned(), "CdTe,1000,4".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }

@@ -22,6 +22,7 @@ use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::{append, is_there};
 
 use crate::commands::setup::inputs::Inputs;
+use crate::commands::setup::sensor::GivenSensor;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::commands::setup::{self, SetUp};
 use crate::console;
@@ -61,6 +62,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
     let SetUp { experiment, reflections, model } = setup::experiment_from(options, &files)?;
     let origin = FactorsOrigin { reflections: reflections.as_ref(), model: model.as_ref() };
+    let material = GivenSensor::new(options).material;
     let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
@@ -78,7 +80,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, origin, frames, threads, estimate))
+            console::print(&summary::interpretation(&experiment, origin, material, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -96,6 +98,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let results = Results {
         experiment: &experiment,
         origin,
+        material,
         threads,
         estimate,
         images: &images,

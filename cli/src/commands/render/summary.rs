@@ -15,6 +15,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_experiment::sensor_material::SensorMaterial;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::reflections::p1::Summary as Reflections;
 
@@ -42,6 +43,8 @@ pub struct Results<'a> {
     pub experiment: &'a Experiment,
     /// What its structure factors were made of.
     pub origin: FactorsOrigin<'a>,
+    /// The material of its sensor, where it is known.
+    pub material: Option<SensorMaterial>,
     /// Number of worker threads.
     pub threads: usize,
     /// What was expected of it.
@@ -241,7 +244,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, threads, estimate, images, list } = *results;
+    let Results { experiment: e, origin, material, threads, estimate, images, list } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -291,6 +294,11 @@ pub fn json(results: &Results<'_>) -> String {
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
+    value["sensor"] = json!(has_thickness(e).then(|| json!({
+        "material": material.map(SensorMaterial::name),
+        "thickness_m": e.sensor.thickness_m(),
+        "attenuation_per_m": e.sensor.attenuation_per_m,
+    })));
     value["reflections"] = json!(origin.reflections.map(reflections::json));
     value["model"] = json!(origin.model.map(ModelSummary::json));
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
@@ -317,6 +325,7 @@ pub fn list_line(list: &Path) -> String {
 pub fn interpretation(
     experiment: &Experiment,
     origin: FactorsOrigin<'_>,
+    material: Option<SensorMaterial>,
     frames: usize,
     threads: usize,
     estimate: Estimate,
@@ -324,6 +333,7 @@ pub fn interpretation(
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment);
+    push_sensor(&mut text, experiment, material);
     push_crystal(&mut text, experiment);
     let lines = origin.reflections.map(reflections::lines).or(origin.model.map(ModelSummary::lines));
     lines.iter().flatten().for_each(|(name, value)| push_line(&mut text, name, value));
@@ -384,6 +394,29 @@ fn push_geometry(text: &mut String, experiment: &Experiment) {
     );
     let [x, y, z] = DialsFrame::new(d).origin_mm(d).map(format_g);
     line("origin", format!("pix0 {} m; DIALS {x} {y} {z} mm", words(d.pix0_m)));
+}
+
+/// Whether the sensor of the detector has a thickness.
+fn has_thickness(experiment: &Experiment) -> bool {
+    experiment.sensor.layer_m > 0.0
+}
+
+/// Material, thickness and attenuation of the sensor.
+fn push_sensor(text: &mut String, experiment: &Experiment, material: Option<SensorMaterial>) {
+    if !has_thickness(experiment) {
+        return;
+    }
+    let sensor = experiment.sensor;
+    let material = material.map_or_else(String::new, |material| format!("{}, ", material.name()));
+    let thickness_um = format_g(sensor.thickness_m() * 1e6);
+    let layers = counted(sensor.layers, "layer");
+    let mu = match sensor.attenuation_per_m {
+        per_m if per_m > 0.0 => {
+            format!("mu {} per mm (depth {} um)", format_g(per_m * 1e-3), format_g(1e6 / per_m))
+        }
+        _ => "captures nothing".to_owned(),
+    };
+    push_line(text, "sensor", &format!("{material}{thickness_um} um in {layers}, {mu}"));
 }
 
 /// Unit cell, orientation and size of the crystal.

@@ -6,6 +6,7 @@ pub(crate) mod inputs;
 pub(crate) mod model;
 mod plausibility;
 mod repairs;
+pub(crate) mod sensor;
 pub(crate) mod structure_factors;
 mod words;
 
@@ -22,7 +23,7 @@ use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::faults::Modes;
-use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, SensorRequest, Sources};
+use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
@@ -33,10 +34,11 @@ use widebragg_reflections::cell::Cell;
 
 use crate::console::complain;
 use crate::error::Failure;
-use crate::options::{Attenuation, Misset, Options};
+use crate::options::{Misset, Options};
 use inherited::Inherited;
 use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
+use sensor::GivenSensor;
 use structure_factors::Factors;
 
 /// The experiment that `options` ask for. Files are read, missing values are filled in, and warnings go to standard
@@ -188,17 +190,18 @@ fn parameters(
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
     let default = Parameters::new(cell);
+    let lambda0_m = lambda.m().unwrap_or(default.lambda0_m);
     Ok(Parameters {
         simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
         detector: DetectorInput::Parameters(detector),
-        sensor: sensor(options),
+        sensor: GivenSensor::new(options).request(options, lambda0_m, warn)?,
         oversample: OversampleRequest {
             per_axis: options.oversample,
             thick: options.oversample_thick,
             polar: options.oversample_polar,
             omega: options.oversample_omega,
         },
-        lambda0_m: lambda.m().unwrap_or(default.lambda0_m),
+        lambda0_m,
         sources: sources(options, inputs)?,
         kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
@@ -393,22 +396,6 @@ fn sources(options: &Options, inputs: &Inputs) -> Result<Sources, Failure> {
         dispersion: request(options.dispersion_count, options.dispersion_range, None),
         round: !options.square_div,
     })
-}
-
-fn sensor(options: &Options) -> SensorRequest {
-    let is_c_parity = options.carryover_mode == PhiMode::CParity;
-    SensorRequest {
-        thickness_m: options.detector_thick_m,
-        layers: options.detector_thicksteps,
-        attenuation: match options.detector_abs {
-            None => parameters::Attenuation::Unknown,
-            Some(Attenuation::NoThickness) if is_c_parity && options.thick_after_no_thickness => {
-                parameters::Attenuation::Transparent
-            }
-            Some(Attenuation::NoThickness) => parameters::Attenuation::AtSurface,
-            Some(Attenuation::DepthM(depth_m)) => parameters::Attenuation::DepthM(depth_m),
-        },
-    }
 }
 
 /// The region of interest, clipped to the detector; `None` for the whole detector.

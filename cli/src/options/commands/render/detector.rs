@@ -2,11 +2,12 @@
 
 use super::super::super::{
     given::Given,
-    model::{Attenuation, Options, SwingOfAxis},
+    message::quoted,
+    model::{Attenuation, Options, SensorOption, SwingOfAxis},
     row::{self, Section, put, set},
     takes::{
         RADIANS_PER_DEGREE,
-        Takes::{self, Choice, Depth, Each, File, Integer, Nothing, Number},
+        Takes::{self, Choice, Depth, Each, File, Integer, Nothing, Number, Text},
         Unit::{Degree, Micrometre, Millimetre, Plain},
     },
 };
@@ -20,6 +21,7 @@ use widebragg::{
     detector::{Convention, CustomAxes, Pivot},
     vector::Vec3,
 };
+use widebragg_experiment::sensor_material::SensorMaterial;
 
 type Row = row::Row<Options>;
 
@@ -210,6 +212,13 @@ pub(super) const DETECTOR: Section<Options> = Section {
             put(&mut o.curved_det, true)
         }),
         Row::new(
+            "--sensor",
+            Text("Si|CdTe|GaAs,um[,LAYERS]"),
+            "material, thickness and layers of the sensor: -detector_abs at the wavelength, -detector_thick and \
+             -detector_thicksteps, for which these are used where they are given",
+            sensor,
+        ),
+        Row::new(
             "-detector_abs",
             Depth,
             "attenuation depth of the sensor; inf or 0 for no thickness",
@@ -278,6 +287,28 @@ fn axis(
     *place(&mut options.axes) = Some(given.direction()?.into());
     options.convention = Convention::Custom(options.axes);
     Ok(())
+}
+
+fn sensor(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let text = given.text()?;
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    let (&[material, thickness_um, ref layers @ ..], true) = (&words[..], words.len() <= 3) else {
+        return Err(given.refuse("expected a material and its thickness in um, such as Si,320 or Si,320,5"));
+    };
+    let material = SensorMaterial::from_name(material)
+        .ok_or_else(|| given.refuse(&format!("{} is not Si, CdTe or GaAs", quoted(material))))?;
+    let thickness_m =
+        thickness_um.parse().ok().map(|um| Micrometre.to_si(um)).filter(|m| m.is_finite() && *m > 0.0);
+    let thickness_m = thickness_m
+        .ok_or_else(|| given.refuse(&format!("{} is not a thickness in um", quoted(thickness_um))))?;
+    let layers = match layers.first() {
+        Some(word) => match word.parse() {
+            Ok(count) if count > 0 => Some(count),
+            _ => return Err(given.refuse(&format!("{} is not a number of layers", quoted(word)))),
+        },
+        None => None,
+    };
+    put(&mut options.sensor, Some(SensorOption { material, thickness_m, layers }))
 }
 
 fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
