@@ -43,6 +43,7 @@
 
 pub mod carryover;
 mod derive;
+pub mod detectors;
 pub mod experiment;
 pub mod failure;
 pub mod faults;
