@@ -78,14 +78,14 @@ fn sensors_that_cannot_be_are_refused() {
     let place = Workplace::with_inputs();
     for (rest, message) in [
         ("--sensor Ge,300", "--sensor Ge,300: 'Ge' is not Si, CdTe or GaAs"),
-        ("--sensor Si", "expected a material and its thickness in um, such as Si,320 or Si,320,5"),
+        ("--sensor Si", "--sensor Si: give its thickness too, such as Si,500"),
         ("--sensor Si,0", "--sensor Si,0: '0' is not a thickness in um"),
         ("--sensor Si,inf", "'inf' is not a thickness in um"),
         ("--sensor Si,320,0", "'0' is not a number of layers"),
-        ("--sensor Si,320,2,1", "expected a material and its thickness"),
+        ("--sensor Si,320,2,1", "expected material, thickness in um and layers, such as Si,320,5"),
         (
             "--sensor Si,320 -energy 50",
-            "--sensor: attenuation of Si is known from 100 to 800000 eV, not at 50 eV",
+            "--sensor Si: attenuation of Si is known from 100 to 800000 eV, not at 50 eV",
         ),
     ] {
         let outcome = place.run_line(&format!("{LINE} {rest}"));

@@ -12,6 +12,7 @@ use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
+use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
@@ -91,8 +92,8 @@ pub enum Attenuation {
 pub struct SensorOption {
     /// Material.
     pub material: SensorMaterial,
-    /// Thickness, metres, larger than zero.
-    pub thickness_m: f64,
+    /// Thickness, metres, larger than zero; `None`: that of the detector.
+    pub thickness_m: Option<f64>,
     /// Layers, at least 1.
     pub layers: Option<i64>,
 }
@@ -479,6 +480,8 @@ pub struct Options {
     /// Thickness of water in the beam, metres, not negative.
     pub water_m: Option<f64>,
 
+    /// Detector whose pixels, gaps and sensor are taken where no option gives them.
+    pub detector: Option<&'static NamedDetector>,
     /// Pixel size, metres, larger than zero.
     pub pixel_m: Option<f64>,
     /// Pixels along fast, at least 1.

@@ -32,7 +32,7 @@ use crate::options::{Log, Options};
 use estimate::Estimate;
 use output::{Names, Scales, adc_offset};
 use series::{Record, Series};
-use summary::{FactorsOrigin, ImageSummary, Results};
+use summary::{FactorsOrigin, Hardware, ImageSummary, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -63,6 +63,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let SetUp { experiment, reflections, model } = setup::experiment_from(options, &files)?;
     let origin = FactorsOrigin { reflections: reflections.as_ref(), model: model.as_ref() };
     let material = GivenSensor::new(options).material;
+    let hardware = Hardware { detector: options.detector, material };
     let list = expt::checked_path(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
@@ -80,7 +81,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, origin, material, frames, threads, estimate))
+            console::print(&summary::interpretation(&experiment, origin, hardware, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -98,7 +99,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let results = Results {
         experiment: &experiment,
         origin,
-        material,
+        hardware,
         threads,
         estimate,
         images: &images,

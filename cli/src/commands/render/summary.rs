@@ -11,6 +11,7 @@ use widebragg::lattice::Precision;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
+use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
@@ -36,6 +37,15 @@ pub struct FactorsOrigin<'a> {
     pub model: Option<&'a ModelSummary>,
 }
 
+/// What is known of a detector by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Hardware {
+    /// The detector.
+    pub detector: Option<&'static NamedDetector>,
+    /// The material of its sensor.
+    pub material: Option<SensorMaterial>,
+}
+
 /// What a run has done.
 #[derive(Debug, Clone, Copy)]
 pub struct Results<'a> {
@@ -43,8 +53,8 @@ pub struct Results<'a> {
     pub experiment: &'a Experiment,
     /// What its structure factors were made of.
     pub origin: FactorsOrigin<'a>,
-    /// The material of its sensor, where it is known.
-    pub material: Option<SensorMaterial>,
+    /// What is known of its detector by name.
+    pub hardware: Hardware,
     /// Number of worker threads.
     pub threads: usize,
     /// What was expected of it.
@@ -244,7 +254,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, material, threads, estimate, images, list } = *results;
+    let Results { experiment: e, origin, hardware, threads, estimate, images, list } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -294,8 +304,12 @@ pub fn json(results: &Results<'_>) -> String {
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
+    value["detector"] = json!(hardware.detector.map(|named| json!({
+        "name": named.name,
+        "saturation": named.saturation,
+    })));
     value["sensor"] = json!(has_thickness(e).then(|| json!({
-        "material": material.map(SensorMaterial::name),
+        "material": hardware.material.map(SensorMaterial::name),
         "thickness_m": e.sensor.thickness_m(),
         "attenuation_per_m": e.sensor.attenuation_per_m,
     })));
@@ -325,15 +339,15 @@ pub fn list_line(list: &Path) -> String {
 pub fn interpretation(
     experiment: &Experiment,
     origin: FactorsOrigin<'_>,
-    material: Option<SensorMaterial>,
+    hardware: Hardware,
     frames: usize,
     threads: usize,
     estimate: Estimate,
 ) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
-    push_geometry(&mut text, experiment);
-    push_sensor(&mut text, experiment, material);
+    push_geometry(&mut text, experiment, hardware.detector);
+    push_sensor(&mut text, experiment, hardware.material);
     push_crystal(&mut text, experiment);
     let lines = origin.reflections.map(reflections::lines).or(origin.model.map(ModelSummary::lines));
     lines.iter().flatten().for_each(|(name, value)| push_line(&mut text, name, value));
@@ -359,20 +373,24 @@ fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
 }
 
 /// The placed detector.
-fn push_geometry(text: &mut String, experiment: &Experiment) {
+fn push_geometry(text: &mut String, experiment: &Experiment, named: Option<&NamedDetector>) {
     let d = &experiment.detector;
     let mm = |length_m: f64| format_g(1000.0 * length_m);
     let mut line = |name: &str, value: String| push_line(text, name, &value);
     line(
         "detector",
         format!(
-            "{} x {} pixels (fast x slow) of {} mm, {} convention",
+            "{}{} x {} pixels (fast x slow) of {} mm, {} convention",
+            named.map_or_else(String::new, |named| format!("{}, ", named.name)),
             d.fast_pixels,
             d.slow_pixels,
             mm(d.pixel_m),
             convention(experiment)
         ),
     );
+    if let Some(counts) = named.and_then(|named| named.saturation) {
+        line("", format!("saturates at {counts} counts, which the images do not heed"));
+    }
     let spot = BeamSpot::new(d);
     let along_beam = spot.map_or("none".to_owned(), |spot| format!("{} mm", mm(spot.distance_m)));
     line("distance", format!("{along_beam} along the beam, {} mm along the normal", mm(d.close_distance_m)));

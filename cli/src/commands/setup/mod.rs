@@ -4,6 +4,7 @@
 mod inherited;
 pub(crate) mod inputs;
 pub(crate) mod model;
+mod named;
 mod plausibility;
 mod repairs;
 pub(crate) mod sensor;
@@ -21,6 +22,7 @@ use widebragg::random::random_misset;
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
+use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::faults::Modes;
 use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
@@ -187,6 +189,7 @@ fn parameters(
     let detector = detector(options, inherited)?;
     let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
+    let mask = named::with_gaps(options, &detector, mask, warn)?;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
     let default = Parameters::new(cell);
@@ -256,15 +259,25 @@ fn phi_sampling(options: &Options) -> Result<PhiSampling, Failure> {
 }
 
 fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParameters, Failure> {
-    let pixel_m = options.pixel_m.or(inherited.pixel_m).unwrap_or(defaults::PIXEL_M);
+    let of_name = options.detector.map(NamedDetector::pixel_m);
+    let pixel_m = options.pixel_m.or(of_name).or(inherited.pixel_m).unwrap_or(defaults::PIXEL_M);
+    let [fast_of_name, slow_of_name] = named::pixels(options);
     let along = |pixels: Option<usize>, inherited: Option<usize>, size_m: Option<f64>, option: &str| {
         extent(pixel_m, pixels.or(inherited), size_m)
             .map_err(|error| Failure::input(format!("{option}: {error}")))
     };
-    let (fast_pixels, fast_size_m) =
-        along(options.detpixels_f, inherited.fast_pixels, options.detsize_f_m, "-detpixels_x")?;
-    let (slow_pixels, slow_size_m) =
-        along(options.detpixels_s, inherited.slow_pixels, options.detsize_s_m, "-detpixels_y")?;
+    let (fast_pixels, fast_size_m) = along(
+        options.detpixels_f.or(fast_of_name),
+        inherited.fast_pixels,
+        options.detsize_f_m,
+        "-detpixels_x",
+    )?;
+    let (slow_pixels, slow_size_m) = along(
+        options.detpixels_s.or(slow_of_name),
+        inherited.slow_pixels,
+        options.detsize_s_m,
+        "-detpixels_y",
+    )?;
     let placed = DetectorParameters {
         pixel_m,
         fast_pixels,

@@ -31,7 +31,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     usage: &["OPTIONS"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
-    topics: &["units", "hkl", "models", "output-files", "headers", "modes", "series"],
+    topics: &["units", "hkl", "models", "detectors", "output-files", "headers", "modes", "series"],
 };
 
 static SYNTAX: Syntax<Options> = Syntax::new(
