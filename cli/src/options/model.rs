@@ -601,6 +601,8 @@ pub struct Options {
     pub expt: Option<PathBuf>,
     /// No experiment list; false again when `--expt` follows.
     pub no_expt: bool,
+    /// Table of the predicted reflections.
+    pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
     /// Header style of the SMV images.

@@ -80,7 +80,7 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 16] = [
+pub(super) static TOPICS: [Topic; 17] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
@@ -90,6 +90,7 @@ pub(super) static TOPICS: [Topic; 16] = [
         title: "detectors by name (--detector), and their sensors",
         text: Text::WithDetectors(include_str!("topics/detectors.txt")),
     },
+    written!("predictions", "--predictions: where reflections are on the images"),
     written!("output-files", "the files that a render writes, and when"),
     written!("headers", "--header: headers of SMV and CBF images"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),

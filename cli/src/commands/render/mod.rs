@@ -5,6 +5,7 @@ mod exposure;
 mod expt;
 mod nanobragg_log;
 mod output;
+mod predictions;
 mod printout;
 mod series;
 mod summary;
@@ -31,6 +32,7 @@ use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
 use output::{Names, Scales, adc_offset};
+use predictions::Predictions;
 use series::{Record, Series};
 use summary::{FactorsOrigin, Hardware, ImageSummary, Results};
 
@@ -50,6 +52,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = expt::path(&options) {
         check_writable(&list).map_err(|failure| Failure::from(failure.context("--expt")))?;
     }
+    if let Some(path) = &options.predictions {
+        check_writable(path).map_err(|failure| Failure::from(failure.context("--predictions")))?;
+    }
     let mut record = None;
     if series.frames.is_some() {
         Names::check_series(&options, series.first + 1..=series.end)?;
@@ -65,6 +70,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let material = GivenSensor::new(options).material;
     let hardware = Hardware { detector: options.detector, material };
     let list = expt::checked_path(options, &experiment)?;
+    let predictions = Predictions::new(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
     }
@@ -96,6 +102,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = &list {
         expt::write(list, options, &experiment)?;
     }
+    if let Some(predictions) = &predictions {
+        predictions.write(&experiment)?;
+    }
     let results = Results {
         experiment: &experiment,
         origin,
@@ -104,6 +113,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         estimate,
         images: &images,
         list: list.as_deref(),
+        predictions: predictions.as_ref(),
     };
     check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
@@ -124,6 +134,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     if let (Some(list), true) = (&list, prints(Log::Summary)) {
         console::print(&summary::list_line(list))?;
+    }
+    if let (Some(predictions), true) = (&predictions, prints(Log::Summary)) {
+        console::print(&summary::predictions_line(predictions))?;
     }
     if prints(Log::NanoBragg) {
         if options.log == Log::All {
@@ -165,7 +178,8 @@ fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     // An image may have the name of the summary: its copy then gets another one.
     evidence.add_text("summary.json", &summary::json(results))?;
     let images = results.images.iter().flat_map(|image| image.names.all());
-    images.chain(results.list).try_for_each(|path| evidence.add_copy(path))
+    let predictions = results.predictions.map(|predictions| predictions.path.as_path());
+    images.chain(results.list).chain(predictions).try_for_each(|path| evidence.add_copy(path))
 }
 
 /// The frames of a run, to be rendered.

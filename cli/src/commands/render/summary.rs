@@ -22,6 +22,7 @@ use widebragg_formats::reflections::p1::Summary as Reflections;
 
 use super::estimate::Estimate;
 use super::output::{Names, Written};
+use super::predictions::Predictions;
 use crate::commands::reflections;
 use crate::commands::setup::model::ModelSummary;
 
@@ -63,6 +64,8 @@ pub struct Results<'a> {
     pub images: &'a [ImageSummary],
     /// The experiment list for DIALS.
     pub list: Option<&'a Path>,
+    /// The predicted reflections.
+    pub predictions: Option<&'a Predictions>,
 }
 
 /// One finished image.
@@ -254,7 +257,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, hardware, threads, estimate, images, list } = *results;
+    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -318,6 +321,10 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
+    value["predictions"] = json!(predictions.map(|predictions| json!({
+        "file": predictions.path.display().to_string(),
+        "reflections": predictions.reflections.len(),
+    })));
     value["estimated_seconds"] = json!(estimate.seconds);
     value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
@@ -331,6 +338,15 @@ pub fn json(results: &Results<'_>) -> String {
 pub fn list_line(list: &Path) -> String {
     let mut text = String::new();
     push_line(&mut text, "for DIALS", &list.display().to_string());
+    text
+}
+
+/// The line that names the table of predictions.
+#[must_use]
+pub fn predictions_line(predictions: &Predictions) -> String {
+    let mut text = String::new();
+    let count = counted(predictions.reflections.len(), "reflection");
+    push_line(&mut text, "predictions", &format!("{count}: {}", predictions.path.display()));
     text
 }
 
