@@ -1,29 +1,15 @@
 //! `--predictions`: spots of images are where the table has them, with as many photons.
 
 use widebragg_tests::program::Workplace;
+use widebragg_tests::table::Table;
 
-/// A table of predictions: its columns, and its rows.
-struct Table {
-    columns: Vec<String>,
-    rows: Vec<Vec<f64>>,
+fn read_table(place: &Workplace, name: &str) -> Table {
+    Table::parse(&String::from_utf8(place.read(name)).expect("a text"))
 }
 
-impl Table {
-    fn read(place: &Workplace, name: &str) -> Self {
-        let text = String::from_utf8(place.read(name)).expect("a text");
-        let mut lines = text.lines();
-        let columns = lines.next().expect("a header").split(',').map(str::to_owned).collect();
-        let number = |word: &str| word.parse().expect("a number");
-        Self { columns, rows: lines.map(|line| line.split(',').map(number).collect()).collect() }
-    }
-
-    fn value(&self, row: &[f64], name: &str) -> f64 {
-        row[self.columns.iter().position(|column| column == name).expect("a column")]
-    }
-
-    fn position(&self, row: &[f64]) -> [f64; 2] {
-        [self.value(row, "x_px"), self.value(row, "y_px")]
-    }
+/// Where a row has its spot.
+fn position(table: &Table, row: &[f64]) -> [f64; 2] {
+    [table.value(row, "x_px"), table.value(row, "y_px")]
 }
 
 fn distance([x, y]: [f64; 2], [u, v]: [f64; 2]) -> f64 {
@@ -46,16 +32,16 @@ fn compare_spots(shape: &str) -> Vec<f64> {
     let place = Workplace::empty();
     let coarse = format!("{ROTATION} {shape} -default_F 100 -phisteps 1 -oversample 1 --predictions all.csv");
     place.run_line(&coarse).well();
-    let all = Table::read(&place, "all.csv");
+    let all = read_table(&place, "all.csv");
     // All F are the same, so that those with many photons move along the sphere rather than through it.
     let mut photons: Vec<f64> = all.rows.iter().map(|row| all.value(row, "full_photons")).collect();
     photons.sort_by(f64::total_cmp);
     let median = photons[photons.len() / 2];
     let mut picked: Vec<&Vec<f64>> = Vec::new();
     for row in &all.rows {
-        let is_inside = all.position(row).iter().all(|at| (35.0..265.0).contains(at));
+        let is_inside = position(&all, row).iter().all(|at| (35.0..265.0).contains(at));
         let crosses = (33.6..34.4).contains(&all.value(row, "phi_deg"));
-        let is_alone = |other: &&Vec<f64>| distance(all.position(row), all.position(other)) > 50.0;
+        let is_alone = |other: &&Vec<f64>| distance(position(&all, row), position(&all, other)) > 50.0;
         let is_fast = all.value(row, "full_photons") < 1.5 * median;
         if is_inside && crosses && is_fast && picked.iter().all(is_alone) {
             picked.push(row);
@@ -66,7 +52,7 @@ fn compare_spots(shape: &str) -> Vec<f64> {
     place.write("picked.hkl", lines.collect::<String>());
     let files = "-hkl picked.hkl -nointerpolate -floatfile f.bin -intfile i.img --predictions picked.csv";
     place.run_line(&format!("{ROTATION} {shape} {files} -phisteps 50 -oversample 5")).well();
-    let table = Table::read(&place, "picked.csv");
+    let table = read_table(&place, "picked.csv");
     assert_eq!(table.rows.len(), picked.len());
     let mut sum = vec![0.0; EDGE * EDGE];
     for frame in 1..=8 {
@@ -74,7 +60,7 @@ fn compare_spots(shape: &str) -> Vec<f64> {
         image.iter().zip(&mut sum).for_each(|(pixel, sum)| *sum += f64::from(*pixel));
     }
     let compare = |row: &Vec<f64>| {
-        let [x, y] = table.position(row);
+        let [x, y] = position(&table, row);
         let (mut photons, mut along_x, mut along_y) = (0.0, 0.0, 0.0);
         for (index, &pixel) in sum.iter().enumerate() {
             let centre = [(index % EDGE) as f64 + 0.5, (index / EDGE) as f64 + 0.5];
@@ -140,7 +126,7 @@ fn spots_of_stills_are_predicted() {
         "-N 8 -misset 50 20 80 -phi 17",
     ] {
         place.run_line(&format!("{still} {rest}")).well();
-        let table = Table::read(&place, "p.csv");
+        let table = read_table(&place, "p.csv");
         let image = place.float("f.bin");
         let brightest = image.iter().copied().fold(0f32, f32::max);
         let mut spots = 0;
@@ -157,7 +143,7 @@ fn spots_of_stills_are_predicted() {
                     continue;
                 }
                 spots += 1;
-                let near = table.rows.iter().map(|row| distance(table.position(row), centre));
+                let near = table.rows.iter().map(|row| distance(position(&table, row), centre));
                 let nearest = near.fold(f64::INFINITY, f64::min);
                 assert!(nearest < 2.0, "{rest}: a spot at {centre:?} is {nearest} px from any line");
             }
@@ -165,7 +151,7 @@ fn spots_of_stills_are_predicted() {
         assert!(spots > 10, "{rest}: {spots} spots");
         // Lines near the limit of what can show have next to no photons; most have some.
         let shows = |row: &&Vec<f64>| {
-            let [fast, slow] = table.position(row).map(|at| at as usize);
+            let [fast, slow] = position(&table, row).map(|at| at as usize);
             let around = |at: usize| at.saturating_sub(2)..(at + 3).min(STILL_EDGE);
             let mut pixels = around(slow).flat_map(|s| around(fast).map(move |f| s * STILL_EDGE + f));
             pixels.any(|index| image[index] > 1e-3 * brightest)
@@ -183,7 +169,7 @@ fn the_table_is_named_in_the_summary_and_complete_or_absent() {
     let place = Workplace::empty();
     let line = format!("{ROTATION} -N 5 -default_F 100 -phisteps 1 -oversample 1").replace("--quiet", "");
     let summary = place.run_line(&format!("{line} --predictions p.csv --json")).well().json();
-    let table = Table::read(&place, "p.csv");
+    let table = read_table(&place, "p.csv");
     assert_eq!(summary["predictions"]["reflections"], table.rows.len());
     assert_eq!(
         table.columns.join(","),

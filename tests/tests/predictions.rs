@@ -15,26 +15,11 @@ use widebragg_experiment::predictions::{
 use widebragg_formats::geometry::{Panel, Scan, Sensor};
 use widebragg_reflections::symmetry::SpaceGroup;
 use widebragg_tests::golden;
+use widebragg_tests::table::Table;
 
-/// A table of DIALS: its columns by name, and its rows.
-struct Table {
-    columns: Vec<String>,
-    rows: Vec<Vec<f64>>,
-}
-
-impl Table {
-    fn read(name: &str) -> Self {
-        let path = golden::root().join("geometry").join(name);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let mut lines = text.lines();
-        let columns = lines.next().expect("a header").split(',').map(str::to_owned).collect();
-        let number = |word: &str| word.parse().expect("a number");
-        Self { columns, rows: lines.map(|line| line.split(',').map(number).collect()).collect() }
-    }
-
-    fn value(&self, row: &[f64], name: &str) -> f64 {
-        row[self.columns.iter().position(|column| column == name).expect("a column")]
-    }
+fn read_table(name: &str) -> Table {
+    let path = golden::root().join("geometry").join(name);
+    Table::parse(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
 /// What the predictions need of an experiment list.
@@ -185,7 +170,7 @@ fn hkl(table: &Table, row: &[f64]) -> [i32; 3] {
 #[test]
 fn a_rotation_has_the_reflections_of_dials_at_the_same_pixels_and_phi() {
     let experiment = Experiment::read("rotation.expt");
-    let table = Table::read("rotation_predicted.csv");
+    let table = read_table("rotation_predicted.csv");
     assert_eq!(table.rows.len(), 899);
     let is_absent = |hkl| is_absent_by_centring(&experiment.group, hkl);
     let listed = Listed { reach_rad: &|_| 0.0, is_absent: &is_absent };
@@ -218,7 +203,7 @@ fn a_rotation_has_the_reflections_of_dials_at_the_same_pixels_and_phi() {
 #[test]
 fn a_still_has_the_reflections_of_dials_on_the_same_panels_and_pixels() {
     let experiment = Experiment::read("still.expt");
-    let table = Table::read("still_predicted.csv");
+    let table = read_table("still_predicted.csv");
     let is_absent = |hkl| experiment.group.is_absent(hkl);
     let listed = Listed { reach_rad: &|_| 0.0015, is_absent: &is_absent };
     let predicted = experiment.conditions(2.2).predict(&listed).unwrap();

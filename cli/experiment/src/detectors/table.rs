@@ -2,7 +2,8 @@
 //!
 //! Sizes, pixels, modules, gaps and round masks: the tables and masks of pyFAI 2026.9, dxtbx 3.11, EXtra-geom 1.17, nexgen
 //! and lcls2, CrystFEL's example geometries, and the list of detectors of XDS; materials and thicknesses: the same,
-//! and the makers' manuals. Rows agree in all sources that have them, unless `doubt` says otherwise.
+//! and the makers' manuals. Rows agree in all sources that have them, unless `doubt` says otherwise. `detectors.csv` has what
+//! each row comes from, and values that are not used here: gains, offsets, read noise and dead time.
 
 use super::{
     Converter::{self, Screen, Sensor},

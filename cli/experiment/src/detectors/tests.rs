@@ -1,4 +1,4 @@
-//! The table against the sizes that were collected from its sources, and masks against the gaps that these name.
+//! The table against what was collected from its sources, and masks against the gaps that these name.
 
 use std::collections::BTreeSet;
 
@@ -37,26 +37,40 @@ fn every(step: usize, (first, last): (usize, usize), count: usize) -> Vec<(usize
 }
 
 #[test]
-fn all_sizes_are_those_of_the_sources() {
-    let rows: Vec<Vec<&str>> = include_str!("sizes.csv")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .skip(1)
-        .map(|line| line.split(',').collect())
-        .collect();
+fn names_and_sizes_are_those_of_the_sources() {
+    // Cells with commas, which are quoted, come after all that are read here.
+    let lines = include_str!("detectors.csv").lines().filter(|line| !line.starts_with('#'));
+    let rows: Vec<Vec<&str>> = lines.skip(1).map(|line| line.split(',').collect()).collect();
     assert_eq!((rows.len(), ALL.len()), (44, 44));
     for (row, detector) in rows.iter().zip(ALL) {
         let integer = |column: usize| row[column].parse::<usize>().unwrap();
         let pair = |column: usize| [integer(column), integer(column + 1)];
         let name = row[0];
         assert_eq!(detector.name, name);
-        assert_eq!(detector.pixels(), pair(1), "{name}");
-        let pixel_um: f64 = row[3].parse().unwrap();
+        for alias in row[1].split(';') {
+            assert_eq!(named(alias).name, name, "{alias}");
+        }
+        assert_eq!(detector.pixels(), pair(2), "{name}");
+        let pixel_um: f64 = row[4].parse().unwrap();
         assert!((detector.pixel_mm * 1e3 - pixel_um).abs() < 1e-9, "{name}");
         // Gaps of neighbours that there are none of are not told.
-        let (count, mut gap) = (pair(8), pair(6));
+        let (count, mut gap) = (pair(9), pair(7));
         (0..2).filter(|&axis| count[axis] == 1).for_each(|axis| gap[axis] = 0);
-        assert_eq!(detector.modules, Modules { count, pixels: pair(4), gap }, "{name}");
+        assert_eq!(detector.modules, Modules { count, pixels: pair(5), gap }, "{name}");
+        let materials = row[11];
+        assert!(
+            detector.variants().iter().all(|sensor| materials.contains(sensor.material.name())),
+            "{name}"
+        );
+        assert_eq!(
+            detector.usual_sensor().is_some(),
+            materials.starts_with("Si") && materials != "Si or CdTe",
+            "{name}"
+        );
+        if let Some(usual) = detector.usual_sensor() {
+            let thickness = row[12].split(|c: char| !c.is_ascii_digit()).next().unwrap();
+            assert_eq!(thickness.parse(), Ok(usual.thickness_um), "{name}");
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::failure::{Failure, Part};
 use crate::resolution::largest_scattering_length;
 
 /// The reflections that `frames` frames of an experiment can show, from the first on, to the resolution that its detector
-/// reaches or to its limit. Those whose F_cell is 0 are left out. An experiment without oscillation is a still.
+/// reaches or to its limit. Those whose F_cell is 0 are left out. An experiment without oscillation is a still. Its
+/// `shift` is not applied.
 ///
 /// In a still a reflection can show within [`reach_rad`] of the sphere. A rotation shows those that cross the sphere, and
 /// those within reach of it at its start or end that cross it next.
