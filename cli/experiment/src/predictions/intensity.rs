@@ -16,7 +16,7 @@
 //! **Source.** Kinematic theory (Darwin, Phil. Mag. 27, 315, 1914), with the lattice factors of [`widebragg::lattice`].
 //!
 //! **Accuracy.** Images of many phi steps have it within 1 % where their frames hold the whole reflection
-//! (`tests/cli_predictions.rs`). Round crystals have less, 0.6/N or so of it, since their lattice factor falls off slowly
+//! (`tests/cli_predictions.rs`). Round crystals have less, by some 0.5/N of it, since their lattice factor falls off slowly
 //! and ends where another reflection is nearer. F is that of the node, interpolated or not, and the defects of c-parity
 //! are left out.
 

@@ -339,6 +339,8 @@ impl Lattice {
 
 #[cfg(test)]
 mod tests {
+    use widebragg_formats::geometry::{Beam, Crystal, Frame};
+
     use super::*;
 
     fn conditions(a_matrix: [[f64; 3]; 3], d_min_angstrom: f64, lambda_m: f64) -> Conditions<'static> {
@@ -372,6 +374,34 @@ mod tests {
             assert!(error.contains(why) && !error.contains('\n'), "{error}");
         }
         assert_eq!(conditions(CUBIC, 5.0, 1e-10).predict(&listed), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_geometry_must_have_what_predictions_need() {
+        let beam = Beam { direction: [0.0, 0.0, 1.0], lambda_m: Some(1e-10), polarization: None };
+        let crystal = Crystal { a_matrix: CUBIC, a_at_frames: Vec::new(), space_group: None };
+        let scan = Scan { first: 1, frames: 5, start_deg: 0.0, width_deg: 1.0, exposure_s: None };
+        let geometry = Geometry {
+            frame: Frame::Dials,
+            beam,
+            panels: Vec::new(),
+            spindle: Some([1.0, 0.0, 0.0]),
+            scan: Some(scan),
+            crystal: Some(crystal),
+        };
+        let conditions = Conditions::of(&geometry, 5.0).unwrap();
+        assert_eq!(conditions.rotation, Some(Rotation { spindle: [1.0, 0.0, 0.0], scan }));
+        assert_eq!((conditions.a_matrix, conditions.band_m), (CUBIC, [1e-10, 1e-10]));
+        let still = Geometry { scan: None, ..geometry.clone() };
+        assert_eq!(Conditions::of(&still, 5.0).unwrap().rotation, None);
+        for (lacking, what) in [
+            (Geometry { beam: Beam { lambda_m: None, ..beam }, ..geometry.clone() }, "wavelength"),
+            (Geometry { spindle: None, ..geometry.clone() }, "spindle"),
+            (Geometry { crystal: None, ..geometry.clone() }, "crystal"),
+        ] {
+            let error = Conditions::of(&lacking, 5.0).unwrap_err().to_string();
+            assert_eq!(error, format!("the geometry has no {what}"));
+        }
     }
 
     /// The indices of a skewed lattice are those that a search of a larger box finds.
