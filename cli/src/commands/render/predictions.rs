@@ -56,7 +56,8 @@ impl Predictions {
                 }
                 When::Excitation(angle_rad) => write!(out, "{angle_rad}")?,
             }
-            write!(out, ",{d_angstrom},{}", reflection.lambda_angstrom())?;
+            // Nine decimals leave out the rounding errors of the vector that it is taken from.
+            write!(out, ",{d_angstrom},{:.9}", reflection.lambda_angstrom())?;
             if let Some(intensity) = &intensity {
                 write!(out, ",{}", intensity.photons(reflection))?;
             }
