@@ -14,6 +14,7 @@
 //! * [`skipped`]: tells which tests were skipped.
 //! * [`reflection_text`]: what every file of reflections as text must keep.
 //! * [`smv_header`]: what every SMV header must keep.
+//! * [`table`]: reads tables of numbers.
 //! * [`reflections`]: what every stream of reflections must keep.
 //! * [`scene`]: the oracle's derived values as a scene of the kernel, so that the kernel's render loop is
 //!   tested alone.
@@ -34,3 +35,4 @@ pub mod reflections;
 pub mod scene;
 pub mod skipped;
 pub mod smv_header;
+pub mod table;

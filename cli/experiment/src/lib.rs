@@ -37,12 +37,15 @@
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
+//! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
+//! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 
 pub mod carryover;
 mod derive;
+pub mod detectors;
 pub mod experiment;
 pub mod failure;
 pub mod faults;
@@ -53,7 +56,9 @@ pub mod gradient;
 pub mod images;
 pub mod light;
 pub mod parameters;
+pub mod predictions;
 pub mod resolution;
+pub mod sensor_material;
 pub mod statistics;
 mod tables;
 pub mod threads;

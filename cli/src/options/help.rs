@@ -7,13 +7,13 @@ use super::{
     spec::CommandSpec,
     suggest::unknown_subject,
     syntax::Group,
-    topics::{TOPICS, Text, topic},
+    topics::{TOPICS, topic},
 };
 use crate::error::Failure;
 use core::iter::once;
 
 /// No line is longer.
-const WIDTH: usize = 78;
+pub(super) const WIDTH: usize = 78;
 /// Where the descriptions of options start.
 const COLUMN: usize = 28;
 /// The same in the short help.
@@ -63,9 +63,9 @@ pub fn help() -> String {
 /// There is neither a command nor a topic of this name.
 pub fn help_on(subject: &str) -> Result<String, Failure> {
     let command = command(subject).map(command_page);
-    let topic = topic(subject).map(|topic| match topic.text {
-        Text::Written(text) => format!("{}: {}\n\n{text}", topic.name, topic.title),
-        Text::AllOptions => all_options(),
+    let topic = topic(subject).map(|topic| match topic.text.paragraphs() {
+        Some(text) => format!("{}: {}\n\n{text}", topic.name, topic.title),
+        None => all_options(),
     });
     match (command, topic) {
         (None, None) => Err(unknown_subject(subject)),
@@ -164,7 +164,7 @@ fn entry(text: &mut String, column: usize, label: &str, what: &str) {
 }
 
 /// Lines of whole words, at most `width` characters where the words allow it.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {

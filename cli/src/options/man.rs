@@ -5,7 +5,7 @@ use super::{
     reader::GENERAL,
     row::OptionSpec,
     spec::EXIT_CODES,
-    topics::{TOPICS, Text},
+    topics::TOPICS,
 };
 
 const DESCRIPTION: &str = "\
@@ -70,9 +70,9 @@ pub fn man() -> String {
     }
     page.push_str(".SH TOPICS\n");
     for topic in &TOPICS {
-        if let Text::Written(text) = topic.text {
+        if let Some(text) = topic.text.paragraphs() {
             page.push_str(&format!(".SS {}: {}\n", escaped(topic.name), escaped(topic.title)));
-            paragraphs(&mut page, text);
+            paragraphs(&mut page, &text);
         }
     }
     page

@@ -13,8 +13,10 @@ use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
+use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_experiment::sensor_material::SensorMaterial;
 use widebragg_formats::reflections::p1::Wanted;
 
 /// A command with its options.
@@ -84,6 +86,17 @@ pub enum Attenuation {
     NoThickness,
     /// Attenuation depth, metres, larger than zero.
     DepthM(f64),
+}
+
+/// `--sensor`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SensorOption {
+    /// Material.
+    pub material: SensorMaterial,
+    /// Thickness, metres, larger than zero; `None`: that of the detector.
+    pub thickness_m: Option<f64>,
+    /// Layers, at least 1.
+    pub layers: Option<i64>,
 }
 
 /// `-twotheta_axis x y z` as nanoBragg reads it, which finds `-twotheta` in the word.
@@ -469,6 +482,8 @@ pub struct Options {
     /// Thickness of water in the beam, metres, not negative.
     pub water_m: Option<f64>,
 
+    /// Detector whose pixels, gaps and sensor are taken where no option gives them.
+    pub detector: Option<&'static NamedDetector>,
     /// Pixel size, metres, larger than zero.
     pub pixel_m: Option<f64>,
     /// Pixels along fast, at least 1.
@@ -513,6 +528,9 @@ pub struct Options {
     pub point_pixel: bool,
     /// All pixels at the same distance from the sample.
     pub curved_det: bool,
+    /// Material, thickness and layers of the sensor, for which `detector_abs`, `detector_thick_m` and
+    /// `detector_thicksteps` are used where they are given.
+    pub sensor: Option<SensorOption>,
     /// Attenuation depth of the sensor.
     pub detector_abs: Option<Attenuation>,
     /// Sensor thickness, metres; negative means unset.
@@ -585,6 +603,8 @@ pub struct Options {
     pub expt: Option<PathBuf>,
     /// No experiment list; false again when `--expt` follows.
     pub no_expt: bool,
+    /// Table of the predicted reflections.
+    pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
     /// Header style of the SMV images.

@@ -10,6 +10,7 @@ use super::{
     topics::TOPICS,
 };
 use crate::error::Failure;
+use widebragg_experiment::detectors;
 
 /// Words of other programs, without dashes and underscores and in small letters, and the options that mean the same.
 ///
@@ -177,16 +178,29 @@ pub(super) fn unknown_subject(subject: &str) -> Failure {
 
 /// The name that is nearest to what was typed, if one is near enough.
 pub(super) fn nearest(token: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let bare = token.trim_start_matches('-');
+    nearest_of(
+        token.trim_start_matches('-'),
+        names.map(|name| (name.trim_start_matches('-').to_owned(), name)),
+    )
+}
+
+/// The detector whose name is nearest to what was typed, if one is near enough.
+pub(super) fn nearest_detector(name: &str) -> Option<&'static str> {
+    let usable = detectors::ALL.iter().filter(|detector| detector.needs_file.is_none());
+    let names = usable.flat_map(|detector| detector.names().map(|name| (name, detector.name)));
+    nearest_of(&detectors::key(name), names.map(|(name, proper)| (detectors::key(name), proper)))
+}
+
+/// The value whose key is nearest to `bare`, if one is near enough.
+fn nearest_of<T>(bare: &str, keys: impl Iterator<Item = (String, T)>) -> Option<T> {
     let length = bare.chars().count();
     if length > LONGEST_NAME {
         return None;
     }
     // A single letter is near every other one.
     let allowed = if length < 2 { 0 } else { (length / 3).clamp(1, 4) };
-    names
-        .map(|name| (strsim::damerau_levenshtein(bare, name.trim_start_matches('-')), name))
+    keys.map(|(key, value)| (strsim::damerau_levenshtein(bare, &key), value))
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
+        .map(|(_, value)| value)
 }

@@ -1,5 +1,9 @@
 //! The topics of the help.
 
+use super::help::{WIDTH, wrapped};
+use widebragg_experiment::detectors::{self, Converter, NamedDetector, SensorVariant};
+use widebragg_formats::format_g::format_g;
+
 /// A topic of `widebragg help TOPIC`.
 pub(super) struct Topic {
     pub name: &'static str,
@@ -13,8 +17,56 @@ pub(super) struct Topic {
 pub(super) enum Text {
     /// Paragraphs with empty lines between them; lines that begin with a space are kept as they are.
     Written(&'static str),
+    /// The same, with the list of detectors after it.
+    WithDetectors(&'static str),
     /// Made from the tables of all options.
     AllOptions,
+}
+
+impl Text {
+    /// The paragraphs; `None` for what is made from the tables of all options.
+    pub fn paragraphs(self) -> Option<String> {
+        match self {
+            Self::Written(text) => Some(text.to_owned()),
+            Self::WithDetectors(text) => Some(format!("{text}\n{}", detectors())),
+            Self::AllOptions => None,
+        }
+    }
+}
+
+/// A line for each detector that is known by name, and what is uncertain about it.
+fn detectors() -> String {
+    const INDENT: usize = 19;
+    let mut text = format!("  {:<17}{:<13}{:<8}{:<9}sensor, um\n", "name", "pixels", "um", "modules");
+    for detector in detectors::ALL {
+        let by = |[fast, slow]: [usize; 2]| format!("{fast} x {slow}");
+        let (pixels, modules) = (by(detector.pixels()), by(detector.modules.count));
+        let pixel_um = format_g(detector.pixel_mm * 1e3);
+        let converter =
+            if detector.needs_file.is_some() { "refused".to_owned() } else { converter(detector) };
+        text += &format!("  {:<17}{pixels:<13}{pixel_um:<8}{modules:<9}{converter}\n", detector.name);
+        for remark in [detector.doubt, detector.needs_file].into_iter().flatten() {
+            for line in wrapped(remark, WIDTH - INDENT) {
+                text += &format!("{:INDENT$}{line}\n", "");
+            }
+        }
+    }
+    text
+}
+
+/// The sensors that a detector is made with, or its screen.
+fn converter(detector: &NamedDetector) -> String {
+    let Converter::Sensor { variants, .. } = detector.converter else {
+        let Converter::Screen(screen) = detector.converter else { return String::new() };
+        return screen.to_owned();
+    };
+    let of_material = |variants: &[SensorVariant]| {
+        let thicknesses: Vec<_> = variants.iter().map(|variant| format_g(variant.thickness_um)).collect();
+        let material = variants.first().map_or("", |variant| variant.material.name());
+        format!("{material} {}", thicknesses.join("/"))
+    };
+    let materials = variants.chunk_by(|a, b| a.material == b.material).map(of_material);
+    materials.collect::<Vec<_>>().join(", ")
 }
 
 macro_rules! written {
@@ -28,11 +80,17 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 15] = [
+pub(super) static TOPICS: [Topic; 17] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
     written!("models", "structure factors from the coordinates of atoms"),
+    Topic {
+        name: "detectors",
+        title: "detectors by name (--detector), and their sensors",
+        text: Text::WithDetectors(include_str!("topics/detectors.txt")),
+    },
+    written!("predictions", "--predictions: where reflections are on the images"),
     written!("output-files", "the files that a render writes, and when"),
     written!("headers", "--header: headers of SMV and CBF images"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),

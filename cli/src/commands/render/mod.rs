@@ -5,6 +5,7 @@ mod exposure;
 mod expt;
 mod nanobragg_log;
 mod output;
+mod predictions;
 mod printout;
 mod series;
 mod summary;
@@ -22,6 +23,7 @@ use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::{append, is_there};
 
 use crate::commands::setup::inputs::Inputs;
+use crate::commands::setup::sensor::GivenSensor;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
 use crate::commands::setup::{self, SetUp};
 use crate::console;
@@ -30,8 +32,9 @@ use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
 use output::{Names, Scales, adc_offset};
+use predictions::Predictions;
 use series::{Record, Series};
-use summary::{FactorsOrigin, ImageSummary, Results};
+use summary::{FactorsOrigin, Hardware, ImageSummary, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -49,6 +52,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = expt::path(&options) {
         check_writable(&list).map_err(|failure| Failure::from(failure.context("--expt")))?;
     }
+    if let Some(path) = &options.predictions {
+        check_writable(path).map_err(|failure| Failure::from(failure.context("--predictions")))?;
+    }
     let mut record = None;
     if series.frames.is_some() {
         Names::check_series(&options, series.first + 1..=series.end)?;
@@ -62,7 +68,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let SetUp { experiment, reflections, model } = setup::of_images(options, &files)?;
     let unique = reflections.as_deref();
     let origin = FactorsOrigin { reflections: unique.map(|unique| &unique.summary), model: model.as_ref() };
+    let material = GivenSensor::new(options).material;
+    let hardware = Hardware { detector: options.detector, material };
     let list = expt::checked_path(options, &experiment)?;
+    let predictions = Predictions::new(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
     }
@@ -79,7 +88,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, origin, frames, threads, estimate))
+            console::print(&summary::interpretation(&experiment, origin, hardware, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -94,13 +103,18 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = &list {
         expt::write(list, options, &experiment)?;
     }
+    if let Some(predictions) = &predictions {
+        predictions.write(&experiment)?;
+    }
     let results = Results {
         experiment: &experiment,
         origin,
+        hardware,
         threads,
         estimate,
         images: &images,
         list: list.as_deref(),
+        predictions: predictions.as_ref(),
     };
     check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
@@ -121,6 +135,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     if let (Some(list), true) = (&list, prints(Log::Summary)) {
         console::print(&summary::list_line(list))?;
+    }
+    if let (Some(predictions), true) = (&predictions, prints(Log::Summary)) {
+        console::print(&summary::predictions_line(predictions))?;
     }
     if prints(Log::NanoBragg) {
         if options.log == Log::All {
@@ -162,7 +179,8 @@ fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     // An image may have the name of the summary: its copy then gets another one.
     evidence.add_text("summary.json", &summary::json(results))?;
     let images = results.images.iter().flat_map(|image| image.names.all());
-    images.chain(results.list).try_for_each(|path| evidence.add_copy(path))
+    let predictions = results.predictions.map(|predictions| predictions.path.as_path());
+    images.chain(results.list).chain(predictions).try_for_each(|path| evidence.add_copy(path))
 }
 
 /// The frames of a run, to be rendered.

@@ -16,6 +16,7 @@ use widebragg_formats::reflections::p1::Unique;
 
 use super::printout::axis_line;
 use super::summary::{ImageSummary, misset_rad};
+use crate::commands::setup::sensor::GivenSensor;
 use crate::options::{Attenuation, Misset, Options};
 
 /// Longest list that is printed.
@@ -208,7 +209,7 @@ fn push_beam(text: &mut String, options: &Options, experiment: &Experiment) {
         text,
         &format!(
             "  sensor is {} m thick in {} layers with mu= {}",
-            g(options.detector_thick_m.unwrap_or(0.0).max(0.0)),
+            g(GivenSensor::new(options).thickness_m.unwrap_or(0.0).max(0.0)),
             experiment.sensor.layers,
             g(attenuation_per_m)
         ),

@@ -137,6 +137,10 @@ impl Names {
         if let Some(list) = expt::path(options) {
             files.claim("--expt", &list, "is also the experiment list (--expt)")?;
         }
+        if let Some(path) = &options.predictions {
+            check_folder("--predictions", path)?;
+            files.write("--predictions", path, "is also the table of predictions (--predictions)")?;
+        }
         for ImageFile { option, path, .. } in &self.0 {
             check_folder(option, path)?;
             files.write(option, path, "two images under one name")?;

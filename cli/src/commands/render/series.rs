@@ -79,7 +79,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 16] = [
+const INCIDENTAL: [&str; 17] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -88,6 +88,7 @@ const INCIDENTAL: [&str; 16] = [
     "--resume-anyway",
     "--expt",
     "--no-expt",
+    "--predictions",
     "--log",
     "--quiet",
     "--json",

@@ -11,16 +11,19 @@ use widebragg::lattice::Precision;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
+use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_experiment::sensor_material::SensorMaterial;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::reflections::p1::Summary as Reflections;
 
 use super::estimate::Estimate;
 use super::output::{Names, Written};
+use super::predictions::Predictions;
 use crate::commands::reflections;
 use crate::commands::setup::model::ModelSummary;
 
@@ -36,6 +39,15 @@ pub struct FactorsOrigin<'a> {
     pub model: Option<&'a ModelSummary>,
 }
 
+/// What is known of a detector by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Hardware {
+    /// The detector.
+    pub detector: Option<&'static NamedDetector>,
+    /// The material of its sensor.
+    pub material: Option<SensorMaterial>,
+}
+
 /// What a run has done.
 #[derive(Debug, Clone, Copy)]
 pub struct Results<'a> {
@@ -43,6 +55,8 @@ pub struct Results<'a> {
     pub experiment: &'a Experiment,
     /// What its structure factors were made of.
     pub origin: FactorsOrigin<'a>,
+    /// What is known of its detector by name.
+    pub hardware: Hardware,
     /// Number of worker threads.
     pub threads: usize,
     /// What was expected of it.
@@ -51,6 +65,8 @@ pub struct Results<'a> {
     pub images: &'a [ImageSummary],
     /// The experiment list for DIALS.
     pub list: Option<&'a Path>,
+    /// The predicted reflections.
+    pub predictions: Option<&'a Predictions>,
 }
 
 /// One finished image.
@@ -262,7 +278,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, threads, estimate, images, list } = *results;
+    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -312,11 +328,24 @@ pub fn json(results: &Results<'_>) -> String {
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
+    value["detector"] = json!(hardware.detector.map(|named| json!({
+        "name": named.name,
+        "saturation": named.saturation,
+    })));
+    value["sensor"] = json!(has_thickness(e).then(|| json!({
+        "material": hardware.material.map(SensorMaterial::name),
+        "thickness_m": e.sensor.thickness_m(),
+        "attenuation_per_m": e.sensor.attenuation_per_m,
+    })));
     value["reflections"] = json!(origin.reflections.map(reflections::json));
     value["model"] = json!(origin.model.map(ModelSummary::json));
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
+    value["predictions"] = json!(predictions.map(|predictions| json!({
+        "file": predictions.path.display().to_string(),
+        "reflections": predictions.reflections.len(),
+    })));
     value["estimated_seconds"] = json!(estimate.seconds);
     value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
@@ -333,18 +362,29 @@ pub fn list_line(list: &Path) -> String {
     text
 }
 
+/// The line that names the table of predictions.
+#[must_use]
+pub fn predictions_line(predictions: &Predictions) -> String {
+    let mut text = String::new();
+    let count = counted(predictions.reflections.len(), "reflection");
+    push_line(&mut text, "predictions", &format!("{count}: {}", predictions.path.display()));
+    text
+}
+
 /// How the options were understood, as text; `frames` are those of a series.
 #[must_use]
 pub fn interpretation(
     experiment: &Experiment,
     origin: FactorsOrigin<'_>,
+    hardware: Hardware,
     frames: usize,
     threads: usize,
     estimate: Estimate,
 ) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
-    push_geometry(&mut text, experiment);
+    push_geometry(&mut text, experiment, hardware.detector);
+    push_sensor(&mut text, experiment, hardware.material);
     push_crystal(&mut text, experiment);
     let lines = origin.reflections.map(reflections::lines).or(origin.model.map(ModelSummary::lines));
     lines.iter().flatten().for_each(|(name, value)| push_line(&mut text, name, value));
@@ -370,20 +410,24 @@ fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
 }
 
 /// The placed detector.
-fn push_geometry(text: &mut String, experiment: &Experiment) {
+fn push_geometry(text: &mut String, experiment: &Experiment, named: Option<&NamedDetector>) {
     let d = &experiment.detector;
     let mm = |length_m: f64| format_g(1000.0 * length_m);
     let mut line = |name: &str, value: String| push_line(text, name, &value);
     line(
         "detector",
         format!(
-            "{} x {} pixels (fast x slow) of {} mm, {} convention",
+            "{}{} x {} pixels (fast x slow) of {} mm, {} convention",
+            named.map_or_else(String::new, |named| format!("{}, ", named.name)),
             d.fast_pixels,
             d.slow_pixels,
             mm(d.pixel_m),
             convention(experiment)
         ),
     );
+    if let Some(counts) = named.and_then(|named| named.saturation) {
+        line("", format!("saturates at {counts} counts, which the images do not heed"));
+    }
     let spot = BeamSpot::new(d);
     let along_beam = spot.map_or("none".to_owned(), |spot| format!("{} mm", mm(spot.distance_m)));
     line("distance", format!("{along_beam} along the beam, {} mm along the normal", mm(d.close_distance_m)));
@@ -405,6 +449,29 @@ fn push_geometry(text: &mut String, experiment: &Experiment) {
     );
     let [x, y, z] = DialsFrame::new(d).origin_mm(d).map(format_g);
     line("origin", format!("pix0 {} m; DIALS {x} {y} {z} mm", words(d.pix0_m)));
+}
+
+/// Whether the sensor of the detector has a thickness.
+fn has_thickness(experiment: &Experiment) -> bool {
+    experiment.sensor.layer_m > 0.0
+}
+
+/// Material, thickness and attenuation of the sensor.
+fn push_sensor(text: &mut String, experiment: &Experiment, material: Option<SensorMaterial>) {
+    if !has_thickness(experiment) {
+        return;
+    }
+    let sensor = experiment.sensor;
+    let material = material.map_or_else(String::new, |material| format!("{}, ", material.name()));
+    let thickness_um = format_g(sensor.thickness_m() * 1e6);
+    let layers = counted(sensor.layers, "layer");
+    let mu = match sensor.attenuation_per_m {
+        per_m if per_m > 0.0 => {
+            format!("mu {} per mm (depth {} um)", format_g(per_m * 1e-3), format_g(1e6 / per_m))
+        }
+        _ => "captures nothing".to_owned(),
+    };
+    push_line(text, "sensor", &format!("{material}{thickness_um} um in {layers}, {mu}"));
 }
 
 /// Unit cell, orientation and size of the crystal.

@@ -4,9 +4,11 @@
 mod inherited;
 pub(crate) mod inputs;
 pub(crate) mod model;
+mod named;
 mod plausibility;
 mod reach;
 mod repairs;
+pub(crate) mod sensor;
 pub(crate) mod structure_factors;
 mod words;
 
@@ -21,9 +23,10 @@ use widebragg::random::random_misset;
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
+use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::faults::Modes;
-use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, SensorRequest, Sources};
+use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
@@ -34,10 +37,11 @@ use widebragg_reflections::cell::Cell;
 
 use crate::console::complain;
 use crate::error::Failure;
-use crate::options::{Attenuation, Misset, Options};
+use crate::options::{Misset, Options};
 use inherited::Inherited;
 use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
+use sensor::GivenSensor;
 use structure_factors::Factors;
 
 /// The experiment that `options` ask for, with all structure factors that a file lists, since derivatives and fits move
@@ -246,20 +250,22 @@ fn parameters(
     let detector = detector(options, inherited)?;
     let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
+    let mask = named::with_gaps(options, &detector, mask, warn)?;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
     let default = Parameters::new(cell);
+    let lambda0_m = lambda.m().unwrap_or(default.lambda0_m);
     Ok(Parameters {
         simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
         detector: DetectorInput::Parameters(detector),
-        sensor: sensor(options),
+        sensor: GivenSensor::new(options).request(options, lambda0_m, warn)?,
         oversample: OversampleRequest {
             per_axis: options.oversample,
             thick: options.oversample_thick,
             polar: options.oversample_polar,
             omega: options.oversample_omega,
         },
-        lambda0_m: lambda.m().unwrap_or(default.lambda0_m),
+        lambda0_m,
         sources: sources(options, inputs)?,
         kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
@@ -316,15 +322,25 @@ fn phi_sampling(options: &Options) -> Result<PhiSampling, Failure> {
 }
 
 fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParameters, Failure> {
-    let pixel_m = options.pixel_m.or(inherited.pixel_m).unwrap_or(defaults::PIXEL_M);
+    let of_name = options.detector.map(NamedDetector::pixel_m);
+    let pixel_m = options.pixel_m.or(of_name).or(inherited.pixel_m).unwrap_or(defaults::PIXEL_M);
+    let [fast_of_name, slow_of_name] = named::pixels(options);
     let along = |pixels: Option<usize>, inherited: Option<usize>, size_m: Option<f64>, option: &str| {
         extent(pixel_m, pixels.or(inherited), size_m)
             .map_err(|error| Failure::input(format!("{option}: {error}")))
     };
-    let (fast_pixels, fast_size_m) =
-        along(options.detpixels_f, inherited.fast_pixels, options.detsize_f_m, "-detpixels_x")?;
-    let (slow_pixels, slow_size_m) =
-        along(options.detpixels_s, inherited.slow_pixels, options.detsize_s_m, "-detpixels_y")?;
+    let (fast_pixels, fast_size_m) = along(
+        options.detpixels_f.or(fast_of_name),
+        inherited.fast_pixels,
+        options.detsize_f_m,
+        "-detpixels_x",
+    )?;
+    let (slow_pixels, slow_size_m) = along(
+        options.detpixels_s.or(slow_of_name),
+        inherited.slow_pixels,
+        options.detsize_s_m,
+        "-detpixels_y",
+    )?;
     let placed = DetectorParameters {
         pixel_m,
         fast_pixels,
@@ -456,22 +472,6 @@ fn sources(options: &Options, inputs: &Inputs) -> Result<Sources, Failure> {
         dispersion: request(options.dispersion_count, options.dispersion_range, None),
         round: !options.square_div,
     })
-}
-
-fn sensor(options: &Options) -> SensorRequest {
-    let is_c_parity = options.carryover_mode == PhiMode::CParity;
-    SensorRequest {
-        thickness_m: options.detector_thick_m,
-        layers: options.detector_thicksteps,
-        attenuation: match options.detector_abs {
-            None => parameters::Attenuation::Unknown,
-            Some(Attenuation::NoThickness) if is_c_parity && options.thick_after_no_thickness => {
-                parameters::Attenuation::Transparent
-            }
-            Some(Attenuation::NoThickness) => parameters::Attenuation::AtSurface,
-            Some(Attenuation::DepthM(depth_m)) => parameters::Attenuation::DepthM(depth_m),
-        },
-    }
 }
 
 /// The region of interest, clipped to the detector; `None` for the whole detector.

@@ -7,6 +7,7 @@ use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g;
 
+use super::sensor::GivenSensor;
 use crate::options::Options;
 
 /// The lines; none in c-parity.
@@ -47,8 +48,8 @@ pub(super) fn lines(options: &Options, experiment: &Experiment) -> Vec<String> {
 /// The layers of the sensor, and nanoBragg's, which are at least two and thicker where their number is given.
 fn layers(options: &Options, experiment: &Experiment) -> String {
     let sensor = experiment.sensor;
-    let request =
-        StepRequest { count: options.detector_thicksteps, range: options.detector_thick_m, step: None };
+    let given = GivenSensor::new(options);
+    let request = StepRequest { count: given.layers, range: given.thickness_m, step: None };
     let Steps { count, step: step_m, .. } = axis_steps(Axis::Thickness, request).unwrap_or(Steps::ONE);
     let [ours_um, theirs_um] = [sensor.layer_m, step_m].map(|thickness_m| format_g(thickness_m * 1e6));
     format!(

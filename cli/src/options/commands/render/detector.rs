@@ -2,11 +2,13 @@
 
 use super::super::super::{
     given::Given,
-    model::{Attenuation, Options, SwingOfAxis},
+    message::quoted,
+    model::{Attenuation, Options, SensorOption, SwingOfAxis},
     row::{self, Section, put, set},
+    suggest::nearest_detector,
     takes::{
         RADIANS_PER_DEGREE,
-        Takes::{self, Choice, Depth, Each, File, Integer, Nothing, Number},
+        Takes::{self, Choice, Depth, Each, File, Integer, Nothing, Number, Text},
         Unit::{Degree, Micrometre, Millimetre, Plain},
     },
 };
@@ -20,12 +22,20 @@ use widebragg::{
     detector::{Convention, CustomAxes, Pivot},
     vector::Vec3,
 };
+use widebragg_experiment::{detectors::NamedDetector, sensor_material::SensorMaterial};
 
 type Row = row::Row<Options>;
 
 pub(super) const DETECTOR: Section<Options> = Section {
     heading: "Detector",
     rows: &[
+        Row::new(
+            "--detector",
+            Text("NAME"),
+            "pixels, gaps and sensor of a detector such as 'Pilatus 6M', where no other option gives them; see widebragg help \
+             detectors",
+            named_detector,
+        ),
         Row::new("-pixel", Number(Millimetre), "pixel size", |o, v| set(&mut o.pixel_m, v.positive()))
             .basic()
             .default("0.1"),
@@ -210,6 +220,14 @@ pub(super) const DETECTOR: Section<Options> = Section {
             put(&mut o.curved_det, true)
         }),
         Row::new(
+            "--sensor",
+            Text("Si|CdTe|GaAs[,um[,LAYERS]]"),
+            "material, thickness and layers of the sensor: -detector_abs at the wavelength, -detector_thick and \
+             -detector_thicksteps, for which these are used where they are given",
+            sensor,
+        )
+        .default("that of --detector"),
+        Row::new(
             "-detector_abs",
             Depth,
             "attenuation depth of the sensor; inf or 0 for no thickness",
@@ -278,6 +296,40 @@ fn axis(
     *place(&mut options.axes) = Some(given.direction()?.into());
     options.convention = Convention::Custom(options.axes);
     Ok(())
+}
+
+fn named_detector(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let name = given.text()?;
+    if let Some((name, why)) = NamedDetector::needs_file(&name) {
+        return Err(given.refuse(&format!("the geometry of {name} must come from a file: {why}")));
+    }
+    let found = NamedDetector::find(&name).ok_or_else(|| match nearest_detector(&name) {
+        Some(near) => given.refuse(&format!("not a known detector; did you mean {near}?")),
+        None => given.refuse("not a known detector; widebragg help detectors lists them"),
+    });
+    put(&mut options.detector, Some(found?))
+}
+
+fn sensor(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let text = given.text()?;
+    let mut words = text.split(',').map(str::trim);
+    let (material, thickness_um, layers) = (words.next().unwrap_or_default(), words.next(), words.next());
+    if words.next().is_some() {
+        return Err(given.refuse("expected material, thickness in um and layers, such as Si,320,5"));
+    }
+    let refuse = |word: &str, what: &str| given.refuse(&format!("{} is not {what}", quoted(word)));
+    let material = SensorMaterial::from_name(material).ok_or_else(|| refuse(material, "Si, CdTe or GaAs"))?;
+    let thickness_m = thickness_um.map(|word| {
+        let thickness_m = word.parse().ok().map(|um| Micrometre.to_si(um));
+        let thickness_m = thickness_m.filter(|m| m.is_finite() && *m > 0.0);
+        thickness_m.ok_or_else(|| refuse(word, "a thickness in um"))
+    });
+    let layers = layers.map(|word| {
+        let layers = word.parse().ok().filter(|&layers| layers > 0);
+        layers.ok_or_else(|| refuse(word, "a number of layers"))
+    });
+    let (thickness_m, layers) = (thickness_m.transpose()?, layers.transpose()?);
+    put(&mut options.sensor, Some(SensorOption { material, thickness_m, layers }))
 }
 
 fn attenuation(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {

@@ -31,7 +31,17 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     usage: &["OPTIONS"],
     syntax: &SYNTAX,
     exit_codes: EXIT_CODES,
-    topics: &["units", "hkl", "models", "output-files", "headers", "modes", "series"],
+    topics: &[
+        "units",
+        "hkl",
+        "models",
+        "detectors",
+        "output-files",
+        "predictions",
+        "headers",
+        "modes",
+        "series",
+    ],
 };
 
 static SYNTAX: Syntax<Options> = Syntax::new(

@@ -86,6 +86,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
         .default("beside a series only"),
         Row::new("--no-expt", Nothing, "no experiment list", |o, _| put(&mut o.no_expt, true)),
         Row::new(
+            "--predictions",
+            File,
+            "table (CSV) of the reflections that the images can show: pixel, phi, photons; see widebragg help predictions",
+            |o, v| set(&mut o.predictions, v.path()),
+        ),
+        Row::new(
             "--header",
             Choice(&["readers", "reference"]),
             "SMV headers that reading programs expect, or those of nanoBragg byte for byte",

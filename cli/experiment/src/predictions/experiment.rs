@@ -1,0 +1,128 @@
+//! The reflections that the images of an experiment can show.
+
+use widebragg::rotation::{IDENTITY, Mat3, rotate_axis};
+use widebragg::vector::Vec3;
+use widebragg_formats::geometry::{Panel, Scan, Sensor};
+
+use super::{Approach, Conditions, Listed, Prediction, Rotation};
+use crate::experiment::Experiment;
+use crate::failure::{Failure, Part};
+use crate::resolution::largest_scattering_length;
+
+/// The reflections that `frames` frames of an experiment can show, from the first on, to the resolution that its detector
+/// reaches or to its limit. Those whose F_cell is 0 are left out. An experiment without oscillation is a still. Its
+/// `shift` is not applied.
+///
+/// In a still a reflection can show within [`reach_rad`] of the sphere. A rotation shows those that cross the sphere, and
+/// those within reach of it at its start or end that cross it next.
+///
+/// # Errors
+/// A curved detector, more reflections than can be tried, or too little memory.
+pub fn of_experiment(experiment: &Experiment, frames: usize) -> Result<Vec<Prediction>, Failure> {
+    let detector = &experiment.detector;
+    if detector.curved {
+        return Err(Failure::impossible(Part::Detector, "predictions are those of flat detectors"));
+    }
+    let panels = [panel(experiment)];
+    let is_rotation = experiment.phi.range != 0.0;
+    let phi0_rad = experiment.frame_phi0_rad(0);
+    let axes = experiment.crystal.reciprocal_per_angstrom;
+    let axes =
+        axes.map(|axis| if is_rotation { axis } else { rotate_axis(axis, detector.spindle, phi0_rad) });
+    let [a_star, b_star, c_star] = axes.map(Vec3::to_array);
+    let scan = Scan {
+        first: 1,
+        frames,
+        start_deg: phi0_rad.to_degrees(),
+        width_deg: experiment.phi.range.to_degrees(),
+        exposure_s: Some(experiment.exposure_s),
+    };
+    let conditions = Conditions {
+        beam: detector.beam.to_array(),
+        lambda_m: experiment.lambda0_m,
+        band_m: experiment.sources.iter().fold([experiment.lambda0_m; 2], |[least, most], source| {
+            [least.min(source.lambda_m), most.max(source.lambda_m)]
+        }),
+        panels: &panels,
+        a_matrix: [0, 1, 2].map(|row| [a_star[row], b_star[row], c_star[row]]),
+        d_min_angstrom: (experiment.d_min_m * 1e10).max(1.0 / largest_scattering_length(experiment)),
+        rotation: is_rotation.then(|| Rotation { spindle: detector.spindle.to_array(), scan }),
+    };
+    let reach_rad = reach_rad(experiment);
+    let is_absent = |hkl| f_cell(experiment, hkl) == 0.0;
+    conditions.predict(&Listed { reach_rad: &reach_rad, is_absent: &is_absent })
+}
+
+/// How far from the sphere of its wavelength a reflection can show, in rad: the sum of
+///
+/// * the largest rotation of a mosaic domain,
+/// * the largest angle between a source and the beam,
+/// * the angle at which the lattice factor of a crystal with straight faces has its first zero,
+///   1/(|q| max(N_i |a_i.t|)), where t is the direction in which q turns. Gaussian and tophat spots count as in
+///   [`widebragg::lattice::Crystallite::cells_across_spots`].
+pub fn reach_rad(experiment: &Experiment) -> impl Fn(&Approach) -> f64 + Sync {
+    let detector = experiment.detector;
+    let mosaic_rad = experiment.domains.iter().map(rotation_rad).fold(0.0, f64::max);
+    let sources = &experiment.sources;
+    let divergence_rad =
+        sources.iter().map(|source| angle_rad(source.incident, detector.beam)).fold(0.0, f64::max);
+    let direct = experiment.crystal.direct;
+    let edges = [direct.a_m, direct.b_m, direct.c_m].map(|edge| 1e10 * edge);
+    let cells = experiment.crystallite.cells_across_spots();
+    move |approach: &Approach| {
+        let q = approach.q_per_angstrom;
+        let length = q.length();
+        // A q along the beam turns in any direction, none of which brings it onto the sphere.
+        let Some(across) = q.cross(detector.beam).try_normalize() else { return 0.0 };
+        let turning = q.cross(across).normalize();
+        let per_rad = |(edge, cells): (Vec3, f64)| {
+            let edge = rotate_axis(edge, detector.spindle, approach.phi_rad);
+            length * cells * edge.dot(turning).abs()
+        };
+        let fastest = edges.into_iter().zip(cells).map(per_rad).fold(0.0, f64::max);
+        mosaic_rad + divergence_rad + 1.0 / fastest
+    }
+}
+
+/// F of an index: that of the table, or of what is outside of it.
+pub(super) fn f_cell(experiment: &Experiment, [h, k, l]: [i32; 3]) -> f64 {
+    let table = experiment.structure_factors.as_ref();
+    let listed = table.and_then(|table| table.data.get(table.position(h, k, l)?));
+    listed.copied().unwrap_or(experiment.default_f)
+}
+
+/// The detector as a panel.
+fn panel(experiment: &Experiment) -> Panel {
+    let detector = &experiment.detector;
+    let sensor = Sensor {
+        material: None,
+        thickness_m: experiment.sensor.thickness_m(),
+        attenuation_per_m: Some(experiment.sensor.attenuation_per_m),
+    };
+    Panel {
+        name: "0".to_owned(),
+        pixels: [detector.fast_pixels, detector.slow_pixels],
+        data_origin: [0, 0],
+        pixel_m: [detector.pixel_m; 2],
+        origin_m: detector.pix0_m.to_array(),
+        fast: detector.fast.to_array(),
+        slow: detector.slow.to_array(),
+        sensor: Some(sensor).filter(|sensor| sensor.thickness_m > 0.0),
+        valid: [None, None],
+    }
+}
+
+/// The angle between two unit vectors.
+fn angle_rad(u: Vec3, v: Vec3) -> f64 {
+    u.cross(v).length().atan2(u.dot(v))
+}
+
+/// The angle of a rotation.
+fn rotation_rad(rotation: &Mat3) -> f64 {
+    if *rotation == IDENTITY {
+        return 0.0;
+    }
+    let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *rotation;
+    let sine = Vec3::new(zy - yz, xz - zx, yx - xy).length();
+    sine.atan2(xx + yy + zz - 1.0)
+}
