@@ -30,7 +30,7 @@ use crate::structure_factor::LookupRule;
 use crate::vector::Vec3;
 
 /// Pixels of a box.
-pub(crate) const BOX: usize = 8;
+pub(super) const BOX: usize = 8;
 
 /// Boxes of a span.
 const BOXES: usize = SPAN / BOX;

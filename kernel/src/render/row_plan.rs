@@ -9,7 +9,6 @@ use core::ops::Range;
 
 use crate::carryover::{Carryover, Openings};
 use crate::lanes::{LaneMask, Lanes, Level};
-use crate::render::neglect::BOX;
 use crate::rotation::Orientation;
 use crate::scene::Scene;
 use crate::span::{PerPixel, SPAN};
@@ -86,8 +85,8 @@ impl Scene<'_> {
         if !(roi.slow_min..=roi.slow_max).contains(&slow) {
             return None;
         }
-        // Boxes of neglected steps are counted from the first pixel of the row.
-        let first = if self.neglects() { roi.fast_min - roi.fast_min % BOX } else { roi.fast_min };
+        // Boxes of neglected steps are counted from the first pixel of the row, and so are the spans that they are tried in.
+        let first = if self.neglects() { roi.fast_min - roi.fast_min % SPAN } else { roi.fast_min };
         let (before, latch, after) = self.split_at_latch(slow, first..roi.fast_max + 1);
         let carry = if self.carries() { carry } else { &Carryover::Off };
         let rule = self.p.structure_factors.lookup;
