@@ -1,0 +1,554 @@
+//! Geometry files of CrystFEL (`.geom`): `key = value` for all panels that are first mentioned later, and
+//! `panel/key = value` for one. `;` begins a comment.
+//!
+//! ```text
+//! position(f, s) = (corner_x/res, corner_y/res, clen + coffset) + (f fs + s ss)/res
+//! ```
+//!
+//! in metres, f and s in pixels from the outer corner of the first one: so the origin is position(0, 0), a pixel has the
+//! edges |fs|/res and |ss|/res, and `detector_shift_x`, `_y` move all panels. The frame has z along the beam and y up.
+//!
+//! | key | here |
+//! |---|---|
+//! | `wavelength` (m, A), `photon_energy` (eV, keV) | the wavelength; unknown where it is a place in the images |
+//! | `clen` (m, mm), a panel's `coffset` (m) | z; `clen` may be a panel's in older files |
+//! | `res`, `pixel_pitch` | pixels a metre, metres a pixel |
+//! | `min_fs` ... `max_ss` | first and last pixel in the block of data |
+//! | `flag_lessthan`, `flag_morethan` | the smallest and the largest valid value |
+//! | `no_index`, `mask_edge_pixels` | bad pixels of a panel |
+//! | `badNAME/min_fs` ... with `panel`; `badNAME/min_x` ... | bad rectangles in the block of data, or in the laboratory |
+//! | `group_NAME`, `rigid_group_NAME`, and what says where data and masks are | handed on as it is |
+//!
+//! A region in x and y has the first corner of a pixel in it, as in CrystFEL, and lengths in pixels. Masks in HDF5 files
+//! are not applied.
+//!
+//! Source: CrystFEL, manual page crystfel_geometry(5). Checked with golden files in `tests/tests/geometry.rs`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::vectors::{are_parallel, length, unit};
+use super::{BadRegion, Beam, Frame, Geometry, GeometryFile, Held, Panel};
+use crate::failure::Failure;
+use crate::memory::{is_there, push};
+use crate::text::{at_line, finite, in_file, shown};
+
+/// h c in eV m, of the exact constants of the SI.
+const PHOTON_EV_M: f64 = 1.239_841_984_332_002_6e-6;
+
+/// Names that begin so are no panels.
+const GROUPS: [&str; 2] = ["group", "rigid_group"];
+const BAD: &str = "bad";
+
+/// Keys of a panel that place its pixels, or say which are bad.
+const USED: [&str; 16] = [
+    "min_fs",
+    "max_fs",
+    "min_ss",
+    "max_ss",
+    "corner_x",
+    "corner_y",
+    "fs",
+    "ss",
+    "res",
+    "pixel_pitch",
+    "clen",
+    "coffset",
+    "flag_lessthan",
+    "flag_morethan",
+    "no_index",
+    "mask_edge_pixels",
+];
+
+/// Keys of the whole file that are used.
+const OF_FILE: [&str; 4] = ["wavelength", "photon_energy", "detector_shift_x", "detector_shift_y"];
+
+/// Keys that are known, and mean nothing to the geometry.
+const OTHER: [&str; 17] = [
+    "data",
+    "mask",
+    "mask_file",
+    "mask_good",
+    "mask_bad",
+    "saturation_map",
+    "saturation_map_file",
+    "flag_equal",
+    "max_adu",
+    "adu_per_eV",
+    "adu_per_photon",
+    "bandwidth",
+    "electron_voltage",
+    "peak_list",
+    "peak_list_type",
+    "peak_info_location",
+    "badrow_direction",
+];
+
+/// Memory for each byte of a text, at most: an entry takes 72 bytes, and four of them the place of a panel.
+const BYTES_PER_BYTE: usize = 100;
+
+/// Most keys that a warning names.
+const MOST_NAMED: usize = 8;
+
+/// Whether a text is such a file: it has a line `key = value`, and one of them is that of a panel, or `clen` or `res`.
+pub(super) fn is_such(text: &str) -> bool {
+    entries(text).any(|entry| {
+        matches!(entry.key, "clen" | "res" | "photon_energy" | "adu_per_photon")
+            || entry.owner.is_some_and(|_| USED.contains(&entry.key))
+    })
+}
+
+/// `owner/key = value`, and its line.
+#[derive(Debug, Clone, Copy)]
+struct Entry<'t> {
+    owner: Option<&'t str>,
+    key: &'t str,
+    value: &'t str,
+    line: u64,
+}
+
+impl Entry<'_> {
+    fn failure(&self, path: &Path, what: impl AsRef<str>) -> Failure {
+        at_line(path, self.line, format!("{}: {}", shown(self.key.as_bytes()), what.as_ref()))
+    }
+
+    fn number(&self, path: &Path) -> Result<f64, Failure> {
+        finite(self.value).map_err(|what| self.failure(path, what))
+    }
+}
+
+/// The entries of a text. Lines without `=` are left out, as by CrystFEL.
+fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
+    (1..).zip(text.lines()).filter_map(|(line, whole)| {
+        let (name, value) = whole.split(';').next()?.split_once('=')?;
+        let (owner, key) = match name.split_once('/') {
+            Some((owner, key)) => (Some(owner.trim()), key.trim()),
+            None => (None, name.trim()),
+        };
+        Some(Entry { owner, key, value: value.trim(), line })
+    })
+}
+
+/// A panel, or a bad region, with its values in the order of the file.
+struct Named<'t> {
+    name: &'t str,
+    /// Where it is first mentioned.
+    line: u64,
+    values: Vec<Entry<'t>>,
+}
+
+impl<'t> Named<'t> {
+    /// The last value of a key.
+    fn get(&self, key: &str) -> Option<Entry<'t>> {
+        self.values.iter().rev().find(|entry| entry.key == key).copied()
+    }
+}
+
+/// Reads a file.
+pub(super) fn parse(text: &str, path: &Path) -> Result<GeometryFile, Failure> {
+    if !is_there(text.len().saturating_mul(BYTES_PER_BYTE)) {
+        return Err(in_file(path, "no memory for what it holds"));
+    }
+    let geom = Geom::of(text, path)?;
+    if geom.panels.is_empty() {
+        return Err(in_file(path, "it has no panels"));
+    }
+    let mut panels = Vec::new();
+    for panel in &geom.panels {
+        push(&mut panels, geom.panel(panel)?).ok_or_else(|| in_file(path, "no memory for its panels"))?;
+    }
+    let mut warnings = Vec::new();
+    let lambda_m = geom.lambda_m(&mut warnings)?;
+    let geometry = Geometry {
+        frame: Frame::McStas,
+        beam: Beam { direction: [0.0, 0.0, 1.0], lambda_m, polarization: None },
+        panels,
+        spindle: None,
+        scan: None,
+        crystal: None,
+    };
+    let mut file = GeometryFile::of("CrystFEL geometry", geometry);
+    file.warnings = warnings;
+    geom.shift(&mut file)?;
+    geom.add_bad(&mut file)?;
+    geom.hand_on(text, &mut file)?;
+    Ok(file)
+}
+
+/// A file, sorted.
+struct Geom<'t> {
+    path: &'t Path,
+    /// The values without a panel, by key, in the order of the file.
+    all: BTreeMap<&'t str, Vec<Entry<'t>>>,
+    /// In the order in which they are first mentioned.
+    panels: Vec<Named<'t>>,
+    regions: Vec<Named<'t>>,
+}
+
+impl<'t> Geom<'t> {
+    fn of(text: &'t str, path: &'t Path) -> Result<Self, Failure> {
+        let mut geom = Self { path, all: BTreeMap::new(), panels: Vec::new(), regions: Vec::new() };
+        let mut places = BTreeMap::new();
+        for entry in entries(text.trim_start_matches('\u{feff}')) {
+            let no_memory = || at_line(path, entry.line, "no memory for what it says");
+            let Some(owner) = entry.owner else {
+                push(geom.all.entry(entry.key).or_default(), entry).ok_or_else(no_memory)?;
+                continue;
+            };
+            if GROUPS.iter().any(|group| owner.starts_with(group)) {
+                continue;
+            }
+            let list = if owner.starts_with(BAD) { &mut geom.regions } else { &mut geom.panels };
+            let place = *places.entry(owner).or_insert(list.len());
+            if place == list.len() {
+                push(list, Named { name: owner, line: entry.line, values: Vec::new() })
+                    .ok_or_else(no_memory)?;
+            }
+            if let Some(named) = list.get_mut(place) {
+                push(&mut named.values, entry).ok_or_else(no_memory)?;
+            }
+        }
+        Ok(geom)
+    }
+
+    /// The last value of a key of the whole file.
+    fn of_file(&self, key: &str) -> Option<Entry<'t>> {
+        self.all.get(key)?.last().copied()
+    }
+
+    /// The value of a key of a panel: its own, or that of the file where the panel is first mentioned.
+    fn value(&self, of: &Named<'t>, key: &str) -> Option<Entry<'t>> {
+        let default = || {
+            let before = self.all.get(key)?;
+            let count = before.partition_point(|entry| entry.line < of.line);
+            before[..count].last().copied()
+        };
+        of.get(key).or_else(default)
+    }
+
+    fn required(&self, of: &Named<'t>, key: &str) -> Result<Entry<'t>, Failure> {
+        self.value(of, key)
+            .ok_or_else(|| in_file(self.path, format!("panel {} has no {key}", shown(of.name.as_bytes()))))
+    }
+
+    /// A number of pixels, which may be written as 1023.0.
+    fn whole(&self, entry: Entry<'_>) -> Result<usize, Failure> {
+        let value = entry.number(self.path)?;
+        if value.fract() != 0.0 || !(0.0..=f64::from(i32::MAX)).contains(&value) {
+            return Err(entry.failure(self.path, format!("{value} is not the number of a pixel")));
+        }
+        Ok(value as usize)
+    }
+
+    /// The first and the last of a range.
+    fn range(&self, of: &Named<'t>, keys: [&str; 2]) -> Result<[usize; 2], Failure> {
+        let [first, last] = keys.map(|key| self.required(of, key));
+        let (first, last) = (first?, last?);
+        let [low, high] = [self.whole(first)?, self.whole(last)?];
+        if low > high {
+            return Err(last.failure(self.path, format!("{high} is before {}, which is {low}", keys[0])));
+        }
+        Ok([low, high])
+    }
+
+    fn panel(&self, panel: &Named<'t>) -> Result<Panel, Failure> {
+        let [min_fs, max_fs] = self.range(panel, ["min_fs", "max_fs"])?;
+        let [min_ss, max_ss] = self.range(panel, ["min_ss", "max_ss"])?;
+        let pitch_m = self.pitch_m(panel)?;
+        let step = |key: &str| {
+            let entry = self.required(panel, key)?;
+            let step = direction(entry.value).map_err(|what| entry.failure(self.path, what))?;
+            let axis = unit(step).ok_or_else(|| entry.failure(self.path, "a step of no length"))?;
+            Ok::<_, Failure>((axis, length(step) * pitch_m))
+        };
+        let ((fast, fast_m), (slow, slow_m)) = (step("fs")?, step("ss")?);
+        if are_parallel(fast, slow) {
+            return Err(self.required(panel, "ss")?.failure(self.path, "it is parallel to fs"));
+        }
+        let corner_m = |key: &str| Ok::<_, Failure>(self.required(panel, key)?.number(self.path)? * pitch_m);
+        let number = |key: &str| self.value(panel, key).map(|entry| entry.number(self.path)).transpose();
+        let offset_m = number("coffset")?.unwrap_or(0.0);
+        Ok(Panel {
+            name: panel.name.to_owned(),
+            pixels: [max_fs - min_fs + 1, max_ss - min_ss + 1],
+            data_origin: [min_fs, min_ss],
+            pixel_m: [fast_m, slow_m],
+            origin_m: [corner_m("corner_x")?, corner_m("corner_y")?, self.distance_m(panel)? + offset_m],
+            fast,
+            slow,
+            sensor: None,
+            valid: [number("flag_lessthan")?, number("flag_morethan")?],
+        })
+    }
+
+    /// The length of a step of 1.
+    fn pitch_m(&self, panel: &Named<'t>) -> Result<f64, Failure> {
+        let (entry, pitch_m) = match self.value(panel, "pixel_pitch") {
+            Some(pitch) if self.value(panel, "res").is_none() => (pitch, pitch.number(self.path)?),
+            _ => {
+                let res = self.required(panel, "res")?;
+                (res, 1.0 / res.number(self.path)?)
+            }
+        };
+        if pitch_m > 0.0 && pitch_m.is_finite() {
+            Ok(pitch_m)
+        } else {
+            Err(entry.failure(self.path, format!("{} is not positive", entry.value)))
+        }
+    }
+
+    /// `clen`, in m: that of the panel, or of the file.
+    fn distance_m(&self, panel: &Named<'t>) -> Result<f64, Failure> {
+        let entry = self.value(panel, "clen").or_else(|| self.of_file("clen"));
+        let Some(entry) = entry else {
+            return Err(in_file(self.path, "no clen, the distance of the detector"));
+        };
+        match entry.measured(&[("m", 1.0), ("mm", 1e-3)]).map_err(|what| entry.failure(self.path, what))? {
+            Some(distance_m) => Ok(distance_m),
+            None => Err(entry.failure(
+                self.path,
+                format!(
+                    "the distance is in the images, at {}: write it here, as in clen = 0.1 m",
+                    entry.value
+                ),
+            )),
+        }
+    }
+
+    /// The wavelength; of wavelength and photon energy the one that comes last.
+    fn lambda_m(&self, warnings: &mut Vec<String>) -> Result<Option<f64>, Failure> {
+        let (wavelength, energy) = (self.of_file("wavelength"), self.of_file("photon_energy"));
+        if wavelength.is_some() && energy.is_some() {
+            warnings.push("It has both wavelength and photon_energy: the later one is taken.".to_owned());
+        }
+        let is_energy = energy.map(|entry| entry.line) > wavelength.map(|entry| entry.line);
+        let Some(entry) = (if is_energy { energy } else { wavelength }) else { return Ok(None) };
+        let units: &[(&str, f64)] =
+            if is_energy { &[("eV", 1.0), ("keV", 1e3)] } else { &[("m", 1.0), ("A", 1e-10)] };
+        let value = entry.measured(units).map_err(|what| entry.failure(self.path, what))?;
+        let lambda_m = value.map(|value| if is_energy { PHOTON_EV_M / value } else { value });
+        match lambda_m {
+            None => {
+                warnings.push(format!(
+                    "The wavelength is not known: it is in the images, at {}.",
+                    shown(entry.value.as_bytes())
+                ));
+                Ok(None)
+            }
+            Some(lambda_m) if lambda_m > 0.0 && lambda_m.is_finite() => Ok(Some(lambda_m)),
+            Some(_) => Err(entry.failure(self.path, format!("{} is not positive", entry.value))),
+        }
+    }
+
+    /// Moves all panels by the shift of the detector.
+    fn shift(&self, file: &mut GeometryFile) -> Result<(), Failure> {
+        for (axis, key) in ["detector_shift_x", "detector_shift_y"].into_iter().enumerate() {
+            let Some(entry) = self.of_file(key) else { continue };
+            match entry
+                .measured(&[("m", 1.0), ("mm", 1e-3)])
+                .map_err(|what| entry.failure(self.path, what))?
+            {
+                Some(shift_m) => {
+                    file.geometry.panels.iter_mut().for_each(|panel| panel.origin_m[axis] += shift_m);
+                }
+                None => file.warnings.push(format!(
+                    "{key} is not applied: it is in the images, at {}.",
+                    shown(entry.value.as_bytes())
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_bad(&self, file: &mut GeometryFile) -> Result<(), Failure> {
+        let mut bad = Vec::new();
+        let no_memory = || in_file(self.path, "no memory for its bad regions");
+        for (number, (named, panel)) in self.panels.iter().zip(&file.geometry.panels).enumerate() {
+            let last = panel.pixels.map(|count| count - 1);
+            let mut add = |fast, slow| {
+                push(&mut bad, BadRegion::Pixels { panel: number, fast, slow }).ok_or_else(no_memory)
+            };
+            if self.value(named, "no_index").is_some_and(|entry| is_set(entry.value)) {
+                add([0, last[0]], [0, last[1]])?;
+            }
+            let edge = self.value(named, "mask_edge_pixels").map(|entry| self.whole(entry)).transpose()?;
+            if let Some(edge) = edge.filter(|&edge| edge > 0) {
+                let low = |axis: usize| [0, (edge - 1).min(last[axis])];
+                let high = |axis: usize| [panel.pixels[axis].saturating_sub(edge), last[axis]];
+                let whole = |axis: usize| [0, last[axis]];
+                add(low(0), whole(1))?;
+                add(high(0), whole(1))?;
+                add(whole(0), low(1))?;
+                add(whole(0), high(1))?;
+            }
+        }
+        for region in &self.regions {
+            let region = self.region(region, file)?;
+            push(&mut bad, region).ok_or_else(no_memory)?;
+        }
+        file.bad = bad;
+        Ok(())
+    }
+
+    fn region(&self, region: &Named<'t>, file: &mut GeometryFile) -> Result<BadRegion, Failure> {
+        let name = shown(region.name.as_bytes());
+        let missing = |key: &str| in_file(self.path, format!("bad region {name} has no {key}"));
+        let has = |keys: &[&str]| keys.iter().any(|key| region.get(key).is_some());
+        let (in_data, in_laboratory) =
+            (["min_fs", "max_fs", "min_ss", "max_ss"], ["min_x", "max_x", "min_y", "max_y"]);
+        let number = |key: &str| region.get(key).ok_or_else(|| missing(key))?.number(self.path);
+        if has(&in_data) == has(&in_laboratory) {
+            let what = if has(&in_data) { "both fs, ss and x, y" } else { "neither fs, ss nor x, y" };
+            return Err(in_file(self.path, format!("bad region {name} has {what}")));
+        }
+        if has(&in_laboratory) {
+            return Ok(BadRegion::Laboratory {
+                x: [number("min_x")?, number("max_x")?],
+                y: [number("min_y")?, number("max_y")?],
+            });
+        }
+        let range = |keys: [&str; 2]| {
+            let of = |key: &str| self.whole(region.get(key).ok_or_else(|| missing(key))?);
+            Ok::<_, Failure>([of(keys[0])?, of(keys[1])?])
+        };
+        let (fast, slow) = (range(["min_fs", "max_fs"])?, range(["min_ss", "max_ss"])?);
+        let Some(of) = region.get("panel") else { return Ok(BadRegion::Block { fast, slow }) };
+        let panel = self.panels.iter().position(|panel| panel.name == of.value);
+        let panel =
+            panel.ok_or_else(|| of.failure(self.path, format!("no panel {}", shown(of.value.as_bytes()))))?;
+        let own = &file.geometry.panels[panel];
+        let in_panel = |axis: usize, [first, last]: [usize; 2]| {
+            let (origin, most) = (own.data_origin[axis], own.pixels[axis]);
+            let is_within = first >= origin && last < origin + most && first <= last;
+            (is_within, [first.saturating_sub(origin), last.saturating_sub(origin)])
+        };
+        let ((fast_within, fast), (slow_within, slow)) = (in_panel(0, fast), in_panel(1, slow));
+        if !(fast_within && slow_within) {
+            file.warnings.push(format!(
+                "Bad region {name} is not within its panel: only the pixels that it has there are left out."
+            ));
+        }
+        Ok(BadRegion::Pixels { panel, fast, slow })
+    }
+
+    /// Hands on what is no geometry, and says what is not applied.
+    fn hand_on(&self, text: &str, file: &mut GeometryFile) -> Result<(), Failure> {
+        let mut unknown: Vec<&str> = Vec::new();
+        for entry in entries(text) {
+            let is_group = GROUPS.iter().any(|group| entry.owner.unwrap_or(entry.key).starts_with(group));
+            let is_region = entry.owner.is_some_and(|owner| owner.starts_with(BAD));
+            if is_region || !is_group && is_used(&entry) {
+                continue;
+            }
+            let is_known = is_group || is_known(entry.key);
+            if !is_known && !unknown.contains(&entry.key) && unknown.len() <= MOST_NAMED {
+                unknown.push(entry.key);
+            }
+            let name =
+                entry.owner.map_or_else(|| entry.key.to_owned(), |owner| format!("{owner}/{}", entry.key));
+            let held = Held { name, value: entry.value.to_owned() };
+            push(&mut file.held, held)
+                .ok_or_else(|| at_line(self.path, entry.line, "no memory for what it says"))?;
+            if is_mask_file(entry.key) {
+                self.warn_of_mask(entry, file);
+            }
+        }
+        if !unknown.is_empty() {
+            let more = if unknown.len() > MOST_NAMED { " and others" } else { "" };
+            let names: Vec<_> = unknown.iter().take(MOST_NAMED).map(|key| shown(key.as_bytes())).collect();
+            file.warnings.push(format!("Keys that are not known: {}{more}.", names.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// Warns, once for each file, that a mask is not there, or not applied.
+    fn warn_of_mask(&self, entry: Entry<'_>, file: &mut GeometryFile) {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let is_there = Path::new(entry.value).is_file() || folder.join(entry.value).is_file();
+        let name = shown(entry.value.as_bytes());
+        let warning = if is_there {
+            format!("The mask {name} is not applied: masks of HDF5 files are not read.")
+        } else {
+            format!("The mask {name} is not there.")
+        };
+        if file.warnings.len() <= MOST_NAMED && !file.warnings.contains(&warning) {
+            file.warnings.push(warning);
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// A number in one of the units, of which the first is usual; `None` for a place in the images.
+    fn measured(&self, units: &[(&str, f64)]) -> Result<Option<f64>, String> {
+        let mut words = self.value.split_whitespace();
+        let first = words.next().ok_or("no value")?;
+        // A unit may follow its number without a blank.
+        let digits = first.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let (number, unit) = match (finite(first), first.get(digits.len()..)) {
+            (Err(_), Some(unit)) if !unit.is_empty() && !digits.is_empty() && finite(digits).is_ok() => {
+                (digits, Some(unit))
+            }
+            _ => (first, words.next()),
+        };
+        if number.contains('/') || number.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return Ok(None);
+        }
+        let value = finite(number)?;
+        let by = match unit {
+            None => units.first(),
+            Some(unit) => units.iter().find(|(name, _)| *name == unit),
+        };
+        let by = by
+            .ok_or_else(|| format!("the unit {} is not known", shown(unit.unwrap_or_default().as_bytes())))?;
+        Ok(Some(value * by.1))
+    }
+}
+
+/// Whether a key of the whole file or of a panel is part of the geometry.
+fn is_used(entry: &Entry<'_>) -> bool {
+    USED.contains(&entry.key) || entry.owner.is_none() && OF_FILE.contains(&entry.key)
+}
+
+fn is_known(key: &str) -> bool {
+    let numbered = |prefix: &str| key.strip_prefix(prefix)?.strip_prefix(|c: char| c.is_ascii_digit());
+    let mask_keys = ["_data", "_file", "_goodbits", "_badbits"];
+    OTHER.contains(&key)
+        || numbered("dim") == Some("")
+        || numbered("mask").is_some_and(|rest| mask_keys.contains(&rest))
+}
+
+fn is_mask_file(key: &str) -> bool {
+    key.strip_prefix("mask")
+        .is_some_and(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()) == "_file")
+}
+
+/// Whether a switch is on.
+fn is_set(value: &str) -> bool {
+    value == "true" || value.parse::<f64>().is_ok_and(|number| number != 0.0)
+}
+
+/// A vector such as `+0.99x -0.01y` or `-y`. A number without x, y or z is refused.
+fn direction(text: &str) -> Result<[f64; 3], String> {
+    let mut vector = [0.0; 3];
+    let mut rest = text;
+    while let Some(at) = rest.find(['x', 'y', 'z']) {
+        let component = rest.as_bytes().get(at).copied();
+        let number: String = rest[..at].chars().filter(|c| !c.is_whitespace() && *c != '*').collect();
+        let value = match number.as_str() {
+            "" | "+" => 1.0,
+            "-" => -1.0,
+            number => finite(number)?,
+        };
+        vector[match component {
+            Some(b'x') => 0,
+            Some(b'y') => 1,
+            _ => 2,
+        }] += value;
+        rest = &rest[at + 1..];
+    }
+    if rest.trim().is_empty() {
+        Ok(vector)
+    } else {
+        Err(format!("{} is not a vector such as +1.0x -0.5y", shown(text.as_bytes())))
+    }
+}

@@ -1,0 +1,263 @@
+//! The geometry in the header of an SMV image.
+//!
+//! A header states a distance and a beam centre; the detector is taken as perpendicular to the beam, in the frame that
+//! nanoBragg calls MOSFLM: beam along x, fast along z, slow along -y, spindle along z. With p the pixel, F and S the
+//! place where the beam meets the detector, from the outer edge of the first pixel, and H the size along slow, the
+//! centre is taken from the first of these pairs of keys that a header has:
+//!
+//! | keys | F | S |
+//! |---|---|---|
+//! | DENZO_X_BEAM, DENZO_Y_BEAM | Y | X |
+//! | MOSFLM_CENTER_X, MOSFLM_CENTER_Y | Y + p/2 | X + p/2 |
+//! | ADXV_CENTER_X, ADXV_CENTER_Y | X | H - Y |
+//! | BEAM_CENTER_X, BEAM_CENTER_Y | Y + p/2 | X + p/2 |
+//!
+//! BEAM_CENTER means something else at every beamline: it is taken in MOSFLM's sense, as nanoBragg does, with a warning.
+//! In our own headers it is shifted for one reader, and is not taken.
+//!
+//! **Our own headers** state the placement in the frame of DIALS where they have `DIALS_AXES`; `DIALS_ORIGIN` is then the
+//! outer corner of the first pixel. Where the axes are `x,-y` the numbers above have more digits, and are taken.
+//!
+//! **TWOTHETA** of other headers turns the detector about MOSFLM's axis, -z, with a warning: no header says about
+//! which. nanoBragg states the distance d along the beam and the centre as before the swing, but CLOSE_DISTANCE as after
+//! it. With o the normal and b the beam the distance along the beam is D = CLOSE_DISTANCE / (b . o), and the centre is
+//! moved by (D - d) b along the detector. Without CLOSE_DISTANCE the detector swings about the sample.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::vectors::{IDENTITY, Matrix, Vector, apply, cross, dot, plus, rotation, scaled, unit};
+use super::{Beam, Frame, Geometry, GeometryFile, Held, Panel, Scan};
+use crate::failure::Failure;
+use crate::smv::{SmvHeader, parse_smv_header};
+use crate::text::in_file;
+
+/// The axes that headers leave out or call by their names.
+const USUAL_AXES: &str = "x,-y";
+
+/// Beam, fast, slow and spindle of a detector that is perpendicular to the beam.
+const BEAM: Vector = [1.0, 0.0, 0.0];
+const FAST: Vector = [0.0, 0.0, 1.0];
+const SLOW: Vector = [0.0, -1.0, 0.0];
+const SPINDLE: Vector = [0.0, 0.0, 1.0];
+const SWING_AXIS: Vector = [0.0, 0.0, -1.0];
+
+/// Keys that are handed on as they are.
+const HELD: [&str; 5] = ["DETECTOR_SN", "BEAMLINE", "DATE", "AXIS", "ADC_OFFSET"];
+
+/// Reads a header. Pixels are not read.
+pub(super) fn parse(input: &mut dyn Read, path: &Path) -> Result<GeometryFile, Failure> {
+    let header = Header(parse_smv_header(input, path)?);
+    let (geometry, warnings) = header.geometry()?;
+    let mut file = GeometryFile::of("SMV image", geometry);
+    file.warnings = warnings;
+    for name in HELD {
+        if let Some(value) = header.0.get(name) {
+            file.held.push(Held { name: name.to_owned(), value: value.to_owned() });
+        }
+    }
+    Ok(file)
+}
+
+/// A detector that is perpendicular to the beam, in the frame that nanoBragg calls MOSFLM.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Square {
+    pub(super) distance_m: f64,
+    /// Where the beam meets it along fast and slow, from the outer edge of the first pixel.
+    pub(super) beam_m: [f64; 2],
+}
+
+impl Square {
+    /// Its origin, fast and slow axis, turned about the sample.
+    fn turned(self, by: Matrix) -> [Vector; 3] {
+        [self.origin_m(), FAST, SLOW].map(|vector| apply(by, vector))
+    }
+
+    fn origin_m(self) -> Vector {
+        plus(plus(scaled(self.distance_m, BEAM), -self.beam_m[0], FAST), -self.beam_m[1], SLOW)
+    }
+
+    /// The panel at its place, of the one that has all but its placement.
+    pub(super) fn placed(self, panel: Panel) -> Panel {
+        Panel { origin_m: self.origin_m(), fast: FAST, slow: SLOW, ..panel }
+    }
+
+    /// The geometry of a panel in this frame.
+    pub(super) fn geometry(panel: Panel, lambda_m: Option<f64>, scan: Option<Scan>) -> Geometry {
+        Geometry {
+            frame: Frame::Mosflm,
+            beam: Beam { direction: BEAM, lambda_m, polarization: None },
+            panels: vec![panel],
+            spindle: scan.map(|_| SPINDLE),
+            scan,
+            crystal: None,
+        }
+    }
+}
+
+struct Header(SmvHeader);
+
+impl Header {
+    fn number(&self, key: &str) -> Result<Option<f64>, Failure> {
+        self.0.number(key)
+    }
+
+    fn positive(&self, key: &str) -> Result<Option<f64>, Failure> {
+        let number = self.number(key)?;
+        match number.filter(|&number| number <= 0.0) {
+            Some(number) => Err(in_file(self.0.path(), format!("{key}={number} is not positive"))),
+            None => Ok(number),
+        }
+    }
+
+    /// A length in m.
+    fn length_m(&self, key: &str) -> Result<Option<f64>, Failure> {
+        Ok(self.number(key)?.map(|length_mm| length_mm * 1e-3))
+    }
+
+    fn pair_m(&self, keys: [&str; 2]) -> Result<Option<[f64; 2]>, Failure> {
+        Ok(self.length_m(keys[0])?.zip(self.length_m(keys[1])?).map(|(x, y)| [x, y]))
+    }
+
+    fn missing(&self, what: &str) -> Failure {
+        in_file(self.0.path(), format!("no {what} in its SMV header"))
+    }
+
+    fn geometry(&self) -> Result<(Geometry, Vec<String>), Failure> {
+        let mut warnings = Vec::new();
+        let [fast, slow] = self.0.size()?;
+        let (fast, slow) =
+            (fast.ok_or_else(|| self.missing("SIZE1"))?, slow.ok_or_else(|| self.missing("SIZE2"))?);
+        let pixel_m = self.positive("PIXEL_SIZE")?.ok_or_else(|| self.missing("PIXEL_SIZE"))? * 1e-3;
+        let panel = Panel {
+            name: "0".to_owned(),
+            pixels: [fast, slow],
+            data_origin: [0, 0],
+            pixel_m: [pixel_m; 2],
+            origin_m: [0.0; 3],
+            fast: FAST,
+            slow: SLOW,
+            sensor: None,
+            valid: [None, self.number("CCD_IMAGE_SATURATION")?.filter(|&counts| counts > 0.0)],
+        };
+        let lambda_m = self.positive("WAVELENGTH")?.map(|angstrom| angstrom * 1e-10);
+        let scan = self.scan()?;
+        if let Some([origin_m, fast, slow]) = self.stated_placement()? {
+            let panel = Panel { origin_m, fast, slow, ..panel };
+            let square = Square::geometry(panel, lambda_m, scan);
+            let beam = Beam { direction: [0.0, 0.0, -1.0], ..square.beam };
+            let spindle = scan.map(|_| [1.0, 0.0, 0.0]);
+            return Ok((Geometry { frame: Frame::Dials, beam, spindle, ..square }, warnings));
+        }
+        let beam_m = self.centre_m(slow as f64 * pixel_m, pixel_m, &mut warnings)?;
+        let [origin_m, fast, slow] = self.placement(beam_m, &mut warnings)?;
+        Ok((Square::geometry(Panel { origin_m, fast, slow, ..panel }, lambda_m, scan), warnings))
+    }
+
+    /// The placement in the frame of DIALS, of our own headers of detectors that are not perpendicular to the beam.
+    fn stated_placement(&self) -> Result<Option<[Vector; 3]>, Failure> {
+        let (Some(origin), Some(axes)) = (self.0.get("DIALS_ORIGIN"), self.0.get("DIALS_AXES")) else {
+            return Ok(None);
+        };
+        if !self.0.is_for_readers() || axes == USUAL_AXES {
+            return Ok(None);
+        }
+        let numbers = |text: &str| -> Option<Vec<f64>> {
+            text.split(',')
+                .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
+                .collect()
+        };
+        let origin = numbers(origin).and_then(|numbers| <Vector>::try_from(numbers).ok());
+        let origin = origin.ok_or_else(|| in_file(self.0.path(), "DIALS_ORIGIN is not three numbers"))?;
+        let axes =
+            directions(axes, numbers).ok_or_else(|| in_file(self.0.path(), "DIALS_AXES are not two axes"))?;
+        Ok(Some([scaled(1e-3, origin), axes[0], axes[1]]))
+    }
+
+    /// The beam centre along fast and slow.
+    fn centre_m(
+        &self,
+        slow_size_m: f64,
+        pixel_m: f64,
+        warnings: &mut Vec<String>,
+    ) -> Result<[f64; 2], Failure> {
+        let from_centres = |[x, y]: [f64; 2]| [y + pixel_m / 2.0, x + pixel_m / 2.0];
+        if let Some([x, y]) = self.pair_m(["DENZO_X_BEAM", "DENZO_Y_BEAM"])? {
+            return Ok([y, x]);
+        }
+        if let Some(centre) = self.pair_m(["MOSFLM_CENTER_X", "MOSFLM_CENTER_Y"])? {
+            return Ok(from_centres(centre));
+        }
+        if let Some([x, y]) = self.pair_m(["ADXV_CENTER_X", "ADXV_CENTER_Y"])? {
+            return Ok([x, slow_size_m - y]);
+        }
+        let unshifted =
+            if self.0.is_for_readers() { None } else { self.pair_m(["BEAM_CENTER_X", "BEAM_CENTER_Y"])? };
+        let centre = unshifted.ok_or_else(|| self.missing("beam centre"))?;
+        warnings.push(
+            "BEAM_CENTER is taken in the sense of MOSFLM; the header does not say in which it is.".to_owned(),
+        );
+        Ok(from_centres(centre))
+    }
+
+    /// Origin, fast and slow axis of a detector whose centre is at `beam_m`, swung where the header says so.
+    fn placement(&self, beam_m: [f64; 2], warnings: &mut Vec<String>) -> Result<[Vector; 3], Failure> {
+        let close_m = self.positive("CLOSE_DISTANCE")?.map(|length_mm| length_mm * 1e-3);
+        let distance_m = self.positive("DISTANCE")?.map(|length_mm| length_mm * 1e-3);
+        let distance_m = distance_m.or(close_m).ok_or_else(|| self.missing("DISTANCE"))?;
+        let square = Square { distance_m, beam_m };
+        let swing_deg = self.number("TWOTHETA")?.unwrap_or(0.0);
+        if swing_deg == 0.0 {
+            return Ok(square.turned(IDENTITY));
+        }
+        warnings.push(format!(
+            "TWOTHETA of {swing_deg} degrees is taken about the axis of MOSFLM; the header does not say about which it is."
+        ));
+        let turned = rotation(SWING_AXIS, swing_deg);
+        let Some(close_m) = close_m else { return Ok(square.turned(turned)) };
+        let [_, fast, slow] = square.turned(turned);
+        let along_m = close_m / dot(BEAM, apply(turned, BEAM));
+        if !(along_m > 0.0 && along_m.is_finite()) {
+            return Err(in_file(
+                self.0.path(),
+                format!("TWOTHETA={swing_deg}: the beam does not meet the detector"),
+            ));
+        }
+        let at_m = |beam_m: f64, axis: Vector| beam_m + (along_m - distance_m) * dot(BEAM, axis);
+        let corner_m = plus(scaled(along_m, BEAM), -at_m(beam_m[0], fast), fast);
+        Ok([plus(corner_m, -at_m(beam_m[1], slow), slow), fast, slow])
+    }
+
+    fn scan(&self) -> Result<Option<Scan>, Failure> {
+        let start_deg = match self.number("OSC_START")? {
+            Some(start_deg) => Some(start_deg),
+            None => self.number("PHI")?,
+        };
+        let width_deg = self.number("OSC_RANGE")?.filter(|&width_deg| width_deg != 0.0);
+        let exposure_s = self.number("TIME")?.filter(|&time| time > 0.0);
+        Ok(width_deg.map(|width_deg| Scan {
+            first: 1,
+            frames: 1,
+            start_deg: start_deg.unwrap_or(0.0),
+            width_deg,
+            exposure_s,
+        }))
+    }
+}
+
+/// The two axes of `DIALS_AXES`: names as in `x,-y`, or six numbers.
+fn directions(text: &str, numbers: impl Fn(&str) -> Option<Vec<f64>>) -> Option<[Vector; 2]> {
+    let named = |name: &str| {
+        let (sign, name) = name.strip_prefix('-').map_or((1.0, name), |name| (-1.0, name));
+        let at = ["x", "y", "z"].iter().position(|axis| *axis == name)?;
+        Some(scaled(sign, IDENTITY[at]))
+    };
+    let [fast, slow] = match text.split_once(',').map(|(fast, slow)| (named(fast), named(slow))) {
+        Some((Some(fast), Some(slow))) => [fast, slow],
+        _ => {
+            let [a, b, c, d, e, f] = <[f64; 6]>::try_from(numbers(text)?).ok()?;
+            [unit([a, b, c])?, unit([d, e, f])?]
+        }
+    };
+    unit(cross(fast, slow)).map(|_| [fast, slow])
+}
