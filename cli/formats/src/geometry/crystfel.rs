@@ -19,7 +19,7 @@
 //! | `badNAME/min_fs` ... with `panel`; `badNAME/min_x` ... | bad rectangles in the block of data, or in the laboratory |
 //! | `group_NAME`, `rigid_group_NAME`, and what says where data and masks are | handed on as it is |
 //!
-//! A region in x and y has the first corner of a pixel in it, as in CrystFEL, and lengths in pixels. Masks in HDF5 files
+//! A region in x and y has the first corner of a pixel in it, as in CrystFEL; its lengths are in 1/res. Masks in HDF5 files
 //! are not applied.
 //!
 //! Source: CrystFEL, manual page crystfel_geometry(5). Checked with golden files in `tests/tests/geometry.rs`.
@@ -86,6 +86,9 @@ const OTHER: [&str; 17] = [
 
 /// Memory for each byte of a text, at most: an entry takes 72 bytes, and four of them the place of a panel.
 const BYTES_PER_BYTE: usize = 100;
+
+/// Most bad regions in x and y, each counted for every panel, where these have different pixels.
+const MOST_REGIONS: usize = 1 << 20;
 
 /// Most keys that a warning names.
 const MOST_NAMED: usize = 8;
@@ -336,7 +339,7 @@ impl<'t> Geom<'t> {
                 Ok(None)
             }
             Some(lambda_m) if lambda_m > 0.0 && lambda_m.is_finite() => Ok(Some(lambda_m)),
-            Some(_) => Err(entry.failure(self.path, format!("{} is not positive", entry.value))),
+            Some(_) => Err(entry.failure(self.path, format!("{} gives no wavelength", entry.value))),
         }
     }
 
@@ -382,15 +385,27 @@ impl<'t> Geom<'t> {
                 add(whole(0), high(1))?;
             }
         }
+        let mut pitches_m = Vec::new();
+        for panel in &self.panels {
+            push(&mut pitches_m, self.pitch_m(panel)?).ok_or_else(no_memory)?;
+        }
         for region in &self.regions {
-            let region = self.region(region, file)?;
-            push(&mut bad, region).ok_or_else(no_memory)?;
+            self.region(region, file, &pitches_m, &mut bad)?;
         }
         file.bad = bad;
         Ok(())
     }
 
-    fn region(&self, region: &Named<'t>, file: &mut GeometryFile) -> Result<BadRegion, Failure> {
+    /// Adds a bad region; `pitches_m` are the lengths of a step of 1 of the panels.
+    fn region(
+        &self,
+        region: &Named<'t>,
+        file: &mut GeometryFile,
+        pitches_m: &[f64],
+        bad: &mut Vec<BadRegion>,
+    ) -> Result<(), Failure> {
+        let mut add =
+            |region| push(bad, region).ok_or_else(|| in_file(self.path, "no memory for its bad regions"));
         let name = shown(region.name.as_bytes());
         let missing = |key: &str| in_file(self.path, format!("bad region {name} has no {key}"));
         let has = |keys: &[&str]| keys.iter().any(|key| region.get(key).is_some());
@@ -402,17 +417,30 @@ impl<'t> Geom<'t> {
             return Err(in_file(self.path, format!("bad region {name} has {what}")));
         }
         if has(&in_laboratory) {
-            return Ok(BadRegion::Laboratory {
-                x: [number("min_x")?, number("max_x")?],
-                y: [number("min_y")?, number("max_y")?],
-            });
+            let x = [number("min_x")?, number("max_x")?];
+            let y = [number("min_y")?, number("max_y")?];
+            let in_m = |panel: Option<usize>, pitch_m: f64| BadRegion::Laboratory {
+                panel,
+                x_m: x.map(|at| at * pitch_m),
+                y_m: y.map(|at| at * pitch_m),
+            };
+            if pitches_m.iter().all(|pitch_m| *pitch_m == pitches_m[0]) {
+                return add(in_m(None, pitches_m[0]));
+            }
+            if self.regions.len().saturating_mul(pitches_m.len()) > MOST_REGIONS {
+                return Err(in_file(self.path, "too many bad regions in x, y, for panels of different res"));
+            }
+            return pitches_m
+                .iter()
+                .enumerate()
+                .try_for_each(|(panel, &pitch_m)| add(in_m(Some(panel), pitch_m)));
         }
         let range = |keys: [&str; 2]| {
             let of = |key: &str| self.whole(region.get(key).ok_or_else(|| missing(key))?);
             Ok::<_, Failure>([of(keys[0])?, of(keys[1])?])
         };
         let (fast, slow) = (range(["min_fs", "max_fs"])?, range(["min_ss", "max_ss"])?);
-        let Some(of) = region.get("panel") else { return Ok(BadRegion::Block { fast, slow }) };
+        let Some(of) = region.get("panel") else { return add(BadRegion::Block { fast, slow }) };
         let panel = self.panels.iter().position(|panel| panel.name == of.value);
         let panel =
             panel.ok_or_else(|| of.failure(self.path, format!("no panel {}", shown(of.value.as_bytes()))))?;
@@ -428,7 +456,7 @@ impl<'t> Geom<'t> {
                 "Bad region {name} is not within its panel: only the pixels that it has there are left out."
             ));
         }
-        Ok(BadRegion::Pixels { panel, fast, slow })
+        add(BadRegion::Pixels { panel, fast, slow })
     }
 
     /// Hands on what is no geometry, and says what is not applied.
@@ -550,5 +578,228 @@ fn direction(text: &str) -> Result<[f64; 3], String> {
         Ok(vector)
     } else {
         Err(format!("{} is not a vector such as +1.0x -0.5y", shown(text.as_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PANEL: &str = "p0/min_fs = 0\np0/max_fs = 9\np0/min_ss = 0\np0/max_ss = 4\np0/corner_x = -5\np0/corner_y = 2\n\
+                         p0/fs = +1.0x\np0/ss = -1.0y\n";
+
+    fn read(text: &str) -> Result<GeometryFile, String> {
+        parse(text, Path::new("a.geom")).map_err(|failure| failure.to_string())
+    }
+
+    /// With a distance and a pixel, and one panel of 10 x 5 pixels.
+    fn with(text: &str) -> GeometryFile {
+        read(&format!("clen = 0.1 m\nres = 10000\n{PANEL}{text}")).unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        read(&format!("clen = 0.1 m\nres = 10000\n{PANEL}{text}")).unwrap_err()
+    }
+
+    fn lambda(text: &str) -> Option<f64> {
+        with(text).geometry.beam.lambda_m.map(|lambda_m| lambda_m * 1e10)
+    }
+
+    #[test]
+    fn a_value_holds_for_panels_first_mentioned_later() {
+        let text = "res = 5000\nclen = 0.2\np0/min_fs = 1\nres = 10000 ; a comment\nclen = 300 mm\nmin_fs = 0\nmax_fs = 9\n\
+                    min_ss = 0\nmax_ss = 4\ncorner_x = 10\ncorner_y = -4\nfs = x\nss = 1.0*y\np1/coffset = 0.05\n\
+                    p0/max_fs = 3\np0/min_ss = 2\np0/max_ss = 2\np0/corner_x = 1\np0/corner_y = 1\np0/fs = -y\n\
+                    p0/ss = + x\nres = 1\n";
+        let panels = read(text).unwrap().geometry.panels;
+        assert_eq!([&panels[0].name, &panels[1].name], ["p0", "p1"]);
+        assert_eq!((panels[0].pixels, panels[0].data_origin), ([3, 1], [1, 2]));
+        assert_eq!((panels[0].pixel_m, panels[0].origin_m), ([2e-4; 2], [2e-4, 2e-4, 0.2]));
+        assert_eq!((panels[0].fast, panels[0].slow), ([0.0, -1.0, 0.0], [1.0, 0.0, 0.0]));
+        assert_eq!((panels[1].pixels, panels[1].pixel_m), ([10, 5], [1e-4; 2]));
+        let [x, y, z] = panels[1].origin_m;
+        assert!((x - 1e-3).abs() < 1e-18 && (y + 4e-4).abs() < 1e-18 && (z - 0.35).abs() < 1e-15);
+        // A distance that comes after all panels is that of all.
+        let late = read(&format!("res = 10000\n{PANEL}clen = 0.25")).unwrap();
+        assert_eq!(late.geometry.panels[0].origin_m[2], 0.25);
+        let own =
+            read(&format!("res = 10000\n{PANEL}p0/clen = 70 mm\nclen = 0.25\np0/coffset = 0.001")).unwrap();
+        assert!((own.geometry.panels[0].origin_m[2] - 0.071).abs() < 1e-16);
+    }
+
+    #[test]
+    fn steps_are_vectors() {
+        for (text, expected) in [
+            ("+1.0x", [1.0, 0.0, 0.0]),
+            ("-0.5x +0.25y -1e-3z", [-0.5, 0.25, -1e-3]),
+            ("x-y", [1.0, -1.0, 0.0]),
+            ("- 0.1 y", [0.0, -0.1, 0.0]),
+            ("2*z", [0.0, 0.0, 2.0]),
+            ("1e2x+1e+2x", [200.0, 0.0, 0.0]),
+        ] {
+            assert_eq!(direction(text), Ok(expected), "{text}");
+        }
+        for text in ["1.0", "1.0x 2", "ax", "nanx", "1e999x", "--1x"] {
+            assert!(direction(text).is_err(), "{text}");
+        }
+        let oblong = with("p0/fs = 2x\np0/ss = 0.5y +0.5z\np0/pixel_pitch = 1").geometry.panels[0].clone();
+        assert_eq!(oblong.fast, [1.0, 0.0, 0.0]);
+        assert!(
+            (oblong.pixel_m[0] - 2e-4).abs() < 1e-19
+                && (oblong.pixel_m[1] - 0.5_f64.sqrt() * 1e-4).abs() < 1e-19
+        );
+        let pitch = read(&format!("clen = 1\npixel_pitch = 75e-6\n{PANEL}")).unwrap();
+        assert_eq!(pitch.geometry.panels[0].pixel_m, [75e-6; 2]);
+    }
+
+    #[test]
+    fn wavelengths_and_their_units() {
+        let near = |found: Option<f64>, expected: f64| {
+            assert!((found.unwrap() - expected).abs() < 1e-12, "{found:?}")
+        };
+        near(lambda("wavelength = 1.5 A"), 1.5);
+        near(lambda("wavelength = 1.5e-10 m"), 1.5);
+        near(lambda("wavelength = 1.5e-10"), 1.5);
+        near(lambda("photon_energy = 12398.419843320026"), 1.0);
+        near(lambda("photon_energy = 12.398419843320026 keV"), 1.0);
+        near(lambda("photon_energy = 12398.419843320026eV ; close"), 1.0);
+        let both = with("wavelength = 1 A\nphoton_energy = 6199.209921660013");
+        near(both.geometry.beam.lambda_m.map(|lambda_m| lambda_m * 1e10), 2.0);
+        assert!(both.warnings[0].contains("the later one"), "{:?}", both.warnings);
+        near(lambda("photon_energy = 5000\nwavelength = 1 A"), 1.0);
+        let elsewhere = with("photon_energy = /LCLS/photon_energy_eV eV");
+        assert_eq!(elsewhere.geometry.beam.lambda_m, None);
+        assert_eq!(
+            elsewhere.warnings,
+            ["The wavelength is not known: it is in the images, at \"/LCLS/photon_energy_eV eV\"."]
+        );
+        assert_eq!(with("").geometry.beam.lambda_m, None);
+    }
+
+    #[test]
+    fn a_detector_is_shifted_as_a_whole() {
+        let file = with("detector_shift_x = 1 mm\ndetector_shift_y = -2e-3\n");
+        let [x, y, z] = file.geometry.panels[0].origin_m;
+        assert!((x - 5e-4).abs() < 1e-18 && (y + 1.8e-3).abs() < 1e-18 && z == 0.1, "{x} {y} {z}");
+        let file = with("detector_shift_x = /data/shift mm\n");
+        assert_eq!(
+            file.warnings,
+            ["detector_shift_x is not applied: it is in the images, at \"/data/shift mm\"."]
+        );
+    }
+
+    #[test]
+    fn flags_limit_valid_values() {
+        let panel = with("p0/flag_lessthan = -5\np0/flag_morethan = 1e4\np0/flag_equal = 7").geometry.panels
+            [0]
+        .clone();
+        assert_eq!(panel.valid, [Some(-5.0), Some(1e4)]);
+    }
+
+    /// The bad pixels of the panel of 10 x 5, by (fast, slow).
+    fn bad(text: &str) -> Vec<(usize, usize)> {
+        let mask = with(text).bad_pixels(0).unwrap().unwrap();
+        mask.iter().enumerate().filter(|(_, bad)| **bad).map(|(at, _)| (at % 10, at / 10)).collect()
+    }
+
+    #[test]
+    fn bad_regions_become_masks() {
+        assert_eq!(with("").bad_pixels(0).unwrap(), None);
+        assert_eq!(bad("p0/no_index = 1").len(), 50);
+        assert_eq!(with("p0/no_index = 0").bad_pixels(0).unwrap(), None);
+        assert_eq!(bad("p0/mask_edge_pixels = 1").len(), 50 - 8 * 3);
+        assert_eq!(bad("p0/mask_edge_pixels = 9").len(), 50);
+        let data = "badA/min_fs = 8\nbadA/max_fs = 9\nbadA/min_ss = 4\nbadA/max_ss = 4\n";
+        assert_eq!(bad(&format!("{data}badA/panel = p0")), [(8, 4), (9, 4)]);
+        assert_eq!(bad(data), [(8, 4), (9, 4)]);
+        // In a panel that does not begin the block.
+        let moved = "p0/min_fs = 100\np0/max_fs = 109\nbadA/panel = p0\nbadA/min_fs = 108\nbadA/max_fs = 120\n\
+                     badA/min_ss = 0\nbadA/max_ss = 0\n";
+        assert_eq!(bad(moved), [(8, 0), (9, 0)]);
+        assert_eq!(
+            with(moved).warnings,
+            ["Bad region \"badA\" is not within its panel: only the pixels that it has there are left out."]
+        );
+        // Corners at x = -5 ... 4 and y = 2 ... -2, in pixels.
+        let laboratory = "badB/min_x = -3.5\nbadB/max_x = -2\nbadB/min_y = -0.5\nbadB/max_y = 1.5\n";
+        assert_eq!(bad(laboratory), [(2, 1), (3, 1), (2, 2), (3, 2)]);
+        // A second panel of larger pixels, with corners at x = 0, 2, 4 of its own.
+        let second = "res = 5000\np1/min_fs = 0\np1/max_fs = 2\np1/min_ss = 0\np1/max_ss = 0\np1/corner_x = 0\n\
+                      p1/corner_y = 0\np1/fs = 2x\np1/ss = y\nbadB/min_x = 2\nbadB/max_x = 3\nbadB/min_y = 0\n\
+                      badB/max_y = 0\n";
+        assert_eq!(with(second).bad_pixels(1).unwrap().unwrap(), [false, true, false]);
+        assert_eq!(bad(second), [(7, 2), (8, 2)]);
+    }
+
+    #[test]
+    fn the_rest_is_handed_on() {
+        let text = "data = /data/%/image\ndim0 = %\np0/dim1 = 3\nadu_per_eV = 1e-4\ngroup_all = p0\n\
+                    rigid_group_q0 = p0\nmask0_file = no/such/mask.h5\nmask_file = no/such/mask.h5\nmask0_goodbits = 0x0\n\
+                    strange = 1\np0/odd = 2\nnot a key\n";
+        let file = with(text);
+        let held: Vec<String> =
+            file.held.iter().map(|held| format!("{}={}", held.name, held.value)).collect();
+        assert_eq!(held[..3], ["data=/data/%/image", "dim0=%", "p0/dim1=3"]);
+        assert!(held.contains(&"group_all=p0".to_owned()) && held.contains(&"rigid_group_q0=p0".to_owned()));
+        assert_eq!(
+            file.warnings,
+            ["The mask \"no/such/mask.h5\" is not there.", "Keys that are not known: \"strange\", \"odd\"."]
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mask.h5"), b"").unwrap();
+        let text = format!("clen = 1\nres = 1\n{PANEL}p0/mask1_file = mask.h5\n");
+        let file = parse(&text, &folder.path().join("a.geom")).unwrap();
+        assert_eq!(file.warnings, ["The mask \"mask.h5\" is not applied: masks of HDF5 files are not read."]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        for (text, expected) in [
+            ("p0/max_fs = -1", "11: \"max_fs\": -1 is not the number of a pixel"),
+            ("p0/max_fs = 1.5", "11: \"max_fs\": 1.5 is not the number of a pixel"),
+            ("p0/min_ss = 7", "6: \"max_ss\": 4 is before min_ss, which is 7"),
+            ("p0/fs = 0x", "11: \"fs\": a step of no length"),
+            ("p0/ss = 5x", "11: \"ss\": it is parallel to fs"),
+            ("p0/fs = 5", "11: \"fs\": \"5\" is not a vector such as +1.0x -0.5y"),
+            ("p0/corner_x = nan", "11: \"corner_x\": \"nan\" is not a finite number"),
+            ("p0/res = 0", "11: \"res\": 0 is not positive"),
+            ("p0/res = -2", "11: \"res\": -2 is not positive"),
+            ("p0/clen = 3 cm", "11: \"clen\": the unit \"cm\" is not known"),
+            ("p0/clen = ", "11: \"clen\": no value"),
+            (
+                "p0/clen = /LCLS/z",
+                "11: \"clen\": the distance is in the images, at /LCLS/z: write it here, as in clen = 0.1 m",
+            ),
+            ("wavelength = 0 A", "11: \"wavelength\": 0 A gives no wavelength"),
+            ("photon_energy = -1", "11: \"photon_energy\": -1 gives no wavelength"),
+            ("photon_energy = 1 MeV", "11: \"photon_energy\": the unit \"MeV\" is not known"),
+            ("p0/mask_edge_pixels = x", "11: \"mask_edge_pixels\": \"x\" is not a number"),
+            ("p1/fs = x", " panel \"p1\" has no min_fs"),
+            ("badA/min_fs = 3", " bad region \"badA\" has no max_fs"),
+            ("badA/panel = p0", " bad region \"badA\" has neither fs, ss nor x, y"),
+            ("badA/min_x = 0\nbadA/min_fs = 0", " bad region \"badA\" has both fs, ss and x, y"),
+            (
+                "badA/min_fs = 0\nbadA/max_fs = 0\nbadA/min_ss = 0\nbadA/max_ss = 0\nbadA/panel = q",
+                "15: \"panel\": no panel \"q\"",
+            ),
+        ] {
+            assert_eq!(refusal(text), format!("a.geom:{expected}"), "{text}");
+        }
+        assert_eq!(read("clen = 1").unwrap_err(), "a.geom: it has no panels");
+        assert_eq!(
+            read(&format!("res = 1\n{PANEL}")).unwrap_err(),
+            "a.geom: no clen, the distance of the detector"
+        );
+        assert_eq!(read(&format!("clen = 1\n{PANEL}")).unwrap_err(), "a.geom: panel \"p0\" has no res");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(lines in prop::collection::vec("(p0|p1|bad|group)?/?(min_fs|max_fs|fs|ss|res|clen|corner_x|panel|min_x|mask0_file|[a-z_]{1,4}) ?=? ?([-+0-9.e]{0,8}[xyzmA]{0,2}|.{0,6})", 0..20)) {
+            let _ = read(&lines.join("\n"));
+            let _ = read(&format!("clen = 0.1\nres = 10000\n{PANEL}{}", lines.join("\n")));
+        }
     }
 }

@@ -282,6 +282,9 @@ impl Found {
         number: usize,
     ) -> Result<Panel, String> {
         let [fast, slow, _] = transposed(product(turned, node.axes()?));
+        // Nodes may be off a rotation by the digits that they are printed with.
+        let parallel = || format!("{}: fast_axis and slow_axis are parallel", node.name);
+        let (fast, slow) = (unit(fast).ok_or_else(parallel)?, unit(slow).ok_or_else(parallel)?);
         let origin_mm = plus(apply(turned, node.numbers("origin")?), 1.0, origin_mm);
         let pixels = node.numbers::<2>("image_size")?;
         let is_size = |count: &f64| count.fract() == 0.0 && (1.0..=f64::from(i32::MAX)).contains(count);
@@ -435,7 +438,11 @@ fn place(
     placed: &mut [Option<(Matrix, Vector)>],
 ) -> Result<(), String> {
     let origin_mm = plus(apply(turned, node.numbers("origin")?), 1.0, origin_mm);
-    let turned = product(turned, node.axes()?);
+    let axes = node.axes()?;
+    if !is_rotation(axes) {
+        return Err(format!("{}: fast_axis and slow_axis are not perpendicular", node.name));
+    }
+    let turned = product(turned, axes);
     let Some(children) = node.get("children") else { return Ok(()) };
     let children = children.as_array().ok_or_else(|| node.refusal("children", "it is not a list"))?;
     for child in children {
@@ -555,4 +562,373 @@ fn a_at_frames(
         found.push(goniometer.map_or(own, |goniometer| goniometer.in_laboratory(own, scan, point)));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const A: &str = "real_space_a";
+
+    fn panel(origin: Vector) -> Value {
+        json!({
+            "name": "", "fast_axis": [1.0, 0.0, 0.0], "slow_axis": [0.0, -2.0, 0.0], "origin": origin,
+            "image_size": [30, 20], "pixel_size": [0.1, 0.2], "trusted_range": [0, 100], "mask": [],
+        })
+    }
+
+    /// Two panels at the laboratory, a spindle along x and three frames.
+    fn sample() -> Value {
+        json!({
+            "__id__": "ExperimentList",
+            "experiment": [
+                { "beam": 0, "detector": 0, "goniometer": null, "scan": 0, "crystal": 0, "imageset": 0 },
+                { "beam": 0, "detector": 0 },
+                { "beam": 0, "detector": 0, "goniometer": 0, "scan": 0, "crystal": 0 },
+            ],
+            "beam": [{ "direction": [0, 0, 2], "wavelength": 1.5 }],
+            "detector": [{ "panels": [panel([1.0, 2.0, -100.0]), panel([0.0, 0.0, -50.0])] }],
+            "goniometer": [{ "rotation_axis": [3, 0, 0] }],
+            "scan": [{ "image_range": [4, 6], "oscillation": [10, 0.5], "exposure_time": [0.2, 0.2, 0.2] }],
+            "crystal": [{ A: [10, 0, 0], "real_space_b": [0, 20, 0], "real_space_c": [0, 0, 40] }],
+            "imageset": [{ "__id__": "ImageSet", "images": ["a.cbf", "b.cbf"] }],
+        })
+    }
+
+    fn read_list(list: &Value, experiment: usize) -> Result<GeometryFile, String> {
+        let text = list.to_string();
+        parse(&text, Path::new("a.expt"), experiment).map_err(|failure| failure.to_string())
+    }
+
+    /// The refusal of the last experiment, after a change.
+    fn refusal(change: impl Fn(&mut Value)) -> String {
+        let mut list = sample();
+        change(&mut list);
+        read_list(&list, 2).unwrap_err()
+    }
+
+    fn close(found: Vector, expected: Vector, within: f64) {
+        assert!(length(plus(found, -1.0, expected)) <= within, "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn experiments_name_their_models() {
+        let list = sample();
+        let first = read_list(&list, 0).unwrap();
+        assert_eq!((first.experiments, first.geometry.spindle), (3, None));
+        assert_eq!(first.held, [Held { name: "images".to_owned(), value: "a.cbf".to_owned() }]);
+        let second = read_list(&list, 1).unwrap().geometry;
+        assert_eq!((second.scan, second.crystal.is_none()), (None, true));
+        let third = read_list(&list, 2).unwrap().geometry;
+        assert_eq!(third.spindle, Some([1.0, 0.0, 0.0]));
+        let scan = Scan { first: 4, frames: 3, start_deg: 10.0, width_deg: 0.5, exposure_s: Some(0.2) };
+        assert_eq!(third.scan, Some(scan));
+        assert_eq!(third.crystal.unwrap().a_matrix, [[0.1, 0.0, 0.0], [0.0, 0.05, 0.0], [0.0, 0.0, 0.025]]);
+        assert_eq!(
+            third.beam,
+            Beam { direction: [0.0, 0.0, -1.0], lambda_m: Some(1.5e-10), polarization: None }
+        );
+        let panel = &third.panels[0];
+        assert_eq!((panel.name.as_str(), panel.pixels, panel.pixel_m), ("0", [30, 20], [1e-4, 2e-4]));
+        assert_eq!(
+            (panel.fast, panel.slow, panel.valid),
+            ([1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [Some(0.0), Some(100.0)])
+        );
+        close(panel.origin_m, [0.001, 0.002, -0.1], 1e-17);
+        assert!(
+            read_list(&list, 3).unwrap_err().ends_with("there is no experiment 3: it has 3, counted from 0")
+        );
+    }
+
+    #[test]
+    fn panels_lie_down_the_hierarchy() {
+        let mut list = sample();
+        // A quarter turn about z at (0, 0, -100); in it one about its own x, moved along its y.
+        list["detector"][0]["hierarchy"] = json!({
+            "fast_axis": [0, 1, 0], "slow_axis": [-1, 0, 0], "origin": [0, 0, -100],
+            "children": [
+                { "panel": 1 },
+                { "fast_axis": [1, 0, 0], "slow_axis": [0, 0, 1], "origin": [0, 7, 0], "children": [{ "panel": 0 }] },
+            ],
+        });
+        let panels = read_list(&list, 1).unwrap().geometry.panels;
+        close(panels[1].origin_m, [0.0, 0.0, -0.15], 1e-17);
+        assert_eq!((panels[1].fast, panels[1].slow), ([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]));
+        // (1, 2, -100) -> (1, 100, 2) -> (1, 107, 2) -> (-107, 1, 2) -> (-107, 1, -98).
+        close(panels[0].origin_m, [-0.107, 0.001, -0.098], 1e-16);
+        close(panels[0].fast, [0.0, 1.0, 0.0], 1e-16);
+        close(panels[0].slow, [0.0, 0.0, -1.0], 1e-16);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let at = |pointer: &'static str, value: Value| {
+            refusal(move |list| {
+                let (parent, key) = pointer.rsplit_once('/').unwrap();
+                let parent = list.pointer_mut(parent).unwrap();
+                match key.parse::<usize>() {
+                    Ok(index) => parent[index] = value.clone(),
+                    Err(_) => parent[key] = value.clone(),
+                }
+            })
+        };
+        let hierarchy = |children: Value| {
+            at(
+                "/detector/0/hierarchy",
+                json!({ "fast_axis": [1, 0, 0], "slow_axis": [0, 1, 0], "origin": [0, 0, 0], "children": children }),
+            )
+        };
+        let points = |key: &str, count: usize, size: usize| {
+            let list: Vec<Vec<f64>> = vec![vec![0.5; size]; count];
+            let mut crystal = list_of_crystal();
+            crystal[key] = json!(list);
+            crystal
+        };
+        for (message, expected) in [
+            (at("/experiment/2/beam", json!(1)), "experiment 2: beam: the list has no beam 1, but 1 of them"),
+            (at("/experiment/2/beam", json!(-1)), "experiment 2: beam: it is not the index of a model"),
+            (
+                at("/experiment/2/beam", json!("beam.json")),
+                "experiment 2: beam: it is not the index of a model",
+            ),
+            (at("/experiment/2/detector", json!(null)), "experiment 2 has no detector"),
+            (at("/beam/0", json!([])), "beam 0 is not an object"),
+            (at("/beam/0/direction", json!([0, 0, 0])), "beam 0: direction: a vector of length 0"),
+            (at("/beam/0/direction", json!([0, 1])), "beam 0: direction: it is not 3 finite numbers"),
+            (at("/beam/0/wavelength", json!(0)), "beam 0: wavelength: 0 A"),
+            (at("/beam/0/wavelength", json!("1")), "beam 0: wavelength: it is not a finite number"),
+            (
+                at(
+                    "/beam/0",
+                    json!({ "direction": [0, 0, 1], "polarization_fraction": 2, "polarization_normal": [0, 1, 0] }),
+                ),
+                "beam 0: polarization_fraction: 2 is not within 0 to 1",
+            ),
+            (
+                at(
+                    "/beam/0",
+                    json!({ "direction": [0, 0, 1], "polarization_fraction": 1, "polarization_normal": [0, 0, 1] }),
+                ),
+                "beam 0: polarization_normal: it is along the beam",
+            ),
+            (at("/detector/0/panels", json!([])), "detector 0: panels: it is not a list of panels"),
+            (
+                at("/detector/0/panels/1/image_size", json!([0, 5])),
+                "detector 0: panel 1: image_size: it is not two numbers of pixels",
+            ),
+            (
+                at("/detector/0/panels/1/image_size", json!([3, 4, 5])),
+                "detector 0: panel 1: image_size: it is not 2 finite numbers",
+            ),
+            (
+                at("/detector/0/panels/1/pixel_size", json!([0, 0.1])),
+                "detector 0: panel 1: pixel_size: it is not positive",
+            ),
+            (
+                at("/detector/0/panels/1/slow_axis", json!([5, 0, 0])),
+                "detector 0: panel 1: fast_axis and slow_axis are parallel",
+            ),
+            (at("/detector/0/panels/1/origin", json!(null)), "detector 0: panel 1: origin: it is missing"),
+            (
+                at("/detector/0/panels/1/mask", json!([[1, 2]])),
+                "detector 0: panel 1: mask: it is not a list of rectangles of four whole numbers",
+            ),
+            (hierarchy(json!([{ "panel": 0 }])), "detector 0: panel 1: it is not in the hierarchy"),
+            (
+                hierarchy(json!([{ "panel": 0 }, { "panel": 0 }])),
+                "detector 0: hierarchy: panel: panel 0 is at two places",
+            ),
+            (
+                hierarchy(json!([{ "panel": 2 }])),
+                "detector 0: hierarchy: panel: the detector has no such panel",
+            ),
+            (hierarchy(json!([{}])), "detector 0: hierarchy: origin: it is missing"),
+            (
+                hierarchy(json!([{ "fast_axis": [1, 0, 0], "slow_axis": [0.1, 1, 0], "origin": [0, 0, 0] }])),
+                "detector 0: hierarchy: fast_axis and slow_axis are not perpendicular",
+            ),
+            (hierarchy(json!(5)), "detector 0: hierarchy: children: it is not a list"),
+            (
+                at("/goniometer/0/rotation_axis", json!([0, 0, 0])),
+                "goniometer 0: rotation_axis: a vector of length 0",
+            ),
+            (
+                at("/goniometer/0/fixed_rotation", json!([1, 0, 0, 0, 1, 0, 0, 0, -1])),
+                "goniometer 0: fixed_rotation: it is not a rotation",
+            ),
+            (
+                at("/goniometer/0", json!({ "axes": [[1, 0, 0]], "angles": [0], "scan_axis": 1 })),
+                "goniometer 0: scan_axis: the goniometer has no such axis",
+            ),
+            (
+                at("/goniometer/0", json!({ "axes": [[1, 0, 0]], "angles": [0, 1], "scan_axis": 0 })),
+                "goniometer 0: angles: it is not one angle for each axis",
+            ),
+            (
+                at("/goniometer/0", json!({ "axes": [[0, 0, 0]], "angles": [0], "scan_axis": 0 })),
+                "goniometer 0: axes: axis 0 has no direction",
+            ),
+            (
+                at("/scan/0/image_range", json!([6, 4])),
+                "scan 0: image_range: it is not a first and a last number of images",
+            ),
+            (at("/scan/0/oscillation", json!([1])), "scan 0: oscillation: it is not 2 finite numbers"),
+            (
+                at("/scan/0/properties", json!({ "oscillation": [10, 10.5, 12] })),
+                "scan 0: properties: oscillation: its frames do not follow one another in equal steps",
+            ),
+            (
+                at("/scan/0/properties", json!({ "oscillation": [10, 10.5] })),
+                "scan 0: properties: oscillation: it has 2 angles for 3 frames",
+            ),
+            (at("/crystal/0/real_space_b", json!([20, 0, 0])), "crystal 0: its axes span no volume"),
+            (
+                at("/crystal/0", points("A_at_scan_points", 3, 9)),
+                "crystal 0: A_at_scan_points: it has 3 scan points, but the scan 3 frames",
+            ),
+            (
+                at("/crystal/0", points("A_at_scan_points", 4, 8)),
+                "crystal 0: A_at_scan_points: scan point 0 is not 9 finite numbers",
+            ),
+            (
+                at("/goniometer/0/setting_rotation_at_scan_points", json!(vec![vec![0.5; 9]; 4])),
+                "goniometer 0: setting_rotation_at_scan_points: scan point 0 is not a rotation",
+            ),
+            (
+                at("/beam/0/s0_at_scan_points", json!(vec![vec![0.0; 3]; 4])),
+                "beam 0: s0_at_scan_points: a vector of length 0",
+            ),
+        ] {
+            assert_eq!(message, format!("a.expt: {expected}"));
+        }
+        let text = |text: &str| parse(text, Path::new("a.expt"), 0).unwrap_err().to_string();
+        assert!(text("{\"experiment\": [NaN]}").starts_with("a.expt: not JSON: expected value at line 1"));
+        assert!(text("{\"experiment\": [1e999]}").starts_with("a.expt: not JSON: number out of range"));
+        assert_eq!(text("{}"), "a.expt: not an experiment list: it has no list \"experiment\"");
+        assert_eq!(text("[]"), "a.expt: not an experiment list: it has no list \"experiment\"");
+        assert_eq!(text("{\"experiment\": []}"), "a.expt: it has no experiments");
+        assert!(text(&"[".repeat(10_000)).contains("recursion limit"));
+    }
+
+    fn list_of_crystal() -> Value {
+        sample()["crystal"][0].clone()
+    }
+
+    #[test]
+    fn stills_have_scans_without_width() {
+        let mut list = sample();
+        list["scan"][0]["oscillation"] = json!([10, 0]);
+        assert_eq!(read_list(&list, 2).unwrap().geometry.scan, None);
+        list["scan"][0] =
+            json!({ "image_range": [1, 5], "properties": { "time_of_flight": [1, 2, 3, 4, 5] } });
+        assert_eq!(read_list(&list, 2).unwrap().geometry.scan, None);
+    }
+
+    #[test]
+    fn scans_may_list_the_start_of_each_frame() {
+        let mut list = sample();
+        list["scan"][0] = json!({
+            "image_range": [4, 6],
+            "properties": { "oscillation": [10.0, 10.5, 11.0], "exposure_time": [0.2, 0.2, 0.2] },
+        });
+        let scan = Scan { first: 4, frames: 3, start_deg: 10.0, width_deg: 0.5, exposure_s: Some(0.2) };
+        assert_eq!(read_list(&list, 2).unwrap().geometry.scan, Some(scan));
+        list["scan"][0] = json!({
+            "image_range": [4, 4], "properties": { "oscillation": [10.0], "oscillation_width": [0.5] },
+        });
+        let scan = Scan { frames: 1, exposure_s: None, ..scan };
+        assert_eq!(read_list(&list, 2).unwrap().geometry.scan, Some(scan));
+    }
+
+    #[test]
+    fn sensors_and_masks_belong_to_panels() {
+        let mut list = sample();
+        for (key, value) in [("thickness", json!(0.45)), ("mu", json!(4.0)), ("material", json!("Si"))] {
+            list["detector"][0]["panels"][0][key] = value;
+        }
+        // From column 28 and row 18 on, and one beyond the panel.
+        list["detector"][0]["panels"][1]["mask"] = json!([[28, 18, 40, 40], [-3, 0, 1, 1], [5, 5, 5, 9]]);
+        let file = read_list(&list, 1).unwrap();
+        let sensor = Sensor {
+            material: Some("Si".to_owned()),
+            thickness_m: 0.45 * 1e-3,
+            attenuation_per_m: Some(4000.0),
+        };
+        assert_eq!(file.geometry.panels[0].sensor, Some(sensor));
+        assert_eq!(file.geometry.panels[1].sensor, None);
+        assert!(file.warnings[0].contains("without its parallax"), "{:?}", file.warnings);
+        assert_eq!(file.bad_pixels(0).unwrap(), None);
+        let bad = file.bad_pixels(1).unwrap().unwrap();
+        let expected = |index: usize| index == 0 || index % 30 >= 28 && index / 30 >= 18;
+        assert!(bad.iter().enumerate().all(|(index, bad)| *bad == expected(index)));
+        assert_eq!(file.bad_pixels(2).unwrap(), None);
+        list["detector"][0]["panels"][0]["px_mm_strategy"] = json!({ "type": PARALLAX });
+        assert_eq!(read_list(&list, 1).unwrap().warnings, Vec::<String>::new());
+    }
+
+    /// What was refined frame by frame gives the scattering vectors of DIALS at each scan point, and a frame the mean of
+    /// its ends.
+    #[test]
+    fn refined_frame_by_frame() {
+        let mut list = sample();
+        let (axis, fixed) = ([0.6, 0.0, 0.8], rotation([0.0, 1.0, 0.0], 20.0));
+        let setting = |point: usize| rotation([0.0, 0.0, 1.0], 5.0 + 0.1 * point as f64);
+        let own =
+            |point: usize| scaled_rows(rotation([0.0, 1.0, 0.0], 0.05 * point as f64), [0.1, 0.05, 0.025]);
+        let flat = |m: Matrix| m.concat();
+        let settings = [0, 1, 2, 3].map(|point| flat(setting(point)));
+        list["goniometer"][0] = json!({
+            "rotation_axis": axis, "fixed_rotation": flat(fixed), "setting_rotation": flat(setting(0)),
+            "setting_rotation_at_scan_points": settings,
+        });
+        list["crystal"][0]["A_at_scan_points"] = json!([0, 1, 2, 3].map(|point| flat(own(point))));
+        list["beam"][0]["s0_at_scan_points"] =
+            json!([0, 1, 2, 3].map(|point| scaled(1.0 / 1.5, [0.001 * f64::from(point), 0.0, -1.0])));
+        let file = read_list(&list, 2).unwrap();
+        let geometry = &file.geometry;
+        let spindle = geometry.spindle.unwrap();
+        close(spindle, apply(setting(0), axis), 1e-15);
+        let points = &geometry.crystal.as_ref().unwrap().a_at_frames;
+        assert_eq!((points.len(), file.beam_at_frames.len()), (4, 4));
+        for (point, a) in points.iter().enumerate() {
+            let phi_deg = 10.0 + 0.5 * point as f64;
+            let expected =
+                product(setting(point), product(rotation(axis, phi_deg), product(fixed, own(point))));
+            for (row, expected) in product(rotation(spindle, phi_deg), *a).into_iter().zip(expected) {
+                close(row, expected, 1e-16);
+            }
+        }
+        let second = file.at_frame(1);
+        let crystal = second.crystal.unwrap();
+        close(crystal.a_matrix[1], scaled(0.5, plus(points[1][1], 1.0, points[2][1])), 1e-17);
+        assert_eq!(crystal.a_at_frames, Vec::<Matrix>::new());
+        close(second.beam.direction, unit([0.0015, 0.0, -1.0]).unwrap(), 1e-15);
+        let sum = plus([0.001, 0.0, -1.0], 1.0, [0.002, 0.0, -1.0]);
+        assert!((second.beam.lambda_m.unwrap() - 1.5e-10 * 2.0 / length(sum)).abs() < 1e-24);
+        assert_eq!(file.at_frame(7), file.at_frame(2));
+        // Without anything refined, all frames are alike.
+        let plain = read_list(&sample(), 2).unwrap();
+        assert_eq!(plain.at_frame(1), plain.geometry);
+    }
+
+    fn scaled_rows(m: Matrix, by: Vector) -> Matrix {
+        [0, 1, 2].map(|row| scaled(by[row], m[row]))
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(cut in 0_usize..2000, at in 0_usize..2000, piece in "[-0-9e.,\\[\\]{}\":a-z ]{0,6}") {
+            let text = sample().to_string();
+            let cut = cut.min(text.len());
+            let _ = parse(&text[..cut], Path::new("a.expt"), 0);
+            let at = at.min(text.len());
+            for experiment in 0..3 {
+                let text = format!("{}{piece}{}", &text[..at], &text[(at + piece.len()).min(text.len())..]);
+                let _ = parse(&text, Path::new("a.expt"), experiment);
+            }
+        }
+    }
 }

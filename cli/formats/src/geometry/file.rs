@@ -9,11 +9,14 @@ use crate::cif;
 use crate::failure::Failure;
 use crate::kind::kind_of;
 use crate::memory::filled;
-use crate::text::{in_file, open, read_text};
+use crate::text::{in_file, open, read_text, shown};
 use crate::unpack::Unpacked;
 
 /// Longest text of a geometry that is read. A list of thousands of experiments has some hundred megabytes.
 const LIMIT_BYTES: u64 = 1 << 30;
+
+/// Part of a pixel by which a corner may miss the border of a region on which it lies, for rounding.
+const ROUNDING: f64 = 1e-6;
 
 /// A file of geometry, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,13 +65,14 @@ pub enum BadRegion {
         /// The first and the last pixel along slow.
         slow: [usize; 2],
     },
-    /// The pixels of all panels whose first corner lies within a rectangle in x and y of the laboratory, its border
-    /// included. Lengths are in the edge of a pixel of the panel along fast.
+    /// The pixels whose first corner lies within a rectangle in x and y of the laboratory, its border included.
     Laboratory {
+        /// The panel, counted from 0; `None`: all of them.
+        panel: Option<usize>,
         /// The smallest and the largest x.
-        x: [f64; 2],
+        x_m: [f64; 2],
         /// The smallest and the largest y.
-        y: [f64; 2],
+        y_m: [f64; 2],
     },
 }
 
@@ -84,6 +88,39 @@ impl GeometryFile {
             held: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Refuses numbers that are too large or too small to compute with, which single values of a file need not show.
+    fn check(&self) -> Result<(), String> {
+        let is_positive = |number: f64| number > 0.0 && number.is_finite();
+        let refused = |what: &str| Err(format!("{what} is too large or too small to compute with"));
+        let Geometry { beam, panels, scan, crystal, .. } = &self.geometry;
+        for beam in self.beam_at_frames.iter().chain([beam]) {
+            if beam.lambda_m.is_some_and(|lambda_m| !is_positive(lambda_m)) {
+                return refused("the wavelength");
+            }
+        }
+        for panel in panels {
+            let far_m = panel.position_m(panel.pixels.map(|count| count as f64));
+            let is_finite = panel.origin_m.iter().chain(&far_m).all(|length_m| length_m.is_finite());
+            if !(is_finite && panel.pixel_m.iter().all(|&edge_m| is_positive(edge_m))) {
+                return refused(&format!("panel {}", shown(panel.name.as_bytes())));
+            }
+            if let Some(sensor) = &panel.sensor
+                && !(is_positive(sensor.thickness_m) && sensor.attenuation_per_m.is_none_or(is_positive))
+            {
+                return refused("the sensor");
+            }
+        }
+        if scan.is_some_and(|scan| !scan.start_deg.is_finite() || scan.width_deg == 0.0) {
+            return refused("the scan");
+        }
+        let matrices =
+            crystal.iter().flat_map(|crystal| crystal.a_at_frames.iter().chain([&crystal.a_matrix]));
+        if matrices.flatten().flatten().any(|component| !component.is_finite()) {
+            return refused("the A matrix");
+        }
+        Ok(())
     }
 
     /// The geometry of a frame, counted from 0: beam and A are the means of those at its start and at its end, where
@@ -115,7 +152,8 @@ impl GeometryFile {
         let [fast_pixels, slow_pixels] = own.pixels;
         let concerns = |region: &&BadRegion| match region {
             BadRegion::Pixels { panel: of, .. } => *of == panel,
-            BadRegion::Block { .. } | BadRegion::Laboratory { .. } => true,
+            BadRegion::Laboratory { panel: of, .. } => of.is_none_or(|of| of == panel),
+            BadRegion::Block { .. } => true,
         };
         let regions: Vec<&BadRegion> = self.bad.iter().filter(concerns).collect();
         if regions.is_empty() {
@@ -147,13 +185,13 @@ impl BadRegion {
         match *self {
             Self::Pixels { fast, slow, .. } => rectangle(fast, slow, [0, 0]),
             Self::Block { fast, slow } => rectangle(fast, slow, panel.data_origin),
-            Self::Laboratory { x, y } => {
+            Self::Laboratory { x_m, y_m, .. } => {
+                let rounding_m = ROUNDING * panel.pixel_m[0];
                 let is_within =
-                    |at_m: f64, [low, high]: [f64; 2], edge_m: f64| (low..=high).contains(&(at_m / edge_m));
-                let edge_m = panel.pixel_m[0];
+                    |at_m: f64, [low, high]: [f64; 2]| (low - rounding_m..=high + rounding_m).contains(&at_m);
                 for (fast, pixel) in row.iter_mut().enumerate() {
-                    let [x_m, y_m, _] = panel.position_m([fast as f64, slow as f64]);
-                    *pixel |= is_within(x_m, x, edge_m) && is_within(y_m, y, edge_m);
+                    let [x, y, _] = panel.position_m([fast as f64, slow as f64]);
+                    *pixel |= is_within(x, x_m) && is_within(y, y_m);
                 }
             }
         }
@@ -218,6 +256,7 @@ pub fn parse_geometry(input: &mut dyn Read, path: &Path, experiment: usize) -> R
     if experiment >= file.experiments {
         return Err(in_file(path, no_such_experiment(experiment, file.experiments)));
     }
+    file.check().map_err(|what| in_file(path, what))?;
     Ok(file)
 }
 
@@ -291,5 +330,115 @@ impl TextFormat {
         Err("this is neither an experiment list of DIALS, a geometry of CrystFEL, a file of XDS nor an image with a \
              header"
             .to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::image::{ImageHeader, NanobraggGeometry};
+    use crate::{cbf, smv as smv_image};
+
+    const GEOM: &str = "clen = 1\nres = 10\np/min_fs = 0\np/max_fs = 1\np/min_ss = 0\np/max_ss = 1\np/corner_x = 0\n\
+                        p/corner_y = 0\np/fs = x\np/ss = y\n";
+
+    fn format_of(bytes: &[u8]) -> Result<&'static str, String> {
+        let read = parse_geometry(&mut &bytes[..], Path::new("some.file"), 0);
+        read.map(|file| file.format).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn formats_are_recognised_by_content() {
+        let header = ImageHeader {
+            fast: 2,
+            slow: 2,
+            pixel_m: 1e-4,
+            lambda_m: 1e-10,
+            distance_m: 0.1,
+            close_distance_m: 0.1,
+            dials_axes: [[1.0, 0.0, 0.0], [0.0, -1.0, 0.0]],
+            as_nanobragg: NanobraggGeometry { distance_m: 0.1, ..NanobraggGeometry::default() },
+            ..ImageHeader::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        cbf::write_cbf(&path, &header, &[1, 2, 3, 4]).unwrap();
+        assert_eq!(read_geometry(&path, 0).unwrap().format, "miniCBF image");
+        let headers = [smv_image::header_readers(&header), smv_image::header_reference(&header)];
+        for header in headers {
+            assert_eq!(format_of(&header), Ok("SMV image"));
+        }
+        assert_eq!(format_of(GEOM.as_bytes()), Ok("CrystFEL geometry"));
+        assert_eq!(format_of(format!("\u{feff}; with a mark\n{GEOM}").as_bytes()), Ok("CrystFEL geometry"));
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(GEOM.as_bytes()).unwrap();
+        assert_eq!(format_of(&packed.finish().unwrap()), Ok("CrystFEL geometry"));
+    }
+
+    #[test]
+    fn other_files_are_named() {
+        for (bytes, expected) in [
+            (&b"\x89HDF\r\n\x1a\n"[..], "this is an HDF5 file; a geometry is expected"),
+            (b"\x89PNG\r\n", "this is a PNG picture; a geometry is expected"),
+            (
+                b"CrystFEL stream format 2.3\n",
+                "this is a CrystFEL stream; the geometry file in it is expected by itself",
+            ),
+            (b"1 2 3 x\n", "this is neither an experiment list"),
+            (b"", "this is neither an experiment list"),
+            (b"{}", "not an experiment list: it has no list \"experiment\""),
+            (b"{ \"a\": 1", "not JSON: EOF"),
+            (b"1 2 3", "it has 3 numbers, an XPARM.XDS without heading has 42"),
+            (b"NX= 5\n", "no NY="),
+            (b"data_a\n", "no usable X-Binary-Size-Fastest-Dimension in its header"),
+        ] {
+            let message = format_of(bytes).unwrap_err();
+            assert!(message.starts_with(&format!("some.file: {expected}")), "{message}");
+        }
+        let one = parse_geometry(&mut GEOM.as_bytes(), Path::new("a.geom"), 2).unwrap_err();
+        assert_eq!(one.to_string(), "a.geom: there is no experiment 2: it has one, number 0");
+        assert!(
+            read_geometry(Path::new("/nowhere/a.expt"), 0).unwrap_err().to_string().contains("cannot read")
+        );
+    }
+
+    #[test]
+    fn numbers_beyond_those_of_f64_are_refused() {
+        for (lines, what) in [
+            ("p/corner_x = 1e308\np/res = 1e-300\n", "panel \"p\""),
+            ("p/fs = 1e308x\np/res = 1e-5\n", "panel \"p\""),
+        ] {
+            let message = format_of(format!("{GEOM}{lines}").as_bytes()).unwrap_err();
+            assert_eq!(message, format!("some.file: {what} is too large or too small to compute with"));
+        }
+    }
+
+    #[test]
+    fn masks_of_more_pixels_than_there_is_memory_for_are_refused() {
+        let most = i32::MAX;
+        let text = format!(
+            "{GEOM}p/max_fs = {most}\np/max_ss = {most}\nbadA/min_x = 0\nbadA/max_x = 1\nbadA/min_y = 0\nbadA/max_y = 1\n"
+        );
+        let file = parse_geometry(&mut text.as_bytes(), Path::new("a.geom"), 0).unwrap();
+        assert!(
+            file.bad_pixels(0).unwrap_err().to_string().starts_with("no memory for a mask of 2147483648 x")
+        );
+        assert_eq!(file.bad_pixels(1).unwrap(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), start in prop::sample::select(vec!["", "{\n", "{\"", "###CBF", "data_", "XPARM.XDS ", "NX= ", "p/fs = x\n", "1 2 3 "])) {
+            let bytes = [start.as_bytes(), &bytes].concat();
+            if let Err(message) = format_of(&bytes) {
+                prop_assert!(message.starts_with("some.file") && !message.contains(char::is_control), "{}", message);
+            }
+        }
     }
 }

@@ -375,20 +375,31 @@ impl Axes {
         Ok(chain)
     }
 
-    /// The place of the point that two axes of a panel carry, each at a setting of its own.
-    fn position_mm(&self, chain: &[&str], settings: [(&str, f64); 2]) -> Result<Vector, String> {
+    /// The place of a point at the inner end of a chain.
+    fn position_mm(&self, chain: &[&str]) -> Result<Vector, String> {
         let mut point = [0.0; 3];
         for id in chain {
             let axis = self.get(id)?;
-            let own = settings.iter().find(|(name, _)| name == id).map(|(_, setting)| *setting);
             let moved = match (axis.kind, axis.vector) {
-                (Kind::Rotation, Some(vector)) => apply(rotation(vector, own.unwrap_or(axis.setting)), point),
-                (Kind::Translation, Some(vector)) => plus(point, own.unwrap_or(axis.setting), vector),
+                (Kind::Rotation, Some(vector)) => apply(rotation(vector, axis.setting), point),
+                (Kind::Translation, Some(vector)) => plus(point, axis.setting, vector),
                 _ => point,
             };
             point = plus(moved, 1.0, axis.offset_mm);
         }
         Ok(point)
+    }
+
+    /// Where the vector of an axis points in the laboratory: turned by the rest of its chain.
+    fn direction(&self, vector: Vector, carriers: &[&str]) -> Result<Vector, String> {
+        let mut direction = vector;
+        for carrier in carriers {
+            let carrier = self.get(carrier)?;
+            if let (Kind::Rotation, Some(vector)) = (carrier.kind, carrier.vector) {
+                direction = apply(rotation(vector, carrier.setting), direction);
+            }
+        }
+        Ok(direction)
     }
 
     fn panels(&self, tables: &Tables) -> Result<Vec<Panel>, String> {
@@ -439,15 +450,19 @@ impl Axes {
             }
             chain.insert(1, slow.axis);
         }
-        let at_mm = |f: f64, s: f64| {
-            let settings = [
-                (fast.axis, fast.first_mm + f * fast.step_mm),
-                (slow.axis, slow.first_mm + s * slow.step_mm),
-            ];
-            self.position_mm(&chain, settings)
-        };
-        let centre_mm = at_mm(0.0, 0.0)?;
-        let step_mm = [at_mm(1.0, 0.0)?, at_mm(0.0, 1.0)?].map(|point| plus(point, -1.0, centre_mm));
+        let mut centre_mm = self.position_mm(&chain)?;
+        let mut step_mm = [[0.0; 3]; 2];
+        for (step_mm, index) in step_mm.iter_mut().zip([&fast, &slow]) {
+            let axis = self.get(index.axis)?;
+            let vector = axis.vector.filter(|_| axis.kind == Kind::Translation);
+            let vector = vector
+                .ok_or_else(|| format!("its axis {} is no translation", shown(index.axis.as_bytes())))?;
+            let carriers =
+                chain.iter().position(|id| *id == index.axis).map_or(&[][..], |at| &chain[at + 1..]);
+            let direction = self.direction(vector, carriers)?;
+            centre_mm = plus(centre_mm, index.first_mm - axis.setting, direction);
+            *step_mm = scaled(index.step_mm, direction);
+        }
         let [fast_axis, slow_axis] = step_mm.map(|step| unit(step).ok_or("its pixels have no size"));
         let (fast_axis, slow_axis) = (fast_axis?, slow_axis?);
         if are_parallel(fast_axis, slow_axis) {
@@ -476,13 +491,7 @@ impl Axes {
         };
         let Some((id, axis)) = self.0.iter().find(|(_, axis)| turns(axis)) else { return Ok(None) };
         let (Some(vector), Some(width_deg)) = (axis.vector, axis.increment) else { return Ok(None) };
-        let mut spindle = vector;
-        for carrier in self.chain(id)?.into_iter().skip(1) {
-            let carrier = self.get(carrier)?;
-            if let (Kind::Rotation, Some(vector)) = (carrier.kind, carrier.vector) {
-                spindle = apply(rotation(vector, carrier.setting), spindle);
-            }
-        }
+        let spindle = self.direction(vector, self.chain(id)?.get(1..).unwrap_or_default())?;
         let first = tables.number("diffrn_scan_frame.frame_number")?;
         let first =
             first.filter(|&number| number.fract() == 0.0 && (0.0..=f64::from(i32::MAX)).contains(&number));
@@ -575,5 +584,247 @@ impl<'t> Direction<'t> {
             own.step_mm = -own.step_mm;
         }
         Ok(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::parse_geometry;
+    use crate::geometry::vectors::dot;
+
+    const TEXT: &str = "###CBF: VERSION 1.5
+data_image_1
+_diffrn_radiation.polarizn_source_ratio 0.98
+_diffrn_radiation.polarizn_source_norm 0.0
+_diffrn_radiation_wavelength.wavelength 1.25
+_array_intensities.gain 1.0
+_array_intensities.overload 1048500
+loop_
+_axis.id
+_axis.type
+_axis.equipment
+_axis.depends_on
+_axis.vector[1]
+_axis.vector[2]
+_axis.vector[3]
+_axis.offset[1]
+_axis.offset[2]
+_axis.offset[3]
+OMEGA rotation goniometer . 2 0 0 . . .
+PHI rotation goniometer OMEGA 0 0 1 . . .
+SOURCE general source . 0 0 1 . . .
+DETECTOR_2THETA rotation detector . 1 0 0 . . .
+DETECTOR_Z translation detector DETECTOR_2THETA 0 0 -1 0 0 0
+ELEMENT_X translation detector DETECTOR_Z 1 0 0 -5 4 0
+ELEMENT_Y translation detector ELEMENT_X 0 -1 0 0 0 0
+loop_
+_diffrn_scan_axis.axis_id
+_diffrn_scan_axis.angle_start
+_diffrn_scan_axis.angle_range
+_diffrn_scan_axis.angle_increment
+_diffrn_scan_axis.displacement_start
+OMEGA 90 0 0 .
+PHI 10 5 0.5 .
+DETECTOR_2THETA 30 0 0 .
+DETECTOR_Z . . . 100
+loop_
+_diffrn_scan_frame_axis.frame_id
+_diffrn_scan_frame_axis.axis_id
+_diffrn_scan_frame_axis.angle
+_diffrn_scan_frame_axis.displacement
+FRAME1 PHI 12 .
+FRAME2 PHI 12.5 .
+_diffrn_scan_frame.frame_number 5
+_diffrn_scan_frame.integration_time 0.2
+loop_
+_array_structure_list.array_id
+_array_structure_list.index
+_array_structure_list.dimension
+_array_structure_list.precedence
+_array_structure_list.direction
+_array_structure_list.axis_set_id
+ARRAY1 2 30 2 increasing ELEMENT_Y
+ARRAY1 1 40 1 increasing ELEMENT_X
+loop_
+_array_structure_list_axis.axis_set_id
+_array_structure_list_axis.axis_id
+_array_structure_list_axis.displacement
+_array_structure_list_axis.displacement_increment
+ELEMENT_X ELEMENT_X 0.1 0.2
+ELEMENT_Y ELEMENT_Y 0.05 0.1
+";
+
+    fn read(text: &str) -> Result<GeometryFile, String> {
+        parse(text, Path::new("a.cbf")).map_err(|failure| failure.to_string())
+    }
+
+    fn close(found: Vector, expected: Vector) {
+        assert!(length(plus(found, -1.0, expected)) < 1e-15, "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn columns_are_in_the_order_of_the_search() {
+        assert!(COLUMNS.is_sorted());
+        assert!(HELD.iter().all(|held| COLUMNS.contains(held)));
+    }
+
+    #[test]
+    fn axes_are_multiplied_out() {
+        let file = read(TEXT).unwrap();
+        let geometry = &file.geometry;
+        let panel = &geometry.panels[0];
+        assert_eq!((file.format, geometry.frame, panel.name.as_str()), ("CBF image", Frame::Dials, "ARRAY1"));
+        assert_eq!(panel.pixels, [40, 30]);
+        assert!((panel.pixel_m[0] - 2e-4).abs() < 1e-17 && (panel.pixel_m[1] - 1e-4).abs() < 1e-17);
+        // The corner at (-5, 4, -100) mm, turned by 30 degrees about x.
+        let (sine, cosine) = 30.0_f64.to_radians().sin_cos();
+        close(panel.origin_m, [-0.005, 0.004 * cosine + 0.1 * sine, 0.004 * sine - 0.1 * cosine]);
+        close(panel.fast, [1.0, 0.0, 0.0]);
+        close(panel.slow, [0.0, -cosine, -sine]);
+        assert_eq!(panel.valid, [None, Some(1_048_500.0)]);
+        // PHI is carried by OMEGA at 90 degrees about x: z turns to -y.
+        close(geometry.spindle.unwrap(), [0.0, -1.0, 0.0]);
+        let scan = Scan { first: 5, frames: 1, start_deg: 12.0, width_deg: 0.5, exposure_s: Some(0.2) };
+        assert_eq!((geometry.scan, geometry.beam.lambda_m), (Some(scan), Some(1.25e-10)));
+        assert_eq!(geometry.beam.direction, [0.0, 0.0, -1.0]);
+        let polarization = geometry.beam.polarization.unwrap();
+        assert_eq!(polarization.kahn_factor, 0.98);
+        assert!(dot(polarization.electric_vector, [1.0, 0.0, 0.0]).abs() > 1.0 - 1e-15);
+        assert_eq!(file.held, [Held { name: "_array_intensities.gain".to_owned(), value: "1.0".to_owned() }]);
+    }
+
+    #[test]
+    fn axes_may_share_a_carrier_and_run_backwards() {
+        let shared = TEXT.replace("detector ELEMENT_X 0 -1 0 0 0 0", "detector DETECTOR_Z 0 -1 0 0 0 0");
+        assert_eq!(read(&shared).unwrap(), read(TEXT).unwrap());
+        let nested = TEXT
+            .replace("ELEMENT_X translation detector DETECTOR_Z", "ELEMENT_X translation detector ELEMENT_Y")
+            .replace("detector ELEMENT_X 0 -1 0 0 0 0", "detector DETECTOR_Z 0 -1 0 0 0 0");
+        assert_eq!(
+            read(&nested).unwrap().geometry.panels[0].fast,
+            read(TEXT).unwrap().geometry.panels[0].fast
+        );
+        let backwards = TEXT.replace("1 40 1 increasing", "1 40 1 decreasing");
+        let (one, other) = (read(TEXT).unwrap(), read(&backwards).unwrap());
+        let (one, other) = (&one.geometry.panels[0], &other.geometry.panels[0]);
+        close(other.fast, scaled(-1.0, one.fast));
+        close(other.origin_m, one.position_m([40.0, 0.0]));
+    }
+
+    #[test]
+    fn each_array_is_a_panel() {
+        let two = TEXT.replace(
+            "ARRAY1 2 30 2",
+            "ARRAY2 1 10 1 increasing ELEMENT_X\nARRAY2 2 20 2 increasing ELEMENT_Y\nARRAY1 2 30 2",
+        );
+        let file = read(&two).unwrap();
+        let found: Vec<_> =
+            file.geometry.panels.iter().map(|panel| (panel.name.as_str(), panel.pixels)).collect();
+        assert_eq!(found, [("ARRAY2", [10, 20]), ("ARRAY1", [40, 30])]);
+    }
+
+    #[test]
+    fn binary_data_are_left_out() {
+        let data = b"\0\n;\nloop_\n--CIF \n\n\xff";
+        let section = |size: usize| {
+            let mut file = format!(
+                "{}_array_data.data\r\n;\r\n--CIF-BINARY-FORMAT-SECTION--\r\nX-Binary-Size: {size}\r\n\r\n",
+                TEXT.split_once("_array_intensities.gain").unwrap().0
+            )
+            .into_bytes();
+            file.extend_from_slice(STARTER);
+            file.extend_from_slice(data);
+            file.extend_from_slice(&[0; 4095]);
+            file.extend_from_slice(
+                b"\r\n--CIF-BINARY-FORMAT-SECTION----\r\n;\r\n\r\n_array_intensities.gain",
+            );
+            file.extend_from_slice(TEXT.split_once("_array_intensities.gain").unwrap().1.as_bytes());
+            file
+        };
+        let parsed = |bytes: &[u8]| parse_geometry(&mut &bytes[..], Path::new("a.cbf"), 0);
+        assert_eq!(parsed(&section(data.len())).unwrap(), read(TEXT).unwrap());
+        // The size of the data is wrong: their end is found all the same.
+        assert_eq!(parsed(&section(3)).unwrap(), read(TEXT).unwrap());
+        // Cut within the data, after the tables.
+        let mut cut = format!("{TEXT}_array_data.data\n;\nX-Binary-Size: 100\n\n").into_bytes();
+        cut.extend_from_slice(STARTER);
+        cut.extend_from_slice(data);
+        assert_eq!(parsed(&cut).unwrap(), read(TEXT).unwrap());
+        let nameless = String::from_utf8_lossy(&section(data.len())).replace("X-Binary-Size", "X-Size");
+        // The lossy text has no starter, so that the data are text, which breaks the rules of CIF.
+        assert!(parsed(nameless.as_bytes()).is_err());
+        let mut unsized_data = format!("{TEXT}_array_data.data\n;\n\n").into_bytes();
+        unsized_data.extend_from_slice(STARTER);
+        let message = parsed(&unsized_data).unwrap_err().to_string();
+        assert_eq!(message, "a.cbf: no usable X-Binary-Size in its header");
+        let long = [TEXT.as_bytes(), &vec![b'#'; MOST_TEXT_BYTES]].concat();
+        assert!(parsed(&long).unwrap_err().to_string().contains("its header is longer"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let replaced = |from: &str, to: &str| read(&TEXT.replace(from, to)).unwrap_err();
+        for (message, expected) in [
+            (
+                replaced("detector DETECTOR_2THETA", "detector ELEMENT_Y"),
+                "array \"ARRAY1\": the axis \"ELEMENT_X\" depends on itself, or on more than 64 others",
+            ),
+            (
+                replaced("detector DETECTOR_2THETA", "detector TOWER"),
+                "array \"ARRAY1\": there is no axis \"TOWER\"",
+            ),
+            (
+                replaced("detector ELEMENT_X 0 -1 0", "detector . 0 -1 0"),
+                "array \"ARRAY1\": its two axes do not depend on each other",
+            ),
+            (
+                replaced("ELEMENT_Y translation", "ELEMENT_Y rotation"),
+                "array \"ARRAY1\": its axis \"ELEMENT_Y\" is no translation",
+            ),
+            (replaced("ELEMENT_X 0 -1 0", "ELEMENT_X 1 0 0"), "array \"ARRAY1\": fast and slow are parallel"),
+            (replaced("ELEMENT_X 0.1 0.2", "ELEMENT_X 0.1 0"), "array \"ARRAY1\": its pixels have no size"),
+            (
+                replaced("ELEMENT_X 0.1 0.2", "ELEMENT_X 0.1 inf"),
+                "_array_structure_list_axis.displacement_increment: \"inf\" is not a finite number",
+            ),
+            (
+                replaced("ELEMENT_X ELEMENT_X", "ELEMENT_Y ELEMENT_X"),
+                "the set \"ELEMENT_Y\" has several axes, which is not read",
+            ),
+            (
+                replaced("\nELEMENT_X ELEMENT_X", "\nSET ELEMENT_X"),
+                "array \"ARRAY1\": no step along the axes \"ELEMENT_X\"",
+            ),
+            (replaced("1 40 1", "1 40.5 1"), "array \"ARRAY1\": 40.5 is not a number of pixels"),
+            (replaced("1 40 1", "1 40 3"), "array \"ARRAY1\": no index of precedence 1"),
+            (replaced("_array_structure_list.", "_array_list."), "it has no _array_structure_list"),
+            (replaced("_axis.id", "_axis.name"), "it has no axes"),
+            (replaced("wavelength 1.25", "wavelength 0"), "a wavelength of 0 A"),
+            (
+                replaced("ratio 0.98", "ratio 1.5"),
+                "_diffrn_radiation.polarizn_source_ratio: 1.5 is not within -1 to 1",
+            ),
+            (replaced("OMEGA 90", "OMEGA x"), "_diffrn_scan_axis.angle_start: \"x\" is not a number"),
+        ] {
+            assert_eq!(message, format!("a.cbf: {expected}"));
+        }
+        assert!(replaced("data_image_1", "loop_ data_image_1").starts_with("a.cbf:2: "));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(at in 0..TEXT.len(), piece in ".{0,8}", length in 0_usize..40) {
+            let end = (at + length).min(TEXT.len());
+            let _ = read(&format!("{}{piece}{}", &TEXT[..at], &TEXT[end..]));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let begun = [&b"###CBF: \nX-Binary-Size: 9\n"[..], STARTER, &bytes].concat();
+            let _ = read_text_around_data(&mut &begun[..], Path::new("a.cbf"));
+        }
     }
 }

@@ -90,3 +90,78 @@ pub(super) fn sensor(text: &str) -> Option<Sensor> {
     let is_thick = thickness_m > 0.0 && thickness_m.is_finite();
     is_thick.then(|| Sensor { material: Some(material.to_owned()), thickness_m, attenuation_per_m: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::Frame;
+
+    const TEXT: &str = "###CBF: VERSION 1.5\n# Detector: PILATUS 2M, S/N 24-0107\n# Pixel_size 172e-6 m x 100e-6 m\n\
+                        # Silicon sensor, thickness 0.000320 m\n# Exposure_time 0.095 s\n# Count_cutoff 1048500 counts\n\
+                        # Wavelength 0.976800 A\n# Start_angle 12.5 deg.\n# Angle_increment 0.1 deg.\n\
+                        # Detector_distance 0.2 m\n# Beam_xy (100.5, 80.25) pixels\n# Polarization 0.990\n\
+                        X-Binary-Size-Fastest-Dimension: 487\nX-Binary-Size-Second-Dimension: 195\n";
+
+    fn read(text: &str) -> Result<GeometryFile, String> {
+        parse(text, Path::new("a.cbf")).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_detector_square_to_the_beam() {
+        let file = read(TEXT).unwrap();
+        assert_eq!(read(&TEXT.replace('\n', "\r\n")).unwrap(), file);
+        let geometry = &file.geometry;
+        let panel = &geometry.panels[0];
+        assert_eq!(
+            (geometry.frame, panel.pixels, panel.pixel_m),
+            (Frame::Mosflm, [487, 195], [172e-6, 1e-4])
+        );
+        let [x, y, z] = panel.origin_m;
+        assert!(
+            (x - 0.2).abs() < 1e-16 && (y - 80.25e-4).abs() < 1e-17 && (z + 100.5 * 172e-6).abs() < 1e-17
+        );
+        assert_eq!(geometry.beam.lambda_m, Some(0.9768 * 1e-10));
+        let scan = Scan { first: 1, frames: 1, start_deg: 12.5, width_deg: 0.1, exposure_s: Some(0.095) };
+        assert_eq!((geometry.scan, geometry.spindle), (Some(scan), Some([0.0, 0.0, 1.0])));
+        let sensor = panel.sensor.clone().unwrap();
+        assert_eq!((sensor.material.as_deref(), sensor.thickness_m), (Some("Silicon"), 0.00032));
+        assert_eq!(panel.valid, [Some(0.0), Some(1_048_500.0)]);
+        let held: Vec<_> = file.held.iter().map(|held| (held.name.as_str(), held.value.as_str())).collect();
+        assert_eq!(held, [("Detector", "PILATUS 2M, S/N 24-0107"), ("Polarization", "0.990")]);
+        assert_eq!(file.warnings, Vec::<String>::new());
+        let swung = read(&format!("{TEXT}# Detector_2theta 10.0 deg.\n")).unwrap();
+        assert!(
+            swung.warnings[0].starts_with("Detector_2theta of 10 degrees is not applied"),
+            "{:?}",
+            swung.warnings
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        for (from, to, key) in [
+            ("Beam_xy", "Beam", "Beam_xy"),
+            ("100.5, 80.25", "100.5", "Beam_xy"),
+            ("100.5, 80.25", "nan, 80.25", "Beam_xy"),
+            ("172e-6 m x 100e-6", "172e-6 m x 0", "Pixel_size"),
+            ("172e-6 m x 100e-6", "172e-6", "Pixel_size"),
+            ("Detector_distance 0.2", "Detector_distance -0.2", "Detector_distance"),
+            ("Wavelength 0.976800", "Wavelength inf", "Wavelength"),
+            ("Dimension: 487", "Dimension: -1", "X-Binary-Size-Fastest-Dimension"),
+            ("Second-Dimension", "Second", "X-Binary-Size-Second-Dimension"),
+        ] {
+            let message = read(&TEXT.replace(from, to)).unwrap_err();
+            assert_eq!(message, format!("a.cbf: no usable {key} in its header"), "{to}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(at in 0..TEXT.len(), piece in ".{0,8}", length in 0_usize..20) {
+            let end = (at + length).min(TEXT.len());
+            let _ = read(&format!("{}{piece}{}", &TEXT[..at], &TEXT[end..]));
+        }
+    }
+}

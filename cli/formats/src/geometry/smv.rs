@@ -261,3 +261,157 @@ fn directions(text: &str, numbers: impl Fn(&str) -> Option<Vec<f64>>) -> Option<
     };
     unit(cross(fast, slow)).map(|_| [fast, slow])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::vectors::length;
+    use crate::image::ImageHeader;
+    use crate::smv::header_readers;
+
+    fn read(lines: &str) -> Result<GeometryFile, String> {
+        let size = "SIZE1=40;\nSIZE2=30;\nPIXEL_SIZE=0.2;\nWAVELENGTH=1.5;\nDISTANCE=100;\n";
+        let text = format!("{{\nHEADER_BYTES=512;\n{size}{lines}}}\n");
+        parse(&mut text.as_bytes(), Path::new("a.img")).map_err(|failure| failure.to_string())
+    }
+
+    /// Where the beam meets the panel, in mm along fast and slow.
+    fn centre_mm(file: &GeometryFile) -> [f64; 2] {
+        let panel = &file.geometry.panels[0];
+        let normal = cross(panel.fast, panel.slow);
+        let beam = file.geometry.beam.direction;
+        let met = scaled(dot(panel.origin_m, normal) / dot(beam, normal), beam);
+        let within = plus(met, -1.0, panel.origin_m);
+        [panel.fast, panel.slow].map(|axis| 1e3 * dot(within, axis))
+    }
+
+    #[test]
+    fn each_program_has_its_beam_centre() {
+        // The beam at 3.1 mm along fast, 2.6 mm along slow, of 6 mm.
+        for keys in [
+            "DENZO_X_BEAM=2.6;\nDENZO_Y_BEAM=3.1;\nBEAM_CENTER_X=9;\nBEAM_CENTER_Y=9;\n",
+            "MOSFLM_CENTER_X=2.5;\nMOSFLM_CENTER_Y=3;\nADXV_CENTER_X=1;\nADXV_CENTER_Y=1;\n",
+            "ADXV_CENTER_X=3.1;\nADXV_CENTER_Y=3.4;\n",
+            "BEAM_CENTER_X=2.5;\nBEAM_CENTER_Y=3;\n",
+        ] {
+            let file = read(keys).unwrap();
+            let [fast, slow] = centre_mm(&file);
+            assert!((fast - 3.1).abs() < 1e-13 && (slow - 2.6).abs() < 1e-13, "{keys}: {fast} {slow}");
+            assert_eq!(file.geometry.frame, Frame::Mosflm);
+            let panel = &file.geometry.panels[0];
+            assert_eq!((panel.pixels, panel.pixel_m, panel.origin_m[0]), ([40, 30], [0.2e-3; 2], 0.1));
+            assert_eq!(file.warnings.len(), usize::from(keys.starts_with("BEAM_CENTER")), "{keys}");
+        }
+    }
+
+    #[test]
+    fn a_scan_of_one_frame() {
+        let file = read("DENZO_X_BEAM=2;\nDENZO_Y_BEAM=3;\nPHI=7;\nOSC_RANGE=0.5;\nTIME=2 s;\nCCD_IMAGE_SATURATION=60000;\n")
+            .unwrap();
+        let scan = Scan { first: 1, frames: 1, start_deg: 7.0, width_deg: 0.5, exposure_s: Some(2.0) };
+        assert_eq!((file.geometry.scan, file.geometry.spindle), (Some(scan), Some([0.0, 0.0, 1.0])));
+        assert_eq!(file.geometry.panels[0].valid, [None, Some(60_000.0)]);
+        let still = read("DENZO_X_BEAM=2;\nDENZO_Y_BEAM=3;\nPHI=7;\nOSC_RANGE=0;\n").unwrap();
+        assert_eq!((still.geometry.scan, still.geometry.spindle), (None, None));
+    }
+
+    /// Our own headers place the detector as it was written, square to the beam or not.
+    #[test]
+    fn our_own_headers() {
+        let axes = [[0.8, 0.6, 0.0], [0.6, -0.8, 0.0]];
+        let header = |dials_axes: [Vector; 2]| ImageHeader {
+            fast: 40,
+            slow: 30,
+            pixel_m: 0.2e-3,
+            close_distance_m: 0.1,
+            lambda_m: 1.5e-10,
+            distance_m: 0.1,
+            fast_beam_m: 3.1e-3,
+            slow_beam_m: 2.6e-3,
+            dials_origin_mm: [-3.1, 2.6, -100.0],
+            dials_axes,
+            osc_rad: 0.01,
+            adc_offset: 40.0,
+            ..ImageHeader::default()
+        };
+        let read =
+            |header: &ImageHeader| parse(&mut &header_readers(header)[..], Path::new("a.img")).unwrap();
+        let square = read(&header([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]));
+        assert_eq!((square.geometry.frame, square.warnings.len()), (Frame::Mosflm, 0));
+        let [fast, slow] = centre_mm(&square);
+        assert!((fast - 3.1).abs() < 1e-12 && (slow - 2.6).abs() < 1e-12);
+        let turned = read(&header(axes));
+        assert_eq!((turned.geometry.frame, turned.geometry.spindle), (Frame::Dials, Some([1.0, 0.0, 0.0])));
+        assert_eq!(turned.geometry.beam.direction, [0.0, 0.0, -1.0]);
+        let panel = &turned.geometry.panels[0];
+        assert!(length(plus(panel.origin_m, -1e-3, [-3.1, 2.6, -100.0])) < 1e-15);
+        assert!(
+            length(plus(panel.fast, -1.0, axes[0])) < 1e-12
+                && length(plus(panel.slow, -1.0, axes[1])) < 1e-12
+        );
+        // The convention of ADXV, whose axes have names.
+        let named = read(&header([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]));
+        assert_eq!(named.geometry.panels[0].slow, [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_swung_detector() {
+        // nanoBragg: swung by 30 degrees about the beam spot, CLOSE_DISTANCE = D cos 30, DISTANCE = D as before.
+        let (sine, cosine) = 30.0_f64.to_radians().sin_cos();
+        let close = format!("{:?}", 100.0 * cosine);
+        let keys = format!("TWOTHETA=30;\nCLOSE_DISTANCE={close};\nDENZO_X_BEAM=2.6;\nDENZO_Y_BEAM=3.1;\n");
+        let file = read(&keys).unwrap();
+        let [fast, slow] = centre_mm(&file);
+        assert!((fast - 3.1).abs() < 1e-12 && (slow - 2.6).abs() < 1e-12);
+        let panel = &file.geometry.panels[0];
+        // About -z: fast stays, slow turns from -y to -x.
+        assert_eq!(panel.fast, [0.0, 0.0, 1.0]);
+        assert!(length(plus(panel.slow, -1.0, [-sine, -cosine, 0.0])) < 1e-15, "{:?}", panel.slow);
+        let foot_m = dot(panel.origin_m, cross(panel.fast, panel.slow)).abs();
+        assert!((foot_m - 0.1 * cosine).abs() < 1e-15);
+        assert!(file.warnings[0].contains("about the axis of MOSFLM"), "{:?}", file.warnings);
+        // Without the shortest distance it swings about the sample: the foot stays at the centre.
+        let file = read("TWOTHETA=30;\nDENZO_X_BEAM=2.6;\nDENZO_Y_BEAM=3.1;\n").unwrap();
+        let panel = &file.geometry.panels[0];
+        let foot = [panel.fast, panel.slow].map(|axis| -1e3 * dot(panel.origin_m, axis));
+        assert!((foot[0] - 3.1).abs() < 1e-12 && (foot[1] - 2.6).abs() < 1e-12, "{foot:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let centre = "DENZO_X_BEAM=2;\nDENZO_Y_BEAM=3;\n";
+        for (lines, expected) in [
+            ("", "no beam centre in its SMV header"),
+            (
+                "BEAMLINE=fake;\nADC_OFFSET=40;\nBEAM_CENTER_X=1;\nBEAM_CENTER_Y=1;\n",
+                "no beam centre in its SMV header",
+            ),
+            ("DISTANCE=-1;\n", "DISTANCE=-1 is not positive"),
+            ("PIXEL_SIZE=0;\n", "PIXEL_SIZE=0 is not positive"),
+            ("PIXEL_SIZE=nan;\n", "no PIXEL_SIZE in its SMV header"),
+            ("WAVELENGTH=x;\n", "WAVELENGTH: \"x\" is not a number"),
+            ("SIZE1=0;\n", "SIZE1=0 is not a number of pixels"),
+            ("TWOTHETA=120;\nCLOSE_DISTANCE=5;\n", "TWOTHETA=120: the beam does not meet the detector"),
+            (
+                "BEAMLINE=fake;\nADC_OFFSET=40;\nDIALS_ORIGIN=1,2;\nDIALS_AXES=x,y;\n",
+                "DIALS_ORIGIN is not three numbers",
+            ),
+            (
+                "BEAMLINE=fake;\nADC_OFFSET=40;\nDIALS_ORIGIN=1,2,3;\nDIALS_AXES=x,x;\n",
+                "DIALS_AXES are not two axes",
+            ),
+            (
+                "BEAMLINE=fake;\nADC_OFFSET=40;\nDIALS_ORIGIN=1,2,3;\nDIALS_AXES=1,0,0,0,y,0;\n",
+                "DIALS_AXES are not two axes",
+            ),
+        ] {
+            let centre = if expected.contains("centre") { "" } else { centre };
+            assert_eq!(
+                read(&format!("{centre}{lines}")).unwrap_err(),
+                format!("a.img: {expected}"),
+                "{lines}"
+            );
+        }
+        assert!(parse(&mut &b"{\n}"[..], Path::new("a.img")).unwrap_err().to_string().contains("no SIZE1"));
+    }
+}

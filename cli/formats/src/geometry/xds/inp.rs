@@ -184,11 +184,11 @@ impl<'t> Inp<'t> {
     }
 
     fn plane(&self) -> Result<Plane, Failure> {
-        let sizes = ["NX", "NY"].map(|keyword| {
+        let size = |keyword: &str| {
             let entry = self.last(keyword).ok_or_else(|| in_file(self.path, format!("no {keyword}=")))?;
             self.wholes::<1>(entry).map(|[count]| count)
-        });
-        let [nx, ny] = sizes;
+        };
+        let pixels = [size("NX")?, size("NY")?];
         let [[qx], [qy]] = self.pair(["QX", "QY"])?;
         let [[org_x], [org_y]] = self.pair(["ORGX", "ORGY"])?;
         let [distance_mm] = self.required("DETECTOR_DISTANCE")?;
@@ -200,7 +200,7 @@ impl<'t> Inp<'t> {
             attenuation_per_m: silicon_per_mm.map(|attenuation| attenuation * 1e3),
         });
         Ok(Plane {
-            pixels: [nx?, ny?],
+            pixels,
             pixel_mm: [qx, qy],
             foot_px: [org_x, org_y],
             distance_mm,
@@ -299,5 +299,158 @@ impl<'t> Inp<'t> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::{Frame, Geometry};
+
+    const INP: &str = "! a detector of 20 x 10 pixels\nNX= 20 NY=10 QX= 0.1 QY= 0.2\nORGX= 10.5 ORGY= 5.5\n\
+                       DETECTOR_DISTANCE= -100 ! behind\nDIRECTION_OF_DETECTOR_X-AXIS= 2 0 0\n\
+                       DIRECTION_OF_DETECTOR_Y-AXIS= 0 1 0\nX-RAY_WAVELENGTH=1.5\nINCIDENT_BEAM_DIRECTION= 0 0 3\n";
+
+    fn read(text: &str) -> Result<GeometryFile, String> {
+        parse(text, Path::new("XDS.INP")).map_err(|failure| failure.to_string())
+    }
+
+    fn with(text: &str) -> GeometryFile {
+        read(&format!("{INP}{text}")).unwrap()
+    }
+
+    #[test]
+    fn keywords_share_lines() {
+        let text = "A=1 B= 2 3!C= 4\n! D= 5\nE =\n";
+        let found: Vec<_> = entries(text).map(|entry| (entry.keyword, entry.values, entry.line)).collect();
+        assert_eq!(found, [("A", "1", 1), ("B", "2 3", 1), ("E", "", 3)]);
+        assert!(is_such(INP) && !is_such("! NX= 5\nFOO= 1\n") && !is_such("clen = 5\n"));
+    }
+
+    #[test]
+    fn a_still_of_one_panel() {
+        let file = with("");
+        let Geometry { frame, beam, panels, spindle, scan, crystal } = &file.geometry;
+        assert_eq!((*frame, *spindle, *scan, crystal), (Frame::Xds, None, None, &None));
+        assert_eq!(
+            (beam.direction, beam.lambda_m, beam.polarization),
+            ([0.0, 0.0, 1.0], Some(1.5e-10), None)
+        );
+        let panel = &panels[0];
+        assert_eq!((panel.pixels, panel.data_origin, panel.pixel_m), ([20, 10], [0, 0], [1e-4, 2e-4]));
+        // The centre of pixel (10.5, 5.5) is 100 mm behind the crystal.
+        let [x, y, z] = panel.origin_m;
+        assert!(
+            (x + 1e-3).abs() < 1e-17 && (y + 1e-3).abs() < 1e-17 && (z + 0.1).abs() < 1e-17,
+            "{x} {y} {z}"
+        );
+        assert_eq!((panel.valid, &panel.sensor), ([None; 2], &None));
+        assert_eq!(file.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_first_image_of_the_range_begins_where_the_starting_frame_says() {
+        let scan = |text: &str| with(&format!("ROTATION_AXIS= 1 0 0\n{text}")).geometry.scan.unwrap();
+        let found = scan("OSCILLATION_RANGE= 0.5 DATA_RANGE= 11 30 STARTING_FRAME= 1 STARTING_ANGLE= 7");
+        assert_eq!((found.first, found.frames, found.start_deg, found.width_deg), (11, 20, 12.0, 0.5));
+        let found = scan("OSCILLATION_RANGE= 0.5 DATA_RANGE= 11 30 STARTING_ANGLE= 7");
+        assert_eq!((found.first, found.frames, found.start_deg), (11, 20, 7.0));
+        let found = scan("OSCILLATION_RANGE= 0.5");
+        assert_eq!((found.first, found.frames, found.start_deg), (1, 1, 0.0));
+        let found = scan("OSCILLATION_RANGE= 0.5 STARTING_FRAME= 9");
+        assert_eq!((found.first, found.frames, found.start_deg), (9, 1, 0.0));
+        assert_eq!(with("OSCILLATION_RANGE= 0").geometry.scan, None);
+    }
+
+    #[test]
+    fn sensor_polarisation_and_valid_values() {
+        let file = with(
+            "SENSOR_THICKNESS= 0.32 SILICON= 3.9\nMINIMUM_VALID_PIXEL_VALUE= 0 OVERLOAD= 1000\n\
+                         FRACTION_OF_POLARIZATION= 0.9 POLARIZATION_PLANE_NORMAL= 0 1 1\n",
+        );
+        let panel = &file.geometry.panels[0];
+        let sensor = panel.sensor.clone().unwrap();
+        assert_eq!((sensor.material.as_deref(), sensor.thickness_m), (Some("Si"), 0.32e-3));
+        assert_eq!((sensor.attenuation_per_m, panel.valid), (Some(3900.0), [Some(0.0), Some(1000.0)]));
+        // The part of the normal across the beam is y; y x z = x.
+        let polarization = file.geometry.beam.polarization.unwrap();
+        assert_eq!(polarization.electric_vector, [1.0, 0.0, 0.0]);
+        assert!((polarization.kahn_factor - 0.8).abs() < 1e-15);
+        let file = with("SENSOR_THICKNESS= 0.32\nFRACTION_OF_POLARIZATION= 0.9\n");
+        let sensor = file.geometry.panels[0].sensor.clone().unwrap();
+        assert_eq!((sensor.material, sensor.attenuation_per_m), (None, None));
+        assert_eq!(file.geometry.beam.polarization, None);
+        assert!(file.warnings[0].contains("no POLARIZATION_PLANE_NORMAL"), "{:?}", file.warnings);
+    }
+
+    #[test]
+    fn untrusted_rectangles_have_their_borders_outside() {
+        let file = with(
+            "UNTRUSTED_RECTANGLE= 2 5 0 3\nUNTRUSTED_RECTANGLE= 19 40 9 40\nUNTRUSTED_ELLIPSE= 1 2 3 4\n\
+                         UNTRUSTED_RECTANGLE= 4 5 4 5\n",
+        );
+        let mask = file.bad_pixels(0).unwrap().unwrap();
+        // Pixels 3 and 4 along x, 1 and 2 along y, numbered from 1; and the last one.
+        let bad: Vec<_> = (0..200).filter(|&at| mask[at]).map(|at| (at % 20 + 1, at / 20 + 1)).collect();
+        assert_eq!(bad, [(3, 1), (4, 1), (3, 2), (4, 2), (20, 10)]);
+        assert_eq!(file.warnings, ["UNTRUSTED_ELLIPSE is not read: its pixels are taken as good."]);
+    }
+
+    #[test]
+    fn the_cell_alone_is_no_crystal() {
+        let file = with(
+            "UNIT_CELL_CONSTANTS= 10 20 30 90 90 90\nSPACE_GROUP_NUMBER= 19\nNAME_TEMPLATE_OF_DATA_FRAMES= a_????.cbf\n",
+        );
+        assert_eq!(file.geometry.crystal, None);
+        let held: Vec<_> = file.held.iter().map(|held| (held.name.as_str(), held.value.as_str())).collect();
+        assert_eq!(
+            held,
+            [("NAME_TEMPLATE_OF_DATA_FRAMES", "a_????.cbf"), ("UNIT_CELL_CONSTANTS", "10 20 30 90 90 90")]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let added = |text: &str| read(&format!("{INP}{text}")).unwrap_err();
+        for (text, expected) in [
+            ("NX= 0.5", ":9: NX: 0.5 is not a whole number from 0 to 2147483647"),
+            ("NX= x", ":9: NX: \"x\" is not a number"),
+            ("NX=", ":9: NX: too few values"),
+            ("NX= 0", ": segment 1: it has no pixels"),
+            ("QX= 0", ": pixels of 0 x 0.2 mm"),
+            ("INCIDENT_BEAM_DIRECTION= 0 0 0", ": the incident beam has no direction"),
+            ("X-RAY_WAVELENGTH= -1", ": a wavelength of -1 A"),
+            ("DIRECTION_OF_DETECTOR_Y-AXIS= 1 0 0", ": the axes of the detector span no plane"),
+            ("OSCILLATION_RANGE= 1", ": no ROTATION_AXIS="),
+            ("OSCILLATION_RANGE= 1 ROTATION_AXIS= 0 0 0", ": the rotation axis has no direction"),
+            ("OSCILLATION_RANGE= 1 DATA_RANGE= 9 3", ": DATA_RANGE= has no images"),
+            ("SEGMENT_ORGX= 1", ":9: SEGMENT_ORGX= before the first SEGMENT="),
+            ("SEGMENT= 1 5 1 50", ": segment 1: it reaches beyond the detector"),
+            ("SEGMENT= 1 5 1 5\nSEGMENT= 6 5 1 5", ": segment 2: it has no pixels"),
+            ("SEGMENT= 1 5 1 5 DIRECTION_OF_SEGMENT_X-AXIS= 0 1 0", ": segment 1: its axes span no plane"),
+            ("UNIT_CELL_A-AXIS= 1 0 0", ": not all of UNIT_CELL_A-AXIS=, B-AXIS= and C-AXIS="),
+            (
+                "UNIT_CELL_A-AXIS= 1 0 0 UNIT_CELL_B-AXIS= 1 0 0 UNIT_CELL_C-AXIS= 0 0 1",
+                ": the cell axes span no volume",
+            ),
+            ("FRACTION_OF_POLARIZATION= 1.5", ": FRACTION_OF_POLARIZATION= 1.5 is not within 0 to 1"),
+            (
+                "FRACTION_OF_POLARIZATION= 1 POLARIZATION_PLANE_NORMAL= 0 0 1",
+                ": POLARIZATION_PLANE_NORMAL= is along the beam, or no direction",
+            ),
+        ] {
+            assert_eq!(added(text), format!("XDS.INP{expected}"), "{text}");
+        }
+        assert_eq!(read("NX= 5").unwrap_err(), "XDS.INP: no NY=");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(lines in prop::collection::vec("(NX|NY|QX|ORGX|SEGMENT|UNTRUSTED_RECTANGLE|DATA_RANGE|SEGMENT_ORGX)?=?[-0-9 .e!=]{0,12}", 0..10)) {
+            let _ = read(&lines.join("\n"));
+            let _ = read(&format!("{INP}{}", lines.join("\n")));
+        }
     }
 }

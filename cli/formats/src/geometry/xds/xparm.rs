@@ -190,3 +190,72 @@ fn experiment(
         space_group: Some(group).filter(|&group| group > 0),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NEW: &str = " XPARM.XDS    VERSION March 30, 2013\n 5 7.5 0.5 0 2 0\n 1.25 0 0 0.8\n 19 10 20 40 90 90 90\n\
+                       10 0 0\n 0 20 0\n 0 0 40\n 1 20 10 0.1 0.2\n 10.5 5.5 100\n 1 0 0\n 0 1 0\n 0 0 1\n";
+
+    fn read(text: &str) -> Result<GeometryFile, String> {
+        parse(text, Path::new("XPARM.XDS")).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_file_without_segments_is_one_panel() {
+        let file = read(NEW).unwrap();
+        let segment = read(&format!("{NEW} 1 1 20 1 10\n 0 0 0 1 0 0 0 1 0\n")).unwrap();
+        assert_eq!(file, segment);
+        let geometry = file.geometry;
+        assert_eq!((geometry.spindle, geometry.beam.direction), (Some([0.0, 1.0, 0.0]), [0.0, 0.0, 1.0]));
+        let scan = Scan { first: 5, frames: 1, start_deg: 7.5, width_deg: 0.5, exposure_s: None };
+        assert_eq!((geometry.beam.lambda_m, geometry.scan), (Some(1.25e-10), Some(scan)));
+        let crystal = geometry.crystal.unwrap();
+        assert_eq!((crystal.a_matrix[0], crystal.space_group.as_deref()), ([0.1, 0.0, 0.0], Some("19")));
+        assert_eq!(file.held, [Held { name: "cell".to_owned(), value: "10 20 40 90 90 90".to_owned() }]);
+    }
+
+    #[test]
+    fn files_are_told_by_their_words() {
+        assert!(begins(NEW) && begins(" 1 2.5\n3e5 -1\n"));
+        assert!(!begins("") && !begins("1 2 x") && !begins("GXPARM"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        let replaced = |from: &str, to: &str| read(&NEW.replace(from, to)).unwrap_err();
+        for (message, expected) in [
+            (replaced(" 0 0 1\n", " 0 0\n"), ": it has 42 numbers, an XPARM.XDS at least 43"),
+            (replaced("10.5 5.5", "10.5 x"), ":9: \"x\" is not a number"),
+            (replaced("10.5 5.5", "10.5 nan"), ":9: \"nan\" is not a finite number"),
+            (replaced("\n 1 20", "\n 2 20"), ": its 2 segments have 0 numbers, not 14 each"),
+            (
+                replaced("\n 1 20", "\n 1.5 20"),
+                ": number of segments: 1.5 is not a whole number from 0 to 2147483647",
+            ),
+            (replaced(" 1 20 10", " 1 -20 10"), ": NX, NY: -20 is not a whole number from 0 to 2147483647"),
+            (replaced("0 0 0.8", "0 0 0"), ": the incident beam has no direction"),
+            (replaced("0 2 0", "0 0 0"), ": the rotation axis has no direction"),
+            (replaced("\n 0 1 0\n", "\n 1 0 0\n"), ": the axes of the detector span no plane"),
+            (replaced("0 20 0\n", "0 0 0\n"), ": the cell axes span no volume"),
+            (read("1 2 3").unwrap_err(), ": it has 3 numbers, an XPARM.XDS without heading has 42"),
+            (
+                read(&format!("{NEW} 1 1 20 1 10\n 0 0 0 1 0 0 0 1\n")).unwrap_err(),
+                ": its 1 segments have 13 numbers, not 14 each",
+            ),
+        ] {
+            assert_eq!(message, format!("XPARM.XDS{expected}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(numbers in prop::collection::vec("[-]?[0-9]{1,3}([.][0-9]{1,2}|e[0-9]{1,3})?", 0..80), heading in any::<bool>()) {
+            let text = numbers.join(" ");
+            let _ = read(&if heading { format!("XPARM.XDS\n{text}") } else { text });
+        }
+    }
+}
