@@ -5,11 +5,15 @@
 //! Vectors are turned here by Rodrigues' formula, and planes met here: no code is shared with the readers.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
-use widebragg_formats::geometry::{BadRegion, Frame, Geometry, GeometryFile, Panel, read_geometry};
+use widebragg_formats::geometry::{
+    BadRegion, Frame, Geometry, GeometryFile, Panel, parse_geometry, read_geometry,
+};
+use widebragg_tests::golden::{Case, cases};
+use widebragg_tests::program::Workplace;
 
 type Vector = [f64; 3];
 
@@ -399,5 +403,155 @@ fn segments_and_panels_cover_their_block_of_data_once() {
         let marked: usize = (0..panels.len()).map(count).sum();
         let width = if name == "slab.geom" { 10 } else { 51 };
         assert_eq!(marked, width * 4, "{name}");
+    }
+}
+
+/// The foot of the normal through the sample, in m along fast and slow from the corner, and its distance.
+fn foot_m(panel: &Panel) -> [f64; 3] {
+    let normal = unit(cross(panel.fast, panel.slow));
+    [-dot(panel.origin_m, panel.fast), -dot(panel.origin_m, panel.slow), dot(panel.origin_m, normal).abs()]
+}
+
+/// The headers that nanoBragg wrote of the golden images place the detector where nanoBragg had it, to the six digits of
+/// both: in every convention, and swung about MOSFLM's axis. A swing about another axis is doubted.
+#[test]
+fn headers_of_nanobragg_place_the_detector() {
+    let (mut placed, mut swung) = (0, 0);
+    for name in cases().unwrap() {
+        let case = Case::load(&name).unwrap();
+        let words = case.args.join(" ");
+        let is_custom =
+            ["_vector", "_axis", "-detector_rot", "-curved_det"].iter().any(|word| words.contains(word));
+        let header = case.smv_header.as_bytes();
+        let file = match parse_geometry(&mut &header[..], Path::new("a.img"), 0) {
+            Ok(file) => file,
+            // Behind the sample, in the figures of nanoBragg.
+            Err(failure) if is_custom => {
+                assert!(failure.to_string().contains("is not positive"), "{name}: {failure}");
+                continue;
+            }
+            Err(failure) => panic!("{name}: {failure}"),
+        };
+        let is_swung = !case.smv_header.contains("TWOTHETA=0;");
+        assert_eq!(file.warnings.iter().any(|warning| warning.contains("TWOTHETA")), is_swung, "{name}");
+        let other_axis = ["-xds", "-adxv", "-dials"].iter().any(|convention| words.contains(convention));
+        if is_custom || is_swung && other_axis {
+            continue;
+        }
+        (placed, swung) = (placed + 1, swung + usize::from(is_swung));
+        let panel = &file.geometry.panels[0];
+        let figure = |key: &str| case.figures.get(key).and_then(|figure| figure.parse::<f64>().ok());
+        let [fast_m, slow_m, _] = foot_m(panel);
+        for (found_m, key) in [(fast_m, "Fclose_m"), (slow_m, "Sclose_m")] {
+            if let Some(expected_m) = figure(key) {
+                assert!((found_m - expected_m).abs() < 5e-7, "{name}: {key} {found_m}, not {expected_m}");
+            }
+        }
+        if file.geometry.frame == Frame::Mosflm && !other_axis {
+            for (axis, key) in [(panel.fast, "fast_axis"), (panel.slow, "slow_axis")] {
+                let Some(figure) = case.figures.get(key) else { continue };
+                let expected: Vec<f64> = figure.split(' ').map(|word| word.parse().unwrap()).collect();
+                assert_close(axis, expected.try_into().unwrap(), 2e-6, &name);
+            }
+        }
+    }
+    assert!(placed > 40 && swung > 0, "{placed} headers, {swung} of swung detectors");
+}
+
+/// An image of ours has one geometry: that of its SMV header, of its CBF header and of the list beside it.
+#[test]
+fn headers_and_lists_of_an_image_agree() {
+    let square = [
+        "-mosflm -distance 90 -Xbeam 11 -Ybeam 17.3",
+        "-denzo -distance 90 -Xbeam 11 -Ybeam 17.3",
+        "-adxv -distance 90 -Xbeam 11 -Ybeam 17.3",
+        "-xds -distance 90 -ORGX 111.25 -ORGY 170.5",
+        "-dials -distance 90 -ORGX 111.25 -ORGY 170.5",
+        "-mosflm -distance 120 -twotheta 10 -Xbeam 11 -Ybeam 17.3",
+    ];
+    for line in square {
+        let place = Workplace::empty();
+        let size = "-default_F 10 -cell 50 50 40 90 90 90 -N 3 -detpixels_x 30 -detpixels_y 20 -oversample 1";
+        let files =
+            "-phi 5 -osc 0.5 -phisteps 1 -nonoise -nopgm -intfile i_1.img --cbf c_1.cbf --expt i.expt";
+        place.run_line(&format!("{size} {line} {files}")).well();
+        let read = |name: &str| read_geometry(&place.path().join(name), 0).unwrap();
+        let (list, header, cbf) = (read("i.expt"), read("i_1.img"), read("c_1.cbf"));
+        let expected = foot_m(&list.geometry.panels[0]);
+        let is_swung = line.contains("twotheta");
+        for (file, within_m) in [(&header, 1e-6), (&cbf, 2e-7)] {
+            let panel = &file.geometry.panels[0];
+            assert_eq!(panel.pixels, list.geometry.panels[0].pixels);
+            // miniCBF cannot say that a detector is swung.
+            if file.format == "SMV image" || !is_swung {
+                for (found, expected) in foot_m(panel).into_iter().zip(expected) {
+                    assert!(
+                        (found - expected).abs() < within_m,
+                        "{}, {line}: {found}, not {expected}",
+                        file.format
+                    );
+                }
+            }
+            let (scan, expected) = (file.geometry.scan.unwrap(), list.geometry.scan.unwrap());
+            assert!((scan.start_deg - expected.start_deg).abs() < 1e-9, "{line}");
+            assert!((scan.width_deg - expected.width_deg).abs() < 1e-9, "{line}");
+        }
+        assert_eq!(cbf.warnings.len(), usize::from(is_swung), "{line}");
+        // The direct beam and the spindle make the same angles with the panel, as far as the spindle is along fast.
+        let cosine = |file: &GeometryFile| dot(file.geometry.beam.direction, file.geometry.panels[0].slow);
+        assert!((cosine(&header) - cosine(&list)).abs() < 1e-6, "{line}");
+    }
+}
+
+/// The options by which the program places a panel of a geometry as it is, in the frame of its file. The corner is at
+/// -x fast - y slow + z normal, where fast and slow are perpendicular only to the digits of the file.
+fn options(geometry: &Geometry, panel: &Panel) -> Vec<String> {
+    let handed = unit(cross(panel.fast, panel.slow));
+    let [along_fast, along_slow, skew] =
+        [dot(panel.origin_m, panel.fast), dot(panel.origin_m, panel.slow), dot(panel.fast, panel.slow)];
+    let close = |own: f64, other: f64| (skew * other - own) / (1.0 - skew * skew);
+    let normal = if dot(panel.origin_m, handed) > 0.0 { handed } else { handed.map(|component| -component) };
+    let mm = |length_m: f64| vec![(1e3 * length_m).to_string()];
+    let vector = |v: Vector| v.map(|component| component.to_string()).to_vec();
+    let polarization = geometry.beam.polarization;
+    [
+        ("-pixel", mm(panel.pixel_m[0])),
+        ("-detpixels_x", vec![panel.pixels[0].to_string()]),
+        ("-detpixels_y", vec![panel.pixels[1].to_string()]),
+        ("-fdet_vector", vector(panel.fast)),
+        ("-sdet_vector", vector(panel.slow)),
+        ("-odet_vector", vector(normal)),
+        ("-beam_vector", vector(geometry.beam.direction)),
+        (
+            "-polar_vector",
+            vector(polarization.map_or(panel.fast, |polarization| polarization.electric_vector)),
+        ),
+        ("-spindle_axis", vector(geometry.spindle.unwrap_or(panel.fast))),
+        ("-pivot", vec!["sample".to_owned()]),
+        ("-Xclose", mm(close(along_fast, along_slow))),
+        ("-Yclose", mm(close(along_slow, along_fast))),
+        ("-close_distance", mm(dot(panel.origin_m, normal))),
+    ]
+    .into_iter()
+    .flat_map(|(option, values)| [vec![option.to_owned()], values].concat())
+    .collect()
+}
+
+#[test]
+fn the_program_places_each_panel_where_its_geometry_says() {
+    for name in ["still.expt", "slab.geom", "case2/XPARM.XDS", "case3/XDS.INP", "rotation.expt"] {
+        let file = read(name);
+        for panel in &file.geometry.panels {
+            let place = Workplace::empty();
+            let line =
+                "-default_F 1 -cell 50 50 50 90 90 90 -N 1 -oversample 1 -roi 0 1 0 1 -nonoise -nopgm --json";
+            let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            words.extend(options(&file.geometry, panel));
+            let summary = place.run(&words).well().json();
+            let off_m = length(plus(vector(&summary["pix0_m"]), -1.0, panel.origin_m));
+            assert!(off_m < CORNER_M, "{name}, panel {}: off by {off_m} m", panel.name);
+            assert_close(vector(&summary["fast_axis"]), panel.fast, 1e-14, name);
+            assert_close(vector(&summary["slow_axis"]), panel.slow, 1e-14, name);
+        }
     }
 }

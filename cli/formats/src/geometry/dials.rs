@@ -20,6 +20,7 @@
 //! `oscillation` and `exposure_time` as lists within `properties`. Checked with predictions of DIALS in
 //! `tests/tests/geometry.rs`.
 
+use std::io::BufReader;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -33,10 +34,11 @@ use super::{
     BadRegion, Beam, Crystal, Frame, Geometry, GeometryFile, Held, Panel, Polarization, Scan, Sensor,
 };
 use crate::failure::Failure;
-use crate::memory::{is_there, push, reserved};
+use crate::memory::{PIECE_BYTES, Watched, is_there, push, reserved};
 use crate::text::in_file;
 
-/// Memory for each byte of a list, at most: a value of JSON takes 32 bytes and a text of one digit and a comma.
+/// Memory for each byte of a list of numbers, at most: a number takes 32 bytes and a text of a digit and a comma, and a list
+/// is copied as it grows. Objects take more, in small pieces, for which the reader of the text watches the memory.
 const BYTES_PER_BYTE: usize = 24;
 
 /// The strategy of panels whose spots were displaced by the depth of the sensor.
@@ -51,8 +53,11 @@ pub(super) fn parse(text: &str, path: &Path, experiment: usize) -> Result<Geomet
         return Err(in_file(path, "no memory for what it holds"));
     }
     let text = text.trim_start_matches('\u{feff}');
-    let list: Value =
-        serde_json::from_str(text).map_err(|error| in_file(path, format!("not JSON: {error}")))?;
+    let text = BufReader::with_capacity(PIECE_BYTES, Watched(text.as_bytes()));
+    let list: Value = serde_json::from_reader(text).map_err(|error| {
+        let what = if error.is_io() { "cannot read" } else { "not JSON" };
+        in_file(path, format!("{what}: {error}"))
+    })?;
     read(&list, experiment).map_err(|what| in_file(path, what))
 }
 

@@ -32,6 +32,19 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # As options of nanoBragg
+//!
+//! The frame of a file can be the laboratory as it is. With f, s the axes of a panel, o its origin, c = f . s, and n the
+//! unit vector along f x s, turned so that o . n > 0, nanoBragg places the corner of the panel at o with
+//!
+//! ```text
+//! -fdet_vector f   -sdet_vector s   -odet_vector n   -pivot sample   -close_distance o . n
+//! -Xclose (c (o . s) - o . f)/(1 - c^2)   -Yclose (c (o . f) - o . s)/(1 - c^2)
+//! -beam_vector Beam::direction   -polar_vector electric_vector   -polar kahn_factor   -spindle_axis spindle
+//! ```
+//!
+//! lengths in mm; and `-mat` with the nine numbers of lambda A, lambda in Angstrom. Where f and s are perpendicular, c is 0.
 
 mod crystfel;
 mod dials;

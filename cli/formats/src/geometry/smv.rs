@@ -26,7 +26,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::vectors::{IDENTITY, Matrix, Vector, apply, cross, dot, plus, rotation, scaled, unit};
+use super::vectors::{IDENTITY, Matrix, Vector, apply, are_parallel, dot, plus, rotation, scaled, unit};
 use super::{Beam, Frame, Geometry, GeometryFile, Held, Panel, Scan};
 use crate::failure::Failure;
 use crate::smv::{SmvHeader, parse_smv_header};
@@ -162,16 +162,11 @@ impl Header {
         if !self.0.is_for_readers() || axes == USUAL_AXES {
             return Ok(None);
         }
-        let numbers = |text: &str| -> Option<Vec<f64>> {
-            text.split(',')
-                .map(|number| number.trim().parse().ok().filter(|number: &f64| number.is_finite()))
-                .collect()
-        };
-        let origin = numbers(origin).and_then(|numbers| <Vector>::try_from(numbers).ok());
-        let origin = origin.ok_or_else(|| in_file(self.0.path(), "DIALS_ORIGIN is not three numbers"))?;
-        let axes =
-            directions(axes, numbers).ok_or_else(|| in_file(self.0.path(), "DIALS_AXES are not two axes"))?;
-        Ok(Some([scaled(1e-3, origin), axes[0], axes[1]]))
+        let refused = |what: &str| in_file(self.0.path(), what);
+        let origin = vector(&origin.split(',').collect::<Vec<_>>());
+        let origin_mm = origin.ok_or_else(|| refused("DIALS_ORIGIN is not three numbers"))?;
+        let [fast, slow] = directions(axes).ok_or_else(|| refused("DIALS_AXES are not two axes"))?;
+        Ok(Some([scaled(1e-3, origin_mm), fast, slow]))
     }
 
     /// The beam centre along fast and slow.
@@ -245,27 +240,34 @@ impl Header {
     }
 }
 
-/// The two axes of `DIALS_AXES`: names as in `x,-y`, or six numbers.
-fn directions(text: &str, numbers: impl Fn(&str) -> Option<Vec<f64>>) -> Option<[Vector; 2]> {
-    let named = |name: &str| {
-        let (sign, name) = name.strip_prefix('-').map_or((1.0, name), |name| (-1.0, name));
-        let at = ["x", "y", "z"].iter().position(|axis| *axis == name)?;
-        Some(scaled(sign, IDENTITY[at]))
-    };
-    let [fast, slow] = match text.split_once(',').map(|(fast, slow)| (named(fast), named(slow))) {
-        Some((Some(fast), Some(slow))) => [fast, slow],
-        _ => {
-            let [a, b, c, d, e, f] = <[f64; 6]>::try_from(numbers(text)?).ok()?;
-            [unit([a, b, c])?, unit([d, e, f])?]
-        }
-    };
-    unit(cross(fast, slow)).map(|_| [fast, slow])
+/// The two axes of `DIALS_AXES`, each a name as in `x,-y` or three numbers.
+fn directions(text: &str) -> Option<[Vector; 2]> {
+    let words: Vec<&str> = text.split(',').collect();
+    let (fast, rest) = direction(&words)?;
+    let (slow, rest) = direction(rest)?;
+    (rest.is_empty() && !are_parallel(fast, slow)).then_some([fast, slow])
+}
+
+/// The axis that words begin with, and the words after it.
+fn direction<'w, 't>(words: &'w [&'t str]) -> Option<(Vector, &'w [&'t str])> {
+    let (sign, name) = words.first()?.strip_prefix('-').map_or((1.0, *words.first()?), |name| (-1.0, name));
+    match ["x", "y", "z"].iter().position(|axis| *axis == name) {
+        Some(at) => Some((scaled(sign, IDENTITY[at]), &words[1..])),
+        None => Some((unit(vector(words.get(..3)?)?)?, &words[3..])),
+    }
+}
+
+/// Three words as numbers.
+fn vector(words: &[&str]) -> Option<Vector> {
+    let [x, y, z] = words else { return None };
+    let number = |word: &str| word.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    Some([number(x)?, number(y)?, number(z)?])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::vectors::length;
+    use crate::geometry::vectors::{cross, length};
     use crate::image::ImageHeader;
     use crate::smv::header_readers;
 
@@ -349,9 +351,10 @@ mod tests {
             length(plus(panel.fast, -1.0, axes[0])) < 1e-12
                 && length(plus(panel.slow, -1.0, axes[1])) < 1e-12
         );
-        // The convention of ADXV, whose axes have names.
         let named = read(&header([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]));
         assert_eq!(named.geometry.panels[0].slow, [0.0, 0.0, 1.0]);
+        let mixed = read(&header([[-1.0, 0.0, 0.0], [0.0, 0.6, 0.8]]));
+        assert_eq!(mixed.geometry.panels[0].fast, [-1.0, 0.0, 0.0]);
     }
 
     #[test]
