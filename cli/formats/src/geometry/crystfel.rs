@@ -186,12 +186,14 @@ struct Geom<'t> {
     /// In the order in which they are first mentioned.
     panels: Vec<Named<'t>>,
     regions: Vec<Named<'t>>,
+    /// Their places in the two lists, by name.
+    places: BTreeMap<&'t str, usize>,
 }
 
 impl<'t> Geom<'t> {
     fn of(text: &'t str, path: &'t Path) -> Result<Self, Failure> {
-        let mut geom = Self { path, all: BTreeMap::new(), panels: Vec::new(), regions: Vec::new() };
-        let mut places = BTreeMap::new();
+        let (panels, regions) = (Vec::new(), Vec::new());
+        let mut geom = Self { path, all: BTreeMap::new(), panels, regions, places: BTreeMap::new() };
         for entry in entries(text.trim_start_matches('\u{feff}')) {
             let no_memory = || at_line(path, entry.line, "no memory for what it says");
             let Some(owner) = entry.owner else {
@@ -202,7 +204,7 @@ impl<'t> Geom<'t> {
                 continue;
             }
             let list = if owner.starts_with(BAD) { &mut geom.regions } else { &mut geom.panels };
-            let place = *places.entry(owner).or_insert(list.len());
+            let place = *geom.places.entry(owner).or_insert(list.len());
             if place == list.len() {
                 push(list, Named { name: owner, line: entry.line, values: Vec::new() })
                     .ok_or_else(no_memory)?;
@@ -296,7 +298,7 @@ impl<'t> Geom<'t> {
         if pitch_m > 0.0 && pitch_m.is_finite() {
             Ok(pitch_m)
         } else {
-            Err(entry.failure(self.path, format!("{} is not positive", entry.value)))
+            Err(entry.failure(self.path, format!("{} is not positive", shown(entry.value.as_bytes()))))
         }
     }
 
@@ -308,13 +310,12 @@ impl<'t> Geom<'t> {
         };
         match entry.measured(&[("m", 1.0), ("mm", 1e-3)]).map_err(|what| entry.failure(self.path, what))? {
             Some(distance_m) => Ok(distance_m),
-            None => Err(entry.failure(
-                self.path,
-                format!(
-                    "the distance is in the images, at {}: write it here, as in clen = 0.1 m",
-                    entry.value
-                ),
-            )),
+            None => {
+                let place = shown(entry.value.as_bytes());
+                let what =
+                    format!("the distance is in the images, at {place}: write it here, as in clen = 0.1 m");
+                Err(entry.failure(self.path, what))
+            }
         }
     }
 
@@ -339,7 +340,10 @@ impl<'t> Geom<'t> {
                 Ok(None)
             }
             Some(lambda_m) if lambda_m > 0.0 && lambda_m.is_finite() => Ok(Some(lambda_m)),
-            Some(_) => Err(entry.failure(self.path, format!("{} gives no wavelength", entry.value))),
+            Some(_) => {
+                let value = shown(entry.value.as_bytes());
+                Err(entry.failure(self.path, format!("{value} gives no wavelength")))
+            }
         }
     }
 
@@ -389,23 +393,39 @@ impl<'t> Geom<'t> {
         for panel in &self.panels {
             push(&mut pitches_m, self.pitch_m(panel)?).ok_or_else(no_memory)?;
         }
+        if pitches_m.iter().all(|pitch_m| *pitch_m == pitches_m[0]) {
+            pitches_m.truncate(1);
+        } else if self.regions.len().saturating_mul(pitches_m.len()) > MOST_REGIONS {
+            return Err(in_file(self.path, "too many bad regions for panels of different res"));
+        }
+        let mut outside = Vec::new();
         for region in &self.regions {
-            self.region(region, file, &pitches_m, &mut bad)?;
+            let is_within =
+                self.region(region, file, &pitches_m, |region| push(&mut bad, region).ok_or_else(no_memory))?;
+            if !is_within {
+                push(&mut outside, region.name).ok_or_else(no_memory)?;
+            }
+        }
+        if let Some(first) = outside.first() {
+            file.warnings.push(format!(
+                "Bad regions that are not within their panels: {}, {} first; the pixels that they have there are left out.",
+                outside.len(),
+                shown(first.as_bytes())
+            ));
         }
         file.bad = bad;
         Ok(())
     }
 
-    /// Adds a bad region; `pitches_m` are the lengths of a step of 1 of the panels.
+    /// Adds a bad region; false where it is not within the panel that it names. `pitches_m` are the lengths of a step of
+    /// 1, one for all panels or one each.
     fn region(
         &self,
         region: &Named<'t>,
-        file: &mut GeometryFile,
+        file: &GeometryFile,
         pitches_m: &[f64],
-        bad: &mut Vec<BadRegion>,
-    ) -> Result<(), Failure> {
-        let mut add =
-            |region| push(bad, region).ok_or_else(|| in_file(self.path, "no memory for its bad regions"));
+        mut add: impl FnMut(BadRegion) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
         let name = shown(region.name.as_bytes());
         let missing = |key: &str| in_file(self.path, format!("bad region {name} has no {key}"));
         let has = |keys: &[&str]| keys.iter().any(|key| region.get(key).is_some());
@@ -419,44 +439,39 @@ impl<'t> Geom<'t> {
         if has(&in_laboratory) {
             let x = [number("min_x")?, number("max_x")?];
             let y = [number("min_y")?, number("max_y")?];
-            let in_m = |panel: Option<usize>, pitch_m: f64| BadRegion::Laboratory {
-                panel,
-                x_m: x.map(|at| at * pitch_m),
-                y_m: y.map(|at| at * pitch_m),
-            };
-            if pitches_m.iter().all(|pitch_m| *pitch_m == pitches_m[0]) {
-                return add(in_m(None, pitches_m[0]));
+            for (panel, &pitch_m) in pitches_m.iter().enumerate() {
+                let [x_m, y_m] = [x, y].map(|range| range.map(|at| at * pitch_m));
+                let panel = Some(panel).filter(|_| pitches_m.len() > 1);
+                add(BadRegion::Laboratory { panel, x_m, y_m })?;
             }
-            if self.regions.len().saturating_mul(pitches_m.len()) > MOST_REGIONS {
-                return Err(in_file(self.path, "too many bad regions in x, y, for panels of different res"));
-            }
-            return pitches_m
-                .iter()
-                .enumerate()
-                .try_for_each(|(panel, &pitch_m)| add(in_m(Some(panel), pitch_m)));
+            return Ok(true);
         }
         let range = |keys: [&str; 2]| {
             let of = |key: &str| self.whole(region.get(key).ok_or_else(|| missing(key))?);
             Ok::<_, Failure>([of(keys[0])?, of(keys[1])?])
         };
         let (fast, slow) = (range(["min_fs", "max_fs"])?, range(["min_ss", "max_ss"])?);
-        let Some(of) = region.get("panel") else { return add(BadRegion::Block { fast, slow }) };
-        let panel = self.panels.iter().position(|panel| panel.name == of.value);
-        let panel =
+        let Some(of) = region.get("panel") else {
+            add(BadRegion::Block { fast, slow })?;
+            return Ok(true);
+        };
+        let place = self.places.get(of.value).filter(|_| !of.value.starts_with(BAD));
+        let panel = place.and_then(|&place| Some((place, file.geometry.panels.get(place)?)));
+        let (panel, own) =
             panel.ok_or_else(|| of.failure(self.path, format!("no panel {}", shown(of.value.as_bytes()))))?;
-        let own = &file.geometry.panels[panel];
+        // From the first pixel of the panel; `None` where it has none of them.
         let in_panel = |axis: usize, [first, last]: [usize; 2]| {
             let (origin, most) = (own.data_origin[axis], own.pixels[axis]);
-            let is_within = first >= origin && last < origin + most && first <= last;
-            (is_within, [first.saturating_sub(origin), last.saturating_sub(origin)])
+            let some = first <= last && last >= origin && first < origin + most;
+            some.then(|| [first.saturating_sub(origin), (last - origin).min(most - 1)])
         };
-        let ((fast_within, fast), (slow_within, slow)) = (in_panel(0, fast), in_panel(1, slow));
-        if !(fast_within && slow_within) {
-            file.warnings.push(format!(
-                "Bad region {name} is not within its panel: only the pixels that it has there are left out."
-            ));
+        let is_within = |axis: usize, [first, last]: [usize; 2]| {
+            first >= own.data_origin[axis] && last < own.data_origin[axis] + own.pixels[axis]
+        };
+        if let (Some(fast), Some(slow)) = (in_panel(0, fast), in_panel(1, slow)) {
+            add(BadRegion::Pixels { panel, fast, slow })?;
         }
-        add(BadRegion::Pixels { panel, fast, slow })
+        Ok(is_within(0, fast) && is_within(1, slow))
     }
 
     /// Hands on what is no geometry, and says what is not applied.
@@ -720,8 +735,13 @@ mod tests {
         assert_eq!(bad(moved), [(8, 0), (9, 0)]);
         assert_eq!(
             with(moved).warnings,
-            ["Bad region \"badA\" is not within its panel: only the pixels that it has there are left out."]
+            [
+                "Bad regions that are not within their panels: 1, \"badA\" first; the pixels that they have there are left out."
+            ]
         );
+        let before = "p0/min_fs = 100\np0/max_fs = 109\nbadA/panel = p0\nbadA/min_fs = 8\nbadA/max_fs = 20\n\
+                      badA/min_ss = 0\nbadA/max_ss = 0\n";
+        assert_eq!((with(before).bad, with(before).warnings.len()), (Vec::new(), 1));
         // Corners at x = -5 ... 4 and y = 2 ... -2, in pixels.
         let laboratory = "badB/min_x = -3.5\nbadB/max_x = -2\nbadB/min_y = -0.5\nbadB/max_y = 1.5\n";
         assert_eq!(bad(laboratory), [(2, 1), (3, 1), (2, 2), (3, 2)]);
@@ -764,16 +784,16 @@ mod tests {
             ("p0/ss = 5x", "11: \"ss\": it is parallel to fs"),
             ("p0/fs = 5", "11: \"fs\": \"5\" is not a vector such as +1.0x -0.5y"),
             ("p0/corner_x = nan", "11: \"corner_x\": \"nan\" is not a finite number"),
-            ("p0/res = 0", "11: \"res\": 0 is not positive"),
-            ("p0/res = -2", "11: \"res\": -2 is not positive"),
+            ("p0/res = 0", "11: \"res\": \"0\" is not positive"),
+            ("p0/res = -2", "11: \"res\": \"-2\" is not positive"),
             ("p0/clen = 3 cm", "11: \"clen\": the unit \"cm\" is not known"),
             ("p0/clen = ", "11: \"clen\": no value"),
             (
                 "p0/clen = /LCLS/z",
-                "11: \"clen\": the distance is in the images, at /LCLS/z: write it here, as in clen = 0.1 m",
+                "11: \"clen\": the distance is in the images, at \"/LCLS/z\": write it here, as in clen = 0.1 m",
             ),
-            ("wavelength = 0 A", "11: \"wavelength\": 0 A gives no wavelength"),
-            ("photon_energy = -1", "11: \"photon_energy\": -1 gives no wavelength"),
+            ("wavelength = 0 A", "11: \"wavelength\": \"0 A\" gives no wavelength"),
+            ("photon_energy = -1", "11: \"photon_energy\": \"-1\" gives no wavelength"),
             ("photon_energy = 1 MeV", "11: \"photon_energy\": the unit \"MeV\" is not known"),
             ("p0/mask_edge_pixels = x", "11: \"mask_edge_pixels\": \"x\" is not a number"),
             ("p1/fs = x", " panel \"p1\" has no min_fs"),

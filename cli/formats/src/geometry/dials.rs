@@ -70,10 +70,11 @@ fn read(list: &Value, experiment: usize) -> Result<GeometryFile, String> {
     let model = |name: &str| own.model(list, name);
     let required = |name: &str| model(name)?.ok_or_else(|| format!("experiment {experiment} has no {name}"));
     let mut found = Found::default();
-    let beam = beam(&required("beam")?)?;
+    let beam_node = required("beam")?;
+    let beam = beam(&beam_node)?;
     let panels = found.panels(&required("detector")?)?;
     let scan = match model("scan")? {
-        Some(node) => found.scan(&node)?,
+        Some(node) => scan_of(&node)?,
         None => None,
     };
     let goniometer = model("goniometer")?.map(|node| Goniometer::of(&node, scan.as_ref())).transpose()?;
@@ -81,7 +82,7 @@ fn read(list: &Value, experiment: usize) -> Result<GeometryFile, String> {
         Some(node) => Some(crystal(&node, goniometer.as_ref(), scan.as_ref())?),
         None => None,
     };
-    let beam_at_frames = beam_at_frames(&required("beam")?, &beam, scan.as_ref())?;
+    let beam_at_frames = beam_at_frames(&beam_node, &beam, scan.as_ref())?;
     found.images(model("imageset")?.as_ref());
     let spindle = goniometer.as_ref().map(Goniometer::spindle);
     let geometry = Geometry { frame: Frame::Dials, beam, panels, spindle, scan, crystal };
@@ -370,60 +371,6 @@ impl Found {
         Ok(())
     }
 
-    fn scan(&mut self, node: &Node<'_>) -> Result<Option<Scan>, String> {
-        let [first, last] = node.numbers::<2>("image_range")?;
-        let refused = || node.refusal("image_range", "it is not a first and a last number of images");
-        let is_number = |number: f64| number.fract() == 0.0 && (0.0..=f64::from(i32::MAX)).contains(&number);
-        if !is_number(first) || !is_number(last) || last < first {
-            return Err(refused());
-        }
-        let (first, frames) = (first as usize, (last - first) as usize + 1);
-        let [start_deg, width_deg] = match node.get("properties") {
-            Some(properties) => {
-                let properties = Node::of(properties, format!("{}: properties", node.name))?;
-                match self.steps(&properties, frames)? {
-                    Some(oscillation) => oscillation,
-                    None => return Ok(None),
-                }
-            }
-            None => node.numbers("oscillation")?,
-        };
-        if width_deg == 0.0 {
-            return Ok(None);
-        }
-        let properties = node.get("properties").unwrap_or(&Value::Null);
-        let exposure = node.get("exposure_time").or_else(|| properties.get("exposure_time"));
-        let exposure = exposure.and_then(|times| times.as_array()?.first()?.as_f64());
-        let exposure_s = exposure.filter(|&time| time > 0.0 && time.is_finite());
-        Ok(Some(Scan { first, frames, start_deg, width_deg, exposure_s }))
-    }
-
-    /// Start and width of a scan that lists the start of each frame.
-    fn steps(&mut self, properties: &Node<'_>, frames: usize) -> Result<Option<[f64; 2]>, String> {
-        let Some(starts) = properties.get("oscillation") else { return Ok(None) };
-        let refused = |what: &str| properties.refusal("oscillation", what);
-        let starts = starts.as_array().ok_or_else(|| refused("it is not a list"))?;
-        if starts.len() != frames {
-            return Err(refused(&format!("it has {} angles for {frames} frames", starts.len())));
-        }
-        let angle = |value: &Value| value.as_f64().filter(|angle| angle.is_finite());
-        let at =
-            |frame: usize| starts.get(frame).and_then(angle).ok_or_else(|| refused("not a finite number"));
-        let start_deg = at(0)?;
-        if frames == 1 {
-            let [width_deg] = properties.numbers("oscillation_width")?;
-            return Ok(Some([start_deg, width_deg]));
-        }
-        let width_deg = (at(frames - 1)? - start_deg) / (frames - 1) as f64;
-        for frame in 0..frames {
-            let off_deg = at(frame)? - (start_deg + frame as f64 * width_deg);
-            if off_deg.abs() > SAME_STEP * width_deg.abs() {
-                return Err(refused("its frames do not follow one another in equal steps"));
-            }
-        }
-        Ok(Some([start_deg, width_deg]))
-    }
-
     /// The images of an experiment, as the list names them.
     fn images(&mut self, node: Option<&Node<'_>>) {
         let Some(node) = node else { return };
@@ -433,6 +380,61 @@ impl Found {
             self.held.push(Held { name: "images".to_owned(), value });
         }
     }
+}
+
+/// The scan of a model; `None` for a still.
+fn scan_of(node: &Node<'_>) -> Result<Option<Scan>, String> {
+    let [first, last] = node.numbers::<2>("image_range")?;
+    let refused = || node.refusal("image_range", "it is not a first and a last number of images");
+    let is_number = |number: f64| number.fract() == 0.0 && (0.0..=f64::from(i32::MAX)).contains(&number);
+    if !is_number(first) || !is_number(last) || last < first {
+        return Err(refused());
+    }
+    let (first, frames) = (first as usize, (last - first) as usize + 1);
+    let [start_deg, width_deg] = match node.get("properties") {
+        Some(properties) => {
+            let properties = Node::of(properties, format!("{}: properties", node.name))?;
+            match steps(&properties, frames)? {
+                Some(oscillation) => oscillation,
+                None => return Ok(None),
+            }
+        }
+        None if node.get("oscillation").is_none() => return Ok(None),
+        None => node.numbers("oscillation")?,
+    };
+    if width_deg == 0.0 {
+        return Ok(None);
+    }
+    let properties = node.get("properties").unwrap_or(&Value::Null);
+    let exposure = node.get("exposure_time").or_else(|| properties.get("exposure_time"));
+    let exposure = exposure.and_then(|times| times.as_array()?.first()?.as_f64());
+    let exposure_s = exposure.filter(|&time| time > 0.0 && time.is_finite());
+    Ok(Some(Scan { first, frames, start_deg, width_deg, exposure_s }))
+}
+
+/// Start and width of a scan that lists the start of each frame.
+fn steps(properties: &Node<'_>, frames: usize) -> Result<Option<[f64; 2]>, String> {
+    let Some(starts) = properties.get("oscillation") else { return Ok(None) };
+    let refused = |what: &str| properties.refusal("oscillation", what);
+    let starts = starts.as_array().ok_or_else(|| refused("it is not a list"))?;
+    if starts.len() != frames {
+        return Err(refused(&format!("it has {} angles for {frames} frames", starts.len())));
+    }
+    let angle = |value: &Value| value.as_f64().filter(|angle| angle.is_finite());
+    let at = |frame: usize| starts.get(frame).and_then(angle).ok_or_else(|| refused("not a finite number"));
+    let start_deg = at(0)?;
+    if frames == 1 {
+        let [width_deg] = properties.numbers("oscillation_width")?;
+        return Ok(Some([start_deg, width_deg]));
+    }
+    let width_deg = (at(frames - 1)? - start_deg) / (frames - 1) as f64;
+    for frame in 0..frames {
+        let off_deg = at(frame)? - (start_deg + frame as f64 * width_deg);
+        if off_deg.abs() > SAME_STEP * width_deg.abs() {
+            return Err(refused("its frames do not follow one another in equal steps"));
+        }
+    }
+    Ok(Some([start_deg, width_deg]))
 }
 
 /// Places the panels below a node.
@@ -914,9 +916,12 @@ mod tests {
         let sum = plus([0.001, 0.0, -1.0], 1.0, [0.002, 0.0, -1.0]);
         assert!((second.beam.lambda_m.unwrap() - 1.5e-10 * 2.0 / length(sum)).abs() < 1e-24);
         assert_eq!(file.at_frame(7), file.at_frame(2));
-        // Without anything refined, all frames are alike.
+        // Without anything refined, frames differ in their scan alone.
         let plain = read_list(&sample(), 2).unwrap();
-        assert_eq!(plain.at_frame(1), plain.geometry);
+        let scan = Scan { first: 5, frames: 1, start_deg: 10.5, ..plain.geometry.scan.unwrap() };
+        assert_eq!(plain.at_frame(1), Geometry { scan: Some(scan), ..plain.geometry });
+        let still = read_list(&sample(), 1).unwrap();
+        assert_eq!(still.at_frame(3), still.geometry);
     }
 
     fn scaled_rows(m: Matrix, by: Vector) -> Matrix {

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 
 use super::vectors::{Matrix, length, plus, scaled, unit};
-use super::{Beam, Geometry, Panel, crystfel, dials, imgcif, mini_cbf, smv, xds};
+use super::{Beam, Crystal, Geometry, Panel, Scan, crystfel, dials, imgcif, mini_cbf, smv, xds};
 use crate::cif;
 use crate::failure::Failure;
 use crate::kind::kind_of;
@@ -123,23 +123,33 @@ impl GeometryFile {
         Ok(())
     }
 
-    /// The geometry of a frame, counted from 0: beam and A are the means of those at its start and at its end, where
-    /// they were refined frame by frame.
+    /// The geometry of a frame by itself, counted from 0: beam and A are the means of those at its start and at its end,
+    /// where they were refined frame by frame, and the scan has this one frame.
     ///
-    /// A frame beyond the last has the geometry of the last.
+    /// A frame beyond the last of the scan is the last.
     #[must_use]
     pub fn at_frame(&self, frame: usize) -> Geometry {
-        let mut geometry = self.geometry.clone();
-        if let Some([start, end]) = ends(&self.beam_at_frames, frame) {
-            geometry.beam = start.mean(end);
+        let whole = &self.geometry;
+        let frame = whole.scan.map_or(0, |scan| frame.min(scan.frames.saturating_sub(1)));
+        let at_frame = |crystal: &Crystal| Crystal {
+            a_matrix: ends(&crystal.a_at_frames, frame)
+                .map_or(crystal.a_matrix, |[start, end]| mean(start, end)),
+            a_at_frames: Vec::new(),
+            space_group: crystal.space_group.clone(),
+        };
+        Geometry {
+            frame: whole.frame,
+            beam: ends(&self.beam_at_frames, frame).map_or(whole.beam, |[start, end]| start.mean(end)),
+            panels: whole.panels.clone(),
+            spindle: whole.spindle,
+            scan: whole.scan.map(|scan| Scan {
+                first: scan.first + frame,
+                frames: 1,
+                start_deg: scan.start_deg + frame as f64 * scan.width_deg,
+                ..scan
+            }),
+            crystal: whole.crystal.as_ref().map(at_frame),
         }
-        if let Some(crystal) = &mut geometry.crystal {
-            if let Some([start, end]) = ends(&crystal.a_at_frames, frame) {
-                crystal.a_matrix = mean(start, end);
-            }
-            crystal.a_at_frames = Vec::new();
-        }
-        geometry
     }
 
     /// Which pixels of a panel, counted from 0, are to be left out; index = slow * fast_pixels + fast. `None` where
@@ -208,11 +218,9 @@ impl Beam {
     }
 }
 
-/// What holds at the start and at the end of a frame; of the last one for a frame beyond it.
+/// What holds at the start and at the end of a frame; `None` where nothing was refined frame by frame.
 fn ends<T>(at_frames: &[T], frame: usize) -> Option<[&T; 2]> {
-    let last = at_frames.len().checked_sub(2)?;
-    let start = frame.min(last);
-    Some([at_frames.get(start)?, at_frames.get(start + 1)?])
+    Some([at_frames.get(frame)?, at_frames.get(frame + 1)?])
 }
 
 fn mean(one: &Matrix, other: &Matrix) -> Matrix {
