@@ -1,5 +1,5 @@
-//! Geometry of DIALS, CrystFEL, XDS and of image headers: any bytes give either finite numbers, axes of length 1 and panels
-//! with pixels, the same whether they arrive whole or in pieces, or a one-line error.
+//! Geometry of DIALS, CrystFEL, XDS and of image headers: any bytes give either finite numbers, axes of length 1 and
+//! panels with pixels, the same whether they arrive whole or in pieces, or a one-line error.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! What every geometry must keep, whatever the bytes of its file; the fuzz target `geometry` and a test of mutated seeds
-//! share it.
+//! What every geometry must keep, whatever the bytes of its file; the fuzz target `geometry` and a test of mutated
+//! seeds share it.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use widebragg_formats::geometry::{Geometry, parse_geometry};
 /// Panels of up to so many pixels have their bad ones looked at.
 const MOST_PIXELS: usize = 1 << 16;
 
-/// Reads the geometry that `bytes` hold, named `name`, and checks all that is read. Returns the refusal, which begins with
-/// the name.
+/// Reads the geometry that `bytes` hold, named `name`, and checks all that is read. Returns the refusal, which begins
+/// with the name.
 ///
 /// # Panics
-/// When a number is not finite, a direction has not the length 1, a panel has no pixels, or what the experiment list of the
-/// geometry gives is not the same.
+/// When a number is not finite, a direction has not the length 1, a panel has no pixels, or what the experiment list of
+/// the geometry gives is not the same.
 pub fn check(bytes: &[u8], name: &str) -> Option<String> {
     let path = Path::new(name);
     let file = match parse_geometry(&mut &bytes[..], path, 0) {
@@ -62,8 +62,8 @@ fn check_geometry(geometry: &Geometry) {
     }
 }
 
-/// Writes the geometry as an experiment list and reads that. What a list cannot hold (an A matrix without inverse, lengths
-/// that overflow in mm) is refused by either.
+/// Writes the geometry as an experiment list and reads that. What a list cannot hold (an A matrix without inverse,
+/// lengths that overflow in mm) is refused by either.
 fn check_written(geometry: &Geometry) {
     let list = ExperimentList { geometry: geometry.clone(), pedestal: 0.0, images: None };
     let Ok(json) = list.json() else { return };

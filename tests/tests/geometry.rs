@@ -1,8 +1,9 @@
 //! The golden files of geometry (golden/geometry): what each reader makes of them is what other programs make of them.
 //!
 //! `cases.json` holds the models of the XDS files, in their own frame, and `slab.json` the panels that `slab.geom` was
-//! written from. The predictions are those of `dials.predict` for `rotation.expt` (every tenth of them) and `still.expt`.
-//! Vectors are turned here by Rodrigues' formula, and planes met here: no code is shared with the readers.
+//! written from. The predictions are those of `dials.predict` for `rotation.expt` (every tenth of them) and
+//! `still.expt`. Vectors are turned here by Rodrigues' formula, and planes met here: no code is shared with the
+//! readers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -412,8 +413,8 @@ fn foot_m(panel: &Panel) -> [f64; 3] {
     [-dot(panel.origin_m, panel.fast), -dot(panel.origin_m, panel.slow), dot(panel.origin_m, normal).abs()]
 }
 
-/// The headers that nanoBragg wrote of the golden images place the detector where nanoBragg had it, to the six digits of
-/// both: in every convention, and swung about MOSFLM's axis. A swing about another axis is doubted.
+/// The headers that nanoBragg wrote of the golden images place the detector where nanoBragg had it, to the six digits
+/// of both: in every convention, and swung about MOSFLM's axis. A swing about another axis is doubted.
 #[test]
 fn headers_of_nanobragg_place_the_detector() {
     let (mut placed, mut swung) = (0, 0);
@@ -456,6 +457,30 @@ fn headers_of_nanobragg_place_the_detector() {
         }
     }
     assert!(placed > 40 && swung > 0, "{placed} headers, {swung} of swung detectors");
+}
+
+/// Headers from the field (golden/cases): values that are not known, no pixels, values in braces.
+#[test]
+fn odd_headers_are_read() {
+    let read =
+        |name: &str| read_geometry(&widebragg_tests::golden::root().join("cases").join(name), 0).unwrap();
+    // Distance in m, wavelength in Angstrom, beam in mm along fast and slow.
+    for (name, distance_m, lambda_angstrom, [fast_mm, slow_mm], doubts) in [
+        ("nan_values.img", 0.85, 0.025, [0.25, 0.25], &["where the rotation starts", "BEAM_CENTER"][..]),
+        ("header_only.img", 0.09998, 0.97934, [14.96, 15.25], &[]),
+        ("nested_braces.img", 0.08, 1.2, [16.25, 15.25], &["BEAM_CENTER"]),
+        ("nanobragg_xds.img", 0.07, 1.1, [12.25, 18.25], &[]),
+    ] {
+        let file = read(name);
+        let [fast_m, slow_m, foot] = foot_m(&file.geometry.panels[0]);
+        for (found, expected) in [(fast_m, 1e-3 * fast_mm), (slow_m, 1e-3 * slow_mm), (foot, distance_m)] {
+            assert!((found - expected).abs() < 1e-15, "{name}: {found}, not {expected}");
+        }
+        assert!((file.geometry.beam.lambda_m.unwrap() - 1e-10 * lambda_angstrom).abs() < 1e-24, "{name}");
+        assert_eq!(file.warnings.len(), doubts.len(), "{name}: {:?}", file.warnings);
+        let are_said = file.warnings.iter().zip(doubts).all(|(warning, doubt)| warning.contains(doubt));
+        assert!(are_said, "{name}: {:?}", file.warnings);
+    }
 }
 
 /// An image of ours has one geometry: that of its SMV header, of its CBF header and of the list beside it.

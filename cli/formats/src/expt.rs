@@ -1,5 +1,5 @@
-//! Experiment lists of DIALS (`.expt`, JSON), written: beam, detector, goniometer, scan, crystal, and the images that they
-//! belong to. [`crate::geometry::read_geometry`] reads them.
+//! Experiment lists of DIALS (`.expt`, JSON), written: beam, detector, goniometer, scan, crystal, and the images that
+//! they belong to. [`crate::geometry::read_geometry`] reads them.
 //!
 //! Unlike the headers of SMV and miniCBF images, a list holds any placement of flat panels and any spindle. Vectors are
 //! in the frame of the geometry; DIALS needs no particular one. With s the direction of the beam and E that of the
@@ -8,11 +8,11 @@
 //! * the beam's direction is -s, from the sample to the source; its polarisation normal is s x E, and its polarisation
 //!   fraction (k + 1)/2 for Kahn's factor k. A beam of unknown polarisation is written as not polarised;
 //! * a panel's origin is the outer corner of its first pixel, in mm. All panels are children of one node, the frame;
-//! * `trusted_range` holds the smallest and the largest valid value as they are, -1 and the largest i32 where they are not
-//!   known. Older versions of DIALS do not count its two ends as valid;
+//! * `trusted_range` holds the smallest and the largest valid value as they are, -1 and the largest i32 where they are
+//!   not known. Older versions of DIALS do not count its two ends as valid;
 //! * frame i, counted from the first, covers start + i width to start + (i + 1) width, in degrees;
-//! * a crystal has the axes a, b, c, the rows of the inverse of A: the goniometer has no other rotations. Its space group
-//!   is written where the geometry is of a list of DIALS, whose symbols are Hall's; it is P 1 elsewhere;
+//! * a crystal has the axes a, b, c, the rows of the inverse of A: the goniometer has no other rotations. Its space
+//!   group is written where the geometry is of a list of DIALS, whose symbols are Hall's; it is P 1 elsewhere;
 //! * a still has neither goniometer nor scan.
 //!
 //! Paths of images may be relative: DIALS takes them from the folder of the list.
@@ -263,7 +263,10 @@ mod tests {
         let made = list().json().unwrap();
         assert_eq!(
             made["experiment"][0],
-            json!({ "__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "goniometer": 0, "scan": 0, "imageset": 0 })
+            json!({
+                "__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "goniometer": 0, "scan": 0,
+                "imageset": 0,
+            })
         );
         assert_eq!(made["beam"][0]["direction"], json!([0.0, 0.0, 1.0]));
         assert_eq!(made["beam"][0]["polarization_normal"], json!([0.0, -1.0, 0.0]));
@@ -403,18 +406,24 @@ mod tests {
                     let off = plus(ours.position_m(corner), -1.0, read.position_m(corner));
                     prop_assert!(length(off) < 1e-12, "{off:?}");
                 }
-                prop_assert_eq!((&ours.name, ours.pixels, ours.data_origin), (&read.name, read.pixels, read.data_origin));
+                let place = |panel: &Panel| (panel.name.clone(), panel.pixels, panel.data_origin);
+                prop_assert_eq!(place(ours), place(read));
                 prop_assert_eq!(ours.valid, read.valid);
-                let thickness = |panel: &Panel| panel.sensor.as_ref().map_or(0.0, |sensor| sensor.thickness_m);
-                prop_assert!((thickness(ours) - thickness(read)).abs() < 1e-18);
-                prop_assert_eq!(ours.sensor.as_ref().and_then(|s| s.material.as_ref()), read.sensor.as_ref().and_then(|s| s.material.as_ref()));
+                prop_assert_eq!(ours.sensor.is_some(), read.sensor.is_some());
+                for (ours, read) in ours.sensor.iter().zip(&read.sensor) {
+                    prop_assert!((ours.thickness_m - read.thickness_m).abs() < 1e-18);
+                    let per_m = |sensor: &Sensor| sensor.attenuation_per_m.unwrap_or(0.0);
+                    prop_assert!((per_m(ours) - per_m(read)).abs() < 1e-12 * 1e4);
+                    prop_assert_eq!(&ours.material, &read.material);
+                }
             }
             let (ours, other) = (geometry.crystal.unwrap(), read.crystal.unwrap());
             prop_assert_eq!(&ours.space_group, &other.space_group);
             prop_assert_eq!(ours.a_at_frames.len(), other.a_at_frames.len());
-            let largest = ours.a_matrix.iter().flatten().fold(0.0_f64, |most, component| most.max(component.abs()));
-            let pairs = ours.a_at_frames.iter().zip(&other.a_at_frames).chain([(&ours.a_matrix, &other.a_matrix)]);
-            for (one, other) in pairs {
+            let components = ours.a_matrix.iter().flatten();
+            let largest = components.fold(0.0_f64, |most, component| most.max(component.abs()));
+            let frames = ours.a_at_frames.iter().zip(&other.a_at_frames);
+            for (one, other) in frames.chain([(&ours.a_matrix, &other.a_matrix)]) {
                 for (one, other) in one.iter().flatten().zip(other.iter().flatten()) {
                     prop_assert!((one - other).abs() < 1e-14 * largest, "{one} {other}");
                 }
@@ -424,7 +433,9 @@ mod tests {
             let (one, two) = (ours.polarization.unwrap(), other.polarization.unwrap());
             prop_assert!((ours.lambda_m.unwrap() - other.lambda_m.unwrap()).abs() < 1e-24);
             prop_assert!((one.kahn_factor - two.kahn_factor).abs() < 1e-15);
-            for (one, two) in [(one.electric_vector, two.electric_vector), (ours.direction, other.direction), (geometry.spindle.unwrap(), read.spindle.unwrap())] {
+            let spindles = (geometry.spindle.unwrap(), read.spindle.unwrap());
+            let beams = (ours.direction, other.direction);
+            for (one, two) in [(one.electric_vector, two.electric_vector), beams, spindles] {
                 prop_assert!(length(plus(one, -1.0, two)) < 1e-14, "{one:?} {two:?}");
             }
         }

@@ -1,5 +1,5 @@
-//! The file formats of widebragg, one in a module: images, geometry and experiment lists, structure factors, orientation
-//! matrices, sources, traces.
+//! The file formats of widebragg, one in a module: images, geometry and experiment lists, structure factors,
+//! orientation matrices, sources, traces.
 //!
 //! Readers take arbitrary bytes: they never panic, and memory grows only with data that is really there.
 //! Files of several formats are told apart by their content ([`registry::reader_of`], [`geometry::read_geometry`],

@@ -5,8 +5,9 @@
 //! position(f, s) = (corner_x/res, corner_y/res, clen + coffset) + (f fs + s ss)/res
 //! ```
 //!
-//! in metres, f and s in pixels from the outer corner of the first one: so the origin is position(0, 0), a pixel has the
-//! edges |fs|/res and |ss|/res, and `detector_shift_x`, `_y` move all panels. The frame has z along the beam and y up.
+//! in metres, f and s in pixels from the outer corner of the first one: so the origin is position(0, 0), a pixel has
+//! the edges |fs|/res and |ss|/res, and `detector_shift_x`, `_y` move all panels. The frame has z along the beam and y
+//! up.
 //!
 //! | key | here |
 //! |---|---|
@@ -19,8 +20,8 @@
 //! | `badNAME/min_fs` ... with `panel`; `badNAME/min_x` ... | bad rectangles in the block of data, or in the laboratory |
 //! | `group_NAME`, `rigid_group_NAME`, and what says where data and masks are | handed on as it is |
 //!
-//! A region in x and y has the first corner of a pixel in it, as in CrystFEL; its lengths are in 1/res. Masks in HDF5 files
-//! are not applied.
+//! A region in x and y has the first corner of a pixel in it, as in CrystFEL; its lengths are in 1/res. Masks in HDF5
+//! files are not applied.
 //!
 //! Source: CrystFEL, manual page crystfel_geometry(5). Checked with golden files in `tests/tests/geometry.rs`.
 
@@ -408,7 +409,7 @@ impl<'t> Geom<'t> {
         }
         if let Some(first) = outside.first() {
             file.warnings.push(format!(
-                "Bad regions that are not within their panels: {}, {} first; the pixels that they have there are left out.",
+                "Bad regions that are not within their panels: {}, {} first; their pixels there are left out.",
                 outside.len(),
                 shown(first.as_bytes())
             ));
@@ -417,8 +418,8 @@ impl<'t> Geom<'t> {
         Ok(())
     }
 
-    /// Adds a bad region; false where it is not within the panel that it names. `pitches_m` are the lengths of a step of
-    /// 1, one for all panels or one each.
+    /// Adds a bad region; false where it is not within the panel that it names. `pitches_m` are the lengths of a step
+    /// of 1, one for all panels or one each.
     fn region(
         &self,
         region: &Named<'t>,
@@ -506,6 +507,9 @@ impl<'t> Geom<'t> {
 
     /// Warns, once for each file, that a mask is not there, or not applied.
     fn warn_of_mask(&self, entry: Entry<'_>, file: &mut GeometryFile) {
+        if file.warnings.len() > MOST_NAMED {
+            return;
+        }
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let is_there = Path::new(entry.value).is_file() || folder.join(entry.value).is_file();
         let name = shown(entry.value.as_bytes());
@@ -514,7 +518,7 @@ impl<'t> Geom<'t> {
         } else {
             format!("The mask {name} is not there.")
         };
-        if file.warnings.len() <= MOST_NAMED && !file.warnings.contains(&warning) {
+        if !file.warnings.contains(&warning) {
             file.warnings.push(warning);
         }
     }
@@ -736,7 +740,7 @@ mod tests {
         assert_eq!(
             with(moved).warnings,
             [
-                "Bad regions that are not within their panels: 1, \"badA\" first; the pixels that they have there are left out."
+                "Bad regions that are not within their panels: 1, \"badA\" first; their pixels there are left out."
             ]
         );
         let before = "p0/min_fs = 100\np0/max_fs = 109\nbadA/panel = p0\nbadA/min_fs = 8\nbadA/max_fs = 20\n\
@@ -817,7 +821,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(lines in prop::collection::vec("(p0|p1|bad|group)?/?(min_fs|max_fs|fs|ss|res|clen|corner_x|panel|min_x|mask0_file|[a-z_]{1,4}) ?=? ?([-+0-9.e]{0,8}[xyzmA]{0,2}|.{0,6})", 0..20)) {
+        fn no_text_panics(
+            names in prop::collection::vec("(p0/|p1/|bad/|group/|)", 20),
+            keys in prop::collection::vec("(m(in|ax)_(fs|ss|x)|fs|ss|res|clen|corner_x|panel|mask0_file|[a-z_]{1,4})", 20),
+            values in prop::collection::vec(" ?=? ?([-+0-9.e]{0,8}[xyzmA]{0,2}|.{0,6})", 0..20),
+        ) {
+            let lines = names.iter().zip(&keys).zip(&values);
+            let lines: Vec<_> = lines.map(|((name, key), value)| format!("{name}{key}{value}")).collect();
             let _ = read(&lines.join("\n"));
             let _ = read(&format!("clen = 0.1\nres = 10000\n{PANEL}{}", lines.join("\n")));
         }

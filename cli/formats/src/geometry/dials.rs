@@ -1,18 +1,19 @@
 //! Experiment lists of DIALS (`.expt`, JSON), written by DIALS or by [`crate::expt`].
 //!
-//! `experiment[N]` holds indices into the lists of models. Lengths are in mm and Angstrom. The frame of the list is kept.
+//! `experiment[N]` holds indices into the lists of models. Lengths are in mm and Angstrom. The frame of the list is
+//! kept.
 //!
 //! * **Beam**: `direction` is from the sample to the source. The electric vector is along n x s, with n the
 //!   `polarization_normal` and s the direction of the photons; k = 2f - 1 for `polarization_fraction` f.
-//! * **Panels**: down the hierarchy from R = 1, o = 0, a node turns R into R (f, s, f x s) and adds R origin to o; a panel
-//!   has the origin R origin + o and the axes R f, R s. Without hierarchy, panels are in the laboratory.
+//! * **Panels**: down the hierarchy from R = 1, o = 0, a node turns R into R (f, s, f x s) and adds R origin to o; a
+//!   panel has the origin R origin + o and the axes R f, R s. Without hierarchy, panels are in the laboratory.
 //! * **Goniometer**: A(phi) = S R(e, phi) F A, with the setting rotation S, the axis e and the fixed rotation F. With
-//!   `axes` from the sample outwards, normalised, and scan axis k: F = R_(k-1) ... R_0, S = R_(m-1) ... R_(k+1), e = axis k.
-//!   Then the spindle is S e, and S F A is the A matrix of the geometry.
+//!   `axes` from the sample outwards, normalised, and scan axis k: F = R_(k-1) ... R_0, S = R_(m-1) ... R_(k+1), e =
+//!   axis k. Then the spindle is S e, and S F A is the A matrix of the geometry.
 //! * **Crystal**: A is the inverse of the matrix with the rows `real_space_a`, `_b`, `_c`.
-//! * **Refined frame by frame**: `A_at_scan_points`, `setting_rotation_at_scan_points` and `s0_at_scan_points` hold at the
-//!   start of each frame and at the end of the last. With S_i the setting rotation there, and phi its angle, the A matrix
-//!   is R(S e, phi)^T S_i R(e, phi) F A_i: at phi it gives what DIALS has, about the one spindle S e.
+//! * **Refined frame by frame**: `A_at_scan_points`, `setting_rotation_at_scan_points` and `s0_at_scan_points` hold at
+//!   the start of each frame and at the end of the last. With S_i the setting rotation there, and phi its angle, the A
+//!   matrix is R(S e, phi)^T S_i R(e, phi) F A_i: at phi it gives what DIALS has, about the one spindle S e.
 //!
 //! `trusted_range` is read as it is written; older versions of DIALS do not count its two ends as valid, newer ones do.
 //!
@@ -37,8 +38,8 @@ use crate::failure::Failure;
 use crate::memory::{PIECE_BYTES, Watched, is_there, push, reserved};
 use crate::text::in_file;
 
-/// Memory for each byte of a list of numbers, at most: a number takes 32 bytes and a text of a digit and a comma, and a list
-/// is copied as it grows. Objects take more, in small pieces, for which the reader of the text watches the memory.
+/// Memory for each byte of a list of numbers, at most: a number takes 32 bytes and a text of a digit and a comma, and a
+/// list is copied as it grows. Objects take more, in small pieces, for which the reader of the text watches the memory.
 const BYTES_PER_BYTE: usize = 24;
 
 /// The strategy of panels whose spots were displaced by the depth of the sensor.
@@ -876,8 +877,8 @@ mod tests {
         assert_eq!(read_list(&list, 1).unwrap().warnings, Vec::<String>::new());
     }
 
-    /// What was refined frame by frame gives the scattering vectors of DIALS at each scan point, and a frame the mean of
-    /// its ends.
+    /// What was refined frame by frame gives the scattering vectors of DIALS at each scan point, and a frame the mean
+    /// of its ends.
     #[test]
     fn refined_frame_by_frame() {
         let mut list = sample();

@@ -123,8 +123,8 @@ impl GeometryFile {
         Ok(())
     }
 
-    /// The geometry of a frame by itself, counted from 0: beam and A are the means of those at its start and at its end,
-    /// where they were refined frame by frame, and the scan has this one frame.
+    /// The geometry of a frame by itself, counted from 0: beam and A are the means of those at its start and at its
+    /// end, where they were refined frame by frame, and the scan has this one frame.
     ///
     /// A frame beyond the last of the scan is the last.
     #[must_use]
@@ -356,6 +356,10 @@ mod tests {
     const GEOM: &str = "clen = 1\nres = 10\np/min_fs = 0\np/max_fs = 1\np/min_ss = 0\np/max_ss = 1\np/corner_x = 0\n\
                         p/corner_y = 0\np/fs = x\np/ss = y\n";
 
+    /// What files of each format begin with.
+    const STARTS: [&str; 9] =
+        ["", "{\n", "{\"", "###CBF", "data_", "XPARM.XDS ", "NX= ", "p/fs = x\n", "1 2 3 "];
+
     fn format_of(bytes: &[u8]) -> Result<&'static str, String> {
         let read = parse_geometry(&mut &bytes[..], Path::new("some.file"), 0);
         read.map(|file| file.format).map_err(|failure| failure.to_string())
@@ -442,10 +446,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), start in prop::sample::select(vec!["", "{\n", "{\"", "###CBF", "data_", "XPARM.XDS ", "NX= ", "p/fs = x\n", "1 2 3 "])) {
+        fn no_bytes_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            start in prop::sample::select(STARTS.to_vec()),
+        ) {
             let bytes = [start.as_bytes(), &bytes].concat();
             if let Err(message) = format_of(&bytes) {
-                prop_assert!(message.starts_with("some.file") && !message.contains(char::is_control), "{}", message);
+                let is_line = message.starts_with("some.file") && !message.contains(char::is_control);
+                prop_assert!(is_line, "{}", message);
             }
         }
     }

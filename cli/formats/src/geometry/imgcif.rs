@@ -5,8 +5,9 @@
 //! principal axis of the goniometer, z towards the source.
 //!
 //! * **Panels**: each array of `_array_structure_list`. Its index of precedence 1 is fast. `displacement` in
-//!   `_array_structure_list_axis` is that of the first data point, the centre of a pixel, and `displacement_increment` the
-//!   step to the next; so the outer corner is half a step before. (dxtbx takes the first data point for the corner.)
+//!   `_array_structure_list_axis` is that of the first data point, the centre of a pixel, and `displacement_increment`
+//!   the step to the next; so the outer corner is half a step before. (dxtbx takes the first data point for the
+//!   corner.)
 //! * **Settings** of all other axes: those of `_diffrn_scan_frame_axis`, or else where `_diffrn_scan_axis` starts.
 //! * **Scan**: the axis of the goniometer with an increment, turned by the axes that carry it.
 //! * **Beam**: against the axis of the equipment `source`, or along -z. `polarizn_source_ratio` is Kahn's k, and

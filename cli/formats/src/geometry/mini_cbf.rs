@@ -1,14 +1,14 @@
 //! The geometry in the `# Key value` lines of a miniCBF image, of a detector that is perpendicular to the beam.
 //!
 //! `Beam_xy` is where the beam meets the detector, in pixels from the outer corner of the first one, and
-//! `Detector_distance` the distance along the beam. The frame is that of [`super::smv`]: no line says where fast and slow
-//! point.
+//! `Detector_distance` the distance along the beam. The frame is that of [`super::smv`]: no line says where fast and
+//! slow point.
 //!
 //! Source: DECTRIS, "Pilatus CBF header specification" 1.4.
 
 use std::path::Path;
 
-use super::smv::Square;
+use super::smv::{NO_START, Square};
 use super::{GeometryFile, Held, Panel, Scan, Sensor};
 use crate::cbf::header_numbers;
 use crate::failure::Failure;
@@ -67,6 +67,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<GeometryFile, Failure> {
         exposure_s: number("Exposure_time").filter(|&time| time > 0.0),
     });
     let mut file = GeometryFile::of("miniCBF image", Square::geometry(panel, Some(lambda_m), scan));
+    if width_deg.is_some() && number("Start_angle").is_none() {
+        file.warnings.push(NO_START.to_owned());
+    }
     if let Some(swing_deg) = number("Detector_2theta").filter(|&swing_deg| swing_deg != 0.0) {
         file.warnings.push(format!(
             "Detector_2theta of {swing_deg} degrees is not applied: the header does not say about which axis it is."
@@ -131,6 +134,8 @@ mod tests {
         let held: Vec<_> = file.held.iter().map(|held| (held.name.as_str(), held.value.as_str())).collect();
         assert_eq!(held, [("Detector", "PILATUS 2M, S/N 24-0107"), ("Polarization", "0.990")]);
         assert_eq!(file.warnings, Vec::<String>::new());
+        let unknown = read(&TEXT.replace("Start_angle", "Begin")).unwrap();
+        assert!(unknown.warnings[0].contains("where the rotation starts"), "{:?}", unknown.warnings);
         let swung = read(&format!("{TEXT}# Detector_2theta 10.0 deg.\n")).unwrap();
         assert!(
             swung.warnings[0].starts_with("Detector_2theta of 10 degrees is not applied"),

@@ -1,9 +1,9 @@
 //! The geometry of an experiment as files describe it: a detector of panels, the beam, the spindle with its scan, and
 //! the crystal.
 //!
-//! All vectors of a [`Geometry`] are in one right-handed laboratory frame, which [`Frame`] names, with the sample at its
-//! origin. Lengths are in metres, reciprocal lengths in 1/Angstrom, angles in degrees. Vectors that give a direction
-//! have length 1. What a file does not say is `None` here: readers invent nothing.
+//! All vectors of a [`Geometry`] are in one right-handed laboratory frame, which [`Frame`] names, with the sample at
+//! its origin. Lengths are in metres, reciprocal lengths in 1/Angstrom, angles in degrees. Vectors that give a
+//! direction have length 1. What a file does not say is `None` here: readers invent nothing.
 //!
 //! [`read_geometry`] reads files of several formats, which it recognises by content:
 //!
@@ -35,8 +35,8 @@
 //!
 //! # As options of nanoBragg
 //!
-//! The frame of a file can be the laboratory as it is. With f, s the axes of a panel, o its origin, c = f . s, and n the
-//! unit vector along f x s, turned so that o . n > 0, nanoBragg places the corner of the panel at o with
+//! The frame of a file can be the laboratory as it is. With f, s the axes of a panel, o its origin, c = f . s, and n
+//! the unit vector along f x s, turned so that o . n > 0, nanoBragg places the corner of the panel at o with
 //!
 //! ```text
 //! -fdet_vector f   -sdet_vector s   -odet_vector n   -pivot sample   -close_distance o . n
@@ -44,7 +44,8 @@
 //! -beam_vector Beam::direction   -polar_vector electric_vector   -polar kahn_factor   -spindle_axis spindle
 //! ```
 //!
-//! lengths in mm; and `-mat` with the nine numbers of lambda A, lambda in Angstrom. Where f and s are perpendicular, c is 0.
+//! lengths in mm; and `-mat` with the nine numbers of lambda A, lambda in Angstrom. Where f and s are perpendicular, c
+//! is 0.
 
 mod crystfel;
 mod dials;
@@ -166,7 +167,8 @@ pub struct Scan {
 }
 
 /// A crystal. An A matrix has the rows x, y, z and the columns a*, b*, c*, in 1/Angstrom, so that A h is the scattering
-/// vector of reflection h at phi = 0, in the frame of the geometry and with the fixed rotations of a goniometer applied.
+/// vector of reflection h at phi = 0, in the frame of the geometry and with the fixed rotations of a goniometer
+/// applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Crystal {
     /// A at phi = 0.

@@ -12,16 +12,16 @@
 //! | ADXV_CENTER_X, ADXV_CENTER_Y | X | H - Y |
 //! | BEAM_CENTER_X, BEAM_CENTER_Y | Y + p/2 | X + p/2 |
 //!
-//! BEAM_CENTER means something else at every beamline: it is taken in MOSFLM's sense, as nanoBragg does, with a warning.
-//! In our own headers it is shifted for one reader, and is not taken.
+//! BEAM_CENTER means something else at every beamline: it is taken in MOSFLM's sense, as nanoBragg does, with a
+//! warning. In our own headers it is shifted for one reader, and is not taken.
 //!
-//! **Our own headers** state the placement in the frame of DIALS where they have `DIALS_AXES`; `DIALS_ORIGIN` is then the
-//! outer corner of the first pixel. Where the axes are `x,-y` the numbers above have more digits, and are taken.
+//! **Our own headers** state the placement in the frame of DIALS where they have `DIALS_AXES`; `DIALS_ORIGIN` is then
+//! the outer corner of the first pixel. Where the axes are `x,-y` the numbers above have more digits, and are taken.
 //!
 //! **TWOTHETA** of other headers turns the detector about MOSFLM's axis, -z, with a warning: no header says about
-//! which. nanoBragg states the distance d along the beam and the centre as before the swing, but CLOSE_DISTANCE as after
-//! it. With o the normal and b the beam the distance along the beam is D = CLOSE_DISTANCE / (b . o), and the centre is
-//! moved by (D - d) b along the detector. Without CLOSE_DISTANCE the detector swings about the sample.
+//! which. nanoBragg states the distance d along the beam and the centre as before the swing, but CLOSE_DISTANCE as
+//! after it. With o the normal and b the beam the distance along the beam is D = CLOSE_DISTANCE / (b . o), and the
+//! centre is moved by (D - d) b along the detector. Without CLOSE_DISTANCE the detector swings about the sample.
 
 use std::io::Read;
 use std::path::Path;
@@ -41,6 +41,9 @@ const FAST: Vector = [0.0, 0.0, 1.0];
 const SLOW: Vector = [0.0, -1.0, 0.0];
 const SPINDLE: Vector = [0.0, 0.0, 1.0];
 const SWING_AXIS: Vector = [0.0, 0.0, -1.0];
+
+/// The warning of a rotation without start.
+pub(super) const NO_START: &str = "The header does not say where the rotation starts: 0 degrees are taken.";
 
 /// Keys that are handed on as they are.
 const HELD: [&str; 5] = ["DETECTOR_SN", "BEAMLINE", "DATE", "AXIS", "ADC_OFFSET"];
@@ -141,7 +144,7 @@ impl Header {
             valid: [None, self.number("CCD_IMAGE_SATURATION")?.filter(|&counts| counts > 0.0)],
         };
         let lambda_m = self.positive("WAVELENGTH")?.map(|angstrom| angstrom * 1e-10);
-        let scan = self.scan()?;
+        let scan = self.scan(&mut warnings)?;
         if let Some([origin_m, fast, slow]) = self.stated_placement()? {
             let panel = Panel { origin_m, fast, slow, ..panel };
             let square = Square::geometry(panel, lambda_m, scan);
@@ -206,7 +209,7 @@ impl Header {
             return Ok(square.turned(IDENTITY));
         }
         warnings.push(format!(
-            "TWOTHETA of {swing_deg} degrees is taken about the axis of MOSFLM; the header does not say about which it is."
+            "TWOTHETA of {swing_deg} degrees is taken about the axis of MOSFLM; the header does not say about which."
         ));
         let turned = rotation(SWING_AXIS, swing_deg);
         let Some(close_m) = close_m else { return Ok(square.turned(turned)) };
@@ -223,20 +226,19 @@ impl Header {
         Ok([plus(corner_m, -at_m(beam_m[1], slow), slow), fast, slow])
     }
 
-    fn scan(&self) -> Result<Option<Scan>, Failure> {
+    fn scan(&self, warnings: &mut Vec<String>) -> Result<Option<Scan>, Failure> {
+        let Some(width_deg) = self.number("OSC_RANGE")?.filter(|&width_deg| width_deg != 0.0) else {
+            return Ok(None);
+        };
         let start_deg = match self.number("OSC_START")? {
             Some(start_deg) => Some(start_deg),
             None => self.number("PHI")?,
         };
-        let width_deg = self.number("OSC_RANGE")?.filter(|&width_deg| width_deg != 0.0);
+        if start_deg.is_none() {
+            warnings.push(NO_START.to_owned());
+        }
         let exposure_s = self.number("TIME")?.filter(|&time| time > 0.0);
-        Ok(width_deg.map(|width_deg| Scan {
-            first: 1,
-            frames: 1,
-            start_deg: start_deg.unwrap_or(0.0),
-            width_deg,
-            exposure_s,
-        }))
+        Ok(Some(Scan { first: 1, frames: 1, start_deg: start_deg.unwrap_or(0.0), width_deg, exposure_s }))
     }
 }
 
@@ -308,8 +310,8 @@ mod tests {
 
     #[test]
     fn a_scan_of_one_frame() {
-        let file = read("DENZO_X_BEAM=2;\nDENZO_Y_BEAM=3;\nPHI=7;\nOSC_RANGE=0.5;\nTIME=2 s;\nCCD_IMAGE_SATURATION=60000;\n")
-            .unwrap();
+        let keys = "PHI=7;\nOSC_RANGE=0.5;\nTIME=2 s;\nCCD_IMAGE_SATURATION=60000;\n";
+        let file = read(&format!("DENZO_X_BEAM=2;\nDENZO_Y_BEAM=3;\n{keys}")).unwrap();
         let scan = Scan { first: 1, frames: 1, start_deg: 7.0, width_deg: 0.5, exposure_s: Some(2.0) };
         assert_eq!((file.geometry.scan, file.geometry.spindle), (Some(scan), Some([0.0, 0.0, 1.0])));
         assert_eq!(file.geometry.panels[0].valid, [None, Some(60_000.0)]);

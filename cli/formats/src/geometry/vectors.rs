@@ -170,7 +170,11 @@ mod tests {
         }
 
         #[test]
-        fn an_inverse_undoes(axis in direction(), angle_deg in -180.0..180.0, lengths in [10.0..300.0, 10.0..300.0, 10.0..300.0]) {
+        fn an_inverse_undoes(
+            axis in direction(),
+            angle_deg in -180.0..180.0,
+            lengths in [10.0..300.0, 10.0..300.0, 10.0..300.0],
+        ) {
             let turned = rotation(axis, angle_deg);
             let rows = [0, 1, 2].map(|i| scaled(lengths[i], turned[i]));
             prop_assert!(largest_difference(product(rows, inverse(rows).unwrap()), IDENTITY) < 1e-14);

@@ -1,7 +1,7 @@
 //! The geometry of XDS: `XPARM.XDS` and `GXPARM.XDS` ([`xparm`]), and `XDS.INP` ([`inp`]).
 //!
-//! Pixels IX, IY count from 1, an integer at the centre of a pixel. With X, Y the axes of the detector, normalised, Q the
-//! edges of a pixel, F the distance and ORG the foot of the normal,
+//! Pixels IX, IY count from 1, an integer at the centre of a pixel. With X, Y the axes of the detector, normalised, Q
+//! the edges of a pixel, F the distance and ORG the foot of the normal,
 //!
 //! ```text
 //! position(IX, IY) = ED (EDS (QX (IX - ORGXS), QY (IY - ORGYS), FS) - (QX ORGX, QY ORGY, -F))
@@ -14,7 +14,8 @@
 //! Image j begins at STARTING_ANGLE + OSCILLATION_RANGE (j - STARTING_FRAME). The cell axes are those at spindle 0.
 //! The frame may be any right-handed one.
 //!
-//! Source: W. Kabsch, XDS documentation, "XDS.INP" and "XPARM.XDS". Checked with golden files in `tests/tests/geometry.rs`.
+//! Source: W. Kabsch, XDS documentation, "XDS.INP" and "XPARM.XDS". Checked with golden files in
+//! `tests/tests/geometry.rs`.
 
 pub(super) mod inp;
 pub(super) mod xparm;

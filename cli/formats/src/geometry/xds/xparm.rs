@@ -253,7 +253,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(numbers in prop::collection::vec("[-]?[0-9]{1,3}([.][0-9]{1,2}|e[0-9]{1,3})?", 0..80), heading in any::<bool>()) {
+        fn no_text_panics(
+            numbers in prop::collection::vec("[-]?[0-9]{1,3}([.][0-9]{1,2}|e[0-9]{1,3})?", 0..80),
+            heading in any::<bool>(),
+        ) {
             let text = numbers.join(" ");
             let _ = read(&if heading { format!("XPARM.XDS\n{text}") } else { text });
         }
