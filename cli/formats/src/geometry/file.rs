@@ -280,7 +280,7 @@ pub(super) fn no_such_experiment(experiment: usize, count: usize) -> String {
 /// Reads the header of a CBF image, as full CBF where it has tables of axes.
 fn parse_cbf(input: &mut dyn BufRead, path: &Path) -> Result<GeometryFile, Failure> {
     let text = imgcif::read_text_around_data(input, path)?;
-    if imgcif::has_axes(&text) { imgcif::parse(&text, path) } else { mini_cbf::parse(&text, path) }
+    if imgcif::has_axes(text.as_bytes()) { imgcif::parse(&text, path) } else { mini_cbf::parse(&text, path) }
 }
 
 /// How a file is read.
@@ -294,7 +294,7 @@ enum Format {
 impl Format {
     /// The format of a file that begins with `start`; of other kinds, what it is and what to do with it.
     fn of_start(start: &[u8]) -> Result<Self, (&'static str, &'static str)> {
-        if start.starts_with(b"###CBF") || cif::begins(start) {
+        if start.starts_with(b"###CBF") || cif::begins(start) && imgcif::has_axes(start) {
             return Ok(Self::Cbf);
         }
         let mut words = start.trim_ascii_start().iter().copied().filter(|byte| !byte.is_ascii_whitespace());
@@ -408,7 +408,9 @@ mod tests {
             (b"{ \"a\": 1", "not JSON: EOF"),
             (b"1 2 3", "it has 3 numbers, an XPARM.XDS without heading has 42"),
             (b"NX= 5\n", "no NY="),
-            (b"data_a\n", "no usable X-Binary-Size-Fastest-Dimension in its header"),
+            (b"data_a\n", "this is a CIF file; a geometry is expected; -hkl reads such files"),
+            (b"data_a\n _AXIS.id\n 1", "it has no _array_structure_list"),
+            (b"###CBF: \ndata_a\n", "no usable X-Binary-Size-Fastest-Dimension in its header"),
         ] {
             let message = format_of(bytes).unwrap_err();
             assert!(message.starts_with(&format!("some.file: {expected}")), "{message}");

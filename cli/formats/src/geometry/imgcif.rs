@@ -16,7 +16,7 @@
 //! Source: H. J. Bernstein, A. P. Hammersley, "Specification of the Crystallographic Binary File (CBF/imgCIF)" and
 //! imgCIF dictionary, International Tables for Crystallography G, 2.3, 3.7 and 4.6 (2006).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read as _};
 use std::path::Path;
 
@@ -160,9 +160,9 @@ fn is_skipped(input: &mut dyn BufRead, bytes: u64) -> io::Result<bool> {
 }
 
 /// Whether a text has a table of axes.
-pub(super) fn has_axes(text: &str) -> bool {
-    text.lines()
-        .any(|line| line.trim_start().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("_axis.")))
+pub(super) fn has_axes(text: &[u8]) -> bool {
+    let begins = |line: &[u8]| line.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"_axis."));
+    text.split(|&byte| byte == b'\n').any(|line| begins(line.trim_ascii_start()))
 }
 
 /// Reads the text of a file.
@@ -333,13 +333,12 @@ impl Axes {
 
     /// Sets axes as a table says, each by the first of its rows.
     fn set(&mut self, tables: &Tables, category: &str, columns: [&str; 2]) -> Result<(), String> {
-        let mut is_set: BTreeMap<&str, ()> = BTreeMap::new();
+        let mut set = BTreeSet::new();
         for row in tables.rows(category) {
-            let Some(id) = row.get(&format!("{category}.axis_id")) else { continue };
-            let Some(axis) = self.0.get_mut(id) else { continue };
-            if is_set.insert(id, ()).is_some() {
+            let Some(id) = row.get(&format!("{category}.axis_id")).filter(|id| set.insert(*id)) else {
                 continue;
-            }
+            };
+            let Some(axis) = self.0.get_mut(id) else { continue };
             let is_turned = axis.kind == Kind::Rotation;
             let number = |column: &str| number_of(row, &format!("{category}.{column}"));
             if let Some(setting) = number(columns[usize::from(!is_turned)])? {

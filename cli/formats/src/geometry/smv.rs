@@ -29,11 +29,8 @@ use std::path::Path;
 use super::vectors::{IDENTITY, Matrix, Vector, apply, are_parallel, dot, plus, rotation, scaled, unit};
 use super::{Beam, Frame, Geometry, GeometryFile, Held, Panel, Scan};
 use crate::failure::Failure;
-use crate::smv::{SmvHeader, parse_smv_header};
+use crate::smv::{SmvHeader, USUAL_AXES, parse_smv_header};
 use crate::text::in_file;
-
-/// The axes that headers leave out or call by their names.
-const USUAL_AXES: &str = "x,-y";
 
 /// Beam, fast, slow and spindle of a detector that is perpendicular to the beam.
 const BEAM: Vector = [1.0, 0.0, 0.0];
