@@ -26,6 +26,7 @@ pub mod compare;
 pub mod coordinates;
 pub mod deviates;
 pub mod fault;
+pub mod geometry;
 pub mod golden;
 pub mod mutants;
 pub mod oracle;

@@ -1,18 +1,21 @@
-//! Experiment lists of DIALS (`.expt`, JSON): beam, detector of one panel, goniometer, scan, and the images that
-//! they belong to.
+//! Experiment lists of DIALS (`.expt`, JSON), written: beam, detector, goniometer, scan, crystal, and the images that
+//! they belong to. [`crate::geometry::read_geometry`] reads them.
 //!
-//! Unlike the headers of SMV and miniCBF images, a list holds any placement of a flat detector and any spindle.
-//! Vectors are in one right-handed frame of the caller's choice; DIALS needs no particular one. With s the
-//! direction of the beam and E that of the electric vector:
+//! Unlike the headers of SMV and miniCBF images, a list holds any placement of flat panels and any spindle. Vectors are
+//! in the frame of the geometry; DIALS needs no particular one. With s the direction of the beam and E that of the
+//! electric vector:
 //!
-//! * the beam's direction is -s, from the sample to the source; its polarisation normal is s x E, normalised, and
-//!   its polarisation fraction (k + 1)/2 for Kahn's factor k;
-//! * a panel's origin is the outer corner of its first pixel, in mm;
-//! * frame i, counted from 1, covers start + (i - 1) width to start + i width, in degrees;
+//! * the beam's direction is -s, from the sample to the source; its polarisation normal is s x E, and its polarisation
+//!   fraction (k + 1)/2 for Kahn's factor k. A beam of unknown polarisation is written as not polarised;
+//! * a panel's origin is the outer corner of its first pixel, in mm. All panels are children of one node, the frame;
+//! * `trusted_range` holds the smallest and the largest valid value as they are, -1 and the largest i32 where they are
+//!   not known. Older versions of DIALS do not count its two ends as valid;
+//! * frame i, counted from the first, covers start + i width to start + (i + 1) width, in degrees;
+//! * a crystal has the axes a, b, c, the rows of the inverse of A: the goniometer has no other rotations. Its space
+//!   group is written where the geometry is of a list of DIALS, whose symbols are Hall's; it is P 1 elsewhere;
 //! * a still has neither goniometer nor scan.
 //!
-//! A list has no crystal, so that `dials.index` finds one itself. Paths of images may be relative: DIALS takes
-//! them from the folder of the list.
+//! Paths of images may be relative: DIALS takes them from the folder of the list.
 //! Source: dxtbx 3.11, `model/experiment_list.py`, and the `to_dict` methods of its models. Checked against dxtbx by
 //! `tests/readers/run`.
 
@@ -22,69 +25,21 @@ use serde_json::{Value, json};
 
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
+use crate::geometry::vectors::{Matrix, cross, inverse, perpendicular, unit};
+use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan};
+
+/// The valid values of a panel of which none are known.
+const TRUSTED: [f64; 2] = [-1.0, i32::MAX as f64];
 
 /// An experiment list of one experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExperimentList {
-    /// The beam.
-    pub beam: Beam,
-    /// The detector.
-    pub panel: Panel,
-    /// The rotation; `None`: a still.
-    pub rotation: Option<Rotation>,
-    /// The images; `None`: the models alone.
-    pub images: Option<Images>,
-}
-
-/// The beam.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Beam {
-    /// Unit vector from the source to the sample.
-    pub direction: [f64; 3],
-    /// Wavelength.
-    pub lambda_m: f64,
-    /// Unit normal of beam and electric vector.
-    pub polarization_normal: [f64; 3],
-    /// Fraction of the intensity whose electric vector is perpendicular to the normal, 0 to 1.
-    pub polarization_fraction: f64,
-}
-
-/// A flat detector.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Panel {
-    /// Pixels along fast and slow.
-    pub pixels: [usize; 2],
-    /// Edge of a pixel.
-    pub pixel_m: f64,
-    /// Outer corner of the first pixel.
-    pub origin_m: [f64; 3],
-    /// Unit fast axis.
-    pub fast: [f64; 3],
-    /// Unit slow axis.
-    pub slow: [f64; 3],
-    /// Thickness, and attenuation per metre, of a sensor whose depth displaces spots.
-    pub sensor_m: Option<[f64; 2]>,
+    /// The models.
+    pub geometry: Geometry,
     /// Offset of the pixels.
     pub pedestal: f64,
-    /// Largest value above the offset that counts.
-    pub trusted_max: f64,
-}
-
-/// A rotation in equal steps, one a frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rotation {
-    /// Unit spindle axis.
-    pub spindle: [f64; 3],
-    /// Number of the first frame.
-    pub first: usize,
-    /// Frames.
-    pub frames: usize,
-    /// Angle at the start of the first frame.
-    pub start_deg: f64,
-    /// Oscillation of a frame.
-    pub width_deg: f64,
-    /// Exposure of a frame.
-    pub exposure_s: f64,
+    /// The images; `None`: the models alone.
+    pub images: Option<Images>,
 }
 
 /// Where the images are.
@@ -98,125 +53,157 @@ pub enum Images {
 
 impl ExperimentList {
     /// The list as JSON.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    ///
+    /// # Errors
+    /// The wavelength is not known, or the A matrix has no inverse.
+    pub fn json(&self) -> Result<Value, Failure> {
+        let Geometry { beam, panels, spindle, scan, crystal, .. } = &self.geometry;
         let mut experiment = json!({ "__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0 });
-        if self.rotation.is_some() {
-            experiment["goniometer"] = json!(0);
-            experiment["scan"] = json!(0);
-        }
-        if self.images.is_some() {
-            experiment["imageset"] = json!(0);
+        let models = [
+            ("goniometer", spindle.is_some()),
+            ("scan", scan.is_some()),
+            ("crystal", crystal.is_some()),
+            ("imageset", self.images.is_some()),
+        ];
+        for (name, _) in models.into_iter().filter(|(_, is_there)| *is_there) {
+            experiment[name] = json!(0);
         }
         let identity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
-        let goniometer = |rotation: &Rotation| {
+        let goniometer = |spindle: &[f64; 3]| {
             json!({
-                "rotation_axis": rotation.spindle,
+                "rotation_axis": spindle,
                 "fixed_rotation": identity,
                 "setting_rotation": identity,
             })
         };
-        json!({
+        let crystals = crystal.iter().map(|crystal| crystal_json(crystal, self.geometry.frame));
+        Ok(json!({
             "__id__": "ExperimentList",
             "experiment": [experiment],
             "imageset": self.images.iter().map(Images::json).collect::<Vec<_>>(),
-            "beam": [self.beam.json()],
-            "detector": [self.panel.json()],
-            "goniometer": self.rotation.iter().map(goniometer).collect::<Vec<_>>(),
-            "scan": self.rotation.iter().map(Rotation::json).collect::<Vec<_>>(),
-            "crystal": [],
+            "beam": [beam_json(beam)?],
+            "detector": [detector_json(panels, self.pedestal)],
+            "goniometer": spindle.iter().map(goniometer).collect::<Vec<_>>(),
+            "scan": scan.iter().map(scan_json).collect::<Vec<_>>(),
+            "crystal": crystals.collect::<Result<Vec<_>, _>>()?,
             "profile": [],
             "scaling_model": [],
-        })
+        }))
     }
 
     /// Writes the list.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written, the wavelength is not known, or the A matrix has no inverse.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
-        let text = format!("{:#}\n", self.json());
+        let json = self.json().map_err(|failure| failure.context(path.display()))?;
+        let text = format!("{json:#}\n");
         write_atomically(path, |out| out.write_all(text.as_bytes()))
     }
 }
 
-impl Beam {
-    fn json(&self) -> Value {
-        json!({
-            "direction": self.direction.map(|component| 0.0 - component),
-            "wavelength": self.lambda_m * 1e10,
-            "divergence": 0.0,
-            "sigma_divergence": 0.0,
-            "polarization_normal": self.polarization_normal,
-            "polarization_fraction": self.polarization_fraction,
-            "flux": 0.0,
-            "transmission": 1.0,
-        })
-    }
+fn beam_json(beam: &Beam) -> Result<Value, Failure> {
+    let lambda_m = beam.lambda_m.ok_or_else(|| Failure::output("an experiment list needs a wavelength"))?;
+    let not_polarized = || Polarization { electric_vector: perpendicular(beam.direction), kahn_factor: 0.0 };
+    let Polarization { electric_vector, kahn_factor } = beam.polarization.unwrap_or_else(not_polarized);
+    let normal = cross(beam.direction, electric_vector);
+    Ok(json!({
+        "direction": beam.direction.map(|component| 0.0 - component),
+        "wavelength": lambda_m * 1e10,
+        "divergence": 0.0,
+        "sigma_divergence": 0.0,
+        // + 0.0 turns -0 into 0.
+        "polarization_normal": unit(normal).unwrap_or(normal).map(|component| component + 0.0),
+        "polarization_fraction": (kahn_factor + 1.0) / 2.0,
+        "flux": 0.0,
+        "transmission": 1.0,
+    }))
 }
 
-impl Panel {
-    fn json(&self) -> Value {
-        let pixel_mm = self.pixel_m * 1e3;
-        let strategy =
-            if self.sensor_m.is_some() { "ParallaxCorrectedPxMmStrategy" } else { "SimplePxMmStrategy" };
-        let [thickness_m, attenuation_per_m] = self.sensor_m.unwrap_or_default();
-        let panel = json!({
-            "name": "Panel",
-            "type": "SENSOR_PAD",
-            "fast_axis": self.fast,
-            "slow_axis": self.slow,
-            "origin": self.origin_m.map(|length_m| length_m * 1e3),
-            "raw_image_offset": [0, 0],
-            "image_size": self.pixels,
-            "pixel_size": [pixel_mm, pixel_mm],
-            "trusted_range": [-1.0, self.trusted_max],
-            "thickness": thickness_m * 1e3,
-            "material": "",
-            "mu": attenuation_per_m / 1e3,
-            "identifier": "",
-            "mask": [],
-            "gain": 1.0,
-            "pedestal": self.pedestal,
-            "px_mm_strategy": { "type": strategy },
-        });
-        // The node above the panel is the frame itself.
-        let hierarchy = json!({
-            "name": "",
-            "type": "",
-            "fast_axis": [1.0, 0.0, 0.0],
-            "slow_axis": [0.0, 1.0, 0.0],
-            "origin": [0.0, 0.0, 0.0],
-            "raw_image_offset": [0, 0],
-            "image_size": [0, 0],
-            "pixel_size": [0.0, 0.0],
-            "trusted_range": [0.0, 0.0],
-            "thickness": 0.0,
-            "material": "",
-            "mu": 0.0,
-            "identifier": "",
-            "mask": [],
-            "gain": 1.0,
-            "pedestal": 0.0,
-            "px_mm_strategy": { "type": "SimplePxMmStrategy" },
-            "children": [{ "panel": 0 }],
-        });
-        json!({ "panels": [panel], "hierarchy": hierarchy })
-    }
+fn detector_json(panels: &[Panel], pedestal: f64) -> Value {
+    // The node above the panels is the frame itself.
+    let hierarchy = json!({
+        "name": "",
+        "type": "",
+        "fast_axis": [1.0, 0.0, 0.0],
+        "slow_axis": [0.0, 1.0, 0.0],
+        "origin": [0.0, 0.0, 0.0],
+        "raw_image_offset": [0, 0],
+        "image_size": [0, 0],
+        "pixel_size": [0.0, 0.0],
+        "trusted_range": [0.0, 0.0],
+        "thickness": 0.0,
+        "material": "",
+        "mu": 0.0,
+        "identifier": "",
+        "mask": [],
+        "gain": 1.0,
+        "pedestal": 0.0,
+        "px_mm_strategy": { "type": "SimplePxMmStrategy" },
+        "children": (0..panels.len()).map(|panel| json!({ "panel": panel })).collect::<Vec<_>>(),
+    });
+    let panels: Vec<Value> = panels.iter().map(|panel| panel_json(panel, pedestal)).collect();
+    json!({ "panels": panels, "hierarchy": hierarchy })
 }
 
-impl Rotation {
-    fn json(&self) -> Value {
-        let epochs: Vec<f64> = (0..self.frames).map(|frame| frame as f64 * self.exposure_s).collect();
-        json!({
-            "image_range": [self.first, self.first + self.frames.max(1) - 1],
-            "batch_offset": 0,
-            "oscillation": [self.start_deg, self.width_deg],
-            "exposure_time": vec![self.exposure_s; self.frames],
-            "epochs": epochs,
-            "valid_image_ranges": {},
-        })
+fn panel_json(panel: &Panel, pedestal: f64) -> Value {
+    let sensor = panel.sensor.as_ref();
+    let attenuation_per_m = sensor.and_then(|sensor| sensor.attenuation_per_m);
+    let [smallest, largest] = panel.valid;
+    let trusted = [smallest.unwrap_or(TRUSTED[0]), largest.unwrap_or(TRUSTED[1])];
+    let strategy =
+        if attenuation_per_m.is_some() { "ParallaxCorrectedPxMmStrategy" } else { "SimplePxMmStrategy" };
+    json!({
+        "name": panel.name,
+        "type": "SENSOR_PAD",
+        "fast_axis": panel.fast,
+        "slow_axis": panel.slow,
+        "origin": panel.origin_m.map(|length_m| length_m * 1e3),
+        "raw_image_offset": panel.data_origin,
+        "image_size": panel.pixels,
+        "pixel_size": panel.pixel_m.map(|edge_m| edge_m * 1e3),
+        "trusted_range": trusted,
+        "thickness": sensor.map_or(0.0, |sensor| sensor.thickness_m * 1e3),
+        "material": sensor.and_then(|sensor| sensor.material.as_deref()).unwrap_or_default(),
+        "mu": attenuation_per_m.map_or(0.0, |attenuation_per_m| attenuation_per_m / 1e3),
+        "identifier": "",
+        "mask": [],
+        "gain": 1.0,
+        "pedestal": pedestal,
+        "px_mm_strategy": { "type": strategy },
+    })
+}
+
+fn scan_json(scan: &Scan) -> Value {
+    let exposure_s = scan.exposure_s.unwrap_or(0.0);
+    let epochs: Vec<f64> = (0..scan.frames).map(|frame| frame as f64 * exposure_s).collect();
+    json!({
+        "image_range": [scan.first, scan.first + scan.frames.max(1) - 1],
+        "batch_offset": 0,
+        "oscillation": [scan.start_deg, scan.width_deg],
+        "exposure_time": vec![exposure_s; scan.frames],
+        "epochs": epochs,
+        "valid_image_ranges": {},
+    })
+}
+
+fn crystal_json(crystal: &Crystal, frame: Frame) -> Result<Value, Failure> {
+    let axes = inverse(crystal.a_matrix).ok_or_else(|| {
+        Failure::output("the A matrix of the crystal has no inverse, so that it has no cell")
+    })?;
+    let hall = crystal.space_group.as_deref().filter(|_| frame == Frame::Dials).unwrap_or("P 1");
+    let mut json = json!({
+        "__id__": "crystal",
+        "real_space_a": axes[0],
+        "real_space_b": axes[1],
+        "real_space_c": axes[2],
+        "space_group_hall_symbol": format!(" {hall}"),
+    });
+    if !crystal.a_at_frames.is_empty() {
+        let rows = |a: &Matrix| a.iter().flatten().copied().collect::<Vec<f64>>();
+        json["A_at_scan_points"] = crystal.a_at_frames.iter().map(rows).collect();
     }
+    Ok(json)
 }
 
 impl Images {
@@ -235,51 +222,63 @@ impl Images {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::geometry::vectors::{across, length, plus, product, rotation, scaled};
+    use crate::geometry::{Sensor, parse_geometry};
 
     fn list() -> ExperimentList {
-        ExperimentList {
-            beam: Beam {
-                direction: [0.0, 0.0, -1.0],
-                lambda_m: 0.9768e-10,
-                polarization_normal: [0.0, 1.0, 0.0],
-                polarization_fraction: 0.5,
-            },
-            panel: Panel {
-                pixels: [487, 195],
-                pixel_m: 0.172e-3,
-                origin_m: [-0.03, 0.01, -0.1],
-                fast: [1.0, 0.0, 0.0],
-                slow: [0.0, -1.0, 0.0],
-                sensor_m: None,
-                pedestal: 40.0,
-                trusted_max: 65495.0,
-            },
-            rotation: Some(Rotation {
-                spindle: [1.0, 0.0, 0.0],
-                first: 1,
-                frames: 3,
-                start_deg: 10.0,
-                width_deg: 0.5,
-                exposure_s: 2.0,
-            }),
-            images: Some(Images::Template("noise_#####.img".to_owned())),
-        }
+        let panel = Panel {
+            name: "Panel".to_owned(),
+            pixels: [487, 195],
+            data_origin: [0, 0],
+            pixel_m: [0.172e-3; 2],
+            origin_m: [-0.03, 0.01, -0.1],
+            fast: [1.0, 0.0, 0.0],
+            slow: [0.0, -1.0, 0.0],
+            sensor: None,
+            valid: [None, Some(65495.0)],
+        };
+        let beam = Beam {
+            direction: [0.0, 0.0, -1.0],
+            lambda_m: Some(0.9768e-10),
+            polarization: Some(Polarization { electric_vector: [1.0, 0.0, 0.0], kahn_factor: 0.0 }),
+        };
+        let scan = Scan { first: 1, frames: 3, start_deg: 10.0, width_deg: 0.5, exposure_s: Some(2.0) };
+        let geometry = Geometry {
+            frame: Frame::Dials,
+            beam,
+            panels: vec![panel],
+            spindle: Some([1.0, 0.0, 0.0]),
+            scan: Some(scan),
+            crystal: None,
+        };
+        let images = Some(Images::Template("noise_#####.img".to_owned()));
+        ExperimentList { geometry, pedestal: 40.0, images }
     }
 
     #[test]
     fn a_series() {
-        let made = list().json();
+        let made = list().json().unwrap();
         assert_eq!(
             made["experiment"][0],
-            json!({ "__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "goniometer": 0, "scan": 0, "imageset": 0 })
+            json!({
+                "__id__": "Experiment", "identifier": "", "beam": 0, "detector": 0, "goniometer": 0, "scan": 0,
+                "imageset": 0,
+            })
         );
         assert_eq!(made["beam"][0]["direction"], json!([0.0, 0.0, 1.0]));
+        assert_eq!(made["beam"][0]["polarization_normal"], json!([0.0, -1.0, 0.0]));
+        assert_eq!(made["beam"][0]["polarization_fraction"], 0.5);
         assert_eq!(made["imageset"][0]["template"], "noise_#####.img");
         let panel = &made["detector"][0]["panels"][0];
         assert_eq!(panel["origin"], json!([-30.0, 10.0, -100.0]));
         assert_eq!(panel["image_size"], json!([487, 195]));
+        assert_eq!(panel["trusted_range"], json!([-1.0, 65495.0]));
+        assert_eq!((&panel["pedestal"], &panel["raw_image_offset"]), (&json!(40.0), &json!([0, 0])));
         assert_eq!(panel["px_mm_strategy"]["type"], "SimplePxMmStrategy");
+        assert_eq!(made["detector"][0]["hierarchy"]["children"], json!([{ "panel": 0 }]));
         assert_eq!(made["scan"][0]["image_range"], json!([1, 3]));
         assert_eq!(made["scan"][0]["oscillation"], json!([10.0, 0.5]));
         assert_eq!(made["scan"][0]["epochs"], json!([0.0, 2.0, 4.0]));
@@ -288,9 +287,11 @@ mod tests {
 
     #[test]
     fn a_still_without_images_and_a_thick_sensor() {
-        let mut still = ExperimentList { rotation: None, images: None, ..list() };
-        still.panel.sensor_m = Some([450e-6, 3915.0]);
-        let made = still.json();
+        let mut still = ExperimentList { images: None, ..list() };
+        (still.geometry.spindle, still.geometry.scan) = (None, None);
+        still.geometry.panels[0].sensor =
+            Some(Sensor { material: None, thickness_m: 450e-6, attenuation_per_m: Some(3915.0) });
+        let made = still.json().unwrap();
         for model in ["imageset", "goniometer", "scan", "crystal"] {
             assert_eq!(made[model], json!([]), "{model}");
             assert_eq!(made["experiment"][0].get(model), None, "{model}");
@@ -302,11 +303,141 @@ mod tests {
     }
 
     #[test]
+    fn what_a_list_cannot_be_without() {
+        let mut dark = list();
+        dark.geometry.beam.lambda_m = None;
+        assert_eq!(dark.json().unwrap_err().to_string(), "an experiment list needs a wavelength");
+        let mut flat = list();
+        flat.geometry.crystal =
+            Some(Crystal { a_matrix: [[0.01; 3]; 3], a_at_frames: Vec::new(), space_group: None });
+        assert!(flat.json().unwrap_err().to_string().contains("no inverse"));
+        let mut plain = list();
+        plain.geometry.beam.polarization = None;
+        assert_eq!(plain.json().unwrap()["beam"][0]["polarization_fraction"], 0.5);
+    }
+
+    #[test]
     fn the_file_is_the_list() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.expt");
         list().write(&path).unwrap();
         let read: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(read, list().json());
+        assert_eq!(read, list().json().unwrap());
+    }
+
+    fn direction() -> impl Strategy<Value = [f64; 3]> {
+        [-1.0..1.0, -1.0..1.0, -1.0..1.0].prop_filter_map("a direction", unit)
+    }
+
+    fn panel() -> impl Strategy<Value = Panel> {
+        let placement = ([-0.3..0.3, -0.3..0.3, -0.3..0.3], direction(), direction());
+        let sensor = prop::option::of((1e-5..1e-3, prop::option::of(1.0..1e4)));
+        let range = [prop::option::of(-5.0..5.0), prop::option::of(1e3..1e6)];
+        let sizes = ([1_usize..5000, 1..5000], [0_usize..9000, 0..9000], [1e-5..1e-3, 1e-5..1e-3]);
+        (placement, sensor, range, sizes).prop_filter_map(
+            "two axes",
+            |((origin_m, fast, slow), sensor, valid, (pixels, data_origin, pixel_m))| {
+                let sensor = sensor.map(|(thickness_m, attenuation_per_m)| Sensor {
+                    material: attenuation_per_m.map(|_| "CdTe".to_owned()),
+                    thickness_m,
+                    attenuation_per_m,
+                });
+                let valid = [valid[0].or(Some(TRUSTED[0])), valid[1].or(Some(TRUSTED[1]))];
+                let slow = unit(cross(cross(fast, slow), fast))?;
+                let name = "p".to_owned();
+                Some(Panel { name, pixels, data_origin, pixel_m, origin_m, fast, slow, sensor, valid })
+            },
+        )
+    }
+
+    fn geometry() -> impl Strategy<Value = Geometry> {
+        let axes = ([20.0..200.0, 20.0..200.0, 20.0..200.0], direction(), -180.0..180.0);
+        let scan = (0_usize..9, 1_usize..5, -400.0..400.0, 0.01..2.0);
+        let beam = (direction(), direction(), -1.0..1.0, 0.5e-10..2e-10);
+        (prop::collection::vec(panel(), 1..5), beam, direction(), axes, scan, any::<bool>()).prop_filter_map(
+            "an electric vector across the beam",
+            |(
+                panels,
+                (direction, electric_vector, kahn_factor, lambda_m),
+                spindle,
+                axes,
+                scan,
+                is_refined,
+            )| {
+                let electric_vector = across(electric_vector, direction)?;
+                let (lengths, axis, angle_deg) = axes;
+                let turned = rotation(axis, angle_deg);
+                let a_matrix = inverse([0, 1, 2].map(|i| scaled(lengths[i], turned[i])))?;
+                let (first, frames, start_deg, width_deg) = scan;
+                let drifted = |point: usize| product(rotation(spindle, 0.01 * point as f64), a_matrix);
+                let a_at_frames = if is_refined { (0..=frames).map(drifted).collect() } else { Vec::new() };
+                Some(Geometry {
+                    frame: Frame::Dials,
+                    beam: Beam {
+                        direction,
+                        lambda_m: Some(lambda_m),
+                        polarization: Some(Polarization { electric_vector, kahn_factor }),
+                    },
+                    panels,
+                    spindle: Some(spindle),
+                    scan: Some(Scan { first, frames, start_deg, width_deg, exposure_s: Some(0.1) }),
+                    crystal: Some(Crystal {
+                        a_matrix,
+                        a_at_frames,
+                        space_group: Some("P 2ac 2ab".to_owned()),
+                    }),
+                })
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(geometry in geometry()) {
+            let list = ExperimentList { geometry: geometry.clone(), pedestal: 0.0, images: None };
+            let text = list.json().unwrap().to_string();
+            let read = parse_geometry(&mut text.as_bytes(), Path::new("a.expt"), 0).unwrap();
+            prop_assert_eq!(&read.warnings, &Vec::<String>::new());
+            let read = read.geometry;
+            prop_assert_eq!(read.panels.len(), geometry.panels.len());
+            for (ours, read) in geometry.panels.iter().zip(&read.panels) {
+                let size = ours.pixels.map(|count| count as f64);
+                for corner in [[0.0, 0.0], [size[0], 0.0], [0.0, size[1]], size] {
+                    let off = plus(ours.position_m(corner), -1.0, read.position_m(corner));
+                    prop_assert!(length(off) < 1e-12, "{off:?}");
+                }
+                let place = |panel: &Panel| (panel.name.clone(), panel.pixels, panel.data_origin);
+                prop_assert_eq!(place(ours), place(read));
+                prop_assert_eq!(ours.valid, read.valid);
+                prop_assert_eq!(ours.sensor.is_some(), read.sensor.is_some());
+                for (ours, read) in ours.sensor.iter().zip(&read.sensor) {
+                    prop_assert!((ours.thickness_m - read.thickness_m).abs() < 1e-18);
+                    let per_m = |sensor: &Sensor| sensor.attenuation_per_m.unwrap_or(0.0);
+                    prop_assert!((per_m(ours) - per_m(read)).abs() < 1e-12 * 1e4);
+                    prop_assert_eq!(&ours.material, &read.material);
+                }
+            }
+            let (ours, other) = (geometry.crystal.unwrap(), read.crystal.unwrap());
+            prop_assert_eq!(&ours.space_group, &other.space_group);
+            prop_assert_eq!(ours.a_at_frames.len(), other.a_at_frames.len());
+            let components = ours.a_matrix.iter().flatten();
+            let largest = components.fold(0.0_f64, |most, component| most.max(component.abs()));
+            let frames = ours.a_at_frames.iter().zip(&other.a_at_frames);
+            for (one, other) in frames.chain([(&ours.a_matrix, &other.a_matrix)]) {
+                for (one, other) in one.iter().flatten().zip(other.iter().flatten()) {
+                    prop_assert!((one - other).abs() < 1e-14 * largest, "{one} {other}");
+                }
+            }
+            prop_assert_eq!((read.scan, read.frame), (geometry.scan, geometry.frame));
+            let (ours, other) = (geometry.beam, read.beam);
+            let (one, two) = (ours.polarization.unwrap(), other.polarization.unwrap());
+            prop_assert!((ours.lambda_m.unwrap() - other.lambda_m.unwrap()).abs() < 1e-24);
+            prop_assert!((one.kahn_factor - two.kahn_factor).abs() < 1e-15);
+            let spindles = (geometry.spindle.unwrap(), read.spindle.unwrap());
+            let beams = (ours.direction, other.direction);
+            for (one, two) in [(one.electric_vector, two.electric_vector), beams, spindles] {
+                prop_assert!(length(plus(one, -1.0, two)) < 1e-14, "{one:?} {two:?}");
+            }
+        }
     }
 }

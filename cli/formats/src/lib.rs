@@ -1,8 +1,9 @@
-//! The file formats of widebragg, one in a module: images, experiment lists, structure factors, orientation
-//! matrices, sources, traces.
+//! The file formats of widebragg, one in a module: images, geometry and experiment lists, structure factors,
+//! orientation matrices, sources, traces.
 //!
 //! Readers take arbitrary bytes: they never panic, and memory grows only with data that is really there.
-//! Files of several formats are told apart by their content ([`registry::reader_of`], [`trace::read_trace`]).
+//! Files of several formats are told apart by their content ([`registry::reader_of`], [`geometry::read_geometry`],
+//! [`trace::read_trace`]).
 //! Writers go through [`atomic`]: a file has its final name only once it is complete. Every error is one line
 //! that names the file ([`failure::Failure`]).
 //!

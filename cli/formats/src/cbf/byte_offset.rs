@@ -7,7 +7,7 @@
 use crate::memory::reserved;
 
 /// The bytes before the binary data.
-pub(super) const STARTER: &[u8] = b"\x0c\x1a\x04\xd5";
+pub(crate) const STARTER: &[u8] = b"\x0c\x1a\x04\xd5";
 
 /// Number of pixels compressed between two reservations of memory.
 const PART_PIXELS: usize = 4096;

@@ -29,7 +29,9 @@ use crate::image::{
 };
 use crate::memory::reserved;
 use crate::text::in_file;
-use byte_offset::{STARTER, compressed};
+pub(crate) use byte_offset::STARTER;
+use byte_offset::compressed;
+pub(crate) use reader::numbers as header_numbers;
 pub use reader::{CbfImage, parse_cbf, read_cbf};
 use reader::{count_cutoff, detector};
 

@@ -99,7 +99,7 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// The numbers of the line `# key ...` of a header.
-fn numbers<'a>(header: &'a str, key: &str) -> Option<impl Iterator<Item = f64> + use<'a>> {
+pub(crate) fn numbers<'a>(header: &'a str, key: &str) -> Option<impl Iterator<Item = f64> + use<'a>> {
     let line = header.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key))?;
     Some(line.split([' ', '(', ')', ',', '=']).filter_map(|word| word.parse::<f64>().ok()))
 }

@@ -1,9 +1,62 @@
 //! The geometry of an experiment as files describe it: a detector of panels, the beam, the spindle with its scan, and
 //! the crystal.
 //!
-//! All vectors of a [`Geometry`] are in one right-handed laboratory frame, which [`Frame`] names, with the sample at its
-//! origin. Lengths are in metres, reciprocal lengths in 1/Angstrom, angles in degrees. Vectors that give a direction
-//! have length 1. What a file does not say is `None` here: readers invent nothing.
+//! All vectors of a [`Geometry`] are in one right-handed laboratory frame, which [`Frame`] names, with the sample at
+//! its origin. Lengths are in metres, reciprocal lengths in 1/Angstrom, angles in degrees. Vectors that give a
+//! direction have length 1. What a file does not say is `None` here: readers invent nothing.
+//!
+//! [`read_geometry`] reads files of several formats, which it recognises by content:
+//!
+//! ```
+//! use std::path::Path;
+//! use widebragg_formats::geometry::{Frame, parse_geometry};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut file = &b"photon_energy = 12400 eV
+//! clen = 0.1 m
+//! res = 10000 ; pixels a metre
+//! p0/min_fs = 0
+//! p0/max_fs = 99
+//! p0/min_ss = 0
+//! p0/max_ss = 49
+//! p0/corner_x = -50
+//! p0/corner_y = -25
+//! p0/fs = +1.0x
+//! p0/ss = +1.0y
+//! "[..];
+//! let read = parse_geometry(&mut file, Path::new("a.geom"), 0)?;
+//! let panel = &read.geometry.panels[0];
+//! assert_eq!((read.format, read.geometry.frame), ("CrystFEL geometry", Frame::McStas));
+//! assert_eq!((panel.pixels, panel.origin_m), ([100, 50], [-0.005, -0.0025, 0.1]));
+//! assert_eq!(panel.position_m([100.0, 50.0]), [0.005, 0.0025, 0.1]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # As options of nanoBragg
+//!
+//! The frame of a file can be the laboratory as it is. With f, s the axes of a panel, o its origin, c = f . s, and n
+//! the unit vector along f x s, turned so that o . n > 0, nanoBragg places the corner of the panel at o with
+//!
+//! ```text
+//! -fdet_vector f   -sdet_vector s   -odet_vector n   -pivot sample   -close_distance o . n
+//! -Xclose (c (o . s) - o . f)/(1 - c^2)   -Yclose (c (o . f) - o . s)/(1 - c^2)
+//! -beam_vector Beam::direction   -polar_vector electric_vector   -polar kahn_factor   -spindle_axis spindle
+//! ```
+//!
+//! lengths in mm; and `-mat` with the nine numbers of lambda A, lambda in Angstrom. Where f and s are perpendicular, c
+//! is 0.
+
+mod crystfel;
+mod dials;
+mod file;
+mod imgcif;
+mod mini_cbf;
+mod smv;
+pub(crate) mod vectors;
+mod xds;
+
+pub use file::{BadRegion, GeometryFile, Held, parse_geometry, read_geometry};
 
 /// What a file says of the geometry of an experiment.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +131,15 @@ pub struct Panel {
     pub valid: [Option<f64>; 2],
 }
 
+impl Panel {
+    /// A point of the panel, in m, at a position along fast and slow in pixels from the outer corner of the first one.
+    #[must_use]
+    pub fn position_m(&self, [fast, slow]: [f64; 2]) -> [f64; 3] {
+        let along_fast = vectors::plus(self.origin_m, fast * self.pixel_m[0], self.fast);
+        vectors::plus(along_fast, slow * self.pixel_m[1], self.slow)
+    }
+}
+
 /// The sensor of a panel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sensor {
@@ -105,7 +167,8 @@ pub struct Scan {
 }
 
 /// A crystal. An A matrix has the rows x, y, z and the columns a*, b*, c*, in 1/Angstrom, so that A h is the scattering
-/// vector of reflection h at phi = 0, in the frame of the geometry and with the fixed rotations of a goniometer applied.
+/// vector of reflection h at phi = 0, in the frame of the geometry and with the fixed rotations of a goniometer
+/// applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Crystal {
     /// A at phi = 0.

@@ -41,7 +41,7 @@ const DIGITS: RangeInclusive<i32> = 6..=12;
 const ANGLE_CHARACTERS: usize = 6;
 
 /// The axes that readers of SMV take.
-const USUAL_AXES: &str = "x,-y";
+pub(crate) const USUAL_AXES: &str = "x,-y";
 
 /// nanoBragg's header.
 #[must_use]

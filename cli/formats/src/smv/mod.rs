@@ -24,6 +24,7 @@ use crate::kind::explained;
 use crate::memory::reserved;
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, in_file, open, shown};
+pub(crate) use header::USUAL_AXES;
 pub use header::{header_readers, header_reference};
 pub use value::Measured;
 

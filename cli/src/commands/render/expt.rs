@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers};
-use widebragg_formats::expt::{Beam, ExperimentList, Images, Panel, Rotation};
+use widebragg_formats::expt::{ExperimentList, Images};
+use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel, Polarization, Scan, Sensor};
 
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
 use crate::error::Failure;
 use crate::options::Options;
+
+/// Smallest pixel above the offset that counts. Older versions of DIALS leave it out, so that 0 is the smallest there.
+const SMALLEST_VALID: f64 = -1.0;
 
 /// The images that a list is of.
 struct Described {
@@ -109,34 +113,47 @@ fn list(
     let frame = DialsFrame::new(d);
     // + 0.0 turns -0 into 0.
     let components = |v| frame.components(v).to_array().map(|component| component + 0.0);
-    let sensor_m = [e.sensor.thickness_m(), e.sensor.attenuation_per_m];
-    ExperimentList {
+    let sensor = Sensor {
+        material: None,
+        thickness_m: e.sensor.thickness_m(),
+        attenuation_per_m: Some(e.sensor.attenuation_per_m),
+    };
+    let panel = Panel {
+        name: "Panel".to_owned(),
+        pixels: [d.fast_pixels, d.slow_pixels],
+        data_origin: [0, 0],
+        pixel_m: [d.pixel_m; 2],
+        origin_m: components(d.pix0_m),
+        fast: components(d.fast),
+        slow: components(d.slow),
+        sensor: Some(sensor).filter(|sensor| sensor.thickness_m > 0.0),
+        valid: [Some(SMALLEST_VALID), Some(described.trusted_max)],
+    };
+    let polarization = Polarization {
+        electric_vector: components(d.vertical.cross(d.beam)),
+        kahn_factor: e.polarization.map_or(0.0, |polarization| polarization.kahn),
+    };
+    let scan = (e.phi.range != 0.0).then(|| Scan {
+        first,
+        frames: options.frames.unwrap_or(1),
+        start_deg: e.frame_phi0_rad(0).to_degrees(),
+        width_deg: e.phi.range.to_degrees(),
+        exposure_s: Some(e.exposure_s),
+    });
+    let geometry = Geometry {
+        frame: Frame::Dials,
         beam: Beam {
             direction: components(d.beam),
-            lambda_m: e.lambda0_m,
-            polarization_normal: components(d.vertical),
-            polarization_fraction: e.polarization.map_or(0.5, |polarization| (polarization.kahn + 1.0) / 2.0),
+            lambda_m: Some(e.lambda0_m),
+            polarization: Some(polarization),
         },
-        panel: Panel {
-            pixels: [d.fast_pixels, d.slow_pixels],
-            pixel_m: d.pixel_m,
-            origin_m: components(d.pix0_m),
-            fast: components(d.fast),
-            slow: components(d.slow),
-            sensor_m: Some(sensor_m).filter(|[thickness_m, _]| *thickness_m > 0.0),
-            pedestal: described.pedestal,
-            trusted_max: described.trusted_max,
-        },
-        rotation: (e.phi.range != 0.0).then(|| Rotation {
-            spindle: components(d.spindle),
-            first,
-            frames: options.frames.unwrap_or(1),
-            start_deg: e.frame_phi0_rad(0).to_degrees(),
-            width_deg: e.phi.range.to_degrees(),
-            exposure_s: e.exposure_s,
-        }),
-        images,
-    }
+        panels: vec![panel],
+        spindle: scan.map(|_| components(d.spindle)),
+        scan,
+        // dials.index finds one itself.
+        crystal: None,
+    };
+    ExperimentList { geometry, pedestal: described.pedestal, images }
 }
 
 /// The number of the first image, and the images as the list `list` names them; `path` is their name, without numbers
