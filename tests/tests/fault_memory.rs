@@ -14,8 +14,9 @@ const LOADER: [Option<i32>; 3] = [Some(127), Some(139), None];
 
 /// Whether a run ended before the program's own code: in the loader, or in what the compiler starts first.
 fn is_not_started(outcome: &Outcome) -> bool {
+    // Said by the standard library before `main`; a shell reports the abort that follows as an exit status.
     let has_no_stack = outcome.stderr.contains("failed to allocate an alternative stack");
-    LOADER.contains(&outcome.code) && (has_no_stack || !outcome.stderr.contains("memory allocation"))
+    has_no_stack || LOADER.contains(&outcome.code) && !outcome.stderr.contains("memory allocation")
 }
 
 /// Checks that a command gives one line about memory under each limit (in kB) that is too small for it;
