@@ -1,0 +1,317 @@
+//! Reading of HDF5 files with bounds: what a file states is compared with what can be meant, and with the length of
+//! the file, before memory is taken for it.
+//!
+//! The structure of files (groups, links, indices of chunks) is read by the crate `rust-hdf5`, chunks are unpacked by
+//! our own [`super::filters`].
+
+use core::fmt;
+use std::path::{Path, PathBuf};
+
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, StorageLayout};
+
+use super::filters::{Filter, decoded};
+use super::number::Number;
+use crate::failure::Failure;
+use crate::memory::{is_there, zeroed};
+use crate::text::{cannot_read, in_file};
+
+/// Most bytes of a chunk, and of what is read at a time.
+const MAX_BYTES: usize = 1 << 31;
+
+/// Most numbers of the tables and scalars that describe an experiment.
+const MAX_NUMBERS: usize = 1 << 22;
+
+/// Longest text that is read.
+const MAX_TEXT_BYTES: usize = 1 << 16;
+
+/// Most dimensions of an array.
+const MAX_RANK: usize = 8;
+
+/// A file that is open for reading.
+pub(crate) struct Hdf5File {
+    path: PathBuf,
+    file: H5File,
+    length: u64,
+}
+
+impl fmt::Debug for Hdf5File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hdf5File").field(&self.path).finish()
+    }
+}
+
+impl Hdf5File {
+    /// # Errors
+    /// The file cannot be read or is not HDF5.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let length = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?.len();
+        // Names and attributes of all objects are read now.
+        if !is_there(usize::try_from(length).unwrap_or(usize::MAX).min(MAX_TEXT_BYTES)) {
+            return Err(in_file(path, "no memory to read it"));
+        }
+        let file = H5File::options().no_locking().open(path);
+        let file =
+            file.map_err(|error| in_file(path, format!("not a readable HDF5 file: {}", line(&error))))?;
+        Ok(Self { path: path.to_owned(), file, length })
+    }
+
+    /// The failure of the object `name` of the file.
+    pub(crate) fn failure(&self, name: &str, what: impl fmt::Display) -> Failure {
+        in_file(&self.path, format!("{name}: {what}"))
+    }
+
+    /// The array of numbers `name`; `None` where there is no such object.
+    ///
+    /// # Errors
+    /// It is no array of numbers, or cannot be read.
+    pub(crate) fn array(&self, name: &str) -> Result<Option<Array<'_>>, Failure> {
+        let Some(set) = self.dataset(name)? else { return Ok(None) };
+        let fail = |what: String| self.failure(name, what);
+        let datatype = set.datatype().map_err(|error| fail(line(&error)))?;
+        let number = Number::of(&datatype).ok_or_else(|| fail(format!("not numbers but {datatype}")))?;
+        let shape = set.shape();
+        if shape.len() > MAX_RANK {
+            return Err(fail(format!("has {} dimensions", shape.len())));
+        }
+        Ok(Some(Array { file: self, name: name.to_owned(), set, number, shape }))
+    }
+
+    fn dataset(&self, name: &str) -> Result<Option<H5Dataset>, Failure> {
+        match self.file.dataset(name.trim_start_matches('/')) {
+            Ok(set) => Ok(Some(set)),
+            Err(Hdf5Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(self.failure(name, line(&error))),
+        }
+    }
+
+    /// All numbers of the array `name`; `None` where there is no such object.
+    ///
+    /// # Errors
+    /// It is no array of numbers, is too long, or cannot be read.
+    pub(crate) fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>, Failure> {
+        self.array(name)?.map(|array| array.all()).transpose()
+    }
+
+    /// The first number of the array `name`; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Hdf5File::numbers`].
+    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, Failure> {
+        Ok(self.numbers(name)?.and_then(|numbers| numbers.first().copied()))
+    }
+
+    /// The text `name`; `None` where there is none.
+    ///
+    /// # Errors
+    /// It is no text, is too long, or cannot be read.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Failure> {
+        let Some(set) = self.dataset(name)? else { return Ok(None) };
+        let fail = |what: String| self.failure(name, what);
+        let datatype = set.datatype().map_err(|error| fail(line(&error)))?;
+        let bytes = match datatype {
+            DatatypeMessage::FixedString { size, .. } => size as usize,
+            DatatypeMessage::VarLenString { .. } => set.element_size(),
+            _ => return Err(fail(format!("not a text but {datatype}"))),
+        };
+        let total = set.shape().iter().try_fold(bytes, |total, &length| total.checked_mul(length));
+        if total.is_none_or(|total| total > MAX_TEXT_BYTES) {
+            return Err(fail("too long a text".to_owned()));
+        }
+        let texts = set.read_strings_lossy().map_err(|error| fail(line(&error)))?;
+        Ok(texts.into_iter().next().map(|text| text.trim_end_matches(['\0', ' ']).to_owned()))
+    }
+
+    /// The text of an attribute of the group or array `name`; `None` where there is none.
+    pub(crate) fn text_attribute(&self, name: &str, attribute: &str) -> Option<String> {
+        let name = name.trim_matches('/');
+        let text = if name.is_empty() {
+            self.file.attr_string(attribute).ok()
+        } else if let Ok(group) = self.file.root_group().group(name) {
+            group.attr_string(attribute).ok()
+        } else {
+            self.dataset(name).ok().flatten()?.attr(attribute).ok()?.read_string().ok()
+        };
+        text.map(|text| text.trim_end_matches(['\0', ' ']).to_owned())
+    }
+
+    /// The numbers of an attribute of the array `name`; `None` where there is none.
+    pub(crate) fn number_attribute(&self, name: &str, attribute: &str) -> Option<Vec<f64>> {
+        let attribute = self.dataset(name).ok().flatten()?.attr(attribute).ok()?;
+        let number = Number::of(&attribute.datatype().ok()?)?;
+        Some(number.values(&attribute.read_raw().ok()?))
+    }
+
+    /// The names of the groups in the group `name`, in alphabetical order.
+    pub(crate) fn groups(&self, name: &str) -> Vec<String> {
+        let root = self.file.root_group();
+        let name = name.trim_matches('/');
+        let group = if name.is_empty() { Ok(root) } else { root.group(name) };
+        group.and_then(|group| group.group_names()).unwrap_or_default()
+    }
+
+    /// The groups in the group `name` whose attribute NX_class is `class`, as paths, in alphabetical order.
+    pub(crate) fn of_class(&self, name: &str, class: &str) -> Vec<String> {
+        let children = self.groups(name).into_iter();
+        let paths = children.map(|child| format!("{}/{child}", name.trim_end_matches('/')));
+        paths.filter(|path| self.text_attribute(path, "NX_class").as_deref() == Some(class)).collect()
+    }
+}
+
+/// An array of numbers in a file.
+pub(crate) struct Array<'a> {
+    file: &'a Hdf5File,
+    name: String,
+    set: H5Dataset,
+    /// The type of its numbers, as stored.
+    number: Number,
+    /// Lengths of its dimensions, the slowest first; empty for a scalar.
+    pub(crate) shape: Vec<usize>,
+}
+
+impl fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Array").field("name", &self.name).field("shape", &self.shape).finish()
+    }
+}
+
+impl Array<'_> {
+    fn all(&self) -> Result<Vec<f64>, Failure> {
+        let count = self.shape.iter().try_fold(1_usize, |count, &length| count.checked_mul(length));
+        if count.is_none_or(|count| count > MAX_NUMBERS) {
+            return Err(self.failure("has too many numbers"));
+        }
+        let start = vec![0; self.shape.len()];
+        let (bytes, number) = self.read(&start, &self.shape)?;
+        Ok(number.values(&bytes))
+    }
+
+    fn failure(&self, what: impl fmt::Display) -> Failure {
+        self.file.failure(&self.name, what)
+    }
+
+    /// The numbers from `start` on, `count` of them along each dimension, and the type that they have now.
+    ///
+    /// # Errors
+    /// They are not all in the array, are too many, or cannot be read.
+    pub(crate) fn read(&self, start: &[usize], count: &[usize]) -> Result<(Vec<u8>, Number), Failure> {
+        let inside = |(&length, (&start, &count)): (&usize, (&usize, &usize))| {
+            start.checked_add(count).is_some_and(|end| end <= length)
+        };
+        let mut lengths = self.shape.iter().zip(start.iter().zip(count));
+        if start.len() != self.shape.len() || count.len() != self.shape.len() || !lengths.all(inside) {
+            return Err(self.failure("shorter than expected"));
+        }
+        let bytes = bytes_of(count, self.number.size).ok_or_else(|| self.failure("too large to be read"))?;
+        match self.set.storage_layout().map_err(|error| self.failure(line(&error)))? {
+            StorageLayout::Chunked => Ok((self.read_chunks(start, count, bytes)?, self.number)),
+            layout => {
+                // What is not in other files cannot be longer than this one.
+                let in_this_file = !matches!(layout, StorageLayout::Virtual)
+                    && self.set.external_files().is_ok_and(|files| files.is_empty());
+                if in_this_file && bytes as u64 > self.file.length || !is_there(bytes.saturating_mul(2)) {
+                    return Err(self.failure("truncated, or no memory for it"));
+                }
+                Ok((self.read_slice(start, count)?, self.number.native()))
+            }
+        }
+    }
+
+    /// Numbers that are not in chunks.
+    fn read_slice(&self, start: &[usize], count: &[usize]) -> Result<Vec<u8>, Failure> {
+        let bytes = match self.number.size {
+            _ if self.shape.is_empty() => self.set.read_raw_bytes(),
+            1 => self.set.read_slice::<u8>(start, count),
+            2 => self.set.read_slice::<u16>(start, count).map(|values| bytes_from(&values)),
+            4 => self.set.read_slice::<u32>(start, count).map(|values| bytes_from(&values)),
+            _ => self.set.read_slice::<u64>(start, count).map(|values| bytes_from(&values)),
+        };
+        bytes.map_err(|error| self.failure(line(&error)))
+    }
+
+    /// Numbers of a dataset in chunks, each read and unpacked by itself.
+    fn read_chunks(&self, start: &[usize], count: &[usize], bytes: usize) -> Result<Vec<u8>, Failure> {
+        let size = self.number.size;
+        let chunk = self.set.chunk_dims().filter(|chunk| chunk.len() == self.shape.len());
+        let chunk = chunk.filter(|chunk| !chunk.is_empty() && !chunk.contains(&0));
+        let chunk = chunk.ok_or_else(|| self.failure("damaged: its chunks have no size"))?;
+        let chunk_bytes = bytes_of(&chunk, size).ok_or_else(|| self.failure("its chunks are too large"))?;
+        let filters = self.set.filters().map_err(|error| self.failure(line(&error)))?;
+        let filters: Result<Vec<_>, _> = filters.iter().map(Filter::of).collect();
+        let filters = filters.map_err(|what| self.failure(format_args!("compressed by {what}")))?;
+        let mut out = zeroed(bytes).ok_or_else(|| self.failure("no memory for it"))?;
+        if bytes == 0 {
+            return Ok(out);
+        }
+        let first: Vec<usize> = start.iter().zip(&chunk).map(|(start, chunk)| start / chunk).collect();
+        let grid: Vec<usize> =
+            (0..chunk.len()).map(|d| (start[d] + count[d] - 1) / chunk[d] - first[d] + 1).collect();
+        for place in places(&grid) {
+            let at: Vec<usize> = place.iter().zip(&first).map(|(place, first)| place + first).collect();
+            let (stored, skipped) =
+                self.set.read_chunk_raw_at(&at).map_err(|error| self.failure(line(&error)))?;
+            let unpacked =
+                decoded(&filters, skipped, stored, chunk_bytes).map_err(|what| self.failure(what))?;
+            let origin: Vec<usize> = at.iter().zip(&chunk).map(|(at, chunk)| at * chunk).collect();
+            copy_common(&unpacked, &origin, &chunk, &mut out, start, count, size);
+        }
+        Ok(out)
+    }
+}
+
+/// The bytes of `count` numbers along each dimension; `None` where that is more than is read at a time.
+fn bytes_of(count: &[usize], size: usize) -> Option<usize> {
+    let bytes = count.iter().try_fold(size, |bytes, &length| bytes.checked_mul(length))?;
+    (bytes <= MAX_BYTES).then_some(bytes)
+}
+
+/// All places of a grid, the last dimension the fastest.
+fn places(grid: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
+    let grid = grid.to_vec();
+    let count = grid.iter().product::<usize>();
+    (0..count).map(move |mut rest| {
+        let mut place = vec![0; grid.len()];
+        for (place, length) in place.iter_mut().zip(&grid).rev() {
+            *place = rest % length;
+            rest /= length;
+        }
+        place
+    })
+}
+
+/// Copies the numbers that a chunk (`origin`, `chunk`) and the box to read (`start`, `count`) have in common.
+fn copy_common(
+    from: &[u8],
+    origin: &[usize],
+    chunk: &[usize],
+    to: &mut [u8],
+    start: &[usize],
+    count: &[usize],
+    size: usize,
+) {
+    let low: Vec<usize> = origin.iter().zip(start).map(|(origin, start)| *origin.max(start)).collect();
+    let high = (0..chunk.len()).map(|d| (origin[d] + chunk[d]).min(start[d] + count[d]));
+    let common: Vec<usize> = high.zip(&low).map(|(high, low)| high - low).collect();
+    let Some((&run, rows)) = common.split_last() else { return };
+    let offset = |place: &[usize], corner: &[usize], lengths: &[usize]| {
+        let along = |d: usize| low[d] + place.get(d).copied().unwrap_or(0) - corner[d];
+        size * (0..lengths.len()).fold(0, |index, d| index * lengths[d] + along(d))
+    };
+    for place in places(rows) {
+        let (source, target) = (offset(&place, origin, chunk), offset(&place, start, count));
+        to[target..target + size * run].copy_from_slice(&from[source..source + size * run]);
+    }
+}
+
+fn bytes_from<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
+    bytemuck::cast_slice(values).to_vec()
+}
+
+/// An error of the crate as one line.
+pub(super) fn line(error: &Hdf5Error) -> String {
+    let text = error.to_string();
+    let mut short: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
