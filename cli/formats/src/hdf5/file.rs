@@ -5,14 +5,17 @@
 //! our own [`super::filters`].
 
 use core::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytemuck::cast_slice;
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, StorageLayout};
 
 use super::filters::{Filter, decoded};
 use super::number::Number;
+use super::virtual_frame::{Found, Source, find};
 use crate::failure::Failure;
-use crate::memory::{is_there, zeroed};
+use crate::memory::{is_there, reserve, zeroed};
 use crate::text::{cannot_read, in_file};
 
 /// Most bytes of a chunk, and of what is read at a time.
@@ -24,6 +27,12 @@ const MAX_NUMBERS: usize = 1 << 22;
 /// Longest text that is read.
 const MAX_TEXT_BYTES: usize = 1 << 16;
 
+/// Bytes of an array without chunks that are read at a time.
+const SLICE_BYTES: usize = 1 << 22;
+
+/// Most files that lead to a frame by virtual datasets.
+const MAX_DEPTH: usize = 8;
+
 /// Most dimensions of an array.
 const MAX_RANK: usize = 8;
 
@@ -31,7 +40,8 @@ const MAX_RANK: usize = 8;
 pub(crate) struct Hdf5File {
     path: PathBuf,
     file: H5File,
-    length: u64,
+    /// Files that led here, each by a virtual dataset.
+    depth: usize,
 }
 
 impl fmt::Debug for Hdf5File {
@@ -44,15 +54,18 @@ impl Hdf5File {
     /// # Errors
     /// The file cannot be read or is not HDF5.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let length = std::fs::metadata(path).map_err(|error| cannot_read(path, &error))?.len();
+        let metadata = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+        if !metadata.is_file() {
+            return Err(in_file(path, "not an ordinary file, as HDF5 needs"));
+        }
         // Names and attributes of all objects are read now.
-        if !is_there(usize::try_from(length).unwrap_or(usize::MAX).min(MAX_TEXT_BYTES)) {
+        if !is_there(0) {
             return Err(in_file(path, "no memory to read it"));
         }
         let file = H5File::options().no_locking().open(path);
         let file =
             file.map_err(|error| in_file(path, format!("not a readable HDF5 file: {}", line(&error))))?;
-        Ok(Self { path: path.to_owned(), file, length })
+        Ok(Self { path: path.to_owned(), file, depth: 0 })
     }
 
     /// The failure of the object `name` of the file.
@@ -204,26 +217,68 @@ impl Array<'_> {
         let bytes = bytes_of(count, self.number.size).ok_or_else(|| self.failure("too large to be read"))?;
         match self.set.storage_layout().map_err(|error| self.failure(line(&error)))? {
             StorageLayout::Chunked => Ok((self.read_chunks(start, count, bytes)?, self.number)),
-            layout => {
-                // What is not in other files cannot be longer than this one.
-                let in_this_file = !matches!(layout, StorageLayout::Virtual)
-                    && self.set.external_files().is_ok_and(|files| files.is_empty());
-                if in_this_file && bytes as u64 > self.file.length || !is_there(bytes.saturating_mul(2)) {
-                    return Err(self.failure("truncated, or no memory for it"));
-                }
-                Ok((self.read_slice(start, count)?, self.number.native()))
-            }
+            StorageLayout::Virtual => self.read_virtual(start, count, bytes),
+            _ => Ok((self.read_slices(start, count, bytes)?, self.number.native())),
         }
     }
 
-    /// Numbers that are not in chunks.
+    /// Numbers of a virtual dataset, from the file that has them where they are of one frame.
+    fn read_virtual(
+        &self,
+        start: &[usize],
+        count: &[usize],
+        bytes: usize,
+    ) -> Result<(Vec<u8>, Number), Failure> {
+        let Hdf5File { path, depth, .. } = self.file;
+        let is_frame = count.first() == Some(&1) && start.iter().skip(1).all(|&start| start == 0);
+        let found = if is_frame { find(path, &self.set, &self.shape, start[0]) } else { Found::Scattered };
+        let Source { file, array, frame } = match found {
+            Found::Frame(source) => source,
+            Found::Nowhere => return Err(self.failure("a frame that no file has")),
+            Found::Scattered => return Ok((self.read_slices(start, count, bytes)?, self.number.native())),
+        };
+        if *depth == MAX_DEPTH {
+            return Err(self.failure("its virtual datasets go round in a circle"));
+        }
+        let file = Hdf5File { depth: depth + 1, ..Hdf5File::open(&file)? };
+        let array = file.array(&array)?.ok_or_else(|| file.failure(&array, "a source that is not there"))?;
+        if array.shape.get(1..) != self.shape.get(1..) {
+            return Err(self.failure("a source of another shape"));
+        }
+        let mut start = start.to_vec();
+        start[0] = frame;
+        array.read(&start, count)
+    }
+
+    /// Numbers that are not in chunks, some rows at a time, so that memory grows with what is there.
+    fn read_slices(&self, start: &[usize], count: &[usize], bytes: usize) -> Result<Vec<u8>, Failure> {
+        let Some(split) = count.iter().position(|&length| length > 1) else {
+            return self.read_slice(start, count);
+        };
+        let row = bytes / count[split];
+        let rows = (SLICE_BYTES / row.max(1)).max(1);
+        let (mut start, mut now) = (start.to_vec(), count.to_vec());
+        let mut out = Vec::new();
+        let mut left = count[split];
+        while left > 0 {
+            now[split] = rows.min(left);
+            left -= now[split];
+            let slice = self.read_slice(&start, &now)?;
+            let more = (bytes - out.len()).min(slice.len().max(out.len()));
+            reserve(&mut out, more).ok_or_else(|| self.failure("no memory for it"))?;
+            out.extend_from_slice(&slice);
+            start[split] += now[split];
+        }
+        Ok(out)
+    }
+
     fn read_slice(&self, start: &[usize], count: &[usize]) -> Result<Vec<u8>, Failure> {
         let bytes = match self.number.size {
             _ if self.shape.is_empty() => self.set.read_raw_bytes(),
             1 => self.set.read_slice::<u8>(start, count),
-            2 => self.set.read_slice::<u16>(start, count).map(|values| bytes_from(&values)),
-            4 => self.set.read_slice::<u32>(start, count).map(|values| bytes_from(&values)),
-            _ => self.set.read_slice::<u64>(start, count).map(|values| bytes_from(&values)),
+            2 => self.set.read_slice::<u16>(start, count).map(|values| cast_slice(&values).to_vec()),
+            4 => self.set.read_slice::<u32>(start, count).map(|values| cast_slice(&values).to_vec()),
+            _ => self.set.read_slice::<u64>(start, count).map(|values| cast_slice(&values).to_vec()),
         };
         bytes.map_err(|error| self.failure(line(&error)))
     }
@@ -300,10 +355,6 @@ fn copy_common(
         let (source, target) = (offset(&place, origin, chunk), offset(&place, start, count));
         to[target..target + size * run].copy_from_slice(&from[source..source + size * run]);
     }
-}
-
-fn bytes_from<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
-    bytemuck::cast_slice(values).to_vec()
 }
 
 /// An error of the crate as one line.

@@ -17,6 +17,7 @@ mod number;
 mod place;
 #[cfg(test)]
 mod tests;
+mod virtual_frame;
 mod write;
 
 pub(crate) use file::Hdf5File;

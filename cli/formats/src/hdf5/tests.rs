@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rust_hdf5::{FilterPipeline, H5File, H5Type, LibverBound};
+use rust_hdf5::{FilterPipeline, H5File, H5Type, Hyperslab, LibverBound, RegularHyperslab, Selection};
 
 use super::*;
 use crate::failure::Failure;
@@ -136,6 +136,47 @@ fn huge_shapes_take_no_memory() {
     assert!(read(&path, ":/frames:7").unwrap_err().to_string().contains("is not read as images"));
     let error = read(&path, ":/chunks:1").unwrap_err().to_string();
     assert!(error.contains("has not been written"), "{error}");
+}
+
+/// Two files of two frames each, and a virtual dataset of four in a third.
+#[test]
+fn frames_of_virtual_datasets_are_read_from_other_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let filters = [Filter::Shuffle { size: 4 }, Filter::Deflate { level: 1 }];
+    for (name, part) in [("a.h5", 0), ("b.h5", 1)] {
+        let file = H5File::create(folder.path().join(name)).unwrap();
+        let set = file.new_dataset::<i32>().shape([2, 4, 5]).chunk(&[1, 4, 5]);
+        let set = set.filter_pipeline(pipeline(&filters)).create("part").unwrap();
+        for frame in 0..2 {
+            let bytes = [2 * part + frame; 20].map(i32::to_le_bytes).concat();
+            set.write_chunk_raw(frame as usize, &encoded(&filters, &bytes).unwrap(), 0).unwrap();
+        }
+        file.close().unwrap();
+    }
+    let path = folder.path().join("all.h5");
+    let file = H5File::create(&path).unwrap();
+    let frames = |start: u64, count: u64| Selection::Hyperslab {
+        rank: 3,
+        form: Hyperslab::Regular(RegularHyperslab {
+            start: vec![start, 0, 0],
+            stride: vec![1; 3],
+            count: vec![1; 3],
+            block: vec![count, 4, 5],
+        }),
+    };
+    let set = file.new_dataset::<i32>().shape([4, 4, 5]).fill_value(-1);
+    let set = set.virtual_mapping(frames(0, 2), "a.h5", "part", Selection::All);
+    set.virtual_mapping(frames(2, 1), "b.h5", "part", frames(1, 1)).create("images").unwrap();
+    let set = file.new_dataset::<i32>().shape([2, 4, 5]);
+    set.virtual_mapping(frames(0, 2), "all.h5", "circle", Selection::All).create("circle").unwrap();
+    file.close().unwrap();
+    let value = |rest: &str| read(&path, rest).map(|image| image.pixels);
+    assert_eq!(value(":0"), Ok(vec![0.0; 20]));
+    assert_eq!(value(":1"), Ok(vec![1.0; 20]));
+    assert_eq!(value(":2"), Ok(vec![3.0; 20]));
+    assert!(value(":3").unwrap_err().to_string().ends_with("/images: a frame that no file has"));
+    let error = value(":/circle:0").unwrap_err().to_string();
+    assert!(error.ends_with("its virtual datasets go round in a circle"), "{error}");
 }
 
 /// A small NXmx file of each version of the format.

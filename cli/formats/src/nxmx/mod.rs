@@ -89,6 +89,9 @@ const DATA: &str = "/entry/data/data";
 /// What the images were computed from.
 const TRUTH: &str = "/entry/widebragg";
 
+/// Readers refuse sensors without thickness. One of 1 nm shifts no spot by more than that; it is read as none.
+const THINNEST_SENSOR_M: f64 = 1e-9;
+
 /// The compression of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::chain::{Axis, chain, combined, metres, target};
 use super::vectors::{Matrix, Vector, apply, cross, dot, unit};
-use super::{ENTRY, TRUTH};
+use super::{ENTRY, THINNEST_SENSOR_M, TRUTH};
 use crate::failure::Failure;
 use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan, Sensor};
 use crate::hdf5::{Hdf5File, MAX_PIXELS};
@@ -131,7 +131,11 @@ impl Detector {
     fn sensor(&self, file: &Hdf5File) -> Result<Option<Sensor>, Failure> {
         let Some(thickness_m) = self.length_m(file, "sensor_thickness")? else { return Ok(None) };
         let material = file.text(&self.of("sensor_material"))?;
-        Ok((thickness_m > 0.0).then_some(Sensor { material, thickness_m, attenuation_per_m: None }))
+        Ok((thickness_m > THINNEST_SENSOR_M).then_some(Sensor {
+            material,
+            thickness_m,
+            attenuation_per_m: None,
+        }))
     }
 
     fn length_m(&self, file: &Hdf5File, name: &str) -> Result<Option<f64>, Failure> {
@@ -175,7 +179,7 @@ fn panel(
     let fast = apply(place.turn, fast_px.vector);
     let slow = apply(combined(&slow_chain).turn, slow_px.vector);
     let pixel_m = [&fast_px, &slow_px].map(|axis| axis.values[0]);
-    if pixel_m.iter().any(|&edge_m| !(edge_m > 0.0)) {
+    if !pixel_m.iter().all(|&edge_m| edge_m > 0.0) {
         return Err(file.failure(module, "a module without a size of pixels"));
     }
     let name = module.rsplit('/').next().unwrap_or_default().to_owned();

@@ -12,6 +12,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use super::writer::{Checked, NxmxWriter, refused};
 use super::{DATA, NxmxHeader};
@@ -130,19 +131,26 @@ impl NxmxSeries {
         Ok(true)
     }
 
-    /// Removes the parts; another job may do the same.
+    /// Removes the parts; another job may do the same. The folder is renamed first, so that at no moment some of the parts
+    /// are there beside the file.
     fn remove(&self) -> io::Result<()> {
-        let if_there = |result: io::Result<()>| match result {
+        let mut name = self.folder.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".joined-{}", process::id()));
+        let joined = self.folder.with_file_name(name);
+        match fs::rename(&self.folder, &joined) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        };
-        for frame in 0..self.checked.frames {
-            if_there(fs::remove_file(self.part(frame)))?;
-        }
-        match fs::remove_dir(&self.folder) {
-            // Something else is in it, which is not ours.
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            other => if_there(other),
+            Err(error) => Err(error),
+            Ok(()) => {
+                for entry in fs::read_dir(&joined)? {
+                    let path = entry?.path();
+                    if is_named(&path, EXTENSION) {
+                        fs::remove_file(path)?;
+                    }
+                }
+                // What else is in it is not ours, and keeps the folder.
+                let _ = fs::remove_dir(&joined);
+                Ok(())
+            }
         }
     }
 

@@ -196,6 +196,13 @@ fn a_geometry_comes_back_in_the_frame_of_mcstas() {
 }
 
 #[test]
+fn a_sensor_without_thickness_comes_back_as_none() {
+    let panels = panels(2).into_iter().map(|panel| Panel { sensor: None, ..panel }).collect();
+    let read = read_back(&NxmxHeader::new(Geometry { panels, ..stills(1) }, 1));
+    assert!(read.panels.iter().all(|panel| panel.sensor.is_none()));
+}
+
+#[test]
 fn steps_back_become_steps_about_the_opposite_axis() {
     for frames in [1, 3] {
         let read = read_back(&NxmxHeader::new(rotation_series(1, frames, -0.5), frames));
@@ -426,6 +433,175 @@ fn readers_take_the_name_of_a_frame() {
     assert_eq!(error(":/entry/definition"), "FILE: /entry/definition: not numbers but string[4; ASCII]");
     fs::write(&path, b"{\nHEADER_BYTES=512;\n}").unwrap();
     assert_eq!(error(":2"), "FILE: not an HDF5 file; FILE:2 would be a frame of one");
+}
+
+/// An NXmx file as another program would write it: lengths in mm, texts of variable length, a detector that swings and a
+/// crystal on a goniometer of three axes.
+struct Foreign {
+    file: rust_hdf5::H5File,
+}
+
+impl Foreign {
+    fn create(path: &Path) -> Self {
+        let file = rust_hdf5::H5File::create(path).unwrap();
+        let group = |name: &str, class: &str| {
+            file.create_group(name).unwrap().set_attr_string("NX_class", class).unwrap();
+        };
+        for (name, class) in [
+            ("run", "NXentry"),
+            ("run/instrument", "NXinstrument"),
+            ("run/instrument/beam", "NXbeam"),
+            ("run/instrument/eiger", "NXdetector"),
+            ("run/instrument/eiger/axes", "NXtransformations"),
+            ("run/instrument/eiger/panel", "NXdetector_module"),
+            ("run/sample", "NXsample"),
+            ("run/sample/axes", "NXtransformations"),
+        ] {
+            group(name, class);
+        }
+        let foreign = Self { file };
+        foreign.axis("run/instrument/eiger/axes/two_theta", &[90.0], "rotation", [0.0, 2.0, 0.0], ".", "deg");
+        foreign.axis(
+            "run/instrument/eiger/axes/det_z",
+            &[150.0],
+            "translation",
+            [0.0, 0.0, 3.0],
+            "two_theta",
+            "mm",
+        );
+        let chain = "/run/instrument/eiger/axes/det_z";
+        foreign.axis(
+            "run/instrument/eiger/panel/module_offset",
+            &[0.0],
+            "translation",
+            [1.0, 0.0, 0.0],
+            chain,
+            "mm",
+        );
+        let (fast, slow) = (
+            "run/instrument/eiger/panel/fast_pixel_direction",
+            "run/instrument/eiger/panel/slow_pixel_direction",
+        );
+        foreign.axis(fast, &[0.075], "translation", [-1.0, 0.0, 0.0], "module_offset", "mm");
+        foreign.axis(slow, &[0.05], "translation", [0.0, -1.0, 0.0], "module_offset", "mm");
+        foreign.integers("run/instrument/eiger/panel/data_size", &[4, 5]);
+        foreign.integers("run/instrument/eiger/panel/data_origin", &[1, 2]);
+        foreign.axis("run/sample/axes/phi", &[0.0], "rotation", [-1.0, 0.0, 0.0], "chi", "deg");
+        foreign.axis("run/sample/axes/chi", &[45.0], "rotation", [0.0, 0.0, 1.0], "omega", "deg");
+        foreign.axis("run/sample/axes/omega", &[5.0, 5.5, 6.0], "rotation", [-1.0, 0.0, 0.0], ".", "deg");
+        let depends_on = foreign.file.root_group().group("run/sample").unwrap();
+        depends_on.write_vlen_strings("depends_on", &["axes/phi"]).unwrap();
+        foreign
+    }
+
+    fn wavelength(&self, value: f64, units: &str) {
+        let set = self
+            .file
+            .new_dataset::<f64>()
+            .shape([1])
+            .create("run/instrument/beam/incident_wavelength")
+            .unwrap();
+        set.write_raw(&[value]).unwrap();
+        set.new_attr::<rust_hdf5::VarLenUnicode>()
+            .shape(())
+            .create("units")
+            .unwrap()
+            .write_string(units)
+            .unwrap();
+    }
+
+    fn integers(&self, name: &str, values: &[u16]) {
+        self.file.new_dataset::<u16>().shape([values.len()]).create(name).unwrap().write_raw(values).unwrap();
+    }
+
+    fn axis(&self, name: &str, values: &[f64], kind: &str, vector: Vector, depends_on: &str, units: &str) {
+        let set = self.file.new_dataset::<f64>().shape([values.len()]).create(name).unwrap();
+        set.write_raw(values).unwrap();
+        for (name, text) in [("transformation_type", kind), ("depends_on", depends_on), ("units", units)] {
+            set.new_attr::<rust_hdf5::VarLenUnicode>()
+                .shape(())
+                .create(name)
+                .unwrap()
+                .write_string(text)
+                .unwrap();
+        }
+        set.new_attr::<f64>().shape([3]).create("vector").unwrap().write_array(&vector).unwrap();
+        if name.ends_with("module_offset") {
+            set.new_attr::<f64>()
+                .shape([3])
+                .create("offset")
+                .unwrap()
+                .write_array(&[200.0, 0.0, 0.0])
+                .unwrap();
+            let units = set.new_attr::<rust_hdf5::VarLenUnicode>().shape(()).create("offset_units").unwrap();
+            units.write_string("um").unwrap();
+        }
+    }
+}
+
+#[test]
+fn chains_of_other_programs_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nxs");
+    let foreign = Foreign::create(&path);
+    foreign.wavelength(110.0, "pm");
+    foreign.file.close().unwrap();
+    let geometry = read_nxmx_geometry(&path).unwrap();
+    let [panel] = &geometry.panels[..] else { panic!("{:?}", geometry.panels) };
+    assert_eq!((panel.name.as_str(), panel.pixels, panel.data_origin), ("panel", [5, 4], [2, 1]));
+    assert!((panel.pixel_m[0] - 75e-6).abs() < 1e-18 && (panel.pixel_m[1] - 50e-6).abs() < 1e-18);
+    // Two theta of 90 degrees about y takes z to x and x to -z.
+    assert!(distance(panel.origin_m, [0.15, 0.0, -2e-4]) < 1e-16);
+    assert!(distance(panel.fast, [0.0, 0.0, 1.0]) < 1e-15);
+    assert!(distance(panel.slow, [0.0, -1.0, 0.0]) < 1e-15);
+    assert_eq!((&panel.sensor, panel.valid), (&None, [None, None]));
+    assert!((geometry.beam.lambda_m.unwrap() - 1.1e-10).abs() < 1e-24);
+    assert_eq!(geometry.spindle, Some([-1.0, 0.0, 0.0]));
+    let scan = geometry.scan.unwrap();
+    assert_eq!((scan.frames, scan.start_deg, scan.width_deg, scan.exposure_s), (3, 5.0, 0.5, None));
+}
+
+#[test]
+fn broken_chains_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nxs");
+    let error = |change: &dyn Fn(&Foreign)| {
+        let foreign = Foreign::create(&path);
+        change(&foreign);
+        foreign.file.close().unwrap();
+        read_nxmx_geometry(&path).unwrap_err().to_string().replace(&path.display().to_string(), "FILE")
+    };
+    assert_eq!(error(&|_| {}), "FILE: not a file of NXmx: it has no incident_wavelength");
+    assert_eq!(
+        error(&|file| file.wavelength(1.0, "furlong")),
+        "FILE: /run/instrument/beam/incident_wavelength: not a wavelength"
+    );
+    let again = |name: &str, depends_on: &str, units: &str| {
+        let (name, depends_on, units) = (name.to_owned(), depends_on.to_owned(), units.to_owned());
+        move |file: &Foreign| {
+            file.file.delete_dataset(&name).unwrap();
+            file.axis(&name, &[1.0], "translation", [1.0, 0.0, 0.0], &depends_on, &units);
+        }
+    };
+    assert_eq!(
+        error(&again("run/instrument/eiger/axes/det_z", "/run/instrument/eiger/panel/module_offset", "mm")),
+        "FILE: /run/instrument/eiger/panel/module_offset: its chain of transformations goes round in a circle"
+    );
+    assert_eq!(
+        error(&again("run/instrument/eiger/axes/det_z", "lift", "mm")),
+        "FILE: /run/instrument/eiger/axes/lift: a transformation that is not there"
+    );
+    assert_eq!(
+        error(&again("run/instrument/eiger/axes/det_z", ".", "parsec")),
+        "FILE: /run/instrument/eiger/axes/det_z: a transformation without units that are known"
+    );
+    let plain = rust_hdf5::H5File::create(&path).unwrap();
+    plain.close().unwrap();
+    let failure = read_nxmx_geometry(&path).unwrap_err().to_string();
+    assert_eq!(failure, format!("{}: not a file of NXmx: it has no NXentry", path.display()));
+    fs::write(&path, b"text").unwrap();
+    let failure = read_nxmx_geometry(&path).unwrap_err().to_string();
+    assert!(failure.starts_with(&format!("{}: not a readable HDF5 file: ", path.display())), "{failure}");
 }
 
 /// A direction.

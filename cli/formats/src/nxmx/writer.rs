@@ -9,7 +9,7 @@ use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, LibverBound};
 
 use super::mcstas::{in_mcstas, to_mcstas};
 use super::vectors::{Matrix, Vector, product};
-use super::{Compression, DATA, ENTRY, NxmxHeader, TRUTH};
+use super::{Compression, DATA, ENTRY, NxmxHeader, THINNEST_SENSOR_M, TRUTH};
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
 use crate::failure::Failure;
@@ -19,9 +19,6 @@ use crate::image::{PixelType, Pixels};
 
 /// Where chains of transformations end.
 const LABORATORY: &str = ".";
-
-/// Readers refuse sensors without thickness. One of 1 nm shifts no spot by more than that.
-const THINNEST_SENSOR_M: f64 = 1e-9;
 
 /// Bytes of a pixel of either type.
 const PIXEL_BYTES: usize = 4;
