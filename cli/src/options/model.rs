@@ -14,6 +14,7 @@ use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_formats::nxmx::Compression;
 use widebragg_formats::reflections::p1::Wanted;
 
 /// A command with its options.
@@ -585,6 +586,10 @@ pub struct Options {
     pub no_expt: bool,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
+    /// NXmx file of all frames.
+    pub nxmx: Option<PathBuf>,
+    /// Its compression.
+    pub nxmx_compression: Compression,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.

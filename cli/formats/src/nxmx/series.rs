@@ -6,8 +6,8 @@
 //! series that is stopped at any moment keeps every frame that was made, and an older file of the name until the end.
 //! Memory holds one frame for each thread.
 //!
-//! A part begins with a line that names what it must have in common with the others:
-//! `widebragg part 1, 0 of 10, I32, 2463 x 2527, Gzip`.
+//! A part begins with a line that names what it must have in common with the others, such as
+//! `widebragg part 1, frame 0, I32, 2463 x 2527, Gzip, 5d41402a`. Its end is the caller's identity of the series.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
@@ -36,7 +36,7 @@ const MAX_LINE_BYTES: u64 = 256;
 /// # use widebragg_formats::image::Pixels;
 /// # use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries};
 /// # fn example(header: NxmxHeader, image: &[i32]) -> Result<(), Box<dyn std::error::Error>> {
-/// let series = NxmxSeries::new("scan.nxs".as_ref(), header)?;
+/// let series = NxmxSeries::new("scan.nxs".as_ref(), header, "5d41402a")?;
 /// for frame in [2, 0, 1] {
 ///     if !series.has(frame) {
 ///         series.add(frame, Pixels::I32(image))?;
@@ -53,18 +53,21 @@ pub struct NxmxSeries {
     folder: PathBuf,
     header: NxmxHeader,
     checked: Checked,
+    identity: String,
 }
 
 impl NxmxSeries {
-    /// The series that will be the file `path`. Nothing is written yet.
+    /// The series that will be the file `path`. Nothing is written yet. `identity`, a word, is the same for all jobs and
+    /// resumptions whose frames belong together, such as a hash of what defines the images.
     ///
     /// # Errors
     /// `header` contradicts itself.
-    pub fn new(path: &Path, header: NxmxHeader) -> Result<Self, Failure> {
+    pub fn new(path: &Path, header: NxmxHeader, identity: &str) -> Result<Self, Failure> {
         let checked = Checked::new(&header).map_err(|what| refused(path, &what))?;
+        let identity = identity.to_owned();
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".parts");
-        Ok(Self { path: path.to_owned(), folder: path.with_file_name(name), header, checked })
+        Ok(Self { path: path.to_owned(), folder: path.with_file_name(name), header, checked, identity })
     }
 
     /// The folder of the frames.
@@ -160,9 +163,11 @@ impl NxmxSeries {
     }
 
     fn first_line(&self, frame: usize) -> String {
-        let Checked { size: [fast, slow], frames, pixel_type, .. } = self.checked;
-        let compression = self.header.compression;
-        format!("widebragg part 1, {frame} of {frames}, {pixel_type:?}, {fast} x {slow}, {compression:?}\n")
+        let Checked { size: [fast, slow], pixel_type, .. } = self.checked;
+        let (compression, identity) = (self.header.compression, &self.identity);
+        format!(
+            "widebragg part 1, frame {frame}, {pixel_type:?}, {fast} x {slow}, {compression:?}, {identity}\n"
+        )
     }
 
     /// A frame as it is stored.

@@ -317,7 +317,8 @@ fn contradictions_are_refused() {
         change(&mut header);
         NxmxWriter::create(&path, &header).unwrap_err().to_string()
     };
-    let changes: [(&str, &dyn Fn(&mut NxmxHeader)); 13] = [
+    type Change<'a> = (&'static str, &'a dyn Fn(&mut NxmxHeader));
+    let changes: [Change<'_>; 13] = [
         ("0 x 0 pixels are not a frame", &|h| h.geometry.panels.clear()),
         ("0 frames", &|h| h.frames = 0),
         ("U8 pixels", &|h| h.pixel_type = PixelType::U8),
@@ -365,7 +366,7 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
     fs::write(&path, b"old").unwrap();
     for compression in COMPRESSIONS {
         let header = NxmxHeader { compression, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
-        let series = || NxmxSeries::new(&path, header.clone()).unwrap();
+        let series = || NxmxSeries::new(&path, header.clone(), "a").unwrap();
         let old = fs::read(&path).unwrap();
         for frame in [5, 0, 3] {
             series().add(frame, Pixels::I32(&counts(frame, 140))).unwrap();
@@ -402,12 +403,14 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
 fn parts_of_another_series_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("series.nxs");
-    let series = NxmxSeries::new(&path, NxmxHeader::new(stills(1), 1)).unwrap();
+    let series = NxmxSeries::new(&path, NxmxHeader::new(stills(1), 1), "a").unwrap();
     series.add(0, Pixels::I32(&[3; 35])).unwrap();
-    let other = NxmxHeader { compression: Compression::None, ..NxmxHeader::new(stills(1), 1) };
-    let other = NxmxSeries::new(&path, other).unwrap();
-    let error = other.finish().unwrap_err().to_string();
-    assert!(error.contains("000001.part: a frame of another series; remove "), "{error}");
+    let plain = NxmxHeader { compression: Compression::None, ..NxmxHeader::new(stills(1), 1) };
+    for (header, identity) in [(plain, "a"), (NxmxHeader::new(stills(1), 1), "b")] {
+        let other = NxmxSeries::new(&path, header, identity).unwrap();
+        let error = other.finish().unwrap_err().to_string();
+        assert!(error.contains("000001.part: a frame of another series; remove "), "{error}");
+    }
     assert_eq!(series.finish(), Ok(true));
 }
 

@@ -19,6 +19,7 @@ use widebragg_formats::format_g::format_g;
 use widebragg_formats::reflections::p1::Summary as Reflections;
 
 use super::estimate::Estimate;
+use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use crate::commands::reflections;
 use crate::commands::setup::model::ModelSummary;
@@ -50,6 +51,8 @@ pub struct Results<'a> {
     pub images: &'a [ImageSummary],
     /// The experiment list for DIALS.
     pub list: Option<&'a Path>,
+    /// The NXmx file.
+    pub nxmx: Option<&'a NxmxFile>,
 }
 
 /// One finished image.
@@ -241,7 +244,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, threads, estimate, images, list } = *results;
+    let Results { experiment: e, origin, threads, estimate, images, list, nxmx } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -296,6 +299,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
+    value["nxmx"] = json!(nxmx.map(NxmxFile::json));
     value["estimated_seconds"] = json!(estimate.seconds);
     value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
@@ -309,6 +313,14 @@ pub fn json(results: &Results<'_>) -> String {
 pub fn list_line(list: &Path) -> String {
     let mut text = String::new();
     push_line(&mut text, "for DIALS", &list.display().to_string());
+    text
+}
+
+/// The line that names the NXmx file.
+#[must_use]
+pub fn nxmx_line(file: &NxmxFile) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "NXmx", &file.line());
     text
 }
 
