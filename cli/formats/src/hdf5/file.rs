@@ -1,5 +1,5 @@
-//! Reading of HDF5 files with bounds: what a file states is compared with what can be meant, and with the length of
-//! the file, before memory is taken for it.
+//! Reading of HDF5 files within bounds: what a file states is compared with what can be meant before memory is taken for
+//! it, and memory grows as data arrives.
 //!
 //! The structure of files (groups, links, indices of chunks) is read by the crate `rust-hdf5`, chunks are unpacked by
 //! our own [`super::filters`].

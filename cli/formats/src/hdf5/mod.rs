@@ -24,7 +24,7 @@ pub(crate) use file::Hdf5File;
 pub(crate) use filters::{Filter, encoded, pipeline};
 pub use image::Hdf5;
 pub use place::Place;
-pub(crate) use write::{Objects, class, close, number, numbers, text};
+pub(crate) use write::{Objects, class, number, numbers, text};
 
 /// First bytes of an HDF5 file without a user block.
 pub(crate) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";

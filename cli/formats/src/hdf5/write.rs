@@ -85,8 +85,3 @@ fn with_units(set: H5Dataset, units: &str) -> Result<H5Dataset> {
     }
     Ok(set)
 }
-
-/// Completes a file that was written.
-pub(crate) fn close(file: H5File) -> Result<()> {
-    file.close()
-}

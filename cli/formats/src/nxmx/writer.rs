@@ -14,7 +14,7 @@ use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::geometry::{Geometry, Panel, Polarization, Scan};
-use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, close, encoded, number, numbers, pipeline, text};
+use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, encoded, number, numbers, pipeline, text};
 use crate::image::{PixelType, Pixels};
 
 /// Where chains of transformations end.
@@ -109,7 +109,7 @@ impl NxmxWriter {
             return Err(refused(&path, &format_args!("{written} of {} frames were made", header.frames)));
         }
         drop(data);
-        close(file).map_err(|error| refused(&path, &error))?;
+        file.close().map_err(|error| refused(&path, &error))?;
         replacement.commit()
     }
 }

@@ -14,7 +14,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use rust_hdf5::{Filter as Message, FilterPipeline};
 
-use crate::memory::{Watched, reserve, zeroed};
+use crate::memory::{reserve, zeroed};
 
 /// Numbers of the filters in files.
 const DEFLATE: u16 = 1;
@@ -24,6 +24,9 @@ const BITSHUFFLE: u16 = 32008;
 
 /// What the parameters of bitshuffle call compression by LZ4.
 const WITH_LZ4: u32 = 2;
+
+/// Bytes that a chunk is unpacked to before more memory is taken.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// Bits of a filter's flags: a chunk may skip it.
 const OPTIONAL: u16 = 1;
@@ -190,13 +193,21 @@ fn deflated(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
 }
 
 fn inflated(stored: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    let mut decoder = ZlibDecoder::new(stored);
     let mut out = Vec::new();
-    let unpacked = ZlibDecoder::new(stored).take(limit as u64 + 1);
-    Watched(unpacked).read_to_end(&mut out).map_err(|error| match error.kind() {
-        std::io::ErrorKind::OutOfMemory => "no memory for its pixels".to_owned(),
-        _ => "its gzip data are damaged".to_owned(),
-    })?;
-    if out.len() > limit { Err("damaged: a chunk is longer than stated".to_owned()) } else { Ok(out) }
+    let mut piece = PIECE_BYTES;
+    loop {
+        reserve(&mut out, piece).ok_or("no memory for its pixels")?;
+        let read = decoder.by_ref().take(piece as u64).read_to_end(&mut out);
+        if read.map_err(|_| "its gzip data are damaged")? < piece {
+            return Ok(out);
+        }
+        if out.len() > limit {
+            return Err("damaged: a chunk is longer than stated".to_owned());
+        }
+        // At most doubled, and one byte more than there may be.
+        piece = out.len().min(limit + 1 - out.len());
+    }
 }
 
 #[cfg(test)]
