@@ -1,7 +1,9 @@
 //! `--nxmx`: one file of all frames, whoever makes them and in whatever order, with their geometry and what they were
 //! computed from.
 
-use std::fs;
+use core::time::Duration;
+use std::process::Stdio;
+use std::{fs, thread};
 
 use widebragg_formats::geometry::{Frame, Geometry};
 use widebragg_formats::nxmx::read_nxmx_geometry;
@@ -67,6 +69,42 @@ fn jobs_share_a_series_and_the_last_writes_the_file() {
     assert!(place.files() == before);
     let other = place.run_line(&format!("{line} -N 7 --resume"));
     assert!(other.stderr.contains("-N 6, now -N 7"), "{}", other.stderr);
+}
+
+/// A killed process runs nothing more: what it leaves are whole frames, and an older file as it was.
+#[cfg(unix)]
+#[test]
+fn a_killed_series_is_resumed() {
+    let place = Workplace::with_inputs();
+    place.write("all.nxs", b"old");
+    let line = format!("{SERIES} --frames 40 --noise-cbf n.cbf");
+    let parts = || {
+        let found = fs::read_dir(place.path().join("all.nxs.parts")).into_iter().flatten().flatten();
+        found.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "part")).count()
+    };
+    let mut child = place
+        .command(line.split_whitespace())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a run");
+    while parts() < 2 {
+        assert_eq!(child.try_wait().expect("a state"), None, "it ended before it could be killed");
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("a signal");
+    child.wait().expect("a state");
+    let kept = parts();
+    assert!((2..40).contains(&kept), "{kept}");
+    assert_eq!(place.read("all.nxs"), b"old");
+    let report = place.run_line(&format!("{line} --resume --json")).well().json();
+    assert_eq!(report["nxmx"]["complete"], true);
+    // The last frame that was begun may have a part, but not all of its other files.
+    let rendered = report["images"].as_array().expect("images").len();
+    assert!(40 - rendered + 1 >= kept && rendered < 40, "{rendered} {kept}");
+    for frame in [0, 1, kept, 39] {
+        assert_same(&place, frame, &format!("n_{:05}.cbf", frame + 1));
+    }
 }
 
 /// Leftovers of a series whose record is gone are not mixed with another one.
