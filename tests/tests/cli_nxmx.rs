@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::process::Stdio;
 use std::{fs, thread};
 
+use serde_json::Value;
 use widebragg_formats::geometry::{Frame, Geometry};
 use widebragg_formats::nxmx::read_nxmx_geometry;
 use widebragg_tests::program::Workplace;
@@ -173,6 +174,27 @@ fn what_is_not_rendered_is_a_gap() {
     let report = place.run_line("compare all.nxs floatimage.bin --json").well().json();
     assert_eq!(report["compared_pixels"], 5 * 11);
     assert_eq!(report["bit_identical_fraction"], 1.0);
+}
+
+#[test]
+fn derivatives_and_evidence_take_frames() {
+    let place = Workplace::with_inputs();
+    let crystal =
+        "-default_F 100 -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels 40 -N 7 -oversample 1 -fluence 1e27";
+    place
+        .run_line(&format!("{crystal} -misset 0.1 0 0 -nonoise -nopgm -floatfile f.bin --nxmx all.nxs"))
+        .well();
+    let loss = |data: &str| {
+        let report =
+            place.run_line(&format!("gradient {crystal} --wrt scale --against {data}")).well().json();
+        report["loss"].as_f64().expect("a loss")
+    };
+    assert!(loss("f.bin") > 0.0);
+    assert_eq!(loss("all.nxs:0"), loss("f.bin"));
+    place.run_line("compare all.nxs:/entry/data/data:0 f.bin --evidence kept").well();
+    let kept: Value = serde_json::from_slice(&place.read("kept/env.json")).expect("JSON");
+    let input = &kept["inputs"][0];
+    assert!(input["path"] == "all.nxs" && input["sha256"].is_string(), "{kept}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::output::{MOST_FRAMES, Names, Scales};
 use crate::commands::setup::clock_seed;
 use crate::commands::setup::inputs::Inputs;
 use crate::error::Failure;
-use crate::evidence::quoted;
+use crate::evidence::{hex, quoted};
 use crate::options::{Options, grouped, takes_file};
 use widebragg_formats::atomic::{create_atomically, write_atomically};
 
@@ -333,8 +333,7 @@ impl Record {
     /// A hash of what defines the series; another series has another one.
     #[must_use]
     pub fn identity(&self) -> String {
-        let sum = Md5::digest(self.ours.json().to_string());
-        sum.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Md5::digest(self.ours.json().to_string()))
     }
 
     /// The scales of the series, where they are known.
