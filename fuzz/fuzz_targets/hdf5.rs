@@ -1,5 +1,5 @@
-//! HDF5: any bytes give either images and a geometry whose numbers can be meant, or one-line errors. Files are opened by
-//! name, so the bytes are written to one.
+//! HDF5: any bytes give either images and a geometry whose numbers can be meant, or one-line errors. Files are opened
+//! by name, so the bytes are written to one.
 
 #![no_main]
 

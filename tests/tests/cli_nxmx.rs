@@ -10,8 +10,9 @@ use widebragg_formats::geometry::{Frame, Geometry};
 use widebragg_formats::nxmx::read_nxmx_geometry;
 use widebragg_tests::program::Workplace;
 
-const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.4 -detpixels_x 32 -detpixels_y 24 -N 6 -oversample 2 \
-    -phi -0.5 -osc 0.5 -phisteps 3 -seed 7 -fluence 1e30 -nopgm -floatfile f.bin -intfile i.img -noisefile n.img --nxmx all.nxs";
+const SERIES: &str = "-mat tri.mat -hkl sparse.hkl -lambda 1.2 -pixel 0.4 -detpixels_x 32 -detpixels_y 24 -N 6 \
+    -oversample 2 -phi -0.5 -osc 0.5 -phisteps 3 -seed 7 -fluence 1e30 -nopgm -floatfile f.bin -intfile i.img \
+    -noisefile n.img --nxmx all.nxs";
 
 /// Whether frame `frame` of `all.nxs` and another image are the same, bit for bit.
 fn assert_same(place: &Workplace, frame: usize, image: &str) {

@@ -1,5 +1,5 @@
-//! The property of the fuzz target `hdf5` on mutations of its seeds, on machines without cargo-fuzz: any bytes are read or
-//! refused in one line, in memory that the file accounts for.
+//! The property of the fuzz target `hdf5` on mutations of its seeds, on machines without cargo-fuzz: any bytes are
+//! read or refused in one line, in memory that the file accounts for.
 #![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -10,8 +10,8 @@ use std::fs;
 use widebragg_tests::hdf5::check;
 use widebragg_tests::mutants::each_mutant;
 
-/// The largest allocation for a file of some 10 kB: shapes and sizes of chunks that the file states are not taken at their
-/// word.
+/// The largest allocation for a file of some 10 kB: shapes and sizes of chunks that the file states are not taken at
+/// their word.
 const MOST_BYTES: usize = 64 << 20;
 
 /// The largest allocation so far.

@@ -1,5 +1,5 @@
-//! Reading of HDF5 files within bounds: what a file states is compared with what can be meant before memory is taken for
-//! it, and memory grows as data arrives.
+//! Reading of HDF5 files within bounds: what a file states is compared with what can be meant before memory is taken
+//! for it, and memory grows as data arrives.
 //!
 //! The structure of files (groups, links, indices of chunks) is read by the crate `rust-hdf5`, chunks are unpacked by
 //! our own [`super::filters`].
@@ -51,6 +51,8 @@ impl fmt::Debug for Hdf5File {
 }
 
 impl Hdf5File {
+    /// Opens a file. Names and attributes of all its objects are read.
+    ///
     /// # Errors
     /// The file cannot be read or is not HDF5.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
@@ -58,7 +60,6 @@ impl Hdf5File {
         if !metadata.is_file() {
             return Err(in_file(path, "not an ordinary file, as HDF5 needs"));
         }
-        // Names and attributes of all objects are read now.
         if !is_there(0) {
             return Err(in_file(path, "no memory to read it"));
         }
@@ -218,6 +219,11 @@ impl Array<'_> {
         match self.set.storage_layout().map_err(|error| self.failure(line(&error)))? {
             StorageLayout::Chunked => Ok((self.read_chunks(start, count, bytes)?, self.number)),
             StorageLayout::Virtual => self.read_virtual(start, count, bytes),
+            // Not a slice, and in the byte order of the file.
+            _ if self.shape.is_empty() => {
+                let bytes = self.set.read_raw_bytes().map_err(|error| self.failure(line(&error)))?;
+                Ok((bytes, self.number))
+            }
             _ => Ok((self.read_slices(start, count, bytes)?, self.number.native())),
         }
     }
@@ -274,7 +280,6 @@ impl Array<'_> {
 
     fn read_slice(&self, start: &[usize], count: &[usize]) -> Result<Vec<u8>, Failure> {
         let bytes = match self.number.size {
-            _ if self.shape.is_empty() => self.set.read_raw_bytes(),
             1 => self.set.read_slice::<u8>(start, count),
             2 => self.set.read_slice::<u16>(start, count).map(|values| cast_slice(&values).to_vec()),
             4 => self.set.read_slice::<u32>(start, count).map(|values| cast_slice(&values).to_vec()),

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rust_hdf5::{FilterPipeline, H5File, H5Type, Hyperslab, LibverBound, RegularHyperslab, Selection};
+use rust_hdf5::{
+    ByteOrder, DatatypeMessage, FilterPipeline, H5File, H5Type, Hyperslab, LibverBound, RegularHyperslab,
+    Selection,
+};
 
 use super::*;
 use crate::failure::Failure;
@@ -120,6 +123,44 @@ fn frames_that_are_missing_or_compressed_otherwise_are_named() {
     assert!(error(":0").contains("has not been written"), "{}", error(":0"));
     assert_eq!(error(":/other:0"), "FILE: /other: compressed by HDF5 filter 32015, which is not read here");
     assert_eq!(error(":/short:0"), "FILE: /short: damaged: a chunk has 79 bytes instead of 80");
+}
+
+#[test]
+fn scalars_and_texts_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let file = H5File::create(&path).unwrap();
+    let root = file.root_group();
+    number(&root, "plain", 2.5_f64, "m").unwrap();
+    text(&root, "text", "a text").unwrap();
+    text(&root, "nothing", "").unwrap();
+    let swapped = DatatypeMessage::FixedPoint {
+        size: 4,
+        byte_order: ByteOrder::BigEndian,
+        signed: true,
+        bit_offset: 0,
+        bit_precision: 32,
+    };
+    for (name, shape) in [("swapped", &[][..]), ("more", &[2])] {
+        let set = root.new_dataset::<i32>().datatype(swapped.clone());
+        let set = if shape.is_empty() { set.scalar() } else { set.shape(shape) };
+        let bytes = [-7_i32, 300].map(i32::to_be_bytes).concat();
+        set.create(name).unwrap().write_raw_bytes(&bytes[..4 * shape.first().unwrap_or(&1)]).unwrap();
+    }
+    file.close().unwrap();
+    let file = Hdf5File::open(&path).unwrap();
+    assert_eq!(file.number("/plain"), Ok(Some(2.5)));
+    assert_eq!(file.text_attribute("/plain", "units").as_deref(), Some("m"));
+    assert_eq!(
+        (file.numbers("swapped"), file.numbers("more")),
+        (Ok(Some(vec![-7.0])), Ok(Some(vec![-7.0, 300.0])))
+    );
+    assert_eq!(
+        (file.text("text"), file.text("nothing")),
+        (Ok(Some("a text".to_owned())), Ok(Some(String::new())))
+    );
+    assert_eq!((file.number("none"), file.text("none")), (Ok(None), Ok(None)));
+    assert!(file.number("text").is_err() && file.text("plain").is_err());
 }
 
 #[test]

@@ -17,7 +17,7 @@
 //! | `laboratory_to_mcstas` | 3 x 3 | the rotation from the laboratory to the frame of the file |
 //! | `a_matrix` | 3 x 3 | A at phi = 0, columns a*, b*, c*, in 1/Angstrom |
 //! | `a_matrix_at_frames` | frames + 1, 3 x 3 | the same at the start of each frame and the end of the last |
-//! | `orientation` | frames, 3 x 3 | A of the crystal as it lies at the start of a frame, its rotation about the spindle included |
+//! | `orientation` | frames, 3 x 3 | A as the crystal lies at the start of a frame, rotated about the spindle |
 //! | `space_group` | | |
 //! | `unit_cell` | 6 | a, b, c in Angstrom, alpha, beta, gamma in degrees |
 //! | `spectrum_wavelength`, `spectrum_weight` | n | wavelengths in Angstrom |
@@ -130,8 +130,8 @@ pub struct NxmxHeader {
 /// What images were computed from, beyond their geometry. Empty where it is not known.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Truth {
-    /// A of the crystal of each frame as it lies at its start, its rotation about the spindle included; in the frame of the
-    /// geometry, in 1/Angstrom.
+    /// A of the crystal of each frame as it lies at its start, its rotation about the spindle included; in the frame
+    /// of the geometry, in 1/Angstrom.
     pub orientations: Vec<[[f64; 3]; 3]>,
     /// a, b, c in Angstrom, alpha, beta, gamma in degrees.
     pub cell: Option<[f64; 6]>,

@@ -21,8 +21,8 @@ const EQUAL_STEPS: f64 = 1e-3;
 /// for each frame, or the first of its chain.
 ///
 /// # Errors
-/// The file cannot be read, is not NXmx, or has no wavelength or no module; a chain of transformations is not complete or
-/// goes round in a circle.
+/// The file cannot be read, is not NXmx, or has no wavelength or no module; a chain of transformations is not complete
+/// or goes round in a circle.
 pub fn read_nxmx_geometry(path: &Path) -> Result<Geometry, Failure> {
     let file = Hdf5File::open(path)?;
     geometry(&file).map_err(|why| match why {
@@ -102,7 +102,8 @@ impl Detector {
         }
         let Some(mask) = file.array(&self.of("pixel_mask"))? else { return Ok(()) };
         // One mask for all frames; detectors with several thresholds have one for each.
-        if mask.shape.iter().product::<usize>() != fast * slow || mask.shape.last() != Some(&fast) {
+        let pixels_of = mask.shape.iter().try_fold(1_usize, |pixels, &length| pixels.checked_mul(length));
+        if pixels_of != Some(fast * slow) || mask.shape.last() != Some(&fast) {
             return Ok(());
         }
         let (bytes, number) = mask.read(&vec![0; mask.shape.len()], &mask.shape)?;

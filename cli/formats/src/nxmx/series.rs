@@ -57,8 +57,8 @@ pub struct NxmxSeries {
 }
 
 impl NxmxSeries {
-    /// The series that will be the file `path`. Nothing is written yet. `identity`, a word, is the same for all jobs and
-    /// resumptions whose frames belong together, such as a hash of what defines the images.
+    /// The series that will be the file `path`. Nothing is written yet. `identity`, a word, is the same for all jobs
+    /// and resumptions whose frames belong together, such as a hash of what defines the images.
     ///
     /// # Errors
     /// `header` contradicts itself.
@@ -134,8 +134,8 @@ impl NxmxSeries {
         Ok(true)
     }
 
-    /// Removes the parts; another job may do the same. The folder is renamed first, so that at no moment some of the parts
-    /// are there beside the file.
+    /// Removes the parts; another job may do the same. The folder is renamed first, so that at no moment some of the
+    /// parts are there beside the file.
     fn remove(&self) -> io::Result<()> {
         let mut name = self.folder.file_name().unwrap_or_default().to_owned();
         name.push(format!(".joined-{}", process::id()));

@@ -13,8 +13,8 @@ use crate::registry::reader_of;
 
 const COMPRESSIONS: [Compression; 3] = [Compression::Gzip, Compression::BitshuffleLz4, Compression::None];
 
-/// `count` panels of 7 x 5 pixels, stacked along slow, each tilted in its own way, in the frame of the reference's MOSFLM
-/// convention.
+/// `count` panels of 7 x 5 pixels, stacked along slow, each tilted in its own way, in the frame of the reference's
+/// MOSFLM convention.
 fn panels(count: usize) -> Vec<Panel> {
     let panel = |i: usize| {
         let tilt = rotation([0.6, 0.0, 0.8], 3.0 * i as f64 - 2.0);
@@ -438,8 +438,8 @@ fn readers_take_the_name_of_a_frame() {
     assert_eq!(error(":2"), "FILE: not an HDF5 file; FILE:2 would be a frame of one");
 }
 
-/// An NXmx file as another program would write it: lengths in mm, texts of variable length, a detector that swings and a
-/// crystal on a goniometer of three axes.
+/// An NXmx file as another program would write it: lengths in mm, texts of variable length, a detector that swings and
+/// a crystal on a goniometer of three axes.
 struct Foreign {
     file: rust_hdf5::H5File,
 }

@@ -395,7 +395,8 @@ fn angle_deg(scan: Scan, frame: usize) -> f64 {
     scan.start_deg + frame as f64 * scan.width_deg
 }
 
-/// I, Q, U, V of a beam of intensity 1. Q is the excess along x over y, U that at 45 degrees, both in the frame of McStas.
+/// I, Q, U, V of a beam of intensity 1. Q is the excess along x over y, U that at 45 degrees, both in the frame of
+/// McStas.
 fn stokes(polarization: Polarization) -> [f64; 4] {
     let [x, y, _] = polarization.electric_vector;
     let twice_rad = 2.0 * y.atan2(x);

@@ -1,8 +1,9 @@
 //! The NXmx file of a run (`--nxmx`): all frames of a series, or a single image.
 //!
-//! It holds the counts of the noise image without offset or, with `-nonoise`, the photons of the float image. Pixels outside
-//! the region of interest or the mask are marked in the file. Its geometry is that of the placed detector, in the laboratory of
-//! the run, so there is nothing that headers of images could not say; curved detectors alone are refused.
+//! It holds the counts of the noise image without offset or, with `-nonoise`, the photons of the float image. Pixels
+//! outside the region of interest or the mask are marked in the file. Its geometry is that of the placed detector, in
+//! the laboratory of the run, so there is nothing that headers of images could not say; curved detectors alone are
+//! refused.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
