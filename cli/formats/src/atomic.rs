@@ -86,8 +86,8 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
     probe().map_err(|error| cannot_write(path, &error))
 }
 
-/// A file that is being written by its name, and not through a stream. It replaces the file `target` once it is complete,
-/// and is removed where it is not.
+/// A file that is being written by its name, and not through a stream. It replaces the file `target` once it is
+/// complete, and is removed where it is not.
 pub(crate) struct Replacement {
     temporary: Temporary,
     target: PathBuf,
@@ -144,8 +144,8 @@ fn no_sync_here(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
-/// Flushes a file to the disk. On network file systems a full disk or quota may show only here; it must show before the
-/// rename.
+/// Flushes a file to the disk. On network file systems a full disk or quota may show only here; it must show before
+/// the rename.
 fn sync(file: &File) -> io::Result<()> {
     match file.sync_data() {
         Err(error) if !no_sync_here(&error) => Err(error),

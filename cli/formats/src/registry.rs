@@ -22,8 +22,8 @@ pub const WRITERS: [&dyn ImageWriter; 6] =
 /// file.
 pub const READERS: [&dyn ImageReader; 4] = [&Hdf5, &Cbf, &Smv, &Float];
 
-/// The format of the image `path`, from the first bytes and the name of its file. A [`Place`] in a file of HDF5 is an image
-/// too.
+/// The format of the image `path`, from the first bytes and the name of its file. A [`Place`] in an HDF5 file is an
+/// image too.
 ///
 /// # Errors
 /// The file cannot be read, or has no frames of which one is named.

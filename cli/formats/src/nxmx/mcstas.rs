@@ -6,8 +6,8 @@ use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization};
 /// The rotation N from the frame of a geometry to that of McStas.
 ///
 /// With e3 against the beam, e1 across it and e2 = e3 x e1, M = (e1, e2, e3) in rows leads to the frame of imgCIF and
-/// DIALS, and N = diag(-1, 1, -1) M. e1 is along the spindle where the frame of the geometry has it nowhere in
-/// particular; in the frames of DIALS and McStas it is the axis that makes N change nothing but the beam's direction.
+/// DIALS, and N = diag(-1, 1, -1) M. In the frames of DIALS and McStas e1 is the axis with which N moves nothing but
+/// the beam to its place, if it is not there; in others, whose axes can be any, it is along the spindle.
 ///
 /// # Errors
 /// The beam has no direction.

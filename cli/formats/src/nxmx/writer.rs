@@ -39,11 +39,12 @@ impl Compression {
 /// Memory holds one compressed frame for each thread at most.
 pub struct NxmxWriter {
     path: PathBuf,
-    replacement: Replacement,
-    file: H5File,
-    data: H5Dataset,
     header: Checked,
     written: usize,
+    // Closed before the temporary file is removed, which some systems require.
+    data: H5Dataset,
+    file: H5File,
+    replacement: Replacement,
 }
 
 impl fmt::Debug for NxmxWriter {
