@@ -82,7 +82,8 @@ impl Hdf5File {
         let Some(set) = self.dataset(name)? else { return Ok(None) };
         let fail = |what: String| self.failure(name, what);
         let datatype = set.datatype().map_err(|error| fail(line(&error)))?;
-        let number = Number::of(&datatype).ok_or_else(|| fail(format!("not numbers but {datatype}")))?;
+        let number =
+            Number::of(&datatype).ok_or_else(|| fail(format!("not numbers but {}", kind(&datatype))))?;
         let shape = set.shape();
         if shape.len() > MAX_RANK {
             return Err(fail(format!("has {} dimensions", shape.len())));
@@ -125,7 +126,7 @@ impl Hdf5File {
         let bytes = match datatype {
             DatatypeMessage::FixedString { size, .. } => size as usize,
             DatatypeMessage::VarLenString { .. } => set.element_size(),
-            _ => return Err(fail(format!("not a text but {datatype}"))),
+            _ => return Err(fail(format!("not a text but {}", kind(&datatype)))),
         };
         let total = set.shape().iter().try_fold(bytes, |total, &length| total.checked_mul(length));
         if total.is_none_or(|total| total > MAX_TEXT_BYTES) {
@@ -359,6 +360,18 @@ fn copy_common(
     for place in places(rows) {
         let (source, target) = (offset(&place, origin, chunk), offset(&place, start, count));
         to[target..target + size * run].copy_from_slice(&from[source..source + size * run]);
+    }
+}
+
+/// What a type is of, in a word.
+fn kind(datatype: &DatatypeMessage) -> &'static str {
+    match datatype {
+        DatatypeMessage::FixedPoint { .. } => "integers",
+        DatatypeMessage::FloatingPoint { .. } => "floats",
+        DatatypeMessage::FixedString { .. } | DatatypeMessage::VarLenString { .. } => "texts",
+        DatatypeMessage::Compound { .. } => "records",
+        DatatypeMessage::Reference { .. } => "references",
+        _ => "values of another kind",
     }
 }
 

@@ -34,7 +34,7 @@ impl Number {
             // The truth values of other programs are enumerations of bytes.
             DatatypeMessage::Enum { base, .. } => return Self::of(base),
             &DatatypeMessage::FixedPoint { size, byte_order, signed, bit_offset, bit_precision }
-                if bit_offset == 0 && u32::from(bit_precision) == 8 * size =>
+                if bit_offset == 0 && u64::from(bit_precision) == 8 * u64::from(size) =>
             {
                 (if signed { Kind::Signed } else { Kind::Unsigned }, size, byte_order)
             }
@@ -180,6 +180,25 @@ mod tests {
         assert!(pixels[0].is_nan() && pixels[1..] == [5.0, (1_u64 << 40) as f32] && rounded == 0);
         assert_eq!(converted::<f32>(&(-1_f32).to_le_bytes()), (vec![-1.0], 0));
         assert_eq!(converted::<f64>(&0.1_f64.to_le_bytes()), (vec![0.1], 0));
+    }
+
+    #[test]
+    fn other_types_are_none() {
+        let integer = |size: u32, bit_offset: u16, bit_precision: u16| {
+            let byte_order = ByteOrder::LittleEndian;
+            Number::of(&DatatypeMessage::FixedPoint {
+                size,
+                byte_order,
+                signed: true,
+                bit_offset,
+                bit_precision,
+            })
+        };
+        assert!(integer(4, 0, 32).is_some());
+        for (size, offset, precision) in [(4, 0, 31), (4, 1, 32), (3, 0, 24), (0, 0, 0), (u32::MAX, 0, 32)] {
+            assert_eq!(integer(size, offset, precision), None, "{size} {offset} {precision}");
+        }
+        assert_eq!(Number::of(&DatatypeMessage::FixedString { size: 4, padding: 1, charset: 0 }), None);
     }
 
     #[test]

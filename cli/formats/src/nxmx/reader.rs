@@ -235,10 +235,10 @@ fn beam(file: &Hdf5File, entry: &str, instrument: &str) -> Result<Beam, Why> {
     Err(Why::NotNxmx("it has no incident_wavelength"))
 }
 
-/// The polarisation of Stokes parameters I, Q, U, V; `None` where they have none.
+/// The polarisation of Stokes parameters I, Q, U, V, those of the first frame; `None` where they have none.
 fn polarization(file: &Hdf5File, path: &str) -> Result<Option<Polarization>, Failure> {
     let Some(numbers) = file.numbers(path)? else { return Ok(None) };
-    let &[i, q, u, _] = &numbers[..] else { return Ok(None) };
+    let Some(&[i, q, u, _]) = numbers.first_chunk() else { return Ok(None) };
     let kahn_factor = q.hypot(u) / i;
     let (sine, cosine) = (u.atan2(q) / 2.0).sin_cos();
     Ok((kahn_factor <= 1.0 + 1e-9)

@@ -433,7 +433,7 @@ fn readers_take_the_name_of_a_frame() {
     assert_eq!(error(""), "FILE: /entry/data/data: has 2 frames; name one of 0 to 1: FILE:0");
     assert_eq!(error(":2"), "FILE: /entry/data/data: has 2 frames, from 0 to 1; there is no 2");
     assert_eq!(error(":/entry/none:0"), "FILE: no array /entry/none in it");
-    assert_eq!(error(":/entry/definition"), "FILE: /entry/definition: not numbers but string[4; ASCII]");
+    assert_eq!(error(":/entry/definition"), "FILE: /entry/definition: not numbers but texts");
     fs::write(&path, b"{\nHEADER_BYTES=512;\n}").unwrap();
     assert_eq!(error(":2"), "FILE: not an HDF5 file; FILE:2 would be a frame of one");
 }

@@ -286,7 +286,9 @@ impl Document<'_> {
             lambda_m => number(&beam, name, lambda_m.unwrap_or(f64::NAN) * 1e10, "angstrom")?,
         };
         if let Some(polarization) = self.geometry.beam.polarization {
-            numbers(&beam, "incident_polarization_stokes", &[4], &stokes(polarization), "")?;
+            // One row a frame, as the definition asks.
+            let rows = vec![stokes(polarization); self.header.frames];
+            numbers(&beam, "incident_polarization_stokes", &[rows.len(), 4], rows.as_flattened(), "")?;
         }
         Ok(())
     }
