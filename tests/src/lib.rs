@@ -13,6 +13,7 @@
 //! * [`fault`]: runs the program under resource limits, in small or read-only file systems, and with signals.
 //! * [`skipped`]: tells which tests were skipped.
 //! * [`reflection_text`]: what every file of reflections as text must keep.
+//! * [`hdf5`]: what every HDF5 file must keep.
 //! * [`smv_header`]: what every SMV header must keep.
 //! * [`table`]: reads tables of numbers.
 //! * [`reflections`]: what every stream of reflections must keep.
@@ -28,6 +29,7 @@ pub mod deviates;
 pub mod fault;
 pub mod geometry;
 pub mod golden;
+pub mod hdf5;
 pub mod mutants;
 pub mod oracle;
 pub mod program;

@@ -86,24 +86,71 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
     probe().map_err(|error| cannot_write(path, &error))
 }
 
+/// A file that is being written by its name, and not through a stream. It replaces the file `target` once it is
+/// complete, and is removed where it is not.
+pub(crate) struct Replacement {
+    temporary: Temporary,
+    target: PathBuf,
+    path: PathBuf,
+}
+
+impl Replacement {
+    /// Makes an empty file beside `path`.
+    ///
+    /// # Errors
+    /// As [`write_atomically`]; also where `path` is a device or a stream.
+    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
+        let begin = || match Target::of(path)? {
+            Target::Stream => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "this format needs an ordinary file"))
+            }
+            Target::File(target) => {
+                let (temporary, _) = Temporary::beside(&target)?;
+                Ok(Self { temporary, target, path: path.to_owned() })
+            }
+        };
+        begin().map_err(|error| cannot_write(path, &error))
+    }
+
+    /// The file to write.
+    pub(crate) fn path(&self) -> &Path {
+        &self.temporary.path
+    }
+
+    /// Flushes the file to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// As [`write_atomically`].
+    pub(crate) fn commit(self) -> Result<(), Failure> {
+        let Self { temporary, target, path } = self;
+        let commit = || {
+            sync(&File::open(&temporary.path)?)?;
+            temporary.replace(&target)
+        };
+        commit().map_err(|error| cannot_write(&path, &error))
+    }
+}
+
 fn written(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     match Target::of(path)? {
         // Append, because a standard stream that was redirected to a file may already hold text.
         Target::Stream => fill(OpenOptions::new().append(true).open(path)?, write).map(drop),
-        Target::File(target) => {
-            let temporary = Temporary::filled(&target, write)?;
-            // A file keeps the permissions that its owner gave it.
-            if let Ok(found) = fs::metadata(&target) {
-                fs::set_permissions(&temporary.path, found.permissions())?;
-            }
-            temporary.rename(&target)
-        }
+        Target::File(target) => Temporary::filled(&target, write)?.replace(&target),
     }
 }
 
 /// Whether an error only says that the file system cannot flush on demand.
 fn no_sync_here(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
+/// Flushes a file to the disk. On network file systems a full disk or quota may show only here; it must show before
+/// the rename.
+fn sync(file: &File) -> io::Result<()> {
+    match file.sync_data() {
+        Err(error) if !no_sync_here(&error) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn fill(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
@@ -181,11 +228,17 @@ impl Temporary {
     fn filled(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
         let (temporary, file) = Self::beside(target)?;
         let file = fill(file, write)?;
-        // On network file systems a full disk or quota may show only here; it must show before the rename.
-        match file.sync_data() {
-            Err(error) if !no_sync_here(&error) => Err(error),
-            _ => Ok(temporary),
+        sync(&file)?;
+        Ok(temporary)
+    }
+
+    /// Gives the file the name `target`.
+    fn replace(self, target: &Path) -> io::Result<()> {
+        // A file keeps the permissions that its owner gave it.
+        if let Ok(found) = fs::metadata(target) {
+            fs::set_permissions(&self.path, found.permissions())?;
         }
+        self.rename(target)
     }
 
     fn rename(mut self, target: &Path) -> io::Result<()> {

@@ -7,11 +7,12 @@ use std::path::Path;
 use crate::cbf::Cbf;
 use crate::failure::Failure;
 use crate::float::Float;
+use crate::hdf5::{Hdf5, Place};
 use crate::image::{ImageReader, ImageWriter, START_BYTES};
 use crate::pgm::Pgm;
 use crate::png::Preview;
 use crate::smv::{HeaderStyle, Smv, SmvWriter};
-use crate::text::cannot_read;
+use crate::text::{cannot_read, in_file};
 
 /// Every format that images are written in.
 pub const WRITERS: [&dyn ImageWriter; 6] =
@@ -19,16 +20,21 @@ pub const WRITERS: [&dyn ImageWriter; 6] =
 
 /// Every format that images are read from, in the order in which they are tried. The last one accepts any
 /// file.
-pub const READERS: [&dyn ImageReader; 3] = [&Cbf, &Smv, &Float];
+pub const READERS: [&dyn ImageReader; 4] = [&Hdf5, &Cbf, &Smv, &Float];
 
-/// The format of the file `path`, from its first bytes and its name.
+/// The format of the image `path`, from the first bytes and the name of its file. A [`Place`] in an HDF5 file is an
+/// image too.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or has no frames of which one is named.
 pub fn reader_of(path: &Path) -> Result<&'static dyn ImageReader, Failure> {
+    let place = Place::of(path);
     let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
-    read.map_err(|error| cannot_read(path, &error))?;
+    let read = File::open(&place.file).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
+    read.map_err(|error| cannot_read(&place.file, &error))?;
+    if place.is_within() && !Hdf5.recognises(&start, path) {
+        return Err(in_file(&place.file, format!("not an HDF5 file; {place} would be a frame of one")));
+    }
     let found = READERS.into_iter().find(|reader| reader.recognises(&start, path));
     Ok(found.unwrap_or(&Float))
 }

@@ -27,6 +27,7 @@ use crate::console;
 use crate::error::Failure;
 use widebragg_formats::atomic::{remove_empty_when_abandoned, write_atomically};
 use widebragg_formats::ctime::iso_utc;
+use widebragg_formats::hdf5::Place;
 
 /// The files that every folder has.
 const COMMANDS: &str = "commands.txt";
@@ -102,9 +103,10 @@ impl Evidence {
         Ok(Self { folder, commands: Vec::new(), inputs: Vec::new(), facts: Map::new() })
     }
 
-    /// Adds a file that the result depends on: its present size and SHA-256 will be written to env.json.
+    /// Adds a file that the result depends on: its present size and SHA-256 will be written to env.json. A frame of a
+    /// file stands for the file.
     pub fn add_input(&mut self, path: &Path) {
-        self.inputs.push(described(path));
+        self.inputs.push(described(&Place::of(path).file));
     }
 
     /// Adds an entry to env.json.

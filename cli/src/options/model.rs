@@ -17,6 +17,7 @@ use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
+use widebragg_formats::nxmx::Compression;
 use widebragg_formats::reflections::p1::Wanted;
 
 /// A command with its options.
@@ -607,6 +608,10 @@ pub struct Options {
     pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
+    /// NXmx file of all frames.
+    pub nxmx: Option<PathBuf>,
+    /// Its compression.
+    pub nxmx_compression: Compression,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.

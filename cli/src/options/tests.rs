@@ -19,6 +19,7 @@ use widebragg::{
     vector::Vec3,
 };
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_formats::nxmx::Compression;
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
@@ -363,13 +364,15 @@ fn our_own_options() {
     let o = options(
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
          --header reference --json --quiet --frames 10 --frame-range=3:5 --resume --noise-cbf n.cbf \
-         --phi-sampling middle",
+         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4",
     );
     assert_eq!(o.carryover_mode, PhiMode::CParity);
     assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));
     assert_eq!(o.png.as_deref(), Some(Path::new("p.png")));
     assert_eq!(o.cbf.as_deref(), Some(Path::new("c.cbf")));
     assert_eq!(o.noise_cbf.as_deref(), Some(Path::new("n.cbf")));
+    assert_eq!(o.nxmx.as_deref(), Some(Path::new("a.nxs")));
+    assert_eq!(o.nxmx_compression, Compression::BitshuffleLz4);
     assert_eq!(o.phi_sampling, PhiSampling::Middle);
     assert_eq!(o.header, HeaderStyle::Reference);
     assert!(o.json && o.quiet && o.resume && !o.resume_anyway);

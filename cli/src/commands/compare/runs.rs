@@ -20,7 +20,7 @@ use crate::options::{CompareOptions, takes_file};
 use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 13] = [
+const WRITTEN: [&str; 14] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -32,6 +32,7 @@ const WRITTEN: [&str; 13] = [
     "--png",
     "--cbf",
     "--noise-cbf",
+    "--nxmx",
     "--expt",
     "--evidence",
 ];

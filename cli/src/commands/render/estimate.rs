@@ -89,6 +89,7 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
         (options.png.is_some(), 5.0),
         (options.cbf.is_some(), 6.0),
         (options.noise_cbf.is_some(), 6.0),
+        (options.nxmx.is_some(), 12.0),
         (experiment.mask.is_some(), 2.0),
     ];
     let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();

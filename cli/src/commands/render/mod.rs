@@ -4,6 +4,7 @@ mod estimate;
 mod exposure;
 mod expt;
 mod nanobragg_log;
+mod nxmx;
 mod output;
 mod predictions;
 mod printout;
@@ -31,6 +32,7 @@ use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
+use nxmx::NxmxFile;
 use output::{Names, Scales, adc_offset};
 use predictions::Predictions;
 use series::{Record, Series};
@@ -55,6 +57,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(path) = &options.predictions {
         check_writable(path).map_err(|failure| Failure::from(failure.context("--predictions")))?;
     }
+    if let Some(file) = &options.nxmx {
+        check_writable(file).map_err(|failure| Failure::from(failure.context("--nxmx")))?;
+    }
     let mut record = None;
     if series.frames.is_some() {
         Names::check_series(&options, series.first + 1..=series.end)?;
@@ -75,6 +80,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(record) = &mut record {
         record.keep(&files)?;
     }
+    let identity = record.as_ref().map(Record::identity);
+    let nxmx = NxmxFile::new(options, &experiment, args, identity.as_deref())?;
     if series.end - series.first > 1 && experiment.phi.range == 0.0 {
         console::complain("--frames without an oscillation: all frames have the same phi");
     }
@@ -95,9 +102,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
-    let mut job = Job { options, experiment: &experiment, series, record, pool, bar };
+    let mut job = Job { options, experiment: &experiment, series, record, nxmx, pool, bar };
     let images = job.render();
     job.bar.finish_and_clear();
+    let Job { nxmx, .. } = job;
     let images = images?;
     write_dump(options, &experiment, unique);
     if let Some(list) = &list {
@@ -115,6 +123,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         images: &images,
         list: list.as_deref(),
         predictions: predictions.as_ref(),
+        nxmx: nxmx.as_ref(),
     };
     check_printout(options, &images, evidence.is_some())?;
     if let Some(evidence) = evidence {
@@ -138,6 +147,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     if let (Some(predictions), true) = (&predictions, prints(Log::Summary)) {
         console::print(&summary::predictions_line(predictions))?;
+    }
+    if let (Some(file), true) = (&nxmx, prints(Log::Summary)) {
+        console::print(&summary::nxmx_line(file))?;
     }
     if prints(Log::NanoBragg) {
         if options.log == Log::All {
@@ -180,7 +192,9 @@ fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     evidence.add_text("summary.json", &summary::json(results))?;
     let images = results.images.iter().flat_map(|image| image.names.all());
     let predictions = results.predictions.map(|predictions| predictions.path.as_path());
-    images.chain(results.list).chain(predictions).try_for_each(|path| evidence.add_copy(path))
+    let nxmx = results.nxmx.and_then(NxmxFile::complete);
+    let mut files = images.chain(results.list).chain(predictions).chain(nxmx);
+    files.try_for_each(|path| evidence.add_copy(path))
 }
 
 /// The frames of a run, to be rendered.
@@ -189,6 +203,7 @@ struct Job<'a> {
     experiment: &'a Experiment,
     series: Series,
     record: Option<Record>,
+    nxmx: Option<NxmxFile>,
     pool: ThreadPool,
     bar: ProgressBar,
 }
@@ -214,6 +229,9 @@ impl Job<'_> {
             let image = self.frame(index, &scene, names, images.is_empty())?;
             images.push(image);
         }
+        if let Some(file) = &mut self.nxmx {
+            file.finish()?;
+        }
         let fallbacks: u64 = images.iter().map(|image| image.fallbacks).sum();
         if fallbacks > 0 && experiment.mode == PhiMode::Spec {
             console::complain(&format!(
@@ -230,9 +248,10 @@ impl Job<'_> {
 
     /// Whether frame `index` was finished by an earlier run, and is to be kept.
     fn has_finished(&self, index: usize) -> bool {
-        let Self { options, experiment, series, record, .. } = self;
+        let Self { options, experiment, series, record, nxmx, .. } = self;
         let names = || Names::numbered(options, series.number(index));
         let record = record.as_ref().filter(|_| options.resume);
+        let record = record.filter(|_| nxmx.as_ref().is_none_or(|file| file.has(index)));
         record.is_some_and(|record| record.has_finished(&names(), experiment.detector.pixels()))
     }
 
@@ -262,12 +281,15 @@ impl Job<'_> {
         if self.lacks_scales() {
             self.keep_scales(scene, &frame)?;
         }
-        let Self { options, experiment, series, record, pool, .. } = self;
+        let Self { options, experiment, series, record, nxmx, pool, .. } = self;
         let scales = record.as_ref().and_then(Record::scales);
         let written =
             pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names, scales))?;
         if let Some(record) = record {
             record.mark(&names);
+        }
+        if let Some(file) = nxmx {
+            pool.install(|| file.add(options, experiment, scene, &frame.pixels, index))?;
         }
         let number = series.number(index);
         if let Some(latch) = frame.latch.filter(|_| is_first) {

@@ -141,6 +141,10 @@ impl Names {
             check_folder("--predictions", path)?;
             files.write("--predictions", path, "is also the table of predictions (--predictions)")?;
         }
+        if let Some(file) = &options.nxmx {
+            check_folder("--nxmx", file)?;
+            files.write("--nxmx", file, "is also the NXmx file (--nxmx)")?;
+        }
         for ImageFile { option, path, .. } in &self.0 {
             check_folder(option, path)?;
             files.write(option, path, "two images under one name")?;
@@ -297,7 +301,7 @@ pub fn write(
         || {
             let statistics = Statistics::new(scene, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
-            let random = Ran1::after(&experiment.random, noise_seed(options, index));
+            let random = noise_stream(options, experiment, index);
             let scaled =
                 Scaled { scene, simd: experiment.simd, pixels, header: &header, scales, adc, random };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
@@ -319,10 +323,10 @@ pub fn write(
     Ok(Written { statistics, scales, saturated, noise, smv_header_bytes })
 }
 
-/// The seed of the noise of frame `index`. That of the first frame is the seed of a single image.
-fn noise_seed(options: &Options, index: usize) -> i64 {
+/// The random numbers of the noise of frame `index`. The seed of the first frame is that of a single image.
+pub fn noise_stream(options: &Options, experiment: &Experiment, index: usize) -> Ran1 {
     let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
-    seed.saturating_add(i64::try_from(index).unwrap_or(0))
+    Ran1::after(&experiment.random, seed.saturating_add(i64::try_from(index).unwrap_or(0)))
 }
 
 /// What was counted while an image was made.

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use widebragg::SPEC_REVISION;
@@ -21,7 +22,7 @@ use super::output::{MOST_FRAMES, Names, Scales};
 use crate::commands::setup::clock_seed;
 use crate::commands::setup::inputs::Inputs;
 use crate::error::Failure;
-use crate::evidence::quoted;
+use crate::evidence::{hex, quoted};
 use crate::options::{Options, grouped, takes_file};
 use widebragg_formats::atomic::{create_atomically, write_atomically};
 
@@ -256,7 +257,8 @@ impl Record {
     /// # Errors
     /// A record cannot be read, or is that of another series or another version of the program.
     pub fn find(options: &mut Options, args: &[String]) -> Result<Self, Failure> {
-        let paths: Vec<_> = Names::numbered(options, None).all().into_iter().map(beside).collect();
+        let names = Names::numbered(options, None);
+        let paths: Vec<_> = names.all().into_iter().chain(options.nxmx.as_deref()).map(beside).collect();
         let (mut found, mut begun, mut scales) = (Vec::new(), None, None);
         for (i, path) in paths.iter().enumerate() {
             let Some((record, definition)) = read(path)? else { continue };
@@ -327,6 +329,12 @@ impl Record {
         }
         self.time = self.paths.first().and_then(|path| modified(path).ok());
         Ok(())
+    }
+
+    /// A hash of what defines the series; another series has another one.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        hex(&Md5::digest(self.ours.json().to_string()))
     }
 
     /// The scales of the series, where they are known.

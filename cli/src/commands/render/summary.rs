@@ -22,6 +22,7 @@ use widebragg_formats::format_g::format_g;
 use widebragg_formats::reflections::p1::Summary as Reflections;
 
 use super::estimate::Estimate;
+use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use super::predictions::Predictions;
 use crate::commands::reflections;
@@ -67,6 +68,8 @@ pub struct Results<'a> {
     pub list: Option<&'a Path>,
     /// The predicted reflections.
     pub predictions: Option<&'a Predictions>,
+    /// The NXmx file.
+    pub nxmx: Option<&'a NxmxFile>,
 }
 
 /// One finished image.
@@ -278,7 +281,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions } = *results;
+    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions, nxmx } = *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -346,6 +349,7 @@ pub fn json(results: &Results<'_>) -> String {
         "file": predictions.path.display().to_string(),
         "reflections": predictions.reflections.len(),
     })));
+    value["nxmx"] = json!(nxmx.map(NxmxFile::json));
     value["estimated_seconds"] = json!(estimate.seconds);
     value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
@@ -368,6 +372,14 @@ pub fn predictions_line(predictions: &Predictions) -> String {
     let mut text = String::new();
     let count = counted(predictions.reflections.len(), "reflection");
     push_line(&mut text, "predictions", &format!("{count}: {}", predictions.path.display()));
+    text
+}
+
+/// The line that names the NXmx file.
+#[must_use]
+pub fn nxmx_line(file: &NxmxFile) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "NXmx", &file.line());
     text
 }
 

@@ -121,7 +121,7 @@ const PARAMETERS: &str = "parameters: the groups cell, vectors, misset, phi, osc
 const AGAINST: Row = Row::new(
     "--against",
     File,
-    "image that the render is compared with: SMV, CBF, or floats in as many pixels as the detector has",
+    "image that the render is compared with: SMV, CBF, a frame of HDF5, or floats in as many pixels as the detector has",
     |g, v| set(&mut g.against, v.path()),
 );
 

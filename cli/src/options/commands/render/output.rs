@@ -17,6 +17,7 @@ use super::super::{
 use super::{odd::printed_pixel, set_odd};
 use crate::error::Failure;
 use widebragg::{lattice::Precision, light::LightRule, rotation::PhiMode};
+use widebragg_formats::nxmx::Compression;
 
 type Row = row::Row<Options>;
 
@@ -79,6 +80,22 @@ pub(super) const OUTPUT: Section<Options> = Section {
         Row::new("--noise-cbf", File, "miniCBF image with photon noise: counts without -adc", |o, v| {
             set(&mut o.noise_cbf, v.path())
         }),
+        Row::new(
+            "--nxmx",
+            File,
+            "HDF5 file of all frames: counts with photon noise, or photons with -nonoise",
+            |o, v| set(&mut o.nxmx, v.path()),
+        ),
+        Row::new(
+            "--nxmx-compression",
+            Choice(&["gzip", "bslz4", "none"]),
+            "gzip, which every reader has; the faster bitshuffle-LZ4; or none",
+            |o, v| {
+                let choices = [Compression::Gzip, Compression::BitshuffleLz4, Compression::None];
+                put(&mut o.nxmx_compression, v.choice(&choices)?)
+            },
+        )
+        .default("gzip"),
         Row::new("--expt", File, "experiment list for DIALS: the exact geometry", |o, v| {
             o.no_expt = false;
             set(&mut o.expt, v.path())

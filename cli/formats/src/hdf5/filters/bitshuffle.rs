@@ -1,0 +1,195 @@
+//! Bitshuffle: the bits of a block of elements as a matrix, transposed, so that equal bits of neighbours lie together.
+//!
+//! A block of n elements of `size` bytes becomes 8 `size` rows of n / 8 bytes. Row 8 b + i has bit i of byte b of all
+//! elements, that of element 8 m + k as bit k of its byte m. Elements past the last multiple of 8 are copied.
+//!
+//! With LZ4 a chunk is: its size before compression (u64), bytes of a block before compression (u32), then for
+//! each block the size of its LZ4 block (u32) and the LZ4 block, all big-endian; then the copied elements.
+//!
+//! Source: K. Masui et al., Astronomy and Computing 12, 181 (2015), and the description of HDF5 filter 32008.
+
+use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
+
+use super::lz4::{u32_at, u64_at};
+use crate::memory::reserve;
+
+/// Bytes of a block, as far as elements of any size allow.
+const BLOCK_BYTES: usize = 8192;
+
+/// Elements of the smallest block that is chosen for a chunk.
+const SMALLEST_BLOCK: usize = 128;
+
+/// Bytes before the first block of a compressed chunk.
+const HEADER_BYTES: usize = 12;
+
+/// Elements of a block where the file does not say.
+pub(super) fn usual_block(size: usize) -> usize {
+    (BLOCK_BYTES / size / 8 * 8).max(SMALLEST_BLOCK)
+}
+
+/// The lengths, in elements, of the blocks of `count` elements that are transposed.
+fn blocks(count: usize, block: usize) -> impl Iterator<Item = usize> {
+    let last = count % block / 8 * 8;
+    core::iter::repeat_n(block, count / block).chain((last > 0).then_some(last))
+}
+
+/// The chunk `bytes` of elements of `size` bytes, transposed and compressed.
+pub(super) fn compressed(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+    let block = usual_block(size);
+    let longest = get_maximum_output_size(block * size);
+    let mut out = Vec::new();
+    reserve(&mut out, HEADER_BYTES + bytes.len() / 4)?;
+    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+    out.extend_from_slice(&u32::try_from(block * size).ok()?.to_be_bytes());
+    let (mut rows, mut packed) = (vec![0; block * size], vec![0; longest]);
+    let mut rest = bytes;
+    for elements in blocks(bytes.len() / size, block) {
+        let (now, later) = rest.split_at(elements * size);
+        let rows = &mut rows[..now.len()];
+        transpose(now, rows, size);
+        let length = compress_into(rows, &mut packed).ok()?;
+        reserve(&mut out, 4 + length + later.len().min(BLOCK_BYTES))?;
+        out.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
+        out.extend_from_slice(&packed[..length]);
+        rest = later;
+    }
+    out.extend_from_slice(rest);
+    Some(out)
+}
+
+/// The elements of `size` bytes of a compressed chunk, at most `limit` bytes.
+///
+/// # Errors
+/// The data are damaged, or there is too little memory.
+pub(super) fn decompressed(stored: &[u8], size: usize, limit: usize) -> Result<Vec<u8>, String> {
+    const DAMAGED: &str = "its bitshuffle-LZ4 data are damaged";
+    let total = u64_at(stored, 0).and_then(|total| usize::try_from(total).ok()).ok_or(DAMAGED)?;
+    let block_bytes = u32_at(stored, 8).ok_or(DAMAGED)? as usize;
+    // The usual block where the header has none; never one beyond the chunk.
+    let block = if block_bytes == 0 { usual_block(size) } else { block_bytes / size };
+    if total > limit || !total.is_multiple_of(size) || block == 0 || !block.is_multiple_of(8) {
+        return Err(DAMAGED.to_owned());
+    }
+    let longest = (block.min(total / size)) * size;
+    let mut rows = crate::memory::filled(longest, 0_u8).ok_or("no memory for a block of it")?;
+    let mut out = Vec::new();
+    let mut rest = stored.get(HEADER_BYTES..).ok_or(DAMAGED)?;
+    for elements in blocks(total / size, block) {
+        let length = u32_at(rest, 0).ok_or(DAMAGED)? as usize;
+        let packed = rest.get(4..).and_then(|rest| rest.get(..length)).ok_or(DAMAGED)?;
+        let rows = &mut rows[..elements * size];
+        if !decompress_into(packed, rows).is_ok_and(|length| length == rows.len()) {
+            return Err(DAMAGED.to_owned());
+        }
+        append_restored(&mut out, rows, size, total)?;
+        rest = &rest[4 + length..];
+    }
+    let copied = rest.get(..total - out.len()).ok_or(DAMAGED)?;
+    append_all(&mut out, copied)?;
+    Ok(out)
+}
+
+/// The elements of `size` bytes of a chunk that is transposed in blocks of `block` elements, and not compressed.
+///
+/// # Errors
+/// There is too little memory.
+pub(super) fn untransposed(stored: &[u8], size: usize, block: usize) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    let mut rest = stored;
+    for elements in blocks(stored.len() / size, block) {
+        let (now, later) = rest.split_at(elements * size);
+        append_restored(&mut out, now, size, stored.len())?;
+        rest = later;
+    }
+    append_all(&mut out, rest)?;
+    Ok(out)
+}
+
+/// Appends the elements of a transposed block; `total` bytes will be appended in the end.
+fn append_restored(out: &mut Vec<u8>, rows: &[u8], size: usize, total: usize) -> Result<(), String> {
+    let at = out.len();
+    let more = (total - at).min(rows.len().max(at));
+    reserve(out, more).ok_or("no memory for its pixels")?;
+    out.resize(at + rows.len(), 0);
+    restore(rows, &mut out[at..], size);
+    Ok(())
+}
+
+fn append_all(out: &mut Vec<u8>, more: &[u8]) -> Result<(), String> {
+    reserve(out, more.len()).ok_or("no memory for its pixels")?;
+    out.extend_from_slice(more);
+    Ok(())
+}
+
+/// Transposes a block of a multiple of 8 elements into its rows.
+fn transpose(elements: &[u8], rows: &mut [u8], size: usize) {
+    let row = elements.len() / size / 8;
+    for (m, eight) in elements.chunks_exact(8 * size).enumerate() {
+        for byte in 0..size {
+            let column: [u8; 8] = core::array::from_fn(|k| eight[k * size + byte]);
+            let bits = transposed_bits(u64::from_le_bytes(column)).to_le_bytes();
+            for (i, bits) in bits.into_iter().enumerate() {
+                rows[(8 * byte + i) * row + m] = bits;
+            }
+        }
+    }
+}
+
+/// The inverse of [`transpose`].
+fn restore(rows: &[u8], elements: &mut [u8], size: usize) {
+    let row = elements.len() / size / 8;
+    for (m, eight) in elements.chunks_exact_mut(8 * size).enumerate() {
+        for byte in 0..size {
+            let column: [u8; 8] = core::array::from_fn(|i| rows[(8 * byte + i) * row + m]);
+            let values = transposed_bits(u64::from_le_bytes(column)).to_le_bytes();
+            for (k, value) in values.into_iter().enumerate() {
+                eight[k * size + byte] = value;
+            }
+        }
+    }
+}
+
+/// The 8 x 8 matrix of bits whose row i is byte i, transposed: three exchanges of ever larger squares of bits.
+fn transposed_bits(mut x: u64) -> u64 {
+    for (shift, mask) in
+        [(7, 0x00aa_00aa_00aa_00aa_u64), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)]
+    {
+        let moved = (x ^ (x >> shift)) & mask;
+        x ^= moved ^ (moved << shift);
+    }
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bit_goes_to_its_row() {
+        for (element, byte, bit) in [(0, 0, 0), (3, 1, 6), (15, 3, 7), (8, 2, 1)] {
+            let mut elements = [0; 64];
+            elements[4 * element + byte] = 1 << bit;
+            let mut rows = [0; 64];
+            transpose(&elements, &mut rows, 4);
+            let mut expected = [0; 64];
+            expected[(8 * byte + bit) * 2 + element / 8] = 1 << (element % 8);
+            assert_eq!(rows, expected);
+            let mut back = [0; 64];
+            restore(&rows, &mut back, 4);
+            assert_eq!(back, elements);
+        }
+    }
+
+    #[test]
+    fn chunks_of_any_length_come_back() {
+        for size in [1, 2, 4, 8] {
+            for count in [0, 1, 7, 8, 9, 2047, 2048, 2055, 5003] {
+                let bytes: Vec<u8> = (0..count * size).map(|i| (i * i % 251 / 9) as u8).collect();
+                let packed = compressed(&bytes, size).unwrap();
+                assert_eq!(decompressed(&packed, size, bytes.len()).unwrap(), bytes, "{size} {count}");
+                assert!(count == 0 || decompressed(&packed, size, bytes.len() - 1).is_err());
+                assert!(count == 0 || decompressed(&packed[..packed.len() - 1], size, bytes.len()).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The filters that chunks of HDF5 files pass: shuffle, deflate (gzip), bitshuffle with and without LZ4, and LZ4.
+//!
+//! They are functions of bytes that any thread can call, so that frames are compressed in parallel. What a chunk may
+//! unpack to is bounded by the size that the file states for it, and memory grows as data arrives.
+//! Source: HDF5 File Format Specification 3.0, IV.A.2.l, and the list of registered filters.
+
+mod bitshuffle;
+mod lz4;
+
+use std::io::{Read, Write};
+
+use flate2::Compression as Level;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use rust_hdf5::{Filter as Message, FilterPipeline};
+
+use crate::memory::{reserve, zeroed};
+
+/// Numbers of the filters in files.
+const DEFLATE: u16 = 1;
+const SHUFFLE: u16 = 2;
+const LZ4: u16 = 32004;
+const BITSHUFFLE: u16 = 32008;
+
+/// What the parameters of bitshuffle call compression by LZ4.
+const WITH_LZ4: u32 = 2;
+
+/// Bytes that a chunk is unpacked to before more memory is taken.
+const PIECE_BYTES: usize = 1 << 16;
+
+/// Bits of a filter's flags: a chunk may skip it.
+const OPTIONAL: u16 = 1;
+
+/// A filter of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// The first bytes of all elements, then their second bytes, and so on.
+    Shuffle {
+        /// Bytes of an element.
+        size: usize,
+    },
+    /// A zlib stream.
+    Deflate {
+        /// Level of compression, 0 to 9.
+        level: u32,
+    },
+    /// Transposed bits; `block` elements at a time.
+    Bitshuffle { size: usize, block: usize },
+    /// Transposed bits, compressed.
+    BitshuffleLz4 { size: usize },
+    /// Blocks of LZ4, which are only read.
+    Lz4,
+}
+
+impl Filter {
+    /// The filter that a file describes.
+    ///
+    /// # Errors
+    /// It is none of those that are read here, or has impossible parameters.
+    pub(crate) fn of(message: &Message) -> Result<Self, String> {
+        let value = |at: usize| message.cd_values.get(at).copied().unwrap_or(0) as usize;
+        let size = |at: usize| {
+            let size = value(at);
+            if (1..=16).contains(&size) {
+                Ok(size)
+            } else {
+                Err(format!("a filter for elements of {size} bytes"))
+            }
+        };
+        match message.id {
+            DEFLATE => Ok(Self::Deflate { level: value(0).min(9) as u32 }),
+            SHUFFLE => Ok(Self::Shuffle { size: size(0)? }),
+            LZ4 => Ok(Self::Lz4),
+            BITSHUFFLE if value(4) as u32 == WITH_LZ4 => Ok(Self::BitshuffleLz4 { size: size(2)? }),
+            BITSHUFFLE if value(4) == 0 => {
+                let size = size(2)?;
+                let block = if value(3) == 0 { bitshuffle::usual_block(size) } else { value(3) };
+                if !block.is_multiple_of(8) {
+                    return Err(format!("bitshuffle in blocks of {block} elements"));
+                }
+                Ok(Self::Bitshuffle { size, block })
+            }
+            BITSHUFFLE => Err("bitshuffle with Zstandard, which is not read here".to_owned()),
+            id => Err(format!("HDF5 filter {id}, which is not read here")),
+        }
+    }
+
+    fn message(self) -> Message {
+        let (id, cd_values) = match self {
+            Self::Shuffle { size } => (SHUFFLE, vec![size as u32]),
+            Self::Deflate { level } => (DEFLATE, vec![level]),
+            Self::Bitshuffle { size, block } => (BITSHUFFLE, vec![0, 0, size as u32, block as u32, 0]),
+            Self::BitshuffleLz4 { size } => (BITSHUFFLE, vec![0, 0, size as u32, 0, WITH_LZ4]),
+            Self::Lz4 => (LZ4, Vec::new()),
+        };
+        Message { id, flags: OPTIONAL, cd_values }
+    }
+
+    /// What the filter makes of a chunk; `None` where there is too little memory.
+    fn applied(self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Shuffle { size } => shuffled(bytes, size),
+            Self::Deflate { level } => deflated(bytes, level),
+            Self::BitshuffleLz4 { size } => bitshuffle::compressed(bytes, size),
+            // Nothing is written with these.
+            Self::Bitshuffle { .. } | Self::Lz4 => None,
+        }
+    }
+
+    /// The bytes, at most `limit`, that the filter made `stored` of.
+    fn reversed(self, stored: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Shuffle { size } => {
+                unshuffled(stored, size).ok_or_else(|| "no memory for its pixels".to_owned())
+            }
+            Self::Deflate { .. } => inflated(stored, limit),
+            Self::Bitshuffle { size, block } => bitshuffle::untransposed(stored, size, block),
+            Self::BitshuffleLz4 { size } => bitshuffle::decompressed(stored, size, limit),
+            Self::Lz4 => lz4::decompressed(stored, limit),
+        }
+    }
+}
+
+/// The pipeline as a file describes it.
+pub(crate) fn pipeline(filters: &[Filter]) -> FilterPipeline {
+    FilterPipeline { filters: filters.iter().map(|filter| filter.message()).collect() }
+}
+
+/// A chunk as it is stored; `None` where there is too little memory.
+pub(crate) fn encoded(filters: &[Filter], bytes: &[u8]) -> Option<Vec<u8>> {
+    let Some((first, rest)) = filters.split_first() else {
+        let mut copy = Vec::new();
+        reserve(&mut copy, bytes.len())?;
+        copy.extend_from_slice(bytes);
+        return Some(copy);
+    };
+    rest.iter().try_fold(first.applied(bytes)?, |chunk, filter| filter.applied(&chunk))
+}
+
+/// The `length` bytes of a chunk that is stored as `stored`; bit i of `skipped` says that it did not pass filter i.
+///
+/// # Errors
+/// The data are damaged or of another length, or there is too little memory.
+pub(crate) fn decoded(
+    filters: &[Filter],
+    skipped: u32,
+    stored: Vec<u8>,
+    length: usize,
+) -> Result<Vec<u8>, String> {
+    let passed = |i: usize| u32::try_from(i).ok().and_then(|i| skipped.checked_shr(i)).unwrap_or(0) & 1 == 0;
+    let applied = filters.iter().enumerate().filter(|&(i, _)| passed(i)).map(|(_, filter)| filter);
+    let chunk = applied.rev().try_fold(stored, |chunk, filter| filter.reversed(&chunk, length))?;
+    if chunk.len() == length {
+        Ok(chunk)
+    } else {
+        Err(format!("damaged: a chunk has {} bytes instead of {length}", chunk.len()))
+    }
+}
+
+fn shuffled(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+    let mut out = zeroed(bytes.len())?;
+    let whole = bytes.len() / size;
+    for byte in 0..size.min(bytes.len()) {
+        let plane = &mut out[byte * whole..][..whole];
+        for (to, from) in plane.iter_mut().zip(bytes[byte..].iter().step_by(size)) {
+            *to = *from;
+        }
+    }
+    out[whole * size..].copy_from_slice(&bytes[whole * size..]);
+    Some(out)
+}
+
+fn unshuffled(stored: &[u8], size: usize) -> Option<Vec<u8>> {
+    let mut out = zeroed(stored.len())?;
+    let whole = stored.len() / size;
+    for byte in 0..size.min(stored.len()) {
+        let plane = &stored[byte * whole..][..whole];
+        for (to, from) in out[byte..].iter_mut().step_by(size).zip(plane) {
+            *to = *from;
+        }
+    }
+    out[whole * size..].copy_from_slice(&stored[whole * size..]);
+    Some(out)
+}
+
+fn deflated(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    // Images with few counts shrink to less; others make the vector grow.
+    reserve(&mut out, bytes.len() / 8 + 1024)?;
+    let mut encoder = ZlibEncoder::new(out, Level::new(level));
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}
+
+fn inflated(stored: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    let mut decoder = ZlibDecoder::new(stored);
+    let mut out = Vec::new();
+    let mut piece = PIECE_BYTES;
+    loop {
+        reserve(&mut out, piece).ok_or("no memory for its pixels")?;
+        let read = decoder.by_ref().take(piece as u64).read_to_end(&mut out);
+        if read.map_err(|_| "its gzip data are damaged")? < piece {
+            return Ok(out);
+        }
+        if out.len() > limit {
+            return Err("damaged: a chunk is longer than stated".to_owned());
+        }
+        // At most doubled, and one byte more than there may be.
+        piece = out.len().min(limit + 1 - out.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: [&[Filter]; 4] = [
+        &[],
+        &[Filter::Deflate { level: 1 }],
+        &[Filter::Shuffle { size: 4 }, Filter::Deflate { level: 1 }],
+        &[Filter::BitshuffleLz4 { size: 4 }],
+    ];
+
+    #[test]
+    fn what_passes_a_pipeline_comes_back() {
+        for filters in WRITTEN {
+            for count in [0, 1, 9, 4096, 10_007] {
+                let bytes: Vec<u8> = (0..4 * count).map(|i| (i * i % 1013 / 99) as u8).collect();
+                let stored = encoded(filters, &bytes).unwrap();
+                assert_eq!(decoded(filters, 0, stored.clone(), bytes.len()).unwrap(), bytes);
+                assert!(decoded(filters, 0, stored, bytes.len() + 1).is_err());
+                assert_eq!(decoded(filters, u32::MAX, bytes.clone(), bytes.len()).unwrap(), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pipeline_is_described_as_it_is_read() {
+        let known = [Filter::Bitshuffle { size: 2, block: 64 }, Filter::Lz4];
+        for filter in WRITTEN.concat().into_iter().chain(known) {
+            assert_eq!(Filter::of(&filter.message()), Ok(filter));
+        }
+        let message = |id, cd_values: &[u32]| Message { id, flags: 0, cd_values: cd_values.to_vec() };
+        for (id, values) in [
+            (3, &[][..]),
+            (SHUFFLE, &[0]),
+            (SHUFFLE, &[u32::MAX]),
+            (BITSHUFFLE, &[0, 0, 4, 4, 0]),
+            (BITSHUFFLE, &[0, 4, 4, 0, 3]),
+        ] {
+            assert!(Filter::of(&message(id, values)).is_err(), "{id} {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let bomb = encoded(&[Filter::Deflate { level: 9 }], &vec![0; 1 << 22]).unwrap();
+        assert!(bomb.len() < 1 << 13);
+        let error = decoded(&[Filter::Deflate { level: 9 }], 0, bomb, 1000).unwrap_err();
+        assert_eq!(error, "damaged: a chunk is longer than stated");
+    }
+}

@@ -1,0 +1,174 @@
+//! NXmx: diffraction images and the geometry of their experiment in one HDF5 file, by the application definition of
+//! NeXus.
+//!
+//! A file holds a rotation series or stills of a detector of any number of panels, whose pixels lie in one block a
+//! frame, usually stacked along slow. What readers differ in is avoided: texts are ASCII of fixed length; all offsets
+//! stand with `module_offset`; modules are named so that their alphabetical order is theirs; a constant wavelength is
+//! a scalar; a sensor has a thickness; stills depend on "."; steps of the spindle are positive, with axis and angles
+//! turned round where they were negative. Vectors are in the frame of McStas, z along the beam.
+//!
+//! Pixels are i32 counts, -1 where nothing was measured, or f32 photons, NaN there; one chunk a frame.
+//!
+//! What images were computed from is in the group `/entry/widebragg`:
+//!
+//! | name | shape | |
+//! |---|---|---|
+//! | `version`, `command_line` | | |
+//! | `laboratory_to_mcstas` | 3 x 3 | the rotation from the laboratory to the frame of the file |
+//! | `a_matrix` | 3 x 3 | A at phi = 0, columns a*, b*, c*, in 1/Angstrom |
+//! | `a_matrix_at_frames` | frames + 1, 3 x 3 | the same at the start of each frame and the end of the last |
+//! | `orientation` | frames, 3 x 3 | A as the crystal lies at the start of a frame, rotated about the spindle |
+//! | `space_group` | | |
+//! | `unit_cell` | 6 | a, b, c in Angstrom, alpha, beta, gamma in degrees |
+//! | `spectrum_wavelength`, `spectrum_weight` | n | wavelengths in Angstrom |
+//!
+//! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
+//!
+//! ```
+//! use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel};
+//! use widebragg_formats::image::Pixels;
+//! use widebragg_formats::nxmx::{NxmxHeader, NxmxWriter, read_nxmx_geometry};
+//! use widebragg_formats::registry::reader_of;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("stills.nxs");
+//! let panel = Panel {
+//!     name: "0".to_owned(),
+//!     pixels: [3, 2],
+//!     data_origin: [0, 0],
+//!     pixel_m: [1e-4, 1e-4],
+//!     origin_m: [-1.5e-4, 1e-4, 0.1],
+//!     fast: [1.0, 0.0, 0.0],
+//!     slow: [0.0, -1.0, 0.0],
+//!     sensor: None,
+//!     valid: [Some(0.0), Some(1e6)],
+//! };
+//! let beam = Beam { direction: [0.0, 0.0, 1.0], lambda_m: Some(1e-10), polarization: None };
+//! let geometry =
+//!     Geometry { frame: Frame::McStas, beam, panels: vec![panel], spindle: None, scan: None, crystal: None };
+//!
+//! // Two stills of three columns and two rows.
+//! let mut writer = NxmxWriter::create(&path, &NxmxHeader::new(geometry, 2))?;
+//! writer.write(&[Pixels::I32(&[1, 0, 2, 300, -1, 70_000]), Pixels::I32(&[9; 6])])?;
+//! writer.close()?;
+//!
+//! let name = folder.path().join("stills.nxs:0");
+//! let image = reader_of(&name)?.read(&name, None)?;
+//! assert_eq!((image.fast, image.slow, image.pixels[5]), (3, 2, 70_000.0));
+//! assert_eq!(read_nxmx_geometry(&path)?.beam.lambda_m, Some(1e-10));
+//! # Ok(())
+//! # }
+//! ```
+
+mod chain;
+mod mcstas;
+mod reader;
+mod series;
+#[cfg(test)]
+mod tests;
+mod vectors;
+mod writer;
+
+use crate::geometry::Geometry;
+use crate::image::PixelType;
+
+pub use reader::read_nxmx_geometry;
+pub(crate) use reader::{Detector, flat_detector};
+pub use series::NxmxSeries;
+#[cfg(test)]
+pub(crate) use tests::write_example;
+pub use writer::NxmxWriter;
+
+/// The group of the entry, in which everything is.
+const ENTRY: &str = "/entry";
+
+/// The frames of a file.
+const DATA: &str = "/entry/data/data";
+
+/// What the images were computed from.
+const TRUTH: &str = "/entry/widebragg";
+
+/// Readers refuse sensors without thickness. One of 1 nm shifts no spot by more than that; it is read as none.
+const THINNEST_SENSOR_M: f64 = 1e-9;
+
+/// The compression of frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Shuffle and gzip at level 1, which every reader of HDF5 has.
+    #[default]
+    Gzip,
+    /// Bitshuffle with LZ4: several times as fast, for readers that have this plug-in.
+    BitshuffleLz4,
+    /// None.
+    None,
+}
+
+/// Everything in a file but its frames.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NxmxHeader {
+    /// Detector, beam, spindle and crystal. With a spindle and a scan it is a rotation, without a scan stills.
+    pub geometry: Geometry,
+    /// Frames of the file.
+    pub frames: usize,
+    /// Whether counts ([`PixelType::I32`]) or photons ([`PixelType::F32`]) are stored.
+    pub pixel_type: PixelType,
+    /// The compression of frames.
+    pub compression: Compression,
+    /// The wavelength of each frame, in m; empty: the beam's for all.
+    pub lambda_m: Vec<f64>,
+    /// One number a pixel of the block of data, other than 0 where pixels are never valid; empty: all can be.
+    pub mask: Vec<u32>,
+    /// Exposure of a frame, where the scan does not say.
+    pub exposure_s: Option<f64>,
+    /// When the first frame was made, in seconds since 1970-01-01 UTC.
+    pub unix_time_s: u64,
+    /// What the images were computed from.
+    pub truth: Truth,
+}
+
+/// What images were computed from, beyond their geometry. Empty where it is not known.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Truth {
+    /// A of the crystal of each frame as it lies at its start, its rotation about the spindle included; in the frame
+    /// of the geometry, in 1/Angstrom.
+    pub orientations: Vec<[[f64; 3]; 3]>,
+    /// a, b, c in Angstrom, alpha, beta, gamma in degrees.
+    pub cell: Option<[f64; 6]>,
+    /// The spectrum: wavelengths in m with their weights.
+    pub spectrum: Vec<(f64, f64)>,
+    /// The command that made the images.
+    pub command_line: String,
+}
+
+impl NxmxHeader {
+    /// That of `frames` frames of counts with this geometry, compressed by gzip.
+    #[must_use]
+    pub fn new(geometry: Geometry, frames: usize) -> Self {
+        Self {
+            geometry,
+            frames,
+            pixel_type: PixelType::I32,
+            compression: Compression::Gzip,
+            lambda_m: Vec::new(),
+            mask: Vec::new(),
+            exposure_s: None,
+            unix_time_s: 0,
+            truth: Truth::default(),
+        }
+    }
+
+    /// Size of the block of data of a frame: pixels along fast and slow. It holds all panels.
+    #[must_use]
+    pub fn size(&self) -> [usize; 2] {
+        let end = |axis: usize| {
+            let ends = self
+                .geometry
+                .panels
+                .iter()
+                .map(|panel| panel.data_origin[axis].saturating_add(panel.pixels[axis]));
+            ends.max().unwrap_or(0)
+        };
+        [end(0), end(1)]
+    }
+}

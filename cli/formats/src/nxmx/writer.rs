@@ -1,0 +1,445 @@
+//! Writing of NXmx files.
+
+use core::fmt;
+use std::path::{Path, PathBuf};
+
+use bytemuck::cast_slice;
+use rayon::prelude::*;
+use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, LibverBound};
+
+use super::mcstas::{in_mcstas, to_mcstas};
+use super::vectors::{Matrix, Vector, product};
+use super::{Compression, DATA, ENTRY, NxmxHeader, THINNEST_SENSOR_M, TRUTH};
+use crate::atomic::Replacement;
+use crate::ctime::iso_utc;
+use crate::failure::Failure;
+use crate::geometry::{Geometry, Panel, Polarization, Scan};
+use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, encoded, number, numbers, pipeline, text};
+use crate::image::{PixelType, Pixels};
+
+/// Where chains of transformations end.
+const LABORATORY: &str = ".";
+
+/// Bytes of a pixel of either type.
+const PIXEL_BYTES: usize = 4;
+
+impl Compression {
+    /// The filters of pixels.
+    pub(super) fn filters(self) -> &'static [Filter] {
+        match self {
+            Self::Gzip => &[Filter::Shuffle { size: PIXEL_BYTES }, Filter::Deflate { level: 1 }],
+            Self::BitshuffleLz4 => &[Filter::BitshuffleLz4 { size: PIXEL_BYTES }],
+            Self::None => &[],
+        }
+    }
+}
+
+/// A file that is being written. It has its name once it is closed; until then an older file of that name stays.
+///
+/// Memory holds one compressed frame for each thread at most.
+pub struct NxmxWriter {
+    path: PathBuf,
+    header: Checked,
+    written: usize,
+    // Closed before the temporary file is removed, which some systems require.
+    data: H5Dataset,
+    file: H5File,
+    replacement: Replacement,
+}
+
+impl fmt::Debug for NxmxWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NxmxWriter").field("path", &self.path).field("written", &self.written).finish()
+    }
+}
+
+impl NxmxWriter {
+    /// Begins the file `path` with everything but its frames.
+    ///
+    /// # Errors
+    /// The file cannot be written, or `header` contradicts itself.
+    pub fn create(path: &Path, header: &NxmxHeader) -> Result<Self, Failure> {
+        let checked = Checked::new(header).map_err(|what| refused(path, &what))?;
+        let replacement = Replacement::of(path)?;
+        let begin = || {
+            // Readable by the HDF5 libraries of all readers.
+            let file = H5File::options().libver(LibverBound::Earliest).create(replacement.path())?;
+            let data = Document { header, geometry: &checked.geometry, size: checked.size }.write(&file)?;
+            Ok((file, data))
+        };
+        let (file, data) = begin().map_err(|error: Hdf5Error| refused(path, &error))?;
+        Ok(Self { path: path.to_owned(), replacement, file, data, header: checked, written: 0 })
+    }
+
+    /// Adds frames, each of the size of [`NxmxHeader::size`] and slow-major. They are compressed in parallel.
+    ///
+    /// # Errors
+    /// The file cannot be written, a frame has another type or size, or there are more frames than the header says.
+    pub fn write(&mut self, frames: &[Pixels<'_>]) -> Result<(), Failure> {
+        for batch in frames.chunks(rayon::current_num_threads()) {
+            let chunks: Vec<_> = batch.par_iter().map(|frame| self.header.chunk(frame)).collect();
+            for chunk in chunks {
+                self.write_chunk(&chunk.map_err(|what| refused(&self.path, &what))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a frame that is compressed already.
+    pub(super) fn write_chunk(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        if self.written == self.header.frames {
+            return Err(refused(&self.path, &format_args!("more frames than {}", self.header.frames)));
+        }
+        let written = if self.header.filters.is_empty() {
+            self.data.write_chunk(self.written, chunk)
+        } else {
+            self.data.write_chunk_raw(self.written, chunk, 0)
+        };
+        written.map_err(|error| refused(&self.path, &error))?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Completes the file and gives it its name.
+    ///
+    /// # Errors
+    /// The file cannot be written, or frames are missing.
+    pub fn close(self) -> Result<(), Failure> {
+        let Self { path, replacement, file, data, header, written } = self;
+        if written < header.frames {
+            return Err(refused(&path, &format_args!("{written} of {} frames were made", header.frames)));
+        }
+        drop(data);
+        file.close().map_err(|error| refused(&path, &error))?;
+        replacement.commit()
+    }
+}
+
+/// The failure to write a file.
+pub(super) fn refused(path: &Path, what: &dyn fmt::Display) -> Failure {
+    Failure::output(format!("{}: cannot write: {what}", path.display()))
+}
+
+/// A header that makes sense, as far as frames need it.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    /// In the frame of the file.
+    geometry: Geometry,
+    pub(super) size: [usize; 2],
+    pub(super) frames: usize,
+    pub(super) pixel_type: PixelType,
+    pub(super) filters: &'static [Filter],
+}
+
+impl Checked {
+    pub(super) fn new(header: &NxmxHeader) -> Result<Self, String> {
+        let size @ [fast, slow] = header.size();
+        let pixels = fast.checked_mul(slow).filter(|pixels| (1..=MAX_PIXELS).contains(pixels));
+        let pixels = pixels.ok_or_else(|| format!("{fast} x {slow} pixels are not a frame"))?;
+        let frames = header.frames;
+        if frames == 0 || u32::try_from(frames).is_err() {
+            return Err(format!("{frames} frames"));
+        }
+        if !matches!(header.pixel_type, PixelType::I32 | PixelType::F32) {
+            return Err(format!("{:?} pixels", header.pixel_type));
+        }
+        let lengths = [
+            ("wavelengths", header.lambda_m.len(), frames),
+            ("pixels of the mask", header.mask.len(), pixels),
+            ("orientations", header.truth.orientations.len(), frames),
+        ];
+        for (what, given, needed) in lengths {
+            if given != 0 && given != needed {
+                return Err(format!("{given} {what} instead of {needed}"));
+            }
+        }
+        let all = header.lambda_m.iter().chain(&header.geometry.beam.lambda_m);
+        if header.geometry.beam.lambda_m.is_none() && header.lambda_m.is_empty() {
+            return Err("no wavelength".to_owned());
+        }
+        if let Some(lambda_m) = all.copied().find(|&lambda_m| !(lambda_m > 0.0 && lambda_m.is_finite())) {
+            return Err(format!("a wavelength of {lambda_m} m"));
+        }
+        if let Some(scan) = header.geometry.scan {
+            if scan.frames != frames {
+                return Err(format!("a scan of {} frames instead of {frames}", scan.frames));
+            }
+            if header.geometry.spindle.is_none() {
+                return Err("a scan without a spindle".to_owned());
+            }
+            if !header.lambda_m.is_empty() {
+                return Err("a scan with a wavelength for each frame".to_owned());
+            }
+        }
+        let geometry = in_mcstas(&header.geometry)?;
+        let vectors = geometry.panels.iter().flat_map(|panel| [panel.origin_m, panel.fast, panel.slow]);
+        if vectors.flatten().any(|component| !component.is_finite()) {
+            return Err("a panel without a place".to_owned());
+        }
+        if geometry.panels.iter().any(|panel| panel.sensor != geometry.panels[0].sensor) {
+            return Err("panels with different sensors".to_owned());
+        }
+        let filters = header.compression.filters();
+        Ok(Self { geometry, size, frames, pixel_type: header.pixel_type, filters })
+    }
+
+    /// A frame as it is stored.
+    pub(super) fn chunk(&self, pixels: &Pixels<'_>) -> Result<Vec<u8>, String> {
+        let [fast, slow] = self.size;
+        let (bytes, count): (&[u8], usize) = match (pixels, self.pixel_type) {
+            (Pixels::I32(counts), PixelType::I32) => (cast_slice(counts), counts.len()),
+            (Pixels::F32(photons), PixelType::F32) => (cast_slice(photons), photons.len()),
+            _ => {
+                return Err(format!(
+                    "a frame of {:?} pixels instead of {:?}",
+                    pixels.pixel_type(),
+                    self.pixel_type
+                ));
+            }
+        };
+        if count != fast * slow {
+            return Err(format!("a frame of {count} pixels instead of {fast} x {slow}"));
+        }
+        encoded(self.filters, bytes).ok_or_else(|| "no memory for a frame".to_owned())
+    }
+}
+
+/// A result of the crate.
+type Written<T = ()> = Result<T, Hdf5Error>;
+
+/// The content of a file but for its frames.
+struct Document<'a> {
+    header: &'a NxmxHeader,
+    /// In the frame of the file.
+    geometry: &'a Geometry,
+    size: [usize; 2],
+}
+
+impl Document<'_> {
+    /// Writes everything, and returns the array of frames.
+    fn write(&self, file: &H5File) -> Written<H5Dataset> {
+        let header = self.header;
+        file.set_text("NX_class", "NXroot")?;
+        file.set_text("default", "entry")?;
+        let entry = class(&file.root_group(), "entry", "NXentry")?;
+        entry.set_text("default", "data")?;
+        text(&entry, "definition", "NXmx")?;
+        let start_s = header.unix_time_s;
+        let took_s = self.exposure_s().map_or(0.0, |exposure_s| exposure_s * header.frames as f64);
+        text(&entry, "start_time", &format!("{}Z", iso_utc(start_s)))?;
+        text(&entry, "end_time_estimated", &format!("{}Z", iso_utc(start_s.saturating_add(took_s as u64))))?;
+        let source = class(&entry, "source", "NXsource")?;
+        text(&source, "name", "simulated")?;
+        let data = class(&entry, "data", "NXdata")?;
+        data.set_text("signal", "data")?;
+        let frames = self.frames(&data)?;
+        self.sample(&entry)?;
+        let instrument = class(&entry, "instrument", "NXinstrument")?;
+        text(&instrument, "name", "widebragg")?;
+        self.beam(&instrument)?;
+        self.detector(&instrument)?;
+        self.truth(&entry)?;
+        Ok(frames)
+    }
+
+    fn exposure_s(&self) -> Option<f64> {
+        self.geometry.scan.and_then(|scan| scan.exposure_s).or(self.header.exposure_s)
+    }
+
+    /// The array of frames.
+    fn frames(&self, group: &H5Group) -> Written<H5Dataset> {
+        match self.header.pixel_type {
+            PixelType::F32 => self.frames_of(group, f32::NAN),
+            _ => self.frames_of(group, -1_i32),
+        }
+    }
+
+    fn frames_of<T: H5Type>(&self, group: &H5Group, missing: T) -> Written<H5Dataset> {
+        let [fast, slow] = self.size;
+        let frames = group.new_dataset::<T>().shape([self.header.frames, slow, fast]).chunk(&[1, slow, fast]);
+        let filters = self.header.compression.filters();
+        let frames = if filters.is_empty() { frames } else { frames.filter_pipeline(pipeline(filters)) };
+        frames.fill_value(missing).create("data")
+    }
+
+    fn sample(&self, entry: &H5Group) -> Written {
+        let sample = class(entry, "sample", "NXsample")?;
+        text(&sample, "name", "simulated")?;
+        let (Some(scan), Some(spindle)) = (self.geometry.scan, self.geometry.spindle) else {
+            return text(&sample, "depends_on", LABORATORY);
+        };
+        let axes = class(&sample, "transformations", "NXtransformations")?;
+        let angles =
+            |shift: usize| -> Vec<f64> { (0..scan.frames).map(|i| angle_deg(scan, i + shift)).collect() };
+        let omega = numbers(&axes, "omega", &[scan.frames], &angles(0), "deg")?;
+        transform(&omega, "rotation", spindle, LABORATORY, [0.0; 3])?;
+        numbers(&axes, "omega_end", &[scan.frames], &angles(1), "deg")?;
+        text(&sample, "depends_on", &format!("{ENTRY}/sample/transformations/omega"))
+    }
+
+    fn beam(&self, instrument: &H5Group) -> Written {
+        let beam = class(instrument, "beam", "NXbeam")?;
+        let name = "incident_wavelength";
+        let own: Vec<f64> = self.header.lambda_m.iter().map(|lambda_m| lambda_m * 1e10).collect();
+        match self.geometry.beam.lambda_m {
+            _ if !own.is_empty() => numbers(&beam, name, &[own.len()], &own, "angstrom")?,
+            lambda_m => number(&beam, name, lambda_m.unwrap_or(f64::NAN) * 1e10, "angstrom")?,
+        };
+        if let Some(polarization) = self.geometry.beam.polarization {
+            // One row a frame, as the definition asks.
+            let rows = vec![stokes(polarization); self.header.frames];
+            numbers(&beam, "incident_polarization_stokes", &[rows.len(), 4], rows.as_flattened(), "")?;
+        }
+        Ok(())
+    }
+
+    fn detector(&self, instrument: &H5Group) -> Written {
+        let detector = class(instrument, "detector", "NXdetector")?;
+        let path = format!("{ENTRY}/instrument/detector");
+        text(&detector, "description", "simulated")?;
+        text(&detector, "type", "pixel")?;
+        let sensor = self.geometry.panels.first().and_then(|panel| panel.sensor.as_ref());
+        let material = sensor.and_then(|sensor| sensor.material.as_deref());
+        text(&detector, "sensor_material", material.unwrap_or("Si"))?;
+        let thickness_m = sensor.map_or(0.0, |sensor| sensor.thickness_m);
+        number(&detector, "sensor_thickness", thickness_m.max(THINNEST_SENSOR_M), "m")?;
+        if let Some(exposure_s) = self.exposure_s() {
+            number(&detector, "count_time", exposure_s, "s")?;
+            number(&detector, "frame_time", exposure_s, "s")?;
+        }
+        self.limits(&detector)?;
+        self.mask(&detector)?;
+        detector.create_soft_link("data", DATA)?;
+        let axes = class(&detector, "transformations", "NXtransformations")?;
+        let origin = format!("{path}/transformations/origin");
+        axis(&axes, "origin", 0.0, [0.0, 0.0, 1.0], LABORATORY, [0.0; 3])?;
+        text(&detector, "depends_on", &origin)?;
+        let panels = &self.geometry.panels;
+        // Readers take modules in the order of their names.
+        let digits = (panels.len() - 1).to_string().len().max(2);
+        for (i, panel) in panels.iter().enumerate() {
+            let name = if panels.len() == 1 { "module".to_owned() } else { format!("module_{i:0digits$}") };
+            module(
+                &class(&detector, &name, "NXdetector_module")?,
+                panel,
+                &format!("{path}/{name}"),
+                &origin,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The range of valid counts: from `underload_value` to below `saturation_value`.
+    fn limits(&self, detector: &H5Group) -> Written {
+        if self.header.pixel_type != PixelType::I32 {
+            // Readers make integers of these values.
+            return Ok(());
+        }
+        let bound = |at: usize, of: fn(f64, f64) -> f64| {
+            self.geometry.panels.iter().filter_map(|panel| panel.valid[at]).reduce(of)
+        };
+        number(detector, "bit_depth_readout", 32_i32, "")?;
+        // A cast of floats is the nearest i32.
+        number(detector, "underload_value", bound(0, f64::min).map_or(0, |least| least.ceil() as i32), "")?;
+        let beyond = bound(1, f64::max).map_or(i32::MAX, |most| (most.floor() + 1.0) as i32);
+        number(detector, "saturation_value", beyond, "").map(drop)
+    }
+
+    fn mask(&self, detector: &H5Group) -> Written {
+        let mask = &self.header.mask;
+        if mask.is_empty() {
+            return Ok(());
+        }
+        let [fast, slow] = self.size;
+        let filters = Compression::Gzip.filters();
+        let chunk = encoded(filters, cast_slice(mask))
+            .ok_or_else(|| Hdf5Error::InvalidState("no memory for the mask".to_owned()))?;
+        let set = detector.new_dataset::<u32>().shape([slow, fast]).chunk(&[slow, fast]);
+        set.filter_pipeline(pipeline(filters)).create("pixel_mask")?.write_chunk_raw(0, &chunk, 0)
+    }
+
+    fn truth(&self, entry: &H5Group) -> Written {
+        let truth = &self.header.truth;
+        let group = class(entry, TRUTH.trim_start_matches(ENTRY).trim_start_matches('/'), "NXcollection")?;
+        text(&group, "version", env!("CARGO_PKG_VERSION"))?;
+        text(&group, "command_line", &truth.command_line)?;
+        // It was computed before, so it can be computed.
+        let n = to_mcstas(&self.header.geometry).map_err(Hdf5Error::InvalidState)?;
+        matrices(&group, "laboratory_to_mcstas", &[3, 3], &[n], "")?;
+        if let Some(crystal) = &self.geometry.crystal {
+            matrices(&group, "a_matrix", &[3, 3], &[crystal.a_matrix], "1/angstrom")?;
+            let at_frames = &crystal.a_at_frames;
+            if !at_frames.is_empty() {
+                matrices(&group, "a_matrix_at_frames", &[at_frames.len(), 3, 3], at_frames, "1/angstrom")?;
+            }
+            if let Some(space_group) = &crystal.space_group {
+                text(&group, "space_group", space_group)?;
+            }
+        }
+        if !truth.orientations.is_empty() {
+            let turned: Vec<Matrix> = truth.orientations.iter().map(|a| product(n, *a)).collect();
+            matrices(&group, "orientation", &[turned.len(), 3, 3], &turned, "1/angstrom")?;
+        }
+        if let Some(cell) = truth.cell {
+            numbers(&group, "unit_cell", &[6], &cell, "")?;
+        }
+        if !truth.spectrum.is_empty() {
+            let (lambda, weight): (Vec<f64>, Vec<f64>) =
+                truth.spectrum.iter().map(|(m, weight)| (m * 1e10, *weight)).unzip();
+            numbers(&group, "spectrum_wavelength", &[lambda.len()], &lambda, "angstrom")?;
+            numbers(&group, "spectrum_weight", &[weight.len()], &weight, "")?;
+        }
+        Ok(())
+    }
+}
+
+/// The angle at the start of a frame.
+fn angle_deg(scan: Scan, frame: usize) -> f64 {
+    scan.start_deg + frame as f64 * scan.width_deg
+}
+
+/// I, Q, U, V of a beam of intensity 1. Q is the excess along x over y, U that at 45 degrees, both in the frame of
+/// McStas.
+fn stokes(polarization: Polarization) -> [f64; 4] {
+    let [x, y, _] = polarization.electric_vector;
+    let twice_rad = 2.0 * y.atan2(x);
+    let k = polarization.kahn_factor;
+    [1.0, k * twice_rad.cos(), k * twice_rad.sin(), 0.0]
+}
+
+/// A panel.
+fn module(group: &H5Group, panel: &Panel, path: &str, origin: &str) -> Written {
+    let pair = |[fast, slow]: [usize; 2]| [slow as i64, fast as i64];
+    numbers(group, "data_origin", &[2], &pair(panel.data_origin), "")?;
+    numbers(group, "data_size", &[2], &pair(panel.pixels), "")?;
+    axis(group, "module_offset", 0.0, [0.0, 0.0, 1.0], origin, panel.origin_m)?;
+    let here = format!("{path}/module_offset");
+    axis(group, "fast_pixel_direction", panel.pixel_m[0], panel.fast, &here, [0.0; 3])?;
+    axis(group, "slow_pixel_direction", panel.pixel_m[1], panel.slow, &here, [0.0; 3])
+}
+
+/// A translation by `value_m` along `vector`.
+fn axis(
+    group: &H5Group,
+    name: &str,
+    value_m: f64,
+    vector: Vector,
+    depends_on: &str,
+    offset_m: Vector,
+) -> Written {
+    transform(&number(group, name, value_m, "m")?, "translation", vector, depends_on, offset_m)
+}
+
+/// The attributes of a transformation.
+fn transform(set: &H5Dataset, kind: &str, vector: Vector, depends_on: &str, offset_m: Vector) -> Written {
+    set.set_text("transformation_type", kind)?;
+    set.set_text("depends_on", depends_on)?;
+    set.set_text("offset_units", "m")?;
+    set.new_attr::<f64>().shape([3]).create("vector")?.write_array(&vector)?;
+    set.new_attr::<f64>().shape([3]).create("offset")?.write_array(&offset_m)
+}
+
+fn matrices(group: &H5Group, name: &str, shape: &[usize], values: &[Matrix], units: &str) -> Written {
+    let flat: &[f64] = cast_slice(values);
+    numbers(group, name, shape, flat, units).map(drop)
+}

@@ -1,0 +1,239 @@
+//! The NXmx file of a run (`--nxmx`): all frames of a series, or a single image.
+//!
+//! It holds the counts of the noise image without offset or, with `-nonoise`, the photons of the float image. Pixels
+//! outside the region of interest or the mask are marked in the file. Its geometry is that of the placed detector, in
+//! the laboratory of the run, so there is nothing that headers of images could not say; curved detectors alone are
+//! refused.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use widebragg::rotation::rotate_axis;
+use widebragg::scene::Scene;
+use widebragg::vector::Vec3;
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::geometry::{Lost, lost_in_headers};
+use widebragg_experiment::images::noise_counts;
+use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan, Sensor};
+use widebragg_formats::image::{PixelType, Pixels};
+use widebragg_formats::memory::filled;
+use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries, Truth};
+
+use super::output::{COUNT_CUTOFF, noise_stream};
+use crate::error::Failure;
+use crate::evidence::quoted;
+use crate::options::Options;
+
+/// The file and its frames so far.
+#[derive(Debug)]
+pub struct NxmxFile {
+    path: PathBuf,
+    frames: usize,
+    series: NxmxSeries,
+    is_complete: bool,
+}
+
+impl NxmxFile {
+    /// The file that `options` ask for. `identity` is that of the series; `None` for a single image.
+    ///
+    /// # Errors
+    /// The detector is curved, or there is too little memory.
+    pub fn new(
+        options: &Options,
+        experiment: &Experiment,
+        args: &[String],
+        identity: Option<&str>,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(path) = options.nxmx.clone() else { return Ok(None) };
+        if lost_in_headers(experiment).contains(&Lost::Curved) {
+            let path = path.display();
+            return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
+        }
+        let frames = options.frames.unwrap_or(1);
+        let header = header(options, experiment, args, frames)?;
+        // A single image has no parts that another run could add to.
+        let series = NxmxSeries::new(&path, header, identity.unwrap_or("single")).map_err(named)?;
+        Ok(Some(Self { path, frames, series, is_complete: false }))
+    }
+
+    /// Whether frame `index` is there from an earlier run.
+    #[must_use]
+    pub fn has(&self, index: usize) -> bool {
+        self.series.has(index)
+    }
+
+    /// Adds frame `index`, whose float image is `pixels`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add(
+        &self,
+        options: &Options,
+        experiment: &Experiment,
+        scene: &Scene<'_>,
+        pixels: &[f32],
+        index: usize,
+    ) -> Result<(), Failure> {
+        let added = if options.nonoise {
+            self.series.add(index, Pixels::F32(pixels))
+        } else {
+            let random = noise_stream(options, experiment, index);
+            let counts = noise_counts(scene, experiment.simd, pixels, random).ok_or_else(no_memory)?;
+            self.series.add(index, Pixels::I32(&counts.pixels))
+        };
+        added.map_err(named)
+    }
+
+    /// Writes the file if all frames are there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        self.is_complete = self.series.finish().map_err(named)?;
+        Ok(())
+    }
+
+    /// The file, if it is complete.
+    #[must_use]
+    pub fn complete(&self) -> Option<&Path> {
+        self.is_complete.then_some(&self.path)
+    }
+
+    /// What the summary says of it.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({ "file": self.path.display().to_string(), "frames": self.frames, "complete": self.is_complete })
+    }
+
+    /// What the summary says of it, as text.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (path, frames) = (self.path.display(), self.frames);
+        if self.is_complete {
+            let s = if frames == 1 { "" } else { "s" };
+            format!("{path}, {frames} frame{s}")
+        } else {
+            let parts = self.series.folder().display();
+            format!("{path} is written once all {frames} frames are in {parts}")
+        }
+    }
+}
+
+fn named(failure: widebragg_formats::failure::Failure) -> Failure {
+    failure.context("--nxmx").into()
+}
+
+fn no_memory() -> Failure {
+    Failure::input("--nxmx: no memory for its pixels")
+}
+
+fn header(options: &Options, e: &Experiment, args: &[String], frames: usize) -> Result<NxmxHeader, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let command: Vec<String> =
+        core::iter::once("widebragg").chain(args.iter().map(String::as_str)).map(quoted).collect();
+    let orientation = |index: usize| {
+        columns(
+            e.crystal
+                .reciprocal_per_angstrom
+                .map(|axis| rotate_axis(axis, e.detector.spindle, e.frame_phi0_rad(index))),
+        )
+    };
+    let cell = e.crystal.cell;
+    let [a, b, c] = cell.lengths_angstrom;
+    let [alpha, beta, gamma] = cell.angles_rad.map(f64::to_degrees);
+    Ok(NxmxHeader {
+        pixel_type: if options.nonoise { PixelType::F32 } else { PixelType::I32 },
+        compression: options.nxmx_compression,
+        mask: mask(e)?,
+        exposure_s: Some(e.exposure_s),
+        unix_time_s: now.as_secs(),
+        truth: Truth {
+            orientations: (0..frames).map(orientation).collect(),
+            cell: Some([a, b, c, alpha, beta, gamma]),
+            spectrum: spectrum(e),
+            command_line: command.join(" "),
+        },
+        ..NxmxHeader::new(geometry(e, frames), frames)
+    })
+}
+
+/// The geometry in the laboratory of the run.
+fn geometry(e: &Experiment, frames: usize) -> Geometry {
+    let d = &e.detector;
+    let electric_vector = d.polarization.to_array();
+    let thickness_m = e.sensor.thickness_m();
+    let sensor = Sensor { material: None, thickness_m, attenuation_per_m: Some(e.sensor.attenuation_per_m) };
+    Geometry {
+        // The options place it anyhow.
+        frame: Frame::Xds,
+        beam: Beam {
+            direction: d.beam.to_array(),
+            lambda_m: Some(e.lambda0_m),
+            polarization: e
+                .polarization
+                .map(|polarization| Polarization { electric_vector, kahn_factor: polarization.kahn }),
+        },
+        panels: vec![Panel {
+            name: "0".to_owned(),
+            pixels: [d.fast_pixels, d.slow_pixels],
+            data_origin: [0, 0],
+            pixel_m: [d.pixel_m; 2],
+            origin_m: d.pix0_m.to_array(),
+            fast: d.fast.to_array(),
+            slow: d.slow.to_array(),
+            sensor: (thickness_m > 0.0).then_some(sensor),
+            valid: [Some(0.0), Some(f64::from(COUNT_CUTOFF - 1))],
+        }],
+        spindle: Some(d.spindle.to_array()),
+        scan: (e.phi.range != 0.0).then(|| Scan {
+            first: 1,
+            frames,
+            start_deg: e.frame_phi0_rad(0).to_degrees(),
+            width_deg: e.phi.range.to_degrees(),
+            exposure_s: Some(e.exposure_s),
+        }),
+        crystal: Some(Crystal {
+            a_matrix: columns(e.crystal.reciprocal_per_angstrom),
+            a_at_frames: Vec::new(),
+            space_group: None,
+        }),
+    }
+}
+
+/// The matrix with these columns.
+fn columns(columns: [Vec3; 3]) -> [[f64; 3]; 3] {
+    let [a, b, c] = columns.map(Vec3::to_array);
+    [0, 1, 2].map(|i| [a[i], b[i], c[i]])
+}
+
+/// 1 for each pixel that is not rendered; empty where all are.
+fn mask(e: &Experiment) -> Result<Vec<u32>, Failure> {
+    let (fast, slow) = (e.detector.fast_pixels, e.detector.slow_pixels);
+    let roi = e.roi;
+    let is_whole = (roi.fast_min, roi.slow_min, roi.fast_max + 1, roi.slow_max + 1) == (0, 0, fast, slow);
+    if is_whole && e.mask.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut mask = filled(fast * slow, 1_u32).ok_or_else(no_memory)?;
+    for row in roi.slow_min..=roi.slow_max {
+        for pixel in fast * row + roi.fast_min..=fast * row + roi.fast_max {
+            let is_masked = e.mask.as_ref().is_some_and(|mask| mask.get(pixel) == Some(&0));
+            mask[pixel] = u32::from(is_masked);
+        }
+    }
+    Ok(mask)
+}
+
+/// The wavelengths of the sources and their weights; empty where there is but one.
+fn spectrum(e: &Experiment) -> Vec<(f64, f64)> {
+    let mut spectrum: Vec<(f64, f64)> = Vec::new();
+    for (i, source) in e.sources.iter().enumerate() {
+        let weight = e.source_weights.as_ref().and_then(|weights| weights.get(i).copied()).unwrap_or(1.0);
+        match spectrum.iter_mut().find(|(lambda_m, _)| *lambda_m == source.lambda_m) {
+            Some((_, sum)) => *sum += weight,
+            None => spectrum.push((source.lambda_m, weight)),
+        }
+    }
+    if spectrum.len() > 1 { spectrum } else { Vec::new() }
+}
