@@ -1,7 +1,7 @@
 //! Chains of transformations: each names the next by its attribute `depends_on`, the last one ".".
 
-use super::vectors::{IDENTITY, Matrix, Vector, apply, plus, product, rotation, unit};
 use crate::failure::Failure;
+use crate::geometry::vectors::{IDENTITY, Matrix, Vector, apply, plus, product, rotation, unit};
 use crate::hdf5::Hdf5File;
 
 /// The longest chain. A longer one goes round in a circle.

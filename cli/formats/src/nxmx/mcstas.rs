@@ -1,6 +1,6 @@
 //! The frame of NeXus, McStas: z along the beam exactly, y up.
 
-use super::vectors::{Matrix, Vector, across, apply, cross, product, unit};
+use crate::geometry::vectors::{Matrix, Vector, across, apply, cross, product, unit};
 use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization};
 
 /// The rotation N from the frame of a geometry to that of McStas.
@@ -80,7 +80,7 @@ mod tests {
         let dials = n(Frame::Dials, [0.0, 0.0, -1.0], Some([0.0, 1.0, 0.0]));
         assert_eq!(dials, [[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]]);
         let mcstas = n(Frame::McStas, [0.0, 0.0, 1.0], Some([0.6, 0.8, 0.0]));
-        assert_eq!(mcstas, super::super::vectors::IDENTITY);
+        assert_eq!(mcstas, crate::geometry::vectors::IDENTITY);
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
                 let n = to_mcstas(&geometry(frame, direction, Some(direction))).unwrap();
                 let turned = apply(n, unit(direction).unwrap());
                 assert!((turned[2] - 1.0).abs() < 1e-15 && turned[0].abs() + turned[1].abs() < 1e-15);
-                assert!((super::super::vectors::dot(n[0], cross(n[1], n[2])) - 1.0).abs() < 1e-15);
+                assert!((crate::geometry::vectors::dot(n[0], cross(n[1], n[2])) - 1.0).abs() < 1e-15);
             }
         }
         assert!(to_mcstas(&geometry(Frame::Xds, [0.0; 3], None)).is_err());

@@ -67,7 +67,6 @@ mod reader;
 mod series;
 #[cfg(test)]
 mod tests;
-mod vectors;
 mod writer;
 
 use crate::geometry::Geometry;

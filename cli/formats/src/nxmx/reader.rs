@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::chain::{Axis, chain, combined, metres, target};
-use super::vectors::{Matrix, Vector, apply, cross, dot, unit};
 use super::{ENTRY, THINNEST_SENSOR_M, TRUTH};
 use crate::failure::Failure;
+use crate::geometry::vectors::{Matrix, Vector, apply, cross, dot, unit};
 use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan, Sensor};
 use crate::hdf5::{Hdf5File, MAX_PIXELS};
 use crate::image::FlatDetector;

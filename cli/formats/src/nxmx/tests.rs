@@ -5,8 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::vectors::{Matrix, Vector, apply, dot, plus, product, rotation};
 use super::*;
+use crate::geometry::vectors::{Matrix, Vector, apply, dot, plus, product, rotation};
 use crate::geometry::{Beam, Crystal, Frame, Panel, Polarization, Scan, Sensor};
 use crate::image::{Pixels, ReadImage};
 use crate::registry::reader_of;
@@ -609,7 +609,7 @@ fn broken_chains_are_named() {
 
 /// A direction.
 fn direction() -> impl Strategy<Value = Vector> {
-    [-1.0..1.0, -1.0..1.0, -1.0..1.0].prop_filter_map("a direction", vectors::unit)
+    [-1.0..1.0, -1.0..1.0, -1.0..1.0].prop_filter_map("a direction", crate::geometry::vectors::unit)
 }
 
 proptest! {

@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, LibverBound};
 
 use super::mcstas::{in_mcstas, to_mcstas};
-use super::vectors::{Matrix, Vector, product};
 use super::{Compression, DATA, ENTRY, NxmxHeader, THINNEST_SENSOR_M, TRUTH};
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
 use crate::failure::Failure;
+use crate::geometry::vectors::{Matrix, Vector, product};
 use crate::geometry::{Geometry, Panel, Polarization, Scan};
 use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, encoded, number, numbers, pipeline, text};
 use crate::image::{PixelType, Pixels};

@@ -281,7 +281,8 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions, nxmx } = *results;
+    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions, nxmx } =
+        *results;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
