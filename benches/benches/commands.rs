@@ -6,11 +6,10 @@
 //! least. `RUNS=n` sets the number of turns, and `LEVEL=avx2` caps the SIMD level.
 
 use core::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::path::PathBuf;
 use std::{env, fs};
 
+use widebragg_benches::turns::{Turns, median};
 use widebragg_tests::program::executable;
 
 /// A detector of 1024 x 1024 pixels and a crystal that lights all of it.
@@ -73,72 +72,12 @@ fn main() {
         let ours: Vec<&str> = options.iter().copied().chain(PARITY.split_whitespace()).chain(level).collect();
         let single: Vec<&str> = ours.iter().copied().chain(["--threads", "1"]).collect();
         let commands = [(&*reference, &*options), (executable(), &*ours), (executable(), &*single)];
-        let turns = Turns::of(runs, commands, &list);
+        let turns = Turns::of(runs, commands, &[("list.hkl", &list)]);
         let [there, here, _] = [0, 1, 2].map(|i| median(turns.wall_s.iter().map(|turn| turn[i])));
         let ratio = median(turns.wall_s.iter().map(|turn| turn[0] / turn[1]));
         let [both, one] = [1, 2].map(|i| turns.cpu_ratio(i));
         println!("| {name} | {there:.3} | {here:.3} | {ratio:.2} | {both} | {one} |");
     }
-}
-
-/// A program with its arguments.
-type Run<'a> = (&'a Path, &'a [&'a str]);
-
-/// Turns of three commands.
-struct Turns {
-    /// Elapsed times of each turn.
-    wall_s: Vec<[f64; 3]>,
-    /// Processor times of all turns, in clock ticks, where the system counts them.
-    cpu_ticks: Option<[f64; 3]>,
-}
-
-impl Turns {
-    /// Runs the commands in turns, after one turn that is not counted.
-    fn of(runs: usize, commands: [Run<'_>; 3], list: &str) -> Self {
-        let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
-        for folder in &folders {
-            fs::write(folder.path().join("list.hkl"), list).expect("a list of reflections");
-        }
-        let mut turns = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; 3]) };
-        for turn in 0..=runs {
-            let mut wall_s = [0.0; 3];
-            for (i, (program, args)) in commands.into_iter().enumerate() {
-                let (started, before) = (Instant::now(), ticks_of_children());
-                let mut command = Command::new(program);
-                command.args(args).current_dir(folders[i].path()).stdin(Stdio::null());
-                let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a process");
-                wall_s[i] = started.elapsed().as_secs_f64();
-                assert!(status.success(), "{}: {status}", program.display());
-                let ticks = before.zip(ticks_of_children()).map(|(before, after)| after - before);
-                if turn > 0 {
-                    turns.cpu_ticks = turns.cpu_ticks.zip(ticks).map(|(mut sums, ticks)| {
-                        sums[i] += ticks;
-                        sums
-                    });
-                }
-            }
-            if turn > 0 {
-                turns.wall_s.push(wall_s);
-            }
-        }
-        turns
-    }
-
-    /// Processor time of the first command in units of that of command `i`; empty where the system does not count it.
-    fn cpu_ratio(&self, i: usize) -> String {
-        let ticks = self.cpu_ticks.filter(|ticks| ticks[i] > 0.0);
-        ticks.map_or_else(String::new, |ticks| format!("{:.2}", ticks[0] / ticks[i]))
-    }
-}
-
-/// Processor time, in clock ticks, of the processes that this one has started and that have ended; Linux only.
-fn ticks_of_children() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the process, in brackets, may have spaces. Columns 16 and 17 of proc_pid_stat(5) follow it.
-    let (_, columns) = stat.rsplit_once(')')?;
-    let mut columns = columns.split_whitespace().skip(13);
-    let mut ticks = || columns.next()?.parse::<f64>().ok();
-    Some(ticks()? + ticks()?)
 }
 
 /// Lines h k l F of a complete box, with F that vary from node to node.
@@ -154,10 +93,4 @@ fn list() -> String {
         }
     }
     list
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

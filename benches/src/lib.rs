@@ -8,6 +8,8 @@
 //!
 //! The same command line gives the kernel's scene and the scalar oracle's simulation, which share no code.
 
+pub mod turns;
+
 use std::path::Path;
 
 use widebragg::carryover::Carryover;
