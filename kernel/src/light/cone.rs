@@ -68,7 +68,9 @@ impl Planes {
         if !(divisor > 0.0 && square >= 0.0) {
             return None;
         }
-        let (middle, half) = ((sin2 * self.ab - ap * bp) / divisor, libm::sqrt(sin2 * square) / divisor);
+        let per_divisor = 1.0 / divisor;
+        let (middle, half) =
+            ((sin2 * self.ab - ap * bp) * per_divisor, libm::sqrt(sin2 * square) * per_divisor);
         Some(middle - half..middle + half)
     }
 }

@@ -52,8 +52,8 @@ const CHORD_WIDER_PX: f64 = 0.02;
 impl ChordOutline {
     const UNKNOWN: Self = Self { middle: [0.0; 2], half: [f32::INFINITY; 2], per_half_slow: 0.0, shear: 0.0 };
 
-    fn new(ellipse: &Ellipse, pixel_m: f64) -> Self {
-        let [u, v] = ellipse.ranges.clone().map(|range| [range.start / pixel_m, range.end / pixel_m]);
+    fn new(ellipse: &Ellipse, per_pixel: f64) -> Self {
+        let [u, v] = ellipse.ranges.clone().map(|range| [range.start * per_pixel, range.end * per_pixel]);
         let middle = [u, v].map(|[start, end]| 0.5 * (start + end));
         let [half_u, half_v] = [u, v].map(|[start, end]| 0.5 * (end - start));
         let aside = ellipse.shear * half_v;
@@ -161,7 +161,8 @@ impl Target<'_> {
 /// The pixels that spots are searched on, and the cone of directions that they lie in.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
-    pixel_m: f64,
+    /// 1 over the edge of a pixel, in 1/m.
+    per_pixel: f64,
     /// Distance of the first sample from the edge of its pixel, in pixels.
     inset_px: f64,
     columns: [usize; 2],
@@ -198,7 +199,7 @@ impl Field {
         let (middle, angle_rad) =
             cone.map_or((scene.p.detector.beam, PI), |(middle, cos)| (middle, libm::acos(cos)));
         let inset_px = 0.5 / scene.p.oversample.per_axis as f64;
-        Some(Self { pixel_m, inset_px, columns, rows, middle, angle_rad })
+        Some(Self { per_pixel: 1.0 / pixel_m, inset_px, columns, rows, middle, angle_rad })
     }
 }
 
@@ -257,8 +258,9 @@ struct Lines {
     /// The axis along a line.
     along: Axis,
     k0: Vec3,
-    /// 1/lambda.
+    /// 1/lambda, and lambda.
     k: f64,
+    per_k: f64,
     /// Radius of a spot, in 1/m.
     radius: f64,
 }
@@ -284,7 +286,7 @@ impl Lines {
         let (a, b) = ordered(a, b);
         let (b, along) = ordered(b, c);
         let (sheet, next) = ordered(a, b);
-        Some(Self { sheet, next, along, k0, k, radius })
+        Some(Self { sheet, next, along, k0, k, per_k: source.lambda_m, radius })
     }
 }
 
@@ -323,7 +325,7 @@ impl WithSimd for Search<'_, '_> {
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) -> u64 {
-        let Self { lines: &Lines { sheet, next, along, k0, k, radius }, light, field, pair, spot } = self;
+        let Self { lines: &Lines { sheet, next, along, k0, k, radius, .. }, light, field, pair, spot } = self;
         let candidate = Candidate { lines: self.lines, light, field, pair };
         let spacing = along.reciprocal.length();
         let [e1, e2, e3] = frame_about((1.0 / spacing) * along.reciprocal);
@@ -440,7 +442,7 @@ impl Candidate<'_, '_> {
 
     /// The spot of a node; `None` where it is out of reach, off the field, or has no structure factor.
     fn spot(&self, i: f64, j: f64, l: f64) -> Option<Spot> {
-        let Lines { sheet, next, along, k0, k, radius } = *self.lines;
+        let Lines { sheet, next, along, k0, k, per_k, radius } = *self.lines;
         let p = k0 + i * sheet.reciprocal + j * next.reciprocal + l * along.reciprocal;
         let length = p.length();
         let off = k - length;
@@ -462,9 +464,10 @@ impl Candidate<'_, '_> {
             return None;
         }
         // K d, p and their difference, at most the radius long, are a triangle.
-        let half = (radius - off) * (radius + off) / (4.0 * k * length);
+        let per_length = 1.0 / length;
+        let half = 0.25 * (radius - off) * (radius + off) * per_length * per_k;
         let sin2 = if half < 0.5 { 4.0 * half * (1.0 - half) } else { f64::INFINITY };
-        let (columns, rows, outline) = self.field.pixels(&self.light.outlines, (1.0 / length) * p, sin2)?;
+        let (columns, rows, outline) = self.field.pixels(&self.light.outlines, per_length * p, sin2)?;
         Some(Spot { pair: self.pair, node, columns, rows, outline })
     }
 }
@@ -488,7 +491,7 @@ impl Field {
                     return Some((columns, rows, ChordOutline::UNKNOWN));
                 }
                 (Meets::Ellipse(ellipse), None) => {
-                    chords = ChordOutline::new(&ellipse, self.pixel_m);
+                    chords = ChordOutline::new(&ellipse, self.per_pixel);
                     union = Some(ellipse.ranges);
                 }
                 (Meets::Ellipse(ellipse), Some(union)) => {
@@ -505,7 +508,7 @@ impl Field {
 
     /// The pixels with a sample in a range along an axis, in m.
     fn pixels_along(&self, range_m: &Range<f64>, limits: [usize; 2]) -> Option<[u16; 2]> {
-        let range = [range_m.start / self.pixel_m - WIDER_PX, range_m.end / self.pixel_m + WIDER_PX];
+        let range = [range_m.start * self.per_pixel - WIDER_PX, range_m.end * self.per_pixel + WIDER_PX];
         pixels_with_samples(range, self.inset_px, limits.map(|limit| limit as u16))
     }
 }

@@ -41,8 +41,8 @@ pub(super) const CHUNK: usize = 256;
 /// Orientations of a chunk that are tested first. Where hardly a box of them is dark, the others are not tested.
 const TRIED: usize = 8;
 
-/// Part of the boxes that must be dark for the test to pay.
-const PAYS: u32 = 16;
+/// Part of the boxes that must be dark for the test to pay: a fourth.
+const PAYS: u32 = 4;
 
 /// What distances from integers are taken to be too large by, for rounding.
 const ROUNDING: f64 = 1e-9;
@@ -349,26 +349,31 @@ impl<'c> Batches<'c> {
         Some(Batch { entries, boxes: all })
     }
 
-    /// The next orientations that are kept for the same boxes.
+    /// The next orientations that are kept for the same boxes: where they are neighbours as they are, else gathered.
     #[inline(never)]
     fn gather(&mut self, kept: &Kept, at: usize, all: u32) -> Option<Batch<'_>> {
         let boxes_of = |index: usize| kept.boxes.get(index).map_or(0, |boxes| boxes >> (at / BOX) & all);
+        let end = self.chunk.len();
+        let first = (self.next..end).find(|&index| boxes_of(index) != 0)?;
+        let boxes = boxes_of(first);
+        let run = (first..end).take_while(|&index| boxes_of(index) == boxes).count();
+        if run >= BATCH || first + run == end {
+            self.next = first + run;
+            return Some(Batch { entries: self.chunk.get(first..self.next)?, boxes });
+        }
         let mut count = 0;
-        let mut boxes = 0;
+        self.next = first;
         while let Some(&entry) = self.chunk.get(self.next) {
             let these = boxes_of(self.next);
-            if these != 0 {
-                if count > 0 && these != boxes {
-                    break;
-                }
+            if these == boxes {
                 let Some(place) = self.gathered.get_mut(count) else { break };
                 *place = entry;
-                boxes = these;
                 count += 1;
+            } else if these != 0 {
+                break;
             }
             self.next += 1;
         }
-        let entries = self.gathered.get(..count).filter(|entries| !entries.is_empty())?;
-        Some(Batch { entries, boxes })
+        Some(Batch { entries: self.gathered.get(..count)?, boxes })
     }
 }
