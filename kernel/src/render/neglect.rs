@@ -41,8 +41,8 @@ pub(super) const CHUNK: usize = 256;
 /// Orientations of a chunk that are tested first. Where hardly a box of them is dark, the others are not tested.
 const TRIED: usize = 8;
 
-/// Part of the boxes that must be dark for the test to pay: a fourth.
-const PAYS: u32 = 4;
+/// Part of the boxes that must be dark for the test to pay: a third.
+const PAYS: u32 = 3;
 
 /// What distances from integers are taken to be too large by, for rounding.
 const ROUNDING: f64 = 1e-9;
