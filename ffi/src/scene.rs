@@ -8,7 +8,7 @@ use widebragg::beam::Source;
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode};
 use widebragg::scene::{SceneParameters, SceneTables, TablesLen};
-use widebragg::structure_factor::LookupRule;
+use widebragg::structure_factor::{LookupRule, Nodes};
 
 use crate::block::{Array, Header, Layout, block};
 use crate::memory::{Output, Region, disjoint, filled};
@@ -242,7 +242,10 @@ impl wb_scene {
     pub(crate) fn regions(&self) -> Result<[Region; 3], Failure> {
         let p = self.scene.parts();
         let grid = match p.structure_factors.grid {
-            Some(grid) => Region::new(grid.data().as_ptr(), grid.data().len(), "grid")?,
+            Some(grid) => match grid.nodes() {
+                Nodes::F64(values) => Region::new(values.as_ptr(), values.len(), "grid")?,
+                Nodes::F32(values) => Region::new(values.as_ptr(), values.len(), "grid")?,
+            },
             None => Region::EMPTY,
         };
         let mask = match p.mask {

@@ -27,6 +27,7 @@ use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Roi, Scene, Sens
 use widebragg::vector::Vec3;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::Failure;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::hkl_table::HklTable;
@@ -40,13 +41,16 @@ pub struct OwnedGrid {
     pub len: [usize; 3],
     /// Values, h-major, l fastest.
     pub data: Vec<f64>,
+    /// The numbers that experiments hold them in.
+    pub numbers: GridNumbers,
 }
 
 impl OwnedGrid {
     /// The same grid as experiments own it.
-    fn table(&self) -> HklTable {
+    fn factor_grid(&self) -> FactorGrid {
         let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);
-        HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() }
+        let table = HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() };
+        FactorGrid::new(table, self.numbers)
     }
 }
 
@@ -134,6 +138,7 @@ impl KernelScene {
             min: grid.min.map(|index| index as i32),
             len: grid.range.map(|n| n as usize),
             data: grid.F.clone(),
+            numbers: GridNumbers::F64,
         };
         let [fast_min, fast_max, slow_min, slow_max] = simulation.roi;
         let layers = if mode == Mode::Spec { simulation.spec_layers } else { simulation.layers };
@@ -225,7 +230,7 @@ impl KernelScene {
             domains: self.domains.clone(),
             mosaic_spread_rad: 0.0,
             random: Ran1::new(1),
-            structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.table())),
+            structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.factor_grid())),
             default_f: self.default_f,
             interpolate: self.interpolate,
             roi: self.roi,

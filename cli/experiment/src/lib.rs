@@ -36,6 +36,7 @@
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
+//! | hold structure factors in f32 or f64 | [`factor_grid`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
@@ -44,6 +45,7 @@
 pub mod carryover;
 mod derive;
 pub mod experiment;
+pub mod factor_grid;
 pub mod failure;
 pub mod faults;
 pub mod frame;

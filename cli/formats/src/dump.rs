@@ -92,20 +92,29 @@ fn swap_foreign(data: &mut [f64]) {
     }
 }
 
-/// Writes a dump.
+/// Writes a dump of the box from the indices `min` on, with `shape` values along h, k and l, h-major, l fastest.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_dump(path: &Path, table: &HklTable) -> Result<(), Failure> {
-    let [_, nk, nl] = table.shape();
+pub fn write_dump<F: Copy + Into<f64>>(
+    path: &Path,
+    min: [i32; 3],
+    shape: [usize; 3],
+    values: &[F],
+) -> Result<(), Failure> {
+    let [_, nk, nl] = shape;
     let padding_row = vec![0.0; nl + 1];
+    let mut row = padding_row.clone();
     write_atomically(path, |out| {
-        let HklTable { h, k, l, .. } = table;
-        write!(out, "{} {} {} {} {} {}\n\x0c", h.0, h.1, k.0, k.1, l.0, l.1)?;
-        for plane in table.data.chunks_exact(nk * nl) {
-            for row in plane.chunks_exact(nl) {
-                write_values(out, row, f64::to_ne_bytes)?;
-                write_values(out, &[0.0], f64::to_ne_bytes)?;
+        for (i, (first, entries)) in min.into_iter().zip(shape).enumerate() {
+            let space = if i == 0 { "" } else { " " };
+            write!(out, "{space}{first} {}", i64::from(first) + entries as i64 - 1)?;
+        }
+        write!(out, "\n\x0c")?;
+        for plane in values.chunks_exact(nk * nl) {
+            for values in plane.chunks_exact(nl) {
+                row.iter_mut().zip(values).for_each(|(to, &f)| *to = f.into());
+                write_values(out, &row, f64::to_ne_bytes)?;
             }
             write_values(out, &padding_row, f64::to_ne_bytes)?;
         }
@@ -199,7 +208,7 @@ mod tests {
     fn written(table: &HklTable) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Fdump.bin");
-        write_dump(&path, table).unwrap();
+        write_dump(&path, table.min(), table.shape(), &table.data).unwrap();
         fs::read(path).unwrap()
     }
 

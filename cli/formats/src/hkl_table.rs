@@ -43,6 +43,12 @@ impl HklTable {
         indices.zip(self.data.iter().copied())
     }
 
+    /// Smallest h, k and l.
+    #[must_use]
+    pub fn min(&self) -> [i32; 3] {
+        [self.h.0, self.k.0, self.l.0]
+    }
+
     /// Number of entries along h, k and l.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {

@@ -191,7 +191,7 @@ fn write(
         }
         Written::Dump => {
             table.data.iter_mut().filter(|f| f.is_nan()).for_each(|f| *f = 0.0);
-            write_dump(path, &table).map_err(named)
+            write_dump(path, table.min(), table.shape(), &table.data).map_err(named)
         }
     }
 }

@@ -12,6 +12,7 @@ use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
+use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::reflections::p1::Wanted;
@@ -423,6 +424,8 @@ pub struct Options {
     pub reflections: Wanted,
     /// How structure factors are computed where that file is an atomic model.
     pub model: ModelOptions,
+    /// The numbers that the grid of structure factors is held in.
+    pub grid: GridNumbers,
     /// Binary dump of the structure factors.
     pub dump: Option<PathBuf>,
     /// Structure factor of reflections that are not listed.

@@ -1,13 +1,13 @@
 //! The grid of structure factors: a borrowed slice over h, k, l, and its nodes for lanes.
 
-use super::StructureFactors;
+use super::{Nodes, StructureFactors};
 use crate::Error;
 use crate::lanes::{Lanes, Level};
 
 /// A dense grid of structure factors in a borrowed slice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HklGrid<'a> {
-    data: &'a [f64],
+    nodes: Nodes<'a>,
     min: [i32; 3],
     len: [usize; 3],
 }
@@ -17,14 +17,15 @@ const MOST_NODES: usize = 1 << 31;
 
 impl<'a> HklGrid<'a> {
     /// A grid without nodes: every lookup gives default_F.
-    const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3] };
+    const EMPTY: Self = Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3] };
 
-    /// A grid from (h, k, l) = `min`, with `len` nodes along each.
+    /// A grid from (h, k, l) = `min`, with `len` nodes along each: a slice of f64 or f32.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] when `data` holds fewer than the product of `len`, [`Error::TooLarge`] when
+    /// [`Error::BufferTooShort`] when `nodes` holds fewer than the product of `len`, [`Error::TooLarge`] when
     /// that or an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
-    pub fn new(min: [i32; 3], len: [usize; 3], data: &'a [f64]) -> Result<Self, Error> {
+    pub fn new(min: [i32; 3], len: [usize; 3], nodes: impl Into<Nodes<'a>>) -> Result<Self, Error> {
+        let nodes = nodes.into();
         let too_large = Error::TooLarge { quantity: "structure factor grid" };
         let mut needed = 1usize;
         for (&first, &count) in min.iter().zip(&len) {
@@ -39,16 +40,13 @@ impl<'a> HklGrid<'a> {
         if needed > MOST_NODES {
             return Err(too_large);
         }
-        let given = data.len();
-        let data = data.get(..needed).ok_or(Error::BufferTooShort {
-            buffer: "structure factor grid",
-            needed,
-            given,
-        })?;
-        if let Some(&value) = data.iter().find(|f| !f.is_finite()) {
+        let given = nodes.count();
+        let short = Error::BufferTooShort { buffer: "structure factor grid", needed, given };
+        let nodes = nodes.first(needed).ok_or(short)?;
+        if let Some(value) = nodes.infinite() {
             return Err(Error::OutOfRange { quantity: "structure factor", value, allowed: "finite" });
         }
-        Ok(Self { data, min, len })
+        Ok(Self { nodes, min, len })
     }
 
     /// Smallest h, k, l.
@@ -65,15 +63,15 @@ impl<'a> HklGrid<'a> {
 
     /// The values.
     #[must_use]
-    pub fn data(&self) -> &'a [f64] {
-        self.data
+    pub fn nodes(&self) -> Nodes<'a> {
+        self.nodes
     }
 }
 
 /// The grid with its bounds and strides broadcast to lanes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LaneGrid<'a, F> {
-    pub(super) data: &'a [f64],
+    pub(super) nodes: Nodes<'a>,
     /// Elements from one h to the next, from one k to the next.
     pub(super) strides: [usize; 2],
     min: [F; 3],
@@ -93,7 +91,7 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
         let [h, k, l] = grid.min.map(f64::from);
         let [nh, nk, nl] = [grid.len[0] as f64, grid.len[1] as f64, grid.len[2] as f64];
         Self {
-            data: grid.data,
+            nodes: grid.nodes,
             strides: [grid.len[1] * grid.len[2], grid.len[2]],
             min: [level.splat(h), level.splat(k), level.splat(l)],
             max: [level.splat(h + nh - 1.0), level.splat(k + nk - 1.0), level.splat(l + nl - 1.0)],
@@ -121,7 +119,11 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     /// The value at a node, default_F where the node is not in the grid.
     #[inline(always)]
     pub(super) fn nearest(&self, node: [F; 3]) -> F {
-        self.index(node).gather(self.data, self.contains(node), self.default_f)
+        let (index, inside) = (self.index(node), self.contains(node));
+        match self.nodes {
+            Nodes::F64(nodes) => index.gather(nodes, inside, self.default_f),
+            Nodes::F32(nodes) => index.gather(nodes, inside, self.default_f),
+        }
     }
 
     /// Adds `amount` to `sums` at the nodes that are in the grid, for the lanes in `active`. Returns the

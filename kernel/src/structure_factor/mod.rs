@@ -1,7 +1,7 @@
 //! F_cell: structure factors on a dense grid over h, k, l, looked up at the nearest node or interpolated.
 //!
-//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice that
-//! the caller owns.
+//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice of f64 or f32
+//! that the caller owns. All arithmetic is in f64.
 //!
 //! **Formulas.** Nearest: the grid value inside the box, else default_F. Tricubic: cubic Lagrange through the
 //! 4 x 4 x 4 nodes floor-1 .. floor+2, along l, then k, then h. The block is usable where h - 2 >= h_min and
@@ -24,6 +24,7 @@ mod grid;
 mod latch;
 mod lookup;
 mod nearest;
+mod nodes;
 mod tricubic;
 mod uniform;
 
@@ -32,6 +33,7 @@ pub use grid::HklGrid;
 pub use latch::LatchPoint;
 pub(crate) use lookup::{Located, Lookup, LookupKind, LookupPlan, LookupTable, SavedNodes};
 pub(crate) use nearest::NearestKind;
+pub use nodes::Nodes;
 pub(crate) use tricubic::TricubicKind;
 pub use tricubic::tricubic;
 pub(crate) use uniform::UniformKind;

@@ -151,10 +151,10 @@ fn push_lists(text: &mut String, experiment: &Experiment) {
     }
     push(text, &format!("  created a total of {} mosaic domains", experiment.domains.len()));
     let default_f = experiment.default_f;
-    let listed = experiment
-        .structure_factors
-        .as_ref()
-        .map_or(0, |table| table.data.iter().filter(|&&f| f != default_f && f != 0.0).count());
+    let listed = experiment.structure_factors.as_ref().map_or(0, |grid| {
+        let values = (0..grid.nodes().count()).filter_map(|node| grid.nodes().get(node));
+        values.filter(|&f| f != default_f && f != 0.0).count()
+    });
     push(text, &format!("  {listed} initialized hkls (all others ={})", g(default_f)));
 }
 

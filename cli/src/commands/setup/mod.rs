@@ -21,6 +21,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::faults::Modes;
 use widebragg_experiment::parameters::{self, Mosaic, Parameters, PhiSampling, SensorRequest, Sources};
 use widebragg_formats::format_g::format_g;
@@ -62,6 +63,8 @@ pub struct SetUp {
 /// What the file of `-hkl` says of the crystal.
 #[derive(Debug, Clone, Copy, Default)]
 struct OfFile<'f> {
+    /// What a list of reflections lacks, in words.
+    lacks: Option<&'f str>,
     reflections: Option<&'f Summary>,
     model: Option<&'f ModelFile>,
 }
@@ -81,8 +84,9 @@ impl OfFile<'_> {
 pub fn experiment_from(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let Factors { table, reflections, model } = structure_factors::read(options, inputs, warn)?;
-    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
+    let Factors { table, lacks, reflections, model } = structure_factors::read(options, inputs, warn)?;
+    let of_file =
+        OfFile { lacks: lacks.as_deref(), reflections: reflections.as_ref(), model: model.as_ref() };
     let mut computed = None;
     let table = |parameters: &Parameters| table_for(parameters, options, table, of_file, &mut computed);
     let experiment = of_files(options, inputs, of_file, table, warn)?;
@@ -131,8 +135,10 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
-    let Factors { table, reflections, model } = structure_factors::read(&spec, &Inputs::default(), warn)?;
-    let of_file = OfFile { reflections: reflections.as_ref(), model: model.as_ref() };
+    let Factors { table, lacks, reflections, model } =
+        structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let of_file =
+        OfFile { lacks: lacks.as_deref(), reflections: reflections.as_ref(), model: model.as_ref() };
     let inputs = Inputs::kept();
     let table = |parameters: &Parameters| table_for(parameters, &spec, table, of_file, &mut None);
     let spec = of_files(&spec, &inputs, of_file, table, warn)?;
@@ -156,7 +162,8 @@ fn of_files(
     let lambda = Lambda::known(options, &inherited, of_file.reflections);
     let cell = cell(options, inputs, of_file)?;
     let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
-    parameters.structure_factors = table(&parameters)?;
+    let table = table(&parameters)?;
+    parameters.structure_factors = table.map(|table| FactorGrid::new(table, options.grid));
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use widebragg::defaults;
+use widebragg::structure_factor::Nodes;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::dump;
 use widebragg_formats::hkl_table::HklTable;
@@ -12,6 +13,7 @@ use widebragg_reflections::cell::Cell;
 
 use super::inputs::Inputs;
 use super::model::ModelFile;
+use super::plausibility::missing_equivalents;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::Options;
@@ -29,6 +31,8 @@ fn dump_path(options: &Options) -> &Path {
 pub(super) struct Factors {
     /// `None` where every reflection has the default F.
     pub table: Option<HklTable>,
+    /// What a list that is taken as it stands lacks, in words.
+    pub lacks: Option<String>,
     /// What was taken of a file of reflections; `None` for lines of h k l F that are taken as they stand.
     pub reflections: Option<Summary>,
     /// The atomic model that the table is to be computed from.
@@ -56,10 +60,13 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
             cell,
             default_f,
         )? {
-            Reflections::AsListed(table) => Ok(Factors::of_table(Some(table))),
+            Reflections::AsListed(table) => {
+                let lacks = missing_equivalents(&table, default_f);
+                Ok(Factors { lacks, ..Factors::of_table(Some(table)) })
+            }
             Reflections::Unique(unique) => {
                 let table = Some(unique.table(path, default_f)?);
-                Ok(Factors { table, reflections: Some(unique.summary), model: None })
+                Ok(Factors { reflections: Some(unique.summary), ..Factors::of_table(table) })
             }
             Reflections::Model(model) => {
                 read_model = Some(model);
@@ -105,9 +112,14 @@ pub(crate) fn cell_of([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Cell {
 
 /// Writes the dump that later runs without `-hkl` read.
 pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
-    if let (Some(_), Some(table)) = (&options.hkl, &experiment.structure_factors) {
+    if let (Some(_), Some(grid)) = (&options.hkl, &experiment.structure_factors) {
+        let (path, min, shape) = (dump_path(options), grid.min(), grid.shape());
+        let written = match grid.nodes() {
+            Nodes::F64(values) => dump::write_dump(path, min, shape, values),
+            Nodes::F32(values) => dump::write_dump(path, min, shape, values),
+        };
         // The dump only saves time, so that a failure to write it does not fail the run.
-        if let Err(failure) = dump::write_dump(dump_path(options), table) {
+        if let Err(failure) = written {
             complain(&format!("structure factor dump not written: {failure}"));
         }
     }
