@@ -43,6 +43,8 @@ pub struct OwnedGrid {
     pub data: Vec<f64>,
     /// The numbers that experiments hold them in.
     pub numbers: GridNumbers,
+    /// The grid of each source, where the values are those of several grids.
+    pub of_source: Option<Vec<u32>>,
 }
 
 impl OwnedGrid {
@@ -50,7 +52,10 @@ impl OwnedGrid {
     fn factor_grid(&self) -> FactorGrid {
         let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);
         let table = HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() };
-        FactorGrid::new(table, self.numbers)
+        match &self.of_source {
+            None => FactorGrid::new(table, self.numbers),
+            Some(of_source) => FactorGrid::of_channels(table, of_source.clone(), self.numbers),
+        }
     }
 }
 
@@ -139,6 +144,7 @@ impl KernelScene {
             len: grid.range.map(|n| n as usize),
             data: grid.F.clone(),
             numbers: GridNumbers::F64,
+            of_source: None,
         };
         let [fast_min, fast_max, slow_min, slow_max] = simulation.roi;
         let layers = if mode == Mode::Spec { simulation.spec_layers } else { simulation.layers };
@@ -302,4 +308,26 @@ pub fn with_turns<R>(
         by_mosaic: &mut by_mosaic,
     };
     job(&fill_orientation_derivatives(scene.orientations(), buffers).expect("derivatives of orientations"))
+}
+
+/// For each variable, a step that changes the phases of the interference function by about a tenth.
+pub fn first_step(scene: &KernelScene, variable: usize) -> f64 {
+    let lambda = scene.sources.iter().fold(f64::INFINITY, |least, source| least.min(source.lambda_m));
+    let Orientation { a_m, b_m, c_m } = scene.cell;
+    let edge = [a_m, b_m, c_m].iter().map(|v| v.length()).fold(0.0, f64::max);
+    let cells = scene.crystallite.cells.iter().copied().fold(1.0, f64::max);
+    let index = cells * edge * 2.0 / lambda;
+    let d = &scene.detector;
+    let reach = d.pix0_m.length();
+    let size = d.pixel_m * d.fast_pixels.max(d.slow_pixels) as f64;
+    match variable {
+        0..9 => 0.02 / (cells * 2.0 / lambda),
+        9..18 => 1e-5 / edge * 1e-10,
+        18..21 | 31 => 0.02 * reach / index,
+        21..27 => 0.02 * reach / index / size.max(1e-3),
+        30 => 1e-2 * d.close_distance_m.abs(),
+        34 => 1e-2,
+        32 | 33 | 35 => 0.02 / index,
+        _ => 1e-2,
+    }
 }

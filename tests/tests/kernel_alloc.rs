@@ -138,6 +138,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             oversample: Oversample { per_axis: 2, ..Oversample::NONE },
             sources: &sources[..used],
             source_weights: None,
+            source_grids: None,
             orientations,
             crystallite: Crystallite {
                 shape,

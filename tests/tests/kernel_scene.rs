@@ -59,6 +59,7 @@ fn filled<R>(p: &SceneParameters<'_>, job: impl FnOnce(Result<Scene<'_>, Error>)
     let tables = SceneTables {
         sources: &mut sources,
         source_weights: &mut [],
+        source_grids: &mut [],
         domains: &mut domains,
         orientations: &mut orientations,
     };
@@ -198,6 +199,7 @@ fn short_tables_are_refused_with_the_required_length() {
         let tables = SceneTables {
             sources: &mut sources,
             source_weights: &mut [],
+            source_grids: &mut [],
             domains: &mut domains,
             orientations: &mut orientations,
         };

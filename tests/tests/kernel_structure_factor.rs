@@ -109,7 +109,7 @@ fn grid(value: impl Fn(f64, f64, f64) -> f64) -> OwnedGrid {
         let value = &value;
         axis(1).flat_map(move |k| axis(2).map(move |l| value(h, k, l)))
     });
-    OwnedGrid { min, len, data: data.collect(), numbers: GridNumbers::F64 }
+    OwnedGrid { min, len, data: data.collect(), numbers: GridNumbers::F64, of_source: None }
 }
 
 /// A different value at every node.

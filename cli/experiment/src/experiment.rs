@@ -152,6 +152,8 @@ impl<'p> Derived<'p> {
             phi_steps: self.phi.count,
             mosaic: self.mosaic,
             grid: grid.map_err(refused(Part::Scene))?,
+            // The sources that are used are not known yet.
+            source_grids: None,
             default_f: parameters.default_f,
             interpolate: Some(derive::interpolates(parameters)),
             fluence_per_m2: self.fluence_per_m2,
@@ -299,6 +301,7 @@ impl Experiment {
             oversample: self.oversample,
             sources: &self.sources,
             source_weights: self.source_weights.as_deref(),
+            source_grids: self.structure_factors.as_deref().and_then(FactorGrid::of_source),
             orientations,
             crystallite: self.crystallite,
             precision: self.precision,

@@ -1,4 +1,4 @@
-//! The grid of structure factors of an experiment, in f64 or f32.
+//! The grid of structure factors of an experiment, or one for each channel of wavelengths, in f64 or f32.
 //!
 //! f32 nodes take half the memory, and the kernel computes with exactly the same numbers where every F is one that f32
 //! holds. Measured F mostly are: columns of an MTZ file are f32.
@@ -54,6 +54,8 @@ pub struct FactorGrid {
     min: [i32; 3],
     shape: [usize; 3],
     nodes: OwnedNodes,
+    /// For each source its grid, where there are several.
+    of_source: Option<Vec<u32>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +73,17 @@ impl FactorGrid {
     /// The grid of a table, in these numbers.
     #[must_use]
     pub fn new(table: HklTable, numbers: GridNumbers) -> Self {
+        Self::made(table, None, numbers)
+    }
+
+    /// Grids over the box of a table, whose data hold one after the other; `of_source` is the index of the grid of each
+    /// source of the experiment.
+    #[must_use]
+    pub fn of_channels(table: HklTable, of_source: Vec<u32>, numbers: GridNumbers) -> Self {
+        Self::made(table, Some(of_source), numbers)
+    }
+
+    fn made(table: HklTable, of_source: Option<Vec<u32>>, numbers: GridNumbers) -> Self {
         let (min, shape) = (table.min(), table.shape());
         let is_exact = || table.data.iter().all(|&f| f64::from(f as f32) == f);
         let (narrow, rounded) = match numbers {
@@ -79,7 +92,7 @@ impl FactorGrid {
             GridNumbers::F32 => (true, !is_exact()),
         };
         let nodes = if narrow { narrowed(table.data, rounded) } else { OwnedNodes::F64(table.data) };
-        Self { min, shape, nodes }
+        Self { min, shape, nodes, of_source }
     }
 
     /// The smallest h, k, l.
@@ -94,7 +107,19 @@ impl FactorGrid {
         self.shape
     }
 
-    /// The values, h-major, l fastest.
+    /// The number of grids.
+    #[must_use]
+    pub fn grids(&self) -> usize {
+        self.nodes().count() / self.shape.iter().product::<usize>().max(1)
+    }
+
+    /// The index of the grid of each source; `None` where there is one for all.
+    #[must_use]
+    pub fn of_source(&self) -> Option<&[u32]> {
+        self.of_source.as_deref()
+    }
+
+    /// The values, h-major, l fastest, of all grids.
     #[must_use]
     pub fn nodes(&self) -> Nodes<'_> {
         match &self.nodes {
@@ -123,7 +148,7 @@ impl FactorGrid {
 
     /// The grid as the kernel borrows it.
     pub(crate) fn kernel_grid(&self) -> Result<HklGrid<'_>, Error> {
-        HklGrid::new(self.min, self.shape, self.nodes())
+        HklGrid::several(self.min, self.shape, self.grids(), self.nodes())
     }
 }
 

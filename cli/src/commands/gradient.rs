@@ -121,6 +121,9 @@ fn report(
     let (value, counted, slopes) = loss.at(&image, selected(experiment));
     let directions = problem.directions(&moves, chosen.parameters.iter().map(|named| named.parameter))?;
     let grid = experiment.structure_factors.as_deref().filter(|_| chosen.each_f);
+    if grid.is_some_and(|grid| grid.grids() > 1) {
+        return Err(Failure::input("--wrt F: needs one F for all wavelengths, not --energy-channels"));
+    }
     let mut by_f = match grid {
         Some(grid) => Some(
             filled(grid.nodes().count(), 0f64)

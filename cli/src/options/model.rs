@@ -298,16 +298,19 @@ pub struct ModelOptions {
     pub scans: Vec<(Element, PathBuf)>,
     /// The bulk solvent.
     pub solvent: SolventChoice,
+    /// Most channels of wavelengths that have F of their own; `None`: F of all sources are those of one wavelength.
+    pub energy_channels: Option<usize>,
 }
 
 impl ModelOptions {
     /// The option that changes how F is computed; none where all is by default.
     #[must_use]
     pub fn first_option(&self) -> Option<&'static str> {
-        let Self { leaves_tables_out, scans, solvent } = self;
+        let Self { leaves_tables_out, scans, solvent, energy_channels } = self;
         let given = [
             (*leaves_tables_out || !scans.is_empty(), "--anomalous"),
             (*solvent != SolventChoice::Usual, "--solvent"),
+            (energy_channels.is_some(), "--energy-channels"),
         ];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
     }

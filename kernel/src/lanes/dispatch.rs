@@ -150,6 +150,7 @@ impl Simd {
 }
 
 impl From<Portable> for Simd {
+    #[inline]
     fn from(level: Portable) -> Self {
         Self(Proof::Portable(level))
     }
@@ -157,6 +158,7 @@ impl From<Portable> for Simd {
 
 #[cfg(target_arch = "x86_64")]
 impl From<Avx2> for Simd {
+    #[inline]
     fn from(level: Avx2) -> Self {
         Self(Proof::Avx2(level))
     }
@@ -164,6 +166,7 @@ impl From<Avx2> for Simd {
 
 #[cfg(target_arch = "x86_64")]
 impl From<Avx512> for Simd {
+    #[inline]
     fn from(level: Avx512) -> Self {
         Self(Proof::Avx512(level))
     }

@@ -33,7 +33,7 @@ use super::row_plan::{Span, select};
 use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{Shape, ShapeKind};
-use crate::scene::Scene;
+use crate::scene::{Scene, SourceRun};
 use crate::span::{PerPixel, SPAN, load, store};
 use crate::structure_factor::{Lookup, LookupKind, LookupTable, SavedNodes};
 
@@ -274,15 +274,17 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let Self { scene, span, work, .. } = self;
         let p = &scene.p;
         let per_axis = p.oversample.per_axis;
-        let grid = SubpixelGrid::new(&p.detector, span.slow, per_axis);
+        let subpixels = SubpixelGrid::new(&p.detector, span.slow, per_axis);
         let shape = Sh::at(level, &p.crystallite);
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
         let multiplies_terms = Accumulation::new(scene).multiplies_terms();
         let is_limited = p.d_min_m > 0.0;
-        let at_once = if multiplies_terms || is_limited { 1 } else { p.sources.len().max(1) };
+        let singly = multiplies_terms || is_limited;
+        // The grid whose nodes are saved.
+        let mut saved = None;
         // The first sample starts the sum, or the first step of each source whose terms are multiplied.
-        let (mut visited, mut summed) = (false, false);
+        let mut summed = false;
         if multiplies_terms {
             work.total = [0.0; SPAN];
         }
@@ -290,18 +292,21 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
             run_geometry(GeometryPass {
                 scene,
                 span,
-                grid: &grid,
+                grid: &subpixels,
                 layer,
                 sub_slow,
                 sub_fast,
                 work: &mut *work,
             });
-            for (group, sources) in p.sources.chunks(at_once).enumerate() {
+            let mut next = 0;
+            while let Some(SourceRun { first: source, sources, grid }) = scene.source_run(next, singly) {
+                next = source + sources.len();
+                lookup.choose_grid(grid);
                 if is_limited {
-                    run_resolution(ResolutionPass { scene, source: group, span, work: &mut *work });
+                    run_resolution(ResolutionPass { scene, source, span, work: &mut *work });
                 }
                 for at in (0..span.count).step_by(L::F::LEN) {
-                    if let (true, Some(samples)) = (visited, &work.samples) {
+                    if let (true, Some(samples)) = (saved == Some(grid), &work.samples) {
                         lookup.restore(&samples.nodes, at);
                     }
                     Self::block(scene, sources, work, &shape, &mut lookup, nudge, at, summed);
@@ -309,10 +314,10 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                         lookup.save(&mut samples.nodes, at);
                     }
                 }
-                visited = true;
+                saved = Some(grid);
                 summed = !multiplies_terms;
                 if multiplies_terms {
-                    run_terms(TermsPass { scene, source: group, span, work: &mut *work });
+                    run_terms(TermsPass { scene, source, span, work: &mut *work });
                 }
             }
         }

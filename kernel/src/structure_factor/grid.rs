@@ -1,15 +1,21 @@
-//! The grid of structure factors: a borrowed slice over h, k, l, and its nodes for lanes.
+//! The grid of structure factors, or one for each group of sources: a borrowed slice over h, k, l, and its nodes for
+//! lanes.
 
 use super::{Nodes, StructureFactors};
 use crate::Error;
+use crate::error::require;
 use crate::lanes::{Lanes, Level};
 
-/// A dense grid of structure factors in a borrowed slice.
+/// A dense grid of structure factors in a borrowed slice, or several over the same box, one after the other.
+///
+/// Several serve sources of different energies, near an absorption edge for instance:
+/// [`SceneParts::source_grids`](crate::scene::SceneParts::source_grids) says which of them a source has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HklGrid<'a> {
     nodes: Nodes<'a>,
     min: [i32; 3],
     len: [usize; 3],
+    grids: usize,
 }
 
 /// Most nodes of a grid.
@@ -17,7 +23,7 @@ const MOST_NODES: usize = 1 << 31;
 
 impl<'a> HklGrid<'a> {
     /// A grid without nodes: every lookup gives default_F.
-    const EMPTY: Self = Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3] };
+    const EMPTY: Self = Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3], grids: 1 };
 
     /// A grid from (h, k, l) = `min`, with `len` nodes along each: a slice of f64 or f32.
     ///
@@ -25,7 +31,21 @@ impl<'a> HklGrid<'a> {
     /// [`Error::BufferTooShort`] when `nodes` holds fewer than the product of `len`, [`Error::TooLarge`] when
     /// that or an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
     pub fn new(min: [i32; 3], len: [usize; 3], nodes: impl Into<Nodes<'a>>) -> Result<Self, Error> {
+        Self::several(min, len, 1, nodes)
+    }
+
+    /// As [`HklGrid::new`], with `grids` grids over the same box, one after the other in `nodes`.
+    ///
+    /// # Errors
+    /// Those of [`HklGrid::new`], and [`Error::OutOfRange`] for no grid.
+    pub fn several(
+        min: [i32; 3],
+        len: [usize; 3],
+        grids: usize,
+        nodes: impl Into<Nodes<'a>>,
+    ) -> Result<Self, Error> {
         let nodes = nodes.into();
+        require(grids > 0, "number of grids", grids as f64, "at least 1")?;
         let too_large = Error::TooLarge { quantity: "structure factor grid" };
         let mut needed = 1usize;
         for (&first, &count) in min.iter().zip(&len) {
@@ -40,13 +60,14 @@ impl<'a> HklGrid<'a> {
         if needed > MOST_NODES {
             return Err(too_large);
         }
+        let needed = needed.checked_mul(grids).ok_or(too_large)?;
         let given = nodes.count();
         let short = Error::BufferTooShort { buffer: "structure factor grid", needed, given };
-        let nodes = nodes.first(needed).ok_or(short)?;
+        let nodes = nodes.part(0, needed).ok_or(short)?;
         if let Some(value) = nodes.infinite() {
             return Err(Error::OutOfRange { quantity: "structure factor", value, allowed: "finite" });
         }
-        Ok(Self { nodes, min, len })
+        Ok(Self { nodes, min, len, grids })
     }
 
     /// Smallest h, k, l.
@@ -61,7 +82,13 @@ impl<'a> HklGrid<'a> {
         self.len
     }
 
-    /// The values.
+    /// Number of grids over the box.
+    #[must_use]
+    pub fn grids(&self) -> usize {
+        self.grids
+    }
+
+    /// The values of all grids.
     #[must_use]
     pub fn nodes(&self) -> Nodes<'a> {
         self.nodes
@@ -71,7 +98,11 @@ impl<'a> HklGrid<'a> {
 /// The grid with its bounds and strides broadcast to lanes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LaneGrid<'a, F> {
+    /// Those of the grid that is looked up in.
     pub(super) nodes: Nodes<'a>,
+    /// Those of all grids, and how many are before `nodes`.
+    all: Nodes<'a>,
+    before: usize,
     /// Elements from one h to the next, from one k to the next.
     pub(super) strides: [usize; 2],
     min: [F; 3],
@@ -91,7 +122,10 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
         let [h, k, l] = grid.min.map(f64::from);
         let [nh, nk, nl] = [grid.len[0] as f64, grid.len[1] as f64, grid.len[2] as f64];
         Self {
-            nodes: grid.nodes,
+            // Without a grid there is no node.
+            nodes: grid.nodes.part(0, grid.len.iter().product()).unwrap_or(Nodes::F64(&[])),
+            all: grid.nodes,
+            before: 0,
             strides: [grid.len[1] * grid.len[2], grid.len[2]],
             min: [level.splat(h), level.splat(k), level.splat(l)],
             max: [level.splat(h + nh - 1.0), level.splat(k + nk - 1.0), level.splat(l + nl - 1.0)],
@@ -101,6 +135,26 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
             base: level.splat(h * nk * nl + k * nl + l),
             default_f: level.splat(default_f),
         }
+    }
+
+    /// Looks up in another grid over the same box; returns whether it is another.
+    #[inline(always)]
+    pub(super) fn choose(&mut self, grid: usize) -> bool {
+        let count = self.nodes.count();
+        let before = grid * count;
+        if before == self.before {
+            return false;
+        }
+        if let Some(nodes) = self.all.part(before, count) {
+            (self.nodes, self.before) = (nodes, before);
+        }
+        true
+    }
+
+    /// The part of an array over the nodes of all grids that belongs to the one that is looked up in.
+    #[inline(always)]
+    pub(super) fn own<'s>(&self, of_all: &'s mut [f64]) -> &'s mut [f64] {
+        of_all.get_mut(self.before..).unwrap_or_default()
     }
 
     /// Index of a node in the slice.
@@ -132,7 +186,7 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     pub(super) fn scatter_nearest(&self, node: [F; 3], active: F::Mask, amount: F, sums: &mut [f64]) -> F {
         let (zero, one) = (amount.splat_like(0.0), amount.splat_like(1.0));
         let inside = self.contains(node);
-        add_at(self.index(node), F::select(inside & active, amount, zero), sums);
+        add_at(self.index(node), F::select(inside & active, amount, zero), self.own(sums));
         F::select(inside, zero, one)
     }
 

@@ -41,7 +41,7 @@ pub(crate) use uniform::UniformKind;
 /// The structure factors of a scene.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StructureFactors<'a> {
-    /// The grid; with `None` every reflection has `default_f`.
+    /// The grid, or several over the same box; with `None` every reflection has `default_f`.
     pub grid: Option<HklGrid<'a>>,
     /// Structure factor of reflections outside the grid.
     pub default_f: f64,

@@ -40,11 +40,12 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// The first `count` nodes; `None` where there are fewer.
-    pub(super) fn first(self, count: usize) -> Option<Self> {
+    /// `count` nodes from `first` on; `None` where there are fewer.
+    pub(super) fn part(self, first: usize, count: usize) -> Option<Self> {
+        let range = first..first.checked_add(count)?;
         match self {
-            Self::F64(values) => values.get(..count).map(Self::F64),
-            Self::F32(values) => values.get(..count).map(Self::F32),
+            Self::F64(values) => values.get(range).map(Self::F64),
+            Self::F32(values) => values.get(range).map(Self::F32),
         }
     }
 

@@ -275,13 +275,17 @@ impl<F: Lanes> Lookup<F> for Tricubic<'_, F> {
                 let along = amount * wh * wk;
                 for (m, &wl) in wl.iter().enumerate() {
                     let offset = (i * stride_h + j * stride_k + m) as f64;
-                    add_at(block.start + zero.splat_like(offset), along * wl, sums);
+                    add_at(block.start + zero.splat_like(offset), along * wl, self.grid.own(sums));
                 }
             }
         }
         F::select(usable, zero, by_default)
     }
 
+    #[inline(always)]
+    fn choose_grid(&mut self, grid: usize) {
+        self.grid.choose(grid);
+    }
     #[inline(always)]
     fn fallbacks(&self) -> u64 {
         self.fallbacks

@@ -416,7 +416,8 @@ fn grid_words(grid: &FactorGrid) -> String {
         (name, false) => name.to_owned(),
     };
     let megabytes = grid.nodes().bytes() as f64 / 1e6;
-    format!("{nh} x {nk} x {nl} nodes in {numbers}: {megabytes:.1} MB")
+    let grids = if grid.grids() > 1 { format!(", {} grids", grid.grids()) } else { String::new() };
+    format!("{nh} x {nk} x {nl} nodes{grids} in {numbers}: {megabytes:.1} MB")
 }
 
 /// [`grid_words`] as JSON.
@@ -424,6 +425,7 @@ fn grid_json(grid: &FactorGrid) -> Value {
     json!({
         "hkl_min": grid.min(),
         "nodes": grid.shape(),
+        "grids": grid.grids(),
         "numbers": grid.name(),
         "rounded": grid.is_rounded(),
         "bytes": grid.nodes().bytes(),

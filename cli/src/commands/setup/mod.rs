@@ -102,24 +102,27 @@ pub fn with_structure_factors(
     table: Option<HklTable>,
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(table), warn)
+    let grid = table.map(|table| FactorGrid::new(table, options.grid));
+    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(grid), warn)
 }
 
-/// The table of structure factors: the one that was read, or the one that is computed from an atomic model for the
-/// parameters of the image; then `computed` says from what.
+/// The grid of structure factors: of the table that was read, or computed from an atomic model for the parameters of the
+/// image; then `computed` says from what.
 fn table_for(
     parameters: &Parameters,
     options: &Options,
     table: Option<HklTable>,
     of_file: OfFile<'_>,
     computed: &mut Option<ModelSummary>,
-) -> Result<Option<HklTable>, Failure> {
-    let Some(model) = of_file.model else { return Ok(table) };
+) -> Result<Option<FactorGrid>, Failure> {
+    let Some(model) = of_file.model else {
+        return Ok(table.map(|table| FactorGrid::new(table, options.grid)));
+    };
     let without_factors = Experiment::new(parameters.clone(), |_| ());
     let without_factors = without_factors.map_err(|failure| words::failure(failure, options))?;
-    let (table, summary) = model.factors(&without_factors)?;
+    let (grid, summary) = model.factors(&without_factors, options)?;
     *computed = Some(summary);
-    Ok(Some(table))
+    Ok(Some(grid))
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
@@ -132,6 +135,10 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     // The crystal must not depend on the second in which it is drawn.
     let seed = options.misset_seed_as_typed.or(options.seed_as_typed);
     options.misset_seed_as_typed = Some(seed.unwrap_or_else(clock_seed));
+    if options.model.energy_channels.is_some() {
+        let why = "nanoBragg has the same F for all wavelengths, so there is nothing to compare them with";
+        return Err(Failure::input(format!("--energy-channels: {why}")));
+    }
     let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
@@ -154,7 +161,7 @@ fn of_files(
     options: &Options,
     inputs: &Inputs,
     of_file: OfFile<'_>,
-    table: impl FnOnce(&Parameters) -> Result<Option<HklTable>, Failure>,
+    grid: impl FnOnce(&Parameters) -> Result<Option<FactorGrid>, Failure>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
@@ -162,8 +169,7 @@ fn of_files(
     let lambda = Lambda::known(options, &inherited, of_file.reflections);
     let cell = cell(options, inputs, of_file)?;
     let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
-    let table = table(&parameters)?;
-    parameters.structure_factors = table.map(|table| FactorGrid::new(table, options.grid));
+    parameters.structure_factors = grid(&parameters)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;

@@ -3,6 +3,8 @@
 //! F is needed where the image can ask for it: at the nodes around the scattering vectors of its pixels. With q the
 //! largest length of these (or 1/d of `-dmin`, where that is smaller), the grid has the indices up to q times an axis of
 //! the cell, and three more, and F is computed in the sphere around them. So the image is that of a list without limit.
+//!
+//! With `--energy-channels` each channel of wavelengths has a grid over the same box.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,11 +21,12 @@ use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::resolution::largest_scattering_length;
 use widebragg_formats::coordinates::parse_scan;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl_table::{HklTable, MAX_CELLS};
-use widebragg_formats::memory::is_there;
+use widebragg_formats::memory::{is_there, reserve};
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::symmetry::{SpaceGroup, resolve};
 
@@ -99,24 +102,44 @@ impl ModelFile {
         self.cell
     }
 
-    /// F at the nodes that the image of `experiment` needs, `default_f` at others.
+    /// F at the nodes that the image of `experiment` needs, `default_f` at others; with `--energy-channels` for each
+    /// channel of its wavelengths.
     ///
     /// # Errors
     /// Too little memory, or no f', f'' at the wavelength.
-    pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
+    pub(super) fn factors(
+        &self,
+        experiment: &Experiment,
+        options: &Options,
+    ) -> Result<(FactorGrid, ModelSummary), Failure> {
         let reach = Reach::of(experiment);
         let settings = Settings {
             d_min_angstrom: reach.d_min_angstrom(self.scatterers.metric()),
             solvent: self.solvent,
             method: Method::Fastest,
         };
-        let energy_ev = EV_ANGSTROM / (wavelength_m(experiment) * 1e10);
         let elements = self.scatterers.elements();
         let in_words = |error: Error| self.in_words(&reach, &error);
-        let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
-        let anomalous: Vec<Anomalous> = anomalous.collect::<Result<_, _>>().map_err(in_words)?;
-        let needed = settings.bytes_needed(&self.scatterers, 0).map_err(in_words)?;
-        let bytes = reach.nodes() * size_of::<f64>() as f64 + needed as f64;
+        let most = options.model.energy_channels;
+        let (wavelengths, of_source) = match most {
+            None => (vec![(wavelength_m(experiment), experiment.sources.len())], None),
+            Some(most) => {
+                let (channels, of_source) = channels(experiment, most);
+                (channels, Some(of_source))
+            }
+        };
+        let channel = |&(wavelength_m, sources): &(f64, usize)| {
+            let energy_ev = EV_ANGSTROM / (wavelength_m * 1e10);
+            let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
+            Ok(ChannelSummary { sources, energy_ev, anomalous: anomalous.collect::<Result<_, Error>>()? })
+        };
+        let channels: Vec<ChannelSummary> =
+            wavelengths.iter().map(channel).collect::<Result<_, Error>>().map_err(in_words)?;
+        let varies =
+            |at: &usize| channels.iter().any(|channel| channel.anomalous[*at] != channels[0].anomalous[*at]);
+        let varying: Vec<usize> = (0..elements.len()).filter(varies).collect();
+        let needed = settings.bytes_needed(&self.scatterers, varying.len()).map_err(in_words)?;
+        let bytes = reach.nodes() * (channels.len() * size_of::<f64>()) as f64 + needed as f64;
         // A number of bytes that is no usize is larger than any memory.
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
             return Err(self.no_memory(&reach, bytes));
@@ -125,14 +148,22 @@ impl ModelFile {
         let [h, k, l] = ranges;
         let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
             .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
-        let factors =
-            StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
-        factors.amplitudes_into(&[], ranges, &mut table.data).map_err(in_words)?;
-        let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
-        let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
+        let nodes = table.data.len();
+        if reserve(&mut table.data, (channels.len() - 1) * nodes).is_none() {
+            return Err(self.no_memory(&reach, bytes));
+        }
+        table.data.resize(channels.len() * nodes, experiment.default_f);
+        let of_varying: Vec<Element> = varying.iter().map(|&at| elements[at]).collect();
+        let factors = StructureFactors::new(&self.scatterers, &settings, &channels[0].anomalous, &of_varying)
+            .map_err(in_words)?;
+        for (channel, amplitudes) in channels.iter().zip(table.data.chunks_exact_mut(nodes)) {
+            let anomalous: Vec<_> = varying.iter().map(|&at| channel.anomalous[at]).collect();
+            factors.amplitudes_into(&anomalous, ranges, amplitudes).map_err(in_words)?;
+        }
+        let per_element = elements.iter().zip(&self.atoms);
+        let per_element = per_element.map(|(&element, &atoms)| ElementSummary {
             element,
             atoms,
-            anomalous,
             transformed: factors.transformed().contains(&element),
         });
         let summary = ModelSummary {
@@ -140,11 +171,16 @@ impl ModelFile {
             group: self.group.clone(),
             cell: self.cell,
             solvent: self.solvent,
-            energy_ev,
+            channels,
+            is_per_energy: of_source.is_some(),
             resolution_angstrom: reach.resolution_angstrom(),
             unique: factors.reflections().len(),
         };
-        Ok((table, summary))
+        let grid = match of_source {
+            None => FactorGrid::new(table, options.grid),
+            Some(of_source) => FactorGrid::of_channels(table, of_source, options.grid),
+        };
+        Ok((grid, summary))
     }
 
     /// Why there are no structure factors, with what a user can do.
@@ -181,6 +217,33 @@ fn wavelength_m(experiment: &Experiment) -> f64 {
     }
     let wavelengths = experiment.sources.iter().map(|source| source.lambda_m);
     wavelengths.sum::<f64>() / experiment.sources.len() as f64
+}
+
+/// The channels of the wavelengths of the sources, at most `most`: for each its wavelength in m, the mean over its
+/// sources by weight, and the number of these; and for each source its channel.
+///
+/// Channels divide the range of wavelengths into parts of equal width, of which those without a source are left out.
+fn channels(experiment: &Experiment, most: usize) -> (Vec<(f64, usize)>, Vec<u32>) {
+    let lambda_m = |at: usize| experiment.sources[at].lambda_m;
+    let weight = |at: usize| experiment.source_weights.as_ref().map_or(1.0, |weights| weights[at]);
+    let mut order: Vec<usize> = (0..experiment.sources.len()).collect();
+    order.sort_by(|&a, &b| lambda_m(a).total_cmp(&lambda_m(b)));
+    let ends = [order.first(), order.last()].map(|at| at.map_or(0.0, |&at| lambda_m(at)));
+    let width_m = (ends[1] - ends[0]) / most as f64;
+    // The cast saturates; sources of the same wavelength are in part 0.
+    let part = |&at: &usize| (((lambda_m(at) - ends[0]) / width_m) as usize).min(most - 1);
+    let mut of_source = vec![0; order.len()];
+    let mut channels = Vec::new();
+    for members in order.chunk_by(|a, b| part(a) == part(b)) {
+        // Relative to the largest, since weights may be as large as any f64.
+        let largest = members.iter().map(|&at| weight(at)).fold(0.0, f64::max);
+        let share = |at: usize| weight(at) / largest;
+        let sum: f64 = members.iter().map(|&at| share(at)).sum();
+        let mean_m = members.iter().map(|&at| share(at) * lambda_m(at)).sum::<f64>() / sum;
+        members.iter().for_each(|&at| of_source[at] = channels.len() as u32);
+        channels.push((mean_m, members.len()));
+    }
+    (channels, of_source)
 }
 
 /// The failure of the file of a model.
@@ -260,9 +323,27 @@ impl Reach {
 struct ElementSummary {
     element: Element,
     atoms: usize,
-    anomalous: Anomalous,
     transformed: bool,
 }
+
+/// The sources that have the same F, and f', f'' at their wavelength.
+#[derive(Debug, Clone, PartialEq)]
+struct ChannelSummary {
+    /// Number of sources.
+    sources: usize,
+    energy_ev: f64,
+    /// Of each element.
+    anomalous: Vec<Anomalous>,
+}
+
+impl ChannelSummary {
+    fn wavelength_angstrom(&self) -> f64 {
+        EV_ANGSTROM / self.energy_ev
+    }
+}
+
+/// Most channels that a summary lists.
+const MOST_LISTED: usize = 10;
 
 /// What structure factors were computed from.
 #[derive(Debug, Clone, PartialEq)]
@@ -271,7 +352,10 @@ pub struct ModelSummary {
     group: SpaceGroup,
     cell: Cell,
     solvent: Option<Solvent>,
-    energy_ev: f64,
+    /// One where all sources have the same F.
+    channels: Vec<ChannelSummary>,
+    /// Whether `--energy-channels` was given.
+    is_per_energy: bool,
     resolution_angstrom: f64,
     unique: usize,
 }
@@ -309,14 +393,7 @@ impl ModelSummary {
                 )
             },
         );
-        let mut anomalous = format!("f', f'' at {} eV:", format_g(self.energy_ev));
-        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in &self.elements
-        {
-            // Writing to a string cannot fail.
-            let _ = write!(anomalous, " {element} {f_prime:.3} {f_double_prime:.3},");
-        }
-        anomalous.pop();
-        vec![
+        let mut lines = vec![
             ("model", format!("{} atoms ({}) in {}", self.atoms(), elements.join(", "), self.group)),
             (
                 "",
@@ -327,8 +404,38 @@ impl ModelSummary {
                 ),
             ),
             ("", solvent),
-            ("", anomalous),
-        ]
+        ];
+        if self.is_per_energy {
+            lines.push(("", format!("F of {} channels of wavelengths:", self.channels.len())));
+        }
+        lines.extend(self.channels.iter().take(MOST_LISTED).map(|channel| ("", self.channel_line(channel))));
+        let more = self.channels.len().saturating_sub(MOST_LISTED);
+        if more > 0 {
+            lines.push(("", format!("and {more} more, which --json lists")));
+        }
+        lines
+    }
+
+    /// f', f'' of a channel.
+    fn channel_line(&self, channel: &ChannelSummary) -> String {
+        let mut line = format!("f', f'' at {} eV:", format_g(channel.energy_ev));
+        for (ElementSummary { element, .. }, anomalous) in self.elements.iter().zip(&channel.anomalous) {
+            let Anomalous { f_prime, f_double_prime } = anomalous;
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {element} {f_prime:.3} {f_double_prime:.3},");
+        }
+        line.pop();
+        if self.is_per_energy {
+            let sources = channel.sources;
+            let _ = write!(line, " ({sources} source{})", if sources == 1 { "" } else { "s" });
+        }
+        line
+    }
+
+    /// A value of the channel; with `--energy-channels` a list of those of all.
+    fn of_channels(&self, value: impl Fn(&ChannelSummary) -> Value) -> Value {
+        let mut values: Vec<Value> = self.channels.iter().map(value).collect();
+        if self.is_per_energy { Value::Array(values) } else { values.pop().unwrap_or_default() }
     }
 
     /// The same as JSON.
@@ -337,12 +444,13 @@ impl ModelSummary {
         let elements: Vec<_> = self
             .elements
             .iter()
-            .map(|of| {
+            .enumerate()
+            .map(|(at, of)| {
                 json!({
                     "symbol": of.element.symbol(),
                     "atoms": of.atoms,
-                    "f_prime": of.anomalous.f_prime,
-                    "f_double_prime": of.anomalous.f_double_prime,
+                    "f_prime": self.of_channels(|channel| json!(channel.anomalous[at].f_prime)),
+                    "f_double_prime": self.of_channels(|channel| json!(channel.anomalous[at].f_double_prime)),
                     "method": if of.transformed { "transform" } else { "direct" },
                 })
             })
@@ -354,6 +462,16 @@ impl ModelSummary {
             })
         });
         let cell = [self.cell.lengths_angstrom, self.cell.angles_deg].concat();
+        let channels = self.is_per_energy.then(|| {
+            let channel = |channel: &ChannelSummary| {
+                json!({
+                    "wavelength_angstrom": channel.wavelength_angstrom(),
+                    "energy_ev": channel.energy_ev,
+                    "sources": channel.sources,
+                })
+            };
+            self.channels.iter().map(channel).collect::<Vec<_>>()
+        });
         json!({
             "atoms": self.atoms(),
             "elements": elements,
@@ -362,7 +480,8 @@ impl ModelSummary {
             "operators": self.group.operators().len(),
             "unit_cell": cell,
             "solvent": solvent,
-            "energy_ev": self.energy_ev,
+            "energy_ev": self.of_channels(|channel| json!(channel.energy_ev)),
+            "channels": channels,
             "resolution_angstrom": self.resolution_angstrom,
             "unique": self.unique,
         })

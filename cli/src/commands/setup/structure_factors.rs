@@ -78,6 +78,11 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
             factors.model = Some(ModelFile::new(&model, path, options, inputs, warn)?);
             return Ok(factors);
         }
+        if options.model.energy_channels.is_some() {
+            let why =
+                "a list of reflections has the F of one energy; coordinates of a model have those of any";
+            return Err(Failure::input(format!("--energy-channels: -hkl: {}: {why}", path.display())));
+        }
         if let Some(option) = options.model.first_option() {
             warn(format!("{option} has no effect: {} is a list of reflections", path.display()));
         }
@@ -112,8 +117,8 @@ pub(crate) fn cell_of([a, b, c, alpha, beta, gamma]: [f64; 6]) -> Cell {
 
 /// Writes the dump that later runs without `-hkl` read.
 pub(crate) fn write_dump(options: &Options, experiment: &Experiment) {
-    if let (Some(_), Some(grid)) = (&options.hkl, &experiment.structure_factors) {
-        let (path, min, shape) = (dump_path(options), grid.min(), grid.shape());
+    if let (Some(path), Some(grid)) = (written_dump(options), &experiment.structure_factors) {
+        let (min, shape) = (grid.min(), grid.shape());
         let written = match grid.nodes() {
             Nodes::F64(values) => dump::write_dump(path, min, shape, values),
             Nodes::F32(values) => dump::write_dump(path, min, shape, values),
@@ -145,7 +150,8 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)
 }
 
-/// The dump that [`write_dump`] writes, if it writes one.
+/// The dump that [`write_dump`] writes, if it writes one: it holds the F of one energy.
 pub(crate) fn written_dump(options: &Options) -> Option<&Path> {
-    options.hkl.is_some().then(|| dump_path(options))
+    let is_written = options.hkl.is_some() && options.model.energy_channels.is_none();
+    is_written.then(|| dump_path(options))
 }
