@@ -76,6 +76,7 @@ fn in_c(rust: &str, name: &str) -> String {
         "i32" => "int32_t",
         "i64" => "int64_t",
         "u16" => "uint16_t",
+        "u32" => "uint32_t",
         "u64" => "uint64_t",
         "usize" => "size_t",
         "c_char" => "char",
