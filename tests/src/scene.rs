@@ -30,7 +30,6 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::Failure;
 use widebragg_experiment::parameters::PhiSampling;
-use widebragg_formats::hkl_table::HklTable;
 
 /// An owned dense grid of structure factors.
 #[derive(Clone, Debug)]
@@ -50,12 +49,7 @@ pub struct OwnedGrid {
 impl OwnedGrid {
     /// The same grid as experiments own it.
     fn factor_grid(&self) -> FactorGrid {
-        let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);
-        let table = HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() };
-        match &self.of_source {
-            None => FactorGrid::new(table, self.numbers),
-            Some(of_source) => FactorGrid::of_channels(table, of_source.clone(), self.numbers),
-        }
+        FactorGrid::several(self.min, self.len, self.data.clone(), self.of_source.clone(), self.numbers)
     }
 }
 

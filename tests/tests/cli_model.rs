@@ -424,9 +424,12 @@ fn channels_of_wavelengths_are_listed() {
     assert_eq!((&grid["grids"], &grid["numbers"]), (&Value::from(2), &Value::from("f64")));
     assert_eq!(grid["bytes"], 2 * 8 * nodes);
     let told = place.run_line(&format!("{line} 2 --log summary")).well().stdout;
-    for expected in
-        ["F of 2 channels of wavelengths:\n", " (2 sources)\n", " (1 source)\n", " nodes, 2 grids in f64: "]
-    {
+    for expected in [
+        "channels of wavelengths with F of their own: 2\n",
+        "; sources: 2\n",
+        "; sources: 1\n",
+        " nodes, 2 grids in f64: ",
+    ] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     // Fewer wavelengths than channels, and one wavelength.

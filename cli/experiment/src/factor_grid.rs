@@ -73,25 +73,26 @@ impl FactorGrid {
     /// The grid of a table, in these numbers.
     #[must_use]
     pub fn new(table: HklTable, numbers: GridNumbers) -> Self {
-        Self::made(table, None, numbers)
+        Self::several(table.min(), table.shape(), table.data, None, numbers)
     }
 
-    /// Grids over the box of a table, whose data hold one after the other; `of_source` is the index of the grid of each
-    /// source of the experiment.
+    /// Grids from the indices `min` on, with `shape` nodes along h, k and l, whose values follow each other;
+    /// `of_source` is the index of the grid of each source of the experiment, `None` where all have the first.
     #[must_use]
-    pub fn of_channels(table: HklTable, of_source: Vec<u32>, numbers: GridNumbers) -> Self {
-        Self::made(table, Some(of_source), numbers)
-    }
-
-    fn made(table: HklTable, of_source: Option<Vec<u32>>, numbers: GridNumbers) -> Self {
-        let (min, shape) = (table.min(), table.shape());
-        let is_exact = || table.data.iter().all(|&f| f64::from(f as f32) == f);
+    pub fn several(
+        min: [i32; 3],
+        shape: [usize; 3],
+        values: Vec<f64>,
+        of_source: Option<Vec<u32>>,
+        numbers: GridNumbers,
+    ) -> Self {
+        let is_exact = || values.iter().all(|&f| f64::from(f as f32) == f);
         let (narrow, rounded) = match numbers {
             GridNumbers::F64 => (false, false),
             GridNumbers::Auto => (is_exact(), false),
             GridNumbers::F32 => (true, !is_exact()),
         };
-        let nodes = if narrow { narrowed(table.data, rounded) } else { OwnedNodes::F64(table.data) };
+        let nodes = if narrow { narrowed(values, rounded) } else { OwnedNodes::F64(values) };
         Self { min, shape, nodes, of_source }
     }
 

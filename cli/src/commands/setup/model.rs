@@ -120,21 +120,8 @@ impl ModelFile {
         };
         let elements = self.scatterers.elements();
         let in_words = |error: Error| self.in_words(&reach, &error);
-        let most = options.model.energy_channels;
-        let (wavelengths, of_source) = match most {
-            None => (vec![(wavelength_m(experiment), experiment.sources.len())], None),
-            Some(most) => {
-                let (channels, of_source) = channels(experiment, most);
-                (channels, Some(of_source))
-            }
-        };
-        let channel = |&(wavelength_m, sources): &(f64, usize)| {
-            let energy_ev = EV_ANGSTROM / (wavelength_m * 1e10);
-            let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
-            Ok(ChannelSummary { sources, energy_ev, anomalous: anomalous.collect::<Result<_, Error>>()? })
-        };
-        let channels: Vec<ChannelSummary> =
-            wavelengths.iter().map(channel).collect::<Result<_, Error>>().map_err(in_words)?;
+        let (channels, of_source) =
+            self.channels(experiment, options.model.energy_channels).map_err(in_words)?;
         let varies =
             |at: &usize| channels.iter().any(|channel| channel.anomalous[*at] != channels[0].anomalous[*at]);
         let varying: Vec<usize> = (0..elements.len()).filter(varies).collect();
@@ -146,17 +133,18 @@ impl ModelFile {
         }
         let ranges = reach.limits.map(|limit| (-limit, limit));
         let [h, k, l] = ranges;
-        let mut table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
+        let table = HklTable::filled(h, k, l, experiment.default_f, MAX_CELLS)
             .map_err(|why| refused(&self.path, &format!("{why}; give a larger -dmin")))?;
-        let nodes = table.data.len();
-        if reserve(&mut table.data, (channels.len() - 1) * nodes).is_none() {
+        let (min, shape, nodes) = (table.min(), table.shape(), table.data.len());
+        let mut values = table.data;
+        if reserve(&mut values, (channels.len() - 1) * nodes).is_none() {
             return Err(self.no_memory(&reach, bytes));
         }
-        table.data.resize(channels.len() * nodes, experiment.default_f);
+        values.resize(channels.len() * nodes, experiment.default_f);
         let of_varying: Vec<Element> = varying.iter().map(|&at| elements[at]).collect();
         let factors = StructureFactors::new(&self.scatterers, &settings, &channels[0].anomalous, &of_varying)
             .map_err(in_words)?;
-        for (channel, amplitudes) in channels.iter().zip(table.data.chunks_exact_mut(nodes)) {
+        for (channel, amplitudes) in channels.iter().zip(values.chunks_exact_mut(nodes)) {
             let anomalous: Vec<_> = varying.iter().map(|&at| channel.anomalous[at]).collect();
             factors.amplitudes_into(&anomalous, ranges, amplitudes).map_err(in_words)?;
         }
@@ -176,11 +164,30 @@ impl ModelFile {
             resolution_angstrom: reach.resolution_angstrom(),
             unique: factors.reflections().len(),
         };
-        let grid = match of_source {
-            None => FactorGrid::new(table, options.grid),
-            Some(of_source) => FactorGrid::of_channels(table, of_source, options.grid),
+        Ok((FactorGrid::several(min, shape, values, of_source, options.grid), summary))
+    }
+
+    /// The sources that share their F, and f', f'' at their wavelength: all, or those of at most `most` channels; and
+    /// for each source its channel, where these are asked for.
+    fn channels(
+        &self,
+        experiment: &Experiment,
+        most: Option<usize>,
+    ) -> Result<(Vec<ChannelSummary>, Option<Vec<u32>>), Error> {
+        let (wavelengths, of_source) = match most {
+            None => (vec![(wavelength_m(experiment), experiment.sources.len())], None),
+            Some(most) => {
+                let (wavelengths, of_source) = channels(experiment, most);
+                (wavelengths, Some(of_source))
+            }
         };
-        Ok((grid, summary))
+        let elements = self.scatterers.elements();
+        let channel = |(wavelength_m, sources): (f64, usize)| {
+            let energy_ev = EV_ANGSTROM / (wavelength_m * 1e10);
+            let anomalous = elements.iter().map(|&element| self.source.at(element, energy_ev));
+            Ok(ChannelSummary { sources, energy_ev, anomalous: anomalous.collect::<Result<_, Error>>()? })
+        };
+        Ok((wavelengths.into_iter().map(channel).collect::<Result<_, Error>>()?, of_source))
     }
 
     /// Why there are no structure factors, with what a user can do.
@@ -406,7 +413,7 @@ impl ModelSummary {
             ("", solvent),
         ];
         if self.is_per_energy {
-            lines.push(("", format!("F of {} channels of wavelengths:", self.channels.len())));
+            lines.push(("", format!("channels of wavelengths with F of their own: {}", self.channels.len())));
         }
         lines.extend(self.channels.iter().take(MOST_LISTED).map(|channel| ("", self.channel_line(channel))));
         let more = self.channels.len().saturating_sub(MOST_LISTED);
@@ -426,8 +433,7 @@ impl ModelSummary {
         }
         line.pop();
         if self.is_per_energy {
-            let sources = channel.sources;
-            let _ = write!(line, " ({sources} source{})", if sources == 1 { "" } else { "s" });
+            let _ = write!(line, "; sources: {}", channel.sources);
         }
         line
     }
