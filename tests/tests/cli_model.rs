@@ -376,8 +376,8 @@ fn other_commands_take_models() {
     place.run_line(&format!("gradcheck {line} --wrt cell")).well();
 }
 
-/// Wavelengths on both sides of the K edge of Fe, 7112 eV, have F of their own: the image is the mean, by weight, of those
-/// of each wavelength alone.
+/// Wavelengths on both sides of the K edge of Fe, 7112 eV, have F of their own: the image is the mean, by weight, of
+/// those of each wavelength alone.
 #[test]
 fn channels_of_wavelengths_have_structure_factors_of_their_own() {
     let place = place();

@@ -1,5 +1,5 @@
-//! Grids of structure factors in f32, where nothing that the kernel computes differs by a bit if f32 holds every F exactly;
-//! and several grids, one for each group of sources.
+//! Grids of structure factors in f32: where it holds every F exactly, nothing that the kernel computes differs by a bit.
+//! And several grids, one for each group of sources.
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
