@@ -49,6 +49,14 @@ pub struct OwnedGrid {
 }
 
 impl OwnedGrid {
+    /// Makes several grids of this one over the same box; `value` makes a value from those of grid, node and this grid.
+    pub fn repeat(&mut self, grids: usize, value: impl Fn(usize, usize, f64) -> f64) {
+        let nodes = core::mem::take(&mut self.data);
+        for grid in 0..grids {
+            self.data.extend(nodes.iter().enumerate().map(|(node, &f)| value(grid, node, f)));
+        }
+    }
+
     /// The same grid as experiments own it.
     fn factor_grid(&self) -> FactorGrid {
         let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);

@@ -164,11 +164,7 @@ fn with_grids(
         .collect();
     scene.source_weights = None;
     let grid = scene.grid.as_mut().expect("a grid");
-    let nodes = core::mem::take(&mut grid.data);
-    grid.data = (0..count)
-        .flat_map(|i| nodes.iter().enumerate().map(move |(node, &f)| (i, node, f)).collect::<Vec<_>>())
-        .map(|(i, node, f)| values(i, node, f))
-        .collect();
+    grid.repeat(count, values);
     grid.of_source = Some((0..count as u32).collect());
     scene
 }

@@ -464,6 +464,8 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         }
         // The reference skips a step with F_latt = 0 and no water; its sines are never exactly 0.
         let all_steps = scene.looks_up_dark_steps() || !Sh::SPARSE;
+        // Nothing equals NaN, so that no step is skipped.
+        let skipped = level.splat(if all_steps { f64::NAN } else { 0.0 });
         let [x, y, z] = &work.diffracted;
         let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
         let mut sum = if summed { load(level, &work.sum, at) } else { level.splat(scene.background) };
@@ -490,9 +492,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 let f_latt = shape.f_latt_narrowed(&located.indices, &narrowed);
                 let mut active = live;
                 if Sh::SPARSE {
-                    if !all_steps {
-                        active = live & !f_latt.eq(zero);
-                    }
+                    active = live & !f_latt.eq(skipped);
                     if !active.any() {
                         continue;
                     }

@@ -40,7 +40,9 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// `count` nodes from `first` on; `None` where there are fewer.
+    /// `count` nodes from `first` on; `None` where there are fewer. Out of line, so that it is compiled once and not again
+    /// for each loop.
+    #[inline(never)]
     pub(super) fn part(self, first: usize, count: usize) -> Option<Self> {
         let range = first..first.checked_add(count)?;
         match self {
