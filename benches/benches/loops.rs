@@ -6,7 +6,9 @@ use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use widebragg::lanes::Simd;
-use widebragg_benches::{CASES, COLUMNS, Case, ROWS, check, render, steps, with_scene};
+use widebragg_benches::{
+    CASES, COLUMNS, Case, ENERGIES_CASE, ROWS, check, render, steps, with_channels, with_scene,
+};
 use widebragg_tests::oracle::Mode;
 
 fn main() {
@@ -18,7 +20,25 @@ fn main() {
     for kernel in &CASES {
         case(&mut criterion, kernel);
     }
+    channels(&mut criterion);
     criterion.final_summary();
+}
+
+/// The cost of grids of their own for channels of 32 wavelengths.
+fn channels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group(ENERGIES_CASE.name);
+    group.throughput(Throughput::Elements(steps(&ENERGIES_CASE.oracle().expect("the oracle"))));
+    let mut pixels = vec![0f32; COLUMNS * ROWS];
+    for count in [1, 4, 32] {
+        let scene = with_channels(count, Simd::detect()).expect("a scene");
+        let timed = scene.with(1, |scene, _| {
+            group.bench_function(BenchmarkId::new("grids", count), |bencher| {
+                bencher.iter(|| render(black_box(scene), black_box(&mut pixels)));
+            });
+        });
+        timed.expect("the scene");
+    }
+    group.finish();
 }
 
 fn case(criterion: &mut Criterion, case: &Case) {

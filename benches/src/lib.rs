@@ -90,6 +90,23 @@ pub const CASES: [Case; 11] = [
     Case { fudge: 1e-5, ..case("tophat", "-tophat_spots", Lookup::Nearest) },
 ];
 
+/// Thirty-two wavelengths over 2 %, for grids of structure factors of their own.
+pub const ENERGIES_CASE: Case = still("energies-32", "-dispersion 2 -dispsteps 32", Lookup::Nearest);
+
+/// The scene of [`ENERGIES_CASE`] with `count` grids, each for as many wavelengths that follow each other.
+///
+/// # Errors
+/// When the oracle refuses the command line, which is a fault of the bench.
+pub fn with_channels(count: usize, simd: Simd) -> Result<KernelScene, String> {
+    let mut scene = KernelScene::from_simulation(&ENERGIES_CASE.oracle()?, simd, Mode::Spec);
+    let sources = scene.sources.len();
+    if let Some(grid) = &mut scene.grid {
+        grid.data = grid.data.repeat(count);
+        grid.of_source = Some((0..sources).map(|source| (source * count / sources) as u32).collect());
+    }
+    Ok(scene)
+}
+
 /// Largest index of the grid along each axis.
 const LARGEST_INDEX: i64 = 40;
 

@@ -336,6 +336,7 @@ typedef struct wb_scene_parameters {
     const wb_source *sources;   /* copied */
     size_t source_count;        /* sources = NULL with 0: one source along the beam, with lambda0_m */
     const double *source_weights; /* source_count weights, of which the ratios count, in WB_SPEC; NULL: all alike */
+    const uint32_t *source_grids; /* source_count indices below grid_count; NULL: all sources have the first grid */
     double kahn;                /* Kahn's polarisation factor, -1 to 1: 0 unpolarised, 1 along polarization_axis; 0 */
     int32_t polarized;          /* 0: the polarisation factor of a pixel is 1; 1 */
 
@@ -358,6 +359,8 @@ typedef struct wb_scene_parameters {
     size_t mask_len;            /* mask = NULL with 0: no pixel is skipped */
 
     wb_grid grid;               /* structure factors. grid.f must outlive the scene */
+    size_t grid_count;          /* grids over this box, one after the other in grid.f, for sources of different energies,
+                                   which choose by source_grids; 1 */
     int32_t interpolation;      /* enum wb_interpolation; WB_INTERPOLATE_AUTO */
 } wb_scene_parameters;
 

@@ -180,7 +180,7 @@ impl Lookups {
         let simd = simd(cap)?;
         // SAFETY: the caller guarantees that `grid.f` is NULL or points to `f_len` initialised numbers, which
         // no other thread writes; no output overlaps them.
-        let factors = unsafe { grid.factors(rule) }?;
+        let factors = unsafe { grid.factors(1, rule) }?;
         // SAFETY: `h` is not NULL, so the caller guarantees `n` initialised numbers there, which no other
         // thread writes; no output overlaps them.
         let h = unsafe { h.slice() };

@@ -36,6 +36,11 @@ impl wb_scene_parameters {
         array(self.source_weights, count, "source_weights")
     }
 
+    fn source_grid_array(&self) -> Result<Option<Input<u32>>, Failure> {
+        let count = if self.source_grids.is_null() { 0 } else { self.source_count };
+        array(self.source_grids, count, "source_grids")
+    }
+
     fn domain_array(&self) -> Result<Option<Input<Mat3>>, Failure> {
         array(self.domains.cast(), self.domain_count, "domains")
     }
@@ -56,10 +61,11 @@ impl wb_scene_parameters {
     }
 
     /// The memory of the arrays that the parameters point to.
-    pub(crate) fn regions(&self) -> Result<[Region; 5], Failure> {
+    pub(crate) fn regions(&self) -> Result<[Region; 6], Failure> {
         let (sources, weights) = (self.source_array()?, self.weight_array()?);
-        let (domains, mask) = (self.domain_array()?, self.mask_array()?);
-        Ok([region(&sources), region(&weights), region(&domains), region(&mask), self.grid.region()?])
+        let (grids, domains, mask) = (self.source_grid_array()?, self.domain_array()?, self.mask_array()?);
+        let [sources, weights, grids] = [region(&sources), region(&weights), region(&grids)];
+        Ok([sources, weights, grids, region(&domains), region(&mask), self.grid.region()?])
     }
 
     /// The kernel's parameters. Of the numbers, only those that the kernel cannot check are checked.
@@ -68,6 +74,7 @@ impl wb_scene_parameters {
     /// During `'a` no thread writes the arrays.
     /// * `sources` is NULL or points to `source_count` initialised `wb_source`.
     /// * `source_weights` is NULL or points to `source_count` initialised `f64`.
+    /// * `source_grids` is NULL or points to `source_count` initialised `u32`.
     /// * `domains` is NULL or points to 9 `domain_count` initialised `f64`.
     /// * `mask` is NULL or points to `mask_len` initialised `u16`.
     /// * `grid.f` is NULL or points to `grid.f_len` initialised `f64`.
@@ -78,6 +85,9 @@ impl wb_scene_parameters {
         // SAFETY: `source_weights`, where it is given, is not NULL, so the caller guarantees `source_count`
         // initialised numbers there, which during 'a no thread writes.
         let weights = self.weight_array()?.map(|weights| unsafe { weights.slice() });
+        // SAFETY: `source_grids`, where it is given, is not NULL, so the caller guarantees `source_count`
+        // initialised numbers there, which during 'a no thread writes.
+        let source_grids = self.source_grid_array()?.map(|grids| unsafe { grids.slice() });
         // SAFETY: `domains`, where it is given, is not NULL, so the caller guarantees 9 `domain_count`
         // initialised numbers there, which is the layout of as many matrices; during 'a no thread writes
         // them.
@@ -87,7 +97,7 @@ impl wb_scene_parameters {
         let mask = self.mask_array()?.map(|mask| unsafe { mask.slice() });
         // SAFETY: the caller guarantees that `grid.f` is NULL or points to `f_len` initialised numbers, which
         // during 'a no thread writes.
-        let factors = unsafe { self.grid.factors(LookupRule::Nearest) }?;
+        let factors = unsafe { self.grid.factors(self.grid_count, LookupRule::Nearest) }?;
         let StructureFactors { grid, default_f, .. } = factors;
         Ok(SceneParameters {
             simd: level::simd(self.simd)?,
@@ -121,6 +131,7 @@ impl wb_scene_parameters {
             phi_steps: self.phi_steps,
             mosaic: domains.map_or(MosaicInput::default(), MosaicInput::List),
             grid,
+            source_grids,
             default_f,
             interpolate: chosen("interpolation", self.interpolation, &INTERPOLATIONS)?,
             fluence_per_m2: self.fluence_per_m2,

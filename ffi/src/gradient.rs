@@ -139,7 +139,7 @@ fn structure_factors(scene: &wb_scene, by_f: *mut f64, len: usize) -> Result<Opt
     if by_f.is_null() && len == 0 {
         return Ok(None);
     }
-    let nodes = scene.kernel().parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
+    let nodes = scene.kernel().parts().structure_factors.grid.map_or(0, |grid| grid.nodes().count());
     if len < nodes {
         return Err(Failure::length("by_f", nodes, len));
     }

@@ -49,11 +49,15 @@ impl wb_grid {
         Ok(self.values()?.map_or(Region::EMPTY, |values| values.region()))
     }
 
-    /// The kernel's grid. Every value is checked to be finite.
+    /// The kernel's `count` grids over this box, one after the other in `f`. Every value is checked to be finite.
     ///
     /// # Safety
     /// `f` is NULL or points to `f_len` initialised numbers, which during `'a` are not written.
-    pub(crate) unsafe fn factors<'a>(&self, lookup: LookupRule) -> Result<StructureFactors<'a>, Failure> {
+    pub(crate) unsafe fn factors<'a>(
+        &self,
+        count: usize,
+        lookup: LookupRule,
+    ) -> Result<StructureFactors<'a>, Failure> {
         if !self.default_f.is_finite() {
             return Err(Failure::range("default_f", self.default_f, "finite"));
         }
@@ -63,7 +67,7 @@ impl wb_grid {
                 // SAFETY: `values` is `f`, at which the caller guarantees `f_len` initialised numbers that
                 // during 'a are not written.
                 let f = unsafe { values.slice() };
-                Some(HklGrid::new(self.hkl_min, self.hkl_len, f)?)
+                Some(HklGrid::several(self.hkl_min, self.hkl_len, count, f)?)
             }
         };
         Ok(StructureFactors { grid, default_f: self.default_f, lookup })

@@ -72,6 +72,7 @@ const _: () = assert!(size_of::<wb_source>() == size_of::<Source>());
 /// # Pointers
 /// Functions that follow the pointers require of each that it is NULL or points to as many initialised
 /// elements as its count says: `domains` to 9 `domain_count` numbers, `sources` to `source_count` sources,
+/// `source_weights` and `source_grids` to `source_count` numbers,
 /// `mask` to `mask_len` numbers, and `grid.f` to `grid.f_len` numbers.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
@@ -185,6 +186,9 @@ pub struct wb_scene_parameters {
     /// As many weights, 0 or more and not all 0, of which the ratios count; NULL: all sources are alike. Copied. In
     /// `WB_CPARITY` weights have no effect.
     pub source_weights: *const f64,
+    /// As many indices of grids, each below `grid_count`, in which the sources have their structure factors; NULL: all
+    /// in the first. Copied.
+    pub source_grids: *const u32,
     /// Kahn's polarisation factor, from -1 to 1: 0 unpolarised, 1 along the axis.
     pub kahn: f64,
     /// 0 if the polarisation factor of a pixel is 1.
@@ -226,6 +230,8 @@ pub struct wb_scene_parameters {
 
     /// The structure factors. Not copied: the values must outlive the scene.
     pub grid: wb_grid,
+    /// The number of grids over the box of `grid`, one after the other in `grid.f`, at least 1.
+    pub grid_count: usize,
     /// `WB_INTERPOLATE_AUTO` to `WB_INTERPOLATE_ALWAYS`.
     pub interpolation: i32,
 }
@@ -314,6 +320,7 @@ impl wb_scene_parameters {
             sources: null(),
             source_count: 0,
             source_weights: null(),
+            source_grids: null(),
             kahn: defaults::KAHN,
             polarized: 1,
             simd: WB_SIMD_AUTO,
@@ -332,6 +339,7 @@ impl wb_scene_parameters {
             mask: null(),
             mask_len: 0,
             grid: wb_grid::NONE,
+            grid_count: 1,
             interpolation: WB_INTERPOLATE_AUTO,
         }
     }

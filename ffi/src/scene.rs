@@ -8,7 +8,7 @@ use widebragg::beam::Source;
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode};
 use widebragg::scene::{SceneParameters, SceneTables, TablesLen};
-use widebragg::structure_factor::LookupRule;
+use widebragg::structure_factor::{LookupRule, Nodes};
 
 use crate::block::{Array, Header, Layout, block};
 use crate::memory::{Output, Region, disjoint, filled};
@@ -45,6 +45,7 @@ unsafe impl Header for wb_scene {
 struct Tables {
     sources: Array<Source>,
     source_weights: Array<f64>,
+    source_grids: Array<u32>,
     domains: Array<Mat3>,
     orientations: Array<Orientation>,
     /// The size of the block.
@@ -58,6 +59,7 @@ impl Tables {
             Some(Self {
                 sources: layout.array(len.sources)?,
                 source_weights: layout.array(len.source_weights)?,
+                source_grids: layout.array(len.source_grids)?,
                 domains: layout.array(len.domains)?,
                 orientations: layout.array(len.orientations)?,
                 bytes: layout.bytes()?,
@@ -183,12 +185,15 @@ unsafe fn build(
     // SAFETY: as for `sources`, with another table of the same block.
     let source_weights = unsafe { tables.source_weights.uninit(memory) };
     // SAFETY: as for `sources`, with another table of the same block.
+    let source_grids = unsafe { tables.source_grids.uninit(memory) };
+    // SAFETY: as for `sources`, with another table of the same block.
     let domains = unsafe { tables.domains.uninit(memory) };
     // SAFETY: as for `sources`, with another table of the same block.
     let orientations = unsafe { tables.orientations.uninit(memory) };
     let scene = parameters.fill(SceneTables {
         sources: filled(sources, Source::default()),
         source_weights: filled(source_weights, 0.0),
+        source_grids: filled(source_grids, 0),
         domains: filled(domains, IDENTITY),
         orientations: filled(orientations, Orientation::default()),
     })?;
@@ -242,7 +247,10 @@ impl wb_scene {
     pub(crate) fn regions(&self) -> Result<[Region; 3], Failure> {
         let p = self.scene.parts();
         let grid = match p.structure_factors.grid {
-            Some(grid) => Region::new(grid.data().as_ptr(), grid.data().len(), "grid")?,
+            Some(grid) => match grid.nodes() {
+                Nodes::F64(values) => Region::new(values.as_ptr(), values.len(), "grid")?,
+                Nodes::F32(values) => Region::new(values.as_ptr(), values.len(), "grid")?,
+            },
             None => Region::EMPTY,
         };
         let mask = match p.mask {

@@ -76,6 +76,7 @@ fn in_c(rust: &str, name: &str) -> String {
         "i32" => "int32_t",
         "i64" => "int64_t",
         "u16" => "uint16_t",
+        "u32" => "uint32_t",
         "u64" => "uint64_t",
         "usize" => "size_t",
         "c_char" => "char",
@@ -258,12 +259,12 @@ fn layouts() -> Vec<Layout> {
             cell_angles_rad: [f64; 3], matrix: [f64; 9], misset_rad: [f64; 3], direct_m: [f64; 9],
             reciprocal_per_angstrom: [f64; 9], cells: [f64; 3], fudge: f64, shape: i32, mode: i32, phi0_rad: f64,
             phi_step_rad: f64, phi_steps: usize, domains: *const f64, domain_count: usize,
-            sources: *const wb_source, source_count: usize, source_weights: *const f64, kahn: f64,
-            polarized: i32, simd: i32,
+            sources: *const wb_source, source_count: usize, source_weights: *const f64,
+            source_grids: *const u32, kahn: f64, polarized: i32, simd: i32,
             fluence_per_m2: f64, water_m: f64, d_min_m: f64, oversample: usize, oversample_thick: i32,
             oversample_polar: i32, oversample_omega: i32, precision: i32, roi_fast_min: usize,
             roi_fast_max: usize, roi_slow_min: usize, roi_slow_max: usize, mask: *const u16, mask_len: usize,
-            grid: wb_grid, interpolation: i32,
+            grid: wb_grid, grid_count: usize, interpolation: i32,
         }),
     ]
 }

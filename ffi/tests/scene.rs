@@ -20,6 +20,7 @@ use widebragg_ffi::carryover::{
 };
 use widebragg_ffi::direction::{WB_BY_A, wb_direction};
 use widebragg_ffi::enums::*;
+use widebragg_ffi::grid::wb_grid;
 use widebragg_ffi::latch::{wb_latch, wb_scene_find_latch, wb_scene_set_latch};
 use widebragg_ffi::level::{WB_SIMD_AVX2, WB_SIMD_AVX512, WB_SIMD_PORTABLE};
 use widebragg_ffi::parameters::*;
@@ -291,6 +292,54 @@ fn sources_have_weights_in_spec() {
     for bad in [[1.0, -1.0, 1.0], [0.0; 3], [f64::NAN, 1.0, 1.0]] {
         assert_eq!(image(Mode::Spec, &bad, 3), Err(WB_OUT_OF_RANGE), "{bad:?}");
     }
+}
+
+/// Sources choose among the grids of the scene; the indices of sources of weight 0 are left out with them.
+#[test]
+fn sources_have_grids() {
+    let simulation = simulation("sourcefile");
+    let kernel = KernelScene::from_simulation(&simulation, Simd::detect(), Mode::Spec);
+    let sources = sources(&kernel);
+    assert!(sources.len() >= 3);
+    // The water of an image, and its polarisation factor, are no sums over sources.
+    let good = wb_scene_parameters { polarized: 0, water_m: 0.0, ..placed(&kernel, &sources) };
+    let nodes = good.grid.hkl_len.iter().product::<usize>();
+    let first: Vec<f64> = kernel.grid.as_ref().expect("a grid").data.clone();
+    let second: Vec<f64> = first.iter().map(|f| 0.5 * f + 3.0).collect();
+    let both = [&first[..], &second].concat();
+    let image = |values: &[f64], count: usize, grids: &[u32], weights: &[f64]| {
+        let grid = wb_grid { f: values.as_ptr(), f_len: values.len(), ..good.grid };
+        let source_grids = if grids.is_empty() { null() } else { grids.as_ptr() };
+        let p = wb_scene_parameters {
+            grid,
+            grid_count: count,
+            source_grids,
+            source_weights: weights.as_ptr(),
+            source_count: 3,
+            ..good
+        };
+        let made = make(&p).map_err(|failure| failure.0)?;
+        Ok::<_, i32>(made.rows(0, kernel.detector.slow_pixels, null_mut()).expect("an image"))
+    };
+    assert_eq!(both.len(), 2 * nodes);
+    let alike = [1.0; 3];
+    assert!(image(&both, 2, &[1; 3], &alike) == image(&second, 1, &[], &alike));
+    assert!(image(&both, 2, &[], &alike) == image(&first, 1, &[0; 3], &alike));
+    assert!(image(&both, 2, &[0, 1, 0], &[0.0, 1.0, 0.0]) == image(&second, 1, &[], &[0.0, 1.0, 0.0]));
+    let mixed = image(&both, 2, &[0, 1, 0], &alike).expect("an image");
+    let parts: Vec<_> = [([1.0, 0.0, 0.0], &first), ([0.0, 1.0, 0.0], &second), ([0.0, 0.0, 1.0], &first)]
+        .into_iter()
+        .map(|(weights, values)| image(values, 1, &[], &weights).expect("an image"))
+        .collect();
+    let largest = mixed.iter().fold(0.0, |most: f32, &pixel| most.max(pixel));
+    for (i, pixel) in mixed.iter().enumerate() {
+        let sum = parts.iter().map(|part| part[i]).sum::<f32>() / 3.0;
+        assert!((pixel - sum).abs() <= 1e-6 * largest, "{i}: {pixel} {sum}");
+    }
+    assert_eq!(image(&both, 2, &[0, 2, 0], &alike), Err(WB_OUT_OF_RANGE));
+    assert_eq!(image(&both, 3, &[0; 3], &alike), Err(WB_WRONG_LENGTH));
+    assert_eq!(image(&both, 0, &[0; 3], &alike), Err(WB_OUT_OF_RANGE));
+    assert_eq!(image(&both, usize::MAX, &[0; 3], &alike), Err(WB_TOO_LARGE));
 }
 
 /// Each case is a word of the expected error record, and a field to spoil.

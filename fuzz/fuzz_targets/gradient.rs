@@ -49,7 +49,7 @@ fn both_ways(
     let rows = 0..scene.detector().slow_pixels;
     let pixels = scene.detector().pixels();
     let weights: Vec<f64> = (0..pixels).map(|i| 1.0 + (i % 3) as f64).collect();
-    let nodes = scene.parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
+    let nodes = scene.parts().structure_factors.grid.map_or(0, |grid| grid.nodes().count());
     let mut by_f = vec![0.0; nodes];
     let mut sums = Sums { wanted: Wanted::ALL, structure_factors: Some(&mut by_f), ..Sums::default() };
     scene.pullback_rows(turns, rows.clone(), &weights, carry, &mut sums)?;

@@ -234,6 +234,7 @@ impl Input {
             },
             sources,
             source_weights: None,
+            source_grids: None,
             orientations,
             crystallite: self.crystallite(crystal, fudge),
             precision: Precision::Double,

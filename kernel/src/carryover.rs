@@ -57,7 +57,8 @@
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
 //! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
-//! # let tables = SceneTables { sources, source_weights: &mut [], domains, orientations };
+//! # let (source_weights, source_grids) = (&mut [][..], &mut [][..]);
+//! # let tables = SceneTables { sources, source_weights, source_grids, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //!
 //! // One stream, as the reference with one thread: all rows in order.

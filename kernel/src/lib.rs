@@ -21,7 +21,13 @@
 //!     let mut domains = vec![IDENTITY; len.domains];
 //!     let mut orientations = vec![Orientation::default(); len.orientations];
 //!     let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
-//!     let tables = SceneTables { sources, source_weights: &mut [], domains, orientations };
+//!     let tables = SceneTables {
+//!         sources,
+//!         source_weights: &mut [],
+//!         source_grids: &mut [],
+//!         domains,
+//!         orientations,
+//!     };
 //!     let scene = parameters.fill(tables)?;
 //!     let rows = scene.detector().slow_pixels;
 //!     let mut image = vec![0f32; scene.detector().pixels()]; // slow-major, in photons

@@ -28,9 +28,10 @@ use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Roi, Scene, Sens
 use widebragg::vector::Vec3;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::Failure;
 use widebragg_experiment::parameters::PhiSampling;
-use widebragg_formats::hkl_table::HklTable;
+use widebragg_reflections::index_box::IndexBox;
 
 /// An owned dense grid of structure factors.
 #[derive(Clone, Debug)]
@@ -41,13 +42,26 @@ pub struct OwnedGrid {
     pub len: [usize; 3],
     /// Values, h-major, l fastest.
     pub data: Vec<f64>,
+    /// The numbers that experiments hold them in.
+    pub numbers: GridNumbers,
+    /// The grid of each source, where the values are those of several grids.
+    pub of_source: Option<Vec<u32>>,
 }
 
 impl OwnedGrid {
+    /// Makes several grids of this one over the same box; `value` makes a value from those of grid, node and this grid.
+    pub fn repeat(&mut self, grids: usize, value: impl Fn(usize, usize, f64) -> f64) {
+        let nodes = core::mem::take(&mut self.data);
+        for grid in 0..grids {
+            self.data.extend(nodes.iter().enumerate().map(|(node, &f)| value(grid, node, f)));
+        }
+    }
+
     /// The same grid as experiments own it.
-    fn table(&self) -> HklTable {
+    fn factor_grid(&self) -> FactorGrid {
         let axis = |i: usize| (self.min[i], self.min[i] + self.len[i] as i32 - 1);
-        HklTable { h: axis(0), k: axis(1), l: axis(2), data: self.data.clone() }
+        let bounds = IndexBox { h: axis(0), k: axis(1), l: axis(2) };
+        FactorGrid::several(bounds, self.data.clone(), self.of_source.clone(), self.numbers)
     }
 }
 
@@ -135,6 +149,8 @@ impl KernelScene {
             min: grid.min.map(|index| index as i32),
             len: grid.range.map(|n| n as usize),
             data: grid.F.clone(),
+            numbers: GridNumbers::F64,
+            of_source: None,
         };
         let [fast_min, fast_max, slow_min, slow_max] = simulation.roi;
         let layers = if mode == Mode::Spec { simulation.spec_layers } else { simulation.layers };
@@ -228,7 +244,7 @@ impl KernelScene {
             domains: self.domains.clone(),
             mosaic_spread_rad: 0.0,
             random: Ran1::new(1),
-            structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.table())),
+            structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.factor_grid())),
             default_f: self.default_f,
             interpolate: self.interpolate,
             roi: self.roi,
@@ -300,4 +316,26 @@ pub fn with_turns<R>(
         by_mosaic: &mut by_mosaic,
     };
     job(&fill_orientation_derivatives(scene.orientations(), buffers).expect("derivatives of orientations"))
+}
+
+/// For each variable, a step that changes the phases of the interference function by about a tenth.
+pub fn first_step(scene: &KernelScene, variable: usize) -> f64 {
+    let lambda = scene.sources.iter().fold(f64::INFINITY, |least, source| least.min(source.lambda_m));
+    let Orientation { a_m, b_m, c_m } = scene.cell;
+    let edge = [a_m, b_m, c_m].iter().map(|v| v.length()).fold(0.0, f64::max);
+    let cells = scene.crystallite.cells.iter().copied().fold(1.0, f64::max);
+    let index = cells * edge * 2.0 / lambda;
+    let d = &scene.detector;
+    let reach = d.pix0_m.length();
+    let size = d.pixel_m * d.fast_pixels.max(d.slow_pixels) as f64;
+    match variable {
+        0..9 => 0.02 / (cells * 2.0 / lambda),
+        9..18 => 1e-5 / edge * 1e-10,
+        18..21 | 31 => 0.02 * reach / index,
+        21..27 => 0.02 * reach / index / size.max(1e-3),
+        30 => 1e-2 * d.close_distance_m.abs(),
+        34 => 1e-2,
+        32 | 33 | 35 => 0.02 / index,
+        _ => 1e-2,
+    }
 }

@@ -267,3 +267,43 @@ fn the_preview_shows_spots_above_water() {
         }
     }
 }
+
+/// F that f32 holds are held in it by default, and give the same bits; others are only rounded where it is asked for.
+#[test]
+fn grids_are_held_in_f32_where_that_is_exact() {
+    let place = Workplace::empty();
+    let list = |f: &dyn Fn(i32) -> f64| {
+        let mut text = String::new();
+        for (i, h) in (-4..=4).enumerate() {
+            for k in -4..=4 {
+                for l in -4..=4 {
+                    text.push_str(&format!("{h} {k} {l} {:?}\n", f(i as i32 * 81 + k * 9 + l)));
+                }
+            }
+        }
+        text
+    };
+    place.write("exact.hkl", list(&|i| 100.0 + f64::from(i) / 8.0));
+    place.write("decimal.hkl", list(&|i| 100.0 + f64::from(i) / 10.0));
+    let image = |options: &str| {
+        let line = "-cell 20 22 24 90 90 90 -misset 10 20 30 -lambda 1.2 -distance 50 -pixel 1 -detpixels 32 -N 3 \
+            -interpolate -oversample 1 -nonoise -nopgm -floatfile image.bin";
+        let json = place.run_line(&format!("{line} {options} --json")).well().json();
+        let grid = &json["grid"];
+        let text = |key: &str| grid[key].as_str().expect("a text").to_owned();
+        (place.read("image.bin"), text("numbers"), grid["rounded"].clone(), grid["bytes"].as_i64())
+    };
+    let (exact, numbers, rounded, bytes) = image("-hkl exact.hkl");
+    assert_eq!((&*numbers, rounded, bytes), ("f32", false.into(), Some(4 * 729)));
+    let (kept, numbers, _, bytes) = image("-hkl exact.hkl --grid f64");
+    assert_eq!((&*numbers, bytes), ("f64", Some(8 * 729)));
+    assert!(exact == kept && exact.iter().any(|&byte| byte != 0));
+    assert!(image("").0 == exact, "the dump of f32 nodes");
+    let (decimal, numbers, ..) = image("-hkl decimal.hkl");
+    assert_eq!(numbers, "f64");
+    let (narrow, numbers, rounded, _) = image("-hkl decimal.hkl --grid f32");
+    assert_eq!((&*numbers, rounded), ("f32", true.into()));
+    assert!(narrow != exact && image("-hkl decimal.hkl --grid f64").0 == decimal);
+    let refused = place.run_line("-cell 20 -hkl exact.hkl --grid half");
+    assert!(refused.stderr.contains("--grid") && refused.code != Some(0), "{}", refused.stderr);
+}

@@ -273,6 +273,15 @@ fn what_cannot_be_used_is_refused_in_one_line() {
             "of memory, more than there is: give a larger -dmin",
         ),
         (
+            "-hkl list.hkl -cell 30 40 50 --energy-channels 3",
+            "--energy-channels: -hkl: list.hkl: a list of reflections has the F of one energy",
+        ),
+        ("-hkl p3221_iso.pdb --energy-channels 0", "--energy-channels"),
+        (
+            "-default_F 1 -cell 10 --energy-channels 3",
+            "--energy-channels: needs -hkl FILE, the atomic model that it is about",
+        ),
+        (
             "-default_F 1 -cell 10 --solvent none",
             "--solvent: needs -hkl FILE, the atomic model that it is about",
         ),
@@ -284,6 +293,9 @@ fn what_cannot_be_used_is_refused_in_one_line() {
     }
     let (_, told) = image(&place, "-hkl list.hkl -cell 30 40 50 -N 4 --solvent none");
     assert!(told.contains("--solvent has no effect: list.hkl is a list of reflections"), "{told}");
+    let diagnosed = place.run_line("diagnose -hkl p3221_iso.pdb -lambda 1 -N 4 --energy-channels 3");
+    let why = "--energy-channels: nanoBragg has the same F for all wavelengths";
+    assert!(diagnosed.code == Some(2) && diagnosed.stderr.contains(why), "{}", diagnosed.stderr);
 }
 
 /// The reflections of a file with lines of h k l F.
@@ -390,6 +402,7 @@ fn the_hkl_command_writes_the_f_of_a_model() {
         ),
         ("hkl p3221_iso.pdb -dmin 2 --anomalous Se=se.dat", "give -lambda or -energy"),
         ("hkl p3221_iso.pdb -dmin 0.01", "hkl: p3221_iso.pdb: "),
+        ("hkl p3221_iso.pdb --energy-channels 2", "--energy-channels: a list has the F of one energy"),
         (
             "hkl p3221_iso.pdb --out a.hkl -dmin 9 -lambda 1 --anomalous Se=a.hkl",
             "is also read (--anomalous)",
@@ -479,6 +492,74 @@ fn other_commands_take_models() {
     assert!(traced.contains("F_cell"), "{traced}");
     place.run_line(&format!("diagnose {line} -osc 1 -phisteps 2")).well();
     place.run_line(&format!("gradcheck {line} --wrt cell")).well();
+}
+
+/// Wavelengths on both sides of the K edge of Fe, 7112 eV, have F of their own: the image is the mean, by weight, of
+/// those of each wavelength alone.
+#[test]
+fn channels_of_wavelengths_have_structure_factors_of_their_own() {
+    let place = place();
+    let sources = [("1.70e-10", 1.0), ("1.72e-10", 2.0), ("1.76e-10", 3.0)];
+    let line = |(lambda, weight): (&str, f64)| format!("-10 0 0 {weight} {lambda}\n");
+    place.write("sources.txt", sources.map(line).concat());
+    let crystal = "-hkl p212121_aniso.pdb -N 4 -oversample 1 -lambda 1.72";
+    for options in ["-interpolate", "-nointerpolate", "-interpolate --grid f32 -mosaic 1 -mosaic_domains 3"] {
+        let together = |more: &str| {
+            image(&place, &format!("{crystal} {options} -sourcefile sources.txt -dump f.bin {more}")).0
+        };
+        let apart = together("--energy-channels 30");
+        assert!(!place.path().join("f.bin").exists(), "a dump holds one F of a reflection");
+        let mut expected = vec![0.0; apart.len()];
+        for source in sources {
+            place.write("one.txt", line(source));
+            let (alone, _) = image(&place, &format!("{crystal} {options} -sourcefile one.txt"));
+            expected.iter_mut().zip(alone).for_each(|(sum, pixel)| *sum += source.1 / 6.0 * f64::from(pixel));
+        }
+        let largest = expected.iter().fold(0.0, |most: f64, &pixel| most.max(pixel));
+        let off = |image: &[f32]| {
+            let off = image.iter().zip(&expected).map(|(&pixel, sum)| (f64::from(pixel) - sum).abs());
+            off.fold(0.0, f64::max) / largest
+        };
+        assert!(off(&apart) < 1e-6, "{options}: {:e}", off(&apart));
+        assert!(off(&together("--energy-channels 1")) > 1e-4, "{options}");
+    }
+}
+
+#[test]
+fn channels_of_wavelengths_are_listed() {
+    let place = place();
+    place.write("sources.txt", "-10 0 0 1 1.70e-10\n-10 0 0 2 1.72e-10\n-10 0 0 3 1.76e-10\n");
+    let line = format!("{IMAGE} -hkl p212121_aniso.pdb -N 4 -sourcefile sources.txt --energy-channels");
+    let json = place.run_line(&format!("{line} 2 --json")).well().json();
+    let channels = json["model"]["channels"].as_array().expect("channels");
+    let of = |at: usize, key: &str| channels[at][key].as_f64().expect("a number");
+    assert_eq!((channels.len(), of(0, "sources"), of(1, "sources")), (2, 2.0, 1.0));
+    // The mean by weight of the first two.
+    assert!((of(0, "wavelength_angstrom") - (1.70 + 2.0 * 1.72) / 3.0).abs() < 1e-9);
+    assert!((of(1, "energy_ev") - EV_ANGSTROM / 1.76).abs() < 1e-6);
+    let grid = &json["grid"];
+    let nodes: i64 = grid["nodes"].as_array().expect("nodes").iter().filter_map(Value::as_i64).product();
+    assert_eq!((&grid["grids"], &grid["numbers"]), (&Value::from(2), &Value::from("f64")));
+    assert_eq!(grid["bytes"], 2 * 8 * nodes);
+    let told = place.run_line(&format!("{line} 2 --log summary")).well().stdout;
+    for expected in [
+        "channels of wavelengths with F of their own: 2\n",
+        "; sources: 2\n",
+        "; sources: 1\n",
+        " nodes, 2 grids in f64: ",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    // Fewer wavelengths than channels, and one wavelength.
+    let count = |options: &str| {
+        let json = place.run_line(&format!("{line} {options} --json")).well().json();
+        json["model"]["channels"].as_array().map(Vec::len)
+    };
+    assert_eq!([count("30"), count("1")], [Some(3), Some(1)]);
+    place.write("sources.txt", "-10 0 0 1 1.7e-10\n-10 0 1 2 1.7e-10\n");
+    assert_eq!(count("5"), Some(1));
+    let json = place.run_line(&format!("{IMAGE} -hkl p212121_aniso.pdb -N 4 --json")).well().json();
+    assert_eq!((&json["model"]["channels"], &json["grid"]["grids"]), (&Value::Null, &Value::from(1)));
 }
 
 /// The commands of the README, on files of the same form.

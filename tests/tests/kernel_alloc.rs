@@ -130,7 +130,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
         fill_mosaic(0.01, 5, &mut domains)?;
         let sweep = PhiSweep { phi0_rad: 0.0, step_rad: 1e-3, count: 3, spindle: detector.spindle, mode };
         let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
-        let factors = HklGrid::new([-10; 3], [20; 3], &values)?;
+        let factors = HklGrid::new([-10; 3], [20; 3], &values[..])?;
         let scene = Scene::new(SceneParts {
             simd,
             detector,
@@ -138,6 +138,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             oversample: Oversample { per_axis: 2, ..Oversample::NONE },
             sources: &sources[..used],
             source_weights: None,
+            source_grids: None,
             orientations,
             crystallite: Crystallite {
                 shape,

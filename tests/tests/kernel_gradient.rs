@@ -20,7 +20,7 @@ use widebragg::rotation::{IDENTITY, Orientation, rotate_xyz};
 use widebragg::vector::Vec3;
 use widebragg_experiment::gradient::differences::{Difference, differences};
 use widebragg_tests::oracle::Mode;
-use widebragg_tests::scene::{KernelScene, with_turns};
+use widebragg_tests::scene::{KernelScene, first_step, with_turns};
 
 /// Largest allowed difference from finite differences, as a fraction of the largest derivative in the image.
 const LIMIT: f64 = 1e-6;
@@ -72,28 +72,6 @@ fn moved(scene: &KernelScene, variable: usize, by: f64) -> KernelScene {
         _ => moved.default_f += by,
     }
     moved
-}
-
-/// For each variable, a step that changes the phases of the interference function by about a tenth.
-fn first_step(scene: &KernelScene, variable: usize) -> f64 {
-    let lambda = scene.sources.iter().fold(f64::INFINITY, |least, source| least.min(source.lambda_m));
-    let Orientation { a_m, b_m, c_m } = scene.cell;
-    let edge = [a_m, b_m, c_m].iter().map(|v| v.length()).fold(0.0, f64::max);
-    let cells = scene.crystallite.cells.iter().copied().fold(1.0, f64::max);
-    let index = cells * edge * 2.0 / lambda;
-    let d = &scene.detector;
-    let reach = d.pix0_m.length();
-    let size = d.pixel_m * d.fast_pixels.max(d.slow_pixels) as f64;
-    match variable {
-        0..9 => 0.02 / (cells * 2.0 / lambda),
-        9..18 => 1e-5 / edge * 1e-10,
-        18..21 | 31 => 0.02 * reach / index,
-        21..27 => 0.02 * reach / index / size.max(1e-3),
-        30 => 1e-2 * d.close_distance_m.abs(),
-        34 => 1e-2,
-        32 | 33 | 35 => 0.02 / index,
-        _ => 1e-2,
-    }
 }
 
 fn image(scene: &KernelScene, threads: usize) -> Vec<f64> {

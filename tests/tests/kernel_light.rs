@@ -9,6 +9,7 @@ use core::ops::Range;
 
 use small::{Random, small};
 use widebragg::Error;
+use widebragg::beam::Source;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::Simd;
 use widebragg::lattice::CrystalShape;
@@ -16,6 +17,7 @@ use widebragg::light::{Cell, Cutoff, Light, LightRule, ListLen, Spot};
 use widebragg::render::{PixelValue, RowReport};
 use widebragg::rotation::{IDENTITY, PhiMode};
 use widebragg::scene::{Roi, Scene};
+use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::frame::render_frame;
 use widebragg_experiment::light::LightTaken;
 use widebragg_tests::golden;
@@ -162,6 +164,51 @@ fn random_scenes_have_the_bits_of_the_loop() {
     }
     let scenes = SCENES as usize * 2 * Simd::available().count();
     assert!(compared > 2 * scenes, "{compared} images of {scenes} scenes");
+}
+
+/// Gives a scene at least two sources and several grids, which of them each source has by chance; nodes that are 0 in one
+/// grid are not in the next.
+fn give_grids(scene: &mut KernelScene, random: &mut Random) -> bool {
+    let Some(grid) = &mut scene.grid else { return false };
+    let grids = random.whole(2, 4);
+    grid.repeat(grids, |i, node, f| if node % grids == i { 0.0 } else { f * (1.0 + i as f64) });
+    grid.numbers = random.pick(&[GridNumbers::F32, GridNumbers::F64]);
+    if scene.source_weights.is_none() {
+        let source = scene.sources[0];
+        scene.sources.push(Source { lambda_m: 1.02 * source.lambda_m, ..source });
+    }
+    let of_source = (0..scene.sources.len()).map(|_| random.whole(0, grids - 1) as u32);
+    grid.of_source = Some(of_source.collect());
+    true
+}
+
+#[test]
+fn scenes_with_several_grids_have_the_bits_of_the_loop() {
+    let (mut compared, mut depend_on_grids) = (0, 0);
+    for seed in 0..SCENES {
+        for mode in [Mode::Spec, Mode::CParity] {
+            for simd in Simd::available() {
+                let (mut scene, threads, line) = scene(seed, simd, mode);
+                if !give_grids(&mut scene, &mut Random(seed)) {
+                    continue;
+                }
+                // Light enough to see the grids in.
+                scene.fluence_per_m2 = 1e24;
+                scene.crystallite.fudge *= 1e-2;
+                let what = format!("seed {seed} {mode:?} {} {line}", simd.level());
+                let images = compare(&scene, threads, &mut Random(seed), &what);
+                let mut of_first = scene.clone();
+                of_first.grid.as_mut().expect("a grid").of_source = None;
+                let [(image, _), (of_first, _)] = [&scene, &of_first]
+                    .map(|scene| scene.with(threads, whole_image::<f32>).expect("an image"));
+                compared += images;
+                depend_on_grids += if bits32(&image) == bits32(&of_first) { 0 } else { images };
+            }
+        }
+    }
+    let scenes = SCENES as usize * 2 * Simd::available().count();
+    assert!(compared > scenes, "{compared} images of {scenes} scenes");
+    assert!(40 * depend_on_grids > compared, "{depend_on_grids} images of {compared} depend on the grids");
 }
 
 /// A crystal whose spots are a few pixels wide, with several orientations and wavelengths.

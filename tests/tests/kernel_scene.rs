@@ -14,9 +14,12 @@ use widebragg::sampling::{OversampleRequest, Steps};
 use widebragg::scene::{
     CrystalInput, DetectorInput, MosaicInput, Scene, SceneParameters, SceneTables, SourcesInput,
 };
+use widebragg::structure_factor::HklGrid;
+use widebragg::vector::Vec3;
 
-const NO_SOURCE: Source = Source { incident: widebragg::vector::Vec3::new(7.0, 7.0, 7.0), lambda_m: 7.0 };
+const NO_SOURCE: Source = Source { incident: Vec3::new(7.0, 7.0, 7.0), lambda_m: 7.0 };
 const NO_DOMAIN: Mat3 = [[7.0; 3]; 3];
+const NO_GRID: u32 = 7;
 
 fn cell() -> CellSource {
     CellSource::Cell(UnitCell::from_degrees([50.0, 60.0, 70.0], [80.0, 90.0, 100.0]))
@@ -54,16 +57,21 @@ fn parameters() -> SceneParameters<'static> {
 fn filled<R>(p: &SceneParameters<'_>, job: impl FnOnce(Result<Scene<'_>, Error>) -> R) -> (R, bool) {
     let len = p.tables_len().expect("lengths");
     let mut sources = vec![NO_SOURCE; len.sources];
+    let mut source_weights = vec![f64::NAN; len.source_weights];
+    let mut source_grids = vec![NO_GRID; len.source_grids];
     let mut domains = vec![NO_DOMAIN; len.domains];
     let mut orientations = vec![Orientation::default(); len.orientations];
     let tables = SceneTables {
         sources: &mut sources,
-        source_weights: &mut [],
+        source_weights: &mut source_weights,
+        source_grids: &mut source_grids,
         domains: &mut domains,
         orientations: &mut orientations,
     };
     let result = job(p.fill(tables));
-    let untouched = sources.iter().all(|source| *source == NO_SOURCE)
+    let untouched = source_weights.iter().all(|weight| weight.is_nan())
+        && source_grids.iter().all(|&grid| grid == NO_GRID)
+        && sources.iter().all(|source| *source == NO_SOURCE)
         && domains.iter().all(|domain| *domain == NO_DOMAIN)
         && orientations.iter().all(|entry| *entry == Orientation::default());
     (result, !untouched)
@@ -99,6 +107,36 @@ fn tables_equal_those_of_the_individual_functions() {
         assert!(image.iter().all(|&pixel| pixel > 0.0));
     });
     assert!(written && used == 10, "the corners must be dropped: {used}");
+}
+
+/// Sources of weight 0 are left out with their grids, where weights have an effect.
+#[test]
+fn grids_of_sources_follow_their_sources() {
+    let grid = HklGrid::several([0; 3], [1; 3], 2, &[1.0, 2.0]).expect("two grids");
+    let incident = Vec3::new(1.0, 0.0, 0.0);
+    let list = [1.0, 1.1, 1.2].map(|lambda| Source { incident, lambda_m: lambda * 1e-10 });
+    let weighted = SourcesInput::Weighted { sources: &list, weights: &[1.0, 0.0, 2.0] };
+    let found = |sources, grids: &[u32], mode| {
+        let p =
+            SceneParameters { sources, grid: Some(grid), source_grids: Some(grids), mode, ..parameters() };
+        let (found, written) =
+            filled(&p, |scene| scene.map(|scene| scene.parts().source_grids.map(<[_]>::to_vec)));
+        assert_eq!(found.is_ok(), written);
+        found.map(Option::unwrap_or_default)
+    };
+    assert_eq!(found(weighted, &[0, 1, 1], PhiMode::Spec), Ok(vec![0, 1]));
+    assert_eq!(found(weighted, &[0, 1, 1], PhiMode::CParity), Ok(vec![0, 1, 1]));
+    assert_eq!(found(SourcesInput::List(&list), &[1, 1, 0], PhiMode::Spec), Ok(vec![1, 1, 0]));
+    // A round grid of sources has fewer than it has room for.
+    assert_eq!(found(parameters().sources, &[1; 18], PhiMode::Spec), Ok(vec![1; 18]));
+    let wrong = |needed, given| Err(Error::BufferTooShort { buffer: "grids of sources", needed, given });
+    for given in [2, 4] {
+        assert_eq!(found(weighted, &vec![0; given], PhiMode::Spec), wrong(3, given));
+    }
+    assert_eq!(found(parameters().sources, &[0; 17], PhiMode::Spec), wrong(18, 17));
+    assert!(matches!(found(weighted, &[0, 2, 0], PhiMode::Spec), Err(Error::OutOfRange { .. })));
+    let p = SceneParameters { source_grids: Some(&[0; 18]), ..parameters() };
+    assert!(matches!(p.check(), Err(Error::OutOfRange { .. })), "there is no grid");
 }
 
 #[test]
@@ -198,6 +236,7 @@ fn short_tables_are_refused_with_the_required_length() {
         let tables = SceneTables {
             sources: &mut sources,
             source_weights: &mut [],
+            source_grids: &mut [],
             domains: &mut domains,
             orientations: &mut orientations,
         };

@@ -16,6 +16,7 @@ use widebragg::render::{Oversample, Roi, Sensor};
 use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::structure_factor::{HklGrid, LatchPoint, tricubic};
 use widebragg::vector::Vec3;
+use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_tests::compare::relative;
 use widebragg_tests::golden::table;
 use widebragg_tests::scene::{KernelScene, OwnedGrid};
@@ -108,7 +109,7 @@ fn grid(value: impl Fn(f64, f64, f64) -> f64) -> OwnedGrid {
         let value = &value;
         axis(1).flat_map(move |k| axis(2).map(move |l| value(h, k, l)))
     });
-    OwnedGrid { min, len, data: data.collect() }
+    OwnedGrid { min, len, data: data.collect(), numbers: GridNumbers::F64, of_source: None }
 }
 
 /// A different value at every node.

@@ -7,7 +7,7 @@ use widebragg::Error;
 use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::rotation::PhiMode;
-use widebragg::structure_factor::HklGrid;
+use widebragg::structure_factor::{HklGrid, Nodes};
 
 #[test]
 fn errors_are_single_lines_with_the_requirement() {
@@ -51,7 +51,8 @@ fn conventions_have_the_reference_s_names() {
 fn a_grid_returns_its_bounds_and_values() {
     let data = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
     let grid = HklGrid::new([-1, 0, 4], [1, 2, 3], &data).expect("a grid");
-    assert_eq!((grid.min(), grid.shape(), grid.data()), ([-1, 0, 4], [1, 2, 3], &data[..6]));
+    let nodes = Nodes::F64(&data[..6]);
+    assert_eq!((grid.min(), grid.shape(), grid.nodes()), ([-1, 0, 4], [1, 2, 3], nodes));
     // Node indices have 32 bits. A larger grid is refused before its values are checked.
     for len in [[1 << 11, 1 << 11, 1 << 10], [usize::MAX, 1, 1], [1 << 20, 1 << 20, 1 << 30]] {
         assert!(matches!(HklGrid::new([0; 3], len, &data), Err(Error::TooLarge { .. })), "{len:?}");

@@ -69,7 +69,7 @@ fn axes_in_order(scene: &KernelScene, order: [usize; 3]) -> KernelScene {
                 }
             }
         }
-        OwnedGrid { min: order.map(|axis| grid.min[axis]), len, data }
+        OwnedGrid { min: order.map(|axis| grid.min[axis]), len, data, ..grid.clone() }
     });
     named
 }

@@ -16,10 +16,10 @@ use widebragg::sampling::{OversampleRequest, Steps, phi_steps};
 use widebragg::scene::{
     CrystalInput, DetectorInput, MosaicInput, Oversample, Roi, Scene, SceneParameters, SceneParts, Sensor,
 };
-use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
-use widebragg_formats::hkl_table::HklTable;
+use widebragg::structure_factor::{LookupRule, StructureFactors};
 
 use crate::derive::{self, SourceSteps};
+use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part, refused};
 use crate::frame_start::frame_start_rad;
 use crate::parameters::{Parameters, PhiSampling};
@@ -92,8 +92,8 @@ pub struct Experiment {
     /// The random numbers as the draws of the mosaic domains left them.
     pub random: Ran1,
     /// Structure factors.
-    pub structure_factors: Option<Arc<HklTable>>,
-    /// Structure factor of reflections outside the table.
+    pub structure_factors: Option<Arc<FactorGrid>>,
+    /// Structure factor of reflections outside the grid.
     pub default_f: f64,
     /// Whether structure factors are interpolated.
     pub interpolate: bool,
@@ -137,7 +137,7 @@ impl<'p> Derived<'p> {
     fn scene<'s>(&'s self, parameters: &'s Parameters) -> Result<SceneParameters<'s>, Failure> {
         let Crystal { direct, reciprocal_per_angstrom, .. } = self.crystal;
         let Oversample { per_axis, thick, polar, omega } = self.oversample;
-        let grid = parameters.structure_factors.as_ref().map(grid_of).transpose();
+        let grid = parameters.structure_factors.as_ref().map(FactorGrid::kernel_grid).transpose();
         Ok(SceneParameters {
             simd: parameters.simd,
             detector: DetectorInput::Placed(self.detector),
@@ -157,6 +157,8 @@ impl<'p> Derived<'p> {
             phi_steps: self.phi.count,
             mosaic: self.mosaic,
             grid: grid.map_err(refused(Part::Scene))?,
+            // The sources that are used are not known yet.
+            source_grids: None,
             default_f: parameters.default_f,
             interpolate: Some(derive::interpolates(parameters)),
             fluence_per_m2: self.fluence_per_m2,
@@ -166,11 +168,6 @@ impl<'p> Derived<'p> {
             mask: parameters.mask.as_deref(),
         })
     }
-}
-
-/// The grid of a table of structure factors.
-fn grid_of(table: &HklTable) -> Result<HklGrid<'_>, widebragg::Error> {
-    HklGrid::new([table.h.0, table.k.0, table.l.0], table.shape(), &table.data)
 }
 
 impl Experiment {
@@ -301,7 +298,7 @@ impl Experiment {
     ) -> Result<Scene<'a>, widebragg::Error> {
         let cell = self.crystal.direct;
         let orientations = fill_shifted_orientations(cell, sweep, self.shift, &self.domains, orientations)?;
-        let grid = self.structure_factors.as_deref().map(grid_of);
+        let grid = self.structure_factors.as_deref().map(FactorGrid::kernel_grid);
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
         let grid = grid.transpose()?;
         Scene::new(SceneParts {
@@ -311,6 +308,7 @@ impl Experiment {
             oversample: self.oversample,
             sources: &self.sources,
             source_weights: self.source_weights.as_deref(),
+            source_grids: self.structure_factors.as_deref().and_then(FactorGrid::of_source),
             orientations,
             crystallite: self.crystallite,
             precision: self.precision,

@@ -36,6 +36,7 @@
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
+//! | hold structure factors in f32 or f64 | [`factor_grid`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
 //! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
 //! | find the reflections that images show | [`predictions`] |
@@ -47,6 +48,7 @@ pub mod carryover;
 mod derive;
 pub mod detectors;
 pub mod experiment;
+pub mod factor_grid;
 pub mod failure;
 pub mod faults;
 pub mod frame;

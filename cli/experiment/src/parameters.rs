@@ -13,8 +13,9 @@ use widebragg::light::LightRule;
 use widebragg::rotation::{Mat3, PhiMode};
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
-use widebragg_formats::hkl_table::HklTable;
 use widebragg_formats::sources::SourceLine;
+
+use crate::factor_grid::FactorGrid;
 
 /// The sources of the beam.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,8 +170,8 @@ pub struct Parameters {
     /// Mosaic domains.
     pub mosaic: Mosaic,
     /// Structure factors; with `None` every reflection has `default_f`.
-    pub structure_factors: Option<HklTable>,
-    /// Structure factor of reflections outside the table.
+    pub structure_factors: Option<FactorGrid>,
+    /// Structure factor of reflections outside the grid.
     pub default_f: f64,
     /// Whether structure factors are interpolated; `None`: as [`defaults::interpolates`] decides.
     pub interpolate: Option<bool>,

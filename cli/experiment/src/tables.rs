@@ -32,6 +32,7 @@ impl Tables {
         let tables = SceneTables {
             sources: &mut sources,
             source_weights: &mut source_weights,
+            source_grids: &mut [],
             domains: &mut domains,
             orientations: &mut orientations,
         };

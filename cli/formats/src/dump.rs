@@ -98,14 +98,14 @@ fn swap_foreign(data: &mut [f64]) {
     }
 }
 
-/// Writes a dump.
+/// Writes the dump of a box, whose values are h-major, l fastest.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_dump(path: &Path, table: &HklTable) -> Result<(), Failure> {
+pub fn write_dump<F: Copy + Into<f64>>(path: &Path, bounds: &IndexBox, values: &[F]) -> Result<(), Failure> {
     write_atomically(path, |out| {
-        let mut dump = DumpWriter::new(out, &table.bounds())?;
-        dump.write_planes(&table.data)?;
+        let mut dump = DumpWriter::new(out, bounds)?;
+        dump.write_planes(values)?;
         dump.finish()
     })
 }
@@ -152,6 +152,8 @@ struct DumpWriter<'o> {
     out: &'o mut dyn Write,
     /// Cells along k and l.
     shape: [usize; 2],
+    /// A row of the box with the 0 after it, and one of zeros.
+    row: Vec<f64>,
     padding_row: Vec<f64>,
 }
 
@@ -161,16 +163,17 @@ impl<'o> DumpWriter<'o> {
         let IndexBox { h, k, l } = bounds;
         write!(out, "{} {} {} {} {} {}\n\x0c", h.0, h.1, k.0, k.1, l.0, l.1)?;
         let [_, nk, nl] = bounds.shape();
-        Ok(Self { out, shape: [nk, nl], padding_row: vec![0.0; nl + 1] })
+        let padding_row = vec![0.0; nl + 1];
+        Ok(Self { out, shape: [nk, nl], row: padding_row.clone(), padding_row })
     }
 
     /// Writes whole planes of h.
-    fn write_planes(&mut self, cells: &[f64]) -> io::Result<()> {
+    fn write_planes<F: Copy + Into<f64>>(&mut self, cells: &[F]) -> io::Result<()> {
         let [nk, nl] = self.shape;
         for plane in cells.chunks_exact(nk * nl) {
-            for row in plane.chunks_exact(nl) {
-                write_values(self.out, row, f64::to_ne_bytes)?;
-                write_values(self.out, &[0.0], f64::to_ne_bytes)?;
+            for values in plane.chunks_exact(nl) {
+                self.row.iter_mut().zip(values).for_each(|(to, &f)| *to = f.into());
+                write_values(self.out, &self.row, f64::to_ne_bytes)?;
             }
             self.write_padding_row()?;
         }
@@ -271,7 +274,7 @@ mod tests {
     fn written(table: &HklTable) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("Fdump.bin");
-        write_dump(&path, table).unwrap();
+        write_dump(&path, &table.bounds(), &table.data).unwrap();
         fs::read(path).unwrap()
     }
 

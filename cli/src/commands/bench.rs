@@ -32,7 +32,8 @@ struct Case {
 
 /// The options that all cases have in common.
 const BASE: &str = "-lambda 0.9768 -distance 231.27 -pixel 0.172 -detpixels_x 2463 -detpixels_y 2527 \
-    -cell 26.7 31.3 33.7 88.1 71.9 68.3 -misset 11 23 37 -Na 36 -Nb 47 -Nc 29 -default_F 100 -nointerpolate -oversample 1";
+    -cell 26.7 31.3 33.7 88.1 71.9 68.3 -misset 11 23 37 -Na 36 -Nb 47 -Nc 29 -default_F 100 -nointerpolate \
+    -oversample 1 --grid f64";
 
 const CASES: [Case; 9] = [
     Case { name: "ten phi steps", grid: true, options: "-phi 0 -osc 0.1 -phisteps 10" },

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use widebragg::gradient::{Moves, Variables};
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::gradient::loss::Loss;
 use widebragg_experiment::gradient::named::{Named, value};
 use widebragg_experiment::gradient::problem::Problem;
@@ -19,7 +20,6 @@ use widebragg_experiment::gradient::refine::optimiser::correlation;
 use widebragg_experiment::gradient::selection::selected;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::float::write_float;
-use widebragg_formats::hkl_table::HklTable;
 use widebragg_formats::memory::filled;
 
 use super::derivatives::{Chosen, Exposure, loss_against, pixels, pool, read_files};
@@ -120,18 +120,21 @@ fn report(
     let image = problem.image(&moves)?;
     let (value, counted, slopes) = loss.at(&image, selected(experiment));
     let directions = problem.directions(&moves, chosen.parameters.iter().map(|named| named.parameter))?;
-    let table = experiment.structure_factors.as_deref().filter(|_| chosen.each_f);
-    let mut by_f = match table {
-        Some(table) => Some(
-            filled(table.data.len(), 0f64)
+    let grid = experiment.structure_factors.as_deref().filter(|_| chosen.each_f);
+    if grid.is_some_and(|grid| grid.grids() > 1) {
+        return Err(Failure::input("--wrt F: needs one F for all wavelengths, not --energy-channels"));
+    }
+    let mut by_f = match grid {
+        Some(grid) => Some(
+            filled(grid.nodes().count(), 0f64)
                 .ok_or_else(|| Failure::input("--wrt F: no memory for derivatives"))?,
         ),
         None => None,
     };
     let sums = problem.pullback(&moves, &slopes, &directions, by_f.as_deref_mut())?;
-    if let (Some(folder), Some(table), Some(by_f)) = (&options.out, table, &by_f) {
+    if let (Some(folder), Some(grid), Some(by_f)) = (&options.out, grid, &by_f) {
         let path = folder.join(BY_F);
-        write_by_f(&path, table, by_f)?;
+        write_by_f(&path, grid, by_f)?;
         written.push(path);
     }
     if let Some(folder) = options.out.as_ref().filter(|_| options.images) {
@@ -172,12 +175,12 @@ fn entry(
 }
 
 /// Writes the derivatives with respect to the structure factors that have one, as h k l dL/dF.
-fn write_by_f(path: &Path, table: &HklTable, by_f: &[f64]) -> Result<(), Failure> {
-    let [_, nk, nl] = table.shape();
+fn write_by_f(path: &Path, grid: &FactorGrid, by_f: &[f64]) -> Result<(), Failure> {
+    let ([h_min, k_min, l_min], [_, nk, nl]) = (grid.min(), grid.shape());
     let at = |min: i32, i: usize| i64::from(min) + i as i64;
     let written = write_atomically(path, |out| {
         for (i, slope) in by_f.iter().enumerate().filter(|(_, slope)| **slope != 0.0) {
-            let (h, k, l) = (at(table.h.0, i / (nk * nl)), at(table.k.0, i / nl % nk), at(table.l.0, i % nl));
+            let (h, k, l) = (at(h_min, i / (nk * nl)), at(k_min, i / nl % nk), at(l_min, i % nl));
             writeln!(out, "{h} {k} {l} {slope:e}")?;
         }
         Ok(())

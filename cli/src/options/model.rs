@@ -14,6 +14,7 @@ use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::detectors::NamedDetector;
+use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
@@ -313,16 +314,19 @@ pub struct ModelOptions {
     pub scans: Vec<(Element, PathBuf)>,
     /// The bulk solvent.
     pub solvent: SolventChoice,
+    /// Most channels of wavelengths that have F of their own; `None`: F of all sources are those of one wavelength.
+    pub energy_channels: Option<usize>,
 }
 
 impl ModelOptions {
     /// The option that changes how F is computed; none where all is by default.
     #[must_use]
     pub fn first_option(&self) -> Option<&'static str> {
-        let Self { leaves_tables_out, scans, solvent } = self;
+        let Self { leaves_tables_out, scans, solvent, energy_channels } = self;
         let given = [
             (*leaves_tables_out || !scans.is_empty(), "--anomalous"),
             (*solvent != SolventChoice::Usual, "--solvent"),
+            (energy_channels.is_some(), "--energy-channels"),
         ];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
     }
@@ -439,6 +443,8 @@ pub struct Options {
     pub reflections: Wanted,
     /// How structure factors are computed where that file is an atomic model.
     pub model: ModelOptions,
+    /// The numbers that the grid of structure factors is held in.
+    pub grid: GridNumbers,
     /// Binary dump of the structure factors.
     pub dump: Option<PathBuf>,
     /// Structure factor of reflections that are not listed.

@@ -15,6 +15,7 @@ use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
 use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::Failure;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::hkl_table::HklTable;
@@ -271,7 +272,7 @@ impl Input {
             domains,
             mosaic_spread_rad,
             random: Ran1::new(1),
-            structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.table())),
+            structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.factor_grid())),
             default_f: 50.0,
             interpolate: self.lookup % 3 == 2,
             roi: self.roi(&detector),
@@ -317,14 +318,15 @@ impl Input {
     }
 
     /// The table of structure factors.
-    fn table(&self) -> HklTable {
+    fn factor_grid(&self) -> FactorGrid {
         let axis = |i: usize| {
             let (min, len) = (i32::from(self.grid_min[i]), i32::from(self.grid_len[i] % 24) + 1);
             (min, min + len - 1)
         };
         let nodes: usize = self.grid_len.map(|n| usize::from(n % 24) + 1).iter().product();
         let data = (0..nodes).map(|i| (i * 7919 % 1001) as f64 / 1000.0 * Self::LARGEST_F).collect();
-        HklTable { h: axis(0), k: axis(1), l: axis(2), data }
+        let numbers = if self.lookup / 3 % 2 == 1 { GridNumbers::F32 } else { GridNumbers::F64 };
+        FactorGrid::new(HklTable { h: axis(0), k: axis(1), l: axis(2), data }, numbers)
     }
 
     fn roi(&self, detector: &Detector) -> Roi {

@@ -20,7 +20,8 @@
 //!
 //! * the nearest structure factor, also where it replaces an interpolation, does not depend on h, k, l;
 //! * a tophat spot is flat inside and outside;
-//! * the numbers of cells, steps and domains are constants;
+//! * the numbers of cells, steps and domains are constants, and so are structure factors when the wavelength moves, also
+//!   where sources have grids of their own;
 //! * a step with phi == 0 that uses the vectors of another step has the derivative of that step, and an
 //!   opening sweep that uses the unrotated cell has no derivative with respect to phi.
 //!
@@ -68,7 +69,8 @@
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
 //! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
-//! # let tables = SceneTables { sources, source_weights: &mut [], domains, orientations };
+//! # let (source_weights, source_grids) = (&mut [][..], &mut [][..]);
+//! # let tables = SceneTables { sources, source_weights, source_grids, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //!
 //! // How the sum of all pixels changes with the missetting about x, and with the distance.

@@ -300,7 +300,7 @@ impl Scene<'_> {
             return short("weights", needed, weights.len());
         }
         if let Some(by_f) = &sums.structure_factors {
-            let nodes = self.parts().structure_factors.grid.map_or(0, |grid| grid.data().len());
+            let nodes = self.parts().structure_factors.grid.map_or(0, |grid| grid.nodes().count());
             if by_f.len() < nodes {
                 return short("derivatives with respect to structure factors", nodes, by_f.len());
             }

@@ -4,7 +4,9 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING, row_offset, rows_from};
+use super::{
+    BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, Node, ROUND_BY_ADDING, Simd, row_offset, rows_from,
+};
 
 /// Token of the AVX2 level. A value exists only where the CPU supports AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,11 @@ macro_rules! v {
 
 impl Level for Avx2 {
     type F = F64x4;
+
+    #[inline(always)]
+    fn simd(self) -> Simd {
+        self.into()
+    }
 
     #[inline(always)]
     fn splat(self, x: f64) -> F64x4 {
@@ -253,17 +260,23 @@ impl Lanes for F64x4 {
         Self::widen_pair(narrow).0
     }
     #[inline(always)]
-    fn gather(self, table: &[f64], mask: Mask4, other: Self) -> Self {
+    fn gather<T: Node>(self, table: &[T], mask: Mask4, other: Self) -> Self {
         // The instruction takes signed 32-bit indices, so elements from 2^31 on count as outside the table.
         let len = (table.len() as f64).min(2_147_483_648.0);
         let level = self.level();
         let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(len));
         let index = v!(_mm256_cvttpd_epi32(self.0));
-        // SAFETY: `inside` selects only lanes whose index lies in 0..table.len(); `self` proves AVX2.
-        Self(unsafe { _mm256_mask_i32gather_pd::<8>(other.0, table.as_ptr(), index, inside.0) })
+        // SAFETY: `inside` selects only lanes whose index lies in 0..table.len().
+        unsafe { T::gather4(table, index, inside, other) }
     }
     #[inline(always)]
-    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+    fn sum_rows<T: Node>(
+        self,
+        table: &[T],
+        strides: [usize; 2],
+        outer: [Self; 4],
+        inner: [Self; 4],
+    ) -> [Self; 4] {
         let starts = self.to_array();
         let outer = [outer[0].to_array(), outer[1].to_array(), outer[2].to_array(), outer[3].to_array()];
         let inner = [inner[0].to_array(), inner[1].to_array(), inner[2].to_array(), inner[3].to_array()];
@@ -278,9 +291,9 @@ impl Lanes for F64x4 {
 impl Avx2 {
     /// [`Lanes::sum_rows`] of one lane; the four sums in a vector.
     #[inline(always)]
-    pub(super) fn sum_rows_of_lane<const N: usize>(
+    pub(super) fn sum_rows_of_lane<T: Node, const N: usize>(
         self,
-        table: &[f64],
+        table: &[T],
         start: f64,
         strides: [usize; 2],
         outer: &[[f64; N]; 4],
@@ -294,15 +307,65 @@ impl Avx2 {
             for j in 0..4 {
                 // SAFETY: `block` reaches to the end of row (3, 3), the last.
                 let row = unsafe { block.as_ptr().add(row_offset(strides, i, j)) };
-                // SAFETY: a row is four f64; `self` proves AVX2.
-                let row = unsafe { _mm256_loadu_pd(row) };
+                // SAFETY: a row is four elements.
+                let row = unsafe { T::row4(self, row) };
                 let inner = self.splat(inner[j][lane]);
-                plane = if j == 0 { inner * F64x4(row) } else { inner.mul_add(F64x4(row), plane) };
+                plane = if j == 0 { inner * row } else { inner.mul_add(row, plane) };
             }
             let outer = self.splat(outer[i][lane]);
             sum = if i == 0 { outer * plane } else { outer.mul_add(plane, sum) };
         }
         sum
+    }
+}
+
+/// What the AVX2 level does with a number of a table.
+pub trait Node4: Sized {
+    /// Four elements of a table.
+    ///
+    /// # Safety
+    /// `row` points to four elements.
+    unsafe fn row4(level: Avx2, row: *const Self) -> F64x4;
+
+    /// The elements of `table` in the lanes that `inside` selects, `other` in the rest.
+    ///
+    /// # Safety
+    /// The lanes of `index` that `inside` selects are indices of elements of `table`.
+    unsafe fn gather4(table: &[Self], index: __m128i, inside: Mask4, other: F64x4) -> F64x4;
+}
+
+impl Node4 for f64 {
+    #[inline(always)]
+    unsafe fn row4(_: Avx2, row: *const Self) -> F64x4 {
+        // SAFETY: the caller guarantees four f64; the token proves AVX2.
+        F64x4(unsafe { _mm256_loadu_pd(row) })
+    }
+
+    #[inline(always)]
+    unsafe fn gather4(table: &[Self], index: __m128i, inside: Mask4, other: F64x4) -> F64x4 {
+        // SAFETY: the caller guarantees that the selected elements exist; `other` proves AVX2.
+        F64x4(unsafe { _mm256_mask_i32gather_pd::<8>(other.0, table.as_ptr(), index, inside.0) })
+    }
+}
+
+impl Node4 for f32 {
+    #[inline(always)]
+    unsafe fn row4(_: Avx2, row: *const Self) -> F64x4 {
+        // SAFETY: the caller guarantees four f32; the token proves AVX2.
+        let row = unsafe { _mm_loadu_ps(row) };
+        F64x4(v!(_mm256_cvtps_pd(row)))
+    }
+
+    #[inline(always)]
+    unsafe fn gather4(table: &[Self], index: __m128i, inside: Mask4, other: F64x4) -> F64x4 {
+        // Every other 32-bit half of the mask, whose 64-bit lanes have all bits set, or none.
+        let lanes = v!(_mm256_castpd_ps(inside.0));
+        let (lower, upper) = (v!(_mm256_castps256_ps128(lanes)), v!(_mm256_extractf128_ps::<1>(lanes)));
+        let selected = v!(_mm_shuffle_ps::<0x88>(lower, upper));
+        let zero = v!(_mm_setzero_ps());
+        // SAFETY: the caller guarantees that the selected elements exist; `other` proves AVX2.
+        let found = unsafe { _mm_mask_i32gather_ps::<4>(zero, table.as_ptr(), index, selected) };
+        F64x4::select(inside, F64x4(v!(_mm256_cvtps_pd(found))), other)
     }
 }
 

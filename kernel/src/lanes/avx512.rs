@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
 use super::avx2::{Avx2, F64x4, transpose};
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, Node, Simd};
 
 /// Token of the AVX-512 level. A value exists only where the CPU supports AVX2, FMA, AVX-512 F, DQ and VL.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,11 @@ macro_rules! v {
 
 impl Level for Avx512 {
     type F = F64x8;
+
+    #[inline(always)]
+    fn simd(self) -> Simd {
+        self.into()
+    }
 
     #[inline(always)]
     fn splat(self, x: f64) -> F64x8 {
@@ -286,15 +291,21 @@ impl Lanes for F64x8 {
         Self::widen_pair(narrow).0
     }
     #[inline(always)]
-    fn gather(self, table: &[f64], mask: Mask8, other: Self) -> Self {
+    fn gather<T: Node>(self, table: &[T], mask: Mask8, other: Self) -> Self {
         let level = self.level();
         let inside = mask & level.splat(0.0).le(self) & self.lt(level.splat(table.len() as f64));
         let index = v!(_mm512_cvttpd_epi64(self.0));
-        // SAFETY: `inside` selects only lanes whose index lies in 0..table.len(); `self` proves AVX-512.
-        Self(unsafe { _mm512_mask_i64gather_pd::<8>(other.0, inside.0, index, table.as_ptr()) })
+        // SAFETY: `inside` selects only lanes whose index lies in 0..table.len().
+        unsafe { T::gather8(table, index, inside, other) }
     }
     #[inline(always)]
-    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+    fn sum_rows<T: Node>(
+        self,
+        table: &[T],
+        strides: [usize; 2],
+        outer: [Self; 4],
+        inner: [Self; 4],
+    ) -> [Self; 4] {
         // SAFETY: `self` proves AVX2 and FMA too.
         let level = unsafe { Avx2::new() };
         let starts = self.to_array();
@@ -308,6 +319,33 @@ impl Lanes for F64x8 {
         let [l0, l1, l2, l3] = transpose([a, b, c, d]);
         let [u0, u1, u2, u3] = transpose([e, f, g, h]);
         [Self::joined(l0, u0), Self::joined(l1, u1), Self::joined(l2, u2), Self::joined(l3, u3)]
+    }
+}
+
+/// What the AVX-512 level does with a number of a table.
+pub trait Node8: Sized {
+    /// The elements of `table` in the lanes that `inside` selects, `other` in the rest.
+    ///
+    /// # Safety
+    /// The lanes of `index` that `inside` selects are indices of elements of `table`.
+    unsafe fn gather8(table: &[Self], index: __m512i, inside: Mask8, other: F64x8) -> F64x8;
+}
+
+impl Node8 for f64 {
+    #[inline(always)]
+    unsafe fn gather8(table: &[Self], index: __m512i, inside: Mask8, other: F64x8) -> F64x8 {
+        // SAFETY: the caller guarantees that the selected elements exist; `other` proves AVX-512.
+        F64x8(unsafe { _mm512_mask_i64gather_pd::<8>(other.0, inside.0, index, table.as_ptr()) })
+    }
+}
+
+impl Node8 for f32 {
+    #[inline(always)]
+    unsafe fn gather8(table: &[Self], index: __m512i, inside: Mask8, other: F64x8) -> F64x8 {
+        let zero = v!(_mm256_setzero_ps());
+        // SAFETY: the caller guarantees that the selected elements exist; `other` proves AVX-512.
+        let found = unsafe { _mm512_mask_i64gather_ps::<4>(zero, inside.0, index, table.as_ptr()) };
+        F64x8::select(inside, F64x8(v!(_mm512_cvtps_pd(found))), other)
     }
 }
 

@@ -149,6 +149,29 @@ impl Simd {
     }
 }
 
+impl From<Portable> for Simd {
+    #[inline]
+    fn from(level: Portable) -> Self {
+        Self(Proof::Portable(level))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl From<Avx2> for Simd {
+    #[inline]
+    fn from(level: Avx2) -> Self {
+        Self(Proof::Avx2(level))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl From<Avx512> for Simd {
+    #[inline]
+    fn from(level: Avx512) -> Self {
+        Self(Proof::Avx512(level))
+    }
+}
+
 /// A local variable of this type makes the compiler align the whole stack frame to 64 bytes.
 ///
 /// Without it the compiler spills vectors to any multiple of 16 bytes, where they straddle cache lines and

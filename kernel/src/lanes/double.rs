@@ -5,7 +5,7 @@
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Level};
+use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Level, Node, Simd};
 
 /// A level whose vectors are pairs of those of `L`.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,10 @@ impl AsRef<[f64]> for TwoArray {
 impl<L: BaseLevel> Level for Doubled<L> {
     type F = Two<L::F>;
 
+    #[inline(always)]
+    fn simd(self) -> Simd {
+        self.0.simd()
+    }
     #[inline(always)]
     fn splat(self, x: f64) -> Two<L::F> {
         let half = self.0.splat(x);
@@ -201,11 +205,17 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         Self(lower, upper)
     }
     #[inline(always)]
-    fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self {
+    fn gather<T: Node>(self, table: &[T], mask: Self::Mask, other: Self) -> Self {
         Self(self.0.gather(table, mask.0, other.0), self.1.gather(table, mask.1, other.1))
     }
     #[inline(always)]
-    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+    fn sum_rows<T: Node>(
+        self,
+        table: &[T],
+        strides: [usize; 2],
+        outer: [Self; 4],
+        inner: [Self; 4],
+    ) -> [Self; 4] {
         let [Self(o0, p0), Self(o1, p1), Self(o2, p2), Self(o3, p3)] = outer;
         let [Self(i0, j0), Self(i1, j1), Self(i2, j2), Self(i3, j3)] = inner;
         let [a, b, c, d] = self.0.sum_rows(table, strides, [o0, o1, o2, o3], [i0, i1, i2, i3]);

@@ -43,10 +43,12 @@ mod avx2;
 mod avx512;
 mod dispatch;
 mod double;
+mod node;
 mod portable;
 
 pub use dispatch::{Simd, SimdLevel, WithSimd};
 pub use double::{Doubled, Two};
+pub use node::Node;
 
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -62,6 +64,9 @@ pub const ROUND_BY_ADDING: f64 = 6_755_399_441_055_744.0;
 pub trait Level: Copy + Send + Sync + 'static {
     /// The vector type of this level.
     type F: Lanes<Level = Self>;
+
+    /// Returns the level of the hardware as a value, which runs what is compiled out of line.
+    fn simd(self) -> Simd;
 
     /// Returns a vector with `x` in every lane.
     fn splat(self, x: f64) -> Self::F;
@@ -207,7 +212,7 @@ pub trait Lanes:
     /// Loads `table[self]` where the mask is true and the index is inside the table, else returns `other`.
     ///
     /// The indices are integers stored as f64.
-    fn gather(self, table: &[f64], mask: Self::Mask, other: Self) -> Self;
+    fn gather<T: Node>(self, table: &[T], mask: Self::Mask, other: Self) -> Self;
 
     /// Sums over 4 x 4 rows of four elements of `table`, from index `self` on:
     ///
@@ -217,7 +222,13 @@ pub trait Lanes:
     ///
     /// Both sums run upwards from a product, by [`Lanes::mul_add`]. The indices are integers stored as f64; lanes
     /// whose rows are not all inside the table are 0. A row is one load, where gathering takes four.
-    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4];
+    fn sum_rows<T: Node>(
+        self,
+        table: &[T],
+        strides: [usize; 2],
+        outer: [Self; 4],
+        inner: [Self; 4],
+    ) -> [Self; 4];
 }
 
 /// The place of row (i, j) in a block of 4 x 4 rows; `(3, 3)` is the last.
@@ -228,7 +239,7 @@ fn row_offset([outer, inner]: [usize; 2], i: usize, j: usize) -> usize {
 
 /// The elements of `table` from `start` to the end of the last row of a block; `None` where they are not all there.
 #[inline(always)]
-fn rows_from(table: &[f64], start: f64, strides: [usize; 2]) -> Option<&[f64]> {
+fn rows_from<T>(table: &[T], start: f64, strides: [usize; 2]) -> Option<&[T]> {
     // `as` converts a negative or NaN index to 0, so the comparison excludes it.
     let (start, len) = ((start >= 0.0).then_some(start as usize)?, row_offset(strides, 3, 3) + 4);
     table.get(start..start.checked_add(len)?)

@@ -3,7 +3,9 @@
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 use wide::{f32x16, f64x4, f64x8, u64x8};
 
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, ROUND_BY_ADDING, row_offset, rows_from};
+use super::{
+    BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, Node, ROUND_BY_ADDING, Simd, row_offset, rows_from,
+};
 
 /// Token of the portable level, which every CPU supports.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,11 @@ pub struct Mask8(f64x8);
 
 impl Level for Portable {
     type F = F64x8;
+
+    #[inline(always)]
+    fn simd(self) -> Simd {
+        self.into()
+    }
 
     #[inline(always)]
     fn splat(self, x: f64) -> F64x8 {
@@ -253,7 +260,7 @@ impl Lanes for F64x8 {
         Self::widen_pair(narrow).0
     }
     #[inline(always)]
-    fn gather(self, table: &[f64], mask: Mask8, other: Self) -> Self {
+    fn gather<T: Node>(self, table: &[T], mask: Mask8, other: Self) -> Self {
         let bits = mask.0.to_bitmask();
         let mut lanes = other.0.to_array();
         for (i, (lane, &index)) in lanes.iter_mut().zip(self.0.as_array()).enumerate() {
@@ -262,13 +269,19 @@ impl Lanes for F64x8 {
                 && index >= 0.0
                 && let Some(&value) = table.get(index as usize)
             {
-                *lane = value;
+                *lane = value.into();
             }
         }
         Self(f64x8::new(lanes))
     }
     #[inline(always)]
-    fn sum_rows(self, table: &[f64], strides: [usize; 2], outer: [Self; 4], inner: [Self; 4]) -> [Self; 4] {
+    fn sum_rows<T: Node>(
+        self,
+        table: &[T],
+        strides: [usize; 2],
+        outer: [Self; 4],
+        inner: [Self; 4],
+    ) -> [Self; 4] {
         let mut sums = [[0.0; 8]; 4];
         for (lane, &start) in self.0.as_array().iter().enumerate() {
             let Some(block) = rows_from(table, start, strides) else { continue };
@@ -279,7 +292,8 @@ impl Lanes for F64x8 {
                 for (j, inner) in inner.iter().enumerate() {
                     let inner = f64x4::splat(inner.0.as_array()[lane]);
                     let row = block.get(row_offset(strides, i, j)..).and_then(|rest| rest.first_chunk::<4>());
-                    let row = f64x4::from(*row.unwrap_or(&[0.0; 4]));
+                    let row = row.map_or([0.0; 4], |&[a, b, c, d]| [a.into(), b.into(), c.into(), d.into()]);
+                    let row = f64x4::from(row);
                     plane = if j == 0 { inner * row } else { inner.mul_add(row, plane) };
                 }
                 sum = if i == 0 { outer * plane } else { outer.mul_add(plane, sum) };

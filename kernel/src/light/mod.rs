@@ -52,7 +52,8 @@
 //! # let mut domains = vec![IDENTITY; len.domains];
 //! # let mut orientations = vec![Orientation::default(); len.orientations];
 //! # let (sources, domains, orientations) = (&mut sources[..], &mut domains[..], &mut orientations[..]);
-//! # let tables = SceneTables { sources, source_weights: &mut [], domains, orientations };
+//! # let (source_weights, source_grids) = (&mut [][..], &mut [][..]);
+//! # let tables = SceneTables { sources, source_weights, source_grids, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
 //! let rows = 0..scene.detector().slow_pixels;
 //! let light = scene.light(Cutoff::Exponent(60.0)).expect("a gauss crystal without interpolation");

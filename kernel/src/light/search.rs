@@ -134,11 +134,13 @@ impl Light<'_, '_> {
         let p = &self.scene.p;
         let entries = p.orientations.entries();
         let count = entries.len().max(1);
-        let (Some(source), Some(entry)) = (p.sources.get(pair / count), entries.get(pair % count)) else {
+        let index = pair / count;
+        let (Some(source), Some(entry)) = (p.sources.get(index), entries.get(pair % count)) else {
             return 0;
         };
         let Some(lines) = Lines::new(self, field, source, entry) else { return 0 };
-        let search = Search { lines: &lines, light: self, field, pair: pair as u32, spot };
+        let grid = self.scene.grid_of(index);
+        let search = Search { lines: &lines, light: self, field, pair: pair as u32, grid, spot };
         p.simd.run(search)
     }
 }
@@ -316,6 +318,8 @@ struct Search<'c, 'l> {
     light: &'c Light<'l, 'l>,
     field: &'c Field,
     pair: u32,
+    /// The grid of the pair's source.
+    grid: usize,
     spot: &'c mut dyn FnMut(Spot),
 }
 
@@ -325,8 +329,9 @@ impl WithSimd for Search<'_, '_> {
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) -> u64 {
-        let Self { lines: &Lines { sheet, next, along, k0, k, radius, .. }, light, field, pair, spot } = self;
-        let candidate = Candidate { lines: self.lines, light, field, pair };
+        let Self { lines, light, field, pair, grid, spot } = self;
+        let &Lines { sheet, next, along, k0, k, radius, .. } = lines;
+        let candidate = Candidate { lines, light, field, pair, grid };
         let spacing = along.reciprocal.length();
         let [e1, e2, e3] = frame_about((1.0 / spacing) * along.reciprocal);
         let ([first, last], [l_first, l_last]) = (next.range, along.range);
@@ -416,6 +421,7 @@ struct Candidate<'c, 'l> {
     light: &'c Light<'l, 'l>,
     field: &'c Field,
     pair: u32,
+    grid: usize,
 }
 
 impl Candidate<'_, '_> {
@@ -460,7 +466,7 @@ impl Candidate<'_, '_> {
             };
             index as i16
         });
-        if self.light.scene.p.structure_factors.at_node(node.map(i32::from)) == 0.0 {
+        if self.light.scene.p.structure_factors.at_node(self.grid, node.map(i32::from)) == 0.0 {
             return None;
         }
         // K d, p and their difference, at most the radius long, are a triangle.

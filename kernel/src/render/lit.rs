@@ -49,17 +49,25 @@ impl<'l> Lit<'l> {
 }
 
 /// The pairs of sources and orientations, walked through in order.
-struct Pairs<'p> {
-    sources: &'p [Source],
+struct Pairs<'s, 'p> {
+    scene: &'s Scene<'p>,
     entries: &'p [Orientation],
     /// Index of the current source, and its first pair.
     source: usize,
     first: usize,
 }
 
-impl<'p> Pairs<'p> {
-    fn new(scene: &Scene<'p>) -> Self {
-        Self { sources: scene.p.sources, entries: scene.p.orientations.entries(), source: 0, first: 0 }
+/// A source and an orientation.
+struct Pair<'p> {
+    source: &'p Source,
+    orientation: &'p Orientation,
+    /// The grid of the source.
+    grid: usize,
+}
+
+impl<'s, 'p> Pairs<'s, 'p> {
+    fn new(scene: &'s Scene<'p>) -> Self {
+        Self { scene, entries: scene.p.orientations.entries(), source: 0, first: 0 }
     }
 
     /// Whether a pair is one of the current source.
@@ -75,13 +83,18 @@ impl<'p> Pairs<'p> {
         self.first += self.entries.len();
     }
 
-    /// The source and the orientation of a pair, which is not before the one asked for last.
+    /// A pair by its index, which is not before the one asked for last.
     #[inline(always)]
-    fn at(&mut self, pair: u32) -> Option<(&'p Source, &'p Orientation)> {
-        while self.source < self.sources.len() && !self.is_current(pair) {
+    fn at(&mut self, pair: u32) -> Option<Pair<'p>> {
+        let sources = self.scene.p.sources;
+        while self.source < sources.len() && !self.is_current(pair) {
             self.next_source();
         }
-        Some((self.sources.get(self.source)?, self.entries.get((pair as usize).checked_sub(self.first)?)?))
+        Some(Pair {
+            source: sources.get(self.source)?,
+            orientation: self.entries.get((pair as usize).checked_sub(self.first)?)?,
+            grid: self.scene.grid_of(self.source),
+        })
     }
 }
 
@@ -226,14 +239,14 @@ impl<Sh: SpotKind> LitPass<'_, '_, Sh> {
         span: Span,
         work: &mut Workspace,
         cell: &Cell,
-        (source, orientation): (&Source, &Orientation),
+        Pair { source, orientation, grid }: Pair<'_>,
         shape: &impl SpotShape<F>,
         lowest_exponent: F,
     ) {
         let level = lowest_exponent.level();
         let zero = level.splat(0.0);
         let nudge = level.splat(shape.nudge());
-        let f_cell = level.splat(scene.p.structure_factors.at_node(cell.node.map(i32::from)));
+        let f_cell = level.splat(scene.p.structure_factors.at_node(grid, cell.node.map(i32::from)));
         let [h, k, l] = cell.node;
         let node = [level.splat(f64::from(h)), level.splat(f64::from(k)), level.splat(f64::from(l))];
         let [first, last] = cell.pixels.map(usize::from);

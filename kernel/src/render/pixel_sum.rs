@@ -119,6 +119,7 @@ where
         let site = state.enter_subpixel(context, tools.observer, fast, (layer, sub_slow, sub_fast));
         for (index, source) in scene.p.sources.iter().enumerate() {
             if let Some(sweep) = state.enter_source(context, tools.observer, &site, index, source) {
+                tools.lookup.choose_grid(scene.grid_of(index));
                 for (entry, steady) in scene.p.orientations.entries().iter().enumerate() {
                     state.step(context, tools, &sweep, entry, steady);
                 }

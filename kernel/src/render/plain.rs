@@ -34,7 +34,7 @@ use super::row_plan::{Span, select};
 use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{Shape, ShapeKind};
-use crate::scene::Scene;
+use crate::scene::{Scene, SourceRun};
 use crate::span::{PerPixel, SPAN, load, store};
 use crate::structure_factor::{Lookup, LookupKind, LookupTable, SavedNodes};
 
@@ -361,7 +361,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let Self { scene, span, work, .. } = self;
         let p = &scene.p;
         let per_axis = p.oversample.per_axis;
-        let grid = SubpixelGrid::new(&p.detector, span.slow, per_axis);
+        let subpixels = SubpixelGrid::new(&p.detector, span.slow, per_axis);
         let shape = Sh::at(level, &p.crystallite);
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
@@ -369,13 +369,14 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let is_limited = p.d_min_m > 0.0;
         let neglect = scene.neglect.as_ref();
         let by_source = multiplies_terms || is_limited || neglect.is_some();
-        let at_once = if by_source { 1 } else { p.sources.len().max(1) };
         let entries = p.orientations.entries();
         let mut batches = Batches::new();
         let chunk_len = if neglect.is_some() { CHUNK } else { entries.len().max(1) };
+        // The grid whose nodes are saved.
+        let mut saved = None;
         // The first sample starts the sum, or the first step of each source whose terms are multiplied. Neglected steps
         // start nothing.
-        let (mut visited, mut summed) = (false, neglect.is_some());
+        let mut summed = neglect.is_some();
         if multiplies_terms || neglect.is_some() {
             work.begin_sums(scene.background);
         }
@@ -383,25 +384,28 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
             run_geometry(GeometryPass {
                 scene,
                 span,
-                grid: &grid,
+                grid: &subpixels,
                 layer,
                 sub_slow,
                 sub_fast,
                 work: &mut *work,
             });
             if let (Some(_), Some(kept)) = (neglect, &mut work.kept) {
-                kept.aim(scene, &grid, span, (layer, sub_slow, sub_fast));
+                kept.aim(scene, &subpixels, span, (layer, sub_slow, sub_fast));
             }
-            for (group, sources) in p.sources.chunks(at_once).enumerate() {
+            let mut next = 0;
+            while let Some(SourceRun { first: source, sources, grid }) = scene.source_run(next, by_source) {
+                next = source + sources.len();
+                lookup.choose_grid(grid);
                 if is_limited {
-                    run_resolution(ResolutionPass { scene, source: group, span, work: &mut *work });
+                    run_resolution(ResolutionPass { scene, source, span, work: &mut *work });
                 }
                 for chunk in entries.chunks(chunk_len) {
                     if let (Some(neglect), Some(kept)) = (neglect, &mut work.kept) {
-                        run_neglect(NeglectPass { scene, neglect, source: group, chunk, kept });
+                        run_neglect(NeglectPass { scene, neglect, source, chunk, kept });
                     }
                     for at in (0..span.count).step_by(L::F::LEN) {
-                        if let (true, Some(samples)) = (visited, &work.samples) {
+                        if let (true, Some(samples)) = (saved == Some(grid), &work.samples) {
                             lookup.restore(&samples.nodes, at);
                         }
                         batches.begin(chunk);
@@ -412,11 +416,11 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                             lookup.save(&mut samples.nodes, at);
                         }
                     }
-                    visited = true;
+                    saved = Some(grid);
                 }
                 summed = !multiplies_terms || neglect.is_some();
                 if multiplies_terms {
-                    run_terms(TermsPass { scene, source: group, span, left_out: 0.0, work: &mut *work });
+                    run_terms(TermsPass { scene, source, span, left_out: 0.0, work: &mut *work });
                     if neglect.is_some() {
                         work.begin_sums_of_source();
                     }
@@ -460,6 +464,8 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         }
         // The reference skips a step with F_latt = 0 and no water; its sines are never exactly 0.
         let all_steps = scene.looks_up_dark_steps() || !Sh::SPARSE;
+        // Nothing equals NaN, so that no step is skipped.
+        let skipped = level.splat(if all_steps { f64::NAN } else { 0.0 });
         let [x, y, z] = &work.diffracted;
         let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
         let mut sum = if summed { load(level, &work.sum, at) } else { level.splat(scene.background) };
@@ -486,9 +492,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
                 let f_latt = shape.f_latt_narrowed(&located.indices, &narrowed);
                 let mut active = live;
                 if Sh::SPARSE {
-                    if !all_steps {
-                        active = live & !f_latt.eq(zero);
-                    }
+                    active = live & !f_latt.eq(skipped);
                     if !active.any() {
                         continue;
                     }

@@ -8,6 +8,7 @@
 mod carryover_id;
 mod extent;
 mod parameters;
+mod source_runs;
 
 use carryover_id::carryover_id;
 use extent::Samples;
@@ -26,6 +27,8 @@ use crate::render::neglect::Neglect;
 use crate::rotation::{Orientation, OrientationTable, PhiMode};
 use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use crate::{ELECTRON_RADIUS_SQUARED_M2, Error};
+pub(crate) use source_runs::SourceRun;
+use source_runs::check_source_grids;
 
 /// Everything a scene is made of: derived tables and the numbers beside them.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,11 @@ pub struct SceneParts<'a> {
     /// Weights of the sources in spec, each above 0; `None`: all are alike. In c-parity they have no effect, as
     /// in the reference.
     pub source_weights: Option<&'a [f64]>,
+    /// For each source the index of its grid of structure factors, where [`SceneParts::structure_factors`] has several;
+    /// `None`: all have the first.
+    ///
+    /// In c-parity too: all grids have the same box, on which alone the reference's end of interpolation depends.
+    pub source_grids: Option<&'a [u32]>,
     /// Crystal orientations.
     pub orientations: OrientationTable<'a>,
     /// Crystal shape and size.
@@ -104,6 +112,7 @@ impl SceneParts<'_> {
                 require(weight > 0.0, "weight of a source", weight, "above 0")?;
             }
         }
+        check_source_grids(self)?;
         at_least_one("thickness layers", self.sensor.layers)?;
         at_least_one("oversampling", self.oversample.per_axis)?;
         let per_axis = self.oversample.per_axis as f64;

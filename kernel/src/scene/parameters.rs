@@ -3,6 +3,7 @@
 //! Each input is given in one of two ways: as the parameters that it is derived from, or as what another
 //! program derived. Tables lie in the caller's slices, so nothing is allocated.
 
+use super::source_runs::require_grid;
 use super::{Oversample, Roi, Scene, SceneParts, Sensor};
 use crate::Error;
 use crate::beam::{Polarization, Source, SourceGrid};
@@ -177,6 +178,9 @@ pub struct SceneParameters<'a> {
     pub mosaic: MosaicInput<'a>,
     /// Structure factors; with `None` every reflection has `default_f`.
     pub grid: Option<HklGrid<'a>>,
+    /// For each source the index of its grid, where `grid` has several; `None`: all have the first. As long as the list
+    /// of sources, or for a grid of sources at least as [`TablesLen::sources`] says.
+    pub source_grids: Option<&'a [u32]>,
     /// Structure factor of reflections outside the grid.
     pub default_f: f64,
     /// Whether structure factors are interpolated; `None`: as [`defaults::interpolates`] decides.
@@ -218,6 +222,7 @@ impl SceneParameters<'_> {
             phi_steps: 1,
             mosaic: MosaicInput::default(),
             grid: None,
+            source_grids: None,
             default_f: defaults::DEFAULT_F,
             interpolate: None,
             fluence_per_m2: defaults::FLUENCE_PER_M2,
@@ -236,6 +241,8 @@ pub struct TablesLen {
     pub sources: usize,
     /// Weights of the sources; 0 where all are alike.
     pub source_weights: usize,
+    /// Grids of the sources; 0 where all have the first.
+    pub source_grids: usize,
     /// Mosaic domains.
     pub domains: usize,
     /// Orientations: phi steps times mosaic domains.
@@ -249,6 +256,8 @@ pub struct SceneTables<'t> {
     pub sources: &'t mut [Source],
     /// Room for their weights.
     pub source_weights: &'t mut [f64],
+    /// Room for the indices of their grids.
+    pub source_grids: &'t mut [u32],
     /// Room for the mosaic domains.
     pub domains: &'t mut [Mat3],
     /// Room for the orientations.
@@ -260,6 +269,7 @@ impl SceneTables<'_> {
         for (buffer, needed, given) in [
             ("sources", needed.sources, self.sources.len()),
             ("weights of sources", needed.source_weights, self.source_weights.len()),
+            ("grids of sources", needed.source_grids, self.source_grids.len()),
             ("mosaic domains", needed.domains, self.domains.len()),
             ("orientation table", needed.orientations, self.orientations.len()),
         ] {
@@ -298,6 +308,7 @@ impl<'a> SceneParameters<'a> {
         Ok(TablesLen {
             sources,
             source_weights,
+            source_grids: self.source_grids.map_or(0, |_| sources),
             domains,
             orientations: orientations_len(self.phi_steps, domains)?,
         })
@@ -328,13 +339,15 @@ impl<'a> SceneParameters<'a> {
         tables.check(needed)?;
         let derived = self.derive()?;
         self.check_derived(&derived)?;
-        let SceneTables { sources, source_weights, domains, orientations } = tables;
+        let SceneTables { sources, source_weights, source_grids, domains, orientations } = tables;
         let sources = self.fill_sources(&derived.detector, sources)?;
         let source_weights = self.fill_weights(needed.source_weights, source_weights);
+        let source_grids = self.fill_source_grids(source_grids);
         let domains = self.fill_domains(needed.domains, domains)?;
         let sweep = self.sweep(&derived.detector);
         let orientations = fill_orientations(derived.direct, sweep, domains, orientations)?;
-        Scene::new(self.parts(&derived, sources, source_weights, orientations)?)
+        let parts = self.parts(&derived, sources, orientations)?;
+        Scene::new(SceneParts { source_weights, source_grids, ..parts })
     }
 
     fn derive(&self) -> Result<Derived, Error> {
@@ -363,6 +376,7 @@ impl<'a> SceneParameters<'a> {
         }
         self.check_mosaic()?;
         self.check_weights()?;
+        self.check_source_grids()?;
         let shortest = match self.source_grid() {
             Some(grid) => [grid.check(&derived.detector)?],
             None => [Source::default()],
@@ -372,7 +386,18 @@ impl<'a> SceneParameters<'a> {
         let cell = derived.direct.map(|v| 1.000_01 * v);
         let mut entry = [Orientation::default()];
         let orientations = fill_orientations(cell, PhiSweep { count: 1, ..sweep }, &[IDENTITY], &mut entry)?;
-        Scene::new(self.parts(derived, sources, None, orientations)?).map(|_| ())
+        Scene::new(self.parts(derived, sources, orientations)?).map(|_| ())
+    }
+
+    fn check_source_grids(&self) -> Result<(), Error> {
+        let Some(grids) = self.source_grids else { return Ok(()) };
+        let (given, room) = (grids.len(), self.tables_len()?.sources);
+        let needed = self.sources.list().map_or(room, <[_]>::len);
+        if given < needed || (given > needed && self.sources.list().is_some()) {
+            return Err(Error::BufferTooShort { buffer: "grids of sources", needed, given });
+        }
+        let count = self.grid.map_or(0, |grid| grid.grids());
+        grids.iter().try_for_each(|&grid| require_grid(grid, count))
     }
 
     fn check_weights(&self) -> Result<(), Error> {
@@ -435,6 +460,19 @@ impl<'a> SceneParameters<'a> {
         table.get(..used)
     }
 
+    /// The grids of the sources that are not left out.
+    fn fill_source_grids<'t>(&self, table: &'t mut [u32]) -> Option<&'t [u32]> {
+        let grids = self.source_grids?.iter().copied();
+        let used = match self.sources.weights(self.mode) {
+            None => copy(grids, table),
+            Some(weights) => {
+                let used = grids.zip(weights).filter(|&(_, &weight)| weight != 0.0);
+                copy(used.map(|(grid, _)| grid), table)
+            }
+        };
+        table.get(..used)
+    }
+
     fn fill_domains<'t>(&self, count: usize, table: &'t mut [Mat3]) -> Result<&'t [Mat3], Error> {
         let table = table.get_mut(..count).unwrap_or_default();
         match self.mosaic {
@@ -473,7 +511,6 @@ impl<'a> SceneParameters<'a> {
         &self,
         derived: &Derived,
         sources: &'t [Source],
-        source_weights: Option<&'t [f64]>,
         orientations: OrientationTable<'t>,
     ) -> Result<SceneParts<'t>, Error>
     where
@@ -489,7 +526,8 @@ impl<'a> SceneParameters<'a> {
             sensor: self.sensor,
             oversample: self.oversample(derived)?,
             sources,
-            source_weights,
+            source_weights: None,
+            source_grids: None,
             orientations,
             crystallite: Crystallite {
                 shape: self.shape,

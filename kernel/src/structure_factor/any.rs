@@ -76,6 +76,10 @@ impl<F: Lanes> Lookup<F> for AnyLookup<'_, F> {
         each!(self, lookup => lookup.scatter(indices, active, evaluation, amount, sums))
     }
     #[inline(always)]
+    fn choose_grid(&mut self, grid: usize) {
+        each!(self, lookup => lookup.choose_grid(grid));
+    }
+    #[inline(always)]
     fn fallbacks(&self) -> u64 {
         each!(self, lookup => lookup.fallbacks())
     }

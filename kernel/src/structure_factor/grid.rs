@@ -1,15 +1,21 @@
-//! The grid of structure factors: a borrowed slice over h, k, l, and its nodes for lanes.
+//! The grid of structure factors, or one for each group of sources: a borrowed slice over h, k, l, and its nodes for
+//! lanes.
 
-use super::StructureFactors;
+use super::{Nodes, StructureFactors};
 use crate::Error;
+use crate::error::require;
 use crate::lanes::{Lanes, Level};
 
-/// A dense grid of structure factors in a borrowed slice.
+/// A dense grid of structure factors in a borrowed slice, or several over the same box, one after the other.
+///
+/// Several serve sources of different energies, near an absorption edge for instance:
+/// [`SceneParts::source_grids`](crate::scene::SceneParts::source_grids) says which of them a source has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HklGrid<'a> {
-    data: &'a [f64],
+    nodes: Nodes<'a>,
     min: [i32; 3],
     len: [usize; 3],
+    grids: usize,
     /// The largest magnitude of a value.
     largest: f64,
 }
@@ -19,14 +25,29 @@ const MOST_NODES: usize = 1 << 31;
 
 impl<'a> HklGrid<'a> {
     /// A grid without nodes: every lookup gives default_F.
-    const EMPTY: Self = Self { data: &[], min: [0; 3], len: [0; 3], largest: 0.0 };
+    const EMPTY: Self = Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3], grids: 1, largest: 0.0 };
 
-    /// A grid from (h, k, l) = `min`, with `len` nodes along each.
+    /// A grid from (h, k, l) = `min`, with `len` nodes along each: a slice of f64 or f32.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] when `data` holds fewer than the product of `len`, [`Error::TooLarge`] when
+    /// [`Error::BufferTooShort`] when `nodes` holds fewer than the product of `len`, [`Error::TooLarge`] when
     /// that or an index overflows, [`Error::OutOfRange`] for an empty axis or a value that is not finite.
-    pub fn new(min: [i32; 3], len: [usize; 3], data: &'a [f64]) -> Result<Self, Error> {
+    pub fn new(min: [i32; 3], len: [usize; 3], nodes: impl Into<Nodes<'a>>) -> Result<Self, Error> {
+        Self::several(min, len, 1, nodes)
+    }
+
+    /// As [`HklGrid::new`], with `grids` grids over the same box, one after the other in `nodes`.
+    ///
+    /// # Errors
+    /// Those of [`HklGrid::new`], and [`Error::OutOfRange`] for no grid.
+    pub fn several(
+        min: [i32; 3],
+        len: [usize; 3],
+        grids: usize,
+        nodes: impl Into<Nodes<'a>>,
+    ) -> Result<Self, Error> {
+        let nodes = nodes.into();
+        require(grids > 0, "number of grids", grids as f64, "at least 1")?;
         let too_large = Error::TooLarge { quantity: "structure factor grid" };
         let mut needed = 1usize;
         for (&first, &count) in min.iter().zip(&len) {
@@ -41,21 +62,16 @@ impl<'a> HklGrid<'a> {
         if needed > MOST_NODES {
             return Err(too_large);
         }
-        let given = data.len();
-        let data = data.get(..needed).ok_or(Error::BufferTooShort {
-            buffer: "structure factor grid",
-            needed,
-            given,
+        let needed = needed.checked_mul(grids).ok_or(too_large)?;
+        let given = nodes.count();
+        let short = Error::BufferTooShort { buffer: "structure factor grid", needed, given };
+        let nodes = nodes.part(0, needed).ok_or(short)?;
+        let largest = nodes.largest().map_err(|value| Error::OutOfRange {
+            quantity: "structure factor",
+            value,
+            allowed: "finite",
         })?;
-        let (mut largest, mut all_finite) = (0.0f64, true);
-        for f in data {
-            largest = largest.max(f.abs());
-            all_finite &= f.is_finite();
-        }
-        if let Some(&value) = data.iter().find(|f| !all_finite && !f.is_finite()) {
-            return Err(Error::OutOfRange { quantity: "structure factor", value, allowed: "finite" });
-        }
-        Ok(Self { data, min, len, largest })
+        Ok(Self { nodes, min, len, grids, largest })
     }
 
     /// Smallest h, k, l.
@@ -70,32 +86,42 @@ impl<'a> HklGrid<'a> {
         self.len
     }
 
-    /// The value at a node; `None` where the node is not in the grid.
-    pub(super) fn value(&self, node: [i32; 3]) -> Option<f64> {
-        let mut index = 0;
+    /// The value at a node of one of the grids; `None` where the node is not in it.
+    pub(super) fn value(&self, grid: usize, node: [i32; 3]) -> Option<f64> {
+        let mut index = grid;
         for ((at, first), len) in node.into_iter().zip(self.min).zip(self.len) {
             let offset = usize::try_from(at.checked_sub(first)?).ok().filter(|&offset| offset < len)?;
             index = index * len + offset;
         }
-        self.data.get(index).copied()
+        self.nodes.get(index)
     }
 
-    /// The largest magnitude of a value.
+    /// The largest magnitude of a value, of all grids.
     pub(super) fn largest(&self) -> f64 {
         self.largest
     }
 
-    /// The values.
+    /// Number of grids over the box.
     #[must_use]
-    pub fn data(&self) -> &'a [f64] {
-        self.data
+    pub fn grids(&self) -> usize {
+        self.grids
+    }
+
+    /// The values of all grids.
+    #[must_use]
+    pub fn nodes(&self) -> Nodes<'a> {
+        self.nodes
     }
 }
 
 /// The grid with its bounds and strides broadcast to lanes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LaneGrid<'a, F> {
-    pub(super) data: &'a [f64],
+    /// Those of the grid that is looked up in.
+    pub(super) nodes: Nodes<'a>,
+    /// Those of all grids, and how many are before `nodes`.
+    all: Nodes<'a>,
+    before: usize,
     /// Elements from one h to the next, from one k to the next.
     pub(super) strides: [usize; 2],
     min: [F; 3],
@@ -115,7 +141,10 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
         let [h, k, l] = grid.min.map(f64::from);
         let [nh, nk, nl] = [grid.len[0] as f64, grid.len[1] as f64, grid.len[2] as f64];
         Self {
-            data: grid.data,
+            // Without a grid there is no node.
+            nodes: grid.nodes.part(0, grid.len.iter().product()).unwrap_or(Nodes::F64(&[])),
+            all: grid.nodes,
+            before: 0,
             strides: [grid.len[1] * grid.len[2], grid.len[2]],
             min: [level.splat(h), level.splat(k), level.splat(l)],
             max: [level.splat(h + nh - 1.0), level.splat(k + nk - 1.0), level.splat(l + nl - 1.0)],
@@ -125,6 +154,26 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
             base: level.splat(h * nk * nl + k * nl + l),
             default_f: level.splat(default_f),
         }
+    }
+
+    /// Looks up in another grid over the same box; returns whether it is another.
+    #[inline(always)]
+    pub(super) fn choose(&mut self, grid: usize) -> bool {
+        let count = self.nodes.count();
+        let before = grid * count;
+        if before == self.before {
+            return false;
+        }
+        if let Some(nodes) = self.all.part(before, count) {
+            (self.nodes, self.before) = (nodes, before);
+        }
+        true
+    }
+
+    /// The part of an array over the nodes of all grids that belongs to the one that is looked up in.
+    #[inline(always)]
+    pub(super) fn own<'s>(&self, of_all: &'s mut [f64]) -> &'s mut [f64] {
+        of_all.get_mut(self.before..).unwrap_or_default()
     }
 
     /// Index of a node in the slice.
@@ -143,7 +192,11 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     /// The value at a node, default_F where the node is not in the grid.
     #[inline(always)]
     pub(super) fn nearest(&self, node: [F; 3]) -> F {
-        self.index(node).gather(self.data, self.contains(node), self.default_f)
+        let (index, inside) = (self.index(node), self.contains(node));
+        match self.nodes {
+            Nodes::F64(nodes) => index.gather(nodes, inside, self.default_f),
+            Nodes::F32(nodes) => index.gather(nodes, inside, self.default_f),
+        }
     }
 
     /// Adds `amount` to `sums` at the nodes that are in the grid, for the lanes in `active`. Returns the
@@ -152,7 +205,7 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     pub(super) fn scatter_nearest(&self, node: [F; 3], active: F::Mask, amount: F, sums: &mut [f64]) -> F {
         let (zero, one) = (amount.splat_like(0.0), amount.splat_like(1.0));
         let inside = self.contains(node);
-        add_at(self.index(node), F::select(inside & active, amount, zero), sums);
+        add_at(self.index(node), F::select(inside & active, amount, zero), self.own(sums));
         F::select(inside, zero, one)
     }
 

@@ -50,6 +50,9 @@ pub(crate) trait Lookup<F: Lanes> {
         sums: &mut [f64],
     ) -> F;
 
+    /// Looks F_cell up in this one of the grids from now on.
+    #[inline(always)]
+    fn choose_grid(&mut self, _grid: usize) {}
     /// Saves the nodes last used for the pixels from `at` on, for [`Lookup::restore`].
     #[inline(always)]
     fn save(&self, _: &mut SavedNodes, _: usize) {}

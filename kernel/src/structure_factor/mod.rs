@@ -1,7 +1,7 @@
 //! F_cell: structure factors on a dense grid over h, k, l, looked up at the nearest node or interpolated.
 //!
-//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice that
-//! the caller owns.
+//! **Layout.** h-major, l fastest: element ((h - h_min) nk + (k - k_min)) nl + (l - l_min) of a slice of f64 or f32
+//! that the caller owns. All arithmetic is in f64.
 //!
 //! **Formulas.** Nearest: the grid value inside the box, else default_F. Tricubic: cubic Lagrange through the
 //! 4 x 4 x 4 nodes floor-1 .. floor+2, along l, then k, then h. The block is usable where h - 2 >= h_min and
@@ -24,6 +24,7 @@ mod grid;
 mod latch;
 mod lookup;
 mod nearest;
+mod nodes;
 mod tricubic;
 mod uniform;
 
@@ -32,6 +33,7 @@ pub use grid::HklGrid;
 pub use latch::LatchPoint;
 pub(crate) use lookup::{Located, Lookup, LookupKind, LookupPlan, LookupTable, SavedNodes};
 pub(crate) use nearest::NearestKind;
+pub use nodes::Nodes;
 pub(crate) use tricubic::TricubicKind;
 pub use tricubic::tricubic;
 pub(crate) use uniform::UniformKind;
@@ -39,7 +41,7 @@ pub(crate) use uniform::UniformKind;
 /// The structure factors of a scene.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StructureFactors<'a> {
-    /// The grid; with `None` every reflection has `default_f`.
+    /// The grid, or several over the same box; with `None` every reflection has `default_f`.
     pub grid: Option<HklGrid<'a>>,
     /// Structure factor of reflections outside the grid.
     pub default_f: f64,
@@ -60,12 +62,12 @@ pub enum LookupRule {
 }
 
 impl StructureFactors<'_> {
-    /// F_cell at a node.
-    pub(crate) fn at_node(&self, node: [i32; 3]) -> f64 {
-        self.grid.and_then(|grid| grid.value(node)).unwrap_or(self.default_f)
+    /// F_cell at a node, in one of the grids.
+    pub(crate) fn at_node(&self, grid: usize, node: [i32; 3]) -> f64 {
+        self.grid.and_then(|grids| grids.value(grid, node)).unwrap_or(self.default_f)
     }
 
-    /// The largest |F_cell|.
+    /// The largest |F_cell|, of all grids.
     pub(crate) fn largest(&self) -> f64 {
         self.grid.map_or(0.0, |grid| grid.largest()).max(self.default_f.abs())
     }

@@ -92,6 +92,13 @@ impl<F: Lanes> Lookup<F> for Nearest<'_, F> {
         self.grid.scatter_nearest(indices.hkl0, active, amount, sums)
     }
     #[inline(always)]
+    fn choose_grid(&mut self, grid: usize) {
+        if self.grid.choose(grid) {
+            self.stale = true;
+            self.as_restored = false;
+        }
+    }
+    #[inline(always)]
     fn save(&self, nodes: &mut SavedNodes, at: usize) {
         if self.as_restored {
             return;

@@ -2,9 +2,10 @@
 //!
 //! Nodes that are neighbours along l are neighbours in memory, so that a lane sums rows of four.
 
+use super::Nodes;
 use super::grid::{LaneGrid, add_at};
 use super::lookup::{Lookup, LookupPlan, LookupTable, lookup_kind};
-use crate::lanes::{LaneMask, Lanes, Level};
+use crate::lanes::{BaseLevel, LaneMask, Lanes, Level, Simd, WithSimd};
 use crate::lattice::Indices;
 
 /// Tricubic interpolation, up to an evaluation of the pixel.
@@ -66,7 +67,10 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
         if F::LEN > FEW_LANES && block.shared {
             self.shared_along_l(block, wh, wk)
         } else {
-            block.start.sum_rows(self.grid.data, self.grid.strides, wh, wk)
+            match self.grid.nodes {
+                Nodes::F64(nodes) => block.start.sum_rows(nodes, self.grid.strides, wh, wk),
+                Nodes::F32(nodes) => narrow_sums(nodes, self.grid.strides, block.start, wh, wk),
+            }
         }
     }
 
@@ -93,13 +97,8 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
     /// Four nodes along l, each in all lanes.
     #[inline(always)]
     fn shared_row(&self, start: usize, like: F) -> [F; 4] {
-        let row = start.checked_add(4).and_then(|end| self.grid.data.get(start..end));
-        match row {
-            Some(&[a, b, c, d]) => {
-                [like.splat_like(a), like.splat_like(b), like.splat_like(c), like.splat_like(d)]
-            }
-            _ => [like.splat_like(0.0); 4],
-        }
+        let [a, b, c, d] = self.grid.nodes.four(start).unwrap_or_default();
+        [like.splat_like(a), like.splat_like(b), like.splat_like(c), like.splat_like(d)]
     }
 }
 
@@ -117,6 +116,69 @@ struct Block<F> {
     first: usize,
     /// Whether all lanes have the same nodes.
     shared: bool,
+}
+
+/// [`Lanes::sum_rows`] of f32 nodes.
+#[inline(always)]
+fn narrow_sums<F: Lanes>(
+    nodes: &[f32],
+    strides: [usize; 2],
+    start: F,
+    [o0, o1, o2, o3]: [F; 4],
+    [i0, i1, i2, i3]: [F; 4],
+) -> [F; 4] {
+    let level = start.level();
+    let mut sums = NarrowSums { lanes: [[0.0; MOST_LANES]; 9], count: F::LEN };
+    for (lanes, vector) in sums.lanes.iter_mut().zip([start, o0, o1, o2, o3, i0, i1, i2, i3]) {
+        vector.store(lanes);
+    }
+    run_narrow_sums(level.simd(), NarrowPass { nodes, strides, sums: &mut sums });
+    let [a, b, c, d, ..] = &sums.lanes;
+    [level.load(a, 0.0), level.load(b, 0.0), level.load(c, 0.0), level.load(d, 0.0)]
+}
+
+/// Most lanes of a vector of any level.
+const MOST_LANES: usize = 16;
+
+/// The start, outer and inner weights of [`Lanes::sum_rows`]; afterwards the four sums.
+struct NarrowSums {
+    lanes: [[f64; MOST_LANES]; 9],
+    /// Number of lanes.
+    count: usize,
+}
+
+/// The sums of f32 nodes.
+struct NarrowPass<'t> {
+    nodes: &'t [f32],
+    strides: [usize; 2],
+    sums: &'t mut NarrowSums,
+}
+
+impl WithSimd for NarrowPass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<L: BaseLevel>(self, level: L) {
+        let NarrowSums { lanes, count } = self.sums;
+        for at in (0..(*count).min(MOST_LANES)).step_by(L::F::LEN) {
+            let mut vectors = [level.splat(0.0); 9];
+            for (vector, lanes) in vectors.iter_mut().zip(&*lanes) {
+                *vector = level.load(lanes.get(at..).unwrap_or(&[]), 0.0);
+            }
+            let [start, o0, o1, o2, o3, i0, i1, i2, i3] = vectors;
+            let sums = start.sum_rows(self.nodes, self.strides, [o0, o1, o2, o3], [i0, i1, i2, i3]);
+            for (lanes, sum) in lanes.iter_mut().zip(sums) {
+                sum.store(lanes.get_mut(at..).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Out of line, so that it is compiled once a level and not again in each loop.
+#[cold]
+#[inline(never)]
+fn run_narrow_sums(simd: Simd, pass: NarrowPass<'_>) {
+    simd.run(pass);
 }
 
 /// Sum of four values with weights.
@@ -213,13 +275,17 @@ impl<F: Lanes> Lookup<F> for Tricubic<'_, F> {
                 let along = amount * wh * wk;
                 for (m, &wl) in wl.iter().enumerate() {
                     let offset = (i * stride_h + j * stride_k + m) as f64;
-                    add_at(block.start + zero.splat_like(offset), along * wl, sums);
+                    add_at(block.start + zero.splat_like(offset), along * wl, self.grid.own(sums));
                 }
             }
         }
         F::select(usable, zero, by_default)
     }
 
+    #[inline(always)]
+    fn choose_grid(&mut self, grid: usize) {
+        self.grid.choose(grid);
+    }
     #[inline(always)]
     fn fallbacks(&self) -> u64 {
         self.fallbacks

@@ -6,6 +6,7 @@ use widebragg_formats::geometry::{Panel, Scan, Sensor};
 
 use super::{Approach, Conditions, Listed, Prediction, Rotation};
 use crate::experiment::Experiment;
+use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part};
 use crate::resolution::largest_scattering_length;
 
@@ -84,11 +85,24 @@ pub fn reach_rad(experiment: &Experiment) -> impl Fn(&Approach) -> f64 + Sync {
     }
 }
 
-/// F of an index: that of the table, or of what is outside of it.
-pub(super) fn f_cell(experiment: &Experiment, [h, k, l]: [i32; 3]) -> f64 {
-    let table = experiment.structure_factors.as_ref();
-    let listed = table.and_then(|table| table.data.get(table.position(h, k, l)?));
-    listed.copied().unwrap_or(experiment.default_f)
+/// F of an index: that of the grid, or of what is outside of it. Where sources have grids of their own, the root of the
+/// mean square over the sources, by weight.
+pub(super) fn f_cell(experiment: &Experiment, hkl: [i32; 3]) -> f64 {
+    let grids = experiment.structure_factors.as_deref();
+    let of_grid =
+        |grid: usize| grids.and_then(|grids| grids.value(grid, hkl)).unwrap_or(experiment.default_f);
+    let Some(of_source) = grids.and_then(FactorGrid::of_source) else { return of_grid(0) };
+    let weight = |source: usize| experiment.source_weights.as_ref().map_or(1.0, |weights| weights[source]);
+    let weights = (0..of_source.len()).map(weight);
+    // Relative to the largest, since weights may be as large as any f64.
+    let largest = weights.clone().fold(0.0, f64::max);
+    let (mut sum, mut of_squares) = (0.0, 0.0);
+    for (&grid, weight) in of_source.iter().zip(weights) {
+        let (f, share) = (of_grid(grid as usize), weight / largest);
+        sum += share;
+        of_squares += share * f * f;
+    }
+    (of_squares / sum).sqrt()
 }
 
 /// The detector as a panel.

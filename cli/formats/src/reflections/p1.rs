@@ -377,15 +377,21 @@ impl Unique {
         format!("{of}{what}: {advice}")
     }
 
-    /// Writes the dump of the whole grid of P 1, as [`table`](Self::table) would fill it, without having all of it in
-    /// memory.
+    /// Writes the dump of the whole grid of P 1, as [`table`](Self::table) would fill it and each value then rounded by
+    /// `rounded`, without having all of it in memory.
     ///
     /// # Errors
     /// As [`write_dump_by_planes`].
-    pub fn write_dump(&self, path: &Path, default_f: f64) -> Result<(), Failure> {
+    pub fn write_dump(
+        &self,
+        path: &Path,
+        default_f: f64,
+        rounded: impl Fn(f64) -> f64,
+    ) -> Result<(), Failure> {
         write_dump_by_planes(path, &self.bounds(), |planes, cells| {
             // The cells are those of the planes.
             self.expansion.fill(planes, default_f, cells).unwrap_or(());
+            cells.iter_mut().for_each(|f| *f = rounded(*f));
         })
     }
 

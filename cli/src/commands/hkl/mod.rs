@@ -81,7 +81,7 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
             let cell = unique.summary.cell.or(cell);
             let description = of_unique(&unique, file, cell);
             match out {
-                Some((path, Written::Dump)) => unique.write_dump(path, 0.0).map_err(of_out)?,
+                Some((path, Written::Dump)) => unique.write_dump(path, 0.0, |f| f).map_err(of_out)?,
                 Some((path, written)) => {
                     write(path, written, unique.table(f64::NAN, None)?, Some(&unique.summary.group), cell)?;
                 }
@@ -213,7 +213,7 @@ fn write(
         }
         Written::Dump => {
             table.data.iter_mut().filter(|f| f.is_nan()).for_each(|f| *f = 0.0);
-            write_dump(path, &table).map_err(of_out)
+            write_dump(path, &table.bounds(), &table.data).map_err(of_out)
         }
     }
 }

@@ -29,6 +29,10 @@ pub(super) fn described(
     if render.cell_angstrom_deg.is_some() {
         console::complain(&format!("-cell has no effect: the model {} has its own", file.display()));
     }
+    if render.model.energy_channels.is_some() {
+        let why = "a list has the F of one energy; only an image has several: give -lambda or -energy";
+        return Err(Failure::input(format!("--energy-channels: {why}")));
+    }
     let (mut text, mut json) = describe(model, &of_file);
     let Some(d_min_m) = render.dmin_m else {
         return match out {

@@ -93,11 +93,11 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
         (experiment.mask.is_some(), 2.0),
     ];
     let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
-    let nodes = experiment.structure_factors.as_ref().map_or(0, |table| table.data.len());
+    let nodes = experiment.structure_factors.as_ref().map_or(0, |grid| grid.nodes().bytes());
     let domains = experiment.domains.len() as f64;
     PROGRAM_BYTES
         + per_pixel * experiment.detector.pixels() as f64
-        + 8.0 * nodes as f64
+        + nodes as f64
         + 72.0 * domains * (1.0 + experiment.phi.count as f64)
         + size_of::<widebragg::beam::Source>() as f64 * experiment.sources.len() as f64
 }

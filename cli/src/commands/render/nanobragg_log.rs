@@ -155,7 +155,10 @@ fn push_lists(text: &mut String, experiment: &Experiment, unique: Option<&Unique
     let default_f = experiment.default_f;
     let listed = match (unique, &experiment.structure_factors) {
         (Some(unique), _) => unique.initialized(default_f),
-        (None, Some(table)) => table.data.iter().filter(|&&f| f != default_f && f != 0.0).count(),
+        (None, Some(grid)) => {
+            let values = (0..grid.nodes().count()).filter_map(|node| grid.nodes().get(node));
+            values.filter(|&f| f != default_f && f != 0.0).count()
+        }
         (None, None) => 0,
     };
     push(text, &format!("  {listed} initialized hkls (all others ={})", g(default_f)));

@@ -13,6 +13,7 @@ use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::light::LightTaken;
@@ -343,6 +344,7 @@ pub fn json(results: &Results<'_>) -> String {
     })));
     value["reflections"] = json!(origin.reflections.map(reflections::json));
     value["model"] = json!(origin.model.map(ModelSummary::json));
+    value["grid"] = json!(e.structure_factors.as_deref().map(grid_json));
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
@@ -502,6 +504,33 @@ fn push_crystal(text: &mut String, experiment: &Experiment) {
     let [na, nb, nc] = experiment.crystallite.cells;
     let lookup = if experiment.interpolate { "interpolated" } else { "of the nearest node" };
     line("crystal", format!("{na} x {nb} x {nc} cells, F_cell {lookup}"));
+    if let Some(grid) = &experiment.structure_factors {
+        line("F grid", grid_words(grid));
+    }
+}
+
+/// Size and numbers of the grid of structure factors.
+fn grid_words(grid: &FactorGrid) -> String {
+    let [nh, nk, nl] = grid.shape();
+    let numbers = match (grid.name(), grid.is_rounded()) {
+        (name, true) => format!("{name}, to which F are rounded"),
+        (name, false) => name.to_owned(),
+    };
+    let megabytes = grid.nodes().bytes() as f64 / 1e6;
+    let grids = if grid.grids() > 1 { format!(", {} grids", grid.grids()) } else { String::new() };
+    format!("{nh} x {nk} x {nl} nodes{grids} in {numbers}: {megabytes:.1} MB")
+}
+
+/// [`grid_words`] as JSON.
+fn grid_json(grid: &FactorGrid) -> Value {
+    json!({
+        "hkl_min": grid.min(),
+        "nodes": grid.shape(),
+        "grids": grid.grids(),
+        "numbers": grid.name(),
+        "rounded": grid.is_rounded(),
+        "bytes": grid.nodes().bytes(),
+    })
 }
 
 /// Whether one of the frames has a step at exactly phi = 0, and others.

@@ -25,6 +25,7 @@ use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::faults::Modes;
 use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
 use widebragg_formats::format_g::format_g;
@@ -90,6 +91,8 @@ pub struct SetUp {
 /// What the file of `-hkl` says of the crystal.
 #[derive(Debug, Clone, Copy, Default)]
 struct OfFile<'f> {
+    /// What a list of reflections lacks, in words.
+    lacks: Option<&'f str>,
     reflections: Option<&'f Unique>,
     model: Option<&'f ModelFile>,
 }
@@ -128,11 +131,12 @@ pub fn of_images(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
 fn set_up(options: &Options, inputs: &Inputs, extent: Extent) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
-    let Factors { table, reflections, model } = structure_factors::read(options, inputs, warn)?;
-    let of_file = OfFile { reflections: reflections.as_deref(), model: model.as_ref() };
+    let Factors { table, lacks, reflections, model } = structure_factors::read(options, inputs, warn)?;
+    let of_file =
+        OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
     let mut computed = None;
-    let table = |parameters: &Parameters| table_for(parameters, table, of_file, extent, &mut computed);
-    let experiment = of_files(options, inputs, of_file, table, warn)?;
+    let grid = |parameters: &Parameters| grid_for(parameters, options, table, of_file, extent, &mut computed);
+    let experiment = of_files(options, inputs, of_file, grid, warn)?;
     Ok(SetUp { experiment, reflections, model: computed })
 }
 
@@ -145,35 +149,38 @@ pub fn with_structure_factors(
     table: Option<HklTable>,
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
-    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(table), warn)
+    let grid = table.map(|table| FactorGrid::new(table, options.grid));
+    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(grid), warn)
 }
 
-/// The table of structure factors: the one that was read, or the one that is made for the images of the parameters; where
-/// it is computed from an atomic model, `computed` says from what.
-fn table_for(
+/// The grid of structure factors: of the table that was read, or the one that is made for the images of the parameters;
+/// where it is computed from an atomic model, `computed` says from what.
+fn grid_for(
     parameters: &Parameters,
+    options: &Options,
     table: Option<HklTable>,
     of_file: OfFile<'_>,
     extent: Extent,
     computed: &mut Option<ModelSummary>,
-) -> Result<Option<HklTable>, Failure> {
+) -> Result<Option<FactorGrid>, Failure> {
     // What is refused without structure factors is refused with them, and then the warnings are told.
     let without_factors = || Experiment::new(parameters.clone(), |_| ()).ok();
-    match (of_file.reflections, of_file.model) {
+    let table = match (of_file.reflections, of_file.model) {
         (Some(unique), _) if extent == Extent::File => {
-            structure_factors::expanded(unique, parameters.default_f, None).map(Some)
+            structure_factors::expanded(unique, parameters.default_f, None).map(Some)?
         }
         (Some(unique), _) => without_factors()
             .map(|experiment| structure_factors::expanded(unique, parameters.default_f, Some(&experiment)))
-            .transpose(),
+            .transpose()?,
         (None, Some(model)) => {
             let Some(experiment) = without_factors() else { return Ok(None) };
-            let (table, summary) = model.factors(&experiment)?;
+            let (grid, summary) = model.factors(&experiment, options)?;
             *computed = Some(summary);
-            Ok(Some(table))
+            return Ok(Some(grid));
         }
-        (None, None) => Ok(table),
-    }
+        (None, None) => table,
+    };
+    Ok(table.map(|table| FactorGrid::new(table, options.grid)))
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
@@ -186,15 +193,21 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     // The crystal must not depend on the second in which it is drawn.
     let seed = options.misset_seed_as_typed.or(options.seed_as_typed);
     options.misset_seed_as_typed = Some(seed.unwrap_or_else(clock_seed));
+    if options.model.energy_channels.is_some() {
+        let why = "nanoBragg has the same F for all wavelengths, so there is nothing to compare them with";
+        return Err(Failure::input(format!("--energy-channels: {why}")));
+    }
     let (spec, parity) = (options.in_mode(PhiMode::Spec), options.in_mode(PhiMode::CParity));
     let warn = |warning: String| complain(&warning);
     spec.notes.iter().cloned().for_each(warn);
-    let Factors { table, reflections, model } = structure_factors::read(&spec, &Inputs::default(), warn)?;
-    let of_file = OfFile { reflections: reflections.as_deref(), model: model.as_ref() };
+    let Factors { table, lacks, reflections, model } =
+        structure_factors::read(&spec, &Inputs::default(), warn)?;
+    let of_file =
+        OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
     let inputs = Inputs::kept();
     // Where the detector is may depend on the mode.
-    let table = |parameters: &Parameters| table_for(parameters, table, of_file, Extent::File, &mut None);
-    let spec = of_files(&spec, &inputs, of_file, table, warn)?;
+    let grid = |parameters: &Parameters| grid_for(parameters, &spec, table, of_file, Extent::File, &mut None);
+    let spec = of_files(&spec, &inputs, of_file, grid, warn)?;
     // The structure factors are shared: both modes read them alike.
     let parity = of_files(&parity, &inputs, of_file, |_| Ok(None), |_| {});
     let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
@@ -207,7 +220,7 @@ fn of_files(
     options: &Options,
     inputs: &Inputs,
     of_file: OfFile<'_>,
-    table: impl FnOnce(&Parameters) -> Result<Option<HklTable>, Failure>,
+    grid: impl FnOnce(&Parameters) -> Result<Option<FactorGrid>, Failure>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
@@ -215,7 +228,7 @@ fn of_files(
     let lambda = Lambda::known(options, &inherited, of_file.summary());
     let cell = cell(options, inputs, of_file)?;
     let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
-    parameters.structure_factors = table(&parameters)?;
+    parameters.structure_factors = grid(&parameters)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;

@@ -2,6 +2,8 @@
 //!
 //! The grid has the indices that the image asks for ([`Reach`]), and F is computed in the sphere around them. So the image
 //! is that of a list without limit.
+//!
+//! With `--energy-channels` each channel of wavelengths has a grid over the same box.
 
 use core::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,10 +17,11 @@ use widebragg_coordinates::scatterers::Scatterers;
 use widebragg_coordinates::solvent::Solvent;
 use widebragg_coordinates::structure_factors::{Method, Settings, StructureFactors};
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_formats::coordinates::parse_scan;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl_table::{HklTable, MAX_CELLS};
-use widebragg_formats::memory::is_there;
+use widebragg_formats::memory::{is_there, reserve};
 use widebragg_reflections::cell::Cell;
 use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::symmetry::{SpaceGroup, resolve};
@@ -105,13 +108,30 @@ impl ModelFile {
         self.scatterers.elements().into_iter().zip(self.atoms.iter().copied())
     }
 
-    /// F at the nodes that the image of `experiment` needs, `default_f` at others.
+    /// F at the nodes that the image of `experiment` needs, `default_f` at others; with `--energy-channels` for each
+    /// channel of its wavelengths.
     ///
     /// # Errors
     /// Too little memory, or no f', f'' at the wavelength.
-    pub(super) fn factors(&self, experiment: &Experiment) -> Result<(HklTable, ModelSummary), Failure> {
-        let wavelength_m = Some(wavelength_m(experiment));
-        self.computed(&Reach::of(experiment), experiment.default_f, wavelength_m)
+    pub(super) fn factors(
+        &self,
+        experiment: &Experiment,
+        options: &Options,
+    ) -> Result<(FactorGrid, ModelSummary), Failure> {
+        let (channels, of_source) = match options.model.energy_channels {
+            None => {
+                let wavelength_m = Some(wavelength_m(experiment));
+                (vec![Channel { wavelength_m, sources: experiment.sources.len() }], None)
+            }
+            Some(most) => {
+                let (channels, of_source) = channels(experiment, most);
+                (channels, Some(of_source))
+            }
+        };
+        let is_per_energy = of_source.is_some();
+        let (bounds, values, summary) =
+            self.computed(&Reach::of(experiment), experiment.default_f, &channels, is_per_energy)?;
+        Ok((FactorGrid::several(bounds, values, of_source, options.grid), summary))
     }
 
     /// F to a spacing, NaN beyond it. Without a wavelength there is no anomalous scattering.
@@ -123,45 +143,59 @@ impl ModelFile {
         d_min_angstrom: f64,
         wavelength_m: Option<f64>,
     ) -> Result<(HklTable, ModelSummary), Failure> {
-        self.computed(&Reach::to_spacing(&self.cell, d_min_angstrom), f64::NAN, wavelength_m)
+        let reach = Reach::to_spacing(&self.cell, d_min_angstrom);
+        let channels = [Channel { wavelength_m, sources: 1 }];
+        let (IndexBox { h, k, l }, data, summary) = self.computed(&reach, f64::NAN, &channels, false)?;
+        Ok((HklTable { h, k, l, data }, summary))
     }
 
+    /// The box, and F at its nodes for each channel, one after the other.
     fn computed(
         &self,
         reach: &Reach,
         default_f: f64,
-        wavelength_m: Option<f64>,
-    ) -> Result<(HklTable, ModelSummary), Failure> {
+        channels: &[Channel],
+        is_per_energy: bool,
+    ) -> Result<(IndexBox, Vec<f64>, ModelSummary), Failure> {
         let settings = Settings {
             d_min_angstrom: reach.d_min_angstrom(&self.cell),
             solvent: self.solvent,
             method: Method::Fastest,
         };
-        let energy_ev = wavelength_m.map(|wavelength_m| EV_ANGSTROM / (wavelength_m * 1e10));
         let elements = self.scatterers.elements();
         let in_words = |error: Error| self.in_words(reach, &error);
-        let at =
-            |&element| energy_ev.map_or(Ok(Anomalous::default()), |energy| self.source.at(element, energy));
-        let anomalous = elements.iter().map(at);
-        let anomalous: Vec<Anomalous> = anomalous.collect::<Result<_, _>>().map_err(in_words)?;
-        let needed = settings.bytes_needed(&self.scatterers, 0).map_err(in_words)?;
-        let bytes = reach.nodes() * size_of::<f64>() as f64 + needed as f64;
+        let channels = channels.iter().map(|channel| self.anomalous(channel));
+        let channels: Vec<ChannelSummary> = channels.collect::<Result<_, _>>().map_err(in_words)?;
+        let varies =
+            |at: &usize| channels.iter().any(|channel| channel.anomalous[*at] != channels[0].anomalous[*at]);
+        let varying: Vec<usize> = (0..elements.len()).filter(varies).collect();
+        let needed = settings.bytes_needed(&self.scatterers, varying.len()).map_err(in_words)?;
+        let bytes = reach.nodes() * (channels.len() * size_of::<f64>()) as f64 + needed as f64;
         // A number of bytes that is no usize is larger than any memory.
         if bytes >= usize::MAX as f64 || !is_there(bytes as usize) {
             return Err(self.no_memory(reach, bytes));
         }
         let bounds = reach.indices();
         let IndexBox { h, k, l } = bounds;
-        let mut table = HklTable::filled(h, k, l, default_f, MAX_CELLS)
-            .map_err(|why| self.refused(&format!("{why}; give a larger -dmin")))?;
-        let factors =
-            StructureFactors::new(&self.scatterers, &settings, &anomalous, &[]).map_err(in_words)?;
-        factors.amplitudes_into(&[], &bounds, &mut table.data).map_err(in_words)?;
-        let per_element = elements.iter().zip(&self.atoms).zip(&anomalous);
-        let per_element = per_element.map(|((&element, &atoms), &anomalous)| ElementSummary {
+        let mut values = HklTable::filled(h, k, l, default_f, MAX_CELLS)
+            .map_err(|why| self.refused(&format!("{why}; give a larger -dmin")))?
+            .data;
+        let nodes = values.len();
+        if reserve(&mut values, (channels.len() - 1) * nodes).is_none() {
+            return Err(self.no_memory(reach, bytes));
+        }
+        values.resize(channels.len() * nodes, default_f);
+        let of_varying: Vec<Element> = varying.iter().map(|&at| elements[at]).collect();
+        let factors = StructureFactors::new(&self.scatterers, &settings, &channels[0].anomalous, &of_varying)
+            .map_err(in_words)?;
+        for (channel, amplitudes) in channels.iter().zip(values.chunks_exact_mut(nodes)) {
+            let anomalous: Vec<_> = varying.iter().map(|&at| channel.anomalous[at]).collect();
+            factors.amplitudes_into(&anomalous, &bounds, amplitudes).map_err(in_words)?;
+        }
+        let per_element = elements.iter().zip(&self.atoms);
+        let per_element = per_element.map(|(&element, &atoms)| ElementSummary {
             element,
             atoms,
-            anomalous,
             transformed: factors.transformed().contains(&element),
         });
         let summary = ModelSummary {
@@ -169,12 +203,22 @@ impl ModelFile {
             group: self.group.clone(),
             cell: self.cell,
             solvent: self.solvent,
-            energy_ev,
+            channels,
+            is_per_energy,
             resolution_angstrom: reach.resolution_angstrom(),
             nodes_beyond: reach.nodes_beyond(),
             unique: factors.reflections().len(),
         };
-        Ok((table, summary))
+        Ok((bounds, values, summary))
+    }
+
+    /// f', f'' of each element in a channel.
+    fn anomalous(&self, &Channel { wavelength_m, sources }: &Channel) -> Result<ChannelSummary, Error> {
+        let energy_ev = wavelength_m.map(|wavelength_m| EV_ANGSTROM / (wavelength_m * 1e10));
+        let at =
+            |element| energy_ev.map_or(Ok(Anomalous::default()), |energy| self.source.at(element, energy));
+        let anomalous = self.scatterers.elements().into_iter().map(at).collect::<Result<_, _>>()?;
+        Ok(ChannelSummary { sources, energy_ev, anomalous })
     }
 
     /// Why there are no structure factors, with what a user can do.
@@ -205,6 +249,15 @@ impl ModelFile {
     }
 }
 
+/// Sources that have the same F.
+#[derive(Debug, Clone, Copy)]
+struct Channel {
+    /// The wavelength of f', f''; `None` for no anomalous scattering.
+    wavelength_m: Option<f64>,
+    /// Number of sources.
+    sources: usize,
+}
+
 /// The wavelength of the image: the central one, or the mean of those of a list of sources.
 fn wavelength_m(experiment: &Experiment) -> f64 {
     if experiment.source_grid.is_some() {
@@ -212,6 +265,33 @@ fn wavelength_m(experiment: &Experiment) -> f64 {
     }
     let wavelengths = experiment.sources.iter().map(|source| source.lambda_m);
     wavelengths.sum::<f64>() / experiment.sources.len() as f64
+}
+
+/// The channels of the wavelengths of the sources, at most `most`, each with the mean wavelength of its sources by weight;
+/// and for each source its channel.
+///
+/// Channels divide the range of wavelengths into parts of equal width, of which those without a source are left out.
+fn channels(experiment: &Experiment, most: usize) -> (Vec<Channel>, Vec<u32>) {
+    let lambda_m = |at: usize| experiment.sources[at].lambda_m;
+    let weight = |at: usize| experiment.source_weights.as_ref().map_or(1.0, |weights| weights[at]);
+    let mut order: Vec<usize> = (0..experiment.sources.len()).collect();
+    order.sort_by(|&a, &b| lambda_m(a).total_cmp(&lambda_m(b)));
+    let ends = [order.first(), order.last()].map(|at| at.map_or(0.0, |&at| lambda_m(at)));
+    let width_m = (ends[1] - ends[0]) / most as f64;
+    // The cast saturates; sources of the same wavelength are in part 0.
+    let part = |&at: &usize| (((lambda_m(at) - ends[0]) / width_m) as usize).min(most - 1);
+    let mut of_source = vec![0; order.len()];
+    let mut channels = Vec::new();
+    for members in order.chunk_by(|a, b| part(a) == part(b)) {
+        // Relative to the largest, since weights may be as large as any f64.
+        let largest = members.iter().map(|&at| weight(at)).fold(0.0, f64::max);
+        let share = |at: usize| weight(at) / largest;
+        let sum: f64 = members.iter().map(|&at| share(at)).sum();
+        let mean_m = members.iter().map(|&at| share(at) * lambda_m(at)).sum::<f64>() / sum;
+        members.iter().for_each(|&at| of_source[at] = channels.len() as u32);
+        channels.push(Channel { wavelength_m: Some(mean_m), sources: members.len() });
+    }
+    (channels, of_source)
 }
 
 /// The failure of the file of a model.
@@ -224,9 +304,22 @@ fn refused(named_by: &str, path: &Path, why: &str) -> Failure {
 struct ElementSummary {
     element: Element,
     atoms: usize,
-    anomalous: Anomalous,
     transformed: bool,
 }
+
+/// The sources that have the same F, and f', f'' at their wavelength.
+#[derive(Debug, Clone, PartialEq)]
+struct ChannelSummary {
+    /// Number of sources.
+    sources: usize,
+    /// `None` where there is no anomalous scattering.
+    energy_ev: Option<f64>,
+    /// Of each element.
+    anomalous: Vec<Anomalous>,
+}
+
+/// Most channels that a summary lists.
+const MOST_LISTED: usize = 10;
 
 /// What structure factors were computed from.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,8 +328,10 @@ pub struct ModelSummary {
     group: SpaceGroup,
     cell: Cell,
     solvent: Option<Solvent>,
-    /// `None` where there is no anomalous scattering.
-    energy_ev: Option<f64>,
+    /// One where all sources have the same F.
+    channels: Vec<ChannelSummary>,
+    /// Whether `--energy-channels` was given.
+    is_per_energy: bool,
     resolution_angstrom: f64,
     nodes_beyond: i32,
     unique: usize,
@@ -275,22 +370,11 @@ impl ModelSummary {
                 )
             },
         );
-        let mut anomalous = match self.energy_ev {
-            Some(energy_ev) => format!("f', f'' at {} eV:", format_g(energy_ev)),
-            None => "no anomalous scattering".to_owned(),
-        };
-        for ElementSummary { element, anomalous: Anomalous { f_prime, f_double_prime }, .. } in
-            self.elements.iter().filter(|_| self.energy_ev.is_some())
-        {
-            // Writing to a string cannot fail.
-            let _ = write!(anomalous, " {element} {f_prime:.3} {f_double_prime:.3},");
-        }
-        let anomalous = anomalous.trim_end_matches(',').to_owned();
         let beyond = match self.nodes_beyond {
             0 => String::new(),
             nodes => format!(" and {nodes} nodes beyond"),
         };
-        vec![
+        let mut lines = vec![
             ("model", format!("{} atoms ({}) in {}", self.atoms(), elements.join(", "), self.group)),
             (
                 "",
@@ -301,8 +385,38 @@ impl ModelSummary {
                 ),
             ),
             ("", solvent),
-            ("", anomalous),
-        ]
+        ];
+        if self.is_per_energy {
+            lines.push(("", format!("channels of wavelengths with F of their own: {}", self.channels.len())));
+        }
+        lines.extend(self.channels.iter().take(MOST_LISTED).map(|channel| ("", self.channel_line(channel))));
+        let more = self.channels.len().saturating_sub(MOST_LISTED);
+        if more > 0 {
+            lines.push(("", format!("and {more} more, which --json lists")));
+        }
+        lines
+    }
+
+    /// f', f'' of a channel.
+    fn channel_line(&self, channel: &ChannelSummary) -> String {
+        let Some(energy_ev) = channel.energy_ev else { return "no anomalous scattering".to_owned() };
+        let mut line = format!("f', f'' at {} eV:", format_g(energy_ev));
+        for (ElementSummary { element, .. }, anomalous) in self.elements.iter().zip(&channel.anomalous) {
+            let Anomalous { f_prime, f_double_prime } = anomalous;
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {element} {f_prime:.3} {f_double_prime:.3},");
+        }
+        line.pop();
+        if self.is_per_energy {
+            let _ = write!(line, "; sources: {}", channel.sources);
+        }
+        line
+    }
+
+    /// A value of the channel; with `--energy-channels` a list of those of all.
+    fn of_channels(&self, value: impl Fn(&ChannelSummary) -> Value) -> Value {
+        let mut values: Vec<Value> = self.channels.iter().map(value).collect();
+        if self.is_per_energy { Value::Array(values) } else { values.pop().unwrap_or_default() }
     }
 
     /// The same as JSON.
@@ -311,12 +425,13 @@ impl ModelSummary {
         let elements: Vec<_> = self
             .elements
             .iter()
-            .map(|of| {
+            .enumerate()
+            .map(|(at, of)| {
                 json!({
                     "symbol": of.element.symbol(),
                     "atoms": of.atoms,
-                    "f_prime": of.anomalous.f_prime,
-                    "f_double_prime": of.anomalous.f_double_prime,
+                    "f_prime": self.of_channels(|channel| json!(channel.anomalous[at].f_prime)),
+                    "f_double_prime": self.of_channels(|channel| json!(channel.anomalous[at].f_double_prime)),
                     "method": if of.transformed { "transform" } else { "direct" },
                 })
             })
@@ -328,6 +443,16 @@ impl ModelSummary {
             })
         });
         let cell = [self.cell.lengths_angstrom, self.cell.angles_deg].concat();
+        let channels = self.is_per_energy.then(|| {
+            let channel = |channel: &ChannelSummary| {
+                json!({
+                    "wavelength_angstrom": channel.energy_ev.map(|energy_ev| EV_ANGSTROM / energy_ev),
+                    "energy_ev": channel.energy_ev,
+                    "sources": channel.sources,
+                })
+            };
+            self.channels.iter().map(channel).collect::<Vec<_>>()
+        });
         json!({
             "atoms": self.atoms(),
             "elements": elements,
@@ -336,7 +461,8 @@ impl ModelSummary {
             "operators": self.group.operators().len(),
             "unit_cell": cell,
             "solvent": solvent,
-            "energy_ev": self.energy_ev,
+            "energy_ev": self.of_channels(|channel| json!(channel.energy_ev)),
+            "channels": channels,
             "resolution_angstrom": self.resolution_angstrom,
             "unique": self.unique,
         })

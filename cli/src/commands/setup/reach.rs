@@ -190,7 +190,7 @@ mod tests {
                         let whole = experiment(&options).unwrap();
                         let cut = of_images(&options, &Inputs::default()).unwrap().experiment;
                         let nodes = |experiment: &Experiment| {
-                            experiment.structure_factors.as_ref().unwrap().data.len()
+                            experiment.structure_factors.as_ref().unwrap().nodes().count()
                         };
                         assert!(
                             !is_longer || 2 * nodes(&cut) < nodes(&whole),

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use widebragg::defaults;
+use widebragg::structure_factor::Nodes;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::dump;
 use widebragg_formats::hkl_table::HklTable;
@@ -13,6 +14,7 @@ use widebragg_reflections::cell::Cell;
 use super::crystal_cell;
 use super::inputs::Inputs;
 use super::model::ModelFile;
+use super::plausibility::missing_equivalents;
 use super::reach::Reach;
 use crate::console::complain;
 use crate::error::Failure;
@@ -31,6 +33,8 @@ fn dump_path(options: &Options) -> &Path {
 pub(super) struct Factors {
     /// `None` where every reflection has the default F, and where the table follows from what is below.
     pub table: Option<HklTable>,
+    /// What a list that is taken as it stands lacks, in words.
+    pub lacks: Option<String>,
     /// Unique reflections, to be expanded; `None` for lines of h k l F that are taken as they stand.
     pub reflections: Option<Box<Unique>>,
     /// The atomic model that the table is to be computed from.
@@ -58,7 +62,10 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
             cell,
             default_f,
         )? {
-            Reflections::AsListed(table) => Ok(Factors::of_table(Some(table))),
+            Reflections::AsListed(table) => {
+                let lacks = missing_equivalents(&table, default_f);
+                Ok(Factors { lacks, ..Factors::of_table(Some(table)) })
+            }
             Reflections::Unique(unique) => Ok(Factors { reflections: Some(unique), ..Factors::default() }),
             Reflections::Model(model) => {
                 read_model = Some(model);
@@ -69,6 +76,11 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
         if let Some(model) = read_model {
             factors.model = Some(ModelFile::new(&model, ("-hkl", path), options, inputs, warn)?);
             return Ok(factors);
+        }
+        if options.model.energy_channels.is_some() {
+            let why =
+                "a list of reflections has the F of one energy; coordinates of a model have those of any";
+            return Err(Failure::input(format!("--energy-channels: -hkl: {}: {why}", path.display())));
         }
         if let Some(option) = options.model.first_option() {
             warn(format!("{option} has no effect: {} is a list of reflections", path.display()));
@@ -115,16 +127,14 @@ pub(super) fn expanded(
 }
 
 /// Writes the dump that later runs without `-hkl` read: all of `unique`, of which the experiment may have a part, or else
-/// the table of the experiment.
+/// the grid of the experiment.
 pub(crate) fn write_dump(options: &Options, experiment: &Experiment, unique: Option<&Unique>) {
-    if options.hkl.is_none() {
-        return;
-    }
-    let path = dump_path(options);
-    let Some(table) = &experiment.structure_factors else { return };
-    let written = match unique.filter(|unique| unique.bounds() != table.bounds()) {
-        Some(unique) => unique.write_dump(path, experiment.default_f),
-        None => dump::write_dump(path, table),
+    let (Some(path), Some(grid)) = (written_dump(options), &experiment.structure_factors) else { return };
+    let bounds = grid.bounds();
+    let written = match (unique.filter(|unique| unique.bounds() != bounds), grid.nodes()) {
+        (Some(unique), _) => unique.write_dump(path, experiment.default_f, |f| options.grid.rounded(f)),
+        (None, Nodes::F64(values)) => dump::write_dump(path, &bounds, values),
+        (None, Nodes::F32(values)) => dump::write_dump(path, &bounds, values),
     };
     // The dump only saves time, so that a failure to write it does not fail the run.
     if let Err(failure) = written {
@@ -152,7 +162,8 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)
 }
 
-/// The dump that [`write_dump`] writes, if it writes one.
+/// The dump that [`write_dump`] writes, if it writes one: it holds the F of one energy.
 pub(crate) fn written_dump(options: &Options) -> Option<&Path> {
-    options.hkl.is_some().then(|| dump_path(options))
+    let is_written = options.hkl.is_some() && options.model.energy_channels.is_none();
+    is_written.then(|| dump_path(options))
 }

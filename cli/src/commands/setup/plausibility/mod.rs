@@ -3,6 +3,8 @@
 
 mod reflections;
 
+pub(super) use reflections::missing_equivalents;
+
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters};
 use widebragg::scene::CrystalInput;
 use widebragg_experiment::experiment::Experiment;
@@ -39,12 +41,8 @@ pub(super) fn doubts(
     rotation(options, experiment, &mut doubts);
     seeds(options, &mut doubts);
     if let Some(path) = &options.hkl {
-        let found = match (of_file, experiment.structure_factors.as_deref()) {
-            (OfFile { reflections: None, model: None }, Some(table)) => {
-                reflections::missing_equivalents(table, experiment.default_f).into_iter().collect()
-            }
-            _ => of_another_crystal(options, of_file, experiment),
-        };
+        let mut found = of_another_crystal(options, of_file, experiment);
+        found.extend(of_file.lacks.map(str::to_owned));
         doubts.extend(found.into_iter().map(|doubt| format!("-hkl: {}: {doubt}", path.display())));
     }
     doubts

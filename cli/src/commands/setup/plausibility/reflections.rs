@@ -12,7 +12,7 @@ const HARDLY_ANY: f64 = 0.05;
 /// count as not listed.
 ///
 /// Time is proportional to the size of the table.
-pub(super) fn missing_equivalents(table: &HklTable, default_f: f64) -> Option<String> {
+pub(in super::super) fn missing_equivalents(table: &HklTable, default_f: f64) -> Option<String> {
     let (mut listed, mut with_mate) = (0usize, 0usize);
     let mut octants = [0usize; 8];
     let is_listed = |f: f64| f != default_f && f != 0.0;

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::error::Failure;
 use widebragg::lattice::CrystalShape;
+use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_formats::reflections::Format;
 use widebragg_formats::reflections::p1::Scale;
 use widebragg_reflections::symmetry::StatedSymmetry;
@@ -150,6 +151,13 @@ pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
         Row::new("-nointerpolate", Nothing, "structure factor of the nearest reflection", |o, _| {
             put(&mut o.interpolate, Some(false))
         }),
+        Row::new(
+            "--grid",
+            Choice(names!(GridNumbers)),
+            "numbers of the grid in memory: f32, half as long and rounded, or f64",
+            |o, v| put(&mut o.grid, v.choice(GridNumbers::ALL)?),
+        )
+        .default("auto: f32 where it holds every F exactly"),
     ],
 };
 

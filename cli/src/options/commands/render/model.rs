@@ -3,8 +3,8 @@
 use super::super::super::{
     given::Given,
     model::{Options, SolventChoice},
-    row::{self, Section},
-    takes::Takes::Text,
+    row::{self, Section, set},
+    takes::Takes::{Integer, Text},
 };
 use crate::error::Failure;
 use std::path::PathBuf;
@@ -29,6 +29,13 @@ pub(in super::super) const MODEL: Section<Options> = Section {
             solvent,
         )
         .default("0.35,46; none for a small-molecule CIF"),
+        Row::new(
+            "--energy-channels",
+            Integer,
+            "F of their own for at most n channels of wavelengths of equal width, with f', f'' of each",
+            |o, v| set(&mut o.model.energy_channels, v.count()),
+        )
+        .default("F of the mean wavelength for all sources"),
     ],
 };
 
