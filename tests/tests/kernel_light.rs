@@ -343,6 +343,8 @@ fn buffers_and_lists_that_do_not_suit_are_refused() {
         assert_eq!(missing, Err(Error::BufferTooShort { buffer: "lists of spots", needed: 20, given: 0 }));
         let twice = render(&[list, list], &light);
         assert_eq!(twice, Ok(()), "pairs that are listed already are not rendered again");
+        let nearer = scene.light(Cutoff::Exponent(20.0)).expect("a list");
+        assert_eq!(render(&[list], &nearer), Err(Error::OtherScene { quantity: "spots" }));
         let other = *scene;
         let of_other = other.light(Cutoff::Exponent(30.0)).expect("a list");
         assert_eq!(render(&[list], &of_other), Err(Error::OtherScene { quantity: "spots" }));
@@ -366,6 +368,47 @@ fn lists_are_for_small_spots_without_interpolation() {
         for flag in ["-oversample_omega", "-oversample_polar", "-oversample_thick"] {
             assert_eq!(light(flag, mode), mode == Mode::Spec, "{flag}");
         }
+    }
+}
+
+/// Where a spot cannot say what it would have to, there is no list: indices beyond those of i16, and balls about nodes that
+/// hold the middle of the Ewald sphere.
+#[test]
+fn scenes_that_a_list_cannot_describe_have_none() {
+    for line in [
+        "-cell 30000 30000 30000 90 90 90 -N 50 -tophat_spots -lambda 1 -distance 10 -pixel 0.05",
+        "-cell 40 40 40 90 90 90 -N 1 -tophat_spots -fudge 3000 -lambda 100 -distance 100 -pixel 0.5",
+    ] {
+        let line =
+            format!("{line} -detpixels 16 -oversample 1 -default_F 100 -fluence 1e24 -misset 10 20 30");
+        let scene = KernelScene::from_simulation(&simulation(&line), Simd::detect(), Mode::Spec);
+        let run = |scene: &Scene<'_>, slots: &mut [Slot]| {
+            let (image, _) = whole_image::<f32>(scene, slots);
+            (scene.light(Cutoff::Exact).is_some(), image.iter().any(|&pixel| pixel > 0.0))
+        };
+        assert!(!scene.with(1, run).expect("a scene").0, "{line}");
+    }
+}
+
+/// The tips of spots far from the first row, whose chords change fast from row to row.
+#[test]
+fn tips_of_spots_on_tall_detectors_are_listed() {
+    for seed in 1..4 {
+        let line = format!(
+            "-default_F 100 -distance 2000 -pixel 0.005 -detpixels_x 32 -detpixels_y 65535 -oversample 1 -mosaic 1 \
+             -mosaic_domains 60 -fluence 1e24 -misset {seed} 20 30 -mosaic_seed {seed} -lambda 1 \
+             -cell 10000 10000 10000 90 90 90 -N 33 -tophat_spots -fudge 3 -Xbeam 0.08 -Ybeam 0.5"
+        );
+        let scene = KernelScene::from_simulation(&simulation(&line), Simd::detect(), Mode::Spec);
+        let run = |scene: &Scene<'_>, slots: &mut [Slot]| {
+            let (whole, _) = whole_image::<f32>(scene, slots);
+            let light = scene.light(Cutoff::Exact).expect("a list");
+            let (listed, _) = from_lists::<f32>(scene, &light, slots, (1, 1));
+            let differ = whole.iter().zip(&listed).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+            (differ, whole.iter().filter(|&&pixel| pixel > 0.0).count())
+        };
+        let (differ, lit) = scene.with(1, run).expect("a scene");
+        assert!(differ == 0 && lit > 1000, "{differ} pixels of {lit} differ");
     }
 }
 

@@ -151,6 +151,27 @@ fn a_region_of_interest_leaves_out_what_the_image_leaves_out() {
     }
 }
 
+/// A pixel with an index that is exactly an integer is rendered again, and its neighbours still lack what they lacked.
+#[test]
+fn a_pixel_that_is_rendered_again_leaves_its_neighbours_alone() {
+    let line = "-default_F 100 -distance 60 -pixel 0.02 -detpixels_x 64 -detpixels_y 5 -oversample 1 -fluence 1e22 \
+                -cell 10 10 10 90 90 90 -lambda 1 -N 2000 -misset 0 0 0 -fdet_vector 0 1 0 -sdet_vector 0 0 1 \
+                -odet_vector 1 0 0 -beam_vector 1 0 0 -Xbeam -79.39 -Ybeam 0.05";
+    let simulation = simulation(line);
+    for simd in Simd::available() {
+        let mut scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
+        let (whole, neglects) = image(&scene, 1, 8294.0, Precision::Double);
+        assert!(neglects);
+        for (fast_min, fast_max) in [(31, 63), (0, 29), (30, 30)] {
+            scene.roi = Roi { fast_min, fast_max, slow_min: 0, slow_max: 4 };
+            let (part, _) = image(&scene, 1, 8294.0, Precision::Double);
+            for i in (0..320).filter(|i| (fast_min..=fast_max).contains(&(i % 64))) {
+                assert_eq!(part[i].to_bits(), whole[i].to_bits(), "{} pixel {i}", simd.level());
+            }
+        }
+    }
+}
+
 #[test]
 fn the_bounds_hold_between_nodes() {
     let mut random = Random(3);

@@ -111,7 +111,7 @@ const SAMPLED_PART: usize = 400;
 
 impl Scene<'_> {
     /// The best cutoff for rows of `P`, and what list and loop are estimated to cost; `None` where a list cannot replace
-    /// the loop. It takes about a hundredth of the time of rendering.
+    /// the loop. It takes about a hundredth of the time of the loop.
     #[must_use]
     pub fn choose_light<P: PixelValue>(&self) -> Option<Choice> {
         let costs = Costs::at(self.p.simd.level());
@@ -119,18 +119,18 @@ impl Scene<'_> {
         // Tophat spots leave nothing out, and f64 shows everything.
         if self.shape() == CrystalShape::Tophat || !P::IS_SINGLE {
             let light = self.light(exact)?;
-            return Some(Sample::new(&light).choice(&costs, &light, exact, 0.0));
+            return Some(Sample::new(&costs, &light).choice(&costs, &light, exact, 0.0));
         }
         let [nearest, ..] = BRIGHT;
+        let of_nearest = self.light(Cutoff::Exponent(nearest))?;
         let pixels = PixelSample::new(self);
         let left_out =
             |light: &Light<'_, '_>| pixels.largest_factor * light.left_out_of_step() * self.terms();
         // The cutoff beyond which nothing shows, and a little more for rounding.
-        let dark =
-            nearest + 0.01 + 0.5 * libm::log(left_out(&self.light(Cutoff::Exponent(nearest))?) / INVISIBLE);
+        let dark = nearest + 0.01 + 0.5 * libm::log(left_out(&of_nearest) / INVISIBLE);
         let candidates = || BRIGHT.into_iter().filter(|&x| x < dark).chain([dark.max(nearest)]);
         let widest = candidates().filter_map(|x| self.light(Cutoff::Exponent(x))).next_back()?;
-        let sample = Sample::new(&widest);
+        let sample = Sample::new(&costs, &widest);
         let choice = |x| {
             let light = self.light(Cutoff::Exponent(x))?;
             Some(sample.choice(&costs, &light, Cutoff::Exponent(x), pixels.failing(left_out(&light))))
@@ -194,16 +194,25 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(light: &Light<'_, '_>) -> Self {
+    fn new(costs: &Costs, light: &Light<'_, '_>) -> Self {
         let scene = light.scene;
         let p = &scene.p;
         let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
         let all = light.pairs();
         let pairs = (all / SAMPLED_PAIRS).clamp(1, SAMPLED_PAIRS);
-        let (mut lines, mut spots, mut rows, mut columns) = (0, 0u64, 0u64, 0u64);
+        let sampled = || (0..pairs as u64).map(|i| ((2 * i + 1) * all as u64 / (2 * pairs as u64)) as usize);
+        let pixels = (fast_max + 1 - fast_min) as f64 * (slow_max + 1 - slow_min) as f64;
+        let per_axis = p.oversample.per_axis as f64;
+        let samples = p.sensor.layers as f64 * per_axis * per_axis;
+        let steps = all as f64 * samples;
+        let (mut lines, mut spots, mut rows, mut columns) = (0.0, 0u64, 0u64, 0u64);
         if let Some(field) = Field::new(light, &(slow_min..slow_max + 1)) {
-            for i in 0..pairs {
-                lines += light.search_pair(&field, (2 * i + 1) * all / (2 * pairs), &mut |spot| {
+            lines = sampled().map(|pair| light.lines_of(&field, pair)).sum::<f64>() / pairs as f64;
+            // Where the search alone takes longer than the loop, there is nothing to find out.
+            let [_, lit_ns] = costs.step;
+            let pays = all as f64 * lines / costs.lanes * costs.lines < pixels * steps * lit_ns;
+            for pair in sampled().filter(|_| pays) {
+                light.search_pair(&field, pair, &mut |spot| {
                     let extent = |[first, last]: [u16; 2]| u64::from(last - first) + 1;
                     spots += 1;
                     rows += extent(spot.rows);
@@ -212,17 +221,15 @@ impl Sample {
             }
         }
         let mean = |sum: u64, count: f64| sum as f64 / count.max(1.0);
-        let per_axis = p.oversample.per_axis as f64;
-        let samples = p.sensor.layers as f64 * per_axis * per_axis;
         Self {
             pairs: all as f64,
-            lines: mean(lines, pairs as f64),
+            lines,
             spots: mean(spots, pairs as f64),
             size: [rows, columns].map(|sum| mean(sum, spots as f64)),
             radius: light.reach.radius(),
-            pixels: (fast_max + 1 - fast_min) as f64 * (slow_max + 1 - slow_min) as f64,
+            pixels,
             samples,
-            steps: all as f64 * samples,
+            steps,
         }
     }
 

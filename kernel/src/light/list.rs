@@ -37,6 +37,8 @@ pub struct SpotList<'b> {
     /// Spans of a row.
     spans: usize,
     pub(super) pairs: [usize; 2],
+    /// Where its spots are cut off.
+    pub(super) lowest_exponent: f64,
     /// Where the cells of each span begin and end.
     ranges: &'b [[u32; 2]],
     /// In the order of their pairs in each span.
@@ -104,7 +106,16 @@ impl<'s> Light<'s, '_> {
         }
         let pairs = [found.pairs.start, found.pairs.end];
         let scene = SceneAddress::of(self.scene);
-        Ok(SpotList { first_row: rows.start, spans: grid.spans, pairs, ranges, cells, scene })
+        let lowest_exponent = self.reach.lowest_exponent;
+        Ok(SpotList {
+            first_row: rows.start,
+            spans: grid.spans,
+            pairs,
+            lowest_exponent,
+            ranges,
+            cells,
+            scene,
+        })
     }
 }
 

@@ -24,11 +24,13 @@
 //!
 //! **Where it does not apply** ([`Scene::light`] is `None`): other shapes, interpolation, curved detectors, c-parity
 //! with an oversample flag, where steps that add nothing multiply the running sum, and spots that reach halfway to the
-//! next node.
+//! next node or to the middle of the Ewald sphere. Nor where a proof or a spot lacks the numbers: Kahn factors beyond 1,
+//! incident vectors longer than 1, indices of 32,000 and more, 65,536 pixels along an axis, more than 2^32 pairs.
 //!
 //! **Buffers** are the caller's. [`Light::find`] writes as many whole pairs as fit into a buffer of spots, so that a list
 //! of any length is made of several, by several threads; [`Light::list_len`] says what sorting the spots by pixels
-//! takes. A spot takes 40 bytes while it is found, and 12 bytes in the list for each row that it touches.
+//! takes: 12 bytes for each span of pixels that a spot touches, and 8 for each span there is. While it is found, a spot takes 44
+//! bytes.
 //!
 //! ```
 //! # use widebragg::beam::Source;
@@ -136,12 +138,15 @@ impl<'a> Scene<'a> {
         let p = &self.p;
         let interpolates =
             p.structure_factors.grid.is_some() && p.structure_factors.lookup != LookupRule::Nearest;
+        // Factors below 0 would be terms below 0.
         let dim = p.polarization.is_none_or(|polarization| polarization.kahn.abs() <= 1.0);
-        if interpolates || p.detector.curved || self.needs_general_loop() || !dim {
+        if interpolates || p.detector.curved || self.needs_general_loop() || !dim || !self.has_usual_factors()
+        {
             return None;
         }
         let limits = [p.detector.fast_pixels, p.detector.slow_pixels];
-        if self.pairs() > MOST_PAIRS || limits.into_iter().any(|limit| limit > MOST_PIXELS) {
+        let is_named = p.largest_indices().into_iter().all(|index| index < LARGEST_INDEX);
+        if self.pairs() > MOST_PAIRS || limits.into_iter().any(|limit| limit > MOST_PIXELS) || !is_named {
             return None;
         }
         let reach = Reach::new(self, cutoff)?;
@@ -160,6 +165,9 @@ impl<'a> Scene<'a> {
 /// Most sources times orientations that a spot can name.
 const MOST_PAIRS: usize = u32::MAX as usize;
 
+/// Indices that a spot can name are below this.
+const LARGEST_INDEX: f64 = 32_000.0;
+
 /// Most pixels along an axis that a spot can name.
 const MOST_PIXELS: usize = u16::MAX as usize;
 
@@ -170,7 +178,7 @@ impl<'s> Light<'s, '_> {
     /// **Shapes**, carryover and report are those of [`Scene::render_rows`].
     ///
     /// # Errors
-    /// As [`Scene::render_rows`]; [`Error::OtherScene`] for lists of another scene, and [`Error::BufferTooShort`] where
+    /// As [`Scene::render_rows`]; [`Error::OtherScene`] for lists of another scene or cutoff, and [`Error::BufferTooShort`] where
     /// pairs or rows are missing from the lists.
     pub fn render_rows<P: PixelValue>(
         &self,
@@ -180,16 +188,19 @@ impl<'s> Light<'s, '_> {
         carry: &mut Carryover<'_>,
     ) -> Result<RowReport, Error> {
         let scene = SceneAddress::of(self.scene);
-        let mut pairs = 0;
+        let (mut pairs, mut used) = (0, 0);
         for list in lists {
             if list.scene != scene {
+                return Err(Error::OtherScene { quantity: "spots" });
+            }
+            if list.lowest_exponent.to_bits() != self.reach.lowest_exponent.to_bits() {
                 return Err(Error::OtherScene { quantity: "spots" });
             }
             let [start, end] = list.pairs;
             if start != pairs || !list.holds(&rows) {
                 break;
             }
-            pairs = end;
+            (pairs, used) = (end, used + 1);
         }
         if pairs != self.pairs() {
             return Err(Error::BufferTooShort {
@@ -198,7 +209,7 @@ impl<'s> Light<'s, '_> {
                 given: pairs,
             });
         }
-        let lit = Lit { reach: self.reach, lists };
+        let lit = Lit { reach: self.reach, lists: lists.get(..used).unwrap_or(&[]) };
         self.scene.render_rows_of(rows, pixels, carry, Some(&lit))
     }
 

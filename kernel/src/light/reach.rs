@@ -25,6 +25,9 @@ const WIDER: f64 = 1e-6;
 /// Largest half width of a spot along h, k or l: a little less than half the way to the next node.
 const WIDEST: f64 = 0.49;
 
+/// Largest radius of a ball, in units of 1/lambda.
+const HALF_WAY: f64 = 0.5;
+
 /// What a bound on terms is multiplied by, for the rounding of exponent, exponential and amplitude.
 const ROUNDING: f64 = 1.0 + 1e-9;
 
@@ -51,6 +54,15 @@ impl Reach {
         };
         // NaN, too, is no reach.
         let widest = reach.direct_angstrom.map(|axis| axis.length() * reach.radius_per_angstrom);
+        // A ball that holds the middle of the sphere would scatter into all directions.
+        let mut largest_per_m = 0.0f64;
+        for entry in scene.p.orientations.entries() {
+            largest_per_m = largest_per_m.max(reach.radius_per_m(reciprocal_of(axes_m(entry))?));
+        }
+        let longest_m = scene.p.sources.iter().map(|source| source.lambda_m).fold(0.0, f64::max);
+        if largest_per_m * longest_m > HALF_WAY {
+            return None;
+        }
         widest.into_iter().all(|half_width| half_width <= WIDEST && exponent > 0.0).then_some(reach)
     }
 

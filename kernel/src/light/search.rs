@@ -47,7 +47,13 @@ pub(super) struct ChordOutline {
 }
 
 /// How far chords are taken to reach beyond their outline, in pixels, for the rounding of its numbers.
-const CHORD_WIDER_PX: f64 = 0.02;
+const CHORD_WIDER_PX: f64 = 0.05;
+
+/// The same for heights, and the part of a height by which f32 may be off.
+const HEIGHT_WIDER: [f64; 2] = [0.02, 3e-7];
+
+/// Ellipses that reach farther than this, in pixels, are not told by f32.
+const FARTHEST_PX: f64 = 1e5;
 
 impl ChordOutline {
     const UNKNOWN: Self = Self { middle: [0.0; 2], half: [f32::INFINITY; 2], per_half_slow: 0.0, shear: 0.0 };
@@ -58,6 +64,11 @@ impl ChordOutline {
         let [half_u, half_v] = [u, v].map(|[start, end]| 0.5 * (end - start));
         let aside = ellipse.shear * half_v;
         let chord = libm::sqrt((half_u * half_u - aside * aside).max(0.0));
+        let [near_u, near_v] = middle.map(f64::abs);
+        let is_told = |reach: f64| reach < FARTHEST_PX;
+        if ![near_u + half_u, near_v + half_v, aside.abs()].into_iter().all(is_told) {
+            return Self::UNKNOWN;
+        }
         Self {
             middle: middle.map(|x| x as f32),
             half: [chord as f32, half_v as f32],
@@ -69,10 +80,16 @@ impl ChordOutline {
     /// The columns of the chords between two heights, in pixels.
     pub(super) fn chord(&self, heights: [f64; 2]) -> [f64; 2] {
         let ([u, v], [half_u, half_v]) = (self.middle.map(f64::from), self.half.map(f64::from));
-        let [lower, upper] = heights.map(|height| (height - v).clamp(-half_v, half_v));
+        let [more, part] = HEIGHT_WIDER;
+        let wider = more + part * (v.abs() + half_v);
+        let [lower, upper] = heights;
+        let within = |offset: f64| offset.min(half_v).max(-half_v);
+        let (lower, upper) = (within(lower - v - wider), within(upper - v + wider));
         let nearest = if lower > 0.0 { lower } else { upper.min(0.0) } * f64::from(self.per_half_slow);
-        let half = half_u * libm::sqrt((1.0 - nearest * nearest).max(0.0)) + CHORD_WIDER_PX;
-        let aside = [lower, upper].map(|offset| f64::from(self.shear) * offset);
+        let shear = f64::from(self.shear);
+        let half =
+            half_u * libm::sqrt((1.0 - nearest * nearest).max(0.0)) + CHORD_WIDER_PX * (1.0 + shear.abs());
+        let aside = [lower, upper].map(|offset| shear * offset);
         let [a, b] = aside;
         [u + a.min(b) - half, u + a.max(b) + half]
     }
@@ -127,6 +144,16 @@ impl Light<'_, '_> {
             found.pairs.end = pair + 1;
         }
         Ok(found)
+    }
+
+    /// The lines of nodes of a pair.
+    pub(super) fn lines_of(&self, field: &Field, pair: usize) -> f64 {
+        let p = &self.scene.p;
+        let entries = p.orientations.entries();
+        let count = entries.len().max(1);
+        let (source, entry) = (p.sources.get(pair / count), entries.get(pair % count));
+        let lines = source.zip(entry).and_then(|(source, entry)| Lines::new(self, field, source, entry));
+        lines.map_or(0.0, |lines| (lines.sheet.extent() + 1.0) * (lines.next.extent() + 1.0))
     }
 
     /// Calls `spot` for each spot of a pair.

@@ -11,18 +11,18 @@ use crate::lattice::{
 use crate::scene::Scene;
 use crate::structure_factor::{LookupKind, LookupPlan, NearestKind, TricubicKind, UniformKind};
 
-/// Renders a span; `None` where an index was exactly an integer.
+/// Renders a span. Pixels that met an index which is exactly an integer are NaN; whether there are any is returned too.
 pub(super) fn render<P: PixelValue>(
     scene: &Scene<'_>,
     span: Span,
     work: &mut Workspace,
     out: &mut [P],
-) -> Option<SpanReport> {
+) -> (SpanReport, bool) {
     let p = &scene.p;
     work.make_room_for(scene);
     let fallbacks = run_steps(scene, span, work);
     let (omega_sum_sr, any_nan) = p.simd.run(ScalingPass { scene, work, sums: Sums::OfSteps, out });
-    (!any_nan).then_some(SpanReport { omega_sum_sr, fallbacks })
+    (SpanReport { omega_sum_sr, fallbacks }, any_nan)
 }
 
 /// Runs the steps pass that is compiled for the scene's shape and the span's lookup; returns the

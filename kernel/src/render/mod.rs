@@ -277,8 +277,22 @@ impl Scene<'_> {
         work: &mut Workspace,
         out: &mut [P],
     ) -> SpanReport {
-        let plain = if self.needs_general_loop() { None } else { choice::render(self, span, work, out) };
-        plain.unwrap_or_else(|| self.render_span_generally(span, &work.live, out))
+        if self.needs_general_loop() {
+            return self.render_span_generally(span, &work.live, out);
+        }
+        let (report, any_nan) = choice::render(self, span, work, out);
+        if any_nan {
+            let mut again = [P::from_f64(0.0); SPAN];
+            let again = again.get_mut(..span.count).unwrap_or_default();
+            self.render_span_generally(span, &work.live, again);
+            // The others have the same bits, except that nothing is neglected in them now.
+            for (pixel, again) in out.iter_mut().zip(again) {
+                if pixel.is_nan() {
+                    *pixel = *again;
+                }
+            }
+        }
+        report
     }
 
     fn render_span_generally<P: PixelValue>(&self, span: Span, live: &PerPixel, out: &mut [P]) -> SpanReport {

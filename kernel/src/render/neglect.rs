@@ -44,8 +44,8 @@ const TRIED: usize = 8;
 /// Part of the boxes that must be dark for the test to pay: a third.
 const PAYS: u32 = 3;
 
-/// What distances from integers are taken to be too large by, for rounding.
-const ROUNDING: f64 = 1e-9;
+/// What distances from integers are taken to be too large by, for rounding: a number, and a part of the largest index.
+const ROUNDING: [f64; 2] = [1e-9, 1e-14];
 
 /// What bounds are taken to be too small by, for the rounding of F_latt, mixed precision included.
 const PRECISION: f64 = 1e-3;
@@ -72,7 +72,7 @@ impl Neglect {
     /// curved detectors, and c-parity with an oversample flag, where every step multiplies the sum.
     fn new(scene: &Scene<'_>, photons: f64) -> Option<Self> {
         let p = &scene.p;
-        if scene.needs_general_loop() || p.detector.curved {
+        if scene.needs_general_loop() || p.detector.curved || !scene.has_usual_factors() {
             return None;
         }
         let largest = scene.largest_factor() * scene.terms();
@@ -91,13 +91,7 @@ impl Neglect {
             }
             CrystalShape::Gauss | CrystalShape::Tophat => return None,
         };
-        let mut longest_m = [0.0f64; 3];
-        for entry in p.orientations.entries() {
-            for (longest, axis) in longest_m.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
-                *longest = longest.max(axis.length());
-            }
-        }
-        pays.then_some(Self { bound, longest_m })
+        pays.then_some(Self { bound, longest_m: p.longest_edges_m() })
     }
 }
 
@@ -121,7 +115,7 @@ impl Scene<'_> {
     /// out; traces and derivatives do not.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for a number below 0.
+    /// [`Error::OutOfRange`] for a number that is below 0 or not finite, and for one above 0 with interpolation.
     pub fn neglecting(mut self, photons: f64) -> Result<Self, Error> {
         require(photons >= 0.0, "photons to neglect", photons, "0 or more")?;
         let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
@@ -139,11 +133,14 @@ impl Scene<'_> {
     /// The largest that a sum is multiplied by: scale, solid angle, polarisation factor and weight.
     pub(crate) fn largest_factor(&self) -> f64 {
         let p = &self.p;
-        let edge = if p.detector.point_pixel { 1.0 } else { p.detector.pixel_m };
-        let omega = edge / p.detector.close_distance_m;
+        // No pixel is nearer than the foot of the normal.
+        let per_foot = 1.0 / self.foot_distance_m();
+        let edge = p.detector.pixel_m * per_foot;
+        let pixel_sr = edge * edge * (p.detector.close_distance_m * per_foot);
+        let omega = if p.detector.point_pixel { per_foot * per_foot } else { pixel_sr };
         let kahn = p.polarization.map_or(0.0, |polarization| polarization.kahn.abs());
         let weight = (0..p.sources.len()).map(|source| self.weight(source)).fold(1.0, f64::max);
-        self.scale * omega * omega * (0.5 * (1.0 + kahn)).max(1.0) * weight
+        self.scale * omega * (0.5 * (1.0 + kahn)).max(1.0) * weight
     }
 
     /// Terms of a pixel's sum: steps times layers.
@@ -270,8 +267,9 @@ impl<F: Lanes> LaneBox<F> {
         let (first, last) = (x1 * ax + y1 * ay + z1 * az, x2 * ax + y2 * ay + z2 * az);
         let half = x1.splat_like(0.5);
         let middle = (first + last) * half - x1.splat_like(offset);
-        let beyond =
-            (first - last).abs() * half + self.sagitta * x1.splat_like(length) + x1.splat_like(ROUNDING);
+        let [least, part] = ROUNDING;
+        let rounding = x1.splat_like(least + part * length);
+        let beyond = (first - last).abs() * half + self.sagitta * x1.splat_like(length) + rounding;
         (middle - middle.round()).abs() - beyond
     }
 }

@@ -6,6 +6,8 @@ use crate::lanes::Lanes;
 pub trait PixelValue: Copy + PartialEq + private::Sealed {
     /// Whether it is an f32.
     const IS_SINGLE: bool;
+    /// Whether it is not a number.
+    fn is_nan(self) -> bool;
     /// `value` rounded to the stored type.
     fn from_f64(value: f64) -> Self;
     /// Writes rounded lanes to `out`: as many as it has room for.
@@ -22,6 +24,10 @@ impl PixelValue for f32 {
     const IS_SINGLE: bool = true;
 
     #[inline(always)]
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
+    #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as Self
     }
@@ -34,6 +40,10 @@ impl PixelValue for f32 {
 impl PixelValue for f64 {
     const IS_SINGLE: bool = false;
 
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value

@@ -96,6 +96,9 @@ pub struct Scene<'a> {
 /// Subpixels along an axis beyond which their number overflows.
 const MOST_SUBPIXELS: f64 = 65_536.0;
 
+/// Part by which lengths may differ that are equal but for rounding.
+const ROUNDED: f64 = 1e-9;
+
 /// Indices beyond this would lose the digits that tell reflections apart.
 const LARGEST_INDEX: f64 = 1e9;
 
@@ -144,24 +147,33 @@ impl SceneParts<'_> {
 
     /// The largest Miller index: the longest cell edge along each axis times the longest scattering vector.
     fn check_indices(&self) -> Result<(), Error> {
-        // Nothing guarantees that a caller's incident vectors have length 1.
-        let mut longest_q_per_m = 0.0f64;
         for source in self.sources {
             require(source.lambda_m > 0.0, "wavelength in m", source.lambda_m, "above 0")?;
             require(source.incident.is_finite(), "source direction", 0.0, "finite")?;
-            longest_q_per_m = longest_q_per_m.max((1.0 + source.incident.length()) / source.lambda_m);
         }
-        let mut longest_edges_m = [0.0f64; 3];
-        for entry in self.orientations.entries() {
-            for (longest, edge) in longest_edges_m.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
-                *longest = longest.max(edge.length());
-            }
-        }
-        for edge_m in longest_edges_m {
-            let index = libm::ceil(edge_m * longest_q_per_m) + 1.0;
+        for index in self.largest_indices() {
             require(index < LARGEST_INDEX, "largest Miller index", index, "below 1e9")?;
         }
         Ok(())
+    }
+
+    /// Bounds on |h|, |k| and |l|.
+    pub(crate) fn largest_indices(&self) -> [f64; 3] {
+        // Nothing guarantees that a caller's incident vectors have length 1.
+        let q_per_m = self.sources.iter().map(|source| (1.0 + source.incident.length()) / source.lambda_m);
+        let longest_q_per_m = q_per_m.fold(0.0, f64::max);
+        self.longest_edges_m().map(|edge_m| libm::ceil(edge_m * longest_q_per_m) + 1.0)
+    }
+
+    /// The longest a, b and c of all orientations, in m.
+    pub(crate) fn longest_edges_m(&self) -> [f64; 3] {
+        let mut longest_m = [0.0f64; 3];
+        for entry in self.orientations.entries() {
+            for (longest, edge) in longest_m.iter_mut().zip([entry.a_m, entry.b_m, entry.c_m]) {
+                *longest = longest.max(edge.length());
+            }
+        }
+        longest_m
     }
 
     fn check_pixels(&self) -> Result<(), Error> {
@@ -249,11 +261,24 @@ impl<'a> Scene<'a> {
         self.steps
     }
 
-    /// The same scene with another lookup rule, such as the latch that [`Scene::find_latch`] found.
+    /// The same scene, without neglected steps, with another lookup rule, such as the latch that [`Scene::find_latch`] found.
     #[must_use]
     pub fn with_lookup(mut self, lookup: LookupRule) -> Self {
         self.p.structure_factors.lookup = lookup;
+        self.neglect = None;
         self
+    }
+
+    /// Whether captured shares and, with Kahn factors up to 1, polarisation factors lie between 0 and 1: the detector's
+    /// normal points away from the sample, and no incident vector is longer than 1.
+    pub(crate) fn has_usual_factors(&self) -> bool {
+        let longest = self.p.sources.iter().map(|source| source.incident.length()).fold(0.0, f64::max);
+        self.foot_distance_m() > 0.0 && longest <= 1.0 + ROUNDED
+    }
+
+    /// Distance from the sample to the plane of the detector, in m; below 0 where the normal points to the sample.
+    pub(crate) fn foot_distance_m(&self) -> f64 {
+        self.p.detector.pix0_m.dot(self.p.detector.normal)
     }
 
     /// The same scene with another precision of the lattice factor.

@@ -80,7 +80,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 17] = [
+const INCIDENTAL: [&str; 18] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -93,7 +93,8 @@ const INCIDENTAL: [&str; 17] = [
     "--log",
     "--quiet",
     "--json",
-    "--simd", // its level is recorded instead
+    "--simd",  // its level is recorded instead
+    "--light", // the images have the same bits
     "-progress",
     "-noprogress",
     "-printout",
