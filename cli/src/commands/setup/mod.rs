@@ -25,7 +25,7 @@ use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::factor_grid::FactorGrid;
+use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::faults::Modes;
 use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
 use widebragg_formats::format_g::format_g;
@@ -180,7 +180,13 @@ fn grid_for(
         }
         (None, None) => table,
     };
-    Ok(table.map(|table| FactorGrid::new(table, options.grid)))
+    // Interpolation from f32 takes a third longer.
+    let interpolates = parameters.interpolate.unwrap_or_else(|| defaults::interpolates(parameters.cells));
+    let numbers = match options.grid {
+        GridNumbers::Auto if interpolates => GridNumbers::F64,
+        given => given,
+    };
+    Ok(table.map(|table| FactorGrid::new(table, numbers)))
 }
 
 /// The experiment that `options` ask for, in both modes, whatever mode they name; warnings of spec go to standard
