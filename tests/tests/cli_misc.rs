@@ -287,7 +287,7 @@ fn grids_are_held_in_f32_where_that_is_exact() {
     place.write("decimal.hkl", list(&|i| 100.0 + f64::from(i) / 10.0));
     let image = |options: &str| {
         let line = "-cell 20 22 24 90 90 90 -misset 10 20 30 -lambda 1.2 -distance 50 -pixel 1 -detpixels 32 -N 3 \
-            -interpolate -oversample 1 -nonoise -nopgm -floatfile image.bin";
+            -nointerpolate -oversample 1 -nonoise -nopgm -floatfile image.bin";
         let json = place.run_line(&format!("{line} {options} --json")).well().json();
         let grid = &json["grid"];
         let text = |key: &str| grid[key].as_str().expect("a text").to_owned();
@@ -299,6 +299,8 @@ fn grids_are_held_in_f32_where_that_is_exact() {
     assert_eq!((&*numbers, bytes), ("f64", Some(8 * 729)));
     assert!(exact == kept && exact.iter().any(|&byte| byte != 0));
     assert!(image("").0 == exact, "the dump of f32 nodes");
+    let (_, numbers, ..) = image("-hkl exact.hkl -interpolate");
+    assert_eq!(numbers, "f64", "interpolation from f32 is slower");
     let (decimal, numbers, ..) = image("-hkl decimal.hkl");
     assert_eq!(numbers, "f64");
     let (narrow, numbers, rounded, _) = image("-hkl decimal.hkl --grid f32");

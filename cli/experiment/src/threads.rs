@@ -1,5 +1,6 @@
 //! Worker threads.
 
+use core::hint::black_box;
 use std::thread::available_parallelism;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -14,6 +15,9 @@ const STEPS_WORTH_THREADS: f64 = 200_000.0;
 /// Memory for a thread: its stack, and what it allocates before its work.
 const THREAD_BYTES: usize = (2 << 20) + (1 << 16);
 
+/// More than all threads allocate while they start, and less than what allocators give back to the system.
+const STARTING_BYTES: usize = 100_000;
+
 /// A pool of `threads` threads; 0: as many as there are cores.
 ///
 /// # Errors
@@ -24,6 +28,9 @@ pub fn pool(threads: usize) -> Result<ThreadPool, Failure> {
     if !is_there(count.saturating_mul(THREAD_BYTES)) {
         return Err(Failure::impossible(Part::Threads, format!("{count}: no memory for their stacks")));
     }
+    // What is given back stays with the allocator. Each thread reserves address space for a moment, in which the system may
+    // have none for the few allocations that start it.
+    drop(black_box(Vec::<u8>::with_capacity(STARTING_BYTES)));
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| Failure::impossible(Part::Threads, format!("{threads}: {error}")))
 }
