@@ -309,3 +309,23 @@ fn grids_are_held_in_f32_where_that_is_exact() {
     let refused = place.run_line("-cell 20 -hkl exact.hkl --grid half");
     assert!(refused.stderr.contains("--grid") && refused.code != Some(0), "{}", refused.stderr);
 }
+
+#[test]
+fn ways_to_render_that_have_no_effect_are_named() {
+    let place = Workplace::empty();
+    let line = "-cell 20 22 24 90 90 90 -lambda 1.2 -distance 50 -pixel 1 -detpixels 16 -N 3 -default_F 100 -oversample 1 \
+        -nonoise -nopgm";
+    for (options, named) in [
+        ("--light list", "--light list has no effect"),
+        ("--neglect 1e-60", "--neglect has no effect"),
+        ("--neglect 1e60", "every pixel is 0"),
+        ("-gauss_xtal --neglect 1", "--neglect has no effect"),
+    ] {
+        let outcome = place.run_line(&format!("{line} {options}"));
+        assert!(outcome.code == Some(0) && outcome.stderr.contains(named), "{options}: {}", outcome.stderr);
+    }
+    for options in ["--light auto", "--light loop", "--neglect 0", "-tophat_spots -N 10 --light list"] {
+        let outcome = place.run_line(&format!("{line} {options}"));
+        assert!(!outcome.stderr.contains("no effect"), "{options}: {}", outcome.stderr);
+    }
+}

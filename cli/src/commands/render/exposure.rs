@@ -29,6 +29,8 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
     if statistics.max == 0.0 {
         let reason = if fluence == 0.0 {
             "the fluence is 0"
+        } else if experiment.neglected_photons > 0.0 {
+            "no reflection with a structure factor meets the detector, or --neglect leaves out all of its light"
         } else {
             "no reflection with a structure factor meets the detector"
         };

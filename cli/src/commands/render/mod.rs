@@ -13,11 +13,13 @@ mod summary;
 
 use indicatif::ProgressBar;
 use rayon::ThreadPool;
+use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, check_room, render_frame};
+use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
@@ -308,6 +310,9 @@ impl Job<'_> {
             };
             console::complain(&format!("{name}: {what}"));
         }
+        for without_effect in without_effect(options, &frame).filter(|_| is_first) {
+            console::complain(without_effect);
+        }
         let adc = adc_offset(options);
         if let Some(doubt) =
             exposure::doubt(experiment, &written, frame.report.pixels, adc).filter(|_| is_first)
@@ -348,4 +353,17 @@ impl Job<'_> {
         }
         Ok(text)
     }
+}
+
+/// A line for each option on how to render that the image could not heed.
+fn without_effect(options: &Options, frame: &Frame) -> impl Iterator<Item = &'static str> + use<> {
+    let list = options.light == LightRule::List && frame.light == LightTaken::Loop;
+    let neglect = options.neglected_photons.is_some_and(|photons| photons > 0.0) && !frame.neglects;
+    let list = list.then_some(
+        "--light list has no effect: lists are for gauss and tophat crystals with small spots (widebragg help performance)",
+    );
+    let neglect = neglect.then_some(
+        "--neglect has no effect: no step of a square or round crystal can be left out for so few photons",
+    );
+    [list, neglect].into_iter().flatten()
 }
