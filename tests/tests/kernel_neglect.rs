@@ -12,13 +12,14 @@ use small::{Random, small};
 use widebragg::Error;
 use widebragg::beam::Source;
 use widebragg::carryover::{Carryover, Slot};
+use widebragg::gradient::Sums;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Precision};
 use widebragg::math::sinc3;
 use widebragg::scene::{Roi, Scene};
 use widebragg_tests::golden;
 use widebragg_tests::oracle::{Mode, Simulation};
-use widebragg_tests::scene::KernelScene;
+use widebragg_tests::scene::{KernelScene, with_turns};
 
 fn simulation(line: &str) -> Simulation {
     let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -170,6 +171,30 @@ fn a_pixel_that_is_rendered_again_leaves_its_neighbours_alone() {
                 assert_eq!(part[i].to_bits(), whole[i].to_bits(), "{} pixel {i}", simd.level());
             }
         }
+    }
+}
+
+/// Derivatives have all steps, and only the pixels of the region of interest, wherever its boxes begin.
+#[test]
+fn derivatives_of_a_scene_that_neglects_are_those_of_one_that_does_not() {
+    let mut scene = KernelScene::from_simulation(&simulation(LARGE), Simd::detect(), Mode::Spec);
+    scene.roi = Roi { fast_min: 13, fast_max: 60, slow_min: 3, slow_max: 7 };
+    let sums = |photons: f64| {
+        let run = |scene: &Scene<'_>, _: &mut [Slot]| {
+            let scene = scene.neglecting(photons).expect("a number of photons");
+            assert_eq!(scene.neglects(), photons > 0.0);
+            with_turns(&scene, 3, |turns| {
+                let mut sums = Sums::default();
+                let weights = vec![1.0; scene.detector().pixels()];
+                let rows = 0..scene.detector().slow_pixels;
+                scene.pullback_rows(turns, rows, &weights, &Carryover::Off, &mut sums).expect("derivatives");
+                sums.variables.to_array()
+            })
+        };
+        scene.with(1, run).expect("a scene")
+    };
+    for (neglecting, whole) in sums(1.0).into_iter().zip(sums(0.0)) {
+        assert!((neglecting - whole).abs() <= 1e-9 * whole.abs(), "{neglecting:e} {whole:e}");
     }
 }
 

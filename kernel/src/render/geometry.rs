@@ -4,7 +4,7 @@ use crate::beam::{PolarizationFrame, Source};
 use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
 use crate::math::{exp, sin_cos};
-use crate::rotation::Mat3;
+use crate::rotation::{Mat3, Orientation};
 use crate::vector::Vec3;
 
 /// A vector per lane.
@@ -38,10 +38,17 @@ impl<F: Lanes> LaneVec<F> {
 
     /// [`LaneVec::dot_scalar`] plus `nudge`, which is lost in all sums but one that is 0.
     #[inline(always)]
-    pub(crate) fn dot_nudged(self, v: Vec3, nudge: F) -> F {
+    fn dot_nudged(self, v: Vec3, nudge: F) -> F {
         let like = self.x;
         let z = self.z.mul_add(like.splat_like(v.z), nudge);
         like.mul_add(like.splat_like(v.x), self.y.mul_add(like.splat_like(v.y), z))
+    }
+
+    /// h, k, l of this scattering vector, in 1/m, in an orientation; see [`LaneVec::dot_nudged`].
+    #[inline(always)]
+    pub(super) fn indices(self, orientation: &Orientation, nudge: F) -> [F; 3] {
+        let Orientation { a_m, b_m, c_m } = *orientation;
+        [self.dot_nudged(a_m, nudge), self.dot_nudged(b_m, nudge), self.dot_nudged(c_m, nudge)]
     }
 
     #[inline(always)]

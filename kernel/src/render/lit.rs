@@ -256,11 +256,7 @@ impl<Sh: SpotKind> LitPass<'_, '_, Sh> {
             let [x, y, z] = &work.diffracted;
             let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
             let q = scattering(diffracted, source);
-            let hkl = [
-                q.dot_nudged(orientation.a_m, nudge),
-                q.dot_nudged(orientation.b_m, nudge),
-                q.dot_nudged(orientation.c_m, nudge),
-            ];
+            let hkl = q.indices(orientation, nudge);
             let f_latt = shape.f_latt_in_reach(&Indices::about(node, hkl), lowest_exponent);
             let mut amplitude = f_latt * f_cell;
             if let Some(reached) = work.reached(scene) {

@@ -23,7 +23,7 @@
 //! a row    -> its plan: spans of pixels that are rendered alike, and single pixels      row_plan
 //! a span   -> the plain loop, three passes                                              plain, choice
 //!             or, where the scene or a pixel needs it, the general loop                 general, pixel_sum
-//!             or, from a list of spots, the steps of these alone                        lit
+//!             or, with a list of spots, only their steps                                lit
 //! a step   -> its term joins the sum of its pixel                                       accumulate, background
 //! ```
 
@@ -258,9 +258,7 @@ impl Scene<'_> {
         work: &mut Workspace,
         report: &mut RowReport,
     ) {
-        // Only a mask takes pixels out of a span, and the region of interest those before its first column.
-        let before = self.p.roi.fast_min.saturating_sub(span.first);
-        let selected = work.select(span.count, before, self.mask_of(&span));
+        let selected = work.select(&span, self.mask_of(&span));
         if selected == 0 {
             out.fill(P::from_f64(0.0));
             return;
@@ -296,7 +294,7 @@ impl Scene<'_> {
     }
 
     fn render_span_generally<P: PixelValue>(&self, span: Span, live: &PerPixel, out: &mut [P]) -> SpanReport {
-        let Span { slow, first, count, lookup } = span;
+        let Span { slow, first, count, lookup, .. } = span;
         let live = live.get(..count).unwrap_or(&[]);
         let mut values = [0.0; SPAN];
         let values = values.get_mut(..count).unwrap_or_default();

@@ -288,11 +288,7 @@ impl<F: Lanes> PixelState<F> {
         let orientation = opened.as_ref().unwrap_or(steady);
         let nudge = zero.splat_like(tools.shape.nudge());
         let q = &sweep.q;
-        let mut located = tools.lookup.locate([
-            q.dot_nudged(orientation.a_m, nudge),
-            q.dot_nudged(orientation.b_m, nudge),
-            q.dot_nudged(orientation.c_m, nudge),
-        ]);
+        let mut located = tools.lookup.locate(q.indices(orientation, nudge));
         // No derivative depends on a step with F_cell = 0, unless the step multiplies the running sum.
         let multiplies_sum = matches!(sweep.factor, StepFactor::RunningSum(_));
         if O::DERIVATIVES && !multiplies_sum && located.is_zero() {

@@ -175,26 +175,20 @@ impl Workspace {
         self.live.iter_mut().zip(pixels).for_each(|(live, selected)| *live = f64::from(u8::from(selected)));
     }
 
-    /// Selects the pixels of a span of `count`, without the first `before`, that `mask` does not skip, and returns their
+    /// Selects the pixels of a span that are in the region of interest and that `mask` does not skip, and returns their
     /// number.
-    pub(super) fn select(&mut self, count: usize, before: usize, mask: Option<&[u16]>) -> u64 {
-        if before > 0 {
-            self.unmasked = 0;
-            select(&mut self.live, count, mask);
-            self.live.iter_mut().take(before).for_each(|live| *live = 0.0);
-            return self.live.iter().map(|&live| live as u64).sum();
-        }
-        let Some(mask) = mask else {
+    pub(super) fn select(&mut self, span: &Span, mask: Option<&[u16]>) -> u64 {
+        if mask.is_none() && span.before == 0 {
             // Usually they are still those of the previous span.
-            if self.unmasked != count {
-                select(&mut self.live, count, None);
-                self.unmasked = count;
+            if self.unmasked != span.count {
+                select(&mut self.live, span, None);
+                self.unmasked = span.count;
             }
-            return count as u64;
-        };
+            return span.count as u64;
+        }
         self.unmasked = 0;
-        select(&mut self.live, count, Some(mask));
-        mask.iter().map(|&m| u64::from(m != 0)).sum()
+        select(&mut self.live, span, mask);
+        self.live.iter().map(|&live| live as u64).sum()
     }
 }
 
@@ -472,11 +466,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         for source in sources {
             let q = scattering(diffracted, source);
             for orientation in batch.entries {
-                let hkl = [
-                    q.dot_nudged(orientation.a_m, nudge),
-                    q.dot_nudged(orientation.b_m, nudge),
-                    q.dot_nudged(orientation.c_m, nudge),
-                ];
+                let hkl = q.indices(orientation, nudge);
                 let (mut located, narrowed) = if Sh::NEEDS_PAIRS {
                     lookup.locate_mixed(hkl)
                 } else {

@@ -39,6 +39,8 @@ pub(crate) struct Span {
     pub(crate) first: usize,
     /// Number of pixels, at most [`SPAN`].
     pub(crate) count: usize,
+    /// How many of them are before the region of interest, and not selected.
+    pub(crate) before: usize,
     /// How structure factors are looked up.
     pub(crate) lookup: LookupPlan,
 }
@@ -156,11 +158,14 @@ impl<'p> RowPlan<'p> {
     /// Divides all pixels of the row within the region of interest into spans. The pixels of
     /// [`RowPlan::singles`] are included.
     pub(crate) fn spans(&self) -> impl Iterator<Item = Span> + use<'p> {
-        let slow = self.slow;
+        let (slow, fast_min) = (self.slow, self.scene.p.roi.fast_min);
         self.parts.clone().into_iter().flat_map(move |(columns, lookup)| {
             let end = columns.end;
             let firsts = columns.step_by(SPAN);
-            firsts.map(move |first| Span { slow, first, count: (end - first).min(SPAN), lookup })
+            firsts.map(move |first| {
+                let (count, before) = ((end - first).min(SPAN), fast_min.saturating_sub(first));
+                Span { slow, first, count, before, lookup }
+            })
         })
     }
 
@@ -179,7 +184,7 @@ impl<'p> RowPlan<'p> {
     /// Sets `live` to 1 for the selected pixels of a span that are not rendered individually, and to 0 for
     /// all others.
     pub(crate) fn select_without_singles(&self, span: &Span, live: &mut PerPixel) {
-        select(live, span.count, self.scene.mask_of(span));
+        select(live, span, self.scene.mask_of(span));
         for single in self.singles() {
             if let Some(live) = single.fast.checked_sub(span.first).and_then(|i| live.get_mut(i)) {
                 *live = 0.0;
@@ -189,20 +194,22 @@ impl<'p> RowPlan<'p> {
 }
 
 impl<'a> Scene<'a> {
-    /// The mask of the pixels of a span, which lies in the region of interest.
+    /// The mask of the pixels of a span.
     pub(crate) fn mask_of(&self, span: &Span) -> Option<&'a [u16]> {
         let start = span.slow * self.p.detector.fast_pixels + span.first;
         self.p.mask.and_then(|mask| mask.get(start..start + span.count))
     }
 }
 
-/// Sets `live` to 1 for the first `count` pixels that the mask does not skip, and to 0 for all others.
-pub(crate) fn select(live: &mut PerPixel, count: usize, mask: Option<&[u16]>) {
+/// Sets `live` to 1 for the pixels of a span in the region of interest that the mask does not skip, and to 0 for all others.
+pub(crate) fn select(live: &mut PerPixel, span: &Span, mask: Option<&[u16]>) {
     live.fill(0.0);
-    let selected = live.iter_mut().take(count);
+    let selected = live.iter_mut().take(span.count).skip(span.before);
     match mask {
         None => selected.for_each(|live| *live = 1.0),
-        Some(mask) => selected.zip(mask).for_each(|(live, &m)| *live = f64::from(u8::from(m != 0))),
+        Some(mask) => selected
+            .zip(mask.iter().skip(span.before))
+            .for_each(|(live, &m)| *live = f64::from(u8::from(m != 0))),
     }
 }
 
