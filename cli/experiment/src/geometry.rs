@@ -20,6 +20,7 @@ use core::fmt;
 
 use widebragg::detector::Detector;
 use widebragg::vector::Vec3;
+use widebragg_formats::geometry::{Panel, Scan, Sensor};
 
 use crate::experiment::Experiment;
 
@@ -107,6 +108,41 @@ impl DialsFrame {
         // + 0.0 turns -0 into 0.
         self.components(detector.pix0_m).to_array().map(|length_m| 1000.0 * length_m + 0.0)
     }
+}
+
+/// The detector as a panel, without limits of its values; `components` are those of a laboratory vector in the frame of the
+/// panel.
+#[must_use]
+pub fn panel(experiment: &Experiment, components: impl Fn(Vec3) -> [f64; 3]) -> Panel {
+    let detector = &experiment.detector;
+    let sensor = Sensor {
+        material: None,
+        thickness_m: experiment.sensor.thickness_m(),
+        attenuation_per_m: Some(experiment.sensor.attenuation_per_m),
+    };
+    Panel {
+        name: "0".to_owned(),
+        pixels: [detector.fast_pixels, detector.slow_pixels],
+        data_origin: [0, 0],
+        pixel_m: [detector.pixel_m; 2],
+        origin_m: components(detector.pix0_m),
+        fast: components(detector.fast),
+        slow: components(detector.slow),
+        sensor: Some(sensor).filter(|sensor| sensor.thickness_m > 0.0),
+        valid: [None, None],
+    }
+}
+
+/// The rotation of `frames` frames, of which the first has the number `first`; `None` for a still.
+#[must_use]
+pub fn scan(experiment: &Experiment, first: usize, frames: usize) -> Option<Scan> {
+    (experiment.phi.range != 0.0).then(|| Scan {
+        first,
+        frames,
+        start_deg: experiment.frame_phi0_rad(0).to_degrees(),
+        width_deg: experiment.phi.range.to_degrees(),
+        exposure_s: Some(experiment.exposure_s),
+    })
 }
 
 /// A part of a geometry that the headers of SMV and miniCBF images cannot state.

@@ -2,12 +2,12 @@
 
 use widebragg::rotation::{IDENTITY, Mat3, rotate_axis};
 use widebragg::vector::Vec3;
-use widebragg_formats::geometry::{Panel, Scan, Sensor};
 
 use super::{Approach, Conditions, Listed, Prediction, Rotation};
 use crate::experiment::Experiment;
 use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part};
+use crate::geometry::{panel, scan};
 use crate::resolution::largest_scattering_length;
 
 /// The reflections that `frames` frames of an experiment can show, from the first on, to the resolution that its detector
@@ -24,20 +24,14 @@ pub fn of_experiment(experiment: &Experiment, frames: usize) -> Result<Vec<Predi
     if detector.curved {
         return Err(Failure::impossible(Part::Detector, "predictions are those of flat detectors"));
     }
-    let panels = [panel(experiment)];
+    let panels = [panel(experiment, Vec3::to_array)];
     let is_rotation = experiment.phi.range != 0.0;
     let phi0_rad = experiment.frame_phi0_rad(0);
     let axes = experiment.crystal.reciprocal_per_angstrom;
     let axes =
         axes.map(|axis| if is_rotation { axis } else { rotate_axis(axis, detector.spindle, phi0_rad) });
     let [a_star, b_star, c_star] = axes.map(Vec3::to_array);
-    let scan = Scan {
-        first: 1,
-        frames,
-        start_deg: phi0_rad.to_degrees(),
-        width_deg: experiment.phi.range.to_degrees(),
-        exposure_s: Some(experiment.exposure_s),
-    };
+    let spindle = detector.spindle.to_array();
     let conditions = Conditions {
         beam: detector.beam.to_array(),
         lambda_m: experiment.lambda0_m,
@@ -47,7 +41,7 @@ pub fn of_experiment(experiment: &Experiment, frames: usize) -> Result<Vec<Predi
         panels: &panels,
         a_matrix: [0, 1, 2].map(|row| [a_star[row], b_star[row], c_star[row]]),
         d_min_angstrom: (experiment.d_min_m * 1e10).max(1.0 / largest_scattering_length(experiment)),
-        rotation: is_rotation.then(|| Rotation { spindle: detector.spindle.to_array(), scan }),
+        rotation: scan(experiment, 1, frames).map(|scan| Rotation { spindle, scan }),
     };
     let reach_rad = reach_rad(experiment);
     let is_absent = |hkl| f_cell(experiment, hkl) == 0.0;
@@ -103,27 +97,6 @@ pub(super) fn f_cell(experiment: &Experiment, hkl: [i32; 3]) -> f64 {
         of_squares += share * f * f;
     }
     (of_squares / sum).sqrt()
-}
-
-/// The detector as a panel.
-fn panel(experiment: &Experiment) -> Panel {
-    let detector = &experiment.detector;
-    let sensor = Sensor {
-        material: None,
-        thickness_m: experiment.sensor.thickness_m(),
-        attenuation_per_m: Some(experiment.sensor.attenuation_per_m),
-    };
-    Panel {
-        name: "0".to_owned(),
-        pixels: [detector.fast_pixels, detector.slow_pixels],
-        data_origin: [0, 0],
-        pixel_m: [detector.pixel_m; 2],
-        origin_m: detector.pix0_m.to_array(),
-        fast: detector.fast.to_array(),
-        slow: detector.slow.to_array(),
-        sensor: Some(sensor).filter(|sensor| sensor.thickness_m > 0.0),
-        valid: [None, None],
-    }
 }
 
 /// The angle between two unit vectors.

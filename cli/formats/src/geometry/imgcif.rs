@@ -11,7 +11,7 @@
 //! * **Settings** of all other axes: those of `_diffrn_scan_frame_axis`, or else where `_diffrn_scan_axis` starts.
 //! * **Scan**: the axis of the goniometer with an increment, turned by the axes that carry it.
 //! * **Beam**: against the axis of the equipment `source`, or along -z. `polarizn_source_ratio` is Kahn's k, and
-//!   `polarizn_source_norm` the angle from y to the normal of the plane of polarisation.
+//!   `polarizn_source_norm` is the angle from y to the normal of the plane of polarisation.
 //!
 //! Source: H. J. Bernstein, A. P. Hammersley, "Specification of the Crystallographic Binary File (CBF/imgCIF)" and
 //! imgCIF dictionary, International Tables for Crystallography G, 2.3, 3.7 and 4.6 (2006).

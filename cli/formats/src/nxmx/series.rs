@@ -1,8 +1,8 @@
 //! A series whose frames are made in any order, by several processes, and perhaps in several runs.
 //!
 //! Each frame is a file of its own, compressed as the final file stores it, in the folder `NAME.parts` beside the file
-//! `NAME`. It is written atomically, so what is there is whole. Whoever finds all frames there joins them: the file is
-//! written under a temporary name, renamed, and the folder removed. Two that join at once write the same file. A
+//! `NAME`. It is written atomically, so what is there is whole. The process that finds all frames there joins them: it writes
+//! the file under a temporary name, renames it, and removes the folder. Two processes that do so at once write the same file. A
 //! series that is stopped at any moment keeps every frame that was made, and an older file of the name until the end.
 //! Memory holds one frame for each thread.
 //!

@@ -100,7 +100,7 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
     }
 }
 
-/// Says which options there was no model for.
+/// Warns of options that serve only atomic models, for a file that is a list of reflections.
 fn warn_of_model_options(options: &HklOptions) {
     let HklOptions { file, render, .. } = options;
     let given = [(render.dmin_m.is_some(), "-dmin"), (render.lambda_m.is_some(), "-lambda")];

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers};
+use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panel, scan};
 use widebragg_formats::expt::{ExperimentList, Images};
-use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel, Polarization, Scan, Sensor};
+use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel, Polarization};
 
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
@@ -113,33 +113,16 @@ fn list(
     let frame = DialsFrame::new(d);
     // + 0.0 turns -0 into 0.
     let components = |v| frame.components(v).to_array().map(|component| component + 0.0);
-    let sensor = Sensor {
-        material: None,
-        thickness_m: e.sensor.thickness_m(),
-        attenuation_per_m: Some(e.sensor.attenuation_per_m),
-    };
     let panel = Panel {
         name: "Panel".to_owned(),
-        pixels: [d.fast_pixels, d.slow_pixels],
-        data_origin: [0, 0],
-        pixel_m: [d.pixel_m; 2],
-        origin_m: components(d.pix0_m),
-        fast: components(d.fast),
-        slow: components(d.slow),
-        sensor: Some(sensor).filter(|sensor| sensor.thickness_m > 0.0),
         valid: [Some(SMALLEST_VALID), Some(described.trusted_max)],
+        ..panel(e, components)
     };
     let polarization = Polarization {
         electric_vector: components(d.vertical.cross(d.beam)),
         kahn_factor: e.polarization.map_or(0.0, |polarization| polarization.kahn),
     };
-    let scan = (e.phi.range != 0.0).then(|| Scan {
-        first,
-        frames: options.frames.unwrap_or(1),
-        start_deg: e.frame_phi0_rad(0).to_degrees(),
-        width_deg: e.phi.range.to_degrees(),
-        exposure_s: Some(e.exposure_s),
-    });
+    let scan = scan(e, first, options.frames.unwrap_or(1));
     let geometry = Geometry {
         frame: Frame::Dials,
         beam: Beam {

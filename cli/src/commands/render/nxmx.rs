@@ -13,9 +13,9 @@ use widebragg::rotation::rotate_axis;
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{Lost, lost_in_headers};
+use widebragg_experiment::geometry::{Lost, lost_in_headers, panel, scan};
 use widebragg_experiment::images::noise_counts;
-use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan, Sensor};
+use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries, Truth};
@@ -162,8 +162,6 @@ fn header(options: &Options, e: &Experiment, args: &[String], frames: usize) -> 
 fn geometry(e: &Experiment, frames: usize) -> Geometry {
     let d = &e.detector;
     let electric_vector = d.polarization.to_array();
-    let thickness_m = e.sensor.thickness_m();
-    let sensor = Sensor { material: None, thickness_m, attenuation_per_m: Some(e.sensor.attenuation_per_m) };
     Geometry {
         // The options place it anyhow.
         frame: Frame::Xds,
@@ -175,24 +173,11 @@ fn geometry(e: &Experiment, frames: usize) -> Geometry {
                 .map(|polarization| Polarization { electric_vector, kahn_factor: polarization.kahn }),
         },
         panels: vec![Panel {
-            name: "0".to_owned(),
-            pixels: [d.fast_pixels, d.slow_pixels],
-            data_origin: [0, 0],
-            pixel_m: [d.pixel_m; 2],
-            origin_m: d.pix0_m.to_array(),
-            fast: d.fast.to_array(),
-            slow: d.slow.to_array(),
-            sensor: (thickness_m > 0.0).then_some(sensor),
             valid: [Some(0.0), Some(f64::from(COUNT_CUTOFF - 1))],
+            ..panel(e, Vec3::to_array)
         }],
         spindle: Some(d.spindle.to_array()),
-        scan: (e.phi.range != 0.0).then(|| Scan {
-            first: 1,
-            frames,
-            start_deg: e.frame_phi0_rad(0).to_degrees(),
-            width_deg: e.phi.range.to_degrees(),
-            exposure_s: Some(e.exposure_s),
-        }),
+        scan: scan(e, 1, frames),
         crystal: Some(Crystal {
             a_matrix: columns(e.crystal.reciprocal_per_angstrom),
             a_at_frames: Vec::new(),

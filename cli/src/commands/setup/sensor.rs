@@ -1,5 +1,5 @@
-//! The sensor of the detector: `--sensor`, that of `--detector`, and the options of nanoBragg for the same, which are used
-//! where both are given.
+//! The sensor of the detector. Its thickness, attenuation and layers are those of `--sensor`, or else those of the named
+//! detector (`--detector`). Each of the three that an option of nanoBragg gives as well is that of nanoBragg's option.
 
 use widebragg::rotation::PhiMode;
 use widebragg_experiment::parameters::{self, SensorRequest};

@@ -11,7 +11,8 @@
 //! | X, Y and normal of the detector | 10-12 | 5-7 |
 //! | for each segment: its number, x1 x2 y1 y2, and ORGXS ORGYS FS EDS1 EDS2 | 13- | none |
 //!
-//! The incident beam has the length 1/wavelength in the files of XDS, and length 1 in others: its direction counts.
+//! Only the direction of the incident beam is used: its length is 1/wavelength in the files that XDS writes, and 1 in those of
+//! other programs.
 //! The normal is X x Y. The files do not say how many images there are: the scan has one, number STARTING_FRAME.
 
 use std::path::Path;
