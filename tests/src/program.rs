@@ -77,6 +77,15 @@ impl Outcome {
         self
     }
 
+    /// The outcome of a run that must have been refused with one line on standard error; `what` is told if it was not.
+    ///
+    /// # Panics
+    /// When the exit code is not 2, or standard error has another number of lines.
+    pub fn refused(self, what: &str) -> Outcome {
+        assert_eq!((self.code, self.stderr.lines().count()), (Some(2), 1), "{what}: {}", self.stderr);
+        self
+    }
+
     /// Standard output as JSON.
     ///
     /// # Panics

@@ -62,8 +62,7 @@ fn scales(place: &Workplace) -> String {
 /// Asserts that a run is refused with one line that has all of `words`, and changes no file.
 fn assert_refused(place: &Workplace, line: &str, words: &[&str]) {
     let before = place.files();
-    let outcome = place.run_line(line);
-    assert_eq!((outcome.code, outcome.stderr.lines().count()), (Some(2), 1), "{line}: {}", outcome.stderr);
+    let outcome = place.run_line(line).refused(line);
     for word in words {
         assert!(outcome.stderr.contains(word), "{line}: no {word} in {}", outcome.stderr);
     }
