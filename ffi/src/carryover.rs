@@ -95,7 +95,7 @@ fn slot_count(scene: &Scene<'_>, form: i32, streams: usize) -> Result<usize, Fai
     }
     match form {
         WB_STREAMS => Ok(streams),
-        WB_PIXELS => Ok(scene.detector().pixels()),
+        WB_PIXELS => Ok(scene.panel().pixels()),
         _ => Err(Failure::range("form", f64::from(form), "WB_STREAMS or WB_PIXELS")),
     }
 }
@@ -338,7 +338,7 @@ pub unsafe extern "C" fn wb_carryover_use_at(
         let found = Output::one(found, "found")?;
         disjoint(&[found.region()], &scene.regions()?)?;
         let kernel = scene.kernel();
-        let detector = kernel.detector();
+        let detector = kernel.panel();
         for (index, limit) in [(slow, detector.slow_pixels), (fast, detector.fast_pixels)] {
             if index >= limit {
                 return Err(widebragg::Error::OutsideDetector { index, limit }.into());

@@ -23,12 +23,7 @@ impl wb_scene_parameters {
 
     /// The detector.
     pub(crate) fn detector(&self) -> Result<Detector, Failure> {
-        Ok(match self.detector_input()? {
-            DetectorInput::Placed(detector) => detector,
-            DetectorInput::Parameters(parameters) => {
-                Detector::new(&parameters, chosen("mode", self.mode, &MODES)?)?
-            }
-        })
+        Ok(self.detector_input()?.placed(chosen("mode", self.mode, &MODES)?)?)
     }
 
     /// The parameters of a detector of any convention except `WB_PLACED`.

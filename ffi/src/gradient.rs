@@ -60,7 +60,7 @@ impl Rows {
 
     /// The number of pixels in these rows.
     fn pixels(self, scene: &wb_scene) -> usize {
-        self.rows.saturating_mul(scene.kernel().detector().fast_pixels)
+        self.rows.saturating_mul(scene.kernel().panel().fast_pixels)
     }
 }
 

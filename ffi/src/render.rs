@@ -44,7 +44,7 @@ unsafe fn render_rows<P: PixelValue>(
     // SAFETY: the caller guarantees that `scene` is NULL or a scene, which no thread writes.
     let scene = unsafe { header(scene) }?;
     let kernel = scene.ready()?;
-    let columns = kernel.detector().fast_pixels;
+    let columns = kernel.panel().fast_pixels;
     let needed = rows.saturating_mul(columns);
     if len < needed {
         return Err(Failure::length("image", needed, len));

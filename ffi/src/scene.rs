@@ -5,6 +5,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 
 use widebragg::beam::Source;
+use widebragg::detector::Detector;
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode};
 use widebragg::scene::{SceneParameters, SceneTables, TablesLen};
@@ -27,6 +28,8 @@ pub struct wb_scene {
     made_at: usize,
     /// Whether `wb_scene_set_latch` must be called before the scene can be rendered.
     latch_missing: bool,
+    /// The detector that the scene's panel is.
+    detector: Detector,
     scene: Scene<'static>,
 }
 
@@ -190,6 +193,7 @@ unsafe fn build(
     let domains = unsafe { tables.domains.uninit(memory) };
     // SAFETY: as for `sources`, with another table of the same block.
     let orientations = unsafe { tables.orientations.uninit(memory) };
+    let detector = parameters.detector.placed(parameters.mode)?;
     let scene = parameters.fill(SceneTables {
         sources: filled(sources, Source::default()),
         source_weights: filled(source_weights, 0.0),
@@ -202,7 +206,7 @@ unsafe fn build(
     let latch_missing = may_latch(&scene);
     // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to the scene, begins with
     // room for the header, apart from the tables.
-    unsafe { start.write(wb_scene { tag, bytes, made_at, latch_missing, scene }) };
+    unsafe { start.write(wb_scene { tag, bytes, made_at, latch_missing, detector, scene }) };
     Ok(memory.cast())
 }
 
@@ -214,6 +218,11 @@ pub(crate) fn may_latch(scene: &Scene<'_>) -> bool {
         && factors.lookup != LookupRule::Nearest
 }
 impl wb_scene {
+    /// The detector.
+    pub(crate) fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
     /// The kernel's scene.
     pub(crate) fn kernel(&self) -> &Scene<'static> {
         &self.scene
@@ -239,6 +248,7 @@ impl wb_scene {
             bytes: self.bytes,
             made_at: self.made_at,
             latch_missing: false,
+            detector: self.detector,
             scene: self.scene.with_lookup(lookup),
         }
     }

@@ -92,7 +92,7 @@ impl wb_scene_summary {
     fn of(scene: &wb_scene) -> Self {
         let kernel = scene.kernel();
         let p = kernel.parts();
-        let d = &p.detector;
+        let d = scene.detector();
         let nine = |[a, b, c]: [[f64; 3]; 3]| {
             let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (a, b, c);
             [a0, a1, a2, b0, b1, b2, c0, c1, c2]

@@ -90,14 +90,14 @@ fn render(options: &Options) {
         return;
     }
     let mut entries = experiment.orientation_buffer().expect("a small table");
-    let scene = match experiment.scene(0, &mut entries) {
+    let scene = match experiment.scene(0, 0, &mut entries) {
         Ok(scene) => scene,
         Err(failure) => return assert_refusal(&failure, ""),
     };
     let mut slots = [Slot::default(); 2];
     open_streams(&scene, &mut slots).expect("two streams");
     let mut carry = Carryover::Streams(&mut slots);
-    for (slow, fast) in [(0, 0), (experiment.detector.slow_pixels - 1, experiment.detector.fast_pixels - 1)] {
+    for (slow, fast) in [(0, 0), (experiment.rows() - 1, experiment.columns() - 1)] {
         scene.render_pixel(slow, fast, &mut carry).expect("a pixel of the detector");
     }
 }

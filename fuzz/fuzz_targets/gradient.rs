@@ -30,7 +30,7 @@ fn differentiate(input: &Input, tables: &mut Tables, simd: Simd) -> Result<(), E
     let scene = input.scene(tables, simd)?;
     let mut slots = vec![Slot::default(); 1 + usize::from(input.streams % 3)];
     open_streams(&scene, &mut slots)?;
-    let rows = 0..scene.detector().slow_pixels;
+    let rows = 0..scene.panel().slow_pixels;
     let latch =
         if input.latches() { scene.find_latch(rows.clone(), &Carryover::Streams(&mut slots))? } else { None };
     let scene = latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch)));
@@ -46,8 +46,8 @@ fn both_ways(
     turns: &OrientationDerivatives<'_>,
     carry: &Carryover<'_>,
 ) -> Result<(), Error> {
-    let rows = 0..scene.detector().slow_pixels;
-    let pixels = scene.detector().pixels();
+    let rows = 0..scene.panel().slow_pixels;
+    let pixels = scene.panel().pixels();
     let weights: Vec<f64> = (0..pixels).map(|i| 1.0 + (i % 3) as f64).collect();
     let nodes = scene.parts().structure_factors.grid.map_or(0, |grid| grid.nodes().count());
     let mut by_f = vec![0.0; nodes];
@@ -64,7 +64,7 @@ fn both_ways(
     let mut images = vec![f64::NAN; pixels * VARIABLES];
     scene.pushforward_rows(turns, rows.clone(), &directions, carry, &mut images)?;
     // A row has the same bits alone and together with the others.
-    let (slow, columns) = (usize::from(input.alone[0]) % rows.end, scene.detector().fast_pixels);
+    let (slow, columns) = (usize::from(input.alone[0]) % rows.end, scene.panel().fast_pixels);
     let mut row = vec![f64::NAN; columns * VARIABLES];
     scene.pushforward_rows(turns, slow..slow + 1, &directions, carry, &mut row)?;
     for (alone, image) in row.chunks_exact(columns).zip(images.chunks_exact(pixels)) {

@@ -15,6 +15,7 @@ use widebragg::crystal::{
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::panel::Panel;
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_streams};
 use widebragg::rotation::{
@@ -150,7 +151,7 @@ fn corners(input: &Input, simd: Simd) -> Result<Vec<f64>, Error> {
     let values = input.grid_values();
     let scene =
         Scene::new(input.parts(simd, detector, layers, &crystal, &sources, orientations, &values)?)?;
-    if scene.steps() * scene.parts().sensor.layers as f64 > MOST_STEPS || detector.pixels() > MOST_PIXELS {
+    if scene.steps() * scene.panel().sensor.layers as f64 > MOST_STEPS || detector.pixels() > MOST_PIXELS {
         return Ok(Vec::new());
     }
     let mut slots = [Slot::default(); 3];
@@ -218,14 +219,15 @@ impl Input {
         let [kahn, d_min_m, fluence, water_m, fudge, layer_m, attenuation_per_m, flux, exposure, beam] =
             self.scalars.map(|x| x.0);
         let derived = self.flag(2);
+        let sensor = Sensor {
+            layers: if derived { layers.count } else { usize::from(self.layers % 4) },
+            layer_m: if derived { layers.step } else { layer_m },
+            attenuation_per_m,
+        };
+        let panel = Panel::new(&detector, sensor);
         Ok(SceneParts {
             simd,
-            detector,
-            sensor: Sensor {
-                layers: if derived { layers.count } else { usize::from(self.layers % 4) },
-                layer_m: if derived { layers.step } else { layer_m },
-                attenuation_per_m,
-            },
+            panel,
             oversample: Oversample {
                 per_axis: usize::from(self.oversample),
                 thick: self.flag(3),
@@ -251,7 +253,7 @@ impl Input {
             d_min_m,
             fluence_per_m2: fluence_per_m2(fluence, flux, exposure, beam),
             water_m,
-            roi: self.roi.map_or_else(|| Roi::whole(&detector), roi),
+            roi: self.roi.map_or_else(|| Roi::whole(&panel), roi),
             mask: None,
         })
     }

@@ -287,6 +287,19 @@ pub struct Detector {
     pub curved: bool,
 }
 
+/// Directions that all panels of a detector share; unit vectors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BeamFrame {
+    /// Direction of the beam.
+    pub beam: Vec3,
+    /// Polarisation axis.
+    pub polarization: Vec3,
+    /// Along beam x polarisation.
+    pub vertical: Vec3,
+    /// Spindle axis.
+    pub spindle: Vec3,
+}
+
 /// Axes, beam centre and pivot after applying the convention.
 struct Reading<T> {
     beam: Vec3,
@@ -581,6 +594,13 @@ impl Detector {
             require(true, "detector rotation in rad", angle, "finite")?;
         }
         Ok(())
+    }
+
+    /// Returns the directions of beam, polarisation and spindle.
+    #[must_use]
+    pub fn frame(&self) -> BeamFrame {
+        let Self { beam, polarization, vertical, spindle, .. } = *self;
+        BeamFrame { beam, polarization, vertical, spindle }
     }
 
     /// Returns the number of pixels.

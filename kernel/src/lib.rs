@@ -29,8 +29,8 @@
 //!         orientations,
 //!     };
 //!     let scene = parameters.fill(tables)?;
-//!     let rows = scene.detector().slow_pixels;
-//!     let mut image = vec![0f32; scene.detector().pixels()]; // slow-major, in photons
+//!     let rows = scene.panel().slow_pixels;
+//!     let mut image = vec![0f32; scene.panel().pixels()]; // slow-major, in photons
 //!     scene.render_rows(0..rows, &mut image, &mut Carryover::Off)?;
 //!     Ok(())
 //! }
@@ -70,6 +70,7 @@ pub mod light;
 pub mod math;
 mod names;
 pub mod noise;
+pub mod panel;
 pub mod random;
 pub mod real;
 pub mod render;

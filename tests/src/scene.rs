@@ -20,16 +20,18 @@ use widebragg::gradient::{
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::light::LightRule;
+use widebragg::panel::Panel;
 use widebragg::random::Ran1;
 use widebragg::render::{PixelValue, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::sampling::Steps;
-use widebragg::scene::{CrystalInput, DetectorInput, Oversample, Roi, Scene, Sensor};
+use widebragg::scene::{CrystalInput, Oversample, Roi, Scene, Sensor};
 use widebragg::vector::Vec3;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::Failure;
+use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_reflections::index_box::IndexBox;
 
@@ -204,6 +206,11 @@ impl KernelScene {
         }
     }
 
+    /// The panel.
+    pub fn panel(&self) -> Panel {
+        Panel::new(&self.detector, self.sensor)
+    }
+
     /// The experiment of these tables, which owns the scene.
     pub fn experiment(&self) -> Experiment {
         let PhiSweep { phi0_rad, step_rad, count, spindle, mode } = self.sweep;
@@ -211,9 +218,13 @@ impl KernelScene {
         let detector = Detector { spindle, ..self.detector };
         Experiment {
             simd: self.simd,
-            detector,
-            detector_input: DetectorInput::Placed(detector),
-            sensor: self.sensor,
+            panels: vec![DetectorPanel {
+                roi: self.roi,
+                mask: self.mask.clone().map(Arc::new),
+                ..DetectorPanel::placed(detector, self.sensor)
+            }],
+            panels_in_all: 1,
+            frame: detector.frame(),
             oversample: self.oversample,
             lambda0_m: self.sources.first().map_or(f64::NAN, |source| source.lambda_m),
             sources: self.sources.clone(),
@@ -247,8 +258,6 @@ impl KernelScene {
             structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.factor_grid())),
             default_f: self.default_f,
             interpolate: self.interpolate,
-            roi: self.roi,
-            mask: self.mask.clone().map(Arc::new),
         }
     }
 
@@ -267,7 +276,7 @@ impl KernelScene {
     ) -> Result<R, Error> {
         let experiment = self.experiment();
         let mut orientations = experiment.orientation_buffer().expect("memory for the orientations");
-        let mut scene = match experiment.scene(0, &mut orientations) {
+        let mut scene = match experiment.scene(0, 0, &mut orientations) {
             Ok(scene) => scene,
             Err(Failure::Refused { error, .. }) => return Err(error),
             Err(failure) => panic!("{failure}"),

@@ -15,6 +15,7 @@ use widebragg::gradient::{
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
 use widebragg::noise::Poisson;
+use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_pixels, open_streams};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
@@ -131,10 +132,11 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
         let sweep = PhiSweep { phi0_rad: 0.0, step_rad: 1e-3, count: 3, spindle: detector.spindle, mode };
         let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;
         let factors = HklGrid::new([-10; 3], [20; 3], &values[..])?;
+        let sensor = Sensor { layers: 2, layer_m: 1e-4, attenuation_per_m: 3000.0 };
+        let panel = Panel::new(&detector, sensor);
         let scene = Scene::new(SceneParts {
             simd,
-            detector,
-            sensor: Sensor { layers: 2, layer_m: 1e-4, attenuation_per_m: 3000.0 },
+            panel,
             oversample: Oversample { per_axis: 2, ..Oversample::NONE },
             sources: &sources[..used],
             source_weights: None,
@@ -152,7 +154,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             d_min_m: 3e-10,
             fluence_per_m2: 1e24,
             water_m: 1e-6,
-            roi: Roi::whole(&detector),
+            roi: Roi::whole(&panel),
             mask: Some(&mask),
         })?;
         open_streams(&scene, &mut streams)?;

@@ -59,11 +59,11 @@ fn each_scene(streams: usize, mut job: impl FnMut(&str, &Simulation, &Scene<'_>,
 }
 
 fn whole(scene: &Scene<'_>, slots: &mut [Slot]) -> Vec<f64> {
-    let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-    let rows = 0..scene.detector().slow_pixels;
+    let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+    let rows = 0..scene.panel().slow_pixels;
     let report = scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).expect("rows");
     let selected = (0..pixels.len()).filter(|i| {
-        let columns = scene.detector().fast_pixels;
+        let columns = scene.panel().fast_pixels;
         scene.is_selected(i / columns, i % columns)
     });
     assert_eq!(report.pixels, selected.count() as u64);
@@ -100,7 +100,7 @@ fn bands_and_single_pixels_equal_the_image() {
     for streams in [1, 3, 7] {
         each_scene(streams, |what, _, scene, slots| {
             let image = bits(&whole(scene, slots));
-            let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+            let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
 
             // Rows in bands, the last band first.
             for band in [1, 2, 5, 13] {
@@ -157,7 +157,7 @@ fn bands_and_single_pixels_equal_the_image() {
 #[test]
 fn pixels_are_opened_for_any_number_of_threads() {
     each_scene(1, |what, _, scene, _| {
-        let (rows, pixels) = (scene.detector().slow_pixels, scene.detector().pixels());
+        let (rows, pixels) = (scene.panel().slow_pixels, scene.panel().pixels());
         let opened = |threads: usize| {
             let mut slots = vec![Slot::default(); pixels];
             open_pixels(scene, threads, &mut slots).expect("slots");
@@ -173,7 +173,7 @@ fn pixels_are_opened_for_any_number_of_threads() {
 fn uses_are_counted_and_reported() {
     for streams in [1, 2, 7] {
         each_scene(streams, |what, simulation, scene, slots| {
-            let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+            let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
             let carries = scene.orientations().sweep().carried_steps() > 0;
             assert_eq!(carries, simulation.phi[0] == 0.0 && simulation.phi.iter().any(|&phi| phi != 0.0));
             let mut slot_per_pixel = vec![Slot::default(); rows * columns];
@@ -218,8 +218,8 @@ fn spec_needs_no_slots() {
             let scene = KernelScene::from_simulation(&simulation, simd, Mode::Spec);
             let image: Vec<f64> = scene.render(1).expect("an image");
             let rendered = scene.with(1, |scene, _| {
-                let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-                let rows = 0..scene.detector().slow_pixels;
+                let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+                let rows = 0..scene.panel().slow_pixels;
                 scene.render_rows(rows, &mut pixels, &mut Carryover::Off).map(|_| pixels)
             });
             assert_eq!(
@@ -330,7 +330,7 @@ fn calls_that_return_an_error_write_nothing() {
         let scene = KernelScene::from_simulation(&simulation, simd, Mode::CParity);
         scene
             .with(2, |scene, slots| {
-                let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+                let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
                 let before = slots.to_vec();
                 let mut pixels = vec![7.0_f64; rows * columns];
                 let mut refused = |rows: core::ops::Range<usize>, given: usize, carry: &mut Carryover<'_>| {
@@ -426,7 +426,7 @@ fn slots_of_another_scene_are_refused_unless_they_fit() {
         .iter()
         .map(|scene| {
             let slots = scene.with(2, |scene, slots| {
-                let mut by_pixel = vec![Slot::default(); scene.detector().pixels()];
+                let mut by_pixel = vec![Slot::default(); scene.panel().pixels()];
                 open_pixels(scene, 2, &mut by_pixel).expect("slots");
                 (slots.to_vec(), by_pixel)
             });
@@ -436,7 +436,7 @@ fn slots_of_another_scene_are_refused_unless_they_fit() {
     let (mut fit, mut refused) = (0, 0);
     for (i, scene) in variants.iter().enumerate() {
         let checked = scene.with(2, |scene, own| {
-            let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+            let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
             let image = bits(&whole(scene, own));
             for (j, (streams, by_pixel)) in opened.iter().enumerate() {
                 for (mut slots, is_by_pixel) in [(streams.clone(), false), (by_pixel.clone(), true)] {
@@ -473,7 +473,7 @@ fn slots_that_were_not_opened_or_belong_to_other_rows_are_refused() {
     let (_, simulation) = scenes().swap_remove(0);
     let scene = KernelScene::from_simulation(&simulation, Simd::detect(), Mode::CParity);
     let checked = scene.with(3, |scene, slots| {
-        let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+        let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
         let mut pixels = vec![0.0_f32; rows * columns];
         let mut render = |rows: core::ops::Range<usize>, slots: &mut [Slot]| {
             scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).err()
@@ -517,7 +517,7 @@ fn a_selection_keeps_the_carryover_of_its_scene() {
 fn queries_accept_pixels_outside_the_detector() {
     let far = usize::MAX;
     each_scene(2, |what, _, scene, slots| {
-        let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+        let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
         for (slow, fast) in [(rows, 0), (0, columns), (far, 0), (0, far), (far, far), (far / 2, 5)] {
             assert!(!scene.is_selected(slow, fast) && !scene.is_swept(slow, fast), "{what}");
             let carry = Carryover::Streams(slots);

@@ -232,7 +232,7 @@ fn pulled(scene: &KernelScene, threads: usize, by_rows: bool) -> (Variables, Vec
         if !by_rows {
             return scene.pullback_rows(turns, 0..rows, &weights, carry, &mut sums);
         }
-        let columns = scene.detector().fast_pixels;
+        let columns = scene.panel().fast_pixels;
         (0..rows).try_for_each(|row| {
             scene.pullback_rows(turns, row..row + 1, &weights[row * columns..], carry, &mut sums)
         })

@@ -33,8 +33,8 @@ fn bits(values: &[f64]) -> Vec<u64> {
 }
 
 fn rendered(scene: &Scene<'_>, carry: &mut Carryover<'_>) -> Image {
-    let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-    let report = scene.render_rows(0..scene.detector().slow_pixels, &mut pixels, carry).expect("an image");
+    let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+    let report = scene.render_rows(0..scene.panel().slow_pixels, &mut pixels, carry).expect("an image");
     Image { pixels: bits(&pixels), report, lookup: scene.parts().structure_factors.lookup }
 }
 
@@ -59,7 +59,7 @@ fn everything(scene: &KernelScene, threads: usize) -> Everything {
     let found = scene.with(threads, |scene, slots| {
         let image = rendered(scene, &mut Carryover::Streams(slots));
         let carry = Carryover::Streams(slots);
-        let rows = 0..scene.detector().slow_pixels;
+        let rows = 0..scene.panel().slow_pixels;
         let pixels = rows.clone().flat_map(|slow| (0..columns).map(move |fast| (slow, fast)));
         let traces = pixels.map(|(slow, fast)| {
             let mut steps = Vec::new();

@@ -58,10 +58,10 @@ fn from_lists<P: PixelValue>(
     slots: &mut [Slot],
     (bands, pieces): (usize, usize),
 ) -> (Vec<P>, RowReport) {
-    let columns = scene.detector().fast_pixels;
-    let mut pixels = vec![P::from_f64(f64::NAN); scene.detector().pixels()];
+    let columns = scene.panel().fast_pixels;
+    let mut pixels = vec![P::from_f64(f64::NAN); scene.panel().pixels()];
     let mut report = RowReport::default();
-    for band in split(scene.detector().slow_pixels, bands) {
+    for band in split(scene.panel().slow_pixels, bands) {
         let mut spots = vec![Spot::default(); 4];
         let mut kept = Vec::new();
         for piece in split(light.pairs(), pieces) {
@@ -102,7 +102,7 @@ fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 fn whole_image<P: PixelValue>(scene: &Scene<'_>, slots: &mut [Slot]) -> (Vec<P>, RowReport) {
-    let detector = scene.detector();
+    let detector = scene.panel();
     let mut pixels = vec![P::from_f64(f64::NAN); detector.pixels()];
     let report = scene.render_rows(0..detector.slow_pixels, &mut pixels, &mut Carryover::Streams(slots));
     (pixels, report.expect("an image"))
@@ -421,9 +421,9 @@ fn frames_take_what_is_faster_or_what_is_asked_for() {
         experiment.crystallite.fudge = fudge;
         experiment.light = rule;
         let mut orientations = experiment.orientation_buffer().expect("memory");
-        let scene = experiment.scene(0, &mut orientations).expect("a scene");
-        let frame = render_frame(&experiment, &scene, &|| ()).expect("an image");
-        (frame.light, bits32(&frame.pixels))
+        let scenes = experiment.scenes(0, &mut orientations).expect("a scene");
+        let frame = render_frame(&experiment, &scenes, &|| ()).expect("an image");
+        (frame.light(), bits32(&frame.pixels))
     };
     let is_list = |light| matches!(light, LightTaken::List { .. });
     for (fudge, faster) in [(1.0, true), (1e-4, false)] {

@@ -18,8 +18,8 @@ fn render(scene: &KernelScene, precision: Precision) -> Vec<f64> {
     scene
         .with(1, |scene, slots| {
             let scene = scene.with_precision(precision);
-            let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-            let rows = 0..scene.detector().slow_pixels;
+            let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+            let rows = 0..scene.panel().slow_pixels;
             scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).expect("pixels");
             pixels
         })
@@ -113,7 +113,7 @@ fn a_pixel_has_the_same_bits_alone_and_in_a_row() {
         scene
             .with(1, |scene, slots| {
                 let scene = scene.with_precision(Precision::Mixed);
-                let columns = scene.detector().fast_pixels;
+                let columns = scene.panel().fast_pixels;
                 for i in (0..whole.len()).step_by(37) {
                     let mut carry = Carryover::Streams(slots);
                     let pixel = scene.render_pixel(i / columns, i % columns, &mut carry).expect("a pixel");

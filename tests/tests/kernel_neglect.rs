@@ -30,8 +30,8 @@ fn simulation(line: &str) -> Simulation {
 fn image(scene: &KernelScene, threads: usize, photons: f64, precision: Precision) -> (Vec<f64>, bool) {
     let run = |scene: &Scene<'_>, slots: &mut [Slot]| {
         let scene = scene.with_precision(precision).neglecting(photons)?;
-        let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-        let rows = 0..scene.detector().slow_pixels;
+        let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+        let rows = 0..scene.panel().slow_pixels;
         scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots))?;
         Ok::<_, Error>((pixels, scene.neglects()))
     };
@@ -185,8 +185,8 @@ fn derivatives_of_a_scene_that_neglects_are_those_of_one_that_does_not() {
             assert_eq!(scene.neglects(), photons > 0.0);
             with_turns(&scene, 3, |turns| {
                 let mut sums = Sums::default();
-                let weights = vec![1.0; scene.detector().pixels()];
-                let rows = 0..scene.detector().slow_pixels;
+                let weights = vec![1.0; scene.panel().pixels()];
+                let rows = 0..scene.panel().slow_pixels;
                 scene.pullback_rows(turns, rows, &weights, &Carryover::Off, &mut sums).expect("derivatives");
                 sums.variables.to_array()
             })

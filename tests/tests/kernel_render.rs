@@ -22,8 +22,8 @@ const MODES: [Mode; 2] = [Mode::CParity, Mode::Spec];
 /// An image and the report of the call.
 fn render(scene: &KernelScene, reference_threads: usize) -> (Vec<f64>, RowReport) {
     let rendered = scene.with(reference_threads, |scene, slots| {
-        let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-        let rows = 0..scene.detector().slow_pixels;
+        let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+        let rows = 0..scene.panel().slow_pixels;
         let report =
             scene.render_rows(rows, &mut pixels, &mut widebragg::carryover::Carryover::Streams(slots))?;
         Ok::<_, widebragg::Error>((pixels, report))

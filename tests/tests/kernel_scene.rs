@@ -8,6 +8,7 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::defaults;
 use widebragg::detector::{Detector, DetectorParameters};
 use widebragg::lattice::CrystalShape;
+use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{OversampleRequest, Steps};
@@ -97,7 +98,7 @@ fn tables_equal_those_of_the_individual_functions() {
     let ((), written) = filled(&p, |scene| {
         let scene = scene.expect("a scene");
         let parts = scene.parts();
-        assert_eq!(parts.detector, detector);
+        assert_eq!(parts.panel, Panel::new(&detector, p.sensor));
         assert_eq!(parts.sources, &sources[..used]);
         assert_eq!(parts.orientations.domains(), &domains[..]);
         assert_eq!(parts.orientations.entries(), table.entries());
@@ -142,12 +143,13 @@ fn grids_of_sources_follow_their_sources() {
 #[test]
 fn lists_and_axes_are_used_unchanged() {
     let p = parameters();
-    let ((sources, domains, direct, reciprocal_per_angstrom, detector), _) = filled(&p, |scene| {
+    let detector = p.detector.placed(p.mode).expect("a detector");
+    let ((sources, domains, direct, reciprocal_per_angstrom), _) = filled(&p, |scene| {
         let scene = scene.expect("a scene");
         let parts = scene.parts();
         let domains = parts.orientations.domains().to_vec();
         let reciprocal = parts.crystallite.reciprocal_per_angstrom;
-        (parts.sources.to_vec(), domains, parts.orientations.cell(), reciprocal, parts.detector)
+        (parts.sources.to_vec(), domains, parts.orientations.cell(), reciprocal)
     });
     let derived = SceneParameters {
         detector: DetectorInput::Placed(detector),

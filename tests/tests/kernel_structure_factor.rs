@@ -12,6 +12,7 @@ use widebragg::carryover::Carryover;
 use widebragg::detector::{Detector, NormalUse};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite};
+use widebragg::panel::Panel;
 use widebragg::render::{Oversample, Roi, Sensor};
 use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::structure_factor::{HklGrid, LatchPoint, tricubic};
@@ -78,7 +79,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
         d_min_m: 0.0,
         fluence_per_m2: 1.0,
         water_m: 0.0,
-        roi: Roi::whole(&detector),
+        roi: Roi::whole(&Panel::new(&detector, Sensor::THIN)),
         mask: None,
     }
 }
@@ -256,7 +257,7 @@ fn lanes_with_different_blocks_equal_single_pixels() {
             scene.detector.fast_pixels = columns;
             scene.detector.pixel_m = 1.0 / 128.0;
             scene.detector.pix0_m = Vec3::new(-0.1, 0.125, -1.0 / 256.0);
-            scene.roi = Roi::whole(&scene.detector);
+            scene.roi = Roi::whole(&scene.panel());
             scene.cell = Orientation {
                 a_m: Vec3::new(-6.0 / Q, 0.0, 0.0),
                 b_m: Vec3::new(0.0, 3.5 / Q, 0.0),

@@ -41,8 +41,8 @@ fn bits(pixels: &[f64]) -> Vec<u64> {
 /// An image and the report of the call.
 fn render(scene: &KernelScene, threads: usize) -> (Vec<f64>, RowReport) {
     let rendered = scene.with(threads, |scene, slots| {
-        let mut pixels = vec![f64::NAN; scene.detector().pixels()];
-        let rows = 0..scene.detector().slow_pixels;
+        let mut pixels = vec![f64::NAN; scene.panel().pixels()];
+        let rows = 0..scene.panel().slow_pixels;
         scene.render_rows(rows, &mut pixels, &mut Carryover::Streams(slots)).map(|report| (pixels, report))
     });
     rendered.and_then(|inner| inner).expect("a scene")
@@ -190,7 +190,7 @@ proptest! {
             // Lengths around the lane boundaries of every level.
             scene.detector.fast_pixels = columns;
             scene.mask = None;
-            scene.roi = Roi::whole(&scene.detector);
+            scene.roi = Roi::whole(&scene.panel());
             let (image, report) = render(&scene, threads);
             let mut union = vec![f64::NAN; image.len()];
             let mut total = RowReport::default();
@@ -254,7 +254,7 @@ proptest! {
             let mut first = KernelScene::from_simulation(&simulation, simd, mode);
             first.detector.slow_pixels = 7;
             first.mask = None;
-            first.roi = Roi::whole(&first.detector);
+            first.roi = Roi::whole(&first.panel());
             let (rows, columns) = (first.detector.slow_pixels, first.detector.fast_pixels);
             let frames: Vec<KernelScene> = (0..3)
                 .map(|frame| {

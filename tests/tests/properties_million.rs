@@ -136,7 +136,7 @@ fn single_pixels_have_the_bits_of_their_rows() {
                     scene.detector.close_distance_m *= -1.0;
                 }
                 let compared = scene.with(threads, |scene, slots| {
-                    let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+                    let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
                     let (mut image, mut floats) =
                         (vec![f64::NAN; rows * columns], vec![f32::NAN; rows * columns]);
                     let mut carry = Carryover::Streams(slots);

@@ -11,8 +11,8 @@ use widebragg_formats::memory::filled;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 
-/// Opened slots for a scene of `experiment`, one for each thread of the reference; no slots where the scene
-/// has no carryover.
+/// Opened slots for the scene of a panel, one for each thread of the reference; no slots where the scene has no
+/// carryover.
 ///
 /// # Errors
 /// More threads than there is memory for.
@@ -20,7 +20,7 @@ pub fn open_slots(experiment: &Experiment, scene: &Scene<'_>) -> Result<Vec<Slot
     if !scene.carries() {
         return Ok(Vec::new());
     }
-    let threads = experiment.reference_threads.min(experiment.detector.slow_pixels);
+    let threads = experiment.reference_threads.min(scene.panel().slow_pixels);
     let no_memory = || Failure::no_memory(Part::Carryover, format!("that of {threads} threads"));
     let mut slots = filled(threads, Slot::default()).ok_or_else(no_memory)?;
     open_streams(scene, &mut slots).map_err(refused(Part::Scene))?;
@@ -57,7 +57,7 @@ pub fn find_latch(scene: &Scene<'_>, slots: &[Slot]) -> Result<Option<LatchPoint
     if scene.orientations().sweep().mode == PhiMode::Spec {
         return Ok(None);
     }
-    let rows = 0..scene.detector().slow_pixels;
+    let rows = 0..scene.panel().slow_pixels;
     let found = rows.into_par_iter().find_map_first(|row| {
         let mut own = slot_of_row(slots, row);
         scene.find_latch(row..row + 1, &carryover(own.as_mut_slice())).transpose()

@@ -4,19 +4,21 @@
 use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2, polarization_factor};
 use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
 use widebragg::defaults;
-use widebragg::detector::{Detector, DetectorParameters, NormalUse};
+use widebragg::detector::{BeamFrame, Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
+use widebragg::panel::Panel;
 use widebragg::random::Ran1;
 use widebragg::rotation::{Orientation, PhiMode};
 use widebragg::sampling::{Axis, OversampleRequest, StepRequest, Steps, axis_steps};
-use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Sensor, SourcesInput};
+use widebragg::scene::{CrystalInput, DetectorInput, MosaicInput, Oversample, Roi, Sensor, SourcesInput};
 use widebragg::vector::Vec3;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::memory::reserved;
 use widebragg_formats::sources::SourceLine;
 
 use crate::failure::{Failure, Part, refused};
-use crate::parameters::{Attenuation, Mosaic, Parameters, SensorRequest, Sources};
+use crate::panels::DetectorPanel;
+use crate::parameters::{Attenuation, Mosaic, PanelParameters, Parameters, SensorRequest, Sources};
 use crate::resolution::pixel_position_m;
 use crate::warning::Warning;
 
@@ -30,8 +32,70 @@ const UNIT: f64 = 1e-12;
 /// unit, and would take hours.
 const MOST_RECOMMENDED: f64 = 64.0;
 
+/// Places the panels. A warning that concerns several of them is given once.
+pub(crate) fn panels(
+    panels: &[PanelParameters],
+    mode: PhiMode,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Vec<DetectorPanel>, Failure> {
+    let mut given: Vec<Warning> = Vec::new();
+    let mut once = |warning: Warning| {
+        if !given.contains(&warning) {
+            given.push(warning);
+            warn(warning);
+        }
+    };
+    let placed: Vec<_> = panels
+        .iter()
+        .enumerate()
+        .map(|(number, panel)| self::panel(number, panel, mode, &mut once))
+        .collect::<Result<_, _>>()?;
+    let Some(first) = placed.first() else {
+        return Err(Failure::impossible(Part::Detector, "it has no panel"));
+    };
+    for panel in &placed[1..] {
+        if panel.detector.frame() != first.detector.frame() {
+            let reason = "its panels differ in the directions of beam, polarisation or spindle";
+            return Err(Failure::impossible(Part::Detector, reason));
+        }
+        let [columns, others] = [first, panel].map(|panel| panel.detector.fast_pixels);
+        if columns != others {
+            return Err(Failure::impossible(
+                Part::Detector,
+                format!(
+                    "panel {} has {columns} columns and panel {} has {others}: panels of different widths do not make an image",
+                    first.name, panel.name
+                ),
+            ));
+        }
+    }
+    Ok(placed)
+}
+
+/// Places a panel.
+fn panel(
+    number: usize,
+    parameters: &PanelParameters,
+    mode: PhiMode,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<DetectorPanel, Failure> {
+    let PanelParameters { name, detector: detector_input, sensor, roi, mask } = parameters;
+    let detector = detector(detector_input, mode, warn)?;
+    let sensor = self::sensor(sensor, mode, warn)?;
+    check_solid_angles(&detector, &sensor, mode)?;
+    Ok(DetectorPanel {
+        name: name.clone(),
+        number,
+        detector,
+        detector_input: *detector_input,
+        sensor,
+        roi: roi.unwrap_or_else(|| Roi::whole(&Panel::new(&detector, sensor))),
+        mask: mask.clone(),
+    })
+}
+
 /// Places the detector.
-pub(crate) fn detector(
+fn detector(
     input: &DetectorInput,
     mode: PhiMode,
     warn: &mut dyn FnMut(Warning),
@@ -60,7 +124,7 @@ pub(crate) fn detector(
 ///
 /// The solid angle of a pixel is proportional to the distance along the normal, and the captured part has the sign of
 /// its inverse.
-pub(crate) fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: PhiMode) -> Result<(), Failure> {
+fn check_solid_angles(detector: &Detector, sensor: &Sensor, mode: PhiMode) -> Result<(), Failure> {
     let facing_away = detector.close_distance_m < -ALONG * detector.distance_m.abs();
     let has_sign = !detector.point_pixel || sensor.layer_m > 0.0;
     // nanoBragg's own replacement of a normal may do that, and c-parity reproduces it.
@@ -198,21 +262,21 @@ pub(crate) fn interpolates(parameters: &Parameters) -> bool {
     parameters.structure_factors.is_some() && decided
 }
 
-/// Subpixels.
+/// Subpixels: as many as any panel needs.
 pub(crate) fn oversample(
     parameters: &Parameters,
     crystal: &Crystal,
     crystallite: &Crystallite,
-    detector: &Detector,
+    panels: &[DetectorPanel],
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Oversample, Failure> {
-    let recommended = recommended_oversample(
-        crystal.direct,
-        crystallite.cells,
-        parameters.lambda0_m,
-        detector.distance_m,
-        detector.pixel_m,
-    );
+    let of_panel = |panel: &DetectorPanel| {
+        let Detector { distance_m, pixel_m, .. } = panel.detector;
+        let (cell, cells) = (crystal.direct, crystallite.cells);
+        recommended_oversample(cell, cells, parameters.lambda0_m, distance_m, pixel_m)
+    };
+    // One number for all panels.
+    let recommended = panels.iter().map(of_panel).fold(0.0, f64::max);
     let OversampleRequest { per_axis, thick, polar, omega } = parameters.oversample;
     let per_axis = match per_axis {
         Some(per_axis) => per_axis,
@@ -330,11 +394,7 @@ fn is_of_list(error: &widebragg::Error) -> bool {
 }
 
 /// The sources of the beam.
-pub(crate) fn sources(
-    sources: &Sources,
-    detector: &Detector,
-    lambda0_m: f64,
-) -> Result<SourceSteps, Failure> {
+pub(crate) fn sources(sources: &Sources, frame: &BeamFrame, lambda0_m: f64) -> Result<SourceSteps, Failure> {
     match sources {
         Sources::List(list) => {
             let mut own = room_for(list.len())?;
@@ -345,7 +405,7 @@ pub(crate) fn sources(
             let mut list = room_for(lines.len())?;
             let mut weights = room_for(lines.len())?;
             for line in lines {
-                list.push(source_of(line, detector, lambda0_m)?);
+                list.push(source_of(line, frame, lambda0_m)?);
                 weights.push(line.weight.unwrap_or(1.0));
             }
             Ok(SourceSteps::Weighted(list, weights))
@@ -372,8 +432,8 @@ fn room_for<T>(count: usize) -> Result<Vec<T>, Failure> {
 }
 
 /// The source of a line; what it leaves out is that of the beam.
-fn source_of(line: &SourceLine, detector: &Detector, lambda0_m: f64) -> Result<Source, Failure> {
-    let [x0, y0, z0] = (-10.0 * detector.beam).to_array();
+fn source_of(line: &SourceLine, frame: &BeamFrame, lambda0_m: f64) -> Result<Source, Failure> {
+    let [x0, y0, z0] = (-10.0 * frame.beam).to_array();
     let [x, y, z] = line.direction;
     let from = Vec3::new(x.unwrap_or(x0), y.unwrap_or(y0), z.unwrap_or(z0));
     Source::new(from, line.lambda_m.unwrap_or(lambda0_m)).map_err(refused(Part::SourceList))
@@ -389,11 +449,7 @@ pub(crate) fn warn_of_weights(sources: &SourceSteps, mode: PhiMode, warn: &mut d
 }
 
 /// The sensitive layer of the detector.
-pub(crate) fn sensor(
-    request: &SensorRequest,
-    mode: PhiMode,
-    warn: &mut dyn FnMut(Warning),
-) -> Result<Sensor, Failure> {
+fn sensor(request: &SensorRequest, mode: PhiMode, warn: &mut dyn FnMut(Warning)) -> Result<Sensor, Failure> {
     if request.attenuation == Attenuation::AtSurface {
         return Ok(Sensor::THIN);
     }

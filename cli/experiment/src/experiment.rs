@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{Crystal, CrystalParameters};
-use widebragg::detector::{Detector, DetectorParameters};
+use widebragg::detector::BeamFrame;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{Crystallite, Precision};
 use widebragg::light::LightRule;
@@ -14,7 +14,7 @@ use widebragg::rotation::{
 };
 use widebragg::sampling::{OversampleRequest, Steps, phi_steps};
 use widebragg::scene::{
-    CrystalInput, DetectorInput, MosaicInput, Oversample, Roi, Scene, SceneParameters, SceneParts, Sensor,
+    CrystalInput, DetectorInput, MosaicInput, Oversample, Scene, SceneParameters, SceneParts,
 };
 use widebragg::structure_factor::{LookupRule, StructureFactors};
 
@@ -22,6 +22,7 @@ use crate::derive::{self, SourceSteps};
 use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part, refused};
 use crate::frame_start::frame_start_rad;
+use crate::panels::DetectorPanel;
 use crate::parameters::{Parameters, PhiSampling};
 use crate::tables::{Tables, orientation_buffer, too_many_orientations};
 use crate::warning::Warning;
@@ -33,12 +34,12 @@ use crate::warning::Warning;
 pub struct Experiment {
     /// The SIMD level to run at.
     pub simd: Simd,
-    /// The placed detector.
-    pub detector: Detector,
-    /// What it was placed from.
-    pub detector_input: DetectorInput,
-    /// Its sensitive layer.
-    pub sensor: Sensor,
+    /// The panels that are rendered, at least one.
+    pub panels: Vec<DetectorPanel>,
+    /// The number of panels of the detector.
+    pub panels_in_all: usize,
+    /// Directions of beam, polarisation and spindle.
+    pub frame: BeamFrame,
     /// Subpixels.
     pub oversample: Oversample,
     /// Central wavelength, in m.
@@ -97,19 +98,15 @@ pub struct Experiment {
     pub default_f: f64,
     /// Whether structure factors are interpolated.
     pub interpolate: bool,
-    /// The part of the detector that is rendered.
-    pub roi: Roi,
-    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
-    pub mask: Option<Arc<Vec<u16>>>,
 }
 
 /// What follows from the parameters beside the tables.
 struct Derived<'p> {
-    detector: Detector,
+    panels: Vec<DetectorPanel>,
+    frame: BeamFrame,
     crystal: Crystal,
     crystallite: Crystallite,
     oversample: Oversample,
-    sensor: Sensor,
     phi: Steps,
     sources: SourceSteps,
     mosaic: MosaicInput<'p>,
@@ -119,29 +116,29 @@ struct Derived<'p> {
 impl<'p> Derived<'p> {
     fn new(parameters: &'p Parameters, warn: &mut dyn FnMut(Warning)) -> Result<Self, Failure> {
         let lambda0_m = parameters.lambda0_m;
-        let detector = derive::detector(&parameters.detector, parameters.mode, warn)?;
-        let sensor = derive::sensor(&parameters.sensor, parameters.mode, warn)?;
-        derive::check_solid_angles(&detector, &sensor, parameters.mode)?;
+        let panels = derive::panels(&parameters.panels, parameters.mode, warn)?;
+        let frame = panels[0].detector.frame();
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
         let fluence_per_m2 = derive::fluence(parameters)?;
         let crystallite = derive::crystallite(parameters, &crystal, warn);
-        let oversample = derive::oversample(parameters, &crystal, &crystallite, &detector, warn)?;
+        let oversample = derive::oversample(parameters, &crystal, &crystallite, &panels, warn)?;
         let mosaic = derive::mosaic(&parameters.mosaic, warn);
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
-        let sources = derive::sources(&parameters.sources, &detector, lambda0_m)?;
+        let sources = derive::sources(&parameters.sources, &frame, lambda0_m)?;
         derive::warn_of_weights(&sources, parameters.mode, warn);
-        Ok(Self { detector, crystal, crystallite, oversample, sensor, phi, sources, mosaic, fluence_per_m2 })
+        Ok(Self { panels, frame, crystal, crystallite, oversample, phi, sources, mosaic, fluence_per_m2 })
     }
 
-    /// The scene of the first frame, for the kernel to check and to fill the tables of.
+    /// The scene of the first panel and frame, for the kernel to check and to fill the tables of.
     fn scene<'s>(&'s self, parameters: &'s Parameters) -> Result<SceneParameters<'s>, Failure> {
         let Crystal { direct, reciprocal_per_angstrom, .. } = self.crystal;
+        let first = &self.panels[0];
         let Oversample { per_axis, thick, polar, omega } = self.oversample;
         let grid = parameters.structure_factors.as_ref().map(FactorGrid::kernel_grid).transpose();
         Ok(SceneParameters {
             simd: parameters.simd,
-            detector: DetectorInput::Placed(self.detector),
-            sensor: self.sensor,
+            detector: DetectorInput::Placed(first.detector),
+            sensor: first.sensor,
             oversample: OversampleRequest { per_axis: Some(per_axis), thick, polar, omega },
             lambda0_m: parameters.lambda0_m,
             sources: self.sources.input(),
@@ -164,8 +161,8 @@ impl<'p> Derived<'p> {
             fluence_per_m2: self.fluence_per_m2,
             water_m: parameters.water_m,
             d_min_m: parameters.d_min_m.max(0.0),
-            roi: parameters.roi,
-            mask: parameters.mask.as_deref(),
+            roi: Some(first.roi),
+            mask: first.mask(),
         })
     }
 }
@@ -181,20 +178,24 @@ impl Experiment {
         let d_min_m = scene.d_min_m;
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
         let Tables { sources, source_weights, domains } =
-            Tables::new(&scene, |error| derived.sources.refused_part(&derived.detector, error))?;
+            Tables::new(&scene, &derived.panels[1..], |error| {
+                derived.sources.refused_part(&derived.panels[0].detector, error)
+            })?;
         let source_grid = derived.sources.grid();
         let sources_left_out = derived.sources.listed().map_or(0, |listed| listed - sources.len());
-        let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
-        let axis = detector.polarization;
+        let Derived { panels, frame, crystal, crystallite, oversample, phi, fluence_per_m2, .. } = derived;
+        let axis = frame.polarization;
         let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
         if let (Some(polarization), Some(source)) = (&polarization, sources.first()) {
-            derive::check_polarization(polarization, source, &detector)?;
+            for panel in &panels {
+                derive::check_polarization(polarization, source, &panel.detector)?;
+            }
         }
         Ok(Self {
             simd: parameters.simd,
-            detector,
-            detector_input: parameters.detector,
-            sensor,
+            panels_in_all: panels.len(),
+            panels,
+            frame,
             oversample,
             lambda0_m: parameters.lambda0_m,
             sources,
@@ -223,19 +224,8 @@ impl Experiment {
             mosaic_spread_rad,
             interpolate: derive::interpolates(&parameters),
             default_f: parameters.default_f,
-            roi: parameters.roi.unwrap_or_else(|| Roi::whole(&detector)),
             structure_factors: parameters.structure_factors.map(Arc::new),
-            mask: parameters.mask.map(Arc::new),
         })
-    }
-
-    /// What the detector was placed from; `None` where it was given as it is.
-    #[must_use]
-    pub fn detector_parameters(&self) -> Option<&DetectorParameters> {
-        match &self.detector_input {
-            DetectorInput::Parameters(parameters) => Some(parameters),
-            DetectorInput::Placed(_) => None,
-        }
     }
 
     /// What the crystal was oriented from; `None` where its axes were given as they are.
@@ -264,7 +254,7 @@ impl Experiment {
             phi0_rad: self.frame_phi0_rad(frame) + self.phi.step * self.phi_sampling.offset(),
             step_rad: self.phi.step,
             count: self.phi.count,
-            spindle: self.detector.spindle,
+            spindle: self.frame.spindle,
             mode: self.mode,
         }
     }
@@ -278,20 +268,43 @@ impl Experiment {
         orientation_buffer(len.map_err(|_| too_many_orientations())?)
     }
 
-    /// The scene of frame `frame`, counted from 0; `orientations` is as long as
+    /// The scenes of frame `frame`, counted from 0, one for each panel; `orientations` is as long as
     /// [`Experiment::orientation_buffer`] makes it.
     ///
     /// # Errors
     /// Values that the kernel refuses.
-    pub fn scene<'a>(
+    pub fn scenes<'a>(
         &'a self,
         frame: usize,
         orientations: &'a mut [Orientation],
-    ) -> Result<Scene<'a>, Failure> {
-        self.scene_of(self.sweep(frame), orientations).map_err(refused(Part::Scene))
+    ) -> Result<Vec<Scene<'a>>, Failure> {
+        let first = self.first_scene(self.sweep(frame), orientations).map_err(refused(Part::Scene))?;
+        let on = |panel: &'a DetectorPanel| first.on_panel(panel.panel(), panel.roi, panel.mask());
+        let scenes = core::iter::once(Ok(first)).chain(self.panels[1..].iter().map(on));
+        scenes.collect::<Result<_, _>>().map_err(refused(Part::Scene))
     }
 
-    fn scene_of<'a>(
+    /// The scene of a panel, as [`Experiment::scenes`] has it.
+    ///
+    /// # Errors
+    /// As [`Experiment::scenes`].
+    ///
+    /// # Panics
+    /// There is no such panel.
+    pub fn scene<'a>(
+        &'a self,
+        panel: usize,
+        frame: usize,
+        orientations: &'a mut [Orientation],
+    ) -> Result<Scene<'a>, Failure> {
+        let first = self.first_scene(self.sweep(frame), orientations);
+        let panel = &self.panels[panel];
+        let scene = first.and_then(|scene| scene.on_panel(panel.panel(), panel.roi, panel.mask()));
+        scene.map_err(refused(Part::Scene))
+    }
+
+    /// The scene of the first panel.
+    fn first_scene<'a>(
         &'a self,
         sweep: PhiSweep,
         orientations: &'a mut [Orientation],
@@ -301,10 +314,10 @@ impl Experiment {
         let grid = self.structure_factors.as_deref().map(FactorGrid::kernel_grid);
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
         let grid = grid.transpose()?;
+        let first = self.first_panel();
         Scene::new(SceneParts {
             simd: self.simd,
-            detector: self.detector,
-            sensor: self.sensor,
+            panel: first.panel(),
             oversample: self.oversample,
             sources: &self.sources,
             source_weights: self.source_weights.as_deref(),
@@ -317,26 +330,16 @@ impl Experiment {
             d_min_m: self.d_min_m,
             fluence_per_m2: self.fluence_per_m2,
             water_m: self.water_m,
-            roi: self.roi,
-            mask: self.mask.as_deref().map(Vec::as_slice),
+            roi: first.roi,
+            mask: first.mask(),
         })
     }
 
-    /// Innermost steps of one pixel, thickness layers included.
+    /// Innermost steps of one pixel of the first panel, thickness layers included.
     #[must_use]
     pub fn steps_per_pixel(&self) -> f64 {
         let samples = (self.oversample.per_axis as f64).powi(2);
         let orientations = self.phi.count as f64 * self.domains.len() as f64;
-        self.sources.len() as f64 * orientations * samples * self.sensor.layers as f64
-    }
-
-    /// Whether pixel `index` of an image, slow-major, is inside the region of interest and not masked.
-    #[must_use]
-    pub fn is_selected(&self, index: usize) -> bool {
-        let (columns, roi) = (self.detector.fast_pixels, self.roi);
-        let (slow, fast) = (index / columns, index % columns);
-        let inside =
-            (roi.slow_min..=roi.slow_max).contains(&slow) && (roi.fast_min..=roi.fast_max).contains(&fast);
-        inside && self.mask.as_ref().is_none_or(|mask| mask.get(index).is_some_and(|&value| value != 0))
+        self.sources.len() as f64 * orientations * samples * self.first_panel().sensor.layers as f64
     }
 }

@@ -16,14 +16,24 @@ use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 use crate::light::{self, LightTaken, Lists};
+use crate::panels::{StackPart, parts_mut};
 
 /// A rendered image.
 #[derive(Debug)]
 pub struct Frame {
-    /// Pixels, slow-major.
+    /// Pixels of the stack of panels, slow-major.
     pub pixels: Vec<f32>,
     /// Sums over the image.
     pub report: RowReport,
+    /// What is known of each panel.
+    pub panels: Vec<PanelFrame>,
+    /// Time in the render loop, in s.
+    pub seconds: f64,
+}
+
+/// What is known of a panel of a rendered image.
+#[derive(Debug)]
+pub struct PanelFrame {
     /// The pixel and evaluation at which the reference would stop interpolating; `None` if it would not stop.
     pub latch: Option<LatchPoint>,
     /// Carryover slots after the image, one for each thread of the reference; empty in spec mode.
@@ -32,12 +42,24 @@ pub struct Frame {
     pub light: LightTaken,
     /// Whether dim steps were left out.
     pub neglects: bool,
-    /// Time in the render loop, in s.
-    pub seconds: f64,
+}
+
+impl Frame {
+    /// What the image was rendered from: a list where any panel was, with the spots of all.
+    #[must_use]
+    pub fn light(&self) -> LightTaken {
+        self.panels.iter().fold(LightTaken::Loop, |all, panel| all.and(panel.light))
+    }
+
+    /// Whether dim steps were left out on any panel.
+    #[must_use]
+    pub fn neglects(&self) -> bool {
+        self.panels.iter().any(|panel| panel.neglects)
+    }
 }
 
 fn no_memory(experiment: &Experiment) -> Failure {
-    let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
+    let (rows, columns) = (experiment.rows(), experiment.columns());
     Failure::no_memory(Part::Scene, format!("an image of {columns} x {rows} pixels"))
 }
 
@@ -46,41 +68,61 @@ fn no_memory(experiment: &Experiment) -> Failure {
 /// # Errors
 /// There is not enough memory.
 pub fn check_room(experiment: &Experiment) -> Result<(), Failure> {
-    reserved::<f32>(experiment.detector.pixels()).map(drop).ok_or_else(|| no_memory(experiment))
+    reserved::<f32>(experiment.pixels()).map(drop).ok_or_else(|| no_memory(experiment))
 }
 
-/// Renders the image of `scene`, a scene of `experiment`, on the threads of the current pool; calls
+/// Renders the image of `scenes`, those of the panels of `experiment`, on the threads of the current pool; calls
 /// `row_done` after each row.
 ///
 /// # Errors
-/// There is not enough memory, or the kernel rejects the scene.
+/// There is not enough memory, or the kernel rejects a scene.
 pub fn render_frame(
     experiment: &Experiment,
-    scene: &Scene<'_>,
+    scenes: &[Scene<'_>],
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
-    let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
-    let no_memory = || no_memory(experiment);
-    let mut pixels = zeroed::<f32>(experiment.detector.pixels()).ok_or_else(no_memory)?;
-    let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
-    let mut slots = open_slots(experiment, scene)?;
-    let started = Instant::now();
+    let mut pixels = zeroed::<f32>(experiment.pixels()).ok_or_else(|| no_memory(experiment))?;
+    let mut report = RowReport::default();
+    let mut panels = Vec::with_capacity(scenes.len());
+    let mut seconds = 0.0;
+    for StackPart { scene, pixels, .. } in parts_mut(scenes, &mut pixels) {
+        let slots = open_slots(experiment, scene)?;
+        let started = Instant::now();
+        let (panel, rows) = render_panel(experiment, scene, slots, pixels, row_done)?;
+        seconds += started.elapsed().as_secs_f64();
+        report.pixels += rows.pixels;
+        report.omega_sum_sr += rows.omega_sum_sr;
+        report.fallbacks += rows.fallbacks;
+        panels.push(panel);
+    }
+    Ok(Frame { pixels, report, panels, seconds })
+}
+
+/// Renders a panel into its pixels; `slots` are those of its carryover.
+fn render_panel(
+    experiment: &Experiment,
+    scene: &Scene<'_>,
+    mut slots: Vec<Slot>,
+    pixels: &mut [f32],
+    row_done: &(dyn Fn() + Sync),
+) -> Result<(PanelFrame, RowReport), Failure> {
+    let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
+    let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(|| no_memory(experiment))?;
     let latch = find_latch(scene, &slots)?;
     let scene =
         latched(scene, latch).neglecting(experiment.neglected_photons).map_err(refused(Part::Scene))?;
     let target = Target { columns, slots: &slots, row_done };
     let light = match light::choose(experiment.light, &scene) {
-        Some(choice) => target.render_spots(&scene, &choice, &mut pixels, &mut rows_done)?,
+        Some(choice) => target.render_spots(&scene, &choice, pixels, &mut rows_done)?,
         None => {
-            target.render_rows(0..rows, &mut pixels, &mut rows_done, &|row, out, carry| {
+            target.render_rows(0..rows, pixels, &mut rows_done, &|row, out, carry| {
                 scene.render_rows(row..row + 1, out, carry)
             })?;
             LightTaken::Loop
         }
     };
-    let seconds = started.elapsed().as_secs_f64();
     let report = sum_of(&rows_done, &mut slots);
-    Ok(Frame { pixels, report, latch, slots, light, neglects: scene.neglects(), seconds })
+    Ok((PanelFrame { latch, slots, light, neglects: scene.neglects() }, report))
 }
 
 /// What a row reports, and its copy of its stream's slot.
@@ -90,7 +132,7 @@ type RowDone = (RowReport, Option<Slot>);
 type RenderRow<'f> =
     &'f (dyn Fn(usize, &mut [f32], &mut Carryover<'_>) -> Result<RowReport, widebragg::Error> + Sync);
 
-/// What all rows of an image share.
+/// What all rows of a panel share.
 struct Target<'f> {
     columns: usize,
     slots: &'f [Slot],
@@ -98,7 +140,7 @@ struct Target<'f> {
 }
 
 impl Target<'_> {
-    /// Renders some rows of the image by `render_row`, on all threads.
+    /// Renders some rows of the panel by `render_row`, on all threads.
     fn render_rows(
         &self,
         rows: Range<usize>,
@@ -122,7 +164,7 @@ impl Target<'_> {
         )
     }
 
-    /// Renders the image from lists of its spots, band by band.
+    /// Renders the panel from lists of its spots, band by band.
     fn render_spots(
         &self,
         scene: &Scene<'_>,

@@ -23,6 +23,7 @@ use widebragg::vector::Vec3;
 use widebragg_formats::geometry::{Panel, Scan, Sensor};
 
 use crate::experiment::Experiment;
+use crate::panels::DetectorPanel;
 
 /// Displacement of a corner of the detector, in pixels, up to which a header holds the geometry.
 pub const TOLERANCE_PX: f64 = 0.02;
@@ -110,20 +111,26 @@ impl DialsFrame {
     }
 }
 
-/// The detector as a panel, without limits of its values; `components` are those of a laboratory vector in the frame of the
-/// panel.
+/// The panels of the detector, without limits of their values; `components` are those of a laboratory vector in the
+/// frame of the panels.
 #[must_use]
-pub fn panel(experiment: &Experiment, components: impl Fn(Vec3) -> [f64; 3]) -> Panel {
-    let detector = &experiment.detector;
+pub fn panels(experiment: &Experiment, components: impl Fn(Vec3) -> [f64; 3]) -> Vec<Panel> {
+    let numbered = experiment.panels.iter().enumerate();
+    numbered.map(|(index, panel)| self::panel(panel, experiment.first_row(index), &components)).collect()
+}
+
+/// A panel whose first row in the stack is `first_row`.
+fn panel(panel: &DetectorPanel, first_row: usize, components: impl Fn(Vec3) -> [f64; 3]) -> Panel {
+    let detector = &panel.detector;
     let sensor = Sensor {
         material: None,
-        thickness_m: experiment.sensor.thickness_m(),
-        attenuation_per_m: Some(experiment.sensor.attenuation_per_m),
+        thickness_m: panel.sensor.thickness_m(),
+        attenuation_per_m: Some(panel.sensor.attenuation_per_m),
     };
     Panel {
-        name: "0".to_owned(),
+        name: panel.name.clone(),
         pixels: [detector.fast_pixels, detector.slow_pixels],
-        data_origin: [0, 0],
+        data_origin: [0, first_row],
         pixel_m: [detector.pixel_m; 2],
         origin_m: components(detector.pix0_m),
         fast: components(detector.fast),
@@ -150,6 +157,8 @@ pub fn scan(experiment: &Experiment, first: usize, frames: usize) -> Option<Scan
 pub enum Lost {
     /// The detector is curved. An experiment list cannot state it either.
     Curved,
+    /// The detector has several panels, this many.
+    Panels(usize),
     /// The beam does not meet the detector.
     NoSpot,
     /// The detector is not perpendicular to the beam, by this angle in rad.
@@ -166,6 +175,7 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Curved => f.write_str("the detector is curved"),
+            Self::Panels(count) => write!(f, "the detector has {count} panels"),
             Self::NoSpot => f.write_str("the beam does not meet the detector"),
             Self::Tilted(angle_rad) => {
                 write!(f, "the detector is tilted by {:.3} degrees", angle_rad.to_degrees())
@@ -182,10 +192,11 @@ impl fmt::Display for Lost {
 /// The parts of the geometry that headers of SMV and miniCBF images cannot state; none for most experiments.
 #[must_use]
 pub fn lost_in_headers(experiment: &Experiment) -> Vec<Lost> {
-    let d = &experiment.detector;
-    if d.curved {
+    if experiment.panels.iter().any(|panel| panel.detector.curved) {
         return vec![Lost::Curved];
     }
+    let [panel] = &experiment.panels[..] else { return vec![Lost::Panels(experiment.panels.len())] };
+    let d = &panel.detector;
     let Some(spot) = BeamSpot::new(d) else { return vec![Lost::NoSpot] };
     let frame = DialsFrame::along(d, d.fast).unwrap_or_else(|| DialsFrame::new(d));
     let ours = |u: f64, v: f64| frame.components(d.pix0_m + u * d.fast + v * d.slow);

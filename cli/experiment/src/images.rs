@@ -11,6 +11,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_formats::memory::{filled, reserved, zeroed};
 
+use crate::panels::{parts, parts_mut};
 use crate::statistics::{Statistics, region};
 
 /// Largest value of a 16-bit pixel.
@@ -55,29 +56,32 @@ pub struct Integers<T> {
 /// `f` of each pixel in the region of interest and whether it is not masked, with the number of pixels that it calls
 /// saturated; zero elsewhere. The rows are split over the threads of the current pool.
 fn over_region<T: Zeroable + Send>(
-    scene: &Scene<'_>,
+    scenes: &[Scene<'_>],
     pixels: &[f32],
     f: impl Fn(f32, bool) -> (T, bool) + Sync,
 ) -> Option<Integers<T>> {
-    let columns = scene.detector().fast_pixels;
     let mut out = zeroed(pixels.len())?;
-    let rows = region(scene, pixels);
-    let lines = out.par_chunks_mut(columns.max(1)).skip(scene.parts().roi.slow_min);
-    let saturated = lines.zip(rows.collect::<Vec<_>>()).map(|(line, row)| {
-        let line = line.iter_mut().skip(row.first_fast).zip(row.pixels).enumerate();
-        line.fold(0, |saturated, (i, (to, &value))| {
-            let (integer, is_saturated) = f(value, row.is_selected(i));
-            *to = integer;
-            saturated + u64::from(is_saturated)
-        })
-    });
-    Some(Integers { saturated: saturated.sum(), pixels: out })
+    let mut saturated = 0;
+    for (from, to) in parts(scenes, pixels).zip(parts_mut(scenes, &mut out)) {
+        let (columns, first) = (from.scene.panel().fast_pixels, from.scene.parts().roi.slow_min);
+        let lines = to.pixels.par_chunks_mut(columns.max(1)).skip(first);
+        let of_rows = lines.zip(region(from).collect::<Vec<_>>()).map(|(line, row)| {
+            let line = line.iter_mut().skip(row.first_fast).zip(row.pixels).enumerate();
+            line.fold(0, |saturated, (i, (to, &value))| {
+                let (integer, is_saturated) = f(value, row.is_selected(i));
+                *to = integer;
+                saturated + u64::from(is_saturated)
+            })
+        });
+        saturated += of_rows.sum::<u64>();
+    }
+    Some(Integers { saturated, pixels: out })
 }
 
 /// The integer image: clamped to 16 bits, then floor(x + 1/2) with the sum rounded to f32.
 #[must_use]
-pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Option<Integers<u16>> {
-    over_region(scene, pixels, |value, _| {
+pub fn int_image(scenes: &[Scene<'_>], pixels: &[f32], scale: f64, adc: f64) -> Option<Integers<u16>> {
+    over_region(scenes, pixels, |value, _| {
         let scaled = f64::from(value) * scale + adc;
         // The value is not negative, so the conversion rounds down. By way of i32 a row becomes vectors.
         (((scaled.clamp(0.0, SATURATED) + 0.5) as f32) as i32 as u16, scaled > SATURATED)
@@ -86,8 +90,8 @@ pub fn int_image(scene: &Scene<'_>, pixels: &[f32], scale: f64, adc: f64) -> Opt
 
 /// The signed counts of a CBF image: scaled like the integer image, without an offset; masked pixels are -1.
 #[must_use]
-pub fn cbf_image(scene: &Scene<'_>, pixels: &[f32], scale: f64) -> Option<Integers<i32>> {
-    over_region(scene, pixels, |value, selected| {
+pub fn cbf_image(scenes: &[Scene<'_>], pixels: &[f32], scale: f64) -> Option<Integers<i32>> {
+    over_region(scenes, pixels, |value, selected| {
         if !selected {
             return (MASKED, false);
         }
@@ -119,17 +123,18 @@ pub struct Noise<T> {
     pub overloads: u64,
 }
 
-/// The noise image: a Poisson deviate for each pixel plus the offset; `random` is the stream of uniform deviates.
+/// The noise image: a Poisson deviate for each pixel plus the offset; `streams` are those of uniform deviates, one for
+/// each panel.
 #[must_use]
 pub fn noise_image(
-    scene: &Scene<'_>,
+    scenes: &[Scene<'_>],
     simd: Simd,
     pixels: &[f32],
-    random: Ran1,
+    streams: &[Ran1],
     adc: f64,
 ) -> Option<Noise<u16>> {
-    let wraps = scene.mode() == PhiMode::CParity;
-    noisy(scene, simd, pixels, random, |deviate, _, noise| {
+    let wraps = scenes.iter().any(|scene| scene.mode() == PhiMode::CParity);
+    noisy(scenes, simd, pixels, streams, |deviate, _, noise| {
         noise.photons += f64::from(deviate);
         let counts = f64::from((f64::from(deviate) + adc) as f32);
         noise.overloads += u64::from(counts > SATURATED);
@@ -142,8 +147,13 @@ pub fn noise_image(
 /// The noise image as the signed counts of a CBF image: the deviates of [`noise_image`], without an offset;
 /// masked pixels are -1.
 #[must_use]
-pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
-    noisy(scene, simd, pixels, random, |deviate, selected, noise| {
+pub fn noise_counts(
+    scenes: &[Scene<'_>],
+    simd: Simd,
+    pixels: &[f32],
+    streams: &[Ran1],
+) -> Option<Noise<i32>> {
+    noisy(scenes, simd, pixels, streams, |deviate, selected, noise| {
         // Masked pixels draw as well, so that the others have the deviates of the noise image.
         if !selected {
             return MASKED;
@@ -157,24 +167,28 @@ pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1)
 
 /// The image of `value_of` each deviate and whether its pixel is not masked; `value_of` also counts in the totals.
 fn noisy<T: Default + Copy>(
-    scene: &Scene<'_>,
+    scenes: &[Scene<'_>],
     simd: Simd,
     pixels: &[f32],
-    random: Ran1,
+    streams: &[Ran1],
     mut value_of: impl FnMut(f32, bool, &mut Noise<T>) -> T,
 ) -> Option<Noise<T>> {
-    let mut poisson = Poisson::drawing_from(random);
     let mut noise = Noise { pixels: Vec::new(), photons: 0.0, overloads: 0 };
-    let columns = scene.detector().fast_pixels;
-    let mut deviates = filled(columns, 0.0)?;
     // Filled row by row, so that pages of memory are taken as they are written.
     let mut out = reserved(pixels.len())?;
-    for row in region(scene, pixels) {
-        let deviates = deviates.get_mut(..row.pixels.len())?;
-        // The lengths are equal.
-        poisson.draw_into(simd, row.pixels, deviates).ok()?;
-        out.resize(row.slow * columns + row.first_fast, T::default());
-        out.extend(deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)));
+    for (part, random) in parts(scenes, pixels).zip(streams) {
+        let mut poisson = Poisson::drawing_from(random.clone());
+        let columns = part.scene.panel().fast_pixels;
+        let mut deviates = filled(columns, 0.0)?;
+        for row in region(part) {
+            let deviates = deviates.get_mut(..row.pixels.len())?;
+            // The lengths are equal.
+            poisson.draw_into(simd, row.pixels, deviates).ok()?;
+            out.resize(row.row * columns + row.first_fast, T::default());
+            out.extend(
+                deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)),
+            );
+        }
     }
     out.resize(pixels.len(), T::default());
     Some(Noise { pixels: out, ..noise })

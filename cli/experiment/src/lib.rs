@@ -10,20 +10,21 @@
 //! use widebragg::scene::Roi;
 //! use widebragg_experiment::experiment::Experiment;
 //! use widebragg_experiment::frame::render_frame;
-//! use widebragg_experiment::parameters::Parameters;
+//! use widebragg_experiment::parameters::{PanelParameters, Parameters};
 //! use widebragg_experiment::statistics::Statistics;
 //!
 //! # fn main() -> Result<(), widebragg_experiment::failure::Failure> {
 //! let cell = CellSource::Cell(UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]));
 //! let roi = Some(Roi { fast_min: 500, fast_max: 559, slow_min: 500, slow_max: 559 });
 //! let defaults = Parameters::new(cell);
-//! let parameters = Parameters { cells: [20.0; 3], default_f: 100.0, roi, ..defaults };
+//! let panels = vec![PanelParameters { roi, ..PanelParameters::default() }];
+//! let parameters = Parameters { cells: [20.0; 3], default_f: 100.0, panels, ..defaults };
 //! let experiment = Experiment::new(parameters, |warning| eprintln!("{warning}"))?;
 //!
 //! let mut orientations = experiment.orientation_buffer()?;
-//! let scene = experiment.scene(0, &mut orientations)?;
-//! let frame = render_frame(&experiment, &scene, &|| ())?;
-//! assert!(Statistics::new(&scene, &frame.pixels).max > 0.0);
+//! let scenes = experiment.scenes(0, &mut orientations)?; // one for each panel
+//! let frame = render_frame(&experiment, &scenes, &|| ())?;
+//! assert!(Statistics::new(&scenes, &frame.pixels).max > 0.0);
 //! # Ok(())
 //! # }
 //! ```
@@ -57,6 +58,7 @@ pub mod geometry;
 pub mod gradient;
 pub mod images;
 pub mod light;
+pub mod panels;
 pub mod parameters;
 pub mod predictions;
 pub mod resolution;

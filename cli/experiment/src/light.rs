@@ -41,6 +41,17 @@ impl LightTaken {
             Self::List { .. } => LightRule::List.name(),
         }
     }
+
+    /// What two panels were rendered from: a list where one of them was.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Loop, taken) | (taken, Self::Loop) => taken,
+            (Self::List { spots, exponent }, Self::List { spots: others, exponent: another }) => {
+                let least = exponent.zip(another).map(|(one, another)| one.min(another));
+                Self::List { spots: spots + others, exponent: least.or(exponent).or(another) }
+            }
+        }
+    }
 }
 
 /// The best list for f32 pixels, where the rule takes one.

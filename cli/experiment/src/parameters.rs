@@ -3,6 +3,8 @@
 //! Each input is given in one of two ways: as the numbers that a user knows, of which those that are left out
 //! follow from the others, or as the table that another program derived.
 
+use std::sync::Arc;
+
 use widebragg::beam::Source;
 use widebragg::crystal::CellSource;
 use widebragg::defaults;
@@ -109,6 +111,34 @@ pub struct SensorRequest {
     pub attenuation: Attenuation,
 }
 
+/// A panel of the detector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PanelParameters {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub detector: DetectorInput,
+    /// Its sensitive layer.
+    pub sensor: SensorRequest,
+    /// The part that is rendered; `None`: all of it.
+    pub roi: Option<Roi>,
+    /// A value for each pixel, slow-major; pixels with the value 0 are skipped.
+    pub mask: Option<Arc<Vec<u16>>>,
+}
+
+/// The reference's default detector, with the name 0.
+impl Default for PanelParameters {
+    fn default() -> Self {
+        Self {
+            name: "0".to_owned(),
+            detector: DetectorInput::Parameters(DetectorParameters::default()),
+            sensor: SensorRequest::default(),
+            roi: None,
+            mask: None,
+        }
+    }
+}
+
 /// Everything that an experiment is derived from.
 ///
 /// [`Parameters::new`] has the reference's defaults ([`widebragg::defaults`]).
@@ -116,10 +146,8 @@ pub struct SensorRequest {
 pub struct Parameters {
     /// The SIMD level to run at.
     pub simd: Simd,
-    /// The detector.
-    pub detector: DetectorInput,
-    /// Its sensitive layer.
-    pub sensor: SensorRequest,
+    /// The panels of the detector, at least one, with the same directions of beam, polarisation and spindle.
+    pub panels: Vec<PanelParameters>,
     /// Subpixels.
     pub oversample: OversampleRequest,
     /// Central wavelength, in m.
@@ -175,10 +203,6 @@ pub struct Parameters {
     pub default_f: f64,
     /// Whether structure factors are interpolated; `None`: as [`defaults::interpolates`] decides.
     pub interpolate: Option<bool>,
-    /// The part of the detector that is rendered; `None`: all of it.
-    pub roi: Option<Roi>,
-    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
-    pub mask: Option<Vec<u16>>,
 }
 
 impl Parameters {
@@ -189,8 +213,7 @@ impl Parameters {
         let seed = defaults::MOSAIC_SEED;
         Self {
             simd: Simd::detect(),
-            detector: DetectorInput::Parameters(DetectorParameters::default()),
-            sensor: SensorRequest::default(),
+            panels: vec![PanelParameters::default()],
             oversample: OversampleRequest::default(),
             lambda0_m: defaults::LAMBDA_M,
             sources: Sources::Grid { hdiv: none, vdiv: none, dispersion: none, round: true },
@@ -218,8 +241,6 @@ impl Parameters {
             structure_factors: None,
             default_f: defaults::DEFAULT_F,
             interpolate: None,
-            roi: None,
-            mask: None,
         }
     }
 }

@@ -17,6 +17,7 @@ use widebragg_formats::memory::filled;
 
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part};
+use crate::panels::DetectorPanel;
 
 /// Largest number of rings.
 const RINGS: usize = 4;
@@ -61,18 +62,19 @@ impl Resolution for FlatDetector {
     }
 }
 
-/// |s| = 2 sin(theta) / lambda at the centre of every pixel, about the first source, in 1/Angstrom.
+/// |s| = 2 sin(theta) / lambda at the centre of every pixel of the stack, about the first source, in 1/Angstrom.
 ///
 /// # Errors
 /// No memory.
 pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> {
-    let detector = &experiment.detector;
-    let mut lengths = filled(detector.pixels(), 0f32)
+    let mut lengths = filled(experiment.pixels(), 0f32)
         .ok_or_else(|| Failure::no_memory(Part::Selection, "the resolutions of the pixels"))?;
-    let incident = experiment.sources.first().map_or(detector.beam, |source| source.incident);
+    let incident = experiment.sources.first().map_or(experiment.frame.beam, |source| source.incident);
     let per_angstrom = 1e-10 / experiment.lambda0_m;
-    lengths.par_chunks_mut(detector.fast_pixels).enumerate().for_each(|(slow, row)| {
-        for (fast, length) in row.iter_mut().enumerate() {
+    lengths.par_chunks_mut(experiment.columns()).enumerate().for_each(|(row, lengths)| {
+        let Some((panel, slow)) = experiment.panel_of_row(row) else { return };
+        let detector = &experiment.panels[panel].detector;
+        for (fast, length) in lengths.iter_mut().enumerate() {
             let diffracted = pixel_position_m(detector, [fast, slow]).try_normalize();
             let s = diffracted.unwrap_or(incident) - incident;
             *length = (s.length() * per_angstrom) as f32;
@@ -88,12 +90,18 @@ pub fn scattering_lengths(experiment: &Experiment) -> Result<Vec<f32>, Failure> 
 /// A detector with a corner beyond 90 degrees, along the bend of a curved one, counts as one all around the sample.
 #[must_use]
 pub fn largest_scattering_length(experiment: &Experiment) -> f64 {
-    let detector = &experiment.detector;
+    let of_panel = |panel: &DetectorPanel| largest_of_panel(panel, &experiment.sources);
+    experiment.panels.iter().map(of_panel).fold(0.0, f64::max)
+}
+
+/// [`largest_scattering_length`] of a panel.
+fn largest_of_panel(panel: &DetectorPanel, sources: &[Source]) -> f64 {
+    let detector = &panel.detector;
     let [fast, slow] = [detector.fast_pixels, detector.slow_pixels].map(|pixels| pixels as f64);
     let corners_m: Vec<Vec3> = [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]]
         .into_iter()
         .map(|corner_px| flat_position_m(detector, corner_px))
-        .flat_map(|corner| [corner, corner + experiment.sensor.thickness_m() * detector.normal])
+        .flat_map(|corner| [corner, corner + panel.sensor.thickness_m() * detector.normal])
         .collect();
     let is_bent_back =
         |&corner: &Vec3| bend_rad(detector, corner).iter().any(|angle| angle.abs() > FRAC_PI_2);
@@ -107,7 +115,7 @@ pub fn largest_scattering_length(experiment: &Experiment) -> f64 {
         });
         lengths.fold(0.0, f64::max) * 1e-10 / source.lambda_m
     };
-    experiment.sources.iter().map(length).fold(0.0, f64::max)
+    sources.iter().map(length).fold(0.0, f64::max)
 }
 
 /// Position of the centre of a pixel (fast, slow) relative to the sample, in m.
@@ -154,7 +162,7 @@ mod tests {
     use widebragg::scene::DetectorInput;
 
     use super::*;
-    use crate::parameters::Parameters;
+    use crate::parameters::{PanelParameters, Parameters};
 
     /// A small, tilted detector, flat or curved.
     fn experiment(curved: bool) -> Experiment {
@@ -170,8 +178,10 @@ mod tests {
         };
         let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]);
         let defaults = Parameters::new(CellSource::Cell(cell));
+        let detector = DetectorInput::Parameters(detector);
+        let panel = PanelParameters { detector, ..PanelParameters::default() };
         let parameters = Parameters {
-            detector: DetectorInput::Parameters(detector),
+            panels: vec![panel],
             cells: [5.0; 3],
             default_f: 100.0,
             oversample: OversampleRequest { per_axis: Some(1), ..OversampleRequest::default() },
@@ -191,12 +201,13 @@ mod tests {
             assert!(most < largest && most > 0.9 * largest, "{curved}: {most} {largest}");
         }
         let mut behind = experiment(false);
-        behind.detector.pix0_m = -1.0 * behind.detector.pix0_m;
+        let pix0_m = &mut behind.panels[0].detector.pix0_m;
+        *pix0_m = -1.0 * *pix0_m;
         let longest = 2e-10 / behind.lambda0_m;
         assert!((largest_scattering_length(&behind) - longest).abs() < 1e-12 * longest);
         // Bent by 6 rad to each side, so that its corners meet in front again.
         let mut around = experiment(true);
-        around.detector.distance_m = 0.5 * 0.08 / 6.0;
+        around.panels[0].detector.distance_m = 0.5 * 0.08 / 6.0;
         assert!((largest_scattering_length(&around) - longest).abs() < 1e-12 * longest);
     }
 
@@ -206,12 +217,12 @@ mod tests {
             let experiment = experiment(curved);
             let lengths = scattering_lengths(&experiment).unwrap();
             let mut orientations = experiment.orientation_buffer().unwrap();
-            let scene = experiment.scene(0, &mut orientations).unwrap();
+            let scene = experiment.scene(0, 0, &mut orientations).unwrap();
             for (fast, slow) in [(0, 0), (19, 0), (7, 11), (19, 15)] {
                 let mut found = None;
                 scene.probe_pixel(slow, fast, &Carryover::Off, &mut |step| found = Some(*step)).unwrap();
                 let step = found.unwrap();
-                let position = pixel_position_m(&experiment.detector, [fast, slow]);
+                let position = pixel_position_m(&experiment.panels[0].detector, [fast, slow]);
                 assert!((position - step.position_m).length() < 1e-12, "{curved} {fast} {slow}");
                 let expected = step.scattering_per_m.length() * 1e-10;
                 let found = f64::from(lengths[slow * 20 + fast]);

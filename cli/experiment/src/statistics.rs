@@ -2,12 +2,14 @@
 
 use widebragg::scene::Scene;
 
+use crate::panels::{StackPart, parts};
+
 /// The statistics that the reference prints of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Statistics {
     /// Largest pixel, at least 0.
     pub max: f64,
-    /// Its first position: fast, slow.
+    /// Its first position: column and row of the stack.
     pub max_at: Option<(usize, usize)>,
     /// Mean of the rendered pixels.
     pub mean: f64,
@@ -20,13 +22,13 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The statistics of `pixels`, rendered from `scene`.
+    /// The statistics of `pixels`, rendered from `scenes`, one for each panel.
     #[must_use]
-    pub fn new(scene: &Scene<'_>, pixels: &[f32]) -> Self {
+    pub fn new(scenes: &[Scene<'_>], pixels: &[f32]) -> Self {
         let mut statistics = Self::default();
         let (mut count, mut squares) = (0u64, 0.0);
         // Pixel by pixel as in the reference, since the order of the sum decides its last digits.
-        for row in region(scene, pixels) {
+        for row in regions(scenes, pixels) {
             for (fast, &value) in row.pixels.iter().enumerate().filter(|&(i, _)| row.is_selected(i)) {
                 let wide = f64::from(value);
                 count += 1;
@@ -34,14 +36,14 @@ impl Statistics {
                 squares += f64::from(value * value);
                 if wide > statistics.max {
                     statistics.max = wide;
-                    statistics.max_at = Some((row.first_fast + fast, row.slow));
+                    statistics.max_at = Some((row.first_fast + fast, row.row));
                 }
             }
         }
         statistics.mean = statistics.sum / count as f64;
         statistics.rms = (squares / (count as f64 - 1.0)).sqrt();
         let (mut all, mut deviations) = (0u64, 0.0);
-        for row in region(scene, pixels) {
+        for row in regions(scenes, pixels) {
             all += row.pixels.len() as u64;
             for &value in row.pixels {
                 deviations += (f64::from(value) - statistics.mean).powi(2);
@@ -52,11 +54,11 @@ impl Statistics {
     }
 }
 
-/// A row of the region of interest.
+/// A row of the region of interest of a panel.
 #[derive(Debug, Clone, Copy)]
 pub struct RegionRow<'p> {
-    /// Index of the row.
-    pub slow: usize,
+    /// Index of the row in the stack.
+    pub row: usize,
     /// Column of the first pixel.
     pub first_fast: usize,
     /// Pixels inside the region.
@@ -73,17 +75,23 @@ impl RegionRow<'_> {
     }
 }
 
-/// The rows of the region of interest of `pixels`, rendered from `scene`.
-pub fn region<'p>(scene: &'p Scene<'_>, pixels: &'p [f32]) -> impl Iterator<Item = RegionRow<'p>> {
-    let (roi, columns) = (scene.parts().roi, scene.detector().fast_pixels);
+/// The rows of the region of interest of a panel.
+pub fn region<'p>(part: StackPart<'p, &'p [f32]>) -> impl Iterator<Item = RegionRow<'p>> {
+    let StackPart { scene, first_row, pixels } = part;
+    let (roi, columns) = (scene.parts().roi, scene.panel().fast_pixels);
     let mask = scene.parts().mask;
     (roi.slow_min..=roi.slow_max).map(move |slow| {
         let span = slow * columns + roi.fast_min..slow * columns + roi.fast_max + 1;
         RegionRow {
-            slow,
+            row: first_row + slow,
             first_fast: roi.fast_min,
             pixels: pixels.get(span.clone()).unwrap_or(&[]),
             mask: mask.and_then(|mask| mask.get(span)),
         }
     })
+}
+
+/// The rows of the regions of interest of all panels.
+fn regions<'p>(scenes: &'p [Scene<'_>], pixels: &'p [f32]) -> impl Iterator<Item = RegionRow<'p>> {
+    parts(scenes, pixels).flat_map(region)
 }

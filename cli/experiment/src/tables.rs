@@ -6,6 +6,7 @@ use widebragg::scene::{SceneParameters, SceneTables};
 use widebragg_formats::memory::filled;
 
 use crate::failure::{Failure, Part, refused};
+use crate::panels::DetectorPanel;
 
 /// Sources, their weights, and mosaic domains of a scene.
 pub(crate) struct Tables {
@@ -16,10 +17,11 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Checks a scene of `parameters` and fills its tables. If the kernel rejects the scene, `part` names the
-    /// part to blame for its error.
+    /// Checks a scene of `parameters`, also on the `other` panels, and fills its tables. If the kernel rejects the scene,
+    /// `part` names the part to blame for its error.
     pub(crate) fn new(
         parameters: &SceneParameters<'_>,
+        other: &[DetectorPanel],
         part: impl Fn(&widebragg::Error) -> Part,
     ) -> Result<Self, Failure> {
         let len = parameters.tables_len().map_err(too_large)?;
@@ -37,6 +39,9 @@ impl Tables {
             orientations: &mut orientations,
         };
         let scene = parameters.fill(tables).map_err(|error| refused(part(&error))(error))?;
+        for panel in other {
+            scene.on_panel(panel.panel(), panel.roi, panel.mask()).map_err(refused(Part::Scene))?;
+        }
         let used = scene.parts().sources.len();
         sources.truncate(used);
         let source_weights = Some(source_weights).filter(|weights| !weights.is_empty());

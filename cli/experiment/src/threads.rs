@@ -44,6 +44,6 @@ pub fn or_all_cores(threads: Option<usize>) -> usize {
 /// As many of `threads` as are worth starting for an image of `experiment`.
 #[must_use]
 pub fn worth_starting(experiment: &Experiment, threads: usize) -> usize {
-    let steps = experiment.detector.pixels() as f64 * experiment.steps_per_pixel();
+    let steps = experiment.pixels() as f64 * experiment.steps_per_pixel();
     if steps < STEPS_WORTH_THREADS { 1 } else { threads }
 }

@@ -116,8 +116,7 @@ pub fn run(bench: &BenchOptions) -> Result<(), Failure> {
         for (index, measured) in &mut measured {
             let Some(experiment) = experiments.get_mut(*index) else { continue };
             (experiment.simd, experiment.precision) = (measured.simd, measured.precision);
-            let steps =
-                (measured.rows * experiment.detector.fast_pixels) as f64 * experiment.steps_per_pixel();
+            let steps = (measured.rows * experiment.columns()) as f64 * experiment.steps_per_pixel();
             let took = burst(experiment, measured.rows)?;
             measured.cpu.0.push(took.cpu.as_secs_f64() * 1e9 / steps);
             measured.wall.0.push(took.wall.as_secs_f64() * 1e9 / steps);
@@ -201,9 +200,9 @@ fn thread_time() -> Option<Duration> {
 /// Renders `rows` rows around the middle.
 fn burst(experiment: &Experiment, rows: usize) -> Result<Took, Failure> {
     let mut entries = experiment.orientation_buffer()?;
-    let scene = experiment.scene(0, &mut entries)?;
-    let mut row = vec![0f32; experiment.detector.fast_pixels];
-    let first = scene.detector().slow_pixels / 2 - rows / 2;
+    let scene = experiment.scene(0, 0, &mut entries)?;
+    let mut row = vec![0f32; experiment.columns()];
+    let first = scene.panel().slow_pixels / 2 - rows / 2;
     let clock = Clock::start();
     for slow in first..first + rows {
         scene

@@ -155,8 +155,8 @@ pub(crate) fn pixels(path: &Path, experiment: &Experiment, option: &str) -> Resu
 }
 
 fn read(path: &Path, experiment: &Experiment, option: &str) -> Result<Image, Failure> {
-    let size = [experiment.detector.fast_pixels, experiment.detector.slow_pixels];
-    let bytes = experiment.detector.pixels().saturating_mul(BYTES_PER_PIXEL).saturating_add(FIT_BYTES);
+    let size = [experiment.columns(), experiment.rows()];
+    let bytes = experiment.pixels().saturating_mul(BYTES_PER_PIXEL).saturating_add(FIT_BYTES);
     if !is_there(bytes) {
         let [fast, slow] = size;
         return Err(Failure::input(format!("{option}: no memory to compare {fast} x {slow} pixels")));

@@ -64,7 +64,7 @@ pub fn run(options: &DiagnoseOptions, args: &[String]) -> Result<(), Failure> {
 
 /// The figures as JSON.
 fn values(modes: &Modes, report: &Report) -> Value {
-    let columns = modes.spec.detector.fast_pixels;
+    let columns = modes.spec.columns();
     let change_of = |change: &Change| {
         let largest_at = change.largest_at.and_then(|Largest { at, without, with }| {
             let index = report.selection.index(at)?;

@@ -32,11 +32,12 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
         }
         let found = pool(options)?.install(|| {
             if options.render.roi_px.is_none() {
-                experiment.roi = brightest(&experiment)?;
+                let roi = brightest(&experiment)?;
+                experiment.panels.iter_mut().for_each(|panel| panel.roi = roi);
             }
             check(&experiment, &chosen.parameters)
         })?;
-        let roi = experiment.roi;
+        let roi = experiment.first_panel().roi;
         let tolerance = options.tolerance;
         let (report, text) = (report(roi, &found, tolerance), table(roi, &found, tolerance));
         if let Some(evidence) = evidence {

@@ -52,7 +52,7 @@ fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<(Loss, Opt
             Ok((loss, Some(exposure)))
         }
         (None, Some(path)) => Ok((Loss::weights(pixels(path, experiment, "--weights")?), None)),
-        (None, None) => Ok((Loss::sum(experiment.detector.pixels()), None)),
+        (None, None) => Ok((Loss::sum(experiment.pixels()), None)),
     }
 }
 
@@ -199,12 +199,12 @@ fn write_image(
     let pixels: Vec<f32> = image.iter().map(|slope| (slope * named.per_unit) as f32).collect();
     let [float, png] = image_names(named).map(|name| folder.join(name));
     write_float(&float, &pixels)?;
-    let detector = &problem.experiment().detector;
+    let columns = problem.experiment().columns();
     let unit = match named.unit {
         "" => "photons".to_owned(),
         unit => format!("photons/{unit}"),
     };
-    let picture = signed_picture(&format!("dI/d {}", named.name), &unit, detector.fast_pixels, &pixels)?;
+    let picture = signed_picture(&format!("dI/d {}", named.name), &unit, columns, &pixels)?;
     write_atomically(&png, |out| out.write_all(&picture))?;
     Ok([float, png])
 }

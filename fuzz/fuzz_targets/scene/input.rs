@@ -9,14 +9,16 @@ use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::panel::Panel;
 use widebragg::light::LightRule;
 use widebragg::random::{Ran1, fill_mosaic};
 use widebragg::rotation::{Orientation, PhiMode, PhiShift, orientations_len};
 use widebragg::sampling::Steps;
-use widebragg::scene::{DetectorInput, Oversample, Roi, Scene, Sensor};
+use widebragg::scene::{Oversample, Roi, Scene, Sensor};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::Failure;
+use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::hkl_table::HklTable;
 
@@ -243,9 +245,13 @@ impl Input {
         let orientations = vec![Orientation::default(); orientations_len(count, domains.len())?];
         let experiment = Experiment {
             simd: Simd::detect(),
-            detector,
-            detector_input: DetectorInput::Placed(detector),
-            sensor: self.sensor(),
+            panels: vec![DetectorPanel {
+                roi: self.roi(&detector),
+                mask: self.mask(detector.pixels()).map(Arc::new),
+                ..DetectorPanel::placed(detector, self.sensor())
+            }],
+            panels_in_all: 1,
+            frame: detector.frame(),
             oversample: self.oversample(),
             lambda0_m: parameters.lambda0_m,
             sources: self.sources(&detector)?,
@@ -275,8 +281,6 @@ impl Input {
             structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.factor_grid())),
             default_f: 50.0,
             interpolate: self.lookup % 3 == 2,
-            roi: self.roi(&detector),
-            mask: self.mask(detector.pixels()).map(Arc::new),
         };
         Ok(Tables { experiment, orientations })
     }
@@ -330,7 +334,7 @@ impl Input {
     }
 
     fn roi(&self, detector: &Detector) -> Roi {
-        let mut roi = Roi::whole(detector);
+        let mut roi = Roi::whole(&Panel::new(detector, self.sensor()));
         if self.flag(6) {
             (roi.fast_min, roi.fast_max) = (roi.fast_max / 3, roi.fast_max - roi.fast_max / 4);
         }
@@ -345,7 +349,7 @@ impl Input {
     pub fn scene<'t>(&self, tables: &'t mut Tables, simd: Simd) -> Result<Scene<'t>, Error> {
         let Tables { experiment, orientations } = tables;
         experiment.simd = simd;
-        experiment.scene(0, orientations).map_err(|failure| match failure {
+        experiment.scene(0, 0, orientations).map_err(|failure| match failure {
             Failure::Refused { error, .. } => error,
             failure => panic!("not refused by the kernel: {failure}"),
         })

@@ -31,7 +31,7 @@ fuzz_target!(|input: Input| {
 /// A slot for each stream, or for each pixel.
 fn slots(input: &Input, scene: &Scene<'_>) -> Result<Vec<Slot>, Error> {
     let streams = usize::from(input.streams % 4);
-    let mut slots = vec![Slot::default(); if streams == 0 { scene.detector().pixels() } else { streams }];
+    let mut slots = vec![Slot::default(); if streams == 0 { scene.panel().pixels() } else { streams }];
     if streams == 0 {
         open_pixels(scene, 1, &mut slots)?
     } else {
@@ -46,7 +46,7 @@ fn carryover<'s>(input: &Input, slots: &'s mut [Slot]) -> Carryover<'s> {
 
 /// The scene with its latch, where the input asks for one.
 fn latched<'t>(input: &Input, scene: Scene<'t>, slots: &mut [Slot]) -> Result<Scene<'t>, Error> {
-    let rows = 0..scene.detector().slow_pixels;
+    let rows = 0..scene.panel().slow_pixels;
     let latch = if input.latches() { scene.find_latch(rows, &carryover(input, slots))? } else { None };
     Ok(latch.map_or(scene, |latch| scene.with_lookup(LookupRule::TricubicUntil(latch))))
 }
@@ -56,7 +56,7 @@ fn image(input: &Input, tables: &mut Tables, simd: Simd) -> Result<Vec<f64>, Err
     let scene = input.scene(tables, simd)?;
     let mut slots = slots(input, &scene)?;
     let scene = latched(input, scene, &mut slots)?;
-    let (rows, columns) = (scene.detector().slow_pixels, scene.detector().fast_pixels);
+    let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
     let mut pixels = vec![f64::NAN; rows * columns];
     scene.render_rows(0..rows, &mut pixels, &mut carryover(input, &mut slots))?;
 
@@ -82,7 +82,7 @@ fn probe(
     let scene = input.scene(tables, simd)?;
     let mut slots = slots(input, &scene)?;
     let scene = latched(input, scene, &mut slots)?;
-    let columns = scene.detector().fast_pixels;
+    let columns = scene.panel().fast_pixels;
     let mut choices = Vec::new();
     let found =
         scene.probe_pixel(pixel / columns, pixel % columns, &carryover(input, &mut slots), &mut |step| {

@@ -5,6 +5,7 @@
 //! follow origin and axes. On a curved detector P is bent about the slow and the fast axis first.
 
 use crate::lanes::{Lanes, Level};
+use crate::panel::Bend;
 use crate::render::geometry::LaneVec;
 use crate::render::observer::Site;
 
@@ -57,7 +58,10 @@ impl<F: Lanes> DetectorDerivatives<F> {
     pub(super) fn of_position(site: &Site<'_, F>, by_position: LaneVec<F>) -> Self {
         let zero = by_position.x.splat_like(0.0);
         let mut detector = Self::zero(zero);
-        let by_flat = if site.detector.curved { detector.unbend(site, by_position) } else { by_position };
+        let by_flat = match &site.panel.bend {
+            Some(sphere) => detector.unbend(site, sphere, by_position),
+            None => by_position,
+        };
         detector.pix0 = by_flat;
         detector.fast = by_flat.times_plus(site.subpixel.along_fast_m, detector.fast);
         detector.slow = by_flat.times_plus(zero.splat_like(site.along_slow_m), detector.slow);
@@ -79,17 +83,17 @@ impl<F: Lanes> DetectorDerivatives<F> {
     /// respect to the bent one. Adds the derivatives with respect to the axes and the radius that it is bent
     /// about.
     #[inline(always)]
-    fn unbend(&mut self, site: &Site<'_, F>, by_position: LaneVec<F>) -> LaneVec<F> {
-        let Site { detector, ref subpixel, along_slow_m, depth_m, .. } = *site;
+    fn unbend(&mut self, site: &Site<'_, F>, sphere: &Bend, by_position: LaneVec<F>) -> LaneVec<F> {
+        let Site { panel, ref subpixel, along_slow_m, depth_m, .. } = *site;
         let level = by_position.x.level();
-        let per_distance = level.splat(1.0 / detector.distance_m);
-        let row = along_slow_m * detector.slow + depth_m * detector.normal + detector.pix0_m;
-        let flat = LaneVec::splat(level, detector.fast)
-            .times_plus(subpixel.along_fast_m, LaneVec::splat(level, row));
-        let (slow, fast) = (LaneVec::splat(level, detector.slow), LaneVec::splat(level, detector.fast));
-        let spot = LaneVec::splat(level, detector.distance_m * detector.beam);
+        let per_distance = level.splat(1.0 / sphere.radius_m);
+        let row = along_slow_m * panel.slow + depth_m * panel.normal + panel.pix0_m;
+        let flat =
+            LaneVec::splat(level, panel.fast).times_plus(subpixel.along_fast_m, LaneVec::splat(level, row));
+        let (slow, fast) = (LaneVec::splat(level, panel.slow), LaneVec::splat(level, panel.fast));
+        let spot = LaneVec::splat(level, sphere.radius_m * sphere.beam);
         let (about_slow, about_fast) = (flat.y * per_distance, flat.z * per_distance);
-        let rotated = spot.rotate(detector.slow, about_slow);
+        let rotated = spot.rotate(panel.slow, about_slow);
         let (by_rotated, by_fast, by_about_fast) =
             rotated.rotate_derivatives(fast, about_fast, subpixel.position_m, by_position);
         let (by_spot, by_slow, by_about_slow) =
@@ -97,7 +101,7 @@ impl<F: Lanes> DetectorDerivatives<F> {
         self.fast = by_fast;
         self.slow = by_slow;
         let by_per_distance = flat.y.mul_add(by_about_slow, flat.z * by_about_fast);
-        self.distance = by_spot.dot_scalar(detector.beam) - by_per_distance * per_distance * per_distance;
+        self.distance = by_spot.dot_scalar(sphere.beam) - by_per_distance * per_distance * per_distance;
         LaneVec { x: level.splat(0.0), y: by_about_slow * per_distance, z: by_about_fast * per_distance }
     }
 }

@@ -24,8 +24,8 @@ use super::detector_derivatives::{DetectorDerivatives, inverse_or_zero};
 use super::orientation_derivatives::{OrientationDerivatives, by_mosaic};
 use super::variables::group;
 use crate::beam::{PolarizationFrame, Source};
-use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
+use crate::panel::Panel;
 use crate::render::accumulate::{Accumulation, StepFactor};
 use crate::render::geometry::LaneVec;
 use crate::render::observer::{ObservedPixel, ObservedStep, Observer, Site};
@@ -117,9 +117,9 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             scatters,
             of_steps: Accumulation::new(scene).of_steps(),
             background: scene.background,
-            point_pixel: p.detector.point_pixel,
+            point_pixel: p.panel.point_pixel,
             polarization: scene.polarization,
-            sensor: p.sensor,
+            sensor: p.panel.sensor,
             cell: [v; 3],
             reciprocal: [v; 3],
             rotation: [zero; 3],
@@ -269,7 +269,7 @@ impl<F: Lanes> Jacobian<'_, F> {
         let per_distance = direction.inverse_distance * direction.inverse_distance.splat_like(power);
         let mut slopes = DetectorDerivatives::of_position(site, direction.diffracted.scale(per_distance));
         if !self.point_pixel {
-            slopes.close_distance = per_distance.splat_like(1.0 / site.detector.close_distance_m);
+            slopes.close_distance = per_distance.splat_like(1.0 / site.panel.close_distance_m);
         }
         slopes
     }
@@ -282,10 +282,10 @@ fn ln_capture_at<F: Lanes>(
     layer_m: f64,
     attenuation_per_m: f64,
 ) -> DetectorDerivatives<F> {
-    let Detector { normal, .. } = *site.detector;
+    let Panel { normal, .. } = *site.panel;
     let direction = &site.subpixel.direction;
     let (share, by_obliquity) =
-        direction.capture_derivative(site.detector, site.depth_m, layer_m, attenuation_per_m);
+        direction.capture_derivative(site.panel, site.depth_m, layer_m, attenuation_per_m);
     let by_obliquity = by_obliquity * inverse_or_zero(share);
     let normal = LaneVec::splat(share.level(), normal);
     let mut slopes = DetectorDerivatives::of_direction(site, normal.scale(by_obliquity));

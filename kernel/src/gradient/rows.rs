@@ -292,7 +292,7 @@ impl Scene<'_> {
         carry: &Carryover<'_>,
         sums: &mut Sums<'_>,
     ) -> Result<(), Error> {
-        let columns = self.detector().fast_pixels;
+        let columns = self.panel().fast_pixels;
         let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
         let short = |buffer, needed, given| Err(Error::BufferTooShort { buffer, needed, given });
         self.check_derivatives(turns)?;
@@ -335,7 +335,7 @@ impl Scene<'_> {
         carry: &Carryover<'_>,
         images: &mut [f64],
     ) -> Result<(), Error> {
-        let columns = self.detector().fast_pixels;
+        let columns = self.panel().fast_pixels;
         let pixels = self.check_rows(&rows, carry)?.saturating_mul(columns);
         self.check_derivatives(turns)?;
         let (needed, given) = (pixels.saturating_mul(directions.len()), images.len());

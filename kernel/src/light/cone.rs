@@ -1,11 +1,11 @@
-//! The outline of a cone of scattered beams on the detector.
+//! The outline of a cone of scattered beams on the panel.
 
 use core::ops::Range;
 
-use crate::detector::Detector;
+use crate::panel::Panel;
 use crate::vector::Vec3;
 
-/// A flat detector, or one at a depth below its surface, for the outlines of cones.
+/// A flat panel, or one at a depth below its surface, for the outlines of cones.
 ///
 /// The ray along X = pix0 + u f + v s is at an angle of at most alpha from the unit vector p inside the cone. The planes
 /// through the sample along s touch the cone at the outermost u, where |n.p| = |n| sin(alpha) for the normal
@@ -32,7 +32,7 @@ struct Planes {
     cross: f64,
 }
 
-/// Where a cone meets the detector.
+/// Where a cone meets the panel.
 #[derive(Debug, Clone)]
 pub(super) enum Meets {
     /// It does not.
@@ -76,9 +76,9 @@ impl Planes {
 }
 
 impl Outline {
-    pub(super) fn new(detector: &Detector, depth_m: f64) -> Self {
-        let Detector { fast, slow, .. } = *detector;
-        let pix0_m = detector.pix0_m + depth_m * detector.normal;
+    pub(super) fn new(panel: &Panel, depth_m: f64) -> Self {
+        let Panel { fast, slow, .. } = *panel;
+        let pix0_m = panel.pix0_m + depth_m * panel.normal;
         let normal = fast.cross(slow);
         let planes = [Planes::new(pix0_m, fast, slow), Planes::new(pix0_m, slow, fast)];
         Self { planes, fast, slow, normal, side: normal.dot(pix0_m) }

@@ -203,7 +203,7 @@ impl Sample {
         let sampled = || (0..pairs as u64).map(|i| ((2 * i + 1) * all as u64 / (2 * pairs as u64)) as usize);
         let pixels = (fast_max + 1 - fast_min) as f64 * (slow_max + 1 - slow_min) as f64;
         let per_axis = p.oversample.per_axis as f64;
-        let samples = p.sensor.layers as f64 * per_axis * per_axis;
+        let samples = p.panel.sensor.layers as f64 * per_axis * per_axis;
         let steps = all as f64 * samples;
         let (mut lines, mut spots, mut rows, mut columns) = (0.0, 0u64, 0u64, 0u64);
         if let Some(field) = Field::new(light, &(slow_min..slow_max + 1)) {

@@ -57,7 +57,7 @@
 //! # let (source_weights, source_grids) = (&mut [][..], &mut [][..]);
 //! # let tables = SceneTables { sources, source_weights, source_grids, domains, orientations };
 //! let scene = parameters.fill(tables)?; // tables as in the example of the crate
-//! let rows = 0..scene.detector().slow_pixels;
+//! let rows = 0..scene.panel().slow_pixels;
 //! let light = scene.light(Cutoff::Exponent(60.0)).expect("a gauss crystal without interpolation");
 //!
 //! let mut spots = vec![Spot::default(); 10_000];
@@ -67,9 +67,9 @@
 //! let (mut spans, mut cells) = (vec![[0; 2]; len.spans], vec![Cell::default(); len.cells]);
 //! let lists = [light.list(rows.clone(), &found, &spots, &mut spans, &mut cells)?];
 //!
-//! let mut image = vec![0f32; scene.detector().pixels()];
+//! let mut image = vec![0f32; scene.panel().pixels()];
 //! light.render_rows(&lists, rows.clone(), &mut image, &mut Carryover::Off)?;
-//! # let mut whole = vec![0f32; scene.detector().pixels()];
+//! # let mut whole = vec![0f32; scene.panel().pixels()];
 //! scene.render_rows(rows, &mut whole, &mut Carryover::Off)?;
 //! assert!(image == whole);
 //! # Ok(())
@@ -140,18 +140,22 @@ impl<'a> Scene<'a> {
             p.structure_factors.grid.is_some() && p.structure_factors.lookup != LookupRule::Nearest;
         // Factors below 0 would be terms below 0.
         let dim = p.polarization.is_none_or(|polarization| polarization.kahn.abs() <= 1.0);
-        if interpolates || p.detector.curved || self.needs_general_loop() || !dim || !self.has_usual_factors()
+        if interpolates
+            || p.panel.bend.is_some()
+            || self.needs_general_loop()
+            || !dim
+            || !self.has_usual_factors()
         {
             return None;
         }
-        let limits = [p.detector.fast_pixels, p.detector.slow_pixels];
+        let limits = [p.panel.fast_pixels, p.panel.slow_pixels];
         let is_named = p.largest_indices().into_iter().all(|index| index < LARGEST_INDEX);
         if self.pairs() > MOST_PAIRS || limits.into_iter().any(|limit| limit > MOST_PIXELS) || !is_named {
             return None;
         }
         let reach = Reach::new(self, cutoff)?;
-        let deepest_m = p.sensor.layer_m * (p.sensor.layers - 1) as f64;
-        let outline = |depth_m| Outline::new(&p.detector, depth_m);
+        let deepest_m = p.panel.sensor.layer_m * (p.panel.sensor.layers - 1) as f64;
+        let outline = |depth_m| Outline::new(&p.panel, depth_m);
         let outlines = [Some(outline(0.0)), (deepest_m > 0.0).then(|| outline(deepest_m))];
         Some(Light { scene: self, reach, outlines })
     }

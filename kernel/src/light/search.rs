@@ -12,8 +12,8 @@ use super::cone::{Ellipse, Meets, Outline};
 use super::reach::{axes_m, reciprocal_of};
 use crate::Error;
 use crate::beam::Source;
-use crate::detector::Detector;
 use crate::lanes::{BaseLevel, LaneMask, Lanes, WithSimd};
+use crate::panel::Panel;
 use crate::rotation::Orientation;
 use crate::scene::Roi;
 use crate::vector::Vec3;
@@ -122,7 +122,7 @@ impl Light<'_, '_> {
     /// [`Error::BufferTooShort`] where the spots of the first pair do not fit, [`Error::OutsideDetector`] for rows past
     /// the last.
     pub fn find(&self, rows: Range<usize>, pairs: Range<usize>, spots: &mut [Spot]) -> Result<Found, Error> {
-        let limit = self.scene.p.detector.slow_pixels;
+        let limit = self.scene.p.panel.slow_pixels;
         if rows.end > limit {
             return Err(Error::OutsideDetector { index: rows.end.saturating_sub(1), limit });
         }
@@ -214,8 +214,8 @@ impl Field {
         }
         let rows = [start, end - 1];
         let columns = [fast_min, fast_max];
-        let Detector { pix0_m, fast, slow, normal, pixel_m, .. } = scene.p.detector;
-        let depth_m = scene.p.sensor.thickness_m();
+        let Panel { pix0_m, fast, slow, normal, pixel_m, .. } = scene.p.panel;
+        let depth_m = scene.p.panel.sensor.thickness_m();
         let corners = corners(columns, rows, depth_m / pixel_m).map(|[u, v, depth]| {
             (pix0_m + (u * pixel_m) * fast + (v * pixel_m) * slow + (depth * pixel_m) * normal).normalize()
         });
@@ -226,7 +226,7 @@ impl Field {
         // directions; NaN, too, ends in the search of all directions.
         let cone = middle.map(|middle| (middle, cos(middle))).filter(|&(_, cos)| cos > 0.01);
         let (middle, angle_rad) =
-            cone.map_or((scene.p.detector.beam, PI), |(middle, cos)| (middle, libm::acos(cos)));
+            cone.map_or((scene.p.panel.normal, PI), |(middle, cos)| (middle, libm::acos(cos)));
         let inset_px = 0.5 / scene.p.oversample.per_axis as f64;
         Some(Self { per_pixel: 1.0 / pixel_m, inset_px, columns, rows, middle, angle_rad })
     }

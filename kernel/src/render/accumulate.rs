@@ -62,7 +62,7 @@ impl Accumulation {
         Self {
             mode,
             // Where there is a single one, the share of a layer can wait for the finished sum.
-            capture: flags.thick || (is_spec && p.sensor.layers > 1 && p.sensor.layer_m > 0.0),
+            capture: flags.thick || (is_spec && p.panel.sensor.layers > 1 && p.panel.sensor.layer_m > 0.0),
             polarization: flags.polar,
             omega: flags.omega,
             has_weights: p.source_weights.is_some(),

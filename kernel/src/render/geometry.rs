@@ -1,9 +1,9 @@
 //! Lanes of pixels to positions, directions, solid angle, capture and polarisation.
 
 use crate::beam::{PolarizationFrame, Source};
-use crate::detector::Detector;
 use crate::lanes::{Lanes, Level};
 use crate::math::{exp, sin_cos};
+use crate::panel::{Bend, Panel};
 use crate::rotation::{Mat3, Orientation};
 use crate::vector::Vec3;
 
@@ -177,16 +177,16 @@ pub(crate) struct SubpixelGrid {
 }
 
 impl SubpixelGrid {
-    pub(super) fn new(detector: &Detector, slow: usize, per_axis: usize) -> Self {
+    pub(super) fn new(panel: &Panel, slow: usize, per_axis: usize) -> Self {
         let per_axis = per_axis as f64;
-        let step_m = detector.pixel_m / per_axis;
+        let step_m = panel.pixel_m / per_axis;
         Self { slow: slow as f64, per_axis, step_m, half_m: step_m / 2.0 }
     }
 
     /// The line that subpixels with index `sub_slow` lie on, at a depth: its point at fast = 0.
     #[inline(always)]
-    pub(super) fn line(&self, detector: &Detector, sub_slow: usize, depth_m: f64) -> Vec3 {
-        self.along_slow_m(sub_slow) * detector.slow + depth_m * detector.normal + detector.pix0_m
+    pub(super) fn line(&self, panel: &Panel, sub_slow: usize, depth_m: f64) -> Vec3 {
+        self.along_slow_m(sub_slow) * panel.slow + depth_m * panel.normal + panel.pix0_m
     }
 
     /// Distance of subpixels `sub_fast` of a column from the origin along the fast axis, in m.
@@ -205,17 +205,20 @@ impl<F: Lanes> Subpixel<F> {
     /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of
     /// [`SubpixelGrid::line`].
     #[inline(always)]
-    pub(super) fn new(detector: &Detector, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
+    pub(super) fn new(panel: &Panel, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
         let level = fast.level();
         let column = fast.mul_add(level.splat(grid.per_axis), level.splat(sub_fast as f64));
         let along_fast = level.splat(grid.step_m).mul_add(column, level.splat(grid.half_m));
-        let f = LaneVec::splat(level, detector.fast);
+        let f = LaneVec::splat(level, panel.fast);
         let flat = LaneVec {
             x: f.x.mul_add(along_fast, level.splat(row.x)),
             y: f.y.mul_add(along_fast, level.splat(row.y)),
             z: f.z.mul_add(along_fast, level.splat(row.z)),
         };
-        let position_m = if detector.curved { bend(detector, flat) } else { flat };
+        let position_m = match &panel.bend {
+            Some(sphere) => bend(panel, sphere, flat),
+            None => flat,
+        };
         let inverse_distance = position_m.dot(position_m).inverse_sqrt();
         let diffracted = position_m.scale(inverse_distance);
         let direction = Direction { inverse_distance, diffracted };
@@ -226,25 +229,19 @@ impl<F: Lanes> Subpixel<F> {
 impl<F: Lanes> Direction<F> {
     /// Solid angle of the pixel, in sr.
     #[inline(always)]
-    pub(super) fn omega_sr(&self, detector: &Detector) -> F {
+    pub(super) fn omega_sr(&self, panel: &Panel) -> F {
         let inverse2 = self.inverse_distance * self.inverse_distance;
-        if detector.point_pixel {
+        if panel.point_pixel {
             return inverse2;
         }
-        let area = detector.pixel_m * detector.pixel_m * detector.close_distance_m;
+        let area = panel.pixel_m * panel.pixel_m * panel.close_distance_m;
         inverse2 * self.inverse_distance * inverse2.splat_like(area)
     }
 
     /// The share of the photons that a layer between two depths captures; attenuation in 1/m.
     #[inline(always)]
-    pub(super) fn capture(
-        &self,
-        detector: &Detector,
-        depth_m: f64,
-        next_depth_m: f64,
-        attenuation: f64,
-    ) -> F {
-        let obliquity = self.diffracted.dot_scalar(detector.normal);
+    pub(super) fn capture(&self, panel: &Panel, depth_m: f64, next_depth_m: f64, attenuation: f64) -> F {
+        let obliquity = self.diffracted.dot_scalar(panel.normal);
         transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
     }
 
@@ -253,12 +250,12 @@ impl<F: Lanes> Direction<F> {
     #[inline(always)]
     pub(crate) fn capture_derivative(
         &self,
-        detector: &Detector,
+        panel: &Panel,
         depth_m: f64,
         layer_m: f64,
         attenuation: f64,
     ) -> (F, F) {
-        let obliquity = self.diffracted.dot_scalar(detector.normal);
+        let obliquity = self.diffracted.dot_scalar(panel.normal);
         let (from, to) = (depth_m * attenuation, (depth_m + layer_m) * attenuation);
         let (reach, leave) = (transmission(from, obliquity), transmission(to, obliquity));
         let slope =
@@ -332,8 +329,8 @@ fn transmission<F: Lanes>(depth: f64, obliquity: F) -> F {
 
 /// The point of the sphere around the sample that a flat position is bent to.
 #[inline(always)]
-fn bend<F: Lanes>(detector: &Detector, flat: LaneVec<F>) -> LaneVec<F> {
-    let per_distance = flat.x.splat_like(1.0 / detector.distance_m);
-    let spot = LaneVec::splat(flat.x.level(), detector.distance_m * detector.beam);
-    spot.rotate(detector.slow, flat.y * per_distance).rotate(detector.fast, flat.z * per_distance)
+fn bend<F: Lanes>(panel: &Panel, sphere: &Bend, flat: LaneVec<F>) -> LaneVec<F> {
+    let per_radius = flat.x.splat_like(1.0 / sphere.radius_m);
+    let spot = LaneVec::splat(flat.x.level(), sphere.radius_m * sphere.beam);
+    spot.rotate(panel.slow, flat.y * per_radius).rotate(panel.fast, flat.z * per_radius)
 }

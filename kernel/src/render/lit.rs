@@ -135,7 +135,8 @@ fn render_unproved<P: PixelValue>(
     out: &mut [P],
 ) {
     let p = &scene.p;
-    let samples = p.sensor.layers as f64 * (p.oversample.per_axis as f64) * (p.oversample.per_axis as f64);
+    let samples =
+        p.panel.sensor.layers as f64 * (p.oversample.per_axis as f64) * (p.oversample.per_axis as f64);
     let (sources, orientations) = (p.sources.len() as f64, p.orientations.entries().len() as f64);
     let steps = samples * sources * orientations;
     // Each addition, and each product of a source's terms, rounds by at most 2^-53 of the sum, in the sum of the list
@@ -182,7 +183,7 @@ impl<Sh: SpotKind> WithSimd for LitPass<'_, '_, Sh> {
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, lit, span, work, .. } = self;
         let p = &scene.p;
-        let grid = SubpixelGrid::new(&p.detector, span.slow, p.oversample.per_axis);
+        let grid = SubpixelGrid::new(&p.panel, span.slow, p.oversample.per_axis);
         let shape = Sh::spots(level, &p.crystallite);
         let lowest_exponent = level.splat(lit.reach.lowest_exponent);
         let multiplies_terms = Accumulation::new(scene).multiplies_terms();

@@ -1,4 +1,4 @@
-//! Rendering: rows of the detector, single pixels, and their intermediate values, from a [`Scene`].
+//! Rendering: rows of a panel, single pixels, and their intermediate values, from a [`Scene`].
 //!
 //! **Formula** for each pixel, over thickness layers, subpixels, sources, phi steps and mosaic domains:
 //!
@@ -114,7 +114,7 @@ impl Scene<'_> {
         carry: &mut Carryover<'_>,
         lit: Option<&Lit<'_>>,
     ) -> Result<RowReport, Error> {
-        let columns = self.p.detector.fast_pixels;
+        let columns = self.p.panel.fast_pixels;
         let count = self.check_rows(&rows, carry)?;
         let needed = count.saturating_mul(columns);
         let given = pixels.len();
@@ -175,7 +175,7 @@ impl Scene<'_> {
     }
 
     pub(crate) fn check_rows(&self, rows: &Range<usize>, carry: &Carryover<'_>) -> Result<usize, Error> {
-        let limit = self.p.detector.slow_pixels;
+        let limit = self.p.panel.slow_pixels;
         if rows.end > limit {
             return Err(Error::OutsideDetector { index: rows.end.saturating_sub(1), limit });
         }
@@ -184,7 +184,7 @@ impl Scene<'_> {
     }
 
     fn check_pixel(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Result<(), Error> {
-        for (index, limit) in [(slow, self.p.detector.slow_pixels), (fast, self.p.detector.fast_pixels)] {
+        for (index, limit) in [(slow, self.p.panel.slow_pixels), (fast, self.p.panel.fast_pixels)] {
             if index >= limit {
                 return Err(Error::OutsideDetector { index, limit });
             }
@@ -197,8 +197,8 @@ impl Scene<'_> {
         if !self.carries() {
             return Ok(());
         }
-        let detector = &self.p.detector;
-        carry.check(rows, (detector.fast_pixels, detector.pixels()), self.carryover_id())
+        let panel = &self.p.panel;
+        carry.check(rows, (panel.fast_pixels, panel.pixels()), self.carryover_id())
     }
 
     /// Counts the pixels of some columns of a row that have a sweep in the slots of the carryover.
@@ -215,7 +215,7 @@ impl Scene<'_> {
             }
             let pixels = (first..).zip(resolved).map(|(fast, &mut resolved)| (fast, resolved > 0.0));
             let swept = pixels.filter(|&(fast, resolved)| resolved && self.is_selected(slow, fast));
-            carry.count(slow, self.p.detector.fast_pixels, swept.map(|(fast, _)| fast));
+            carry.count(slow, self.p.panel.fast_pixels, swept.map(|(fast, _)| fast));
         }
     }
 

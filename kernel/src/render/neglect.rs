@@ -72,7 +72,7 @@ impl Neglect {
     /// curved detectors, and c-parity with an oversample flag, where every step multiplies the sum.
     fn new(scene: &Scene<'_>, photons: f64) -> Option<Self> {
         let p = &scene.p;
-        if scene.needs_general_loop() || p.detector.curved || !scene.has_usual_factors() {
+        if scene.needs_general_loop() || p.panel.bend.is_some() || !scene.has_usual_factors() {
             return None;
         }
         let largest = scene.largest_factor() * scene.terms();
@@ -135,9 +135,9 @@ impl Scene<'_> {
         let p = &self.p;
         // No pixel is nearer than the foot of the normal.
         let per_foot = 1.0 / self.foot_distance_m();
-        let edge = p.detector.pixel_m * per_foot;
-        let pixel_sr = edge * edge * (p.detector.close_distance_m * per_foot);
-        let omega = if p.detector.point_pixel { per_foot * per_foot } else { pixel_sr };
+        let edge = p.panel.pixel_m * per_foot;
+        let pixel_sr = edge * edge * (p.panel.close_distance_m * per_foot);
+        let omega = if p.panel.point_pixel { per_foot * per_foot } else { pixel_sr };
         let kahn = p.polarization.map_or(0.0, |polarization| polarization.kahn.abs());
         let weight = (0..p.sources.len()).map(|source| self.weight(source)).fold(1.0, f64::max);
         self.scale * omega * (0.5 * (1.0 + kahn)).max(1.0) * weight
@@ -145,7 +145,7 @@ impl Scene<'_> {
 
     /// Terms of a pixel's sum: steps times layers.
     pub(crate) fn terms(&self) -> f64 {
-        self.steps() * self.p.sensor.layers as f64
+        self.steps() * self.p.panel.sensor.layers as f64
     }
 }
 
@@ -174,10 +174,9 @@ impl Kept {
         sample: (usize, usize, usize),
     ) {
         let (layer, sub_slow, sub_fast) = sample;
-        let detector = &scene.p.detector;
-        let line = grid.line(detector, sub_slow, layer as f64 * scene.p.sensor.layer_m);
-        let direction =
-            |column: usize| (line + grid.along_fast_m(column, sub_fast) * detector.fast).normalize();
+        let panel = &scene.p.panel;
+        let line = grid.line(panel, sub_slow, layer as f64 * panel.sensor.layer_m);
+        let direction = |column: usize| (line + grid.along_fast_m(column, sub_fast) * panel.fast).normalize();
         let [x1, y1, z1, x2, y2, z2] = &mut self.ends;
         let ends = x1.iter_mut().zip(y1).zip(z1).zip(x2.iter_mut().zip(y2).zip(z2));
         for (index, ((((x1, y1), z1), ((x2, y2), z2)), sagitta)) in ends.zip(&mut self.sagitta).enumerate() {

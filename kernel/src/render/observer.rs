@@ -3,15 +3,15 @@
 use super::accumulate::StepFactor;
 use super::geometry::{LaneVec, Subpixel};
 use crate::beam::{PolarizationFrame, Source};
-use crate::detector::Detector;
 use crate::lanes::Lanes;
 use crate::lattice::FLattDerivatives;
+use crate::panel::Panel;
 use crate::rotation::Orientation;
 use crate::structure_factor::{Located, Lookup};
 
 /// A subpixel of each lane's pixel.
 pub(crate) struct Site<'t, F> {
-    pub(crate) detector: &'t Detector,
+    pub(crate) panel: &'t Panel,
     pub(crate) subpixel: Subpixel<F>,
     /// Distance from the origin along the slow axis, in m.
     pub(crate) along_slow_m: f64,

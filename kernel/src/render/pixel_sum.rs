@@ -42,7 +42,7 @@ impl<'c, 'a> RunContext<'c, 'a> {
         let p = &scene.p;
         Self {
             scene,
-            subpixels: SubpixelGrid::new(&p.detector, run.slow, p.oversample.per_axis),
+            subpixels: SubpixelGrid::new(&p.panel, run.slow, p.oversample.per_axis),
             accumulation: Accumulation::new(scene),
             opening: run.opening,
             carried: p.orientations.sweep().carried_steps() * p.orientations.domains().len(),
@@ -163,12 +163,12 @@ impl<F: Lanes> PixelState<F> {
         (layer, sub_slow, sub_fast): (usize, usize, usize),
     ) -> Site<'t, F> {
         let p = &context.scene.p;
-        let (detector, flags) = (&p.detector, p.oversample);
-        let depth_m = layer as f64 * p.sensor.layer_m;
-        let line = context.subpixels.line(detector, sub_slow, depth_m);
+        let (panel, flags) = (&p.panel, p.oversample);
+        let depth_m = layer as f64 * p.panel.sensor.layer_m;
+        let line = context.subpixels.line(panel, sub_slow, depth_m);
         let site = Site {
-            detector,
-            subpixel: Subpixel::new(detector, &context.subpixels, line, fast, sub_fast),
+            panel,
+            subpixel: Subpixel::new(panel, &context.subpixels, line, fast, sub_fast),
             along_slow_m: context.subpixels.along_slow_m(sub_slow),
             depth_m,
             layer,
@@ -177,15 +177,15 @@ impl<F: Lanes> PixelState<F> {
         let is_first = sub_slow == 0 && sub_fast == 0;
         let direction = &site.subpixel.direction;
         if (layer == 0 && is_first) || flags.omega {
-            self.factors.omega_sr = direction.omega_sr(detector);
+            self.factors.omega_sr = direction.omega_sr(panel);
             observer.omega(&site);
         }
         self.omega_sum = self.omega_sum + self.factors.omega_sr;
-        if p.sensor.layer_m > 0.0 && (is_first || flags.thick) {
-            let next_depth_m = (layer + 1) as f64 * p.sensor.layer_m;
-            let attenuation_per_m = p.sensor.attenuation_per_m;
-            self.factors.capture = direction.capture(detector, depth_m, next_depth_m, attenuation_per_m);
-            observer.capture(&site, p.sensor.layer_m, attenuation_per_m);
+        if p.panel.sensor.layer_m > 0.0 && (is_first || flags.thick) {
+            let next_depth_m = (layer + 1) as f64 * p.panel.sensor.layer_m;
+            let attenuation_per_m = p.panel.sensor.attenuation_per_m;
+            self.factors.capture = direction.capture(panel, depth_m, next_depth_m, attenuation_per_m);
+            observer.capture(&site, p.panel.sensor.layer_m, attenuation_per_m);
         }
         if layer == 0 && is_first && context.scene.water > 0.0 {
             self.background = background(context.scene, direction);

@@ -107,7 +107,7 @@ impl Workspace {
     /// Creates the storage that several samples need, and that neglected steps do, where a scene has them.
     pub(super) fn make_room_for(&mut self, scene: &Scene<'_>) {
         let p = &scene.p;
-        let several = p.sensor.layers > 1 || p.oversample.per_axis > 1;
+        let several = p.panel.sensor.layers > 1 || p.oversample.per_axis > 1;
         if several || p.oversample.has_flags() || p.d_min_m > 0.0 {
             self.make_room();
         }
@@ -225,9 +225,9 @@ impl WithSimd for GeometryPass<'_, '_> {
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, span, grid, layer, sub_slow, sub_fast, work } = self;
-        let detector = &scene.p.detector;
-        let depth_m = layer as f64 * scene.p.sensor.layer_m;
-        let line = grid.line(detector, sub_slow, depth_m);
+        let panel = &scene.p.panel;
+        let depth_m = layer as f64 * scene.p.panel.sensor.layer_m;
+        let line = grid.line(panel, sub_slow, depth_m);
         let is_first = sub_slow == 0 && sub_fast == 0;
         let flags = scene.p.oversample;
         // Lanes past the last pixel repeat it.
@@ -238,7 +238,7 @@ impl WithSimd for GeometryPass<'_, '_> {
         for at in (0..span.count).step_by(L::F::LEN) {
             let fast = next.min(last);
             next = next + stride;
-            let direction = Subpixel::new(detector, grid, line, fast, sub_fast).direction;
+            let direction = Subpixel::new(panel, grid, line, fast, sub_fast).direction;
             let LaneVec { x, y, z } = direction.diffracted;
             store(x, to_x, at);
             store(y, to_y, at);
@@ -269,7 +269,8 @@ impl FactorsPass<'_, '_> {
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, span, layer, is_first, work } = self;
-        let (detector, sensor, flags) = (&scene.p.detector, &scene.p.sensor, scene.p.oversample);
+        let (panel, flags) = (&scene.p.panel, scene.p.oversample);
+        let sensor = &panel.sensor;
         let begins = layer == 0 && is_first;
         let [capture_of_steps, ..] = Accumulation::new(scene).of_steps();
         // The reference uses that of the last layer alone.
@@ -286,11 +287,11 @@ impl FactorsPass<'_, '_> {
         for at in (0..span.count).step_by(L::F::LEN) {
             let direction = direction(level, diffracted, inverse_distance, at);
             if captures && (is_first || flags.thick) {
-                let capture = direction.capture(detector, depth_m, next_depth_m, sensor.attenuation_per_m);
+                let capture = direction.capture(panel, depth_m, next_depth_m, sensor.attenuation_per_m);
                 store(capture, &mut samples.capture, at);
             }
             if begins || flags.omega {
-                let omega = direction.omega_sr(detector);
+                let omega = direction.omega_sr(panel);
                 let before = if begins { zero } else { load(level, &samples.omega_sum, at) };
                 store(omega, &mut samples.omega, at);
                 store(omega.mul_add(samples_of_omega, before), &mut samples.omega_sum, at);
@@ -355,7 +356,7 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         let Self { scene, span, work, .. } = self;
         let p = &scene.p;
         let per_axis = p.oversample.per_axis;
-        let subpixels = SubpixelGrid::new(&p.detector, span.slow, per_axis);
+        let subpixels = SubpixelGrid::new(&p.panel, span.slow, per_axis);
         let shape = Sh::at(level, &p.crystallite);
         let mut lookup = Lo::at(level, &LookupTable { factors: p.structure_factors, plan: span.lookup });
         let nudge = level.splat(shape.nudge());
@@ -570,7 +571,7 @@ impl WithSimd for TermsPass<'_, '_> {
         for at in (0..span.count).step_by(L::F::LEN) {
             let mut factors = PixelFactors { capture: one, polarization: one, omega_sr: one };
             if let Some(samples) = &work.samples {
-                if p.sensor.layer_m > 0.0 {
+                if p.panel.sensor.layer_m > 0.0 {
                     factors.capture = load(level, &samples.capture, at);
                 }
                 factors.omega_sr = load(level, &samples.omega, at);
@@ -622,7 +623,8 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
     fn with_simd<L: BaseLevel>(self, level: L) -> (f64, bool) {
         let Self { scene, work, sums, out } = self;
         let p = &scene.p;
-        let (detector, sensor) = (&p.detector, &p.sensor);
+        let panel = &p.panel;
+        let sensor = &panel.sensor;
         let accumulation = Accumulation::new(scene);
         let sums = match (&work.bound, sums) {
             (Some(bound), Sums::Largest) => &bound.sum,
@@ -654,8 +656,7 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
             } else {
                 let direction = direction(level, &work.diffracted, &work.inverse_distance, at);
                 if captures {
-                    factors.capture =
-                        direction.capture(detector, 0.0, sensor.layer_m, sensor.attenuation_per_m);
+                    factors.capture = direction.capture(panel, 0.0, sensor.layer_m, sensor.attenuation_per_m);
                 }
                 if let Some(frame) = &scene.polarization {
                     factors.polarization = direction.polarization(frame);
@@ -663,7 +664,7 @@ impl<P: PixelValue> WithSimd for ScalingPass<'_, '_, P> {
                 if scene.water > 0.0 {
                     water = background(scene, &direction);
                 }
-                factors.omega_sr = direction.omega_sr(detector);
+                factors.omega_sr = direction.omega_sr(panel);
                 omega_of_samples = factors.omega_sr;
             }
             let (mut value, _) = accumulation.finish(scale, load(level, sums, at), factors);

@@ -35,15 +35,15 @@ impl WithSimd for Resolved<'_, '_> {
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { scene, slow, first, resolved } = self;
         let p = &scene.p;
-        let grid = SubpixelGrid::new(&p.detector, slow, p.oversample.per_axis);
+        let grid = SubpixelGrid::new(&p.panel, slow, p.oversample.per_axis);
         let (zero, one) = (level.splat(0.0), level.splat(1.0));
         for (vector, resolved) in resolved.chunks_mut(L::F::LEN).enumerate() {
             let at = first + vector * L::F::LEN;
             let fast = level.ramp(at as f64, (at + resolved.len()) as f64 - 1.0);
             let mut any = zero.lt(zero);
             for (layer, sub_slow, sub_fast) in scene.samples() {
-                let line = grid.line(&p.detector, sub_slow, layer as f64 * p.sensor.layer_m);
-                let subpixel = Subpixel::new(&p.detector, &grid, line, fast, sub_fast);
+                let line = grid.line(&p.panel, sub_slow, layer as f64 * p.panel.sensor.layer_m);
+                let subpixel = Subpixel::new(&p.panel, &grid, line, fast, sub_fast);
                 for source in p.sources {
                     any = any | is_resolved(scattering(subpixel.direction.diffracted, source), p.d_min_m);
                     if any.all() {

@@ -100,7 +100,7 @@ impl Scene<'_> {
                 (after, self.lookup_plan(LookupRule::Nearest, u64::MAX)),
             ],
             latch,
-            openings: carry.openings_in_row(slow, self.p.detector.fast_pixels),
+            openings: carry.openings_in_row(slow, self.p.panel.fast_pixels),
         })
     }
 
@@ -144,7 +144,7 @@ impl Scene<'_> {
 
     /// The plan of one pixel, with the vectors that its first sweep uses at phi = 0.
     pub(crate) fn single_plan(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Single {
-        let openings = carry.openings_in_row(slow, self.p.detector.fast_pixels);
+        let openings = carry.openings_in_row(slow, self.p.panel.fast_pixels);
         let opening = if self.carries() {
             openings.unsteady(self.steady()).find_map(|(column, vectors)| (column == fast).then_some(vectors))
         } else {
@@ -196,7 +196,7 @@ impl<'p> RowPlan<'p> {
 impl<'a> Scene<'a> {
     /// The mask of the pixels of a span.
     pub(crate) fn mask_of(&self, span: &Span) -> Option<&'a [u16]> {
-        let start = span.slow * self.p.detector.fast_pixels + span.first;
+        let start = span.slow * self.p.panel.fast_pixels + span.first;
         self.p.mask.and_then(|mask| mask.get(start..start + span.count))
     }
 }

@@ -14,7 +14,7 @@ pub fn open_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> 
     if slots.is_empty() {
         return Err(Error::BufferTooShort { buffer: "carryover slots", needed: 1, given: 0 });
     }
-    let (rows, threads) = (scene.detector().slow_pixels, slots.len());
+    let (rows, threads) = (scene.panel().slow_pixels, slots.len());
     for (i, slot) in slots.iter_mut().enumerate() {
         let stream = stream_rows(rows, threads, i);
         *slot = Slot {
@@ -36,8 +36,8 @@ pub fn open_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> 
 /// # Errors
 /// [`Error::BufferTooShort`] with the number of pixels.
 pub fn open_pixels(scene: &Scene<'_>, threads: usize, slots: &mut [Slot]) -> Result<(), Error> {
-    let detector = scene.detector();
-    let (rows, columns, needed) = (detector.slow_pixels, detector.fast_pixels, detector.pixels());
+    let panel = scene.panel();
+    let (rows, columns, needed) = (panel.slow_pixels, panel.fast_pixels, panel.pixels());
     let given = slots.len();
     let slots =
         slots.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "carryover slots", needed, given })?;
@@ -97,7 +97,7 @@ impl Scene<'_> {
         match carry {
             Carryover::Off => Err(Error::CarryoverMissing),
             Carryover::Pixels(slots) => {
-                let slot = slots.get(slow * self.detector().fast_pixels + fast);
+                let slot = slots.get(slow * self.panel().fast_pixels + fast);
                 slot.map(|slot| found(slot.left_by)).ok_or(Error::CarryoverMissing)
             }
             Carryover::Streams(slots) => {
@@ -129,7 +129,7 @@ impl Scene<'_> {
 
     /// The last pixel before (slow, fast), from row `first_row` on, that has a sweep.
     fn last_swept_before(&self, first_row: usize, slow: usize, fast: usize) -> Option<(usize, usize)> {
-        let columns = self.detector().fast_pixels;
+        let columns = self.panel().fast_pixels;
         let here = (0..fast).rev().map(|column| (slow, column));
         let above =
             (first_row..slow).rev().flat_map(|row| (0..columns).rev().map(move |column| (row, column)));

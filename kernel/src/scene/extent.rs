@@ -1,8 +1,8 @@
 //! What a pixel is sampled with, and which pixels there are to render.
 
-use crate::detector::Detector;
+use crate::panel::Panel;
 
-/// The sensitive layer of the detector.
+/// The sensitive layer of a panel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sensor {
     /// Layers that the thickness is sampled with, at least 1.
@@ -93,7 +93,7 @@ impl Iterator for Samples {
     }
 }
 
-/// The part of the detector that is rendered, bounds included.
+/// The part of a panel that is rendered, bounds included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roi {
     /// First column.
@@ -107,14 +107,14 @@ pub struct Roi {
 }
 
 impl Roi {
-    /// All of the detector.
+    /// All of a panel.
     #[must_use]
-    pub fn whole(detector: &Detector) -> Self {
+    pub fn whole(panel: &Panel) -> Self {
         Self {
             fast_min: 0,
-            fast_max: detector.fast_pixels.saturating_sub(1),
+            fast_max: panel.fast_pixels.saturating_sub(1),
             slow_min: 0,
-            slow_max: detector.slow_pixels.saturating_sub(1),
+            slow_max: panel.slow_pixels.saturating_sub(1),
         }
     }
 }

@@ -18,11 +18,11 @@ pub use parameters::{
 };
 
 use crate::beam::{Polarization, PolarizationFrame, Source, water_background};
-use crate::detector::Detector;
 use crate::error::require;
 use crate::lanes::Simd;
 use crate::lattice::{CrystalShape, Crystallite, MIXED_CELLS_LIMIT, Precision};
 use crate::math::CELLS_LIMIT;
+use crate::panel::Panel;
 use crate::render::neglect::Neglect;
 use crate::rotation::{Orientation, OrientationTable, PhiMode};
 use crate::structure_factor::{HklGrid, LookupRule, StructureFactors};
@@ -35,10 +35,8 @@ use source_runs::check_source_grids;
 pub struct SceneParts<'a> {
     /// The SIMD level to run at.
     pub simd: Simd,
-    /// The placed detector.
-    pub detector: Detector,
-    /// Its sensitive layer.
-    pub sensor: Sensor,
+    /// The panel.
+    pub panel: Panel,
     /// Subpixels.
     pub oversample: Oversample,
     /// Beam directions and wavelengths, at least one.
@@ -67,9 +65,9 @@ pub struct SceneParts<'a> {
     pub fluence_per_m2: f64,
     /// Thickness of water in the beam, in m.
     pub water_m: f64,
-    /// The part of the detector that is rendered.
+    /// The part of the panel that is rendered.
     pub roi: Roi,
-    /// A value for each pixel of the detector, slow-major; pixels with the value 0 are skipped.
+    /// A value for each pixel of the panel, slow-major; pixels with the value 0 are skipped.
     pub mask: Option<&'a [u16]>,
 }
 
@@ -116,7 +114,6 @@ impl SceneParts<'_> {
             }
         }
         check_source_grids(self)?;
-        at_least_one("thickness layers", self.sensor.layers)?;
         at_least_one("oversampling", self.oversample.per_axis)?;
         let per_axis = self.oversample.per_axis as f64;
         require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
@@ -130,8 +127,6 @@ impl SceneParts<'_> {
     fn check_numbers(&self) -> Result<(), Error> {
         for (quantity, value) in [
             ("fudge", self.crystallite.fudge),
-            ("sensor layer in m", self.sensor.layer_m),
-            ("attenuation in 1/m", self.sensor.attenuation_per_m),
             ("resolution limit in m", self.d_min_m),
             ("fluence in 1/m^2", self.fluence_per_m2),
             ("water thickness in m", self.water_m),
@@ -176,17 +171,25 @@ impl SceneParts<'_> {
         longest_m
     }
 
+    fn check_panel(&self) -> Result<(), Error> {
+        let Sensor { layers, layer_m, attenuation_per_m } = self.panel.sensor;
+        require(layers > 0, "thickness layers", layers as f64, "at least 1")?;
+        require(layer_m >= 0.0, "sensor layer in m", layer_m, "0 or more")?;
+        require(attenuation_per_m >= 0.0, "attenuation in 1/m", attenuation_per_m, "0 or more")?;
+        self.check_pixels()
+    }
+
     fn check_pixels(&self) -> Result<(), Error> {
         let Roi { fast_min, fast_max, slow_min, slow_max } = self.roi;
         for (low, high, limit) in
-            [(fast_min, fast_max, self.detector.fast_pixels), (slow_min, slow_max, self.detector.slow_pixels)]
+            [(fast_min, fast_max, self.panel.fast_pixels), (slow_min, slow_max, self.panel.slow_pixels)]
         {
             if low > high || high >= limit {
                 return Err(Error::OutsideDetector { index: low.max(high), limit });
             }
         }
         if let Some(mask) = self.mask {
-            let (needed, given) = (self.detector.pixels(), mask.len());
+            let (needed, given) = (self.panel.pixels(), mask.len());
             if given < needed {
                 return Err(Error::BufferTooShort { buffer: "mask", needed, given });
             }
@@ -200,7 +203,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for impossible numbers, [`Error::BufferTooShort`] for a mask shorter than the
-    /// detector, [`Error::OutsideDetector`] for a region of interest that leaves it.
+    /// panel, [`Error::OutsideDetector`] for a region of interest that leaves it.
     pub fn new(mut parts: SceneParts<'a>) -> Result<Self, Error> {
         let mode = parts.orientations.sweep().mode;
         if mode == PhiMode::CParity {
@@ -209,7 +212,7 @@ impl<'a> Scene<'a> {
         parts.check_counts()?;
         parts.check_numbers()?;
         parts.check_indices()?;
-        parts.check_pixels()?;
+        parts.check_panel()?;
         let samples = parts.oversample.per_axis as f64 * parts.oversample.per_axis as f64;
         let sources = parts.sources.len() as f64;
         let steps = sources * parts.orientations.entries().len() as f64 * samples;
@@ -236,10 +239,10 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// The detector.
+    /// The panel.
     #[must_use]
-    pub fn detector(&self) -> &Detector {
-        &self.p.detector
+    pub fn panel(&self) -> &Panel {
+        &self.p.panel
     }
 
     /// The orientation table.
@@ -269,16 +272,16 @@ impl<'a> Scene<'a> {
         self
     }
 
-    /// Whether captured shares and, with Kahn factors up to 1, polarisation factors lie between 0 and 1: the detector's
+    /// Whether captured shares and, with Kahn factors up to 1, polarisation factors lie between 0 and 1: the panel's
     /// normal points away from the sample, and no incident vector is longer than 1.
     pub(crate) fn has_usual_factors(&self) -> bool {
         let longest = self.p.sources.iter().map(|source| source.incident.length()).fold(0.0, f64::max);
         self.foot_distance_m() > 0.0 && longest <= 1.0 + ROUNDED
     }
 
-    /// Distance from the sample to the plane of the detector, in m; below 0 where the normal points to the sample.
+    /// Distance from the sample to the plane of the panel, in m; below 0 where the normal points to the sample.
     pub(crate) fn foot_distance_m(&self) -> f64 {
-        self.p.detector.pix0_m.dot(self.p.detector.normal)
+        self.p.panel.pix0_m.dot(self.p.panel.normal)
     }
 
     /// The same scene with another precision of the lattice factor.
@@ -288,12 +291,61 @@ impl<'a> Scene<'a> {
         self
     }
 
+    /// The same scene on another panel of its detector: rows, region of interest and mask are those of the panel. Nothing
+    /// is neglected, and interpolation has not ended; the carryover is one of its own.
+    ///
+    /// # Errors
+    /// As [`Scene::new`], for the sensor, the region of interest and the mask.
+    ///
+    /// ```
+    /// # use widebragg::carryover::Carryover;
+    /// # use widebragg::crystal::{CellSource, UnitCell};
+    /// # use widebragg::panel::Panel;
+    /// # use widebragg::rotation::Orientation;
+    /// # use widebragg::scene::{Roi, SceneParameters, SceneTables};
+    /// # use widebragg::{beam::Source, rotation::IDENTITY};
+    /// # let cell = CellSource::Cell(UnitCell::from_degrees([60.0; 3], [90.0; 3]));
+    /// # let parameters = SceneParameters { default_f: 100.0, ..SceneParameters::new(cell) };
+    /// # let (mut sources, mut domains) = ([Source::default(); 1], [IDENTITY; 1]);
+    /// # let mut orientations = [Orientation::default(); 1];
+    /// # let tables = SceneTables {
+    /// #     sources: &mut sources, source_weights: &mut [], source_grids: &mut [], domains: &mut domains,
+    /// #     orientations: &mut orientations,
+    /// # };
+    /// # let scene = parameters.fill(tables)?;
+    /// // The right half of a panel is a panel too.
+    /// let whole = *scene.panel();
+    /// let half = whole.fast_pixels / 2;
+    /// let right = Panel {
+    ///     pix0_m: whole.position_m([half as f64, 0.0]),
+    ///     fast_pixels: whole.fast_pixels - half,
+    ///     ..whole
+    /// };
+    /// let on_right = scene.on_panel(right, Roi::whole(&right), None)?;
+    /// let (mut all, mut part) = (vec![0f64; 1024], vec![0f64; 512]);
+    /// scene.render_rows(3..4, &mut all, &mut Carryover::Off)?;
+    /// on_right.render_rows(3..4, &mut part, &mut Carryover::Off)?;
+    /// let differs = |(a, b): (&f64, &f64)| (a - b).abs() > 1e-9 * a;
+    /// assert!(!all[half..].iter().zip(&part).any(differs));
+    /// # Ok::<(), widebragg::Error>(())
+    /// ```
+    pub fn on_panel(mut self, panel: Panel, roi: Roi, mask: Option<&'a [u16]>) -> Result<Self, Error> {
+        self.p = SceneParts { panel, roi, mask, ..self.p };
+        self.p.check_panel()?;
+        if let LookupRule::TricubicUntil(_) = self.p.structure_factors.lookup {
+            self.p.structure_factors.lookup = LookupRule::Tricubic;
+        }
+        self.carryover_id = carryover_id(&self.p);
+        self.neglect = None;
+        Ok(self)
+    }
+
     /// The same scene, of which only the pixels are rendered that `mask`, which replaces the scene's, does not
     /// skip. They keep their bits: the carryover stays that of this scene, with the slots that were opened for
     /// it.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] for a mask shorter than the detector.
+    /// [`Error::BufferTooShort`] for a mask shorter than the panel.
     pub fn with_selection(mut self, mask: &'a [u16]) -> Result<Self, Error> {
         self.p.mask = Some(mask);
         self.p.check_pixels()?;
@@ -306,7 +358,7 @@ impl<'a> Scene<'a> {
         let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
         let inside = (fast_min..=fast_max).contains(&fast) && (slow_min..=slow_max).contains(&slow);
         // Inside, the index cannot overflow.
-        let index = || slow * self.p.detector.fast_pixels + fast;
+        let index = || slow * self.p.panel.fast_pixels + fast;
         inside && self.p.mask.is_none_or(|mask| mask.get(index()).is_some_and(|&value| value != 0))
     }
 
@@ -331,7 +383,7 @@ impl<'a> Scene<'a> {
     /// c-parity: with `oversample_thick` and no sensor the reference multiplies by the share that a layer of no
     /// thickness captures.
     pub(crate) fn captures_nothing(&self) -> bool {
-        self.mode() == PhiMode::CParity && self.p.oversample.thick && self.p.sensor.layer_m == 0.0
+        self.mode() == PhiMode::CParity && self.p.oversample.thick && self.p.panel.sensor.layer_m == 0.0
     }
 
     /// c-parity: a pixel whose sources are all beyond the resolution limit never gets a polarisation factor,
@@ -372,7 +424,7 @@ impl<'a> Scene<'a> {
     /// Thickness layers and subpixels in the order of the sum: (layer, subpixel along slow, along fast).
     #[inline(always)]
     pub(crate) fn samples(&self) -> Samples {
-        Samples::new(self.p.sensor.layers, self.p.oversample.per_axis)
+        Samples::new(self.p.panel.sensor.layers, self.p.oversample.per_axis)
     }
 
     pub(crate) fn shape(&self) -> CrystalShape {

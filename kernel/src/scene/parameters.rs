@@ -13,6 +13,7 @@ use crate::detector::{Detector, DetectorParameters};
 use crate::error::require;
 use crate::lanes::Simd;
 use crate::lattice::{CrystalShape, Crystallite, Precision};
+use crate::panel::Panel;
 use crate::random::fill_mosaic;
 use crate::rotation::{
     IDENTITY, Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations, orientations_len,
@@ -29,6 +30,19 @@ pub enum DetectorInput {
     Parameters(DetectorParameters),
     /// Origin and axes as they are.
     Placed(Detector),
+}
+
+impl DetectorInput {
+    /// The detector in its place.
+    ///
+    /// # Errors
+    /// As [`Detector::new`].
+    pub fn placed(&self, mode: PhiMode) -> Result<Detector, Error> {
+        match self {
+            Self::Parameters(parameters) => Detector::new(parameters, mode),
+            Self::Placed(detector) => Ok(*detector),
+        }
+    }
 }
 
 /// The oriented crystal, as cell or matrix, or as its axes.
@@ -351,10 +365,7 @@ impl<'a> SceneParameters<'a> {
     }
 
     fn derive(&self) -> Result<Derived, Error> {
-        let detector = match self.detector {
-            DetectorInput::Parameters(parameters) => Detector::new(&parameters, self.mode)?,
-            DetectorInput::Placed(detector) => detector,
-        };
+        let detector = self.detector.placed(self.mode)?;
         let (direct, reciprocal_per_angstrom) = match self.crystal {
             CrystalInput::Axes { direct, reciprocal_per_angstrom } => (direct, reciprocal_per_angstrom),
             CrystalInput::Cell { source, misset_rad } => {
@@ -520,10 +531,10 @@ impl<'a> SceneParameters<'a> {
         let tricubic = interpolate && self.grid.is_some();
         let lookup = if tricubic { LookupRule::Tricubic } else { LookupRule::Nearest };
         let axis = derived.detector.polarization;
+        let panel = Panel::new(&derived.detector, self.sensor);
         Ok(SceneParts {
             simd: self.simd,
-            detector: derived.detector,
-            sensor: self.sensor,
+            panel,
             oversample: self.oversample(derived)?,
             sources,
             source_weights: None,
@@ -541,7 +552,7 @@ impl<'a> SceneParameters<'a> {
             d_min_m: self.d_min_m,
             fluence_per_m2: self.fluence_per_m2,
             water_m: self.water_m,
-            roi: self.roi.unwrap_or_else(|| Roi::whole(&derived.detector)),
+            roi: self.roi.unwrap_or_else(|| Roi::whole(&panel)),
             mask: self.mask,
         })
     }

@@ -64,6 +64,7 @@ use crate::carryover::{find_latch, latched, open_slots, render_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 use crate::gradient::selection::Selection;
+use crate::panels::DetectorPanel;
 use crate::parameters::PhiSampling;
 use change::Change;
 use sample::{runs, sample};
@@ -229,8 +230,9 @@ pub struct Report {
 /// The modes have images of different sizes, there is no memory, or the kernel refuses the experiment.
 pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> Result<Report, Failure> {
     let (spec, parity) = (&modes.spec, &modes.parity);
-    let size = |experiment: &Experiment| [experiment.detector.fast_pixels, experiment.detector.slow_pixels];
-    if size(spec) != size(parity) || spec.roi != parity.roi {
+    let (of_spec, of_parity) = (spec.only_panel()?, parity.only_panel()?);
+    let size = |panel: &DetectorPanel| [panel.detector.fast_pixels, panel.detector.slow_pixels];
+    if size(of_spec) != size(of_parity) || of_spec.roi != of_parity.roi {
         return Err(Failure::impossible(
             Part::Detector,
             "the reference makes another number of pixels of it",
@@ -242,7 +244,7 @@ pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> R
         return Err(Failure::impossible(Part::Scene, "mask and region of interest leave no pixel"));
     }
     let mut orientations = parity.orientation_buffer()?;
-    let scene = parity.scene(0, &mut orientations)?;
+    let scene = parity.scene(0, 0, &mut orientations)?;
     let latch = find_latch(&scene, &open_slots(parity, &scene)?)?;
     let share = selection.len() as f64 / pixels.max(1) as f64;
     let dry = Experiment { water_m: 0.0, ..spec.clone() };
@@ -284,7 +286,7 @@ impl Examination<'_> {
     /// The selected pixels of an experiment's image, rounded as files hold them, so that rounding of sums is no change.
     fn image(&self, experiment: &Experiment, latch: Option<LatchPoint>) -> Result<Vec<f64>, Failure> {
         let mut orientations = experiment.orientation_buffer()?;
-        let scene = latched(&experiment.scene(0, &mut orientations)?, latch);
+        let scene = latched(&experiment.scene(0, 0, &mut orientations)?, latch);
         // The carryover is that of the whole image.
         let slots = open_slots(experiment, &scene)?;
         let scene = scene.with_selection(self.selection.mask()).map_err(refused(Part::Scene))?;
@@ -348,7 +350,7 @@ impl Examination<'_> {
     }
 
     fn layers(&self, dry: &[f64]) -> Result<Met, Failure> {
-        let (spec, parity) = (self.spec.sensor, self.parity.sensor);
+        let (spec, parity) = (self.spec.first_panel().sensor, self.parity.first_panel().sensor);
         let own_shares = self.spec.oversample.thick;
         if spec.layer_m == 0.0 && parity.layer_m == 0.0 {
             return Ok((Why::ThinSensor, None));
@@ -357,21 +359,21 @@ impl Examination<'_> {
             return Ok((Why::OwnShares, None));
         }
         let change = if own_shares {
-            let with = Experiment { sensor: parity, ..self.dry.clone() };
+            let with = with_sensor(self.dry, parity);
             self.change(dry, &self.image(&with, None)?)
         } else {
             let per_axis = self.spec.oversample.per_axis;
             let without = self.bare(Oversample { per_axis, ..Oversample::NONE }, spec);
-            let with = Experiment { sensor: parity, mode: PhiMode::CParity, ..without.clone() };
+            let with = Experiment { mode: PhiMode::CParity, ..with_sensor(&without, parity) };
             self.change(&self.image(&without, None)?, &self.image(&with, None)?)
         };
         Ok((Why::Layers { spec, parity, own_shares }, Some(change)))
     }
 
     fn flags(&self) -> Result<Met, Failure> {
-        let (mut flags, sensor) = (self.spec.oversample, self.spec.sensor);
+        let (mut flags, sensor) = (self.spec.oversample, self.spec.first_panel().sensor);
         // A thickness after an infinite depth is dark in c-parity, which is the fault of its layers.
-        if sensor.layer_m == 0.0 && self.parity.sensor.layer_m > 0.0 {
+        if sensor.layer_m == 0.0 && self.parity.first_panel().sensor.layer_m > 0.0 {
             flags.thick = false;
         }
         // Without the flag, layers would differ as well.
@@ -379,7 +381,7 @@ impl Examination<'_> {
         let without = self.bare(flags, sensor);
         // Of the images that are compared: c-parity may have layers where spec has none.
         let steps = without.steps_per_pixel();
-        let is_dark = flags.thick && self.parity.sensor.layer_m == 0.0;
+        let is_dark = flags.thick && self.parity.first_panel().sensor.layer_m == 0.0;
         let is_polarized = self.spec.polarization.is_none() && self.parity.polarization.is_some();
         let why = match flags {
             Oversample { thick: false, polar: false, omega: false, .. } => return Ok((Why::NoFlags, None)),
@@ -418,19 +420,20 @@ impl Examination<'_> {
     }
 
     fn detector(&self, image: &[f64]) -> Result<Met, Failure> {
-        let detector = self.parity.detector;
+        let detector = self.parity.first_panel().detector;
         // Its use of the normal is a remark, not a place.
         let place = |experiment: &Experiment| {
             let normal_use = NormalUse::AsGiven;
-            widebragg::detector::Detector { normal_use, ..experiment.detector }
+            widebragg::detector::Detector { normal_use, ..experiment.first_panel().detector }
         };
         if place(self.spec) == place(self.parity) {
             return Ok((Why::PlacedAlike, None));
         }
-        let is_replaced = detector.normal_use != self.spec.detector.normal_use;
+        let is_replaced = detector.normal_use != self.spec.first_panel().detector.normal_use;
         // Automatic subpixels follow from the place of the detector.
         let oversample = Oversample { per_axis: self.parity.oversample.per_axis, ..self.spec.oversample };
-        let with = Experiment { detector, oversample, ..self.spec.clone() };
+        let panel = DetectorPanel { detector, ..self.spec.first_panel().clone() };
+        let with = Experiment { panels: vec![panel], oversample, ..self.spec.clone() };
         let why = if is_replaced { Why::NormalReplaced } else { Why::PlacedElsewhere };
         Ok((why, Some(self.change(image, &self.image(&with, None)?))))
     }
@@ -442,12 +445,17 @@ impl Examination<'_> {
         let half_step_rad = 0.5 * self.spec.phi.step;
         let mut bare = Experiment {
             oversample,
-            sensor,
             source_weights: None,
             phi0_rad: self.spec.phi0_rad + half_step_rad,
-            ..self.dry.clone()
+            ..with_sensor(self.dry, sensor)
         };
         bare.shift.phi0_rad -= half_step_rad;
         bare
     }
+}
+
+/// The experiment with another sensor.
+fn with_sensor(experiment: &Experiment, sensor: Sensor) -> Experiment {
+    let panel = DetectorPanel { sensor, ..experiment.first_panel().clone() };
+    Experiment { panels: vec![panel], ..experiment.clone() }
 }

@@ -26,11 +26,11 @@ const LEAST: usize = 4 * RUN;
 /// # Errors
 /// No memory.
 pub(super) fn sample(experiment: &Experiment, wanted: usize) -> Result<(Selection, usize), Failure> {
-    let (pixels, columns) = (experiment.detector.pixels(), experiment.detector.fast_pixels);
+    let (pixels, columns) = (experiment.pixels(), experiment.columns());
     let is_there = selected(experiment);
     let all = (0..pixels).into_par_iter().filter(|&index| is_there(index)).count();
     let share = wanted.max(LEAST) as f64 / all.max(1) as f64;
-    let first = experiment.roi.fast_min;
+    let first = experiment.first_panel().roi.fast_min;
     let selection = Selection::new(pixels, columns, |index| {
         let (row, column) = (index / columns, index % columns);
         is_there(index) && is_taken(share, row, column.saturating_sub(first) / RUN)
@@ -48,7 +48,7 @@ pub(super) fn sample(experiment: &Experiment, wanted: usize) -> Result<(Selectio
 /// # Errors
 /// No memory.
 pub(super) fn runs(experiment: &Experiment, selection: &Selection) -> Result<Vec<usize>, Failure> {
-    let (columns, first) = (experiment.detector.fast_pixels, experiment.roi.fast_min);
+    let (columns, first) = (experiment.columns(), experiment.first_panel().roi.fast_min);
     let mut runs: Vec<usize> = Vec::new();
     for (_, pixels) in selection.rows() {
         let mut last = None;
@@ -73,12 +73,14 @@ fn is_taken(share: f64, row: usize, run: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use widebragg::crystal::{CellSource, UnitCell};
     use widebragg::detector::DetectorParameters;
     use widebragg::scene::{DetectorInput, Roi};
 
     use super::*;
-    use crate::parameters::Parameters;
+    use crate::parameters::{PanelParameters, Parameters};
 
     /// 100 x 3 pixels.
     fn experiment(roi: Roi, mask: impl Fn(usize) -> bool) -> Experiment {
@@ -92,13 +94,14 @@ mod tests {
             slow_size_m,
             ..DetectorParameters::default()
         };
-        let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]);
-        let parameters = Parameters {
+        let panel = PanelParameters {
             detector: DetectorInput::Parameters(detector),
             roi: Some(roi),
-            mask: Some((0..300).map(|index| u16::from(mask(index))).collect()),
-            ..Parameters::new(CellSource::Cell(cell))
+            mask: Some(Arc::new((0..300).map(|index| u16::from(mask(index))).collect())),
+            ..PanelParameters::default()
         };
+        let cell = UnitCell::from_degrees([70.0, 80.0, 90.0], [90.0; 3]);
+        let parameters = Parameters { panels: vec![panel], ..Parameters::new(CellSource::Cell(cell)) };
         Experiment::new(parameters, |_| ()).unwrap()
     }
 

@@ -60,13 +60,13 @@ impl Checked {
 /// What the kernel refuses.
 pub fn brightest(experiment: &Experiment) -> Result<Roi, Failure> {
     let image = Problem::new(experiment)?.image(&Moves::default())?;
-    let columns = experiment.detector.fast_pixels;
+    let columns = experiment.columns();
     let (found, _) = image.iter().enumerate().fold((0, f64::NEG_INFINITY), |(best, most), (i, &pixel)| {
         if pixel > most { (i, pixel) } else { (best, most) }
     });
     let pair = |at: usize, count: usize| (at.min(count.saturating_sub(2)), (at + 1).min(count - 1));
     let (fast_min, fast_max) = pair(found % columns, columns);
-    let (slow_min, slow_max) = pair(found / columns, experiment.detector.slow_pixels);
+    let (slow_min, slow_max) = pair(found / columns, experiment.rows());
     Ok(Roi { fast_min, fast_max, slow_min, slow_max })
 }
 
@@ -80,8 +80,8 @@ pub fn check(experiment: &Experiment, parameters: &[Named]) -> Result<Vec<Checke
     let weights: Vec<f64> = (0..problem.pixels()).map(|i| 1.0 + 0.37 * (i % 5) as f64).collect();
     let directions = problem.directions(&moves, parameters.iter().map(|named| named.parameter))?;
     let sums = problem.pullback(&moves, &weights, &directions, None)?;
-    let weights = region(experiment, &weights);
-    let brightest = region(experiment, &problem.image(&moves)?).into_iter().fold(0.0, f64::max);
+    let weights = region(&problem, &weights);
+    let brightest = region(&problem, &problem.image(&moves)?).into_iter().fold(0.0, f64::max);
     parameters
         .iter()
         .zip(&directions)
@@ -98,7 +98,7 @@ fn one(
     brightest: f64,
 ) -> Result<Checked, Failure> {
     let slopes = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
-    let slopes = region(problem.experiment(), &slopes);
+    let slopes = region(problem, &slopes);
     let first = step_of_phase(problem.experiment(), named.parameter, FIRST_PHASE);
     let least = LEAST * brightest / first;
     let largest = slopes.iter().fold(least, |most: f64, slope| most.max(slope.abs()));
@@ -119,7 +119,7 @@ fn one(
         let found = differences(first / shorter, |by| {
             let mut moves = Moves::default();
             moves.add(named.parameter, by);
-            let mut pixels = region(problem.experiment(), &problem.image(&moves)?);
+            let mut pixels = region(problem, &problem.image(&moves)?);
             let sum: f64 = pixels.iter().zip(weights).map(|(pixel, weight)| pixel * weight).sum();
             pixels.push(sum);
             Ok::<_, Failure>(pixels)
@@ -146,8 +146,8 @@ fn one(
 }
 
 /// The pixels of the region of interest.
-fn region(experiment: &Experiment, image: &[f64]) -> Vec<f64> {
-    let (roi, columns) = (experiment.roi, experiment.detector.fast_pixels);
+fn region(problem: &Problem<'_>, image: &[f64]) -> Vec<f64> {
+    let (roi, columns) = (problem.panel().roi, problem.experiment().columns());
     let rows = image.chunks_exact(columns).skip(roi.slow_min).take(roi.slow_max + 1 - roi.slow_min);
     rows.flat_map(|row| row[roi.fast_min..=roi.fast_max].iter().copied()).collect()
 }

@@ -100,6 +100,8 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
         CrystalInput::Axes { .. } => (experiment.crystal.cell, [0.0; 3]),
     };
     let direct = experiment.crystal.direct;
+    let panel = experiment.first_panel();
+    let detector = &panel.detector;
     let before = match named.parameter {
         Parameter::CellVector(i) => {
             let vector = [direct.a_m, direct.b_m, direct.c_m];
@@ -111,12 +113,12 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
         Parameter::Phi0 => experiment.phi0_rad,
         Parameter::Osc => experiment.phi.range,
         Parameter::Wavelength => experiment.lambda0_m,
-        Parameter::Origin(i) => at(experiment.detector.pix0_m.to_array(), i),
-        Parameter::Distance => experiment.detector.distance_m,
-        Parameter::BeamCentre(0) => experiment.detector.x_beam_m,
-        Parameter::BeamCentre(_) => experiment.detector.y_beam_m,
+        Parameter::Origin(i) => at(detector.pix0_m.to_array(), i),
+        Parameter::Distance => detector.distance_m,
+        Parameter::BeamCentre(0) => detector.x_beam_m,
+        Parameter::BeamCentre(_) => detector.y_beam_m,
         Parameter::DetectorRotation(i) => {
-            at(experiment.detector_parameters().map_or([0.0; 3], |parameters| parameters.rotation_rad), i)
+            at(panel.detector_parameters().map_or([0.0; 3], |parameters| parameters.rotation_rad), i)
         }
         Parameter::FluenceScale | Parameter::MosaicScale => 1.0,
         Parameter::DefaultF => experiment.default_f,

@@ -27,6 +27,7 @@ use super::selection::Selection;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
+use crate::panels::DetectorPanel;
 
 /// Number of bands of rows whose derivatives with respect to structure factors are summed separately; each
 /// band needs the memory of one grid.
@@ -36,6 +37,7 @@ const BANDS: usize = 8;
 #[derive(Debug)]
 pub struct Problem<'e> {
     experiment: &'e Experiment,
+    panel: &'e DetectorPanel,
     model: Model,
     latch: Option<LatchPoint>,
 }
@@ -52,10 +54,11 @@ impl<'e> Problem<'e> {
     /// The problem of the first frame of an experiment.
     ///
     /// # Errors
-    /// The detector or the crystal was given by its axes, so that it has no parameters, or the kernel rejects
-    /// the experiment.
+    /// The detector has several panels, the detector or the crystal was given by its axes, so that it has no parameters,
+    /// or the kernel rejects the experiment.
     pub fn new(experiment: &'e Experiment) -> Result<Self, Failure> {
-        let crystal = experiment.crystal_parameters().zip(experiment.detector_parameters());
+        let panel = experiment.only_panel()?;
+        let crystal = experiment.crystal_parameters().zip(panel.detector_parameters());
         let Some((crystal, detector)) = crystal else {
             return Err(Failure::impossible(
                 Part::Scene,
@@ -64,9 +67,15 @@ impl<'e> Problem<'e> {
         };
         let model =
             Model::new(crystal, *detector, experiment.mode, experiment.phi.count, experiment.default_f);
-        let mut problem = Self { experiment, model: model.map_err(refused)?, latch: None };
+        let mut problem = Self { experiment, panel, model: model.map_err(refused)?, latch: None };
         problem.latch = problem.with_scene(&Moves::default(), find_latch)?;
         Ok(problem)
+    }
+
+    /// The panel of its detector.
+    #[must_use]
+    pub fn panel(&self) -> &'e DetectorPanel {
+        self.panel
     }
 
     /// The experiment.
@@ -78,7 +87,7 @@ impl<'e> Problem<'e> {
     /// Number of pixels of an image.
     #[must_use]
     pub fn pixels(&self) -> usize {
-        self.experiment.detector.pixels()
+        self.experiment.pixels()
     }
 
     /// Calls `job` with the scene after `moves` and the slots of its carryover.
@@ -102,7 +111,7 @@ impl<'e> Problem<'e> {
     ) -> Result<R, Failure> {
         let moved = self.moved(moves)?;
         let mut orientations = moved.orientation_buffer()?;
-        let scene = latched(&moved.scene(0, &mut orientations)?, self.latch);
+        let scene = latched(&moved.scene(0, 0, &mut orientations)?, self.latch);
         let slots = open_slots(&moved, &scene)?;
         match mask {
             None => job(&scene, &slots),
@@ -120,7 +129,9 @@ impl<'e> Problem<'e> {
         for domain in &mut moved.domains {
             *domain = scaled_rotation(domain, v.mosaic_scale);
         }
-        moved.detector = moved_detector(&moved.detector, &v);
+        for panel in &mut moved.panels {
+            panel.detector = moved_detector(&panel.detector, &v);
+        }
         moved.crystal = Crystal { direct: v.cell, ..moved.crystal };
         moved.crystallite =
             Crystallite { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..moved.crystallite };
@@ -193,8 +204,8 @@ impl<'e> Problem<'e> {
         images: &'i mut [f64],
         deep: usize,
     ) -> impl IndexedParallelIterator<Item = (usize, &'i mut [f64])> + use<'i> {
-        let (first, last) = (self.experiment.roi.slow_min, self.experiment.roi.slow_max);
-        let columns = self.experiment.detector.fast_pixels;
+        let (first, last) = (self.panel.roi.slow_min, self.panel.roi.slow_max);
+        let columns = self.experiment.columns();
         images.par_chunks_mut(columns * deep).enumerate().skip(first).take(last + 1 - first)
     }
 
@@ -225,7 +236,7 @@ impl<'e> Problem<'e> {
         directions: &[Variables],
         by_f: Option<&mut [f64]>,
     ) -> Result<Variables, Failure> {
-        let roi = self.experiment.roi;
+        let roi = self.panel.roi;
         let rows = roi.slow_min..roi.slow_max + 1;
         let wanted = Wanted::along(directions);
         self.with_scene(moves, |scene, slots| {
@@ -244,7 +255,7 @@ impl<'e> Problem<'e> {
     /// # Errors
     /// As [`Problem::with_scene`].
     pub fn pushforward(&self, moves: &Moves, directions: &[Variables]) -> Result<Vec<f64>, Failure> {
-        let (pixels, columns, deep) = (self.pixels(), self.experiment.detector.fast_pixels, directions.len());
+        let (pixels, columns, deep) = (self.pixels(), self.experiment.columns(), directions.len());
         let room = || filled(pixels * deep, 0f64).ok_or_else(|| no_memory("images of derivatives"));
         // A row of all images is rendered at once; the rows are put in order afterwards.
         let mut by_row = room()?;
@@ -307,7 +318,7 @@ impl Pullback<'_> {
     fn row(&self, row: usize, structure_factors: Option<&mut [f64]>) -> Result<Variables, Failure> {
         let mut own = slot_of_row(self.slots, row);
         let mut sums = Sums { wanted: self.wanted, structure_factors, ..Sums::default() };
-        let weights = self.weights.get(row * self.scene.detector().fast_pixels..).unwrap_or(&[]);
+        let weights = self.weights.get(row * self.scene.panel().fast_pixels..).unwrap_or(&[]);
         let carry = carryover(own.as_mut_slice());
         let done = self.scene.pullback_rows(self.turns, row..row + 1, weights, &carry, &mut sums);
         done.map(|()| sums.variables).map_err(refused)

@@ -12,7 +12,7 @@ pub fn step_of_phase(experiment: &Experiment, parameter: Parameter, small: f64) 
     let lambda_angstrom = experiment.lambda0_m / 1e-10;
     let phase = cells * 2.0 / lambda_angstrom;
     let turn = small / (phase * longest);
-    let reach = experiment.detector.pix0_m.length();
+    let reach = experiment.first_panel().detector.pix0_m.length();
     match parameter {
         Parameter::CellVector(_) | Parameter::CellLength(_) => small / phase,
         Parameter::CellAngle(_) | Parameter::Misset(_) | Parameter::Phi0 => turn,

@@ -7,7 +7,7 @@ use super::{Approach, Conditions, Listed, Prediction, Rotation};
 use crate::experiment::Experiment;
 use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part};
-use crate::geometry::{panel, scan};
+use crate::geometry::{panels, scan};
 use crate::resolution::largest_scattering_length;
 
 /// The reflections that `frames` frames of an experiment can show, from the first on, to the resolution that its detector
@@ -20,20 +20,19 @@ use crate::resolution::largest_scattering_length;
 /// # Errors
 /// A curved detector, more reflections than can be tried, or too little memory.
 pub fn of_experiment(experiment: &Experiment, frames: usize) -> Result<Vec<Prediction>, Failure> {
-    let detector = &experiment.detector;
-    if detector.curved {
+    if experiment.panels.iter().any(|panel| panel.detector.curved) {
         return Err(Failure::impossible(Part::Detector, "predictions are those of flat detectors"));
     }
-    let panels = [panel(experiment, Vec3::to_array)];
+    let panels = panels(experiment, Vec3::to_array);
+    let frame = &experiment.frame;
     let is_rotation = experiment.phi.range != 0.0;
     let phi0_rad = experiment.frame_phi0_rad(0);
     let axes = experiment.crystal.reciprocal_per_angstrom;
-    let axes =
-        axes.map(|axis| if is_rotation { axis } else { rotate_axis(axis, detector.spindle, phi0_rad) });
+    let axes = axes.map(|axis| if is_rotation { axis } else { rotate_axis(axis, frame.spindle, phi0_rad) });
     let [a_star, b_star, c_star] = axes.map(Vec3::to_array);
-    let spindle = detector.spindle.to_array();
+    let spindle = frame.spindle.to_array();
     let conditions = Conditions {
-        beam: detector.beam.to_array(),
+        beam: frame.beam.to_array(),
         lambda_m: experiment.lambda0_m,
         band_m: experiment.sources.iter().fold([experiment.lambda0_m; 2], |[least, most], source| {
             [least.min(source.lambda_m), most.max(source.lambda_m)]
@@ -56,11 +55,11 @@ pub fn of_experiment(experiment: &Experiment, frames: usize) -> Result<Vec<Predi
 ///   1/(|q| max(N_i |a_i.t|)), where t is the direction in which q turns. Gaussian and tophat spots count as in
 ///   [`widebragg::lattice::Crystallite::cells_across_spots`].
 pub fn reach_rad(experiment: &Experiment) -> impl Fn(&Approach) -> f64 + Sync {
-    let detector = experiment.detector;
+    let frame = experiment.frame;
     let mosaic_rad = experiment.domains.iter().map(rotation_rad).fold(0.0, f64::max);
     let sources = &experiment.sources;
     let divergence_rad =
-        sources.iter().map(|source| angle_rad(source.incident, detector.beam)).fold(0.0, f64::max);
+        sources.iter().map(|source| angle_rad(source.incident, frame.beam)).fold(0.0, f64::max);
     let direct = experiment.crystal.direct;
     let edges = [direct.a_m, direct.b_m, direct.c_m].map(|edge| 1e10 * edge);
     let cells = experiment.crystallite.cells_across_spots();
@@ -68,10 +67,10 @@ pub fn reach_rad(experiment: &Experiment) -> impl Fn(&Approach) -> f64 + Sync {
         let q = approach.q_per_angstrom;
         let length = q.length();
         // A q along the beam turns in any direction, none of which brings it onto the sphere.
-        let Some(across) = q.cross(detector.beam).try_normalize() else { return 0.0 };
+        let Some(across) = q.cross(frame.beam).try_normalize() else { return 0.0 };
         let turning = q.cross(across).normalize();
         let per_rad = |(edge, cells): (Vec3, f64)| {
-            let edge = rotate_axis(edge, detector.spindle, approach.phi_rad);
+            let edge = rotate_axis(edge, frame.spindle, approach.phi_rad);
             length * cells * edge.dot(turning).abs()
         };
         let fastest = edges.into_iter().zip(cells).map(per_rad).fold(0.0, f64::max);

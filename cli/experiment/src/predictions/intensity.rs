@@ -56,14 +56,15 @@ impl<'e> FullIntensity<'e> {
     pub fn photons(&self, prediction: &Prediction) -> f64 {
         let When::Phi { .. } = prediction.when else { return 0.0 };
         let Self { experiment, common } = *self;
-        let detector = &experiment.detector;
+        let frame = &experiment.frame;
+        let Some(panel) = experiment.panels.get(prediction.panel) else { return 0.0 };
         let ray = prediction.s1_per_angstrom.normalize();
-        let lorentz = detector.spindle.dot(ray.cross(detector.beam)).abs();
+        let lorentz = frame.spindle.dot(ray.cross(frame.beam)).abs();
         let polarization = experiment.polarization.map_or(1.0, |polarization| {
-            polarization_factor(polarization.kahn, detector.beam, ray, polarization.axis)
+            polarization_factor(polarization.kahn, frame.beam, ray, polarization.axis)
         });
-        let sensor = experiment.sensor;
-        let path_m = sensor.thickness_m() / ray.dot(detector.normal).abs();
+        let sensor = panel.sensor;
+        let path_m = sensor.thickness_m() / ray.dot(panel.detector.normal).abs();
         let capture =
             if sensor.layer_m > 0.0 { 1.0 - (-path_m * sensor.attenuation_per_m).exp() } else { 1.0 };
         let f_cell = f_cell(experiment, prediction.hkl);

@@ -71,9 +71,9 @@ impl From<[f64; 3]> for Value {
 pub fn taps(scene: &Scene<'_>, pixel: &PixelProbe, step: Option<&StepProbe>) -> Vec<(&'static str, Value)> {
     let p = scene.parts();
     let mut taps: Vec<(&'static str, Value)> = vec![
-        ("pix0_vector_meters", p.detector.pix0_m.into()),
-        ("fdet_vec", p.detector.fast.into()),
-        ("sdet_vec", p.detector.slow.into()),
+        ("pix0_vector_meters", p.panel.pix0_m.into()),
+        ("fdet_vec", p.panel.fast.into()),
+        ("sdet_vec", p.panel.slow.into()),
     ];
     let source = step.and_then(|step| p.sources.get(step.source));
     if let Some(step) = step {
@@ -81,9 +81,9 @@ pub fn taps(scene: &Scene<'_>, pixel: &PixelProbe, step: Option<&StepProbe>) -> 
         taps.push(("R_distance_meters", step.distance_m.into()));
     }
     taps.push(("omega_pixel_sr", pixel.omega_sr.into()));
-    taps.push(("close_distance_meters", p.detector.close_distance_m.into()));
+    taps.push(("close_distance_meters", p.panel.close_distance_m.into()));
     if let Some(step) = step {
-        taps.push(("obliquity_factor", (p.detector.close_distance_m / step.distance_m).into()));
+        taps.push(("obliquity_factor", (p.panel.close_distance_m / step.distance_m).into()));
         taps.push(("diffracted_vec", step.diffracted.into()));
     }
     if let Some(source) = source {

@@ -59,7 +59,7 @@ impl Images<'_> {
     /// # Errors
     /// No memory.
     pub fn pictures(&self, fitted: &Fitted) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
-        let fast = self.experiment.detector.fast_pixels;
+        let fast = self.experiment.columns();
         let takes = selected(self.experiment);
         // Pixels that are not compared have no difference.
         let difference = |of: &[f32]| -> Vec<f32> {
@@ -109,7 +109,7 @@ impl Images<'_> {
     /// The strongest pixel of each shell of resolution, among those whose surroundings are on the detector.
     fn strongest(&self) -> Result<Vec<(usize, f32)>, Failure> {
         let lengths = scattering_lengths(self.experiment)?;
-        let (fast, slow) = (self.experiment.detector.fast_pixels, self.experiment.detector.slow_pixels);
+        let (fast, slow) = (self.experiment.columns(), self.experiment.rows());
         let takes = selected(self.experiment);
         let half = SIDE / 2;
         let inside = |at: usize, count: usize| at >= half && at + half < count;
@@ -158,7 +158,7 @@ impl Images<'_> {
         for left in bars {
             canvas.text([left, above], Align::Left, "photons", INK);
         }
-        let fast = self.experiment.detector.fast_pixels;
+        let fast = self.experiment.columns();
         let panels = [self.data, self.before, self.after, differences[0], differences[1]];
         for (n, &(index, length)) in spots.iter().enumerate() {
             let corner = index - SIDE / 2 * fast - SIDE / 2;

@@ -110,7 +110,8 @@ impl Fragment {
 
     fn add_single(&mut self, problem: &Problem<'_>, options: &Options, named: &Named, moves: &Moves) {
         let experiment = problem.experiment();
-        let Some(detector) = experiment.detector_parameters() else { return };
+        let panel = experiment.first_panel();
+        let Some(detector) = panel.detector_parameters() else { return };
         let by = moves.get(named.parameter);
         let fitted = value(named, experiment, moves);
         match named.parameter {
@@ -125,7 +126,7 @@ impl Fragment {
                 None => self
                     .add("-distance", &[(detector.distance_m.unwrap_or(defaults::DISTANCE_M) + by) / 1e-3]),
                 Some(close_m) => {
-                    let ratio = experiment.detector.close_distance_m / experiment.detector.distance_m;
+                    let ratio = panel.detector.close_distance_m / panel.detector.distance_m;
                     self.add("-close_distance", &[(close_m + by * ratio) / 1e-3]);
                 }
             },

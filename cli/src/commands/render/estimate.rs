@@ -4,6 +4,7 @@
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::Precision;
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::panels::DetectorPanel;
 
 use crate::options::Options;
 
@@ -58,13 +59,18 @@ impl Estimate {
     }
 }
 
-/// Pixels of the region of interest that are not masked.
+/// Pixels of the regions of interest that are not masked.
 pub fn rendered_pixels(experiment: &Experiment) -> usize {
-    let roi = experiment.roi;
-    match &experiment.mask {
-        None => (roi.fast_max - roi.fast_min + 1) * (roi.slow_max - roi.slow_min + 1),
-        Some(_) => (0..experiment.detector.pixels()).filter(|&index| experiment.is_selected(index)).count(),
-    }
+    let of_panel = |panel: &DetectorPanel| {
+        let roi = panel.roi;
+        let columns = roi.fast_min..=roi.fast_max;
+        let in_row = |slow| columns.clone().filter(|&fast| panel.is_selected(slow, fast)).count();
+        match panel.mask {
+            None => columns.clone().count() * (roi.slow_max - roi.slow_min + 1),
+            Some(_) => (roi.slow_min..=roi.slow_max).map(in_row).sum(),
+        }
+    };
+    experiment.panels.iter().map(of_panel).sum()
 }
 
 /// Cost of a step, between those of the processors that `widebragg help performance` lists.
@@ -90,13 +96,13 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
         (options.cbf.is_some(), 6.0),
         (options.noise_cbf.is_some(), 6.0),
         (options.nxmx.is_some(), 12.0),
-        (experiment.mask.is_some(), 2.0),
+        (experiment.panels.iter().any(|panel| panel.mask.is_some()), 2.0),
     ];
     let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
     let nodes = experiment.structure_factors.as_ref().map_or(0, |grid| grid.nodes().bytes());
     let domains = experiment.domains.len() as f64;
     PROGRAM_BYTES
-        + per_pixel * experiment.detector.pixels() as f64
+        + per_pixel * experiment.pixels() as f64
         + nodes as f64
         + 72.0 * domains * (1.0 + experiment.phi.count as f64)
         + size_of::<widebragg::beam::Source>() as f64 * experiment.sources.len() as f64

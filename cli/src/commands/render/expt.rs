@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panel, scan};
+use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panels, scan};
 use widebragg_formats::expt::{ExperimentList, Images};
-use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel, Polarization};
+use widebragg_formats::geometry::{Beam, Frame, Geometry, Polarization};
 
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
@@ -109,15 +109,17 @@ fn list(
     images: Option<Images>,
 ) -> ExperimentList {
     let e = experiment;
-    let d = &e.detector;
+    let d = &e.first_panel().detector;
     let frame = DialsFrame::new(d);
     // + 0.0 turns -0 into 0.
     let components = |v| frame.components(v).to_array().map(|component| component + 0.0);
-    let panel = Panel {
-        name: "Panel".to_owned(),
-        valid: [Some(SMALLEST_VALID), Some(described.trusted_max)],
-        ..panel(e, components)
-    };
+    let mut panels = panels(e, components);
+    for panel in &mut panels {
+        panel.valid = [Some(SMALLEST_VALID), Some(described.trusted_max)];
+    }
+    if let [panel] = &mut panels[..] {
+        panel.name = "Panel".to_owned();
+    }
     let polarization = Polarization {
         electric_vector: components(d.vertical.cross(d.beam)),
         kahn_factor: e.polarization.map_or(0.0, |polarization| polarization.kahn),
@@ -130,7 +132,7 @@ fn list(
             lambda_m: Some(e.lambda0_m),
             polarization: Some(polarization),
         },
-        panels: vec![panel],
+        panels,
         spindle: scan.map(|_| components(d.spindle)),
         scan,
         // dials.index finds one itself.

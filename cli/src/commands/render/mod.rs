@@ -101,7 +101,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         }
         false => Ok(()),
     };
-    let rows = (experiment.detector.slow_pixels as u64).saturating_mul((series.end - series.first) as u64);
+    let rows = (experiment.rows() as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
     let mut job = Job { options, experiment: &experiment, series, record, nxmx, pool, bar };
@@ -216,19 +216,19 @@ impl Job<'_> {
         let frames: Vec<usize> = (self.series.first..self.series.end).collect();
         let wanted: Vec<usize> = frames.iter().copied().filter(|&index| !self.has_finished(index)).collect();
         let left_out = frames.len() - wanted.len();
-        self.bar.inc(left_out as u64 * experiment.detector.slow_pixels as u64);
+        self.bar.inc(left_out as u64 * experiment.rows() as u64);
         let mut orientations = experiment.orientation_buffer()?;
         if wanted.first().is_some_and(|&first| first > 0) && self.lacks_scales() {
             // The scales of the series are those of its first frame, which another job writes.
-            let scene = experiment.scene(0, &mut orientations)?;
-            let frame = self.pool.install(|| render_frame(experiment, &scene, &|| ()))?;
-            self.keep_scales(&scene, &frame)?;
+            let scenes = experiment.scenes(0, &mut orientations)?;
+            let frame = self.pool.install(|| render_frame(experiment, &scenes, &|| ()))?;
+            self.keep_scales(&scenes, &frame)?;
         }
         let mut images: Vec<ImageSummary> = Vec::new();
         for &index in &wanted {
             let names = Names::new(options, self.series.number(index))?;
-            let scene = experiment.scene(index, &mut orientations)?;
-            let image = self.frame(index, &scene, names, images.is_empty())?;
+            let scenes = experiment.scenes(index, &mut orientations)?;
+            let image = self.frame(index, &scenes, names, images.is_empty())?;
             images.push(image);
         }
         if let Some(file) = &mut self.nxmx {
@@ -254,7 +254,7 @@ impl Job<'_> {
         let names = || Names::numbered(options, series.number(index));
         let record = record.as_ref().filter(|_| options.resume);
         let record = record.filter(|_| nxmx.as_ref().is_none_or(|file| file.has(index)));
-        record.is_some_and(|record| record.has_finished(&names(), experiment.detector.pixels()))
+        record.is_some_and(|record| record.has_finished(&names(), experiment.pixels()))
     }
 
     /// Whether the images have the scales of a series that are not known yet.
@@ -263,40 +263,47 @@ impl Job<'_> {
     }
 
     /// Takes the scales of the series from its first frame.
-    fn keep_scales(&mut self, scene: &Scene<'_>, first: &Frame) -> Result<(), Failure> {
+    fn keep_scales(&mut self, scenes: &[Scene<'_>], first: &Frame) -> Result<(), Failure> {
         let Some(record) = &mut self.record else { return Ok(()) };
-        record.keep_scales(Scales::of(self.options, &Statistics::new(scene, &first.pixels)))
+        record.keep_scales(Scales::of(self.options, &Statistics::new(scenes, &first.pixels)))
     }
 
     /// Renders and writes frame `index` of the series, counted from 0.
     fn frame(
         &mut self,
         index: usize,
-        scene: &Scene<'_>,
+        scenes: &[Scene<'_>],
         names: Names,
         is_first: bool,
     ) -> Result<ImageSummary, Failure> {
         if let Some(words) = self.series.progress(index) {
             self.bar.set_message(words);
         }
-        let frame = self.pool.install(|| render_frame(self.experiment, scene, &|| self.bar.inc(1)))?;
+        let frame = self.pool.install(|| render_frame(self.experiment, scenes, &|| self.bar.inc(1)))?;
         if self.lacks_scales() {
-            self.keep_scales(scene, &frame)?;
+            self.keep_scales(scenes, &frame)?;
         }
         let Self { options, experiment, series, record, nxmx, pool, .. } = self;
         let scales = record.as_ref().and_then(Record::scales);
-        let written =
-            pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names, scales))?;
+        let written = pool
+            .install(|| output::write(options, experiment, scenes, &frame.pixels, index, &names, scales))?;
         if let Some(record) = record {
             record.mark(&names);
         }
         if let Some(file) = nxmx {
-            pool.install(|| file.add(options, experiment, scene, &frame.pixels, index))?;
+            pool.install(|| file.add(options, experiment, scenes, &frame.pixels, index))?;
         }
         let number = series.number(index);
-        if let Some(latch) = frame.latch.filter(|_| is_first) {
+        let latched = frame.panels.iter().zip(&experiment.panels);
+        let latched = latched.filter_map(|(done, panel)| Some((done.latch.filter(|_| is_first)?, panel)));
+        for (latch, panel) in latched {
+            let of_panel = match experiment.panels_in_all {
+                1 => String::new(),
+                _ => format!(" of panel {}", panel.name),
+            };
             console::complain(&format!(
-                "interpolation out of range at pixel fast {} slow {}: nearest structure factors used from there on, as nanoBragg does",
+                "interpolation out of range at pixel fast {} slow {}{of_panel}: nearest structure factors used from there on, as \
+                 nanoBragg does",
                 latch.fast, latch.slow
             ));
         }
@@ -319,28 +326,33 @@ impl Job<'_> {
         {
             console::complain(&format!("{}: {doubt}", names.float().display()));
         }
-        let mut image = ImageSummary::new(experiment, &frame, scene.steps(), number, names, written);
+        let mut image = ImageSummary::new(experiment, &frame, scenes[0].steps(), number, names, written);
         if options.printout || options.printout_pixel.is_some() {
-            image.printout = self.printouts(&latched(scene, frame.latch), &frame)?;
+            image.printout = self.printouts(scenes, &frame)?;
         }
         Ok(image)
     }
 
     /// The lines of `-printout` for one pixel or for the region of interest.
-    fn printouts(&self, scene: &Scene<'_>, frame: &Frame) -> Result<String, Failure> {
+    fn printouts(&self, scenes: &[Scene<'_>], frame: &Frame) -> Result<String, Failure> {
         let Self { options, experiment, .. } = self;
-        let columns = experiment.detector.fast_pixels;
+        let panel = experiment.only_panel()?;
+        let (Some(scene), Some(done)) = (scenes.first(), frame.panels.first()) else {
+            return Ok(String::new());
+        };
+        let scene = &latched(scene, done.latch);
+        let columns = experiment.columns();
         let stored =
             |[fast, slow]: [usize; 2]| frame.pixels.get(slow * columns + fast).copied().unwrap_or(0.0);
         let one = |position: [usize; 2]| {
-            printout::pixel(experiment.lambda0_m, scene, &frame.slots, position, stored(position))
+            printout::pixel(experiment.lambda0_m, scene, &done.slots, position, stored(position))
         };
         if let Some(pixel) = options.printout_pixel {
             let [fast, slow] = pixel.map(|index| usize::try_from(index).unwrap_or(usize::MAX));
-            let inside = fast < columns && slow < experiment.detector.slow_pixels;
+            let inside = fast < columns && slow < experiment.rows();
             return if inside { one([fast, slow]) } else { Ok(String::new()) };
         }
-        let roi = experiment.roi;
+        let roi = panel.roi;
         let mut text = String::new();
         for slow in roi.slow_min..=roi.slow_max {
             for fast in roi.fast_min..=roi.fast_max {
@@ -357,8 +369,8 @@ impl Job<'_> {
 
 /// A line for each option on how to render that the image could not heed.
 fn without_effect(options: &Options, frame: &Frame) -> impl Iterator<Item = &'static str> + use<> {
-    let list = options.light == LightRule::List && frame.light == LightTaken::Loop;
-    let neglect = options.neglected_photons.is_some_and(|photons| photons > 0.0) && !frame.neglects;
+    let list = options.light == LightRule::List && frame.light() == LightTaken::Loop;
+    let neglect = options.neglected_photons.is_some_and(|photons| photons > 0.0) && !frame.neglects();
     let list = list.then_some(
         "--light list has no effect: lists are for gauss and tophat crystals with small spots (widebragg help performance)",
     );

@@ -1,6 +1,6 @@
 //! The lines that nanoBragg prints, word for word, for scripts that take figures from them.
 //!
-//! Lines about the user's files, progress and warnings are left out. Lists of wavelengths, phi and sources end after
+//! Of a detector of several panels the lines tell the first. Lines about the user's files, progress and warnings are left out. Lists of wavelengths, phi and sources end after
 //! [`MOST_LISTED`] lines.
 
 use core::f64::consts::PI;
@@ -51,7 +51,7 @@ pub fn image(options: &Options, experiment: &Experiment, image: &ImageSummary) -
         g(image.solid_angle_sr),
         g(sphere_percent)
     ));
-    let pixels = experiment.detector.pixels();
+    let pixels = experiment.pixels();
     line(format!("writing {} as {pixels} 4-byte floats", image.names.float().display()));
     let statistics = &image.written.statistics;
     let [x_m, y_m] = statistics
@@ -72,7 +72,7 @@ pub fn image(options: &Options, experiment: &Experiment, image: &ImageSummary) -
 /// Position of a pixel as nanoBragg has it after the pixel: that of its last subpixel, in m.
 fn last_subpixel_m(experiment: &Experiment, index: usize) -> f64 {
     let subpixels = experiment.oversample.per_axis;
-    let subpixel_m = experiment.detector.pixel_m / subpixels as f64;
+    let subpixel_m = experiment.first_panel().detector.pixel_m / subpixels as f64;
     subpixel_m * (index * subpixels + subpixels - 1) as f64 + subpixel_m / 2.0
 }
 
@@ -190,7 +190,8 @@ fn push_beam(text: &mut String, options: &Options, experiment: &Experiment) {
         None => push(text, "  polarization effect disabled"),
     }
     push(text, &format!("  incident fluence: {} photons/m^2", g(experiment.fluence_per_m2)));
-    let d = &experiment.detector;
+    let panel = experiment.first_panel();
+    let d = &panel.detector;
     push(
         text,
         &format!(
@@ -204,7 +205,7 @@ fn push_beam(text: &mut String, options: &Options, experiment: &Experiment) {
         ),
     );
     let attenuation_per_m = match options.detector_abs {
-        _ if experiment.sensor.attenuation_per_m > 0.0 => experiment.sensor.attenuation_per_m,
+        _ if panel.sensor.attenuation_per_m > 0.0 => panel.sensor.attenuation_per_m,
         Some(Attenuation::NoThickness) => 0.0,
         _ => -1.0,
     };
@@ -213,19 +214,20 @@ fn push_beam(text: &mut String, options: &Options, experiment: &Experiment) {
         &format!(
             "  sensor is {} m thick in {} layers with mu= {}",
             g(GivenSensor::new(options).thickness_m.unwrap_or(0.0).max(0.0)),
-            experiment.sensor.layers,
+            panel.sensor.layers,
             g(attenuation_per_m)
         ),
     );
 }
 
 fn push_detector(text: &mut String, options: &Options, experiment: &Experiment) {
-    let d = &experiment.detector;
+    let panel = experiment.first_panel();
+    let d = &panel.detector;
     let closest = |given_m: Option<f64>, org_px: Option<f64>, size_m: f64| {
         given_m.unwrap_or_else(|| org_px.map_or(size_m / 2.0, |org| (org - 0.5) * d.pixel_m))
     };
     let [x_close_m, y_close_m] =
-        experiment.detector_parameters().map_or([d.fast_close_m, d.slow_close_m], |placed| {
+        panel.detector_parameters().map_or([d.fast_close_m, d.slow_close_m], |placed| {
             [
                 closest(placed.x_close_m, placed.org_x_px, placed.fast_size_m),
                 closest(placed.y_close_m, placed.org_y_px, placed.slow_size_m),
@@ -249,7 +251,7 @@ fn push_detector(text: &mut String, options: &Options, experiment: &Experiment) 
     }
     let [x, y, z] = d.dials_origin_mm().map(|x| g(x + 0.0));
     push(text, &format!("  dials origin= {x} {y} {z}"));
-    let roi = experiment.roi;
+    let roi = panel.roi;
     // The whole detector ends at its number of pixels there, a given region at its last pixel.
     let end = |last: usize| if options.roi_px.is_some() { last } else { last + 1 };
     push(

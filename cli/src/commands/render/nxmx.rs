@@ -13,14 +13,14 @@ use widebragg::rotation::rotate_axis;
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{Lost, lost_in_headers, panel, scan};
+use widebragg_experiment::geometry::{Lost, lost_in_headers, panels, scan};
 use widebragg_experiment::images::noise_counts;
-use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization};
+use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries, Truth};
 
-use super::output::{COUNT_CUTOFF, noise_stream};
+use super::output::{COUNT_CUTOFF, noise_streams};
 use crate::error::Failure;
 use crate::evidence::quoted;
 use crate::options::Options;
@@ -71,15 +71,15 @@ impl NxmxFile {
         &self,
         options: &Options,
         experiment: &Experiment,
-        scene: &Scene<'_>,
+        scenes: &[Scene<'_>],
         pixels: &[f32],
         index: usize,
     ) -> Result<(), Failure> {
         let added = if options.nonoise {
             self.series.add(index, Pixels::F32(pixels))
         } else {
-            let random = noise_stream(options, experiment, index);
-            let counts = noise_counts(scene, experiment.simd, pixels, random).ok_or_else(no_memory)?;
+            let streams = noise_streams(options, experiment, index);
+            let counts = noise_counts(scenes, experiment.simd, pixels, &streams).ok_or_else(no_memory)?;
             self.series.add(index, Pixels::I32(&counts.pixels))
         };
         added.map_err(named)
@@ -136,7 +136,7 @@ fn header(options: &Options, e: &Experiment, args: &[String], frames: usize) -> 
         columns(
             e.crystal
                 .reciprocal_per_angstrom
-                .map(|axis| rotate_axis(axis, e.detector.spindle, e.frame_phi0_rad(index))),
+                .map(|axis| rotate_axis(axis, e.frame.spindle, e.frame_phi0_rad(index))),
         )
     };
     let cell = e.crystal.cell;
@@ -160,23 +160,23 @@ fn header(options: &Options, e: &Experiment, args: &[String], frames: usize) -> 
 
 /// The geometry in the laboratory of the run.
 fn geometry(e: &Experiment, frames: usize) -> Geometry {
-    let d = &e.detector;
-    let electric_vector = d.polarization.to_array();
+    let electric_vector = e.frame.polarization.to_array();
+    let mut panels = panels(e, Vec3::to_array);
+    for panel in &mut panels {
+        panel.valid = [Some(0.0), Some(f64::from(COUNT_CUTOFF - 1))];
+    }
     Geometry {
         // The options place it anyhow.
         frame: Frame::Xds,
         beam: Beam {
-            direction: d.beam.to_array(),
+            direction: e.frame.beam.to_array(),
             lambda_m: Some(e.lambda0_m),
             polarization: e
                 .polarization
                 .map(|polarization| Polarization { electric_vector, kahn_factor: polarization.kahn }),
         },
-        panels: vec![Panel {
-            valid: [Some(0.0), Some(f64::from(COUNT_CUTOFF - 1))],
-            ..panel(e, Vec3::to_array)
-        }],
-        spindle: Some(d.spindle.to_array()),
+        panels,
+        spindle: Some(e.frame.spindle.to_array()),
         scan: scan(e, 1, frames),
         crystal: Some(Crystal {
             a_matrix: columns(e.crystal.reciprocal_per_angstrom),
@@ -194,18 +194,16 @@ fn columns(columns: [Vec3; 3]) -> [[f64; 3]; 3] {
 
 /// 1 for each pixel that is not rendered; empty where all are.
 fn mask(e: &Experiment) -> Result<Vec<u32>, Failure> {
-    let (fast, slow) = (e.detector.fast_pixels, e.detector.slow_pixels);
-    let roi = e.roi;
-    let is_whole = (roi.fast_min, roi.slow_min, roi.fast_max + 1, roi.slow_max + 1) == (0, 0, fast, slow);
-    if is_whole && e.mask.is_none() {
+    if e.renders_all_pixels() {
         return Ok(Vec::new());
     }
-    let mut mask = filled(fast * slow, 1_u32).ok_or_else(no_memory)?;
-    for row in roi.slow_min..=roi.slow_max {
-        for pixel in fast * row + roi.fast_min..=fast * row + roi.fast_max {
-            let is_masked = e.mask.as_ref().is_some_and(|mask| mask.get(pixel) == Some(&0));
-            mask[pixel] = u32::from(is_masked);
-        }
+    let mut mask = filled(e.pixels(), 1_u32).ok_or_else(no_memory)?;
+    let rows =
+        e.panels.iter().flat_map(|panel| (0..panel.detector.slow_pixels).map(move |slow| (panel, slow)));
+    for (row, (panel, slow)) in mask.chunks_exact_mut(e.columns()).zip(rows) {
+        row.iter_mut().enumerate().for_each(|(fast, masked)| {
+            *masked = u32::from(!panel.is_selected(slow, fast));
+        });
     }
     Ok(mask)
 }

@@ -15,6 +15,7 @@ use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::images::{
     Noise, cbf_image, int_image, int_scale, noise_counts, noise_image, pgm_image, pgm_scale,
 };
+use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_formats::atomic::check_writable;
 use widebragg_formats::cbf::Cbf;
@@ -272,7 +273,7 @@ fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, F
     result.map_err(|failure| failure.context(option).into())
 }
 
-/// Writes all files of the image `pixels`, rendered from `scene`: frame `index` of the series, counted from
+/// Writes all files of the image `pixels`, rendered from `scenes`: frame `index` of the series, counted from
 /// 0. `scales` are those of the series; `None` for a single image.
 ///
 /// # Errors
@@ -280,7 +281,7 @@ fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, F
 pub fn write(
     options: &Options,
     experiment: &Experiment,
-    scene: &Scene<'_>,
+    scenes: &[Scene<'_>],
     pixels: &[f32],
     index: usize,
     names: &Names,
@@ -299,11 +300,11 @@ pub fn write(
             files.par_iter().map(write).collect::<Vec<_>>()
         },
         || {
-            let statistics = Statistics::new(scene, pixels);
+            let statistics = Statistics::new(scenes, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
-            let random = noise_stream(options, experiment, index);
+            let streams = noise_streams(options, experiment, index);
             let scaled =
-                Scaled { scene, simd: experiment.simd, pixels, header: &header, scales, adc, random };
+                Scaled { scenes, simd: experiment.simd, pixels, header: &header, scales, adc, streams };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let counts: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
             (statistics, scales, counts)
@@ -323,10 +324,15 @@ pub fn write(
     Ok(Written { statistics, scales, saturated, noise, smv_header_bytes })
 }
 
-/// The random numbers of the noise of frame `index`. The seed of the first frame is that of a single image.
-pub fn noise_stream(options: &Options, experiment: &Experiment, index: usize) -> Ran1 {
+/// The random numbers of the noise of frame `index`, for each panel. The seed of the first panel and frame is the given
+/// one, and each panel and frame after it has the next.
+pub fn noise_streams(options: &Options, experiment: &Experiment, index: usize) -> Vec<Ran1> {
     let seed = options.seed_as_typed.unwrap_or_else(clock_seed);
-    Ran1::after(&experiment.random, seed.saturating_add(i64::try_from(index).unwrap_or(0)))
+    let stream = |panel: &DetectorPanel| {
+        let before = index.saturating_mul(experiment.panels_in_all).saturating_add(panel.number);
+        Ran1::after(&experiment.random, seed.saturating_add(i64::try_from(before).unwrap_or(0)))
+    };
+    experiment.panels.iter().map(stream).collect()
 }
 
 /// What was counted while an image was made.
@@ -342,19 +348,19 @@ enum Counted {
 
 /// The inputs of the images that store integers.
 struct Scaled<'a> {
-    scene: &'a Scene<'a>,
+    scenes: &'a [Scene<'a>],
     simd: Simd,
     pixels: &'a [f32],
     header: &'a ImageHeader,
     scales: Scales,
     adc: f64,
-    random: Ran1,
+    streams: Vec<Ran1>,
 }
 
 impl Scaled<'_> {
     /// Writes a file in the number type of its format.
     fn write(&self, file: &ImageFile) -> Result<Counted, Failure> {
-        let Self { scene, simd, pixels, header, scales, adc, .. } = *self;
+        let Self { scenes, simd, pixels, header, scales, adc, .. } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             let image = Image { header, pixels, scale, preview_scale: None };
@@ -362,14 +368,13 @@ impl Scaled<'_> {
         };
         Ok(match (file.writer.pixel_type(), file.has_noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scene, simd, pixels, self.random.clone()).ok_or_else(no_memory)?;
+                let image = noise_counts(scenes, simd, pixels, &self.streams).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
             }
             (_, true) => {
-                let image =
-                    noise_image(scene, simd, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
+                let image = noise_image(scenes, simd, pixels, &self.streams, adc).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::U16(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
@@ -379,12 +384,12 @@ impl Scaled<'_> {
                 Counted::Nothing
             }
             (PixelType::U16, false) => {
-                let image = int_image(scene, pixels, scales.int, adc).ok_or_else(no_memory)?;
+                let image = int_image(scenes, pixels, scales.int, adc).ok_or_else(no_memory)?;
                 write(Pixels::U16(&image.pixels), scales.int)?;
                 Counted::Saturated(image.saturated)
             }
             (PixelType::I32, false) => {
-                let image = cbf_image(scene, pixels, scales.int).ok_or_else(no_memory)?;
+                let image = cbf_image(scenes, pixels, scales.int).ok_or_else(no_memory)?;
                 write(Pixels::I32(&image.pixels), scales.int)?;
                 Counted::Saturated(image.saturated)
             }
@@ -398,15 +403,16 @@ impl Scaled<'_> {
 }
 
 fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> ImageHeader {
-    let detector = &experiment.detector;
+    let panel = experiment.first_panel();
+    let detector = &panel.detector;
     let spot = BeamSpot::or_foot(detector);
     let frame = DialsFrame::new(detector);
     let [org_x_px, org_y_px] = detector.org_px();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let thickness_m = experiment.sensor.thickness_m();
+    let thickness_m = panel.sensor.thickness_m();
     ImageHeader {
-        fast: detector.fast_pixels,
-        slow: detector.slow_pixels,
+        fast: experiment.columns(),
+        slow: experiment.rows(),
         pixel_m: detector.pixel_m,
         close_distance_m: detector.close_distance_m,
         lambda_m: experiment.lambda0_m,
@@ -428,7 +434,7 @@ fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> Image
         org_y_px,
         phi0_rad: experiment.frame_phi0_rad(index),
         osc_rad: experiment.phi.range,
-        twotheta_rad: experiment.detector_parameters().map_or(0.0, |parameters| parameters.twotheta_rad),
+        twotheta_rad: panel.detector_parameters().map_or(0.0, |parameters| parameters.twotheta_rad),
         adc_offset,
         exposure_s: experiment.exposure_s,
         sensor_thickness_m: (thickness_m > 0.0).then_some(thickness_m),

@@ -112,8 +112,8 @@ impl ImageSummary {
         names: Names,
         written: Written,
     ) -> Self {
-        let counts =
-            frame.slots.iter().fold((0, 0), |(hits, fresh), slot| (hits + slot.hits, fresh + slot.fresh));
+        let slots = || frame.panels.iter().flat_map(|panel| &panel.slots);
+        let counts = slots().fold((0, 0), |(hits, fresh), slot| (hits + slot.hits, fresh + slot.fresh));
         let evaluations = frame.report.pixels as f64 * experiment.steps_per_pixel();
         Self {
             number,
@@ -121,9 +121,9 @@ impl ImageSummary {
             written,
             solid_angle_sr: frame.report.omega_sum_sr / steps,
             fallbacks: frame.report.fallbacks,
-            carryover: (!frame.slots.is_empty()).then_some(counts),
-            light: frame.light,
-            neglected_photons: frame.neglects.then_some(experiment.neglected_photons),
+            carryover: slots().next().is_some().then_some(counts),
+            light: frame.light(),
+            neglected_photons: frame.neglects().then_some(experiment.neglected_photons),
             seconds: frame.seconds,
             ns_per_step: frame.seconds * 1e9 / evaluations.max(1.0),
             printout: String::new(),
@@ -256,7 +256,7 @@ fn counted(count: usize, noun: &str) -> String {
 
 /// The name of the convention that the detector was placed in.
 fn convention(experiment: &Experiment) -> &'static str {
-    experiment.detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
+    experiment.first_panel().detector_parameters().map_or("PLACED", |parameters| parameters.convention.name())
 }
 
 /// The rotation of the crystal about lab x, y and z, in rad.
@@ -270,9 +270,10 @@ pub(super) fn misset_rad(experiment: &Experiment) -> [f64; 3] {
 /// The beam centre in the convention of the detector: X and Y, in m.
 fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
     let (fast_m, slow_m) = (spot.fast_m, spot.slow_m);
-    let half_pixel_m = experiment.detector.pixel_m / 2.0;
-    match experiment.detector_parameters().map(|parameters| parameters.convention) {
-        Some(Convention::Adxv) => [fast_m, experiment.detector.slow_size_m - slow_m],
+    let panel = experiment.first_panel();
+    let half_pixel_m = panel.detector.pixel_m / 2.0;
+    match panel.detector_parameters().map(|parameters| parameters.convention) {
+        Some(Convention::Adxv) => [fast_m, panel.detector.slow_size_m - slow_m],
         Some(Convention::Mosflm) => [slow_m - half_pixel_m, fast_m - half_pixel_m],
         Some(Convention::Denzo) => [slow_m, fast_m],
         _ => [fast_m, slow_m],
@@ -284,7 +285,8 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 pub fn json(results: &Results<'_>) -> String {
     let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions, nxmx } =
         *results;
-    let d = &e.detector;
+    let panel = e.first_panel();
+    let d = &panel.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
     let [alpha, beta, gamma] = e.crystal.cell.angles_rad.map(degrees);
@@ -298,8 +300,8 @@ pub fn json(results: &Results<'_>) -> String {
         "simd": e.simd.level().name(),
         "threads": threads,
         "convention": convention(e),
-        "fast_pixels": d.fast_pixels,
-        "slow_pixels": d.slow_pixels,
+        "fast_pixels": e.columns(),
+        "slow_pixels": e.rows(),
         "pixel_m": d.pixel_m,
         "distance_m": spot.map(|spot| spot.distance_m),
         "close_distance_m": d.close_distance_m,
@@ -329,7 +331,7 @@ pub fn json(results: &Results<'_>) -> String {
         "phi_steps": e.phi.count,
         "phi_sampling": e.phi_sampling.name(),
         "oversample": e.oversample.per_axis,
-        "thickness_layers": e.sensor.layers,
+        "thickness_layers": e.first_panel().sensor.layers,
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
@@ -339,8 +341,8 @@ pub fn json(results: &Results<'_>) -> String {
     })));
     value["sensor"] = json!(has_thickness(e).then(|| json!({
         "material": hardware.material.map(SensorMaterial::name),
-        "thickness_m": e.sensor.thickness_m(),
-        "attenuation_per_m": e.sensor.attenuation_per_m,
+        "thickness_m": e.first_panel().sensor.thickness_m(),
+        "attenuation_per_m": e.first_panel().sensor.attenuation_per_m,
     })));
     value["reflections"] = json!(origin.reflections.map(reflections::json));
     value["model"] = json!(origin.model.map(ModelSummary::json));
@@ -426,7 +428,7 @@ fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
 
 /// The placed detector.
 fn push_geometry(text: &mut String, experiment: &Experiment, named: Option<&NamedDetector>) {
-    let d = &experiment.detector;
+    let d = &experiment.first_panel().detector;
     let mm = |length_m: f64| format_g(1000.0 * length_m);
     let mut line = |name: &str, value: String| push_line(text, name, &value);
     line(
@@ -468,7 +470,7 @@ fn push_geometry(text: &mut String, experiment: &Experiment, named: Option<&Name
 
 /// Whether the sensor of the detector has a thickness.
 fn has_thickness(experiment: &Experiment) -> bool {
-    experiment.sensor.layer_m > 0.0
+    experiment.first_panel().sensor.layer_m > 0.0
 }
 
 /// Material, thickness and attenuation of the sensor.
@@ -476,7 +478,7 @@ fn push_sensor(text: &mut String, experiment: &Experiment, material: Option<Sens
     if !has_thickness(experiment) {
         return;
     }
-    let sensor = experiment.sensor;
+    let sensor = experiment.first_panel().sensor;
     let material = material.map_or_else(String::new, |material| format!("{}, ", material.name()));
     let thickness_um = format_g(sensor.thickness_m() * 1e6);
     let layers = counted(sensor.layers, "layer");
@@ -571,7 +573,7 @@ fn push_sampling(text: &mut String, experiment: &Experiment, frames: usize) {
             e.phi.count,
             counted(e.domains.len(), "domain"),
             e.oversample.per_axis,
-            counted(e.sensor.layers, "layer")
+            counted(e.first_panel().sensor.layers, "layer")
         ),
     );
 }

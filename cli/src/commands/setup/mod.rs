@@ -12,6 +12,7 @@ pub(crate) mod sensor;
 pub(crate) mod structure_factors;
 mod words;
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use widebragg::crystal::{CellSource, UnitCell};
@@ -27,7 +28,7 @@ use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::faults::Modes;
-use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
+use widebragg_experiment::parameters::{Mosaic, PanelParameters, Parameters, PhiSampling, Sources};
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
@@ -276,8 +277,13 @@ fn parameters(
     let lambda0_m = lambda.m().unwrap_or(default.lambda0_m);
     Ok(Parameters {
         simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
-        detector: DetectorInput::Parameters(detector),
-        sensor: GivenSensor::new(options).request(options, lambda0_m, warn)?,
+        panels: vec![PanelParameters {
+            detector: DetectorInput::Parameters(detector),
+            sensor: GivenSensor::new(options).request(options, lambda0_m, warn)?,
+            roi,
+            mask: mask.map(Arc::new),
+            ..PanelParameters::default()
+        }],
         oversample: OversampleRequest {
             per_axis: options.oversample,
             thick: options.oversample_thick,
@@ -318,8 +324,6 @@ fn parameters(
         structure_factors: None,
         default_f: options.default_f.unwrap_or(default.default_f),
         interpolate: options.interpolate,
-        roi,
-        mask,
     })
 }
 

@@ -110,7 +110,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use widebragg_experiment::frame::render_frame;
+    use widebragg_experiment::frame::{Frame, render_frame};
 
     use super::*;
     use crate::commands::setup::inputs::Inputs;
@@ -196,15 +196,16 @@ mod tests {
                             !is_longer || 2 * nodes(&cut) < nodes(&whole),
                             "{line}: nothing was left out"
                         );
+                        let latch = |frame: &Frame| frame.panels[0].latch;
                         let [whole, cut] = [whole, cut].map(|experiment| {
                             let mut orientations = experiment.orientation_buffer().unwrap();
-                            let scene = experiment.scene(0, &mut orientations).unwrap();
-                            render_frame(&experiment, &scene, &|| ()).unwrap()
+                            let scenes = experiment.scenes(0, &mut orientations).unwrap();
+                            render_frame(&experiment, &scenes, &|| ()).unwrap()
                         });
                         assert!(whole.pixels.iter().any(|&pixel| pixel > 0.0), "{line}: an image of nothing");
                         assert!(whole.pixels == cut.pixels, "{name} {line}");
-                        assert_eq!((whole.latch, whole.report), (cut.latch, cut.report), "{name} {line}");
-                        latched += usize::from(whole.latch.is_some());
+                        assert_eq!((latch(&whole), whole.report), (latch(&cut), cut.report), "{name} {line}");
+                        latched += usize::from(latch(&whole).is_some());
                         fell_back += usize::from(whole.report.fallbacks > 0);
                     }
                 }

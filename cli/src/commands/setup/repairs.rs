@@ -17,7 +17,7 @@ pub(super) fn lines(options: &Options, experiment: &Experiment) -> Vec<String> {
     }
     let flags = experiment.oversample;
     let flagged = flags.thick || flags.polar || flags.omega;
-    let has_sensor = experiment.sensor.layer_m > 0.0;
+    let has_sensor = experiment.first_panel().sensor.layer_m > 0.0;
     let repairs = [
         (
             flagged && experiment.steps_per_pixel() > 1.0,
@@ -47,7 +47,7 @@ pub(super) fn lines(options: &Options, experiment: &Experiment) -> Vec<String> {
 
 /// The layers of the sensor, and nanoBragg's, which are at least two and thicker where their number is given.
 fn layers(options: &Options, experiment: &Experiment) -> String {
-    let sensor = experiment.sensor;
+    let sensor = experiment.first_panel().sensor;
     let given = GivenSensor::new(options);
     let request = StepRequest { count: given.layers, range: given.thickness_m, step: None };
     let Steps { count, step: step_m, .. } = axis_steps(Axis::Thickness, request).unwrap_or(Steps::ONE);
@@ -64,7 +64,8 @@ fn layers(options: &Options, experiment: &Experiment) -> String {
 fn water(experiment: &Experiment) -> String {
     let sources = experiment.sources.len() as f64;
     let all_sources = sources + experiment.sources_left_out as f64;
-    let steps = experiment.steps_per_pixel() / experiment.sensor.layers as f64 / sources * all_sources;
+    let steps =
+        experiment.steps_per_pixel() / experiment.first_panel().sensor.layers as f64 / sources * all_sources;
     let ratio = ELECTRON_RADIUS_SQUARED_M2 * experiment.fluence_per_m2 / steps;
     format!("-water: nanoBragg's background would be {ratio:.3e} times this one")
 }

@@ -73,9 +73,10 @@ fn traced(
     }
     setup::check_all_steps(&options.render)?;
     let experiment = setup::of_images(&options.render, &Inputs::default())?.experiment;
+    experiment.only_panel()?;
     let steps = check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;
-    let scene = experiment.scene(0, &mut orientations)?;
+    let scene = experiment.scene(0, 0, &mut orientations)?;
     let slots = open_slots(&experiment, &scene)?;
     let pool = threads::pool(options.render.threads.unwrap_or(0))?;
     let latch = pool.install(|| find_latch(&scene, &slots))?;
@@ -114,7 +115,7 @@ fn describe(evidence: &mut Evidence, job: &Job<'_>) {
 /// Checks that pixels, subpixel and source exist, and that the number of steps of a pixel, which it returns, is
 /// not too large.
 fn check(options: &TraceOptions, experiment: &Experiment) -> Result<f64, Failure> {
-    let (rows, columns) = (experiment.detector.slow_pixels, experiment.detector.fast_pixels);
+    let (rows, columns) = (experiment.rows(), experiment.columns());
     let ends = format!("the detector ends at slow {} fast {}", rows - 1, columns - 1);
     for [slow, fast] in &options.pixels {
         if *slow >= rows || *fast >= columns {

@@ -533,7 +533,7 @@ fn choose(
     limit: f64,
     counts: &(impl Fn(usize) -> bool + Sync),
 ) -> Result<Selection, Failure> {
-    let columns = task.problem.experiment().detector.fast_pixels;
+    let columns = task.problem.experiment().columns();
     let all = Selection::new(lengths.len(), columns, |i| f64::from(lengths[i]) <= limit && counts(i))?;
     if all.len() <= crate::gradient::selection::MOST {
         return Ok(all);

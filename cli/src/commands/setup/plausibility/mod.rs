@@ -131,7 +131,8 @@ fn cell(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>) {
 }
 
 fn detector(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>) {
-    let d = &experiment.detector;
+    let panel = experiment.first_panel();
+    let d = &panel.detector;
     let mm = |length_m: f64| format_g(length_m * 1000.0);
     for (name, given_m) in [("-distance", options.distance_m), ("-close_distance", options.close_distance_m)]
     {
@@ -145,7 +146,7 @@ fn detector(options: &Options, experiment: &Experiment, doubts: &mut Vec<String>
     if let Some(pixel_m) = options.pixel_m.filter(|&pixel_m| is_beyond(PIXEL_M, pixel_m)) {
         doubts.push(format!("-pixel {0}: a pixel is {0} mm wide; its size is in mm", mm(pixel_m)));
     }
-    let placed = experiment.detector_parameters();
+    let placed = panel.detector_parameters();
     let is_square_on =
         placed.is_some_and(|placed| placed.twotheta_rad == 0.0 && placed.rotation_rad == [0.0; 3]);
     let [along_fast, along_slow] =
