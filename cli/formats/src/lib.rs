@@ -2,7 +2,7 @@
 //! orientation matrices, sources, traces.
 //!
 //! Readers take arbitrary bytes: they never panic, and memory grows only with data that is really there.
-//! Files of several formats are told apart by their content ([`registry::reader_of`], [`geometry::read_geometry`],
+//! Files of several formats are told apart by their content ([`registry::reader_of`], [`registry::geometry_of_file`],
 //! [`trace::read_trace`]).
 //! Writers go through [`atomic`]: a file has its final name only once it is complete. Every error is one line
 //! that names the file ([`failure::Failure`]).

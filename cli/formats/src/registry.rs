@@ -1,14 +1,17 @@
-//! The lists of image formats. A new format is one line in each list that it belongs to.
+//! What is told apart by content over several kinds of files: the lists of image formats, in each of which a new format
+//! is one line, and the files that describe the geometry of an experiment.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
 use crate::cbf::Cbf;
 use crate::failure::Failure;
 use crate::float::Float;
+use crate::geometry::{GeometryFile, read_geometry};
 use crate::hdf5::{Hdf5, Place};
 use crate::image::{ImageReader, ImageWriter, START_BYTES};
+use crate::nxmx::read_nxmx;
 use crate::pgm::Pgm;
 use crate::png::Preview;
 use crate::smv::{HeaderStyle, Smv, SmvWriter};
@@ -29,14 +32,35 @@ pub const READERS: [&dyn ImageReader; 4] = [&Hdf5, &Cbf, &Smv, &Float];
 /// The file cannot be read, or has no frames of which one is named.
 pub fn reader_of(path: &Path) -> Result<&'static dyn ImageReader, Failure> {
     let place = Place::of(path);
-    let mut start = Vec::new();
-    let read = File::open(&place.file).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
-    read.map_err(|error| cannot_read(&place.file, &error))?;
+    let start = start_of(&place.file)?;
     if place.is_within() && !Hdf5.recognises(&start, path) {
         return Err(in_file(&place.file, format!("not an HDF5 file; {place} would be a frame of one")));
     }
     let found = READERS.into_iter().find(|reader| reader.recognises(&start, path));
     Ok(found.unwrap_or(&Float))
+}
+
+/// Reads the geometry of an experiment from any file that describes one: an NXmx file, or what [`read_geometry`] reads
+/// (experiment lists of DIALS, files of CrystFEL and XDS, headers of SMV and CBF images). Experiments count from 0; an
+/// NXmx file has one.
+///
+/// # Errors
+/// The file cannot be read, is of another kind, has no such experiment, or does not describe a geometry.
+pub fn geometry_of_file(path: &Path, experiment: usize) -> Result<GeometryFile, Failure> {
+    // A pipe can be read only once, and is no HDF5 file.
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) && Hdf5.recognises(&start_of(path)?, path)
+    {
+        return read_nxmx(path)?.checked(path, experiment);
+    }
+    read_geometry(path, experiment)
+}
+
+/// The first bytes of a file.
+fn start_of(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
+    read.map_err(|error| cannot_read(path, &error))?;
+    Ok(start)
 }
 
 #[cfg(test)]
@@ -45,6 +69,7 @@ mod tests {
 
     use super::*;
     use crate::image::{Image, ImageHeader, PixelType, Pixels};
+    use crate::nxmx::{read_nxmx_geometry, write_example};
 
     const FAST: usize = 6;
     const SLOW: usize = 4;
@@ -102,5 +127,25 @@ mod tests {
                 assert_eq!(read.pixels, (0..24u8).map(f32::from).collect::<Vec<_>>());
             });
         }
+    }
+
+    #[test]
+    fn geometries_are_read_of_files_of_any_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let geom = folder.path().join("a.geom");
+        let text = "clen = 1\nres = 10\np/min_fs = 0\np/max_fs = 1\np/min_ss = 0\np/max_ss = 1\np/corner_x = 0\n\
+                    p/corner_y = 0\np/fs = x\np/ss = y\n";
+        fs::write(&geom, text).unwrap();
+        assert_eq!(geometry_of_file(&geom, 0).unwrap().format, "CrystFEL geometry");
+
+        let nxmx = folder.path().join("a.nxs");
+        write_example(&nxmx);
+        let read = geometry_of_file(&nxmx, 0).unwrap();
+        assert_eq!(read.format, "NXmx file");
+        assert_eq!(Ok(&read.geometry), read_nxmx_geometry(&nxmx).as_ref());
+        let one = geometry_of_file(&nxmx, 1).unwrap_err().to_string();
+        assert!(one.ends_with("a.nxs: there is no experiment 1: it has one, number 0"), "{one}");
+        let none = geometry_of_file(&folder.path().join("none"), 0).unwrap_err().to_string();
+        assert!(none.contains("none: cannot read: "), "{none}");
     }
 }

@@ -31,6 +31,8 @@ pub struct GeometryFile {
     pub beam_at_frames: Vec<Beam>,
     /// Pixels that are to be left out.
     pub bad: Vec<BadRegion>,
+    /// More of them, one by one.
+    pub mask: Option<BlockMask>,
     /// What else the file says, in its own words and order.
     pub held: Vec<Held>,
     /// What the user should know, a sentence each.
@@ -44,6 +46,15 @@ pub struct Held {
     pub name: String,
     /// Its value in the file.
     pub value: String,
+}
+
+/// Single pixels that are to be left out, of the block of data of all panels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockMask {
+    /// Pixels of the block along fast.
+    pub fast_pixels: usize,
+    /// Whether a pixel is to be left out, slow-major.
+    pub bad: Vec<bool>,
 }
 
 /// Pixels that are to be left out.
@@ -78,16 +89,26 @@ pub enum BadRegion {
 
 impl GeometryFile {
     /// A file that holds nothing but a geometry.
-    pub(super) fn of(format: &'static str, geometry: Geometry) -> Self {
+    pub(crate) fn of(format: &'static str, geometry: Geometry) -> Self {
         Self {
             format,
             geometry,
             experiments: 1,
             beam_at_frames: Vec::new(),
             bad: Vec::new(),
+            mask: None,
             held: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The file, read from `path` for this experiment, if that can be used.
+    pub(crate) fn checked(self, path: &Path, experiment: usize) -> Result<Self, Failure> {
+        if experiment >= self.experiments {
+            return Err(in_file(path, no_such_experiment(experiment, self.experiments)));
+        }
+        self.check().map_err(|what| in_file(path, what))?;
+        Ok(self)
     }
 
     /// Refuses numbers that are too large or too small to compute with, which single values of a file need not show.
@@ -153,7 +174,7 @@ impl GeometryFile {
     }
 
     /// Which pixels of a panel, counted from 0, are to be left out; index = slow * fast_pixels + fast. `None` where
-    /// no region of the file concerns the panel.
+    /// nothing in the file concerns the panel.
     ///
     /// # Errors
     /// There is too little memory for the pixels.
@@ -166,7 +187,7 @@ impl GeometryFile {
             BadRegion::Block { .. } => true,
         };
         let regions: Vec<&BadRegion> = self.bad.iter().filter(concerns).collect();
-        if regions.is_empty() {
+        if regions.is_empty() && self.mask.is_none() {
             return Ok(None);
         }
         let no_memory =
@@ -177,8 +198,21 @@ impl GeometryFile {
             for region in &regions {
                 region.mark(own, slow, row);
             }
+            if let Some(mask) = &self.mask {
+                mask.mark(own, slow, row);
+            }
         }
         Ok(Some(bad))
+    }
+}
+
+impl BlockMask {
+    /// Marks its pixels in the row `slow` of a panel.
+    fn mark(&self, panel: &Panel, slow: usize, row: &mut [bool]) {
+        let [fast0, slow0] = panel.data_origin;
+        let mut rows = self.bad.chunks_exact(self.fast_pixels.max(1));
+        let bad = rows.nth(slow.saturating_add(slow0)).and_then(|bad| bad.get(fast0..));
+        row.iter_mut().zip(bad.unwrap_or_default()).for_each(|(pixel, bad)| *pixel |= bad);
     }
 }
 
@@ -261,11 +295,7 @@ pub fn parse_geometry(input: &mut dyn Read, path: &Path, experiment: usize) -> R
             }
         }
     };
-    if experiment >= file.experiments {
-        return Err(in_file(path, no_such_experiment(experiment, file.experiments)));
-    }
-    file.check().map_err(|what| in_file(path, what))?;
-    Ok(file)
+    file.checked(path, experiment)
 }
 
 /// Says that an experiment is not among the `count` of a file.

@@ -56,7 +56,7 @@ mod smv;
 pub(crate) mod vectors;
 mod xds;
 
-pub use file::{BadRegion, GeometryFile, Held, parse_geometry, read_geometry};
+pub use file::{BadRegion, BlockMask, GeometryFile, Held, parse_geometry, read_geometry};
 
 /// What a file says of the geometry of an experiment.
 #[derive(Debug, Clone, PartialEq)]

@@ -69,11 +69,11 @@ mod series;
 mod tests;
 mod writer;
 
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, Panel};
 use crate::image::PixelType;
 
 pub use reader::read_nxmx_geometry;
-pub(crate) use reader::{Detector, flat_detector};
+pub(crate) use reader::{Detector, flat_detector, read_nxmx};
 pub use series::NxmxSeries;
 #[cfg(test)]
 pub(crate) use tests::write_example;
@@ -160,14 +160,14 @@ impl NxmxHeader {
     /// Size of the block of data of a frame: pixels along fast and slow. It holds all panels.
     #[must_use]
     pub fn size(&self) -> [usize; 2] {
-        let end = |axis: usize| {
-            let ends = self
-                .geometry
-                .panels
-                .iter()
-                .map(|panel| panel.data_origin[axis].saturating_add(panel.pixels[axis]));
-            ends.max().unwrap_or(0)
-        };
-        [end(0), end(1)]
+        block_size(&self.geometry.panels)
     }
+}
+
+/// Pixels along fast and slow of the block of data that holds all panels.
+fn block_size(panels: &[Panel]) -> [usize; 2] {
+    [0, 1].map(|axis| {
+        let ends = panels.iter().map(|panel| panel.data_origin[axis].saturating_add(panel.pixels[axis]));
+        ends.max().unwrap_or(0)
+    })
 }

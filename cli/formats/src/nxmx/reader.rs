@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use super::chain::{Axis, chain, combined, metres, target};
-use super::{ENTRY, THINNEST_SENSOR_M, TRUTH};
+use super::{ENTRY, THINNEST_SENSOR_M, TRUTH, block_size};
 use crate::failure::Failure;
 use crate::geometry::vectors::{Matrix, Vector, apply, cross, dot, unit};
-use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan, Sensor};
+use crate::geometry::{
+    Beam, BlockMask, Crystal, Frame, Geometry, GeometryFile, Panel, Polarization, Scan, Sensor,
+};
 use crate::hdf5::{Hdf5File, MAX_PIXELS};
 use crate::image::FlatDetector;
+use crate::memory::reserved;
 use crate::text::in_file;
 
 /// Largest difference between the steps of a scan that are taken as equal, as a part of a step.
@@ -24,8 +27,34 @@ const EQUAL_STEPS: f64 = 1e-3;
 /// The file cannot be read, is not NXmx, or has no wavelength or no module; a chain of transformations is not complete
 /// or goes round in a circle.
 pub fn read_nxmx_geometry(path: &Path) -> Result<Geometry, Failure> {
+    described(&Hdf5File::open(path)?, path).map(|(geometry, _)| geometry)
+}
+
+/// [`read_nxmx_geometry`] with the pixels that the file's mask excludes.
+pub(crate) fn read_nxmx(path: &Path) -> Result<GeometryFile, Failure> {
     let file = Hdf5File::open(path)?;
-    geometry(&file).map_err(|why| match why {
+    let (geometry, detector) = described(&file, path)?;
+    let size = block_size(&geometry.panels);
+    let mut read = GeometryFile::of("NXmx file", geometry);
+    match detector.mask(&file, size)? {
+        Mask::None => {}
+        Mask::OtherShape(shape) => read.warnings.push(format!(
+            "its pixel_mask is left out: it has the shape {shape:?}, the panels {} x {} pixels",
+            size[0], size[1]
+        )),
+        Mask::Stored { bytes, pixel_bytes } => {
+            let mut bad =
+                reserved(size[0] * size[1]).ok_or_else(|| in_file(path, "no memory for its pixel_mask"))?;
+            bad.extend(bytes.chunks_exact(pixel_bytes).map(|pixel| pixel.iter().any(|&byte| byte != 0)));
+            read.mask = Some(BlockMask { fast_pixels: size[0], bad });
+        }
+    }
+    Ok(read)
+}
+
+/// What the open file `path` describes.
+fn described(file: &Hdf5File, path: &Path) -> Result<(Geometry, Detector), Failure> {
+    geometry(file).map_err(|why| match why {
         Why::Failure(failure) => failure,
         Why::NotNxmx(what) => in_file(path, format!("not a file of NXmx: {what}")),
     })
@@ -43,7 +72,7 @@ impl From<Failure> for Why {
     }
 }
 
-fn geometry(file: &Hdf5File) -> Result<Geometry, Why> {
+fn geometry(file: &Hdf5File) -> Result<(Geometry, Detector), Why> {
     let entry = file.of_class("/", "NXentry").into_iter().next().ok_or(Why::NotNxmx("it has no NXentry"))?;
     let instrument = first(file, &entry, "NXinstrument").ok_or(Why::NotNxmx("it has no NXinstrument"))?;
     let detector = first(file, &instrument, "NXdetector").ok_or(Why::NotNxmx("it has no NXdetector"))?;
@@ -58,7 +87,8 @@ fn geometry(file: &Hdf5File) -> Result<Geometry, Why> {
         Some(sample) => goniometer(file, &sample, exposure_s)?,
         None => (None, None),
     };
-    Ok(Geometry { frame: Frame::McStas, beam, panels, spindle, scan, crystal: crystal(file)? })
+    let crystal = crystal(file)?;
+    Ok((Geometry { frame: Frame::McStas, beam, panels, spindle, scan, crystal }, detector))
 }
 
 /// The first group of a class in a group.
@@ -70,6 +100,18 @@ fn first(file: &Hdf5File, group: &str, class: &str) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Detector {
     path: String,
+}
+
+/// The mask of a detector.
+enum Mask {
+    None,
+    /// That of another block of data.
+    OtherShape(Vec<usize>),
+    /// One number a pixel, 0 where it can be valid.
+    Stored {
+        bytes: Vec<u8>,
+        pixel_bytes: usize,
+    },
 }
 
 impl Detector {
@@ -92,7 +134,7 @@ impl Detector {
     pub(crate) fn mark_gaps(
         &self,
         file: &Hdf5File,
-        [fast, slow]: [usize; 2],
+        size: [usize; 2],
         pixels: &mut [f32],
     ) -> Result<(), Failure> {
         if let Some(least) = file.number(&self.of("underload_value"))? {
@@ -100,19 +142,26 @@ impl Detector {
                 *pixel = f32::NAN;
             }
         }
-        let Some(mask) = file.array(&self.of("pixel_mask"))? else { return Ok(()) };
-        // One mask for all frames; detectors with several thresholds have one for each.
-        let pixels_of = mask.shape.iter().try_fold(1_usize, |pixels, &length| pixels.checked_mul(length));
-        if pixels_of != Some(fast * slow) || mask.shape.last() != Some(&fast) {
-            return Ok(());
-        }
-        let (bytes, number) = mask.read(&vec![0; mask.shape.len()], &mask.shape)?;
-        for (pixel, bad) in pixels.iter_mut().zip(bytes.chunks_exact(number.size)) {
-            if bad.iter().any(|&byte| byte != 0) {
-                *pixel = f32::NAN;
+        if let Mask::Stored { bytes, pixel_bytes } = self.mask(file, size)? {
+            for (pixel, bad) in pixels.iter_mut().zip(bytes.chunks_exact(pixel_bytes)) {
+                if bad.iter().any(|&byte| byte != 0) {
+                    *pixel = f32::NAN;
+                }
             }
         }
         Ok(())
+    }
+
+    /// The mask of a block of data of `size` pixels along fast and slow.
+    fn mask(&self, file: &Hdf5File, [fast, slow]: [usize; 2]) -> Result<Mask, Failure> {
+        let Some(mask) = file.array(&self.of("pixel_mask"))? else { return Ok(Mask::None) };
+        // One mask for all frames; detectors with several thresholds have one for each.
+        let pixels = mask.shape.iter().try_fold(1_usize, |pixels, &length| pixels.checked_mul(length));
+        if pixels.is_none() || pixels != fast.checked_mul(slow) || mask.shape.last() != Some(&fast) {
+            return Ok(Mask::OtherShape(mask.shape));
+        }
+        let (bytes, number) = mask.read(&vec![0; mask.shape.len()], &mask.shape)?;
+        Ok(Mask::Stored { bytes, pixel_bytes: number.size })
     }
 
     /// The count from which pixels are saturated.
@@ -295,7 +344,7 @@ fn crystal(file: &Hdf5File) -> Result<Option<Crystal>, Failure> {
 
 /// The detector as headers of images describe one: a single panel of square pixels that fills the image.
 pub(crate) fn flat_detector(file: &Hdf5File, size: [usize; 2]) -> Option<FlatDetector> {
-    let Geometry { beam, panels, .. } = geometry(file).ok()?;
+    let (Geometry { beam, panels, .. }, _) = geometry(file).ok()?;
     let [panel] = &panels[..] else { return None };
     let [pixel_m, other_m] = panel.pixel_m;
     if panel.pixels != size || (pixel_m - other_m).abs() > 1e-6 * pixel_m {

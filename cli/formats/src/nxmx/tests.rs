@@ -9,7 +9,7 @@ use super::*;
 use crate::geometry::vectors::{Matrix, Vector, apply, dot, plus, product, rotation};
 use crate::geometry::{Beam, Crystal, Frame, Panel, Polarization, Scan, Sensor};
 use crate::image::{Pixels, ReadImage};
-use crate::registry::reader_of;
+use crate::registry::{geometry_of_file, reader_of};
 
 const COMPRESSIONS: [Compression; 3] = [Compression::Gzip, Compression::BitshuffleLz4, Compression::None];
 
@@ -251,6 +251,26 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     assert_eq!(text("/entry/end_time_estimated"), "2026-11-22T09:41:28.000Z");
     assert_eq!(text("/entry/sample/depends_on"), ".");
     assert_eq!(numbers("/entry/instrument/detector/count_time"), [0.5]);
+}
+
+#[test]
+fn the_mask_belongs_to_the_panels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nxs");
+    let mut mask = vec![0; 105];
+    // The first pixel of panel 0, and the last two of panel 2.
+    (mask[0], mask[103], mask[104]) = (1, 8, 1 << 31);
+    let header = NxmxHeader { mask, ..NxmxHeader::new(stills(3), 1) };
+    let mut writer = NxmxWriter::create(&path, &header).unwrap();
+    writer.write(&[Pixels::I32(&[1; 105])]).unwrap();
+    writer.close().unwrap();
+    let read = geometry_of_file(&path, 0).unwrap();
+    let bad = |panel: usize| -> Vec<usize> {
+        let pixels = read.bad_pixels(panel).unwrap().expect("a mask");
+        (0..pixels.len()).filter(|&pixel| pixels[pixel]).collect()
+    };
+    assert_eq!((bad(0), bad(1), bad(2)), (vec![0], vec![], vec![33, 34]));
+    assert_eq!(read.warnings, [""; 0]);
 }
 
 #[test]
