@@ -242,6 +242,8 @@ impl KernelScene {
                 cell: UnitCell { lengths_angstrom: [f64::NAN; 3], angles_rad: [f64::NAN; 3] },
             },
             crystal_input: CrystalInput::Axes { direct: self.cell, reciprocal_per_angstrom },
+            crystals_at_frames: Vec::new(),
+            crystals_at_scan_points: Vec::new(),
             crystallite: self.crystallite,
             precision: Precision::Double,
             light: LightRule::default(),

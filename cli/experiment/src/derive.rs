@@ -2,7 +2,9 @@
 //! rules.
 
 use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2, polarization_factor};
-use widebragg::crystal::{Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample};
+use widebragg::crystal::{
+    CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
+};
 use widebragg::defaults;
 use widebragg::detector::{BeamFrame, Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
@@ -17,6 +19,7 @@ use widebragg_formats::memory::reserved;
 use widebragg_formats::sources::SourceLine;
 
 use crate::failure::{Failure, Part, refused};
+use crate::geometry::reciprocal_axes;
 use crate::panels::DetectorPanel;
 use crate::parameters::{Attenuation, Mosaic, PanelParameters, Parameters, SensorRequest, Sources};
 use crate::resolution::pixel_position_m;
@@ -195,6 +198,18 @@ pub(crate) fn crystal(input: &CrystalInput, lambda0_m: f64) -> Result<Crystal, F
             Ok(Crystal { direct, reciprocal_per_angstrom, cell: cell_of(&direct) })
         }
     }
+}
+
+/// The crystal whose A is the mean of those of `crystals`.
+pub(crate) fn mean_crystal(crystals: &[Crystal], lambda0_m: f64) -> Result<Crystal, Failure> {
+    let mean = |axis: usize, component: usize| {
+        let of_crystal = |crystal: &Crystal| reciprocal_axes(crystal)[axis].to_array()[component];
+        crystals.iter().map(of_crystal).sum::<f64>() / crystals.len() as f64
+    };
+    // An A matrix is in units of 1/lambda.
+    let lambda_angstrom = lambda0_m * 1e10;
+    let rows = [0, 1, 2].map(|row| [0, 1, 2].map(|column| lambda_angstrom * mean(column, row)));
+    crystal(&CrystalInput::Cell { source: CellSource::Matrix(rows), misset_rad: [0.0; 3] }, lambda0_m)
 }
 
 /// Lengths and angles of cell vectors.

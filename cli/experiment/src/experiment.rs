@@ -66,6 +66,11 @@ pub struct Experiment {
     pub crystal: Crystal,
     /// What it was oriented from.
     pub crystal_input: CrystalInput,
+    /// The crystal at phi = 0 in each frame, whose A is the mean of those at the start and at the end of the frame; empty where
+    /// all frames have the same.
+    pub crystals_at_frames: Vec<Crystal>,
+    /// The crystal at phi = 0 at the start of each frame and at the end of the last; empty where all frames have the same.
+    pub crystals_at_scan_points: Vec<Crystal>,
     /// Shape, size and reciprocal axes of the crystal.
     pub crystallite: Crystallite,
     /// Arithmetic of the lattice factor.
@@ -105,6 +110,8 @@ struct Derived<'p> {
     panels: Vec<DetectorPanel>,
     frame: BeamFrame,
     crystal: Crystal,
+    crystals_at_frames: Vec<Crystal>,
+    crystals_at_scan_points: Vec<Crystal>,
     crystallite: Crystallite,
     oversample: Oversample,
     phi: Steps,
@@ -119,6 +126,12 @@ impl<'p> Derived<'p> {
         let panels = derive::panels(&parameters.panels, parameters.mode, warn)?;
         let frame = panels[0].detector.frame();
         let crystal = derive::crystal(&parameters.crystal, lambda0_m)?;
+        let at_points = parameters.crystals_at_scan_points.iter();
+        let crystals_at_scan_points: Vec<Crystal> =
+            at_points.map(|input| derive::crystal(input, lambda0_m)).collect::<Result<_, _>>()?;
+        let at_frames = crystals_at_scan_points.windows(2);
+        let crystals_at_frames =
+            at_frames.map(|ends| derive::mean_crystal(ends, lambda0_m)).collect::<Result<_, _>>()?;
         let fluence_per_m2 = derive::fluence(parameters)?;
         let crystallite = derive::crystallite(parameters, &crystal, warn);
         let oversample = derive::oversample(parameters, &crystal, &crystallite, &panels, warn)?;
@@ -126,7 +139,19 @@ impl<'p> Derived<'p> {
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &frame, lambda0_m)?;
         derive::warn_of_weights(&sources, parameters.mode, warn);
-        Ok(Self { panels, frame, crystal, crystallite, oversample, phi, sources, mosaic, fluence_per_m2 })
+        Ok(Self {
+            panels,
+            frame,
+            crystal,
+            crystals_at_frames,
+            crystals_at_scan_points,
+            crystallite,
+            oversample,
+            phi,
+            sources,
+            mosaic,
+            fluence_per_m2,
+        })
     }
 
     /// The scene of the first panel and frame, for the kernel to check and to fill the tables of.
@@ -183,7 +208,8 @@ impl Experiment {
             })?;
         let source_grid = derived.sources.grid();
         let sources_left_out = derived.sources.listed().map_or(0, |listed| listed - sources.len());
-        let Derived { panels, frame, crystal, crystallite, oversample, phi, fluence_per_m2, .. } = derived;
+        let Derived { panels, frame, crystal, crystals_at_frames, crystals_at_scan_points, .. } = derived;
+        let Derived { crystallite, oversample, phi, fluence_per_m2, .. } = derived;
         let axis = frame.polarization;
         let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
         if let (Some(polarization), Some(source)) = (&polarization, sources.first()) {
@@ -209,6 +235,8 @@ impl Experiment {
             d_min_m,
             crystal,
             crystal_input: parameters.crystal,
+            crystals_at_frames,
+            crystals_at_scan_points,
             crystallite,
             precision: parameters.precision,
             light: parameters.light,
@@ -246,6 +274,13 @@ impl Experiment {
         frame_start_rad(self.phi0_rad, self.phi.range, frame)
     }
 
+    /// The crystal at phi = 0 of frame `frame`, counted from 0.
+    #[must_use]
+    pub fn crystal_at_frame(&self, frame: usize) -> &Crystal {
+        let at_frames = &self.crystals_at_frames;
+        at_frames.get(frame).or(at_frames.last()).unwrap_or(&self.crystal)
+    }
+
     /// The sweep of frame `frame`, counted from 0: phi of step i is phi0 + step (i + offset), where the offset
     /// is that of the sampling.
     #[must_use]
@@ -278,7 +313,7 @@ impl Experiment {
         frame: usize,
         orientations: &'a mut [Orientation],
     ) -> Result<Vec<Scene<'a>>, Failure> {
-        let first = self.first_scene(self.sweep(frame), orientations).map_err(refused(Part::Scene))?;
+        let first = self.first_scene(frame, orientations).map_err(refused(Part::Scene))?;
         let on = |panel: &'a DetectorPanel| first.on_panel(panel.panel(), panel.roi, panel.mask());
         let scenes = core::iter::once(Ok(first)).chain(self.panels[1..].iter().map(on));
         scenes.collect::<Result<_, _>>().map_err(refused(Part::Scene))
@@ -297,7 +332,7 @@ impl Experiment {
         frame: usize,
         orientations: &'a mut [Orientation],
     ) -> Result<Scene<'a>, Failure> {
-        let first = self.first_scene(self.sweep(frame), orientations);
+        let first = self.first_scene(frame, orientations);
         let panel = &self.panels[panel];
         let scene = first.and_then(|scene| scene.on_panel(panel.panel(), panel.roi, panel.mask()));
         scene.map_err(refused(Part::Scene))
@@ -306,10 +341,11 @@ impl Experiment {
     /// The scene of the first panel.
     fn first_scene<'a>(
         &'a self,
-        sweep: PhiSweep,
+        frame: usize,
         orientations: &'a mut [Orientation],
     ) -> Result<Scene<'a>, widebragg::Error> {
-        let cell = self.crystal.direct;
+        let (sweep, crystal) = (self.sweep(frame), self.crystal_at_frame(frame));
+        let (cell, reciprocal_per_angstrom) = (crystal.direct, crystal.reciprocal_per_angstrom);
         let orientations = fill_shifted_orientations(cell, sweep, self.shift, &self.domains, orientations)?;
         let grid = self.structure_factors.as_deref().map(FactorGrid::kernel_grid);
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
@@ -323,7 +359,7 @@ impl Experiment {
             source_weights: self.source_weights.as_deref(),
             source_grids: self.structure_factors.as_deref().and_then(FactorGrid::of_source),
             orientations,
-            crystallite: self.crystallite,
+            crystallite: Crystallite { reciprocal_per_angstrom, ..self.crystallite },
             precision: self.precision,
             structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
             polarization: self.polarization,

@@ -18,7 +18,9 @@
 
 use core::fmt;
 
+use widebragg::crystal::Crystal;
 use widebragg::detector::Detector;
+use widebragg::rotation::Orientation;
 use widebragg::vector::Vec3;
 use widebragg_formats::geometry::{Panel, Scan, Sensor};
 
@@ -138,6 +140,18 @@ fn panel(panel: &DetectorPanel, first_row: usize, components: impl Fn(Vec3) -> [
         sensor: Some(sensor).filter(|sensor| sensor.thickness_m > 0.0),
         valid: [None, None],
     }
+}
+
+/// The axes a*, b*, c* that belong to a, b, c, from which images are computed, in 1/Angstrom.
+///
+/// They are not those of [`Crystal::reciprocal_per_angstrom`] where nanoBragg derives a cell without a matrix: its c* of a
+/// triclinic cell is off by some parts in 10,000.
+#[must_use]
+pub fn reciprocal_axes(crystal: &Crystal) -> [Vec3; 3] {
+    let Orientation { a_m, b_m, c_m } = crystal.direct;
+    let [a, b, c] = [a_m, b_m, c_m].map(|axis| 1e10 * axis);
+    let per_volume = 1.0 / a.dot(b.cross(c));
+    [b.cross(c), c.cross(a), a.cross(b)].map(|axis| per_volume * axis)
 }
 
 /// The rotation of `frames` frames, of which the first has the number `first`; `None` for a still.

@@ -171,6 +171,9 @@ pub struct Parameters {
     pub d_min_m: f64,
     /// The oriented crystal.
     pub crystal: CrystalInput,
+    /// The oriented crystal at the start of each frame and at the end of the last, where it changes from frame to frame;
+    /// else empty.
+    pub crystals_at_scan_points: Vec<CrystalInput>,
     /// Shape of the crystal.
     pub shape: CrystalShape,
     /// Unit cells along a, b, c.
@@ -225,6 +228,7 @@ impl Parameters {
             water_m: 0.0,
             d_min_m: 0.0,
             crystal: cell.into(),
+            crystals_at_scan_points: Vec::new(),
             shape: CrystalShape::default(),
             cells: [defaults::CELLS; 3],
             size_m: [0.0; 3],

@@ -110,6 +110,10 @@ pub struct SwingOfAxis {
     pub pivot: Pivot,
 }
 
+/// `--panel`: the name or the number of a panel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PanelChoice(pub String);
+
 /// `--header`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeaderStyle {
@@ -489,6 +493,12 @@ pub struct Options {
     /// Thickness of water in the beam, metres, not negative.
     pub water_m: Option<f64>,
 
+    /// File of the geometry of an experiment.
+    pub geometry: Option<PathBuf>,
+    /// Experiment of that file, from 0.
+    pub experiment: Option<usize>,
+    /// The only panel of that file to render.
+    pub panel: Option<PanelChoice>,
     /// Detector whose pixels, gaps and sensor are taken where no option gives them.
     pub detector: Option<&'static NamedDetector>,
     /// Pixel size, metres, larger than zero.
@@ -527,6 +537,8 @@ pub struct Options {
     pub swing_of_axis: Option<SwingOfAxis>,
     /// Convention, from the last option that selects one.
     pub convention: Convention,
+    /// Whether a word names a convention.
+    pub names_convention: bool,
     /// All axes that are given, also those before a named convention.
     pub axes: CustomAxes,
     /// Whether a detector origin was given (its value is always recomputed).
@@ -622,6 +634,10 @@ pub struct Options {
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.
     pub frames: Option<usize>,
+    /// As many frames as the scan of the geometry has.
+    pub frames_of_scan: bool,
+    /// Images in formats without panels are written only where an option names them: set for several panels.
+    pub names_flat_images: bool,
     /// First and last frame to render, from 1, inclusive.
     pub frame_range: Option<[usize; 2]>,
     /// Render only the frames that are missing or incomplete.

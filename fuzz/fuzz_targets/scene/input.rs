@@ -265,6 +265,8 @@ impl Input {
             d_min_m: if self.flag(13) { self.one(Knob::DMinAngstrom) * 1e-10 } else { 0.0 },
             crystal,
             crystal_input: parameters.source.into(),
+            crystals_at_frames: Vec::new(),
+            crystals_at_scan_points: Vec::new(),
             crystallite: self.crystallite(&crystal),
             precision: Precision::Double,
             light: LightRule::default(),

@@ -133,6 +133,9 @@ impl<'e> Problem<'e> {
             panel.detector = moved_detector(&panel.detector, &v);
         }
         moved.crystal = Crystal { direct: v.cell, ..moved.crystal };
+        // Of the first frame, which alone is differentiated.
+        moved.crystals_at_frames.clear();
+        moved.crystals_at_scan_points.clear();
         moved.crystallite =
             Crystallite { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..moved.crystallite };
         moved.shift = PhiShift { phi0_rad: v.phi0_rad, step_rad: v.phi_step_rad };

@@ -7,7 +7,7 @@ use super::{Approach, Conditions, Listed, Prediction, Rotation};
 use crate::experiment::Experiment;
 use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part};
-use crate::geometry::{panels, scan};
+use crate::geometry::{panels, reciprocal_axes, scan};
 use crate::resolution::largest_scattering_length;
 
 /// The reflections that `frames` frames of an experiment can show, from the first on, to the resolution that its detector
@@ -27,7 +27,7 @@ pub fn of_experiment(experiment: &Experiment, frames: usize) -> Result<Vec<Predi
     let frame = &experiment.frame;
     let is_rotation = experiment.phi.range != 0.0;
     let phi0_rad = experiment.frame_phi0_rad(0);
-    let axes = experiment.crystal.reciprocal_per_angstrom;
+    let axes = reciprocal_axes(&experiment.crystal);
     let axes = axes.map(|axis| if is_rotation { axis } else { rotate_axis(axis, frame.spindle, phi0_rad) });
     let [a_star, b_star, c_star] = axes.map(Vec3::to_array);
     let spindle = frame.spindle.to_array();

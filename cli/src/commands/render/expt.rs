@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panels, scan};
+use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_formats::expt::{ExperimentList, Images};
-use widebragg_formats::geometry::{Beam, Frame, Geometry, Polarization};
+use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
@@ -81,11 +82,17 @@ pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option
     Ok(list)
 }
 
-/// Writes the list of a run to `path`.
+/// Writes the list of a run to `path`. `frame` is that of the laboratory, where a file of geometry tells it; unless it is
+/// that of DIALS, vectors are turned into that frame.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<(), Failure> {
+pub fn write(
+    path: &Path,
+    options: &Options,
+    experiment: &Experiment,
+    frame: Option<Frame>,
+) -> Result<(), Failure> {
     let described = Described::new(options);
     let images = images(options, experiment, path, &described.path);
     if images.is_none() {
@@ -96,7 +103,7 @@ pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<
         ));
     }
     let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
-    list(options, experiment, &described, first, images)
+    list(options, experiment, frame, &described, (first, images))
         .write(path)
         .map_err(|failure| failure.context("--expt").into())
 }
@@ -104,15 +111,18 @@ pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<
 fn list(
     options: &Options,
     experiment: &Experiment,
+    frame: Option<Frame>,
     described: &Described,
-    first: usize,
-    images: Option<Images>,
+    (first, images): (usize, Option<Images>),
 ) -> ExperimentList {
     let e = experiment;
     let d = &e.first_panel().detector;
-    let frame = DialsFrame::new(d);
-    // + 0.0 turns -0 into 0.
-    let components = |v| frame.components(v).to_array().map(|component| component + 0.0);
+    let turned = DialsFrame::new(d);
+    let components = |v| {
+        let v = if frame == Some(Frame::Dials) { v } else { turned.components(v) };
+        // + 0.0 turns -0 into 0.
+        v.to_array().map(|component| component + 0.0)
+    };
     let mut panels = panels(e, components);
     for panel in &mut panels {
         panel.valid = [Some(SMALLEST_VALID), Some(described.trusted_max)];
@@ -135,10 +145,23 @@ fn list(
         panels,
         spindle: scan.map(|_| components(d.spindle)),
         scan,
-        // dials.index finds one itself.
-        crystal: None,
+        // The list beside a series is for programs that find the crystal themselves.
+        crystal: options.expt.is_some().then(|| crystal(e, components)),
     };
     ExperimentList { geometry, pedestal: described.pedestal, images }
+}
+
+/// The crystal at phi = 0 and at each scan point, in the frame of `components`.
+fn crystal(e: &Experiment, components: impl Fn(Vec3) -> [f64; 3]) -> Crystal {
+    let a_matrix = |crystal: &widebragg::crystal::Crystal| {
+        let [a, b, c] = reciprocal_axes(crystal).map(&components);
+        [0, 1, 2].map(|i| [a[i], b[i], c[i]])
+    };
+    Crystal {
+        a_matrix: a_matrix(&e.crystal),
+        a_at_frames: e.crystals_at_scan_points.iter().map(a_matrix).collect(),
+        space_group: None,
+    }
 }
 
 /// The number of the first image, and the images as the list `list` names them; `path` is their name, without numbers

@@ -25,6 +25,7 @@ use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::{append, is_there};
 
+use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::inputs::Inputs;
 use crate::commands::setup::sensor::GivenSensor;
 use crate::commands::setup::structure_factors::{inputs, write_dump};
@@ -49,8 +50,20 @@ pub fn run(options: &Options, args: &[String]) -> Result<(), Failure> {
 }
 
 fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
-    let series = Series::new(options)?;
+    let files = if options.frames.is_some() || options.frames_of_scan {
+        Inputs::fingerprinted()
+    } else {
+        Inputs::default()
+    };
+    let geometry = FileGeometry::read(options, &files)?;
     let mut options = options.clone();
+    if options.frames_of_scan {
+        options.frames = geometry.as_ref().and_then(FileGeometry::frames);
+    }
+    if geometry.as_ref().is_some_and(FileGeometry::renders_several) {
+        leave_flat_images_out(&mut options);
+    }
+    let series = Series::new(&options)?;
     // Checked before hours are spent on the images.
     Names::new(&options, series.number(series.first))?.check_writable()?;
     if let Some(list) = expt::path(&options) {
@@ -71,8 +84,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
-    let SetUp { experiment, reflections, model } = setup::of_images(options, &files)?;
+    let SetUp { experiment, reflections, model, geometry } = setup::of_images(options, &files, geometry)?;
+    let frame = geometry.as_ref().map(FileGeometry::frame);
     let unique = reflections.as_deref();
     let origin = FactorsOrigin { reflections: unique.map(|unique| &unique.summary), model: model.as_ref() };
     let material = GivenSensor::new(options).material;
@@ -83,7 +96,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         record.keep(&files)?;
     }
     let identity = record.as_ref().map(Record::identity);
-    let nxmx = NxmxFile::new(options, &experiment, args, identity.as_deref())?;
+    let nxmx = NxmxFile::new(options, &experiment, frame, args, identity.as_deref())?;
     if series.end - series.first > 1 && experiment.phi.range == 0.0 {
         console::complain("--frames without an oscillation: all frames have the same phi");
     }
@@ -97,7 +110,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, origin, hardware, frames, threads, estimate))
+            let geometry = geometry.as_ref();
+            let (run, shown) = ((frames, threads), (origin, hardware));
+            console::print(&summary::interpretation(&experiment, geometry, shown, run, estimate))
         }
         false => Ok(()),
     };
@@ -111,13 +126,14 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let images = images?;
     write_dump(options, &experiment, unique);
     if let Some(list) = &list {
-        expt::write(list, options, &experiment)?;
+        expt::write(list, options, &experiment, frame)?;
     }
     if let Some(predictions) = &predictions {
         predictions.write(&experiment)?;
     }
     let results = Results {
         experiment: &experiment,
+        geometry: geometry.as_ref(),
         origin,
         hardware,
         threads,
@@ -164,6 +180,17 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         }
     }
     Ok(())
+}
+
+/// Leaves images in formats without panels out that no option names, and says so.
+fn leave_flat_images_out(options: &mut Options) {
+    options.names_flat_images = true;
+    let is_named = [&options.intfile, &options.noisefile, &options.pgmfile].iter().any(|file| file.is_some());
+    if !is_named && !options.quiet {
+        console::complain(
+            "no SMV and PGM images, which have no panels: -intfile, -noisefile and -pgmfile write the panels stacked along slow",
+        );
+    }
 }
 
 /// Checks that there is memory for the copies of `-printout` in the summary.

@@ -13,7 +13,7 @@ use widebragg::rotation::rotate_axis;
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{Lost, lost_in_headers, panels, scan};
+use widebragg_experiment::geometry::{Lost, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_experiment::images::noise_counts;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
@@ -35,13 +35,14 @@ pub struct NxmxFile {
 }
 
 impl NxmxFile {
-    /// The file that `options` ask for. `identity` is that of the series; `None` for a single image.
+    /// The file that `options` ask for. `frame` is that of the laboratory, where a file of geometry tells it. `identity` is that of the series; `None` for a single image.
     ///
     /// # Errors
     /// The detector is curved, or there is too little memory.
     pub fn new(
         options: &Options,
         experiment: &Experiment,
+        frame: Option<Frame>,
         args: &[String],
         identity: Option<&str>,
     ) -> Result<Option<Self>, Failure> {
@@ -51,7 +52,7 @@ impl NxmxFile {
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
         }
         let frames = options.frames.unwrap_or(1);
-        let header = header(options, experiment, args, frames)?;
+        let header = header(options, experiment, frame, args, frames)?;
         // A single image has no parts that another run could add to.
         let series = NxmxSeries::new(&path, header, identity.unwrap_or("single")).map_err(named)?;
         Ok(Some(Self { path, frames, series, is_complete: false }))
@@ -128,14 +129,19 @@ fn no_memory() -> Failure {
     Failure::input("--nxmx: no memory for its pixels")
 }
 
-fn header(options: &Options, e: &Experiment, args: &[String], frames: usize) -> Result<NxmxHeader, Failure> {
+fn header(
+    options: &Options,
+    e: &Experiment,
+    frame: Option<Frame>,
+    args: &[String],
+    frames: usize,
+) -> Result<NxmxHeader, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let command: Vec<String> =
         core::iter::once("widebragg").chain(args.iter().map(String::as_str)).map(quoted).collect();
     let orientation = |index: usize| {
         columns(
-            e.crystal
-                .reciprocal_per_angstrom
+            reciprocal_axes(e.crystal_at_frame(index))
                 .map(|axis| rotate_axis(axis, e.frame.spindle, e.frame_phi0_rad(index))),
         )
     };
@@ -154,20 +160,20 @@ fn header(options: &Options, e: &Experiment, args: &[String], frames: usize) -> 
             spectrum: spectrum(e),
             command_line: command.join(" "),
         },
-        ..NxmxHeader::new(geometry(e, frames), frames)
+        ..NxmxHeader::new(geometry(e, frame, frames), frames)
     })
 }
 
 /// The geometry in the laboratory of the run.
-fn geometry(e: &Experiment, frames: usize) -> Geometry {
+fn geometry(e: &Experiment, frame: Option<Frame>, frames: usize) -> Geometry {
     let electric_vector = e.frame.polarization.to_array();
     let mut panels = panels(e, Vec3::to_array);
     for panel in &mut panels {
         panel.valid = [Some(0.0), Some(f64::from(COUNT_CUTOFF - 1))];
     }
     Geometry {
-        // The options place it anyhow.
-        frame: Frame::Xds,
+        // Options place everything anyhow.
+        frame: frame.unwrap_or(Frame::Xds),
         beam: Beam {
             direction: e.frame.beam.to_array(),
             lambda_m: Some(e.lambda0_m),
@@ -179,7 +185,7 @@ fn geometry(e: &Experiment, frames: usize) -> Geometry {
         spindle: Some(e.frame.spindle.to_array()),
         scan: scan(e, 1, frames),
         crystal: Some(Crystal {
-            a_matrix: columns(e.crystal.reciprocal_per_angstrom),
+            a_matrix: columns(reciprocal_axes(&e.crystal)),
             a_at_frames: Vec::new(),
             space_group: None,
         }),

@@ -113,12 +113,15 @@ impl Names {
         let name = |given: &Option<PathBuf>, default: &str| {
             Some(given.clone().unwrap_or_else(|| PathBuf::from(default)))
         };
+        let flat = |given: &Option<PathBuf>, default: &str| {
+            if options.names_flat_images { given.clone() } else { name(given, default) }
+        };
         let unless = |off: bool, name: Option<PathBuf>| name.filter(|_| !off);
         let files: [(_, _, &'static dyn ImageWriter, _); 7] = [
             ("-floatfile", name(&options.floatfile, "floatimage.bin"), &Float, false),
-            ("-intfile", name(&options.intfile, INTFILE), smv, false),
-            ("-noisefile", unless(options.nonoise, name(&options.noisefile, NOISEFILE)), smv, true),
-            ("-pgmfile", unless(options.nopgm, name(&options.pgmfile, "image.pgm")), &Pgm, false),
+            ("-intfile", flat(&options.intfile, INTFILE), smv, false),
+            ("-noisefile", unless(options.nonoise, flat(&options.noisefile, NOISEFILE)), smv, true),
+            ("-pgmfile", unless(options.nopgm, flat(&options.pgmfile, "image.pgm")), &Pgm, false),
             ("--png", options.png.clone(), &Preview, false),
             ("--cbf", options.cbf.clone(), &Cbf, false),
             ("--noise-cbf", options.noise_cbf.clone(), &Cbf, true),

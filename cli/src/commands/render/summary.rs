@@ -17,6 +17,7 @@ use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::frame::Frame;
 use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::light::LightTaken;
+use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
 use widebragg_formats::format_g::format_g;
@@ -27,6 +28,7 @@ use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use super::predictions::Predictions;
 use crate::commands::reflections;
+use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
 
 /// Length of SMV headers that scripts rely on.
@@ -57,6 +59,8 @@ pub struct Results<'a> {
     pub experiment: &'a Experiment,
     /// What its structure factors were made of.
     pub origin: FactorsOrigin<'a>,
+    /// The file of its geometry.
+    pub geometry: Option<&'a FileGeometry>,
     /// What is known of its detector by name.
     pub hardware: Hardware,
     /// Number of worker threads.
@@ -283,8 +287,8 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, origin, hardware, threads, estimate, images, list, predictions, nxmx } =
-        *results;
+    let Results { experiment: e, geometry, origin, hardware, threads, estimate, .. } = *results;
+    let Results { images, list, predictions, nxmx, .. } = *results;
     let panel = e.first_panel();
     let d = &panel.detector;
     let spot = BeamSpot::new(d);
@@ -335,6 +339,10 @@ pub fn json(results: &Results<'_>) -> String {
         "interpolate": e.interpolate,
         "steps_per_pixel": e.steps_per_pixel(),
     });
+    value["geometry"] = json!(geometry.map(FileGeometry::json));
+    let numbered = e.panels.iter().enumerate();
+    let panels: Vec<_> = numbered.map(|(index, panel)| panel_json(panel, e.first_row(index))).collect();
+    value["panels"] = json!(panels);
     value["detector"] = json!(hardware.detector.map(|named| json!({
         "name": named.name,
         "saturation": named.saturation,
@@ -363,6 +371,23 @@ pub fn json(results: &Results<'_>) -> String {
     text
 }
 
+/// A panel whose first row in the stack is `first_row`.
+fn panel_json(panel: &DetectorPanel, first_row: usize) -> Value {
+    let d = &panel.detector;
+    json!({
+        "name": panel.name,
+        "number": panel.number,
+        "first_row": first_row,
+        "fast_pixels": d.fast_pixels,
+        "slow_pixels": d.slow_pixels,
+        "pixel_m": d.pixel_m,
+        "pix0_m": d.pix0_m.to_array(),
+        "fast_axis": d.fast.to_array(),
+        "slow_axis": d.slow.to_array(),
+        "close_distance_m": d.close_distance_m,
+    })
+}
+
 /// The line that names the experiment list.
 #[must_use]
 pub fn list_line(list: &Path) -> String {
@@ -388,18 +413,20 @@ pub fn nxmx_line(file: &NxmxFile) -> String {
     text
 }
 
-/// How the options were understood, as text; `frames` are those of a series.
+/// How the options were understood, as text: (`frames` of the series, `threads`).
 #[must_use]
 pub fn interpretation(
     experiment: &Experiment,
-    origin: FactorsOrigin<'_>,
-    hardware: Hardware,
-    frames: usize,
-    threads: usize,
+    geometry: Option<&FileGeometry>,
+    (origin, hardware): (FactorsOrigin<'_>, Hardware),
+    (frames, threads): (usize, usize),
     estimate: Estimate,
 ) -> String {
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
+    if let Some(geometry) = geometry {
+        push_line(&mut text, "geometry", &geometry.line());
+    }
     push_geometry(&mut text, experiment, hardware.detector);
     push_sensor(&mut text, experiment, hardware.material);
     push_crystal(&mut text, experiment);
@@ -466,6 +493,16 @@ fn push_geometry(text: &mut String, experiment: &Experiment, named: Option<&Name
     );
     let [x, y, z] = DialsFrame::new(d).origin_mm(d).map(format_g);
     line("origin", format!("pix0 {} m; DIALS {x} {y} {z} mm", words(d.pix0_m)));
+    if let count @ 2.. = experiment.panels.len() {
+        let (name, rows) = (&experiment.first_panel().name, experiment.rows());
+        line(
+            "panels",
+            format!(
+                "{count}, of which this is {name}; stacked along slow, {} x {rows} pixels",
+                d.fast_pixels
+            ),
+        );
+    }
 }
 
 /// Whether the sensor of the detector has a thickness.

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 use widebragg_formats::failure::Failure as FileFailure;
+use widebragg_formats::geometry::GeometryFile;
 use widebragg_formats::memory::Watched;
+use widebragg_formats::registry::geometry_of_file;
 
 use crate::error::Failure;
 use crate::evidence::hex;
@@ -44,6 +46,27 @@ impl Inputs {
     #[must_use]
     pub fn fingerprints(&self) -> Value {
         Value::Object(self.fingerprints.as_ref().map(|found| found.borrow().clone()).unwrap_or_default())
+    }
+
+    /// Reads the geometry of an experiment from the file `path`, which `option` names. Its fingerprint is that of what was
+    /// read: the file may be gigabytes of images, or name other files.
+    ///
+    /// # Errors
+    /// The file cannot be read, or describes no such experiment.
+    pub(super) fn geometry(
+        &self,
+        option: &str,
+        path: &Path,
+        experiment: usize,
+    ) -> Result<GeometryFile, Failure> {
+        let read =
+            geometry_of_file(path, experiment).map_err(|failure| Failure::from(failure.context(option)))?;
+        if let Some(fingerprints) = &self.fingerprints {
+            let text = format!("{read:?}");
+            let sum = hex(&Md5::digest(&text));
+            fingerprints.borrow_mut().insert(option.to_owned(), json!([text.len(), sum]));
+        }
+        Ok(read)
     }
 
     /// Reads the file `path`, which `option` names.

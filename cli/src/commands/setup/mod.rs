@@ -1,6 +1,7 @@
 //! From the options of a render to an experiment, once: files are read, and headers of images apply before
 //! the command line.
 
+pub(crate) mod geometry;
 mod inherited;
 pub(crate) mod inputs;
 pub(crate) mod model;
@@ -40,6 +41,7 @@ use widebragg_reflections::cell::Cell;
 use crate::console::complain;
 use crate::error::Failure;
 use crate::options::{Misset, Options};
+use geometry::FileGeometry;
 use inherited::Inherited;
 use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
@@ -53,7 +55,9 @@ use structure_factors::Factors;
 /// A file that cannot be used, values that fit no experiment, or steps to neglect.
 pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
     check_all_steps(options)?;
-    set_up(options, &Inputs::default(), Extent::File).map(|set_up| set_up.experiment)
+    let inputs = Inputs::default();
+    let geometry = FileGeometry::read(options, &inputs)?;
+    set_up(options, &inputs, geometry, Extent::File).map(|set_up| set_up.experiment)
 }
 
 /// Checks that no steps are to be neglected.
@@ -87,6 +91,8 @@ pub struct SetUp {
     pub reflections: Option<Box<Unique>>,
     /// What was computed from `-hkl`, where it is an atomic model.
     pub model: Option<ModelSummary>,
+    /// The file of `--geometry`.
+    pub geometry: Option<FileGeometry>,
 }
 
 /// What the file of `-hkl` says of the crystal.
@@ -121,15 +127,25 @@ fn crystal_cell(experiment: &Experiment) -> Cell {
     }
 }
 
-/// As [`experiment`], with the structure factors that its images ask for; the files are read through `inputs`.
+/// As [`experiment`], with the structure factors that its images ask for and the geometry that was read of
+/// [`FileGeometry::read`]; the other files are read through `inputs`.
 ///
 /// # Errors
 /// As [`experiment`].
-pub fn of_images(options: &Options, inputs: &Inputs) -> Result<SetUp, Failure> {
-    set_up(options, inputs, Extent::Images)
+pub fn of_images(
+    options: &Options,
+    inputs: &Inputs,
+    geometry: Option<FileGeometry>,
+) -> Result<SetUp, Failure> {
+    set_up(options, inputs, geometry, Extent::Images)
 }
 
-fn set_up(options: &Options, inputs: &Inputs, extent: Extent) -> Result<SetUp, Failure> {
+fn set_up(
+    options: &Options,
+    inputs: &Inputs,
+    geometry: Option<FileGeometry>,
+    extent: Extent,
+) -> Result<SetUp, Failure> {
     let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
     let Factors { table, lacks, reflections, model } = structure_factors::read(options, inputs, warn)?;
@@ -137,8 +153,8 @@ fn set_up(options: &Options, inputs: &Inputs, extent: Extent) -> Result<SetUp, F
         OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
     let mut computed = None;
     let grid = |parameters: &Parameters| grid_for(parameters, options, table, of_file, extent, &mut computed);
-    let experiment = of_files(options, inputs, of_file, grid, warn)?;
-    Ok(SetUp { experiment, reflections, model: computed })
+    let experiment = of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
+    Ok(SetUp { experiment, reflections, model: computed, geometry })
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -151,7 +167,9 @@ pub fn with_structure_factors(
     warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let grid = table.map(|table| FactorGrid::new(table, options.grid));
-    of_files(options, &Inputs::default(), OfFile::default(), |_| Ok(grid), warn)
+    let inputs = Inputs::default();
+    let geometry = FileGeometry::read(options, &inputs)?;
+    of_files(options, &inputs, geometry.as_ref(), OfFile::default(), |_| Ok(grid), warn)
 }
 
 /// The grid of structure factors: of the table that was read, or the one that is made for the images of the parameters;
@@ -212,11 +230,13 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let of_file =
         OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
     let inputs = Inputs::kept();
+    let geometry = FileGeometry::read(&spec, &inputs)?;
+    let geometry = geometry.as_ref();
     // Where the detector is may depend on the mode.
     let grid = |parameters: &Parameters| grid_for(parameters, &spec, table, of_file, Extent::File, &mut None);
-    let spec = of_files(&spec, &inputs, of_file, grid, warn)?;
+    let spec = of_files(&spec, &inputs, geometry, of_file, grid, warn)?;
     // The structure factors are shared: both modes read them alike.
-    let parity = of_files(&parity, &inputs, of_file, |_| Ok(None), |_| {});
+    let parity = of_files(&parity, &inputs, geometry, of_file, |_| Ok(None), |_| {});
     let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
@@ -226,19 +246,26 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
 fn of_files(
     options: &Options,
     inputs: &Inputs,
+    geometry: Option<&FileGeometry>,
     of_file: OfFile<'_>,
     grid: impl FnOnce(&Parameters) -> Result<Option<FactorGrid>, Failure>,
     mut warn: impl FnMut(String),
 ) -> Result<Experiment, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
-    let lambda = Lambda::known(options, &inherited, of_file.summary());
-    let cell = cell(options, inputs, of_file)?;
-    let mut parameters = parameters(options, inputs, &inherited, mask, (cell, lambda), &mut warn)?;
+    geometry.map(|geometry| geometry.warnings(options)).into_iter().flatten().for_each(&mut warn);
+    let lambda = Lambda::known(options, geometry, &inherited, of_file.summary());
+    let cell = cell(options, inputs, geometry, lambda, of_file)?;
+    let sources = Files { inputs, geometry, inherited: &inherited, mask };
+    let mut parameters = parameters(options, sources, (cell, lambda), &mut warn)?;
     parameters.structure_factors = grid(&parameters)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
+    let experiment = match geometry.and_then(FileGeometry::chosen_panel) {
+        Some(panel) => experiment.on_panel(panel),
+        None => experiment,
+    };
     let interpolates = experiment.interpolate && experiment.structure_factors.is_some();
     if interpolates && experiment.neglected_photons > 0.0 {
         return Err(Failure::input(
@@ -259,31 +286,39 @@ pub(crate) fn clock_seed() -> i64 {
     i64::try_from(now.as_secs() % 2_147_483_647).unwrap_or(1)
 }
 
+/// The files that parameters come from.
+struct Files<'f> {
+    inputs: &'f Inputs,
+    geometry: Option<&'f FileGeometry>,
+    inherited: &'f Inherited,
+    mask: Option<SmvImage>,
+}
+
 fn parameters(
     options: &Options,
-    inputs: &Inputs,
-    inherited: &Inherited,
-    mask: Option<SmvImage>,
+    files: Files<'_>,
     (cell, lambda): (CellSource, Lambda),
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
-    let detector = detector(options, inherited)?;
-    let roi = region(options, &detector, warn)?;
-    let mask = checked_mask(options, mask, &detector)?;
-    let mask = named::with_gaps(options, &detector, mask, warn)?;
+    let Files { inputs, geometry, inherited, mask } = files;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
     let default = Parameters::new(cell);
     let lambda0_m = lambda.m().unwrap_or(default.lambda0_m);
+    let panels = match geometry {
+        Some(geometry) => geometry.panels(options, lambda0_m, mask.as_ref(), warn)?,
+        None => vec![panel(options, inherited, mask, lambda0_m, warn)?],
+    };
+    let kahn = options.polar_kahn.or(geometry.and_then(FileGeometry::kahn)).unwrap_or(defaults::KAHN);
+    let at_scan_points = match (&options.mat, options.cell_angstrom_deg) {
+        (None, None) => geometry.map_or(Vec::new(), |geometry| geometry.crystals_at_scan_points(lambda0_m)),
+        _ => Vec::new(),
+    };
+    let misset_rad = misset(options);
+    let oriented = |source| CrystalInput::Cell { source, misset_rad };
     Ok(Parameters {
         simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
-        panels: vec![PanelParameters {
-            detector: DetectorInput::Parameters(detector),
-            sensor: GivenSensor::new(options).request(options, lambda0_m, warn)?,
-            roi,
-            mask: mask.map(Arc::new),
-            ..PanelParameters::default()
-        }],
+        panels,
         oversample: OversampleRequest {
             per_axis: options.oversample,
             thick: options.oversample_thick,
@@ -292,14 +327,18 @@ fn parameters(
         },
         lambda0_m,
         sources: sources(options, inputs)?,
-        kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
+        kahn: is_polarized(options).then_some(kahn),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
-        exposure_s: options.exposure_s.unwrap_or(default.exposure_s),
+        exposure_s: options
+            .exposure_s
+            .or(geometry.and_then(FileGeometry::exposure_s))
+            .unwrap_or(default.exposure_s),
         beamsize_m: options.beamsize_m.unwrap_or(default.beamsize_m),
         water_m: options.water_m.unwrap_or(default.water_m),
         d_min_m: options.dmin_m.unwrap_or(default.d_min_m),
-        crystal: CrystalInput::Cell { source: cell, misset_rad: misset(options) },
+        crystal: oriented(cell),
+        crystals_at_scan_points: at_scan_points.into_iter().map(oriented).collect(),
         shape: options.shape,
         cells: options.n_cells.map(|n| n.map_or(defaults::CELLS, |n| n as f64)),
         size_m: options.sample_m.map(|size| size.unwrap_or(0.0)),
@@ -309,10 +348,14 @@ fn parameters(
         neglected_photons: options.neglected_photons.unwrap_or(0.0),
         mode: options.carryover_mode,
         reference_threads: options.reference_threads.unwrap_or(default.reference_threads),
-        phi0_rad: options.phi_rad.or(inherited.phi0_rad).unwrap_or(default.phi0_rad),
+        phi0_rad: options
+            .phi_rad
+            .or(geometry.and_then(FileGeometry::phi0_rad))
+            .or(inherited.phi0_rad)
+            .unwrap_or(default.phi0_rad),
         phi: StepRequest {
             count: options.phisteps,
-            range: options.osc_rad.or(inherited.osc_rad),
+            range: options.osc_rad.or(geometry.and_then(FileGeometry::osc_rad)).or(inherited.osc_rad),
             step: options.phistep_rad,
         },
         phi_sampling: phi_sampling(options)?,
@@ -342,6 +385,27 @@ fn phi_sampling(options: &Options) -> Result<PhiSampling, Failure> {
         ));
     }
     Ok(options.phi_sampling)
+}
+
+/// The detector that the options place, as its only panel.
+fn panel(
+    options: &Options,
+    inherited: &Inherited,
+    mask: Option<SmvImage>,
+    lambda0_m: f64,
+    warn: &mut dyn FnMut(String),
+) -> Result<PanelParameters, Failure> {
+    let detector = detector(options, inherited)?;
+    let roi = region(options, &detector, warn)?;
+    let mask = checked_mask(options, mask, &detector)?;
+    let mask = named::with_gaps(options, &detector, mask, warn)?;
+    Ok(PanelParameters {
+        detector: DetectorInput::Parameters(detector),
+        sensor: GivenSensor::new(options).request(options, lambda0_m, warn)?,
+        roi,
+        mask: mask.map(Arc::new),
+        ..PanelParameters::default()
+    })
 }
 
 fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParameters, Failure> {
@@ -402,10 +466,16 @@ enum Lambda {
 }
 
 impl Lambda {
-    /// Options come before headers of images, and these before the file of reflections, which does not stand in for
+    /// Options come before files of geometry, these before headers of images, and these before the file of reflections, which does not stand in for
     /// the wavelengths of `-sourcefile`.
-    fn known(options: &Options, inherited: &Inherited, reflections: Option<&Summary>) -> Self {
-        if let Some(lambda_m) = options.lambda_m.or(inherited.lambda_m) {
+    fn known(
+        options: &Options,
+        geometry: Option<&FileGeometry>,
+        inherited: &Inherited,
+        reflections: Option<&Summary>,
+    ) -> Self {
+        let of_geometry = || geometry.and_then(FileGeometry::lambda_m);
+        if let Some(lambda_m) = options.lambda_m.or_else(of_geometry).or(inherited.lambda_m) {
             return Self::Given(lambda_m);
         }
         let of_file = reflections.and_then(|summary| summary.wavelength_angstrom);
@@ -423,8 +493,14 @@ impl Lambda {
     }
 }
 
-/// The cell or the matrix of the options, or else the cell of the file of `-hkl`.
-fn cell(options: &Options, inputs: &Inputs, of_file: OfFile<'_>) -> Result<CellSource, Failure> {
+/// The cell or the matrix of the options, or else the crystal of the geometry, or else the cell of the file of `-hkl`.
+fn cell(
+    options: &Options,
+    inputs: &Inputs,
+    geometry: Option<&FileGeometry>,
+    lambda: Lambda,
+    of_file: OfFile<'_>,
+) -> Result<CellSource, Failure> {
     let matrix = match &options.mat {
         Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
@@ -436,9 +512,12 @@ fn cell(options: &Options, inputs: &Inputs, of_file: OfFile<'_>) -> Result<CellS
         (Some(matrix), Some(cell)) => Ok(CellSource::MatrixWithCell(matrix, cell)),
         (Some(matrix), None) => Ok(CellSource::Matrix(matrix)),
         (None, Some(cell)) => Ok(CellSource::Cell(cell)),
-        (None, None) => of_file
-            .cell()
-            .map(|cell| CellSource::Cell(UnitCell::from_degrees(cell.lengths_angstrom, cell.angles_deg)))
+        (None, None) => geometry
+            .and_then(|geometry| geometry.crystal(lambda.m().unwrap_or(defaults::LAMBDA_M)))
+            .or_else(|| {
+                let Cell { lengths_angstrom, angles_deg } = of_file.cell()?;
+                Some(CellSource::Cell(UnitCell::from_degrees(lengths_angstrom, angles_deg)))
+            })
             .ok_or_else(|| Failure::input("no crystal: give -mat FILE or -cell a b c alpha beta gamma")),
     }
 }

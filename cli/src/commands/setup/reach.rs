@@ -188,7 +188,7 @@ mod tests {
                         let line = format!("{case} {lookup} --phi-carryover-mode {mode}");
                         let options = options(&list, &line);
                         let whole = experiment(&options).unwrap();
-                        let cut = of_images(&options, &Inputs::default()).unwrap().experiment;
+                        let cut = of_images(&options, &Inputs::default(), None).unwrap().experiment;
                         let nodes = |experiment: &Experiment| {
                             experiment.structure_factors.as_ref().unwrap().nodes().count()
                         };

@@ -69,6 +69,14 @@ impl GivenSensor {
         Ok(SensorRequest { thickness_m: self.thickness_m, layers: self.layers, attenuation })
     }
 
+    /// Whether an option says anything of the sensor, so that it stands in for that of a file of geometry.
+    pub(super) fn is_given(&self, options: &Options) -> bool {
+        self.material.is_some()
+            || self.thickness_m.is_some()
+            || self.layers.is_some()
+            || options.detector_abs.is_some()
+    }
+
     /// A line for each part of the chosen sensor that another option replaces.
     fn replaced(&self, options: &Options) -> Vec<String> {
         let Some(sensor) = chosen(options) else { return Vec::new() };

@@ -156,6 +156,7 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("-hkl", &options.hkl),
         ("-img", &options.img),
         ("-mask", &options.mask),
+        ("--geometry", &options.geometry),
         ("-sourcefile", &options.sourcefile),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));

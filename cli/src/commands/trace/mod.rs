@@ -34,6 +34,7 @@ use widebragg_formats::memory::is_there;
 
 use super::distinct::{Files, check_folder};
 use super::setup;
+use super::setup::geometry::FileGeometry;
 use super::setup::inputs::Inputs;
 use super::setup::structure_factors::{inputs, named_inputs};
 
@@ -72,7 +73,11 @@ fn traced(
         inputs(&options.render).for_each(|path| evidence.add_input(path));
     }
     setup::check_all_steps(&options.render)?;
-    let experiment = setup::of_images(&options.render, &Inputs::default())?.experiment;
+    let experiment = {
+        let inputs = Inputs::default();
+        let geometry = FileGeometry::read(&options.render, &inputs)?;
+        setup::of_images(&options.render, &inputs, geometry)?.experiment
+    };
     experiment.only_panel()?;
     let steps = check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;

@@ -3,7 +3,7 @@
 use super::super::super::{
     given::Given,
     message::quoted,
-    model::{Attenuation, Options, SensorOption, SwingOfAxis},
+    model::{Attenuation, Options, PanelChoice, SensorOption, SwingOfAxis},
     row::{self, Section, put, set},
     suggest::nearest_detector,
     takes::{
@@ -29,6 +29,26 @@ type Row = row::Row<Options>;
 pub(super) const DETECTOR: Section<Options> = Section {
     heading: "Detector",
     rows: &[
+        Row::new(
+            "--geometry",
+            File,
+            "geometry of an experiment: panels, beam, spindle, scan and crystal of .expt, .geom, XPARM.XDS, XDS.INP, NXmx, or \
+             the header of an SMV or CBF image; other options win; see widebragg help geometry",
+            |o, v| set(&mut o.geometry, v.path()),
+        ),
+        Row::new("--experiment", Integer, "experiment of --geometry, counted from 0", |o, v| {
+            let number = v.integer()?;
+            let number = usize::try_from(number).map_err(|_| v.refuse("experiments count from 0"));
+            set(&mut o.experiment, number)
+        })
+        .default("0"),
+        Row::new(
+            "--panel",
+            Text("NAME|INDEX"),
+            "render this panel of --geometry alone, by its name or its number from 0",
+            |o, v| set(&mut o.panel, v.text().map(PanelChoice)),
+        )
+        .default("all"),
         Row::new(
             "--detector",
             Text("NAME"),
@@ -273,6 +293,7 @@ const VECTOR: Takes = Each(&["x", "y", "z"]);
 /// convention a custom one; for `-dials` it is another.
 fn named(options: &mut Options, convention: Convention, of_word: Pivot) -> Result<(), Failure> {
     pivot(options, of_word);
+    options.names_convention = true;
     put(&mut options.convention, convention)
 }
 

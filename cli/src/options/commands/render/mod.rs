@@ -35,6 +35,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "units",
         "hkl",
         "models",
+        "geometry",
         "detectors",
         "output-files",
         "predictions",

@@ -6,7 +6,7 @@ use super::super::super::{
     model::{HeaderStyle, Log, Options},
     row::{self, Section, put, set},
     takes::{
-        Takes::{Choice, Each, File, Integer, Nothing, Number, Range},
+        Takes::{Choice, Each, File, Integer, Nothing, Number, Range, Text},
         Unit::Plain,
     },
 };
@@ -132,9 +132,9 @@ pub(super) const SERIES: Section<Options> = Section {
     rows: &[
         Row::new(
             "--frames",
-            Integer,
-            "rotation series of n images; phi advances by -osc from one to the next",
-            |o, v| set(&mut o.frames, v.count()),
+            Text("N|scan"),
+            "rotation series of N images; phi advances by -osc from one to the next; scan: as many as --geometry has",
+            frames,
         ),
         Row::new(
             "--frame-range",
@@ -226,4 +226,11 @@ fn misnamed(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     };
     options.note(format!("{} is accepted but has no effect, as in nanoBragg: give {meant}", given.shown()));
     Ok(())
+}
+
+/// The number of frames, or `scan`.
+fn frames(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let is_scan = given.text()? == "scan";
+    options.frames_of_scan = is_scan;
+    if is_scan { put(&mut options.frames, None) } else { set(&mut options.frames, given.count()) }
 }

@@ -52,8 +52,7 @@ pub(super) const SAMPLING: Section<Options> = Section {
         Row::new("-phistep", Number(Degree), "phi step", |o, v| set_odd(o, v, range, |o| &mut o.phistep_rad)),
         Row::new("-phisteps", Integer, "number of phi steps", |o, v| {
             set_odd(o, v, steps, |o| &mut o.phisteps)
-        })
-        .basic(),
+        }),
         Row::new(
             "--phi-sampling",
             Choice(&["start", "middle"]),
