@@ -274,11 +274,17 @@ fn a_list_is_written_beside_a_series_or_where_it_is_asked_for() {
     }
     // Every job of a series writes the same list, of the whole series.
     let whole = place.read("b.expt");
-    assert_eq!(
-        written("-osc 1 --frames 2 -nonoise -intfile b.img --frame-range 2:2 --expt part.expt").0,
-        "part.expt"
-    );
-    assert!(place.read("part.expt") == whole);
+    assert_eq!(written("-osc 1 --frames 2 -nonoise -intfile b.img --frame-range 2:2").0, "b.expt");
+    assert!(place.read("b.expt") == whole);
+    // One that is asked for has the crystal as well.
+    assert_eq!(written("-osc 1 --frames 2 -nonoise -intfile b.img --expt part.expt").0, "part.expt");
+    let (beside, mut named) = (list(&place, "b.expt"), list(&place, "part.expt"));
+    assert_eq!((&beside["crystal"], named["crystal"].as_array().map(Vec::len)), (&json!([]), Some(1)));
+    named["crystal"] = json!([]);
+    if let Some(experiment) = named["experiment"][0].as_object_mut() {
+        experiment.remove("crystal");
+    }
+    assert_eq!(beside, named);
     // A single image, from its own number; a still has no scan.
     written("-osc 1 -phi 3 -nonoise -intfile run2_007.img --expt single.expt");
     let single = list(&place, "single.expt");
