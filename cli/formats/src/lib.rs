@@ -60,3 +60,4 @@ pub mod sources;
 mod text;
 pub mod trace;
 pub mod unpack;
+pub mod xds_inp;
