@@ -17,26 +17,31 @@ use crate::options::Options;
 const SMALLEST_VALID: f64 = -1.0;
 
 /// The images that a list is of.
-struct Described {
+pub(super) struct Described {
     /// Name of the file, or of a series without the numbers.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// Offset of its pixels.
-    pedestal: f64,
+    pub(super) pedestal: f64,
     /// Largest pixel above the offset.
-    trusted_max: f64,
+    pub(super) trusted_max: f64,
+    /// Whether they are CBF; else SMV.
+    pub(super) is_cbf: bool,
 }
 
 impl Described {
     /// The noise image in SMV, or else in CBF; without noise the CBF image, if there is any, or else the integer image.
-    fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options) -> Self {
         let smv = |given: &Option<PathBuf>, default: &str| {
             let pedestal = adc_offset(options);
             let path = given.clone().unwrap_or_else(|| PathBuf::from(default));
-            Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal }
+            Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal, is_cbf: false }
         };
         match options.noise_cbf.as_ref().or(options.cbf.as_ref()) {
             _ if !options.nonoise => smv(&options.noisefile, NOISEFILE),
-            Some(path) => Self { path: path.clone(), pedestal: 0.0, trusted_max: f64::from(COUNT_CUTOFF) },
+            Some(path) => {
+                let trusted_max = f64::from(COUNT_CUTOFF);
+                Self { path: path.clone(), pedestal: 0.0, trusted_max, is_cbf: true }
+            }
             None => smv(&options.intfile, INTFILE),
         }
     }
@@ -87,27 +92,26 @@ pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option
 /// The file cannot be written.
 pub fn write(path: &Path, options: &Options, experiment: &Experiment) -> Result<(), Failure> {
     let described = Described::new(options);
-    let images = images(options, experiment, path, &described.path);
-    if images.is_none() {
+    let list = list(options, experiment, &described, path);
+    if list.images.is_none() {
         console::complain(&format!(
             "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img; the list names \
              no image",
             described.path.display()
         ));
     }
-    let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
-    list(options, experiment, &described, first, images)
-        .write(path)
-        .map_err(|failure| failure.context("--expt").into())
+    list.write(path).map_err(|failure| failure.context("--expt").into())
 }
 
-fn list(
+/// The list of a run, of which the file `path` names the images `described`.
+pub(super) fn list(
     options: &Options,
     experiment: &Experiment,
     described: &Described,
-    first: usize,
-    images: Option<Images>,
+    path: &Path,
 ) -> ExperimentList {
+    let images = images(options, experiment, path, &described.path);
+    let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
     let e = experiment;
     let d = &e.detector;
     let frame = DialsFrame::new(d);
