@@ -32,8 +32,7 @@ use std::path::Path;
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::geometry::vectors::{
-    IDENTITY, Matrix, Vector, across, apply, cross, dot, inverse, length, perpendicular, plus, product,
-    scaled, transposed, unit,
+    IDENTITY, Matrix, Vector, across, apply, cross, inverse, perpendicular, plus, scaled, transposed, unit,
 };
 use crate::geometry::{Beam, Geometry, Panel};
 use crate::memory::{append, push};
@@ -222,15 +221,15 @@ impl XdsInp {
             text.put("SPACE_GROUP_NUMBER", [group.to_string()]);
         }
         let Some(crystal) = &self.geometry.crystal else { return Ok(()) };
-        let axes = inverse(product(frame, crystal.a_matrix)).ok_or_else(|| {
-            Failure::output("the A matrix of the crystal has no inverse, so that it has no cell")
-        })?;
-        let angle = |u: Vector, v: Vector| length(cross(u, v)).atan2(dot(u, v)).to_degrees();
-        let [a, b, c] = axes;
-        let cell = [length(a), length(b), length(c), angle(b, c), angle(c, a), angle(a, b)];
-        text.put("UNIT_CELL_CONSTANTS", cell.map(number));
+        let (Some(axes), Some(cell)) = (crystal.axes_angstrom(), crystal.cell()) else {
+            return Err(Failure::output(
+                "the A matrix of the crystal has no inverse, so that it has no cell",
+            ));
+        };
+        let ([a, b, c], [alpha, beta, gamma]) = (cell.lengths_angstrom, cell.angles_deg);
+        text.put("UNIT_CELL_CONSTANTS", [a, b, c, alpha, beta, gamma].map(number));
         for (name, axis) in ["A", "B", "C"].into_iter().zip(axes) {
-            text.put(&format!("UNIT_CELL_{name}-AXIS"), axis.map(number));
+            text.put(&format!("UNIT_CELL_{name}-AXIS"), apply(frame, axis).map(number));
         }
         Ok(())
     }
@@ -418,7 +417,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::geometry::vectors::rotation;
+    use crate::geometry::vectors::{length, product, rotation};
     use crate::geometry::{
         BadRegion, Crystal, Frame, GeometryFile, Polarization, Scan, Sensor, parse_geometry,
     };

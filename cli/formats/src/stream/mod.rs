@@ -33,12 +33,14 @@
 //! Source: CrystFEL, `libcrystfel/src/stream.c` and its manual, whose names are used here.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use crate::geometry::Crystal;
 
 pub use reader::{StreamReader, read_stream};
-pub use writer::{Spot, StreamWriter, TargetCell, write_geometry};
+pub use writer::{Spot, StreamHeader, StreamWriter, TargetCell, write_geometry};
 
 /// An image of a stream.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use widebragg_coordinates::anomalous::EV_ANGSTROM;
 
 use super::marks::{
-    BEGIN_CHUNK, BEGIN_CRYSTAL, END_CHUNK, END_CRYSTAL, END_PEAKS, END_REFLECTIONS, HEADING, PEAKS, REFLECTIONS,
+    BEGIN_CHUNK, BEGIN_CRYSTAL, END_CHUNK, END_CRYSTAL, END_PEAKS, END_REFLECTIONS, HEADING, PEAKS,
+    REFLECTIONS,
 };
 use super::{Bravais, Chunk, Lattice, LatticeSystem};
 use crate::failure::Failure;
 use crate::geometry::Crystal;
-use crate::geometry::vectors::{Vector, inverse, scaled, transposed};
+use crate::geometry::vectors::{Vector, inverse, transposed};
 use crate::kind::kind_of;
 use crate::memory::push;
 use crate::text::{at_line, cannot_read, finite, in_file, shown};
@@ -21,8 +22,8 @@ use crate::unpack::Unpacked;
 /// Longest line that is read.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// 1/nm in 1/Angstrom.
-const PER_NM: f64 = 0.1;
+/// Angstrom in a nm.
+const ANGSTROM_PER_NM: f64 = 10.0;
 
 /// The chunks of a stream, in order. Peaks and reflections are passed over.
 ///
@@ -77,7 +78,8 @@ impl<'a> StreamReader<'a> {
     pub fn new(input: &'a mut dyn Read, path: &Path) -> Result<Self, Failure> {
         let input = Unpacked::new(input, path)?;
         if !input.start().starts_with(HEADING.as_bytes()) {
-            let kind = kind_of(input.start()).map_or_else(String::new, |(kind, _)| format!("this is {kind}; "));
+            let kind =
+                kind_of(input.start()).map_or_else(String::new, |(kind, _)| format!("this is {kind}; "));
             return Err(in_file(path, format!("{kind}a stream of CrystFEL begins with \"{HEADING}\"")));
         }
         Ok(Self { input, path: path.to_owned(), line: Vec::new(), number: 0, has_ended: false })
@@ -118,7 +120,7 @@ impl<'a> StreamReader<'a> {
 
     /// The rest of the line after `name`; `None` where it does not begin so.
     fn after(&self, name: &str) -> Option<&[u8]> {
-        self.line.strip_prefix(name.as_bytes()).map(<[u8]>::trim_ascii)
+        self.line.strip_prefix(name.as_bytes())
     }
 
     /// Passes over the lines to `end`.
@@ -183,7 +185,8 @@ impl<'a> StreamReader<'a> {
         let mut numbers = [0.0; N];
         for number in &mut numbers {
             let word = words.next().ok_or_else(|| self.refused("too few numbers"))?;
-            let word = str::from_utf8(word).map_err(|_| self.refused(format!("{} is not a number", shown(word))))?;
+            let word =
+                str::from_utf8(word).map_err(|_| self.refused(format!("{} is not a number", shown(word))))?;
             *number = finite(word).map_err(|what| self.refused(what))?;
         }
         Ok(numbers)
@@ -209,12 +212,13 @@ impl<'a> StreamReader<'a> {
             }
             for (star, name) in stars.iter_mut().zip(STARS) {
                 if let Some(value) = self.after(name) {
-                    *star = Some(scaled(PER_NM, self.numbers(value)?));
+                    *star = Some(self.numbers(value)?.map(|per_nm| per_nm / ANGSTROM_PER_NM));
                 }
             }
             if let Some(name) = self.after("lattice_type = ") {
                 let found = LatticeSystem::ALL.into_iter().find(|system| system.name().as_bytes() == name);
-                system = Some(found.ok_or_else(|| self.refused(format!("{} is no lattice type", shown(name))))?);
+                system =
+                    Some(found.ok_or_else(|| self.refused(format!("{} is no lattice type", shown(name))))?);
             } else if let Some(letter) = self.after("centering = ") {
                 centering = Some(self.one_of(&Bravais::CENTERINGS, letter)?);
             } else if let Some(letter) = self.after("unique_axis = ") {
@@ -231,7 +235,9 @@ impl<'a> StreamReader<'a> {
             return Err(self.refused("a crystal whose astar, bstar and cstar span no volume"));
         }
         let bravais = match (system, centering, unique_axis) {
-            (Some(system), Some(centering), Some(unique_axis)) => Some(Bravais { system, centering, unique_axis }),
+            (Some(system), Some(centering), Some(unique_axis)) => {
+                Some(Bravais { system, centering, unique_axis })
+            }
             _ => None,
         };
         let crystal = Crystal { a_matrix, a_at_frames: Vec::new(), space_group: None };
