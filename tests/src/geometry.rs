@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use widebragg_formats::expt::ExperimentList;
-use widebragg_formats::geometry::{Geometry, parse_geometry};
+use widebragg_formats::geometry::{Geometry, Panel, parse_geometry};
+use widebragg_formats::xds_inp::XdsInp;
 
 /// Panels of up to so many pixels have their bad ones looked at.
 const MOST_PIXELS: usize = 1 << 16;
@@ -13,8 +14,8 @@ const MOST_PIXELS: usize = 1 << 16;
 /// with the name.
 ///
 /// # Panics
-/// When a number is not finite, a direction has not the length 1, a panel has no pixels, or what the experiment list of
-/// the geometry gives is not the same.
+/// When a number is not finite, a direction has not the length 1, a panel has no pixels, or what the experiment list or
+/// the `XDS.INP` of the geometry gives is not the same.
 pub fn check(bytes: &[u8], name: &str) -> Option<String> {
     let path = Path::new(name);
     let file = match parse_geometry(&mut &bytes[..], path, 0) {
@@ -34,6 +35,7 @@ pub fn check(bytes: &[u8], name: &str) -> Option<String> {
     let frames = file.geometry.scan.map_or(0, |scan| scan.frames);
     if file.geometry.beam.lambda_m.is_some() && frames < 1000 {
         check_written(&file.geometry);
+        check_xds_inp(&file.geometry);
     }
     None
 }
@@ -92,4 +94,22 @@ fn check_written(geometry: &Geometry) {
         ours.scan.map(|scan| (scan.first, scan.frames)),
         read.scan.map(|scan| (scan.first, scan.frames))
     );
+}
+
+/// Writes the geometry as `XDS.INP` and reads that: sizes of panels and distances between their corners are the same. What
+/// XDS cannot hold, and lengths that overflow or vanish in mm, are refused by either.
+fn check_xds_inp(ours: &Geometry) {
+    let Ok(text) = XdsInp::new(ours.clone()).text() else { return };
+    let Ok(read) = parse_geometry(&mut text.as_bytes(), Path::new("XDS.INP"), 0) else { return };
+    assert_eq!(ours.panels.len(), read.geometry.panels.len());
+    let size = |panel: &Panel| {
+        let far = panel.position_m(panel.pixels.map(|count| count as f64));
+        far.iter().zip(panel.origin_m).map(|(far, near)| (far - near).powi(2)).sum::<f64>().sqrt()
+    };
+    for (ours, read) in ours.panels.iter().zip(&read.geometry.panels) {
+        assert_eq!((ours.pixels, ours.data_origin), (read.pixels, read.data_origin));
+        let (one, other) = (size(ours), size(read));
+        let scale = ours.origin_m.iter().fold(one, |most, x| f64::max(most, x.abs()));
+        assert!((one - other).abs() <= 1e-8 * scale || !scale.is_finite(), "{ours:?} {read:?}");
+    }
 }

@@ -15,6 +15,7 @@
 //! * [`reflection_text`]: what every file of reflections as text must keep.
 //! * [`hdf5`]: what every HDF5 file must keep.
 //! * [`smv_header`]: what every SMV header must keep.
+//! * [`stream`]: what every stream of CrystFEL must keep.
 //! * [`table`]: reads tables of numbers.
 //! * [`reflections`]: what every stream of reflections must keep.
 //! * [`scene`]: the oracle's derived values as a scene of the kernel, so that the kernel's render loop is
@@ -38,4 +39,5 @@ pub mod reflections;
 pub mod scene;
 pub mod skipped;
 pub mod smv_header;
+pub mod stream;
 pub mod table;

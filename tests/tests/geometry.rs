@@ -13,6 +13,7 @@ use serde_json::Value;
 use widebragg_formats::geometry::{
     BadRegion, Frame, Geometry, GeometryFile, Panel, parse_geometry, read_geometry,
 };
+use widebragg_formats::xds_inp::XdsInp;
 use widebragg_tests::golden::{Case, cases};
 use widebragg_tests::program::Workplace;
 
@@ -110,6 +111,55 @@ fn golden_panel(entry: &Value) -> Panel {
         sensor: None,
         valid: [None; 2],
     }
+}
+
+/// The coordinates of points by the beam, the spindle and their cross product, which no rotation of the frame changes.
+fn invariant(geometry: &Geometry) -> impl Fn(Vector) -> Vector + use<> {
+    let beam = geometry.beam.direction;
+    let spindle = geometry.spindle.unwrap_or(geometry.panels[0].fast);
+    move |v| [dot(v, beam), dot(v, spindle), dot(v, cross(beam, spindle))]
+}
+
+#[test]
+fn golden_models_come_back_from_xds_inp() {
+    let names =
+        ["case1/XDS.INP", "case2/XDS.INP", "case3/XDS.INP", "rotation.expt", "still.expt", "slab.geom"];
+    let (mut worst_m, mut segments) = (0.0_f64, 0);
+    for name in names {
+        let mut geometry = read(name).geometry;
+        let whole = geometry.panels.iter().all(|panel| panel.data_origin == [0, 0]);
+        if whole {
+            // Panels of files without a block of data, one below the other.
+            let mut row = 0;
+            for panel in &mut geometry.panels {
+                panel.data_origin = [0, row];
+                row += panel.pixels[1];
+            }
+        }
+        let text = XdsInp::new(geometry.clone()).text().unwrap();
+        let read = parse_geometry(&mut text.as_bytes(), Path::new("XDS.INP"), 0).unwrap().geometry;
+        let (ours, theirs) = (invariant(&geometry), invariant(&read));
+        assert_eq!(read.panels.len(), geometry.panels.len(), "{name}");
+        segments += text.matches("\nSEGMENT=").count();
+        for (one, other) in geometry.panels.iter().zip(&read.panels) {
+            assert_eq!((one.pixels, one.data_origin), (other.pixels, other.data_origin), "{name}");
+            let [fast, slow] = one.pixels.map(|count| count as f64);
+            for corner in [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]] {
+                let off_m = length(plus(ours(corner_m(one, corner)), -1.0, theirs(corner_m(other, corner))));
+                assert!(off_m < CORNER_M, "{name}: panel {} is off by {off_m} m", one.name);
+                worst_m = worst_m.max(off_m);
+            }
+        }
+        if let (Some(one), Some(other)) = (&geometry.crystal, &read.crystal) {
+            let column = |a: [[f64; 3]; 3], i: usize| a.map(|row| row[i]);
+            for i in 0..3 {
+                let (one, other) = (ours(column(one.a_matrix, i)), theirs(column(other.a_matrix, i)));
+                assert_close(other, one, 1e-14, name);
+            }
+        }
+        assert_eq!(geometry.crystal.is_some(), read.crystal.is_some(), "{name}");
+    }
+    assert!(segments > 4 && worst_m > 0.0, "{segments} segments, {worst_m} m");
 }
 
 #[test]

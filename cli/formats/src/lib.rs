@@ -57,6 +57,8 @@ pub mod reflections;
 pub mod registry;
 pub mod smv;
 pub mod sources;
+pub mod stream;
 mod text;
 pub mod trace;
 pub mod unpack;
+pub mod xds_inp;

@@ -622,6 +622,8 @@ pub struct Options {
     pub expt: Option<PathBuf>,
     /// No experiment list; false again when `--expt` follows.
     pub no_expt: bool,
+    /// Input of XDS.
+    pub xds_inp: Option<PathBuf>,
     /// Table of the predicted reflections.
     pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.

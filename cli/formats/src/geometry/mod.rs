@@ -56,6 +56,8 @@ mod smv;
 pub(crate) mod vectors;
 mod xds;
 
+use widebragg_reflections::cell::Cell;
+
 pub use file::{BadRegion, BlockMask, GeometryFile, Held, parse_geometry, read_geometry};
 
 /// What a file says of the geometry of an experiment.
@@ -177,4 +179,23 @@ pub struct Crystal {
     pub a_at_frames: Vec<[[f64; 3]; 3]>,
     /// Its space group, as the file writes it.
     pub space_group: Option<String>,
+}
+
+impl Crystal {
+    /// The axes a, b, c in Angstrom at phi = 0, as rows: the inverse of A. `None` where A has none.
+    #[must_use]
+    pub fn axes_angstrom(&self) -> Option<[[f64; 3]; 3]> {
+        vectors::inverse(self.a_matrix)
+    }
+
+    /// The cell of these axes. `None` where A has no inverse.
+    #[must_use]
+    pub fn cell(&self) -> Option<Cell> {
+        let [a, b, c] = self.axes_angstrom()?;
+        let angle_deg = |u, v| vectors::length(vectors::cross(u, v)).atan2(vectors::dot(u, v)).to_degrees();
+        Some(Cell {
+            lengths_angstrom: [a, b, c].map(vectors::length),
+            angles_deg: [angle_deg(b, c), angle_deg(c, a), angle_deg(a, b)],
+        })
+    }
 }

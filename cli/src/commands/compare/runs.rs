@@ -20,7 +20,7 @@ use crate::options::{CompareOptions, takes_file};
 use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 14] = [
+const WRITTEN: [&str; 16] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -34,6 +34,8 @@ const WRITTEN: [&str; 14] = [
     "--noise-cbf",
     "--nxmx",
     "--expt",
+    "--xds-inp",
+    "--predictions",
     "--evidence",
 ];
 

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use widebragg::crystal::Crystal as OrientedCrystal;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_formats::expt::{ExperimentList, Images};
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 
+use super::nxmx::columns;
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
 use crate::error::Failure;
@@ -18,26 +20,31 @@ use crate::options::Options;
 const SMALLEST_VALID: f64 = -1.0;
 
 /// The images that a list is of.
-struct Described {
+pub(super) struct Described {
     /// Name of the file, or of a series without the numbers.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// Offset of its pixels.
-    pedestal: f64,
+    pub(super) pedestal: f64,
     /// Largest pixel above the offset.
-    trusted_max: f64,
+    pub(super) trusted_max: f64,
+    /// Whether they are CBF; else SMV.
+    pub(super) is_cbf: bool,
 }
 
 impl Described {
     /// The noise image in SMV, or else in CBF; without noise the CBF image, if there is any, or else the integer image.
-    fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options) -> Self {
         let smv = |given: &Option<PathBuf>, default: &str| {
             let pedestal = adc_offset(options);
             let path = given.clone().unwrap_or_else(|| PathBuf::from(default));
-            Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal }
+            Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal, is_cbf: false }
         };
         match options.noise_cbf.as_ref().or(options.cbf.as_ref()) {
             _ if !options.nonoise => smv(&options.noisefile, NOISEFILE),
-            Some(path) => Self { path: path.clone(), pedestal: 0.0, trusted_max: f64::from(COUNT_CUTOFF) },
+            Some(path) => {
+                let trusted_max = f64::from(COUNT_CUTOFF);
+                Self { path: path.clone(), pedestal: 0.0, trusted_max, is_cbf: true }
+            }
             None => smv(&options.intfile, INTFILE),
         }
     }
@@ -94,35 +101,37 @@ pub fn write(
     frame: Option<Frame>,
 ) -> Result<(), Failure> {
     let described = Described::new(options);
-    let images = images(options, experiment, path, &described.path);
-    if images.is_none() {
+    let mut list = list(options, experiment, frame, &described, path);
+    if list.images.is_none() {
         console::complain(&format!(
             "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img; the list names \
              no image",
             described.path.display()
         ));
     }
-    let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
-    list(options, experiment, frame, &described, (first, images))
-        .write(path)
-        .map_err(|failure| failure.context("--expt").into())
+    if options.expt.is_none() {
+        // The list beside a series is for programs that find the crystal themselves.
+        list.geometry.crystal = None;
+    }
+    list.write(path).map_err(|failure| failure.context("--expt").into())
 }
 
-fn list(
+/// The list of a run, of which the file `path` names the images `described`.
+pub(super) fn list(
     options: &Options,
     experiment: &Experiment,
     frame: Option<Frame>,
     described: &Described,
-    (first, images): (usize, Option<Images>),
+    path: &Path,
 ) -> ExperimentList {
+    let images = images(options, experiment, path, &described.path);
+    let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
     let e = experiment;
     let d = &e.first_panel().detector;
     let turned = DialsFrame::new(d);
-    let components = |v| {
-        let v = if frame == Some(Frame::Dials) { v } else { turned.components(v) };
-        // + 0.0 turns -0 into 0.
-        v.to_array().map(|component| component + 0.0)
-    };
+    let in_frame = |v: Vec3| if frame == Some(Frame::Dials) { v } else { turned.components(v) };
+    // + 0.0 turns -0 into 0.
+    let components = |v| in_frame(v).to_array().map(|component| component + 0.0);
     let mut panels = panels(e, components);
     for panel in &mut panels {
         panel.valid = [Some(SMALLEST_VALID), Some(described.trusted_max)];
@@ -145,18 +154,14 @@ fn list(
         panels,
         spindle: scan.map(|_| components(d.spindle)),
         scan,
-        // The list beside a series is for programs that find the crystal themselves.
-        crystal: options.expt.is_some().then(|| crystal(e, components)),
+        crystal: Some(crystal(e, in_frame)),
     };
     ExperimentList { geometry, pedestal: described.pedestal, images }
 }
 
 /// The crystal at phi = 0 and at each scan point, in the frame of `components`.
-fn crystal(e: &Experiment, components: impl Fn(Vec3) -> [f64; 3]) -> Crystal {
-    let a_matrix = |crystal: &widebragg::crystal::Crystal| {
-        let [a, b, c] = reciprocal_axes(crystal).map(&components);
-        [0, 1, 2].map(|i| [a[i], b[i], c[i]])
-    };
+fn crystal(e: &Experiment, components: impl Fn(Vec3) -> Vec3) -> Crystal {
+    let a_matrix = |crystal: &OrientedCrystal| columns(reciprocal_axes(crystal).map(&components));
     Crystal {
         a_matrix: a_matrix(&e.crystal),
         a_at_frames: e.crystals_at_scan_points.iter().map(a_matrix).collect(),

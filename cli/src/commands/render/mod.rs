@@ -10,6 +10,7 @@ mod predictions;
 mod printout;
 mod series;
 mod summary;
+mod xds_inp;
 
 use indicatif::ProgressBar;
 use rayon::ThreadPool;
@@ -72,6 +73,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(path) = &options.predictions {
         check_writable(path).map_err(|failure| Failure::from(failure.context("--predictions")))?;
     }
+    if let Some(path) = &options.xds_inp {
+        check_writable(path).map_err(|failure| Failure::from(failure.context("--xds-inp")))?;
+    }
     if let Some(file) = &options.nxmx {
         check_writable(file).map_err(|failure| Failure::from(failure.context("--nxmx")))?;
     }
@@ -91,6 +95,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let material = GivenSensor::new(options).material;
     let hardware = Hardware { detector: options.detector, material };
     let list = expt::checked_path(options, &experiment)?;
+    xds_inp::check(options, &experiment)?;
     let predictions = Predictions::new(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
@@ -128,6 +133,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(list) = &list {
         expt::write(list, options, &experiment, frame)?;
     }
+    xds_inp::write(options, &experiment, frame, origin.group())?;
     if let Some(predictions) = &predictions {
         predictions.write(&experiment)?;
     }
@@ -140,6 +146,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         estimate,
         images: &images,
         list: list.as_deref(),
+        xds_inp: options.xds_inp.as_deref(),
         predictions: predictions.as_ref(),
         nxmx: nxmx.as_ref(),
     };
@@ -162,6 +169,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     if let (Some(list), true) = (&list, prints(Log::Summary)) {
         console::print(&summary::list_line(list))?;
+    }
+    if let (Some(path), true) = (&options.xds_inp, prints(Log::Summary)) {
+        console::print(&summary::xds_inp_line(path))?;
     }
     if let (Some(predictions), true) = (&predictions, prints(Log::Summary)) {
         console::print(&summary::predictions_line(predictions))?;
@@ -222,7 +232,7 @@ fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     let images = results.images.iter().flat_map(|image| image.names.all());
     let predictions = results.predictions.map(|predictions| predictions.path.as_path());
     let nxmx = results.nxmx.and_then(NxmxFile::complete);
-    let mut files = images.chain(results.list).chain(predictions).chain(nxmx);
+    let mut files = images.chain(results.list).chain(results.xds_inp).chain(predictions).chain(nxmx);
     files.try_for_each(|path| evidence.add_copy(path))
 }
 

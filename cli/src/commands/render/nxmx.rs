@@ -193,7 +193,7 @@ fn geometry(e: &Experiment, frame: Option<Frame>, frames: usize) -> Geometry {
 }
 
 /// The matrix with these columns.
-fn columns(columns: [Vec3; 3]) -> [[f64; 3]; 3] {
+pub(super) fn columns(columns: [Vec3; 3]) -> [[f64; 3]; 3] {
     let [a, b, c] = columns.map(Vec3::to_array);
     [0, 1, 2].map(|i| [a[i], b[i], c[i]])
 }

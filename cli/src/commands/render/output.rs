@@ -141,6 +141,10 @@ impl Names {
         if let Some(list) = expt::path(options) {
             files.claim("--expt", &list, "is also the experiment list (--expt)")?;
         }
+        if let Some(path) = &options.xds_inp {
+            check_folder("--xds-inp", path)?;
+            files.write("--xds-inp", path, "is also the XDS.INP (--xds-inp)")?;
+        }
         if let Some(path) = &options.predictions {
             check_folder("--predictions", path)?;
             files.write("--predictions", path, "is also the table of predictions (--predictions)")?;

@@ -80,7 +80,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 18] = [
+const INCIDENTAL: [&str; 19] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -89,6 +89,7 @@ const INCIDENTAL: [&str; 18] = [
     "--resume-anyway",
     "--expt",
     "--no-expt",
+    "--xds-inp",
     "--predictions",
     "--log",
     "--quiet",

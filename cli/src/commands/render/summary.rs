@@ -22,6 +22,7 @@ use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::reflections::p1::Summary as Reflections;
+use widebragg_reflections::symmetry::SpaceGroup;
 
 use super::estimate::Estimate;
 use super::nxmx::NxmxFile;
@@ -41,6 +42,14 @@ pub struct FactorsOrigin<'a> {
     pub reflections: Option<&'a Reflections>,
     /// What was computed from an atomic model.
     pub model: Option<&'a ModelSummary>,
+}
+
+impl<'a> FactorsOrigin<'a> {
+    /// Their symmetry.
+    #[must_use]
+    pub fn group(self) -> Option<&'a SpaceGroup> {
+        self.reflections.map(|reflections| &reflections.group).or(self.model.map(ModelSummary::group))
+    }
 }
 
 /// What is known of a detector by name.
@@ -71,6 +80,8 @@ pub struct Results<'a> {
     pub images: &'a [ImageSummary],
     /// The experiment list for DIALS.
     pub list: Option<&'a Path>,
+    /// The input of XDS.
+    pub xds_inp: Option<&'a Path>,
     /// The predicted reflections.
     pub predictions: Option<&'a Predictions>,
     /// The NXmx file.
@@ -288,7 +299,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
     let Results { experiment: e, geometry, origin, hardware, threads, estimate, .. } = *results;
-    let Results { images, list, predictions, nxmx, .. } = *results;
+    let Results { images, list, xds_inp, predictions, nxmx, .. } = *results;
     let panel = e.first_panel();
     let d = &panel.detector;
     let spot = BeamSpot::new(d);
@@ -358,6 +369,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
+    value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
     value["predictions"] = json!(predictions.map(|predictions| json!({
         "file": predictions.path.display().to_string(),
         "reflections": predictions.reflections.len(),
@@ -393,6 +405,14 @@ fn panel_json(panel: &DetectorPanel, first_row: usize) -> Value {
 pub fn list_line(list: &Path) -> String {
     let mut text = String::new();
     push_line(&mut text, "for DIALS", &list.display().to_string());
+    text
+}
+
+/// The line that names the `XDS.INP`.
+#[must_use]
+pub fn xds_inp_line(path: &Path) -> String {
+    let mut text = String::new();
+    push_line(&mut text, "for XDS", &path.display().to_string());
     text
 }
 

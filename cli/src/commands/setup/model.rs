@@ -338,6 +338,12 @@ pub struct ModelSummary {
 }
 
 impl ModelSummary {
+    /// The space group.
+    #[must_use]
+    pub fn group(&self) -> &SpaceGroup {
+        &self.group
+    }
+
     fn atoms(&self) -> usize {
         self.elements.iter().map(|of| of.atoms).sum()
     }

@@ -102,6 +102,9 @@ pub(super) const OUTPUT: Section<Options> = Section {
         })
         .default("beside a series only"),
         Row::new("--no-expt", Nothing, "no experiment list", |o, _| put(&mut o.no_expt, true)),
+        Row::new("--xds-inp", File, "input of XDS: geometry, rotation, cell and gaps", |o, v| {
+            set(&mut o.xds_inp, v.path())
+        }),
         Row::new(
             "--predictions",
             File,
