@@ -322,7 +322,7 @@ typedef struct wb_scene_parameters {
     double misset_rad[3];       /* rotates the cell or the matrix about lab x, y, z */
     double direct_m[9];         /* WB_GIVEN_AXES: a, b, c at phi = 0, */
     double reciprocal_per_angstrom[9]; /*         and a*, b*, c*; both are used as given */
-    double cells[3];            /* whole numbers of unit cells along a, b, c; 1 */
+    double cells[3];            /* unit cells along a, b, c, with fractions; 1 */
     double fudge;               /* scales the spots of round, gauss and tophat shapes; 1 */
     int32_t shape;              /* enum wb_shape; WB_SQUARE */
 

@@ -1,6 +1,7 @@
 //! The kernel's parameters of a scene, from those of the interface.
 
 use widebragg::beam::Source;
+use widebragg::lattice::SpotModel;
 use widebragg::rotation::Mat3;
 use widebragg::sampling::OversampleRequest;
 use widebragg::scene::{MosaicInput, Roi, SceneParameters, Sensor, SourcesInput};
@@ -124,6 +125,7 @@ impl wb_scene_parameters {
             shape: chosen("shape", self.shape, &SHAPES)?,
             cells: self.cells,
             fudge: self.fudge,
+            spots: SpotModel::default(),
             precision: chosen("precision", self.precision, &PRECISIONS)?,
             mode: chosen("mode", self.mode, &MODES)?,
             phi0_rad: self.phi0_rad,

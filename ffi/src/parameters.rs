@@ -158,7 +158,7 @@ pub struct wb_scene_parameters {
     pub direct_m: [f64; 9],
     /// a*, b*, c* at phi = 0, in 1/Angstrom; given together with `direct_m`.
     pub reciprocal_per_angstrom: [f64; 9],
-    /// The numbers of unit cells along a, b, c: whole numbers of at least 1.
+    /// The numbers of unit cells along a, b, c: at least 1, with fractions.
     pub cells: [f64; 3],
     /// A factor on the size of round, gauss and tophat spots.
     pub fudge: f64,

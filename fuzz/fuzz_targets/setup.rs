@@ -14,7 +14,7 @@ use widebragg::crystal::{
 };
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
 use widebragg::panel::Panel;
 use widebragg::random::{fill_mosaic, random_misset};
 use widebragg::render::{Oversample, Roi, Scene, SceneParts, Sensor, open_streams};
@@ -268,6 +268,7 @@ impl Input {
             }),
             fudge,
             reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+            spots: SpotModel::default(),
         }
     }
 

@@ -269,6 +269,16 @@ impl<F: Lanes> SincgSlope<F> {
         Self::with_residue(n, d, turns, n.mul_sub(d, turns))
     }
 
+    /// The same for sin(pi (N d + phase))/sin(pi d), whose N d + phase takes the place of N d.
+    #[inline(always)]
+    pub(crate) fn with_phase(n: F, d: F, phase: F) -> Self {
+        let d = d + d.splat_like(NEAREST);
+        let magic = d.splat_like(ROUND_BY_ADDING);
+        let turns = (n.mul_add(d, phase) + magic) - magic;
+        // N d is the sum of `turns` - phase and the remainder.
+        Self::with_residue(n, d, turns - phase, n.mul_sub(d, turns) + phase)
+    }
+
     /// The same for an N d that is already reduced to its nearest integer, `turns`, and the remainder `r`.
     #[inline(always)]
     fn with_residue(n: F, d: F, turns: F, r: F) -> Self {

@@ -37,6 +37,7 @@ pub mod program;
 pub mod reflection_text;
 pub mod reflections;
 pub mod scene;
+pub mod simtbx;
 pub mod skipped;
 pub mod smv_header;
 pub mod stream;

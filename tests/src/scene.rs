@@ -18,7 +18,7 @@ use widebragg::gradient::{
     OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives,
 };
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
 use widebragg::light::LightRule;
 use widebragg::panel::Panel;
 use widebragg::random::Ran1;
@@ -192,6 +192,7 @@ impl KernelScene {
                 cells: crystal.N.map(|n| n as f64),
                 fudge: simulation.fudge,
                 reciprocal_per_angstrom: crystal.recip.map(vec3),
+                spots: SpotModel::default(),
             },
             grid: simulation.grid.as_ref().map(grid),
             default_f: simulation.default_F,

@@ -93,6 +93,13 @@ fn spots_with_an_edge_are_where_they_are_predicted_with_as_many_photons() {
     within_a_percent("-tophat_spots -N 6 -fudge 0.7");
 }
 
+#[test]
+fn spots_of_index_metric_have_the_predicted_photons() {
+    within_a_percent("-gauss_xtal --n-matrix 12 13 11 2 -1 1.5");
+    within_a_percent("-gauss_xtal --cells 10.5 12 9.75 --spot-metric index --gauss-cutoff 0.8");
+    within_a_percent("-tophat_spots --cells 6 5 6.5 --spot-metric index");
+}
+
 /// The tails of round crystals fall off slowly, and end where another reflection is nearer: 0.30/R of the photons lie beyond a
 /// sphere of R/N around the reflection, with R = N/2 = 7 for the largest within its cell.
 #[test]

@@ -13,7 +13,7 @@ use widebragg::gradient::{
     fill_orientation_derivatives,
 };
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
 use widebragg::noise::Poisson;
 use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
@@ -147,6 +147,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
                 cells: [5.0; 3],
                 fudge: 1.0,
                 reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+                spots: SpotModel::default(),
             },
             precision: Precision::Double,
             structure_factors: StructureFactors { grid: Some(factors), default_f: 2.0, lookup },

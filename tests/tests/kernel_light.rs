@@ -12,7 +12,7 @@ use widebragg::Error;
 use widebragg::beam::Source;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::Simd;
-use widebragg::lattice::CrystalShape;
+use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric};
 use widebragg::light::{Cell, Cutoff, Light, LightRule, ListLen, Spot};
 use widebragg::render::{PixelValue, RowReport};
 use widebragg::rotation::{IDENTITY, PhiMode};
@@ -48,6 +48,14 @@ fn scene(seed: u64, simd: Simd, mode: Mode) -> (KernelScene, usize, String) {
     scene.crystallite.fudge = (1e5 * 10f64.powf(spread) / (volume * volume)).min(1e9);
     scene.fluence_per_m2 =
         random.pick(&[1e24, 1e-30, 1e-10, 1.0, 1e10, 1e12, 1e40]) * random.within(1.0, 10.0);
+    if random.chance(0.5) {
+        let fewest = scene.crystallite.cells.iter().copied().fold(f64::INFINITY, f64::min);
+        let mut coupling = || random.within(-0.3, 0.3) * fewest;
+        scene.crystallite.spots.coupling = CellCoupling { ab: coupling(), ac: coupling(), bc: coupling() };
+        scene.crystallite.spots.metric = SpotMetric::Index;
+        scene.crystallite.fudge = 50.0 * 10f64.powf(spread) / (cells * cells);
+    }
+    scene.crystallite.spots.gauss_cutoff = random.pick(&[f64::INFINITY, f64::INFINITY, 35.0, 5.0, 1.0]);
     (scene, small.threads, small.line)
 }
 

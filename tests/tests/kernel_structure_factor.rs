@@ -11,7 +11,7 @@ use widebragg::beam::Source;
 use widebragg::carryover::Carryover;
 use widebragg::detector::{Detector, NormalUse};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Crystallite};
+use widebragg::lattice::{CrystalShape, Crystallite, SpotModel};
 use widebragg::panel::Panel;
 use widebragg::render::{Oversample, Roi, Sensor};
 use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift, PhiSweep};
@@ -71,6 +71,7 @@ fn one_pixel(simd: Simd, grid: OwnedGrid, interpolate: bool) -> KernelScene {
             cells: [1.0; 3],
             fudge: 1.0,
             reciprocal_per_angstrom: [x, y, z],
+            spots: SpotModel::default(),
         },
         grid: Some(grid),
         default_f: 7.5,

@@ -268,6 +268,7 @@ pub(crate) fn crystallite(
         cells,
         fudge: parameters.fudge,
         reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+        spots: parameters.spots,
     }
 }
 

@@ -172,6 +172,7 @@ impl<'p> Derived<'p> {
             shape: self.crystallite.shape,
             cells: self.crystallite.cells,
             fudge: self.crystallite.fudge,
+            spots: self.crystallite.spots,
             precision: parameters.precision,
             mode: parameters.mode,
             phi0_rad: parameters.phi0_rad,

@@ -10,7 +10,7 @@ use widebragg::crystal::CellSource;
 use widebragg::defaults;
 use widebragg::detector::DetectorParameters;
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::lattice::{CrystalShape, Precision, SpotModel};
 use widebragg::light::LightRule;
 use widebragg::rotation::{Mat3, PhiMode};
 use widebragg::sampling::{OversampleRequest, StepRequest};
@@ -182,6 +182,8 @@ pub struct Parameters {
     pub size_m: [f64; 3],
     /// Factor on the size of round, gauss and tophat spots.
     pub fudge: f64,
+    /// Width and end of gauss and tophat spots.
+    pub spots: SpotModel,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// Whether images are rendered from lists of their spots.
@@ -233,6 +235,7 @@ impl Parameters {
             cells: [defaults::CELLS; 3],
             size_m: [0.0; 3],
             fudge: defaults::FUDGE,
+            spots: SpotModel::default(),
             precision: Precision::default(),
             light: LightRule::default(),
             neglected_photons: 0.0,

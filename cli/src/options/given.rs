@@ -39,7 +39,10 @@ impl Given<'_> {
 
     /// Number `index`, without conversion.
     pub fn number(&self, index: usize) -> Result<f64, Failure> {
-        let word = self.word(index)?;
+        self.parsed(self.word(index)?)
+    }
+
+    fn parsed(&self, word: &str) -> Result<f64, Failure> {
         let value: f64 =
             word.parse().map_err(|_| self.refuse(&format!("{} is not a number", quoted(word))))?;
         if value.is_finite() {
@@ -85,6 +88,29 @@ impl Given<'_> {
             value if value != 0.0 => Ok(value),
             _ => Err(self.refuse("must not be zero")),
         }
+    }
+
+    /// Numbers that have names: plain ones in the order of the names, or `name=number` in any order.
+    pub fn named<const COUNT: usize>(&self, names: [&str; COUNT]) -> Result<[f64; COUNT], Failure> {
+        let mut numbers = [0.0; COUNT];
+        if !self.words.iter().any(|word| word.contains('=')) {
+            for (index, number) in numbers.iter_mut().enumerate() {
+                *number = self.number(index)?;
+            }
+            return Ok(numbers);
+        }
+        for (name, number) in names.iter().zip(&mut numbers) {
+            let mut found =
+                self.words.iter().filter_map(|word| word.trim().strip_prefix(name)?.strip_prefix('='));
+            *number = match (found.next(), found.next()) {
+                (Some(text), None) => self.parsed(text)?,
+                (None, _) => {
+                    return Err(self.refuse(&format!("no {name}=; name all of {}", names.join(", "))));
+                }
+                (Some(_), Some(_)) => return Err(self.refuse(&format!("{name}= is there twice"))),
+            };
+        }
+        Ok(numbers)
     }
 
     /// Three numbers, without conversion.

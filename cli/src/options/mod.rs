@@ -33,7 +33,7 @@ pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, Dtype, GradientOptions,
-    HeaderStyle, HklOptions, Log, Misset, ModelOptions, Options, PanelChoice, SensorOption, Shell,
+    HeaderStyle, HklOptions, Log, Misset, ModelOptions, NMatrix, Options, PanelChoice, SensorOption, Shell,
     SolventChoice, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::takes::RADIANS_PER_DEGREE;
 use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lanes::SimdLevel;
-use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::lattice::{CellCoupling, CrystalShape, Precision, SpotMetric};
 use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
@@ -414,6 +414,15 @@ impl Default for TraceDiffOptions {
     }
 }
 
+/// A symmetric N matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NMatrix {
+    /// Its diagonal: unit cells along a, b, c, at least 1.
+    pub cells: [f64; 3],
+    /// Its other elements.
+    pub coupling: CellCoupling,
+}
+
 /// The options of a render. `None`: not given.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Options {
@@ -428,12 +437,20 @@ pub struct Options {
     pub misset_seed_as_typed: Option<i64>,
     /// Unit cells along a, b, c; at least 1.
     pub n_cells: [Option<usize>; 3],
+    /// Unit cells along a, b, c, with fractions; at least 1.
+    pub cells: Option<[f64; 3]>,
+    /// The N matrix of gauss and tophat spots.
+    pub n_matrix: Option<NMatrix>,
     /// Crystal size along a, b, c, metres; not above zero means unset.
     pub sample_m: [Option<f64>; 3],
     /// Crystal shape.
     pub shape: CrystalShape,
     /// Factor that shrinks spots of shapes other than square.
     pub fudge: Option<f64>,
+    /// What distances of gauss and tophat spots are measured in.
+    pub spot_metric: Option<SpotMetric>,
+    /// Exponent from which on gauss spots are 0; larger than zero.
+    pub gauss_cutoff: Option<f64>,
     /// Mosaic spread, radians; negative means unset.
     pub mosaic_spread_rad: Option<f64>,
     /// Mosaic domains, at least 1; `None` also where the count is not above 0.

@@ -8,7 +8,7 @@ use widebragg::beam::{Polarization, Source, SourceGrid};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CrystalShape, Crystallite, Precision};
+use widebragg::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
 use widebragg::panel::Panel;
 use widebragg::light::LightRule;
 use widebragg::random::{Ran1, fill_mosaic};
@@ -320,6 +320,7 @@ impl Input {
             cells: self.cells(),
             fudge: self.one(Knob::Fudge),
             reciprocal_per_angstrom: crystal.reciprocal_per_angstrom,
+            spots: SpotModel::default(),
         }
     }
 

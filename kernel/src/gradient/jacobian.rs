@@ -109,7 +109,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         let zero = level.splat(0.0);
         let v = LaneVec { x: zero, y: zero, z: zero };
         let p = scene.parts();
-        let reciprocal = wanted.reciprocal && p.crystallite.shape.varies_with_reciprocal_axes();
+        let reciprocal = wanted.reciprocal && p.crystallite.varies_with_reciprocal_axes();
         Self {
             turns,
             domains,

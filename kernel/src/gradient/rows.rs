@@ -401,6 +401,7 @@ impl Scene<'_> {
         let simd = self.parts().simd;
         let derivatives = RunDerivatives { scene: self, turns, wanted, run, output: &mut *output };
         match (run.lookup, self.shape()) {
+            (Nearest | Uniform, Square) if self.is_fractional_square() => simd.run(Any(derivatives)),
             (Nearest, Square) => simd.run(Compiled::<SquareKind, NearestKind>(derivatives, PhantomData)),
             (Uniform, Square) => simd.run(Compiled::<SquareKind, UniformKind>(derivatives, PhantomData)),
             (Nearest, Round) => simd.run(Compiled::<RoundKind, NearestKind>(derivatives, PhantomData)),

@@ -4,6 +4,7 @@ use super::gauss::Gauss;
 use super::mixed::SquareMixed;
 use super::round::Round;
 use super::shape::{Differentiable, FLattDerivatives, Shape};
+use super::square_fractional::SquareFractional;
 use super::thin::SquareThin;
 use super::tophat::Tophat;
 use super::{CrystalShape, Crystallite, Indices, Precision};
@@ -13,6 +14,7 @@ use crate::lanes::{Lanes, Level};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnyShape<F> {
     Square(SquareThin<F>),
+    SquareFractional(SquareFractional<F>),
     SquareMixed(SquareMixed<F>),
     Round(Round<F>),
     Gauss(Gauss<F>),
@@ -23,6 +25,9 @@ impl<F: Lanes> AnyShape<F> {
     #[inline(always)]
     pub(crate) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite, precision: Precision) -> Self {
         match (crystallite.shape, precision) {
+            (CrystalShape::Square, _) if crystallite.is_fractional() => {
+                Self::SquareFractional(SquareFractional::new(level, crystallite))
+            }
             (CrystalShape::Square, Precision::Mixed) => {
                 Self::SquareMixed(SquareMixed::new(level, crystallite))
             }
@@ -39,6 +44,7 @@ macro_rules! each {
     ($any:ident, $shape:ident => $call:expr) => {
         match $any {
             AnyShape::Square($shape) => $call,
+            AnyShape::SquareFractional($shape) => $call,
             AnyShape::SquareMixed($shape) => $call,
             AnyShape::Round($shape) => $call,
             AnyShape::Gauss($shape) => $call,

@@ -1,4 +1,4 @@
-//! Gaussian spots: Na Nb Nc exp(-fudge rs2/0.63), see the parent for rs2.
+//! Gaussian spots: Na Nb Nc exp(-fudge rs2/0.63), see the parent for rs2 and for the cutoff.
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
 use super::spot::{NodeDistance, SpotKind, SpotShape};
@@ -8,13 +8,16 @@ use crate::math::exp;
 
 /// Exponent beyond which the exponential is 0. Where it is still the smallest f64 the reference does not skip the
 /// step, which may latch the interpolation or multiply the running sum.
-pub(crate) const GAUSS_VANISHES: f64 = 745.133_219_101_941_1;
+pub(super) const GAUSS_VANISHES: f64 = 745.133_219_101_941_1;
 
 /// [`CrystalShape::Gauss`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gauss<F> {
     distance: NodeDistance<F>,
     volume: F,
+    lowest_exponent: F,
+    /// Whether rs2 is measured in the reciprocal axes, and not in index units.
+    is_reciprocal: bool,
 }
 
 shape_kind!(GaussKind, Gauss, sparse: CrystalShape::Gauss.is_sparse(), pairs: false);
@@ -25,7 +28,9 @@ impl<F: Lanes> Gauss<F> {
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
         Self {
             distance: NodeDistance::new(level, crystallite, -1.0 / 0.63),
-            volume: level.splat(crystallite.cells.iter().product()),
+            volume: level.splat(crystallite.volume()),
+            lowest_exponent: level.splat(crystallite.lowest_exponent()),
+            is_reciprocal: crystallite.varies_with_reciprocal_axes(),
         }
     }
 }
@@ -34,7 +39,7 @@ impl<F: Lanes> Shape<F> for Gauss<F> {
     #[inline(always)]
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         // Between spots the exponential is nearly everywhere 0, and the reference skips the step.
-        self.f_latt_in_reach(indices, self.volume.splat_like(-GAUSS_VANISHES))
+        self.f_latt_in_reach(indices, self.lowest_exponent)
     }
 }
 
@@ -70,7 +75,7 @@ impl<F: Lanes> Differentiable<F> for Gauss<F> {
         let by_square = f_latt * self.distance.scale;
         let twice = by_square + by_square;
         let [ox, oy, oz] = [twice * x, twice * y, twice * z];
-        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.distance.reciprocal;
+        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.distance.axes;
         FLattDerivatives {
             f_latt,
             by_index: [
@@ -78,7 +83,7 @@ impl<F: Lanes> Differentiable<F> for Gauss<F> {
                 ox.mul_add(bx, oy.mul_add(by, oz * bz)),
                 ox.mul_add(cx, oy.mul_add(cy, oz * cz)),
             ],
-            by_offset: [ox, oy, oz],
+            by_offset: if self.is_reciprocal { [ox, oy, oz] } else { [zero; 3] },
         }
     }
 }

@@ -32,8 +32,8 @@ pub(crate) struct FLattDerivatives<F> {
     pub(crate) f_latt: F,
     /// Derivatives with respect to h, k, l.
     pub(crate) by_index: [F; 3],
-    /// Derivative with respect to the vector from the node in reciprocal space, in Angstrom, where F_latt is
-    /// a function of it; else 0.
+    /// Derivative with respect to the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of
+    /// it; else 0.
     pub(crate) by_offset: [F; 3],
 }
 

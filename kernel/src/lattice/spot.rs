@@ -1,5 +1,4 @@
-//! Spots in reciprocal space, for gauss and tophat: the distance of a scattering vector from its nearest
-//! node.
+//! Spots of gauss and tophat shape: the distance of a scattering vector from its nearest node.
 
 use super::shape::Shape;
 use super::{CrystalShape, Crystallite, Indices};
@@ -19,10 +18,11 @@ pub(crate) trait SpotKind {
     fn spots<L: Level>(level: L, crystallite: &Crystallite) -> impl SpotShape<L::F>;
 }
 
-/// How F_latt falls off with rs2: as a function of `per_square` rs2, where the edge of a tophat is at `edge`.
+/// How F_latt falls off with the distance from the node: as a function of `per_square` times its square, where the edge of a
+/// tophat is at `edge`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SpotProfile {
-    /// In Angstrom^2.
+    /// Per square of a length in [`Crystallite::spot_axes`].
     pub(crate) per_square: f64,
     /// Infinite for a Gaussian.
     pub(crate) edge: f64,
@@ -31,8 +31,7 @@ pub(crate) struct SpotProfile {
 impl SpotProfile {
     /// The profile of a crystal's spots; `None` for the shapes whose F_latt reaches from node to node.
     pub(crate) fn new(crystallite: &Crystallite) -> Option<Self> {
-        let volume: f64 = crystallite.cells.iter().product();
-        let scale = volume * volume * crystallite.fudge;
+        let scale = crystallite.spot_scale() * crystallite.fudge;
         match crystallite.shape {
             CrystalShape::Square | CrystalShape::Round => None,
             CrystalShape::Gauss => Some(Self { per_square: scale / 0.63, edge: f64::INFINITY }),
@@ -41,31 +40,30 @@ impl SpotProfile {
     }
 }
 
-/// The squared distance to the nearest node in reciprocal space, times a factor.
+/// rs2, the squared distance to the nearest node, times a factor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NodeDistance<F> {
-    /// a*, b*, c*, each x, y, z, in 1/Angstrom.
-    pub(super) reciprocal: [[F; 3]; 3],
-    /// fudge (Na Nb Nc)^2 and the factor that the shape asks for.
+    /// Those of [`Crystallite::spot_axes`], each x, y, z.
+    pub(super) axes: [[F; 3]; 3],
+    /// fudge, [`Crystallite::spot_scale`], and the factor that the shape asks for.
     pub(super) scale: F,
 }
 
 impl<F: Lanes> NodeDistance<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite, scale: f64) -> Self {
-        let [a, b, c] = crystallite.reciprocal_per_angstrom;
-        let [na, nb, nc] = crystallite.cells;
+        let [a, b, c] = crystallite.spot_axes();
         Self {
-            reciprocal: [splat(level, a), splat(level, b), splat(level, c)],
-            scale: level.splat(na * na * nb * nb * nc * nc * crystallite.fudge * scale),
+            axes: [splat(level, a), splat(level, b), splat(level, c)],
+            scale: level.splat(crystallite.spot_scale() * crystallite.fudge * scale),
         }
     }
 
-    /// The vector from the nearest node, in 1/Angstrom.
+    /// The vector from the nearest node, in the metric of the spots.
     #[inline(always)]
     pub(super) fn offset(&self, indices: &Indices<F>) -> [F; 3] {
         let [dh, dk, dl] = indices.offset;
-        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.reciprocal;
+        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = self.axes;
         let x = dh.mul_add(ax, dk.mul_add(bx, dl * cx));
         let y = dh.mul_add(ay, dk.mul_add(by, dl * cy));
         let z = dh.mul_add(az, dk.mul_add(bz, dl * cz));

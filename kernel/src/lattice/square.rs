@@ -54,12 +54,19 @@ impl<F: Lanes> Differentiable<F> for Square<F> {
     #[inline(always)]
     fn derivatives(&self, indices: &Indices<F>) -> FLattDerivatives<F> {
         let ([na, nb, nc], [dh, dk, dl]) = (self.0, indices.offset);
-        let (h, k, l) = (SincgSlope::new(na, dh), SincgSlope::new(nb, dk), SincgSlope::new(nc, dl));
+        Self::product_rule([SincgSlope::new(na, dh), SincgSlope::new(nb, dk), SincgSlope::new(nc, dl)])
+    }
+}
+
+impl<F: Lanes> Square<F> {
+    /// F_latt and its derivatives from the factors of the axes.
+    #[inline(always)]
+    pub(super) fn product_rule([h, k, l]: [SincgSlope<F>; 3]) -> FLattDerivatives<F> {
         let [above_h, above_k, above_l] =
             [k.numerator * l.numerator, h.numerator * l.numerator, h.numerator * k.numerator];
         let [below_h, below_k, below_l] =
             [k.denominator * l.denominator, h.denominator * l.denominator, h.denominator * k.denominator];
-        let inverse = dh.splat_like(1.0).quotient(h.denominator * below_h);
+        let inverse = h.numerator.splat_like(1.0).quotient(h.denominator * below_h);
         // The derivative with respect to h has the square of the denominator of h below it and the other two
         // denominators once. All three squared are common to the axes; what is too much is multiplied back.
         let square = inverse * inverse;
@@ -70,7 +77,7 @@ impl<F: Lanes> Differentiable<F> for Square<F> {
                 (k.slope_numerator * square) * (above_k * below_k),
                 (l.slope_numerator * square) * (above_l * below_l),
             ],
-            by_offset: [dh.splat_like(0.0); 3],
+            by_offset: [inverse.splat_like(0.0); 3],
         }
     }
 }

@@ -22,7 +22,7 @@ impl<F: Lanes> Tophat<F> {
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
         Self {
             distance: NodeDistance::new(level, crystallite, 1.0),
-            volume: level.splat(crystallite.cells.iter().product()),
+            volume: level.splat(crystallite.volume()),
         }
     }
 }

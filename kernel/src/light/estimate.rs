@@ -10,7 +10,7 @@
 use super::search::Field;
 use super::{Cutoff, Light};
 use crate::lanes::SimdLevel;
-use crate::lattice::{CrystalShape, GAUSS_VANISHES};
+use crate::lattice::CrystalShape;
 use crate::render::PixelValue;
 use crate::scene::{Roi, Scene};
 use crate::span::SPAN;
@@ -245,8 +245,8 @@ impl Sample {
         let search_ns = pairs * lines / costs.lanes * costs.lines + spots * costs.spot;
         let render_ns = samples * (cells * costs.cell + vectors * costs.vector + pixels * costs.pixel);
         // In the loop a Gaussian is evaluated as far as it is not 0.
-        let reaches =
-            if light.reach.left_out > 0.0 { GAUSS_VANISHES / -light.reach.lowest_exponent } else { 1.0 };
+        let end = light.scene.p.crystallite.gauss_end();
+        let reaches = if light.reach.left_out > 0.0 { end / -light.reach.lowest_exponent } else { 1.0 };
         let covered = vectors * costs.lanes / (pairs * pixels) * reaches * libm::sqrt(reaches);
         let lit = 1.0 - libm::exp(-covered);
         let [dark_ns, lit_ns] = costs.step;

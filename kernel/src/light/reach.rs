@@ -1,7 +1,7 @@
 //! How far from its node a spot reaches, and what is left out beyond.
 
 use super::Cutoff;
-use crate::lattice::{CrystalShape, GAUSS_VANISHES, SpotProfile};
+use crate::lattice::{CrystalShape, SpotProfile};
 use crate::rotation::Orientation;
 use crate::scene::Scene;
 use crate::vector::Vec3;
@@ -13,10 +13,10 @@ pub(crate) struct Reach {
     pub(crate) lowest_exponent: f64,
     /// Largest term that a step may leave out.
     pub(crate) left_out: f64,
-    /// Radius of the ball in the reciprocal space of the crystal at phi = 0, in 1/Angstrom.
-    radius_per_angstrom: f64,
-    /// Direct axes of the reciprocal axes in which the shape measures distances, in Angstrom.
-    direct_angstrom: [Vec3; 3],
+    /// Radius of the ball in the metric of the spots: 1/Angstrom, in the reciprocal space of the crystal at phi = 0, or none.
+    radius: f64,
+    /// Direct axes of those in which the shape measures distances.
+    direct: [Vec3; 3],
 }
 
 /// How much more than a ball's radius is searched, for the rounding of indices near its surface.
@@ -36,24 +36,23 @@ impl Reach {
     pub(super) fn new(scene: &Scene<'_>, cutoff: Cutoff) -> Option<Self> {
         let crystallite = &scene.p.crystallite;
         let profile = SpotProfile::new(crystallite)?;
-        let (exponent, ends) = match (crystallite.shape, cutoff) {
-            (CrystalShape::Gauss, Cutoff::Exponent(x)) if x < GAUSS_VANISHES => (x, false),
-            (CrystalShape::Gauss, _) => (GAUSS_VANISHES, true),
-            _ => (profile.edge, true),
+        let (exponent, lowest_exponent, ends) = match (crystallite.shape, cutoff) {
+            (CrystalShape::Gauss, Cutoff::Exponent(x)) if x < crystallite.gauss_end() => (x, -x, false),
+            (CrystalShape::Gauss, _) => (crystallite.gauss_end(), crystallite.lowest_exponent(), true),
+            _ => (profile.edge, -profile.edge, true),
         };
-        let volume: f64 = crystallite.cells.iter().product();
         let largest_amplitude =
-            scene.p.structure_factors.largest() * volume * libm::exp(-exponent) * ROUNDING;
+            scene.p.structure_factors.largest() * crystallite.volume() * libm::exp(-exponent) * ROUNDING;
         // Terms below the normal numbers lose digits.
         let left_out = largest_amplitude * largest_amplitude * ROUNDING + f64::MIN_POSITIVE;
         let reach = Self {
-            lowest_exponent: -exponent,
+            lowest_exponent,
             left_out: if ends { 0.0 } else { left_out },
-            radius_per_angstrom: libm::sqrt(exponent / profile.per_square) * (1.0 + WIDER),
-            direct_angstrom: reciprocal_of(crystallite.reciprocal_per_angstrom)?,
+            radius: libm::sqrt(exponent / profile.per_square) * (1.0 + WIDER),
+            direct: reciprocal_of(crystallite.spot_axes())?,
         };
         // NaN, too, is no reach.
-        let widest = reach.direct_angstrom.map(|axis| axis.length() * reach.radius_per_angstrom);
+        let widest = reach.direct.map(|axis| axis.length() * reach.radius);
         // A ball that holds the middle of the sphere would scatter into all directions.
         let mut largest_per_m = 0.0f64;
         for entry in scene.p.orientations.entries() {
@@ -66,27 +65,28 @@ impl Reach {
         widest.into_iter().all(|half_width| half_width <= WIDEST && exponent > 0.0).then_some(reach)
     }
 
-    /// Radius of the ball in the reciprocal space of the crystal at phi = 0, in 1/Angstrom.
+    /// Radius of the ball in the metric of the spots.
     pub(super) fn radius(&self) -> f64 {
-        self.radius_per_angstrom
+        self.radius
     }
 
     /// Radius of the ball about a node in the laboratory's reciprocal space, in 1/m, for an orientation with these
     /// reciprocal axes, in 1/m.
     ///
-    /// An offset M d of the node in the crystal's own axes is the offset T M d in the laboratory, where T is the sum of
-    /// the products of a laboratory's reciprocal axis and the direct axis of M. T is a rotation unless the caller's
-    /// tables do not belong together; the largest row sum of its Gram matrix bounds the square of its norm.
+    /// An offset M d of the node in the axes of the spots is the offset T M d in the laboratory, where T is the sum of
+    /// the products of a laboratory's reciprocal axis and the direct axis of M. In reciprocal metric T is a rotation unless
+    /// the caller's tables do not belong together; in index metric the ball becomes an ellipsoid. The largest row sum of the
+    /// Gram matrix of T bounds the square of its norm.
     pub(super) fn radius_per_m(&self, reciprocal_per_m: [Vec3; 3]) -> f64 {
         let mut rows = [Vec3::default(); 3];
-        for (star, axis) in reciprocal_per_m.into_iter().zip(self.direct_angstrom) {
+        for (star, axis) in reciprocal_per_m.into_iter().zip(self.direct) {
             for (row, factor) in rows.iter_mut().zip(star.to_array()) {
                 *row = *row + factor * axis;
             }
         }
         let sums = rows.map(|row| rows.map(|other| row.dot(other).abs()).iter().sum::<f64>());
         let squared_norm = sums.into_iter().fold(0.0, f64::max);
-        self.radius_per_angstrom * libm::sqrt(squared_norm)
+        self.radius * libm::sqrt(squared_norm)
     }
 }
 

@@ -323,9 +323,10 @@ impl Scene<'_> {
         value
     }
 
-    /// Whether every step multiplies the running sum, which only the general loop does.
+    /// Whether the scene has what only the general loop does: every step multiplies the running sum, or a square crystal
+    /// has fractions of cells.
     pub(crate) fn needs_general_loop(&self) -> bool {
-        Accumulation::new(self).multiplies_sum()
+        Accumulation::new(self).multiplies_sum() || self.is_fractional_square()
     }
 
     fn find_latch_in_row(&self, slow: usize, carry: &Carryover<'_>) -> Option<LatchPoint> {

@@ -44,7 +44,7 @@ pub struct StepProbe {
     pub hkl: [f64; 3],
     /// Nearest integers, an exact half going down.
     pub hkl_rounded: [f64; 3],
-    /// The factor of each axis with its sign, for square crystals; NaN for the other shapes. Computed in f64
+    /// The factor of each axis with its sign, for square crystals of whole cells; NaN for all others. Computed in f64
     /// beside the loop, which keeps only their product.
     pub f_latt_axes: [f64; 3],
     /// F_latt, with its sign for square crystals.
@@ -161,7 +161,8 @@ impl<'w> ProbeObserver<'w> {
             step,
             pixel: PixelProbe::default(),
             domains: NonZeroUsize::new(scene.p.orientations.domains().len()).unwrap_or(NonZeroUsize::MIN),
-            cells: scene.shape().is_product_of_axes().then_some(scene.p.crystallite.cells),
+            cells: (scene.shape().is_product_of_axes() && !scene.is_fractional_square())
+                .then_some(scene.p.crystallite.cells),
             carry: CarryUses { sweep, carried_steps, first_use, here, first_sweep: None },
         }
     }

@@ -118,10 +118,10 @@ impl SceneParts<'_> {
         let per_axis = self.oversample.per_axis as f64;
         require(per_axis <= MOST_SUBPIXELS, "oversampling", per_axis, "65536 or less")?;
         for n in self.crystallite.cells {
-            let whole = (1.0..CELLS_LIMIT).contains(&n) && libm::floor(n) == n;
-            require(whole, "unit cells along an axis", n, "a whole number from 1 to 67108863")?;
+            let fits = (1.0..CELLS_LIMIT).contains(&n);
+            require(fits, "unit cells along an axis", n, "1 or more and below 67108864")?;
         }
-        Ok(())
+        self.crystallite.check_spots()
     }
 
     fn check_numbers(&self) -> Result<(), Error> {
@@ -417,7 +417,8 @@ impl<'a> Scene<'a> {
     /// reduction has bits for.
     pub(crate) fn lattice_precision(&self) -> Precision {
         let interpolates = self.grid().is_some() && self.p.structure_factors.lookup != LookupRule::Nearest;
-        let reduces = self.p.crystallite.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
+        let fits = self.p.crystallite.cells.iter().all(|&cells| cells < MIXED_CELLS_LIMIT);
+        let reduces = fits && !self.is_fractional_square();
         if interpolates || !reduces { Precision::Double } else { self.p.precision }
     }
 
@@ -425,6 +426,11 @@ impl<'a> Scene<'a> {
     #[inline(always)]
     pub(crate) fn samples(&self) -> Samples {
         Samples::new(self.p.panel.sensor.layers, self.p.oversample.per_axis)
+    }
+
+    /// Whether the crystal is a square one with fractions of cells.
+    pub(crate) fn is_fractional_square(&self) -> bool {
+        self.shape() == CrystalShape::Square && self.p.crystallite.is_fractional()
     }
 
     pub(crate) fn shape(&self) -> CrystalShape {

@@ -12,7 +12,7 @@ use crate::defaults;
 use crate::detector::{Detector, DetectorParameters};
 use crate::error::require;
 use crate::lanes::Simd;
-use crate::lattice::{CrystalShape, Crystallite, Precision};
+use crate::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
 use crate::panel::Panel;
 use crate::random::fill_mosaic;
 use crate::rotation::{
@@ -174,10 +174,12 @@ pub struct SceneParameters<'a> {
     pub crystal: CrystalInput,
     /// Shape of the crystal.
     pub shape: CrystalShape,
-    /// Unit cells along a, b, c: whole numbers of at least 1.
+    /// Unit cells along a, b, c: at least 1, and fractions where the crystal has some.
     pub cells: [f64; 3],
     /// Factor on the size of round, gauss and tophat spots.
     pub fudge: f64,
+    /// Width and end of gauss and tophat spots.
+    pub spots: SpotModel,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// Whether the defects of the reference are reproduced.
@@ -229,6 +231,7 @@ impl SceneParameters<'_> {
             shape: Default::default(),
             cells: [defaults::CELLS; 3],
             fudge: defaults::FUDGE,
+            spots: SpotModel::default(),
             precision: Default::default(),
             mode: PhiMode::default(),
             phi0_rad: 0.0,
@@ -545,6 +548,7 @@ impl<'a> SceneParameters<'a> {
                 cells: self.cells,
                 fudge: self.fudge,
                 reciprocal_per_angstrom: derived.reciprocal_per_angstrom,
+                spots: self.spots,
             },
             precision: self.precision,
             structure_factors: StructureFactors { grid: self.grid, default_f: self.default_f, lookup },

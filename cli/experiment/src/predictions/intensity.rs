@@ -10,7 +10,9 @@
 //!
 //! since a solid angle d(Omega) and a rotation d(phi) sweep d^3q = L/lambda^3 d(Omega) d(phi). M is N/V for a crystal of
 //! N cells of the volume V with straight faces, N/(V fudge^(3/2)) for a round one, N^2 (0.315 pi/fudge)^(3/2)/N^3 for
-//! Gaussian spots and N^2 (4 pi/3) (0.63/(sqrt(fudge) N))^3 for those with a sharp edge, the last two in 1/Angstrom^3.
+//! Gaussian spots and N^2 (4 pi/3) (0.63/(sqrt(fudge) N))^3 for those with a sharp edge, the last two in 1/Angstrom^3. In
+//! index metric det(N)/V takes the place of 1/N in these two. A cutoff x of Gaussian spots keeps
+//! erf(sqrt(2 x)) - 2 sqrt(2 x/pi) exp(-2 x) of them.
 //!
 //! **Symbols.** P polarisation, capture that of the sensor, e spindle, u0 and u1 the unit vectors of the beam and of the ray.
 //! **Source.** Kinematic theory (Darwin, Phil. Mag. 27, 315, 1914), with the lattice factors of [`widebragg::lattice`].
@@ -24,7 +26,7 @@ use core::f64::consts::PI;
 
 use widebragg::ELECTRON_RADIUS_SQUARED_M2;
 use widebragg::beam::polarization_factor;
-use widebragg::lattice::{CrystalShape, Crystallite};
+use widebragg::lattice::{CrystalShape, Crystallite, SpotMetric};
 
 use super::experiment::f_cell;
 use super::{Prediction, When};
@@ -74,13 +76,27 @@ impl<'e> FullIntensity<'e> {
 
 /// Integral of F_latt^2 over a reflection, in 1/Angstrom^3.
 fn lattice_integral(crystallite: &Crystallite) -> f64 {
-    let Crystallite { shape, cells, fudge, reciprocal_per_angstrom: [a_star, b_star, c_star] } = *crystallite;
-    let count: f64 = cells.iter().product();
+    let Crystallite { shape, fudge, reciprocal_per_angstrom: [a_star, b_star, c_star], spots, .. } =
+        *crystallite;
+    let count = crystallite.volume();
     let volume_star = a_star.dot(b_star.cross(c_star)).abs();
+    let of_spots = match spots.metric {
+        SpotMetric::Reciprocal => 1.0 / count,
+        SpotMetric::Index => count * volume_star,
+    };
     match shape {
         CrystalShape::Square => count * volume_star,
         CrystalShape::Round => count * volume_star / fudge.powf(1.5),
-        CrystalShape::Gauss => (0.315 * PI / fudge).powf(1.5) / count,
-        CrystalShape::Tophat => 4.0 / 3.0 * PI * (0.63 / fudge.sqrt()).powi(3) / count,
+        CrystalShape::Gauss => (0.315 * PI / fudge).powf(1.5) * of_spots * kept_by_cutoff(spots.gauss_cutoff),
+        CrystalShape::Tophat => 4.0 / 3.0 * PI * (0.63 / fudge.sqrt()).powi(3) * of_spots,
     }
+}
+
+/// The part of a Gaussian spot within a cutoff: of F_latt^2, whose exponent is twice that of F_latt.
+fn kept_by_cutoff(exponent: f64) -> f64 {
+    let twice = 2.0 * exponent;
+    if twice.is_infinite() {
+        return 1.0;
+    }
+    libm::erf(twice.sqrt()) - 2.0 * (twice / PI).sqrt() * (-twice).exp()
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use widebragg::detector::Convention;
-use widebragg::lattice::Precision;
+use widebragg::lattice::{CellCoupling, Precision, SpotMetric, SpotModel};
 use widebragg::rotation::PhiMode;
 use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
@@ -354,6 +354,12 @@ pub fn json(results: &Results<'_>) -> String {
     let numbered = e.panels.iter().enumerate();
     let panels: Vec<_> = numbered.map(|(index, panel)| panel_json(panel, e.first_row(index))).collect();
     value["panels"] = json!(panels);
+    let SpotModel { metric, coupling: CellCoupling { ab, ac, bc }, gauss_cutoff } = e.crystallite.spots;
+    value["spots"] = json!({
+        "metric": metric.name(),
+        "n_matrix": { "ab": ab, "ac": ac, "bc": bc },
+        "gauss_cutoff": gauss_cutoff.is_finite().then_some(gauss_cutoff),
+    });
     value["detector"] = json!(hardware.detector.map(|named| json!({
         "name": named.name,
         "saturation": named.saturation,
@@ -560,9 +566,18 @@ fn push_crystal(text: &mut String, experiment: &Experiment) {
         let [x, y, z] = misset_rad.map(degrees);
         line("misset", format!("{x:.6} {y:.6} {z:.6} degrees"));
     }
-    let [na, nb, nc] = experiment.crystallite.cells;
+    let crystallite = &experiment.crystallite;
+    let [na, nb, nc] = crystallite.cells;
     let lookup = if experiment.interpolate { "interpolated" } else { "of the nearest node" };
-    line("crystal", format!("{na} x {nb} x {nc} cells, F_cell {lookup}"));
+    let metric = match crystallite.spots.metric {
+        SpotMetric::Reciprocal => "",
+        SpotMetric::Index => ", spots of index metric",
+    };
+    line("crystal", format!("{na} x {nb} x {nc} cells{metric}, F_cell {lookup}"));
+    if crystallite.spots.coupling != CellCoupling::NONE {
+        let CellCoupling { ab, ac, bc } = crystallite.spots.coupling;
+        line("N matrix", format!("Naa={na} Nbb={nb} Ncc={nc} Nab={ab} Nac={ac} Nbc={bc}"));
+    }
     if let Some(grid) = &experiment.structure_factors {
         line("F grid", grid_words(grid));
     }

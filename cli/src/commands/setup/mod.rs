@@ -10,6 +10,7 @@ mod plausibility;
 mod reach;
 mod repairs;
 pub(crate) mod sensor;
+mod spots;
 pub(crate) mod structure_factors;
 mod words;
 
@@ -303,6 +304,7 @@ fn parameters(
     let Files { inputs, geometry, inherited, mask } = files;
     let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
+    let (cells, spots) = spots::cells_and_spots(options, warn)?;
     let default = Parameters::new(cell);
     let lambda0_m = lambda.m().unwrap_or(default.lambda0_m);
     let panels = match geometry {
@@ -340,9 +342,10 @@ fn parameters(
         crystal: oriented(cell),
         crystals_at_scan_points: at_scan_points.into_iter().map(oriented).collect(),
         shape: options.shape,
-        cells: options.n_cells.map(|n| n.map_or(defaults::CELLS, |n| n as f64)),
+        cells,
         size_m: options.sample_m.map(|size| size.unwrap_or(0.0)),
         fudge,
+        spots,
         precision: options.precision,
         light: options.light,
         neglected_photons: options.neglected_photons.unwrap_or(0.0),

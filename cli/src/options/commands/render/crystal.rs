@@ -2,10 +2,10 @@
 
 use super::super::super::{
     given::Given,
-    model::{Misset, Options},
+    model::{Misset, NMatrix, Options},
     row::{self, Section, put, set},
     takes::{
-        Takes::{Cell, Choice, File, Integer, Misset as MissetAngles, Names, Nothing, Number, Text},
+        Takes::{Cell, Choice, Each, File, Integer, Misset as MissetAngles, Names, Nothing, Number, Text},
         Unit::{Degree, Millimetre, Plain},
     },
 };
@@ -15,7 +15,7 @@ use super::{
     set_odd,
 };
 use crate::error::Failure;
-use widebragg::lattice::CrystalShape;
+use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric};
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_formats::reflections::Format;
 use widebragg_formats::reflections::p1::Scale;
@@ -60,6 +60,24 @@ pub(super) const CRYSTAL: Section<Options> = Section {
         Row::new("-Nc", Integer, "unit cells along c", |o, v| set_odd(o, v, cells, |o| &mut o.n_cells[2]))
             .default("1"),
         Row::new(
+            "--cells",
+            Each(&["Na", "Nb", "Nc"]),
+            "unit cells along a, b and c, with fractions",
+            |o, v| {
+                let cells = v.triple()?;
+                if cells.iter().any(|&n| n < 1.0) {
+                    return Err(v.refuse("must be 1 or more"));
+                }
+                put(&mut o.cells, Some(cells))
+            },
+        ),
+        Row::new(
+            "--n-matrix",
+            Each(&N_MATRIX),
+            "N matrix of Gaussian or tophat spots; numbers in this order, or Naa=... by name",
+            |o, v| put(&mut o.n_matrix, Some(n_matrix(v)?)),
+        ),
+        Row::new(
             "-samplesize",
             Number(Millimetre),
             "crystal size along a, b and c, instead of -N",
@@ -100,6 +118,20 @@ pub(super) const CRYSTAL: Section<Options> = Section {
             |o, v| set(&mut o.fudge, v.si()),
         )
         .default("1"),
+        Row::new(
+            "--spot-metric",
+            Choice(names!(SpotMetric)),
+            "Gaussian and tophat spots: 1/(Na Nb Nc) wide in reciprocal space, or 1/N along each index",
+            |o, v| put(&mut o.spot_metric, Some(v.choice(SpotMetric::ALL)?)),
+        )
+        .default("reciprocal; index with --n-matrix"),
+        Row::new(
+            "--gauss-cutoff",
+            Number(Plain("exponent")),
+            "Gaussian spots are 0 where their exponent is this or more",
+            |o, v| set(&mut o.gauss_cutoff, v.positive()),
+        )
+        .default("none"),
         Row::new(
             "-mosaic",
             Number(Degree),
@@ -224,6 +256,17 @@ pub(in super::super) const REFLECTIONS: Section<Options> = Section {
         ),
     ],
 };
+
+/// Upper triangle of the N matrix, row by row; diffBragg lists ab, bc, ac.
+const N_MATRIX: [&str; 6] = ["Naa", "Nbb", "Ncc", "Nab", "Nac", "Nbc"];
+
+fn n_matrix(given: &Given<'_>) -> Result<NMatrix, Failure> {
+    let [aa, bb, cc, ab, ac, bc] = given.named(N_MATRIX)?;
+    if [aa, bb, cc].iter().any(|&n| n < 1.0) {
+        return Err(given.refuse("Naa, Nbb and Ncc must be 1 or more"));
+    }
+    Ok(NMatrix { cells: [aa, bb, cc], coupling: CellCoupling { ab, ac, bc } })
+}
 
 fn misset(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     options.misset = match given.words {

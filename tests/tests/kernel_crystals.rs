@@ -1,0 +1,279 @@
+//! Crystals that the reference does not have: fractions of cells, spots of index metric, N matrices, cutoffs. Images are
+//! compared with those of simtbx and diffBragg, and lattice factors with the formulas in plain f64.
+
+use core::f64::consts::PI;
+
+use widebragg::Error;
+use widebragg::beam::polarization_factor;
+use widebragg::carryover::Carryover;
+use widebragg::lanes::Simd;
+use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
+use widebragg::vector::Vec3;
+use widebragg_tests::scene::KernelScene;
+use widebragg_tests::simtbx::{Polarized, SimtbxImage, images};
+
+/// Largest difference from the images of the other programs, as a part of the largest pixel. They are rounded to f32.
+const LIMIT: f64 = 1e-6;
+
+/// The position of a subpixel of a flat detector, in m.
+fn position_m(
+    scene: &KernelScene,
+    [slow, fast]: [usize; 2],
+    [along_slow, along_fast]: [f64; 2],
+    depth_m: f64,
+) -> Vec3 {
+    let d = &scene.detector;
+    let along = |pixel: usize, part: f64| d.pixel_m * (pixel as f64 + part);
+    d.pix0_m + along(fast, along_fast) * d.fast + along(slow, along_slow) * d.slow + depth_m * d.normal
+}
+
+/// The polarisation factor of a pixel where the other program takes it.
+fn polarization(image: &SimtbxImage, pixel: [usize; 2]) -> f64 {
+    let scene = &image.scene;
+    let Some(polarization) = scene.polarization else { return 1.0 };
+    let last_part = 1.0 - 0.5 / scene.oversample.per_axis as f64;
+    let last_depth_m = scene.sensor.layer_m * (scene.sensor.layers - 1) as f64;
+    let (source, part, depth_m) = match image.polarized {
+        Polarized::Centre => (scene.sources.first(), 0.5, 0.0),
+        Polarized::Last => (scene.sources.last(), last_part, last_depth_m),
+    };
+    let diffracted = position_m(scene, pixel, [part; 2], depth_m).normalize();
+    let incident = source.expect("a source").incident;
+    polarization_factor(polarization.kahn, incident, diffracted, polarization.axis)
+}
+
+/// The largest difference from an image, as a part of its largest pixel, but for `left_out` pixels at the start.
+fn difference(image: &SimtbxImage, left_out: usize) -> f64 {
+    let columns = image.scene.detector.fast_pixels;
+    let scene = KernelScene { polarization: None, ..image.scene.clone() };
+    let ours = scene.render::<f64>(1).expect("an image");
+    assert_eq!(ours.len(), image.pixels.len(), "{}", image.name);
+    let largest = image.pixels.iter().copied().fold(0.0, f32::max);
+    let apart = |(index, (ours, theirs)): (usize, (&f64, &f32))| {
+        let factor = polarization(image, [index / columns, index % columns]);
+        (ours * factor - f64::from(*theirs)).abs()
+    };
+    let pixels = ours.iter().zip(&image.pixels).enumerate().skip(left_out);
+    pixels.map(apart).fold(0.0, f64::max) / f64::from(largest)
+}
+
+/// Compares the images of a set but for some.
+fn compare(set: &str, without: &[&str], left_out: usize) {
+    for mut image in images(set).expect("images") {
+        if without.contains(&image.name.as_str()) {
+            continue;
+        }
+        for simd in Simd::available() {
+            image.scene.simd = simd;
+            let apart = difference(&image, left_out);
+            println!("{set} {} {}: {apart:.1e}", image.name, simd.level());
+            assert!(apart < LIMIT, "{set} {} {}: {apart:e}", image.name, simd.level());
+        }
+    }
+}
+
+#[test]
+fn spots_of_index_metric_are_those_of_simtbx() {
+    compare("02_shapes", &["tophat"], 0);
+    // The last contribution that is not 0 gives the polarisation, and with the cutoff it is another one from pixel to pixel.
+    compare("03_tilted", &["gauss_argchk", "tophat"], 0);
+    compare("04_spectrum", &[], 0);
+}
+
+#[test]
+fn n_matrices_are_those_of_diffbragg() {
+    compare("09_n_matrix", &[], 0);
+    compare("10_mosaicity", &[], 0);
+    compare("11_spectrum", &[], 0);
+}
+
+/// Shapes that the reference has, by the rules of simtbx. It drops the first evaluation of its first image.
+#[test]
+fn other_images_are_those_of_simtbx() {
+    compare("01_minimal", &[], 1);
+    compare("05_sensor", &["curved"], 0);
+    compare("06_rotation", &[], 0);
+    compare("07_panel", &[], 0);
+    compare("08_amatrix", &[], 0);
+}
+
+/// A scene of an image with other cells.
+fn with_cells(shape: CrystalShape, cells: [f64; 3]) -> KernelScene {
+    let mut scene = images("03_tilted").expect("images").swap_remove(0).scene;
+    scene.crystallite.shape = shape;
+    scene.crystallite.cells = cells;
+    scene.crystallite.spots = SpotModel::default();
+    scene
+}
+
+/// Compares |F_latt| of every step of some pixels with a formula of h, k, l; the part of its largest value that it may be
+/// off by is `limit`.
+fn compare_f_latt(scene: &KernelScene, limit: f64, formula: impl Fn([f64; 3]) -> f64) {
+    for simd in Simd::available() {
+        let scene = KernelScene { simd, ..scene.clone() };
+        let mut compared = 0;
+        scene
+            .with(1, |scene, _| {
+                for pixel in (0..scene.detector().pixels()).step_by(7) {
+                    let (slow, fast) = (pixel / 60, pixel % 60);
+                    let mut found = Vec::new();
+                    scene
+                        .probe_pixel(slow, fast, &Carryover::Off, &mut |step| {
+                            found.push((step.hkl, step.f_latt))
+                        })
+                        .expect("a pixel");
+                    for (hkl, f_latt) in found {
+                        let expected = formula(hkl).abs();
+                        let off = (f_latt.abs() - expected).abs();
+                        assert!(
+                            off <= limit * (1.0 + expected),
+                            "{} {hkl:?}: {f_latt}, {expected}",
+                            simd.level()
+                        );
+                        compared += 1;
+                    }
+                }
+            })
+            .expect("a scene");
+        assert!(compared > 5000, "{compared}");
+    }
+}
+
+fn offsets(hkl: [f64; 3]) -> [f64; 3] {
+    hkl.map(|h| h - (h - 0.5).ceil())
+}
+
+#[test]
+fn square_crystals_may_have_fractions_of_cells() {
+    for cells in [[8.5, 7.0, 6.25], [1.0, 3.75, 1.5], [20.125, 1.0, 9.0]] {
+        let scene = with_cells(CrystalShape::Square, cells);
+        compare_f_latt(&scene, 1e-9, |hkl| {
+            let factors = hkl.iter().zip(cells).map(|(h, n)| (PI * n * h).sin() / (PI * h).sin());
+            factors.product()
+        });
+    }
+}
+
+#[test]
+fn whole_cells_are_a_limit_of_fractions() {
+    let [whole, almost] = [7.0, 7.0 + 1e-9].map(|n| {
+        let image = with_cells(CrystalShape::Square, [n, 5.0, 6.0]).render::<f64>(1);
+        image.expect("an image")
+    });
+    let largest = whole.iter().copied().fold(0.0, f64::max);
+    let apart = whole.iter().zip(&almost).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / largest;
+    assert!(apart < 1e-6 && apart > 0.0, "{apart:e}");
+}
+
+#[test]
+fn other_shapes_may_have_fractions_of_cells() {
+    let cells = [3.5, 2.0, 2.25];
+    let volume: f64 = cells.iter().product();
+    compare_f_latt(&with_cells(CrystalShape::Round, cells), 1e-9, |hkl| {
+        let radius2: f64 = offsets(hkl).iter().zip(cells).map(|(d, n)| (d * n) * (d * n)).sum();
+        let x = PI * radius2.sqrt();
+        0.723_601_254_558_268 * volume * 3.0 * (x.sin() / x - x.cos()) / (x * x)
+    });
+    let scene = with_cells(CrystalShape::Gauss, cells);
+    let [a, b, c] = scene.crystallite.reciprocal_per_angstrom;
+    compare_f_latt(&scene, 1e-9, |hkl| {
+        let [h, k, l] = offsets(hkl);
+        let offset = h * a + k * b + l * c;
+        volume * (-offset.dot(offset) * volume * volume / 0.63).exp()
+    });
+}
+
+/// The exponent of a spot of index metric, with an N matrix.
+fn exponent([aa, bb, cc]: [f64; 3], CellCoupling { ab, ac, bc }: CellCoupling, hkl: [f64; 3]) -> f64 {
+    let [h, k, l] = offsets(hkl);
+    let rows = [aa * h + ab * k + ac * l, ab * h + bb * k + bc * l, ac * h + bc * k + cc * l];
+    rows.iter().map(|x| x * x).sum()
+}
+
+#[test]
+fn spots_of_index_metric_end_at_their_cutoff_or_edge() {
+    let (cells, coupling) = ([8.5, 7.0, 6.25], CellCoupling { ab: 1.5, ac: -0.5, bc: 0.75 });
+    let CellCoupling { ab, ac, bc } = coupling;
+    let [aa, bb, cc] = cells;
+    let determinant = aa * (bb * cc - bc * bc) - ab * (ab * cc - bc * ac) + ac * (ab * bc - bb * ac);
+    let (mut inside, mut outside) = (0, 0);
+    for cutoff in [f64::INFINITY, 35.0, 3.0] {
+        let mut scene = with_cells(CrystalShape::Gauss, cells);
+        scene.crystallite.spots = SpotModel { metric: SpotMetric::Index, coupling, gauss_cutoff: cutoff };
+        let counts = core::cell::Cell::new((0, 0));
+        compare_f_latt(&scene, 1e-9, |hkl| {
+            let x = exponent(cells, coupling, hkl) / 0.63;
+            let (inside, outside) = counts.get();
+            counts.set(if x < cutoff { (inside + 1, outside) } else { (inside, outside + 1) });
+            if x < cutoff { determinant * (-x).exp() } else { 0.0 }
+        });
+        let (here, beyond) = counts.get();
+        (inside, outside) = (inside + here, outside + beyond);
+    }
+    assert!(inside > 1000 && outside > 1000, "{inside} {outside}");
+    let mut scene = with_cells(CrystalShape::Tophat, cells);
+    scene.crystallite.fudge = 0.02;
+    scene.crystallite.spots = SpotModel { metric: SpotMetric::Index, coupling, ..SpotModel::default() };
+    compare_f_latt(&scene, 1e-9, |hkl| {
+        if exponent(cells, coupling, hkl) * 0.02 < 0.3969 { determinant } else { 0.0 }
+    });
+}
+
+#[test]
+fn a_cutoff_is_where_the_exponent_is_as_large() {
+    let mut scene = with_cells(CrystalShape::Gauss, [5.0; 3]);
+    scene.crystallite.spots.metric = SpotMetric::Index;
+    let largest = |scene: &KernelScene| {
+        let mut largest = 0.0f64;
+        scene
+            .with(1, |scene, _| {
+                for fast in 0..60 {
+                    let mut step =
+                        |step: &widebragg::render::StepProbe| largest = largest.max(step.f_latt.abs());
+                    scene.probe_pixel(20, fast, &Carryover::Off, &mut step).expect("a pixel");
+                }
+            })
+            .expect("a scene");
+        largest
+    };
+    // The brightest step of the row is dark where its own exponent is the cutoff, and is not beyond.
+    let brightest = largest(&scene);
+    let exponent = -(brightest / 125.0).ln();
+    scene.crystallite.spots.gauss_cutoff = exponent * (1.0 + 1e-12);
+    assert_eq!(largest(&scene).to_bits(), brightest.to_bits());
+    scene.crystallite.spots.gauss_cutoff = exponent * (1.0 - 1e-12);
+    assert_eq!(largest(&scene), 0.0);
+}
+
+#[test]
+fn impossible_spots_are_refused() {
+    let refused = |shape, cells, spots| {
+        let mut scene = with_cells(shape, cells);
+        scene.crystallite.spots = spots;
+        let error = scene.with(1, |_, _| ()).expect_err("a refusal");
+        let Error::OutOfRange { quantity, .. } = error else { panic!("{error}") };
+        quantity
+    };
+    let spots = |metric, ab| SpotModel {
+        metric,
+        coupling: CellCoupling { ab, ..CellCoupling::NONE },
+        ..SpotModel::default()
+    };
+    let cells = [5.0; 3];
+    let (index, reciprocal) = (SpotMetric::Index, SpotMetric::Reciprocal);
+    let coupling = "coupling of an N matrix";
+    assert_eq!(refused(CrystalShape::Gauss, cells, spots(reciprocal, 1.0)), coupling);
+    assert_eq!(refused(CrystalShape::Square, cells, spots(index, 1.0)), coupling);
+    assert_eq!(refused(CrystalShape::Gauss, cells, spots(index, f64::NAN)), coupling);
+    assert_eq!(refused(CrystalShape::Gauss, cells, spots(index, 5.0)), "principal minor of the N matrix");
+    for cutoff in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
+        let spots = SpotModel { gauss_cutoff: cutoff, ..SpotModel::default() };
+        assert_eq!(refused(CrystalShape::Gauss, cells, spots), "cutoff of gauss spots");
+    }
+    for n in [0.75, f64::NAN, f64::INFINITY, 67_108_864.0] {
+        assert_eq!(
+            refused(CrystalShape::Round, [5.0, n, 5.0], SpotModel::default()),
+            "unit cells along an axis"
+        );
+    }
+}
