@@ -32,7 +32,8 @@ pub const READERS: [&dyn ImageReader; 4] = [&Hdf5, &Cbf, &Smv, &Float];
 /// The file cannot be read, or has no frames of which one is named.
 pub fn reader_of(path: &Path) -> Result<&'static dyn ImageReader, Failure> {
     let place = Place::of(path);
-    let start = start_of(&place.file)?;
+    let start = start_of(&place.file);
+    let start = start.map_err(|failure| Place::mistake(path).map_or(failure, Failure::input))?;
     if place.is_within() && !Hdf5.recognises(&start, path) {
         return Err(in_file(&place.file, format!("not an HDF5 file; {place} would be a frame of one")));
     }

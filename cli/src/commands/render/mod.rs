@@ -11,6 +11,8 @@ mod printout;
 mod series;
 mod summary;
 
+use std::path::PathBuf;
+
 use indicatif::ProgressBar;
 use rayon::ThreadPool;
 use widebragg::light::LightRule;
@@ -83,7 +85,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         record.keep(&files)?;
     }
     let identity = record.as_ref().map(Record::identity);
-    let nxmx = NxmxFile::new(options, &experiment, args, identity.as_deref())?;
+    let wanted = series.first..series.end;
+    let nxmx = NxmxFile::new(options, &experiment, args, identity.as_deref(), wanted)?;
     if series.end - series.first > 1 && experiment.phi.range == 0.0 {
         console::complain("--frames without an oscillation: all frames have the same phi");
     }
@@ -194,7 +197,8 @@ fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     evidence.add_text("summary.json", &summary::json(results))?;
     let images = results.images.iter().flat_map(|image| image.names.all());
     let predictions = results.predictions.map(|predictions| predictions.path.as_path());
-    let nxmx = results.nxmx.and_then(NxmxFile::complete);
+    let nxmx = results.nxmx.map(NxmxFile::complete).unwrap_or_default();
+    let nxmx = nxmx.iter().map(PathBuf::as_path);
     let mut files = images.chain(results.list).chain(predictions).chain(nxmx);
     files.try_for_each(|path| evidence.add_copy(path))
 }
@@ -216,6 +220,12 @@ impl Job<'_> {
         let frames: Vec<usize> = (self.series.first..self.series.end).collect();
         let wanted: Vec<usize> = frames.iter().copied().filter(|&index| !self.has_finished(index)).collect();
         let left_out = frames.len() - wanted.len();
+        let again = wanted.iter().filter(|&&index| self.nxmx.is_some() && self.has_images(index)).count();
+        if again > 0 {
+            console::complain(&format!(
+                "--nxmx: {again} finished frames are rendered again, since the file does not have them"
+            ));
+        }
         self.bar.inc(left_out as u64 * experiment.detector.slow_pixels as u64);
         let mut orientations = experiment.orientation_buffer()?;
         if wanted.first().is_some_and(|&first| first > 0) && self.lacks_scales() {
@@ -250,10 +260,14 @@ impl Job<'_> {
 
     /// Whether frame `index` was finished by an earlier run, and is to be kept.
     fn has_finished(&self, index: usize) -> bool {
-        let Self { options, experiment, series, record, nxmx, .. } = self;
+        self.nxmx.as_ref().is_none_or(|file| file.has(index)) && self.has_images(index)
+    }
+
+    /// Whether an earlier run has made the images of frame `index`, all but that of the NXmx file.
+    fn has_images(&self, index: usize) -> bool {
+        let Self { options, experiment, series, record, .. } = self;
         let names = || Names::numbered(options, series.number(index));
         let record = record.as_ref().filter(|_| options.resume);
-        let record = record.filter(|_| nxmx.as_ref().is_none_or(|file| file.has(index)));
         record.is_some_and(|record| record.has_finished(&names(), experiment.detector.pixels()))
     }
 
