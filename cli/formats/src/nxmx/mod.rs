@@ -74,7 +74,7 @@ mod writer;
 
 use core::ops::Range;
 
-use crate::geometry::{Geometry, Panel};
+use crate::geometry::Geometry;
 use crate::image::PixelType;
 
 pub use reader::read_nxmx_geometry;
@@ -176,7 +176,7 @@ impl NxmxHeader {
     /// Size of the block of data of a frame: pixels along fast and slow. It holds all panels.
     #[must_use]
     pub fn size(&self) -> [usize; 2] {
-        block_size(&self.geometry.panels)
+        self.geometry.block_size()
     }
 
     /// That of some of its frames.
@@ -200,12 +200,4 @@ impl NxmxHeader {
 fn keep<T>(list: &mut Vec<T>, range: Range<usize>) {
     list.truncate(range.end);
     list.drain(..range.start.min(list.len()));
-}
-
-/// Pixels along fast and slow of the block of data that holds all panels.
-fn block_size(panels: &[Panel]) -> [usize; 2] {
-    [0, 1].map(|axis| {
-        let ends = panels.iter().map(|panel| panel.data_origin[axis].saturating_add(panel.pixels[axis]));
-        ends.max().unwrap_or(0)
-    })
 }

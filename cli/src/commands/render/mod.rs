@@ -135,7 +135,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         keep(evidence, &results)?;
     }
     announced?;
-    if options.json && !options.quiet {
+    if options.json {
         return console::print(&summary::json(&results));
     }
     for image in &images {
