@@ -6,7 +6,7 @@ use widebragg_formats::failure::Failure;
 use widebragg_formats::geometry::Geometry;
 use widebragg_formats::hdf5::Hdf5;
 use widebragg_formats::image::ImageReader;
-use widebragg_formats::nxmx::read_nxmx_geometry;
+use widebragg_formats::registry::geometry_of_file;
 
 /// Names of frames in the seeds.
 const FRAMES: [&str; 7] =
@@ -29,8 +29,16 @@ pub fn check(path: &Path, refused: impl Fn(&Failure)) {
             Err(failure) => refused(&failure),
         }
     }
-    match read_nxmx_geometry(path) {
-        Ok(geometry) => check_geometry(&geometry),
+    match geometry_of_file(path, 0) {
+        Ok(file) => {
+            check_geometry(&file.geometry);
+            for (panel, own) in file.geometry.panels.iter().enumerate() {
+                match file.bad_pixels(panel) {
+                    Ok(bad) => assert!(bad.is_none_or(|bad| bad.len() == own.pixels[0] * own.pixels[1])),
+                    Err(failure) => refused(&failure),
+                }
+            }
+        }
         Err(failure) => refused(&failure),
     }
 }

@@ -247,8 +247,59 @@ fn smv_and_cbf_images_are_compared_and_give_resolution_rings() {
     refused(
         &place.run_line("compare a.bin a.bin --size 48 40 --geometry a.bin"),
         2,
-        &["--geometry", "a.bin", "header"],
+        &["--geometry", "a.bin", "neither an experiment list"],
     );
+}
+
+#[test]
+fn rings_take_the_geometry_of_any_file() {
+    let place = Workplace::with_inputs();
+    let files = "--cbf a.cbf -intfile a_1.img -floatfile a.bin --nxmx a.nxs --expt a.expt -nonoise";
+    place.run_line(&format!("{LINE} {files} -pixel 1")).well();
+    let geom = "photon_energy = 12398.42\nclen = 0.1\nres = 1000\np/min_fs = 0\np/max_fs = 47\np/min_ss = 0\n\
+                p/max_ss = 39\np/corner_x = -24\np/corner_y = 20\np/fs = x\np/ss = -y\n";
+    place.write("a.geom", geom);
+    let picture = |geometry: &str| {
+        let outcome = place.run_line(&format!("compare a.bin a.bin --size 48 40 --quiet {geometry}")).well();
+        assert_eq!(outcome.stderr, "", "{geometry}");
+        place.read("widebragg-compare/a.png")
+    };
+    let plain = picture("");
+    let rings = picture("--geometry a_1.img");
+    assert!(rings != plain);
+    for file in ["a.cbf", "a.nxs", "a.expt"] {
+        assert!(picture(&format!("--geometry {file}")) == rings, "{file}");
+    }
+    assert!(picture("--geometry a.geom") != plain);
+
+    let outcome = place.run_line("compare a.bin a.bin --size 40 48 --quiet --geometry a.expt").well();
+    assert!(
+        outcome.stderr.contains("a.expt describes 48 x 40 pixels, the images have 40 x 48"),
+        "{}",
+        outcome.stderr
+    );
+    place.write("bare.geom", geom.replace("photon_energy = 12398.42", ""));
+    refused(
+        &place.run_line("compare a.bin a.bin --size 48 40 --geometry bare.geom"),
+        2,
+        &["--geometry: bare.geom: no rings can be drawn: it has no wavelength"],
+    );
+}
+
+/// Pixels that a format marks are masked; NaN of a float image are NaN.
+#[test]
+fn masked_pixels_are_called_masked() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{LINE} -nonoise -roi 0 9 0 9 --nxmx a.nxs -floatfile a.bin")).well();
+    let count = 48 * 40 - 100;
+    let outcome = place.run_line("compare a.nxs a.nxs").well();
+    let excluded = format!("{count}: {count} masked in A, {count} masked in B\n");
+    assert!(outcome.stdout.contains(&excluded) && !outcome.stdout.contains("NaN"), "{}", outcome.stdout);
+    let note = format!("{count} pixels are masked in A or B: excluded");
+    assert!(outcome.stderr.contains(&note), "{}", outcome.stderr);
+    let s = place.run_line("compare a.nxs a.bin --json --quiet").well().json();
+    assert_eq!((number(&s["a"], "masked_pixels"), number(&s["a"], "nan_pixels")), (f64::from(count), 0.0));
+    assert_eq!((number(&s["b"], "masked_pixels"), number(&s["b"], "nan_pixels")), (0.0, 0.0));
 }
 
 #[test]

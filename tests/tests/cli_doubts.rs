@@ -177,7 +177,7 @@ fn files_of_another_kind_are_named() {
     }
     for (pair, kind) in [
         // Of a float image the other one says the size, and is read first.
-        ("picture.png data.h5", "data.h5: not a readable HDF5 file"),
+        ("picture.png data.h5", "data.h5: truncated: it ends in its header"),
         (
             "picture.png mask.img",
             "picture.png: this is a PNG picture; an SMV, CBF or float image is expected",

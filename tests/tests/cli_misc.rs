@@ -79,6 +79,14 @@ fn quiet_prints_nothing_and_json_is_valid() {
     let place = Workplace::with_inputs();
     let quiet = place.run_line(&format!("{LINE} -oversample 8 --quiet")).well();
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    // What was asked for by name is printed.
+    place.write("list.hkl", "1 2 3 4\n");
+    for line in
+        [format!("{LINE} -oversample 8"), "compare floatimage.bin intimage.img".into(), "hkl list.hkl".into()]
+    {
+        let both = place.run_line(&format!("{line} --json --quiet")).well();
+        assert!(both.json().is_object() && both.stderr.is_empty(), "{line}: {}", both.stderr);
+    }
     let json = place.run_line(&format!("{LINE} --json --frames 2")).well().json();
     let images = json["images"].as_array().expect("images");
     assert_eq!(images.len(), 2);

@@ -109,6 +109,94 @@ fn a_killed_series_is_resumed() {
     }
 }
 
+/// Frames that are damaged, in a part or in the file, are rendered again, and a file is not replaced by a shorter one.
+#[test]
+fn what_is_damaged_is_rendered_again() {
+    let place = Workplace::with_inputs();
+    let line = |rest: &str| format!("{SERIES} -nonoise {rest}");
+    let resumed = |rest: &str| place.run_line(&line(&format!("--resume {rest}"))).well();
+    place.run_line(&line("--frames 4 --frame-range 1:2")).well();
+    let part = place.path().join("all.nxs.parts/000002.part");
+    let bytes = fs::read(&part).expect("a part");
+    fs::write(&part, &bytes[..bytes.len() - 9]).expect("a part");
+    let outcome = resumed("--frames 4");
+    assert!(
+        outcome.stderr.contains("--nxmx: all.nxs.parts: damaged, to be made again: frame 2\n"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(outcome.stderr.contains("--resume: 1 finished frames kept"), "{}", outcome.stderr);
+
+    let bytes = place.read("all.nxs");
+    place.write("all.nxs", &bytes[..bytes.len() - 300]);
+    assert!(resumed("--frames 4").stderr.contains("all.nxs: not a readable file of this series"));
+    for frame in 0..4 {
+        assert_same(&place, frame, &format!("f_0000{}.bin", frame + 1));
+    }
+
+    let bytes = place.read("all.nxs");
+    let outcome = resumed("--frames 2 --log summary");
+    assert!(outcome.stderr.contains("nothing to do, 2 finished frames kept"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("all.nxs, 4 frames"), "{}", outcome.stdout);
+    let anew = place.run_line(&line("--frames 2"));
+    assert_eq!(anew.code, Some(2));
+    assert!(
+        anew.stderr.contains("has 4 frames of this series, and would be shortened to 2"),
+        "{}",
+        anew.stderr
+    );
+    assert!(place.read("all.nxs") == bytes);
+    resumed("--frames 5");
+    assert_same(&place, 4, "f_00005.bin");
+}
+
+/// The NXmx file changes no other image, so it may be asked for later.
+#[test]
+fn a_series_can_get_its_file_later() {
+    let place = Workplace::with_inputs();
+    let without = SERIES.replace("--nxmx all.nxs", "-nonoise --frames 2");
+    place.run_line(&without).well();
+    let outcome =
+        place.run_line(&format!("{without} --resume --nxmx all.nxs --nxmx-compression none")).well();
+    let expected = "--nxmx: 2 finished frames are rendered again, since the file does not have them";
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+    assert_same(&place, 1, "f_00002.bin");
+    let outcome = place.run_line(&format!("{without} --resume --nxmx all.nxs")).well();
+    assert!(
+        outcome.stderr.contains("--nxmx: all.nxs: complete, and keeps its compression"),
+        "{}",
+        outcome.stderr
+    );
+    let outcome = place.run_line(&format!("{without} --resume --nxmx-compression gzip")).well();
+    assert!(outcome.stderr.contains("--nxmx-compression has no effect without --nxmx"), "{}", outcome.stderr);
+}
+
+#[test]
+fn files_of_some_frames_have_a_master() {
+    let place = Workplace::with_inputs();
+    let line = format!("{SERIES} -nonoise --frames 5 --nxmx-frames-per-file 2");
+    place.run_line(&format!("{line} --frame-range 3:5")).well();
+    assert!(place.path().join("all_data_000002.nxs").exists() && !place.path().join("all.nxs").exists());
+    let outcome = place.run_line(&format!("{line} --resume --evidence kept --log summary")).well();
+    assert!(outcome.stdout.contains("all.nxs, 5 frames"), "{}", outcome.stdout);
+    assert!(place.path().join("kept/all_data_000003.nxs").exists());
+    for frame in 0..5 {
+        assert_same(&place, frame, &format!("f_0000{}.bin", frame + 1));
+    }
+    place.run_line("compare all_data_000003.nxs f_00005.bin --threshold 1").well();
+}
+
+#[test]
+fn a_file_in_the_place_of_the_parts_is_refused_before_anything_is_rendered() {
+    let place = Workplace::with_inputs();
+    place.write("all.nxs.parts", b"text");
+    let outcome = place.run_line(&format!("{SERIES} --frames 2"));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    let error = outcome.stderr.lines().last().unwrap_or_default();
+    assert_eq!(error, "widebragg: --nxmx: all.nxs.parts: not a folder; frames are kept in one of this name");
+    assert!(!place.path().join("f_00001.bin").exists());
+}
+
 /// Leftovers of a series whose record is gone are not mixed with another one.
 #[test]
 fn parts_of_another_series_are_refused() {

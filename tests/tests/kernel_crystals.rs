@@ -114,7 +114,7 @@ fn compare_f_latt(scene: &KernelScene, limit: f64, formula: impl Fn([f64; 3]) ->
         let mut compared = 0;
         scene
             .with(1, |scene, _| {
-                for pixel in (0..scene.detector().pixels()).step_by(7) {
+                for pixel in (0..scene.panel().pixels()).step_by(7) {
                     let (slow, fast) = (pixel / 60, pixel % 60);
                     let mut found = Vec::new();
                     scene

@@ -1,7 +1,7 @@
 //! What is told apart by content over several kinds of files: the lists of image formats, in each of which a new format
 //! is one line, and the files that describe the geometry of an experiment.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -32,7 +32,8 @@ pub const READERS: [&dyn ImageReader; 4] = [&Hdf5, &Cbf, &Smv, &Float];
 /// The file cannot be read, or has no frames of which one is named.
 pub fn reader_of(path: &Path) -> Result<&'static dyn ImageReader, Failure> {
     let place = Place::of(path);
-    let start = start_of(&place.file)?;
+    let start = start_of(&place.file);
+    let start = start.map_err(|failure| Place::mistake(path).map_or(failure, Failure::input))?;
     if place.is_within() && !Hdf5.recognises(&start, path) {
         return Err(in_file(&place.file, format!("not an HDF5 file; {place} would be a frame of one")));
     }
@@ -42,15 +43,15 @@ pub fn reader_of(path: &Path) -> Result<&'static dyn ImageReader, Failure> {
 
 /// Reads the geometry of an experiment from any file that describes one: an NXmx file, or what [`read_geometry`] reads
 /// (experiment lists of DIALS, files of CrystFEL and XDS, headers of SMV and CBF images). Experiments count from 0; an
-/// NXmx file has one.
+/// NXmx file has one, and a frame of it ([`Place`]) names it too.
 ///
 /// # Errors
 /// The file cannot be read, is of another kind, has no such experiment, or does not describe a geometry.
 pub fn geometry_of_file(path: &Path, experiment: usize) -> Result<GeometryFile, Failure> {
+    let file = Place::of(path).file;
     // A pipe can be read only once, and is no HDF5 file.
-    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) && Hdf5.recognises(&start_of(path)?, path)
-    {
-        return read_nxmx(path)?.checked(path, experiment);
+    if file.is_file() && Hdf5.recognises(&start_of(&file)?, &file) {
+        return read_nxmx(&file)?.checked(&file, experiment);
     }
     read_geometry(path, experiment)
 }

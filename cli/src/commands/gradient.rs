@@ -88,7 +88,7 @@ fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>)
         written.iter().try_for_each(|path| evidence.add_copy(path))?;
         evidence.add_text(REPORT, &text)?;
     }
-    if options.render.quiet { Ok(()) } else { console::print(&text) }
+    if options.render.quiet && !options.render.json { Ok(()) } else { console::print(&text) }
 }
 
 /// The float image and the picture of the derivatives with respect to a parameter.

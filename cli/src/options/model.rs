@@ -647,8 +647,10 @@ pub struct Options {
     pub noise_cbf: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
-    /// Its compression.
-    pub nxmx_compression: Compression,
+    /// Its compression; `None`: the usual one.
+    pub nxmx_compression: Option<Compression>,
+    /// Frames of each of the files whose master it is; `None`: it has the frames itself.
+    pub nxmx_frames_per_file: Option<usize>,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// Frames of a rotation series, at least 1.

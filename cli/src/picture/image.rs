@@ -35,6 +35,9 @@ const MARK_PX: usize = 80;
 const LARGEST_DECADES: usize = 10;
 const GREY: [u8; 3] = [110, 116, 124];
 
+/// What pixels that are not finite are called where nothing marks them as masked.
+pub(crate) const NOT_FINITE_NAME: &str = "NaN/inf";
+
 /// An image to draw.
 #[derive(Debug)]
 pub(crate) struct Picture<'a> {
@@ -44,6 +47,8 @@ pub(crate) struct Picture<'a> {
     pub scale: &'a Scale,
     /// Number of pixels that are not finite.
     pub not_finite: usize,
+    /// What these are called.
+    pub not_finite_name: &'a str,
     pub rings: Option<&'a FlatDetector>,
     /// Colour of the rings and their labels.
     pub ring_colour: [u8; 3],
@@ -177,7 +182,8 @@ impl Picture<'_> {
         if self.not_finite > 0 {
             let y = top + height + below;
             canvas.rectangle([left, y + 1], [bar, line - 2], NOT_FINITE);
-            canvas.text([left + beside, y], Align::Left, &format!("{} NaN/inf", self.not_finite), INK);
+            let label = format!("{} {}", self.not_finite, self.not_finite_name);
+            canvas.text([left + beside, y], Align::Left, &label, INK);
         }
     }
 
@@ -316,6 +322,7 @@ pub(crate) fn signed_picture(
         region: Region { fast_min: 0, slow_min: 0, fast, slow: pixels.len() / fast.max(1) },
         scale: &Scale::diverging(largest, rms / 100.0),
         not_finite: pixels.iter().filter(|x| !x.is_finite()).count(),
+        not_finite_name: NOT_FINITE_NAME,
         rings: None,
         ring_colour: [90, 100, 110],
     };
@@ -347,6 +354,7 @@ mod tests {
             region,
             scale: &scale,
             not_finite: 0,
+            not_finite_name: NOT_FINITE_NAME,
             rings: None,
             ring_colour: INK,
         };

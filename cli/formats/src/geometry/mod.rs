@@ -50,6 +50,7 @@
 mod crystfel;
 mod dials;
 mod file;
+mod flat;
 mod imgcif;
 mod mini_cbf;
 mod smv;
@@ -75,6 +76,17 @@ pub struct Geometry {
     pub scan: Option<Scan>,
     /// The crystal.
     pub crystal: Option<Crystal>,
+}
+
+impl Geometry {
+    /// Pixels along fast and slow of the block of data that holds all panels.
+    #[must_use]
+    pub fn block_size(&self) -> [usize; 2] {
+        [0, 1].map(|axis| {
+            let end = |panel: &Panel| panel.data_origin[axis].saturating_add(panel.pixels[axis]);
+            self.panels.iter().map(end).max().unwrap_or(0)
+        })
+    }
 }
 
 /// The laboratory frame of a file.

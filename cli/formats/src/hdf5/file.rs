@@ -6,11 +6,13 @@
 
 use core::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bytemuck::cast_slice;
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, StorageLayout};
 
+use super::SIGNATURE;
 use super::filters::{Filter, decoded};
 use super::number::Number;
 use super::virtual_frame::{Found, Source, find};
@@ -32,6 +34,9 @@ const SLICE_BYTES: usize = 1 << 22;
 
 /// Most files that lead to a frame by virtual datasets.
 const MAX_DEPTH: usize = 8;
+
+/// First bytes of a file, which hold its length.
+const SUPERBLOCK_BYTES: u64 = 64;
 
 /// Most dimensions of an array.
 const MAX_RANK: usize = 8;
@@ -63,9 +68,21 @@ impl Hdf5File {
         if !is_there(0) {
             return Err(in_file(path, "no memory to read it"));
         }
+        let mut start = Vec::new();
+        let read = fs::File::open(path).and_then(|file| file.take(SUPERBLOCK_BYTES).read_to_end(&mut start));
+        read.map_err(|error| cannot_read(path, &error))?;
+        if !start.starts_with(SIGNATURE) {
+            return Err(in_file(path, "not an HDF5 file"));
+        }
+        let stated = stated_bytes(&start).ok_or_else(|| in_file(path, "truncated: it ends in its header"))?;
+        if stated > metadata.len() {
+            let what = format!("truncated: it has {} of its {stated} bytes", metadata.len());
+            return Err(in_file(path, what));
+        }
         let file = H5File::options().no_locking().open(path);
-        let file =
-            file.map_err(|error| in_file(path, format!("not a readable HDF5 file: {}", line(&error))))?;
+        let file = file.map_err(|error| {
+            in_file(path, format!("damaged, or not a file that is read here ({})", line(&error)))
+        })?;
         Ok(Self { path: path.to_owned(), file, depth: 0 })
     }
 
@@ -190,6 +207,21 @@ impl fmt::Debug for Array<'_> {
 }
 
 impl Array<'_> {
+    /// Whether its numbers lie in other arrays.
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self.set.storage_layout(), Ok(StorageLayout::Virtual))
+    }
+
+    /// The filters that its chunks passed.
+    ///
+    /// # Errors
+    /// They cannot be read, or are not all known here.
+    pub(crate) fn filters(&self) -> Result<Vec<Filter>, Failure> {
+        let filters = self.set.filters().map_err(|error| self.failure(line(&error)))?;
+        let filters: Result<_, _> = filters.iter().map(Filter::of).collect();
+        filters.map_err(|what| self.failure(format_args!("compressed by {what}")))
+    }
+
     fn all(&self) -> Result<Vec<f64>, Failure> {
         let count = self.shape.iter().try_fold(1_usize, |count, &length| count.checked_mul(length));
         if count.is_none_or(|count| count > MAX_NUMBERS) {
@@ -296,9 +328,7 @@ impl Array<'_> {
         let chunk = chunk.filter(|chunk| !chunk.is_empty() && !chunk.contains(&0));
         let chunk = chunk.ok_or_else(|| self.failure("damaged: its chunks have no size"))?;
         let chunk_bytes = bytes_of(&chunk, size).ok_or_else(|| self.failure("its chunks are too large"))?;
-        let filters = self.set.filters().map_err(|error| self.failure(line(&error)))?;
-        let filters: Result<Vec<_>, _> = filters.iter().map(Filter::of).collect();
-        let filters = filters.map_err(|what| self.failure(format_args!("compressed by {what}")))?;
+        let filters = self.filters()?;
         let mut out = zeroed(bytes).ok_or_else(|| self.failure("no memory for it"))?;
         if bytes == 0 {
             return Ok(out);
@@ -317,6 +347,28 @@ impl Array<'_> {
         }
         Ok(out)
     }
+}
+
+/// The length that a file which begins with `start` states of itself, 0 where it need not hold; `None` where the file
+/// ends before.
+fn stated_bytes(start: &[u8]) -> Option<u64> {
+    let version = *start.get(SIGNATURE.len())?;
+    // Where the size of addresses is, and the first of them, that of the file's own beginning.
+    let (size_at, base_at) = match version {
+        0 => (13, 24),
+        1 => (13, 28),
+        _ => (9, 12),
+    };
+    if *start.get(size_at)? != 8 {
+        return Some(0);
+    }
+    let address = |i: usize| {
+        let bytes = start.get(base_at + 8 * i..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*bytes))
+    };
+    let (base, end) = (address(0)?, address(2)?);
+    // What is not the length is damage that the rest of the file shows.
+    Some(if base == 0 && end < u64::MAX / 2 { end } else { 0 })
 }
 
 /// The bytes of `count` numbers along each dimension; `None` where that is more than is read at a time.

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::image::{Counting, FlatDetector, ImageReader, ReadImage};
 use crate::memory::reserved;
 use crate::nxmx::{Detector, flat_detector};
-use crate::text::in_file;
+use crate::text::{in_file, shown};
 
 /// Where files keep their images that name no data of their own.
 const USUAL_ARRAYS: [&str; 4] = ["/entry/data/data", "/data/data", "/data", "/images"];
@@ -66,7 +66,12 @@ fn array_of<'a>(file: &'a Hdf5File, place: &Place) -> Result<(String, Array<'a>)
         }
     }
     Err(match &place.array {
-        Some(name) => in_file(&place.file, format!("no array {name} in it")),
+        Some(name) => {
+            let frame = name.rsplit_once(':').map_or_else(String::new, |(_, frame)| {
+                format!(", and {} is not the number of a frame", shown(frame.as_bytes()))
+            });
+            in_file(&place.file, format!("no array {name} in it{frame}"))
+        }
         None => in_file(
             &place.file,
             "does not say which of its arrays are images; name one: FILE:/path:frame, frames from 0",

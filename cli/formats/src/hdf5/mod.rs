@@ -21,8 +21,9 @@ mod virtual_frame;
 mod write;
 
 pub(crate) use file::Hdf5File;
-pub(crate) use filters::{Filter, encoded, pipeline};
+pub(crate) use filters::{Filter, decoded, encoded, pipeline};
 pub use image::Hdf5;
+pub(crate) use number::Number;
 pub use place::Place;
 pub(crate) use write::{Objects, class, number, numbers, text};
 

@@ -28,6 +28,12 @@ pub(crate) struct Converted {
 }
 
 impl Number {
+    /// Signed integers of 4 bytes, least significant first.
+    pub(crate) const I32: Self = Self { kind: Kind::Signed, size: 4, big_endian: false };
+
+    /// Floats of 4 bytes, least significant first.
+    pub(crate) const F32: Self = Self { kind: Kind::Float, ..Self::I32 };
+
     /// The type that a file describes; `None` for others.
     pub(crate) fn of(datatype: &DatatypeMessage) -> Option<Self> {
         let (kind, size, order) = match datatype {

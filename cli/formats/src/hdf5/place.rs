@@ -3,6 +3,8 @@
 use core::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::text::shown;
+
 /// The place of an image: a file, and where it holds several, which of them.
 ///
 /// ```
@@ -49,6 +51,18 @@ impl Place {
             return whole();
         }
         Self { file: PathBuf::from(file), array, frame }
+    }
+
+    /// Which part of a word that names no file is wrong, where its beginning is a file.
+    pub(crate) fn mistake(word: &Path) -> Option<String> {
+        let text = word.to_str().filter(|_| !word.exists())?;
+        let mut colons = text.match_indices(':').map(|(at, _)| at);
+        let at = colons.find(|&at| text.get(..at).is_some_and(|file| Path::new(file).is_file()))?;
+        let (file, rest) = (text.get(..at)?, text.get(at + 1..)?);
+        let rest = shown(rest.as_bytes());
+        Some(format!(
+            "{file}: {rest} after it is neither the number of a frame, from 0, nor the path of an array, as /data"
+        ))
     }
 
     /// Whether the word names more than a file.
@@ -103,5 +117,21 @@ mod tests {
         let path = folder.path().join("a.h5:3");
         std::fs::write(&path, b"").unwrap();
         assert_eq!(Place::of(&path), Place { file: path, array: None, frame: None });
+    }
+
+    #[test]
+    fn the_part_that_is_wrong_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5");
+        std::fs::write(&path, b"").unwrap();
+        let mistake = |rest: &str| Place::mistake(Path::new(&format!("{}{rest}", path.display())));
+        for rest in ["last", "", "-1"] {
+            let expected = format!(
+                "{}: \"{rest}\" after it is neither the number of a frame, from 0, nor the path of an array, as /data",
+                path.display()
+            );
+            assert_eq!(mistake(&format!(":{rest}")), Some(expected));
+        }
+        assert_eq!((mistake(""), mistake("x:3")), (None, None));
     }
 }

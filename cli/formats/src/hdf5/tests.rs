@@ -164,6 +164,32 @@ fn scalars_and_texts_are_read() {
 }
 
 #[test]
+fn files_that_end_early_are_told_from_damaged_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let error = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        Hdf5File::open(&path).unwrap_err().to_string().replace(&path.display().to_string(), "FILE")
+    };
+    for libver in [LibverBound::Earliest, LibverBound::V110] {
+        let bytes = small_file(libver);
+        let all = bytes.len();
+        for length in [all - 1, all / 2, 64] {
+            let expected = format!("FILE: truncated: it has {length} of its {all} bytes");
+            assert_eq!(error(&bytes[..length]), expected);
+        }
+        for length in [8, 20, 32] {
+            assert_eq!(error(&bytes[..length]), "FILE: truncated: it ends in its header");
+        }
+        let mut damaged = bytes;
+        damaged[SIGNATURE.len()] = 77;
+        let message = error(&damaged);
+        assert!(message.starts_with("FILE: damaged, or not a file that is read here ("), "{message}");
+    }
+    assert_eq!(error(b"text"), "FILE: not an HDF5 file");
+}
+
+#[test]
 fn huge_shapes_take_no_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.h5");

@@ -45,7 +45,7 @@ pub(super) fn find(path: &Path, set: &H5Dataset, shape: &[usize], frame: usize) 
         };
         let file = match mapping.source_file_name.as_str() {
             "." => path.to_owned(),
-            name => path.with_file_name(name),
+            name => path.with_file_name(name.replace("%%", "%")),
         };
         return Found::Frame(Source { file, array: mapping.source_dset_name, frame });
     }

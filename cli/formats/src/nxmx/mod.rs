@@ -21,6 +21,7 @@
 //! | `space_group` | | |
 //! | `unit_cell` | 6 | a, b, c in Angstrom, alpha, beta, gamma in degrees |
 //! | `spectrum_wavelength`, `spectrum_weight` | n | wavelengths in Angstrom |
+//! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
 //!
@@ -62,19 +63,23 @@
 //! ```
 
 mod chain;
+mod finished;
 mod mcstas;
+mod parts;
 mod reader;
 mod series;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use crate::geometry::{Geometry, Panel};
+use core::ops::Range;
+
+use crate::geometry::Geometry;
 use crate::image::PixelType;
 
 pub use reader::read_nxmx_geometry;
 pub(crate) use reader::{Detector, flat_detector, read_nxmx};
-pub use series::NxmxSeries;
+pub use series::{Earlier, Joined, NxmxSeries};
 #[cfg(test)]
 pub(crate) use tests::write_example;
 pub use writer::NxmxWriter;
@@ -87,6 +92,12 @@ const DATA: &str = "/entry/data/data";
 
 /// What the images were computed from.
 const TRUTH: &str = "/entry/widebragg";
+
+/// The identity of the series that the frames belong to.
+const SERIES: &str = "/entry/widebragg/series";
+
+/// The first of the frames in the series, counted from 1.
+const FIRST_FRAME: &str = "/entry/widebragg/first_frame";
 
 /// Readers refuse sensors without thickness. One of 1 nm shifts no spot by more than that; it is read as none.
 const THINNEST_SENSOR_M: f64 = 1e-9;
@@ -101,6 +112,11 @@ pub enum Compression {
     BitshuffleLz4,
     /// None.
     None,
+}
+
+impl Compression {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Gzip, Self::BitshuffleLz4, Self::None];
 }
 
 /// Everything in a file but its frames.
@@ -160,14 +176,28 @@ impl NxmxHeader {
     /// Size of the block of data of a frame: pixels along fast and slow. It holds all panels.
     #[must_use]
     pub fn size(&self) -> [usize; 2] {
-        block_size(&self.geometry.panels)
+        self.geometry.block_size()
+    }
+
+    /// That of some of its frames.
+    fn of_frames(&self, frames: Range<usize>) -> Self {
+        let mut header = Self { frames: frames.len(), ..self.clone() };
+        if let Some(scan) = &mut header.geometry.scan {
+            scan.first += frames.start;
+            scan.start_deg += frames.start as f64 * scan.width_deg;
+            scan.frames = frames.len();
+        }
+        if let Some(crystal) = &mut header.geometry.crystal {
+            keep(&mut crystal.a_at_frames, frames.start..frames.end + 1);
+        }
+        keep(&mut header.lambda_m, frames.clone());
+        keep(&mut header.truth.orientations, frames);
+        header
     }
 }
 
-/// Pixels along fast and slow of the block of data that holds all panels.
-fn block_size(panels: &[Panel]) -> [usize; 2] {
-    [0, 1].map(|axis| {
-        let ends = panels.iter().map(|panel| panel.data_origin[axis].saturating_add(panel.pixels[axis]));
-        ends.max().unwrap_or(0)
-    })
+/// Keeps some entries of a list that may be empty.
+fn keep<T>(list: &mut Vec<T>, range: Range<usize>) {
+    list.truncate(range.end);
+    list.drain(..range.start.min(list.len()));
 }

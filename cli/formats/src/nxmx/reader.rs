@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::chain::{Axis, chain, combined, metres, target};
-use super::{ENTRY, THINNEST_SENSOR_M, TRUTH, block_size};
+use super::{ENTRY, THINNEST_SENSOR_M, TRUTH};
 use crate::failure::Failure;
-use crate::geometry::vectors::{Matrix, Vector, apply, cross, dot, unit};
+use crate::geometry::vectors::{Matrix, Vector, apply};
 use crate::geometry::{
     Beam, BlockMask, Crystal, Frame, Geometry, GeometryFile, Panel, Polarization, Scan, Sensor,
 };
@@ -34,7 +34,7 @@ pub fn read_nxmx_geometry(path: &Path) -> Result<Geometry, Failure> {
 pub(crate) fn read_nxmx(path: &Path) -> Result<GeometryFile, Failure> {
     let file = Hdf5File::open(path)?;
     let (geometry, detector) = described(&file, path)?;
-    let size = block_size(&geometry.panels);
+    let size = geometry.block_size();
     let mut read = GeometryFile::of("NXmx file", geometry);
     match detector.mask(&file, size)? {
         Mask::None => {}
@@ -342,26 +342,11 @@ fn crystal(file: &Hdf5File) -> Result<Option<Crystal>, Failure> {
     Ok(Some(Crystal { a_matrix, a_at_frames: matrices("a_matrix_at_frames")?, space_group }))
 }
 
-/// The detector as headers of images describe one: a single panel of square pixels that fills the image.
+/// The detector as headers of images describe one, where it is flat and fills the image.
 pub(crate) fn flat_detector(file: &Hdf5File, size: [usize; 2]) -> Option<FlatDetector> {
-    let (Geometry { beam, panels, .. }, _) = geometry(file).ok()?;
-    let [panel] = &panels[..] else { return None };
-    let [pixel_m, other_m] = panel.pixel_m;
-    if panel.pixels != size || (pixel_m - other_m).abs() > 1e-6 * pixel_m {
+    let (geometry, _) = geometry(file).ok()?;
+    if geometry.block_size() != size {
         return None;
     }
-    let normal = unit(cross(panel.fast, panel.slow))?;
-    let distance_m = dot(panel.origin_m, normal);
-    let from_origin = |point_m: Vector| {
-        [panel.fast, panel.slow].map(|axis| (dot(point_m, axis) - dot(panel.origin_m, axis)) / pixel_m)
-    };
-    let along_beam = distance_m / dot(beam.direction, normal);
-    FlatDetector {
-        pixel_m,
-        lambda_m: beam.lambda_m?,
-        distance_m: distance_m.abs(),
-        foot_px: from_origin(normal.map(|component| component * distance_m)),
-        beam_px: from_origin(beam.direction.map(|component| component * along_beam)),
-    }
-    .if_usable()
+    geometry.flat_detector().ok()
 }

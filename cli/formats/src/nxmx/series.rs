@@ -1,99 +1,209 @@
 //! A series whose frames are made in any order, by several processes, and perhaps in several runs.
 //!
 //! Each frame is a file of its own, compressed as the final file stores it, in the folder `NAME.parts` beside the file
-//! `NAME`. It is written atomically, so what is there is whole. The process that finds all frames there joins them: it writes
-//! the file under a temporary name, renames it, and removes the folder. Two processes that do so at once write the same file. A
-//! series that is stopped at any moment keeps every frame that was made, and an older file of the name until the end.
-//! Memory holds one frame for each thread.
+//! `NAME`. It is written atomically, so what is there is whole. The process that finds all frames there joins them: it
+//! writes the file under a temporary name, renames it, and removes the parts. Two processes that do so at once write the
+//! same file. A series that is stopped at any moment keeps every frame that was made, and an older file of the name until
+//! the end. Memory holds one frame for each thread.
 //!
-//! A part begins with a line that names what it must have in common with the others, such as
-//! `widebragg part 1, frame 0, I32, 2463 x 2527, Gzip, 5d41402a`. Its end is the caller's identity of the series.
+//! A long series can be kept in several files of equal length, `NAME_data_000001.nxs` and so on. The file `NAME.nxs`
+//! is then their master: it has everything but pixels, and its frames are those of the other files (a virtual dataset).
+//!
+//! Files name their series. Their frames count as made: a series can be made longer, and frames that are damaged are made
+//! again. A file is never replaced by a shorter one.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use core::ops::Range;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process;
 
-use super::writer::{Checked, NxmxWriter, refused};
-use super::{DATA, NxmxHeader};
-use crate::atomic::write_atomically;
+use super::NxmxHeader;
+use super::finished::Finished;
+use super::parts::{Part, Parts};
+use super::writer::{Checked, Membership, NxmxWriter, PIXEL_BYTES, refused, write_master};
 use crate::failure::Failure;
-use crate::hdf5::Hdf5File;
-use crate::image::{Pixels, is_named};
-use crate::memory::Watched;
-use crate::text::{cannot_read, cannot_write, in_file};
+use crate::hdf5::{decoded, encoded};
+use crate::image::Pixels;
+use crate::text::in_file;
 
-/// The extension of a part.
-const EXTENSION: &str = "part";
-
-/// Longest first line of a part that is read.
-const MAX_LINE_BYTES: u64 = 256;
+/// Runs of frames that a warning names.
+const MOST_NAMED: usize = 8;
 
 /// The frames of a file that is yet to be written.
 ///
 /// ```
 /// # use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel};
 /// # use widebragg_formats::image::Pixels;
-/// # use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries};
+/// # use widebragg_formats::nxmx::{Joined, NxmxHeader, NxmxSeries};
 /// # fn example(header: NxmxHeader, image: &[i32]) -> Result<(), Box<dyn std::error::Error>> {
 /// let series = NxmxSeries::new("scan.nxs".as_ref(), header, "5d41402a")?;
-/// for frame in [2, 0, 1] {
-///     if !series.has(frame) {
-///         series.add(frame, Pixels::I32(image))?;
-///     }
+/// let earlier = series.earlier(0..3)?;
+/// for frame in (0..3).filter(|&frame| !earlier.has(frame)) {
+///     series.add(frame, Pixels::I32(image))?;
 /// }
-/// // True for whoever makes the last frame.
-/// let is_complete: bool = series.finish()?;
+/// // So for whoever makes the last frame.
+/// let is_complete = matches!(series.finish()?, Joined::Complete { .. });
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct NxmxSeries {
     path: PathBuf,
-    folder: PathBuf,
     header: NxmxHeader,
     checked: Checked,
     identity: String,
+    frames_per_file: Option<usize>,
+    parts: Parts,
+}
+
+/// What earlier runs have left of a series.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Earlier {
+    /// The frames that are there, counted from 0, in order.
+    frames: Vec<usize>,
+    /// What the user should know, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Earlier {
+    /// Whether a frame, counted from 0, is there.
+    #[must_use]
+    pub fn has(&self, frame: usize) -> bool {
+        self.frames.binary_search(&frame).is_ok()
+    }
+}
+
+/// What became of the file of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// It is there.
+    Complete {
+        /// Its frames: more than the series has where it was longer before.
+        frames: usize,
+    },
+    /// Frames are yet to be made.
+    Waiting,
+    /// A frame, counted from 0, was damaged, so it has to be made again.
+    Damaged(usize),
+}
+
+/// A file with frames of its own.
+#[derive(Debug)]
+struct DataFile {
+    path: PathBuf,
+    frames: Range<usize>,
 }
 
 impl NxmxSeries {
     /// The series that will be the file `path`. Nothing is written yet. `identity`, a word, is the same for all jobs
-    /// and resumptions whose frames belong together, such as a hash of what defines the images.
+    /// and resumptions whose frames belong together, such as a hash of what defines the images; empty: it is never
+    /// resumed.
     ///
     /// # Errors
     /// `header` contradicts itself.
     pub fn new(path: &Path, header: NxmxHeader, identity: &str) -> Result<Self, Failure> {
         let checked = Checked::new(&header).map_err(|what| refused(path, &what))?;
-        let identity = identity.to_owned();
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".parts");
-        Ok(Self { path: path.to_owned(), folder: path.with_file_name(name), header, checked, identity })
+        let parts = Parts::of(path, checked.size, checked.pixel_type, identity);
+        let (path, identity) = (path.to_owned(), identity.to_owned());
+        Ok(Self { path, header, checked, identity, frames_per_file: None, parts })
+    }
+
+    /// The same series in files of `frames` frames, of which `path` is the master.
+    #[must_use]
+    pub fn in_files_of(self, frames: usize) -> Self {
+        Self { frames_per_file: Some(frames.max(1)), ..self }
     }
 
     /// The folder of the frames.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.parts.folder()
     }
 
-    /// Whether a frame, counted from 0, is there, in its part or in the file.
+    /// The file and, where it is the master of others, these.
     #[must_use]
-    pub fn has(&self, frame: usize) -> bool {
-        self.part(frame).is_file() || self.is_finished()
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.path.clone()];
+        if self.frames_per_file.is_some() {
+            paths.extend(self.files().into_iter().map(|file| file.path));
+        }
+        paths
     }
 
-    /// Whether the file is there, with as many frames of this size. Beside parts it is that of an older series.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        let [fast, slow] = self.checked.size;
-        let shape = || Some(Hdf5File::open(&self.path).ok()?.array(DATA).ok()??.shape);
-        !self.has_parts() && shape() == Some(vec![self.checked.frames, slow, fast])
+    /// Checks that the series can be begun anew: the folder of the frames can be one and has none of another series,
+    /// and no file of this series has more frames.
+    ///
+    /// # Errors
+    /// One of these is not so.
+    pub fn check_anew(&self) -> Result<(), Failure> {
+        self.parts.check()?;
+        for file in self.files() {
+            if let Some(finished) = self.finished(&file)?.filter(|own| own.frames.end > file.frames.end) {
+                let (has, wanted) = (finished.frames.len(), file.frames.len());
+                return Err(in_file(
+                    &file.path,
+                    format!(
+                        "has {has} frames of this series, and would be shortened to {wanted}; resume it, or remove it"
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
-    fn has_parts(&self) -> bool {
-        let is_part =
-            |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| is_named(&entry.path(), EXTENSION));
-        fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.any(is_part))
+    /// Finds which of these frames, counted from 0, earlier runs have left whole. All of their bytes are read.
+    ///
+    /// # Errors
+    /// There are frames of another series, a frame is damaged in a file that has more frames than this series, or there
+    /// is too little memory.
+    pub fn earlier(&self, frames: Range<usize>) -> Result<Earlier, Failure> {
+        self.parts.check()?;
+        let mut earlier = Earlier::default();
+        let mut damaged_parts = Vec::new();
+        let main = self.main()?;
+        for file in self.files() {
+            let own = self.finished(&file)?;
+            if own.is_none() && file.path.is_file() {
+                let path = file.path.display();
+                earlier.warnings.push(format!(
+                    "{path}: not a readable file of this series; it is replaced once all frames are there"
+                ));
+            }
+            let mut damaged = Vec::new();
+            let mut has_parts = false;
+            for frame in file.frames.start.max(frames.start)..file.frames.end.min(frames.end) {
+                let part = self.parts.read(frame)?;
+                has_parts |= part != Part::Absent;
+                if part == Part::Damaged {
+                    damaged_parts.push(frame);
+                }
+                let sources = || own.iter().chain(&main);
+                if matches!(part, Part::Whole(..)) || sources().any(|source| source.pixels(frame).is_some()) {
+                    earlier.frames.push(frame);
+                } else if sources().any(|source| source.frames.contains(&frame)) {
+                    damaged.push(frame);
+                }
+            }
+            if damaged.is_empty() {
+                let is_kept = |own: &Finished| own.frames.end >= file.frames.end && !has_parts;
+                if own.is_some_and(|own| is_kept(&own) && !own.is_stored_by(self.checked.filters)) {
+                    let path = file.path.display();
+                    earlier.warnings.push(format!("{path}: complete, and keeps its compression"));
+                }
+                continue;
+            }
+            if let Some(own) = own.filter(|own| own.frames.end > file.frames.end) {
+                let (has, list) = (own.frames.len(), listed(&damaged));
+                return Err(in_file(
+                    &file.path,
+                    format!("damaged: {list} of its {has}; only a run of the whole series can make it anew"),
+                ));
+            }
+            earlier.warnings.push(made_again(&file.path, &damaged));
+        }
+        if !damaged_parts.is_empty() {
+            earlier.warnings.push(made_again(self.folder(), &damaged_parts));
+        }
+        Ok(earlier)
     }
 
     /// Keeps a frame, counted from 0; another of that number is replaced.
@@ -105,84 +215,157 @@ impl NxmxSeries {
             return Err(refused(&self.path, &format_args!("no frame {frame} of {}", self.checked.frames)));
         }
         let chunk = self.checked.chunk(&pixels).map_err(|what| refused(&self.path, &what))?;
-        fs::create_dir_all(&self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
-        write_atomically(&self.part(frame), |out| {
-            out.write_all(self.first_line(frame).as_bytes())?;
-            out.write_all(&chunk)
-        })
+        self.parts.keep(frame, self.header.compression, &chunk)
     }
 
-    /// Writes the file if all frames are there; returns whether it is there now.
+    /// Writes the file if all frames are there.
     ///
     /// # Errors
-    /// A part cannot be read or is that of another series, or the file cannot be written.
-    pub fn finish(&self) -> Result<bool, Failure> {
-        if (0..self.checked.frames).any(|frame| !self.part(frame).is_file()) {
-            return Ok(self.is_finished());
+    /// A part is that of another series, or the file cannot be written.
+    pub fn finish(&self) -> Result<Joined, Failure> {
+        let all = self.checked.frames;
+        let main = self.main()?;
+        if let Some(main) = main.as_ref().filter(|main| main.frames.end >= all)
+            && !(0..all).any(|frame| self.parts.has(frame))
+        {
+            return Ok(Joined::Complete { frames: main.frames.len() });
         }
-        let mut writer = NxmxWriter::create(&self.path, &self.header)?;
-        for frame in 0..self.checked.frames {
-            match self.read(frame) {
-                Ok(chunk) => writer.write_chunk(&chunk)?,
+        let files = self.files();
+        let mut outcome = Joined::Complete { frames: all };
+        for file in &files {
+            match self.join(file, main.as_ref())? {
+                Joined::Complete { frames } if self.frames_per_file.is_none() => {
+                    outcome = Joined::Complete { frames };
+                }
+                Joined::Complete { .. } => {}
+                damaged @ Joined::Damaged(_) => return Ok(damaged),
+                Joined::Waiting => outcome = Joined::Waiting,
+            }
+        }
+        if self.frames_per_file.is_none() || outcome == Joined::Waiting {
+            return Ok(outcome);
+        }
+        // A master need not change when its files do, and is not replaced by a shorter one.
+        let is_kept = |main: &Finished| main.frames.end > all || main.frames.end == all && main.is_master;
+        if let Some(main) = main.filter(is_kept) {
+            return Ok(Joined::Complete { frames: main.frames.len() });
+        }
+        let name = |file: &DataFile| {
+            let name = file.path.file_name().and_then(OsStr::to_str).map(str::to_owned);
+            name.map(|name| (name, file.frames.len()))
+        };
+        let sources: Option<Vec<_>> = files.iter().map(name).collect();
+        let sources = sources.ok_or_else(|| refused(&self.path, &"the name of a master has to be UTF-8"))?;
+        write_master(&self.path, &self.header, self.membership(0), &sources)?;
+        Ok(outcome)
+    }
+
+    /// Writes one of the files if all of its frames are there, and removes their parts.
+    fn join(&self, file: &DataFile, main: Option<&Finished>) -> Result<Joined, Failure> {
+        let DataFile { path, frames } = file;
+        let own = self.finished(file)?;
+        let is_needed = |own: &Finished| {
+            own.frames.end < frames.end
+                || own.frames.end == frames.end && frames.clone().any(|frame| self.parts.has(frame))
+        };
+        if let Some(own) = own.as_ref().filter(|own| !is_needed(own)) {
+            return Ok(Joined::Complete { frames: own.frames.len() });
+        }
+        let sources: Vec<&Finished> = own.iter().chain(main).collect();
+        let is_there = |frame| self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame));
+        if !frames.clone().all(is_there) {
+            return Ok(Joined::Waiting);
+        }
+        let header = self.header.of_frames(frames.clone());
+        let mut writer = NxmxWriter::of_series(path, &header, self.membership(frames.start))?;
+        for frame in frames.clone() {
+            match self.stored(frame, &sources)? {
+                Some(chunk) => writer.write_chunk(&chunk)?,
+                None if self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame)) => {
+                    self.parts.remove(frame..frame + 1)?;
+                    return Ok(Joined::Damaged(frame));
+                }
                 // Another job has joined them in the meantime, and removes them.
-                Err(_) if !self.part(frame).exists() => return Ok(true),
-                Err(failure) => return Err(failure),
+                None => {
+                    let joined = self.finished(file)?.filter(|own| own.frames.end >= frames.end);
+                    return Ok(
+                        joined.map_or(Joined::Waiting, |own| Joined::Complete { frames: own.frames.len() })
+                    );
+                }
             }
         }
         writer.close()?;
-        self.remove().map_err(|error| cannot_write(&self.folder, &error))?;
-        Ok(true)
+        self.parts.remove(frames.clone())?;
+        Ok(Joined::Complete { frames: frames.len() })
     }
 
-    /// Removes the parts; another job may do the same. The folder is renamed first, so that at no moment some of the
-    /// parts are there beside the file.
-    fn remove(&self) -> io::Result<()> {
-        let mut name = self.folder.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".joined-{}", process::id()));
-        let joined = self.folder.with_file_name(name);
-        match fs::rename(&self.folder, &joined) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => {
-                for entry in fs::read_dir(&joined)? {
-                    let path = entry?.path();
-                    if is_named(&path, EXTENSION) {
-                        fs::remove_file(path)?;
-                    }
-                }
-                // What else is in it is not ours, and keeps the folder.
-                let _ = fs::remove_dir(&joined);
-                Ok(())
+    /// A frame as the file is to store it; `None` where it is not there, or damaged.
+    fn stored(&self, frame: usize, sources: &[&Finished]) -> Result<Option<Vec<u8>>, Failure> {
+        let [fast, slow] = self.checked.size;
+        let pixels = match self.parts.read(frame)? {
+            Part::Whole(compression, chunk) if compression == self.header.compression => {
+                return Ok(Some(chunk));
             }
-        }
+            Part::Whole(compression, chunk) => {
+                decoded(compression.filters(), 0, chunk, PIXEL_BYTES * fast * slow).ok()
+            }
+            Part::Damaged | Part::Absent => sources.iter().find_map(|source| source.pixels(frame)),
+        };
+        let Some(pixels) = pixels else { return Ok(None) };
+        let chunk = encoded(self.checked.filters, &pixels);
+        chunk.map(Some).ok_or_else(|| refused(&self.path, &"no memory for a frame"))
     }
 
-    fn part(&self, frame: usize) -> PathBuf {
-        // Frames of file names count from 1.
-        self.folder.join(format!("{:06}.{EXTENSION}", frame + 1))
+    /// The files that have frames of their own.
+    fn files(&self) -> Vec<DataFile> {
+        let all = self.checked.frames;
+        let Some(per_file) = self.frames_per_file else {
+            return vec![DataFile { path: self.path.clone(), frames: 0..all }];
+        };
+        let file = |(i, first): (usize, usize)| {
+            let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+            name.push(format!("_data_{:06}", i + 1));
+            if let Some(extension) = self.path.extension() {
+                name.push(".");
+                name.push(extension);
+            }
+            let frames = first..first.saturating_add(per_file).min(all);
+            DataFile { path: self.path.with_file_name(name), frames }
+        };
+        (0..all).step_by(per_file).enumerate().map(file).collect()
     }
 
-    fn first_line(&self, frame: usize) -> String {
-        let Checked { size: [fast, slow], pixel_type, .. } = self.checked;
-        let (compression, identity) = (self.header.compression, &self.identity);
-        format!(
-            "widebragg part 1, frame {frame}, {pixel_type:?}, {fast} x {slow}, {compression:?}, {identity}\n"
-        )
+    fn membership(&self, first_frame: usize) -> Membership<'_> {
+        Membership { series: &self.identity, first_frame }
     }
 
-    /// A frame as it is stored.
-    fn read(&self, frame: usize) -> Result<Vec<u8>, Failure> {
-        let path = self.part(frame);
-        let mut file = BufReader::new(File::open(&path).map_err(|error| cannot_read(&path, &error))?);
-        let mut line = Vec::new();
-        let mut chunk = Vec::new();
-        let read = (&mut file).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
-        read.and_then(|_| Watched(file).read_to_end(&mut chunk))
-            .map_err(|error| cannot_read(&path, &error))?;
-        if line != self.first_line(frame).as_bytes() {
-            let folder = self.folder.display();
-            return Err(in_file(&path, format!("a frame of another series; remove {folder} to begin anew")));
-        }
-        Ok(chunk)
+    /// The file as an earlier run has finished it.
+    fn finished(&self, file: &DataFile) -> Result<Option<Finished>, Failure> {
+        Finished::open(&file.path, self.membership(file.frames.start), &self.checked)
     }
+
+    /// The file of the series's name as an earlier run has finished it.
+    fn main(&self) -> Result<Option<Finished>, Failure> {
+        Finished::open(&self.path, self.membership(0), &self.checked)
+    }
+}
+
+/// The warning that frames of a file or folder are damaged.
+fn made_again(path: &Path, frames: &[usize]) -> String {
+    format!("{}: damaged, to be made again: {}", path.display(), listed(frames))
+}
+
+/// Frames, given in order and counted from 0, in words that count from 1.
+fn listed(frames: &[usize]) -> String {
+    let runs = frames.chunk_by(|one, next| one + 1 == *next).map(|run| match run {
+        [first, .., last] => format!("{} to {}", first + 1, last + 1),
+        [frame] => (frame + 1).to_string(),
+        [] => String::new(),
+    });
+    let mut runs: Vec<String> = runs.collect();
+    if runs.len() > MOST_NAMED {
+        runs.truncate(MOST_NAMED);
+        runs.push("...".to_owned());
+    }
+    format!("frame{} {}", if frames.len() == 1 { "" } else { "s" }, runs.join(", "))
 }

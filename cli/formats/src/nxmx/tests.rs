@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::writer::{Checked, Membership};
 use super::*;
 use crate::geometry::vectors::{Matrix, Vector, apply, dot, plus, product, rotation};
 use crate::geometry::{Beam, Crystal, Frame, Panel, Polarization, Scan, Sensor};
@@ -386,13 +387,15 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
     fs::write(&path, b"old").unwrap();
     for compression in COMPRESSIONS {
         let header = NxmxHeader { compression, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
-        let series = || NxmxSeries::new(&path, header.clone(), "a").unwrap();
+        let identity = format!("{compression:?}");
+        let series = || NxmxSeries::new(&path, header.clone(), &identity).unwrap();
         let old = fs::read(&path).unwrap();
         for frame in [5, 0, 3] {
             series().add(frame, Pixels::I32(&counts(frame, 140))).unwrap();
         }
-        assert_eq!([0, 1, 3, 5].map(|frame| series().has(frame)), [true, false, true, true]);
-        assert_eq!((series().finish(), series().is_finished()), (Ok(false), false));
+        let earlier = series().earlier(0..6).unwrap();
+        assert_eq!([0, 1, 3, 5].map(|frame| earlier.has(frame)), [true, false, true, true]);
+        assert_eq!(series().finish(), Ok(Joined::Waiting));
         assert_eq!(fs::read(&path).unwrap(), old);
         for frame in [2, 4, 1] {
             series().add(frame, Pixels::I32(&counts(frame, 140))).unwrap();
@@ -400,16 +403,16 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
         // Jobs that find all frames at the same time.
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| assert_eq!(series().finish(), Ok(true)));
+                scope.spawn(|| assert_eq!(series().finish(), Ok(Joined::Complete { frames: 6 })));
             }
         });
-        assert!(series().is_finished() && series().has(4) && !series().folder().exists());
-        for frame in 0..6 {
-            let read = frame_of(&path, frame).pixels;
-            assert_eq!(read.into_iter().map(bits).collect::<Vec<_>>(), expected(&counts(frame, 140)));
-        }
+        assert!(!series().folder().exists());
+        let earlier = series().earlier(0..6).unwrap();
+        assert!((0..6).all(|frame| earlier.has(frame)) && earlier.warnings.is_empty());
+        assert_holds(&path, 6);
         let straight = folder.path().join("straight.nxs");
-        let mut writer = NxmxWriter::create(&straight, &header).unwrap();
+        let member = Membership { series: &identity, first_frame: 0 };
+        let mut writer = NxmxWriter::of_series(&straight, &header, member).unwrap();
         for frame in 0..6 {
             writer.write(&[Pixels::I32(&counts(frame, 140))]).unwrap();
         }
@@ -419,19 +422,198 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
     }
 }
 
+/// Whether the frames of a file are the `frames` of [`counts`].
+fn assert_holds(path: &Path, frames: usize) {
+    for frame in 0..frames {
+        let read = frame_of(path, frame).pixels;
+        assert_eq!(read.into_iter().map(bits).collect::<Vec<_>>(), expected(&counts(frame, 140)), "{frame}");
+    }
+}
+
+/// A series of `frames` frames of 140 pixels.
+fn series_of(path: &Path, frames: usize) -> NxmxSeries {
+    let header = NxmxHeader::new(rotation_series(4, frames, 0.1), frames);
+    NxmxSeries::new(path, header, "a").unwrap()
+}
+
+/// Makes the frames of a series that are not there, and returns their numbers.
+fn resumed(series: &NxmxSeries, frames: usize) -> Vec<usize> {
+    let earlier = series.earlier(0..frames).unwrap();
+    let wanted: Vec<usize> = (0..frames).filter(|&frame| !earlier.has(frame)).collect();
+    for &frame in &wanted {
+        series.add(frame, Pixels::I32(&counts(frame, 140))).unwrap();
+    }
+    wanted
+}
+
+const SIX: Result<Joined, crate::failure::Failure> = Ok(Joined::Complete { frames: 6 });
+
+#[test]
+fn parts_that_are_damaged_are_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("series.nxs");
+    let series = series_of(&path, 6);
+    assert_eq!(resumed(&series, 6).len(), 6);
+    let part = |number: usize| series.folder().join(format!("{number:06}.part"));
+    let whole = fs::read(part(2)).unwrap();
+    for (number, bytes) in [(2, &whole[..whole.len() / 2]), (3, &whole[..10]), (4, b"")] {
+        fs::write(part(number), bytes).unwrap();
+    }
+    let mut flipped = fs::read(part(6)).unwrap();
+    flipped[40] ^= 1;
+    fs::write(part(6), flipped).unwrap();
+    let warnings = series.earlier(0..6).unwrap().warnings;
+    let expected = format!("{}: damaged, to be made again: frames 2 to 4, 6", series.folder().display());
+    assert_eq!(warnings, [expected]);
+    // A job that does not make these frames leaves them to the next.
+    assert_eq!(series.finish(), Ok(Joined::Damaged(1)));
+    assert!(!part(2).exists() && part(3).exists());
+    assert_eq!(resumed(&series, 6), [1, 2, 3, 5]);
+    assert_eq!(series.finish(), SIX);
+    assert_holds(&path, 6);
+}
+
+#[test]
+fn a_finished_file_is_repaired_and_never_shortened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("series.nxs");
+    let six = series_of(&path, 6);
+    resumed(&six, 6);
+    assert_eq!(six.finish(), SIX);
+    let bytes = fs::read(&path).unwrap();
+
+    // A shorter series finds its frames, and leaves the file alone.
+    let three = series_of(&path, 3);
+    assert_eq!((resumed(&three, 3), three.finish()), (vec![], SIX));
+    assert!(fs::read(&path).unwrap() == bytes);
+    let anew = three.check_anew().unwrap_err().to_string();
+    assert!(
+        anew.ends_with("has 6 frames of this series, and would be shortened to 3; resume it, or remove it"),
+        "{anew}"
+    );
+    assert_eq!(six.check_anew(), Ok(()));
+
+    // A longer one adds to them.
+    let eight = series_of(&path, 8);
+    assert_eq!((resumed(&eight, 8), eight.finish()), (vec![6, 7], Ok(Joined::Complete { frames: 8 })));
+    assert_holds(&path, 8);
+
+    // One frame that cannot be unpacked.
+    fs::write(&path, &bytes).unwrap();
+    let member = Membership { series: "a", first_frame: 0 };
+    let header = NxmxHeader::new(rotation_series(4, 6, 0.1), 6);
+    let checked = Checked::new(&header).unwrap();
+    let mut writer = NxmxWriter::of_series(&path, &header, member).unwrap();
+    for frame in 0..6 {
+        let chunk = checked.chunk(&Pixels::I32(&counts(frame, 140))).unwrap();
+        let damaged = &chunk[..chunk.len() / 2];
+        writer.write_chunk(if frame == 4 { damaged } else { &chunk }).unwrap();
+    }
+    writer.close().unwrap();
+    let refused = series_of(&path, 5).earlier(0..5).unwrap_err().to_string();
+    assert!(
+        refused.ends_with("damaged: frame 5 of its 6; only a run of the whole series can make it anew"),
+        "{refused}"
+    );
+    let warnings = six.earlier(0..6).unwrap().warnings;
+    assert_eq!(warnings, [format!("{}: damaged, to be made again: frame 5", path.display())]);
+    assert_eq!((resumed(&six, 6), six.finish()), (vec![4], SIX));
+    assert!(fs::read(&path).unwrap() == bytes);
+
+    // Files that are cut off, of another shape or of another series are made anew.
+    let other = NxmxSeries::new(&path, NxmxHeader::new(stills(1), 6), "a").unwrap();
+    let foreign = NxmxSeries::new(&path, header, "b").unwrap();
+    for series in [None, Some((other, 35)), Some((foreign, 140))] {
+        match series {
+            None => fs::write(&path, &bytes[..bytes.len() / 2]).unwrap(),
+            Some((series, pixels)) => {
+                let pixels = vec![1; pixels];
+                (0..6).for_each(|frame| series.add(frame, Pixels::I32(&pixels)).unwrap());
+                assert_eq!(series.finish(), SIX);
+            }
+        }
+        let warning = &six.earlier(0..6).unwrap().warnings[0];
+        assert!(warning.contains("series.nxs: not a readable file of this series"), "{warning}");
+        assert_eq!((resumed(&six, 6).len(), six.finish()), (6, SIX));
+        assert!(fs::read(&path).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn compression_may_change_while_a_series_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("series.nxs");
+    for (i, compression) in COMPRESSIONS.into_iter().enumerate() {
+        let header = NxmxHeader { compression, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
+        let series = NxmxSeries::new(&path, header, "a").unwrap();
+        resumed(&series, 2 * i + 2);
+        let is_last = i == 2;
+        assert_eq!(series.finish(), if is_last { SIX } else { Ok(Joined::Waiting) });
+    }
+    assert_holds(&path, 6);
+    let kept = series_of(&path, 6).earlier(0..6).unwrap();
+    assert_eq!(kept.warnings, [format!("{}: complete, and keeps its compression", path.display())]);
+}
+
+#[test]
+fn a_series_in_several_files_has_a_master() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("50%b.nxs");
+    let series = || series_of(&path, 6).in_files_of(4);
+    let data = |number: usize| folder.path().join(format!("50%b_data_{number:06}.nxs"));
+    for frame in [5, 4, 3] {
+        series().add(frame, Pixels::I32(&counts(frame, 140))).unwrap();
+    }
+    assert_eq!(series().finish(), Ok(Joined::Waiting));
+    assert!(data(2).exists() && !data(1).exists() && !path.exists());
+    assert_eq!((resumed(&series(), 6), series().finish()), (vec![0, 1, 2], SIX));
+    assert!(!series().folder().exists());
+    assert_holds(&path, 6);
+    assert_holds(&data(1), 4);
+    let scan = read_nxmx_geometry(&data(2)).unwrap().scan.unwrap();
+    assert!((scan.start_deg - 12.9).abs() < 1e-12 && scan.frames == 2, "{scan:?}");
+    assert_eq!(read_nxmx_geometry(&path).unwrap().scan.unwrap().frames, 6);
+    assert_eq!((resumed(&series(), 6), series().finish()), (vec![], SIX));
+
+    // A file that is lost or damaged is made again, and the master stays.
+    let master = fs::read(&path).unwrap();
+    fs::remove_file(data(2)).unwrap();
+    fs::write(data(1), b"\x89HDF").unwrap();
+    assert_eq!((resumed(&series(), 6).len(), series().finish()), (6, SIX));
+    assert!(fs::read(&path).unwrap() == master);
+    assert_holds(&path, 6);
+
+    // Longer, and with another number of frames.
+    let longer = series_of(&path, 9).in_files_of(4);
+    assert_eq!((resumed(&longer, 9), longer.finish()), (vec![6, 7, 8], Ok(Joined::Complete { frames: 9 })));
+    assert_holds(&path, 9);
+    let other = series_of(&path, 9).in_files_of(3).earlier(0..9).unwrap_err().to_string();
+    let expected = "50%b_data_000002.nxs: begins with frame 5 of the series, not with frame 4: its files were begun \
+                    with another number of frames";
+    assert!(other.ends_with(expected), "{other}");
+}
+
 #[test]
 fn parts_of_another_series_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("series.nxs");
     let series = NxmxSeries::new(&path, NxmxHeader::new(stills(1), 1), "a").unwrap();
     series.add(0, Pixels::I32(&[3; 35])).unwrap();
-    let plain = NxmxHeader { compression: Compression::None, ..NxmxHeader::new(stills(1), 1) };
-    for (header, identity) in [(plain, "a"), (NxmxHeader::new(stills(1), 1), "b")] {
+    let float = NxmxHeader { pixel_type: PixelType::F32, ..NxmxHeader::new(stills(1), 1) };
+    for (header, identity) in [(float, "a"), (NxmxHeader::new(stills(1), 1), "b")] {
         let other = NxmxSeries::new(&path, header, identity).unwrap();
-        let error = other.finish().unwrap_err().to_string();
-        assert!(error.contains("000001.part: a frame of another series; remove "), "{error}");
+        for outcome in [other.check_anew(), other.earlier(0..1).map(drop), other.finish().map(drop)] {
+            let error = outcome.unwrap_err().to_string();
+            assert!(error.contains("000001.part: a frame of another series; remove "), "{error}");
+        }
     }
-    assert_eq!(series.finish(), Ok(true));
+    assert_eq!(series.finish(), Ok(Joined::Complete { frames: 1 }));
+    fs::write(series.folder(), b"a file").unwrap();
+    let error = series.check_anew().unwrap_err().to_string();
+    assert!(
+        error.ends_with("series.nxs.parts: not a folder; frames are kept in one of this name"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -454,6 +636,10 @@ fn readers_take_the_name_of_a_frame() {
     assert_eq!(error(":2"), "FILE: /entry/data/data: has 2 frames, from 0 to 1; there is no 2");
     assert_eq!(error(":/entry/none:0"), "FILE: no array /entry/none in it");
     assert_eq!(error(":/entry/definition"), "FILE: /entry/definition: not numbers but texts");
+    assert_eq!(
+        error(":/entry/data/data:second"),
+        "FILE: no array /entry/data/data:second in it, and \"second\" is not the number of a frame"
+    );
     fs::write(&path, b"{\nHEADER_BYTES=512;\n}").unwrap();
     assert_eq!(error(":2"), "FILE: not an HDF5 file; FILE:2 would be a frame of one");
 }
@@ -624,7 +810,7 @@ fn broken_chains_are_named() {
     assert_eq!(failure, format!("{}: not a file of NXmx: it has no NXentry", path.display()));
     fs::write(&path, b"text").unwrap();
     let failure = read_nxmx_geometry(&path).unwrap_err().to_string();
-    assert!(failure.starts_with(&format!("{}: not a readable HDF5 file: ", path.display())), "{failure}");
+    assert_eq!(failure, format!("{}: not an HDF5 file", path.display()));
 }
 
 /// A direction.

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use bytemuck::cast_slice;
 use rayon::prelude::*;
-use rust_hdf5::{H5Dataset, H5File, H5Group, H5Type, Hdf5Error, LibverBound};
+use rust_hdf5::{
+    H5Dataset, H5File, H5Group, H5Type, Hdf5Error, Hyperslab, LibverBound, RegularHyperslab, Selection,
+};
 
 use super::mcstas::{in_mcstas, to_mcstas};
-use super::{Compression, DATA, ENTRY, NxmxHeader, THINNEST_SENSOR_M, TRUTH};
+use super::{Compression, DATA, ENTRY, FIRST_FRAME, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH};
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
 use crate::failure::Failure;
@@ -21,7 +23,7 @@ use crate::image::{PixelType, Pixels};
 const LABORATORY: &str = ".";
 
 /// Bytes of a pixel of either type.
-const PIXEL_BYTES: usize = 4;
+pub(super) const PIXEL_BYTES: usize = 4;
 
 impl Compression {
     /// The filters of pixels.
@@ -59,15 +61,21 @@ impl NxmxWriter {
     /// # Errors
     /// The file cannot be written, or `header` contradicts itself.
     pub fn create(path: &Path, header: &NxmxHeader) -> Result<Self, Failure> {
+        Self::of_series(path, header, Membership::default())
+    }
+
+    /// [`NxmxWriter::create`] for a file of a series.
+    pub(super) fn of_series(
+        path: &Path,
+        header: &NxmxHeader,
+        member: Membership<'_>,
+    ) -> Result<Self, Failure> {
         let checked = Checked::new(header).map_err(|what| refused(path, &what))?;
         let replacement = Replacement::of(path)?;
-        let begin = || {
-            // Readable by the HDF5 libraries of all readers.
-            let file = H5File::options().libver(LibverBound::Earliest).create(replacement.path())?;
-            let data = Document { header, geometry: &checked.geometry, size: checked.size }.write(&file)?;
-            Ok((file, data))
-        };
-        let (file, data) = begin().map_err(|error: Hdf5Error| refused(path, &error))?;
+        let document = Document { header, geometry: &checked.geometry, size: checked.size, member };
+        let (file, data) = document
+            .begun(&replacement, |group| document.frames(group))
+            .map_err(|error| refused(path, &error))?;
         Ok(Self { path: path.to_owned(), replacement, file, data, header: checked, written: 0 })
     }
 
@@ -115,9 +123,41 @@ impl NxmxWriter {
     }
 }
 
+/// Writes the master of files in the same folder, each given by its name and its number of frames: everything but
+/// pixels, and frames that are those of the files, one after the other.
+///
+/// # Errors
+/// The file cannot be written, or `header` contradicts itself.
+pub(super) fn write_master(
+    path: &Path,
+    header: &NxmxHeader,
+    member: Membership<'_>,
+    files: &[(String, usize)],
+) -> Result<(), Failure> {
+    let checked = Checked::new(header).map_err(|what| refused(path, &what))?;
+    let replacement = Replacement::of(path)?;
+    let document = Document { header, geometry: &checked.geometry, size: checked.size, member };
+    let write = || {
+        let (file, data) = document.begun(&replacement, |group| document.frames_of_files(group, files))?;
+        drop(data);
+        file.close()
+    };
+    write().map_err(|error| refused(path, &error))?;
+    replacement.commit()
+}
+
 /// The failure to write a file.
 pub(super) fn refused(path: &Path, what: &dyn fmt::Display) -> Failure {
     Failure::output(format!("{}: cannot write: {what}", path.display()))
+}
+
+/// Where the frames of a file stand in a series.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Membership<'a> {
+    /// The identity of the series; empty: none.
+    pub(super) series: &'a str,
+    /// The first frame of the file in the series, counted from 0.
+    pub(super) first_frame: usize,
 }
 
 /// A header that makes sense, as far as frames need it.
@@ -213,11 +253,28 @@ struct Document<'a> {
     /// In the frame of the file.
     geometry: &'a Geometry,
     size: [usize; 2],
+    member: Membership<'a>,
 }
 
 impl Document<'_> {
+    /// Creates the file, and writes everything but frames; `data` makes their array in its group.
+    fn begun(
+        &self,
+        replacement: &Replacement,
+        data: impl Fn(&H5Group) -> Written<H5Dataset>,
+    ) -> Written<(H5File, H5Dataset)> {
+        // Readable by the HDF5 libraries of all readers.
+        let file = H5File::options().libver(LibverBound::Earliest).create(replacement.path())?;
+        let data = self.write(&file, data)?;
+        Ok((file, data))
+    }
+
     /// Writes everything, and returns the array of frames.
-    fn write(&self, file: &H5File) -> Written<H5Dataset> {
+    fn write(
+        &self,
+        file: &H5File,
+        make_frames: impl Fn(&H5Group) -> Written<H5Dataset>,
+    ) -> Written<H5Dataset> {
         let header = self.header;
         file.set_text("NX_class", "NXroot")?;
         file.set_text("default", "entry")?;
@@ -232,7 +289,7 @@ impl Document<'_> {
         text(&source, "name", "simulated")?;
         let data = class(&entry, "data", "NXdata")?;
         data.set_text("signal", "data")?;
-        let frames = self.frames(&data)?;
+        let frames = make_frames(&data)?;
         self.sample(&entry)?;
         let instrument = class(&entry, "instrument", "NXinstrument")?;
         text(&instrument, "name", "widebragg")?;
@@ -260,6 +317,42 @@ impl Document<'_> {
         let filters = self.header.compression.filters();
         let frames = if filters.is_empty() { frames } else { frames.filter_pipeline(pipeline(filters)) };
         frames.fill_value(missing).create("data")
+    }
+
+    /// An array whose frames are those of other files.
+    fn frames_of_files(&self, group: &H5Group, files: &[(String, usize)]) -> Written<H5Dataset> {
+        match self.header.pixel_type {
+            PixelType::F32 => self.virtual_frames(group, files, f32::NAN),
+            _ => self.virtual_frames(group, files, -1_i32),
+        }
+    }
+
+    fn virtual_frames<T: H5Type>(
+        &self,
+        group: &H5Group,
+        files: &[(String, usize)],
+        missing: T,
+    ) -> Written<H5Dataset> {
+        let [fast, slow] = self.size;
+        let mut frames = group.new_dataset::<T>().shape([self.header.frames, slow, fast]).fill_value(missing);
+        let mut first = 0;
+        for (name, count) in files {
+            // A file may have more frames than are wanted of it.
+            let of = |first: usize| {
+                let slab = RegularHyperslab {
+                    start: vec![first as u64, 0, 0],
+                    stride: vec![1; 3],
+                    count: vec![1; 3],
+                    block: [*count, slow, fast].map(|length| length as u64).to_vec(),
+                };
+                Selection::Hyperslab { rank: 3, form: Hyperslab::Regular(slab) }
+            };
+            // A single % would be a place for numbers.
+            let name = name.replace('%', "%%");
+            frames = frames.virtual_mapping(of(first), &name, DATA, of(0));
+            first += count;
+        }
+        frames.create("data")
     }
 
     fn sample(&self, entry: &H5Group) -> Written {
@@ -363,6 +456,11 @@ impl Document<'_> {
         let group = class(entry, TRUTH.trim_start_matches(ENTRY).trim_start_matches('/'), "NXcollection")?;
         text(&group, "version", env!("CARGO_PKG_VERSION"))?;
         text(&group, "command_line", &truth.command_line)?;
+        let Membership { series, first_frame } = self.member;
+        if !series.is_empty() {
+            text(&group, name_in_truth(SERIES), series)?;
+            number(&group, name_in_truth(FIRST_FRAME), first_frame as i64 + 1, "")?;
+        }
         // It was computed before, so it can be computed.
         let n = to_mcstas(&self.header.geometry).map_err(Hdf5Error::InvalidState)?;
         matrices(&group, "laboratory_to_mcstas", &[3, 3], &[n], "")?;
@@ -391,6 +489,11 @@ impl Document<'_> {
         }
         Ok(())
     }
+}
+
+/// The name of an object in the group of the truth.
+fn name_in_truth(path: &'static str) -> &'static str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The angle at the start of a frame.

@@ -23,7 +23,7 @@ use crate::error::Failure;
 use crate::evidence::{self, Evidence};
 use crate::images::{Image, Region, read_geometry, read_pair};
 use crate::options::CompareOptions;
-use crate::picture::image::{Picture, surroundings};
+use crate::picture::image::{NOT_FINITE_NAME, Picture, surroundings};
 use crate::picture::scale::Scale;
 use figures::Figures;
 use peaks::{Level, matched};
@@ -33,6 +33,7 @@ use summary::Comparison;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::image::FlatDetector;
 use widebragg_formats::memory::is_there;
+use widebragg_formats::registry::geometry_of_file;
 
 /// Memory for the figures of a row of pixels while they are computed.
 const ROW_BYTES: usize = 1 << 10;
@@ -112,13 +113,17 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     }
     let figures = Figures::new(&a.pixels, &b.pixels, &region);
     let mut notes: Vec<String> = images.iter().filter_map(|image| image.note.clone()).collect();
-    let rings = rings(options, runs, &images, &mut notes)?;
+    let rings = rings(options, runs, size, &images, &mut notes)?;
     let mut comparison =
         Comparison { options, images: &images, size, region, figures, matching, runs, notes };
     if comparison.excluded() > 0 {
         let note = format!(
-            "{} pixels are NaN or infinite in A or B: excluded from all figures, green on the pictures",
-            comparison.excluded()
+            "{} {} in A or B: excluded from all figures, green on the pictures",
+            match comparison.excluded() {
+                1 => "1 pixel is".to_owned(),
+                count => format!("{count} pixels are"),
+            },
+            comparison.unusable().join(" or ")
         );
         comparison.notes.push(note);
     }
@@ -153,11 +158,12 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
 fn rings(
     options: &CompareOptions,
     runs: &[Run],
+    size: [usize; 2],
     images: &[Image; 2],
     notes: &mut Vec<String>,
 ) -> Result<Option<FlatDetector>, Failure> {
     if let Some(path) = &options.geometry {
-        return read_geometry(path).map(Some).map_err(|failure| failure.context("--geometry"));
+        return geometry_of(path, size, notes).map(Some).map_err(|failure| failure.context("--geometry"));
     }
     if !options.rings {
         return Ok(None);
@@ -165,10 +171,26 @@ fn rings(
     let found = images.iter().find_map(|image| image.geometry);
     let found = found.or_else(|| runs.iter().find_map(|run| read_geometry(&run.int).ok()));
     if found.is_none() {
-        let note = "--rings: neither image has a header with the geometry, no rings are drawn: name an SMV or CBF image with --geometry";
+        let note = "--rings: neither image has a header with the geometry, no rings are drawn: name a file of it with --geometry";
         notes.push(note.to_owned());
     }
     Ok(found)
+}
+
+/// The detector of a file of geometry.
+fn geometry_of(path: &Path, size: [usize; 2], notes: &mut Vec<String>) -> Result<FlatDetector, Failure> {
+    let file = geometry_of_file(path, 0)?;
+    let path = path.display();
+    notes.extend(file.warnings.iter().map(|warning| format!("--geometry: {path}: {warning}")));
+    let detector = file.geometry.flat_detector();
+    let detector = detector.map_err(|why| Failure::input(format!("{path}: no rings can be drawn: {why}")))?;
+    let own = file.geometry.block_size();
+    if own != size {
+        let by = |[fast, slow]: [usize; 2]| format!("{fast} x {slow}");
+        let (own, size) = (by(own), by(size));
+        notes.push(format!("--geometry: {path} describes {own} pixels, the images have {size}"));
+    }
+    Ok(detector)
 }
 
 fn pictures(
@@ -194,13 +216,14 @@ fn pictures(
     let title = |name: &str, path: &Path| format!("{name}: {}", path.display());
     let picture = |image: usize, title: &str| {
         let not_finite = figures.images[image].nan + figures.images[image].infinite;
-        let pixels = [a, b][image];
+        let (pixels, format) = ([a, b][image], comparison.images[image].format);
         let picture = Picture {
             title,
             unit: comparison.unit(),
             region: comparison.region,
             scale: &common,
             not_finite,
+            not_finite_name: if format.has_header() { "masked" } else { NOT_FINITE_NAME },
             rings,
             ring_colour: [120, 220, 255],
         };
@@ -213,6 +236,7 @@ fn pictures(
             region: comparison.region,
             scale: &signed,
             not_finite: comparison.excluded(),
+            not_finite_name: "excluded",
             rings,
             ring_colour: [90, 100, 110],
         };

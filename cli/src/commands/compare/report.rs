@@ -126,13 +126,17 @@ fn cards(page: &mut String, comparison: &Comparison<'_>) {
     let f = &comparison.figures;
     let none = || "none".to_owned();
     let percent = |share: f64| format!("{:.3} %", (share * 1e5).floor() / 1e3);
+    let excluded = match comparison.unusable()[..] {
+        [] => "pixels excluded".to_owned(),
+        ref names => format!("pixels excluded ({})", names.join(", ")),
+    };
     let all = [
         ("correlation", f.correlation.map_or_else(none, |found| format!("{found:.6}"))),
         ("sum B / sum A", f.sum_ratio().map_or_else(none, |ratio| format!("{ratio:.6}"))),
         ("root mean square difference", f.mse.map_or_else(none, |mse| short(mse.sqrt()))),
         ("pixels bit-identical", f.identical_share().map_or_else(none, percent)),
         ("spots matched", comparison.matching.share().map_or_else(none, percent)),
-        ("pixels excluded (NaN, infinite)", comparison.excluded().to_string()),
+        (excluded.as_str(), comparison.excluded().to_string()),
     ];
     page.push_str("<div class=\"cards\">\n");
     for (name, value) in all {

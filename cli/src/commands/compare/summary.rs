@@ -43,6 +43,26 @@ impl Comparison<'_> {
         self.figures.pixels - self.figures.compared
     }
 
+    /// What pixels of an image that are NaN are called: formats with a header mark pixels that were not measured.
+    #[must_use]
+    pub fn nan_name(&self, image: usize) -> &'static str {
+        if self.images[image].format.has_header() { "masked" } else { "NaN" }
+    }
+
+    /// What the excluded pixels are.
+    #[must_use]
+    pub fn unusable(&self) -> Vec<&'static str> {
+        let nan = |image: usize| (self.figures.images[image].nan, self.nan_name(image));
+        let infinite = self.figures.images.iter().map(|image| image.infinite).sum();
+        let mut names = Vec::new();
+        for (count, name) in [nan(0), nan(1), (infinite, "infinite")] {
+            if count > 0 && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// Whether the correlation reaches the threshold; `None` without one. Identical images without variance
     /// pass.
     #[must_use]
@@ -99,7 +119,8 @@ impl Comparison<'_> {
             "sum": one.sum,
             "min": one.min,
             "max": one.max,
-            "nan_pixels": one.nan,
+            "masked_pixels": if file.format.has_header() { one.nan } else { 0 },
+            "nan_pixels": if file.format.has_header() { 0 } else { one.nan },
             "infinite_pixels": one.infinite,
         })
     }
@@ -214,15 +235,16 @@ impl Comparison<'_> {
         ];
         if self.excluded() > 0 {
             let [one, other] = self.figures.images;
-            let excluded = format!(
-                "{}: NaN {} in A, {} in B, infinite {} in A, {} in B",
-                self.excluded(),
-                one.nan,
-                other.nan,
-                one.infinite,
-                other.infinite
-            );
-            lines.push(("excluded", excluded));
+            let counts = [
+                (one.nan, self.nan_name(0), "A"),
+                (other.nan, self.nan_name(1), "B"),
+                (one.infinite, "infinite", "A"),
+                (other.infinite, "infinite", "B"),
+            ];
+            let there = counts.iter().filter(|(count, ..)| *count > 0);
+            let parts: Vec<_> =
+                there.map(|(count, name, image)| format!("{count} {name} in {image}")).collect();
+            lines.push(("excluded", format!("{}: {}", self.excluded(), parts.join(", "))));
         }
         lines
     }

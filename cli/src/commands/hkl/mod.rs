@@ -92,11 +92,11 @@ pub fn run(options: &HklOptions) -> Result<(), Failure> {
         Reflections::Model(model) => model::described(&model, options, out)?,
     };
     match (options.json, options.quiet) {
-        (_, true) => Ok(()),
-        (true, false) => {
+        (true, _) => {
             console::print(&format!("{}\n", serde_json::to_string_pretty(&json).unwrap_or_default()))
         }
         (false, false) => console::print(&text),
+        (false, true) => Ok(()),
     }
 }
 

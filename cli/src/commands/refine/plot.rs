@@ -9,7 +9,7 @@ use widebragg_experiment::resolution::scattering_lengths;
 use crate::error::Failure;
 use crate::images::Region;
 use crate::picture::canvas::{Align, Canvas, INK, Lettering};
-use crate::picture::image::{Picture, colour_bar, signed_picture};
+use crate::picture::image::{NOT_FINITE_NAME, Picture, colour_bar, signed_picture};
 use crate::picture::scale::Scale;
 
 /// Side of the surroundings of a spot, in pixels; side of one of these pixels, and gap between panels, in
@@ -78,6 +78,7 @@ impl Images<'_> {
                 region,
                 scale: &scale,
                 not_finite,
+                not_finite_name: NOT_FINITE_NAME,
                 rings: None,
                 ring_colour: INK,
             };

@@ -12,6 +12,8 @@ mod series;
 mod summary;
 mod xds_inp;
 
+use std::path::PathBuf;
+
 use indicatif::ProgressBar;
 use rayon::ThreadPool;
 use widebragg::light::LightRule;
@@ -101,7 +103,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         record.keep(&files)?;
     }
     let identity = record.as_ref().map(Record::identity);
-    let nxmx = NxmxFile::new(options, &experiment, frame, args, identity.as_deref())?;
+    let wanted = series.first..series.end;
+    let nxmx = NxmxFile::new(options, &experiment, frame, args, identity.as_deref(), wanted)?;
     if series.end - series.first > 1 && experiment.phi.range == 0.0 {
         console::complain("--frames without an oscillation: all frames have the same phi");
     }
@@ -155,7 +158,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         keep(evidence, &results)?;
     }
     announced?;
-    if options.json && !options.quiet {
+    if options.json {
         return console::print(&summary::json(&results));
     }
     for image in &images {
@@ -231,7 +234,8 @@ fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     evidence.add_text("summary.json", &summary::json(results))?;
     let images = results.images.iter().flat_map(|image| image.names.all());
     let predictions = results.predictions.map(|predictions| predictions.path.as_path());
-    let nxmx = results.nxmx.and_then(NxmxFile::complete);
+    let nxmx = results.nxmx.map(NxmxFile::complete).unwrap_or_default();
+    let nxmx = nxmx.iter().map(PathBuf::as_path);
     let mut files = images.chain(results.list).chain(results.xds_inp).chain(predictions).chain(nxmx);
     files.try_for_each(|path| evidence.add_copy(path))
 }
@@ -253,6 +257,12 @@ impl Job<'_> {
         let frames: Vec<usize> = (self.series.first..self.series.end).collect();
         let wanted: Vec<usize> = frames.iter().copied().filter(|&index| !self.has_finished(index)).collect();
         let left_out = frames.len() - wanted.len();
+        let again = wanted.iter().filter(|&&index| self.nxmx.is_some() && self.has_images(index)).count();
+        if again > 0 {
+            console::complain(&format!(
+                "--nxmx: {again} finished frames are rendered again, since the file does not have them"
+            ));
+        }
         self.bar.inc(left_out as u64 * experiment.rows() as u64);
         let mut orientations = experiment.orientation_buffer()?;
         if wanted.first().is_some_and(|&first| first > 0) && self.lacks_scales() {
@@ -287,10 +297,14 @@ impl Job<'_> {
 
     /// Whether frame `index` was finished by an earlier run, and is to be kept.
     fn has_finished(&self, index: usize) -> bool {
-        let Self { options, experiment, series, record, nxmx, .. } = self;
+        self.nxmx.as_ref().is_none_or(|file| file.has(index)) && self.has_images(index)
+    }
+
+    /// Whether an earlier run has made the images of frame `index`, all but that of the NXmx file.
+    fn has_images(&self, index: usize) -> bool {
+        let Self { options, experiment, series, record, .. } = self;
         let names = || Names::numbered(options, series.number(index));
         let record = record.as_ref().filter(|_| options.resume);
-        let record = record.filter(|_| nxmx.as_ref().is_none_or(|file| file.has(index)));
         record.is_some_and(|record| record.has_finished(&names(), experiment.pixels()))
     }
 

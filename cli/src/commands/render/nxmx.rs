@@ -5,7 +5,8 @@
 //! the laboratory of the run, so there is nothing that headers of images could not say; curved detectors alone are
 //! refused.
 
-use std::path::{Path, PathBuf};
+use core::ops::Range;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -18,9 +19,10 @@ use widebragg_experiment::images::noise_counts;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
-use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries, Truth};
+use widebragg_formats::nxmx::{Earlier, Joined, NxmxHeader, NxmxSeries, Truth};
 
 use super::output::{COUNT_CUTOFF, noise_streams};
+use crate::console;
 use crate::error::Failure;
 use crate::evidence::quoted;
 use crate::options::Options;
@@ -29,24 +31,38 @@ use crate::options::Options;
 #[derive(Debug)]
 pub struct NxmxFile {
     path: PathBuf,
+    /// Frames of the series; of a complete file, its own.
     frames: usize,
     series: NxmxSeries,
+    earlier: Earlier,
     is_complete: bool,
 }
 
 impl NxmxFile {
-    /// The file that `options` ask for. `frame` is that of the laboratory, where a file of geometry tells it. `identity` is that of the series; `None` for a single image.
+    /// The file that `options` ask for. `frame` is that of the laboratory, where a file of geometry tells it. `identity` is
+    /// that of the series; `None` for a single image. With `--resume` the frames of `wanted`, counted from 0, that are there
+    /// from earlier runs are found.
     ///
     /// # Errors
-    /// The detector is curved, or there is too little memory.
+    /// The detector is curved, what earlier runs have left is in the way, or there is too little memory.
     pub fn new(
         options: &Options,
         experiment: &Experiment,
         frame: Option<Frame>,
         args: &[String],
         identity: Option<&str>,
+        wanted: Range<usize>,
     ) -> Result<Option<Self>, Failure> {
-        let Some(path) = options.nxmx.clone() else { return Ok(None) };
+        let Some(path) = options.nxmx.clone() else {
+            let given = [
+                ("--nxmx-compression", options.nxmx_compression.is_some()),
+                ("--nxmx-frames-per-file", options.nxmx_frames_per_file.is_some()),
+            ];
+            for (option, _) in given.into_iter().filter(|&(_, is_given)| is_given) {
+                console::complain(&format!("{option} has no effect without --nxmx"));
+            }
+            return Ok(None);
+        };
         if lost_in_headers(experiment).contains(&Lost::Curved) {
             let path = path.display();
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
@@ -54,17 +70,27 @@ impl NxmxFile {
         let frames = options.frames.unwrap_or(1);
         let header = header(options, experiment, frame, args, frames)?;
         // A single image has no parts that another run could add to.
-        let series = NxmxSeries::new(&path, header, identity.unwrap_or("single")).map_err(named)?;
-        Ok(Some(Self { path, frames, series, is_complete: false }))
+        let mut series = NxmxSeries::new(&path, header, identity.unwrap_or_default()).map_err(named)?;
+        if let Some(frames) = options.nxmx_frames_per_file {
+            series = series.in_files_of(frames);
+        }
+        let earlier = if options.resume {
+            series.earlier(wanted)
+        } else {
+            series.check_anew().map(|()| Earlier::default())
+        };
+        let earlier = earlier.map_err(named)?;
+        earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
+        Ok(Some(Self { path, frames, series, earlier, is_complete: false }))
     }
 
     /// Whether frame `index` is there from an earlier run.
     #[must_use]
     pub fn has(&self, index: usize) -> bool {
-        self.series.has(index)
+        self.earlier.has(index)
     }
 
-    /// Adds frame `index`, whose float image is `pixels`.
+    /// Adds frame `index`, whose float image is `pixels`, if it is not there yet.
     ///
     /// # Errors
     /// It cannot be written.
@@ -76,6 +102,9 @@ impl NxmxFile {
         pixels: &[f32],
         index: usize,
     ) -> Result<(), Failure> {
+        if self.has(index) {
+            return Ok(());
+        }
         let added = if options.nonoise {
             self.series.add(index, Pixels::F32(pixels))
         } else {
@@ -91,14 +120,22 @@ impl NxmxFile {
     /// # Errors
     /// It cannot be written.
     pub fn finish(&mut self) -> Result<(), Failure> {
-        self.is_complete = self.series.finish().map_err(named)?;
+        match self.series.finish().map_err(named)? {
+            Joined::Complete { frames } => (self.is_complete, self.frames) = (true, frames),
+            Joined::Waiting => {}
+            Joined::Damaged(index) => console::complain(&format!(
+                "--nxmx: frame {} is damaged in {}: --resume renders it again",
+                index + 1,
+                self.series.folder().display()
+            )),
+        }
         Ok(())
     }
 
-    /// The file, if it is complete.
+    /// The files, if they are complete.
     #[must_use]
-    pub fn complete(&self) -> Option<&Path> {
-        self.is_complete.then_some(&self.path)
+    pub fn complete(&self) -> Vec<PathBuf> {
+        if self.is_complete { self.series.paths() } else { Vec::new() }
     }
 
     /// What the summary says of it.
@@ -150,7 +187,7 @@ fn header(
     let [alpha, beta, gamma] = cell.angles_rad.map(f64::to_degrees);
     Ok(NxmxHeader {
         pixel_type: if options.nonoise { PixelType::F32 } else { PixelType::I32 },
-        compression: options.nxmx_compression,
+        compression: options.nxmx_compression.unwrap_or_default(),
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
         unix_time_s: now.as_secs(),

@@ -80,7 +80,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 19] = [
+const INCIDENTAL: [&str; 22] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -91,6 +91,9 @@ const INCIDENTAL: [&str; 19] = [
     "--no-expt",
     "--xds-inp",
     "--predictions",
+    "--nxmx", // a file has the frames of one series, and a record beside it
+    "--nxmx-compression",
+    "--nxmx-frames-per-file",
     "--log",
     "--quiet",
     "--json",
@@ -336,7 +339,9 @@ impl Record {
     /// A hash of what defines the series; another series has another one.
     #[must_use]
     pub fn identity(&self) -> String {
-        hex(&Md5::digest(self.ours.json().to_string()))
+        // The version is that which began the series; all else is the same.
+        let begun = self.found.first().map_or(&self.ours, |(_, begun)| begun);
+        hex(&Md5::digest(begun.json().to_string()))
     }
 
     /// The scales of the series, where they are known.
@@ -417,8 +422,7 @@ mod tests {
         ] {
             assert_eq!(difference(&options(begun), &options(now)), words);
         }
-        let same =
-            "--quiet -mat A.mat -N 6 --json --png=p.png -nopgm -phi -0.5 --frame-range=2:3 --resume-anyway";
+        let same = "--quiet -mat A.mat -N 6 --nxmx=a.nxs --png=p.png -nopgm -phi -0.5 --frame-range=2:3 --resume-anyway";
         assert_eq!(options(begun), options(same));
     }
 

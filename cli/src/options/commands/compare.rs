@@ -84,9 +84,12 @@ const OPTIONS: Section<CompareOptions> = Section {
             "draw resolution rings, with the geometry in the header of A or B",
             |c, _| put(&mut c.rings, true),
         ),
-        Row::new("--geometry", File, "SMV or CBF image whose header --rings uses instead", |c, v| {
-            set(&mut c.geometry, v.path())
-        }),
+        Row::new(
+            "--geometry",
+            File,
+            "file with the geometry of the rings: of DIALS, CrystFEL or XDS, an NXmx file, an SMV or CBF image",
+            |c, v| set(&mut c.geometry, v.path()),
+        ),
         Row::new("--out", Folder, "folder for summary.json, report.html, pictures and runs", |c, v| {
             put(&mut c.out, v.path()?)
         })

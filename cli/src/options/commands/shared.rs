@@ -13,7 +13,8 @@ use super::{
 use crate::error::Failure;
 
 pub(super) const JSON: OptionSpec = OptionSpec::new("--json", Nothing, "print the summary as JSON");
-pub(super) const QUIET: OptionSpec = OptionSpec::new("--quiet", Nothing, "print no progress and no summary");
+pub(super) const QUIET: OptionSpec =
+    OptionSpec::new("--quiet", Nothing, "print no progress, and no summary but that of --json");
 pub(super) const THREADS: OptionSpec =
     OptionSpec::new("--threads", Integer, "worker threads; the result does not depend on their number")
         .default("all cores");

@@ -92,10 +92,17 @@ pub(super) const OUTPUT: Section<Options> = Section {
             "gzip, which every reader has; the faster bitshuffle-LZ4; or none",
             |o, v| {
                 let choices = [Compression::Gzip, Compression::BitshuffleLz4, Compression::None];
-                put(&mut o.nxmx_compression, v.choice(&choices)?)
+                put(&mut o.nxmx_compression, Some(v.choice(&choices)?))
             },
         )
         .default("gzip"),
+        Row::new(
+            "--nxmx-frames-per-file",
+            Integer,
+            "keep the frames in files of so many, and make the file of --nxmx their master",
+            |o, v| set(&mut o.nxmx_frames_per_file, v.count()),
+        )
+        .default("all in one file"),
         Row::new("--expt", File, "experiment list for DIALS: the exact geometry", |o, v| {
             o.no_expt = false;
             set(&mut o.expt, v.path())

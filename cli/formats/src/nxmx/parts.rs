@@ -1,0 +1,182 @@
+//! The parts of a series: frames that are files of their own until all of them are there.
+//!
+//! A part begins with a line that names what it must have in common with the others, such as
+//! `widebragg part 2, frame 0, I32, 2463 x 2527, Gzip, 5d41402a`, whose end is the identity of the series. Then follow the
+//! frame as the final file stores it, and the CRC-32 of all bytes before it, least significant first. It tells a part
+//! that is damaged from one of another series.
+
+use core::ops::Range;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::Crc;
+
+use super::Compression;
+use crate::atomic::write_atomically;
+use crate::failure::Failure;
+use crate::image::{PixelType, is_named};
+use crate::memory::Watched;
+use crate::text::{cannot_read, cannot_write, in_file};
+
+/// The extension of a part.
+const EXTENSION: &str = "part";
+
+/// Longest first line of a part that is read.
+const MAX_LINE_BYTES: u64 = 256;
+
+/// Bytes of the check sum at the end of a part.
+const CRC_BYTES: usize = 4;
+
+/// The parts of a series, in the folder `NAME.parts` beside the file `NAME`.
+#[derive(Debug)]
+pub(super) struct Parts {
+    folder: PathBuf,
+    size: [usize; 2],
+    pixel_type: PixelType,
+    identity: String,
+}
+
+/// What is there of a part.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Nothing.
+    Absent,
+    /// A part that cannot be read, or not as it was written.
+    Damaged,
+    /// The frame as it is stored.
+    Whole(Compression, Vec<u8>),
+}
+
+impl Parts {
+    /// Those of the file `path`: frames of `size` pixels along fast and slow.
+    pub(super) fn of(path: &Path, size: [usize; 2], pixel_type: PixelType, identity: &str) -> Self {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".parts");
+        Self { folder: path.with_file_name(name), size, pixel_type, identity: identity.to_owned() }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn path(&self, frame: usize) -> PathBuf {
+        // Frames of file names count from 1.
+        self.folder.join(format!("{:06}.{EXTENSION}", frame + 1))
+    }
+
+    /// Whether there is a part, in whatever state.
+    pub(super) fn has(&self, frame: usize) -> bool {
+        self.path(frame).is_file()
+    }
+
+    /// Checks that the folder can hold parts, and that none in it is of another series.
+    ///
+    /// # Errors
+    /// One of these is not so.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let folder = &self.folder;
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                let folder = folder.display();
+                return Err(Failure::output(format!(
+                    "{folder}: not a folder; frames are kept in one of this name"
+                )));
+            }
+            Err(error) => return Err(cannot_read(folder, &error)),
+        };
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| is_named(path, EXTENSION)) {
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<usize>().ok());
+            let Some(frame) = number.and_then(|number| number.checked_sub(1)) else { continue };
+            let mut line = Vec::new();
+            let file = File::open(&path).map(|file| BufReader::new(file.take(MAX_LINE_BYTES)));
+            let read = file.and_then(|mut file| file.read_until(b'\n', &mut line));
+            // What begins otherwise is damaged or foreign, which only all of its bytes tell.
+            if read.is_ok() && self.compression(frame, &line).is_none() {
+                self.read(frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a frame; another of that number is replaced.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn keep(&self, frame: usize, compression: Compression, chunk: &[u8]) -> Result<(), Failure> {
+        fs::create_dir_all(&self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
+        let line = self.first_line(frame, compression);
+        let mut crc = Crc::new();
+        crc.update(line.as_bytes());
+        crc.update(chunk);
+        write_atomically(&self.path(frame), |out| {
+            out.write_all(line.as_bytes())?;
+            out.write_all(chunk)?;
+            out.write_all(&crc.sum().to_le_bytes())
+        })
+    }
+
+    /// A frame as it is stored.
+    ///
+    /// # Errors
+    /// It is that of another series, or there is too little memory for it.
+    pub(super) fn read(&self, frame: usize) -> Result<Part, Failure> {
+        let path = self.path(frame);
+        let mut bytes = Vec::new();
+        match File::open(&path).and_then(|file| Watched(file).read_to_end(&mut bytes)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Part::Absent),
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+                return Err(cannot_read(&path, &error));
+            }
+            Err(_) => return Ok(Part::Damaged),
+        }
+        let Some((written, sum)) = bytes.split_last_chunk::<CRC_BYTES>() else { return Ok(Part::Damaged) };
+        let mut crc = Crc::new();
+        crc.update(written);
+        let line_end = written.iter().position(|&byte| byte == b'\n');
+        let Some(line_end) = line_end.filter(|_| crc.sum().to_le_bytes() == *sum) else {
+            return Ok(Part::Damaged);
+        };
+        let Some(compression) = self.compression(frame, &written[..=line_end]) else {
+            let folder = self.folder.display();
+            return Err(in_file(&path, format!("a frame of another series; remove {folder} to begin anew")));
+        };
+        bytes.truncate(bytes.len() - CRC_BYTES);
+        bytes.drain(..=line_end);
+        Ok(Part::Whole(compression, bytes))
+    }
+
+    /// Removes parts, of which another job may remove some at the same time, and their folder if nothing else is in it.
+    ///
+    /// # Errors
+    /// A part cannot be removed.
+    pub(super) fn remove(&self, frames: Range<usize>) -> Result<(), Failure> {
+        for path in frames.map(|frame| self.path(frame)) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(cannot_write(&path, &error));
+                }
+                _ => {}
+            }
+        }
+        // It stays where it holds other frames, or what is not ours.
+        let _ = fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
+    fn first_line(&self, frame: usize, compression: Compression) -> String {
+        let Self { size: [fast, slow], pixel_type, identity, .. } = self;
+        format!(
+            "widebragg part 2, frame {frame}, {pixel_type:?}, {fast} x {slow}, {compression:?}, {identity}\n"
+        )
+    }
+
+    /// The compression of a frame that begins with `line`; `None` where it is not one of this series.
+    fn compression(&self, frame: usize, line: &[u8]) -> Option<Compression> {
+        let is_so = |&compression: &Compression| line == self.first_line(frame, compression).as_bytes();
+        Compression::ALL.into_iter().find(is_so)
+    }
+}
