@@ -57,6 +57,7 @@ mod frame_start;
 pub mod geometry;
 pub mod gradient;
 pub mod images;
+pub mod layout;
 pub mod light;
 pub mod panels;
 pub mod parameters;

@@ -127,6 +127,24 @@ pub struct Image<'a> {
     pub scale: f64,
     /// The factor from photons to grey levels of a preview, up to 255; `None`: chosen for the image.
     pub preview_scale: Option<f64>,
+    /// Where a preview shows the pixels; `None`: as they are.
+    pub layout: Option<&'a Layout>,
+}
+
+/// Where the pixels of an image are in a picture, as where several panels stand apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Points of the picture along a row.
+    pub width: usize,
+    /// Rows of the picture.
+    pub height: usize,
+    /// For each point the index of a pixel, or [`Layout::GAP`].
+    pub pixels: Vec<u32>,
+}
+
+impl Layout {
+    /// A point that shows no pixel.
+    pub const GAP: u32 = u32::MAX;
 }
 
 /// A format that images are written in.

@@ -18,7 +18,8 @@
 //! // Three columns, two rows; -1 is a gap.
 //! let counts = [1, 0, 2, 300, -1, 70_000];
 //! let header = ImageHeader { fast: 3, slow: 2, ..ImageHeader::default() };
-//! Cbf.write(&path, &Image { header: &header, pixels: Pixels::I32(&counts), scale: 1.0, preview_scale: None })?;
+//! let pixels = Pixels::I32(&counts);
+//! Cbf.write(&path, &Image { header: &header, pixels, scale: 1.0, preview_scale: None, layout: None })?;
 //!
 //! let image = reader_of(&path)?.read(&path, None)?;
 //! assert_eq!((image.fast, image.slow), (3, 2));

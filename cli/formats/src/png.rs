@@ -18,7 +18,7 @@ use ::png::{BitDepth, ColorType, Compression, Encoder};
 use crate::atomic::write_atomically;
 use crate::background::Background;
 use crate::failure::Failure;
-use crate::image::{Image, ImageWriter, PixelType, Pixels, ends_with, wrong_type};
+use crate::image::{Image, ImageWriter, Layout, PixelType, Pixels, ends_with, wrong_type};
 use crate::memory::{filled, zeroed};
 
 /// Fraction of the positive pixels that are not black.
@@ -29,6 +29,9 @@ const LEAST_TOP: f32 = 0.25;
 
 /// Grey of a background that is much stronger than the spots.
 const TINT: f32 = 0.15;
+
+/// Grey of gaps between panels and of pixels that are not rendered: no background is as dark without a spot.
+const GAP: u8 = 160;
 
 /// Number of compressed bytes written at a time.
 const PIECE_BYTES: usize = 1 << 16;
@@ -53,7 +56,11 @@ impl ImageWriter for Preview {
         match image.pixels {
             Pixels::F32(pixels) => {
                 let top = image.preview_scale.map(|scale| (255.0 / scale) as f32);
-                write_preview(path, image.header.fast, image.header.slow, pixels, top)
+                let (fast, slow) = (image.header.fast, image.header.slow);
+                match image.layout {
+                    None => write_preview(path, fast, slow, pixels, top),
+                    Some(layout) => write_laid_out(path, fast, layout, pixels, top),
+                }
             }
             other => Err(wrong_type(self, path, &other)),
         }
@@ -93,13 +100,42 @@ pub fn write_preview(
     pixels: &[f32],
     top: Option<f32>,
 ) -> Result<(), Failure> {
+    let levels = || grey_levels(fast, pixels, top);
+    write_grey(path, [fast, slow], levels)
+}
+
+/// Writes a preview of pixels in rows of `fast`, laid out with grey gaps.
+fn write_laid_out(
+    path: &Path,
+    fast: usize,
+    layout: &Layout,
+    pixels: &[f32],
+    top: Option<f32>,
+) -> Result<(), Failure> {
+    let levels = || {
+        let of_pixels = grey_levels(fast, pixels, top)?;
+        let mut levels = filled(layout.pixels.len(), GAP)?;
+        for (level, &pixel) in levels.iter_mut().zip(&layout.pixels) {
+            *level = of_pixels.get(pixel as usize).copied().unwrap_or(GAP);
+        }
+        Some(levels)
+    };
+    write_grey(path, [layout.width, layout.height], levels)
+}
+
+/// Writes a grey picture; `levels` returns `None` where there is too little memory.
+fn write_grey(
+    path: &Path,
+    [width, height]: [usize; 2],
+    levels: impl FnOnce() -> Option<Vec<u8>>,
+) -> Result<(), Failure> {
     write_atomically(path, |out| {
         let size = |length: usize| u32::try_from(length).map_err(io::Error::other);
-        let mut encoder = Encoder::new(out, size(fast)?, size(slow)?);
+        let mut encoder = Encoder::new(out, size(width)?, size(height)?);
         encoder.set_color(ColorType::Grayscale);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
-        let levels = grey_levels(fast, pixels, top).ok_or(io::ErrorKind::OutOfMemory)?;
+        let levels = levels().ok_or(io::ErrorKind::OutOfMemory)?;
         // Written in pieces, so that the compressed image is never in memory as a whole.
         let mut image = encoder.write_header()?;
         let mut pieces = image.stream_writer_with_size(PIECE_BYTES)?;

@@ -85,7 +85,7 @@ mod tests {
         for pixels in
             [Pixels::F32(&floats), Pixels::U16(&integers), Pixels::I32(&counts), Pixels::U8(&levels)]
         {
-            job(&Image { header: &header, pixels, scale: 1.0, preview_scale: None });
+            job(&Image { header: &header, pixels, scale: 1.0, preview_scale: None, layout: None });
         }
     }
 

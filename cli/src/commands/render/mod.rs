@@ -22,10 +22,12 @@ use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, check_room, render_frame};
+use widebragg_experiment::layout::layout;
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
+use widebragg_formats::image::Layout;
 use widebragg_formats::memory::{append, is_there};
 
 use crate::commands::setup::geometry::FileGeometry;
@@ -39,7 +41,7 @@ use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
 use nxmx::NxmxFile;
-use output::{Names, Scales, adc_offset};
+use output::{Names, Scales, Shared, adc_offset};
 use predictions::Predictions;
 use series::{Record, Series};
 use summary::{FactorsOrigin, Hardware, ImageSummary, Results};
@@ -127,7 +129,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let rows = (experiment.rows() as u64).saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
-    let mut job = Job { options, experiment: &experiment, series, record, nxmx, pool, bar };
+    let layout = if options.png.is_some() { layout(&experiment)? } else { None };
+    let mut job = Job { options, experiment: &experiment, series, record, nxmx, layout, pool, bar };
     let images = job.render();
     job.bar.finish_and_clear();
     let Job { nxmx, .. } = job;
@@ -247,6 +250,8 @@ struct Job<'a> {
     series: Series,
     record: Option<Record>,
     nxmx: Option<NxmxFile>,
+    /// Where previews show the pixels.
+    layout: Option<Layout>,
     pool: ThreadPool,
     bar: ProgressBar,
 }
@@ -335,9 +340,10 @@ impl Job<'_> {
             self.keep_scales(scenes, &frame)?;
         }
         let Self { options, experiment, series, record, nxmx, pool, .. } = self;
-        let scales = record.as_ref().and_then(Record::scales);
+        let shared =
+            Shared { scales: record.as_ref().and_then(Record::scales), layout: self.layout.as_ref() };
         let written = pool
-            .install(|| output::write(options, experiment, scenes, &frame.pixels, index, &names, scales))?;
+            .install(|| output::write(options, experiment, scenes, &frame.pixels, index, &names, shared))?;
         if let Some(record) = record {
             record.mark(&names);
         }

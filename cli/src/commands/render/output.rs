@@ -21,7 +21,9 @@ use widebragg_formats::atomic::check_writable;
 use widebragg_formats::cbf::Cbf;
 use widebragg_formats::failure;
 use widebragg_formats::float::Float;
-use widebragg_formats::image::{Image, ImageHeader, ImageWriter, NanobraggGeometry, PixelType, Pixels};
+use widebragg_formats::image::{
+    Image, ImageHeader, ImageWriter, Layout, NanobraggGeometry, PixelType, Pixels,
+};
 use widebragg_formats::pgm::Pgm;
 use widebragg_formats::png::Preview;
 use widebragg_formats::smv::{HeaderStyle, SmvWriter};
@@ -254,6 +256,15 @@ fn given(scale: Option<f64>) -> Option<f64> {
     scale.filter(|&scale| scale > 0.0)
 }
 
+/// What the images of a run share.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared<'a> {
+    /// The scales of a series; `None` for a single image.
+    pub scales: Option<Scales>,
+    /// Where previews show the pixels; `None`: as they are.
+    pub layout: Option<&'a Layout>,
+}
+
 /// Results of writing an image.
 #[derive(Debug, Clone)]
 pub struct Written {
@@ -280,8 +291,7 @@ fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, F
     result.map_err(|failure| failure.context(option).into())
 }
 
-/// Writes all files of the image `pixels`, rendered from `scenes`: frame `index` of the series, counted from
-/// 0. `scales` are those of the series; `None` for a single image.
+/// Writes all files of the image `pixels`, rendered from `scenes`: frame `index` of the series, counted from 0.
 ///
 /// # Errors
 /// A file cannot be written; no incomplete file is left.
@@ -292,8 +302,9 @@ pub fn write(
     pixels: &[f32],
     index: usize,
     names: &Names,
-    scales: Option<Scales>,
+    shared: Shared<'_>,
 ) -> Result<Written, Failure> {
+    let scales = shared.scales;
     let adc = adc_offset(options);
     let header = image_header(experiment, index, adc);
     let preview_scale = scales.map(|scales| scales.pgm).or(given(options.pgmscale));
@@ -302,7 +313,8 @@ pub fn write(
     let (floats, rest) = rayon::join(
         || {
             let files: Vec<_> = names.0.iter().filter(store_floats).collect();
-            let image = Image { header: &header, pixels: Pixels::F32(pixels), scale: 1.0, preview_scale };
+            let pixels = Pixels::F32(pixels);
+            let image = Image { header: &header, pixels, scale: 1.0, preview_scale, layout: shared.layout };
             let write = |file: &&ImageFile| named_by(file.option, file.writer.write(&file.path, &image));
             files.par_iter().map(write).collect::<Vec<_>>()
         },
@@ -370,7 +382,7 @@ impl Scaled<'_> {
         let Self { scenes, simd, pixels, header, scales, adc, .. } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
-            let image = Image { header, pixels, scale, preview_scale: None };
+            let image = Image { header, pixels, scale, preview_scale: None, layout: None };
             named_by(file.option, file.writer.write(&file.path, &image))
         };
         Ok(match (file.writer.pixel_type(), file.has_noise) {
