@@ -13,6 +13,8 @@ pub(crate) struct Reach {
     pub(crate) lowest_exponent: f64,
     /// Largest term that a step may leave out.
     pub(crate) left_out: f64,
+    /// What the squared distance from a node is multiplied by in the exponent, in Angstrom^2.
+    pub(crate) per_square_angstrom2: f64,
     /// Radius of the ball in the reciprocal space of the crystal at phi = 0, in 1/Angstrom.
     radius_per_angstrom: f64,
     /// Direct axes of the reciprocal axes in which the shape measures distances, in Angstrom.
@@ -49,6 +51,7 @@ impl Reach {
         let reach = Self {
             lowest_exponent: -exponent,
             left_out: if ends { 0.0 } else { left_out },
+            per_square_angstrom2: profile.per_square,
             radius_per_angstrom: libm::sqrt(exponent / profile.per_square) * (1.0 + WIDER),
             direct_angstrom: reciprocal_of(crystallite.reciprocal_per_angstrom)?,
         };
