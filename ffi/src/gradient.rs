@@ -122,7 +122,8 @@ pub unsafe extern "C" fn wb_pullback_rows(
         // SAFETY: `sums` is not NULL, so the caller guarantees an initialised `wb_variables` there, which has
         // the layout of `Variables`; no other thread accesses it.
         let variables = unsafe { sums.read() };
-        let mut added = Sums { wanted: turns.kernel_wanted(), variables, structure_factors };
+        let mut added =
+            Sums { wanted: turns.kernel_wanted(), variables, structure_factors, ..Sums::default() };
         scene.kernel().pullback_rows(turns.table(), rows.range(), weights, &carry, &mut added)?;
         // SAFETY: as for reading `sums` above; no input or other output overlaps it.
         unsafe { sums.write(added.variables) };

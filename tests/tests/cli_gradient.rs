@@ -187,3 +187,54 @@ fn bad_input_is_refused() {
     let alone = Workplace::empty().run_line("gradient -default_F 10 -cell 50 -N 5 -detpixels 20 --wrt F");
     assert!(alone.code == Some(2) && alone.stderr.contains("--wrt F"), "{}", alone.stderr);
 }
+
+/// A gauss crystal of spots of about a pixel, in the dark for the most part, whose first step is at phi = 0.
+const SPOTS: &str = "-hkl dense.hkl -mat tri.mat -lambda 1.2 -dispersion 0.5 -dispsteps 3 -pixel 0.2 -detpixels_x 60 \
+                     -detpixels_y 50 -N 20 -gauss_xtal -fudge 0.03 -osc 0.4 -phisteps 4 -mosaic 0.2 -mosaic_domains 5 \
+                     -oversample 1 -fluence 1e27 -water 100";
+
+/// Largest difference between derivatives from lists and those of the loop, as a part of the largest.
+const LIST_WITHIN: f64 = 1e-6;
+
+#[test]
+fn derivatives_from_lists_of_spots_are_those_of_the_loop() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{SPOTS} -distance 90.1 -floatfile data.bin --quiet")).well();
+    for mode in ["--phi-carryover-mode spec", "--phi-carryover-mode c-parity --reference-threads 3"] {
+        let run = |light: &str, out: &str| {
+            let rest = "-distance 90 --against data.bin --wrt misset,a,distance,osc,scale,F";
+            let line = format!("gradient {SPOTS} {mode} {rest} --light {light} --out {out} --images");
+            place.run_line(&line).well().json()
+        };
+        let (list, whole) = (run("list", "list"), run("loop", "loop"));
+        assert_eq!((&list["light"], &whole["light"]), (&Value::from("list"), &Value::from("loop")));
+        assert!(number(&list["light_spots"]) > 100.0 && number(&list["light_exponent"]) > 10.0, "{list}");
+        assert_eq!(
+            (&list["loss"], &whole["light_spots"]),
+            (&whole["loss"], &Value::Null),
+            "the image has the same bits"
+        );
+        for name in ["misset_x", "misset_y", "misset_z", "a", "distance", "osc", "scale"] {
+            let (listed, expected) = (derivative(&list, name), derivative(&whole, name));
+            assert!(
+                (listed - expected).abs() <= LIST_WITHIN * expected.abs(),
+                "{mode} {name}: {listed:e}, {expected:e}"
+            );
+            let image = |out: &str| place.float(&format!("{out}/dI_d{name}.bin"));
+            let (listed, expected) = (image("list"), image("loop"));
+            let limit = LIST_WITHIN as f32 * expected.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+            let wrong = listed.iter().zip(&expected).filter(|(x, y)| (*x - *y).abs() > limit).count();
+            assert!(limit > 0.0 && wrong == 0, "{mode} {name}: {wrong} pixels");
+        }
+        let by_f = |out: &str| -> Vec<f64> {
+            let text = String::from_utf8(place.read(format!("{out}/dL_dF.hkl"))).expect("text");
+            text.lines()
+                .map(|line| line.split(' ').next_back().expect("a number").parse().expect("a number"))
+                .collect()
+        };
+        let (listed, expected) = (by_f("list"), by_f("loop"));
+        let most = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        let sum = |slopes: &[f64]| slopes.iter().map(|x| x.abs()).sum::<f64>();
+        assert!((sum(&listed) - sum(&expected)).abs() <= LIST_WITHIN * most, "{mode}");
+    }
+}

@@ -367,6 +367,27 @@ fn fits_have_the_same_bits_for_any_threads_and_write_their_files() {
 
 /// With square roots of counts as residuals, the first step from a model that is far too bright is twice too
 /// long and would make the fluence negative.
+/// A crystal of small spots is refined by derivatives from lists of them, with the result of the loop.
+#[test]
+fn small_spots_are_refined_from_lists() {
+    let spots = "-gauss_xtal -fudge 15";
+    let place = place(spots);
+    let misset = MISSET.map(|angle| angle + 0.02);
+    let run = |light: &str| {
+        let line = format!(
+            "refine {LINE} {} {spots} --against data.bin --wrt misset,a --light {light} --json --quiet",
+            crystal(CELL, misset)
+        );
+        place.run_line(&line).well().json()
+    };
+    let (list, whole) = (run("list"), run("loop"));
+    assert_eq!((&list["light"], &whole["light"]), (&Value::from("list"), &Value::from("loop")));
+    for name in ["misset_x", "misset_y", "misset_z", "a"] {
+        let (listed, expected) = (fitted(&list, name), fitted(&whole, name));
+        assert!((listed - expected).abs() < 1e-6, "{name}: {listed} {expected}");
+    }
+}
+
 #[test]
 fn steps_to_impossible_parameters_are_shortened() {
     let place = place("-fluence 1e24");

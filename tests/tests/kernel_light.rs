@@ -2,18 +2,15 @@
 
 #![allow(non_snake_case, reason = "the field's symbols keep their case")]
 
-#[path = "properties/small.rs"]
-mod small;
+#[path = "properties/spots.rs"]
+mod spots;
 
-use core::ops::Range;
-
-use small::{Random, small};
+use spots::{Random, SCENES, scene, split, with_lists};
 use widebragg::Error;
 use widebragg::beam::Source;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric};
-use widebragg::light::{Cell, Cutoff, Light, LightRule, ListLen, Spot};
+use widebragg::light::{Cell, Cutoff, Light, LightRule, Spot};
 use widebragg::render::{PixelValue, RowReport};
 use widebragg::rotation::{IDENTITY, PhiMode};
 use widebragg::scene::{Roi, Scene};
@@ -24,39 +21,10 @@ use widebragg_tests::golden;
 use widebragg_tests::oracle::{Mode, Simulation};
 use widebragg_tests::scene::KernelScene;
 
-/// Random scenes of gauss and tophat crystals.
-const SCENES: u64 = 400;
-
 /// The simulation of a command line.
 fn simulation(line: &str) -> Simulation {
     let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     Simulation::from_args(&args, &golden::inputs()).expect("a scene")
-}
-
-/// A random scene whose spots range from specks to blobs, and which may be bright or dark beyond all measure.
-fn scene(seed: u64, simd: Simd, mode: Mode) -> (KernelScene, usize, String) {
-    let mut random = Random(seed ^ 0x5eed);
-    let small = small(seed);
-    let mut scene = KernelScene::from_simulation(&small.simulation, simd, mode);
-    scene.interpolate = false;
-    let cells = random.pick(&[1.0, 3.0, 10.0, 100.0, 1000.0]);
-    scene.crystallite.shape = random.pick(&[CrystalShape::Gauss, CrystalShape::Gauss, CrystalShape::Tophat]);
-    scene.crystallite.cells = [cells, random.whole(1, 4) as f64, cells];
-    // Spots between a thousandth of and as wide as the way from node to node, whatever the number of cells.
-    let volume: f64 = scene.crystallite.cells.iter().product();
-    let spread = random.within(-1.0, 5.0);
-    scene.crystallite.fudge = (1e5 * 10f64.powf(spread) / (volume * volume)).min(1e9);
-    scene.fluence_per_m2 =
-        random.pick(&[1e24, 1e-30, 1e-10, 1.0, 1e10, 1e12, 1e40]) * random.within(1.0, 10.0);
-    if random.chance(0.5) {
-        let fewest = scene.crystallite.cells.iter().copied().fold(f64::INFINITY, f64::min);
-        let mut coupling = || random.within(-0.3, 0.3) * fewest;
-        scene.crystallite.spots.coupling = CellCoupling { ab: coupling(), ac: coupling(), bc: coupling() };
-        scene.crystallite.spots.metric = SpotMetric::Index;
-        scene.crystallite.fudge = 50.0 * 10f64.powf(spread) / (cells * cells);
-    }
-    scene.crystallite.spots.gauss_cutoff = random.pick(&[f64::INFINITY, f64::INFINITY, 35.0, 5.0, 1.0]);
-    (scene, small.threads, small.line)
 }
 
 /// An image rendered from lists, made of `pieces` of the pairs and in `bands` of rows.
@@ -70,43 +38,16 @@ fn from_lists<P: PixelValue>(
     let mut pixels = vec![P::from_f64(f64::NAN); scene.panel().pixels()];
     let mut report = RowReport::default();
     for band in split(scene.panel().slow_pixels, bands) {
-        let mut spots = vec![Spot::default(); 4];
-        let mut kept = Vec::new();
-        for piece in split(light.pairs(), pieces) {
-            let mut start = piece.start;
-            while start < piece.end {
-                match light.find(band.clone(), start..piece.end, &mut spots) {
-                    Ok(found) => {
-                        start = found.pairs.end;
-                        kept.push((found.clone(), spots[..found.spots].to_vec()));
-                    }
-                    Err(Error::BufferTooShort { needed, given, .. }) => {
-                        assert!(needed > given);
-                        spots.resize(needed, Spot::default());
-                    }
-                    Err(error) => panic!("{error}"),
-                }
-            }
-        }
-        let len = |spots: &Vec<Spot>| light.list_len(band.clone(), spots);
-        let buffer = |len: ListLen| (vec![[0; 2]; len.spans], vec![Cell::default(); len.cells]);
-        let mut buffers: Vec<_> = kept.iter().map(|(_, spots)| buffer(len(spots))).collect();
-        let pieces = kept.iter().zip(&mut buffers);
-        let lists: Vec<_> = pieces
-            .map(|((found, spots), (spans, cells))| light.list(band.clone(), found, spots, spans, cells))
-            .collect::<Result<_, _>>()
-            .expect("lists");
         let out = &mut pixels[band.start * columns..band.end * columns];
-        let done = light.render_rows(&lists, band, out, &mut Carryover::Streams(slots)).expect("rows");
+        let carry = &mut Carryover::Streams(slots);
+        let done = with_lists(light, &band, pieces, &mut |light, lists| {
+            light.render_rows(lists, band.clone(), out, carry)
+        });
+        let done = done.expect("rows");
         report.pixels += done.pixels;
         report.omega_sum_sr += done.omega_sum_sr;
     }
     (pixels, report)
-}
-
-fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
-    let parts = parts.min(count).max(1);
-    (0..parts).map(move |i| i * count / parts..(i + 1) * count / parts)
 }
 
 fn whole_image<P: PixelValue>(scene: &Scene<'_>, slots: &mut [Slot]) -> (Vec<P>, RowReport) {

@@ -10,6 +10,7 @@ use widebragg_formats::memory::filled;
 
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
+use crate::light::Listed;
 
 /// Opened slots for the scene of a panel, one for each thread of the reference; no slots where the scene has no
 /// carryover.
@@ -37,15 +38,21 @@ pub(crate) fn slot_of_row(slots: &[Slot], row: usize) -> Option<Slot> {
     slots.iter().find(|slot| (slot.first_row..slot.end_row).contains(&row)).copied()
 }
 
-/// Renders a row of the detector into `out`, with its own copy of its stream's slot.
+/// Renders a row of the detector into `out`, with its own copy of its stream's slot, from lists of its spots where there
+/// are some.
 pub(crate) fn render_row(
     scene: &Scene<'_>,
+    listed: Option<Listed<'_>>,
     slots: &[Slot],
     row: usize,
     out: &mut [f64],
 ) -> Result<(), Failure> {
     let mut own = slot_of_row(slots, row);
-    let done = scene.render_rows(row..row + 1, out, &mut carryover(own.as_mut_slice()));
+    let carry = &mut carryover(own.as_mut_slice());
+    let done = match listed {
+        Some(Listed { light, lists }) => light.render_rows(lists, row..row + 1, out, carry),
+        None => scene.render_rows(row..row + 1, out, carry),
+    };
     done.map(|_| ()).map_err(refused(Part::Scene))
 }
 

@@ -15,7 +15,7 @@ use widebragg_formats::memory::{filled, reserved, zeroed};
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
-use crate::light::{self, LightTaken, Lists};
+use crate::light::{self, LightTaken, Listed};
 use crate::panels::{StackPart, parts_mut};
 
 /// A rendered image.
@@ -172,31 +172,13 @@ impl Target<'_> {
         pixels: &mut [f32],
         done: &mut [RowDone],
     ) -> Result<LightTaken, Failure> {
-        let rows = done.len();
         let Some(light) = scene.light(choice.cutoff) else { return Ok(LightTaken::Loop) };
-        let mut spots = 0;
-        let mut bands: Vec<_> = light::bands(rows, choice).collect();
-        // The last is the next.
-        bands.reverse();
-        while let Some(band) = bands.pop() {
-            let mut buffers = light::buffers(&light, choice)?;
-            match light::lists(&light, choice, &band, &mut buffers)? {
-                Some(Lists { lists, spots: listed }) => {
-                    spots += listed;
-                    self.render_rows(band, pixels, done, &|row, out, carry| {
-                        light.render_rows(&lists, row..row + 1, out, carry)
-                    })?;
-                }
-                None if band.len() > 1 => {
-                    let middle = band.start + band.len() / 2;
-                    bands.extend([middle..band.end, band.start..middle]);
-                }
-                None => self.render_rows(band, pixels, done, &|row, out, carry| {
-                    scene.render_rows(row..row + 1, out, carry)
-                })?,
-            }
-        }
-        Ok(LightTaken::List { spots, exponent: light::exponent(&light, choice) })
+        light::band_by_band(&light, choice, 0..done.len(), &mut |band, listed| {
+            self.render_rows(band, pixels, done, &|row, out, carry| match &listed {
+                Some(Listed { light, lists }) => light.render_rows(lists, row..row + 1, out, carry),
+                None => scene.render_rows(row..row + 1, out, carry),
+            })
+        })
     }
 }
 

@@ -56,27 +56,84 @@ impl LightTaken {
 
 /// The best list for f32 pixels, where the rule takes one.
 pub(crate) fn choose(rule: LightRule, scene: &Scene<'_>) -> Option<Choice> {
+    taken(rule, || scene.choose_light::<f32>())
+}
+
+/// A list for f64 pixels with the bits of the loop, where the rule takes one.
+pub(crate) fn choose_exact(rule: LightRule, scene: &Scene<'_>) -> Option<Choice> {
+    taken(rule, || scene.choose_light::<f64>())
+}
+
+/// A list with this cutoff for derivatives, where the rule takes one.
+pub(crate) fn choose_for_derivatives(rule: LightRule, scene: &Scene<'_>, cutoff: Cutoff) -> Option<Choice> {
+    taken(rule, || scene.choose_light_for_derivatives(cutoff))
+}
+
+/// What the rule takes of the best list.
+fn taken(rule: LightRule, best: impl FnOnce() -> Option<Choice>) -> Option<Choice> {
     match rule {
         LightRule::Loop => None,
-        LightRule::List => scene.choose_light::<f32>(),
-        LightRule::Auto => scene.choose_light::<f32>().filter(Choice::takes_list),
+        LightRule::List => best(),
+        LightRule::Auto => best().filter(Choice::takes_list),
     }
 }
 
 /// The exponent at which Gaussian spots are cut off.
-pub(crate) fn exponent(light: &Light<'_, '_>, choice: &Choice) -> Option<f64> {
+fn exponent(light: &Light<'_, '_>, choice: &Choice) -> Option<f64> {
     match choice.cutoff {
         Cutoff::Exponent(x) if light.left_out_of_step() > 0.0 => Some(x),
         _ => None,
     }
 }
 
+/// The lists of the spots of a band of rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed<'l> {
+    pub(crate) light: &'l Light<'l, 'l>,
+    pub(crate) lists: &'l [SpotList<'l>],
+}
+
+/// Renders a band of rows, from lists of its spots unless these have no room.
+pub(crate) type RenderBand<'f> = &'f mut dyn FnMut(Range<usize>, Option<Listed<'_>>) -> Result<(), Failure>;
+
+/// Calls `render` for all of `rows` from lists of their spots, band by band and in order; returns what they were rendered
+/// from.
+///
+/// # Errors
+/// There is not enough memory, and those of `render`.
+pub(crate) fn band_by_band(
+    light: &Light<'_, '_>,
+    choice: &Choice,
+    rows: Range<usize>,
+    render: RenderBand<'_>,
+) -> Result<LightTaken, Failure> {
+    let mut spots = 0;
+    let mut bands: Vec<_> = bands(rows, choice).collect();
+    // The last is the next.
+    bands.reverse();
+    while let Some(band) = bands.pop() {
+        let mut buffers = buffers(light, choice)?;
+        match lists(light, choice, &band, &mut buffers)? {
+            Some(Lists { lists, spots: listed }) => {
+                spots += listed;
+                render(band, Some(Listed { light, lists: &lists }))?;
+            }
+            None if band.len() > 1 => {
+                let middle = band.start + band.len() / 2;
+                bands.extend([middle..band.end, band.start..middle]);
+            }
+            None => render(band, None)?,
+        }
+    }
+    Ok(LightTaken::List { spots, exponent: exponent(light, choice) })
+}
+
 /// The rows of an image in bands whose lists are expected to have room.
-pub(crate) fn bands(rows: usize, choice: &Choice) -> impl Iterator<Item = Range<usize>> + use<> {
+fn bands(rows: Range<usize>, choice: &Choice) -> impl Iterator<Item = Range<usize>> + use<> {
     let bytes = choice.cells * size_of::<Cell>() as f64;
-    let count = (1.5 * bytes / LIST_BYTES as f64).ceil().clamp(1.0, rows.max(1) as f64) as usize;
-    let height = rows.div_ceil(count).max(1);
-    (0..rows).step_by(height).map(move |first| first..(first + height).min(rows))
+    let count = (1.5 * bytes / LIST_BYTES as f64).ceil().clamp(1.0, rows.len().max(1) as f64) as usize;
+    let height = rows.len().div_ceil(count).max(1);
+    rows.clone().step_by(height).map(move |first| first..(first + height).min(rows.end))
 }
 
 /// Spots that are found at a time.
@@ -84,7 +141,7 @@ const PIECE_SPOTS: f64 = 50_000.0;
 
 /// The buffers of a list.
 #[derive(Debug, Default)]
-pub(crate) struct Buffers {
+struct Buffers {
     spans: Vec<[u32; 2]>,
     cells: Vec<Cell>,
 }
@@ -93,7 +150,7 @@ pub(crate) struct Buffers {
 ///
 /// # Errors
 /// There is not enough memory.
-pub(crate) fn buffers(light: &Light<'_, '_>, choice: &Choice) -> Result<Vec<Buffers>, Failure> {
+fn buffers(light: &Light<'_, '_>, choice: &Choice) -> Result<Vec<Buffers>, Failure> {
     let by_size = (choice.spots / PIECE_SPOTS) as usize;
     let pieces = by_size.max(4 * rayon::current_num_threads()).min(light.pairs()).max(1);
     let mut buffers = reserved(pieces).ok_or_else(no_memory)?;
@@ -103,17 +160,17 @@ pub(crate) fn buffers(light: &Light<'_, '_>, choice: &Choice) -> Result<Vec<Buff
 
 /// The lists of a band, in the order of their pairs.
 #[derive(Debug)]
-pub(crate) struct Lists<'s> {
-    pub(crate) lists: Vec<SpotList<'s>>,
+struct Lists<'s> {
+    lists: Vec<SpotList<'s>>,
     /// Their spots.
-    pub(crate) spots: usize,
+    spots: usize,
 }
 
 /// Lists the spots of a band on the threads of the current pool; `None` where they do not fit into [`LIST_BYTES`].
 ///
 /// # Errors
 /// There is not enough memory.
-pub(crate) fn lists<'s>(
+fn lists<'s>(
     light: &Light<'s, '_>,
     choice: &Choice,
     rows: &Range<usize>,

@@ -2,7 +2,8 @@
 //! derivatives of pixels.
 //!
 //! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
-//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels. The folder of
+//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels; `light` says whether
+//! the derivatives are from a list of spots. The folder of
 //! `--out` gets the same as `gradient.json`; with `--images` a float image and a picture of dI/dp for each parameter;
 //! with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
 
@@ -20,10 +21,10 @@ use widebragg_experiment::gradient::refine::optimiser::correlation;
 use widebragg_experiment::gradient::selection::selected;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::float::write_float;
-use widebragg_formats::memory::filled;
 
 use super::derivatives::{Chosen, Exposure, loss_against, pixels, pool, read_files};
 use super::distinct::Files;
+use super::light;
 use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
@@ -124,15 +125,8 @@ fn report(
     if grid.is_some_and(|grid| grid.grids() > 1) {
         return Err(Failure::input("--wrt F: needs one F for all wavelengths, not --energy-channels"));
     }
-    let mut by_f = match grid {
-        Some(grid) => Some(
-            filled(grid.nodes().count(), 0f64)
-                .ok_or_else(|| Failure::input("--wrt F: no memory for derivatives"))?,
-        ),
-        None => None,
-    };
-    let sums = problem.pullback(&moves, &slopes, &directions, by_f.as_deref_mut())?;
-    if let (Some(folder), Some(grid), Some(by_f)) = (&options.out, grid, &by_f) {
+    let (sums, taken) = problem.pullback(&moves, &slopes, &directions, grid.is_some())?;
+    if let (Some(folder), Some(grid), Some(by_f)) = (&options.out, grid, &sums.by_f) {
         let path = folder.join(BY_F);
         write_by_f(&path, grid, by_f)?;
         written.push(path);
@@ -143,10 +137,14 @@ fn report(
         }
     }
     let entries = chosen.parameters.iter().zip(&directions);
-    let gradient: Vec<Value> = entries.map(|(named, d)| entry(named, experiment, &moves, &sums, d)).collect();
+    let gradient: Vec<Value> =
+        entries.map(|(named, d)| entry(named, experiment, &moves, &sums.variables, d)).collect();
     let mut report = json!({
         "loss": value, "kind": loss.name(), "pixels": counted, "gradient": gradient,
     });
+    for (name, value) in light::members(taken) {
+        report[name] = value;
+    }
     if options.against.is_some() {
         let takes = selected(experiment);
         let data = loss.pixels().iter().map(|&data| f64::from(data));
@@ -195,7 +193,7 @@ fn write_image(
     named: &Named,
     direction: &Variables,
 ) -> Result<[PathBuf; 2], Failure> {
-    let image = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
+    let (image, _) = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
     let pixels: Vec<f32> = image.iter().map(|slope| (slope * named.per_unit) as f32).collect();
     let [float, png] = image_names(named).map(|name| folder.join(name));
     write_float(&float, &pixels)?;

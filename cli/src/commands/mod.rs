@@ -10,6 +10,7 @@ mod distinct;
 pub mod gradcheck;
 pub mod gradient;
 pub mod hkl;
+mod light;
 pub mod refine;
 mod reflections;
 pub mod render;

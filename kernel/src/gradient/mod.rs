@@ -105,12 +105,14 @@
 
 mod detector_derivatives;
 mod jacobian;
+mod listed;
 mod model;
 mod orientation_derivatives;
 mod rows;
 mod scatter;
 mod variables;
 
+pub use listed::LeftOut;
 pub use model::{Model, Moves, PARAMETERS, Parameter};
 pub use orientation_derivatives::{
     OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives, rotation_vector,

@@ -13,8 +13,10 @@ use crate::lanes::{BaseLevel, Doubled, LaneMask, Lanes, Level, WithSimd};
 use crate::lattice::{
     AnyShape, CrystalShape, Differentiable, DifferentiableKind, GaussKind, Precision, RoundKind, SquareKind,
 };
+use crate::render::Lit;
 use crate::render::pixel_sum::{RunContext, StepTools, sum_pixels};
 use crate::render::row_plan::{PixelRun, PixelVector};
+use crate::render::visits::{EveryStep, Steps};
 use crate::scene::Scene;
 use crate::span::{PerPixel, SPAN, load, store};
 use crate::structure_factor::{
@@ -38,6 +40,8 @@ enum Output<'o> {
         /// Weights of the row's pixels.
         weights: &'o [f64],
         sums: &'o mut [f64; VARIABLES],
+        /// Sums of the sizes of the terms of `sums`, where they are wanted.
+        sizes: Option<&'o mut [f64; VARIABLES]>,
         by_f: Option<ByF<'o>>,
     },
     /// Along directions.
@@ -91,6 +95,35 @@ impl<F: Lanes> Sink<F> for AddLive<'_, F> {
     }
 }
 
+/// Adds the sizes of the derivatives of the pixels in `live`.
+struct AddSizes<'s, F: Lanes> {
+    sums: &'s mut [F; VARIABLES],
+    live: F::Mask,
+}
+
+impl<F: Lanes> Sink<F> for AddSizes<'_, F> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, slope: F) {
+        if let Some(sum) = self.sums.get_mut(at) {
+            *sum = *sum + F::select(self.live, slope.max(-slope), slope.splat_like(0.0));
+        }
+    }
+}
+
+/// What the vectors of a run add up.
+struct Totals<F> {
+    sums: [F; VARIABLES],
+    sizes: [F; VARIABLES],
+}
+
+/// Adds lanes to the sums of a row.
+#[inline(always)]
+fn add_lanes<F: Lanes>(sums: &mut [f64; VARIABLES], lanes: [F; VARIABLES]) {
+    for (sum, lanes) in sums.iter_mut().zip(lanes) {
+        *sum += lanes.to_array().as_ref().iter().sum::<f64>();
+    }
+}
+
 impl Output<'_> {
     /// Adds or stores the derivatives of the pixels of `vector`, which begins at column `fast`.
     #[inline(always)]
@@ -99,19 +132,22 @@ impl Output<'_> {
         jacobian: &Jacobian<'_, F>,
         vector: &PixelVector<'_, F>,
         fast: usize,
-        totals: &mut [F; VARIABLES],
+        totals: &mut Totals<F>,
     ) {
         let level = vector.fast.level();
         let zero = level.splat(0.0);
         match self {
-            Output::Pull { weights, by_f, .. } => {
+            Output::Pull { weights, by_f, sizes, .. } => {
                 let end = (fast + vector.selected.len()).min(weights.len());
                 let weight = level.load(weights.get(fast..end).unwrap_or(&[]), 0.0);
                 let weight = F::select(vector.live, weight, zero);
                 if vector.live.all() {
-                    jacobian.report(weight, &mut Add(totals));
+                    jacobian.report(weight, &mut Add(&mut totals.sums));
                 } else {
-                    jacobian.report(weight, &mut AddLive { sums: totals, live: vector.live });
+                    jacobian.report(weight, &mut AddLive { sums: &mut totals.sums, live: vector.live });
+                }
+                if sizes.is_some() {
+                    jacobian.report(weight, &mut AddSizes { sums: &mut totals.sizes, live: vector.live });
                 }
                 if let Some(by_f) = by_f {
                     let (value_per_sum, ln_multiplier) = jacobian.scatter_weights();
@@ -159,13 +195,15 @@ struct RunDerivatives<'c, 'a, 'o> {
     output: &'c mut Output<'o>,
 }
 
-impl RunDerivatives<'_, '_, '_> {
+impl<'c> RunDerivatives<'c, '_, '_> {
+    /// `steps` tells which steps are taken.
     #[inline(always)]
     fn accumulate<L: Level, S: Differentiable<L::F>, K: Lookup<L::F>>(
         self,
         level: L,
         shape: &S,
         lookup: &mut K,
+        steps: &impl Steps<'c>,
     ) {
         let Self { scene, turns, wanted, run, output } = self;
         let zero = level.splat(0.0);
@@ -173,16 +211,18 @@ impl RunDerivatives<'_, '_, '_> {
         let scatters = matches!(output, Output::Pull { by_f: Some(_), .. });
         let domains = scene.orientations().domains();
         let mut jacobian = Jacobian::new(level, scene, turns, domains, wanted, scatters);
-        let mut totals = [zero; VARIABLES];
+        let mut totals = Totals { sums: [zero; VARIABLES], sizes: [zero; VARIABLES] };
         for vector in run.vectors(level) {
             let mut tools = StepTools { shape, lookup, observer: &mut jacobian };
-            sum_pixels(&context, &mut tools, level, vector.fast, vector.live);
+            let pass = steps.of(scene, (run.slow, run.first), (vector.at, L::F::LEN));
+            sum_pixels(&context, &mut tools, level, vector.fast, vector.live, &pass);
             output.take(&jacobian, &vector, run.first + vector.at, &mut totals);
             jacobian.clear(zero);
         }
-        if let Output::Pull { sums, .. } = output {
-            for (sum, total) in sums.iter_mut().zip(totals) {
-                *sum += total.to_array().as_ref().iter().sum::<f64>();
+        if let Output::Pull { sums, sizes, .. } = output {
+            add_lanes(sums, totals.sums);
+            if let Some(sizes) = sizes {
+                add_lanes(sizes, totals.sizes);
             }
         }
     }
@@ -208,23 +248,27 @@ impl<Sh: DifferentiableKind, Lo: LookupKind> Compiled<'_, '_, '_, Sh, Lo> {
         let shape = Sh::differentiable(level, &p.crystallite);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
         let mut lookup = Lo::at(level, &table);
-        self.0.accumulate(level, &shape, &mut lookup);
+        self.0.accumulate(level, &shape, &mut lookup, &EveryStep);
     }
 }
 
 /// The derivatives of a run whose shape and lookup are selected at every step.
-struct Any<'c, 'a, 'o>(RunDerivatives<'c, 'a, 'o>);
+struct Any<'c, 'a, 'o, St> {
+    derivatives: RunDerivatives<'c, 'a, 'o>,
+    steps: &'c St,
+}
 
-impl WithSimd for Any<'_, '_, '_> {
+impl<'c, St: Steps<'c>> WithSimd for Any<'c, '_, '_, St> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
-        let p = self.0.scene.parts();
+        let Self { derivatives, steps } = self;
+        let p = derivatives.scene.parts();
         let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
-        let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
+        let table = LookupTable { factors: p.structure_factors, plan: derivatives.run.lookup };
         let mut lookup = AnyLookup::new(level, &table);
-        self.0.accumulate(level, &shape, &mut lookup);
+        derivatives.accumulate(level, &shape, &mut lookup, steps);
     }
 }
 
@@ -235,24 +279,28 @@ pub struct Sums<'s> {
     pub wanted: Wanted,
     /// Derivatives with respect to the variables.
     pub variables: Variables,
+    /// For each variable, the sum of the sizes of the terms of `variables`, a term for each pixel. Only derivatives by
+    /// lists of spots sum them up, since what lists leave out is to be compared with them.
+    pub sizes: Variables,
     /// Derivatives with respect to each structure factor, as long as the grid; with `None` they are not
     /// computed.
     pub structure_factors: Option<&'s mut [f64]>,
 }
 
 /// Adds the derivatives with respect to structure factors of a run that has been differentiated.
-struct ScatterRun<'c, 'a, 'o> {
+struct ScatterRun<'c, 'a, 'o, St> {
     scene: &'c Scene<'a>,
     run: &'c PixelRun<'c>,
+    steps: &'c St,
     by_f: &'c mut ByF<'o>,
 }
 
-impl WithSimd for ScatterRun<'_, '_, '_> {
+impl<'c, St: Steps<'c>> WithSimd for ScatterRun<'c, '_, '_, St> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
-        let Self { scene, run, by_f } = self;
+        let Self { scene, run, steps, by_f } = self;
         let p = scene.parts();
         let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: run.lookup };
@@ -266,7 +314,8 @@ impl WithSimd for ScatterRun<'_, '_, '_> {
                 ln_factor: level.splat(0.0),
             };
             let mut tools = StepTools { shape: &shape, lookup: &mut lookup, observer: &mut scatter };
-            sum_pixels(&context, &mut tools, level, vector.fast, vector.live);
+            let pass = steps.of(scene, (run.slow, run.first), (vector.at, L::F::LEN));
+            sum_pixels(&context, &mut tools, level, vector.fast, vector.live, &pass);
         }
     }
 }
@@ -292,6 +341,19 @@ impl Scene<'_> {
         carry: &Carryover<'_>,
         sums: &mut Sums<'_>,
     ) -> Result<(), Error> {
+        self.pullback_rows_of(turns, rows, weights, carry, sums, None)
+    }
+
+    /// [`Scene::pullback_rows`], from lists of spots where there are some.
+    pub(super) fn pullback_rows_of(
+        &self,
+        turns: &OrientationDerivatives<'_>,
+        rows: Range<usize>,
+        weights: &[f64],
+        carry: &Carryover<'_>,
+        sums: &mut Sums<'_>,
+        lit: Option<&Lit<'_>>,
+    ) -> Result<(), Error> {
         let columns = self.panel().fast_pixels;
         let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
         let short = |buffer, needed, given| Err(Error::BufferTooShort { buffer, needed, given });
@@ -307,15 +369,16 @@ impl Scene<'_> {
         }
         let wanted = sums.wanted;
         for (slow, weights) in rows.zip(weights.chunks_exact(columns.max(1))) {
-            let mut row = [0.0; VARIABLES];
+            let (mut row, mut sizes) = ([0.0; VARIABLES], [0.0; VARIABLES]);
             let by_f = sums.structure_factors.as_deref_mut().map(|sums| ByF {
                 sums,
                 weights: [0.0; SPAN],
                 ln_multiplier: [0.0; SPAN],
             });
-            let mut output = Output::Pull { weights, sums: &mut row, by_f };
-            self.differentiate_row(turns, wanted, slow, carry, &mut output);
+            let mut output = Output::Pull { weights, sums: &mut row, sizes: lit.map(|_| &mut sizes), by_f };
+            self.differentiate_row(turns, wanted, slow, carry, lit, &mut output);
             sums.variables.add(&Variables::from_array(&row));
+            sums.sizes.add(&Variables::from_array(&sizes));
         }
         Ok(())
     }
@@ -335,6 +398,19 @@ impl Scene<'_> {
         carry: &Carryover<'_>,
         images: &mut [f64],
     ) -> Result<(), Error> {
+        self.pushforward_rows_of(turns, rows, directions, carry, images, None)
+    }
+
+    /// [`Scene::pushforward_rows`], from lists of spots where there are some.
+    pub(super) fn pushforward_rows_of(
+        &self,
+        turns: &OrientationDerivatives<'_>,
+        rows: Range<usize>,
+        directions: &[Variables],
+        carry: &Carryover<'_>,
+        images: &mut [f64],
+        lit: Option<&Lit<'_>>,
+    ) -> Result<(), Error> {
         let columns = self.panel().fast_pixels;
         let pixels = self.check_rows(&rows, carry)?.saturating_mul(columns);
         self.check_derivatives(turns)?;
@@ -351,12 +427,12 @@ impl Scene<'_> {
         let wanted = Wanted::along(directions);
         for (row, slow) in rows.enumerate() {
             let mut output = Output::Push { directions, images, pixels, before: row * columns };
-            self.differentiate_row(turns, wanted, slow, carry, &mut output);
+            self.differentiate_row(turns, wanted, slow, carry, lit, &mut output);
         }
         Ok(())
     }
 
-    fn check_derivatives(&self, turns: &OrientationDerivatives<'_>) -> Result<(), Error> {
+    pub(super) fn check_derivatives(&self, turns: &OrientationDerivatives<'_>) -> Result<(), Error> {
         let (needed, given) = (self.orientations().entries().len(), turns.rotations.len());
         if given < needed {
             return Err(Error::BufferTooShort { buffer: "derivatives of orientations", needed, given });
@@ -373,6 +449,7 @@ impl Scene<'_> {
         wanted: Wanted,
         slow: usize,
         carry: &Carryover<'_>,
+        lit: Option<&Lit<'_>>,
         output: &mut Output<'_>,
     ) {
         let Some(plan) = self.row_plan(slow, carry) else { return };
@@ -381,10 +458,10 @@ impl Scene<'_> {
             plan.select_without_singles(&span, &mut live);
             let live = live.get(..span.count).unwrap_or(&[]);
             let run = PixelRun { slow, first: span.first, live, opening: None, lookup: span.lookup };
-            self.differentiate_run(turns, wanted, &run, output);
+            self.differentiate_run(turns, wanted, &run, lit, output);
         }
         for single in plan.singles() {
-            self.differentiate_run(turns, wanted, &single.run(), output);
+            self.differentiate_run(turns, wanted, &single.run(), None, output);
         }
     }
 
@@ -393,6 +470,7 @@ impl Scene<'_> {
         turns: &OrientationDerivatives<'_>,
         wanted: Wanted,
         run: &PixelRun<'_>,
+        lit: Option<&Lit<'_>>,
         output: &mut Output<'_>,
     ) {
         use CrystalShape::{Gauss, Round, Square};
@@ -400,17 +478,26 @@ impl Scene<'_> {
 
         let simd = self.parts().simd;
         let derivatives = RunDerivatives { scene: self, turns, wanted, run, output: &mut *output };
+        if let Some(steps) = lit {
+            simd.run(Any { derivatives, steps });
+            if let Output::Pull { by_f: Some(by_f), .. } = output {
+                simd.run(ScatterRun { scene: self, run, steps, by_f });
+            }
+            return;
+        }
         match (run.lookup, self.shape()) {
-            (Nearest | Uniform, Square) if self.is_fractional_square() => simd.run(Any(derivatives)),
+            (Nearest | Uniform, Square) if self.is_fractional_square() => {
+                simd.run(Any { derivatives, steps: &EveryStep });
+            }
             (Nearest, Square) => simd.run(Compiled::<SquareKind, NearestKind>(derivatives, PhantomData)),
             (Uniform, Square) => simd.run(Compiled::<SquareKind, UniformKind>(derivatives, PhantomData)),
             (Nearest, Round) => simd.run(Compiled::<RoundKind, NearestKind>(derivatives, PhantomData)),
             (Nearest, Gauss) => simd.run(Compiled::<GaussKind, NearestKind>(derivatives, PhantomData)),
             // Others are rarer: shape and lookup are selected at every step.
-            _ => simd.run(Any(derivatives)),
+            _ => simd.run(Any { derivatives, steps: &EveryStep }),
         }
         if let Output::Pull { by_f: Some(by_f), .. } = output {
-            simd.run(ScatterRun { scene: self, run, by_f });
+            simd.run(ScatterRun { scene: self, run, steps: &EveryStep, by_f });
         }
     }
 }

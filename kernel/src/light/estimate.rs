@@ -58,6 +58,22 @@ struct Costs {
 }
 
 impl Costs {
+    /// Those of derivatives, with respect to a few of the variables.
+    const fn of_derivatives(level: SimdLevel) -> Self {
+        let of_images = Self::at(level);
+        match level {
+            SimdLevel::Portable => {
+                Self { cell: 70.0, vector: 300.0, pixel: 60.0, step: [8.0, 40.0], ..of_images }
+            }
+            SimdLevel::Avx2 => {
+                Self { lanes: 8.0, cell: 60.0, vector: 70.0, pixel: 20.0, step: [2.0, 9.0], ..of_images }
+            }
+            SimdLevel::Avx512 => {
+                Self { lanes: 16.0, cell: 40.0, vector: 70.0, pixel: 15.0, step: [1.2, 5.0], ..of_images }
+            }
+        }
+    }
+
     const fn at(level: SimdLevel) -> Self {
         match level {
             SimdLevel::Portable => Self {
@@ -137,6 +153,26 @@ impl Scene<'_> {
         };
         candidates().filter_map(choice).min_by(|a, b| a.list_ns.total_cmp(&b.list_ns))
     }
+
+    /// What derivatives from a list with this cutoff and by the loop are estimated to cost; `None` where a list cannot
+    /// replace the loop.
+    #[must_use]
+    pub fn choose_light_for_derivatives(&self, cutoff: Cutoff) -> Option<Choice> {
+        let costs = Costs::of_derivatives(self.p.simd.level());
+        let light = self.light(cutoff)?;
+        Some(Sample::new(&costs, &light).choice(&costs, &light, cutoff, 0.0))
+    }
+
+    /// The pixels that are rendered: those of boxes of 8 with a pixel that is not masked.
+    fn rendered_pixels(&self) -> f64 {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = self.p.roi;
+        let Some(mask) = self.p.mask else {
+            return (fast_max + 1 - fast_min) as f64 * (slow_max + 1 - slow_min) as f64;
+        };
+        let rows = mask.chunks(self.p.panel.fast_pixels.max(1)).take(slow_max + 1).skip(slow_min);
+        let boxes = rows.flat_map(|row| row.get(fast_min..=fast_max).unwrap_or(&[]).chunks(RUN));
+        boxes.filter(|pixels| pixels.iter().any(|&pixel| pixel != 0)).map(|pixels| pixels.len() as f64).sum()
+    }
 }
 
 /// A few pixels, rendered in full.
@@ -197,11 +233,11 @@ impl Sample {
     fn new(costs: &Costs, light: &Light<'_, '_>) -> Self {
         let scene = light.scene;
         let p = &scene.p;
-        let Roi { fast_min, fast_max, slow_min, slow_max } = p.roi;
+        let Roi { slow_min, slow_max, .. } = p.roi;
         let all = light.pairs();
         let pairs = (all / SAMPLED_PAIRS).clamp(1, SAMPLED_PAIRS);
         let sampled = || (0..pairs as u64).map(|i| ((2 * i + 1) * all as u64 / (2 * pairs as u64)) as usize);
-        let pixels = (fast_max + 1 - fast_min) as f64 * (slow_max + 1 - slow_min) as f64;
+        let pixels = scene.rendered_pixels();
         let per_axis = p.oversample.per_axis as f64;
         let samples = p.panel.sensor.layers as f64 * per_axis * per_axis;
         let steps = all as f64 * samples;

@@ -22,6 +22,10 @@
 //! the whole sum gives it too. A pixel that fails this test is rendered by the loop. The stored image therefore has the
 //! same bits whatever the cutoff; the cutoff only decides how many pixels fail.
 //!
+//! **Derivatives** ([`Light::pullback_rows`], [`Light::pushforward_rows`]) are sums of terms of either sign, which no test of
+//! rounding can prove. What they lack is bounded instead ([`Light::left_out_of_derivatives`]), for the caller to compare
+//! with what was found, and to take a farther cutoff where it may matter.
+//!
 //! **Where it does not apply** ([`Scene::light`] is `None`): other shapes, interpolation, curved detectors, c-parity
 //! with an oversample flag, where steps that add nothing multiply the running sum, and spots that reach halfway to the
 //! next node or to the middle of the Ewald sphere. Nor where a proof or a spot lacks the numbers: Kahn factors beyond 1,
@@ -191,6 +195,12 @@ impl<'s> Light<'s, '_> {
         pixels: &mut [P],
         carry: &mut Carryover<'_>,
     ) -> Result<RowReport, Error> {
+        let lit = self.lit(lists, &rows)?;
+        self.scene.render_rows_of(rows, pixels, carry, Some(&lit))
+    }
+
+    /// The lists of all pairs on `rows`, checked.
+    pub(crate) fn lit<'l>(&self, lists: &'l [SpotList<'s>], rows: &Range<usize>) -> Result<Lit<'l>, Error> {
         let scene = SceneAddress::of(self.scene);
         let (mut pairs, mut used) = (0, 0);
         for list in lists {
@@ -201,7 +211,7 @@ impl<'s> Light<'s, '_> {
                 return Err(Error::OtherScene { quantity: "spots" });
             }
             let [start, end] = list.pairs;
-            if start != pairs || !list.holds(&rows) {
+            if start != pairs || !list.holds(rows) {
                 break;
             }
             (pairs, used) = (end, used + 1);
@@ -213,8 +223,7 @@ impl<'s> Light<'s, '_> {
                 given: pairs,
             });
         }
-        let lit = Lit { reach: self.reach, lists: lists.get(..used).unwrap_or(&[]) };
-        self.scene.render_rows_of(rows, pixels, carry, Some(&lit))
+        Ok(Lit { reach: self.reach, lists: lists.get(..used).unwrap_or(&[]) })
     }
 
     /// Sources times orientations: the pairs that [`Light::find`] searches. Pair i is source i / n and orientation
@@ -228,6 +237,13 @@ impl<'s> Light<'s, '_> {
     #[must_use]
     pub fn left_out_of_step(&self) -> f64 {
         self.reach.left_out
+    }
+
+    /// Where Gaussian spots are cut off, as the exponent x of exp(-x), which is the exponential's last where nothing is
+    /// left out.
+    #[must_use]
+    pub fn exponent(&self) -> f64 {
+        -self.reach.lowest_exponent
     }
 
     /// The same with another bound in place of [`Light::left_out_of_step`], which its proof would have to justify.

@@ -13,6 +13,8 @@ pub(crate) struct Reach {
     pub(crate) lowest_exponent: f64,
     /// Largest term that a step may leave out.
     pub(crate) left_out: f64,
+    /// What the squared distance from a node, in the metric of the spots, is multiplied by in the exponent.
+    pub(crate) per_square: f64,
     /// Radius of the ball in the metric of the spots: 1/Angstrom, in the reciprocal space of the crystal at phi = 0, or none.
     radius: f64,
     /// Direct axes of those in which the shape measures distances.
@@ -48,6 +50,7 @@ impl Reach {
         let reach = Self {
             lowest_exponent,
             left_out: if ends { 0.0 } else { left_out },
+            per_square: profile.per_square,
             radius: libm::sqrt(exponent / profile.per_square) * (1.0 + WIDER),
             direct: reciprocal_of(crystallite.spot_axes())?,
         };

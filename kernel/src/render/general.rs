@@ -9,6 +9,7 @@ use super::observer::{ObservedPixel, ObservedStep, Observer};
 use super::pixel_sum::{RunContext, StepTools, sum_pixels};
 use super::probe::ProbeObserver;
 use super::row_plan::PixelRun;
+use super::visits::Every;
 use crate::lanes::{BaseLevel, Lanes, WithSimd};
 use crate::lattice::AnyShape;
 use crate::scene::Scene;
@@ -62,9 +63,10 @@ impl WithSimd for General<'_, '_, '_> {
         let shape = AnyShape::new(level, &scene.p.crystallite, scene.lattice_precision());
         let mut lookup = AnyLookup::new(level, &table);
         let mut omega_sum = level.splat(0.0);
+        let every = Every::new(scene);
         for vector in run.vectors(level) {
             let mut tools = StepTools { shape: &shape, lookup: &mut lookup, observer: &mut reports };
-            let (value, omega) = sum_pixels(&context, &mut tools, level, vector.fast, vector.live);
+            let (value, omega) = sum_pixels(&context, &mut tools, level, vector.fast, vector.live, &every);
             omega_sum = omega.mul_add(level.load(vector.selected, 0.0), omega_sum);
             let end = vector.at + vector.selected.len();
             value.store(values.get_mut(vector.at..end).unwrap_or_default());

@@ -42,9 +42,15 @@ pub(crate) struct Lit<'l> {
 impl<'l> Lit<'l> {
     /// The cells of a span, list by list.
     #[inline(always)]
-    fn cells(&self, span: Span, first_column: usize) -> impl Iterator<Item = &'l Cell> + use<'l> {
-        let (slow, index) = (span.slow, (span.first - first_column) / SPAN);
+    fn cells(&self, scene: &Scene<'_>, span: Span) -> impl Iterator<Item = &'l Cell> + use<'l> {
+        let (slow, index) = (span.slow, Self::span_of(scene, span.first));
         self.lists.iter().filter_map(move |list| list.in_span(slow, index)).flatten()
+    }
+
+    /// The number of the span that begins at a column.
+    #[inline(always)]
+    pub(super) fn span_of(scene: &Scene<'_>, column: usize) -> usize {
+        (column - scene.p.roi.fast_min) / SPAN
     }
 }
 
@@ -202,7 +208,7 @@ impl<Sh: SpotKind> WithSimd for LitPass<'_, '_, Sh> {
                 work: &mut *work,
             });
             let mut pairs = Pairs::new(scene);
-            let mut cells = lit.cells(span, p.roi.fast_min).peekable();
+            let mut cells = lit.cells(scene, span).peekable();
             if !(multiplies_terms || is_limited) {
                 for cell in cells {
                     if let Some(pair) = pairs.at(cell.pair) {

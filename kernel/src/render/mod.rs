@@ -42,6 +42,7 @@ mod probe;
 mod resolution;
 pub(crate) mod row_plan;
 mod streams;
+pub(crate) mod visits;
 
 use core::ops::{Range, RangeInclusive};
 

@@ -18,6 +18,7 @@ use super::geometry::{LaneVec, Subpixel, SubpixelGrid, scattering};
 use super::observer::{ObservedPixel, ObservedStep, Observer, Site};
 use super::resolution::is_resolved;
 use super::row_plan::PixelRun;
+use super::visits::Visits;
 use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::lattice::{Differentiable, FLattDerivatives};
@@ -47,6 +48,13 @@ impl<'c, 'a> RunContext<'c, 'a> {
             opening: run.opening,
             carried: p.orientations.sweep().carried_steps() * p.orientations.domains().len(),
         }
+    }
+
+    /// Whether a pixel depends on a source none of whose steps is taken: its polarisation factor is that of the first
+    /// source within the resolution limit.
+    #[inline(always)]
+    fn needs_source(&self, index: usize) -> bool {
+        index == 0 || self.scene.p.d_min_m > 0.0
     }
 
     /// The vectors that an entry finds in an opening sweep; `None` where it is the steady entry of the table.
@@ -94,38 +102,46 @@ struct PixelState<F: Lanes> {
     omega_sum: F,
     /// Lanes that have had their first source: their polarisation is set and their stream is open.
     begun: F::Mask,
-    /// Evaluations so far.
-    evaluation: u64,
+    /// Evaluations before the current source.
+    evaluations_before: u64,
 }
 
-/// The values of the pixels of one vector, and omega summed over layers and subpixels.
+/// The values of the pixels of one vector, and omega summed over layers and subpixels, from the orientations of `pass` for
+/// each of their samples.
 #[inline(always)]
-pub(crate) fn sum_pixels<L, S, K, O>(
-    context: &RunContext<'_, '_>,
+pub(crate) fn sum_pixels<'c, L, S, K, O, V>(
+    context: &RunContext<'c, '_>,
     tools: &mut StepTools<'_, S, K, O>,
     level: L,
     fast: L::F,
     live: <L::F as Lanes>::Mask,
+    pass: &V,
 ) -> (L::F, L::F)
 where
     L: Level,
     S: Differentiable<L::F>,
     K: Lookup<L::F>,
     O: Observer<L::F>,
+    V: Visits<'c>,
 {
     let scene = context.scene;
     let mut state = PixelState::new(level, scene, live);
     for (layer, sub_slow, sub_fast) in scene.samples() {
         let site = state.enter_subpixel(context, tools.observer, fast, (layer, sub_slow, sub_fast));
+        let mut visits = pass.clone();
         for (index, source) in scene.p.sources.iter().enumerate() {
-            if let Some(sweep) = state.enter_source(context, tools.observer, &site, index, source) {
+            let is_entered = visits.turn_to(index) || context.needs_source(index);
+            if is_entered
+                && let Some(sweep) = state.enter_source(context, tools.observer, &site, index, source)
+            {
                 tools.lookup.choose_grid(scene.grid_of(index));
-                for (entry, steady) in scene.p.orientations.entries().iter().enumerate() {
+                while let Some((entry, steady)) = visits.next() {
                     state.step(context, tools, &sweep, entry, steady);
                 }
                 state.leave_source(&sweep);
                 tools.observer.end_source(source, &sweep.q);
             }
+            state.evaluations_before += scene.p.orientations.entries().len() as u64;
         }
         tools.observer.end_subpixel(&site);
     }
@@ -148,7 +164,7 @@ impl<F: Lanes> PixelState<F> {
             background: zero,
             omega_sum: zero,
             begun: zero.lt(zero),
-            evaluation: 0,
+            evaluations_before: 0,
         }
     }
 
@@ -208,7 +224,6 @@ impl<F: Lanes> PixelState<F> {
         let q = scattering(site.subpixel.direction.diffracted, source);
         let lanes = if p.d_min_m > 0.0 { self.live & is_resolved(q, p.d_min_m) } else { self.live };
         if !lanes.any() {
-            self.evaluation += p.orientations.entries().len() as u64;
             return None;
         }
         self.polarize(context.scene, observer, site, (index, source), lanes);
@@ -282,8 +297,7 @@ impl<F: Lanes> PixelState<F> {
         steady: &Orientation,
     ) {
         let zero = self.sum.splat_like(0.0);
-        let evaluation = self.evaluation;
-        self.evaluation += 1;
+        let evaluation = self.evaluations_before + entry as u64;
         let opened = if sweep.is_opening { context.opening_orientation(entry) } else { None };
         let orientation = opened.as_ref().unwrap_or(steady);
         let nudge = zero.splat_like(tools.shape.nudge());

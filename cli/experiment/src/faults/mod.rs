@@ -290,7 +290,7 @@ impl Examination<'_> {
         // The carryover is that of the whole image.
         let slots = open_slots(experiment, &scene)?;
         let scene = scene.with_selection(self.selection.mask()).map_err(refused(Part::Scene))?;
-        let mut pixels = self.selection.by_row(1, |row, out| render_row(&scene, &slots, row, out))?;
+        let mut pixels = self.selection.by_row(1, |row, out| render_row(&scene, None, &slots, row, out))?;
         pixels.iter_mut().for_each(|pixel| *pixel = f64::from(*pixel as f32));
         Ok(pixels)
     }

@@ -79,13 +79,13 @@ pub fn check(experiment: &Experiment, parameters: &[Named]) -> Result<Vec<Checke
     let moves = Moves::default();
     let weights: Vec<f64> = (0..problem.pixels()).map(|i| 1.0 + 0.37 * (i % 5) as f64).collect();
     let directions = problem.directions(&moves, parameters.iter().map(|named| named.parameter))?;
-    let sums = problem.pullback(&moves, &weights, &directions, None)?;
+    let (sums, _) = problem.pullback(&moves, &weights, &directions, false)?;
     let weights = region(&problem, &weights);
     let brightest = region(&problem, &problem.image(&moves)?).into_iter().fold(0.0, f64::max);
     parameters
         .iter()
         .zip(&directions)
-        .map(|(named, direction)| one(&problem, named, direction, &sums, &weights, brightest))
+        .map(|(named, direction)| one(&problem, named, direction, &sums.variables, &weights, brightest))
         .collect()
 }
 
@@ -97,7 +97,7 @@ fn one(
     weights: &[f64],
     brightest: f64,
 ) -> Result<Checked, Failure> {
-    let slopes = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
+    let (slopes, _) = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
     let slopes = region(problem, &slopes);
     let first = step_of_phase(problem.experiment(), named.parameter, FIRST_PHASE);
     let least = LEAST * brightest / first;

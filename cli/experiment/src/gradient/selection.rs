@@ -101,35 +101,17 @@ impl Selection {
         deep: usize,
         render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
     ) -> Result<Vec<f64>, Failure> {
-        let columns = self.columns;
-        let room = |len: usize| filled(len, 0f64).ok_or_else(no_memory);
-        let kept: Result<Vec<Vec<f64>>, Failure> = self
-            .rows
-            .par_iter()
-            .map_init(Vec::new, |images, (row, pixels)| {
-                if images.is_empty() {
-                    *images = room(columns * deep)?;
-                }
-                render(*row, images)?;
-                let mut kept = room(pixels.len() * deep)?;
-                for (kept, image) in
-                    kept.chunks_exact_mut(pixels.len().max(1)).zip(images.chunks_exact(columns))
-                {
-                    for (kept, pixel) in kept.iter_mut().zip(self.indices(pixels)) {
-                        *kept = image[pixel % columns];
-                    }
-                }
-                Ok(kept)
-            })
-            .collect();
-        let mut all = room(self.len() * deep)?;
-        for (kept, (_, pixels)) in kept?.iter().zip(&self.rows) {
-            for (image, kept) in kept.chunks_exact(pixels.len().max(1)).enumerate() {
-                let start = image * self.len() + pixels.start;
-                all[start..start + kept.len()].copy_from_slice(kept);
-            }
+        let mut gathered = Gathered::new(self, deep);
+        gathered.render(self.all_rows(), render)?;
+        gathered.pixels()
+    }
+
+    /// From the first row that has selected pixels to the last one.
+    pub(crate) fn all_rows(&self) -> Range<usize> {
+        match (self.rows.first(), self.rows.last()) {
+            (Some((first, _)), Some((last, _))) => *first..last + 1,
+            _ => 0..0,
         }
-        Ok(all)
     }
 
     /// The selected pixels of an image.
@@ -187,6 +169,69 @@ impl Selection {
         }
         Self::new(mask.len(), columns, |i| mask.get(i).is_some_and(|&taken| taken))
     }
+}
+
+/// The selected pixels of `deep` images side by side, of the rows that have been rendered so far.
+pub(crate) struct Gathered<'s> {
+    selection: &'s Selection,
+    deep: usize,
+    /// For each row that has selected pixels, these.
+    kept: Vec<Vec<f64>>,
+}
+
+impl<'s> Gathered<'s> {
+    pub(crate) const fn new(selection: &'s Selection, deep: usize) -> Self {
+        Self { selection, deep, kept: Vec::new() }
+    }
+
+    /// Calls `render` for those of some rows that have selected pixels, to fill the row of the images. The rows of the
+    /// calls follow each other.
+    pub(crate) fn render(
+        &mut self,
+        rows: Range<usize>,
+        render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
+    ) -> Result<(), Failure> {
+        let (selection, deep, columns) = (self.selection, self.deep, self.selection.columns);
+        let rest = selection.rows.get(self.kept.len()..).unwrap_or(&[]);
+        let these = rest.split_at(rest.partition_point(|(row, _)| *row < rows.end)).0;
+        let kept: Result<Vec<Vec<f64>>, Failure> = these
+            .par_iter()
+            .map_init(Vec::new, |images, (row, pixels)| {
+                if images.is_empty() {
+                    *images = room(columns * deep)?;
+                }
+                render(*row, images)?;
+                let mut kept = room(pixels.len() * deep)?;
+                for (kept, image) in
+                    kept.chunks_exact_mut(pixels.len().max(1)).zip(images.chunks_exact(columns))
+                {
+                    for (kept, pixel) in kept.iter_mut().zip(selection.indices(pixels)) {
+                        *kept = image[pixel % columns];
+                    }
+                }
+                Ok(kept)
+            })
+            .collect();
+        self.kept.append(&mut kept?);
+        Ok(())
+    }
+
+    /// The selected pixels, image by image.
+    pub(crate) fn pixels(self) -> Result<Vec<f64>, Failure> {
+        let len = self.selection.len();
+        let mut all = room(len * self.deep)?;
+        for (kept, (_, pixels)) in self.kept.iter().zip(&self.selection.rows) {
+            for (image, kept) in kept.chunks_exact(pixels.len().max(1)).enumerate() {
+                let start = image * len + pixels.start;
+                all[start..start + kept.len()].copy_from_slice(kept);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn room(len: usize) -> Result<Vec<f64>, Failure> {
+    filled(len, 0f64).ok_or_else(no_memory)
 }
 
 fn no_memory() -> Failure {

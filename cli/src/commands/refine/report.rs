@@ -16,6 +16,7 @@ use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Ending, Fitted};
 
 use crate::commands::derivatives::Exposure;
+use crate::commands::light;
 use crate::error::Failure;
 use crate::options::Options;
 
@@ -229,7 +230,7 @@ impl Found<'_> {
             "parameters": rows, "options": fragment.words, "without_option": fragment.without,
             "instead_of": fragment.instead_of, "history": history,
         });
-        for (name, value) in self.exposure.members() {
+        for (name, value) in self.exposure.members().into_iter().chain(light::members(fitted.light)) {
             report[name] = value;
         }
         report
@@ -266,6 +267,9 @@ impl Found<'_> {
             fitted.iterations(),
             ending(fitted),
         ));
+        if let Some(words) = light::words(fitted.light) {
+            text.push_str(&format!("derivatives: {words}\n"));
+        }
         if fitted.is_believable() {
             text.push_str("verdict: the fit describes the data, and its uncertainties can be believed\n");
         } else {

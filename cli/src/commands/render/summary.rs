@@ -28,9 +28,9 @@ use super::estimate::Estimate;
 use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use super::predictions::Predictions;
-use crate::commands::reflections;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
+use crate::commands::{light, reflections};
 
 /// Length of SMV headers that scripts rely on.
 const USUAL_SMV_HEADER_BYTES: usize = 512;
@@ -173,11 +173,9 @@ impl ImageSummary {
             put("carryover_fresh", json!(fresh));
         }
         put("interpolation_fallbacks", json!(self.fallbacks));
-        put("light", json!(self.light.name()));
-        if let LightTaken::List { spots, exponent } = self.light {
-            put("light_spots", json!(spots));
-            put("light_exponent", json!(exponent));
-        }
+        light::members(self.light).for_each(|(name, value)| {
+            put(name, value);
+        });
         put("neglected_photons", json!(self.neglected_photons.unwrap_or(0.0)));
         put("seconds", json!(self.seconds));
         put("ns_per_step", json!(self.ns_per_step));
@@ -218,10 +216,8 @@ impl ImageSummary {
         let saturated = self.written.saturated.iter().filter(|(_, count)| *count > 0);
         let saturated = saturated.map(|(option, count)| format!(", {count} pixels saturated ({option})"));
         line("int scale", g(self.written.scales.int) + &saturated.collect::<String>());
-        if let LightTaken::List { spots, exponent } = self.light {
-            let reach = exponent
-                .map_or_else(String::new, |x| format!(", each down to exp(-{x:.0}) of its amplitude"));
-            line("light", format!("from a list of {spots} spots{reach}"));
+        if let Some(words) = light::words(self.light) {
+            line("light", words);
         }
         if let Some(photons) = self.neglected_photons {
             line("neglected", format!("dim steps, at most {} photons of each pixel in all", g(photons)));

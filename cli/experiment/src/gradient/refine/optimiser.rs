@@ -36,6 +36,7 @@ use crate::gradient::named::Named;
 use crate::gradient::problem::Problem;
 use crate::gradient::selection::{Selection, selected};
 use crate::gradient::spot_width::step_of_phase;
+use crate::light::LightTaken;
 use crate::resolution::scattering_lengths;
 
 /// Relative error of the indices that the starting values may have: errors of 0.3 % in lengths and in angles,
@@ -107,6 +108,8 @@ pub struct Fitted {
     pub agreement: [Agreement; 2],
     /// Reasons not to believe the fit.
     pub doubts: Vec<Doubt>,
+    /// What the last derivatives were computed from.
+    pub light: LightTaken,
 }
 
 impl Fitted {
@@ -157,6 +160,8 @@ struct Log {
     history: Vec<Iteration>,
     /// Variables of the last entry of the log.
     x: Option<Vec<f64>>,
+    /// What the last derivatives were computed from.
+    light: LightTaken,
 }
 
 /// Why a stage ended before the minimisation did.
@@ -313,12 +318,13 @@ impl<'t> Stage<'t> {
     }
 
     /// Derivatives of the residuals with respect to the variables, variable after variable.
-    fn slopes(&self) -> Result<Vec<f64>, Failure> {
+    fn slopes(&mut self) -> Result<Vec<f64>, Failure> {
         let task = self.task;
         let moves = task.moves(&self.x);
         let parameters = task.parameters.iter().map(|named| named.parameter);
         let directions = task.problem.directions(&moves, parameters)?;
-        let mut slopes = task.problem.selected_slopes(&moves, &directions, self.selection)?;
+        let (mut slopes, light) = task.problem.selected_slopes(&moves, &directions, self.selection)?;
+        self.log.light = light;
         let rows = self.data.len();
         let pixels = self.pixels.as_deref().unwrap_or(&[]);
         let (data, loss) = (&self.data, task.loss);
@@ -356,7 +362,7 @@ impl<'t> Stage<'t> {
     }
 
     /// The result of the refinement where this stage ended.
-    fn concluded(self, ending: &StageEnding) -> Result<Fitted, Failure> {
+    fn concluded(mut self, ending: &StageEnding) -> Result<Fitted, Failure> {
         let task = self.task;
         let (mut converged, mut ending) = outcome(ending);
         converged &= self.is_last();
@@ -388,8 +394,8 @@ impl<'t> Stage<'t> {
             parameters: names.len(),
         }));
         let (moves, pixels) = (task.moves(&self.x), self.data.len());
-        let history = core::mem::take(&mut self.log.history);
-        Ok(Fitted { moves, uncertainties, converged, ending, history, pixels, agreement, doubts })
+        let (history, light) = (core::mem::take(&mut self.log.history), self.log.light);
+        Ok(Fitted { moves, uncertainties, converged, ending, history, pixels, agreement, doubts, light })
     }
 
     fn agreement(&self, x: &[f64]) -> Result<Agreement, Failure> {
