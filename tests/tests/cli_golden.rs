@@ -166,7 +166,6 @@ fn check_summary(case: &Case, outcome: &Outcome) {
         "  rms ".to_owned(),
         "  rmsd ".to_owned(),
         "time         ".to_owned(),
-        " ns per step\n".to_owned(),
         "floatimage.bin intimage.img".to_owned(),
     ];
     if !case.spec_image_differs {

@@ -82,6 +82,8 @@ fn sensors_that_cannot_be_are_refused() {
         ("--sensor Si,0", "--sensor Si,0: '0' is not a thickness in um"),
         ("--sensor Si,inf", "'inf' is not a thickness in um"),
         ("--sensor Si,320,0", "'0' is not a number of layers"),
+        ("--sensor Si,320000", "--sensor Si,320000: '320000' um is thicker than any sensor (1 cm)"),
+        ("--sensor CdTe,750,1001", "--sensor CdTe,750,1001: a sensor has at most 1000 layers"),
         ("--sensor Si,320,2,1", "expected material, thickness in um and layers, such as Si,320,5"),
         (
             "--sensor Si,320 -energy 50",

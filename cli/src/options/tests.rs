@@ -723,6 +723,14 @@ fn subjects_without_help_are_refused_with_a_hint() {
         let failure = help_on(subject).unwrap_err();
         assert_eq!((failure.to_string().as_str(), failure.code()), (hint, 2));
     }
+    for (word, topic) in [("nxmx", "headers"), ("sensor", "detectors"), ("Light", "performance")] {
+        assert_eq!(help_on(word).unwrap(), help_on(topic).unwrap());
+    }
+    assert_eq!(help_on("neglect").unwrap(), help_on("performance").unwrap());
+    let detectors = help_on("detectors").unwrap().replace('\n', " ");
+    for words in ["AGIPD 1M, ePix10k2M and Pilatus 12M-DLS.", "also Jungfrau 500K, JF0.5M"] {
+        assert!(detectors.contains(words), "{words}");
+    }
     let failure = help_on("qwertyuiop").unwrap_err();
     assert_eq!(failure.code(), 2);
     assert!(TOPICS.iter().all(|topic| failure.to_string().contains(topic.name)), "{failure}");

@@ -1,6 +1,7 @@
 //! The topics of the help.
 
 use super::help::{WIDTH, wrapped};
+use super::message::listed;
 use widebragg_experiment::detectors::{self, Converter, NamedDetector, SensorVariant};
 use widebragg_formats::format_g::format_g;
 
@@ -37,7 +38,11 @@ impl Text {
 /// A line for each detector that is known by name, and what is uncertain about it.
 fn detectors() -> String {
     const INDENT: usize = 19;
-    let mut text = format!("  {:<17}{:<13}{:<8}{:<9}sensor, um\n", "name", "pixels", "um", "modules");
+    let refused: Vec<_> = detectors::refused().map(|(name, _)| name).collect();
+    let refused =
+        format!("Refused, since their geometry must come from a file, are {}.", listed(&refused, "and"));
+    let mut text = wrapped(&refused, WIDTH).join("\n") + "\n\n";
+    text += &format!("  {:<17}{:<13}{:<8}{:<9}sensor, um\n", "name", "pixels", "um", "modules");
     for detector in detectors::ALL {
         let by = |[fast, slow]: [usize; 2]| format!("{fast} x {slow}");
         let (pixels, modules) = (by(detector.pixels()), by(detector.modules.count));
@@ -45,7 +50,9 @@ fn detectors() -> String {
         let converter =
             if detector.needs_file.is_some() { "refused".to_owned() } else { converter(detector) };
         text += &format!("  {:<17}{pixels:<13}{pixel_um:<8}{modules:<9}{converter}\n", detector.name);
-        for remark in [detector.doubt, detector.needs_file].into_iter().flatten() {
+        let also = (!detector.aliases.is_empty()).then(|| format!("also {}", detector.aliases.join(", ")));
+        let remarks = [also.as_deref(), detector.doubt, detector.needs_file];
+        for remark in remarks.into_iter().flatten() {
             for line in wrapped(remark, WIDTH - INDENT) {
                 text += &format!("{:INDENT$}{line}\n", "");
             }
@@ -93,7 +100,7 @@ pub(super) static TOPICS: [Topic; 18] = [
     },
     written!("predictions", "--predictions: where reflections are on the images"),
     written!("output-files", "the files that a render writes, and when"),
-    written!("headers", "--header: headers of SMV and CBF images"),
+    written!("headers", "geometry in SMV, CBF and NXmx files, --header and --expt"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),
     written!("diagnose", "what the faults of nanoBragg do to an image"),
     written!("series", "--frames: a rotation series, resumed or shared between jobs"),
@@ -105,7 +112,31 @@ pub(super) static TOPICS: [Topic; 18] = [
     written!("memory", "the memory that a run needs, and limits of size"),
 ];
 
-/// The topic of this name.
+/// Other words that find a topic, and its name.
+const WORDS: [(&str, &str); 18] = [
+    ("nxmx", "headers"),
+    ("nexus", "headers"),
+    ("hdf5", "headers"),
+    ("smv", "headers"),
+    ("cbf", "headers"),
+    ("expt", "headers"),
+    ("dials", "headers"),
+    ("sensor", "detectors"),
+    ("detector", "detectors"),
+    ("gaps", "detectors"),
+    ("light", "performance"),
+    ("neglect", "performance"),
+    ("precision", "performance"),
+    ("threads", "performance"),
+    ("simd", "performance"),
+    ("frames", "series"),
+    ("resume", "series"),
+    ("space-group", "hkl"),
+];
+
+/// The topic of this name, or about the option or format that a word names.
 pub(super) fn topic(name: &str) -> Option<&'static Topic> {
-    TOPICS.iter().find(|topic| topic.name == name)
+    let word = name.trim_start_matches('-').to_lowercase();
+    let about = WORDS.iter().find(|(other, _)| *other == word).map(|&(_, topic)| topic);
+    TOPICS.iter().find(|topic| topic.name == name || Some(topic.name) == about)
 }

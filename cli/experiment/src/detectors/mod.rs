@@ -217,6 +217,12 @@ impl NamedDetector {
     }
 }
 
+/// Names of detectors whose geometry must come from a file, and why, also of those that are not in [`ALL`].
+pub fn refused() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let known = ALL.iter().filter_map(|detector| Some((detector.name, detector.needs_file?)));
+    known.chain(table::IN_NO_PLANE.iter().map(|&(name, _, why)| (name, why)))
+}
+
 /// A name in small letters, without blanks, dashes and underscores: what names are compared by.
 #[must_use]
 pub fn key(name: &str) -> String {

@@ -38,6 +38,7 @@ mod panels;
 
 use rayon::prelude::*;
 use widebragg::vector::Vec3;
+use widebragg_formats::format_g::format_g;
 use widebragg_formats::geometry::{Geometry, Panel, Scan};
 use widebragg_formats::memory::{push, reserve};
 use widebragg_reflections::symmetry::SpaceGroup;
@@ -215,8 +216,10 @@ impl<'a> Conditions<'a> {
         let [shortest_m, longest_m] = self.band_m;
         if !(shortest_m > 0.0 && (shortest_m..=longest_m).contains(&self.lambda_m) && longest_m.is_finite()) {
             return Err(Failure::input(format!(
-                "a wavelength of {} m in a band from {shortest_m} to {longest_m}",
-                self.lambda_m
+                "a wavelength of {} m in a band from {} to {}",
+                format_g(self.lambda_m),
+                format_g(shortest_m),
+                format_g(longest_m)
             )));
         }
         let ewald = Ewald::new(self);
@@ -256,7 +259,7 @@ pub fn is_absent_by_centring(group: &SpaceGroup, hkl: [i32; 3]) -> bool {
 }
 
 fn no_memory() -> Failure {
-    Failure::input("no memory for the predicted reflections: a larger d_min has fewer")
+    Failure::input("no memory for the predicted reflections: a coarser resolution limit has fewer")
 }
 
 /// The reflection on the nearest panel that its ray meets.
@@ -294,7 +297,8 @@ impl Lattice {
         let tried = 4.0 / 3.0 * core::f64::consts::PI / (volume_star.abs() * d_min_angstrom.powi(3));
         if !(d_min_angstrom > 0.0 && tried <= MOST_TRIED) {
             return Err(Failure::input(format!(
-                "d_min {d_min_angstrom} Angstrom: more reflections than can be tried"
+                "a resolution limit of {} Angstrom has more reflections than can be tried",
+                format_g(d_min_angstrom)
             )));
         }
         // |h| = |a.q| is at most |a|/d_min.
@@ -366,7 +370,10 @@ mod tests {
             (conditions([[f64::NAN; 3]; 3], 5.0, 1e-10), "the A matrix is no lattice"),
             (conditions(CUBIC, 0.0, 1e-10), "more reflections than can be tried"),
             (conditions(CUBIC, f64::NAN, 1e-10), "more reflections than can be tried"),
-            (conditions(CUBIC, 1e-3, 1e-10), "more reflections than can be tried"),
+            (
+                conditions(CUBIC, 1.0 / 3e3, 1e-10),
+                "a resolution limit of 0.000333333 Angstrom has more reflections than can be tried",
+            ),
             (conditions(CUBIC, 5.0, 3e-10), "in a band from"),
             (conditions(CUBIC, 5.0, f64::NAN), "in a band from"),
         ] {

@@ -170,7 +170,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
             console::print(&image.printout)?;
         }
         if prints(Log::Summary) {
-            console::print(&image.text())?;
+            console::print(&image.text(nxmx.is_some()))?;
         }
     }
     if let (Some(list), true) = (&list, prints(Log::Summary)) {

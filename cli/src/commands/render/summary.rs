@@ -110,8 +110,8 @@ pub struct ImageSummary {
     pub neglected_photons: Option<f64>,
     /// Time in the render loop, in s.
     pub seconds: f64,
-    /// Time per innermost step, in ns.
-    pub ns_per_step: f64,
+    /// Time per innermost step, in ns; `None` where so few steps were rendered that the time is that of all else.
+    pub ns_per_step: Option<f64>,
     /// Lines of `-printout`.
     pub printout: String,
 }
@@ -130,6 +130,8 @@ impl ImageSummary {
         let slots = || frame.panels.iter().flat_map(|panel| &panel.slots);
         let counts = slots().fold((0, 0), |(hits, fresh), slot| (hits + slot.hits, fresh + slot.fresh));
         let evaluations = frame.report.pixels as f64 * experiment.steps_per_pixel();
+        // What each pixel costs, rendered or not, is about a step.
+        let is_telling = evaluations >= experiment.pixels() as f64;
         Self {
             number,
             names,
@@ -140,7 +142,7 @@ impl ImageSummary {
             light: frame.light(),
             neglected_photons: frame.neglects().then_some(experiment.neglected_photons),
             seconds: frame.seconds,
-            ns_per_step: frame.seconds * 1e9 / evaluations.max(1.0),
+            ns_per_step: is_telling.then(|| frame.seconds * 1e9 / evaluations),
             printout: String::new(),
         }
     }
@@ -188,9 +190,9 @@ impl ImageSummary {
         Value::Object(image)
     }
 
-    /// The statistics and files of the image.
+    /// The statistics and files of the image; `is_in_nxmx` says that DIALS has an NXmx file to read.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, is_in_nxmx: bool) -> String {
         let s = &self.written.statistics;
         let position =
             s.max_at.map_or_else(String::new, |(fast, slow)| format!(" at fast {fast} slow {slow}"));
@@ -222,7 +224,8 @@ impl ImageSummary {
         if let Some(photons) = self.neglected_photons {
             line("neglected", format!("dim steps, at most {} photons of each pixel in all", g(photons)));
         }
-        line("time", format!("{:.3} s, {:.2} ns per step", self.seconds, self.ns_per_step));
+        let per_step = self.ns_per_step.map_or_else(String::new, |ns| format!(", {ns:.2} ns per step"));
+        line("time", format!("{:.3} s{per_step}", self.seconds));
         let files: Vec<_> = self.names.all().iter().map(|path| path.display().to_string()).collect();
         line("written", files.join(" "));
         if let Some(bytes) = self.written.smv_header_bytes.filter(|&bytes| bytes > USUAL_SMV_HEADER_BYTES) {
@@ -232,7 +235,7 @@ impl ImageSummary {
             );
         }
         let unnumbered = self.names.unnumbered();
-        if self.number.is_none() && !unnumbered.is_empty() {
+        if self.number.is_none() && !unnumbered.is_empty() && !is_in_nxmx {
             let names: Vec<_> = unnumbered.iter().map(|option| format!("{option} name_00001.img")).collect();
             line("for DIALS", format!("name images with a number: {}", names.join(" or ")));
         }

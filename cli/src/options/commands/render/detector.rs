@@ -319,6 +319,12 @@ fn axis(
     Ok(())
 }
 
+/// Thickest sensor of `--sensor`. Those that are made have a few millimetres.
+const THICKEST_SENSOR_M: f64 = 1e-2;
+
+/// Most layers of `--sensor`; each costs as much as an image without layers.
+const MOST_SENSOR_LAYERS: i64 = 1000;
+
 fn named_detector(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     let name = given.text()?;
     if let Some((name, why)) = NamedDetector::needs_file(&name) {
@@ -343,11 +349,19 @@ fn sensor(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     let thickness_m = thickness_um.map(|word| {
         let thickness_m = word.parse().ok().map(|um| Micrometre.to_si(um));
         let thickness_m = thickness_m.filter(|m| m.is_finite() && *m > 0.0);
-        thickness_m.ok_or_else(|| refuse(word, "a thickness in um"))
+        let thickness_m = thickness_m.ok_or_else(|| refuse(word, "a thickness in um"))?;
+        if thickness_m > THICKEST_SENSOR_M {
+            return Err(given.refuse(&format!("{} um is thicker than any sensor (1 cm)", quoted(word))));
+        }
+        Ok(thickness_m)
     });
     let layers = layers.map(|word| {
         let layers = word.parse().ok().filter(|&layers| layers > 0);
-        layers.ok_or_else(|| refuse(word, "a number of layers"))
+        let layers = layers.ok_or_else(|| refuse(word, "a number of layers"))?;
+        if layers > MOST_SENSOR_LAYERS {
+            return Err(given.refuse(&format!("a sensor has at most {MOST_SENSOR_LAYERS} layers")));
+        }
+        Ok(layers)
     });
     let (thickness_m, layers) = (thickness_m.transpose()?, layers.transpose()?);
     put(&mut options.sensor, Some(SensorOption { material, thickness_m, layers }))
