@@ -335,6 +335,8 @@ pub(crate) fn sources(
     detector: &Detector,
     lambda0_m: f64,
 ) -> Result<SourceSteps, Failure> {
+    let divergence =
+        |request: &StepRequest| axis_steps(Axis::Divergence, *request).map_err(refused(Part::Divergence));
     match sources {
         Sources::List(list) => {
             let mut own = room_for(list.len())?;
@@ -350,10 +352,13 @@ pub(crate) fn sources(
             }
             Ok(SourceSteps::Weighted(list, weights))
         }
+        Sources::Spectrum { hdiv, vdiv, round, spectrum } => {
+            let (hdiv, vdiv) = (divergence(hdiv)?, divergence(vdiv)?);
+            let directions = SourceGrid { hdiv, vdiv, dispersion: Steps::ONE, round: *round, lambda0_m };
+            let (list, weights) = spectrum.sources(&directions, detector)?;
+            Ok(SourceSteps::Weighted(list, weights))
+        }
         Sources::Grid { hdiv, vdiv, dispersion, round } => {
-            let divergence = |request: &StepRequest| {
-                axis_steps(Axis::Divergence, *request).map_err(refused(Part::Divergence))
-            };
             let grid = SourceGrid {
                 hdiv: divergence(hdiv)?,
                 vdiv: divergence(vdiv)?,

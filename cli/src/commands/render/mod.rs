@@ -76,7 +76,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         inputs(options).for_each(|path| evidence.add_input(path));
     }
     let files = if record.is_some() { Inputs::fingerprinted() } else { Inputs::default() };
-    let SetUp { experiment, reflections, model } = setup::of_images(options, &files)?;
+    let SetUp { experiment, reflections, model, wavelengths } = setup::of_images(options, &files)?;
     let unique = reflections.as_deref();
     let origin = FactorsOrigin { reflections: unique.map(|unique| &unique.summary), model: model.as_ref() };
     let material = GivenSensor::new(options).material;
@@ -102,7 +102,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            console::print(&summary::interpretation(&experiment, origin, hardware, frames, threads, estimate))
+            let known = summary::Known { origin, hardware, wavelengths: &wavelengths };
+            console::print(&summary::interpretation(&experiment, known, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -124,8 +125,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let results = Results {
         experiment: &experiment,
-        origin,
-        hardware,
+        known: summary::Known { origin, hardware, wavelengths: &wavelengths },
         threads,
         estimate,
         images: &images,

@@ -28,7 +28,9 @@ use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use super::predictions::Predictions;
 use crate::commands::reflections;
+use crate::commands::setup::Wavelengths;
 use crate::commands::setup::model::ModelSummary;
+use crate::commands::setup::spectrum::SpectrumSummary;
 
 /// Length of SMV headers that scripts rely on.
 const USUAL_SMV_HEADER_BYTES: usize = 512;
@@ -50,6 +52,17 @@ impl<'a> FactorsOrigin<'a> {
     }
 }
 
+/// What is known of a run beside its experiment.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// What its structure factors were made of.
+    pub origin: FactorsOrigin<'a>,
+    /// What is known of its detector by name.
+    pub hardware: Hardware,
+    /// Where its wavelengths come from.
+    pub wavelengths: &'a Wavelengths,
+}
+
 /// What is known of a detector by name.
 #[derive(Debug, Clone, Copy)]
 pub struct Hardware {
@@ -64,10 +77,8 @@ pub struct Hardware {
 pub struct Results<'a> {
     /// What was rendered.
     pub experiment: &'a Experiment,
-    /// What its structure factors were made of.
-    pub origin: FactorsOrigin<'a>,
-    /// What is known of its detector by name.
-    pub hardware: Hardware,
+    /// What is known of it.
+    pub known: Known<'a>,
     /// Number of worker threads.
     pub threads: usize,
     /// What was expected of it.
@@ -293,18 +304,9 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results {
-        experiment: e,
-        origin,
-        hardware,
-        threads,
-        estimate,
-        images,
-        list,
-        xds_inp,
-        predictions,
-        nxmx,
-    } = *results;
+    let Results { experiment: e, known, threads, estimate, images, list, xds_inp, predictions, nxmx } =
+        *results;
+    let Known { origin, hardware, wavelengths } = known;
     let d = &e.detector;
     let spot = BeamSpot::new(d);
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
@@ -367,6 +369,8 @@ pub fn json(results: &Results<'_>) -> String {
     value["model"] = json!(origin.model.map(ModelSummary::json));
     value["grid"] = json!(e.structure_factors.as_deref().map(grid_json));
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
+    value["wavelength_from"] = json!(wavelengths.origin.origin());
+    value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
@@ -420,12 +424,12 @@ pub fn nxmx_line(file: &NxmxFile) -> String {
 #[must_use]
 pub fn interpretation(
     experiment: &Experiment,
-    origin: FactorsOrigin<'_>,
-    hardware: Hardware,
+    known: Known<'_>,
     frames: usize,
     threads: usize,
     estimate: Estimate,
 ) -> String {
+    let Known { origin, hardware, wavelengths } = known;
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     push_geometry(&mut text, experiment, hardware.detector);
@@ -433,7 +437,7 @@ pub fn interpretation(
     push_crystal(&mut text, experiment);
     let lines = origin.reflections.map(reflections::lines).or(origin.model.map(ModelSummary::lines));
     lines.iter().flatten().for_each(|(name, value)| push_line(&mut text, name, value));
-    push_sampling(&mut text, experiment, frames);
+    push_sampling(&mut text, experiment, wavelengths, frames);
     push_line(&mut text, "estimate", &estimate.text());
     text
 }
@@ -577,11 +581,15 @@ fn passes_zero(experiment: &Experiment, frames: usize) -> bool {
 }
 
 /// Wavelength, rotation and the steps of a pixel.
-fn push_sampling(text: &mut String, experiment: &Experiment, frames: usize) {
+fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavelengths, frames: usize) {
     let e = experiment;
     let mut line = |name: &str, value: String| push_line(text, name, &value);
     let (wavelength, fluence) = (format_g(e.lambda0_m * 1e10), format_g(e.fluence_per_m2));
-    line("wavelength", format!("{wavelength} Angstrom, fluence {fluence} photons/m^2"));
+    let origin = wavelengths.origin.origin();
+    line("wavelength", format!("{wavelength} Angstrom ({origin}), fluence {fluence} photons/m^2"));
+    if let Some(spectrum) = &wavelengths.spectrum {
+        line("spectrum", spectrum.line());
+    }
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
     let sampling = match e.phi_sampling {
         PhiSampling::Start => "",

@@ -157,6 +157,7 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("-img", &options.img),
         ("-mask", &options.mask),
         ("-sourcefile", &options.sourcefile),
+        ("--spectrum", &options.spectrum.file),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)
