@@ -85,7 +85,7 @@ pub(super) static TOPICS: [Topic; 18] = [
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
     written!("models", "structure factors from the coordinates of atoms"),
-    written!("spectrum", "--spectrum: weights of wavelengths, and the wavelength of -mat"),
+    written!("spectrum", "--spectrum: weights of the wavelengths of the beam"),
     Topic {
         name: "detectors",
         title: "detectors by name (--detector), and their sensors",
