@@ -61,6 +61,7 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Phi => "-phisteps",
         Part::Divergence => "-divergence",
         Part::Dispersion => "-dispersion",
+        Part::Spectrum => "--spectrum",
         Part::SourceList => "-sourcefile",
         Part::Polarization => "-polar",
         Part::Mosaic if matches!(failure, ExperimentFailure::NoMemory { .. }) => "-mosaic_domains",

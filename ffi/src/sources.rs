@@ -115,13 +115,13 @@ pub unsafe extern "C" fn wb_sources_fill(
         if len < needed {
             return Err(Failure::length("sources", needed, len));
         }
-        grid.check(&detector)?;
+        grid.check(&detector.frame())?;
         let sources = Output::array(sources.cast::<Source>(), needed, "sources")?;
         // SAFETY: `sources` is not NULL, so the caller guarantees room for `len` sources there, which have
         // the layout of the kernel's and of which these are the first; no other thread accesses them, and no
         // input overlaps them.
         let sources = unsafe { sources.uninit() };
-        let count = grid.fill(&detector, filled(sources, Source::default()))?;
+        let count = grid.fill(&detector.frame(), filled(sources, Source::default()))?;
         // SAFETY: `used` is not NULL, so the caller guarantees room for a `usize` there, which no other
         // thread accesses; neither an input nor `sources` overlaps it.
         unsafe { used.write(count) };

@@ -813,7 +813,7 @@ fn sources_are_the_kernel_s() {
         Ok(out)
     };
     let mut expected = [Source::default(); 60];
-    let used = grid.fill(&kernel_detector(&p), &mut expected).expect("sources");
+    let used = grid.fill(&kernel_detector(&p).frame(), &mut expected).expect("sources");
     assert!(used < 60);
     let mut len = 0;
     // SAFETY: both pointers are to locals.

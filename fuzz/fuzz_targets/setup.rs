@@ -380,7 +380,7 @@ impl Input {
         };
         let needed = grid.sources_len()?;
         let mut sources = vec![Source::default(); needed.min(MOST_ENTRIES)];
-        let used = grid.fill(detector, &mut sources)?;
+        let used = grid.fill(&detector.frame(), &mut sources)?;
         assert!(used <= needed);
         sources.truncate(used);
         Ok(sources)

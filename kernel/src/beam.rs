@@ -35,14 +35,14 @@
 //!     lambda0_m: 1e-10,
 //! };
 //! let mut sources = vec![Source::default(); grid.sources_len()?];
-//! let used = grid.fill(&detector, &mut sources)?;
+//! let used = grid.fill(&detector.frame(), &mut sources)?;
 //! assert_eq!((sources.len(), used), (9, 5)); // `round` drops the four corners
 //! assert!((sources[2].incident + -detector.beam).length() < 1e-15);
 //! # Ok::<(), widebragg::Error>(())
 //! ```
 
 use crate::Error;
-use crate::detector::Detector;
+use crate::detector::BeamFrame;
 use crate::rotation::rotate_axis;
 use crate::sampling::Steps;
 use crate::vector::Vec3;
@@ -110,14 +110,14 @@ impl SourceGrid {
     /// # Errors
     /// [`Error::BufferTooShort`] with the length needed, or an error of [`Source::new`]. In either case
     /// nothing is written.
-    pub fn fill(&self, detector: &Detector, sources: &mut [Source]) -> Result<usize, Error> {
+    pub fn fill(&self, frame: &BeamFrame, sources: &mut [Source]) -> Result<usize, Error> {
         let needed = self.sources_len()?;
         let given = sources.len();
         let table =
             sources.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "sources", needed, given })?;
-        self.sources(detector).try_for_each(|source| source.map(|_| ()))?;
+        self.sources(frame).try_for_each(|source| source.map(|_| ()))?;
         let mut used = 0;
-        for (slot, source) in table.iter_mut().zip(self.sources(detector)) {
+        for (slot, source) in table.iter_mut().zip(self.sources(frame)) {
             *slot = source?;
             used += 1;
         }
@@ -128,10 +128,10 @@ impl SourceGrid {
     ///
     /// # Errors
     /// What [`Source::new`] refuses, and [`Error::OutOfRange`] when there is no source.
-    pub fn check(&self, detector: &Detector) -> Result<Source, Error> {
+    pub fn check(&self, frame: &BeamFrame) -> Result<Source, Error> {
         self.sources_len()?;
         let mut shortest: Option<Source> = None;
-        for source in self.sources(detector) {
+        for source in self.sources(frame) {
             let source = source?;
             if shortest.is_none_or(|shortest| source.lambda_m < shortest.lambda_m) {
                 shortest = Some(source);
@@ -141,7 +141,7 @@ impl SourceGrid {
     }
 
     /// Iterates over the sources in the order of the table.
-    fn sources<'g>(&'g self, detector: &'g Detector) -> impl Iterator<Item = Result<Source, Error>> + 'g {
+    fn sources<'g>(&'g self, frame: &'g BeamFrame) -> impl Iterator<Item = Result<Source, Error>> + 'g {
         let angle = |axis: &Steps, i: usize| axis.step * i as f64 - axis.range / 2.0;
         let points = (0..self.hdiv.count).flat_map(move |i| {
             let h = angle(&self.hdiv, i);
@@ -149,8 +149,8 @@ impl SourceGrid {
         });
         let kept = points.filter(|&(h, v)| !(self.round && self.outside_ellipse(h, v)));
         kept.flat_map(move |(h, v)| {
-            let from = rotate_axis(-10.0 * detector.beam, detector.polarization, v);
-            let from = rotate_axis(from, detector.vertical, h);
+            let from = rotate_axis(-10.0 * frame.beam, frame.polarization, v);
+            let from = rotate_axis(from, frame.vertical, h);
             (0..self.dispersion.count).map(move |n| {
                 let spread = 1.0 + self.dispersion.step * n as f64 - self.dispersion.range / 2.0;
                 Source::new(from, self.lambda0_m * spread)

@@ -127,7 +127,7 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             round: false,
             lambda0_m: 1e-10,
         };
-        let used = grid.fill(&detector, &mut sources)?;
+        let used = grid.fill(&detector.frame(), &mut sources)?;
         fill_mosaic(0.01, 5, &mut domains)?;
         let sweep = PhiSweep { phi0_rad: 0.0, step_rad: 1e-3, count: 3, spindle: detector.spindle, mode };
         let orientations = fill_orientations(crystal.direct, sweep, &domains, &mut entries)?;

@@ -107,7 +107,7 @@ fn sources_match_the_oracle() {
         };
         let needed = grid.sources_len().expect("a length");
         let mut sources = vec![Source::default(); needed + 2];
-        let used = grid.fill(&detector, &mut sources).expect("sources");
+        let used = grid.fill(&detector.frame(), &mut sources).expect("sources");
         assert_eq!(used, simulation.sources.len(), "{line}");
         for (ours, expected) in sources.iter().zip(&simulation.sources) {
             assert!((ours.incident + Vec3::from(expected.direction)).length() <= 1e-15, "{line}");
@@ -115,7 +115,7 @@ fn sources_match_the_oracle() {
         }
         for given in 0..needed {
             let short = Error::BufferTooShort { buffer: "sources", needed, given };
-            assert_eq!(grid.fill(&detector, &mut sources[..given]), Err(short), "{line}");
+            assert_eq!(grid.fill(&detector.frame(), &mut sources[..given]), Err(short), "{line}");
         }
     }
 }

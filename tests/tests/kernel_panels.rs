@@ -1,5 +1,7 @@
 //! A scene on another panel has the bits of a scene that was made for that panel, whatever it was made for first.
 
+#![allow(non_snake_case, reason = "the field's symbols keep their case")]
+
 #[path = "properties/small.rs"]
 mod small;
 
@@ -35,7 +37,7 @@ fn image(scene: &Scene<'_>) -> Result<(Vec<u64>, u64), Error> {
 /// The same scene on a panel elsewhere, of another size, with another sensor, region and mask.
 fn elsewhere(scene: &KernelScene, random: &mut Random) -> KernelScene {
     let d = scene.detector;
-    let (fast_pixels, slow_pixels) = (random.whole(1, 9) as usize, random.whole(1, 5) as usize);
+    let (fast_pixels, slow_pixels) = (random.whole(1, 9), random.whole(1, 5));
     let by_m = |random: &mut Random| d.pixel_m * random.within(-20.0, 20.0);
     let detector = Detector {
         fast_pixels,
@@ -68,7 +70,7 @@ fn a_scene_on_a_panel_is_the_scene_of_that_panel() {
                 image(&own)
             });
             // The scene of the first panel may have its latch.
-            let found = first.with(1, |scene, _| {
+            let found = first.with(small.threads, |scene, _| {
                 image(&scene.on_panel(second.panel(), second.roi, second.mask.as_deref())?)
             });
             let (expected, found) = (expected.expect("a scene"), found.expect("a scene"));

@@ -88,7 +88,7 @@ fn tables_equal_those_of_the_individual_functions() {
     let crystal = Crystal::new(&crystal).expect("a crystal");
     let grid = SourceGrid { hdiv, vdiv, dispersion, round, lambda0_m: defaults::LAMBDA_M };
     let mut sources = vec![Source::default(); 18];
-    let used = grid.fill(&detector, &mut sources).expect("sources");
+    let used = grid.fill(&detector.frame(), &mut sources).expect("sources");
     let mut domains = vec![IDENTITY; 4];
     fill_mosaic(1e-3, 11, &mut domains).expect("domains");
     let sweep =
@@ -221,7 +221,7 @@ fn a_grid_of_sources_is_checked_before_it_is_written() {
         lambda0_m: 1e-10,
     };
     let mut sources = [NO_SOURCE; 4];
-    assert!(grid.fill(&detector, &mut sources).is_err());
+    assert!(grid.fill(&detector.frame(), &mut sources).is_err());
     assert_eq!(sources, [NO_SOURCE; 4]);
 }
 

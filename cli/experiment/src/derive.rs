@@ -393,9 +393,9 @@ impl SourceSteps {
     }
 
     /// The part of an experiment that is refused where the kernel refuses a scene of these sources with `error`.
-    pub(crate) fn refused_part(&self, detector: &Detector, error: &widebragg::Error) -> Part {
+    pub(crate) fn refused_part(&self, frame: &BeamFrame, error: &widebragg::Error) -> Part {
         match self {
-            Self::Grid(grid) if grid.check(detector).is_err() => Part::Divergence,
+            Self::Grid(grid) if grid.check(frame).is_err() => Part::Divergence,
             Self::List(_) | Self::Weighted(..) if is_of_list(error) => Part::SourceList,
             _ => Part::Scene,
         }
@@ -411,6 +411,8 @@ fn is_of_list(error: &widebragg::Error) -> bool {
 
 /// The sources of the beam.
 pub(crate) fn sources(sources: &Sources, frame: &BeamFrame, lambda0_m: f64) -> Result<SourceSteps, Failure> {
+    let divergence =
+        |request: &StepRequest| axis_steps(Axis::Divergence, *request).map_err(refused(Part::Divergence));
     match sources {
         Sources::List(list) => {
             let mut own = room_for(list.len())?;
@@ -426,10 +428,13 @@ pub(crate) fn sources(sources: &Sources, frame: &BeamFrame, lambda0_m: f64) -> R
             }
             Ok(SourceSteps::Weighted(list, weights))
         }
+        Sources::Spectrum { hdiv, vdiv, round, spectrum } => {
+            let (hdiv, vdiv) = (divergence(hdiv)?, divergence(vdiv)?);
+            let directions = SourceGrid { hdiv, vdiv, dispersion: Steps::ONE, round: *round, lambda0_m };
+            let (list, weights) = spectrum.sources(&directions, frame)?;
+            Ok(SourceSteps::Weighted(list, weights))
+        }
         Sources::Grid { hdiv, vdiv, dispersion, round } => {
-            let divergence = |request: &StepRequest| {
-                axis_steps(Axis::Divergence, *request).map_err(refused(Part::Divergence))
-            };
             let grid = SourceGrid {
                 hdiv: divergence(hdiv)?,
                 vdiv: divergence(vdiv)?,

@@ -205,7 +205,7 @@ impl Experiment {
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
         let Tables { sources, source_weights, domains } =
             Tables::new(&scene, &derived.panels[1..], |error| {
-                derived.sources.refused_part(&derived.panels[0].detector, error)
+                derived.sources.refused_part(&derived.frame, error)
             })?;
         let source_grid = derived.sources.grid();
         let sources_left_out = derived.sources.listed().map_or(0, |listed| listed - sources.len());

@@ -17,8 +17,10 @@ pub enum Part {
     Phi,
     /// Divergence of the beam.
     Divergence,
-    /// Spectrum of the beam.
+    /// Range of wavelengths of the beam.
     Dispersion,
+    /// Spectrum of the beam, by lines or peaks.
+    Spectrum,
     /// A list of sources.
     SourceList,
     /// Polarisation of the beam.
@@ -51,6 +53,7 @@ impl Part {
             Self::Phi => "phi steps",
             Self::Divergence => "divergence",
             Self::Dispersion => "dispersion",
+            Self::Spectrum => "spectrum",
             Self::SourceList => "list of sources",
             Self::Polarization => "polarisation",
             Self::Mosaic => "mosaic domains",

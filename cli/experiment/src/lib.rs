@@ -40,6 +40,7 @@
 //! | hold structure factors in f32 or f64 | [`factor_grid`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
 //! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
+//! | make and thin out spectra | [`spectrum`] |
 //! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
@@ -64,6 +65,7 @@ pub mod parameters;
 pub mod predictions;
 pub mod resolution;
 pub mod sensor_material;
+pub mod spectrum;
 pub mod statistics;
 mod tables;
 pub mod threads;

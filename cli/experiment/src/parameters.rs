@@ -18,6 +18,7 @@ use widebragg::scene::{CrystalInput, DetectorInput, Roi};
 use widebragg_formats::sources::SourceLine;
 
 use crate::factor_grid::FactorGrid;
+use crate::spectrum::Spectrum;
 
 /// The sources of the beam.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,17 @@ pub enum Sources {
         dispersion: StepRequest,
         /// Whether the corners of the divergence grid are dropped.
         round: bool,
+    },
+    /// Each line of a spectrum in each direction of a grid of divergence about the beam.
+    Spectrum {
+        /// Horizontal divergence, in rad.
+        hdiv: StepRequest,
+        /// Vertical divergence, in rad.
+        vdiv: StepRequest,
+        /// Whether the corners of the divergence grid are dropped.
+        round: bool,
+        /// Wavelengths and their weights.
+        spectrum: Spectrum,
     },
     /// The lines of a source file; what a line leaves out is that of the beam.
     Lines(Vec<SourceLine>),

@@ -58,6 +58,7 @@ pub mod reflections;
 pub mod registry;
 pub mod smv;
 pub mod sources;
+pub mod spectrum;
 pub mod stream;
 mod text;
 pub mod trace;

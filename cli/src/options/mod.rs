@@ -34,7 +34,7 @@ pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, Dtype, GradientOptions,
     HeaderStyle, HklOptions, Log, Misset, ModelOptions, NMatrix, Options, PanelChoice, SensorOption, Shell,
-    SolventChoice, TraceDiffOptions, TraceFormat, TraceOptions,
+    SolventChoice, SpectrumOptions, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

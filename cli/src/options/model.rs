@@ -18,6 +18,7 @@ use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
+use widebragg_experiment::spectrum::Peak;
 use widebragg_formats::nxmx::Compression;
 use widebragg_formats::reflections::p1::Wanted;
 
@@ -336,6 +337,27 @@ impl ModelOptions {
     }
 }
 
+/// The spectrum of the beam, where wavelengths have weights.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SpectrumOptions {
+    /// File of spectra.
+    pub file: Option<PathBuf>,
+    /// Which of its spectra is taken, from 1.
+    pub column: Option<usize>,
+    /// Gaussian peaks, instead of a file.
+    pub peaks: Vec<Peak>,
+    /// Most wavelengths of a spectrum from a file, or of a peak; at least 1.
+    pub steps: Option<usize>,
+}
+
+impl SpectrumOptions {
+    /// Whether there is a spectrum.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.file.is_some() || !self.peaks.is_empty()
+    }
+}
+
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientOptions {
@@ -495,6 +517,8 @@ pub struct Options {
     pub square_div: bool,
     /// Source file.
     pub sourcefile: Option<PathBuf>,
+    /// Weighted wavelengths.
+    pub spectrum: SpectrumOptions,
     /// Kahn polarisation factor.
     pub polar_kahn: Option<f64>,
     /// No polarisation correction; false again when `-polar` follows.

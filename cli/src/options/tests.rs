@@ -60,6 +60,9 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
         Takes::Text(shown) if shown.contains("LAYERS") => vec!["Si,320".to_owned(), "CdTe,1000,4".to_owned()],
         Takes::Text("NAME") => vec!["pilatus-6m".to_owned(), "Eiger2_X_16M".to_owned()],
+        Takes::Text(shown) if shown.starts_with("eV") => {
+            vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
+        }
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }

@@ -218,7 +218,7 @@ impl Input {
             lambda0_m: self.one(Knob::LambdaAngstrom) * 1e-10,
         };
         let mut sources = vec![Source::default(); grid.sources_len()?];
-        let used = grid.fill(detector, &mut sources)?;
+        let used = grid.fill(&detector.frame(), &mut sources)?;
         sources.truncate(used);
         Ok(sources)
     }

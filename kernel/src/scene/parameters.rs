@@ -392,7 +392,7 @@ impl<'a> SceneParameters<'a> {
         self.check_weights()?;
         self.check_source_grids()?;
         let shortest = match self.source_grid() {
-            Some(grid) => [grid.check(&derived.detector)?],
+            Some(grid) => [grid.check(&derived.detector.frame())?],
             None => [Source::default()],
         };
         let sources = self.sources.list().unwrap_or(&shortest);
@@ -461,7 +461,7 @@ impl<'a> SceneParameters<'a> {
                 copy(used.map(|(&source, _)| source), table)
             }
             (Some(list), None, _) => copy(list.iter().copied(), table),
-            (None, _, Some(grid)) => grid.fill(detector, table)?,
+            (None, _, Some(grid)) => grid.fill(&detector.frame(), table)?,
             (None, _, None) => 0,
         };
         Ok(table.get(..used).unwrap_or(&[]))

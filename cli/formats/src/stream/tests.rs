@@ -2,7 +2,6 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use proptest::prelude::*;
-use widebragg_coordinates::anomalous::EV_ANGSTROM;
 
 use super::writer::beam_frame;
 use super::*;
@@ -389,9 +388,4 @@ proptest! {
             prop_assert!(message.starts_with("a.stream:") && !message.contains(char::is_control), "{}", message);
         }
     }
-}
-
-#[test]
-fn energies_and_wavelengths_have_one_constant() {
-    assert!((EV_ANGSTROM - 12398.419843).abs() < 1e-6);
 }

@@ -44,7 +44,7 @@ use nxmx::NxmxFile;
 use output::{Names, Scales, Shared, adc_offset};
 use predictions::Predictions;
 use series::{Record, Series};
-use summary::{FactorsOrigin, Hardware, ImageSummary, Results};
+use summary::{FactorsOrigin, Hardware, ImageSummary, Known, Results};
 
 /// Renders what `options` asks for; `args` is the command line they were read from.
 ///
@@ -92,7 +92,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let SetUp { experiment, reflections, model, geometry } = setup::of_images(options, &files, geometry)?;
+    let SetUp { experiment, reflections, model, geometry, wavelengths } =
+        setup::of_images(options, &files, geometry)?;
     let frame = geometry.as_ref().map(FileGeometry::frame);
     let unique = reflections.as_deref();
     let origin = FactorsOrigin { reflections: unique.map(|unique| &unique.summary), model: model.as_ref() };
@@ -120,9 +121,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let announced = match prints(Log::Summary) {
         true => {
             let frames = series.frames.unwrap_or(1);
-            let geometry = geometry.as_ref();
-            let (run, shown) = ((frames, threads), (origin, hardware));
-            console::print(&summary::interpretation(&experiment, geometry, shown, run, estimate))
+            let known = Known { geometry: geometry.as_ref(), origin, hardware, wavelengths: &wavelengths };
+            console::print(&summary::interpretation(&experiment, known, frames, threads, estimate))
         }
         false => Ok(()),
     };
@@ -145,9 +145,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let results = Results {
         experiment: &experiment,
-        geometry: geometry.as_ref(),
-        origin,
-        hardware,
+        known: Known { geometry: geometry.as_ref(), origin, hardware, wavelengths: &wavelengths },
         threads,
         estimate,
         images: &images,

@@ -28,8 +28,10 @@ use super::estimate::Estimate;
 use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use super::predictions::Predictions;
+use crate::commands::setup::Wavelengths;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
+use crate::commands::setup::spectrum::SpectrumSummary;
 use crate::commands::{light, reflections};
 
 /// Length of SMV headers that scripts rely on.
@@ -52,6 +54,19 @@ impl<'a> FactorsOrigin<'a> {
     }
 }
 
+/// What is known of a run beside its experiment.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The file of its geometry.
+    pub geometry: Option<&'a FileGeometry>,
+    /// What its structure factors were made of.
+    pub origin: FactorsOrigin<'a>,
+    /// What is known of its detector by name.
+    pub hardware: Hardware,
+    /// Where its wavelengths come from.
+    pub wavelengths: &'a Wavelengths,
+}
+
 /// What is known of a detector by name.
 #[derive(Debug, Clone, Copy)]
 pub struct Hardware {
@@ -66,12 +81,8 @@ pub struct Hardware {
 pub struct Results<'a> {
     /// What was rendered.
     pub experiment: &'a Experiment,
-    /// What its structure factors were made of.
-    pub origin: FactorsOrigin<'a>,
-    /// The file of its geometry.
-    pub geometry: Option<&'a FileGeometry>,
-    /// What is known of its detector by name.
-    pub hardware: Hardware,
+    /// What is known of it.
+    pub known: Known<'a>,
     /// Number of worker threads.
     pub threads: usize,
     /// What was expected of it.
@@ -297,8 +308,9 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, geometry, origin, hardware, threads, estimate, .. } = *results;
-    let Results { images, list, xds_inp, predictions, nxmx, .. } = *results;
+    let Results { experiment: e, known, threads, estimate, images, list, xds_inp, predictions, nxmx } =
+        *results;
+    let Known { geometry, origin, hardware, wavelengths } = known;
     let panel = e.first_panel();
     let d = &panel.detector;
     let spot = BeamSpot::new(d);
@@ -372,6 +384,8 @@ pub fn json(results: &Results<'_>) -> String {
     value["model"] = json!(origin.model.map(ModelSummary::json));
     value["grid"] = json!(e.structure_factors.as_deref().map(grid_json));
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
+    value["wavelength_from"] = json!(wavelengths.origin.origin());
+    value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
@@ -438,15 +452,16 @@ pub fn nxmx_line(file: &NxmxFile) -> String {
     text
 }
 
-/// How the options were understood, as text: (`frames` of the series, `threads`).
+/// How the options were understood, as text; `frames` are those of a series.
 #[must_use]
 pub fn interpretation(
     experiment: &Experiment,
-    geometry: Option<&FileGeometry>,
-    (origin, hardware): (FactorsOrigin<'_>, Hardware),
-    (frames, threads): (usize, usize),
+    known: Known<'_>,
+    frames: usize,
+    threads: usize,
     estimate: Estimate,
 ) -> String {
+    let Known { geometry, origin, hardware, wavelengths } = known;
     let mut text = String::new();
     push_run(&mut text, experiment, threads);
     if let Some(geometry) = geometry {
@@ -457,7 +472,7 @@ pub fn interpretation(
     push_crystal(&mut text, experiment);
     let lines = origin.reflections.map(reflections::lines).or(origin.model.map(ModelSummary::lines));
     lines.iter().flatten().for_each(|(name, value)| push_line(&mut text, name, value));
-    push_sampling(&mut text, experiment, frames);
+    push_sampling(&mut text, experiment, wavelengths, frames);
     push_line(&mut text, "estimate", &estimate.text());
     text
 }
@@ -620,11 +635,15 @@ fn passes_zero(experiment: &Experiment, frames: usize) -> bool {
 }
 
 /// Wavelength, rotation and the steps of a pixel.
-fn push_sampling(text: &mut String, experiment: &Experiment, frames: usize) {
+fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavelengths, frames: usize) {
     let e = experiment;
     let mut line = |name: &str, value: String| push_line(text, name, &value);
     let (wavelength, fluence) = (format_g(e.lambda0_m * 1e10), format_g(e.fluence_per_m2));
-    line("wavelength", format!("{wavelength} Angstrom, fluence {fluence} photons/m^2"));
+    let origin = wavelengths.origin.origin();
+    line("wavelength", format!("{wavelength} Angstrom ({origin}), fluence {fluence} photons/m^2"));
+    if let Some(spectrum) = &wavelengths.spectrum {
+        line("spectrum", spectrum.line());
+    }
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
     let sampling = match e.phi_sampling {
         PhiSampling::Start => "",

@@ -10,6 +10,7 @@ mod plausibility;
 mod reach;
 mod repairs;
 pub(crate) mod sensor;
+pub(crate) mod spectrum;
 mod spots;
 pub(crate) mod structure_factors;
 mod words;
@@ -31,6 +32,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::faults::Modes;
 use widebragg_experiment::parameters::{Mosaic, PanelParameters, Parameters, PhiSampling, Sources};
+use widebragg_experiment::spectrum::Spectrum;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
@@ -47,6 +49,7 @@ use inherited::Inherited;
 use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
 use sensor::GivenSensor;
+use spectrum::{GivenSpectrum, SpectrumSummary};
 use structure_factors::Factors;
 
 /// The experiment that `options` ask for, with all structure factors that a file lists, since derivatives and fits move
@@ -94,6 +97,17 @@ pub struct SetUp {
     pub model: Option<ModelSummary>,
     /// The file of `--geometry`.
     pub geometry: Option<FileGeometry>,
+    /// The wavelengths of the beam.
+    pub wavelengths: Wavelengths,
+}
+
+/// Where the wavelengths of a beam come from.
+#[derive(Debug, Clone)]
+pub struct Wavelengths {
+    /// Where the wavelength comes from that belongs to `-mat`.
+    pub origin: Lambda,
+    /// The spectrum.
+    pub spectrum: Option<SpectrumSummary>,
 }
 
 /// What the file of `-hkl` says of the crystal.
@@ -154,8 +168,8 @@ fn set_up(
         OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
     let mut computed = None;
     let grid = |parameters: &Parameters| grid_for(parameters, options, table, of_file, extent, &mut computed);
-    let experiment = of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
-    Ok(SetUp { experiment, reflections, model: computed, geometry })
+    let (experiment, wavelengths) = of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
+    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths })
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -171,6 +185,7 @@ pub fn with_structure_factors(
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
     of_files(options, &inputs, geometry.as_ref(), OfFile::default(), |_| Ok(grid), warn)
+        .map(|(experiment, _)| experiment)
 }
 
 /// The grid of structure factors: of the table that was read, or the one that is made for the images of the parameters;
@@ -235,10 +250,10 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let geometry = geometry.as_ref();
     // Where the detector is may depend on the mode.
     let grid = |parameters: &Parameters| grid_for(parameters, &spec, table, of_file, Extent::File, &mut None);
-    let spec = of_files(&spec, &inputs, geometry, of_file, grid, warn)?;
+    let (spec, _) = of_files(&spec, &inputs, geometry, of_file, grid, warn)?;
     // The structure factors are shared: both modes read them alike.
     let parity = of_files(&parity, &inputs, geometry, of_file, |_| Ok(None), |_| {});
-    let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?;
+    let (mut parity, _) = parity.map_err(|failure| failure.context("nanoBragg"))?;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
     Ok(Modes { spec, parity })
@@ -251,14 +266,18 @@ fn of_files(
     of_file: OfFile<'_>,
     grid: impl FnOnce(&Parameters) -> Result<Option<FactorGrid>, Failure>,
     mut warn: impl FnMut(String),
-) -> Result<Experiment, Failure> {
+) -> Result<(Experiment, Wavelengths), Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
     geometry.map(|geometry| geometry.warnings(options)).into_iter().flatten().for_each(&mut warn);
-    let lambda = Lambda::known(options, geometry, &inherited, of_file.summary());
+    let (spectrum, of_spectrum) = match GivenSpectrum::read(options, inputs)? {
+        Some(GivenSpectrum { spectrum, summary }) => (Some(spectrum), Some(summary)),
+        None => (None, None),
+    };
+    let lambda = Lambda::known(options, spectrum.as_ref(), geometry, &inherited, of_file.summary());
     let cell = cell(options, inputs, geometry, lambda, of_file)?;
-    let sources = Files { inputs, geometry, inherited: &inherited, mask };
-    let mut parameters = parameters(options, sources, (cell, lambda), &mut warn)?;
+    let files = Files { inputs, geometry, inherited: &inherited, mask };
+    let mut parameters = parameters(options, files, (cell, lambda, spectrum), &mut warn)?;
     parameters.structure_factors = grid(&parameters)?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
@@ -278,7 +297,7 @@ fn of_files(
     }
     plausibility::doubts(options, lambda, of_file, &experiment).into_iter().for_each(&mut warn);
     repairs::lines(options, &experiment).into_iter().for_each(warn);
-    Ok(experiment)
+    Ok((experiment, Wavelengths { origin: lambda, spectrum: of_spectrum }))
 }
 
 /// A seed from the clock, where none is given.
@@ -298,7 +317,7 @@ struct Files<'f> {
 fn parameters(
     options: &Options,
     files: Files<'_>,
-    (cell, lambda): (CellSource, Lambda),
+    (cell, lambda, spectrum): (CellSource, Lambda, Option<Spectrum>),
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let Files { inputs, geometry, inherited, mask } = files;
@@ -328,7 +347,7 @@ fn parameters(
             omega: options.oversample_omega,
         },
         lambda0_m,
-        sources: sources(options, inputs)?,
+        sources: sources(options, inputs, spectrum)?,
         kahn: is_polarized(options).then_some(kahn),
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
@@ -459,9 +478,15 @@ fn detector(options: &Options, inherited: &Inherited) -> Result<DetectorParamete
 
 /// Where the wavelength comes from; in m.
 #[derive(Debug, Clone, Copy)]
-enum Lambda {
-    /// An option, or the header of an image.
+pub enum Lambda {
+    /// An option.
     Given(f64),
+    /// The mean of the spectrum.
+    OfSpectrum(f64),
+    /// The file of geometry.
+    OfGeometry(f64),
+    /// The header of an image.
+    OfHeader(f64),
     /// The file of reflections.
     OfReflections(f64),
     /// Nothing names it.
@@ -469,17 +494,21 @@ enum Lambda {
 }
 
 impl Lambda {
-    /// Options come before files of geometry, these before headers of images, and these before the file of reflections, which does not stand in for
-    /// the wavelengths of `-sourcefile`.
+    /// Options come before the spectrum, that before files of geometry, these before headers of images, and these before
+    /// the file of reflections, which does not stand in for the wavelengths of `-sourcefile`.
     fn known(
         options: &Options,
+        spectrum: Option<&Spectrum>,
         geometry: Option<&FileGeometry>,
         inherited: &Inherited,
         reflections: Option<&Summary>,
     ) -> Self {
-        let of_geometry = || geometry.and_then(FileGeometry::lambda_m);
-        if let Some(lambda_m) = options.lambda_m.or_else(of_geometry).or(inherited.lambda_m) {
-            return Self::Given(lambda_m);
+        let of_option = options.lambda_m.map(Self::Given);
+        let of_spectrum = || spectrum.map(|spectrum| Self::OfSpectrum(spectrum.mean_lambda_m()));
+        let of_geometry = || geometry.and_then(FileGeometry::lambda_m).map(Self::OfGeometry);
+        let of_header = || inherited.lambda_m.map(Self::OfHeader);
+        if let Some(known) = of_option.or_else(of_spectrum).or_else(of_geometry).or_else(of_header) {
+            return known;
         }
         let of_file = reflections.and_then(|summary| summary.wavelength_angstrom);
         match of_file.filter(|_| options.sourcefile.is_none()) {
@@ -490,8 +519,25 @@ impl Lambda {
 
     fn m(self) -> Option<f64> {
         match self {
-            Self::Given(lambda_m) | Self::OfReflections(lambda_m) => Some(lambda_m),
+            Self::Given(lambda_m)
+            | Self::OfSpectrum(lambda_m)
+            | Self::OfGeometry(lambda_m)
+            | Self::OfHeader(lambda_m)
+            | Self::OfReflections(lambda_m) => Some(lambda_m),
             Self::Default => None,
+        }
+    }
+
+    /// Where it comes from, in words.
+    #[must_use]
+    pub fn origin(self) -> &'static str {
+        match self {
+            Self::Given(_) => "given",
+            Self::OfSpectrum(_) => "mean of the spectrum",
+            Self::OfGeometry(_) => "file of geometry",
+            Self::OfHeader(_) => "header of the image",
+            Self::OfReflections(_) => "file of reflections",
+            Self::Default => "default",
         }
     }
 }
@@ -565,17 +611,21 @@ fn fudge(options: &Options, warn: &mut dyn FnMut(String)) -> Result<f64, Failure
     }
 }
 
-fn sources(options: &Options, inputs: &Inputs) -> Result<Sources, Failure> {
+fn sources(options: &Options, inputs: &Inputs, spectrum: Option<Spectrum>) -> Result<Sources, Failure> {
     if let Some(path) = &options.sourcefile {
         let lines = inputs.read("-sourcefile", path, |input| parse_sources(input, path))?;
         return Ok(Sources::Lines(lines));
     }
     let request = |count, range, step| StepRequest { count, range, step };
-    Ok(Sources::Grid {
-        hdiv: request(options.hdiv_count, options.hdiv_range_rad, options.hdiv_step_rad),
-        vdiv: request(options.vdiv_count, options.vdiv_range_rad, options.vdiv_step_rad),
-        dispersion: request(options.dispersion_count, options.dispersion_range, None),
-        round: !options.square_div,
+    let hdiv = request(options.hdiv_count, options.hdiv_range_rad, options.hdiv_step_rad);
+    let vdiv = request(options.vdiv_count, options.vdiv_range_rad, options.vdiv_step_rad);
+    let round = !options.square_div;
+    Ok(match spectrum {
+        Some(spectrum) => Sources::Spectrum { hdiv, vdiv, round, spectrum },
+        None => {
+            let dispersion = request(options.dispersion_count, options.dispersion_range, None);
+            Sources::Grid { hdiv, vdiv, dispersion, round }
+        }
     })
 }
 

@@ -258,13 +258,13 @@ struct Channel {
     sources: usize,
 }
 
-/// The wavelength of the image: the central one, or the mean of those of a list of sources.
+/// The wavelength of the image: the central one, or the mean, by weight, of those of a list of sources.
 fn wavelength_m(experiment: &Experiment) -> f64 {
     if experiment.source_grid.is_some() {
         return experiment.lambda0_m;
     }
-    let wavelengths = experiment.sources.iter().map(|source| source.lambda_m);
-    wavelengths.sum::<f64>() / experiment.sources.len() as f64
+    let (whole, _) = channels(experiment, 1);
+    whole.first().and_then(|channel| channel.wavelength_m).unwrap_or(experiment.lambda0_m)
 }
 
 /// The channels of the wavelengths of the sources, at most `most`, each with the mean wavelength of its sources by weight;

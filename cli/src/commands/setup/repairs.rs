@@ -36,7 +36,7 @@ pub(super) fn lines(options: &Options, experiment: &Experiment) -> Vec<String> {
         ),
         (has_sensor, layers(options, experiment)),
         (
-            experiment.source_weights.is_some(),
+            experiment.source_weights.is_some() && options.sourcefile.is_some(),
             "the weights of -sourcefile are used; nanoBragg ignores them".to_owned(),
         ),
         (experiment.water_m > 0.0, water(experiment)),

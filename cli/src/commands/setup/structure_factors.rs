@@ -158,6 +158,7 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("-mask", &options.mask),
         ("--geometry", &options.geometry),
         ("-sourcefile", &options.sourcefile),
+        ("--spectrum", &options.spectrum.file),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)

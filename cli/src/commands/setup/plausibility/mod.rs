@@ -77,7 +77,7 @@ fn is_beyond([least, most]: [f64; 2], value: f64) -> bool {
 fn wavelength(options: &Options, known: Lambda, experiment: &Experiment, doubts: &mut Vec<String>) {
     let lambda = format_g(experiment.lambda0_m * 1e10);
     let taken_as = match known {
-        Lambda::Given(_) => None,
+        Lambda::Given(_) | Lambda::OfSpectrum(_) | Lambda::OfGeometry(_) | Lambda::OfHeader(_) => None,
         Lambda::OfReflections(_) => Some(format!("that of the file of -hkl, {lambda} Angstrom")),
         Lambda::Default => Some(format!("{lambda} Angstrom")),
     };

@@ -1,10 +1,12 @@
 //! Options of a render: the beam.
 
 use super::super::super::{
+    given::Given,
+    message::quoted,
     model::Options,
     row::{self, Section, put, set},
     takes::{
-        Takes::{File, Integer, Nothing, Number},
+        Takes::{File, Integer, Nothing, Number, Text},
         Unit::{Angstrom, ElectronVolt, Micrometre, Millimetre, Milliradian, Percent, Plain},
     },
 };
@@ -13,6 +15,9 @@ use super::{
     odd::{range, steps},
     set_odd,
 };
+
+use crate::error::Failure;
+use widebragg_experiment::spectrum::Peak;
 
 type Row = row::Row<Options>;
 
@@ -73,6 +78,29 @@ pub(super) const BEAM: Section<Options> = Section {
         Row::new("-sourcefile", File, "sources: a line with X Y Z weight wavelength(m) for each", |o, v| {
             set(&mut o.sourcefile, v.path())
         }),
+        Row::new(
+            "--spectrum",
+            File,
+            "weights of wavelengths or energies; see widebragg help spectrum",
+            |o, v| set(&mut o.spectrum.file, v.path()),
+        ),
+        Row::new("--spectrum-column", Integer, "which spectrum of a file of several, from 1", |o, v| {
+            set(&mut o.spectrum.column, v.count())
+        })
+        .default("1"),
+        Row::new(
+            "--spectrum-gauss",
+            Text("eV,eV[,weight][+...]"),
+            "spectrum of Gaussian peaks: centre, full width at half height, weight",
+            peaks,
+        ),
+        Row::new(
+            "--spectrum-steps",
+            Integer,
+            "most wavelengths of a spectrum from a file, or of each peak",
+            |o, v| set(&mut o.spectrum.steps, v.count()),
+        )
+        .default("all of a file, 20 of a peak"),
         Row::new("-polar", Number(Plain("k")), "Kahn polarisation factor, -1 to 1", |o, v| {
             o.nopolar = false;
             set(&mut o.polar_kahn, v.si())
@@ -107,3 +135,28 @@ pub(super) const BEAM: Section<Options> = Section {
         .default("0"),
     ],
 };
+
+/// Peaks with `+` between them: centre and full width at half height in eV, and weight.
+fn peaks(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let text = given.text()?;
+    let peaks = text.split('+').map(|peak| {
+        let number = |word: &str| {
+            let number = word.trim().parse().ok().filter(|number: &f64| number.is_finite());
+            number.ok_or_else(|| given.refuse(&format!("{} is not a number", quoted(word))))
+        };
+        let numbers = peak.split(',').map(number).collect::<Result<Vec<f64>, Failure>>()?;
+        let (centre_ev, fwhm_ev, weight) = match numbers[..] {
+            [centre_ev, fwhm_ev] => (centre_ev, fwhm_ev, 1.0),
+            [centre_ev, fwhm_ev, weight] => (centre_ev, fwhm_ev, weight),
+            _ => {
+                let expected = "expected centre and width in eV, and a weight, such as 9500,30 or 9500,20,0.7+9570,20,0.3";
+                return Err(given.refuse(expected));
+            }
+        };
+        if centre_ev <= 0.0 || fwhm_ev < 0.0 || weight < 0.0 {
+            return Err(given.refuse("a centre must be above 0, and no width or weight below 0"));
+        }
+        Ok(Peak { centre_ev, fwhm_ev, weight })
+    });
+    put(&mut options.spectrum.peaks, peaks.collect::<Result<_, _>>()?)
+}

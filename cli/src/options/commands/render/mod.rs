@@ -34,6 +34,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     topics: &[
         "units",
         "hkl",
+        "spectrum",
         "models",
         "geometry",
         "detectors",
