@@ -79,6 +79,16 @@ impl Ran1 {
         }
     }
 
+    /// The number that the next deviate is generated from: that of the seed, which the shuffle table is apart from.
+    pub(crate) fn state(&self) -> u64 {
+        self.state
+    }
+
+    /// The same shuffle table, filled on from another seed's number, of which 31 bits count.
+    pub(crate) fn with_state(self, state: u64) -> Self {
+        Self { state: state & MODULUS, ..self }
+    }
+
     fn advance(&mut self) -> u64 {
         // Modulo m, 2^31 is 1, so the bits above the lowest 31 are added to these. Since m is prime, only the
         // state m, which `after` can set, leads to 0.

@@ -2,6 +2,7 @@
 //! came of it.
 
 pub mod bench;
+mod companions;
 pub mod compare;
 pub mod demo;
 mod derivatives;
@@ -10,6 +11,8 @@ mod distinct;
 pub mod gradcheck;
 pub mod gradient;
 pub mod hkl;
+pub mod noisify;
+pub mod nonbragg;
 pub mod refine;
 mod reflections;
 pub mod render;

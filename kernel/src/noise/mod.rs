@@ -15,6 +15,9 @@
 //!
 //! **Special case.** A mean that is NaN gives 0.
 //!
+//! The stages from photons to counts and ADU, as `noisify.c` has them, are in [`stages`], the point spread in
+//! [`point_spread`], and streams of several seeds in [`shared`].
+//!
 //! ```
 //! use widebragg::noise::Poisson;
 //!
@@ -25,9 +28,13 @@
 //! ```
 
 mod certain;
+mod gauss;
 mod ln_gamma;
 mod lookahead;
 mod means;
+pub mod point_spread;
+pub mod shared;
+pub mod stages;
 
 use core::f64::consts::PI;
 
@@ -147,8 +154,7 @@ impl Poisson {
     /// Draws a deviate for each of up to [`BLOCK`] means.
     fn draw_block(&mut self, simd: Simd, means: &[f32], deviates: &mut [f32]) {
         let pairs = means.iter().zip(deviates);
-        let by_rejection = means.iter().filter(|mean| (REJECTION..=LARGEST_REJECTION).contains(mean)).count();
-        if by_rejection < WORTH_DRAWING_AHEAD {
+        if !is_worth_drawing_ahead(means) {
             pairs.for_each(|(&mean, deviate)| *deviate = self.draw(mean));
             return;
         }
@@ -161,22 +167,22 @@ impl Poisson {
     }
 }
 
+/// Whether enough of up to [`BLOCK`] means are drawn by rejection.
+fn is_worth_drawing_ahead(means: &[f32]) -> bool {
+    let by_rejection = means.iter().filter(|mean| (REJECTION..=LARGEST_REJECTION).contains(mean)).count();
+    by_rejection >= WORTH_DRAWING_AHEAD
+}
+
 /// A Gaussian deviate; `spare` is the second of a pair.
+#[inline(always)]
 fn gauss(uniforms: &mut impl Uniforms, spare: &mut Option<f32>) -> f32 {
     if let Some(spare) = spare.take() {
         return spare;
     }
-    loop {
-        let v1 = (2.0 * f64::from(uniforms.uniform()) - 1.0) as f32;
-        let v2 = (2.0 * f64::from(uniforms.uniform()) - 1.0) as f32;
-        let square = v1 * v1 + v2 * v2;
-        if square > 0.0 && square < 1.0 {
-            let square = f64::from(square);
-            let factor = libm::sqrt(-2.0 * libm::log(square) / square) as f32;
-            *spare = Some(v1 * factor);
-            return v2 * factor;
-        }
-    }
+    let point = gauss::Point::draw(uniforms);
+    let (first, second) = point.deviates(gauss::factor(point.square));
+    *spare = Some(second);
+    first
 }
 
 /// A Poisson deviate; `functions` returns those of `mean`.
@@ -202,6 +208,12 @@ fn draw(
 fn by_products(uniforms: &mut impl Uniforms, mean: f32) -> f32 {
     // Below 2^-25 the exponential is 1 in f32.
     let limit = if (0.0..=VANISHING).contains(&mean) { 1.0 } else { exp_minus(mean) };
+    products_above(uniforms, limit)
+}
+
+/// The number of uniform deviates whose product stays above `limit`.
+#[inline(always)]
+fn products_above(uniforms: &mut impl Uniforms, limit: f32) -> f32 {
     let mut count = -1.0f32;
     let mut product = 1.0f32;
     loop {
