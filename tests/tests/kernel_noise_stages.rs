@@ -30,6 +30,24 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 #[test]
+fn arrays_of_uniform_deviates_are_single_ones() {
+    // -2147483647 gives the state m, which leads to 0 and restarts the generator.
+    let streams = [1, 77, 2_147_483_646].map(Ran1::new).into_iter();
+    let after = [-5, -2_147_483_646, -2_147_483_647].map(|seed| Ran1::after(&Ran1::new(9), seed));
+    for stream in streams.chain(after) {
+        for simd in levels() {
+            let (mut one_by_one, mut in_arrays) = (stream.clone(), stream.clone());
+            for len in [1, 0, 127, 128, 129, 7, 3000] {
+                let mut deviates = vec![0.0; len];
+                in_arrays.draw_all(simd, &mut deviates);
+                let expected: Vec<_> = (0..len).map(|_| one_by_one.draw()).collect();
+                assert_eq!(bits(&deviates), bits(&expected), "{len}");
+            }
+        }
+    }
+}
+
+#[test]
 fn arrays_of_gaussian_deviates_are_single_ones() {
     for simd in levels() {
         let (mut one_by_one, mut in_arrays) = (SharedStreams::new(3, 42), SharedStreams::new(3, 42));

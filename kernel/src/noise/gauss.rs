@@ -12,10 +12,8 @@ use crate::lanes::{BaseLevel, Lanes, Simd, WithSimd};
 use crate::random::Ran1;
 
 use super::Uniforms;
-use super::certain::{certain_approximation, decided, ln};
-
-/// Number of points in a block.
-const POINTS: usize = 64;
+use super::certain::{certain_approximation, ln};
+use super::lookahead::Lookahead;
 
 /// A point within the unit circle, and the square of its distance from the centre.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,15 +24,26 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// Draws points of a square until one is within the circle.
+    /// The point of the square that two uniform deviates give.
+    #[inline(always)]
+    pub(super) fn new(first: f32, second: f32) -> Self {
+        let [v1, v2] = [first, second].map(|uniform| (2.0 * f64::from(uniform) - 1.0) as f32);
+        Self { v1, v2, square: v1 * v1 + v2 * v2 }
+    }
+
+    /// Whether the point is within the circle, and not at its centre.
+    #[inline(always)]
+    pub(super) fn is_within(self) -> bool {
+        self.square > 0.0 && self.square < 1.0
+    }
+
+    /// Draws points of the square until one is within the circle.
     #[inline(always)]
     pub(super) fn draw(uniforms: &mut impl Uniforms) -> Self {
         loop {
-            let v1 = (2.0 * f64::from(uniforms.uniform()) - 1.0) as f32;
-            let v2 = (2.0 * f64::from(uniforms.uniform()) - 1.0) as f32;
-            let square = v1 * v1 + v2 * v2;
-            if square > 0.0 && square < 1.0 {
-                return Self { v1, v2, square };
+            let point = Self::new(uniforms.uniform(), uniforms.uniform());
+            if point.is_within() {
+                return point;
             }
         }
     }
@@ -54,40 +63,31 @@ pub(super) fn factor(square: f32) -> f32 {
 
 /// Fills `deviates` with what [`super::gauss`] would return one after the other.
 pub(super) fn fill(simd: Simd, random: &mut Ran1, spare: &mut Option<f32>, deviates: &mut [f32]) {
-    let mut rest = deviates;
-    if let Some(deviate) = *spare
-        && let Some(first) = rest.split_off_first_mut()
-    {
-        (*first, *spare) = (deviate, None);
+    if deviates.len() <= usize::from(spare.is_some()) {
+        deviates.iter_mut().for_each(|deviate| *deviate = super::gauss(random, spare));
+        return;
     }
-    for block in rest.chunks_mut(2 * POINTS) {
-        let mut points = [Point::default(); POINTS];
-        let mut factors = [0.0; POINTS];
-        points.iter_mut().take(block.len().div_ceil(2)).for_each(|point| *point = Point::draw(random));
-        simd.run(Factors { points: &points, factors: &mut factors });
-        for ((point, approximate), pair) in points.iter().zip(factors).zip(block.chunks_mut(2)) {
-            let (first, second) = point.deviates(decided(approximate, || factor(point.square)));
-            match pair {
-                [to_first, to_second] => (*to_first, *to_second) = (first, second),
-                [to_first] => (*to_first, *spare) = (first, Some(second)),
-                _ => {}
-            }
-        }
-    }
+    let mut uniforms = Lookahead::new(simd, random);
+    deviates.iter_mut().for_each(|deviate| *deviate = super::gauss(&mut uniforms, spare));
+    uniforms.finish();
 }
 
-/// Computes the factors of a block, NaN where their f32 is undecided.
-struct Factors<'a> {
-    points: &'a [Point; POINTS],
-    factors: &'a mut [f32; POINTS],
+/// Fills the factors of points, NaN where their f32 is undecided or the point is not within the circle.
+pub(super) fn fill_factors<const N: usize>(simd: Simd, points: &[Point; N], factors: &mut [f32; N]) {
+    simd.run(Factors { points, factors });
 }
 
-impl WithSimd for Factors<'_> {
+struct Factors<'a, const N: usize> {
+    points: &'a [Point; N],
+    factors: &'a mut [f32; N],
+}
+
+impl<const N: usize> WithSimd for Factors<'_, N> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
-        let mut squares = [1.0; POINTS];
+        let mut squares = [1.0; N];
         for (square, point) in squares.iter_mut().zip(self.points) {
             let q = f64::from(point.square);
             *square = -2.0 * ln(q) / q;

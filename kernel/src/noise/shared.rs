@@ -28,8 +28,8 @@ use crate::random::Ran1;
 
 use super::gauss::fill;
 use super::lookahead::Lookahead;
-use super::means::{BLOCK, Means};
-use super::{LARGEST_REJECTION, Mean, Uniforms, draw, gauss, is_worth_drawing_ahead, products_above};
+use super::means::{Alone, BLOCK, Functions, Means};
+use super::{LARGEST_REJECTION, Uniforms, draw, gauss, products_above};
 
 /// The mean that the reference takes the constants of its first deviate to belong to.
 const MEAN_AT_START: f32 = -1.0;
@@ -99,11 +99,11 @@ impl SharedStreams {
     pub fn count(&mut self, mean: f32) -> f32 {
         if mean > LARGEST_REJECTION && self.spare_gauss.is_some() {
             // No uniform deviate is drawn, so that the seed is not taken up.
-            return draw(&mut self.random, &mut self.spare_gauss, mean, || Mean::new(mean));
+            return draw(&mut self.random, &mut self.spare_gauss, mean, &Alone);
         }
         self.take_up(Seed::Noise);
         let Self { random, spare_gauss, is_at_start, .. } = self;
-        count(random, spare_gauss, is_at_start, mean, || Mean::new(mean))
+        count(random, spare_gauss, is_at_start, mean, &Alone)
     }
 
     /// Replaces each mean by its Poisson deviate: the same as [`SharedStreams::count`] of one after the other, faster.
@@ -112,19 +112,15 @@ impl SharedStreams {
             return means.iter_mut().for_each(|mean| *mean = self.count(*mean));
         }
         self.take_up(Seed::Noise);
+        let Self { random, spare_gauss, is_at_start, .. } = self;
+        let mut uniforms = Lookahead::new(simd, random);
         for block in means.chunks_mut(BLOCK) {
-            if !is_worth_drawing_ahead(block) {
-                block.iter_mut().for_each(|mean| *mean = self.count(*mean));
-                continue;
-            }
             let functions = Means::new(simd, block);
-            let Self { random, spare_gauss, is_at_start, .. } = self;
-            let mut uniforms = Lookahead::new(simd, random);
             for (i, mean) in block.iter_mut().enumerate() {
-                *mean = count(&mut uniforms, spare_gauss, is_at_start, *mean, || functions.get(i, *mean));
+                *mean = count(&mut uniforms, spare_gauss, is_at_start, *mean, &functions.at(i));
             }
-            uniforms.finish();
         }
+        uniforms.finish();
     }
 
     /// Draws ahead for pixels that take Gaussian and Poisson deviates of the noise seed by turns; `None` where another
@@ -185,7 +181,7 @@ impl ByTurns<'_> {
     }
 
     pub(super) fn count(&mut self, mean: f32) -> f32 {
-        count(&mut self.uniforms, self.spare_gauss, self.is_at_start, mean, || Mean::new(mean))
+        count(&mut self.uniforms, self.spare_gauss, self.is_at_start, mean, &Alone)
     }
 
     /// Leaves the streams after the last deviate that was used.
@@ -201,7 +197,7 @@ fn count(
     spare_gauss: &mut Option<f32>,
     is_at_start: &mut bool,
     mean: f32,
-    functions: impl FnOnce() -> Mean,
+    functions: &impl Functions,
 ) -> f32 {
     if *is_at_start {
         if mean == MEAN_AT_START {

@@ -106,8 +106,8 @@ pub struct Readout {
     pub noise_adu: f64,
 }
 
-/// Number of pixels whose deviates are drawn at a time.
-const BLOCK: usize = 256;
+/// Number of pixels whose deviates are drawn at a time: 8 kB.
+const BLOCK: usize = 2048;
 
 impl Readout {
     /// Fills `stored` with the integers of `counts`, and returns how many pixels were limited to `largest_adu`. The
