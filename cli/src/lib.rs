@@ -10,7 +10,10 @@ pub mod options;
 pub(crate) mod picture;
 pub mod signals;
 
-use commands::{bench, compare, demo, diagnose, gradcheck, gradient, hkl, refine, render, trace, trace_diff};
+use commands::{
+    bench, compare, demo, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render, trace,
+    trace_diff,
+};
 use error::Failure;
 use options::Command;
 
@@ -30,6 +33,8 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Compare(options) => compare::run(&options, args),
         Command::Diagnose(options) => diagnose::run(&options, args),
         Command::Hkl(options) => hkl::run(&options),
+        Command::Noisify(options) => noisify::run(&options),
+        Command::Nonbragg(options) => nonbragg::run(&options),
         Command::Trace(options) => trace::run(&options, args),
         Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Gradient(options) => gradient::run(&options, args),

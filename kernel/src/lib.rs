@@ -47,6 +47,7 @@
 //! | render small spots without the pixels between them | [`light`] |
 //! | reproduce `nanoBragg.c` to the last bit, with its phi carryover | [`rotation::PhiMode`], [`carryover`] |
 //! | differentiate an image | [`gradient`] |
+//! | add what amorphous matter scatters, noise and a point spread | [`background`], [`noise`] |
 //! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
 //! | evaluate single functions over arrays | [`arrays`], [`math`] |
 //!
@@ -56,6 +57,7 @@
 #![deny(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod arrays;
+pub mod background;
 pub mod beam;
 pub mod carryover;
 pub mod crystal;

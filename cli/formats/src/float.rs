@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::image::{
     Counting, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, length, wrong_type,
 };
+use crate::memory::reserve;
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, in_file, open};
 
@@ -98,6 +99,23 @@ pub fn parse_float(input: impl Read, path: &Path, count: usize) -> Result<Vec<f3
     }
 }
 
+/// Reads the first `count` pixels. Those that the file does not hold are 0.
+///
+/// # Errors
+/// The file cannot be read, or there is too little memory for `count` pixels.
+pub fn read_float_start(path: &Path, count: usize) -> Result<Vec<f32>, Failure> {
+    let mut input = BufReader::new(open(path)?);
+    let mut pixels = Vec::new();
+    match read_values(&mut input, count, &mut pixels, f32::from_le_bytes) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(cannot_read(path, &error)),
+        _ => {}
+    }
+    let missing = count - pixels.len();
+    reserve(&mut pixels, missing).ok_or_else(|| in_file(path, format!("no memory for {count} pixels")))?;
+    pixels.resize(count, 0.0);
+    Ok(pixels)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +130,8 @@ mod tests {
         let error = read_float(&path, 5001).unwrap_err().to_string();
         assert_eq!(error, format!("{}: holds fewer than 5001 f32 pixels", path.display()));
         assert!(read_float(&path, 4999).unwrap_err().to_string().contains("holds more than 4999"));
+        assert_eq!(read_float_start(&path, 5002).unwrap(), [&pixels[..], &[0.0; 2]].concat());
+        assert_eq!(read_float_start(&path, 3).unwrap(), pixels[..3]);
         assert!(read_float(&folder.path().join("none"), 1).unwrap_err().to_string().contains("cannot read"));
     }
 }

@@ -31,6 +31,7 @@
 
 pub mod atomic;
 mod background;
+pub mod c_library;
 pub mod cbf;
 pub mod cif;
 mod cif_crystal;

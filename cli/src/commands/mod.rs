@@ -2,6 +2,7 @@
 //! came of it.
 
 pub mod bench;
+mod companions;
 pub mod compare;
 pub mod demo;
 mod derivatives;
@@ -11,6 +12,8 @@ pub mod gradcheck;
 pub mod gradient;
 pub mod hkl;
 mod light;
+pub mod noisify;
+pub mod nonbragg;
 pub mod refine;
 mod reflections;
 pub mod render;

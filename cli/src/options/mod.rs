@@ -11,6 +11,7 @@
 //! and the defaults after it.
 
 mod commands;
+mod companions;
 mod completions;
 mod given;
 mod help;
@@ -21,6 +22,7 @@ mod parse;
 mod reader;
 mod row;
 mod spec;
+mod substring;
 mod suggest;
 mod syntax;
 mod takes;
@@ -28,6 +30,7 @@ mod takes;
 mod tests;
 mod topics;
 
+pub use companions::{NoisifyOptions, NonbraggOptions, RadialFile};
 pub use completions::completions;
 pub use help::{help, help_on};
 pub use man::man;

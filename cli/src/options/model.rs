@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use super::companions::{NoisifyOptions, NonbraggOptions};
 use super::takes::RADIANS_PER_DEGREE;
 use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lanes::SimdLevel;
@@ -41,6 +42,10 @@ pub enum Command {
     Hkl(Box<HklOptions>),
     /// Tell what each fault of nanoBragg changes.
     Diagnose(Box<DiagnoseOptions>),
+    /// Add noise as noisify.
+    Noisify(Box<NoisifyOptions>),
+    /// Compute the scattering of amorphous matter as nonBragg.
+    Nonbragg(Box<NonbraggOptions>),
     /// Compute a loss and its derivatives.
     Gradient(Box<GradientOptions>),
     /// Check derivatives against finite differences.

@@ -661,8 +661,9 @@ fn every_command_has_a_spec_and_a_page() {
 fn pages_of_commands_other_than_a_render_are_short() {
     for spec in COMMANDS.into_iter().filter(|spec| spec.name != RENDER.name) {
         let page = help_on(spec.name).unwrap();
-        assert!(!page.contains("-detpixels"), "{page}");
-        assert!(page.lines().count() < 120, "{}", spec.name);
+        let is_companion = ["noisify", "nonbragg"].contains(&spec.name);
+        assert_eq!(page.contains("-detpixels"), is_companion, "{page}");
+        assert!(page.lines().count() < if is_companion { 150 } else { 120 }, "{}", spec.name);
         let takes_more = spec.syntax.render_sections().len() > 1;
         assert_eq!(page.contains("see widebragg help render"), takes_more, "{}", spec.name);
     }
@@ -671,7 +672,7 @@ fn pages_of_commands_other_than_a_render_are_short() {
 #[test]
 fn the_short_help_fits_a_screen() {
     let text = help();
-    assert!(text.lines().count() <= 52, "{} lines\n{text}", text.lines().count());
+    assert!(text.lines().count() <= 54, "{} lines\n{text}", text.lines().count());
     for line in text.lines() {
         assert!(line.chars().count() <= 78 && line == line.trim_end(), "{line}");
     }

@@ -87,7 +87,7 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 19] = [
+pub(super) static TOPICS: [Topic; 20] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
@@ -109,6 +109,7 @@ pub(super) static TOPICS: [Topic; 19] = [
     written!("trace", "intermediate values of pixels, and where two programs differ"),
     written!("fit", "derivatives and the fit of parameters to an image"),
     written!("evidence", "--evidence: a record of a run that can be checked later"),
+    written!("noisify", "noisify and nonbragg, nanoBragg's companions"),
     written!("performance", "--threads, --simd, --precision; speed"),
     written!("memory", "the memory that a run needs, and limits of size"),
 ];

@@ -19,6 +19,7 @@ use crate::random::Ran1;
 
 use super::Uniforms;
 use super::certain::{certain_approximation, decided, ln};
+use super::gauss::{Point, factor, fill_factors};
 
 /// Number of deviates in a block.
 const BLOCK: usize = 128;
@@ -40,6 +41,11 @@ pub(super) struct Lookahead<'r> {
     trials: Trials,
     /// Whether `trials` belong to this block.
     has_trials: bool,
+    /// The points of Gaussian deviates that begin with each deviate, and their factors, NaN where undecided.
+    points: [Point; BLOCK],
+    factors: [f32; BLOCK],
+    /// Whether `points` belong to this block.
+    has_points: bool,
 }
 
 /// What trials need of the deviates, in the order of their first one.
@@ -55,9 +61,22 @@ impl<'r> Lookahead<'r> {
     pub(super) fn new(simd: Simd, random: &'r mut Ran1) -> Self {
         let before = random.clone();
         let trials = Trials { tangents: [f32::NAN; BLOCK], limits: [f64::NAN; BLOCK] };
+        let (points, factors) = ([Point::default(); BLOCK], [f32::NAN; BLOCK]);
         let mut uniforms = [0.0; BLOCK];
-        uniforms.fill_with(|| random.draw());
-        Self { random, simd, before, carried: 0, next: 0, uniforms, trials, has_trials: false }
+        random.draw_all(simd, &mut uniforms);
+        Self {
+            random,
+            simd,
+            before,
+            carried: 0,
+            next: 0,
+            uniforms,
+            trials,
+            has_trials: false,
+            points,
+            factors,
+            has_points: false,
+        }
     }
 
     /// Sets the stream to the deviate after the last one that was used.
@@ -74,9 +93,10 @@ impl<'r> Lookahead<'r> {
         let next = self.next.min(BLOCK);
         self.before = self.random.clone();
         self.uniforms.copy_within(next.., 0);
-        (self.carried, self.next, self.has_trials) = (BLOCK - next, 0, false);
-        let random = &mut *self.random;
-        self.uniforms.iter_mut().skip(self.carried).for_each(|uniform| *uniform = random.draw());
+        (self.carried, self.next, self.has_trials, self.has_points) = (BLOCK - next, 0, false, false);
+        if let Some(uniforms) = self.uniforms.get_mut(self.carried..) {
+            self.random.draw_all(self.simd, uniforms);
+        }
     }
 
     #[cold]
@@ -86,6 +106,19 @@ impl<'r> Lookahead<'r> {
         }
         self.simd.run(Prepare { uniforms: &self.uniforms, trials: &mut self.trials });
         self.has_trials = true;
+    }
+
+    #[cold]
+    fn prepare_points(&mut self) {
+        if self.next + 2 > BLOCK {
+            self.refill();
+        }
+        let pairs = self.uniforms.iter().zip(self.uniforms.iter().skip(1));
+        for (point, (&first, &second)) in self.points.iter_mut().zip(pairs) {
+            *point = Point::new(first, second);
+        }
+        fill_factors(self.simd, &self.points, &mut self.factors);
+        self.has_points = true;
     }
 }
 
@@ -98,6 +131,21 @@ impl Uniforms for Lookahead<'_> {
         let uniform = self.uniforms.get(self.next).copied().unwrap_or(0.0);
         self.next += 1;
         uniform
+    }
+
+    #[inline(always)]
+    fn point(&mut self) -> (Point, f32) {
+        loop {
+            if !self.has_points || self.next + 2 > BLOCK {
+                self.prepare_points();
+            }
+            let point = self.points.get(self.next).copied().unwrap_or_default();
+            let approximate = self.factors.get(self.next).copied().unwrap_or(f32::NAN);
+            self.next += 2;
+            if point.is_within() {
+                return (point, decided(approximate, || factor(point.square)));
+            }
+        }
     }
 
     #[inline(always)]

@@ -15,6 +15,9 @@
 //!
 //! **Special case.** A mean that is NaN gives 0.
 //!
+//! The stages from photons to counts and ADU, as `noisify.c` has them, are in [`stages`], the point spread in
+//! [`point_spread`], and streams of several seeds in [`shared`].
+//!
 //! ```
 //! use widebragg::noise::Poisson;
 //!
@@ -25,9 +28,13 @@
 //! ```
 
 mod certain;
+mod gauss;
 mod ln_gamma;
 mod lookahead;
 mod means;
+pub mod point_spread;
+pub mod shared;
+pub mod stages;
 
 use core::f64::consts::PI;
 
@@ -36,9 +43,10 @@ use crate::arrays::same_length;
 use crate::lanes::Simd;
 use crate::random::Ran1;
 use certain::{certain_approximation, decided};
+use gauss::{Point, factor};
 use ln_gamma::Mean;
 use lookahead::Lookahead;
-use means::{BLOCK, Means};
+use means::{Alone, BLOCK, Functions, Means};
 
 /// A stream of Poisson deviates.
 #[derive(Debug, Clone)]
@@ -56,13 +64,13 @@ const REJECTION: f32 = 12.0;
 /// Largest mean whose deviates are found by rejection.
 const LARGEST_REJECTION: f32 = 1e6;
 
-/// Number of rejections in a block of means from which on drawing ahead saves time.
-const WORTH_DRAWING_AHEAD: usize = 32;
-
 /// Uniform deviates, one by one or in the pairs of a trial of the rejection.
 trait Uniforms {
     /// The next deviate u.
     fn uniform(&mut self) -> f32;
+
+    /// The next point within the circle of Gaussian deviates, and its factor.
+    fn point(&mut self) -> (Point, f32);
 
     /// tan(pi u) of the next deviate u, the first of a trial.
     fn tangent(&mut self) -> f32;
@@ -74,6 +82,11 @@ trait Uniforms {
 impl Uniforms for Ran1 {
     fn uniform(&mut self) -> f32 {
         self.draw()
+    }
+
+    fn point(&mut self) -> (Point, f32) {
+        let point = Point::draw(self);
+        (point, factor(point.square))
     }
 
     fn tangent(&mut self) -> f32 {
@@ -118,7 +131,7 @@ impl Poisson {
 
     /// Draws a Poisson deviate of mean `mean`; a mean that is NaN gives 0.
     pub fn draw(&mut self, mean: f32) -> f32 {
-        draw(&mut self.random, &mut self.spare_gauss, mean, || Mean::new(mean))
+        draw(&mut self.random, &mut self.spare_gauss, mean, &Alone)
     }
 
     /// Draws a Poisson deviate for each of `means`: the same as [`Poisson::draw`] of one after the other, about twice
@@ -138,45 +151,28 @@ impl Poisson {
     /// [`Error::BufferTooShort`] if the arrays differ in length.
     pub fn draw_into(&mut self, simd: Simd, means: &[f32], deviates: &mut [f32]) -> Result<(), Error> {
         same_length("deviates", deviates.len(), means.len())?;
-        for (means, deviates) in means.chunks(BLOCK).zip(deviates.chunks_mut(BLOCK)) {
-            self.draw_block(simd, means, deviates);
-        }
-        Ok(())
-    }
-
-    /// Draws a deviate for each of up to [`BLOCK`] means.
-    fn draw_block(&mut self, simd: Simd, means: &[f32], deviates: &mut [f32]) {
-        let pairs = means.iter().zip(deviates);
-        let by_rejection = means.iter().filter(|mean| (REJECTION..=LARGEST_REJECTION).contains(mean)).count();
-        if by_rejection < WORTH_DRAWING_AHEAD {
-            pairs.for_each(|(&mean, deviate)| *deviate = self.draw(mean));
-            return;
-        }
-        let functions = Means::new(simd, means);
         let mut uniforms = Lookahead::new(simd, &mut self.random);
-        for (i, (&mean, deviate)) in pairs.enumerate() {
-            *deviate = draw(&mut uniforms, &mut self.spare_gauss, mean, || functions.get(i, mean));
+        for (means, deviates) in means.chunks(BLOCK).zip(deviates.chunks_mut(BLOCK)) {
+            let functions = Means::new(simd, means);
+            for (i, (&mean, deviate)) in means.iter().zip(deviates).enumerate() {
+                *deviate = draw(&mut uniforms, &mut self.spare_gauss, mean, &functions.at(i));
+            }
         }
         uniforms.finish();
+        Ok(())
     }
 }
 
 /// A Gaussian deviate; `spare` is the second of a pair.
+#[inline(always)]
 fn gauss(uniforms: &mut impl Uniforms, spare: &mut Option<f32>) -> f32 {
     if let Some(spare) = spare.take() {
         return spare;
     }
-    loop {
-        let v1 = (2.0 * f64::from(uniforms.uniform()) - 1.0) as f32;
-        let v2 = (2.0 * f64::from(uniforms.uniform()) - 1.0) as f32;
-        let square = v1 * v1 + v2 * v2;
-        if square > 0.0 && square < 1.0 {
-            let square = f64::from(square);
-            let factor = libm::sqrt(-2.0 * libm::log(square) / square) as f32;
-            *spare = Some(v1 * factor);
-            return v2 * factor;
-        }
-    }
+    let (point, factor) = uniforms.point();
+    let (first, second) = point.deviates(factor);
+    *spare = Some(second);
+    first
 }
 
 /// A Poisson deviate; `functions` returns those of `mean`.
@@ -185,23 +181,29 @@ fn draw(
     uniforms: &mut impl Uniforms,
     spare_gauss: &mut Option<f32>,
     mean: f32,
-    functions: impl FnOnce() -> Mean,
+    functions: &impl Functions,
 ) -> f32 {
     if mean > LARGEST_REJECTION {
         let deviate = gauss(uniforms, spare_gauss);
         (f64::from(mean) + libm::sqrt(f64::from(mean)) * f64::from(deviate)) as f32
     } else if mean < REJECTION {
-        by_products(uniforms, mean)
+        products_above(uniforms, functions.limit(mean))
     } else if mean.is_nan() {
         0.0
     } else {
-        by_rejection(uniforms, functions())
+        by_rejection(uniforms, functions.mean(mean))
     }
 }
 
-fn by_products(uniforms: &mut impl Uniforms, mean: f32) -> f32 {
-    // Below 2^-25 the exponential is 1 in f32.
-    let limit = if (0.0..=VANISHING).contains(&mean) { 1.0 } else { exp_minus(mean) };
+/// The limit of the products for a mean below 12: e^-mean as libm's, rounded to f32.
+fn limit_of(mean: f32) -> f32 {
+    // Up to 2^-26 the exponential is 1 in f32.
+    if (0.0..=VANISHING).contains(&mean) { 1.0 } else { exp_minus(mean) }
+}
+
+/// The number of uniform deviates whose product stays above `limit`.
+#[inline(always)]
+fn products_above(uniforms: &mut impl Uniforms, limit: f32) -> f32 {
     let mut count = -1.0f32;
     let mut product = 1.0f32;
     loop {

@@ -178,6 +178,22 @@ fn degrees(angle_rad: f64, digits: i32) -> String {
     format_significant(angle_rad / (PI / 180.0), digits)
 }
 
+/// The header of an image of pixels of type `pixel_type` with these keys, in this order, as nanoBragg's companions
+/// write it.
+#[must_use]
+pub fn header_with_keys(pixel_type: &str, keys: &[(&'static str, String)]) -> Vec<u8> {
+    padded(|header_bytes| {
+        let mut all = vec![
+            ("HEADER_BYTES", header_bytes.to_string()),
+            ("DIM", "2".to_owned()),
+            ("BYTE_ORDER", "little_endian".to_owned()),
+            ("TYPE", pixel_type.to_owned()),
+        ];
+        all.extend_from_slice(keys);
+        in_braces(&all, |_| ";")
+    })
+}
+
 /// Keys and values in braces, each line closed by what `close` gives for its key.
 fn in_braces(entries: &[(&str, String)], close: impl Fn(&str) -> &'static str) -> String {
     let lines: String = entries.iter().map(|(key, value)| format!("{key}={value}{}\n", close(key))).collect();

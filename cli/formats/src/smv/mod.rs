@@ -14,6 +14,8 @@ mod value;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use bytemuck::NoUninit;
+
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::image::{
@@ -25,7 +27,7 @@ use crate::memory::reserved;
 use crate::raw::{read_values, write_values};
 use crate::text::{cannot_read, in_file, open, shown};
 pub(crate) use header::USUAL_AXES;
-pub use header::{header_readers, header_reference};
+pub use header::{header_readers, header_reference, header_with_keys};
 pub use value::Measured;
 
 /// Usual length of a header; `HEADER_BYTES` must be within it.
@@ -339,15 +341,50 @@ fn parse(input: impl Read, path: &Path) -> Result<SmvImage, Failure> {
     Ok(SmvImage { header, fast, slow, pixels })
 }
 
-/// Writes an image after a header from [`header_readers`] or [`header_reference`], which declare little
-/// endian.
+/// Reads the header of an image, and its bytes: as many as it declares.
+///
+/// # Errors
+/// As [`read_smv_header`]; also where the file ends within the header.
+pub fn read_smv_header_bytes(path: &Path) -> Result<(SmvHeader, Vec<u8>), Failure> {
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(MAX_HEADER_BYTES as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot_read(path, &error))?;
+    let header = parse_smv_header(&bytes[..], path)?;
+    let declared = header.declared_bytes()?;
+    if bytes.len() < declared {
+        return Err(in_file(path, format!("truncated: a header of {declared} bytes in {}", bytes.len())));
+    }
+    bytes.truncate(declared);
+    Ok((header, bytes))
+}
+
+/// Writes an image of u16 after a header that declares little endian.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn write_smv(path: &Path, header: &[u8], pixels: &[u16]) -> Result<(), Failure> {
+    write_after_header(path, header, pixels, u16::to_le_bytes)
+}
+
+/// Writes an image of u32 after a header that declares little endian.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_smv_u32(path: &Path, header: &[u8], pixels: &[u32]) -> Result<(), Failure> {
+    write_after_header(path, header, pixels, u32::to_le_bytes)
+}
+
+fn write_after_header<T: NoUninit, const N: usize>(
+    path: &Path,
+    header: &[u8],
+    pixels: &[T],
+    bytes_of: impl Fn(T) -> [u8; N],
+) -> Result<(), Failure> {
     write_atomically(path, |out| {
         out.write_all(header)?;
-        write_values(out, pixels, u16::to_le_bytes)
+        write_values(out, pixels, bytes_of)
     })
 }
 

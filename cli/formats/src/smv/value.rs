@@ -6,6 +6,7 @@
 //!   the key and takes the number behind the next `=` after their last occurrence, so that it finds `ORGX` in
 //!   `XDS_ORGX` and `DISTANCE` in `CLOSE_DISTANCE`. A text that is no number counts as 0, NaN as not given.
 
+use crate::c_library::{atof, leading_decimal};
 use crate::text::finite;
 
 /// What detectors write for values that they do not know, in small letters.
@@ -27,7 +28,7 @@ pub(super) fn number(value: &str) -> Result<Option<Measured<'_>>, String> {
     if NOT_KNOWN.iter().any(|word| name.eq_ignore_ascii_case(word)) {
         return Ok(None);
     }
-    let (digits, rest) = split(value);
+    let (digits, rest) = leading_decimal(value);
     let is_apart = |c: char| c.is_whitespace() || c.is_alphabetic() || "%(['\"\u{b0}".contains(c);
     if digits.is_empty() || !rest.chars().next().is_none_or(is_apart) {
         return finite(value).map(|value| Some(Measured { value, unit: "" }));
@@ -39,42 +40,7 @@ pub(super) fn number(value: &str) -> Result<Option<Measured<'_>>, String> {
 pub(super) fn nanobragg_number(text: &str, key: &str) -> Option<f64> {
     let (_, after) = text.rsplit_once(key)?;
     let Some((_, value)) = after.split_once('=') else { return Some(0.0) };
-    let value = value.trim_start();
-    let unsigned = value.strip_prefix(['+', '-']).unwrap_or(value);
-    let begins_with = |word: &str| unsigned.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    match () {
-        () if begins_with("nan") => None,
-        () if begins_with("inf") => {
-            Some(f64::INFINITY.copysign(if value.starts_with('-') { -1.0 } else { 1.0 }))
-        }
-        () => Some(split(value).0.parse().unwrap_or(0.0)),
-    }
-}
-
-/// The decimal number that a text begins with, which may be empty, and the rest.
-fn split(text: &str) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let digits_from = |at: usize| bytes.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
-    let sign_at = |at: usize| usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
-    let whole_at = sign_at(0);
-    let mut end = whole_at + digits_from(whole_at);
-    let mut digits = end - whole_at;
-    if bytes.get(end) == Some(&b'.') {
-        let places = digits_from(end + 1);
-        digits += places;
-        end += 1 + places;
-    }
-    if digits == 0 {
-        return ("", text);
-    }
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        let power_at = end + 1 + sign_at(end + 1);
-        match digits_from(power_at) {
-            0 => {}
-            more => end = power_at + more,
-        }
-    }
-    text.split_at(end)
+    Some(atof(value)).filter(|value| !value.is_nan())
 }
 
 #[cfg(test)]

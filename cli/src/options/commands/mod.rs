@@ -10,6 +10,8 @@ mod diagnose;
 mod gradient;
 mod hkl;
 mod names;
+mod noisify;
+mod nonbragg;
 mod render;
 mod shared;
 mod texts;
@@ -21,7 +23,7 @@ use super::{reader::GENERAL, row::OptionSpec, spec::CommandSpec};
 pub(super) use render::SPEC as RENDER;
 
 /// All commands, in the order of the help.
-pub(super) static COMMANDS: [&CommandSpec; 14] = [
+pub(super) static COMMANDS: [&CommandSpec; 16] = [
     &render::SPEC,
     &demo::SPEC,
     &compare::SPEC,
@@ -32,6 +34,8 @@ pub(super) static COMMANDS: [&CommandSpec; 14] = [
     &gradient::GRADIENT,
     &gradient::GRADCHECK,
     &gradient::REFINE,
+    &noisify::SPEC,
+    &nonbragg::SPEC,
     &bench::SPEC,
     &texts::HELP,
     &texts::COMPLETIONS,
