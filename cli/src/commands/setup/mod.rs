@@ -4,6 +4,7 @@
 mod inherited;
 pub(crate) mod inputs;
 pub(crate) mod model;
+mod mosaic;
 mod named;
 mod plausibility;
 mod reach;
@@ -28,7 +29,7 @@ use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::faults::Modes;
-use widebragg_experiment::parameters::{Mosaic, Parameters, PhiSampling, Sources};
+use widebragg_experiment::parameters::{Parameters, PhiSampling, Sources};
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
@@ -271,7 +272,6 @@ fn parameters(
     let roi = region(options, &detector, warn)?;
     let mask = checked_mask(options, mask, &detector)?;
     let mask = named::with_gaps(options, &detector, mask, warn)?;
-    let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
     let (cells, spots) = spots::cells_and_spots(options, warn)?;
     let default = Parameters::new(cell);
@@ -313,11 +313,7 @@ fn parameters(
             step: options.phistep_rad,
         },
         phi_sampling: phi_sampling(options)?,
-        mosaic: Mosaic::Spread {
-            spread_rad: options.mosaic_spread_rad.unwrap_or(0.0),
-            domains: options.mosaic_domains,
-            seed,
-        },
+        mosaic: mosaic::mosaic(options, inputs, warn)?,
         structure_factors: None,
         default_f: options.default_f.unwrap_or(default.default_f),
         interpolate: options.interpolate,
