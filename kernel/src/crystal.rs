@@ -192,6 +192,14 @@ impl<T: Real> CrystalAxes<T> {
     }
 }
 
+/// The reciprocal axes of three axes; `None` where they span no volume.
+pub(crate) fn reciprocal_of([a, b, c]: [Vec3; 3]) -> Option<[Vec3; 3]> {
+    let (across_a, across_b, across_c) = (b.cross(c), c.cross(a), a.cross(b));
+    let inverse_volume = 1.0 / a.dot(across_a);
+    let axes = [across_a, across_b, across_c].map(|across| inverse_volume * across);
+    axes.iter().all(|axis| axis.is_finite()).then_some(axes)
+}
+
 /// Computes the cell vectors after the missetting rotation.
 pub(crate) fn edges<T: Real>(parameters: &CrystalParameters<T>) -> Result<Edges<T>, Error> {
     let CrystalParameters { source, lambda0_m, misset_rad } = *parameters;

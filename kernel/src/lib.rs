@@ -70,6 +70,7 @@ pub mod lanes;
 pub mod lattice;
 pub mod light;
 pub mod math;
+pub mod mosaic;
 mod names;
 pub mod noise;
 pub mod panel;

@@ -22,7 +22,8 @@
 
 use crate::Error;
 use crate::lanes::{BaseLevel, Simd, WithSimd};
-use crate::rotation::{IDENTITY, Mat3};
+use crate::rotation::{IDENTITY, Mat3, turn_about};
+use crate::vector::Vec3;
 use core::f64::consts::PI;
 
 const MODULUS: u64 = 2_147_483_647;
@@ -207,25 +208,33 @@ impl WithSimd for DrawBlock<'_> {
     }
 }
 
+/// A random rotation, as axis and angle.
+pub(crate) struct RandomTurn {
+    /// Unit vector.
+    pub(crate) axis: Vec3,
+    pub(crate) angle_rad: f64,
+}
+
+impl RandomTurn {
+    /// Draws one by at most `cap_rad`; see [`random_rotation`].
+    pub(crate) fn draw(cap_rad: f32, random: &mut Ran1) -> Self {
+        let mut deviate = || 2.0 * f64::from(random.draw()) - 1.0;
+        let (r1, r2, r3) = (deviate(), deviate(), deviate());
+        let radius = libm::sqrt(1.0 - r2 * r2);
+        let axis = Vec3::new(radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2);
+        // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
+        let third = f64::from((1.0f64 / 3.0) as f32);
+        let root = libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32;
+        Self { axis, angle_rad: f64::from(cap_rad * root) }
+    }
+}
+
 /// Draws a rotation by at most `cap_rad`: the axis is uniform on the sphere, the angle cap (1 - r^2)^(1/3).
 ///
 /// Source: `mosaic_rotation_umat` of `nanoBragg.c`, in f32 where it uses f32.
 pub fn random_rotation(cap_rad: f32, random: &mut Ran1) -> Mat3 {
-    let mut deviate = || 2.0 * f64::from(random.draw()) - 1.0;
-    let (r1, r2, r3) = (deviate(), deviate(), deviate());
-    let radius = libm::sqrt(1.0 - r2 * r2);
-    let (x, y, z) = (radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2);
-    // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
-    let third = f64::from((1.0f64 / 3.0) as f32);
-    let root = libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32;
-    let angle = f64::from(cap_rad * root);
-    let (sin, cos) = (libm::sin(angle), libm::cos(angle));
-    let t = 1.0 - cos;
-    [
-        [cos + t * (x * x), t * x * y - sin * z, t * x * z + sin * y],
-        [t * x * y + sin * z, cos + t * (y * y), t * y * z - sin * x],
-        [t * x * z - sin * y, t * y * z + sin * x, cos + t * (z * z)],
-    ]
+    let RandomTurn { axis, angle_rad } = RandomTurn::draw(cap_rad, random);
+    turn_about(axis, angle_rad)
 }
 
 /// Fills the rotations of the mosaic domains.

@@ -96,6 +96,19 @@ pub fn rotate_xyz<T: Real>(v: Vec3<T>, angles_rad: [T; 3]) -> Vec3<T> {
     Vec3 { x, y, z }
 }
 
+/// The matrix of a right-handed rotation about the unit vector `axis`, in the order of operations of `nanoBragg.c`.
+#[must_use]
+pub(crate) fn turn_about(axis: Vec3, angle_rad: f64) -> Mat3 {
+    let Vec3 { x, y, z } = axis;
+    let (sin, cos) = (libm::sin(angle_rad), libm::cos(angle_rad));
+    let t = 1.0 - cos;
+    [
+        [cos + t * (x * x), t * x * y - sin * z, t * x * z + sin * y],
+        [t * x * y + sin * z, cos + t * (y * y), t * y * z - sin * x],
+        [t * x * z - sin * y, t * y * z + sin * x, cos + t * (z * z)],
+    ]
+}
+
 /// Computes U v.
 #[must_use]
 pub fn apply(u: &Mat3, v: Vec3) -> Vec3 {

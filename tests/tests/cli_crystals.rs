@@ -103,6 +103,89 @@ fn impossible_crystals_are_refused_in_one_line() {
     }
 }
 
+#[test]
+fn mosaic_domains_are_made_as_options_say() {
+    let place = Workplace::empty();
+    let domains = |more: &str| image(&place, &format!("-N 20 {more}")).0;
+    let random = domains("-mosaic 0.3 -mosaic_domains 8");
+    assert!(random == domains("--mosaic-anisotropic 0.3 0.3 0.3 -mosaic_domains 8"));
+    assert!(random == domains("-mosaic 0.3 -mosaic_domains 8 --mosaic-axes random -mosaic_seed 12345678"));
+    assert!(random != domains("--mosaic-anisotropic 0.3 0.3 0.301 -mosaic_domains 8"));
+    let spiral = domains("-mosaic 0.3 -mosaic_domains 8 --mosaic-axes spiral");
+    assert!(spiral == domains("-mosaic 0.3 -mosaic_domains 8 --mosaic-axes spiral -mosaic_seed 8675309"));
+    assert!(
+        spiral != random
+            && spiral != domains("-mosaic 0.3 -mosaic_domains 8 --mosaic-axes spiral -mosaic_seed 1")
+    );
+    assert!(spiral != domains("--mosaic-anisotropic 0.3 0.3 0.6 -mosaic_domains 8 --mosaic-axes spiral"));
+    let pairs =
+        place.run_line(&format!("{CRYSTAL} -N 20 -mosaic 0.3 -mosaic_domains 8 --mosaic-pairs --json"));
+    let summary = pairs.well().json();
+    assert_eq!(summary["mosaic_domains"], 16);
+}
+
+#[test]
+fn given_domains_are_used_as_they_are() {
+    let place = Workplace::empty();
+    let (sin, cos) = 0.004f64.sin_cos();
+    let identity = "1 0 0  0 1 0  0 0 1";
+    let turned = |sin: f64| format!("{cos:?} {:?} 0  {sin:?} {cos:?} 0  0 0 1", -sin);
+    let domains = |name: &str, lines: &[&str], more: &str| {
+        place.write(name, lines.join("\n"));
+        image(&place, &format!("-N 20 --mosaic-matrices {name} {more}")).0
+    };
+    let alone = domains("one.txt", &[identity], "");
+    assert!(alone == image(&place, "-N 20").0);
+    let (forth, back) = (turned(sin), turned(-sin));
+    let listed = domains("all.txt", &["# pairs", identity, identity, &forth, &back], "");
+    assert!(listed == domains("half.txt", &[identity, &forth], "--mosaic-pairs"));
+    assert!(listed != alone);
+    // A rotation about z by a matrix is the misset about z by the same angle.
+    let degrees = 0.004f64.to_degrees();
+    let turned_crystal = format!("-cell 50 60 45 88 95 100 -misset 0 0 {degrees:?} -N 20");
+    let with_matrix = domains("turn.txt", &[&forth], "-misset 0 0 0");
+    let (with_misset, _) = image(&place, &turned_crystal);
+    let floats = |image: &[u8]| -> Vec<f32> {
+        image.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four"))).collect()
+    };
+    let (ours, expected) = (floats(&with_matrix), floats(&with_misset));
+    let largest = expected.iter().copied().fold(0.0, f32::max);
+    let apart = ours.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-6 * largest, "{apart:e} {largest:e}");
+}
+
+#[test]
+fn impossible_domains_are_refused_in_one_line() {
+    let place = Workplace::empty();
+    place.write("u.txt", "1 0 0 0 1 0 0 0 1\n");
+    place.write("bad.txt", "1 0 0 0 1 0 0 0 1\n1 0 0 0 1 0 0 0 2\n");
+    for (more, words) in [
+        ("--mosaic-anisotropic 0.1 0 0.1", &["--mosaic-anisotropic 0.1 0 0.1", "larger than zero"][..]),
+        ("--mosaic-anisotropic 0.1 0.2 0.1 -mosaic 0.1", &["-mosaic and --mosaic-anisotropic", "give one"]),
+        ("--mosaic-matrices u.txt -mosaic 0.1", &["-mosaic: not with --mosaic-matrices"]),
+        ("--mosaic-matrices u.txt -mosaic_domains 3", &["-mosaic_domains: not with --mosaic-matrices"]),
+        ("--mosaic-matrices bad.txt", &["--mosaic-matrices", "bad.txt:2", "not a rotation"]),
+        ("--mosaic-matrices none.txt", &["--mosaic-matrices", "none.txt", "cannot read"]),
+        ("-mosaic 0.1 -mosaic_domains 5 --mosaic-axes spiral", &["-mosaic_domains 5", "even"]),
+        (
+            "-mosaic 0.1 -mosaic_domains 4 --mosaic-axes spiral --mosaic-pairs",
+            &["--mosaic-pairs", "pairs already"],
+        ),
+        ("--mosaic-axes grid", &["--mosaic-axes grid", "random or spiral"]),
+    ] {
+        let refusal = place.run_line(&format!("{CRYSTAL} -oversample 20 -N 3 {more}")).refused(more).stderr;
+        assert!(words.iter().all(|word| refusal.contains(word)), "{more}: {refusal}");
+    }
+    for (more, note) in [
+        ("--mosaic-pairs", "--mosaic-pairs: has no effect without a mosaic spread"),
+        ("--mosaic-axes spiral", "--mosaic-axes spiral: has no effect without a mosaic spread"),
+    ] {
+        let (ours, said) = image(&place, &format!("-N 5 {more}"));
+        assert!(said.stderr.contains(note), "{}", said.stderr);
+        assert!(ours == image(&place, "-N 5").0);
+    }
+}
+
 /// Lists of spots have the bits of the loop in index metric too.
 #[test]
 fn lists_of_spots_are_for_index_metric_too() {

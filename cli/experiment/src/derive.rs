@@ -8,6 +8,7 @@ use widebragg::crystal::{
 use widebragg::defaults;
 use widebragg::detector::{BeamFrame, Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
+use widebragg::mosaic::{MosaicAxes, MosaicModel};
 use widebragg::panel::Panel;
 use widebragg::random::Ran1;
 use widebragg::rotation::{Orientation, PhiMode};
@@ -310,11 +311,11 @@ pub(crate) fn oversample(
 
 /// The mosaic domains.
 pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warn: &mut dyn FnMut(Warning)) -> MosaicInput<'p> {
-    let (spread_rad, wanted, seed) = match mosaic {
+    let (model, wanted) = match mosaic {
         Mosaic::List(list) => return MosaicInput::List(list),
-        Mosaic::Spread { spread_rad, domains, seed } => (*spread_rad, *domains, *seed),
+        Mosaic::Spread { model, domains } => (*model, *domains),
     };
-    let has_spread = spread_rad > 0.0;
+    let has_spread = model.spread.isotropic_rad().is_none_or(|spread_rad| spread_rad > 0.0);
     let count = match (wanted, has_spread) {
         (None, false) => 1,
         (None, true) => {
@@ -329,27 +330,42 @@ pub(crate) fn mosaic<'p>(mosaic: &'p Mosaic, warn: &mut dyn FnMut(Warning)) -> M
             1
         }
     };
-    let spread_rad = if has_spread && count > 1 { spread_rad } else { 0.0 };
-    MosaicInput::Spread { spread_rad, domains: count, seed }
+    let MosaicModel { spread, axes, seed, pairs } = model;
+    let is_alone = count == 1 && !model.has_pairs();
+    if !has_spread || is_alone {
+        return MosaicInput::Spread { spread_rad: 0.0, domains: 1, seed };
+    }
+    match spread.isotropic_rad() {
+        Some(spread_rad) if !model.has_pairs() => MosaicInput::Spread { spread_rad, domains: count, seed },
+        _ => {
+            let doubles = pairs && axes == MosaicAxes::Random;
+            MosaicInput::Model { model, domains: if doubles { count.saturating_mul(2) } else { count } }
+        }
+    }
 }
 
-/// The random numbers as the draws of `domains` mosaic domains leave them: three for each, the first included.
+/// The random numbers as the draws of `domains` mosaic domains leave them: three for each rotation that is drawn, the first
+/// domain's included.
 pub(crate) fn random_after(mosaic: &Mosaic, domains: usize) -> Ran1 {
-    let (seed, domains) = match *mosaic {
-        Mosaic::Spread { seed, .. } => (seed, domains),
-        Mosaic::List(_) => (defaults::MOSAIC_SEED, 0),
+    let (seed, drawn) = match *mosaic {
+        Mosaic::Spread { model: MosaicModel { axes: MosaicAxes::Random, seed, pairs, .. }, .. } => {
+            (seed, if pairs { domains.div_ceil(2) } else { domains })
+        }
+        Mosaic::Spread { .. } | Mosaic::List(_) => (defaults::MOSAIC_SEED, 0),
     };
     let mut random = Ran1::new(seed);
-    for _ in 0..3 * domains {
+    for _ in 0..3 * drawn {
         random.draw();
     }
     random
 }
 
-/// The largest mosaic rotation, in rad; 0 where there is a single domain or the domains are a list.
+/// The mosaic spread, in rad; 0 where there is a single domain, where the domains are a list, and where the spread differs
+/// with the axis.
 pub(crate) fn mosaic_spread_rad(mosaic: &MosaicInput<'_>) -> f64 {
     match *mosaic {
         MosaicInput::Spread { spread_rad, .. } => spread_rad,
+        MosaicInput::Model { model, .. } => model.spread.isotropic_rad().unwrap_or(0.0),
         MosaicInput::List(_) => 0.0,
     }
 }

@@ -93,7 +93,7 @@ pub struct Experiment {
     pub shift: PhiShift,
     /// Mosaic domains.
     pub domains: Vec<Mat3>,
-    /// Largest mosaic rotation, in rad; 0 where there is a single domain.
+    /// Mosaic spread, in rad; 0 where there is a single domain, a list, or a spread that differs with the axis.
     pub mosaic_spread_rad: f64,
     /// The random numbers as the draws of the mosaic domains left them.
     pub random: Ran1,

@@ -12,6 +12,7 @@ use widebragg::detector::DetectorParameters;
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Precision, SpotModel};
 use widebragg::light::LightRule;
+use widebragg::mosaic::MosaicModel;
 use widebragg::rotation::{Mat3, PhiMode};
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
@@ -54,14 +55,13 @@ pub enum Sources {
 /// The mosaic domains.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mosaic {
-    /// Random rotations; the first domain is not rotated.
+    /// Rotations by a spread.
     Spread {
-        /// Largest rotation, in rad; not above 0: a single domain.
-        spread_rad: f64,
-        /// Number of domains; `None`: [`defaults::MOSAIC_DOMAINS`] where there is a spread.
+        /// What they are made from. A spread that is not above 0 makes a single domain.
+        model: MosaicModel,
+        /// Number of domains, without the inverse ones of random pairs; `None`: [`defaults::MOSAIC_DOMAINS`] where there is
+        /// a spread.
         domains: Option<usize>,
-        /// Seed of the random rotations.
-        seed: i64,
     },
     /// Rotations as they are.
     List(Vec<Mat3>),
@@ -227,7 +227,6 @@ impl Parameters {
     #[must_use]
     pub fn new(cell: CellSource) -> Self {
         let none = StepRequest::default();
-        let seed = defaults::MOSAIC_SEED;
         Self {
             simd: Simd::detect(),
             panels: vec![PanelParameters::default()],
@@ -256,7 +255,7 @@ impl Parameters {
             phi0_rad: 0.0,
             phi: none,
             phi_sampling: PhiSampling::default(),
-            mosaic: Mosaic::Spread { spread_rad: 0.0, domains: None, seed },
+            mosaic: Mosaic::Spread { model: MosaicModel::default(), domains: None },
             structure_factors: None,
             default_f: defaults::DEFAULT_F,
             interpolate: None,

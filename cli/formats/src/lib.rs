@@ -57,6 +57,7 @@ pub mod png;
 mod raw;
 pub mod reflections;
 pub mod registry;
+pub mod rotations;
 pub mod smv;
 pub mod sources;
 pub mod spectrum;

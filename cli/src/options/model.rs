@@ -12,6 +12,7 @@ use widebragg::detector::{Convention, CustomAxes, Pivot};
 use widebragg::lanes::SimdLevel;
 use widebragg::lattice::{CellCoupling, CrystalShape, Precision, SpotMetric};
 use widebragg::light::LightRule;
+use widebragg::mosaic::MosaicAxes;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::detectors::NamedDetector;
@@ -480,6 +481,14 @@ pub struct Options {
     pub gauss_cutoff: Option<f64>,
     /// Mosaic spread, radians; negative means unset.
     pub mosaic_spread_rad: Option<f64>,
+    /// Mosaic spreads about a, b and c, radians; larger than zero.
+    pub mosaic_anisotropic_rad: Option<[f64; 3]>,
+    /// Axes of the mosaic rotations.
+    pub mosaic_axes: Option<MosaicAxes>,
+    /// Whether each mosaic domain comes with its inverse.
+    pub mosaic_pairs: bool,
+    /// File of the rotations of the mosaic domains.
+    pub mosaic_matrices: Option<PathBuf>,
     /// Mosaic domains, at least 1; `None` also where the count is not above 0.
     pub mosaic_domains: Option<usize>,
     /// Seed of the mosaic domains, as typed.

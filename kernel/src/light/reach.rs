@@ -1,6 +1,7 @@
 //! How far from its node a spot reaches, and what is left out beyond.
 
 use super::Cutoff;
+use crate::crystal::reciprocal_of;
 use crate::lattice::{CrystalShape, SpotProfile};
 use crate::rotation::Orientation;
 use crate::scene::Scene;
@@ -91,14 +92,6 @@ impl Reach {
         let squared_norm = sums.into_iter().fold(0.0, f64::max);
         self.radius * libm::sqrt(squared_norm)
     }
-}
-
-/// The reciprocal axes of three axes; `None` where they span no volume.
-pub(super) fn reciprocal_of([a, b, c]: [Vec3; 3]) -> Option<[Vec3; 3]> {
-    let (across_a, across_b, across_c) = (b.cross(c), c.cross(a), a.cross(b));
-    let inverse_volume = 1.0 / a.dot(across_a);
-    let axes = [across_a, across_b, across_c].map(|across| inverse_volume * across);
-    axes.iter().all(|axis| axis.is_finite()).then_some(axes)
 }
 
 /// The cell vectors of an orientation, in m.

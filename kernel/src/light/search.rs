@@ -9,9 +9,10 @@ use core::ops::Range;
 
 use super::Light;
 use super::cone::{Ellipse, Meets, Outline};
-use super::reach::{axes_m, reciprocal_of};
+use super::reach::axes_m;
 use crate::Error;
 use crate::beam::Source;
+use crate::crystal::reciprocal_of;
 use crate::lanes::{BaseLevel, LaneMask, Lanes, WithSimd};
 use crate::panel::Panel;
 use crate::rotation::Orientation;

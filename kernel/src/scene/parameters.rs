@@ -13,6 +13,7 @@ use crate::detector::{Detector, DetectorParameters};
 use crate::error::require;
 use crate::lanes::Simd;
 use crate::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
+use crate::mosaic::{self, MosaicModel};
 use crate::panel::Panel;
 use crate::random::fill_mosaic;
 use crate::rotation::{
@@ -139,6 +140,13 @@ pub enum MosaicInput<'a> {
         domains: usize,
         /// Seed of the random rotations.
         seed: i64,
+    },
+    /// Rotations whose spread differs with their axis, along a spiral, or in pairs.
+    Model {
+        /// What they are made from.
+        model: MosaicModel,
+        /// Number of domains, at least 1, and even where they come in pairs.
+        domains: usize,
     },
     /// Rotations, copied to the table.
     List(&'a [Mat3]),
@@ -320,7 +328,7 @@ impl<'a> SceneParameters<'a> {
         let source_weights = weights.filter(|weights| differ(weights)).map_or(0, |_| sources);
         let domains = match self.mosaic {
             MosaicInput::List(list) => list.len(),
-            MosaicInput::Spread { domains, .. } => domains,
+            MosaicInput::Spread { domains, .. } | MosaicInput::Model { domains, .. } => domains,
         };
         Ok(TablesLen {
             sources,
@@ -360,7 +368,7 @@ impl<'a> SceneParameters<'a> {
         let sources = self.fill_sources(&derived.detector, sources)?;
         let source_weights = self.fill_weights(needed.source_weights, source_weights);
         let source_grids = self.fill_source_grids(source_grids);
-        let domains = self.fill_domains(needed.domains, domains)?;
+        let domains = self.fill_domains(derived.direct, needed.domains, domains)?;
         let sweep = self.sweep(&derived.detector);
         let orientations = fill_orientations(derived.direct, sweep, domains, orientations)?;
         let parts = self.parts(&derived, sources, orientations)?;
@@ -434,6 +442,7 @@ impl<'a> SceneParameters<'a> {
                 require(domains > 0, "number of mosaic domains", domains as f64, "at least 1")?;
                 require(true, "mosaic spread in rad", spread_rad, "finite")
             }
+            MosaicInput::Model { model, domains } => model.check(domains),
             MosaicInput::List(list) => {
                 require(!list.is_empty(), "number of mosaic domains", 0.0, "at least 1")?;
                 if list.iter().all(is_rotation) {
@@ -487,13 +496,19 @@ impl<'a> SceneParameters<'a> {
         table.get(..used)
     }
 
-    fn fill_domains<'t>(&self, count: usize, table: &'t mut [Mat3]) -> Result<&'t [Mat3], Error> {
+    fn fill_domains<'t>(
+        &self,
+        direct: Orientation,
+        count: usize,
+        table: &'t mut [Mat3],
+    ) -> Result<&'t [Mat3], Error> {
         let table = table.get_mut(..count).unwrap_or_default();
         match self.mosaic {
             MosaicInput::List(list) => {
                 copy(list.iter().copied(), table);
             }
             MosaicInput::Spread { spread_rad, seed, .. } => fill_mosaic(spread_rad, seed, table)?,
+            MosaicInput::Model { model, .. } => mosaic::fill_domains(&model, &direct, table)?,
         }
         Ok(table)
     }

@@ -69,7 +69,8 @@ fn of_grid(options: &NonbraggOptions, placement: &Placement) -> Result<Vec<Weigh
     };
     let len = grid.sources_len().map_err(refused("-divergence and -dispersion"))?;
     let mut sources = filled(len, Source::default()).ok_or_else(no_memory)?;
-    let used = grid.fill(&placement.detector, &mut sources).map_err(refused("-divergence and -lambda"))?;
+    let used =
+        grid.fill(&placement.detector.frame(), &mut sources).map_err(refused("-divergence and -lambda"))?;
     let mut weighted = reserved(used).ok_or_else(no_memory)?;
     weighted.extend(sources.into_iter().take(used).map(|source| WeightedSource { source, weight: 1.0 }));
     if weighted.is_empty() {

@@ -5,6 +5,7 @@ pub(crate) mod geometry;
 mod inherited;
 pub(crate) mod inputs;
 pub(crate) mod model;
+mod mosaic;
 mod named;
 mod plausibility;
 mod reach;
@@ -31,7 +32,7 @@ use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::faults::Modes;
-use widebragg_experiment::parameters::{Mosaic, PanelParameters, Parameters, PhiSampling, Sources};
+use widebragg_experiment::parameters::{PanelParameters, Parameters, PhiSampling, Sources};
 use widebragg_experiment::spectrum::Spectrum;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
@@ -321,7 +322,6 @@ fn parameters(
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
     let Files { inputs, geometry, inherited, mask } = files;
-    let seed = options.mosaic_seed_as_typed.map_or(defaults::MOSAIC_SEED, seed_32_bits);
     let fudge = fudge(options, warn)?;
     let (cells, spots) = spots::cells_and_spots(options, warn)?;
     let default = Parameters::new(cell);
@@ -381,11 +381,7 @@ fn parameters(
             step: options.phistep_rad,
         },
         phi_sampling: phi_sampling(options)?,
-        mosaic: Mosaic::Spread {
-            spread_rad: options.mosaic_spread_rad.unwrap_or(0.0),
-            domains: options.mosaic_domains,
-            seed,
-        },
+        mosaic: mosaic::mosaic(options, inputs, warn)?,
         structure_factors: None,
         default_f: options.default_f.unwrap_or(default.default_f),
         interpolate: options.interpolate,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::error::Failure;
 use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric};
+use widebragg::mosaic::MosaicAxes;
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_formats::reflections::Format;
 use widebragg_formats::reflections::p1::Scale;
@@ -150,7 +151,38 @@ pub(super) const CRYSTAL: Section<Options> = Section {
         Row::new("-mosaic_seed", Integer, "seed of the mosaic domains", |o, v| {
             set(&mut o.mosaic_seed_as_typed, v.integer())
         })
-        .default("12345678"),
+        .default("12345678; 8675309 for a spiral"),
+        Row::new(
+            "--mosaic-anisotropic",
+            Each(&["a", "b", "c"]),
+            "mosaic spreads about a, b and c in degrees, instead of -mosaic",
+            |o, v| {
+                let spreads_rad = v.angles()?;
+                if spreads_rad.iter().any(|&spread_rad| spread_rad <= 0.0) {
+                    return Err(v.refuse("must be larger than zero"));
+                }
+                put(&mut o.mosaic_anisotropic_rad, Some(spreads_rad))
+            },
+        ),
+        Row::new(
+            "--mosaic-axes",
+            Choice(names!(MosaicAxes)),
+            "axes of the domains: as nanoBragg draws them, or a spiral, with normal angles, as in diffBragg",
+            |o, v| put(&mut o.mosaic_axes, Some(v.choice(MosaicAxes::ALL)?)),
+        )
+        .default("random"),
+        Row::new(
+            "--mosaic-pairs",
+            Nothing,
+            "each domain with its inverse, so that there are twice as many",
+            |o, _| put(&mut o.mosaic_pairs, true),
+        ),
+        Row::new(
+            "--mosaic-matrices",
+            File,
+            "rotations of the domains: nine numbers a line, row by row",
+            |o, v| set(&mut o.mosaic_matrices, v.path()),
+        ),
     ],
 };
 
