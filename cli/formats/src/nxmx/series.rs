@@ -14,14 +14,16 @@
 
 use core::ops::Range;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::NxmxHeader;
 use super::finished::Finished;
 use super::parts::{Part, Parts};
 use super::writer::{Checked, Membership, NxmxWriter, PIXEL_BYTES, refused, write_master};
+use super::{NxmxHeader, SERIES};
 use crate::failure::Failure;
-use crate::hdf5::{decoded, encoded};
+use crate::hdf5::{Hdf5File, SIGNATURE, decoded, encoded};
 use crate::image::Pixels;
 use crate::text::in_file;
 
@@ -129,13 +131,13 @@ impl NxmxSeries {
         paths
     }
 
-    /// Checks that the series can be begun anew: the folder of the frames can be one and has none of another series,
-    /// and no file of this series has more frames.
+    /// Checks that the series can be begun anew: the folder of the frames can be one and has none of another series, no
+    /// other file is in the place of one of its own, and none of them has more frames.
     ///
     /// # Errors
     /// One of these is not so.
     pub fn check_anew(&self) -> Result<(), Failure> {
-        self.parts.check()?;
+        self.check()?;
         for file in self.files() {
             if let Some(finished) = self.finished(&file)?.filter(|own| own.frames.end > file.frames.end) {
                 let (has, wanted) = (finished.frames.len(), file.frames.len());
@@ -150,13 +152,32 @@ impl NxmxSeries {
         Ok(())
     }
 
+    /// Checks what is in the places of the frames. The names of files that a master has are not given by the user, so
+    /// only files of a series are replaced there, or what is left of one.
+    fn check(&self) -> Result<(), Failure> {
+        self.parts.check()?;
+        for path in self.paths().into_iter().skip(1).filter(|path| path.exists()) {
+            let is_of_a_series = match Hdf5File::open(&path) {
+                Ok(file) => file.text(SERIES).is_ok_and(|series| series.is_some()),
+                Err(_) => begins_as_hdf5(&path),
+            };
+            if !is_of_a_series {
+                return Err(in_file(
+                    &path,
+                    "is in the place of a file of the series, and is not replaced; move it",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Finds which of these frames, counted from 0, earlier runs have left whole. All of their bytes are read.
     ///
     /// # Errors
-    /// There are frames of another series, a frame is damaged in a file that has more frames than this series, or there
+    /// There are frames of another series, another file is in the place of one of this series, a frame is damaged in a file that has more frames than this series, or there
     /// is too little memory.
     pub fn earlier(&self, frames: Range<usize>) -> Result<Earlier, Failure> {
-        self.parts.check()?;
+        self.check()?;
         let mut earlier = Earlier::default();
         let mut damaged_parts = Vec::new();
         let main = self.main()?;
@@ -348,6 +369,12 @@ impl NxmxSeries {
     fn main(&self) -> Result<Option<Finished>, Failure> {
         Finished::open(&self.path, self.membership(0), &self.checked)
     }
+}
+
+/// Whether a file has the first bytes of HDF5.
+fn begins_as_hdf5(path: &Path) -> bool {
+    let mut start = [0; SIGNATURE.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *SIGNATURE
 }
 
 /// The warning that frames of a file or folder are damaged.

@@ -578,10 +578,27 @@ fn a_series_in_several_files_has_a_master() {
     // A file that is lost or damaged is made again, and the master stays.
     let master = fs::read(&path).unwrap();
     fs::remove_file(data(2)).unwrap();
-    fs::write(data(1), b"\x89HDF").unwrap();
+    fs::write(data(1), b"\x89HDF\r\n\x1a\n").unwrap();
     assert_eq!((resumed(&series(), 6).len(), series().finish()), (6, SIX));
     assert!(fs::read(&path).unwrap() == master);
     assert_holds(&path, 6);
+
+    // A file that is not of a series may be raw data.
+    let own = fs::read(data(2)).unwrap();
+    let foreign = || {
+        write_example(&data(2));
+        fs::read(data(2)).unwrap()
+    };
+    for other in [foreign(), b"text".to_vec()] {
+        fs::write(data(2), other).unwrap();
+        for outcome in [series().check_anew(), series().earlier(0..6).map(drop)] {
+            let error = outcome.unwrap_err().to_string();
+            let expected =
+                "000002.nxs: is in the place of a file of the series, and is not replaced; move it";
+            assert!(error.ends_with(expected), "{error}");
+        }
+    }
+    fs::write(data(2), own).unwrap();
 
     // Longer, and with another number of frames.
     let longer = series_of(&path, 9).in_files_of(4);
