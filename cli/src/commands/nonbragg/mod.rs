@@ -100,7 +100,7 @@ fn check_paths(options: &NonbraggOptions, table: &RadialFile) -> Result<(), Fail
         ("-pgmfile", Some(&options.pgm_file)),
         ("-noisefile", Some(&options.noise_file).filter(|_| options.has_noise)),
     ];
-    check_files(read, written.map(|(option, path)| (option, path.map(|path| Path::new(path)))))
+    check_files(read, written.map(|(option, path)| (option, path.map(Path::new))))
 }
 
 fn read_table(table: &RadialFile) -> Result<Vec<RadialPoint>, Failure> {
