@@ -4,12 +4,9 @@
 
 use bytemuck::Zeroable;
 use rayon::prelude::*;
-use widebragg::lanes::Simd;
-use widebragg::noise::Poisson;
-use widebragg::random::Ran1;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
-use widebragg_formats::memory::{filled, reserved, zeroed};
+use widebragg_formats::memory::{reserved, zeroed};
 
 use crate::statistics::{Statistics, region};
 
@@ -119,17 +116,11 @@ pub struct Noise<T> {
     pub overloads: u64,
 }
 
-/// The noise image: a Poisson deviate for each pixel plus the offset; `random` is the stream of uniform deviates.
+/// The noise image: `deviates` of the pixels ([`render_noisy_frame`](crate::frame::render_noisy_frame)), plus the offset.
 #[must_use]
-pub fn noise_image(
-    scene: &Scene<'_>,
-    simd: Simd,
-    pixels: &[f32],
-    random: Ran1,
-    adc: f64,
-) -> Option<Noise<u16>> {
+pub fn noise_image(scene: &Scene<'_>, deviates: &[f32], adc: f64) -> Option<Noise<u16>> {
     let wraps = scene.mode() == PhiMode::CParity;
-    noisy(scene, simd, pixels, random, |deviate, _, noise| {
+    noisy(scene, deviates, |deviate, _, noise| {
         noise.photons += f64::from(deviate);
         let counts = f64::from((f64::from(deviate) + adc) as f32);
         noise.overloads += u64::from(counts > SATURATED);
@@ -139,12 +130,11 @@ pub fn noise_image(
     })
 }
 
-/// The noise image as the signed counts of a CBF image: the deviates of [`noise_image`], without an offset;
-/// masked pixels are -1.
+/// The noise image as the signed counts of a CBF image: `deviates` without an offset; masked pixels are -1.
 #[must_use]
-pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1) -> Option<Noise<i32>> {
-    noisy(scene, simd, pixels, random, |deviate, selected, noise| {
-        // Masked pixels draw as well, so that the others have the deviates of the noise image.
+pub fn noise_counts(scene: &Scene<'_>, deviates: &[f32]) -> Option<Noise<i32>> {
+    noisy(scene, deviates, |deviate, selected, noise| {
+        // Masked pixels have deviates as well, so that the others have those of the noise image.
         if !selected {
             return MASKED;
         }
@@ -158,24 +148,17 @@ pub fn noise_counts(scene: &Scene<'_>, simd: Simd, pixels: &[f32], random: Ran1)
 /// The image of `value_of` each deviate and whether its pixel is not masked; `value_of` also counts in the totals.
 fn noisy<T: Default + Copy>(
     scene: &Scene<'_>,
-    simd: Simd,
-    pixels: &[f32],
-    random: Ran1,
+    deviates: &[f32],
     mut value_of: impl FnMut(f32, bool, &mut Noise<T>) -> T,
 ) -> Option<Noise<T>> {
-    let mut poisson = Poisson::drawing_from(random);
     let mut noise = Noise { pixels: Vec::new(), photons: 0.0, overloads: 0 };
     let columns = scene.detector().fast_pixels;
-    let mut deviates = filled(columns, 0.0)?;
     // Filled row by row, so that pages of memory are taken as they are written.
-    let mut out = reserved(pixels.len())?;
-    for row in region(scene, pixels) {
-        let deviates = deviates.get_mut(..row.pixels.len())?;
-        // The lengths are equal.
-        poisson.draw_into(simd, row.pixels, deviates).ok()?;
+    let mut out = reserved(deviates.len())?;
+    for row in region(scene, deviates) {
         out.resize(row.slow * columns + row.first_fast, T::default());
-        out.extend(deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)));
+        out.extend(row.pixels.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)));
     }
-    out.resize(pixels.len(), T::default());
+    out.resize(deviates.len(), T::default());
     Some(Noise { pixels: out, ..noise })
 }

@@ -57,6 +57,7 @@ pub mod geometry;
 pub mod gradient;
 pub mod images;
 pub mod light;
+mod noise;
 pub mod parameters;
 pub mod predictions;
 pub mod resolution;

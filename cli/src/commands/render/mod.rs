@@ -18,7 +18,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::frame::{Frame, check_room, render_frame};
+use widebragg_experiment::frame::{Frame, check_room, render_frame, render_noisy_frame};
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_experiment::threads;
@@ -35,7 +35,7 @@ use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
 use nxmx::NxmxFile;
-use output::{Names, Scales, adc_offset};
+use output::{Names, Scales, adc_offset, noise_stream};
 use predictions::Predictions;
 use series::{Record, Series};
 use summary::{FactorsOrigin, Hardware, ImageSummary, Results};
@@ -279,19 +279,25 @@ impl Job<'_> {
         if let Some(words) = self.series.progress(index) {
             self.bar.set_message(words);
         }
-        let frame = self.pool.install(|| render_frame(self.experiment, scene, &|| self.bar.inc(1)))?;
+        let has_noise = names.have_noise() || (self.nxmx.is_some() && !self.options.nonoise);
+        let random = has_noise.then(|| noise_stream(self.options, self.experiment, index));
+        let (frame, deviates) = self.pool.install(|| match random {
+            None => Ok((render_frame(self.experiment, scene, &|| self.bar.inc(1))?, Vec::new())),
+            Some(random) => render_noisy_frame(self.experiment, scene, random, &|| self.bar.inc(1)),
+        })?;
         if self.lacks_scales() {
             self.keep_scales(scene, &frame)?;
         }
         let Self { options, experiment, series, record, nxmx, pool, .. } = self;
         let scales = record.as_ref().and_then(Record::scales);
+        let image = (&frame.pixels[..], &deviates[..]);
         let written =
-            pool.install(|| output::write(options, experiment, scene, &frame.pixels, index, &names, scales))?;
+            pool.install(|| output::write(options, experiment, scene, image, index, &names, scales))?;
         if let Some(record) = record {
             record.mark(&names);
         }
         if let Some(file) = nxmx {
-            pool.install(|| file.add(options, experiment, scene, &frame.pixels, index))?;
+            pool.install(|| file.add(options, scene, image, index))?;
         }
         let number = series.number(index);
         if let Some(latch) = frame.latch.filter(|_| is_first) {

@@ -20,7 +20,7 @@ use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{NxmxHeader, NxmxSeries, Truth};
 
-use super::output::{COUNT_CUTOFF, noise_stream};
+use super::output::COUNT_CUTOFF;
 use crate::error::Failure;
 use crate::evidence::quoted;
 use crate::options::Options;
@@ -63,23 +63,21 @@ impl NxmxFile {
         self.series.has(index)
     }
 
-    /// Adds frame `index`, whose float image is `pixels`.
+    /// Adds frame `index`, given as its pixels and as deviates of them where it has noise.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn add(
         &self,
         options: &Options,
-        experiment: &Experiment,
         scene: &Scene<'_>,
-        pixels: &[f32],
+        (pixels, deviates): (&[f32], &[f32]),
         index: usize,
     ) -> Result<(), Failure> {
         let added = if options.nonoise {
             self.series.add(index, Pixels::F32(pixels))
         } else {
-            let random = noise_stream(options, experiment, index);
-            let counts = noise_counts(scene, experiment.simd, pixels, random).ok_or_else(no_memory)?;
+            let counts = noise_counts(scene, deviates).ok_or_else(no_memory)?;
             self.series.add(index, Pixels::I32(&counts.pixels))
         };
         added.map_err(named)

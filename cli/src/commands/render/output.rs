@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use widebragg::lanes::Simd;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_experiment::experiment::Experiment;
@@ -92,6 +91,12 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 impl Names {
+    /// Whether any of the images has photon noise.
+    #[must_use]
+    pub fn have_noise(&self) -> bool {
+        self.0.iter().any(|file| file.has_noise)
+    }
+
     /// The checked names of a frame of a series, or of a single image.
     ///
     /// # Errors
@@ -272,7 +277,7 @@ fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, F
     result.map_err(|failure| failure.context(option).into())
 }
 
-/// Writes all files of the image `pixels`, rendered from `scene`: frame `index` of the series, counted from
+/// Writes all files of an image, given as its pixels and as deviates of them where it has noise, rendered from `scene`: frame `index` of the series, counted from
 /// 0. `scales` are those of the series; `None` for a single image.
 ///
 /// # Errors
@@ -281,7 +286,7 @@ pub fn write(
     options: &Options,
     experiment: &Experiment,
     scene: &Scene<'_>,
-    pixels: &[f32],
+    (pixels, deviates): (&[f32], &[f32]),
     index: usize,
     names: &Names,
     scales: Option<Scales>,
@@ -301,9 +306,7 @@ pub fn write(
         || {
             let statistics = Statistics::new(scene, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
-            let random = noise_stream(options, experiment, index);
-            let scaled =
-                Scaled { scene, simd: experiment.simd, pixels, header: &header, scales, adc, random };
+            let scaled = Scaled { scene, pixels, deviates, header: &header, scales, adc };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let counts: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
             (statistics, scales, counts)
@@ -343,18 +346,18 @@ enum Counted {
 /// The inputs of the images that store integers.
 struct Scaled<'a> {
     scene: &'a Scene<'a>,
-    simd: Simd,
     pixels: &'a [f32],
+    /// Of the noise image, if there is one.
+    deviates: &'a [f32],
     header: &'a ImageHeader,
     scales: Scales,
     adc: f64,
-    random: Ran1,
 }
 
 impl Scaled<'_> {
     /// Writes a file in the number type of its format.
     fn write(&self, file: &ImageFile) -> Result<Counted, Failure> {
-        let Self { scene, simd, pixels, header, scales, adc, .. } = *self;
+        let Self { scene, pixels, deviates, header, scales, adc } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             let image = Image { header, pixels, scale, preview_scale: None };
@@ -362,14 +365,13 @@ impl Scaled<'_> {
         };
         Ok(match (file.writer.pixel_type(), file.has_noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scene, simd, pixels, self.random.clone()).ok_or_else(no_memory)?;
+                let image = noise_counts(scene, deviates).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
             }
             (_, true) => {
-                let image =
-                    noise_image(scene, simd, pixels, self.random.clone(), adc).ok_or_else(no_memory)?;
+                let image = noise_image(scene, deviates, adc).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::U16(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
