@@ -2,11 +2,13 @@
 //! the reference would stop interpolating.
 
 use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::light::Choice;
+use widebragg::random::Ran1;
 use widebragg::render::RowReport;
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
@@ -16,6 +18,7 @@ use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 use crate::light::{self, LightTaken, Listed};
+use crate::noise::Drawing;
 use crate::panels::{StackPart, parts_mut};
 
 /// A rendered image.
@@ -27,7 +30,8 @@ pub struct Frame {
     pub report: RowReport,
     /// What is known of each panel.
     pub panels: Vec<PanelFrame>,
-    /// Time in the render loop, in s.
+    /// Time in the render loop, in s. Where noise is drawn meanwhile, the time that the rows took is split evenly over the
+    /// threads.
     pub seconds: f64,
 }
 
@@ -81,102 +85,165 @@ pub fn render_frame(
     scenes: &[Scene<'_>],
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
-    let mut pixels = zeroed::<f32>(experiment.pixels()).ok_or_else(|| no_memory(experiment))?;
+    render(experiment, scenes, None, row_done).map(|(frame, _)| frame)
+}
+
+/// As [`render_frame`], with Poisson deviates of the pixels, which are drawn from `streams`, one for each panel, while later
+/// rows are rendered: those of the region of interest, masked pixels included, row after row. Other pixels have 0.
+///
+/// # Errors
+/// As [`render_frame`].
+pub fn render_noisy_frame(
+    experiment: &Experiment,
+    scenes: &[Scene<'_>],
+    streams: &[Ran1],
+    row_done: &(dyn Fn() + Sync),
+) -> Result<(Frame, Vec<f32>), Failure> {
+    render(experiment, scenes, Some(streams), row_done)
+}
+
+/// Image and deviates; without random numbers there are no deviates.
+fn render(
+    experiment: &Experiment,
+    scenes: &[Scene<'_>],
+    streams: Option<&[Ran1]>,
+    row_done: &(dyn Fn() + Sync),
+) -> Result<(Frame, Vec<f32>), Failure> {
+    let room = |pixels: usize| zeroed::<f32>(pixels).ok_or_else(|| no_memory(experiment));
+    let mut pixels = room(experiment.pixels())?;
+    let mut deviates = room(streams.map_or(0, |_| experiment.pixels()))?;
     let mut report = RowReport::default();
     let mut panels = Vec::with_capacity(scenes.len());
     let mut seconds = 0.0;
-    for StackPart { scene, pixels, .. } in parts_mut(scenes, &mut pixels) {
-        let slots = open_slots(experiment, scene)?;
-        let started = Instant::now();
-        let (panel, rows) = render_panel(experiment, scene, slots, pixels, row_done)?;
-        seconds += started.elapsed().as_secs_f64();
+    let of_panels = parts_mut(scenes, &mut pixels).zip(parts_mut(scenes, &mut deviates));
+    for (index, (part, StackPart { pixels: deviates, .. })) in of_panels.enumerate() {
+        let random = streams.and_then(|streams| streams.get(index));
+        let noise = random.map(|random| (random.clone(), deviates));
+        let (panel, rows, took) = render_panel(experiment, part, noise, row_done)?;
+        seconds += took;
         report.pixels += rows.pixels;
         report.omega_sum_sr += rows.omega_sum_sr;
         report.fallbacks += rows.fallbacks;
         panels.push(panel);
     }
-    Ok(Frame { pixels, report, panels, seconds })
+    Ok((Frame { pixels, report, panels, seconds }, deviates))
 }
 
-/// Renders a panel into its pixels; `slots` are those of its carryover.
+/// Renders a panel into its pixels and, where it gets noise, its deviates; also returns the time in s.
 fn render_panel(
     experiment: &Experiment,
-    scene: &Scene<'_>,
-    mut slots: Vec<Slot>,
-    pixels: &mut [f32],
+    StackPart { scene, pixels, .. }: StackPart<'_, &mut [f32]>,
+    noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
-) -> Result<(PanelFrame, RowReport), Failure> {
+) -> Result<(PanelFrame, RowReport, f64), Failure> {
     let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
-    let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(|| no_memory(experiment))?;
+    let no_memory = || no_memory(experiment);
+    let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
+    let mut slots = open_slots(experiment, scene)?;
+    let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
     let scene =
         latched(scene, latch).neglecting(experiment.neglected_photons).map_err(refused(Part::Scene))?;
-    let target = Target { columns, slots: &slots, row_done };
+    let drawing = match noise {
+        Some((random, deviates)) => Some(Drawing::new(&scene, random, deviates).ok_or_else(no_memory)?),
+        None => None,
+    };
+    let mut target = Target {
+        columns,
+        slots: &slots,
+        row_done,
+        drawing: drawing.as_ref(),
+        pixels,
+        done: &mut rows_done,
+        aside: 0.0,
+    };
     let light = match light::choose(experiment.light, &scene) {
-        Some(choice) => target.render_spots(&scene, &choice, pixels, &mut rows_done)?,
+        Some(choice) => target.render_spots(&scene, &choice)?,
         None => {
-            target.render_rows(0..rows, pixels, &mut rows_done, &|row, out, carry| {
-                scene.render_rows(row..row + 1, out, carry)
-            })?;
+            target.render_rows(0..rows, &|rows, out, carry| scene.render_rows(rows, out, carry))?;
             LightTaken::Loop
         }
     };
+    let seconds = started.elapsed().as_secs_f64() - target.aside;
+    if let Some(drawing) = drawing {
+        drawing.finish();
+    }
     let report = sum_of(&rows_done, &mut slots);
-    Ok((PanelFrame { latch, slots, light, neglects: scene.neglects() }, report))
+    Ok((PanelFrame { latch, slots, light, neglects: scene.neglects() }, report, seconds))
 }
 
 /// What a row reports, and its copy of its stream's slot.
 type RowDone = (RowReport, Option<Slot>);
 
-/// Renders one row into its pixels.
-type RenderRow<'f> =
-    &'f (dyn Fn(usize, &mut [f32], &mut Carryover<'_>) -> Result<RowReport, widebragg::Error> + Sync);
+/// Renders rows into their pixels.
+type RenderRows<'f> =
+    &'f (dyn Fn(Range<usize>, &mut [f32], &mut Carryover<'_>) -> Result<RowReport, widebragg::Error> + Sync);
 
-/// What all rows of a panel share.
-struct Target<'f> {
+/// Pixels that are rendered at a time: what comes with each call costs as much as some ten of them.
+const PIXELS_AT_A_TIME: usize = 2048;
+
+/// The rows of a panel, which are rendered from the first to the last.
+struct Target<'f, 'p> {
     columns: usize,
     slots: &'f [Slot],
     row_done: &'f (dyn Fn() + Sync),
+    /// Where finished rows go, if they get noise.
+    drawing: Option<&'f Drawing<'p>>,
+    /// Those of the rows that are not rendered yet.
+    pixels: &'p mut [f32],
+    done: &'f mut [RowDone],
+    /// Time between the first and the last row of calls that was not spent in rows, in s.
+    aside: f64,
 }
 
-impl Target<'_> {
-    /// Renders some rows of the panel by `render_row`, on all threads.
-    fn render_rows(
-        &self,
-        rows: Range<usize>,
-        pixels: &mut [f32],
-        done: &mut [RowDone],
-        render_row: RenderRow<'_>,
-    ) -> Result<(), Failure> {
-        let pixels = &mut pixels[rows.start * self.columns..rows.end * self.columns];
-        let done = &mut done[rows.clone()];
-        pixels.par_chunks_mut(self.columns).zip(done).enumerate().try_for_each(
-            |(index, (out, done))| -> Result<(), Failure> {
-                // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up
-                // below.
-                let row = rows.start + index;
-                let mut own = slot_of_row(self.slots, row);
-                let report = render_row(row, out, &mut carryover(own.as_mut_slice()));
-                (self.row_done)();
-                *done = (report.map_err(refused(Part::Scene))?, own);
-                Ok(())
-            },
-        )
+impl<'p> Target<'_, 'p> {
+    /// Renders the next rows of the panel by `render_rows`, on all threads.
+    fn render_rows(&mut self, rows: Range<usize>, render_rows: RenderRows<'_>) -> Result<(), Failure> {
+        let (pixels, later) = core::mem::take(&mut self.pixels).split_at_mut(rows.len() * self.columns);
+        self.pixels = later;
+        let done = &mut self.done[rows.clone()];
+        let (columns, slots, row_done, drawing) = (self.columns, self.slots, self.row_done, self.drawing);
+        // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up later.
+        let height = if slots.is_empty() { (PIXELS_AT_A_TIME / columns.max(1)).max(1) } else { 1 };
+        let rendered_ns = AtomicU64::new(0);
+        let some = |(index, (out, done)): (usize, (&'p mut [f32], &mut [RowDone]))| -> Result<(), Failure> {
+            let first = rows.start + index * height;
+            let these = first..first + done.len();
+            let mut own = slot_of_row(slots, first);
+            let started = Instant::now();
+            let report = render_rows(these.clone(), out, &mut carryover(own.as_mut_slice()));
+            rendered_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            these.clone().for_each(|_| row_done());
+            let report = report.map_err(refused(Part::Scene))?;
+            if let Some(first) = done.first_mut() {
+                *first = (report, own);
+            }
+            if let Some(drawing) = drawing {
+                these.zip(out.chunks(columns)).for_each(|(row, pixels)| drawing.take(row, pixels));
+            }
+            Ok(())
+        };
+        let size = columns * height;
+        if drawing.is_none() {
+            let pieces = pixels.par_chunks_mut(size).zip(done.par_chunks_mut(height));
+            return pieces.enumerate().try_for_each(some);
+        }
+        let started = Instant::now();
+        // In order, since the noise of a row waits for that of all rows before.
+        let pieces = pixels.chunks_mut(size).zip(done.chunks_mut(height));
+        pieces.enumerate().par_bridge().try_for_each(some)?;
+        let rendered = rendered_ns.into_inner() as f64 * 1e-9 / rayon::current_num_threads() as f64;
+        self.aside += (started.elapsed().as_secs_f64() - rendered).max(0.0);
+        Ok(())
     }
 
     /// Renders the panel from lists of its spots, band by band.
-    fn render_spots(
-        &self,
-        scene: &Scene<'_>,
-        choice: &Choice,
-        pixels: &mut [f32],
-        done: &mut [RowDone],
-    ) -> Result<LightTaken, Failure> {
+    fn render_spots(&mut self, scene: &Scene<'_>, choice: &Choice) -> Result<LightTaken, Failure> {
         let Some(light) = scene.light(choice.cutoff) else { return Ok(LightTaken::Loop) };
-        light::band_by_band(&light, choice, 0..done.len(), &mut |band, listed| {
-            self.render_rows(band, pixels, done, &|row, out, carry| match &listed {
-                Some(Listed { light, lists }) => light.render_rows(lists, row..row + 1, out, carry),
-                None => scene.render_rows(row..row + 1, out, carry),
+        light::band_by_band(&light, choice, 0..self.done.len(), &mut |band, listed| {
+            self.render_rows(band, &|rows, out, carry| match &listed {
+                Some(Listed { light, lists }) => light.render_rows(lists, rows, out, carry),
+                None => scene.render_rows(rows, out, carry),
             })
         })
     }

@@ -4,12 +4,9 @@
 
 use bytemuck::Zeroable;
 use rayon::prelude::*;
-use widebragg::lanes::Simd;
-use widebragg::noise::Poisson;
-use widebragg::random::Ran1;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
-use widebragg_formats::memory::{filled, reserved, zeroed};
+use widebragg_formats::memory::{reserved, zeroed};
 
 use crate::panels::{parts, parts_mut};
 use crate::statistics::{Statistics, region};
@@ -123,18 +120,11 @@ pub struct Noise<T> {
     pub overloads: u64,
 }
 
-/// The noise image: a Poisson deviate for each pixel plus the offset; `streams` are those of uniform deviates, one for
-/// each panel.
+/// The noise image: `deviates` of the pixels ([`render_noisy_frame`](crate::frame::render_noisy_frame)), plus the offset.
 #[must_use]
-pub fn noise_image(
-    scenes: &[Scene<'_>],
-    simd: Simd,
-    pixels: &[f32],
-    streams: &[Ran1],
-    adc: f64,
-) -> Option<Noise<u16>> {
+pub fn noise_image(scenes: &[Scene<'_>], deviates: &[f32], adc: f64) -> Option<Noise<u16>> {
     let wraps = scenes.iter().any(|scene| scene.mode() == PhiMode::CParity);
-    noisy(scenes, simd, pixels, streams, |deviate, _, noise| {
+    noisy(scenes, deviates, |deviate, _, noise| {
         noise.photons += f64::from(deviate);
         let counts = f64::from((f64::from(deviate) + adc) as f32);
         noise.overloads += u64::from(counts > SATURATED);
@@ -144,17 +134,11 @@ pub fn noise_image(
     })
 }
 
-/// The noise image as the signed counts of a CBF image: the deviates of [`noise_image`], without an offset;
-/// masked pixels are -1.
+/// The noise image as the signed counts of a CBF image: `deviates` without an offset; masked pixels are -1.
 #[must_use]
-pub fn noise_counts(
-    scenes: &[Scene<'_>],
-    simd: Simd,
-    pixels: &[f32],
-    streams: &[Ran1],
-) -> Option<Noise<i32>> {
-    noisy(scenes, simd, pixels, streams, |deviate, selected, noise| {
-        // Masked pixels draw as well, so that the others have the deviates of the noise image.
+pub fn noise_counts(scenes: &[Scene<'_>], deviates: &[f32]) -> Option<Noise<i32>> {
+    noisy(scenes, deviates, |deviate, selected, noise| {
+        // Masked pixels have deviates as well, so that the others have those of the noise image.
         if !selected {
             return MASKED;
         }
@@ -168,28 +152,21 @@ pub fn noise_counts(
 /// The image of `value_of` each deviate and whether its pixel is not masked; `value_of` also counts in the totals.
 fn noisy<T: Default + Copy>(
     scenes: &[Scene<'_>],
-    simd: Simd,
-    pixels: &[f32],
-    streams: &[Ran1],
+    deviates: &[f32],
     mut value_of: impl FnMut(f32, bool, &mut Noise<T>) -> T,
 ) -> Option<Noise<T>> {
     let mut noise = Noise { pixels: Vec::new(), photons: 0.0, overloads: 0 };
     // Filled row by row, so that pages of memory are taken as they are written.
-    let mut out = reserved(pixels.len())?;
-    for (part, random) in parts(scenes, pixels).zip(streams) {
-        let mut poisson = Poisson::drawing_from(random.clone());
+    let mut out = reserved(deviates.len())?;
+    for part in parts(scenes, deviates) {
         let columns = part.scene.panel().fast_pixels;
-        let mut deviates = filled(columns, 0.0)?;
         for row in region(part) {
-            let deviates = deviates.get_mut(..row.pixels.len())?;
-            // The lengths are equal.
-            poisson.draw_into(simd, row.pixels, deviates).ok()?;
             out.resize(row.row * columns + row.first_fast, T::default());
             out.extend(
-                deviates.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)),
+                row.pixels.iter().enumerate().map(|(i, &d)| value_of(d, row.is_selected(i), &mut noise)),
             );
         }
     }
-    out.resize(pixels.len(), T::default());
+    out.resize(deviates.len(), T::default());
     Some(Noise { pixels: out, ..noise })
 }

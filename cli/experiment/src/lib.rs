@@ -60,6 +60,7 @@ pub mod gradient;
 pub mod images;
 pub mod layout;
 pub mod light;
+mod noise;
 pub mod panels;
 pub mod parameters;
 pub mod predictions;

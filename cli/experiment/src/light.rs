@@ -1,7 +1,7 @@
 //! The choice between the list of spots and the loop, and the lists of an image, made on all threads.
 //!
-//! Lists are made for a band of rows at a time, as many rows as [`LIST_BYTES`] hold the spots of. The pairs of source
-//! and orientation are searched in pieces, one list a piece.
+//! Lists are made for a band of rows at a time, as many rows as [`LIST_BYTES`] hold the spots of, the buffers in which they
+//! are found included. The pairs of source and orientation are searched in pieces, one list a piece.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use widebragg_formats::memory::{filled, reserved};
 
 use crate::failure::{Failure, Part, refused};
 
-/// Most memory that the lists of spots take.
+/// Most memory that the lists of spots take, with the spots that are being found.
 pub const LIST_BYTES: usize = 256 << 20;
 
 /// What was rendered from.
@@ -74,7 +74,7 @@ fn taken(rule: LightRule, best: impl FnOnce() -> Option<Choice>) -> Option<Choic
     match rule {
         LightRule::Loop => None,
         LightRule::List => best(),
-        LightRule::Auto => best().filter(Choice::takes_list),
+        LightRule::Auto => best().filter(|choice| choice.takes_list(bands_of(choice))),
     }
 }
 
@@ -108,12 +108,13 @@ pub(crate) fn band_by_band(
     render: RenderBand<'_>,
 ) -> Result<LightTaken, Failure> {
     let mut spots = 0;
-    let mut bands: Vec<_> = bands(rows, choice).collect();
+    let mut bands: Vec<_> = bands(&rows, choice).collect();
     // The last is the next.
     bands.reverse();
     while let Some(band) = bands.pop() {
         let mut buffers = buffers(light, choice)?;
-        match lists(light, choice, &band, &mut buffers)? {
+        let share = band.len() as f64 / rows.len() as f64;
+        match lists(light, share * choice.spots, &band, &mut buffers)? {
             Some(Lists { lists, spots: listed }) => {
                 spots += listed;
                 render(band, Some(Listed { light, lists: &lists }))?;
@@ -129,15 +130,24 @@ pub(crate) fn band_by_band(
 }
 
 /// The rows of an image in bands whose lists are expected to have room.
-fn bands(rows: Range<usize>, choice: &Choice) -> impl Iterator<Item = Range<usize>> + use<> {
-    let bytes = choice.cells * size_of::<Cell>() as f64;
-    let count = (1.5 * bytes / LIST_BYTES as f64).ceil().clamp(1.0, rows.len().max(1) as f64) as usize;
-    let height = rows.len().div_ceil(count).max(1);
+fn bands(rows: &Range<usize>, choice: &Choice) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (rows, height) = (rows.clone(), rows.len().div_ceil(bands_of(choice)).max(1));
     rows.clone().step_by(height).map(move |first| first..(first + height).min(rows.end))
+}
+
+/// How many bands of rows are expected to have room for their lists.
+fn bands_of(choice: &Choice) -> usize {
+    // There are at least four pieces a thread.
+    let found = choice.spots * MORE_SPOTS / 4.0 * size_of::<Spot>() as f64;
+    let bytes = choice.cells * size_of::<Cell>() as f64 + found;
+    (1.5 * bytes / LIST_BYTES as f64).ceil().max(1.0) as usize
 }
 
 /// Spots that are found at a time.
 const PIECE_SPOTS: f64 = 50_000.0;
+
+/// The room for those of a piece, as a multiple of the mean number.
+const MORE_SPOTS: f64 = 1.25;
 
 /// The buffers of a list.
 #[derive(Debug, Default)]
@@ -166,26 +176,27 @@ struct Lists<'s> {
     spots: usize,
 }
 
-/// Lists the spots of a band on the threads of the current pool; `None` where they do not fit into [`LIST_BYTES`].
+/// Lists the spots of a band, about as many as are `expected`, on the threads of the current pool; `None` where they do not
+/// fit into [`LIST_BYTES`].
 ///
 /// # Errors
 /// There is not enough memory.
 fn lists<'s>(
     light: &Light<'s, '_>,
-    choice: &Choice,
+    expected: f64,
     rows: &Range<usize>,
     buffers: &'s mut [Buffers],
 ) -> Result<Option<Lists<'s>>, Failure> {
     let (pairs, pieces) = (light.pairs(), buffers.len());
-    let (used, spots) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let room = (1.25 * choice.spots / pieces as f64) as usize + 256;
-    let list = |found: &mut Vec<Spot>, (index, buffers): (usize, &'s mut Buffers)| {
+    let (used, spots) = (Used::default(), AtomicUsize::new(0));
+    let room = (MORE_SPOTS * expected / pieces as f64) as usize + 256;
+    let list = |room_for: &mut FoundSpots<'_>, (index, buffers): (usize, &'s mut Buffers)| {
         let these = index * pairs / pieces..(index + 1) * pairs / pieces;
-        let searched = find_all(light, rows, these, found, room)?;
+        let Some(searched) = room_for.find(light, rows, these, room)? else { return Ok(None) };
+        let found = &room_for.spots[..];
         spots.fetch_add(searched.spots, Ordering::Relaxed);
         let len = light.list_len(rows.clone(), &found[..searched.spots]);
-        let bytes = len.spans * size_of::<[u32; 2]>() + len.cells * size_of::<Cell>();
-        if used.fetch_add(bytes, Ordering::Relaxed) + bytes > LIST_BYTES {
+        if !used.take(len.spans * size_of::<[u32; 2]>() + len.cells * size_of::<Cell>()) {
             return Ok(None);
         }
         let Buffers { spans, cells } = buffers;
@@ -193,28 +204,69 @@ fn lists<'s>(
         *cells = filled(len.cells, Cell::default()).ok_or_else(no_memory)?;
         light.list(rows.clone(), &searched, found, spans, cells).map(Some).map_err(refused(Part::Scene))
     };
-    let lists = buffers.par_iter_mut().enumerate().map_init(Vec::new, |found, piece| list(found, piece));
+    let found = || FoundSpots { spots: Vec::new(), used: &used };
+    let lists = buffers.par_iter_mut().enumerate().map_init(found, list);
     let lists: Option<Vec<_>> = lists.collect::<Result<Vec<_>, Failure>>()?.into_iter().collect();
     Ok(lists.map(|lists| Lists { lists, spots: spots.into_inner() }))
 }
 
-/// Finds all spots of some pairs, in a buffer that grows as they need it.
-fn find_all(
-    light: &Light<'_, '_>,
-    rows: &Range<usize>,
-    pairs: Range<usize>,
-    spots: &mut Vec<Spot>,
-    mut room: usize,
-) -> Result<Found, Failure> {
-    loop {
-        if spots.len() < room {
-            *spots = filled(room, Spot::default()).ok_or_else(no_memory)?;
+/// Bytes in use, of [`LIST_BYTES`].
+#[derive(Debug, Default)]
+struct Used(AtomicUsize);
+
+impl Used {
+    /// Takes some bytes; whether they are there.
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= LIST_BYTES
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The spots of one piece after the other.
+struct FoundSpots<'u> {
+    spots: Vec<Spot>,
+    used: &'u Used,
+}
+
+impl FoundSpots<'_> {
+    /// Finds all spots of some pairs, in a buffer that grows as they need it; `None` where it would grow too large.
+    fn find(
+        &mut self,
+        light: &Light<'_, '_>,
+        rows: &Range<usize>,
+        pairs: Range<usize>,
+        mut room: usize,
+    ) -> Result<Option<Found>, Failure> {
+        loop {
+            if self.spots.len() < room {
+                self.clear();
+                if !self.used.take(room * size_of::<Spot>()) {
+                    self.used.give_back(room * size_of::<Spot>());
+                    return Ok(None);
+                }
+                self.spots = filled(room, Spot::default()).ok_or_else(no_memory)?;
+            }
+            room = match light.find(rows.clone(), pairs.clone(), &mut self.spots) {
+                Ok(found) if found.pairs == pairs => return Ok(Some(found)),
+                Ok(_) => 2 * self.spots.len(),
+                Err(Error::BufferTooShort { needed, .. }) => needed.max(2 * self.spots.len()),
+                Err(error) => return Err(refused(Part::Scene)(error)),
+            };
         }
-        match light.find(rows.clone(), pairs.clone(), spots) {
-            Ok(found) if found.pairs == pairs => return Ok(found),
-            Ok(_) | Err(Error::BufferTooShort { .. }) => room = 2 * spots.len(),
-            Err(error) => return Err(refused(Part::Scene)(error)),
-        }
+    }
+
+    fn clear(&mut self) {
+        self.used.give_back(self.spots.len() * size_of::<Spot>());
+        self.spots = Vec::new();
+    }
+}
+
+impl Drop for FoundSpots<'_> {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

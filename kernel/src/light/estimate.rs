@@ -22,6 +22,8 @@ pub struct Choice {
     pub cutoff: Cutoff,
     /// Time of the list, on one thread, in ns.
     pub list_ns: f64,
+    /// What of it is the search of the nodes near the Ewald sphere. Lists of bands of rows search up to as long each.
+    pub search_ns: f64,
     /// Time of the loop, on one thread, in ns.
     pub loop_ns: f64,
     /// Spots.
@@ -31,10 +33,10 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Whether the list is faster.
+    /// Whether the list is faster, where it is made of this many bands of rows.
     #[must_use]
-    pub fn takes_list(&self) -> bool {
-        self.list_ns < self.loop_ns
+    pub fn takes_list(&self, bands: usize) -> bool {
+        self.list_ns + bands.saturating_sub(1) as f64 * self.search_ns < self.loop_ns
     }
 }
 
@@ -278,7 +280,7 @@ impl Sample {
         let spots = pairs * spots * wider;
         let cells = spots * rows * (1.0 + columns / SPAN as f64);
         let vectors = cells * (columns + costs.lanes - 1.0) / costs.lanes;
-        let search_ns = pairs * lines / costs.lanes * costs.lines + spots * costs.spot;
+        let search_ns = pairs * lines / costs.lanes * costs.lines;
         let render_ns = samples * (cells * costs.cell + vectors * costs.vector + pixels * costs.pixel);
         // In the loop a Gaussian is evaluated as far as it is not 0.
         let end = light.scene.p.crystallite.gauss_end();
@@ -287,6 +289,7 @@ impl Sample {
         let lit = 1.0 - libm::exp(-covered);
         let [dark_ns, lit_ns] = costs.step;
         let loop_ns = pixels * (steps * (dark_ns + lit * (lit_ns - dark_ns)) + samples * costs.pixel);
-        Choice { cutoff, list_ns: search_ns + render_ns + failing * loop_ns, loop_ns, spots, cells }
+        let list_ns = search_ns + spots * costs.spot + render_ns + failing * loop_ns;
+        Choice { cutoff, list_ns, search_ns, loop_ns, spots, cells }
     }
 }

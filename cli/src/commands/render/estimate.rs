@@ -91,6 +91,8 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
     let images = [
         (true, 4.0 + 2.0),
         (!options.nonoise, 2.0),
+        // The deviates, which all noise images share.
+        (!options.nonoise || options.noise_cbf.is_some(), 4.0),
         (!options.nopgm, 1.0),
         (options.png.is_some(), 5.0),
         (options.cbf.is_some(), 6.0),

@@ -21,7 +21,7 @@ use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::frame::{Frame, check_room, render_frame};
+use widebragg_experiment::frame::{Frame, check_room, render_frame, render_noisy_frame};
 use widebragg_experiment::layout::layout;
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::statistics::Statistics;
@@ -41,7 +41,7 @@ use crate::evidence::{self, Evidence};
 use crate::options::{Log, Options};
 use estimate::Estimate;
 use nxmx::NxmxFile;
-use output::{Names, Scales, Shared, adc_offset};
+use output::{Names, Scales, Shared, adc_offset, noise_streams};
 use predictions::Predictions;
 use series::{Record, Series};
 use summary::{FactorsOrigin, Hardware, ImageSummary, Known, Results};
@@ -333,20 +333,26 @@ impl Job<'_> {
         if let Some(words) = self.series.progress(index) {
             self.bar.set_message(words);
         }
-        let frame = self.pool.install(|| render_frame(self.experiment, scenes, &|| self.bar.inc(1)))?;
+        let has_noise = names.have_noise() || (self.nxmx.is_some() && !self.options.nonoise);
+        let streams = has_noise.then(|| noise_streams(self.options, self.experiment, index));
+        let (frame, deviates) = self.pool.install(|| match streams {
+            None => Ok((render_frame(self.experiment, scenes, &|| self.bar.inc(1))?, Vec::new())),
+            Some(streams) => render_noisy_frame(self.experiment, scenes, &streams, &|| self.bar.inc(1)),
+        })?;
         if self.lacks_scales() {
             self.keep_scales(scenes, &frame)?;
         }
         let Self { options, experiment, series, record, nxmx, pool, .. } = self;
         let shared =
             Shared { scales: record.as_ref().and_then(Record::scales), layout: self.layout.as_ref() };
-        let written = pool
-            .install(|| output::write(options, experiment, scenes, &frame.pixels, index, &names, shared))?;
+        let image = (&frame.pixels[..], &deviates[..]);
+        let written =
+            pool.install(|| output::write(options, experiment, scenes, image, index, &names, shared))?;
         if let Some(record) = record {
             record.mark(&names);
         }
         if let Some(file) = nxmx {
-            pool.install(|| file.add(options, experiment, scenes, &frame.pixels, index))?;
+            pool.install(|| file.add(options, scenes, image, index))?;
         }
         let number = series.number(index);
         let latched = frame.panels.iter().zip(&experiment.panels);

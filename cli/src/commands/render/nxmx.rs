@@ -21,7 +21,7 @@ use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{Earlier, Joined, NxmxHeader, NxmxSeries, Truth};
 
-use super::output::{COUNT_CUTOFF, noise_streams};
+use super::output::COUNT_CUTOFF;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::quoted;
@@ -90,16 +90,15 @@ impl NxmxFile {
         self.earlier.has(index)
     }
 
-    /// Adds frame `index`, whose float image is `pixels`, if it is not there yet.
+    /// Adds frame `index`, given as its pixels and as deviates of them where it has noise, if it is not there yet.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn add(
         &self,
         options: &Options,
-        experiment: &Experiment,
         scenes: &[Scene<'_>],
-        pixels: &[f32],
+        (pixels, deviates): (&[f32], &[f32]),
         index: usize,
     ) -> Result<(), Failure> {
         if self.has(index) {
@@ -108,8 +107,7 @@ impl NxmxFile {
         let added = if options.nonoise {
             self.series.add(index, Pixels::F32(pixels))
         } else {
-            let streams = noise_streams(options, experiment, index);
-            let counts = noise_counts(scenes, experiment.simd, pixels, &streams).ok_or_else(no_memory)?;
+            let counts = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
             self.series.add(index, Pixels::I32(&counts.pixels))
         };
         added.map_err(named)

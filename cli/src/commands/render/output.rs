@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use widebragg::lanes::Simd;
 use widebragg::random::Ran1;
 use widebragg::scene::Scene;
 use widebragg_experiment::experiment::Experiment;
@@ -95,6 +94,12 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 impl Names {
+    /// Whether any of the images has photon noise.
+    #[must_use]
+    pub fn have_noise(&self) -> bool {
+        self.0.iter().any(|file| file.has_noise)
+    }
+
     /// The checked names of a frame of a series, or of a single image.
     ///
     /// # Errors
@@ -291,7 +296,8 @@ fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, F
     result.map_err(|failure| failure.context(option).into())
 }
 
-/// Writes all files of the image `pixels`, rendered from `scenes`: frame `index` of the series, counted from 0.
+/// Writes all files of an image, given as its pixels and as deviates of them where it has noise, rendered from `scenes`:
+/// frame `index` of the series, counted from 0.
 ///
 /// # Errors
 /// A file cannot be written; no incomplete file is left.
@@ -299,7 +305,7 @@ pub fn write(
     options: &Options,
     experiment: &Experiment,
     scenes: &[Scene<'_>],
-    pixels: &[f32],
+    (pixels, deviates): (&[f32], &[f32]),
     index: usize,
     names: &Names,
     shared: Shared<'_>,
@@ -321,9 +327,7 @@ pub fn write(
         || {
             let statistics = Statistics::new(scenes, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
-            let streams = noise_streams(options, experiment, index);
-            let scaled =
-                Scaled { scenes, simd: experiment.simd, pixels, header: &header, scales, adc, streams };
+            let scaled = Scaled { scenes, pixels, deviates, header: &header, scales, adc };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let counts: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
             (statistics, scales, counts)
@@ -368,18 +372,18 @@ enum Counted {
 /// The inputs of the images that store integers.
 struct Scaled<'a> {
     scenes: &'a [Scene<'a>],
-    simd: Simd,
     pixels: &'a [f32],
+    /// Of the noise image, if there is one.
+    deviates: &'a [f32],
     header: &'a ImageHeader,
     scales: Scales,
     adc: f64,
-    streams: Vec<Ran1>,
 }
 
 impl Scaled<'_> {
     /// Writes a file in the number type of its format.
     fn write(&self, file: &ImageFile) -> Result<Counted, Failure> {
-        let Self { scenes, simd, pixels, header, scales, adc, .. } = *self;
+        let Self { scenes, pixels, deviates, header, scales, adc } = *self;
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             let image = Image { header, pixels, scale, preview_scale: None, layout: None };
@@ -387,13 +391,13 @@ impl Scaled<'_> {
         };
         Ok(match (file.writer.pixel_type(), file.has_noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scenes, simd, pixels, &self.streams).ok_or_else(no_memory)?;
+                let image = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
             }
             (_, true) => {
-                let image = noise_image(scenes, simd, pixels, &self.streams, adc).ok_or_else(no_memory)?;
+                let image = noise_image(scenes, deviates, adc).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::U16(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
