@@ -279,7 +279,8 @@ impl Array<'_> {
         if *depth == MAX_DEPTH {
             return Err(self.failure("its virtual datasets go round in a circle"));
         }
-        let file = Hdf5File { depth: depth + 1, ..Hdf5File::open(&file)? };
+        let elsewhere = |failure: Failure| failure.context(self.failure("its frame is in another file"));
+        let file = Hdf5File { depth: depth + 1, ..Hdf5File::open(&file).map_err(elsewhere)? };
         let array = file.array(&array)?.ok_or_else(|| file.failure(&array, "a source that is not there"))?;
         if array.shape.get(1..) != self.shape.get(1..) {
             return Err(self.failure("a source of another shape"));

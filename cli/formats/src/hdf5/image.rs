@@ -122,8 +122,13 @@ impl<'a> Frames<'a> {
     fn chosen(&self, place: &Place) -> Result<usize, Failure> {
         let Self { file, name, count, .. } = self;
         match place.frame {
-            Some(frame) if frame >= *count => Err(file
-                .failure(name, format!("has {count} frames, from 0 to {}; there is no {frame}", count - 1))),
+            Some(frame) if frame >= *count => {
+                let has = match count {
+                    1 => "1 frame, number 0".to_owned(),
+                    _ => format!("{count} frames, from 0 to {}", count - 1),
+                };
+                Err(file.failure(name, format!("has {has}; there is no {frame}")))
+            }
             Some(frame) => Ok(frame),
             None if *count == 1 => Ok(0),
             None => {

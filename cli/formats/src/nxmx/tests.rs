@@ -578,6 +578,10 @@ fn a_series_in_several_files_has_a_master() {
     // A file that is lost or damaged is made again, and the master stays.
     let master = fs::read(&path).unwrap();
     fs::remove_file(data(2)).unwrap();
+    let frame = format!("{}:5", path.display());
+    let error = reader_of(Path::new(&frame)).unwrap().read(Path::new(&frame), None).unwrap_err().to_string();
+    let expected = "50%b.nxs: /entry/data/data: its frame is in another file: ";
+    assert!(error.contains(expected) && error.contains("50%b_data_000002.nxs: cannot read: "), "{error}");
     fs::write(data(1), b"\x89HDF\r\n\x1a\n").unwrap();
     assert_eq!((resumed(&series(), 6).len(), series().finish()), (6, SIX));
     assert!(fs::read(&path).unwrap() == master);
