@@ -177,6 +177,9 @@ fn columns(heading: &str) -> Result<(Axis, Vec<String>), String> {
     };
     let mut names = Vec::new();
     for name in found {
+        if name.contains(char::is_control) {
+            return Err(format!("{} is no name of a column", shown(name.as_bytes())));
+        }
         push(&mut names, name.to_owned()).ok_or("no memory for its columns")?;
     }
     if names.is_empty() { Err(unknown()) } else { Ok((axis, names)) }
@@ -258,6 +261,7 @@ mod tests {
             ("1 2\n", format!(":1: {heading}, not \"1 2\"")),
             ("# wavelength_m weight\n", format!(":1: {heading}, not \"# wavelength_m weight\"")),
             ("# energy_keV weight\n", format!(":1: {heading}, not \"# energy_keV weight\"")),
+            ("# energy_eV a\u{7}\n", ":1: \"a\\u{7}\" is no name of a column".to_owned()),
             ("\n# energy_eV\n1 2", format!(":2: {heading}, not \"# energy_eV\"")),
             ("# energy_eV weight\n# no more\n", ": no lines below its heading".to_owned()),
             ("# energy_eV weight\n9000 1\n9001 -0.5", ":3: a negative weight, -0.5".to_owned()),

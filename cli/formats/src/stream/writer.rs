@@ -292,10 +292,11 @@ pub(super) fn beam_frame(beam: &Beam) -> Matrix {
 pub fn write_geometry(geometry: &Geometry, out: &mut impl Write) -> io::Result<()> {
     let turn = beam_frame(&geometry.beam);
     if let Some(lambda_m) = geometry.beam.lambda_m {
-        writeln!(out, "photon_energy = {} eV", EV_ANGSTROM * 1e-10 / lambda_m)?;
+        // In eV; some readers take no unit.
+        writeln!(out, "photon_energy = {}", EV_ANGSTROM * 1e-10 / lambda_m)?;
     }
     let clen_m = geometry.panels.first().map_or(0.0, |panel| apply(turn, panel.origin_m)[2]);
-    writeln!(out, "clen = {clen_m} m\nadu_per_photon = 1")?;
+    writeln!(out, "clen = {clen_m}\nadu_per_photon = 1")?;
     for (number, panel) in geometry.panels.iter().enumerate() {
         let mut line = |key: &str, value: String| writeln!(out, "p{number}/{key} = {value}");
         let [fast_m, slow_m] = panel.pixel_m;

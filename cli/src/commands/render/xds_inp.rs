@@ -68,7 +68,7 @@ fn of_run(
 ) -> Result<XdsInp, Failure> {
     let list = expt::list(options, experiment, frame, described, path);
     let template = |images: Images| match images {
-        Images::Template(template) => Some(template.replace('#', "?")),
+        Images::Template(template) => Some(of_xds(&template)),
         Images::Stills(_) => None,
     };
     let mut geometry = list.geometry;
@@ -84,6 +84,12 @@ fn of_run(
     })
 }
 
+/// A template as XDS has it, with `?` for the digits of the name; folders stay as they are.
+fn of_xds(template: &str) -> String {
+    let (folders, name) = template.split_at(template.rfind('/').map_or(0, |at| at + 1));
+    format!("{folders}{}", name.replace('#', "?"))
+}
+
 /// The number of a group in its standard setting, which XDS takes for granted; `None` for other settings.
 fn standard_number(group: &SpaceGroup) -> Option<u32> {
     let number = group.number()?;
@@ -97,4 +103,15 @@ fn untrusted(experiment: &Experiment) -> Result<Vec<Rectangle>, Failure> {
     let is_left_out = |fast: usize, slow: usize| !experiment.is_selected(slow * columns + fast);
     Rectangle::covering([columns, rows], is_left_out)
         .ok_or_else(|| Failure::input("--xds-inp: no memory for the pixels that are left out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_have_question_marks_for_digits() {
+        assert_eq!(of_xds("n_#####.img"), "n_?????.img");
+        assert_eq!(of_xds("/data/run#3/n_##.cbf"), "/data/run#3/n_??.cbf");
+    }
 }

@@ -56,9 +56,10 @@ impl GivenSpectrum {
                 spectra => format!(", spectrum {at} ({name}) of {spectra}"),
             };
             let origin = format!("{} lines of {}{spectra}", lines.len(), path.display());
-            let whole = Spectrum::new(lines);
-            let spectrum =
-                whole.and_then(|whole| steps.map_or(Ok(whole.clone()), |most| whole.resampled(most)));
+            let spectrum = Spectrum::new(lines).and_then(|whole| match *steps {
+                Some(most) => whole.resampled(most),
+                None => Ok(whole),
+            });
             (option, spectrum, origin)
         } else if peaks.is_empty() {
             return Ok(None);
