@@ -146,6 +146,7 @@ impl<'p> Derived<'p> {
             lambda0_m: parameters.lambda0_m,
             sources: self.sources.input(),
             kahn: parameters.kahn,
+            polarized_at: parameters.polarized_at,
             crystal: CrystalInput::Axes { direct, reciprocal_per_angstrom },
             shape: self.crystallite.shape,
             cells: self.crystallite.cells,
@@ -187,7 +188,8 @@ impl Experiment {
         let sources_left_out = derived.sources.listed().map_or(0, |listed| listed - sources.len());
         let Derived { detector, crystal, crystallite, oversample, sensor, phi, fluence_per_m2, .. } = derived;
         let axis = detector.polarization;
-        let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
+        let polarization =
+            parameters.kahn.map(|kahn| Polarization { kahn, axis, at: parameters.polarized_at });
         if let (Some(polarization), Some(source)) = (&polarization, sources.first()) {
             derive::check_polarization(polarization, source, &detector)?;
         }

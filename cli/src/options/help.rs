@@ -27,7 +27,6 @@ widebragg simulates X-ray diffraction images of nanocrystals.
   widebragg demo                 render a built-in crystal
   widebragg OPTIONS              render images, with nanoBragg's command line
   widebragg help COMMAND|TOPIC   explain a command or a topic
-
   widebragg -hkl 1abc.pdb -lambda 1 -distance 200 -pixel 0.2 -N 20 --png a.png
 
 First options (others, such as -detector_thicksteps: widebragg help options)

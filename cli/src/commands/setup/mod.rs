@@ -289,6 +289,7 @@ fn parameters(
         lambda0_m,
         sources: sources(options, inputs)?,
         kahn: is_polarized(options).then_some(options.polar_kahn.unwrap_or(defaults::KAHN)),
+        polarized_at: default.polarized_at,
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
         exposure_s: options.exposure_s.unwrap_or(default.exposure_s),
