@@ -1,6 +1,6 @@
 //! The kernel's parameters of a scene, from those of the interface.
 
-use widebragg::beam::Source;
+use widebragg::beam::{PolarizedAt, Source};
 use widebragg::lattice::SpotModel;
 use widebragg::rotation::Mat3;
 use widebragg::sampling::OversampleRequest;
@@ -121,6 +121,7 @@ impl wb_scene_parameters {
                 (Some(sources), Some(weights)) => SourcesInput::Weighted { sources, weights },
             },
             kahn: self.kahn()?,
+            polarized_at: PolarizedAt::default(),
             crystal: self.crystal_input()?,
             shape: chosen("shape", self.shape, &SHAPES)?,
             cells: self.cells,

@@ -7,7 +7,7 @@
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use widebragg::Error;
-use widebragg::beam::{Polarization, Source, SourceGrid, fluence_per_m2};
+use widebragg::beam::{Polarization, PolarizedAt, Source, SourceGrid, fluence_per_m2};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{
     CellSource, Crystal, CrystalParameters, UnitCell, cells_along, recommended_oversample,
@@ -249,7 +249,11 @@ impl Input {
                 default_f: self.default_f.0,
                 lookup: if self.flag(7) { LookupRule::Tricubic } else { LookupRule::Nearest },
             },
-            polarization: self.flag(8).then_some(Polarization { kahn, axis: detector.polarization }),
+            polarization: self.flag(8).then_some(Polarization {
+                kahn,
+                axis: detector.polarization,
+                at: PolarizedAt::default(),
+            }),
             d_min_m,
             fluence_per_m2: fluence_per_m2(fluence, flux, exposure, beam),
             water_m,

@@ -43,6 +43,7 @@
 
 use crate::Error;
 use crate::detector::BeamFrame;
+use crate::names::named;
 use crate::rotation::rotate_axis;
 use crate::sampling::Steps;
 use crate::vector::Vec3;
@@ -178,7 +179,24 @@ pub struct Polarization {
     pub kahn: f64,
     /// Unit vector along E.
     pub axis: Vec3,
+    /// What the factor of a pixel belongs to.
+    pub at: PolarizedAt,
 }
+
+/// The contribution, a subpixel of a layer and a source, that gives a pixel its polarisation factor, unless each has its own
+/// ([`crate::scene::Oversample::polar`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PolarizedAt {
+    /// The first, of a source within the resolution limit. That of the reference.
+    #[default]
+    First,
+    /// The last whose F_latt is not 0. That of simtbx.
+    Last,
+    /// The centre of the pixel, at the surface of the sensor, with the first source. That of diffBragg.
+    Centre,
+}
+
+named!(PolarizedAt, "contribution of the polarisation": First = "first", Last = "last", Centre = "centre");
 
 /// The polarisation of one incident direction.
 #[derive(Debug, Clone, Copy)]

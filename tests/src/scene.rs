@@ -10,7 +10,7 @@ use crate::oracle::command::Shape;
 use crate::oracle::vector::Vector;
 use crate::oracle::{Mode, Simulation};
 use widebragg::Error;
-use widebragg::beam::{Polarization, Source};
+use widebragg::beam::{Polarization, PolarizedAt, Source};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{Crystal, UnitCell};
 use widebragg::detector::{Detector, NormalUse};
@@ -197,8 +197,11 @@ impl KernelScene {
             grid: simulation.grid.as_ref().map(grid),
             default_f: simulation.default_F,
             interpolate: simulation.interpolate,
-            polarization: polarized
-                .then_some(Polarization { kahn: simulation.kahn, axis: vec3(simulation.detector.p) }),
+            polarization: polarized.then_some(Polarization {
+                kahn: simulation.kahn,
+                axis: vec3(simulation.detector.p),
+                at: PolarizedAt::First,
+            }),
             d_min_m: simulation.dmin,
             fluence_per_m2: simulation.fluence,
             water_m: simulation.water,

@@ -25,20 +25,8 @@ pub struct SimtbxImage {
     pub name: String,
     /// What it is an image of, in the mode spec.
     pub scene: KernelScene,
-    /// Where the other program takes the polarisation factor.
-    pub polarized: Polarized,
     /// Photons.
     pub pixels: Vec<f32>,
-}
-
-/// Where the polarisation factor of a pixel is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Polarized {
-    /// At the last contribution that is not 0.
-    Last,
-    /// At the centre of the pixel, of the first source.
-    Centre,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +66,8 @@ struct Parameters {
     sources: Vec<GoldenSource>,
     kahn: Option<f64>,
     e_vector: [f64; 3],
-    polarized: Polarized,
+    /// Where the other program takes the polarisation factor.
+    polarized: String,
     photons_per_m2: f64,
     #[serde(rename = "direct_A")]
     direct_angstrom: [[f64; 3]; 3],
@@ -184,7 +173,10 @@ impl Parameters {
             grid: Some(grid),
             default_f: self.default_f,
             interpolate: false,
-            polarization: self.kahn.map(|kahn| Polarization { kahn, axis: detector.polarization }),
+            polarization: self.kahn.map(|kahn| {
+                let at = self.polarized.parse().expect("a contribution");
+                Polarization { kahn, axis: detector.polarization, at }
+            }),
             d_min_m: 0.0,
             fluence_per_m2: self.photons_per_m2,
             water_m: 0.0,
@@ -218,7 +210,6 @@ pub fn images(set: &str) -> Result<Vec<SimtbxImage>, String> {
         let parameters: Parameters =
             serde_json::from_value(all.into()).map_err(|error| format!("{set} {name}: {error}"))?;
         Ok(SimtbxImage {
-            polarized: parameters.polarized,
             scene: parameters.scene(grid.clone()),
             pixels: read_f32(&folder.join(format!("{name}.f32")))?,
             name,

@@ -4,7 +4,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use std::alloc::System;
-use widebragg::beam::{Polarization, Source, SourceGrid};
+use widebragg::beam::{Polarization, PolarizedAt, Source, SourceGrid};
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
@@ -151,7 +151,11 @@ fn run(simd: Simd, shape: CrystalShape, mode: PhiMode, lookup: LookupRule) -> Re
             },
             precision: Precision::Double,
             structure_factors: StructureFactors { grid: Some(factors), default_f: 2.0, lookup },
-            polarization: Some(Polarization { kahn: 0.9, axis: detector.polarization }),
+            polarization: Some(Polarization {
+                kahn: 0.9,
+                axis: detector.polarization,
+                at: PolarizedAt::First,
+            }),
             d_min_m: 3e-10,
             fluence_per_m2: 1e24,
             water_m: 1e-6,

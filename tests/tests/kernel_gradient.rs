@@ -9,6 +9,7 @@ mod small;
 use proptest::prelude::*;
 use small::small;
 use widebragg::Error;
+use widebragg::beam::{Polarization, PolarizedAt};
 use widebragg::carryover::Carryover;
 use widebragg::gradient::{
     OrientationDerivativeBuffers, OrientationDerivatives, Sums, VARIABLES, Variables, Wanted,
@@ -230,6 +231,24 @@ fn give_n_matrix(scene: &mut KernelScene) {
 fn give_fractions(scene: &mut KernelScene) {
     scene.crystallite.shape = CrystalShape::Square;
     scene.crystallite.cells = [2.5, 3.25, 1.0];
+}
+
+/// The polarisation factor of another contribution than the first.
+fn polarize(scene: &mut KernelScene, at: PolarizedAt) {
+    scene.oversample.polar = false;
+    scene.polarization = Some(Polarization { kahn: 0.8, axis: scene.detector.polarization, at });
+}
+
+#[test]
+fn derivatives_with_other_polarisations_match_finite_differences() {
+    for at in [PolarizedAt::Last, PolarizedAt::Centre] {
+        let mut tally = Tally::default();
+        (0..40).for_each(|seed| check_changed(seed, |scene| polarize(scene, at), &mut tally));
+        let Tally { right, undecided, wrong } = tally;
+        wrong.iter().take(20).for_each(|wrong| println!("{wrong}"));
+        assert!(wrong.is_empty(), "{} derivatives are wrong", wrong.len());
+        assert!(undecided * 50 <= right, "{undecided} of {right}");
+    }
 }
 
 #[test]

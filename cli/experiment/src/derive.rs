@@ -22,7 +22,9 @@ use widebragg_formats::sources::SourceLine;
 use crate::failure::{Failure, Part, refused};
 use crate::geometry::reciprocal_axes;
 use crate::panels::DetectorPanel;
-use crate::parameters::{Attenuation, Mosaic, PanelParameters, Parameters, SensorRequest, Sources};
+use crate::parameters::{
+    Attenuation, LayerRule, Mosaic, PanelParameters, Parameters, SensorRequest, Sources,
+};
 use crate::resolution::pixel_position_m;
 use crate::warning::Warning;
 
@@ -164,7 +166,7 @@ pub(crate) fn check_polarization(
     source: &Source,
     detector: &Detector,
 ) -> Result<(), Failure> {
-    let Polarization { kahn, axis } = *polarization;
+    let Polarization { kahn, axis, .. } = *polarization;
     if kahn.abs() <= 1.0 {
         return Ok(());
     }
@@ -496,7 +498,8 @@ fn sensor(request: &SensorRequest, mode: PhiMode, warn: &mut dyn FnMut(Warning))
     let thickness_m = request.thickness_m.unwrap_or(0.0);
     // The reference divides the thickness among one layer less than there are.
     let wanted = request.layers.and_then(|layers| usize::try_from(layers).ok()).filter(|&layers| layers > 0);
-    if let (PhiMode::Spec, Some(wanted), true) = (mode, wanted, thickness_m > 0.0) {
+    let divides = mode == PhiMode::Spec && request.layer_rule == LayerRule::ByMode;
+    if let (true, Some(wanted), true) = (divides, wanted, thickness_m > 0.0) {
         (layers, layer_m) = (wanted, thickness_m / wanted as f64);
     }
     let attenuation_per_m = match request.attenuation {
@@ -509,4 +512,31 @@ fn sensor(request: &SensorRequest, mode: PhiMode, warn: &mut dyn FnMut(Warning))
         _ => 0.0,
     };
     Ok(Sensor { layers, layer_m, attenuation_per_m })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_divided_or_as_thick_as_in_nanobragg() {
+        let request = |layer_rule| SensorRequest {
+            thickness_m: Some(300e-6),
+            layers: Some(3),
+            attenuation: Attenuation::DepthM(1e-4),
+            layer_rule,
+        };
+        let layers = |rule, mode| {
+            let Sensor { layers, layer_m, .. } = sensor(&request(rule), mode, &mut |_| {}).expect("a sensor");
+            (layers, layer_m)
+        };
+        assert_eq!(layers(LayerRule::ByMode, PhiMode::Spec), (3, 300e-6 / 3.0));
+        for (rule, mode) in [
+            (LayerRule::AsGiven, PhiMode::Spec),
+            (LayerRule::AsGiven, PhiMode::CParity),
+            (LayerRule::ByMode, PhiMode::CParity),
+        ] {
+            assert_eq!(layers(rule, mode), (3, 300e-6 / 2.0), "{rule:?} {mode:?}");
+        }
+    }
 }

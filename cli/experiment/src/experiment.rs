@@ -168,6 +168,7 @@ impl<'p> Derived<'p> {
             lambda0_m: parameters.lambda0_m,
             sources: self.sources.input(),
             kahn: parameters.kahn,
+            polarized_at: parameters.polarized_at,
             crystal: CrystalInput::Axes { direct, reciprocal_per_angstrom },
             shape: self.crystallite.shape,
             cells: self.crystallite.cells,
@@ -212,7 +213,8 @@ impl Experiment {
         let Derived { panels, frame, crystal, crystals_at_frames, crystals_at_scan_points, .. } = derived;
         let Derived { crystallite, oversample, phi, fluence_per_m2, .. } = derived;
         let axis = frame.polarization;
-        let polarization = parameters.kahn.map(|kahn| Polarization { kahn, axis });
+        let polarization =
+            parameters.kahn.map(|kahn| Polarization { kahn, axis, at: parameters.polarized_at });
         if let (Some(polarization), Some(source)) = (&polarization, sources.first()) {
             for panel in &panels {
                 derive::check_polarization(polarization, source, &panel.detector)?;

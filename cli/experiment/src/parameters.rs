@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use widebragg::beam::Source;
+use widebragg::beam::{PolarizedAt, Source};
 use widebragg::crystal::CellSource;
 use widebragg::defaults;
 use widebragg::detector::DetectorParameters;
@@ -121,6 +121,19 @@ pub struct SensorRequest {
     pub layers: Option<i64>,
     /// Attenuation.
     pub attenuation: Attenuation,
+    /// How thick each layer is.
+    pub layer_rule: LayerRule,
+}
+
+/// How thick the layers of a sensor are, of which the number is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LayerRule {
+    /// In spec the thickness is divided among them; in c-parity they are as thick as nanoBragg's.
+    #[default]
+    ByMode,
+    /// As thick as those of nanoBragg and simtbx: the thickness is divided among one layer less than there are, and one layer
+    /// becomes two.
+    AsGiven,
 }
 
 /// A panel of the detector.
@@ -168,6 +181,8 @@ pub struct Parameters {
     pub sources: Sources,
     /// Kahn's polarisation factor; with `None` the polarisation factor of a pixel is 1.
     pub kahn: Option<f64>,
+    /// The contribution that gives a pixel its polarisation factor.
+    pub polarized_at: PolarizedAt,
     /// Photons per m^2.
     pub fluence_per_m2: f64,
     /// Photons per s; above 0 it replaces the fluence.
@@ -234,6 +249,7 @@ impl Parameters {
             lambda0_m: defaults::LAMBDA_M,
             sources: Sources::Grid { hdiv: none, vdiv: none, dispersion: none, round: true },
             kahn: Some(defaults::KAHN),
+            polarized_at: PolarizedAt::default(),
             fluence_per_m2: defaults::FLUENCE_PER_M2,
             flux_per_s: defaults::FLUX_PER_S,
             exposure_s: defaults::EXPOSURE_S,

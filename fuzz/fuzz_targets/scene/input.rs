@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use widebragg::Error;
-use widebragg::beam::{Polarization, Source, SourceGrid};
+use widebragg::beam::{Polarization, PolarizedAt, Source, SourceGrid};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lanes::Simd;
@@ -305,7 +305,8 @@ impl Input {
     }
 
     fn polarization(&self, detector: &Detector) -> Option<Polarization> {
-        let polarization = Polarization { kahn: self.one(Knob::Kahn), axis: detector.polarization };
+        let (axis, at) = (detector.polarization, PolarizedAt::default());
+        let polarization = Polarization { kahn: self.one(Knob::Kahn), axis, at };
         (!self.flag(12)).then_some(polarization)
     }
 

@@ -190,7 +190,7 @@ impl Background<'_> {
         let [x, y, z] = difference.to_array().map(|component| component / lambda_m);
         let s_per_m = 0.5 * Vec3::new(x, y, z).length();
         let f_electrons = self.table.structure_factor(search, s_per_m);
-        let polarization = self.polarization.map_or(1.0, |Polarization { kahn, axis }| {
+        let polarization = self.polarization.map_or(1.0, |Polarization { kahn, axis, .. }| {
             *diffracted = unit(*diffracted);
             polarization_factor(kahn, unit(incident), *diffracted, axis)
         });

@@ -14,9 +14,10 @@
 //! N is the matrix with Na, Nb, Nc on its diagonal. Where it has other elements ([`CellCoupling`]), det N stands for
 //! Na Nb Nc.
 //!
-//! **Source.** The pixel loop of the reference; index metric and N matrix those of simtbx and diffBragg (cctbx_project). **Accuracy.** See [`crate::math`]. Only the square of F_latt
-//! is used, so its sign is dropped. **Cost.** `benches/ROOFLINE.md` counts the operations of a step; a square
-//! crystal takes one division for all three axes.
+//! **Source.** The pixel loop of the reference; index metric and N matrix those of simtbx and diffBragg (cctbx_project).
+//! **Accuracy.** See [`crate::math`]. Only the square of F_latt is used, so its sign is dropped. **Cost.**
+//! `benches/ROOFLINE.md` counts the operations of a step; a square crystal takes one division for all three axes, and one
+//! with fractions of cells the general loop.
 //!
 //! A shape is a type at each SIMD level (`Shape`), and a marker type independent of the level (`ShapeKind`)
 //! for which a loop can be compiled. `AnyShape` selects the shape at every step instead.

@@ -64,9 +64,8 @@ impl Default for SpotModel {
 }
 
 impl Crystallite {
-    /// rs2 is the square of `scale` times the length of (h-h0) A + (k-k0) B + (l-l0) C: these axes, A, B and C.
-    ///
-    /// They are a*, b*, c* in 1/Angstrom, or the columns of the N matrix.
+    /// The axes A, B, C in rs2 = scale |(h-h0) A + (k-k0) B + (l-l0) C|^2, where scale is [`Crystallite::spot_scale`]: a*, b*,
+    /// c* in 1/Angstrom, or the columns of the N matrix.
     pub(crate) fn spot_axes(&self) -> [Vec3; 3] {
         match self.spots.metric {
             SpotMetric::Reciprocal => self.reciprocal_per_angstrom,
@@ -77,7 +76,7 @@ impl Crystallite {
         }
     }
 
-    /// The square of the number that makes rs2 of the length of [`Crystallite::spot_axes`].
+    /// What the square of a length in [`Crystallite::spot_axes`] is multiplied by.
     pub(crate) fn spot_scale(&self) -> f64 {
         let [na, nb, nc] = self.cells;
         match self.spots.metric {

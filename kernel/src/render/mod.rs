@@ -8,9 +8,9 @@
 //! ```
 //!
 //! capture is that of the layer's first subpixel; omega and polarisation are those of the first subpixel and
-//! source, and so is the background of water. A factor whose `oversample_` flag is set is evaluated for each
-//! subpixel (and source) and multiplies its terms. steps is the number of terms of a layer; with weights, the
-//! sum of the weights stands for the number of sources.
+//! source, and so is the background of water ([`crate::beam::PolarizedAt`] has other places for the polarisation). A factor
+//! whose `oversample_` flag is set is evaluated for each subpixel (and source) and multiplies its terms. steps is the
+//! number of terms of a layer; with weights, the sum of the weights stands for the number of sources.
 //!
 //! That is spec. c-parity reproduces what the reference does instead with layers, flags, weights and water
 //! (`accumulate`).
@@ -324,10 +324,11 @@ impl Scene<'_> {
         value
     }
 
-    /// Whether the scene has what only the general loop does: every step multiplies the running sum, or a square crystal
-    /// has fractions of cells.
+    /// Whether the scene has what only the general loop does: every step multiplies the running sum, a square crystal has
+    /// fractions of cells, or the polarisation factor is not that of the first contribution.
     pub(crate) fn needs_general_loop(&self) -> bool {
-        Accumulation::new(self).multiplies_sum() || self.is_fractional_square()
+        let polarizes_elsewhere = self.polarizes_last() || self.polarizes_centre();
+        Accumulation::new(self).multiplies_sum() || self.is_fractional_square() || polarizes_elsewhere
     }
 
     fn find_latch_in_row(&self, slow: usize, carry: &Carryover<'_>) -> Option<LatchPoint> {

@@ -22,6 +22,7 @@ use super::visits::Visits;
 use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::lattice::{Differentiable, FLattDerivatives};
+use crate::panel::Panel;
 use crate::rotation::Orientation;
 use crate::scene::Scene;
 use crate::structure_factor::Lookup;
@@ -30,6 +31,8 @@ use crate::structure_factor::Lookup;
 pub(crate) struct RunContext<'c, 'a> {
     scene: &'c Scene<'a>,
     subpixels: SubpixelGrid,
+    /// The pixels themselves, where their centres are polarised.
+    centres: Option<SubpixelGrid>,
     accumulation: Accumulation,
     /// The vectors that the first sweep finds at phi = 0, if not the steady ones.
     opening: Option<Orientation>,
@@ -44,6 +47,7 @@ impl<'c, 'a> RunContext<'c, 'a> {
         Self {
             scene,
             subpixels: SubpixelGrid::new(&p.panel, run.slow, p.oversample.per_axis),
+            centres: scene.polarizes_centre().then(|| SubpixelGrid::new(&p.panel, run.slow, 1)),
             accumulation: Accumulation::new(scene),
             opening: run.opening,
             carried: p.orientations.sweep().carried_steps() * p.orientations.domains().len(),
@@ -85,6 +89,8 @@ struct Sweep<'s, F: Lanes> {
     lanes: F::Mask,
     /// What its steps are multiplied by.
     factor: StepFactor<F>,
+    /// The polarisation of pixels whose last contribution is one of its steps, and their polarisation factor.
+    last: Option<(PolarizationFrame, F)>,
     is_opening: bool,
 }
 
@@ -203,11 +209,34 @@ impl<F: Lanes> PixelState<F> {
             self.factors.capture = direction.capture(panel, depth_m, next_depth_m, attenuation_per_m);
             observer.capture(&site, p.panel.sensor.layer_m, attenuation_per_m);
         }
+        if layer == 0
+            && is_first
+            && let (Some(centres), Some(frame)) = (&context.centres, &context.scene.polarization)
+        {
+            self.polarize_centre(panel, centres, frame, observer, fast);
+        }
         if layer == 0 && is_first && context.scene.water > 0.0 {
             self.background = background(context.scene, direction);
             observer.background(&site);
         }
         site
+    }
+
+    /// The polarisation factor at the centres of the pixels.
+    #[inline(always)]
+    fn polarize_centre<O: Observer<F>>(
+        &mut self,
+        panel: &Panel,
+        centres: &SubpixelGrid,
+        frame: &PolarizationFrame,
+        observer: &mut O,
+        fast: F,
+    ) {
+        let subpixel = Subpixel::new(panel, centres, centres.line(panel, 0, 0.0), fast, 0);
+        let along_slow_m = centres.along_slow_m(0);
+        let centre = Site { panel, subpixel, along_slow_m, depth_m: 0.0, layer: 0, index: (0, 0) };
+        self.factors.polarization = subpixel.direction.polarization(frame);
+        observer.polarization(&centre, frame, self.live);
     }
 
     /// The sweep of a source; `None` where the resolution limit leaves no lane.
@@ -235,7 +264,14 @@ impl<F: Lanes> PixelState<F> {
         }
         let is_opening = context.opening.is_some() && !self.begun.any();
         self.begun = self.begun | lanes;
-        Some(Sweep { site, source: index, q, lanes, factor, is_opening })
+        // No closure: it may be compiled without the instructions of the level.
+        let last = if let (Some(polarization), true) = (&p.polarization, context.scene.polarizes_last()) {
+            let frame = PolarizationFrame::new(polarization, source.incident);
+            Some((frame, site.subpixel.direction.polarization(&frame)))
+        } else {
+            None
+        };
+        Some(Sweep { site, source: index, q, lanes, factor, last, is_opening })
     }
 
     /// Multiplies the terms of a source and adds them to those of the sources before.
@@ -256,7 +292,7 @@ impl<F: Lanes> PixelState<F> {
     }
 
     /// The polarisation factor: that of the first source within the resolution limit, unless it is evaluated
-    /// for all.
+    /// for all, or elsewhere.
     #[inline(always)]
     fn polarize<O: Observer<F>>(
         &mut self,
@@ -268,6 +304,9 @@ impl<F: Lanes> PixelState<F> {
     ) {
         let p = &scene.p;
         let direction = &site.subpixel.direction;
+        if scene.polarizes_last() || scene.polarizes_centre() {
+            return;
+        }
         if p.oversample.polar || p.d_min_m > 0.0 {
             if let Some(polarization) = &p.polarization {
                 let frame = PolarizationFrame::new(polarization, source.incident);
@@ -303,9 +342,9 @@ impl<F: Lanes> PixelState<F> {
         let nudge = zero.splat_like(tools.shape.nudge());
         let q = &sweep.q;
         let mut located = tools.lookup.locate(q.indices(orientation, nudge));
-        // No derivative depends on a step with F_cell = 0, unless the step multiplies the running sum.
-        let multiplies_sum = matches!(sweep.factor, StepFactor::RunningSum(_));
-        if O::DERIVATIVES && !multiplies_sum && located.is_zero() {
+        // No derivative depends on a step with F_cell = 0, unless the step multiplies the running sum or polarises the pixel.
+        let counts = matches!(sweep.factor, StepFactor::RunningSum(_)) || sweep.last.is_some();
+        if O::DERIVATIVES && !counts && located.is_zero() {
             return;
         }
         let lattice = if O::DERIVATIVES {
@@ -322,6 +361,11 @@ impl<F: Lanes> PixelState<F> {
         let active = if all_steps { sweep.lanes } else { sweep.lanes & !lattice.f_latt.eq(zero) };
         if !active.any() {
             return;
+        }
+        if let Some((frame, factor)) = &sweep.last {
+            let lit = active & !lattice.f_latt.eq(zero);
+            self.factors.polarization = F::select(lit, *factor, self.factors.polarization);
+            tools.observer.polarization(sweep.site, frame, lit);
         }
         let (f_cell, f_cell_derivatives) = if O::DERIVATIVES {
             located.f_cell_derivatives(active, evaluation)

@@ -17,7 +17,7 @@ pub use parameters::{
     CrystalInput, DetectorInput, MosaicInput, SceneParameters, SceneTables, SourcesInput, TablesLen,
 };
 
-use crate::beam::{Polarization, PolarizationFrame, Source, water_background};
+use crate::beam::{Polarization, PolarizationFrame, PolarizedAt, Source, water_background};
 use crate::error::require;
 use crate::lanes::Simd;
 use crate::lattice::{CrystalShape, Crystallite, MIXED_CELLS_LIMIT, Precision};
@@ -426,6 +426,23 @@ impl<'a> Scene<'a> {
     #[inline(always)]
     pub(crate) fn samples(&self) -> Samples {
         Samples::new(self.p.panel.sensor.layers, self.p.oversample.per_axis)
+    }
+
+    /// Whether the polarisation factor of a pixel is that of its last contribution, which is not its only one.
+    pub(crate) fn polarizes_last(&self) -> bool {
+        let several =
+            self.p.sources.len() > 1 || self.p.oversample.per_axis > 1 || self.p.panel.sensor.layers > 1;
+        several && self.is_polarized_at(PolarizedAt::Last)
+    }
+
+    /// Whether the polarisation factor of a pixel is that of its centre, which is not its first contribution.
+    pub(crate) fn polarizes_centre(&self) -> bool {
+        let differs = self.p.oversample.per_axis > 1 || self.p.d_min_m > 0.0;
+        differs && self.is_polarized_at(PolarizedAt::Centre)
+    }
+
+    fn is_polarized_at(&self, at: PolarizedAt) -> bool {
+        !self.p.oversample.polar && self.p.polarization.is_some_and(|polarization| polarization.at == at)
     }
 
     /// Whether the crystal is a square one with fractions of cells.

@@ -6,7 +6,7 @@
 use super::source_runs::require_grid;
 use super::{Oversample, Roi, Scene, SceneParts, Sensor};
 use crate::Error;
-use crate::beam::{Polarization, Source, SourceGrid};
+use crate::beam::{Polarization, PolarizedAt, Source, SourceGrid};
 use crate::crystal::{CellSource, Crystal, CrystalParameters, recommended_oversample};
 use crate::defaults;
 use crate::detector::{Detector, DetectorParameters};
@@ -178,6 +178,8 @@ pub struct SceneParameters<'a> {
     pub sources: SourcesInput<'a>,
     /// Kahn's polarisation factor; with `None` the polarisation factor of a pixel is 1.
     pub kahn: Option<f64>,
+    /// The contribution that gives a pixel its polarisation factor.
+    pub polarized_at: PolarizedAt,
     /// The oriented crystal.
     pub crystal: CrystalInput,
     /// Shape of the crystal.
@@ -235,6 +237,7 @@ impl SceneParameters<'_> {
             lambda0_m: defaults::LAMBDA_M,
             sources: SourcesInput::default(),
             kahn: Some(defaults::KAHN),
+            polarized_at: PolarizedAt::default(),
             crystal: crystal.into(),
             shape: Default::default(),
             cells: [defaults::CELLS; 3],
@@ -567,7 +570,7 @@ impl<'a> SceneParameters<'a> {
             },
             precision: self.precision,
             structure_factors: StructureFactors { grid: self.grid, default_f: self.default_f, lookup },
-            polarization: self.kahn.map(|kahn| Polarization { kahn, axis }),
+            polarization: self.kahn.map(|kahn| Polarization { kahn, axis, at: self.polarized_at }),
             d_min_m: self.d_min_m,
             fluence_per_m2: self.fluence_per_m2,
             water_m: self.water_m,

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use widebragg::background::{Background, BackgroundPixel, RadialPoint, RadialTable, Search, WeightedSource};
-use widebragg::beam::{Polarization, fluence_per_m2};
+use widebragg::beam::{Polarization, PolarizedAt, fluence_per_m2};
 use widebragg_experiment::threads::pool;
 use widebragg_formats::c_library::read_columns;
 use widebragg_formats::format_g::format_g as g;
@@ -115,7 +115,11 @@ fn read_table(table: &RadialFile) -> Result<Vec<RadialPoint>, Failure> {
 
 /// The reference normalises the axis again where it computes the polarisation.
 fn polarization(options: &NonbraggOptions, placement: &Placement) -> Option<Polarization> {
-    options.kahn.map(|kahn| Polarization { kahn, axis: placement.detector.polarization.normalize() })
+    options.kahn.map(|kahn| Polarization {
+        kahn,
+        axis: placement.detector.polarization.normalize(),
+        at: PolarizedAt::default(),
+    })
 }
 
 /// The first and the last column and row that are simulated.

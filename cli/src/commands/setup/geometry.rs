@@ -489,8 +489,8 @@ fn sensor(sensor: Option<&Sensor>, lambda_m: f64) -> SensorRequest {
     match attenuation_per_m.or_else(of_material) {
         Some(per_m) => SensorRequest {
             thickness_m: Some(*thickness_m),
-            layers: None,
             attenuation: Attenuation::DepthM(1.0 / per_m),
+            ..SensorRequest::default()
         },
         None => SensorRequest::default(),
     }

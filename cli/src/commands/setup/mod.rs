@@ -349,6 +349,7 @@ fn parameters(
         lambda0_m,
         sources: sources(options, inputs, spectrum)?,
         kahn: is_polarized(options).then_some(kahn),
+        polarized_at: default.polarized_at,
         fluence_per_m2: options.fluence_per_m2.unwrap_or(default.fluence_per_m2),
         flux_per_s: options.flux_per_s.unwrap_or(default.flux_per_s),
         exposure_s: options

@@ -66,7 +66,12 @@ impl GivenSensor {
                 "--sensor {name}: give its thickness too, such as {name},500"
             )));
         }
-        Ok(SensorRequest { thickness_m: self.thickness_m, layers: self.layers, attenuation })
+        Ok(SensorRequest {
+            thickness_m: self.thickness_m,
+            layers: self.layers,
+            attenuation,
+            ..SensorRequest::default()
+        })
     }
 
     /// Whether an option says anything of the sensor, so that it stands in for that of a file of geometry.
