@@ -90,7 +90,7 @@ fn images_and_stacks_of_modules_are_read() {
         |rest: &str| read(&path, rest).unwrap_err().to_string().replace(&path.display().to_string(), "FILE");
     assert_eq!(error(":/line"), "FILE: /line: not images, but of shape [60]");
     assert_eq!(error(":/empty"), "FILE: /empty: an array of shape [0, 4, 5] is not read as images");
-    assert_eq!(error(":/image:1"), "FILE: /image: has 1 frames, from 0 to 0; there is no 1");
+    assert_eq!(error(":/image:1"), "FILE: /image: has 1 frame, number 0; there is no 1");
     assert_eq!(
         error(":0"),
         "FILE: does not say which of its arrays are images; name one: FILE:/path:frame, frames from 0"

@@ -295,7 +295,7 @@ impl NxmxSeries {
         let sources: Vec<&Finished> = own.iter().chain(main).collect();
         let is_there = |frame| self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame));
         if !frames.clone().all(is_there) {
-            return Ok(Joined::Waiting);
+            return self.joined_by_another(file);
         }
         let header = self.header.of_frames(frames.clone());
         let mut writer = NxmxWriter::of_series(path, &header, self.membership(frames.start))?;
@@ -306,18 +306,19 @@ impl NxmxSeries {
                     self.parts.remove(frame..frame + 1)?;
                     return Ok(Joined::Damaged(frame));
                 }
-                // Another job has joined them in the meantime, and removes them.
-                None => {
-                    let joined = self.finished(file)?.filter(|own| own.frames.end >= frames.end);
-                    return Ok(
-                        joined.map_or(Joined::Waiting, |own| Joined::Complete { frames: own.frames.len() })
-                    );
-                }
+                None => return self.joined_by_another(file),
             }
         }
         writer.close()?;
         self.parts.remove(frames.clone())?;
         Ok(Joined::Complete { frames: frames.len() })
+    }
+
+    /// What became of a file of which a frame is not there: another job may have joined its parts in the meantime, and
+    /// remove them.
+    fn joined_by_another(&self, file: &DataFile) -> Result<Joined, Failure> {
+        let joined = self.finished(file)?.filter(|own| own.frames.end >= file.frames.end);
+        Ok(joined.map_or(Joined::Waiting, |own| Joined::Complete { frames: own.frames.len() }))
     }
 
     /// A frame as the file is to store it; `None` where it is not there, or damaged.
