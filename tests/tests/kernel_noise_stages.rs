@@ -25,8 +25,9 @@ fn means() -> Vec<f32> {
     means
 }
 
+/// The bits of values, with those of one NaN for all.
 fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
+    values.iter().map(|value| if value.is_nan() { f32::NAN } else { *value }.to_bits()).collect()
 }
 
 #[test]
@@ -167,9 +168,10 @@ fn scattered(table: &[f64], size: TableSize, photons: &[f32], radius: impl Fn(us
 #[test]
 fn the_point_spread_is_that_of_scattered_photons_in_any_bands() {
     let mut random = Ran1::new(9);
-    let photons: Vec<f32> = (0..SIZE[0] * SIZE[1])
+    let mut photons: Vec<f32> = (0..SIZE[0] * SIZE[1])
         .map(|i| if i % 7 == 3 { -1.0 } else { 1000.0 * random.draw().powi(9) })
         .collect();
+    (photons[40], photons[333]) = (f32::INFINITY, f32::NAN);
     for shape in [Shape::Gauss, Shape::Fiber] {
         let spread = PointSpread::new(shape, 1.3).expect("a point spread");
         let own: Vec<_> = photons.iter().map(|&photons| spread.own_radius(photons).min(23)).collect();
