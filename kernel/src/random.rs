@@ -114,9 +114,9 @@ impl Ran1 {
         self.state
     }
 
-    /// The same shuffle table, filled on from another seed's number, of which 31 bits count.
-    pub(crate) fn with_state(self, state: u64) -> Self {
-        Self { state: state & MODULUS, ..self }
+    /// Fills the shuffle table on from another seed's number, of which 31 bits count.
+    pub(crate) fn set_state(&mut self, state: u64) {
+        self.state = state & MODULUS;
     }
 
     fn advance(&mut self) -> u32 {

@@ -25,8 +25,9 @@ fn means() -> Vec<f32> {
     means
 }
 
+/// The bits of values, with those of one NaN for all.
 fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
+    values.iter().map(|value| if value.is_nan() { f32::NAN } else { *value }.to_bits()).collect()
 }
 
 #[test]
@@ -139,7 +140,8 @@ fn scattered(table: &[f64], size: TableSize, photons: &[f32], radius: impl Fn(us
     let [fast, slow] = SIZE.map(|pixels| pixels as i64);
     let (half_fast, half_slow) = ((size.columns() / 2) as i64, (size.rows() / 2) as i64);
     let mut out = vec![0f32; photons.len()];
-    for (i, &photons) in photons.iter().enumerate().filter(|(_, photons)| **photons > 0.0) {
+    let lit = photons.iter().enumerate().filter(|(_, photons)| **photons > 0.0 || photons.is_nan());
+    for (i, &photons) in lit {
         let (x0, y0, radius) = (i as i64 % fast, i as i64 / fast, i64::from(radius(i)));
         for dx in -radius..=radius {
             for dy in -radius..=radius {
@@ -152,6 +154,9 @@ fn scattered(table: &[f64], size: TableSize, photons: &[f32], radius: impl Fn(us
                     continue;
                 }
                 let share = table[((half_slow + dy) * (2 * half_fast + 1) + half_fast + dx) as usize];
+                if share == 0.0 {
+                    continue;
+                }
                 let pixel = &mut out[at as usize];
                 *pixel = (f64::from(*pixel) + f64::from(photons) * share) as f32;
             }
@@ -163,22 +168,25 @@ fn scattered(table: &[f64], size: TableSize, photons: &[f32], radius: impl Fn(us
 #[test]
 fn the_point_spread_is_that_of_scattered_photons_in_any_bands() {
     let mut random = Ran1::new(9);
-    let photons: Vec<f32> = (0..SIZE[0] * SIZE[1])
+    let mut photons: Vec<f32> = (0..SIZE[0] * SIZE[1])
         .map(|i| if i % 7 == 3 { -1.0 } else { 1000.0 * random.draw().powi(9) })
         .collect();
+    (photons[40], photons[333]) = (f32::INFINITY, f32::NAN);
     for shape in [Shape::Gauss, Shape::Fiber] {
         let spread = PointSpread::new(shape, 1.3).expect("a point spread");
         let own: Vec<_> = photons.iter().map(|&photons| spread.own_radius(photons).min(23)).collect();
-        for radius in [1, 3, 22, 40, 0] {
+        // 0 and -1: own radii, with tables of up to 64 and of more, which are summed in different ways.
+        for radius in [1, 3, 22, 64, 65, 200, 0, -1] {
             let (radii, largest) = match radius {
                 0 => (Radii::Own(&own), own.iter().copied().max().expect("pixels")),
+                -1 => (Radii::Own(&own), 70),
                 radius => (Radii::Same(radius), radius),
             };
             let size = TableSize::new(largest as u32, SIZE);
             let mut shares = vec![0.0; size.shares_len().expect("a size")];
             let rows = shares.chunks_mut(size.columns()).enumerate();
             rows.for_each(|(row, shares)| spread.fill_row(size, row, shares));
-            let expected = scattered(&shares, size, &photons, |i| if radius == 0 { own[i] } else { radius });
+            let expected = scattered(&shares, size, &photons, |i| if radius <= 0 { own[i] } else { radius });
             let image = Spread { size, shares: &shares, photons: &photons, radii };
             for band in [17, 5, 1] {
                 for simd in levels() {

@@ -145,7 +145,7 @@ fn no_arguments_is_help() {
 
 #[test]
 fn aliases_set_the_same_field() {
-    for row in all_options() {
+    for row in RENDER.options() {
         let Some(value) = samples(&row.takes).pop() else { continue };
         for alias in row.aliases {
             // The spelling shows in notes only.

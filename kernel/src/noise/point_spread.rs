@@ -283,12 +283,165 @@ impl Spread<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        simd.run(Band { spread: *self, rows, out, widths: Widths::of(0) });
+        if size.radius <= BLOCK_RADIUS as u32 {
+            match radii {
+                Radii::Same(_) => simd.run(Blocks::<false> { spread: *self, rows, out }),
+                Radii::Own(_) => simd.run(Blocks::<true> { spread: *self, rows, out }),
+            }
+        } else {
+            simd.run(Band { spread: *self, rows, out, widths: Widths::of(0) });
+        }
         Ok(())
     }
 }
 
-/// A band of rows, to which the photons of the pixels about it are added.
+/// Number of pixels of a row that are summed beside each other.
+const BLOCK: usize = 32;
+
+/// Largest radius for which pixels are summed in blocks.
+const BLOCK_RADIUS: usize = 64;
+
+/// A band of rows, whose pixels gather what they get in blocks. `OWN`: radii differ.
+struct Blocks<'a, const OWN: bool> {
+    spread: Spread<'a>,
+    rows: Range<usize>,
+    out: &'a mut [f32],
+}
+
+/// The pixels of a row that a block gets photons from, in f64.
+struct Window {
+    photons: [f64; BLOCK + 2 * BLOCK_RADIUS],
+    /// The squares of their radii.
+    squares: [f64; BLOCK + 2 * BLOCK_RADIUS],
+    /// The largest radius; below 0 where none has photons.
+    reach: i32,
+}
+
+impl<const OWN: bool> WithSimd for Blocks<'_, OWN> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<L: BaseLevel>(self, _: L) {
+        let Self { spread, rows, out } = self;
+        let TableSize { fast, .. } = spread.size;
+        if fast == 0 {
+            return;
+        }
+        for (y, row) in rows.zip(out.chunks_exact_mut(fast)) {
+            let before = row.first().copied().unwrap_or(0.0);
+            for (x, block) in (0..).step_by(BLOCK).zip(row.chunks_mut(BLOCK)) {
+                spread.gather::<OWN>([x, y], block);
+            }
+            if let Some(first) = row.first_mut() {
+                *first = spread.first_of_row(y, before);
+            }
+        }
+    }
+}
+
+impl Spread<'_> {
+    /// Adds to a block of pixels, which begins at `[x, y]`, what they get over no edge.
+    #[inline(always)]
+    fn gather<const OWN: bool>(&self, [x, y]: [usize; 2], block: &mut [f32]) {
+        let TableSize { slow, half_fast, half_slow, .. } = self.size;
+        let mut sums = [0.0; BLOCK];
+        sums.iter_mut().zip(block.iter()).for_each(|(sum, &pixel)| *sum = f64::from(pixel));
+        for from in y.saturating_sub(half_slow)..y.saturating_add(half_slow + 1).min(slow) {
+            let window = self.window(x, from);
+            let dy = from.abs_diff(y);
+            if usize::try_from(window.reach).map_or(true, |reach| reach < dy) {
+                continue;
+            }
+            let width = half_width(window.reach, dy).min(half_fast);
+            let middle = (half_slow + y - from) * self.size.columns() + half_fast;
+            // From left to right, the pixels that photons come from are in the order of the image.
+            for shift in 0..=2 * width {
+                let share = self.shares.get(middle + width - shift).copied().unwrap_or(0.0);
+                let at = half_fast - width + shift;
+                let photons = window.photons.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
+                let squares = window.squares.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
+                let (Some(photons), Some(squares)) = (photons, squares) else { continue };
+                // 0 times infinity would be NaN.
+                if share == 0.0 {
+                    continue;
+                }
+                let dx = width.abs_diff(shift);
+                let square = (dx * dx + dy * dy) as f64;
+                for ((sum, &photons), &within) in sums.iter_mut().zip(photons).zip(squares) {
+                    let photons = if !OWN || within >= square { photons } else { 0.0 };
+                    *sum = f64::from((*sum + photons * share) as f32);
+                }
+            }
+        }
+        block.iter_mut().zip(sums).for_each(|(pixel, sum)| *pixel = sum as f32);
+    }
+
+    /// What the block at `x` may get from the row `from`.
+    #[inline(always)]
+    fn window(&self, x: usize, from: usize) -> Window {
+        let TableSize { fast, half_fast, .. } = self.size;
+        let mut window = Window {
+            photons: [0.0; BLOCK + 2 * BLOCK_RADIUS],
+            squares: [0.0; BLOCK + 2 * BLOCK_RADIUS],
+            reach: -1,
+        };
+        let first = x.saturating_sub(half_fast);
+        let start = first + half_fast - x;
+        let end = x.saturating_add(BLOCK + half_fast).min(fast);
+        let pixels = self.photons.get(from * fast + first..from * fast + end).unwrap_or_default();
+        let places = window.photons.iter_mut().zip(&mut window.squares).skip(start);
+        for ((place, square), (i, &photons)) in places.zip((from * fast + first..).zip(pixels)) {
+            let radius = self.radii.of(i);
+            if radius >= 0 && is_distributed(photons) {
+                *place = f64::from(photons);
+                *square = f64::from(radius) * f64::from(radius);
+                window.reach = window.reach.max(radius);
+            }
+        }
+        window
+    }
+
+    /// The first pixel of the row `y`, which also gets what leaves the row above over the right edge, added to
+    /// `before`.
+    fn first_of_row(&self, y: usize, before: f32) -> f32 {
+        let TableSize { fast, slow, half_fast, half_slow, .. } = self.size;
+        let mut pixel = before;
+        let near = half_fast.saturating_add(1).min(fast);
+        let rows = y.saturating_sub(half_slow.saturating_add(1))..y.saturating_add(half_slow + 1).min(slow);
+        for from in rows {
+            for x in (0..near).chain(near.max(fast - half_fast)..fast) {
+                let i = from * fast + x;
+                let photons = self.photons.get(i).copied().unwrap_or(0.0);
+                let radius = self.radii.of(i);
+                if radius < 0 || !is_distributed(photons) {
+                    continue;
+                }
+                let mut add = |target: usize, dx: i64| {
+                    let dy = target as i64 - from as i64;
+                    let radius = i64::from(radius);
+                    let fits =
+                        dx.unsigned_abs() as usize <= half_fast && dy.unsigned_abs() as usize <= half_slow;
+                    if !fits || dx * dx + dy * dy > radius * radius {
+                        return;
+                    }
+                    let at = (half_slow as i64 + dy) * self.size.columns() as i64 + half_fast as i64 + dx;
+                    let share = self.shares.get(at as usize).copied().unwrap_or(0.0);
+                    if share != 0.0 {
+                        pixel = (f64::from(pixel) + f64::from(photons) * share) as f32;
+                    }
+                };
+                add(y, -(x as i64));
+                if let Some(above) = y.checked_sub(1) {
+                    add(above, (fast - x) as i64);
+                }
+            }
+        }
+        pixel
+    }
+}
+
+/// A band of rows, to which the photons of the pixels about it are added one pixel after the other: for radii that may
+/// be large, but are so for few pixels.
 struct Band<'a> {
     spread: Spread<'a>,
     rows: Range<usize>,

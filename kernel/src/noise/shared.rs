@@ -148,10 +148,10 @@ impl SharedStreams {
         if let Some(last) = self.last {
             *self.number(last) = self.random.state() as i64;
         }
-        self.random = match (self.last, u64::try_from(number)) {
-            (Some(_), Ok(state)) if state > 0 => self.random.clone().with_state(state),
-            _ => Ran1::new(number.wrapping_neg()),
-        };
+        match (self.last, u64::try_from(number)) {
+            (Some(_), Ok(state)) if state > 0 => self.random.set_state(state),
+            _ => self.random = Ran1::new(number.wrapping_neg()),
+        }
         self.last = Some(seed);
     }
 

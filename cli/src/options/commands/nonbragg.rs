@@ -257,15 +257,15 @@ const IMAGES: SubstringSection<NonbraggOptions> = SubstringSection {
 const NO_EFFECT: SubstringSection<NonbraggOptions> = SubstringSection {
     heading: "Options of nonbragg that have no effect",
     rows: &[
-        Row::new("-odet_vector", Each(&["x", "y", "z"]), "", |_, _| ()),
-        Row::new("-pix0_vector", Each(&["x", "y", "z"]), "", |_, _| ()),
-        Row::new("-spindle_axis", Each(&["x", "y", "z"]), "", |_, _| ()),
-        Row::new("-coherent", Nothing, "", |_, _| ()),
-        Row::new("-nopgm", Nothing, "", |_, _| ()),
-        Row::new("-noreject", Nothing, "", |_, _| ()),
-        Row::new("-printout", Nothing, "", |_, _| ()),
-        Row::new("-progress", Nothing, "", |_, _| ()),
-        Row::new("-noprogress", Nothing, "", |_, _| ()),
+        Row::new("-odet_vector", Each(&["x", "y", "z"]), "is accepted", |_, _| ()),
+        Row::new("-pix0_vector", Each(&["x", "y", "z"]), "is accepted", |_, _| ()),
+        Row::new("-spindle_axis", Each(&["x", "y", "z"]), "is accepted", |_, _| ()),
+        Row::new("-coherent", Nothing, "is accepted", |_, _| ()),
+        Row::new("-nopgm", Nothing, "is accepted", |_, _| ()),
+        Row::new("-noreject", Nothing, "is accepted", |_, _| ()),
+        Row::new("-printout", Nothing, "is accepted", |_, _| ()),
+        Row::new("-progress", Nothing, "is accepted", |_, _| ()),
+        Row::new("-noprogress", Nothing, "is accepted", |_, _| ()),
     ],
 };
 
