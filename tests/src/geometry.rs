@@ -96,8 +96,8 @@ fn check_written(geometry: &Geometry) {
     );
 }
 
-/// Writes the geometry as `XDS.INP` and reads that: sizes of panels and distances between their corners are the same. What
-/// XDS cannot hold, and lengths that overflow or vanish in mm, are refused by either.
+/// Writes the geometry as `XDS.INP` and reads that: panels have the same pixels and diagonals. What XDS cannot hold, and
+/// lengths that overflow or vanish in mm, are refused by either.
 fn check_xds_inp(ours: &Geometry) {
     let Ok(text) = XdsInp::new(ours.clone()).text() else { return };
     let Ok(read) = parse_geometry(&mut text.as_bytes(), Path::new("XDS.INP"), 0) else { return };

@@ -42,3 +42,25 @@ pub fn each_mutant(target: &str, pieces: &[&str], mut each: impl FnMut(&[u8])) {
         each(&bytes);
     }
 }
+
+/// Gives `check` each mutation of the seeds of a fuzz target, and a name for it; a refusal must be one line that begins
+/// with the name. Returns how many were refused, and how many read.
+///
+/// # Panics
+/// Where the target has no seeds, or a refusal is no such line.
+pub fn count_refused_and_read(
+    target: &str,
+    pieces: &[&str],
+    check: impl Fn(&[u8], &str) -> Option<String>,
+) -> (usize, usize) {
+    let (mut refused, mut read) = (0, 0);
+    each_mutant(target, pieces, |bytes| match check(bytes, "some.file") {
+        Some(refusal) => {
+            assert!(refusal.starts_with("some.file:"), "{refusal:?}");
+            assert!(!refusal.contains(char::is_control) && refusal.len() < 1000, "{refusal:?}");
+            refused += 1;
+        }
+        None => read += 1,
+    });
+    (refused, read)
+}

@@ -1,13 +1,13 @@
-//! What every stream of CrystFEL must keep, whatever its bytes; the fuzz target `stream` and a test of mutated seeds share
-//! it.
+//! What every stream of CrystFEL must keep, whatever its bytes; the fuzz target `stream` and a test of mutated seeds
+//! share it.
 
 use std::path::Path;
 
 use widebragg_formats::geometry::{Beam, Frame, Geometry, Panel};
 use widebragg_formats::stream::{Chunk, StreamHeader, StreamWriter, read_stream};
 
-/// Reads the stream that `bytes` hold, named `name`, and checks all that is read. Returns the refusal, which begins with the
-/// name.
+/// Reads the stream that `bytes` hold, named `name`, and checks all that is read. Returns the refusal, which begins
+/// with the name.
 ///
 /// # Panics
 /// When a number is not finite, a crystal has no cell, or the stream that is written of the chunks has others.

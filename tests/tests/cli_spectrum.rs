@@ -1,5 +1,5 @@
-//! Spectra: an image of a spectrum is the mean, by weight, of the images of its wavelengths; fewer wavelengths give the same
-//! image; and the wavelength of the matrix is that of the rule.
+//! Spectra: an image of a spectrum is the mean, by weight, of the images of its wavelengths; fewer wavelengths give the
+//! same image; and the wavelength of the matrix is that of the rule.
 
 use serde_json::Value;
 use widebragg_tests::golden;
@@ -98,8 +98,8 @@ fn fewer_wavelengths_give_the_same_image() {
     assert_eq!((&all["sources"], &fewer["sources"]), (&100.into(), &10.into()));
     assert_eq!(fewer["spectrum"]["wavelengths"], 10);
     assert!((number(&fewer["lambda_m"]) / number(&all["lambda_m"]) - 1.0).abs() < 1e-12);
-    // The step moves a spot by 0.02 % of its distance from the origin in h, k, l, of at most 10: far less than a tenth of
-    // its width of 1/5.
+    // The step moves a spot by 0.02 % of its distance from the origin in h, k, l, of at most 10: far less than a tenth
+    // of its width of 1/5.
     let most = expected.iter().copied().fold(0.0, f64::max);
     let bright = expected.iter().zip(&found).filter(|(pixel, _)| **pixel > 1e-3 * most);
     assert!(bright.clone().count() > 100);

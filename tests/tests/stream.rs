@@ -1,5 +1,5 @@
-//! Streams of CrystFEL against what `dials.predict` says of golden/geometry/still.expt: the stream that is written of the
-//! still has its spots where the crystal and the geometry that are read from it put them.
+//! Streams of CrystFEL against what `dials.predict` says of golden/geometry/still.expt: the stream that is written of
+//! the still has its spots where the crystal and the geometry that are read from it put them.
 
 use std::path::Path;
 

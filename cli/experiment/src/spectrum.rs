@@ -1,14 +1,16 @@
-//! Spectra of the beam: lines of wavelength and weight, from files or by parameters, and fewer lines that stand for many.
+//! Spectra of the beam: lines of wavelength and weight, from files or by parameters, and fewer lines that stand for
+//! many.
 //!
-//! **Fewer lines** ([`Spectrum::resampled`]). The range of the wavelengths is divided into n parts of equal width. The lines
-//! of a part become one, with the sum of their weights w at their mean wavelength sum(w lambda)/sum(w); parts without lines are
-//! left out. So the total weight and the mean wavelength stay as they are, but for rounding.
+//! **Fewer lines** ([`Spectrum::resampled`]). The range of the wavelengths is divided into n parts of equal width. The
+//! lines of a part become one, with the sum of their weights w at their mean wavelength sum(w lambda)/sum(w); parts
+//! without lines are left out. So the total weight and the mean wavelength stay as they are, but for rounding.
 //!
 //! **Gaussian peaks** ([`Spectrum::of_peaks`]). The weight at energy E is exp(-4 ln 2 ((E - E0)/fwhm)^2), cut off at
 //! |E - E0| = 1.5 fwhm, which leaves out 0.04 % of it, and divided into n lines as above.
 //!
-//! **Sources.** Each direction of the divergence has all lines, so that a spectrum and a divergence make as many sources as the
-//! product of their numbers. A term of a source of weight w counts w/mean(w): the scale of weights does not matter.
+//! **Sources.** Each direction of the divergence has all lines, so that a spectrum and a divergence make as many
+//! sources as the product of their numbers. A term of a source of weight w counts w/mean(w): the scale of weights does
+//! not matter.
 
 use widebragg::beam::{Source, SourceGrid};
 use widebragg::detector::BeamFrame;
@@ -46,8 +48,8 @@ impl Spectrum {
     /// The spectrum of some lines, in their order; those of weight 0 are left out.
     ///
     /// # Errors
-    /// A wavelength is not above 0 or not finite, a weight is negative or not finite, all weights are 0, their sum is not
-    /// finite, or there is too little memory.
+    /// A wavelength is not above 0 or not finite, a weight is negative or not finite, all weights are 0, their sum is
+    /// not finite, or there is too little memory.
     pub fn new(lines: impl IntoIterator<Item = SpectralLine>) -> Result<Self, Failure> {
         let mut kept = Vec::new();
         for line in lines {
@@ -122,8 +124,8 @@ impl Spectrum {
         [wavelengths().fold(f64::INFINITY, f64::min), wavelengths().fold(0.0, f64::max)]
     }
 
-    /// At most `most` lines of the same total weight and mean wavelength, of rising wavelength. A spectrum of no more lines
-    /// stays as it is.
+    /// At most `most` lines of the same total weight and mean wavelength, of rising wavelength. A spectrum of no more
+    /// lines stays as it is.
     ///
     /// ```
     /// use widebragg_experiment::spectrum::Spectrum;
@@ -222,7 +224,8 @@ impl Peak {
 /// The sum of the weights of some lines, at their mean wavelength.
 fn mean(lines: &[SpectralLine]) -> SpectralLine {
     let weight: f64 = lines.iter().map(|line| line.weight).sum();
-    // From the first wavelength, and relative to the largest weight: neither rounding nor the scale of the weights matters.
+    // From the first wavelength, and relative to the largest weight: neither rounding nor the scale of the weights
+    // matters.
     let first_m = lines.first().map_or(0.0, |line| line.lambda_m);
     let largest = lines.iter().fold(0.0, |most, line| f64::max(most, line.weight));
     let share = |line: &SpectralLine| line.weight / largest;

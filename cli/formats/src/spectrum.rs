@@ -7,16 +7,16 @@
 //! 9510  0.3  1.1
 //! ```
 //!
-//! The first line that is not blank is `# wavelength_A` (Angstrom) or `# energy_eV` (eV), then a name for each spectrum: one
-//! named `weight` in most files, one a shot in those of many shots. Every other line has a number for each column, separated
-//! by blanks or commas; lines that begin with `#` are comments. Wavelengths or energies grow from line to line, or fall from
-//! line to line.
+//! The first line that is not blank is `# wavelength_A` (Angstrom) or `# energy_eV` (eV), then a name for each
+//! spectrum: one named `weight` in most files, one a shot in those of many shots. Every other line has a number for
+//! each column, separated by blanks or commas; lines that begin with `#` are comments. Wavelengths or energies grow
+//! from line to line, or fall from line to line.
 //!
-//! Weights are those of the lines, not densities: a spectrum on an axis of uneven steps has its weights multiplied by them.
-//! They are relative, and none is negative.
+//! Weights are those of the lines, not densities: a spectrum on an axis of uneven steps has its weights multiplied by
+//! them. They are relative, and none is negative.
 //!
-//! lambda in Angstrom = 12398.419843/E for E in eV. Values that no X-rays have, below 0.01 or above 100 Angstrom, are refused:
-//! they are in another unit.
+//! lambda in Angstrom = 12398.419843/E for E in eV. Values that no X-rays have, below 0.01 or above 100 Angstrom, are
+//! refused: they are in another unit.
 
 use std::io::Read;
 use std::path::Path;
@@ -90,8 +90,8 @@ impl SpectrumTable {
         self.names.get(spectrum).map(String::as_str)
     }
 
-    /// The lines of a spectrum, counted from 0, in the order of the file; `None` where there are fewer spectra. At least one
-    /// has a weight above 0.
+    /// The lines of a spectrum, counted from 0, in the order of the file; `None` where there are fewer spectra. At
+    /// least one has a weight above 0.
     pub fn lines(&self, spectrum: usize) -> Option<impl ExactSizeIterator<Item = SpectralLine> + '_> {
         let spectra = self.spectra();
         (spectrum < spectra).then(|| {

@@ -16,10 +16,10 @@
 //! The origin and the distance F of the whole are such that a first panel across the beam has 0 in all three.
 //!
 //! **Other keywords.**
-//! * OVERLOAD, MINIMUM_VALID_PIXEL_VALUE, SENSOR_THICKNESS and SILICON are written where all panels agree. SILICON is the
-//!   attenuation per mm, whatever the material.
-//! * The fraction of polarisation is (k + 1)/2 for Kahn's factor k, the normal s x E, with s the direction of the beam and
-//!   E the electric vector.
+//! * OVERLOAD, MINIMUM_VALID_PIXEL_VALUE, SENSOR_THICKNESS and SILICON are written where all panels agree. SILICON is
+//!   the attenuation per mm, whatever the material.
+//! * The fraction of polarisation is (k + 1)/2 for Kahn's factor k, the normal s x E, with s the direction of the beam
+//!   and E the electric vector.
 //! * A negative oscillation is a positive one about the opposite axis. A still has no spindle: XDS processes rotations
 //!   only.
 //! * TRUSTED_REGION reaches to the corners of the image. An UNTRUSTED_RECTANGLE has its border outside.

@@ -1,7 +1,8 @@
-//! Streams of CrystFEL (`.stream`): what was found in each of many images, one chunk an image, several crystals a chunk.
+//! Streams of CrystFEL (`.stream`): what was found in each of many images, one chunk an image, several crystals a
+//! chunk.
 //!
-//! [`StreamReader`] reads them chunk by chunk, so that a file of any length takes the memory of one chunk; [`StreamWriter`]
-//! writes what is known of simulated stills.
+//! [`StreamReader`] reads them chunk by chunk, so that a file of any length takes the memory of one chunk;
+//! [`StreamWriter`] writes what is known of simulated stills.
 //!
 //! ```text
 //! CrystFEL stream format 2.3
@@ -20,15 +21,15 @@
 //! ----- End chunk -----
 //! ```
 //!
-//! **Frame.** z is along the beam and y up ([`Frame::McStas`](crate::geometry::Frame)). The stars are the columns of A, without a
-//! factor of 2 pi: h gives the ray along z/lambda + A h. A crystal has a displacement of the detector, `det_shift`, which is
-//! added to x and y of all panels. Positions on a panel, in pixels, are those of its data: 0 at the outer edge of the first
-//! pixel, plus the panel's `min_fs` and `min_ss`.
+//! **Frame.** z is along the beam and y up ([`Frame::McStas`](crate::geometry::Frame)). The stars are the columns of A,
+//! without a factor of 2 pi: h gives the ray along z/lambda + A h. A crystal has a displacement of the detector,
+//! `det_shift`, which is added to x and y of all panels. Positions on a panel, in pixels, are those of its data: 0 at
+//! the outer edge of the first pixel, plus the panel's `min_fs` and `min_ss`.
 //!
 //! **Units.** Reciprocal lengths of files are in 1/nm, here in 1/Angstrom; lambda in nm is 1239.8419843/E for E in eV.
 //!
-//! A stream knows neither the direction of the beam nor phi: the writer turns panels and crystals so that the beam is z, and
-//! a rotated crystal has the A of its phi.
+//! A stream knows neither the direction of the beam nor phi: the writer turns panels and crystals so that the beam is
+//! z, and a rotated crystal has the A of its phi.
 //!
 //! Source: CrystFEL, `libcrystfel/src/stream.c` and its manual, whose names are used here.
 

@@ -284,8 +284,8 @@ pub(super) fn beam_frame(beam: &Beam) -> Matrix {
     [cross(y, z), y, z]
 }
 
-/// Writes the detector and the wavelength as a geometry of CrystFEL, turned so that the beam is z: panels are named p0, p1,
-/// ... in their order.
+/// Writes the detector and the wavelength as a geometry of CrystFEL, turned so that the beam is z: panels are named p0,
+/// p1, ... in their order.
 ///
 /// # Errors
 /// It cannot be written.

@@ -1,7 +1,7 @@
 //! `--xds-inp`: the `XDS.INP` of a run.
 //!
-//! It describes the images that the experiment list of the run would name: the noise image, or else those without noise.
-//! Pixels outside the region of interest, and masked ones such as gaps, are rectangles that XDS leaves out.
+//! It describes the images that the experiment list of the run would name: the noise image, or else those without
+//! noise. Pixels outside the region of interest, and masked ones such as gaps, are rectangles that XDS leaves out.
 
 use std::path::Path;
 
