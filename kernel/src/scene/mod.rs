@@ -88,6 +88,8 @@ pub struct Scene<'a> {
     pub(crate) polarization: Option<PolarizationFrame>,
     /// The steps that are left out, if any.
     pub(crate) neglect: Option<Neglect>,
+    /// Whether the crystal is a square one with fractions of cells.
+    is_fractional_square: bool,
     carryover_id: u64,
 }
 
@@ -233,6 +235,8 @@ impl<'a> Scene<'a> {
             steps,
             mean_weight,
             neglect: None,
+            is_fractional_square: parts.crystallite.shape == CrystalShape::Square
+                && parts.crystallite.is_fractional(),
             polarization: parts.polarization.and_then(|polarization| {
                 first.map(|source| PolarizationFrame::new(&polarization, source.incident))
             }),
@@ -447,7 +451,7 @@ impl<'a> Scene<'a> {
 
     /// Whether the crystal is a square one with fractions of cells.
     pub(crate) fn is_fractional_square(&self) -> bool {
-        self.shape() == CrystalShape::Square && self.p.crystallite.is_fractional()
+        self.is_fractional_square
     }
 
     pub(crate) fn shape(&self) -> CrystalShape {
