@@ -41,8 +41,8 @@ pub(super) const CHUNK: usize = 256;
 /// Orientations of a chunk that are tested first. Where hardly a box of them is dark, the others are not tested.
 const TRIED: usize = 8;
 
-/// Part of the boxes that must be dark for the test to pay: one in two.
-const PAYS: u32 = 2;
+/// Part of the boxes that must be dark for the test to pay: a third.
+const PAYS: u32 = 3;
 
 /// What distances from integers are taken to be too large by, for rounding: a number, and a part of the largest index.
 const ROUNDING: [f64; 2] = [1e-9, 1e-14];
