@@ -54,7 +54,7 @@ pub(super) fn layout(options: &NoisifyOptions, path: &Path) -> Result<Layout, Fa
     let [fast, slow] = [by_size(fast, options.size_m[0]), by_size(slow, options.size_m[1])];
     let pixels = fast.checked_mul(slow).filter(|&pixels| pixels > 0 && pixels <= i32::MAX as usize);
     // The reference reads what is there, as long as that is a quarter.
-    if !pixels.is_some_and(|pixels| pixels as u64 <= bytes) {
+    if pixels.is_none_or(|pixels| pixels as u64 > bytes) {
         return Err(Failure::input(format!(
             "-floatfile: {}: {in_file} pixels (f32) do not make an image of {fast} x {slow}",
             path.display()
