@@ -3,9 +3,9 @@
 //!
 //! * [`atof`], [`atoi`]: the number that a text begins with, after white space; 0 where there is none. Hexadecimal
 //!   numbers, which `atof` knows, count as their leading 0.
-//! * [`read_columns`]: the tables of `nonBragg.c`. Columns are separated by spaces, tabs and `,;:!`. Nothing is
-//!   a comment, and every word that is no number is 0. A line is left out if nothing follows its separators but its end.
-//!   In a line that ends right after the first column, the others are missing; other ends of a line, such as
+//! * [`read_columns`]: the tables of `nonBragg.c`. Columns are separated by spaces, tabs and `,;:!`. Nothing is a
+//!   comment, and every word that is no number is 0. A line is left out if nothing follows its separators but its
+//!   end. In a line that ends right after the first column, the others are missing; other ends of a line, such as
 //!   `\r\n` or the end of the file, count as a word.
 
 use std::io::Read;
@@ -121,8 +121,9 @@ pub fn parse_columns<const N: usize>(input: impl Read, path: &Path) -> Result<Ve
         let mut rest = line;
         while !rest.is_empty() {
             // A piece ends between characters.
-            let length = (0..=LINE_BYTES).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or(rest.len());
-            let (piece, more) = rest.split_at(length.min(rest.len()));
+            let longest = rest.len().min(LINE_BYTES);
+            let length = (0..=longest).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or(longest);
+            let (piece, more) = rest.split_at(length);
             rest = more;
             if let Some(row) = columns(piece) {
                 push(&mut rows, row).ok_or_else(|| at_line(path, number, "no memory for more lines"))?;

@@ -14,7 +14,7 @@ mod sources;
 
 use core::fmt::Write as _;
 use core::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 
 use rayon::prelude::*;
 use widebragg::background::{Background, BackgroundPixel, RadialPoint, RadialTable, Search, WeightedSource};
@@ -100,7 +100,7 @@ fn check_paths(options: &NonbraggOptions, table: &RadialFile) -> Result<(), Fail
         ("-pgmfile", Some(&options.pgm_file)),
         ("-noisefile", Some(&options.noise_file).filter(|_| options.has_noise)),
     ];
-    check_files(read, written.map(|(option, path)| (option, path.map(Path::new))))
+    check_files(read, written.map(|(option, path)| (option, path.map(PathBuf::as_path))))
 }
 
 fn read_table(table: &RadialFile) -> Result<Vec<RadialPoint>, Failure> {
