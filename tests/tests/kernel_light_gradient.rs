@@ -129,7 +129,7 @@ const LEAST: [(usize, usize, f64); 15] = [
     // These are as close as the f32 bound: half of it would be too small.
     (36, 37, 0.5),
     (37, 38, 0.5),
-    (38, 39, 2e-3),
+    (38, 39, 1e-3),
     (31, 32, 0.0),
 ];
 

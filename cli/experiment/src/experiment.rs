@@ -348,7 +348,11 @@ impl Experiment {
         orientations: &'a mut [Orientation],
     ) -> Result<Scene<'a>, widebragg::Error> {
         let (sweep, crystal) = (self.sweep(frame), self.crystal_at_frame(frame));
-        let (cell, reciprocal_per_angstrom) = (crystal.direct, crystal.reciprocal_per_angstrom);
+        let cell = crystal.direct;
+        let crystallite = match self.crystals_at_frames[..] {
+            [] => self.crystallite,
+            _ => Crystallite { reciprocal_per_angstrom: crystal.reciprocal_per_angstrom, ..self.crystallite },
+        };
         let orientations = fill_shifted_orientations(cell, sweep, self.shift, &self.domains, orientations)?;
         let grid = self.structure_factors.as_deref().map(FactorGrid::kernel_grid);
         let lookup = if self.interpolate { LookupRule::Tricubic } else { LookupRule::Nearest };
@@ -362,7 +366,7 @@ impl Experiment {
             source_weights: self.source_weights.as_deref(),
             source_grids: self.structure_factors.as_deref().and_then(FactorGrid::of_source),
             orientations,
-            crystallite: Crystallite { reciprocal_per_angstrom, ..self.crystallite },
+            crystallite,
             precision: self.precision,
             structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
             polarization: self.polarization,

@@ -135,12 +135,12 @@ impl PointSpread {
             Shape::Fiber => (dx as f64, 0.5),
         };
         let (y, half) = at(dy);
-        let ys = [y + half, y - half];
-        let along_y = ys.map(|y| self.along(y));
+        let edge = |y: f64| (y, self.along(y));
+        let (upper, lower) = (edge(y + half), edge(y - half));
         // The columns of a table have common edges for fiber; for gauss the two differ by a rounding.
         let integrals = |x: f64| {
-            let along_x = self.along(x);
-            [0, 1].map(|i| self.integral((x, along_x), (ys[i], along_y[i])))
+            let x = (x, self.along(x));
+            [self.integral(x, upper), self.integral(x, lower)]
         };
         let mut below = integrals(at(first).0 - half);
         for (dx, share) in (first..).zip(shares) {

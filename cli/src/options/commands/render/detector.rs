@@ -63,7 +63,6 @@ pub(super) const DETECTOR: Section<Options> = Section {
             set_odd(o, v, pixels, |o| &mut o.detpixels_f)?;
             set_odd(o, v, pixels, |o| &mut o.detpixels_s)
         })
-        .basic()
         .default("1024"),
         Row::new("-detpixels_f", Integer, "pixels along fast", |o, v| {
             set_odd(o, v, pixels, |o| &mut o.detpixels_f)
