@@ -171,6 +171,12 @@ fn panels_are_read_back_where_they_were() {
     let ours =
         summary(&place, &format!("{CELL} --geometry tiles.geom --expt b.expt --nxmx b.nxs -floatfile b.bin"));
     let expected = place.float("b.bin");
+    // The list names the images that have panels.
+    let list: Value = serde_json::from_slice(&place.read("b.expt")).unwrap();
+    assert_eq!(
+        (&list["imageset"][0]["images"][0], &list["imageset"][0]["single_file_indices"][0]),
+        (&"b.nxs".into(), &0.into())
+    );
     for file in ["b.expt", "b.nxs"] {
         let back = summary(&place, &format!("--geometry {file} -floatfile back.bin"));
         let [one, other] = [&ours, &back].map(|summary| summary["panels"].as_array().unwrap());

@@ -49,6 +49,15 @@ pub enum Images {
     Template(String),
     /// The files of stills, in order.
     Stills(Vec<String>),
+    /// One file that has all frames, such as an NXmx file.
+    OneFile {
+        /// Its path.
+        path: String,
+        /// Frames in it.
+        frames: usize,
+        /// Whether they are a rotation.
+        is_rotation: bool,
+    },
 }
 
 impl ExperimentList {
@@ -211,6 +220,15 @@ impl Images {
         let mut set = match self {
             Self::Template(template) => json!({ "__id__": "ImageSequence", "template": template }),
             Self::Stills(paths) => json!({ "__id__": "ImageSet", "images": paths }),
+            Self::OneFile { path, frames, is_rotation } => {
+                let indices: Vec<usize> = (0..*frames).collect();
+                if *is_rotation {
+                    json!({ "__id__": "ImageSequence", "template": path, "single_file_indices": indices })
+                } else {
+                    let images = vec![path; *frames];
+                    json!({ "__id__": "ImageSet", "images": images, "single_file_indices": indices })
+                }
+            }
         };
         for table in ["mask", "gain", "pedestal", "dx", "dy"] {
             set[table] = Value::Null;

@@ -27,27 +27,51 @@ pub(super) struct Described {
     pub(super) pedestal: f64,
     /// Largest pixel above the offset.
     pub(super) trusted_max: f64,
-    /// Whether they are CBF; else SMV.
-    pub(super) is_cbf: bool,
+    /// Their format.
+    pub(super) format: Format,
+    /// Whether they are written: those of several panels are only where an option names them.
+    is_written: bool,
+}
+
+/// The format of the images that a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Smv,
+    Cbf,
+    /// One file of all frames.
+    Nxmx,
 }
 
 impl Described {
-    /// The noise image in SMV, or else in CBF; without noise the CBF image, if there is any, or else the integer image.
+    /// The noise image in SMV, or else in CBF; without noise the CBF image, if there is any, or else the integer image. Of
+    /// several panels the NXmx file, where none of these is named.
     pub(super) fn new(options: &Options) -> Self {
         let smv = |given: &Option<PathBuf>, default: &str| {
             let pedestal = adc_offset(options);
+            let is_written = given.is_some() || !options.names_flat_images;
             let path = given.clone().unwrap_or_else(|| PathBuf::from(default));
-            Self { path, pedestal, trusted_max: f64::from(u16::MAX) - pedestal, is_cbf: false }
+            let trusted_max = f64::from(u16::MAX) - pedestal;
+            Self { path, pedestal, trusted_max, format: Format::Smv, is_written }
         };
+        let counts = |path: &PathBuf, format: Format| {
+            let (path, trusted_max) = (path.clone(), f64::from(COUNT_CUTOFF));
+            Self { path, pedestal: 0.0, trusted_max, format, is_written: true }
+        };
+        if let Some(path) = options.nxmx.as_ref().filter(|_| !writes_flat_images(options)) {
+            return counts(path, Format::Nxmx);
+        }
         match options.noise_cbf.as_ref().or(options.cbf.as_ref()) {
             _ if !options.nonoise => smv(&options.noisefile, NOISEFILE),
-            Some(path) => {
-                let trusted_max = f64::from(COUNT_CUTOFF);
-                Self { path: path.clone(), pedestal: 0.0, trusted_max, is_cbf: true }
-            }
+            Some(path) => counts(path, Format::Cbf),
             None => smv(&options.intfile, INTFILE),
         }
     }
+}
+
+/// Whether SMV or CBF images are written.
+fn writes_flat_images(options: &Options) -> bool {
+    let named = [&options.intfile, &options.noisefile, &options.cbf, &options.noise_cbf];
+    !options.names_flat_images || named.iter().any(|file| file.is_some())
 }
 
 /// The name of the list; `None`: none is wanted. Beside a series it is that of the images that the list is of, with
@@ -77,6 +101,9 @@ pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option
         )));
     }
     let list = list.filter(|_| !is_curved);
+    if !writes_flat_images(options) {
+        return Ok(list);
+    }
     let has_cbf = options.cbf.is_some() || options.noise_cbf.is_some();
     let formats = if has_cbf { "SMV and CBF" } else { "SMV" };
     let lost = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
@@ -102,7 +129,7 @@ pub fn write(
 ) -> Result<(), Failure> {
     let described = Described::new(options);
     let mut list = list(options, experiment, frame, &described, path);
-    if list.images.is_none() {
+    if list.images.is_none() && described.is_written {
         console::complain(&format!(
             "--expt: {}: DIALS reads only images with a number in their name, such as name_00001.img; the list names \
              no image",
@@ -124,7 +151,7 @@ pub(super) fn list(
     described: &Described,
     path: &Path,
 ) -> ExperimentList {
-    let images = images(options, experiment, path, &described.path);
+    let images = images(options, experiment, path, described);
     let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
     let e = experiment;
     let d = &e.first_panel().detector;
@@ -169,12 +196,24 @@ fn crystal(e: &Experiment, components: impl Fn(Vec3) -> Vec3) -> Crystal {
     }
 }
 
-/// The number of the first image, and the images as the list `list` names them; `path` is their name, without numbers
+/// The number of the first image, and the images as the list `list` names them; `described` has their name, without numbers
 /// where they are a series. `None` where it has no number.
-fn images(options: &Options, experiment: &Experiment, list: &Path, path: &Path) -> Option<(usize, Images)> {
-    let seen = seen_from(list, path);
+fn images(
+    options: &Options,
+    experiment: &Experiment,
+    list: &Path,
+    described: &Described,
+) -> Option<(usize, Images)> {
+    if !described.is_written {
+        return None;
+    }
+    let seen = seen_from(list, &described.path);
     let is_rotation = experiment.phi.range != 0.0;
     let text = |path: &Path| path.to_string_lossy().into_owned();
+    if described.format == Format::Nxmx {
+        let frames = options.frames.unwrap_or(1);
+        return Some((1, Images::OneFile { path: text(&seen), frames, is_rotation }));
+    }
     let Some(frames) = options.frames else {
         let (template, number) = template(&seen)?;
         let still = || Images::Stills(vec![text(&seen)]);

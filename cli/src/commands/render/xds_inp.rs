@@ -12,7 +12,7 @@ use widebragg_formats::geometry::Frame;
 use widebragg_formats::xds_inp::{Rectangle, XdsInp};
 use widebragg_reflections::symmetry::SpaceGroup;
 
-use super::expt::{self, Described};
+use super::expt::{self, Described, Format};
 use crate::console;
 use crate::error::Failure;
 use crate::options::Options;
@@ -69,14 +69,18 @@ fn of_run(
     let list = expt::list(options, experiment, frame, described, path);
     let template = |images: Images| match images {
         Images::Template(template) => Some(of_xds(&template)),
-        Images::Stills(_) => None,
+        Images::Stills(_) | Images::OneFile { .. } => None,
     };
     let mut geometry = list.geometry;
     // Values as they are stored; the largest of them marks overloads.
     let largest = described.pedestal + described.trusted_max - 1.0;
     geometry.panels.iter_mut().for_each(|panel| panel.valid = [Some(0.0), Some(largest)]);
     Ok(XdsInp {
-        detector: Some(if described.is_cbf { "PILATUS" } else { "ADSC" }),
+        detector: match described.format {
+            Format::Smv => Some("ADSC"),
+            Format::Cbf => Some("PILATUS"),
+            Format::Nxmx => Some("EIGER"),
+        },
         images: list.images.and_then(template),
         untrusted: untrusted(experiment)?,
         space_group: group.and_then(standard_number),
