@@ -19,11 +19,12 @@ use widebragg::gradient::{
     Model, Moves, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables, Wanted,
     fill_orientation_derivatives, scaled_rotation,
 };
+use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
 use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
-use widebragg::scene::{Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
+use widebragg::scene::{Roi, Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
 
 /// A second one, as `std` would bring, is an error.
@@ -138,7 +139,17 @@ pub fn bare_crystal(parameters: &CrystalParameters) -> Result<Crystal, Error> {
 
 #[unsafe(no_mangle)]
 pub fn bare_sources(grid: &SourceGrid, detector: &Detector, sources: &mut [Source]) -> Result<usize, Error> {
-    grid.fill(detector, sources)
+    grid.fill(&detector.frame(), sources)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_on_panel<'a>(
+    scene: Scene<'a>,
+    panel: Panel,
+    roi: Roi,
+    mask: Option<&'a [u16]>,
+) -> Result<Scene<'a>, Error> {
+    scene.on_panel(panel, roi, mask)
 }
 
 #[unsafe(no_mangle)]

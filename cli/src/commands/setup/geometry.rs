@@ -6,7 +6,7 @@
 //! `-ORGX` ...) from its foot. Several panels turn together about the sample (`-detector_rotx` ..., `-twotheta`), and are
 //! moved by nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -92,14 +92,10 @@ impl FileGeometry {
 
     /// Checks that the file and the other options fit.
     fn check(&self, options: &Options) -> Result<(), Failure> {
-        let is_custom = matches!(options.convention, Convention::Custom(_));
         let either = [
             (options.img.is_some(), "-img"),
             (options.detector.is_some(), "--detector"),
-            (
-                options.names_convention || !(is_custom || options.convention == Convention::Mosflm),
-                "a convention",
-            ),
+            (options.names_convention, "a convention"),
         ];
         if let Some((_, other)) = either.into_iter().find(|(given, _)| *given) {
             return Err(self.refused(&format!("its geometry and that of {other} exclude each other")));
@@ -415,12 +411,6 @@ impl FileGeometry {
             "experiments": self.file.experiments,
             "frame": frame_name(self.first.frame),
         })
-    }
-
-    /// The file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 
