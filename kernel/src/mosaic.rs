@@ -253,7 +253,7 @@ fn fill_spiral(spread: &SpreadTensor, seed: i64, domains: &mut [Mat3]) -> Result
     }
     let mut random = MersenneTwister::new(seed);
     for last in (1..count).rev() {
-        pairs.swap(last, random.below(last as u64 + 1) as usize);
+        exchange(pairs, last, random.below(last as u64 + 1) as usize);
     }
     let m = count as f64;
     for (i, pair) in pairs.iter_mut().enumerate() {
@@ -266,6 +266,17 @@ fn fill_spiral(spread: &SpreadTensor, seed: i64, domains: &mut [Mat3]) -> Result
         *pair = [angle_rad, -angle_rad].map(|angle_rad| turn_about(axis, angle_rad));
     }
     Ok(())
+}
+
+/// Exchanges two elements, which are inside: [`slice::swap`] would panic where they are not.
+fn exchange<T: Copy>(elements: &mut [T], i: usize, j: usize) {
+    if let (Some(&one), Some(&other)) = (elements.get(i), elements.get(j)) {
+        for (at, element) in [(i, other), (j, one)] {
+            if let Some(to) = elements.get_mut(at) {
+                *to = element;
+            }
+        }
+    }
 }
 
 fn finite(spread_rad: f64) -> Result<f64, Error> {
