@@ -11,6 +11,7 @@ use core::ops::Range;
 use core::panic::PanicInfo;
 
 use widebragg::Error;
+use widebragg::background::{Background, BackgroundPixel, BinStatistics, Search, fill_statistics};
 use widebragg::beam::{Source, SourceGrid};
 use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::crystal::{Crystal, CrystalParameters};
@@ -19,6 +20,11 @@ use widebragg::gradient::{
     Model, Moves, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables, Wanted,
     fill_orientation_derivatives, scaled_rotation,
 };
+use widebragg::lanes::Simd;
+use widebragg::light::{Light, SpotList};
+use widebragg::noise::point_spread::{PointSpread, Spread};
+use widebragg::noise::shared::SharedStreams;
+use widebragg::noise::stages::{PhotonNoise, Readout};
 use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
 use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
@@ -228,4 +234,55 @@ pub fn bare_direction(model: &Model, moves: &Moves, parameter: Parameter) -> Res
 #[unsafe(no_mangle)]
 pub fn bare_dot(sums: &Variables, direction: &Variables) -> f64 {
     sums.dot(direction)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_point_spread(
+    shape: &PointSpread,
+    spread: &Spread<'_>,
+    rows: Range<usize>,
+    shares: &mut [f64],
+    out: &mut [f32],
+) -> Result<(), Error> {
+    shape.fill_row(spread.size, rows.start, shares);
+    spread.add_to_rows(Simd::detect(), rows, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_background(
+    background: &Background<'_>,
+    at: [usize; 2],
+    search: &mut Search,
+    bins: &[u32],
+    values: &[f32],
+    statistics: &mut [BinStatistics],
+) -> BackgroundPixel {
+    fill_statistics(bins, values, statistics);
+    background.pixel(at, search)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_noise(
+    noise: &PhotonNoise,
+    readout: &Readout,
+    streams: &mut SharedStreams,
+    pixels: &mut [f32],
+    out: &mut [u16],
+) -> Result<usize, Error> {
+    noise.count_all(Simd::detect(), streams, pixels);
+    readout.store_all(Simd::detect(), streams, pixels, 65_535.0, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_listed<'s>(
+    light: &Light<'s, '_>,
+    lists: &[SpotList<'s>],
+    turns: &OrientationDerivatives<'_>,
+    rows: Range<usize>,
+    weights: &[f64],
+    carry: &Carryover<'_>,
+    sums: &mut Sums<'_>,
+) -> Result<(), Error> {
+    light.left_out_of_derivatives(turns)?;
+    light.pullback_rows(lists, turns, rows, weights, carry, sums)
 }
