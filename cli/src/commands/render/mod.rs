@@ -346,14 +346,15 @@ impl Job<'_> {
         let shared =
             Shared { scales: record.as_ref().and_then(Record::scales), layout: self.layout.as_ref() };
         let image = (&frame.pixels[..], &deviates[..]);
-        let written =
-            pool.install(|| output::write(options, experiment, scenes, image, index, &names, shared))?;
+        // The images and the NXmx file at the same time: each has parts that one thread does alone.
+        let write = || output::write(options, experiment, scenes, image, index, &names, shared);
+        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, image, index));
+        let (written, added) = pool.install(|| rayon::join(write, add));
+        let written = written?;
         if let Some(record) = record {
             record.mark(&names);
         }
-        if let Some(file) = nxmx {
-            pool.install(|| file.add(scenes, image, index))?;
-        }
+        added?;
         let number = series.number(index);
         let latched = frame.panels.iter().zip(&experiment.panels);
         let latched = latched.filter_map(|(done, panel)| Some((done.latch.filter(|_| is_first)?, panel)));
