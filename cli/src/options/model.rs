@@ -131,6 +131,26 @@ pub enum HeaderStyle {
     Reference,
 }
 
+/// `--nxmx-data`: what the pixels of an NXmx file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NxmxData {
+    /// Counts with photon noise.
+    Noise,
+    /// Expected photons.
+    Photons,
+}
+
+impl NxmxData {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Noise => "noise",
+            Self::Photons => "photons",
+        }
+    }
+}
+
 /// `--log`: what a render prints on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Log {
@@ -698,6 +718,8 @@ pub struct Options {
     pub noise_cbf: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
+    /// What its pixels are; `None`: noise, where the noise image is made.
+    pub nxmx_data: Option<NxmxData>,
     /// Its compression; `None`: the usual one.
     pub nxmx_compression: Option<Compression>,
     /// Frames of each of the files whose master it is; `None`: it has the frames itself.
@@ -747,6 +769,13 @@ impl Options {
     /// Adds a note.
     pub(super) fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// What the pixels of the NXmx file are; `None` where there is no such file.
+    #[must_use]
+    pub fn data_of_nxmx(&self) -> Option<NxmxData> {
+        let usual = if self.nonoise { NxmxData::Photons } else { NxmxData::Noise };
+        self.nxmx.as_ref().map(|_| self.nxmx_data.unwrap_or(usual))
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

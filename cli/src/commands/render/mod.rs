@@ -39,7 +39,7 @@ use crate::commands::setup::{self, SetUp};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::options::{Log, Options};
+use crate::options::{Log, NxmxData, Options};
 use estimate::Estimate;
 use nxmx::NxmxFile;
 use output::{Names, Scales, Shared, adc_offset, noise_streams};
@@ -339,7 +339,7 @@ impl Job<'_> {
         if let Some(words) = self.series.progress(index) {
             self.bar.set_message(words);
         }
-        let has_noise = names.have_noise() || (self.nxmx.is_some() && !self.options.nonoise);
+        let has_noise = names.have_noise() || self.options.data_of_nxmx() == Some(NxmxData::Noise);
         let streams = has_noise.then(|| noise_streams(self.options, self.experiment, index));
         let (frame, deviates) = self.pool.install(|| match streams {
             None => Ok((render_frame(self.experiment, scenes, &|| self.bar.inc(1))?, Vec::new())),
@@ -359,7 +359,7 @@ impl Job<'_> {
             record.mark(&names);
         }
         if let Some(file) = nxmx {
-            pool.install(|| file.add(options, scenes, image, index))?;
+            pool.install(|| file.add(scenes, image, index))?;
         }
         let number = series.number(index);
         let latched = frame.panels.iter().zip(&experiment.panels);
