@@ -363,6 +363,15 @@ impl ModelOptions {
     }
 }
 
+/// A crystal that is twinned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwinLaw {
+    /// The indices of the twin, as rows of factors of those of the first crystal.
+    pub operator: [[i32; 3]; 3],
+    /// The part of the twin, above 0 and below 1.
+    pub fraction: f64,
+}
+
 /// The spectrum of the beam, where wavelengths have weights.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpectrumOptions {
@@ -513,6 +522,10 @@ pub struct Options {
     pub mosaic_domains: Option<usize>,
     /// Seed of the mosaic domains, as typed.
     pub mosaic_seed_as_typed: Option<i64>,
+    /// Table of the crystals in the beam.
+    pub crystals: Option<PathBuf>,
+    /// A twin law, by which a second crystal is in the beam.
+    pub twin: Option<TwinLaw>,
 
     /// Structure factor file.
     pub hkl: Option<PathBuf>,

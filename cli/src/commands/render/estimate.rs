@@ -107,7 +107,8 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
     ];
     let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
     let nodes = experiment.structure_factors.as_ref().map_or(0, |grid| grid.nodes().bytes());
-    let domains = experiment.domains.len() as f64;
+    let others = experiment.other_lattices.iter().map(|lattice| lattice.domains.len());
+    let domains = (experiment.domains.len() + others.sum::<usize>()) as f64;
     PROGRAM_BYTES
         + per_pixel * experiment.pixels() as f64
         + nodes as f64
