@@ -63,6 +63,7 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
         }
+        Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }
@@ -709,7 +710,8 @@ fn topics_are_written_and_fit_a_terminal() {
 #[test]
 fn topics_name_options_that_exist() {
     let known: Vec<_> = option_names().collect();
-    let foreign = ["--array", "-c", "-v", "-O3"];
+    // The index -l of the law of a twin, and options of other programs.
+    let foreign = ["-l", "--array", "-c", "-v", "-O3"];
     for topic in &TOPICS {
         let Some(text) = topic.text.paragraphs() else { continue };
         for word in text.split(|c: char| c.is_whitespace() || "(),;:.\"|[]".contains(c)) {
