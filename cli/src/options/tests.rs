@@ -367,7 +367,7 @@ fn our_own_options() {
     let o = options(
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
          --header reference --json --quiet --frames 10 --frame-range=3:5 --resume --noise-cbf n.cbf \
-         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4 --nxmx-frames-per-file 100",
+         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4 --nxmx-frames-per-file 100 --nxmx-data photons",
     );
     assert_eq!(o.carryover_mode, PhiMode::CParity);
     assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));
@@ -377,6 +377,11 @@ fn our_own_options() {
     assert_eq!(o.nxmx.as_deref(), Some(Path::new("a.nxs")));
     assert_eq!(o.nxmx_compression, Some(Compression::BitshuffleLz4));
     assert_eq!(o.nxmx_frames_per_file, Some(100));
+    assert_eq!(o.data_of_nxmx(), Some(NxmxData::Photons));
+    assert_eq!(options("--nxmx a.nxs").data_of_nxmx(), Some(NxmxData::Noise));
+    assert_eq!(options("--nxmx a.nxs -nonoise").data_of_nxmx(), Some(NxmxData::Photons));
+    assert_eq!(options("--nxmx a.nxs -nonoise --nxmx-data noise").data_of_nxmx(), Some(NxmxData::Noise));
+    assert_eq!(options("--nxmx-data noise").data_of_nxmx(), None);
     assert_eq!(o.phi_sampling, PhiSampling::Middle);
     assert_eq!(o.header, HeaderStyle::Reference);
     assert!(o.json && o.quiet && o.resume && !o.resume_anyway);
