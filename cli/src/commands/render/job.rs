@@ -218,13 +218,15 @@ impl Job<'_> {
         let record = record.as_ref();
         let shared = Shared { scales: record.and_then(Record::scales), layout: self.layout.as_ref() };
         let pixels = (&frame.pixels[..], &deviates[..]);
-        let written = output::write(options, experiment, scenes, pixels, index, &names, shared)?;
+        // Each has parts that one thread does alone.
+        let write = || output::write(options, experiment, scenes, pixels, index, &names, shared);
+        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, pixels, index));
+        let (written, added) = rayon::join(write, add);
+        let written = written?;
         if let Some(record) = record {
             record.mark(&names);
         }
-        if let Some(file) = nxmx {
-            file.add(scenes, pixels, index)?;
-        }
+        added?;
         let number = series.number(index);
         let latched = frame.panels.iter().zip(&experiment.panels);
         let latched = latched.filter_map(|(done, panel)| Some((done.latch.filter(|_| is_first)?, panel)));
