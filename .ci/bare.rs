@@ -22,6 +22,8 @@ use widebragg::gradient::{
 };
 use widebragg::lanes::Simd;
 use widebragg::light::{Light, SpotList};
+use widebragg::mosaic::{MosaicSpread, SpreadTensor};
+use widebragg::noise::counter::Stream;
 use widebragg::noise::point_spread::{PointSpread, Spread};
 use widebragg::noise::shared::SharedStreams;
 use widebragg::noise::stages::{PhotonNoise, Readout};
@@ -32,6 +34,7 @@ use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiMode, PhiSweep
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::scene::{Roi, Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
+use widebragg::vector::Vec3;
 
 /// A second one, as `std` would bring, is an error.
 #[panic_handler]
@@ -177,6 +180,23 @@ pub fn bare_turns<'a>(
 }
 
 #[unsafe(no_mangle)]
+pub fn bare_spread_shares<'a>(
+    turns: OrientationDerivatives<'a>,
+    table: &OrientationTable<'_>,
+    spreads: &SpreadTensor,
+    axes: &[Vec3],
+    shares: &'a mut [[f64; 3]],
+) -> Result<OrientationDerivatives<'a>, Error> {
+    shares.iter_mut().zip(axes).for_each(|(shares, axis)| *shares = spreads.shares(*axis));
+    turns.with_spread_shares(table, shares)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_spreads(spread: MosaicSpread, cell: &Orientation, axis: Vec3) -> Result<f64, Error> {
+    Ok(SpreadTensor::new(spread, cell)?.about(axis))
+}
+
+#[unsafe(no_mangle)]
 pub fn bare_scaled(u: &Mat3, scale: f64) -> Mat3 {
     scaled_rotation(u, scale)
 }
@@ -271,6 +291,14 @@ pub fn bare_noise(
 ) -> Result<usize, Error> {
     noise.count_all(Simd::detect(), streams, pixels);
     readout.store_all(Simd::detect(), streams, pixels, 65_535.0, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_deviates(stream: &Stream, first: u32, means: &mut [f32], gauss: &mut [f64], uniform: &mut [f64]) {
+    let simd = Simd::detect();
+    stream.draw_poisson(simd, first, means);
+    stream.fill_gauss(simd, first, gauss);
+    stream.fill_uniform(simd, first, uniform);
 }
 
 #[unsafe(no_mangle)]

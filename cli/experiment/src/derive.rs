@@ -8,7 +8,7 @@ use widebragg::crystal::{
 use widebragg::defaults;
 use widebragg::detector::{BeamFrame, Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
-use widebragg::mosaic::{MosaicAxes, MosaicModel};
+use widebragg::mosaic::{MosaicAxes, MosaicModel, MosaicSpread};
 use widebragg::panel::Panel;
 use widebragg::random::Ran1;
 use widebragg::rotation::{Orientation, PhiMode};
@@ -216,7 +216,7 @@ pub(crate) fn mean_crystal(crystals: &[Crystal], lambda0_m: f64) -> Result<Cryst
 }
 
 /// Lengths and angles of cell vectors.
-fn cell_of(direct: &Orientation) -> UnitCell {
+pub(crate) fn cell_of(direct: &Orientation) -> UnitCell {
     let Orientation { a_m: a, b_m: b, c_m: c } = *direct;
     let angle = |u: Vec3, v: Vec3| (u.dot(v) / (u.length() * v.length())).acos();
     UnitCell {
@@ -370,6 +370,16 @@ pub(crate) fn mosaic_spread_rad(mosaic: &MosaicInput<'_>) -> f64 {
         MosaicInput::Spread { spread_rad, .. } => spread_rad,
         MosaicInput::Model { model, .. } => model.spread.isotropic_rad().unwrap_or(0.0),
         MosaicInput::List(_) => 0.0,
+    }
+}
+
+/// The mosaic spreads about a, b and c, in rad, where they differ.
+pub(crate) fn mosaic_axes_rad(mosaic: &MosaicInput<'_>) -> Option<[f64; 3]> {
+    match *mosaic {
+        MosaicInput::Model { model: MosaicModel { spread: MosaicSpread::Axes(spreads_rad), .. }, .. } => {
+            (mosaic_spread_rad(mosaic) == 0.0).then_some(spreads_rad)
+        }
+        _ => None,
     }
 }
 
