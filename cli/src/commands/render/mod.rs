@@ -89,9 +89,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let SetUp { experiment, reflections, model, geometry, wavelengths, shots } =
+    let SetUp { experiment, reflections, model, geometry, wavelengths, plan } =
         setup::of_images(options, &files, geometry)?;
-    let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
     if options.printout || options.printout_pixel.is_some() {
         setup::check_single_crystal(options, &experiment)?;
     }
