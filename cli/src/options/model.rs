@@ -220,7 +220,7 @@ pub struct CompareOptions {
     pub threshold: Option<f64>,
     /// Draw resolution rings.
     pub rings: bool,
-    /// Image whose header has the geometry for the rings.
+    /// File with the geometry, for rings and for where panels stand.
     pub geometry: Option<PathBuf>,
     /// Folder for the files.
     pub out: PathBuf,
