@@ -296,7 +296,7 @@ pub fn bare_detector_noise(
 ) -> Result<(), Error> {
     let Place { simd, seed, frame, panel, first } = place;
     fill_gain_map(simd, 0.03, seed, panel, first, gain_map);
-    fill_bad_pixels(simd, seed, pixels.len() as u32, 0, bad)?;
+    fill_bad_pixels(simd, seed, panel, pixels.len() as u32, 0, bad)?;
     let expected = Expected::new(place, pixels).times(shot_factor(simd, 0.02, seed, frame)).flicker(0.01);
     let signal = expected.count().lose(dead_time).amplify(1.5, Some(gain_map))?;
     let signal = signal.add_pedestal(40.0).add_common_mode(common).read_out(3.0);

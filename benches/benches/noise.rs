@@ -89,10 +89,10 @@ fn stages(criterion: &mut Criterion, simd: Simd) {
         ("flicker", [20.0, 0.2], &|pixels, _| {
             black_box(Expected::new(place, pixels).flicker(0.01));
         }),
-        ("dead-time", [19.96, 1e-3], &|pixels, _| {
+        ("dead-time", [20.0 * f64::exp(-0.002), 1e-3], &|pixels, _| {
             black_box(Counts::new(place, pixels).lose(&paralyzable));
         }),
-        ("dead-time-not-paralyzable", [19.96, 1e-3], &|pixels, _| {
+        ("dead-time-not-paralyzable", [20.0 / 1.002, 1e-3], &|pixels, _| {
             black_box(Counts::new(place, pixels).lose(&not));
         }),
         ("gain", [30.0, 0.9], &|pixels, _| {

@@ -216,7 +216,7 @@ fn rows_have_their_deviation_in_common() {
 fn bad_pixels_are_distinct_and_static() {
     let draw = |seed, pixels: u32, first: u32, len: usize| {
         let mut numbers = vec![u32::MAX; len];
-        fill_bad_pixels(Simd::detect(), seed, pixels, first, &mut numbers).map(|()| numbers)
+        fill_bad_pixels(Simd::detect(), seed, 2, pixels, first, &mut numbers).map(|()| numbers)
     };
     // All pixels in a random order, also where their number is no power of 4.
     for pixels in [1, 2, 3, 4, 5, 64, 1000, 4097] {
@@ -230,8 +230,10 @@ fn bad_pixels_are_distinct_and_static() {
     assert_ne!(numbers, draw(2, 4_000_000, 0, 2000).unwrap());
     for simd in SimdLevel::ALL.into_iter().filter_map(Simd::exactly) {
         let mut again = vec![0; 2000];
-        fill_bad_pixels(simd, 1, 4_000_000, 0, &mut again).unwrap();
+        fill_bad_pixels(simd, 1, 2, 4_000_000, 0, &mut again).unwrap();
         assert_eq!(again, numbers, "{}", simd.level());
+        fill_bad_pixels(simd, 1, 3, 4_000_000, 0, &mut again).unwrap();
+        assert_ne!(again, numbers);
     }
     // They are spread evenly: 2000 in 20 parts are 100 in each, with a standard deviation of 10.
     let mut parts = [0; 20];

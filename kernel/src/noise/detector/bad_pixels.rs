@@ -1,4 +1,4 @@
-//! Which pixels of a detector are bad, from a seed.
+//! Which pixels of a panel are bad, from a seed.
 //!
 //! **Method.** The pixels are in a random order: the numbers of an even count of bits are permuted by a Feistel network whose
 //! rounds are Philox, and a number that is no pixel is permuted again until it is one. The first ones of that order are bad. So
@@ -13,8 +13,8 @@ use crate::noise::counter::{Stage, Stream};
 /// Rounds of the network.
 const ROUNDS: u32 = 4;
 
-/// Fills the numbers of bad pixels, from that of number `first` on, of a detector of `pixels` pixels. They are static: nothing
-/// but the seed, of which 56 bits count, and `pixels` chooses them.
+/// Fills the numbers of bad pixels of `panel`, which has `pixels` pixels, from the bad one of number `first` on. They are
+/// static: nothing but the seed, of which 56 bits count, the panel and its size chooses them.
 ///
 /// ```
 /// use widebragg::lanes::Simd;
@@ -22,17 +22,18 @@ const ROUNDS: u32 = 4;
 ///
 /// // Three hot and two dead ones of a panel of 100 x 100.
 /// let mut bad = [0; 5];
-/// fill_bad_pixels(Simd::detect(), 1, 10_000, 0, &mut bad)?;
+/// fill_bad_pixels(Simd::detect(), 1, 0, 10_000, 0, &mut bad)?;
 /// let (hot, dead) = bad.split_at(3);
 /// assert!(hot.iter().all(|pixel| *pixel < 10_000 && !dead.contains(pixel)));
 /// # Ok::<(), widebragg::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::TooLarge`] if the detector has fewer pixels.
+/// [`Error::TooLarge`] if the panel has fewer pixels.
 pub fn fill_bad_pixels(
     simd: Simd,
     seed: u64,
+    panel: u32,
     pixels: u32,
     first: u32,
     numbers: &mut [u32],
@@ -41,7 +42,12 @@ pub fn fill_bad_pixels(
     if available.is_none_or(|available| available < numbers.len()) {
         return Err(Error::TooLarge { quantity: "number of bad pixels" });
     }
-    let order = Order::new(simd, seed, pixels);
+    let order = Order {
+        simd,
+        stream: Stream::new(seed, Stage::BadPixels, 0, panel),
+        pixels,
+        half: half_bits(pixels),
+    };
     numbers.iter_mut().zip(first..).for_each(|(number, place)| *number = order.pixel(place));
     Ok(())
 }
@@ -56,12 +62,6 @@ struct Order {
 }
 
 impl Order {
-    fn new(simd: Simd, seed: u64, pixels: u32) -> Self {
-        let bits = u32::BITS - pixels.saturating_sub(1).leading_zeros();
-        let stream = Stream::new(seed, Stage::BadPixels, 0, 0);
-        Self { simd, stream, pixels, half: bits.div_ceil(2).max(1) }
-    }
-
     /// The pixel at a place of the order, which is below the number of pixels.
     fn pixel(&self, place: u32) -> u32 {
         let mut number = self.permuted(place);
@@ -80,4 +80,10 @@ impl Order {
         }
         upper << self.half | lower
     }
+}
+
+/// Half of the bits that the numbers below `pixels` need, rounded up.
+fn half_bits(pixels: u32) -> u32 {
+    let bits = u32::BITS - pixels.saturating_sub(1).leading_zeros();
+    bits.div_ceil(2).max(1)
 }
