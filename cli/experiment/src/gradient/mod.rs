@@ -12,3 +12,4 @@ pub mod problem;
 pub mod refine;
 pub mod selection;
 pub mod spot_width;
+mod spreads;

@@ -1,7 +1,7 @@
 //! The image of an experiment whose parameters are shifted, and its derivatives (pullback and pushforward),
 //! with the rows split over threads.
 //!
-//! The moves change neither the numbers of steps, sources, domains and cells, nor the latch, nor which phi
+//! The moves change neither the numbers of steps, sources and domains, nor the latch, nor which phi
 //! steps count as 0. Derivatives, finite differences and refinements therefore all refer to the same smooth
 //! function. The sums of the rows are added in order, so that the bits do not depend on the number of
 //! threads.
@@ -17,14 +17,15 @@ use widebragg::gradient::{
     LeftOut, Model, Moves, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables,
     Wanted, fill_orientation_derivatives, scaled_rotation,
 };
-use widebragg::lattice::{Crystallite, Precision};
+use widebragg::lattice::{CellCoupling, Crystallite, Precision};
 use widebragg::light::{Choice, Cutoff, Light};
-use widebragg::rotation::{IDENTITY, Orientation, PhiShift};
+use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift};
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
-use widebragg_formats::memory::filled;
+use widebragg_formats::memory::{filled, reserved};
 
 use super::selection::{Gathered, Selection};
+use super::spreads::MovedSpreads;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
@@ -80,7 +81,8 @@ impl<'e> Problem<'e> {
         };
         let model =
             Model::new(crystal, *detector, experiment.mode, experiment.phi.count, experiment.default_f);
-        let mut problem = Self { experiment, panel, model: model.map_err(refused)?, latch: None };
+        let model = model.map_err(refused)?.about_wavelength(mean_lambda_m(experiment));
+        let mut problem = Self { experiment, panel, model, latch: None };
         problem.latch = problem.with_scene(&Moves::default(), find_latch)?;
         Ok(problem)
     }
@@ -137,10 +139,12 @@ impl<'e> Problem<'e> {
         let v = self.variables(moves)?;
         let mut moved = self.experiment.clone();
         for source in &mut moved.sources {
-            *source = Source { lambda_m: source.lambda_m * v.lambda_scale, ..*source };
+            *source = Source { lambda_m: source.lambda_m * v.lambda_scale + v.lambda_shift_m, ..*source };
         }
+        let spreads = MovedSpreads::new(self.experiment, &v)?;
         for domain in &mut moved.domains {
-            *domain = scaled_rotation(domain, v.mosaic_scale);
+            let by_axes = spreads.map_or(1.0, |spreads| spreads.factor(domain));
+            *domain = scaled_rotation(domain, v.mosaic_scale * by_axes);
         }
         for panel in &mut moved.panels {
             panel.detector = moved_detector(&panel.detector, &v);
@@ -149,8 +153,16 @@ impl<'e> Problem<'e> {
         // Of the first frame, which alone is differentiated.
         moved.crystals_at_frames.clear();
         moved.crystals_at_scan_points.clear();
-        moved.crystallite =
-            Crystallite { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..moved.crystallite };
+        let ([na, nb, nc], [more_a, more_b, more_c]) = (moved.crystallite.cells, v.added_cells);
+        let (mut spots, [ab, ac, bc]) = (moved.crystallite.spots, v.added_coupling);
+        let coupling = spots.coupling;
+        spots.coupling = CellCoupling { ab: coupling.ab + ab, ac: coupling.ac + ac, bc: coupling.bc + bc };
+        moved.crystallite = Crystallite {
+            reciprocal_per_angstrom: v.reciprocal_per_angstrom,
+            cells: [na + more_a, nb + more_b, nc + more_c],
+            spots,
+            ..moved.crystallite
+        };
         moved.shift = PhiShift { phi0_rad: v.phi0_rad, step_rad: v.phi_step_rad };
         moved.fluence_per_m2 *= v.fluence_scale;
         moved.default_f = v.default_f;
@@ -223,7 +235,7 @@ impl<'e> Problem<'e> {
         selection: &Selection,
     ) -> Result<(Vec<f64>, LightTaken), Failure> {
         self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
-            self.with_turns(scene, directions, |turns| {
+            self.with_turns(moves, scene, directions, |turns| {
                 let push = Pushforward { scene, slots, turns, directions };
                 let attempt = |passes: &Passes<'_>| {
                     let mut gathered = Gathered::new(selection, directions.len());
@@ -323,7 +335,7 @@ impl<'e> Problem<'e> {
         let grid = self.experiment.structure_factors.as_deref().filter(|_| by_each_f);
         let nodes = grid.map(|grid| grid.nodes().count());
         self.with_scene(moves, |scene, slots| {
-            self.with_turns(scene, directions, |turns| {
+            self.with_turns(moves, scene, directions, |turns| {
                 let pull = Pullback { scene, slots, turns, weights, wanted, directions };
                 let attempt = |passes: &Passes<'_>| {
                     let mut sums = Pulled::new(nodes)?;
@@ -348,7 +360,7 @@ impl<'e> Problem<'e> {
         let (pixels, columns, deep) = (self.pixels(), self.experiment.columns(), directions.len());
         let room = || filled(pixels * deep, 0f64).ok_or_else(|| no_memory("images of derivatives"));
         let (by_row, taken) = self.with_scene(moves, |scene, slots| {
-            self.with_turns(scene, directions, |turns| {
+            self.with_turns(moves, scene, directions, |turns| {
                 let push = Pushforward { scene, slots, turns, directions };
                 let attempt = |passes: &Passes<'_>| {
                     // A row of all images is rendered at once; the rows are put in order afterwards.
@@ -378,9 +390,10 @@ impl<'e> Problem<'e> {
         Ok((images, taken))
     }
 
-    /// Calls `job` with those derivatives of the orientations of a scene that `directions` need.
+    /// Calls `job` with those derivatives of the orientations of a scene after `moves` that `directions` need.
     fn with_turns<R>(
         &self,
+        moves: &Moves,
         scene: &Scene<'_>,
         directions: &[Variables],
         job: impl FnOnce(&OrientationDerivatives<'_>) -> Result<R, Failure>,
@@ -393,15 +406,42 @@ impl<'e> Problem<'e> {
         let mut rotations =
             filled(entries, IDENTITY).ok_or_else(|| no_memory("derivatives of orientations"))?;
         let (mut by_phi0, mut by_step, mut by_mosaic) =
-            (needed(|v| v.phi0_rad)?, needed(|v| v.phi_step_rad)?, needed(|v| v.mosaic_scale)?);
+            (needed(|v| v.phi0_rad)?, needed(|v| v.phi_step_rad)?, needed(moves_domains)?);
         let buffers = OrientationDerivativeBuffers {
             rotations: &mut rotations,
             by_phi0: &mut by_phi0,
             by_step: &mut by_step,
             by_mosaic: &mut by_mosaic,
         };
-        job(&fill_orientation_derivatives(scene.orientations(), buffers).map_err(refused)?)
+        let table = scene.orientations();
+        let turns = fill_orientation_derivatives(table, buffers).map_err(refused)?;
+        if directions.iter().all(|v| v.mosaic_axis_scale == [0.0; 3]) {
+            return job(&turns);
+        }
+        let Some(spreads) = MovedSpreads::new(self.experiment, &self.variables(moves)?)? else {
+            return job(&turns);
+        };
+        let domains = table.domains();
+        let mut shares = reserved(domains.len()).ok_or_else(|| no_memory("shares of mosaic spreads"))?;
+        shares.extend(self.experiment.domains.iter().map(|domain| spreads.shares(domain)));
+        job(&turns.with_spread_shares(table, &shares).map_err(refused)?)
     }
+}
+
+/// Whether mosaic domains turn along a direction: not 0 where they do.
+fn moves_domains(v: &Variables) -> f64 {
+    let axes = v.mosaic_axis_scale.iter().map(|by| by.abs()).sum::<f64>();
+    v.mosaic_scale.abs() + axes
+}
+
+/// The mean wavelength of the sources, by the weights that count.
+fn mean_lambda_m(experiment: &Experiment) -> f64 {
+    let weights = experiment.source_weights.as_deref().filter(|_| experiment.mode == PhiMode::Spec);
+    let weight = |i: usize| weights.and_then(|weights| weights.get(i)).copied().unwrap_or(1.0);
+    let sources = experiment.sources.iter().enumerate();
+    let (sum, total) = sources
+        .fold((0.0, 0.0), |(sum, total), (i, source)| (sum + weight(i) * source.lambda_m, total + weight(i)));
+    sum / total
 }
 
 /// The passes over the rows of an image: one by the loop, or one a band from lists of its spots.

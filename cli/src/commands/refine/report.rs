@@ -7,6 +7,7 @@ use widebragg::crystal::CellSource;
 use widebragg::defaults;
 use widebragg::detector::Convention;
 use widebragg::gradient::{Moves, Parameter};
+use widebragg::lattice::{CellCoupling, Crystallite};
 use widebragg::rotation::Orientation;
 
 use widebragg_experiment::experiment::Experiment;
@@ -27,6 +28,10 @@ fn is_cell(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::CellLength(_) | Parameter::CellAngle(_))
 }
 
+fn is_size(parameter: &Parameter) -> bool {
+    matches!(parameter, Parameter::Cells(_) | Parameter::AllCells | Parameter::Coupling(_))
+}
+
 /// The options of the fitted model that differ from the start.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fragment {
@@ -36,8 +41,8 @@ pub struct Fragment {
     pub without: Vec<&'static str>,
     /// The orientation matrix that the options name, and its file.
     pub matrix: Option<(PathBuf, [[f64; 3]; 3])>,
-    /// The option of the start that they replace.
-    pub instead_of: Option<&'static str>,
+    /// The options of the start that they replace.
+    pub instead_of: Vec<&'static str>,
 }
 
 impl Fragment {
@@ -72,7 +77,7 @@ impl Fragment {
                     fragment.words.push(path.display().to_string());
                     fragment.add("-misset", &[0.0; 3]);
                     fragment.matrix = Some((path, [row(0), row(1), row(2)]));
-                    fragment.instead_of = options.cell_angstrom_deg.map(|_| "-cell");
+                    fragment.instead_of.extend(options.cell_angstrom_deg.map(|_| "-cell"));
                 }
                 None => fragment.without.push("the matrix, which --out writes"),
             }
@@ -87,6 +92,15 @@ impl Fragment {
                 let misset: Vec<f64> = misset.map(|named| value(named, experiment, moves)).collect();
                 fragment.add("-misset", &misset);
             }
+        }
+        if is_moved(is_size) {
+            fragment.add_size(options, problem, moves, is_moved(|p| matches!(p, Parameter::Coupling(_))))?;
+        }
+        if is_moved(|p| matches!(p, Parameter::MosaicAxisScale(_))) {
+            let axes = ALL.iter().filter_map(|named| named.of(experiment).ok());
+            let axes = axes.filter(|named| matches!(named.parameter, Parameter::MosaicAxisScale(_)));
+            let spreads: Vec<f64> = axes.map(|named| value(&named, experiment, moves)).collect();
+            fragment.add("--mosaic-anisotropic", &spreads);
         }
         for named in parameters {
             fragment.add_single(problem, options, named, moves);
@@ -104,6 +118,35 @@ impl Fragment {
         is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell)
     }
 
+    /// Adds the option for the size of the crystal: an N matrix where it `is_coupled` or was one before.
+    fn add_size(
+        &mut self,
+        options: &Options,
+        problem: &Problem<'_>,
+        moves: &Moves,
+        is_coupled: bool,
+    ) -> Result<(), Failure> {
+        let Crystallite { cells: [a, b, c], spots, .. } = problem.experiment().crystallite;
+        let v = problem.variables(moves)?;
+        let ([more_a, more_b, more_c], [ab, ac, bc]) = (v.added_cells, v.added_coupling);
+        let cells = [a + more_a, b + more_b, c + more_c];
+        let has_matrix = options.n_matrix.is_some();
+        if is_coupled || has_matrix {
+            let CellCoupling { ab: coupling_ab, ac: coupling_ac, bc: coupling_bc } = spots.coupling;
+            let [a, b, c] = cells;
+            let matrix = [a, b, c, coupling_ab + ab, coupling_ac + ac, coupling_bc + bc];
+            self.add("--n-matrix", &matrix);
+            self.instead_of.extend(options.cells.map(|_| "--cells"));
+        } else {
+            self.add("--cells", &cells);
+        }
+        let counted = options.n_cells.iter().any(Option::is_some);
+        self.instead_of.extend(counted.then_some("-N"));
+        let by_size = !counted && options.sample_m.iter().any(|size| size.is_some_and(|size_m| size_m > 0.0));
+        self.instead_of.extend(by_size.then_some("-samplesize"));
+        Ok(())
+    }
+
     fn add(&mut self, option: &str, values: &[f64]) {
         self.words.push(option.to_owned());
         self.words.extend(values.iter().map(|value| format!("{value}")));
@@ -119,7 +162,11 @@ impl Fragment {
             Parameter::CellVector(_)
             | Parameter::CellLength(_)
             | Parameter::CellAngle(_)
-            | Parameter::Misset(_) => {}
+            | Parameter::Misset(_)
+            | Parameter::Cells(_)
+            | Parameter::AllCells
+            | Parameter::Coupling(_)
+            | Parameter::MosaicAxisScale(_) => {}
             Parameter::Phi0 => self.add("-phi", &[fitted]),
             Parameter::Osc => self.add("-osc", &[fitted]),
             Parameter::Wavelength if options.sourcefile.is_none() => self.add("-lambda", &[fitted]),
@@ -157,8 +204,16 @@ impl Fragment {
             },
             Parameter::MosaicScale => self.add("-mosaic", &[fitted]),
             Parameter::DefaultF => self.add("-default_F", &[fitted]),
-            Parameter::Wavelength | Parameter::Origin(_) => self.without.push(named.name),
+            Parameter::Wavelength
+            | Parameter::Origin(_)
+            | Parameter::SpectrumShift
+            | Parameter::SpectrumScale => self.without.push(named.name),
         }
+    }
+
+    /// The options of the start that these replace, in words.
+    fn replaced(&self) -> Option<String> {
+        (!self.instead_of.is_empty()).then(|| self.instead_of.join(" and "))
     }
 
     /// The options, quoted for a shell.
@@ -228,7 +283,7 @@ impl Found<'_> {
             "seconds": seconds, "kind": loss.name(), "pixels": fitted.pixels, "start": start, "fitted": end,
             "verdict": { "believable": fitted.is_believable(), "reasons": reasons(fitted) },
             "parameters": rows, "options": fragment.words, "without_option": fragment.without,
-            "instead_of": fragment.instead_of, "history": history,
+            "instead_of": fragment.replaced(), "history": history,
         });
         for (name, value) in self.exposure.members().into_iter().chain(light::members(fitted.light)) {
             report[name] = value;
@@ -278,8 +333,8 @@ impl Found<'_> {
         }
         if !fragment.words.is_empty() {
             text.push_str(&format!("\nThe fitted model: {}", fragment.line()));
-            if let Some(option) = fragment.instead_of {
-                text.push_str(&format!(" instead of {option}"));
+            if let Some(options) = fragment.replaced() {
+                text.push_str(&format!(" instead of {options}"));
             }
             text.push('\n');
         }

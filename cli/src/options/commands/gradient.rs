@@ -60,8 +60,8 @@ const GRADIENT_OPTIONS: Section<GradientOptions> = Section {
     rows: &[
         wrt(
             "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, detector, scale, \
-             mosaic, default_F; single parameters (a, b_x, misset_z, detector_rotx, ...); all; F for each structure \
-             factor",
+             mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, b_x, misset_z, detector_rotx, Nb, \
+             ...); all; F for each structure factor",
         ),
         AGAINST,
         OFFSET,
@@ -115,8 +115,8 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
 };
 
 const PARAMETERS: &str = "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, \
-                          detector, scale, mosaic, default_F; single parameters (a, b_x, misset_z, detector_rotx, \
-                          ...); all";
+                          detector, scale, mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, \
+                          b_x, misset_z, detector_rotx, Nb, ...); all";
 
 const AGAINST: Row = Row::new(
     "--against",

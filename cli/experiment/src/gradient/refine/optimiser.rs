@@ -502,7 +502,17 @@ fn limits(
     };
     let farthest = f64::from(farthest).next_up();
     let moves_spots = |named: &Named| {
-        !matches!(named.parameter, Parameter::FluenceScale | Parameter::MosaicScale | Parameter::DefaultF)
+        !matches!(
+            named.parameter,
+            Parameter::FluenceScale
+                | Parameter::MosaicScale
+                | Parameter::MosaicAxisScale(_)
+                | Parameter::DefaultF
+                | Parameter::Cells(_)
+                | Parameter::AllCells
+                | Parameter::Coupling(_)
+                | Parameter::SpectrumScale
+        )
     };
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
