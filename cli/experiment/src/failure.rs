@@ -33,6 +33,8 @@ pub enum Part {
     Orientations,
     /// The carryover of the reference's threads.
     Carryover,
+    /// Noise of the detector.
+    Noise,
     /// Worker threads.
     Threads,
     /// The scene as a whole, or an image of it.
@@ -62,6 +64,7 @@ impl Part {
             Self::Thickness => "sensor thickness",
             Self::Orientations => "orientations",
             Self::Carryover => "carryover",
+            Self::Noise => "noise",
             Self::Threads => "threads",
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",

@@ -13,7 +13,7 @@ use super::{
         },
     },
     names::names,
-    render::IMAGE,
+    render::{IMAGE, check_noise},
 };
 use crate::error::Failure;
 use widebragg_experiment::shots::{Count, OrientationRule};
@@ -154,5 +154,6 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     render.names_flat_images = true;
     render.frames = Some(shots.count);
     render.shots = Some(shots);
+    check_noise(&render)?;
     Ok(Command::Render(Box::new(render)))
 }
