@@ -71,6 +71,7 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Carryover => "--reference-threads",
         Part::Threads => "--threads",
         Part::Selection => "refine",
+        Part::Shots => "shots",
         Part::Scene => return None,
     };
     Some(options)

@@ -33,12 +33,16 @@ pub enum Part {
     Orientations,
     /// The carryover of the reference's threads.
     Carryover,
+    /// Noise of the detector.
+    Noise,
     /// Worker threads.
     Threads,
     /// The scene as a whole, or an image of it.
     Scene,
     /// The choice of pixels to fit.
     Selection,
+    /// What differs between shots.
+    Shots,
 }
 
 impl Part {
@@ -60,9 +64,11 @@ impl Part {
             Self::Thickness => "sensor thickness",
             Self::Orientations => "orientations",
             Self::Carryover => "carryover",
+            Self::Noise => "noise",
             Self::Threads => "threads",
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
+            Self::Shots => "shots",
         }
     }
 }

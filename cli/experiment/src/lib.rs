@@ -35,6 +35,7 @@
 //! | put several crystals into one image | [`lattices`] |
 //! | vary it from shot to shot | [`shots`] |
 //! | get its statistics | [`statistics::Statistics`] |
+//! | turn photons into what a detector stores of them | [`detector_noise`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
@@ -50,6 +51,7 @@
 
 pub mod carryover;
 mod derive;
+pub mod detector_noise;
 pub mod detectors;
 pub mod experiment;
 pub mod factor_grid;

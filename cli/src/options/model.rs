@@ -15,6 +15,7 @@ use widebragg::light::LightRule;
 use widebragg::mosaic::MosaicAxes;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
+use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
@@ -130,6 +131,15 @@ pub enum HeaderStyle {
     Readers,
     /// The reference's keys and formats.
     Reference,
+}
+
+/// `--noise-model`: what the noise is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoiseModel {
+    /// One stream of random numbers, as in nanoBragg.
+    Reference,
+    /// Deviates that are functions of seed, frame, panel and pixel.
+    Counter,
 }
 
 /// `--nxmx-data`: what the pixels of an NXmx file are.
@@ -753,6 +763,10 @@ pub struct Options {
     pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
+    /// What the noise is drawn from; `None`: as [`Options::has_counter_noise`] says.
+    pub noise_model: Option<NoiseModel>,
+    /// Stages of the noise of the detector.
+    pub noise_stages: NoiseStages,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
@@ -815,6 +829,13 @@ impl Options {
     pub fn data_of_nxmx(&self) -> Option<NxmxData> {
         let usual = if self.nonoise { NxmxData::Photons } else { NxmxData::Noise };
         self.nxmx.as_ref().map(|_| self.nxmx_data.unwrap_or(usual))
+    }
+
+    /// Whether the noise of each pixel is drawn by itself; else it is the reference's.
+    #[must_use]
+    pub fn has_counter_noise(&self) -> bool {
+        let usual = self.shots.is_some() || self.noise_stages != NoiseStages::default();
+        self.noise_model.map_or(usual, |model| model == NoiseModel::Counter)
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

@@ -54,7 +54,7 @@ use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
 use reach::Reach;
 use sensor::GivenSensor;
-use shots::GivenShots;
+use shots::{GivenShots, Plan};
 use spectrum::{GivenSpectrum, SpectrumSummary};
 use structure_factors::Factors;
 
@@ -119,8 +119,8 @@ pub struct SetUp {
     pub geometry: Option<FileGeometry>,
     /// The wavelengths of the beam.
     pub wavelengths: Wavelengths,
-    /// What files say of the shots, where these are rendered.
-    pub shots: Option<GivenShots>,
+    /// The shots, where these are rendered.
+    pub plan: Option<Plan>,
 }
 
 /// Where the wavelengths of a beam come from.
@@ -192,9 +192,14 @@ fn set_up(
     let grid = |parameters: &Parameters, shots: Option<&GivenShots>| {
         grid_for(parameters, options, shots, table, of_file, extent, &mut computed)
     };
+    // Shots may still be refused, and then there is nothing to warn of.
+    let mut held = Vec::new();
+    let told = |warning: String| if options.shots.is_some() { held.push(warning) } else { warn(warning) };
     let OfFiles { experiment, wavelengths, shots } =
-        of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
-    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, shots })
+        of_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
+    let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
+    held.into_iter().for_each(warn);
+    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan })
 }
 
 /// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.

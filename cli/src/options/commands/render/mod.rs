@@ -4,6 +4,7 @@ mod beam;
 mod crystal;
 mod detector;
 mod model;
+mod noise;
 mod odd;
 mod output;
 mod sampling;
@@ -22,6 +23,8 @@ pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
 pub(super) use model::MODEL;
+use noise::NOISE;
+pub(super) use noise::check as check_noise;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
 use sampling::SAMPLING;
 
@@ -39,6 +42,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "geometry",
         "detectors",
         "output-files",
+        "noise",
         "predictions",
         "headers",
         "modes",
@@ -56,6 +60,7 @@ static SYNTAX: Syntax<Options> = Syntax::new(
         DETECTOR,
         SAMPLING,
         OUTPUT,
+        NOISE,
         SERIES,
         RUNNING,
         IGNORED,
@@ -64,11 +69,23 @@ static SYNTAX: Syntax<Options> = Syntax::new(
 );
 
 /// The options that describe one image: what the trace or the derivatives of a render take as well.
-pub(super) const IMAGE: &[Section<Options>] =
-    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, MODEL, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
+pub(super) const IMAGE: &[Section<Options>] = &[
+    CRYSTAL,
+    STRUCTURE_FACTORS,
+    REFLECTIONS,
+    MODEL,
+    BEAM,
+    DETECTOR,
+    SAMPLING,
+    OUTPUT,
+    NOISE,
+    RUNNING,
+    IGNORED,
+];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let options = line.options;
+    check_noise(&options)?;
     if let (Some(frames), Some([first, last])) = (options.frames, options.frame_range)
         && last > frames
     {
