@@ -71,6 +71,7 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Carryover => "--reference-threads",
         Part::Threads => "--threads",
         Part::Selection => "refine",
+        Part::Background => "--background",
         Part::Scene => return None,
     };
     Some(options)

@@ -39,6 +39,8 @@ pub enum Part {
     Scene,
     /// The choice of pixels to fit.
     Selection,
+    /// Amorphous matter in the beam.
+    Background,
 }
 
 impl Part {
@@ -63,6 +65,7 @@ impl Part {
             Self::Threads => "threads",
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
+            Self::Background => "background",
         }
     }
 }

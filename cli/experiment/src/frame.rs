@@ -14,6 +14,7 @@ use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::{filled, reserved, zeroed};
 
+use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
@@ -132,7 +133,7 @@ fn render(
 /// Renders a panel into its pixels and, where it gets noise, its deviates; also returns the time in s.
 fn render_panel(
     experiment: &Experiment,
-    StackPart { scene, pixels, .. }: StackPart<'_, &mut [f32]>,
+    StackPart { scene, first_row, pixels }: StackPart<'_, &mut [f32]>,
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(PanelFrame, RowReport, f64), Failure> {
@@ -153,6 +154,7 @@ fn render_panel(
         slots: &slots,
         row_done,
         drawing: drawing.as_ref(),
+        background: background::from_row(experiment, first_row),
         pixels,
         done: &mut rows_done,
         aside: 0.0,
@@ -189,6 +191,8 @@ struct Target<'f, 'p> {
     row_done: &'f (dyn Fn() + Sync),
     /// Where finished rows go, if they get noise.
     drawing: Option<&'f Drawing<'p>>,
+    /// What amorphous matter adds to the pixels; empty where there is none.
+    background: &'f [f32],
     /// Those of the rows that are not rendered yet.
     pixels: &'p mut [f32],
     done: &'f mut [RowDone],
@@ -203,6 +207,7 @@ impl<'p> Target<'_, 'p> {
         self.pixels = later;
         let done = &mut self.done[rows.clone()];
         let (columns, slots, row_done, drawing) = (self.columns, self.slots, self.row_done, self.drawing);
+        let background = self.background;
         // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up later.
         let height = if slots.is_empty() { (PIXELS_AT_A_TIME / columns.max(1)).max(1) } else { 1 };
         let rendered_ns = AtomicU64::new(0);
@@ -212,6 +217,7 @@ impl<'p> Target<'_, 'p> {
             let mut own = slot_of_row(slots, first);
             let started = Instant::now();
             let report = render_rows(these.clone(), out, &mut carryover(own.as_mut_slice()));
+            background::add(background.get(first * columns..).unwrap_or_default(), out);
             rendered_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
             these.clone().for_each(|_| row_done());
             let report = report.map_err(refused(Part::Scene))?;

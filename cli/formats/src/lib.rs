@@ -61,6 +61,7 @@ pub mod rotations;
 pub mod smv;
 pub mod sources;
 pub mod spectrum;
+pub mod stol;
 pub mod stream;
 mod text;
 pub mod trace;

@@ -29,6 +29,7 @@ use super::nxmx::NxmxFile;
 use super::output::{Names, Written};
 use super::predictions::Predictions;
 use crate::commands::setup::Wavelengths;
+use crate::commands::setup::background;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
 use crate::commands::setup::spectrum::SpectrumSummary;
@@ -386,6 +387,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["wavelength_from"] = json!(wavelengths.origin.origin());
     value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
+    value["background"] = background::json(e);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
@@ -644,6 +646,7 @@ fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavel
     if let Some(spectrum) = &wavelengths.spectrum {
         line("spectrum", spectrum.line());
     }
+    background::lines(e).for_each(|value| line("background", value));
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
     let sampling = match e.phi_sampling {
         PhiSampling::Start => "",

@@ -1,6 +1,7 @@
 //! From the options of a render to an experiment, once: files are read, and headers of images apply before
 //! the command line.
 
+pub(crate) mod background;
 pub(crate) mod geometry;
 mod inherited;
 pub(crate) mod inputs;
@@ -287,6 +288,8 @@ fn of_files(
         Some(panel) => experiment.on_panel(panel),
         None => experiment,
     };
+    let mut experiment = experiment;
+    background::add(options, inputs, &mut experiment, &mut warn)?;
     let interpolates = experiment.interpolate && experiment.structure_factors.is_some();
     if interpolates && experiment.neglected_photons > 0.0 {
         return Err(Failure::input(

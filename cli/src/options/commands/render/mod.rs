@@ -1,5 +1,6 @@
 //! The render command, which has no command word, and the tables of its options.
 
+mod background;
 mod beam;
 mod crystal;
 mod detector;
@@ -17,6 +18,7 @@ use super::super::{
 };
 use crate::error::Failure;
 
+use background::BACKGROUND;
 use beam::BEAM;
 pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
@@ -35,6 +37,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "units",
         "hkl",
         "spectrum",
+        "background",
         "models",
         "geometry",
         "detectors",
@@ -53,6 +56,7 @@ static SYNTAX: Syntax<Options> = Syntax::new(
         REFLECTIONS,
         MODEL,
         BEAM,
+        BACKGROUND,
         DETECTOR,
         SAMPLING,
         OUTPUT,
@@ -64,8 +68,19 @@ static SYNTAX: Syntax<Options> = Syntax::new(
 );
 
 /// The options that describe one image: what the trace or the derivatives of a render take as well.
-pub(super) const IMAGE: &[Section<Options>] =
-    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, MODEL, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
+pub(super) const IMAGE: &[Section<Options>] = &[
+    CRYSTAL,
+    STRUCTURE_FACTORS,
+    REFLECTIONS,
+    MODEL,
+    BEAM,
+    BACKGROUND,
+    DETECTOR,
+    SAMPLING,
+    OUTPUT,
+    RUNNING,
+    IGNORED,
+];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let options = line.options;
