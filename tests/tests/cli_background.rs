@@ -91,6 +91,11 @@ fn backgrounds_add_to_each_other_and_to_the_crystal() {
     assert!(mean(&crystal) > 0.0);
     let sum: Vec<f64> = (0..all.len()).map(|i| water[i] + flat[i] + crystal[i]).collect();
     assert_close(&all, &sum, 1e-6, "the sum");
+    // With several crystals it is there once.
+    let twin = format!("{CRYSTAL} --twin k,h,-l,0.3");
+    let [both, twins] = [format!("{line} {twin}"), twin].map(|line| image(&place, &line));
+    let sum: Vec<f64> = (0..both.len()).map(|i| water[i] + flat[i] + twins[i]).collect();
+    assert_close(&both, &sum, 1e-6, "twins");
     let of = |at: usize| {
         (made["background"][at]["matter"].clone(), number(&made["background"][at]["mean_photons"]))
     };

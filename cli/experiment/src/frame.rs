@@ -18,6 +18,7 @@ use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
+use crate::lattices::FrameScenes;
 use crate::light::{self, LightTaken, Listed};
 use crate::noise::Drawing;
 use crate::panels::{StackPart, parts_mut};
@@ -76,14 +77,14 @@ pub fn check_room(experiment: &Experiment) -> Result<(), Failure> {
     reserved::<f32>(experiment.pixels()).map(drop).ok_or_else(|| no_memory(experiment))
 }
 
-/// Renders the image of `scenes`, those of the panels of `experiment`, on the threads of the current pool; calls
-/// `row_done` after each row.
+/// Renders the image of `scenes`, those of a frame of `experiment`, on the threads of the current pool; calls `row_done` after
+/// each row of each lattice.
 ///
 /// # Errors
 /// There is not enough memory, or the kernel rejects a scene.
 pub fn render_frame(
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
+    scenes: &FrameScenes<'_>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
     render(experiment, scenes, None, row_done).map(|(frame, _)| frame)
@@ -96,7 +97,7 @@ pub fn render_frame(
 /// As [`render_frame`].
 pub fn render_noisy_frame(
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
+    scenes: &FrameScenes<'_>,
     streams: &[Ran1],
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
@@ -106,7 +107,7 @@ pub fn render_noisy_frame(
 /// Image and deviates; without random numbers there are no deviates.
 fn render(
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
+    scenes: &FrameScenes<'_>,
     streams: Option<&[Ran1]>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
@@ -114,13 +115,13 @@ fn render(
     let mut pixels = room(experiment.pixels())?;
     let mut deviates = room(streams.map_or(0, |_| experiment.pixels()))?;
     let mut report = RowReport::default();
-    let mut panels = Vec::with_capacity(scenes.len());
+    let mut panels = Vec::with_capacity(scenes.panels().len());
     let mut seconds = 0.0;
-    let of_panels = parts_mut(scenes, &mut pixels).zip(parts_mut(scenes, &mut deviates));
+    let of_panels = parts_mut(scenes.panels(), &mut pixels).zip(parts_mut(scenes.panels(), &mut deviates));
     for (index, (part, StackPart { pixels: deviates, .. })) in of_panels.enumerate() {
         let random = streams.and_then(|streams| streams.get(index));
         let noise = random.map(|random| (random.clone(), deviates));
-        let (panel, rows, took) = render_panel(experiment, part, noise, row_done)?;
+        let (panel, rows, took) = render_panel(experiment, scenes.on_panel(index), part, noise, row_done)?;
         seconds += took;
         report.pixels += rows.pixels;
         report.omega_sum_sr += rows.omega_sum_sr;
@@ -130,10 +131,54 @@ fn render(
     Ok((Frame { pixels, report, panels, seconds }, deviates))
 }
 
-/// Renders a panel into its pixels and, where it gets noise, its deviates; also returns the time in s.
-fn render_panel(
+/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice; also returns
+/// the time in s.
+fn render_panel<'s, 'a: 's>(
     experiment: &Experiment,
-    StackPart { scene, first_row, pixels }: StackPart<'_, &mut [f32]>,
+    scenes: impl Iterator<Item = &'s Scene<'a>>,
+    StackPart { first_row, pixels, .. }: StackPart<'_, &mut [f32]>,
+    noise: Option<(Ran1, &mut [f32])>,
+    row_done: &(dyn Fn() + Sync),
+) -> Result<(PanelFrame, RowReport, f64), Failure> {
+    let mut scenes = scenes.peekable();
+    let mut noise = noise;
+    let mut panel: Option<(PanelFrame, RowReport, f64)> = None;
+    while let Some(scene) = scenes.next() {
+        // Deviates are those of the sum, which is complete with the last lattice.
+        let noise = noise.take_if(|_| scenes.peek().is_none());
+        let before = match panel {
+            None => Before::Background(background::from_row(experiment, first_row)),
+            Some(_) => Before::Lattices,
+        };
+        let (lattice, rows, took) = render_lattice(experiment, scene, before, pixels, noise, row_done)?;
+        panel = Some(match panel {
+            None => (lattice, rows, took),
+            Some((mut panel, mut report, seconds)) => {
+                panel.light = panel.light.and(lattice.light);
+                panel.neglects |= lattice.neglects;
+                report.fallbacks += rows.fallbacks;
+                (panel, report, seconds + took)
+            }
+        });
+    }
+    panel.ok_or_else(|| Failure::impossible(Part::Crystal, "a frame without lattices"))
+}
+
+/// What the photons of a lattice add to.
+#[derive(Clone, Copy)]
+enum Before<'f> {
+    /// What amorphous matter adds to each pixel; empty where there is none.
+    Background(&'f [f32]),
+    /// What the pixels hold of other lattices.
+    Lattices,
+}
+
+/// Renders a panel with one lattice.
+fn render_lattice(
+    experiment: &Experiment,
+    scene: &Scene<'_>,
+    before: Before<'_>,
+    pixels: &mut [f32],
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(PanelFrame, RowReport, f64), Failure> {
@@ -143,8 +188,8 @@ fn render_panel(
     let mut slots = open_slots(experiment, scene)?;
     let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
-    let scene =
-        latched(scene, latch).neglecting(experiment.neglected_photons).map_err(refused(Part::Scene))?;
+    let neglected_photons = experiment.neglected_photons / experiment.lattices() as f64;
+    let scene = latched(scene, latch).neglecting(neglected_photons).map_err(refused(Part::Scene))?;
     let drawing = match noise {
         Some((random, deviates)) => Some(Drawing::new(&scene, random, deviates).ok_or_else(no_memory)?),
         None => None,
@@ -154,7 +199,7 @@ fn render_panel(
         slots: &slots,
         row_done,
         drawing: drawing.as_ref(),
-        background: background::from_row(experiment, first_row),
+        before,
         pixels,
         done: &mut rows_done,
         aside: 0.0,
@@ -191,8 +236,7 @@ struct Target<'f, 'p> {
     row_done: &'f (dyn Fn() + Sync),
     /// Where finished rows go, if they get noise.
     drawing: Option<&'f Drawing<'p>>,
-    /// What amorphous matter adds to the pixels; empty where there is none.
-    background: &'f [f32],
+    before: Before<'f>,
     /// Those of the rows that are not rendered yet.
     pixels: &'p mut [f32],
     done: &'f mut [RowDone],
@@ -206,8 +250,7 @@ impl<'p> Target<'_, 'p> {
         let (pixels, later) = core::mem::take(&mut self.pixels).split_at_mut(rows.len() * self.columns);
         self.pixels = later;
         let done = &mut self.done[rows.clone()];
-        let (columns, slots, row_done, drawing) = (self.columns, self.slots, self.row_done, self.drawing);
-        let background = self.background;
+        let Self { columns, slots, row_done, drawing, before, .. } = *self;
         // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up later.
         let height = if slots.is_empty() { (PIXELS_AT_A_TIME / columns.max(1)).max(1) } else { 1 };
         let rendered_ns = AtomicU64::new(0);
@@ -216,8 +259,15 @@ impl<'p> Target<'_, 'p> {
             let these = first..first + done.len();
             let mut own = slot_of_row(slots, first);
             let started = Instant::now();
-            let report = render_rows(these.clone(), out, &mut carryover(own.as_mut_slice()));
-            background::add(background.get(first * columns..).unwrap_or_default(), out);
+            let carry = &mut carryover(own.as_mut_slice());
+            let report = match before {
+                Before::Background(photons) => {
+                    let report = render_rows(these.clone(), out, carry);
+                    background::add(photons.get(first * columns..).unwrap_or_default(), out);
+                    report
+                }
+                Before::Lattices => added(render_rows, these.clone(), out, carry),
+            };
             rendered_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
             these.clone().for_each(|_| row_done());
             let report = report.map_err(refused(Part::Scene))?;
@@ -253,6 +303,19 @@ impl<'p> Target<'_, 'p> {
             })
         })
     }
+}
+
+/// Renders rows, and adds them to what their pixels hold.
+fn added(
+    render_rows: RenderRows<'_>,
+    rows: Range<usize>,
+    pixels: &mut [f32],
+    carry: &mut Carryover<'_>,
+) -> Result<RowReport, widebragg::Error> {
+    let mut terms = vec![0.0; pixels.len()];
+    let report = render_rows(rows, &mut terms, carry)?;
+    pixels.iter_mut().zip(terms).for_each(|(pixel, term)| *pixel += term);
+    Ok(report)
 }
 
 /// Adds up the reports of all rows, and absorbs their copies of slots into `slots`.

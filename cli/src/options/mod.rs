@@ -37,8 +37,8 @@ pub use man::man;
 pub use model::{
     Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions,
     Dtype, GradientOptions, HeaderStyle, HklOptions, Log, MatterOption, MatterTable, Misset, ModelOptions,
-    NMatrix, Options, PanelChoice, SensorOption, Shell, SolventChoice, SpectrumOptions, TraceDiffOptions,
-    TraceFormat, TraceOptions,
+    NMatrix, NxmxData, Options, PanelChoice, SensorOption, Shell, SolventChoice, SpectrumOptions,
+    TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

@@ -160,6 +160,8 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("--geometry", &options.geometry),
         ("-sourcefile", &options.sourcefile),
         ("--spectrum", &options.spectrum.file),
+        ("--mosaic-matrices", &options.mosaic_matrices),
+        ("--crystals", &options.crystals),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
     let tables = options.background.matter.iter().filter_map(|matter| match &matter.table {
