@@ -136,6 +136,27 @@ fn a_pixel_does_not_depend_on_region_threads_or_frame() {
 }
 
 #[test]
+fn shots_have_the_background_of_their_own_beam() {
+    let place = Workplace::empty();
+    place.write(
+        "shots.csv",
+        "shot,weight,lambda_angstrom,fluence_per_m2\n1,0,1.0,1e24\n2,0,1.2,3e24\n3,1,1.2,1e24\n",
+    );
+    let line = "--background water,0.1 --background air,20";
+    place
+        .run_line(&format!(
+            "shots {DETECTOR} {CRYSTAL} -nonoise -nopgm -floatfile s.bin --shots 3 --shot-table shots.csv {line}"
+        ))
+        .well();
+    let [first, second, third] = [1, 2, 3].map(|shot| floats(&place, &format!("s_{shot:05}.bin")));
+    assert_close(&first, &image(&place, line), 1e-6, "a blank");
+    let longer = image(&place, &format!("{line} -lambda 1.2"));
+    let thrice: Vec<f64> = longer.iter().map(|photons| 3.0 * photons).collect();
+    assert_close(&second, &thrice, 1e-6, "another wavelength and fluence");
+    assert!(mean(&third) > mean(&longer));
+}
+
+#[test]
 fn tables_may_have_other_columns_comments_and_orders() {
     let place = Workplace::empty();
     let points = [(0.0, 3.0), (0.05, 4.0), (0.1, 9.0), (0.2, 2.0), (0.3, 5.0)];
@@ -331,4 +352,7 @@ fn what_cannot_be_a_background_is_refused() {
         .run_line(&format!("trace --pixel 1 2 {DETECTOR} {CRYSTAL} --background water,1"))
         .refused("trace");
     assert!(outcome.stderr.contains("--background: not in traces"), "{}", outcome.stderr);
+    let line = format!("diagnose {DETECTOR} {CRYSTAL} --background water,1");
+    let outcome = place.run_line(&line).refused("diagnose");
+    assert!(outcome.stderr.contains("--background: nanoBragg has none"), "{}", outcome.stderr);
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Matter`] is a table of F against s, where the matter is, and how much of it the beam hits; [`photons`] are those of
 //! all matter in each pixel of the stack of panels, evaluated at the pixel's centre by
-//! [`AmorphousMatter`]. They depend neither on the crystal nor on the frame, so that a
-//! series computes them once.
+//! [`AmorphousMatter`]. They depend neither on the crystal nor on the frame, so that a series computes them once; shots
+//! whose beam or detector differs have their own ([`Background::of`]).
 //!
 //! **Sources.** Where each direction of the beam has the same wavelengths with the same weights, as those of grids and
 //! spectra have, the F of all wavelengths are looked up at once ([`Profile`]), with an error of at most
@@ -103,6 +103,10 @@ pub struct Background {
     pub photons: Vec<f32>,
     /// What each matter adds.
     pub added: Vec<Added>,
+    /// The matter.
+    matter: Vec<Matter>,
+    /// Cross section of the beam, in m^2.
+    area_m2: f64,
 }
 
 /// What one kind of matter adds to the images.
@@ -121,7 +125,15 @@ impl Background {
         let first: usize = experiment.panels.iter().take(panel).map(pixels).sum();
         let count = experiment.panels.get(panel).map_or(0, pixels);
         let photons = self.photons.get(first..first + count).unwrap_or_default().to_vec();
-        Self { photons, added: self.added.clone() }
+        Self { photons, ..self.clone() }
+    }
+
+    /// That of the same matter in another beam, or on another detector.
+    ///
+    /// # Errors
+    /// As [`photons`].
+    pub fn of(&self, experiment: &Experiment) -> Result<Self, Failure> {
+        photons(experiment, self.matter.clone(), self.area_m2)
     }
 }
 
@@ -141,7 +153,7 @@ pub(crate) fn add<P: From<f32> + AddAssign>(photons: &[f32], pixels: &mut [P]) {
 ///
 /// # Errors
 /// The mode is c-parity, a table or number cannot be, a path reaches a panel, or there is too little memory.
-pub fn photons(experiment: &Experiment, matter: &[Matter], area_m2: f64) -> Result<Background, Failure> {
+pub fn photons(experiment: &Experiment, matter: Vec<Matter>, area_m2: f64) -> Result<Background, Failure> {
     let impossible = |why: &str| Failure::impossible(Part::Background, why);
     if experiment.mode == PhiMode::CParity {
         return Err(impossible("only in spec, since nanoBragg adds none"));
@@ -153,13 +165,13 @@ pub fn photons(experiment: &Experiment, matter: &[Matter], area_m2: f64) -> Resu
     let sum_before = |photons: &[f32]| photons.par_iter().map(|&photons| f64::from(photons)).sum::<f64>();
     let rendered: usize = experiment.panels.iter().map(rendered_pixels).sum();
     let mut before = 0.0;
-    for matter in matter {
+    for matter in &matter {
         add_matter(experiment, &beam, matter, area_m2, &mut photons)?;
         let sum = sum_before(&photons);
         added.push(Added { name: matter.name.clone(), mean: (sum - before) / rendered.max(1) as f64 });
         before = sum;
     }
-    Ok(Background { photons, added })
+    Ok(Background { photons, added, matter, area_m2 })
 }
 
 fn rendered_pixels(panel: &DetectorPanel) -> usize {

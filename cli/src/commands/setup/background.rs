@@ -45,7 +45,7 @@ pub(super) fn add(
         all.push(of_option(option, index, *absorbs, inputs, experiment, &mut warn)?);
     }
     let pool = threads::pool(threads::or_all_cores(options.threads))?;
-    let background = pool.install(|| photons(experiment, &all, beamsize_m * beamsize_m));
+    let background = pool.install(|| photons(experiment, all, beamsize_m * beamsize_m));
     experiment.background = Some(Arc::new(background?));
     Ok(())
 }
