@@ -43,6 +43,8 @@ pub enum Part {
     Selection,
     /// What differs between shots.
     Shots,
+    /// Amorphous matter in the beam.
+    Background,
 }
 
 impl Part {
@@ -69,6 +71,7 @@ impl Part {
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
             Self::Shots => "shots",
+            Self::Background => "background",
         }
     }
 }

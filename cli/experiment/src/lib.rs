@@ -44,11 +44,13 @@
 //! | state the geometry for a reader of the images | [`geometry`] |
 //! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
 //! | make and thin out spectra | [`spectrum`] |
+//! | add what amorphous matter scatters | [`background`] |
 //! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 
+pub mod background;
 pub mod carryover;
 mod derive;
 pub mod detector_noise;

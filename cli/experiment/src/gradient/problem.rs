@@ -26,6 +26,7 @@ use widebragg_formats::memory::{filled, reserved};
 
 use super::selection::{Gathered, Selection};
 use super::spreads::MovedSpreads;
+use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
@@ -198,6 +199,7 @@ impl<'e> Problem<'e> {
                     .try_for_each(|(row, out)| render_row(scene, listed, slots, row, out))
             })
         })?;
+        background::add(background::from_row(self.experiment, 0), &mut image);
         Ok(image)
     }
 
@@ -207,13 +209,17 @@ impl<'e> Problem<'e> {
     /// # Errors
     /// As [`Problem::with_scene`].
     pub fn selected_pixels(&self, moves: &Moves, selection: &Selection) -> Result<Vec<f64>, Failure> {
-        self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
+        let mut pixels = self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
             let mut gathered = Gathered::new(selection, 1);
             self.exactly(scene, selection.all_rows(), &mut |band, listed| {
                 gathered.render(band, |row, out| render_row(scene, listed, slots, row, out))
             })?;
             gathered.pixels()
-        })
+        })?;
+        if let Some(background) = &self.experiment.background {
+            pixels.iter_mut().zip(selection.of(&background.photons)).for_each(|(pixel, more)| *pixel += more);
+        }
+        Ok(pixels)
     }
 
     /// Calls `render` for all of `rows`, from lists that leave out nothing where these are faster.

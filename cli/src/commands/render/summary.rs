@@ -31,6 +31,7 @@ use super::output::{Names, NoiseTotals, Written};
 use super::predictions::Predictions;
 use super::shots::TruthFiles;
 use crate::commands::setup::Wavelengths;
+use crate::commands::setup::background;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
 use crate::commands::setup::shots::Plan;
@@ -404,6 +405,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["wavelength_from"] = json!(wavelengths.origin.origin());
     value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
+    value["background"] = background::json(e);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
@@ -723,6 +725,7 @@ fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavel
     if let Some(spectrum) = &wavelengths.spectrum {
         line("spectrum", spectrum.line());
     }
+    background::lines(e).for_each(|value| line("background", value));
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
     let sampling = match e.phi_sampling {
         PhiSampling::Start => "",

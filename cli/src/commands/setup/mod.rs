@@ -1,6 +1,7 @@
 //! From the options of a render to an experiment, once: files are read, and headers of images apply before
 //! the command line.
 
+pub(crate) mod background;
 pub(crate) mod geometry;
 mod inherited;
 pub(crate) mod inputs;
@@ -269,6 +270,11 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     // The crystal must not depend on the second in which it is drawn.
     let seed = options.misset_seed_as_typed.or(options.seed_as_typed);
     options.misset_seed_as_typed = Some(seed.unwrap_or_else(clock_seed));
+    if !options.background.matter.is_empty() {
+        return Err(Failure::input(
+            "--background: nanoBragg has none, so there is nothing to compare it with",
+        ));
+    }
     if options.model.energy_channels.is_some() {
         let why = "nanoBragg has the same F for all wavelengths, so there is nothing to compare them with";
         return Err(Failure::input(format!("--energy-channels: {why}")));
@@ -332,6 +338,8 @@ fn of_files(
         Some(panel) => experiment.on_panel(panel),
         None => experiment,
     };
+    let mut experiment = experiment;
+    background::add(options, inputs, &mut experiment, &mut warn)?;
     let interpolates = experiment.interpolate && experiment.structure_factors.is_some();
     if interpolates && experiment.neglected_photons > 0.0 {
         return Err(Failure::input(
