@@ -92,14 +92,12 @@ impl<T: Real> Variables<T> {
         array.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         array
     }
-}
 
-impl Variables {
     /// Creates variables from an array in the order of the fields.
     #[must_use]
-    pub fn from_array(array: &[f64; VARIABLES]) -> Self {
+    pub fn from_array(array: &[T; VARIABLES]) -> Self {
         let vectors = array.as_chunks::<3>().0;
-        let at = |i: usize| vectors.get(i).copied().unwrap_or_default().into();
+        let at = |i: usize| vectors.get(i).copied().unwrap_or([T::constant(0.0); 3]).into();
         let &[
             ..,
             close_distance_m,
@@ -128,7 +126,9 @@ impl Variables {
             default_f,
         }
     }
+}
 
+impl Variables {
     /// Computes the scalar product.
     ///
     /// If `self` holds derivatives with respect to the variables, it is the derivative along the direction

@@ -1,22 +1,25 @@
-//! Names and units of the parameters with respect to which an image can be differentiated.
+//! Names and units of what an image can be differentiated with respect to: the parameters that all panels share
+//! ([`ALL`]), and the motions of panels and of groups of them ([`motions`]).
 
 use core::f64::consts::PI;
+use std::borrow::Cow;
 
 use widebragg::crystal::CellSource;
-use widebragg::gradient::{Moves, Parameter};
+use widebragg::gradient::{Motion, Parameter};
 use widebragg::scene::CrystalInput;
 
+use super::moves::{Body, Movable, Moves, PanelGroup};
 use crate::experiment::Experiment;
 
-/// A parameter with its name and unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Something that moves, with its name and unit.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Named {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Name of its group.
-    pub group: &'static str,
-    /// The parameter of the kernel.
-    pub parameter: Parameter,
+    pub group: Cow<'static, str>,
+    /// What it is.
+    pub movable: Movable,
     /// Its unit; empty for a factor or a structure factor.
     pub unit: &'static str,
     /// Size of the unit in the kernel's unit.
@@ -34,11 +37,17 @@ const fn named(
     unit: &'static str,
     per_unit: f64,
 ) -> Named {
-    Named { name, group, parameter, unit, per_unit }
+    Named {
+        name: Cow::Borrowed(name),
+        group: Cow::Borrowed(group),
+        movable: Movable::Shared(parameter),
+        unit,
+        per_unit,
+    }
 }
 
-/// All parameters.
-pub const ALL: [Named; 33] = [
+/// All parameters that panels share.
+pub static ALL: [Named; 33] = [
     named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
     named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
     named("c", "cell", Parameter::CellLength(2), "angstrom", 1.0),
@@ -79,18 +88,66 @@ impl Named {
     /// depends on the spread. `None` for the mosaic spread of an experiment without one.
     #[must_use]
     pub fn of(self, experiment: &Experiment) -> Option<Self> {
-        match self.parameter {
-            Parameter::MosaicScale if experiment.mosaic_spread_rad > 0.0 => {
+        match self.movable {
+            Movable::Shared(Parameter::MosaicScale) if experiment.mosaic_spread_rad > 0.0 => {
                 Some(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
             }
-            Parameter::MosaicScale => None,
+            Movable::Shared(Parameter::MosaicScale) => None,
             _ => Some(self),
+        }
+    }
+
+    /// The parameter that all panels share; `None` for a motion of some of them.
+    #[must_use]
+    pub fn shared(&self) -> Option<Parameter> {
+        match self.movable {
+            Movable::Shared(parameter) => Some(parameter),
+            Movable::Rigid(..) => None,
         }
     }
 }
 
-/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives
-/// vectors from it whose angles differ slightly.
+/// The components of a rigid motion: shifts along the axes of its frame, and rotations about them.
+const MOTIONS: [(&str, Motion, &str, f64); 6] = [
+    ("fast", Motion::Shift(0), "mm", MM),
+    ("slow", Motion::Shift(1), "mm", MM),
+    ("normal", Motion::Shift(2), "mm", MM),
+    ("rot_fast", Motion::Rotation(0), "deg", DEGREE),
+    ("rot_slow", Motion::Rotation(1), "deg", DEGREE),
+    ("rot_normal", Motion::Rotation(2), "deg", DEGREE),
+];
+
+/// The components of the motion of a body: `panel[NAME].fast` or `group[NAME].fast` and so on. A panel whose name
+/// others have as well has its number among all panels of the detector instead.
+pub fn motions(
+    body: Body,
+    experiment: &Experiment,
+    groups: &[PanelGroup],
+) -> impl Iterator<Item = Named> + use<> {
+    let label = match body {
+        Body::Group(group) => format!("group[{}]", groups.get(group).map_or("", |group| &group.name)),
+        Body::Panel(at) => {
+            let panels = &experiment.panels;
+            let same = |name: &str| panels.iter().filter(|panel| panel.name == name).count();
+            let named = panels.get(at).map(|panel| match same(&panel.name) {
+                1 => format!("panel[{}]", panel.name),
+                _ => format!("panel[{}]", panel.number),
+            });
+            named.unwrap_or_default()
+        }
+    };
+    MOTIONS.into_iter().map(move |(component, motion, unit, per_unit)| Named {
+        name: format!("{label}.{component}").into(),
+        group: label.clone().into(),
+        movable: Movable::Rigid(body, motion),
+        unit,
+        per_unit,
+    })
+}
+
+/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives vectors from
+/// it whose angles differ slightly. Those of a detector of several panels are the first panel's, and motions begin at
+/// 0.
 #[must_use]
 pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
     let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);
@@ -102,7 +159,10 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
     let direct = experiment.crystal.direct;
     let panel = experiment.first_panel();
     let detector = &panel.detector;
-    let before = match named.parameter {
+    let Movable::Shared(parameter) = named.movable else {
+        return moves.get(named.movable) / named.per_unit;
+    };
+    let before = match parameter {
         Parameter::CellVector(i) => {
             let vector = [direct.a_m, direct.b_m, direct.c_m];
             vector.get(i / 3).map_or(0.0, |v| at(v.to_array(), i % 3)) / ANGSTROM_M
@@ -123,5 +183,5 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
         Parameter::FluenceScale | Parameter::MosaicScale => 1.0,
         Parameter::DefaultF => experiment.default_f,
     };
-    (before + moves.get(named.parameter)) / named.per_unit
+    (before + moves.shared.get(parameter)) / named.per_unit
 }

@@ -58,11 +58,11 @@ use structure_factors::Factors;
 ///
 /// # Errors
 /// A file that cannot be used, values that fit no experiment, or steps to neglect.
-pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
-    set_up(options, &inputs, geometry, Extent::File).map(|set_up| set_up.experiment)
+    set_up(options, &inputs, geometry, Extent::File)
 }
 
 /// Checks that no steps are to be neglected.
@@ -143,11 +143,11 @@ fn crystal_cell(experiment: &Experiment) -> Cell {
     }
 }
 
-/// As [`experiment`], with the structure factors that its images ask for and the geometry that was read of
+/// As [`of_fit`], with the structure factors that its images ask for and the geometry that was read of
 /// [`FileGeometry::read`]; the other files are read through `inputs`.
 ///
 /// # Errors
-/// As [`experiment`].
+/// As [`of_fit`].
 pub fn of_images(
     options: &Options,
     inputs: &Inputs,
@@ -173,10 +173,10 @@ fn set_up(
     Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths })
 }
 
-/// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
+/// As [`of_fit`], with a table of structure factors instead of a file; warnings go to `warn`.
 ///
 /// # Errors
-/// As [`experiment`].
+/// As [`of_fit`].
 pub fn with_structure_factors(
     options: &Options,
     table: Option<HklTable>,
@@ -229,7 +229,7 @@ fn grid_for(
 /// error.
 ///
 /// # Errors
-/// As [`experiment`], in either mode.
+/// As [`of_fit`], in either mode.
 pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let mut options = options.clone();
     // The crystal must not depend on the second in which it is drawn.
