@@ -22,6 +22,7 @@ use widebragg::gradient::{
 };
 use widebragg::lanes::Simd;
 use widebragg::light::{Light, SpotList};
+use widebragg::noise::counter::Stream;
 use widebragg::noise::point_spread::{PointSpread, Spread};
 use widebragg::noise::shared::SharedStreams;
 use widebragg::noise::stages::{PhotonNoise, Readout};
@@ -271,6 +272,14 @@ pub fn bare_noise(
 ) -> Result<usize, Error> {
     noise.count_all(Simd::detect(), streams, pixels);
     readout.store_all(Simd::detect(), streams, pixels, 65_535.0, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_deviates(stream: &Stream, first: u32, means: &mut [f32], gauss: &mut [f64], uniform: &mut [f64]) {
+    let simd = Simd::detect();
+    stream.draw_poisson(simd, first, means);
+    stream.fill_gauss(simd, first, gauss);
+    stream.fill_uniform(simd, first, uniform);
 }
 
 #[unsafe(no_mangle)]

@@ -89,7 +89,7 @@ const SIN_RENDER: [f64; 6] = [
 ];
 
 /// The same function to 1.9e-16, about one rounding error, for [`QuickCells::sincg_rad`].
-const SIN_QUICK: [f64; 7] = [
+pub(crate) const SIN_QUICK: [f64; 7] = [
     -1.644_934_066_848_179,
     0.811_742_425_278_698_2,
     -0.190_751_823_966_208_54,
@@ -103,7 +103,7 @@ const SIN_QUICK: [f64; 7] = [
 const SIN_F32: [f32; 4] = [-1.644_933_4, 0.811_716_4, -0.190_447_38, 0.024_725_026];
 
 /// Coefficients of (cos(pi r) - 1)/r^2 in r^2.
-const COS: [f64; 8] = [
+pub(crate) const COS: [f64; 8] = [
     -4.934_802_200_544_677,
     4.058_712_126_416_545,
     -1.335_262_768_844_664,

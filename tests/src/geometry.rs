@@ -67,7 +67,12 @@ fn check_geometry(geometry: &Geometry) {
 /// Writes the geometry as an experiment list and reads that. What a list cannot hold (an A matrix without inverse,
 /// lengths that overflow in mm) is refused by either.
 fn check_written(geometry: &Geometry) {
-    let list = ExperimentList { geometry: geometry.clone(), pedestal: 0.0, images: None };
+    let list = ExperimentList {
+        geometry: geometry.clone(),
+        other_crystals: Vec::new(),
+        pedestal: 0.0,
+        images: None,
+    };
     let Ok(json) = list.json() else { return };
     let Ok(read) = parse_geometry(&mut json.to_string().as_bytes(), Path::new("written.expt"), 0) else {
         return;

@@ -7,6 +7,7 @@
 //! * [`compare`]: differences between two images or two numbers, and their limits.
 //! * [`coordinates`]: what every model that is read must keep.
 //! * [`deviates`]: reproducible random numbers.
+//! * [`distributions`]: histograms of deviates, and how probable they are.
 //! * [`commands`]: a `proptest` strategy of valid command lines over the whole option space.
 //! * [`mutants`]: mutations of the seeds of the fuzz targets.
 //! * [`program`]: runs the `widebragg` program in a temporary folder.
@@ -27,6 +28,7 @@ pub mod commands;
 pub mod compare;
 pub mod coordinates;
 pub mod deviates;
+pub mod distributions;
 pub mod fault;
 pub mod geometry;
 pub mod golden;

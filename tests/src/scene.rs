@@ -221,6 +221,8 @@ impl KernelScene {
         let reciprocal_per_angstrom = self.crystallite.reciprocal_per_angstrom;
         let detector = Detector { spindle, ..self.detector };
         Experiment {
+            weight: 1.0,
+            other_lattices: Vec::new(),
             simd: self.simd,
             panels: vec![DetectorPanel {
                 roi: self.roi,

@@ -42,6 +42,37 @@ fn frames_are_those_of_the_other_images() {
     }
 }
 
+/// The pixels of the file are chosen apart from the other images, and a series may have a file of each kind.
+#[test]
+fn the_data_can_be_chosen() {
+    let place = Workplace::with_inputs();
+    let line = format!("{SERIES} --frames 2 --noise-cbf n.cbf");
+    let data = |line: &str| {
+        let report = place.run_line(&format!("{line} --json")).well().json();
+        report["nxmx"]["data"].as_str().expect("a kind").to_owned()
+    };
+    assert_eq!(data(&format!("{line} --nxmx-data photons")), "photons");
+    assert_same(&place, 1, "f_00002.bin");
+    assert_eq!(data(&format!("{line} --resume --nxmx noise.nxs")), "noise");
+    place.run_line("compare noise.nxs:1 n_00002.cbf --threshold 1").well();
+    // The same name, for the other kind: the older file is replaced.
+    let outcome = place.run_line(&format!("{line} --resume --nxmx noise.nxs --nxmx-data photons")).well();
+    assert!(
+        outcome.stderr.contains("noise.nxs: not a readable file of this series; it is replaced"),
+        "{}",
+        outcome.stderr
+    );
+    place.run_line("compare noise.nxs:1 f_00002.bin --threshold 1").well();
+
+    let place = Workplace::with_inputs();
+    let line = format!("{SERIES} --frames 2 -nonoise --noise-cbf n.cbf --nxmx-data noise");
+    let said = place.run_line(&format!("{line} --log summary")).well().stdout;
+    assert!(said.contains("all.nxs, 2 frames of counts with noise"), "{said}");
+    assert_same(&place, 0, "n_00001.cbf");
+    let outcome = place.run_line(&line.replace("--nxmx all.nxs", "--resume"));
+    assert!(outcome.stderr.contains("--nxmx-data has no effect without --nxmx"), "{}", outcome.stderr);
+}
+
 #[test]
 fn jobs_share_a_series_and_the_last_writes_the_file() {
     let place = Workplace::with_inputs();

@@ -347,6 +347,18 @@ fn what_is_not_there_is_said_in_one_line() {
             assert!(outcome.stderr.contains(why), "{line}: {}", outcome.stderr);
         }
     }
+    place.run_line(&format!("{CRYSTAL} --geometry start.geom -floatfile data.bin -nonoise --quiet")).well();
+    for (wrt, why) in [
+        ("panels,distance", "--wrt distance and all motions of its panels move the same"),
+        (
+            "panel[p2],panel[p3],group[upper].fast",
+            "--wrt group[upper] and all motions of its panels move the same",
+        ),
+    ] {
+        let line = format!("refine {CRYSTAL} --geometry start.geom --against data.bin --wrt {wrt}");
+        let outcome = place.run_line(&line).refused(&line);
+        assert!(outcome.stderr.contains(why), "{line}: {}", outcome.stderr);
+    }
     let line = format!("gradient {CRYSTAL} -detpixels 20 --wrt groups");
     let outcome = place.run_line(&line).refused(&line);
     assert!(outcome.stderr.contains("there are no groups of panels"), "{}", outcome.stderr);

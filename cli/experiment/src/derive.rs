@@ -281,21 +281,22 @@ pub(crate) fn interpolates(parameters: &Parameters) -> bool {
     parameters.structure_factors.is_some() && decided
 }
 
-/// Subpixels: as many as any panel needs.
-pub(crate) fn oversample(
+/// Subpixels: as many as any of the crystals needs on any panel.
+pub(crate) fn oversample<'c>(
     parameters: &Parameters,
-    crystal: &Crystal,
-    crystallite: &Crystallite,
+    crystals: impl Iterator<Item = (&'c Crystal, &'c Crystallite)>,
     panels: &[DetectorPanel],
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Oversample, Failure> {
-    let of_panel = |panel: &DetectorPanel| {
-        let Detector { distance_m, pixel_m, .. } = panel.detector;
+    let of_panels = |(crystal, crystallite): (&Crystal, &Crystallite)| {
         let (cell, cells) = (crystal.direct, crystallite.cells);
-        recommended_oversample(cell, cells, parameters.lambda0_m, distance_m, pixel_m)
+        let of_panel = |panel: &DetectorPanel| {
+            let Detector { distance_m, pixel_m, .. } = panel.detector;
+            recommended_oversample(cell, cells, parameters.lambda0_m, distance_m, pixel_m)
+        };
+        panels.iter().map(of_panel).fold(0.0, f64::max)
     };
-    // One number for all panels.
-    let recommended = panels.iter().map(of_panel).fold(0.0, f64::max);
+    let recommended = crystals.map(of_panels).fold(0.0, f64::max);
     let OversampleRequest { per_axis, thick, polar, omega } = parameters.oversample;
     let per_axis = match per_axis {
         Some(per_axis) => per_axis,

@@ -22,9 +22,10 @@ use crate::derive::{self, SourceSteps};
 use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part, refused};
 use crate::frame_start::frame_start_rad;
+use crate::lattices::{FrameScenes, Lattice, check_weight, on_panels};
 use crate::panels::DetectorPanel;
 use crate::parameters::{Parameters, PhiSampling};
-use crate::tables::{Tables, orientation_buffer, too_many_orientations};
+use crate::tables::{Tables, orientation_buffer};
 use crate::warning::Warning;
 
 /// Everything that the images of an experiment are computed from, owned.
@@ -73,6 +74,10 @@ pub struct Experiment {
     pub crystals_at_scan_points: Vec<Crystal>,
     /// Shape, size and reciprocal axes of the crystal.
     pub crystallite: Crystallite,
+    /// Factor on the photons of the crystal: 1 unless there are several.
+    pub weight: f64,
+    /// Crystals beside the first, whose images add to its own.
+    pub other_lattices: Vec<Lattice>,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// Whether images are rendered from lists of their spots.
@@ -113,6 +118,7 @@ struct Derived<'p> {
     crystals_at_frames: Vec<Crystal>,
     crystals_at_scan_points: Vec<Crystal>,
     crystallite: Crystallite,
+    other_lattices: Vec<Lattice>,
     oversample: Oversample,
     phi: Steps,
     sources: SourceSteps,
@@ -134,7 +140,13 @@ impl<'p> Derived<'p> {
             at_frames.map(|ends| derive::mean_crystal(ends, lambda0_m)).collect::<Result<_, _>>()?;
         let fluence_per_m2 = derive::fluence(parameters)?;
         let crystallite = derive::crystallite(parameters, &crystal, warn);
-        let oversample = derive::oversample(parameters, &crystal, &crystallite, &panels, warn)?;
+        check_weight(parameters.weight)?;
+        let others = parameters.other_lattices.iter();
+        let other_lattices: Vec<Lattice> =
+            others.map(|lattice| Lattice::new(lattice, parameters, warn)).collect::<Result<_, _>>()?;
+        let sizes = other_lattices.iter().map(|lattice| (&lattice.crystal, &lattice.crystallite));
+        let sizes = core::iter::once((&crystal, &crystallite)).chain(sizes);
+        let oversample = derive::oversample(parameters, sizes, &panels, warn)?;
         let mosaic = derive::mosaic(&parameters.mosaic, warn);
         let phi = phi_steps(parameters.phi).map_err(refused(Part::Phi))?;
         let sources = derive::sources(&parameters.sources, &frame, lambda0_m)?;
@@ -146,6 +158,7 @@ impl<'p> Derived<'p> {
             crystals_at_frames,
             crystals_at_scan_points,
             crystallite,
+            other_lattices,
             oversample,
             phi,
             sources,
@@ -211,7 +224,7 @@ impl Experiment {
         let source_grid = derived.sources.grid();
         let sources_left_out = derived.sources.listed().map_or(0, |listed| listed - sources.len());
         let Derived { panels, frame, crystal, crystals_at_frames, crystals_at_scan_points, .. } = derived;
-        let Derived { crystallite, oversample, phi, fluence_per_m2, .. } = derived;
+        let Derived { crystallite, other_lattices, oversample, phi, fluence_per_m2, .. } = derived;
         let axis = frame.polarization;
         let polarization =
             parameters.kahn.map(|kahn| Polarization { kahn, axis, at: parameters.polarized_at });
@@ -220,7 +233,7 @@ impl Experiment {
                 derive::check_polarization(polarization, source, &panel.detector)?;
             }
         }
-        Ok(Self {
+        let experiment = Self {
             simd: parameters.simd,
             panels_in_all: panels.len(),
             panels,
@@ -241,6 +254,8 @@ impl Experiment {
             crystals_at_frames,
             crystals_at_scan_points,
             crystallite,
+            weight: parameters.weight,
+            other_lattices,
             precision: parameters.precision,
             light: parameters.light,
             neglected_photons: parameters.neglected_photons,
@@ -256,7 +271,13 @@ impl Experiment {
             interpolate: derive::interpolates(&parameters),
             default_f: parameters.default_f,
             structure_factors: parameters.structure_factors.map(Arc::new),
-        })
+        };
+        if experiment.other_lattices.is_empty() && experiment.weight > 0.0 {
+            return Ok(experiment);
+        }
+        experiment.check_lattices()?;
+        let others = experiment.other_lattices.iter().cloned();
+        experiment.with_lattices(core::iter::once(experiment.first_lattice()).chain(others).collect())
     }
 
     /// What the crystal was oriented from; `None` where its axes were given as they are.
@@ -297,16 +318,15 @@ impl Experiment {
         }
     }
 
-    /// Creates a buffer for the orientations of a frame.
+    /// Creates a buffer for the orientations of a frame, those of all lattices.
     ///
     /// # Errors
     /// More orientations than there is memory for.
     pub fn orientation_buffer(&self) -> Result<Vec<Orientation>, Failure> {
-        let len = orientations_len(self.phi.count, self.domains.len());
-        orientation_buffer(len.map_err(|_| too_many_orientations())?)
+        orientation_buffer(self.orientations_len()?)
     }
 
-    /// The scenes of frame `frame`, counted from 0, one for each panel; `orientations` is as long as
+    /// The scenes of frame `frame`, counted from 0, one for each lattice and panel; `orientations` is as long as
     /// [`Experiment::orientation_buffer`] makes it.
     ///
     /// # Errors
@@ -315,14 +335,33 @@ impl Experiment {
         &'a self,
         frame: usize,
         orientations: &'a mut [Orientation],
-    ) -> Result<Vec<Scene<'a>>, Failure> {
-        let first = self.first_scene(frame, orientations).map_err(refused(Part::Scene))?;
-        let on = |panel: &'a DetectorPanel| first.on_panel(panel.panel(), panel.roi, panel.mask());
-        let scenes = core::iter::once(Ok(first)).chain(self.panels[1..].iter().map(on));
-        scenes.collect::<Result<_, _>>().map_err(refused(Part::Scene))
+    ) -> Result<FrameScenes<'a>, Failure> {
+        let len = |domains: &[Mat3]| orientations_len(self.phi.count, domains.len());
+        let scenes = |orientations: &'a mut [Orientation]| {
+            let (own, mut rest) = split(orientations, len(&self.domains)?)?;
+            let first = self.first_scene(frame, own)?;
+            let mut others = Vec::new();
+            for Lattice { crystal, crystallite, domains, weight, .. } in &self.other_lattices {
+                let (own, others_left) = split(rest, len(domains)?)?;
+                rest = others_left;
+                let orientations =
+                    fill_shifted_orientations(crystal.direct, self.sweep(frame), self.shift, domains, own)?;
+                let parts = SceneParts {
+                    orientations,
+                    crystallite: *crystallite,
+                    fluence_per_m2: weight * self.fluence_per_m2,
+                    // The first lattice has it.
+                    water_m: 0.0,
+                    ..*first.parts()
+                };
+                others.push(on_panels(Scene::new(parts)?, &self.panels)?);
+            }
+            Ok(FrameScenes::new(on_panels(first, &self.panels)?, others))
+        };
+        scenes(orientations).map_err(refused(Part::Scene))
     }
 
-    /// The scene of a panel, as [`Experiment::scenes`] has it.
+    /// The scene of a panel with the first lattice, as [`Experiment::scenes`] has it.
     ///
     /// # Errors
     /// As [`Experiment::scenes`].
@@ -341,7 +380,7 @@ impl Experiment {
         scene.map_err(refused(Part::Scene))
     }
 
-    /// The scene of the first panel.
+    /// The scene of the first lattice and panel.
     fn first_scene<'a>(
         &'a self,
         frame: usize,
@@ -371,8 +410,9 @@ impl Experiment {
             structure_factors: StructureFactors { grid, default_f: self.default_f, lookup },
             polarization: self.polarization,
             d_min_m: self.d_min_m,
-            fluence_per_m2: self.fluence_per_m2,
-            water_m: self.water_m,
+            fluence_per_m2: self.weight * self.fluence_per_m2,
+            // Water does not depend on the crystal.
+            water_m: self.water_m / self.weight,
             roi: first.roi,
             mask: first.mask(),
         })
@@ -382,7 +422,18 @@ impl Experiment {
     #[must_use]
     pub fn steps_per_pixel(&self) -> f64 {
         let samples = (self.oversample.per_axis as f64).powi(2);
-        let orientations = self.phi.count as f64 * self.domains.len() as f64;
+        let domains: usize = self.other_lattices.iter().map(|lattice| lattice.domains.len()).sum();
+        let orientations = self.phi.count as f64 * (self.domains.len() + domains) as f64;
         self.sources.len() as f64 * orientations * samples * self.first_panel().sensor.layers as f64
     }
+}
+
+/// The first `len` entries of a buffer, and the others.
+fn split(
+    buffer: &mut [Orientation],
+    len: usize,
+) -> Result<(&mut [Orientation], &mut [Orientation]), widebragg::Error> {
+    let given = buffer.len();
+    let too_short = widebragg::Error::BufferTooShort { buffer: "orientations", needed: len, given };
+    buffer.split_at_mut_checked(len).ok_or(too_short)
 }

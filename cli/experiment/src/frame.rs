@@ -17,6 +17,7 @@ use widebragg_formats::memory::{filled, reserved, zeroed};
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
+use crate::lattices::FrameScenes;
 use crate::light::{self, LightTaken, Listed};
 use crate::noise::Drawing;
 use crate::panels::{StackPart, parts_mut};
@@ -75,14 +76,14 @@ pub fn check_room(experiment: &Experiment) -> Result<(), Failure> {
     reserved::<f32>(experiment.pixels()).map(drop).ok_or_else(|| no_memory(experiment))
 }
 
-/// Renders the image of `scenes`, those of the panels of `experiment`, on the threads of the current pool; calls
-/// `row_done` after each row.
+/// Renders the image of `scenes`, those of a frame of `experiment`, on the threads of the current pool; calls `row_done` after
+/// each row of each lattice.
 ///
 /// # Errors
 /// There is not enough memory, or the kernel rejects a scene.
 pub fn render_frame(
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
+    scenes: &FrameScenes<'_>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
     render(experiment, scenes, None, row_done).map(|(frame, _)| frame)
@@ -95,7 +96,7 @@ pub fn render_frame(
 /// As [`render_frame`].
 pub fn render_noisy_frame(
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
+    scenes: &FrameScenes<'_>,
     streams: &[Ran1],
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
@@ -105,7 +106,7 @@ pub fn render_noisy_frame(
 /// Image and deviates; without random numbers there are no deviates.
 fn render(
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
+    scenes: &FrameScenes<'_>,
     streams: Option<&[Ran1]>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
@@ -113,13 +114,14 @@ fn render(
     let mut pixels = room(experiment.pixels())?;
     let mut deviates = room(streams.map_or(0, |_| experiment.pixels()))?;
     let mut report = RowReport::default();
-    let mut panels = Vec::with_capacity(scenes.len());
+    let mut panels = Vec::with_capacity(scenes.panels().len());
     let mut seconds = 0.0;
-    let of_panels = parts_mut(scenes, &mut pixels).zip(parts_mut(scenes, &mut deviates));
+    let of_panels = parts_mut(scenes.panels(), &mut pixels).zip(parts_mut(scenes.panels(), &mut deviates));
     for (index, (part, StackPart { pixels: deviates, .. })) in of_panels.enumerate() {
         let random = streams.and_then(|streams| streams.get(index));
         let noise = random.map(|random| (random.clone(), deviates));
-        let (panel, rows, took) = render_panel(experiment, part, noise, row_done)?;
+        let (panel, rows, took) =
+            render_panel(experiment, scenes.on_panel(index), part.pixels, noise, row_done)?;
         seconds += took;
         report.pixels += rows.pixels;
         report.omega_sum_sr += rows.omega_sum_sr;
@@ -129,10 +131,42 @@ fn render(
     Ok((Frame { pixels, report, panels, seconds }, deviates))
 }
 
-/// Renders a panel into its pixels and, where it gets noise, its deviates; also returns the time in s.
-fn render_panel(
+/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice; also returns
+/// the time in s.
+fn render_panel<'s, 'a: 's>(
     experiment: &Experiment,
-    StackPart { scene, pixels, .. }: StackPart<'_, &mut [f32]>,
+    scenes: impl Iterator<Item = &'s Scene<'a>>,
+    pixels: &mut [f32],
+    noise: Option<(Ran1, &mut [f32])>,
+    row_done: &(dyn Fn() + Sync),
+) -> Result<(PanelFrame, RowReport, f64), Failure> {
+    let mut scenes = scenes.peekable();
+    let mut noise = noise;
+    let mut panel: Option<(PanelFrame, RowReport, f64)> = None;
+    while let Some(scene) = scenes.next() {
+        // Deviates are those of the sum, which is complete with the last lattice.
+        let noise = noise.take_if(|_| scenes.peek().is_none());
+        let (lattice, rows, took) =
+            render_lattice(experiment, scene, panel.is_some(), pixels, noise, row_done)?;
+        panel = Some(match panel {
+            None => (lattice, rows, took),
+            Some((mut panel, mut report, seconds)) => {
+                panel.light = panel.light.and(lattice.light);
+                panel.neglects |= lattice.neglects;
+                report.fallbacks += rows.fallbacks;
+                (panel, report, seconds + took)
+            }
+        });
+    }
+    panel.ok_or_else(|| Failure::impossible(Part::Crystal, "a frame without lattices"))
+}
+
+/// Renders a panel with one lattice; `adds`: to what its pixels hold.
+fn render_lattice(
+    experiment: &Experiment,
+    scene: &Scene<'_>,
+    adds: bool,
+    pixels: &mut [f32],
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(PanelFrame, RowReport, f64), Failure> {
@@ -142,8 +176,8 @@ fn render_panel(
     let mut slots = open_slots(experiment, scene)?;
     let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
-    let scene =
-        latched(scene, latch).neglecting(experiment.neglected_photons).map_err(refused(Part::Scene))?;
+    let neglected_photons = experiment.neglected_photons / experiment.lattices() as f64;
+    let scene = latched(scene, latch).neglecting(neglected_photons).map_err(refused(Part::Scene))?;
     let drawing = match noise {
         Some((random, deviates)) => Some(Drawing::new(&scene, random, deviates).ok_or_else(no_memory)?),
         None => None,
@@ -153,6 +187,7 @@ fn render_panel(
         slots: &slots,
         row_done,
         drawing: drawing.as_ref(),
+        adds,
         pixels,
         done: &mut rows_done,
         aside: 0.0,
@@ -189,6 +224,8 @@ struct Target<'f, 'p> {
     row_done: &'f (dyn Fn() + Sync),
     /// Where finished rows go, if they get noise.
     drawing: Option<&'f Drawing<'p>>,
+    /// Whether rows are added to what the pixels hold.
+    adds: bool,
     /// Those of the rows that are not rendered yet.
     pixels: &'p mut [f32],
     done: &'f mut [RowDone],
@@ -202,7 +239,7 @@ impl<'p> Target<'_, 'p> {
         let (pixels, later) = core::mem::take(&mut self.pixels).split_at_mut(rows.len() * self.columns);
         self.pixels = later;
         let done = &mut self.done[rows.clone()];
-        let (columns, slots, row_done, drawing) = (self.columns, self.slots, self.row_done, self.drawing);
+        let Self { columns, slots, row_done, drawing, adds, .. } = *self;
         // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up later.
         let height = if slots.is_empty() { (PIXELS_AT_A_TIME / columns.max(1)).max(1) } else { 1 };
         let rendered_ns = AtomicU64::new(0);
@@ -211,7 +248,12 @@ impl<'p> Target<'_, 'p> {
             let these = first..first + done.len();
             let mut own = slot_of_row(slots, first);
             let started = Instant::now();
-            let report = render_rows(these.clone(), out, &mut carryover(own.as_mut_slice()));
+            let carry = &mut carryover(own.as_mut_slice());
+            let report = if adds {
+                added(render_rows, these.clone(), out, carry)
+            } else {
+                render_rows(these.clone(), out, carry)
+            };
             rendered_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
             these.clone().for_each(|_| row_done());
             let report = report.map_err(refused(Part::Scene))?;
@@ -247,6 +289,19 @@ impl<'p> Target<'_, 'p> {
             })
         })
     }
+}
+
+/// Renders rows, and adds them to what their pixels hold.
+fn added(
+    render_rows: RenderRows<'_>,
+    rows: Range<usize>,
+    pixels: &mut [f32],
+    carry: &mut Carryover<'_>,
+) -> Result<RowReport, widebragg::Error> {
+    let mut terms = vec![0.0; pixels.len()];
+    let report = render_rows(rows, &mut terms, carry)?;
+    pixels.iter_mut().zip(terms).for_each(|(pixel, term)| *pixel += term);
+    Ok(report)
 }
 
 /// Adds up the reports of all rows, and absorbs their copies of slots into `slots`.

@@ -22,9 +22,9 @@
 //! let experiment = Experiment::new(parameters, |warning| eprintln!("{warning}"))?;
 //!
 //! let mut orientations = experiment.orientation_buffer()?;
-//! let scenes = experiment.scenes(0, &mut orientations)?; // one for each panel
+//! let scenes = experiment.scenes(0, &mut orientations)?; // for each lattice and panel
 //! let frame = render_frame(&experiment, &scenes, &|| ())?;
-//! assert!(Statistics::new(&scenes, &frame.pixels).max > 0.0);
+//! assert!(Statistics::new(scenes.panels(), &frame.pixels).max > 0.0);
 //! # Ok(())
 //! # }
 //! ```
@@ -32,6 +32,7 @@
 //! | to | start at |
 //! |---|---|
 //! | render a frame over threads | [`frame::render_frame`] |
+//! | put several crystals into one image | [`lattices`] |
 //! | get its statistics | [`statistics::Statistics`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
@@ -58,6 +59,7 @@ mod frame_start;
 pub mod geometry;
 pub mod gradient;
 pub mod images;
+pub mod lattices;
 pub mod layout;
 pub mod light;
 mod noise;

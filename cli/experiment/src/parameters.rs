@@ -67,6 +67,19 @@ pub enum Mosaic {
     List(Vec<Mat3>),
 }
 
+/// A crystal beside the first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LatticeParameters {
+    /// The oriented crystal.
+    pub crystal: CrystalInput,
+    /// Unit cells along a, b, c.
+    pub cells: [f64; 3],
+    /// Mosaic domains.
+    pub mosaic: Mosaic,
+    /// Factor on its photons, 0 or more.
+    pub weight: f64,
+}
+
 /// Where in each step of the rotation its phi lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PhiSampling {
@@ -201,7 +214,11 @@ pub struct Parameters {
     /// The oriented crystal at the start of each frame and at the end of the last, where it changes from frame to frame;
     /// else empty.
     pub crystals_at_scan_points: Vec<CrystalInput>,
-    /// Shape of the crystal.
+    /// Factor on the photons of the crystal, 0 or more.
+    pub weight: f64,
+    /// Crystals beside this one, whose images add to its own.
+    pub other_lattices: Vec<LatticeParameters>,
+    /// Shape of the crystals.
     pub shape: CrystalShape,
     /// Unit cells along a, b, c.
     pub cells: [f64; 3],
@@ -258,6 +275,8 @@ impl Parameters {
             d_min_m: 0.0,
             crystal: cell.into(),
             crystals_at_scan_points: Vec::new(),
+            weight: 1.0,
+            other_lattices: Vec::new(),
             shape: CrystalShape::default(),
             cells: [defaults::CELLS; 3],
             size_m: [0.0; 3],

@@ -36,6 +36,8 @@ const TRUSTED: [f64; 2] = [-1.0, i32::MAX as f64];
 pub struct ExperimentList {
     /// The models.
     pub geometry: Geometry,
+    /// Crystals beside that of the geometry: each makes an experiment of the list.
+    pub other_crystals: Vec<Crystal>,
     /// Offset of the pixels.
     pub pedestal: f64,
     /// The images; `None`: the models alone.
@@ -85,10 +87,17 @@ impl ExperimentList {
                 "setting_rotation": identity,
             })
         };
-        let crystals = crystal.iter().map(|crystal| crystal_json(crystal, self.geometry.frame));
+        let crystals = crystal.iter().chain(&self.other_crystals);
+        let crystals = crystals.map(|crystal| crystal_json(crystal, self.geometry.frame));
+        // Each crystal is an experiment with the same other models.
+        let mut experiments = vec![experiment.clone()];
+        for index in 1..=self.other_crystals.len() {
+            experiment["crystal"] = json!(index);
+            experiments.push(experiment.clone());
+        }
         Ok(json!({
             "__id__": "ExperimentList",
-            "experiment": [experiment],
+            "experiment": experiments,
             "imageset": self.images.iter().map(Images::json).collect::<Vec<_>>(),
             "beam": [beam_json(beam)?],
             "detector": [detector_json(panels, self.pedestal)],
@@ -273,7 +282,7 @@ mod tests {
             crystal: None,
         };
         let images = Some(Images::Template("noise_#####.img".to_owned()));
-        ExperimentList { geometry, pedestal: 40.0, images }
+        ExperimentList { geometry, other_crystals: Vec::new(), pedestal: 40.0, images }
     }
 
     #[test]
@@ -412,7 +421,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(geometry in geometry()) {
-            let list = ExperimentList { geometry: geometry.clone(), pedestal: 0.0, images: None };
+            let list = ExperimentList {
+                geometry: geometry.clone(),
+                other_crystals: Vec::new(),
+                pedestal: 0.0,
+                images: None,
+            };
             let text = list.json().unwrap().to_string();
             let read = parse_geometry(&mut text.as_bytes(), Path::new("a.expt"), 0).unwrap();
             prop_assert_eq!(&read.warnings, &Vec::<String>::new());

@@ -58,6 +58,7 @@ mod raw;
 pub mod reflections;
 pub mod registry;
 pub mod rotations;
+pub mod shot_table;
 pub mod smv;
 pub mod sources;
 pub mod spectrum;

@@ -36,8 +36,8 @@ pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, Dtype, GradientOptions,
-    HeaderStyle, HklOptions, Log, Misset, ModelOptions, NMatrix, Options, PanelChoice, SensorOption, Shell,
-    SolventChoice, SpectrumOptions, TraceDiffOptions, TraceFormat, TraceOptions,
+    HeaderStyle, HklOptions, Log, Misset, ModelOptions, NMatrix, NxmxData, Options, PanelChoice,
+    SensorOption, Shell, SolventChoice, SpectrumOptions, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

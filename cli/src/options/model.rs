@@ -131,6 +131,26 @@ pub enum HeaderStyle {
     Reference,
 }
 
+/// `--nxmx-data`: what the pixels of an NXmx file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NxmxData {
+    /// Counts with photon noise.
+    Noise,
+    /// Expected photons.
+    Photons,
+}
+
+impl NxmxData {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Noise => "noise",
+            Self::Photons => "photons",
+        }
+    }
+}
+
 /// `--log`: what a render prints on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Log {
@@ -343,6 +363,15 @@ impl ModelOptions {
     }
 }
 
+/// A crystal that is twinned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwinLaw {
+    /// The indices of the twin, as rows of factors of those of the first crystal.
+    pub operator: [[i32; 3]; 3],
+    /// The part of the twin, above 0 and below 1.
+    pub fraction: f64,
+}
+
 /// The spectrum of the beam, where wavelengths have weights.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpectrumOptions {
@@ -496,6 +525,10 @@ pub struct Options {
     pub mosaic_domains: Option<usize>,
     /// Seed of the mosaic domains, as typed.
     pub mosaic_seed_as_typed: Option<i64>,
+    /// Table of the crystals in the beam.
+    pub crystals: Option<PathBuf>,
+    /// A twin law, by which a second crystal is in the beam.
+    pub twin: Option<TwinLaw>,
 
     /// Structure factor file.
     pub hkl: Option<PathBuf>,
@@ -688,6 +721,8 @@ pub struct Options {
     pub noise_cbf: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
+    /// What its pixels are; `None`: noise, where the noise image is made.
+    pub nxmx_data: Option<NxmxData>,
     /// Its compression; `None`: the usual one.
     pub nxmx_compression: Option<Compression>,
     /// Frames of each of the files whose master it is; `None`: it has the frames itself.
@@ -737,6 +772,13 @@ impl Options {
     /// Adds a note.
     pub(super) fn note(&mut self, note: String) {
         self.notes.push(note);
+    }
+
+    /// What the pixels of the NXmx file are; `None` where there is no such file.
+    #[must_use]
+    pub fn data_of_nxmx(&self) -> Option<NxmxData> {
+        let usual = if self.nonoise { NxmxData::Photons } else { NxmxData::Noise };
+        self.nxmx.as_ref().map(|_| self.nxmx_data.unwrap_or(usual))
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

@@ -63,6 +63,7 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
         }
+        Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }
@@ -367,7 +368,7 @@ fn our_own_options() {
     let o = options(
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
          --header reference --json --quiet --frames 10 --frame-range=3:5 --resume --noise-cbf n.cbf \
-         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4 --nxmx-frames-per-file 100",
+         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4 --nxmx-frames-per-file 100 --nxmx-data photons",
     );
     assert_eq!(o.carryover_mode, PhiMode::CParity);
     assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));
@@ -377,6 +378,11 @@ fn our_own_options() {
     assert_eq!(o.nxmx.as_deref(), Some(Path::new("a.nxs")));
     assert_eq!(o.nxmx_compression, Some(Compression::BitshuffleLz4));
     assert_eq!(o.nxmx_frames_per_file, Some(100));
+    assert_eq!(o.data_of_nxmx(), Some(NxmxData::Photons));
+    assert_eq!(options("--nxmx a.nxs").data_of_nxmx(), Some(NxmxData::Noise));
+    assert_eq!(options("--nxmx a.nxs -nonoise").data_of_nxmx(), Some(NxmxData::Photons));
+    assert_eq!(options("--nxmx a.nxs -nonoise --nxmx-data noise").data_of_nxmx(), Some(NxmxData::Noise));
+    assert_eq!(options("--nxmx-data noise").data_of_nxmx(), None);
     assert_eq!(o.phi_sampling, PhiSampling::Middle);
     assert_eq!(o.header, HeaderStyle::Reference);
     assert!(o.json && o.quiet && o.resume && !o.resume_anyway);
@@ -704,7 +710,8 @@ fn topics_are_written_and_fit_a_terminal() {
 #[test]
 fn topics_name_options_that_exist() {
     let known: Vec<_> = option_names().collect();
-    let foreign = ["--array", "-c", "-v", "-O3"];
+    // The index -l of the law of a twin, and options of other programs.
+    let foreign = ["-l", "--array", "-c", "-v", "-O3"];
     for topic in &TOPICS {
         let Some(text) = topic.text.paragraphs() else { continue };
         for word in text.split(|c: char| c.is_whitespace() || "(),;:.\"|[]".contains(c)) {

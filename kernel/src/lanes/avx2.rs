@@ -2,10 +2,11 @@
 #![allow(unsafe_code)] // intrinsics; a token that proves AVX2 and FMA made every vector here
 
 use core::arch::x86_64::*;
-use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+use core::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 use super::{
-    BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, Node, ROUND_BY_ADDING, Simd, row_offset, rows_from,
+    BaseLanes, BaseLevel, LaneBits, LaneMask, Lanes, Lanes32, Level, Node, ROUND_BY_ADDING, Simd, row_offset,
+    rows_from,
 };
 
 /// Token of the AVX2 level. A value exists only where the CPU supports AVX2 and FMA.
@@ -27,6 +28,10 @@ pub struct F64x4(pub(super) __m256d);
 /// Eight f32 lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct F32x8(__m256);
+
+/// Four integers of 64 bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Bits4(__m256i);
 
 /// A mask of four lanes; all bits of a lane are set, or none.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +99,28 @@ operator!(F32x8, Mul, mul, _mm256_mul_ps);
 operator!(F32x8, Div, div, _mm256_div_ps);
 operator!(Mask4, BitAnd, bitand, _mm256_and_pd);
 operator!(Mask4, BitOr, bitor, _mm256_or_pd);
+
+operator!(Bits4, Add, add, _mm256_add_epi64);
+operator!(Bits4, BitAnd, bitand, _mm256_and_si256);
+operator!(Bits4, BitOr, bitor, _mm256_or_si256);
+operator!(Bits4, BitXor, bitxor, _mm256_xor_si256);
+
+impl LaneBits for Bits4 {
+    #[inline(always)]
+    fn multiply_lower_halves(self, other: Self) -> Self {
+        Self(v!(_mm256_mul_epu32(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn shift_left(self, bits: u32) -> Self {
+        let bits = v!(_mm_cvtsi32_si128(bits as i32));
+        Self(v!(_mm256_sll_epi64(self.0, bits)))
+    }
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        let bits = v!(_mm_cvtsi32_si128(bits as i32));
+        Self(v!(_mm256_srl_epi64(self.0, bits)))
+    }
+}
 
 impl Neg for F64x4 {
     type Output = Self;
@@ -383,6 +410,16 @@ pub(super) fn transpose([a, b, c, d]: [F64x4; 4]) -> [F64x4; 4] {
 }
 
 impl BaseLanes for F64x4 {
+    type Bits = Bits4;
+
+    #[inline(always)]
+    fn to_bits(self) -> Bits4 {
+        Bits4(v!(_mm256_castpd_si256(self.0)))
+    }
+    #[inline(always)]
+    fn from_bits_like(self, bits: Bits4) -> Self {
+        Self(v!(_mm256_castsi256_pd(bits.0)))
+    }
     #[inline(always)]
     fn narrow_pair(lower: Self, upper: Self) -> F32x8 {
         let (lower, upper) = (v!(_mm256_cvtpd_ps(lower.0)), v!(_mm256_cvtpd_ps(upper.0)));

@@ -2,10 +2,10 @@
 #![allow(unsafe_code)] // intrinsics; a token that proves AVX2, FMA, AVX-512 F, DQ and VL made every vector here
 
 use core::arch::x86_64::*;
-use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+use core::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 use super::avx2::{Avx2, F64x4, transpose};
-use super::{BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, Node, Simd};
+use super::{BaseLanes, BaseLevel, LaneBits, LaneMask, Lanes, Lanes32, Level, Node, Simd};
 
 /// Token of the AVX-512 level. A value exists only where the CPU supports AVX2, FMA, AVX-512 F, DQ and VL.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,10 @@ pub struct F64x8(__m512d);
 /// Sixteen f32 lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct F32x16(__m512);
+
+/// Eight integers of 64 bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Bits8(__m512i);
 
 /// A mask of eight lanes, one bit each.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +95,28 @@ operator!(F32x16, Add, add, _mm512_add_ps);
 operator!(F32x16, Sub, sub, _mm512_sub_ps);
 operator!(F32x16, Mul, mul, _mm512_mul_ps);
 operator!(F32x16, Div, div, _mm512_div_ps);
+
+operator!(Bits8, Add, add, _mm512_add_epi64);
+operator!(Bits8, BitAnd, bitand, _mm512_and_si512);
+operator!(Bits8, BitOr, bitor, _mm512_or_si512);
+operator!(Bits8, BitXor, bitxor, _mm512_xor_si512);
+
+impl LaneBits for Bits8 {
+    #[inline(always)]
+    fn multiply_lower_halves(self, other: Self) -> Self {
+        Self(v!(_mm512_mul_epu32(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn shift_left(self, bits: u32) -> Self {
+        let bits = v!(_mm_cvtsi32_si128(bits as i32));
+        Self(v!(_mm512_sll_epi64(self.0, bits)))
+    }
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        let bits = v!(_mm_cvtsi32_si128(bits as i32));
+        Self(v!(_mm512_srl_epi64(self.0, bits)))
+    }
+}
 
 impl Neg for F64x8 {
     type Output = Self;
@@ -359,6 +385,16 @@ impl F64x8 {
 }
 
 impl BaseLanes for F64x8 {
+    type Bits = Bits8;
+
+    #[inline(always)]
+    fn to_bits(self) -> Bits8 {
+        Bits8(v!(_mm512_castpd_si512(self.0)))
+    }
+    #[inline(always)]
+    fn from_bits_like(self, bits: Bits8) -> Self {
+        Self(v!(_mm512_castsi512_pd(bits.0)))
+    }
     #[inline(always)]
     fn narrow_pair(lower: Self, upper: Self) -> F32x16 {
         let (lower, upper) = (v!(_mm512_cvtpd_ps(lower.0)), v!(_mm512_cvtpd_ps(upper.0)));

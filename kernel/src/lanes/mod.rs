@@ -50,7 +50,7 @@ pub use dispatch::{Simd, SimdLevel, WithSimd};
 pub use double::{Doubled, Two};
 pub use node::Node;
 
-use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+use core::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
 /// 1.5 * 2^52, the constant that rounds by addition.
 ///
@@ -245,8 +245,32 @@ fn rows_from<T>(table: &[T], start: f64, strides: [usize; 2]) -> Option<&[T]> {
     table.get(start..start.checked_add(len)?)
 }
 
+/// The bits of a vector of f64: as many integers of 64 bits. Sums wrap around.
+pub trait LaneBits:
+    Copy + Add<Output = Self> + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self>
+{
+    /// The products of the lower 32 bits of the lanes; the upper ones have no effect.
+    fn multiply_lower_halves(self, other: Self) -> Self;
+    /// Shifts by `bits` below 64, to the left.
+    fn shift_left(self, bits: u32) -> Self;
+    /// Shifts by `bits` below 64, to the right; zeros come in.
+    fn shift_right(self, bits: u32) -> Self;
+}
+
 /// A vector of one hardware level; two of them narrow into one vector of f32.
 pub trait BaseLanes: Lanes {
+    /// The bits of the vector.
+    type Bits: LaneBits;
+
+    /// Returns the bits of the lanes.
+    fn to_bits(self) -> Self::Bits;
+    /// Returns the lanes that have these bits; the level is that of `self`, whose lanes have no effect.
+    fn from_bits_like(self, bits: Self::Bits) -> Self;
+    /// Returns `bits` in every lane.
+    #[inline(always)]
+    fn splat_bits_like(self, bits: u64) -> Self::Bits {
+        self.splat_like(f64::from_bits(bits)).to_bits()
+    }
     /// Rounds both vectors to f32, `lower` into the lower lanes.
     fn narrow_pair(lower: Self, upper: Self) -> Self::Narrow;
     /// Converts the lower and the upper lanes to f64.

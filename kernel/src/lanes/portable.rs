@@ -1,10 +1,11 @@
 //! The portable level: `wide::f64x8`, in the instructions of the build target (SSE2 on plain x86-64).
 
-use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
+use core::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 use wide::{f32x16, f64x4, f64x8, u64x8};
 
 use super::{
-    BaseLanes, BaseLevel, LaneMask, Lanes, Lanes32, Level, Node, ROUND_BY_ADDING, Simd, row_offset, rows_from,
+    BaseLanes, BaseLevel, LaneBits, LaneMask, Lanes, Lanes32, Level, Node, ROUND_BY_ADDING, Simd, row_offset,
+    rows_from,
 };
 
 /// Token of the portable level, which every CPU supports.
@@ -24,6 +25,10 @@ pub struct F64x8(f64x8);
 /// Sixteen f32 lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct F32x16(f32x16);
+
+/// Eight integers of 64 bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Bits8(u64x8);
 
 /// A mask of eight lanes; all bits of a lane are set, or none.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +83,30 @@ operator!(F32x16, Add, add, +);
 operator!(F32x16, Sub, sub, -);
 operator!(F32x16, Mul, mul, *);
 operator!(F32x16, Div, div, /);
+operator!(Bits8, Add, add, +);
+operator!(Bits8, BitAnd, bitand, &);
+operator!(Bits8, BitOr, bitor, |);
+operator!(Bits8, BitXor, bitxor, ^);
+
+impl LaneBits for Bits8 {
+    #[inline(always)]
+    fn multiply_lower_halves(self, other: Self) -> Self {
+        // In this form the compiler finds the instruction for it.
+        let (mut products, factors) = (self.0.to_array(), other.0.to_array());
+        for (product, factor) in products.iter_mut().zip(factors) {
+            *product = u64::from(*product as u32) * u64::from(factor as u32);
+        }
+        Self(u64x8::new(products))
+    }
+    #[inline(always)]
+    fn shift_left(self, bits: u32) -> Self {
+        Self(self.0 << bits)
+    }
+    #[inline(always)]
+    fn shift_right(self, bits: u32) -> Self {
+        Self(self.0 >> bits)
+    }
+}
 
 impl Neg for F64x8 {
     type Output = Self;
@@ -308,6 +337,16 @@ impl Lanes for F64x8 {
 }
 
 impl BaseLanes for F64x8 {
+    type Bits = Bits8;
+
+    #[inline(always)]
+    fn to_bits(self) -> Bits8 {
+        Bits8(bytemuck::cast(self.0))
+    }
+    #[inline(always)]
+    fn from_bits_like(self, bits: Bits8) -> Self {
+        Self(bytemuck::cast(bits.0))
+    }
     #[inline(always)]
     fn narrow_pair(lower: Self, upper: Self) -> F32x16 {
         let mut lanes = [0.0; 16];

@@ -16,7 +16,8 @@
 //! **Special case.** A mean that is NaN gives 0.
 //!
 //! The stages from photons to counts and ADU, as `noisify.c` has them, are in [`stages`], the point spread in
-//! [`point_spread`], and streams of several seeds in [`shared`].
+//! [`point_spread`], and streams of several seeds in [`shared`]. Deviates that depend on a pixel alone, of any order and thread,
+//! are in [`counter`].
 //!
 //! ```
 //! use widebragg::noise::Poisson;
@@ -28,6 +29,7 @@
 //! ```
 
 mod certain;
+pub mod counter;
 mod gauss;
 mod ln_gamma;
 mod lookahead;

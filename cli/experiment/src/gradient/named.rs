@@ -107,8 +107,9 @@ impl Named {
     }
 }
 
-/// The components of a rigid motion: shifts along the axes of its frame, and rotations about them.
-const MOTIONS: [(&str, Motion, &str, f64); 6] = [
+/// The components of a rigid motion, shifts along the axes of its frame and rotations about them: their names, units, and
+/// sizes of these in the kernel's units.
+pub const MOTIONS: [(&str, Motion, &str, f64); 6] = [
     ("fast", Motion::Shift(0), "mm", MM),
     ("slow", Motion::Shift(1), "mm", MM),
     ("normal", Motion::Shift(2), "mm", MM),

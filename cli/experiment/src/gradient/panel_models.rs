@@ -12,6 +12,8 @@
 //! carried along by what contains it. The frame of a panel has its fast and slow axis and its normal, about its
 //! centre; that of a group has the axes of its first panel, about the mean of the centres of its panels.
 
+use std::collections::BTreeMap;
+
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
 use widebragg::gradient::{Model, MotionFrame, Moves as SharedMoves, Parameter, RigidMotion, Variables};
 use widebragg::real::Real;
@@ -25,20 +27,26 @@ use crate::panels::DetectorPanel;
 /// The derivatives of the variables of each panel with respect to something that moves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Direction {
-    by_panel: Vec<Variables>,
+    /// Those of the panels that change.
+    by_panel: BTreeMap<usize, Variables>,
 }
 
 impl Direction {
+    fn new(slopes: impl IntoIterator<Item = Variables>) -> Self {
+        let by_panel = slopes.into_iter().enumerate().filter(|(_, slopes)| *slopes != Variables::default());
+        Self { by_panel: by_panel.collect() }
+    }
+
     /// Those of the variables of a panel.
     #[must_use]
     pub fn of_panel(&self, panel: usize) -> Variables {
-        self.by_panel.get(panel).copied().unwrap_or_default()
+        self.by_panel.get(&panel).copied().unwrap_or_default()
     }
 
     /// Whether a panel changes.
     #[must_use]
     pub fn moves_panel(&self, panel: usize) -> bool {
-        self.of_panel(panel).to_array().iter().any(|&slope| slope != 0.0)
+        self.by_panel.contains_key(&panel)
     }
 }
 
@@ -129,7 +137,7 @@ impl<'e> PanelModels<'e> {
             by_panel = duals.iter().map(Variables::slopes).collect();
         }
         by_panel.iter_mut().for_each(|v| self.sample(v));
-        Ok(Direction { by_panel })
+        Ok(Direction::new(by_panel))
     }
 
     /// The variables after the moves that all panels share.

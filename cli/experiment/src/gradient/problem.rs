@@ -187,9 +187,9 @@ impl<'e> Problem<'e> {
         let moved = self.moved(moves)?;
         let mut orientations = moved.orientation_buffer()?;
         let scenes = moved.scenes(0, &mut orientations)?;
-        let mut panel_scenes = Vec::with_capacity(scenes.len());
+        let mut panel_scenes = Vec::with_capacity(moved.panels.len());
         let mut first_row = 0;
-        for (index, (scene, panel)) in scenes.iter().zip(&moved.panels).enumerate() {
+        for (index, (scene, panel)) in scenes.panels().iter().zip(&moved.panels).enumerate() {
             let scene = latched(scene, self.latches.get(index).copied().flatten());
             let slots = open_slots(&moved, &scene)?;
             let rows = first_row..first_row + panel.detector.slow_pixels;
@@ -434,13 +434,14 @@ impl<'e> Problem<'e> {
                 let (mut pulled, mut light) = (Pulled::default(), LightTaken::Loop);
                 for of_panel in scenes {
                     let PanelScene { index, scene, slots, .. } = of_panel;
+                    let moving = directions.iter().filter(|direction| direction.moves_panel(*index));
                     let directions: Vec<Variables> =
-                        directions.iter().map(|direction| direction.of_panel(*index)).collect();
-                    let wanted = Wanted::along(&directions);
-                    if nodes.is_none() && directions.iter().all(|v| *v == Variables::default()) {
+                        moving.map(|direction| direction.of_panel(*index)).collect();
+                    if nodes.is_none() && directions.is_empty() {
                         pulled.take(PanelSums::new(None)?);
                         continue;
                     }
+                    let wanted = Wanted::along(&directions);
                     let weights = weights.get(of_panel.pixels()).unwrap_or(&[]);
                     let pull = Pullback { scene, slots, turns, weights, wanted, directions: &directions };
                     let attempt = |passes: &Passes<'_>| {

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Part};
 use crate::geometry::{panels, reciprocal_axes, scan};
 use crate::resolution::largest_scattering_length;
 
-/// The reflections that `frames` frames of an experiment can show, from the first on, to the resolution that its detector
+/// The reflections that `frames` frames of an experiment can show of its first lattice, from the first on, to the resolution that its detector
 /// reaches or to its limit. Those whose F_cell is 0 are left out. An experiment without oscillation is a still. Its
 /// `shift` is not applied.
 ///

@@ -47,7 +47,7 @@ impl<'e> FullIntensity<'e> {
         let osc_rad = experiment.phi.range.abs();
         let per_cubic_angstrom = lattice_integral(&experiment.crystallite);
         let cubic_angstrom = (experiment.lambda0_m * 1e10).powi(3);
-        let per_area = ELECTRON_RADIUS_SQUARED_M2 * experiment.fluence_per_m2;
+        let per_area = ELECTRON_RADIUS_SQUARED_M2 * experiment.weight * experiment.fluence_per_m2;
         let common = per_area * per_cubic_angstrom * cubic_angstrom / osc_rad;
         (osc_rad > 0.0 && common.is_finite()).then_some(Self { experiment, common })
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::file::{Array, Hdf5File};
-use super::number::Converted;
+use super::number::{Converted, MinusOne};
 use super::{MAX_PIXELS, Place, SIGNATURE};
 use crate::failure::Failure;
 use crate::image::{Counting, FlatDetector, ImageReader, ReadImage};
@@ -37,8 +37,11 @@ impl ImageReader for Hdf5 {
         let (name, array) = array_of(&file, &place)?;
         let frames = Frames::new(&file, &name, array)?;
         let frame = frames.chosen(&place)?;
-        let Converted { mut pixels, rounded } = frames.pixels(frame)?;
         let detector = Detector::of_data(&file, &name);
+        let least = detector.as_ref().map_or(Ok(None), |detector| detector.least(&file))?;
+        let minus_one =
+            if least.is_some_and(|least| least <= -1.0) { MinusOne::Count } else { MinusOne::Gap };
+        let Converted { mut pixels, rounded } = frames.pixels(frame, minus_one)?;
         let size = [frames.fast, frames.slow];
         if let Some(detector) = &detector {
             detector.mark_gaps(&file, size, &mut pixels)?;
@@ -137,7 +140,7 @@ impl<'a> Frames<'a> {
         }
     }
 
-    fn pixels(&self, frame: usize) -> Result<Converted, Failure> {
+    fn pixels(&self, frame: usize, minus_one: MinusOne) -> Result<Converted, Failure> {
         let shape = &self.array.shape;
         let (mut start, mut count) = (vec![0; shape.len()], shape.clone());
         if shape.len() > 2 {
@@ -149,7 +152,7 @@ impl<'a> Frames<'a> {
             self.file.failure(self.name, format!("no memory for {} x {} pixels", self.fast, self.slow))
         })?;
         let mut converted = Converted { pixels, rounded: 0 };
-        number.convert(&bytes, &mut converted);
+        number.convert(&bytes, minus_one, &mut converted);
         Ok(converted)
     }
 }

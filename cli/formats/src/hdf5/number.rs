@@ -18,6 +18,15 @@ enum Kind {
     Float,
 }
 
+/// What -1 stands for among signed integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MinusOne {
+    /// A pixel that was not measured.
+    Gap,
+    /// A count, as readout noise makes it.
+    Count,
+}
+
 /// Pixels as f32.
 #[derive(Debug, Default)]
 pub(crate) struct Converted {
@@ -91,39 +100,47 @@ impl Number {
         if self.big_endian { bytes.iter().fold(0, next) } else { bytes.iter().rev().fold(0, next) }
     }
 
-    /// Appends the numbers in `bytes` to `to`, which has room for them. The largest integer of the type, and -1, mark
-    /// pixels that were not measured.
-    pub(crate) fn convert(self, bytes: &[u8], to: &mut Converted) {
+    /// Appends the numbers in `bytes` to `to`, which has room for them. The largest integer of the type marks pixels
+    /// that were not measured, and so may -1.
+    pub(crate) fn convert(self, bytes: &[u8], minus_one: MinusOne, to: &mut Converted) {
+        let gaps = |largest: i64| match (self.kind, minus_one) {
+            (Kind::Signed, MinusOne::Count) => [largest; 2],
+            _ => [largest, -1],
+        };
         match (self.kind, self.size, self.big_endian) {
             (Kind::Signed, 1, _) => {
-                integers(bytes, i8::MAX.into(), |[b]: [u8; 1]| i64::from(b.cast_signed()), to)
+                integers(bytes, gaps(i8::MAX.into()), |[b]: [u8; 1]| i64::from(b.cast_signed()), to)
             }
-            (Kind::Unsigned, 1, _) => integers(bytes, u8::MAX.into(), |[b]: [u8; 1]| i64::from(b), to),
+            (Kind::Unsigned, 1, _) => integers(bytes, gaps(u8::MAX.into()), |[b]: [u8; 1]| i64::from(b), to),
             (Kind::Signed, 2, false) => {
-                integers(bytes, i16::MAX.into(), |b| i16::from_le_bytes(b).into(), to)
+                integers(bytes, gaps(i16::MAX.into()), |b| i16::from_le_bytes(b).into(), to)
             }
-            (Kind::Signed, 2, true) => integers(bytes, i16::MAX.into(), |b| i16::from_be_bytes(b).into(), to),
+            (Kind::Signed, 2, true) => {
+                integers(bytes, gaps(i16::MAX.into()), |b| i16::from_be_bytes(b).into(), to)
+            }
             (Kind::Unsigned, 2, false) => {
-                integers(bytes, u16::MAX.into(), |b| u16::from_le_bytes(b).into(), to)
+                integers(bytes, gaps(u16::MAX.into()), |b| u16::from_le_bytes(b).into(), to)
             }
             (Kind::Unsigned, 2, true) => {
-                integers(bytes, u16::MAX.into(), |b| u16::from_be_bytes(b).into(), to)
+                integers(bytes, gaps(u16::MAX.into()), |b| u16::from_be_bytes(b).into(), to)
             }
             (Kind::Signed, 4, false) => {
-                integers(bytes, i32::MAX.into(), |b| i32::from_le_bytes(b).into(), to)
+                integers(bytes, gaps(i32::MAX.into()), |b| i32::from_le_bytes(b).into(), to)
             }
-            (Kind::Signed, 4, true) => integers(bytes, i32::MAX.into(), |b| i32::from_be_bytes(b).into(), to),
+            (Kind::Signed, 4, true) => {
+                integers(bytes, gaps(i32::MAX.into()), |b| i32::from_be_bytes(b).into(), to)
+            }
             (Kind::Unsigned, 4, false) => {
-                integers(bytes, u32::MAX.into(), |b| u32::from_le_bytes(b).into(), to)
+                integers(bytes, gaps(u32::MAX.into()), |b| u32::from_le_bytes(b).into(), to)
             }
             (Kind::Unsigned, 4, true) => {
-                integers(bytes, u32::MAX.into(), |b| u32::from_be_bytes(b).into(), to)
+                integers(bytes, gaps(u32::MAX.into()), |b| u32::from_be_bytes(b).into(), to)
             }
-            (Kind::Signed, _, false) => integers(bytes, i64::MAX, i64::from_le_bytes, to),
-            (Kind::Signed, _, true) => integers(bytes, i64::MAX, i64::from_be_bytes, to),
+            (Kind::Signed, _, false) => integers(bytes, gaps(i64::MAX), i64::from_le_bytes, to),
+            (Kind::Signed, _, true) => integers(bytes, gaps(i64::MAX), i64::from_be_bytes, to),
             // Counts from 2^63 on are no photons; the largest u64 becomes -1, which is a gap like it.
-            (Kind::Unsigned, _, false) => integers(bytes, i64::MAX, i64::from_le_bytes, to),
-            (Kind::Unsigned, _, true) => integers(bytes, i64::MAX, i64::from_be_bytes, to),
+            (Kind::Unsigned, _, false) => integers(bytes, gaps(i64::MAX), i64::from_le_bytes, to),
+            (Kind::Unsigned, _, true) => integers(bytes, gaps(i64::MAX), i64::from_be_bytes, to),
             (Kind::Float, 4, false) => floats(bytes, f32::from_le_bytes, to),
             (Kind::Float, 4, true) => floats(bytes, f32::from_be_bytes, to),
             (Kind::Float, _, false) => floats(bytes, |b| f64::from_le_bytes(b) as f32, to),
@@ -134,7 +151,7 @@ impl Number {
 
 fn integers<const N: usize>(
     bytes: &[u8],
-    largest: i64,
+    gaps: [i64; 2],
     value_of: impl Fn([u8; N]) -> i64,
     to: &mut Converted,
 ) {
@@ -142,7 +159,7 @@ fn integers<const N: usize>(
     let mut rounded = 0;
     to.pixels.extend(whole.iter().map(|&bytes| {
         let value = value_of(bytes);
-        if value == -1 || value == largest {
+        if gaps.contains(&value) {
             return f32::NAN;
         }
         let pixel = value as f32;
@@ -165,7 +182,7 @@ mod tests {
 
     fn converted<T: H5Type>(bytes: &[u8]) -> (Vec<f32>, usize) {
         let mut to = Converted::default();
-        Number::of(&T::hdf5_type()).unwrap().convert(bytes, &mut to);
+        Number::of(&T::hdf5_type()).unwrap().convert(bytes, MinusOne::Gap, &mut to);
         (to.pixels, to.rounded)
     }
 
@@ -181,6 +198,9 @@ mod tests {
         let (pixels, rounded) = converted::<i32>(&i32s);
         assert_eq!((is_gap(&pixels), rounded), (vec![true, true, false, false], 1));
         assert_eq!(pixels[2..], [-2.0, 16_777_216.0]);
+        let mut counts = Converted::default();
+        Number::I32.convert(&i32s, MinusOne::Count, &mut counts);
+        assert_eq!(is_gap(&counts.pixels), [false, true, false, false]);
         let u64s = [u64::MAX, 5, 1 << 40].map(u64::to_le_bytes).concat();
         let (pixels, rounded) = converted::<u64>(&u64s);
         assert!(pixels[0].is_nan() && pixels[1..] == [5.0, (1_u64 << 40) as f32] && rounded == 0);
@@ -228,7 +248,7 @@ mod tests {
                 let stored = bytes(stored);
                 assert_eq!(number.values(&stored), [value], "{number:?}");
                 let mut to = Converted::default();
-                number.convert(&stored, &mut to);
+                number.convert(&stored, MinusOne::Gap, &mut to);
                 assert_eq!(to.pixels, [value as f32], "{number:?}");
             }
         }

@@ -7,7 +7,10 @@
 //! a scalar; a sensor has a thickness; stills depend on "."; steps of the spindle are positive, with axis and angles
 //! turned round where they were negative. Vectors are in the frame of McStas, z along the beam.
 //!
-//! Pixels are i32 counts, -1 where nothing was measured, or f32 photons, NaN there; one chunk a frame.
+//! Pixels are i32 counts or f32 photons; one chunk a frame. Counts of photons are not negative, and -1 marks a pixel
+//! where nothing was measured. With readout noise negative counts are data too: `underload_value` then is the lowest
+//! ([`NxmxHeader::lowest_count`]), and gaps are in the mask alone. Photons have no such limit, which readers would make
+//! an integer of: their gaps are in the mask, or NaN.
 //!
 //! What images were computed from is in the group `/entry/widebragg`:
 //!
@@ -99,6 +102,9 @@ const SERIES: &str = "/entry/widebragg/series";
 /// The first of the frames in the series, counted from 1.
 const FIRST_FRAME: &str = "/entry/widebragg/first_frame";
 
+/// The lowest count that can be data. The one below stands for frames that were never written.
+pub const LOWEST_COUNT: i32 = i32::MIN + 1;
+
 /// Readers refuse sensors without thickness. One of 1 nm shifts no spot by more than that; it is read as none.
 const THINNEST_SENSOR_M: f64 = 1e-9;
 
@@ -128,6 +134,9 @@ pub struct NxmxHeader {
     pub frames: usize,
     /// Whether counts ([`PixelType::I32`]) or photons ([`PixelType::F32`]) are stored.
     pub pixel_type: PixelType,
+    /// The lowest count that is data, at least [`LOWEST_COUNT`]: what is below is a gap. It is the file's
+    /// `underload_value`, whatever the panels state. Photons have none.
+    pub lowest_count: i32,
     /// The compression of frames.
     pub compression: Compression,
     /// The wavelength of each frame, in m; empty: the beam's for all.
@@ -157,13 +166,14 @@ pub struct Truth {
 }
 
 impl NxmxHeader {
-    /// That of `frames` frames of counts with this geometry, compressed by gzip.
+    /// That of `frames` frames of counts of photons, none negative, with this geometry; compressed by gzip.
     #[must_use]
     pub fn new(geometry: Geometry, frames: usize) -> Self {
         Self {
             geometry,
             frames,
             pixel_type: PixelType::I32,
+            lowest_count: 0,
             compression: Compression::Gzip,
             lambda_m: Vec::new(),
             mask: Vec::new(),

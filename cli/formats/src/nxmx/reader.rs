@@ -137,7 +137,7 @@ impl Detector {
         size: [usize; 2],
         pixels: &mut [f32],
     ) -> Result<(), Failure> {
-        if let Some(least) = file.number(&self.of("underload_value"))? {
+        if let Some(least) = self.least(file)? {
             for pixel in pixels.iter_mut().filter(|pixel| f64::from(**pixel) < least) {
                 *pixel = f32::NAN;
             }
@@ -162,6 +162,11 @@ impl Detector {
         }
         let (bytes, number) = mask.read(&vec![0; mask.shape.len()], &mask.shape)?;
         Ok(Mask::Stored { bytes, pixel_bytes: number.size })
+    }
+
+    /// The lowest count that is data.
+    pub(crate) fn least(&self, file: &Hdf5File) -> Result<Option<f64>, Failure> {
+        file.number(&self.of("underload_value"))
     }
 
     /// The count from which pixels are saturated.
@@ -200,8 +205,7 @@ impl Detector {
     fn panels(&self, file: &Hdf5File) -> Result<Vec<Panel>, Failure> {
         let sensor = self.sensor(file)?;
         // From `underload_value` to below `saturation_value`.
-        let least = file.number(&self.of("underload_value"))?;
-        let valid = [least, self.saturation(file).map(|beyond| beyond - 1.0)];
+        let valid = [self.least(file)?, self.saturation(file).map(|beyond| beyond - 1.0)];
         let modules = file.of_class(&self.path, "NXdetector_module");
         modules.iter().map(|module| panel(file, module, sensor.clone(), valid)).collect()
     }

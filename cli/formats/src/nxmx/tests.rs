@@ -306,6 +306,33 @@ fn masked_pixels_and_counts_below_the_range_are_gaps() {
     assert!((along_beam_m - 0.1).abs() < 1e-4, "{along_beam_m}");
 }
 
+/// Readout noise makes counts negative.
+#[test]
+fn negative_counts_are_data_down_to_the_lowest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nxs");
+    let mut mask = vec![0; 35];
+    mask[3] = 1;
+    let mut pixels: Vec<i32> = (-20..15).collect();
+    pixels[7] = -1_000_000;
+    for (lowest_count, gaps) in
+        [(LOWEST_COUNT, vec![3]), (-1, (0..19).collect()), (-20, vec![3, 7]), (2, (0..22).collect())]
+    {
+        let header = NxmxHeader { mask: mask.clone(), lowest_count, ..NxmxHeader::new(stills(1), 1) };
+        let mut writer = NxmxWriter::create(&path, &header).unwrap();
+        writer.write(&[Pixels::I32(&pixels)]).unwrap();
+        writer.close().unwrap();
+        let read = frame_of(&path, 0);
+        let found: Vec<usize> = (0..35).filter(|&i| read.pixels[i].is_nan()).collect();
+        assert_eq!(found, gaps, "{lowest_count}");
+        assert!((0..35).all(|i| read.pixels[i].is_nan() || read.pixels[i] == pixels[i] as f32));
+        assert_eq!(read_nxmx_geometry(&path).unwrap().panels[0].valid[0], Some(lowest_count.into()));
+    }
+    let header = NxmxHeader { lowest_count: i32::MIN, ..NxmxHeader::new(stills(1), 1) };
+    let error = NxmxWriter::create(&path, &header).unwrap_err().to_string();
+    assert_eq!(error, format!("{}: cannot write: a lowest count of -2147483648", path.display()));
+}
+
 #[test]
 fn an_older_file_stays_until_the_new_one_is_complete() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,9 @@ use rust_hdf5::{
 };
 
 use super::mcstas::{in_mcstas, to_mcstas};
-use super::{Compression, DATA, ENTRY, FIRST_FRAME, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH};
+use super::{
+    Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH,
+};
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
 use crate::failure::Failure;
@@ -183,6 +185,9 @@ impl Checked {
         if !matches!(header.pixel_type, PixelType::I32 | PixelType::F32) {
             return Err(format!("{:?} pixels", header.pixel_type));
         }
+        if header.lowest_count < LOWEST_COUNT {
+            return Err(format!("a lowest count of {}", header.lowest_count));
+        }
         let lengths = [
             ("wavelengths", header.lambda_m.len(), frames),
             ("pixels of the mask", header.mask.len(), pixels),
@@ -307,8 +312,13 @@ impl Document<'_> {
     fn frames(&self, group: &H5Group) -> Written<H5Dataset> {
         match self.header.pixel_type {
             PixelType::F32 => self.frames_of(group, f32::NAN),
-            _ => self.frames_of(group, -1_i32),
+            _ => self.frames_of(group, self.gap()),
         }
+    }
+
+    /// The count of pixels that were never written.
+    fn gap(&self) -> i32 {
+        self.header.lowest_count.saturating_sub(1).min(-1)
     }
 
     fn frames_of<T: H5Type>(&self, group: &H5Group, missing: T) -> Written<H5Dataset> {
@@ -323,7 +333,7 @@ impl Document<'_> {
     fn frames_of_files(&self, group: &H5Group, files: &[(String, usize)]) -> Written<H5Dataset> {
         match self.header.pixel_type {
             PixelType::F32 => self.virtual_frames(group, files, f32::NAN),
-            _ => self.virtual_frames(group, files, -1_i32),
+            _ => self.virtual_frames(group, files, self.gap()),
         }
     }
 
@@ -428,13 +438,11 @@ impl Document<'_> {
             // Readers make integers of these values.
             return Ok(());
         }
-        let bound = |at: usize, of: fn(f64, f64) -> f64| {
-            self.geometry.panels.iter().filter_map(|panel| panel.valid[at]).reduce(of)
-        };
         number(detector, "bit_depth_readout", 32_i32, "")?;
+        number(detector, "underload_value", self.header.lowest_count, "")?;
+        let most = self.geometry.panels.iter().filter_map(|panel| panel.valid[1]).reduce(f64::max);
         // A cast of floats is the nearest i32.
-        number(detector, "underload_value", bound(0, f64::min).map_or(0, |least| least.ceil() as i32), "")?;
-        let beyond = bound(1, f64::max).map_or(i32::MAX, |most| (most.floor() + 1.0) as i32);
+        let beyond = most.map_or(i32::MAX, |most| (most.floor() + 1.0) as i32);
         number(detector, "saturation_value", beyond, "").map(drop)
     }
 

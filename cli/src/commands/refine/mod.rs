@@ -18,8 +18,8 @@ use serde_json::Value;
 use widebragg::gradient::Parameter;
 
 use widebragg_experiment::gradient::loss::Loss;
-use widebragg_experiment::gradient::moves::Moves;
-use widebragg_experiment::gradient::named::Named;
+use widebragg_experiment::gradient::moves::{Body, Movable, Moves};
+use widebragg_experiment::gradient::named::{MOTIONS, Named};
 use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Fitted, fit};
 use widebragg_formats::atomic::write_atomically;
@@ -60,6 +60,7 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
         return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));
     }
     check_choice(&chosen.parameters)?;
+    check_bodies(&chosen, experiment.panels.len())?;
     if let Some(folder) = &options.out {
         let matrix = Fragment::needs_matrix(&experiment, &chosen.parameters).then_some(report::MATRIX);
         let list = Fragment::needs_list(&experiment, &chosen.parameters).then_some(report::LIST);
@@ -141,9 +142,6 @@ fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
         |is: fn(&Parameter) -> bool| parameters.iter().filter_map(Named::shared).any(|shared| is(&shared));
     let vectors = has(|p| matches!(p, Parameter::CellVector(_)));
     let origin = has(|p| matches!(p, Parameter::Origin(_)));
-    let both = |one: &str, other: &str| {
-        Err(Failure::input(format!("refine: --wrt {one} and {other} move the same: choose one of them")))
-    };
     match () {
         () if vectors && has(|p| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_))) => {
             both("vectors", "cell")
@@ -154,6 +152,39 @@ fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
         }
         () => Ok(()),
     }
+}
+
+/// Refuses groups of panels, or a whole detector, that move while each of their panels moves freely as well.
+fn check_bodies(chosen: &Chosen, panels: usize) -> Result<(), Failure> {
+    let components = |panel: usize| {
+        let is_of_panel =
+            |named: &&Named| matches!(named.movable, Movable::Rigid(Body::Panel(of), _) if of == panel);
+        chosen.parameters.iter().filter(is_of_panel).count()
+    };
+    let free: Vec<bool> = (0..panels).map(|panel| components(panel) == MOTIONS.len()).collect();
+    for named in &chosen.parameters {
+        let moves_with_others = match named.movable {
+            Movable::Rigid(Body::Group(group), _) => chosen
+                .groups
+                .get(group)
+                .is_some_and(|group| group.panels.iter().all(|&panel| free.get(panel) == Some(&true))),
+            Movable::Shared(
+                Parameter::Origin(_)
+                | Parameter::Distance
+                | Parameter::BeamCentre(_)
+                | Parameter::DetectorRotation(_),
+            ) => free.iter().all(|&is_free| is_free),
+            Movable::Rigid(Body::Panel(_), _) | Movable::Shared(_) => false,
+        };
+        if moves_with_others {
+            return both(&named.group, "all motions of its panels");
+        }
+    }
+    Ok(())
+}
+
+fn both(one: &str, other: &str) -> Result<(), Failure> {
+    Err(Failure::input(format!("refine: --wrt {one} and {other} move the same: choose one of them")))
 }
 
 /// Writes the files of `--out`; returns their names.

@@ -6,7 +6,7 @@ use widebragg::lattice::Precision;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::panels::DetectorPanel;
 
-use crate::options::Options;
+use crate::options::{NxmxData, Options};
 
 /// A run that takes longer is announced on standard error, in s.
 const LONG_S: f64 = 600.0;
@@ -92,7 +92,12 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
         (true, 4.0 + 2.0),
         (!options.nonoise, 2.0),
         // The deviates, which all noise images share.
-        (!options.nonoise || options.noise_cbf.is_some(), 4.0),
+        (
+            !options.nonoise
+                || options.noise_cbf.is_some()
+                || options.data_of_nxmx() == Some(NxmxData::Noise),
+            4.0,
+        ),
         (!options.nopgm, 1.0),
         (options.png.is_some(), 5.0),
         (options.cbf.is_some(), 6.0),
@@ -102,7 +107,8 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
     ];
     let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
     let nodes = experiment.structure_factors.as_ref().map_or(0, |grid| grid.nodes().bytes());
-    let domains = experiment.domains.len() as f64;
+    let others = experiment.other_lattices.iter().map(|lattice| lattice.domains.len());
+    let domains = (experiment.domains.len() + others.sum::<usize>()) as f64;
     PROGRAM_BYTES
         + per_pixel * experiment.pixels() as f64
         + nodes as f64

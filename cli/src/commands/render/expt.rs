@@ -139,6 +139,7 @@ pub fn write(
     if options.expt.is_none() {
         // The list beside a series is for programs that find the crystal themselves.
         list.geometry.crystal = None;
+        list.other_crystals.clear();
     }
     list.write(path).map_err(|failure| failure.context("--expt").into())
 }
@@ -194,17 +195,27 @@ pub(super) fn list(
         scan,
         crystal: Some(crystal(e, in_frame)),
     };
-    ExperimentList { geometry, pedestal: described.pedestal, images }
+    let others = e.other_lattices.iter().map(|lattice| Crystal {
+        a_matrix: a_matrix(&lattice.crystal, in_frame),
+        a_at_frames: Vec::new(),
+        space_group: None,
+    });
+    ExperimentList { geometry, other_crystals: others.collect(), pedestal: described.pedestal, images }
 }
 
 /// The crystal at phi = 0 and at each scan point, in the frame of `components`.
 fn crystal(e: &Experiment, components: impl Fn(Vec3) -> Vec3) -> Crystal {
-    let a_matrix = |crystal: &OrientedCrystal| columns(reciprocal_axes(crystal).map(&components));
+    let at_points = e.crystals_at_scan_points.iter();
     Crystal {
-        a_matrix: a_matrix(&e.crystal),
-        a_at_frames: e.crystals_at_scan_points.iter().map(a_matrix).collect(),
+        a_matrix: a_matrix(&e.crystal, &components),
+        a_at_frames: at_points.map(|crystal| a_matrix(crystal, &components)).collect(),
         space_group: None,
     }
+}
+
+/// A in the frame of `components`.
+fn a_matrix(crystal: &OrientedCrystal, components: impl Fn(Vec3) -> Vec3) -> [[f64; 3]; 3] {
+    columns(reciprocal_axes(crystal).map(components))
 }
 
 /// The number of the first image, and the images as the list `list` names them; `described` has their name, without numbers

@@ -22,6 +22,7 @@ use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, check_room, render_frame, render_noisy_frame};
+use widebragg_experiment::lattices::FrameScenes;
 use widebragg_experiment::layout::layout;
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::statistics::Statistics;
@@ -38,11 +39,11 @@ use crate::commands::setup::{self, SetUp};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::options::{Log, Options};
+use crate::options::{Log, NxmxData, Options};
 use estimate::Estimate;
 use nxmx::NxmxFile;
 use output::{Names, Scales, Shared, adc_offset, noise_streams};
-use predictions::Predictions;
+use predictions::{Predicted, Predictions};
 use series::{Record, Series};
 use summary::{FactorsOrigin, Hardware, ImageSummary, Known, Results};
 
@@ -94,6 +95,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     }
     let SetUp { experiment, reflections, model, geometry, wavelengths } =
         setup::of_images(options, &files, geometry)?;
+    if options.printout || options.printout_pixel.is_some() {
+        setup::check_single_crystal(options, &experiment)?;
+    }
     let frame = geometry.as_ref().map(FileGeometry::frame);
     let unique = reflections.as_deref();
     let origin = FactorsOrigin { reflections: unique.map(|unique| &unique.summary), model: model.as_ref() };
@@ -101,7 +105,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let hardware = Hardware { detector: options.detector, material };
     let list = expt::checked_path(options, &experiment)?;
     xds_inp::check(options, &experiment)?;
-    let predictions = Predictions::new(options, &experiment)?;
+    let mut predictions = Predictions::new(options, &experiment)?;
     if let Some(record) = &mut record {
         record.keep(&files)?;
     }
@@ -126,7 +130,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         }
         false => Ok(()),
     };
-    let rows = (experiment.rows() as u64).saturating_mul((series.end - series.first) as u64);
+    let rows = experiment.rows().saturating_mul(experiment.lattices()) as u64;
+    let rows = rows.saturating_mul((series.end - series.first) as u64);
     let wanted = !options.quiet && options.progress != Some(false);
     let bar = console::progress(rows, wanted);
     let layout = if options.png.is_some() { layout(&experiment)? } else { None };
@@ -140,8 +145,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         expt::write(list, options, &experiment, frame)?;
     }
     xds_inp::write(options, &experiment, frame, origin.group())?;
-    if let Some(predictions) = &predictions {
-        predictions.write(&experiment)?;
+    if let Some(predictions) = &mut predictions {
+        let images = Predicted { shot: None, experiment: &experiment };
+        predictions.write(core::iter::once(Ok(images)))?;
     }
     let results = Results {
         experiment: &experiment,
@@ -266,13 +272,13 @@ impl Job<'_> {
                 "--nxmx: {again} finished frames are rendered again, since the file does not have them"
             ));
         }
-        self.bar.inc(left_out as u64 * experiment.rows() as u64);
+        self.bar.inc((left_out * experiment.rows() * experiment.lattices()) as u64);
         let mut orientations = experiment.orientation_buffer()?;
         if wanted.first().is_some_and(|&first| first > 0) && self.lacks_scales() {
             // The scales of the series are those of its first frame, which another job writes.
             let scenes = experiment.scenes(0, &mut orientations)?;
             let frame = self.pool.install(|| render_frame(experiment, &scenes, &|| ()))?;
-            self.keep_scales(&scenes, &frame)?;
+            self.keep_scales(scenes.panels(), &frame)?;
         }
         let mut images: Vec<ImageSummary> = Vec::new();
         for &index in &wanted {
@@ -326,19 +332,20 @@ impl Job<'_> {
     fn frame(
         &mut self,
         index: usize,
-        scenes: &[Scene<'_>],
+        scenes: &FrameScenes<'_>,
         names: Names,
         is_first: bool,
     ) -> Result<ImageSummary, Failure> {
         if let Some(words) = self.series.progress(index) {
             self.bar.set_message(words);
         }
-        let has_noise = names.have_noise() || (self.nxmx.is_some() && !self.options.nonoise);
+        let has_noise = names.have_noise() || self.options.data_of_nxmx() == Some(NxmxData::Noise);
         let streams = has_noise.then(|| noise_streams(self.options, self.experiment, index));
         let (frame, deviates) = self.pool.install(|| match streams {
             None => Ok((render_frame(self.experiment, scenes, &|| self.bar.inc(1))?, Vec::new())),
             Some(streams) => render_noisy_frame(self.experiment, scenes, &streams, &|| self.bar.inc(1)),
         })?;
+        let scenes = scenes.panels();
         if self.lacks_scales() {
             self.keep_scales(scenes, &frame)?;
         }
@@ -352,7 +359,7 @@ impl Job<'_> {
             record.mark(&names);
         }
         if let Some(file) = nxmx {
-            pool.install(|| file.add(options, scenes, image, index))?;
+            pool.install(|| file.add(scenes, image, index))?;
         }
         let number = series.number(index);
         let latched = frame.panels.iter().zip(&experiment.panels);

@@ -1,6 +1,6 @@
 //! The NXmx file of a run (`--nxmx`): all frames of a series, or a single image.
 //!
-//! It holds the counts of the noise image without offset or, with `-nonoise`, the photons of the float image. Pixels
+//! It holds the counts of the noise image without offset, or the photons of the float image (`--nxmx-data`). Pixels
 //! outside the region of interest or the mask are marked in the file. Its geometry is that of the placed detector, in
 //! the laboratory of the run, so there is nothing that headers of images could not say; curved detectors alone are
 //! refused.
@@ -25,7 +25,7 @@ use super::output::COUNT_CUTOFF;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::quoted;
-use crate::options::Options;
+use crate::options::{NxmxData, Options};
 
 /// The file and its frames so far.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub struct NxmxFile {
     path: PathBuf,
     /// Frames of the series; of a complete file, its own.
     frames: usize,
+    data: NxmxData,
     series: NxmxSeries,
     earlier: Earlier,
     is_complete: bool,
@@ -53,8 +54,9 @@ impl NxmxFile {
         identity: Option<&str>,
         wanted: Range<usize>,
     ) -> Result<Option<Self>, Failure> {
-        let Some(path) = options.nxmx.clone() else {
+        let Some((path, data)) = options.nxmx.clone().zip(options.data_of_nxmx()) else {
             let given = [
+                ("--nxmx-data", options.nxmx_data.is_some()),
                 ("--nxmx-compression", options.nxmx_compression.is_some()),
                 ("--nxmx-frames-per-file", options.nxmx_frames_per_file.is_some()),
             ];
@@ -68,9 +70,10 @@ impl NxmxFile {
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
         }
         let frames = options.frames.unwrap_or(1);
-        let header = header(options, experiment, frame, args, frames)?;
-        // A single image has no parts that another run could add to.
-        let mut series = NxmxSeries::new(&path, header, identity.unwrap_or_default()).map_err(named)?;
+        let header = header(options, experiment, frame, args, (frames, data))?;
+        // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
+        let identity = identity.map(|identity| format!("{identity}-{}", data.name())).unwrap_or_default();
+        let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
         if let Some(frames) = options.nxmx_frames_per_file {
             series = series.in_files_of(frames);
         }
@@ -81,7 +84,7 @@ impl NxmxFile {
         };
         let earlier = earlier.map_err(named)?;
         earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
-        Ok(Some(Self { path, frames, series, earlier, is_complete: false }))
+        Ok(Some(Self { path, frames, data, series, earlier, is_complete: false }))
     }
 
     /// Whether frame `index` is there from an earlier run.
@@ -96,7 +99,6 @@ impl NxmxFile {
     /// It cannot be written.
     pub fn add(
         &self,
-        options: &Options,
         scenes: &[Scene<'_>],
         (pixels, deviates): (&[f32], &[f32]),
         index: usize,
@@ -104,11 +106,12 @@ impl NxmxFile {
         if self.has(index) {
             return Ok(());
         }
-        let added = if options.nonoise {
-            self.series.add(index, Pixels::F32(pixels))
-        } else {
-            let counts = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
-            self.series.add(index, Pixels::I32(&counts.pixels))
+        let added = match self.data {
+            NxmxData::Photons => self.series.add(index, Pixels::F32(pixels)),
+            NxmxData::Noise => {
+                let counts = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
+                self.series.add(index, Pixels::I32(&counts.pixels))
+            }
         };
         added.map_err(named)
     }
@@ -139,7 +142,12 @@ impl NxmxFile {
     /// What the summary says of it.
     #[must_use]
     pub fn json(&self) -> Value {
-        json!({ "file": self.path.display().to_string(), "frames": self.frames, "complete": self.is_complete })
+        json!({
+            "file": self.path.display().to_string(),
+            "data": self.data.name(),
+            "frames": self.frames,
+            "complete": self.is_complete,
+        })
     }
 
     /// What the summary says of it, as text.
@@ -148,7 +156,11 @@ impl NxmxFile {
         let (path, frames) = (self.path.display(), self.frames);
         if self.is_complete {
             let s = if frames == 1 { "" } else { "s" };
-            format!("{path}, {frames} frame{s}")
+            let data = match self.data {
+                NxmxData::Noise => "counts with noise",
+                NxmxData::Photons => "expected photons",
+            };
+            format!("{path}, {frames} frame{s} of {data}")
         } else {
             let parts = self.series.folder().display();
             format!("{path} is written once all {frames} frames are in {parts}")
@@ -169,7 +181,7 @@ fn header(
     e: &Experiment,
     frame: Option<Frame>,
     args: &[String],
-    frames: usize,
+    (frames, data): (usize, NxmxData),
 ) -> Result<NxmxHeader, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let command: Vec<String> =
@@ -184,7 +196,10 @@ fn header(
     let [a, b, c] = cell.lengths_angstrom;
     let [alpha, beta, gamma] = cell.angles_rad.map(f64::to_degrees);
     Ok(NxmxHeader {
-        pixel_type: if options.nonoise { PixelType::F32 } else { PixelType::I32 },
+        pixel_type: match data {
+            NxmxData::Noise => PixelType::I32,
+            NxmxData::Photons => PixelType::F32,
+        },
         compression: options.nxmx_compression.unwrap_or_default(),
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
@@ -204,7 +219,7 @@ fn geometry(e: &Experiment, frame: Option<Frame>, frames: usize) -> Geometry {
     let electric_vector = e.frame.polarization.to_array();
     let mut panels = panels(e, Vec3::to_array);
     for panel in &mut panels {
-        panel.valid = [Some(0.0), Some(f64::from(COUNT_CUTOFF - 1))];
+        panel.valid[1] = Some(f64::from(COUNT_CUTOFF - 1));
     }
     Geometry {
         // Options place everything anyhow.

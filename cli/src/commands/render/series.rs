@@ -80,7 +80,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 22] = [
+const INCIDENTAL: [&str; 23] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -91,7 +91,8 @@ const INCIDENTAL: [&str; 22] = [
     "--no-expt",
     "--xds-inp",
     "--predictions",
-    "--nxmx", // a file has the frames of one series, and a record beside it
+    "--nxmx",      // a file has the frames of one series, and a record beside it
+    "--nxmx-data", // the identity of the file's series says it
     "--nxmx-compression",
     "--nxmx-frames-per-file",
     "--log",

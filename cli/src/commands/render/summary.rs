@@ -15,7 +15,8 @@ use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::frame::Frame;
-use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
+use widebragg_experiment::geometry::{BeamSpot, DialsFrame, reciprocal_axes};
+use widebragg_experiment::lattices::Lattice;
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::parameters::PhiSampling;
@@ -25,7 +26,7 @@ use widebragg_formats::reflections::p1::Summary as Reflections;
 use widebragg_reflections::symmetry::SpaceGroup;
 
 use super::estimate::Estimate;
-use super::nxmx::NxmxFile;
+use super::nxmx::{NxmxFile, columns};
 use super::output::{Names, Written};
 use super::predictions::Predictions;
 use crate::commands::setup::Wavelengths;
@@ -371,6 +372,8 @@ pub fn json(results: &Results<'_>) -> String {
         "n_matrix": { "ab": ab, "ac": ac, "bc": bc },
         "gauss_cutoff": gauss_cutoff.is_finite().then_some(gauss_cutoff),
     });
+    let lattices = core::iter::once(e.first_lattice()).chain(e.other_lattices.iter().cloned());
+    value["crystals"] = json!(lattices.map(|lattice| lattice_json(&lattice)).collect::<Vec<_>>());
     value["detector"] = json!(hardware.detector.map(|named| json!({
         "name": named.name,
         "saturation": named.saturation,
@@ -391,7 +394,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
     value["predictions"] = json!(predictions.map(|predictions| json!({
         "file": predictions.path.display().to_string(),
-        "reflections": predictions.reflections.len(),
+        "reflections": predictions.reflections,
     })));
     value["nxmx"] = json!(nxmx.map(NxmxFile::json));
     value["estimated_seconds"] = json!(estimate.seconds);
@@ -439,7 +442,7 @@ pub fn xds_inp_line(path: &Path) -> String {
 #[must_use]
 pub fn predictions_line(predictions: &Predictions) -> String {
     let mut text = String::new();
-    let count = counted(predictions.reflections.len(), "reflection");
+    let count = counted(predictions.reflections, "reflection");
     push_line(&mut text, "predictions", &format!("{count}: {}", predictions.path.display()));
     text
 }
@@ -587,14 +590,45 @@ fn push_crystal(text: &mut String, experiment: &Experiment) {
         SpotMetric::Reciprocal => "",
         SpotMetric::Index => ", spots of index metric",
     };
-    line("crystal", format!("{na} x {nb} x {nc} cells{metric}, F_cell {lookup}"));
+    let weight = match experiment.lattices() {
+        1 => String::new(),
+        _ => format!("weight {}, ", format_g(experiment.weight)),
+    };
+    line("crystal", format!("{weight}{na} x {nb} x {nc} cells{metric}, F_cell {lookup}"));
     if crystallite.spots.coupling != CellCoupling::NONE {
         let CellCoupling { ab, ac, bc } = crystallite.spots.coupling;
         line("N matrix", format!("Naa={na} Nbb={nb} Ncc={nc} Nab={ab} Nac={ac} Nbc={bc}"));
     }
+    for (index, lattice) in experiment.other_lattices.iter().enumerate() {
+        line(&format!("crystal {}", index + 2), lattice_words(lattice));
+    }
     if let Some(grid) = &experiment.structure_factors {
         line("F grid", grid_words(grid));
     }
+}
+
+/// What distinguishes a crystal from the first.
+fn lattice_words(lattice: &Lattice) -> String {
+    let [a, b, c] = lattice.crystal.cell.lengths_angstrom.map(format_g);
+    let [alpha, beta, gamma] = lattice.crystal.cell.angles_rad.map(|angle| format_g(degrees(angle)));
+    let [na, nb, nc] = lattice.crystallite.cells;
+    let (weight, domains) = (format_g(lattice.weight), counted(lattice.domains.len(), "domain"));
+    format!(
+        "weight {weight}, {a} {b} {c} Angstrom  {alpha} {beta} {gamma} degrees, {na} x {nb} x {nc} cells, {domains}"
+    )
+}
+
+/// A crystal as JSON.
+fn lattice_json(lattice: &Lattice) -> Value {
+    let [alpha, beta, gamma] = lattice.crystal.cell.angles_rad.map(degrees);
+    let [a, b, c] = lattice.crystal.cell.lengths_angstrom;
+    json!({
+        "weight": lattice.weight,
+        "unit_cell": [a, b, c, alpha, beta, gamma],
+        "a_matrix_per_angstrom": columns(reciprocal_axes(&lattice.crystal)),
+        "cells": lattice.crystallite.cells,
+        "mosaic_domains": lattice.domains.len(),
+    })
 }
 
 /// Size and numbers of the grid of structure factors.
@@ -654,6 +688,8 @@ fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavel
         let kept = "nanoBragg keeps the cell vectors of the step before there (widebragg help modes)";
         line("", format!("phi = 0 is a step like any other; {kept}"));
     }
+    let others = e.other_lattices.iter().map(|lattice| lattice.domains.len());
+    let domains = e.domains.len() + others.sum::<usize>();
     line(
         "steps",
         format!(
@@ -661,7 +697,7 @@ fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavel
             e.steps_per_pixel(),
             counted(e.sources.len(), "source"),
             e.phi.count,
-            counted(e.domains.len(), "domain"),
+            counted(domains, "domain"),
             e.oversample.per_axis,
             counted(e.first_panel().sensor.layers, "layer")
         ),

@@ -476,7 +476,7 @@ fn coordinates(v: Vec3, f: Vec3, s: Vec3) -> [f64; 2] {
 }
 
 /// lambda A, nine numbers as files of matrices hold them.
-fn matrix(a_matrix: &[[f64; 3]; 3], lambda_m: f64) -> CellSource {
+pub(super) fn matrix(a_matrix: &[[f64; 3]; 3], lambda_m: f64) -> CellSource {
     CellSource::Matrix(a_matrix.map(|row| row.map(|component| component * lambda_m * 1e10)))
 }
 

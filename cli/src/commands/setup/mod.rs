@@ -4,6 +4,7 @@
 pub(crate) mod geometry;
 mod inherited;
 pub(crate) mod inputs;
+pub(crate) mod lattices;
 pub(crate) mod model;
 mod mosaic;
 mod named;
@@ -38,6 +39,7 @@ use widebragg_formats::format_g::format_g;
 use widebragg_formats::hkl::HklTable;
 use widebragg_formats::matrix::parse_matrix;
 use widebragg_formats::reflections::p1::{Summary, Unique};
+use widebragg_formats::shot_table::CrystalRow;
 use widebragg_formats::smv::SmvImage;
 use widebragg_formats::sources::parse_sources;
 use widebragg_reflections::cell::Cell;
@@ -62,7 +64,21 @@ pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
-    set_up(options, &inputs, geometry, Extent::File)
+    let set_up = set_up(options, &inputs, geometry, Extent::File)?;
+    check_single_crystal(options, &set_up.experiment)?;
+    Ok(set_up)
+}
+
+/// Checks that there is a single crystal.
+///
+/// # Errors
+/// There are several.
+pub fn check_single_crystal(options: &Options, experiment: &Experiment) -> Result<(), Failure> {
+    if experiment.lattices() == 1 {
+        return Ok(());
+    }
+    let option = if options.twin.is_some() { "--twin" } else { "--crystals" };
+    Err(Failure::input(format!("{option}: only for images, since traces and derivatives are of one crystal")))
 }
 
 /// Checks that no steps are to be neglected.
@@ -276,8 +292,9 @@ fn of_files(
         None => (None, None),
     };
     let lambda = Lambda::known(options, spectrum.as_ref(), geometry, &inherited, of_file.summary());
-    let cell = cell(options, inputs, geometry, lambda, of_file)?;
-    let files = Files { inputs, geometry, inherited: &inherited, mask };
+    let listed = lattices::listed(options, inputs, geometry.map(FileGeometry::frame))?;
+    let cell = cell(options, inputs, geometry, lambda, (of_file, listed.first()))?;
+    let files = Files { inputs, geometry, inherited: &inherited, mask, crystals: &listed };
     let mut parameters = parameters(options, files, (cell, lambda, spectrum), &mut warn)?;
     parameters.structure_factors = grid(&parameters)?;
     let simd = parameters.simd;
@@ -313,6 +330,7 @@ struct Files<'f> {
     geometry: Option<&'f FileGeometry>,
     inherited: &'f Inherited,
     mask: Option<SmvImage>,
+    crystals: &'f [CrystalRow],
 }
 
 fn parameters(
@@ -321,7 +339,7 @@ fn parameters(
     (cell, lambda, spectrum): (CellSource, Lambda, Option<Spectrum>),
     warn: &mut dyn FnMut(String),
 ) -> Result<Parameters, Failure> {
-    let Files { inputs, geometry, inherited, mask } = files;
+    let Files { inputs, geometry, inherited, mask, crystals } = files;
     let fudge = fudge(options, warn)?;
     let (cells, spots) = spots::cells_and_spots(options, warn)?;
     let default = Parameters::new(cell);
@@ -337,7 +355,7 @@ fn parameters(
     };
     let misset_rad = misset(options);
     let oriented = |source| CrystalInput::Cell { source, misset_rad };
-    Ok(Parameters {
+    let mut parameters = Parameters {
         simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
         panels,
         oversample: OversampleRequest {
@@ -361,6 +379,8 @@ fn parameters(
         d_min_m: options.dmin_m.unwrap_or(default.d_min_m),
         crystal: oriented(cell),
         crystals_at_scan_points: at_scan_points.into_iter().map(oriented).collect(),
+        weight: default.weight,
+        other_lattices: Vec::new(),
         shape: options.shape,
         cells,
         size_m: options.sample_m.map(|size| size.unwrap_or(0.0)),
@@ -386,7 +406,9 @@ fn parameters(
         structure_factors: None,
         default_f: options.default_f.unwrap_or(default.default_f),
         interpolate: options.interpolate,
-    })
+    };
+    lattices::add_lattices(options, crystals, &mut parameters)?;
+    Ok(parameters)
 }
 
 /// Whether pixels are polarised: nanoBragg evaluates the polarisation for `-oversample_polar` even where `-nopolar`
@@ -545,8 +567,9 @@ fn cell(
     inputs: &Inputs,
     geometry: Option<&FileGeometry>,
     lambda: Lambda,
-    of_file: OfFile<'_>,
+    (of_file, listed): (OfFile<'_>, Option<&CrystalRow>),
 ) -> Result<CellSource, Failure> {
+    let lambda_m = lambda.m().unwrap_or(defaults::LAMBDA_M);
     let matrix = match &options.mat {
         Some(path) => Some(inputs.read("-mat", path, |input| parse_matrix(input, path))?),
         None => None,
@@ -559,7 +582,8 @@ fn cell(
         (Some(matrix), None) => Ok(CellSource::Matrix(matrix)),
         (None, Some(cell)) => Ok(CellSource::Cell(cell)),
         (None, None) => geometry
-            .and_then(|geometry| geometry.crystal(lambda.m().unwrap_or(defaults::LAMBDA_M)))
+            .and_then(|geometry| geometry.crystal(lambda_m))
+            .or_else(|| lattices::source(listed?, lambda_m))
             .or_else(|| {
                 let Cell { lengths_angstrom, angles_deg } = of_file.cell()?;
                 Some(CellSource::Cell(UnitCell::from_degrees(lengths_angstrom, angles_deg)))

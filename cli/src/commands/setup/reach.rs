@@ -5,6 +5,7 @@
 //! Interpolation takes two nodes on each side, and falls back where these leave the grid: with three, it does so only
 //! where the list itself ends. So an image has the same bits as with all of a list.
 
+use widebragg::crystal::Crystal;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::resolution::largest_scattering_length;
@@ -22,8 +23,8 @@ const ROUNDING: f64 = 1e-9;
 pub(super) struct Reach {
     /// Largest length of a scattering vector, in 1/Angstrom.
     q_per_angstrom: f64,
-    /// Axes of the experiment's cell, in Angstrom.
-    axes_angstrom: [Vec3; 3],
+    /// Axes of each of the experiment's crystals, in Angstrom.
+    axes_angstrom: Vec<[Vec3; 3]>,
     /// Largest distance of a node from a scattering vector for which it is needed, in 1/Angstrom.
     beyond_per_angstrom: f64,
     /// Nodes beyond the largest index of a scattering vector.
@@ -38,20 +39,36 @@ impl Reach {
         let most = largest_scattering_length(experiment);
         let limit = 1e-10 / experiment.d_min_m;
         let q_per_angstrom = if experiment.d_min_m > 0.0 { most.min(limit) } else { most };
-        let axes = experiment.crystal.direct;
+        let others = experiment.other_lattices.iter().map(|lattice| &lattice.crystal);
+        let crystals = core::iter::once(&experiment.crystal).chain(others);
+        let of_crystal = |crystal: &Crystal| Self::of_crystal(crystal, q_per_angstrom);
+        crystals.map(of_crystal).reduce(Self::and).unwrap_or_else(|| of_crystal(&experiment.crystal))
+    }
+
+    /// The reach of scattering vectors up to a length.
+    fn of_crystal(crystal: &Crystal, q_per_angstrom: f64) -> Self {
+        let axes = crystal.direct;
         let axes_angstrom = [axes.a_m, axes.b_m, axes.c_m].map(|axis| 1e10 * axis);
-        let [a, b, c] = experiment.crystal.reciprocal_per_angstrom;
+        let [a, b, c] = crystal.reciprocal_per_angstrom;
         let diagonals = [a + b + c, a + b - c, a - b + c, a - b - c].map(Vec3::length);
         let longest = diagonals.into_iter().fold(0.0, f64::max);
         // The casts saturate, far beyond the size of a grid.
         let largest = |axis: Vec3| ((1.0 + ROUNDING) * q_per_angstrom * axis.length()) as i32;
         Self {
             q_per_angstrom,
-            axes_angstrom,
+            axes_angstrom: vec![axes_angstrom],
             beyond_per_angstrom: f64::from(NODES_BEYOND) * longest,
             nodes_beyond: NODES_BEYOND,
             limits: axes_angstrom.map(|axis| largest(axis).saturating_add(NODES_BEYOND)),
         }
+    }
+
+    /// The reach of two crystals in the same image.
+    fn and(self, other: Self) -> Self {
+        let limits = core::array::from_fn(|i| self.limits[i].max(other.limits[i]));
+        let beyond_per_angstrom = self.beyond_per_angstrom.max(other.beyond_per_angstrom);
+        let axes_angstrom = [self.axes_angstrom, other.axes_angstrom].concat();
+        Self { axes_angstrom, beyond_per_angstrom, limits, ..self }
     }
 
     /// The part to a spacing, for a list of the crystal of `cell`.
@@ -59,7 +76,7 @@ impl Reach {
         let [x, y, z] = cell.orthogonal();
         Self {
             q_per_angstrom: 1.0 / d_min_angstrom,
-            axes_angstrom: [0, 1, 2].map(|i| Vec3::new(x[i], y[i], z[i])),
+            axes_angstrom: vec![[0, 1, 2].map(|i| Vec3::new(x[i], y[i], z[i]))],
             beyond_per_angstrom: 0.0,
             nodes_beyond: 0,
             limits: cell.largest_indices(d_min_angstrom),
@@ -93,13 +110,17 @@ impl Reach {
     /// row of N^T N; for the same cell it is 1.
     pub(super) fn d_min_angstrom(&self, model: &Cell) -> f64 {
         let fractional = model.fractional();
-        let axes = self.axes_angstrom.map(Vec3::to_array);
-        let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
-            core::array::from_fn(|column| (0..3).map(|i| fractional[i][row] * axes[i][column]).sum())
-        });
-        let row_sum =
-            |i: usize| -> f64 { (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum() };
-        let norm = (0..3).map(row_sum).fold(0.0, f64::max).sqrt();
+        let norm = |axes: &[Vec3; 3]| {
+            let axes = axes.map(Vec3::to_array);
+            let n: [[f64; 3]; 3] = core::array::from_fn(|row| {
+                core::array::from_fn(|column| (0..3).map(|i| fractional[i][row] * axes[i][column]).sum())
+            });
+            let row_sum = |i: usize| -> f64 {
+                (0..3).map(|j| (0..3).map(|k| n[k][i] * n[k][j]).sum::<f64>().abs()).sum()
+            };
+            (0..3).map(row_sum).fold(0.0, f64::max).sqrt()
+        };
+        let norm = self.axes_angstrom.iter().map(norm).fold(0.0, f64::max);
         1.0 / (norm * (self.q_per_angstrom + self.beyond_per_angstrom))
     }
 }

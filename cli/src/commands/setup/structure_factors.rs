@@ -159,6 +159,8 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("--geometry", &options.geometry),
         ("-sourcefile", &options.sourcefile),
         ("--spectrum", &options.spectrum.file),
+        ("--mosaic-matrices", &options.mosaic_matrices),
+        ("--crystals", &options.crystals),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)

@@ -79,6 +79,7 @@ fn traced(
         setup::of_images(&options.render, &inputs, geometry)?.experiment
     };
     experiment.only_panel()?;
+    setup::check_single_crystal(&options.render, &experiment)?;
     let steps = check(options, &experiment)?;
     let mut orientations = experiment.orientation_buffer()?;
     let scene = experiment.scene(0, 0, &mut orientations)?;

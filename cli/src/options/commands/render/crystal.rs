@@ -2,7 +2,7 @@
 
 use super::super::super::{
     given::Given,
-    model::{Misset, NMatrix, Options},
+    model::{Misset, NMatrix, Options, TwinLaw},
     row::{self, Section, put, set},
     takes::{
         Takes::{Cell, Choice, Each, File, Integer, Misset as MissetAngles, Names, Nothing, Number, Text},
@@ -20,7 +20,7 @@ use widebragg::mosaic::MosaicAxes;
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_formats::reflections::Format;
 use widebragg_formats::reflections::p1::Scale;
-use widebragg_reflections::symmetry::StatedSymmetry;
+use widebragg_reflections::symmetry::{Operator, StatedSymmetry};
 
 type Row = row::Row<Options>;
 
@@ -183,6 +183,18 @@ pub(super) const CRYSTAL: Section<Options> = Section {
             "rotations of the domains: nine numbers a line, row by row",
             |o, v| set(&mut o.mosaic_matrices, v.path()),
         ),
+        Row::new(
+            "--crystals",
+            File,
+            "crystals in the beam at the same time: a table, or a stream; see widebragg help crystals",
+            |o, v| set(&mut o.crystals, v.path()),
+        ),
+        Row::new(
+            "--twin",
+            Text("H,K,L,FRACTION"),
+            "add the twin whose indices are these of h, k, l, with this part of the crystal: k,h,-l,0.3",
+            |o, v| put(&mut o.twin, Some(twin_law(v)?)),
+        ),
     ],
 };
 
@@ -298,6 +310,33 @@ fn n_matrix(given: &Given<'_>) -> Result<NMatrix, Failure> {
         return Err(given.refuse("Naa, Nbb and Ncc must be 1 or more"));
     }
     Ok(NMatrix { cells: [aa, bb, cc], coupling: CellCoupling { ab, ac, bc } })
+}
+
+fn twin_law(given: &Given<'_>) -> Result<TwinLaw, Failure> {
+    let text = given.text()?;
+    let Some((law, fraction)) = text.rsplit_once(',') else {
+        return Err(given.refuse("needs a law and a fraction, such as k,h,-l,0.3"));
+    };
+    let fraction = fraction.trim().parse::<f64>().ok().filter(|fraction| *fraction > 0.0 && *fraction < 1.0);
+    let fraction = fraction.ok_or_else(|| given.refuse("its fraction must be above 0 and below 1"))?;
+    let renamed = |c: char| match c.to_ascii_lowercase() {
+        'h' => 'x',
+        'k' => 'y',
+        'l' => 'z',
+        // Operators have these letters, indices do not.
+        'x' | 'y' | 'z' => '?',
+        other => other,
+    };
+    let operator = law.chars().map(renamed).collect::<String>().parse::<Operator>();
+    match operator {
+        Ok(operator) if operator.shift_24ths() == [0; 3] => {
+            Ok(TwinLaw { operator: *operator.rotation(), fraction })
+        }
+        _ => {
+            Err(given
+                .refuse("its law is no operator on h, k, l with a determinant of 1 or -1, such as k,h,-l"))
+        }
+    }
 }
 
 fn misset(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use super::super::super::{
     given::Given,
     message::shown,
-    model::{HeaderStyle, Log, Options},
+    model::{HeaderStyle, Log, NxmxData, Options},
     row::{self, Section, put, set},
     takes::{
         Takes::{Choice, Each, File, Integer, Nothing, Number, Range, Text},
@@ -83,9 +83,16 @@ pub(super) const OUTPUT: Section<Options> = Section {
         Row::new(
             "--nxmx",
             File,
-            "HDF5 file of all frames: counts with photon noise, or photons with -nonoise",
+            "HDF5 file of all frames, their geometry, and what they were computed from",
             |o, v| set(&mut o.nxmx, v.path()),
         ),
+        Row::new(
+            "--nxmx-data",
+            Choice(&["noise", "photons"]),
+            "counts with photon noise, or expected photons as in the float image",
+            |o, v| put(&mut o.nxmx_data, Some(v.choice(&[NxmxData::Noise, NxmxData::Photons])?)),
+        )
+        .default("noise; photons with -nonoise"),
         Row::new(
             "--nxmx-compression",
             Choice(&["gzip", "bslz4", "none"]),
