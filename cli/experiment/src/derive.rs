@@ -216,7 +216,7 @@ pub(crate) fn mean_crystal(crystals: &[Crystal], lambda0_m: f64) -> Result<Cryst
 }
 
 /// Lengths and angles of cell vectors.
-fn cell_of(direct: &Orientation) -> UnitCell {
+pub(crate) fn cell_of(direct: &Orientation) -> UnitCell {
     let Orientation { a_m: a, b_m: b, c_m: c } = *direct;
     let angle = |u: Vec3, v: Vec3| (u.dot(v) / (u.length() * v.length())).acos();
     UnitCell {

@@ -4,10 +4,12 @@
 
 use bytemuck::Zeroable;
 use rayon::prelude::*;
+use widebragg::noise::counter::{Stage, Stream};
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_formats::memory::{reserved, zeroed};
 
+use crate::experiment::Experiment;
 use crate::panels::{parts, parts_mut};
 use crate::statistics::{Statistics, region};
 
@@ -118,6 +120,26 @@ pub struct Noise<T> {
     pub photons: f64,
     /// Number of saturated pixels.
     pub overloads: u64,
+}
+
+/// Poisson deviates of the pixels of an image of `experiment`, each a function of seed, frame, panel and pixel alone; drawn by
+/// all threads of the current pool.
+#[must_use]
+pub fn photon_counts(experiment: &Experiment, pixels: &[f32], seed: u64, frame: u32) -> Option<Vec<f32>> {
+    let mut counts = reserved(pixels.len())?;
+    counts.extend_from_slice(pixels);
+    let mut rest = &mut counts[..];
+    for panel in &experiment.panels {
+        let detector = &panel.detector;
+        let columns = detector.fast_pixels.max(1);
+        let (these, others) = rest.split_at_mut((columns * detector.slow_pixels).min(rest.len()));
+        rest = others;
+        let stream = Stream::new(seed, Stage::Photons, frame, panel.number as u32);
+        these.par_chunks_mut(columns).enumerate().for_each(|(slow, row)| {
+            stream.draw_poisson(experiment.simd, (slow * columns) as u32, row);
+        });
+    }
+    Some(counts)
 }
 
 /// The noise image: `deviates` of the pixels ([`render_noisy_frame`](crate::frame::render_noisy_frame)), plus the offset.

@@ -33,6 +33,7 @@
 //! |---|---|
 //! | render a frame over threads | [`frame::render_frame`] |
 //! | put several crystals into one image | [`lattices`] |
+//! | vary it from shot to shot | [`shots`] |
 //! | get its statistics | [`statistics::Statistics`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
@@ -68,6 +69,7 @@ pub mod parameters;
 pub mod predictions;
 pub mod resolution;
 pub mod sensor_material;
+pub mod shots;
 pub mod spectrum;
 pub mod statistics;
 mod tables;

@@ -37,14 +37,19 @@ pub use man::man;
 pub use model::{
     Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, Dtype, GradientOptions,
     HeaderStyle, HklOptions, Log, Misset, ModelOptions, NMatrix, NxmxData, Options, PanelChoice,
-    SensorOption, Shell, SolventChoice, SpectrumOptions, TraceDiffOptions, TraceFormat, TraceOptions,
+    SensorOption, Shell, ShotOptions, SolventChoice, SpectrumOptions, TraceDiffOptions, TraceFormat,
+    TraceOptions,
 };
 pub use parse::parse;
 
-/// Whether `name` is an option of a render whose value is a file or a folder; `None` for other names.
+/// Whether `name` is an option of a render, or of its shots, whose value is a file or a folder; `None` for other names.
 pub(crate) fn takes_file(name: &str) -> Option<bool> {
-    let option = commands::RENDER.syntax.find(name)?;
-    Some(option.takes.names_file())
+    Some(of_images(name)?.takes.names_file())
+}
+
+/// The option of a render or of its shots that has this name.
+fn of_images(name: &str) -> Option<&'static row::OptionSpec> {
+    commands::RENDER.syntax.find(name).or_else(|| commands::SHOTS.syntax.find(name))
 }
 
 /// The options of a render in `args`, as typed: each a list of its name and its values.
@@ -54,9 +59,7 @@ pub(crate) fn grouped(args: &[String]) -> Vec<Vec<String>> {
         let attached = word.split_once('=').filter(|_| word.starts_with("--"));
         match (attached, groups.last_mut()) {
             (Some((name, value)), _) => groups.push(vec![name.to_owned(), value.to_owned()]),
-            (None, Some(group))
-                if !reader::is_option(word, |name| commands::RENDER.syntax.find(name).is_some()) =>
-            {
+            (None, Some(group)) if !reader::is_option(word, |name| of_images(name).is_some()) => {
                 group.push(word.clone());
             }
             (None, _) => groups.push(vec![word.clone()]),

@@ -20,6 +20,7 @@ use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
+use widebragg_experiment::shots::Distributions;
 use widebragg_experiment::spectrum::Peak;
 use widebragg_formats::nxmx::Compression;
 use widebragg_formats::reflections::p1::Wanted;
@@ -361,6 +362,42 @@ impl ModelOptions {
         ];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
     }
+}
+
+/// What `widebragg shots` has beyond a render.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShotOptions {
+    /// Number of shots, at least 1.
+    pub count: usize,
+    /// Table of shots.
+    pub table: Option<PathBuf>,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// How shots differ where the table does not say it.
+    pub distributions: Distributions,
+    /// Table of what the shots are; `None`: beside the NXmx file.
+    pub truth: Option<PathBuf>,
+    /// Stream of CrystFEL with what the shots are.
+    pub stream: Option<PathBuf>,
+}
+
+/// One shot, with the seed 1.
+impl Default for ShotOptions {
+    fn default() -> Self {
+        let distributions = Distributions::default();
+        Self { count: 1, table: None, seed: 1, distributions, truth: None, stream: None }
+    }
+}
+
+/// The options of `widebragg shots`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ShotsOptions {
+    /// What the shots have in common.
+    pub render: Options,
+    /// The shots.
+    pub shots: ShotOptions,
+    /// Whether their number was given.
+    pub has_count: bool,
 }
 
 /// A crystal that is twinned.
@@ -729,6 +766,8 @@ pub struct Options {
     pub nxmx_frames_per_file: Option<usize>,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
+    /// The shots, where these are rendered: each is a frame.
+    pub shots: Option<ShotOptions>,
     /// Frames of a rotation series, at least 1.
     pub frames: Option<usize>,
     /// As many frames as the scan of the geometry has.

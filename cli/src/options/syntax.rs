@@ -4,7 +4,7 @@ use super::{
     given::Given,
     model::{
         BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, GradientOptions, HklOptions,
-        Options, TraceDiffOptions, TraceOptions,
+        Options, ShotsOptions, TraceDiffOptions, TraceOptions,
     },
     reader::{End, GENERAL, Reader, Target, Unknown},
     row::{OptionSpec, Row, Section},
@@ -43,6 +43,12 @@ impl CommandOptions for Options {
 }
 
 impl CommandOptions for TraceOptions {
+    fn render(&mut self) -> Option<&mut Options> {
+        Some(&mut self.render)
+    }
+}
+
+impl CommandOptions for ShotsOptions {
     fn render(&mut self) -> Option<&mut Options> {
         Some(&mut self.render)
     }

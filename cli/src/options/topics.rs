@@ -87,7 +87,7 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 21] = [
+pub(super) static TOPICS: [Topic; 22] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
@@ -106,6 +106,7 @@ pub(super) static TOPICS: [Topic; 21] = [
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),
     written!("diagnose", "what the faults of nanoBragg do to an image"),
     written!("series", "--frames: a rotation series, resumed or shared between jobs"),
+    written!("shots", "widebragg shots: many stills, each of crystals of its own"),
     written!("compare", "comparing two images or two programs"),
     written!("trace", "intermediate values of pixels, and where two programs differ"),
     written!("fit", "derivatives and the fit of parameters to an image"),

@@ -417,7 +417,7 @@ impl BaseLanes for F64x4 {
         Bits4(v!(_mm256_castpd_si256(self.0)))
     }
     #[inline(always)]
-    fn from_bits_like(self, bits: Bits4) -> Self {
+    fn with_bits(self, bits: Bits4) -> Self {
         Self(v!(_mm256_castsi256_pd(bits.0)))
     }
     #[inline(always)]

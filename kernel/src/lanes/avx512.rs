@@ -392,7 +392,7 @@ impl BaseLanes for F64x8 {
         Bits8(v!(_mm512_castpd_si512(self.0)))
     }
     #[inline(always)]
-    fn from_bits_like(self, bits: Bits8) -> Self {
+    fn with_bits(self, bits: Bits8) -> Self {
         Self(v!(_mm512_castsi512_pd(bits.0)))
     }
     #[inline(always)]

@@ -265,7 +265,7 @@ pub trait BaseLanes: Lanes {
     /// Returns the bits of the lanes.
     fn to_bits(self) -> Self::Bits;
     /// Returns the lanes that have these bits; the level is that of `self`, whose lanes have no effect.
-    fn from_bits_like(self, bits: Self::Bits) -> Self;
+    fn with_bits(self, bits: Self::Bits) -> Self;
     /// Returns `bits` in every lane.
     #[inline(always)]
     fn splat_bits_like(self, bits: u64) -> Self::Bits {

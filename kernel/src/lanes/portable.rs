@@ -344,7 +344,7 @@ impl BaseLanes for F64x8 {
         Bits8(bytemuck::cast(self.0))
     }
     #[inline(always)]
-    fn from_bits_like(self, bits: Bits8) -> Self {
+    fn with_bits(self, bits: Bits8) -> Self {
         Self(bytemuck::cast(bits.0))
     }
     #[inline(always)]

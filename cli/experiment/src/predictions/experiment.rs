@@ -80,7 +80,8 @@ pub fn reach_rad(experiment: &Experiment) -> impl Fn(&Approach) -> f64 + Sync {
 
 /// F of an index: that of the grid, or of what is outside of it. Where sources have grids of their own, the root of the
 /// mean square over the sources, by weight.
-pub(super) fn f_cell(experiment: &Experiment, hkl: [i32; 3]) -> f64 {
+#[must_use]
+pub fn f_cell(experiment: &Experiment, hkl: [i32; 3]) -> f64 {
     let grids = experiment.structure_factors.as_deref();
     let of_grid =
         |grid: usize| grids.and_then(|grids| grids.value(grid, hkl)).unwrap_or(experiment.default_f);

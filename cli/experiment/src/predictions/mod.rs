@@ -47,7 +47,7 @@ use crate::failure::Failure;
 use ewald::{Crossing, Ewald};
 use panels::Placed;
 
-pub use experiment::{of_experiment, reach_rad};
+pub use experiment::{f_cell, of_experiment, reach_rad};
 pub use intensity::FullIntensity;
 
 /// Indices that are tried at most: more take hours.

@@ -24,6 +24,11 @@
 //! | `space_group` | | |
 //! | `unit_cell` | 6 | a, b, c in Angstrom, alpha, beta, gamma in degrees |
 //! | `spectrum_wavelength`, `spectrum_weight` | n | wavelengths in Angstrom |
+//! | `spectrum_number` | n | which spectrum the wavelength is of, from 1, where shots have several |
+//! | `shot_fluence`, `shot_spectrum` | frames | of shots: photons per m^2, and the number of the spectrum |
+//! | `shot_detector_shift` | frames, 2 | how far the detector is displaced along fast and slow, in m |
+//! | `crystal_frame`, `crystal_weight` | crystals | of shots: the frame, counted from 0, and the factor on the photons |
+//! | `crystal_a_matrix`, `crystal_cells` | crystals, 3 x 3; 3 | A at phi = 0, in 1/Angstrom; unit cells along a, b, c |
 //! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
@@ -155,14 +160,43 @@ pub struct NxmxHeader {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Truth {
     /// A of the crystal of each frame as it lies at its start, its rotation about the spindle included; in the frame
-    /// of the geometry, in 1/Angstrom.
+    /// of the geometry, in 1/Angstrom. That of the first crystal, where there are several, and NaN where there is none.
     pub orientations: Vec<[[f64; 3]; 3]>,
     /// a, b, c in Angstrom, alpha, beta, gamma in degrees.
     pub cell: Option<[f64; 6]>,
-    /// The spectrum: wavelengths in m with their weights.
-    pub spectrum: Vec<(f64, f64)>,
+    /// The spectra: wavelengths in m with their weights. That of a shot is stretched until its mean is the wavelength of the
+    /// frame.
+    pub spectra: Vec<Vec<(f64, f64)>>,
+    /// The shots, where each frame is one.
+    pub shots: Vec<TrueShot>,
+    /// The crystals of shots, in the order of the frames.
+    pub crystals: Vec<TrueCrystal>,
     /// The command that made the images.
     pub command_line: String,
+}
+
+/// What the crystals of a shot share, beside the wavelength.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrueShot {
+    /// Photons per m^2.
+    pub fluence_per_m2: f64,
+    /// How far the detector is displaced along fast and slow, in m: the geometry is that without it.
+    pub shift_m: [f64; 2],
+    /// The number of its spectrum, from 1; 0: one wavelength.
+    pub spectrum: usize,
+}
+
+/// A crystal of a shot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrueCrystal {
+    /// Its frame, counted from 0.
+    pub frame: usize,
+    /// A at phi = 0, in the frame of the geometry, in 1/Angstrom.
+    pub a_matrix: [[f64; 3]; 3],
+    /// Factor on its photons.
+    pub weight: f64,
+    /// Unit cells along its axes.
+    pub cells: [f64; 3],
 }
 
 impl NxmxHeader {
@@ -201,7 +235,10 @@ impl NxmxHeader {
             keep(&mut crystal.a_at_frames, frames.start..frames.end + 1);
         }
         keep(&mut header.lambda_m, frames.clone());
-        keep(&mut header.truth.orientations, frames);
+        keep(&mut header.truth.orientations, frames.clone());
+        keep(&mut header.truth.shots, frames.clone());
+        header.truth.crystals.retain(|crystal| frames.contains(&crystal.frame));
+        header.truth.crystals.iter_mut().for_each(|crystal| crystal.frame -= frames.start);
         header
     }
 }

@@ -218,6 +218,8 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stills.nxs");
     let a = [[0.01, 0.0, 0.0], [0.0, 0.02, 0.0], [0.0, 0.001, 0.03]];
+    let shot = |fluence_per_m2, spectrum| TrueShot { fluence_per_m2, shift_m: [1e-4, -2e-4], spectrum };
+    let crystal = |frame, weight| TrueCrystal { frame, a_matrix: a, weight, cells: [9.0, 8.0, 7.5] };
     let header = NxmxHeader {
         lambda_m: vec![1.2e-10, 1.3e-10],
         exposure_s: Some(0.5),
@@ -225,7 +227,9 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
         truth: Truth {
             orientations: vec![a, a],
             cell: Some([50.0, 60.0, 70.0, 90.0, 95.0, 90.0]),
-            spectrum: vec![(1.2e-10, 0.25), (1.21e-10, 0.75)],
+            spectra: vec![vec![(1.2e-10, 0.25), (1.21e-10, 0.75)], vec![(1.3e-10, 1.0)]],
+            shots: vec![shot(1e24, 1), shot(2e24, 2)],
+            crystals: vec![crystal(1, 0.5), crystal(1, 0.25)],
             command_line: "widebragg -cell 50 60 70 90 95 90 -title \u{3b1}".to_owned(),
         },
         ..NxmxHeader::new(stills(1), 2)
@@ -242,9 +246,17 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     let text = |name: &str| file.text(name).unwrap().unwrap();
     assert_eq!(numbers("/entry/instrument/beam/incident_wavelength"), [1.2e-10 * 1e10, 1.3e-10 * 1e10]);
     assert_eq!(numbers("/entry/widebragg/unit_cell"), header.truth.cell.unwrap());
-    assert_eq!(numbers("/entry/widebragg/spectrum_weight"), [0.25, 0.75]);
+    assert_eq!(numbers("/entry/widebragg/spectrum_weight"), [0.25, 0.75, 1.0]);
+    assert_eq!(numbers("/entry/widebragg/spectrum_number"), [1.0, 1.0, 2.0]);
+    assert_eq!(numbers("/entry/widebragg/shot_fluence"), [1e24, 2e24]);
+    assert_eq!(numbers("/entry/widebragg/shot_spectrum"), [1.0, 2.0]);
+    assert_eq!(numbers("/entry/widebragg/shot_detector_shift"), [1e-4, -2e-4, 1e-4, -2e-4]);
+    assert_eq!(numbers("/entry/widebragg/crystal_frame"), [1.0, 1.0]);
+    assert_eq!(numbers("/entry/widebragg/crystal_weight"), [0.5, 0.25]);
+    assert_eq!(numbers("/entry/widebragg/crystal_cells"), [9.0, 8.0, 7.5, 9.0, 8.0, 7.5]);
     assert_eq!(numbers("/entry/widebragg/laboratory_to_mcstas"), N.as_flattened());
     let turned = product(N, a);
+    assert_eq!(numbers("/entry/widebragg/crystal_a_matrix"), [turned, turned].as_flattened().as_flattened());
     assert_eq!(numbers("/entry/widebragg/orientation"), [turned, turned].as_flattened().as_flattened());
     assert_eq!(text("/entry/widebragg/command_line"), "widebragg -cell 50 60 70 90 95 90 -title ?");
     assert_eq!(text("/entry/widebragg/version"), env!("CARGO_PKG_VERSION"));

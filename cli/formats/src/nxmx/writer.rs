@@ -12,6 +12,7 @@ use rust_hdf5::{
 use super::mcstas::{in_mcstas, to_mcstas};
 use super::{
     Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH,
+    TrueShot,
 };
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
@@ -192,6 +193,7 @@ impl Checked {
             ("wavelengths", header.lambda_m.len(), frames),
             ("pixels of the mask", header.mask.len(), pixels),
             ("orientations", header.truth.orientations.len(), frames),
+            ("shots", header.truth.shots.len(), frames),
         ];
         for (what, given, needed) in lengths {
             if given != 0 && given != needed {
@@ -489,14 +491,52 @@ impl Document<'_> {
         if let Some(cell) = truth.cell {
             numbers(&group, "unit_cell", &[6], &cell, "")?;
         }
-        if !truth.spectrum.is_empty() {
-            let (lambda, weight): (Vec<f64>, Vec<f64>) =
-                truth.spectrum.iter().map(|(m, weight)| (m * 1e10, *weight)).unzip();
-            numbers(&group, "spectrum_wavelength", &[lambda.len()], &lambda, "angstrom")?;
-            numbers(&group, "spectrum_weight", &[weight.len()], &weight, "")?;
+        write_spectra(&group, &truth.spectra)?;
+        write_shots(&group, &truth.shots)?;
+        let crystals = &truth.crystals;
+        if !crystals.is_empty() {
+            let count = crystals.len();
+            let frames: Vec<f64> = crystals.iter().map(|crystal| crystal.frame as f64).collect();
+            let turned: Vec<Matrix> = crystals.iter().map(|crystal| product(n, crystal.a_matrix)).collect();
+            let weights: Vec<f64> = crystals.iter().map(|crystal| crystal.weight).collect();
+            let cells: Vec<f64> = crystals.iter().flat_map(|crystal| crystal.cells).collect();
+            numbers(&group, "crystal_frame", &[count], &frames, "")?;
+            matrices(&group, "crystal_a_matrix", &[count, 3, 3], &turned, "1/angstrom")?;
+            numbers(&group, "crystal_weight", &[count], &weights, "")?;
+            numbers(&group, "crystal_cells", &[count, 3], &cells, "")?;
         }
         Ok(())
     }
+}
+
+/// Writes spectra one after another, with the number of each line's if there are several.
+fn write_spectra(group: &H5Group, spectra: &[Vec<(f64, f64)>]) -> Written {
+    let lines =
+        || (1..).zip(spectra).flat_map(|(number, lines)| lines.iter().map(move |line| (number, line)));
+    let (lambda, weight): (Vec<f64>, Vec<f64>) = lines().map(|(_, (m, weight))| (m * 1e10, *weight)).unzip();
+    if lambda.is_empty() {
+        return Ok(());
+    }
+    numbers(group, "spectrum_wavelength", &[lambda.len()], &lambda, "angstrom")?;
+    numbers(group, "spectrum_weight", &[weight.len()], &weight, "")?;
+    if spectra.len() > 1 {
+        let of_lines: Vec<f64> = lines().map(|(number, _)| f64::from(number)).collect();
+        numbers(group, "spectrum_number", &[of_lines.len()], &of_lines, "")?;
+    }
+    Ok(())
+}
+
+fn write_shots(group: &H5Group, shots: &[TrueShot]) -> Written {
+    if shots.is_empty() {
+        return Ok(());
+    }
+    let fluence: Vec<f64> = shots.iter().map(|shot| shot.fluence_per_m2).collect();
+    let shift: Vec<f64> = shots.iter().flat_map(|shot| shot.shift_m).collect();
+    let spectrum: Vec<f64> = shots.iter().map(|shot| shot.spectrum as f64).collect();
+    numbers(group, "shot_fluence", &[shots.len()], &fluence, "1/m^2")?;
+    numbers(group, "shot_detector_shift", &[shots.len(), 2], &shift, "m")?;
+    numbers(group, "shot_spectrum", &[shots.len()], &spectrum, "")?;
+    Ok(())
 }
 
 /// The name of an object in the group of the truth.

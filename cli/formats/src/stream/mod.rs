@@ -41,7 +41,7 @@ mod writer;
 use crate::geometry::Crystal;
 
 pub use reader::{StreamReader, read_stream};
-pub use writer::{Spot, StreamHeader, StreamWriter, TargetCell, write_geometry};
+pub use writer::{Spot, StreamHeader, StreamWriter, TargetCell, in_beam_frame, write_geometry};
 
 /// An image of a stream.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -232,8 +232,8 @@ const A_MATRIX: [[f64; 3]; 3] = [[0.02, 0.0, 0.0], [0.0, 0.01, 0.0], [0.001, 0.0
 #[test]
 fn a_stream_has_all_that_readers_expect() {
     let spots = [
-        Spot { hkl: [1, -2, 3], panel: 0, position_px: [10.25, 0.5], photons: [120.0, 11.0] },
-        Spot { hkl: [0, 0, 4], panel: 0, position_px: [3.0, 29.0], photons: [7.0, 2.6] },
+        Spot { hkl: [1, -2, 3], panel: 0, position_px: [10.25, 0.5], intensity: [120.0, 11.0] },
+        Spot { hkl: [0, 0, 4], panel: 0, position_px: [3.0, 29.0], intensity: [7.0, 2.6] },
     ];
     let chunk = Chunk {
         image: "a.nxs".to_owned(),
@@ -305,7 +305,7 @@ fn what_would_break_a_stream_is_refused() {
     };
     let error = stream.chunk(&chunk("a\nb"), &[]).unwrap_err();
     assert_eq!(error.to_string(), "\"a\\nb\" has line ends");
-    let spot = Spot { hkl: [1, 0, 0], panel: 1, position_px: [0.0; 2], photons: [0.0; 2] };
+    let spot = Spot { hkl: [1, 0, 0], panel: 1, position_px: [0.0; 2], intensity: [0.0; 2] };
     let error = stream.chunk(&chunk("a"), &[&[spot]]).unwrap_err();
     assert_eq!(error.to_string(), "a spot on panel 1, which is not there");
     let header = StreamHeader { command_line: "a\n", ..StreamHeader::default() };

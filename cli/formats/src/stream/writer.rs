@@ -51,8 +51,8 @@ pub struct Spot {
     pub panel: usize,
     /// Position along fast and slow, in pixels from the outer corner of the panel's first pixel.
     pub position_px: [f64; 2],
-    /// Intensity in photons, and its standard uncertainty.
-    pub photons: [f64; 2],
+    /// Intensity, and its standard uncertainty.
+    pub intensity: [f64; 2],
 }
 
 /// Writes a stream: its header, then a chunk for each image.
@@ -175,9 +175,9 @@ impl<W: Write> StreamWriter<W> {
         for &(a_per_nm, _, spots) in &lattices {
             for spot in spots {
                 let [fs, ss] = data_px(&self.data_origins, spot)?;
-                let [photons, _] = spot.photons;
+                let [intensity, _] = spot.intensity;
                 let per_d = per_d_nm(a_per_nm, spot);
-                writeln!(out, "{fs:8.3} {ss:8.3} {per_d:10.4} {photons:10.2}  p{}", spot.panel)?;
+                writeln!(out, "{fs:8.3} {ss:8.3} {per_d:10.4} {intensity:10.2}  p{}", spot.panel)?;
             }
         }
         writeln!(out, "{END_PEAKS}")?;
@@ -240,12 +240,12 @@ fn write_lattice(
     writeln!(out, "   h    k    l          I   sigma(I)       peak background    fs/px    ss/px panel")?;
     for spot in spots {
         let [h, k, l] = spot.hkl;
-        let [photons, sigma] = spot.photons;
+        let [intensity, sigma] = spot.intensity;
         let [fs, ss] = data_px(data_origins, spot)?;
         let panel = spot.panel;
         writeln!(
             out,
-            "{h:4} {k:4} {l:4} {photons:10.2} {sigma:10.2} {:10.2} {:10.2} {fs:8.3} {ss:8.3} p{panel}",
+            "{h:4} {k:4} {l:4} {intensity:10.2} {sigma:10.2} {:10.2} {:10.2} {fs:8.3} {ss:8.3} p{panel}",
             0.0, 0.0
         )?;
     }
@@ -282,6 +282,12 @@ pub(super) fn beam_frame(beam: &Beam) -> Matrix {
     let z = beam.direction;
     let y = across([0.0, 1.0, 0.0], z).unwrap_or_else(|| perpendicular(z));
     [cross(y, z), y, z]
+}
+
+/// A vector in the axes of a stream, where the beam is z.
+#[must_use]
+pub fn in_beam_frame(beam: &Beam, vector: Vector) -> Vector {
+    apply(beam_frame(beam), vector)
 }
 
 /// Writes the detector and the wavelength as a geometry of CrystFEL, turned so that the beam is z: panels are named p0,

@@ -34,7 +34,9 @@ impl Estimate {
         let steps_per_pixel = experiment.steps_per_pixel();
         let pixels = rendered_pixels(experiment) as f64 * frames as f64;
         let seconds = pixels * steps_per_pixel * ns_per_step(experiment) * 1e-9 / threads as f64;
-        Self { seconds, bytes: bytes(options, experiment), pixels, steps_per_pixel }
+        // As many shots as there are threads are under way at a time.
+        let images = if options.shots.is_some() { threads.min(frames).max(1) } else { 1 };
+        Self { seconds, bytes: bytes(options, experiment, images), pixels, steps_per_pixel }
     }
 
     /// The estimate in words.
@@ -87,8 +89,9 @@ fn ns_per_step(experiment: &Experiment) -> f64 {
     }
 }
 
-fn bytes(options: &Options, experiment: &Experiment) -> f64 {
-    let images = [
+/// Memory with this many images at a time.
+fn bytes(options: &Options, experiment: &Experiment, images: usize) -> f64 {
+    let kinds = [
         (true, 4.0 + 2.0),
         (!options.nonoise, 2.0),
         // The deviates, which all noise images share.
@@ -105,12 +108,12 @@ fn bytes(options: &Options, experiment: &Experiment) -> f64 {
         (options.nxmx.is_some(), 12.0),
         (experiment.panels.iter().any(|panel| panel.mask.is_some()), 2.0),
     ];
-    let per_pixel: f64 = images.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
+    let per_pixel: f64 = kinds.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();
     let nodes = experiment.structure_factors.as_ref().map_or(0, |grid| grid.nodes().bytes());
     let others = experiment.other_lattices.iter().map(|lattice| lattice.domains.len());
     let domains = (experiment.domains.len() + others.sum::<usize>()) as f64;
     PROGRAM_BYTES
-        + per_pixel * experiment.pixels() as f64
+        + images as f64 * per_pixel * experiment.pixels() as f64
         + nodes as f64
         + 72.0 * domains * (1.0 + experiment.phi.count as f64)
         + size_of::<widebragg::beam::Source>() as f64 * experiment.sources.len() as f64

@@ -52,7 +52,9 @@ pub fn image(options: &Options, experiment: &Experiment, image: &ImageSummary) -
         g(sphere_percent)
     ));
     let pixels = experiment.pixels();
-    line(format!("writing {} as {pixels} 4-byte floats", image.names.float().display()));
+    if let Some(float) = image.names.all().first() {
+        line(format!("writing {} as {pixels} 4-byte floats", float.display()));
+    }
     let statistics = &image.written.statistics;
     let [x_m, y_m] = statistics
         .max_at

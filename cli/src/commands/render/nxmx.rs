@@ -19,13 +19,28 @@ use widebragg_experiment::images::noise_counts;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
-use widebragg_formats::nxmx::{Earlier, Joined, NxmxHeader, NxmxSeries, Truth};
+use widebragg_formats::nxmx::{Earlier, Joined, NxmxHeader, NxmxSeries, TrueCrystal, TrueShot, Truth};
+use widebragg_formats::shot_table::{CrystalRow, ShotRows};
 
 use super::output::COUNT_CUTOFF;
+use crate::commands::setup::shots::Plan;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::quoted;
 use crate::options::{NxmxData, Options};
+
+/// What the frames of a file are images of.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// What is rendered, or what shots vary.
+    pub experiment: &'a Experiment,
+    /// The shots, where each frame is one.
+    pub plan: Option<&'a Plan>,
+    /// The frame of the laboratory, where a file of geometry tells it.
+    pub laboratory: Option<Frame>,
+    /// The command line.
+    pub args: &'a [String],
+}
 
 /// The file and its frames so far.
 #[derive(Debug)]
@@ -40,17 +55,14 @@ pub struct NxmxFile {
 }
 
 impl NxmxFile {
-    /// The file that `options` ask for. `frame` is that of the laboratory, where a file of geometry tells it. `identity` is
-    /// that of the series; `None` for a single image. With `--resume` the frames of `wanted`, counted from 0, that are there
-    /// from earlier runs are found.
+    /// The file that `options` ask for. `identity` is that of the series; `None` for a single image. With `--resume` the
+    /// frames of `wanted`, counted from 0, that are there from earlier runs are found.
     ///
     /// # Errors
     /// The detector is curved, what earlier runs have left is in the way, or there is too little memory.
     pub fn new(
         options: &Options,
-        experiment: &Experiment,
-        frame: Option<Frame>,
-        args: &[String],
+        subject: Subject<'_>,
         identity: Option<&str>,
         wanted: Range<usize>,
     ) -> Result<Option<Self>, Failure> {
@@ -65,12 +77,12 @@ impl NxmxFile {
             }
             return Ok(None);
         };
-        if lost_in_headers(experiment).contains(&Lost::Curved) {
+        if lost_in_headers(subject.experiment).contains(&Lost::Curved) {
             let path = path.display();
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
         }
         let frames = options.frames.unwrap_or(1);
-        let header = header(options, experiment, frame, args, (frames, data))?;
+        let header = header(options, subject, frames, data)?;
         // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
         let identity = identity.map(|identity| format!("{identity}-{}", data.name())).unwrap_or_default();
         let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
@@ -178,44 +190,96 @@ fn no_memory() -> Failure {
 
 fn header(
     options: &Options,
-    e: &Experiment,
-    frame: Option<Frame>,
-    args: &[String],
-    (frames, data): (usize, NxmxData),
+    subject: Subject<'_>,
+    frames: usize,
+    data: NxmxData,
 ) -> Result<NxmxHeader, Failure> {
+    let Subject { experiment: e, plan, laboratory, args } = subject;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let command: Vec<String> =
         core::iter::once("widebragg").chain(args.iter().map(String::as_str)).map(quoted).collect();
-    let orientation = |index: usize| {
-        columns(
-            reciprocal_axes(e.crystal_at_frame(index))
-                .map(|axis| rotate_axis(axis, e.frame.spindle, e.frame_phi0_rad(index))),
-        )
-    };
     let cell = e.crystal.cell;
     let [a, b, c] = cell.lengths_angstrom;
     let [alpha, beta, gamma] = cell.angles_rad.map(f64::to_degrees);
+    let truth = Truth {
+        cell: Some([a, b, c, alpha, beta, gamma]),
+        spectra: Some(spectrum(e)).into_iter().filter(|spectrum| !spectrum.is_empty()).collect(),
+        command_line: command.join(" "),
+        ..Truth::default()
+    };
+    let geometry = geometry(e, laboratory);
+    let (geometry, truth) = match plan {
+        None => {
+            let orientations =
+                (0..frames).map(|frame| orientation(e, reciprocal_axes(e.crystal_at_frame(frame)), frame));
+            let truth = Truth { orientations: orientations.collect(), ..truth };
+            (Geometry { scan: scan(e, 1, frames), ..geometry }, truth)
+        }
+        // Shots begin at the same phi, so that they are no scan, and none of them has the crystal of the others.
+        Some(plan) => (Geometry { crystal: None, ..geometry }, truth_of_shots(e, plan, truth)),
+    };
     Ok(NxmxHeader {
         pixel_type: match data {
             NxmxData::Noise => PixelType::I32,
             NxmxData::Photons => PixelType::F32,
         },
         compression: options.nxmx_compression.unwrap_or_default(),
+        lambda_m: plan.map_or(Vec::new(), Plan::wavelengths_m),
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
         unix_time_s: now.as_secs(),
-        truth: Truth {
-            orientations: (0..frames).map(orientation).collect(),
-            cell: Some([a, b, c, alpha, beta, gamma]),
-            spectrum: spectrum(e),
-            command_line: command.join(" "),
-        },
-        ..NxmxHeader::new(geometry(e, frame, frames), frames)
+        truth,
+        ..NxmxHeader::new(geometry, frames)
     })
 }
 
-/// The geometry in the laboratory of the run.
-fn geometry(e: &Experiment, frame: Option<Frame>, frames: usize) -> Geometry {
+/// A of the axes at phi = 0, in columns, as the crystal lies at the start of a frame.
+pub(super) fn orientation(e: &Experiment, axes: [Vec3; 3], frame: usize) -> [[f64; 3]; 3] {
+    columns(axes.map(|axis| rotate_axis(axis, e.frame.spindle, e.frame_phi0_rad(frame))))
+}
+
+/// What is known of shots, added to what is known of all frames.
+fn truth_of_shots(e: &Experiment, plan: &Plan, common: Truth) -> Truth {
+    let spectra: Vec<Vec<(f64, f64)>> = match plan.spectra() {
+        [] => common.spectra,
+        spectra => spectra
+            .iter()
+            .map(|spectrum| spectrum.lines().iter().map(|line| (line.lambda_m, line.weight)).collect())
+            .collect(),
+    };
+    let the_only = spectra.len().min(1);
+    let shot = |shot: &ShotRows| TrueShot {
+        fluence_per_m2: shot.beam.fluence_per_m2.unwrap_or(e.fluence_per_m2),
+        shift_m: shot.beam.shift_m.unwrap_or_default(),
+        spectrum: shot.beam.spectrum.unwrap_or(the_only),
+    };
+    let crystals = plan.truth.iter().enumerate().flat_map(|(frame, shot)| {
+        let shining = shot.crystals.iter().filter(|crystal| crystal.weight != Some(0.0));
+        shining.map(move |crystal| true_crystal(e, frame, crystal))
+    });
+    let crystals: Vec<TrueCrystal> = crystals.collect();
+    let no_crystal = [[f64::NAN; 3]; 3];
+    let mut orientations = vec![no_crystal; plan.truth.len()];
+    // In reverse, so that the first crystal of a shot comes last.
+    for crystal in crystals.iter().rev() {
+        let [x, y, z] = crystal.a_matrix;
+        let axes = [0, 1, 2].map(|star| Vec3::new(x[star], y[star], z[star]));
+        orientations[crystal.frame] = orientation(e, axes, 0);
+    }
+    Truth { orientations, spectra, shots: plan.truth.iter().map(shot).collect(), crystals, ..common }
+}
+
+fn true_crystal(e: &Experiment, frame: usize, crystal: &CrystalRow) -> TrueCrystal {
+    TrueCrystal {
+        frame,
+        a_matrix: crystal.a_matrix.unwrap_or_else(|| columns(reciprocal_axes(&e.crystal))),
+        weight: crystal.weight.unwrap_or(1.0),
+        cells: crystal.cells.unwrap_or(e.crystallite.cells),
+    }
+}
+
+/// The geometry in the laboratory of the run, without a scan.
+pub(super) fn geometry(e: &Experiment, laboratory: Option<Frame>) -> Geometry {
     let electric_vector = e.frame.polarization.to_array();
     let mut panels = panels(e, Vec3::to_array);
     for panel in &mut panels {
@@ -223,7 +287,7 @@ fn geometry(e: &Experiment, frame: Option<Frame>, frames: usize) -> Geometry {
     }
     Geometry {
         // Options place everything anyhow.
-        frame: frame.unwrap_or(Frame::Xds),
+        frame: laboratory.unwrap_or(Frame::Xds),
         beam: Beam {
             direction: e.frame.beam.to_array(),
             lambda_m: Some(e.lambda0_m),
@@ -233,7 +297,7 @@ fn geometry(e: &Experiment, frame: Option<Frame>, frames: usize) -> Geometry {
         },
         panels,
         spindle: Some(e.frame.spindle.to_array()),
-        scan: scan(e, 1, frames),
+        scan: None,
         crystal: Some(Crystal {
             a_matrix: columns(reciprocal_axes(&e.crystal)),
             a_at_frames: Vec::new(),

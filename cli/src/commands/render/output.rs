@@ -28,6 +28,7 @@ use widebragg_formats::png::Preview;
 use widebragg_formats::smv::{HeaderStyle, SmvWriter};
 
 use super::expt;
+use super::shots::TruthFiles;
 use crate::commands::distinct::{Files, check_folder};
 use crate::commands::setup::clock_seed;
 use crate::commands::setup::structure_factors::{named_inputs, written_dump};
@@ -59,7 +60,7 @@ pub struct ImageFile {
     has_noise: bool,
 }
 
-/// The wanted files of an image, the float image first.
+/// The wanted files of an image: the float image first, where it is wanted.
 #[derive(Debug)]
 pub struct Names(Vec<ImageFile>);
 
@@ -123,9 +124,14 @@ impl Names {
         let flat = |given: &Option<PathBuf>, default: &str| {
             if options.names_flat_images { given.clone() } else { name(given, default) }
         };
+        // Shots have a file of all images, and others only where they are named.
+        let float = match options.shots {
+            Some(_) => options.floatfile.clone(),
+            None => name(&options.floatfile, "floatimage.bin"),
+        };
         let unless = |off: bool, name: Option<PathBuf>| name.filter(|_| !off);
         let files: [(_, _, &'static dyn ImageWriter, _); 7] = [
-            ("-floatfile", name(&options.floatfile, "floatimage.bin"), &Float, false),
+            ("-floatfile", float, &Float, false),
             ("-intfile", flat(&options.intfile, INTFILE), smv, false),
             ("-noisefile", unless(options.nonoise, flat(&options.noisefile, NOISEFILE)), smv, true),
             ("-pgmfile", unless(options.nopgm, flat(&options.pgmfile, "image.pgm")), &Pgm, false),
@@ -160,6 +166,7 @@ impl Names {
             check_folder("--nxmx", file)?;
             files.write("--nxmx", file, "is also the NXmx file (--nxmx)")?;
         }
+        TruthFiles::new(options).claim(&mut files)?;
         for ImageFile { option, path, .. } in &self.0 {
             check_folder(option, path)?;
             files.write(option, path, "two images under one name")?;
@@ -200,10 +207,10 @@ impl Names {
         self.0.iter().try_for_each(|file| named_by(file.option, check_writable(&file.path)))
     }
 
-    /// The name of the float image.
+    /// Whether any of the images has scaled pixels.
     #[must_use]
-    pub fn float(&self) -> &Path {
-        self.0.first().map_or(Path::new(""), |file| &file.path)
+    pub fn are_scaled(&self) -> bool {
+        self.0.iter().any(|file| !file.has_noise && file.writer.pixel_type() != PixelType::F32)
     }
 
     /// All wanted names.

@@ -1,5 +1,6 @@
 //! `--predictions`: where the reflections that a run can show are on its images, one line each.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -23,10 +24,10 @@ pub struct Predictions {
 /// Images whose reflections are in a table.
 #[derive(Debug)]
 pub struct Predicted<'e> {
-    /// The number of the shot; `None`: the frames of a render.
-    pub shot: Option<usize>,
+    /// The number of the shot, and that of its crystals; `None`: the frames of a render.
+    pub shot: Option<(usize, usize)>,
     /// What is rendered.
-    pub experiment: &'e Experiment,
+    pub experiment: Cow<'e, Experiment>,
 }
 
 impl Predictions {
@@ -36,7 +37,8 @@ impl Predictions {
     /// The detector is curved, or there is too little memory.
     pub fn new(options: &Options, experiment: &Experiment) -> Result<Option<Self>, Failure> {
         let Some(path) = options.predictions.clone() else { return Ok(None) };
-        let frames = options.frames.unwrap_or(1);
+        // Each shot is predicted by itself.
+        let frames = if options.shots.is_some() { 1 } else { options.frames.unwrap_or(1) };
         // Found before hours are spent on the images.
         predicted(experiment, frames)?;
         Ok(Some(Self { path, reflections: 0, frames }))
@@ -94,12 +96,14 @@ struct Rows {
 
 impl Rows {
     fn new(Predicted { shot, experiment }: Predicted<'_>, frames: usize) -> Result<Self, Failure> {
+        // A blank has the lattice of other shots, and no reflections.
         let crystals = (0..experiment.lattices()).map(|index| {
             let alone = experiment.on_lattice(index);
-            let reflections = predicted(&alone, frames)?;
+            let is_blank = shot.is_some_and(|(_, crystals)| crystals == 0);
+            let reflections = if is_blank { Vec::new() } else { predicted(&alone, frames)? };
             Ok((alone, reflections))
         });
-        Ok(Self { shot, crystals: crystals.collect::<Result<_, Failure>>()? })
+        Ok(Self { shot: shot.map(|(number, _)| number), crystals: crystals.collect::<Result<_, Failure>>()? })
     }
 
     /// Whether the lines say which crystal they are of.

@@ -52,15 +52,19 @@ impl Series {
             }
             return Ok(Self { first: 0, end: 1, frames: None });
         };
+        let [count, range, kind] = match options.shots {
+            Some(_) => ["--shots", "--shot-range", "shots"],
+            None => ["--frames", "--frame-range", "frames"],
+        };
         if frames > MOST_FRAMES {
             return Err(Failure::input(format!(
-                "--frames {frames}: a series has at most {MOST_FRAMES} frames, since their numbers have five digits"
+                "{count} {frames}: a series has at most {MOST_FRAMES} {kind}, since their numbers have five digits"
             )));
         }
         let [first, last] = options.frame_range.unwrap_or([1, frames]);
         if first < 1 || first > last || last > frames {
             return Err(Failure::input(format!(
-                "--frame-range {first}:{last}: the series has frames 1 to {frames}"
+                "{range} {first}:{last}: the series has {kind} 1 to {frames}"
             )));
         }
         Ok(Self { first: first - 1, end: last, frames: Some(frames) })
@@ -72,21 +76,26 @@ impl Series {
         self.frames.map(|_| index + 1)
     }
 
-    /// The words for the progress of frame `index`; `None` for a single image.
+    /// The words for the progress of frame or shot `index`; `None` for a single image.
     #[must_use]
-    pub fn progress(&self, index: usize) -> Option<String> {
-        self.frames.map(|frames| format!("frame {} of {frames}", index + 1))
+    pub fn progress(&self, index: usize, is_shot: bool) -> Option<String> {
+        let kind = if is_shot { "shot" } else { "frame" };
+        self.frames.map(|frames| format!("{kind} {} of {frames}", index + 1))
     }
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 23] = [
+const INCIDENTAL: [&str; 27] = [
     "--threads",
     "--evidence",
     "--frames",
     "--frame-range",
+    "--shots",
+    "--shot-range",
     "--resume",
     "--resume-anyway",
+    "--truth",
+    "--stream",
     "--expt",
     "--no-expt",
     "--xds-inp",
@@ -430,7 +439,8 @@ mod tests {
     #[test]
     fn progress_counts_the_whole_series() {
         let series = Series { first: 3, end: 6, frames: Some(12) };
-        assert_eq!(series.progress(3).as_deref(), Some("frame 4 of 12"));
-        assert_eq!(Series { first: 0, end: 1, frames: None }.progress(0), None);
+        assert_eq!(series.progress(3, false).as_deref(), Some("frame 4 of 12"));
+        assert_eq!(series.progress(3, true).as_deref(), Some("shot 4 of 12"));
+        assert_eq!(Series { first: 0, end: 1, frames: None }.progress(0, false), None);
     }
 }

@@ -29,9 +29,11 @@ use super::estimate::Estimate;
 use super::nxmx::{NxmxFile, columns};
 use super::output::{Names, Written};
 use super::predictions::Predictions;
+use super::shots::TruthFiles;
 use crate::commands::setup::Wavelengths;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
+use crate::commands::setup::shots::Plan;
 use crate::commands::setup::spectrum::SpectrumSummary;
 use crate::commands::{light, reflections};
 
@@ -98,6 +100,8 @@ pub struct Results<'a> {
     pub predictions: Option<&'a Predictions>,
     /// The NXmx file.
     pub nxmx: Option<&'a NxmxFile>,
+    /// The shots, and the files that say what they are.
+    pub shots: Option<(&'a Plan, &'a TruthFiles)>,
 }
 
 /// One finished image.
@@ -309,8 +313,7 @@ fn beam_centre_m(experiment: &Experiment, spot: BeamSpot) -> [f64; 2] {
 /// The whole summary as JSON.
 #[must_use]
 pub fn json(results: &Results<'_>) -> String {
-    let Results { experiment: e, known, threads, estimate, images, list, xds_inp, predictions, nxmx } =
-        *results;
+    let Results { experiment: e, known, threads, estimate, list, xds_inp, predictions, nxmx, .. } = *results;
     let Known { geometry, origin, hardware, wavelengths } = known;
     let panel = e.first_panel();
     let d = &panel.detector;
@@ -318,7 +321,7 @@ pub fn json(results: &Results<'_>) -> String {
     let centre_m = spot.map(|spot| beam_centre_m(e, spot));
     let [alpha, beta, gamma] = e.crystal.cell.angles_rad.map(degrees);
     let [a, b, c] = e.crystal.cell.lengths_angstrom;
-    let images: Vec<_> = images.iter().map(ImageSummary::json).collect();
+    let images: Vec<_> = results.images.iter().map(ImageSummary::json).collect();
     let mut value = json!({
         "program": "widebragg",
         "version": env!("CARGO_PKG_VERSION"),
@@ -397,6 +400,13 @@ pub fn json(results: &Results<'_>) -> String {
         "reflections": predictions.reflections,
     })));
     value["nxmx"] = json!(nxmx.map(NxmxFile::json));
+    value["shots"] = json!(results.shots.map(|(plan, truth)| json!({
+        "count": plan.truth.len(),
+        "blanks": plan.blanks(),
+        "seed": plan.seed,
+        "truth": truth.table.as_ref().map(|path| path.display().to_string()),
+        "stream": truth.stream.as_ref().map(|path| path.display().to_string()),
+    })));
     value["estimated_seconds"] = json!(estimate.seconds);
     value["estimated_bytes"] = json!(estimate.bytes);
     value["images"] = json!(images);
@@ -444,6 +454,29 @@ pub fn predictions_line(predictions: &Predictions) -> String {
     let mut text = String::new();
     let count = counted(predictions.reflections, "reflection");
     push_line(&mut text, "predictions", &format!("{count}: {}", predictions.path.display()));
+    text
+}
+
+/// The lines on shots, and on those of them that were rendered.
+#[must_use]
+pub fn shots(plan: &Plan, truth: &TruthFiles, images: &[ImageSummary]) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
+    let crystals = (0..plan.truth.len()).map(|index| plan.crystals(index)).sum();
+    let (crystals, blanks) = (counted(crystals, "crystal"), counted(plan.blanks(), "blank"));
+    line("shots", format!("{} of {crystals}, {blanks}, seed {}", plan.truth.len(), plan.seed));
+    let brightest = images.iter().map(|image| image.written.statistics.max).fold(0.0, f64::max);
+    let seconds: f64 = images.iter().map(|image| image.seconds).sum();
+    if let Some(per_shot) = (!images.is_empty()).then(|| seconds / images.len() as f64) {
+        line(
+            "rendered",
+            format!("{}, brightest pixel {}", counted(images.len(), "shot"), format_g(brightest)),
+        );
+        line("time", format!("{per_shot:.4} s a shot in the loop"));
+    }
+    for path in truth.paths() {
+        line("truth", path.display().to_string());
+    }
     text
 }
 

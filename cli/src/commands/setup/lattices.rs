@@ -1,6 +1,6 @@
 //! Several crystals in one image: from a table (`--crystals`), or two by a twin law (`--twin`).
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
@@ -77,18 +77,12 @@ pub(super) fn add_lattices(
 
 /// The crystals of a table, or of the only image of a stream.
 fn crystals(input: &mut dyn Read, path: &Path, frame: Option<Frame>) -> Result<Vec<CrystalRow>, FileFailure> {
-    let mut start = [0; STREAM.len()];
-    let read = read_some(input, &mut start).unwrap_or(0);
-    let mut whole = start[..read].chain(input);
-    if !start[..read].starts_with(STREAM) {
+    let (is_stream, mut whole) = is_stream(input);
+    if !is_stream {
         return parse_crystals(whole, path);
     }
+    check_axes(path, frame)?;
     let refused = |what: String| FileFailure::input(format!("{}: {what}", path.display()));
-    if frame != Some(Frame::McStas) {
-        return Err(refused(
-            "a stream has the axes of CrystFEL: give its detector with --geometry FILE.geom".to_owned(),
-        ));
-    }
     let chunks = read_stream(&mut whole, path)?;
     match &chunks[..] {
         [chunk] if !chunk.lattices.is_empty() => Ok(chunk.lattices.iter().map(of_stream).collect()),
@@ -98,6 +92,23 @@ fn crystals(input: &mut dyn Read, path: &Path, frame: Option<Frame>) -> Result<V
             chunks.len()
         ))),
     }
+}
+
+/// Whether a file is a stream of CrystFEL, and the whole of it.
+pub(super) fn is_stream(input: &mut dyn Read) -> (bool, impl Read) {
+    let mut start = vec![0; STREAM.len()];
+    let read = read_some(input, &mut start).unwrap_or(0);
+    start.truncate(read);
+    (start == STREAM, Cursor::new(start).chain(input))
+}
+
+/// Refuses a stream where the laboratory has other axes than its own.
+pub(super) fn check_axes(path: &Path, frame: Option<Frame>) -> Result<(), FileFailure> {
+    if frame == Some(Frame::McStas) {
+        return Ok(());
+    }
+    let why = "a stream has the axes of CrystFEL: give its detector with --geometry FILE.geom";
+    Err(FileFailure::input(format!("{}: {why}", path.display())))
 }
 
 /// A crystal of a stream.
@@ -135,19 +146,19 @@ pub(crate) fn lattice(row: &CrystalRow, parameters: &Parameters) -> Result<Latti
         }
     };
     Ok(LatticeParameters {
-        crystal: oriented(row, parameters),
+        crystal: oriented(row, parameters.crystal, parameters.lambda0_m),
         cells: row.cells.unwrap_or(parameters.cells),
         mosaic,
         weight: row.weight.unwrap_or(1.0),
     })
 }
 
-/// The orientation and the cell of a line.
-fn oriented(row: &CrystalRow, parameters: &Parameters) -> CrystalInput {
+/// The orientation and the cell of a line; what it leaves out is that of `crystal`, for the wavelength `lambda0_m`.
+pub(super) fn oriented(row: &CrystalRow, crystal: CrystalInput, lambda0_m: f64) -> CrystalInput {
     if let Some(a_matrix) = &row.a_matrix {
-        return CrystalInput::Cell { source: matrix(a_matrix, parameters.lambda0_m), misset_rad: [0.0; 3] };
+        return CrystalInput::Cell { source: matrix(a_matrix, lambda0_m), misset_rad: [0.0; 3] };
     }
-    let CrystalInput::Cell { source, misset_rad } = parameters.crystal else { return parameters.crystal };
+    let CrystalInput::Cell { source, misset_rad } = crystal else { return crystal };
     let cell =
         row.cell.map(|[a, b, c, alpha, beta, gamma]| UnitCell::from_degrees([a, b, c], [alpha, beta, gamma]));
     let source = match (cell, source) {

@@ -12,6 +12,7 @@ mod plausibility;
 mod reach;
 mod repairs;
 pub(crate) mod sensor;
+pub(crate) mod shots;
 pub(crate) mod spectrum;
 mod spots;
 pub(crate) mod structure_factors;
@@ -51,7 +52,9 @@ use geometry::FileGeometry;
 use inherited::Inherited;
 use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
+use reach::Reach;
 use sensor::GivenSensor;
+use shots::GivenShots;
 use spectrum::{GivenSpectrum, SpectrumSummary};
 use structure_factors::Factors;
 
@@ -116,6 +119,8 @@ pub struct SetUp {
     pub geometry: Option<FileGeometry>,
     /// The wavelengths of the beam.
     pub wavelengths: Wavelengths,
+    /// What files say of the shots, where these are rendered.
+    pub shots: Option<GivenShots>,
 }
 
 /// Where the wavelengths of a beam come from.
@@ -184,9 +189,12 @@ fn set_up(
     let of_file =
         OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
     let mut computed = None;
-    let grid = |parameters: &Parameters| grid_for(parameters, options, table, of_file, extent, &mut computed);
-    let (experiment, wavelengths) = of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
-    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths })
+    let grid = |parameters: &Parameters, shots: Option<&GivenShots>| {
+        grid_for(parameters, options, shots, table, of_file, extent, &mut computed)
+    };
+    let OfFiles { experiment, wavelengths, shots } =
+        of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
+    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, shots })
 }
 
 /// As [`of_fit`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -201,8 +209,8 @@ pub fn with_structure_factors(
     let grid = table.map(|table| FactorGrid::new(table, options.grid));
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
-    of_files(options, &inputs, geometry.as_ref(), OfFile::default(), |_| Ok(grid), warn)
-        .map(|(experiment, _)| experiment)
+    of_files(options, &inputs, geometry.as_ref(), OfFile::default(), |_, _| Ok(grid), warn)
+        .map(|read| read.experiment)
 }
 
 /// The grid of structure factors: of the table that was read, or the one that is made for the images of the parameters;
@@ -210,6 +218,7 @@ pub fn with_structure_factors(
 fn grid_for(
     parameters: &Parameters,
     options: &Options,
+    shots: Option<&GivenShots>,
     table: Option<HklTable>,
     of_file: OfFile<'_>,
     extent: Extent,
@@ -218,7 +227,7 @@ fn grid_for(
     // What is refused without structure factors is refused with them, and then the warnings are told.
     let without_factors = || Experiment::new(parameters.clone(), |_| ()).ok();
     let table = match (of_file.reflections, of_file.model) {
-        (Some(unique), _) if extent == Extent::File => {
+        (Some(unique), _) if extent == Extent::File || shots.is_some() => {
             structure_factors::expanded(unique, parameters.default_f, None).map(Some)?
         }
         (Some(unique), _) => without_factors()
@@ -226,7 +235,11 @@ fn grid_for(
             .transpose()?,
         (None, Some(model)) => {
             let Some(experiment) = without_factors() else { return Ok(None) };
-            let (grid, summary) = model.factors(&experiment, options)?;
+            let reach = match shots {
+                Some(shots) => shots.plan(options, experiment.clone())?.reach()?,
+                None => Reach::of(&experiment),
+            };
+            let (grid, summary) = model.factors(&experiment, &reach, options)?;
             *computed = Some(summary);
             return Ok(Some(grid));
         }
@@ -266,11 +279,13 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let geometry = FileGeometry::read(&spec, &inputs)?;
     let geometry = geometry.as_ref();
     // Where the detector is may depend on the mode.
-    let grid = |parameters: &Parameters| grid_for(parameters, &spec, table, of_file, Extent::File, &mut None);
-    let (spec, _) = of_files(&spec, &inputs, geometry, of_file, grid, warn)?;
+    let grid = |parameters: &Parameters, _: Option<&GivenShots>| {
+        grid_for(parameters, &spec, None, table, of_file, Extent::File, &mut None)
+    };
+    let spec = of_files(&spec, &inputs, geometry, of_file, grid, warn)?.experiment;
     // The structure factors are shared: both modes read them alike.
-    let parity = of_files(&parity, &inputs, geometry, of_file, |_| Ok(None), |_| {});
-    let (mut parity, _) = parity.map_err(|failure| failure.context("nanoBragg"))?;
+    let parity = of_files(&parity, &inputs, geometry, of_file, |_, _| Ok(None), |_| {});
+    let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?.experiment;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
     Ok(Modes { spec, parity })
@@ -281,22 +296,30 @@ fn of_files(
     inputs: &Inputs,
     geometry: Option<&FileGeometry>,
     of_file: OfFile<'_>,
-    grid: impl FnOnce(&Parameters) -> Result<Option<FactorGrid>, Failure>,
+    grid: impl FnOnce(&Parameters, Option<&GivenShots>) -> Result<Option<FactorGrid>, Failure>,
     mut warn: impl FnMut(String),
-) -> Result<(Experiment, Wavelengths), Failure> {
+) -> Result<OfFiles, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
     geometry.map(|geometry| geometry.warnings(options)).into_iter().flatten().for_each(&mut warn);
+    let frame = geometry.map(FileGeometry::frame);
+    let mut shots = GivenShots::read(options, inputs, frame)?;
     let (spectrum, of_spectrum) = match GivenSpectrum::read(options, inputs)? {
-        Some(GivenSpectrum { spectrum, summary }) => (Some(spectrum), Some(summary)),
+        Some(GivenSpectrum { spectrum, all, summary }) => {
+            if let Some(shots) = shots.as_mut().filter(|_| all.len() > 1) {
+                shots.spectra = all;
+            }
+            (Some(spectrum), Some(summary))
+        }
         None => (None, None),
     };
     let lambda = Lambda::known(options, spectrum.as_ref(), geometry, &inherited, of_file.summary());
-    let listed = lattices::listed(options, inputs, geometry.map(FileGeometry::frame))?;
-    let cell = cell(options, inputs, geometry, lambda, (of_file, listed.first()))?;
+    let listed = lattices::listed(options, inputs, frame)?;
+    let first_listed = listed.first().or(shots.as_ref().and_then(GivenShots::first_crystal));
+    let cell = cell(options, inputs, geometry, lambda, (of_file, first_listed))?;
     let files = Files { inputs, geometry, inherited: &inherited, mask, crystals: &listed };
     let mut parameters = parameters(options, files, (cell, lambda, spectrum), &mut warn)?;
-    parameters.structure_factors = grid(&parameters)?;
+    parameters.structure_factors = grid(&parameters, shots.as_ref())?;
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
@@ -315,7 +338,15 @@ fn of_files(
     }
     plausibility::doubts(options, lambda, of_file, &experiment).into_iter().for_each(&mut warn);
     repairs::lines(options, &experiment).into_iter().for_each(warn);
-    Ok((experiment, Wavelengths { origin: lambda, spectrum: of_spectrum }))
+    let wavelengths = Wavelengths { origin: lambda, spectrum: of_spectrum };
+    Ok(OfFiles { experiment, wavelengths, shots })
+}
+
+/// What [`of_files`] makes.
+struct OfFiles {
+    experiment: Experiment,
+    wavelengths: Wavelengths,
+    shots: Option<GivenShots>,
 }
 
 /// A seed from the clock, where none is given.

@@ -108,7 +108,7 @@ impl ModelFile {
         self.scatterers.elements().into_iter().zip(self.atoms.iter().copied())
     }
 
-    /// F at the nodes that the image of `experiment` needs, `default_f` at others; with `--energy-channels` for each
+    /// F at the nodes within `reach`, the `default_f` of `experiment` at others; with `--energy-channels` for each
     /// channel of its wavelengths.
     ///
     /// # Errors
@@ -116,6 +116,7 @@ impl ModelFile {
     pub(super) fn factors(
         &self,
         experiment: &Experiment,
+        reach: &Reach,
         options: &Options,
     ) -> Result<(FactorGrid, ModelSummary), Failure> {
         let (channels, of_source) = match options.model.energy_channels {
@@ -130,7 +131,7 @@ impl ModelFile {
         };
         let is_per_energy = of_source.is_some();
         let (bounds, values, summary) =
-            self.computed(&Reach::of(experiment), experiment.default_f, &channels, is_per_energy)?;
+            self.computed(reach, experiment.default_f, &channels, is_per_energy)?;
         Ok((FactorGrid::several(bounds, values, of_source, options.grid), summary))
     }
 

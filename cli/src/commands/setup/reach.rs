@@ -63,12 +63,13 @@ impl Reach {
         }
     }
 
-    /// The reach of two crystals in the same image.
-    fn and(self, other: Self) -> Self {
+    /// The reach of both.
+    pub(super) fn and(self, other: Self) -> Self {
         let limits = core::array::from_fn(|i| self.limits[i].max(other.limits[i]));
         let beyond_per_angstrom = self.beyond_per_angstrom.max(other.beyond_per_angstrom);
         let axes_angstrom = [self.axes_angstrom, other.axes_angstrom].concat();
-        Self { axes_angstrom, beyond_per_angstrom, limits, ..self }
+        let q_per_angstrom = self.q_per_angstrom.max(other.q_per_angstrom);
+        Self { q_per_angstrom, axes_angstrom, beyond_per_angstrom, limits, ..self }
     }
 
     /// The part to a spacing, for a list of the crystal of `cell`.

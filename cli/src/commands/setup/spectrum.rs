@@ -16,6 +16,8 @@ const PEAK_STEPS: usize = 20;
 #[derive(Debug, Clone)]
 pub(super) struct GivenSpectrum {
     pub(super) spectrum: Spectrum,
+    /// All spectra of the file.
+    pub(super) all: Vec<Spectrum>,
     pub(super) summary: SpectrumSummary,
 }
 
@@ -40,7 +42,11 @@ impl GivenSpectrum {
     pub(super) fn read(options: &Options, inputs: &Inputs) -> Result<Option<Self>, Failure> {
         let SpectrumOptions { file, column, peaks, steps } = &options.spectrum;
         check(options)?;
-        let (option, spectrum, origin) = if let Some(path) = file {
+        let resampled = |whole: Spectrum| match *steps {
+            Some(most) => whole.resampled(most),
+            None => Ok(whole),
+        };
+        let (option, spectra, origin) = if let Some(path) = file {
             let option = "--spectrum";
             let table = inputs.read(option, path, |input| parse_spectra(input, path))?;
             let at = column.unwrap_or(1);
@@ -51,31 +57,37 @@ impl GivenSpectrum {
                     "--spectrum-column {at}: {path} has {spectra} spectr{s}"
                 )));
             };
+            // Shots have the spectra of a file in turn, unless one of them is chosen.
+            let wanted = match (&options.shots, column) {
+                (Some(_), None) => 0..table.spectra(),
+                _ => at - 1..at,
+            };
             let spectra = match table.spectra() {
                 1 => String::new(),
+                spectra if wanted.len() > 1 => format!(", the first of {spectra} spectra"),
                 spectra => format!(", spectrum {at} ({name}) of {spectra}"),
             };
             let origin = format!("{} lines of {}{spectra}", lines.len(), path.display());
-            let spectrum = Spectrum::new(lines).and_then(|whole| match *steps {
-                Some(most) => whole.resampled(most),
-                None => Ok(whole),
-            });
-            (option, spectrum, origin)
+            let spectra = wanted.filter_map(|index| table.lines(index));
+            (option, spectra.map(|lines| Spectrum::new(lines).and_then(resampled)).collect(), origin)
         } else if peaks.is_empty() {
             return Ok(None);
         } else {
             let s = if peaks.len() == 1 { "" } else { "s" };
             let origin = format!("{} Gaussian peak{s}", peaks.len());
-            ("--spectrum-gauss", Spectrum::of_peaks(peaks, steps.unwrap_or(PEAK_STEPS)), origin)
+            let spectrum = Spectrum::of_peaks(peaks, steps.unwrap_or(PEAK_STEPS));
+            ("--spectrum-gauss", spectrum.map(|spectrum| vec![spectrum]), origin)
         };
-        let spectrum = spectrum.map_err(|failure| Failure::input(failure.reason()).context(option))?;
+        let all: Vec<Spectrum> =
+            spectra.map_err(|failure| Failure::input(failure.reason()).context(option))?;
+        let Some(spectrum) = all.first().cloned() else { return Ok(None) };
         let summary = SpectrumSummary {
             origin,
             wavelengths: spectrum.lines().len(),
             range_m: spectrum.range_m(),
             mean_m: spectrum.mean_lambda_m(),
         };
-        Ok(Some(Self { spectrum, summary }))
+        Ok(Some(Self { spectrum, all, summary }))
     }
 }
 

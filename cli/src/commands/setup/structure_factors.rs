@@ -161,6 +161,7 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("--spectrum", &options.spectrum.file),
         ("--mosaic-matrices", &options.mosaic_matrices),
         ("--crystals", &options.crystals),
+        ("--shot-table", options.shots.as_ref().map_or(&None, |shots| &shots.table)),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
     named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)

@@ -14,6 +14,7 @@ mod noisify;
 mod nonbragg;
 mod render;
 mod shared;
+mod shots;
 mod texts;
 mod trace;
 mod trace_diff;
@@ -21,10 +22,12 @@ mod trace_diff;
 use super::{reader::GENERAL, row::OptionSpec, spec::CommandSpec};
 
 pub(super) use render::SPEC as RENDER;
+pub(super) use shots::SPEC as SHOTS;
 
 /// All commands, in the order of the help.
-pub(super) static COMMANDS: [&CommandSpec; 16] = [
+pub(super) static COMMANDS: [&CommandSpec; 17] = [
     &render::SPEC,
+    &shots::SPEC,
     &demo::SPEC,
     &compare::SPEC,
     &diagnose::SPEC,

@@ -26,7 +26,7 @@ pub(super) fn uniform<F: BaseLanes>(like: F, word: F::Bits) -> F {
 #[inline(always)]
 pub(super) fn uniform_of_lower<F: BaseLanes>(like: F, word: F::Bits) -> F {
     let fraction = word & like.splat_bits_like(FRACTION);
-    let above_one = like.from_bits_like(fraction | like.splat_bits_like(1.0f64.to_bits()));
+    let above_one = like.with_bits(fraction | like.splat_bits_like(1.0f64.to_bits()));
     above_one - like.splat_like(1.0 - HALF_STEP)
 }
 
@@ -54,9 +54,9 @@ pub(super) fn ln<F: BaseLanes>(x: F) -> F {
     let one = x.splat_like(1.0);
     // Its exponent changes where m begins again with sqrt(1/2), and is 1023 for k = 0.
     let shifted = x.to_bits() + x.splat_bits_like(1.0f64.to_bits() - FIRST);
-    let k = x.from_bits_like(shifted.shift_right(52) | x.splat_bits_like(INTEGERS.to_bits()))
+    let k = x.with_bits(shifted.shift_right(52) | x.splat_bits_like(INTEGERS.to_bits()))
         - x.splat_like(INTEGERS + 1023.0);
-    let m = x.from_bits_like((shifted & x.splat_bits_like(FRACTION)) + x.splat_bits_like(FIRST));
+    let m = x.with_bits((shifted & x.splat_bits_like(FRACTION)) + x.splat_bits_like(FIRST));
     let s = (m - one) / (m + one);
     let z = s * s;
     let twice = s + s;

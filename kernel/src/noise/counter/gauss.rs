@@ -15,7 +15,7 @@ impl Kind for Gauss {
         let radius = (like.splat_like(-2.0) * ln(uniform(like, radial))).sqrt();
         // Bit 63, which the angle does not use, turns the point by half a turn.
         let sign = angular & like.splat_bits_like(1 << 63);
-        let radius = like.from_bits_like(radius.to_bits() ^ sign);
+        let radius = like.with_bits(radius.to_bits() ^ sign);
         let (sin, cos) = sin_cos_half_turn(uniform_of_lower(like, angular) - like.splat_like(0.5));
         [radius * cos, radius * sin]
     }

@@ -64,7 +64,7 @@ impl WithSimd for One {
         let [a, b, c, d] = self.counter;
         let splat = |word: u32| like.splat_bits_like(word.into());
         let [a, b, c, d] = ten_rounds::<L::F>(like, [splat(a), splat(b), splat(c), splat(d)], self.key);
-        let first = |word| like.from_bits_like(word).first().to_bits() as u32;
+        let first = |word| like.with_bits(word).first().to_bits() as u32;
         [first(a), first(b), first(c), first(d)]
     }
 }

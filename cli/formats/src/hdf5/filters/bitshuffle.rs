@@ -9,7 +9,9 @@
 //! Source: K. Masui et al., Astronomy and Computing 12, 181 (2015), and the description of HDF5 filter 32008.
 
 use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
+use rayon::prelude::*;
 
+use super::SHARE_BYTES;
 use super::lz4::{u32_at, u64_at};
 use crate::memory::reserve;
 
@@ -33,14 +35,26 @@ fn blocks(count: usize, block: usize) -> impl Iterator<Item = usize> {
     core::iter::repeat_n(block, count / block).chain((last > 0).then_some(last))
 }
 
-/// The chunk `bytes` of elements of `size` bytes, transposed and compressed.
+/// The chunk `bytes` of elements of `size` bytes, transposed and compressed, shares of it in parallel.
 pub(super) fn compressed(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+    let block_bytes = usual_block(size) * size;
+    let shares = bytes.par_chunks((SHARE_BYTES / block_bytes).max(1) * block_bytes);
+    let shares: Vec<_> = shares.map(|share| compressed_blocks(share, size)).collect::<Option<_>>()?;
+    let mut out = Vec::new();
+    reserve(&mut out, HEADER_BYTES + shares.iter().map(Vec::len).sum::<usize>())?;
+    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+    out.extend_from_slice(&u32::try_from(block_bytes).ok()?.to_be_bytes());
+    shares.iter().for_each(|share| out.extend_from_slice(share));
+    Some(out)
+}
+
+/// Blocks of elements, each with its size, and elements that are past the last block.
+fn compressed_blocks(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
     let block = usual_block(size);
     let longest = get_maximum_output_size(block * size);
     let mut out = Vec::new();
-    reserve(&mut out, HEADER_BYTES + bytes.len() / 4)?;
-    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-    out.extend_from_slice(&u32::try_from(block * size).ok()?.to_be_bytes());
+    // Room for blocks that do not shrink; the system takes pages only as they are written.
+    reserve(&mut out, bytes.len() % size + (bytes.len() / size).div_ceil(block) * (4 + longest) + 8 * size)?;
     let (mut rows, mut packed) = (vec![0; block * size], vec![0; longest]);
     let mut rest = bytes;
     for elements in blocks(bytes.len() / size, block) {
@@ -48,7 +62,6 @@ pub(super) fn compressed(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
         let rows = &mut rows[..now.len()];
         transpose(now, rows, size);
         let length = compress_into(rows, &mut packed).ok()?;
-        reserve(&mut out, 4 + length + later.len().min(BLOCK_BYTES))?;
         out.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
         out.extend_from_slice(&packed[..length]);
         rest = later;
@@ -183,7 +196,7 @@ mod tests {
     #[test]
     fn chunks_of_any_length_come_back() {
         for size in [1, 2, 4, 8] {
-            for count in [0, 1, 7, 8, 9, 2047, 2048, 2055, 5003] {
+            for count in [0, 1, 7, 8, 9, 2047, 2048, 2055, 5003, 300_000] {
                 let bytes: Vec<u8> = (0..count * size).map(|i| (i * i % 251 / 9) as u8).collect();
                 let packed = compressed(&bytes, size).unwrap();
                 assert_eq!(decompressed(&packed, size, bytes.len()).unwrap(), bytes, "{size} {count}");

@@ -1,17 +1,19 @@
 //! The filters that chunks of HDF5 files pass: shuffle, deflate (gzip), bitshuffle with and without LZ4, and LZ4.
 //!
-//! They are functions of bytes that any thread can call, so that frames are compressed in parallel. What a chunk may
-//! unpack to is bounded by the size that the file states for it, and memory grows as data arrives.
+//! They are functions of bytes that any thread can call. All threads of the caller's pool compress one chunk, and the
+//! result is the same for any number of them. What a chunk may unpack to is bounded by the size that the file states for
+//! it, and memory grows as data arrives.
 //! Source: HDF5 File Format Specification 3.0, IV.A.2.l, and the list of registered filters.
 
 mod bitshuffle;
 mod lz4;
 
-use std::io::{Read, Write};
+use std::io::Read;
 
-use flate2::Compression as Level;
+use adler2::adler32_slice;
 use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
+use flate2::{Compress, Compression as Level, FlushCompress, Status};
+use rayon::prelude::*;
 use rust_hdf5::{Filter as Message, FilterPipeline};
 
 use crate::memory::{reserve, zeroed};
@@ -27,6 +29,13 @@ const WITH_LZ4: u32 = 2;
 
 /// Bytes that a chunk is unpacked to before more memory is taken.
 const PIECE_BYTES: usize = 1 << 16;
+
+/// Bytes that a thread compresses at a time.
+const SHARE_BYTES: usize = 1 << 20;
+
+/// The modulus of the check sum of a zlib stream (RFC 1950), and the bytes that begin a stream.
+const ADLER: u64 = 65_521;
+const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
 
 /// Bits of a filter's flags: a chunk may skip it.
 const OPTIONAL: u16 = 1;
@@ -160,12 +169,13 @@ pub(crate) fn decoded(
 fn shuffled(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
     let mut out = zeroed(bytes.len())?;
     let whole = bytes.len() / size;
-    for byte in 0..size.min(bytes.len()) {
-        let plane = &mut out[byte * whole..][..whole];
-        for (to, from) in plane.iter_mut().zip(bytes[byte..].iter().step_by(size)) {
-            *to = *from;
-        }
-    }
+    out.par_chunks_exact_mut(whole.max(1)).take(size.min(bytes.len())).enumerate().for_each(
+        |(byte, plane)| {
+            for (to, from) in plane.iter_mut().zip(bytes[byte..].iter().step_by(size)) {
+                *to = *from;
+            }
+        },
+    );
     out[whole * size..].copy_from_slice(&bytes[whole * size..]);
     Some(out)
 }
@@ -183,13 +193,66 @@ fn unshuffled(stored: &[u8], size: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// A zlib stream, whose shares of the bytes are compressed in parallel. All but the last end with an empty block, and so
+/// with a whole byte (a sync flush).
 fn deflated(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
+    let (shares, last) = bytes.split_at(bytes.len().saturating_sub(1) / SHARE_BYTES * SHARE_BYTES);
+    let encoder = || Compress::new(Level::new(level), false);
+    let compress = |encoder: &mut Compress, share: &[u8], flush| {
+        encoder.reset();
+        Some((deflated_share(encoder, share, flush)?, adler32_slice(share), share.len()))
+    };
+    let (shares, last) = rayon::join(
+        || {
+            let shares = shares.par_chunks_exact(SHARE_BYTES);
+            shares
+                .map_init(encoder, |encoder, share| compress(encoder, share, FlushCompress::Sync))
+                .collect::<Option<Vec<_>>>()
+        },
+        || compress(&mut encoder(), last, FlushCompress::Finish),
+    );
+    let mut shares = shares?;
+    shares.push(last?);
     let mut out = Vec::new();
-    // Images with few counts shrink to less; others make the vector grow.
-    reserve(&mut out, bytes.len() / 8 + 1024)?;
-    let mut encoder = ZlibEncoder::new(out, Level::new(level));
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
+    let length = shares.iter().map(|(share, ..)| share.len()).sum::<usize>();
+    reserve(&mut out, ZLIB_HEADER.len() + length + size_of::<u32>())?;
+    out.extend_from_slice(&ZLIB_HEADER);
+    let mut sum = adler32_slice(&[]);
+    for (share, sum_of_share, bytes) in shares {
+        out.extend_from_slice(&share);
+        sum = joined_adler32(sum, sum_of_share, bytes);
+    }
+    out.extend_from_slice(&sum.to_be_bytes());
+    Some(out)
+}
+
+/// Raw deflated data of a share.
+fn deflated_share(encoder: &mut Compress, share: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    loop {
+        // Images with few counts shrink to less; others make the vector grow.
+        reserve(&mut out, share.len() / 8 + 1024)?;
+        let taken = usize::try_from(encoder.total_in()).ok()?;
+        let status = encoder.compress_vec(share.get(taken..)?, &mut out, flush).ok()?;
+        // What is left of the room says that all was flushed.
+        let is_flushed = encoder.total_in() == share.len() as u64 && out.len() < out.capacity();
+        if status == Status::StreamEnd || is_flushed && flush != FlushCompress::Finish {
+            return Some(out);
+        }
+    }
+}
+
+/// The check sum (Adler-32) of bytes with the sum `first`, followed by `bytes` others with the sum `second`.
+///
+/// A sum is a + 65536 b, with a = 1 + the sum of the bytes and b = the sum of a after each of them, modulo 65521. The
+/// bytes that follow begin with another a than 1, which is in b once for each of them.
+fn joined_adler32(first: u32, second: u32, bytes: usize) -> u32 {
+    let parts = |sum: u32| [u64::from(sum & 0xffff), u64::from(sum >> 16)];
+    let ([a, b], [more_a, more_b]) = (parts(first), parts(second));
+    let before = (a + ADLER - 1) % ADLER;
+    let b = (b + more_b + bytes as u64 % ADLER * before) % ADLER;
+    let a = (before + more_a) % ADLER;
+    (b << 16 | a) as u32
 }
 
 fn inflated(stored: &[u8], limit: usize) -> Result<Vec<u8>, String> {
@@ -231,6 +294,22 @@ mod tests {
                 assert!(decoded(filters, 0, stored, bytes.len() + 1).is_err());
                 assert_eq!(decoded(filters, u32::MAX, bytes.clone(), bytes.len()).unwrap(), bytes);
             }
+        }
+    }
+
+    #[test]
+    fn shares_of_a_stream_are_joined() {
+        for count in [SHARE_BYTES - 1, SHARE_BYTES, SHARE_BYTES + 1, 3 * SHARE_BYTES + 12_345] {
+            // Some of it cannot be compressed.
+            let bytes: Vec<u8> = (0..count)
+                .map(|i| if i % 3 > 0 { (i.wrapping_mul(2_654_435_761) >> 13) as u8 } else { 250 })
+                .collect();
+            let stored = deflated(&bytes, 1).unwrap();
+            assert_eq!(inflated(&stored, count).unwrap(), bytes);
+            assert_eq!(stored[stored.len() - 4..], adler32_slice(&bytes).to_be_bytes());
+            let shares = bytes.chunks(1000).map(|share| (adler32_slice(share), share.len()));
+            let sum = shares.fold(1, |sum, (share, length)| joined_adler32(sum, share, length));
+            assert_eq!(sum, adler32_slice(&bytes));
         }
     }
 
