@@ -22,6 +22,7 @@ use widebragg::gradient::{
 };
 use widebragg::lanes::Simd;
 use widebragg::light::{Light, SpotList};
+use widebragg::mosaic::{MosaicSpread, SpreadTensor};
 use widebragg::noise::counter::Stream;
 use widebragg::noise::point_spread::{PointSpread, Spread};
 use widebragg::noise::shared::SharedStreams;
@@ -33,6 +34,7 @@ use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiMode, PhiSweep
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::scene::{Roi, Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
 use widebragg::structure_factor::{HklGrid, LatchPoint};
+use widebragg::vector::Vec3;
 
 /// A second one, as `std` would bring, is an error.
 #[panic_handler]
@@ -175,6 +177,23 @@ pub fn bare_turns<'a>(
     buffers: OrientationDerivativeBuffers<'a>,
 ) -> Result<OrientationDerivatives<'a>, Error> {
     fill_orientation_derivatives(table, buffers)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_spread_shares<'a>(
+    turns: OrientationDerivatives<'a>,
+    table: &OrientationTable<'_>,
+    spreads: &SpreadTensor,
+    axes: &[Vec3],
+    shares: &'a mut [[f64; 3]],
+) -> Result<OrientationDerivatives<'a>, Error> {
+    shares.iter_mut().zip(axes).for_each(|(shares, axis)| *shares = spreads.shares(*axis));
+    turns.with_spread_shares(table, shares)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_spreads(spread: MosaicSpread, cell: &Orientation, axis: Vec3) -> Result<f64, Error> {
+    Ok(SpreadTensor::new(spread, cell)?.about(axis))
 }
 
 #[unsafe(no_mangle)]

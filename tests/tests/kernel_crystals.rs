@@ -10,9 +10,11 @@ use widebragg::detector::Detector;
 use widebragg::gradient::{Motion, MotionFrame, RigidMotion, Variables};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
+use widebragg::mosaic::{MosaicSpread, SpreadTensor};
+use widebragg::rotation::Orientation;
 use widebragg::vector::Vec3;
 use widebragg_tests::golden;
-use widebragg_tests::scene::{KernelScene, with_turns};
+use widebragg_tests::scene::{KernelScene, with_turns_by};
 use widebragg_tests::simtbx::{SimtbxImage, images};
 
 /// Largest difference from the images of the other programs, as a part of the largest pixel. They are rounded to f32.
@@ -257,6 +259,10 @@ struct Derivatives {
     slow: [usize; 2],
     fast: [usize; 2],
     parameters: BTreeMap<String, Derivative>,
+    /// Mosaic spreads about the axes of the cell that they belong to.
+    spreads_deg: [f64; 3],
+    #[serde(rename = "spread_axes_A")]
+    spread_axes_angstrom: [[f64; 3]; 3],
 }
 
 /// The directions of a set.
@@ -265,22 +271,25 @@ fn derivatives() -> Derivatives {
     serde_json::from_slice(&std::fs::read(path).expect("directions")).expect("directions")
 }
 
-/// Wavelength, rotations, cell, mosaic spread and the detector's place: derivatives along their directions are the central
-/// differences of diffBragg's own images.
+/// Cells, N matrix, wavelengths, rotations, cell, mosaic spreads and the detector's place: derivatives along their directions
+/// are the central differences of diffBragg's own images.
 #[test]
 fn derivatives_are_the_differences_of_diffbragg() {
     let folder = golden::root().join("simtbx/12_derivatives");
-    let Derivatives { slow, fast, parameters } = derivatives();
+    let Derivatives { slow, fast, parameters, spreads_deg, spread_axes_angstrom } = derivatives();
+    let [a_m, b_m, c_m] = spread_axes_angstrom.map(|axis| 1e-10 * Vec3::from(axis));
+    let spread = MosaicSpread::Axes(spreads_deg.map(f64::to_radians));
+    let spreads = SpreadTensor::new(spread, &Orientation { a_m, b_m, c_m }).expect("spreads");
     let images = images("12_derivatives").expect("images");
-    assert_eq!(parameters.len(), 29);
+    assert_eq!(parameters.len(), 42);
     for (name, Derivative { case, direction }) in parameters {
         let scene = &images.iter().find(|image| image.name == case).expect("an image").scene;
-        let direction = Variables::from_array(&direction.try_into().expect("38 numbers"));
+        let direction = Variables::from_array(&direction.try_into().expect("48 numbers"));
         let columns = scene.detector.fast_pixels;
         let mut slopes = vec![0.0; (slow[1] - slow[0]) * columns];
         scene
             .with(1, |scene, _| {
-                with_turns(scene, 3, |turns| {
+                with_turns_by(scene, Some(&spreads), 3, |turns| {
                     let rows = slow[0]..slow[1];
                     scene.pushforward_rows(turns, rows, &[direction], &Carryover::Off, &mut slopes)
                 })

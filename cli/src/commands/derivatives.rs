@@ -99,9 +99,9 @@ impl Chosen {
 
     /// Adds the parameters that a word names, but none twice.
     fn add(&mut self, word: &str, experiment: &Experiment) -> Result<(), Failure> {
-        let mut named = ALL.iter().filter(|named| word == "all" || named.group == word || named.name == word);
-        let mut found = named.by_ref().peekable();
-        if found.peek().is_none() {
+        let named = ALL.iter().filter(|named| word == "all" || named.group == word || named.name == word);
+        let found: Vec<_> = named.map(|named| named.clone().of(experiment)).collect();
+        if found.is_empty() {
             let mut known: Vec<&str> = ALL.iter().map(|named| &*named.group).collect();
             known.dedup();
             return Err(Failure::input(format!(
@@ -109,12 +109,13 @@ impl Chosen {
                 known.join(", ")
             )));
         }
-        for named in found {
-            match named.clone().of(experiment) {
-                Some(named) if !self.parameters.contains(&named) => self.parameters.push(named),
-                Some(_) => {}
-                None if word == "all" => {}
-                None => return Err(Failure::input("--wrt mosaic: there is no mosaic spread (-mosaic)")),
+        // Of a group, those that there are.
+        if let (Some(Err(why)), false) = (found.first(), found.iter().any(Result::is_ok)) {
+            return Err(Failure::input(format!("--wrt {word}: {why}")));
+        }
+        for named in found.into_iter().flatten() {
+            if !self.parameters.contains(&named) {
+                self.parameters.push(named);
             }
         }
         Ok(())

@@ -15,3 +15,4 @@ pub mod problem;
 pub mod refine;
 pub mod selection;
 pub mod spot_width;
+mod spreads;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use widebragg::crystal::CellSource;
 use widebragg::gradient::{Motion, Parameter};
+use widebragg::lattice::{CellCoupling, CrystalShape, Crystallite, SpotMetric};
 use widebragg::scene::CrystalInput;
 
 use super::moves::{Body, Movable, Moves, PanelGroup};
@@ -47,7 +48,7 @@ const fn named(
 }
 
 /// All parameters that panels share.
-pub static ALL: [Named; 33] = [
+pub static ALL: [Named; 45] = [
     named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
     named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
     named("c", "cell", Parameter::CellLength(2), "angstrom", 1.0),
@@ -80,20 +81,53 @@ pub static ALL: [Named; 33] = [
     named("detector_rotz", "detector", Parameter::DetectorRotation(2), "deg", DEGREE),
     named("scale", "scale", Parameter::FluenceScale, "", 1.0),
     named("mosaic", "mosaic", Parameter::MosaicScale, "deg", 1.0),
+    named("mosaic_a", "mosaic", Parameter::MosaicAxisScale(0), "deg", 1.0),
+    named("mosaic_b", "mosaic", Parameter::MosaicAxisScale(1), "deg", 1.0),
+    named("mosaic_c", "mosaic", Parameter::MosaicAxisScale(2), "deg", 1.0),
+    named("N", "N", Parameter::AllCells, "cells", 1.0),
+    named("Na", "cells", Parameter::Cells(0), "cells", 1.0),
+    named("Nb", "cells", Parameter::Cells(1), "cells", 1.0),
+    named("Nc", "cells", Parameter::Cells(2), "cells", 1.0),
+    named("Nab", "coupling", Parameter::Coupling(0), "cells", 1.0),
+    named("Nac", "coupling", Parameter::Coupling(1), "cells", 1.0),
+    named("Nbc", "coupling", Parameter::Coupling(2), "cells", 1.0),
+    named("spectrum_shift", "spectrum", Parameter::SpectrumShift, "angstrom", ANGSTROM_M),
+    named("spectrum_scale", "spectrum", Parameter::SpectrumScale, "", 1.0),
     named("default_F", "default_F", Parameter::DefaultF, "", 1.0),
 ];
 
 impl Named {
-    /// The parameter of `experiment`: the kernel moves the mosaic spread by a factor, so that its unit
-    /// depends on the spread. `None` for the mosaic spread of an experiment without one.
-    #[must_use]
-    pub fn of(self, experiment: &Experiment) -> Option<Self> {
-        match self.movable {
-            Movable::Shared(Parameter::MosaicScale) if experiment.mosaic_spread_rad > 0.0 => {
-                Some(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
+    /// The parameter of `experiment`: the kernel moves mosaic spreads by factors, so that their unit depends on the
+    /// spread.
+    ///
+    /// # Errors
+    /// Why the experiment has no such parameter, or its image no derivative with respect to it.
+    pub fn of(self, experiment: &Experiment) -> Result<Self, &'static str> {
+        let Crystallite { shape, cells, spots, .. } = experiment.crystallite;
+        let Movable::Shared(parameter) = self.movable else { return Ok(self) };
+        match parameter {
+            Parameter::MosaicScale if experiment.mosaic_spread_rad > 0.0 => {
+                Ok(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
             }
-            Movable::Shared(Parameter::MosaicScale) => None,
-            _ => Some(self),
+            Parameter::MosaicScale => Err("there is no mosaic spread (-mosaic)"),
+            Parameter::MosaicAxisScale(i) => match experiment.mosaic_axes_rad {
+                Some(spreads_rad) => Ok(Self { per_unit: DEGREE / at(spreads_rad, i), ..self }),
+                None => Err("there are no mosaic spreads about a, b and c (--mosaic-anisotropic)"),
+            },
+            Parameter::Cells(_) | Parameter::AllCells if shape == CrystalShape::Tophat => {
+                Err("images of tophat spots have no derivative with respect to the width of the spots")
+            }
+            Parameter::Cells(i) if at(cells, i) <= 1.0 => Err(NO_FEWER_CELLS),
+            Parameter::AllCells if cells.iter().any(|&n| n <= 1.0) => Err(NO_FEWER_CELLS),
+            Parameter::Coupling(_) if shape != CrystalShape::Gauss || spots.metric != SpotMetric::Index => {
+                Err("an N matrix needs Gaussian spots of index metric (-gauss_xtal --spot-metric index)")
+            }
+            Parameter::SpectrumScale
+                if experiment.sources.windows(2).all(|two| two[0].lambda_m == two[1].lambda_m) =>
+            {
+                Err("there is a single wavelength")
+            }
+            _ => Ok(self),
         }
     }
 
@@ -105,6 +139,12 @@ impl Named {
             Movable::Rigid(..) => None,
         }
     }
+}
+
+const NO_FEWER_CELLS: &str = "needs more than one cell, since a crystal cannot have fewer";
+
+fn at(array: [f64; 3], i: usize) -> f64 {
+    array.get(i).copied().unwrap_or(0.0)
 }
 
 /// The components of a rigid motion, shifts along the axes of its frame and rotations about them: their names, units, and
@@ -151,7 +191,6 @@ pub fn motions(
 /// 0.
 #[must_use]
 pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
-    let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);
     let (cell, misset_rad) = match experiment.crystal_input {
         CrystalInput::Cell { source: CellSource::Cell(cell), misset_rad } => (cell, misset_rad),
         CrystalInput::Cell { misset_rad, .. } => (experiment.crystal.cell, misset_rad),
@@ -181,8 +220,18 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
         Parameter::DetectorRotation(i) => {
             at(panel.detector_parameters().map_or([0.0; 3], |parameters| parameters.rotation_rad), i)
         }
-        Parameter::FluenceScale | Parameter::MosaicScale => 1.0,
+        Parameter::FluenceScale
+        | Parameter::MosaicScale
+        | Parameter::MosaicAxisScale(_)
+        | Parameter::SpectrumScale => 1.0,
         Parameter::DefaultF => experiment.default_f,
+        Parameter::SpectrumShift => 0.0,
+        Parameter::Cells(i) => at(experiment.crystallite.cells, i),
+        Parameter::AllCells => experiment.crystallite.cells.iter().sum::<f64>() / 3.0,
+        Parameter::Coupling(i) => {
+            let CellCoupling { ab, ac, bc } = experiment.crystallite.spots.coupling;
+            at([ab, ac, bc], i)
+        }
     };
     (before + moves.shared.get(parameter)) / named.per_unit
 }

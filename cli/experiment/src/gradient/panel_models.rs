@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
 use widebragg::gradient::{Model, MotionFrame, Moves as SharedMoves, Parameter, RigidMotion, Variables};
 use widebragg::real::Real;
+use widebragg::rotation::PhiMode;
 use widebragg::vector::Vec3;
 
 use super::moves::{Body, Movable, Moves, PanelGroup};
@@ -83,8 +84,10 @@ impl<'e> PanelModels<'e> {
             }
             _ => Model::of_placed(crystal, panel.detector, phi_steps, experiment.default_f),
         };
-        let models = experiment.panels.iter().map(model).collect::<Result<_, _>>();
-        Ok(Self { experiment, groups, models: models.map_err(refused(Part::Scene))? })
+        let lambda_m = mean_lambda_m(experiment);
+        let models = experiment.panels.iter().map(|panel| Ok(model(panel)?.about_wavelength(lambda_m)));
+        let models = models.collect::<Result<_, widebragg::Error>>().map_err(refused(Part::Scene))?;
+        Ok(Self { experiment, groups, models })
     }
 
     /// The panels of a body.
@@ -259,4 +262,14 @@ fn turn_together(experiment: &Experiment) -> bool {
     let mut all = experiment.panels.iter().map(|panel| panel.detector_parameters().and_then(turns));
     let first = all.next().flatten();
     first.is_some() && all.all(|other| other == first)
+}
+
+/// The mean wavelength of the sources, by the weights that count.
+fn mean_lambda_m(experiment: &Experiment) -> f64 {
+    let weights = experiment.source_weights.as_deref().filter(|_| experiment.mode == PhiMode::Spec);
+    let weight = |i: usize| weights.and_then(|weights| weights.get(i)).copied().unwrap_or(1.0);
+    let sources = experiment.sources.iter().enumerate();
+    let (sum, total) = sources
+        .fold((0.0, 0.0), |(sum, total), (i, source)| (sum + weight(i) * source.lambda_m, total + weight(i)));
+    sum / total
 }

@@ -5,7 +5,7 @@
 //! a scene by itself; in c-parity each is a run of the reference with its own carryover and latch. A pullback has
 //! sums for each panel, and a pushforward leaves out the panels that a direction does not move.
 //!
-//! The moves change neither the numbers of steps, sources, domains and cells, nor the latch, nor which phi
+//! The moves change neither the numbers of steps, sources and domains, nor the latch, nor which phi
 //! steps count as 0. Derivatives, finite differences and refinements therefore all refer to the same smooth
 //! function. The sums of the rows are added in order, so that the bits do not depend on the number of
 //! threads.
@@ -21,17 +21,18 @@ use widebragg::gradient::{
     LeftOut, OrientationDerivativeBuffers, OrientationDerivatives, Sums, Variables, Wanted,
     fill_orientation_derivatives, scaled_rotation,
 };
-use widebragg::lattice::{Crystallite, Precision};
+use widebragg::lattice::{CellCoupling, Crystallite, Precision};
 use widebragg::light::{Choice, Cutoff, Light};
 use widebragg::rotation::{IDENTITY, Orientation, PhiShift};
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
-use widebragg_formats::memory::filled;
+use widebragg_formats::memory::{filled, reserved};
 
 use super::moves::{Body, Movable, Moves, PanelGroup};
 pub use super::panel_models::Direction;
 use super::panel_models::PanelModels;
 use super::selection::{Gathered, Selection};
+use super::spreads::MovedSpreads;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
@@ -216,16 +217,26 @@ impl<'e> Problem<'e> {
         }
         let v = variables.first().copied().unwrap_or_default();
         for source in &mut moved.sources {
-            *source = Source { lambda_m: source.lambda_m * v.lambda_scale, ..*source };
+            *source = Source { lambda_m: source.lambda_m * v.lambda_scale + v.lambda_shift_m, ..*source };
         }
+        let spreads = MovedSpreads::new(self.experiment, &v)?;
         for domain in &mut moved.domains {
-            *domain = scaled_rotation(domain, v.mosaic_scale);
+            let by_axes = spreads.map_or(1.0, |spreads| spreads.factor(domain));
+            *domain = scaled_rotation(domain, v.mosaic_scale * by_axes);
         }
         moved.crystal = Crystal { direct: v.cell, ..moved.crystal };
         moved.crystals_at_frames.clear();
         moved.crystals_at_scan_points.clear();
-        moved.crystallite =
-            Crystallite { reciprocal_per_angstrom: v.reciprocal_per_angstrom, ..moved.crystallite };
+        let ([na, nb, nc], [more_a, more_b, more_c]) = (moved.crystallite.cells, v.added_cells);
+        let (mut spots, [ab, ac, bc]) = (moved.crystallite.spots, v.added_coupling);
+        let coupling = spots.coupling;
+        spots.coupling = CellCoupling { ab: coupling.ab + ab, ac: coupling.ac + ac, bc: coupling.bc + bc };
+        moved.crystallite = Crystallite {
+            reciprocal_per_angstrom: v.reciprocal_per_angstrom,
+            cells: [na + more_a, nb + more_b, nc + more_c],
+            spots,
+            ..moved.crystallite
+        };
         moved.shift = PhiShift { phi0_rad: v.phi0_rad, step_rad: v.phi_step_rad };
         moved.fluence_per_m2 *= v.fluence_scale;
         moved.default_f = v.default_f;
@@ -337,7 +348,7 @@ impl<'e> Problem<'e> {
         mut of_panel: impl FnMut(&PanelScene<'_>, &Pushforward<'_>, &[usize]) -> Result<LightTaken, Failure>,
     ) -> Result<LightTaken, Failure> {
         self.with_scenes(moves, mask, |scenes| {
-            self.with_turns(scenes, directions, |turns| {
+            self.with_turns(moves, scenes, directions, |turns| {
                 let mut light = LightTaken::Loop;
                 for panel_scene in scenes {
                     let PanelScene { index, scene, slots, .. } = panel_scene;
@@ -430,7 +441,7 @@ impl<'e> Problem<'e> {
         let grid = self.experiment.structure_factors.as_deref().filter(|_| by_each_f);
         let nodes = grid.map(|grid| grid.nodes().count());
         self.with_scenes(moves, None, |scenes| {
-            self.with_turns(scenes, directions, |turns| {
+            self.with_turns(moves, scenes, directions, |turns| {
                 let (mut pulled, mut light) = (Pulled::default(), LightTaken::Loop);
                 for of_panel in scenes {
                     let PanelScene { index, scene, slots, .. } = of_panel;
@@ -499,9 +510,11 @@ impl<'e> Problem<'e> {
         Ok((images, light))
     }
 
-    /// Calls `job` with those derivatives of the orientations that `directions` need. All panels have the same.
+    /// Calls `job` with those derivatives of the orientations after `moves` that `directions` need. All panels have the
+    /// same.
     fn with_turns<R>(
         &self,
+        moves: &Moves,
         scenes: &[PanelScene<'_>],
         directions: &[Direction],
         job: impl FnOnce(&OrientationDerivatives<'_>) -> Result<R, Failure>,
@@ -516,15 +529,33 @@ impl<'e> Problem<'e> {
         let mut rotations =
             filled(entries, IDENTITY).ok_or_else(|| no_memory("derivatives of orientations"))?;
         let (mut by_phi0, mut by_step, mut by_mosaic) =
-            (needed(|v| v.phi0_rad)?, needed(|v| v.phi_step_rad)?, needed(|v| v.mosaic_scale)?);
+            (needed(|v| v.phi0_rad)?, needed(|v| v.phi_step_rad)?, needed(moves_domains)?);
         let buffers = OrientationDerivativeBuffers {
             rotations: &mut rotations,
             by_phi0: &mut by_phi0,
             by_step: &mut by_step,
             by_mosaic: &mut by_mosaic,
         };
-        job(&fill_orientation_derivatives(orientations, buffers).map_err(refused)?)
+        let turns = fill_orientation_derivatives(orientations, buffers).map_err(refused)?;
+        if directions.iter().all(|direction| direction.of_panel(0).mosaic_axis_scale == [0.0; 3]) {
+            return job(&turns);
+        }
+        let spreads = match self.variables(moves)?.first() {
+            Some(v) => MovedSpreads::new(self.experiment, v)?,
+            None => None,
+        };
+        let Some(spreads) = spreads else { return job(&turns) };
+        let domains = orientations.domains();
+        let mut shares = reserved(domains.len()).ok_or_else(|| no_memory("shares of mosaic spreads"))?;
+        shares.extend(self.experiment.domains.iter().map(|domain| spreads.shares(domain)));
+        job(&turns.with_spread_shares(orientations, &shares).map_err(refused)?)
     }
+}
+
+/// Whether mosaic domains turn along a direction: not 0 where they do.
+fn moves_domains(v: &Variables) -> f64 {
+    let axes = v.mosaic_axis_scale.iter().map(|by| by.abs()).sum::<f64>();
+    v.mosaic_scale.abs() + axes
 }
 
 /// The passes over the rows of an image: one by the loop, or one a band from lists of its spots.
@@ -697,8 +728,7 @@ impl Pullback<'_> {
 
     /// How many times too much of a derivative may be left out.
     fn may_lack(&self, left_out: &LeftOut, sums: &PanelSums) -> f64 {
-        let finite = self.weights.iter().map(|weight| weight.abs()).filter(|weight| weight.is_finite());
-        let weight: f64 = finite.sum();
+        let weight = sum_of_sizes(self.weights);
         let of_variables = self.directions.iter().map(|direction| {
             let along = direction.to_array().map(f64::abs);
             let size = sums.sizes.dot(&Variables::from_array(&along));
@@ -710,6 +740,18 @@ impl Pullback<'_> {
             .map(|by_f| excess(weight * left_out.structure_factor, TOLERATED_OF_SUMS, largest(by_f.iter())));
         of_variables.chain(of_nodes).fold(0.0, f64::max)
     }
+}
+
+/// The sum of the sizes of finite weights. Several sums side by side do not wait for each other.
+fn sum_of_sizes(weights: &[f64]) -> f64 {
+    let (eights, rest) = weights.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights.iter().map(|eight| &eight[..]).chain([rest]) {
+        for (sum, weight) in sums.iter_mut().zip(eight) {
+            *sum += if weight.is_finite() { weight.abs() } else { 0.0 };
+        }
+    }
+    sums.iter().sum()
 }
 
 fn moved_detector(detector: &Detector, v: &Variables) -> Detector {

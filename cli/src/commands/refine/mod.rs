@@ -147,6 +147,9 @@ fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
             both("vectors", "cell")
         }
         () if vectors && has(|p| matches!(p, Parameter::Misset(_))) => both("vectors", "misset"),
+        () if has(|p| *p == Parameter::AllCells) && has(|p| matches!(p, Parameter::Cells(_))) => {
+            both("N", "cells")
+        }
         () if origin && has(|p| matches!(p, Parameter::Distance | Parameter::BeamCentre(_))) => {
             both("origin", "distance or beam")
         }

@@ -7,6 +7,7 @@ use widebragg::crystal::CellSource;
 use widebragg::defaults;
 use widebragg::detector::{Convention, DetectorParameters};
 use widebragg::gradient::Parameter;
+use widebragg::lattice::{CellCoupling, Crystallite};
 use widebragg::rotation::Orientation;
 use widebragg::sampling::Steps;
 
@@ -33,6 +34,10 @@ fn is_cell(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::CellLength(_) | Parameter::CellAngle(_))
 }
 
+fn is_size(parameter: &Parameter) -> bool {
+    matches!(parameter, Parameter::Cells(_) | Parameter::AllCells | Parameter::Coupling(_))
+}
+
 /// Whether one of the parameters that all panels share is such.
 fn is_moved(parameters: &[Named], is: fn(&Parameter) -> bool) -> bool {
     parameters.iter().filter_map(Named::shared).any(|shared| is(&shared))
@@ -45,8 +50,9 @@ fn is_moved(parameters: &[Named], is: fn(&Parameter) -> bool) -> bool {
 pub fn moved(problem: &Problem<'_>, moves: &Moves) -> Result<Experiment, Failure> {
     let experiment = problem.moved(moves)?;
     let by = |parameter| moves.shared.get(parameter);
+    let v = problem.variables(moves)?.first().copied().unwrap_or_default();
     Ok(Experiment {
-        lambda0_m: experiment.lambda0_m + by(Parameter::Wavelength),
+        lambda0_m: experiment.lambda0_m * v.lambda_scale + v.lambda_shift_m,
         phi0_rad: experiment.phi0_rad + by(Parameter::Phi0),
         phi: Steps { range: experiment.phi.range + by(Parameter::Osc), ..experiment.phi },
         ..experiment
@@ -62,8 +68,8 @@ pub struct Fragment {
     pub without: Vec<String>,
     /// The orientation matrix that the options name, and its file.
     pub matrix: Option<(PathBuf, [[f64; 3]; 3])>,
-    /// The option of the start that they replace.
-    pub instead_of: Option<&'static str>,
+    /// The options of the start that they replace.
+    pub instead_of: Vec<&'static str>,
     /// The experiment list of the fitted geometry and crystal.
     pub list: Option<PathBuf>,
 }
@@ -99,7 +105,7 @@ impl Fragment {
                     fragment.words.push(path.display().to_string());
                     fragment.add("-misset", &[0.0; 3]);
                     fragment.matrix = Some((path, [row(0), row(1), row(2)]));
-                    fragment.instead_of = options.cell_angstrom_deg.map(|_| "-cell");
+                    fragment.instead_of.extend(options.cell_angstrom_deg.map(|_| "-cell"));
                 }
                 None => fragment.without.push("the matrix, which --out writes".to_owned()),
             }
@@ -114,6 +120,16 @@ impl Fragment {
                 let misset: Vec<f64> = misset.map(|named| value(named, experiment, moves)).collect();
                 fragment.add("-misset", &misset);
             }
+        }
+        if is_moved(parameters, is_size) {
+            let is_coupled = is_moved(parameters, |p| matches!(p, Parameter::Coupling(_)));
+            fragment.add_size(options, problem, moves, is_coupled)?;
+        }
+        if is_moved(parameters, |p| matches!(p, Parameter::MosaicAxisScale(_))) {
+            let axes = ALL.iter().filter_map(|named| named.clone().of(experiment).ok());
+            let axes = axes.filter(|named| matches!(named.shared(), Some(Parameter::MosaicAxisScale(_))));
+            let spreads: Vec<f64> = axes.map(|named| value(&named, experiment, moves)).collect();
+            fragment.add("--mosaic-anisotropic", &spreads);
         }
         for named in parameters {
             fragment.add_single(problem, options, named, moves);
@@ -145,6 +161,30 @@ impl Fragment {
             || has_matrix && is_moved(parameters, is_cell)
     }
 
+    /// Adds the option for the size of the crystal: an N matrix where it `is_coupled` or was one before.
+    fn add_size(
+        &mut self,
+        options: &Options,
+        problem: &Problem<'_>,
+        moves: &Moves,
+        is_coupled: bool,
+    ) -> Result<(), Failure> {
+        let Crystallite { cells, spots, .. } = problem.moved(moves)?.crystallite;
+        let has_matrix = options.n_matrix.is_some();
+        if is_coupled || has_matrix {
+            let ([a, b, c], CellCoupling { ab, ac, bc }) = (cells, spots.coupling);
+            self.add("--n-matrix", &[a, b, c, ab, ac, bc]);
+            self.instead_of.extend(options.cells.map(|_| "--cells"));
+        } else {
+            self.add("--cells", &cells);
+        }
+        let counted = options.n_cells.iter().any(Option::is_some);
+        self.instead_of.extend(counted.then_some("-N"));
+        let by_size = !counted && options.sample_m.iter().any(|size| size.is_some_and(|size_m| size_m > 0.0));
+        self.instead_of.extend(by_size.then_some("-samplesize"));
+        Ok(())
+    }
+
     fn add(&mut self, option: &str, values: &[f64]) {
         self.words.push(option.to_owned());
         self.words.extend(values.iter().map(|value| format!("{value}")));
@@ -164,7 +204,11 @@ impl Fragment {
             Parameter::CellVector(_)
             | Parameter::CellLength(_)
             | Parameter::CellAngle(_)
-            | Parameter::Misset(_) => {}
+            | Parameter::Misset(_)
+            | Parameter::Cells(_)
+            | Parameter::AllCells
+            | Parameter::Coupling(_)
+            | Parameter::MosaicAxisScale(_) => {}
             Parameter::Phi0 => self.add("-phi", &[fitted]),
             Parameter::Osc => self.add("-osc", &[fitted]),
             Parameter::Wavelength if options.sourcefile.is_none() => self.add("-lambda", &[fitted]),
@@ -184,7 +228,10 @@ impl Fragment {
             },
             Parameter::MosaicScale => self.add("-mosaic", &[fitted]),
             Parameter::DefaultF => self.add("-default_F", &[fitted]),
-            Parameter::Wavelength | Parameter::Origin(_) => self.without.push(named.name.to_string()),
+            Parameter::Wavelength
+            | Parameter::Origin(_)
+            | Parameter::SpectrumShift
+            | Parameter::SpectrumScale => self.without.push(named.name.to_string()),
         }
     }
 
@@ -221,6 +268,11 @@ impl Fragment {
                 }
             },
         }
+    }
+
+    /// The options of the start that these replace, in words.
+    fn replaced(&self) -> Option<String> {
+        (!self.instead_of.is_empty()).then(|| self.instead_of.join(" and "))
     }
 
     /// The options, quoted for a shell.
@@ -291,7 +343,7 @@ impl Found<'_> {
             "seconds": seconds, "kind": loss.name(), "pixels": fitted.pixels, "start": start, "fitted": end,
             "verdict": { "believable": fitted.is_believable(), "reasons": reasons(fitted) },
             "parameters": rows, "options": fragment.words, "without_option": fragment.without,
-            "instead_of": fragment.instead_of, "history": history,
+            "instead_of": fragment.replaced(), "history": history,
         });
         if let Some(path) = &fragment.list {
             report["geometry"] = path.display().to_string().into();
@@ -347,8 +399,8 @@ impl Found<'_> {
         }
         if !fragment.words.is_empty() {
             text.push_str(&format!("\nThe fitted model: {}", fragment.line()));
-            if let Some(option) = fragment.instead_of {
-                text.push_str(&format!(" instead of {option}"));
+            if let Some(options) = fragment.replaced() {
+                text.push_str(&format!(" instead of {options}"));
             }
             text.push('\n');
         }

@@ -60,9 +60,9 @@ const GRADIENT_OPTIONS: Section<GradientOptions> = Section {
     rows: &[
         wrt(
             "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, detector, scale, \
-             mosaic, default_F; single parameters (a, b_x, misset_z, detector_rotx, ...); all; motions of panels \
-             (panel[NAME], panel[NAME].fast, panels) and of groups of them (group[NAME], groups); F for each structure \
-             factor",
+             mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, b_x, misset_z, detector_rotx, Nb, \
+             ...); all; motions of panels (panel[NAME], panel[NAME].fast, panels) and of groups of them (group[NAME], \
+             groups); F for each structure factor",
         ),
         PANEL_GROUP,
         AGAINST,
@@ -119,9 +119,9 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
 };
 
 const PARAMETERS: &str = "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, \
-                          detector, scale, mosaic, default_F; single parameters (a, b_x, misset_z, detector_rotx, \
-                          ...); all; motions of panels (panel[NAME], panel[NAME].fast, panels) and of groups of them \
-                          (group[NAME], groups)";
+                          detector, scale, mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, \
+                          b_x, misset_z, detector_rotx, Nb, ...); all; motions of panels (panel[NAME], \
+                          panel[NAME].fast, panels) and of groups of them (group[NAME], groups)";
 
 const PANEL_GROUP: Row = Row::new(
     "--panel-group",

@@ -504,8 +504,21 @@ fn limits(
     };
     let farthest = f64::from(farthest).next_up();
     let moves_spots = |named: &Named| {
-        use Parameter::{DefaultF, FluenceScale, MosaicScale};
-        !matches!(named.movable, Movable::Shared(FluenceScale | MosaicScale | DefaultF))
+        use Parameter::{
+            AllCells, Cells, Coupling, DefaultF, FluenceScale, MosaicAxisScale, MosaicScale, SpectrumScale,
+        };
+        let Movable::Shared(parameter) = named.movable else { return true };
+        !matches!(
+            parameter,
+            FluenceScale
+                | MosaicScale
+                | MosaicAxisScale(_)
+                | DefaultF
+                | Cells(_)
+                | AllCells
+                | Coupling(_)
+                | SpectrumScale
+        )
     };
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
