@@ -491,6 +491,8 @@ pub struct GradientOptions {
     pub render: Options,
     /// Names of parameters, separated by commas; empty: not given.
     pub wrt: String,
+    /// Groups of panels, each as `NAME=PANEL,...`.
+    pub panel_groups: Vec<String>,
     /// The image to compare with.
     pub against: Option<PathBuf>,
     /// What the detector added to every pixel of that image, instead of what its header says.
@@ -516,6 +518,7 @@ impl Default for GradientOptions {
         Self {
             render: Options::default(),
             wrt: String::new(),
+            panel_groups: Vec::new(),
             against: None,
             offset: None,
             saturation: None,
