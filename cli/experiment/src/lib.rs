@@ -35,6 +35,7 @@
 //! | put several crystals into one image | [`lattices`] |
 //! | vary it from shot to shot | [`shots`] |
 //! | get its statistics | [`statistics::Statistics`] |
+//! | get the mean wavelength and h, k, l of each pixel | [`means::Means`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
@@ -63,6 +64,7 @@ pub mod images;
 pub mod lattices;
 pub mod layout;
 pub mod light;
+pub mod means;
 mod noise;
 pub mod panels;
 pub mod parameters;

@@ -753,6 +753,8 @@ pub struct Options {
     pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
+    /// Images of means; the names have the quantity before the extension.
+    pub mean_images: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
