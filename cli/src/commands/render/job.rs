@@ -172,18 +172,18 @@ impl Job<'_> {
             let frame = self.pool.install(|| render_frame(&experiment, &scenes, &|| ()))?;
             self.keep_scales(scenes.panels(), &frame)?;
         }
-        let mut images = Vec::new();
-        for shots in wanted.chunks(self.pool.current_num_threads()) {
-            let is_first = |index: usize| wanted.first() == Some(&index);
-            let rendered = self.pool.install(|| {
-                let shots = shots.par_iter().map(|&index| self.shot(plan, index, is_first(index)));
-                shots.collect::<Vec<Result<ImageSummary, Failure>>>()
-            });
-            for image in rendered {
-                images.push(image?);
+        let this = &*self;
+        this.pool.install(|| {
+            let mut images = Vec::new();
+            for shots in wanted.chunks(rayon::current_num_threads()) {
+                let shots = shots.par_iter();
+                let shots = shots.map(|&index| this.shot(plan, index, wanted.first() == Some(&index)));
+                for image in shots.collect::<Vec<Result<ImageSummary, Failure>>>() {
+                    images.push(image?);
+                }
             }
-        }
-        Ok(images)
+            Ok(images)
+        })
     }
 
     /// Shot `index`, counted from 0. Its noise is that of the seed of the shots.
