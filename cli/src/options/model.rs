@@ -816,6 +816,8 @@ pub struct Options {
     pub noise_model: Option<NoiseModel>,
     /// Stages of the noise of the detector.
     pub noise_stages: NoiseStages,
+    /// Images of means; the names have the quantity before the extension.
+    pub mean_images: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
