@@ -478,7 +478,7 @@ pub fn shots(plan: &Plan, truth: &TruthFiles, images: &[ImageSummary]) -> String
     let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
     let crystals = (0..plan.truth.len()).map(|index| plan.crystals(index)).sum();
     let (crystals, blanks) = (counted(crystals, "crystal"), counted(plan.blanks(), "blank"));
-    line("shots", format!("{} of {crystals}, {blanks}, seed {}", plan.truth.len(), plan.seed));
+    line("shots", format!("{} with {crystals} in all, {blanks}, seed {}", plan.truth.len(), plan.seed));
     let brightest = images.iter().map(|image| image.written.statistics.max).fold(0.0, f64::max);
     let seconds: f64 = images.iter().map(|image| image.seconds).sum();
     if let Some(per_shot) = (!images.is_empty()).then(|| seconds / images.len() as f64) {
