@@ -41,6 +41,10 @@ pub enum Part {
     Scene,
     /// The choice of pixels to fit.
     Selection,
+    /// What differs between shots.
+    Shots,
+    /// Amorphous matter in the beam.
+    Background,
 }
 
 impl Part {
@@ -66,6 +70,8 @@ impl Part {
             Self::Threads => "threads",
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
+            Self::Shots => "shots",
+            Self::Background => "background",
         }
     }
 }

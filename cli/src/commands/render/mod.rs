@@ -2,7 +2,7 @@
 
 mod estimate;
 mod exposure;
-mod expt;
+pub(crate) mod expt;
 mod job;
 mod nanobragg_log;
 mod nxmx;
@@ -90,9 +90,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let SetUp { experiment, reflections, model, geometry, wavelengths, shots } =
+    let SetUp { experiment, reflections, model, geometry, wavelengths, plan } =
         setup::of_images(options, &files, geometry)?;
-    let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
     if options.printout || options.printout_pixel.is_some() {
         setup::check_single_crystal(options, &experiment)?;
     }
