@@ -72,6 +72,7 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Threads => "--threads",
         Part::Selection => "refine",
         Part::Background => "--background",
+        Part::PointSpread => "--psf",
         Part::Scene => return None,
     };
     Some(options)

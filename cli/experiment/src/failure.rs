@@ -41,6 +41,8 @@ pub enum Part {
     Selection,
     /// Amorphous matter in the beam.
     Background,
+    /// The point spread of the detector.
+    PointSpread,
 }
 
 impl Part {
@@ -66,6 +68,7 @@ impl Part {
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
             Self::Background => "background",
+            Self::PointSpread => "point spread",
         }
     }
 }
