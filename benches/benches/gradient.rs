@@ -17,11 +17,12 @@ use widebragg_tests::scene::with_turns;
 
 /// The variables of the derivatives: the nine components of the cell vectors; 21 variables, which are these
 /// and phi, oscillation, wavelength and the detector's (origin 3, distance, beam centre 2, rotations 3); all
-/// variables. The number is how many derivatives of the orientations they need.
-const WANTED: [(&str, Wanted, usize); 3] = [
+/// variables but the cells; these alone. The number is how many derivatives of the orientations they need.
+const WANTED: [(&str, Wanted, usize); 4] = [
     ("9-cell", Wanted { cell: true, ..Wanted::NONE }, 0),
     ("21", Wanted { cell: true, detector: true, wavelength: true, ..Wanted::NONE }, 2),
-    ("all", Wanted::ALL, 3),
+    ("all", Wanted { cells: false, ..Wanted::ALL }, 3),
+    ("cells", Wanted { cells: true, ..Wanted::NONE }, 0),
 ];
 
 fn main() {

@@ -232,6 +232,14 @@ enum wb_pivot { WB_PIVOT_BEAM = 0, WB_PIVOT_SAMPLE = 1 };
 /* The shape of the crystal: a parallelepiped, a sphere, gaussian spots, or spots with a sharp edge. */
 enum wb_shape { WB_SQUARE = 0, WB_ROUND = 1, WB_GAUSS = 2, WB_TOPHAT = 3 };
 
+/* How distances from a reflection are measured: in 1/angstrom, or in indices, as simtbx measures them. Only gauss and tophat
+   spots differ. */
+enum wb_spot_metric { WB_RECIPROCAL = 0, WB_INDEX = 1 };
+
+/* Whose polarisation a pixel has: that of its first contribution, as the reference, of its last, as simtbx, or of its centre,
+   as diffBragg. */
+enum wb_polarized_at { WB_FIRST = 0, WB_LAST = 1, WB_CENTRE = 2 };
+
 enum wb_mode {
     WB_SPEC = 0,   /* the physics: every step is rotated, every term has its own factors */
     WB_CPARITY = 1 /* the reference, with what it does at phi = 0 and with interpolation, layers, flags, weights, water */
@@ -324,7 +332,10 @@ typedef struct wb_scene_parameters {
     double reciprocal_per_angstrom[9]; /*         and a*, b*, c*; both are used as given */
     double cells[3];            /* unit cells along a, b, c, with fractions; 1 */
     double fudge;               /* scales the spots of round, gauss and tophat shapes; 1 */
+    double gauss_cutoff;        /* gauss spots are 0 where fudge r^2/0.63 is this or more; HUGE_VAL: nowhere */
+    double coupling[3];         /* ab, ac, bc of the symmetric N matrix whose diagonal is `cells`; index metric; 0 */
     int32_t shape;              /* enum wb_shape; WB_SQUARE */
+    int32_t spot_metric;        /* enum wb_spot_metric; WB_RECIPROCAL */
 
     int32_t mode;               /* enum wb_mode; WB_SPEC */
     double phi0_rad;            /* first phi; 0 */
@@ -339,6 +350,7 @@ typedef struct wb_scene_parameters {
     const uint32_t *source_grids; /* source_count indices below grid_count; NULL: all sources have the first grid */
     double kahn;                /* Kahn's polarisation factor, -1 to 1: 0 unpolarised, 1 along polarization_axis; 0 */
     int32_t polarized;          /* 0: the polarisation factor of a pixel is 1; 1 */
+    int32_t polarized_at;       /* enum wb_polarized_at; WB_FIRST */
 
     int32_t simd;               /* enum wb_simd; WB_SIMD_AUTO */
     double fluence_per_m2;      /* photons; 1.25932015286227086e29 */
@@ -571,7 +583,7 @@ int32_t wb_render_pixel(const wb_scene *scene, size_t slow, size_t fast, double 
    whose vectors it uses. Derivatives of a scene of precision WB_MIXED are those of WB_DOUBLE. */
 
 /* One number for each variable: derivatives with respect to the variables, or a direction in which they change.
-   38 doubles, without padding. */
+   48 doubles, without padding. */
 typedef struct wb_variables {
     double cell_m[9];           /* a, b, c at phi = 0 */
     double reciprocal_per_angstrom[9]; /* a*, b*, c* at phi = 0; only gaussian spots depend on them */
@@ -587,17 +599,22 @@ typedef struct wb_variables {
     double lambda_scale;        /* a factor on all wavelengths */
     double fluence_scale;       /* a factor on the fluence */
     double default_f;           /* the structure factor outside the grid */
+    double lambda_shift_m;      /* added to all wavelengths */
+    double added_cells[3];      /* cells added along a, b, c */
+    double added_coupling[3];   /* added to ab, ac, bc of the N matrix */
+    double mosaic_axis_scale[3]; /* 0: scenes of this interface have the same spread about every axis */
 } wb_variables;
 
 /* Bits that select the derivatives to compute; the others stay 0. The derivative with respect to the
    fluence is always computed and costs nothing. */
 #define WB_WANT_CELL UINT64_C(1) /* with respect to cell_m, and for gaussian spots reciprocal_per_angstrom */
 #define WB_WANT_DETECTOR UINT64_C(2) /* with respect to pix0_m, axes and distances */
-#define WB_WANT_WAVELENGTH UINT64_C(4)
+#define WB_WANT_WAVELENGTH UINT64_C(4) /* by lambda_scale and lambda_shift_m */
 #define WB_WANT_DEFAULT_F UINT64_C(8)
 #define WB_WANT_PHI UINT64_C(16) /* by phi0_rad and phi_step_rad */
 #define WB_WANT_MOSAIC UINT64_C(32)
-#define WB_WANT_ALL UINT64_C(63)
+#define WB_WANT_CELLS UINT64_C(64) /* by added_cells and added_coupling; the others may then differ in the last digits */
+#define WB_WANT_ALL UINT64_C(127)
 
 /* The parameters p of a scene, and their units. If p changes by x, the variables change by x dv/dp. */
 enum wb_parameter {
@@ -633,11 +650,17 @@ enum wb_parameter {
     WB_BY_DETECTOR_ROTATION_Z = 29,
     WB_BY_FLUENCE_SCALE = 30, /* a factor on the fluence; 1 in the scene */
     WB_BY_MOSAIC_SCALE = 31,  /* a factor on the angles of the rotations in domains; 1 in the scene */
-    WB_BY_DEFAULT_F = 32      /* grid.default_f */
+    WB_BY_DEFAULT_F = 32,     /* grid.default_f */
+    WB_BY_SPECTRUM_SHIFT = 33, /* added to the wavelength of every source, in m; the cell stays */
+    WB_BY_SPECTRUM_SCALE = 34, /* a factor on the distances of all wavelengths from lambda0_m; 1 in the scene */
+    WB_BY_CELLS_A = 35,       /* cells along a; not all shapes have useful derivatives, see wb_pullback_rows */
+    WB_BY_CELLS_B = 36,
+    WB_BY_CELLS_C = 37,
+    WB_BY_CELLS = 38          /* cells along each of a, b, c */
 };
 
 /* The number of parameters. */
-enum { WB_PARAMETERS = 33 };
+enum { WB_PARAMETERS = 39 };
 
 /* Sets *direction to dv/dp of the scene of these parameters. parameter: an enum wb_parameter. Sources,
    domains, mask and structure factors are not read. For a WB_PLACED detector, the directions of distance,
@@ -645,7 +668,7 @@ enum { WB_PARAMETERS = 33 };
 int32_t wb_direction(const wb_scene_parameters *parameters, int32_t parameter, wb_variables *direction,
                      wb_error *error);
 
-/* Returns the sum of products of all 38 numbers: dL/dp. NaN if a pointer is NULL or misaligned. */
+/* Returns the sum of products of all 48 numbers: dL/dp. NaN if a pointer is NULL or misaligned. */
 double wb_dot(const wb_variables *sums, const wb_variables *direction);
 
 /* Sets *wanted to the WB_WANT_ bits of the derivatives along these directions. */
@@ -667,7 +690,8 @@ int32_t wb_turns_make(const wb_scene *scene, uint64_t wanted, void *memory, size
 /* Pullback of `rows` rows from first_row on: adds to *sums the sum over their pixels of weights[i] dI_i/dv.
    The caller sets *sums to 0 before the first call. weights: rows times fast_pixels finite numbers,
    slow-major, in units of the loss divided by those of pixels; len: the length of weights. Pixels outside the
-   region of interest and masked pixels contribute nothing. by_f: NULL with by_f_len = 0, or an array as long
+   region of interest and masked pixels contribute nothing. By cells, a square crystal has poles at its nodes,
+   and a tophat spot only the change of its height. by_f: NULL with by_f_len = 0, or an array as long
    as grid.f, to which the derivatives with respect to each structure factor are added. carryover: may be NULL if the scene
    does not need one; its counts do not change. The sums of the rows are added one after the other. To get the
    same bits with any number of threads, pull back each row into sums of its own, and add these in order. */

@@ -77,10 +77,24 @@ pub const WB_BY_FLUENCE_SCALE: i32 = 30;
 pub const WB_BY_MOSAIC_SCALE: i32 = 31;
 /// Structure factor outside the grid, in electrons.
 pub const WB_BY_DEFAULT_F: i32 = 32;
+/// Added to the wavelength of every source, in m.
+pub const WB_BY_SPECTRUM_SHIFT: i32 = 33;
+/// Factor on the distances of the sources' wavelengths from `lambda0_m`.
+pub const WB_BY_SPECTRUM_SCALE: i32 = 34;
+/// Unit cells along a.
+pub const WB_BY_CELLS_A: i32 = 35;
+/// Unit cells along b.
+pub const WB_BY_CELLS_B: i32 = 36;
+/// Unit cells along c.
+pub const WB_BY_CELLS_C: i32 = 37;
+/// Unit cells along each of a, b and c.
+pub const WB_BY_CELLS: i32 = 38;
 /// The number of parameters.
-pub const WB_PARAMETERS: i32 = 33;
+pub const WB_PARAMETERS: i32 = 39;
 
-const _: () = assert!(WB_PARAMETERS as usize == Parameter::ALL.len());
+/// The parameters of scenes in C, which have neither N matrices nor spreads about axes.
+const IN_C: [Parameter; WB_PARAMETERS as usize] = *Parameter::ALL.first_chunk().unwrap();
+const _: () = assert!(matches!(IN_C[WB_BY_CELLS as usize], Parameter::AllCells));
 
 /// Sets `direction` to the derivatives of the variables of a scene by a parameter, one of `WB_BY_`. The
 /// arrays that `parameters` points to are not read.
@@ -121,7 +135,7 @@ pub unsafe extern "C" fn wb_direction(
 impl wb_scene_parameters {
     fn direction(&self, parameter: i32) -> Result<Variables, Failure> {
         let number = f64::from(parameter);
-        let parameter = chosen("parameter", parameter, &Parameter::ALL)?;
+        let parameter = chosen("parameter", parameter, &IN_C)?;
         if self.phi_steps == 0 {
             return Err(Failure::range("phi_steps", 0.0, "at least 1"));
         }

@@ -15,8 +15,8 @@ use crate::memory::{Output, Region, disjoint, filled};
 use crate::scene::wb_scene;
 use crate::status::{Failure, WB_OTHER_SCENE, WB_TOO_LARGE, status};
 use crate::variables::{
-    WB_WANT_ALL, WB_WANT_CELL, WB_WANT_DEFAULT_F, WB_WANT_DETECTOR, WB_WANT_MOSAIC, WB_WANT_PHI,
-    WB_WANT_WAVELENGTH,
+    WB_WANT_ALL, WB_WANT_CELL, WB_WANT_CELLS, WB_WANT_DEFAULT_F, WB_WANT_DETECTOR, WB_WANT_MOSAIC,
+    WB_WANT_PHI, WB_WANT_WAVELENGTH,
 };
 
 /// The derivatives of the orientations of a scene; opaque to C.
@@ -193,6 +193,7 @@ impl wb_turns {
             detector: wants(WB_WANT_DETECTOR),
             wavelength: wants(WB_WANT_WAVELENGTH),
             default_f: wants(WB_WANT_DEFAULT_F),
+            cells: wants(WB_WANT_CELLS),
         }
     }
 

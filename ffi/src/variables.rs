@@ -10,7 +10,7 @@ use crate::status::{Failure, status};
 pub const WB_WANT_CELL: u64 = 1;
 /// Derivatives with respect to origin, axes and distances of the detector.
 pub const WB_WANT_DETECTOR: u64 = 2;
-/// Derivatives with respect to the factor on the wavelengths.
+/// Derivatives with respect to the factor on the wavelengths, and to what is added to them.
 pub const WB_WANT_WAVELENGTH: u64 = 4;
 /// Derivatives with respect to the structure factor outside the grid.
 pub const WB_WANT_DEFAULT_F: u64 = 8;
@@ -18,8 +18,10 @@ pub const WB_WANT_DEFAULT_F: u64 = 8;
 pub const WB_WANT_PHI: u64 = 16;
 /// Derivatives with respect to the factor on the mosaic rotations.
 pub const WB_WANT_MOSAIC: u64 = 32;
+/// Derivatives with respect to the cells that are added. With these, the others may differ in their last digits.
+pub const WB_WANT_CELLS: u64 = 64;
 /// All derivatives.
-pub const WB_WANT_ALL: u64 = 63;
+pub const WB_WANT_ALL: u64 = 127;
 
 /// One number for each variable of a scene: derivatives with respect to the variables, or a direction in
 /// which they change.
@@ -54,6 +56,15 @@ pub struct wb_variables {
     pub fluence_scale: f64,
     /// The structure factor outside the grid.
     pub default_f: f64,
+    /// Added to all wavelengths.
+    pub lambda_shift_m: f64,
+    /// Cells added along a, b, c.
+    pub added_cells: [f64; 3],
+    /// Added to the elements ab, ac, bc of the N matrix of gaussian spots of index metric; others do not depend on it.
+    pub added_coupling: [f64; 3],
+    /// Factors on the mosaic spreads about a, b, c. Scenes of this interface have the same spread about every axis, so that
+    /// derivatives with respect to them are 0, and directions must have 0.
+    pub mosaic_axis_scale: [f64; 3],
 }
 
 // Both are `repr(C)` structs of the same `f64` fields in the same order, so a pointer to one is a pointer to
@@ -75,7 +86,11 @@ pub(crate) fn all_finite(
 /// The `WB_WANT_` bits of the variables that change along directions, whose numbers must be finite.
 pub(crate) fn wanted_along(directions: &[Variables]) -> Result<u64, Failure> {
     all_finite("directions", directions.iter().flat_map(Variables::to_array))?;
-    let Wanted { cell, reciprocal, detector, wavelength, default_f } = Wanted::along(directions);
+    let Wanted { cell, reciprocal, detector, wavelength, default_f, cells } = Wanted::along(directions);
+    let by_axis = directions.iter().flat_map(|along| along.mosaic_axis_scale);
+    if let Some(by) = by_axis.into_iter().find(|by| *by != 0.0) {
+        return Err(Failure::range("mosaic_axis_scale of a direction", by, "0"));
+    }
     let any = |changes: fn(&Variables) -> bool| directions.iter().any(changes);
     let bits = [
         (cell || reciprocal, WB_WANT_CELL),
@@ -84,6 +99,7 @@ pub(crate) fn wanted_along(directions: &[Variables]) -> Result<u64, Failure> {
         (default_f, WB_WANT_DEFAULT_F),
         (any(|along| along.phi0_rad != 0.0 || along.phi_step_rad != 0.0), WB_WANT_PHI),
         (any(|along| along.mosaic_scale != 0.0), WB_WANT_MOSAIC),
+        (cells, WB_WANT_CELLS),
     ];
     Ok(bits.iter().map(|&(changes, bit)| if changes { bit } else { 0 }).sum())
 }

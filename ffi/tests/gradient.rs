@@ -170,6 +170,7 @@ fn directions(count: usize) -> Vec<Variables> {
         0..9 => 1e-12,
         18..21 | 31 => 1e-5,
         32 | 33 => 1e-4,
+        45..48 => 0.0,
         _ => 1e-3,
     });
     let all = numbers(count * VARIABLES, 4);
@@ -247,23 +248,29 @@ fn only_what_is_wanted_is_computed_and_directions_say_what_they_want() {
         assert_eq!(pull(&made, &turns, 3, &weights, (&mut sums, &mut []), null_mut()), WB_OK);
         rust(sums).to_array()
     };
-    let all = summed(WB_WANT_ALL);
+    let (all, without_cells) = (summed(WB_WANT_ALL), summed(WB_WANT_ALL & !WB_WANT_CELLS));
+    for (with, without) in all.iter().zip(without_cells).filter(|(_, without)| *without != 0.0) {
+        assert!((with - without).abs() <= 1e-13 * without.abs(), "{with:e} {without:e}");
+    }
     let parts = [
-        (WB_WANT_CELL, 0..18),
-        (WB_WANT_DETECTOR, 18..32),
-        (WB_WANT_PHI, 32..34),
-        (WB_WANT_MOSAIC, 34..35),
-        (WB_WANT_WAVELENGTH, 35..36),
-        (WB_WANT_DEFAULT_F, 37..38),
+        (WB_WANT_CELL, [0..18, 0..0]),
+        (WB_WANT_DETECTOR, [18..32, 0..0]),
+        (WB_WANT_PHI, [32..34, 0..0]),
+        (WB_WANT_MOSAIC, [34..35, 0..0]),
+        (WB_WANT_WAVELENGTH, [35..36, 38..39]),
+        (WB_WANT_DEFAULT_F, [37..38, 0..0]),
+        (WB_WANT_CELLS, [39..45, 0..0]),
     ];
     assert_eq!(WB_WANT_ALL, parts.iter().map(|(bit, _)| bit).sum::<u64>());
-    for (bit, range) in parts {
+    for (bit, ranges) in parts {
         let some = summed(bit);
+        let all = if bit == WB_WANT_CELLS { all } else { without_cells };
         for (i, (some, all)) in some.iter().zip(all).enumerate() {
-            let expected = if range.contains(&i) || i == 36 { all } else { 0.0 };
+            let is_wanted = ranges.iter().any(|range| range.contains(&i));
+            let expected = if is_wanted || i == 36 { all } else { 0.0 };
             assert_eq!(*some, expected, "{bit} {i}");
         }
-        for i in range {
+        for i in ranges.into_iter().flatten() {
             let mut along = [0.0; VARIABLES];
             along[i] = -2.0;
             let (along, mut wanted) = (c(Variables::from_array(&along)), 99);
@@ -356,7 +363,7 @@ fn directions_are_the_kernel_s() {
         };
         let model =
             Model::new(crystal, detector, PhiMode::Spec, p.phi_steps, p.grid.default_f).expect("a model");
-        for (i, parameter) in Parameter::ALL.into_iter().enumerate() {
+        for (i, parameter) in Parameter::ALL.into_iter().take(WB_PARAMETERS as usize).enumerate() {
             let expected = model.direction(&Moves::default(), parameter).expect("a direction");
             assert!(expected.to_array().iter().any(|&x| x != 0.0), "{parameter:?}");
             let found = direction(&p, i as i32).expect("a direction");
@@ -464,11 +471,13 @@ fn dots_of_pullbacks_and_directions_are_the_differences_of_moved_scenes() {
         (WB_BY_WAVELENGTH, 2e-14, |p, x| p.lambda0_m += x),
         (WB_BY_FLUENCE_SCALE, 1e-3, |p, x| p.fluence_per_m2 *= 1.0 + x),
     ];
-    let of_cell: [Move; 4] = [
+    let of_cell: [Move; 6] = [
         (WB_BY_B, 2e-3, |p, x| p.cell_angstrom[1] += x),
         (WB_BY_GAMMA, 1e-4, |p, x| p.cell_angles_rad[2] += x),
         (WB_BY_MISSET_Y, 1e-4, |p, x| p.misset_rad[1] += x),
         (WB_BY_DEFAULT_F, 1e-2, |p, x| p.grid.default_f += x),
+        (WB_BY_CELLS_B, 1e-3, |p, x| p.cells[1] += x),
+        (WB_BY_CELLS, 1e-3, |p, x| p.cells = p.cells.map(|n| n + x)),
     ];
     let of_detector: [Move; 3] = [
         (WB_BY_DISTANCE, 2e-6, |p, x| p.distance_m += x),
@@ -695,6 +704,10 @@ fn what_is_refused_writes_nothing() {
     spoilt[1].close_distance_m = f64::NAN;
     assert_eq!(push(scene, made_turns, 1, spoilt.as_ptr(), out, len, carry, &raw mut error), WB_OUT_OF_RANGE);
     assert_eq!(words(&error.quantity), "directions");
+    let mut turned = along.clone();
+    turned[1].mosaic_axis_scale[2] = 1e-3;
+    assert_eq!(push(scene, made_turns, 1, turned.as_ptr(), out, len, carry, &raw mut error), WB_OUT_OF_RANGE);
+    assert_eq!(words(&error.quantity), "mosaic_axis_scale of a direction");
     assert!(images.iter().all(|x| x.is_nan()));
     let (mut wanted, at) = (99, spoilt.as_ptr());
     // SAFETY: the calls fail before they write anything; what they read was made above, is a local, or is

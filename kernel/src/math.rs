@@ -257,7 +257,7 @@ pub(crate) struct SincgSlope<F> {
 /// 2^-100: added to distances from an integer index, so that no quotient is 0/0.
 ///
 /// The powers of it that occur are normal numbers.
-const NEAREST: f64 = f64::from_bits((1023 - 100) << 52);
+pub(crate) const NEAREST: f64 = f64::from_bits((1023 - 100) << 52);
 
 impl<F: Lanes> SincgSlope<F> {
     /// `d` is the distance from the nearest integer index.
@@ -326,7 +326,7 @@ pub(crate) fn sin_half_turn_f32<G: Lanes32>(r: G, z: G) -> G {
 
 /// cos(pi r) for |r| <= 1/2.
 #[inline(always)]
-fn cos_half_turn<F: Lanes>(r: F) -> F {
+pub(crate) fn cos_half_turn<F: Lanes>(r: F) -> F {
     let z = r * r;
     z.mul_add(polynomial(z, &COS), r.splat_like(1.0))
 }

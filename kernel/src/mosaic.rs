@@ -157,34 +157,70 @@ impl MosaicModel {
     }
 }
 
-/// The spread about any axis.
-#[derive(Debug, Clone, Copy)]
-enum SpreadTensor {
+/// The mosaic spread about any axis of the laboratory: eta(x) = |x . T x|^(-1/2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpreadTensor(Spreads);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Spreads {
     Isotropic(f64),
     /// Unit vectors along a, b, c, their reciprocal vectors, and the spreads.
     Axes([(Vec3, Vec3, f64); 3]),
 }
 
+/// x . T x, the part of one of a, b, c.
+fn term(axis: Vec3, &(along, inverse, eta): &(Vec3, Vec3, f64)) -> f64 {
+    axis.dot(along) * inverse.dot(axis) / (eta * eta)
+}
+
 impl SpreadTensor {
-    fn new(spread: MosaicSpread, cell: &Orientation) -> Result<Self, Error> {
+    /// The tensor of a crystal with the cell `cell` at phi = 0.
+    ///
+    /// # Errors
+    /// [`Error::SingularMatrix`] for spreads about axes that span no volume.
+    pub fn new(spread: MosaicSpread, cell: &Orientation) -> Result<Self, Error> {
         let MosaicSpread::Axes([eta_a, eta_b, eta_c]) = spread else {
-            return Ok(Self::Isotropic(spread.isotropic_rad().unwrap_or(0.0)));
+            return Ok(Self(Spreads::Isotropic(spread.isotropic_rad().unwrap_or(0.0))));
         };
         let unit = [cell.a_m, cell.b_m, cell.c_m].map(|axis| axis.normalize());
         let [inverse_a, inverse_b, inverse_c] = reciprocal_of(unit).ok_or(Error::SingularMatrix)?;
         let [a, b, c] = unit;
-        Ok(Self::Axes([(a, inverse_a, eta_a), (b, inverse_b, eta_b), (c, inverse_c, eta_c)]))
+        Ok(Self(Spreads::Axes([(a, inverse_a, eta_a), (b, inverse_b, eta_b), (c, inverse_c, eta_c)])))
     }
 
     /// The spread of rotations about the unit vector `axis`, in rad.
-    fn about(&self, axis: Vec3) -> f64 {
-        match self {
-            Self::Isotropic(spread_rad) => *spread_rad,
-            Self::Axes(axes) => {
-                let term = |(along, inverse, eta): &(Vec3, Vec3, f64)| {
-                    axis.dot(*along) * inverse.dot(axis) / (eta * eta)
-                };
-                1.0 / libm::sqrt(axes.iter().map(term).sum::<f64>().abs())
+    #[must_use]
+    pub fn about(&self, axis: Vec3) -> f64 {
+        match &self.0 {
+            Spreads::Isotropic(spread_rad) => *spread_rad,
+            Spreads::Axes(axes) => {
+                1.0 / libm::sqrt(axes.iter().map(|one| term(axis, one)).sum::<f64>().abs())
+            }
+        }
+    }
+
+    /// d ln eta(x)/d ln eta_a, and the same for b and c: they add up to 1. 0 where the spread is isotropic.
+    ///
+    /// ```
+    /// use widebragg::mosaic::{MosaicSpread, SpreadTensor};
+    /// use widebragg::rotation::Orientation;
+    /// use widebragg::vector::Vec3;
+    /// let (x, y, z) = (Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0));
+    /// let cell = Orientation { a_m: 7e-9 * x, b_m: 8e-9 * y, c_m: 9e-9 * z };
+    /// let tensor = SpreadTensor::new(MosaicSpread::Axes([0.01, 0.02, 0.02]), &cell)?;
+    /// assert_eq!(tensor.shares(x), [1.0, 0.0, 0.0]);
+    /// let [by_a, by_b, by_c] = tensor.shares((x + y).normalize());
+    /// assert!((by_a - 0.8).abs() < 1e-15 && (by_b - 0.2).abs() < 1e-15 && by_c == 0.0);
+    /// # Ok::<(), widebragg::Error>(())
+    /// ```
+    #[must_use]
+    pub fn shares(&self, axis: Vec3) -> [f64; 3] {
+        match &self.0 {
+            Spreads::Isotropic(_) => [0.0; 3],
+            Spreads::Axes(axes) => {
+                let terms = axes.map(|one| term(axis, &one));
+                let sum = terms.iter().sum::<f64>();
+                terms.map(|term| term / sum)
             }
         }
     }

@@ -39,6 +39,7 @@ pub mod program;
 pub mod reflection_text;
 pub mod reflections;
 pub mod scene;
+pub mod shot_table;
 pub mod simtbx;
 pub mod skipped;
 pub mod smv_header;

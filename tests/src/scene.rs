@@ -15,11 +15,12 @@ use widebragg::carryover::{Carryover, Slot};
 use widebragg::crystal::{Crystal, UnitCell};
 use widebragg::detector::{Detector, NormalUse};
 use widebragg::gradient::{
-    OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives,
+    OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives, rotation_vector,
 };
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CrystalShape, Crystallite, Precision, SpotModel};
 use widebragg::light::LightRule;
+use widebragg::mosaic::{MosaicSpread, SpreadTensor};
 use widebragg::panel::Panel;
 use widebragg::random::Ran1;
 use widebragg::render::{PixelValue, open_streams};
@@ -262,6 +263,7 @@ impl KernelScene {
             shift: self.shift,
             domains: self.domains.clone(),
             mosaic_spread_rad: 0.0,
+            mosaic_axes_rad: None,
             random: Ran1::new(1),
             structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.factor_grid())),
             default_f: self.default_f,
@@ -313,13 +315,43 @@ impl KernelScene {
     }
 }
 
+/// Mosaic spreads about the axes of any cell, as if the domains of a scene had been made from them.
+///
+/// # Panics
+/// When the cell has no volume.
+pub fn spreads(cell: &Orientation) -> SpreadTensor {
+    spreads_moved(cell, [1.0; 3])
+}
+
+/// [`spreads`] that are multiplied by factors.
+///
+/// # Panics
+/// When the cell has no volume.
+pub fn spreads_moved(cell: &Orientation, [by_a, by_b, by_c]: [f64; 3]) -> SpreadTensor {
+    SpreadTensor::new(MosaicSpread::Axes([0.005 * by_a, 0.015 * by_b, 0.03 * by_c]), cell).expect("a cell")
+}
+
 /// Calls `job` with the derivatives of a scene's orientations, by the first `moving` of phi, phi step and
-/// mosaic factor.
+/// mosaic factor; with the last also by [`spreads`].
 ///
 /// # Panics
 /// When the kernel refuses buffers of the right length.
 pub fn with_turns<R>(
     scene: &Scene<'_>,
+    moving: usize,
+    job: impl FnOnce(&OrientationDerivatives<'_>) -> R,
+) -> R {
+    let cell = scene.orientations().cell();
+    with_turns_by(scene, (moving == 3).then(|| spreads(&cell)).as_ref(), moving, job)
+}
+
+/// [`with_turns`], by other spreads.
+///
+/// # Panics
+/// When the kernel refuses buffers of the right length.
+pub fn with_turns_by<R>(
+    scene: &Scene<'_>,
+    spreads: Option<&SpreadTensor>,
     moving: usize,
     job: impl FnOnce(&OrientationDerivatives<'_>) -> R,
 ) -> R {
@@ -333,7 +365,13 @@ pub fn with_turns<R>(
         by_step: &mut by_step,
         by_mosaic: &mut by_mosaic,
     };
-    job(&fill_orientation_derivatives(scene.orientations(), buffers).expect("derivatives of orientations"))
+    let table = scene.orientations();
+    let turns = fill_orientation_derivatives(table, buffers).expect("derivatives of orientations");
+    let Some(spreads) = spreads else { return job(&turns) };
+    let shares_of =
+        |domain: &Mat3| rotation_vector(domain).try_normalize().map_or([0.0; 3], |axis| spreads.shares(axis));
+    let shares: Vec<[f64; 3]> = table.domains().iter().map(shares_of).collect();
+    job(&turns.with_spread_shares(table, &shares).expect("derivatives of orientations"))
 }
 
 /// For each variable, a step that changes the phases of the interference function by about a tenth.
@@ -354,6 +392,11 @@ pub fn first_step(scene: &KernelScene, variable: usize) -> f64 {
         30 => 1e-2 * d.close_distance_m.abs(),
         34 => 1e-2,
         32 | 33 | 35 => 0.02 / index,
+        38 => 0.02 / index * lambda,
+        39..42 => match scene.crystallite.shape {
+            CrystalShape::Square => 0.02 * lambda / (2.0 * edge),
+            CrystalShape::Round | CrystalShape::Gauss | CrystalShape::Tophat => 0.01,
+        },
         _ => 1e-2,
     }
 }

@@ -63,6 +63,28 @@ fn derivatives_are_right_in_other_regions() {
 const LINE: &str =
     "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 96 -detpixels_y 80 -distance 90 -N 9";
 
+/// Sizes of crystals, N matrices, mosaic spreads and spectra, where images depend smoothly on them.
+#[test]
+fn derivatives_by_crystals_and_spectra_are_right() {
+    let place = Workplace::with_inputs();
+    let line = LINE.trim_end_matches(" -N 9");
+    for (more, wrt, count) in [
+        ("-round_xtal --cells 5.5 6.25 7", "N,cells", 4),
+        ("-gauss_xtal --cells 5.5 6.25 7", "N,cells", 4),
+        ("-gauss_xtal --cells 5.5 6.25 7 --spot-metric index", "N,cells,coupling", 7),
+        ("-gauss_xtal --n-matrix 7.25 5.5 6.3 -1.9 2.2 0.9", "N,cells,coupling", 7),
+        ("-gauss_xtal -N 9 -mosaic_domains 6 --mosaic-anisotropic 0.2 0.5 0.9", "mosaic", 3),
+        ("-N 9 -mosaic_domains 6 --mosaic-anisotropic 0.2 0.5 0.9 --mosaic-axes spiral", "mosaic", 3),
+        ("-N 9 --spectrum-gauss 10300,60 --spectrum-steps 5", "spectrum,lambda", 3),
+    ] {
+        for roi in ["40 41 33 34", "12 13 60 61"] {
+            let args = format!("{line} {more} --wrt {wrt} -roi {roi}");
+            let args: Vec<String> = args.split(' ').map(str::to_owned).collect();
+            assert_eq!(check(&place, more, &args), count, "{more}");
+        }
+    }
+}
+
 /// `gradcheck` computes images and derivatives in f64 even in mixed precision.
 #[test]
 fn mixed_precision_is_checked_in_f64() {

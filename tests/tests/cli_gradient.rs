@@ -35,10 +35,10 @@ fn derivative(report: &Value, name: &str) -> f64 {
     number(&entries.iter().find(|entry| entry["name"] == name).expect(name)["derivative"])
 }
 
-/// The derivative of the loss with respect to an option, from central differences.
-fn by_differences(place: &Workplace, rest: &str, option: impl Fn(f64) -> String, step: f64) -> f64 {
+/// The derivative of the loss of a model with respect to an option, from central differences.
+fn by_differences(place: &Workplace, model: &str, option: impl Fn(f64) -> String, step: f64) -> f64 {
     let loss = |by: f64| {
-        let line = format!("gradient {SMOOTH} {rest} --wrt scale {}", option(by));
+        let line = format!("gradient {model} --wrt scale {}", option(by));
         number(&place.run_line(&line).well().json()["loss"])
     };
     // One step of Richardson extrapolation.
@@ -67,13 +67,60 @@ fn derivatives_match_finite_differences_of_the_options() {
             ("detector_rotx", 1e-3, |by| format!("-detector_rotx {by}")),
         ];
         for (name, step, option) in cases {
-            let (found, expected) = (derivative(&report, name), by_differences(&place, &rest, option, step));
+            let expected = by_differences(&place, &format!("{SMOOTH} {rest}"), option, step);
+            let found = derivative(&report, name);
             assert!(
                 (found - expected).abs() <= 1e-6 * expected.abs(),
                 "{loss} {name}: {found:e}, {expected:e}"
             );
         }
     }
+}
+
+/// A crystal of Gaussian spots with everything that can be moved, but for the options that the test moves.
+const GAUSS: &str = "-default_F 100 -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -distance 90 \
+                     -gauss_xtal -mosaic_domains 5 -oversample 1 -fluence 1e27";
+
+/// Derivatives with respect to cells, N matrix, mosaic spreads and spectrum agree with finite differences of the program's
+/// loss when its options, or the file of its spectrum, change.
+#[test]
+fn derivatives_by_crystal_and_spectrum_match_finite_differences_of_the_options() {
+    let place = Workplace::empty();
+    place.bring(&golden::inputs().join("tri.mat"));
+    let lines = |wavelengths: [f64; 3]| {
+        let weighted = wavelengths.into_iter().zip([1.0, 3.0, 4.0]);
+        let lines: String = weighted.map(|(lambda, weight)| format!("{lambda:?} {weight}\n")).collect();
+        format!("# wavelength_A weight\n{lines}")
+    };
+    let size = "--n-matrix 7.25 5.5 6.3 -1.9 2.2 0.9";
+    let spread = "--mosaic-anisotropic 0.2 0.5 0.9";
+    let spectrum = "--spectrum s.txt";
+    place.write("s.txt", lines([1.19, 1.2, 1.22]));
+    let data = format!("{GAUSS} {size} {spread} {spectrum} -misset 0.1 0 0 -floatfile data.bin --quiet");
+    place.run_line(&data).well();
+    let model = format!("{GAUSS} --against data.bin");
+    let whole = format!("gradient {model} {size} {spread} {spectrum} --wrt all");
+    let report = place.run_line(&whole).well().json();
+    let check = |name: &str, model: &str, step: f64, option: &dyn Fn(f64) -> String| {
+        let (found, expected) = (derivative(&report, name), by_differences(&place, model, option, step));
+        assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{name}: {found:e}, {expected:e}");
+    };
+    let rest = format!("{model} {spread} {spectrum}");
+    check("Nb", &rest, 1e-2, &|by| format!("--n-matrix 7.25 {} 6.3 -1.9 2.2 0.9", 5.5 + by));
+    check("Nac", &rest, 1e-2, &|by| format!("--n-matrix 7.25 5.5 6.3 -1.9 {} 0.9", 2.2 + by));
+    let all = |by: f64| [7.25, 5.5, 6.3].map(|n: f64| (n + by).to_string()).join(" ");
+    check("N", &rest, 1e-2, &|by| format!("--n-matrix {} -1.9 2.2 0.9", all(by)));
+    let rest = format!("{model} {size} {spectrum}");
+    check("mosaic_b", &rest, 1e-2, &|by| format!("--mosaic-anisotropic 0.2 {} 0.9", 0.5 + by));
+    let rest = format!("{model} {size} {spread}");
+    let moved = |wavelengths: [f64; 3]| {
+        place.write("moved.txt", lines(wavelengths));
+        "--spectrum moved.txt".to_owned()
+    };
+    check("spectrum_shift", &rest, 1e-4, &|by| moved([1.19 + by, 1.2 + by, 1.22 + by]));
+    // The weighted mean is 1.20875.
+    let scaled = |by: f64| moved([1.19, 1.2, 1.22].map(|lambda| lambda + by * (lambda - 1.20875)));
+    check("spectrum_scale", &rest, 1e-2, &scaled);
 }
 
 #[test]
@@ -179,6 +226,12 @@ fn bad_input_is_refused() {
     refused("--wrt nothing", &["--wrt nothing", "cell", "misset"]);
     refused("--wrt ,", &["--wrt"]);
     refused("--wrt mosaic", &["--wrt mosaic", "-mosaic"]);
+    refused("--wrt mosaic_b", &["--wrt mosaic_b", "--mosaic-anisotropic"]);
+    refused("--wrt coupling", &["--wrt coupling", "--spot-metric index"]);
+    refused("--wrt cells -tophat_spots", &["--wrt cells", "tophat"]);
+    refused("--wrt Nb -Nb 1", &["--wrt Nb", "more than one cell"]);
+    refused("--wrt N -Nb 1", &["--wrt N", "more than one cell"]);
+    refused("--wrt spectrum_scale", &["--wrt spectrum_scale", "single wavelength"]);
     refused("--wrt cell --against none.bin", &["--against", "none.bin"]);
     refused("--wrt cell --against data.bin --weights data.bin", &["--against", "--weights"]);
     place.write("short.bin", [0u8; 16]);

@@ -227,7 +227,7 @@ type Moved = (&'static str, &'static str, &'static str);
 /// Rendering with the options that `refine` reports reproduces the image of the data.
 #[test]
 fn reported_options_reproduce_the_fit() {
-    let cases: [Moved; 14] = [
+    let cases: [Moved; 18] = [
         ("", "-distance 80.2", "distance"),
         ("", "-Xbeam 29.05 -Ybeam 30.15", "beam"),
         ("-xds", "-ORGX 150.3 -ORGY 145.9", "beam"),
@@ -242,6 +242,14 @@ fn reported_options_reproduce_the_fit() {
         ("", "-misset 20.02 -35 50.01", "vectors"),
         ("-mat A.mat", "-misset 0.02 0 0.01", "cell,misset,lambda"),
         ("-mat A.mat -misset 10 0 0 --phi-carryover-mode c-parity", "-misset 10.02 0.01 0", "vectors"),
+        ("-gauss_xtal", "--cells 6.2 6.2 6.2", "N"),
+        ("-round_xtal", "--cells 6.1 5.8 6.2", "cells,misset"),
+        ("-gauss_xtal --spot-metric index", "--n-matrix 6.2 5.9 6.1 0.3 -0.2 0.1", "cells,coupling"),
+        (
+            "-gauss_xtal --mosaic-anisotropic 0.3 0.5 0.7 -mosaic_domains 8",
+            "--mosaic-anisotropic 0.4 0.45 0.8",
+            "mosaic",
+        ),
     ];
     let place = Workplace::empty();
     place.write("A.mat", "0.019 0.009 0.0075\n-0.0015 0.0168 -0.009\n-0.011 0.004 0.0113\n");
@@ -249,7 +257,9 @@ fn reported_options_reproduce_the_fit() {
         let crystal = crystal(CELL, MISSET);
         let crystal = if both.contains("-mat") { "" } else { &crystal };
         let model = format!("{LINE} {crystal} {both}");
-        place.run_line(&format!("{model} {data} -floatfile data.bin -intfile data.img --quiet")).well();
+        let sizeless = model.replace(" -N 6", "");
+        let base = if data.contains("--cells") || data.contains("--n-") { &sizeless } else { &model };
+        place.run_line(&format!("{base} {data} -floatfile data.bin -intfile data.img --quiet")).well();
         let line = format!("refine {model} --against data.bin --wrt {wrt} --out o{i} --json --quiet");
         let outcome = place.run_line(&line);
         // The wavelength has no effect on the image of a matrix.
@@ -261,7 +271,14 @@ fn reported_options_reproduce_the_fit() {
         let options: Vec<String> = options.map(|word| word.as_str().expect("a word").to_owned()).collect();
         // The fitted matrix also contains the cell.
         let without_cell = format!("{LINE} {both}");
-        let model = if report["instead_of"] == "-cell" { &without_cell } else { &model };
+        let model = match report["instead_of"].as_str() {
+            Some("-cell") => &without_cell,
+            Some(option) => {
+                assert_eq!(option, "-N");
+                &sizeless
+            }
+            None => &model,
+        };
         let before = number(
             &place
                 .run_line(&format!("gradient {LINE} {crystal} {both} --against data.bin --wrt scale"))

@@ -12,17 +12,17 @@ use widebragg::Error;
 use widebragg::beam::{Polarization, PolarizedAt};
 use widebragg::carryover::Carryover;
 use widebragg::gradient::{
-    OrientationDerivativeBuffers, OrientationDerivatives, Sums, VARIABLES, Variables, Wanted,
-    fill_orientation_derivatives, rotation_vector, scaled_rotation,
+    Motion, MotionFrame, OrientationDerivativeBuffers, OrientationDerivatives, RigidMotion, Sums, VARIABLES,
+    Variables, Wanted, fill_orientation_derivatives, rotation_vector, scaled_rotation,
 };
 use widebragg::lanes::Simd;
-use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
+use widebragg::lattice::{CellCoupling, CrystalShape, Crystallite, SpotMetric, SpotModel};
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Orientation, rotate_xyz};
 use widebragg::vector::Vec3;
 use widebragg_experiment::gradient::differences::{Difference, differences};
 use widebragg_tests::oracle::Mode;
-use widebragg_tests::scene::{KernelScene, first_step, with_turns};
+use widebragg_tests::scene::{KernelScene, first_step, spreads, spreads_moved, with_turns};
 
 /// Largest allowed difference from finite differences, as a fraction of the largest derivative in the image.
 const LIMIT: f64 = 1e-6;
@@ -38,7 +38,7 @@ fn moved(scene: &KernelScene, variable: usize, by: f64) -> KernelScene {
     let mut moved = scene.clone();
     let along = |v: &mut Vec3, axis: usize| *[&mut v.x, &mut v.y, &mut v.z][axis] += by;
     let KernelScene { cell, crystallite, detector: d, .. } = &mut moved;
-    let [a, b, c] = &mut crystallite.reciprocal_per_angstrom;
+    let Crystallite { reciprocal_per_angstrom: [a, b, c], .. } = crystallite;
     let vectors = [
         &mut cell.a_m,
         &mut cell.b_m,
@@ -71,9 +71,36 @@ fn moved(scene: &KernelScene, variable: usize, by: f64) -> KernelScene {
             .for_each(|u| *u = scaled_rotation(u, 1.0 + by)),
         35 => moved.sources.iter_mut().for_each(|source| source.lambda_m *= 1.0 + by),
         36 => moved.fluence_per_m2 *= 1.0 + by,
-        _ => moved.default_f += by,
+        37 => moved.default_f += by,
+        38 => moved.sources.iter_mut().for_each(|source| source.lambda_m += by),
+        39..42 => crystallite.cells[variable - 39] += by,
+        42..45 => {
+            let CellCoupling { ab, ac, bc } = &mut crystallite.spots.coupling;
+            *[ab, ac, bc][variable - 42] += by;
+        }
+        _ => {
+            let mut factors = [1.0; 3];
+            factors[variable - 45] += by;
+            let (before, after) = (spreads(cell), spreads_moved(cell, factors));
+            for u in &mut moved.domains {
+                if let Some(axis) = rotation_vector(u).try_normalize() {
+                    *u = scaled_rotation(u, after.about(axis) / before.about(axis));
+                }
+            }
+        }
     }
     moved
+}
+
+/// Whether a scene can be moved by a variable in both directions: a crystal has at least one cell along an axis, and only
+/// spots of index metric have an N matrix.
+fn can_move(scene: &KernelScene, variable: usize) -> bool {
+    let crystallite = &scene.crystallite;
+    match variable {
+        39..42 => crystallite.cells[variable - 39] > 1.0,
+        42..45 => crystallite.shape == CrystalShape::Gauss && crystallite.spots.metric == SpotMetric::Index,
+        _ => true,
+    }
 }
 
 fn image(scene: &KernelScene, threads: usize) -> Vec<f64> {
@@ -151,6 +178,9 @@ fn check_changed(seed: u64, change: impl Fn(&mut KernelScene), tally: &mut Tally
         }
         change(&mut kernel);
         for (variable, slopes) in pushed(&kernel, scene.threads).iter().enumerate() {
+            if !can_move(&kernel, variable) {
+                continue;
+            }
             let limit = LIMIT * slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
             let agrees = |(slope, difference): (&f64, &Difference)| (slope - difference.value).abs() <= limit;
             let mut step = first_step(&kernel, variable);
@@ -251,9 +281,14 @@ fn derivatives_with_other_polarisations_match_finite_differences() {
     }
 }
 
+/// Several cells along every axis, so that all derivatives by cells can be compared.
+fn give_cells(scene: &mut KernelScene) {
+    scene.crystallite.cells = [3.0, 2.0, 4.0];
+}
+
 #[test]
 fn derivatives_of_other_crystals_match_finite_differences() {
-    for change in [give_n_matrix, give_fractions] {
+    for change in [give_n_matrix, give_fractions, give_cells] {
         let mut tally = Tally::default();
         (0..30).for_each(|seed| check_changed(seed, change, &mut tally));
         let Tally { right, undecided, wrong } = tally;
@@ -472,4 +507,57 @@ fn scaled_rotations_keep_their_axis() {
         assert!(off.fold(0.0, f64::max) <= 1e-14);
     }
     assert_eq!(rotation_vector(&IDENTITY), Vec3::default());
+}
+
+/// A panel with a corner at `pix0_m`, turned about lab x, y, z.
+fn placed(pix0_m: [f64; 3], angles_rad: [f64; 3]) -> Variables {
+    let axis = |x, y, z| rotate_xyz(Vec3::new(x, y, z), angles_rad);
+    let (pix0_m, normal) = (Vec3::from(pix0_m), axis(0.0, 0.0, 1.0));
+    let (fast, slow, close_distance_m) = (axis(1.0, 0.0, 0.0), axis(0.0, 1.0, 0.0), pix0_m.dot(normal));
+    Variables {
+        pix0_m,
+        fast,
+        slow,
+        normal,
+        close_distance_m,
+        distance_m: 1.25 * close_distance_m,
+        ..unit(35)
+    }
+}
+
+#[test]
+fn panels_that_move_together_keep_their_distances() {
+    let panels =
+        [placed([-0.02, 0.01, 0.1], [0.1, -0.2, 0.3]), placed([0.03, -0.01, 0.12], [0.2, 0.1, -0.3])];
+    let frame = MotionFrame::of_panel(&panels[0], [0.03, 0.02]);
+    let mut motion = RigidMotion::default();
+    assert_eq!(panels.map(|panel| panel.moved(&motion, &frame)), panels);
+    for (axis, [shift_m, angle_rad]) in [[1e-3, 0.3], [-2e-3, -0.2], [3e-3, 0.5]].into_iter().enumerate() {
+        motion.add(Motion::Shift(axis), shift_m);
+        motion.add(Motion::Rotation(axis), angle_rad);
+        let moved = panels.map(|panel| panel.moved(&motion, &frame));
+        // The corners, and points 20 mm from them along the axes.
+        let points = |[one, other]: [Variables; 2]| {
+            let of = |v: Variables| [v.fast, v.slow, v.normal].map(|axis| v.pix0_m + 0.02 * axis);
+            [[one.pix0_m, other.pix0_m].to_vec(), of(one).to_vec(), of(other).to_vec()].concat()
+        };
+        let (before, after) = (points(panels), points(moved));
+        for (i, &p) in before.iter().enumerate() {
+            for (j, &q) in before.iter().enumerate() {
+                let apart = (p - q).length() - (after[i] - after[j]).length();
+                assert!(apart.abs() < 1e-15, "{motion:?}: {apart:e}");
+            }
+            assert!(i == 0 || (after[i] - p).length() > 1e-4);
+        }
+        for v in moved {
+            assert!((v.close_distance_m - v.pix0_m.dot(v.normal)).abs() < 1e-15);
+            assert!((v.distance_m - 1.25 * v.close_distance_m).abs() < 1e-15);
+            assert_eq!(v.lambda_scale, 1.0);
+        }
+    }
+    // The centre of the frame moves along the axes.
+    let centre_m = |v: &Variables| v.pix0_m + 0.015 * v.fast + 0.01 * v.slow;
+    let shift = centre_m(&panels[0].moved(&motion, &frame)) - centre_m(&panels[0]);
+    let expected = 1e-3 * frame.axes[0] - 2e-3 * frame.axes[1] + 3e-3 * frame.axes[2];
+    assert!((shift - expected).length() < 1e-15);
 }

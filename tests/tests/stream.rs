@@ -55,7 +55,7 @@ fn spots_of_a_written_still_are_where_dials_predicts_them() {
             panel,
             // Without the parallax, which a stream does not know.
             position_px: [value("x_mm") / along_fast, value("y_mm") / along_slow],
-            photons: [100.0, 10.0],
+            intensity: [100.0, 10.0],
         }
     };
     let spots: Vec<Spot> = table.rows.iter().map(spot).collect();

@@ -8,7 +8,7 @@ use widebragg::crystal::{
 use widebragg::defaults;
 use widebragg::detector::{BeamFrame, Detector, DetectorParameters, NormalUse};
 use widebragg::lattice::Crystallite;
-use widebragg::mosaic::{MosaicAxes, MosaicModel};
+use widebragg::mosaic::{MosaicAxes, MosaicModel, MosaicSpread};
 use widebragg::panel::Panel;
 use widebragg::random::Ran1;
 use widebragg::rotation::{Orientation, PhiMode};
@@ -370,6 +370,16 @@ pub(crate) fn mosaic_spread_rad(mosaic: &MosaicInput<'_>) -> f64 {
         MosaicInput::Spread { spread_rad, .. } => spread_rad,
         MosaicInput::Model { model, .. } => model.spread.isotropic_rad().unwrap_or(0.0),
         MosaicInput::List(_) => 0.0,
+    }
+}
+
+/// The mosaic spreads about a, b and c, in rad, where they differ.
+pub(crate) fn mosaic_axes_rad(mosaic: &MosaicInput<'_>) -> Option<[f64; 3]> {
+    match *mosaic {
+        MosaicInput::Model { model: MosaicModel { spread: MosaicSpread::Axes(spreads_rad), .. }, .. } => {
+            (mosaic_spread_rad(mosaic) == 0.0).then_some(spreads_rad)
+        }
+        _ => None,
     }
 }
 

@@ -101,6 +101,8 @@ pub struct Experiment {
     pub domains: Vec<Mat3>,
     /// Mosaic spread, in rad; 0 where there is a single domain, a list, or a spread that differs with the axis.
     pub mosaic_spread_rad: f64,
+    /// Mosaic spreads about a, b and c, in rad, where they differ.
+    pub mosaic_axes_rad: Option<[f64; 3]>,
     /// The random numbers as the draws of the mosaic domains left them.
     pub random: Ran1,
     /// Structure factors.
@@ -220,6 +222,7 @@ impl Experiment {
         let scene = derived.scene(&parameters)?;
         let d_min_m = scene.d_min_m;
         let mosaic_spread_rad = derive::mosaic_spread_rad(&derived.mosaic);
+        let mosaic_axes_rad = derive::mosaic_axes_rad(&derived.mosaic);
         let Tables { sources, source_weights, domains } =
             Tables::new(&scene, &derived.panels[1..], |error| {
                 derived.sources.refused_part(&derived.frame, error)
@@ -271,6 +274,7 @@ impl Experiment {
             random: derive::random_after(&parameters.mosaic, domains.len()),
             domains,
             mosaic_spread_rad,
+            mosaic_axes_rad,
             interpolate: derive::interpolates(&parameters),
             default_f: parameters.default_f,
             structure_factors: parameters.structure_factors.map(Arc::new),

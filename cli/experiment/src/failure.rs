@@ -33,12 +33,16 @@ pub enum Part {
     Orientations,
     /// The carryover of the reference's threads.
     Carryover,
+    /// Noise of the detector.
+    Noise,
     /// Worker threads.
     Threads,
     /// The scene as a whole, or an image of it.
     Scene,
     /// The choice of pixels to fit.
     Selection,
+    /// What differs between shots.
+    Shots,
     /// Amorphous matter in the beam.
     Background,
     /// The point spread of the detector.
@@ -64,9 +68,11 @@ impl Part {
             Self::Thickness => "sensor thickness",
             Self::Orientations => "orientations",
             Self::Carryover => "carryover",
+            Self::Noise => "noise",
             Self::Threads => "threads",
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
+            Self::Shots => "shots",
             Self::Background => "background",
             Self::PointSpread => "point spread",
         }

@@ -35,6 +35,8 @@
 //! | put several crystals into one image | [`lattices`] |
 //! | vary it from shot to shot | [`shots`] |
 //! | get its statistics | [`statistics::Statistics`] |
+//! | turn photons into what a detector stores of them | [`detector_noise`] |
+//! | get the mean wavelength and h, k, l of each pixel | [`means::Means`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
@@ -53,6 +55,7 @@
 pub mod background;
 pub mod carryover;
 mod derive;
+pub mod detector_noise;
 pub mod detectors;
 pub mod experiment;
 pub mod factor_grid;
@@ -66,6 +69,7 @@ pub mod images;
 pub mod lattices;
 pub mod layout;
 pub mod light;
+pub mod means;
 mod noise;
 pub mod panels;
 pub mod parameters;

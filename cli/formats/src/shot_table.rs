@@ -369,7 +369,11 @@ pub fn write_shots(shots: &[ShotRows], out: &mut dyn Write) -> io::Result<()> {
                     line.push(',');
                 }
                 if let Some(value) = value_of(shot, crystal, *column) {
-                    let _ = write!(line, "{value}");
+                    // The shortest digits that read back to the same bits, without rows of zeros.
+                    let _ = match value.abs() {
+                        size if (1e-6..1e16).contains(&size) || size == 0.0 => write!(line, "{value}"),
+                        _ => write!(line, "{value:e}"),
+                    };
                 }
             }
             writeln!(out, "{line}")?;

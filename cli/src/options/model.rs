@@ -16,6 +16,7 @@ use widebragg::mosaic::MosaicAxes;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::background::{KnownMatter, Place};
+use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
@@ -136,6 +137,15 @@ pub enum HeaderStyle {
     Reference,
 }
 
+/// `--noise-model`: what the noise is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoiseModel {
+    /// One stream of random numbers, as in nanoBragg.
+    Reference,
+    /// Deviates that are functions of seed, frame, panel and pixel.
+    Counter,
+}
+
 /// `--nxmx-data`: what the pixels of an NXmx file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NxmxData {
@@ -224,7 +234,7 @@ pub struct CompareOptions {
     pub threshold: Option<f64>,
     /// Draw resolution rings.
     pub rings: bool,
-    /// Image whose header has the geometry for the rings.
+    /// File with the geometry, for rings and for where panels stand.
     pub geometry: Option<PathBuf>,
     /// Folder for the files.
     pub out: PathBuf,
@@ -506,6 +516,8 @@ pub struct GradientOptions {
     pub render: Options,
     /// Names of parameters, separated by commas; empty: not given.
     pub wrt: String,
+    /// Groups of panels, each as `NAME=PANEL,...`.
+    pub panel_groups: Vec<String>,
     /// The image to compare with.
     pub against: Option<PathBuf>,
     /// What the detector added to every pixel of that image, instead of what its header says.
@@ -531,6 +543,7 @@ impl Default for GradientOptions {
         Self {
             render: Options::default(),
             wrt: String::new(),
+            panel_groups: Vec::new(),
             against: None,
             offset: None,
             saturation: None,
@@ -824,6 +837,12 @@ pub struct Options {
     pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
+    /// What the noise is drawn from; `None`: as [`Options::has_counter_noise`] says.
+    pub noise_model: Option<NoiseModel>,
+    /// Stages of the noise of the detector.
+    pub noise_stages: NoiseStages,
+    /// Images of means; the names have the quantity before the extension.
+    pub mean_images: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
@@ -886,6 +905,13 @@ impl Options {
     pub fn data_of_nxmx(&self) -> Option<NxmxData> {
         let usual = if self.nonoise { NxmxData::Photons } else { NxmxData::Noise };
         self.nxmx.as_ref().map(|_| self.nxmx_data.unwrap_or(usual))
+    }
+
+    /// Whether the noise of each pixel is drawn by itself; else it is the reference's.
+    #[must_use]
+    pub fn has_counter_noise(&self) -> bool {
+        let usual = self.shots.is_some() || self.noise_stages != NoiseStages::default();
+        self.noise_model.map_or(usual, |model| model == NoiseModel::Counter)
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

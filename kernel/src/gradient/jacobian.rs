@@ -9,7 +9,9 @@
 //! dT/dq         = g_h a + g_k b + g_l c
 //! dT/dd         = (dT/dq)/lambda
 //! dT/dP         = (v - d (d.v))/R         v = dT/dd; axes and origin follow from P = pix0 + F f + S s + O o
-//! dT/dln lambda = -q . dT/dq
+//! dT/dln lambda = -q . dT/dq                       and dT/dlambda of a shift, the same divided by lambda
+//! dT/dN         = 2 F_cell^2 F_latt d(F_latt)/dN   lattice/cell_slopes
+//! dT/dln eta_i  = share_i dT/dx                    x: the mosaic factor; share_i: of eta_a, eta_b, eta_c in the domain
 //! ```
 //!
 //! Solid angle, captured fraction and polarisation add their logarithmic derivatives. If a term is multiplied by
@@ -25,6 +27,7 @@ use super::orientation_derivatives::{OrientationDerivatives, by_mosaic};
 use super::variables::group;
 use crate::beam::{PolarizationFrame, Source};
 use crate::lanes::{Lanes, Level};
+use crate::lattice::CellSlopes;
 use crate::panel::Panel;
 use crate::render::accumulate::{Accumulation, StepFactor};
 use crate::render::geometry::LaneVec;
@@ -33,8 +36,9 @@ use crate::rotation::{IDENTITY, Mat3, Orientation};
 use crate::scene::{Scene, Sensor};
 use crate::structure_factor::{Located, Lookup};
 
-/// The accumulated derivatives of the pixels of a vector.
-pub(super) struct Jacobian<'t, F: Lanes> {
+/// The accumulated derivatives of the pixels of a vector. Only with `CELLS` are there those with respect to the cells, for
+/// which the loops of the other derivatives have no instruction.
+pub(super) struct Jacobian<'t, F: Lanes, const CELLS: bool> {
     turns: &'t OrientationDerivatives<'t>,
     domains: &'t [Mat3],
     wanted: Wanted,
@@ -56,7 +60,13 @@ pub(super) struct Jacobian<'t, F: Lanes> {
     rotation: [F; 3],
     detector: DetectorDerivatives<F>,
     ln_lambda: F,
+    lambda: F,
     default_f: F,
+    /// How F_latt changes with the cells, and the derivatives of the running sum with respect to these.
+    cell_slopes: CellSlopes<F>,
+    cells: [F; 6],
+    /// With respect to the mosaic spreads about a, b and c.
+    spreads: [F; 3],
     /// Sums of the derivatives of the steps of the current source with respect to q, and of the current
     /// subpixel with respect to the direction.
     by_q: LaneVec<F>,
@@ -96,7 +106,7 @@ fn put_vector<F: Lanes>(sink: &mut impl Sink<F>, at: usize, v: LaneVec<F>, by: F
     sink.put(at + 2, v.z * by);
 }
 
-impl<'t, F: Lanes> Jacobian<'t, F> {
+impl<'t, F: Lanes, const CELLS: bool> Jacobian<'t, F, CELLS> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(
         level: L,
@@ -125,7 +135,11 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             rotation: [zero; 3],
             detector: DetectorDerivatives::zero(zero),
             ln_lambda: zero,
+            lambda: zero,
             default_f: zero,
+            cell_slopes: CellSlopes::new(level, &p.crystallite),
+            cells: [zero; 6],
+            spreads: [zero; 3],
             by_q: v,
             by_direction: v,
             multiplier: level.splat(1.0),
@@ -176,7 +190,7 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
             sink.put(group::CLOSE_DISTANCE.start, close_distance);
             sink.put(group::DISTANCE.start, distance);
         }
-        let OrientationDerivatives { by_phi0, by_step, by_mosaic, .. } = *self.turns;
+        let OrientationDerivatives { by_phi0, by_step, by_mosaic, spread_shares, .. } = *self.turns;
         let [phi0, step, mosaic] = self.rotation;
         let rotations = [(by_phi0, phi0), (by_step, step), (by_mosaic, mosaic)];
         for (i, (table, derivative)) in rotations.into_iter().enumerate() {
@@ -184,8 +198,19 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
                 sink.put(group::ROTATION.start + i, derivative * weight);
             }
         }
+        if !by_mosaic.is_empty() && !spread_shares.is_empty() {
+            for (at, derivative) in group::SPREADS.zip(self.spreads) {
+                sink.put(at, derivative * weight);
+            }
+        }
         if self.wanted.wavelength {
             sink.put(group::LAMBDA.start, self.ln_lambda * weight);
+            sink.put(group::LAMBDA_SHIFT.start, self.lambda * weight);
+        }
+        if CELLS && self.wanted.cells {
+            for (at, derivative) in group::CELLS.zip(self.cells) {
+                sink.put(at, derivative * weight);
+            }
         }
         sink.put(
             group::FLUENCE.start,
@@ -210,7 +235,10 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         self.reciprocal = [v; 3];
         self.rotation = [zero; 3];
         self.ln_lambda = zero;
+        self.lambda = zero;
         self.default_f = zero;
+        self.cells = [zero; 6];
+        self.spreads = [zero; 3];
         self.multiplier = zero.splat_like(1.0);
         self.multiplied = zero;
         self.ln_multiplier = zero;
@@ -237,19 +265,25 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         {
             *v = v.scale(by);
         }
-        for x in &mut self.rotation {
+        for x in self.rotation.iter_mut().chain(&mut self.spreads) {
             *x = *x * by;
         }
+        if CELLS {
+            for x in &mut self.cells {
+                *x = *x * by;
+            }
+        }
         self.ln_lambda = self.ln_lambda * by;
+        self.lambda = self.lambda * by;
         self.default_f = self.default_f * by;
         self.multiplier = self.multiplier * by;
         self.multiplied = self.multiplied * by;
         self.detector = DetectorDerivatives::zero(by.splat_like(0.0)).plus(by, &self.detector);
     }
 
-    /// Adds the derivative of one step with respect to a variable that rotates the orientations.
+    /// Adds the derivative of one step with respect to a variable that rotates the orientations, and returns it.
     #[inline(always)]
-    fn add_rotation(&mut self, which: usize, moved: &Orientation, q: &LaneVec<F>, [gh, gk, gl]: [F; 3]) {
+    fn add_rotation(&mut self, which: usize, moved: &Orientation, q: &LaneVec<F>, [gh, gk, gl]: [F; 3]) -> F {
         let by = gh.mul_add(
             q.dot_scalar(moved.a_m),
             gk.mul_add(q.dot_scalar(moved.b_m), gl * q.dot_scalar(moved.c_m)),
@@ -257,10 +291,25 @@ impl<'t, F: Lanes> Jacobian<'t, F> {
         if let Some(sum) = self.rotation.get_mut(which) {
             *sum = *sum + by;
         }
+        by
+    }
+
+    /// Adds the derivative of the step of `entry` with respect to the mosaic factor, and to the spreads about a, b and c.
+    #[inline(always)]
+    fn add_mosaic(&mut self, entry: usize, moved: &Orientation, q: &LaneVec<F>, g: [F; 3]) {
+        let by = self.add_rotation(2, moved, q, g);
+        let all = self.turns.spread_shares;
+        if let Some(domain) = entry.checked_rem(all.len())
+            && let Some(shares) = all.get(domain)
+        {
+            for (sum, share) in self.spreads.iter_mut().zip(shares) {
+                *sum = by.mul_add(by.splat_like(*share), *sum);
+            }
+        }
     }
 }
 
-impl<F: Lanes> Jacobian<'_, F> {
+impl<F: Lanes, const CELLS: bool> Jacobian<'_, F, CELLS> {
     /// Logarithmic derivatives of the solid angle at a site.
     #[inline(always)]
     fn ln_omega_at(&self, site: &Site<'_, F>) -> DetectorDerivatives<F> {
@@ -300,7 +349,7 @@ fn ln_polar_at<F: Lanes>(site: &Site<'_, F>, frame: &PolarizationFrame) -> Detec
     DetectorDerivatives::of_direction(site, slope.scale(inverse_or_zero(factor)))
 }
 
-impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
+impl<F: Lanes, const CELLS: bool> Observer<F> for Jacobian<'_, F, CELLS> {
     const DERIVATIVES: bool = true;
 
     #[inline(always)]
@@ -390,14 +439,23 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
         if step.is_opening {
             if !self.turns.by_mosaic.is_empty() {
                 let moved = by_mosaic(domain(), *step.orientation);
-                self.add_rotation(2, &moved, q, g);
+                self.add_mosaic(step.entry, &moved, q, g);
             }
         } else {
             let OrientationDerivatives { by_phi0, by_step, by_mosaic, .. } = *self.turns;
-            for (which, table) in [by_phi0, by_step, by_mosaic].into_iter().enumerate() {
+            for (which, table) in [by_phi0, by_step].into_iter().enumerate() {
                 if let Some(moved) = table.get(step.entry) {
                     self.add_rotation(which, moved, q, g);
                 }
+            }
+            if let Some(moved) = by_mosaic.get(step.entry) {
+                self.add_mosaic(step.entry, moved, q, g);
+            }
+        }
+        if CELLS && self.wanted.cells {
+            let slopes = self.cell_slopes.at(&located.indices, lattice);
+            for (sum, slope) in self.cells.iter_mut().zip(slopes) {
+                *sum = by_f_latt.mul_add(slope, *sum);
             }
         }
         if self.wanted.detector || self.wanted.wavelength {
@@ -420,7 +478,9 @@ impl<F: Lanes> Observer<F> for Jacobian<'_, F> {
     fn end_source(&mut self, source: &Source, q: &LaneVec<F>) {
         let zero = q.x.splat_like(0.0);
         if self.wanted.wavelength {
-            self.ln_lambda = self.ln_lambda - self.by_q.dot(*q);
+            let along = self.by_q.dot(*q);
+            self.ln_lambda = self.ln_lambda - along;
+            self.lambda = along.neg_mul_add(zero.splat_like(1.0 / source.lambda_m), self.lambda);
         }
         let none = LaneVec { x: zero, y: zero, z: zero };
         if !self.wanted.detector {

@@ -8,12 +8,15 @@
 //! |dT/do|  =  4 sqrt(kappa e) T <= 4 sqrt(kappa x) T_x = S          e > x >= 1/4
 //! |dT/dh|  <= S |a*|                                                k and l likewise; in index metric the columns of N
 //! |dT/dq|  <= S (|a*||a| + |b*||b| + |c*||c|)
+//! |dT/dNa| <= 2 T_x (1 + 2 x)/Na                           in reciprocal metric
+//! |dT/dNaa| <= 2 T_x |N^-1_aa| + S/2                       in index metric; with ab, 2 |N^-1_ab| and the root of a half
 //! ```
 //!
 //! From there on the formulas are those of the derivatives themselves (`jacobian`), with the longest q, the largest
 //! factors, and the foot of the detector's normal as the shortest distance. A factor f of the term, such as the solid
 //! angle, adds T |df/dv|. Each step of a pixel may lack as much.
 
+use core::f64::consts::FRAC_1_SQRT_2;
 use core::ops::Range;
 
 use super::orientation_derivatives::OrientationDerivatives;
@@ -21,6 +24,8 @@ use super::rows::Sums;
 use super::variables::Variables;
 use crate::Error;
 use crate::carryover::Carryover;
+use crate::crystal::reciprocal_of;
+use crate::lattice::{Crystallite, SpotMetric};
 use crate::light::{Light, SpotList};
 use crate::panel::Panel;
 use crate::rotation::{Mat3, Orientation};
@@ -135,6 +140,8 @@ impl<'s> Light<'s, '_> {
         let rotated = longest_q_per_m * turns.rotations.iter().map(norm).fold(0.0, f64::max);
         let [a, b, c] = by_index.map(|by_index| alike(by_index * rotated));
         let rotation = |table: &[Orientation]| longest_q_per_m * along(table);
+        let by_mosaic = rotation(turns.by_mosaic);
+        let (added_cells, added_coupling) = by_cells(&p.crystallite, exponent, of_pixel, by_offset);
         let on_detector = OnDetector::new(self, of_pixel, by_q / shortest_lambda_m);
         let variables = Variables {
             cell: Orientation { a_m: a, b_m: b, c_m: c },
@@ -147,10 +154,14 @@ impl<'s> Light<'s, '_> {
             distance_m: 0.0,
             phi0_rad: rotation(turns.by_phi0),
             phi_step_rad: rotation(turns.by_step),
-            mosaic_scale: rotation(turns.by_mosaic),
+            mosaic_scale: by_mosaic,
             lambda_scale: by_q * longest_q_per_m,
             fluence_scale: of_pixel,
             default_f: 2.0 * of_pixel / p.structure_factors.largest(),
+            lambda_shift_m: by_q * longest_q_per_m / shortest_lambda_m,
+            added_cells,
+            added_coupling,
+            mosaic_axis_scale: largest_shares(turns.spread_shares).map(|share| by_mosaic * share),
         };
         Ok(LeftOut { variables, structure_factor: variables.default_f })
     }
@@ -193,6 +204,33 @@ impl OnDetector {
             normal: position * thickness_m + of_pixel * by_obliquity,
         }
     }
+}
+
+/// What may be left out of the derivatives with respect to the cells and the other elements of the N matrix, from what is
+/// left out of a pixel, and of its derivative with respect to the vector from the node.
+fn by_cells(crystallite: &Crystallite, exponent: f64, of_pixel: f64, by_offset: f64) -> ([f64; 3], [f64; 3]) {
+    if crystallite.spots.metric == SpotMetric::Reciprocal {
+        return (crystallite.cells.map(|n| 2.0 * of_pixel * (1.0 + 2.0 * exponent) / n), [0.0; 3]);
+    }
+    let Some([a, b, c]) = reciprocal_of(crystallite.spot_axes()) else {
+        return ([f64::INFINITY; 3], [f64::INFINITY; 3]);
+    };
+    let twice = 2.0 * of_pixel;
+    (
+        [a.x, b.y, c.z].map(|inverse| twice * inverse.abs() + by_offset * HALF),
+        [a.y, a.z, b.z].map(|inverse| twice * 2.0 * inverse.abs() + by_offset * FRAC_1_SQRT_2),
+    )
+}
+
+/// For the spreads about a, b and c, the largest share of any domain.
+fn largest_shares(shares: &[[f64; 3]]) -> [f64; 3] {
+    let mut largest = [0.0_f64; 3];
+    for shares in shares {
+        for (most, share) in largest.iter_mut().zip(shares) {
+            *most = most.max(share.abs());
+        }
+    }
+    largest
 }
 
 /// The same bound on each component.

@@ -4,7 +4,8 @@
 //! axes and so on. The render loop accumulates the derivatives dI/dv along with the pixel. It uses closed
 //! forms for d(F_latt)/d(h, k, l) of each shape and for the derivative of the interpolation, and stores
 //! nothing from step to step. The variables depend on the parameters p that users change ([`Parameter`]); a
-//! [`Model`] computes this dependence. With a loss L, both directions are available:
+//! [`Model`] computes this dependence, and panels move rigidly ([`RigidMotion`]). With a loss L, both directions are
+//! available:
 //!
 //! ```text
 //! pullback     dL/dv = sum over pixels of dL/dI dI/dv        then dL/dp = dL/dv . dv/dp
@@ -19,8 +20,11 @@
 //! **Special cases.** Where an image is not differentiable, the derivative is that of the branch taken:
 //!
 //! * the nearest structure factor, also where it replaces an interpolation, does not depend on h, k, l;
-//! * a tophat spot is flat inside and outside;
-//! * the numbers of cells, steps and domains are constants, and so are structure factors when the wavelength moves, also
+//! * a tophat spot is flat inside and outside, so that a derivative with respect to cells is that of its height alone;
+//! * the factor of a square crystal is sin(pi N h)/sin(pi h) with a real N, which has a pole at every node but 0 as soon
+//!   as N is not whole. Its derivative with respect to a whole N is therefore odd and large about the nodes; at a node
+//!   it is that of the node 0;
+//! * the numbers of steps and domains are constants, and so are structure factors when the wavelength moves, also
 //!   where sources have grids of their own;
 //! * a step with phi == 0 that uses the vectors of another step has the derivative of that step, and an
 //!   opening sweep that uses the unrotated cell has no derivative with respect to phi.
@@ -107,6 +111,7 @@ mod detector_derivatives;
 mod jacobian;
 mod listed;
 mod model;
+mod motion;
 mod orientation_derivatives;
 mod rows;
 mod scatter;
@@ -114,6 +119,7 @@ mod variables;
 
 pub use listed::LeftOut;
 pub use model::{Model, Moves, PARAMETERS, Parameter};
+pub use motion::{Motion, MotionFrame, RigidMotion};
 pub use orientation_derivatives::{
     OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives, rotation_vector,
     scaled_rotation,
@@ -137,15 +143,23 @@ pub struct Wanted {
     pub wavelength: bool,
     /// With respect to default_F.
     pub default_f: bool,
+    /// With respect to the numbers of cells and the other elements of the N matrix.
+    pub cells: bool,
 }
 
 impl Wanted {
     /// No derivative but the one with respect to the fluence.
-    pub const NONE: Self =
-        Self { cell: false, reciprocal: false, detector: false, wavelength: false, default_f: false };
+    pub const NONE: Self = Self {
+        cell: false,
+        reciprocal: false,
+        detector: false,
+        wavelength: false,
+        default_f: false,
+        cells: false,
+    };
     /// All derivatives.
     pub const ALL: Self =
-        Self { cell: true, reciprocal: true, detector: true, wavelength: true, default_f: true };
+        Self { cell: true, reciprocal: true, detector: true, wavelength: true, default_f: true, cells: true };
 
     /// Returns the groups of variables that change along `directions`.
     #[must_use]
@@ -158,8 +172,9 @@ impl Wanted {
             wanted.cell |= moves(group::CELL) || moves(group::RECIPROCAL);
             wanted.reciprocal |= moves(group::RECIPROCAL);
             wanted.detector |= moves(group::DETECTOR);
-            wanted.wavelength |= moves(group::LAMBDA);
+            wanted.wavelength |= moves(group::LAMBDA) || moves(group::LAMBDA_SHIFT);
             wanted.default_f |= moves(group::DEFAULT_F);
+            wanted.cells |= moves(group::CELLS);
         }
         wanted
     }

@@ -10,12 +10,16 @@
 //! * a shift of the origin moves the whole detector, and the distances follow;
 //! * the beam centre is Xbeam, Ybeam if the convention uses them, else the foot of the normal that it uses
 //!   (ORGX, ORGY);
+//! * a detector that was placed without parameters ([`Model::of_placed`]) turns about the sample, by lab x, then y,
+//!   then z; its distance shifts it along the beam, and its beam centre against its fast and slow axis;
 //! * a shift of the wavelength scales the wavelengths of all sources and shifts the one by which a matrix is
-//!   scaled.
+//!   scaled;
+//! * a shift of the spectrum adds to the wavelengths of all sources, and a change of its width moves them away from one of
+//!   them, in proportion to their distance ([`Model::about_wavelength`]); neither has to do with the cell.
 //!
-//! Counts, including the number of cells, and the steps whose phi is exactly 0 do not change.
+//! Numbers of steps and domains, and the steps whose phi is exactly 0, do not change.
 
-use super::Variables;
+use super::{MotionFrame, RigidMotion, Variables};
 use crate::Error;
 use crate::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, edges};
 use crate::defaults;
@@ -55,10 +59,22 @@ pub enum Parameter {
     MosaicScale,
     /// Structure factor of reflections outside the grid.
     DefaultF,
+    /// Added to the wavelength of every source, in m.
+    SpectrumShift,
+    /// Factor on the distances of the sources' wavelengths from that of [`Model::about_wavelength`].
+    SpectrumScale,
+    /// Unit cells along a, b, c.
+    Cells(usize),
+    /// Unit cells along each of a, b and c: the same number is added to all three.
+    AllCells,
+    /// Element ab, ac, bc of the N matrix, in cells.
+    Coupling(usize),
+    /// Factor on the mosaic spread about a, b, c.
+    MosaicAxisScale(usize),
 }
 
 /// Number of parameters.
-pub const PARAMETERS: usize = 33;
+pub const PARAMETERS: usize = 45;
 
 impl Parameter {
     /// All parameters, in the order of [`Moves`].
@@ -92,6 +108,16 @@ impl Parameter {
         all[29] = Self::DetectorRotation(2);
         all[30] = Self::FluenceScale;
         all[31] = Self::MosaicScale;
+        all[33] = Self::SpectrumShift;
+        all[34] = Self::SpectrumScale;
+        all[38] = Self::AllCells;
+        let mut i = 0;
+        while i < 3 {
+            all[35 + i] = Self::Cells(i);
+            all[39 + i] = Self::Coupling(i);
+            all[42 + i] = Self::MosaicAxisScale(i);
+            i += 1;
+        }
         all
     };
 }
@@ -145,14 +171,16 @@ impl Moves {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Model {
     crystal: CrystalParameters,
-    detector: DetectorParameters,
+    /// What the detector was placed from, and in which mode; `None` where it was given as it is.
+    detector: Option<(DetectorParameters, PhiMode)>,
     /// The unit cell of the crystal.
     cell: UnitCell,
     /// The detector without shifts.
     placed: Detector,
-    mode: PhiMode,
     phi_steps: usize,
     default_f: f64,
+    /// The wavelength that stays when the width of the spectrum changes.
+    mean_m: f64,
 }
 
 impl Model {
@@ -167,9 +195,30 @@ impl Model {
         phi_steps: usize,
         default_f: f64,
     ) -> Result<Self, Error> {
-        let cell = Crystal::new(&crystal)?.cell;
         let placed = Detector::new(&detector, mode)?;
-        Ok(Self { crystal, detector, cell, placed, mode, phi_steps: phi_steps.max(1), default_f })
+        let model = Self::of_placed(crystal, placed, phi_steps, default_f)?;
+        Ok(Self { detector: Some((detector, mode)), ..model })
+    }
+
+    /// As [`Model::new`], of a detector that is already placed, such as a panel of several.
+    ///
+    /// # Errors
+    /// The errors of [`Crystal::new`].
+    pub fn of_placed(
+        crystal: CrystalParameters,
+        placed: Detector,
+        phi_steps: usize,
+        default_f: f64,
+    ) -> Result<Self, Error> {
+        let cell = Crystal::new(&crystal)?.cell;
+        let mean_m = crystal.lambda0_m;
+        Ok(Self { crystal, detector: None, cell, placed, phi_steps: phi_steps.max(1), default_f, mean_m })
+    }
+
+    /// The same model with a spectrum whose width changes about `lambda_m`, in m, and not about lambda0.
+    #[must_use]
+    pub fn about_wavelength(self, lambda_m: f64) -> Self {
+        Self { mean_m: lambda_m, ..self }
     }
 
     /// Computes the variables after the shifts `moves`. Without shifts they have the bits of the set-up.
@@ -188,9 +237,13 @@ impl Model {
     pub fn direction(&self, moves: &Moves, parameter: Parameter) -> Result<Variables, Error> {
         let mut duals = self.at(&moves.along(parameter))?;
         // Derivatives with respect to the factors are relative to the values after the shifts.
-        for factor in [&mut duals.mosaic_scale, &mut duals.lambda_scale, &mut duals.fluence_scale] {
+        let [a, b, c] = &mut duals.mosaic_axis_scale;
+        let factors = [&mut duals.mosaic_scale, &mut duals.lambda_scale, &mut duals.fluence_scale, a, b, c];
+        for factor in factors {
             factor.slope /= factor.value;
         }
+        // A further factor on the wavelengths multiplies what was added to them as well.
+        duals.lambda_shift_m.slope -= duals.lambda_shift_m.value * duals.lambda_scale.slope;
         Ok(Variables::from_array(&duals.to_array().map(|x| x.slope)))
     }
 
@@ -199,11 +252,17 @@ impl Model {
             crate::error::require(true, "shift of a parameter", by.value(), "finite")?;
         }
         let (cell, reciprocal_per_angstrom) = self.crystal_at(moves)?;
-        let Placement { pix0_m, fast, slow, normal, close_distance_m, distance_m } =
-            self.detector_at(moves)?;
+        let Placement { pix0_m, fast, slow, normal, close_distance_m, distance_m } = match &self.detector {
+            Some((parameters, mode)) => self.detector_at(parameters, *mode, moves)?,
+            None => self.placement(),
+        };
         let one = T::constant(1.0);
         let lambda0_m = T::constant(self.crystal.lambda0_m);
-        Ok(Variables {
+        let wavelengths = one + moves.get(Parameter::Wavelength) / lambda0_m;
+        let width = moves.get(Parameter::SpectrumScale);
+        let in_all = moves.get(Parameter::AllCells);
+        let [a, b, c] = moves.three(Parameter::Cells);
+        let variables = Variables {
             cell,
             reciprocal_per_angstrom,
             pix0_m,
@@ -215,10 +274,42 @@ impl Model {
             phi0_rad: moves.get(Parameter::Phi0),
             phi_step_rad: moves.get(Parameter::Osc) / T::constant(self.phi_steps as f64),
             mosaic_scale: one + moves.get(Parameter::MosaicScale),
-            lambda_scale: one + moves.get(Parameter::Wavelength) / lambda0_m,
+            lambda_scale: wavelengths * (one + width),
             fluence_scale: one + moves.get(Parameter::FluenceScale),
             default_f: T::constant(self.default_f) + moves.get(Parameter::DefaultF),
-        })
+            lambda_shift_m: wavelengths
+                * (moves.get(Parameter::SpectrumShift) - width * T::constant(self.mean_m)),
+            added_cells: [a + in_all, b + in_all, c + in_all],
+            added_coupling: moves.three(Parameter::Coupling),
+            mosaic_axis_scale: moves.three(Parameter::MosaicAxisScale).map(|by| one + by),
+        };
+        Ok(if self.detector.is_some() { variables } else { self.moved_as_placed(variables, moves) })
+    }
+
+    /// The detector as it was placed.
+    fn placement<T: Real>(&self) -> Placement<T> {
+        let d = &self.placed;
+        Placement {
+            pix0_m: Vec3::constant(d.pix0_m),
+            fast: Vec3::constant(d.fast),
+            slow: Vec3::constant(d.slow),
+            normal: Vec3::constant(d.normal),
+            close_distance_m: T::constant(d.close_distance_m),
+            distance_m: T::constant(d.distance_m),
+        }
+    }
+
+    /// The variables of a detector without parameters after `moves`: it turns about the sample, and is shifted.
+    fn moved_as_placed<T: Real>(&self, variables: Variables<T>, moves: &Moves<T>) -> Variables<T> {
+        let laboratory = MotionFrame::laboratory();
+        let rotation_rad = moves.three(Parameter::DetectorRotation);
+        let turned = variables.moved(&RigidMotion { rotation_rad, ..Default::default() }, &laboratory);
+        let along_beam = Vec3::constant(self.placed.beam).scaled(moves.get(Parameter::Distance));
+        let along_fast = turned.fast.scaled(-moves.get(Parameter::BeamCentre(0)));
+        let along_slow = turned.slow.scaled(-moves.get(Parameter::BeamCentre(1)));
+        let shift: Vec3<T> = moves.three(Parameter::Origin).into();
+        let Vec3 { x, y, z } = shift + along_beam + along_fast + along_slow;
+        turned.moved(&RigidMotion { shift_m: [x, y, z], ..Default::default() }, &laboratory)
     }
 
     fn crystal_at<T: Real>(&self, moves: &Moves<T>) -> Result<(Orientation<T>, [Vec3<T>; 3]), Error> {
@@ -260,8 +351,12 @@ impl Model {
         Ok((axes.direct, axes.reciprocal_per_angstrom))
     }
 
-    fn detector_at<T: Real>(&self, moves: &Moves<T>) -> Result<Placement<T>, Error> {
-        let d = &self.detector;
+    fn detector_at<T: Real>(
+        &self,
+        d: &DetectorParameters,
+        mode: PhiMode,
+        moves: &Moves<T>,
+    ) -> Result<Placement<T>, Error> {
         let zero = T::constant(0.0);
         let ratio = T::constant(self.placed.close_distance_m / self.placed.distance_m);
         let by_distance = moves.get(Parameter::Distance);
@@ -308,7 +403,7 @@ impl Model {
             point_pixel: d.point_pixel,
             curved: d.curved,
         };
-        let mut placement = Placement::new(&moved_detector, self.mode)?;
+        let mut placement = Placement::new(&moved_detector, mode)?;
         let by_origin: Vec3<T> = moves.three(Parameter::Origin).into();
         let along_normal = by_origin.dot(placement.normal);
         if by_origin != Vec3::constant(Vec3::default()) {

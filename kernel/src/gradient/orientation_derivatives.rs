@@ -11,11 +11,36 @@ pub struct OrientationDerivatives<'a> {
     pub(super) by_phi0: &'a [Orientation],
     pub(super) by_step: &'a [Orientation],
     pub(super) by_mosaic: &'a [Orientation],
+    /// For each domain, the parts of a change of its angle that are due to the spreads about a, b and c; or empty.
+    pub(super) spread_shares: &'a [[f64; 3]],
     /// The number of the table that these are the derivatives of.
     table_id: u64,
 }
 
-impl OrientationDerivatives<'_> {
+impl<'a> OrientationDerivatives<'a> {
+    /// Adds derivatives with respect to the mosaic spreads about a, b and c to those with respect to the mosaic factor,
+    /// which they are parts of. `shares` has those of each domain of `table`
+    /// ([`SpreadTensor::shares`](crate::mosaic::SpreadTensor::shares)); without them these derivatives are 0.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] for too few shares, [`Error::OtherScene`] where these are the derivatives of another table.
+    pub fn with_spread_shares(
+        self,
+        table: &OrientationTable<'_>,
+        shares: &'a [[f64; 3]],
+    ) -> Result<Self, Error> {
+        if !self.is_of(table) {
+            return Err(Error::OtherScene { quantity: "derivatives of orientations" });
+        }
+        let (needed, given) = (table.domains().len(), shares.len());
+        let spread_shares = shares.get(..needed).ok_or(Error::BufferTooShort {
+            buffer: "shares of mosaic spreads",
+            needed,
+            given,
+        })?;
+        Ok(Self { spread_shares, ..self })
+    }
+
     /// Returns whether these are the derivatives of `table`, or of one with the same cell, sweep and domains.
     #[must_use]
     pub fn is_of(&self, table: &OrientationTable<'_>) -> bool {
@@ -133,5 +158,12 @@ pub fn fill_orientation_derivatives<'a>(
             *by = by_angle.map(|v| seen.unwrap_or(0) as f64 * v);
         }
     }
-    Ok(OrientationDerivatives { rotations, by_phi0, by_step, by_mosaic: mosaic, table_id: table.id() })
+    Ok(OrientationDerivatives {
+        rotations,
+        by_phi0,
+        by_step,
+        by_mosaic: mosaic,
+        spread_shares: &[],
+        table_id: table.id(),
+    })
 }

@@ -127,9 +127,9 @@ fn add_lanes<F: Lanes>(sums: &mut [f64; VARIABLES], lanes: [F; VARIABLES]) {
 impl Output<'_> {
     /// Adds or stores the derivatives of the pixels of `vector`, which begins at column `fast`.
     #[inline(always)]
-    fn take<F: Lanes>(
+    fn take<F: Lanes, const CELLS: bool>(
         &mut self,
-        jacobian: &Jacobian<'_, F>,
+        jacobian: &Jacobian<'_, F, CELLS>,
         vector: &PixelVector<'_, F>,
         fast: usize,
         totals: &mut Totals<F>,
@@ -198,7 +198,7 @@ struct RunDerivatives<'c, 'a, 'o> {
 impl<'c> RunDerivatives<'c, '_, '_> {
     /// `steps` tells which steps are taken.
     #[inline(always)]
-    fn accumulate<L: Level, S: Differentiable<L::F>, K: Lookup<L::F>>(
+    fn accumulate<const CELLS: bool, L: Level, S: Differentiable<L::F>, K: Lookup<L::F>>(
         self,
         level: L,
         shape: &S,
@@ -210,7 +210,7 @@ impl<'c> RunDerivatives<'c, '_, '_> {
         let context = RunContext::new(scene, run);
         let scatters = matches!(output, Output::Pull { by_f: Some(_), .. });
         let domains = scene.orientations().domains();
-        let mut jacobian = Jacobian::new(level, scene, turns, domains, wanted, scatters);
+        let mut jacobian = Jacobian::<_, CELLS>::new(level, scene, turns, domains, wanted, scatters);
         let mut totals = Totals { sums: [zero; VARIABLES], sizes: [zero; VARIABLES] };
         for vector in run.vectors(level) {
             let mut tools = StepTools { shape, lookup, observer: &mut jacobian };
@@ -228,7 +228,7 @@ impl<'c> RunDerivatives<'c, '_, '_> {
     }
 }
 
-/// The derivatives of a run, compiled for a shape and a lookup.
+/// The derivatives of a run but for those with respect to cells, compiled for a shape and a lookup.
 struct Compiled<'c, 'a, 'o, Sh, Lo>(RunDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
 
 impl<Sh: DifferentiableKind, Lo: LookupKind> WithSimd for Compiled<'_, '_, '_, Sh, Lo> {
@@ -248,7 +248,7 @@ impl<Sh: DifferentiableKind, Lo: LookupKind> Compiled<'_, '_, '_, Sh, Lo> {
         let shape = Sh::differentiable(level, &p.crystallite);
         let table = LookupTable { factors: p.structure_factors, plan: self.0.run.lookup };
         let mut lookup = Lo::at(level, &table);
-        self.0.accumulate(level, &shape, &mut lookup, &EveryStep);
+        self.0.accumulate::<false, _, _, _>(level, &shape, &mut lookup, &EveryStep);
     }
 }
 
@@ -268,7 +268,7 @@ impl<'c, St: Steps<'c>> WithSimd for Any<'c, '_, '_, St> {
         let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: derivatives.run.lookup };
         let mut lookup = AnyLookup::new(level, &table);
-        derivatives.accumulate(level, &shape, &mut lookup, steps);
+        derivatives.accumulate::<true, _, _, _>(level, &shape, &mut lookup, steps);
     }
 }
 
@@ -486,6 +486,7 @@ impl Scene<'_> {
             return;
         }
         match (run.lookup, self.shape()) {
+            _ if wanted.cells => simd.run(Any { derivatives, steps: &EveryStep }),
             (Nearest | Uniform, Square) if self.is_fractional_square() => {
                 simd.run(Any { derivatives, steps: &EveryStep });
             }

@@ -4,11 +4,11 @@ use crate::real::Real;
 use crate::rotation::Orientation;
 use crate::vector::Vec3;
 
-/// The 38 numbers from which the tables of a scene are filled and on which an image depends smoothly.
+/// The 48 numbers from which the tables of a scene are filled and on which an image depends smoothly.
 ///
 /// The same struct holds derivatives with respect to these numbers, and directions in which they change. A
-/// derivative with respect to one of the three factors is relative: it is taken with respect to a further
-/// factor on the value of the scene.
+/// derivative with respect to a factor is relative: it is taken with respect to a further factor on the value
+/// of the scene.
 ///
 /// The order of the fields is that of [`Variables::to_array`] and of the structure in C.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -42,10 +42,18 @@ pub struct Variables<T = f64> {
     pub fluence_scale: T,
     /// Structure factor of reflections outside the grid.
     pub default_f: T,
+    /// Added to all wavelengths, in m.
+    pub lambda_shift_m: T,
+    /// Cells added along a, b and c.
+    pub added_cells: [T; 3],
+    /// Added to the elements ab, ac and bc of the N matrix ([`crate::lattice::CellCoupling`]), in cells.
+    pub added_coupling: [T; 3],
+    /// Factors on the mosaic spreads about a, b and c ([`crate::mosaic::SpreadTensor`]).
+    pub mosaic_axis_scale: [T; 3],
 }
 
 /// Number of variables.
-pub const VARIABLES: usize = 38;
+pub const VARIABLES: usize = 48;
 
 /// The ranges of the groups of variables in [`Variables::to_array`].
 pub(crate) mod group {
@@ -64,10 +72,14 @@ pub(crate) mod group {
     pub(crate) const LAMBDA: Range<usize> = 35..36;
     pub(crate) const FLUENCE: Range<usize> = 36..37;
     pub(crate) const DEFAULT_F: Range<usize> = 37..38;
+    pub(crate) const LAMBDA_SHIFT: Range<usize> = 38..39;
+    /// Added cells, and what is added to the other elements of the N matrix.
+    pub(crate) const CELLS: Range<usize> = 39..45;
+    pub(crate) const SPREADS: Range<usize> = 45..48;
     /// Origin, axes and distances of the detector.
     pub(crate) const DETECTOR: Range<usize> = PIX0.start..DISTANCE.end;
 
-    const _: () = assert!(DEFAULT_F.end == super::VARIABLES);
+    const _: () = assert!(SPREADS.end == super::VARIABLES);
 }
 
 impl<T: Real> Variables<T> {
@@ -86,31 +98,25 @@ impl<T: Real> Variables<T> {
             self.lambda_scale,
             self.fluence_scale,
             self.default_f,
+            self.lambda_shift_m,
         ];
+        let triples = [self.added_cells, self.added_coupling, self.mosaic_axis_scale];
         let mut array = [T::constant(0.0); VARIABLES];
         let all = vectors.into_iter().flat_map(|v| [v.x, v.y, v.z]).chain(numbers);
+        let all = all.chain(triples.into_iter().flatten());
         array.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         array
     }
-}
 
-impl Variables {
     /// Creates variables from an array in the order of the fields.
     #[must_use]
-    pub fn from_array(array: &[f64; VARIABLES]) -> Self {
-        let vectors = array.as_chunks::<3>().0;
-        let at = |i: usize| vectors.get(i).copied().unwrap_or_default().into();
-        let &[
-            ..,
-            close_distance_m,
-            distance_m,
-            phi0_rad,
-            phi_step_rad,
-            mosaic_scale,
-            lambda_scale,
-            fluence_scale,
-            default_f,
-        ] = array;
+    pub fn from_array(array: &[T; VARIABLES]) -> Self {
+        let triples = array.as_chunks::<3>().0;
+        let triple = |i: usize| triples.get(i).copied().unwrap_or([T::constant(0.0); 3]);
+        let at = |i: usize| triple(i).into();
+        let [close_distance_m, distance_m, phi0_rad] = triple(10);
+        let [phi_step_rad, mosaic_scale, lambda_scale] = triple(11);
+        let [fluence_scale, default_f, lambda_shift_m] = triple(12);
         Self {
             cell: Orientation { a_m: at(0), b_m: at(1), c_m: at(2) },
             reciprocal_per_angstrom: [at(3), at(4), at(5)],
@@ -126,9 +132,15 @@ impl Variables {
             lambda_scale,
             fluence_scale,
             default_f,
+            lambda_shift_m,
+            added_cells: triple(13),
+            added_coupling: triple(14),
+            mosaic_axis_scale: triple(15),
         }
     }
+}
 
+impl Variables {
     /// Computes the scalar product.
     ///
     /// If `self` holds derivatives with respect to the variables, it is the derivative along the direction

@@ -16,8 +16,6 @@ pub(crate) struct Gauss<F> {
     distance: NodeDistance<F>,
     volume: F,
     lowest_exponent: F,
-    /// Whether rs2 is measured in the reciprocal axes, and not in index units.
-    is_reciprocal: bool,
 }
 
 shape_kind!(GaussKind, Gauss, sparse: CrystalShape::Gauss.is_sparse(), pairs: false);
@@ -30,7 +28,6 @@ impl<F: Lanes> Gauss<F> {
             distance: NodeDistance::new(level, crystallite, -1.0 / 0.63),
             volume: level.splat(crystallite.volume()),
             lowest_exponent: level.splat(crystallite.lowest_exponent()),
-            is_reciprocal: crystallite.varies_with_reciprocal_axes(),
         }
     }
 }
@@ -83,7 +80,7 @@ impl<F: Lanes> Differentiable<F> for Gauss<F> {
                 ox.mul_add(bx, oy.mul_add(by, oz * bz)),
                 ox.mul_add(cx, oy.mul_add(cy, oz * cz)),
             ],
-            by_offset: if self.is_reciprocal { [ox, oy, oz] } else { [zero; 3] },
+            by_offset: [ox, oy, oz],
         }
     }
 }

@@ -23,6 +23,7 @@
 //! for which a loop can be compiled. `AnyShape` selects the shape at every step instead.
 
 mod any;
+mod cell_slopes;
 mod gauss;
 mod indices;
 mod mixed;
@@ -36,6 +37,7 @@ mod thin;
 mod tophat;
 
 pub(crate) use any::AnyShape;
+pub(crate) use cell_slopes::CellSlopes;
 pub(crate) use gauss::GaussKind;
 pub(crate) use indices::{Indices, Narrowed};
 pub(crate) use mixed::{MIXED_CELLS_LIMIT, SquareMixedKind};

@@ -32,8 +32,8 @@ pub(crate) struct FLattDerivatives<F> {
     pub(crate) f_latt: F,
     /// Derivatives with respect to h, k, l.
     pub(crate) by_index: [F; 3],
-    /// Derivative with respect to the vector from the node in reciprocal space, in Angstrom, where F_latt is a function of
-    /// it; else 0.
+    /// Derivative with respect to the vector from the node in the metric of the spots, where F_latt is a smooth function of
+    /// it; else 0. In Angstrom in reciprocal space, and a number in index metric.
     pub(crate) by_offset: [F; 3],
 }
 

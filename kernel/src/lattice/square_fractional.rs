@@ -15,7 +15,7 @@ use crate::math::{SincgSlope, sin_half_turn_render};
 /// [`super::CrystalShape::Square`] with fractions of cells.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SquareFractional<F> {
-    cells: [F; 3],
+    pub(super) cells: [F; 3],
     /// What the cells have beyond a whole number.
     fractions: [F; 3],
 }
@@ -33,10 +33,18 @@ impl<F: Lanes> SquareFractional<F> {
 
     /// The phases f h0 of the nodes, in half turns.
     #[inline(always)]
-    fn phases(&self, indices: &Indices<F>) -> [F; 3] {
+    pub(super) fn phases(&self, indices: &Indices<F>) -> [F; 3] {
         let ([a, b, c], [h0, k0, l0]) = (self.fractions, indices.hkl0);
         [a * h0, b * k0, c * l0]
     }
+}
+
+/// The distance of N d + phase from the nearest integer.
+#[inline(always)]
+pub(super) fn reduced<F: Lanes>(n: F, d: F, phase: F) -> F {
+    let magic = d.splat_like(ROUND_BY_ADDING);
+    let turns = (n.mul_add(d, phase) + magic) - magic;
+    n.mul_sub(d, turns) + phase
 }
 
 /// Numerator and denominator of |sin(pi (N d + phase))/sin(pi d)|, both divided by pi.
@@ -44,10 +52,7 @@ impl<F: Lanes> SquareFractional<F> {
 fn sincg_parts<F: Lanes>(n: F, d: F, h0: F, phase: F) -> (F, F) {
     let zero = d.splat_like(0.0);
     let d = F::select(d.eq(zero), h0.abs() * d.splat_like(INDEX_ROUNDING), d);
-    let magic = d.splat_like(ROUND_BY_ADDING);
-    let turns = (n.mul_add(d, phase) + magic) - magic;
-    let r = n.mul_sub(d, turns) + phase;
-    (sin_half_turn_render(r), sin_half_turn_render(d))
+    (sin_half_turn_render(reduced(n, d, phase)), sin_half_turn_render(d))
 }
 
 impl<F: Lanes> Shape<F> for SquareFractional<F> {

@@ -1,22 +1,26 @@
-//! Names and units of the parameters with respect to which an image can be differentiated.
+//! Names and units of what an image can be differentiated with respect to: the parameters that all panels share
+//! ([`ALL`]), and the motions of panels and of groups of them ([`motions`]).
 
 use core::f64::consts::PI;
+use std::borrow::Cow;
 
 use widebragg::crystal::CellSource;
-use widebragg::gradient::{Moves, Parameter};
+use widebragg::gradient::{Motion, Parameter};
+use widebragg::lattice::{CellCoupling, CrystalShape, Crystallite, SpotMetric};
 use widebragg::scene::CrystalInput;
 
+use super::moves::{Body, Movable, Moves, PanelGroup};
 use crate::experiment::Experiment;
 
-/// A parameter with its name and unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Something that moves, with its name and unit.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Named {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Name of its group.
-    pub group: &'static str,
-    /// The parameter of the kernel.
-    pub parameter: Parameter,
+    pub group: Cow<'static, str>,
+    /// What it is.
+    pub movable: Movable,
     /// Its unit; empty for a factor or a structure factor.
     pub unit: &'static str,
     /// Size of the unit in the kernel's unit.
@@ -34,11 +38,17 @@ const fn named(
     unit: &'static str,
     per_unit: f64,
 ) -> Named {
-    Named { name, group, parameter, unit, per_unit }
+    Named {
+        name: Cow::Borrowed(name),
+        group: Cow::Borrowed(group),
+        movable: Movable::Shared(parameter),
+        unit,
+        per_unit,
+    }
 }
 
-/// All parameters.
-pub const ALL: [Named; 33] = [
+/// All parameters that panels share.
+pub static ALL: [Named; 45] = [
     named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
     named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
     named("c", "cell", Parameter::CellLength(2), "angstrom", 1.0),
@@ -71,29 +81,116 @@ pub const ALL: [Named; 33] = [
     named("detector_rotz", "detector", Parameter::DetectorRotation(2), "deg", DEGREE),
     named("scale", "scale", Parameter::FluenceScale, "", 1.0),
     named("mosaic", "mosaic", Parameter::MosaicScale, "deg", 1.0),
+    named("mosaic_a", "mosaic", Parameter::MosaicAxisScale(0), "deg", 1.0),
+    named("mosaic_b", "mosaic", Parameter::MosaicAxisScale(1), "deg", 1.0),
+    named("mosaic_c", "mosaic", Parameter::MosaicAxisScale(2), "deg", 1.0),
+    named("N", "N", Parameter::AllCells, "cells", 1.0),
+    named("Na", "cells", Parameter::Cells(0), "cells", 1.0),
+    named("Nb", "cells", Parameter::Cells(1), "cells", 1.0),
+    named("Nc", "cells", Parameter::Cells(2), "cells", 1.0),
+    named("Nab", "coupling", Parameter::Coupling(0), "cells", 1.0),
+    named("Nac", "coupling", Parameter::Coupling(1), "cells", 1.0),
+    named("Nbc", "coupling", Parameter::Coupling(2), "cells", 1.0),
+    named("spectrum_shift", "spectrum", Parameter::SpectrumShift, "angstrom", ANGSTROM_M),
+    named("spectrum_scale", "spectrum", Parameter::SpectrumScale, "", 1.0),
     named("default_F", "default_F", Parameter::DefaultF, "", 1.0),
 ];
 
 impl Named {
-    /// The parameter of `experiment`: the kernel moves the mosaic spread by a factor, so that its unit
-    /// depends on the spread. `None` for the mosaic spread of an experiment without one.
-    #[must_use]
-    pub fn of(self, experiment: &Experiment) -> Option<Self> {
-        match self.parameter {
+    /// The parameter of `experiment`: the kernel moves mosaic spreads by factors, so that their unit depends on the
+    /// spread.
+    ///
+    /// # Errors
+    /// Why the experiment has no such parameter, or its image no derivative with respect to it.
+    pub fn of(self, experiment: &Experiment) -> Result<Self, &'static str> {
+        let Crystallite { shape, cells, spots, .. } = experiment.crystallite;
+        let Movable::Shared(parameter) = self.movable else { return Ok(self) };
+        match parameter {
             Parameter::MosaicScale if experiment.mosaic_spread_rad > 0.0 => {
-                Some(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
+                Ok(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
             }
-            Parameter::MosaicScale => None,
-            _ => Some(self),
+            Parameter::MosaicScale => Err("there is no mosaic spread (-mosaic)"),
+            Parameter::MosaicAxisScale(i) => match experiment.mosaic_axes_rad {
+                Some(spreads_rad) => Ok(Self { per_unit: DEGREE / at(spreads_rad, i), ..self }),
+                None => Err("there are no mosaic spreads about a, b and c (--mosaic-anisotropic)"),
+            },
+            Parameter::Cells(_) | Parameter::AllCells if shape == CrystalShape::Tophat => {
+                Err("images of tophat spots have no derivative with respect to the width of the spots")
+            }
+            Parameter::Cells(i) if at(cells, i) <= 1.0 => Err(NO_FEWER_CELLS),
+            Parameter::AllCells if cells.iter().any(|&n| n <= 1.0) => Err(NO_FEWER_CELLS),
+            Parameter::Coupling(_) if shape != CrystalShape::Gauss || spots.metric != SpotMetric::Index => {
+                Err("an N matrix needs Gaussian spots of index metric (-gauss_xtal --spot-metric index)")
+            }
+            Parameter::SpectrumScale
+                if experiment.sources.windows(2).all(|two| two[0].lambda_m == two[1].lambda_m) =>
+            {
+                Err("there is a single wavelength")
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The parameter that all panels share; `None` for a motion of some of them.
+    #[must_use]
+    pub fn shared(&self) -> Option<Parameter> {
+        match self.movable {
+            Movable::Shared(parameter) => Some(parameter),
+            Movable::Rigid(..) => None,
         }
     }
 }
 
-/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives
-/// vectors from it whose angles differ slightly.
+const NO_FEWER_CELLS: &str = "needs more than one cell, since a crystal cannot have fewer";
+
+fn at(array: [f64; 3], i: usize) -> f64 {
+    array.get(i).copied().unwrap_or(0.0)
+}
+
+/// The components of a rigid motion, shifts along the axes of its frame and rotations about them: their names, units, and
+/// sizes of these in the kernel's units.
+pub const MOTIONS: [(&str, Motion, &str, f64); 6] = [
+    ("fast", Motion::Shift(0), "mm", MM),
+    ("slow", Motion::Shift(1), "mm", MM),
+    ("normal", Motion::Shift(2), "mm", MM),
+    ("rot_fast", Motion::Rotation(0), "deg", DEGREE),
+    ("rot_slow", Motion::Rotation(1), "deg", DEGREE),
+    ("rot_normal", Motion::Rotation(2), "deg", DEGREE),
+];
+
+/// The components of the motion of a body: `panel[NAME].fast` or `group[NAME].fast` and so on. A panel whose name
+/// others have as well has its number among all panels of the detector instead.
+pub fn motions(
+    body: Body,
+    experiment: &Experiment,
+    groups: &[PanelGroup],
+) -> impl Iterator<Item = Named> + use<> {
+    let label = match body {
+        Body::Group(group) => format!("group[{}]", groups.get(group).map_or("", |group| &group.name)),
+        Body::Panel(at) => {
+            let panels = &experiment.panels;
+            let same = |name: &str| panels.iter().filter(|panel| panel.name == name).count();
+            let named = panels.get(at).map(|panel| match same(&panel.name) {
+                1 => format!("panel[{}]", panel.name),
+                _ => format!("panel[{}]", panel.number),
+            });
+            named.unwrap_or_default()
+        }
+    };
+    MOTIONS.into_iter().map(move |(component, motion, unit, per_unit)| Named {
+        name: format!("{label}.{component}").into(),
+        group: label.clone().into(),
+        movable: Movable::Rigid(body, motion),
+        unit,
+        per_unit,
+    })
+}
+
+/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives vectors from
+/// it whose angles differ slightly. Those of a detector of several panels are the first panel's, and motions begin at
+/// 0.
 #[must_use]
 pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
-    let at = |array: [f64; 3], i: usize| array.get(i).copied().unwrap_or(0.0);
     let (cell, misset_rad) = match experiment.crystal_input {
         CrystalInput::Cell { source: CellSource::Cell(cell), misset_rad } => (cell, misset_rad),
         CrystalInput::Cell { misset_rad, .. } => (experiment.crystal.cell, misset_rad),
@@ -102,7 +199,10 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
     let direct = experiment.crystal.direct;
     let panel = experiment.first_panel();
     let detector = &panel.detector;
-    let before = match named.parameter {
+    let Movable::Shared(parameter) = named.movable else {
+        return moves.get(named.movable) / named.per_unit;
+    };
+    let before = match parameter {
         Parameter::CellVector(i) => {
             let vector = [direct.a_m, direct.b_m, direct.c_m];
             vector.get(i / 3).map_or(0.0, |v| at(v.to_array(), i % 3)) / ANGSTROM_M
@@ -120,8 +220,18 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
         Parameter::DetectorRotation(i) => {
             at(panel.detector_parameters().map_or([0.0; 3], |parameters| parameters.rotation_rad), i)
         }
-        Parameter::FluenceScale | Parameter::MosaicScale => 1.0,
+        Parameter::FluenceScale
+        | Parameter::MosaicScale
+        | Parameter::MosaicAxisScale(_)
+        | Parameter::SpectrumScale => 1.0,
         Parameter::DefaultF => experiment.default_f,
+        Parameter::SpectrumShift => 0.0,
+        Parameter::Cells(i) => at(experiment.crystallite.cells, i),
+        Parameter::AllCells => experiment.crystallite.cells.iter().sum::<f64>() / 3.0,
+        Parameter::Coupling(i) => {
+            let CellCoupling { ab, ac, bc } = experiment.crystallite.spots.coupling;
+            at([ab, ac, bc], i)
+        }
     };
-    (before + moves.get(named.parameter)) / named.per_unit
+    (before + moves.shared.get(parameter)) / named.per_unit
 }

@@ -5,6 +5,7 @@ mod beam;
 mod crystal;
 mod detector;
 mod model;
+mod noise;
 mod odd;
 mod output;
 mod sampling;
@@ -24,6 +25,8 @@ pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
 pub(super) use model::MODEL;
+use noise::NOISE;
+pub(super) use noise::check as check_noise;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
 use sampling::SAMPLING;
 
@@ -42,6 +45,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "geometry",
         "detectors",
         "output-files",
+        "noise",
         "predictions",
         "headers",
         "modes",
@@ -60,6 +64,7 @@ static SYNTAX: Syntax<Options> = Syntax::new(
         DETECTOR,
         SAMPLING,
         OUTPUT,
+        NOISE,
         SERIES,
         RUNNING,
         IGNORED,
@@ -78,12 +83,14 @@ pub(super) const IMAGE: &[Section<Options>] = &[
     DETECTOR,
     SAMPLING,
     OUTPUT,
+    NOISE,
     RUNNING,
     IGNORED,
 ];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let options = line.options;
+    check_noise(&options)?;
     if let (Some(frames), Some([first, last])) = (options.frames, options.frame_range)
         && last > frames
     {

@@ -82,6 +82,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
             set(&mut o.noise_cbf, v.path())
         }),
         Row::new(
+            "--mean-images",
+            File,
+            "means.bin writes means_lambda.bin, means_h.bin, ...: float images of the mean wavelength, h, k and l of each pixel",
+            |o, v| set(&mut o.mean_images, v.path()),
+        ),
+        Row::new(
             "--nxmx",
             File,
             "HDF5 file of all frames, their geometry, and what they were computed from",
