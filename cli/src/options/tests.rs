@@ -86,6 +86,7 @@ fn complete_line(spec: &CommandSpec, name: &str) -> &'static str {
         ("refine", _) => "refine --wrt a --against a.bin",
         ("completions", _) => "completions bash",
         ("hkl", _) => "hkl a.mtz",
+        ("stol", _) => "stol a.img",
         ("shots", "--shots") => "shots --nxmx a.nxs",
         ("shots", _) => "shots --shots 20 --nxmx a.nxs",
         (other, _) => other,
