@@ -303,6 +303,15 @@ pub struct Shared<'a> {
     pub layout: Option<&'a Layout>,
 }
 
+/// What was counted in a noise image.
+#[derive(Debug, Clone, Copy)]
+pub struct NoiseTotals {
+    /// Photons; `None` where its pixels are ADU.
+    pub photons: Option<f64>,
+    /// Pixels that have the largest value of the image, since theirs is larger.
+    pub overloads: u64,
+}
+
 /// Results of writing an image.
 #[derive(Debug, Clone)]
 pub struct Written {
@@ -312,8 +321,8 @@ pub struct Written {
     pub scales: Scales,
     /// For each image of scaled integers, the option that names it and its number of saturated pixels.
     pub saturated: Vec<(&'static str, u64)>,
-    /// Numbers of photons and of overloads of the noise image.
-    pub noise: Option<(f64, u64)>,
+    /// What was counted in the noise image.
+    pub noise: Option<NoiseTotals>,
     /// Bytes before the pixels of the SMV images.
     pub smv_header_bytes: Option<usize>,
 }
@@ -392,7 +401,10 @@ pub fn write(
         match counted? {
             Counted::Nothing => {}
             Counted::Saturated(count) => saturated.push((file.option, count)),
-            Counted::Noise { photons, overloads } => noise = noise.or(Some((photons, overloads))),
+            Counted::Noise { photons, overloads } => {
+                let photons = options.noise_stages.are_photons().then_some(photons);
+                noise = noise.or(Some(NoiseTotals { photons, overloads }));
+            }
         }
     }
     let smv_header_bytes = names.0.iter().find_map(|file| file.writer.header_bytes(&header));
@@ -403,6 +415,12 @@ pub fn write(
 fn mean_image(means: Option<&Means>, mean: Mean) -> Result<Vec<f32>, Failure> {
     let image = means.and_then(|means| means.image(mean));
     image.ok_or_else(|| Failure::input("--mean-images: no memory for its pixels"))
+}
+
+/// The seed of noise that is drawn for each pixel by itself. A negative one counts as its 64 bits.
+#[must_use]
+pub fn noise_seed(options: &Options) -> u64 {
+    options.seed_as_typed.unwrap_or_else(clock_seed) as u64
 }
 
 /// The random numbers of the noise of frame `index`, for each panel. The seed of the first panel and frame is the given
@@ -449,7 +467,8 @@ impl Scaled<'_> {
         };
         Ok(match (file.writer.pixel_type(), file.content == Content::Noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
+                // Readers take what is below 0 for gaps.
+                let image = noise_counts(scenes, deviates, 0).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }
