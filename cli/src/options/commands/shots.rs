@@ -148,6 +148,9 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     if !has_image {
         return refused("into which file? give --nxmx FILE, or name images, such as --cbf FILE");
     }
+    if render.seed_as_typed.is_some() {
+        return refused("-seed has no effect: their noise is that of --shot-seed");
+    }
     render.no_expt = true;
     render.names_flat_images = true;
     render.frames = Some(shots.count);
