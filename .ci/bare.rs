@@ -32,7 +32,7 @@ use widebragg::noise::shared::SharedStreams;
 use widebragg::noise::stages::{PhotonNoise, Readout};
 use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
-use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
+use widebragg::render::{Contributions, PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::scene::{Roi, Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
@@ -102,6 +102,16 @@ pub fn bare_probe(
     step: &mut dyn FnMut(&StepProbe),
 ) -> Result<PixelProbe, Error> {
     scene.probe_pixel(at[0], at[1], carry, step)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_contributions(
+    scene: &Scene<'_>,
+    rows: Range<usize>,
+    pixels: &mut [Contributions],
+    carry: &Carryover<'_>,
+) -> Result<(), Error> {
+    scene.sum_contributions(rows, pixels, carry)
 }
 
 #[unsafe(no_mangle)]

@@ -72,6 +72,9 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Threads => "--threads",
         Part::Selection => "refine",
         Part::Shots => "shots",
+        Part::Background => "--background",
+        Part::PointSpread => "--psf",
+        Part::Noise => "the options of the noise",
         Part::Scene => return None,
     };
     Some(options)

@@ -43,6 +43,10 @@ pub enum Part {
     Selection,
     /// What differs between shots.
     Shots,
+    /// Amorphous matter in the beam.
+    Background,
+    /// The point spread of the detector.
+    PointSpread,
 }
 
 impl Part {
@@ -69,6 +73,8 @@ impl Part {
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
             Self::Shots => "shots",
+            Self::Background => "background",
+            Self::PointSpread => "point spread",
         }
     }
 }

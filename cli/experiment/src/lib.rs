@@ -36,6 +36,7 @@
 //! | vary it from shot to shot | [`shots`] |
 //! | get its statistics | [`statistics::Statistics`] |
 //! | turn photons into what a detector stores of them | [`detector_noise`] |
+//! | get the mean wavelength and h, k, l of each pixel | [`means::Means`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
@@ -44,11 +45,14 @@
 //! | state the geometry for a reader of the images | [`geometry`] |
 //! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
 //! | make and thin out spectra | [`spectrum`] |
+//! | add what amorphous matter scatters | [`background`] |
+//! | spread photons as a detector does | [`point_spread`] |
 //! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 
+pub mod background;
 pub mod carryover;
 mod derive;
 pub mod detector_noise;
@@ -65,9 +69,11 @@ pub mod images;
 pub mod lattices;
 pub mod layout;
 pub mod light;
+pub mod means;
 mod noise;
 pub mod panels;
 pub mod parameters;
+pub mod point_spread;
 pub mod predictions;
 pub mod resolution;
 pub mod sensor_material;

@@ -2,6 +2,7 @@
 //! came of it.
 
 pub mod bench;
+mod bodies;
 mod companions;
 pub mod compare;
 pub mod demo;
@@ -18,5 +19,6 @@ pub mod refine;
 mod reflections;
 pub mod render;
 pub mod setup;
+pub mod stol;
 pub mod trace;
 pub mod trace_diff;

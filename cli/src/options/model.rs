@@ -15,6 +15,7 @@ use widebragg::light::LightRule;
 use widebragg::mosaic::MosaicAxes;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
+use widebragg_experiment::background::{KnownMatter, Place};
 use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::factor_grid::GridNumbers;
@@ -25,6 +26,7 @@ use widebragg_experiment::shots::Distributions;
 use widebragg_experiment::spectrum::Peak;
 use widebragg_formats::nxmx::Compression;
 use widebragg_formats::reflections::p1::Wanted;
+use widebragg_formats::stol::Abscissa;
 
 /// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +47,8 @@ pub enum Command {
     Hkl(Box<HklOptions>),
     /// Tell what each fault of nanoBragg changes.
     Diagnose(Box<DiagnoseOptions>),
+    /// Make a table of the background of an image.
+    Stol(Box<StolOptions>),
     /// Add noise as noisify.
     Noisify(Box<NoisifyOptions>),
     /// Compute the scattering of amorphous matter as nonBragg.
@@ -314,6 +318,29 @@ pub struct DiagnoseOptions {
     pub pixels: Option<usize>,
 }
 
+/// The options of `widebragg stol`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StolOptions {
+    /// The image.
+    pub image: PathBuf,
+    /// The options of a render that gives the image.
+    pub render: Options,
+    /// Thickness of the matter in the beam, metres, above zero.
+    pub thickness_m: Option<f64>,
+    /// Its density, g/cm^3, above zero.
+    pub density_g_per_cm3: Option<f64>,
+    /// Its molecular weight, g/mol, above zero.
+    pub weight_g_per_mol: Option<f64>,
+    /// Number of rings.
+    pub bins: Option<usize>,
+    /// What the detector added to every pixel, ADU.
+    pub offset_adu: Option<f64>,
+    /// What it stored for each photon, ADU, above zero.
+    pub adu_per_photon: Option<f64>,
+    /// File for the table.
+    pub out: Option<PathBuf>,
+}
+
 /// The options of `widebragg hkl`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HklOptions {
@@ -440,6 +467,48 @@ impl SpectrumOptions {
     }
 }
 
+/// Amorphous matter in the beam.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BackgroundOptions {
+    /// What there is.
+    pub matter: Vec<MatterOption>,
+    /// Whether slabs absorb what they scatter.
+    pub absorbs: bool,
+}
+
+/// One kind of matter in the beam.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatterOption {
+    /// What was typed.
+    pub typed: String,
+    /// Its structure factors.
+    pub table: MatterTable,
+    /// Where it is.
+    pub place: Place,
+    /// Density, g/cm^3, above zero.
+    pub density_g_per_cm3: Option<f64>,
+    /// Molecular weight, g/mol, above zero.
+    pub weight_g_per_mol: Option<f64>,
+    /// Full width at half maximum that its structure factors are broadened by, 1/Angstrom, above zero.
+    pub width_per_angstrom: Option<f64>,
+    /// Chemical formula.
+    pub formula: Option<String>,
+}
+
+/// Where the structure factors of matter come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MatterTable {
+    /// A name.
+    Known(KnownMatter),
+    /// A file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Its first column.
+        abscissa: Abscissa,
+    },
+}
+
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientOptions {
@@ -447,6 +516,8 @@ pub struct GradientOptions {
     pub render: Options,
     /// Names of parameters, separated by commas; empty: not given.
     pub wrt: String,
+    /// Groups of panels, each as `NAME=PANEL,...`.
+    pub panel_groups: Vec<String>,
     /// The image to compare with.
     pub against: Option<PathBuf>,
     /// What the detector added to every pixel of that image, instead of what its header says.
@@ -472,6 +543,7 @@ impl Default for GradientOptions {
         Self {
             render: Options::default(),
             wrt: String::new(),
+            panel_groups: Vec::new(),
             against: None,
             offset: None,
             saturation: None,
@@ -627,6 +699,8 @@ pub struct Options {
     pub beamsize_m: Option<f64>,
     /// Thickness of water in the beam, metres, not negative.
     pub water_m: Option<f64>,
+    /// Amorphous matter in the beam.
+    pub background: BackgroundOptions,
 
     /// File of the geometry of an experiment.
     pub geometry: Option<PathBuf>,
@@ -767,6 +841,8 @@ pub struct Options {
     pub noise_model: Option<NoiseModel>,
     /// Stages of the noise of the detector.
     pub noise_stages: NoiseStages,
+    /// Images of means; the names have the quantity before the extension.
+    pub mean_images: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.

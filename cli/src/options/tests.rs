@@ -61,6 +61,9 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
         Takes::Text(shown) if shown.contains("LAYERS") => vec!["Si,320".to_owned(), "CdTe,1000,4".to_owned()],
         Takes::Text("NAME") => vec!["pilatus-6m".to_owned(), "Eiger2_X_16M".to_owned()],
+        Takes::Text(shown) if shown.starts_with("NAME|FILE") => {
+            vec!["air,-10..30".to_owned(), "a.4stol:4s,0.1,1.1,20,width=0.002,formula=C2H4".to_owned()]
+        }
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
         }
@@ -83,6 +86,7 @@ fn complete_line(spec: &CommandSpec, name: &str) -> &'static str {
         ("refine", _) => "refine --wrt a --against a.bin",
         ("completions", _) => "completions bash",
         ("hkl", _) => "hkl a.mtz",
+        ("stol", _) => "stol a.img",
         ("shots", "--shots") => "shots --nxmx a.nxs",
         ("shots", _) => "shots --shots 20 --nxmx a.nxs",
         (other, _) => other,
@@ -429,8 +433,8 @@ fn noise_of_the_detector() {
         ("--pixel-flicker -1", negative),
         ("--calibration -0.03", negative),
         ("--readout -3", negative),
-        ("--readout nan", "\"nan\" is not a finite number"),
-        ("--flicker inf", "\"inf\" is not a finite number"),
+        ("--readout nan", "'nan' is not a finite number"),
+        ("--flicker inf", "'inf' is not a finite number"),
         ("--gain 0", "must be larger than zero"),
         ("--gain -2", "must be larger than zero"),
         ("--calibration-seed -1", "a seed must not be negative"),
@@ -673,9 +677,10 @@ fn what_has_no_effect_leaves_one_note() {
     assert!(o.curved_det);
     assert_eq!(o.notes.first().unwrap(), "'yes' after -curved_det is ignored: the option takes no value");
     assert_eq!(o.notes.len(), 6);
-    for (note, name) in o.notes[1..].iter().zip(["-density", "-MW", "-stol", "-4stol", "-Q"]) {
-        assert_eq!(*note, format!("{name} is accepted but has no effect, as in nanoBragg"));
-    }
+    let has_none = |name: &str| format!("{name} is accepted but has no effect, as in nanoBragg");
+    let tables = [("-stol", "s"), ("-4stol", "4s"), ("-Q", "Q")]
+        .map(|(name, column)| format!("{}: --background FILE:{column},THICKNESS_mm has one", has_none(name)));
+    assert_eq!(o.notes[1..], [&[has_none("-density"), has_none("-MW")][..], &tables].concat());
     assert!(options("-N 3").notes.is_empty());
 }
 

@@ -87,13 +87,14 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 23] = [
+pub(super) static TOPICS: [Topic; 24] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
     written!("models", "structure factors from the coordinates of atoms"),
     written!("geometry", "--geometry: panels, beam and crystal from a file"),
     written!("spectrum", "--spectrum: weights of the wavelengths of the beam"),
+    written!("background", "--background: scattering of water, air, ice and the like"),
     written!("crystals", "fractions of cells, widths of spots, mosaic domains"),
     Topic {
         name: "detectors",

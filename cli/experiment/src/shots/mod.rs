@@ -272,7 +272,25 @@ impl Shots {
         if let Some(shift_m) = beam.shift_m.filter(|shift_m| *shift_m != [0.0; 2]) {
             move_panels(&mut experiment.panels, shift_m);
         }
+        self.update_background(&mut experiment)?;
         Ok(experiment)
+    }
+
+    /// Computes the background of a shot again where it is not that of the base.
+    fn update_background(&self, experiment: &mut Experiment) -> Result<(), Failure> {
+        let base = &self.base;
+        let is_that_of_base = experiment.sources == base.sources
+            && experiment.source_weights == base.source_weights
+            && experiment.fluence_per_m2 == base.fluence_per_m2
+            && experiment
+                .panels
+                .iter()
+                .zip(&base.panels)
+                .all(|(panel, other)| panel.detector == other.detector);
+        if let Some(background) = base.background.as_ref().filter(|_| !is_that_of_base) {
+            experiment.background = Some(Arc::new(background.of(experiment)?));
+        }
+        Ok(())
     }
 
     fn lattice(&self, row: &CrystalRow) -> Result<Lattice, Failure> {

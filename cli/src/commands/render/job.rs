@@ -10,13 +10,15 @@ use widebragg_experiment::carryover::latched;
 use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, render_frame, render_noisy_frame};
+use widebragg_experiment::lattices::FrameScenes;
 use widebragg_experiment::light::LightTaken;
+use widebragg_experiment::means::Means;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_formats::image::Layout;
 use widebragg_formats::memory::append;
 
 use super::nxmx::{NxmxFile, Subject};
-use super::output::{self, Names, Scales, Shared, adc_offset, noise_seed, noise_streams};
+use super::output::{self, Contents, Names, Scales, Shared, adc_offset, noise_seed, noise_streams};
 use super::series::{Record, Series};
 use super::summary::ImageSummary;
 use super::{exposure, printout};
@@ -50,6 +52,8 @@ struct Image<'a> {
     frame: Frame,
     /// Poisson deviates of the pixels, where noise is wanted.
     deviates: Vec<f32>,
+    /// Means of the pixels, where they are wanted.
+    means: Option<Means>,
     names: Names,
     /// Whether it speaks for all: what is said of it is not said of the others.
     is_first: bool,
@@ -145,21 +149,22 @@ impl Job<'_> {
             let scenes = experiment.scenes(index, &mut orientations)?;
             self.announce(index);
             let has_stream = self.noise.is_none() && self.has_noise(&names);
-            let (frame, deviates) = self.pool.install(|| {
+            let (frame, deviates) = self.pool.install(|| -> Result<_, Failure> {
                 if has_stream {
                     let streams = noise_streams(self.options, experiment, index);
                     return Ok(render_noisy_frame(experiment, &scenes, &streams, &|| self.bar.inc(1))?);
                 }
                 let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
                 let stored = self.stored(experiment, &frame, &names, noise_seed(self.options), index)?;
-                Ok::<_, Failure>((frame, stored))
+                Ok((frame, stored))
             })?;
+            let means = self.pool.install(|| means(experiment, &scenes, &names))?;
             let scenes = scenes.panels();
             if self.lacks_scales() {
                 self.keep_scales(scenes, &frame)?;
             }
             let is_first = images.is_empty();
-            let image = Image { index, experiment, scenes, frame, deviates, names, is_first };
+            let image = Image { index, experiment, scenes, frame, deviates, means, names, is_first };
             images.push(self.pool.install(|| self.written(image))?);
         }
         Ok(images)
@@ -197,8 +202,9 @@ impl Job<'_> {
         self.announce(index);
         let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
         let deviates = self.stored(experiment, &frame, &names, plan.seed, index)?;
+        let means = means(experiment, &scenes, &names)?;
         let scenes = scenes.panels();
-        self.written(Image { index, experiment, scenes, frame, deviates, names, is_first })
+        self.written(Image { index, experiment, scenes, frame, deviates, means, names, is_first })
     }
 
     /// What the detector stores of image `index`, drawn from `seed`; empty where no image with noise is made.
@@ -230,13 +236,14 @@ impl Job<'_> {
     /// Writes the files of an image, and adds it to the NXmx file.
     fn written(&self, image: Image<'_>) -> Result<ImageSummary, Failure> {
         let Self { options, series, record, nxmx, .. } = self;
-        let Image { index, experiment, scenes, frame, deviates, names, is_first } = image;
+        let Image { index, experiment, scenes, frame, deviates, means, names, is_first } = image;
         let record = record.as_ref();
         let shared = Shared { scales: record.and_then(Record::scales), layout: self.layout.as_ref() };
-        let pixels = (&frame.pixels[..], &deviates[..]);
+        let (pixels, deviates) = (&frame.pixels[..], &deviates[..]);
+        let contents = Contents { scenes, pixels, deviates, means: means.as_ref() };
         // Each has parts that one thread does alone.
-        let write = || output::write(options, experiment, scenes, pixels, index, &names, shared);
-        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, pixels, index));
+        let write = || output::write(options, experiment, contents, index, &names, shared);
+        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, (pixels, deviates), index));
         let (written, added) = rayon::join(write, add);
         let written = written?;
         if let Some(record) = record {
@@ -326,6 +333,14 @@ impl Job<'_> {
         }
         Ok(text)
     }
+}
+
+/// The means of the pixels of a frame, where `names` has images of them.
+fn means(experiment: &Experiment, scenes: &FrameScenes<'_>, names: &Names) -> Result<Option<Means>, Failure> {
+    if !names.have_means() {
+        return Ok(None);
+    }
+    Ok(Some(Means::new(experiment, scenes)?))
 }
 
 /// A line for each option on how to render that the image could not heed.

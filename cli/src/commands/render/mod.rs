@@ -2,7 +2,7 @@
 
 mod estimate;
 mod exposure;
-mod expt;
+pub(crate) mod expt;
 mod job;
 mod nanobragg_log;
 mod nxmx;

@@ -31,6 +31,7 @@ use super::output::{Names, NoiseTotals, Written};
 use super::predictions::Predictions;
 use super::shots::TruthFiles;
 use crate::commands::setup::Wavelengths;
+use crate::commands::setup::background;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
 use crate::commands::setup::shots::Plan;
@@ -404,6 +405,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["wavelength_from"] = json!(wavelengths.origin.origin());
     value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
+    value["background"] = background::json(e);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
@@ -476,7 +478,7 @@ pub fn shots(plan: &Plan, truth: &TruthFiles, images: &[ImageSummary]) -> String
     let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
     let crystals = (0..plan.truth.len()).map(|index| plan.crystals(index)).sum();
     let (crystals, blanks) = (counted(crystals, "crystal"), counted(plan.blanks(), "blank"));
-    line("shots", format!("{} of {crystals}, {blanks}, seed {}", plan.truth.len(), plan.seed));
+    line("shots", format!("{} with {crystals} in all, {blanks}, seed {}", plan.truth.len(), plan.seed));
     let brightest = images.iter().map(|image| image.written.statistics.max).fold(0.0, f64::max);
     let seconds: f64 = images.iter().map(|image| image.seconds).sum();
     if let Some(per_shot) = (!images.is_empty()).then(|| seconds / images.len() as f64) {
@@ -723,6 +725,7 @@ fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavel
     if let Some(spectrum) = &wavelengths.spectrum {
         line("spectrum", spectrum.line());
     }
+    background::lines(e).for_each(|value| line("background", value));
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
     let sampling = match e.phi_sampling {
         PhiSampling::Start => "",

@@ -1,5 +1,6 @@
 //! The render command, which has no command word, and the tables of its options.
 
+mod background;
 mod beam;
 mod crystal;
 mod detector;
@@ -18,6 +19,7 @@ use super::super::{
 };
 use crate::error::Failure;
 
+use background::BACKGROUND;
 use beam::BEAM;
 pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
@@ -38,6 +40,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "units",
         "hkl",
         "spectrum",
+        "background",
         "models",
         "geometry",
         "detectors",
@@ -57,6 +60,7 @@ static SYNTAX: Syntax<Options> = Syntax::new(
         REFLECTIONS,
         MODEL,
         BEAM,
+        BACKGROUND,
         DETECTOR,
         SAMPLING,
         OUTPUT,
@@ -75,6 +79,7 @@ pub(super) const IMAGE: &[Section<Options>] = &[
     REFLECTIONS,
     MODEL,
     BEAM,
+    BACKGROUND,
     DETECTOR,
     SAMPLING,
     OUTPUT,
