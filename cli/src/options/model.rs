@@ -910,8 +910,8 @@ impl Options {
     /// Whether the noise of each pixel is drawn by itself; else it is the reference's.
     #[must_use]
     pub fn has_counter_noise(&self) -> bool {
-        let usual = self.shots.is_some() || self.noise_stages != NoiseStages::default();
-        self.noise_model.map_or(usual, |model| model == NoiseModel::Counter)
+        let has_stages = self.noise_stages != NoiseStages::default();
+        self.shots.is_some() || has_stages || self.noise_model == Some(NoiseModel::Counter)
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

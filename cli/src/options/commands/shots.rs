@@ -3,7 +3,7 @@
 use super::{
     super::{
         given::Given,
-        model::{Command, ShotsOptions},
+        model::{Command, NoiseModel, ShotsOptions},
         row::{self, Section, put, set},
         spec::{CommandSpec, EXIT_CODES},
         syntax::{Line, Syntax},
@@ -13,7 +13,7 @@ use super::{
         },
     },
     names::names,
-    render::IMAGE,
+    render::{IMAGE, check_noise},
 };
 use crate::error::Failure;
 use widebragg_experiment::shots::{Count, OrientationRule};
@@ -155,5 +155,11 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     render.names_flat_images = true;
     render.frames = Some(shots.count);
     render.shots = Some(shots);
+    check_noise(&render)?;
+    if render.noise_model == Some(NoiseModel::Reference) {
+        render.note(
+            "--noise-model reference has no effect: shots have the noise of each pixel by itself".to_owned(),
+        );
+    }
     Ok(Command::Render(Box::new(render)))
 }

@@ -85,10 +85,10 @@ pub(super) const NOISE: Section<Options> = Section {
 /// What contradicts itself.
 pub(in super::super) fn check(options: &Options) -> Result<(), Failure> {
     let has_stages = options.noise_stages != NoiseStages::default();
-    if options.noise_model == Some(NoiseModel::Reference) && (has_stages || options.shots.is_some()) {
-        let why =
-            if has_stages { "nanoBragg has no such stages of noise" } else { "shots have none of their own" };
-        return Err(Failure::input(format!("--noise-model reference: {why}; leave it out")));
+    if has_stages && options.noise_model == Some(NoiseModel::Reference) {
+        return Err(Failure::input(
+            "--noise-model reference: nanoBragg has no such stages of noise; leave it out",
+        ));
     }
     let is_counter = has_stages || options.noise_model == Some(NoiseModel::Counter);
     if is_counter && options.carryover_mode == PhiMode::CParity {
