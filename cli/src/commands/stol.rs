@@ -46,7 +46,7 @@ pub fn run(options: &StolOptions, args: &[String]) -> Result<(), Failure> {
             let image = ("stol", options.image.as_path());
             Files::read(named_inputs(&render).chain([image])).write("--out", path, "is written twice")?;
         }
-        let experiment = setup::experiment(&render)?;
+        let experiment = setup::of_fit(&render)?.experiment;
         let rings = rings(options, &render, &experiment)?;
         let text = text(options, &rings);
         if let Some(path) = &options.out {
