@@ -181,6 +181,10 @@ fn jobs_share_a_file() {
     }
     let same = place.run_line("compare one.nxs:5 three.nxs:5 --json --out same").well().json();
     assert_eq!(same["bit_identical_fraction"], 1.0);
+    let records = ["one", "two"].map(|name| place.read(format!("{name}.nxs.series.json")));
+    assert_eq!(records[0], records[1], "they are of the same shots");
+    let record: serde_json::Value = serde_json::from_slice(&records[0]).expect("a record");
+    assert_eq!(record["seed"], 1, "the seed of shots is never the clock's");
     let table = String::from_utf8(place.read("two.csv")).expect("the truth is beside the file");
     assert_eq!(table.as_bytes(), place.read("t.csv"), "{table}");
 }
@@ -291,6 +295,7 @@ fn what_cannot_be_is_refused() {
         ("--shots 2".to_owned(), "shots: into which file?"),
         (format!("{png} --shot-range 2:3"), "--shot-range 2:3: the series has shots 1 to 2"),
         (format!("{png} --shots 100000"), "--shots 100000: a series has at most 99999 shots"),
+        (format!("{png} -seed 2"), "shots: -seed has no effect"),
         (format!("{png} --shots 0"), "--shots 0: must be at least 1"),
         (format!("{png} --shot-table beyond.csv"), "has shot 3, and there are 2 (--shots)"),
         (format!("{png} --shot-table lacks.csv"), "lacks.csv:1: "),
