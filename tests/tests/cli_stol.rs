@@ -59,8 +59,9 @@ fn expected_photons_give_the_table_back() {
 fn spots_gaps_and_noise_do_not_count() {
     let place = Workplace::empty();
     place.write("t.stol", TABLE);
-    let line =
-        format!("{DETECTOR} -fluence 2e17 -default_F 3000 -misset 10 20 30 -N 12 -oversample 2 -seed 5");
+    let line = format!(
+        "{DETECTOR} -fluence 2e17 -default_F 5e7 -gauss_xtal -misset 10 20 30 -N 8 -oversample 2 -seed 5"
+    );
     place
         .run_line(&format!(
             "{line} --background t.stol,0.2 -nopgm -floatfile f.bin -intfile i.img -noisefile n.img --cbf n.cbf"

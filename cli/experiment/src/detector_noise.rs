@@ -6,10 +6,11 @@
 //! of their own.
 
 use core::fmt;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use widebragg::noise::detector::{
-    CommonMode, DeadTime, Expected, Limits, Place, fill_bad_pixels, fill_gain_map, shot_factor,
+    CommonMode, Counts, DeadTime, Expected, Limits, Place, fill_bad_pixels, fill_gain_map, shot_factor,
 };
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::memory::{reserved, zeroed};
@@ -17,6 +18,7 @@ use widebragg_formats::memory::{reserved, zeroed};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 use crate::panels::DetectorPanel;
+use crate::point_spread::{PointSpread, PointSpreadRule};
 
 /// The stages of a detector's noise. By default photons are counted, and nothing else happens to them.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,8 @@ pub struct NoiseStages {
     pub pixel_flicker: f64,
     /// What is lost after each count.
     pub dead_time: Option<DeadTimeRule>,
+    /// What spreads the counts of a pixel over others.
+    pub point_spread: Option<PointSpreadRule>,
     /// Gain, in ADU for each photon.
     pub adu_per_photon: f64,
     /// Rms fraction by which the gain of each pixel differs, in all frames alike.
@@ -47,6 +51,7 @@ impl Default for NoiseStages {
             flicker: 0.0,
             pixel_flicker: 0.0,
             dead_time: None,
+            point_spread: None,
             adu_per_photon: 1.0,
             calibration: 0.0,
             calibration_seed: 1,
@@ -96,7 +101,8 @@ impl NoiseStages {
     }
 
     fn is_counting_alone(&self) -> bool {
-        self.are_photons() && self.flicker == 0.0 && self.pixel_flicker == 0.0 && self.dead_time.is_none()
+        let varies = self.flicker != 0.0 || self.pixel_flicker != 0.0;
+        self.are_photons() && !varies && self.dead_time.is_none() && self.point_spread.is_none()
     }
 }
 
@@ -128,6 +134,7 @@ impl fmt::Display for NoiseStages {
             number("flicker of pixels", self.pixel_flicker, ""),
             Some("photons counted".to_owned()),
             dead_time,
+            self.point_spread.map(|rule| format!("point spread {rule}")),
             gain,
             calibration,
             common,
@@ -147,6 +154,8 @@ pub struct DetectorNoise {
     stages: NoiseStages,
     /// Gains of the pixels of the stack; empty where all are alike.
     gain_map: Vec<f32>,
+    /// The point spread of each panel; empty where there is none.
+    point_spreads: Vec<Arc<PointSpread>>,
     /// Hot and dead pixels of each panel, sorted; empty where there are none.
     bad: Vec<[Vec<u32>; 2]>,
 }
@@ -158,7 +167,12 @@ impl DetectorNoise {
     /// There is not enough memory, or a panel has fewer pixels than are bad.
     pub fn new(stages: &NoiseStages, experiment: &Experiment) -> Result<Self, Failure> {
         let no_memory = |what: &str| Failure::no_memory(Part::Noise, what);
-        let mut noise = Self { stages: stages.clone(), gain_map: Vec::new(), bad: Vec::new() };
+        let mut noise = Self {
+            stages: stages.clone(),
+            gain_map: Vec::new(),
+            point_spreads: point_spreads(stages, experiment)?,
+            bad: Vec::new(),
+        };
         if stages.calibration > 0.0 {
             noise.gain_map =
                 zeroed(experiment.pixels()).ok_or_else(|| no_memory("the gains of the pixels"))?;
@@ -230,23 +244,52 @@ impl DetectorNoise {
             let gains = self.gain_map.get(before..before + pixels.len());
             before += pixels.len();
             let bad = self.bad.get(index);
+            let place = |slow: usize| Place {
+                simd: experiment.simd,
+                seed,
+                frame,
+                panel: panel.number as u32,
+                first: (slow * columns) as u32,
+            };
+            let spread = self.point_spreads.get(index);
+            if let Some(spread) = spread {
+                let rows = pixels.par_chunks_mut(columns).enumerate();
+                rows.for_each(|(slow, pixels)| {
+                    of_frame.count(place(slow), pixels);
+                });
+                spread.spread(pixels)?;
+            }
             let rows = pixels.par_chunks_mut(columns).enumerate();
             rows.try_for_each_init(Vec::new, |integers, (slow, pixels)| {
                 let first = slow * columns;
-                let place = Place {
-                    simd: experiment.simd,
-                    seed,
-                    frame,
-                    panel: panel.number as u32,
-                    first: first as u32,
-                };
                 let gains = gains.and_then(|gains| gains.get(first..first + pixels.len()));
-                of_frame.store_row(place, columns, gains, bad, pixels, integers)
+                if spread.is_none() {
+                    of_frame.count(place(slow), pixels);
+                }
+                of_frame.store_row(place(slow), columns, gains, bad, pixels, integers)
             })
             .map_err(refused(Part::Noise))?;
         }
         Ok(stored)
     }
+}
+
+/// The point spread on each panel, which those of the same size share; none where there is none.
+fn point_spreads(stages: &NoiseStages, experiment: &Experiment) -> Result<Vec<Arc<PointSpread>>, Failure> {
+    let Some(rule) = stages.point_spread else { return Ok(Vec::new()) };
+    let mut spreads: Vec<Arc<PointSpread>> = Vec::new();
+    let mut last = None;
+    for panel in &experiment.panels {
+        let detector = &panel.detector;
+        let size = (detector.pixel_m, [detector.fast_pixels, detector.slow_pixels]);
+        let shared = spreads.last().filter(|_| last == Some(size)).cloned();
+        spreads.push(match shared {
+            Some(spread) => spread,
+            None => Arc::new(PointSpread::new(rule, experiment.simd, size.0, size.1)?),
+        });
+        last = Some(size);
+    }
+    Ok(spreads)
 }
 
 /// What is the same in all rows of a frame.
@@ -257,7 +300,20 @@ struct OfFrame<'a> {
 }
 
 impl OfFrame<'_> {
-    /// Replaces the expected photons of a row of a panel by what is stored of them; `integers` is room for it.
+    /// Replaces expected photons by those that are counted.
+    fn count(&self, place: Place, pixels: &mut [f32]) {
+        let expected = Expected::new(place, pixels).times(self.shot);
+        let expected = match self.stages.pixel_flicker {
+            0.0 => expected,
+            flicker => expected.flicker(flicker),
+        };
+        let counts = expected.count();
+        if let Some(dead_time) = &self.dead_time {
+            let _ = counts.lose(dead_time);
+        }
+    }
+
+    /// Replaces the counts of a row of a panel by what is stored of them; `integers` is room for it.
     fn store_row(
         &self,
         place: Place,
@@ -268,20 +324,10 @@ impl OfFrame<'_> {
         integers: &mut Vec<i32>,
     ) -> Result<(), widebragg::Error> {
         let stages = self.stages;
-        let expected = Expected::new(place, pixels).times(self.shot);
-        let expected = match stages.pixel_flicker {
-            0.0 => expected,
-            flicker => expected.flicker(flicker),
-        };
-        let counts = expected.count();
         if stages.is_counting_alone() {
             return Ok(());
         }
-        let counts = match &self.dead_time {
-            Some(dead_time) => counts.lose(dead_time),
-            None => counts,
-        };
-        let mut signal = counts.amplify(stages.adu_per_photon, gains)?;
+        let mut signal = Counts::new(place, pixels).amplify(stages.adu_per_photon, gains)?;
         if let Some(CommonModeRule { rms_adu, block }) = stages.common_mode {
             signal = signal.add_common_mode(&match block {
                 Some(block) => CommonMode { rms_adu, columns, block },
@@ -324,6 +370,8 @@ fn on_panels<'p, T>(
 
 #[cfg(test)]
 mod tests {
+    use widebragg::noise::point_spread::Form;
+
     use super::*;
 
     #[test]
@@ -352,6 +400,10 @@ mod tests {
         assert!(plain.are_photons() && plain.is_counting_alone());
         let dims = NoiseStages { flicker: 0.1, pixel_flicker: 0.1, ..plain.clone() };
         assert!(dims.are_photons() && !dims.is_counting_alone());
+        let rule = PointSpreadRule { form: Form::Fiber, width_m: 8e-5, radius_px: Some(10) };
+        let spread = NoiseStages { point_spread: Some(rule), ..plain.clone() };
+        assert!(spread.are_photons() && !spread.is_counting_alone());
+        assert_eq!(spread.to_string(), "photons counted, point spread fiber of 80 um within 10 pixels");
         assert!(!NoiseStages { readout_adu: 1.0, ..plain.clone() }.are_photons());
         assert!(
             !NoiseStages { bad_pixels: BadPixels { dead: 1, ..BadPixels::default() }, ..plain }.are_photons()

@@ -11,6 +11,7 @@ use super::{
 use core::f64::consts::PI;
 use proptest::prelude::*;
 use std::path::Path;
+use widebragg::noise::point_spread::Form;
 use widebragg::{
     detector::{Convention, CustomAxes, Pivot},
     lanes::SimdLevel,
@@ -20,6 +21,7 @@ use widebragg::{
 };
 use widebragg_experiment::detector_noise::{BadPixels, CommonModeRule, DeadTimeRule, NoiseStages};
 use widebragg_experiment::parameters::PhiSampling;
+use widebragg_experiment::point_spread::PointSpreadRule;
 use widebragg_formats::nxmx::Compression;
 
 fn words(line: &str) -> Vec<String> {
@@ -66,6 +68,9 @@ fn samples(takes: &Takes) -> Vec<String> {
         }
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
+        }
+        Takes::Text(shown) if shown.starts_with("gauss|") => {
+            vec!["fiber,80,10".to_owned(), "moffat,150".to_owned()]
         }
         Takes::Text(shown) if shown.starts_with("hot=") => vec!["hot=3,dead=2,seed=5".to_owned()],
         Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],
@@ -409,7 +414,7 @@ fn noise_of_the_detector() {
     assert!(!o.has_counter_noise() && o.noise_stages == NoiseStages::default());
     assert!(options("--noise-model counter").has_counter_noise());
     let o = options(
-        "--flicker 0.02 --pixel-flicker 0.01 --dead-time 120,retrigger --gain 1.5 --calibration 0.03 --calibration-seed 9 \
+        "--flicker 0.02 --pixel-flicker 0.01 --dead-time 120,retrigger --psf fiber,80,10 --gain 1.5 --calibration 0.03 --calibration-seed 9 \
          --common-mode 2,256,128 --readout 3 --bad-pixels dead=4,seed=6",
     );
     assert!(o.has_counter_noise());
@@ -417,6 +422,7 @@ fn noise_of_the_detector() {
         flicker: 0.02,
         pixel_flicker: 0.01,
         dead_time: Some(DeadTimeRule { tau_s: 120.0 * 1e-9, retriggers: true }),
+        point_spread: Some(PointSpreadRule { form: Form::Fiber, width_m: 80.0 * 1e-6, radius_px: Some(10) }),
         adu_per_photon: 1.5,
         calibration: 0.03,
         calibration_seed: 9,
@@ -750,7 +756,7 @@ fn pages_of_commands_other_than_a_render_are_short() {
 #[test]
 fn the_short_help_fits_a_screen() {
     let text = help();
-    assert!(text.lines().count() <= 56, "{} lines\n{text}", text.lines().count());
+    assert!(text.lines().count() <= 58, "{} lines\n{text}", text.lines().count());
     for line in text.lines() {
         assert!(line.chars().count() <= 78 && line == line.trim_end(), "{line}");
     }

@@ -10,9 +10,13 @@
 
 mod fourier;
 
+use core::fmt;
+use core::ops::Range;
+
 use rayon::prelude::*;
 use widebragg::lanes::Simd;
 use widebragg::noise::point_spread::{Form, GaussShares, Shares};
+use widebragg_formats::format_g::format_g;
 use widebragg_formats::memory::{reserved, zeroed};
 
 use crate::failure::{Failure, Part, refused};
@@ -33,6 +37,17 @@ pub struct PointSpreadRule {
     pub width_m: f64,
     /// Radius in pixels beyond which there is nothing; `None`: no bound. That of a Gaussian is half the edge of a square.
     pub radius_px: Option<usize>,
+}
+
+/// Such as `fiber of 80 um within 10 pixels`.
+impl fmt::Display for PointSpreadRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} um", self.form.name(), format_g(self.width_m * 1e6))?;
+        match self.radius_px {
+            Some(radius) => write!(f, " within {radius} pixels"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A point spread on panels of a size.
@@ -132,7 +147,7 @@ fn in_bands(
     fast: usize,
     scratch_len: usize,
     out: &mut [f32],
-    fill: impl Fn(core::ops::Range<usize>, &mut [f64], &mut [f32]) -> Result<(), widebragg::Error> + Sync,
+    fill: impl Fn(Range<usize>, &mut [f64], &mut [f32]) -> Result<(), widebragg::Error> + Sync,
 ) -> Result<(), Failure> {
     let bands = out.par_chunks_mut(BAND * fast.max(1)).enumerate();
     bands.try_for_each_init(

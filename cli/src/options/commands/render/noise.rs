@@ -10,10 +10,15 @@ use super::super::super::{
     },
 };
 use crate::error::Failure;
+use widebragg::noise::point_spread::Form;
 use widebragg::rotation::PhiMode;
 use widebragg_experiment::detector_noise::{BadPixels, CommonModeRule, DeadTimeRule, NoiseStages};
+use widebragg_experiment::point_spread::PointSpreadRule;
 
 type Row = row::Row<Options>;
+
+/// Largest radius of a point spread, in pixels.
+const MOST_RADIUS: usize = 10_000;
 
 pub(super) const NOISE: Section<Options> = Section {
     heading: "Noise of the detector",
@@ -46,6 +51,12 @@ pub(super) const NOISE: Section<Options> = Section {
             dead_time,
         )
         .default("0"),
+        Row::new(
+            "--psf",
+            Text("gauss|fiber|moffat,FWHM_um[,RADIUS_px]"),
+            "what spreads the counts of a pixel over others; without a radius, all that stays on the panel",
+            point_spread,
+        ),
         Row::new("--gain", Number(Plain("ADU")), "ADU for each photon", |o, v| {
             put(&mut o.noise_stages.adu_per_photon, v.positive()?)
         })
@@ -120,6 +131,35 @@ fn dead_time(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     };
     let tau_s = nonnegative(given, time.trim())? * 1e-9;
     options.noise_stages.dead_time = (tau_s > 0.0).then_some(DeadTimeRule { tau_s, retriggers });
+    Ok(())
+}
+
+fn point_spread(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
+    let text = given.text()?;
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    let (name, width, radius) = match words[..] {
+        [name, width] => (name, width, None),
+        [name, width, radius] => (name, width, Some(radius)),
+        _ => {
+            return Err(
+                given.refuse("expected a form, a width in um, and perhaps a radius, such as fiber,80,10")
+            );
+        }
+    };
+    let form = Form::ALL.into_iter().find(|form| form.name() == name);
+    let form = form.ok_or_else(|| given.refuse("the form is gauss, fiber or moffat"))?;
+    let width_m = nonnegative(given, width)? * 1e-6;
+    if width_m == 0.0 {
+        return Err(given.refuse("the width must be above 0"));
+    }
+    let radius_px = match radius.map(str::parse) {
+        None => None,
+        Some(Ok(radius)) if radius <= MOST_RADIUS => Some(radius),
+        Some(_) => {
+            return Err(given.refuse(&format!("the radius is a number of pixels, at most {MOST_RADIUS}")));
+        }
+    };
+    options.noise_stages.point_spread = Some(PointSpreadRule { form, width_m, radius_px });
     Ok(())
 }
 
