@@ -24,12 +24,15 @@ use widebragg::lanes::Simd;
 use widebragg::light::{Light, SpotList};
 use widebragg::mosaic::{MosaicSpread, SpreadTensor};
 use widebragg::noise::counter::Stream;
+use widebragg::noise::detector::{
+    CommonMode, DeadTime, Expected, GainSwitching, Limits, Place, fill_bad_pixels, fill_gain_map, shot_factor,
+};
 use widebragg::noise::point_spread::{PointSpread, Spread};
 use widebragg::noise::shared::SharedStreams;
 use widebragg::noise::stages::{PhotonNoise, Readout};
 use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
-use widebragg::render::{PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
+use widebragg::render::{Contributions, PixelProbe, RowReport, StepProbe, open_pixels, open_streams};
 use widebragg::rotation::{Mat3, Orientation, OrientationTable, PhiMode, PhiSweep, fill_orientations};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps, phi_steps};
 use widebragg::scene::{Roi, Scene, SceneParameters, SceneParts, SceneTables, TablesLen};
@@ -99,6 +102,16 @@ pub fn bare_probe(
     step: &mut dyn FnMut(&StepProbe),
 ) -> Result<PixelProbe, Error> {
     scene.probe_pixel(at[0], at[1], carry, step)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_contributions(
+    scene: &Scene<'_>,
+    rows: Range<usize>,
+    pixels: &mut [Contributions],
+    carry: &Carryover<'_>,
+) -> Result<(), Error> {
+    scene.sum_contributions(rows, pixels, carry)
 }
 
 #[unsafe(no_mangle)]
@@ -299,6 +312,36 @@ pub fn bare_deviates(stream: &Stream, first: u32, means: &mut [f32], gauss: &mut
     stream.draw_poisson(simd, first, means);
     stream.fill_gauss(simd, first, gauss);
     stream.fill_uniform(simd, first, uniform);
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_detector_noise(
+    place: Place,
+    dead_time: &DeadTime,
+    common: &CommonMode,
+    gain_map: &mut [f32],
+    bad: &mut [u32],
+    (pixels, stored, mask): (&mut [f32], &mut [i32], &[u16]),
+) -> Result<(), Error> {
+    let Place { simd, seed, frame, panel, first } = place;
+    fill_gain_map(simd, 0.03, seed, panel, first, gain_map);
+    fill_bad_pixels(simd, seed, panel, pixels.len() as u32, 0, bad)?;
+    let expected = Expected::new(place, pixels).times(shot_factor(simd, 0.02, seed, frame)).flicker(0.01);
+    let signal = expected.count().lose(dead_time).amplify(1.5, Some(gain_map))?;
+    let signal = signal.add_pedestal(40.0).add_common_mode(common).read_out(3.0);
+    signal.store_into(Limits { least: 0, largest: 65_535 }, stored)?.set(bad, 0).mask(mask, -1)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_gain_switching(
+    place: Place,
+    switching: &GainSwitching,
+    gain_map: &[f32],
+    pixels: &mut [f32],
+    words: &mut [i32],
+) -> Result<usize, Error> {
+    let counts = Expected::new(place, pixels).count();
+    Ok(counts.switch_gain(switching, Some(gain_map), words)?.saturated())
 }
 
 #[unsafe(no_mangle)]

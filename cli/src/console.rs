@@ -32,8 +32,8 @@ pub fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()
 pub fn complain(line: &str) {
     let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let line: String = line.chars().map(escaped).collect();
-    // Where standard error is closed, there is no place for the line.
-    let _ = writeln!(io::stderr().lock(), "widebragg: {line}");
+    // Written as a whole, since other jobs may write to the same place. Where it is closed, there is none for the line.
+    let _ = io::stderr().lock().write_all(format!("widebragg: {line}\n").as_bytes());
 }
 
 /// Prints a line of progress on standard error.

@@ -71,6 +71,9 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Carryover => "--reference-threads",
         Part::Threads => "--threads",
         Part::Selection => "refine",
+        Part::Shots => "shots",
+        Part::Background => "--background",
+        Part::Noise => "the options of the noise",
         Part::Scene => return None,
     };
     Some(options)

@@ -232,6 +232,14 @@ enum wb_pivot { WB_PIVOT_BEAM = 0, WB_PIVOT_SAMPLE = 1 };
 /* The shape of the crystal: a parallelepiped, a sphere, gaussian spots, or spots with a sharp edge. */
 enum wb_shape { WB_SQUARE = 0, WB_ROUND = 1, WB_GAUSS = 2, WB_TOPHAT = 3 };
 
+/* How distances from a reflection are measured: in 1/angstrom, or in indices, as simtbx measures them. Only gauss and tophat
+   spots differ. */
+enum wb_spot_metric { WB_RECIPROCAL = 0, WB_INDEX = 1 };
+
+/* Whose polarisation a pixel has: that of its first contribution, as the reference, of its last, as simtbx, or of its centre,
+   as diffBragg. */
+enum wb_polarized_at { WB_FIRST = 0, WB_LAST = 1, WB_CENTRE = 2 };
+
 enum wb_mode {
     WB_SPEC = 0,   /* the physics: every step is rotated, every term has its own factors */
     WB_CPARITY = 1 /* the reference, with what it does at phi = 0 and with interpolation, layers, flags, weights, water */
@@ -324,7 +332,10 @@ typedef struct wb_scene_parameters {
     double reciprocal_per_angstrom[9]; /*         and a*, b*, c*; both are used as given */
     double cells[3];            /* unit cells along a, b, c, with fractions; 1 */
     double fudge;               /* scales the spots of round, gauss and tophat shapes; 1 */
+    double gauss_cutoff;        /* gauss spots are 0 where fudge r^2/0.63 is this or more; HUGE_VAL: nowhere */
+    double coupling[3];         /* ab, ac, bc of the symmetric N matrix whose diagonal is `cells`; index metric; 0 */
     int32_t shape;              /* enum wb_shape; WB_SQUARE */
+    int32_t spot_metric;        /* enum wb_spot_metric; WB_RECIPROCAL */
 
     int32_t mode;               /* enum wb_mode; WB_SPEC */
     double phi0_rad;            /* first phi; 0 */
@@ -339,6 +350,7 @@ typedef struct wb_scene_parameters {
     const uint32_t *source_grids; /* source_count indices below grid_count; NULL: all sources have the first grid */
     double kahn;                /* Kahn's polarisation factor, -1 to 1: 0 unpolarised, 1 along polarization_axis; 0 */
     int32_t polarized;          /* 0: the polarisation factor of a pixel is 1; 1 */
+    int32_t polarized_at;       /* enum wb_polarized_at; WB_FIRST */
 
     int32_t simd;               /* enum wb_simd; WB_SIMD_AUTO */
     double fluence_per_m2;      /* photons; 1.25932015286227086e29 */
@@ -589,7 +601,7 @@ typedef struct wb_variables {
     double default_f;           /* the structure factor outside the grid */
     double lambda_shift_m;      /* added to all wavelengths */
     double added_cells[3];      /* cells added along a, b, c */
-    double added_coupling[3];   /* added to ab, ac, bc of an N matrix, which scenes of this interface do not have */
+    double added_coupling[3];   /* added to ab, ac, bc of the N matrix */
     double mosaic_axis_scale[3]; /* 0: scenes of this interface have the same spread about every axis */
 } wb_variables;
 

@@ -1,13 +1,13 @@
 //! The kernel's parameters of a scene, from those of the interface.
 
-use widebragg::beam::{PolarizedAt, Source};
-use widebragg::lattice::SpotModel;
+use widebragg::beam::Source;
+use widebragg::lattice::{CellCoupling, SpotModel};
 use widebragg::rotation::Mat3;
 use widebragg::sampling::OversampleRequest;
 use widebragg::scene::{MosaicInput, Roi, SceneParameters, Sensor, SourcesInput};
 use widebragg::structure_factor::{LookupRule, StructureFactors};
 
-use crate::enums::{INTERPOLATIONS, MODES, PRECISIONS, SHAPES, chosen};
+use crate::enums::{INTERPOLATIONS, METRICS, MODES, POLARIZED_AT, PRECISIONS, SHAPES, chosen};
 use crate::level;
 use crate::memory::{Input, Region};
 use crate::parameters::{WB_GIVEN_ROI, wb_scene_parameters};
@@ -100,6 +100,7 @@ impl wb_scene_parameters {
         // during 'a no thread writes.
         let factors = unsafe { self.grid.factors(self.grid_count, LookupRule::Nearest) }?;
         let StructureFactors { grid, default_f, .. } = factors;
+        let [ab, ac, bc] = self.coupling;
         Ok(SceneParameters {
             simd: level::simd(self.simd)?,
             detector: self.detector_input()?,
@@ -121,12 +122,16 @@ impl wb_scene_parameters {
                 (Some(sources), Some(weights)) => SourcesInput::Weighted { sources, weights },
             },
             kahn: self.kahn()?,
-            polarized_at: PolarizedAt::default(),
+            polarized_at: chosen("polarized_at", self.polarized_at, &POLARIZED_AT)?,
             crystal: self.crystal_input()?,
             shape: chosen("shape", self.shape, &SHAPES)?,
             cells: self.cells,
             fudge: self.fudge,
-            spots: SpotModel::default(),
+            spots: SpotModel {
+                metric: chosen("spot_metric", self.spot_metric, &METRICS)?,
+                coupling: CellCoupling { ab, ac, bc },
+                gauss_cutoff: self.gauss_cutoff,
+            },
             precision: chosen("precision", self.precision, &PRECISIONS)?,
             mode: chosen("mode", self.mode, &MODES)?,
             phi0_rad: self.phi0_rad,

@@ -1,7 +1,8 @@
 //! The enumerations of the interface, and the values of the kernel that they stand for.
 
+use widebragg::beam::PolarizedAt;
 use widebragg::detector::{Convention, Pivot};
-use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::lattice::{CrystalShape, Precision, SpotMetric};
 use widebragg::rotation::PhiMode;
 
 use crate::status::Failure;
@@ -35,6 +36,18 @@ pub const WB_GAUSS: i32 = 2;
 /// Spots with a sharp edge.
 pub const WB_TOPHAT: i32 = 3;
 
+/// Distances from a reflection are in 1/Angstrom.
+pub const WB_RECIPROCAL: i32 = 0;
+/// Distances from a reflection are in indices.
+pub const WB_INDEX: i32 = 1;
+
+/// A pixel has the polarisation of its first contribution.
+pub const WB_FIRST: i32 = 0;
+/// A pixel has the polarisation of its last contribution.
+pub const WB_LAST: i32 = 1;
+/// A pixel has the polarisation of its centre.
+pub const WB_CENTRE: i32 = 2;
+
 /// Every phi step rotates the crystal from phi = 0.
 pub const WB_SPEC: i32 = 0;
 /// With the phi carryover and the interpolation latch of the reference.
@@ -60,6 +73,11 @@ pub(crate) const PIVOTS: [Pivot; 2] = [Pivot::Beam, Pivot::Sample];
 /// `WB_SQUARE` to `WB_TOPHAT`.
 pub(crate) const SHAPES: [CrystalShape; 4] =
     [CrystalShape::Square, CrystalShape::Round, CrystalShape::Gauss, CrystalShape::Tophat];
+/// `WB_RECIPROCAL` and `WB_INDEX`.
+pub(crate) const METRICS: [SpotMetric; 2] = [SpotMetric::Reciprocal, SpotMetric::Index];
+/// `WB_FIRST` to `WB_CENTRE`.
+pub(crate) const POLARIZED_AT: [PolarizedAt; 3] =
+    [PolarizedAt::First, PolarizedAt::Last, PolarizedAt::Centre];
 /// `WB_SPEC` and `WB_CPARITY`.
 pub(crate) const MODES: [PhiMode; 2] = [PhiMode::Spec, PhiMode::CParity];
 /// `WB_INTERPOLATE_AUTO` to `WB_INTERPOLATE_ALWAYS`: whether to interpolate, if the caller decides.
@@ -70,7 +88,8 @@ pub(crate) const PRECISIONS: [Precision; 2] = [Precision::Double, Precision::Mix
 // A value that the kernel gains needs a code here.
 const _: () = assert!(CONVENTIONS.len() == Convention::NAMED.len() && PIVOTS.len() == Pivot::ALL.len());
 const _: () = assert!(SHAPES.len() == CrystalShape::ALL.len() && MODES.len() == PhiMode::ALL.len());
-const _: () = assert!(PRECISIONS.len() == Precision::ALL.len());
+const _: () = assert!(PRECISIONS.len() == Precision::ALL.len() && METRICS.len() == SpotMetric::ALL.len());
+const _: () = assert!(POLARIZED_AT.len() == PolarizedAt::ALL.len());
 
 /// The value that `code` stands for: an index of `values`.
 pub(crate) fn chosen<T: Copy>(quantity: &'static str, code: i32, values: &[T]) -> Result<T, Failure> {

@@ -2,14 +2,16 @@
 
 use core::ptr::null;
 
-use widebragg::beam::Source;
+use widebragg::beam::{PolarizedAt, Source};
 use widebragg::defaults;
 use widebragg::detector::DetectorParameters;
-use widebragg::lattice::{CrystalShape, Precision};
+use widebragg::lattice::{CrystalShape, Precision, SpotModel};
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Sensor;
 
-use crate::enums::{CONVENTIONS, MODES, PIVOTS, PRECISIONS, SHAPES, WB_INTERPOLATE_AUTO, code};
+use crate::enums::{
+    CONVENTIONS, METRICS, MODES, PIVOTS, POLARIZED_AT, PRECISIONS, SHAPES, WB_INTERPOLATE_AUTO, code,
+};
 use crate::grid::wb_grid;
 use crate::level::WB_SIMD_AUTO;
 use crate::memory::{Input, Output};
@@ -162,8 +164,14 @@ pub struct wb_scene_parameters {
     pub cells: [f64; 3],
     /// A factor on the size of round, gauss and tophat spots.
     pub fudge: f64,
+    /// The exponent of gauss spots from which on they are 0; infinite where nothing is cut off.
+    pub gauss_cutoff: f64,
+    /// ab, ac, bc of the symmetric N matrix whose diagonal is `cells`, for gauss and tophat spots of index metric.
+    pub coupling: [f64; 3],
     /// `WB_SQUARE` to `WB_TOPHAT`.
     pub shape: i32,
+    /// `WB_RECIPROCAL` or `WB_INDEX`.
+    pub spot_metric: i32,
 
     /// `WB_SPEC` or `WB_CPARITY`.
     pub mode: i32,
@@ -193,6 +201,8 @@ pub struct wb_scene_parameters {
     pub kahn: f64,
     /// 0 if the polarisation factor of a pixel is 1.
     pub polarized: i32,
+    /// `WB_FIRST` to `WB_CENTRE`.
+    pub polarized_at: i32,
 
     /// `WB_SIMD_AUTO` or the highest SIMD level to use.
     pub simd: i32,
@@ -310,7 +320,10 @@ impl wb_scene_parameters {
             reciprocal_per_angstrom: [0.0; 9],
             cells: [defaults::CELLS; 3],
             fudge: defaults::FUDGE,
+            gauss_cutoff: SpotModel::default().gauss_cutoff,
+            coupling: [0.0; 3],
             shape: code(&CrystalShape::default(), &SHAPES),
+            spot_metric: code(&SpotModel::default().metric, &METRICS),
             mode: code(&PhiMode::default(), &MODES),
             phi0_rad: 0.0,
             phi_step_rad: 0.0,
@@ -323,6 +336,7 @@ impl wb_scene_parameters {
             source_grids: null(),
             kahn: defaults::KAHN,
             polarized: 1,
+            polarized_at: code(&PolarizedAt::default(), &POLARIZED_AT),
             simd: WB_SIMD_AUTO,
             fluence_per_m2: defaults::FLUENCE_PER_M2,
             water_m: 0.0,

@@ -13,6 +13,7 @@ use made::{Memory, defaults, make, no_error, placed, sources, words};
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell};
 use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot, extent};
 use widebragg::lanes::Simd;
+use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
 use widebragg::rotation::PhiMode;
 use widebragg::vector::Vec3;
 use widebragg_ffi::carryover::{
@@ -291,6 +292,44 @@ fn sources_have_weights_in_spec() {
     assert!(image(Mode::CParity, &[1.0, 0.5, 3.0], 3) == image(Mode::CParity, &[], 3));
     for bad in [[1.0, -1.0, 1.0], [0.0; 3], [f64::NAN, 1.0, 1.0]] {
         assert_eq!(image(Mode::Spec, &bad, 3), Err(WB_OUT_OF_RANGE), "{bad:?}");
+    }
+}
+
+/// Spots of simtbx and diffBragg, and their polarisation, have the bits of the kernel's scene.
+#[test]
+fn spots_and_polarisation_have_other_rules() {
+    let simulation = simulation("phi_all");
+    let mut kernel = KernelScene::from_simulation(&simulation, Simd::detect(), Mode::Spec);
+    let sources = sources(&kernel);
+    let usual = wb_scene_parameters { shape: WB_GAUSS, ..placed(&kernel, &sources) };
+    let image = |p: &wb_scene_parameters| {
+        let made = make(p).map_err(|failure| failure.0)?;
+        Ok::<_, i32>(made.rows(0, p.slow_pixels, null_mut()).expect("an image"))
+    };
+    let plain = image(&usual).expect("an image");
+    let index = wb_scene_parameters { spot_metric: WB_INDEX, ..usual };
+    let coupled = wb_scene_parameters { coupling: [0.5, -0.3, 0.2], ..index };
+    let cut = wb_scene_parameters { gauss_cutoff: 2.0, ..coupled };
+    let images = [&index, &coupled, &cut].map(|p| image(p).expect("an image"));
+    assert!(images[0] != plain && images[0] != images[1] && images[1] != images[2]);
+    kernel.crystallite.spots = SpotModel {
+        metric: SpotMetric::Index,
+        coupling: CellCoupling { ab: 0.5, ac: -0.3, bc: 0.2 },
+        gauss_cutoff: 2.0,
+    };
+    kernel.crystallite.shape = CrystalShape::Gauss;
+    assert!(images[2] == kernel.render::<f32>(1).expect("an image"), "the bits of the kernel");
+    // One source and no oversampling: the last contribution is another than the first only on wide pixels.
+    for polarized_at in [WB_FIRST, WB_LAST, WB_CENTRE] {
+        assert!(image(&wb_scene_parameters { polarized_at, ..usual }).is_ok());
+    }
+    for bad in [
+        wb_scene_parameters { spot_metric: 2, ..usual },
+        wb_scene_parameters { polarized_at: -1, ..usual },
+        wb_scene_parameters { gauss_cutoff: f64::NAN, ..usual },
+        wb_scene_parameters { coupling: [1e9, 0.0, 0.0], ..index },
+    ] {
+        assert_eq!(image(&bad), Err(WB_OUT_OF_RANGE));
     }
 }
 

@@ -268,6 +268,7 @@ impl KernelScene {
             structure_factors: self.grid.as_ref().map(|grid| Arc::new(grid.factor_grid())),
             default_f: self.default_f,
             interpolate: self.interpolate,
+            background: None,
         }
     }
 

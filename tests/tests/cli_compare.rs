@@ -286,6 +286,62 @@ fn rings_take_the_geometry_of_any_file() {
     );
 }
 
+#[test]
+fn panels_are_shown_as_they_stand() {
+    let place = Workplace::empty();
+    // Two panels of 30 x 20 pixels. Two columns are between them, and the second is two rows lower.
+    let panel = |name: &str, row: usize, [x, y]: [i32; 2]| {
+        let last = row + 19;
+        format!(
+            "{name}/min_fs = 0\n{name}/max_fs = 29\n{name}/min_ss = {row}\n{name}/max_ss = {last}\n{name}/corner_x = {x}\n\
+             {name}/corner_y = {y}\n{name}/fs = x\n{name}/ss = y\n"
+        )
+    };
+    let bare = format!("clen = 0.1\nres = 2000\n{}{}", panel("p", 0, [-31, -20]), panel("q", 20, [1, -18]));
+    place.write("bare.geom", &bare);
+    place.write("two.geom", format!("photon_energy = 12398.42\n{bare}"));
+    let image = "-cell 70 80 90 90 90 90 -N 5 -default_F 100 -oversample 1 -fluence 1e24 -nonoise --quiet";
+    place.run_line(&format!("{image} --geometry two.geom -floatfile a.bin --nxmx a.nxs")).well();
+    let picture = |line: &str| {
+        let outcome = place.run_line(&format!("compare {line} --quiet")).well();
+        (outcome.stderr, decoded(&place.read("widebragg-compare/a.png")))
+    };
+    let laid_out = ["a.bin a.bin --size 30 40 --geometry bare.geom", "a.nxs a.nxs"].map(|line| {
+        let (stderr, (width, height, rgb)) = picture(line);
+        // 62 x 22 points, each of ten times ten, and around them axes and the colour bar, which is higher.
+        assert_eq!((width, height), (76 + 620 + 150, 34 + 220 + 54), "{line}");
+        let is_gap = |[x, y]: [usize; 2]| {
+            let at = 3 * (width * (34 + 10 * y + 5) + 76 + 10 * x + 5);
+            rgb[at..at + 3] == [110, 116, 124]
+        };
+        for gap in [[30, 10], [31, 21], [61, 0], [40, 1], [0, 20], [29, 21]] {
+            assert!(is_gap(gap), "{line}: {gap:?}");
+        }
+        for pixel in [[0, 0], [29, 0], [0, 19], [29, 19], [32, 2], [61, 2], [32, 21], [61, 21]] {
+            assert!(!is_gap(pixel), "{line}: {pixel:?}");
+        }
+        // The panels, without the title.
+        (stderr, rgb[3 * 34 * width..].to_vec())
+    });
+    let [(without_wavelength, one), (quiet, other)] = laid_out;
+    assert!(without_wavelength.contains("bare.geom: no rings are drawn: it has no wavelength"));
+    assert_eq!(quiet, "");
+    assert!(one == other);
+    let (_, (width, _, with_rings)) = picture("a.bin a.bin --size 30 40 --geometry two.geom");
+    assert!(with_rings[3 * 34 * width..] != one);
+    assert!(picture("a.nxs a.nxs --rings").1.2[3 * 34 * width..] == with_rings[3 * 34 * width..]);
+    // A part of them is shown as it is stored: 10 x 5 pixels, each of 64 times 64.
+    let (_, (width, ..)) = picture("a.nxs a.nxs --roi 0 9 0 4");
+    assert_eq!(width, 76 + 640 + 150);
+    refused(
+        &place.run_line("compare a.bin a.bin --size 40 30 --geometry two.geom"),
+        2,
+        &[
+            "its 2 panels are not one flat grid of pixels; it describes 30 x 40 pixels, the images have 40 x 30",
+        ],
+    );
+}
+
 /// Pixels that a format marks are masked; NaN of a float image are NaN.
 #[test]
 fn masked_pixels_are_called_masked() {

@@ -174,6 +174,17 @@ fn jobs_share_a_file() {
     assert_eq!(records[0], records[1], "they are of the same shots");
     let record: serde_json::Value = serde_json::from_slice(&records[0]).expect("a record");
     assert_eq!(record["seed"], 1, "the seed of shots is never the clock's");
+    // Four jobs begin at the same time.
+    let begin = |range: &str| {
+        let line = format!("shots {STILL} {line} --nxmx three.nxs --quiet --shot-range {range}");
+        place.command(line.split_whitespace()).spawn().expect("the program starts")
+    };
+    let jobs: Vec<_> = ["1:2", "3:3", "4:5", "6:6"].map(begin).into_iter().collect();
+    for mut job in jobs {
+        assert!(job.wait().expect("the end of a job").success());
+    }
+    let same = place.run_line("compare one.nxs:5 three.nxs:5 --json --out same").well().json();
+    assert_eq!(same["bit_identical_fraction"], 1.0);
     let table = String::from_utf8(place.read("two.csv")).expect("the truth is beside the file");
     assert_eq!(table.as_bytes(), place.read("t.csv"), "{table}");
 }
@@ -284,16 +295,15 @@ fn what_cannot_be_is_refused() {
         ("--shots 2".to_owned(), "shots: into which file?"),
         (format!("{png} --shot-range 2:3"), "--shot-range 2:3: the series has shots 1 to 2"),
         (format!("{png} --shots 100000"), "--shots 100000: a series has at most 99999 shots"),
-        (format!("{png} -seed 2"), "shots: -seed has no effect"),
         (format!("{png} --shots 0"), "--shots 0: must be at least 1"),
         (format!("{png} --shot-table beyond.csv"), "has shot 3, and there are 2 (--shots)"),
         (format!("{png} --shot-table lacks.csv"), "lacks.csv:1: "),
-        (format!("{png} --shot-table none.csv"), "none.csv:1: "),
+        (format!("{png} --shot-table none.csv"), "none.csv: no column shot"),
         (format!("{png} --shot-table spectrum.csv"), "spectrum 2 of 0"),
         (format!("{png} --shot-table gone.csv"), "gone.csv"),
         (format!("{png} --size-spread -1"), "--size-spread -1: must not be negative"),
         (format!("{png} --cell-spread 0.3"), "a spread of the cell by 0.3"),
-        (format!("{png} --energy-spread 9000"), "is none of X-rays"),
+        (format!("{png} --shots 20 --energy-spread 90000"), "is none of X-rays"),
         (format!("{png} --crystals-per-shot 3:1"), "must be a number N, a range A:B, or poisson:MEAN"),
         (format!("{png} --crystals-per-shot 20000"), "at most 10000"),
         (format!("{png} --phi-carryover-mode c-parity"), "nanoBragg has no shots"),

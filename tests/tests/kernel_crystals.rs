@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use widebragg::Error;
 use widebragg::carryover::Carryover;
-use widebragg::gradient::Variables;
+use widebragg::detector::Detector;
+use widebragg::gradient::{Motion, MotionFrame, RigidMotion, Variables};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
 use widebragg::mosaic::{MosaicSpread, SpreadTensor};
@@ -264,14 +265,18 @@ struct Derivatives {
     spread_axes_angstrom: [[f64; 3]; 3],
 }
 
+/// The directions of a set.
+fn derivatives() -> Derivatives {
+    let path = golden::root().join("simtbx/12_derivatives/directions.json");
+    serde_json::from_slice(&std::fs::read(path).expect("directions")).expect("directions")
+}
+
 /// Cells, N matrix, wavelengths, rotations, cell, mosaic spreads and the detector's place: derivatives along their directions
 /// are the central differences of diffBragg's own images.
 #[test]
 fn derivatives_are_the_differences_of_diffbragg() {
     let folder = golden::root().join("simtbx/12_derivatives");
-    let text = std::fs::read(folder.join("directions.json")).expect("directions");
-    let derivatives = serde_json::from_slice(&text).expect("directions");
-    let Derivatives { slow, fast, parameters, spreads_deg, spread_axes_angstrom } = derivatives;
+    let Derivatives { slow, fast, parameters, spreads_deg, spread_axes_angstrom } = derivatives();
     let [a_m, b_m, c_m] = spread_axes_angstrom.map(|axis| 1e-10 * Vec3::from(axis));
     let spread = MosaicSpread::Axes(spreads_deg.map(f64::to_radians));
     let spreads = SpreadTensor::new(spread, &Orientation { a_m, b_m, c_m }).expect("spreads");
@@ -300,4 +305,54 @@ fn derivatives_are_the_differences_of_diffbragg() {
         println!("{name}: {part:.1e}");
         assert!(part < LIMIT, "{name}: {part:e}");
     }
+}
+
+/// Shifts and turns of a panel are those of diffBragg: their directions are the ones of its differences. It turns a
+/// panel about its slow axis, then about its fast axis, then about its normal, all as they are before the turns.
+#[test]
+fn motions_of_a_panel_are_those_of_diffbragg() {
+    let images = images("12_derivatives").expect("images");
+    let panel = |case: &str| {
+        let image = images.iter().find(|image| image.name == case).expect("an image");
+        let Detector { pix0_m, fast, slow, normal, close_distance_m, distance_m, .. } = image.scene.detector;
+        Variables { pix0_m, fast, slow, normal, close_distance_m, distance_m, ..Variables::default() }
+    };
+    let start = panel("panel");
+    let turned = RigidMotion { rotation_rad: [0.015, -0.03, 0.02], ..RigidMotion::default() };
+    let about = |centre_m| MotionFrame { centre_m, axes: [start.slow, start.fast, start.normal] };
+    let ours = start.moved(&turned, &about(start.pix0_m));
+    for (ours, theirs) in ours.to_array().into_iter().zip(panel("panel_turned").to_array()) {
+        assert!((ours - theirs).abs() < 1e-14, "{ours} {theirs}");
+    }
+    let (laboratory, sample) = (MotionFrame::laboratory(), Vec3::default());
+    let parameters = derivatives().parameters;
+    let mut compared = 0;
+    for (suffix, motion, centre_m) in [
+        ("", RigidMotion::default(), start.pix0_m),
+        ("_turned", turned, start.pix0_m),
+        ("_about_sample", RigidMotion::default(), sample),
+    ] {
+        let turns = ["rotS", "rotF", "rotO"].into_iter().enumerate();
+        let turns = turns.map(|(axis, name)| (name, Motion::Rotation(axis), about(centre_m)));
+        let shifts = ["X", "Y", "Z"].into_iter().enumerate();
+        let shifts = shifts.map(|(axis, name)| (name, Motion::Shift(axis), laboratory));
+        for (name, component, frame) in turns.chain(shifts) {
+            let Some(Derivative { direction, .. }) = parameters.get(&format!("panel_{name}{suffix}")) else {
+                continue;
+            };
+            let by = motion.along(Some(component));
+            let frame = MotionFrame {
+                centre_m: Vec3::constant(frame.centre_m),
+                axes: frame.axes.map(Vec3::constant),
+            };
+            let ours = start.along(&Variables::default()).moved(&by, &frame).slopes();
+            // The distance along the beam matters only to a curved panel.
+            let ours = Variables { distance_m: 0.0, ..ours };
+            for (ours, theirs) in ours.to_array().into_iter().zip(direction) {
+                assert!((ours - theirs).abs() < 1e-14, "{name}{suffix}: {ours} {theirs}");
+            }
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 12);
 }

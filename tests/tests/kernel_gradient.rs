@@ -12,8 +12,8 @@ use widebragg::Error;
 use widebragg::beam::{Polarization, PolarizedAt};
 use widebragg::carryover::Carryover;
 use widebragg::gradient::{
-    OrientationDerivativeBuffers, OrientationDerivatives, Sums, VARIABLES, Variables, Wanted,
-    fill_orientation_derivatives, rotation_vector, scaled_rotation,
+    Motion, MotionFrame, OrientationDerivativeBuffers, OrientationDerivatives, RigidMotion, Sums, VARIABLES,
+    Variables, Wanted, fill_orientation_derivatives, rotation_vector, scaled_rotation,
 };
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CellCoupling, CrystalShape, Crystallite, SpotMetric, SpotModel};
@@ -507,4 +507,57 @@ fn scaled_rotations_keep_their_axis() {
         assert!(off.fold(0.0, f64::max) <= 1e-14);
     }
     assert_eq!(rotation_vector(&IDENTITY), Vec3::default());
+}
+
+/// A panel with a corner at `pix0_m`, turned about lab x, y, z.
+fn placed(pix0_m: [f64; 3], angles_rad: [f64; 3]) -> Variables {
+    let axis = |x, y, z| rotate_xyz(Vec3::new(x, y, z), angles_rad);
+    let (pix0_m, normal) = (Vec3::from(pix0_m), axis(0.0, 0.0, 1.0));
+    let (fast, slow, close_distance_m) = (axis(1.0, 0.0, 0.0), axis(0.0, 1.0, 0.0), pix0_m.dot(normal));
+    Variables {
+        pix0_m,
+        fast,
+        slow,
+        normal,
+        close_distance_m,
+        distance_m: 1.25 * close_distance_m,
+        ..unit(35)
+    }
+}
+
+#[test]
+fn panels_that_move_together_keep_their_distances() {
+    let panels =
+        [placed([-0.02, 0.01, 0.1], [0.1, -0.2, 0.3]), placed([0.03, -0.01, 0.12], [0.2, 0.1, -0.3])];
+    let frame = MotionFrame::of_panel(&panels[0], [0.03, 0.02]);
+    let mut motion = RigidMotion::default();
+    assert_eq!(panels.map(|panel| panel.moved(&motion, &frame)), panels);
+    for (axis, [shift_m, angle_rad]) in [[1e-3, 0.3], [-2e-3, -0.2], [3e-3, 0.5]].into_iter().enumerate() {
+        motion.add(Motion::Shift(axis), shift_m);
+        motion.add(Motion::Rotation(axis), angle_rad);
+        let moved = panels.map(|panel| panel.moved(&motion, &frame));
+        // The corners, and points 20 mm from them along the axes.
+        let points = |[one, other]: [Variables; 2]| {
+            let of = |v: Variables| [v.fast, v.slow, v.normal].map(|axis| v.pix0_m + 0.02 * axis);
+            [[one.pix0_m, other.pix0_m].to_vec(), of(one).to_vec(), of(other).to_vec()].concat()
+        };
+        let (before, after) = (points(panels), points(moved));
+        for (i, &p) in before.iter().enumerate() {
+            for (j, &q) in before.iter().enumerate() {
+                let apart = (p - q).length() - (after[i] - after[j]).length();
+                assert!(apart.abs() < 1e-15, "{motion:?}: {apart:e}");
+            }
+            assert!(i == 0 || (after[i] - p).length() > 1e-4);
+        }
+        for v in moved {
+            assert!((v.close_distance_m - v.pix0_m.dot(v.normal)).abs() < 1e-15);
+            assert!((v.distance_m - 1.25 * v.close_distance_m).abs() < 1e-15);
+            assert_eq!(v.lambda_scale, 1.0);
+        }
+    }
+    // The centre of the frame moves along the axes.
+    let centre_m = |v: &Variables| v.pix0_m + 0.015 * v.fast + 0.01 * v.slow;
+    let shift = centre_m(&panels[0].moved(&motion, &frame)) - centre_m(&panels[0]);
+    let expected = 1e-3 * frame.axes[0] - 2e-3 * frame.axes[1] + 3e-3 * frame.axes[2];
+    assert!((shift - expected).length() < 1e-15);
 }

@@ -150,6 +150,21 @@ fn seeds_stages_frames_and_panels_are_independent() {
 }
 
 #[test]
+fn numbers_of_pixels_go_round() {
+    let simd = Simd::detect();
+    let (mut across, mut begin) = ([0.0; 600], [0.0; 300]);
+    stream(4).fill_gauss(simd, u32::MAX - 299, &mut across);
+    stream(4).fill_gauss(simd, 0, &mut begin);
+    assert_eq!(across[300..], begin);
+    for mean in [5.0, 100.0] {
+        let (mut across, mut begin) = ([mean; 600], [mean; 300]);
+        stream(4).draw_poisson(simd, u32::MAX - 299, &mut across);
+        stream(4).draw_poisson(simd, 0, &mut begin);
+        assert_eq!(across[300..], begin);
+    }
+}
+
+#[test]
 fn means_that_are_no_means_give_nothing() {
     let mut counts = [f32::NAN, -1.0, 0.0, -0.0, f32::NEG_INFINITY, f32::INFINITY, 1e-30];
     stream(1).draw_poisson(Simd::detect(), 0, &mut counts);

@@ -18,6 +18,7 @@ use widebragg::scene::{
 };
 use widebragg::structure_factor::{LookupRule, StructureFactors};
 
+use crate::background::Background;
 use crate::derive::{self, SourceSteps};
 use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part, refused};
@@ -110,6 +111,8 @@ pub struct Experiment {
     pub default_f: f64,
     /// Whether structure factors are interpolated.
     pub interpolate: bool,
+    /// What amorphous matter adds to each image.
+    pub background: Option<Arc<Background>>,
 }
 
 /// What follows from the parameters beside the tables.
@@ -275,6 +278,7 @@ impl Experiment {
             interpolate: derive::interpolates(&parameters),
             default_f: parameters.default_f,
             structure_factors: parameters.structure_factors.map(Arc::new),
+            background: None,
         };
         if experiment.other_lattices.is_empty() && experiment.weight > 0.0 {
             return Ok(experiment);

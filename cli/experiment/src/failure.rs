@@ -33,12 +33,18 @@ pub enum Part {
     Orientations,
     /// The carryover of the reference's threads.
     Carryover,
+    /// Noise of the detector.
+    Noise,
     /// Worker threads.
     Threads,
     /// The scene as a whole, or an image of it.
     Scene,
     /// The choice of pixels to fit.
     Selection,
+    /// What differs between shots.
+    Shots,
+    /// Amorphous matter in the beam.
+    Background,
 }
 
 impl Part {
@@ -60,9 +66,12 @@ impl Part {
             Self::Thickness => "sensor thickness",
             Self::Orientations => "orientations",
             Self::Carryover => "carryover",
+            Self::Noise => "noise",
             Self::Threads => "threads",
             Self::Scene => "scene",
             Self::Selection => "pixels to fit",
+            Self::Shots => "shots",
+            Self::Background => "background",
         }
     }
 }

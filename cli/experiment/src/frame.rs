@@ -14,6 +14,7 @@ use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::{filled, reserved, zeroed};
 
+use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
@@ -120,8 +121,7 @@ fn render(
     for (index, (part, StackPart { pixels: deviates, .. })) in of_panels.enumerate() {
         let random = streams.and_then(|streams| streams.get(index));
         let noise = random.map(|random| (random.clone(), deviates));
-        let (panel, rows, took) =
-            render_panel(experiment, scenes.on_panel(index), part.pixels, noise, row_done)?;
+        let (panel, rows, took) = render_panel(experiment, scenes.on_panel(index), part, noise, row_done)?;
         seconds += took;
         report.pixels += rows.pixels;
         report.omega_sum_sr += rows.omega_sum_sr;
@@ -136,7 +136,7 @@ fn render(
 fn render_panel<'s, 'a: 's>(
     experiment: &Experiment,
     scenes: impl Iterator<Item = &'s Scene<'a>>,
-    pixels: &mut [f32],
+    StackPart { first_row, pixels, .. }: StackPart<'_, &mut [f32]>,
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(PanelFrame, RowReport, f64), Failure> {
@@ -146,8 +146,11 @@ fn render_panel<'s, 'a: 's>(
     while let Some(scene) = scenes.next() {
         // Deviates are those of the sum, which is complete with the last lattice.
         let noise = noise.take_if(|_| scenes.peek().is_none());
-        let (lattice, rows, took) =
-            render_lattice(experiment, scene, panel.is_some(), pixels, noise, row_done)?;
+        let before = match panel {
+            None => Before::Background(background::from_row(experiment, first_row)),
+            Some(_) => Before::Lattices,
+        };
+        let (lattice, rows, took) = render_lattice(experiment, scene, before, pixels, noise, row_done)?;
         panel = Some(match panel {
             None => (lattice, rows, took),
             Some((mut panel, mut report, seconds)) => {
@@ -161,11 +164,20 @@ fn render_panel<'s, 'a: 's>(
     panel.ok_or_else(|| Failure::impossible(Part::Crystal, "a frame without lattices"))
 }
 
-/// Renders a panel with one lattice; `adds`: to what its pixels hold.
+/// What the photons of a lattice add to.
+#[derive(Clone, Copy)]
+enum Before<'f> {
+    /// What amorphous matter adds to each pixel; empty where there is none.
+    Background(&'f [f32]),
+    /// What the pixels hold of other lattices.
+    Lattices,
+}
+
+/// Renders a panel with one lattice.
 fn render_lattice(
     experiment: &Experiment,
     scene: &Scene<'_>,
-    adds: bool,
+    before: Before<'_>,
     pixels: &mut [f32],
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
@@ -187,7 +199,7 @@ fn render_lattice(
         slots: &slots,
         row_done,
         drawing: drawing.as_ref(),
-        adds,
+        before,
         pixels,
         done: &mut rows_done,
         aside: 0.0,
@@ -224,8 +236,7 @@ struct Target<'f, 'p> {
     row_done: &'f (dyn Fn() + Sync),
     /// Where finished rows go, if they get noise.
     drawing: Option<&'f Drawing<'p>>,
-    /// Whether rows are added to what the pixels hold.
-    adds: bool,
+    before: Before<'f>,
     /// Those of the rows that are not rendered yet.
     pixels: &'p mut [f32],
     done: &'f mut [RowDone],
@@ -239,7 +250,7 @@ impl<'p> Target<'_, 'p> {
         let (pixels, later) = core::mem::take(&mut self.pixels).split_at_mut(rows.len() * self.columns);
         self.pixels = later;
         let done = &mut self.done[rows.clone()];
-        let Self { columns, slots, row_done, drawing, adds, .. } = *self;
+        let Self { columns, slots, row_done, drawing, before, .. } = *self;
         // Each row has its own copy of its stream's slot. Openings are only read; the counts are added up later.
         let height = if slots.is_empty() { (PIXELS_AT_A_TIME / columns.max(1)).max(1) } else { 1 };
         let rendered_ns = AtomicU64::new(0);
@@ -249,10 +260,13 @@ impl<'p> Target<'_, 'p> {
             let mut own = slot_of_row(slots, first);
             let started = Instant::now();
             let carry = &mut carryover(own.as_mut_slice());
-            let report = if adds {
-                added(render_rows, these.clone(), out, carry)
-            } else {
-                render_rows(these.clone(), out, carry)
+            let report = match before {
+                Before::Background(photons) => {
+                    let report = render_rows(these.clone(), out, carry);
+                    background::add(photons.get(first * columns..).unwrap_or_default(), out);
+                    report
+                }
+                Before::Lattices => added(render_rows, these.clone(), out, carry),
             };
             rendered_ns.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
             these.clone().for_each(|_| row_done());

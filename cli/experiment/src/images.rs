@@ -4,12 +4,10 @@
 
 use bytemuck::Zeroable;
 use rayon::prelude::*;
-use widebragg::noise::counter::{Stage, Stream};
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_formats::memory::{reserved, zeroed};
 
-use crate::experiment::Experiment;
 use crate::panels::{parts, parts_mut};
 use crate::statistics::{Statistics, region};
 
@@ -116,33 +114,14 @@ pub fn pgm_image(pixels: &[f32], scale: f64) -> Option<Vec<u8>> {
 pub struct Noise<T> {
     /// Pixels.
     pub pixels: Vec<T>,
-    /// Total number of photons.
+    /// Sum of the deviates: the total number of photons.
     pub photons: f64,
     /// Number of saturated pixels.
     pub overloads: u64,
 }
 
-/// Poisson deviates of the pixels of an image of `experiment`, each a function of seed, frame, panel and pixel alone; drawn by
-/// all threads of the current pool.
-#[must_use]
-pub fn photon_counts(experiment: &Experiment, pixels: &[f32], seed: u64, frame: u32) -> Option<Vec<f32>> {
-    let mut counts = reserved(pixels.len())?;
-    counts.extend_from_slice(pixels);
-    let mut rest = &mut counts[..];
-    for panel in &experiment.panels {
-        let detector = &panel.detector;
-        let columns = detector.fast_pixels.max(1);
-        let (these, others) = rest.split_at_mut((columns * detector.slow_pixels).min(rest.len()));
-        rest = others;
-        let stream = Stream::new(seed, Stage::Photons, frame, panel.number as u32);
-        these.par_chunks_mut(columns).enumerate().for_each(|(slow, row)| {
-            stream.draw_poisson(experiment.simd, (slow * columns) as u32, row);
-        });
-    }
-    Some(counts)
-}
-
-/// The noise image: `deviates` of the pixels ([`render_noisy_frame`](crate::frame::render_noisy_frame)), plus the offset.
+/// The noise image: `deviates` of the pixels ([`render_noisy_frame`](crate::frame::render_noisy_frame), or
+/// [`DetectorNoise`](crate::detector_noise::DetectorNoise)), plus the offset.
 #[must_use]
 pub fn noise_image(scenes: &[Scene<'_>], deviates: &[f32], adc: f64) -> Option<Noise<u16>> {
     let wraps = scenes.iter().any(|scene| scene.mode() == PhiMode::CParity);
@@ -156,9 +135,9 @@ pub fn noise_image(scenes: &[Scene<'_>], deviates: &[f32], adc: f64) -> Option<N
     })
 }
 
-/// The noise image as the signed counts of a CBF image: `deviates` without an offset; masked pixels are -1.
+/// The noise image as signed counts: `deviates` without an offset, at least `least`; masked pixels are -1.
 #[must_use]
-pub fn noise_counts(scenes: &[Scene<'_>], deviates: &[f32]) -> Option<Noise<i32>> {
+pub fn noise_counts(scenes: &[Scene<'_>], deviates: &[f32], least: i32) -> Option<Noise<i32>> {
     noisy(scenes, deviates, |deviate, selected, noise| {
         // Masked pixels have deviates as well, so that the others have those of the noise image.
         if !selected {
@@ -167,7 +146,7 @@ pub fn noise_counts(scenes: &[Scene<'_>], deviates: &[f32]) -> Option<Noise<i32>
         let deviate = f64::from(deviate);
         noise.photons += deviate;
         noise.overloads += u64::from(deviate > MOST_COUNTS);
-        deviate.clamp(0.0, MOST_COUNTS) as i32
+        deviate.clamp(f64::from(least), MOST_COUNTS) as i32
     })
 }
 

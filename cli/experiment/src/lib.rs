@@ -35,6 +35,8 @@
 //! | put several crystals into one image | [`lattices`] |
 //! | vary it from shot to shot | [`shots`] |
 //! | get its statistics | [`statistics::Statistics`] |
+//! | turn photons into what a detector stores of them | [`detector_noise`] |
+//! | get the mean wavelength and h, k, l of each pixel | [`means::Means`] |
 //! | turn photons into integers, with noise or without | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
@@ -43,13 +45,16 @@
 //! | state the geometry for a reader of the images | [`geometry`] |
 //! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
 //! | make and thin out spectra | [`spectrum`] |
+//! | add what amorphous matter scatters | [`background`] |
 //! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
 //! Nothing is printed here: warnings and failures are values, and progress is reported to a callback.
 
+pub mod background;
 pub mod carryover;
 mod derive;
+pub mod detector_noise;
 pub mod detectors;
 pub mod experiment;
 pub mod factor_grid;
@@ -63,6 +68,7 @@ pub mod images;
 pub mod lattices;
 pub mod layout;
 pub mod light;
+pub mod means;
 mod noise;
 pub mod panels;
 pub mod parameters;

@@ -156,7 +156,9 @@ impl Experiment {
     /// There is no such panel.
     #[must_use]
     pub fn on_panel(&self, panel: usize) -> Self {
-        Self { panels: vec![self.panels[panel].clone()], ..self.clone() }
+        let background =
+            self.background.as_ref().map(|background| Arc::new(background.on_panel(self, panel)));
+        Self { panels: vec![self.panels[panel].clone()], background, ..self.clone() }
     }
 }
 

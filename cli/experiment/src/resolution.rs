@@ -6,6 +6,7 @@
 //! Cost: one square root a pixel.
 
 use core::f64::consts::FRAC_PI_2;
+use core::fmt::Debug;
 
 use rayon::prelude::*;
 use widebragg::beam::Source;
@@ -23,8 +24,8 @@ use crate::panels::DetectorPanel;
 const RINGS: usize = 4;
 
 /// Resolution of points of a detector.
-pub trait Resolution {
-    /// Resolution at a point, in Angstrom; infinite in the direct beam.
+pub trait Resolution: Debug + Sync {
+    /// Resolution at a point, in Angstrom; infinite in the direct beam, not a number where there is no detector.
     fn d_angstrom(&self, point_px: [f64; 2]) -> f64;
 
     /// Round resolutions, in Angstrom, whose rings are about evenly spaced over a rectangle; the coarsest
@@ -38,28 +39,35 @@ impl Resolution for FlatDetector {
             let [foot_x, foot_y] = self.foot_px;
             [(x - foot_x) * self.pixel_m, (y - foot_y) * self.pixel_m, self.distance_m]
         };
-        let (p, beam) = (ray(point_px), ray(self.beam_px));
-        let dot = |u: [f64; 3], v: [f64; 3]| u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
-        let cosine = dot(p, beam) / (dot(p, p) * dot(beam, beam)).sqrt();
-        // sin(theta) from cos(2 theta).
-        let sine = ((1.0 - cosine).max(0.0) / 2.0).sqrt();
-        self.lambda_m * 1e10 / (2.0 * sine)
+        spacing_angstrom(ray(point_px).into(), ray(self.beam_px).into(), self.lambda_m)
     }
 
     fn rings_angstrom(&self, corner_px: [f64; 2], size_px: [f64; 2]) -> Vec<f64> {
         let [x, y] = corner_px;
         let [width, height] = size_px;
         let corners = [[x, y], [x + width, y], [x, y + height], [x + width, y + height]];
-        let finest = corners.map(|corner| self.d_angstrom(corner)).into_iter().fold(f64::INFINITY, f64::min);
-        if finest.is_nan() || finest <= 0.0 || finest.is_infinite() {
-            return Vec::new();
-        }
-        // Radii are proportional to 1 / d for small angles.
-        let mut rings: Vec<f64> =
-            (1..=RINGS).map(|n| round(finest * RINGS as f64 / (n as f64 - 0.3))).collect();
-        rings.dedup();
-        rings
+        rings_up_to_corners(corners.into_iter().map(|corner| self.d_angstrom(corner)))
     }
+}
+
+/// The resolution where the direction from the sample is `position_m`, in Angstrom; infinite along the beam.
+pub(crate) fn spacing_angstrom(position_m: Vec3, beam: Vec3, lambda_m: f64) -> f64 {
+    let cosine = position_m.dot(beam) / (position_m.dot(position_m) * beam.dot(beam)).sqrt();
+    // sin(theta) from cos(2 theta).
+    let sine = ((1.0 - cosine).max(0.0) / 2.0).sqrt();
+    lambda_m * 1e10 / (2.0 * sine)
+}
+
+/// Round resolutions up to the finest of the corners of a detector, the coarsest first.
+pub(crate) fn rings_up_to_corners(corners_angstrom: impl Iterator<Item = f64>) -> Vec<f64> {
+    let finest = corners_angstrom.fold(f64::INFINITY, f64::min);
+    if finest.is_nan() || finest <= 0.0 || finest.is_infinite() {
+        return Vec::new();
+    }
+    // Radii are proportional to 1 / d for small angles.
+    let mut rings: Vec<f64> = (1..=RINGS).map(|n| round(finest * RINGS as f64 / (n as f64 - 0.3))).collect();
+    rings.dedup();
+    rings
 }
 
 /// |s| = 2 sin(theta) / lambda at the centre of every pixel of the stack, about the first source, in 1/Angstrom.

@@ -139,9 +139,23 @@ fn beam_json(beam: &Beam) -> Result<Value, Failure> {
 }
 
 fn detector_json(panels: &[Panel], pedestal: f64) -> Value {
-    // The node above the panels is the frame itself.
-    let hierarchy = json!({
-        "name": "",
+    let leaves = (0..panels.len()).map(|panel| json!({ "panel": panel }));
+    // Several are nested as DIALS nests the modules of an NXmx file: it takes a list as the reference geometry of that file
+    // only if both have the same nodes.
+    let children = if panels.len() > 1 {
+        let modules = leaves.zip(panels).map(|(leaf, panel)| node_json(&panel.name, vec![leaf]));
+        vec![node_json("detector", modules.collect())]
+    } else {
+        leaves.collect()
+    };
+    let panels: Vec<Value> = panels.iter().map(|panel| panel_json(panel, pedestal)).collect();
+    json!({ "panels": panels, "hierarchy": node_json("", children) })
+}
+
+/// A node above panels, in whose frame they stay as they are.
+fn node_json(name: &str, children: Vec<Value>) -> Value {
+    json!({
+        "name": name,
         "type": "",
         "fast_axis": [1.0, 0.0, 0.0],
         "slow_axis": [0.0, 1.0, 0.0],
@@ -158,10 +172,8 @@ fn detector_json(panels: &[Panel], pedestal: f64) -> Value {
         "gain": 1.0,
         "pedestal": 0.0,
         "px_mm_strategy": { "type": "SimplePxMmStrategy" },
-        "children": (0..panels.len()).map(|panel| json!({ "panel": panel })).collect::<Vec<_>>(),
-    });
-    let panels: Vec<Value> = panels.iter().map(|panel| panel_json(panel, pedestal)).collect();
-    json!({ "panels": panels, "hierarchy": hierarchy })
+        "children": children,
+    })
 }
 
 fn panel_json(panel: &Panel, pedestal: f64) -> Value {

@@ -62,6 +62,7 @@ pub mod shot_table;
 pub mod smv;
 pub mod sources;
 pub mod spectrum;
+pub mod stol;
 pub mod stream;
 mod text;
 pub mod trace;

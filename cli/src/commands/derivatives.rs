@@ -7,10 +7,13 @@ use rayon::ThreadPool;
 use serde_json::{Value, json};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
-use widebragg_experiment::gradient::named::{ALL, Named};
+use widebragg_experiment::gradient::moves::PanelGroup;
+use widebragg_experiment::gradient::named::{ALL, Named, motions};
 use widebragg_experiment::threads;
 use widebragg_formats::memory::is_there;
 
+use super::bodies::{Bodies, BodyWord, words};
+use super::setup::SetUp;
 use super::setup::structure_factors::named_inputs;
 use crate::console::complain;
 use crate::error::Failure;
@@ -23,6 +26,9 @@ const BYTES_PER_PIXEL: usize = 64;
 /// Memory for the rest of a fit.
 const FIT_BYTES: usize = 12 << 20;
 
+/// Smallest width of the column of names in a table.
+const LEAST_NAME_WIDTH: usize = 14;
+
 /// The name in `--wrt` that selects the derivatives with respect to each structure factor.
 const EACH_F: &str = "F";
 
@@ -31,22 +37,32 @@ const EACH_F: &str = "F";
 pub(crate) struct Chosen {
     /// Parameters, each once.
     pub parameters: Vec<Named>,
+    /// The groups of panels that their motions are of.
+    pub groups: Vec<PanelGroup>,
     /// Whether derivatives with respect to each structure factor are wanted.
     pub each_f: bool,
 }
 
 impl Chosen {
-    /// The parameters that `words` name, separated by commas: single ones, groups of them, `all` or `F`.
+    /// The parameters that `--wrt` names: single ones, groups of them, motions of panels and groups, `all` or `F`.
     ///
     /// # Errors
     /// A word that names nothing, or something that the experiment does not have.
-    pub fn new(words: &str, experiment: &Experiment) -> Result<Self, Failure> {
+    pub fn new(options: &GradientOptions, set_up: &SetUp) -> Result<Self, Failure> {
+        let experiment = &set_up.experiment;
+        let of_bodies = words(&options.wrt).filter_map(BodyWord::new);
+        let bodies = Bodies::new(set_up, &options.panel_groups, of_bodies)?;
         let mut chosen = Self::default();
-        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            if word == EACH_F {
-                chosen.each_f = true;
-            } else {
-                chosen.add(word, experiment)?;
+        for word in words(&options.wrt) {
+            match BodyWord::new(word) {
+                Some(of_bodies) => {
+                    for body in bodies.of(of_bodies)? {
+                        let motions = motions(body, experiment, &bodies.groups).collect();
+                        chosen.add_motions(word, of_bodies.component(), motions)?;
+                    }
+                }
+                None if word == EACH_F => chosen.each_f = true,
+                None => chosen.add(word, experiment)?,
             }
         }
         if chosen.parameters.is_empty() && !chosen.each_f {
@@ -55,18 +71,41 @@ impl Chosen {
         if chosen.each_f && experiment.structure_factors.is_none() {
             return Err(Failure::input("--wrt F: there are no structure factors (-hkl), only default_F"));
         }
+        chosen.groups = bodies.groups;
         Ok(chosen)
+    }
+
+    /// Adds those of the motions of a body that a word names, all of them or one component, but none twice.
+    fn add_motions(
+        &mut self,
+        word: &str,
+        component: Option<&str>,
+        motions: Vec<Named>,
+    ) -> Result<(), Failure> {
+        let component_of = |named: &Named| named.name.rsplit('.').next().unwrap_or_default().to_owned();
+        let known: Vec<String> = motions.iter().map(component_of).collect();
+        if component.is_some_and(|component| !known.iter().any(|known| known == component)) {
+            let known = known.join(", ");
+            return Err(Failure::input(format!("--wrt {word}: no such motion; there are {known}")));
+        }
+        let is_wanted = |named: &Named| component.is_none_or(|component| component_of(named) == component);
+        for named in motions.into_iter().filter(is_wanted) {
+            if !self.parameters.contains(&named) {
+                self.parameters.push(named);
+            }
+        }
+        Ok(())
     }
 
     /// Adds the parameters that a word names, but none twice.
     fn add(&mut self, word: &str, experiment: &Experiment) -> Result<(), Failure> {
         let named = ALL.iter().filter(|named| word == "all" || named.group == word || named.name == word);
-        let found: Vec<_> = named.map(|named| named.of(experiment)).collect();
+        let found: Vec<_> = named.map(|named| named.clone().of(experiment)).collect();
         if found.is_empty() {
-            let mut known: Vec<&str> = ALL.iter().map(|named| named.group).collect();
+            let mut known: Vec<&str> = ALL.iter().map(|named| &*named.group).collect();
             known.dedup();
             return Err(Failure::input(format!(
-                "--wrt {word}: no such parameter; there are {}, F, all, and the single ones",
+                "--wrt {word}: no such parameter; there are {}, F, all, panels, groups, and the single ones",
                 known.join(", ")
             )));
         }
@@ -81,6 +120,26 @@ impl Chosen {
         }
         Ok(())
     }
+}
+
+/// The width of the column of names in a table.
+pub(crate) fn name_width<'n>(named: impl Iterator<Item = &'n Named>) -> usize {
+    named.map(|named| named.name.chars().count()).fold(LEAST_NAME_WIDTH, usize::max)
+}
+
+/// The names of the panels, where there are several, and the groups of panels that move, as members of a JSON object.
+pub(crate) fn panel_members(
+    experiment: &Experiment,
+    groups: &[PanelGroup],
+) -> impl Iterator<Item = (&'static str, Value)> {
+    let names: Vec<&str> = experiment.panels.iter().map(|panel| &*panel.name).collect();
+    let panels = (names.len() > 1).then(|| json!(names));
+    let group = |group: &PanelGroup| {
+        let panels = group.panels.iter().filter_map(|&at| names.get(at));
+        json!({ "name": group.name, "panels": panels.collect::<Vec<_>>() })
+    };
+    let groups = (!groups.is_empty()).then(|| groups.iter().map(group).collect());
+    [panels.map(|panels| ("panels", panels)), groups.map(|groups| ("groups", groups))].into_iter().flatten()
 }
 
 /// The files that `gradient` and `refine` read, with the options that name them.

@@ -1,4 +1,5 @@
-//! `widebragg gradcheck`: both directions of differentiation against finite differences, on a small region.
+//! `widebragg gradcheck`: both directions of differentiation against finite differences, on a small region of each
+//! panel.
 //!
 //! The comparison is that of [`widebragg_experiment::gradient::check`]. A derivative that the finite
 //! differences are too uncertain to confirm is listed as such, and counts as neither right nor wrong. Exit
@@ -6,9 +7,11 @@
 
 use serde_json::{Value, json};
 use widebragg::scene::Roi;
+use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::check::{Checked, brightest, check};
+use widebragg_experiment::panels::DetectorPanel;
 
-use super::derivatives::{Chosen, pool};
+use super::derivatives::{Chosen, name_width, panel_members, pool};
 use super::setup;
 use super::setup::structure_factors::inputs;
 use crate::console;
@@ -25,21 +28,25 @@ const WRONG: u8 = 3;
 /// The line to print on standard error; exit code 3 where a derivative is wrong.
 pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     evidence::recorded(options.render.evidence.as_deref(), args, |evidence| {
-        let mut experiment = setup::experiment(&options.render)?;
-        let chosen = Chosen::new(&options.wrt, &experiment)?;
+        let set_up = setup::of_fit(&options.render)?;
+        let chosen = Chosen::new(options, &set_up)?;
+        let mut experiment = set_up.experiment;
         if chosen.parameters.is_empty() {
             return Err(Failure::input("gradcheck: --wrt F alone has no parameter to move"));
         }
         let found = pool(options)?.install(|| {
             if options.render.roi_px.is_none() {
-                let roi = brightest(&experiment)?;
-                experiment.panels.iter_mut().for_each(|panel| panel.roi = roi);
+                let regions = brightest(&experiment)?;
+                experiment.panels.iter_mut().zip(regions).for_each(|(panel, roi)| panel.roi = roi);
             }
-            check(&experiment, &chosen.parameters)
+            check(&experiment, &chosen.groups, &chosen.parameters)
         })?;
-        let roi = experiment.first_panel().roi;
         let tolerance = options.tolerance;
-        let (report, text) = (report(roi, &found, tolerance), table(roi, &found, tolerance));
+        let mut report = report(&experiment, &found, tolerance);
+        for (name, value) in panel_members(&experiment, &chosen.groups) {
+            report[name] = value;
+        }
+        let text = table(&experiment, &found, tolerance);
         if let Some(evidence) = evidence {
             inputs(&options.render).for_each(|path| evidence.add_input(path));
             evidence.add_text("gradcheck.json", &format!("{report:#}\n"))?;
@@ -62,8 +69,14 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
     })
 }
 
-fn report(roi: Roi, found: &[Checked], tolerance: f64) -> Value {
-    let Roi { fast_min, fast_max, slow_min, slow_max } = roi;
+fn report(experiment: &Experiment, found: &[Checked], tolerance: f64) -> Value {
+    let region = |panel: &DetectorPanel| {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = panel.roi;
+        json!([fast_min, fast_max, slow_min, slow_max])
+    };
+    let mut regions = experiment.panels.iter().map(region);
+    let regions =
+        if experiment.panels.len() == 1 { regions.next().into() } else { Value::from_iter(regions) };
     let parameters: Vec<Value> = found
         .iter()
         .map(|checked| {
@@ -79,17 +92,29 @@ fn report(roi: Roi, found: &[Checked], tolerance: f64) -> Value {
             })
         })
         .collect();
-    json!({
-        "roi": [fast_min, fast_max, slow_min, slow_max], "tolerance": tolerance, "parameters": parameters,
-    })
+    json!({ "roi": regions, "tolerance": tolerance, "parameters": parameters })
 }
 
-fn table(roi: Roi, found: &[Checked], tolerance: f64) -> String {
-    let Roi { fast_min, fast_max, slow_min, slow_max } = roi;
+fn table(experiment: &Experiment, found: &[Checked], tolerance: f64) -> String {
+    let region = |panel: &DetectorPanel| {
+        let Roi { fast_min, fast_max, slow_min, slow_max } = panel.roi;
+        let of_panel =
+            if experiment.panels.len() == 1 { String::new() } else { format!(" of panel {}", panel.name) };
+        format!("pixels fast {fast_min}..{fast_max}, slow {slow_min}..{slow_max}{of_panel}")
+    };
+    let regions: Vec<String> = experiment.panels.iter().map(region).collect();
+    let width = name_width(found.iter().map(|checked| &checked.named));
     let mut text = format!(
-        "pixels fast {fast_min}..{fast_max}, slow {slow_min}..{slow_max}; errors relative to the largest derivative, tolerance {tolerance}\n\n\
-         {:<14} {:<9} {:>15} {:>15}  {:>9}  {:>11}  {:>11}\n",
-        "parameter", "unit", "dL/dp", "by differences", "pullback", "pushforward", "differences"
+        "{}; errors relative to the largest derivative, tolerance {tolerance}\n\n\
+         {:<width$} {:<9} {:>15} {:>15}  {:>9}  {:>11}  {:>11}\n",
+        regions.join("\n"),
+        "parameter",
+        "unit",
+        "dL/dp",
+        "by differences",
+        "pullback",
+        "pushforward",
+        "differences"
     );
     for checked in found {
         let verdict = match checked.is_right(tolerance) {
@@ -98,7 +123,7 @@ fn table(roi: Roi, found: &[Checked], tolerance: f64) -> String {
             None => "  not confirmed: the differences are too uncertain",
         };
         text.push_str(&format!(
-            "{:<14} {:<9} {:>15.8e} {:>15.8e}  {:>9.1e}  {:>11.1e}  {:>11.1e}{verdict}\n",
+            "{:<width$} {:<9} {:>15.8e} {:>15.8e}  {:>9.1e}  {:>11.1e}  {:>11.1e}{verdict}\n",
             checked.named.name,
             checked.named.unit,
             checked.derivative,

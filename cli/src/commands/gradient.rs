@@ -2,27 +2,27 @@
 //! derivatives of pixels.
 //!
 //! Prints JSON: `loss` with its kind and pixels, and `gradient` with name, unit, value and derivative of each
-//! parameter; against an image also `correlation`, and the `offset` and `saturation` of its pixels; `light` says whether
-//! the derivatives are from a list of spots. The folder of
-//! `--out` gets the same as `gradient.json`; with `--images` a float image and a picture of dI/dp for each parameter;
-//! with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
+//! parameter; of several panels also `panels`, and `groups` of them; against an image also `correlation`, and the
+//! `offset` and `saturation` of its pixels; `light` says whether the derivatives are from a list of spots. The folder
+//! of `--out` gets the same as `gradient.json`; with `--images` a float image and a picture of dI/dp for each
+//! parameter; with `--wrt F` the list `dL_dF.hkl` of h, k, l and dL/dF.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use widebragg::gradient::{Moves, Variables};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::gradient::loss::Loss;
+use widebragg_experiment::gradient::moves::Moves;
 use widebragg_experiment::gradient::named::{Named, value};
-use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::problem::{Direction, Problem, Pulled};
 use widebragg_experiment::gradient::refine::optimiser::correlation;
 use widebragg_experiment::gradient::selection::selected;
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::float::write_float;
 
-use super::derivatives::{Chosen, Exposure, loss_against, pixels, pool, read_files};
+use super::derivatives::{Chosen, Exposure, loss_against, panel_members, pixels, pool, read_files};
 use super::distinct::Files;
 use super::light;
 use super::setup;
@@ -58,8 +58,9 @@ fn loss(options: &GradientOptions, experiment: &Experiment) -> Result<(Loss, Opt
 }
 
 fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
-    let experiment = setup::experiment(&options.render)?;
-    let chosen = Chosen::new(&options.wrt, &experiment)?;
+    let set_up = setup::of_fit(&options.render)?;
+    let chosen = Chosen::new(options, &set_up)?;
+    let experiment = set_up.experiment;
     if let Some(folder) = &options.out {
         check_files(options, &chosen, folder)?;
     }
@@ -74,8 +75,9 @@ fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>)
         fs::create_dir_all(folder).map_err(unusable)?;
     }
     let mut written = Vec::new();
-    let mut report = pool(options)?
-        .install(|| report(options, &Problem::new(&experiment)?, &chosen, &loss, &mut written))?;
+    let mut report = pool(options)?.install(|| {
+        report(options, &Problem::new(&experiment, &chosen.groups)?, &chosen, &loss, &mut written)
+    })?;
     for (name, value) in exposure.iter().flat_map(Exposure::members) {
         report[name] = value;
     }
@@ -92,9 +94,12 @@ fn differentiate(options: &GradientOptions, mut evidence: Option<&mut Evidence>)
     if options.render.quiet && !options.render.json { Ok(()) } else { console::print(&text) }
 }
 
-/// The float image and the picture of the derivatives with respect to a parameter.
+/// The float image and the picture of the derivatives with respect to a parameter. What may be no part of the name of
+/// a file is a line in it.
 fn image_names(named: &Named) -> [String; 2] {
-    ["bin", "png"].map(|extension| format!("dI_d{}.{extension}", named.name))
+    let is_usual = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let name: String = named.name.chars().map(|c| if is_usual(c) { c } else { '_' }).collect();
+    ["bin", "png"].map(|extension| format!("dI_d{name}.{extension}"))
 }
 
 /// Checks that no file of `--out` is one that is read.
@@ -120,7 +125,7 @@ fn report(
     let moves = Moves::default();
     let image = problem.image(&moves)?;
     let (value, counted, slopes) = loss.at(&image, selected(experiment));
-    let directions = problem.directions(&moves, chosen.parameters.iter().map(|named| named.parameter))?;
+    let directions = problem.directions(&moves, chosen.parameters.iter().map(|named| named.movable))?;
     let grid = experiment.structure_factors.as_deref().filter(|_| chosen.each_f);
     if grid.is_some_and(|grid| grid.grids() > 1) {
         return Err(Failure::input("--wrt F: needs one F for all wavelengths, not --energy-channels"));
@@ -137,12 +142,11 @@ fn report(
         }
     }
     let entries = chosen.parameters.iter().zip(&directions);
-    let gradient: Vec<Value> =
-        entries.map(|(named, d)| entry(named, experiment, &moves, &sums.variables, d)).collect();
+    let gradient: Vec<Value> = entries.map(|(named, d)| entry(named, experiment, &moves, &sums, d)).collect();
     let mut report = json!({
         "loss": value, "kind": loss.name(), "pixels": counted, "gradient": gradient,
     });
-    for (name, value) in light::members(taken) {
+    for (name, value) in light::members(taken).chain(panel_members(experiment, &chosen.groups)) {
         report[name] = value;
     }
     if options.against.is_some() {
@@ -161,14 +165,14 @@ fn entry(
     named: &Named,
     experiment: &Experiment,
     moves: &Moves,
-    sums: &Variables,
-    direction: &Variables,
+    sums: &Pulled,
+    direction: &Direction,
 ) -> Value {
     json!({
         "name": named.name,
         "unit": named.unit,
         "value": value(named, experiment, moves),
-        "derivative": sums.dot(direction) * named.per_unit,
+        "derivative": sums.along(direction) * named.per_unit,
     })
 }
 
@@ -191,7 +195,7 @@ fn write_image(
     problem: &Problem<'_>,
     folder: &Path,
     named: &Named,
-    direction: &Variables,
+    direction: &Direction,
 ) -> Result<[PathBuf; 2], Failure> {
     let (image, _) = problem.pushforward(&Moves::default(), core::slice::from_ref(direction))?;
     let pixels: Vec<f32> = image.iter().map(|slope| (slope * named.per_unit) as f32).collect();

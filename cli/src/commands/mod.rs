@@ -2,6 +2,7 @@
 //! came of it.
 
 pub mod bench;
+mod bodies;
 mod companions;
 pub mod compare;
 pub mod demo;

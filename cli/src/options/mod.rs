@@ -35,10 +35,10 @@ pub use completions::completions;
 pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
-    Attenuation, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, Dtype, GradientOptions,
-    HeaderStyle, HklOptions, Log, Misset, ModelOptions, NMatrix, NxmxData, Options, PanelChoice,
-    SensorOption, Shell, ShotOptions, SolventChoice, SpectrumOptions, TraceDiffOptions, TraceFormat,
-    TraceOptions,
+    Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions,
+    Dtype, GradientOptions, HeaderStyle, HklOptions, Log, MatterOption, MatterTable, Misset, ModelOptions,
+    NMatrix, NxmxData, Options, PanelChoice, SensorOption, Shell, ShotOptions, SolventChoice,
+    SpectrumOptions, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

@@ -15,6 +15,8 @@ use widebragg::light::LightRule;
 use widebragg::mosaic::MosaicAxes;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
+use widebragg_experiment::background::{KnownMatter, Place};
+use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
@@ -24,6 +26,7 @@ use widebragg_experiment::shots::Distributions;
 use widebragg_experiment::spectrum::Peak;
 use widebragg_formats::nxmx::Compression;
 use widebragg_formats::reflections::p1::Wanted;
+use widebragg_formats::stol::Abscissa;
 
 /// A command with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +135,15 @@ pub enum HeaderStyle {
     Reference,
 }
 
+/// `--noise-model`: what the noise is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoiseModel {
+    /// One stream of random numbers, as in nanoBragg.
+    Reference,
+    /// Deviates that are functions of seed, frame, panel and pixel.
+    Counter,
+}
+
 /// `--nxmx-data`: what the pixels of an NXmx file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NxmxData {
@@ -220,7 +232,7 @@ pub struct CompareOptions {
     pub threshold: Option<f64>,
     /// Draw resolution rings.
     pub rings: bool,
-    /// Image whose header has the geometry for the rings.
+    /// File with the geometry, for rings and for where panels stand.
     pub geometry: Option<PathBuf>,
     /// Folder for the files.
     pub out: PathBuf,
@@ -430,6 +442,48 @@ impl SpectrumOptions {
     }
 }
 
+/// Amorphous matter in the beam.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BackgroundOptions {
+    /// What there is.
+    pub matter: Vec<MatterOption>,
+    /// Whether slabs absorb what they scatter.
+    pub absorbs: bool,
+}
+
+/// One kind of matter in the beam.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatterOption {
+    /// What was typed.
+    pub typed: String,
+    /// Its structure factors.
+    pub table: MatterTable,
+    /// Where it is.
+    pub place: Place,
+    /// Density, g/cm^3, above zero.
+    pub density_g_per_cm3: Option<f64>,
+    /// Molecular weight, g/mol, above zero.
+    pub weight_g_per_mol: Option<f64>,
+    /// Full width at half maximum that its structure factors are broadened by, 1/Angstrom, above zero.
+    pub width_per_angstrom: Option<f64>,
+    /// Chemical formula.
+    pub formula: Option<String>,
+}
+
+/// Where the structure factors of matter come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MatterTable {
+    /// A name.
+    Known(KnownMatter),
+    /// A file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Its first column.
+        abscissa: Abscissa,
+    },
+}
+
 /// The options of `widebragg gradient`, `gradcheck` and `refine`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradientOptions {
@@ -437,6 +491,8 @@ pub struct GradientOptions {
     pub render: Options,
     /// Names of parameters, separated by commas; empty: not given.
     pub wrt: String,
+    /// Groups of panels, each as `NAME=PANEL,...`.
+    pub panel_groups: Vec<String>,
     /// The image to compare with.
     pub against: Option<PathBuf>,
     /// What the detector added to every pixel of that image, instead of what its header says.
@@ -462,6 +518,7 @@ impl Default for GradientOptions {
         Self {
             render: Options::default(),
             wrt: String::new(),
+            panel_groups: Vec::new(),
             against: None,
             offset: None,
             saturation: None,
@@ -617,6 +674,8 @@ pub struct Options {
     pub beamsize_m: Option<f64>,
     /// Thickness of water in the beam, metres, not negative.
     pub water_m: Option<f64>,
+    /// Amorphous matter in the beam.
+    pub background: BackgroundOptions,
 
     /// File of the geometry of an experiment.
     pub geometry: Option<PathBuf>,
@@ -753,6 +812,12 @@ pub struct Options {
     pub predictions: Option<PathBuf>,
     /// miniCBF image with photon noise.
     pub noise_cbf: Option<PathBuf>,
+    /// What the noise is drawn from; `None`: as [`Options::has_counter_noise`] says.
+    pub noise_model: Option<NoiseModel>,
+    /// Stages of the noise of the detector.
+    pub noise_stages: NoiseStages,
+    /// Images of means; the names have the quantity before the extension.
+    pub mean_images: Option<PathBuf>,
     /// NXmx file of all frames.
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
@@ -815,6 +880,13 @@ impl Options {
     pub fn data_of_nxmx(&self) -> Option<NxmxData> {
         let usual = if self.nonoise { NxmxData::Photons } else { NxmxData::Noise };
         self.nxmx.as_ref().map(|_| self.nxmx_data.unwrap_or(usual))
+    }
+
+    /// Whether the noise of each pixel is drawn by itself; else it is the reference's.
+    #[must_use]
+    pub fn has_counter_noise(&self) -> bool {
+        let usual = self.shots.is_some() || self.noise_stages != NoiseStages::default();
+        self.noise_model.map_or(usual, |model| model == NoiseModel::Counter)
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

@@ -87,7 +87,7 @@ pub(super) const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["nthreads", "ncpu", "cpus", "cores", "j", "jobs", "nproc"], &["--threads"]),
     (&["noise", "addnoise"], &["-noisefile"]),
     (&["offset", "adcoffset", "pedestal", "bias"], &["-adc"]),
-    (&["background", "solvent"], &["-water"]),
+    (&["background", "solvent"], &["--background", "-water"]),
     (&["region", "window", "regionofinterest"], &["-roi"]),
     (&["nimages", "images", "nframes", "numframes"], &["--frames"]),
     (&["silent", "q"], &["--quiet"]),

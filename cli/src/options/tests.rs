@@ -18,6 +18,7 @@ use widebragg::{
     rotation::PhiMode,
     vector::Vec3,
 };
+use widebragg_experiment::detector_noise::{BadPixels, CommonModeRule, DeadTimeRule, NoiseStages};
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_formats::nxmx::Compression;
 
@@ -60,9 +61,13 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
         Takes::Text(shown) if shown.contains("LAYERS") => vec!["Si,320".to_owned(), "CdTe,1000,4".to_owned()],
         Takes::Text("NAME") => vec!["pilatus-6m".to_owned(), "Eiger2_X_16M".to_owned()],
+        Takes::Text(shown) if shown.starts_with("NAME|FILE") => {
+            vec!["air,-10..30".to_owned(), "a.4stol:4s,0.1,1.1,20,width=0.002,formula=C2H4".to_owned()]
+        }
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
         }
+        Takes::Text(shown) if shown.starts_with("hot=") => vec!["hot=3,dead=2,seed=5".to_owned()],
         Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
@@ -395,6 +400,65 @@ fn our_own_options() {
 }
 
 #[test]
+fn noise_of_the_detector() {
+    let o = options("-N 3");
+    assert!(!o.has_counter_noise() && o.noise_stages == NoiseStages::default());
+    assert!(options("--noise-model counter").has_counter_noise());
+    let o = options(
+        "--flicker 0.02 --pixel-flicker 0.01 --dead-time 120,retrigger --gain 1.5 --calibration 0.03 --calibration-seed 9 \
+         --common-mode 2,256,128 --readout 3 --bad-pixels dead=4,seed=6",
+    );
+    assert!(o.has_counter_noise());
+    let stages = NoiseStages {
+        flicker: 0.02,
+        pixel_flicker: 0.01,
+        dead_time: Some(DeadTimeRule { tau_s: 120.0 * 1e-9, retriggers: true }),
+        adu_per_photon: 1.5,
+        calibration: 0.03,
+        calibration_seed: 9,
+        common_mode: Some(CommonModeRule { rms_adu: 2.0, block: Some([256, 128]) }),
+        readout_adu: 3.0,
+        bad_pixels: BadPixels { hot: 0, dead: 4, seed: 6 },
+    };
+    assert_eq!(o.noise_stages, stages);
+    // Nothing of a stage is no stage.
+    let o = options(
+        "--flicker 0 --dead-time 0 --gain 1 --common-mode 0,2,2 --readout 0 --bad-pixels hot=0,seed=3",
+    );
+    assert_eq!(o.noise_stages, NoiseStages::default());
+    let negative = "must not be negative";
+    for (line, why) in [
+        ("--flicker -0.1", negative),
+        ("--pixel-flicker -1", negative),
+        ("--calibration -0.03", negative),
+        ("--readout -3", negative),
+        ("--readout nan", "\"nan\" is not a finite number"),
+        ("--flicker inf", "\"inf\" is not a finite number"),
+        ("--gain 0", "must be larger than zero"),
+        ("--gain -2", "must be larger than zero"),
+        ("--calibration-seed -1", "a seed must not be negative"),
+        ("--dead-time -5", "expected a number that is not negative"),
+        ("--dead-time nan", "expected a number that is not negative"),
+        ("--dead-time 100,slow", "expected a time in ns, and then only ,retrigger"),
+        ("--common-mode inf", "expected a number that is not negative"),
+        ("--common-mode 1,2", "expected ADU, or ADU,FAST,SLOW"),
+        ("--common-mode 1,2,0", "the sides of a block are numbers of pixels, at least 1"),
+        ("--bad-pixels 5", "expected some of hot=N, dead=N and seed=S"),
+        ("--bad-pixels hot=-1", "hot= needs a whole number that is not negative"),
+        ("--bad-pixels hot=1,hot=2", "hot= is there twice"),
+        ("--bad-pixels cold=1", "expected some of hot=N, dead=N and seed=S"),
+    ] {
+        assert_eq!(refusal(line), format!("{line}: {why}"));
+    }
+    assert!(refusal("--noise-model reference --gain 2").starts_with("--noise-model reference: "));
+    assert!(refusal("--gain 2 --phi-carryover-mode c-parity").starts_with("--noise-model counter, "));
+    assert!(
+        refusal("shots --shots 2 --nxmx a.nxs --noise-model reference")
+            .starts_with("--noise-model reference: shots")
+    );
+}
+
+#[test]
 fn commands() {
     let Ok(Command::Demo(demo)) =
         parse(&words("demo --threads 2 --out there --phi-carryover-mode c-parity --quiet"))
@@ -612,9 +676,10 @@ fn what_has_no_effect_leaves_one_note() {
     assert!(o.curved_det);
     assert_eq!(o.notes.first().unwrap(), "'yes' after -curved_det is ignored: the option takes no value");
     assert_eq!(o.notes.len(), 6);
-    for (note, name) in o.notes[1..].iter().zip(["-density", "-MW", "-stol", "-4stol", "-Q"]) {
-        assert_eq!(*note, format!("{name} is accepted but has no effect, as in nanoBragg"));
-    }
+    let has_none = |name: &str| format!("{name} is accepted but has no effect, as in nanoBragg");
+    let tables = [("-stol", "s"), ("-4stol", "4s"), ("-Q", "Q")]
+        .map(|(name, column)| format!("{}: --background FILE:{column},THICKNESS_mm has one", has_none(name)));
+    assert_eq!(o.notes[1..], [&[has_none("-density"), has_none("-MW")][..], &tables].concat());
     assert!(options("-N 3").notes.is_empty());
 }
 

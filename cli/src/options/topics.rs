@@ -87,13 +87,14 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 22] = [
+pub(super) static TOPICS: [Topic; 24] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
     written!("models", "structure factors from the coordinates of atoms"),
     written!("geometry", "--geometry: panels, beam and crystal from a file"),
     written!("spectrum", "--spectrum: weights of the wavelengths of the beam"),
+    written!("background", "--background: scattering of water, air, ice and the like"),
     written!("crystals", "fractions of cells, widths of spots, mosaic domains"),
     Topic {
         name: "detectors",
@@ -111,13 +112,14 @@ pub(super) static TOPICS: [Topic; 22] = [
     written!("trace", "intermediate values of pixels, and where two programs differ"),
     written!("fit", "derivatives and the fit of parameters to an image"),
     written!("evidence", "--evidence: a record of a run that can be checked later"),
+    written!("noise", "--noise-model: the noise of the detector, stage by stage"),
     written!("noisify", "noisify and nonbragg, nanoBragg's companions"),
     written!("performance", "--threads, --simd, --precision; speed"),
     written!("memory", "the memory that a run needs, and limits of size"),
 ];
 
 /// Other words that find a topic, and its name.
-const WORDS: [(&str, &str); 18] = [
+const WORDS: [(&str, &str); 20] = [
     ("nxmx", "headers"),
     ("nexus", "headers"),
     ("hdf5", "headers"),
@@ -133,6 +135,8 @@ const WORDS: [(&str, &str); 18] = [
     ("precision", "performance"),
     ("threads", "performance"),
     ("simd", "performance"),
+    ("readout", "noise"),
+    ("gain", "noise"),
     ("frames", "series"),
     ("resume", "series"),
     ("space-group", "hkl"),

@@ -2,6 +2,7 @@
 //!
 //! Large images are reduced by blocks. Each block shows its most extreme value, since a spot may be a single
 //! pixel; pixels that are not finite come before all others. Small images are enlarged by whole factors.
+//! Panels that are laid out as they stand in space have grey gaps between them.
 //! Memory: 3 bytes a point of the picture, which has at most about 1650 x 1450 points.
 
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use widebragg_experiment::resolution::Resolution;
 
 use crate::error::Failure;
 use crate::images::Region;
-use widebragg_formats::image::FlatDetector;
+use widebragg_formats::image::Layout;
 
 /// Longest side of an image in a picture, and the side that small images are enlarged towards.
 const LONGEST: usize = 1300;
@@ -44,12 +45,15 @@ pub(crate) struct Picture<'a> {
     pub title: &'a str,
     pub unit: &'a str,
     pub region: Region,
+    /// Where its pixels are; `None`: as they are stored.
+    pub layout: Option<&'a Layout>,
     pub scale: &'a Scale,
     /// Number of pixels that are not finite.
     pub not_finite: usize,
     /// What these are called.
     pub not_finite_name: &'a str,
-    pub rings: Option<&'a FlatDetector>,
+    /// Resolution of the points of the picture, for rings.
+    pub rings: Option<&'a dyn Resolution>,
     /// Colour of the rings and their labels.
     pub ring_colour: [u8; 3],
 }
@@ -80,6 +84,13 @@ impl Zoom {
 }
 
 impl Picture<'_> {
+    /// The pixels of the picture: those of the region, or the points of the layout.
+    fn shown(&self) -> Region {
+        let of_layout =
+            |layout: &Layout| Region { fast_min: 0, slow_min: 0, fast: layout.width, slow: layout.height };
+        self.layout.map_or(self.region, of_layout)
+    }
+
     /// Draws the picture as a PNG file; `pixel` returns the value at an index, `weight` how extreme a value
     /// is.
     pub fn draw(
@@ -87,8 +98,9 @@ impl Picture<'_> {
         pixel: impl Fn(usize) -> f32 + Sync,
         weight: impl Fn(f32) -> f32 + Sync,
     ) -> Result<Vec<u8>, Failure> {
-        let zoom = Zoom::of(&self.region);
-        let (width, height) = (zoom.points(self.region.fast), zoom.points(self.region.slow));
+        let shown = self.shown();
+        let zoom = Zoom::of(&shown);
+        let (width, height) = (zoom.points(shown.fast), zoom.points(shown.slow));
         let lettering = if width.max(height) > SHOWN_WHOLE { Lettering::LARGE } else { Lettering::SMALL };
         let [left, top, right, bottom] = [LEFT, TOP, RIGHT, BOTTOM].map(|room| lettering.scaled(room));
         let mut canvas = Canvas::new(left + width + right, top + height.max(LEAST_BAR) + bottom, lettering);
@@ -102,7 +114,8 @@ impl Picture<'_> {
                     row.copy_within(3 * (left + x - 1)..3 * (left + x), 3 * (left + x));
                     continue;
                 }
-                let colour = self.scale.colour(self.outstanding(block, zoom.block, &pixel, &weight));
+                let found = self.outstanding(block, zoom.block, &pixel, &weight);
+                let colour = found.map_or(GREY, |found| self.scale.colour(found));
                 row[3 * (left + x)..3 * (left + x) + 3].copy_from_slice(&colour);
             }
         });
@@ -113,23 +126,30 @@ impl Picture<'_> {
         canvas.png()
     }
 
-    /// The most extreme value of a block.
+    /// The most extreme value of a block; `None` in a gap.
     fn outstanding(
         &self,
         [fast, slow]: [usize; 2],
         block: usize,
         pixel: &impl Fn(usize) -> f32,
         weight: &impl Fn(f32) -> f32,
-    ) -> f32 {
-        let mut found = pixel(slow * self.region.fast + fast);
-        for slow in slow..(slow + block).min(self.region.slow) {
-            for fast in fast..(fast + block).min(self.region.fast) {
-                let value = pixel(slow * self.region.fast + fast);
+    ) -> Option<f32> {
+        let shown = self.shown();
+        let mut found = None;
+        for slow in slow..(slow + block).min(shown.slow) {
+            for fast in fast..(fast + block).min(shown.fast) {
+                let point = slow * shown.fast + fast;
+                let index = match self.layout {
+                    None => point,
+                    Some(layout) if layout.pixels[point] == Layout::GAP => continue,
+                    Some(layout) => layout.pixels[point] as usize,
+                };
+                let value = pixel(index);
                 if !value.is_finite() {
-                    return value;
+                    return Some(value);
                 }
-                if weight(value) > weight(found) {
-                    found = value;
+                if found.is_none_or(|found| weight(value) > weight(found)) {
+                    found = Some(value);
                 }
             }
         }
@@ -143,24 +163,26 @@ impl Picture<'_> {
         let bottom = top + height;
         let tick = scaled(6);
         let apart = scaled(MARK_PX);
-        for (pixel, at) in marks(self.region.fast_min, self.region.fast, zoom, apart) {
+        let shown = self.shown();
+        let [across, down] = if self.layout.is_some() { ["across", "down"] } else { ["fast", "slow"] };
+        for (pixel, at) in marks(shown.fast_min, shown.fast, zoom, apart) {
             canvas.rectangle([left + at, bottom + 1], [1, tick], INK);
             canvas.text([left + at, bottom + scaled(8)], Align::Centre, &pixel.to_string(), INK);
         }
-        for (pixel, at) in marks(self.region.slow_min, self.region.slow, zoom, apart) {
+        for (pixel, at) in marks(shown.slow_min, shown.slow, zoom, apart) {
             canvas.rectangle([left - 1 - tick, top + at], [tick, 1], INK);
             let y = (top + at).saturating_sub(line / 2);
             canvas.text([left - scaled(10), y], Align::Right, &pixel.to_string(), INK);
         }
         let under = bottom + scaled(8 + 6) + line;
-        let mut label = "fast (pixels)".to_owned();
-        let blocks = format!("fast (pixels); a point is the extreme of {0} x {0} pixels", zoom.block);
+        let mut label = format!("{across} (pixels)");
+        let blocks = format!("{label}; a point is the extreme of {0} x {0} pixels", zoom.block);
         if zoom.block > 1 && lettering.width(&blocks) < width {
             label = blocks;
         }
         canvas.text([left + width / 2, under], Align::Centre, &label, INK);
-        let label = "slow (pixels)";
-        canvas.upwards([2, top + height.max(lettering.width(label)) / 2], label, INK);
+        let label = format!("{down} (pixels)");
+        canvas.upwards([2, top + height.max(lettering.width(&label)) / 2], &label, INK);
         let room = (width + right - 8) / lettering.character;
         let title: String = if self.title.chars().count() > room {
             let cut = self.title.chars().count() + 3 - room;
@@ -192,8 +214,9 @@ impl Picture<'_> {
         let Some(geometry) = self.rings else { return };
         let [left, top] = [LEFT, TOP].map(|room| lettering.scaled(room));
         let pixels_per_point = zoom.block as f64 / zoom.enlarged as f64;
-        let corner = [self.region.fast_min as f64, self.region.slow_min as f64];
-        let size = [self.region.fast as f64, self.region.slow as f64];
+        let shown = self.shown();
+        let corner = [shown.fast_min as f64, shown.slow_min as f64];
+        let size = [shown.fast as f64, shown.slow as f64];
         let rings = geometry.rings_angstrom(corner, size);
         let d = |x: usize, y: usize| {
             let [fast, slow] = corner;
@@ -208,7 +231,8 @@ impl Picture<'_> {
             for x in 0..width {
                 let (here, right, under) = (above[x], above[x + 1], below[x]);
                 for (ring, point) in rings.iter().zip(&mut highest) {
-                    if (here > *ring) != (right > *ring) || (here > *ring) != (under > *ring) {
+                    let passes = |next: f64| !next.is_nan() && (here > *ring) != (next > *ring);
+                    if !here.is_nan() && (passes(right) || passes(under)) {
                         canvas.blend(left + x, top + y, self.ring_colour, 170);
                         point.get_or_insert([x, y]);
                     }
@@ -320,6 +344,7 @@ pub(crate) fn signed_picture(
         title,
         unit,
         region: Region { fast_min: 0, slow_min: 0, fast, slow: pixels.len() / fast.max(1) },
+        layout: None,
         scale: &Scale::diverging(largest, rms / 100.0),
         not_finite: pixels.iter().filter(|x| !x.is_finite()).count(),
         not_finite_name: NOT_FINITE_NAME,
@@ -352,6 +377,7 @@ mod tests {
             title: "",
             unit: "",
             region,
+            layout: None,
             scale: &scale,
             not_finite: 0,
             not_finite_name: NOT_FINITE_NAME,
@@ -364,8 +390,14 @@ mod tests {
             _ => 0.0,
         };
         let weight = |v: f32| v;
-        assert_eq!(picture.outstanding([6, 0], 3, &pixels, &weight), 1.0);
-        assert!(picture.outstanding([0, 0], 3, &pixels, &weight).is_nan());
-        assert_eq!(picture.outstanding([2997, 1998], 3, &pixels, &weight), 0.0);
+        assert_eq!(picture.outstanding([6, 0], 3, &pixels, &weight), Some(1.0));
+        assert!(picture.outstanding([0, 0], 3, &pixels, &weight).unwrap().is_nan());
+        assert_eq!(picture.outstanding([2997, 1998], 3, &pixels, &weight), Some(0.0));
+        // Two pixels with a gap between them.
+        let layout = Layout { width: 3, height: 1, pixels: vec![8, Layout::GAP, 7] };
+        let picture = Picture { layout: Some(&layout), ..picture };
+        let found = [0, 1, 2].map(|point| picture.outstanding([point, 0], 1, &pixels, &weight));
+        assert_eq!(found, [Some(0.0), None, Some(1.0)]);
+        assert_eq!(picture.outstanding([0, 0], 3, &pixels, &weight), Some(1.0));
     }
 }

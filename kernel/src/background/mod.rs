@@ -1,5 +1,8 @@
 //! The background: what amorphous matter in the beam scatters, as a radial function of s = sin(theta)/lambda.
 //!
+//! Two ways to the same photons. Spec has [`AmorphousMatter`], which adds whole rows over lanes, from a [`Curve`] or a
+//! [`Profile`]. [`Background`] and [`RadialTable`], of which the rest of this page is, are the reference's.
+//!
 //! **Formulas.** A [`RadialTable`] gives F(s) in electrons for a molecule. A pixel gets, summed over its subpixels
 //! and the sources,
 //!
@@ -41,10 +44,16 @@
 //! # Ok::<(), widebragg::Error>(())
 //! ```
 
+mod curve;
 mod extraction;
+mod matter;
+mod profile;
 mod table;
 
+pub use curve::Curve;
 pub use extraction::{BinStatistics, fill_statistics};
+pub use matter::{AmorphousMatter, Radial, Slab, molecules};
+pub use profile::{BeamLine, Profile};
 pub use table::{RadialPoint, RadialTable, Search};
 
 use crate::ELECTRON_RADIUS_SQUARED_M2;

@@ -4,7 +4,8 @@
 //! axes and so on. The render loop accumulates the derivatives dI/dv along with the pixel. It uses closed
 //! forms for d(F_latt)/d(h, k, l) of each shape and for the derivative of the interpolation, and stores
 //! nothing from step to step. The variables depend on the parameters p that users change ([`Parameter`]); a
-//! [`Model`] computes this dependence. With a loss L, both directions are available:
+//! [`Model`] computes this dependence, and panels move rigidly ([`RigidMotion`]). With a loss L, both directions are
+//! available:
 //!
 //! ```text
 //! pullback     dL/dv = sum over pixels of dL/dI dI/dv        then dL/dp = dL/dv . dv/dp
@@ -110,6 +111,7 @@ mod detector_derivatives;
 mod jacobian;
 mod listed;
 mod model;
+mod motion;
 mod orientation_derivatives;
 mod rows;
 mod scatter;
@@ -117,6 +119,7 @@ mod variables;
 
 pub use listed::LeftOut;
 pub use model::{Model, Moves, PARAMETERS, Parameter};
+pub use motion::{Motion, MotionFrame, RigidMotion};
 pub use orientation_derivatives::{
     OrientationDerivativeBuffers, OrientationDerivatives, fill_orientation_derivatives, rotation_vector,
     scaled_rotation,

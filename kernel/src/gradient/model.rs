@@ -10,6 +10,8 @@
 //! * a shift of the origin moves the whole detector, and the distances follow;
 //! * the beam centre is Xbeam, Ybeam if the convention uses them, else the foot of the normal that it uses
 //!   (ORGX, ORGY);
+//! * a detector that was placed without parameters ([`Model::of_placed`]) turns about the sample, by lab x, then y,
+//!   then z; its distance shifts it along the beam, and its beam centre against its fast and slow axis;
 //! * a shift of the wavelength scales the wavelengths of all sources and shifts the one by which a matrix is
 //!   scaled;
 //! * a shift of the spectrum adds to the wavelengths of all sources, and a change of its width moves them away from one of
@@ -17,7 +19,7 @@
 //!
 //! Numbers of steps and domains, and the steps whose phi is exactly 0, do not change.
 
-use super::Variables;
+use super::{MotionFrame, RigidMotion, Variables};
 use crate::Error;
 use crate::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, edges};
 use crate::defaults;
@@ -169,12 +171,12 @@ impl Moves {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Model {
     crystal: CrystalParameters,
-    detector: DetectorParameters,
+    /// What the detector was placed from, and in which mode; `None` where it was given as it is.
+    detector: Option<(DetectorParameters, PhiMode)>,
     /// The unit cell of the crystal.
     cell: UnitCell,
     /// The detector without shifts.
     placed: Detector,
-    mode: PhiMode,
     phi_steps: usize,
     default_f: f64,
     /// The wavelength that stays when the width of the spectrum changes.
@@ -193,10 +195,24 @@ impl Model {
         phi_steps: usize,
         default_f: f64,
     ) -> Result<Self, Error> {
-        let cell = Crystal::new(&crystal)?.cell;
         let placed = Detector::new(&detector, mode)?;
+        let model = Self::of_placed(crystal, placed, phi_steps, default_f)?;
+        Ok(Self { detector: Some((detector, mode)), ..model })
+    }
+
+    /// As [`Model::new`], of a detector that is already placed, such as a panel of several.
+    ///
+    /// # Errors
+    /// The errors of [`Crystal::new`].
+    pub fn of_placed(
+        crystal: CrystalParameters,
+        placed: Detector,
+        phi_steps: usize,
+        default_f: f64,
+    ) -> Result<Self, Error> {
+        let cell = Crystal::new(&crystal)?.cell;
         let mean_m = crystal.lambda0_m;
-        Ok(Self { crystal, detector, cell, placed, mode, phi_steps: phi_steps.max(1), default_f, mean_m })
+        Ok(Self { crystal, detector: None, cell, placed, phi_steps: phi_steps.max(1), default_f, mean_m })
     }
 
     /// The same model with a spectrum whose width changes about `lambda_m`, in m, and not about lambda0.
@@ -236,15 +252,17 @@ impl Model {
             crate::error::require(true, "shift of a parameter", by.value(), "finite")?;
         }
         let (cell, reciprocal_per_angstrom) = self.crystal_at(moves)?;
-        let Placement { pix0_m, fast, slow, normal, close_distance_m, distance_m } =
-            self.detector_at(moves)?;
+        let Placement { pix0_m, fast, slow, normal, close_distance_m, distance_m } = match &self.detector {
+            Some((parameters, mode)) => self.detector_at(parameters, *mode, moves)?,
+            None => self.placement(),
+        };
         let one = T::constant(1.0);
         let lambda0_m = T::constant(self.crystal.lambda0_m);
         let wavelengths = one + moves.get(Parameter::Wavelength) / lambda0_m;
         let width = moves.get(Parameter::SpectrumScale);
         let in_all = moves.get(Parameter::AllCells);
         let [a, b, c] = moves.three(Parameter::Cells);
-        Ok(Variables {
+        let variables = Variables {
             cell,
             reciprocal_per_angstrom,
             pix0_m,
@@ -264,7 +282,34 @@ impl Model {
             added_cells: [a + in_all, b + in_all, c + in_all],
             added_coupling: moves.three(Parameter::Coupling),
             mosaic_axis_scale: moves.three(Parameter::MosaicAxisScale).map(|by| one + by),
-        })
+        };
+        Ok(if self.detector.is_some() { variables } else { self.moved_as_placed(variables, moves) })
+    }
+
+    /// The detector as it was placed.
+    fn placement<T: Real>(&self) -> Placement<T> {
+        let d = &self.placed;
+        Placement {
+            pix0_m: Vec3::constant(d.pix0_m),
+            fast: Vec3::constant(d.fast),
+            slow: Vec3::constant(d.slow),
+            normal: Vec3::constant(d.normal),
+            close_distance_m: T::constant(d.close_distance_m),
+            distance_m: T::constant(d.distance_m),
+        }
+    }
+
+    /// The variables of a detector without parameters after `moves`: it turns about the sample, and is shifted.
+    fn moved_as_placed<T: Real>(&self, variables: Variables<T>, moves: &Moves<T>) -> Variables<T> {
+        let laboratory = MotionFrame::laboratory();
+        let rotation_rad = moves.three(Parameter::DetectorRotation);
+        let turned = variables.moved(&RigidMotion { rotation_rad, ..Default::default() }, &laboratory);
+        let along_beam = Vec3::constant(self.placed.beam).scaled(moves.get(Parameter::Distance));
+        let along_fast = turned.fast.scaled(-moves.get(Parameter::BeamCentre(0)));
+        let along_slow = turned.slow.scaled(-moves.get(Parameter::BeamCentre(1)));
+        let shift: Vec3<T> = moves.three(Parameter::Origin).into();
+        let Vec3 { x, y, z } = shift + along_beam + along_fast + along_slow;
+        turned.moved(&RigidMotion { shift_m: [x, y, z], ..Default::default() }, &laboratory)
     }
 
     fn crystal_at<T: Real>(&self, moves: &Moves<T>) -> Result<(Orientation<T>, [Vec3<T>; 3]), Error> {
@@ -306,8 +351,12 @@ impl Model {
         Ok((axes.direct, axes.reciprocal_per_angstrom))
     }
 
-    fn detector_at<T: Real>(&self, moves: &Moves<T>) -> Result<Placement<T>, Error> {
-        let d = &self.detector;
+    fn detector_at<T: Real>(
+        &self,
+        d: &DetectorParameters,
+        mode: PhiMode,
+        moves: &Moves<T>,
+    ) -> Result<Placement<T>, Error> {
         let zero = T::constant(0.0);
         let ratio = T::constant(self.placed.close_distance_m / self.placed.distance_m);
         let by_distance = moves.get(Parameter::Distance);
@@ -354,7 +403,7 @@ impl Model {
             point_pixel: d.point_pixel,
             curved: d.curved,
         };
-        let mut placement = Placement::new(&moved_detector, self.mode)?;
+        let mut placement = Placement::new(&moved_detector, mode)?;
         let by_origin: Vec3<T> = moves.three(Parameter::Origin).into();
         let along_normal = by_origin.dot(placement.normal);
         if by_origin != Vec3::constant(Vec3::default()) {

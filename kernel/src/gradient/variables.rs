@@ -107,14 +107,12 @@ impl<T: Real> Variables<T> {
         array.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         array
     }
-}
 
-impl Variables {
     /// Creates variables from an array in the order of the fields.
     #[must_use]
-    pub fn from_array(array: &[f64; VARIABLES]) -> Self {
+    pub fn from_array(array: &[T; VARIABLES]) -> Self {
         let triples = array.as_chunks::<3>().0;
-        let triple = |i: usize| triples.get(i).copied().unwrap_or_default();
+        let triple = |i: usize| triples.get(i).copied().unwrap_or([T::constant(0.0); 3]);
         let at = |i: usize| triple(i).into();
         let [close_distance_m, distance_m, phi0_rad] = triple(10);
         let [phi_step_rad, mosaic_scale, lambda_scale] = triple(11);
@@ -140,7 +138,9 @@ impl Variables {
             mosaic_axis_scale: triple(15),
         }
     }
+}
 
+impl Variables {
     /// Computes the scalar product.
     ///
     /// If `self` holds derivatives with respect to the variables, it is the derivative along the direction

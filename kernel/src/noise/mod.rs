@@ -17,7 +17,7 @@
 //!
 //! The stages from photons to counts and ADU, as `noisify.c` has them, are in [`stages`], the point spread in
 //! [`point_spread`], and streams of several seeds in [`shared`]. Deviates that depend on a pixel alone, of any order and thread,
-//! are in [`counter`].
+//! are in [`counter`], and the stages of a detector with them in [`detector`].
 //!
 //! ```
 //! use widebragg::noise::Poisson;
@@ -30,6 +30,7 @@
 
 mod certain;
 pub mod counter;
+pub mod detector;
 mod gauss;
 mod ln_gamma;
 mod lookahead;

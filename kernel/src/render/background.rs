@@ -17,14 +17,13 @@ use crate::scene::Scene;
 #[inline(always)]
 pub(super) fn background<F: Lanes>(scene: &Scene<'_>, direction: &Direction<F>) -> F {
     let panel = &scene.p.panel;
-    let sensor = &panel.sensor;
     let mut value = direction.inverse_distance.splat_like(scene.water);
     if let Some(frame) = &scene.polarization {
         value = value * direction.polarization(frame);
     }
     value = value * direction.omega_sr(panel);
-    if sensor.layer_m > 0.0 {
-        value = value * direction.capture(panel, 0.0, sensor.thickness_m(), sensor.attenuation_per_m);
+    if panel.sensor.layer_m > 0.0 {
+        value = value * direction.captured(panel);
     }
     value
 }

@@ -177,7 +177,7 @@ pub(crate) struct SubpixelGrid {
 }
 
 impl SubpixelGrid {
-    pub(super) fn new(panel: &Panel, slow: usize, per_axis: usize) -> Self {
+    pub(crate) fn new(panel: &Panel, slow: usize, per_axis: usize) -> Self {
         let per_axis = per_axis as f64;
         let step_m = panel.pixel_m / per_axis;
         Self { slow: slow as f64, per_axis, step_m, half_m: step_m / 2.0 }
@@ -185,7 +185,7 @@ impl SubpixelGrid {
 
     /// The line that subpixels with index `sub_slow` lie on, at a depth: its point at fast = 0.
     #[inline(always)]
-    pub(super) fn line(&self, panel: &Panel, sub_slow: usize, depth_m: f64) -> Vec3 {
+    pub(crate) fn line(&self, panel: &Panel, sub_slow: usize, depth_m: f64) -> Vec3 {
         self.along_slow_m(sub_slow) * panel.slow + depth_m * panel.normal + panel.pix0_m
     }
 
@@ -205,7 +205,7 @@ impl<F: Lanes> Subpixel<F> {
     /// Subpixels `sub_fast` of the pixels whose columns are the lanes of `fast`, on a line of
     /// [`SubpixelGrid::line`].
     #[inline(always)]
-    pub(super) fn new(panel: &Panel, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
+    pub(crate) fn new(panel: &Panel, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
         let level = fast.level();
         let column = fast.mul_add(level.splat(grid.per_axis), level.splat(sub_fast as f64));
         let along_fast = level.splat(grid.step_m).mul_add(column, level.splat(grid.half_m));
@@ -219,17 +219,28 @@ impl<F: Lanes> Subpixel<F> {
             Some(sphere) => bend(panel, sphere, flat),
             None => flat,
         };
-        let inverse_distance = position_m.dot(position_m).inverse_sqrt();
-        let diffracted = position_m.scale(inverse_distance);
-        let direction = Direction { inverse_distance, diffracted };
-        Self { along_fast_m: along_fast, position_m, direction }
+        Self { along_fast_m: along_fast, position_m, direction: Direction::to(position_m) }
     }
 }
 
 impl<F: Lanes> Direction<F> {
+    /// The direction of a position in m, as seen from 0.
+    #[inline(always)]
+    pub(crate) fn to(position_m: LaneVec<F>) -> Self {
+        let inverse_distance = position_m.dot(position_m).inverse_sqrt();
+        Self { inverse_distance, diffracted: position_m.scale(inverse_distance) }
+    }
+
+    /// sin(theta), half of |d - i|.
+    #[inline(always)]
+    pub(crate) fn sine(&self, source: &Source) -> F {
+        let difference = self.diffracted.plus_scalar(self.inverse_distance.splat_like(-1.0), source.incident);
+        difference.dot(difference).sqrt() * self.inverse_distance.splat_like(0.5)
+    }
+
     /// Solid angle of the pixel, in sr.
     #[inline(always)]
-    pub(super) fn omega_sr(&self, panel: &Panel) -> F {
+    pub(crate) fn omega_sr(&self, panel: &Panel) -> F {
         let inverse2 = self.inverse_distance * self.inverse_distance;
         if panel.point_pixel {
             return inverse2;
@@ -243,6 +254,14 @@ impl<F: Lanes> Direction<F> {
     pub(super) fn capture(&self, panel: &Panel, depth_m: f64, next_depth_m: f64, attenuation: f64) -> F {
         let obliquity = self.diffracted.dot_scalar(panel.normal);
         transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
+    }
+
+    /// The share of the photons that all layers of the sensor capture.
+    #[inline(always)]
+    pub(crate) fn captured(&self, panel: &Panel) -> F {
+        let obliquity = self.diffracted.dot_scalar(panel.normal);
+        let depth = panel.sensor.thickness_m() * panel.sensor.attenuation_per_m;
+        obliquity.splat_like(1.0) - transmission(depth, obliquity)
     }
 
     /// [`Direction::capture`] of a layer from `depth_m` on, and its derivative with respect to the obliquity,
@@ -290,7 +309,7 @@ impl<F: Lanes> Direction<F> {
 
     /// Polarisation factor.
     #[inline(always)]
-    pub(super) fn polarization(&self, frame: &PolarizationFrame) -> F {
+    pub(crate) fn polarization(&self, frame: &PolarizationFrame) -> F {
         let one = self.inverse_distance.splat_like(1.0);
         let c2 = self.diffracted.dot_scalar(frame.incident);
         let squared = c2 * c2;

@@ -25,11 +25,13 @@
 //!             or, where the scene or a pixel needs it, the general loop                 general, pixel_sum
 //!             or, with a list of spots, only their steps                                lit
 //! a step   -> its term joins the sum of its pixel                                       accumulate, background
+//!             or the sums of what contributes to it                                     contributions
 //! ```
 
 pub(crate) mod accumulate;
 mod background;
 mod choice;
+mod contributions;
 mod general;
 pub(crate) mod geometry;
 mod lit;
@@ -46,6 +48,7 @@ pub(crate) mod visits;
 
 use core::ops::{Range, RangeInclusive};
 
+pub use contributions::Contributions;
 pub(crate) use lit::Lit;
 pub use pixel_value::PixelValue;
 use probe::ProbeObserver;

@@ -1,23 +1,26 @@
-//! Names and units of the parameters with respect to which an image can be differentiated.
+//! Names and units of what an image can be differentiated with respect to: the parameters that all panels share
+//! ([`ALL`]), and the motions of panels and of groups of them ([`motions`]).
 
 use core::f64::consts::PI;
+use std::borrow::Cow;
 
 use widebragg::crystal::CellSource;
-use widebragg::gradient::{Moves, Parameter};
+use widebragg::gradient::{Motion, Parameter};
 use widebragg::lattice::{CellCoupling, CrystalShape, Crystallite, SpotMetric};
 use widebragg::scene::CrystalInput;
 
+use super::moves::{Body, Movable, Moves, PanelGroup};
 use crate::experiment::Experiment;
 
-/// A parameter with its name and unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Something that moves, with its name and unit.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Named {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Name of its group.
-    pub group: &'static str,
-    /// The parameter of the kernel.
-    pub parameter: Parameter,
+    pub group: Cow<'static, str>,
+    /// What it is.
+    pub movable: Movable,
     /// Its unit; empty for a factor or a structure factor.
     pub unit: &'static str,
     /// Size of the unit in the kernel's unit.
@@ -35,11 +38,17 @@ const fn named(
     unit: &'static str,
     per_unit: f64,
 ) -> Named {
-    Named { name, group, parameter, unit, per_unit }
+    Named {
+        name: Cow::Borrowed(name),
+        group: Cow::Borrowed(group),
+        movable: Movable::Shared(parameter),
+        unit,
+        per_unit,
+    }
 }
 
-/// All parameters.
-pub const ALL: [Named; 45] = [
+/// All parameters that panels share.
+pub static ALL: [Named; 45] = [
     named("a", "cell", Parameter::CellLength(0), "angstrom", 1.0),
     named("b", "cell", Parameter::CellLength(1), "angstrom", 1.0),
     named("c", "cell", Parameter::CellLength(2), "angstrom", 1.0),
@@ -95,7 +104,8 @@ impl Named {
     /// Why the experiment has no such parameter, or its image no derivative with respect to it.
     pub fn of(self, experiment: &Experiment) -> Result<Self, &'static str> {
         let Crystallite { shape, cells, spots, .. } = experiment.crystallite;
-        match self.parameter {
+        let Movable::Shared(parameter) = self.movable else { return Ok(self) };
+        match parameter {
             Parameter::MosaicScale if experiment.mosaic_spread_rad > 0.0 => {
                 Ok(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
             }
@@ -120,6 +130,15 @@ impl Named {
             _ => Ok(self),
         }
     }
+
+    /// The parameter that all panels share; `None` for a motion of some of them.
+    #[must_use]
+    pub fn shared(&self) -> Option<Parameter> {
+        match self.movable {
+            Movable::Shared(parameter) => Some(parameter),
+            Movable::Rigid(..) => None,
+        }
+    }
 }
 
 const NO_FEWER_CELLS: &str = "needs more than one cell, since a crystal cannot have fewer";
@@ -128,8 +147,48 @@ fn at(array: [f64; 3], i: usize) -> f64 {
     array.get(i).copied().unwrap_or(0.0)
 }
 
-/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives
-/// vectors from it whose angles differ slightly.
+/// The components of a rigid motion, shifts along the axes of its frame and rotations about them: their names, units, and
+/// sizes of these in the kernel's units.
+pub const MOTIONS: [(&str, Motion, &str, f64); 6] = [
+    ("fast", Motion::Shift(0), "mm", MM),
+    ("slow", Motion::Shift(1), "mm", MM),
+    ("normal", Motion::Shift(2), "mm", MM),
+    ("rot_fast", Motion::Rotation(0), "deg", DEGREE),
+    ("rot_slow", Motion::Rotation(1), "deg", DEGREE),
+    ("rot_normal", Motion::Rotation(2), "deg", DEGREE),
+];
+
+/// The components of the motion of a body: `panel[NAME].fast` or `group[NAME].fast` and so on. A panel whose name
+/// others have as well has its number among all panels of the detector instead.
+pub fn motions(
+    body: Body,
+    experiment: &Experiment,
+    groups: &[PanelGroup],
+) -> impl Iterator<Item = Named> + use<> {
+    let label = match body {
+        Body::Group(group) => format!("group[{}]", groups.get(group).map_or("", |group| &group.name)),
+        Body::Panel(at) => {
+            let panels = &experiment.panels;
+            let same = |name: &str| panels.iter().filter(|panel| panel.name == name).count();
+            let named = panels.get(at).map(|panel| match same(&panel.name) {
+                1 => format!("panel[{}]", panel.name),
+                _ => format!("panel[{}]", panel.number),
+            });
+            named.unwrap_or_default()
+        }
+    };
+    MOTIONS.into_iter().map(move |(component, motion, unit, per_unit)| Named {
+        name: format!("{label}.{component}").into(),
+        group: label.clone().into(),
+        movable: Movable::Rigid(body, motion),
+        unit,
+        per_unit,
+    })
+}
+
+/// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives vectors from
+/// it whose angles differ slightly. Those of a detector of several panels are the first panel's, and motions begin at
+/// 0.
 #[must_use]
 pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
     let (cell, misset_rad) = match experiment.crystal_input {
@@ -140,7 +199,10 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
     let direct = experiment.crystal.direct;
     let panel = experiment.first_panel();
     let detector = &panel.detector;
-    let before = match named.parameter {
+    let Movable::Shared(parameter) = named.movable else {
+        return moves.get(named.movable) / named.per_unit;
+    };
+    let before = match parameter {
         Parameter::CellVector(i) => {
             let vector = [direct.a_m, direct.b_m, direct.c_m];
             vector.get(i / 3).map_or(0.0, |v| at(v.to_array(), i % 3)) / ANGSTROM_M
@@ -171,5 +233,5 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
             at([ab, ac, bc], i)
         }
     };
-    (before + moves.get(named.parameter)) / named.per_unit
+    (before + moves.shared.get(parameter)) / named.per_unit
 }

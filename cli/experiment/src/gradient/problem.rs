@@ -1,5 +1,9 @@
-//! The image of an experiment whose parameters are shifted, and its derivatives (pullback and pushforward),
-//! with the rows split over threads.
+//! The image of an experiment whose parameters are shifted and whose panels move, and its derivatives (pullback and
+//! pushforward), with the rows split over threads.
+//!
+//! Images and derivatives are those of the stack of all panels. The panels are rendered one after the other, each as
+//! a scene by itself; in c-parity each is a run of the reference with its own carryover and latch. A pullback has
+//! sums for each panel, and a pushforward leaves out the panels that a direction does not move.
 //!
 //! The moves change neither the numbers of steps, sources and domains, nor the latch, nor which phi
 //! steps count as 0. Derivatives, finite differences and refinements therefore all refer to the same smooth
@@ -14,18 +18,22 @@ use widebragg::carryover::Slot;
 use widebragg::crystal::Crystal;
 use widebragg::detector::Detector;
 use widebragg::gradient::{
-    LeftOut, Model, Moves, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables,
-    Wanted, fill_orientation_derivatives, scaled_rotation,
+    LeftOut, OrientationDerivativeBuffers, OrientationDerivatives, Sums, Variables, Wanted,
+    fill_orientation_derivatives, scaled_rotation,
 };
 use widebragg::lattice::{CellCoupling, Crystallite, Precision};
 use widebragg::light::{Choice, Cutoff, Light};
-use widebragg::rotation::{IDENTITY, Orientation, PhiMode, PhiShift};
+use widebragg::rotation::{IDENTITY, Orientation, PhiShift};
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::{filled, reserved};
 
+use super::moves::{Body, Movable, Moves, PanelGroup};
+pub use super::panel_models::Direction;
+use super::panel_models::PanelModels;
 use super::selection::{Gathered, Selection};
 use super::spreads::MovedSpreads;
+use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
@@ -47,13 +55,87 @@ const FARTHER: f64 = 0.1;
 const TOLERATED_OF_PIXELS: f64 = 1e-7;
 const TOLERATED_OF_SUMS: f64 = 1e-9;
 
-/// An experiment, and the model that computes how its parameters change it.
+/// An experiment, and the models that compute how its parameters change it and how its panels move.
+///
+/// ```
+/// use widebragg::crystal::{CellSource, UnitCell};
+/// use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, Pivot};
+/// use widebragg::gradient::Motion;
+/// use widebragg::scene::DetectorInput;
+/// use widebragg::vector::Vec3;
+/// use widebragg_experiment::experiment::Experiment;
+/// use widebragg_experiment::gradient::moves::{Body, Movable, Moves};
+/// use widebragg_experiment::gradient::problem::Problem;
+/// use widebragg_experiment::parameters::{PanelParameters, Parameters};
+///
+/// # fn main() -> Result<(), widebragg_experiment::failure::Failure> {
+/// // Two panels of 40 x 30 pixels, side by side.
+/// let axes = CustomAxes { twotheta: Some(Vec3::new(0.0, 1.0, 0.0)), ..CustomAxes::default() };
+/// let panel = |x_close_m| PanelParameters {
+///     detector: DetectorInput::Parameters(DetectorParameters {
+///         fast_pixels: 40,
+///         slow_pixels: 30,
+///         fast_size_m: 0.004,
+///         slow_size_m: 0.003,
+///         close_distance_m: Some(0.05),
+///         x_close_m: Some(x_close_m),
+///         y_close_m: Some(0.0015),
+///         convention: Convention::Custom(axes),
+///         pivot: Pivot::Sample,
+///         ..DetectorParameters::default()
+///     }),
+///     ..PanelParameters::default()
+/// };
+/// let cell = CellSource::Cell(UnitCell::from_degrees([50.0, 60.0, 70.0], [90.0; 3]));
+/// let parameters = Parameters::new(cell);
+/// let panels = vec![panel(0.005), panel(-0.001)];
+/// let experiment = Experiment::new(Parameters { panels, default_f: 100.0, ..parameters }, |_| {})?;
+///
+/// // How the sum of all pixels changes with a shift of the second panel along its fast axis.
+/// let problem = Problem::new(&experiment, &[])?;
+/// let shift = Movable::Rigid(Body::Panel(1), Motion::Shift(0));
+/// let directions = problem.directions(&Moves::default(), [shift])?;
+/// assert!(!directions[0].moves_panel(0) && directions[0].moves_panel(1));
+/// let weights = vec![1.0; problem.pixels()];
+/// let (sums, _) = problem.pullback(&Moves::default(), &weights, &directions, false)?;
+/// let (image, _) = problem.pushforward(&Moves::default(), &directions)?;
+/// let (by_pullback, by_pushforward) = (sums.along(&directions[0]), image.iter().sum::<f64>());
+/// let size: f64 = image.iter().map(|slope| slope.abs()).sum();
+/// assert!(size > 0.0 && (by_pullback - by_pushforward).abs() < 1e-9 * size);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Problem<'e> {
     experiment: &'e Experiment,
-    panel: &'e DetectorPanel,
-    model: Model,
-    latch: Option<LatchPoint>,
+    models: PanelModels<'e>,
+    /// Where the reference stops interpolating, for each panel.
+    latches: Vec<Option<LatchPoint>>,
+}
+
+/// The scene of a panel after moves.
+struct PanelScene<'s> {
+    /// Its place among the panels.
+    index: usize,
+    panel: &'s DetectorPanel,
+    scene: Scene<'s>,
+    /// The slots of its carryover.
+    slots: Vec<Slot>,
+    /// The range of its rows in the stack.
+    rows: Range<usize>,
+}
+
+impl PanelScene<'_> {
+    /// The rows of its region of interest, counted on the panel.
+    fn roi_rows(&self) -> Range<usize> {
+        self.panel.roi.slow_min..self.panel.roi.slow_max + 1
+    }
+
+    /// The range of its pixels in the stack.
+    fn pixels(&self) -> Range<usize> {
+        let columns = self.panel.detector.fast_pixels;
+        self.rows.start * columns..self.rows.end * columns
+    }
 }
 
 fn refused(error: widebragg::Error) -> Failure {
@@ -65,32 +147,18 @@ fn no_memory(what: &str) -> Failure {
 }
 
 impl<'e> Problem<'e> {
-    /// The problem of the first frame of an experiment.
+    /// The problem of the first frame of an experiment, with `groups` of panels that can move together.
     ///
     /// # Errors
-    /// The detector has several panels, the detector or the crystal was given by its axes, so that it has no parameters,
-    /// or the kernel rejects the experiment.
-    pub fn new(experiment: &'e Experiment) -> Result<Self, Failure> {
-        let panel = experiment.only_panel()?;
-        let crystal = experiment.crystal_parameters().zip(panel.detector_parameters());
-        let Some((crystal, detector)) = crystal else {
-            return Err(Failure::impossible(
-                Part::Scene,
-                "derivatives need the parameters of detector and crystal",
-            ));
-        };
-        let model =
-            Model::new(crystal, *detector, experiment.mode, experiment.phi.count, experiment.default_f);
-        let model = model.map_err(refused)?.about_wavelength(mean_lambda_m(experiment));
-        let mut problem = Self { experiment, panel, model, latch: None };
-        problem.latch = problem.with_scene(&Moves::default(), find_latch)?;
+    /// The crystal was given by its axes, so that it has no parameters, a group has no panels or one that is not
+    /// there, or the kernel rejects the experiment.
+    pub fn new(experiment: &'e Experiment, groups: &'e [PanelGroup]) -> Result<Self, Failure> {
+        let models = PanelModels::new(experiment, groups)?;
+        let mut problem = Self { experiment, models, latches: vec![None; experiment.panels.len()] };
+        problem.latches = problem.with_scenes(&Moves::default(), None, |scenes| {
+            scenes.iter().map(|PanelScene { scene, slots, .. }| find_latch(scene, slots)).collect()
+        })?;
         Ok(problem)
-    }
-
-    /// The panel of its detector.
-    #[must_use]
-    pub fn panel(&self) -> &'e DetectorPanel {
-        self.panel
     }
 
     /// The experiment.
@@ -105,39 +173,50 @@ impl<'e> Problem<'e> {
         self.experiment.pixels()
     }
 
-    /// Calls `job` with the scene after `moves` and the slots of its carryover.
-    ///
-    /// # Errors
-    /// Moves to an impossible experiment, no memory, or the failure of `job`.
-    pub fn with_scene<R>(
-        &self,
-        moves: &Moves,
-        job: impl FnOnce(&Scene<'_>, &[Slot]) -> Result<R, Failure>,
-    ) -> Result<R, Failure> {
-        self.with_masked_scene(moves, None, job)
+    /// How far the corners of a body are from its centre, and how far that centre is from the sample, in m.
+    pub(super) fn size_m(&self, body: Body) -> [f64; 2] {
+        self.models.size_m(body)
     }
 
-    /// As [`Problem::with_scene`], with another mask. The carryover stays that of the whole image.
-    fn with_masked_scene<R>(
+    /// Calls `job` with the scenes of all panels after `moves`. A `mask` of the stack replaces those of the panels; the
+    /// carryover stays that of the whole image.
+    fn with_scenes<R>(
         &self,
         moves: &Moves,
         mask: Option<&[u16]>,
-        job: impl FnOnce(&Scene<'_>, &[Slot]) -> Result<R, Failure>,
+        job: impl FnOnce(&[PanelScene<'_>]) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         let moved = self.moved(moves)?;
         let mut orientations = moved.orientation_buffer()?;
-        let scene = latched(&moved.scene(0, 0, &mut orientations)?, self.latch);
-        let slots = open_slots(&moved, &scene)?;
-        match mask {
-            None => job(&scene, &slots),
-            Some(mask) => job(&scene.with_selection(mask).map_err(refused)?, &slots),
+        let scenes = moved.scenes(0, &mut orientations)?;
+        let mut panel_scenes = Vec::with_capacity(moved.panels.len());
+        let mut first_row = 0;
+        for (index, (scene, panel)) in scenes.panels().iter().zip(&moved.panels).enumerate() {
+            let scene = latched(scene, self.latches.get(index).copied().flatten());
+            let slots = open_slots(&moved, &scene)?;
+            let rows = first_row..first_row + panel.detector.slow_pixels;
+            first_row = rows.end;
+            let mut of_panel = PanelScene { index, panel, scene, slots, rows };
+            if let Some(mask) = mask {
+                let own = mask.get(of_panel.pixels()).unwrap_or(&[]);
+                of_panel.scene = scene.with_selection(own).map_err(refused)?;
+            }
+            panel_scenes.push(of_panel);
         }
+        job(&panel_scenes)
     }
 
-    /// The experiment after `moves`.
-    fn moved(&self, moves: &Moves) -> Result<Experiment, Failure> {
-        let v = self.variables(moves)?;
+    /// The experiment after `moves`: its first frame, which alone is differentiated.
+    ///
+    /// # Errors
+    /// Moves to an impossible experiment.
+    pub fn moved(&self, moves: &Moves) -> Result<Experiment, Failure> {
+        let variables = self.variables(moves)?;
         let mut moved = self.experiment.clone();
+        for (panel, v) in moved.panels.iter_mut().zip(&variables) {
+            panel.detector = moved_detector(&panel.detector, v);
+        }
+        let v = variables.first().copied().unwrap_or_default();
         for source in &mut moved.sources {
             *source = Source { lambda_m: source.lambda_m * v.lambda_scale + v.lambda_shift_m, ..*source };
         }
@@ -146,11 +225,7 @@ impl<'e> Problem<'e> {
             let by_axes = spreads.map_or(1.0, |spreads| spreads.factor(domain));
             *domain = scaled_rotation(domain, v.mosaic_scale * by_axes);
         }
-        for panel in &mut moved.panels {
-            panel.detector = moved_detector(&panel.detector, &v);
-        }
         moved.crystal = Crystal { direct: v.cell, ..moved.crystal };
-        // Of the first frame, which alone is differentiated.
         moved.crystals_at_frames.clear();
         moved.crystals_at_scan_points.clear();
         let ([na, nb, nc], [more_a, more_b, more_c]) = (moved.crystallite.cells, v.added_cells);
@@ -171,33 +246,33 @@ impl<'e> Problem<'e> {
         Ok(moved)
     }
 
-    /// The variables of the scene after `moves`.
+    /// The variables of the scene of each panel after `moves`.
     ///
     /// # Errors
     /// Moves to an impossible experiment.
-    pub fn variables(&self, moves: &Moves) -> Result<Variables, Failure> {
-        self.model.variables(moves).map(|v| self.sampled(v)).map_err(refused)
-    }
-
-    /// The first phi moves with the step where phi is not sampled at the start of its step.
-    fn sampled(&self, v: Variables) -> Variables {
-        let offset = self.experiment.phi_sampling.offset();
-        Variables { phi0_rad: v.phi0_rad + v.phi_step_rad * offset, ..v }
+    pub fn variables(&self, moves: &Moves) -> Result<Vec<Variables>, Failure> {
+        self.models.variables(moves)
     }
 
     /// The image after `moves`; 0 where nothing is rendered. It has the bits of the loop also where it is rendered from
     /// lists of its spots.
     ///
     /// # Errors
-    /// As [`Problem::with_scene`].
+    /// Moves to an impossible experiment, or no memory.
     pub fn image(&self, moves: &Moves) -> Result<Vec<f64>, Failure> {
         let mut image = filled(self.pixels(), 0f64).ok_or_else(|| no_memory("an image"))?;
-        self.with_scene(moves, |scene, slots| {
-            self.exactly(scene, self.all_rows(), &mut |band, listed| {
-                self.rows(&mut image, 1, band)
-                    .try_for_each(|(row, out)| render_row(scene, listed, slots, row, out))
-            })
+        self.with_scenes(moves, None, |scenes| {
+            for of_panel in scenes {
+                let PanelScene { scene, slots, .. } = of_panel;
+                let image = image.get_mut(of_panel.pixels()).unwrap_or_default();
+                self.exactly(scene, of_panel.roi_rows(), &mut |band, listed| {
+                    self.rows(image, 1, band)
+                        .try_for_each(|(row, out)| render_row(scene, listed, slots, row, out))
+                })?;
+            }
+            Ok(())
         })?;
+        background::add(background::from_row(self.experiment, 0), &mut image);
         Ok(image)
     }
 
@@ -205,15 +280,23 @@ impl<'e> Problem<'e> {
     /// rendered.
     ///
     /// # Errors
-    /// As [`Problem::with_scene`].
+    /// As [`Problem::image`].
     pub fn selected_pixels(&self, moves: &Moves, selection: &Selection) -> Result<Vec<f64>, Failure> {
-        self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
-            let mut gathered = Gathered::new(selection, 1);
-            self.exactly(scene, selection.all_rows(), &mut |band, listed| {
-                gathered.render(band, |row, out| render_row(scene, listed, slots, row, out))
-            })?;
-            gathered.pixels()
-        })
+        let mut pixels = self.with_scenes(moves, Some(selection.mask()), |scenes| {
+            let mut pixels = filled(selection.len(), 0f64).ok_or_else(|| no_memory("the selected pixels"))?;
+            for PanelScene { scene, slots, rows, .. } in scenes {
+                let mut gathered = Gathered::new(selection, rows.clone(), 1);
+                self.exactly(scene, gathered.all_rows(), &mut |band, listed| {
+                    gathered.render(band, |row, out| render_row(scene, listed, slots, row, out))
+                })?;
+                pixels[gathered.range()].copy_from_slice(&gathered.pixels()?);
+            }
+            Ok(pixels)
+        })?;
+        if let Some(background) = &self.experiment.background {
+            pixels.iter_mut().zip(selection.of(&background.photons)).for_each(|(pixel, more)| *pixel += more);
+        }
+        Ok(pixels)
     }
 
     /// Calls `render` for all of `rows`, from lists that leave out nothing where these are faster.
@@ -227,36 +310,68 @@ impl<'e> Problem<'e> {
     /// from.
     ///
     /// # Errors
-    /// As [`Problem::with_scene`].
+    /// As [`Problem::image`].
     pub fn selected_slopes(
         &self,
         moves: &Moves,
-        directions: &[Variables],
+        directions: &[Direction],
         selection: &Selection,
     ) -> Result<(Vec<f64>, LightTaken), Failure> {
-        self.with_masked_scene(moves, Some(selection.mask()), |scene, slots| {
-            self.with_turns(moves, scene, directions, |turns| {
-                let push = Pushforward { scene, slots, turns, directions };
-                let attempt = |passes: &Passes<'_>| {
-                    let mut gathered = Gathered::new(selection, directions.len());
-                    let taken = passes.each(&mut |band, listed| {
-                        gathered.render(band, |row, out| push.row(listed, row, out))
-                    })?;
-                    Ok((gathered.pixels()?, taken))
-                };
-                let may_lack = |slopes: &Vec<f64>, left_out: &LeftOut| {
-                    let largest =
-                        |i: usize| largest(slopes.iter().skip(i * selection.len()).take(selection.len()));
-                    push.may_lack(left_out, largest)
-                };
-                self.derivatives(scene, turns, selection.all_rows(), attempt, may_lack)
-            })
-        })
+        let mut slopes = filled(selection.len() * directions.len(), 0f64)
+            .ok_or_else(|| no_memory("derivatives of the selected pixels"))?;
+        let light = self.along(moves, Some(selection.mask()), directions, |of_panel, push, places| {
+            let rows = Gathered::new(selection, of_panel.rows.clone(), 0).all_rows();
+            if rows.is_empty() {
+                return Ok(LightTaken::Loop);
+            }
+            let attempt = |passes: &Passes<'_>| {
+                let mut gathered = Gathered::new(selection, of_panel.rows.clone(), places.len());
+                let taken = passes
+                    .each(&mut |band, listed| gathered.render(band, |row, out| push.row(listed, row, out)))?;
+                Ok(((gathered.range(), gathered.pixels()?), taken))
+            };
+            let may_lack = |(range, found): &(Range<usize>, Vec<f64>), left_out: &LeftOut| {
+                push.may_lack(left_out, |i| largest(found.iter().skip(i * range.len()).take(range.len())))
+            };
+            let ((range, found), taken) =
+                self.derivatives(push.scene, push.turns, rows, attempt, may_lack)?;
+            for (place, found) in places.iter().zip(found.chunks_exact(range.len())) {
+                let start = place * selection.len();
+                slopes[start + range.start..start + range.end].copy_from_slice(found);
+            }
+            Ok(taken)
+        })?;
+        Ok((slopes, light))
     }
 
-    /// The rows of the region of interest.
-    fn all_rows(&self) -> Range<usize> {
-        self.panel.roi.slow_min..self.panel.roi.slow_max + 1
+    /// Calls `of_panel` with the derivatives of each panel along those of `directions` that move it, and with the
+    /// places of these among all. Returns what they were computed from.
+    fn along(
+        &self,
+        moves: &Moves,
+        mask: Option<&[u16]>,
+        directions: &[Direction],
+        mut of_panel: impl FnMut(&PanelScene<'_>, &Pushforward<'_>, &[usize]) -> Result<LightTaken, Failure>,
+    ) -> Result<LightTaken, Failure> {
+        self.with_scenes(moves, mask, |scenes| {
+            self.with_turns(moves, scenes, directions, |turns| {
+                let mut light = LightTaken::Loop;
+                for panel_scene in scenes {
+                    let PanelScene { index, scene, slots, .. } = panel_scene;
+                    let all = directions.iter().enumerate();
+                    let places: Vec<usize> =
+                        all.filter(|(_, direction)| direction.moves_panel(*index)).map(|(i, _)| i).collect();
+                    if places.is_empty() {
+                        continue;
+                    }
+                    let directions: Vec<Variables> =
+                        places.iter().filter_map(|&i| Some(directions.get(i)?.of_panel(*index))).collect();
+                    let push = Pushforward { scene, slots, turns, directions: &directions };
+                    light = light.and(of_panel(panel_scene, &push, &places)?);
+                }
+                Ok(light)
+            })
+        })
     }
 
     /// Some rows; each comes with its slice of `images`, the row of `deep` images side by side.
@@ -305,45 +420,59 @@ impl<'e> Problem<'e> {
         attempt(&Passes { rows, list: None })
     }
 
-    /// Derivatives of the variables with respect to each of `parameters`, after `moves`.
+    /// Derivatives of the variables with respect to each of some things that move, after `moves`.
     ///
     /// # Errors
     /// Moves to an impossible experiment.
     pub fn directions(
         &self,
         moves: &Moves,
-        parameters: impl IntoIterator<Item = Parameter>,
-    ) -> Result<Vec<Variables>, Failure> {
-        let along =
-            |parameter| self.model.direction(moves, parameter).map(|v| self.sampled(v)).map_err(refused);
-        parameters.into_iter().map(along).collect()
+        along: impl IntoIterator<Item = Movable>,
+    ) -> Result<Vec<Direction>, Failure> {
+        along.into_iter().map(|movable| self.models.direction(moves, movable)).collect()
     }
 
     /// Derivatives of the weighted sum of pixels with respect to the variables that change along
     /// `directions`, and with respect to each structure factor of the table where `by_each_f`.
     ///
     /// # Errors
-    /// As [`Problem::with_scene`].
+    /// As [`Problem::image`].
     pub fn pullback(
         &self,
         moves: &Moves,
         weights: &[f64],
-        directions: &[Variables],
+        directions: &[Direction],
         by_each_f: bool,
     ) -> Result<(Pulled, LightTaken), Failure> {
-        let wanted = Wanted::along(directions);
         let grid = self.experiment.structure_factors.as_deref().filter(|_| by_each_f);
         let nodes = grid.map(|grid| grid.nodes().count());
-        self.with_scene(moves, |scene, slots| {
-            self.with_turns(moves, scene, directions, |turns| {
-                let pull = Pullback { scene, slots, turns, weights, wanted, directions };
-                let attempt = |passes: &Passes<'_>| {
-                    let mut sums = Pulled::new(nodes)?;
-                    let taken = passes.each(&mut |rows, listed| pull.add(rows, listed, &mut sums))?;
-                    Ok((sums, taken))
-                };
-                let may_lack = |sums: &Pulled, left_out: &LeftOut| pull.may_lack(left_out, sums);
-                self.derivatives(scene, turns, self.all_rows(), attempt, may_lack)
+        self.with_scenes(moves, None, |scenes| {
+            self.with_turns(moves, scenes, directions, |turns| {
+                let (mut pulled, mut light) = (Pulled::default(), LightTaken::Loop);
+                for of_panel in scenes {
+                    let PanelScene { index, scene, slots, .. } = of_panel;
+                    let moving = directions.iter().filter(|direction| direction.moves_panel(*index));
+                    let directions: Vec<Variables> =
+                        moving.map(|direction| direction.of_panel(*index)).collect();
+                    if nodes.is_none() && directions.is_empty() {
+                        pulled.take(PanelSums::new(None)?);
+                        continue;
+                    }
+                    let wanted = Wanted::along(&directions);
+                    let weights = weights.get(of_panel.pixels()).unwrap_or(&[]);
+                    let pull = Pullback { scene, slots, turns, weights, wanted, directions: &directions };
+                    let attempt = |passes: &Passes<'_>| {
+                        let mut sums = PanelSums::new(nodes)?;
+                        let taken = passes.each(&mut |rows, listed| pull.add(rows, listed, &mut sums))?;
+                        Ok((sums, taken))
+                    };
+                    let may_lack = |sums: &PanelSums, left_out: &LeftOut| pull.may_lack(left_out, sums);
+                    let (sums, taken) =
+                        self.derivatives(scene, turns, of_panel.roi_rows(), attempt, may_lack)?;
+                    light = light.and(taken);
+                    pulled.take(sums);
+                }
+                Ok((pulled, light))
             })
         })
     }
@@ -351,56 +480,56 @@ impl<'e> Problem<'e> {
     /// Derivatives of the pixels along each of `directions`, image by image, and what they were computed from.
     ///
     /// # Errors
-    /// As [`Problem::with_scene`].
+    /// As [`Problem::image`].
     pub fn pushforward(
         &self,
         moves: &Moves,
-        directions: &[Variables],
+        directions: &[Direction],
     ) -> Result<(Vec<f64>, LightTaken), Failure> {
-        let (pixels, columns, deep) = (self.pixels(), self.experiment.columns(), directions.len());
-        let room = || filled(pixels * deep, 0f64).ok_or_else(|| no_memory("images of derivatives"));
-        let (by_row, taken) = self.with_scene(moves, |scene, slots| {
-            self.with_turns(moves, scene, directions, |turns| {
-                let push = Pushforward { scene, slots, turns, directions };
-                let attempt = |passes: &Passes<'_>| {
-                    // A row of all images is rendered at once; the rows are put in order afterwards.
-                    let mut by_row = room()?;
-                    let taken = passes.each(&mut |band, listed| {
-                        self.rows(&mut by_row, deep, band)
-                            .try_for_each(|(row, out)| push.row(listed, row, out))
-                    })?;
-                    Ok((by_row, taken))
-                };
-                let may_lack = |by_row: &Vec<f64>, left_out: &LeftOut| {
-                    let rows_of = |image| by_row.chunks(columns).skip(image).step_by(deep);
-                    push.may_lack(left_out, |image| largest(rows_of(image).flatten()))
-                };
-                self.derivatives(scene, turns, self.all_rows(), attempt, may_lack)
-            })
-        })?;
-        if deep == 1 {
-            return Ok((by_row, taken));
-        }
-        let mut images = room()?;
-        for (image, out) in images.chunks_exact_mut(pixels).enumerate() {
-            for (out, rows) in out.chunks_exact_mut(columns).zip(by_row.chunks_exact(columns * deep)) {
-                out.copy_from_slice(&rows[image * columns..(image + 1) * columns]);
+        let (pixels, columns) = (self.pixels(), self.experiment.columns());
+        let no_room = || no_memory("images of derivatives");
+        let mut images = filled(pixels * directions.len(), 0f64).ok_or_else(no_room)?;
+        let light = self.along(moves, None, directions, |of_panel, push, places| {
+            let (own, deep) = (of_panel.pixels(), places.len());
+            let attempt = |passes: &Passes<'_>| {
+                // A row of all images is rendered at once; the rows are put in order afterwards.
+                let mut by_row = filled(own.len() * deep, 0f64).ok_or_else(no_room)?;
+                let taken = passes.each(&mut |band, listed| {
+                    self.rows(&mut by_row, deep, band).try_for_each(|(row, out)| push.row(listed, row, out))
+                })?;
+                Ok((by_row, taken))
+            };
+            let may_lack = |by_row: &Vec<f64>, left_out: &LeftOut| {
+                let rows_of = |image| by_row.chunks(columns).skip(image).step_by(deep);
+                push.may_lack(left_out, |image| largest(rows_of(image).flatten()))
+            };
+            let rows = of_panel.roi_rows();
+            let (by_row, taken) = self.derivatives(push.scene, push.turns, rows, attempt, may_lack)?;
+            for (i, place) in places.iter().enumerate() {
+                let image = &mut images[place * pixels..][own.clone()];
+                for (out, rows) in image.chunks_exact_mut(columns).zip(by_row.chunks_exact(columns * deep)) {
+                    out.copy_from_slice(&rows[i * columns..(i + 1) * columns]);
+                }
             }
-        }
-        Ok((images, taken))
+            Ok(taken)
+        })?;
+        Ok((images, light))
     }
 
-    /// Calls `job` with those derivatives of the orientations of a scene after `moves` that `directions` need.
+    /// Calls `job` with those derivatives of the orientations after `moves` that `directions` need. All panels have the
+    /// same.
     fn with_turns<R>(
         &self,
         moves: &Moves,
-        scene: &Scene<'_>,
-        directions: &[Variables],
+        scenes: &[PanelScene<'_>],
+        directions: &[Direction],
         job: impl FnOnce(&OrientationDerivatives<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        let entries = scene.orientations().entries().len();
+        let orientations = scenes[0].scene.orientations();
+        let entries = orientations.entries().len();
         let needed = |moves: fn(&Variables) -> f64| {
-            let len = if directions.iter().any(|v| moves(v) != 0.0) { entries } else { 0 };
+            let moves_any = directions.iter().any(|direction| moves(&direction.of_panel(0)) != 0.0);
+            let len = if moves_any { entries } else { 0 };
             filled(len, Orientation::default()).ok_or_else(|| no_memory("derivatives of orientations"))
         };
         let mut rotations =
@@ -413,18 +542,19 @@ impl<'e> Problem<'e> {
             by_step: &mut by_step,
             by_mosaic: &mut by_mosaic,
         };
-        let table = scene.orientations();
-        let turns = fill_orientation_derivatives(table, buffers).map_err(refused)?;
-        if directions.iter().all(|v| v.mosaic_axis_scale == [0.0; 3]) {
+        let turns = fill_orientation_derivatives(orientations, buffers).map_err(refused)?;
+        if directions.iter().all(|direction| direction.of_panel(0).mosaic_axis_scale == [0.0; 3]) {
             return job(&turns);
         }
-        let Some(spreads) = MovedSpreads::new(self.experiment, &self.variables(moves)?)? else {
-            return job(&turns);
+        let spreads = match self.variables(moves)?.first() {
+            Some(v) => MovedSpreads::new(self.experiment, v)?,
+            None => None,
         };
-        let domains = table.domains();
+        let Some(spreads) = spreads else { return job(&turns) };
+        let domains = orientations.domains();
         let mut shares = reserved(domains.len()).ok_or_else(|| no_memory("shares of mosaic spreads"))?;
         shares.extend(self.experiment.domains.iter().map(|domain| spreads.shares(domain)));
-        job(&turns.with_spread_shares(table, &shares).map_err(refused)?)
+        job(&turns.with_spread_shares(orientations, &shares).map_err(refused)?)
     }
 }
 
@@ -432,16 +562,6 @@ impl<'e> Problem<'e> {
 fn moves_domains(v: &Variables) -> f64 {
     let axes = v.mosaic_axis_scale.iter().map(|by| by.abs()).sum::<f64>();
     v.mosaic_scale.abs() + axes
-}
-
-/// The mean wavelength of the sources, by the weights that count.
-fn mean_lambda_m(experiment: &Experiment) -> f64 {
-    let weights = experiment.source_weights.as_deref().filter(|_| experiment.mode == PhiMode::Spec);
-    let weight = |i: usize| weights.and_then(|weights| weights.get(i)).copied().unwrap_or(1.0);
-    let sources = experiment.sources.iter().enumerate();
-    let (sum, total) = sources
-        .fold((0.0, 0.0), |(sum, total), (i, source)| (sum + weight(i) * source.lambda_m, total + weight(i)));
-    sum / total
 }
 
 /// The passes over the rows of an image: one by the loop, or one a band from lists of its spots.
@@ -501,7 +621,7 @@ impl Pushforward<'_> {
     }
 }
 
-/// The weighted sum of the pixels of a scene, to be differentiated.
+/// The weighted sum of the pixels of a panel, to be differentiated.
 struct Pullback<'a> {
     scene: &'a Scene<'a>,
     slots: &'a [Slot],
@@ -512,23 +632,49 @@ struct Pullback<'a> {
 }
 
 /// Derivatives of a weighted sum of pixels.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pulled {
-    /// With respect to the variables.
-    pub variables: Variables,
+    /// With respect to the variables of each panel.
+    pub variables: Vec<Variables>,
     /// With respect to each structure factor, where they are wanted.
     pub by_f: Option<Vec<f64>>,
+}
+
+impl Pulled {
+    /// The derivative along a direction.
+    #[must_use]
+    pub fn along(&self, direction: &Direction) -> f64 {
+        let panels = self.variables.iter().enumerate();
+        panels.map(|(panel, variables)| variables.dot(&direction.of_panel(panel))).sum()
+    }
+
+    /// Takes the sums of the next panel.
+    fn take(&mut self, PanelSums { variables, by_f, .. }: PanelSums) {
+        self.variables.push(variables);
+        match &mut self.by_f {
+            None => self.by_f = by_f,
+            Some(sums) => sums.iter_mut().zip(by_f.iter().flatten()).for_each(|(sum, x)| *sum += x),
+        }
+    }
+}
+
+/// Derivatives of the weighted sum of the pixels of a panel.
+struct PanelSums {
+    /// With respect to the variables.
+    variables: Variables,
+    /// With respect to each structure factor, where they are wanted.
+    by_f: Option<Vec<f64>>,
     /// The sums of the sizes of what `variables` adds up, by lists of spots.
     sizes: Variables,
 }
 
-impl Pulled {
+impl PanelSums {
     /// Without rows; `nodes` is the number of structure factors that derivatives are wanted of.
     fn new(nodes: Option<usize>) -> Result<Self, Failure> {
         let no_room = || no_memory("derivatives with respect to structure factors");
         let grid = |nodes| filled(nodes, 0f64).ok_or_else(no_room);
         let by_f = nodes.map(grid).transpose()?;
-        Ok(Self { variables: Variables::default(), sizes: Variables::default(), by_f })
+        Ok(Self { variables: Variables::default(), by_f, sizes: Variables::default() })
     }
 
     fn add(&mut self, other: &Self) {
@@ -541,7 +687,7 @@ impl Pulled {
 
 impl Pullback<'_> {
     /// Adds the derivatives of the sum over one row.
-    fn add_row(&self, listed: Option<Listed<'_>>, row: usize, sums: &mut Pulled) -> Result<(), Failure> {
+    fn add_row(&self, listed: Option<Listed<'_>>, row: usize, sums: &mut PanelSums) -> Result<(), Failure> {
         let Self { scene, turns, wanted, .. } = *self;
         let (mut own, rows) = (slot_of_row(self.slots, row), row..row + 1);
         let mut of_row = Sums { wanted, structure_factors: sums.by_f.as_deref_mut(), ..Sums::default() };
@@ -560,7 +706,12 @@ impl Pullback<'_> {
     }
 
     /// Adds the derivatives of the sum over some rows.
-    fn add(&self, rows: Range<usize>, listed: Option<Listed<'_>>, sums: &mut Pulled) -> Result<(), Failure> {
+    fn add(
+        &self,
+        rows: Range<usize>,
+        listed: Option<Listed<'_>>,
+        sums: &mut PanelSums,
+    ) -> Result<(), Failure> {
         // Each part needs the memory of one grid. The same parts for any number of threads.
         let nodes = sums.by_f.as_ref().map(Vec::len);
         let (height, at_once) = match nodes {
@@ -571,7 +722,7 @@ impl Pullback<'_> {
             rows.clone().step_by(height).map(|first| first..(first + height).min(rows.end)).collect();
         for parts in parts.chunks(at_once) {
             let part = |rows: &Range<usize>| {
-                let mut sums = Pulled::new(nodes)?;
+                let mut sums = PanelSums::new(nodes)?;
                 rows.clone().try_for_each(|row| self.add_row(listed, row, &mut sums))?;
                 Ok(sums)
             };
@@ -582,9 +733,8 @@ impl Pullback<'_> {
     }
 
     /// How many times too much of a derivative may be left out.
-    fn may_lack(&self, left_out: &LeftOut, sums: &Pulled) -> f64 {
-        let finite = self.weights.iter().map(|weight| weight.abs()).filter(|weight| weight.is_finite());
-        let weight: f64 = finite.sum();
+    fn may_lack(&self, left_out: &LeftOut, sums: &PanelSums) -> f64 {
+        let weight = sum_of_sizes(self.weights);
         let of_variables = self.directions.iter().map(|direction| {
             let along = direction.to_array().map(f64::abs);
             let size = sums.sizes.dot(&Variables::from_array(&along));
@@ -596,6 +746,18 @@ impl Pullback<'_> {
             .map(|by_f| excess(weight * left_out.structure_factor, TOLERATED_OF_SUMS, largest(by_f.iter())));
         of_variables.chain(of_nodes).fold(0.0, f64::max)
     }
+}
+
+/// The sum of the sizes of finite weights. Several sums side by side do not wait for each other.
+fn sum_of_sizes(weights: &[f64]) -> f64 {
+    let (eights, rest) = weights.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights.iter().map(|eight| &eight[..]).chain([rest]) {
+        for (sum, weight) in sums.iter_mut().zip(eight) {
+            *sum += if weight.is_finite() { weight.abs() } else { 0.0 };
+        }
+    }
+    sums.iter().sum()
 }
 
 fn moved_detector(detector: &Detector, v: &Variables) -> Detector {

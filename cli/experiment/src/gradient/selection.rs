@@ -101,17 +101,14 @@ impl Selection {
         deep: usize,
         render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
     ) -> Result<Vec<f64>, Failure> {
-        let mut gathered = Gathered::new(self, deep);
-        gathered.render(self.all_rows(), render)?;
+        let mut gathered = Gathered::new(self, 0..self.end_row(), deep);
+        gathered.render(gathered.all_rows(), render)?;
         gathered.pixels()
     }
 
-    /// From the first row that has selected pixels to the last one.
-    pub(crate) fn all_rows(&self) -> Range<usize> {
-        match (self.rows.first(), self.rows.last()) {
-            (Some((first, _)), Some((last, _))) => *first..last + 1,
-            _ => 0..0,
-        }
+    /// The row after the last one that has selected pixels.
+    fn end_row(&self) -> usize {
+        self.rows.last().map_or(0, |(row, _)| row + 1)
     }
 
     /// The selected pixels of an image.
@@ -171,36 +168,61 @@ impl Selection {
     }
 }
 
-/// The selected pixels of `deep` images side by side, of the rows that have been rendered so far.
+/// The selected pixels of a panel, or of an image that has no others: of `deep` images side by side, of the rows that
+/// have been rendered so far.
 pub(crate) struct Gathered<'s> {
     selection: &'s Selection,
+    /// Rows of the panel that have selected pixels, and the range of these in the selection.
+    rows: &'s [(usize, Range<usize>)],
+    /// The first row of the panel in the image.
+    first_row: usize,
     deep: usize,
     /// For each row that has selected pixels, these.
     kept: Vec<Vec<f64>>,
 }
 
 impl<'s> Gathered<'s> {
-    pub(crate) const fn new(selection: &'s Selection, deep: usize) -> Self {
-        Self { selection, deep, kept: Vec::new() }
+    /// Nothing yet, of the panel that has these rows of the image.
+    pub(crate) fn new(selection: &'s Selection, panel: Range<usize>, deep: usize) -> Self {
+        let before = |end: usize| selection.rows.partition_point(|(row, _)| *row < end);
+        let rows = &selection.rows[before(panel.start)..before(panel.end)];
+        Self { selection, rows, first_row: panel.start, deep, kept: Vec::new() }
     }
 
-    /// Calls `render` for those of some rows that have selected pixels, to fill the row of the images. The rows of the
-    /// calls follow each other.
+    /// From the first row of the panel that has selected pixels to the last one.
+    pub(crate) fn all_rows(&self) -> Range<usize> {
+        match (self.rows.first(), self.rows.last()) {
+            (Some((first, _)), Some((last, _))) => first - self.first_row..last + 1 - self.first_row,
+            _ => 0..0,
+        }
+    }
+
+    /// The range of the panel's pixels in the selection.
+    pub(crate) fn range(&self) -> Range<usize> {
+        match (self.rows.first(), self.rows.last()) {
+            (Some((_, first)), Some((_, last))) => first.start..last.end,
+            _ => 0..0,
+        }
+    }
+
+    /// Calls `render` for those of some rows of the panel that have selected pixels, to fill the row of the images.
+    /// The rows of the calls follow each other.
     pub(crate) fn render(
         &mut self,
         rows: Range<usize>,
         render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
     ) -> Result<(), Failure> {
         let (selection, deep, columns) = (self.selection, self.deep, self.selection.columns);
-        let rest = selection.rows.get(self.kept.len()..).unwrap_or(&[]);
-        let these = rest.split_at(rest.partition_point(|(row, _)| *row < rows.end)).0;
+        let first_row = self.first_row;
+        let rest = self.rows.get(self.kept.len()..).unwrap_or(&[]);
+        let these = rest.split_at(rest.partition_point(|(row, _)| *row < first_row + rows.end)).0;
         let kept: Result<Vec<Vec<f64>>, Failure> = these
             .par_iter()
             .map_init(Vec::new, |images, (row, pixels)| {
                 if images.is_empty() {
                     *images = room(columns * deep)?;
                 }
-                render(*row, images)?;
+                render(row - first_row, images)?;
                 let mut kept = room(pixels.len() * deep)?;
                 for (kept, image) in
                     kept.chunks_exact_mut(pixels.len().max(1)).zip(images.chunks_exact(columns))
@@ -216,13 +238,14 @@ impl<'s> Gathered<'s> {
         Ok(())
     }
 
-    /// The selected pixels, image by image.
+    /// The selected pixels of the panel, image by image.
     pub(crate) fn pixels(self) -> Result<Vec<f64>, Failure> {
-        let len = self.selection.len();
+        let Range { start: before, end } = self.range();
+        let len = end - before;
         let mut all = room(len * self.deep)?;
-        for (kept, (_, pixels)) in self.kept.iter().zip(&self.selection.rows) {
+        for (kept, (_, pixels)) in self.kept.iter().zip(self.rows) {
             for (image, kept) in kept.chunks_exact(pixels.len().max(1)).enumerate() {
-                let start = image * len + pixels.start;
+                let start = image * len + pixels.start - before;
                 all[start..start + kept.len()].copy_from_slice(kept);
             }
         }

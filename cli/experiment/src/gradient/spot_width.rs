@@ -1,19 +1,31 @@
 //! The steps of parameters that move spots by a given part of their width.
 
-use widebragg::gradient::Parameter;
+use widebragg::gradient::{Motion, Parameter};
 use widebragg::lattice::CrystalShape;
 
-use crate::experiment::Experiment;
+use super::moves::Movable;
+use super::problem::Problem;
 
-/// The step of a parameter, in the kernel's unit, that changes the phase of the interference function by
+/// The step of something that moves, in the kernel's unit, that changes the phase of the interference function by
 /// `small`, in half turns, where it changes it most.
-pub fn step_of_phase(experiment: &Experiment, parameter: Parameter, small: f64) -> f64 {
+pub fn step_of_phase(problem: &Problem<'_>, movable: Movable, small: f64) -> f64 {
+    let experiment = problem.experiment();
     let cells = experiment.crystallite.cells_across_spots().into_iter().fold(1.0, f64::max);
     let longest = experiment.crystal.cell.lengths_angstrom.iter().copied().fold(0.0, f64::max);
     let lambda_angstrom = experiment.lambda0_m / 1e-10;
     let phase = cells * 2.0 / lambda_angstrom;
     let turn = small / (phase * longest);
     let reach = experiment.first_panel().detector.pix0_m.length();
+    let parameter = match movable {
+        Movable::Shared(parameter) => parameter,
+        Movable::Rigid(body, component) => {
+            let [radius_m, distance_m] = problem.size_m(body);
+            return match component {
+                Motion::Shift(_) => turn * distance_m,
+                Motion::Rotation(_) => turn * distance_m / radius_m,
+            };
+        }
+    };
     match parameter {
         Parameter::CellVector(_) | Parameter::CellLength(_) => small / phase,
         Parameter::CellAngle(_) | Parameter::Misset(_) | Parameter::Phi0 => turn,

@@ -82,7 +82,7 @@ impl Default for Distributions {
 impl Distributions {
     pub(super) fn check(&self) -> Result<(), Failure> {
         let Self { crystals, size, cell, energy_ev, fluence, shift_m, .. } = *self;
-        let impossible = |what: String| Err(Failure::impossible(Part::Crystal, what));
+        let impossible = |what: String| Err(Failure::impossible(Part::Shots, what));
         let spreads = [size, cell, energy_ev, fluence, shift_m];
         if let Some(spread) = spreads.into_iter().find(|spread| !(*spread >= 0.0 && spread.is_finite())) {
             return impossible(format!("a spread of {spread}: spreads are 0 or more"));

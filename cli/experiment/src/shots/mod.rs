@@ -91,7 +91,7 @@ impl Shots {
         table: Vec<ShotRows>,
         seed: u64,
     ) -> Result<Self, Failure> {
-        let impossible = |what: &str| Err(Failure::impossible(Part::Crystal, what));
+        let impossible = |what: &str| Err(Failure::impossible(Part::Shots, what));
         if base.mode == PhiMode::CParity {
             return impossible("nanoBragg has no shots: they are for the mode spec");
         }
@@ -118,7 +118,7 @@ impl Shots {
         let beyond = shots.table.iter().filter_map(|shot| shot.beam.spectrum).find(|&n| n > shots.spectra);
         match beyond {
             Some(number) => Err(Failure::impossible(
-                Part::SourceList,
+                Part::Shots,
                 format!("spectrum {number} of {}: the table names one that is not there", shots.spectra),
             )),
             None => Ok(shots),
@@ -177,7 +177,7 @@ impl Shots {
         if !(lambda_m > 0.0 && lambda_m < 1e-8) {
             let number = draws.number;
             return Err(Failure::impossible(
-                Part::SourceList,
+                Part::Shots,
                 format!("the energy of shot {number} is none of X-rays: the spread is too large"),
             ));
         }
@@ -252,7 +252,7 @@ impl Shots {
             .map(|row| self.lattice(row))
             .collect::<Result<_, _>>()
             .map_err(|failure| {
-                Failure::impossible(Part::Crystal, format!("shot {number}: {}", failure.reason()))
+                Failure::impossible(Part::Shots, format!("shot {number}: {}", failure.reason()))
             })?;
         let mut experiment = self.base.with_lattices(lattices)?;
         let Beam { sources, weights, lambda_m: usual_m } =
@@ -272,7 +272,25 @@ impl Shots {
         if let Some(shift_m) = beam.shift_m.filter(|shift_m| *shift_m != [0.0; 2]) {
             move_panels(&mut experiment.panels, shift_m);
         }
+        self.update_background(&mut experiment)?;
         Ok(experiment)
+    }
+
+    /// Computes the background of a shot again where it is not that of the base.
+    fn update_background(&self, experiment: &mut Experiment) -> Result<(), Failure> {
+        let base = &self.base;
+        let is_that_of_base = experiment.sources == base.sources
+            && experiment.source_weights == base.source_weights
+            && experiment.fluence_per_m2 == base.fluence_per_m2
+            && experiment
+                .panels
+                .iter()
+                .zip(&base.panels)
+                .all(|(panel, other)| panel.detector == other.detector);
+        if let Some(background) = base.background.as_ref().filter(|_| !is_that_of_base) {
+            experiment.background = Some(Arc::new(background.of(experiment)?));
+        }
+        Ok(())
     }
 
     fn lattice(&self, row: &CrystalRow) -> Result<Lattice, Failure> {
@@ -364,7 +382,7 @@ fn crystal(a_matrix: &[[f64; 3]; 3]) -> Result<Crystal, Failure> {
     };
     let is_possible = |edge: Vec3| edge.is_finite() && (1e-19..0.1).contains(&edge.length());
     if !(volume.is_finite() && [direct.a_m, direct.b_m, direct.c_m].into_iter().all(is_possible)) {
-        return Err(Failure::impossible(Part::Crystal, "a*, b* and c* span no cell"));
+        return Err(Failure::impossible(Part::Shots, "a*, b* and c* span no cell"));
     }
     Ok(Crystal { direct, reciprocal_per_angstrom: stars, cell: cell_of(&direct) })
 }

@@ -18,7 +18,8 @@
 //! | `flag_lessthan`, `flag_morethan` | the smallest and the largest valid value |
 //! | `no_index`, `mask_edge_pixels` | bad pixels of a panel |
 //! | `badNAME/min_fs` ... with `panel`; `badNAME/min_x` ... | bad rectangles in the block of data, or in the laboratory |
-//! | `group_NAME`, `rigid_group_NAME`, and what says where data and masks are | handed on as it is |
+//! | `group_NAME`, `rigid_group_NAME` | groups of panels ([`GeometryFile::group`]) |
+//! | what says where data and masks are | handed on as it is |
 //!
 //! A region in x and y has the first corner of a pixel in it, as in CrystFEL; its lengths are in 1/res. Masks in HDF5
 //! files are not applied.

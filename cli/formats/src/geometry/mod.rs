@@ -51,6 +51,7 @@ mod crystfel;
 mod dials;
 mod file;
 mod flat;
+mod groups;
 mod imgcif;
 mod mini_cbf;
 mod smv;

@@ -16,7 +16,7 @@ use super::Compression;
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::image::{PixelType, is_named};
-use crate::memory::Watched;
+use crate::memory::reserve;
 use crate::text::{cannot_read, cannot_write, in_file};
 
 /// The extension of a part.
@@ -125,7 +125,14 @@ impl Parts {
     pub(super) fn read(&self, frame: usize) -> Result<Part, Failure> {
         let path = self.path(frame);
         let mut bytes = Vec::new();
-        match File::open(&path).and_then(|file| Watched(file).read_to_end(&mut bytes)) {
+        let mut read = || {
+            let mut file = File::open(&path)?;
+            let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+            // One byte more, so that the end shows without more memory.
+            reserve(&mut bytes, length.saturating_add(1)).ok_or(io::ErrorKind::OutOfMemory)?;
+            file.read_to_end(&mut bytes)
+        };
+        match read() {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Part::Absent),
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {

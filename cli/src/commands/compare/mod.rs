@@ -1,14 +1,15 @@
 //! `widebragg compare`: where and how far two images differ, in numbers and pictures.
 //!
 //! Reads two images (or runs two programs that make them), and writes summary.json, a.png and b.png on one
-//! scale, difference.png, and report.html with all of these. Exit codes: 1 usage, 2 a program or a file
-//! failed, 3 correlation below the threshold, 4 sizes differ.
+//! scale, difference.png, and report.html with all of these. Panels stand in the pictures as they do in space. Exit
+//! codes: 1 usage, 2 a program or a file failed, 3 correlation below the threshold, 4 sizes differ.
 //! Memory: about 20 bytes a pixel; pictures are reduced to a fixed size.
 
 pub mod figures;
 pub mod peaks;
 pub mod report;
 pub mod runs;
+mod shown;
 pub mod summary;
 
 use std::fs;
@@ -21,7 +22,7 @@ use super::distinct::Files;
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
-use crate::images::{Image, Region, read_geometry, read_pair};
+use crate::images::{Region, read_pair};
 use crate::options::CompareOptions;
 use crate::picture::image::{NOT_FINITE_NAME, Picture, surroundings};
 use crate::picture::scale::Scale;
@@ -29,11 +30,10 @@ use figures::Figures;
 use peaks::{Level, matched};
 use report::Pictures;
 use runs::{Run, run_both};
+use shown::Shown;
 use summary::Comparison;
 use widebragg_formats::atomic::write_atomically;
-use widebragg_formats::image::FlatDetector;
 use widebragg_formats::memory::is_there;
-use widebragg_formats::registry::geometry_of_file;
 
 /// Memory for the figures of a row of pixels while they are computed.
 const ROW_BYTES: usize = 1 << 10;
@@ -113,7 +113,7 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     }
     let figures = Figures::new(&a.pixels, &b.pixels, &region);
     let mut notes: Vec<String> = images.iter().filter_map(|image| image.note.clone()).collect();
-    let rings = rings(options, runs, size, &images, &mut notes)?;
+    let shown = Shown::of(options, runs, size, &images, &mut notes)?;
     let mut comparison =
         Comparison { options, images: &images, size, region, figures, matching, runs, notes };
     if comparison.excluded() > 0 {
@@ -131,7 +131,7 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
         comparison.notes.push("no pixel is finite in both images: nothing was compared".to_owned());
     }
     comparison.notes.iter().for_each(|note| console::complain(note));
-    let pictures = pictures(&comparison, levels, rings.as_ref())?;
+    let pictures = pictures(&comparison, levels, &shown)?;
     let written = write(&comparison, &pictures)?;
     if let Some(evidence) = evidence {
         written.iter().try_for_each(|path| evidence.add_copy(path))?;
@@ -154,50 +154,12 @@ fn compare(options: &CompareOptions, runs: &[Run], evidence: Option<&mut Evidenc
     }
 }
 
-/// The geometry of the resolution rings; `None` where they are not wanted, or where no header gives it.
-fn rings(
-    options: &CompareOptions,
-    runs: &[Run],
-    size: [usize; 2],
-    images: &[Image; 2],
-    notes: &mut Vec<String>,
-) -> Result<Option<FlatDetector>, Failure> {
-    if let Some(path) = &options.geometry {
-        return geometry_of(path, size, notes).map(Some).map_err(|failure| failure.context("--geometry"));
-    }
-    if !options.rings {
-        return Ok(None);
-    }
-    let found = images.iter().find_map(|image| image.geometry);
-    let found = found.or_else(|| runs.iter().find_map(|run| read_geometry(&run.int).ok()));
-    if found.is_none() {
-        let note = "--rings: neither image has a header with the geometry, no rings are drawn: name a file of it with --geometry";
-        notes.push(note.to_owned());
-    }
-    Ok(found)
-}
-
-/// The detector of a file of geometry.
-fn geometry_of(path: &Path, size: [usize; 2], notes: &mut Vec<String>) -> Result<FlatDetector, Failure> {
-    let file = geometry_of_file(path, 0)?;
-    let path = path.display();
-    notes.extend(file.warnings.iter().map(|warning| format!("--geometry: {path}: {warning}")));
-    let detector = file.geometry.flat_detector();
-    let detector = detector.map_err(|why| Failure::input(format!("{path}: no rings can be drawn: {why}")))?;
-    let own = file.geometry.block_size();
-    if own != size {
-        let by = |[fast, slow]: [usize; 2]| format!("{fast} x {slow}");
-        let (own, size) = (by(own), by(size));
-        notes.push(format!("--geometry: {path} describes {own} pixels, the images have {size}"));
-    }
-    Ok(detector)
-}
-
 fn pictures(
     comparison: &Comparison<'_>,
     levels: [Option<Level>; 2],
-    rings: Option<&FlatDetector>,
+    shown: &Shown,
 ) -> Result<Pictures, Failure> {
+    let (rings, layout) = (shown.rings.as_deref(), shown.layout.as_ref());
     let [a, b] = comparison.images;
     let (a, b) = (&a.pixels[..], &b.pixels[..]);
     let figures = &comparison.figures;
@@ -221,6 +183,7 @@ fn pictures(
             title,
             unit: comparison.unit(),
             region: comparison.region,
+            layout,
             scale: &common,
             not_finite,
             not_finite_name: if format.has_header() { "masked" } else { NOT_FINITE_NAME },
@@ -234,6 +197,7 @@ fn pictures(
             title: "B - A",
             unit: comparison.unit(),
             region: comparison.region,
+            layout,
             scale: &signed,
             not_finite: comparison.excluded(),
             not_finite_name: "excluded",

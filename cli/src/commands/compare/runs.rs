@@ -20,7 +20,7 @@ use crate::options::{CompareOptions, takes_file};
 use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 16] = [
+const WRITTEN: [&str; 17] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -32,6 +32,7 @@ const WRITTEN: [&str; 16] = [
     "--png",
     "--cbf",
     "--noise-cbf",
+    "--mean-images",
     "--nxmx",
     "--expt",
     "--xds-inp",

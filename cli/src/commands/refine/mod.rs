@@ -15,10 +15,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::Value;
-use widebragg::gradient::{Moves, Parameter};
+use widebragg::gradient::Parameter;
 
 use widebragg_experiment::gradient::loss::Loss;
-use widebragg_experiment::gradient::named::Named;
+use widebragg_experiment::gradient::moves::{Body, Movable, Moves};
+use widebragg_experiment::gradient::named::{MOTIONS, Named};
 use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Fitted, fit};
 use widebragg_formats::atomic::write_atomically;
@@ -26,8 +27,10 @@ use widebragg_formats::matrix::write_matrix;
 
 use super::derivatives::{Chosen, loss_against, pool, read_files};
 use super::distinct::Files;
-use super::setup;
+use super::render::expt;
+use super::setup::geometry::FileGeometry;
 use super::setup::structure_factors::inputs;
+use super::setup::{self, SetUp};
 use crate::console;
 use crate::error::Failure;
 use crate::evidence::{self, Evidence};
@@ -50,15 +53,18 @@ pub fn run(options: &GradientOptions, args: &[String]) -> Result<(), Failure> {
 
 fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Result<(), Failure> {
     let started = Instant::now();
-    let experiment = setup::experiment(&options.render)?;
-    let chosen = Chosen::new(&options.wrt, &experiment)?;
+    let set_up = setup::of_fit(&options.render)?;
+    let chosen = Chosen::new(options, &set_up)?;
+    let SetUp { experiment, geometry, .. } = set_up;
     if chosen.each_f {
         return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));
     }
     check_choice(&chosen.parameters)?;
+    check_bodies(&chosen, experiment.panels.len())?;
     if let Some(folder) = &options.out {
         let matrix = Fragment::needs_matrix(&experiment, &chosen.parameters).then_some(report::MATRIX);
-        let names = [REPORT].into_iter().chain(matrix).chain(plot::NAMES);
+        let list = Fragment::needs_list(&experiment, &chosen.parameters).then_some(report::LIST);
+        let names = [REPORT].into_iter().chain(matrix).chain(list).chain(plot::NAMES);
         Files::read(read_files(options)).write_into(folder, names)?;
     }
     let Some(against) = &options.against else {
@@ -75,7 +81,7 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
             .map_err(|error| Failure::input(format!("--out {}: {error}", folder.display())))?;
     }
     let (fitted, report, table, written) = pool(options)?.install(|| {
-        let problem = Problem::new(&experiment)?;
+        let problem = Problem::new(&experiment, &chosen.groups)?;
         let report_step = |line: &str| {
             if !options.render.quiet {
                 console::progress_line(line);
@@ -94,12 +100,17 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
             problem: &problem,
             loss: &loss,
             exposure: &exposure,
-            parameters: &chosen.parameters,
+            chosen: &chosen,
             fitted: &fitted,
             fragment: &fragment,
         };
         let (report, table) = (found.json(seconds), found.table());
-        let written = write(options, &problem, &loss, &fitted, &fragment, &report)?;
+        let mut written = write(options, &problem, &loss, &fitted, &fragment, &report)?;
+        if let Some(path) = &fragment.list {
+            let moved = report::moved(&problem, &fitted.moves)?;
+            expt::write_geometry(path, &moved, geometry.as_ref().map(FileGeometry::frame))?;
+            written.push(path.clone());
+        }
         Ok::<_, Failure>((fitted, report, table, written))
     })?;
     let text = format!("{report:#}\n");
@@ -127,12 +138,10 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
 
 /// Refuses parameters that move the same variables.
 fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
-    let has = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
+    let has =
+        |is: fn(&Parameter) -> bool| parameters.iter().filter_map(Named::shared).any(|shared| is(&shared));
     let vectors = has(|p| matches!(p, Parameter::CellVector(_)));
     let origin = has(|p| matches!(p, Parameter::Origin(_)));
-    let both = |one: &str, other: &str| {
-        Err(Failure::input(format!("refine: --wrt {one} and {other} move the same: choose one of them")))
-    };
     match () {
         () if vectors && has(|p| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_))) => {
             both("vectors", "cell")
@@ -146,6 +155,39 @@ fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
         }
         () => Ok(()),
     }
+}
+
+/// Refuses groups of panels, or a whole detector, that move while each of their panels moves freely as well.
+fn check_bodies(chosen: &Chosen, panels: usize) -> Result<(), Failure> {
+    let components = |panel: usize| {
+        let is_of_panel =
+            |named: &&Named| matches!(named.movable, Movable::Rigid(Body::Panel(of), _) if of == panel);
+        chosen.parameters.iter().filter(is_of_panel).count()
+    };
+    let free: Vec<bool> = (0..panels).map(|panel| components(panel) == MOTIONS.len()).collect();
+    for named in &chosen.parameters {
+        let moves_with_others = match named.movable {
+            Movable::Rigid(Body::Group(group), _) => chosen
+                .groups
+                .get(group)
+                .is_some_and(|group| group.panels.iter().all(|&panel| free.get(panel) == Some(&true))),
+            Movable::Shared(
+                Parameter::Origin(_)
+                | Parameter::Distance
+                | Parameter::BeamCentre(_)
+                | Parameter::DetectorRotation(_),
+            ) => free.iter().all(|&is_free| is_free),
+            Movable::Rigid(Body::Panel(_), _) | Movable::Shared(_) => false,
+        };
+        if moves_with_others {
+            return both(&named.group, "all motions of its panels");
+        }
+    }
+    Ok(())
+}
+
+fn both(one: &str, other: &str) -> Result<(), Failure> {
+    Err(Failure::input(format!("refine: --wrt {one} and {other} move the same: choose one of them")))
 }
 
 /// Writes the files of `--out`; returns their names.

@@ -76,6 +76,7 @@ impl Images<'_> {
                 title,
                 unit: "photons",
                 region,
+                layout: None,
                 scale: &scale,
                 not_finite,
                 not_finite_name: NOT_FINITE_NAME,

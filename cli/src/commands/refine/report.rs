@@ -5,24 +5,30 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use widebragg::crystal::CellSource;
 use widebragg::defaults;
-use widebragg::detector::Convention;
-use widebragg::gradient::{Moves, Parameter};
+use widebragg::detector::{Convention, DetectorParameters};
+use widebragg::gradient::Parameter;
 use widebragg::lattice::{CellCoupling, Crystallite};
 use widebragg::rotation::Orientation;
+use widebragg::sampling::Steps;
 
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::gradient::loss::Loss;
+use widebragg_experiment::gradient::moves::Moves;
 use widebragg_experiment::gradient::named::{ALL, Named, value};
 use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Ending, Fitted};
+use widebragg_experiment::panels::DetectorPanel;
 
-use crate::commands::derivatives::Exposure;
+use crate::commands::derivatives::{Chosen, Exposure, name_width, panel_members};
 use crate::commands::light;
 use crate::error::Failure;
 use crate::options::Options;
 
 /// The file of the fitted matrix in the folder of `--out`.
 pub const MATRIX: &str = "fitted.mat";
+
+/// The experiment list of the fitted geometry in the folder of `--out`.
+pub const LIST: &str = "fitted.expt";
 
 fn is_cell(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::CellLength(_) | Parameter::CellAngle(_))
@@ -32,22 +38,45 @@ fn is_size(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::Cells(_) | Parameter::AllCells | Parameter::Coupling(_))
 }
 
+/// Whether one of the parameters that all panels share is such.
+fn is_moved(parameters: &[Named], is: fn(&Parameter) -> bool) -> bool {
+    parameters.iter().filter_map(Named::shared).any(|shared| is(&shared))
+}
+
+/// The experiment after the moves of a fit, as an experiment list describes it.
+///
+/// # Errors
+/// Moves to an impossible experiment.
+pub fn moved(problem: &Problem<'_>, moves: &Moves) -> Result<Experiment, Failure> {
+    let experiment = problem.moved(moves)?;
+    let by = |parameter| moves.shared.get(parameter);
+    let v = problem.variables(moves)?.first().copied().unwrap_or_default();
+    Ok(Experiment {
+        lambda0_m: experiment.lambda0_m * v.lambda_scale + v.lambda_shift_m,
+        phi0_rad: experiment.phi0_rad + by(Parameter::Phi0),
+        phi: Steps { range: experiment.phi.range + by(Parameter::Osc), ..experiment.phi },
+        ..experiment
+    })
+}
+
 /// The options of the fitted model that differ from the start.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fragment {
     /// The options and their values.
     pub words: Vec<String>,
     /// Parameters that no option sets.
-    pub without: Vec<&'static str>,
+    pub without: Vec<String>,
     /// The orientation matrix that the options name, and its file.
     pub matrix: Option<(PathBuf, [[f64; 3]; 3])>,
     /// The options of the start that they replace.
     pub instead_of: Vec<&'static str>,
+    /// The experiment list of the fitted geometry and crystal.
+    pub list: Option<PathBuf>,
 }
 
 impl Fragment {
-    /// The options for `parameters` after `moves`. A matrix is written to `folder`; without a folder there is
-    /// none.
+    /// The options for `parameters` after `moves`. A matrix and a list are written to `folder`; without a folder
+    /// there are none.
     ///
     /// # Errors
     /// The moves lead to an impossible experiment.
@@ -60,15 +89,14 @@ impl Fragment {
     ) -> Result<Self, Failure> {
         let mut fragment = Self::default();
         let experiment = problem.experiment();
-        let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
-        let lambda_m = experiment.lambda0_m + moves.get(Parameter::Wavelength);
+        let lambda_m = experiment.lambda0_m + moves.shared.get(Parameter::Wavelength);
         if Self::needs_matrix(experiment, parameters) {
             match folder {
                 Some(folder) => {
                     let path = folder.join(MATRIX);
                     // From the vectors, since the reference's reciprocal axes of a cell differ slightly from
                     // these.
-                    let Orientation { a_m, b_m, c_m } = problem.variables(moves)?.cell;
+                    let Orientation { a_m, b_m, c_m } = problem.moved(moves)?.crystal.direct;
                     let volume = a_m.dot(b_m.cross(c_m));
                     let star = [b_m.cross(c_m), c_m.cross(a_m), a_m.cross(b_m)];
                     let star = star.map(|v| v.scaled(1.0 / volume).to_array());
@@ -79,43 +107,58 @@ impl Fragment {
                     fragment.matrix = Some((path, [row(0), row(1), row(2)]));
                     fragment.instead_of.extend(options.cell_angstrom_deg.map(|_| "-cell"));
                 }
-                None => fragment.without.push("the matrix, which --out writes"),
+                None => fragment.without.push("the matrix, which --out writes".to_owned()),
             }
         } else {
-            if is_moved(is_cell) {
-                let cell = ALL.iter().filter(|named| is_cell(&named.parameter));
+            if is_moved(parameters, is_cell) {
+                let cell = ALL.iter().filter(|named| named.shared().is_some_and(|shared| is_cell(&shared)));
                 let cell: Vec<f64> = cell.map(|named| value(named, experiment, moves)).collect();
                 fragment.add("-cell", &cell);
             }
-            if is_moved(|p| matches!(p, Parameter::Misset(_))) {
-                let misset = ALL.iter().filter(|named| matches!(named.parameter, Parameter::Misset(_)));
+            if is_moved(parameters, |p| matches!(p, Parameter::Misset(_))) {
+                let misset = ALL.iter().filter(|named| matches!(named.shared(), Some(Parameter::Misset(_))));
                 let misset: Vec<f64> = misset.map(|named| value(named, experiment, moves)).collect();
                 fragment.add("-misset", &misset);
             }
         }
-        if is_moved(is_size) {
-            fragment.add_size(options, problem, moves, is_moved(|p| matches!(p, Parameter::Coupling(_))))?;
+        if is_moved(parameters, is_size) {
+            let is_coupled = is_moved(parameters, |p| matches!(p, Parameter::Coupling(_)));
+            fragment.add_size(options, problem, moves, is_coupled)?;
         }
-        if is_moved(|p| matches!(p, Parameter::MosaicAxisScale(_))) {
-            let axes = ALL.iter().filter_map(|named| named.of(experiment).ok());
-            let axes = axes.filter(|named| matches!(named.parameter, Parameter::MosaicAxisScale(_)));
+        if is_moved(parameters, |p| matches!(p, Parameter::MosaicAxisScale(_))) {
+            let axes = ALL.iter().filter_map(|named| named.clone().of(experiment).ok());
+            let axes = axes.filter(|named| matches!(named.shared(), Some(Parameter::MosaicAxisScale(_))));
             let spreads: Vec<f64> = axes.map(|named| value(&named, experiment, moves)).collect();
             fragment.add("--mosaic-anisotropic", &spreads);
         }
         for named in parameters {
             fragment.add_single(problem, options, named, moves);
         }
+        let needs_list = Self::needs_list(experiment, parameters);
+        fragment.list = folder.filter(|_| needs_list).map(|folder| folder.join(LIST));
         Ok(fragment)
+    }
+
+    /// Whether the fit of `parameters` moves panels to where no option puts them, and a list can say where they are.
+    #[must_use]
+    pub fn needs_list(experiment: &Experiment, parameters: &[Named]) -> bool {
+        let has_no_option = |named: &Named| match named.shared() {
+            None | Some(Parameter::Origin(_)) => true,
+            Some(Parameter::Distance | Parameter::BeamCentre(_)) => experiment.panels_in_all > 1,
+            Some(_) => false,
+        };
+        let is_flat = experiment.panels.iter().all(|panel| !panel.detector.curved);
+        is_flat && parameters.iter().any(has_no_option)
     }
 
     /// Whether the fit of `parameters` ends in a matrix, which can describe crystals that a cell in the default
     /// setting cannot.
     #[must_use]
     pub fn needs_matrix(experiment: &Experiment, parameters: &[Named]) -> bool {
-        let is_moved = |is: fn(&Parameter) -> bool| parameters.iter().any(|named| is(&named.parameter));
         let has_matrix =
             !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
-        is_moved(|p| matches!(p, Parameter::CellVector(_))) || has_matrix && is_moved(is_cell)
+        is_moved(parameters, |p| matches!(p, Parameter::CellVector(_)))
+            || has_matrix && is_moved(parameters, is_cell)
     }
 
     /// Adds the option for the size of the crystal: an N matrix where it `is_coupled` or was one before.
@@ -126,16 +169,11 @@ impl Fragment {
         moves: &Moves,
         is_coupled: bool,
     ) -> Result<(), Failure> {
-        let Crystallite { cells: [a, b, c], spots, .. } = problem.experiment().crystallite;
-        let v = problem.variables(moves)?;
-        let ([more_a, more_b, more_c], [ab, ac, bc]) = (v.added_cells, v.added_coupling);
-        let cells = [a + more_a, b + more_b, c + more_c];
+        let Crystallite { cells, spots, .. } = problem.moved(moves)?.crystallite;
         let has_matrix = options.n_matrix.is_some();
         if is_coupled || has_matrix {
-            let CellCoupling { ab: coupling_ab, ac: coupling_ac, bc: coupling_bc } = spots.coupling;
-            let [a, b, c] = cells;
-            let matrix = [a, b, c, coupling_ab + ab, coupling_ac + ac, coupling_bc + bc];
-            self.add("--n-matrix", &matrix);
+            let ([a, b, c], CellCoupling { ab, ac, bc }) = (cells, spots.coupling);
+            self.add("--n-matrix", &[a, b, c, ab, ac, bc]);
             self.instead_of.extend(options.cells.map(|_| "--cells"));
         } else {
             self.add("--cells", &cells);
@@ -155,10 +193,14 @@ impl Fragment {
     fn add_single(&mut self, problem: &Problem<'_>, options: &Options, named: &Named, moves: &Moves) {
         let experiment = problem.experiment();
         let panel = experiment.first_panel();
-        let Some(detector) = panel.detector_parameters() else { return };
-        let by = moves.get(named.parameter);
-        let fitted = value(named, experiment, moves);
-        match named.parameter {
+        // No option moves several panels but together about the sample.
+        let detector = panel.detector_parameters().filter(|_| experiment.panels_in_all == 1);
+        let (Some(parameter), fitted) = (named.shared(), value(named, experiment, moves)) else {
+            self.without.push(named.name.to_string());
+            return;
+        };
+        let by = moves.shared.get(parameter);
+        match parameter {
             Parameter::CellVector(_)
             | Parameter::CellLength(_)
             | Parameter::CellAngle(_)
@@ -170,28 +212,10 @@ impl Fragment {
             Parameter::Phi0 => self.add("-phi", &[fitted]),
             Parameter::Osc => self.add("-osc", &[fitted]),
             Parameter::Wavelength if options.sourcefile.is_none() => self.add("-lambda", &[fitted]),
-            Parameter::Distance => match detector.close_distance_m {
-                None => self
-                    .add("-distance", &[(detector.distance_m.unwrap_or(defaults::DISTANCE_M) + by) / 1e-3]),
-                Some(close_m) => {
-                    let ratio = panel.detector.close_distance_m / panel.detector.distance_m;
-                    self.add("-close_distance", &[(close_m + by * ratio) / 1e-3]);
-                }
+            Parameter::Distance | Parameter::BeamCentre(_) => match detector {
+                Some(detector) => self.add_placement(panel, detector, parameter, by, fitted),
+                None => self.without.push(named.name.to_string()),
             },
-            Parameter::BeamCentre(i) => {
-                let by_foot = matches!(detector.convention, Convention::Xds | Convention::Dials);
-                let (org, size_m) = if i == 0 {
-                    (detector.org_x_px, detector.fast_size_m)
-                } else {
-                    (detector.org_y_px, detector.slow_size_m)
-                };
-                if by_foot {
-                    let org = org.unwrap_or(size_m / 2.0 / detector.pixel_m + 0.5);
-                    self.add(if i == 0 { "-ORGX" } else { "-ORGY" }, &[org + by / detector.pixel_m]);
-                } else {
-                    self.add(if i == 0 { "-Xbeam" } else { "-Ybeam" }, &[fitted]);
-                }
-            }
             Parameter::DetectorRotation(i) => {
                 let options = ["-detector_rotx", "-detector_roty", "-detector_rotz"];
                 if let Some(option) = options.get(i) {
@@ -207,7 +231,42 @@ impl Fragment {
             Parameter::Wavelength
             | Parameter::Origin(_)
             | Parameter::SpectrumShift
-            | Parameter::SpectrumScale => self.without.push(named.name),
+            | Parameter::SpectrumScale => self.without.push(named.name.to_string()),
+        }
+    }
+
+    /// The option of the distance or of the beam centre of a detector of one panel, which has moved by `by` m.
+    fn add_placement(
+        &mut self,
+        panel: &DetectorPanel,
+        detector: &DetectorParameters,
+        parameter: Parameter,
+        by: f64,
+        fitted: f64,
+    ) {
+        match parameter {
+            Parameter::BeamCentre(i) => {
+                let by_foot = matches!(detector.convention, Convention::Xds | Convention::Dials);
+                let (org, size_m) = if i == 0 {
+                    (detector.org_x_px, detector.fast_size_m)
+                } else {
+                    (detector.org_y_px, detector.slow_size_m)
+                };
+                if by_foot {
+                    let org = org.unwrap_or(size_m / 2.0 / detector.pixel_m + 0.5);
+                    self.add(if i == 0 { "-ORGX" } else { "-ORGY" }, &[org + by / detector.pixel_m]);
+                } else {
+                    self.add(if i == 0 { "-Xbeam" } else { "-Ybeam" }, &[fitted]);
+                }
+            }
+            _ => match detector.close_distance_m {
+                None => self
+                    .add("-distance", &[(detector.distance_m.unwrap_or(defaults::DISTANCE_M) + by) / 1e-3]),
+                Some(close_m) => {
+                    let ratio = panel.detector.close_distance_m / panel.detector.distance_m;
+                    self.add("-close_distance", &[(close_m + by * ratio) / 1e-3]);
+                }
+            },
         }
     }
 
@@ -245,7 +304,7 @@ pub(super) struct Found<'f> {
     pub problem: &'f Problem<'f>,
     pub loss: &'f Loss,
     pub exposure: &'f Exposure,
-    pub parameters: &'f [Named],
+    pub chosen: &'f Chosen,
     pub fitted: &'f Fitted,
     pub fragment: &'f Fragment,
 }
@@ -253,8 +312,9 @@ pub(super) struct Found<'f> {
 impl Found<'_> {
     /// The report as JSON.
     pub fn json(&self, seconds: f64) -> Value {
-        let Self { problem, loss, parameters, fitted, fragment, .. } = *self;
-        let rows: Vec<Value> = parameters
+        let Self { problem, loss, chosen, fitted, fragment, .. } = *self;
+        let rows: Vec<Value> = chosen
+            .parameters
             .iter()
             .zip(&fitted.uncertainties)
             .map(|(named, uncertainty)| {
@@ -285,7 +345,12 @@ impl Found<'_> {
             "parameters": rows, "options": fragment.words, "without_option": fragment.without,
             "instead_of": fragment.replaced(), "history": history,
         });
-        for (name, value) in self.exposure.members().into_iter().chain(light::members(fitted.light)) {
+        if let Some(path) = &fragment.list {
+            report["geometry"] = path.display().to_string().into();
+        }
+        let exposure = self.exposure.members().into_iter();
+        let panels = panel_members(problem.experiment(), &chosen.groups);
+        for (name, value) in exposure.chain(light::members(fitted.light)).chain(panels) {
             report[name] = value;
         }
         report
@@ -293,18 +358,19 @@ impl Found<'_> {
 
     /// The report as a table.
     pub fn table(&self) -> String {
-        let Self { problem, loss, parameters, fitted, fragment, .. } = *self;
+        let Self { problem, loss, chosen, fitted, fragment, .. } = *self;
+        let width = name_width(chosen.parameters.iter());
         let mut text = format!(
-            "{:<14} {:<9} {:>16} {:>16}  {:>12}\n",
+            "{:<width$} {:<9} {:>16} {:>16}  {:>12}\n",
             "parameter", "unit", "start", "fitted", "uncertainty"
         );
-        for (named, uncertainty) in parameters.iter().zip(&fitted.uncertainties) {
+        for (named, uncertainty) in chosen.parameters.iter().zip(&fitted.uncertainties) {
             let [start, end] =
                 [&Moves::default(), &fitted.moves].map(|moves| value(named, problem.experiment(), moves));
             let uncertainty =
                 uncertainty.map_or_else(|| "undetermined".to_owned(), |sigma| format!("{sigma:.1e}"));
             text.push_str(&format!(
-                "{:<14} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>12}\n",
+                "{:<width$} {:<9} {start:>16.8} {end:>16.8}  {uncertainty:>12}\n",
                 named.name, named.unit
             ));
         }
@@ -337,6 +403,9 @@ impl Found<'_> {
                 text.push_str(&format!(" instead of {options}"));
             }
             text.push('\n');
+        }
+        if let Some(path) = &fragment.list {
+            text.push_str(&format!("The fitted geometry and crystal: {}\n", path.display()));
         }
         if !fragment.without.is_empty() {
             text.push_str(&format!("No option gives: {}\n", fragment.without.join(", ")));

@@ -25,7 +25,7 @@ pub fn doubt(experiment: &Experiment, written: &Written, pixels: u64, adc: f64) 
             format_g(fluence)
         )
     };
-    let overloads = written.noise.map_or(0, |(_, overloads)| overloads);
+    let overloads = written.noise.map_or(0, |noise| noise.overloads);
     if statistics.max == 0.0 {
         let reason = if fluence == 0.0 {
             "the fluence is 0"

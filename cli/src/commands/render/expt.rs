@@ -144,6 +144,17 @@ pub fn write(
     list.write(path).map_err(|failure| failure.context("--expt").into())
 }
 
+/// Writes the geometry and the crystal of a fit to `path`, as a list that names no image. `frame` is as in [`write`].
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_geometry(path: &Path, experiment: &Experiment, frame: Option<Frame>) -> Result<(), Failure> {
+    let trusted_max = f64::from(COUNT_CUTOFF);
+    let (described, format) = (PathBuf::new(), Format::Smv);
+    let none = Described { path: described, pedestal: 0.0, trusted_max, format, is_written: false };
+    Ok(list(&Options::default(), experiment, frame, &none, path).write(path)?)
+}
+
 /// The list of a run, of which the file `path` names the images `described`.
 pub(super) fn list(
     options: &Options,

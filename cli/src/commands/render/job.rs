@@ -7,16 +7,18 @@ use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
+use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, render_frame, render_noisy_frame};
-use widebragg_experiment::images::photon_counts;
+use widebragg_experiment::lattices::FrameScenes;
 use widebragg_experiment::light::LightTaken;
+use widebragg_experiment::means::Means;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_formats::image::Layout;
 use widebragg_formats::memory::append;
 
 use super::nxmx::{NxmxFile, Subject};
-use super::output::{self, Names, Scales, Shared, adc_offset, noise_streams};
+use super::output::{self, Contents, Names, Scales, Shared, adc_offset, noise_seed, noise_streams};
 use super::series::{Record, Series};
 use super::summary::ImageSummary;
 use super::{exposure, printout};
@@ -32,6 +34,8 @@ pub struct Job<'a> {
     pub series: Series,
     pub record: Option<Record>,
     pub nxmx: Option<NxmxFile>,
+    /// The noise of the detector, where each pixel's is drawn by itself.
+    pub noise: Option<DetectorNoise>,
     /// Where previews show the pixels.
     pub layout: Option<Layout>,
     pub pool: ThreadPool,
@@ -48,6 +52,8 @@ struct Image<'a> {
     frame: Frame,
     /// Poisson deviates of the pixels, where noise is wanted.
     deviates: Vec<f32>,
+    /// Means of the pixels, where they are wanted.
+    means: Option<Means>,
     names: Names,
     /// Whether it speaks for all: what is said of it is not said of the others.
     is_first: bool,
@@ -142,17 +148,23 @@ impl Job<'_> {
             let names = Names::new(self.options, self.series.number(index))?;
             let scenes = experiment.scenes(index, &mut orientations)?;
             self.announce(index);
-            let streams = self.has_noise(&names).then(|| noise_streams(self.options, experiment, index));
-            let (frame, deviates) = self.pool.install(|| match streams {
-                None => Ok((render_frame(experiment, &scenes, &|| self.bar.inc(1))?, Vec::new())),
-                Some(streams) => render_noisy_frame(experiment, &scenes, &streams, &|| self.bar.inc(1)),
+            let has_stream = self.noise.is_none() && self.has_noise(&names);
+            let (frame, deviates) = self.pool.install(|| {
+                if has_stream {
+                    let streams = noise_streams(self.options, experiment, index);
+                    return Ok(render_noisy_frame(experiment, &scenes, &streams, &|| self.bar.inc(1))?);
+                }
+                let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
+                let stored = self.stored(experiment, &frame, &names, noise_seed(self.options), index)?;
+                Ok::<_, Failure>((frame, stored))
             })?;
+            let means = self.pool.install(|| means(experiment, &scenes, &names))?;
             let scenes = scenes.panels();
             if self.lacks_scales() {
                 self.keep_scales(scenes, &frame)?;
             }
             let is_first = images.is_empty();
-            let image = Image { index, experiment, scenes, frame, deviates, names, is_first };
+            let image = Image { index, experiment, scenes, frame, deviates, means, names, is_first };
             images.push(self.pool.install(|| self.written(image))?);
         }
         Ok(images)
@@ -189,14 +201,24 @@ impl Job<'_> {
         let scenes = experiment.scenes(0, &mut orientations)?;
         self.announce(index);
         let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
-        let deviates = if self.has_noise(&names) {
-            let counts = photon_counts(experiment, &frame.pixels, plan.seed, (index + 1) as u32);
-            counts.ok_or_else(|| Failure::input("no memory for the noise of a shot"))?
-        } else {
-            Vec::new()
-        };
+        let deviates = self.stored(experiment, &frame, &names, plan.seed, index)?;
+        let means = means(experiment, &scenes, &names)?;
         let scenes = scenes.panels();
-        self.written(Image { index, experiment, scenes, frame, deviates, names, is_first })
+        self.written(Image { index, experiment, scenes, frame, deviates, means, names, is_first })
+    }
+
+    /// What the detector stores of image `index`, drawn from `seed`; empty where no image with noise is made.
+    fn stored(
+        &self,
+        experiment: &Experiment,
+        frame: &Frame,
+        names: &Names,
+        seed: u64,
+        index: usize,
+    ) -> Result<Vec<f32>, Failure> {
+        let wanted = self.noise.as_ref().filter(|_| self.has_noise(names));
+        let stored = wanted.map(|noise| noise.stored(experiment, &frame.pixels, seed, (index + 1) as u32));
+        Ok(stored.transpose()?.unwrap_or_default())
     }
 
     /// Tells the progress.
@@ -214,13 +236,14 @@ impl Job<'_> {
     /// Writes the files of an image, and adds it to the NXmx file.
     fn written(&self, image: Image<'_>) -> Result<ImageSummary, Failure> {
         let Self { options, series, record, nxmx, .. } = self;
-        let Image { index, experiment, scenes, frame, deviates, names, is_first } = image;
+        let Image { index, experiment, scenes, frame, deviates, means, names, is_first } = image;
         let record = record.as_ref();
         let shared = Shared { scales: record.and_then(Record::scales), layout: self.layout.as_ref() };
-        let pixels = (&frame.pixels[..], &deviates[..]);
+        let (pixels, deviates) = (&frame.pixels[..], &deviates[..]);
+        let contents = Contents { scenes, pixels, deviates, means: means.as_ref() };
         // Each has parts that one thread does alone.
-        let write = || output::write(options, experiment, scenes, pixels, index, &names, shared);
-        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, pixels, index));
+        let write = || output::write(options, experiment, contents, index, &names, shared);
+        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, (pixels, deviates), index));
         let (written, added) = rayon::join(write, add);
         let written = written?;
         if let Some(record) = record {
@@ -250,7 +273,7 @@ impl Job<'_> {
             };
             console::complain(&format!("{}: {what}", self.called(index, &names)));
         }
-        for without_effect in without_effect(options, &frame).filter(|_| is_first) {
+        for without_effect in without_effect(options, &frame, self.has_noise(&names)).filter(|_| is_first) {
             console::complain(without_effect);
         }
         let adc = adc_offset(options);
@@ -260,7 +283,10 @@ impl Job<'_> {
             console::complain(&format!("{}: {doubt}", self.called(index, &names)));
         }
         let steps = scenes.first().map_or(0.0, Scene::steps);
+        let stages =
+            self.noise.as_ref().filter(|_| self.has_noise(&names)).map(|_| options.noise_stages.to_string());
         let mut image = ImageSummary::new(experiment, &frame, steps, number, names, written);
+        image.noise_stages = stages;
         if options.printout || options.printout_pixel.is_some() {
             image.printout = self.printouts(scenes, &frame)?;
         }
@@ -309,8 +335,20 @@ impl Job<'_> {
     }
 }
 
+/// The means of the pixels of a frame, where `names` has images of them.
+fn means(experiment: &Experiment, scenes: &FrameScenes<'_>, names: &Names) -> Result<Option<Means>, Failure> {
+    if !names.have_means() {
+        return Ok(None);
+    }
+    Ok(Some(Means::new(experiment, scenes)?))
+}
+
 /// A line for each option on how to render that the image could not heed.
-fn without_effect(options: &Options, frame: &Frame) -> impl Iterator<Item = &'static str> + use<> {
+fn without_effect(
+    options: &Options,
+    frame: &Frame,
+    has_noise: bool,
+) -> impl Iterator<Item = &'static str> + use<> {
     let list = options.light == LightRule::List && frame.light() == LightTaken::Loop;
     let neglect = options.neglected_photons.is_some_and(|photons| photons > 0.0) && !frame.neglects();
     let list = list.then_some(
@@ -319,5 +357,7 @@ fn without_effect(options: &Options, frame: &Frame) -> impl Iterator<Item = &'st
     let neglect = neglect.then_some(
         "--neglect has no effect: no step of a square or round crystal can be left out for so few photons",
     );
-    [list, neglect].into_iter().flatten()
+    let noise = (!has_noise && options.noise_stages != NoiseStages::default())
+        .then_some("the options of the detector's noise have no effect: no image with noise is made");
+    [list, neglect, noise].into_iter().flatten()
 }

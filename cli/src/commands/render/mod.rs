@@ -2,7 +2,7 @@
 
 mod estimate;
 mod exposure;
-mod expt;
+pub(crate) mod expt;
 mod job;
 mod nanobragg_log;
 mod nxmx;
@@ -17,6 +17,7 @@ mod xds_inp;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use widebragg_experiment::detector_noise::DetectorNoise;
 use widebragg_experiment::frame::check_room;
 use widebragg_experiment::layout::layout;
 use widebragg_experiment::threads;
@@ -89,9 +90,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     if let Some(evidence) = &mut evidence {
         inputs(options).for_each(|path| evidence.add_input(path));
     }
-    let SetUp { experiment, reflections, model, geometry, wavelengths, shots } =
+    let SetUp { experiment, reflections, model, geometry, wavelengths, plan } =
         setup::of_images(options, &files, geometry)?;
-    let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
     if options.printout || options.printout_pixel.is_some() {
         setup::check_single_crystal(options, &experiment)?;
     }
@@ -139,7 +139,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let layout = if options.png.is_some() { layout(&experiment)? } else { None };
     let rows = job::rows(subject, series.first..series.end);
     let bar = console::progress(rows, !options.quiet && options.progress != Some(false));
-    let mut job = Job { options, subject, series, record, nxmx, layout, pool, bar };
+    let noise = options.has_counter_noise();
+    let noise = noise.then(|| pool.install(|| DetectorNoise::new(&options.noise_stages, &experiment)));
+    let noise = noise.transpose()?;
+    let mut job = Job { options, subject, series, record, nxmx, noise, layout, pool, bar };
     let images = job.render();
     job.bar.finish_and_clear();
     let Job { nxmx, .. } = job;

@@ -14,6 +14,7 @@ use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::format_g::format_g as g;
 use widebragg_formats::reflections::p1::Unique;
 
+use super::output::NoiseTotals;
 use super::printout::axis_line;
 use super::summary::{ImageSummary, misset_rad};
 use crate::commands::setup::sensor::GivenSensor;
@@ -65,7 +66,7 @@ pub fn image(options: &Options, experiment: &Experiment, image: &ImageSummary) -
     if !options.nopgm {
         line(format!("pgm_scale = {}", g(image.written.scales.pgm)));
     }
-    if let Some((photons, overloads)) = image.written.noise {
+    if let Some(NoiseTotals { photons: Some(photons), overloads }) = image.written.noise {
         line(format!("{photons:.0} photons on noise image ({overloads} overloads)"));
     }
     text

@@ -19,7 +19,9 @@ use widebragg_experiment::images::noise_counts;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
-use widebragg_formats::nxmx::{Earlier, Joined, NxmxHeader, NxmxSeries, TrueCrystal, TrueShot, Truth};
+use widebragg_formats::nxmx::{
+    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, TrueCrystal, TrueShot, Truth,
+};
 use widebragg_formats::shot_table::{CrystalRow, ShotRows};
 
 use super::output::COUNT_CUTOFF;
@@ -49,6 +51,8 @@ pub struct NxmxFile {
     /// Frames of the series; of a complete file, its own.
     frames: usize,
     data: NxmxData,
+    /// The lowest count that is data.
+    lowest_count: i32,
     series: NxmxSeries,
     earlier: Earlier,
     is_complete: bool,
@@ -83,6 +87,7 @@ impl NxmxFile {
         }
         let frames = options.frames.unwrap_or(1);
         let header = header(options, subject, frames, data)?;
+        let lowest_count = header.lowest_count;
         // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
         let identity = identity.map(|identity| format!("{identity}-{}", data.name())).unwrap_or_default();
         let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
@@ -96,7 +101,7 @@ impl NxmxFile {
         };
         let earlier = earlier.map_err(named)?;
         earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
-        Ok(Some(Self { path, frames, data, series, earlier, is_complete: false }))
+        Ok(Some(Self { path, frames, data, lowest_count, series, earlier, is_complete: false }))
     }
 
     /// Whether frame `index` is there from an earlier run.
@@ -121,7 +126,7 @@ impl NxmxFile {
         let added = match self.data {
             NxmxData::Photons => self.series.add(index, Pixels::F32(pixels)),
             NxmxData::Noise => {
-                let counts = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
+                let counts = noise_counts(scenes, deviates, self.lowest_count).ok_or_else(no_memory)?;
                 self.series.add(index, Pixels::I32(&counts.pixels))
             }
         };
@@ -223,6 +228,8 @@ fn header(
             NxmxData::Noise => PixelType::I32,
             NxmxData::Photons => PixelType::F32,
         },
+        // Noise of the readout takes ADU below 0.
+        lowest_count: if options.noise_stages.are_photons() { 0 } else { LOWEST_COUNT },
         compression: options.nxmx_compression.unwrap_or_default(),
         lambda_m: plan.map_or(Vec::new(), Plan::wavelengths_m),
         mask: mask(e)?,

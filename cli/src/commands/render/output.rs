@@ -14,6 +14,7 @@ use widebragg_experiment::geometry::{BeamSpot, DialsFrame};
 use widebragg_experiment::images::{
     Noise, cbf_image, int_image, int_scale, noise_counts, noise_image, pgm_image, pgm_scale,
 };
+use widebragg_experiment::means::{Mean, Means};
 use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_formats::atomic::check_writable;
@@ -47,6 +48,17 @@ pub const NOISEFILE: &str = "noiseimage.img";
 /// Counts from which a pixel of a CBF image is overloaded.
 pub const COUNT_CUTOFF: i32 = i32::MAX - 1;
 
+/// What a file of an image shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Expected photons.
+    Photons,
+    /// Counts with photon noise.
+    Noise,
+    /// The mean of what contributed to each pixel.
+    Mean(Mean),
+}
+
 /// One file of an image.
 #[derive(Debug)]
 pub struct ImageFile {
@@ -56,8 +68,8 @@ pub struct ImageFile {
     pub path: PathBuf,
     /// Its format.
     writer: &'static dyn ImageWriter,
-    /// Whether it has photon noise.
-    has_noise: bool,
+    /// What it shows.
+    content: Content,
 }
 
 /// The wanted files of an image: the float image first, where it is wanted.
@@ -98,7 +110,13 @@ impl Names {
     /// Whether any of the images has photon noise.
     #[must_use]
     pub fn have_noise(&self) -> bool {
-        self.0.iter().any(|file| file.has_noise)
+        self.0.iter().any(|file| file.content == Content::Noise)
+    }
+
+    /// Whether any of the images shows means.
+    #[must_use]
+    pub fn have_means(&self) -> bool {
+        self.0.iter().any(|file| matches!(file.content, Content::Mean(_)))
     }
 
     /// The checked names of a frame of a series, or of a single image.
@@ -131,18 +149,26 @@ impl Names {
         };
         let unless = |off: bool, name: Option<PathBuf>| name.filter(|_| !off);
         let files: [(_, _, &'static dyn ImageWriter, _); 7] = [
-            ("-floatfile", float, &Float, false),
-            ("-intfile", flat(&options.intfile, INTFILE), smv, false),
-            ("-noisefile", unless(options.nonoise, flat(&options.noisefile, NOISEFILE)), smv, true),
-            ("-pgmfile", unless(options.nopgm, flat(&options.pgmfile, "image.pgm")), &Pgm, false),
-            ("--png", options.png.clone(), &Preview, false),
-            ("--cbf", options.cbf.clone(), &Cbf, false),
-            ("--noise-cbf", options.noise_cbf.clone(), &Cbf, true),
+            ("-floatfile", float, &Float, Content::Photons),
+            ("-intfile", flat(&options.intfile, INTFILE), smv, Content::Photons),
+            ("-noisefile", unless(options.nonoise, flat(&options.noisefile, NOISEFILE)), smv, Content::Noise),
+            ("-pgmfile", unless(options.nopgm, flat(&options.pgmfile, "image.pgm")), &Pgm, Content::Photons),
+            ("--png", options.png.clone(), &Preview, Content::Photons),
+            ("--cbf", options.cbf.clone(), &Cbf, Content::Photons),
+            ("--noise-cbf", options.noise_cbf.clone(), &Cbf, Content::Noise),
         ];
-        let wanted = files.into_iter().filter_map(|(option, path, writer, has_noise)| {
-            Some(ImageFile { option, path: numbered(&path?, number), writer, has_noise })
+        let wanted = files.into_iter().filter_map(|(option, path, writer, content)| {
+            Some(ImageFile { option, path: numbered(&path?, number), writer, content })
         });
-        Self(wanted.collect())
+        let means = options.mean_images.iter().flat_map(|path| {
+            Mean::ALL.map(|mean| ImageFile {
+                option: "--mean-images",
+                path: numbered(&with_suffix(path, &format!("_{}", mean.name())), number),
+                writer: &Float,
+                content: Content::Mean(mean),
+            })
+        });
+        Self(wanted.chain(means).collect())
     }
 
     /// Checks that the folders exist, and that the files are distinct and none that the run reads.
@@ -210,7 +236,7 @@ impl Names {
     /// Whether any of the images has scaled pixels.
     #[must_use]
     pub fn are_scaled(&self) -> bool {
-        self.0.iter().any(|file| !file.has_noise && file.writer.pixel_type() != PixelType::F32)
+        self.0.iter().any(|file| file.content != Content::Noise && file.writer.pixel_type() != PixelType::F32)
     }
 
     /// All wanted names.
@@ -277,6 +303,15 @@ pub struct Shared<'a> {
     pub layout: Option<&'a Layout>,
 }
 
+/// What was counted in a noise image.
+#[derive(Debug, Clone, Copy)]
+pub struct NoiseTotals {
+    /// Photons; `None` where its pixels are ADU.
+    pub photons: Option<f64>,
+    /// Pixels that have the largest value of the image, since theirs is larger.
+    pub overloads: u64,
+}
+
 /// Results of writing an image.
 #[derive(Debug, Clone)]
 pub struct Written {
@@ -286,8 +321,8 @@ pub struct Written {
     pub scales: Scales,
     /// For each image of scaled integers, the option that names it and its number of saturated pixels.
     pub saturated: Vec<(&'static str, u64)>,
-    /// Numbers of photons and of overloads of the noise image.
-    pub noise: Option<(f64, u64)>,
+    /// What was counted in the noise image.
+    pub noise: Option<NoiseTotals>,
     /// Bytes before the pixels of the SMV images.
     pub smv_header_bytes: Option<usize>,
 }
@@ -303,20 +338,32 @@ fn named_by<T>(option: &str, result: Result<T, failure::Failure>) -> Result<T, F
     result.map_err(|failure| failure.context(option).into())
 }
 
-/// Writes all files of an image, given as its pixels and as deviates of them where it has noise, rendered from `scenes`:
-/// frame `index` of the series, counted from 0.
+/// The contents of the files of an image, rendered from the scenes of its panels.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents<'a> {
+    /// The scenes, one for each panel.
+    pub scenes: &'a [Scene<'a>],
+    /// Expected photons.
+    pub pixels: &'a [f32],
+    /// Poisson deviates of them, where there are images with noise.
+    pub deviates: &'a [f32],
+    /// Where there are images of means.
+    pub means: Option<&'a Means>,
+}
+
+/// Writes all files of an image: frame `index` of the series, counted from 0.
 ///
 /// # Errors
 /// A file cannot be written; no incomplete file is left.
 pub fn write(
     options: &Options,
     experiment: &Experiment,
-    scenes: &[Scene<'_>],
-    (pixels, deviates): (&[f32], &[f32]),
+    contents: Contents<'_>,
     index: usize,
     names: &Names,
     shared: Shared<'_>,
 ) -> Result<Written, Failure> {
+    let Contents { scenes, pixels, deviates, means } = contents;
     let scales = shared.scales;
     let adc = adc_offset(options);
     let header = image_header(experiment, index, adc);
@@ -326,9 +373,16 @@ pub fn write(
     let (floats, rest) = rayon::join(
         || {
             let files: Vec<_> = names.0.iter().filter(store_floats).collect();
-            let pixels = Pixels::F32(pixels);
-            let image = Image { header: &header, pixels, scale: 1.0, preview_scale, layout: shared.layout };
-            let write = |file: &&ImageFile| named_by(file.option, file.writer.write(&file.path, &image));
+            let write = |file: &&ImageFile| {
+                let mean = match file.content {
+                    Content::Mean(mean) => Some(mean_image(means, mean)?),
+                    Content::Photons | Content::Noise => None,
+                };
+                let pixels = Pixels::F32(mean.as_deref().unwrap_or(pixels));
+                let layout = shared.layout;
+                let image = Image { header: &header, pixels, scale: 1.0, preview_scale, layout };
+                named_by(file.option, file.writer.write(&file.path, &image))
+            };
             files.par_iter().map(write).collect::<Vec<_>>()
         },
         || {
@@ -347,11 +401,26 @@ pub fn write(
         match counted? {
             Counted::Nothing => {}
             Counted::Saturated(count) => saturated.push((file.option, count)),
-            Counted::Noise { photons, overloads } => noise = noise.or(Some((photons, overloads))),
+            Counted::Noise { photons, overloads } => {
+                let photons = options.noise_stages.are_photons().then_some(photons);
+                noise = noise.or(Some(NoiseTotals { photons, overloads }));
+            }
         }
     }
     let smv_header_bytes = names.0.iter().find_map(|file| file.writer.header_bytes(&header));
     Ok(Written { statistics, scales, saturated, noise, smv_header_bytes })
+}
+
+/// The seed of noise that is drawn for each pixel by itself. A negative one counts as its 64 bits.
+#[must_use]
+pub fn noise_seed(options: &Options) -> u64 {
+    options.seed_as_typed.unwrap_or_else(clock_seed) as u64
+}
+
+/// One of the images of means.
+fn mean_image(means: Option<&Means>, mean: Mean) -> Result<Vec<f32>, Failure> {
+    let image = means.and_then(|means| means.image(mean));
+    image.ok_or_else(|| Failure::input("--mean-images: no memory for its pixels"))
 }
 
 /// The random numbers of the noise of frame `index`, for each panel. The seed of the first panel and frame is the given
@@ -396,9 +465,10 @@ impl Scaled<'_> {
             let image = Image { header, pixels, scale, preview_scale: None, layout: None };
             named_by(file.option, file.writer.write(&file.path, &image))
         };
-        Ok(match (file.writer.pixel_type(), file.has_noise) {
+        Ok(match (file.writer.pixel_type(), file.content == Content::Noise) {
             (PixelType::I32, true) => {
-                let image = noise_counts(scenes, deviates).ok_or_else(no_memory)?;
+                // Readers take what is below 0 for gaps.
+                let image = noise_counts(scenes, deviates, 0).ok_or_else(no_memory)?;
                 let Noise { pixels, photons, overloads } = image;
                 write(Pixels::I32(&pixels), 1.0)?;
                 Counted::Noise { photons, overloads }

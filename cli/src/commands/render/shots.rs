@@ -120,32 +120,8 @@ fn write_stream(path: &Path, options: &Options, subject: Subject<'_>, plan: &Pla
     let written = write_atomically(path, |out| {
         let mut stream = StreamWriter::new(out, &geometry, &header)?;
         for index in 0..plan.truth.len() {
-            let chunk = plan.experiment(index).and_then(|experiment| {
-                let crystals = plan.crystals(index);
-                let shift_m = shift_m(subject.experiment, plan, index);
-                let shift_m = in_beam_frame(&geometry.beam, shift_m.to_array());
-                let alone = (0..crystals).map(|lattice| experiment.on_lattice(lattice));
-                let alone: Vec<Experiment> = alone.collect();
-                let lattices = alone.iter().map(|crystal| Lattice {
-                    crystal: Crystal {
-                        a_matrix: orientation(crystal, reciprocal_axes(&crystal.crystal), 0),
-                        a_at_frames: Vec::new(),
-                        space_group: None,
-                    },
-                    bravais: Some(Bravais::TRICLINIC),
-                    detector_shift_m: [shift_m[0], shift_m[1]],
-                });
-                let chunk = Chunk {
-                    image: image.clone(),
-                    event: Some(format!("//{index}")),
-                    serial: Some(index as u64 + 1),
-                    lambda_m: Some(experiment.lambda0_m),
-                    lattices: lattices.collect(),
-                };
-                let spots = alone.iter().map(spots).collect::<Result<Vec<_>, Failure>>()?;
-                Ok((chunk, spots))
-            });
-            match chunk {
+            let shift_m = shift_m(subject.experiment, plan, index).to_array();
+            match chunk(&image, plan, index, in_beam_frame(&geometry.beam, shift_m)) {
                 Ok((chunk, spots)) => {
                     let spots: Vec<&[Spot]> = spots.iter().map(Vec::as_slice).collect();
                     stream.chunk(&chunk, &spots)?;
@@ -162,6 +138,36 @@ fn write_stream(path: &Path, options: &Options, subject: Subject<'_>, plan: &Pla
         Some(failure) => Err(named(failure)),
         None => written.map_err(|failure| named(failure.into())),
     }
+}
+
+/// Shot `index` of the file `image` as a chunk of a stream, and the reflections of each of its crystals. Its detector is
+/// displaced by `shift_m` in the axes of the stream.
+fn chunk(
+    image: &str,
+    plan: &Plan,
+    index: usize,
+    [x_m, y_m, _]: [f64; 3],
+) -> Result<(Chunk, Vec<Vec<Spot>>), Failure> {
+    let experiment = plan.experiment(index)?;
+    let alone: Vec<Experiment> =
+        (0..plan.crystals(index)).map(|lattice| experiment.on_lattice(lattice)).collect();
+    let lattices = alone.iter().map(|experiment| Lattice {
+        crystal: Crystal {
+            a_matrix: orientation(experiment, reciprocal_axes(&experiment.crystal), 0),
+            a_at_frames: Vec::new(),
+            space_group: None,
+        },
+        bravais: Some(Bravais::TRICLINIC),
+        detector_shift_m: [x_m, y_m],
+    });
+    let chunk = Chunk {
+        image: image.to_owned(),
+        event: Some(format!("//{index}")),
+        serial: Some(index as u64 + 1),
+        lambda_m: Some(experiment.lambda0_m),
+        lattices: lattices.collect(),
+    };
+    Ok((chunk, alone.iter().map(spots).collect::<Result<_, Failure>>()?))
 }
 
 /// How far the detector of a shot is displaced, in the laboratory.

@@ -27,10 +27,11 @@ use widebragg_reflections::symmetry::SpaceGroup;
 
 use super::estimate::Estimate;
 use super::nxmx::{NxmxFile, columns};
-use super::output::{Names, Written};
+use super::output::{Names, NoiseTotals, Written};
 use super::predictions::Predictions;
 use super::shots::TruthFiles;
 use crate::commands::setup::Wavelengths;
+use crate::commands::setup::background;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
 use crate::commands::setup::shots::Plan;
@@ -128,6 +129,8 @@ pub struct ImageSummary {
     pub seconds: f64,
     /// Time per innermost step, in ns; `None` where so few steps were rendered that the time is that of all else.
     pub ns_per_step: Option<f64>,
+    /// The stages of its noise, where that of each pixel was drawn by itself.
+    pub noise_stages: Option<String>,
     /// Lines of `-printout`.
     pub printout: String,
 }
@@ -159,6 +162,7 @@ impl ImageSummary {
             neglected_photons: frame.neglects().then_some(experiment.neglected_photons),
             seconds: frame.seconds,
             ns_per_step: is_telling.then(|| frame.seconds * 1e9 / evaluations),
+            noise_stages: None,
             printout: String::new(),
         }
     }
@@ -182,9 +186,14 @@ impl ImageSummary {
         for (option, count) in &self.written.saturated {
             put(&format!("{}_saturated", option.trim_start_matches('-')), json!(count));
         }
-        if let Some((photons, overloads)) = self.written.noise {
-            put("noise_photons", json!(photons));
+        if let Some(NoiseTotals { photons, overloads }) = self.written.noise {
+            if let Some(photons) = photons {
+                put("noise_photons", json!(photons));
+            }
             put("noise_overloads", json!(overloads));
+        }
+        if let Some(stages) = &self.noise_stages {
+            put("noise_stages", json!(stages));
         }
         if let Some((hits, fresh)) = self.carryover {
             put("carryover_hits", json!(hits));
@@ -222,8 +231,12 @@ impl ImageSummary {
         line("brightest", format!("{}{position}", g(s.max)));
         line("average", format!("{}  rms {}  rmsd {}", g(s.mean), g(s.rms), g(s.rmsd)));
         line("acceptance", format!("{} sr", g(self.solid_angle_sr)));
-        if let Some((photons, overloads)) = self.written.noise {
-            line("noise", format!("{photons:.0} photons, {overloads} overloads"));
+        if let Some(NoiseTotals { photons, overloads }) = self.written.noise {
+            let photons = photons.map_or_else(String::new, |photons| format!("{photons:.0} photons, "));
+            line("noise", format!("{photons}{overloads} overloads"));
+        }
+        if let Some(stages) = &self.noise_stages {
+            line("noise stages", stages.clone());
         }
         if let Some((hits, fresh)) = self.carryover {
             line(
@@ -392,6 +405,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spec_revision"] = json!(widebragg::SPEC_REVISION);
     value["wavelength_from"] = json!(wavelengths.origin.origin());
     value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
+    value["background"] = background::json(e);
     value["precision"] = json!(e.precision.name());
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
@@ -464,7 +478,7 @@ pub fn shots(plan: &Plan, truth: &TruthFiles, images: &[ImageSummary]) -> String
     let mut line = |name: &str, value: String| push_line(&mut text, name, &value);
     let crystals = (0..plan.truth.len()).map(|index| plan.crystals(index)).sum();
     let (crystals, blanks) = (counted(crystals, "crystal"), counted(plan.blanks(), "blank"));
-    line("shots", format!("{} of {crystals}, {blanks}, seed {}", plan.truth.len(), plan.seed));
+    line("shots", format!("{} with {crystals} in all, {blanks}, seed {}", plan.truth.len(), plan.seed));
     let brightest = images.iter().map(|image| image.written.statistics.max).fold(0.0, f64::max);
     let seconds: f64 = images.iter().map(|image| image.seconds).sum();
     if let Some(per_shot) = (!images.is_empty()).then(|| seconds / images.len() as f64) {
@@ -711,6 +725,7 @@ fn push_sampling(text: &mut String, experiment: &Experiment, wavelengths: &Wavel
     if let Some(spectrum) = &wavelengths.spectrum {
         line("spectrum", spectrum.line());
     }
+    background::lines(e).for_each(|value| line("background", value));
     let (phi, osc, count) = (format_g(degrees(e.phi0_rad)), format_g(degrees(e.phi.range)), e.phi.count);
     let sampling = match e.phi_sampling {
         PhiSampling::Start => "",

@@ -144,6 +144,19 @@ impl FileGeometry {
         self.panel
     }
 
+    /// The names of the groups of panels that the file has.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.file.group_names()
+    }
+
+    /// The numbers of the panels of a group; `None` where the file has no such group.
+    ///
+    /// # Errors
+    /// The group holds something that is no panel.
+    pub fn group(&self, name: &str) -> Result<Option<Vec<usize>>, Failure> {
+        self.file.group(name).map_err(|failure| self.refused(&failure.to_string()))
+    }
+
     /// The frame that is the laboratory.
     #[must_use]
     pub fn frame(&self) -> Frame {

@@ -1,6 +1,7 @@
 //! From the options of a render to an experiment, once: files are read, and headers of images apply before
 //! the command line.
 
+pub(crate) mod background;
 pub(crate) mod geometry;
 mod inherited;
 pub(crate) mod inputs;
@@ -54,7 +55,7 @@ use inputs::Inputs;
 use model::{ModelFile, ModelSummary};
 use reach::Reach;
 use sensor::GivenSensor;
-use shots::GivenShots;
+use shots::{GivenShots, Plan};
 use spectrum::{GivenSpectrum, SpectrumSummary};
 use structure_factors::Factors;
 
@@ -63,13 +64,13 @@ use structure_factors::Factors;
 ///
 /// # Errors
 /// A file that cannot be used, values that fit no experiment, or steps to neglect.
-pub fn experiment(options: &Options) -> Result<Experiment, Failure> {
+pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
-    let experiment = set_up(options, &inputs, geometry, Extent::File)?.experiment;
-    check_single_crystal(options, &experiment)?;
-    Ok(experiment)
+    let set_up = set_up(options, &inputs, geometry, Extent::File)?;
+    check_single_crystal(options, &set_up.experiment)?;
+    Ok(set_up)
 }
 
 /// Checks that there is a single crystal.
@@ -119,8 +120,8 @@ pub struct SetUp {
     pub geometry: Option<FileGeometry>,
     /// The wavelengths of the beam.
     pub wavelengths: Wavelengths,
-    /// What files say of the shots, where these are rendered.
-    pub shots: Option<GivenShots>,
+    /// The shots, where these are rendered.
+    pub plan: Option<Plan>,
 }
 
 /// Where the wavelengths of a beam come from.
@@ -164,11 +165,11 @@ fn crystal_cell(experiment: &Experiment) -> Cell {
     }
 }
 
-/// As [`experiment`], with the structure factors that its images ask for and the geometry that was read of
+/// As [`of_fit`], with the structure factors that its images ask for and the geometry that was read of
 /// [`FileGeometry::read`]; the other files are read through `inputs`.
 ///
 /// # Errors
-/// As [`experiment`].
+/// As [`of_fit`].
 pub fn of_images(
     options: &Options,
     inputs: &Inputs,
@@ -192,15 +193,20 @@ fn set_up(
     let grid = |parameters: &Parameters, shots: Option<&GivenShots>| {
         grid_for(parameters, options, shots, table, of_file, extent, &mut computed)
     };
+    // Shots may still be refused, and then there is nothing to warn of.
+    let mut held = Vec::new();
+    let told = |warning: String| if options.shots.is_some() { held.push(warning) } else { warn(warning) };
     let OfFiles { experiment, wavelengths, shots } =
-        of_files(options, inputs, geometry.as_ref(), of_file, grid, warn)?;
-    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, shots })
+        of_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
+    let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
+    held.into_iter().for_each(warn);
+    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan })
 }
 
-/// As [`experiment`], with a table of structure factors instead of a file; warnings go to `warn`.
+/// As [`of_fit`], with a table of structure factors instead of a file; warnings go to `warn`.
 ///
 /// # Errors
-/// As [`experiment`].
+/// As [`of_fit`].
 pub fn with_structure_factors(
     options: &Options,
     table: Option<HklTable>,
@@ -258,12 +264,17 @@ fn grid_for(
 /// error.
 ///
 /// # Errors
-/// As [`experiment`], in either mode.
+/// As [`of_fit`], in either mode.
 pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let mut options = options.clone();
     // The crystal must not depend on the second in which it is drawn.
     let seed = options.misset_seed_as_typed.or(options.seed_as_typed);
     options.misset_seed_as_typed = Some(seed.unwrap_or_else(clock_seed));
+    if !options.background.matter.is_empty() {
+        return Err(Failure::input(
+            "--background: nanoBragg has none, so there is nothing to compare it with",
+        ));
+    }
     if options.model.energy_channels.is_some() {
         let why = "nanoBragg has the same F for all wavelengths, so there is nothing to compare them with";
         return Err(Failure::input(format!("--energy-channels: {why}")));
@@ -327,6 +338,8 @@ fn of_files(
         Some(panel) => experiment.on_panel(panel),
         None => experiment,
     };
+    let mut experiment = experiment;
+    background::add(options, inputs, &mut experiment, &mut warn)?;
     let interpolates = experiment.interpolate && experiment.structure_factors.is_some();
     if interpolates && experiment.neglected_photons > 0.0 {
         return Err(Failure::input(

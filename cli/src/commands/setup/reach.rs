@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::commands::setup::inputs::Inputs;
-    use crate::commands::setup::{experiment, of_images};
+    use crate::commands::setup::{of_fit, of_images};
     use crate::options::{self, Command, Options};
 
     /// A detector whose corners are at 3.9 Angstrom.
@@ -209,7 +209,7 @@ mod tests {
                     for lookup in ["-nointerpolate", "-interpolate"] {
                         let line = format!("{case} {lookup} --phi-carryover-mode {mode}");
                         let options = options(&list, &line);
-                        let whole = experiment(&options).unwrap();
+                        let whole = of_fit(&options).unwrap().experiment;
                         let cut = of_images(&options, &Inputs::default(), None).unwrap().experiment;
                         let nodes = |experiment: &Experiment| {
                             experiment.structure_factors.as_ref().unwrap().nodes().count()

@@ -99,11 +99,10 @@ impl GivenShots {
         let (input, lambda0_m) = (experiment.crystal_input, experiment.lambda0_m);
         let base = experiment.crystal;
         let crystal_of = |row: &CrystalRow| crystal(row, input, lambda0_m, base);
-        let named = |failure: ExperimentFailure| Failure::from(failure).context("shots");
         let table = self.table_on(&experiment.first_panel().detector);
-        let shots = Shots::new(experiment, &self.spectra, shots.distributions, table, seed).map_err(named)?;
+        let shots = Shots::new(experiment, &self.spectra, shots.distributions, table, seed)?;
         let truth = (1..=count).map(|number| shots.shot(number, &crystal_of)).collect::<Result<_, _>>();
-        Ok(Plan { truth: truth.map_err(named)?, shots, seed, spectra: self.spectra.clone() })
+        Ok(Plan { truth: truth?, shots, seed, spectra: self.spectra.clone() })
     }
 }
 
@@ -114,7 +113,7 @@ impl Plan {
     /// A crystal that there cannot be.
     pub fn experiment(&self, index: usize) -> Result<Experiment, Failure> {
         let shot = self.truth.get(index).ok_or_else(|| Failure::input("shots: no such shot"))?;
-        self.shots.experiment(shot).map_err(|failure| Failure::from(failure).context("shots"))
+        Ok(self.shots.experiment(shot)?)
     }
 
     /// The spectra that shots have in turn; empty where all have the beam of the render.

@@ -18,7 +18,7 @@ use super::plausibility::missing_equivalents;
 use super::reach::Reach;
 use crate::console::complain;
 use crate::error::Failure;
-use crate::options::Options;
+use crate::options::{MatterTable, Options};
 
 /// Default name of the dump.
 const DUMP: &str = "Fdump.bin";
@@ -103,7 +103,8 @@ pub(super) fn read(options: &Options, inputs: &Inputs, warn: impl Fn(String)) ->
     if options.dump.is_some() && default_f == 0.0 {
         return Err(Failure::input(format!("-dump: {}: no such file, and no -hkl", dump_path.display())));
     }
-    if default_f == 0.0 && options.water_m.unwrap_or(0.0) == 0.0 {
+    let has_background = options.water_m.unwrap_or(0.0) > 0.0 || !options.background.matter.is_empty();
+    if default_f == 0.0 && !has_background {
         return Err(Failure::input("no structure factors: give -hkl FILE or -default_F F"));
     }
     Ok(Factors::default())
@@ -164,7 +165,12 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("--shot-table", options.shots.as_ref().map_or(&None, |shots| &shots.table)),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));
-    named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))).chain(dump).chain(scans)
+    let tables = options.background.matter.iter().filter_map(|matter| match &matter.table {
+        MatterTable::File { path, .. } => Some(("--background", path.as_path())),
+        MatterTable::Known(_) => None,
+    });
+    let named = named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+    named.chain(dump).chain(scans).chain(tables)
 }
 
 /// The dump that [`write_dump`] writes, if it writes one: it holds the F of one energy.

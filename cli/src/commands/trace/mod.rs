@@ -73,6 +73,9 @@ fn traced(
         inputs(&options.render).for_each(|path| evidence.add_input(path));
     }
     setup::check_all_steps(&options.render)?;
+    if !options.render.background.matter.is_empty() {
+        return Err(Failure::input("--background: not in traces, which show how the crystal scatters"));
+    }
     let experiment = {
         let inputs = Inputs::default();
         let geometry = FileGeometry::read(&options.render, &inputs)?;

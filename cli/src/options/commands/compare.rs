@@ -87,7 +87,8 @@ const OPTIONS: Section<CompareOptions> = Section {
         Row::new(
             "--geometry",
             File,
-            "file with the geometry of the rings: of DIALS, CrystFEL or XDS, an NXmx file, an SMV or CBF image",
+            "file with the geometry, for rings and for where panels stand: of DIALS, CrystFEL or XDS, an NXmx file, an SMV or \
+             CBF image",
             |c, v| set(&mut c.geometry, v.path()),
         ),
         Row::new("--out", Folder, "folder for summary.json, report.html, pictures and runs", |c, v| {

@@ -7,7 +7,7 @@ use super::{
         spec::{CommandSpec, EXIT_CODES},
         syntax::{Line, Syntax},
         takes::{
-            Takes::{Choice, File, Folder, Integer, Names, Nothing, Number},
+            Takes::{Choice, File, Folder, Integer, Names, Nothing, Number, Text},
             Unit::Plain,
         },
     },
@@ -61,8 +61,10 @@ const GRADIENT_OPTIONS: Section<GradientOptions> = Section {
         wrt(
             "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, detector, scale, \
              mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, b_x, misset_z, detector_rotx, Nb, \
-             ...); all; F for each structure factor",
+             ...); all; motions of panels (panel[NAME], panel[NAME].fast, panels) and of groups of them (group[NAME], \
+             groups); F for each structure factor",
         ),
+        PANEL_GROUP,
         AGAINST,
         OFFSET,
         SATURATION,
@@ -85,6 +87,7 @@ const GRADCHECK_OPTIONS: Section<GradientOptions> = Section {
     heading: "Options of gradcheck",
     rows: &[
         wrt(PARAMETERS).default("all"),
+        PANEL_GROUP,
         Row::new(
             "--tolerance",
             Number(Plain("R")),
@@ -99,6 +102,7 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
     heading: "Options of refine",
     rows: &[
         wrt(PARAMETERS),
+        PANEL_GROUP,
         AGAINST,
         OFFSET,
         SATURATION,
@@ -106,7 +110,7 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
             "half the sum of squared differences, or the negative log-likelihood of counts (through the signed roots of \
              the deviance)",
         ),
-        out("folder for the JSON, pictures before and after the fit, and the fitted matrix"),
+        out("folder for the JSON, pictures before and after the fit, and the fitted matrix or geometry"),
         Row::new("--iterations", Integer, "largest number of steps, over all stages", |g, v| {
             put(&mut g.iterations, v.count()?)
         })
@@ -116,7 +120,19 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
 
 const PARAMETERS: &str = "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, \
                           detector, scale, mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, \
-                          b_x, misset_z, detector_rotx, Nb, ...); all";
+                          b_x, misset_z, detector_rotx, Nb, ...); all; motions of panels (panel[NAME], \
+                          panel[NAME].fast, panels) and of groups of them (group[NAME], groups)";
+
+const PANEL_GROUP: Row = Row::new(
+    "--panel-group",
+    Text("NAME=PANEL,..."),
+    "panels of --geometry, by name or number from 0, that move together as group[NAME] of --wrt; may be repeated",
+    |g, v| {
+        g.panel_groups.push(v.text()?);
+        Ok(())
+    },
+)
+.default("those of a .geom file");
 
 const AGAINST: Row = Row::new(
     "--against",

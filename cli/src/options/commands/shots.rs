@@ -13,7 +13,7 @@ use super::{
         },
     },
     names::names,
-    render::IMAGE,
+    render::{IMAGE, check_noise},
 };
 use crate::error::Failure;
 use widebragg_experiment::shots::{Count, OrientationRule};
@@ -148,12 +148,12 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     if !has_image {
         return refused("into which file? give --nxmx FILE, or name images, such as --cbf FILE");
     }
-    if render.seed_as_typed.is_some() {
-        return refused("-seed has no effect: their noise is that of --shot-seed");
-    }
+    // Nothing depends on the clock, so that jobs can begin at the same time.
+    render.seed_as_typed = render.seed_as_typed.or(i64::try_from(shots.seed).ok());
     render.no_expt = true;
     render.names_flat_images = true;
     render.frames = Some(shots.count);
     render.shots = Some(shots);
+    check_noise(&render)?;
     Ok(Command::Render(Box::new(render)))
 }

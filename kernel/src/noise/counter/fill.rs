@@ -10,6 +10,12 @@ use super::Stream;
 /// Pixels of half a group, the lanes of the widest vector.
 const HALF: usize = 8;
 
+/// Pixels of a group.
+const GROUP: usize = 2 * HALF;
+
+/// Groups of all pixels that a number of 32 bits has; after the last one comes the first.
+const GROUPS: usize = 1 << 28;
+
 /// A kind of deviate.
 pub(super) trait Kind: Copy {
     /// The two deviates of the two words of a block.
@@ -31,9 +37,10 @@ impl<K: Kind> WithSimd for Fill<'_, K> {
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { stream, kind, draw, first, mut deviates } = self;
-        let (mut group, mut skipped) = (first as usize / (2 * HALF), first as usize % (2 * HALF));
+        let (mut group, mut skipped) = (first as usize / GROUP, first as usize % GROUP);
         while !deviates.is_empty() {
-            let (mut lower, mut upper) = ([0.0; HALF], [0.0; HALF]);
+            let mut pixels = [0.0; GROUP];
+            let (lower, upper) = pixels.split_at_mut(HALF);
             let parts = lower.chunks_mut(L::F::LEN).zip(upper.chunks_mut(L::F::LEN));
             for (i, (lower, upper)) in parts.enumerate() {
                 let blocks = level.ramp((group * HALF + i * L::F::LEN) as f64, f64::MAX);
@@ -41,17 +48,13 @@ impl<K: Kind> WithSimd for Fill<'_, K> {
                 a.store(lower);
                 b.store(upper);
             }
-            let (mut wanted, mut count) = (lower.iter().chain(&upper), 0);
             // The first group may start before the first pixel.
-            for _ in 0..skipped {
-                wanted.next();
-            }
-            for (to, &deviate) in deviates.iter_mut().zip(wanted) {
-                *to = deviate;
-                count += 1;
-            }
-            deviates = deviates.split_at_mut(count).1;
-            (group, skipped) = (group + 1, 0);
+            let wanted = pixels.get(skipped..).unwrap_or_default();
+            let count = wanted.len().min(deviates.len());
+            let (these, others) = core::mem::take(&mut deviates).split_at_mut(count);
+            these.iter_mut().zip(wanted).for_each(|(to, deviate)| *to = *deviate);
+            deviates = others;
+            (group, skipped) = ((group + 1) % GROUPS, 0);
         }
     }
 }

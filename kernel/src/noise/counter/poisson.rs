@@ -104,7 +104,7 @@ impl WithSimd for Invert<'_> {
         // Two vectors at a time, since the search is a chain of sums.
         for (means, counts) in self.means.chunks(2 * L::F::LEN).zip(self.counts.chunks_mut(2 * L::F::LEN)) {
             let (m0, m1) = means.split_at(means.len().min(L::F::LEN));
-            let (c0, c1) = counts.split_at_mut(m0.len());
+            let (c0, c1) = counts.split_at_mut(counts.len().min(L::F::LEN));
             let small = |mean: L::F| L::F::select(mean.lt(limit), mean, zero);
             let (mean0, mean1) = (small(level.load(m0, 0.0)), small(level.load(m1, 0.0)));
             let (u0, u1) = (level.load(c0, 0.0), level.load(c1, 0.0));

@@ -25,13 +25,14 @@
 use core::fmt;
 
 use rayon::prelude::*;
-use widebragg::gradient::{Moves, Parameter};
+use widebragg::gradient::Parameter;
 
 use super::covariance::Covariance;
 use super::levenberg::{self, LeastSquares, Settings};
 use super::verdict::{self, Doubt};
 use crate::failure::{Failure, Part};
 use crate::gradient::loss::Loss;
+use crate::gradient::moves::{Movable, Moves};
 use crate::gradient::named::Named;
 use crate::gradient::problem::Problem;
 use crate::gradient::selection::{Selection, selected};
@@ -143,7 +144,7 @@ impl Task<'_> {
     fn moves(&self, x: &[f64]) -> Moves {
         let mut moves = Moves::default();
         for ((named, step), x) in self.parameters.iter().zip(&self.steps).zip(x) {
-            moves.add(named.parameter, (x - 1.0) * step);
+            moves.add(named.movable, (x - 1.0) * step);
         }
         moves
     }
@@ -292,11 +293,12 @@ impl<'t> Stage<'t> {
         let largest = self.log.x.as_ref().filter(|_| !is_start).and_then(|before| {
             let by = |i: usize| self.x[i] - before[i];
             let most = (0..self.x.len()).max_by(|&i, &j| by(i).abs().total_cmp(&by(j).abs()))?;
-            let named = *task.parameters.get(most)?;
-            Some((named, by(most) * task.steps[most] / named.per_unit))
+            let named = task.parameters.get(most)?.clone();
+            let by = by(most) * task.steps[most] / named.per_unit;
+            Some((named, by))
         });
         let steps = self.log.history.last().map_or(0, |last| last.iteration) + usize::from(!is_start);
-        let step = largest.map_or_else(String::new, |(named, by)| {
+        let step = largest.as_ref().map_or_else(String::new, |(named, by)| {
             format!("   largest step {} {by:+.2e} {}", named.name, named.unit).trim_end().to_owned()
         });
         (task.report)(&format!(
@@ -321,7 +323,7 @@ impl<'t> Stage<'t> {
     fn slopes(&mut self) -> Result<Vec<f64>, Failure> {
         let task = self.task;
         let moves = task.moves(&self.x);
-        let parameters = task.parameters.iter().map(|named| named.parameter);
+        let parameters = task.parameters.iter().map(|named| named.movable);
         let directions = task.problem.directions(&moves, parameters)?;
         let (mut slopes, light) = task.problem.selected_slopes(&moves, &directions, self.selection)?;
         self.log.light = light;
@@ -382,7 +384,7 @@ impl<'t> Stage<'t> {
             .collect();
         let agreement = [self.agreement(&task.start())?, self.agreement(&self.x)?];
         let mut doubts = verdict::of_agreement(agreement, &self.data, task.loss.is_of_counts());
-        let names: Vec<&str> = task.parameters.iter().map(|named| named.name).collect();
+        let names: Vec<&str> = task.parameters.iter().map(|named| &*named.name).collect();
         let is_determined = |i: usize| uncertainties.get(i).is_some_and(Option::is_some);
         doubts.extend(verdict::of_parameters(&names, is_determined, |i, j| covariance.correlation(i, j)));
         doubts.extend(verdict::of_residuals(&verdict::Outcome {
@@ -448,7 +450,7 @@ pub fn fit(
     report: &dyn Fn(&str),
 ) -> Result<Fitted, Failure> {
     let experiment = problem.experiment();
-    let steps = parameters.iter().map(|named| step_of_phase(experiment, named.parameter, 1.0)).collect();
+    let steps = parameters.iter().map(|named| step_of_phase(problem, named.movable, 1.0)).collect();
     let task = Task { problem, loss, parameters, steps, most, report };
     let lengths = scattering_lengths(experiment)?;
     let takes = selected(experiment);
@@ -502,16 +504,20 @@ fn limits(
     };
     let farthest = f64::from(farthest).next_up();
     let moves_spots = |named: &Named| {
+        use Parameter::{
+            AllCells, Cells, Coupling, DefaultF, FluenceScale, MosaicAxisScale, MosaicScale, SpectrumScale,
+        };
+        let Movable::Shared(parameter) = named.movable else { return true };
         !matches!(
-            named.parameter,
-            Parameter::FluenceScale
-                | Parameter::MosaicScale
-                | Parameter::MosaicAxisScale(_)
-                | Parameter::DefaultF
-                | Parameter::Cells(_)
-                | Parameter::AllCells
-                | Parameter::Coupling(_)
-                | Parameter::SpectrumScale
+            parameter,
+            FluenceScale
+                | MosaicScale
+                | MosaicAxisScale(_)
+                | DefaultF
+                | Cells(_)
+                | AllCells
+                | Coupling(_)
+                | SpectrumScale
         )
     };
     if !task.parameters.iter().any(moves_spots) {

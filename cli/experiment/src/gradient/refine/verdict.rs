@@ -60,9 +60,9 @@ pub enum Doubt {
     /// The image was more like the data at the start: the correlations at the start and at the end.
     Worse([f64; 2]),
     /// The pixels do not determine these parameters.
-    Undetermined(Vec<&'static str>),
+    Undetermined(Vec<String>),
     /// Two parameters are determined only together: their names and their correlation.
-    Correlated([&'static str; 2], f64),
+    Correlated([String; 2], f64),
     /// Counts scatter more than counts do: the ratio of the squares.
     Scattered(f64),
     /// Neighbouring pixels differ from the data alike: the autocorrelation of the residuals.
@@ -224,19 +224,23 @@ fn autocorrelation(selection: &Selection, residuals: &[f64]) -> (f64, f64) {
 
 /// The doubts about parameters: `names` in order, which of them are determined, and the correlations of pairs.
 pub(super) fn of_parameters(
-    names: &[&'static str],
+    names: &[&str],
     is_determined: impl Fn(usize) -> bool,
     correlation: impl Fn(usize, usize) -> f64,
 ) -> Vec<Doubt> {
-    let undetermined: Vec<_> =
-        names.iter().enumerate().filter(|(i, _)| !is_determined(*i)).map(|(_, name)| *name).collect();
+    let undetermined: Vec<String> = names
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !is_determined(*i))
+        .map(|(_, name)| (*name).to_owned())
+        .collect();
     let mut doubts: Vec<Doubt> =
         (!undetermined.is_empty()).then_some(Doubt::Undetermined(undetermined)).into_iter().collect();
     for (j, other) in names.iter().enumerate() {
         for (i, one) in names.iter().enumerate().take(j) {
             let found = correlation(i, j);
             if is_determined(i) && is_determined(j) && found.abs() > CORRELATED {
-                doubts.push(Doubt::Correlated([one, other], found));
+                doubts.push(Doubt::Correlated([one, other].map(|name| (*name).to_owned()), found));
             }
         }
     }
@@ -362,7 +366,10 @@ mod tests {
         assert_eq!(of_parameters(&names, |_| true, |i, j| (i + j) as f64 / 4.0), []);
         assert_eq!(
             of_parameters(&names, |i| i != 1, |_, _| -0.999_99),
-            [Doubt::Undetermined(vec!["b"]), Doubt::Correlated(["a", "c"], -0.999_99)]
+            [
+                Doubt::Undetermined(vec!["b".to_owned()]),
+                Doubt::Correlated(["a", "c"].map(str::to_owned), -0.999_99)
+            ]
         );
     }
 }

@@ -11,8 +11,8 @@
 use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
 use rayon::prelude::*;
 
-use super::SHARE_BYTES;
 use super::lz4::{u32_at, u64_at};
+use super::{SHARE_BYTES, fill_plane};
 use crate::memory::reserve;
 
 /// Bytes of a block, as far as elements of any size allow.
@@ -55,12 +55,12 @@ fn compressed_blocks(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     // Room for blocks that do not shrink; the system takes pages only as they are written.
     reserve(&mut out, bytes.len() % size + (bytes.len() / size).div_ceil(block) * (4 + longest) + 8 * size)?;
-    let (mut rows, mut packed) = (vec![0; block * size], vec![0; longest]);
+    let (mut plane, mut rows, mut packed) = (vec![0; block], vec![0; block * size], vec![0; longest]);
     let mut rest = bytes;
     for elements in blocks(bytes.len() / size, block) {
         let (now, later) = rest.split_at(elements * size);
         let rows = &mut rows[..now.len()];
-        transpose(now, rows, size);
+        transpose(now, &mut plane[..elements], rows, size);
         let length = compress_into(rows, &mut packed).ok()?;
         out.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
         out.extend_from_slice(&packed[..length]);
@@ -134,15 +134,27 @@ fn append_all(out: &mut Vec<u8>, more: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Transposes a block of a multiple of 8 elements into its rows.
-fn transpose(elements: &[u8], rows: &mut [u8], size: usize) {
-    let row = elements.len() / size / 8;
-    for (m, eight) in elements.chunks_exact(8 * size).enumerate() {
-        for byte in 0..size {
-            let column: [u8; 8] = core::array::from_fn(|k| eight[k * size + byte]);
-            let bits = transposed_bits(u64::from_le_bytes(column)).to_le_bytes();
-            for (i, bits) in bits.into_iter().enumerate() {
-                rows[(8 * byte + i) * row + m] = bits;
+/// Transposes a block of a multiple of 8 elements into its rows. `plane` has room for a byte of each element.
+fn transpose(elements: &[u8], plane: &mut [u8], rows: &mut [u8], size: usize) {
+    let row = plane.len() / 8;
+    if row == 0 {
+        return;
+    }
+    for (byte, rows) in rows.chunks_exact_mut(8 * row).enumerate() {
+        fill_plane(plane, elements, size, byte);
+        let (groups, last) = plane.as_chunks::<64>();
+        for (g, group) in groups.iter().enumerate() {
+            let (eights, _) = group.as_chunks::<8>();
+            let columns = core::array::from_fn(|m| transposed_bits(u64::from_le_bytes(eights[m])));
+            for (row, bits) in rows.chunks_exact_mut(row).zip(transposed_bytes(columns)) {
+                row[8 * g..][..8].copy_from_slice(&bits.to_le_bytes());
+            }
+        }
+        let (eights, _) = last.as_chunks::<8>();
+        for (m, &eight) in (8 * groups.len()..).zip(eights) {
+            let bits = transposed_bits(u64::from_le_bytes(eight)).to_le_bytes();
+            for (row, bits) in rows.chunks_exact_mut(row).zip(bits) {
+                row[m] = bits;
             }
         }
     }
@@ -173,23 +185,41 @@ fn transposed_bits(mut x: u64) -> u64 {
     x
 }
 
+/// The 8 x 8 matrix of bytes whose row i has the bytes of x_i, transposed: three exchanges of ever smaller squares of bytes.
+fn transposed_bytes(mut x: [u64; 8]) -> [u64; 8] {
+    for (apart, mask) in
+        [(4, 0x0000_0000_ffff_ffff_u64), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff)]
+    {
+        for i in (0..8).filter(|i| i & apart == 0) {
+            let moved = ((x[i] >> (8 * apart)) ^ x[i + apart]) & mask;
+            x[i] ^= moved << (8 * apart);
+            x[i + apart] ^= moved;
+        }
+    }
+    x
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_bit_goes_to_its_row() {
-        for (element, byte, bit) in [(0, 0, 0), (3, 1, 6), (15, 3, 7), (8, 2, 1)] {
-            let mut elements = [0; 64];
-            elements[4 * element + byte] = 1 << bit;
-            let mut rows = [0; 64];
-            transpose(&elements, &mut rows, 4);
-            let mut expected = [0; 64];
-            expected[(8 * byte + bit) * 2 + element / 8] = 1 << (element % 8);
-            assert_eq!(rows, expected);
-            let mut back = [0; 64];
-            restore(&rows, &mut back, 4);
-            assert_eq!(back, elements);
+        for (size, count) in [(4, 16), (4, 64), (4, 152), (2, 72), (8, 136)] {
+            for (element, byte, bit) in
+                [(0, 0, 0), (3, 1, 6), (15, size - 1, 7), (8, 0, 1), (count - 1, 1, 5)]
+            {
+                let mut elements = vec![0; count * size];
+                elements[size * element + byte] = 1 << bit;
+                let mut rows = vec![0; count * size];
+                transpose(&elements, &mut vec![0; count], &mut rows, size);
+                let mut expected = vec![0; count * size];
+                expected[(8 * byte + bit) * count / 8 + element / 8] = 1 << (element % 8);
+                assert_eq!(rows, expected, "{size} {count} {element}");
+                let mut back = vec![0; count * size];
+                restore(&rows, &mut back, size);
+                assert_eq!(back, elements);
+            }
         }
     }
 

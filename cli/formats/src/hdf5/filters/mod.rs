@@ -169,15 +169,28 @@ pub(crate) fn decoded(
 fn shuffled(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
     let mut out = zeroed(bytes.len())?;
     let whole = bytes.len() / size;
-    out.par_chunks_exact_mut(whole.max(1)).take(size.min(bytes.len())).enumerate().for_each(
-        |(byte, plane)| {
-            for (to, from) in plane.iter_mut().zip(bytes[byte..].iter().step_by(size)) {
-                *to = *from;
-            }
-        },
-    );
+    out.par_chunks_exact_mut(whole.max(1))
+        .take(size.min(bytes.len()))
+        .enumerate()
+        .for_each(|(byte, plane)| fill_plane(plane, bytes, size, byte));
     out[whole * size..].copy_from_slice(&bytes[whole * size..]);
     Some(out)
+}
+
+/// Fills `plane` with byte number `byte` of each of the elements of `size` bytes.
+fn fill_plane(plane: &mut [u8], elements: &[u8], size: usize, byte: usize) {
+    const WORD: usize = size_of::<u32>();
+    // The pixels that are written have this size. Shifts become vectors, bytes that are picked do not.
+    if size == WORD {
+        let (words, _) = elements.as_chunks::<WORD>();
+        for (to, &word) in plane.iter_mut().zip(words) {
+            *to = (u32::from_le_bytes(word) >> (8 * byte)) as u8;
+        }
+        return;
+    }
+    for (to, from) in plane.iter_mut().zip(elements[byte..].iter().step_by(size)) {
+        *to = *from;
+    }
 }
 
 fn unshuffled(stored: &[u8], size: usize) -> Option<Vec<u8>> {

@@ -1,9 +1,11 @@
 //! The render command, which has no command word, and the tables of its options.
 
+mod background;
 mod beam;
 mod crystal;
 mod detector;
 mod model;
+mod noise;
 mod odd;
 mod output;
 mod sampling;
@@ -17,11 +19,14 @@ use super::super::{
 };
 use crate::error::Failure;
 
+use background::BACKGROUND;
 use beam::BEAM;
 pub(super) use crystal::REFLECTIONS;
 use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
 pub(super) use model::MODEL;
+use noise::NOISE;
+pub(super) use noise::check as check_noise;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
 use sampling::SAMPLING;
 
@@ -35,10 +40,12 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "units",
         "hkl",
         "spectrum",
+        "background",
         "models",
         "geometry",
         "detectors",
         "output-files",
+        "noise",
         "predictions",
         "headers",
         "modes",
@@ -53,9 +60,11 @@ static SYNTAX: Syntax<Options> = Syntax::new(
         REFLECTIONS,
         MODEL,
         BEAM,
+        BACKGROUND,
         DETECTOR,
         SAMPLING,
         OUTPUT,
+        NOISE,
         SERIES,
         RUNNING,
         IGNORED,
@@ -64,11 +73,24 @@ static SYNTAX: Syntax<Options> = Syntax::new(
 );
 
 /// The options that describe one image: what the trace or the derivatives of a render take as well.
-pub(super) const IMAGE: &[Section<Options>] =
-    &[CRYSTAL, STRUCTURE_FACTORS, REFLECTIONS, MODEL, BEAM, DETECTOR, SAMPLING, OUTPUT, RUNNING, IGNORED];
+pub(super) const IMAGE: &[Section<Options>] = &[
+    CRYSTAL,
+    STRUCTURE_FACTORS,
+    REFLECTIONS,
+    MODEL,
+    BEAM,
+    BACKGROUND,
+    DETECTOR,
+    SAMPLING,
+    OUTPUT,
+    NOISE,
+    RUNNING,
+    IGNORED,
+];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let options = line.options;
+    check_noise(&options)?;
     if let (Some(frames), Some([first, last])) = (options.frames, options.frame_range)
         && last > frames
     {

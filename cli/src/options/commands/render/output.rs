@@ -18,6 +18,7 @@ use super::{odd::printed_pixel, set_odd};
 use crate::error::Failure;
 use widebragg::{lattice::Precision, light::LightRule, rotation::PhiMode};
 use widebragg_formats::nxmx::Compression;
+use widebragg_formats::stol::Abscissa;
 
 type Row = row::Row<Options>;
 
@@ -80,6 +81,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
         Row::new("--noise-cbf", File, "miniCBF image with photon noise: counts without -adc", |o, v| {
             set(&mut o.noise_cbf, v.path())
         }),
+        Row::new(
+            "--mean-images",
+            File,
+            "means.bin writes means_lambda.bin, means_h.bin, ...: float images of the mean wavelength, h, k and l of each pixel",
+            |o, v| set(&mut o.mean_images, v.path()),
+        ),
         Row::new(
             "--nxmx",
             File,
@@ -218,9 +225,13 @@ pub(super) const IGNORED: Section<Options> = Section {
         Row::new("-MW", Number(Plain("g/mol")), "molecular weight", ignored)
             .aliases(&["-molecular_weight"])
             .stems(&["-molec"]),
-        Row::new("-stol", File, "amorphous scattering against sin(theta)/lambda", ignored),
-        Row::new("-4stol", File, "amorphous scattering against 4 sin(theta)/lambda", ignored),
-        Row::new("-Q", File, "amorphous scattering against Q", ignored),
+        Row::new("-stol", File, "amorphous scattering against sin(theta)/lambda", |o, g| {
+            unused_table(o, g, Abscissa::S)
+        }),
+        Row::new("-4stol", File, "amorphous scattering against 4 sin(theta)/lambda", |o, g| {
+            unused_table(o, g, Abscissa::FourS)
+        }),
+        Row::new("-Q", File, "amorphous scattering against Q", |o, g| unused_table(o, g, Abscissa::Q)),
         Row::new("-stolout", File, "table of the amorphous scattering", ignored),
         Row::new("-coherent", Nothing, "sum of amplitudes", ignored),
         Row::new("-hdiv", Number(Plain("mrad")), "in examples of nanoBragg, for -hdivrange", misnamed),
@@ -231,6 +242,16 @@ pub(super) const IGNORED: Section<Options> = Section {
 
 fn ignored(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     options.note(format!("{} is accepted but has no effect, as in nanoBragg", shown(given.typed)));
+    Ok(())
+}
+
+/// A table that nanoBragg reads and does not use, with its first column.
+fn unused_table(options: &mut Options, given: &Given<'_>, abscissa: Abscissa) -> Result<(), Failure> {
+    options.note(format!(
+        "{} is accepted but has no effect, as in nanoBragg: --background FILE:{},THICKNESS_mm has one",
+        shown(given.typed),
+        abscissa.name()
+    ));
     Ok(())
 }
 
