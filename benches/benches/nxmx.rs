@@ -22,7 +22,7 @@ const DATA: [(&str, &[&str]); 2] = [("photons", &["-nonoise"]), ("counts with no
 const COMPRESSIONS: [&str; 3] = ["bslz4", "gzip", "none"];
 
 /// Frames of the series, unless FRAMES says otherwise.
-const FRAMES: usize = 20;
+const FRAMES: usize = 10;
 
 /// Number of turns, unless RUNS says otherwise.
 const RUNS: usize = 5;

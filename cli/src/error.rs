@@ -73,6 +73,7 @@ fn options_of(failure: &ExperimentFailure) -> Option<&'static str> {
         Part::Selection => "refine",
         Part::Shots => "shots",
         Part::Background => "--background",
+        Part::PointSpread => "--psf",
         Part::Noise => "the options of the noise",
         Part::Scene => return None,
     };

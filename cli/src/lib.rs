@@ -11,7 +11,7 @@ pub(crate) mod picture;
 pub mod signals;
 
 use commands::{
-    bench, compare, demo, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render, trace,
+    bench, compare, demo, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render, stol, trace,
     trace_diff,
 };
 use error::Failure;
@@ -35,6 +35,7 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Hkl(options) => hkl::run(&options),
         Command::Noisify(options) => noisify::run(&options),
         Command::Nonbragg(options) => nonbragg::run(&options),
+        Command::Stol(options) => stol::run(&options, args),
         Command::Trace(options) => trace::run(&options, args),
         Command::TraceDiff(options) => trace_diff::run(&options),
         Command::Gradient(options) => gradient::run(&options, args),

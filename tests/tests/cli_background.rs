@@ -17,7 +17,7 @@ const OUTPUT: &str = "-nonoise -nopgm -floatfile f.bin --json";
 const NONBRAGG: &str = "nonbragg -distance 60 -pixel 0.5 -detpixels 80 -Xbeam 21.25 -Ybeam 18.25 -lambda 1 -fluence 1e24 \
                         -oversample 1 -nonoise -floatfile n.bin -intfile n.img -pgmfile n.pgm";
 
-const CRYSTAL: &str = "-default_F 1000 -misset 10 20 30 -N 5 -oversample 1";
+const CRYSTAL: &str = "-default_F 2e7 -misset 10 20 30 -N 5 -oversample 1";
 
 fn run(place: &Workplace, line: &str) -> Outcome {
     place.run_line(&format!("{DETECTOR} {OUTPUT} {line}")).well()
@@ -88,11 +88,12 @@ fn backgrounds_add_to_each_other_and_to_the_crystal() {
     let all = floats(&place, "f.bin");
     let [water, flat, crystal] =
         ["--background water,0.1", "--background flat.stol,0.2", CRYSTAL].map(|line| image(&place, line));
-    assert!(mean(&crystal) > 0.0);
+    // Both are seen in the sum.
+    assert!(mean(&crystal) > 0.001 * mean(&water) && mean(&crystal) < 1000.0 * mean(&water));
     let sum: Vec<f64> = (0..all.len()).map(|i| water[i] + flat[i] + crystal[i]).collect();
     assert_close(&all, &sum, 1e-6, "the sum");
     // With several crystals it is there once.
-    let twin = format!("{CRYSTAL} --twin k,h,-l,0.3");
+    let twin = format!("{CRYSTAL} --twin h,-k,-l,0.3");
     let [both, twins] = [format!("{line} {twin}"), twin].map(|line| image(&place, &line));
     let sum: Vec<f64> = (0..both.len()).map(|i| water[i] + flat[i] + twins[i]).collect();
     assert_close(&both, &sum, 1e-6, "twins");
@@ -335,7 +336,7 @@ fn what_cannot_be_a_background_is_refused() {
         ("--background air,5..5", "a path must end behind its start"),
         ("--background air,-10..60", "a path of -10 to 60 mm reaches the detector"),
         ("--background air,-1e6..0", "segments of a thirty-second of the distance, more than 1000"),
-        ("--background water,1 -beamsize 0", "--background: -beamsize must be above 0"),
+        ("--background water,1 -beamsize 0", "-beamsize must be above 0: it says how much matter"),
         ("--background-absorption -default_F 1", "--background-absorption: needs --background"),
         ("--background flat.stol,1 --background-absorption", "flat.stol,1 says no formula: add one"),
         (

@@ -170,10 +170,6 @@ fn jobs_share_a_file() {
             .json();
         assert_eq!(same["bit_identical_fraction"], 1.0, "frame {frame}");
     }
-    let records = ["one", "two"].map(|name| place.read(format!("{name}.nxs.series.json")));
-    assert_eq!(records[0], records[1], "they are of the same shots");
-    let record: serde_json::Value = serde_json::from_slice(&records[0]).expect("a record");
-    assert_eq!(record["seed"], 1, "the seed of shots is never the clock's");
     // Four jobs begin at the same time.
     let begin = |range: &str| {
         let line = format!("shots {STILL} {line} --nxmx three.nxs --quiet --shot-range {range}");
@@ -185,6 +181,10 @@ fn jobs_share_a_file() {
     }
     let same = place.run_line("compare one.nxs:5 three.nxs:5 --json --out same").well().json();
     assert_eq!(same["bit_identical_fraction"], 1.0);
+    let records = ["one", "two"].map(|name| place.read(format!("{name}.nxs.series.json")));
+    assert_eq!(records[0], records[1], "they are of the same shots");
+    let record: serde_json::Value = serde_json::from_slice(&records[0]).expect("a record");
+    assert_eq!(record["seed"], 1, "the seed of shots is never the clock's");
     let table = String::from_utf8(place.read("two.csv")).expect("the truth is beside the file");
     assert_eq!(table.as_bytes(), place.read("t.csv"), "{table}");
 }
@@ -308,6 +308,7 @@ fn what_cannot_be_is_refused() {
         (format!("{png} --crystals-per-shot 20000"), "at most 10000"),
         (format!("{png} --phi-carryover-mode c-parity"), "nanoBragg has no shots"),
         (format!("{png} --twin k,h,-l,0.3"), "--twin: not for shots"),
+        (format!("{png} -seed 2"), "-seed: not for shots, whose noise is that of --shot-seed"),
         (format!("{png} --truth f_00001.bin"), "f_00001.bin"),
     ] {
         let outcome = place.run_line(&format!("shots {STILL} {line}")).refused(&line);

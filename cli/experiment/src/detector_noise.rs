@@ -157,10 +157,11 @@ impl DetectorNoise {
     /// # Errors
     /// There is not enough memory, or a panel has fewer pixels than are bad.
     pub fn new(stages: &NoiseStages, experiment: &Experiment) -> Result<Self, Failure> {
-        let no_memory = || Failure::no_memory(Part::Noise, "the gains of the pixels");
+        let no_memory = |what: &str| Failure::no_memory(Part::Noise, what);
         let mut noise = Self { stages: stages.clone(), gain_map: Vec::new(), bad: Vec::new() };
         if stages.calibration > 0.0 {
-            noise.gain_map = zeroed(experiment.pixels()).ok_or_else(no_memory)?;
+            noise.gain_map =
+                zeroed(experiment.pixels()).ok_or_else(|| no_memory("the gains of the pixels"))?;
             let panels = on_panels(&experiment.panels, &mut noise.gain_map);
             for (panel, gains) in panels {
                 let columns = panel.detector.fast_pixels.max(1);
@@ -183,7 +184,7 @@ impl DetectorNoise {
                 if in_all > pixels {
                     return Err(too_many());
                 }
-                let mut hot_ones = zeroed(in_all as usize).ok_or_else(no_memory)?;
+                let mut hot_ones = zeroed(in_all as usize).ok_or_else(|| no_memory("the bad pixels"))?;
                 fill_bad_pixels(experiment.simd, seed, panel.number as u32, pixels, 0, &mut hot_ones)
                     .map_err(refused(Part::Noise))?;
                 let mut dead_ones = hot_ones.split_off(hot as usize);

@@ -45,6 +45,8 @@ pub enum Part {
     Shots,
     /// Amorphous matter in the beam.
     Background,
+    /// The point spread of the detector.
+    PointSpread,
 }
 
 impl Part {
@@ -72,6 +74,7 @@ impl Part {
             Self::Selection => "pixels to fit",
             Self::Shots => "shots",
             Self::Background => "background",
+            Self::PointSpread => "point spread",
         }
     }
 }

@@ -46,6 +46,7 @@
 //! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
 //! | make and thin out spectra | [`spectrum`] |
 //! | add what amorphous matter scatters | [`background`] |
+//! | spread photons as a detector does | [`point_spread`] |
 //! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
@@ -72,6 +73,7 @@ pub mod means;
 mod noise;
 pub mod panels;
 pub mod parameters;
+pub mod point_spread;
 pub mod predictions;
 pub mod resolution;
 pub mod sensor_material;

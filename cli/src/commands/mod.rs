@@ -19,5 +19,6 @@ pub mod refine;
 mod reflections;
 pub mod render;
 pub mod setup;
+pub mod stol;
 pub mod trace;
 pub mod trace_diff;

@@ -38,7 +38,7 @@ pub use model::{
     Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions,
     Dtype, GradientOptions, HeaderStyle, HklOptions, Log, MatterOption, MatterTable, Misset, ModelOptions,
     NMatrix, NxmxData, Options, PanelChoice, SensorOption, Shell, ShotOptions, SolventChoice,
-    SpectrumOptions, TraceDiffOptions, TraceFormat, TraceOptions,
+    SpectrumOptions, StolOptions, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;
 

@@ -47,6 +47,8 @@ pub enum Command {
     Hkl(Box<HklOptions>),
     /// Tell what each fault of nanoBragg changes.
     Diagnose(Box<DiagnoseOptions>),
+    /// Make a table of the background of an image.
+    Stol(Box<StolOptions>),
     /// Add noise as noisify.
     Noisify(Box<NoisifyOptions>),
     /// Compute the scattering of amorphous matter as nonBragg.
@@ -314,6 +316,29 @@ pub struct DiagnoseOptions {
     pub render: Options,
     /// Number of pixels to compare; `None`: as many as take about a second.
     pub pixels: Option<usize>,
+}
+
+/// The options of `widebragg stol`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StolOptions {
+    /// The image.
+    pub image: PathBuf,
+    /// The options of a render that gives the image.
+    pub render: Options,
+    /// Thickness of the matter in the beam, metres, above zero.
+    pub thickness_m: Option<f64>,
+    /// Its density, g/cm^3, above zero.
+    pub density_g_per_cm3: Option<f64>,
+    /// Its molecular weight, g/mol, above zero.
+    pub weight_g_per_mol: Option<f64>,
+    /// Number of rings.
+    pub bins: Option<usize>,
+    /// What the detector added to every pixel, ADU.
+    pub offset_adu: Option<f64>,
+    /// What it stored for each photon, ADU, above zero.
+    pub adu_per_photon: Option<f64>,
+    /// File for the table.
+    pub out: Option<PathBuf>,
 }
 
 /// The options of `widebragg hkl`.

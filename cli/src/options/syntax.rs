@@ -4,7 +4,7 @@ use super::{
     given::Given,
     model::{
         BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, GradientOptions, HklOptions,
-        Options, ShotsOptions, TraceDiffOptions, TraceOptions,
+        Options, ShotsOptions, StolOptions, TraceDiffOptions, TraceOptions,
     },
     reader::{End, GENERAL, Reader, Target, Unknown},
     row::{OptionSpec, Row, Section},
@@ -49,6 +49,12 @@ impl CommandOptions for TraceOptions {
 }
 
 impl CommandOptions for ShotsOptions {
+    fn render(&mut self) -> Option<&mut Options> {
+        Some(&mut self.render)
+    }
+}
+
+impl CommandOptions for StolOptions {
     fn render(&mut self) -> Option<&mut Options> {
         Some(&mut self.render)
     }

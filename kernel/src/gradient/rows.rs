@@ -228,6 +228,18 @@ impl<'c> RunDerivatives<'c, '_, '_> {
     }
 }
 
+impl<'c> RunDerivatives<'c, '_, '_> {
+    /// Selects shape and lookup at every step.
+    fn of_any(self, steps: &'c impl Steps<'c>) {
+        let simd = self.scene.parts().simd;
+        if self.wanted.cells {
+            simd.run(Any::<_, true> { derivatives: self, steps });
+        } else {
+            simd.run(Any::<_, false> { derivatives: self, steps });
+        }
+    }
+}
+
 /// The derivatives of a run but for those with respect to cells, compiled for a shape and a lookup.
 struct Compiled<'c, 'a, 'o, Sh, Lo>(RunDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
 
@@ -252,13 +264,13 @@ impl<Sh: DifferentiableKind, Lo: LookupKind> Compiled<'_, '_, '_, Sh, Lo> {
     }
 }
 
-/// The derivatives of a run whose shape and lookup are selected at every step.
-struct Any<'c, 'a, 'o, St> {
+/// The derivatives of a run whose shape and lookup are selected at every step; with `CELLS`, those with respect to cells too.
+struct Any<'c, 'a, 'o, St, const CELLS: bool> {
     derivatives: RunDerivatives<'c, 'a, 'o>,
     steps: &'c St,
 }
 
-impl<'c, St: Steps<'c>> WithSimd for Any<'c, '_, '_, St> {
+impl<'c, St: Steps<'c>, const CELLS: bool> WithSimd for Any<'c, '_, '_, St, CELLS> {
     type Output = ();
 
     #[inline(always)]
@@ -268,7 +280,7 @@ impl<'c, St: Steps<'c>> WithSimd for Any<'c, '_, '_, St> {
         let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: derivatives.run.lookup };
         let mut lookup = AnyLookup::new(level, &table);
-        derivatives.accumulate::<true, _, _, _>(level, &shape, &mut lookup, steps);
+        derivatives.accumulate::<CELLS, _, _, _>(level, &shape, &mut lookup, steps);
     }
 }
 
@@ -455,9 +467,7 @@ impl Scene<'_> {
         let Some(plan) = self.row_plan(slow, carry) else { return };
         for span in plan.spans() {
             let mut live = [0.0; SPAN];
-            plan.select_without_singles(&span, &mut live);
-            let live = live.get(..span.count).unwrap_or(&[]);
-            let run = PixelRun { slow, first: span.first, live, opening: None, lookup: span.lookup };
+            let run = plan.run_without_singles(&span, &mut live);
             self.differentiate_run(turns, wanted, &run, lit, output);
         }
         for single in plan.singles() {
@@ -479,23 +489,21 @@ impl Scene<'_> {
         let simd = self.parts().simd;
         let derivatives = RunDerivatives { scene: self, turns, wanted, run, output: &mut *output };
         if let Some(steps) = lit {
-            simd.run(Any { derivatives, steps });
+            derivatives.of_any(steps);
             if let Output::Pull { by_f: Some(by_f), .. } = output {
                 simd.run(ScatterRun { scene: self, run, steps, by_f });
             }
             return;
         }
         match (run.lookup, self.shape()) {
-            _ if wanted.cells => simd.run(Any { derivatives, steps: &EveryStep }),
-            (Nearest | Uniform, Square) if self.is_fractional_square() => {
-                simd.run(Any { derivatives, steps: &EveryStep });
-            }
+            _ if wanted.cells => derivatives.of_any(&EveryStep),
+            (Nearest | Uniform, Square) if self.is_fractional_square() => derivatives.of_any(&EveryStep),
             (Nearest, Square) => simd.run(Compiled::<SquareKind, NearestKind>(derivatives, PhantomData)),
             (Uniform, Square) => simd.run(Compiled::<SquareKind, UniformKind>(derivatives, PhantomData)),
             (Nearest, Round) => simd.run(Compiled::<RoundKind, NearestKind>(derivatives, PhantomData)),
             (Nearest, Gauss) => simd.run(Compiled::<GaussKind, NearestKind>(derivatives, PhantomData)),
             // Others are rarer: shape and lookup are selected at every step.
-            _ => simd.run(Any { derivatives, steps: &EveryStep }),
+            _ => derivatives.of_any(&EveryStep),
         }
         if let Output::Pull { by_f: Some(by_f), .. } = output {
             simd.run(ScatterRun { scene: self, run, steps: &EveryStep, by_f });

@@ -1,4 +1,8 @@
-//! The point spread: the photons of a pixel, distributed over its surroundings, as `noisify.c` has it.
+//! The point spread: the photons of a pixel, distributed over its surroundings.
+//!
+//! Spec has the shares of a [`Form`] within a radius ([`Shares`]) and those of a Gaussian in a square ([`GaussShares`]),
+//! which are 1 in all; light over an edge is lost. [`PointSpread`] and [`Spread`], of which the rest of this page is, are as
+//! `noisify.c` has it.
 //!
 //! **Formulas.** The share that the pixel at the offset (dx, dy) gets is the integral of the point spread over that
 //! pixel, w the full width at half maximum in pixels:
@@ -41,6 +45,10 @@
 //! # Ok::<(), widebragg::Error>(())
 //! ```
 
+mod form;
+mod gather;
+mod separable;
+
 use core::f64::consts::{LN_2, PI};
 use core::ops::Range;
 
@@ -48,6 +56,10 @@ use crate::Error;
 use crate::arrays::same_length;
 use crate::error::require;
 use crate::lanes::{BaseLevel, Simd, WithSimd};
+
+pub use form::Form;
+pub use gather::Shares;
+pub use separable::GaussShares;
 
 /// g of a fiber in units of its full width at half maximum.
 const G_OF_WIDTH: f64 = 0.652_383_013_252_053;

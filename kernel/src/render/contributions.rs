@@ -184,9 +184,7 @@ impl Scene<'_> {
         let Some(plan) = self.row_plan(slow, carry) else { return };
         for span in plan.spans() {
             let mut live = [0.0; SPAN];
-            plan.select_without_singles(&span, &mut live);
-            let live = live.get(..span.count).unwrap_or(&[]);
-            let run = PixelRun { slow, first: span.first, live, opening: None, lookup: span.lookup };
+            let run = plan.run_without_singles(&span, &mut live);
             let out = row.get_mut(span.first..span.first + span.count).unwrap_or_default();
             simd.run(SumRun { scene: self, run: &run, out });
         }

@@ -339,9 +339,8 @@ impl Scene<'_> {
         let scan = |run: &PixelRun<'_>| general::first_fallback(self, run);
         let spans = plan.spans().find_map(|span| {
             let mut live = [0.0; SPAN];
-            plan.select_without_singles(&span, &mut live);
-            let live = live.get(..span.count).unwrap_or(&[]);
-            scan(&PixelRun { slow, first: span.first, live, opening: None, lookup: LookupPlan::LatchScan })
+            let run = plan.run_without_singles(&span, &mut live);
+            scan(&PixelRun { lookup: LookupPlan::LatchScan, ..run })
         });
         let singles =
             plan.singles().filter_map(|single| scan(&single.with_lookup(LookupPlan::LatchScan).run()));

@@ -181,15 +181,17 @@ impl<'p> RowPlan<'p> {
             .filter(move |single| scene.is_selected(slow, single.fast))
     }
 
-    /// Sets `live` to 1 for the selected pixels of a span that are not rendered individually, and to 0 for
+    /// The run of a span, without the pixels that are rendered individually. Sets `live` to 1 for its pixels, and to 0 for
     /// all others.
-    pub(crate) fn select_without_singles(&self, span: &Span, live: &mut PerPixel) {
+    pub(crate) fn run_without_singles<'r>(&self, span: &Span, live: &'r mut PerPixel) -> PixelRun<'r> {
         select(live, span, self.scene.mask_of(span));
         for single in self.singles() {
             if let Some(live) = single.fast.checked_sub(span.first).and_then(|i| live.get_mut(i)) {
                 *live = 0.0;
             }
         }
+        let live = live.get(..span.count).unwrap_or(&[]);
+        PixelRun { slow: span.slow, first: span.first, live, opening: None, lookup: span.lookup }
     }
 }
 

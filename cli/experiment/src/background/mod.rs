@@ -11,6 +11,7 @@
 //! alone, so that a pixel has the same bits in any region of interest.
 
 mod broaden;
+mod extract;
 mod known;
 
 use core::num::NonZeroUsize;
@@ -30,6 +31,7 @@ use crate::failure::{Failure, Part, refused};
 use crate::panels::DetectorPanel;
 
 pub use broaden::broadened;
+pub use extract::{FEWEST_PIXELS, MOST_SIGMAS, RadialMean, radial_means};
 pub use known::{KnownMatter, attenuation_per_m};
 
 /// Density of matter of which none is given, in g/cm^3: that of water.

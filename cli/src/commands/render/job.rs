@@ -149,14 +149,14 @@ impl Job<'_> {
             let scenes = experiment.scenes(index, &mut orientations)?;
             self.announce(index);
             let has_stream = self.noise.is_none() && self.has_noise(&names);
-            let (frame, deviates) = self.pool.install(|| {
+            let (frame, deviates) = self.pool.install(|| -> Result<_, Failure> {
                 if has_stream {
                     let streams = noise_streams(self.options, experiment, index);
                     return Ok(render_noisy_frame(experiment, &scenes, &streams, &|| self.bar.inc(1))?);
                 }
                 let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
                 let stored = self.stored(experiment, &frame, &names, noise_seed(self.options), index)?;
-                Ok::<_, Failure>((frame, stored))
+                Ok((frame, stored))
             })?;
             let means = self.pool.install(|| means(experiment, &scenes, &names))?;
             let scenes = scenes.panels();

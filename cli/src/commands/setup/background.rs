@@ -34,20 +34,27 @@ pub(super) fn add(
         }
         return Ok(());
     }
-    let beamsize_m = options.beamsize_m.unwrap_or(widebragg::defaults::BEAMSIZE_M);
-    if beamsize_m <= 0.0 {
-        return Err(Failure::input(format!(
-            "{OPTION}: -beamsize must be above 0, which says how much matter is hit"
-        )));
-    }
+    let area_m2 = area_m2(options)?;
     let mut all = Vec::new();
     for (index, option) in matter.iter().enumerate() {
         all.push(of_option(option, index, *absorbs, inputs, experiment, &mut warn)?);
     }
     let pool = threads::pool(threads::or_all_cores(options.threads))?;
-    let background = pool.install(|| photons(experiment, all, beamsize_m * beamsize_m));
+    let background = pool.install(|| photons(experiment, all, area_m2));
     experiment.background = Some(Arc::new(background?));
     Ok(())
+}
+
+/// The cross section of the beam.
+///
+/// # Errors
+/// It is 0.
+pub(crate) fn area_m2(options: &Options) -> Result<f64, Failure> {
+    let beamsize_m = options.beamsize_m.unwrap_or(widebragg::defaults::BEAMSIZE_M);
+    if beamsize_m > 0.0 {
+        return Ok(beamsize_m * beamsize_m);
+    }
+    Err(Failure::input("-beamsize must be above 0: it says how much matter the beam hits"))
 }
 
 /// The matter of one `--background`, whose number is `index`.

@@ -15,6 +15,7 @@ mod nonbragg;
 mod render;
 mod shared;
 mod shots;
+mod stol;
 mod texts;
 mod trace;
 mod trace_diff;
@@ -25,13 +26,14 @@ pub(super) use render::SPEC as RENDER;
 pub(super) use shots::SPEC as SHOTS;
 
 /// All commands, in the order of the help.
-pub(super) static COMMANDS: [&CommandSpec; 17] = [
+pub(super) static COMMANDS: [&CommandSpec; 18] = [
     &render::SPEC,
     &shots::SPEC,
     &demo::SPEC,
     &compare::SPEC,
     &diagnose::SPEC,
     &hkl::SPEC,
+    &stol::SPEC,
     &trace::SPEC,
     &trace_diff::SPEC,
     &gradient::GRADIENT,
