@@ -295,7 +295,6 @@ fn what_cannot_be_is_refused() {
         ("--shots 2".to_owned(), "shots: into which file?"),
         (format!("{png} --shot-range 2:3"), "--shot-range 2:3: the series has shots 1 to 2"),
         (format!("{png} --shots 100000"), "--shots 100000: a series has at most 99999 shots"),
-        (format!("{png} -seed 2"), "shots: -seed has no effect"),
         (format!("{png} --shots 0"), "--shots 0: must be at least 1"),
         (format!("{png} --shot-table beyond.csv"), "has shot 3, and there are 2 (--shots)"),
         (format!("{png} --shot-table lacks.csv"), "lacks.csv:1: "),
@@ -309,6 +308,7 @@ fn what_cannot_be_is_refused() {
         (format!("{png} --crystals-per-shot 20000"), "at most 10000"),
         (format!("{png} --phi-carryover-mode c-parity"), "nanoBragg has no shots"),
         (format!("{png} --twin k,h,-l,0.3"), "--twin: not for shots"),
+        (format!("{png} -seed 2"), "-seed: not for shots, whose noise is that of --shot-seed"),
         (format!("{png} --truth f_00001.bin"), "f_00001.bin"),
     ] {
         let outcome = place.run_line(&format!("shots {STILL} {line}")).refused(&line);

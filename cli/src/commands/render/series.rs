@@ -267,7 +267,7 @@ fn read(path: &Path) -> Result<Option<(Value, Definition)>, Failure> {
 
 impl Record {
     /// Reads the records of the series. A seed that is not given is taken from them, or drawn for them, and
-    /// stored in `options`, so that all jobs of the series have the same seed. Shots have one that is never drawn.
+    /// stored in `options`, so that all jobs of the series have the same seed.
     ///
     /// # Errors
     /// A record cannot be read, or is that of another series or another version of the program.
@@ -285,10 +285,7 @@ impl Record {
             found.push((path.clone(), definition));
         }
         let drawn = found.first().map(|(_, begun)| begun.seed);
-        let seed = match &options.shots {
-            Some(shots) => shots.seed.cast_signed(),
-            None => options.seed_as_typed.or(drawn).unwrap_or_else(clock_seed),
-        };
+        let seed = options.seed_as_typed.or(drawn).unwrap_or_else(clock_seed);
         options.seed_as_typed = Some(seed);
         let ours = Definition {
             version: env!("CARGO_PKG_VERSION").to_owned(),

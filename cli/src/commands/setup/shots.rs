@@ -58,6 +58,9 @@ impl GivenShots {
             let option = if options.twin.is_some() { "--twin" } else { "--crystals" };
             return Err(Failure::input(format!("{option}: not for shots, whose table lists crystals")));
         }
+        if options.seed_as_typed.is_some_and(|seed| u64::try_from(seed) != Ok(shots.seed)) {
+            return Err(Failure::input("-seed: not for shots, whose noise is that of --shot-seed"));
+        }
         if options.expt.is_some() || options.xds_inp.is_some() {
             let why = "not for shots, which are no rotation: --truth and --stream say what they are";
             return Err(Failure::input(format!("--expt, --xds-inp: {why}")));

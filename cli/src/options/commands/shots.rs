@@ -148,9 +148,8 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     if !has_image {
         return refused("into which file? give --nxmx FILE, or name images, such as --cbf FILE");
     }
-    if render.seed_as_typed.is_some() {
-        return refused("-seed has no effect: their noise is that of --shot-seed");
-    }
+    // Nothing depends on the clock, so that jobs can begin at the same time.
+    render.seed_as_typed = render.seed_as_typed.or(i64::try_from(shots.seed).ok());
     render.no_expt = true;
     render.names_flat_images = true;
     render.frames = Some(shots.count);
