@@ -91,7 +91,26 @@ pub struct BadPixels {
     pub seed: u64,
 }
 
+/// The pixels of a panel.
+fn pixels_of(panel: &DetectorPanel) -> u32 {
+    let detector = &panel.detector;
+    u32::try_from(detector.fast_pixels * detector.slow_pixels).unwrap_or(u32::MAX)
+}
+
 impl NoiseStages {
+    /// Checks that each panel of `experiment` has as many pixels as are bad.
+    ///
+    /// # Errors
+    /// One has fewer.
+    pub fn check(&self, experiment: &Experiment) -> Result<(), Failure> {
+        let BadPixels { hot, dead, .. } = self.bad_pixels;
+        let bad = u64::from(hot) + u64::from(dead);
+        if experiment.panels.iter().all(|panel| bad <= pixels_of(panel).into()) {
+            return Ok(());
+        }
+        Err(Failure::impossible(Part::Noise, format!("{hot} hot and {dead} dead pixels of a panel")))
+    }
+
     /// Whether the values of pixels are still photons, and not ADU.
     #[must_use]
     pub fn are_photons(&self) -> bool {
@@ -167,6 +186,7 @@ impl DetectorNoise {
     /// There is not enough memory, or a panel has fewer pixels than are bad.
     pub fn new(stages: &NoiseStages, experiment: &Experiment) -> Result<Self, Failure> {
         let no_memory = |what: &str| Failure::no_memory(Part::Noise, what);
+        stages.check(experiment)?;
         let mut noise = Self {
             stages: stages.clone(),
             gain_map: Vec::new(),
@@ -188,16 +208,10 @@ impl DetectorNoise {
         }
         let BadPixels { hot, dead, seed } = stages.bad_pixels;
         if hot > 0 || dead > 0 {
-            let too_many =
-                || Failure::impossible(Part::Noise, format!("{hot} hot and {dead} dead pixels of a panel"));
-            let in_all = hot.checked_add(dead).ok_or_else(too_many)?;
+            // No more than a panel has.
+            let in_all = hot.saturating_add(dead);
             for panel in &experiment.panels {
-                let detector = &panel.detector;
-                let pixels = u32::try_from(detector.fast_pixels * detector.slow_pixels).unwrap_or(u32::MAX);
-                // A panel of fewer pixels is refused before memory is taken for them.
-                if in_all > pixels {
-                    return Err(too_many());
-                }
+                let pixels = pixels_of(panel);
                 let mut hot_ones = zeroed(in_all as usize).ok_or_else(|| no_memory("the bad pixels"))?;
                 fill_bad_pixels(experiment.simd, seed, panel.number as u32, pixels, 0, &mut hot_ones)
                     .map_err(refused(Part::Noise))?;

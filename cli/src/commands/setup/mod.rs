@@ -193,12 +193,14 @@ fn set_up(
     let grid = |parameters: &Parameters, shots: Option<&GivenShots>| {
         grid_for(parameters, options, shots, table, of_file, extent, &mut computed)
     };
-    // Shots may still be refused, and then there is nothing to warn of.
+    // Shots and noise may still be refused, and then there is nothing to warn of.
     let mut held = Vec::new();
-    let told = |warning: String| if options.shots.is_some() { held.push(warning) } else { warn(warning) };
+    let has_noise = options.has_counter_noise();
+    let told = |warning: String| if has_noise { held.push(warning) } else { warn(warning) };
     let OfFiles { experiment, wavelengths, shots } =
         of_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
     let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
+    options.noise_stages.check(&experiment)?;
     held.into_iter().for_each(warn);
     Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan })
 }
