@@ -98,11 +98,14 @@ fn pixels_of(panel: &DetectorPanel) -> u32 {
 }
 
 impl NoiseStages {
-    /// Checks that each panel of `experiment` has as many pixels as are bad.
+    /// Checks that `experiment` can have these stages.
     ///
     /// # Errors
-    /// One has fewer.
+    /// A panel has fewer pixels than are bad, or there is a dead time without an exposure.
     pub fn check(&self, experiment: &Experiment) -> Result<(), Failure> {
+        if self.dead_time.is_some() && experiment.exposure_s <= 0.0 {
+            return Err(Failure::impossible(Part::Noise, "a dead time needs an exposure above 0"));
+        }
         let BadPixels { hot, dead, .. } = self.bad_pixels;
         let bad = u64::from(hot) + u64::from(dead);
         if experiment.panels.iter().all(|panel| bad <= pixels_of(panel).into()) {
@@ -228,7 +231,7 @@ impl DetectorNoise {
     /// pedestal, or in photons where [`NoiseStages::are_photons`]. All threads of the current pool share the rows.
     ///
     /// # Errors
-    /// There is not enough memory, or the exposure is not above 0 where there is a dead time.
+    /// There is not enough memory.
     pub fn stored(
         &self,
         experiment: &Experiment,
@@ -244,9 +247,6 @@ impl DetectorNoise {
             exposure_s: experiment.exposure_s,
             is_paralyzable: !rule.retriggers,
         });
-        if dead_time.is_some_and(|dead_time| dead_time.exposure_s <= 0.0) {
-            return Err(Failure::impossible(Part::Noise, "a dead time needs an exposure above 0"));
-        }
         let of_frame = OfFrame {
             stages: &self.stages,
             shot: shot_factor(experiment.simd, self.stages.flicker, seed, frame),
