@@ -1,7 +1,7 @@
 //! The point spread of a detector, in spec: what a screen, a taper of fibers or a sensor does to the photons of a panel.
 //!
 //! The forms are those of [`Form`]. Without a radius the whole of it counts: a Gaussian along rows and then across them
-//! ([`GaussShares`]), the others, whose tails are long, by Fourier transforms between zeros ([`Fourier`]). Within a radius
+//! ([`GaussShares`]), the others, whose tails are long, by Fourier transforms between zeros (`Fourier`). Within a radius
 //! the shares are divided by their sum; small radii are summed pixel by pixel ([`Shares`]). What leaves the panel is lost.
 //!
 //! **Accuracy** (tests of this module). The methods agree to a millionth of the root mean square of the image.
