@@ -268,6 +268,8 @@ impl Input {
             crystals_at_frames: Vec::new(),
             crystals_at_scan_points: Vec::new(),
             crystallite: self.crystallite(&crystal),
+            weight: 1.0,
+            other_lattices: Vec::new(),
             precision: Precision::Double,
             light: LightRule::default(),
             neglected_photons: 0.0,
@@ -279,10 +281,12 @@ impl Input {
             shift: PhiShift::default(),
             domains,
             mosaic_spread_rad,
+            mosaic_axes_rad: None,
             random: Ran1::new(1),
             structure_factors: (!self.lookup.is_multiple_of(3)).then(|| Arc::new(self.factor_grid())),
             default_f: 50.0,
             interpolate: self.lookup % 3 == 2,
+            background: None,
         };
         Ok(Tables { experiment, orientations })
     }
