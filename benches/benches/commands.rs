@@ -9,7 +9,7 @@ use core::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use widebragg_benches::turns::{Turns, median};
+use widebragg_benches::turns::{Turns, asked_level, asked_runs, median};
 use widebragg_tests::program::executable;
 
 /// A detector of 1024 x 1024 pixels and a crystal that lights all of it.
@@ -57,9 +57,7 @@ fn main() {
         return;
     };
     let reference = fs::canonicalize(reference).expect("the binary that NANOBRAGG names");
-    let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
-    assert!(runs > 0, "RUNS: at least 1");
-    let level = env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned());
+    let (runs, level) = (asked_runs(RUNS), asked_level());
     let list = list();
     println!("Seconds of whole commands, medians of {runs} turns; the reference has one thread.\n");
     println!(

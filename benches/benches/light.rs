@@ -5,7 +5,7 @@
 
 use std::env;
 
-use widebragg_benches::turns::Turns;
+use widebragg_benches::turns::{Turns, asked_level, asked_runs};
 use widebragg_tests::program::executable;
 
 /// What all commands have.
@@ -76,9 +76,7 @@ fn main() {
     if env::args().any(|arg| arg == "--test") {
         return;
     }
-    let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
-    assert!(runs > 0, "RUNS: at least 1");
-    let level = env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned());
+    let (runs, level) = (asked_runs(RUNS), asked_level());
     println!("Processor times of whole commands with one thread, {runs} turns, nanoseconds a step.\n");
     println!("| case | options | ns | options | ns | time over time |");
     println!("|---|---|---|---|---|---|");

@@ -8,7 +8,7 @@
 
 use std::env;
 
-use widebragg_benches::turns::{Turns, median};
+use widebragg_benches::turns::{Turns, asked, asked_level, asked_runs, median};
 use widebragg_tests::program::executable;
 
 /// What all commands have. The background gives every pixel photons, and every 500th is in a spot.
@@ -32,13 +32,7 @@ fn main() {
     if env::args().any(|arg| arg == "--test") {
         return;
     }
-    let count = |name: &str, default: usize| {
-        let count = env::var(name).map_or(default, |count| count.parse().expect("FRAMES and RUNS: numbers"));
-        assert!(count > 0, "{name}: at least 1");
-        count
-    };
-    let (frames, runs) = (count("FRAMES", FRAMES), count("RUNS", RUNS));
-    let level = env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned());
+    let (frames, runs, level) = (asked("FRAMES", FRAMES), asked_runs(RUNS), asked_level());
     println!("What an NXmx file of {frames} frames adds to rendering them, {runs} turns.\n");
     println!("| data | compression | elapsed time, median, % | processor time, % |");
     println!("|---|---|---|---|");

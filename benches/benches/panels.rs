@@ -6,7 +6,7 @@
 use core::fmt::Write as _;
 use std::env;
 
-use widebragg_benches::turns::Turns;
+use widebragg_benches::turns::{Turns, asked_level, asked_runs};
 use widebragg_tests::program::executable;
 
 /// What all commands have. The integer image, which is left out for several panels, is named for both.
@@ -58,9 +58,7 @@ fn main() {
     if env::args().any(|arg| arg == "--test") {
         return;
     }
-    let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
-    assert!(runs > 0, "RUNS: at least 1");
-    let level = env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned());
+    let (runs, level) = (asked_runs(RUNS), asked_level());
     println!("Processor times of whole commands with one thread, {runs} turns.\n");
     println!("| case | panels over one panel |");
     println!("|---|---|");

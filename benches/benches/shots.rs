@@ -2,7 +2,7 @@
 //! of 20 wavelengths and Gaussian spots, without writing.
 //!
 //! Prints the start-up of a shot (its crystal, beam and scenes), the time of whole shots as a multiple of their loops alone,
-//! and how much faster two threads are than one; all as medians. `RUNS=n` sets the number of turns, and `SIMD=avx2` caps the
+//! and how much faster two threads are than one; all as medians. `RUNS=n` sets the number of turns, and `LEVEL=avx2` caps the
 //! level.
 
 use std::env;
@@ -11,11 +11,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 use widebragg::crystal::{CellSource, UnitCell};
 use widebragg::detector::DetectorParameters;
-use widebragg::lanes::{Simd, SimdLevel};
+use widebragg::lanes::Simd;
 use widebragg::lattice::CrystalShape;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::DetectorInput;
-use widebragg_benches::turns::median;
+use widebragg_benches::turns::{asked_level, asked_runs, median};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::failure::Failure;
 use widebragg_experiment::frame::{Frame, render_frame};
@@ -35,12 +35,10 @@ const PIXELS: usize = 1024;
 const DISTANCE_M: f64 = 0.1;
 
 fn base() -> Result<Experiment, Failure> {
-    let level = env::var("SIMD").ok().map(|name| match &name[..] {
-        "portable" => SimdLevel::Portable,
-        "avx2" => SimdLevel::Avx2,
-        "avx512" => SimdLevel::Avx512,
-        other => panic!("SIMD={other}: portable, avx2 or avx512"),
-    });
+    let simd = match &asked_level()[..] {
+        "auto" => Simd::detect(),
+        level => Simd::capped(level.parse().expect("LEVEL: portable, avx2 or avx512")),
+    };
     let defaults = Parameters::new(CellSource::Cell(UnitCell::from_degrees([79.0, 79.0, 38.0], [90.0; 3])));
     let detector = DetectorParameters {
         fast_pixels: PIXELS,
@@ -53,7 +51,7 @@ fn base() -> Result<Experiment, Failure> {
     let spectrum = Spectrum::of_peaks(&[peak], 20)?;
     Experiment::new(
         Parameters {
-            simd: level.map_or_else(Simd::detect, Simd::capped),
+            simd,
             panels: vec![PanelParameters {
                 detector: DetectorInput::Parameters(detector),
                 ..PanelParameters::default()
@@ -102,7 +100,7 @@ fn turn(shots: &Shots, threads: usize) -> Result<(f64, Vec<[f64; 2]>), Failure> 
 
 fn main() -> Result<(), Failure> {
     let is_test = env::args().any(|arg| arg == "--test");
-    let runs = env::var("RUNS").map_or(RUNS, |runs| runs.parse().expect("RUNS: a number"));
+    let runs = asked_runs(RUNS);
     let shots = Shots::new(base()?, &[], Distributions::default(), Vec::new(), 1)?;
     let (frame, _) = shot(&shots, 1)?;
     assert!(frame.pixels.iter().any(|&pixel| pixel > 0.0), "the image is dark");

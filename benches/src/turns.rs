@@ -1,9 +1,9 @@
 //! Whole commands, run as processes in turns, so that all see the same load of the machine.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use std::{env, fs};
 
 /// A program with its arguments.
 pub type Run<'a> = (&'a Path, &'a [&'a str]);
@@ -72,6 +72,32 @@ fn ticks_of_children() -> Option<f64> {
     let mut columns = columns.split_whitespace().skip(13);
     let mut ticks = || columns.next()?.parse::<f64>().ok();
     Some(ticks()? + ticks()?)
+}
+
+/// The number of turns that `RUNS` asks for, or the usual one.
+///
+/// # Panics
+/// `RUNS` is not a number of at least 1.
+#[must_use]
+pub fn asked_runs(usual: usize) -> usize {
+    asked("RUNS", usual)
+}
+
+/// The number that the variable `name` of the environment asks for, or the usual one.
+///
+/// # Panics
+/// It is not a number of at least 1.
+#[must_use]
+pub fn asked(name: &str, usual: usize) -> usize {
+    let count = env::var(name).map_or(usual, |count| count.parse().unwrap_or(0));
+    assert!(count > 0, "{name}: a number of at least 1");
+    count
+}
+
+/// The SIMD level that `LEVEL` caps a bench at, as `--simd` takes it.
+#[must_use]
+pub fn asked_level() -> String {
+    env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned())
 }
 
 /// The median of some times; NaN where there are none.
