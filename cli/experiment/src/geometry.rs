@@ -154,6 +154,13 @@ pub fn reciprocal_axes(crystal: &Crystal) -> [Vec3; 3] {
     [b.cross(c), c.cross(a), a.cross(b)].map(|axis| per_volume * axis)
 }
 
+/// The matrix with these columns: A in 1/Angstrom, where they are a*, b* and c*.
+#[must_use]
+pub fn columns(axes: [Vec3; 3]) -> [[f64; 3]; 3] {
+    let [a, b, c] = axes.map(Vec3::to_array);
+    [0, 1, 2].map(|row| [a[row], b[row], c[row]])
+}
+
 /// The rotation of `frames` frames, of which the first has the number `first`; `None` for a still.
 #[must_use]
 pub fn scan(experiment: &Experiment, first: usize, frames: usize) -> Option<Scan> {

@@ -1,6 +1,6 @@
 //! Shots: many exposures, each of its own crystals, with a beam that differs from one to the next.
 //!
-//! A shot is what a line of a table says, and what distributions say of everything that the table leaves out
+//! Each value of a shot comes from its lines of a table or, where the table leaves it out, from a distribution
 //! ([`Shots::shot`]). The result is a table again, in which nothing is left out: the truth of the shot. Experiments are
 //! derived from that alone ([`Shots::experiment`]), so that the truth of a run, given as its table, renders the same bits.
 //!
@@ -20,8 +20,8 @@
 //! s is the spread, and g Gaussian with the variance 1.
 //!
 //! **What shots share.** Detector, structure factors, the mosaic rotations unless the spread differs, and the spectra, of which
-//! shot n has number n, and after the last the first again. The A matrix is that of the crystal, whatever the wavelength. The
-//! shift of the detector is the truth that a reader of the images does not know: files state the place without it.
+//! shot n has number n, and after the last the first again. The A matrix is that of the crystal, whatever the wavelength.
+//! Files state the detector without the shift of the shot, which is left for users of the images to find.
 
 mod distributions;
 
@@ -43,7 +43,7 @@ use widebragg_formats::shot_table::{BeamRow, CrystalRow, ShotRows};
 use crate::derive::cell_of;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
-use crate::geometry::reciprocal_axes;
+use crate::geometry::{columns, reciprocal_axes};
 use crate::lattices::Lattice;
 use crate::panels::DetectorPanel;
 use crate::spectrum::Spectrum;
@@ -69,12 +69,12 @@ pub struct Shots {
     /// How many of them there are to choose from; 0: the beam of the base.
     spectra: usize,
     distributions: Distributions,
-    /// Shots of which a table says something, in rising order.
+    /// The shots that the table lists, in rising order.
     table: Arc<Vec<ShotRows>>,
     seed: u64,
 }
 
-/// How the crystals of lines are oriented and sized that give no matrix: what the program makes of a line.
+/// Makes the crystal of a line of the table that gives no A matrix.
 pub type CrystalOfRow<'f> = &'f dyn Fn(&CrystalRow) -> Result<Crystal, Failure>;
 
 impl Shots {
@@ -361,12 +361,6 @@ fn beam(base: &Experiment, spectrum: &Spectrum) -> Result<Beam, Failure> {
     }
     let differ = weights.windows(2).any(|pair| pair[0] != pair[1]);
     Ok(Beam { sources, weights: differ.then_some(weights), lambda_m: spectrum.mean_lambda_m() })
-}
-
-/// The matrix with these columns.
-fn columns([a, b, c]: [Vec3; 3]) -> [[f64; 3]; 3] {
-    let [a, b, c] = [a, b, c].map(Vec3::to_array);
-    core::array::from_fn(|row| [a[row], b[row], c[row]])
 }
 
 /// The crystal of an A matrix in 1/Angstrom.

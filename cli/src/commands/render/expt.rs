@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use widebragg::crystal::Crystal as OrientedCrystal;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{DialsFrame, Lost, lost_in_headers, panels, reciprocal_axes, scan};
+use widebragg_experiment::geometry::{
+    DialsFrame, Lost, columns, lost_in_headers, panels, reciprocal_axes, scan,
+};
 use widebragg_formats::expt::{ExperimentList, Images};
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 
-use super::nxmx::columns;
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
 use crate::console;
 use crate::error::Failure;

@@ -14,7 +14,7 @@ use widebragg::rotation::rotate_axis;
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::geometry::{Lost, lost_in_headers, panels, reciprocal_axes, scan};
+use widebragg_experiment::geometry::{Lost, columns, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_experiment::images::noise_counts;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
@@ -311,12 +311,6 @@ pub(super) fn geometry(e: &Experiment, laboratory: Option<Frame>) -> Geometry {
             space_group: None,
         }),
     }
-}
-
-/// The matrix with these columns.
-pub(super) fn columns(columns: [Vec3; 3]) -> [[f64; 3]; 3] {
-    let [a, b, c] = columns.map(Vec3::to_array);
-    [0, 1, 2].map(|i| [a[i], b[i], c[i]])
 }
 
 /// 1 for each pixel that is not rendered; empty where all are.

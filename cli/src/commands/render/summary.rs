@@ -15,7 +15,7 @@ use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::FactorGrid;
 use widebragg_experiment::frame::Frame;
-use widebragg_experiment::geometry::{BeamSpot, DialsFrame, reciprocal_axes};
+use widebragg_experiment::geometry::{BeamSpot, DialsFrame, columns, reciprocal_axes};
 use widebragg_experiment::lattices::Lattice;
 use widebragg_experiment::light::LightTaken;
 use widebragg_experiment::panels::DetectorPanel;
@@ -26,7 +26,7 @@ use widebragg_formats::reflections::p1::Summary as Reflections;
 use widebragg_reflections::symmetry::SpaceGroup;
 
 use super::estimate::Estimate;
-use super::nxmx::{NxmxFile, columns};
+use super::nxmx::NxmxFile;
 use super::output::{Names, NoiseTotals, Written};
 use super::predictions::Predictions;
 use super::shots::TruthFiles;
