@@ -183,7 +183,7 @@ pub struct DetectorNoise {
 }
 
 impl DetectorNoise {
-    /// Prepares `stages` for the frames of `experiment`, and of others that have panels of the same sizes.
+    /// Prepares `stages` for the images of `experiment`, or of any experiment whose panels have the same sizes.
     ///
     /// # Errors
     /// There is not enough memory, or a panel has fewer pixels than are bad.

@@ -436,7 +436,7 @@ impl Experiment {
     }
 }
 
-/// The first `len` entries of a buffer, and the others.
+/// Splits a buffer after its first `len` entries.
 fn split(
     buffer: &mut [Orientation],
     len: usize,

@@ -22,7 +22,7 @@
 //! let experiment = Experiment::new(parameters, |warning| eprintln!("{warning}"))?;
 //!
 //! let mut orientations = experiment.orientation_buffer()?;
-//! let scenes = experiment.scenes(0, &mut orientations)?; // for each lattice and panel
+//! let scenes = experiment.scenes(0, &mut orientations)?; // one for each lattice and panel
 //! let frame = render_frame(&experiment, &scenes, &|| ())?;
 //! assert!(Statistics::new(scenes.panels(), &frame.pixels).max > 0.0);
 //! # Ok(())

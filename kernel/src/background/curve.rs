@@ -12,7 +12,7 @@ const TERMS: usize = 4;
 /// Bins of the search for a point.
 const BINS_PER_POINT: usize = 2;
 
-/// Points that are nearer to each other, in 1/m, are refused: their slopes would have no digits.
+/// Smallest spacing of two points, in 1/m; the slope between closer ones would be rounding error alone.
 const NEAREST_PER_M: f64 = 1.0;
 
 /// F(s) between the points of a table: a cubic between two points, which has no maximum but at points, and is constant
@@ -53,7 +53,7 @@ pub struct Curve<'t> {
 }
 
 impl<'t> Curve<'t> {
-    /// Number of elements that a curve of `points` points takes.
+    /// Length of the buffer for a curve through `points` points.
     #[must_use]
     pub const fn room_len(points: usize) -> usize {
         points.saturating_mul(1 + TERMS + BINS_PER_POINT).saturating_add(1)

@@ -44,7 +44,7 @@ pub struct Profile<'t> {
 }
 
 impl<'t> Profile<'t> {
-    /// Number of elements that a profile of `cells` cells takes.
+    /// Length of the buffer for a profile of `cells` cells.
     #[must_use]
     pub const fn room_len(cells: usize) -> usize {
         cells.saturating_mul(TERMS)

@@ -1,10 +1,10 @@
 //! A radial background from an image: the table of F that gives it.
 //!
-//! **Method.** F^2 of a molecule would give each pixel `unit` photons for each square electron, as [`super::photons`]
-//! computes them for a table whose F is 1. In each bin of s, photons/unit has a median and a spread; pixels farther from
-//! it than [`MOST_SIGMAS`] are left out, and F^2 is the sum of the photons of the others over the sum of their units. Both
-//! steps repeat with the new F^2 until no pixel changes. So spots, shadows and bad pixels do not count, and means below a
-//! photon, whose median is 0, come out as they are.
+//! **Method.** Let `unit` be the photons of a pixel where F = 1 at every s ([`super::photons`]). Then photons/unit estimates
+//! F^2. In each bin of s the median of these estimates is the first F^2. Pixels that are more than [`MOST_SIGMAS`] standard
+//! deviations from it are left out, and the new F^2 is the sum of the photons of the others over the sum of their units.
+//! This repeats until no pixel changes. So spots, shadows and bad pixels do not count, and means below one photon, whose
+//! median is 0, come out right.
 
 use rayon::prelude::*;
 use widebragg_formats::memory::{filled, reserved};

@@ -10,7 +10,7 @@ use widebragg::rotation::Mat3;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 
-/// The spreads of an experiment before and after they were moved.
+/// The mosaic spreads of an experiment, before and after the parameters are changed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MovedSpreads {
     before: SpreadTensor,

@@ -142,7 +142,7 @@ pub(super) struct Draws {
     pub(super) number: usize,
 }
 
-/// Deviates that a crystal takes at most of a quantity.
+/// The most deviates of one quantity that a crystal needs.
 const PER_CRYSTAL: usize = 4;
 
 impl Draws {
@@ -214,7 +214,7 @@ impl Draws {
     }
 }
 
-/// A factor of the mean 1.
+/// A log-normal factor with the mean 1.
 fn log_normal(deviate: f64, spread: f64) -> f64 {
     if spread == 0.0 { 1.0 } else { (spread * deviate - 0.5 * spread * spread).exp() }
 }

@@ -55,7 +55,7 @@ struct Image<'a> {
     /// Means of the pixels, where they are wanted.
     means: Option<Means>,
     names: Names,
-    /// Whether it speaks for all: what is said of it is not said of the others.
+    /// Whether it is the first of the run: warnings that hold for all images are printed for it alone.
     is_first: bool,
 }
 

@@ -22,7 +22,7 @@ use super::reach::Reach;
 use crate::error::Failure;
 use crate::options::Options;
 
-/// What files say of the shots.
+/// The table and the spectra of shots, as they were read.
 #[derive(Debug, Clone, Default)]
 pub struct GivenShots {
     table: Vec<ShotRows>,
@@ -113,7 +113,7 @@ impl Plan {
     /// The experiment of shot `index`, counted from 0.
     ///
     /// # Errors
-    /// A crystal that there cannot be.
+    /// A crystal of the shot is impossible.
     pub fn experiment(&self, index: usize) -> Result<Experiment, Failure> {
         let shot = self.truth.get(index).ok_or_else(|| Failure::input("shots: no such shot"))?;
         Ok(self.shots.experiment(shot)?)
@@ -150,7 +150,7 @@ impl Plan {
     }
 }
 
-/// The crystal of a line without a matrix; `base` is the crystal that has none of what the line gives.
+/// The crystal of a line without a matrix; `base` is the crystal of a line that gives nothing.
 fn crystal(
     row: &CrystalRow,
     input: CrystalInput,

@@ -7,7 +7,7 @@
 //! word   = code 2^14 + the nearest integer in 0..16383 to (charge gain + pedestal + readout g)
 //! ```
 //!
-//! where gain, pedestal and readout are those of the mode, and the code of the modes 0, 1, 2 is 0, 1, 3.
+//! with the gain, pedestal and readout noise of the mode. The codes of modes 0, 1 and 2 are 0, 1 and 3.
 //!
 //! **Source.** The raw words of Jungfrau as dxtbx reads them (FormatNexusJungfrauExt).
 

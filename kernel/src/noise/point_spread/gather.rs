@@ -22,8 +22,8 @@ const LARGEST_RADIUS: usize = 1 << 20;
 ///
 /// What the point spread has beyond the radius is shared out among these pixels. Light that leaves the image is lost.
 ///
-/// **Method.** Rows that are as far above a row as below are added first, since they have the same shares: half the
-/// products are left. Sums are f64.
+/// **Method.** The rows at the same distance above and below a row have the same shares. They are added before they are
+/// multiplied, which halves the number of products. Sums are f64.
 ///
 /// **Cost.** A row takes r^2 pi/2 products a pixel; shares (r + 1)^2 numbers, scratch two rows.
 ///
@@ -49,7 +49,7 @@ pub struct Shares<'t> {
 }
 
 impl<'t> Shares<'t> {
-    /// Number of elements that the shares within a radius take.
+    /// Length of the buffer for the shares within a radius.
     #[must_use]
     pub const fn room_len(radius: usize) -> usize {
         radius.saturating_add(1).saturating_mul(radius.saturating_add(1))
@@ -79,7 +79,7 @@ impl<'t> Shares<'t> {
         Ok(Self { radius, quarter: room })
     }
 
-    /// Number of elements of scratch that rows of `fast` pixels take.
+    /// Length of the scratch buffer for rows of `fast` pixels.
     #[must_use]
     pub fn scratch_len(&self, fast: usize) -> usize {
         let row = fast.saturating_add(PADDING);

@@ -72,7 +72,7 @@ impl<'t> GaussShares<'t> {
         self.half.len().saturating_sub(1)
     }
 
-    /// Number of elements of scratch that rows of `fast` pixels take.
+    /// Length of the scratch buffer for rows of `fast` pixels.
     #[must_use]
     pub fn scratch_len(&self, fast: usize) -> usize {
         let rows = self.radius().saturating_mul(2).saturating_add(1);
