@@ -6,7 +6,7 @@ mod bodies;
 mod companions;
 pub mod compare;
 pub mod demo;
-mod derivatives;
+pub mod derivatives;
 pub mod diagnose;
 mod distinct;
 pub mod gradcheck;
