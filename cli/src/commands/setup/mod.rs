@@ -68,9 +68,7 @@ pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
-    let set_up = set_up(options, &inputs, geometry, Extent::File)?;
-    check_single_crystal(options, &set_up.experiment)?;
-    Ok(set_up)
+    set_up(options, &inputs, geometry, Extent::File)
 }
 
 /// Checks that there is a single crystal.
@@ -82,7 +80,7 @@ pub fn check_single_crystal(options: &Options, experiment: &Experiment) -> Resul
         return Ok(());
     }
     let option = if options.twin.is_some() { "--twin" } else { "--crystals" };
-    Err(Failure::input(format!("{option}: only for images, since traces and derivatives are of one crystal")))
+    Err(Failure::input(format!("{option}: not with traces, which are of one crystal")))
 }
 
 /// Checks that no steps are to be neglected.
