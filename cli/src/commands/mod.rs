@@ -5,6 +5,7 @@ pub mod bench;
 mod bodies;
 mod companions;
 pub mod compare;
+mod crystal_words;
 pub mod demo;
 pub mod derivatives;
 pub mod diagnose;

@@ -63,18 +63,16 @@ use structure_factors::Factors;
 /// what it reaches. Files are read, missing values are filled in, and warnings go to standard error.
 ///
 /// # Errors
-/// A file that cannot be used, values that fit no experiment, several crystals, or steps to neglect.
+/// A file that cannot be used, values that fit no experiment, or steps to neglect.
 pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
-    let set_up = of_files(options, &Inputs::default(), &|warning| complain(&warning))?;
-    check_single_crystal(options, &set_up.experiment)?;
-    Ok(set_up)
+    of_files(options, &Inputs::default(), &|warning| complain(&warning))
 }
 
-/// As [`of_fit`], of any number of crystals; files are read through `inputs`, and `warn` is told the warnings.
+/// As [`of_fit`], also with steps to neglect; files are read through `inputs`, and `warn` is told the warnings.
 ///
 /// # Errors
-/// As [`of_fit`].
+/// A file that cannot be used, or values that fit no experiment.
 pub fn of_files(options: &Options, inputs: &Inputs, warn: &dyn Fn(String)) -> Result<SetUp, Failure> {
     let geometry = FileGeometry::read(options, inputs)?;
     set_up(options, inputs, geometry, Extent::File, warn)
@@ -89,7 +87,7 @@ pub fn check_single_crystal(options: &Options, experiment: &Experiment) -> Resul
         return Ok(());
     }
     let option = if options.twin.is_some() { "--twin" } else { "--crystals" };
-    Err(Failure::input(format!("{option}: only for images, since traces and derivatives are of one crystal")))
+    Err(Failure::input(format!("{option}: not with traces, which are of one crystal")))
 }
 
 /// Checks that no steps are to be neglected.
