@@ -19,7 +19,9 @@ use widebragg::{
     rotation::PhiMode,
     vector::Vec3,
 };
-use widebragg_experiment::detector_noise::{BadPixels, CommonModeRule, DeadTimeRule, NoiseStages};
+use widebragg_experiment::detector_noise::{
+    BadPixels, CommonModeRule, DeadTimeRule, DetectorModel, Gain, NoiseStages,
+};
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::point_spread::PointSpreadRule;
 use widebragg_formats::nxmx::Compression;
@@ -420,17 +422,36 @@ fn noise_of_the_detector() {
         pixel_flicker: 0.01,
         dead_time: Some(DeadTimeRule { tau_s: 120.0 * 1e-9, retriggers: true }),
         point_spread: Some(PointSpreadRule { form: Form::Fiber, width_m: 80.0 * 1e-6, radius_px: Some(10) }),
-        adu_per_photon: 1.5,
+        gain: Gain::PerPhoton(1.5),
         calibration: 0.03,
         calibration_seed: 9,
         common_mode: Some(CommonModeRule { rms_adu: 2.0, block: Some([256, 128]) }),
         readout_adu: 3.0,
-        bad_pixels: BadPixels { hot: 0, dead: 4, seed: 6 },
+        saturation_adu: None,
+        bad_pixels: BadPixels::Drawn { hot: 0, dead: 4, seed: 6 },
     };
     assert_eq!(o.noise_stages, stages);
+    assert_eq!((o.bad_pixels, o.adc), (None, None));
+    // The last of a list and of those that are drawn counts.
+    let o = options("--bad-pixels hot=3 --bad-pixels bad.txt");
+    assert_eq!(o.bad_pixels.as_deref(), Some(Path::new("bad.txt")));
+    assert!(o.has_counter_noise() && o.noise_stages == NoiseStages::default());
+    let o = options("--bad-pixels bad.txt --bad-pixels hot=3");
+    assert_eq!(o.noise_stages.bad_pixels, BadPixels::Drawn { hot: 3, dead: 0, seed: 1 });
+    assert_eq!(o.bad_pixels, None);
+    // Options are used instead of the values of a model, wherever they stand.
+    let o = options("--readout 3 --detector-model cspad --common-mode 0 -adc 12");
+    assert_eq!(o.detector_model, Some(DetectorModel::Cspad));
+    let stages = NoiseStages {
+        gain: Gain::PerKev(3.38),
+        readout_adu: 3.0,
+        saturation_adu: Some(9464),
+        ..NoiseStages::default()
+    };
+    assert_eq!((o.noise_stages, o.adc), (stages, Some(12.0)));
     // Nothing of a stage is no stage.
     let o = options(
-        "--flicker 0 --dead-time 0 --gain 1 --common-mode 0,2,2 --readout 0 --bad-pixels hot=0,seed=3",
+        "--flicker 0 --dead-time 0 --psf none --gain 1 --common-mode 0,2,2 --readout 0 --bad-pixels hot=0,seed=3",
     );
     assert_eq!(o.noise_stages, NoiseStages::default());
     let negative = "must not be negative";
@@ -450,10 +471,9 @@ fn noise_of_the_detector() {
         ("--common-mode inf", "expected a number that is not negative"),
         ("--common-mode 1,2", "expected ADU, or ADU,FAST,SLOW"),
         ("--common-mode 1,2,0", "the sides of a block are numbers of pixels, at least 1"),
-        ("--bad-pixels 5", "expected some of hot=N, dead=N and seed=S"),
         ("--bad-pixels hot=-1", "hot= needs a whole number that is not negative"),
         ("--bad-pixels hot=1,hot=2", "hot= is there twice"),
-        ("--bad-pixels cold=1", "expected some of hot=N, dead=N and seed=S"),
+        ("--bad-pixels cold=1", "expected some of hot=N, dead=N and seed=S, or a file"),
     ] {
         assert_eq!(refusal(line), format!("{line}: {why}"));
     }
