@@ -87,7 +87,7 @@ fn lists_name_panels_in_images_and_shots() {
     place.write("p.geom", panels());
     place.write("bad.txt", "p0 4 3 dead\n1 29 19 hot\n1 0 0 dead\n");
     for (line, frames) in [("", 1), ("shots --shots 3", 3)] {
-        place.run_line(&format!("{line} {ON_PANELS} --bad-pixels bad.txt --saturation 70000")).well();
+        place.run_line(&format!("{line} {ON_PANELS} --bad-pixels bad.txt --overload 70000")).well();
         for number in 0..frames {
             let pixels = frame(&place, &format!("all.nxs:{number}"));
             assert_eq!([pixels[3 * 30 + 4], pixels[20 * 30]], [0.0; 2]);
@@ -222,16 +222,16 @@ fn gains_that_cannot_be_are_refused() {
         (&format!("{MODES} --gain-per-kev 2"), of_modes),
         (&format!("{MODES} --readout 2"), of_modes),
         (&format!("{MODES} --common-mode 2"), of_modes),
-        (&format!("{MODES} --saturation 2000"), of_modes),
+        (&format!("{MODES} --overload 2000"), of_modes),
         (&format!("{MODES} -adc 40"), "-adc: not with --gain-modes, whose raw words have no offset"),
         ("--gain-per-kev -1", "must be larger than zero"),
-        ("--saturation 0", "must be from 1 to 2147483647"),
+        ("--overload 0", "must be from 1 to 2147483647"),
         ("--detector-model lambda", "expected pilatus, eiger, jungfrau, rayonix or cspad"),
         (
             "--detector-model pilatus",
             "--detector-model pilatus: also give --dead-time NS, which no source tells",
         ),
-        ("--detector-model eiger", "also give --dead-time NS and --saturation ADU"),
+        ("--detector-model eiger", "also give --dead-time NS and --overload ADU"),
         (
             "--detector-model jungfrau",
             "also give --mode-pedestals ADU,ADU,ADU and --mode-readout ADU,ADU,ADU",
@@ -258,7 +258,7 @@ fn models_give_what_is_known_of_them() {
     assert_eq!(stages(&format!("{pilatus} 0")), "photons counted, saturation 1048575 ADU");
     assert!(noise_image(&place, "n.img").0.contains("ADC_OFFSET=0;"));
     assert_eq!(
-        stages(&format!("{pilatus} 120,retrigger --readout 2 --saturation 5000 -adc 10")),
+        stages(&format!("{pilatus} 120,retrigger --readout 2 --overload 5000 -adc 10")),
         "photons counted, dead time 120 ns, not paralyzable, readout 2 ADU, saturation 5000 ADU"
     );
     let header = noise_image(&place, "n.img").0;
@@ -270,9 +270,7 @@ fn models_give_what_is_known_of_them() {
     );
     assert!(noise_image(&place, "n.img").0.contains("ADC_OFFSET=10;"));
     assert_eq!(
-        stages(
-            "--detector-model rayonix --gain 1.7 --readout 0 --psf none --calibration 0 --saturation 65535"
-        ),
+        stages("--detector-model rayonix --gain 1.7 --readout 0 --psf none --calibration 0 --overload 65535"),
         "photons counted, gain 1.7 ADU a photon, saturation 65535 ADU"
     );
     assert_eq!(
@@ -285,7 +283,7 @@ fn models_give_what_is_known_of_them() {
          ADU"
     );
     assert_eq!(
-        stages("--detector-model eiger --dead-time 0 --saturation 50649"),
+        stages("--detector-model eiger --dead-time 0 --overload 50649"),
         "photons counted, saturation 50649 ADU"
     );
 }

@@ -58,10 +58,17 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Misset => vec!["random".to_owned(), "1 -2 3".to_owned()],
         Takes::Depth => vec!["inf".to_owned(), "0".to_owned(), "300".to_owned()],
         Takes::File | Takes::Folder => vec!["some.file".to_owned()],
+        // What no source tells of a detector is asked for.
+        Takes::Choice(words) if words.contains(&"pilatus") => {
+            vec!["pilatus --dead-time 0".to_owned(), "eiger --dead-time 0 --overload 9".to_owned()]
+        }
         Takes::Choice(words) => words.iter().map(|&word| word.to_owned()).collect(),
         Takes::Program => vec!["program".to_owned()],
         Takes::Range => vec!["2:7".to_owned()],
         Takes::Names => vec!["cell,phi".to_owned()],
+        Takes::Text(shown) if shown.starts_with("gauss|") => {
+            vec!["none".to_owned(), "fiber,80,10".to_owned(), "moffat,150".to_owned()]
+        }
         Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
         Takes::Text(shown) if shown.contains("LAYERS") => vec!["Si,320".to_owned(), "CdTe,1000,4".to_owned()],
         Takes::Text("NAME") => vec!["pilatus-6m".to_owned(), "Eiger2_X_16M".to_owned()],
@@ -71,14 +78,20 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
         }
-        Takes::Text(shown) if shown.starts_with("gauss|") => {
-            vec!["fiber,80,10".to_owned(), "moffat,150".to_owned()]
+        Takes::Text(shown) if shown.starts_with("hot=") => {
+            vec!["bad.txt".to_owned(), "hot=3,dead=2,seed=5".to_owned()]
         }
-        Takes::Text(shown) if shown.starts_with("hot=") => vec!["hot=3,dead=2,seed=5".to_owned()],
+        // Options of gain modes go together.
+        Takes::Text("ADU,ADU,ADU") => vec![format!("1,2,3 {GAIN_MODES}")],
+        Takes::Text("KEV,KEV") => vec![format!("5,6 {GAIN_MODES}")],
         Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }
+
+/// All options of detectors that switch their gain.
+const GAIN_MODES: &str =
+    "--gain-modes 40,-1,-0.1 --gain-switch 320,12000 --mode-pedestals 1,2,3 --mode-readout 4,5,6";
 
 /// A complete command line of a command, without the option that is tried.
 fn complete_line(spec: &CommandSpec, name: &str) -> &'static str {

@@ -87,7 +87,7 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 25] = [
+pub(super) static TOPICS: [Topic; 24] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
@@ -113,7 +113,6 @@ pub(super) static TOPICS: [Topic; 25] = [
     written!("fit", "derivatives and the fit of parameters to an image"),
     written!("evidence", "--evidence: a record of a run that can be checked later"),
     written!("noise", "--noise-model: the noise of the detector, stage by stage"),
-    written!("detector-models", "--detector-model: what is known of the noise of detectors"),
     written!("noisify", "noisify and nonbragg, nanoBragg's companions"),
     written!("performance", "--threads, --simd, --precision; speed"),
     written!("memory", "the memory that a run needs, and limits of size"),
@@ -140,11 +139,11 @@ const WORDS: [(&str, &str); 27] = [
     ("gain", "noise"),
     ("gain-modes", "noise"),
     ("bad-pixels", "noise"),
-    ("jungfrau", "detector-models"),
-    ("pilatus", "detector-models"),
-    ("eiger", "detector-models"),
-    ("rayonix", "detector-models"),
-    ("cspad", "detector-models"),
+    ("jungfrau", "noise"),
+    ("pilatus", "noise"),
+    ("eiger", "noise"),
+    ("rayonix", "noise"),
+    ("cspad", "noise"),
     ("frames", "series"),
     ("resume", "series"),
     ("space-group", "hkl"),

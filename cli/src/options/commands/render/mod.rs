@@ -46,7 +46,6 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "detectors",
         "output-files",
         "noise",
-        "detector-models",
         "predictions",
         "headers",
         "modes",

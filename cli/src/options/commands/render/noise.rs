@@ -37,7 +37,7 @@ pub(super) const NOISE: Section<Options> = Section {
         Row::new(
             "--detector-model",
             Choice(&["pilatus", "eiger", "jungfrau", "rayonix", "cspad"]),
-            "values of the options below that are known of such a detector; see widebragg help detector-models",
+            "values of the options below that are known of such a detector; see widebragg help noise",
             |o, v| put(&mut o.detector_model, Some(v.choice(&DetectorModel::ALL)?)),
         ),
         Row::new(
@@ -119,9 +119,9 @@ pub(super) const NOISE: Section<Options> = Section {
         })
         .default("0"),
         Row::new(
-            "--saturation",
+            "--overload",
             Integer,
-            "largest value of a pixel before -adc, in ADU: one that has it is saturated",
+            "largest value of a pixel, in ADU before -adc: one that has it is saturated",
             |o, v| put(&mut o.stage_values.saturation_adu, Some(saturation(v)?)),
         )
         .default("that of the file"),
@@ -171,7 +171,7 @@ fn check_modes(options: &Options, values: &StageValues) -> Result<(), Failure> {
             ("--gain and --gain-per-kev", given.gain.is_some()),
             ("--readout", given.readout_adu.is_some()),
             ("--common-mode", given.common_mode.is_some()),
-            ("--saturation", given.saturation_adu.is_some()),
+            ("--overload", given.saturation_adu.is_some()),
         ];
         let by = match given.mode_gains_adu_per_kev {
             Some(_) => "--gain-modes",
@@ -202,7 +202,7 @@ fn option_of(value: StageValue) -> &'static str {
         StageValue::Gain => "--gain ADU",
         StageValue::CommonMode => "--common-mode ADU",
         StageValue::Readout => "--readout ADU",
-        StageValue::Saturation => "--saturation ADU",
+        StageValue::Saturation => "--overload ADU",
         StageValue::GainSwitch => "--gain-switch KEV,KEV",
         StageValue::ModePedestals => "--mode-pedestals ADU,ADU,ADU",
         StageValue::ModeReadouts => "--mode-readout ADU,ADU,ADU",
