@@ -13,7 +13,7 @@ use super::{
         },
     },
     names::names,
-    render::{IMAGE, check_noise},
+    render::{IMAGE, complete_noise},
 };
 use crate::error::Failure;
 use widebragg_experiment::shots::{Count, OrientationRule};
@@ -154,7 +154,7 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     render.names_flat_images = true;
     render.frames = Some(shots.count);
     render.shots = Some(shots);
-    check_noise(&render)?;
+    complete_noise(&mut render)?;
     if render.noise_model == Some(NoiseModel::Reference) {
         render.note(
             "--noise-model reference has no effect: shots have the noise of each pixel by itself".to_owned(),
