@@ -8,6 +8,7 @@ mod failure;
 mod functions;
 mod images;
 mod pools;
+mod shots;
 mod words;
 
 use pyo3::prelude::*;
@@ -18,11 +19,13 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use super::experiment::Experiment;
+    use super::experiment::{Experiment, Refined};
     #[pymodule_export]
     use super::functions::{run, sincg, structure_factors};
     #[pymodule_export]
-    use super::images::read_image;
+    use super::images::{compare, read_image};
+    #[pymodule_export]
+    use super::shots::Shots;
     #[pymodule_export]
     use super::words::grouped;
 
