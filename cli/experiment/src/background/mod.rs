@@ -168,8 +168,8 @@ pub fn photons(experiment: &Experiment, matter: Vec<Matter>, area_m2: f64) -> Re
     let mut added = Vec::new();
     let beam = Beam::new(experiment).ok_or_else(no_memory)?;
     let rendered: usize = experiment.panels.iter().map(rendered_pixels).sum();
-    for matter in &matter {
-        let sum = add_matter(experiment, &beam, matter, area_m2, &mut photons)?;
+    for (index, matter) in matter.iter().enumerate() {
+        let sum = add_matter(experiment, &beam, matter, area_m2, index == 0, &mut photons)?;
         added.push(Added { name: matter.name.clone(), mean: sum / rendered.max(1) as f64 });
     }
     Ok(Background { photons, added, matter, area_m2 })
@@ -231,12 +231,13 @@ fn common(sources: &[WeightedSource]) -> Option<(Vec<WeightedSource>, Vec<BeamLi
     Some((directions, lines.iter().map(line).collect()))
 }
 
-/// Adds the photons of matter to the pixels of the stack, and returns how many these are in all.
+/// Adds the photons of matter to the pixels of the stack, which are 0 where it is the first, and returns how many these are in all.
 fn add_matter(
     experiment: &Experiment,
     beam: &Beam,
     matter: &Matter,
     area_m2: f64,
+    is_first: bool,
     photons: &mut [f32],
 ) -> Result<f64, Failure> {
     let refused = refused(Part::Background);
@@ -287,7 +288,7 @@ fn add_matter(
             slab,
         };
         let segments: Vec<_> = segments.iter().map(at).collect();
-        sum += add_to_panel(experiment, panel, &segments, pixels).map_err(&refused)?;
+        sum += add_to_panel(experiment, panel, &segments, is_first, pixels).map_err(&refused)?;
     }
     Ok(sum)
 }
@@ -346,6 +347,7 @@ fn add_to_panel(
     experiment: &Experiment,
     panel: &DetectorPanel,
     segments: &[AmorphousMatter<'_>],
+    is_first: bool,
     pixels: &mut [f32],
 ) -> Result<f64, widebragg::Error> {
     let roi = panel.roi;
@@ -363,8 +365,13 @@ fn add_to_panel(
         for (photons, _) in photons.iter_mut().zip(mask.unwrap_or_default()).filter(|(_, mask)| **mask == 0) {
             *photons = 0.0;
         }
-        let pixels = row.get_mut(columns.clone()).unwrap_or_default();
-        pixels.iter_mut().zip(&*photons).for_each(|(pixel, &photons)| *pixel += photons as f32);
+        let pixels = row.get_mut(columns.clone()).unwrap_or_default().iter_mut().zip(&*photons);
+        if is_first {
+            // The system gives out a page twice that is read before it is written.
+            pixels.for_each(|(pixel, &photons)| *pixel = photons as f32);
+        } else {
+            pixels.for_each(|(pixel, &photons)| *pixel += photons as f32);
+        }
         Ok(sum(photons))
     };
     rows.map_init(Vec::new, of_row).try_reduce(|| 0.0, |one, other| Ok(one + other))
