@@ -38,6 +38,9 @@ const AREA_M2: f64 = 1e-8;
 /// The point spread of the job.
 const SPREAD: PointSpreadRule = PointSpreadRule { form: Form::Fiber, width_m: 80e-6, radius_px: Some(10) };
 
+/// A name, and what makes an image.
+type Case<'a> = (&'a str, &'a (dyn Fn() -> Result<Vec<f32>, Failure> + Sync));
+
 fn experiment() -> Result<Experiment, Failure> {
     let simd = match &asked_level()[..] {
         "auto" => Simd::detect(),
@@ -94,7 +97,7 @@ fn main() -> Result<(), Failure> {
     let tail = PointSpreadRule { radius_px: None, ..SPREAD };
     let tail = PointSpread::new(tail, experiment.simd, PIXEL_M, [PIXELS; 2])?;
     let of = |known: KnownMatter| photons(&experiment, matter(known, 0.1e-3), AREA_M2).map(|all| all.photons);
-    let cases: [(&str, &(dyn Fn() -> Result<Vec<f32>, Failure> + Sync)); 4] = [
+    let cases: [Case<'_>; 4] = [
         ("background, water", &|| of(KnownMatter::Water)),
         ("background, air", &|| of(KnownMatter::Air)),
         ("fiber, whole tail", &|| {
