@@ -143,7 +143,7 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     }
     let has_image = [&render.floatfile, &render.intfile, &render.noisefile, &render.pgmfile, &render.png]
         .into_iter()
-        .chain([&render.cbf, &render.noise_cbf, &render.nxmx])
+        .chain([&render.noise_png, &render.cbf, &render.noise_cbf, &render.nxmx])
         .any(Option::is_some);
     if !has_image {
         return refused("into which file? give --nxmx FILE, or name images, such as --cbf FILE");
