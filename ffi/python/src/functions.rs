@@ -1,13 +1,17 @@
 //! Functions over arrays, and the program itself.
 
 use numpy::{
-    IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray3, PyReadonlyArrayDyn, PyUntypedArrayMethods,
+    IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArray2, PyReadonlyArray3,
+    PyReadonlyArrayDyn, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use widebragg::arrays::{nearest_into, sincg_into, tricubic_into};
+use widebragg::beam;
 use widebragg::lanes::Simd;
+use widebragg::rotation::rotate_axis;
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
+use widebragg::vector::Vec3;
 
 fn refused(error: widebragg::Error) -> PyErr {
     PyValueError::new_err(error.to_string())
@@ -55,6 +59,37 @@ pub(crate) fn structure_factors<'py>(
     })
     .map_err(refused)?;
     out.into_pyarray(py).reshape(shape)
+}
+
+/// Each of `vectors`, of shape (n, 3), turned about a unit axis, right-handed.
+#[pyfunction]
+pub(crate) fn rotate<'py>(
+    py: Python<'py>,
+    vectors: PyReadonlyArray2<'py, f64>,
+    axis: [f64; 3],
+    angle_deg: f64,
+) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+    let shape = vectors.shape().to_vec();
+    let axis = Vec3::from(axis);
+    let angle_rad = angle_deg.to_radians();
+    let (vectors, _) = vectors.as_slice()?.as_chunks::<3>();
+    let turned = vectors.iter().map(|&v| rotate_axis(Vec3::from(v), axis, angle_rad).to_array());
+    turned.flatten().collect::<Vec<f64>>().into_pyarray(py).reshape(shape)
+}
+
+/// The polarisation factor of photons from `incident` into each of `diffracted`, of shape (n, 3).
+#[pyfunction]
+pub(crate) fn polarization_factor<'py>(
+    py: Python<'py>,
+    kahn: f64,
+    incident: [f64; 3],
+    diffracted: PyReadonlyArray2<'py, f64>,
+    axis: [f64; 3],
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let (incident, axis) = (Vec3::from(incident), Vec3::from(axis));
+    let (diffracted, _) = diffracted.as_slice()?.as_chunks::<3>();
+    let factors = diffracted.iter().map(|&d| beam::polarization_factor(kahn, incident, Vec3::from(d), axis));
+    Ok(factors.collect::<Vec<f64>>().into_pyarray(py))
 }
 
 /// Runs the program with these arguments, its name excluded; returns the exit code and what standard error is to say.

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::experiment::{Experiment, Refined};
     #[pymodule_export]
-    use super::functions::{run, sincg, structure_factors};
+    use super::functions::{polarization_factor, rotate, run, sincg, structure_factors};
     #[pymodule_export]
     use super::images::{compare, read_image};
     #[pymodule_export]

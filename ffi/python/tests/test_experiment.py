@@ -332,6 +332,8 @@ def test_shots_are_those_of_the_program(tmp_path, monkeypatch):
         assert np.shape(shot.truth["crystals"][0]["A"]) == (3, 3)
         assert np.array_equal(shots.detect(shot), wb.read_image(f"shots.nxs:{at}"))
     assert np.array_equal(shots[-1].photons, shots[2].photons)
+    again = pickle.loads(pickle.dumps(shots))
+    assert np.array_equal(again[1].photons, shots[1].photons)
     with pytest.raises(IndexError):
         shots[3]
 

@@ -36,3 +36,25 @@ def test_structure_factors_are_those_of_the_grid():
         wb.structure_factors(grid, minimum, [1.0, 2.0])
     with pytest.raises(ValueError, match="three are needed"):
         wb.structure_factors([1.0], minimum, [1.0, 2.0, 3.0])
+
+
+def test_rotations_keep_lengths_and_angles():
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(2, 5, 3))
+    axis = np.array([1.0, 2.0, 2.0]) / 3
+    turned = wb.rotate(vectors, tuple(axis), 25.0)
+    assert turned.shape == vectors.shape
+    np.testing.assert_allclose(turned @ axis, vectors @ axis, atol=1e-15)
+    np.testing.assert_allclose(np.einsum("...i,...i", turned, turned), np.einsum("...i,...i", vectors, vectors))
+    np.testing.assert_allclose(wb.rotate(turned, tuple(axis), -25.0), vectors, atol=1e-15)
+    with pytest.raises(ValueError, match="last axis"):
+        wb.rotate([1.0, 2.0], (0, 0, 1), 5.0)
+
+
+@given(k=st.floats(-1, 1), theta=st.floats(0.01, 3.1), psi=st.floats(0, 6.3))
+def test_polarization_is_kahn_s(k, theta, psi):
+    diffracted = [np.cos(theta), np.sin(theta) * np.cos(psi), np.sin(theta) * np.sin(psi)]
+    # psi is counted from y, and the electric field is along z.
+    factor = wb.polarization_factor(k, (1, 0, 0), diffracted, (0, 0, 1))
+    expected = (1 + np.cos(theta) ** 2 + k * np.cos(2 * psi) * np.sin(theta) ** 2) / 2
+    assert factor == pytest.approx(expected, abs=1e-12)

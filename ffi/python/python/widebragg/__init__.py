@@ -25,7 +25,7 @@ that the program prints; what the user should know is a :class:`WidebraggWarning
 
 from ._core import __version__, sincg
 from .experiment import Experiment, Parameter, Refinement, Shot, Shots, WidebraggWarning
-from .functions import compare, read_image, structure_factors
+from .functions import compare, polarization_factor, read_image, rotate, structure_factors
 
 __all__ = [
     "Experiment",
@@ -36,7 +36,9 @@ __all__ = [
     "WidebraggWarning",
     "__version__",
     "compare",
+    "polarization_factor",
     "read_image",
+    "rotate",
     "sincg",
     "structure_factors",
 ]

@@ -61,7 +61,7 @@ class Experiment:
 
     ``options`` are those of the program, as a string or as words, without a command; keywords are the ones
     below, and count after ``options``. Files are read when the experiment is made, and the structure factors
-    are kept.
+    are kept; ``contents`` are bytes that stand for files, by the names that the options give these.
 
     An experiment does not change; :meth:`replace` makes another one. Experiments can be pickled: they are made
     again from their options, whose files have to be there still, and from the arrays that were given.
@@ -326,8 +326,9 @@ class Shots:
         contents: Mapping[str, bytes] | None = None,
         **keywords: Any,
     ) -> None:
-        grouped, held = _given(options, contents, keywords)
-        self._core = _core.Shots([word for _, words in grouped for word in words], held)
+        grouped, self._contents = _given(options, contents, keywords)
+        self._options = [word for _, words in grouped for word in words]
+        self._core = _core.Shots(self._options, self._contents)
         for line in self._core.warnings:
             warnings.warn(line, WidebraggWarning, stacklevel=2)
 
@@ -349,6 +350,9 @@ class Shots:
 
     def __iter__(self) -> Iterator[Shot]:
         return (self[at] for at in range(len(self)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _shots_again, (self._options, self._contents)
 
     def detect(self, shot: Shot) -> NDArray[np.int32]:
         """What the detector stores of a shot, drawn by the seed of the shots: see :meth:`Experiment.detect`."""
@@ -379,6 +383,13 @@ def _again(options: list[str], contents: dict[str, bytes]) -> Experiment:
     experiment = Experiment.__new__(Experiment)
     experiment._set_up(options, contents, {})
     return experiment
+
+
+def _shots_again(options: list[str], contents: dict[str, bytes]) -> Shots:
+    """Shots that were pickled, whose warnings were told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WidebraggWarning)
+        return Shots(options, contents=contents)
 
 
 def _is_poisson(loss: str) -> bool:

@@ -10,7 +10,46 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 
-__all__ = ["compare", "read_image", "structure_factors"]
+__all__ = ["compare", "polarization_factor", "read_image", "rotate", "structure_factors"]
+
+
+def _vectors(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """An array of vectors, whose last axis is x, y, z."""
+    vectors = np.ascontiguousarray(value, dtype=np.float64)
+    if vectors.ndim == 0 or vectors.shape[-1] != 3:
+        raise ValueError(f"{name}: an array of shape {vectors.shape}, the last axis has to be x, y, z")
+    return vectors
+
+
+def rotate(vectors: ArrayLike, axis: tuple[float, float, float], angle_deg: float) -> NDArray[np.float64]:
+    """Vectors, of shape (..., 3), turned about a unit axis, right-handed.
+
+    >>> import numpy as np, widebragg as wb
+    >>> np.round(wb.rotate([1, 0, 0], (0, 0, 1), 90), 12)
+    array([0., 1., 0.])
+    """
+    given = _vectors("vectors", vectors)
+    return _core.rotate(given.reshape(-1, 3), axis, angle_deg).reshape(given.shape)
+
+
+def polarization_factor(
+    kahn: float,
+    incident: tuple[float, float, float],
+    diffracted: ArrayLike,
+    axis: tuple[float, float, float],
+) -> NDArray[np.float64]:
+    """Kahn's polarisation factor, (1 + cos^2 2theta - k cos 2psi sin^2 2theta)/2, of photons into ``diffracted``.
+
+    ``kahn`` is k, from -1 to 1; ``incident`` and ``diffracted``, of shape (..., 3), are unit vectors along the
+    photons; ``axis`` is along the stronger electric field.
+
+    >>> import widebragg as wb
+    >>> wb.polarization_factor(0, (1, 0, 0), [[1, 0, 0], [0, 1, 0]], (0, 0, 1))
+    array([1. , 0.5])
+    """
+    given = _vectors("diffracted", diffracted)
+    factors = _core.polarization_factor(kahn, incident, given.reshape(-1, 3), axis)
+    return factors.reshape(given.shape[:-1])
 
 
 def structure_factors(
