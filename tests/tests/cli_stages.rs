@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 
 use widebragg::lanes::Simd;
 use widebragg::noise::detector::{Expected, GainMode, GainSwitching, Place, fill_gain_map};
+use widebragg_formats::cbf::Cbf;
 use widebragg_formats::hdf5::Hdf5;
 use widebragg_formats::image::ImageReader;
 use widebragg_formats::nxmx::read_nxmx_geometry;
@@ -321,7 +322,9 @@ fn images_of_all_stages_are_kept() {
         let photons = place.float(&format!("f_0000{}.bin", number + 1));
         assert_eq!(image("photons"), photons);
         let varied = image("varied");
-        let factor = varied[300] / photons[300];
+        let brightest =
+            (0..photons.len()).max_by(|&a, &b| photons[a].total_cmp(&photons[b])).expect("pixels");
+        let factor = varied[brightest] / photons[brightest];
         assert!((factor - 1.0).abs() > 1e-3);
         assert!(varied.iter().zip(&photons).all(|(a, b)| (a - factor * b).abs() <= 1e-5 * b));
         let (counts, left) = (image("counts"), image("dead_time"));
@@ -406,7 +409,9 @@ fn noise_belongs_to_the_number_of_the_frame_or_shot() {
             let alone = Workplace::empty();
             alone.write("p.geom", panels());
             alone.run_line(&format!("{line} {part}")).well();
-            assert!(alone.read("n_00003.cbf") == place.read("n_00003.cbf"), "{line}");
+            let counts =
+                |place: &Workplace| Cbf.read(&place.path().join("n_00003.cbf"), None).unwrap().pixels;
+            assert!(counts(&alone) == counts(&place), "{line}");
             for entry in place.files().keys().filter(|name| name.contains("series.json")) {
                 std::fs::remove_file(place.path().join(entry)).expect("a record");
             }

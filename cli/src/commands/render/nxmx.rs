@@ -92,11 +92,6 @@ impl NxmxFile {
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
         }
         let has_stages = options.nxmx_stages;
-        if has_stages && data == NxmxData::Photons {
-            return Err(Failure::input(
-                "--nxmx-stages: the file has photons without noise, and no stages: leave out -nonoise, or give --nxmx-data noise",
-            ));
-        }
         let frames = options.frames.unwrap_or(1);
         let header = header(options, subject, frames, data)?;
         let lowest_count = header.lowest_count;

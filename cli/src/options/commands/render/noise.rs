@@ -3,7 +3,7 @@
 use super::super::super::{
     given::Given,
     message::listed,
-    model::{NoiseModel, Options},
+    model::{NoiseModel, NxmxData, Options},
     row::{self, Section, put},
     takes::{
         Takes::{Choice, Integer, Number, Text},
@@ -215,6 +215,11 @@ fn check(options: &Options) -> Result<(), Failure> {
     if has_stages && options.noise_model == Some(NoiseModel::Reference) {
         return Err(Failure::input(
             "--noise-model reference: nanoBragg has no such stages of noise; leave it out",
+        ));
+    }
+    if options.nxmx_stages && options.data_of_nxmx() == Some(NxmxData::Photons) {
+        return Err(Failure::input(
+            "--nxmx-stages: the file has photons without noise, and no stages: leave out -nonoise, or give --nxmx-data noise",
         ));
     }
     let is_counter = has_stages || options.noise_model == Some(NoiseModel::Counter);
