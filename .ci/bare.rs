@@ -29,6 +29,7 @@ use widebragg::noise::detector::{
 };
 use widebragg::noise::point_spread::{PointSpread, Spread};
 use widebragg::noise::shared::SharedStreams;
+use widebragg::noise::simtbx::{SimtbxNoise, SimtbxStreams};
 use widebragg::noise::stages::{PhotonNoise, Readout};
 use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
@@ -279,6 +280,23 @@ pub fn bare_point_spread(
 ) -> Result<(), Error> {
     shape.fill_row(spread.size, rows.start, shares);
     spread.add_to_rows(Simd::detect(), rows, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_point_spread_f64(
+    spread: &Spread<'_, f64>,
+    rows: Range<usize>,
+    out: &mut [f64],
+) -> Result<(), Error> {
+    spread.add_to_rows(Simd::detect(), rows, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_simtbx(noise: &SimtbxNoise, seeds: [i64; 2], pixels: &mut [f64]) {
+    let mut streams = SimtbxStreams::new(seeds[0], seeds[1]);
+    noise.count_all(&mut streams, &mut *pixels);
+    noise.calibrate_all(&mut streams, &mut *pixels);
+    noise.read_out_all(&mut streams, pixels);
 }
 
 #[unsafe(no_mangle)]

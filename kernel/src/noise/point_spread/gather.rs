@@ -64,9 +64,7 @@ impl<'t> Shares<'t> {
     /// [`Error::BufferTooShort`] for another length.
     pub fn fill(form: Form, width_px: f64, radius: usize, room: &'t mut [f64]) -> Result<Self, Error> {
         require(width_px > 0.0, "width of the point spread in pixels", width_px, "above 0 and finite")?;
-        let is_possible = radius <= LARGEST_RADIUS;
-        require(is_possible, "radius of the point spread in pixels", radius as f64, "at most 1048576")?;
-        same_length("shares", room.len(), Self::room_len(radius))?;
+        check_room(radius, room.len())?;
         let mut total = 0.0;
         for (dy, row) in room.chunks_exact_mut(radius + 1).enumerate() {
             for (dx, share) in row.iter_mut().enumerate() {
@@ -76,6 +74,15 @@ impl<'t> Shares<'t> {
             }
         }
         room.iter_mut().for_each(|share| *share /= total);
+        Ok(Self { radius, quarter: room })
+    }
+
+    /// The shares that [`Shares::fill`] left in `room`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a radius beyond a million, [`Error::BufferTooShort`] for another length.
+    pub fn filled(radius: usize, room: &'t [f64]) -> Result<Self, Error> {
+        check_room(radius, room.len())?;
         Ok(Self { radius, quarter: room })
     }
 
@@ -110,6 +117,13 @@ impl<'t> Shares<'t> {
         simd.run(Gather { shares: *self, fast, slow, photons, first: rows.start, folded, sums, out });
         Ok(())
     }
+}
+
+/// Checks the length of the shares within a radius.
+fn check_room(radius: usize, len: usize) -> Result<(), Error> {
+    let is_possible = radius <= LARGEST_RADIUS;
+    require(is_possible, "radius of the point spread in pixels", radius as f64, "at most 1048576")?;
+    same_length("shares", len, Shares::room_len(radius))
 }
 
 /// Checks an image and the rows of it that are to be filled.

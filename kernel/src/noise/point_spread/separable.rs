@@ -57,7 +57,7 @@ impl<'t> GaussShares<'t> {
     pub fn fill(width_px: f64, room: &'t mut [f64]) -> Result<Self, Error> {
         require(width_px > 0.0, "width of the point spread in pixels", width_px, "above 0 and finite")?;
         if room.is_empty() {
-            return Err(Error::BufferTooShort { buffer: "shares", needed: 1, given: 0 });
+            return Err(Self::NO_ROOM);
         }
         let mut total = 0.0;
         for (d, share) in room.iter_mut().enumerate() {
@@ -67,6 +67,16 @@ impl<'t> GaussShares<'t> {
         room.iter_mut().for_each(|share| *share /= total);
         Ok(Self { half: room })
     }
+
+    /// The shares that [`GaussShares::fill`] left in `room`.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] without room.
+    pub fn filled(room: &'t [f64]) -> Result<Self, Error> {
+        if room.is_empty() { Err(Self::NO_ROOM) } else { Ok(Self { half: room }) }
+    }
+
+    const NO_ROOM: Error = Error::BufferTooShort { buffer: "shares", needed: 1, given: 0 };
 
     fn radius(&self) -> usize {
         self.half.len().saturating_sub(1)
