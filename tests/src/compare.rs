@@ -5,9 +5,9 @@
 
 use core::fmt;
 
-use crate::oracle::Simulation;
 use crate::oracle::command::Shape;
 use crate::oracle::vector::magnitude;
+use crate::oracle::{R_E_SQR, Simulation};
 
 /// The difference between an image and a reference image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,14 +76,29 @@ pub fn flank_limit(simulation: &Simulation) -> f64 {
     ORACLE_LIMIT * (reach * simulation.fudge.max(1.0) / 50.0).max(1.0)
 }
 
-/// Whether each pixel is within `relative` of the expected one, or off by less than `floor` times the
-/// maximum: for images of random lines, which are too small for a limit on the fraction of differing pixels. Some
-/// show only flanks of reflections, or rounding errors where F is 0.
-pub fn is_close(image: &[f32], expected: &[f32], relative: f64, floor: f64) -> bool {
-    let max = expected.iter().copied().fold(1e-20_f32, f32::max);
+/// Photons of a pixel in which rounding errors of the tricubic interpolation are all that there is; 0 without
+/// interpolation.
+///
+/// At a reflection of F = 0 the terms of its neighbours cancel, and what stays depends on the order of the
+/// additions: at most 1e-14 of the largest F, here with the whole lattice in the solid angle of the nearest
+/// pixel.
+pub fn interpolation_floor(simulation: &Simulation) -> f64 {
+    let Some(grid) = simulation.grid.as_ref().filter(|_| simulation.interpolate) else { return 0.0 };
+    let largest_F = grid.F.iter().fold(0.0_f64, |largest, F| largest.max(F.abs()));
+    let F_latt: f64 = simulation.crystal.N.iter().map(|&n| n as f64).product();
+    let omega_sr = (simulation.detector.pixel / simulation.detector.close_distance).powi(2);
+    R_E_SQR * simulation.fluence * omega_sr * (1e-14 * largest_F * F_latt).powi(2)
+}
+
+/// Whether each pixel is within `relative` of the expected one, off by less than `floor` times the maximum, or
+/// below [`interpolation_floor`] in both: for images of random lines, which are too small for a limit on the
+/// fraction of differing pixels. Some show only flanks of reflections, or rounding errors where F is 0.
+pub fn is_close(simulation: &Simulation, image: &[f32], expected: &[f32], relative: f64, floor: f64) -> bool {
+    let max = f64::from(expected.iter().copied().fold(1e-20_f32, f32::max));
+    let dark = interpolation_floor(simulation);
     let close = |(&x, &y): (&f32, &f32)| {
         let (x, y) = (f64::from(x), f64::from(y));
-        x == y || (x - y).abs() <= (relative * y.abs()).max(floor * f64::from(max))
+        x == y || (x - y).abs() <= (relative * y.abs()).max(floor * max) || x.max(y) <= dark
     };
     image.len() == expected.len() && image.iter().zip(expected).all(close)
 }

@@ -396,3 +396,38 @@ fn few_pixels_are_a_sample_and_none_are_refused() {
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no pixel"), "{}", outcome.stderr);
 }
+
+/// Of several panels the image is their stack, and each is a run of nanoBragg by itself.
+#[test]
+fn faults_of_several_panels_are_those_of_their_stack() {
+    let place = Workplace::empty();
+    let panel = |name: &str, first_row: usize, corner_y: f64| {
+        format!(
+            "{name}/min_fs = 0\n{name}/max_fs = 29\n{name}/min_ss = {first_row}\n{name}/max_ss = {}\n\
+             {name}/corner_x = -15\n{name}/corner_y = {corner_y}\n{name}/fs = x\n{name}/ss = y\n",
+            first_row + 19
+        )
+    };
+    let panels = [panel("low", 0, -21.0), panel("high", 20, 1.0)].concat();
+    place.write("two.geom", format!("photon_energy = 12398.42 eV\nclen = 0.1\nres = 2000\n{panels}"));
+    let line = "-cell 70 80 90 85 95 100 -misset 10 20 30 -N 5 -default_F 100 -fluence 1e24 -oversample 2 -osc 1 \
+                -phisteps 2 --geometry two.geom";
+    let images = ["spec", "c-parity"].map(|mode| {
+        let output = format!("--phi-carryover-mode {mode} -floatfile {mode}.bin -nonoise --quiet");
+        place.run_line(&format!("{line} {output}")).well();
+        place.float(&format!("{mode}.bin"))
+    });
+    let found = diagnosis_of(&place, &format!("{line} --pixels 10000"));
+    assert_eq!((&found["compared_pixels"], met(&found)), (&1200.into(), vec!["rotation"]));
+    agrees("two panels", &found["all"], expected(&images[0], &images[1]));
+    let at = &found["all"]["largest_at"];
+    let index = |name: &str| at[name].as_u64().expect("an index") as usize;
+    let first_row = if at["panel"] == "high" { 20 } else { 0 };
+    let pixel = (first_row + index("slow")) * 30 + index("fast");
+    assert_eq!(number(&at["with"]), f64::from(images[1][pixel]));
+    assert_eq!(number(&at["without"]), f64::from(images[0][pixel]));
+
+    let one = diagnosis_of(&place, &format!("{line} --pixels 10000 --panel high"));
+    agrees("one panel", &one["all"], expected(&images[0][600..], &images[1][600..]));
+    assert!(one["all"]["largest_at"]["panel"].is_null());
+}

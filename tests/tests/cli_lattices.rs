@@ -177,14 +177,11 @@ fn what_cannot_be_is_refused_in_one_line() {
         ("--twin k,h,-l,0.3", "--twin: impossible crystal: the law is none of this crystal"),
         ("--twin k,h,-l,1.3", "--twin: its fraction must be above 0 and below 1"),
         ("--twin k,h,h,0.3", "its law is no operator on h, k, l"),
-        ("--crystals two.csv -printout", "--crystals: only for images"),
+        ("--crystals two.csv -printout", "--crystals: not with traces, which are of one crystal"),
     ] {
         place.run_line(&format!("{line} {more}")).refused(error);
     }
     place
-        .run_line(&format!("gradient {line} --crystals two.csv --wrt cell"))
-        .refused("--crystals: only for images");
-    place
         .run_line(&format!("trace {line} --crystals two.csv --pixel 1 1"))
-        .refused("--crystals: only for images");
+        .refused("--crystals: not with traces, which are of one crystal");
 }

@@ -193,6 +193,37 @@ fn derivatives_of_a_group_are_sums_over_its_panels() {
     }
 }
 
+/// Nodes of a hierarchy of DIALS are groups as those of CrystFEL are; the frame of the file changes last digits alone.
+#[test]
+fn nodes_of_an_experiment_list_are_groups() {
+    let place = place();
+    place
+        .run_line(&format!("{CRYSTAL} -oversample 1 --geometry start.geom --expt flat.expt -nonoise --quiet"))
+        .well();
+    let mut list: Value = serde_json::from_slice(&place.read("flat.expt")).expect("JSON");
+    let root = &mut list["detector"][0]["hierarchy"]["children"][0];
+    let [p0, p1, p2, p3] = [0, 1, 2, 3].map(|panel| root["children"][panel].clone());
+    let mut node = root.clone();
+    node["name"] = "upper".into();
+    node["children"] = serde_json::json!([p2, p3]);
+    root["children"] = serde_json::json!([p0, p1, node]);
+    place.write("nested.expt", list.to_string());
+
+    let derivatives = |options: &str| {
+        let line = format!("gradient {options} -oversample 1 --wrt group[upper] --json");
+        let report = place.run_line(&line).well().json();
+        let entries = report["gradient"].as_array().expect("parameters");
+        entries.iter().map(|entry| number(&entry["derivative"])).collect::<Vec<f64>>()
+    };
+    let listed = derivatives(&format!("{CRYSTAL} --geometry start.geom"));
+    let nested = derivatives("-N 5 -default_F 100 -fluence 1e24 --geometry nested.expt");
+    let largest = listed.iter().fold(0.0_f64, |largest, by| largest.max(by.abs()));
+    assert_eq!((listed.len(), nested.len()), (6, 6));
+    for (listed, nested) in listed.iter().zip(&nested) {
+        assert!((listed - nested).abs() <= 1e-9 * largest, "{listed} {nested}");
+    }
+}
+
 /// Each panel is a run by itself, also in c-parity: the stack has the derivatives of the panels alone, to the bit.
 #[test]
 fn a_panel_alone_is_its_part_of_the_stack() {

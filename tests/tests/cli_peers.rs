@@ -134,23 +134,23 @@ fn compare_images(
     if difference.different == 0 {
         return Ok(Verdict::Identical);
     }
-    if is_close(ours, theirs, 2e-6, 1e-9) {
+    let mut simulation = Simulation::from_args(line, &golden::inputs())?;
+    if is_close(&simulation, ours, theirs, 2e-6, 1e-9) {
         return Ok(Verdict::Close);
     }
     // The oracle in Rust rounds as the reference does.
-    let mut simulation = Simulation::from_args(line, &golden::inputs())?;
     let rounded = simulation.render(mode, 1).float;
     simulation.precise = true;
     let precise = simulation.render(mode, 1).float;
-    if !is_close(theirs, &rounded, 2e-6, 1e-9) {
+    if !is_close(&simulation, theirs, &rounded, 2e-6, 1e-9) {
         return Err(difference.to_string());
     }
     let is_drawn = line.iter().any(|word| word.contains("mosaic") || word == "random");
     if said.contains("a whole number of cells") {
         Ok(Verdict::WholeCells)
-    } else if simulation.shape == Shape::Round && is_close(ours, &precise, 2e-6, 1e-9) {
+    } else if simulation.shape == Shape::Round && is_close(&simulation, ours, &precise, 2e-6, 1e-9) {
         Ok(Verdict::LostDigits)
-    } else if is_drawn && is_close(ours, theirs, 0.0, 2e-2) {
+    } else if is_drawn && is_close(&simulation, ours, theirs, 0.0, 2e-2) {
         Ok(Verdict::RandomRotation)
     } else {
         Err(difference.to_string())

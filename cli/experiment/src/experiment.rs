@@ -284,8 +284,7 @@ impl Experiment {
             return Ok(experiment);
         }
         experiment.check_lattices()?;
-        let others = experiment.other_lattices.iter().cloned();
-        experiment.with_lattices(core::iter::once(experiment.first_lattice()).chain(others).collect())
+        experiment.with_lattices(experiment.all_lattices().collect())
     }
 
     /// What the crystal was oriented from; `None` where its axes were given as they are.

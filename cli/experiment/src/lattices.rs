@@ -45,6 +45,8 @@ pub struct Lattice {
     pub domains: Vec<Mat3>,
     /// Mosaic spread, in rad; 0 where there is a single domain, a list, or a spread that differs with the axis.
     pub mosaic_spread_rad: f64,
+    /// Mosaic spreads about a, b and c, in rad, where they differ.
+    pub mosaic_axes_rad: Option<[f64; 3]>,
     /// Factor on its photons, above 0.
     pub weight: f64,
 }
@@ -67,6 +69,7 @@ impl Lattice {
             crystallite,
             domains: domains(&mosaic, crystal.direct)?,
             mosaic_spread_rad: derive::mosaic_spread_rad(&mosaic),
+            mosaic_axes_rad: derive::mosaic_axes_rad(&mosaic),
             weight,
         })
     }
@@ -225,13 +228,29 @@ impl Experiment {
             crystallite: self.crystallite,
             domains: self.domains.clone(),
             mosaic_spread_rad: self.mosaic_spread_rad,
+            mosaic_axes_rad: self.mosaic_axes_rad,
             weight: self.weight,
         }
     }
 
-    fn with_first(self, lattice: Lattice) -> Self {
-        let Lattice { crystal, crystal_input, crystallite, domains, mosaic_spread_rad, weight } = lattice;
-        Self { crystal, crystal_input, crystallite, domains, mosaic_spread_rad, weight, ..self }
+    /// All of its lattices, in order.
+    pub fn all_lattices(&self) -> impl Iterator<Item = Lattice> + '_ {
+        core::iter::once(self.first_lattice()).chain(self.other_lattices.iter().cloned())
+    }
+
+    pub(crate) fn with_first(self, lattice: Lattice) -> Self {
+        let Lattice { crystal, crystal_input, crystallite, domains, weight, .. } = lattice;
+        let Lattice { mosaic_spread_rad, mosaic_axes_rad, .. } = lattice;
+        Self {
+            crystal,
+            crystal_input,
+            crystallite,
+            domains,
+            mosaic_spread_rad,
+            mosaic_axes_rad,
+            weight,
+            ..self
+        }
     }
 
     /// The experiment without a crystal: a single step without structure factors.
@@ -275,6 +294,11 @@ impl<'a> FrameScenes<'a> {
     #[must_use]
     pub fn panels(&self) -> &[Scene<'a>] {
         &self.lattices[0]
+    }
+
+    /// Those of each lattice, one for each panel.
+    pub(crate) fn lattices(&self) -> impl Iterator<Item = &[Scene<'a>]> {
+        self.lattices.iter().map(Vec::as_slice)
     }
 
     /// Those of a panel, one for each lattice.

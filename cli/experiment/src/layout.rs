@@ -65,10 +65,7 @@ impl View {
         let down = if down.dot(first.slow.into()) < 0.0 { -down } else { down };
         let along = |v: Vec3| [v.dot(right), v.dot(down)];
 
-        let corners = panels.iter().flat_map(|panel| {
-            let [fast, slow] = panel.pixels.map(|count| count as f64);
-            [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]].map(|corner| panel.position_m(corner))
-        });
+        let corners = panels.iter().flat_map(corners_m);
         let seen = corners.map(|corner| along(corner.into()));
         let start = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
         let (least, most) = seen.fold(start, |(least, most), at| {
@@ -159,6 +156,12 @@ impl Seen {
     }
 }
 
+/// The corners of a panel.
+fn corners_m(panel: &Panel) -> [[f64; 3]; 4] {
+    let [fast, slow] = panel.pixels.map(|count| count as f64);
+    [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]].map(|corner| panel.position_m(corner))
+}
+
 /// The unit normal of a panel on the side away from the sample.
 fn outward(panel: &Panel) -> Option<Vec3> {
     let normal = Vec3::from(panel.fast).cross(panel.slow.into()).try_normalize()?;
@@ -190,10 +193,7 @@ impl Resolution for PanelResolution {
     }
 
     fn rings_angstrom(&self, _: [f64; 2], _: [f64; 2]) -> Vec<f64> {
-        let corners = self.view.panels.iter().flat_map(|Seen { panel, .. }| {
-            let [fast, slow] = panel.pixels.map(|count| count as f64);
-            [[0.0, 0.0], [fast, 0.0], [0.0, slow], [fast, slow]].map(|corner| panel.position_m(corner))
-        });
+        let corners = self.view.panels.iter().flat_map(|seen| corners_m(&seen.panel));
         rings_up_to_corners(
             corners.map(|corner_m| spacing_angstrom(corner_m.into(), self.beam, self.lambda_m)),
         )
@@ -207,6 +207,7 @@ mod tests {
     use widebragg::crystal::{CellSource, UnitCell};
     use widebragg::detector::DetectorParameters;
     use widebragg::scene::DetectorInput;
+    use widebragg_formats::geometry::{Beam, Frame};
 
     use super::*;
     use crate::parameters::{PanelParameters, Parameters};
@@ -251,5 +252,47 @@ mod tests {
             3, 4, 5, gap, 6, 7, 8,
             gap, gap, gap, gap, 9, 10, 11,
         ]);
+    }
+
+    /// Of two halves of a flat detector, the second moved away along fast by `gap_px` pixels.
+    fn halves(gap_px: f64) -> Geometry {
+        let panel = |number: usize| Panel {
+            name: number.to_string(),
+            pixels: [30, 40],
+            data_origin: [30 * number, 0],
+            pixel_m: [1e-3; 2],
+            origin_m: [1e-3 * (number as f64 * (30.0 + gap_px) - 25.0), 0.018, 0.1],
+            fast: [1.0, 0.0, 0.0],
+            slow: [0.0, -1.0, 0.0],
+            sensor: None,
+            valid: [None, None],
+        };
+        Geometry {
+            frame: Frame::McStas,
+            beam: Beam { direction: [0.0, 0.0, 1.0], lambda_m: Some(1e-10), polarization: None },
+            panels: vec![panel(0), panel(1)],
+            spindle: None,
+            scan: None,
+            crystal: None,
+        }
+    }
+
+    #[test]
+    fn resolutions_of_panels_are_those_of_a_flat_detector() {
+        let together = halves(0.0);
+        let flat = together.flat_detector().unwrap();
+        let resolution =
+            |geometry: &Geometry| PanelResolution::of(&View::of(geometry.panels.clone()), geometry).unwrap();
+        let of_panels = resolution(&together);
+        for point in [[0.0, 0.0], [12.25, 7.5], [30.0, 39.0], [59.9, 0.1]] {
+            let (found, expected) = (of_panels.d_angstrom(point), flat.d_angstrom(point));
+            assert!((found - expected).abs() < 1e-9 * expected, "{point:?}: {found}, expected {expected}");
+        }
+        let whole = flat.rings_angstrom([0.0, 0.0], [60.0, 40.0]);
+        assert_eq!(of_panels.rings_angstrom([0.0; 2], [0.0; 2]), whole);
+        let apart = resolution(&halves(5.0));
+        assert!(apart.d_angstrom([32.5, 20.0]).is_nan() && apart.d_angstrom([-1.0, 20.0]).is_nan());
+        assert!(apart.d_angstrom([35.5, 20.0]) > 0.0);
+        assert!(PanelResolution::of(&View::of(Vec::new()), &together).unwrap().d_angstrom([0.0; 2]).is_nan());
     }
 }

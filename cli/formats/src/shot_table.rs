@@ -358,26 +358,45 @@ fn check(column: Column, value: f64) -> Result<(), String> {
 /// What `out` fails with.
 pub fn write_shots(shots: &[ShotRows], out: &mut dyn Write) -> io::Result<()> {
     let is_written = |column: Column| !matches!(column, Column::Misset(_) | Column::Cell(_) | Column::Energy);
+    let rows = shots.iter().flat_map(|shot| shot.crystals.iter().map(move |crystal| (shot, crystal)));
+    write_table(is_written, rows, out)
+}
+
+/// Writes a table of crystals, each with a weight, a matrix, cells and mosaic spread. Numbers read back to the same bits.
+///
+/// # Errors
+/// What `out` fails with.
+pub fn write_crystals(crystals: &[CrystalRow], out: &mut dyn Write) -> io::Result<()> {
+    let is_written = |column: Column| {
+        matches!(column, Column::Weight | Column::Star(..) | Column::Cells(_) | Column::Mosaic)
+    };
+    let no_shot = ShotRows::default();
+    write_table(is_written, crystals.iter().map(|crystal| (&no_shot, crystal)), out)
+}
+
+fn write_table<'r>(
+    is_written: impl Fn(Column) -> bool,
+    rows: impl Iterator<Item = (&'r ShotRows, &'r CrystalRow)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let columns: Vec<(Column, String)> = columns().filter(|(column, _)| is_written(*column)).collect();
     let names: Vec<&str> = columns.iter().map(|(_, name)| name.as_str()).collect();
     writeln!(out, "{}", names.join(","))?;
-    for shot in shots {
-        for crystal in &shot.crystals {
-            let mut line = String::new();
-            for (index, (column, _)) in columns.iter().enumerate() {
-                if index > 0 {
-                    line.push(',');
-                }
-                if let Some(value) = value_of(shot, crystal, *column) {
-                    // The shortest digits that read back to the same bits, without rows of zeros.
-                    let _ = match value.abs() {
-                        size if (1e-6..1e16).contains(&size) || size == 0.0 => write!(line, "{value}"),
-                        _ => write!(line, "{value:e}"),
-                    };
-                }
+    for (shot, crystal) in rows {
+        let mut line = String::new();
+        for (index, (column, _)) in columns.iter().enumerate() {
+            if index > 0 {
+                line.push(',');
             }
-            writeln!(out, "{line}")?;
+            if let Some(value) = value_of(shot, crystal, *column) {
+                // The shortest digits that read back to the same bits, without rows of zeros.
+                let _ = match value.abs() {
+                    size if (1e-6..1e16).contains(&size) || size == 0.0 => write!(line, "{value}"),
+                    _ => write!(line, "{value:e}"),
+                };
+            }
         }
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }
@@ -461,6 +480,9 @@ mod tests {
             assert!(relative(written.beam.lambda_m.unwrap(), read.beam.lambda_m.unwrap()) < 3e-16);
         }
         assert_eq!(read.len(), written.len());
+        let mut text = Vec::new();
+        write_crystals(&written[0].crystals, &mut text).unwrap();
+        assert_eq!(crystals(str::from_utf8(&text).unwrap()).unwrap(), written[0].crystals);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use widebragg_experiment::threads;
 use widebragg_formats::memory::is_there;
 
 use super::bodies::{Bodies, BodyWord, words};
+use super::crystal_words::CrystalWord;
 use super::setup::SetUp;
 use super::setup::structure_factors::named_inputs;
 use crate::console::complain;
@@ -34,7 +35,7 @@ const EACH_F: &str = "F";
 
 /// What `--wrt` asks for.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Chosen {
+pub struct Chosen {
     /// Parameters, each once.
     pub parameters: Vec<Named>,
     /// The groups of panels that their motions are of.
@@ -44,7 +45,8 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// The parameters that `--wrt` names: single ones, groups of them, motions of panels and groups, `all` or `F`.
+    /// The parameters that `--wrt` names: single ones, groups of them, those of single crystals, motions of panels and groups,
+    /// `all` or `F`.
     ///
     /// # Errors
     /// A word that names nothing, or something that the experiment does not have.
@@ -54,6 +56,10 @@ impl Chosen {
         let bodies = Bodies::new(set_up, &options.panel_groups, of_bodies)?;
         let mut chosen = Self::default();
         for word in words(&options.wrt) {
+            if let Some(of_crystals) = CrystalWord::new(word) {
+                chosen.add_anew(of_crystals.parameters(word, experiment)?);
+                continue;
+            }
             match BodyWord::new(word) {
                 Some(of_bodies) => {
                     for body in bodies.of(of_bodies)? {
@@ -89,12 +95,17 @@ impl Chosen {
             return Err(Failure::input(format!("--wrt {word}: no such motion; there are {known}")));
         }
         let is_wanted = |named: &Named| component.is_none_or(|component| component_of(named) == component);
-        for named in motions.into_iter().filter(is_wanted) {
+        self.add_anew(motions.into_iter().filter(is_wanted));
+        Ok(())
+    }
+
+    /// Adds those parameters that are not chosen yet.
+    fn add_anew(&mut self, parameters: impl IntoIterator<Item = Named>) {
+        for named in parameters {
             if !self.parameters.contains(&named) {
                 self.parameters.push(named);
             }
         }
-        Ok(())
     }
 
     /// Adds the parameters that a word names, but none twice.
@@ -105,7 +116,7 @@ impl Chosen {
             let mut known: Vec<&str> = ALL.iter().map(|named| &*named.group).collect();
             known.dedup();
             return Err(Failure::input(format!(
-                "--wrt {word}: no such parameter; there are {}, F, all, panels, groups, and the single ones",
+                "--wrt {word}: no such parameter; there are {}, F, all, crystals, panels, groups, and the single ones",
                 known.join(", ")
             )));
         }
@@ -113,11 +124,7 @@ impl Chosen {
         if let (Some(Err(why)), false) = (found.first(), found.iter().any(Result::is_ok)) {
             return Err(Failure::input(format!("--wrt {word}: {why}")));
         }
-        for named in found.into_iter().flatten() {
-            if !self.parameters.contains(&named) {
-                self.parameters.push(named);
-            }
-        }
+        self.add_anew(found.into_iter().flatten());
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use widebragg::scene::Sensor;
 use widebragg_experiment::faults::change::{CHANGED, Change, LIT, Largest};
 use widebragg_experiment::faults::{Finding, IMAGES, Modes, Report, Why, examine};
+use widebragg_experiment::panels::DetectorPanel;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::threads;
 use widebragg_formats::format_g::format_significant;
@@ -46,7 +47,7 @@ pub fn run(options: &DiagnoseOptions, args: &[String]) -> Result<(), Failure> {
         let bar = console::progress(IMAGES as u64, !options.render.quiet);
         let report = pool.install(|| examine(&modes, options.pixels, &|| bar.inc(1)))?;
         bar.finish_and_clear();
-        let (values, text) = (values(&modes, &report), text(&report));
+        let (values, text) = (values(&modes, &report), text(&modes, &report));
         if let Some(evidence) = evidence {
             inputs(&options.render).for_each(|path| evidence.add_input(path));
             evidence.add_fact("simd", modes.spec.simd.level().name().into());
@@ -64,13 +65,17 @@ pub fn run(options: &DiagnoseOptions, args: &[String]) -> Result<(), Failure> {
 
 /// The figures as JSON.
 fn values(modes: &Modes, report: &Report) -> Value {
-    let columns = modes.spec.columns();
+    let (columns, panels) = (modes.spec.columns(), &modes.spec.panels);
     let change_of = |change: &Change| {
         let largest_at = change.largest_at.and_then(|Largest { at, without, with }| {
             let index = report.selection.index(at)?;
-            Some(json!({
-                "fast": index % columns, "slow": index / columns, "without": without, "with": with,
-            }))
+            let (panel, slow) = modes.spec.panel_of_row(index / columns)?;
+            let mut pixel =
+                json!({ "fast": index % columns, "slow": slow, "without": without, "with": with });
+            if panels.len() > 1 {
+                pixel["panel"] = json!(panels.get(panel)?.name);
+            }
+            Some(pixel)
         });
         json!({
             "sum_ratio": change.sum_ratio,
@@ -90,7 +95,7 @@ fn values(modes: &Modes, report: &Report) -> Value {
             let mut value = change_of(&finding.change.unwrap_or(Change::NONE));
             value["name"] = finding.fault.name().into();
             value["met"] = finding.change.is_some().into();
-            value["why"] = words(finding.why).into();
+            value["why"] = words(finding.why, panels).into();
             value
         })
         .collect();
@@ -105,7 +110,7 @@ fn values(modes: &Modes, report: &Report) -> Value {
 }
 
 /// The figures as a table.
-fn text(report: &Report) -> String {
+fn text(modes: &Modes, report: &Report) -> String {
     let compared = report.selection.len();
     let is_sample = compared < report.pixels;
     let mut text = if is_sample {
@@ -116,7 +121,12 @@ fn text(report: &Report) -> String {
     let headings = ["sum", "error", "correlation", "changed", "largest"];
     text.push_str(&line("fault", headings.map(str::to_owned), is_sample, ""));
     for Finding { fault, why, change } in &report.findings {
-        text.push_str(&line(fault.name(), figures(change.as_ref()), is_sample, &words(*why)));
+        text.push_str(&line(
+            fault.name(),
+            figures(change.as_ref()),
+            is_sample,
+            &words(*why, &modes.spec.panels),
+        ));
     }
     text.push_str(&line(ALL, figures(Some(&report.all)), is_sample, "nanoBragg's image over that of spec"));
     let is_met = report.findings.iter().any(|finding| finding.change.is_some());
@@ -180,13 +190,15 @@ fn percent(fraction: f64) -> String {
 }
 
 /// Why a fault is met, or why not: short, since a line of the table ends with it.
-fn words(why: Why) -> String {
+fn words(why: Why, panels: &[DetectorPanel]) -> String {
     let known = match why {
         Why::StepAtZero { at, like, of } => {
             return format!("step {} of {of} is at phi = 0: taken as step {}", at + 1, like + 1);
         }
-        Why::Latched(latch) => {
-            return format!("ends at pixel fast {} slow {}", latch.fast, latch.slow);
+        Why::Latched { panel, at } => {
+            let point = format!("ends at pixel fast {} slow {}", at.fast, at.slow);
+            let name = panels.get(panel).filter(|_| panels.len() > 1).map(|panel| &panel.name);
+            return name.map_or_else(|| point.clone(), |name| format!("{point} of panel {name}"));
         }
         Why::Layers { spec, parity, own_shares } => return layers(&spec, &parity, own_shares),
         Why::Flagged { steps } => {

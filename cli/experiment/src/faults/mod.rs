@@ -25,7 +25,7 @@
 //!
 //! **Pixels.** All images have the same pixels, a sample of the image in which each pixel has the value that it has in
 //! the whole image: the carryover and the latch are those of the whole image. The search for the latch goes through
-//! all pixels up to it.
+//! all pixels up to it. Of several panels the image is their stack, and each is a run of the reference by itself.
 //!
 //! ```
 //! use widebragg::crystal::{CellSource, UnitCell};
@@ -54,17 +54,18 @@
 pub mod change;
 mod sample;
 
-use widebragg::detector::NormalUse;
+use widebragg::detector::{Detector, NormalUse};
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::Steps;
 use widebragg::scene::{Oversample, Sensor};
 use widebragg::structure_factor::LatchPoint;
+use widebragg_formats::memory::filled;
 
 use crate::carryover::{find_latch, latched, open_slots, render_row};
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
-use crate::gradient::selection::Selection;
-use crate::panels::DetectorPanel;
+use crate::gradient::selection::{Gathered, Selection};
+use crate::panels::{DetectorPanel, parts};
 use crate::parameters::PhiSampling;
 use change::Change;
 use sample::{runs, sample};
@@ -150,13 +151,19 @@ pub enum Why {
     NoStepAtZero,
     /// The crystal is not rotated.
     Still,
-    /// Interpolation ends at this point of the image.
-    Latched(LatchPoint),
+    /// Interpolation ends at this point, on this panel before others.
+    Latched {
+        /// The panel, by its place among those that are rendered.
+        panel: usize,
+        /// The point.
+        at: LatchPoint,
+    },
     /// All indices lie within the list.
     NeverLatched,
     /// Structure factors are not interpolated.
     NotInterpolated,
-    /// The sensors of spec and of c-parity, of which the latter uses the share of its last layer.
+    /// The sensors of spec and of c-parity, of which the latter uses the share of its last layer; those of the first panel
+    /// that has one.
     Layers {
         /// The sensor of spec.
         spec: Sensor,
@@ -230,9 +237,11 @@ pub struct Report {
 /// The modes have images of different sizes, there is no memory, or the kernel refuses the experiment.
 pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> Result<Report, Failure> {
     let (spec, parity) = (&modes.spec, &modes.parity);
-    let (of_spec, of_parity) = (spec.only_panel()?, parity.only_panel()?);
-    let size = |panel: &DetectorPanel| [panel.detector.fast_pixels, panel.detector.slow_pixels];
-    if size(of_spec) != size(of_parity) || of_spec.roi != of_parity.roi {
+    let size = |panel: &DetectorPanel| {
+        let Detector { fast_pixels, slow_pixels, .. } = panel.detector;
+        ([fast_pixels, slow_pixels], panel.roi)
+    };
+    if !spec.panels.iter().map(size).eq(parity.panels.iter().map(size)) {
         return Err(Failure::impossible(
             Part::Detector,
             "the reference makes another number of pixels of it",
@@ -244,14 +253,17 @@ pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> R
         return Err(Failure::impossible(Part::Scene, "mask and region of interest leave no pixel"));
     }
     let mut orientations = parity.orientation_buffer()?;
-    let scene = parity.scene(0, 0, &mut orientations)?;
-    let latch = find_latch(&scene, &open_slots(parity, &scene)?)?;
+    let scenes = parity.scenes(0, &mut orientations)?;
+    let panels = scenes.panels().iter();
+    let latches: Result<Vec<_>, Failure> =
+        panels.map(|scene| find_latch(scene, &open_slots(parity, scene)?)).collect();
     let share = selection.len() as f64 / pixels.max(1) as f64;
     let dry = Experiment { water_m: 0.0, ..spec.clone() };
     let runs = &runs(spec, &selection)?;
-    let examination = Examination { spec, dry: &dry, parity, latch, selection: &selection, runs, share };
-    let image = examination.image(spec, None)?;
-    let dry_image = if spec.water_m > 0.0 { &examination.image(&dry, None)? } else { &image };
+    let (latches, selected) = (&latches?, &selection);
+    let examination = Examination { spec, dry: &dry, parity, latches, selection: selected, runs, share };
+    let image = examination.image(spec, &[])?;
+    let dry_image = if spec.water_m > 0.0 { &examination.image(&dry, &[])? } else { &image };
     image_done();
     let finding = |fault| {
         let finding = examination.finding(fault, &image, dry_image);
@@ -259,7 +271,7 @@ pub fn examine(modes: &Modes, wanted: Option<usize>, image_done: &dyn Fn()) -> R
         finding
     };
     let findings = Fault::ALL.into_iter().map(finding).collect::<Result<Vec<Finding>, Failure>>()?;
-    let all = examination.change(&image, &examination.image(parity, latch)?);
+    let all = examination.change(&image, &examination.image(parity, latches)?);
     image_done();
     Ok(Report { selection, pixels, findings, all })
 }
@@ -270,8 +282,8 @@ struct Examination<'m> {
     /// spec without water.
     dry: &'m Experiment,
     parity: &'m Experiment,
-    /// Where the reference stops interpolating.
-    latch: Option<LatchPoint>,
+    /// Where the reference stops interpolating, for each panel.
+    latches: &'m [Option<LatchPoint>],
     selection: &'m Selection,
     /// Lengths of its runs.
     runs: &'m [usize],
@@ -284,13 +296,22 @@ type Met = (Why, Option<Change>);
 
 impl Examination<'_> {
     /// The selected pixels of an experiment's image, rounded as files hold them, so that rounding of sums is no change.
-    fn image(&self, experiment: &Experiment, latch: Option<LatchPoint>) -> Result<Vec<f64>, Failure> {
+    /// Interpolation ends at `latches`, of which there is one for each panel, or none at all.
+    fn image(&self, experiment: &Experiment, latches: &[Option<LatchPoint>]) -> Result<Vec<f64>, Failure> {
         let mut orientations = experiment.orientation_buffer()?;
-        let scene = latched(&experiment.scene(0, 0, &mut orientations)?, latch);
-        // The carryover is that of the whole image.
-        let slots = open_slots(experiment, &scene)?;
-        let scene = scene.with_selection(self.selection.mask()).map_err(refused(Part::Scene))?;
-        let mut pixels = self.selection.by_row(1, |row, out| render_row(&scene, None, &slots, row, out))?;
+        let scenes = experiment.scenes(0, &mut orientations)?;
+        let no_room = || Failure::no_memory(Part::Selection, "the pixels that are compared");
+        let mut pixels = filled(self.selection.len(), 0f64).ok_or_else(no_room)?;
+        for (index, part) in parts(scenes.panels(), self.selection.mask()).enumerate() {
+            let scene = latched(part.scene, latches.get(index).copied().flatten());
+            // The carryover is that of the whole image.
+            let slots = open_slots(experiment, &scene)?;
+            let scene = scene.with_selection(part.pixels).map_err(refused(Part::Scene))?;
+            let rows = part.first_row..part.first_row + scene.panel().slow_pixels;
+            let mut gathered = Gathered::new(self.selection, rows, 1);
+            gathered.render(gathered.all_rows(), |row, out| render_row(&scene, None, &slots, row, out))?;
+            pixels[gathered.range()].copy_from_slice(&gathered.pixels()?);
+        }
         pixels.iter_mut().for_each(|pixel| *pixel = f64::from(*pixel as f32));
         Ok(pixels)
     }
@@ -328,7 +349,7 @@ impl Examination<'_> {
                 phi_sampling: PhiSampling::Start,
                 ..self.dry.clone()
             };
-            self.image(&still, None)
+            self.image(&still, &[])
         };
         let (mut with, right) = (still(like)?, still(at)?);
         for ((with, right), &pixel) in with.iter_mut().zip(right).zip(dry) {
@@ -339,49 +360,61 @@ impl Examination<'_> {
     }
 
     fn interpolation(&self, dry: &[f64]) -> Result<Met, Failure> {
-        match self.latch {
+        let first = self.latches.iter().enumerate().find_map(|(panel, at)| Some((panel, (*at)?)));
+        match first {
             _ if !self.parity.interpolate => Ok((Why::NotInterpolated, None)),
             None => Ok((Why::NeverLatched, None)),
-            Some(latch) => {
-                let with = self.image(self.dry, Some(latch))?;
-                Ok((Why::Latched(latch), Some(self.change(dry, &with))))
+            Some((panel, at)) => {
+                let with = self.image(self.dry, self.latches)?;
+                Ok((Why::Latched { panel, at }, Some(self.change(dry, &with))))
             }
         }
     }
 
+    /// The sensors of each panel in spec and in c-parity.
+    fn sensors(&self) -> impl Iterator<Item = (Sensor, Sensor)> + '_ {
+        let panels = self.spec.panels.iter().zip(&self.parity.panels);
+        panels.map(|(spec, parity)| (spec.sensor, parity.sensor))
+    }
+
     fn layers(&self, dry: &[f64]) -> Result<Met, Failure> {
-        let (spec, parity) = (self.spec.first_panel().sensor, self.parity.first_panel().sensor);
         let own_shares = self.spec.oversample.thick;
-        if spec.layer_m == 0.0 && parity.layer_m == 0.0 {
+        let is_thick = |(spec, parity): &(Sensor, Sensor)| spec.layer_m != 0.0 || parity.layer_m != 0.0;
+        let Some((spec, parity)) = self.sensors().find(is_thick) else {
             return Ok((Why::ThinSensor, None));
-        }
-        if own_shares && spec == parity {
+        };
+        if own_shares && self.sensors().all(|(spec, parity)| spec == parity) {
             return Ok((Why::OwnShares, None));
         }
+        let of_parity = |(_, parity): (Sensor, Sensor)| parity;
         let change = if own_shares {
-            let with = with_sensor(self.dry, parity);
-            self.change(dry, &self.image(&with, None)?)
+            let with = with_sensors(self.dry, self.sensors().map(of_parity));
+            self.change(dry, &self.image(&with, &[])?)
         } else {
             let per_axis = self.spec.oversample.per_axis;
-            let without = self.bare(Oversample { per_axis, ..Oversample::NONE }, spec);
-            let with = Experiment { mode: PhiMode::CParity, ..with_sensor(&without, parity) };
-            self.change(&self.image(&without, None)?, &self.image(&with, None)?)
+            let flags = Oversample { per_axis, ..Oversample::NONE };
+            let without = self.bare(flags, self.sensors().map(|(spec, _)| spec));
+            let with = with_sensors(&without, self.sensors().map(of_parity));
+            let with = Experiment { mode: PhiMode::CParity, ..with };
+            self.change(&self.image(&without, &[])?, &self.image(&with, &[])?)
         };
         Ok((Why::Layers { spec, parity, own_shares }, Some(change)))
     }
 
     fn flags(&self) -> Result<Met, Failure> {
-        let (mut flags, sensor) = (self.spec.oversample, self.spec.first_panel().sensor);
+        let mut flags = self.spec.oversample;
         // A thickness after an infinite depth is dark in c-parity, which is the fault of its layers.
-        if sensor.layer_m == 0.0 && self.parity.first_panel().sensor.layer_m > 0.0 {
+        if self.sensors().any(|(spec, parity)| spec.layer_m == 0.0 && parity.layer_m > 0.0) {
             flags.thick = false;
         }
         // Without the flag, layers would differ as well.
-        let sensor = if flags.thick { sensor } else { Sensor { layer_m: 0.0, ..sensor } };
-        let without = self.bare(flags, sensor);
+        let sensor = |(spec, _): (Sensor, Sensor)| {
+            if flags.thick { spec } else { Sensor { layer_m: 0.0, ..spec } }
+        };
+        let without = self.bare(flags, self.sensors().map(sensor));
         // Of the images that are compared: c-parity may have layers where spec has none.
         let steps = without.steps_per_pixel();
-        let is_dark = flags.thick && self.parity.first_panel().sensor.layer_m == 0.0;
+        let is_dark = flags.thick && self.sensors().all(|(_, parity)| parity.layer_m == 0.0);
         let is_polarized = self.spec.polarization.is_none() && self.parity.polarization.is_some();
         let why = match flags {
             Oversample { thick: false, polar: false, omega: false, .. } => return Ok((Why::NoFlags, None)),
@@ -392,7 +425,7 @@ impl Examination<'_> {
         };
         let with =
             Experiment { mode: PhiMode::CParity, polarization: self.parity.polarization, ..without.clone() };
-        let change = self.change(&self.image(&without, None)?, &self.image(&with, None)?);
+        let change = self.change(&self.image(&without, &[])?, &self.image(&with, &[])?);
         Ok((why, Some(change)))
     }
 
@@ -402,7 +435,7 @@ impl Examination<'_> {
         }
         let sources = self.parity.sources.clone();
         let with = Experiment { sources, source_weights: None, ..self.dry.clone() };
-        Ok((Why::WeightsDiffer, Some(self.change(dry, &self.image(&with, None)?))))
+        Ok((Why::WeightsDiffer, Some(self.change(dry, &self.image(&with, &[])?))))
     }
 
     fn water(&self, image: &[f64], dry: &[f64]) -> Result<Met, Failure> {
@@ -412,7 +445,7 @@ impl Examination<'_> {
         // With its flags, which multiply the background as well.
         let water =
             Experiment { structure_factors: None, interpolate: false, default_f: 0.0, ..self.parity.clone() };
-        let mut with = self.image(&water, None)?;
+        let mut with = self.image(&water, &[])?;
         for (pixel, dry) in with.iter_mut().zip(dry) {
             *pixel += dry;
         }
@@ -420,42 +453,40 @@ impl Examination<'_> {
     }
 
     fn detector(&self, image: &[f64]) -> Result<Met, Failure> {
-        let detector = self.parity.first_panel().detector;
+        let both = || self.spec.panels.iter().zip(&self.parity.panels);
         // Its use of the normal is a remark, not a place.
-        let place = |experiment: &Experiment| {
-            let normal_use = NormalUse::AsGiven;
-            widebragg::detector::Detector { normal_use, ..experiment.first_panel().detector }
-        };
-        if place(self.spec) == place(self.parity) {
+        let place = |panel: &DetectorPanel| Detector { normal_use: NormalUse::AsGiven, ..panel.detector };
+        if both().all(|(spec, parity)| place(spec) == place(parity)) {
             return Ok((Why::PlacedAlike, None));
         }
-        let is_replaced = detector.normal_use != self.spec.first_panel().detector.normal_use;
+        let is_replaced = both().any(|(spec, parity)| spec.detector.normal_use != parity.detector.normal_use);
         // Automatic subpixels follow from the place of the detector.
         let oversample = Oversample { per_axis: self.parity.oversample.per_axis, ..self.spec.oversample };
-        let panel = DetectorPanel { detector, ..self.spec.first_panel().clone() };
-        let with = Experiment { panels: vec![panel], oversample, ..self.spec.clone() };
+        let panels = both().map(|(spec, parity)| DetectorPanel { detector: parity.detector, ..spec.clone() });
+        let with = Experiment { panels: panels.collect(), oversample, ..self.spec.clone() };
         let why = if is_replaced { Why::NormalReplaced } else { Why::PlacedElsewhere };
-        Ok((why, Some(self.change(image, &self.image(&with, None)?))))
+        Ok((why, Some(self.change(image, &self.image(&with, &[])?))))
     }
 
-    /// The experiment of spec with these flags and this sensor, and without anything else that the modes treat
+    /// The experiment of spec with these flags and these sensors, and without anything else that the modes treat
     /// differently.
-    fn bare(&self, oversample: Oversample, sensor: Sensor) -> Experiment {
+    fn bare(&self, oversample: Oversample, sensors: impl Iterator<Item = Sensor>) -> Experiment {
         // What counts as phi = 0 is decided without the shift, which undoes the half step.
         let half_step_rad = 0.5 * self.spec.phi.step;
         let mut bare = Experiment {
             oversample,
             source_weights: None,
             phi0_rad: self.spec.phi0_rad + half_step_rad,
-            ..with_sensor(self.dry, sensor)
+            ..with_sensors(self.dry, sensors)
         };
         bare.shift.phi0_rad -= half_step_rad;
         bare
     }
 }
 
-/// The experiment with another sensor.
-fn with_sensor(experiment: &Experiment, sensor: Sensor) -> Experiment {
-    let panel = DetectorPanel { sensor, ..experiment.first_panel().clone() };
-    Experiment { panels: vec![panel], ..experiment.clone() }
+/// The experiment with other sensors, one for each panel.
+fn with_sensors(experiment: &Experiment, sensors: impl Iterator<Item = Sensor>) -> Experiment {
+    let panels = experiment.panels.iter().zip(sensors);
+    let panels = panels.map(|(panel, sensor)| DetectorPanel { sensor, ..panel.clone() });
+    Experiment { panels: panels.collect(), ..experiment.clone() }
 }

@@ -1,5 +1,6 @@
-//! Names and units of what an image can be differentiated with respect to: the parameters that all panels share
-//! ([`ALL`]), and the motions of panels and of groups of them ([`motions`]).
+//! Names and units of what an image can be differentiated with respect to: the parameters that all panels and crystals
+//! share ([`ALL`]), those of one of several crystals ([`of_crystal`]), and the motions of panels and of groups of them
+//! ([`motions`]).
 
 use core::f64::consts::PI;
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use widebragg::scene::CrystalInput;
 
 use super::moves::{Body, Movable, Moves, PanelGroup};
 use crate::experiment::Experiment;
+use crate::lattices::Lattice;
 
 /// Something that moves, with its name and unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,20 +100,32 @@ pub static ALL: [Named; 45] = [
 
 impl Named {
     /// The parameter of `experiment`: the kernel moves mosaic spreads by factors, so that their unit depends on the
-    /// spread.
+    /// spread. Of several crystals it is that of the first, and the others' spreads keep their ratios to it.
     ///
     /// # Errors
     /// Why the experiment has no such parameter, or its image no derivative with respect to it.
     pub fn of(self, experiment: &Experiment) -> Result<Self, &'static str> {
-        let Crystallite { shape, cells, spots, .. } = experiment.crystallite;
         let Movable::Shared(parameter) = self.movable else { return Ok(self) };
+        let is_twin = |lattice: &Lattice| matches!(lattice.crystal_input, CrystalInput::Axes { .. });
+        if orients(parameter) && experiment.other_lattices.iter().any(is_twin) {
+            return Err("a crystal and its twin move one by one (crystal[1], crystal[2])");
+        }
+        let per_unit = |lattice: Lattice| self.per_unit_of(&lattice, experiment);
+        let of_all: Vec<f64> = experiment.all_lattices().map(per_unit).collect::<Result<_, _>>()?;
+        Ok(Self { per_unit: of_all.first().copied().unwrap_or(self.per_unit), ..self })
+    }
+
+    /// The size of the unit for a crystal.
+    fn per_unit_of(&self, lattice: &Lattice, experiment: &Experiment) -> Result<f64, &'static str> {
+        let Crystallite { shape, cells, spots, .. } = lattice.crystallite;
+        let Some(parameter) = self.parameter() else { return Ok(self.per_unit) };
         match parameter {
-            Parameter::MosaicScale if experiment.mosaic_spread_rad > 0.0 => {
-                Ok(Self { per_unit: DEGREE / experiment.mosaic_spread_rad, ..self })
+            Parameter::MosaicScale if lattice.mosaic_spread_rad > 0.0 => {
+                Ok(DEGREE / lattice.mosaic_spread_rad)
             }
             Parameter::MosaicScale => Err("there is no mosaic spread (-mosaic)"),
-            Parameter::MosaicAxisScale(i) => match experiment.mosaic_axes_rad {
-                Some(spreads_rad) => Ok(Self { per_unit: DEGREE / at(spreads_rad, i), ..self }),
+            Parameter::MosaicAxisScale(i) => match lattice.mosaic_axes_rad {
+                Some(spreads_rad) => Ok(DEGREE / at(spreads_rad, i)),
                 None => Err("there are no mosaic spreads about a, b and c (--mosaic-anisotropic)"),
             },
             Parameter::Cells(_) | Parameter::AllCells if shape == CrystalShape::Tophat => {
@@ -127,18 +141,88 @@ impl Named {
             {
                 Err("there is a single wavelength")
             }
-            _ => Ok(self),
+            _ => Ok(self.per_unit),
         }
     }
 
-    /// The parameter that all panels share; `None` for a motion of some of them.
+    /// The parameter of the kernel, of all crystals or of one; `None` for a motion of panels.
+    #[must_use]
+    pub fn parameter(&self) -> Option<Parameter> {
+        match self.movable {
+            Movable::Shared(parameter) | Movable::Crystal(_, parameter) => Some(parameter),
+            Movable::Rigid(..) => None,
+        }
+    }
+
+    /// The parameter that all panels and crystals share; `None` for others.
     #[must_use]
     pub fn shared(&self) -> Option<Parameter> {
         match self.movable {
             Movable::Shared(parameter) => Some(parameter),
-            Movable::Rigid(..) => None,
+            Movable::Crystal(..) | Movable::Rigid(..) => None,
         }
     }
+}
+
+/// Whether a parameter is the cell or the orientation of a crystal.
+fn orients(parameter: Parameter) -> bool {
+    matches!(
+        parameter,
+        Parameter::CellVector(_) | Parameter::CellLength(_) | Parameter::CellAngle(_) | Parameter::Misset(_)
+    )
+}
+
+/// Whether each of several crystals has a parameter of its own.
+#[must_use]
+pub fn is_of_crystal(parameter: Parameter) -> bool {
+    let has_size = matches!(
+        parameter,
+        Parameter::MosaicScale
+            | Parameter::MosaicAxisScale(_)
+            | Parameter::AllCells
+            | Parameter::Cells(_)
+            | Parameter::Coupling(_)
+    );
+    orients(parameter) || has_size || parameter == Parameter::FluenceScale
+}
+
+/// The name of a crystal's factor on its photons, and that of its group.
+const WEIGHT: &str = "weight";
+
+/// The parameters of one of several crystals, counted from 0, with the name or the group `word`, or all of them:
+/// `crystal[1].weight`, `crystal[1].misset_x` and so on, the crystals counted from 1. For each that the crystal has not,
+/// why.
+#[must_use]
+pub fn of_crystal(
+    crystal: usize,
+    word: Option<&str>,
+    experiment: &Experiment,
+) -> Vec<Result<Named, &'static str>> {
+    let Some(lattice) = experiment.all_lattices().nth(crystal) else { return Vec::new() };
+    let own = ALL.iter().filter_map(|named| Some((named, named.shared().filter(|&p| is_of_crystal(p))?)));
+    let own = own.map(|(named, parameter)| match parameter {
+        Parameter::FluenceScale => (named, parameter, WEIGHT, WEIGHT),
+        _ => (named, parameter, &*named.name, &*named.group),
+    });
+    let wanted = own.filter(|&(_, _, name, group)| word.is_none_or(|word| word == name || word == group));
+    let label = format!("crystal[{}]", crystal + 1);
+    let named = |(named, parameter, name, _): (&Named, Parameter, &str, &str)| {
+        let per_unit = match parameter {
+            Parameter::FluenceScale if experiment.water_m > 0.0 => {
+                return Err("weights of crystals have no derivatives beside water (-water)");
+            }
+            Parameter::FluenceScale => 1.0 / lattice.weight,
+            _ => named.per_unit_of(&lattice, experiment)?,
+        };
+        Ok(Named {
+            name: format!("{label}.{name}").into(),
+            group: label.clone().into(),
+            movable: Movable::Crystal(crystal, parameter),
+            unit: named.unit,
+            per_unit,
+        })
+    };
+    wanted.map(named).collect()
 }
 
 const NO_FEWER_CELLS: &str = "needs more than one cell, since a crystal cannot have fewer";
@@ -187,21 +271,30 @@ pub fn motions(
 }
 
 /// The value of a parameter after `moves`, in its unit. The cell is the one given: the reference derives vectors from
-/// it whose angles differ slightly. Those of a detector of several panels are the first panel's, and motions begin at
-/// 0.
+/// it whose angles differ slightly. Those of a detector of several panels are the first panel's, those of several crystals
+/// the first crystal's, and motions begin at 0.
 #[must_use]
 pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
-    let (cell, misset_rad) = match experiment.crystal_input {
-        CrystalInput::Cell { source: CellSource::Cell(cell), misset_rad } => (cell, misset_rad),
-        CrystalInput::Cell { misset_rad, .. } => (experiment.crystal.cell, misset_rad),
-        CrystalInput::Axes { .. } => (experiment.crystal.cell, [0.0; 3]),
+    let (parameter, crystal) = match named.movable {
+        Movable::Shared(parameter) => (parameter, 0),
+        Movable::Crystal(crystal, parameter) => (parameter, crystal),
+        Movable::Rigid(..) => return moves.get(named.movable) / named.per_unit,
     };
-    let direct = experiment.crystal.direct;
+    let by = match named.movable {
+        // The factor that all share is none of the weight of one.
+        Movable::Crystal(_, Parameter::FluenceScale) => moves.get(named.movable),
+        Movable::Crystal(..) => moves.of_crystal(crystal).get(parameter),
+        _ => moves.shared.get(parameter),
+    };
+    let Some(lattice) = experiment.all_lattices().nth(crystal) else { return f64::NAN };
+    let (cell, misset_rad) = match lattice.crystal_input {
+        CrystalInput::Cell { source: CellSource::Cell(cell), misset_rad } => (cell, misset_rad),
+        CrystalInput::Cell { misset_rad, .. } => (lattice.crystal.cell, misset_rad),
+        CrystalInput::Axes { .. } => (lattice.crystal.cell, [0.0; 3]),
+    };
+    let direct = lattice.crystal.direct;
     let panel = experiment.first_panel();
     let detector = &panel.detector;
-    let Movable::Shared(parameter) = named.movable else {
-        return moves.get(named.movable) / named.per_unit;
-    };
     let before = match parameter {
         Parameter::CellVector(i) => {
             let vector = [direct.a_m, direct.b_m, direct.c_m];
@@ -226,12 +319,12 @@ pub fn value(named: &Named, experiment: &Experiment, moves: &Moves) -> f64 {
         | Parameter::SpectrumScale => 1.0,
         Parameter::DefaultF => experiment.default_f,
         Parameter::SpectrumShift => 0.0,
-        Parameter::Cells(i) => at(experiment.crystallite.cells, i),
-        Parameter::AllCells => experiment.crystallite.cells.iter().sum::<f64>() / 3.0,
+        Parameter::Cells(i) => at(lattice.crystallite.cells, i),
+        Parameter::AllCells => lattice.crystallite.cells.iter().sum::<f64>() / 3.0,
         Parameter::Coupling(i) => {
-            let CellCoupling { ab, ac, bc } = experiment.crystallite.spots.coupling;
+            let CellCoupling { ab, ac, bc } = lattice.crystallite.spots.coupling;
             at([ab, ac, bc], i)
         }
     };
-    (before + moves.shared.get(parameter)) / named.per_unit
+    (before + by) / named.per_unit
 }

@@ -1,4 +1,6 @@
-//! How the variables of the panels of a detector follow from what moves.
+//! How the variables of the panels of a detector, and of the crystals, follow from what moves.
+//!
+//! **Several crystals** have variables of their own: each moves by the parameters that all share and by those of its own.
 //!
 //! **A single panel** moves as the kernel's model of its parameters says ([`Model`]).
 //!
@@ -14,61 +16,76 @@
 
 use std::collections::BTreeMap;
 
+use widebragg::crystal::{CellSource, CrystalParameters};
 use widebragg::detector::{Convention, Detector, DetectorParameters, Pivot};
 use widebragg::gradient::{Model, MotionFrame, Moves as SharedMoves, Parameter, RigidMotion, Variables};
 use widebragg::real::Real;
 use widebragg::rotation::PhiMode;
+use widebragg::scene::CrystalInput;
 use widebragg::vector::Vec3;
 
 use super::moves::{Body, Movable, Moves, PanelGroup};
+use crate::derive::cell_of;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
+use crate::geometry::{columns, reciprocal_axes};
+use crate::lattices::Lattice;
 use crate::panels::DetectorPanel;
 
-/// The derivatives of the variables of each panel with respect to something that moves.
-#[derive(Debug, Clone, PartialEq)]
+/// The derivatives of the variables of each panel and crystal with respect to something that moves.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Direction {
-    /// Those of the panels that change.
-    by_panel: BTreeMap<usize, Variables>,
+    /// Those of the pairs of a crystal and a panel that change.
+    by_pair: BTreeMap<(usize, usize), Variables>,
 }
 
 impl Direction {
-    fn new(slopes: impl IntoIterator<Item = Variables>) -> Self {
+    fn add(&mut self, crystal: usize, slopes: impl IntoIterator<Item = Variables>) {
         let by_panel = slopes.into_iter().enumerate().filter(|(_, slopes)| *slopes != Variables::default());
-        Self { by_panel: by_panel.collect() }
+        self.by_pair.extend(by_panel.map(|(panel, slopes)| ((crystal, panel), slopes)));
     }
 
-    /// Those of the variables of a panel.
+    /// Those of the variables of a crystal on a panel.
     #[must_use]
-    pub fn of_panel(&self, panel: usize) -> Variables {
-        self.by_panel.get(&panel).copied().unwrap_or_default()
+    pub fn of(&self, crystal: usize, panel: usize) -> Variables {
+        self.by_pair.get(&(crystal, panel)).copied().unwrap_or_default()
+    }
+
+    /// Whether what a crystal does on a panel changes.
+    #[must_use]
+    pub fn moves(&self, crystal: usize, panel: usize) -> bool {
+        self.by_pair.contains_key(&(crystal, panel))
     }
 
     /// Whether a panel changes.
     #[must_use]
     pub fn moves_panel(&self, panel: usize) -> bool {
-        self.by_panel.contains_key(&panel)
+        self.by_pair.keys().any(|&(_, moved)| moved == panel)
+    }
+
+    /// The scalar product with derivatives with respect to the variables of each pair.
+    pub(super) fn dot(&self, variables: &BTreeMap<(usize, usize), Variables>) -> f64 {
+        let terms = self.by_pair.iter().filter_map(|(pair, slopes)| Some(variables.get(pair)?.dot(slopes)));
+        terms.sum()
     }
 }
 
-/// The models of the panels of an experiment, and the groups of these.
+/// The models of the crystals and panels of an experiment, and the groups of the panels.
 #[derive(Debug)]
 pub(super) struct PanelModels<'e> {
     experiment: &'e Experiment,
     groups: &'e [PanelGroup],
-    models: Vec<Model>,
+    /// For each crystal, those of the panels.
+    models: Vec<Vec<Model>>,
 }
 
 impl<'e> PanelModels<'e> {
-    /// The models of the panels of `experiment`.
+    /// The models of the crystals and panels of `experiment`.
     ///
     /// # Errors
-    /// The crystal was given by its axes, so that it has no parameters, a group has no panels or one that is not
+    /// The only crystal was given by its axes, so that it has no parameters, a group has no panels or one that is not
     /// there, or the kernel rejects the parameters.
     pub(super) fn new(experiment: &'e Experiment, groups: &'e [PanelGroup]) -> Result<Self, Failure> {
-        let Some(crystal) = experiment.crystal_parameters() else {
-            return Err(Failure::impossible(Part::Scene, "derivatives need the parameters of the crystal"));
-        };
         let count = experiment.panels.len();
         let is_possible =
             |group: &PanelGroup| !group.panels.is_empty() && group.panels.iter().all(|&panel| panel < count);
@@ -78,16 +95,28 @@ impl<'e> PanelModels<'e> {
         }
         let phi_steps = experiment.phi.count;
         let turn_together = turn_together(experiment);
-        let model = |panel: &DetectorPanel| match panel.detector_parameters() {
-            Some(detector) if turn_together => {
-                Model::new(crystal, *detector, experiment.mode, phi_steps, experiment.default_f)
-            }
-            _ => Model::of_placed(crystal, panel.detector, phi_steps, experiment.default_f),
-        };
         let lambda_m = mean_lambda_m(experiment);
-        let models = experiment.panels.iter().map(|panel| Ok(model(panel)?.about_wavelength(lambda_m)));
-        let models = models.collect::<Result<_, widebragg::Error>>().map_err(refused(Part::Scene))?;
-        Ok(Self { experiment, groups, models })
+        let model = |crystal: CrystalParameters, panel: &DetectorPanel| {
+            let model = match panel.detector_parameters() {
+                Some(detector) if turn_together => {
+                    Model::new(crystal, *detector, experiment.mode, phi_steps, experiment.default_f)
+                }
+                _ => Model::of_placed(crystal, panel.detector, phi_steps, experiment.default_f),
+            };
+            Ok(model?.about_wavelength(lambda_m))
+        };
+        let crystals = experiment.all_lattices().map(|lattice| parameters(experiment, &lattice));
+        let models = crystals.map(|crystal| {
+            let crystal = crystal?;
+            let models = experiment.panels.iter().map(|panel| model(crystal, panel));
+            models.collect::<Result<_, widebragg::Error>>().map_err(refused(Part::Scene))
+        });
+        Ok(Self { experiment, groups, models: models.collect::<Result<_, _>>()? })
+    }
+
+    /// Number of crystals.
+    fn crystals(&self) -> usize {
+        self.models.len()
     }
 
     /// The panels of a body.
@@ -100,12 +129,12 @@ impl<'e> PanelModels<'e> {
         }
     }
 
-    /// The variables of each panel after `moves`.
+    /// The variables of a crystal on each panel after `moves`.
     ///
     /// # Errors
     /// Moves to an impossible experiment.
-    pub(super) fn variables(&self, moves: &Moves) -> Result<Vec<Variables>, Failure> {
-        let mut variables = self.before_bodies(moves)?;
+    pub(super) fn variables(&self, crystal: usize, moves: &Moves) -> Result<Vec<Variables>, Failure> {
+        let mut variables = self.before_bodies(crystal, moves)?;
         self.move_bodies(&mut variables, moves.bodies().map(|body| (body, moves.rigid_motion(body))));
         variables.iter_mut().for_each(|v| self.sample(v));
         Ok(variables)
@@ -116,16 +145,33 @@ impl<'e> PanelModels<'e> {
     /// # Errors
     /// Moves to an impossible experiment.
     pub(super) fn direction(&self, moves: &Moves, along: Movable) -> Result<Direction, Failure> {
+        let crystals = match along {
+            Movable::Crystal(crystal, _) => crystal..crystal + 1,
+            Movable::Shared(_) | Movable::Rigid(..) => 0..self.crystals(),
+        };
+        let mut direction = Direction::default();
+        for crystal in crystals {
+            direction.add(crystal, self.slopes(crystal, moves, along)?);
+        }
+        Ok(direction)
+    }
+
+    /// The derivatives of the variables of a crystal on each panel.
+    fn slopes(&self, crystal: usize, moves: &Moves, along: Movable) -> Result<Vec<Variables>, Failure> {
         let mut by_panel = match along {
-            Movable::Shared(parameter) => self.shared_slopes(&moves.shared, parameter)?,
-            Movable::Rigid(..) => vec![Variables::default(); self.models.len()],
+            Movable::Shared(parameter) | Movable::Crystal(_, parameter) => {
+                let by = moves.slope_in(crystal, along);
+                let slopes = self.parameter_slopes(crystal, &moves.of_crystal(crystal), parameter)?;
+                slopes.iter().map(|slopes| times(by, slopes)).collect()
+            }
+            Movable::Rigid(..) => vec![Variables::default(); self.experiment.panels.len()],
         };
         let turned = match along {
-            Movable::Shared(_) => None,
+            Movable::Shared(_) | Movable::Crystal(..) => None,
             Movable::Rigid(body, component) => Some((body, component)),
         };
         if turned.is_some() || moves.bodies().next().is_some() {
-            let variables = self.before_bodies(moves)?;
+            let variables = self.before_bodies(crystal, moves)?;
             let mut duals: Vec<_> =
                 variables.iter().zip(&by_panel).map(|(v, slopes)| v.along(slopes)).collect();
             // In the order of the bodies, and the one that is differentiated among them.
@@ -140,36 +186,42 @@ impl<'e> PanelModels<'e> {
             by_panel = duals.iter().map(Variables::slopes).collect();
         }
         by_panel.iter_mut().for_each(|v| self.sample(v));
-        Ok(Direction::new(by_panel))
+        Ok(by_panel)
     }
 
-    /// The variables after the moves that all panels share.
-    fn before_bodies(&self, moves: &Moves) -> Result<Vec<Variables>, Failure> {
-        let shared = self.as_one_body(&moves.shared);
-        let variables = self.models.iter().map(|model| model.variables(&shared));
+    /// The variables of a crystal after the moves of parameters.
+    fn before_bodies(&self, crystal: usize, moves: &Moves) -> Result<Vec<Variables>, Failure> {
+        let shared = self.as_one_body(&moves.of_crystal(crystal));
+        let models = self.models.get(crystal).into_iter().flatten();
+        let variables = models.map(|model| model.variables(&shared));
         variables.collect::<Result<_, _>>().map_err(refused(Part::Scene))
     }
 
-    /// The derivatives of the variables with respect to a parameter, before groups and panels move.
-    fn shared_slopes(&self, moves: &SharedMoves, parameter: Parameter) -> Result<Vec<Variables>, Failure> {
+    /// The derivatives of the variables of a crystal with respect to a parameter, before groups and panels move.
+    fn parameter_slopes(
+        &self,
+        crystal: usize,
+        moves: &SharedMoves,
+        parameter: Parameter,
+    ) -> Result<Vec<Variables>, Failure> {
         let moves = self.as_one_body(moves);
         let slopes = |model: &Model| {
             let Some(shift) = self.shift_of(parameter) else { return model.direction(&moves, parameter) };
             let mut sum = Variables::default();
             for (axis, by) in shift.to_array().into_iter().enumerate().filter(|(_, by)| *by != 0.0) {
-                let along_axis = model.direction(&moves, Parameter::Origin(axis))?.to_array();
-                sum.add(&Variables::from_array(&along_axis.map(|slope| by * slope)));
+                sum.add(&times(by, &model.direction(&moves, Parameter::Origin(axis))?));
             }
             Ok(sum)
         };
-        self.models.iter().map(slopes).collect::<Result<_, _>>().map_err(refused(Part::Scene))
+        let models = self.models.get(crystal).into_iter().flatten();
+        models.map(slopes).collect::<Result<_, _>>().map_err(refused(Part::Scene))
     }
 
     /// The shift of a detector of several panels, by a unit of a parameter that shifts it as a whole.
     fn shift_of(&self, parameter: Parameter) -> Option<Vec3> {
         let Detector { fast, slow, beam, .. } = self.experiment.first_panel().detector;
         match parameter {
-            _ if self.models.len() == 1 => None,
+            _ if self.experiment.panels.len() == 1 => None,
             Parameter::Distance => Some(beam),
             Parameter::BeamCentre(0) => Some(-fast),
             Parameter::BeamCentre(_) => Some(-slow),
@@ -243,6 +295,34 @@ impl<'e> PanelModels<'e> {
         let farthest = corners.iter().map(|&corner| (corner - centre).length()).fold(0.0, f64::max);
         [farthest, centre.length()]
     }
+}
+
+fn times(factor: f64, slopes: &Variables) -> Variables {
+    Variables::from_array(&slopes.to_array().map(|slope| factor * slope))
+}
+
+/// What a crystal moves from: what it was oriented from, or else, of one that was turned out of another, its axes.
+fn parameters(experiment: &Experiment, lattice: &Lattice) -> Result<CrystalParameters, Failure> {
+    let lambda0_m = experiment.lambda0_m;
+    let (source, misset_rad) = match (lattice.crystal_input, experiment.crystal_input) {
+        (CrystalInput::Cell { source, misset_rad }, _) => (source, misset_rad),
+        (CrystalInput::Axes { .. }, CrystalInput::Cell { source, .. }) => {
+            let stars = reciprocal_axes(&lattice.crystal).map(|star| 1e10 * lambda0_m * star);
+            let matrix = columns(stars);
+            // As a matrix without a cell it would depend on the wavelength.
+            let source = match source {
+                CellSource::Matrix(_) => CellSource::Matrix(matrix),
+                CellSource::Cell(_) | CellSource::MatrixWithCell(..) => {
+                    CellSource::MatrixWithCell(matrix, cell_of(&lattice.crystal.direct))
+                }
+            };
+            (source, [0.0; 3])
+        }
+        (CrystalInput::Axes { .. }, CrystalInput::Axes { .. }) => {
+            return Err(Failure::impossible(Part::Scene, "derivatives need the parameters of the crystal"));
+        }
+    };
+    Ok(CrystalParameters { source, lambda0_m, misset_rad })
 }
 
 /// Whether the panels are placed from parameters that turn them as one body: a single panel is, and so are panels

@@ -1,9 +1,10 @@
 //! The image of an experiment whose parameters are shifted and whose panels move, and its derivatives (pullback and
 //! pushforward), with the rows split over threads.
 //!
-//! Images and derivatives are those of the stack of all panels. The panels are rendered one after the other, each as
-//! a scene by itself; in c-parity each is a run of the reference with its own carryover and latch. A pullback has
-//! sums for each panel, and a pushforward leaves out the panels that a direction does not move.
+//! Images and derivatives are those of the stack of all panels, and the sums over all crystals. Crystals and their panels
+//! are rendered one after the other, each pair as a scene by itself; in c-parity each panel is a run of the reference with
+//! its own carryover and latch. A pullback has sums for each pair, and a pushforward leaves out the pairs that a direction
+//! does not move.
 //!
 //! The moves change neither the numbers of steps, sources and domains, nor the latch, nor which phi
 //! steps count as 0. Derivatives, finite differences and refinements therefore all refer to the same smooth
@@ -11,6 +12,7 @@
 //! threads.
 
 use core::ops::Range;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use widebragg::beam::Source;
@@ -18,12 +20,12 @@ use widebragg::carryover::Slot;
 use widebragg::crystal::Crystal;
 use widebragg::detector::Detector;
 use widebragg::gradient::{
-    LeftOut, OrientationDerivativeBuffers, OrientationDerivatives, Sums, Variables, Wanted,
+    LeftOut, OrientationDerivativeBuffers, OrientationDerivatives, Parameter, Sums, Variables, Wanted,
     fill_orientation_derivatives, scaled_rotation,
 };
 use widebragg::lattice::{CellCoupling, Crystallite, Precision};
 use widebragg::light::{Choice, Cutoff, Light};
-use widebragg::rotation::{IDENTITY, Orientation, PhiShift};
+use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiShift};
 use widebragg::scene::Scene;
 use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::{filled, reserved};
@@ -37,6 +39,7 @@ use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
+use crate::lattices::{Lattice, check_weight};
 use crate::light::{self, LightTaken, Listed, RenderBand};
 use crate::panels::DetectorPanel;
 
@@ -113,9 +116,11 @@ pub struct Problem<'e> {
     latches: Vec<Option<LatchPoint>>,
 }
 
-/// The scene of a panel after moves.
+/// The scene of a crystal on a panel after moves.
 struct PanelScene<'s> {
-    /// Its place among the panels.
+    /// The place of the crystal.
+    crystal: usize,
+    /// The place of the panel.
     index: usize,
     panel: &'s DetectorPanel,
     scene: Scene<'s>,
@@ -129,6 +134,13 @@ impl PanelScene<'_> {
     /// The rows of its region of interest, counted on the panel.
     fn roi_rows(&self) -> Range<usize> {
         self.panel.roi.slow_min..self.panel.roi.slow_max + 1
+    }
+
+    /// The directions that change it, with their places among all.
+    fn moving<'d>(&self, directions: &'d [Direction]) -> impl Iterator<Item = (usize, Variables)> + use<'d> {
+        let (crystal, panel) = (self.crystal, self.index);
+        let moving = directions.iter().enumerate().filter(move |(_, d)| d.moves(crystal, panel));
+        moving.map(move |(place, direction)| (place, direction.of(crystal, panel)))
     }
 
     /// The range of its pixels in the stack.
@@ -150,13 +162,15 @@ impl<'e> Problem<'e> {
     /// The problem of the first frame of an experiment, with `groups` of panels that can move together.
     ///
     /// # Errors
-    /// The crystal was given by its axes, so that it has no parameters, a group has no panels or one that is not
+    /// The only crystal was given by its axes, so that it has no parameters, a group has no panels or one that is not
     /// there, or the kernel rejects the experiment.
     pub fn new(experiment: &'e Experiment, groups: &'e [PanelGroup]) -> Result<Self, Failure> {
         let models = PanelModels::new(experiment, groups)?;
         let mut problem = Self { experiment, models, latches: vec![None; experiment.panels.len()] };
         problem.latches = problem.with_scenes(&Moves::default(), None, |scenes| {
-            scenes.iter().map(|PanelScene { scene, slots, .. }| find_latch(scene, slots)).collect()
+            // Where there is a latch, there is a single crystal.
+            let of_first = scenes.iter().filter(|of_panel| of_panel.crystal == 0);
+            of_first.map(|PanelScene { scene, slots, .. }| find_latch(scene, slots)).collect()
         })?;
         Ok(problem)
     }
@@ -178,7 +192,7 @@ impl<'e> Problem<'e> {
         self.models.size_m(body)
     }
 
-    /// Calls `job` with the scenes of all panels after `moves`. A `mask` of the stack replaces those of the panels; the
+    /// Calls `job` with the scenes of all panels after `moves`, crystal by crystal. A `mask` of the stack replaces those of the panels; the
     /// carryover stays that of the whole image.
     fn with_scenes<R>(
         &self,
@@ -189,19 +203,21 @@ impl<'e> Problem<'e> {
         let moved = self.moved(moves)?;
         let mut orientations = moved.orientation_buffer()?;
         let scenes = moved.scenes(0, &mut orientations)?;
-        let mut panel_scenes = Vec::with_capacity(moved.panels.len());
-        let mut first_row = 0;
-        for (index, (scene, panel)) in scenes.panels().iter().zip(&moved.panels).enumerate() {
-            let scene = latched(scene, self.latches.get(index).copied().flatten());
-            let slots = open_slots(&moved, &scene)?;
-            let rows = first_row..first_row + panel.detector.slow_pixels;
-            first_row = rows.end;
-            let mut of_panel = PanelScene { index, panel, scene, slots, rows };
-            if let Some(mask) = mask {
-                let own = mask.get(of_panel.pixels()).unwrap_or(&[]);
-                of_panel.scene = scene.with_selection(own).map_err(refused)?;
+        let mut panel_scenes = Vec::with_capacity(moved.lattices() * moved.panels.len());
+        for (crystal, scenes) in scenes.lattices().enumerate() {
+            let mut first_row = 0;
+            for (index, (scene, panel)) in scenes.iter().zip(&moved.panels).enumerate() {
+                let scene = latched(scene, self.latches.get(index).copied().flatten());
+                let slots = open_slots(&moved, &scene)?;
+                let rows = first_row..first_row + panel.detector.slow_pixels;
+                first_row = rows.end;
+                let mut of_panel = PanelScene { crystal, index, panel, scene, slots, rows };
+                if let Some(mask) = mask {
+                    let own = mask.get(of_panel.pixels()).unwrap_or(&[]);
+                    of_panel.scene = scene.with_selection(own).map_err(refused)?;
+                }
+                panel_scenes.push(of_panel);
             }
-            panel_scenes.push(of_panel);
         }
         job(&panel_scenes)
     }
@@ -220,38 +236,63 @@ impl<'e> Problem<'e> {
         for source in &mut moved.sources {
             *source = Source { lambda_m: source.lambda_m * v.lambda_scale + v.lambda_shift_m, ..*source };
         }
-        let spreads = MovedSpreads::new(self.experiment, &v)?;
-        for domain in &mut moved.domains {
-            let by_axes = spreads.map_or(1.0, |spreads| spreads.factor(domain));
-            *domain = scaled_rotation(domain, v.mosaic_scale * by_axes);
+        let lattices = self.experiment.all_lattices().enumerate();
+        let lattices: Result<Vec<Lattice>, Failure> =
+            lattices.map(|(crystal, lattice)| self.moved_lattice(crystal, lattice, moves)).collect();
+        let mut lattices = lattices?.into_iter();
+        if let Some(first) = lattices.next() {
+            moved = moved.with_first(first);
         }
-        moved.crystal = Crystal { direct: v.cell, ..moved.crystal };
+        moved.other_lattices = lattices.collect();
         moved.crystals_at_frames.clear();
         moved.crystals_at_scan_points.clear();
-        let ([na, nb, nc], [more_a, more_b, more_c]) = (moved.crystallite.cells, v.added_cells);
-        let (mut spots, [ab, ac, bc]) = (moved.crystallite.spots, v.added_coupling);
-        let coupling = spots.coupling;
-        spots.coupling = CellCoupling { ab: coupling.ab + ab, ac: coupling.ac + ac, bc: coupling.bc + bc };
-        moved.crystallite = Crystallite {
-            reciprocal_per_angstrom: v.reciprocal_per_angstrom,
-            cells: [na + more_a, nb + more_b, nc + more_c],
-            spots,
-            ..moved.crystallite
-        };
         moved.shift = PhiShift { phi0_rad: v.phi0_rad, step_rad: v.phi_step_rad };
-        moved.fluence_per_m2 *= v.fluence_scale;
+        moved.fluence_per_m2 *= 1.0 + moves.shared.get(Parameter::FluenceScale);
         moved.default_f = v.default_f;
         // Derivatives are computed for f64, so images must be too.
         moved.precision = Precision::Double;
         Ok(moved)
     }
 
-    /// The variables of the scene of each panel after `moves`.
+    /// A crystal after `moves`.
+    fn moved_lattice(&self, crystal: usize, lattice: Lattice, moves: &Moves) -> Result<Lattice, Failure> {
+        let v = self.models.variables(crystal, moves)?.first().copied().unwrap_or_default();
+        let spreads = MovedSpreads::new(&lattice, &v)?;
+        let turned = |domain: &Mat3| {
+            let by_axes = spreads.map_or(1.0, |spreads| spreads.factor(domain));
+            scaled_rotation(domain, v.mosaic_scale * by_axes)
+        };
+        let domains = lattice.domains.iter().map(turned).collect();
+        let ([na, nb, nc], [more_a, more_b, more_c]) = (lattice.crystallite.cells, v.added_cells);
+        let (mut spots, [ab, ac, bc]) = (lattice.crystallite.spots, v.added_coupling);
+        let coupling = spots.coupling;
+        spots.coupling = CellCoupling { ab: coupling.ab + ab, ac: coupling.ac + ac, bc: coupling.bc + bc };
+        let weight = lattice.weight * (1.0 + moves.get(Movable::Crystal(crystal, Parameter::FluenceScale)));
+        check_weight(weight)?;
+        Ok(Lattice {
+            crystal: Crystal { direct: v.cell, ..lattice.crystal },
+            crystallite: Crystallite {
+                reciprocal_per_angstrom: v.reciprocal_per_angstrom,
+                cells: [na + more_a, nb + more_b, nc + more_c],
+                spots,
+                ..lattice.crystallite
+            },
+            domains,
+            mosaic_spread_rad: lattice.mosaic_spread_rad * v.mosaic_scale,
+            mosaic_axes_rad: lattice.mosaic_axes_rad.map(|spreads_rad| {
+                core::array::from_fn(|axis| spreads_rad[axis] * v.mosaic_axis_scale[axis])
+            }),
+            weight,
+            ..lattice
+        })
+    }
+
+    /// The variables of the scene of each panel after `moves`, those of the first crystal.
     ///
     /// # Errors
     /// Moves to an impossible experiment.
     pub fn variables(&self, moves: &Moves) -> Result<Vec<Variables>, Failure> {
-        self.models.variables(moves)
+        self.models.variables(0, moves)
     }
 
     /// The image after `moves`; 0 where nothing is rendered. It has the bits of the loop also where it is rendered from
@@ -264,11 +305,20 @@ impl<'e> Problem<'e> {
         self.with_scenes(moves, None, |scenes| {
             for of_panel in scenes {
                 let PanelScene { scene, slots, .. } = of_panel;
-                let image = image.get_mut(of_panel.pixels()).unwrap_or_default();
-                self.exactly(scene, of_panel.roi_rows(), &mut |band, listed| {
-                    self.rows(image, 1, band)
-                        .try_for_each(|(row, out)| render_row(scene, listed, slots, row, out))
-                })?;
+                let part = image.get_mut(of_panel.pixels()).unwrap_or_default();
+                let render = |pixels: &mut [f64]| {
+                    self.exactly(scene, of_panel.roi_rows(), &mut |band, listed| {
+                        self.rows(pixels, 1, band)
+                            .try_for_each(|(row, out)| render_row(scene, listed, slots, row, out))
+                    })
+                };
+                if of_panel.crystal == 0 {
+                    render(part)?;
+                } else {
+                    let mut own = filled(part.len(), 0f64).ok_or_else(|| no_memory("an image"))?;
+                    render(&mut own)?;
+                    add(&own, part);
+                }
             }
             Ok(())
         })?;
@@ -289,7 +339,8 @@ impl<'e> Problem<'e> {
                 self.exactly(scene, gathered.all_rows(), &mut |band, listed| {
                     gathered.render(band, |row, out| render_row(scene, listed, slots, row, out))
                 })?;
-                pixels[gathered.range()].copy_from_slice(&gathered.pixels()?);
+                let range = gathered.range();
+                add(&gathered.pixels()?, &mut pixels[range]);
             }
             Ok(pixels)
         })?;
@@ -337,15 +388,15 @@ impl<'e> Problem<'e> {
                 self.derivatives(push.scene, push.turns, rows, attempt, may_lack)?;
             for (place, found) in places.iter().zip(found.chunks_exact(range.len())) {
                 let start = place * selection.len();
-                slopes[start + range.start..start + range.end].copy_from_slice(found);
+                add(found, &mut slopes[start + range.start..start + range.end]);
             }
             Ok(taken)
         })?;
         Ok((slopes, light))
     }
 
-    /// Calls `of_panel` with the derivatives of each panel along those of `directions` that move it, and with the
-    /// places of these among all. Returns what they were computed from.
+    /// Calls `of_panel` with the derivatives of each crystal on each panel along those of `directions` that move it, and with
+    /// the places of these among all. Returns what they were computed from.
     fn along(
         &self,
         moves: &Moves,
@@ -354,23 +405,23 @@ impl<'e> Problem<'e> {
         mut of_panel: impl FnMut(&PanelScene<'_>, &Pushforward<'_>, &[usize]) -> Result<LightTaken, Failure>,
     ) -> Result<LightTaken, Failure> {
         self.with_scenes(moves, mask, |scenes| {
-            self.with_turns(moves, scenes, directions, |turns| {
-                let mut light = LightTaken::Loop;
-                for panel_scene in scenes {
-                    let PanelScene { index, scene, slots, .. } = panel_scene;
-                    let all = directions.iter().enumerate();
-                    let places: Vec<usize> =
-                        all.filter(|(_, direction)| direction.moves_panel(*index)).map(|(i, _)| i).collect();
-                    if places.is_empty() {
-                        continue;
+            let mut light = LightTaken::Loop;
+            for scenes in by_crystal(scenes) {
+                self.with_turns(moves, scenes, directions, |turns| {
+                    for panel_scene in scenes {
+                        let PanelScene { scene, slots, .. } = panel_scene;
+                        let (places, directions): (Vec<usize>, Vec<Variables>) =
+                            panel_scene.moving(directions).unzip();
+                        if places.is_empty() {
+                            continue;
+                        }
+                        let push = Pushforward { scene, slots, turns, directions: &directions };
+                        light = light.and(of_panel(panel_scene, &push, &places)?);
                     }
-                    let directions: Vec<Variables> =
-                        places.iter().filter_map(|&i| Some(directions.get(i)?.of_panel(*index))).collect();
-                    let push = Pushforward { scene, slots, turns, directions: &directions };
-                    light = light.and(of_panel(panel_scene, &push, &places)?);
-                }
-                Ok(light)
-            })
+                    Ok(())
+                })?;
+            }
+            Ok(light)
         })
     }
 
@@ -447,33 +498,34 @@ impl<'e> Problem<'e> {
         let grid = self.experiment.structure_factors.as_deref().filter(|_| by_each_f);
         let nodes = grid.map(|grid| grid.nodes().count());
         self.with_scenes(moves, None, |scenes| {
-            self.with_turns(moves, scenes, directions, |turns| {
-                let (mut pulled, mut light) = (Pulled::default(), LightTaken::Loop);
-                for of_panel in scenes {
-                    let PanelScene { index, scene, slots, .. } = of_panel;
-                    let moving = directions.iter().filter(|direction| direction.moves_panel(*index));
-                    let directions: Vec<Variables> =
-                        moving.map(|direction| direction.of_panel(*index)).collect();
-                    if nodes.is_none() && directions.is_empty() {
-                        pulled.take(PanelSums::new(None)?);
-                        continue;
+            let (mut pulled, mut light) = (Pulled::default(), LightTaken::Loop);
+            for scenes in by_crystal(scenes) {
+                self.with_turns(moves, scenes, directions, |turns| {
+                    for of_panel in scenes {
+                        let PanelScene { scene, slots, .. } = of_panel;
+                        let directions: Vec<Variables> =
+                            of_panel.moving(directions).map(|(_, slopes)| slopes).collect();
+                        if nodes.is_none() && directions.is_empty() {
+                            continue;
+                        }
+                        let wanted = Wanted::along(&directions);
+                        let weights = weights.get(of_panel.pixels()).unwrap_or(&[]);
+                        let pull = Pullback { scene, slots, turns, weights, wanted, directions: &directions };
+                        let attempt = |passes: &Passes<'_>| {
+                            let mut sums = PanelSums::new(nodes)?;
+                            let taken = passes.each(&mut |rows, listed| pull.add(rows, listed, &mut sums))?;
+                            Ok((sums, taken))
+                        };
+                        let may_lack = |sums: &PanelSums, left_out: &LeftOut| pull.may_lack(left_out, sums);
+                        let (sums, taken) =
+                            self.derivatives(scene, turns, of_panel.roi_rows(), attempt, may_lack)?;
+                        light = light.and(taken);
+                        pulled.take(of_panel, sums);
                     }
-                    let wanted = Wanted::along(&directions);
-                    let weights = weights.get(of_panel.pixels()).unwrap_or(&[]);
-                    let pull = Pullback { scene, slots, turns, weights, wanted, directions: &directions };
-                    let attempt = |passes: &Passes<'_>| {
-                        let mut sums = PanelSums::new(nodes)?;
-                        let taken = passes.each(&mut |rows, listed| pull.add(rows, listed, &mut sums))?;
-                        Ok((sums, taken))
-                    };
-                    let may_lack = |sums: &PanelSums, left_out: &LeftOut| pull.may_lack(left_out, sums);
-                    let (sums, taken) =
-                        self.derivatives(scene, turns, of_panel.roi_rows(), attempt, may_lack)?;
-                    light = light.and(taken);
-                    pulled.take(sums);
-                }
-                Ok((pulled, light))
-            })
+                    Ok(())
+                })?;
+            }
+            Ok((pulled, light))
         })
     }
 
@@ -508,7 +560,7 @@ impl<'e> Problem<'e> {
             for (i, place) in places.iter().enumerate() {
                 let image = &mut images[place * pixels..][own.clone()];
                 for (out, rows) in image.chunks_exact_mut(columns).zip(by_row.chunks_exact(columns * deep)) {
-                    out.copy_from_slice(&rows[i * columns..(i + 1) * columns]);
+                    add(&rows[i * columns..(i + 1) * columns], out);
                 }
             }
             Ok(taken)
@@ -516,8 +568,8 @@ impl<'e> Problem<'e> {
         Ok((images, light))
     }
 
-    /// Calls `job` with those derivatives of the orientations after `moves` that `directions` need. All panels have the
-    /// same.
+    /// Calls `job` with those derivatives of the orientations of a crystal after `moves` that `directions` need. All of its
+    /// panels, whose scenes these are, have the same.
     fn with_turns<R>(
         &self,
         moves: &Moves,
@@ -525,10 +577,11 @@ impl<'e> Problem<'e> {
         directions: &[Direction],
         job: impl FnOnce(&OrientationDerivatives<'_>) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        let orientations = scenes[0].scene.orientations();
+        let PanelScene { crystal, ref scene, .. } = scenes[0];
+        let orientations = scene.orientations();
         let entries = orientations.entries().len();
         let needed = |moves: fn(&Variables) -> f64| {
-            let moves_any = directions.iter().any(|direction| moves(&direction.of_panel(0)) != 0.0);
+            let moves_any = directions.iter().any(|direction| moves(&direction.of(crystal, 0)) != 0.0);
             let len = if moves_any { entries } else { 0 };
             filled(len, Orientation::default()).ok_or_else(|| no_memory("derivatives of orientations"))
         };
@@ -543,19 +596,27 @@ impl<'e> Problem<'e> {
             by_mosaic: &mut by_mosaic,
         };
         let turns = fill_orientation_derivatives(orientations, buffers).map_err(refused)?;
-        if directions.iter().all(|direction| direction.of_panel(0).mosaic_axis_scale == [0.0; 3]) {
+        if directions.iter().all(|direction| direction.of(crystal, 0).mosaic_axis_scale == [0.0; 3]) {
             return job(&turns);
         }
-        let spreads = match self.variables(moves)?.first() {
-            Some(v) => MovedSpreads::new(self.experiment, v)?,
-            None => None,
-        };
-        let Some(spreads) = spreads else { return job(&turns) };
+        let Some(lattice) = self.experiment.all_lattices().nth(crystal) else { return job(&turns) };
+        let v = self.models.variables(crystal, moves)?.first().copied().unwrap_or_default();
+        let Some(spreads) = MovedSpreads::new(&lattice, &v)? else { return job(&turns) };
         let domains = orientations.domains();
         let mut shares = reserved(domains.len()).ok_or_else(|| no_memory("shares of mosaic spreads"))?;
-        shares.extend(self.experiment.domains.iter().map(|domain| spreads.shares(domain)));
+        shares.extend(lattice.domains.iter().map(|domain| spreads.shares(domain)));
         job(&turns.with_spread_shares(orientations, &shares).map_err(refused)?)
     }
+}
+
+/// The scenes of each crystal.
+fn by_crystal<'p, 's>(scenes: &'p [PanelScene<'s>]) -> impl Iterator<Item = &'p [PanelScene<'s>]> {
+    scenes.chunk_by(|one, other| one.crystal == other.crystal)
+}
+
+/// Adds the terms to the sums.
+fn add(terms: &[f64], sums: &mut [f64]) {
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
 /// Whether mosaic domains turn along a direction: not 0 where they do.
@@ -634,8 +695,8 @@ struct Pullback<'a> {
 /// Derivatives of a weighted sum of pixels.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pulled {
-    /// With respect to the variables of each panel.
-    pub variables: Vec<Variables>,
+    /// With respect to the variables of each crystal on each panel, by the places of both; only where they are wanted.
+    pub variables: BTreeMap<(usize, usize), Variables>,
     /// With respect to each structure factor, where they are wanted.
     pub by_f: Option<Vec<f64>>,
 }
@@ -644,16 +705,15 @@ impl Pulled {
     /// The derivative along a direction.
     #[must_use]
     pub fn along(&self, direction: &Direction) -> f64 {
-        let panels = self.variables.iter().enumerate();
-        panels.map(|(panel, variables)| variables.dot(&direction.of_panel(panel))).sum()
+        direction.dot(&self.variables)
     }
 
     /// Takes the sums of the next panel.
-    fn take(&mut self, PanelSums { variables, by_f, .. }: PanelSums) {
-        self.variables.push(variables);
-        match &mut self.by_f {
-            None => self.by_f = by_f,
-            Some(sums) => sums.iter_mut().zip(by_f.iter().flatten()).for_each(|(sum, x)| *sum += x),
+    fn take(&mut self, of: &PanelScene<'_>, PanelSums { variables, by_f, .. }: PanelSums) {
+        self.variables.insert((of.crystal, of.index), variables);
+        match (&mut self.by_f, by_f) {
+            (None, by_f) => self.by_f = by_f,
+            (Some(sums), by_f) => add(&by_f.unwrap_or_default(), sums),
         }
     }
 }
@@ -680,8 +740,9 @@ impl PanelSums {
     fn add(&mut self, other: &Self) {
         self.variables.add(&other.variables);
         self.sizes.add(&other.sizes);
-        let sums = self.by_f.iter_mut().flatten().zip(other.by_f.iter().flatten());
-        sums.for_each(|(sum, x)| *sum += x);
+        if let (Some(sums), Some(terms)) = (&mut self.by_f, &other.by_f) {
+            add(terms, sums);
+        }
     }
 }
 

@@ -94,23 +94,6 @@ impl Selection {
         self.indices.get(at).copied()
     }
 
-    /// Calls `render` for each row that has selected pixels, to fill the row of `deep` images; returns the
-    /// selected pixels, image by image.
-    pub(crate) fn by_row(
-        &self,
-        deep: usize,
-        render: impl Fn(usize, &mut [f64]) -> Result<(), Failure> + Sync,
-    ) -> Result<Vec<f64>, Failure> {
-        let mut gathered = Gathered::new(self, 0..self.end_row(), deep);
-        gathered.render(gathered.all_rows(), render)?;
-        gathered.pixels()
-    }
-
-    /// The row after the last one that has selected pixels.
-    fn end_row(&self) -> usize {
-        self.rows.last().map_or(0, |(row, _)| row + 1)
-    }
-
     /// The selected pixels of an image.
     #[must_use]
     pub fn of(&self, image: &[f32]) -> Vec<f64> {

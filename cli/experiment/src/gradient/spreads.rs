@@ -7,10 +7,10 @@ use widebragg::gradient::{Variables, rotation_vector};
 use widebragg::mosaic::{MosaicSpread, SpreadTensor};
 use widebragg::rotation::Mat3;
 
-use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
+use crate::lattices::Lattice;
 
-/// The mosaic spreads of an experiment, before and after the parameters are changed.
+/// The mosaic spreads of a crystal, before and after the parameters are changed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MovedSpreads {
     before: SpreadTensor,
@@ -22,11 +22,11 @@ impl MovedSpreads {
     ///
     /// # Errors
     /// Axes that span no volume.
-    pub(super) fn new(experiment: &Experiment, v: &Variables) -> Result<Option<Self>, Failure> {
-        let Some(spreads_rad) = experiment.mosaic_axes_rad else { return Ok(None) };
+    pub(super) fn new(lattice: &Lattice, v: &Variables) -> Result<Option<Self>, Failure> {
+        let Some(spreads_rad) = lattice.mosaic_axes_rad else { return Ok(None) };
         let ([a, b, c], [by_a, by_b, by_c]) = (spreads_rad, v.mosaic_axis_scale);
         let tensor = |spreads_rad| {
-            SpreadTensor::new(MosaicSpread::Axes(spreads_rad), &experiment.crystal.direct)
+            SpreadTensor::new(MosaicSpread::Axes(spreads_rad), &lattice.crystal.direct)
                 .map_err(refused(Part::Mosaic))
         };
         Ok(Some(Self { before: tensor(spreads_rad)?, after: tensor([a * by_a, b * by_b, c * by_c])? }))

@@ -299,13 +299,13 @@ impl Shots {
             Some(a_matrix) => crystal(&a_matrix)?,
             None => base.crystal,
         };
-        let (domains, mosaic_spread_rad) = match row.mosaic_deg {
+        let (domains, mosaic_spread_rad, mosaic_axes_rad) = match row.mosaic_deg {
             Some(spread_deg) if row.mosaic_deg != self.usual_mosaic_deg() => {
                 let spread_rad = spread_deg.to_radians();
                 let usual = if base.domains.len() > 1 { base.domains.len() } else { MOSAIC_DOMAINS };
-                (domains(spread_rad, usual)?, spread_rad)
+                (domains(spread_rad, usual)?, spread_rad, None)
             }
-            _ => (base.domains.clone(), base.mosaic_spread_rad),
+            _ => (base.domains.clone(), base.mosaic_spread_rad, base.mosaic_axes_rad),
         };
         Ok(Lattice {
             crystal,
@@ -320,6 +320,7 @@ impl Shots {
             },
             domains,
             mosaic_spread_rad,
+            mosaic_axes_rad,
             weight: row.weight.unwrap_or(1.0),
         })
     }

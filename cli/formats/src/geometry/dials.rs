@@ -6,7 +6,9 @@
 //! * **Beam**: `direction` is from the sample to the source. The electric vector is along n x s, with n the
 //!   `polarization_normal` and s the direction of the photons; k = 2f - 1 for `polarization_fraction` f.
 //! * **Panels**: down the hierarchy from R = 1, o = 0, a node turns R into R (f, s, f x s) and adds R origin to o; a
-//!   panel has the origin R origin + o and the axes R f, R s. Without hierarchy, panels are in the laboratory.
+//!   panel has the origin R origin + o and the axes R f, R s. Without hierarchy, panels are in the laboratory. Nodes
+//!   that hold several panels, but not all, are groups of panels ([`GeometryFile::group`]): by their names, or by
+//!   their places among the children of each node, from 0, such as 2.0, where they have none or share it.
 //! * **Goniometer**: A(phi) = S R(e, phi) F A, with the setting rotation S, the axis e and the fixed rotation F. With
 //!   `axes` from the sample outwards, normalised, and scan axis k: F = R_(k-1) ... R_0, S = R_(m-1) ... R_(k+1), e =
 //!   axis k. Then the spindle is S e, and S F A is the A matrix of the geometry.
@@ -21,12 +23,14 @@
 //! `oscillation` and `exposure_time` as lists within `properties`. Checked with predictions of DIALS in
 //! `tests/tests/geometry.rs`.
 
+use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::file::no_such_experiment;
+use super::groups::Group;
 use super::vectors::{
     IDENTITY, Matrix, Vector, across, apply, are_parallel, cross, inverse, is_rotation, length, plus,
     product, rotation, scaled, transposed, unit,
@@ -90,6 +94,7 @@ fn read(list: &Value, experiment: usize) -> Result<GeometryFile, String> {
     let mut file = GeometryFile::of("DIALS experiment list", geometry);
     file.experiments = count;
     file.beam_at_frames = beam_at_frames;
+    file.nodes = found.nodes;
     file.bad = found.bad;
     file.held = found.held;
     file.warnings = found.warnings;
@@ -99,6 +104,7 @@ fn read(list: &Value, experiment: usize) -> Result<GeometryFile, String> {
 /// What is found besides the models.
 #[derive(Default)]
 struct Found {
+    nodes: Vec<Group>,
     bad: Vec<BadRegion>,
     held: Vec<Held>,
     warnings: Vec<String>,
@@ -263,17 +269,20 @@ impl Found {
         let panels = node.required("panels")?.as_array().filter(|panels| !panels.is_empty());
         let panels = panels.ok_or_else(|| node.refusal("panels", "it is not a list of panels"))?;
         let no_memory = || node.refusal("panels", "no memory for them");
-        let mut placed: Vec<Option<(Matrix, Vector)>> = reserved(panels.len()).ok_or_else(no_memory)?;
-        placed.resize(panels.len(), None);
+        let placed = reserved(panels.len()).ok_or_else(no_memory)?;
+        let mut tree = Tree { placed, groups: Vec::new(), names: BTreeSet::new() };
+        tree.placed.resize(panels.len(), None);
         match node.get("hierarchy") {
             Some(root) => {
                 let root = Node::of(root, format!("{}: hierarchy", node.name))?;
-                place(&root, IDENTITY, [0.0; 3], &mut placed)?;
+                let mut within = Vec::new();
+                tree.place(&root, "", (IDENTITY, [0.0; 3]), &mut within)?;
+                self.nodes = tree.groups;
             }
-            None => placed.fill(Some((IDENTITY, [0.0; 3]))),
+            None => tree.placed.fill(Some((IDENTITY, [0.0; 3]))),
         }
         let mut found = reserved(panels.len()).ok_or_else(no_memory)?;
-        for (number, (panel, above)) in panels.iter().zip(placed).enumerate() {
+        for (number, (panel, above)) in panels.iter().zip(tree.placed).enumerate() {
             let panel = Node::of(panel, format!("{}: panel {number}", node.name))?;
             let above = above.ok_or_else(|| format!("{}: it is not in the hierarchy", panel.name))?;
             found.push(self.panel(&panel, above, number)?);
@@ -438,34 +447,68 @@ fn steps(properties: &Node<'_>, frames: usize) -> Result<Option<[f64; 2]>, Strin
     Ok(Some([start_deg, width_deg]))
 }
 
-/// Places the panels below a node.
-fn place(
-    node: &Node<'_>,
-    turned: Matrix,
-    origin_mm: Vector,
-    placed: &mut [Option<(Matrix, Vector)>],
-) -> Result<(), String> {
-    let origin_mm = plus(apply(turned, node.numbers("origin")?), 1.0, origin_mm);
-    let axes = node.axes()?;
-    if !is_rotation(axes) {
-        return Err(format!("{}: fast_axis and slow_axis are not perpendicular", node.name));
-    }
-    let turned = product(turned, axes);
-    let Some(children) = node.get("children") else { return Ok(()) };
-    let children = children.as_array().ok_or_else(|| node.refusal("children", "it is not a list"))?;
-    for child in children {
-        let child = Node::of(child, node.name.clone())?;
-        let Some(number) = child.get("panel") else {
-            place(&child, turned, origin_mm, placed)?;
-            continue;
-        };
-        let number = index(number).filter(|&number| number < placed.len());
-        let number = number.ok_or_else(|| child.refusal("panel", "the detector has no such panel"))?;
-        if placed[number].replace((turned, origin_mm)).is_some() {
-            return Err(child.refusal("panel", &format!("panel {number} is at two places")));
+/// The axes and the origin, in mm, of the node that a panel is below.
+type Place = (Matrix, Vector);
+
+/// A hierarchy of panels as it is read.
+struct Tree<'v> {
+    /// Where each panel is placed, once it is met.
+    placed: Vec<Option<Place>>,
+    /// The nodes that hold several panels, but not all, smaller ones before those that hold them.
+    groups: Vec<Group>,
+    /// The names of nodes that are taken.
+    names: BTreeSet<&'v str>,
+}
+
+impl<'v> Tree<'v> {
+    /// Places the panels below a node, which is at `path` in the hierarchy and below a node at `above`, and appends
+    /// their numbers to `within`.
+    fn place(
+        &mut self,
+        node: &Node<'v>,
+        path: &str,
+        (turned, origin_mm): Place,
+        within: &mut Vec<usize>,
+    ) -> Result<(), String> {
+        let no_memory = || node.refusal("children", "no memory for them");
+        let origin_mm = plus(apply(turned, node.numbers("origin")?), 1.0, origin_mm);
+        let axes = node.axes()?;
+        if !is_rotation(axes) {
+            return Err(format!("{}: fast_axis and slow_axis are not perpendicular", node.name));
         }
+        let below = (product(turned, axes), origin_mm);
+        let Some(children) = node.get("children") else { return Ok(()) };
+        let children = children.as_array().ok_or_else(|| node.refusal("children", "it is not a list"))?;
+        for (place, child) in children.iter().enumerate() {
+            let child = Node::of(child, node.name.clone())?;
+            let Some(number) = child.get("panel") else {
+                let path = if path.is_empty() { place.to_string() } else { format!("{path}.{place}") };
+                let first = within.len();
+                self.place(&child, &path, below, within)?;
+                self.hold(&child, path, &within[first..]).ok_or_else(no_memory)?;
+                continue;
+            };
+            let number = index(number).filter(|&number| number < self.placed.len());
+            let number = number.ok_or_else(|| child.refusal("panel", "the detector has no such panel"))?;
+            if self.placed[number].replace(below).is_some() {
+                return Err(child.refusal("panel", &format!("panel {number} is at two places")));
+            }
+            push(within, number).ok_or_else(no_memory)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Makes a group of a node that holds several panels, but not all; `None` without memory.
+    fn hold(&mut self, node: &Node<'v>, path: String, within: &[usize]) -> Option<()> {
+        if within.len() < 2 || within.len() == self.placed.len() {
+            return Some(());
+        }
+        let own = node.text("name").filter(|name| !name.is_empty() && self.names.insert(*name));
+        let name = own.map_or(path, str::to_owned);
+        let mut panels = reserved(within.len())?;
+        panels.extend_from_slice(within);
+        push(&mut self.groups, Group { name, panels })
+    }
 }
 
 /// The rotations of a goniometer.
@@ -669,6 +712,32 @@ mod tests {
         close(panels[0].origin_m, [-0.107, 0.001, -0.098], 1e-16);
         close(panels[0].fast, [0.0, 1.0, 0.0], 1e-16);
         close(panels[0].slow, [0.0, 0.0, -1.0], 1e-16);
+    }
+
+    #[test]
+    fn nodes_that_hold_several_panels_are_groups() {
+        let mut list = sample();
+        let panel = list["detector"][0]["panels"][0].clone();
+        list["detector"][0]["panels"] = Value::Array(vec![panel; 7]);
+        let node = |name: &str, children: Value| {
+            json!({
+                "name": name, "fast_axis": [1, 0, 0], "slow_axis": [0, 1, 0], "origin": [0, 0, 0],
+                "children": children,
+            })
+        };
+        let leaves = |numbers: [usize; 2]| json!(numbers.map(|panel| json!({ "panel": panel })));
+        let half = node("half", json!([node("", leaves([2, 3])), node("half", leaves([1, 0]))]));
+        let single = node("single", json!([{ "panel": 4 }]));
+        let detector = node("detector", json!([half, single, node("pair", leaves([6, 5]))]));
+        list["detector"][0]["hierarchy"] = node("", json!([detector]));
+        let file = read_list(&list, 1).unwrap();
+        let groups: Vec<_> =
+            file.group_names().map(|name| (name, file.group(name).unwrap().unwrap())).collect();
+        assert_eq!(
+            groups,
+            [("0.0.0", vec![2, 3]), ("half", vec![1, 0]), ("0.0", vec![2, 3, 1, 0]), ("pair", vec![6, 5]),]
+        );
+        assert_eq!((file.group("detector"), file.group("single")), (Ok(None), Ok(None)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use super::groups::Group;
 use super::vectors::{Matrix, length, plus, scaled, unit};
 use super::{Beam, Crystal, Geometry, Panel, Scan, crystfel, dials, imgcif, mini_cbf, smv, xds};
 use crate::cif;
@@ -29,6 +30,8 @@ pub struct GeometryFile {
     pub experiments: usize,
     /// The beam at the start of each frame and at the end of the last, where it was refined frame by frame; else empty.
     pub beam_at_frames: Vec<Beam>,
+    /// Groups of panels that are nodes of a hierarchy.
+    pub(super) nodes: Vec<Group>,
     /// Pixels that are to be left out.
     pub bad: Vec<BadRegion>,
     /// More of them, one by one.
@@ -95,6 +98,7 @@ impl GeometryFile {
             geometry,
             experiments: 1,
             beam_at_frames: Vec::new(),
+            nodes: Vec::new(),
             bad: Vec::new(),
             mask: None,
             held: Vec::new(),

@@ -1,5 +1,6 @@
-//! Groups of panels, which files of CrystFEL name: `group_NAME` and `rigid_group_NAME` list panels or other groups.
-//! Collections of groups (`rigid_group_collection_NAME`) are none themselves.
+//! Groups of panels that files name. In those of CrystFEL `group_NAME` and `rigid_group_NAME` list panels or other
+//! groups; collections of groups (`rigid_group_collection_NAME`) are none themselves. In those of DIALS the nodes of the
+//! hierarchy are groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +17,18 @@ fn members(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').rev().map(str::trim).filter(|member| !member.is_empty())
 }
 
+/// A group of panels that is a node of a hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    /// Its name, which no other node has.
+    pub name: String,
+    /// Its panels, counted from 0, in the order of the hierarchy.
+    pub panels: Vec<usize>,
+}
+
 impl GeometryFile {
-    /// The names of its groups of panels and the lists of what they hold, in the order of the file.
-    fn groups(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The names of its listed groups and what they list, in the order of the file.
+    fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
         self.held.iter().filter_map(|held| {
             let name = PREFIXES.iter().find_map(|prefix| held.name.strip_prefix(prefix))?;
             (!name.starts_with(COLLECTION) && !name.contains('/')).then_some((name, &*held.value))
@@ -27,16 +37,19 @@ impl GeometryFile {
 
     /// The names of its groups of panels, in the order of the file.
     pub fn group_names(&self) -> impl Iterator<Item = &str> {
-        self.groups().map(|(name, _)| name)
+        self.nodes.iter().map(|group| &*group.name).chain(self.lists().map(|(name, _)| name))
     }
 
     /// The panels of a group, counted from 0, in the order in which the file lists them; `None` without such a group.
-    /// Of groups with the same name the last counts.
+    /// Of lists with the same name the last counts.
     ///
     /// # Errors
     /// The group holds something that is neither a panel nor a group.
     pub fn group(&self, name: &str) -> Result<Option<Vec<usize>>, Failure> {
-        let groups: BTreeMap<&str, &str> = self.groups().collect();
+        if let Some(node) = self.nodes.iter().find(|node| node.name == name) {
+            return Ok(Some(node.panels.clone()));
+        }
+        let groups: BTreeMap<&str, &str> = self.lists().collect();
         let Some(&listed) = groups.get(name) else { return Ok(None) };
         let panels = self.geometry.panels.iter().enumerate();
         let panels: BTreeMap<&str, usize> = panels.map(|(index, panel)| (&*panel.name, index)).collect();

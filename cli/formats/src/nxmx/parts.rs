@@ -23,7 +23,7 @@ use crate::text::{cannot_read, cannot_write, in_file};
 const EXTENSION: &str = "part";
 
 /// Longest first line of a part that is read.
-const MAX_LINE_BYTES: u64 = 256;
+const MAX_LINE_BYTES: usize = 256;
 
 /// Bytes of the check sum at the end of a part.
 const CRC_BYTES: usize = 4;
@@ -44,8 +44,8 @@ pub(super) enum Part {
     Absent,
     /// A part that cannot be read, or not as it was written.
     Damaged,
-    /// The frame as it is stored.
-    Whole(Compression, Vec<u8>),
+    /// The frame as it is stored, with this compression.
+    Whole(Compression),
 }
 
 impl Parts {
@@ -91,11 +91,11 @@ impl Parts {
             let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<usize>().ok());
             let Some(frame) = number.and_then(|number| number.checked_sub(1)) else { continue };
             let mut line = Vec::new();
-            let file = File::open(&path).map(|file| BufReader::new(file.take(MAX_LINE_BYTES)));
+            let file = File::open(&path).map(|file| BufReader::new(file.take(MAX_LINE_BYTES as u64)));
             let read = file.and_then(|mut file| file.read_until(b'\n', &mut line));
             // What begins otherwise is damaged or foreign, which only all of its bytes tell.
             if read.is_ok() && self.compression(frame, &line).is_none() {
-                self.read(frame)?;
+                self.read(frame, &mut Vec::new())?;
             }
         }
         Ok(())
@@ -118,19 +118,22 @@ impl Parts {
         })
     }
 
-    /// A frame as it is stored.
+    /// Reads a frame into `chunk`, as it is stored.
     ///
     /// # Errors
     /// It is that of another series, or there is too little memory for it.
-    pub(super) fn read(&self, frame: usize) -> Result<Part, Failure> {
+    pub(super) fn read(&self, frame: usize, chunk: &mut Vec<u8>) -> Result<Part, Failure> {
         let path = self.path(frame);
-        let mut bytes = Vec::new();
+        let mut line = Vec::new();
+        chunk.clear();
         let mut read = || {
-            let mut file = File::open(&path)?;
+            let file = File::open(&path)?;
             let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
             // One byte more, so that the end shows without more memory.
-            reserve(&mut bytes, length.saturating_add(1)).ok_or(io::ErrorKind::OutOfMemory)?;
-            file.read_to_end(&mut bytes)
+            reserve(chunk, length.saturating_add(1)).ok_or(io::ErrorKind::OutOfMemory)?;
+            let mut file = BufReader::with_capacity(MAX_LINE_BYTES, file);
+            file.by_ref().take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)?;
+            file.read_to_end(chunk)
         };
         match read() {
             Ok(_) => {}
@@ -140,20 +143,19 @@ impl Parts {
             }
             Err(_) => return Ok(Part::Damaged),
         }
-        let Some((written, sum)) = bytes.split_last_chunk::<CRC_BYTES>() else { return Ok(Part::Damaged) };
+        let Some((stored, sum)) = chunk.split_last_chunk::<CRC_BYTES>() else { return Ok(Part::Damaged) };
         let mut crc = Crc::new();
-        crc.update(written);
-        let line_end = written.iter().position(|&byte| byte == b'\n');
-        let Some(line_end) = line_end.filter(|_| crc.sum().to_le_bytes() == *sum) else {
+        crc.update(&line);
+        crc.update(stored);
+        if crc.sum().to_le_bytes() != *sum {
             return Ok(Part::Damaged);
-        };
-        let Some(compression) = self.compression(frame, &written[..=line_end]) else {
+        }
+        let Some(compression) = self.compression(frame, &line) else {
             let folder = self.folder.display();
             return Err(in_file(&path, format!("a frame of another series; remove {folder} to begin anew")));
         };
-        bytes.truncate(bytes.len() - CRC_BYTES);
-        bytes.drain(..=line_end);
-        Ok(Part::Whole(compression, bytes))
+        chunk.truncate(chunk.len() - CRC_BYTES);
+        Ok(Part::Whole(compression))
     }
 
     /// Removes parts, of which another job may remove some at the same time, and their folder if nothing else is in it.

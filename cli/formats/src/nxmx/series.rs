@@ -12,6 +12,7 @@
 //! Files name their series. Their frames count as made: a series can be made longer, and frames that are damaged are made
 //! again. A file is never replaced by a shorter one.
 
+use core::mem::take;
 use core::ops::Range;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -180,6 +181,7 @@ impl NxmxSeries {
         self.check()?;
         let mut earlier = Earlier::default();
         let mut damaged_parts = Vec::new();
+        let mut chunk = Vec::new();
         let main = self.main()?;
         for file in self.files() {
             let own = self.finished(&file)?;
@@ -192,13 +194,13 @@ impl NxmxSeries {
             let mut damaged = Vec::new();
             let mut has_parts = false;
             for frame in file.frames.start.max(frames.start)..file.frames.end.min(frames.end) {
-                let part = self.parts.read(frame)?;
+                let part = self.parts.read(frame, &mut chunk)?;
                 has_parts |= part != Part::Absent;
                 if part == Part::Damaged {
                     damaged_parts.push(frame);
                 }
                 let sources = || own.iter().chain(&main);
-                if matches!(part, Part::Whole(..)) || sources().any(|source| source.pixels(frame).is_some()) {
+                if matches!(part, Part::Whole(_)) || sources().any(|source| source.pixels(frame).is_some()) {
                     earlier.frames.push(frame);
                 } else if sources().any(|source| source.frames.contains(&frame)) {
                     damaged.push(frame);
@@ -299,9 +301,11 @@ impl NxmxSeries {
         }
         let header = self.header.of_frames(frames.clone());
         let mut writer = NxmxWriter::of_series(path, &header, self.membership(frames.start))?;
+        // Of all frames, since new memory costs as much as reading into it.
+        let mut chunk = Vec::new();
         for frame in frames.clone() {
-            match self.stored(frame, &sources)? {
-                Some(chunk) => writer.write_chunk(&chunk)?,
+            match self.stored(frame, &sources, &mut chunk)? {
+                Some(()) => writer.write_chunk(&chunk)?,
                 None if self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame)) => {
                     self.parts.remove(frame..frame + 1)?;
                     return Ok(Joined::Damaged(frame));
@@ -321,21 +325,25 @@ impl NxmxSeries {
         Ok(joined.map_or(Joined::Waiting, |own| Joined::Complete { frames: own.frames.len() }))
     }
 
-    /// A frame as the file is to store it; `None` where it is not there, or damaged.
-    fn stored(&self, frame: usize, sources: &[&Finished]) -> Result<Option<Vec<u8>>, Failure> {
+    /// Reads a frame into `chunk` as the file is to store it; `None` where it is not there, or damaged.
+    fn stored(
+        &self,
+        frame: usize,
+        sources: &[&Finished],
+        chunk: &mut Vec<u8>,
+    ) -> Result<Option<()>, Failure> {
         let [fast, slow] = self.checked.size;
-        let pixels = match self.parts.read(frame)? {
-            Part::Whole(compression, chunk) if compression == self.header.compression => {
-                return Ok(Some(chunk));
-            }
-            Part::Whole(compression, chunk) => {
-                decoded(compression.filters(), 0, chunk, PIXEL_BYTES * fast * slow).ok()
+        let pixels = match self.parts.read(frame, chunk)? {
+            Part::Whole(compression) if compression == self.header.compression => return Ok(Some(())),
+            Part::Whole(compression) => {
+                decoded(compression.filters(), 0, take(chunk), PIXEL_BYTES * fast * slow).ok()
             }
             Part::Damaged | Part::Absent => sources.iter().find_map(|source| source.pixels(frame)),
         };
         let Some(pixels) = pixels else { return Ok(None) };
-        let chunk = encoded(self.checked.filters, &pixels);
-        chunk.map(Some).ok_or_else(|| refused(&self.path, &"no memory for a frame"))
+        let encoded = encoded(self.checked.filters, &pixels);
+        *chunk = encoded.ok_or_else(|| refused(&self.path, &"no memory for a frame"))?;
+        Ok(Some(()))
     }
 
     /// The files that have frames of their own.

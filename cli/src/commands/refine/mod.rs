@@ -24,6 +24,7 @@ use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Fitted, fit};
 use widebragg_formats::atomic::write_atomically;
 use widebragg_formats::matrix::write_matrix;
+use widebragg_formats::shot_table::write_crystals;
 
 use super::derivatives::{Chosen, loss_against, pool, read_files};
 use super::distinct::Files;
@@ -59,12 +60,15 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
     if chosen.each_f {
         return Err(Failure::input("refine: --wrt F is for gradient; structure factors are not refined"));
     }
-    check_choice(&chosen.parameters)?;
+    check_choice(&chosen.parameters, experiment.lattices())?;
     check_bodies(&chosen, experiment.panels.len())?;
     if let Some(folder) = &options.out {
-        let matrix = Fragment::needs_matrix(&experiment, &chosen.parameters).then_some(report::MATRIX);
+        let matrix = Fragment::needs_matrix(&options.render, &experiment, &chosen.parameters)
+            .then_some(report::MATRIX);
         let list = Fragment::needs_list(&experiment, &chosen.parameters).then_some(report::LIST);
-        let names = [REPORT].into_iter().chain(matrix).chain(list).chain(plot::NAMES);
+        let table = Fragment::needs_table(&options.render, &experiment, &chosen.parameters);
+        let table = table.then_some(report::TABLE);
+        let names = [REPORT].into_iter().chain(matrix).chain(list).chain(table).chain(plot::NAMES);
         Files::read(read_files(options)).write_into(folder, names)?;
     }
     let Some(against) = &options.against else {
@@ -137,17 +141,39 @@ fn refine(options: &GradientOptions, mut evidence: Option<&mut Evidence>) -> Res
 }
 
 /// Refuses parameters that move the same variables.
-fn check_choice(parameters: &[Named]) -> Result<(), Failure> {
-    let has =
-        |is: fn(&Parameter) -> bool| parameters.iter().filter_map(Named::shared).any(|shared| is(&shared));
+fn check_choice(parameters: &[Named], crystals: usize) -> Result<(), Failure> {
+    check_pairs(parameters.iter().filter_map(Named::shared), "")?;
+    let own = |crystal: usize| {
+        parameters.iter().filter_map(move |named| match named.movable {
+            Movable::Crystal(of, parameter) if of == crystal => Some(parameter),
+            _ => None,
+        })
+    };
+    for crystal in 0..crystals {
+        check_pairs(own(crystal), &format!("crystal[{}].", crystal + 1))?;
+    }
+    // What all crystals share moves them as the parameters of each do.
+    for named in parameters {
+        let is_of_each = |parameter| (0..crystals).all(|crystal| own(crystal).any(|own| own == parameter));
+        if named.shared().is_some_and(is_of_each) {
+            return both(&named.name, "that of each crystal");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses pairs of parameters of the same crystal, or of all, that move the same; `label` is what their names begin with.
+fn check_pairs(parameters: impl Iterator<Item = Parameter> + Clone, label: &str) -> Result<(), Failure> {
+    let has = |is: fn(Parameter) -> bool| parameters.clone().any(is);
     let vectors = has(|p| matches!(p, Parameter::CellVector(_)));
     let origin = has(|p| matches!(p, Parameter::Origin(_)));
+    let both = |one: &str, other: &str| both(&format!("{label}{one}"), &format!("{label}{other}"));
     match () {
         () if vectors && has(|p| matches!(p, Parameter::CellLength(_) | Parameter::CellAngle(_))) => {
             both("vectors", "cell")
         }
         () if vectors && has(|p| matches!(p, Parameter::Misset(_))) => both("vectors", "misset"),
-        () if has(|p| *p == Parameter::AllCells) && has(|p| matches!(p, Parameter::Cells(_))) => {
+        () if has(|p| p == Parameter::AllCells) && has(|p| matches!(p, Parameter::Cells(_))) => {
             both("N", "cells")
         }
         () if origin && has(|p| matches!(p, Parameter::Distance | Parameter::BeamCentre(_))) => {
@@ -177,7 +203,7 @@ fn check_bodies(chosen: &Chosen, panels: usize) -> Result<(), Failure> {
                 | Parameter::BeamCentre(_)
                 | Parameter::DetectorRotation(_),
             ) => free.iter().all(|&is_free| is_free),
-            Movable::Rigid(Body::Panel(_), _) | Movable::Shared(_) => false,
+            Movable::Rigid(Body::Panel(_), _) | Movable::Crystal(..) | Movable::Shared(_) => false,
         };
         if moves_with_others {
             return both(&named.group, "all motions of its panels");
@@ -211,6 +237,10 @@ fn write(
     let single = |moves: &Moves| -> Result<Vec<f32>, Failure> {
         Ok(problem.image(moves)?.into_iter().map(|pixel| pixel as f32).collect())
     };
+    if let Some((path, crystals)) = &fragment.table {
+        write_atomically(path, |out| write_crystals(crystals, out))?;
+        written.push(path.clone());
+    }
     let images = plot::Images {
         experiment: problem.experiment(),
         data: loss.pixels(),

@@ -12,12 +12,15 @@ use widebragg::rotation::Orientation;
 use widebragg::sampling::Steps;
 
 use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::geometry::{columns, reciprocal_axes};
 use widebragg_experiment::gradient::loss::Loss;
-use widebragg_experiment::gradient::moves::Moves;
-use widebragg_experiment::gradient::named::{ALL, Named, value};
+use widebragg_experiment::gradient::moves::{Movable, Moves};
+use widebragg_experiment::gradient::named::{ALL, Named, is_of_crystal, value};
 use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::{Ending, Fitted};
+use widebragg_experiment::lattices::Lattice;
 use widebragg_experiment::panels::DetectorPanel;
+use widebragg_formats::shot_table::CrystalRow;
 
 use crate::commands::derivatives::{Chosen, Exposure, name_width, panel_members};
 use crate::commands::light;
@@ -26,6 +29,9 @@ use crate::options::Options;
 
 /// The file of the fitted matrix in the folder of `--out`.
 pub const MATRIX: &str = "fitted.mat";
+
+/// The table of the fitted crystals in the folder of `--out`.
+pub const TABLE: &str = "fitted_crystals.csv";
 
 /// The experiment list of the fitted geometry in the folder of `--out`.
 pub const LIST: &str = "fitted.expt";
@@ -36,6 +42,16 @@ fn is_cell(parameter: &Parameter) -> bool {
 
 fn is_size(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::Cells(_) | Parameter::AllCells | Parameter::Coupling(_))
+}
+
+/// Whether a table of crystals has a parameter: it is one of a crystal's own, but for what tables have no column of.
+fn is_in_table(named: &Named, parameter: Parameter) -> bool {
+    let is_own = matches!(named.movable, Movable::Crystal(..));
+    match parameter {
+        Parameter::Coupling(_) | Parameter::MosaicAxisScale(_) => false,
+        Parameter::FluenceScale => is_own,
+        parameter => is_of_crystal(parameter),
+    }
 }
 
 /// Whether one of the parameters that all panels share is such.
@@ -68,6 +84,8 @@ pub struct Fragment {
     pub without: Vec<String>,
     /// The orientation matrix that the options name, and its file.
     pub matrix: Option<(PathBuf, [[f64; 3]; 3])>,
+    /// The crystals that the options name, and the file of their table.
+    pub table: Option<(PathBuf, Vec<CrystalRow>)>,
     /// The options of the start that they replace.
     pub instead_of: Vec<&'static str>,
     /// The experiment list of the fitted geometry and crystal.
@@ -75,7 +93,7 @@ pub struct Fragment {
 }
 
 impl Fragment {
-    /// The options for `parameters` after `moves`. A matrix and a list are written to `folder`; without a folder
+    /// The options for `parameters` after `moves`. A matrix, a table and a list are written to `folder`; without a folder
     /// there are none.
     ///
     /// # Errors
@@ -90,7 +108,10 @@ impl Fragment {
         let mut fragment = Self::default();
         let experiment = problem.experiment();
         let lambda_m = experiment.lambda0_m + moves.shared.get(Parameter::Wavelength);
-        if Self::needs_matrix(experiment, parameters) {
+        let has_table = Self::needs_table(options, experiment, parameters);
+        if has_table {
+            fragment.add_table(options, problem, moves, folder)?;
+        } else if Self::needs_matrix(options, experiment, parameters) {
             match folder {
                 Some(folder) => {
                     let path = folder.join(MATRIX);
@@ -121,18 +142,24 @@ impl Fragment {
                 fragment.add("-misset", &misset);
             }
         }
-        if is_moved(parameters, is_size) {
+        if is_moved(parameters, is_size) && !has_table {
             let is_coupled = is_moved(parameters, |p| matches!(p, Parameter::Coupling(_)));
             fragment.add_size(options, problem, moves, is_coupled)?;
         }
-        if is_moved(parameters, |p| matches!(p, Parameter::MosaicAxisScale(_))) {
+        if is_moved(parameters, |p| matches!(p, Parameter::MosaicAxisScale(_))) && !has_table {
             let axes = ALL.iter().filter_map(|named| named.clone().of(experiment).ok());
             let axes = axes.filter(|named| matches!(named.shared(), Some(Parameter::MosaicAxisScale(_))));
             let spreads: Vec<f64> = axes.map(|named| value(&named, experiment, moves)).collect();
             fragment.add("--mosaic-anisotropic", &spreads);
         }
         for named in parameters {
-            fragment.add_single(problem, options, named, moves);
+            match named.parameter() {
+                Some(parameter) if has_table && is_in_table(named, parameter) => {}
+                Some(Parameter::Coupling(_) | Parameter::MosaicAxisScale(_)) if has_table => {
+                    fragment.without.push(named.name.to_string());
+                }
+                _ => fragment.add_single(problem, options, named, moves),
+            }
         }
         let needs_list = Self::needs_list(experiment, parameters);
         fragment.list = folder.filter(|_| needs_list).map(|folder| folder.join(LIST));
@@ -142,10 +169,10 @@ impl Fragment {
     /// Whether the fit of `parameters` moves panels to where no option puts them, and a list can say where they are.
     #[must_use]
     pub fn needs_list(experiment: &Experiment, parameters: &[Named]) -> bool {
-        let has_no_option = |named: &Named| match named.shared() {
-            None | Some(Parameter::Origin(_)) => true,
-            Some(Parameter::Distance | Parameter::BeamCentre(_)) => experiment.panels_in_all > 1,
-            Some(_) => false,
+        let has_no_option = |named: &Named| match named.movable {
+            Movable::Rigid(..) | Movable::Shared(Parameter::Origin(_)) => true,
+            Movable::Shared(Parameter::Distance | Parameter::BeamCentre(_)) => experiment.panels_in_all > 1,
+            Movable::Shared(_) | Movable::Crystal(..) => false,
         };
         let is_flat = experiment.panels.iter().all(|panel| !panel.detector.curved);
         is_flat && parameters.iter().any(has_no_option)
@@ -154,11 +181,50 @@ impl Fragment {
     /// Whether the fit of `parameters` ends in a matrix, which can describe crystals that a cell in the default
     /// setting cannot.
     #[must_use]
-    pub fn needs_matrix(experiment: &Experiment, parameters: &[Named]) -> bool {
+    pub fn needs_matrix(options: &Options, experiment: &Experiment, parameters: &[Named]) -> bool {
+        if Self::needs_table(options, experiment, parameters) {
+            return false;
+        }
         let has_matrix =
             !matches!(experiment.crystal_parameters().map(|p| p.source), Some(CellSource::Cell(_)));
         is_moved(parameters, |p| matches!(p, Parameter::CellVector(_)))
             || has_matrix && is_moved(parameters, is_cell)
+    }
+
+    /// Whether the fit of `parameters` moves crystals that stand in a table, or that only a table can have.
+    #[must_use]
+    pub fn needs_table(options: &Options, experiment: &Experiment, parameters: &[Named]) -> bool {
+        let is_listed = options.crystals.is_some() || experiment.lattices() > 1;
+        let moves_crystals =
+            |named: &Named| named.parameter().is_some_and(|parameter| is_in_table(named, parameter));
+        is_listed && parameters.iter().any(moves_crystals)
+    }
+
+    /// Adds the table of the crystals.
+    fn add_table(
+        &mut self,
+        options: &Options,
+        problem: &Problem<'_>,
+        moves: &Moves,
+        folder: Option<&Path>,
+    ) -> Result<(), Failure> {
+        let Some(folder) = folder else {
+            self.without.push("the table of crystals, which --out writes".to_owned());
+            return Ok(());
+        };
+        let path = folder.join(TABLE);
+        let row = |lattice: Lattice| CrystalRow {
+            weight: Some(lattice.weight),
+            a_matrix: Some(columns(reciprocal_axes(&lattice.crystal))),
+            cells: Some(lattice.crystallite.cells),
+            mosaic_deg: (lattice.mosaic_spread_rad > 0.0).then(|| lattice.mosaic_spread_rad.to_degrees()),
+            ..CrystalRow::default()
+        };
+        let rows = problem.moved(moves)?.all_lattices().map(row).collect();
+        self.words.extend(["--crystals".to_owned(), path.display().to_string()]);
+        self.instead_of.extend(options.twin.as_ref().map(|_| "--twin"));
+        self.table = Some((path, rows));
+        Ok(())
     }
 
     /// Adds the option for the size of the crystal: an N matrix where it `is_coupled` or was one before.

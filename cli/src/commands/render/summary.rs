@@ -388,8 +388,7 @@ pub fn json(results: &Results<'_>) -> String {
         "n_matrix": { "ab": ab, "ac": ac, "bc": bc },
         "gauss_cutoff": gauss_cutoff.is_finite().then_some(gauss_cutoff),
     });
-    let lattices = core::iter::once(e.first_lattice()).chain(e.other_lattices.iter().cloned());
-    value["crystals"] = json!(lattices.map(|lattice| lattice_json(&lattice)).collect::<Vec<_>>());
+    value["crystals"] = e.all_lattices().map(|lattice| lattice_json(&lattice)).collect();
     value["detector"] = json!(hardware.detector.map(|named| json!({
         "name": named.name,
         "saturation": named.saturation,

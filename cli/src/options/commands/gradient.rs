@@ -61,8 +61,9 @@ const GRADIENT_OPTIONS: Section<GradientOptions> = Section {
         wrt(
             "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, detector, scale, \
              mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, b_x, misset_z, detector_rotx, Nb, \
-             ...); all; motions of panels (panel[NAME], panel[NAME].fast, panels) and of groups of them (group[NAME], \
-             groups); F for each structure factor",
+             ...); all; those of one of several crystals, or of each (crystal[2].weight, crystals.misset); motions of \
+             panels (panel[NAME], panel[NAME].fast, panels) and of groups of them (group[NAME], groups); F for each \
+             structure factor",
         ),
         PANEL_GROUP,
         AGAINST,
@@ -120,8 +121,9 @@ const REFINE_OPTIONS: Section<GradientOptions> = Section {
 
 const PARAMETERS: &str = "parameters: the groups cell, vectors, misset, phi, osc, lambda, origin, distance, beam, \
                           detector, scale, mosaic, N, cells, coupling, spectrum, default_F; single parameters (a, \
-                          b_x, misset_z, detector_rotx, Nb, ...); all; motions of panels (panel[NAME], \
-                          panel[NAME].fast, panels) and of groups of them (group[NAME], groups)";
+                          b_x, misset_z, detector_rotx, Nb, ...); all; those of one of several crystals, or of each \
+                          (crystal[2].weight, crystals.misset); motions of panels (panel[NAME], panel[NAME].fast, \
+                          panels) and of groups of them (group[NAME], groups)";
 
 const PANEL_GROUP: Row = Row::new(
     "--panel-group",

@@ -32,7 +32,7 @@ use super::levenberg::{self, LeastSquares, Settings};
 use super::verdict::{self, Doubt};
 use crate::failure::{Failure, Part};
 use crate::gradient::loss::Loss;
-use crate::gradient::moves::{Movable, Moves};
+use crate::gradient::moves::Moves;
 use crate::gradient::named::Named;
 use crate::gradient::problem::Problem;
 use crate::gradient::selection::{Selection, selected};
@@ -507,7 +507,7 @@ fn limits(
         use Parameter::{
             AllCells, Cells, Coupling, DefaultF, FluenceScale, MosaicAxisScale, MosaicScale, SpectrumScale,
         };
-        let Movable::Shared(parameter) = named.movable else { return true };
+        let Some(parameter) = named.parameter() else { return true };
         !matches!(
             parameter,
             FluenceScale
@@ -523,10 +523,11 @@ fn limits(
     if !task.parameters.iter().any(moves_spots) {
         return Ok(vec![farthest]);
     }
-    let cells = experiment.crystallite.cells_across_spots();
-    let widths =
-        cells.into_iter().zip(experiment.crystal.cell.lengths_angstrom).map(|(n, length)| length * n);
-    let narrowest = widths.fold(0.0, f64::max);
+    let narrowest = experiment.all_lattices().flat_map(|lattice| {
+        let cells = lattice.crystallite.cells_across_spots();
+        cells.into_iter().zip(lattice.crystal.cell.lengths_angstrom).map(|(n, length)| length * n)
+    });
+    let narrowest = narrowest.fold(0.0, f64::max);
     let fewest = FEWEST.max(PER_PARAMETER * task.parameters.len());
     // The limit includes at least `fewest` pixels, also where little of the detector is near the beam.
     let enough = match counted.len().checked_sub(1) {
