@@ -88,9 +88,15 @@ impl<'t> Shares<'t> {
 
     /// Length of the scratch buffer for rows of `fast` pixels.
     #[must_use]
-    pub fn scratch_len(&self, fast: usize) -> usize {
+    pub const fn scratch_len(&self, fast: usize) -> usize {
+        Self::scratch_len_within(self.radius, fast)
+    }
+
+    /// Length of the scratch buffer of shares within a radius.
+    #[must_use]
+    pub const fn scratch_len_within(radius: usize, fast: usize) -> usize {
         let row = fast.saturating_add(PADDING);
-        row.saturating_mul(2).saturating_add(self.radius.saturating_mul(2))
+        row.saturating_mul(2).saturating_add(radius.saturating_mul(2))
     }
 
     /// Fills `rows` of the result, in `out`, with what they get from all pixels of an image of `[fast, slow]` pixels.

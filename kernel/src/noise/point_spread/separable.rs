@@ -78,15 +78,21 @@ impl<'t> GaussShares<'t> {
 
     const NO_ROOM: Error = Error::BufferTooShort { buffer: "shares", needed: 1, given: 0 };
 
-    fn radius(&self) -> usize {
+    const fn radius(&self) -> usize {
         self.half.len().saturating_sub(1)
     }
 
     /// Length of the scratch buffer for rows of `fast` pixels.
     #[must_use]
-    pub fn scratch_len(&self, fast: usize) -> usize {
-        let rows = self.radius().saturating_mul(2).saturating_add(1);
-        let input = fast.saturating_add(PADDING).saturating_add(self.radius().saturating_mul(2));
+    pub const fn scratch_len(&self, fast: usize) -> usize {
+        Self::scratch_len_within(self.radius(), fast)
+    }
+
+    /// Length of the scratch buffer of shares up to a radius.
+    #[must_use]
+    pub const fn scratch_len_within(radius: usize, fast: usize) -> usize {
+        let rows = radius.saturating_mul(2).saturating_add(1);
+        let input = fast.saturating_add(PADDING).saturating_add(radius.saturating_mul(2));
         fast.saturating_add(PADDING).saturating_mul(rows).saturating_add(input)
     }
 
