@@ -125,7 +125,7 @@ impl<'t> Curve<'t> {
     pub(super) fn with_slope(&self, s_per_m: f64) -> (f64, f64) {
         let (first, last) = self.ends_per_m();
         let within = s_per_m >= first && s_per_m <= last;
-        let s = s_per_m.clamp(first, last);
+        let s = s_per_m.max(first).min(last);
         let knot = self.knots.partition_point(|&knot| knot <= s).saturating_sub(1);
         let cubic = self.coefficients.get(knot * TERMS..).and_then(|rest| rest.first_chunk::<TERMS>());
         let (Some(&[f, c1, c2, c3]), Some(&start)) = (cubic, self.knots.get(knot)) else {

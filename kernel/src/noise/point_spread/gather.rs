@@ -177,7 +177,8 @@ impl<P: PixelValue + Into<f64>> WithSimd for Gather<'_, P> {
         }
         for (y, row) in (first..).zip(out.chunks_exact_mut(fast)) {
             sums.fill(0.0);
-            for (dy, shares) in quarter.chunks_exact(radius + 1).enumerate() {
+            // The compiler does not know that a radius has an upper bound.
+            for (dy, shares) in quarter.chunks_exact(radius.saturating_add(1).max(1)).enumerate() {
                 let above = y.checked_sub(dy).filter(|_| dy > 0);
                 let below = y.checked_add(dy).filter(|&row| row < slow);
                 if above.is_none() && below.is_none() {
