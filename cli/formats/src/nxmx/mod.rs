@@ -29,6 +29,9 @@
 //! | `shot_detector_shift` | frames, 2 | how far the detector is displaced along fast and slow, in m |
 //! | `crystal_frame`, `crystal_weight` | crystals | of shots: the frame, counted from 0, and the factor on the photons |
 //! | `crystal_a_matrix`, `crystal_cells` | crystals, 3 x 3; 3 | A at phi = 0, in 1/Angstrom; unit cells along a, b, c |
+//! | `gain_mode_code`, `gain_mode_adu_per_kev` | 3 | of raw words: what the two bits above 14 hold in each mode, and its gain |
+//! | `gain_mode_pedestal`, `gain_mode_readout` | 3 | ADU of each mode without charge, and its rms noise |
+//! | `gain_mode_switch` | 2 | charges from which the second and third mode are chosen, in keV |
 //! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
@@ -171,8 +174,26 @@ pub struct Truth {
     pub shots: Vec<TrueShot>,
     /// The crystals of shots, in the order of the frames.
     pub crystals: Vec<TrueCrystal>,
+    /// The gains of a detector whose pixels choose one by their charge: counts are then raw words of 14 bits, with the mode
+    /// in the two bits above.
+    pub gain_modes: Option<TrueGainModes>,
     /// The command that made the images.
     pub command_line: String,
+}
+
+/// The gains that the pixels of a detector choose from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrueGainModes {
+    /// What the two bits hold in each mode.
+    pub codes: [i32; 3],
+    /// ADU for each keV of charge, below 0 where charge lowers the signal.
+    pub adu_per_kev: [f64; 3],
+    /// ADU without charge.
+    pub pedestals_adu: [f64; 3],
+    /// Rms noise of the readout, in ADU.
+    pub readouts_adu: [f64; 3],
+    /// Charges from which the second and third mode are chosen, in keV.
+    pub switch_kev: [f64; 2],
 }
 
 /// What the crystals of a shot share, beside the wavelength.

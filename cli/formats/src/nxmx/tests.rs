@@ -230,6 +230,13 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
             spectra: vec![vec![(1.2e-10, 0.25), (1.21e-10, 0.75)], vec![(1.3e-10, 1.0)]],
             shots: vec![shot(1e24, 1), shot(2e24, 2)],
             crystals: vec![crystal(1, 0.5), crystal(1, 0.25)],
+            gain_modes: Some(TrueGainModes {
+                codes: [0, 1, 3],
+                adu_per_kev: [40.0, -1.0, -0.1],
+                pedestals_adu: [2500.0, 15_000.0, 14_000.0],
+                readouts_adu: [60.0, 8.0, 7.5],
+                switch_kev: [320.0, 12_000.0],
+            }),
             command_line: "widebragg -cell 50 60 70 90 95 90 -title \u{3b1}".to_owned(),
         },
         ..NxmxHeader::new(stills(1), 2)
@@ -254,6 +261,11 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     assert_eq!(numbers("/entry/widebragg/crystal_frame"), [1.0, 1.0]);
     assert_eq!(numbers("/entry/widebragg/crystal_weight"), [0.5, 0.25]);
     assert_eq!(numbers("/entry/widebragg/crystal_cells"), [9.0, 8.0, 7.5, 9.0, 8.0, 7.5]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_code"), [0.0, 1.0, 3.0]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_adu_per_kev"), [40.0, -1.0, -0.1]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_pedestal"), [2500.0, 15_000.0, 14_000.0]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_readout"), [60.0, 8.0, 7.5]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_switch"), [320.0, 12_000.0]);
     assert_eq!(numbers("/entry/widebragg/laboratory_to_mcstas"), N.as_flattened());
     let turned = product(N, a);
     assert_eq!(numbers("/entry/widebragg/crystal_a_matrix"), [turned, turned].as_flattened().as_flattened());

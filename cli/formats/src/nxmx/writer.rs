@@ -12,7 +12,7 @@ use rust_hdf5::{
 use super::mcstas::{in_mcstas, to_mcstas};
 use super::{
     Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH,
-    TrueShot,
+    TrueGainModes, TrueShot,
 };
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
@@ -491,6 +491,9 @@ impl Document<'_> {
         if let Some(cell) = truth.cell {
             numbers(&group, "unit_cell", &[6], &cell, "")?;
         }
+        if let Some(modes) = &truth.gain_modes {
+            write_gain_modes(&group, modes)?;
+        }
         write_spectra(&group, &truth.spectra)?;
         write_shots(&group, &truth.shots)?;
         let crystals = &truth.crystals;
@@ -507,6 +510,15 @@ impl Document<'_> {
         }
         Ok(())
     }
+}
+
+fn write_gain_modes(group: &H5Group, modes: &TrueGainModes) -> Written {
+    let TrueGainModes { codes, adu_per_kev, pedestals_adu, readouts_adu, switch_kev } = modes;
+    numbers(group, "gain_mode_code", &[3], codes, "")?;
+    numbers(group, "gain_mode_adu_per_kev", &[3], adu_per_kev, "1/keV")?;
+    numbers(group, "gain_mode_pedestal", &[3], pedestals_adu, "")?;
+    numbers(group, "gain_mode_readout", &[3], readouts_adu, "")?;
+    numbers(group, "gain_mode_switch", &[2], switch_kev, "keV").map(drop)
 }
 
 /// Writes spectra one after another, with the number of each line's if there are several.

@@ -7,7 +7,7 @@ use widebragg::light::LightRule;
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg_experiment::carryover::latched;
-use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
+use widebragg_experiment::detector_noise::DetectorNoise;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::frame::{Frame, render_frame, render_noisy_frame};
 use widebragg_experiment::lattices::FrameScenes;
@@ -357,7 +357,7 @@ fn without_effect(
     let neglect = neglect.then_some(
         "--neglect has no effect: no step of a square or round crystal can be left out for so few photons",
     );
-    let noise = (!has_noise && options.noise_stages != NoiseStages::default())
+    let noise = (!has_noise && options.has_noise_stages())
         .then_some("the options of the detector's noise have no effect: no image with noise is made");
     [list, neglect, noise].into_iter().flatten()
 }

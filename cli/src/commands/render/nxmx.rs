@@ -10,9 +10,11 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use widebragg::noise::detector::GainSwitching;
 use widebragg::rotation::rotate_axis;
 use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
+use widebragg_experiment::detector_noise::SwitchedGains;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{Lost, columns, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_experiment::images::noise_counts;
@@ -20,11 +22,11 @@ use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{
-    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, TrueCrystal, TrueShot, Truth,
+    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, TrueCrystal, TrueGainModes, TrueShot, Truth,
 };
 use widebragg_formats::shot_table::{CrystalRow, ShotRows};
 
-use super::output::COUNT_CUTOFF;
+use super::output::{COUNT_CUTOFF, noise_cutoff};
 use crate::commands::setup::shots::Plan;
 use crate::console;
 use crate::error::Failure;
@@ -209,10 +211,13 @@ fn header(
     let truth = Truth {
         cell: Some([a, b, c, alpha, beta, gamma]),
         spectra: Some(spectrum(e)).into_iter().filter(|spectrum| !spectrum.is_empty()).collect(),
+        gain_modes: options.noise_stages.switched_gains().filter(|_| data == NxmxData::Noise).map(gain_modes),
         command_line: command.join(" "),
         ..Truth::default()
     };
-    let geometry = geometry(e, laboratory);
+    let mut geometry = geometry(e, laboratory);
+    let largest = f64::from(noise_cutoff(options) - 1);
+    geometry.panels.iter_mut().for_each(|panel| panel.valid[1] = Some(largest));
     let (geometry, truth) = match plan {
         None => {
             let orientations =
@@ -228,8 +233,11 @@ fn header(
             NxmxData::Noise => PixelType::I32,
             NxmxData::Photons => PixelType::F32,
         },
-        // Noise of the readout takes ADU below 0.
-        lowest_count: if options.noise_stages.are_photons() { 0 } else { LOWEST_COUNT },
+        // Noise of the readout takes ADU below 0, but not raw words.
+        lowest_count: match &options.noise_stages {
+            stages if stages.are_photons() || stages.switched_gains().is_some() => 0,
+            _ => LOWEST_COUNT,
+        },
         compression: options.nxmx_compression.unwrap_or_default(),
         lambda_m: plan.map_or(Vec::new(), Plan::wavelengths_m),
         mask: mask(e)?,
@@ -238,6 +246,17 @@ fn header(
         truth,
         ..NxmxHeader::new(geometry, frames)
     })
+}
+
+fn gain_modes(gains: &SwitchedGains) -> TrueGainModes {
+    let modes = &gains.modes;
+    TrueGainModes {
+        codes: GainSwitching::CODES,
+        adu_per_kev: modes.map(|mode| mode.adu_per_kev),
+        pedestals_adu: modes.map(|mode| mode.pedestal_adu),
+        readouts_adu: modes.map(|mode| mode.readout_adu),
+        switch_kev: gains.switch_kev,
+    }
 }
 
 /// A of the axes at phi = 0, in columns, as the crystal lies at the start of a frame.

@@ -9,11 +9,12 @@ pub(crate) mod lattices;
 pub(crate) mod model;
 mod mosaic;
 mod named;
+mod noise;
 mod plausibility;
 mod reach;
 mod repairs;
 pub(crate) mod sensor;
-pub(crate) mod shots;
+pub mod shots;
 pub(crate) mod spectrum;
 mod spots;
 pub(crate) mod structure_factors;
@@ -31,6 +32,7 @@ use widebragg::random::random_misset;
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
+use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
@@ -127,6 +129,8 @@ pub struct SetUp {
     pub wavelengths: Wavelengths,
     /// The shots, where these are rendered.
     pub plan: Option<Plan>,
+    /// The stages of the noise of the detector.
+    pub noise_stages: NoiseStages,
 }
 
 /// Where the wavelengths of a beam come from.
@@ -205,9 +209,9 @@ fn set_up(
     let FromFiles { experiment, wavelengths, shots } =
         from_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
     let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
-    options.noise_stages.check(&experiment)?;
+    let noise_stages = noise::stages(options, inputs, geometry.as_ref(), &experiment)?;
     held.into_iter().for_each(warn);
-    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan })
+    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan, noise_stages })
 }
 
 /// As [`of_fit`], with a table of structure factors instead of a file; warnings go to `warn`.
