@@ -21,7 +21,7 @@
 //! calibration after counting, and gain, offset and noise also for the negative numbers that stand for no pixel.
 //!
 //! **Accuracy** (`tests/tests/simtbx_rules.rs`). Counts are those of simtbx. Pixels with Gaussian deviates show the last bit
-//! of the logarithm, which is [`rounded::ln`](crate::rounded::ln) here and that of the C library in simtbx: with glibc one
+//! of the logarithm, which is [`rounded::ln`] here and that of the C library in simtbx: with glibc one
 //! pixel of some ten thousand differs by an ulp. [`SimtbxStreams::with_logarithm`] takes that of the C library where there is
 //! one, and all bits are simtbx's.
 //!
