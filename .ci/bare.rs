@@ -11,7 +11,10 @@ use core::ops::Range;
 use core::panic::PanicInfo;
 
 use widebragg::Error;
-use widebragg::background::{Background, BackgroundPixel, BinStatistics, Search, fill_statistics};
+use widebragg::background::{
+    AmorphousMatter, Background, BackgroundPixel, BeamLine, BinStatistics, Curve, Profile, RadialPoint,
+    Search, fill_statistics,
+};
 use widebragg::beam::{Source, SourceGrid};
 use widebragg::carryover::{CarryUse, Carryover, Slot};
 use widebragg::crystal::{Crystal, CrystalParameters};
@@ -27,8 +30,9 @@ use widebragg::noise::counter::Stream;
 use widebragg::noise::detector::{
     CommonMode, DeadTime, Expected, GainSwitching, Limits, Place, fill_bad_pixels, fill_gain_map, shot_factor,
 };
-use widebragg::noise::point_spread::{PointSpread, Spread};
+use widebragg::noise::point_spread::{Form, GaussShares, PointSpread, Shares, Spread};
 use widebragg::noise::shared::SharedStreams;
+use widebragg::noise::simtbx::{SimtbxNoise, SimtbxStreams};
 use widebragg::noise::stages::{PhotonNoise, Readout};
 use widebragg::panel::Panel;
 use widebragg::random::fill_mosaic;
@@ -282,6 +286,23 @@ pub fn bare_point_spread(
 }
 
 #[unsafe(no_mangle)]
+pub fn bare_point_spread_f64(
+    spread: &Spread<'_, f64>,
+    rows: Range<usize>,
+    out: &mut [f64],
+) -> Result<(), Error> {
+    spread.add_to_rows(Simd::detect(), rows, out)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_simtbx(noise: &SimtbxNoise, seeds: [i64; 2], pixels: &mut [f64]) {
+    let mut streams = SimtbxStreams::new(seeds[0], seeds[1]);
+    noise.count_all(&mut streams, &mut *pixels);
+    noise.calibrate_all(&mut streams, &mut *pixels);
+    noise.read_out_all(&mut streams, pixels);
+}
+
+#[unsafe(no_mangle)]
 pub fn bare_background(
     background: &Background<'_>,
     at: [usize; 2],
@@ -292,6 +313,40 @@ pub fn bare_background(
 ) -> BackgroundPixel {
     fill_statistics(bins, values, statistics);
     background.pixel(at, search)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_curve<'t>(
+    points: &[RadialPoint],
+    lines: &[BeamLine],
+    room: &mut [f64],
+    profile: &'t mut [f64],
+) -> Result<Profile<'t>, Error> {
+    Profile::fill(&Curve::fill(points, 1e10, room)?, lines, [0.0, 1.0], profile)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_matter(
+    matter: &AmorphousMatter<'_>,
+    slow: usize,
+    columns: Range<usize>,
+    photons: &mut [f64],
+) -> Result<(), Error> {
+    matter.add_to_row(Simd::detect(), slow, columns, photons)
+}
+
+#[unsafe(no_mangle)]
+pub fn bare_shares(
+    form: Form,
+    (width_px, radius): (f64, usize),
+    room: &mut [f64],
+    (size, photons): ([usize; 2], &[f32]),
+    (scratch, out): (&mut [f64], &mut [f32]),
+) -> Result<(), Error> {
+    let shares = Shares::fill(form, width_px, radius, room)?;
+    shares.spread_rows(Simd::detect(), size, photons, 0..size[1], scratch, out)?;
+    let shares = GaussShares::fill(width_px, room)?;
+    shares.spread_rows(Simd::detect(), size, photons, 0..size[1], scratch, out)
 }
 
 #[unsafe(no_mangle)]

@@ -106,11 +106,11 @@ enum wb_status {
     WB_TOO_LARGE = -9,          /* a count or size exceeds the address space */
     WB_IMPOSSIBLE_CELL = -10,   /* no unit cell has these angles */
     WB_SINGULAR_MATRIX = -11,   /* the matrix has no inverse */
-    WB_NOT_MADE = -12,          /* the memory does not hold a scene, carryover, turns or noise stream */
+    WB_NOT_MADE = -12,          /* the memory does not hold the object that is meant, made by this library */
     WB_OTHER_SCENE = -13,       /* the carryover or the turns belong to another scene */
     WB_LATCH_MISSING = -14,     /* wb_scene_set_latch has not been called */
     WB_INTERNAL = -15,          /* an internal error without a status of its own: a fault of the library */
-    WB_MOVED = -16              /* a scene or turns were copied or moved from where they were made */
+    WB_MOVED = -16              /* an object was copied or moved from where it was made */
 };
 
 /* Returns a one-line message in English; the string is static and never NULL. Later versions may return a
@@ -409,7 +409,7 @@ int32_t wb_sources_fill(const wb_scene_parameters *parameters, const wb_source_g
    frees its memory. */
 typedef struct wb_scene wb_scene;
 
-/* The memory of scenes, carryovers and turns starts at a multiple of this. */
+/* The memory of scenes, carryovers, turns and backgrounds starts at a multiple of this. */
 enum { WB_ALIGNMENT = 64 };
 
 /* Sets *bytes to the size of the scene of these parameters, a multiple of WB_ALIGNMENT. */
@@ -537,6 +537,73 @@ int32_t wb_scene_find_latch(const wb_scene *scene, size_t first_row, size_t rows
 /* Sets the latch of a scene. This is the only function that changes a scene: no other thread may use it
    during the call. */
 int32_t wb_scene_set_latch(wb_scene *scene, const wb_latch *latch);
+
+/* ---- Panels -------------------------------------------------------------------------------------------- */
+
+/* A detector is panels, and a scene is on one of them. Everything else of a scene, beam, crystal and structure
+   factors, is shared by the scenes of all panels: wb_scene_on_panel makes a header alone. */
+
+/* A rectangle of square pixels in the laboratory, with its sensitive layer. */
+typedef struct wb_panel {
+    size_t fast_pixels;
+    size_t slow_pixels;
+    double pixel_m;             /* edge of a pixel */
+    double pix0_m[3];           /* the outer corner of the first pixel */
+    double fast_axis[3];        /* unit vectors */
+    double slow_axis[3];
+    double normal_axis[3];      /* away from the sample */
+    double close_distance_m;    /* from the sample along the normal */
+    double radius_m;            /* of a panel that is bent to a sphere around the sample; 0: it is flat */
+    int32_t point_pixel;        /* not 0: the solid angle of a pixel is 1/R^2 */
+    size_t sensor_layers;       /* layers in which absorption is computed */
+    double sensor_layer_m;      /* thickness of a layer; 0: all photons are absorbed at the surface */
+    double attenuation_per_m;   /* attenuation coefficient of the sensor */
+} wb_panel;
+
+/* Sets *panel to the panel that a scene is on. */
+int32_t wb_scene_panel(const wb_scene *scene, wb_panel *panel);
+
+/* The size of the header that wb_scene_on_panel makes, in bytes, is at most this. */
+enum { WB_SCENE_HEADER = 4096 };
+
+/* Makes the same scene on another panel, in memory of WB_SCENE_HEADER bytes. It uses the tables of `scene`, which
+   must stay in place for as long as the new scene is used. roi: NULL for the whole panel, or its first and last
+   column and then its first and last row. mask: NULL with mask_len = 0, or a value for each pixel of the panel, 0
+   to skip it; it must outlive the new scene. In c-parity each panel is a run of the reference by itself, with a
+   carryover and a latch of its own. */
+int32_t wb_scene_on_panel(const wb_scene *scene, const wb_panel *panel, const size_t *roi, const uint16_t *mask,
+                          size_t mask_len, void *memory, size_t bytes, wb_scene **on_panel, wb_error *error);
+
+/* A rigid motion of a panel, or of several as a group. In a frame with the centre c and the axes e1, e2, e3, a
+   point P of a panel moves to
+
+     P' = c + R(e3, r3) R(e2, r2) R(e1, r1) (P - c) + t1 e1 + t2 e2 + t3 e3
+
+   with shifts t and right-handed turns r; the axes of the panel turn alike. For motions in the laboratory set
+   centre_m to 0 and axes to x, y, z. */
+typedef struct wb_motion {
+    double centre_m[3];         /* the point that turns leave where it is */
+    double axes[9];             /* three unit vectors, which need not be perpendicular */
+    double shift_m[3];
+    double turn_rad[3];
+} wb_motion;
+
+/* The components of a motion. In the frame of a panel, axis 1 is fast, 2 slow and 3 the normal. */
+enum wb_component {
+    WB_SHIFT_1 = 0, /* in m */
+    WB_SHIFT_2 = 1,
+    WB_SHIFT_3 = 2,
+    WB_TURN_1 = 3,  /* in rad */
+    WB_TURN_2 = 4,
+    WB_TURN_3 = 5
+};
+
+/* Sets *motion to the frame of a panel, in which nothing moves yet: its fast and slow axis and its normal, about
+   its centre. */
+int32_t wb_panel_frame(const wb_panel *panel, wb_motion *motion);
+
+/* Sets *moved to a panel after a motion. A motion of 0 keeps the bits. */
+int32_t wb_panel_move(const wb_panel *panel, const wb_motion *motion, wb_panel *moved);
 
 /* ---- Rendering ----------------------------------------------------------------------------------------- */
 
@@ -668,6 +735,12 @@ enum { WB_PARAMETERS = 39 };
 int32_t wb_direction(const wb_scene_parameters *parameters, int32_t parameter, wb_variables *direction,
                      wb_error *error);
 
+/* Sets *direction to dv/dp of a component of a motion, an enum wb_component: the direction in which the variables of
+   a scene on the moved panel change. panel: as it is before the motion. Only the variables of the detector change,
+   so the turns need WB_WANT_DETECTOR. For a group of panels use the same motion for each of them, and add up dL/dp. */
+int32_t wb_panel_direction(const wb_panel *panel, const wb_motion *motion, int32_t component,
+                           wb_variables *direction, wb_error *error);
+
 /* Returns the sum of products of all 48 numbers: dL/dp. NaN if a pointer is NULL or misaligned. */
 double wb_dot(const wb_variables *sums, const wb_variables *direction);
 
@@ -708,7 +781,181 @@ int32_t wb_pushforward_rows(const wb_scene *scene, const wb_turns *turns, size_t
                             const wb_variables *directions, size_t count, double *images, size_t len,
                             wb_carryover *carryover, wb_error *error);
 
-/* ---- Noise --------------------------------------------------------------------------------------------- */
+/* ---- Background ---------------------------------------------------------------------------------------- */
+
+/* Amorphous matter in the beam. A pixel gets, at its centre P, seen from the matter,
+
+     d       = (P - origin)/R          R = |P - origin|          s = |d - i|/(2 lambda)
+     photons = r_e^2 fluence molecules omega capture escape  sum of w F(s) |F(s)| polarisation / sum of w
+
+   over the sources of a scene with their directions i, wavelengths and weights w. F is a monotone curve through the
+   points of the table. */
+typedef struct wb_matter {
+    size_t size;                /* of this struct, which identifies its version */
+    const double *stol_per_angstrom; /* s = sin(theta)/lambda of the points, each above the one before */
+    const double *f_electrons;  /* F of a molecule at these points; held beyond the ends */
+    size_t point_count;         /* at least 1 */
+    double molecules;           /* in the beam: wb_molecules */
+    double origin_m[3];         /* where the matter is, before the detector; the sample is at 0 */
+    double slab_depth;          /* attenuation lengths in a slab across the beam that absorbs what it scatters; 0: none */
+    size_t profile_cells;       /* 0: F at each source's own wavelength. Else, for sources of one direction, a table of
+                                   that many cells has the mean over all wavelengths: a pixel costs the same for any
+                                   number of them. wb_background_error says how exact it is */
+} wb_matter;
+
+/* Returns the number of molecules in the part of a sample that the beam hits. */
+double wb_molecules(double thickness_m, double area_m2, double density_g_per_cm3, double weight_g_per_mol);
+
+/* The background that matter gives on the panel of a scene, in memory of the caller. Any number of threads may use it.
+   Like a scene it stays where it was made. */
+typedef struct wb_background wb_background;
+
+/* Sets *bytes to its size, a multiple of WB_ALIGNMENT. */
+int32_t wb_background_size(const wb_scene *scene, const wb_matter *matter, size_t *bytes, wb_error *error);
+
+/* Makes it in memory. It takes panel, sources, weights, polarisation, fluence and instruction set from the scene, which
+   is not needed afterwards; nor are the matter and its points. */
+int32_t wb_background_make(const wb_scene *scene, const wb_matter *matter, void *memory, size_t bytes,
+                           wb_background **background, wb_error *error);
+
+/* Adds the background of `rows` rows from first_row on to photons[0] .. photons[rows fast_pixels - 1]; len: the length of
+   photons. Region of interest and mask of the scene do not count. */
+int32_t wb_background_rows(const wb_background *background, size_t first_row, size_t rows, double *photons, size_t len);
+
+/* Sets *error to the largest error of the mean over all wavelengths, as a part of its largest value; 0 without
+   profile_cells. */
+int32_t wb_background_error(const wb_background *background, double *error);
+
+/* ---- What a detector makes of photons ------------------------------------------------------------------- */
+
+/* Stage by stage, in the order of nature. Every stage can be called alone, and changes the pixels in place:
+
+     photons  wb_stage_scale (by wb_shot_factor), wb_stage_flicker, wb_stage_count
+     counts   wb_stage_dead_time, wb_spread_rows, then wb_stage_amplify or wb_stage_switch_gain
+     ADU      wb_stage_pedestal, wb_stage_common_mode, wb_stage_read_out, wb_stage_store
+     integers wb_stage_set for hot and dead pixels, wb_stage_mask
+
+   Deviates are functions of seed, stage, frame, panel and the number of the pixel in its panel. So any part of a panel
+   gets the same pixels as in the whole, by any thread, in any order and with any instruction set. Pixels may be any
+   numbers: one that is NaN or not above 0 counts 0, and NaN is stored as the least integer. */
+
+/* Which pixels an array holds, and what their deviates are drawn from. */
+typedef struct wb_place {
+    uint64_t seed;              /* of which 56 bits count */
+    uint32_t frame;             /* frame or shot */
+    uint32_t panel;
+    uint32_t first;             /* the number of the first pixel in its panel: slow times the columns, plus fast */
+    int32_t simd;               /* enum wb_simd */
+} wb_place;
+
+/* Sets *factor to the factor of all pixels of a shot: max(0, 1 + flicker g), g a Gaussian deviate of seed and frame. */
+int32_t wb_shot_factor(const wb_place *place, double flicker, double *factor);
+
+/* Fills the gains of n pixels from place->first on: max(0, 1 + calibration g). They are static: the frame does not
+   count. */
+int32_t wb_gain_map(const wb_place *place, double calibration, float *gain_map, size_t n);
+
+/* Fills the numbers of n bad pixels of a panel of `pixels` pixels, from the bad one of number `first` on. They differ
+   from each other, and are static; place->first and the frame do not count. */
+int32_t wb_bad_pixels(const wb_place *place, uint32_t pixels, uint32_t first, uint32_t *numbers, size_t n);
+
+/* Multiplies n pixels by a factor of 0 or more. */
+int32_t wb_stage_scale(const wb_place *place, double factor, float *pixels, size_t n);
+
+/* Multiplies each pixel by a factor of its own: max(0, 1 + flicker g). */
+int32_t wb_stage_flicker(const wb_place *place, double flicker, float *pixels, size_t n);
+
+/* Replaces expected photons by counts: Poisson deviates. */
+int32_t wb_stage_count(const wb_place *place, float *pixels, size_t n);
+
+/* Leaves out what falls in the dead time tau of counts that are spread evenly over an exposure T: counts e^(-counts tau/T)
+   if a photon within the dead time begins it anew (paralyzable is not 0), else counts/(1 + counts tau/T). */
+int32_t wb_stage_dead_time(const wb_place *place, double tau_s, double exposure_s, int32_t paralyzable, float *pixels,
+                           size_t n);
+
+/* Multiplies by the gain in ADU for each photon, above 0, and by gain_map[i] unless gain_map is NULL. */
+int32_t wb_stage_amplify(const wb_place *place, double gain, const float *gain_map, float *pixels, size_t n);
+
+/* Adds what every pixel has without photons. */
+int32_t wb_stage_pedestal(const wb_place *place, double pedestal_adu, float *pixels, size_t n);
+
+/* Adds what the pixels of a block have in common in this frame, of this rms. Blocks of block_fast x block_slow pixels
+   begin at the first pixel of the panel, which has `columns` columns; rows are blocks of columns x 1. */
+int32_t wb_stage_common_mode(const wb_place *place, double rms_adu, size_t columns, size_t block_fast,
+                             size_t block_slow, float *pixels, size_t n);
+
+/* Adds the noise of the readout, of this rms. */
+int32_t wb_stage_read_out(const wb_place *place, double noise_adu, float *pixels, size_t n);
+
+/* Sets stored[i] to the nearest integer from least to largest. *saturated, unless NULL, is set to the number of pixels
+   that have the largest. */
+int32_t wb_stage_store(const float *pixels, size_t n, int32_t least, int32_t largest, int32_t *stored,
+                       size_t *saturated);
+
+/* A gain of a detector that switches gains. */
+typedef struct wb_gain_mode {
+    double adu_per_kev;         /* below 0 where the signal falls with the charge; not 0 */
+    double pedestal_adu;        /* ADU without charge */
+    double readout_adu;         /* rms noise of the readout */
+} wb_gain_mode;
+
+/* The gains of a detector whose pixels choose one by their charge, such as Jungfrau. */
+typedef struct wb_gain_switching {
+    double photon_kev;          /* energy of a photon */
+    double switch_kev[2];       /* charges from which the second and the third mode are chosen */
+    wb_gain_mode modes[3];
+} wb_gain_switching;
+
+/* Stores counts as raw words: the mode (0, 1 or 3) times 2^14, plus the nearest integer in 0 .. 16383 to charge gain +
+   pedestal + readout noise of that mode. gain_map, unless NULL, multiplies the gain of each mode. *saturated, unless
+   NULL, is set to the number of pixels that their mode cannot hold. */
+int32_t wb_stage_switch_gain(const wb_place *place, const wb_gain_switching *switching, const float *gain_map,
+                             const float *counts, size_t n, int32_t *words, size_t *saturated);
+
+/* Sets the pixels that have one of `count` numbers in their panel to value, such as hot or dead ones. Numbers of pixels
+   that are not among the n are passed over. */
+int32_t wb_stage_set(const wb_place *place, const uint32_t *numbers, size_t count, int32_t value, int32_t *stored,
+                     size_t n);
+
+/* Sets the pixels whose mask is 0 to value, the last stage. */
+int32_t wb_stage_mask(const wb_place *place, const uint16_t *mask, int32_t value, int32_t *stored, size_t n);
+
+/* ---- Point spread --------------------------------------------------------------------------------------- */
+
+/* Forms, of the full width at half maximum w: exp(-4 ln 2 r^2/w^2), (g^2 + r^2)^(-3/2) and (a^2 + r^2)^(-5/2), integrated
+   over pixels. */
+enum wb_spread_form {
+    WB_SPREAD_GAUSS = 0,
+    WB_SPREAD_FIBER = 1,
+    WB_SPREAD_MOFFAT = 2,
+    WB_SPREAD_GAUSS_SQUARE = 3 /* a Gaussian in a square, along the rows and then across them: the fastest */
+};
+
+/* A point spread, and the size of the images that it spreads. */
+typedef struct wb_spread {
+    int32_t form;               /* enum wb_spread_form */
+    int32_t simd;               /* enum wb_simd */
+    double width_px;            /* full width at half maximum, in pixels */
+    size_t radius_px;           /* of the circle beyond which there is nothing, or half the edge of the square */
+    size_t fast_pixels;
+    size_t slow_pixels;
+} wb_spread;
+
+/* Sets *radius_px to the radius beyond which a Gaussian of this width has less than 1e-10 of its light. */
+int32_t wb_spread_whole_radius(double width_px, size_t *radius_px);
+
+/* Sets the lengths of the arrays of the next two functions. */
+int32_t wb_spread_size(const wb_spread *spread, size_t *shares_len, size_t *scratch_len);
+
+/* Fills the shares that pixels within the radius get, which are together 1. They depend on form, width and radius. */
+int32_t wb_spread_shares(const wb_spread *spread, double *shares, size_t len);
+
+/* Fills `rows` rows from first_row on of the image that spreads photons, in out[0] .. out[rows fast_pixels - 1]. photons: the
+   whole image, of len pixels. Light that leaves it is lost. Threads that share the rows need scratch of their own each. */
+int32_t wb_spread_rows(const wb_spread *spread, const double *shares, size_t shares_len, const float *photons, size_t len,
+                       size_t first_row, size_t rows, double *scratch, size_t scratch_len, float *out, size_t out_len);
+
+/* ---- Deviates of the reference --------------------------------------------------------------------------- */
 
 /* A stream of the reference's random deviates: the same seed gives the same deviates. A copy continues
    independently. */

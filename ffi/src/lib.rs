@@ -15,10 +15,13 @@
 //! | `detector`, `crystal`, `conversion` | the kernel's parameters of detector, crystal and scene, from these numbers |
 //! | `sources` | the sources of a divergent beam |
 //! | `arrays` | functions over arrays |
+//! | `stages`, `spread` | what a detector makes of photons, stage by stage; point spreads |
 //! | `scene`, `summary` | a scene in the caller's memory, and its derived quantities |
 //! | `carryover`, `latch` | the state of c-parity scenes |
 //! | `render` | rows and pixels of a scene |
+//! | `background` | what amorphous matter in the beam of a scene scatters |
 //! | `variables`, `direction`, `turns`, `gradient` | derivatives of rows, in both directions |
+//! | `panel` | the same scene on another panel, and rigid motions of panels |
 //!
 //! Each module imports only from modules in rows above it or to its left.
 //!
@@ -33,6 +36,7 @@
 extern crate std;
 
 pub mod arrays;
+pub mod background;
 pub mod block;
 pub mod carryover;
 mod conversion;
@@ -47,12 +51,15 @@ pub mod latch;
 pub mod level;
 mod memory;
 pub mod noise;
+pub mod panel;
 pub mod parameters;
 mod record;
 pub mod render;
 pub mod scalar;
 pub mod scene;
 pub mod sources;
+pub mod spread;
+pub mod stages;
 pub mod status;
 pub mod summary;
 pub mod turns;

@@ -43,6 +43,11 @@ impl Region {
         }
     }
 
+    /// Whether it has no bytes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     fn overlaps(&self, other: &Self) -> bool {
         let share = self.start < other.start + other.bytes && other.start < self.start + self.bytes;
         self.bytes > 0 && other.bytes > 0 && share

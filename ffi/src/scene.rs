@@ -1,4 +1,4 @@
-//! Scenes in the caller's memory: a header, then tables. Structure factors and mask stay where the caller has
+//! Scenes in the caller's memory: a header, then tables, or the tables of the same scene on another panel. Structure factors and mask stay where the caller has
 //! them.
 
 use core::ffi::c_void;
@@ -6,9 +6,10 @@ use core::mem::MaybeUninit;
 
 use widebragg::beam::Source;
 use widebragg::detector::Detector;
+use widebragg::panel::Panel;
 use widebragg::render::Scene;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode};
-use widebragg::scene::{SceneParameters, SceneTables, TablesLen};
+use widebragg::scene::{Roi, SceneParameters, SceneTables, TablesLen};
 use widebragg::structure_factor::{LookupRule, Nodes};
 
 use crate::block::{Array, Header, Layout, block};
@@ -26,6 +27,8 @@ pub struct wb_scene {
     bytes: usize,
     /// The address of this header: `scene` points to the tables of its block.
     made_at: usize,
+    /// The block that the tables of the scene are in; empty: its own.
+    tables: Region,
     /// Whether `wb_scene_set_latch` must be called before the scene can be rendered.
     latch_missing: bool,
     /// The detector that the scene's panel is.
@@ -206,8 +209,57 @@ unsafe fn build(
     let latch_missing = may_latch(&scene);
     // SAFETY: `memory` is not NULL and is aligned, and the block, which belongs to the scene, begins with
     // room for the header, apart from the tables.
-    unsafe { start.write(wb_scene { tag, bytes, made_at, latch_missing, detector, scene }) };
+    unsafe {
+        start.write(wb_scene { tag, bytes, made_at, tables: Region::EMPTY, latch_missing, detector, scene })
+    };
     Ok(memory.cast())
+}
+
+/// The header of `scene` on another panel, to be written at the address `made_at`. It uses the tables of `scene`.
+pub(crate) fn on_panel(
+    scene: &wb_scene,
+    panel: Panel,
+    roi: Roi,
+    mask: Option<&'static [u16]>,
+    made_at: usize,
+) -> Result<wb_scene, Failure> {
+    let kernel = scene.scene.on_panel(panel, roi, mask)?;
+    let Panel { pixel_m, fast_pixels, slow_pixels, pix0_m, fast, slow, normal, close_distance_m, .. } = panel;
+    let beam = scene.detector.beam;
+    // Where the beam meets the plane of the panel; it may not.
+    let distance_m = panel.bend.map_or(pix0_m.dot(normal) / beam.dot(normal), |bend| bend.radius_m);
+    let to_beam = distance_m * beam - pix0_m;
+    let (fast_beam_m, slow_beam_m) = (fast.dot(to_beam), slow.dot(to_beam));
+    let detector = Detector {
+        pixel_m,
+        fast_pixels,
+        slow_pixels,
+        slow_size_m: pixel_m * slow_pixels as f64,
+        pix0_m,
+        fast,
+        slow,
+        normal,
+        distance_m,
+        close_distance_m,
+        x_beam_m: fast_beam_m,
+        y_beam_m: slow_beam_m,
+        fast_beam_m,
+        slow_beam_m,
+        fast_close_m: -pix0_m.dot(fast),
+        slow_close_m: -pix0_m.dot(slow),
+        point_pixel: panel.point_pixel,
+        curved: panel.bend.is_some(),
+        ..scene.detector
+    };
+    Ok(wb_scene {
+        tag: wb_scene::TAG,
+        bytes: size_of::<wb_scene>(),
+        made_at,
+        tables: scene.tables_region()?,
+        latch_missing: may_latch(&kernel),
+        detector,
+        scene: kernel,
+    })
 }
 
 /// Whether the reference might stop interpolating in this scene.
@@ -247,14 +299,24 @@ impl wb_scene {
             tag: Self::TAG,
             bytes: self.bytes,
             made_at: self.made_at,
+            tables: self.tables,
             latch_missing: false,
             detector: self.detector,
             scene: self.scene.with_lookup(lookup),
         }
     }
 
-    /// The memory of the scene, of its structure factors and of its mask, which no output may overlap.
-    pub(crate) fn regions(&self) -> Result<[Region; 3], Failure> {
+    /// The memory that the tables of the scene are in.
+    fn tables_region(&self) -> Result<Region, Failure> {
+        if self.tables.is_empty() { self.block() } else { Ok(self.tables) }
+    }
+
+    fn block(&self) -> Result<Region, Failure> {
+        Region::new((&raw const *self).cast::<u8>(), self.bytes, Self::NAME)
+    }
+
+    /// The memory of the scene, of its tables, of its structure factors and of its mask, which no output may overlap.
+    pub(crate) fn regions(&self) -> Result<[Region; 4], Failure> {
         let p = self.scene.parts();
         let grid = match p.structure_factors.grid {
             Some(grid) => match grid.nodes() {
@@ -267,7 +329,6 @@ impl wb_scene {
             Some(mask) => Region::new(mask.as_ptr(), mask.len(), "mask")?,
             None => Region::EMPTY,
         };
-        let block = Region::new((&raw const *self).cast::<u8>(), self.bytes, Self::NAME)?;
-        Ok([block, grid, mask])
+        Ok([self.block()?, self.tables, grid, mask])
     }
 }

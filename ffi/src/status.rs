@@ -28,7 +28,7 @@ pub const WB_TOO_LARGE: i32 = -9;
 pub const WB_IMPOSSIBLE_CELL: i32 = -10;
 /// The matrix has no inverse.
 pub const WB_SINGULAR_MATRIX: i32 = -11;
-/// The memory does not hold a scene, carryover, turns or noise stream made by this library.
+/// The memory does not hold the object that is meant, made by this library.
 pub const WB_NOT_MADE: i32 = -12;
 /// The carryover or the turns belong to another scene.
 pub const WB_OTHER_SCENE: i32 = -13;
@@ -36,7 +36,7 @@ pub const WB_OTHER_SCENE: i32 = -13;
 pub const WB_LATCH_MISSING: i32 = -14;
 /// The kernel reported an error for which this version of the interface has no status.
 pub const WB_INTERNAL: i32 = -15;
-/// The scene or the turns are not at the address where they were made.
+/// An object is not at the address where it was made.
 pub const WB_MOVED: i32 = -16;
 
 /// Characters of a text in [`wb_error`], including the final zero.
@@ -158,7 +158,7 @@ pub extern "C" fn wb_status_message(status: i32) -> *const c_char {
         WB_OTHER_SCENE => c"the carryover or the turns belong to another scene",
         WB_LATCH_MISSING => c"a c-parity scene that interpolates needs wb_scene_set_latch",
         WB_INTERNAL => c"an internal error without a status of its own; please report it",
-        WB_MOVED => c"a scene or turns were copied or moved from where they were made",
+        WB_MOVED => c"an object was copied or moved from where it was made",
         _ => c"not a status of this library",
     };
     message.as_ptr()

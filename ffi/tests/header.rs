@@ -11,13 +11,17 @@ use std::path::Path;
 use std::process::Command;
 use widebragg_tests::skipped::skipped;
 
+use widebragg_ffi::background::wb_matter;
 use widebragg_ffi::carryover::{wb_carryover_slot, wb_carryover_use};
 use widebragg_ffi::grid::wb_grid;
 use widebragg_ffi::latch::wb_latch;
 use widebragg_ffi::noise::wb_noise;
+use widebragg_ffi::panel::{wb_motion, wb_panel};
 use widebragg_ffi::parameters::{wb_scene_parameters, wb_source};
 use widebragg_ffi::render::wb_row_report;
 use widebragg_ffi::sources::wb_source_grid;
+use widebragg_ffi::spread::wb_spread;
+use widebragg_ffi::stages::{wb_gain_mode, wb_gain_switching, wb_place};
 use widebragg_ffi::status::wb_error;
 use widebragg_ffi::summary::wb_scene_summary;
 use widebragg_ffi::variables::wb_variables;
@@ -230,6 +234,37 @@ fn layouts() -> Vec<Layout> {
             added_cells: [f64; 3],
             added_coupling: [f64; 3],
             mosaic_axis_scale: [f64; 3],
+        }),
+        layout!(wb_panel {
+            fast_pixels: usize,
+            slow_pixels: usize,
+            pixel_m: f64,
+            pix0_m: [f64; 3],
+            fast_axis: [f64; 3],
+            slow_axis: [f64; 3],
+            normal_axis: [f64; 3],
+            close_distance_m: f64,
+            radius_m: f64,
+            point_pixel: i32,
+            sensor_layers: usize,
+            sensor_layer_m: f64,
+            attenuation_per_m: f64,
+        }),
+        layout!(wb_motion { centre_m: [f64; 3], axes: [f64; 9], shift_m: [f64; 3], turn_rad: [f64; 3] }),
+        layout!(wb_matter {
+            size: usize, stol_per_angstrom: *const f64, f_electrons: *const f64, point_count: usize, molecules: f64,
+            origin_m: [f64; 3], slab_depth: f64, profile_cells: usize,
+        }),
+        layout!(wb_place { seed: u64, frame: u32, panel: u32, first: u32, simd: i32 }),
+        layout!(wb_gain_mode { adu_per_kev: f64, pedestal_adu: f64, readout_adu: f64 }),
+        layout!(wb_gain_switching { photon_kev: f64, switch_kev: [f64; 2], modes: [wb_gain_mode; 3] }),
+        layout!(wb_spread {
+            form: i32,
+            simd: i32,
+            width_px: f64,
+            radius_px: usize,
+            fast_pixels: usize,
+            slow_pixels: usize,
         }),
         layout!(wb_noise { opaque: [u64; 40] }),
         layout!(wb_latch { found: i32, slow: usize, fast: usize, evaluation: u64 }),

@@ -78,6 +78,7 @@ pub mod random;
 pub mod real;
 pub mod render;
 pub mod rotation;
+pub mod rounded;
 pub mod sampling;
 pub mod scene;
 mod span;

@@ -62,10 +62,19 @@ fn next(state: u64, multiplier: u64) -> u64 {
     if folded >= MODULUS { folded - MODULUS } else { folded }
 }
 
+/// The largest deviate.
+const LARGEST: f64 = 1.0 - 1.2e-7;
+
+/// The part of the modulus that an entry of the shuffle table is.
+#[inline(always)]
+fn part(entry: u32) -> f64 {
+    (1.0 / MODULUS as f64) * f64::from(entry)
+}
+
 /// The deviate of an entry of the shuffle table.
 #[inline(always)]
 fn deviate(entry: u32) -> f32 {
-    (((1.0 / MODULUS as f64) * f64::from(entry)) as f32).min((1.0 - 1.2e-7) as f32)
+    (part(entry) as f32).min(LARGEST as f32)
 }
 
 impl Ran1 {
@@ -134,14 +143,31 @@ impl Ran1 {
         self.last
     }
 
-    /// Draws the next deviate.
-    pub fn draw(&mut self) -> f32 {
+    /// The entry of the shuffle table that the next deviate is.
+    #[inline(always)]
+    fn next_entry(&mut self) -> u32 {
         if self.state == 0 {
             // `nanoBragg.c` starts the generator where the state is not above 0.
             *self = Self::new(1);
         }
         let next = self.advance();
-        deviate(self.shuffle(next))
+        self.shuffle(next)
+    }
+
+    /// Draws the next deviate.
+    pub fn draw(&mut self) -> f32 {
+        deviate(self.next_entry())
+    }
+
+    /// Draws the next deviate without rounding it to f32, as simtbx does.
+    ///
+    /// ```
+    /// use widebragg::random::Ran1;
+    ///
+    /// assert_eq!(Ran1::new(1).draw_f64() as f32, Ran1::new(1).draw());
+    /// ```
+    pub fn draw_f64(&mut self) -> f64 {
+        part(self.next_entry()).min(LARGEST)
     }
 
     /// Draws the next deviates: the same as [`Ran1::draw`] one after the other, faster.

@@ -47,6 +47,7 @@
 //! | make and thin out spectra | [`spectrum`] |
 //! | add what amorphous matter scatters | [`background`] |
 //! | spread photons as a detector does | [`point_spread`] |
+//! | add noise, point spread and background as simtbx has them | [`simtbx`] |
 //! | find the reflections that images show | [`predictions`] |
 //! | tell by how much each fault of the reference changes an image | [`faults`] |
 //!
@@ -75,9 +76,11 @@ pub mod panels;
 pub mod parameters;
 pub mod point_spread;
 pub mod predictions;
+pub mod reference_spread;
 pub mod resolution;
 pub mod sensor_material;
 pub mod shots;
+pub mod simtbx;
 pub mod spectrum;
 pub mod statistics;
 mod tables;

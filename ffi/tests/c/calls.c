@@ -201,6 +201,128 @@ static void scenes(void) {
     free(mask);
 }
 
+/* The same scene on a panel that has moved, the derivative by a turn of it, and what matter scatters to it, in memory of
+   exactly the size that they need. */
+static void panels(void) {
+    enum { SIDE = 9 };
+    const double stol[3] = {0.0, 0.2, 0.5}, f[3] = {2.5, 7.0, 3.0};
+    double *photons = (double *)malloc(SIDE * SIDE * sizeof *photons), part;
+    wb_variables *direction = (wb_variables *)malloc(sizeof *direction);
+    wb_scene_parameters p;
+    wb_matter matter;
+    wb_panel panel, moved;
+    wb_motion motion;
+    wb_background *background;
+    wb_scene *scene, *other;
+    wb_error error;
+    wb_turns *turns;
+    void *memory[4];
+    size_t bytes, i;
+    uint64_t wanted;
+
+    CHECK(photons != NULL && direction != NULL);
+    CHECK(wb_scene_defaults(&p, sizeof p) == WB_OK);
+    p.given = WB_GIVEN_CELL;
+    for (i = 0; i < 3; i++) {
+        p.cell_angstrom[i] = 40.0;
+        p.cell_angles_rad[i] = 1.6;
+        p.cells[i] = 3.0;
+    }
+    p.fast_pixels = p.slow_pixels = SIDE;
+    p.pixel_m = 2e-3;
+    p.grid.default_f = 100.0;
+    scene = make(&p, &memory[0]);
+    CHECK(wb_scene_panel(scene, &panel) == WB_OK && panel.fast_pixels == SIDE);
+    CHECK(wb_panel_frame(&panel, &motion) == WB_OK);
+    motion.shift_m[2] = 1e-3;
+    motion.turn_rad[0] = 0.1;
+    CHECK(wb_panel_move(&panel, &motion, &moved) == WB_OK);
+    CHECK(wb_scene_on_panel(scene, &moved, NULL, NULL, 0, exactly(WB_SCENE_HEADER, &memory[1]), WB_SCENE_HEADER, &other,
+                            &error) == WB_OK);
+    CHECK(wb_render_rows_f64(other, 0, SIDE, photons, SIDE * SIDE, NULL) == WB_OK);
+    for (i = 0; i < SIDE * SIDE; i++) CHECK(photons[i] > 0.0);
+
+    CHECK(wb_panel_direction(&panel, &motion, WB_TURN_1, direction, &error) == WB_OK);
+    CHECK(wb_wanted_along(direction, 1, &wanted) == WB_OK && wanted == WB_WANT_DETECTOR);
+    CHECK(wb_turns_size(other, wanted, &bytes) == WB_OK);
+    CHECK(wb_turns_make(other, wanted, exactly(bytes, &memory[2]), bytes, &turns) == WB_OK);
+    CHECK(wb_pushforward_rows(other, turns, 0, SIDE, direction, 1, photons, SIDE * SIDE, NULL, &error) == WB_OK);
+    CHECK(photons[0] != 0.0);
+
+    memset(&matter, 0, sizeof matter);
+    matter.size = sizeof matter;
+    matter.stol_per_angstrom = stol;
+    matter.f_electrons = f;
+    matter.point_count = 3;
+    matter.molecules = wb_molecules(1e-4, 1e-8, 1.0, 18.0);
+    for (i = 0; i < 2; i++) {
+        matter.profile_cells = 100 * i;
+        CHECK(wb_background_size(other, &matter, &bytes, &error) == WB_OK && bytes % WB_ALIGNMENT == 0);
+        CHECK(wb_background_make(other, &matter, exactly(bytes, &memory[3]), bytes, &background, &error) == WB_OK);
+        memset(photons, 0, SIDE * SIDE * sizeof *photons);
+        CHECK(wb_background_rows(background, 2, SIDE - 2, photons + 2 * SIDE, (SIDE - 2) * SIDE) == WB_OK);
+        CHECK(photons[0] == 0.0 && photons[SIDE * SIDE - 1] > 0.0);
+        CHECK(wb_background_error(background, &part) == WB_OK && (part > 0.0) == (i > 0));
+        free(memory[3]);
+    }
+    free(memory[2]);
+    free(memory[1]);
+    free(memory[0]);
+    free(direction);
+    free(photons);
+}
+
+/* All stages of a detector, and its point spread, in arrays of exactly the size that they need. */
+static void stages(void) {
+    enum { COLUMNS = 13, ROWS = 11, N = COLUMNS * ROWS, BAD = 5 };
+    const wb_place place = {7, 1, 2, 0, WB_SIMD_AUTO};
+    const wb_gain_switching switching = {9.5, {100.0, 1000.0}, {{40, 2500, 12}, {-1.4, 15000, 20}, {-0.1, 15200, 21}}};
+    float *pixels = (float *)malloc(N * sizeof *pixels), *out = (float *)malloc(N * sizeof *out);
+    float *gains = (float *)malloc(N * sizeof *gains);
+    int32_t *stored = (int32_t *)malloc(N * sizeof *stored);
+    uint32_t *bad = (uint32_t *)malloc(BAD * sizeof *bad);
+    uint16_t *mask = (uint16_t *)malloc(N * sizeof *mask);
+    wb_spread spread = {WB_SPREAD_FIBER, WB_SIMD_AUTO, 0.8, 3, COLUMNS, ROWS};
+    double factor, *shares, *scratch;
+    size_t saturated, shares_len, scratch_len, radius;
+    int i;
+
+    CHECK(pixels != NULL && out != NULL && gains != NULL && stored != NULL && bad != NULL && mask != NULL);
+    for (i = 0; i < N; i++) {
+        pixels[i] = (float)(i % 20);
+        mask[i] = i % 9 != 0;
+    }
+    CHECK(wb_gain_map(&place, 0.03, gains, N) == WB_OK && wb_bad_pixels(&place, N, 0, bad, BAD) == WB_OK);
+    CHECK(wb_shot_factor(&place, 0.1, &factor) == WB_OK && factor > 0.5 && factor < 1.5);
+    CHECK(wb_stage_scale(&place, factor, pixels, N) == WB_OK && wb_stage_flicker(&place, 0.01, pixels, N) == WB_OK);
+    CHECK(wb_stage_count(&place, pixels, N) == WB_OK && wb_stage_dead_time(&place, 1e-7, 1e-3, 0, pixels, N) == WB_OK);
+    for (i = WB_SPREAD_GAUSS; i <= WB_SPREAD_GAUSS_SQUARE; i++) {
+        spread.form = i;
+        CHECK(wb_spread_size(&spread, &shares_len, &scratch_len) == WB_OK);
+        shares = (double *)malloc(shares_len * sizeof *shares);
+        scratch = (double *)malloc(scratch_len * sizeof *scratch);
+        CHECK(shares != NULL && scratch != NULL && wb_spread_shares(&spread, shares, shares_len) == WB_OK);
+        CHECK(wb_spread_rows(&spread, shares, shares_len, pixels, N, 0, ROWS, scratch, scratch_len, out, N) == WB_OK);
+        CHECK(sum(out, N) > 0.0 && sum(out, N) < sum(pixels, N));
+        free(scratch);
+        free(shares);
+    }
+    CHECK(wb_spread_whole_radius(0.8, &radius) == WB_OK && radius > 1);
+    CHECK(wb_stage_switch_gain(&place, &switching, gains, out, N, stored, &saturated) == WB_OK && saturated == 0);
+    CHECK(wb_stage_amplify(&place, 1.7, gains, out, N) == WB_OK && wb_stage_pedestal(&place, 40.0, out, N) == WB_OK);
+    CHECK(wb_stage_common_mode(&place, 1.0, COLUMNS, COLUMNS, 1, out, N) == WB_OK);
+    CHECK(wb_stage_read_out(&place, 3.0, out, N) == WB_OK);
+    CHECK(wb_stage_store(out, N, 0, 65535, stored, &saturated) == WB_OK && saturated == 0);
+    CHECK(wb_stage_set(&place, bad, BAD, 0, stored, N) == WB_OK && wb_stage_mask(&place, mask, -1, stored, N) == WB_OK);
+    CHECK(stored[0] == -1 && stored[1] >= 0 && stored[bad[0]] <= 0);
+    free(mask);
+    free(bad);
+    free(stored);
+    free(gains);
+    free(out);
+    free(pixels);
+}
+
 static void arrays(void) {
     size_t n, i;
     for (n = 0; n <= 40; n++) {
@@ -270,7 +392,9 @@ int main(void) {
     arrays();
     rotations();
     noise();
+    stages();
     scenes();
+    panels();
     printf("ok\n");
     return 0;
 }

@@ -68,16 +68,8 @@ impl<'t> Curve<'t> {
     /// not finite, and an s that is not above the s before it.
     pub fn fill(points: &[RadialPoint], per_m: f64, room: &'t mut [f64]) -> Result<Self, Error> {
         let count = points.len();
-        require(count > 0, "points of a radial table", 0.0, "at least 1")?;
+        Self::check(points.iter().copied(), per_m)?;
         same_length("curve", room.len(), Self::room_len(count))?;
-        for point in points {
-            require((point.s * per_m).is_finite(), "s of a radial table", point.s, "finite")?;
-            require(true, "F of a radial table", point.f_electrons, "finite")?;
-        }
-        for (before, after) in points.iter().zip(points.iter().skip(1)) {
-            let apart_per_m = (after.s - before.s) * per_m;
-            require(apart_per_m >= NEAREST_PER_M, "s of a radial table", after.s, "above the s before it")?;
-        }
         let short = || Error::BufferTooShort { buffer: "curve", needed: Self::room_len(count), given: 0 };
         let (knots, rest) = room.split_at_mut_checked(count).ok_or_else(short)?;
         let (coefficients, before) = rest.split_at_mut_checked(count * TERMS).ok_or_else(short)?;
@@ -101,6 +93,22 @@ impl<'t> Curve<'t> {
         Ok(Self { knots, cubics: coefficients.as_chunks().0, before, bins_per_m })
     }
 
+    /// Checks points as [`Curve::fill`] does.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a table without points, numbers that are not finite, and an s that is not above the s before it.
+    pub fn check(points: impl IntoIterator<Item = RadialPoint>, per_m: f64) -> Result<(), Error> {
+        let mut before = None;
+        for RadialPoint { s, f_electrons } in points {
+            require((s * per_m).is_finite(), "s of a radial table", s, "finite")?;
+            require(true, "F of a radial table", f_electrons, "finite")?;
+            let is_above = before.is_none_or(|before| (s - before) * per_m >= NEAREST_PER_M);
+            require(is_above, "s of a radial table", s, "above the s before it")?;
+            before = Some(s);
+        }
+        require(before.is_some(), "points of a radial table", 0.0, "at least 1")
+    }
+
     /// The s of the first and of the last point, in 1/m.
     #[must_use]
     pub fn ends_per_m(&self) -> (f64, f64) {
@@ -117,7 +125,7 @@ impl<'t> Curve<'t> {
     pub(super) fn with_slope(&self, s_per_m: f64) -> (f64, f64) {
         let (first, last) = self.ends_per_m();
         let within = s_per_m >= first && s_per_m <= last;
-        let s = s_per_m.clamp(first, last);
+        let s = s_per_m.max(first).min(last);
         let bins = self.before.len().saturating_sub(1) as f64;
         let bin = bin_of(s, first, self.bins_per_m, bins);
         let before = |bin: usize| self.before.get(bin).map_or(0, |&points| points as usize);

@@ -13,6 +13,8 @@
 //! **Accuracy** (`tests/tests/kernel_random.rs`). The values are those of Lanczos' formula with libm's logarithms.
 
 use super::certain::{ERROR, certain, decided, ln};
+use super::means::OfMean;
+use super::precision::Precision;
 
 /// Lanczos coefficients of ln gamma(x).
 const LANCZOS: [f64; 6] = [
@@ -37,9 +39,9 @@ const fn lanczos_arguments(x: f64) -> (f64, f64, f64) {
 }
 
 /// Lanczos' formula, from its x and the numbers whose logarithms it takes, with these logarithms.
-const fn lanczos((x, shifted, _): (f64, f64, f64), ln_shifted: f64, ln_series: f64) -> f32 {
+const fn lanczos((x, shifted, _): (f64, f64, f64), ln_shifted: f64, ln_series: f64) -> f64 {
     let power = shifted - (x + 0.5) * ln_shifted;
-    (-power + ln_series) as f32
+    -power + ln_series
 }
 
 /// Number of integers whose ln gamma(n + 1) is in the table: 8 kB.
@@ -51,7 +53,7 @@ static TABLE: [f32; TABLED] = {
     let mut n = 0;
     while n < TABLED {
         let arguments = lanczos_arguments((n + 1) as f64);
-        table[n] = lanczos(arguments, ln(arguments.1), ln(arguments.2));
+        table[n] = lanczos(arguments, ln(arguments.1), ln(arguments.2)) as f32;
         n += 1;
     }
     table
@@ -60,10 +62,10 @@ static TABLE: [f32; TABLED] = {
 /// Bound of the difference between Stirling's series and Lanczos' formula.
 const LANCZOS_ERROR: f64 = 5e-10;
 
-/// ln gamma(x + 1) by Lanczos' formula, for x >= 0.
-pub(super) fn ln_gamma_after(x: f32) -> f32 {
-    let arguments = lanczos_arguments(f64::from(x + 1.0));
-    lanczos(arguments, libm::log(arguments.1), libm::log(arguments.2))
+/// ln gamma(x + 1) by Lanczos' formula, x + 1 rounded, for x >= 0.
+pub(super) fn ln_gamma_after<N: Precision>(x: N) -> N {
+    let arguments = lanczos_arguments((x + N::from_f64(1.0)).into());
+    N::from_f64(lanczos(arguments, libm::log(arguments.1), libm::log(arguments.2)))
 }
 
 /// ln gamma(x + 1) by Stirling's series, for x >= 12 and its approximate logarithm. The error is below 2e-11, and
@@ -105,10 +107,19 @@ pub(super) struct Mean {
     pub(super) wide_ln_gamma: f64,
 }
 
-impl Mean {
-    /// ln gamma(count + 1) for an integer count >= 0.
+impl OfMean<f32> for Mean {
     #[inline(always)]
-    pub(super) fn ln_factorial(&self, count: f32) -> f32 {
+    fn ln(&self) -> f32 {
+        self.ln
+    }
+
+    #[inline(always)]
+    fn ln_gamma(&self) -> f32 {
+        self.ln_gamma
+    }
+
+    #[inline(always)]
+    fn ln_factorial(&self, count: f32) -> f32 {
         // The conversion limits to the range of usize.
         match TABLE.get(count as usize) {
             Some(&value) => {
@@ -118,7 +129,9 @@ impl Mean {
             None => self.ln_factorial_beyond(count),
         }
     }
+}
 
+impl Mean {
     /// ln gamma(count + 1) for counts that are not in the table: by the differences that Stirling's series has at the
     /// count and at the mean, where the count is near, since the powers of their ratio need no logarithm.
     #[inline(always)]

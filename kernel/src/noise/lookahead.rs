@@ -42,7 +42,7 @@ pub(super) struct Lookahead<'r> {
     /// Whether `trials` belong to this block.
     has_trials: bool,
     /// The points of Gaussian deviates that begin with each deviate, and their factors, NaN where undecided.
-    points: [Point; BLOCK],
+    points: [Point<f32>; BLOCK],
     factors: [f32; BLOCK],
     /// Whether `points` belong to this block.
     has_points: bool,
@@ -122,7 +122,7 @@ impl<'r> Lookahead<'r> {
     }
 }
 
-impl Uniforms for Lookahead<'_> {
+impl Uniforms<f32> for Lookahead<'_> {
     #[inline(always)]
     fn uniform(&mut self) -> f32 {
         if self.next >= BLOCK {
@@ -134,7 +134,7 @@ impl Uniforms for Lookahead<'_> {
     }
 
     #[inline(always)]
-    fn point(&mut self) -> (Point, f32) {
+    fn point(&mut self) -> (Point<f32>, f32) {
         loop {
             if !self.has_points || self.next + 2 > BLOCK {
                 self.prepare_points();
@@ -143,7 +143,7 @@ impl Uniforms for Lookahead<'_> {
             let approximate = self.factors.get(self.next).copied().unwrap_or(f32::NAN);
             self.next += 2;
             if point.is_within() {
-                return (point, decided(approximate, || factor(point.square)));
+                return (point, decided(approximate, || factor(point.square, libm::log)));
             }
         }
     }

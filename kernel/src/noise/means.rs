@@ -36,19 +36,36 @@ impl Mean {
     }
 }
 
-/// The functions of a mean.
-pub(super) trait Functions {
+/// The functions of means.
+pub(super) trait Functions<N> {
+    /// What the rejection needs of a mean.
+    type OfMean: OfMean<N>;
+
     /// The limit of the products, for a mean below 12.
-    fn limit(&self, mean: f32) -> f32;
+    fn limit(&self, mean: N) -> N;
 
     /// The functions of the rejection, for a mean from 12 on.
-    fn mean(&self, mean: f32) -> Mean;
+    fn mean(&self, mean: N) -> Self::OfMean;
+}
+
+/// The functions of a mean whose deviates are found by rejection.
+pub(super) trait OfMean<N> {
+    /// ln mean.
+    fn ln(&self) -> N;
+
+    /// ln gamma(mean + 1).
+    fn ln_gamma(&self) -> N;
+
+    /// ln gamma(count + 1) for an integer count >= 0.
+    fn ln_factorial(&self, count: N) -> N;
 }
 
 /// Functions that are computed for one mean.
 pub(super) struct Alone;
 
-impl Functions for Alone {
+impl Functions<f32> for Alone {
+    type OfMean = Mean;
+
     #[inline(always)]
     fn limit(&self, mean: f32) -> f32 {
         limit_of(mean)
@@ -80,8 +97,8 @@ impl Means {
             wide_ln: [f64::NAN; BLOCK],
             wide_ln_gamma: [f64::NAN; BLOCK],
         };
-        let has_rejections = means.iter().any(|&mean| mean >= REJECTION);
-        let has_products = means.iter().any(|&mean| mean < REJECTION);
+        let has_rejections = means.iter().any(|&mean| f64::from(mean) >= REJECTION);
+        let has_products = means.iter().any(|&mean| f64::from(mean) < REJECTION);
         if has_rejections {
             simd.run(Fill { means, functions: &mut functions });
         }
@@ -104,7 +121,9 @@ pub(super) struct OfBlock<'m> {
     index: usize,
 }
 
-impl Functions for OfBlock<'_> {
+impl Functions<f32> for OfBlock<'_> {
+    type OfMean = Mean;
+
     #[inline(always)]
     fn limit(&self, mean: f32) -> f32 {
         let limit = self.functions.limits.get(self.index).copied().unwrap_or(f32::NAN);
@@ -136,7 +155,7 @@ impl WithSimd for FillLimits<'_> {
         for (&mean, limit) in self.means.iter().zip(self.limits) {
             let approximate = certain_approximation(exp(-f64::from(mean)));
             // The approximation holds for these; the others are rare.
-            *limit = if mean > VANISHING && mean < REJECTION { approximate } else { f32::NAN };
+            *limit = if mean > VANISHING && f64::from(mean) < REJECTION { approximate } else { f32::NAN };
         }
     }
 }

@@ -16,8 +16,9 @@
 //! **Special case.** A mean that is NaN gives 0.
 //!
 //! The stages from photons to counts and ADU, as `noisify.c` has them, are in [`stages`], the point spread in
-//! [`point_spread`], and streams of several seeds in [`shared`]. Deviates that depend on a pixel alone, of any order and thread,
-//! are in [`counter`], and the stages of a detector with them in [`detector`].
+//! [`point_spread`], and streams of several seeds in [`shared`]. [`simtbx`] has the stages of simtbx, which are in f64.
+//! Deviates that depend on a pixel alone, of any order and thread, are in [`counter`], and the stages of a detector with them
+//! in [`detector`].
 //!
 //! ```
 //! use widebragg::noise::Poisson;
@@ -36,7 +37,9 @@ mod ln_gamma;
 mod lookahead;
 mod means;
 pub mod point_spread;
+mod precision;
 pub mod shared;
+pub mod simtbx;
 pub mod stages;
 
 use core::f64::consts::PI;
@@ -47,9 +50,9 @@ use crate::lanes::Simd;
 use crate::random::Ran1;
 use certain::{certain_approximation, decided};
 use gauss::{Point, factor};
-use ln_gamma::Mean;
 use lookahead::Lookahead;
-use means::{Alone, BLOCK, Functions, Means};
+use means::{Alone, BLOCK, Functions, Means, OfMean};
+use precision::Precision;
 
 /// A stream of Poisson deviates.
 #[derive(Debug, Clone)]
@@ -62,34 +65,34 @@ pub struct Poisson {
 const VANISHING: f32 = 1.0 / 67_108_864.0;
 
 /// Least mean whose deviates are found by rejection.
-const REJECTION: f32 = 12.0;
+const REJECTION: f64 = 12.0;
 
 /// Largest mean whose deviates are found by rejection.
-const LARGEST_REJECTION: f32 = 1e6;
+const LARGEST_REJECTION: f64 = 1e6;
 
-/// Uniform deviates, one by one or in the pairs of a trial of the rejection.
-trait Uniforms {
+/// Uniform deviates of a precision, one by one or in the pairs of a trial of the rejection.
+trait Uniforms<N> {
     /// The next deviate u.
-    fn uniform(&mut self) -> f32;
+    fn uniform(&mut self) -> N;
 
     /// The next point within the circle of Gaussian deviates, and its factor.
-    fn point(&mut self) -> (Point, f32);
+    fn point(&mut self) -> (Point<N>, N);
 
     /// tan(pi u) of the next deviate u, the first of a trial.
-    fn tangent(&mut self) -> f32;
+    fn tangent(&mut self) -> N;
 
     /// Whether the next deviate, the second of a trial, accepts the trial.
-    fn accepts(&mut self, tangent: f32, log_ratio: f32) -> bool;
+    fn accepts(&mut self, tangent: N, log_ratio: N) -> bool;
 }
 
-impl Uniforms for Ran1 {
+impl Uniforms<f32> for Ran1 {
     fn uniform(&mut self) -> f32 {
         self.draw()
     }
 
-    fn point(&mut self) -> (Point, f32) {
+    fn point(&mut self) -> (Point<f32>, f32) {
         let point = Point::draw(self);
-        (point, factor(point.square))
+        (point, factor(point.square, libm::log))
     }
 
     fn tangent(&mut self) -> f32 {
@@ -101,12 +104,13 @@ impl Uniforms for Ran1 {
     }
 }
 
-fn tangent(uniform: f32) -> f32 {
-    libm::tan(PI * f64::from(uniform)) as f32
+fn tangent<N: Precision>(uniform: N) -> N {
+    N::from_f64(libm::tan(PI * uniform.into()))
 }
 
-fn accepts(uniform: f32, tangent: f32, log_ratio: f32) -> bool {
-    uniform <= (0.9 * (1.0 + f64::from(tangent * tangent)) * libm::exp(f64::from(log_ratio))) as f32
+fn accepts<N: Precision>(uniform: N, tangent: N, log_ratio: N) -> bool {
+    let square: f64 = (tangent * tangent).into();
+    uniform <= N::from_f64(0.9 * (1.0 + square) * libm::exp(log_ratio.into()))
 }
 
 impl Poisson {
@@ -168,7 +172,7 @@ impl Poisson {
 
 /// A Gaussian deviate; `spare` is the second of a pair.
 #[inline(always)]
-fn gauss(uniforms: &mut impl Uniforms, spare: &mut Option<f32>) -> f32 {
+fn gauss<N: Precision>(uniforms: &mut impl Uniforms<N>, spare: &mut Option<N>) -> N {
     if let Some(spare) = spare.take() {
         return spare;
     }
@@ -180,22 +184,39 @@ fn gauss(uniforms: &mut impl Uniforms, spare: &mut Option<f32>) -> f32 {
 
 /// A Poisson deviate; `functions` returns those of `mean`.
 #[inline(always)]
-fn draw(
-    uniforms: &mut impl Uniforms,
-    spare_gauss: &mut Option<f32>,
-    mean: f32,
-    functions: &impl Functions,
-) -> f32 {
-    if mean > LARGEST_REJECTION {
-        let deviate = gauss(uniforms, spare_gauss);
-        (f64::from(mean) + libm::sqrt(f64::from(mean)) * f64::from(deviate)) as f32
-    } else if mean < REJECTION {
+fn draw<N: Precision>(
+    uniforms: &mut impl Uniforms<N>,
+    spare_gauss: &mut Option<N>,
+    mean: N,
+    functions: &impl Functions<N>,
+) -> N {
+    let exact: f64 = mean.into();
+    if exact > LARGEST_REJECTION {
+        let deviate: f64 = gauss(uniforms, spare_gauss).into();
+        N::from_f64(exact + libm::sqrt(exact) * deviate)
+    } else if exact < REJECTION {
         products_above(uniforms, functions.limit(mean))
     } else if mean.is_nan() {
-        0.0
+        N::from_f64(0.0)
     } else {
-        by_rejection(uniforms, functions.mean(mean))
+        by_rejection(uniforms, mean, &functions.mean(mean))
     }
+}
+
+/// As [`draw`], but a mean that is NaN takes two deviates and gives NaN: the reference's rejection accepts its first trial.
+#[inline(always)]
+fn draw_or_nan<N: Precision>(
+    uniforms: &mut impl Uniforms<N>,
+    spare_gauss: &mut Option<N>,
+    mean: N,
+    functions: &impl Functions<N>,
+) -> N {
+    if mean.is_nan() {
+        uniforms.uniform();
+        uniforms.uniform();
+        return N::from_f64(f64::NAN);
+    }
+    draw(uniforms, spare_gauss, mean, functions)
 }
 
 /// The limit of the products for a mean below 12: e^-mean as libm's, rounded to f32.
@@ -206,12 +227,12 @@ fn limit_of(mean: f32) -> f32 {
 
 /// The number of uniform deviates whose product stays above `limit`.
 #[inline(always)]
-fn products_above(uniforms: &mut impl Uniforms, limit: f32) -> f32 {
-    let mut count = -1.0f32;
-    let mut product = 1.0f32;
+fn products_above<N: Precision>(uniforms: &mut impl Uniforms<N>, limit: N) -> N {
+    let mut count = N::from_f64(-1.0);
+    let mut product = N::from_f64(1.0);
     loop {
-        count += 1.0;
-        product *= uniforms.uniform();
+        count = count + N::from_f64(1.0);
+        product = product * uniforms.uniform();
         if product.is_nan() || product <= limit {
             return count;
         }
@@ -227,24 +248,17 @@ fn exp_minus(mean: f32) -> f32 {
     if mean >= 1.0 { decided(certain_approximation(certain::exp(x)), exact) } else { exact() }
 }
 
-/// The integer part of `count` >= 0. libm's takes a call.
 #[inline(always)]
-fn floor(count: f32) -> f32 {
-    // 2^23; from there on all numbers are integers.
-    if count < 8_388_608.0 { count as i32 as f32 } else { count }
-}
-
-#[inline(always)]
-fn by_rejection(uniforms: &mut impl Uniforms, functions: Mean) -> f32 {
-    let Mean { mean, ln, ln_gamma, .. } = functions;
-    let spread = libm::sqrt(2.0 * f64::from(mean)) as f32;
-    let peak = mean * ln - ln_gamma;
+fn by_rejection<N: Precision>(uniforms: &mut impl Uniforms<N>, mean: N, functions: &impl OfMean<N>) -> N {
+    let ln = functions.ln();
+    let spread = N::from_f64(libm::sqrt(2.0 * mean.into()));
+    let peak = mean * ln - functions.ln_gamma();
     loop {
         let (tangent, count) = loop {
             let tangent = uniforms.tangent();
             let count = spread * tangent + mean;
-            if count >= 0.0 {
-                break (tangent, floor(count));
+            if count >= N::from_f64(0.0) {
+                break (tangent, count.floor());
             }
         };
         let log_ratio = count * ln - functions.ln_factorial(count) - peak;

@@ -2,7 +2,7 @@
 //!
 //! Spec has the shares of a [`Form`] within a radius ([`Shares`]) and those of a Gaussian in a square ([`GaussShares`]),
 //! which are 1 in all; light over an edge is lost. [`PointSpread`] and [`Spread`], of which the rest of this page is, are as
-//! `noisify.c` has it.
+//! `noisify.c` has it in f32 and simtbx in f64.
 //!
 //! **Formulas.** The share that the pixel at the offset (dx, dy) gets is the integral of the point spread over that
 //! pixel, w the full width at half maximum in pixels:
@@ -17,12 +17,12 @@
 //! and g/sqrt(g^2 + r^2) for fiber. The sum of these parts is lost, and comes back as the same number of photons for
 //! every pixel. A pixel's own radius is the one beyond which about a tenth of the square root of its photons would be.
 //!
-//! **Source.** `apply_psf` of `noisify.c`, with its faults: photons that leave over the right edge arrive in the
+//! **Source.** `apply_psf` of `noisify.c` and of simtbx, with their faults: photons that leave over the right edge arrive in the
 //! first pixel of the next row, shares and lost part do not add up to 1, and a pixel below 0.01 photons has no radius
 //! of its own for gauss, so that its photons vanish.
 //!
-//! **Accuracy** (`tests/tests/cli_companions.rs`). Pixels are those of the reference: each receives its terms in the
-//! order of the image, product and sum in f64, and the sum is rounded to f32 after each of them.
+//! **Accuracy** (`tests/tests/cli_companions.rs`, `simtbx_rules.rs`). Pixels are those of the reference: each receives its
+//! terms in the order of the image, product and sum in f64, and the sum is rounded to the type of the pixels after each of them.
 //!
 //! **Shapes.** Images are slow-major. Rows of the result do not depend on each other, so that threads can share them.
 //!
@@ -35,7 +35,7 @@
 //! let mut shares = vec![0.0; size.shares_len()?];
 //! shares.chunks_mut(size.columns()).enumerate().for_each(|(row, shares)| spread.fill_row(size, row, shares));
 //!
-//! let mut photons = [0.0; 256];
+//! let mut photons = [0f32; 256];
 //! photons[8 * 16 + 8] = 1000.0;
 //! let mut spread_out = [0.0; 256];
 //! let image = Spread { size, shares: &shares, photons: &photons, radii: Radii::Same(4) };
@@ -56,6 +56,8 @@ use crate::Error;
 use crate::arrays::same_length;
 use crate::error::require;
 use crate::lanes::{BaseLevel, Simd, WithSimd};
+use crate::render::PixelValue;
+use crate::rounded::atan;
 
 pub use form::Form;
 pub use gather::Shares;
@@ -94,8 +96,8 @@ impl PointSpread {
     /// The radius, in pixels, beyond which about a tenth of the square root of `photons` would be. It is below 0 where
     /// there is none: for gauss and photons below 0.01, and where it has more than 31 bits.
     #[must_use]
-    pub fn own_radius(&self, photons: f32) -> i32 {
-        let photons = f64::from(photons);
+    pub fn own_radius(&self, photons: impl Into<f64>) -> i32 {
+        let photons = photons.into();
         let beyond = libm::sqrt(photons) / 10.0;
         let least = match self.shape {
             Shape::Gauss => libm::sqrt(-libm::log(beyond / photons) / (4.0 * LN_2)) * self.width_px,
@@ -109,17 +111,18 @@ impl PointSpread {
 
     /// The photons of all pixels that are beyond their radii, summed in the order of the image.
     #[must_use]
-    pub fn lost(&self, photons: &[f32], radii: Radii<'_>) -> f64 {
+    pub fn lost<P: PixelValue + Into<f64>>(&self, photons: &[P], radii: Radii<'_>) -> f64 {
         let mut last = (0, self.beyond(0));
-        let lit = photons.iter().enumerate().filter(|(_, photons)| is_distributed(**photons));
-        lit.fold(0.0, |lost, (i, &photons)| {
+        let lit = photons.iter().map(|&photons| photons.into()).enumerate();
+        let lit = lit.filter(|(_, photons)| is_distributed(*photons));
+        lit.fold(0.0, |lost, (i, photons)| {
             let radius = radii.of(i);
             if radius != last.0 {
                 last = (radius, self.beyond(radius));
             }
             lost + match (self.shape, last.1) {
-                (Shape::Gauss, part) => f64::from(photons) * part,
-                (Shape::Fiber, root) => f64::from(photons) * self.g_px / root,
+                (Shape::Gauss, part) => photons * part,
+                (Shape::Fiber, root) => photons * self.g_px / root,
             }
         })
     }
@@ -181,7 +184,7 @@ impl PointSpread {
             Shape::Gauss => 0.25 * (along_x * along_y),
             Shape::Fiber => {
                 let g = self.g_px;
-                libm::atan((x * y) / (g * libm::sqrt(g * g + x * x + y * y))) / 2.0 / PI
+                atan((x * y) / (g * libm::sqrt(g * g + x * x + y * y))) / 2.0 / PI
             }
         }
     }
@@ -189,7 +192,7 @@ impl PointSpread {
 
 /// Whether a pixel's photons are distributed. Those that are NaN are.
 #[inline(always)]
-fn is_distributed(photons: f32) -> bool {
+fn is_distributed(photons: f64) -> bool {
     photons > 0.0 || photons.is_nan()
 }
 
@@ -263,24 +266,24 @@ impl Radii<'_> {
 
 /// An image whose photons are distributed.
 #[derive(Debug, Clone, Copy)]
-pub struct Spread<'a> {
+pub struct Spread<'a, P = f32> {
     /// The size of the table, and of the image.
     pub size: TableSize,
     /// The table, filled by [`PointSpread::fill_row`].
     pub shares: &'a [f64],
     /// The photons of each pixel. Those that are not above 0 are not distributed.
-    pub photons: &'a [f32],
+    pub photons: &'a [P],
     /// The radii, of which none needs to be larger than that of the table.
     pub radii: Radii<'a>,
 }
 
-impl Spread<'_> {
+impl<P: PixelValue + Into<f64>> Spread<'_, P> {
     /// Adds to `rows` of the result, in `out`, what they get from all pixels of the image.
     ///
     /// # Errors
     /// [`Error::BufferTooShort`] if photons, radii or `out` are not of the size of the image, or the table is not of
     /// its size; [`Error::OutsideDetector`] for rows that end outside the image.
-    pub fn add_to_rows(&self, simd: Simd, rows: Range<usize>, out: &mut [f32]) -> Result<(), Error> {
+    pub fn add_to_rows(&self, simd: Simd, rows: Range<usize>, out: &mut [P]) -> Result<(), Error> {
         let Self { size, shares, photons, radii } = *self;
         let pixels = size.fast.checked_mul(size.slow).ok_or(Error::TooLarge { quantity: "image" })?;
         same_length("photons", photons.len(), pixels)?;
@@ -297,8 +300,8 @@ impl Spread<'_> {
         }
         if size.radius <= BLOCK_RADIUS as u32 {
             match radii {
-                Radii::Same(_) => simd.run(Blocks::<false> { spread: *self, rows, out }),
-                Radii::Own(_) => simd.run(Blocks::<true> { spread: *self, rows, out }),
+                Radii::Same(_) => simd.run(Blocks::<P, false> { spread: *self, rows, out }),
+                Radii::Own(_) => simd.run(Blocks::<P, true> { spread: *self, rows, out }),
             }
         } else {
             simd.run(Band { spread: *self, rows, out, widths: Widths::of(0) });
@@ -314,15 +317,15 @@ const BLOCK: usize = 64;
 const BLOCK_RADIUS: usize = 64;
 
 /// A band of rows, whose pixels gather what they get in blocks. `OWN`: radii differ.
-struct Blocks<'a, const OWN: bool> {
-    spread: Spread<'a>,
+struct Blocks<'a, P, const OWN: bool> {
+    spread: Spread<'a, P>,
     rows: Range<usize>,
-    out: &'a mut [f32],
+    out: &'a mut [P],
 }
 
 /// The pixels of a row that a block gets photons from.
-struct Window<'w> {
-    photons: &'w [f32],
+struct Window<'w, P> {
+    photons: &'w [P],
     /// Where radii differ, their squares.
     squares: &'w [f32],
     /// The largest radius; below 0 where none has photons.
@@ -330,12 +333,12 @@ struct Window<'w> {
 }
 
 /// Room for a window.
-struct Room {
-    photons: [f32; BLOCK + 2 * BLOCK_RADIUS],
+struct Room<P> {
+    photons: [P; BLOCK + 2 * BLOCK_RADIUS],
     squares: [f32; BLOCK + 2 * BLOCK_RADIUS],
 }
 
-impl<const OWN: bool> WithSimd for Blocks<'_, OWN> {
+impl<P: PixelValue + Into<f64>, const OWN: bool> WithSimd for Blocks<'_, P, OWN> {
     type Output = ();
 
     #[inline(always)]
@@ -345,27 +348,27 @@ impl<const OWN: bool> WithSimd for Blocks<'_, OWN> {
         if fast == 0 {
             return;
         }
-        let zeros = [0.0; BLOCK + 2 * BLOCK_RADIUS];
-        let mut room = Room { photons: zeros, squares: zeros };
+        let photons = [P::from_f64(0.0); BLOCK + 2 * BLOCK_RADIUS];
+        let mut room = Room { photons, squares: [0.0; BLOCK + 2 * BLOCK_RADIUS] };
         for (y, row) in rows.zip(out.chunks_exact_mut(fast)) {
-            let before = row.first().copied().unwrap_or(0.0);
+            let before = row.first().map_or(0.0, |&pixel| pixel.into());
             for (x, block) in (0..).step_by(BLOCK).zip(row.chunks_mut(BLOCK)) {
                 spread.gather::<OWN>([x, y], &mut room, block);
             }
             if let Some(first) = row.first_mut() {
-                *first = spread.first_of_row(y, before);
+                *first = P::from_f64(spread.first_of_row(y, before));
             }
         }
     }
 }
 
-impl Spread<'_> {
+impl<P: PixelValue + Into<f64>> Spread<'_, P> {
     /// Adds to a block of pixels, which begins at `[x, y]`, what they get over no edge.
     #[inline(always)]
-    fn gather<const OWN: bool>(&self, [x, y]: [usize; 2], room: &mut Room, block: &mut [f32]) {
+    fn gather<const OWN: bool>(&self, [x, y]: [usize; 2], room: &mut Room<P>, block: &mut [P]) {
         let TableSize { slow, half_fast, half_slow, .. } = self.size;
         let mut sums = [0.0; BLOCK];
-        sums.iter_mut().zip(block.iter()).for_each(|(sum, &pixel)| *sum = f64::from(pixel));
+        sums.iter_mut().zip(block.iter()).for_each(|(sum, &pixel)| *sum = pixel.into());
         for from in y.saturating_sub(half_slow)..y.saturating_add(half_slow + 1).min(slow) {
             let window = self.window::<OWN>(x, from, room);
             let dy = from.abs_diff(y);
@@ -388,20 +391,20 @@ impl Spread<'_> {
                 let squares = window.squares.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
                 let dx = width.abs_diff(shift);
                 let square = (dx * dx + dy * dy) as f32;
-                let mut within = [0.0; BLOCK];
+                let mut within = [P::from_f64(0.0); BLOCK];
                 let pixels = photons.iter().zip(squares.unwrap_or(&[0.0; BLOCK]));
                 for (within, (&photons, &radius)) in within.iter_mut().zip(pixels) {
-                    *within = if radius >= square { photons } else { 0.0 };
+                    *within = if radius >= square { photons } else { P::from_f64(0.0) };
                 }
                 add_share(&mut sums, &within, share);
             }
         }
-        block.iter_mut().zip(sums).for_each(|(pixel, sum)| *pixel = sum as f32);
+        block.iter_mut().zip(sums).for_each(|(pixel, sum)| *pixel = P::from_f64(sum));
     }
 
     /// What the block at `x` may get from the row `from`. Most rows are it as they are; `room` is for the others.
     #[inline(always)]
-    fn window<'w, const OWN: bool>(&'w self, x: usize, from: usize, room: &'w mut Room) -> Window<'w> {
+    fn window<'w, const OWN: bool>(&'w self, x: usize, from: usize, room: &'w mut Room<P>) -> Window<'w, P> {
         let TableSize { fast, half_fast, .. } = self.size;
         let len = BLOCK + 2 * half_fast;
         let first = x.saturating_sub(half_fast);
@@ -410,18 +413,18 @@ impl Spread<'_> {
         let pixels = self.photons.get(these.clone()).unwrap_or_default();
         if let Radii::Same(radius) = self.radii
             && pixels.len() == len
-            && !pixels.iter().any(|&photons| photons < 0.0)
+            && !pixels.iter().any(|&photons| photons.into() < 0.0)
         {
-            let is_dark = pixels.iter().all(|&photons| photons == 0.0);
+            let is_dark = pixels.iter().all(|&photons| photons.into() == 0.0);
             return Window { photons: pixels, squares: &[], reach: if is_dark { -1 } else { radius } };
         }
-        room.photons.fill(0.0);
+        room.photons.fill(P::from_f64(0.0));
         let mut reach = -1;
         let places = room.photons.get_mut(start..).unwrap_or_default();
         match self.radii {
             Radii::Same(radius) => {
                 for (place, &photons) in places.iter_mut().zip(pixels) {
-                    if is_distributed(photons) {
+                    if is_distributed(photons.into()) {
                         *place = photons;
                         reach = radius;
                     }
@@ -431,13 +434,14 @@ impl Spread<'_> {
                 let radii = radii.get(these).unwrap_or_default();
                 let squares = room.squares.get_mut(start..).unwrap_or_default();
                 for (place, (&photons, &radius)) in places.iter_mut().zip(pixels.iter().zip(radii)) {
-                    *place = if radius >= 0 && is_distributed(photons) { photons } else { 0.0 };
+                    let is_distributed = radius >= 0 && is_distributed(photons.into());
+                    *place = if is_distributed { photons } else { P::from_f64(0.0) };
                 }
                 for (square, &radius) in squares.iter_mut().zip(radii) {
                     *square = radius as f32 * radius as f32;
                 }
                 for (&photons, &radius) in places.iter().zip(radii) {
-                    reach = reach.max(if photons == 0.0 { -1 } else { radius });
+                    reach = reach.max(if photons.into() == 0.0 { -1 } else { radius });
                 }
             }
         }
@@ -446,7 +450,7 @@ impl Spread<'_> {
 
     /// The first pixel of the row `y`, which also gets what leaves the row above over the right edge, added to
     /// `before`.
-    fn first_of_row(&self, y: usize, before: f32) -> f32 {
+    fn first_of_row(&self, y: usize, before: f64) -> f64 {
         let TableSize { fast, slow, half_fast, half_slow, .. } = self.size;
         let mut pixel = before;
         let near = half_fast.saturating_add(1).min(fast);
@@ -454,7 +458,7 @@ impl Spread<'_> {
         for from in rows {
             for x in (0..near).chain(near.max(fast - half_fast)..fast) {
                 let i = from * fast + x;
-                let photons = self.photons.get(i).copied().unwrap_or(0.0);
+                let photons = self.photons.get(i).map_or(0.0, |&photons| photons.into());
                 let radius = self.radii.of(i);
                 if radius < 0 || !is_distributed(photons) {
                     continue;
@@ -470,7 +474,7 @@ impl Spread<'_> {
                     let at = (half_slow as i64 + dy) * self.size.columns() as i64 + half_fast as i64 + dx;
                     let share = self.shares.get(at as usize).copied().unwrap_or(0.0);
                     if share != 0.0 {
-                        pixel = (f64::from(pixel) + f64::from(photons) * share) as f32;
+                        pixel = P::from_f64(pixel + photons * share).into();
                     }
                 };
                 add(y, -(x as i64));
@@ -483,24 +487,24 @@ impl Spread<'_> {
     }
 }
 
-/// Adds a share of photons, rounding the sums to f32.
+/// Adds a share of photons, rounding the sums to the type of the pixels.
 #[inline(always)]
-fn add_share(sums: &mut [f64; BLOCK], photons: &[f32; BLOCK], share: f64) {
+fn add_share<P: PixelValue + Into<f64>>(sums: &mut [f64; BLOCK], photons: &[P; BLOCK], share: f64) {
     for (sum, &photons) in sums.iter_mut().zip(photons) {
-        *sum = f64::from((*sum + f64::from(photons) * share) as f32);
+        *sum = P::from_f64(*sum + photons.into() * share).into();
     }
 }
 
 /// A band of rows, to which the photons of the pixels about it are added one pixel after the other: for radii that may
 /// be large, but are so for few pixels.
-struct Band<'a> {
-    spread: Spread<'a>,
+struct Band<'a, P> {
+    spread: Spread<'a, P>,
     rows: Range<usize>,
-    out: &'a mut [f32],
+    out: &'a mut [P],
     widths: Widths,
 }
 
-impl WithSimd for Band<'_> {
+impl<P: PixelValue + Into<f64>> WithSimd for Band<'_, P> {
     type Output = ();
 
     #[inline(always)]
@@ -515,20 +519,20 @@ impl WithSimd for Band<'_> {
         let lines = self.spread.photons.chunks(fast).enumerate().take(last).skip(first);
         for (y, line) in lines {
             for (x, &photons) in line.iter().enumerate() {
-                let radius = self.spread.radii.of(y * fast + x);
+                let (radius, photons) = (self.spread.radii.of(y * fast + x), photons.into());
                 if radius < 0 || !is_distributed(photons) {
                     continue;
                 }
                 if radius != self.widths.radius {
                     self.widths = Widths::of(radius);
                 }
-                self.add_pixel([x, y], f64::from(photons));
+                self.add_pixel([x, y], photons);
             }
         }
     }
 }
 
-impl Band<'_> {
+impl<P: PixelValue + Into<f64>> Band<'_, P> {
     /// Adds the shares of a pixel whose radius is that of `widths`.
     #[inline(always)]
     fn add_pixel(&mut self, [x, y]: [usize; 2], photons: f64) {
@@ -570,7 +574,7 @@ const CHUNK: usize = 8;
 
 /// Adds the first `len` of `shares` of `photons` to the first pixels of `out`. What follows in both only saves time.
 #[inline(always)]
-fn add_run(out: &mut [f32], shares: &[f64], len: usize, photons: f64) {
+fn add_run<P: PixelValue + Into<f64>>(out: &mut [P], shares: &[f64], len: usize, photons: f64) {
     let mut done = 0;
     while done < len
         && photons.is_finite()
@@ -585,7 +589,8 @@ fn add_run(out: &mut [f32], shares: &[f64], len: usize, photons: f64) {
             terms.iter_mut().zip(0..).for_each(|(term, lane)| *term = if lane < left { *term } else { 0.0 });
         }
         for (sum, term) in sums.iter_mut().zip(terms) {
-            *sum = (f64::from(*sum) + photons * term) as f32;
+            let before: f64 = (*sum).into();
+            *sum = P::from_f64(before + photons * term);
         }
         *out = sums;
         done += CHUNK;
@@ -593,7 +598,10 @@ fn add_run(out: &mut [f32], shares: &[f64], len: usize, photons: f64) {
     let (Some(out), Some(shares)) = (out.get_mut(done..), shares.get(done..)) else { return };
     // A share of 0 is left out for photons that are not finite, where 0 times them would be NaN.
     let rest = out.iter_mut().zip(shares).take(len.saturating_sub(done)).filter(|(_, share)| **share != 0.0);
-    rest.for_each(|(out, &share)| *out = (f64::from(*out) + photons * share) as f32);
+    rest.for_each(|(out, &share)| {
+        let before: f64 = (*out).into();
+        *out = P::from_f64(before + photons * share);
+    });
 }
 
 /// Number of rows whose half widths are kept.

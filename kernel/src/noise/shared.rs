@@ -29,7 +29,7 @@ use crate::random::Ran1;
 use super::gauss::fill;
 use super::lookahead::Lookahead;
 use super::means::{Alone, BLOCK, Functions, Means};
-use super::{LARGEST_REJECTION, Uniforms, draw, gauss, products_above};
+use super::{LARGEST_REJECTION, Uniforms, draw, draw_or_nan, gauss, products_above};
 
 /// The mean that the reference takes the constants of its first deviate to belong to.
 const MEAN_AT_START: f32 = -1.0;
@@ -43,9 +43,9 @@ pub enum Seed {
     Calibration,
 }
 
-/// Two streams of deviates with one shuffle table.
+/// The uniform deviates of two seeds with one shuffle table.
 #[derive(Debug, Clone)]
-pub struct SharedStreams {
+pub(super) struct SharedTable {
     /// The table, and the number of the seed that was used last.
     random: Ran1,
     /// The seed that was used last; `None` before the first deviate, when there is no table.
@@ -53,6 +53,47 @@ pub struct SharedStreams {
     /// The numbers that the seeds go on from, except that of the last one.
     noise_number: i64,
     calibration_number: i64,
+}
+
+impl SharedTable {
+    /// The deviates of two seeds, given as the values of options, whose negatives are the numbers.
+    pub(super) fn new(noise_seed: i64, calibration_seed: i64) -> Self {
+        Self {
+            random: Ran1::new(1),
+            last: None,
+            noise_number: noise_seed.wrapping_neg(),
+            calibration_number: calibration_seed.wrapping_neg(),
+        }
+    }
+
+    /// The deviates of a seed.
+    pub(super) fn take_up(&mut self, seed: Seed) -> &mut Ran1 {
+        if self.last != Some(seed) {
+            let number = *self.number(seed);
+            if let Some(last) = self.last {
+                *self.number(last) = self.random.state() as i64;
+            }
+            match (self.last, u64::try_from(number)) {
+                (Some(_), Ok(state)) if state > 0 => self.random.set_state(state),
+                _ => self.random = Ran1::new(number.wrapping_neg()),
+            }
+            self.last = Some(seed);
+        }
+        &mut self.random
+    }
+
+    fn number(&mut self, seed: Seed) -> &mut i64 {
+        match seed {
+            Seed::Noise => &mut self.noise_number,
+            Seed::Calibration => &mut self.calibration_number,
+        }
+    }
+}
+
+/// Two streams of deviates with one shuffle table.
+#[derive(Debug, Clone)]
+pub struct SharedStreams {
+    table: SharedTable,
     /// The second of a pair of Gaussian deviates.
     spare_gauss: Option<f32>,
     /// Whether no mean but [`MEAN_AT_START`] had its constants computed.
@@ -65,14 +106,8 @@ impl SharedStreams {
     /// The reference's default of the second is the number 123456789 itself and not its negative: -123456789 here.
     #[must_use]
     pub fn new(noise_seed: i64, calibration_seed: i64) -> Self {
-        Self {
-            random: Ran1::new(1),
-            last: None,
-            noise_number: noise_seed.wrapping_neg(),
-            calibration_number: calibration_seed.wrapping_neg(),
-            spare_gauss: None,
-            is_at_start: true,
-        }
+        let table = SharedTable::new(noise_seed, calibration_seed);
+        Self { table, spare_gauss: None, is_at_start: true }
     }
 
     /// Draws a Gaussian deviate of mean 0 and variance 1: the one that is left of a pair, or the first of a new pair.
@@ -80,30 +115,26 @@ impl SharedStreams {
         // A spare deviate does not take up the seed.
         match self.spare_gauss.take() {
             Some(spare) => spare,
-            None => {
-                self.take_up(seed);
-                gauss(&mut self.random, &mut self.spare_gauss)
-            }
+            None => gauss(self.table.take_up(seed), &mut self.spare_gauss),
         }
     }
 
     /// Fills `deviates` with what [`SharedStreams::gauss`] would return one after the other.
     pub fn gauss_into(&mut self, simd: Simd, seed: Seed, deviates: &mut [f32]) {
-        if deviates.len() > usize::from(self.spare_gauss.is_some()) {
-            self.take_up(seed);
-        }
-        fill(simd, &mut self.random, &mut self.spare_gauss, deviates);
+        let has_spare_alone = deviates.len() <= usize::from(self.spare_gauss.is_some());
+        let Self { table, spare_gauss, .. } = self;
+        let random = if has_spare_alone { &mut table.random } else { table.take_up(seed) };
+        fill(simd, random, spare_gauss, deviates);
     }
 
     /// Draws the Poisson deviate of a mean from the noise seed. A mean that is NaN takes two deviates and gives NaN.
     pub fn count(&mut self, mean: f32) -> f32 {
-        if mean > LARGEST_REJECTION && self.spare_gauss.is_some() {
+        let Self { table, spare_gauss, is_at_start } = self;
+        if f64::from(mean) > LARGEST_REJECTION && spare_gauss.is_some() {
             // No uniform deviate is drawn, so that the seed is not taken up.
-            return draw(&mut self.random, &mut self.spare_gauss, mean, &Alone);
+            return draw(&mut table.random, spare_gauss, mean, &Alone);
         }
-        self.take_up(Seed::Noise);
-        let Self { random, spare_gauss, is_at_start, .. } = self;
-        count(random, spare_gauss, is_at_start, mean, &Alone)
+        count(table.take_up(Seed::Noise), spare_gauss, is_at_start, mean, &Alone)
     }
 
     /// Replaces each mean by its Poisson deviate: the same as [`SharedStreams::count`] of one after the other, faster.
@@ -111,9 +142,8 @@ impl SharedStreams {
         if !self.can_take_up(Seed::Noise) {
             return means.iter_mut().for_each(|mean| *mean = self.count(*mean));
         }
-        self.take_up(Seed::Noise);
-        let Self { random, spare_gauss, is_at_start, .. } = self;
-        let mut uniforms = Lookahead::new(simd, random);
+        let Self { table, spare_gauss, is_at_start } = self;
+        let mut uniforms = Lookahead::new(simd, table.take_up(Seed::Noise));
         for block in means.chunks_mut(BLOCK) {
             let functions = Means::new(simd, block);
             for (i, mean) in block.iter_mut().enumerate() {
@@ -129,37 +159,14 @@ impl SharedStreams {
         if !self.can_take_up(Seed::Noise) {
             return None;
         }
-        self.take_up(Seed::Noise);
-        let Self { random, spare_gauss, is_at_start, .. } = self;
-        Some(ByTurns { uniforms: Lookahead::new(simd, random), spare_gauss, is_at_start })
+        let Self { table, spare_gauss, is_at_start } = self;
+        let uniforms = Lookahead::new(simd, table.take_up(Seed::Noise));
+        Some(ByTurns { uniforms, spare_gauss, is_at_start })
     }
 
     /// Whether the next deviate of any kind takes up `seed`, if it has not been.
     fn can_take_up(&self, seed: Seed) -> bool {
-        self.last == Some(seed) || self.spare_gauss.is_none()
-    }
-
-    /// Makes `random` the stream of a seed, as its first uniform deviate does.
-    fn take_up(&mut self, seed: Seed) {
-        if self.last == Some(seed) {
-            return;
-        }
-        let number = *self.number(seed);
-        if let Some(last) = self.last {
-            *self.number(last) = self.random.state() as i64;
-        }
-        match (self.last, u64::try_from(number)) {
-            (Some(_), Ok(state)) if state > 0 => self.random.set_state(state),
-            _ => self.random = Ran1::new(number.wrapping_neg()),
-        }
-        self.last = Some(seed);
-    }
-
-    fn number(&mut self, seed: Seed) -> &mut i64 {
-        match seed {
-            Seed::Noise => &mut self.noise_number,
-            Seed::Calibration => &mut self.calibration_number,
-        }
+        self.table.last == Some(seed) || self.spare_gauss.is_none()
     }
 }
 
@@ -193,23 +200,17 @@ impl ByTurns<'_> {
 /// A Poisson deviate; `functions` returns those of `mean`.
 #[inline(always)]
 fn count(
-    uniforms: &mut impl Uniforms,
+    uniforms: &mut impl Uniforms<f32>,
     spare_gauss: &mut Option<f32>,
     is_at_start: &mut bool,
     mean: f32,
-    functions: &impl Functions,
+    functions: &impl Functions<f32>,
 ) -> f32 {
     if *is_at_start {
         if mean == MEAN_AT_START {
             return products_above(uniforms, 0.0);
         }
-        *is_at_start = mean > LARGEST_REJECTION;
+        *is_at_start = f64::from(mean) > LARGEST_REJECTION;
     }
-    if mean.is_nan() {
-        // The rejection accepts its first trial.
-        uniforms.uniform();
-        uniforms.uniform();
-        return f32::NAN;
-    }
-    draw(uniforms, spare_gauss, mean, functions)
+    draw_or_nan(uniforms, spare_gauss, mean, functions)
 }

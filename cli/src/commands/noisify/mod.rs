@@ -8,7 +8,6 @@
 
 mod header;
 mod size;
-mod spread;
 
 use core::fmt::Write as _;
 use rayon::ThreadPool;
@@ -17,6 +16,7 @@ use widebragg::lanes::Simd;
 use widebragg::noise::point_spread::{PointSpread, Shape};
 use widebragg::noise::shared::SharedStreams;
 use widebragg::noise::stages::{PhotonNoise, Readout, Stored};
+use widebragg_experiment::reference_spread::spread_image;
 use widebragg_experiment::threads::pool;
 use widebragg_formats::float::read_float_start;
 use widebragg_formats::format_g::format_g as g;
@@ -128,7 +128,8 @@ impl Run<'_> {
         let radius_px = self.options.spread_radius_px;
         let (image, lost) = self
             .pool
-            .install(|| spread::image(self.simd, &spread, radius_px, self.layout.pixels, photons))?;
+            .install(|| spread_image(self.simd, &spread, radius_px, self.layout.pixels, &photons))
+            .map_err(|failure| Failure::input(failure.reason()).context("-psf_radius"))?;
         let _ = writeln!(text, "  lost and added again {}", g(lost));
         Ok(image)
     }

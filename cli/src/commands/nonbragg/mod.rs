@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use widebragg::background::{Background, BackgroundPixel, RadialPoint, RadialTable, Search, WeightedSource};
 use widebragg::beam::{Polarization, PolarizedAt, fluence_per_m2};
+use widebragg::scene::Sensor;
 use widebragg_experiment::threads::pool;
 use widebragg_formats::c_library::read_columns;
 use widebragg_formats::format_g::format_g as g;
@@ -65,6 +66,7 @@ pub fn run(options: &NonbraggOptions) -> Result<(), Failure> {
         sources: &sources,
         table: radial,
         polarization: polarization(options, &placement),
+        sensor: Sensor::THIN,
         oversample: usize::try_from(options.oversample).unwrap_or(0).max(1),
         fluence_per_m2: sample.fluence_per_m2,
         molecules: sample.molecules,

@@ -1,7 +1,7 @@
 //! Photons that are counted, what is lost in the dead time, and the gain.
 
 use super::expected::factor;
-use super::{BLOCK, GainSwitching, Place, Signal, Stored, gain_switching};
+use super::{BLOCK, GainSwitching, Place, Signal, Stored};
 use crate::Error;
 use crate::arrays::same_length;
 use crate::lanes::Simd;
@@ -86,7 +86,8 @@ impl<'p> Counts<'p> {
         gain_map: Option<&[f32]>,
         stored: &'o mut [i32],
     ) -> Result<Stored<'o>, Error> {
-        gain_switching::store(switching, self.place, self.pixels, gain_map, stored)
+        let saturated = switching.store(self.place, self.pixels, gain_map, stored)?;
+        Ok(Stored::new(self.place, stored).with_saturated(saturated))
     }
 }
 

@@ -41,7 +41,7 @@ impl<'p> Expected<'p> {
     /// Multiplies each pixel by a factor of its own in this frame: max(0, 1 + `flicker` g).
     #[must_use]
     pub fn flicker(self, flicker: f64) -> Self {
-        self.place.with_gauss(Stage::PixelFlicker, self.pixels, |pixel, deviate| {
+        self.place.with_gauss(Stage::PixelFlicker, self.pixels.iter_mut(), |pixel, deviate| {
             *pixel = (f64::from(*pixel) * factor(flicker, deviate)) as f32;
         });
         self

@@ -11,7 +11,7 @@
 //!
 //! **Source.** The raw words of Jungfrau as dxtbx reads them (FormatNexusJungfrauExt).
 
-use super::{Place, Stored, floor};
+use super::{Place, floor};
 use crate::Error;
 use crate::arrays::same_length;
 use crate::noise::counter::Stage;
@@ -66,37 +66,38 @@ impl GainSwitching {
             (third, code2)
         }
     }
-}
 
-/// Stores words. Pixels that a mode cannot hold count as saturated.
-pub(super) fn store<'o>(
-    switching: &GainSwitching,
-    place: Place,
-    counts: &mut [f32],
-    gain_map: Option<&[f32]>,
-    stored: &'o mut [i32],
-) -> Result<Stored<'o>, Error> {
-    same_length("stored pixels", stored.len(), counts.len())?;
-    if let Some(gains) = gain_map {
-        same_length("gain map", gains.len(), counts.len())?;
-    }
-    let mut words = stored.iter_mut();
-    let mut gains = gain_map.map(|gains| gains.iter());
-    let mut saturated = 0;
-    place.with_gauss(Stage::Readout, counts, |&mut count, deviate| {
-        let charge_kev = f64::from(count) * switching.photon_kev;
-        let own = gains.as_mut().and_then(|gains| gains.next()).map_or(1.0, |&gain| f64::from(gain));
-        let (mode, code) = switching.mode(charge_kev);
-        let adu = charge_kev * (mode.adu_per_kev * own) + mode.pedestal_adu + mode.readout_adu * deviate;
-        let largest = GainSwitching::LARGEST_ADU;
-        // Where the gain is below 0, the signal ends at 0.
-        let beyond = if mode.adu_per_kev < 0.0 { adu < -0.5 } else { adu >= f64::from(largest) + 0.5 };
-        saturated += usize::from(beyond);
-        if let Some(word) = words.next() {
-            *word = code << 14 | nearest(adu);
+    /// Fills `words` with those of `counts` photons at `place`, and returns how many pixels their mode cannot hold. `gain_map`
+    /// multiplies the gain of each mode.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] if the gains or the words are not as many as the counts.
+    pub fn store(
+        &self,
+        place: Place,
+        counts: &[f32],
+        gain_map: Option<&[f32]>,
+        words: &mut [i32],
+    ) -> Result<usize, Error> {
+        same_length("stored pixels", words.len(), counts.len())?;
+        if let Some(gains) = gain_map {
+            same_length("gain map", gains.len(), counts.len())?;
         }
-    });
-    Ok(Stored::new(place, stored, saturated))
+        let mut gains = gain_map.map(|gains| gains.iter());
+        let mut saturated = 0;
+        place.with_gauss(Stage::Readout, counts.iter().zip(words), |(&count, word), deviate| {
+            let charge_kev = f64::from(count) * self.photon_kev;
+            let own = gains.as_mut().and_then(|gains| gains.next()).map_or(1.0, |&gain| f64::from(gain));
+            let (mode, code) = self.mode(charge_kev);
+            let adu = charge_kev * (mode.adu_per_kev * own) + mode.pedestal_adu + mode.readout_adu * deviate;
+            // Where the gain is below 0, the signal ends at 0.
+            let largest = f64::from(Self::LARGEST_ADU);
+            let beyond = if mode.adu_per_kev < 0.0 { adu < -0.5 } else { adu >= largest + 0.5 };
+            saturated += usize::from(beyond);
+            *word = code << 14 | nearest(adu);
+        });
+        Ok(saturated)
+    }
 }
 
 /// The nearest ADU of a mode.

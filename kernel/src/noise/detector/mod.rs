@@ -31,6 +31,9 @@
 //! the first. Pixels between stages are f32, and what is computed in a stage f64. All calls give the same pixels however a
 //! panel is split over them.
 //!
+//! **A stage by itself.** Each state can be made of pixels that are in it already, and [`Limits::store`] and
+//! [`GainSwitching::store`] read pixels that they leave as they are.
+//!
 //! **Special cases.** A pixel that is NaN counts 0. Pixels that are masked are computed as all others, and replaced at the
 //! very end.
 //!
@@ -99,14 +102,19 @@ impl Place {
 
     /// Calls `apply` with each pixel and its Gaussian deviate.
     #[inline(always)]
-    fn with_gauss(&self, stage: Stage, pixels: &mut [f32], mut apply: impl FnMut(&mut f32, f64)) {
+    fn with_gauss<P>(
+        &self,
+        stage: Stage,
+        mut pixels: impl ExactSizeIterator<Item = P>,
+        mut apply: impl FnMut(P, f64),
+    ) {
         let stream = self.stream(stage);
         let mut first = self.first;
-        for block in pixels.chunks_mut(BLOCK) {
+        while pixels.len() > 0 {
             let mut deviates = [0.0; BLOCK];
-            let deviates = deviates.get_mut(..block.len()).unwrap_or_default();
+            let deviates = deviates.get_mut(..pixels.len().min(BLOCK)).unwrap_or_default();
             stream.fill_gauss(self.simd, first, deviates);
-            block.iter_mut().zip(deviates).for_each(|(pixel, deviate)| apply(pixel, *deviate));
+            deviates.iter().zip(pixels.by_ref()).for_each(|(deviate, pixel)| apply(pixel, *deviate));
             first = first.wrapping_add(BLOCK as u32);
         }
     }

@@ -1,8 +1,7 @@
 //! The signal in ADU: pedestal, what the pixels of a row or module have in common, readout, and the integers.
 
-use super::{Limits, Place, Stored, floor};
+use super::{Limits, Place, Stored};
 use crate::Error;
-use crate::arrays::same_length;
 use crate::noise::counter::Stage;
 
 /// Deviations that blocks of pixels have in common: rows, or modules.
@@ -74,7 +73,7 @@ impl<'p> Signal<'p> {
     /// Adds the noise of the readout, of this rms.
     #[must_use]
     pub fn read_out(self, noise_adu: f64) -> Self {
-        self.place.with_gauss(Stage::Readout, self.pixels, |pixel, deviate| {
+        self.place.with_gauss(Stage::Readout, self.pixels.iter_mut(), |pixel, deviate| {
             *pixel = (f64::from(*pixel) + noise_adu * deviate) as f32;
         });
         self
@@ -85,16 +84,7 @@ impl<'p> Signal<'p> {
     /// # Errors
     /// [`Error::BufferTooShort`] if the integers are not as many as the pixels.
     pub fn store_into<'o>(self, limits: Limits, stored: &'o mut [i32]) -> Result<Stored<'o>, Error> {
-        same_length("stored pixels", stored.len(), self.pixels.len())?;
-        let Limits { least, largest } = limits;
-        let [low, high] = [least, largest].map(f64::from);
-        let mut saturated = 0;
-        for (stored, &pixel) in stored.iter_mut().zip(self.pixels.iter()) {
-            let adu = f64::from(pixel) + 0.5;
-            saturated += usize::from(adu >= high);
-            // NaN gives the least.
-            *stored = floor(if adu > low { adu.min(high) } else { low });
-        }
-        Ok(Stored::new(self.place, stored, saturated))
+        let saturated = limits.store(self.pixels, stored)?;
+        Ok(Stored::new(self.place, stored).with_saturated(saturated))
     }
 }

@@ -1,6 +1,6 @@
 //! The integers that a detector stores, and pixels that do not tell photons.
 
-use super::Place;
+use super::{Place, floor};
 use crate::Error;
 use crate::arrays::same_length;
 
@@ -13,6 +13,25 @@ pub struct Limits {
     pub largest: i32,
 }
 
+impl Limits {
+    /// Fills `stored` with the nearest integers to `pixels` within the limits, and returns how many have the largest.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] if the integers are not as many as the pixels.
+    pub fn store(self, pixels: &[f32], stored: &mut [i32]) -> Result<usize, Error> {
+        same_length("stored pixels", stored.len(), pixels.len())?;
+        let [low, high] = [self.least, self.largest].map(f64::from);
+        let mut saturated = 0;
+        for (stored, &pixel) in stored.iter_mut().zip(pixels) {
+            let adu = f64::from(pixel) + 0.5;
+            saturated += usize::from(adu >= high);
+            // NaN gives the least.
+            *stored = floor(if adu > low { adu.min(high) } else { low });
+        }
+        Ok(saturated)
+    }
+}
+
 /// Pixels as stored integers.
 #[derive(Debug)]
 pub struct Stored<'o> {
@@ -22,11 +41,17 @@ pub struct Stored<'o> {
 }
 
 impl<'o> Stored<'o> {
-    pub(super) fn new(place: Place, pixels: &'o mut [i32], saturated: usize) -> Self {
-        Self { place, pixels, saturated }
+    /// The stored pixels at `place`.
+    #[must_use]
+    pub fn new(place: Place, pixels: &'o mut [i32]) -> Self {
+        Self { place, pixels, saturated: 0 }
     }
 
-    /// Number of pixels that have the largest integer, bad and masked ones included.
+    pub(super) fn with_saturated(self, saturated: usize) -> Self {
+        Self { saturated, ..self }
+    }
+
+    /// Number of pixels that were stored as the largest integer, bad and masked ones included.
     #[must_use]
     pub fn saturated(&self) -> usize {
         self.saturated

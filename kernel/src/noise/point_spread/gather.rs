@@ -64,9 +64,7 @@ impl<'t> Shares<'t> {
     /// [`Error::BufferTooShort`] for another length.
     pub fn fill(form: Form, width_px: f64, radius: usize, room: &'t mut [f64]) -> Result<Self, Error> {
         require(width_px > 0.0, "width of the point spread in pixels", width_px, "above 0 and finite")?;
-        let is_possible = radius <= LARGEST_RADIUS;
-        require(is_possible, "radius of the point spread in pixels", radius as f64, "at most 1048576")?;
-        same_length("shares", room.len(), Self::room_len(radius))?;
+        check_room(radius, room.len())?;
         let mut total = 0.0;
         for (dy, row) in room.chunks_exact_mut(radius + 1).enumerate() {
             for (dx, share) in row.iter_mut().enumerate() {
@@ -79,11 +77,26 @@ impl<'t> Shares<'t> {
         Ok(Self { radius, quarter: room })
     }
 
+    /// The shares that [`Shares::fill`] left in `room`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a radius beyond a million, [`Error::BufferTooShort`] for another length.
+    pub fn filled(radius: usize, room: &'t [f64]) -> Result<Self, Error> {
+        check_room(radius, room.len())?;
+        Ok(Self { radius, quarter: room })
+    }
+
     /// Length of the scratch buffer for rows of `fast` pixels.
     #[must_use]
-    pub fn scratch_len(&self, fast: usize) -> usize {
+    pub const fn scratch_len(&self, fast: usize) -> usize {
+        Self::scratch_len_within(self.radius, fast)
+    }
+
+    /// Length of the scratch buffer of shares within a radius.
+    #[must_use]
+    pub const fn scratch_len_within(radius: usize, fast: usize) -> usize {
         let row = fast.saturating_add(PADDING);
-        row.saturating_mul(2).saturating_add(self.radius.saturating_mul(2))
+        row.saturating_mul(2).saturating_add(radius.saturating_mul(2))
     }
 
     /// Fills `rows` of the result, in `out`, with what they get from all pixels of an image of `[fast, slow]` pixels.
@@ -110,6 +123,13 @@ impl<'t> Shares<'t> {
         simd.run(Gather { shares: *self, fast, slow, photons, first: rows.start, folded, sums, out });
         Ok(())
     }
+}
+
+/// Checks the length of the shares within a radius.
+fn check_room(radius: usize, len: usize) -> Result<(), Error> {
+    let is_possible = radius <= LARGEST_RADIUS;
+    require(is_possible, "radius of the point spread in pixels", radius as f64, "at most 1048576")?;
+    same_length("shares", len, Shares::room_len(radius))
 }
 
 /// Checks an image and the rows of it that are to be filled.
@@ -157,7 +177,8 @@ impl<P: PixelValue + Into<f64>> WithSimd for Gather<'_, P> {
         }
         for (y, row) in (first..).zip(out.chunks_exact_mut(fast)) {
             sums.fill(0.0);
-            for (dy, shares) in quarter.chunks_exact(radius + 1).enumerate() {
+            // The compiler does not know that a radius has an upper bound.
+            for (dy, shares) in quarter.chunks_exact(radius.saturating_add(1).max(1)).enumerate() {
                 let above = y.checked_sub(dy).filter(|_| dy > 0);
                 let below = y.checked_add(dy).filter(|&row| row < slow);
                 if above.is_none() && below.is_none() {

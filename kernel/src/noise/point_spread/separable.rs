@@ -57,7 +57,7 @@ impl<'t> GaussShares<'t> {
     pub fn fill(width_px: f64, room: &'t mut [f64]) -> Result<Self, Error> {
         require(width_px > 0.0, "width of the point spread in pixels", width_px, "above 0 and finite")?;
         if room.is_empty() {
-            return Err(Error::BufferTooShort { buffer: "shares", needed: 1, given: 0 });
+            return Err(Self::NO_ROOM);
         }
         let mut total = 0.0;
         for (d, share) in room.iter_mut().enumerate() {
@@ -68,15 +68,31 @@ impl<'t> GaussShares<'t> {
         Ok(Self { half: room })
     }
 
-    fn radius(&self) -> usize {
+    /// The shares that [`GaussShares::fill`] left in `room`.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooShort`] without room.
+    pub fn filled(room: &'t [f64]) -> Result<Self, Error> {
+        if room.is_empty() { Err(Self::NO_ROOM) } else { Ok(Self { half: room }) }
+    }
+
+    const NO_ROOM: Error = Error::BufferTooShort { buffer: "shares", needed: 1, given: 0 };
+
+    const fn radius(&self) -> usize {
         self.half.len().saturating_sub(1)
     }
 
     /// Length of the scratch buffer for rows of `fast` pixels.
     #[must_use]
-    pub fn scratch_len(&self, fast: usize) -> usize {
-        let rows = self.radius().saturating_mul(2).saturating_add(1);
-        let input = fast.saturating_add(PADDING).saturating_add(self.radius().saturating_mul(2));
+    pub const fn scratch_len(&self, fast: usize) -> usize {
+        Self::scratch_len_within(self.radius(), fast)
+    }
+
+    /// Length of the scratch buffer of shares up to a radius.
+    #[must_use]
+    pub const fn scratch_len_within(radius: usize, fast: usize) -> usize {
+        let rows = radius.saturating_mul(2).saturating_add(1);
+        let input = fast.saturating_add(PADDING).saturating_add(radius.saturating_mul(2));
         fast.saturating_add(PADDING).saturating_mul(rows).saturating_add(input)
     }
 
