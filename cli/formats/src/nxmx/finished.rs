@@ -19,7 +19,8 @@ pub(super) struct Finished {
     /// Whether its frames lie in other files.
     pub(super) is_master: bool,
     size: [usize; 2],
-    number: Number,
+    /// The arrays that a frame has an image in, and their numbers.
+    arrays: Vec<(&'static str, Number)>,
     /// `None` where they are not read here.
     filters: Option<Vec<Filter>>,
 }
@@ -58,12 +59,13 @@ impl Finished {
             return Ok(None);
         }
         let (is_master, filters) = (array.is_virtual(), array.filters().ok());
-        let number = match checked.pixel_type {
-            PixelType::F32 => Number::F32,
-            _ => Number::I32,
+        let number = |path: &str| match checked.pixel_type {
+            PixelType::I32 if path == DATA => Number::I32,
+            _ => Number::F32,
         };
+        let arrays = checked.arrays().map(|path| (path, number(path))).collect();
         let frames = member.first_frame..member.first_frame.saturating_add(count);
-        Ok(Some(Self { frames, is_master, size, number, filters, file }))
+        Ok(Some(Self { frames, is_master, size, arrays, filters, file }))
     }
 
     /// Whether its own frames passed these filters.
@@ -71,14 +73,17 @@ impl Finished {
         self.is_master || self.filters.as_deref() == Some(filters)
     }
 
-    /// The pixels of a frame, counted in the series; `None` where it is not in the file, or damaged.
-    pub(super) fn pixels(&self, frame: usize) -> Option<Vec<u8>> {
+    /// The images of a frame, counted in the series; `None` where they are not in the file, or damaged.
+    pub(super) fn images(&self, frame: usize) -> Option<Vec<Vec<u8>>> {
         if !self.frames.contains(&frame) {
             return None;
         }
         let [fast, slow] = self.size;
-        let array = self.file.array(DATA).ok()??;
-        let (bytes, number) = array.read(&[frame - self.frames.start, 0, 0], &[1, slow, fast]).ok()?;
-        (number == self.number).then_some(bytes)
+        let image = |(path, number): &(&str, Number)| {
+            let array = self.file.array(path).ok()??;
+            let (bytes, stored) = array.read(&[frame - self.frames.start, 0, 0], &[1, slow, fast]).ok()?;
+            (stored == *number).then_some(bytes)
+        };
+        self.arrays.iter().map(image).collect()
     }
 }

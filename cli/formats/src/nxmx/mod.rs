@@ -29,6 +29,7 @@
 //! | `shot_detector_shift` | frames, 2 | how far the detector is displaced along fast and slow, in m |
 //! | `crystal_frame`, `crystal_weight` | crystals | of shots: the frame, counted from 0, and the factor on the photons |
 //! | `crystal_a_matrix`, `crystal_cells` | crystals, 3 x 3; 3 | A at phi = 0, in 1/Angstrom; unit cells along a, b, c |
+//! | `mean_wavelength`, `mean_h`, `mean_k`, `mean_l` | as the frames | of the photons of each pixel, in Angstrom; NaN where it has none |
 //! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
@@ -72,6 +73,7 @@
 
 mod chain;
 mod finished;
+mod images;
 mod mcstas;
 mod parts;
 mod reader;
@@ -83,7 +85,8 @@ mod writer;
 use core::ops::Range;
 
 use crate::geometry::Geometry;
-use crate::image::PixelType;
+use crate::hdf5::Hdf5File;
+use crate::image::{COUNTS, PHOTONS, PixelType, VALUES};
 
 pub use reader::read_nxmx_geometry;
 pub(crate) use reader::{Detector, flat_detector, read_nxmx};
@@ -100,6 +103,24 @@ const DATA: &str = "/entry/data/data";
 
 /// What the images were computed from.
 const TRUTH: &str = "/entry/widebragg";
+
+/// Images of the means of pixels, and their units.
+const MEANS: [(&str, &str); 4] = [
+    ("/entry/widebragg/mean_wavelength", "angstrom"),
+    ("/entry/widebragg/mean_h", ""),
+    ("/entry/widebragg/mean_k", ""),
+    ("/entry/widebragg/mean_l", ""),
+];
+
+/// The unit of the images of an array of a file: those that widebragg wrote as floats are photons.
+pub(crate) fn unit(file: &Hdf5File, array: &str, is_float: bool) -> &'static str {
+    let is_ours = || file.text(&format!("{TRUTH}/version")).is_ok_and(|version| version.is_some());
+    match array {
+        DATA if is_float && is_ours() => PHOTONS,
+        _ if array.starts_with(TRUTH) => VALUES,
+        _ => COUNTS,
+    }
+}
 
 /// The identity of the series that the frames belong to.
 const SERIES: &str = "/entry/widebragg/series";
@@ -152,8 +173,27 @@ pub struct NxmxHeader {
     pub exposure_s: Option<f64>,
     /// When the first frame was made, in seconds since 1970-01-01 UTC.
     pub unix_time_s: u64,
+    /// Whether each frame comes with the means of its pixels.
+    pub has_means: bool,
     /// What the images were computed from.
     pub truth: Truth,
+}
+
+/// The means of the photons of each pixel of a frame, slow-major; NaN where a pixel has none.
+#[derive(Debug, Clone, Copy)]
+pub struct PixelMeans<'a> {
+    /// Wavelengths, in Angstrom.
+    pub lambda_angstrom: &'a [f32],
+    /// h, k and l.
+    pub hkl: [&'a [f32]; 3],
+}
+
+impl<'a> PixelMeans<'a> {
+    /// The images, in the order of [`MEANS`].
+    fn images(self) -> [&'a [f32]; 4] {
+        let [h, k, l] = self.hkl;
+        [self.lambda_angstrom, h, k, l]
+    }
 }
 
 /// What images were computed from, beyond their geometry. Empty where it is not known.
@@ -213,6 +253,7 @@ impl NxmxHeader {
             mask: Vec::new(),
             exposure_s: None,
             unix_time_s: 0,
+            has_means: false,
             truth: Truth::default(),
         }
     }

@@ -19,9 +19,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::finished::Finished;
+use super::images::{joined, separated};
 use super::parts::{Part, Parts};
 use super::writer::{Checked, Membership, NxmxWriter, PIXEL_BYTES, refused, write_master};
-use super::{NxmxHeader, SERIES};
+use super::{NxmxHeader, PixelMeans, SERIES};
 use crate::failure::Failure;
 use crate::hdf5::{Hdf5File, SIGNATURE, decoded, encoded};
 use crate::image::Pixels;
@@ -198,7 +199,7 @@ impl NxmxSeries {
                     damaged_parts.push(frame);
                 }
                 let sources = || own.iter().chain(&main);
-                if matches!(part, Part::Whole(..)) || sources().any(|source| source.pixels(frame).is_some()) {
+                if matches!(part, Part::Whole(..)) || sources().any(|source| source.images(frame).is_some()) {
                     earlier.frames.push(frame);
                 } else if sources().any(|source| source.frames.contains(&frame)) {
                     damaged.push(frame);
@@ -230,13 +231,31 @@ impl NxmxSeries {
     /// Keeps a frame, counted from 0; another of that number is replaced.
     ///
     /// # Errors
-    /// The frame cannot be written, has another type or size, or is beyond the series.
+    /// The frame cannot be written, has another type or size, is beyond the series, or the series has means.
     pub fn add(&self, frame: usize, pixels: Pixels<'_>) -> Result<(), Failure> {
+        self.keep(frame, pixels, None)
+    }
+
+    /// As [`NxmxSeries::add`], with the means of the pixels ([`NxmxHeader::has_means`]).
+    ///
+    /// # Errors
+    /// As [`NxmxSeries::add`], or the series has no means.
+    pub fn add_with_means(
+        &self,
+        frame: usize,
+        pixels: Pixels<'_>,
+        means: PixelMeans<'_>,
+    ) -> Result<(), Failure> {
+        self.keep(frame, pixels, Some(means))
+    }
+
+    fn keep(&self, frame: usize, pixels: Pixels<'_>, means: Option<PixelMeans<'_>>) -> Result<(), Failure> {
         if frame >= self.checked.frames {
             return Err(refused(&self.path, &format_args!("no frame {frame} of {}", self.checked.frames)));
         }
-        let chunk = self.checked.chunk(&pixels).map_err(|what| refused(&self.path, &what))?;
-        self.parts.keep(frame, self.header.compression, &chunk)
+        let chunks = self.checked.chunks(&pixels, means).map_err(|what| refused(&self.path, &what))?;
+        let block = joined(chunks).ok_or_else(|| self.no_memory())?;
+        self.parts.keep(frame, self.header.compression, &block)
     }
 
     /// Writes the file if all frames are there.
@@ -301,7 +320,7 @@ impl NxmxSeries {
         let mut writer = NxmxWriter::of_series(path, &header, self.membership(frames.start))?;
         for frame in frames.clone() {
             match self.stored(frame, &sources)? {
-                Some(chunk) => writer.write_chunk(&chunk)?,
+                Some(chunks) => writer.write_chunks(&chunks)?,
                 None if self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame)) => {
                     self.parts.remove(frame..frame + 1)?;
                     return Ok(Joined::Damaged(frame));
@@ -321,21 +340,29 @@ impl NxmxSeries {
         Ok(joined.map_or(Joined::Waiting, |own| Joined::Complete { frames: own.frames.len() }))
     }
 
-    /// A frame as the file is to store it; `None` where it is not there, or damaged.
-    fn stored(&self, frame: usize, sources: &[&Finished]) -> Result<Option<Vec<u8>>, Failure> {
+    /// The images of a frame as the file is to store them; `None` where it is not there, or damaged.
+    fn stored(&self, frame: usize, sources: &[&Finished]) -> Result<Option<Vec<Vec<u8>>>, Failure> {
         let [fast, slow] = self.checked.size;
-        let pixels = match self.parts.read(frame)? {
-            Part::Whole(compression, chunk) if compression == self.header.compression => {
-                return Ok(Some(chunk));
+        let images = match self.parts.read(frame)? {
+            Part::Whole(compression, block) => {
+                let Some(chunks) = separated(block, self.checked.arrays().count()) else { return Ok(None) };
+                if compression == self.header.compression {
+                    return Ok(Some(chunks));
+                }
+                let bytes = PIXEL_BYTES * fast * slow;
+                let decoded = |chunk| decoded(compression.filters(), 0, chunk, bytes).ok();
+                chunks.into_iter().map(decoded).collect()
             }
-            Part::Whole(compression, chunk) => {
-                decoded(compression.filters(), 0, chunk, PIXEL_BYTES * fast * slow).ok()
-            }
-            Part::Damaged | Part::Absent => sources.iter().find_map(|source| source.pixels(frame)),
+            Part::Damaged | Part::Absent => sources.iter().find_map(|source| source.images(frame)),
         };
-        let Some(pixels) = pixels else { return Ok(None) };
-        let chunk = encoded(self.checked.filters, &pixels);
-        chunk.map(Some).ok_or_else(|| refused(&self.path, &"no memory for a frame"))
+        let Some(images) = images else { return Ok(None) };
+        let chunks: Option<Vec<_>> =
+            images.iter().map(|image| encoded(self.checked.filters, image)).collect();
+        chunks.map(Some).ok_or_else(|| self.no_memory())
+    }
+
+    fn no_memory(&self) -> Failure {
+        refused(&self.path, &"no memory for a frame")
     }
 
     /// The files that have frames of their own.

@@ -9,6 +9,7 @@ use super::writer::{Checked, Membership};
 use super::*;
 use crate::geometry::vectors::{Matrix, Vector, apply, dot, plus, product, rotation};
 use crate::geometry::{Beam, Crystal, Frame, Panel, Polarization, Scan, Sensor};
+use crate::hdf5::Hdf5File;
 use crate::image::{Pixels, ReadImage};
 use crate::registry::{geometry_of_file, reader_of};
 
@@ -241,7 +242,7 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     let geometry = read_nxmx_geometry(&path).unwrap();
     assert_eq!((geometry.spindle, geometry.scan, geometry.crystal), (None, None, None));
     assert!((geometry.beam.lambda_m.unwrap() - 1.2e-10).abs() < 1e-25);
-    let file = crate::hdf5::Hdf5File::open(&path).unwrap();
+    let file = Hdf5File::open(&path).unwrap();
     let numbers = |name: &str| file.numbers(name).unwrap().unwrap();
     let text = |name: &str| file.text(name).unwrap().unwrap();
     assert_eq!(numbers("/entry/instrument/beam/incident_wavelength"), [1.2e-10 * 1e10, 1.3e-10 * 1e10]);
@@ -544,9 +545,12 @@ fn a_finished_file_is_repaired_and_never_shortened() {
     let checked = Checked::new(&header).unwrap();
     let mut writer = NxmxWriter::of_series(&path, &header, member).unwrap();
     for frame in 0..6 {
-        let chunk = checked.chunk(&Pixels::I32(&counts(frame, 140))).unwrap();
-        let damaged = &chunk[..chunk.len() / 2];
-        writer.write_chunk(if frame == 4 { damaged } else { &chunk }).unwrap();
+        let mut chunks = checked.chunks(&Pixels::I32(&counts(frame, 140)), None).unwrap();
+        if frame == 4 {
+            let half = chunks[0].len() / 2;
+            chunks[0].truncate(half);
+        }
+        writer.write_chunks(&chunks).unwrap();
     }
     writer.close().unwrap();
     let refused = series_of(&path, 5).earlier(0..5).unwrap_err().to_string();
@@ -592,6 +596,63 @@ fn compression_may_change_while_a_series_is_made() {
     assert_holds(&path, 6);
     let kept = series_of(&path, 6).earlier(0..6).unwrap();
     assert_eq!(kept.warnings, [format!("{}: complete, and keeps its compression", path.display())]);
+}
+
+/// The means of the pixels of a frame, NaN at the first one.
+fn means_of(frame: usize) -> [Vec<f32>; 4] {
+    [1, 2, 3, 4].map(|mean| {
+        let value = |i: usize| if i == 0 { f32::NAN } else { (1000 * mean * (frame + 1) + i) as f32 };
+        (0..140).map(value).collect()
+    })
+}
+
+#[test]
+fn means_of_pixels_come_with_their_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    for (i, compression) in COMPRESSIONS.into_iter().enumerate() {
+        let path = folder.path().join(format!("{i}.nxs"));
+        let header =
+            NxmxHeader { compression, has_means: true, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
+        let series = || NxmxSeries::new(&path, header.clone(), "a").unwrap().in_files_of(4);
+        let add = |frame: usize| {
+            let [lambda_angstrom, h, k, l] = &means_of(frame);
+            let means = PixelMeans { lambda_angstrom, hkl: [h, k, l] };
+            series().add_with_means(frame, Pixels::I32(&counts(frame, 140)), means).unwrap();
+        };
+        assert!(
+            series()
+                .add(0, Pixels::I32(&counts(0, 140)))
+                .unwrap_err()
+                .to_string()
+                .ends_with("without means of its pixels")
+        );
+        [5, 0, 3].into_iter().for_each(&add);
+        assert_eq!(series().finish(), Ok(Joined::Waiting));
+        let earlier = series().earlier(0..6).unwrap();
+        (0..6).filter(|&frame| !earlier.has(frame)).for_each(&add);
+        assert_eq!(series().finish(), SIX);
+        assert_holds(&path, 6);
+        // A frame that is lost with its file is made again from the others and a part.
+        fs::remove_file(folder.path().join(format!("{i}_data_000002.nxs"))).unwrap();
+        [4, 5].into_iter().for_each(&add);
+        assert_eq!(series().finish(), SIX);
+        for (name, frames) in [(format!("{i}.nxs"), 0..6), (format!("{i}_data_000002.nxs"), 4..6)] {
+            let file = Hdf5File::open(&folder.path().join(name)).unwrap();
+            for frame in frames.clone() {
+                for ((path, _), expected) in MEANS.iter().zip(means_of(frame)) {
+                    let array = file.array(path).unwrap().unwrap();
+                    let (bytes, _) = array.read(&[frame - frames.start, 0, 0], &[1, 20, 7]).unwrap();
+                    let expected: Vec<u8> = expected.iter().flat_map(|mean| mean.to_le_bytes()).collect();
+                    assert!(bytes == expected, "{path} {frame}");
+                }
+            }
+        }
+    }
+    let header = NxmxHeader::new(rotation_series(4, 1, 0.1), 1);
+    let series = NxmxSeries::new(&folder.path().join("no.nxs"), header, "a").unwrap();
+    let [lambda_angstrom, h, k, l] = &means_of(0);
+    let means = PixelMeans { lambda_angstrom, hkl: [h, k, l] };
+    assert!(series.add_with_means(0, Pixels::I32(&counts(0, 140)), means).is_err());
 }
 
 #[test]

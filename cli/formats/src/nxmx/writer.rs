@@ -11,8 +11,8 @@ use rust_hdf5::{
 
 use super::mcstas::{in_mcstas, to_mcstas};
 use super::{
-    Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH,
-    TrueShot,
+    Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, MEANS, NxmxHeader, PixelMeans, SERIES,
+    THINNEST_SENSOR_M, TRUTH, TrueShot,
 };
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
@@ -47,7 +47,7 @@ pub struct NxmxWriter {
     header: Checked,
     written: usize,
     // Closed before the temporary file is removed, which some systems require.
-    data: H5Dataset,
+    images: Vec<H5Dataset>,
     file: H5File,
     replacement: Replacement,
 }
@@ -76,37 +76,40 @@ impl NxmxWriter {
         let checked = Checked::new(header).map_err(|what| refused(path, &what))?;
         let replacement = Replacement::of(path)?;
         let document = Document { header, geometry: &checked.geometry, size: checked.size, member };
-        let (file, data) = document
-            .begun(&replacement, |group| document.frames(group))
+        let (file, images) = document
+            .begun(&replacement, |block| document.own(block))
             .map_err(|error| refused(path, &error))?;
-        Ok(Self { path: path.to_owned(), replacement, file, data, header: checked, written: 0 })
+        Ok(Self { path: path.to_owned(), replacement, file, images, header: checked, written: 0 })
     }
 
     /// Adds frames, each of the size of [`NxmxHeader::size`] and slow-major. They are compressed in parallel.
     ///
     /// # Errors
-    /// The file cannot be written, a frame has another type or size, or there are more frames than the header says.
+    /// The file cannot be written, a frame has another type or size, there are more frames than the header says, or they
+    /// come with means, which [`super::NxmxSeries`] writes.
     pub fn write(&mut self, frames: &[Pixels<'_>]) -> Result<(), Failure> {
         for batch in frames.chunks(rayon::current_num_threads()) {
-            let chunks: Vec<_> = batch.par_iter().map(|frame| self.header.chunk(frame)).collect();
-            for chunk in chunks {
-                self.write_chunk(&chunk.map_err(|what| refused(&self.path, &what))?)?;
+            let chunks: Vec<_> = batch.par_iter().map(|frame| self.header.chunks(frame, None)).collect();
+            for chunks in chunks {
+                self.write_chunks(&chunks.map_err(|what| refused(&self.path, &what))?)?;
             }
         }
         Ok(())
     }
 
-    /// Adds a frame that is compressed already.
-    pub(super) fn write_chunk(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+    /// Adds a frame, of which each image is compressed already.
+    pub(super) fn write_chunks(&mut self, chunks: &[Vec<u8>]) -> Result<(), Failure> {
         if self.written == self.header.frames {
             return Err(refused(&self.path, &format_args!("more frames than {}", self.header.frames)));
         }
-        let written = if self.header.filters.is_empty() {
-            self.data.write_chunk(self.written, chunk)
-        } else {
-            self.data.write_chunk_raw(self.written, chunk, 0)
-        };
-        written.map_err(|error| refused(&self.path, &error))?;
+        for (image, chunk) in self.images.iter().zip(chunks) {
+            let written = if self.header.filters.is_empty() {
+                image.write_chunk(self.written, chunk)
+            } else {
+                image.write_chunk_raw(self.written, chunk, 0)
+            };
+            written.map_err(|error| refused(&self.path, &error))?;
+        }
         self.written += 1;
         Ok(())
     }
@@ -116,11 +119,11 @@ impl NxmxWriter {
     /// # Errors
     /// The file cannot be written, or frames are missing.
     pub fn close(self) -> Result<(), Failure> {
-        let Self { path, replacement, file, data, header, written } = self;
+        let Self { path, replacement, file, images, header, written } = self;
         if written < header.frames {
             return Err(refused(&path, &format_args!("{written} of {} frames were made", header.frames)));
         }
-        drop(data);
+        drop(images);
         file.close().map_err(|error| refused(&path, &error))?;
         replacement.commit()
     }
@@ -141,8 +144,8 @@ pub(super) fn write_master(
     let replacement = Replacement::of(path)?;
     let document = Document { header, geometry: &checked.geometry, size: checked.size, member };
     let write = || {
-        let (file, data) = document.begun(&replacement, |group| document.frames_of_files(group, files))?;
-        drop(data);
+        let (file, images) = document.begun(&replacement, |block| document.of_files(block, files))?;
+        drop(images);
         file.close()
     };
     write().map_err(|error| refused(path, &error))?;
@@ -171,6 +174,7 @@ pub(super) struct Checked {
     pub(super) size: [usize; 2],
     pub(super) frames: usize,
     pub(super) pixel_type: PixelType,
+    pub(super) has_means: bool,
     pub(super) filters: &'static [Filter],
 }
 
@@ -227,21 +231,44 @@ impl Checked {
             return Err("panels with different sensors".to_owned());
         }
         let filters = header.compression.filters();
-        Ok(Self { geometry, size, frames, pixel_type: header.pixel_type, filters })
+        let (pixel_type, has_means) = (header.pixel_type, header.has_means);
+        Ok(Self { geometry, size, frames, pixel_type, has_means, filters })
     }
 
-    /// A frame as it is stored.
-    pub(super) fn chunk(&self, pixels: &Pixels<'_>) -> Result<Vec<u8>, String> {
+    /// The arrays that a frame has an image in: its pixels, and their means.
+    pub(super) fn arrays(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let means = MEANS.iter().filter({
+            let has_means = self.has_means;
+            move |_| has_means
+        });
+        core::iter::once(DATA).chain(means.map(|(path, _)| *path))
+    }
+
+    /// The images of a frame as they are stored.
+    pub(super) fn chunks(
+        &self,
+        pixels: &Pixels<'_>,
+        means: Option<PixelMeans<'_>>,
+    ) -> Result<Vec<Vec<u8>>, String> {
+        if means.is_some() != self.has_means {
+            let has = if self.has_means { "without" } else { "with" };
+            return Err(format!("a frame {has} means of its pixels"));
+        }
+        let mut chunks = vec![self.chunk(pixels, self.pixel_type)?];
+        for mean in means.into_iter().flat_map(PixelMeans::images) {
+            chunks.push(self.chunk(&Pixels::F32(mean), PixelType::F32)?);
+        }
+        Ok(chunks)
+    }
+
+    fn chunk(&self, pixels: &Pixels<'_>, pixel_type: PixelType) -> Result<Vec<u8>, String> {
         let [fast, slow] = self.size;
-        let (bytes, count): (&[u8], usize) = match (pixels, self.pixel_type) {
+        let (bytes, count): (&[u8], usize) = match (pixels, pixel_type) {
             (Pixels::I32(counts), PixelType::I32) => (cast_slice(counts), counts.len()),
             (Pixels::F32(photons), PixelType::F32) => (cast_slice(photons), photons.len()),
             _ => {
-                return Err(format!(
-                    "a frame of {:?} pixels instead of {:?}",
-                    pixels.pixel_type(),
-                    self.pixel_type
-                ));
+                let given = pixels.pixel_type();
+                return Err(format!("a frame of {given:?} pixels instead of {pixel_type:?}"));
             }
         };
         if count != fast * slow {
@@ -254,6 +281,14 @@ impl Checked {
 /// A result of the crate.
 type Written<T = ()> = Result<T, Hdf5Error>;
 
+/// An array to be made, with an image of each frame.
+struct Block<'a> {
+    group: &'a H5Group,
+    /// Its path in the file.
+    path: &'static str,
+    pixel_type: PixelType,
+}
+
 /// The content of a file but for its frames.
 struct Document<'a> {
     header: &'a NxmxHeader,
@@ -264,24 +299,24 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    /// Creates the file, and writes everything but frames; `data` makes their array in its group.
+    /// Creates the file, and writes everything but frames; `make` makes their arrays.
     fn begun(
         &self,
         replacement: &Replacement,
-        data: impl Fn(&H5Group) -> Written<H5Dataset>,
-    ) -> Written<(H5File, H5Dataset)> {
+        make: impl Fn(&Block<'_>) -> Written<H5Dataset>,
+    ) -> Written<(H5File, Vec<H5Dataset>)> {
         // Readable by the HDF5 libraries of all readers.
         let file = H5File::options().libver(LibverBound::Earliest).create(replacement.path())?;
-        let data = self.write(&file, data)?;
-        Ok((file, data))
+        let images = self.write(&file, make)?;
+        Ok((file, images))
     }
 
-    /// Writes everything, and returns the array of frames.
+    /// Writes everything, and returns the arrays of frames.
     fn write(
         &self,
         file: &H5File,
-        make_frames: impl Fn(&H5Group) -> Written<H5Dataset>,
-    ) -> Written<H5Dataset> {
+        make: impl Fn(&Block<'_>) -> Written<H5Dataset>,
+    ) -> Written<Vec<H5Dataset>> {
         let header = self.header;
         file.set_text("NX_class", "NXroot")?;
         file.set_text("default", "entry")?;
@@ -296,26 +331,26 @@ impl Document<'_> {
         text(&source, "name", "simulated")?;
         let data = class(&entry, "data", "NXdata")?;
         data.set_text("signal", "data")?;
-        let frames = make_frames(&data)?;
+        let frames = make(&Block { group: &data, path: DATA, pixel_type: header.pixel_type })?;
         self.sample(&entry)?;
         let instrument = class(&entry, "instrument", "NXinstrument")?;
         text(&instrument, "name", "widebragg")?;
         self.beam(&instrument)?;
         self.detector(&instrument)?;
-        self.truth(&entry)?;
-        Ok(frames)
+        let truth = self.truth(&entry)?;
+        let mut images = vec![frames];
+        for (path, unit) in MEANS.into_iter().filter(|_| header.has_means) {
+            let mean = make(&Block { group: &truth, path, pixel_type: PixelType::F32 })?;
+            if !unit.is_empty() {
+                mean.set_text("units", unit)?;
+            }
+            images.push(mean);
+        }
+        Ok(images)
     }
 
     fn exposure_s(&self) -> Option<f64> {
         self.geometry.scan.and_then(|scan| scan.exposure_s).or(self.header.exposure_s)
-    }
-
-    /// The array of frames.
-    fn frames(&self, group: &H5Group) -> Written<H5Dataset> {
-        match self.header.pixel_type {
-            PixelType::F32 => self.frames_of(group, f32::NAN),
-            _ => self.frames_of(group, self.gap()),
-        }
     }
 
     /// The count of pixels that were never written.
@@ -323,30 +358,40 @@ impl Document<'_> {
         self.header.lowest_count.saturating_sub(1).min(-1)
     }
 
-    fn frames_of<T: H5Type>(&self, group: &H5Group, missing: T) -> Written<H5Dataset> {
-        let [fast, slow] = self.size;
-        let frames = group.new_dataset::<T>().shape([self.header.frames, slow, fast]).chunk(&[1, slow, fast]);
-        let filters = self.header.compression.filters();
-        let frames = if filters.is_empty() { frames } else { frames.filter_pipeline(pipeline(filters)) };
-        frames.fill_value(missing).create("data")
-    }
-
-    /// An array whose frames are those of other files.
-    fn frames_of_files(&self, group: &H5Group, files: &[(String, usize)]) -> Written<H5Dataset> {
-        match self.header.pixel_type {
-            PixelType::F32 => self.virtual_frames(group, files, f32::NAN),
-            _ => self.virtual_frames(group, files, self.gap()),
+    /// An array whose frames are its own.
+    fn own(&self, block: &Block<'_>) -> Written<H5Dataset> {
+        match block.pixel_type {
+            PixelType::F32 => self.own_of(block, f32::NAN),
+            _ => self.own_of(block, self.gap()),
         }
     }
 
-    fn virtual_frames<T: H5Type>(
+    fn own_of<T: H5Type>(&self, block: &Block<'_>, missing: T) -> Written<H5Dataset> {
+        let [fast, slow] = self.size;
+        let frames = block.group.new_dataset::<T>();
+        let frames = frames.shape([self.header.frames, slow, fast]).chunk(&[1, slow, fast]);
+        let filters = self.header.compression.filters();
+        let frames = if filters.is_empty() { frames } else { frames.filter_pipeline(pipeline(filters)) };
+        frames.fill_value(missing).create(name_of(block.path))
+    }
+
+    /// An array whose frames are those of other files.
+    fn of_files(&self, block: &Block<'_>, files: &[(String, usize)]) -> Written<H5Dataset> {
+        match block.pixel_type {
+            PixelType::F32 => self.virtual_of(block, files, f32::NAN),
+            _ => self.virtual_of(block, files, self.gap()),
+        }
+    }
+
+    fn virtual_of<T: H5Type>(
         &self,
-        group: &H5Group,
+        block: &Block<'_>,
         files: &[(String, usize)],
         missing: T,
     ) -> Written<H5Dataset> {
         let [fast, slow] = self.size;
-        let mut frames = group.new_dataset::<T>().shape([self.header.frames, slow, fast]).fill_value(missing);
+        let frames = block.group.new_dataset::<T>();
+        let mut frames = frames.shape([self.header.frames, slow, fast]).fill_value(missing);
         let mut first = 0;
         for (name, count) in files {
             // A file may have more frames than are wanted of it.
@@ -361,10 +406,10 @@ impl Document<'_> {
             };
             // A single % would be a place for numbers.
             let name = name.replace('%', "%%");
-            frames = frames.virtual_mapping(of(first), &name, DATA, of(0));
+            frames = frames.virtual_mapping(of(first), &name, block.path, of(0));
             first += count;
         }
-        frames.create("data")
+        frames.create(name_of(block.path))
     }
 
     fn sample(&self, entry: &H5Group) -> Written {
@@ -461,15 +506,16 @@ impl Document<'_> {
         set.filter_pipeline(pipeline(filters)).create("pixel_mask")?.write_chunk_raw(0, &chunk, 0)
     }
 
-    fn truth(&self, entry: &H5Group) -> Written {
+    /// Writes what the images were computed from, and returns its group.
+    fn truth(&self, entry: &H5Group) -> Written<H5Group> {
         let truth = &self.header.truth;
         let group = class(entry, TRUTH.trim_start_matches(ENTRY).trim_start_matches('/'), "NXcollection")?;
         text(&group, "version", env!("CARGO_PKG_VERSION"))?;
         text(&group, "command_line", &truth.command_line)?;
         let Membership { series, first_frame } = self.member;
         if !series.is_empty() {
-            text(&group, name_in_truth(SERIES), series)?;
-            number(&group, name_in_truth(FIRST_FRAME), first_frame as i64 + 1, "")?;
+            text(&group, name_of(SERIES), series)?;
+            number(&group, name_of(FIRST_FRAME), first_frame as i64 + 1, "")?;
         }
         // It was computed before, so it can be computed.
         let n = to_mcstas(&self.header.geometry).map_err(Hdf5Error::InvalidState)?;
@@ -505,7 +551,7 @@ impl Document<'_> {
             numbers(&group, "crystal_weight", &[count], &weights, "")?;
             numbers(&group, "crystal_cells", &[count, 3], &cells, "")?;
         }
-        Ok(())
+        Ok(group)
     }
 }
 
@@ -539,8 +585,8 @@ fn write_shots(group: &H5Group, shots: &[TrueShot]) -> Written {
     Ok(())
 }
 
-/// The name of an object in the group of the truth.
-fn name_in_truth(path: &'static str) -> &'static str {
+/// The name of an object in its group.
+fn name_of(path: &'static str) -> &'static str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

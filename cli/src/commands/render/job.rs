@@ -158,7 +158,7 @@ impl Job<'_> {
                 let stored = self.stored(experiment, &frame, &names, noise_seed(self.options), index)?;
                 Ok((frame, stored))
             })?;
-            let means = self.pool.install(|| means(experiment, &scenes, &names))?;
+            let means = self.pool.install(|| self.means(experiment, &scenes, &names))?;
             let scenes = scenes.panels();
             if self.lacks_scales() {
                 self.keep_scales(scenes, &frame)?;
@@ -202,7 +202,7 @@ impl Job<'_> {
         self.announce(index);
         let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
         let deviates = self.stored(experiment, &frame, &names, plan.seed, index)?;
-        let means = means(experiment, &scenes, &names)?;
+        let means = self.means(experiment, &scenes, &names)?;
         let scenes = scenes.panels();
         self.written(Image { index, experiment, scenes, frame, deviates, means, names, is_first })
     }
@@ -219,6 +219,17 @@ impl Job<'_> {
         let wanted = self.noise.as_ref().filter(|_| self.has_noise(names));
         let stored = wanted.map(|noise| noise.stored(experiment, &frame.pixels, seed, (index + 1) as u32));
         Ok(stored.transpose()?.unwrap_or_default())
+    }
+
+    /// The means of the pixels of a frame, where a file has them.
+    fn means(
+        &self,
+        experiment: &Experiment,
+        scenes: &FrameScenes<'_>,
+        names: &Names,
+    ) -> Result<Option<Means>, Failure> {
+        let wanted = names.have_means() || self.options.has_means_in_nxmx();
+        Ok(wanted.then(|| Means::new(experiment, scenes)).transpose()?)
     }
 
     /// Tells the progress.
@@ -243,7 +254,7 @@ impl Job<'_> {
         let contents = Contents { scenes, pixels, deviates, means: means.as_ref() };
         // Each has parts that one thread does alone.
         let write = || output::write(options, experiment, contents, index, &names, shared);
-        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, (pixels, deviates), index));
+        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(contents, index));
         let (written, added) = rayon::join(write, add);
         let written = written?;
         if let Some(record) = record {
@@ -333,14 +344,6 @@ impl Job<'_> {
         }
         Ok(text)
     }
-}
-
-/// The means of the pixels of a frame, where `names` has images of them.
-fn means(experiment: &Experiment, scenes: &FrameScenes<'_>, names: &Names) -> Result<Option<Means>, Failure> {
-    if !names.have_means() {
-        return Ok(None);
-    }
-    Ok(Some(Means::new(experiment, scenes)?))
 }
 
 /// A line for each option on how to render that the image could not heed.

@@ -11,20 +11,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use widebragg::rotation::rotate_axis;
-use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{Lost, columns, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_experiment::images::noise_counts;
+use widebragg_experiment::means::{Mean, Means};
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{
-    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, TrueCrystal, TrueShot, Truth,
+    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, PixelMeans, TrueCrystal, TrueShot, Truth,
 };
 use widebragg_formats::shot_table::{CrystalRow, ShotRows};
 
-use super::output::COUNT_CUTOFF;
+use super::output::{COUNT_CUTOFF, Contents};
 use crate::commands::setup::shots::Plan;
 use crate::console;
 use crate::error::Failure;
@@ -51,6 +51,7 @@ pub struct NxmxFile {
     /// Frames of the series; of a complete file, its own.
     frames: usize,
     data: NxmxData,
+    has_means: bool,
     /// The lowest count that is data.
     lowest_count: i32,
     series: NxmxSeries,
@@ -73,6 +74,7 @@ impl NxmxFile {
         let Some((path, data)) = options.nxmx.clone().zip(options.data_of_nxmx()) else {
             let given = [
                 ("--nxmx-data", options.nxmx_data.is_some()),
+                ("--nxmx-means", options.nxmx_means),
                 ("--nxmx-compression", options.nxmx_compression.is_some()),
                 ("--nxmx-frames-per-file", options.nxmx_frames_per_file.is_some()),
             ];
@@ -89,7 +91,9 @@ impl NxmxFile {
         let header = header(options, subject, frames, data)?;
         let lowest_count = header.lowest_count;
         // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
-        let identity = identity.map(|identity| format!("{identity}-{}", data.name())).unwrap_or_default();
+        let means = if options.nxmx_means { "-means" } else { "" };
+        let identity = identity.map(|identity| format!("{identity}-{}{means}", data.name()));
+        let identity = identity.unwrap_or_default();
         let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
         if let Some(frames) = options.nxmx_frames_per_file {
             series = series.in_files_of(frames);
@@ -101,7 +105,8 @@ impl NxmxFile {
         };
         let earlier = earlier.map_err(named)?;
         earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
-        Ok(Some(Self { path, frames, data, lowest_count, series, earlier, is_complete: false }))
+        let has_means = options.nxmx_means;
+        Ok(Some(Self { path, frames, data, has_means, lowest_count, series, earlier, is_complete: false }))
     }
 
     /// Whether frame `index` is there from an earlier run.
@@ -110,27 +115,31 @@ impl NxmxFile {
         self.earlier.has(index)
     }
 
-    /// Adds frame `index`, given as its pixels and as deviates of them where it has noise, if it is not there yet.
+    /// Adds frame `index`, if it is not there yet.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn add(
-        &self,
-        scenes: &[Scene<'_>],
-        (pixels, deviates): (&[f32], &[f32]),
-        index: usize,
-    ) -> Result<(), Failure> {
+    pub fn add(&self, contents: Contents<'_>, index: usize) -> Result<(), Failure> {
         if self.has(index) {
             return Ok(());
         }
-        let added = match self.data {
-            NxmxData::Photons => self.series.add(index, Pixels::F32(pixels)),
+        let Contents { scenes, pixels, deviates, .. } = contents;
+        let means = contents.means.filter(|_| self.has_means);
+        match self.data {
+            NxmxData::Photons => self.add_pixels(index, Pixels::F32(pixels), means),
             NxmxData::Noise => {
                 let counts = noise_counts(scenes, deviates, self.lowest_count).ok_or_else(no_memory)?;
-                self.series.add(index, Pixels::I32(&counts.pixels))
+                self.add_pixels(index, Pixels::I32(&counts.pixels), means)
             }
-        };
-        added.map_err(named)
+        }
+    }
+
+    fn add_pixels(&self, index: usize, pixels: Pixels<'_>, means: Option<&Means>) -> Result<(), Failure> {
+        let Some(means) = means else { return self.series.add(index, pixels).map_err(named) };
+        let image = |mean| means.image(mean).ok_or_else(no_memory);
+        let (lambda, h, k, l) = (image(Mean::Wavelength)?, image(Mean::H)?, image(Mean::K)?, image(Mean::L)?);
+        let means = PixelMeans { lambda_angstrom: &lambda, hkl: [&h, &k, &l] };
+        self.series.add_with_means(index, pixels, means).map_err(named)
     }
 
     /// Writes the file if all frames are there.
@@ -162,6 +171,7 @@ impl NxmxFile {
         json!({
             "file": self.path.display().to_string(),
             "data": self.data.name(),
+            "means": self.has_means,
             "frames": self.frames,
             "complete": self.is_complete,
         })
@@ -177,7 +187,8 @@ impl NxmxFile {
                 NxmxData::Noise => "counts with noise",
                 NxmxData::Photons => "expected photons",
             };
-            format!("{path}, {frames} frame{s} of {data}")
+            let means = if self.has_means { " and means of pixels" } else { "" };
+            format!("{path}, {frames} frame{s} of {data}{means}")
         } else {
             let parts = self.series.folder().display();
             format!("{path} is written once all {frames} frames are in {parts}")
@@ -235,6 +246,7 @@ fn header(
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
         unix_time_s: now.as_secs(),
+        has_means: options.nxmx_means,
         truth,
         ..NxmxHeader::new(geometry, frames)
     })
