@@ -11,17 +11,18 @@ use widebragg_formats::failure::Failure as FileFailure;
 pub struct Failure {
     message: String,
     code: u8,
+    is_of_system: bool,
 }
 
 impl Failure {
     /// Bad input or a file that cannot be used: exit code 2.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self::with_code(2, message)
     }
 
     /// A failure with a specific exit code.
     pub fn with_code(code: u8, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code }
+        Self { message: message.into(), code, is_of_system: false }
     }
 
     /// The same failure with `before` and a colon in front of its message, such as the option that named a
@@ -37,6 +38,18 @@ impl Failure {
         Self { code: 1, ..self }
     }
 
+    /// The same failure as one of the system, such as a file that is not there.
+    #[must_use]
+    pub fn of_system(self) -> Self {
+        Self { is_of_system: true, ..self }
+    }
+
+    /// Whether the system refused a file.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        self.is_of_system
+    }
+
     /// The exit code.
     #[must_use]
     pub fn code(&self) -> u8 {
@@ -47,7 +60,7 @@ impl Failure {
 impl From<FileFailure> for Failure {
     /// A file that cannot be read or written: exit code 2.
     fn from(failure: FileFailure) -> Self {
-        Self::input(failure.to_string())
+        Self { is_of_system: failure.is_of_system(), ..Self::input(failure.to_string()) }
     }
 }
 

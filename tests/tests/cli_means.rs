@@ -116,7 +116,7 @@ fn frames_have_means_of_their_own_whoever_renders_them() {
 /// The images of means of an NXmx file, of one frame.
 fn means_in(place: &Workplace, file: &str, frame: usize) -> [Vec<f32>; 4] {
     ["wavelength", "h", "k", "l"].map(|mean| {
-        let name = place.path().join(format!("{file}:/entry/widebragg/mean_{mean}:{frame}"));
+        let name = place.path().join(format!("{file}:/entry/widebragg/stages/mean_{mean}:{frame}"));
         reader_of(&name).and_then(|reader| reader.read(&name, None)).expect("an image").pixels
     })
 }
@@ -183,6 +183,6 @@ fn nxmx_files_have_means_too() {
     place.run_line(&format!("{panels} --mean-images m.bin --nxmx p.nxs --nxmx-means")).well();
     assert_same_bits(&means_in(&place, "p.nxs", 0), &floats(""), "two panels");
     place.run_line(&format!("{panels} --nxmx without.nxs")).well();
-    let name = place.path().join("without.nxs:/entry/widebragg/mean_h:0");
+    let name = place.path().join("without.nxs:/entry/widebragg/stages/mean_h:0");
     assert!(reader_of(&name).and_then(|reader| reader.read(&name, None)).is_err());
 }

@@ -182,6 +182,13 @@ fn gains_are_switched_by_the_charge() {
         (3, 0),
     ];
     assert_eq!(split[..9], expected);
+    // The same words without pixels, and the end of the last mode on either side.
+    for (photons, &word) in [0.0, 1.0, 31.0, 32.0, 100.0, 1199.0, 1200.0, 10_000.0].iter().zip(&words) {
+        assert_eq!(switching.word(photons * switching.photon_kev), word);
+    }
+    assert_eq!(switching.word(f64::INFINITY), 3 << 14);
+    let rising = GainSwitching { modes: [mode(40.0, 0.0), mode(1.0, 0.0), mode(0.1, 0.0)], ..switching };
+    assert_eq!(rising.word(f64::INFINITY), (3 << 14) + GainSwitching::LARGEST_ADU);
 
     // Own gains and the noise of the mode.
     let noisy = GainSwitching {

@@ -16,17 +16,18 @@ pub enum Direction {
 pub struct Failure {
     message: String,
     direction: Direction,
+    is_of_system: bool,
 }
 
 impl Failure {
     /// A file that cannot be read, or whose content cannot be used.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { message: message.into(), direction: Direction::Input }
+        Self { message: message.into(), direction: Direction::Input, is_of_system: false }
     }
 
     /// A file that cannot be written.
     pub fn output(message: impl Into<String>) -> Self {
-        Self { message: message.into(), direction: Direction::Output }
+        Self { message: message.into(), direction: Direction::Output, is_of_system: false }
     }
 
     /// The same failure with `before` and a colon in front of its message, such as the option that named the
@@ -34,6 +35,18 @@ impl Failure {
     #[must_use]
     pub fn context(self, before: impl fmt::Display) -> Self {
         Self { message: format!("{before}: {}", self.message), ..self }
+    }
+
+    /// The same failure as one of the system, such as a file that is not there.
+    #[must_use]
+    pub fn of_system(self) -> Self {
+        Self { is_of_system: true, ..self }
+    }
+
+    /// Whether the system refused the file; else its content cannot be used.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        self.is_of_system
     }
 
     /// Whether the file was read or written.

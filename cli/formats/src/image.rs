@@ -52,7 +52,7 @@ pub struct ImageHeader {
     pub exposure_s: f64,
     /// Thickness of the sensor; `None` for one without thickness.
     pub sensor_thickness_m: Option<f64>,
-    /// Counts from which a pixel of a CBF image is overloaded.
+    /// Counts from which a pixel of a CBF or SMV image is overloaded, without offset.
     pub count_cutoff: i32,
     /// When the image was made, in seconds since 1970-01-01 UTC.
     pub unix_time_s: u64,

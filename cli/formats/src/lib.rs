@@ -30,7 +30,7 @@
 //! ```
 
 pub mod atomic;
-mod background;
+pub mod bad_pixels;
 pub mod c_library;
 pub mod cbf;
 pub mod cif;

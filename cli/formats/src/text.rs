@@ -13,12 +13,12 @@ const SHOWN_CHARS: usize = 40;
 
 /// The failure of a file that cannot be opened or read.
 pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    Failure::input(format!("{}: cannot read: {error}", path.display()))
+    Failure::input(format!("{}: cannot read: {error}", path.display())).of_system()
 }
 
 /// The failure of a file that cannot be written.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::output(format!("{}: cannot write: {error}", path.display()))
+    Failure::output(format!("{}: cannot write: {error}", path.display())).of_system()
 }
 
 /// The failure of a file as a whole.

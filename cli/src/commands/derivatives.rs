@@ -35,7 +35,7 @@ const EACH_F: &str = "F";
 
 /// What `--wrt` asks for.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Chosen {
+pub struct Chosen {
     /// Parameters, each once.
     pub parameters: Vec<Named>,
     /// The groups of panels that their motions are of.

@@ -7,7 +7,7 @@ mod companions;
 pub mod compare;
 mod crystal_words;
 pub mod demo;
-mod derivatives;
+pub mod derivatives;
 pub mod diagnose;
 mod distinct;
 pub mod gradcheck;

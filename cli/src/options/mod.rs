@@ -43,8 +43,13 @@ pub use model::{
 pub use parse::parse;
 
 /// Whether `name` is an option of a render, or of its shots, whose value is a file or a folder; `None` for other names.
-pub(crate) fn takes_file(name: &str) -> Option<bool> {
+pub fn takes_file(name: &str) -> Option<bool> {
     Some(of_images(name)?.takes.names_file())
+}
+
+/// The name of the option of a render, or of its shots, that has this spelling; `None` where there is none.
+pub fn name_of(spelling: &str) -> Option<&'static str> {
+    Some(of_images(spelling)?.name)
 }
 
 /// The option of a render or of its shots that has this name.
@@ -53,7 +58,7 @@ fn of_images(name: &str) -> Option<&'static row::OptionSpec> {
 }
 
 /// The options of a render in `args`, as typed: each a list of its name and its values.
-pub(crate) fn grouped(args: &[String]) -> Vec<Vec<String>> {
+pub fn grouped(args: &[String]) -> Vec<Vec<String>> {
     let mut groups: Vec<Vec<String>> = Vec::new();
     for word in args {
         let attached = word.split_once('=').filter(|_| word.starts_with("--"));

@@ -16,7 +16,7 @@ use widebragg::mosaic::MosaicAxes;
 use widebragg::rotation::PhiMode;
 use widebragg_coordinates::elements::Element;
 use widebragg_experiment::background::{KnownMatter, Place};
-use widebragg_experiment::detector_noise::NoiseStages;
+use widebragg_experiment::detector_noise::{DetectorModel, NoiseStages, StageValues};
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
@@ -825,6 +825,8 @@ pub struct Options {
 
     /// PNG preview.
     pub png: Option<PathBuf>,
+    /// PNG preview with photon noise.
+    pub noise_png: Option<PathBuf>,
     /// miniCBF image.
     pub cbf: Option<PathBuf>,
     /// Experiment list for DIALS; `None`: beside a series only.
@@ -839,7 +841,13 @@ pub struct Options {
     pub noise_cbf: Option<PathBuf>,
     /// What the noise is drawn from; `None`: as [`Options::has_counter_noise`] says.
     pub noise_model: Option<NoiseModel>,
-    /// Stages of the noise of the detector.
+    /// What the values of the stages are taken from where no option gives them.
+    pub detector_model: Option<DetectorModel>,
+    /// Values of the stages that options give.
+    pub stage_values: StageValues,
+    /// A list of bad pixels.
+    pub bad_pixels: Option<PathBuf>,
+    /// Stages of the noise of the detector: all values in them, but for a list of bad pixels until it is read.
     pub noise_stages: NoiseStages,
     /// Images of means; the names have the quantity before the extension.
     pub mean_images: Option<PathBuf>,
@@ -847,6 +855,8 @@ pub struct Options {
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
     pub nxmx_data: Option<NxmxData>,
+    /// Whether it has images of the stages of the noise.
+    pub nxmx_stages: bool,
     /// Its compression; `None`: the usual one.
     pub nxmx_compression: Option<Compression>,
     /// Frames of each of the files whose master it is; `None`: it has the frames itself.
@@ -918,8 +928,13 @@ impl Options {
     /// Whether the noise of each pixel is drawn by itself; else it is the reference's.
     #[must_use]
     pub fn has_counter_noise(&self) -> bool {
-        let has_stages = self.noise_stages != NoiseStages::default();
-        self.shots.is_some() || has_stages || self.noise_model == Some(NoiseModel::Counter)
+        self.shots.is_some() || self.has_noise_stages() || self.noise_model == Some(NoiseModel::Counter)
+    }
+
+    /// Whether the noise has stages beside the counting of photons.
+    #[must_use]
+    pub fn has_noise_stages(&self) -> bool {
+        self.noise_stages != NoiseStages::default() || self.bad_pixels.is_some()
     }
 
     /// The options in a mode, whatever mode they name. They must be those of a command that applies none itself.

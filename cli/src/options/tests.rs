@@ -19,7 +19,9 @@ use widebragg::{
     rotation::PhiMode,
     vector::Vec3,
 };
-use widebragg_experiment::detector_noise::{BadPixels, CommonModeRule, DeadTimeRule, NoiseStages};
+use widebragg_experiment::detector_noise::{
+    BadPixels, CommonModeRule, DeadTimeRule, DetectorModel, Gain, NoiseStages,
+};
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::point_spread::PointSpreadRule;
 use widebragg_formats::nxmx::Compression;
@@ -56,10 +58,17 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Misset => vec!["random".to_owned(), "1 -2 3".to_owned()],
         Takes::Depth => vec!["inf".to_owned(), "0".to_owned(), "300".to_owned()],
         Takes::File | Takes::Folder => vec!["some.file".to_owned()],
+        // What no source tells of a detector is asked for.
+        Takes::Choice(words) if words.contains(&"pilatus") => {
+            vec!["pilatus --dead-time 0".to_owned(), "eiger --dead-time 0 --overload 9".to_owned()]
+        }
         Takes::Choice(words) => words.iter().map(|&word| word.to_owned()).collect(),
         Takes::Program => vec!["program".to_owned()],
         Takes::Range => vec!["2:7".to_owned()],
         Takes::Names => vec!["cell,phi".to_owned()],
+        Takes::Text(shown) if shown.starts_with("gauss|") => {
+            vec!["none".to_owned(), "fiber,80,10".to_owned(), "moffat,150".to_owned()]
+        }
         Takes::Text(shown) if shown.contains("none") => vec!["none".to_owned()],
         Takes::Text(shown) if shown.contains("LAYERS") => vec!["Si,320".to_owned(), "CdTe,1000,4".to_owned()],
         Takes::Text("NAME") => vec!["pilatus-6m".to_owned(), "Eiger2_X_16M".to_owned()],
@@ -69,14 +78,20 @@ fn samples(takes: &Takes) -> Vec<String> {
         Takes::Text(shown) if shown.starts_with("eV") => {
             vec!["9500,30".to_owned(), "9500,20,0.7+9570,20,0.3".to_owned()]
         }
-        Takes::Text(shown) if shown.starts_with("gauss|") => {
-            vec!["fiber,80,10".to_owned(), "moffat,150".to_owned()]
+        Takes::Text(shown) if shown.starts_with("hot=") => {
+            vec!["bad.txt".to_owned(), "hot=3,dead=2,seed=5".to_owned()]
         }
-        Takes::Text(shown) if shown.starts_with("hot=") => vec!["hot=3,dead=2,seed=5".to_owned()],
+        // Options of gain modes go together.
+        Takes::Text("ADU,ADU,ADU") => vec![format!("1,2,3 {GAIN_MODES}")],
+        Takes::Text("KEV,KEV") => vec![format!("5,6 {GAIN_MODES}")],
         Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],
         Takes::Text(_) => vec!["19".to_owned()],
     }
 }
+
+/// All options of detectors that switch their gain.
+const GAIN_MODES: &str =
+    "--gain-modes 40,-1,-0.1 --gain-switch 320,12000 --mode-pedestals 1,2,3 --mode-readout 4,5,6";
 
 /// A complete command line of a command, without the option that is tried.
 fn complete_line(spec: &CommandSpec, name: &str) -> &'static str {
@@ -420,17 +435,36 @@ fn noise_of_the_detector() {
         pixel_flicker: 0.01,
         dead_time: Some(DeadTimeRule { tau_s: 120.0 * 1e-9, retriggers: true }),
         point_spread: Some(PointSpreadRule { form: Form::Fiber, width_m: 80.0 * 1e-6, radius_px: Some(10) }),
-        adu_per_photon: 1.5,
+        gain: Gain::PerPhoton(1.5),
         calibration: 0.03,
         calibration_seed: 9,
         common_mode: Some(CommonModeRule { rms_adu: 2.0, block: Some([256, 128]) }),
         readout_adu: 3.0,
-        bad_pixels: BadPixels { hot: 0, dead: 4, seed: 6 },
+        saturation_adu: None,
+        bad_pixels: BadPixels::Drawn { hot: 0, dead: 4, seed: 6 },
     };
     assert_eq!(o.noise_stages, stages);
+    assert_eq!((o.bad_pixels, o.adc), (None, None));
+    // The last of a list and of those that are drawn counts.
+    let o = options("--bad-pixels hot=3 --bad-pixels bad.txt");
+    assert_eq!(o.bad_pixels.as_deref(), Some(Path::new("bad.txt")));
+    assert!(o.has_counter_noise() && o.noise_stages == NoiseStages::default());
+    let o = options("--bad-pixels bad.txt --bad-pixels hot=3");
+    assert_eq!(o.noise_stages.bad_pixels, BadPixels::Drawn { hot: 3, dead: 0, seed: 1 });
+    assert_eq!(o.bad_pixels, None);
+    // Options are used instead of the values of a model, wherever they stand.
+    let o = options("--readout 3 --detector-model cspad --common-mode 0 -adc 12");
+    assert_eq!(o.detector_model, Some(DetectorModel::Cspad));
+    let stages = NoiseStages {
+        gain: Gain::PerKev(3.38),
+        readout_adu: 3.0,
+        saturation_adu: Some(9464),
+        ..NoiseStages::default()
+    };
+    assert_eq!((o.noise_stages, o.adc), (stages, Some(12.0)));
     // Nothing of a stage is no stage.
     let o = options(
-        "--flicker 0 --dead-time 0 --gain 1 --common-mode 0,2,2 --readout 0 --bad-pixels hot=0,seed=3",
+        "--flicker 0 --dead-time 0 --psf none --gain 1 --common-mode 0,2,2 --readout 0 --bad-pixels hot=0,seed=3",
     );
     assert_eq!(o.noise_stages, NoiseStages::default());
     let negative = "must not be negative";
@@ -450,10 +484,9 @@ fn noise_of_the_detector() {
         ("--common-mode inf", "expected a number that is not negative"),
         ("--common-mode 1,2", "expected ADU, or ADU,FAST,SLOW"),
         ("--common-mode 1,2,0", "the sides of a block are numbers of pixels, at least 1"),
-        ("--bad-pixels 5", "expected some of hot=N, dead=N and seed=S"),
         ("--bad-pixels hot=-1", "hot= needs a whole number that is not negative"),
         ("--bad-pixels hot=1,hot=2", "hot= is there twice"),
-        ("--bad-pixels cold=1", "expected some of hot=N, dead=N and seed=S"),
+        ("--bad-pixels cold=1", "expected some of hot=N, dead=N and seed=S, or a file"),
     ] {
         assert_eq!(refusal(line), format!("{line}: {why}"));
     }

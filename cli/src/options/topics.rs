@@ -119,7 +119,7 @@ pub(super) static TOPICS: [Topic; 24] = [
 ];
 
 /// Other words that find a topic, and its name.
-const WORDS: [(&str, &str); 20] = [
+const WORDS: [(&str, &str); 27] = [
     ("nxmx", "headers"),
     ("nexus", "headers"),
     ("hdf5", "headers"),
@@ -137,6 +137,13 @@ const WORDS: [(&str, &str); 20] = [
     ("simd", "performance"),
     ("readout", "noise"),
     ("gain", "noise"),
+    ("gain-modes", "noise"),
+    ("bad-pixels", "noise"),
+    ("jungfrau", "noise"),
+    ("pilatus", "noise"),
+    ("eiger", "noise"),
+    ("rayonix", "noise"),
+    ("cspad", "noise"),
     ("frames", "series"),
     ("resume", "series"),
     ("space-group", "hkl"),

@@ -29,7 +29,11 @@
 //! | `shot_detector_shift` | frames, 2 | how far the detector is displaced along fast and slow, in m |
 //! | `crystal_frame`, `crystal_weight` | crystals | of shots: the frame, counted from 0, and the factor on the photons |
 //! | `crystal_a_matrix`, `crystal_cells` | crystals, 3 x 3; 3 | A at phi = 0, in 1/Angstrom; unit cells along a, b, c |
-//! | `mean_wavelength`, `mean_h`, `mean_k`, `mean_l` | as the frames | of the photons of each pixel, in Angstrom; NaN where it has none |
+//! | `gain_mode_code`, `gain_mode_adu_per_kev` | 3 | of raw words: what the two bits above 14 hold in each mode, and its gain |
+//! | `gain_mode_pedestal`, `gain_mode_readout` | 3 | ADU of each mode without charge, and its rms noise |
+//! | `gain_mode_switch` | 2 | charges from which the second and third mode are chosen, in keV |
+//! | `stages/...` | frames, slow, fast | images that are kept beside the data ([`StageArray`]), f32, stored as these are |
+//! | `stages/mean_wavelength`, `stages/mean_h`, ... | frames, slow, fast | of them the means of the photons of each pixel, in Angstrom; NaN where it has none |
 //! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
@@ -73,7 +77,6 @@
 
 mod chain;
 mod finished;
-mod images;
 mod mcstas;
 mod parts;
 mod reader;
@@ -90,7 +93,7 @@ use crate::image::{COUNTS, PHOTONS, PixelType, VALUES};
 
 pub use reader::read_nxmx_geometry;
 pub(crate) use reader::{Detector, flat_detector, read_nxmx};
-pub use series::{Earlier, Joined, NxmxSeries};
+pub use series::{Earlier, Joined, NxmxSeries, StageImage};
 #[cfg(test)]
 pub(crate) use tests::write_example;
 pub use writer::NxmxWriter;
@@ -104,13 +107,8 @@ const DATA: &str = "/entry/data/data";
 /// What the images were computed from.
 const TRUTH: &str = "/entry/widebragg";
 
-/// Images of the means of pixels, and their units.
-const MEANS: [(&str, &str); 4] = [
-    ("/entry/widebragg/mean_wavelength", "angstrom"),
-    ("/entry/widebragg/mean_h", ""),
-    ("/entry/widebragg/mean_k", ""),
-    ("/entry/widebragg/mean_l", ""),
-];
+/// The group of the images that are kept beside the data, in that of the truth.
+const STAGES: &str = "stages";
 
 /// The unit of the images of an array of a file: those that widebragg wrote as floats are photons.
 pub(crate) fn unit(file: &Hdf5File, array: &str, is_float: bool) -> &'static str {
@@ -173,27 +171,19 @@ pub struct NxmxHeader {
     pub exposure_s: Option<f64>,
     /// When the first frame was made, in seconds since 1970-01-01 UTC.
     pub unix_time_s: u64,
-    /// Whether each frame comes with the means of its pixels.
-    pub has_means: bool,
+    /// The images that are kept beside the data of each frame.
+    pub stages: Vec<StageArray>,
     /// What the images were computed from.
     pub truth: Truth,
 }
 
-/// The means of the photons of each pixel of a frame, slow-major; NaN where a pixel has none.
-#[derive(Debug, Clone, Copy)]
-pub struct PixelMeans<'a> {
-    /// Wavelengths, in Angstrom.
-    pub lambda_angstrom: &'a [f32],
-    /// h, k and l.
-    pub hkl: [&'a [f32]; 3],
-}
-
-impl<'a> PixelMeans<'a> {
-    /// The images, in the order of [`MEANS`].
-    fn images(self) -> [&'a [f32]; 4] {
-        let [h, k, l] = self.hkl;
-        [self.lambda_angstrom, h, k, l]
-    }
+/// An image that is kept beside the data of each frame, such as the photons without noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageArray {
+    /// Its name, a word of ASCII.
+    pub name: &'static str,
+    /// The unit of its pixels.
+    pub unit: &'static str,
 }
 
 /// What images were computed from, beyond their geometry. Empty where it is not known.
@@ -211,8 +201,26 @@ pub struct Truth {
     pub shots: Vec<TrueShot>,
     /// The crystals of shots, in the order of the frames.
     pub crystals: Vec<TrueCrystal>,
+    /// The gains of a detector whose pixels choose one by their charge: counts are then raw words of 14 bits, with the mode
+    /// in the two bits above.
+    pub gain_modes: Option<TrueGainModes>,
     /// The command that made the images.
     pub command_line: String,
+}
+
+/// The gains that the pixels of a detector choose from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrueGainModes {
+    /// What the two bits hold in each mode.
+    pub codes: [i32; 3],
+    /// ADU for each keV of charge, below 0 where charge lowers the signal.
+    pub adu_per_kev: [f64; 3],
+    /// ADU without charge.
+    pub pedestals_adu: [f64; 3],
+    /// Rms noise of the readout, in ADU.
+    pub readouts_adu: [f64; 3],
+    /// Charges from which the second and third mode are chosen, in keV.
+    pub switch_kev: [f64; 2],
 }
 
 /// What the crystals of a shot share, beside the wavelength.
@@ -253,7 +261,7 @@ impl NxmxHeader {
             mask: Vec::new(),
             exposure_s: None,
             unix_time_s: 0,
-            has_means: false,
+            stages: Vec::new(),
             truth: Truth::default(),
         }
     }

@@ -9,7 +9,6 @@ use super::writer::{Checked, Membership};
 use super::*;
 use crate::geometry::vectors::{Matrix, Vector, apply, dot, plus, product, rotation};
 use crate::geometry::{Beam, Crystal, Frame, Panel, Polarization, Scan, Sensor};
-use crate::hdf5::Hdf5File;
 use crate::image::{Pixels, ReadImage};
 use crate::registry::{geometry_of_file, reader_of};
 
@@ -231,6 +230,13 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
             spectra: vec![vec![(1.2e-10, 0.25), (1.21e-10, 0.75)], vec![(1.3e-10, 1.0)]],
             shots: vec![shot(1e24, 1), shot(2e24, 2)],
             crystals: vec![crystal(1, 0.5), crystal(1, 0.25)],
+            gain_modes: Some(TrueGainModes {
+                codes: [0, 1, 3],
+                adu_per_kev: [40.0, -1.0, -0.1],
+                pedestals_adu: [2500.0, 15_000.0, 14_000.0],
+                readouts_adu: [60.0, 8.0, 7.5],
+                switch_kev: [320.0, 12_000.0],
+            }),
             command_line: "widebragg -cell 50 60 70 90 95 90 -title \u{3b1}".to_owned(),
         },
         ..NxmxHeader::new(stills(1), 2)
@@ -242,7 +248,7 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     let geometry = read_nxmx_geometry(&path).unwrap();
     assert_eq!((geometry.spindle, geometry.scan, geometry.crystal), (None, None, None));
     assert!((geometry.beam.lambda_m.unwrap() - 1.2e-10).abs() < 1e-25);
-    let file = Hdf5File::open(&path).unwrap();
+    let file = crate::hdf5::Hdf5File::open(&path).unwrap();
     let numbers = |name: &str| file.numbers(name).unwrap().unwrap();
     let text = |name: &str| file.text(name).unwrap().unwrap();
     assert_eq!(numbers("/entry/instrument/beam/incident_wavelength"), [1.2e-10 * 1e10, 1.3e-10 * 1e10]);
@@ -255,6 +261,11 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     assert_eq!(numbers("/entry/widebragg/crystal_frame"), [1.0, 1.0]);
     assert_eq!(numbers("/entry/widebragg/crystal_weight"), [0.5, 0.25]);
     assert_eq!(numbers("/entry/widebragg/crystal_cells"), [9.0, 8.0, 7.5, 9.0, 8.0, 7.5]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_code"), [0.0, 1.0, 3.0]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_adu_per_kev"), [40.0, -1.0, -0.1]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_pedestal"), [2500.0, 15_000.0, 14_000.0]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_readout"), [60.0, 8.0, 7.5]);
+    assert_eq!(numbers("/entry/widebragg/gain_mode_switch"), [320.0, 12_000.0]);
     assert_eq!(numbers("/entry/widebragg/laboratory_to_mcstas"), N.as_flattened());
     let turned = product(N, a);
     assert_eq!(numbers("/entry/widebragg/crystal_a_matrix"), [turned, turned].as_flattened().as_flattened());
@@ -462,6 +473,93 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
     }
 }
 
+const TWO_STAGES: [StageArray; 2] =
+    [StageArray { name: "photons", unit: "photons" }, StageArray { name: "read_out", unit: "ADU" }];
+
+/// A series with two images beside the data.
+fn series_with_stages(path: &Path, compression: Compression) -> NxmxSeries {
+    let stages = TWO_STAGES.to_vec();
+    let header = NxmxHeader { compression, stages, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
+    NxmxSeries::new(path, header, "s").unwrap()
+}
+
+/// Adds a frame with images of its own.
+fn add_with_stages(series: &NxmxSeries, frame: usize) {
+    let stages = [frame + 10, frame + 20].map(|frame| series.stage_image(&photons(frame, 140)).unwrap());
+    series.add_with_stages(frame, Pixels::I32(&counts(frame, 140)), &stages).unwrap();
+}
+
+/// Whether the frames and their images are those of [`add_with_stages`].
+fn assert_holds_stages(path: &Path, frames: usize) {
+    assert_holds(path, frames);
+    for (stage, shift) in TWO_STAGES.into_iter().zip([10, 20]) {
+        for frame in 0..frames {
+            let name = format!("{}:/entry/widebragg/stages/{}:{frame}", path.display(), stage.name);
+            let read = reader_of(Path::new(&name)).unwrap().read(Path::new(&name), None).unwrap().pixels;
+            let expected = photons(frame + shift, 140).into_iter().map(bits).collect::<Vec<_>>();
+            assert_eq!(read.into_iter().map(bits).collect::<Vec<_>>(), expected, "{} {frame}", stage.name);
+        }
+    }
+}
+
+#[test]
+fn images_of_stages_are_kept_with_their_frames() {
+    for compression in COMPRESSIONS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stages.nxs");
+        let series = series_with_stages(&path, compression);
+        let data = Pixels::I32(&[1; 140]);
+        let error = series.add(0, data).unwrap_err().to_string();
+        assert!(error.ends_with("a frame of 1 images instead of 3"), "{error}");
+        let error = series.stage_image(&[1.0; 7]).unwrap_err().to_string();
+        assert!(error.ends_with("a frame of 7 pixels instead of 7 x 20"), "{error}");
+        for frame in [4, 2] {
+            add_with_stages(&series, frame);
+        }
+        // A part that ends early, or in another place than it says, is damaged.
+        let part = series.folder().join("000005.part");
+        let whole = fs::read(&part).unwrap();
+        fs::write(&part, &whole[..whole.len() - 1]).unwrap();
+        let earlier = series.earlier(0..6).unwrap();
+        assert_eq!([2, 4].map(|frame| earlier.has(frame)), [true, false]);
+        (0..6).filter(|&frame| !earlier.has(frame)).for_each(|frame| add_with_stages(&series, frame));
+        assert_eq!(series.finish(), SIX);
+        assert_holds_stages(&path, 6);
+        let file = crate::hdf5::Hdf5File::open(&path).unwrap();
+        assert_eq!(file.array("/entry/widebragg/stages/photons").unwrap().unwrap().shape, [6, 20, 7]);
+
+        // A frame that is made again in a finished file, by another compression.
+        let other = series_with_stages(&path, Compression::Gzip);
+        add_with_stages(&other, 3);
+        assert_eq!(other.finish(), SIX);
+        assert_holds_stages(&path, 6);
+
+        // Several files and their master.
+        let path = folder.path().join("master.nxs");
+        let series = series_with_stages(&path, compression).in_files_of(4);
+        (0..6).for_each(|frame| add_with_stages(&series, frame));
+        assert_eq!(series.finish(), SIX);
+        assert_holds_stages(&path, 6);
+    }
+}
+
+#[test]
+fn images_of_stages_have_names_of_their_own() {
+    let path = Path::new("never_written.nxs");
+    let stage = |name| StageArray { name, unit: "" };
+    for stages in [vec![stage("")], vec![stage("a/b")], vec![stage("a"), stage("a")]] {
+        let header = NxmxHeader { stages, ..NxmxHeader::new(stills(1), 1) };
+        let error = NxmxSeries::new(path, header, "").unwrap_err().to_string();
+        assert!(error.contains("an image named"), "{error}");
+    }
+    // Without a series there are no images beside the data.
+    let folder = tempfile::tempdir().unwrap();
+    let header = NxmxHeader { stages: vec![stage("a")], ..NxmxHeader::new(stills(1), 1) };
+    let mut writer = NxmxWriter::create(&folder.path().join("a.nxs"), &header).unwrap();
+    let error = writer.write(&[Pixels::I32(&[0; 35])]).unwrap_err().to_string();
+    assert!(error.ends_with("a frame of 1 images instead of 2"), "{error}");
+}
+
 /// Whether the frames of a file are the `frames` of [`counts`].
 fn assert_holds(path: &Path, frames: usize) {
     for frame in 0..frames {
@@ -545,12 +643,9 @@ fn a_finished_file_is_repaired_and_never_shortened() {
     let checked = Checked::new(&header).unwrap();
     let mut writer = NxmxWriter::of_series(&path, &header, member).unwrap();
     for frame in 0..6 {
-        let mut chunks = checked.chunks(&Pixels::I32(&counts(frame, 140)), None).unwrap();
-        if frame == 4 {
-            let half = chunks[0].len() / 2;
-            chunks[0].truncate(half);
-        }
-        writer.write_chunks(&chunks).unwrap();
+        let chunk = checked.chunk(&Pixels::I32(&counts(frame, 140))).unwrap();
+        let damaged = &chunk[..chunk.len() / 2];
+        writer.write_chunks(&[if frame == 4 { damaged } else { &chunk }]).unwrap();
     }
     writer.close().unwrap();
     let refused = series_of(&path, 5).earlier(0..5).unwrap_err().to_string();
@@ -596,63 +691,6 @@ fn compression_may_change_while_a_series_is_made() {
     assert_holds(&path, 6);
     let kept = series_of(&path, 6).earlier(0..6).unwrap();
     assert_eq!(kept.warnings, [format!("{}: complete, and keeps its compression", path.display())]);
-}
-
-/// The means of the pixels of a frame, NaN at the first one.
-fn means_of(frame: usize) -> [Vec<f32>; 4] {
-    [1, 2, 3, 4].map(|mean| {
-        let value = |i: usize| if i == 0 { f32::NAN } else { (1000 * mean * (frame + 1) + i) as f32 };
-        (0..140).map(value).collect()
-    })
-}
-
-#[test]
-fn means_of_pixels_come_with_their_frames() {
-    let folder = tempfile::tempdir().unwrap();
-    for (i, compression) in COMPRESSIONS.into_iter().enumerate() {
-        let path = folder.path().join(format!("{i}.nxs"));
-        let header =
-            NxmxHeader { compression, has_means: true, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
-        let series = || NxmxSeries::new(&path, header.clone(), "a").unwrap().in_files_of(4);
-        let add = |frame: usize| {
-            let [lambda_angstrom, h, k, l] = &means_of(frame);
-            let means = PixelMeans { lambda_angstrom, hkl: [h, k, l] };
-            series().add_with_means(frame, Pixels::I32(&counts(frame, 140)), means).unwrap();
-        };
-        assert!(
-            series()
-                .add(0, Pixels::I32(&counts(0, 140)))
-                .unwrap_err()
-                .to_string()
-                .ends_with("without means of its pixels")
-        );
-        [5, 0, 3].into_iter().for_each(&add);
-        assert_eq!(series().finish(), Ok(Joined::Waiting));
-        let earlier = series().earlier(0..6).unwrap();
-        (0..6).filter(|&frame| !earlier.has(frame)).for_each(&add);
-        assert_eq!(series().finish(), SIX);
-        assert_holds(&path, 6);
-        // A frame that is lost with its file is made again from the others and a part.
-        fs::remove_file(folder.path().join(format!("{i}_data_000002.nxs"))).unwrap();
-        [4, 5].into_iter().for_each(&add);
-        assert_eq!(series().finish(), SIX);
-        for (name, frames) in [(format!("{i}.nxs"), 0..6), (format!("{i}_data_000002.nxs"), 4..6)] {
-            let file = Hdf5File::open(&folder.path().join(name)).unwrap();
-            for frame in frames.clone() {
-                for ((path, _), expected) in MEANS.iter().zip(means_of(frame)) {
-                    let array = file.array(path).unwrap().unwrap();
-                    let (bytes, _) = array.read(&[frame - frames.start, 0, 0], &[1, 20, 7]).unwrap();
-                    let expected: Vec<u8> = expected.iter().flat_map(|mean| mean.to_le_bytes()).collect();
-                    assert!(bytes == expected, "{path} {frame}");
-                }
-            }
-        }
-    }
-    let header = NxmxHeader::new(rotation_series(4, 1, 0.1), 1);
-    let series = NxmxSeries::new(&folder.path().join("no.nxs"), header, "a").unwrap();
-    let [lambda_angstrom, h, k, l] = &means_of(0);
-    let means = PixelMeans { lambda_angstrom, hkl: [h, k, l] };
-    assert!(series.add_with_means(0, Pixels::I32(&counts(0, 140)), means).is_err());
 }
 
 #[test]

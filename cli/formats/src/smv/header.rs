@@ -6,7 +6,8 @@
 //! * [`header_readers`]: the geometry as other programs read it, in 512 bytes wherever the text fits. Every
 //!   number has as many digits, 12 at most and 6 at least, as the bytes allow, and every line is closed with
 //!   `;`. Keys that no program reads are left out (DETECTOR_SN, and TWOTHETA = 0); `DIALS_AXES` and
-//!   `ADC_OFFSET`, an integer since dxtbx accepts nothing else, are added.
+//!   `ADC_OFFSET`, an integer since dxtbx accepts nothing else, are added, and `CCD_IMAGE_SATURATION`, offset included,
+//!   where pixels saturate below the 65535 that 16 bits hold.
 //!
 //! **The beam centre.** With p the pixel size, F and S the place where the beam meets the detector along fast and
 //! slow, from the outer edge of the first pixel, and H the number of rows times p:
@@ -133,6 +134,10 @@ fn readers_text(geometry: &ImageHeader, header_bytes: usize, layout: Layout) -> 
         all.push(("DIALS_AXES", axes));
     }
     all.extend([("BEAMLINE", "fake".to_owned()), ("ADC_OFFSET", format!("{:.0}", g.adc_offset))]);
+    let saturation = f64::from(g.count_cutoff) + g.adc_offset;
+    if saturation < f64::from(u16::MAX) {
+        all.push(("CCD_IMAGE_SATURATION", format!("{saturation:.0}")));
+    }
     in_braces(&all, |_| ";")
 }
 

@@ -14,11 +14,11 @@ use widebragg_formats::expt::{ExperimentList, Images, StillImage, StillList};
 use widebragg_formats::failure::Failure as FileFailure;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 
-use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, numbered, with_suffix};
+use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, noise_cutoff, numbered, with_suffix};
 use crate::commands::setup::shots::Plan;
 use crate::console;
 use crate::error::Failure;
-use crate::options::Options;
+use crate::options::{NxmxData, Options};
 
 /// Smallest pixel above the offset that counts. Older versions of DIALS leave it out, so that 0 is the smallest there.
 const SMALLEST_VALID: f64 = -1.0;
@@ -50,26 +50,27 @@ impl Described {
     /// The noise image in SMV, or else in CBF; without noise the CBF image, if there is any, or else the integer image. Of
     /// several panels the NXmx file, where none of these is named.
     pub(super) fn new(options: &Options) -> Self {
-        let smv = |given: &Option<PathBuf>, default: &str| {
+        let smv = |given: &Option<PathBuf>, default: &str, cutoff: i32| {
             let pedestal = adc_offset(options);
             let is_written = given.is_some() || !options.names_flat_images;
             let path = given.clone().unwrap_or_else(|| PathBuf::from(default));
-            let trusted_max = f64::from(u16::MAX) - pedestal;
+            let trusted_max = (f64::from(u16::MAX) - pedestal).min(cutoff.into());
             Self { path, pedestal, trusted_max, format: Format::Smv, is_written }
         };
-        let counts = |path: &PathBuf, format: Format| {
-            let (path, trusted_max) = (path.clone(), f64::from(COUNT_CUTOFF));
+        let counts = |path: &PathBuf, format: Format, has_noise: bool| {
+            let cutoff = if has_noise { noise_cutoff(options) } else { COUNT_CUTOFF };
+            let (path, trusted_max) = (path.clone(), cutoff.into());
             Self { path, pedestal: 0.0, trusted_max, format, is_written: true }
         };
         if let Some(path) = options.nxmx.as_ref().filter(|_| !writes_flat_images(options)) {
-            return counts(path, Format::Nxmx);
+            return counts(path, Format::Nxmx, options.data_of_nxmx() == Some(NxmxData::Noise));
         }
         match options.noise_cbf.as_ref().or(options.cbf.as_ref()) {
             _ if !options.nonoise && (options.noisefile.is_some() || !options.names_flat_images) => {
-                smv(&options.noisefile, NOISEFILE)
+                smv(&options.noisefile, NOISEFILE, noise_cutoff(options))
             }
-            Some(path) => counts(path, Format::Cbf),
-            None => smv(&options.intfile, INTFILE),
+            Some(path) => counts(path, Format::Cbf, options.noise_cbf.is_some()),
+            None => smv(&options.intfile, INTFILE, COUNT_CUTOFF),
         }
     }
 }

@@ -56,6 +56,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     } else {
         Inputs::default()
     };
+    shots::check_files(options)?;
     let geometry = FileGeometry::read(options, &files)?;
     let mut options = options.clone();
     if options.frames_of_scan {
@@ -86,12 +87,13 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         Names::check_series(&options, series.first + 1..=series.end)?;
         record = Some(Record::find(&mut options, args)?);
     }
-    let options = &options;
     if let Some(evidence) = &mut evidence {
-        inputs(options).for_each(|path| evidence.add_input(path));
+        inputs(&options).for_each(|path| evidence.add_input(path));
     }
-    let SetUp { experiment, reflections, model, geometry, wavelengths, plan } =
-        setup::of_images(options, &files, geometry)?;
+    let SetUp { experiment, reflections, model, geometry, wavelengths, plan, noise_stages } =
+        setup::of_images(&options, &files, geometry)?;
+    options.noise_stages = noise_stages;
+    let options = &options;
     if options.printout || options.printout_pixel.is_some() {
         setup::check_single_crystal(options, &experiment)?;
     }
@@ -136,7 +138,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         }
         false => Ok(()),
     };
-    let layout = if options.png.is_some() { layout(&experiment)? } else { None };
+    let layout =
+        if options.png.is_some() || options.noise_png.is_some() { layout(&experiment)? } else { None };
     let rows = job::rows(subject, series.first..series.end);
     let bar = console::progress(rows, !options.quiet && options.progress != Some(false));
     let noise = options.has_counter_noise();

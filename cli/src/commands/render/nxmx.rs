@@ -10,8 +10,11 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use widebragg::noise::detector::GainSwitching;
 use widebragg::rotation::rotate_axis;
+use widebragg::scene::Scene;
 use widebragg::vector::Vec3;
+use widebragg_experiment::detector_noise::SwitchedGains;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{Lost, columns, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_experiment::images::noise_counts;
@@ -20,11 +23,12 @@ use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{
-    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, PixelMeans, TrueCrystal, TrueShot, Truth,
+    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, StageArray, StageImage, TrueCrystal,
+    TrueGainModes, TrueShot, Truth,
 };
 use widebragg_formats::shot_table::{CrystalRow, ShotRows};
 
-use super::output::{COUNT_CUTOFF, Contents};
+use super::output::{COUNT_CUTOFF, noise_cutoff};
 use crate::commands::setup::shots::Plan;
 use crate::console;
 use crate::error::Failure;
@@ -51,6 +55,9 @@ pub struct NxmxFile {
     /// Frames of the series; of a complete file, its own.
     frames: usize,
     data: NxmxData,
+    /// Whether images of the stages of the noise are kept.
+    has_stages: bool,
+    /// Whether the means of pixels are kept.
     has_means: bool,
     /// The lowest count that is data.
     lowest_count: i32,
@@ -74,6 +81,7 @@ impl NxmxFile {
         let Some((path, data)) = options.nxmx.clone().zip(options.data_of_nxmx()) else {
             let given = [
                 ("--nxmx-data", options.nxmx_data.is_some()),
+                ("--nxmx-stages", options.nxmx_stages),
                 ("--nxmx-means", options.nxmx_means),
                 ("--nxmx-compression", options.nxmx_compression.is_some()),
                 ("--nxmx-frames-per-file", options.nxmx_frames_per_file.is_some()),
@@ -87,12 +95,20 @@ impl NxmxFile {
             let path = path.display();
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
         }
+        let has_stages = options.nxmx_stages;
+        if has_stages && data == NxmxData::Photons {
+            return Err(Failure::input(
+                "--nxmx-stages: the file has photons without noise, and no stages: leave out -nonoise, or give --nxmx-data noise",
+            ));
+        }
         let frames = options.frames.unwrap_or(1);
         let header = header(options, subject, frames, data)?;
         let lowest_count = header.lowest_count;
         // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
-        let means = if options.nxmx_means { "-means" } else { "" };
-        let identity = identity.map(|identity| format!("{identity}-{}{means}", data.name()));
+        let has_means = options.nxmx_means;
+        let kind = if has_stages { "-stages" } else { "" };
+        let means = if has_means { "-means" } else { "" };
+        let identity = identity.map(|identity| format!("{identity}-{}{kind}{means}", data.name()));
         let identity = identity.unwrap_or_default();
         let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
         if let Some(frames) = options.nxmx_frames_per_file {
@@ -105,8 +121,18 @@ impl NxmxFile {
         };
         let earlier = earlier.map_err(named)?;
         earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
-        let has_means = options.nxmx_means;
-        Ok(Some(Self { path, frames, data, has_means, lowest_count, series, earlier, is_complete: false }))
+        let is_complete = false;
+        Ok(Some(Self {
+            path,
+            frames,
+            data,
+            has_stages,
+            has_means,
+            lowest_count,
+            series,
+            earlier,
+            is_complete,
+        }))
     }
 
     /// Whether frame `index` is there from an earlier run.
@@ -115,31 +141,56 @@ impl NxmxFile {
         self.earlier.has(index)
     }
 
-    /// Adds frame `index`, if it is not there yet.
+    /// Whether images of the stages of the noise are to be added with frame `index`.
+    #[must_use]
+    pub fn lacks_stages(&self, index: usize) -> bool {
+        self.has_stages && !self.has(index)
+    }
+
+    /// The means of the pixels of frame `index` as the file keeps them, behind the images of the stages; none where it does not,
+    /// or has the frame.
+    ///
+    /// # Errors
+    /// There is too little memory.
+    pub fn mean_images(&self, means: &Means, index: usize) -> Result<Vec<StageImage>, Failure> {
+        if !self.has_means || self.has(index) {
+            return Ok(Vec::new());
+        }
+        let image = |mean| self.stage_image(&means.image(mean).ok_or_else(no_memory)?);
+        Mean::ALL.into_iter().map(image).collect()
+    }
+
+    /// An image of a stage as the file keeps it.
+    ///
+    /// # Errors
+    /// There is too little memory.
+    pub fn stage_image(&self, pixels: &[f32]) -> Result<StageImage, Failure> {
+        self.series.stage_image(pixels).map_err(named)
+    }
+
+    /// Adds frame `index`, given as its pixels, deviates of them where it has noise, and images of the stages and means where
+    /// these are kept, if it is not there yet.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn add(&self, contents: Contents<'_>, index: usize) -> Result<(), Failure> {
+    pub fn add(
+        &self,
+        scenes: &[Scene<'_>],
+        (pixels, deviates): (&[f32], &[f32]),
+        stages: &[StageImage],
+        index: usize,
+    ) -> Result<(), Failure> {
         if self.has(index) {
             return Ok(());
         }
-        let Contents { scenes, pixels, deviates, .. } = contents;
-        let means = contents.means.filter(|_| self.has_means);
-        match self.data {
-            NxmxData::Photons => self.add_pixels(index, Pixels::F32(pixels), means),
+        let added = match self.data {
+            NxmxData::Photons => self.series.add_with_stages(index, Pixels::F32(pixels), stages),
             NxmxData::Noise => {
                 let counts = noise_counts(scenes, deviates, self.lowest_count).ok_or_else(no_memory)?;
-                self.add_pixels(index, Pixels::I32(&counts.pixels), means)
+                self.series.add_with_stages(index, Pixels::I32(&counts.pixels), stages)
             }
-        }
-    }
-
-    fn add_pixels(&self, index: usize, pixels: Pixels<'_>, means: Option<&Means>) -> Result<(), Failure> {
-        let Some(means) = means else { return self.series.add(index, pixels).map_err(named) };
-        let image = |mean| means.image(mean).ok_or_else(no_memory);
-        let (lambda, h, k, l) = (image(Mean::Wavelength)?, image(Mean::H)?, image(Mean::K)?, image(Mean::L)?);
-        let means = PixelMeans { lambda_angstrom: &lambda, hkl: [&h, &k, &l] };
-        self.series.add_with_means(index, pixels, means).map_err(named)
+        };
+        added.map_err(named)
     }
 
     /// Writes the file if all frames are there.
@@ -220,10 +271,13 @@ fn header(
     let truth = Truth {
         cell: Some([a, b, c, alpha, beta, gamma]),
         spectra: Some(spectrum(e)).into_iter().filter(|spectrum| !spectrum.is_empty()).collect(),
+        gain_modes: options.noise_stages.switched_gains().filter(|_| data == NxmxData::Noise).map(gain_modes),
         command_line: command.join(" "),
         ..Truth::default()
     };
-    let geometry = geometry(e, laboratory);
+    let mut geometry = geometry(e, laboratory);
+    let largest = f64::from(noise_cutoff(options) - 1);
+    geometry.panels.iter_mut().for_each(|panel| panel.valid[1] = Some(largest));
     let (geometry, truth) = match plan {
         None => {
             let orientations =
@@ -239,17 +293,51 @@ fn header(
             NxmxData::Noise => PixelType::I32,
             NxmxData::Photons => PixelType::F32,
         },
-        // Noise of the readout takes ADU below 0.
-        lowest_count: if options.noise_stages.are_photons() { 0 } else { LOWEST_COUNT },
+        // Noise of the readout takes ADU below 0, but not raw words.
+        lowest_count: match &options.noise_stages {
+            stages if stages.are_photons() || stages.switched_gains().is_some() => 0,
+            _ => LOWEST_COUNT,
+        },
         compression: options.nxmx_compression.unwrap_or_default(),
+        stages: kept_images(options),
         lambda_m: plan.map_or(Vec::new(), Plan::wavelengths_m),
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
         unix_time_s: now.as_secs(),
-        has_means: options.nxmx_means,
         truth,
         ..NxmxHeader::new(geometry, frames)
     })
+}
+
+/// The images that are kept beside the data: those of the stages, and the means of pixels.
+fn kept_images(options: &Options) -> Vec<StageArray> {
+    let stages = if options.nxmx_stages { stages(options) } else { Vec::new() };
+    let means = Mean::ALL.into_iter().filter(|_| options.nxmx_means).map(|mean| match mean {
+        Mean::Wavelength => StageArray { name: "mean_wavelength", unit: "angstrom" },
+        Mean::H => StageArray { name: "mean_h", unit: "" },
+        Mean::K => StageArray { name: "mean_k", unit: "" },
+        Mean::L => StageArray { name: "mean_l", unit: "" },
+    });
+    stages.into_iter().chain(means).collect()
+}
+
+/// The images of the stages: the photons without noise, and what they are after each stage but the last.
+fn stages(options: &Options) -> Vec<StageArray> {
+    let sequence = if options.has_counter_noise() { options.noise_stages.sequence() } else { Vec::new() };
+    let after = sequence.split_last().map_or(&[][..], |(_, stages)| stages);
+    let after = after.iter().map(|stage| StageArray { name: stage.name(), unit: stage.unit() });
+    core::iter::once(StageArray { name: "photons", unit: "photons" }).chain(after).collect()
+}
+
+fn gain_modes(gains: &SwitchedGains) -> TrueGainModes {
+    let modes = &gains.modes;
+    TrueGainModes {
+        codes: GainSwitching::CODES,
+        adu_per_kev: modes.map(|mode| mode.adu_per_kev),
+        pedestals_adu: modes.map(|mode| mode.pedestal_adu),
+        readouts_adu: modes.map(|mode| mode.readout_adu),
+        switch_kev: gains.switch_kev,
+    }
 }
 
 /// A of the axes at phi = 0, in columns, as the crystal lies at the start of a frame.

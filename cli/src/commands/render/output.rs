@@ -48,6 +48,20 @@ pub const NOISEFILE: &str = "noiseimage.img";
 /// Counts from which a pixel of a CBF image is overloaded.
 pub const COUNT_CUTOFF: i32 = i32::MAX - 1;
 
+/// Words that a detector has which switches its gain: 14 bits and 2 for the mode.
+const RAW_WORDS: i32 = 1 << 16;
+
+/// Counts from which a pixel of an image with noise is overloaded, without offset. Of raw words none is: what a mode holds
+/// does not rise with the charge.
+#[must_use]
+pub fn noise_cutoff(options: &Options) -> i32 {
+    let stages = &options.noise_stages;
+    match stages.switched_gains() {
+        Some(_) => RAW_WORDS,
+        None => stages.saturation_adu.unwrap_or(COUNT_CUTOFF),
+    }
+}
+
 /// What a file of an image shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
@@ -148,12 +162,13 @@ impl Names {
             None => name(&options.floatfile, "floatimage.bin"),
         };
         let unless = |off: bool, name: Option<PathBuf>| name.filter(|_| !off);
-        let files: [(_, _, &'static dyn ImageWriter, _); 7] = [
+        let files: [(_, _, &'static dyn ImageWriter, _); 8] = [
             ("-floatfile", float, &Float, Content::Photons),
             ("-intfile", flat(&options.intfile, INTFILE), smv, Content::Photons),
             ("-noisefile", unless(options.nonoise, flat(&options.noisefile, NOISEFILE)), smv, Content::Noise),
             ("-pgmfile", unless(options.nopgm, flat(&options.pgmfile, "image.pgm")), &Pgm, Content::Photons),
             ("--png", options.png.clone(), &Preview, Content::Photons),
+            ("--noise-png", options.noise_png.clone(), &Preview, Content::Noise),
             ("--cbf", options.cbf.clone(), &Cbf, Content::Photons),
             ("--noise-cbf", options.noise_cbf.clone(), &Cbf, Content::Noise),
         ];
@@ -276,7 +291,7 @@ impl Scales {
     #[must_use]
     pub fn given(options: &Options) -> Option<Self> {
         let int = given(options.scale)?;
-        let has_preview = !options.nopgm || options.png.is_some();
+        let has_preview = !options.nopgm || options.png.is_some() || options.noise_png.is_some();
         let pgm = given(options.pgmscale).or((!has_preview).then_some(int))?;
         Some(Self { int, pgm })
     }
@@ -378,6 +393,10 @@ pub fn write(
                     Content::Mean(mean) => Some(mean_image(means, mean)?),
                     Content::Photons | Content::Noise => None,
                 };
+                // The factor is one from photons.
+                let has_adu = file.content == Content::Noise && !options.noise_stages.are_photons();
+                let preview_scale = preview_scale.filter(|_| !has_adu);
+                let pixels = if file.content == Content::Noise { deviates } else { pixels };
                 let pixels = Pixels::F32(mean.as_deref().unwrap_or(pixels));
                 let layout = shared.layout;
                 let image = Image { header: &header, pixels, scale: 1.0, preview_scale, layout };
@@ -388,7 +407,9 @@ pub fn write(
         || {
             let statistics = Statistics::new(scenes, pixels);
             let scales = scales.unwrap_or_else(|| Scales::of(options, &statistics));
-            let scaled = Scaled { scenes, pixels, deviates, header: &header, scales, adc };
+            let noise_header = ImageHeader { count_cutoff: noise_cutoff(options), ..header };
+            let headers = [&header, &noise_header];
+            let scaled = Scaled { scenes, pixels, deviates, headers, scales, adc };
             let files: Vec<_> = names.0.iter().filter(|file| !store_floats(file)).collect();
             let counts: Vec<_> = files.par_iter().map(|file| scaled.write(file)).collect();
             (statistics, scales, counts)
@@ -451,7 +472,8 @@ struct Scaled<'a> {
     pixels: &'a [f32],
     /// Of the noise image, if there is one.
     deviates: &'a [f32],
-    header: &'a ImageHeader,
+    /// The header of images of photons, and that of images with noise.
+    headers: [&'a ImageHeader; 2],
     scales: Scales,
     adc: f64,
 }
@@ -459,7 +481,8 @@ struct Scaled<'a> {
 impl Scaled<'_> {
     /// Writes a file in the number type of its format.
     fn write(&self, file: &ImageFile) -> Result<Counted, Failure> {
-        let Self { scenes, pixels, deviates, header, scales, adc } = *self;
+        let Self { scenes, pixels, deviates, headers: [of_photons, of_noise], scales, adc } = *self;
+        let header = if file.content == Content::Noise { of_noise } else { of_photons };
         let no_memory = || Failure::input(format!("{}: no memory for its pixels", file.option));
         let write = |pixels: Pixels<'_>, scale: f64| {
             let image = Image { header, pixels, scale, preview_scale: None, layout: None };

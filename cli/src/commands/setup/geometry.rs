@@ -16,6 +16,7 @@ use widebragg::scene::DetectorInput;
 use widebragg::vector::Vec3;
 use widebragg_experiment::parameters::{Attenuation, PanelParameters, SensorRequest};
 use widebragg_experiment::sensor_material::SensorMaterial;
+use widebragg_formats::bad_pixels::PanelSize;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::geometry::{Frame, Geometry, GeometryFile, Panel, Sensor};
 use widebragg_formats::memory::reserved;
@@ -74,6 +75,11 @@ impl FileGeometry {
     /// A failure of the file.
     fn refused(&self, what: &str) -> Failure {
         Failure::input(format!("--geometry: {}: {what}", self.path.display()))
+    }
+
+    /// All panels of the file, whichever are rendered.
+    pub(super) fn panel_sizes(&self) -> impl Iterator<Item = PanelSize<'_>> {
+        self.first.panels.iter().map(|panel| PanelSize { name: &panel.name, pixels: panel.pixels })
     }
 
     /// The number of the panel that is chosen.

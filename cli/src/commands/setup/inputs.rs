@@ -1,5 +1,6 @@
 //! The input files of a render, each read once, so that pipes can be inputs (`-hkl <(...)`). They are fingerprinted
-//! while they are read where a series is recorded, and kept where both modes need them.
+//! while they are read where a series is recorded, and kept where both modes need them. Callers that hold their data in
+//! memory give contents instead of files.
 
 use core::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
@@ -28,18 +30,27 @@ pub struct Inputs {
     fingerprints: Option<RefCell<Map<String, Value>>>,
     /// Contents of the files; `None` where none is read again.
     kept: Option<RefCell<BTreeMap<PathBuf, Vec<u8>>>>,
+    /// Contents that stand for files.
+    given: BTreeMap<PathBuf, Arc<[u8]>>,
 }
 
 impl Inputs {
     /// Inputs that are fingerprinted.
     #[must_use]
     pub fn fingerprinted() -> Self {
-        Self { fingerprints: Some(RefCell::default()), kept: None }
+        Self { fingerprints: Some(RefCell::default()), ..Self::default() }
     }
 
     /// Inputs whose contents are kept, so that pipes can be read again.
     pub(super) fn kept() -> Self {
-        Self { fingerprints: None, kept: Some(RefCell::default()) }
+        Self { kept: Some(RefCell::default()), ..Self::default() }
+    }
+
+    /// Inputs some of which have these contents, whatever there is of the files of their names. A geometry (`--geometry`) is
+    /// read from its file all the same.
+    #[must_use]
+    pub fn given(given: BTreeMap<PathBuf, Arc<[u8]>>) -> Self {
+        Self { given, ..Self::default() }
     }
 
     /// Size and MD5 of each file that was read, by the option that names it.
@@ -80,9 +91,12 @@ impl Inputs {
         parse: impl FnOnce(&mut dyn Read) -> Result<T, FileFailure>,
     ) -> Result<T, Failure> {
         let unreadable = |error: io::Error| {
-            Failure::input(format!("{}: cannot read: {error}", path.display())).context(option)
+            Failure::input(format!("{}: cannot read: {error}", path.display())).of_system().context(option)
         };
         let named = |failure: FileFailure| Failure::from(failure.context(option));
+        if let Some(bytes) = self.given.get(path) {
+            return parse(&mut &bytes[..]).map_err(named);
+        }
         if let Some(kept) = &self.kept {
             let mut kept = kept.borrow_mut();
             let bytes = match kept.entry(path.to_owned()) {

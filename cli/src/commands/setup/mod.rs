@@ -4,16 +4,17 @@
 pub(crate) mod background;
 pub(crate) mod geometry;
 mod inherited;
-pub(crate) mod inputs;
+pub mod inputs;
 pub(crate) mod lattices;
 pub(crate) mod model;
 mod mosaic;
 mod named;
+mod noise;
 mod plausibility;
 mod reach;
 mod repairs;
 pub(crate) mod sensor;
-pub(crate) mod shots;
+pub mod shots;
 pub(crate) mod spectrum;
 mod spots;
 pub(crate) mod structure_factors;
@@ -31,6 +32,7 @@ use widebragg::random::random_misset;
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
+use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
@@ -66,9 +68,16 @@ use structure_factors::Factors;
 /// A file that cannot be used, values that fit no experiment, or steps to neglect.
 pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
-    let inputs = Inputs::default();
-    let geometry = FileGeometry::read(options, &inputs)?;
-    set_up(options, &inputs, geometry, Extent::File)
+    of_files(options, &Inputs::default(), &|warning| complain(&warning))
+}
+
+/// As [`of_fit`], also with steps to neglect; files are read through `inputs`, and `warn` is told the warnings.
+///
+/// # Errors
+/// A file that cannot be used, or values that fit no experiment.
+pub fn of_files(options: &Options, inputs: &Inputs, warn: &dyn Fn(String)) -> Result<SetUp, Failure> {
+    let geometry = FileGeometry::read(options, inputs)?;
+    set_up(options, inputs, geometry, Extent::File, warn)
 }
 
 /// Checks that there is a single crystal.
@@ -120,6 +129,8 @@ pub struct SetUp {
     pub wavelengths: Wavelengths,
     /// The shots, where these are rendered.
     pub plan: Option<Plan>,
+    /// The stages of the noise of the detector.
+    pub noise_stages: NoiseStages,
 }
 
 /// Where the wavelengths of a beam come from.
@@ -173,7 +184,7 @@ pub fn of_images(
     inputs: &Inputs,
     geometry: Option<FileGeometry>,
 ) -> Result<SetUp, Failure> {
-    set_up(options, inputs, geometry, Extent::Images)
+    set_up(options, inputs, geometry, Extent::Images, &|warning| complain(&warning))
 }
 
 fn set_up(
@@ -181,8 +192,8 @@ fn set_up(
     inputs: &Inputs,
     geometry: Option<FileGeometry>,
     extent: Extent,
+    warn: &dyn Fn(String),
 ) -> Result<SetUp, Failure> {
-    let warn = |warning: String| complain(&warning);
     options.notes.iter().cloned().for_each(warn);
     let Factors { table, lacks, reflections, model } = structure_factors::read(options, inputs, warn)?;
     let of_file =
@@ -195,12 +206,12 @@ fn set_up(
     let mut held = Vec::new();
     let has_noise = options.has_counter_noise();
     let told = |warning: String| if has_noise { held.push(warning) } else { warn(warning) };
-    let OfFiles { experiment, wavelengths, shots } =
-        of_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
+    let FromFiles { experiment, wavelengths, shots } =
+        from_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
     let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
-    options.noise_stages.check(&experiment)?;
+    let noise_stages = noise::stages(options, inputs, geometry.as_ref(), &experiment)?;
     held.into_iter().for_each(warn);
-    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan })
+    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan, noise_stages })
 }
 
 /// As [`of_fit`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -215,7 +226,7 @@ pub fn with_structure_factors(
     let grid = table.map(|table| FactorGrid::new(table, options.grid));
     let inputs = Inputs::default();
     let geometry = FileGeometry::read(options, &inputs)?;
-    of_files(options, &inputs, geometry.as_ref(), OfFile::default(), |_, _| Ok(grid), warn)
+    from_files(options, &inputs, geometry.as_ref(), OfFile::default(), |_, _| Ok(grid), warn)
         .map(|read| read.experiment)
 }
 
@@ -293,23 +304,23 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let grid = |parameters: &Parameters, _: Option<&GivenShots>| {
         grid_for(parameters, &spec, None, table, of_file, Extent::File, &mut None)
     };
-    let spec = of_files(&spec, &inputs, geometry, of_file, grid, warn)?.experiment;
+    let spec = from_files(&spec, &inputs, geometry, of_file, grid, warn)?.experiment;
     // The structure factors are shared: both modes read them alike.
-    let parity = of_files(&parity, &inputs, geometry, of_file, |_, _| Ok(None), |_| {});
+    let parity = from_files(&parity, &inputs, geometry, of_file, |_, _| Ok(None), |_| {});
     let mut parity = parity.map_err(|failure| failure.context("nanoBragg"))?.experiment;
     parity.structure_factors.clone_from(&spec.structure_factors);
     parity.interpolate = spec.interpolate;
     Ok(Modes { spec, parity })
 }
 
-fn of_files(
+fn from_files(
     options: &Options,
     inputs: &Inputs,
     geometry: Option<&FileGeometry>,
     of_file: OfFile<'_>,
     grid: impl FnOnce(&Parameters, Option<&GivenShots>) -> Result<Option<FactorGrid>, Failure>,
     mut warn: impl FnMut(String),
-) -> Result<OfFiles, Failure> {
+) -> Result<FromFiles, Failure> {
     let (mut inherited, mask) = Inherited::read(options, inputs)?;
     inherited.warnings.drain(..).for_each(&mut warn);
     geometry.map(|geometry| geometry.warnings(options)).into_iter().flatten().for_each(&mut warn);
@@ -352,11 +363,11 @@ fn of_files(
     plausibility::doubts(options, lambda, of_file, &experiment).into_iter().for_each(&mut warn);
     repairs::lines(options, &experiment).into_iter().for_each(warn);
     let wavelengths = Wavelengths { origin: lambda, spectrum: of_spectrum };
-    Ok(OfFiles { experiment, wavelengths, shots })
+    Ok(FromFiles { experiment, wavelengths, shots })
 }
 
-/// What [`of_files`] makes.
-struct OfFiles {
+/// What [`from_files`] makes.
+struct FromFiles {
     experiment: Experiment,
     wavelengths: Wavelengths,
     shots: Option<GivenShots>,

@@ -162,6 +162,7 @@ pub(crate) fn named_inputs(options: &Options) -> impl Iterator<Item = (&'static 
         ("--spectrum", &options.spectrum.file),
         ("--mosaic-matrices", &options.mosaic_matrices),
         ("--crystals", &options.crystals),
+        ("--bad-pixels", &options.bad_pixels),
         ("--shot-table", options.shots.as_ref().map_or(&None, |shots| &shots.table)),
     ];
     let scans = options.model.scans.iter().map(|(_, path)| ("--anomalous", path.as_path()));

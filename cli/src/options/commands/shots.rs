@@ -13,7 +13,7 @@ use super::{
         },
     },
     names::names,
-    render::{IMAGE, check_noise},
+    render::{IMAGE, complete_noise},
 };
 use crate::error::Failure;
 use widebragg_experiment::shots::{Count, OrientationRule};
@@ -141,20 +141,13 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     if !has_count {
         return refused("how many? give --shots N");
     }
-    let has_image = [&render.floatfile, &render.intfile, &render.noisefile, &render.pgmfile, &render.png]
-        .into_iter()
-        .chain([&render.cbf, &render.noise_cbf, &render.nxmx])
-        .any(Option::is_some);
-    if !has_image {
-        return refused("into which file? give --nxmx FILE, or name images, such as --cbf FILE");
-    }
     // Nothing depends on the clock, so that jobs can begin at the same time.
     render.seed_as_typed = render.seed_as_typed.or(i64::try_from(shots.seed).ok());
     render.no_expt = render.expt.is_none();
     render.names_flat_images = true;
     render.frames = Some(shots.count);
     render.shots = Some(shots);
-    check_noise(&render)?;
+    complete_noise(&mut render)?;
     if render.noise_model == Some(NoiseModel::Reference) {
         render.note(
             "--noise-model reference has no effect: shots have the noise of each pixel by itself".to_owned(),

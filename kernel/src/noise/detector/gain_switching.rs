@@ -45,6 +45,13 @@ impl GainSwitching {
     /// What the upper two bits of a word hold in each mode.
     pub const CODES: [i32; 3] = [0, 1, 3];
 
+    /// The word of a charge in keV, without noise; an infinite charge has that of the most that mode 2 holds.
+    #[must_use]
+    pub fn word(&self, charge_kev: f64) -> i32 {
+        let (mode, code) = self.mode(charge_kev);
+        code << 14 | nearest(charge_kev * mode.adu_per_kev + mode.pedestal_adu)
+    }
+
     /// The mode of a charge in keV.
     #[inline(always)]
     fn mode(&self, charge_kev: f64) -> (&GainMode, i32) {
@@ -86,8 +93,14 @@ pub(super) fn store<'o>(
         let beyond = if mode.adu_per_kev < 0.0 { adu < -0.5 } else { adu >= f64::from(largest) + 0.5 };
         saturated += usize::from(beyond);
         if let Some(word) = words.next() {
-            *word = code << 14 | floor((adu + 0.5).max(0.0).min(f64::from(largest)));
+            *word = code << 14 | nearest(adu);
         }
     });
     Ok(Stored::new(place, stored, saturated))
+}
+
+/// The nearest ADU of a mode.
+#[inline(always)]
+fn nearest(adu: f64) -> i32 {
+    floor((adu + 0.5).max(0.0).min(f64::from(GainSwitching::LARGEST_ADU)))
 }

@@ -41,7 +41,9 @@ pub struct Signal<'p> {
 }
 
 impl<'p> Signal<'p> {
-    pub(super) fn new(place: Place, pixels: &'p mut [f32]) -> Self {
+    /// The signal of the pixels at `place`, such as one that was kept between stages.
+    #[must_use]
+    pub fn new(place: Place, pixels: &'p mut [f32]) -> Self {
         Self { place, pixels }
     }
 

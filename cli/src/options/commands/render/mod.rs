@@ -26,7 +26,7 @@ use crystal::{CRYSTAL, STRUCTURE_FACTORS};
 use detector::DETECTOR;
 pub(super) use model::MODEL;
 use noise::NOISE;
-pub(super) use noise::check as check_noise;
+pub(super) use noise::complete as complete_noise;
 use output::{IGNORED, OUTPUT, RUNNING, SERIES};
 use sampling::SAMPLING;
 
@@ -89,8 +89,8 @@ pub(super) const IMAGE: &[Section<Options>] = &[
 ];
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
-    let options = line.options;
-    check_noise(&options)?;
+    let mut options = line.options;
+    complete_noise(&mut options)?;
     if let (Some(frames), Some([first, last])) = (options.frames, options.frame_range)
         && last > frames
     {

@@ -2,6 +2,7 @@
 
 use super::super::super::{
     given::Given,
+    message::listed,
     model::{NoiseModel, Options},
     row::{self, Section, put},
     takes::{
@@ -10,9 +11,12 @@ use super::super::super::{
     },
 };
 use crate::error::Failure;
+use widebragg::noise::detector::GainSwitching;
 use widebragg::noise::point_spread::Form;
 use widebragg::rotation::PhiMode;
-use widebragg_experiment::detector_noise::{BadPixels, CommonModeRule, DeadTimeRule, NoiseStages};
+use widebragg_experiment::detector_noise::{
+    BadPixels, CommonModeRule, DeadTimeRule, DetectorModel, Gain, StageValue, StageValues,
+};
 use widebragg_experiment::point_spread::PointSpreadRule;
 
 type Row = row::Row<Options>;
@@ -30,6 +34,12 @@ pub(super) const NOISE: Section<Options> = Section {
             |o, v| put(&mut o.noise_model, Some(v.choice(&[NoiseModel::Reference, NoiseModel::Counter])?)),
         )
         .default("reference; counter with any option below"),
+        Row::new(
+            "--detector-model",
+            Choice(&["pilatus", "eiger", "jungfrau", "rayonix", "cspad"]),
+            "values of the options below that are known of such a detector; see widebragg help noise",
+            |o, v| put(&mut o.detector_model, Some(v.choice(&DetectorModel::ALL)?)),
+        ),
         Row::new(
             "--flicker",
             Number(Plain("fraction")),
@@ -53,19 +63,44 @@ pub(super) const NOISE: Section<Options> = Section {
         .default("0"),
         Row::new(
             "--psf",
-            Text("gauss|fiber|moffat,FWHM_um[,RADIUS_px]"),
+            Text("gauss|fiber|moffat|none[,FWHM_um[,RADIUS_px]]"),
             "what spreads the counts of a pixel over others; without a radius, all that stays on the panel",
             point_spread,
-        ),
+        )
+        .default("none"),
         Row::new("--gain", Number(Plain("ADU")), "ADU for each photon", |o, v| {
-            put(&mut o.noise_stages.adu_per_photon, v.positive()?)
+            put(&mut o.stage_values.gain, Some(Gain::PerPhoton(v.positive()?)))
         })
         .default("1"),
+        Row::new("--gain-per-kev", Number(Plain("ADU")), "ADU for each keV of the photons, instead of --gain", |o, v| {
+            put(&mut o.stage_values.gain, Some(Gain::PerKev(v.positive()?)))
+        }),
+        Row::new(
+            "--gain-modes",
+            Text("ADU,ADU,ADU"),
+            "ADU for each keV in the three modes that a pixel chooses from by its charge; negative where charge lowers the signal",
+            |o, v| put(&mut o.stage_values.mode_gains_adu_per_kev, Some(gain_modes(v)?)),
+        ),
+        Row::new(
+            "--gain-switch",
+            Text("KEV,KEV"),
+            "charges from which --gain-modes chooses the second and third mode",
+            |o, v| put(&mut o.stage_values.switch_kev, Some(gain_switch(v)?)),
+        ),
+        Row::new("--mode-pedestals", Text("ADU,ADU,ADU"), "ADU of the --gain-modes without charge", |o, v| {
+            put(&mut o.stage_values.mode_pedestals_adu, Some(mode_pedestals(v)?))
+        }),
+        Row::new(
+            "--mode-readout",
+            Text("ADU,ADU,ADU"),
+            "rms noise of the readout in each of the --gain-modes",
+            |o, v| put(&mut o.stage_values.mode_readouts_adu, Some(mode_readouts(v)?)),
+        ),
         Row::new(
             "--calibration",
             Number(Plain("fraction")),
             "rms difference of the gains of pixels, the same in all images",
-            |o, v| put(&mut o.noise_stages.calibration, v.nonnegative()?),
+            |o, v| put(&mut o.stage_values.calibration, Some(v.nonnegative()?)),
         )
         .default("0"),
         Row::new("--calibration-seed", Integer, "seed of the gains of pixels", |o, v| {
@@ -80,22 +115,103 @@ pub(super) const NOISE: Section<Options> = Section {
         )
         .default("0"),
         Row::new("--readout", Number(Plain("ADU")), "rms noise of the readout of each pixel", |o, v| {
-            put(&mut o.noise_stages.readout_adu, v.nonnegative()?)
+            put(&mut o.stage_values.readout_adu, Some(v.nonnegative()?))
         })
         .default("0"),
         Row::new(
+            "--overload",
+            Integer,
+            "largest value of a pixel, in ADU before -adc: one that has it is saturated",
+            |o, v| put(&mut o.stage_values.saturation_adu, Some(saturation(v)?)),
+        )
+        .default("that of the file"),
+        Row::new(
             "--bad-pixels",
-            Text("hot=N,dead=N,seed=S"),
-            "pixels of each panel that are saturated or show no photons, the same in all images",
+            Text("hot=N,dead=N,seed=S | FILE"),
+            "pixels of each panel that are saturated or show no photons, the same in all images: so many, or those of a file",
             bad_pixels,
         )
         .default("none; any of the three may be left out"),
     ],
 };
 
+/// Completes the stages of the noise: with what is known of the model of the detector, where no option says otherwise.
+pub(in super::super) fn complete(options: &mut Options) -> Result<(), Failure> {
+    let given = options.stage_values;
+    let model = options.detector_model;
+    let of_model = model.map_or(StageValues::default(), |model| model.values(options.detector));
+    let values = given.or(of_model);
+    check_modes(options, &values)?;
+    let lacking = values.lacking(model);
+    if !lacking.is_empty() {
+        let options: Vec<&str> = lacking.into_iter().map(option_of).collect();
+        let of =
+            model.map_or("--gain-modes".to_owned(), |model| format!("--detector-model {}", model.name()));
+        let options = listed(&options, "and");
+        return Err(Failure::input(format!(
+            "{of}: also give {options}, which no source tells of all detectors"
+        )));
+    }
+    options.noise_stages = values.applied_to(options.noise_stages.clone());
+    options.adc = options.adc.or(values.offset_adu);
+    if options.noise_stages.switched_gains().is_some() {
+        if options.adc.is_some_and(|adc| adc != 0.0) {
+            return Err(Failure::input("-adc: not with --gain-modes, whose raw words have no offset"));
+        }
+        options.adc = Some(0.0);
+    }
+    check(options)
+}
+
+/// Checks that gains that are switched have what belongs to them, and nothing else.
+fn check_modes(options: &Options, values: &StageValues) -> Result<(), Failure> {
+    let given = &options.stage_values;
+    if values.mode_gains_adu_per_kev.is_some() {
+        let own = [
+            ("--gain and --gain-per-kev", given.gain.is_some()),
+            ("--readout", given.readout_adu.is_some()),
+            ("--common-mode", given.common_mode.is_some()),
+            ("--overload", given.saturation_adu.is_some()),
+        ];
+        let by = match given.mode_gains_adu_per_kev {
+            Some(_) => "--gain-modes",
+            None => "--detector-model jungfrau",
+        };
+        return match own.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(Failure::input(format!(
+                "{option}: not with {by}, where each mode has a gain, pedestal, readout and limit of its own"
+            ))),
+            None => Ok(()),
+        };
+    }
+    let of_modes = [
+        ("--gain-switch", given.switch_kev.is_some()),
+        ("--mode-pedestals", given.mode_pedestals_adu.is_some()),
+        ("--mode-readout", given.mode_readouts_adu.is_some()),
+    ];
+    match of_modes.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Failure::input(format!("{option}: needs --gain-modes"))),
+        None => Ok(()),
+    }
+}
+
+/// The option of a value, with what it takes.
+fn option_of(value: StageValue) -> &'static str {
+    match value {
+        StageValue::DeadTime => "--dead-time NS",
+        StageValue::Gain => "--gain ADU",
+        StageValue::CommonMode => "--common-mode ADU",
+        StageValue::Readout => "--readout ADU",
+        StageValue::Saturation => "--overload ADU",
+        StageValue::GainSwitch => "--gain-switch KEV,KEV",
+        StageValue::ModePedestals => "--mode-pedestals ADU,ADU,ADU",
+        StageValue::ModeReadouts => "--mode-readout ADU,ADU,ADU",
+    }
+}
+
 /// What contradicts itself.
-pub(in super::super) fn check(options: &Options) -> Result<(), Failure> {
-    let has_stages = options.noise_stages != NoiseStages::default();
+fn check(options: &Options) -> Result<(), Failure> {
+    let has_stages = options.has_noise_stages();
     if has_stages && options.noise_model == Some(NoiseModel::Reference) {
         return Err(Failure::input(
             "--noise-model reference: nanoBragg has no such stages of noise; leave it out",
@@ -130,14 +246,17 @@ fn dead_time(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
         Some(_) => return Err(given.refuse("expected a time in ns, and then only ,retrigger")),
     };
     let tau_s = nonnegative(given, time.trim())? * 1e-9;
-    options.noise_stages.dead_time = (tau_s > 0.0).then_some(DeadTimeRule { tau_s, retriggers });
-    Ok(())
+    put(&mut options.stage_values.dead_time, Some(DeadTimeRule { tau_s, retriggers }))
 }
 
 fn point_spread(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     let text = given.text()?;
     let words: Vec<&str> = text.split(',').map(str::trim).collect();
     let (name, width, radius) = match words[..] {
+        ["none"] => {
+            let nothing = PointSpreadRule { form: Form::Gauss, width_m: 0.0, radius_px: None };
+            return put(&mut options.stage_values.point_spread, Some(nothing));
+        }
         [name, width] => (name, width, None),
         [name, width, radius] => (name, width, Some(radius)),
         _ => {
@@ -159,8 +278,7 @@ fn point_spread(options: &mut Options, given: &Given<'_>) -> Result<(), Failure>
             return Err(given.refuse(&format!("the radius is a number of pixels, at most {MOST_RADIUS}")));
         }
     };
-    options.noise_stages.point_spread = Some(PointSpreadRule { form, width_m, radius_px });
-    Ok(())
+    put(&mut options.stage_values.point_spread, Some(PointSpreadRule { form, width_m, radius_px }))
 }
 
 fn common_mode(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
@@ -175,13 +293,64 @@ fn common_mode(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> 
         [rms, fast, slow] => (nonnegative(given, rms)?, Some([side(fast)?, side(slow)?])),
         _ => return Err(given.refuse("expected ADU, or ADU,FAST,SLOW")),
     };
-    options.noise_stages.common_mode = (rms_adu > 0.0).then_some(CommonModeRule { rms_adu, block });
-    Ok(())
+    put(&mut options.stage_values.common_mode, Some(CommonModeRule { rms_adu, block }))
+}
+
+/// Numbers of a list, as many as are wanted.
+fn numbers<const N: usize>(given: &Given<'_>) -> Result<[f64; N], Failure> {
+    let text = given.text()?;
+    let read =
+        text.split(',').map(|word| word.trim().parse::<f64>().ok().filter(|number| number.is_finite()));
+    let read: Option<Vec<f64>> = read.collect();
+    let read = read.and_then(|numbers| numbers.try_into().ok());
+    read.ok_or_else(|| given.refuse(&format!("expected {N} numbers with commas between them")))
+}
+
+fn gain_modes(given: &Given<'_>) -> Result<[f64; 3], Failure> {
+    let gains = numbers(given)?;
+    match gains.contains(&0.0) {
+        true => Err(given.refuse("the gain of a mode must not be 0")),
+        false => Ok(gains),
+    }
+}
+
+fn gain_switch(given: &Given<'_>) -> Result<[f64; 2], Failure> {
+    let [first, second] = numbers(given)?;
+    match first > 0.0 && second > first {
+        true => Ok([first, second]),
+        false => Err(given.refuse("the charges must be above 0, and the second larger than the first")),
+    }
+}
+
+fn mode_pedestals(given: &Given<'_>) -> Result<[f64; 3], Failure> {
+    let pedestals = numbers(given)?;
+    let most = f64::from(GainSwitching::LARGEST_ADU);
+    match pedestals.iter().all(|pedestal| (0.0..=most).contains(pedestal)) {
+        true => Ok(pedestals),
+        false => Err(given.refuse(&format!("a pedestal is at least 0 and at most {most}, as 14 bits hold"))),
+    }
+}
+
+fn mode_readouts(given: &Given<'_>) -> Result<[f64; 3], Failure> {
+    let readouts = numbers(given)?;
+    match readouts.iter().all(|&rms| rms >= 0.0) {
+        true => Ok(readouts),
+        false => Err(given.refuse("must not be negative")),
+    }
+}
+
+fn saturation(given: &Given<'_>) -> Result<i32, Failure> {
+    let largest = i32::try_from(given.integer()?).ok().filter(|&largest| largest > 0);
+    largest.ok_or_else(|| given.refuse(&format!("must be from 1 to {}", i32::MAX)))
 }
 
 fn bad_pixels(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
     let text = given.text()?;
-    let mut bad = BadPixels { seed: 1, ..BadPixels::default() };
+    if !text.contains('=') {
+        options.noise_stages.bad_pixels = BadPixels::None;
+        return put(&mut options.bad_pixels, Some(text.into()));
+    }
+    let (mut hot, mut dead, mut seed) = (0, 0, 1);
     let mut names = Vec::new();
     for word in text.split(',') {
         let Some((name, number)) = word.split_once('=') else {
@@ -193,16 +362,16 @@ fn bad_pixels(options: &mut Options, given: &Given<'_>) -> Result<(), Failure> {
         }
         let count = || number.parse::<u32>();
         let read = match name {
-            "hot" => count().map(|count| bad.hot = count),
-            "dead" => count().map(|count| bad.dead = count),
-            "seed" => number.parse::<u64>().map(|seed| bad.seed = seed),
-            _ => return Err(given.refuse("expected some of hot=N, dead=N and seed=S")),
+            "hot" => count().map(|count| hot = count),
+            "dead" => count().map(|count| dead = count),
+            "seed" => number.parse::<u64>().map(|number| seed = number),
+            _ => return Err(given.refuse("expected some of hot=N, dead=N and seed=S, or a file")),
         };
         read.map_err(|_| given.refuse(&format!("{name}= needs a whole number that is not negative")))?;
         names.push(name);
     }
-    if bad.hot == 0 && bad.dead == 0 {
-        bad = BadPixels::default();
-    }
-    put(&mut options.noise_stages.bad_pixels, bad)
+    options.bad_pixels = None;
+    let is_any = hot > 0 || dead > 0;
+    let drawn = if is_any { BadPixels::Drawn { hot, dead, seed } } else { BadPixels::None };
+    put(&mut options.noise_stages.bad_pixels, drawn)
 }

@@ -1,0 +1,36 @@
+//! The compiled module of the Python package `widebragg`: the libraries of the program for numpy.
+//!
+//! Names, units and defaults are those of the program, from whose options experiments are made. The package's Python
+//! files document all of it for users; what is here has the fewest types that serve these.
+
+mod experiment;
+mod failure;
+mod functions;
+mod images;
+mod pools;
+mod shots;
+mod words;
+
+use pyo3::prelude::*;
+
+/// The compiled part of the package `widebragg`.
+#[pymodule]
+mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use super::experiment::{Experiment, Refined};
+    #[pymodule_export]
+    use super::functions::{run, sincg, structure_factors};
+    #[pymodule_export]
+    use super::images::{compare, read_image};
+    #[pymodule_export]
+    use super::shots::Shots;
+    #[pymodule_export]
+    use super::words::grouped;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
