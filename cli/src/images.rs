@@ -33,6 +33,8 @@ pub struct Image {
     pub pixels: Vec<f32>,
     /// The detector that its header describes.
     pub geometry: Option<FlatDetector>,
+    /// Unit of its pixels.
+    pub unit: &'static str,
     /// How its pixels stand for photons.
     pub counting: Counting,
     /// A remark for the user.
@@ -163,8 +165,8 @@ fn raw_of_size(path: &Path, [fast, slow]: [usize; 2]) -> Result<Image, Failure> 
     }
     let image = Float.read(path, Some([fast, slow]))?;
     let path = path.to_owned();
-    let (pixels, counting) = (image.pixels, image.counting);
-    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, counting, note: None })
+    let (pixels, unit, counting) = (image.pixels, image.unit, image.counting);
+    Ok(Image { path, format: &Float, fast, slow, pixels, geometry: None, unit, counting, note: None })
 }
 
 fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, Failure> {
@@ -177,6 +179,7 @@ fn with_header(path: &Path, format: &'static dyn ImageReader) -> Result<Image, F
         slow: image.slow,
         pixels: image.pixels,
         geometry: image.detector,
+        unit: image.unit,
         counting: image.counting,
         note: (image.rounded > 0).then_some(note),
     })
@@ -247,6 +250,7 @@ mod tests {
             slow: 4,
             pixels: (0..20u8).map(f32::from).collect(),
             geometry: None,
+            unit: "photons/pixel",
             counting: Counting::default(),
             note: None,
         };

@@ -20,14 +20,14 @@
 //! Since all sweeps but the opening ones find the same vectors, the order of pixels does not matter: any row,
 //! band or single pixel can be rendered alone, with the same bits.
 //!
-//! [`crate::render::open_streams`] fills the slots of a scene; each use of a slot reports a hit or a fresh
-//! cell. A scene refuses the slots of another scene, whose pixels they would spoil.
+//! [`crate::render::open_streams`] fills the slots of a scene, and [`crate::render::continue_streams`] those of a further call
+//! that finds what the one before left; each use of a slot reports a hit or a fresh cell. A scene refuses the slots of another scene, whose pixels they would spoil.
 //!
 //! ```
 //! use widebragg::carryover::{CarryUse, Carryover, Slot};
 //! use widebragg::crystal::{CellSource, UnitCell};
 //! use widebragg::detector::DetectorParameters;
-//! use widebragg::render::{open_pixels, open_streams};
+//! use widebragg::render::{continue_streams, open_pixels, open_streams};
 //! use widebragg::rotation::PhiMode;
 //! use widebragg::scene::{DetectorInput, SceneParameters};
 //! # use widebragg::{beam::Source, rotation::{IDENTITY, Orientation}, scene::SceneTables};
@@ -67,6 +67,13 @@
 //! let mut whole = [0f32; N * N];
 //! scene.render_rows(0..N, &mut whole, &mut Carryover::Streams(&mut slots))?;
 //! assert_eq!((slots[0].fresh, slots[0].hits), (1, (N * N - 1) as u64));
+//!
+//! // A second call, which keeps what the first one left, differs in its first pixel alone.
+//! continue_streams(&scene, &mut slots)?;
+//! let mut again = [0f32; N * N];
+//! scene.render_rows(0..N, &mut again, &mut Carryover::Streams(&mut slots))?;
+//! assert_eq!(slots[0].left_by, Some((N - 1, N - 1)));
+//! assert!(again[0] != whole[0] && again[1..] == whole[1..]);
 //!
 //! // Rows out of order, in two bands.
 //! open_streams(&scene, &mut slots)?;

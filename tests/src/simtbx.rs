@@ -1,15 +1,21 @@
 //! Images of simtbx and diffBragg (cctbx_project), and the scenes that they are images of.
 //!
-//! `golden/simtbx/<set>/scenes.json` has the parameters of a set: those that all of its images share, and those of each. An
-//! image is in `<image>.f32`, slow-major; `factors.f32` has the structure factors of a box, l fastest.
+//! `golden/simtbx/<set>/scenes.json` has the parameters of a set: those that all of its images share, and those of each, which
+//! may be `like` those of another. An image is in `<image>.f32`, slow-major; `factors.f32` has the structure factors of a box,
+//! l fastest. `arrays.json` has the names of all arrays that the other programs made.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
+use widebragg::carryover::Carryover;
 use widebragg::detector::{Detector, NormalUse};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CellCoupling, Crystallite, SpotMetric, SpotModel};
 use widebragg::panel::Panel;
+use widebragg::render::continue_streams;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::scene::{Oversample, Roi, Sensor};
 use widebragg::vector::Vec3;
@@ -23,10 +29,72 @@ use crate::scene::{KernelScene, OwnedGrid};
 pub struct SimtbxImage {
     /// Its name.
     pub name: String,
-    /// What it is an image of, in the mode spec.
+    /// What it is an image of.
     pub scene: KernelScene,
     /// Photons.
     pub pixels: Vec<f32>,
+    /// Where the other program takes the solid angle of a pixel.
+    omega: Omega,
+    /// How often it has rendered the scene, keeping what the phi carryover holds: the image is that of the last call.
+    calls: usize,
+    /// The part that `pixels` are: the first slow and fast pixel, and those after the last.
+    region: Option<[usize; 4]>,
+}
+
+/// The point of a pixel whose solid angle counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Omega {
+    /// That of each subpixel, in its own terms.
+    #[default]
+    Subpixel,
+    /// That of the last subpixel, for all terms.
+    LastSubpixel,
+    /// The pixel's centre, for all terms.
+    Centre,
+}
+
+impl SimtbxImage {
+    /// The photons of the scene by the rules of the other program, in the pixels that it has.
+    ///
+    /// # Errors
+    /// When the kernel refuses the scene.
+    pub fn render(&self) -> Result<Vec<f64>, Error> {
+        let Detector { fast_pixels, slow_pixels, .. } = self.scene.detector;
+        let mut image = self.scene.with(1, |scene, slots| {
+            let mut image = vec![0.0; fast_pixels * slow_pixels];
+            for call in 0..self.calls {
+                if call > 0 {
+                    continue_streams(scene, slots)?;
+                }
+                scene.render_rows(0..slow_pixels, &mut image, &mut Carryover::Streams(slots))?;
+            }
+            Ok::<_, Error>(image)
+        })??;
+        // The kernel has taken that of the first subpixel, outside the sum, so that it can be exchanged.
+        for (at, pixel) in image.iter_mut().enumerate() {
+            *pixel *= self.omega_of([at / fast_pixels, at % fast_pixels]);
+        }
+        let [slow, fast, slow_end, fast_end] = self.region.unwrap_or([0, 0, slow_pixels, fast_pixels]);
+        let rows = image.chunks_exact(fast_pixels).take(slow_end).skip(slow);
+        Ok(rows.flat_map(|row| row[fast..fast_end].iter().copied()).collect())
+    }
+
+    /// The solid angle of a pixel as a part of that of its first subpixel, of a flat panel.
+    fn omega_of(&self, [slow, fast]: [usize; 2]) -> f64 {
+        let Detector { pixel_m, pix0_m, fast: along_fast, slow: along_slow, .. } = self.scene.detector;
+        let half = 0.5 / self.scene.oversample.per_axis as f64;
+        let distance_m = |within: f64| {
+            let [fast, slow] = [fast, slow].map(|pixel| pixel_m * (pixel as f64 + within));
+            (pix0_m + fast * along_fast + slow * along_slow).length()
+        };
+        let of = |within: f64| (distance_m(half) / distance_m(within)).powi(3);
+        match self.omega {
+            Omega::Subpixel => 1.0,
+            Omega::LastSubpixel => of(1.0 - half),
+            Omega::Centre => of(0.5),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,6 +154,12 @@ struct Parameters {
     #[serde(rename = "default_F")]
     default_f: f64,
     domains: Option<Vec<Mat3>>,
+    #[serde(default)]
+    omega: Omega,
+    mode: Option<String>,
+    calls: Option<usize>,
+    /// The first slow pixel and the one after the last, and so the fast ones.
+    region: Option<[usize; 4]>,
 }
 
 impl Parameters {
@@ -146,12 +220,13 @@ impl Parameters {
             incident: source.incident.into(),
             lambda_m: source.lambda_angstrom * 1e-10,
         };
+        let mode = self.mode.as_deref().map_or(PhiMode::Spec, |mode| mode.parse().expect("a mode"));
         let sweep = PhiSweep {
             phi0_rad: self.phi_deg.to_radians(),
             step_rad: self.osc_deg.to_radians() / self.phi_steps as f64,
             count: self.phi_steps,
             spindle: self.spindle.into(),
-            mode: PhiMode::Spec,
+            mode,
         };
         let sensor = Sensor {
             layers: self.layers,
@@ -162,7 +237,13 @@ impl Parameters {
             simd: Simd::detect(),
             detector,
             sensor,
-            oversample: Oversample { per_axis: self.oversample, thick: true, polar: false, omega: true },
+            oversample: Oversample {
+                per_axis: self.oversample,
+                // In c-parity it would multiply the running sum.
+                thick: mode == PhiMode::Spec,
+                polar: false,
+                omega: self.omega == Omega::Subpixel,
+            },
             sources: self.sources.iter().map(source).collect(),
             source_weights: Some(weights),
             cell: Orientation { a_m, b_m, c_m },
@@ -204,16 +285,33 @@ pub fn images(set: &str) -> Result<Vec<SimtbxImage>, String> {
         numbers: GridNumbers::F64,
         of_source: None,
     };
-    let image = |(name, own): (String, Value)| {
-        let mut all = scenes.common.clone();
-        all.extend(own.as_object().cloned().unwrap_or_default());
+    let own = |name: &str| scenes.images.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+    let image = |name: &String| {
+        let (mut all, own_of) = (scenes.common.clone(), own(name));
+        all.extend(own_of.get("like").and_then(Value::as_str).map(&own).unwrap_or_default());
+        all.extend(own_of);
         let parameters: Parameters =
             serde_json::from_value(all.into()).map_err(|error| format!("{set} {name}: {error}"))?;
         Ok(SimtbxImage {
+            omega: parameters.omega,
+            calls: parameters.calls.unwrap_or(1),
+            region: parameters
+                .region
+                .map(|[slow, slow_end, fast, fast_end]| [slow, fast, slow_end, fast_end]),
             scene: parameters.scene(grid.clone()),
             pixels: read_f32(&folder.join(format!("{name}.f32")))?,
-            name,
+            name: name.clone(),
         })
     };
-    scenes.images.into_iter().map(image).collect()
+    scenes.images.keys().map(image).collect()
+}
+
+/// The names of all arrays that the other programs made, set by set.
+///
+/// # Errors
+/// When the list cannot be read.
+pub fn arrays() -> Result<BTreeMap<String, Vec<String>>, String> {
+    let path = root().join("simtbx/arrays.json");
+    let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -49,6 +49,41 @@ fn an_image_is_the_sum_of_its_crystals() {
     }
 }
 
+/// Crystals, wavelengths and sources of weight 0 add no steps, and leave all bits as they are.
+#[test]
+fn a_weight_of_0_costs_nothing() {
+    let place = Workplace::empty();
+    let lines = |head: &str, lines: &[&str]| format!("{head}\n{}\n", lines.join("\n"));
+    let head = "weight,misset_x_deg,misset_y_deg,misset_z_deg,n_a,n_b,n_c";
+    place.write("c.csv", lines(head, &["1,10,20,30,5,6,7", "0.5,40,2,71,4,4,4"]));
+    place.write(
+        "c0.csv",
+        lines(head, &["0,1,2,3,9,9,9", "1,10,20,30,5,6,7", "0,5,5,5,8,8,8", "0.5,40,2,71,4,4,4"]),
+    );
+    let head = "# wavelength_A weight";
+    place.write("s.txt", lines(head, &["0.98 1", "1.01 2"]));
+    place.write("s0.txt", lines(head, &["0.97 0", "0.98 1", "1.0 0", "1.01 2", "1.03 0"]));
+    place.write("list.txt", "-10 0 0 1 0.98e-10\n-10 0.1 0 2 1.01e-10\n");
+    place.write(
+        "list0.txt",
+        "-10 0 0 1 0.98e-10\n-10 0.2 0 0 1e-10\n-10 0.1 0 2 1.01e-10\n-10 0 0.1 0 1e-10\n",
+    );
+    let line = "-cell 40 50 60 90 95 90 -mosaic 0.5 -mosaic_domains 3 -N 5";
+    let of = |more: &str| {
+        let summary = place.run_line(&format!("{STILL} {line} {more} --json")).well().json();
+        (summary["steps_per_pixel"].as_f64().expect("a number"), place.float("f.bin"))
+    };
+    for (with, without, steps) in [
+        ("--crystals c0.csv", "--crystals c.csv", 2.0 * 3.0),
+        ("--spectrum s0.txt -lambda 1", "--spectrum s.txt -lambda 1", 2.0 * 3.0),
+        ("-sourcefile list0.txt", "-sourcefile list.txt", 2.0 * 3.0),
+    ] {
+        let (expected, found) = (of(without), of(with));
+        assert_eq!((expected.0, found.0), (steps, steps), "{with}");
+        assert!(expected.1 == found.1 && expected.1.iter().any(|&pixel| pixel > 0.0), "{with}");
+    }
+}
+
 #[test]
 fn a_single_crystal_has_the_bits_of_its_options() {
     let place = Workplace::empty();

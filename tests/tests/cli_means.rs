@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use widebragg_formats::registry::reader_of;
 use widebragg_tests::program::Workplace;
 
 const LINE: &str = "-default_F 100 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -distance 90 -oversample 1 \
@@ -110,4 +111,78 @@ fn frames_have_means_of_their_own_whoever_renders_them() {
     place
         .run_line(&format!("{LINE} {CELL} -lambda 1.2 -N 9 --mean-images none/m.bin"))
         .refused("a folder that does not exist");
+}
+
+/// The images of means of an NXmx file, of one frame.
+fn means_in(place: &Workplace, file: &str, frame: usize) -> [Vec<f32>; 4] {
+    ["wavelength", "h", "k", "l"].map(|mean| {
+        let name = place.path().join(format!("{file}:/entry/widebragg/stages/mean_{mean}:{frame}"));
+        reader_of(&name).and_then(|reader| reader.read(&name, None)).expect("an image").pixels
+    })
+}
+
+fn assert_same_bits(found: &[Vec<f32>; 4], expected: &[Vec<f32>; 4], what: &str) {
+    assert!(expected.iter().all(|mean| mean.iter().any(|mean| !mean.is_nan())), "{what}: no means");
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+        assert!(found.iter().zip(expected).all(same), "{what}");
+    }
+}
+
+/// In an NXmx file the means are those of the float images: of single images of several panels, of series that are resumed
+/// and in several files, and of shots.
+#[test]
+fn nxmx_files_have_means_too() {
+    let place = Workplace::empty();
+    let floats = |frame: &str| NAMES.map(|name| place.float(&format!("m_{name}{frame}.bin")));
+    let line = format!("{LINE} -roi 5 50 3 40 -lambda 1.2 -N 9 {CELL} --mean-images m.bin --nxmx-means");
+
+    place.run_line(&format!("{line} --nxmx one.nxs")).well();
+    assert_same_bits(&means_in(&place, "one.nxs", 0), &floats(""), "an image");
+
+    let series = format!(
+        "{line} -osc 1 -phisteps 3 -floatfile f.bin --frames 3 --nxmx a.nxs --nxmx-frames-per-file 2"
+    );
+    place.run_line(&format!("{series} --frame-range 2:3")).well();
+    place.run_line(&format!("{series} --resume --threads 1")).well();
+    for frame in 0..3 {
+        assert_same_bits(
+            &means_in(&place, "a.nxs", frame),
+            &floats(&format!("_0000{}", frame + 1)),
+            "a frame",
+        );
+    }
+    assert_same_bits(&means_in(&place, "a_data_000002.nxs", 0), &floats("_00003"), "a part");
+
+    let shots = line.replace("m.bin", "s.bin").replace("-roi 5 50 3 40", "");
+    place.run_line(&format!("shots {shots} --shots 3 --crystals-per-shot 0:2 --nxmx s.nxs")).well();
+    for shot in 0..3 {
+        let expected = NAMES.map(|name| place.float(&format!("s_{name}_0000{}.bin", shot + 1)));
+        let found = means_in(&place, "s.nxs", shot);
+        if expected[0].iter().any(|mean| !mean.is_nan()) {
+            assert_same_bits(&found, &expected, "a shot");
+        } else {
+            assert!(found.iter().flatten().all(|mean| mean.is_nan()), "a blank");
+        }
+    }
+
+    let mut geom = "photon_energy = 10000\nclen = 0.09\nres = 5000\n".to_owned();
+    for panel in 0..2 {
+        geom += &format!(
+            "p{panel}/min_fs = 0\np{panel}/max_fs = 59\np{panel}/min_ss = {}\np{panel}/max_ss = {}\n\
+             p{panel}/corner_x = -30\np{panel}/corner_y = {}\np{panel}/fs = +x\np{panel}/ss = +y\n",
+            25 * panel,
+            25 * panel + 24,
+            28 * panel - 27,
+        );
+    }
+    place.write("d.geom", geom);
+    let panels =
+        format!("{CELL} -default_F 100 -N 9 -oversample 1 -fluence 1e27 -nonoise --geometry d.geom --quiet");
+    place.run_line(&format!("{panels} --mean-images m.bin --nxmx p.nxs --nxmx-means")).well();
+    assert_same_bits(&means_in(&place, "p.nxs", 0), &floats(""), "two panels");
+    place.run_line(&format!("{panels} --nxmx without.nxs")).well();
+    let name = place.path().join("without.nxs:/entry/widebragg/stages/mean_h:0");
+    assert!(reader_of(&name).and_then(|reader| reader.read(&name, None)).is_err());
 }

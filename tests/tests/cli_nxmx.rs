@@ -55,6 +55,14 @@ fn the_data_can_be_chosen() {
     assert_same(&place, 1, "f_00002.bin");
     assert_eq!(data(&format!("{line} --resume --nxmx noise.nxs")), "noise");
     place.run_line("compare noise.nxs:1 n_00002.cbf --threshold 1").well();
+    for (images, unit) in [
+        ("all.nxs:1 f_00002.bin", "photons/pixel"),
+        ("noise.nxs:1 n_00002.cbf", "counts/pixel"),
+        ("all.nxs:1 noise.nxs:1", "value/pixel"),
+    ] {
+        let report = place.run_line(&format!("compare {images} --json")).well().json();
+        assert_eq!(report["unit"], unit, "{images}");
+    }
     // The same name, for the other kind: the older file is replaced.
     let outcome = place.run_line(&format!("{line} --resume --nxmx noise.nxs --nxmx-data photons")).well();
     assert!(

@@ -282,6 +282,56 @@ fn determinant([x, y, z]: [[f64; 3]; 3]) -> f64 {
     (0..3).map(|i| x[i] * (y[(i + 1) % 3] * z[(i + 2) % 3] - y[(i + 2) % 3] * z[(i + 1) % 3])).sum()
 }
 
+/// Every still of the list renders the shot again, and models that are equal stand in it once.
+#[test]
+fn experiment_lists_describe_shots() {
+    let place = Workplace::empty();
+    let dark = "-water 0 -beamsize 0.1";
+    let line = format!("{dark} -phi 7 --shots 6 --shot-seed 3 --energy-spread 50 --nxmx a.nxs --expt a.expt");
+    let placed =
+        shots(&place, &format!("{line} --crystals-per-shot 0:2 --shift-spread 0.3 -floatfile f.bin"));
+    let list: serde_json::Value =
+        serde_json::from_slice(&place.read("a.expt")).expect("a list of experiments");
+    let count = |name: &str| list[name].as_array().map_or(0, Vec::len);
+    let crystals = |shot: &ShotRows| shot.crystals.iter().filter(|row| row.weight != Some(0.0)).count();
+    let all: usize = placed.iter().map(crystals).sum();
+    let blanks = placed.iter().filter(|shot| crystals(shot) == 0).count();
+    assert!(all > 1 && blanks > 0, "{all} crystals, {blanks} blanks");
+    assert_eq!(["crystal", "experiment", "imageset"].map(count), [all, all + blanks, 6]);
+    assert_eq!(["beam", "detector"].map(count), [6, 6]);
+
+    // Those of a shot with one crystal.
+    let mut number = 0;
+    for (index, shot) in placed.iter().enumerate() {
+        let (first, here) = (number, crystals(shot));
+        number += here.max(1);
+        let experiment = &list["experiment"][first];
+        let set = &list["imageset"][experiment["imageset"].as_u64().expect("an image set") as usize];
+        assert_eq!((&set["images"][0], &set["single_file_indices"][0]), (&"a.nxs".into(), &index.into()));
+        assert_eq!(experiment["crystal"].is_null(), here == 0);
+        if here == 1 {
+            let still =
+                "-N 6 -default_F 100 -oversample 2 -fluence 1e28 -nonoise -nopgm -floatfile again.bin -phi 0";
+            place.run_line(&format!("{still} --geometry a.expt --experiment {first} --quiet")).well();
+            assert_close(
+                &place.float("again.bin"),
+                &place.float(&format!("f_{:05}.bin", index + 1)),
+                "again",
+            );
+        }
+    }
+    assert!(placed.iter().any(|shot| crystals(shot) == 1));
+
+    shots(&place, &format!("{dark} --shots 3 --expt b.expt -floatfile g.bin --noise-cbf n.cbf --nxmx b.nxs"));
+    let list: serde_json::Value =
+        serde_json::from_slice(&place.read("b.expt")).expect("a list of experiments");
+    let count = |name: &str| list[name].as_array().map_or(0, Vec::len);
+    assert_eq!(["experiment", "crystal", "imageset", "beam", "detector"].map(count), [3, 3, 3, 1, 1]);
+    assert_eq!(list["imageset"][1]["images"][0], "n_00002.cbf");
+    let wedge = place.run_line(&format!("shots {STILL} {line} -osc 1")).refused("wedges");
+    assert!(wedge.stderr.contains("--expt: only for shots that are stills"), "{}", wedge.stderr);
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let place = Workplace::empty();

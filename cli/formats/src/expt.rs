@@ -13,12 +13,15 @@
 //! * frame i, counted from the first, covers start + i width to start + (i + 1) width, in degrees;
 //! * a crystal has the axes a, b, c, the rows of the inverse of A: the goniometer has no other rotations. Its space
 //!   group is written where the geometry is of a list of DIALS, whose symbols are Hall's; it is P 1 elsewhere;
-//! * a still has neither goniometer nor scan.
+//! * a still has neither goniometer nor scan. Of many stills ([`StillList`]) each has an image set of its own, as DIALS makes
+//!   them of an NXmx file; beams and detectors that are equal are written once. A still without a crystal is an experiment
+//!   without one, and each of several crystals in a still is an experiment.
 //!
 //! Paths of images may be relative: DIALS takes them from the folder of the list.
 //! Source: dxtbx 3.11, `model/experiment_list.py`, and the `to_dict` methods of its models. Checked against dxtbx by
 //! `tests/readers/run`.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -27,6 +30,7 @@ use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::geometry::vectors::{Matrix, cross, inverse, perpendicular, unit};
 use crate::geometry::{Beam, Crystal, Frame, Geometry, Panel, Polarization, Scan};
+use crate::memory::push;
 
 /// The valid values of a panel of which none are known.
 const TRUSTED: [f64; 2] = [-1.0, i32::MAX as f64];
@@ -60,6 +64,121 @@ pub enum Images {
         /// Whether they are a rotation.
         is_rotation: bool,
     },
+}
+
+/// An experiment list of stills, each with models and an image of its own.
+///
+/// It holds the models as text, until it is written.
+#[derive(Debug, Clone, Default)]
+pub struct StillList {
+    /// Offset of the pixels.
+    pedestal: f64,
+    experiments: Models,
+    beams: Models,
+    detectors: Models,
+    crystals: Models,
+    images: Models,
+}
+
+/// Models of a list, a line each.
+#[derive(Debug, Clone, Default)]
+struct Models {
+    lines: Vec<String>,
+    /// The places of models that are written once.
+    places: HashMap<String, usize>,
+}
+
+impl Models {
+    /// Adds a model, and returns its place.
+    fn add(&mut self, model: &Value) -> Result<usize, Failure> {
+        let no_memory = || Failure::output("no memory for an experiment list");
+        push(&mut self.lines, model.to_string()).ok_or_else(no_memory)?;
+        Ok(self.lines.len() - 1)
+    }
+
+    /// The place of a model that is added if it is not there yet.
+    fn shared(&mut self, model: &Value) -> Result<usize, Failure> {
+        let line = model.to_string();
+        if let Some(&place) = self.places.get(&line) {
+            return Ok(place);
+        }
+        let place = self.add(model)?;
+        self.places.insert(line, place);
+        Ok(place)
+    }
+}
+
+/// The image of a still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StillImage {
+    /// Its file.
+    pub path: String,
+    /// Its place in a file of several, counted from 0.
+    pub index: Option<usize>,
+}
+
+impl StillList {
+    /// A list without stills, whose pixels have the offset `pedestal`.
+    #[must_use]
+    pub fn new(pedestal: f64) -> Self {
+        Self { pedestal, ..Self::default() }
+    }
+
+    /// Adds a still: beam and panels of `geometry`, whose crystal is one of `crystals`, and its image.
+    ///
+    /// # Errors
+    /// The wavelength is not known, an A matrix has no inverse, or there is no memory for the models.
+    pub fn add(
+        &mut self,
+        geometry: &Geometry,
+        crystals: &[Crystal],
+        image: Option<&StillImage>,
+    ) -> Result<(), Failure> {
+        let mut experiment = json!({ "__id__": "Experiment", "identifier": "" });
+        experiment["beam"] = self.beams.shared(&beam_json(&geometry.beam)?)?.into();
+        experiment["detector"] =
+            self.detectors.shared(&detector_json(&geometry.panels, self.pedestal))?.into();
+        if let Some(StillImage { path, index }) = image {
+            let mut set = json!({ "__id__": "ImageSet", "images": [path] });
+            if let Some(index) = index {
+                set["single_file_indices"] = json!([index]);
+            }
+            experiment["imageset"] = self.images.add(&with_tables(set))?.into();
+        }
+        if crystals.is_empty() {
+            self.experiments.add(&experiment)?;
+        }
+        for crystal in crystals {
+            experiment["crystal"] = self.crystals.add(&crystal_json(crystal, geometry.frame)?)?.into();
+            self.experiments.add(&experiment)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the list.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let models = [
+            ("experiment", &self.experiments),
+            ("imageset", &self.images),
+            ("beam", &self.beams),
+            ("detector", &self.detectors),
+            ("crystal", &self.crystals),
+        ];
+        write_atomically(path, |out| {
+            writeln!(out, "{{\n\"__id__\": \"ExperimentList\",")?;
+            for (name, Models { lines, .. }) in models {
+                writeln!(out, "\"{name}\": [")?;
+                for (place, line) in lines.iter().enumerate() {
+                    writeln!(out, "{line}{}", if place + 1 < lines.len() { "," } else { "" })?;
+                }
+                writeln!(out, "],")?;
+            }
+            writeln!(out, "\"goniometer\": [],\n\"scan\": [],\n\"profile\": [],\n\"scaling_model\": []\n}}")
+        })
+    }
 }
 
 impl ExperimentList {
@@ -238,7 +357,7 @@ fn crystal_json(crystal: &Crystal, frame: Frame) -> Result<Value, Failure> {
 
 impl Images {
     fn json(&self) -> Value {
-        let mut set = match self {
+        let set = match self {
             Self::Template(template) => json!({ "__id__": "ImageSequence", "template": template }),
             Self::Stills(paths) => json!({ "__id__": "ImageSet", "images": paths }),
             Self::OneFile { path, frames, is_rotation } => {
@@ -251,12 +370,17 @@ impl Images {
                 }
             }
         };
-        for table in ["mask", "gain", "pedestal", "dx", "dy"] {
-            set[table] = Value::Null;
-        }
-        set["params"] = json!({});
-        set
+        with_tables(set)
     }
+}
+
+/// An image set without tables of its own.
+fn with_tables(mut set: Value) -> Value {
+    for table in ["mask", "gain", "pedestal", "dx", "dy"] {
+        set[table] = Value::Null;
+    }
+    set["params"] = json!({});
+    set
 }
 
 #[cfg(test)]
@@ -322,6 +446,41 @@ mod tests {
         assert_eq!(made["scan"][0]["oscillation"], json!([10.0, 0.5]));
         assert_eq!(made["scan"][0]["epochs"], json!([0.0, 2.0, 4.0]));
         assert_eq!(made["goniometer"][0]["rotation_axis"], json!([1.0, 0.0, 0.0]));
+    }
+
+    #[test]
+    fn equal_models_of_stills_are_written_once() {
+        let ExperimentList { mut geometry, .. } = list();
+        (geometry.spindle, geometry.scan) = (None, None);
+        let crystal = |a: f64| Crystal {
+            a_matrix: [[a, 0.0, 0.0], [0.0, 0.02, 0.0], [0.0, 0.0, 0.04]],
+            a_at_frames: Vec::new(),
+            space_group: None,
+        };
+        let mut stills = StillList::new(3.0);
+        for (index, (lambda_m, crystals)) in
+            [(1e-10, vec![crystal(0.01)]), (1.1e-10, vec![]), (1e-10, vec![crystal(0.01), crystal(0.02)])]
+                .into_iter()
+                .enumerate()
+        {
+            geometry.beam.lambda_m = Some(lambda_m);
+            let image = StillImage { path: "a.nxs".to_owned(), index: Some(index) };
+            stills.add(&geometry, &crystals, Some(&image)).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.expt");
+        stills.write(&path).unwrap();
+        let made: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let count = |name: &str| made[name].as_array().unwrap().len();
+        assert_eq!(["experiment", "imageset", "beam", "detector", "crystal"].map(count), [4, 3, 2, 1, 3]);
+        let of = |name: &str| -> Vec<&Value> {
+            made["experiment"].as_array().unwrap().iter().map(|experiment| &experiment[name]).collect()
+        };
+        assert_eq!(of("beam"), [&json!(0), &json!(1), &json!(0), &json!(0)]);
+        assert_eq!(of("imageset"), [&json!(0), &json!(1), &json!(2), &json!(2)]);
+        assert_eq!(of("crystal"), [&json!(0), &Value::Null, &json!(1), &json!(2)]);
+        assert_eq!(made["imageset"][2]["single_file_indices"], json!([2]));
+        assert_eq!(made["detector"][0]["panels"][0]["pedestal"], 3.0);
     }
 
     #[test]

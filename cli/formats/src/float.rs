@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::image::{
-    Counting, Image, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, length, wrong_type,
+    Counting, Image, ImageReader, ImageWriter, PHOTONS, PixelType, Pixels, ReadImage, length, wrong_type,
 };
 use crate::memory::reserve;
 use crate::raw::{read_values, write_values};
@@ -42,10 +42,6 @@ impl ImageReader for Float {
         "float"
     }
 
-    fn unit(&self) -> &'static str {
-        "photons/pixel"
-    }
-
     /// Always true: there is nothing to recognise a raw image by.
     fn recognises(&self, _: &[u8], _: &Path) -> bool {
         true
@@ -61,7 +57,7 @@ impl ImageReader for Float {
         let count = count.ok_or_else(|| in_file(path, format!("{fast} x {slow} pixels are too many")))?;
         let pixels = read_float(path, count)?;
         let counting = Counting { offset: Some(0.0), saturation: None };
-        Ok(ReadImage { fast, slow, pixels, detector: None, counting, rounded: 0 })
+        Ok(ReadImage { fast, slow, pixels, detector: None, unit: PHOTONS, counting, rounded: 0 })
     }
 }
 

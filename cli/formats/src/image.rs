@@ -176,9 +176,6 @@ pub trait ImageReader: Debug + Sync {
     /// Name of the format, in a word.
     fn name(&self) -> &'static str;
 
-    /// Unit of the pixels.
-    fn unit(&self) -> &'static str;
-
     /// Whether a file that begins with the bytes `start`, the first [`START_BYTES`] of it, has this format.
     fn recognises(&self, start: &[u8], path: &Path) -> bool;
 
@@ -209,11 +206,22 @@ pub struct ReadImage {
     pub pixels: Vec<f32>,
     /// The detector that the header describes.
     pub detector: Option<FlatDetector>,
+    /// Unit of the pixels.
+    pub unit: &'static str,
     /// What the pixels count.
     pub counting: Counting,
     /// Pixels that f32 cannot hold exactly.
     pub rounded: usize,
 }
+
+/// The unit of pixels that are expected photons.
+pub(crate) const PHOTONS: &str = "photons/pixel";
+
+/// The unit of pixels that are counts.
+pub(crate) const COUNTS: &str = "counts/pixel";
+
+/// The unit of pixels that are neither.
+pub const VALUES: &str = "value/pixel";
 
 /// How the pixels of an image stand for photons.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

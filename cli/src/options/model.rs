@@ -861,6 +861,8 @@ pub struct Options {
     pub nxmx_compression: Option<Compression>,
     /// Frames of each of the files whose master it is; `None`: it has the frames itself.
     pub nxmx_frames_per_file: Option<usize>,
+    /// Whether it has the means of pixels as well.
+    pub nxmx_means: bool,
     /// Header style of the SMV images.
     pub header: HeaderStyle,
     /// The shots, where these are rendered: each is a frame.
@@ -915,6 +917,12 @@ impl Options {
     pub fn data_of_nxmx(&self) -> Option<NxmxData> {
         let usual = if self.nonoise { NxmxData::Photons } else { NxmxData::Noise };
         self.nxmx.as_ref().map(|_| self.nxmx_data.unwrap_or(usual))
+    }
+
+    /// Whether the NXmx file has the means of pixels.
+    #[must_use]
+    pub fn has_means_in_nxmx(&self) -> bool {
+        self.nxmx_means && self.nxmx.is_some()
     }
 
     /// Whether the noise of each pixel is drawn by itself; else it is the reference's.

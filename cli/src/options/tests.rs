@@ -396,7 +396,7 @@ fn our_own_options() {
     let o = options(
         "--phi-carryover-mode=c-parity --reference-threads 2 --threads=4 --simd avx2 --png p.png --cbf=c.cbf \
          --header reference --json --quiet --frames 10 --frame-range=3:5 --resume --noise-cbf n.cbf \
-         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4 --nxmx-frames-per-file 100 --nxmx-data photons",
+         --phi-sampling middle --nxmx=a.nxs --nxmx-compression bslz4 --nxmx-frames-per-file 100 --nxmx-data photons --nxmx-means",
     );
     assert_eq!(o.carryover_mode, PhiMode::CParity);
     assert_eq!((o.reference_threads, o.threads, o.simd), (Some(2), Some(4), Some(SimdLevel::Avx2)));

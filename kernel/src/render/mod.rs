@@ -53,7 +53,7 @@ pub(crate) use lit::Lit;
 pub use pixel_value::PixelValue;
 use probe::ProbeObserver;
 pub use probe::{PixelProbe, StepProbe};
-pub use streams::{open_pixels, open_streams};
+pub use streams::{continue_streams, open_pixels, open_streams};
 
 use crate::Error;
 use crate::carryover::Carryover;

@@ -31,6 +31,24 @@ pub fn open_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> 
     Ok(())
 }
 
+/// Makes slots of streams that have rendered a whole image those of the next call with the same scene, as simtbx keeps them from
+/// call to call: the opening sweep of each stream finds what its last sweep left.
+///
+/// # Errors
+/// [`Error::OtherScene`] when a slot was not opened for the scene.
+pub fn continue_streams(scene: &Scene<'_>, slots: &mut [Slot]) -> Result<(), Error> {
+    if slots.iter().any(|slot| slot.scene != scene.carryover_id()) {
+        return Err(Error::OtherScene { quantity: "carryover slots" });
+    }
+    for slot in slots {
+        let last = scene.last_swept_before(slot.first_row, slot.end_row, 0);
+        if last.is_some() {
+            (slot.vectors, slot.left_by) = (scene.steady(), last);
+        }
+    }
+    Ok(())
+}
+
 /// Fills one slot for each pixel, as if `threads` streams had gone through the image.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::format_g::format_g;
 use crate::image::{
-    Counting, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with,
+    COUNTS, Counting, Image, ImageHeader, ImageReader, ImageWriter, PixelType, Pixels, ReadImage, ends_with,
     is_named, wrong_type,
 };
 use crate::memory::reserved;
@@ -74,10 +74,6 @@ impl ImageReader for Cbf {
         "CBF"
     }
 
-    fn unit(&self) -> &'static str {
-        "counts/pixel"
-    }
-
     fn recognises(&self, start: &[u8], path: &Path) -> bool {
         start.starts_with(b"###CBF") || is_named(path, "cbf")
     }
@@ -91,7 +87,8 @@ impl ImageReader for Cbf {
         values.extend(pixels.iter().map(value));
         // The counts of a miniCBF have no offset.
         let counting = Counting { offset: Some(0.0), saturation: count_cutoff(&header) };
-        Ok(ReadImage { fast, slow, pixels: values, detector: detector(&header), counting, rounded })
+        let detector = detector(&header);
+        Ok(ReadImage { fast, slow, pixels: values, detector, unit: COUNTS, counting, rounded })
     }
 }
 

@@ -212,6 +212,11 @@ impl Array<'_> {
         matches!(self.set.storage_layout(), Ok(StorageLayout::Virtual))
     }
 
+    /// Whether its numbers are floats.
+    pub(crate) fn is_float(&self) -> bool {
+        self.number.is_float()
+    }
+
     /// The filters that its chunks passed.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::{MAX_PIXELS, Place, SIGNATURE};
 use crate::failure::Failure;
 use crate::image::{Counting, FlatDetector, ImageReader, ReadImage};
 use crate::memory::reserved;
-use crate::nxmx::{Detector, flat_detector};
+use crate::nxmx::{Detector, flat_detector, unit};
 use crate::text::{in_file, shown};
 
 /// Where files keep their images that name no data of their own.
@@ -21,10 +21,6 @@ pub struct Hdf5;
 impl ImageReader for Hdf5 {
     fn name(&self) -> &'static str {
         "HDF5"
-    }
-
-    fn unit(&self) -> &'static str {
-        "counts/pixel"
     }
 
     fn recognises(&self, start: &[u8], _: &Path) -> bool {
@@ -50,7 +46,8 @@ impl ImageReader for Hdf5 {
         let detector: Option<FlatDetector> = detector.and_then(|_| flat_detector(&file, size));
         let counting = Counting { offset: Some(0.0), saturation };
         let [fast, slow] = size;
-        Ok(ReadImage { fast, slow, pixels, detector, counting, rounded })
+        let unit = unit(&file, &name, frames.array.is_float());
+        Ok(ReadImage { fast, slow, pixels, detector, unit, counting, rounded })
     }
 }
 

@@ -43,6 +43,11 @@ impl Number {
     /// Floats of 4 bytes, least significant first.
     pub(crate) const F32: Self = Self { kind: Kind::Float, ..Self::I32 };
 
+    /// Whether they are floats.
+    pub(crate) fn is_float(self) -> bool {
+        self.kind == Kind::Float
+    }
+
     /// The type that a file describes; `None` for others.
     pub(crate) fn of(datatype: &DatatypeMessage) -> Option<Self> {
         let (kind, size, order) = match datatype {

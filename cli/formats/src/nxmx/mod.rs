@@ -33,6 +33,7 @@
 //! | `gain_mode_pedestal`, `gain_mode_readout` | 3 | ADU of each mode without charge, and its rms noise |
 //! | `gain_mode_switch` | 2 | charges from which the second and third mode are chosen, in keV |
 //! | `stages/...` | frames, slow, fast | images that are kept beside the data ([`StageArray`]), f32, stored as these are |
+//! | `stages/mean_wavelength`, `stages/mean_h`, ... | frames, slow, fast | of them the means of the photons of each pixel, in Angstrom; NaN where it has none |
 //! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
@@ -87,7 +88,8 @@ mod writer;
 use core::ops::Range;
 
 use crate::geometry::Geometry;
-use crate::image::PixelType;
+use crate::hdf5::Hdf5File;
+use crate::image::{COUNTS, PHOTONS, PixelType, VALUES};
 
 pub use reader::read_nxmx_geometry;
 pub(crate) use reader::{Detector, flat_detector, read_nxmx};
@@ -107,6 +109,16 @@ const TRUTH: &str = "/entry/widebragg";
 
 /// The group of the images that are kept beside the data, in that of the truth.
 const STAGES: &str = "stages";
+
+/// The unit of the images of an array of a file: those that widebragg wrote as floats are photons.
+pub(crate) fn unit(file: &Hdf5File, array: &str, is_float: bool) -> &'static str {
+    let is_ours = || file.text(&format!("{TRUTH}/version")).is_ok_and(|version| version.is_some());
+    match array {
+        DATA if is_float && is_ours() => PHOTONS,
+        _ if array.starts_with(TRUTH) => VALUES,
+        _ => COUNTS,
+    }
+}
 
 /// The identity of the series that the frames belong to.
 const SERIES: &str = "/entry/widebragg/series";

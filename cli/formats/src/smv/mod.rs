@@ -75,10 +75,6 @@ impl ImageReader for Smv {
         "SMV"
     }
 
-    fn unit(&self) -> &'static str {
-        "ADU/pixel"
-    }
-
     fn recognises(&self, start: &[u8], path: &Path) -> bool {
         let has = |word: &[u8]| start.windows(word.len()).any(|window| window == word);
         let is_smv = start.trim_ascii_start().starts_with(b"{") && (has(b"HEADER_BYTES") || has(b"SIZE1"));
@@ -92,7 +88,7 @@ impl ImageReader for Smv {
             .ok_or_else(|| in_file(path, format!("no memory for {fast} x {slow} pixels")))?;
         values.extend(pixels.into_iter().map(f32::from));
         let counting = header.counting();
-        Ok(ReadImage { fast, slow, pixels: values, detector, counting, rounded: 0 })
+        Ok(ReadImage { fast, slow, pixels: values, detector, unit: "ADU/pixel", counting, rounded: 0 })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::evidence::quoted;
 use crate::images::{Image, Region};
 use crate::options::CompareOptions;
 use widebragg_formats::format_g::format_g;
+use widebragg_formats::image::VALUES;
 
 /// Number of unmatched spots of each image in the summary.
 const UNMATCHED_SHOWN: usize = 10;
@@ -75,7 +76,7 @@ impl Comparison<'_> {
     #[must_use]
     pub fn unit(&self) -> &'static str {
         let [a, b] = self.images;
-        if a.format.name() == b.format.name() { a.format.unit() } else { "value/pixel" }
+        if a.unit == b.unit { a.unit } else { VALUES }
     }
 
     fn differing_json(&self, differing: &Differing) -> Value {

@@ -110,7 +110,9 @@ fn bytes(options: &Options, experiment: &Experiment, images: usize) -> f64 {
         (options.noise_cbf.is_some(), 6.0),
         (options.nxmx.is_some(), 12.0),
         // The means of a pixel, and the images that are written.
-        (options.mean_images.is_some(), 16.0 + 16.0),
+        (options.mean_images.is_some() || options.has_means_in_nxmx(), 16.0),
+        (options.mean_images.is_some(), 16.0),
+        (options.has_means_in_nxmx(), 16.0 + 32.0),
         (experiment.panels.iter().any(|panel| panel.mask.is_some()), 2.0),
     ];
     let per_pixel: f64 = kinds.into_iter().filter_map(|(wanted, bytes)| wanted.then_some(bytes)).sum();

@@ -4,15 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use widebragg::crystal::Crystal as OrientedCrystal;
+use widebragg::rotation::rotate_axis;
 use widebragg::vector::Vec3;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{
     DialsFrame, Lost, columns, lost_in_headers, panels, reciprocal_axes, scan,
 };
-use widebragg_formats::expt::{ExperimentList, Images};
+use widebragg_formats::expt::{ExperimentList, Images, StillImage, StillList};
+use widebragg_formats::failure::Failure as FileFailure;
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 
 use super::output::{COUNT_CUTOFF, INTFILE, NOISEFILE, adc_offset, noise_cutoff, numbered, with_suffix};
+use crate::commands::setup::shots::Plan;
 use crate::console;
 use crate::error::Failure;
 use crate::options::{NxmxData, Options};
@@ -63,7 +66,9 @@ impl Described {
             return counts(path, Format::Nxmx, options.data_of_nxmx() == Some(NxmxData::Noise));
         }
         match options.noise_cbf.as_ref().or(options.cbf.as_ref()) {
-            _ if !options.nonoise => smv(&options.noisefile, NOISEFILE, noise_cutoff(options)),
+            _ if !options.nonoise && (options.noisefile.is_some() || !options.names_flat_images) => {
+                smv(&options.noisefile, NOISEFILE, noise_cutoff(options))
+            }
             Some(path) => counts(path, Format::Cbf, options.noise_cbf.is_some()),
             None => smv(&options.intfile, INTFILE, COUNT_CUTOFF),
         }
@@ -91,6 +96,9 @@ pub fn path(options: &Options) -> Option<PathBuf> {
 /// A list is asked for, but cannot hold the geometry.
 pub fn checked_path(options: &Options, experiment: &Experiment) -> Result<Option<PathBuf>, Failure> {
     let list = path(options);
+    if list.is_some() && options.shots.is_some() && experiment.phi.range != 0.0 {
+        return Err(Failure::input("--expt: only for shots that are stills, without -osc"));
+    }
     let lost = lost_in_headers(experiment);
     if lost.is_empty() {
         return Ok(list);
@@ -146,6 +154,37 @@ pub fn write(
     list.write(path).map_err(|failure| failure.context("--expt").into())
 }
 
+/// Writes the list of shots to `path`: each is a still with its wavelength, its place of the detector and its crystals as they
+/// lie in it. All shots of a run are in the list, also where other jobs render some of them.
+///
+/// # Errors
+/// The file cannot be written, or a shot is impossible.
+pub fn write_shots(path: &Path, options: &Options, plan: &Plan, frame: Option<Frame>) -> Result<(), Failure> {
+    let described = Described::new(options);
+    let named = |failure: FileFailure| Failure::from(failure.context("--expt"));
+    let mut list = StillList::new(described.pedestal);
+    for index in 0..plan.truth.len() {
+        let experiment = plan.experiment(index)?;
+        let (geometry, crystals) = still(&experiment, frame, &described);
+        let lit = if plan.crystals(index) == 0 { &[][..] } else { &crystals[..] };
+        list.add(&geometry, lit, image_of_shot(path, &described, index).as_ref()).map_err(named)?;
+    }
+    list.write(path).map_err(named)
+}
+
+/// The image of shot `index`, as the list `list` names it.
+fn image_of_shot(list: &Path, described: &Described, index: usize) -> Option<StillImage> {
+    if !described.is_written {
+        return None;
+    }
+    let seen = seen_from(list, &described.path);
+    let (path, index) = match described.format {
+        Format::Nxmx => (seen, Some(index)),
+        Format::Smv | Format::Cbf => (numbered(&seen, Some(index + 1)), None),
+    };
+    Some(StillImage { path: path.to_string_lossy().into_owned(), index })
+}
+
 /// Writes the geometry and the crystal of a fit to `path`, as a list that names no image. `frame` is as in [`write`].
 ///
 /// # Errors
@@ -167,12 +206,51 @@ pub(super) fn list(
 ) -> ExperimentList {
     let images = images(options, experiment, path, described);
     let (first, images) = images.map_or((1, None), |(first, images)| (first, Some(images)));
-    let e = experiment;
+    let scan = scan(experiment, first, options.frames.unwrap_or(1));
+    let (mut geometry, mut crystals) = still(experiment, frame, described);
+    if scan.is_some() {
+        let turned = InDials::new(experiment, frame);
+        geometry.spindle = Some(turned.components(experiment.frame.spindle));
+        geometry.scan = scan;
+        crystals = all_crystals(experiment, |axis| turned.vector(axis));
+    }
+    let other_crystals = crystals.split_off(1);
+    geometry.crystal = crystals.pop();
+    ExperimentList { geometry, other_crystals, pedestal: described.pedestal, images }
+}
+
+/// The frame of DIALS, as seen from the laboratory.
+struct InDials {
+    /// The frame of the laboratory, where a file of geometry tells it.
+    laboratory: Option<Frame>,
+    turned: DialsFrame,
+}
+
+impl InDials {
+    fn new(experiment: &Experiment, laboratory: Option<Frame>) -> Self {
+        Self { laboratory, turned: DialsFrame::new(&experiment.first_panel().detector) }
+    }
+
+    fn vector(&self, v: Vec3) -> Vec3 {
+        match self.laboratory {
+            Some(Frame::Dials) => v,
+            // As DIALS reads NXmx files, so that both agree.
+            Some(Frame::McStas) => Vec3::new(-v.x, v.y, -v.z),
+            _ => self.turned.components(v),
+        }
+    }
+
+    fn components(&self, v: Vec3) -> [f64; 3] {
+        // + 0.0 turns -0 into 0.
+        self.vector(v).to_array().map(|component| component + 0.0)
+    }
+}
+
+/// Beam and panels of an experiment, and its crystals as they lie at the start of the first frame, in the frame of DIALS.
+fn still(e: &Experiment, laboratory: Option<Frame>, described: &Described) -> (Geometry, Vec<Crystal>) {
+    let turned = InDials::new(e, laboratory);
+    let components = |v| turned.components(v);
     let d = &e.first_panel().detector;
-    let turned = DialsFrame::new(d);
-    let in_frame = |v: Vec3| if frame == Some(Frame::Dials) { v } else { turned.components(v) };
-    // + 0.0 turns -0 into 0.
-    let components = |v| in_frame(v).to_array().map(|component| component + 0.0);
     let mut panels = panels(e, components);
     for panel in &mut panels {
         panel.valid = [Some(SMALLEST_VALID), Some(described.trusted_max)];
@@ -184,7 +262,6 @@ pub(super) fn list(
         electric_vector: components(d.vertical.cross(d.beam)),
         kahn_factor: e.polarization.map_or(0.0, |polarization| polarization.kahn),
     };
-    let scan = scan(e, first, options.frames.unwrap_or(1));
     let geometry = Geometry {
         frame: Frame::Dials,
         beam: Beam {
@@ -193,16 +270,22 @@ pub(super) fn list(
             polarization: Some(polarization),
         },
         panels,
-        spindle: scan.map(|_| components(d.spindle)),
-        scan,
-        crystal: Some(crystal(e, in_frame)),
+        spindle: None,
+        scan: None,
+        crystal: None,
     };
+    let at_start = |axis| turned.vector(rotate_axis(axis, e.frame.spindle, e.frame_phi0_rad(0)));
+    (geometry, all_crystals(e, at_start))
+}
+
+/// All crystals of an experiment, with axes that `placed` turns.
+fn all_crystals(e: &Experiment, placed: impl Fn(Vec3) -> Vec3) -> Vec<Crystal> {
     let others = e.other_lattices.iter().map(|lattice| Crystal {
-        a_matrix: a_matrix(&lattice.crystal, in_frame),
+        a_matrix: a_matrix(&lattice.crystal, &placed),
         a_at_frames: Vec::new(),
         space_group: None,
     });
-    ExperimentList { geometry, other_crystals: others.collect(), pedestal: described.pedestal, images }
+    core::iter::once(crystal(e, &placed)).chain(others).collect()
 }
 
 /// The crystal at phi = 0 and at each scan point, in the frame of `components`.

@@ -170,7 +170,7 @@ impl Job<'_> {
                 let stored = self.stored(experiment, &frame, &names, noise_seed(self.options), index)?;
                 Ok((frame, stored))
             })?;
-            let means = self.pool.install(|| means(experiment, &scenes, &names))?;
+            let means = self.pool.install(|| self.means(experiment, &scenes, &names))?;
             let scenes = scenes.panels();
             if self.lacks_scales() {
                 self.keep_scales(scenes, &frame)?;
@@ -214,7 +214,7 @@ impl Job<'_> {
         self.announce(index);
         let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
         let stored = self.stored(experiment, &frame, &names, plan.seed, index)?;
-        let means = means(experiment, &scenes, &names)?;
+        let means = self.means(experiment, &scenes, &names)?;
         let scenes = scenes.panels();
         self.written(Image { index, experiment, scenes, frame, stored, means, names, is_first })
     }
@@ -249,6 +249,17 @@ impl Job<'_> {
         keeps.map(|file| file.stage_image(&frame.pixels)).collect()
     }
 
+    /// The means of the pixels of a frame, where a file has them.
+    fn means(
+        &self,
+        experiment: &Experiment,
+        scenes: &FrameScenes<'_>,
+        names: &Names,
+    ) -> Result<Option<Means>, Failure> {
+        let wanted = names.have_means() || self.options.has_means_in_nxmx();
+        Ok(wanted.then(|| Means::new(experiment, scenes)).transpose()?)
+    }
+
     /// Tells the progress.
     fn announce(&self, index: usize) {
         if let Some(words) = self.series.progress(index, self.subject.plan.is_some()) {
@@ -265,7 +276,11 @@ impl Job<'_> {
     fn written(&self, image: Image<'_>) -> Result<ImageSummary, Failure> {
         let Self { options, series, record, nxmx, .. } = self;
         let Image { index, experiment, scenes, frame, stored, means, names, is_first } = image;
-        let Stored { deviates, stages } = &stored;
+        let Stored { deviates, mut stages } = stored;
+        if let (Some(file), Some(means)) = (nxmx, &means) {
+            stages.extend(file.mean_images(means, index)?);
+        }
+        let (deviates, stages) = (&deviates, &stages);
         let record = record.as_ref();
         let shared = Shared { scales: record.and_then(Record::scales), layout: self.layout.as_ref() };
         let pixels = &frame.pixels[..];
@@ -362,14 +377,6 @@ impl Job<'_> {
         }
         Ok(text)
     }
-}
-
-/// The means of the pixels of a frame, where `names` has images of them.
-fn means(experiment: &Experiment, scenes: &FrameScenes<'_>, names: &Names) -> Result<Option<Means>, Failure> {
-    if !names.have_means() {
-        return Ok(None);
-    }
-    Ok(Some(Means::new(experiment, scenes)?))
 }
 
 /// A line for each option on how to render that the image could not heed.

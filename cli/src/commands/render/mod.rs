@@ -151,8 +151,10 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     let Job { nxmx, .. } = job;
     let images = images?;
     write_dump(options, &experiment, unique);
-    if let Some(list) = &list {
-        expt::write(list, options, &experiment, laboratory)?;
+    match (&list, &plan) {
+        (None, _) => {}
+        (Some(list), Some(plan)) => expt::write_shots(list, options, plan, laboratory)?,
+        (Some(list), None) => expt::write(list, options, &experiment, laboratory)?,
     }
     xds_inp::write(options, &experiment, laboratory, origin.group())?;
     truth.write(options, subject)?;

@@ -18,6 +18,7 @@ use widebragg_experiment::detector_noise::SwitchedGains;
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::geometry::{Lost, columns, lost_in_headers, panels, reciprocal_axes, scan};
 use widebragg_experiment::images::noise_counts;
+use widebragg_experiment::means::{Mean, Means};
 use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
@@ -56,6 +57,8 @@ pub struct NxmxFile {
     data: NxmxData,
     /// Whether images of the stages of the noise are kept.
     has_stages: bool,
+    /// Whether the means of pixels are kept.
+    has_means: bool,
     /// The lowest count that is data.
     lowest_count: i32,
     series: NxmxSeries,
@@ -79,6 +82,7 @@ impl NxmxFile {
             let given = [
                 ("--nxmx-data", options.nxmx_data.is_some()),
                 ("--nxmx-stages", options.nxmx_stages),
+                ("--nxmx-means", options.nxmx_means),
                 ("--nxmx-compression", options.nxmx_compression.is_some()),
                 ("--nxmx-frames-per-file", options.nxmx_frames_per_file.is_some()),
             ];
@@ -96,8 +100,10 @@ impl NxmxFile {
         let header = header(options, subject, frames, data)?;
         let lowest_count = header.lowest_count;
         // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
+        let has_means = options.nxmx_means;
         let kind = if has_stages { "-stages" } else { "" };
-        let identity = identity.map(|identity| format!("{identity}-{}{kind}", data.name()));
+        let means = if has_means { "-means" } else { "" };
+        let identity = identity.map(|identity| format!("{identity}-{}{kind}{means}", data.name()));
         let identity = identity.unwrap_or_default();
         let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
         if let Some(frames) = options.nxmx_frames_per_file {
@@ -110,7 +116,18 @@ impl NxmxFile {
         };
         let earlier = earlier.map_err(named)?;
         earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
-        Ok(Some(Self { path, frames, data, has_stages, lowest_count, series, earlier, is_complete: false }))
+        let is_complete = false;
+        Ok(Some(Self {
+            path,
+            frames,
+            data,
+            has_stages,
+            has_means,
+            lowest_count,
+            series,
+            earlier,
+            is_complete,
+        }))
     }
 
     /// Whether frame `index` is there from an earlier run.
@@ -125,6 +142,19 @@ impl NxmxFile {
         self.has_stages && !self.has(index)
     }
 
+    /// The means of the pixels of frame `index` as the file keeps them, behind the images of the stages; none where it does not,
+    /// or has the frame.
+    ///
+    /// # Errors
+    /// There is too little memory.
+    pub fn mean_images(&self, means: &Means, index: usize) -> Result<Vec<StageImage>, Failure> {
+        if !self.has_means || self.has(index) {
+            return Ok(Vec::new());
+        }
+        let image = |mean| self.stage_image(&means.image(mean).ok_or_else(no_memory)?);
+        Mean::ALL.into_iter().map(image).collect()
+    }
+
     /// An image of a stage as the file keeps it.
     ///
     /// # Errors
@@ -133,8 +163,8 @@ impl NxmxFile {
         self.series.stage_image(pixels).map_err(named)
     }
 
-    /// Adds frame `index`, given as its pixels, deviates of them where it has noise, and images of the stages where these are
-    /// kept, if it is not there yet.
+    /// Adds frame `index`, given as its pixels, deviates of them where it has noise, and images of the stages and means where
+    /// these are kept, if it is not there yet.
     ///
     /// # Errors
     /// It cannot be written.
@@ -149,7 +179,7 @@ impl NxmxFile {
             return Ok(());
         }
         let added = match self.data {
-            NxmxData::Photons => self.series.add(index, Pixels::F32(pixels)),
+            NxmxData::Photons => self.series.add_with_stages(index, Pixels::F32(pixels), stages),
             NxmxData::Noise => {
                 let counts = noise_counts(scenes, deviates, self.lowest_count).ok_or_else(no_memory)?;
                 self.series.add_with_stages(index, Pixels::I32(&counts.pixels), stages)
@@ -187,6 +217,7 @@ impl NxmxFile {
         json!({
             "file": self.path.display().to_string(),
             "data": self.data.name(),
+            "means": self.has_means,
             "frames": self.frames,
             "complete": self.is_complete,
         })
@@ -202,7 +233,8 @@ impl NxmxFile {
                 NxmxData::Noise => "counts with noise",
                 NxmxData::Photons => "expected photons",
             };
-            format!("{path}, {frames} frame{s} of {data}")
+            let means = if self.has_means { " and means of pixels" } else { "" };
+            format!("{path}, {frames} frame{s} of {data}{means}")
         } else {
             let parts = self.series.folder().display();
             format!("{path} is written once all {frames} frames are in {parts}")
@@ -262,7 +294,7 @@ fn header(
             _ => LOWEST_COUNT,
         },
         compression: options.nxmx_compression.unwrap_or_default(),
-        stages: if options.nxmx_stages { stages(options) } else { Vec::new() },
+        stages: kept_images(options),
         lambda_m: plan.map_or(Vec::new(), Plan::wavelengths_m),
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
@@ -272,7 +304,19 @@ fn header(
     })
 }
 
-/// The images that are kept beside the data: the photons without noise, and what they are after each stage but the last.
+/// The images that are kept beside the data: those of the stages, and the means of pixels.
+fn kept_images(options: &Options) -> Vec<StageArray> {
+    let stages = if options.nxmx_stages { stages(options) } else { Vec::new() };
+    let means = Mean::ALL.into_iter().filter(|_| options.nxmx_means).map(|mean| match mean {
+        Mean::Wavelength => StageArray { name: "mean_wavelength", unit: "angstrom" },
+        Mean::H => StageArray { name: "mean_h", unit: "" },
+        Mean::K => StageArray { name: "mean_k", unit: "" },
+        Mean::L => StageArray { name: "mean_l", unit: "" },
+    });
+    stages.into_iter().chain(means).collect()
+}
+
+/// The images of the stages: the photons without noise, and what they are after each stage but the last.
 fn stages(options: &Options) -> Vec<StageArray> {
     let sequence = if options.has_counter_noise() { options.noise_stages.sequence() } else { Vec::new() };
     let after = sequence.split_last().map_or(&[][..], |(_, stages)| stages);

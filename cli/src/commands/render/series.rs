@@ -85,7 +85,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 28] = [
+const INCIDENTAL: [&str; 29] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -103,6 +103,7 @@ const INCIDENTAL: [&str; 28] = [
     "--nxmx",        // a file has the frames of one series, and a record beside it
     "--nxmx-data",   // the identity of the file's series says it
     "--nxmx-stages", // likewise
+    "--nxmx-means",
     "--nxmx-compression",
     "--nxmx-frames-per-file",
     "--log",

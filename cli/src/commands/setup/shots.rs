@@ -61,9 +61,9 @@ impl GivenShots {
         if options.seed_as_typed.is_some_and(|seed| u64::try_from(seed) != Ok(shots.seed)) {
             return Err(Failure::input("-seed: not for shots, whose noise is that of --shot-seed"));
         }
-        if options.expt.is_some() || options.xds_inp.is_some() {
-            let why = "not for shots, which are no rotation: --truth and --stream say what they are";
-            return Err(Failure::input(format!("--expt, --xds-inp: {why}")));
+        if options.xds_inp.is_some() {
+            let why = "not for shots, which are no rotation: --truth, --expt and --stream say what they are";
+            return Err(Failure::input(format!("--xds-inp: {why}")));
         }
         let Some(path) = &shots.table else { return Ok(Some(Self::default())) };
         let (is_stream, table) = inputs.read("--shot-table", path, |input| table(input, path, frame))?;

@@ -143,7 +143,7 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     }
     // Nothing depends on the clock, so that jobs can begin at the same time.
     render.seed_as_typed = render.seed_as_typed.or(i64::try_from(shots.seed).ok());
-    render.no_expt = true;
+    render.no_expt = render.expt.is_none();
     render.names_flat_images = true;
     render.frames = Some(shots.count);
     render.shots = Some(shots);

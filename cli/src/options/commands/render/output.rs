@@ -110,6 +110,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
             |o, _| put(&mut o.nxmx_stages, true),
         ),
         Row::new(
+            "--nxmx-means",
+            Nothing,
+            "the mean wavelength, h, k and l of each pixel in the file as well, as --mean-images has them",
+            |o, _| put(&mut o.nxmx_means, true),
+        ),
+        Row::new(
             "--nxmx-compression",
             Choice(&["gzip", "bslz4", "none"]),
             "gzip, which every reader has; the faster bitshuffle-LZ4; or none",
@@ -126,7 +132,7 @@ pub(super) const OUTPUT: Section<Options> = Section {
             |o, v| set(&mut o.nxmx_frames_per_file, v.count()),
         )
         .default("all in one file"),
-        Row::new("--expt", File, "experiment list for DIALS: the exact geometry", |o, v| {
+        Row::new("--expt", File, "experiment list for DIALS: the exact geometry and crystals", |o, v| {
             o.no_expt = false;
             set(&mut o.expt, v.path())
         })
