@@ -8,6 +8,7 @@ mod failure;
 mod functions;
 mod images;
 mod pools;
+mod simtbx;
 mod words;
 
 use pyo3::prelude::*;
@@ -23,6 +24,11 @@ mod _core {
     use super::functions::{run, sincg, structure_factors};
     #[pymodule_export]
     use super::images::read_image;
+    #[pymodule_export]
+    use super::simtbx::{
+        SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset,
+        simtbx_oversample, simtbx_panel,
+    };
     #[pymodule_export]
     use super::words::grouped;
 

@@ -1,0 +1,169 @@
+"""Where the panel is: by a convention and a beam centre, or by its origin and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from widebragg import _core
+from widebragg.simtbx.enums import convention
+from widebragg.simtbx.models import PanelModel
+
+__all__ = ["Geometry"]
+
+#: What a custom panel has of the 2theta axis until one is set.
+CUSTOM_TWOTHETA_AXIS = (0.0, 1.0, 0.0)
+
+
+class Geometry:
+    """A panel with the directions of beam, E vector and spindle; lengths in mm.
+
+    A named convention places the panel by its beam centre and distance. Once an axis is given, or a panel of dxtbx, the panel
+    is custom: it is where it was put, and a new distance or beam centre moves it.
+    """
+
+    def __init__(self, shape: tuple[int, int], pixel_mm: float) -> None:
+        self.convention = convention.MOSFLM
+        self.shape = shape
+        self.pixel_mm = pixel_mm
+        self.distance_mm: float | None = 100.0
+        self.close_distance_mm: float | None = None
+        self.beam_center_mm: list[float] | None = None
+        self.org_px: list[float] | None = None
+        self.rotation_deg = (0.0, 0.0, 0.0)
+        self.twotheta_deg = 0.0
+        self._custom: _core.Placed | None = None
+        self._placed: tuple[object, _core.Placed] | None = None
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the panel is no longer placed by a named convention."""
+        return self._custom is not None
+
+    @property
+    def place(self) -> _core.Placed:
+        """Where the panel is."""
+        if self._custom is not None:
+            return self._custom
+        parameters = (
+            self.convention.value, self.shape, self.pixel_mm, self.distance_mm, self.close_distance_mm,
+            self.beam_center_mm, self.org_px, self.rotation_deg, self.twotheta_deg,
+        )  # fmt: skip
+        key = repr(parameters)
+        if self._placed is None or self._placed[0] != key:
+            self._placed = (key, _core.simtbx_panel(*parameters))
+        return self._placed[1]
+
+    def put(self, panel: PanelModel, beam: Sequence[float], e_vector: Sequence[float] | None = None) -> None:
+        """Puts the panel where one of dxtbx is."""
+        fast, slow = np.asarray(panel.fast), np.asarray(panel.slow)
+        origin = np.asarray(panel.origin_mm)
+        normal = np.cross(fast, slow)
+        normal /= np.linalg.norm(normal)
+        # Left-handed panels have the normal that points away from the sample as well.
+        normal = normal if origin @ normal >= 0 else -normal
+        before = self._custom
+        if e_vector is None:
+            e_vector = self.place["e_vector"]
+        self.shape, self.pixel_mm = panel.shape, panel.pixel_mm
+        self.convention = convention.Custom
+        self._custom = {
+            "origin_mm": origin.tolist(),
+            "fast": fast.tolist(),
+            "slow": slow.tolist(),
+            "normal": normal.tolist(),
+            "beam": list(beam),
+            "e_vector": list(e_vector),
+            "spindle": before["spindle"] if before else fast.tolist(),
+            "twotheta_axis": before["twotheta_axis"] if before else list(CUSTOM_TWOTHETA_AXIS),
+            "distance_mm": 0.0,
+            "close_distance_mm": 0.0,
+            "beam_center_mm": [0.0, 0.0],
+        }
+        self._measure()
+
+    def follow(self, name: convention) -> None:
+        """Places the panel by a named convention, at the distance it has; Custom: leaves it where it is."""
+        if name is convention.Custom:
+            self._custom = self._custom or _copy(self.place)
+        elif self._custom is not None:
+            self.distance_mm, self.close_distance_mm, self._custom = self._custom["distance_mm"], None, None
+        self.convention = name
+
+    def set_axis(self, name: str, axis: Sequence[float]) -> None:
+        """Replaces an axis; the panel is custom from then on, and moves about the spot of the beam where it turns."""
+        unit = np.asarray(axis, dtype=float)
+        length = np.linalg.norm(unit)
+        if not 0 < length < np.inf:
+            raise ValueError(f"a direction of length {length}")
+        custom = self._custom = _copy(self.place)
+        self.convention = convention.Custom
+        center = self.direct_mm
+        custom[name] = (unit / length).tolist()  # type: ignore[literal-required]
+        if name in ("fast", "slow"):
+            self._put_center(center)
+        else:
+            self._measure()
+
+    def set_distance(self, distance_mm: float, close: bool = False) -> None:
+        """Moves the panel along the beam, to a distance along the beam or along the normal."""
+        custom = self._custom
+        if custom is None:
+            self.distance_mm, self.close_distance_mm = (None, distance_mm) if close else (distance_mm, None)
+            return
+        if close:
+            distance_mm /= float(np.dot(custom["normal"], custom["beam"]))
+        origin = np.asarray(custom["origin_mm"]) + (distance_mm - custom["distance_mm"]) * np.asarray(custom["beam"])
+        custom["origin_mm"] = origin.tolist()
+        self._measure()
+
+    def set_beam_center(self, center_mm: Sequence[float]) -> None:
+        """Moves the panel so that the beam meets it there: X and Y of the convention; fast and slow of a custom panel."""
+        if self._custom is None:
+            self.beam_center_mm, self.org_px = list(center_mm), None
+        else:
+            self._put_center(np.asarray(center_mm, dtype=float))
+
+    @property
+    def direct_mm(self) -> NDArray[np.float64]:
+        """Where the beam meets the panel, along fast and slow from its outer corner."""
+        place = self.place
+        to_beam = place["distance_mm"] * np.asarray(place["beam"]) - np.asarray(place["origin_mm"])
+        return np.array([to_beam @ place["fast"], to_beam @ place["slow"]])
+
+    @property
+    def dials(self) -> NDArray[np.float64]:
+        """Rows x, y, z of the frame of DIALS: x along the spindle, z towards the source."""
+        place = self.place
+        x = np.asarray(place["spindle"]) / np.linalg.norm(place["spindle"])
+        y = np.cross(x, place["beam"])
+        y /= np.linalg.norm(y)
+        return np.array([x, y, np.cross(x, y)])
+
+    def _put_center(self, center_mm: NDArray[np.float64]) -> None:
+        custom = self._custom
+        assert custom is not None
+        beam, fast, slow = np.asarray(custom["beam"]), np.asarray(custom["fast"]), np.asarray(custom["slow"])
+        origin = custom["distance_mm"] * beam - center_mm[0] * fast - center_mm[1] * slow
+        custom["origin_mm"] = origin.tolist()
+        self._measure()
+
+    def _measure(self) -> None:
+        """Distances and beam centre of a custom panel from its place."""
+        custom = self._custom
+        assert custom is not None
+        normal = np.asarray(custom["normal"])
+        close = float(normal @ custom["origin_mm"])
+        along = float(normal @ custom["beam"])
+        custom["close_distance_mm"] = close
+        # A panel along the beam has no distance along it.
+        custom["distance_mm"] = close / along if along != 0 else close
+        custom["beam_center_mm"] = self.direct_mm.tolist()
+
+
+def _copy(place: _core.Placed) -> _core.Placed:
+    return place.copy()
+
+
