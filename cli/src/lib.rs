@@ -5,7 +5,7 @@ pub mod commands;
 pub mod console;
 pub mod error;
 pub mod evidence;
-pub(crate) mod images;
+pub mod images;
 pub mod options;
 pub(crate) mod picture;
 pub mod signals;

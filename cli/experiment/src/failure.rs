@@ -121,7 +121,7 @@ impl Failure {
     }
 
     /// No memory for `what`, which belongs to `part`.
-    pub(crate) fn no_memory(part: Part, what: impl Into<String>) -> Self {
+    pub fn no_memory(part: Part, what: impl Into<String>) -> Self {
         Self::NoMemory { part, what: what.into() }
     }
 

@@ -14,14 +14,20 @@ use widebragg_cli::commands::derivatives::Chosen;
 use widebragg_cli::commands::setup::inputs::Inputs;
 use widebragg_cli::commands::setup::{self, SetUp};
 use widebragg_cli::options::{self, Command, GradientOptions, Options};
-use widebragg_experiment::failure::Failure;
+use widebragg_experiment::carryover::{find_latch, latched, open_slots};
+use widebragg_experiment::detector_noise::DetectorNoise;
+use widebragg_experiment::experiment::Experiment as LibraryExperiment;
+use widebragg_experiment::failure::{Failure, Part};
 use widebragg_experiment::frame::render_frame;
 use widebragg_experiment::gradient::loss::{Loss, LossKind};
 use widebragg_experiment::gradient::moves::Moves;
 use widebragg_experiment::gradient::named::value;
 use widebragg_experiment::gradient::problem::Problem;
+use widebragg_experiment::gradient::refine::optimiser::fit;
 use widebragg_experiment::gradient::selection::selected;
+use widebragg_experiment::images::noise_counts;
 use widebragg_experiment::threads;
+use widebragg_experiment::trace::pixel::{Carried, Chosen as Steps, Rounding, trace_pixel};
 
 use crate::failure::raised;
 use crate::pools::pool;
@@ -38,6 +44,28 @@ pub(crate) struct Experiment {
     set_up: SetUp,
     /// What the user should know, a sentence each.
     warnings: Vec<String>,
+}
+
+/// The indices of the first node of a grid, and the grid.
+type FactorArray<'py> = ([i32; 3], Bound<'py, PyArrayDyn<f64>>);
+
+/// What a refinement found.
+#[pyclass(frozen, get_all, module = "widebragg._core")]
+pub(crate) struct Refined {
+    /// Name, unit, value and standard uncertainty of each parameter.
+    parameters: Vec<(String, &'static str, f64, Option<f64>)>,
+    /// Half the sum of squared residuals at the start and at the end.
+    loss: [f64; 2],
+    /// Pearson's correlation coefficient at the start and at the end.
+    correlation: [f64; 2],
+    /// Accepted steps.
+    iterations: usize,
+    /// Whether it has converged.
+    converged: bool,
+    /// Whether it has, to something that describes the data.
+    believable: bool,
+    /// Pixels of the last stage.
+    pixels: usize,
 }
 
 /// A parameter of derivatives: its name, its unit and its value.
@@ -76,15 +104,7 @@ impl Experiment {
     /// The shape of an image: (slow, fast), or (panel, slow, fast) of several panels of equal size.
     #[getter]
     fn shape(&self) -> Vec<usize> {
-        let experiment = &self.set_up.experiment;
-        let mut heights = experiment.panels.iter().map(|panel| panel.detector.slow_pixels);
-        let first = heights.next().unwrap_or(0);
-        let (count, columns) = (experiment.panels.len(), experiment.columns());
-        if count > 1 && heights.all(|height| height == first) {
-            vec![count, first, columns]
-        } else {
-            vec![experiment.rows(), columns]
-        }
+        shape(&self.set_up.experiment)
     }
 
     /// The panels, each a dictionary of its name, its number in the file, the shape (slow, fast), and its geometry.
@@ -235,6 +255,127 @@ impl Experiment {
         images.into_pyarray(py).reshape(shape)
     }
 
+    /// What a detector stores of expected photons, by the stages of noise of the options: whole numbers, -1 where a pixel is
+    /// masked.
+    fn detect<'py>(
+        &self,
+        py: Python<'py>,
+        photons: PyReadonlyArrayDyn<'_, f32>,
+        seed: u64,
+        frame: u32,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
+        let photons = photons.as_slice()?;
+        self.check_pixels("photons", photons.len())?;
+        let pool = pool(self.threads(threads))?;
+        let experiment = &self.set_up.experiment;
+        let detect = || stored(experiment, &self.options, photons, seed, frame);
+        let counts = py.detach(|| pool.install(detect)).map_err(raised)?;
+        counts.into_pyarray(py).reshape(self.shape())
+    }
+
+    /// The grid of structure factors and the indices of its first node; none where all have the default F.
+    #[getter]
+    fn structure_factors<'py>(&self, py: Python<'py>) -> PyResult<Option<FactorArray<'py>>> {
+        let Some(grid) = self.set_up.experiment.structure_factors.as_deref() else { return Ok(None) };
+        let count = grid.shape().iter().product();
+        let nodes: Vec<f64> = (0..count).filter_map(|index| grid.nodes().get(index)).collect();
+        Ok(Some((grid.min(), nodes.into_pyarray(py).reshape(grid.shape().to_vec())?)))
+    }
+
+    /// The derivatives of the sum of the pixels, each times its weight, with respect to each structure factor of the grid.
+    fn pullback_to_f<'py>(
+        &self,
+        py: Python<'py>,
+        weights: PyReadonlyArrayDyn<'_, f64>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        let weights = weights.as_slice()?;
+        self.check_pixels("weights", weights.len())?;
+        let chosen = self.chosen((vec!["F".to_owned()], Vec::new()))?;
+        let moves = Moves::default();
+        let by_f = self.solved(py, &chosen, threads, |problem| {
+            let (pulled, _) = problem.pullback(&moves, weights, &[], true)?;
+            Ok(pulled.by_f.unwrap_or_default())
+        })?;
+        let shape = self.set_up.experiment.structure_factors.as_deref().map(|grid| grid.shape().to_vec());
+        by_f.into_pyarray(py).reshape(shape.unwrap_or_default())
+    }
+
+    /// The intermediate values of a pixel, and of each of its steps.
+    fn trace<'py>(&self, py: Python<'py>, slow: usize, fast: usize) -> PyResult<Bound<'py, PyDict>> {
+        let experiment = &self.set_up.experiment;
+        let [rows, columns] = [experiment.rows(), experiment.columns()];
+        if slow >= rows || fast >= columns {
+            return Err(PyIndexError::new_err(format!("pixel {slow} {fast} of {rows} x {columns}")));
+        }
+        setup::check_single_crystal(&self.options, experiment).map_err(raised)?;
+        experiment.only_panel().map_err(raised)?;
+        let pool = pool(self.threads(None))?;
+        let trace = || {
+            let mut orientations = experiment.orientation_buffer()?;
+            let scene = experiment.scene(0, 0, &mut orientations)?;
+            let slots = open_slots(experiment, &scene)?;
+            let latch = find_latch(&scene, &slots)?;
+            let all = Steps { subpixel: None, source: None, rounding: Rounding::None };
+            trace_pixel(&latched(&scene, latch), &slots, [slow, fast], &all)
+        };
+        let trace = py.detach(|| pool.install(trace)).map_err(raised)?;
+        let values = PyDict::new(py);
+        for (name, value) in &trace.taps {
+            match value.numbers() {
+                [number] => values.set_item(name, number)?,
+                numbers => values.set_item(name, numbers)?,
+            }
+        }
+        let steps = trace.steps.iter().map(|step| {
+            let entry = PyDict::new(py);
+            step.counters.iter().try_for_each(|(name, counter)| entry.set_item(name, counter))?;
+            step.numbers.iter().try_for_each(|(name, number)| entry.set_item(name, number))?;
+            entry.set_item("carryover", step.carryover.map(Carried::name))?;
+            Ok(entry)
+        });
+        values.set_item("steps", steps.collect::<PyResult<Vec<_>>>()?)?;
+        Ok(values)
+    }
+
+    /// Fits the parameters of `wrt` to an image in at most `iterations` steps.
+    fn refine(
+        &self,
+        py: Python<'_>,
+        wrt: Wrt,
+        against: PyReadonlyArrayDyn<'_, f32>,
+        poisson: bool,
+        iterations: usize,
+        threads: Option<usize>,
+    ) -> PyResult<Refined> {
+        let chosen = self.chosen(wrt)?;
+        let against = against.as_slice()?;
+        self.check_pixels("against", against.len())?;
+        let kind = if poisson { LossKind::Poisson } else { LossKind::LeastSquares };
+        let loss = Loss::against(against.to_vec(), kind);
+        let fitted = self.solved(py, &chosen, threads, |problem| {
+            fit(problem, &loss, &chosen.parameters, iterations, &|_| ())
+        })?;
+        let experiment = &self.set_up.experiment;
+        let parameters = chosen.parameters.iter().zip(&fitted.uncertainties);
+        let [before, after] = fitted.agreement;
+        Ok(Refined {
+            parameters: parameters
+                .map(|(named, uncertainty)| {
+                    let value = value(named, experiment, &fitted.moves);
+                    (named.name.to_string(), named.unit, value, *uncertainty)
+                })
+                .collect(),
+            loss: [before.loss, after.loss],
+            correlation: [before.correlation, after.correlation],
+            iterations: fitted.iterations(),
+            converged: fitted.converged,
+            believable: fitted.is_believable(),
+            pixels: fitted.pixels,
+        })
+    }
+
     /// A loss, the number of pixels in it, and its derivatives with respect to each parameter of `wrt`.
     fn gradient(
         &self,
@@ -308,6 +449,37 @@ impl Experiment {
         let solve = || solve(&Problem::new(&self.set_up.experiment, &chosen.groups)?);
         py.detach(|| pool.install(solve)).map_err(raised)
     }
+}
+
+/// The shape of an image: (slow, fast), or (panel, slow, fast) of several panels of equal size.
+pub(crate) fn shape(experiment: &LibraryExperiment) -> Vec<usize> {
+    let mut heights = experiment.panels.iter().map(|panel| panel.detector.slow_pixels);
+    let first = heights.next().unwrap_or(0);
+    let (count, columns) = (experiment.panels.len(), experiment.columns());
+    if count > 1 && heights.all(|height| height == first) {
+        vec![count, first, columns]
+    } else {
+        vec![experiment.rows(), columns]
+    }
+}
+
+/// What a detector stores of expected photons, with the stages of `options`.
+///
+/// # Errors
+/// There is not enough memory, or the experiment cannot have these stages.
+pub(crate) fn stored(
+    experiment: &LibraryExperiment,
+    options: &Options,
+    photons: &[f32],
+    seed: u64,
+    frame: u32,
+) -> Result<Vec<i32>, Failure> {
+    let noise = DetectorNoise::new(&options.noise_stages, experiment)?;
+    let stored = noise.stored(experiment, photons, seed, frame)?;
+    let mut orientations = experiment.orientation_buffer()?;
+    let scenes = experiment.scenes(0, &mut orientations)?;
+    let counts = noise_counts(scenes.panels(), &stored, i32::MIN);
+    counts.map(|noise| noise.pixels).ok_or_else(|| Failure::no_memory(Part::Noise, "an image"))
 }
 
 /// The moves of parameters by `steps` in their units.

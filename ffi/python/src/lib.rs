@@ -8,6 +8,7 @@ mod failure;
 mod functions;
 mod images;
 mod pools;
+mod shots;
 mod simtbx;
 mod words;
 
@@ -19,11 +20,13 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use super::experiment::Experiment;
+    use super::experiment::{Experiment, Refined};
     #[pymodule_export]
     use super::functions::{run, sincg, structure_factors};
     #[pymodule_export]
-    use super::images::read_image;
+    use super::images::{compare, read_image};
+    #[pymodule_export]
+    use super::shots::Shots;
     #[pymodule_export]
     use super::simtbx::{
         SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset,

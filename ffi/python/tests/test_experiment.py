@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import widebragg as wb
 
 from conftest import SMALL
+from widebragg._core import run
 
 #: Random experiments; WIDEBRAGG_LINES=n tries n.
 LINES = int(os.environ.get("WIDEBRAGG_LINES", "25"))
@@ -244,3 +245,76 @@ def test_images_in_files(program, tmp_path, small):
     assert np.array_equal(image, small.render())
     integers = wb.read_image(tmp_path / "int.img")
     assert integers.shape == small.shape and np.array_equal(integers, np.floor(integers))
+
+
+def test_a_refinement_finds_the_cell(small):
+    target = small.replace(cell=(70.1, 80, 90, 85, 95, 100), misset_deg=(10.05, 20, 30))
+    found = small.refine(["a", "misset_x"], target.render())
+    assert found.converged and found.believable
+    assert found.parameters["a"].value == pytest.approx(70.1, abs=1e-3)
+    assert found.parameters["misset_x"].value == pytest.approx(10.05, abs=1e-3)
+    assert found.correlation[1] > 0.999999 > found.correlation[0]
+    assert found.loss[1] < found.loss[0] and found.iterations > 0 and found.pixels > 0
+
+
+def test_counts_are_those_of_the_program(program, tmp_path):
+    line = SMALL.replace("1e24", "1e29") + " --noise-model counter --gain 3 --psf gauss,600 -adc 0 -seed 7"
+    experiment = quiet(line)
+    counts = experiment.detect(experiment.render(), seed=7)
+    assert counts.dtype == np.int32 and counts.max() > 0
+    code, said = run([*line.split(), "-noisefile", "noise.img", "--quiet", "--no-expt"])
+    assert code == 0, said
+    stored = wb.read_image("noise.img")
+    assert np.array_equal(np.clip(counts, 0, 65535), stored)
+    assert np.array_equal(experiment.detect(experiment.render(), seed=7, threads=3), counts)
+    assert not np.array_equal(experiment.detect(experiment.render(), seed=8), counts)
+
+
+def test_traces_end_at_the_pixel(small):
+    trace = small.trace(8, 12)
+    assert trace["I_pixel_final"] == pytest.approx(small.render()[8, 12], rel=1e-6)
+    assert len(trace["steps"]) == 49 and trace["steps"][0]["carryover"] == "off"
+    with pytest.raises(IndexError, match="pixel 20 0 of 20 x 30"):
+        small.trace(20, 0)
+
+
+def test_structure_factors_and_their_slopes():
+    rng = np.random.default_rng(1)
+    hkl = np.stack(np.meshgrid(*[np.arange(-9, 10)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    experiment = quiet(SMALL, hkl=(hkl, rng.uniform(1, 100, len(hkl))), interpolate=False)
+    first, grid = experiment.structure_factors
+    assert first == (-9, -9, -9) and grid.shape == (19, 19, 19)
+    weights = rng.uniform(0, 1, experiment.shape)
+    slopes = experiment.structure_factor_slopes(weights)
+    assert slopes.shape == grid.shape
+    # Photons are proportional to F squared.
+    total = (weights * experiment.render()).sum()
+    assert (slopes * grid).sum() == pytest.approx(2 * total, rel=1e-5)
+    assert quiet(SMALL).structure_factors is None
+
+
+def test_shots_are_those_of_the_program(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = SMALL.replace("-misset 10 20 30 ", "").replace("1e24", "1e29") + " --shots 3 --shot-seed 5 --noise-model counter"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", wb.WidebraggWarning)
+        shots = wb.Shots(line)
+    code, said = run(["shots", *line.split(), "--nxmx", "shots.nxs", "--quiet"])
+    assert code == 0, said
+    assert len(shots) == 3 and shots.shape == (20, 30)
+    for at, shot in enumerate(shots):
+        assert shot.number == at + 1 and shot.truth["wavelength_A"] == pytest.approx(1.0)
+        assert np.shape(shot.truth["crystals"][0]["A"]) == (3, 3)
+        assert np.array_equal(shots.detect(shot), wb.read_image(f"shots.nxs:{at}"))
+    assert np.array_equal(shots[-1].photons, shots[2].photons)
+    with pytest.raises(IndexError):
+        shots[3]
+
+
+def test_comparisons(small):
+    image = small.render()
+    assert wb.compare(image, image)["identical"] == image.size
+    found = wb.compare(2 * image, image)
+    assert found["sum_ratio"] == pytest.approx(2) and found["correlation"] == pytest.approx(1)
+    with pytest.raises(ValueError, match="shapes differ"):
+        wb.compare(image, image[1:])

@@ -56,6 +56,7 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     } else {
         Inputs::default()
     };
+    shots::check_files(options)?;
     let geometry = FileGeometry::read(options, &files)?;
     let mut options = options.clone();
     if options.frames_of_scan {

@@ -23,6 +23,20 @@ use crate::commands::setup::shots::Plan;
 use crate::error::Failure;
 use crate::options::{Options, ShotOptions};
 
+/// Checks that shots go into a file.
+///
+/// # Errors
+/// No option names one.
+pub fn check_files(options: &Options) -> Result<(), Failure> {
+    let Options { floatfile, intfile, noisefile, pgmfile, png, cbf, noise_cbf, nxmx, shots, .. } = options;
+    let has_file =
+        [floatfile, intfile, noisefile, pgmfile, png, cbf, noise_cbf, nxmx].into_iter().any(Option::is_some);
+    if shots.is_none() || has_file {
+        return Ok(());
+    }
+    Err(Failure::input("shots: into which file? give --nxmx FILE, or name images, such as --cbf FILE"))
+}
+
 /// The files that say what the shots are, but for the predictions.
 #[derive(Debug)]
 pub struct TruthFiles {

@@ -14,7 +14,7 @@ mod plausibility;
 mod reach;
 mod repairs;
 pub(crate) mod sensor;
-pub(crate) mod shots;
+pub mod shots;
 pub(crate) mod spectrum;
 mod spots;
 pub(crate) mod structure_factors;

@@ -141,13 +141,6 @@ fn make(line: Line<ShotsOptions>) -> Result<Command, Failure> {
     if !has_count {
         return refused("how many? give --shots N");
     }
-    let has_image = [&render.floatfile, &render.intfile, &render.noisefile, &render.pgmfile, &render.png]
-        .into_iter()
-        .chain([&render.cbf, &render.noise_cbf, &render.nxmx])
-        .any(Option::is_some);
-    if !has_image {
-        return refused("into which file? give --nxmx FILE, or name images, such as --cbf FILE");
-    }
     // Nothing depends on the clock, so that jobs can begin at the same time.
     render.seed_as_typed = render.seed_as_typed.or(i64::try_from(shots.seed).ok());
     render.no_expt = true;

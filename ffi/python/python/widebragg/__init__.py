@@ -24,14 +24,18 @@ that the program prints; what the user should know is a :class:`WidebraggWarning
 """
 
 from ._core import __version__, sincg
-from .experiment import Experiment, Parameter, WidebraggWarning
-from .functions import read_image, structure_factors
+from .experiment import Experiment, Parameter, Refinement, Shot, Shots, WidebraggWarning
+from .functions import compare, read_image, structure_factors
 
 __all__ = [
     "Experiment",
     "Parameter",
+    "Refinement",
+    "Shot",
+    "Shots",
     "WidebraggWarning",
     "__version__",
+    "compare",
     "read_image",
     "sincg",
     "structure_factors",

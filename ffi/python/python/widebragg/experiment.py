@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from .keywords import KEYWORDS, options_of, replaced
 
-__all__ = ["Experiment", "Parameter", "WidebraggWarning"]
+__all__ = ["Experiment", "Parameter", "Refinement", "Shot", "Shots", "WidebraggWarning"]
 
 
 class WidebraggWarning(UserWarning):
@@ -27,6 +28,28 @@ class Parameter(NamedTuple):
     unit: str
     #: Its value.
     value: float
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What a refinement found."""
+
+    #: Unit and fitted value of each parameter.
+    parameters: dict[str, Parameter]
+    #: The standard uncertainty of each; None where it is not determined.
+    uncertainties: dict[str, float | None]
+    #: Whether the fit has converged.
+    converged: bool
+    #: Whether it has, to something that describes the data.
+    believable: bool
+    #: Half the sum of squared residuals at the start and at the end, over the pixels of the last stage.
+    loss: tuple[float, float]
+    #: Pearson's correlation with the image, likewise.
+    correlation: tuple[float, float]
+    #: Accepted steps.
+    iterations: int
+    #: Pixels of the last stage.
+    pixels: int
 
 
 def _words(options: str | Sequence[str]) -> list[str]:
@@ -67,19 +90,8 @@ class Experiment:
         contents: Mapping[str, bytes] | None = None,
         **keywords: Any,
     ) -> None:
-        given = options_of(keywords)
-        names = dict(contents or {})
-        for keyword in given:
-            names.update(keyword.contents)
-        grouped = _core.grouped(_words(options), list(names))
-        for keyword in given:
-            grouped = replaced(grouped, keyword)
-        # Names of files that keywords give are made absolute, too.
-        grouped = _core.grouped([word for _, words in grouped for word in words], list(names))
-        self._options: list[tuple[str, list[str]]] = grouped
-        words = self.options
-        self._contents = {name: content for name, content in names.items() if name in words}
-        self._core = _core.Experiment(words, self._contents)
+        self._options, self._contents = _given(options, contents, keywords)
+        self._core = _core.Experiment(self.options, self._contents)
         for line in self._core.warnings:
             warnings.warn(line, WidebraggWarning, stacklevel=2)
 
@@ -167,13 +179,9 @@ class Experiment:
         the sum of squared differences, or the negative logarithm of the likelihood of counts. Without an image it
         is the sum of all pixels.
         """
-        if loss not in ("least-squares", "poisson"):
-            raise ValueError(f"loss: {loss!r} is neither 'least-squares' nor 'poisson'")
-        data = None
-        if against is not None:
-            data = self._image("against", against, np.float32)
+        data = None if against is None else self._image("against", against, np.float32)
         names = (_names(wrt), list(panel_groups))
-        value, _, slopes = self._core.gradient(names, data, loss == "poisson", threads)
+        value, _, slopes = self._core.gradient(names, data, _is_poisson(loss), threads)
         return value, dict(zip(self.parameters(wrt, panel_groups=panel_groups), slopes))
 
     def derivatives(
@@ -189,6 +197,67 @@ class Experiment:
         images = self._core.pushforward(names, [0.0] * len(parameters), threads)
         return dict(zip(parameters, images))
 
+    def structure_factor_slopes(
+        self, weights: ArrayLike, *, threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """The derivative of ``(weights * image).sum()`` with respect to each F of :attr:`structure_factors`."""
+        return self._core.pullback_to_f(self._image("weights", weights, np.float64), threads)
+
+    @property
+    def structure_factors(self) -> tuple[tuple[int, int, int], NDArray[np.float64]] | None:
+        """The h, k, l of the first node of the grid of structure factors, and the grid; None without a list."""
+        found = self._core.structure_factors
+        if found is None:
+            return None
+        (h, k, l), grid = found
+        return (h, k, l), grid
+
+    def detect(
+        self,
+        photons: ArrayLike,
+        *,
+        seed: int = 1,
+        frame: int = 1,
+        threads: int | None = None,
+    ) -> NDArray[np.int32]:
+        """What a detector stores of the expected ``photons``, an image of :attr:`shape`: int32, -1 where masked.
+
+        The stages are those of the options, such as ``--gain``, ``--psf`` or ``--detector-model``; without any,
+        photons are counted. Each pixel is drawn by ``seed``, ``frame``, panel and pixel alone, as by the program with
+        ``--noise-model counter``, whose frames count from 1.
+        """
+        image = self._image("photons", photons, np.float32)
+        return self._core.detect(image, seed, frame, threads)
+
+    def trace(self, slow: int, fast: int) -> dict[str, Any]:
+        """The intermediate values of a pixel by their names, and those of its steps, a list, as ``"steps"``."""
+        return self._core.trace(slow, fast)
+
+    def refine(
+        self,
+        wrt: str | Sequence[str],
+        against: ArrayLike,
+        *,
+        loss: Literal["least-squares", "poisson"] = "least-squares",
+        iterations: int = 60,
+        panel_groups: Sequence[str] = (),
+        threads: int | None = None,
+    ) -> Refinement:
+        """Fits the parameters that ``wrt`` names to an image, as the program's ``refine`` does."""
+        names = (_names(wrt), list(panel_groups))
+        image = self._image("against", against, np.float32)
+        found = self._core.refine(names, image, _is_poisson(loss), iterations, threads)
+        return Refinement(
+            {name: Parameter(unit, value) for name, unit, value, _ in found.parameters},
+            {name: uncertainty for name, _, _, uncertainty in found.parameters},
+            found.converged,
+            found.believable,
+            (found.loss[0], found.loss[1]),
+            (found.correlation[0], found.correlation[1]),
+            found.iterations,
+            found.pixels,
+        )
+
     def _image(self, name: str, value: ArrayLike, dtype: type[np.floating[Any]]) -> NDArray[Any]:
         """An image as a contiguous array, checked for its shape."""
         image = np.asarray(value, dtype=dtype)
@@ -203,11 +272,102 @@ class Experiment:
         return f"Experiment({shlex.join(self.options)!r})"
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A shot of a series."""
+
+    #: Its number, from 1.
+    number: int
+    #: The photons expected in each pixel.
+    photons: NDArray[np.float32]
+    #: What it is: ``wavelength_A``, ``fluence``, ``shift_mm`` of the detector, and ``crystals`` with ``A`` (columns a*,
+    #: b*, c* in 1/angstrom), ``N``, ``weight`` and so on; what is None is as in the options.
+    truth: dict[str, Any]
+
+
+class Shots:
+    """Many stills of crystals in random orientations, as ``widebragg shots`` makes them: an iterator of :class:`Shot`.
+
+    ``options`` and keywords are those of :class:`Experiment`, and the options of ``widebragg help shots``. A shot is the
+    same whatever is rendered before it, and has the bits that the program gives it.
+
+    >>> import widebragg as wb
+    >>> shots = wb.Shots(
+    ...     "--shots 3", cell=(70, 80, 90, 90, 90, 90), N=5, default_F=100, wavelength_A=1, distance_mm=100,
+    ...     pixel_mm=0.5, detector_pixels=(20, 30), fluence=1e24,
+    ... )
+    >>> [shot.number for shot in shots], len(shots)
+    ([1, 2, 3], 3)
+    >>> shots[0].photons.shape, len(shots[0].truth["crystals"])
+    ((20, 30), 1)
+    """
+
+    def __init__(
+        self,
+        options: str | Sequence[str] = (),
+        *,
+        contents: Mapping[str, bytes] | None = None,
+        **keywords: Any,
+    ) -> None:
+        grouped, held = _given(options, contents, keywords)
+        self._core = _core.Shots([word for _, words in grouped for word in words], held)
+        for line in self._core.warnings:
+            warnings.warn(line, WidebraggWarning, stacklevel=2)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of images: (slow, fast), or (panel, slow, fast) of several panels of equal size."""
+        return tuple(self._core.shape)
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __getitem__(self, index: int) -> Shot:
+        """A shot, counted from 0 here."""
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(f"shot {index} of {len(self)}, counted from 0")
+        truth = self._core.truth(at)
+        return Shot(truth.pop("number"), self._core.render(at, None), truth)
+
+    def __iter__(self) -> Iterator[Shot]:
+        return (self[at] for at in range(len(self)))
+
+    def detect(self, shot: Shot) -> NDArray[np.int32]:
+        """What the detector stores of a shot, drawn by the seed of the shots: see :meth:`Experiment.detect`."""
+        photons = np.ascontiguousarray(shot.photons, dtype=np.float32)
+        return self._core.detect(shot.number - 1, photons, None)
+
+
+def _given(
+    options: str | Sequence[str],
+    contents: Mapping[str, bytes] | None,
+    keywords: Mapping[str, Any],
+) -> tuple[list[tuple[str, list[str]]], dict[str, bytes]]:
+    """The options with those of keywords, and the contents that stand for files."""
+    given = options_of(keywords)
+    held = dict(contents or {})
+    for keyword in given:
+        held.update(keyword.contents)
+    grouped = _core.grouped(_words(options), list(held))
+    for keyword in given:
+        grouped = replaced(grouped, keyword)
+    # Again, since names of files that keywords give are made absolute, too.
+    words = [word for _, words in grouped for word in words]
+    return _core.grouped(words, list(held)), {name: text for name, text in held.items() if name in words}
+
+
 def _again(options: list[str], contents: dict[str, bytes]) -> Experiment:
     """An experiment that was pickled, of which all warnings were told."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", WidebraggWarning)
         return Experiment(options, contents=contents)
+
+
+def _is_poisson(loss: str) -> bool:
+    if loss not in ("least-squares", "poisson"):
+        raise ValueError(f"loss: {loss!r} is neither 'least-squares' nor 'poisson'")
+    return loss == "poisson"
 
 
 def _names(wrt: str | Sequence[str]) -> list[str]:

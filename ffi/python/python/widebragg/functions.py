@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 
-__all__ = ["read_image", "structure_factors"]
+__all__ = ["compare", "read_image", "structure_factors"]
 
 
 def structure_factors(
@@ -38,6 +38,25 @@ def structure_factors(
         raise ValueError(f"grid: an array of {values.ndim} axes, three are needed: h, k, l")
     columns = [np.ascontiguousarray(column) for column in np.moveaxis(indices, -1, 0)]
     return _core.structure_factors(values, minimum, columns, default_F, interpolate)
+
+
+def compare(image: ArrayLike, reference: ArrayLike) -> dict[str, Any]:
+    """How an image differs from a reference of the same shape, as the program's ``compare`` tells it.
+
+    ``pixels``, those that are finite in both (``compared``) and those of the same bits (``identical``), Pearson's
+    ``correlation``, ``mean_square`` difference, ``sum_ratio`` (image over reference), and the largest differences:
+    ``largest_absolute``, ``largest_relative``, and ``largest_relative_bright`` of pixels above a millionth of the
+    brightest.
+
+    >>> import numpy as np, widebragg as wb
+    >>> wb.compare(np.full((2, 2), 3.0), np.full((2, 2), 2.0))["sum_ratio"]
+    1.5
+    """
+    images = [np.ascontiguousarray(each, dtype=np.float32) for each in (image, reference)]
+    if images[0].shape != images[1].shape:
+        raise ValueError(f"shapes differ: {images[0].shape}, {images[1].shape}")
+    rows = [each.reshape(-1, each.shape[-1] if each.ndim else 1) for each in images]
+    return _core.compare(*rows)
 
 
 def read_image(path: str | os.PathLike[str], shape: tuple[int, int] | None = None) -> NDArray[Any]:
