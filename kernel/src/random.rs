@@ -62,10 +62,19 @@ fn next(state: u64, multiplier: u64) -> u64 {
     if folded >= MODULUS { folded - MODULUS } else { folded }
 }
 
+/// The largest deviate.
+const LARGEST: f64 = 1.0 - 1.2e-7;
+
+/// The part of the modulus that an entry of the shuffle table is.
+#[inline(always)]
+fn part(entry: u32) -> f64 {
+    (1.0 / MODULUS as f64) * f64::from(entry)
+}
+
 /// The deviate of an entry of the shuffle table.
 #[inline(always)]
 fn deviate(entry: u32) -> f32 {
-    (((1.0 / MODULUS as f64) * f64::from(entry)) as f32).min((1.0 - 1.2e-7) as f32)
+    (part(entry) as f32).min(LARGEST as f32)
 }
 
 impl Ran1 {
@@ -134,14 +143,31 @@ impl Ran1 {
         self.last
     }
 
-    /// Draws the next deviate.
-    pub fn draw(&mut self) -> f32 {
+    /// The entry of the shuffle table that the next deviate is.
+    #[inline(always)]
+    fn next_entry(&mut self) -> u32 {
         if self.state == 0 {
             // `nanoBragg.c` starts the generator where the state is not above 0.
             *self = Self::new(1);
         }
         let next = self.advance();
-        deviate(self.shuffle(next))
+        self.shuffle(next)
+    }
+
+    /// Draws the next deviate.
+    pub fn draw(&mut self) -> f32 {
+        deviate(self.next_entry())
+    }
+
+    /// Draws the next deviate without rounding it to f32, as simtbx does.
+    ///
+    /// ```
+    /// use widebragg::random::Ran1;
+    ///
+    /// assert_eq!(Ran1::new(1).draw_f64() as f32, Ran1::new(1).draw());
+    /// ```
+    pub fn draw_f64(&mut self) -> f64 {
+        part(self.next_entry()).min(LARGEST)
     }
 
     /// Draws the next deviates: the same as [`Ran1::draw`] one after the other, faster.
@@ -218,14 +244,25 @@ pub(crate) struct RandomTurn {
 impl RandomTurn {
     /// Draws one by at most `cap_rad`; see [`random_rotation`].
     pub(crate) fn draw(cap_rad: f32, random: &mut Ran1) -> Self {
-        let mut deviate = || 2.0 * f64::from(random.draw()) - 1.0;
-        let (r1, r2, r3) = (deviate(), deviate(), deviate());
-        let radius = libm::sqrt(1.0 - r2 * r2);
-        let axis = Vec3::new(radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2);
+        let (axis, rest) = Self::axis_and_rest(|| f64::from(random.draw()));
         // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
         let third = f64::from((1.0f64 / 3.0) as f32);
-        let root = libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32;
+        let root = libm::pow(f64::from(rest as f32), third) as f32;
         Self { axis, angle_rad: f64::from(cap_rad * root) }
+    }
+
+    /// As [`RandomTurn::draw`], without rounding to f32.
+    fn draw_f64(cap_rad: f64, random: &mut Ran1) -> Self {
+        let (axis, rest) = Self::axis_and_rest(|| random.draw_f64());
+        Self { axis, angle_rad: cap_rad * libm::pow(rest, 1.0 / 3.0) }
+    }
+
+    /// A random axis, and 1 - r^2 for another deviate r from -1 to 1.
+    fn axis_and_rest(mut uniform: impl FnMut() -> f64) -> (Vec3, f64) {
+        let mut deviate = || 2.0 * uniform() - 1.0;
+        let (r1, r2, r3) = (deviate(), deviate(), deviate());
+        let radius = libm::sqrt(1.0 - r2 * r2);
+        (Vec3::new(radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2), 1.0 - r3 * r3)
     }
 }
 
@@ -234,6 +271,12 @@ impl RandomTurn {
 /// Source: `mosaic_rotation_umat` of `nanoBragg.c`, in f32 where it uses f32.
 pub fn random_rotation(cap_rad: f32, random: &mut Ran1) -> Mat3 {
     let RandomTurn { axis, angle_rad } = RandomTurn::draw(cap_rad, random);
+    turn_about(axis, angle_rad)
+}
+
+/// As [`random_rotation`], in f64 throughout: that of simtbx (cctbx_project).
+pub fn random_rotation_f64(cap_rad: f64, random: &mut Ran1) -> Mat3 {
+    let RandomTurn { axis, angle_rad } = RandomTurn::draw_f64(cap_rad, random);
     turn_about(axis, angle_rad)
 }
 
@@ -260,7 +303,25 @@ pub fn fill_mosaic(spread_rad: f64, seed: i64, domains: &mut [Mat3]) -> Result<(
 /// The cap is 90 rad and not 90 degrees, as in `nanoBragg.c`.
 #[must_use]
 pub fn random_misset(seed: i64) -> [f64; 3] {
-    let u = random_rotation(90.0, &mut Ran1::new(seed));
+    misset_of(&random_rotation(90.0, &mut Ran1::new(seed)))
+}
+
+/// As [`random_misset`], in f64 throughout: that of simtbx's `randomize_orientation`.
+///
+/// ```
+/// use widebragg::random::{random_misset, random_misset_f64};
+///
+/// for (rounded, exact) in random_misset(1).into_iter().zip(random_misset_f64(1)) {
+///     assert!((rounded - exact).abs() < 1e-4 && rounded != exact);
+/// }
+/// ```
+#[must_use]
+pub fn random_misset_f64(seed: i64) -> [f64; 3] {
+    misset_of(&random_rotation_f64(90.0, &mut Ran1::new(seed)))
+}
+
+/// The angles about x, y, z of a rotation, in rad.
+fn misset_of(u: &Mat3) -> [f64; 3] {
     [
         libm::atan2(u[2][1], u[2][2]),
         libm::atan2(-u[2][0], libm::hypot(u[2][1], u[2][2])),

@@ -29,8 +29,8 @@ mod _core {
     use super::shots::Shots;
     #[pymodule_export]
     use super::simtbx::{
-        SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset,
-        simtbx_oversample, simtbx_panel,
+        SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset, simtbx_oversample,
+        simtbx_panel,
     };
     #[pymodule_export]
     use super::words::grouped;

@@ -25,7 +25,7 @@ use widebragg::detector::{
     Convention, CustomAxes, Detector, DetectorParameters, NormalUse, Pivot as KernelPivot,
 };
 use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
-use widebragg::random::{Ran1, random_misset, random_rotation};
+use widebragg::random::{Ran1, random_misset_f64, random_rotation_f64};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep};
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi, Scene};
@@ -101,7 +101,7 @@ impl SimtbxFactors {
 /// A panel in its place; lengths in mm, vectors in the laboratory frame.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct PanelNumbers {
+pub(crate) struct PanelNumbers {
     /// Pixels along slow and fast.
     shape: [usize; 2],
     pixel_mm: f64,
@@ -124,7 +124,7 @@ struct PanelNumbers {
 /// The beam.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct BeamNumbers {
+pub(crate) struct BeamNumbers {
     direction: [f64; 3],
     e_vector: [f64; 3],
     /// Kahn's factor; without one there is no polarisation factor.
@@ -140,7 +140,7 @@ struct BeamNumbers {
 /// The crystal and its rotation.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct CrystalNumbers {
+pub(crate) struct CrystalNumbers {
     direct_angstrom: [[f64; 3]; 3],
     cells: [f64; 3],
     shape: String,
@@ -263,9 +263,7 @@ fn matrices(array: &PyReadonlyArray3<'_, f64>) -> PyResult<Vec<Mat3>> {
         return Err(PyValueError::new_err("domains: matrices of shape (n, 3, 3) are needed"));
     };
     let array = array.as_array();
-    Ok((0..count)
-        .map(|i| [0, 1, 2].map(|row| [0, 1, 2].map(|column| array[[i, row, column]])))
-        .collect())
+    Ok((0..count).map(|i| [0, 1, 2].map(|row| [0, 1, 2].map(|column| array[[i, row, column]]))).collect())
 }
 
 /// Sources of an array whose rows are x, y, z towards the source, the wavelength in A and the weight; and the sum of the
@@ -420,7 +418,6 @@ pub(crate) fn simtbx_panel(
     distance_mm: Option<f64>,
     close_distance_mm: Option<f64>,
     beam_center_mm: Option<[f64; 2]>,
-    org_px: Option<[f64; 2]>,
     rotation_deg: [f64; 3],
     twotheta_deg: f64,
 ) -> PyResult<Placed> {
@@ -451,8 +448,6 @@ pub(crate) fn simtbx_panel(
         close_distance_m: close_distance_mm.map(metres),
         x_beam_m: beam_center_mm.map(|[x, _]| metres(x)),
         y_beam_m: beam_center_mm.map(|[_, y]| metres(y)),
-        org_x_px: org_px.map(|[x, _]| x),
-        org_y_px: org_px.map(|[_, y]| y),
         convention,
         pivot: KernelPivot::Sample,
         rotation_rad: rotation_deg.map(f64::to_radians),
@@ -514,7 +509,7 @@ pub(crate) fn simtbx_oversample(
 /// The missetting of `randomize_orientation`, in degrees.
 #[pyfunction]
 pub(crate) fn simtbx_misset(seed: i64) -> [f64; 3] {
-    random_misset(seed).map(f64::to_degrees)
+    random_misset_f64(seed).map(f64::to_degrees)
 }
 
 /// Mosaic domains, of shape (n, 3, 3): the first is the identity and draws nothing.
@@ -528,9 +523,8 @@ pub(crate) fn simtbx_domains(
     if !spread_deg.is_finite() {
         return Err(PyValueError::new_err("mosaic_spread_deg is not a finite number"));
     }
-    let cap_rad = spread_deg.to_radians() as f32;
     let mut random = Ran1::new(seed);
-    let drawn = (1..count).map(|_| random_rotation(cap_rad, &mut random));
+    let drawn = (1..count).map(|_| random_rotation_f64(spread_deg.to_radians(), &mut random));
     let domains: Vec<Mat3> = core::iter::once(IDENTITY).chain(drawn).collect();
     let count = domains.len();
     domains.as_flattened().as_flattened().to_vec().into_pyarray(py).reshape([count, 3, 3])

@@ -107,7 +107,6 @@ def simtbx_panel(
     distance_mm: float | None,
     close_distance_mm: float | None,
     beam_center_mm: Sequence[float] | None,
-    org_px: Sequence[float] | None,
     rotation_deg: Sequence[float],
     twotheta_deg: float,
 ) -> Placed: ...

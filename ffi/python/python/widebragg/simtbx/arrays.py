@@ -75,8 +75,8 @@ class FlexArray(NDArray[Any]):
         return self.shape
 
     def all(self, *args: Any, **kwargs: Any) -> Any:
-        """The shape, as in flex; with arguments, whether all elements are true, as in numpy."""
-        return super().all(*args, **kwargs) if args or kwargs else self.shape
+        """The shape, as in flex; of truth values, or with arguments, whether all elements are true, as in numpy."""
+        return super().all(*args, **kwargs) if args or kwargs or self.dtype == bool else self.shape
 
     def as_1d(self) -> FlexArray:
         """The same elements without axes; shares memory."""

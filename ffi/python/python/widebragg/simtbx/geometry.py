@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from widebragg import _core
 from widebragg.simtbx.enums import convention
@@ -21,7 +21,7 @@ class Geometry:
     """A panel with the directions of beam, E vector and spindle; lengths in mm.
 
     A named convention places the panel by its beam centre and distance. Once an axis is given, or a panel of dxtbx, the panel
-    is custom: it is where it was put, and a new distance or beam centre moves it.
+    is custom: it is where it was put, and a new distance or beam centre moves it. Its normal follows the fast and slow axis.
     """
 
     def __init__(self, shape: tuple[int, int], pixel_mm: float) -> None:
@@ -31,7 +31,6 @@ class Geometry:
         self.distance_mm: float | None = 100.0
         self.close_distance_mm: float | None = None
         self.beam_center_mm: list[float] | None = None
-        self.org_px: list[float] | None = None
         self.rotation_deg = (0.0, 0.0, 0.0)
         self.twotheta_deg = 0.0
         self._custom: _core.Placed | None = None
@@ -49,7 +48,7 @@ class Geometry:
             return self._custom
         parameters = (
             self.convention.value, self.shape, self.pixel_mm, self.distance_mm, self.close_distance_mm,
-            self.beam_center_mm, self.org_px, self.rotation_deg, self.twotheta_deg,
+            self.beam_center_mm, self.rotation_deg, self.twotheta_deg,
         )  # fmt: skip
         key = repr(parameters)
         if self._placed is None or self._placed[0] != key:
@@ -60,10 +59,7 @@ class Geometry:
         """Puts the panel where one of dxtbx is."""
         fast, slow = np.asarray(panel.fast), np.asarray(panel.slow)
         origin = np.asarray(panel.origin_mm)
-        normal = np.cross(fast, slow)
-        normal /= np.linalg.norm(normal)
-        # Left-handed panels have the normal that points away from the sample as well.
-        normal = normal if origin @ normal >= 0 else -normal
+        normal = _normal(fast, slow, away=origin)
         before = self._custom
         if e_vector is None:
             e_vector = self.place["e_vector"]
@@ -98,11 +94,15 @@ class Geometry:
         length = np.linalg.norm(unit)
         if not 0 < length < np.inf:
             raise ValueError(f"a direction of length {length}")
+        unit /= length
+        if np.allclose(unit, self.place[name], rtol=0, atol=1e-12):  # type: ignore[literal-required]
+            return
         custom = self._custom = _copy(self.place)
         self.convention = convention.Custom
         center = self.direct_mm
-        custom[name] = (unit / length).tolist()  # type: ignore[literal-required]
+        custom[name] = unit.tolist()  # type: ignore[literal-required]
         if name in ("fast", "slow"):
+            custom["normal"] = _normal(custom["fast"], custom["slow"], away=custom["normal"]).tolist()
             self._put_center(center)
         else:
             self._measure()
@@ -122,7 +122,7 @@ class Geometry:
     def set_beam_center(self, center_mm: Sequence[float]) -> None:
         """Moves the panel so that the beam meets it there: X and Y of the convention; fast and slow of a custom panel."""
         if self._custom is None:
-            self.beam_center_mm, self.org_px = list(center_mm), None
+            self.beam_center_mm = list(center_mm)
         else:
             self._put_center(np.asarray(center_mm, dtype=float))
 
@@ -131,7 +131,24 @@ class Geometry:
         """Where the beam meets the panel, along fast and slow from its outer corner."""
         place = self.place
         to_beam = place["distance_mm"] * np.asarray(place["beam"]) - np.asarray(place["origin_mm"])
-        return np.array([to_beam @ place["fast"], to_beam @ place["slow"]])
+        return self._along_axes(to_beam @ place["fast"], to_beam @ place["slow"])
+
+    @property
+    def foot_mm(self) -> NDArray[np.float64]:
+        """Products of the vector from the outer corner to the sample with the fast and the slow axis."""
+        origin = np.asarray(self.place["origin_mm"])
+        return np.array([-origin @ self.place["fast"], -origin @ self.place["slow"]])
+
+    def set_foot(self, foot_mm: Sequence[float]) -> None:
+        """Moves the panel in its plane so that :attr:`foot_mm` is this."""
+        self.follow(convention.Custom)
+        self._put_center(self.direct_mm + self._along_axes(*(np.asarray(foot_mm) - self.foot_mm)))
+
+    def _along_axes(self, on_fast: float, on_slow: float) -> NDArray[np.float64]:
+        """Components along fast and slow of a vector in the panel with these products: axes may be oblique."""
+        axes = np.array([self.place["fast"], self.place["slow"]])
+        components: NDArray[np.float64] = np.linalg.solve(axes @ axes.T, [on_fast, on_slow])
+        return components
 
     @property
     def dials(self) -> NDArray[np.float64]:
@@ -161,6 +178,16 @@ class Geometry:
         # A panel along the beam has no distance along it.
         custom["distance_mm"] = close / along if along != 0 else close
         custom["beam_center_mm"] = self.direct_mm.tolist()
+
+
+def _normal(fast: ArrayLike, slow: ArrayLike, away: ArrayLike) -> NDArray[np.float64]:
+    """The normal of two axes that points to the same side as ``away``: left-handed panels have one as well."""
+    across = np.cross(np.asarray(fast), np.asarray(slow))
+    length = np.linalg.norm(across)
+    if not length > 1e-6:
+        raise ValueError("the fast and the slow axis are parallel")
+    normal: NDArray[np.float64] = across / (length if np.dot(across, away) >= 0 else -length)
+    return normal
 
 
 def _copy(place: _core.Placed) -> _core.Placed:

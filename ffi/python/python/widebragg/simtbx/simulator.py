@@ -496,10 +496,8 @@ class nanoBragg:
     def Fhkl(self) -> Any:
         """A Miller array of cctbx, of amplitudes: it is expanded to P 1 with Friedel mates and sets the cell.
 
-        A matrix that was set before is kept.
+        A matrix that was set before is kept. None where no array was set; Fhkl_tuple has the list.
         """
-        if self._miller_array is None:
-            raise AttributeError("Fhkl: no Miller array was set; Fhkl_tuple has the list")
         return self._miller_array
 
     @Fhkl.setter
@@ -528,6 +526,7 @@ class nanoBragg:
         hkl = np.asarray(numbers(indices), dtype=np.int32).reshape(-1, 3)
         F = np.asarray(numbers(amplitudes), dtype=float).ravel()
         self.__dict__["_reflections"] = _Reflections(hkl, F)
+        self.__dict__["_miller_array"] = None
 
     @property
     def indices(self) -> NDArray[np.int32]:
@@ -717,16 +716,12 @@ class nanoBragg:
     @property
     def XDS_ORGXY(self) -> tuple[float, float]:
         """Foot of the normal through the sample, in pixels along fast and slow, counted from 1."""
-        place = self._geometry.place
-        origin = np.asarray(place["origin_mm"])
-        fast, slow = -float(origin @ place["fast"]), -float(origin @ place["slow"])
-        return fast / self.pixel_size_mm + 0.5, slow / self.pixel_size_mm + 0.5
+        fast, slow = (self._geometry.foot_mm / self.pixel_size_mm + 0.5).tolist()
+        return fast, slow
 
     @XDS_ORGXY.setter
     def XDS_ORGXY(self, org_px: Any) -> None:
-        fast, slow = (self.pixel_size_mm * (number - before) for number, before in zip(vector(org_px, 2), self.XDS_ORGXY))
-        self._geometry.follow(convention.Custom)
-        self._geometry.set_beam_center(self._geometry.direct_mm + (fast, slow))
+        self._geometry.set_foot([(number - 0.5) * self.pixel_size_mm for number in vector(org_px, 2)])
 
     @property
     def pix0_vector_mm(self) -> tuple[float, ...]:
@@ -859,7 +854,7 @@ class nanoBragg:
         phi = 0 is a rotation like any other, F is never interpolated, spot_scale does not count, and all subpixels have the
         solid angle of the last.
         """
-        if self.oversample == 1 and self.detector_thick_mm <= 0:
+        if self.curved_detector or (self.oversample == 1 and self.detector_thick_mm <= 0):
             self._add_spots(self._pixels, carried=False, interpolate=False, scale=1.0)
             return
         own = np.zeros_like(self._pixels)
