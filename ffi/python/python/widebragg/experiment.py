@@ -90,10 +90,19 @@ class Experiment:
         contents: Mapping[str, bytes] | None = None,
         **keywords: Any,
     ) -> None:
-        self._options, self._contents = _given(options, contents, keywords)
-        self._core = _core.Experiment(self.options, self._contents)
+        self._set_up(options, contents, keywords)
         for line in self._core.warnings:
             warnings.warn(line, WidebraggWarning, stacklevel=2)
+
+    def _set_up(
+        self,
+        options: str | Sequence[str],
+        contents: Mapping[str, bytes] | None,
+        keywords: Mapping[str, Any],
+    ) -> None:
+        """Makes the experiment, and tells no warnings."""
+        self._options, self._contents = _given(options, contents, keywords)
+        self._core = _core.Experiment(self.options, self._contents)
 
     @classmethod
     def from_options(cls, options: str | Sequence[str], **keywords: Any) -> Experiment:
@@ -101,8 +110,16 @@ class Experiment:
         return cls(options, **keywords)
 
     def replace(self, options: str | Sequence[str] = (), **keywords: Any) -> Experiment:
-        """Another experiment, with these options and keywords in the place of those that it has."""
-        return Experiment([*self.options, *_words(options)], contents=self._contents, **keywords)
+        """Another experiment, with these options and keywords in the place of those that it has.
+
+        Of its warnings, those are told that this experiment did not have.
+        """
+        other = Experiment.__new__(Experiment)
+        other._set_up([*self.options, *_words(options)], self._contents, keywords)
+        for line in other._core.warnings:
+            if line not in self._core.warnings:
+                warnings.warn(line, WidebraggWarning, stacklevel=2)
+        return other
 
     @property
     def options(self) -> list[str]:
@@ -358,10 +375,10 @@ def _given(
 
 
 def _again(options: list[str], contents: dict[str, bytes]) -> Experiment:
-    """An experiment that was pickled, of which all warnings were told."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", WidebraggWarning)
-        return Experiment(options, contents=contents)
+    """An experiment that was pickled, whose warnings were told."""
+    experiment = Experiment.__new__(Experiment)
+    experiment._set_up(options, contents, {})
+    return experiment
 
 
 def _is_poisson(loss: str) -> bool:
