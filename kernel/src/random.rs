@@ -244,25 +244,25 @@ pub(crate) struct RandomTurn {
 impl RandomTurn {
     /// Draws one by at most `cap_rad`; see [`random_rotation`].
     pub(crate) fn draw(cap_rad: f32, random: &mut Ran1) -> Self {
-        let (axis, rest) = Self::axis_and_rest(|| f64::from(random.draw()));
-        // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
-        let third = f64::from((1.0f64 / 3.0) as f32);
-        let root = libm::pow(f64::from(rest as f32), third) as f32;
+        let (axis, root) = Self::axis_and_root(|| f64::from(random.draw()));
         Self { axis, angle_rad: f64::from(cap_rad * root) }
     }
 
-    /// As [`RandomTurn::draw`], without rounding to f32.
+    /// As [`RandomTurn::draw`], with deviates and angle in f64.
     fn draw_f64(cap_rad: f64, random: &mut Ran1) -> Self {
-        let (axis, rest) = Self::axis_and_rest(|| random.draw_f64());
-        Self { axis, angle_rad: cap_rad * libm::pow(rest, 1.0 / 3.0) }
+        let (axis, root) = Self::axis_and_root(|| random.draw_f64());
+        Self { axis, angle_rad: cap_rad * f64::from(root) }
     }
 
-    /// A random axis, and 1 - r^2 for another deviate r from -1 to 1.
-    fn axis_and_rest(mut uniform: impl FnMut() -> f64) -> (Vec3, f64) {
+    /// A random axis, and the part of the cap that the angle is.
+    fn axis_and_root(mut uniform: impl FnMut() -> f64) -> (Vec3, f32) {
         let mut deviate = || 2.0 * uniform() - 1.0;
         let (r1, r2, r3) = (deviate(), deviate(), deviate());
         let radius = libm::sqrt(1.0 - r2 * r2);
-        (Vec3::new(radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2), 1.0 - r3 * r3)
+        let axis = Vec3::new(radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2);
+        // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
+        let third = f64::from((1.0f64 / 3.0) as f32);
+        (axis, libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32)
     }
 }
 
@@ -274,7 +274,7 @@ pub fn random_rotation(cap_rad: f32, random: &mut Ran1) -> Mat3 {
     turn_about(axis, angle_rad)
 }
 
-/// As [`random_rotation`], in f64 throughout: that of simtbx (cctbx_project).
+/// As [`random_rotation`] with deviates and angle in f64, and only the root in f32: that of simtbx (cctbx_project).
 pub fn random_rotation_f64(cap_rad: f64, random: &mut Ran1) -> Mat3 {
     let RandomTurn { axis, angle_rad } = RandomTurn::draw_f64(cap_rad, random);
     turn_about(axis, angle_rad)
@@ -306,7 +306,7 @@ pub fn random_misset(seed: i64) -> [f64; 3] {
     misset_of(&random_rotation(90.0, &mut Ran1::new(seed)))
 }
 
-/// As [`random_misset`], in f64 throughout: that of simtbx's `randomize_orientation`.
+/// As [`random_misset`], by [`random_rotation_f64`]: that of simtbx's `randomize_orientation`.
 ///
 /// ```
 /// use widebragg::random::{random_misset, random_misset_f64};

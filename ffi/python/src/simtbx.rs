@@ -9,6 +9,7 @@
 //! rules that the libraries have; what is here chooses them.
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use numpy::{
     IntoPyArray, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3,
@@ -17,13 +18,10 @@ use numpy::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rayon::prelude::*;
-use std::sync::Arc;
 use widebragg::beam::PolarizedAt;
 use widebragg::carryover::Carryover;
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, recommended_oversample};
-use widebragg::detector::{
-    Convention, CustomAxes, Detector, DetectorParameters, NormalUse, Pivot as KernelPivot,
-};
+use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, NormalUse, Pivot};
 use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
 use widebragg::random::{Ran1, random_misset_f64, random_rotation_f64};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep};
@@ -281,6 +279,61 @@ fn listed(array: &PyReadonlyArray2<'_, f64>) -> PyResult<(Sources, f64)> {
     Ok((Sources::Lines(lines.collect()), array.column(4).sum()))
 }
 
+/// An experiment of plain numbers, and the sum of the weights of its sources, by which simtbx does not divide.
+pub(crate) fn experiment(
+    panel: &PanelNumbers,
+    beam: &BeamNumbers,
+    crystal: &CrystalNumbers,
+    sources: Option<&PyReadonlyArray2<'_, f64>>,
+    domains: Option<&PyReadonlyArray3<'_, f64>>,
+) -> PyResult<(Experiment, f64)> {
+    let (sources, weight) = match sources {
+        Some(array) => listed(array)?,
+        None => {
+            let [hdiv, vdiv, dispersion] =
+                beam.divergence.map(|(count, range, step)| StepRequest { count, range, step });
+            (Sources::Grid { hdiv, vdiv, dispersion, round: beam.round }, 1.0)
+        }
+    };
+    let domains = domains.map_or_else(|| Ok(vec![IDENTITY]), matrices)?;
+    let carries = crystal.carried && crystal.phi_deg == 0.0 && crystal.steps > 1;
+    let domains = if carries { crystal.carried_domains(&domains) } else { domains };
+    // Carried steps are among the domains.
+    let (steps, step_rad) = if carries { (1, 0.0) } else { (crystal.steps, crystal.step_deg.to_radians()) };
+    let (shape, spots) = crystal.spots()?;
+    let parameters = Parameters {
+        panels: vec![panel.parameters(beam, crystal.spindle)],
+        oversample: OversampleRequest {
+            per_axis: Some(crystal.oversample),
+            thick: true,
+            polar: false,
+            omega: crystal.solid_angle_of_each,
+        },
+        lambda0_m: beam.wavelength_angstrom * 1e-10,
+        sources,
+        kahn: beam.kahn,
+        polarized_at: PolarizedAt::Last,
+        fluence_per_m2: weight * beam.photons_per_m2,
+        beamsize_m: -1.0,
+        crystal: crystal.input(),
+        shape,
+        cells: crystal.cells,
+        spots,
+        mode: PhiMode::Spec,
+        phi0_rad: crystal.phi_deg.to_radians(),
+        phi: StepRequest {
+            count: Some(steps as i64),
+            range: Some(steps as f64 * step_rad),
+            step: Some(step_rad),
+        },
+        mosaic: Mosaic::List(domains),
+        default_f: crystal.default_f,
+        ..Parameters::new(CellSource::Matrix([[0.0; 3]; 3]))
+    };
+    let experiment = Experiment::new(parameters, |_| ()).map_err(raised)?;
+    Ok((experiment, weight))
+}
+
 /// Adds the photons of the spots to the pixels of `image` (slow, fast); returns whether interpolation came to its end, which
 /// it does for good where a reflection has too few neighbours.
 #[pyfunction]
@@ -301,50 +354,11 @@ pub(crate) fn simtbx_add_spots(
         let (has, wanted) = (image.shape().to_vec(), panel.shape);
         return Err(PyValueError::new_err(format!("image: shape {has:?}, the panel has {wanted:?}")));
     }
-    let (sources, weight) = match &sources {
-        Some(array) => listed(array)?,
-        None => {
-            let [hdiv, vdiv, dispersion] =
-                beam.divergence.map(|(count, range, step)| StepRequest { count, range, step });
-            (Sources::Grid { hdiv, vdiv, dispersion, round: beam.round }, 1.0)
-        }
-    };
-    let domains = domains.as_ref().map_or_else(|| Ok(vec![IDENTITY]), matrices)?;
-    let carries = crystal.carried && crystal.phi_deg == 0.0 && crystal.steps > 1;
-    let domains = if carries { crystal.carried_domains(&domains) } else { domains };
-    let phi = if carries { (1, 0.0) } else { (crystal.steps, crystal.step_deg.to_radians()) };
-    let (shape, spots) = crystal.spots()?;
-    let mut parameters = Parameters {
-        panels: vec![panel.parameters(&beam, crystal.spindle)],
-        oversample: OversampleRequest {
-            per_axis: Some(crystal.oversample),
-            thick: true,
-            polar: false,
-            omega: crystal.solid_angle_of_each,
-        },
-        lambda0_m: beam.wavelength_angstrom * 1e-10,
-        sources,
-        kahn: beam.kahn,
-        polarized_at: PolarizedAt::Last,
-        fluence_per_m2: weight * beam.photons_per_m2,
-        beamsize_m: -1.0,
-        crystal: crystal.input(),
-        shape,
-        cells: crystal.cells,
-        spots,
-        mode: PhiMode::Spec,
-        phi0_rad: crystal.phi_deg.to_radians(),
-        phi: StepRequest { count: Some(phi.0 as i64), range: Some(phi.0 as f64 * phi.1), step: Some(phi.1) },
-        mosaic: Mosaic::List(domains),
-        default_f: crystal.default_f,
-        ..Parameters::new(CellSource::Matrix([[0.0; 3]; 3]))
-    };
-    parameters.interpolate = Some(false);
+    let (mut experiment, _) = experiment(&panel, &beam, &crystal, sources.as_ref(), domains.as_ref())?;
+    experiment.structure_factors = Some(factors.0.clone());
+    experiment.interpolate = crystal.interpolate;
     let pixels = image.as_slice_mut()?;
     let render = || {
-        let mut experiment = Experiment::new(parameters, |_| ()).map_err(raised)?;
-        experiment.structure_factors = Some(factors.0.clone());
-        experiment.interpolate = crystal.interpolate;
         let mut orientations = experiment.orientation_buffer().map_err(raised)?;
         let scene = experiment.scene(0, 0, &mut orientations).map_err(raised)?;
         let rows = scene.parts().roi.slow_min..scene.parts().roi.slow_max + 1;
@@ -449,7 +463,7 @@ pub(crate) fn simtbx_panel(
         x_beam_m: beam_center_mm.map(|[x, _]| metres(x)),
         y_beam_m: beam_center_mm.map(|[_, y]| metres(y)),
         convention,
-        pivot: KernelPivot::Sample,
+        pivot: Pivot::Sample,
         rotation_rad: rotation_deg.map(f64::to_radians),
         twotheta_rad: twotheta_deg.to_radians(),
         ..DetectorParameters::default()

@@ -57,7 +57,7 @@ def minimal() -> nanoBragg:
 def test_01_minimal(tmp_path):
     SIM = minimal()
     assert SIM.oversample == 12 and SIM.interpolate == 1
-    np.testing.assert_allclose(SIM.missets_deg, (4.662967376570718, -11.845025058353327, 17.622612878297087), rtol=1e-6)
+    np.testing.assert_allclose(SIM.missets_deg, (4.662967376570718, -11.845025058353327, 17.622612878297087), rtol=1e-12)
     SIM.add_nanoBragg_spots()
     assert SIM.interpolate == 0
     photons = SIM.raw_pixels.as_numpy_array()

@@ -104,8 +104,9 @@ def test_reading_an_unknown_name_gives_none(SIM):
     ],
 )
 def test_writing_an_unknown_name_warns_once_and_names_what_was_meant(SIM, name, probably):
-    with pytest.warns(SimtbxWarning, match=f"{name} is not a property.*; {probably} is"):
+    with pytest.warns(SimtbxWarning, match=f"{name} is not a property.*; {probably} is") as warned:
         setattr(SIM, name, 28)
+    assert warned[0].filename == __file__
     setattr(SIM, name, 29)
     other = nanoBragg(detpixels_slowfast=(2, 2))
     setattr(other, name, 28)

@@ -25,7 +25,7 @@ class FlexArray(NDArray[Any]):
     were flat; everything else is numpy's.
 
     >>> image = FlexArray.of([[1.0, 2.0], [3.0, 4.0]])
-    >>> image[3] == image[1, 1] == 4.0
+    >>> bool(image[3] == image[1, 1] == 4.0)
     True
     >>> image.focus(), image.size(), image.all()
     ((2, 2), 4, (2, 2))

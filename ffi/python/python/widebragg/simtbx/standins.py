@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from widebragg import _core
 from widebragg.simtbx.simulator import UnitCell
 
 __all__ = ["Beam", "Crystal", "Panel"]
@@ -102,12 +101,18 @@ class Crystal:
 
     def get_A(self) -> tuple[float, ...]:
         """Columns a*, b*, c* in 1/angstrom, 9 numbers in rows."""
-        a, b, c = _core.simtbx_axes(self.cell, None, (0.0, 0.0, 0.0))
-        x = a / np.linalg.norm(a)
-        z = np.cross(a, b)
-        z /= np.linalg.norm(z)
-        frame = np.array([x, np.cross(z, x), z])
-        direct = np.array([a, b, c]) @ frame.T
+        a, b, c = self.cell[:3]
+        cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(self.cell[3:]))
+        sin_gamma = np.sqrt(1 - cos_gamma**2)
+        along_y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
+        squared = 1 - cos_beta**2 - along_y**2
+        if not squared > 0:
+            raise ValueError(f"no cell has the angles {self.cell[3:]}")
+        direct = np.array([
+            [a, 0, 0],
+            [b * cos_gamma, b * sin_gamma, 0],
+            [c * cos_beta, c * along_y, c * np.sqrt(squared)],
+        ])  # fmt: skip
         return tuple(np.linalg.inv(direct).ravel().tolist())
 
     def get_space_group(self) -> Any:
