@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,25 +36,45 @@ def test_the_image_is_that_of_the_program(small, program):
     assert image.max() > 0 and np.array_equal(image.ravel(), program(SMALL))
 
 
+#: Two panels of 30 x 20 pixels.
+GEOM = """photon_energy = 12398.42 eV
+clen = 0.1
+res = 2000
+""" + "".join(
+    f"{name}/min_fs = 0\n{name}/max_fs = 29\n{name}/min_ss = {20 * i}\n{name}/max_ss = {20 * i + 19}\n"
+    f"{name}/corner_x = -15\n{name}/corner_y = {y}\n{name}/fs = x\n{name}/ss = y\n"
+    for i, (name, y) in enumerate([("low", -21), ("high", 1)])
+)
+
+#: Atomic models, from the tests of the program.
+MODELS = Path(__file__).parents[3] / "tests/golden/coordinates"
+
+
 @st.composite
 def lines(draw) -> str:
-    """Options of random experiments."""
-    numbers = st.floats(-30, 30).map(lambda x: f"{x:.3f}")
+    """Options of random experiments, of which those with several panels name two.geom."""
+
+    def one_of(*words: str) -> str:
+        return draw(st.sampled_from(words))
+
+    angles = st.floats(-30, 30).map(lambda angle: f"{angle:.3f}")
+    of_cell = f"-cell {draw(st.integers(40, 90))} 80 90 {draw(st.integers(80, 100))} 95 100 -default_F 100"
+    pixels = f"-detpixels_x {draw(st.integers(3, 40))} -detpixels_y {draw(st.integers(3, 40))}"
+    detector = f"-distance 90 -pixel 0.8 {pixels} " + one_of("", "-mosflm", "-xds", "-denzo", "-adxv")
     words = [
-        f"-cell {draw(st.integers(40, 90))} 80 90 {draw(st.integers(80, 100))} 95 100",
-        "-misset " + " ".join(draw(numbers) for _ in range(3)),
-        f"-N {draw(st.integers(2, 12))} -default_F 100",
-        f"-lambda {draw(st.floats(0.8, 1.5)):.4f} -distance 90 -pixel 0.8",
-        f"-detpixels_x {draw(st.integers(3, 40))} -detpixels_y {draw(st.integers(3, 40))}",
-        draw(st.sampled_from(["-square_xtal", "-round_xtal", "-gauss_xtal", "-tophat_spots"])),
-        draw(st.sampled_from(["", "-mosflm", "-xds", "-denzo", "-adxv"])),
-        draw(st.sampled_from(["", "-phi 10 -osc 1 -phisteps 3"])),
-        draw(st.sampled_from(["", "-mosaic 0.5 -mosaic_domains 4"])),
-        draw(st.sampled_from(["", "-dispersion 2 -dispsteps 3"])),
-        draw(st.sampled_from(["", "-water 100"])),
-        draw(st.sampled_from(["", "-detector_abs 500 -detector_thick 450 -thicksteps 3"])),
-        draw(st.sampled_from(["", "--background water,1", "--phi-carryover-mode c-parity"])),
-        f"-oversample {draw(st.integers(1, 3))} -fluence 1e24 --reference-threads 1",
+        one_of(of_cell, of_cell, f"-hkl {MODELS / 'p212121_aniso.pdb'}"),
+        "-misset " + " ".join(draw(angles) for _ in range(3)),
+        f"-N {draw(st.integers(2, 12))} -lambda {draw(st.floats(0.8, 1.5)):.4f}",
+        one_of(detector, detector, "--geometry two.geom"),
+        one_of("-square_xtal", "-round_xtal", "-gauss_xtal", "-tophat_spots"),
+        one_of("", "-phi 10 -osc 1 -phisteps 3"),
+        one_of("", "-mosaic 0.5 -mosaic_domains 4"),
+        one_of("", "-dispersion 2 -dispsteps 3", "--spectrum-gauss 9500,30 --spectrum-steps 5"),
+        one_of("", "-water 100"),
+        one_of("", "-detector_abs 500 -detector_thick 450 -thicksteps 3"),
+        one_of("", "--background water,1", "--phi-carryover-mode c-parity"),
+        f"-oversample {draw(st.integers(1, 3))} -fluence {one_of('1e24', '1e28')} --reference-threads 1",
+        one_of("", "--gain 3 --readout 2", "--psf gauss,800 --flicker 0.1"),
     ]
     return " ".join(word for word in words if word)
 
@@ -61,7 +82,21 @@ def lines(draw) -> str:
 @settings(max_examples=LINES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=lines())
 def test_random_images_are_those_of_the_program(program, line):
-    assert np.array_equal(quiet(line).render().ravel(), program(line), equal_nan=True)
+    Path("two.geom").write_text(GEOM)
+    noise = "--noise-model counter -adc 0 -seed 5"
+    try:
+        experiment = quiet(f"{line} {noise}")
+    except ValueError as refused:
+        # What is refused is refused by the program with the same words.
+        code, said = run([*f"{line} {noise}".split(), "-floatfile", "image.bin", "--quiet"])
+        assert (code, said) == (2, str(refused))
+        return
+    photons = experiment.render()
+    assert np.array_equal(photons.ravel(), program(line), equal_nan=True)
+    code, said = run([*f"{line} {noise}".split(), "-noisefile", "noise.img", "--quiet", "--no-expt"])
+    assert code == 0, said
+    counts = np.clip(experiment.detect(photons, seed=5), 0, 65535)
+    assert np.array_equal(counts.reshape(-1, counts.shape[-1]), wb.read_image("noise.img"))
 
 
 def test_keywords_are_options(small):
@@ -174,16 +209,6 @@ def test_a_loss_of_counts_and_a_sum(small):
     assert np.isfinite(loss) and set(slopes) == {"misset_x", "misset_y", "misset_z"}
     total, _ = small.gradient("misset")
     assert total == pytest.approx(small.render().sum(dtype=float), rel=1e-6)
-
-
-GEOM = """photon_energy = 12398.42 eV
-clen = 0.1
-res = 2000
-""" + "".join(
-    f"{name}/min_fs = 0\n{name}/max_fs = 29\n{name}/min_ss = {20 * i}\n{name}/max_ss = {20 * i + 19}\n"
-    f"{name}/corner_x = -15\n{name}/corner_y = {y}\n{name}/fs = x\n{name}/ss = y\n"
-    for i, (name, y) in enumerate([("low", -21), ("high", 1)])
-)
 
 
 def test_several_panels(tmp_path, program):
