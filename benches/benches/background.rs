@@ -13,6 +13,7 @@ use widebragg::lanes::Simd;
 use widebragg::panel::Panel;
 use widebragg::scene::Sensor;
 use widebragg::vector::Vec3;
+use widebragg_benches::thread_time::ThreadTime;
 
 const PIXELS: usize = 2463;
 
@@ -21,6 +22,7 @@ const CELLS: usize = 1 << 12;
 
 fn main() {
     let mut criterion = Criterion::default()
+        .with_measurement(ThreadTime)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .sample_size(40)
@@ -64,7 +66,7 @@ const WATER: [[f64; 2]; 14] = [
     [0.5, 3.17],
 ];
 
-fn background(criterion: &mut Criterion) {
+fn background(criterion: &mut Criterion<ThreadTime>) {
     let points = WATER.map(|[s, f_electrons]| RadialPoint { s, f_electrons });
     let mut room = vec![0.0; Curve::room_len(points.len())];
     let curve = Curve::fill(&points, 1e10, &mut room).expect("a curve");

@@ -70,7 +70,7 @@ fn main() {
         let ours: Vec<&str> = options.iter().copied().chain(PARITY.split_whitespace()).chain(level).collect();
         let single: Vec<&str> = ours.iter().copied().chain(["--threads", "1"]).collect();
         let commands = [(&*reference, &*options), (executable(), &*ours), (executable(), &*single)];
-        let turns = Turns::of(runs, commands, &[("list.hkl", &list)]);
+        let turns = Turns::of(runs, commands, &[("list.hkl", list.as_bytes())]);
         let [there, here, _] = [0, 1, 2].map(|i| median(turns.wall_s.iter().map(|turn| turn[i])));
         let ratio = median(turns.wall_s.iter().map(|turn| turn[0] / turn[1]));
         let [both, one] = [1, 2].map(|i| turns.cpu_ratio(i));

@@ -9,6 +9,7 @@ use widebragg::noise::counter::{Stage, Stream};
 use widebragg::noise::detector::{
     CommonMode, Counts, DeadTime, Expected, Limits, Place, Signal, fill_gain_map,
 };
+use widebragg_benches::thread_time::ThreadTime;
 
 /// Pixels of a call: 16 rows of 1024.
 const PIXELS: usize = 16_384;
@@ -19,6 +20,7 @@ const MEANS: [f32; 7] = [0.05, 0.5, 5.0, 30.0, 100.0, 1e5, 2e13];
 
 fn main() {
     let mut criterion = Criterion::default()
+        .with_measurement(ThreadTime)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
         .sample_size(30)
@@ -36,7 +38,7 @@ fn has_mean(values: &[f64], expected: f64, deviation: f64) -> bool {
     (mean - expected).abs() <= 5.0 * deviation / (values.len() as f64).sqrt()
 }
 
-fn deviates(criterion: &mut Criterion, simd: Simd) {
+fn deviates(criterion: &mut Criterion<ThreadTime>, simd: Simd) {
     let stream = Stream::new(1, Stage::Photons, 0, 0);
     let mut group = criterion.benchmark_group("deviates");
     group.throughput(Throughput::Elements(PIXELS as u64));
@@ -72,7 +74,7 @@ fn deviates(criterion: &mut Criterion, simd: Simd) {
 /// pixels has, times the square root of their number.
 type StageOverPixels<'a> = (&'a str, [f64; 2], &'a dyn Fn(&mut [f32], &mut [i32]));
 
-fn stages(criterion: &mut Criterion, simd: Simd) {
+fn stages(criterion: &mut Criterion<ThreadTime>, simd: Simd) {
     let place = Place { simd, seed: 1, frame: 0, panel: 0, first: 0 };
     let mut gain_map = vec![0.0; PIXELS];
     fill_gain_map(simd, 0.03, 7, 0, 0, &mut gain_map);

@@ -70,7 +70,7 @@ fn main() {
             BASE.split_whitespace().chain(of_case).collect()
         });
         let [of_panels, of_one] = &commands;
-        let inputs = [("panels.geom", &panels[..]), ("one.geom", &one[..])];
+        let inputs = [("panels.geom", panels.as_bytes()), ("one.geom", one.as_bytes())];
         let turns = Turns::of(runs, [(executable(), of_panels), (executable(), of_one)], &inputs);
         println!("| {name} | {} |", turns.cpu_ratio(1));
     }

@@ -8,6 +8,7 @@
 //!
 //! The same command line gives the kernel's scene and the scalar oracle's simulation, which share no code.
 
+pub mod thread_time;
 pub mod turns;
 
 use std::path::Path;

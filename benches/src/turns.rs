@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{env, fs};
 
+use tempfile::TempDir;
+
 /// A program with its arguments.
 pub type Run<'a> = (&'a Path, &'a [&'a str]);
 
@@ -15,29 +17,31 @@ pub struct Turns<const N: usize> {
     pub wall_s: Vec<[f64; N]>,
     /// Processor times of all turns, in clock ticks, where the system counts them.
     pub cpu_ticks: Option<[f64; N]>,
+    /// The folder of each command, with what it wrote in the last turn.
+    pub folders: [TempDir; N],
 }
 
 impl<const N: usize> Turns<N> {
     /// Runs the commands in turns, after one turn that is not counted, each in a folder of its own that has the `inputs`:
-    /// names and contents of files.
+    /// names and contents of files. The folders stay until the turns are dropped.
     ///
     /// # Panics
     /// A command fails, or a folder cannot be made.
     #[must_use]
-    pub fn of(runs: usize, commands: [Run<'_>; N], inputs: &[(&str, &str)]) -> Self {
+    pub fn of(runs: usize, commands: [Run<'_>; N], inputs: &[(&str, &[u8])]) -> Self {
         let folders = [(); N].map(|()| tempfile::tempdir().expect("a folder"));
         for folder in &folders {
             for (name, content) in inputs {
                 fs::write(folder.path().join(name), content).expect("an input");
             }
         }
-        let mut turns = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; N]) };
+        let mut turns = Self { wall_s: Vec::new(), cpu_ticks: Some([0.0; N]), folders };
         for turn in 0..=runs {
             let mut wall_s = [0.0; N];
             for (i, (program, args)) in commands.into_iter().enumerate() {
                 let (started, before) = (Instant::now(), ticks_of_children());
                 let mut command = Command::new(program);
-                command.args(args).current_dir(folders[i].path()).stdin(Stdio::null());
+                command.args(args).current_dir(turns.folders[i].path()).stdin(Stdio::null());
                 let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a process");
                 wall_s[i] = started.elapsed().as_secs_f64();
                 assert!(status.success(), "{}: {status}", program.display());

@@ -302,6 +302,118 @@ fn models_go_together_with_detectors_by_name() {
     assert_eq!(valid, Some(65_524.0));
 }
 
+/// The images that `--nxmx-stages` keeps are those of the stages, each of which begins with the one before.
+#[test]
+fn images_of_all_stages_are_kept() {
+    let place = Workplace::with_inputs();
+    let stages = "--flicker 0.1 --dead-time 500 --psf gauss,300,3 --gain 1.5 --calibration 0.1 --common-mode 4 --readout 6 \
+                  --bad-pixels hot=1,dead=2 --overload 9000";
+    let line = format!("{LINE} {stages} --frames 2 --nxmx s.nxs --nxmx-stages");
+    // The two frames are made by two jobs, of which the second joins them.
+    place.run_line(&format!("{line} --frame-range 2:2")).well();
+    place.run_line(&format!("{line} --frame-range 1:1 --resume")).well();
+    let other = Workplace::with_inputs();
+    other.run_line(&line.replace("--nxmx-stages", "--threads 2")).well();
+    for number in 0..2 {
+        let data = frame(&place, &format!("s.nxs:{number}"));
+        assert_eq!(data, frame(&other, &format!("s.nxs:{number}")), "the stages change nothing");
+        let image = |name: &str| frame(&place, &format!("s.nxs:/entry/widebragg/stages/{name}:{number}"));
+        let photons = place.float(&format!("f_0000{}.bin", number + 1));
+        assert_eq!(image("photons"), photons);
+        let varied = image("varied");
+        let factor = varied[300] / photons[300];
+        assert!((factor - 1.0).abs() > 1e-3);
+        assert!(varied.iter().zip(&photons).all(|(a, b)| (a - factor * b).abs() <= 1e-5 * b));
+        let (counts, left) = (image("counts"), image("dead_time"));
+        assert!(counts.iter().all(|count| count.fract() == 0.0 && *count >= 0.0));
+        let sum = |pixels: &[f32]| pixels.iter().map(|&pixel| f64::from(pixel)).sum::<f64>();
+        assert!((sum(&counts) / sum(&varied) - 1.0).abs() < 0.05);
+        assert!(counts.iter().zip(&left).all(|(count, left)| left <= count) && sum(&left) < sum(&counts));
+        let spread = image("spread");
+        assert!(spread != left && sum(&spread) <= sum(&left) && sum(&spread) > 0.9 * sum(&left));
+        let amplified = image("amplified");
+        let gains: Vec<f32> = amplified.iter().zip(&spread).map(|(adu, count)| adu / count).collect();
+        assert!(gains.iter().filter(|gain| gain.is_finite()).all(|gain| (gain - 1.5).abs() < 1.0));
+        let common = image("common_mode");
+        for (row, amplified) in common.chunks(COLUMNS).zip(amplified.chunks(COLUMNS)) {
+            let shift = row[0] - amplified[0];
+            assert!(row.iter().zip(amplified).all(|(row, adu)| (row - adu - shift).abs() < 1e-2));
+        }
+        let read_out = image("read_out");
+        let nearest = |adu: f32| (f64::from(adu) + 0.5).floor().min(9000.0) as f32;
+        let differ = read_out.iter().zip(&data).filter(|(adu, stored)| nearest(**adu) != **stored).count();
+        assert!((2..=3).contains(&differ), "{differ} hot and dead pixels");
+    }
+    let report = place.run_line("compare s.nxs:/entry/widebragg/stages/photons:1 f_00002.bin --json --out c");
+    assert_eq!(report.well().json()["bit_identical_fraction"], 1.0);
+    // The same file without stages is another series.
+    let outcome = place.run_line(&line.replace("--nxmx-stages", "--resume")).well();
+    assert!(outcome.stderr.contains("not a readable file of this series"), "{}", outcome.stderr);
+}
+
+#[test]
+fn stages_are_kept_on_panels_and_in_shots_and_of_nanobraggs_noise() {
+    let place = Workplace::empty();
+    place.write("p.geom", panels());
+    let shots = "shots --shots 3 --shot-seed 7 --nxmx-frames-per-file 2";
+    for (line, frames) in [("", 1), (shots, 3)] {
+        let line = format!("{line} {ON_PANELS} --nxmx-stages --readout 3 -floatfile f.bin");
+        place.run_line(&line).well();
+        for number in 0..frames {
+            let image =
+                |name: &str| frame(&place, &format!("all.nxs:/entry/widebragg/stages/{name}:{number}"));
+            let float = if frames == 1 { "f.bin".to_owned() } else { format!("f_0000{}.bin", number + 1) };
+            assert_eq!(image("photons"), place.float(&float));
+            let data = frame(&place, &format!("all.nxs:{number}"));
+            let counts = image("counts");
+            assert_eq!((data.len(), counts.len()), (1200, 1200));
+            // Rounded noise of the readout of 3 ADU.
+            let rms = data.iter().zip(&counts).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / 1200.0;
+            assert!((rms.sqrt() - 3.0).abs() < 0.3, "{}", rms.sqrt());
+            let absent = place.path().join("all.nxs:/entry/widebragg/stages/spread:0");
+            assert!(Hdf5.read(&absent, None).is_err());
+        }
+    }
+    // The noise of nanoBragg is of one stage.
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{LINE} --nxmx r.nxs --nxmx-stages")).well();
+    assert_eq!(frame(&place, "r.nxs:/entry/widebragg/stages/photons:0"), place.float("f.bin"));
+    refused(
+        &place,
+        &format!("{LINE} --nxmx r.nxs --nxmx-stages --nxmx-data photons"),
+        "--nxmx-stages: the file has photons without noise",
+    );
+    let outcome = place.run_line(&format!("{LINE} --nxmx-stages")).well();
+    assert!(outcome.stderr.contains("--nxmx-stages has no effect without --nxmx"), "{}", outcome.stderr);
+}
+
+/// Deviates are those of the number of the frame or shot: a part of a series has the noise of the whole.
+#[test]
+fn noise_belongs_to_the_number_of_the_frame_or_shot() {
+    let place = Workplace::empty();
+    place.write("p.geom", panels());
+    let stages = "--flicker 0.1 --pixel-flicker 0.1 --dead-time 5 --psf fiber,300,3 --gain 2 --calibration 0.1 --common-mode 3,10,10 \
+                  --readout 4 --bad-pixels hot=2,dead=2";
+    for (all, part) in [
+        ("--frames 3 -seed 5 -osc 0.1", "--frame-range 3:3 --threads 1"),
+        ("shots --shots 3 --shot-seed 5", "--shot-range 3:3 --threads 1"),
+    ] {
+        for stages in [stages, MODES] {
+            let line = format!("{all} {ON_PANELS} {stages} --noise-cbf n.cbf");
+            place.run_line(&line).well();
+            let [first, third] = [0, 2].map(|number| frame(&place, &format!("all.nxs:{number}")));
+            assert!(first != third);
+            let alone = Workplace::empty();
+            alone.write("p.geom", panels());
+            alone.run_line(&format!("{line} {part}")).well();
+            assert!(alone.read("n_00003.cbf") == place.read("n_00003.cbf"), "{line}");
+            for entry in place.files().keys().filter(|name| name.contains("series.json")) {
+                std::fs::remove_file(place.path().join(entry)).expect("a record");
+            }
+        }
+    }
+}
+
 /// ADU of a gain by energy are those of a gain by photons of that energy.
 #[test]
 fn a_gain_by_energy_is_that_of_the_wavelength() {

@@ -233,6 +233,8 @@ fn rows_are_the_formula_at_every_level() {
             panel.bend = Some(Bend { beam: panel.normal, radius_m: panel.close_distance_m });
         }
         let axis = random.unit();
+        // For an axis along the beam psi is undefined.
+        let axis = if round % 7 == 3 { sources[0].source.incident } else { axis };
         let slab = Slab { normal: random.unit(), depth: random.within(0.001, 1.0) };
         let origin_m = if round % 3 == 0 { 0.02 * random.unit() } else { Vec3::new(0.0, 0.0, 0.0) };
         let kahn = [0.0, 0.9][round % 2];

@@ -137,7 +137,7 @@ const SIZE: [usize; 2] = [23, 17];
 
 /// The reference's loops: photons of each pixel in turn, over the columns and rows of its circle.
 fn scattered(table: &[f64], size: TableSize, photons: &[f32], radius: impl Fn(usize) -> i32) -> Vec<f32> {
-    let [fast, slow] = SIZE.map(|pixels| pixels as i64);
+    let [fast, slow] = size.image().map(|pixels| pixels as i64);
     let (half_fast, half_slow) = ((size.columns() / 2) as i64, (size.rows() / 2) as i64);
     let mut out = vec![0f32; photons.len()];
     let lit = photons.iter().enumerate().filter(|(_, photons)| **photons > 0.0 || photons.is_nan());
@@ -206,6 +206,41 @@ fn the_point_spread_is_that_of_scattered_photons_in_any_bands() {
             assert!(out.iter().all(|&pixel| pixel == 0.0));
             assert!(image.add_to_rows(Simd::detect(), 0..18, &mut out).is_err());
             assert!(image.add_to_rows(Simd::detect(), 0..3, &mut out).is_err());
+        }
+    }
+}
+
+/// Rows that are wider than all that a block of pixels gets photons from: some of them have pixels that are not distributed,
+/// and some none with photons.
+#[test]
+fn the_point_spread_of_wide_rows_is_that_of_scattered_photons() {
+    let size = [331, 14];
+    let mut random = Ran1::new(5);
+    let mut photons: Vec<f32> = (0..size[0] * size[1]).map(|_| 50.0 * random.draw()).collect();
+    photons[2 * size[0]..4 * size[0]].fill(0.0);
+    for at in [size[0] * 5 + 160, size[0] * 9 + 161] {
+        photons[at] = -3.0;
+    }
+    photons[size[0] * 11 + 165] = f32::NAN;
+    for shape in [Shape::Gauss, Shape::Fiber] {
+        let spread = PointSpread::new(shape, 1.3).expect("a point spread");
+        let own: Vec<_> = photons.iter().map(|&photons| spread.own_radius(photons).min(64)).collect();
+        for radius in [1, 4, 12, 64, 0] {
+            let (radii, largest) = match radius {
+                0 => (Radii::Own(&own), own.iter().copied().max().expect("pixels")),
+                radius => (Radii::Same(radius), radius),
+            };
+            let table = TableSize::new(largest as u32, size);
+            let mut shares = vec![0.0; table.shares_len().expect("a size")];
+            let rows = shares.chunks_mut(table.columns()).enumerate();
+            rows.for_each(|(row, shares)| spread.fill_row(table, row, shares));
+            let expected = scattered(&shares, table, &photons, |i| if radius == 0 { own[i] } else { radius });
+            let image = Spread { size: table, shares: &shares, photons: &photons, radii };
+            for simd in levels() {
+                let mut out = vec![0f32; photons.len()];
+                image.add_to_rows(simd, 0..size[1], &mut out).expect("rows of the image");
+                assert_eq!(bits(&out), bits(&expected), "{shape:?} {radius} {simd:?}");
+            }
         }
     }
 }

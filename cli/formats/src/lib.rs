@@ -30,7 +30,6 @@
 //! ```
 
 pub mod atomic;
-mod background;
 pub mod bad_pixels;
 pub mod c_library;
 pub mod cbf;

@@ -825,6 +825,8 @@ pub struct Options {
 
     /// PNG preview.
     pub png: Option<PathBuf>,
+    /// PNG preview with photon noise.
+    pub noise_png: Option<PathBuf>,
     /// miniCBF image.
     pub cbf: Option<PathBuf>,
     /// Experiment list for DIALS; `None`: beside a series only.
@@ -853,6 +855,8 @@ pub struct Options {
     pub nxmx: Option<PathBuf>,
     /// What its pixels are; `None`: noise, where the noise image is made.
     pub nxmx_data: Option<NxmxData>,
+    /// Whether it has images of the stages of the noise.
+    pub nxmx_stages: bool,
     /// Its compression; `None`: the usual one.
     pub nxmx_compression: Option<Compression>,
     /// Frames of each of the files whose master it is; `None`: it has the frames itself.

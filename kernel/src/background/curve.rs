@@ -45,8 +45,8 @@ const NEAREST_PER_M: f64 = 1.0;
 pub struct Curve<'t> {
     /// s of the points, in 1/m.
     knots: &'t [f64],
-    /// Of the cubic after each point, in t.
-    coefficients: &'t [f64],
+    /// The coefficients of the cubic after each point, in t.
+    cubics: &'t [[f64; TERMS]],
     /// Number of points in the bins before each bin, and in all.
     before: &'t [f64],
     bins_per_m: f64,
@@ -98,7 +98,7 @@ impl<'t> Curve<'t> {
             sum += *count;
             *count = sum;
         }
-        Ok(Self { knots, coefficients, before, bins_per_m })
+        Ok(Self { knots, cubics: coefficients.as_chunks().0, before, bins_per_m })
     }
 
     /// The s of the first and of the last point, in 1/m.
@@ -118,9 +118,14 @@ impl<'t> Curve<'t> {
         let (first, last) = self.ends_per_m();
         let within = s_per_m >= first && s_per_m <= last;
         let s = s_per_m.clamp(first, last);
-        let knot = self.knots.partition_point(|&knot| knot <= s).saturating_sub(1);
-        let cubic = self.coefficients.get(knot * TERMS..).and_then(|rest| rest.first_chunk::<TERMS>());
-        let (Some(&[f, c1, c2, c3]), Some(&start)) = (cubic, self.knots.get(knot)) else {
+        let bins = self.before.len().saturating_sub(1) as f64;
+        let bin = bin_of(s, first, self.bins_per_m, bins);
+        let before = |bin: usize| self.before.get(bin).map_or(0, |&points| points as usize);
+        // The last point at or before s lies between these two, as in `structure_factors`.
+        let (lower, upper) = (before(bin).saturating_sub(1), before(bin + 1));
+        let between = self.knots.get(lower..upper).unwrap_or_default();
+        let knot = lower + between.partition_point(|&knot| knot <= s).saturating_sub(1);
+        let (Some(&[f, c1, c2, c3]), Some(&start)) = (self.cubics.get(knot), self.knots.get(knot)) else {
             return (0.0, 0.0);
         };
         let t = s - start;
@@ -153,11 +158,8 @@ impl<'t> Curve<'t> {
             upper = F::select(apart & !is_before, middle, upper);
         }
         let t = s - lower.gather(self.knots, all, zero);
-        let term = |term: usize| {
-            let of_point = lower * zero.splat_like(TERMS as f64);
-            of_point.gather(self.coefficients.get(term..).unwrap_or(&[]), all, zero)
-        };
-        t.mul_add(t.mul_add(t.mul_add(term(3), term(2)), term(1)), term(0))
+        let [c0, c1, c2, c3] = lower.load_rows(self.cubics);
+        t.mul_add(t.mul_add(t.mul_add(c3, c2), c1), c0)
     }
 }
 

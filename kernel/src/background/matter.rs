@@ -224,7 +224,7 @@ impl<R: Lookup> WithSimd for Row<'_, R> {
                     let direction = work.direction(level, at);
                     let mut term = lookup.intensity(direction.sine(source), source.lambda_m);
                     if let Some(frame) = &frame {
-                        term = term * direction.polarization(frame);
+                        term = term * direction.polarization_without_quotient(frame);
                     }
                     let before = if index == 0 { level.splat(0.0) } else { load(level, &work.sum, at) };
                     store(term.mul_add(level.splat(*weight), before), &mut work.sum, at);

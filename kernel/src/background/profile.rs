@@ -35,7 +35,7 @@ pub struct BeamLine {
 /// **Cost.** A lookup takes 4 loads whatever the number of wavelengths and of points of the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Profile<'t> {
-    coefficients: &'t [f64],
+    cubics: &'t [[f64; TERMS]],
     from: f64,
     to: f64,
     per_cell: f64,
@@ -84,8 +84,7 @@ impl<'t> Profile<'t> {
             (value / weights, slope / weights)
         };
         let width = (to - from) / cells as f64;
-        let mut profile =
-            Self { coefficients: &[], from, to, per_cell: 1.0 / width, error: 0.0, largest: 0.0 };
+        let mut profile = Self { cubics: &[], from, to, per_cell: 1.0 / width, error: 0.0, largest: 0.0 };
         let mut start = sum(from);
         for (cell, cubic) in room.chunks_exact_mut(TERMS).enumerate() {
             let at = |part: f64| from + (cell as f64 + part) * width;
@@ -104,7 +103,7 @@ impl<'t> Profile<'t> {
             cubic.iter_mut().zip([c0, c1, c2, c3]).for_each(|(to, value)| *to = value);
             start = end;
         }
-        Ok(Self { coefficients: room, ..profile })
+        Ok(Self { cubics: room.as_chunks().0, ..profile })
     }
 
     /// The largest error that was measured, in electrons squared.
@@ -123,14 +122,12 @@ impl<'t> Profile<'t> {
     #[inline(always)]
     pub(super) fn intensities<F: Lanes>(&self, v: F) -> F {
         let zero = v.splat_like(0.0);
-        let all = zero.lt(v.splat_like(1.0));
         let within = v.max(zero.splat_like(self.from)).min(zero.splat_like(self.to));
         let place = (within - zero.splat_like(self.from)) * zero.splat_like(self.per_cell);
-        let last = (self.coefficients.len() / TERMS) as f64 - 1.0;
-        let cell = place.floor().max(zero).min(zero.splat_like(last));
+        let last = self.cubics.len() as f64 - 1.0;
+        let cell = place.floor().min(zero.splat_like(last));
         let t = place - cell;
-        let first = cell * zero.splat_like(TERMS as f64);
-        let term = |term: usize| first.gather(self.coefficients.get(term..).unwrap_or(&[]), all, zero);
-        t.mul_add(t.mul_add(t.mul_add(term(3), term(2)), term(1)), term(0))
+        let [c0, c1, c2, c3] = cell.load_rows(self.cubics);
+        t.mul_add(t.mul_add(t.mul_add(c3, c2), c1), c0)
     }
 }

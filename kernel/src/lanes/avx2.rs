@@ -297,6 +297,10 @@ impl Lanes for F64x4 {
         unsafe { T::gather4(table, index, inside, other) }
     }
     #[inline(always)]
+    fn load_rows(self, table: &[[f64; 4]]) -> [Self; 4] {
+        transpose(self.level().rows_at(v!(_mm256_cvttpd_epi32(self.0)), table))
+    }
+    #[inline(always)]
     fn sum_rows<T: Node>(
         self,
         table: &[T],
@@ -316,6 +320,18 @@ impl Lanes for F64x4 {
 }
 
 impl Avx2 {
+    /// The rows of a table at four indices, each in a vector; those outside the table are 0.
+    #[inline(always)]
+    pub(super) fn rows_at(self, indices: __m128i, table: &[[f64; 4]]) -> [F64x4; 4] {
+        // Two indices at a time. Negative ones, which those out of range become as well, are beyond any table.
+        let pairs = [v!(_mm_cvtsi128_si64(indices)), v!(_mm_extract_epi64::<1>(indices))];
+        let row = |pair: i64| match table.get(pair as u32 as usize) {
+            Some(row) => self.load(row, 0.0),
+            None => self.splat(0.0),
+        };
+        [row(pairs[0]), row(pairs[0] >> 32), row(pairs[1]), row(pairs[1] >> 32)]
+    }
+
     /// [`Lanes::sum_rows`] of one lane; the four sums in a vector.
     #[inline(always)]
     pub(super) fn sum_rows_of_lane<T: Node, const N: usize>(

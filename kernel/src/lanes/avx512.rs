@@ -325,6 +325,15 @@ impl Lanes for F64x8 {
         unsafe { T::gather8(table, index, inside, other) }
     }
     #[inline(always)]
+    fn load_rows(self, table: &[[f64; 4]]) -> [Self; 4] {
+        // SAFETY: `self` proves AVX2 and FMA too.
+        let level = unsafe { Avx2::new() };
+        let indices = v!(_mm512_cvttpd_epi32(self.0));
+        let [l0, l1, l2, l3] = transpose(level.rows_at(v!(_mm256_castsi256_si128(indices)), table));
+        let [u0, u1, u2, u3] = transpose(level.rows_at(v!(_mm256_extracti128_si256::<1>(indices)), table));
+        [Self::joined(l0, u0), Self::joined(l1, u1), Self::joined(l2, u2), Self::joined(l3, u3)]
+    }
+    #[inline(always)]
     fn sum_rows<T: Node>(
         self,
         table: &[T],

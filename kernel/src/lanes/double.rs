@@ -209,6 +209,12 @@ impl<F: BaseLanes<Level: BaseLevel>> Lanes for Two<F> {
         Self(self.0.gather(table, mask.0, other.0), self.1.gather(table, mask.1, other.1))
     }
     #[inline(always)]
+    fn load_rows(self, table: &[[f64; 4]]) -> [Self; 4] {
+        let [a, b, c, d] = self.0.load_rows(table);
+        let [e, f, g, h] = self.1.load_rows(table);
+        [Self(a, e), Self(b, f), Self(c, g), Self(d, h)]
+    }
+    #[inline(always)]
     fn sum_rows<T: Node>(
         self,
         table: &[T],

@@ -214,6 +214,11 @@ pub trait Lanes:
     /// The indices are integers stored as f64.
     fn gather<T: Node>(self, table: &[T], mask: Self::Mask, other: Self) -> Self;
 
+    /// Loads row `self` of `table`: element m of the rows of all lanes is in vector m. Rows outside the table are 0.
+    ///
+    /// The indices are integers below 2^31 stored as f64. A row is one load, where gathering takes four.
+    fn load_rows(self, table: &[[f64; 4]]) -> [Self; 4];
+
     /// Sums over 4 x 4 rows of four elements of `table`, from index `self` on:
     ///
     /// ```text

@@ -304,6 +304,18 @@ impl Lanes for F64x8 {
         Self(f64x8::new(lanes))
     }
     #[inline(always)]
+    fn load_rows(self, table: &[[f64; 4]]) -> [Self; 4] {
+        let mut rows = [[0.0; 8]; 4];
+        for (lane, &index) in self.0.as_array().iter().enumerate() {
+            // `as` converts a negative or NaN index to 0, so the comparison excludes it.
+            let Some(row) = table.get(index as usize).filter(|_| index >= 0.0) else { continue };
+            for (rows, &element) in rows.iter_mut().zip(row) {
+                rows[lane] = element;
+            }
+        }
+        rows.map(|row| Self(f64x8::new(row)))
+    }
+    #[inline(always)]
     fn sum_rows<T: Node>(
         self,
         table: &[T],

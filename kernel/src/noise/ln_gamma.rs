@@ -1,4 +1,5 @@
-//! ln gamma(x + 1), rounded to f32, as the reference computes it: by a formula of Lanczos, whose error is up to 2e-10.
+//! ln gamma(x + 1), rounded to f32, as the reference computes it: of x + 1 in f32, by a formula of Lanczos, whose error is up to
+//! 2e-10. In f32 x + 1 loses a bit of x where it reaches a power of two.
 //!
 //! **Formulas.** The values of the first integers are in a table. From [`STIRLING`] on, Stirling's series
 //!
@@ -23,9 +24,8 @@ const LANCZOS: [f64; 6] = [
     -0.539_523_938_495_3e-5,
 ];
 
-/// The x of ln gamma(x) in Lanczos' formula for ln gamma(`count` + 1), and the numbers whose logarithms it takes.
-const fn lanczos_arguments(count: f64) -> (f64, f64, f64) {
-    let x = count + 1.0;
+/// x of Lanczos' formula for ln gamma(x), and the numbers whose logarithms it takes.
+const fn lanczos_arguments(x: f64) -> (f64, f64, f64) {
     let (mut term, mut series) = (x, 1.000_000_000_190_015);
     let mut i = 0;
     while i < LANCZOS.len() {
@@ -50,7 +50,7 @@ static TABLE: [f32; TABLED] = {
     let mut table = [0.0; TABLED];
     let mut n = 0;
     while n < TABLED {
-        let arguments = lanczos_arguments(n as f64);
+        let arguments = lanczos_arguments((n + 1) as f64);
         table[n] = lanczos(arguments, ln(arguments.1), ln(arguments.2));
         n += 1;
     }
@@ -61,8 +61,8 @@ static TABLE: [f32; TABLED] = {
 const LANCZOS_ERROR: f64 = 5e-10;
 
 /// ln gamma(x + 1) by Lanczos' formula, for x >= 0.
-pub(super) fn ln_gamma_after(x: f64) -> f32 {
-    let arguments = lanczos_arguments(x);
+pub(super) fn ln_gamma_after(x: f32) -> f32 {
+    let arguments = lanczos_arguments(f64::from(x + 1.0));
     lanczos(arguments, libm::log(arguments.1), libm::log(arguments.2))
 }
 
@@ -77,6 +77,15 @@ pub(super) fn stirling(x: f64, ln_x: f64) -> f64 {
     (x + 0.5) * ln_x - x + (HALF_LN_2_PI + series)
 }
 
+/// What [`stirling`] changes by where x + 1 is rounded to f32, for x >= 12 in f32. The error is below 1e-12, and [`ERROR`] of x.
+#[inline(always)]
+pub(super) fn change_by_rounding(x: f32, ln_x: f64) -> f64 {
+    let inverse = 1.0 / f64::from(x);
+    let rounding = f64::from(x + 1.0) - (f64::from(x) + 1.0);
+    // The derivative of ln gamma(x + 1).
+    rounding * (ln_x + inverse * (1.0 / 2.0 - inverse * (1.0 / 12.0)))
+}
+
 /// The f32 of a value of [`stirling`] for x, if it is decided.
 #[inline(always)]
 pub(super) fn certain_stirling(value: f64, x: f64, ln_x: f64) -> f32 {
@@ -89,7 +98,7 @@ pub(super) struct Mean {
     pub(super) mean: f32,
     /// ln mean.
     pub(super) ln: f32,
-    /// ln gamma(mean + 1).
+    /// ln gamma(mean + 1), of mean + 1 in f32.
     pub(super) ln_gamma: f32,
     /// Approximations of ln mean and ln gamma(mean + 1).
     pub(super) wide_ln: f64,
@@ -103,7 +112,7 @@ impl Mean {
         // The conversion limits to the range of usize.
         match TABLE.get(count as usize) {
             Some(&value) => {
-                debug_assert_eq!(value, ln_gamma_after(f64::from(count)));
+                debug_assert_eq!(value, ln_gamma_after(count));
                 value
             }
             None => self.ln_factorial_beyond(count),
@@ -114,8 +123,8 @@ impl Mean {
     /// count and at the mean, where the count is near, since the powers of their ratio need no logarithm.
     #[inline(always)]
     fn ln_factorial_beyond(&self, count: f32) -> f32 {
-        let (n, mean) = (f64::from(count), f64::from(self.mean));
-        let exact = || ln_gamma_after(n);
+        let (n, mean) = (f64::from(count + 1.0) - 1.0, f64::from(self.mean));
+        let exact = || ln_gamma_after(count);
         let inverse = 1.0 / mean;
         let d = n - mean;
         let r = d * inverse;

@@ -3,7 +3,7 @@
 use crate::lanes::{BaseLevel, Simd, WithSimd};
 
 use super::certain::{certain_approximation, decided, exp, ln};
-use super::ln_gamma::{Mean, certain_stirling, ln_gamma_after, stirling};
+use super::ln_gamma::{Mean, certain_stirling, change_by_rounding, ln_gamma_after, stirling};
 use super::{REJECTION, VANISHING, limit_of};
 
 /// Number of means in a block.
@@ -16,17 +16,16 @@ impl Mean {
         let wide = f64::from(mean);
         let wide_ln = ln(wide);
         let wide_ln_gamma = stirling(wide, wide_ln);
-        let ln_gamma = certain_stirling(wide_ln_gamma, wide, wide_ln);
+        let ln_gamma = certain_stirling(wide_ln_gamma + change_by_rounding(mean, wide_ln), wide, wide_ln);
         Self { mean, ln: certain_approximation(wide_ln), ln_gamma, wide_ln, wide_ln_gamma }
     }
 
     /// The same with the exact f32 where the approximations do not decide it.
     #[inline(always)]
     fn decided(self) -> Self {
-        let wide = f64::from(self.mean);
         Self {
-            ln: decided(self.ln, || libm::log(wide) as f32),
-            ln_gamma: decided(self.ln_gamma, || ln_gamma_after(wide)),
+            ln: decided(self.ln, || libm::log(f64::from(self.mean)) as f32),
+            ln_gamma: decided(self.ln_gamma, || ln_gamma_after(self.mean)),
             ..self
         }
     }

@@ -308,7 +308,7 @@ impl Spread<'_> {
 }
 
 /// Number of pixels of a row that are summed beside each other.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 
 /// Largest radius for which pixels are summed in blocks.
 const BLOCK_RADIUS: usize = 64;
@@ -320,13 +320,19 @@ struct Blocks<'a, const OWN: bool> {
     out: &'a mut [f32],
 }
 
-/// The pixels of a row that a block gets photons from, in f64.
-struct Window {
-    photons: [f64; BLOCK + 2 * BLOCK_RADIUS],
-    /// The squares of their radii.
-    squares: [f64; BLOCK + 2 * BLOCK_RADIUS],
+/// The pixels of a row that a block gets photons from.
+struct Window<'w> {
+    photons: &'w [f32],
+    /// Where radii differ, their squares.
+    squares: &'w [f32],
     /// The largest radius; below 0 where none has photons.
     reach: i32,
+}
+
+/// Room for a window.
+struct Room {
+    photons: [f32; BLOCK + 2 * BLOCK_RADIUS],
+    squares: [f32; BLOCK + 2 * BLOCK_RADIUS],
 }
 
 impl<const OWN: bool> WithSimd for Blocks<'_, OWN> {
@@ -339,10 +345,12 @@ impl<const OWN: bool> WithSimd for Blocks<'_, OWN> {
         if fast == 0 {
             return;
         }
+        let zeros = [0.0; BLOCK + 2 * BLOCK_RADIUS];
+        let mut room = Room { photons: zeros, squares: zeros };
         for (y, row) in rows.zip(out.chunks_exact_mut(fast)) {
             let before = row.first().copied().unwrap_or(0.0);
             for (x, block) in (0..).step_by(BLOCK).zip(row.chunks_mut(BLOCK)) {
-                spread.gather::<OWN>([x, y], block);
+                spread.gather::<OWN>([x, y], &mut room, block);
             }
             if let Some(first) = row.first_mut() {
                 *first = spread.first_of_row(y, before);
@@ -354,12 +362,12 @@ impl<const OWN: bool> WithSimd for Blocks<'_, OWN> {
 impl Spread<'_> {
     /// Adds to a block of pixels, which begins at `[x, y]`, what they get over no edge.
     #[inline(always)]
-    fn gather<const OWN: bool>(&self, [x, y]: [usize; 2], block: &mut [f32]) {
+    fn gather<const OWN: bool>(&self, [x, y]: [usize; 2], room: &mut Room, block: &mut [f32]) {
         let TableSize { slow, half_fast, half_slow, .. } = self.size;
         let mut sums = [0.0; BLOCK];
         sums.iter_mut().zip(block.iter()).for_each(|(sum, &pixel)| *sum = f64::from(pixel));
         for from in y.saturating_sub(half_slow)..y.saturating_add(half_slow + 1).min(slow) {
-            let window = self.window(x, from);
+            let window = self.window::<OWN>(x, from, room);
             let dy = from.abs_diff(y);
             if usize::try_from(window.reach).map_or(true, |reach| reach < dy) {
                 continue;
@@ -371,46 +379,69 @@ impl Spread<'_> {
                 let share = self.shares.get(middle + width - shift).copied().unwrap_or(0.0);
                 let at = half_fast - width + shift;
                 let photons = window.photons.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
-                let squares = window.squares.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
-                let (Some(photons), Some(squares)) = (photons, squares) else { continue };
                 // 0 times infinity would be NaN.
-                if share == 0.0 {
+                let Some(photons) = photons.filter(|_| share != 0.0) else { continue };
+                if !OWN {
+                    add_share(&mut sums, photons, share);
                     continue;
                 }
+                let squares = window.squares.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>());
                 let dx = width.abs_diff(shift);
-                let square = (dx * dx + dy * dy) as f64;
-                for ((sum, &photons), &within) in sums.iter_mut().zip(photons).zip(squares) {
-                    let photons = if !OWN || within >= square { photons } else { 0.0 };
-                    *sum = f64::from((*sum + photons * share) as f32);
+                let square = (dx * dx + dy * dy) as f32;
+                let mut within = [0.0; BLOCK];
+                let pixels = photons.iter().zip(squares.unwrap_or(&[0.0; BLOCK]));
+                for (within, (&photons, &radius)) in within.iter_mut().zip(pixels) {
+                    *within = if radius >= square { photons } else { 0.0 };
                 }
+                add_share(&mut sums, &within, share);
             }
         }
         block.iter_mut().zip(sums).for_each(|(pixel, sum)| *pixel = sum as f32);
     }
 
-    /// What the block at `x` may get from the row `from`.
+    /// What the block at `x` may get from the row `from`. Most rows are it as they are; `room` is for the others.
     #[inline(always)]
-    fn window(&self, x: usize, from: usize) -> Window {
+    fn window<'w, const OWN: bool>(&'w self, x: usize, from: usize, room: &'w mut Room) -> Window<'w> {
         let TableSize { fast, half_fast, .. } = self.size;
-        let mut window = Window {
-            photons: [0.0; BLOCK + 2 * BLOCK_RADIUS],
-            squares: [0.0; BLOCK + 2 * BLOCK_RADIUS],
-            reach: -1,
-        };
+        let len = BLOCK + 2 * half_fast;
         let first = x.saturating_sub(half_fast);
         let start = first + half_fast - x;
-        let end = x.saturating_add(BLOCK + half_fast).min(fast);
-        let pixels = self.photons.get(from * fast + first..from * fast + end).unwrap_or_default();
-        let places = window.photons.iter_mut().zip(&mut window.squares).skip(start);
-        for ((place, square), (i, &photons)) in places.zip((from * fast + first..).zip(pixels)) {
-            let radius = self.radii.of(i);
-            if radius >= 0 && is_distributed(photons) {
-                *place = f64::from(photons);
-                *square = f64::from(radius) * f64::from(radius);
-                window.reach = window.reach.max(radius);
+        let these = from * fast + first..from * fast + x.saturating_add(BLOCK + half_fast).min(fast);
+        let pixels = self.photons.get(these.clone()).unwrap_or_default();
+        if let Radii::Same(radius) = self.radii
+            && pixels.len() == len
+            && !pixels.iter().any(|&photons| photons < 0.0)
+        {
+            let is_dark = pixels.iter().all(|&photons| photons == 0.0);
+            return Window { photons: pixels, squares: &[], reach: if is_dark { -1 } else { radius } };
+        }
+        room.photons.fill(0.0);
+        let mut reach = -1;
+        let places = room.photons.get_mut(start..).unwrap_or_default();
+        match self.radii {
+            Radii::Same(radius) => {
+                for (place, &photons) in places.iter_mut().zip(pixels) {
+                    if is_distributed(photons) {
+                        *place = photons;
+                        reach = radius;
+                    }
+                }
+            }
+            Radii::Own(radii) => {
+                let radii = radii.get(these).unwrap_or_default();
+                let squares = room.squares.get_mut(start..).unwrap_or_default();
+                for (place, (&photons, &radius)) in places.iter_mut().zip(pixels.iter().zip(radii)) {
+                    *place = if radius >= 0 && is_distributed(photons) { photons } else { 0.0 };
+                }
+                for (square, &radius) in squares.iter_mut().zip(radii) {
+                    *square = radius as f32 * radius as f32;
+                }
+                for (&photons, &radius) in places.iter().zip(radii) {
+                    reach = reach.max(if photons == 0.0 { -1 } else { radius });
+                }
             }
         }
-        window
+        Window { photons: &room.photons, squares: &room.squares, reach }
     }
 
     /// The first pixel of the row `y`, which also gets what leaves the row above over the right edge, added to
@@ -449,6 +480,14 @@ impl Spread<'_> {
             }
         }
         pixel
+    }
+}
+
+/// Adds a share of photons, rounding the sums to f32.
+#[inline(always)]
+fn add_share(sums: &mut [f64; BLOCK], photons: &[f32; BLOCK], share: f64) {
+    for (sum, &photons) in sums.iter_mut().zip(photons) {
+        *sum = f64::from((*sum + f64::from(photons) * share) as f32);
     }
 }
 

@@ -307,6 +307,21 @@ impl<F: Lanes> Direction<F> {
         (self.polarization(frame), slope)
     }
 
+    /// [`Direction::polarization`] within 1e-15, without its quotient: that of cos 2psi is sin^2(2theta), which
+    /// the quotient is multiplied with.
+    #[inline(always)]
+    pub(crate) fn polarization_without_quotient(&self, frame: &PolarizationFrame) -> F {
+        // An axis along the beam has no frame.
+        if frame.kahn == 0.0 || !frame.b.dot(frame.b).is_finite() {
+            return self.polarization(frame);
+        }
+        let half = self.inverse_distance.splat_like(0.5);
+        let c2 = self.diffracted.dot_scalar(frame.incident);
+        let (db, de) = (self.diffracted.dot_scalar(frame.b), self.diffracted.dot_scalar(frame.e));
+        let sin2_cos_2psi = de.mul_sub(de, db * db);
+        sin2_cos_2psi.mul_add(half.splat_like(-0.5 * frame.kahn), (c2 * half).mul_add(c2, half))
+    }
+
     /// Polarisation factor.
     #[inline(always)]
     pub(crate) fn polarization(&self, frame: &PolarizationFrame) -> F {

@@ -51,7 +51,7 @@ impl Poisson {
     fn by_rejection(&mut self, mean: f32) -> f32 {
         let sq = (2.0 * f64::from(mean)).sqrt() as f32;
         let al = f64::from(mean).ln() as f32;
-        let g = mean * al - ln_gamma(f64::from(mean) + 1.0);
+        let g = mean * al - ln_gamma(mean + 1.0);
         loop {
             let mut y = (PI * f64::from(self.random.draw())).tan() as f32;
             let mut em = sq * y + mean;
@@ -60,7 +60,7 @@ impl Poisson {
                 em = sq * y + mean;
             }
             em = em.floor();
-            let exponent = em * al - ln_gamma(f64::from(em) + 1.0) - g;
+            let exponent = em * al - ln_gamma(em + 1.0) - g;
             let t = (0.9 * (1.0 + f64::from(y * y)) * f64::from(exponent).exp()) as f32;
             let rejected = self.random.draw() > t;
             if !rejected {
@@ -88,7 +88,8 @@ impl Poisson {
 }
 
 /// ln(Gamma(x)) by Lanczos' formula, computed in f64 and rounded to f32.
-fn ln_gamma(x: f64) -> f32 {
+fn ln_gamma(x: f32) -> f32 {
+    let x = f64::from(x);
     const COEFFICIENTS: [f64; 6] = [
         76.18009172947146,
         -86.50532032941677,

@@ -43,8 +43,11 @@ pub const WEIGHT_G_PER_MOL: f64 = 18.0;
 /// Largest error of F |F| that is looked up for several wavelengths at once, as a part of its largest value.
 pub const PROFILE_ERROR: f64 = 1e-6;
 
-/// Fewest and most cells of a profile; panels of fewer pixels than the fewest are not worth one.
-const CELLS: [usize; 2] = [1 << 12, 1 << 16];
+/// Fewest cells of a profile; panels of fewer pixels are not worth one.
+const FEWEST_CELLS: usize = 1 << 12;
+
+/// Profiles that are tried, each of twice as many cells as the one before.
+const PROFILES: usize = 5;
 
 /// Segments of a path are at most this part of the shortest distance of a panel.
 const SEGMENT: f64 = 1.0 / 32.0;
@@ -164,14 +167,10 @@ pub fn photons(experiment: &Experiment, matter: Vec<Matter>, area_m2: f64) -> Re
     let mut photons = zeroed::<f32>(experiment.pixels()).ok_or_else(no_memory)?;
     let mut added = Vec::new();
     let beam = Beam::new(experiment).ok_or_else(no_memory)?;
-    let sum_before = |photons: &[f32]| photons.par_iter().map(|&photons| f64::from(photons)).sum::<f64>();
     let rendered: usize = experiment.panels.iter().map(rendered_pixels).sum();
-    let mut before = 0.0;
-    for matter in &matter {
-        add_matter(experiment, &beam, matter, area_m2, &mut photons)?;
-        let sum = sum_before(&photons);
-        added.push(Added { name: matter.name.clone(), mean: (sum - before) / rendered.max(1) as f64 });
-        before = sum;
+    for (index, matter) in matter.iter().enumerate() {
+        let sum = add_matter(experiment, &beam, matter, area_m2, index == 0, &mut photons)?;
+        added.push(Added { name: matter.name.clone(), mean: sum / rendered.max(1) as f64 });
     }
     Ok(Background { photons, added, matter, area_m2 })
 }
@@ -232,14 +231,15 @@ fn common(sources: &[WeightedSource]) -> Option<(Vec<WeightedSource>, Vec<BeamLi
     Some((directions, lines.iter().map(line).collect()))
 }
 
-/// Adds the photons of matter to the pixels of the stack.
+/// Adds the photons of matter to the pixels of the stack, which are 0 where it is the first, and returns how many these are in all.
 fn add_matter(
     experiment: &Experiment,
     beam: &Beam,
     matter: &Matter,
     area_m2: f64,
+    is_first: bool,
     photons: &mut [f32],
-) -> Result<(), Failure> {
+) -> Result<f64, Failure> {
     let refused = refused(Part::Background);
     let no_memory = || Failure::no_memory(Part::Background, "a table of the background");
     let mut points = reserved(matter.points.len()).ok_or_else(no_memory)?;
@@ -260,13 +260,14 @@ fn add_matter(
         }
         _ => None,
     };
-    let mut cells = Vec::new();
-    let is_large = |panel: &DetectorPanel| panel.panel().pixels() >= CELLS[0];
+    let mut rooms = [const { Vec::new() }; PROFILES];
+    let is_large = |panel: &DetectorPanel| panel.panel().pixels() >= FEWEST_CELLS;
     let profile = match &beam.common {
-        Some((_, lines)) if experiment.panels.iter().any(is_large) => profile(&curve, lines, &mut cells)?,
+        Some((_, lines)) if experiment.panels.iter().any(is_large) => profile(&curve, lines, &mut rooms)?,
         _ => None,
     };
     let mut rest = photons;
+    let mut sum = 0.0;
     for panel in &experiment.panels {
         let (pixels, others) = core::mem::take(&mut rest).split_at_mut(panel.panel().pixels());
         rest = others;
@@ -287,9 +288,9 @@ fn add_matter(
             slab,
         };
         let segments: Vec<_> = segments.iter().map(at).collect();
-        add_to_panel(experiment, panel, &segments, pixels).map_err(&refused)?;
+        sum += add_to_panel(experiment, panel, &segments, is_first, pixels).map_err(&refused)?;
     }
-    Ok(())
+    Ok(sum)
 }
 
 /// The places along the beam, in m, of the segments of matter.
@@ -326,49 +327,62 @@ fn segments(experiment: &Experiment, place: Place) -> Result<Vec<f64>, Failure> 
 fn profile<'c>(
     curve: &Curve<'_>,
     lines: &[BeamLine],
-    cells: &'c mut Vec<f64>,
+    rooms: &'c mut [Vec<f64>; PROFILES],
 ) -> Result<Option<Profile<'c>>, Failure> {
-    let [fewest, most] = CELLS;
-    let mut count = fewest;
-    loop {
-        let room = zeroed(Profile::room_len(count));
-        *cells = room.ok_or_else(|| Failure::no_memory(Part::Background, "a table of the background"))?;
-        let found = Profile::fill(curve, lines, [0.0, 1.0], cells).map_err(refused(Part::Background))?;
-        if found.error() <= PROFILE_ERROR * found.largest() {
-            break;
+    let mut cells = FEWEST_CELLS;
+    for room in rooms {
+        *room = zeroed(Profile::room_len(cells))
+            .ok_or_else(|| Failure::no_memory(Part::Background, "a table of the background"))?;
+        let profile = Profile::fill(curve, lines, [0.0, 1.0], room).map_err(refused(Part::Background))?;
+        if profile.error() <= PROFILE_ERROR * profile.largest() {
+            return Ok(Some(profile));
         }
-        count *= 2;
-        if count > most {
-            return Ok(None);
-        }
+        cells *= 2;
     }
-    Profile::fill(curve, lines, [0.0, 1.0], cells).map(Some).map_err(refused(Part::Background))
+    Ok(None)
 }
 
-/// Adds rows over threads.
+/// Adds rows over threads, and returns the sum of what is added.
 fn add_to_panel(
     experiment: &Experiment,
     panel: &DetectorPanel,
     segments: &[AmorphousMatter<'_>],
+    is_first: bool,
     pixels: &mut [f32],
-) -> Result<(), widebragg::Error> {
+) -> Result<f64, widebragg::Error> {
     let roi = panel.roi;
     let columns: Range<usize> = roi.fast_min..roi.fast_max + 1;
-    let rows = pixels.par_chunks_mut(panel.detector.fast_pixels.max(1)).enumerate();
+    let fast_pixels = panel.detector.fast_pixels.max(1);
+    let rows = pixels.par_chunks_mut(fast_pixels).enumerate();
     let rows = rows.filter(|(slow, _)| (roi.slow_min..=roi.slow_max).contains(slow));
-    rows.try_for_each_init(Vec::new, |sums: &mut Vec<f64>, (slow, row)| {
-        sums.clear();
-        sums.resize(columns.len(), 0.0);
+    let of_row = |photons: &mut Vec<f64>, (slow, row): (usize, &mut [f32])| {
+        photons.clear();
+        photons.resize(columns.len(), 0.0);
         for segment in segments {
-            segment.add_to_row(experiment.simd, slow, columns.clone(), sums)?;
+            segment.add_to_row(experiment.simd, slow, columns.clone(), photons)?;
         }
-        for (fast, sum) in columns.clone().zip(&*sums) {
-            if panel.is_selected(slow, fast)
-                && let Some(pixel) = row.get_mut(fast)
-            {
-                *pixel += *sum as f32;
-            }
+        let mask = panel.mask().and_then(|mask| mask.get(slow * fast_pixels + columns.start..));
+        for (photons, _) in photons.iter_mut().zip(mask.unwrap_or_default()).filter(|(_, mask)| **mask == 0) {
+            *photons = 0.0;
         }
-        Ok(())
-    })
+        let pixels = row.get_mut(columns.clone()).unwrap_or_default().iter_mut().zip(&*photons);
+        if is_first {
+            // The system gives out a page twice that is read before it is written.
+            pixels.for_each(|(pixel, &photons)| *pixel = photons as f32);
+        } else {
+            pixels.for_each(|(pixel, &photons)| *pixel += photons as f32);
+        }
+        Ok(sum(photons))
+    };
+    rows.map_init(Vec::new, of_row).try_reduce(|| 0.0, |one, other| Ok(one + other))
+}
+
+/// The sum of some numbers, eight of which are added at a time.
+fn sum(numbers: &[f64]) -> f64 {
+    let (eights, rest) = numbers.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for numbers in eights {
+        sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+    }
+    sums.iter().chain(rest).sum()
 }

@@ -25,7 +25,7 @@ pub(crate) use filters::{Filter, decoded, encoded, pipeline};
 pub use image::Hdf5;
 pub(crate) use number::Number;
 pub use place::Place;
-pub(crate) use write::{Objects, class, number, numbers, text};
+pub(crate) use write::{Objects, class, number, numbers, text, with_units};
 
 /// First bytes of an HDF5 file without a user block.
 pub(crate) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";

@@ -79,7 +79,8 @@ pub(crate) fn numbers<T: H5Type>(
     with_units(set, units)
 }
 
-fn with_units(set: H5Dataset, units: &str) -> Result<H5Dataset> {
+/// A dataset with its units where `units` are not empty.
+pub(crate) fn with_units(set: H5Dataset, units: &str) -> Result<H5Dataset> {
     if !units.is_empty() {
         set.set_text("units", units)?;
     }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::path::Path;
 
-use super::writer::{Checked, Membership};
+use super::writer::{Checked, FrameArray, Membership};
 use super::{DATA, FIRST_FRAME, SERIES};
 use crate::failure::Failure;
 use crate::hdf5::{Filter, Hdf5File, Number};
@@ -19,7 +19,8 @@ pub(super) struct Finished {
     /// Whether its frames lie in other files.
     pub(super) is_master: bool,
     size: [usize; 2],
-    number: Number,
+    /// The data, and the images beside them.
+    arrays: Vec<FrameArray>,
     /// `None` where they are not read here.
     filters: Option<Vec<Filter>>,
 }
@@ -54,16 +55,14 @@ impl Finished {
         let Some(array) = file.array(DATA).ok().flatten() else { return Ok(None) };
         let size @ [fast, slow] = checked.size;
         let &[count, ..] = &array.shape[..] else { return Ok(None) };
-        if array.shape != [count, slow, fast] {
+        let shape = |array: &FrameArray| file.array(&array.path).ok().flatten().map(|array| array.shape);
+        if checked.arrays.iter().any(|array| shape(array).is_none_or(|shape| shape != [count, slow, fast])) {
             return Ok(None);
         }
         let (is_master, filters) = (array.is_virtual(), array.filters().ok());
-        let number = match checked.pixel_type {
-            PixelType::F32 => Number::F32,
-            _ => Number::I32,
-        };
         let frames = member.first_frame..member.first_frame.saturating_add(count);
-        Ok(Some(Self { frames, is_master, size, number, filters, file }))
+        let arrays = checked.arrays.clone();
+        Ok(Some(Self { frames, is_master, size, arrays, filters, file }))
     }
 
     /// Whether its own frames passed these filters.
@@ -71,14 +70,21 @@ impl Finished {
         self.is_master || self.filters.as_deref() == Some(filters)
     }
 
-    /// The pixels of a frame, counted in the series; `None` where it is not in the file, or damaged.
-    pub(super) fn pixels(&self, frame: usize) -> Option<Vec<u8>> {
+    /// The pixels of the images of a frame, counted in the series; `None` where it is not in the file, or damaged.
+    pub(super) fn pixels(&self, frame: usize) -> Option<Vec<Vec<u8>>> {
         if !self.frames.contains(&frame) {
             return None;
         }
         let [fast, slow] = self.size;
-        let array = self.file.array(DATA).ok()??;
-        let (bytes, number) = array.read(&[frame - self.frames.start, 0, 0], &[1, slow, fast]).ok()?;
-        (number == self.number).then_some(bytes)
+        let image = |FrameArray { path, pixel_type, .. }: &FrameArray| {
+            let array = self.file.array(path).ok()??;
+            let (bytes, number) = array.read(&[frame - self.frames.start, 0, 0], &[1, slow, fast]).ok()?;
+            let expected = match pixel_type {
+                PixelType::F32 => Number::F32,
+                _ => Number::I32,
+            };
+            (number == expected).then_some(bytes)
+        };
+        self.arrays.iter().map(image).collect()
     }
 }

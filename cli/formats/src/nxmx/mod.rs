@@ -32,6 +32,7 @@
 //! | `gain_mode_code`, `gain_mode_adu_per_kev` | 3 | of raw words: what the two bits above 14 hold in each mode, and its gain |
 //! | `gain_mode_pedestal`, `gain_mode_readout` | 3 | ADU of each mode without charge, and its rms noise |
 //! | `gain_mode_switch` | 2 | charges from which the second and third mode are chosen, in keV |
+//! | `stages/...` | frames, slow, fast | images that are kept beside the data ([`StageArray`]), f32, stored as these are |
 //! | `series`, `first_frame` | | of a series ([`NxmxSeries`]): its identity, and the first frame in it, from 1 |
 //!
 //! Sources: the NXmx and NXtransformations definitions of NeXus (2026-06); what DIALS 3.12 and later read and refuse.
@@ -90,7 +91,7 @@ use crate::image::PixelType;
 
 pub use reader::read_nxmx_geometry;
 pub(crate) use reader::{Detector, flat_detector, read_nxmx};
-pub use series::{Earlier, Joined, NxmxSeries};
+pub use series::{Earlier, Joined, NxmxSeries, StageImage};
 #[cfg(test)]
 pub(crate) use tests::write_example;
 pub use writer::NxmxWriter;
@@ -103,6 +104,9 @@ const DATA: &str = "/entry/data/data";
 
 /// What the images were computed from.
 const TRUTH: &str = "/entry/widebragg";
+
+/// The group of the images that are kept beside the data, in that of the truth.
+const STAGES: &str = "stages";
 
 /// The identity of the series that the frames belong to.
 const SERIES: &str = "/entry/widebragg/series";
@@ -155,8 +159,19 @@ pub struct NxmxHeader {
     pub exposure_s: Option<f64>,
     /// When the first frame was made, in seconds since 1970-01-01 UTC.
     pub unix_time_s: u64,
+    /// The images that are kept beside the data of each frame.
+    pub stages: Vec<StageArray>,
     /// What the images were computed from.
     pub truth: Truth,
+}
+
+/// An image that is kept beside the data of each frame, such as the photons without noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageArray {
+    /// Its name, a word of ASCII.
+    pub name: &'static str,
+    /// The unit of its pixels.
+    pub unit: &'static str,
 }
 
 /// What images were computed from, beyond their geometry. Empty where it is not known.
@@ -234,6 +249,7 @@ impl NxmxHeader {
             mask: Vec::new(),
             exposure_s: None,
             unix_time_s: 0,
+            stages: Vec::new(),
             truth: Truth::default(),
         }
     }

@@ -1,8 +1,9 @@
 //! The parts of a series: frames that are files of their own until all of them are there.
 //!
 //! A part begins with a line that names what it must have in common with the others, such as
-//! `widebragg part 2, frame 0, I32, 2463 x 2527, Gzip, 5d41402a`, whose end is the identity of the series. Then follow the
-//! frame as the final file stores it, and the CRC-32 of all bytes before it, least significant first. It tells a part
+//! `widebragg part 3, frame 0, I32, 2463 x 2527, Gzip, 5d41402a`, whose end is the identity of the series. Then follow the
+//! frame as the final file stores it, which is its data and the images that are kept beside them, one after the other; the
+//! length of each of these in 8 bytes; and the CRC-32 of all bytes before it, all least significant first. It tells a part
 //! that is damaged from one of another series.
 
 use core::ops::Range;
@@ -13,10 +14,11 @@ use std::path::{Path, PathBuf};
 use flate2::Crc;
 
 use super::Compression;
+use super::writer::Checked;
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
 use crate::image::{PixelType, is_named};
-use crate::memory::reserve;
+use crate::memory::{reserve, reserved};
 use crate::text::{cannot_read, cannot_write, in_file};
 
 /// The extension of a part.
@@ -28,13 +30,59 @@ const MAX_LINE_BYTES: usize = 256;
 /// Bytes of the check sum at the end of a part.
 const CRC_BYTES: usize = 4;
 
+/// Bytes of the length of an image.
+const LENGTH_BYTES: usize = 8;
+
 /// The parts of a series, in the folder `NAME.parts` beside the file `NAME`.
 #[derive(Debug)]
 pub(super) struct Parts {
     folder: PathBuf,
     size: [usize; 2],
     pixel_type: PixelType,
+    /// Images of a frame: its data, and those beside them.
+    images: usize,
     identity: String,
+}
+
+/// The images of a frame as they are stored, one after the other, in a buffer that can be used again.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Chunks {
+    /// Those of some images; `None` where there is too little memory.
+    pub(super) fn of(images: &[Vec<u8>]) -> Option<Self> {
+        let mut bytes = reserved(images.iter().map(Vec::len).sum())?;
+        let end = |image: &Vec<u8>| {
+            bytes.extend_from_slice(image);
+            bytes.len()
+        };
+        let ends = images.iter().map(end).collect();
+        Some(Self { bytes, ends })
+    }
+
+    /// Each of them.
+    pub(super) fn images(&self) -> Vec<&[u8]> {
+        let starts = core::iter::once(0).chain(self.ends.iter().copied());
+        let parts = starts.zip(&self.ends).map(|(start, &end)| self.bytes.get(start..end));
+        parts.map(Option::unwrap_or_default).collect()
+    }
+
+    /// Takes the lengths of `images` images from behind them; `None` where they are not those of what is there.
+    fn take_lengths(&mut self, images: usize) -> Option<()> {
+        let behind = self.bytes.len().checked_sub(images.checked_mul(LENGTH_BYTES)?)?;
+        let (lengths, _) = self.bytes.get(behind..)?.as_chunks::<LENGTH_BYTES>();
+        let mut end = 0_usize;
+        for length in lengths {
+            end = end.checked_add(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+            self.ends.push(end);
+        }
+        self.bytes.truncate(behind);
+        (end == behind).then_some(())
+    }
 }
 
 /// What is there of a part.
@@ -49,11 +97,17 @@ pub(super) enum Part {
 }
 
 impl Parts {
-    /// Those of the file `path`: frames of `size` pixels along fast and slow.
-    pub(super) fn of(path: &Path, size: [usize; 2], pixel_type: PixelType, identity: &str) -> Self {
+    /// Those of the file `path`.
+    pub(super) fn of(path: &Path, checked: &Checked, identity: &str) -> Self {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".parts");
-        Self { folder: path.with_file_name(name), size, pixel_type, identity: identity.to_owned() }
+        Self {
+            folder: path.with_file_name(name),
+            size: checked.size,
+            pixel_type: checked.pixel_type,
+            images: checked.arrays.len(),
+            identity: identity.to_owned(),
+        }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -95,7 +149,7 @@ impl Parts {
             let read = file.and_then(|mut file| file.read_until(b'\n', &mut line));
             // What begins otherwise is damaged or foreign, which only all of its bytes tell.
             if read.is_ok() && self.compression(frame, &line).is_none() {
-                self.read(frame, &mut Vec::new())?;
+                self.read(frame, &mut Chunks::default())?;
             }
         }
         Ok(())
@@ -105,26 +159,35 @@ impl Parts {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn keep(&self, frame: usize, compression: Compression, chunk: &[u8]) -> Result<(), Failure> {
+    pub(super) fn keep(
+        &self,
+        frame: usize,
+        compression: Compression,
+        images: &[&[u8]],
+    ) -> Result<(), Failure> {
         fs::create_dir_all(&self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
         let line = self.first_line(frame, compression);
-        let mut crc = Crc::new();
-        crc.update(line.as_bytes());
-        crc.update(chunk);
+        let lengths: Vec<u8> = images.iter().flat_map(|image| (image.len() as u64).to_le_bytes()).collect();
         write_atomically(&self.path(frame), |out| {
-            out.write_all(line.as_bytes())?;
-            out.write_all(chunk)?;
+            let mut crc = Crc::new();
+            for bytes in core::iter::once(line.as_bytes()).chain(images.iter().copied()).chain([&lengths[..]])
+            {
+                crc.update(bytes);
+                out.write_all(bytes)?;
+            }
             out.write_all(&crc.sum().to_le_bytes())
         })
     }
 
-    /// Reads a frame into `chunk`, as it is stored.
+    /// Reads a frame into `chunks`, as it is stored.
     ///
     /// # Errors
     /// It is that of another series, or there is too little memory for it.
-    pub(super) fn read(&self, frame: usize, chunk: &mut Vec<u8>) -> Result<Part, Failure> {
+    pub(super) fn read(&self, frame: usize, chunks: &mut Chunks) -> Result<Part, Failure> {
         let path = self.path(frame);
         let mut line = Vec::new();
+        chunks.ends.clear();
+        let chunk = &mut chunks.bytes;
         chunk.clear();
         let mut read = || {
             let file = File::open(&path)?;
@@ -155,7 +218,7 @@ impl Parts {
             return Err(in_file(&path, format!("a frame of another series; remove {folder} to begin anew")));
         };
         chunk.truncate(chunk.len() - CRC_BYTES);
-        Ok(Part::Whole(compression))
+        Ok(chunks.take_lengths(self.images).map_or(Part::Damaged, |()| Part::Whole(compression)))
     }
 
     /// Removes parts, of which another job may remove some at the same time, and their folder if nothing else is in it.
@@ -179,7 +242,7 @@ impl Parts {
     fn first_line(&self, frame: usize, compression: Compression) -> String {
         let Self { size: [fast, slow], pixel_type, identity, .. } = self;
         format!(
-            "widebragg part 2, frame {frame}, {pixel_type:?}, {fast} x {slow}, {compression:?}, {identity}\n"
+            "widebragg part 3, frame {frame}, {pixel_type:?}, {fast} x {slow}, {compression:?}, {identity}\n"
         )
     }
 

@@ -12,7 +12,6 @@
 //! Files name their series. Their frames count as made: a series can be made longer, and frames that are damaged are made
 //! again. A file is never replaced by a shorter one.
 
-use core::mem::take;
 use core::ops::Range;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,12 +19,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::finished::Finished;
-use super::parts::{Part, Parts};
+use super::parts::{Chunks, Part, Parts};
 use super::writer::{Checked, Membership, NxmxWriter, PIXEL_BYTES, refused, write_master};
 use super::{NxmxHeader, SERIES};
 use crate::failure::Failure;
 use crate::hdf5::{Hdf5File, SIGNATURE, decoded, encoded};
 use crate::image::Pixels;
+use crate::memory::reserved;
 use crate::text::in_file;
 
 /// Runs of frames that a warning names.
@@ -75,6 +75,10 @@ impl Earlier {
     }
 }
 
+/// An image that is kept beside the data of a frame, as the file stores it.
+#[derive(Debug, Clone)]
+pub struct StageImage(Vec<u8>);
+
 /// What became of the file of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
@@ -105,7 +109,7 @@ impl NxmxSeries {
     /// `header` contradicts itself.
     pub fn new(path: &Path, header: NxmxHeader, identity: &str) -> Result<Self, Failure> {
         let checked = Checked::new(&header).map_err(|what| refused(path, &what))?;
-        let parts = Parts::of(path, checked.size, checked.pixel_type, identity);
+        let parts = Parts::of(path, &checked, identity);
         let (path, identity) = (path.to_owned(), identity.to_owned());
         Ok(Self { path, header, checked, identity, frames_per_file: None, parts })
     }
@@ -181,7 +185,7 @@ impl NxmxSeries {
         self.check()?;
         let mut earlier = Earlier::default();
         let mut damaged_parts = Vec::new();
-        let mut chunk = Vec::new();
+        let mut chunks = Chunks::default();
         let main = self.main()?;
         for file in self.files() {
             let own = self.finished(&file)?;
@@ -194,7 +198,7 @@ impl NxmxSeries {
             let mut damaged = Vec::new();
             let mut has_parts = false;
             for frame in file.frames.start.max(frames.start)..file.frames.end.min(frames.end) {
-                let part = self.parts.read(frame, &mut chunk)?;
+                let part = self.parts.read(frame, &mut chunks)?;
                 has_parts |= part != Part::Absent;
                 if part == Part::Damaged {
                     damaged_parts.push(frame);
@@ -234,11 +238,39 @@ impl NxmxSeries {
     /// # Errors
     /// The frame cannot be written, has another type or size, or is beyond the series.
     pub fn add(&self, frame: usize, pixels: Pixels<'_>) -> Result<(), Failure> {
+        self.add_with_stages(frame, pixels, &[])
+    }
+
+    /// As [`NxmxSeries::add`], with the images of [`NxmxHeader::stages`], in their order. A frame is kept with all of them, or
+    /// not at all.
+    ///
+    /// # Errors
+    /// As [`NxmxSeries::add`], or the images are not as many as the header says.
+    pub fn add_with_stages(
+        &self,
+        frame: usize,
+        pixels: Pixels<'_>,
+        stages: &[StageImage],
+    ) -> Result<(), Failure> {
         if frame >= self.checked.frames {
             return Err(refused(&self.path, &format_args!("no frame {frame} of {}", self.checked.frames)));
         }
-        let chunk = self.checked.chunk(&pixels).map_err(|what| refused(&self.path, &what))?;
-        self.parts.keep(frame, self.header.compression, &chunk)
+        let (given, needed) = (stages.len() + 1, self.checked.arrays.len());
+        if given != needed {
+            return Err(refused(&self.path, &format_args!("a frame of {given} images instead of {needed}")));
+        }
+        let data = self.checked.chunk(&pixels).map_err(|what| refused(&self.path, &what))?;
+        let stages = stages.iter().map(|StageImage(chunk)| chunk.as_slice());
+        let images: Vec<&[u8]> = core::iter::once(data.as_slice()).chain(stages).collect();
+        self.parts.keep(frame, self.header.compression, &images)
+    }
+
+    /// An image to be kept beside the data, compressed.
+    ///
+    /// # Errors
+    /// It has another size than a frame, or there is too little memory.
+    pub fn stage_image(&self, pixels: &[f32]) -> Result<StageImage, Failure> {
+        self.checked.stage_chunk(pixels).map(StageImage).map_err(|what| refused(&self.path, &what))
     }
 
     /// Writes the file if all frames are there.
@@ -302,10 +334,10 @@ impl NxmxSeries {
         let header = self.header.of_frames(frames.clone());
         let mut writer = NxmxWriter::of_series(path, &header, self.membership(frames.start))?;
         // Of all frames, since new memory costs as much as reading into it.
-        let mut chunk = Vec::new();
+        let mut chunks = Chunks::default();
         for frame in frames.clone() {
-            match self.stored(frame, &sources, &mut chunk)? {
-                Some(()) => writer.write_chunk(&chunk)?,
+            match self.stored(frame, &sources, &mut chunks)? {
+                Some(()) => writer.write_chunks(&chunks.images())?,
                 None if self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame)) => {
                     self.parts.remove(frame..frame + 1)?;
                     return Ok(Joined::Damaged(frame));
@@ -325,24 +357,32 @@ impl NxmxSeries {
         Ok(joined.map_or(Joined::Waiting, |own| Joined::Complete { frames: own.frames.len() }))
     }
 
-    /// Reads a frame into `chunk` as the file is to store it; `None` where it is not there, or damaged.
+    /// Reads a frame into `chunks` as the file is to store it; `None` where it is not there, or damaged.
     fn stored(
         &self,
         frame: usize,
         sources: &[&Finished],
-        chunk: &mut Vec<u8>,
+        chunks: &mut Chunks,
     ) -> Result<Option<()>, Failure> {
         let [fast, slow] = self.checked.size;
-        let pixels = match self.parts.read(frame, chunk)? {
+        let images: Option<Vec<Vec<u8>>> = match self.parts.read(frame, chunks)? {
             Part::Whole(compression) if compression == self.header.compression => return Ok(Some(())),
             Part::Whole(compression) => {
-                decoded(compression.filters(), 0, take(chunk), PIXEL_BYTES * fast * slow).ok()
+                let bytes = PIXEL_BYTES * fast * slow;
+                let decoded = |image: &[u8]| {
+                    let mut copy = reserved(image.len())?;
+                    copy.extend_from_slice(image);
+                    decoded(compression.filters(), 0, copy, bytes).ok()
+                };
+                chunks.images().into_iter().map(decoded).collect()
             }
             Part::Damaged | Part::Absent => sources.iter().find_map(|source| source.pixels(frame)),
         };
-        let Some(pixels) = pixels else { return Ok(None) };
-        let encoded = encoded(self.checked.filters, &pixels);
-        *chunk = encoded.ok_or_else(|| refused(&self.path, &"no memory for a frame"))?;
+        let Some(images) = images else { return Ok(None) };
+        let encoded: Option<Vec<_>> =
+            images.iter().map(|image| encoded(self.checked.filters, image)).collect();
+        let no_memory = || refused(&self.path, &"no memory for a frame");
+        *chunks = encoded.as_deref().and_then(Chunks::of).ok_or_else(no_memory)?;
         Ok(Some(()))
     }
 

@@ -473,6 +473,93 @@ fn a_series_is_made_in_any_order_and_joined_once_it_is_complete() {
     }
 }
 
+const TWO_STAGES: [StageArray; 2] =
+    [StageArray { name: "photons", unit: "photons" }, StageArray { name: "read_out", unit: "ADU" }];
+
+/// A series with two images beside the data.
+fn series_with_stages(path: &Path, compression: Compression) -> NxmxSeries {
+    let stages = TWO_STAGES.to_vec();
+    let header = NxmxHeader { compression, stages, ..NxmxHeader::new(rotation_series(4, 6, 0.1), 6) };
+    NxmxSeries::new(path, header, "s").unwrap()
+}
+
+/// Adds a frame with images of its own.
+fn add_with_stages(series: &NxmxSeries, frame: usize) {
+    let stages = [frame + 10, frame + 20].map(|frame| series.stage_image(&photons(frame, 140)).unwrap());
+    series.add_with_stages(frame, Pixels::I32(&counts(frame, 140)), &stages).unwrap();
+}
+
+/// Whether the frames and their images are those of [`add_with_stages`].
+fn assert_holds_stages(path: &Path, frames: usize) {
+    assert_holds(path, frames);
+    for (stage, shift) in TWO_STAGES.into_iter().zip([10, 20]) {
+        for frame in 0..frames {
+            let name = format!("{}:/entry/widebragg/stages/{}:{frame}", path.display(), stage.name);
+            let read = reader_of(Path::new(&name)).unwrap().read(Path::new(&name), None).unwrap().pixels;
+            let expected = photons(frame + shift, 140).into_iter().map(bits).collect::<Vec<_>>();
+            assert_eq!(read.into_iter().map(bits).collect::<Vec<_>>(), expected, "{} {frame}", stage.name);
+        }
+    }
+}
+
+#[test]
+fn images_of_stages_are_kept_with_their_frames() {
+    for compression in COMPRESSIONS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stages.nxs");
+        let series = series_with_stages(&path, compression);
+        let data = Pixels::I32(&[1; 140]);
+        let error = series.add(0, data).unwrap_err().to_string();
+        assert!(error.ends_with("a frame of 1 images instead of 3"), "{error}");
+        let error = series.stage_image(&[1.0; 7]).unwrap_err().to_string();
+        assert!(error.ends_with("a frame of 7 pixels instead of 7 x 20"), "{error}");
+        for frame in [4, 2] {
+            add_with_stages(&series, frame);
+        }
+        // A part that ends early, or in another place than it says, is damaged.
+        let part = series.folder().join("000005.part");
+        let whole = fs::read(&part).unwrap();
+        fs::write(&part, &whole[..whole.len() - 1]).unwrap();
+        let earlier = series.earlier(0..6).unwrap();
+        assert_eq!([2, 4].map(|frame| earlier.has(frame)), [true, false]);
+        (0..6).filter(|&frame| !earlier.has(frame)).for_each(|frame| add_with_stages(&series, frame));
+        assert_eq!(series.finish(), SIX);
+        assert_holds_stages(&path, 6);
+        let file = crate::hdf5::Hdf5File::open(&path).unwrap();
+        assert_eq!(file.array("/entry/widebragg/stages/photons").unwrap().unwrap().shape, [6, 20, 7]);
+
+        // A frame that is made again in a finished file, by another compression.
+        let other = series_with_stages(&path, Compression::Gzip);
+        add_with_stages(&other, 3);
+        assert_eq!(other.finish(), SIX);
+        assert_holds_stages(&path, 6);
+
+        // Several files and their master.
+        let path = folder.path().join("master.nxs");
+        let series = series_with_stages(&path, compression).in_files_of(4);
+        (0..6).for_each(|frame| add_with_stages(&series, frame));
+        assert_eq!(series.finish(), SIX);
+        assert_holds_stages(&path, 6);
+    }
+}
+
+#[test]
+fn images_of_stages_have_names_of_their_own() {
+    let path = Path::new("never_written.nxs");
+    let stage = |name| StageArray { name, unit: "" };
+    for stages in [vec![stage("")], vec![stage("a/b")], vec![stage("a"), stage("a")]] {
+        let header = NxmxHeader { stages, ..NxmxHeader::new(stills(1), 1) };
+        let error = NxmxSeries::new(path, header, "").unwrap_err().to_string();
+        assert!(error.contains("an image named"), "{error}");
+    }
+    // Without a series there are no images beside the data.
+    let folder = tempfile::tempdir().unwrap();
+    let header = NxmxHeader { stages: vec![stage("a")], ..NxmxHeader::new(stills(1), 1) };
+    let mut writer = NxmxWriter::create(&folder.path().join("a.nxs"), &header).unwrap();
+    let error = writer.write(&[Pixels::I32(&[0; 35])]).unwrap_err().to_string();
+    assert!(error.ends_with("a frame of 1 images instead of 2"), "{error}");
+}
+
 /// Whether the frames of a file are the `frames` of [`counts`].
 fn assert_holds(path: &Path, frames: usize) {
     for frame in 0..frames {
@@ -558,7 +645,7 @@ fn a_finished_file_is_repaired_and_never_shortened() {
     for frame in 0..6 {
         let chunk = checked.chunk(&Pixels::I32(&counts(frame, 140))).unwrap();
         let damaged = &chunk[..chunk.len() / 2];
-        writer.write_chunk(if frame == 4 { damaged } else { &chunk }).unwrap();
+        writer.write_chunks(&[if frame == 4 { damaged } else { &chunk }]).unwrap();
     }
     writer.close().unwrap();
     let refused = series_of(&path, 5).earlier(0..5).unwrap_err().to_string();

@@ -11,15 +11,15 @@ use rust_hdf5::{
 
 use super::mcstas::{in_mcstas, to_mcstas};
 use super::{
-    Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, NxmxHeader, SERIES, THINNEST_SENSOR_M, TRUTH,
-    TrueGainModes, TrueShot,
+    Compression, DATA, ENTRY, FIRST_FRAME, LOWEST_COUNT, NxmxHeader, SERIES, STAGES, StageArray,
+    THINNEST_SENSOR_M, TRUTH, TrueGainModes, TrueShot,
 };
 use crate::atomic::Replacement;
 use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::geometry::vectors::{Matrix, Vector, product};
 use crate::geometry::{Geometry, Panel, Polarization, Scan};
-use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, encoded, number, numbers, pipeline, text};
+use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, encoded, number, numbers, pipeline, text, with_units};
 use crate::image::{PixelType, Pixels};
 
 /// Where chains of transformations end.
@@ -47,7 +47,8 @@ pub struct NxmxWriter {
     header: Checked,
     written: usize,
     // Closed before the temporary file is removed, which some systems require.
-    data: H5Dataset,
+    /// Those of [`Checked::arrays`].
+    arrays: Vec<H5Dataset>,
     file: H5File,
     replacement: Replacement,
 }
@@ -75,38 +76,45 @@ impl NxmxWriter {
     ) -> Result<Self, Failure> {
         let checked = Checked::new(header).map_err(|what| refused(path, &what))?;
         let replacement = Replacement::of(path)?;
-        let document = Document { header, geometry: &checked.geometry, size: checked.size, member };
-        let (file, data) = document
-            .begun(&replacement, |group| document.frames(group))
+        let document = Document { header, checked: &checked, member };
+        let (file, arrays) = document
+            .begun(&replacement, |group, array| document.frames(group, array))
             .map_err(|error| refused(path, &error))?;
-        Ok(Self { path: path.to_owned(), replacement, file, data, header: checked, written: 0 })
+        Ok(Self { path: path.to_owned(), replacement, file, arrays, header: checked, written: 0 })
     }
 
     /// Adds frames, each of the size of [`NxmxHeader::size`] and slow-major. They are compressed in parallel.
     ///
     /// # Errors
-    /// The file cannot be written, a frame has another type or size, or there are more frames than the header says.
+    /// The file cannot be written, a frame has another type or size, there are more frames than the header says, or images are
+    /// to be kept beside them, which a [`NxmxSeries`](super::NxmxSeries) does.
     pub fn write(&mut self, frames: &[Pixels<'_>]) -> Result<(), Failure> {
         for batch in frames.chunks(rayon::current_num_threads()) {
             let chunks: Vec<_> = batch.par_iter().map(|frame| self.header.chunk(frame)).collect();
             for chunk in chunks {
-                self.write_chunk(&chunk.map_err(|what| refused(&self.path, &what))?)?;
+                self.write_chunks(&[&chunk.map_err(|what| refused(&self.path, &what))?])?;
             }
         }
         Ok(())
     }
 
-    /// Adds a frame that is compressed already.
-    pub(super) fn write_chunk(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+    /// Adds a frame that is compressed already: a chunk for each of its arrays.
+    pub(super) fn write_chunks(&mut self, chunks: &[&[u8]]) -> Result<(), Failure> {
         if self.written == self.header.frames {
             return Err(refused(&self.path, &format_args!("more frames than {}", self.header.frames)));
         }
-        let written = if self.header.filters.is_empty() {
-            self.data.write_chunk(self.written, chunk)
-        } else {
-            self.data.write_chunk_raw(self.written, chunk, 0)
-        };
-        written.map_err(|error| refused(&self.path, &error))?;
+        let (given, needed) = (chunks.len(), self.arrays.len());
+        if given != needed {
+            return Err(refused(&self.path, &format_args!("a frame of {given} images instead of {needed}")));
+        }
+        for (array, chunk) in self.arrays.iter().zip(chunks) {
+            let written = if self.header.filters.is_empty() {
+                array.write_chunk(self.written, chunk)
+            } else {
+                array.write_chunk_raw(self.written, chunk, 0)
+            };
+            written.map_err(|error| refused(&self.path, &error))?;
+        }
         self.written += 1;
         Ok(())
     }
@@ -116,11 +124,11 @@ impl NxmxWriter {
     /// # Errors
     /// The file cannot be written, or frames are missing.
     pub fn close(self) -> Result<(), Failure> {
-        let Self { path, replacement, file, data, header, written } = self;
+        let Self { path, replacement, file, arrays, header, written } = self;
         if written < header.frames {
             return Err(refused(&path, &format_args!("{written} of {} frames were made", header.frames)));
         }
-        drop(data);
+        drop(arrays);
         file.close().map_err(|error| refused(&path, &error))?;
         replacement.commit()
     }
@@ -139,10 +147,11 @@ pub(super) fn write_master(
 ) -> Result<(), Failure> {
     let checked = Checked::new(header).map_err(|what| refused(path, &what))?;
     let replacement = Replacement::of(path)?;
-    let document = Document { header, geometry: &checked.geometry, size: checked.size, member };
+    let document = Document { header, checked: &checked, member };
     let write = || {
-        let (file, data) = document.begun(&replacement, |group| document.frames_of_files(group, files))?;
-        drop(data);
+        let of_files = |group: &H5Group, array: &FrameArray| document.frames_of_files(group, array, files);
+        let (file, arrays) = document.begun(&replacement, of_files)?;
+        drop(arrays);
         file.close()
     };
     write().map_err(|error| refused(path, &error))?;
@@ -163,6 +172,15 @@ pub(super) struct Membership<'a> {
     pub(super) first_frame: usize,
 }
 
+/// An array with an image of each frame.
+#[derive(Debug, Clone)]
+pub(super) struct FrameArray {
+    pub(super) path: String,
+    pub(super) pixel_type: PixelType,
+    /// The unit of its pixels; empty: none is stated.
+    unit: &'static str,
+}
+
 /// A header that makes sense, as far as frames need it.
 #[derive(Debug, Clone)]
 pub(super) struct Checked {
@@ -171,6 +189,8 @@ pub(super) struct Checked {
     pub(super) size: [usize; 2],
     pub(super) frames: usize,
     pub(super) pixel_type: PixelType,
+    /// The data, and the images that are kept beside them.
+    pub(super) arrays: Vec<FrameArray>,
     pub(super) filters: &'static [Filter],
 }
 
@@ -226,22 +246,39 @@ impl Checked {
         if geometry.panels.iter().any(|panel| panel.sensor != geometry.panels[0].sensor) {
             return Err("panels with different sensors".to_owned());
         }
+        let pixel_type = header.pixel_type;
+        let mut arrays = vec![FrameArray { path: DATA.to_owned(), pixel_type, unit: "" }];
+        for &StageArray { name, unit } in &header.stages {
+            let path = format!("{TRUTH}/{STAGES}/{name}");
+            let is_word =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !is_word || arrays.iter().any(|array| array.path == path) {
+                return Err(format!("an image named {name:?} beside the data"));
+            }
+            arrays.push(FrameArray { path, pixel_type: PixelType::F32, unit });
+        }
         let filters = header.compression.filters();
-        Ok(Self { geometry, size, frames, pixel_type: header.pixel_type, filters })
+        Ok(Self { geometry, size, frames, pixel_type, arrays, filters })
     }
 
-    /// A frame as it is stored.
+    /// The data of a frame as they are stored.
     pub(super) fn chunk(&self, pixels: &Pixels<'_>) -> Result<Vec<u8>, String> {
+        self.chunk_of(pixels, self.pixel_type)
+    }
+
+    /// An image that is kept beside the data, as it is stored.
+    pub(super) fn stage_chunk(&self, pixels: &[f32]) -> Result<Vec<u8>, String> {
+        self.chunk_of(&Pixels::F32(pixels), PixelType::F32)
+    }
+
+    fn chunk_of(&self, pixels: &Pixels<'_>, pixel_type: PixelType) -> Result<Vec<u8>, String> {
         let [fast, slow] = self.size;
-        let (bytes, count): (&[u8], usize) = match (pixels, self.pixel_type) {
+        let (bytes, count): (&[u8], usize) = match (pixels, pixel_type) {
             (Pixels::I32(counts), PixelType::I32) => (cast_slice(counts), counts.len()),
             (Pixels::F32(photons), PixelType::F32) => (cast_slice(photons), photons.len()),
             _ => {
-                return Err(format!(
-                    "a frame of {:?} pixels instead of {:?}",
-                    pixels.pixel_type(),
-                    self.pixel_type
-                ));
+                let given = pixels.pixel_type();
+                return Err(format!("a frame of {given:?} pixels instead of {pixel_type:?}"));
             }
         };
         if count != fast * slow {
@@ -257,31 +294,34 @@ type Written<T = ()> = Result<T, Hdf5Error>;
 /// The content of a file but for its frames.
 struct Document<'a> {
     header: &'a NxmxHeader,
-    /// In the frame of the file.
-    geometry: &'a Geometry,
-    size: [usize; 2],
+    checked: &'a Checked,
     member: Membership<'a>,
 }
 
 impl Document<'_> {
-    /// Creates the file, and writes everything but frames; `data` makes their array in its group.
+    /// Creates the file, and writes everything but frames; `make` makes each of their arrays in its group.
     fn begun(
         &self,
         replacement: &Replacement,
-        data: impl Fn(&H5Group) -> Written<H5Dataset>,
-    ) -> Written<(H5File, H5Dataset)> {
+        make: impl Fn(&H5Group, &FrameArray) -> Written<H5Dataset>,
+    ) -> Written<(H5File, Vec<H5Dataset>)> {
         // Readable by the HDF5 libraries of all readers.
         let file = H5File::options().libver(LibverBound::Earliest).create(replacement.path())?;
-        let data = self.write(&file, data)?;
-        Ok((file, data))
+        let arrays = self.write(&file, make)?;
+        Ok((file, arrays))
     }
 
-    /// Writes everything, and returns the array of frames.
+    /// The geometry in the frame of the file.
+    fn geometry(&self) -> &Geometry {
+        &self.checked.geometry
+    }
+
+    /// Writes everything, and returns the arrays of frames.
     fn write(
         &self,
         file: &H5File,
-        make_frames: impl Fn(&H5Group) -> Written<H5Dataset>,
-    ) -> Written<H5Dataset> {
+        make: impl Fn(&H5Group, &FrameArray) -> Written<H5Dataset>,
+    ) -> Written<Vec<H5Dataset>> {
         let header = self.header;
         file.set_text("NX_class", "NXroot")?;
         file.set_text("default", "entry")?;
@@ -296,26 +336,34 @@ impl Document<'_> {
         text(&source, "name", "simulated")?;
         let data = class(&entry, "data", "NXdata")?;
         data.set_text("signal", "data")?;
-        let frames = make_frames(&data)?;
+        let [of_data, of_stages @ ..] = &self.checked.arrays[..] else { return Ok(Vec::new()) };
+        let mut arrays = vec![make(&data, of_data)?];
         self.sample(&entry)?;
         let instrument = class(&entry, "instrument", "NXinstrument")?;
         text(&instrument, "name", "widebragg")?;
         self.beam(&instrument)?;
         self.detector(&instrument)?;
-        self.truth(&entry)?;
-        Ok(frames)
+        let truth = self.truth(&entry)?;
+        if !of_stages.is_empty() {
+            let group = class(&truth, STAGES, "NXcollection")?;
+            for stage in of_stages {
+                arrays.push(make(&group, stage)?);
+            }
+        }
+        Ok(arrays)
     }
 
     fn exposure_s(&self) -> Option<f64> {
-        self.geometry.scan.and_then(|scan| scan.exposure_s).or(self.header.exposure_s)
+        self.geometry().scan.and_then(|scan| scan.exposure_s).or(self.header.exposure_s)
     }
 
-    /// The array of frames.
-    fn frames(&self, group: &H5Group) -> Written<H5Dataset> {
-        match self.header.pixel_type {
-            PixelType::F32 => self.frames_of(group, f32::NAN),
-            _ => self.frames_of(group, self.gap()),
-        }
+    /// An array of frames.
+    fn frames(&self, group: &H5Group, array: &FrameArray) -> Written<H5Dataset> {
+        let frames = match array.pixel_type {
+            PixelType::F32 => self.frames_of(group, array, f32::NAN),
+            _ => self.frames_of(group, array, self.gap()),
+        };
+        with_units(frames?, array.unit)
     }
 
     /// The count of pixels that were never written.
@@ -323,29 +371,36 @@ impl Document<'_> {
         self.header.lowest_count.saturating_sub(1).min(-1)
     }
 
-    fn frames_of<T: H5Type>(&self, group: &H5Group, missing: T) -> Written<H5Dataset> {
-        let [fast, slow] = self.size;
+    fn frames_of<T: H5Type>(&self, group: &H5Group, array: &FrameArray, missing: T) -> Written<H5Dataset> {
+        let [fast, slow] = self.checked.size;
         let frames = group.new_dataset::<T>().shape([self.header.frames, slow, fast]).chunk(&[1, slow, fast]);
         let filters = self.header.compression.filters();
         let frames = if filters.is_empty() { frames } else { frames.filter_pipeline(pipeline(filters)) };
-        frames.fill_value(missing).create("data")
+        frames.fill_value(missing).create(last_name(&array.path))
     }
 
     /// An array whose frames are those of other files.
-    fn frames_of_files(&self, group: &H5Group, files: &[(String, usize)]) -> Written<H5Dataset> {
-        match self.header.pixel_type {
-            PixelType::F32 => self.virtual_frames(group, files, f32::NAN),
-            _ => self.virtual_frames(group, files, self.gap()),
-        }
+    fn frames_of_files(
+        &self,
+        group: &H5Group,
+        array: &FrameArray,
+        files: &[(String, usize)],
+    ) -> Written<H5Dataset> {
+        let frames = match array.pixel_type {
+            PixelType::F32 => self.virtual_frames(group, array, files, f32::NAN),
+            _ => self.virtual_frames(group, array, files, self.gap()),
+        };
+        with_units(frames?, array.unit)
     }
 
     fn virtual_frames<T: H5Type>(
         &self,
         group: &H5Group,
+        array: &FrameArray,
         files: &[(String, usize)],
         missing: T,
     ) -> Written<H5Dataset> {
-        let [fast, slow] = self.size;
+        let [fast, slow] = self.checked.size;
         let mut frames = group.new_dataset::<T>().shape([self.header.frames, slow, fast]).fill_value(missing);
         let mut first = 0;
         for (name, count) in files {
@@ -361,16 +416,16 @@ impl Document<'_> {
             };
             // A single % would be a place for numbers.
             let name = name.replace('%', "%%");
-            frames = frames.virtual_mapping(of(first), &name, DATA, of(0));
+            frames = frames.virtual_mapping(of(first), &name, &array.path, of(0));
             first += count;
         }
-        frames.create("data")
+        frames.create(last_name(&array.path))
     }
 
     fn sample(&self, entry: &H5Group) -> Written {
         let sample = class(entry, "sample", "NXsample")?;
         text(&sample, "name", "simulated")?;
-        let (Some(scan), Some(spindle)) = (self.geometry.scan, self.geometry.spindle) else {
+        let (Some(scan), Some(spindle)) = (self.geometry().scan, self.geometry().spindle) else {
             return text(&sample, "depends_on", LABORATORY);
         };
         let axes = class(&sample, "transformations", "NXtransformations")?;
@@ -386,11 +441,11 @@ impl Document<'_> {
         let beam = class(instrument, "beam", "NXbeam")?;
         let name = "incident_wavelength";
         let own: Vec<f64> = self.header.lambda_m.iter().map(|lambda_m| lambda_m * 1e10).collect();
-        match self.geometry.beam.lambda_m {
+        match self.geometry().beam.lambda_m {
             _ if !own.is_empty() => numbers(&beam, name, &[own.len()], &own, "angstrom")?,
             lambda_m => number(&beam, name, lambda_m.unwrap_or(f64::NAN) * 1e10, "angstrom")?,
         };
-        if let Some(polarization) = self.geometry.beam.polarization {
+        if let Some(polarization) = self.geometry().beam.polarization {
             // One row a frame, as the definition asks.
             let rows = vec![stokes(polarization); self.header.frames];
             numbers(&beam, "incident_polarization_stokes", &[rows.len(), 4], rows.as_flattened(), "")?;
@@ -403,7 +458,7 @@ impl Document<'_> {
         let path = format!("{ENTRY}/instrument/detector");
         text(&detector, "description", "simulated")?;
         text(&detector, "type", "pixel")?;
-        let sensor = self.geometry.panels.first().and_then(|panel| panel.sensor.as_ref());
+        let sensor = self.geometry().panels.first().and_then(|panel| panel.sensor.as_ref());
         let material = sensor.and_then(|sensor| sensor.material.as_deref());
         text(&detector, "sensor_material", material.unwrap_or("Si"))?;
         let thickness_m = sensor.map_or(0.0, |sensor| sensor.thickness_m);
@@ -419,7 +474,7 @@ impl Document<'_> {
         let origin = format!("{path}/transformations/origin");
         axis(&axes, "origin", 0.0, [0.0, 0.0, 1.0], LABORATORY, [0.0; 3])?;
         text(&detector, "depends_on", &origin)?;
-        let panels = &self.geometry.panels;
+        let panels = &self.geometry().panels;
         // Readers take modules in the order of their names.
         let digits = (panels.len() - 1).to_string().len().max(2);
         for (i, panel) in panels.iter().enumerate() {
@@ -442,7 +497,7 @@ impl Document<'_> {
         }
         number(detector, "bit_depth_readout", 32_i32, "")?;
         number(detector, "underload_value", self.header.lowest_count, "")?;
-        let most = self.geometry.panels.iter().filter_map(|panel| panel.valid[1]).reduce(f64::max);
+        let most = self.geometry().panels.iter().filter_map(|panel| panel.valid[1]).reduce(f64::max);
         // A cast of floats is the nearest i32.
         let beyond = most.map_or(i32::MAX, |most| (most.floor() + 1.0) as i32);
         number(detector, "saturation_value", beyond, "").map(drop)
@@ -453,7 +508,7 @@ impl Document<'_> {
         if mask.is_empty() {
             return Ok(());
         }
-        let [fast, slow] = self.size;
+        let [fast, slow] = self.checked.size;
         let filters = Compression::Gzip.filters();
         let chunk = encoded(filters, cast_slice(mask))
             .ok_or_else(|| Hdf5Error::InvalidState("no memory for the mask".to_owned()))?;
@@ -461,20 +516,21 @@ impl Document<'_> {
         set.filter_pipeline(pipeline(filters)).create("pixel_mask")?.write_chunk_raw(0, &chunk, 0)
     }
 
-    fn truth(&self, entry: &H5Group) -> Written {
+    /// Writes what the images were computed from, and returns its group.
+    fn truth(&self, entry: &H5Group) -> Written<H5Group> {
         let truth = &self.header.truth;
         let group = class(entry, TRUTH.trim_start_matches(ENTRY).trim_start_matches('/'), "NXcollection")?;
         text(&group, "version", env!("CARGO_PKG_VERSION"))?;
         text(&group, "command_line", &truth.command_line)?;
         let Membership { series, first_frame } = self.member;
         if !series.is_empty() {
-            text(&group, name_in_truth(SERIES), series)?;
-            number(&group, name_in_truth(FIRST_FRAME), first_frame as i64 + 1, "")?;
+            text(&group, last_name(SERIES), series)?;
+            number(&group, last_name(FIRST_FRAME), first_frame as i64 + 1, "")?;
         }
         // It was computed before, so it can be computed.
         let n = to_mcstas(&self.header.geometry).map_err(Hdf5Error::InvalidState)?;
         matrices(&group, "laboratory_to_mcstas", &[3, 3], &[n], "")?;
-        if let Some(crystal) = &self.geometry.crystal {
+        if let Some(crystal) = &self.geometry().crystal {
             matrices(&group, "a_matrix", &[3, 3], &[crystal.a_matrix], "1/angstrom")?;
             let at_frames = &crystal.a_at_frames;
             if !at_frames.is_empty() {
@@ -508,7 +564,7 @@ impl Document<'_> {
             numbers(&group, "crystal_weight", &[count], &weights, "")?;
             numbers(&group, "crystal_cells", &[count, 3], &cells, "")?;
         }
-        Ok(())
+        Ok(group)
     }
 }
 
@@ -551,8 +607,8 @@ fn write_shots(group: &H5Group, shots: &[TrueShot]) -> Written {
     Ok(())
 }
 
-/// The name of an object in the group of the truth.
-fn name_in_truth(path: &'static str) -> &'static str {
+/// The name of an object in its group.
+fn last_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

@@ -20,7 +20,7 @@ use crate::options::{CompareOptions, takes_file};
 use crate::signals;
 
 /// Options that name a file to write.
-const WRITTEN: [&str; 17] = [
+const WRITTEN: [&str; 18] = [
     "-floatfile",
     "-floatimage",
     "-intfile",
@@ -30,6 +30,7 @@ const WRITTEN: [&str; 17] = [
     "-pgmfile",
     "-pgmimage",
     "--png",
+    "--noise-png",
     "--cbf",
     "--noise-cbf",
     "--mean-images",

@@ -98,12 +98,14 @@ fn bytes(options: &Options, experiment: &Experiment, images: usize) -> f64 {
         (
             !options.nonoise
                 || options.noise_cbf.is_some()
+                || options.noise_png.is_some()
                 || options.data_of_nxmx() == Some(NxmxData::Noise),
             4.0,
         ),
         (options.noise_stages.calibration > 0.0, 4.0),
         (!options.nopgm, 1.0),
         (options.png.is_some(), 5.0),
+        (options.noise_png.is_some(), 5.0),
         (options.cbf.is_some(), 6.0),
         (options.noise_cbf.is_some(), 6.0),
         (options.nxmx.is_some(), 12.0),

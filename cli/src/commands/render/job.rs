@@ -16,6 +16,7 @@ use widebragg_experiment::means::Means;
 use widebragg_experiment::statistics::Statistics;
 use widebragg_formats::image::Layout;
 use widebragg_formats::memory::append;
+use widebragg_formats::nxmx::StageImage;
 
 use super::nxmx::{NxmxFile, Subject};
 use super::output::{self, Contents, Names, Scales, Shared, adc_offset, noise_seed, noise_streams};
@@ -50,13 +51,21 @@ struct Image<'a> {
     /// A scene for each panel.
     scenes: &'a [Scene<'a>],
     frame: Frame,
-    /// Poisson deviates of the pixels, where noise is wanted.
-    deviates: Vec<f32>,
+    stored: Stored,
     /// Means of the pixels, where they are wanted.
     means: Option<Means>,
     names: Names,
     /// Whether it is the first of the run: warnings that hold for all images are printed for it alone.
     is_first: bool,
+}
+
+/// What a detector stores of an image.
+#[derive(Default)]
+struct Stored {
+    /// A deviate of each pixel, where noise is wanted.
+    deviates: Vec<f32>,
+    /// Images of the stages of the noise, where these are kept.
+    stages: Vec<StageImage>,
 }
 
 /// Rows that are rendered in some frames, once for each lattice.
@@ -149,10 +158,13 @@ impl Job<'_> {
             let scenes = experiment.scenes(index, &mut orientations)?;
             self.announce(index);
             let has_stream = self.noise.is_none() && self.has_noise(&names);
-            let (frame, deviates) = self.pool.install(|| -> Result<_, Failure> {
+            let (frame, stored) = self.pool.install(|| -> Result<_, Failure> {
                 if has_stream {
                     let streams = noise_streams(self.options, experiment, index);
-                    return Ok(render_noisy_frame(experiment, &scenes, &streams, &|| self.bar.inc(1))?);
+                    let (frame, deviates) =
+                        render_noisy_frame(experiment, &scenes, &streams, &|| self.bar.inc(1))?;
+                    let stages = self.without_noise(&frame, index)?;
+                    return Ok((frame, Stored { deviates, stages }));
                 }
                 let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
                 let stored = self.stored(experiment, &frame, &names, noise_seed(self.options), index)?;
@@ -164,7 +176,7 @@ impl Job<'_> {
                 self.keep_scales(scenes, &frame)?;
             }
             let is_first = images.is_empty();
-            let image = Image { index, experiment, scenes, frame, deviates, means, names, is_first };
+            let image = Image { index, experiment, scenes, frame, stored, means, names, is_first };
             images.push(self.pool.install(|| self.written(image))?);
         }
         Ok(images)
@@ -201,13 +213,13 @@ impl Job<'_> {
         let scenes = experiment.scenes(0, &mut orientations)?;
         self.announce(index);
         let frame = render_frame(experiment, &scenes, &|| self.bar.inc(1))?;
-        let deviates = self.stored(experiment, &frame, &names, plan.seed, index)?;
+        let stored = self.stored(experiment, &frame, &names, plan.seed, index)?;
         let means = means(experiment, &scenes, &names)?;
         let scenes = scenes.panels();
-        self.written(Image { index, experiment, scenes, frame, deviates, means, names, is_first })
+        self.written(Image { index, experiment, scenes, frame, stored, means, names, is_first })
     }
 
-    /// What the detector stores of image `index`, drawn from `seed`; empty where no image with noise is made.
+    /// What the detector stores of image `index`, drawn from `seed`; nothing where no image with noise is made.
     fn stored(
         &self,
         experiment: &Experiment,
@@ -215,10 +227,26 @@ impl Job<'_> {
         names: &Names,
         seed: u64,
         index: usize,
-    ) -> Result<Vec<f32>, Failure> {
+    ) -> Result<Stored, Failure> {
         let wanted = self.noise.as_ref().filter(|_| self.has_noise(names));
-        let stored = wanted.map(|noise| noise.stored(experiment, &frame.pixels, seed, (index + 1) as u32));
-        Ok(stored.transpose()?.unwrap_or_default())
+        let Some(noise) = wanted else { return Ok(Stored::default()) };
+        let (pixels, number) = (&frame.pixels, (index + 1) as u32);
+        let mut stages = self.without_noise(frame, index)?;
+        let keeps = self.nxmx.as_ref().filter(|file| file.lacks_stages(index));
+        let deviates = match keeps {
+            None => noise.stored(experiment, pixels, seed, number)?,
+            Some(file) => noise.stored_by_stage(experiment, pixels, (seed, number), |_, pixels| {
+                stages.push(file.stage_image(pixels)?);
+                Ok::<(), Failure>(())
+            })?,
+        };
+        Ok(Stored { deviates, stages })
+    }
+
+    /// The photons of image `index` as the first image of its stages, where these are kept.
+    fn without_noise(&self, frame: &Frame, index: usize) -> Result<Vec<StageImage>, Failure> {
+        let keeps = self.nxmx.iter().filter(|file| file.lacks_stages(index));
+        keeps.map(|file| file.stage_image(&frame.pixels)).collect()
     }
 
     /// Tells the progress.
@@ -236,14 +264,15 @@ impl Job<'_> {
     /// Writes the files of an image, and adds it to the NXmx file.
     fn written(&self, image: Image<'_>) -> Result<ImageSummary, Failure> {
         let Self { options, series, record, nxmx, .. } = self;
-        let Image { index, experiment, scenes, frame, deviates, means, names, is_first } = image;
+        let Image { index, experiment, scenes, frame, stored, means, names, is_first } = image;
+        let Stored { deviates, stages } = &stored;
         let record = record.as_ref();
         let shared = Shared { scales: record.and_then(Record::scales), layout: self.layout.as_ref() };
-        let (pixels, deviates) = (&frame.pixels[..], &deviates[..]);
+        let pixels = &frame.pixels[..];
         let contents = Contents { scenes, pixels, deviates, means: means.as_ref() };
         // Each has parts that one thread does alone.
         let write = || output::write(options, experiment, contents, index, &names, shared);
-        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, (pixels, deviates), index));
+        let add = || nxmx.as_ref().map_or(Ok(()), |file| file.add(scenes, (pixels, deviates), stages, index));
         let (written, added) = rayon::join(write, add);
         let written = written?;
         if let Some(record) = record {

@@ -138,7 +138,8 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
         }
         false => Ok(()),
     };
-    let layout = if options.png.is_some() { layout(&experiment)? } else { None };
+    let layout =
+        if options.png.is_some() || options.noise_png.is_some() { layout(&experiment)? } else { None };
     let rows = job::rows(subject, series.first..series.end);
     let bar = console::progress(rows, !options.quiet && options.progress != Some(false));
     let noise = options.has_counter_noise();

@@ -22,7 +22,8 @@ use widebragg_formats::geometry::{Beam, Crystal, Frame, Geometry, Polarization};
 use widebragg_formats::image::{PixelType, Pixels};
 use widebragg_formats::memory::filled;
 use widebragg_formats::nxmx::{
-    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, TrueCrystal, TrueGainModes, TrueShot, Truth,
+    Earlier, Joined, LOWEST_COUNT, NxmxHeader, NxmxSeries, StageArray, StageImage, TrueCrystal,
+    TrueGainModes, TrueShot, Truth,
 };
 use widebragg_formats::shot_table::{CrystalRow, ShotRows};
 
@@ -53,6 +54,8 @@ pub struct NxmxFile {
     /// Frames of the series; of a complete file, its own.
     frames: usize,
     data: NxmxData,
+    /// Whether images of the stages of the noise are kept.
+    has_stages: bool,
     /// The lowest count that is data.
     lowest_count: i32,
     series: NxmxSeries,
@@ -75,6 +78,7 @@ impl NxmxFile {
         let Some((path, data)) = options.nxmx.clone().zip(options.data_of_nxmx()) else {
             let given = [
                 ("--nxmx-data", options.nxmx_data.is_some()),
+                ("--nxmx-stages", options.nxmx_stages),
                 ("--nxmx-compression", options.nxmx_compression.is_some()),
                 ("--nxmx-frames-per-file", options.nxmx_frames_per_file.is_some()),
             ];
@@ -87,11 +91,19 @@ impl NxmxFile {
             let path = path.display();
             return Err(Failure::input(format!("--nxmx: {path}: NXmx cannot hold a curved detector")));
         }
+        let has_stages = options.nxmx_stages;
+        if has_stages && data == NxmxData::Photons {
+            return Err(Failure::input(
+                "--nxmx-stages: the file has photons without noise, and no stages: leave out -nonoise, or give --nxmx-data noise",
+            ));
+        }
         let frames = options.frames.unwrap_or(1);
         let header = header(options, subject, frames, data)?;
         let lowest_count = header.lowest_count;
         // A single image has no parts that another run could add to. Of the same series there can be a file of each kind.
-        let identity = identity.map(|identity| format!("{identity}-{}", data.name())).unwrap_or_default();
+        let kind = if has_stages { "-stages" } else { "" };
+        let identity = identity.map(|identity| format!("{identity}-{}{kind}", data.name()));
+        let identity = identity.unwrap_or_default();
         let mut series = NxmxSeries::new(&path, header, &identity).map_err(named)?;
         if let Some(frames) = options.nxmx_frames_per_file {
             series = series.in_files_of(frames);
@@ -103,7 +115,7 @@ impl NxmxFile {
         };
         let earlier = earlier.map_err(named)?;
         earlier.warnings.iter().for_each(|warning| console::complain(&format!("--nxmx: {warning}")));
-        Ok(Some(Self { path, frames, data, lowest_count, series, earlier, is_complete: false }))
+        Ok(Some(Self { path, frames, data, has_stages, lowest_count, series, earlier, is_complete: false }))
     }
 
     /// Whether frame `index` is there from an earlier run.
@@ -112,7 +124,22 @@ impl NxmxFile {
         self.earlier.has(index)
     }
 
-    /// Adds frame `index`, given as its pixels and as deviates of them where it has noise, if it is not there yet.
+    /// Whether images of the stages of the noise are to be added with frame `index`.
+    #[must_use]
+    pub fn lacks_stages(&self, index: usize) -> bool {
+        self.has_stages && !self.has(index)
+    }
+
+    /// An image of a stage as the file keeps it.
+    ///
+    /// # Errors
+    /// There is too little memory.
+    pub fn stage_image(&self, pixels: &[f32]) -> Result<StageImage, Failure> {
+        self.series.stage_image(pixels).map_err(named)
+    }
+
+    /// Adds frame `index`, given as its pixels, deviates of them where it has noise, and images of the stages where these are
+    /// kept, if it is not there yet.
     ///
     /// # Errors
     /// It cannot be written.
@@ -120,6 +147,7 @@ impl NxmxFile {
         &self,
         scenes: &[Scene<'_>],
         (pixels, deviates): (&[f32], &[f32]),
+        stages: &[StageImage],
         index: usize,
     ) -> Result<(), Failure> {
         if self.has(index) {
@@ -129,7 +157,7 @@ impl NxmxFile {
             NxmxData::Photons => self.series.add(index, Pixels::F32(pixels)),
             NxmxData::Noise => {
                 let counts = noise_counts(scenes, deviates, self.lowest_count).ok_or_else(no_memory)?;
-                self.series.add(index, Pixels::I32(&counts.pixels))
+                self.series.add_with_stages(index, Pixels::I32(&counts.pixels), stages)
             }
         };
         added.map_err(named)
@@ -239,6 +267,7 @@ fn header(
             _ => LOWEST_COUNT,
         },
         compression: options.nxmx_compression.unwrap_or_default(),
+        stages: if options.nxmx_stages { stages(options) } else { Vec::new() },
         lambda_m: plan.map_or(Vec::new(), Plan::wavelengths_m),
         mask: mask(e)?,
         exposure_s: Some(e.exposure_s),
@@ -246,6 +275,14 @@ fn header(
         truth,
         ..NxmxHeader::new(geometry, frames)
     })
+}
+
+/// The images that are kept beside the data: the photons without noise, and what they are after each stage but the last.
+fn stages(options: &Options) -> Vec<StageArray> {
+    let sequence = if options.has_counter_noise() { options.noise_stages.sequence() } else { Vec::new() };
+    let after = sequence.split_last().map_or(&[][..], |(_, stages)| stages);
+    let after = after.iter().map(|stage| StageArray { name: stage.name(), unit: stage.unit() });
+    core::iter::once(StageArray { name: "photons", unit: "photons" }).chain(after).collect()
 }
 
 fn gain_modes(gains: &SwitchedGains) -> TrueGainModes {

@@ -162,12 +162,13 @@ impl Names {
             None => name(&options.floatfile, "floatimage.bin"),
         };
         let unless = |off: bool, name: Option<PathBuf>| name.filter(|_| !off);
-        let files: [(_, _, &'static dyn ImageWriter, _); 7] = [
+        let files: [(_, _, &'static dyn ImageWriter, _); 8] = [
             ("-floatfile", float, &Float, Content::Photons),
             ("-intfile", flat(&options.intfile, INTFILE), smv, Content::Photons),
             ("-noisefile", unless(options.nonoise, flat(&options.noisefile, NOISEFILE)), smv, Content::Noise),
             ("-pgmfile", unless(options.nopgm, flat(&options.pgmfile, "image.pgm")), &Pgm, Content::Photons),
             ("--png", options.png.clone(), &Preview, Content::Photons),
+            ("--noise-png", options.noise_png.clone(), &Preview, Content::Noise),
             ("--cbf", options.cbf.clone(), &Cbf, Content::Photons),
             ("--noise-cbf", options.noise_cbf.clone(), &Cbf, Content::Noise),
         ];
@@ -290,7 +291,7 @@ impl Scales {
     #[must_use]
     pub fn given(options: &Options) -> Option<Self> {
         let int = given(options.scale)?;
-        let has_preview = !options.nopgm || options.png.is_some();
+        let has_preview = !options.nopgm || options.png.is_some() || options.noise_png.is_some();
         let pgm = given(options.pgmscale).or((!has_preview).then_some(int))?;
         Some(Self { int, pgm })
     }
@@ -392,6 +393,10 @@ pub fn write(
                     Content::Mean(mean) => Some(mean_image(means, mean)?),
                     Content::Photons | Content::Noise => None,
                 };
+                // The factor is one from photons.
+                let has_adu = file.content == Content::Noise && !options.noise_stages.are_photons();
+                let preview_scale = preview_scale.filter(|_| !has_adu);
+                let pixels = if file.content == Content::Noise { deviates } else { pixels };
                 let pixels = Pixels::F32(mean.as_deref().unwrap_or(pixels));
                 let layout = shared.layout;
                 let image = Image { header: &header, pixels, scale: 1.0, preview_scale, layout };

@@ -85,7 +85,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 27] = [
+const INCIDENTAL: [&str; 28] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -100,8 +100,9 @@ const INCIDENTAL: [&str; 27] = [
     "--no-expt",
     "--xds-inp",
     "--predictions",
-    "--nxmx",      // a file has the frames of one series, and a record beside it
-    "--nxmx-data", // the identity of the file's series says it
+    "--nxmx",        // a file has the frames of one series, and a record beside it
+    "--nxmx-data",   // the identity of the file's series says it
+    "--nxmx-stages", // likewise
     "--nxmx-compression",
     "--nxmx-frames-per-file",
     "--log",

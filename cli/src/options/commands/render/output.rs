@@ -75,6 +75,9 @@ pub(super) const OUTPUT: Section<Options> = Section {
             set(&mut o.png, v.path())
         })
         .basic(),
+        Row::new("--noise-png", File, "PNG preview of the image with noise", |o, v| {
+            set(&mut o.noise_png, v.path())
+        }),
         Row::new("--cbf", File, "miniCBF image: the float image times -scale", |o, v| {
             set(&mut o.cbf, v.path())
         }),
@@ -100,6 +103,12 @@ pub(super) const OUTPUT: Section<Options> = Section {
             |o, v| put(&mut o.nxmx_data, Some(v.choice(&[NxmxData::Noise, NxmxData::Photons])?)),
         )
         .default("noise; photons with -nonoise"),
+        Row::new(
+            "--nxmx-stages",
+            Nothing,
+            "keep the photons without noise, and the image after each stage of the noise, beside the counts",
+            |o, _| put(&mut o.nxmx_stages, true),
+        ),
         Row::new(
             "--nxmx-compression",
             Choice(&["gzip", "bslz4", "none"]),
