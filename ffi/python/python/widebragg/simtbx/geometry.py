@@ -31,7 +31,7 @@ class Geometry:
         self.distance_mm: float | None = 100.0
         self.close_distance_mm: float | None = None
         self.beam_center_mm: list[float] | None = None
-        self.rotation_deg = (0.0, 0.0, 0.0)
+        self.rotation_deg: tuple[float, ...] = (0.0, 0.0, 0.0)
         self.twotheta_deg = 0.0
         self._custom: _core.Placed | None = None
         self._placed: tuple[object, _core.Placed] | None = None
@@ -88,6 +88,10 @@ class Geometry:
             self.distance_mm, self.close_distance_mm, self._custom = self._custom["distance_mm"], None, None
         self.convention = name
 
+    def axis(self, name: str) -> tuple[float, ...]:
+        """An axis by its name in :attr:`place`."""
+        return tuple(self.place[name])  # type: ignore[literal-required]
+
     def set_axis(self, name: str, axis: Sequence[float]) -> None:
         """Replaces an axis; the panel is custom from then on, and moves about the spot of the beam where it turns."""
         unit = np.asarray(axis, dtype=float)
@@ -95,7 +99,7 @@ class Geometry:
         if not 0 < length < np.inf:
             raise ValueError(f"a direction of length {length}")
         unit /= length
-        if np.allclose(unit, self.place[name], rtol=0, atol=1e-12):  # type: ignore[literal-required]
+        if np.allclose(unit, self.axis(name), rtol=0, atol=1e-12):
             return
         custom = self._custom = _copy(self.place)
         self.convention = convention.Custom

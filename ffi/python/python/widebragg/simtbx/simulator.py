@@ -97,7 +97,7 @@ def _direction(name: str, doc: str) -> Any:
     """A property that is a direction of the geometry."""
 
     def read(self: nanoBragg) -> tuple[float, ...]:
-        return tuple(self._geometry.place[name])
+        return self._geometry.axis(name)
 
     def write(self: nanoBragg, axis: Any) -> None:
         self._geometry.set_axis(name, vector(axis))
@@ -164,7 +164,7 @@ class nanoBragg:
     amorphous_sample_thick_mm = Property(float, 0.0, "Thickness of what add_background adds, along the beam, in mm.")
     amorphous_density_gcm3 = Property(float, 1.0, "Its density, in g/cm3.")
     amorphous_molecular_weight_Da = Property(float, 18.0, "Its molecular weight, in g/mol.")
-    default_Fbg = Property(float, 0.0, "F where the table of the background has none.")
+    default_Fbg = Property(float, 0.0, "Accepted, without effect: tables have all of their F.")
     device_Id = Property(integer, 0, "Number of a GPU: accepted, without effect.")
     progress_meter = Property(flag, True, "Accepted, without effect: nothing is printed.")
     progress_pixel = Property(integer, 0, "Accepted, without effect.")
@@ -198,36 +198,35 @@ class nanoBragg:
         mosaic_spread_deg: float = 0,
         oversample: int = 0,
     ) -> None:
-        state = self.__dict__
-        state["threads"] = None
-        state["_set"] = set()
-        state["_cell"] = UnitCell((78.0, 78.0, 38.0, 90.0, 90.0, 90.0))
-        state["_reciprocal"] = None
-        state["_misset_deg"] = (0.0, 0.0, 0.0)
-        state["_cells"] = (1.0, 1.0, 1.0)
-        state["_axes"] = None
-        state["_wavelength_A"] = 1.0
-        state["_flux"] = None
-        state["_fluence"] = DEFAULT_FLUENCE
-        state["_exposure_s"] = 1.0
-        state["_beamsize_mm"] = 0.1
-        state["_oversample"] = None
-        state["_domains"] = 1
-        state["_spread_deg"] = 0.0
-        state["_blocks"] = None
-        state["_phistep_deg"] = None
-        state["_thicksteps"] = None
-        state["_sources"] = None
-        state["_beams"] = None
-        state["_region"] = None
-        state["_Fbg_vs_stol"] = []
-        state["_miller_array"] = None
-        state["_reflections"] = _Reflections(np.zeros((0, 3), np.int32), np.zeros(0))
+        self.threads = None
+        self._set: set[str] = set()
+        self._cell = UnitCell((78.0, 78.0, 38.0, 90.0, 90.0, 90.0))
+        self._reciprocal: NDArray[np.float64] | None = None
+        self._misset_deg: tuple[float, ...] = (0.0, 0.0, 0.0)
+        self._cells: tuple[float, ...] = (1.0, 1.0, 1.0)
+        self._axes: tuple[object, NDArray[np.float64]] | None = None
+        self._wavelength_A = 1.0
+        self._flux: float | None = None
+        self._fluence = DEFAULT_FLUENCE
+        self._exposure_s = 1.0
+        self._beamsize_mm = 0.1
+        self._oversample: int | None = None
+        self._domains = 1
+        self._spread_deg = 0.0
+        self._blocks: NDArray[np.float64] | None = None
+        self._phistep_deg: float | None = None
+        self._thicksteps: int | None = None
+        self._sources: NDArray[np.float64] | None = None
+        self._beams: list[Any] = []
+        self._region: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self._Fbg_vs_stol: list[tuple[float, float]] = []
+        self._miller_array: Any = None
+        self._reflections = _Reflections(np.zeros((0, 3), np.int32), np.zeros(0))
         self.verbose = verbose
         self.seed = -int(time.time())
         if detector is None and beam is None:
             slow, fast = (integer(number) for number in detpixels_slowfast)
-            state["_geometry"] = Geometry((slow, fast), float(pixel_size_mm))
+            self._geometry = Geometry((slow, fast), float(pixel_size_mm))
             self.distance_mm = distance_mm
             self.wavelength_A = wavelength_A
             if beam_center_mm is not None and not np.isnan(vector(beam_center_mm, 2)).any():
@@ -247,11 +246,11 @@ class nanoBragg:
             self.Ncells_abc = Ncells_abc
         if oversample > 0:
             self.oversample = oversample
-        state["_pixels"] = np.zeros(self._geometry.shape)
+        self._pixels = np.zeros(self._geometry.shape)
 
     def _start_from(self, panel: PanelModel, beam: BeamModel) -> None:
         """Takes a panel and a beam of dxtbx."""
-        geometry = self.__dict__["_geometry"] = Geometry(panel.shape, panel.pixel_mm)
+        geometry = self._geometry = Geometry(panel.shape, panel.pixel_mm)
         geometry.put(panel, beam.direction, beam.e_vector)
         self.wavelength_A = beam.wavelength_A
         self.polarization = beam.polarization
@@ -277,8 +276,9 @@ class nanoBragg:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in names.NOT_HERE:
             raise NotImplementedError(f"{name}: not in widebragg; {names.NOT_HERE[name]}")
-        if not hasattr(type(self), name) and name not in self.__dict__ and name != "threads":
-            probably = names.meant(name, (known for known in dir(type(self)) if not known.startswith("_")))
+        known = name.startswith("_") or name == "threads" or hasattr(type(self), name)
+        if not known and name not in self.__dict__:
+            probably = names.meant(name, (other for other in dir(type(self)) if not other.startswith("_")))
             hint = f"; {probably} is, and was probably meant" if probably else ""
             warn_once(f"{name} is not a property of nanoBragg, so that it has no effect{hint}")
         object.__setattr__(self, name, value)
@@ -303,7 +303,7 @@ class nanoBragg:
     @raw_pixels.setter
     def raw_pixels(self, values: Any) -> None:
         given = numbers(values)
-        pixels: NDArray[np.float64] = self._pixels
+        pixels = self._pixels
         if given.size != pixels.size:
             raise ValueError(f"raw_pixels: {given.size} numbers, the image has {pixels.shape}")
         if not np.may_share_memory(given, pixels):
@@ -315,13 +315,12 @@ class nanoBragg:
     def region_of_interest(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """((first, last) fast pixel, (first, last) slow pixel), both rendered; beyond the detector there is nothing."""
         slow, fast = self._geometry.shape
-        region: tuple[tuple[int, int], tuple[int, int]] = self._region or ((0, fast), (0, slow))
-        return region
+        return self._region or ((0, fast), (0, slow))
 
     @region_of_interest.setter
     def region_of_interest(self, region: Any) -> None:
         (fast_min, fast_max), (slow_min, slow_max) = region
-        self.__dict__["_region"] = (
+        self._region = (
             (integer(fast_min), integer(fast_max)),
             (integer(slow_min), integer(slow_max)),
         )
@@ -329,17 +328,16 @@ class nanoBragg:
     # The crystal.
 
     @property
-    def Ncells_abc(self) -> tuple[float, float, float]:
+    def Ncells_abc(self) -> tuple[float, ...]:
         """Unit cells along a, b, c; fractions are allowed. One number stands for all three."""
-        cells: tuple[float, float, float] = self._cells
-        return cells
+        return self._cells
 
     @Ncells_abc.setter
     def Ncells_abc(self, cells: Any) -> None:
         given = np.asarray(numbers(cells), dtype=float).ravel()
         if given.size not in (1, 3) or not (given > 0).all():
             raise ValueError(f"Ncells_abc: three numbers above 0 are needed, not {cells!r}")
-        self.__dict__["_cells"] = tuple(np.broadcast_to(given, 3).tolist())
+        self._cells = tuple(np.broadcast_to(given, 3).tolist())
         self._set.add("Ncells_abc")
 
     @property
@@ -357,17 +355,15 @@ class nanoBragg:
         key = (self._cell, None if self._reciprocal is None else self._reciprocal.tobytes(), self._misset_deg)
         if self._axes is None or self._axes[0] != key:
             rows = None if self._reciprocal is None else self._reciprocal.tolist()
-            self.__dict__["_axes"] = (key, _core.simtbx_axes(self._cell, rows, self._misset_deg))
-        axes: NDArray[np.float64] = self._axes[1]
-        return axes
+            self._axes = (key, _core.simtbx_axes(self._cell, rows, self._misset_deg))
+        return self._axes[1]
 
     def _orient(self, reciprocal: NDArray[np.float64] | None, cell: Sequence[float] | None = None) -> None:
         """Takes another cell, or another matrix."""
         before = self._cell if self._reciprocal is None else _cell_of(_inverse(self._reciprocal))
-        state = self.__dict__
-        state["_reciprocal"] = reciprocal
+        self._reciprocal = reciprocal
         if cell is not None:
-            state["_cell"] = UnitCell(vector(cell, 6))
+            self._cell = UnitCell(vector(cell, 6))
         after = self._cell if reciprocal is None else _cell_of(_inverse(reciprocal))
         changes = max(abs(new / old - 1) for new, old in zip(after[:3], before[:3]))
         if changes > SAME_CELL and "Ncells_abc" in self._set:
@@ -422,12 +418,11 @@ class nanoBragg:
     @property
     def missets_deg(self) -> tuple[float, ...]:
         """Turns about x, y, z of the laboratory, in degrees, applied once."""
-        misset: tuple[float, ...] = self._misset_deg
-        return misset
+        return self._misset_deg
 
     @missets_deg.setter
     def missets_deg(self, misset_deg: Any) -> None:
-        self.__dict__["_misset_deg"] = vector(misset_deg)
+        self._misset_deg = vector(misset_deg)
 
     def randomize_orientation(self) -> None:
         """Sets missets_deg to a random rotation of ``seed``."""
@@ -436,8 +431,7 @@ class nanoBragg:
     @property
     def mosaic_domains(self) -> int:
         """Number of mosaic domains. Without a spread there is one: set mosaic_spread_deg first."""
-        domains: int = self._domains
-        return domains
+        return self._domains
 
     @mosaic_domains.setter
     def mosaic_domains(self, domains: Any) -> None:
@@ -445,19 +439,18 @@ class nanoBragg:
         if self._spread_deg <= 0 and count > 1:
             warn_once("mosaic_domains is 1 as long as mosaic_spread_deg is 0, as in simtbx: set the spread first")
             count = 1
-        self.__dict__["_domains"] = count
+        self._domains = count
 
     @property
     def mosaic_spread_deg(self) -> float:
         """Largest turn of a mosaic domain, in degrees; alone it leaves one domain."""
-        spread: float = self._spread_deg
-        return spread
+        return self._spread_deg
 
     @mosaic_spread_deg.setter
     def mosaic_spread_deg(self, spread_deg: Any) -> None:
-        self.__dict__["_spread_deg"] = float(spread_deg)
+        self._spread_deg = float(spread_deg)
         if self._spread_deg <= 0:
-            self.__dict__["_domains"] = 1
+            self._domains = 1
 
     def set_mosaic_blocks(self, blocks: Any) -> None:
         """Takes rotation matrices, 9 numbers each, instead of random domains; used while mosaic_spread_deg is above 0."""
@@ -467,8 +460,8 @@ class nanoBragg:
         matrices = np.asarray(values, dtype=float).reshape(-1, 3, 3)
         if not len(matrices):
             raise ValueError("set_mosaic_blocks: at least one matrix is needed")
-        self.__dict__["_blocks"] = matrices
-        self.__dict__["_domains"] = len(matrices)
+        self._blocks = matrices
+        self._domains = len(matrices)
 
     def get_mosaic_blocks(self) -> list[tuple[float, ...]]:
         """The rotation matrices of the domains, 9 numbers each."""
@@ -486,8 +479,7 @@ class nanoBragg:
         if self._spread_deg <= 0:
             return None
         if self._blocks is not None:
-            blocks: NDArray[np.float64] = self._blocks
-            return blocks
+            return self._blocks
         return _core.simtbx_domains(self._spread_deg, self._domains, self.mosaic_seed)
 
     # Structure factors.
@@ -503,8 +495,8 @@ class nanoBragg:
     @Fhkl.setter
     def Fhkl(self, miller_array: Any) -> None:
         hkl, F, cell = reflections(miller_array)
-        self.__dict__["_reflections"] = _Reflections(hkl, F)
-        self.__dict__["_miller_array"] = miller_array
+        self._reflections = _Reflections(hkl, F)
+        self._miller_array = miller_array
         if self._reciprocal is None:
             self._orient(None, cell)
         else:
@@ -525,8 +517,8 @@ class nanoBragg:
             raise NotImplementedError("Fhkl_tuple: imaginary parts are for diffBragg")
         hkl = np.asarray(numbers(indices), dtype=np.int32).reshape(-1, 3)
         F = np.asarray(numbers(amplitudes), dtype=float).ravel()
-        self.__dict__["_reflections"] = _Reflections(hkl, F)
-        self.__dict__["_miller_array"] = None
+        self._reflections = _Reflections(hkl, F)
+        self._miller_array = None
 
     @property
     def indices(self) -> NDArray[np.int32]:
@@ -543,13 +535,12 @@ class nanoBragg:
     @property
     def wavelength_A(self) -> float:
         """Central wavelength, in angstrom."""
-        wavelength: float = self._wavelength_A
-        return wavelength
+        return self._wavelength_A
 
     @wavelength_A.setter
     def wavelength_A(self, wavelength_A: Any) -> None:
-        self.__dict__["_wavelength_A"] = float(wavelength_A)
-        self.__dict__["_sources"] = None
+        self._wavelength_A = float(wavelength_A)
+        self._sources = None
 
     @property
     def energy_eV(self) -> float:
@@ -562,53 +553,49 @@ class nanoBragg:
 
     def _follow_flux(self) -> None:
         if self._flux is not None:
-            self.__dict__["_fluence"] = self._flux * self._exposure_s / (self._beamsize_mm * 1e-3) ** 2
+            self._fluence = self._flux * self._exposure_s / (self._beamsize_mm * 1e-3) ** 2
 
     @property
     def flux(self) -> float:
         """Photons per second; sets fluence = flux exposure/beamsize^2."""
         if self._flux is not None:
-            flux: float = self._flux
-            return flux
+            return self._flux
         return float(self._fluence * (self._beamsize_mm * 1e-3) ** 2 / self._exposure_s)
 
     @flux.setter
     def flux(self, flux: Any) -> None:
-        self.__dict__["_flux"] = float(flux) or None
+        self._flux = float(flux) or None
         self._follow_flux()
 
     @property
     def exposure_s(self) -> float:
         """Exposure, in s; the fluence follows a flux that was set."""
-        exposure: float = self._exposure_s
-        return exposure
+        return self._exposure_s
 
     @exposure_s.setter
     def exposure_s(self, exposure_s: Any) -> None:
-        self.__dict__["_exposure_s"] = float(exposure_s)
+        self._exposure_s = float(exposure_s)
         self._follow_flux()
 
     @property
     def beamsize_mm(self) -> float:
         """Edge of the square beam, in mm; the fluence follows a flux that was set."""
-        size: float = self._beamsize_mm
-        return size
+        return self._beamsize_mm
 
     @beamsize_mm.setter
     def beamsize_mm(self, beamsize_mm: Any) -> None:
-        self.__dict__["_beamsize_mm"] = float(beamsize_mm)
+        self._beamsize_mm = float(beamsize_mm)
         self._follow_flux()
 
     @property
     def fluence(self) -> float:
         """Photons per square metre."""
-        fluence: float = self._fluence
-        return fluence
+        return self._fluence
 
     @fluence.setter
     def fluence(self, fluence: Any) -> None:
-        self.__dict__["_flux"] = None
-        self.__dict__["_fluence"] = float(fluence)
+        self._flux = None
+        self._fluence = float(fluence)
 
     @property
     def xray_beams(self) -> Any:
@@ -617,7 +604,7 @@ class nanoBragg:
         Wavelengths are in metres when set, and in angstrom when they are longer than 1e-6. As in simtbx, flux becomes the sum
         and each beam counts flux/mean(flux), so that n beams are n times as bright as one of the same total.
         """
-        return self._beams if self._beams is not None else []
+        return self._beams
 
     @xray_beams.setter
     def xray_beams(self, beams: Any) -> None:
@@ -633,13 +620,13 @@ class nanoBragg:
         normal = np.mean([model.polarization_normal for model in models], axis=0)
         self.wavelength_A = float(np.mean([model.wavelength_A for model in models]))
         self.polarization = float(np.mean([model.polarization for model in models]))
-        self._geometry.set_axis("beam", mean)
-        self._geometry.set_axis("e_vector", np.cross(mean, normal))
+        self._geometry.set_axis("beam", mean.tolist())
+        self._geometry.set_axis("e_vector", np.cross(mean, normal).tolist())
         if flux.sum() > 0:
             self.flux = flux.sum()
         wavelengths = [model.wavelength_A for model in models]
-        self.__dict__["_beams"] = given
-        self.__dict__["_sources"] = np.column_stack([-directions, wavelengths, weights])
+        self._beams = given
+        self._sources = np.column_stack([-directions, wavelengths, weights])
 
     fdet_vector = _direction("fast", "Fast axis.")
     sdet_vector = _direction("slow", "Slow axis.")
@@ -662,9 +649,9 @@ class nanoBragg:
         fast, slow = (integer(number) for number in pixels)
         self._geometry.shape = slow, fast
         if self._pixels.size == slow * fast:
-            self.__dict__["_pixels"] = self._pixels.reshape(slow, fast)
+            self._pixels = self._pixels.reshape(slow, fast)
         else:
-            self.__dict__["_pixels"] = np.zeros((slow, fast))
+            self._pixels = np.zeros((slow, fast))
 
     @property
     def pixel_size_mm(self) -> float:
@@ -800,8 +787,7 @@ class nanoBragg:
     def oversample(self) -> int:
         """Subpixels along each edge of a pixel: as set, or as many as resolve the spots; set 0 for these."""
         if self._oversample is not None:
-            set_to: int = self._oversample
-            return set_to
+            return self._oversample
         place = self._geometry.place
         return int(_core.simtbx_oversample(
             self._oriented().tolist(), self._cells, self.wavelength_A, abs(place["distance_mm"]), self.pixel_size_mm
@@ -810,7 +796,7 @@ class nanoBragg:
     @oversample.setter
     def oversample(self, oversample: Any) -> None:
         count = integer(oversample)
-        self.__dict__["_oversample"] = count if count > 0 else None
+        self._oversample = count if count > 0 else None
 
     @property
     def detector_thicksteps(self) -> int:
@@ -821,7 +807,7 @@ class nanoBragg:
 
     @detector_thicksteps.setter
     def detector_thicksteps(self, steps: Any) -> None:
-        self.__dict__["_thicksteps"] = max(integer(steps), 0)
+        self._thicksteps = max(integer(steps), 0)
 
     @property
     def detector_thickstep_mm(self) -> float:
@@ -837,7 +823,7 @@ class nanoBragg:
 
     @phistep_deg.setter
     def phistep_deg(self, step_deg: Any) -> None:
-        self.__dict__["_phistep_deg"] = float(step_deg)
+        self._phistep_deg = float(step_deg)
 
     # Spots.
 
@@ -877,16 +863,38 @@ class nanoBragg:
     def _add_spots(
         self, image: NDArray[np.float64], carried: bool, interpolate: bool, scale: float, omega: bool = True
     ) -> None:
-        place = self._geometry.place
-        slow, fast = self._geometry.shape
-        (fast_min, fast_max), (slow_min, slow_max) = self.region_of_interest
-        region = (max(fast_min, 0), min(fast_max, fast - 1), max(slow_min, 0), min(slow_max, slow - 1))
-        if region[0] > region[1] or region[2] > region[3]:
+        region = self._clamped_region()
+        if region is None:
             return
         if self.xtal_shape in (shapetype.Fiber, shapetype.Unknown):
             raise ValueError(f"xtal_shape: {self.xtal_shape} is a shape of the point spread")
-        panel = {
-            "shape": (slow, fast),
+        factors = self._reflections.grid(self.default_F, self.F000)
+        # A grid that is thinner than the four nodes of an interpolation ends it at the first reflection.
+        interpolates = interpolate and min(factors.shape) >= 4
+        ended = _core.simtbx_add_spots(
+            image,
+            self._panel_numbers(region),
+            self._beam_numbers(scale),
+            self._crystal_numbers(carried, interpolates, omega),
+            self._sources,
+            self._mosaic_blocks(),
+            factors,
+            self.threads,
+        )
+        if interpolate and (ended or not interpolates):
+            self.interpolate = 0
+
+    def _clamped_region(self) -> tuple[int, int, int, int] | None:
+        """First and last pixel of the region of interest along fast, then along slow; None: it is not on the detector."""
+        slow, fast = self._geometry.shape
+        (fast_min, fast_max), (slow_min, slow_max) = self.region_of_interest
+        region = (max(fast_min, 0), min(fast_max, fast - 1), max(slow_min, 0), min(slow_max, slow - 1))
+        return None if region[0] > region[1] or region[2] > region[3] else region
+
+    def _panel_numbers(self, region: tuple[int, int, int, int]) -> dict[str, Any]:
+        place = self._geometry.place
+        return {
+            "shape": self._geometry.shape,
             "pixel_mm": self.pixel_size_mm,
             "origin_mm": place["origin_mm"],
             "fast": place["fast"],
@@ -901,7 +909,10 @@ class nanoBragg:
             "attenuation_mm": self.detector_attenuation_length_mm,
             "region": region,
         }
-        beam = {
+
+    def _beam_numbers(self, scale: float) -> dict[str, Any]:
+        place = self._geometry.place
+        return {
             "direction": place["beam"],
             "e_vector": place["e_vector"],
             "kahn": None if self.nopolar else self.polarization,
@@ -910,28 +921,22 @@ class nanoBragg:
             "divergence": self._divergence(),
             "round": self.round_div,
         }
-        factors = self._reflections.grid(self.default_F, self.F000)
-        # A grid that is thinner than the four nodes of an interpolation ends it at the first reflection.
-        interpolates = interpolate and min(factors.shape) >= 4
-        crystal = {
+
+    def _crystal_numbers(self, carried: bool, interpolate: bool, omega: bool) -> dict[str, Any]:
+        return {
             "direct_angstrom": self._oriented().tolist(),
             "cells": self._cells,
             "shape": self.xtal_shape.value,
             "default_f": self.default_F,
-            "interpolate": interpolates,
+            "interpolate": interpolate,
             "oversample": self.oversample,
             "solid_angle_of_each": omega,
-            "spindle": place["spindle"],
+            "spindle": self._geometry.place["spindle"],
             "phi_deg": self.phi_deg,
             "step_deg": self.phistep_deg,
             "steps": max(self.phisteps, 1),
             "carried": carried,
         }
-        ended = _core.simtbx_add_spots(
-            image, panel, beam, crystal, self._sources, self._mosaic_blocks(), factors, self.threads
-        )
-        if interpolate and (ended or not interpolates):
-            self.interpolate = 0
 
     def _divergence(self) -> list[tuple[int | None, float | None, float | None]]:
         """Steps, range and size of the steps of horizontal and vertical divergence in rad, and of the wavelength."""
@@ -950,12 +955,11 @@ class nanoBragg:
     @property
     def Fbg_vs_stol(self) -> list[tuple[float, float]]:
         """Pairs of sin(theta)/lambda in 1/angstrom and F in electrons, as they are: tables need not be sorted."""
-        table: list[tuple[float, float]] = self._Fbg_vs_stol
-        return table
+        return self._Fbg_vs_stol
 
     @Fbg_vs_stol.setter
     def Fbg_vs_stol(self, table: Any) -> None:
-        self.__dict__["_Fbg_vs_stol"] = [(float(stol), float(F)) for stol, F in table]
+        self._Fbg_vs_stol = [(float(stol), float(F)) for stol, F in table]
 
     @property
     def amorphous_sample_size_mm(self) -> tuple[float, ...]:
