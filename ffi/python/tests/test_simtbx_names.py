@@ -274,8 +274,12 @@ def test_structure_factors(SIM):
     assert SIM.indices.shape == (4, 3) and SIM.amplitudes[2] == 3
     from widebragg.simtbx.simulator import _Reflections
 
-    one = _Reflections(indices, F).grid(0.0, 5.0)
+    # Made once for all objects with the same list.
+    one = _Reflections.of(indices, F).grid(0.0, 5.0)
     assert one is SIM._reflections.grid(0.0, 5.0) and one is not SIM._reflections.grid(1.0, 5.0)
+    F[1] = 2.5
+    assert _Reflections.of(indices, F) is not SIM._reflections and SIM.amplitudes[1] == 2
+    assert _Reflections.of(indices[::-1], [1.0, 2.0, 3.0, 99.0]) is not SIM._reflections
     assert list(one.shape) == [2, 3, 2]
     with pytest.raises(ValueError, match="Fhkl_tuple"):
         SIM.Fhkl_tuple = hkl, [1.0]

@@ -129,8 +129,8 @@ def panel_of(detector: Any, panel_id: int) -> Any:
     return detector[panel_id]
 
 
-def reflections(miller_array: Any) -> tuple[NDArray[np.int32], NDArray[np.float64], tuple[float, ...]]:
-    """Indices of shape (n, 3), amplitudes and the cell of a cctbx Miller array, expanded to P 1 with Friedel mates."""
+def reflections(miller_array: Any) -> tuple[Any, Any, tuple[float, ...]]:
+    """Indices, amplitudes and the cell of a cctbx Miller array, expanded to P 1 with Friedel mates."""
     if not hasattr(miller_array, "indices"):
         raise TypeError("Fhkl: a Miller array of cctbx is needed; Fhkl_tuple takes indices and amplitudes")
     expanded = miller_array.expand_to_p1().generate_bijvoet_mates()
@@ -138,6 +138,4 @@ def reflections(miller_array: Any) -> tuple[NDArray[np.int32], NDArray[np.float6
         expanded = expanded.amplitudes()
     if str(getattr(expanded, "observation_type", lambda: "")()) == "xray.intensity":
         warn_once("Fhkl: these are intensities, which simtbx and widebragg take as amplitudes; use as_amplitude_array()")
-    hkl = np.asarray(numbers(expanded.indices()), dtype=np.int32).reshape(-1, 3)
-    F = np.asarray(numbers(expanded.data()), dtype=float).reshape(-1)
-    return hkl, F, vector(expanded.unit_cell().parameters(), 6)
+    return expanded.indices(), expanded.data(), vector(expanded.unit_cell().parameters(), 6)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,11 +28,11 @@ DEFAULT_FLUENCE = 1.0 / 7.94079248018965e-30
 #: Cells whose lengths differ by less, as a fraction, are the same.
 SAME_CELL = 1e-6
 
-#: Grids of structure factors that are kept for other objects with the same.
-GRIDS_KEPT = 8
+#: Lists of reflections that are kept for other objects with the same, and grids of each.
+LISTS_KEPT, GRIDS_KEPT = 8, 4
 
-_grids: OrderedDict[bytes, _core.SimtbxFactors] = OrderedDict()
-
+#: Every so many amplitudes are compared first.
+SAMPLE = 997
 
 class UnitCell(tuple[float, ...]):
     """Lengths in angstrom and angles in degrees, with the method of cctbx's unit cells."""
@@ -44,25 +43,44 @@ class UnitCell(tuple[float, ...]):
 
 
 class _Reflections:
-    """Amplitudes of a P 1 list, and the grid that scenes share."""
+    """Amplitudes of a P 1 list, and the grids that scenes share."""
 
-    def __init__(self, hkl: NDArray[np.int32], F: NDArray[np.float64]) -> None:
+    _kept: deque[_Reflections] = deque(maxlen=LISTS_KEPT)
+
+    def __init__(self, hkl: NDArray[Any], F: NDArray[Any]) -> None:
         self.hkl = np.array(hkl, dtype=np.int32)
         self.F = np.array(F, dtype=float)
-        if self.hkl.shape != (self.F.size, 3):
-            raise ValueError(f"Fhkl_tuple: indices of shape (n, 3) and n amplitudes are needed, "
-                             f"not {self.hkl.shape} and {self.F.shape}")
-        self._digest = hashlib.blake2b(self.hkl.tobytes() + self.F.tobytes(), digest_size=16).digest()
+        self._grids: OrderedDict[tuple[float, float], _core.SimtbxFactors] = OrderedDict()
+
+    @classmethod
+    def of(cls, indices: Any, amplitudes: Any) -> _Reflections:
+        """Those of a list: the same object where it was made before, since scripts give one list to many objects."""
+        hkl, F = numbers(indices).reshape(-1, 3), numbers(amplitudes).reshape(-1)
+        if len(hkl) != len(F):
+            raise ValueError(f"Fhkl_tuple: {len(hkl)} indices and {len(F)} amplitudes")
+        for kept in cls._kept:
+            same = kept.F.shape == F.shape and np.array_equal(kept.F[::SAMPLE], F[::SAMPLE])
+            if same and np.array_equal(kept.F, F) and np.array_equal(kept.hkl, hkl):
+                return kept
+        made = cls(hkl, F)
+        cls._kept.append(made)
+        return made
+
+    def __getstate__(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        return self.hkl, self.F
+
+    def __setstate__(self, state: tuple[NDArray[np.int32], NDArray[np.float64]]) -> None:
+        self.hkl, self.F = state
+        self._grids = OrderedDict()
 
     def grid(self, default_F: float, F000: float) -> _core.SimtbxFactors:
         """The grid with these values where no reflection is listed and at 0, 0, 0."""
-        key = self._digest + np.array([default_F, F000]).tobytes()
-        found = _grids.get(key)
+        key = (default_F, F000)
+        found = self._grids.get(key)
         if found is None:
-            found = _grids[key] = _core.SimtbxFactors(self.hkl, self.F, default_F, F000)
-        _grids.move_to_end(key)
-        while len(_grids) > GRIDS_KEPT:
-            _grids.popitem(last=False)
+            found = self._grids[key] = _core.SimtbxFactors(self.hkl, self.F, default_F, F000)
+            if len(self._grids) > GRIDS_KEPT:
+                self._grids.popitem(last=False)
         return found
 
 
@@ -221,7 +239,7 @@ class nanoBragg:
         self._region: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._Fbg_vs_stol: list[tuple[float, float]] = []
         self._miller_array: Any = None
-        self._reflections = _Reflections(np.zeros((0, 3), np.int32), np.zeros(0))
+        self._reflections = _Reflections.of(np.zeros((0, 3)), np.zeros(0))
         self.verbose = verbose
         self.seed = -int(time.time())
         if detector is None and beam is None:
@@ -495,7 +513,7 @@ class nanoBragg:
     @Fhkl.setter
     def Fhkl(self, miller_array: Any) -> None:
         hkl, F, cell = reflections(miller_array)
-        self._reflections = _Reflections(hkl, F)
+        self._reflections = _Reflections.of(hkl, F)
         self._miller_array = miller_array
         if self._reciprocal is None:
             self._orient(None, cell)
@@ -515,9 +533,7 @@ class nanoBragg:
         indices, amplitudes, *rest = given
         if any(part is not None for part in rest):
             raise NotImplementedError("Fhkl_tuple: imaginary parts are for diffBragg")
-        hkl = np.asarray(numbers(indices), dtype=np.int32).reshape(-1, 3)
-        F = np.asarray(numbers(amplitudes), dtype=float).ravel()
-        self._reflections = _Reflections(hkl, F)
+        self._reflections = _Reflections.of(indices, amplitudes)
         self._miller_array = None
 
     @property
