@@ -243,7 +243,8 @@ impl CrystalNumbers {
             mode: PhiMode::CParity,
         };
         let turned = (0..self.steps).map(|step| {
-            let seen = sweep.seen_step(step).or(self.steps.checked_sub(1)).unwrap_or(step);
+            // Where no step turns the crystal, each sees itself.
+            let seen = sweep.seen_step(step).unwrap_or(step);
             AXES.rotated(sweep.spindle, sweep.phi_rad(seen))
         });
         let in_domains = turned.flat_map(|axes| domains.iter().map(move |domain| axes.in_domain(domain)));
