@@ -244,14 +244,25 @@ pub(crate) struct RandomTurn {
 impl RandomTurn {
     /// Draws one by at most `cap_rad`; see [`random_rotation`].
     pub(crate) fn draw(cap_rad: f32, random: &mut Ran1) -> Self {
-        let mut deviate = || 2.0 * f64::from(random.draw()) - 1.0;
+        let (axis, root) = Self::axis_and_root(|| f64::from(random.draw()));
+        Self { axis, angle_rad: f64::from(cap_rad * root) }
+    }
+
+    /// As [`RandomTurn::draw`], with deviates and angle in f64.
+    fn draw_f64(cap_rad: f64, random: &mut Ran1) -> Self {
+        let (axis, root) = Self::axis_and_root(|| random.draw_f64());
+        Self { axis, angle_rad: cap_rad * f64::from(root) }
+    }
+
+    /// A random axis, and the part of the cap that the angle is.
+    fn axis_and_root(mut uniform: impl FnMut() -> f64) -> (Vec3, f32) {
+        let mut deviate = || 2.0 * uniform() - 1.0;
         let (r1, r2, r3) = (deviate(), deviate(), deviate());
         let radius = libm::sqrt(1.0 - r2 * r2);
         let axis = Vec3::new(radius * libm::sin(PI * r1), radius * libm::cos(PI * r1), r2);
         // A correctly rounded powf, computed in f64, whose error is far below half an ulp of f32.
         let third = f64::from((1.0f64 / 3.0) as f32);
-        let root = libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32;
-        Self { axis, angle_rad: f64::from(cap_rad * root) }
+        (axis, libm::pow(f64::from((1.0 - r3 * r3) as f32), third) as f32)
     }
 }
 
@@ -260,6 +271,12 @@ impl RandomTurn {
 /// Source: `mosaic_rotation_umat` of `nanoBragg.c`, in f32 where it uses f32.
 pub fn random_rotation(cap_rad: f32, random: &mut Ran1) -> Mat3 {
     let RandomTurn { axis, angle_rad } = RandomTurn::draw(cap_rad, random);
+    turn_about(axis, angle_rad)
+}
+
+/// As [`random_rotation`] with deviates and angle in f64, and only the root in f32: that of simtbx (cctbx_project).
+pub fn random_rotation_f64(cap_rad: f64, random: &mut Ran1) -> Mat3 {
+    let RandomTurn { axis, angle_rad } = RandomTurn::draw_f64(cap_rad, random);
     turn_about(axis, angle_rad)
 }
 
@@ -286,7 +303,25 @@ pub fn fill_mosaic(spread_rad: f64, seed: i64, domains: &mut [Mat3]) -> Result<(
 /// The cap is 90 rad and not 90 degrees, as in `nanoBragg.c`.
 #[must_use]
 pub fn random_misset(seed: i64) -> [f64; 3] {
-    let u = random_rotation(90.0, &mut Ran1::new(seed));
+    misset_of(&random_rotation(90.0, &mut Ran1::new(seed)))
+}
+
+/// As [`random_misset`], by [`random_rotation_f64`]: that of simtbx's `randomize_orientation`.
+///
+/// ```
+/// use widebragg::random::{random_misset, random_misset_f64};
+///
+/// for (rounded, exact) in random_misset(1).into_iter().zip(random_misset_f64(1)) {
+///     assert!((rounded - exact).abs() < 1e-4 && rounded != exact);
+/// }
+/// ```
+#[must_use]
+pub fn random_misset_f64(seed: i64) -> [f64; 3] {
+    misset_of(&random_rotation_f64(90.0, &mut Ran1::new(seed)))
+}
+
+/// The angles about x, y, z of a rotation, in rad.
+fn misset_of(u: &Mat3) -> [f64; 3] {
     [
         libm::atan2(u[2][1], u[2][2]),
         libm::atan2(-u[2][0], libm::hypot(u[2][1], u[2][2])),

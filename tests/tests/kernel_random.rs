@@ -4,7 +4,9 @@
 use proptest::prelude::*;
 use widebragg::lanes::Simd;
 use widebragg::noise::Poisson;
-use widebragg::random::{Ran1, fill_mosaic, random_misset, random_rotation};
+use widebragg::random::{
+    Ran1, fill_mosaic, random_misset, random_misset_f64, random_rotation, random_rotation_f64,
+};
 use widebragg::rotation::{IDENTITY, Mat3};
 use widebragg_tests::golden::table;
 use widebragg_tests::oracle;
@@ -33,6 +35,30 @@ fn mosaic_rotations_match_the_reference() {
         for (x, expected) in matrix.as_flattened().iter().zip(&row[3..]) {
             assert!((x - expected).abs() <= 1e-15, "{row:?}: {x}");
         }
+    }
+}
+
+/// `randomize_orientation` of simtbx with the seed 1 (golden/simtbx, 01), and its second mosaic domain of 0.2 degrees (02).
+#[test]
+fn rotations_in_f64_are_those_of_simtbx() {
+    let misset_deg = [4.662967376570718, -11.845025058353327, 17.622612878297087];
+    for (found, expected) in random_misset_f64(1).into_iter().zip(misset_deg) {
+        assert!((found.to_degrees() / expected - 1.0).abs() < 1e-14, "{found}");
+    }
+    let domain = random_rotation_f64(0.2_f64.to_radians(), &mut Ran1::new(12_345_678));
+    let expected = [
+        0.9999945797707146,
+        0.0032907569301839114,
+        -0.00010652707845674916,
+        -0.003290865919474243,
+        0.9999940446592102,
+        -0.0010396382129454534,
+        0.00010310524739758078,
+        0.0010399831441999577,
+        0.9999994539020347,
+    ];
+    for (found, expected) in domain.as_flattened().iter().zip(expected) {
+        assert!((found - expected).abs() <= 1e-15, "{found} {expected}");
     }
 }
 

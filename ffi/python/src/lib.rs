@@ -9,6 +9,7 @@ mod functions;
 mod images;
 mod pools;
 mod shots;
+mod simtbx;
 mod words;
 
 use pyo3::prelude::*;
@@ -26,6 +27,11 @@ mod _core {
     use super::images::{compare, read_image};
     #[pymodule_export]
     use super::shots::Shots;
+    #[pymodule_export]
+    use super::simtbx::{
+        SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset, simtbx_oversample,
+        simtbx_panel,
+    };
     #[pymodule_export]
     use super::words::grouped;
 

@@ -1,7 +1,7 @@
 """Types of the compiled module."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import Any, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,3 +83,56 @@ def structure_factors(
     default_f: float,
     interpolate: bool,
 ) -> NDArray[np.float64]: ...
+
+class SimtbxFactors:
+    def __new__(
+        cls, hkl: NDArray[np.int32], f: NDArray[np.float64], default_f: float, f000: float
+    ) -> SimtbxFactors: ...
+    @property
+    def shape(self) -> list[int]: ...
+
+class Placed(TypedDict):
+    origin_mm: list[float]
+    fast: list[float]
+    slow: list[float]
+    normal: list[float]
+    beam: list[float]
+    e_vector: list[float]
+    spindle: list[float]
+    twotheta_axis: list[float]
+    distance_mm: float
+    close_distance_mm: float
+    beam_center_mm: list[float]
+
+def simtbx_panel(
+    convention: str,
+    shape: tuple[int, int],
+    pixel_mm: float,
+    distance_mm: float | None,
+    close_distance_mm: float | None,
+    beam_center_mm: Sequence[float] | None,
+    rotation_deg: Sequence[float],
+    twotheta_deg: float,
+) -> Placed: ...
+def simtbx_axes(
+    cell: Sequence[float], reciprocal: Sequence[Sequence[float]] | None, misset_deg: Sequence[float]
+) -> NDArray[np.float64]: ...
+def simtbx_oversample(
+    direct_angstrom: Sequence[Sequence[float]],
+    cells: Sequence[float],
+    wavelength_angstrom: float,
+    distance_mm: float,
+    pixel_mm: float,
+) -> float: ...
+def simtbx_misset(seed: int) -> list[float]: ...
+def simtbx_domains(spread_deg: float, count: int, seed: int) -> NDArray[np.float64]: ...
+def simtbx_add_spots(
+    image: NDArray[np.float64],
+    panel: Mapping[str, Any],
+    beam: Mapping[str, Any],
+    crystal: Mapping[str, Any],
+    sources: NDArray[np.float64] | None,
+    domains: NDArray[np.float64] | None,
+    factors: SimtbxFactors,
+    threads: int | None,
+) -> bool: ...

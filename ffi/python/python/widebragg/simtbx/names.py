@@ -1,0 +1,41 @@
+"""Names that scripts use beside those of the class: what they mean, or that they are not there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["MEANT", "NOT_HERE", "meant"]
+
+#: Names that scripts set although simtbx has no such property, and the properties that were meant.
+MEANT = {
+    "amorphous_sample_molecular_weight_Da": "amorphous_molecular_weight_Da",
+    "amorphous_sample_density_gcm3": "amorphous_density_gcm3",
+    "readout_noise": "readout_noise_adu",
+    "detector_calibration_noice_pct": "detector_calibration_noise_pct",
+    "psf_fwhm_mm": "detector_psf_fwhm_mm",
+    "adc_offset": "adc_offset_adu",
+    "mosaic_spread": "mosaic_spread_deg",
+}
+
+#: Names of simtbx that are not here, and what to do instead.
+NOT_HERE = {
+    "to_nexus_nxmx": "the program writes NXmx files (-nxmxfile)",
+    "as_explist": "the program writes experiment lists (.expt) beside its images",
+    "extract_background": "widebragg background has the background of an image",
+    "set_mosaic_blocks_sym": "set_mosaic_blocks takes the matrices of all domains",
+    "get_mosaic_domains_abc_phi_0": "the axes are those of Amatrix, turned by each matrix of get_mosaic_blocks()",
+    "xray_source_XYZ": "xray_beams takes directions, wavelengths and fluxes",
+    "xray_source_wavelengths_A": "xray_beams takes directions, wavelengths and fluxes",
+    "xray_source_intensity_fraction": "xray_beams takes directions, wavelengths and fluxes",
+    "polar_Bvector": "polar_vector is the E vector, which is perpendicular to it",
+    "to_smv_format_streambuf": "to_smv_format and to_smv_format_py write files",
+}
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """The name among the known ones that an unknown one probably stands for."""
+    if name in MEANT:
+        return MEANT[name]
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
+    return close[0] if close else None
