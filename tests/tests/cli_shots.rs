@@ -328,8 +328,9 @@ fn experiment_lists_describe_shots() {
     let count = |name: &str| list[name].as_array().map_or(0, Vec::len);
     assert_eq!(["experiment", "crystal", "imageset", "beam", "detector"].map(count), [3, 3, 3, 1, 1]);
     assert_eq!(list["imageset"][1]["images"][0], "n_00002.cbf");
-    let wedge = place.run_line(&format!("shots {STILL} {line} -osc 1")).refused("wedges");
-    assert!(wedge.stderr.contains("--expt: only for shots that are stills"), "{}", wedge.stderr);
+    let wedge = place.run_line(&format!("shots {STILL} --shots 2 --nxmx w.nxs --expt w.expt -osc 1"));
+    let is_refused = wedge.stderr.contains("--expt: only for shots that are stills");
+    assert!(wedge.code == Some(2) && is_refused, "{}", wedge.stderr);
 }
 
 #[test]
