@@ -248,7 +248,7 @@ fn stills_have_their_own_wavelengths_and_what_they_were_made_from() {
     let geometry = read_nxmx_geometry(&path).unwrap();
     assert_eq!((geometry.spindle, geometry.scan, geometry.crystal), (None, None, None));
     assert!((geometry.beam.lambda_m.unwrap() - 1.2e-10).abs() < 1e-25);
-    let file = crate::hdf5::Hdf5File::open(&path).unwrap();
+    let file = Hdf5File::open(&path).unwrap();
     let numbers = |name: &str| file.numbers(name).unwrap().unwrap();
     let text = |name: &str| file.text(name).unwrap().unwrap();
     assert_eq!(numbers("/entry/instrument/beam/incident_wavelength"), [1.2e-10 * 1e10, 1.3e-10 * 1e10]);
@@ -525,7 +525,7 @@ fn images_of_stages_are_kept_with_their_frames() {
         (0..6).filter(|&frame| !earlier.has(frame)).for_each(|frame| add_with_stages(&series, frame));
         assert_eq!(series.finish(), SIX);
         assert_holds_stages(&path, 6);
-        let file = crate::hdf5::Hdf5File::open(&path).unwrap();
+        let file = Hdf5File::open(&path).unwrap();
         assert_eq!(file.array("/entry/widebragg/stages/photons").unwrap().unwrap().shape, [6, 20, 7]);
 
         // A frame that is made again in a finished file, by another compression.
