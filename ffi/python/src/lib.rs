@@ -10,6 +10,7 @@ mod images;
 mod pools;
 mod shots;
 mod simtbx;
+mod simtbx_rules;
 mod words;
 
 use pyo3::prelude::*;
@@ -32,6 +33,8 @@ mod _core {
         SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset, simtbx_oversample,
         simtbx_panel,
     };
+    #[pymodule_export]
+    use super::simtbx_rules::{simtbx_add_background, simtbx_add_noise, simtbx_apply_psf};
     #[pymodule_export]
     use super::words::grouped;
 

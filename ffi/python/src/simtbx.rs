@@ -96,6 +96,11 @@ impl SimtbxFactors {
     }
 }
 
+/// The region of a first and last pixel along fast, then along slow.
+pub(crate) fn region([fast_min, fast_max, slow_min, slow_max]: [usize; 4]) -> Roi {
+    Roi { fast_min, fast_max, slow_min, slow_max }
+}
+
 /// A panel in its place; lengths in mm, vectors in the laboratory frame.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -128,7 +133,7 @@ pub(crate) struct BeamNumbers {
     /// Kahn's factor; without one there is no polarisation factor.
     kahn: Option<f64>,
     wavelength_angstrom: f64,
-    photons_per_m2: f64,
+    pub(crate) photons_per_m2: f64,
     /// Count, range and step of horizontal and vertical divergence in rad, and of the wavelength as a fraction.
     divergence: [(Option<i64>, Option<f64>, Option<f64>); 3],
     /// Whether the corners of the divergence are dropped.
@@ -194,7 +199,6 @@ impl PanelNumbers {
             curved: self.curved,
         };
         let is_thick = self.thick_mm > 0.0;
-        let [fast_min, fast_max, slow_min, slow_max] = self.region;
         PanelParameters {
             detector: DetectorInput::Placed(detector),
             sensor: SensorRequest {
@@ -207,7 +211,7 @@ impl PanelNumbers {
                 },
                 layer_rule: LayerRule::AsGiven,
             },
-            roi: Some(Roi { fast_min, fast_max, slow_min, slow_max }),
+            roi: Some(region(self.region)),
             ..PanelParameters::default()
         }
     }

@@ -202,6 +202,24 @@ def test_all_panels_in_colours():
     assert only[0] == 1 and only[1][:6, :5].any() and not only[1][6:].any() and not only[1][:, 5:].any()
 
 
+def test_water_air_and_noise(small):
+    # Fewer than a million photons a pixel, whose counts are whole numbers.
+    small.beam.spectrum = [(1.2, 1e9)]
+    small.instantiate_nanoBragg(oversample=1, default_F=50)
+    spots = small.generate_simulated_image()
+    small.D.raw_pixels *= 0
+    small.add_water = small.add_air = True
+    small.water_path_mm, small.air_path_mm = 1.0, 50.0
+    matter = small.generate_simulated_image() - spots
+    assert matter.min() > 0
+    small.D.raw_pixels *= 0
+    small.include_noise, small.gain, small.readout_noise = True, 2.0, 0.0
+    small.D.detector_calibration_noise_pct = 0
+    adu = small.generate_simulated_image()
+    counts = adu / 2
+    assert np.array_equal(counts, np.round(counts)) and counts.sum() == pytest.approx((spots + matter).sum(), rel=0.05)
+
+
 def test_panels(small):
     small.detector = PANELS
     small.instantiate_nanoBragg(oversample=1)

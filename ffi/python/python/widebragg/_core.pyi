@@ -136,3 +136,19 @@ def simtbx_add_spots(
     factors: SimtbxFactors,
     threads: int | None,
 ) -> bool: ...
+def simtbx_add_noise(
+    image: NDArray[np.float64],
+    region_px: Sequence[int],
+    noise: Mapping[str, Any],
+    point_spread: tuple[str, float, int] | None,
+) -> None: ...
+def simtbx_apply_psf(image: NDArray[np.float64], point_spread: tuple[str, float, int]) -> None: ...
+def simtbx_add_background(
+    image: NDArray[np.float64],
+    panel: Mapping[str, Any],
+    beam: Mapping[str, Any],
+    crystal: Mapping[str, Any],
+    sources: NDArray[np.float64] | None,
+    table: NDArray[np.float64],
+    matter: Mapping[str, Any],
+) -> None: ...

@@ -25,7 +25,7 @@ axes of the detector           make it custom instead of being lost at the next 
 ``mosaic_seed``                acts at once
 ``mosaic_domains``             1 without a spread, as in simtbx: the spread comes first
 amorphous matter               as wide as the beam, whenever that is set
-``seed``                       reads back as set
+``seed``                       reads back as set, and each call of ``add_noise`` starts from it
 ``XDS_ORGXY``                  moves the detector
 ``phistep_deg``                reads the step
 ``misset_deg``                 of the constructor is in degrees
@@ -33,6 +33,8 @@ panels of dxtbx                their thickness and attenuation are in mm and 1/m
 ``interpolate``                the reflection that ends interpolation counts with its nearest neighbour; simtbx drops it, so
                                that one pixel differs
 phi = 0, several steps         the first pixel of the first call is like all others
+``SimData``                    ``readout_noise`` counts; mosaic blocks have numpy's random numbers instead of cctbx's; there is
+                               no Miller array until one is set
 =============================  ========================================================================================
 
 What makes images differ warns once, as :class:`widebragg.simtbx.SimtbxWarning`.

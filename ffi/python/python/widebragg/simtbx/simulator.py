@@ -983,16 +983,61 @@ class nanoBragg:
         return self.amorphous_sample_thick_mm, self.beamsize_mm, self.beamsize_mm
 
     def add_background(self, oversample: int = -1, override_source: int = -1) -> None:
-        """Adds what amorphous matter scatters."""
-        raise NotImplementedError("add_background: not in widebragg.simtbx yet; widebragg render --material adds matter")
+        """Adds the photons that amorphous matter scatters to raw_pixels, within region_of_interest.
+
+        ``oversample`` is that of the object unless it is above 0. ``override_source``: this source alone, counted from 0,
+        stands for all of xray_beams. As in simtbx, F between the entries of an unsorted table depends on the pixel before.
+        """
+        region = self._clamped_region()
+        table = np.asarray(self._Fbg_vs_stol, dtype=float).reshape(-1, 2)
+        if region is None or not len(table):
+            return
+        matter = {
+            "size_mm": self.amorphous_sample_size_mm,
+            "density_gcm3": self.amorphous_density_gcm3,
+            "molecular_weight_da": self.amorphous_molecular_weight_Da,
+            "oversample": oversample if oversample > 0 else self.oversample,
+            "only_source": override_source if override_source >= 0 else None,
+        }
+        _core.simtbx_add_background(
+            self._pixels,
+            self._panel_numbers(region),
+            self._beam_numbers(1.0),
+            {**self._crystal_numbers(False, False, True), "shape": "square"},
+            self._sources,
+            table,
+            matter,
+        )
 
     def add_noise(self) -> None:
-        """Replaces photons by ADU."""
-        raise NotImplementedError("add_noise: not in widebragg.simtbx yet; widebragg noise has the noise of detectors")
+        """Replaces photons by ADU, within region_of_interest: flicker, counts, calibration, point spread, gain and readout.
+
+        The same ``seed`` and ``calib_seed`` make the same noise at each call.
+        """
+        region = self._clamped_region()
+        if region is None:
+            return
+        noise = {
+            "seed": self.seed,
+            "calib_seed": self.calib_seed,
+            "flicker": self.flicker_noise_pct / 100,
+            "calibration": self.detector_calibration_noise_pct / 100,
+            "gain": self.quantum_gain,
+            "offset_adu": self.adc_offset_adu,
+            "readout_adu": self.readout_noise_adu,
+        }
+        spread = None
+        if self.detector_psf_type is not shapetype.Unknown and self.detector_psf_fwhm_mm > 0:
+            width_px = self.detector_psf_fwhm_mm / self.pixel_size_mm
+            spread = (self.detector_psf_type.value, width_px, max(self.detector_psf_kernel_radius_pixels, 0))
+        _core.simtbx_add_noise(self._pixels, region, noise, spread)
 
     def apply_psf(self, psf_type: shapetype = shapetype.Fiber, fwhm_pixels: float = -1, psf_radius: int = -1) -> None:
-        """Spreads the photons of each pixel over its neighbours."""
-        raise NotImplementedError("apply_psf: not in widebragg.simtbx yet; widebragg noise has a point spread")
+        """Spreads the photons of each pixel over its neighbours; what is below 0 is that of the object."""
+        width_px = self.detector_psf_fwhm_mm / self.pixel_size_mm if fwhm_pixels < 0 else fwhm_pixels
+        radius_px = self.detector_psf_kernel_radius_pixels if psf_radius < 0 else psf_radius
+        if psf_type is not shapetype.Unknown and width_px > 0:
+            _core.simtbx_apply_psf(self._pixels, (psf_type.value, width_px, max(radius_px, 0)))
 
     # Output.
 
