@@ -4,7 +4,7 @@
 //!
 //! v: the pixel; b: what is white, the 1st percentile of the pixels that are not negative; top: the height above b that is
 //! black, that of the 99.9th percentile of the positive pixels, and at least a quarter of their median. s says where the scale
-//! goes from linear to logarithmic. It is chosen such that the 90th percentile, which is background, has a grey of 0.3 where that
+//! goes from linear to logarithmic. It is chosen such that the 90th percentile, which is background, has a grey of 0.25 where that
 //! can be: strong backgrounds have a linear scale (s at most 10 top), and dark ones a logarithmic one that shows weak spots
 //! (s at least top/100).
 //!
@@ -29,7 +29,7 @@ const GROUND: f64 = 0.9;
 const BLACK: f64 = 0.999;
 
 /// Grey of the upper end of the background.
-const GROUND_GREY: f64 = 0.3;
+const GROUND_GREY: f64 = 0.25;
 
 /// Smallest height that is black, in units of the median.
 const LEAST_TOP: f64 = 0.25;
