@@ -9,6 +9,7 @@ use widebragg_formats::cbf::Cbf;
 use widebragg_formats::hdf5::Hdf5;
 use widebragg_formats::image::ImageReader;
 use widebragg_formats::nxmx::read_nxmx_geometry;
+use widebragg_formats::png::write_preview;
 use widebragg_tests::program::{Workplace, smv_parts};
 
 const COLUMNS: usize = 32;
@@ -388,6 +389,22 @@ fn stages_are_kept_on_panels_and_in_shots_and_of_nanobraggs_noise() {
     );
     let outcome = place.run_line(&format!("{LINE} --nxmx-stages")).well();
     assert!(outcome.stderr.contains("--nxmx-stages has no effect without --nxmx"), "{}", outcome.stderr);
+}
+
+/// The preview with noise is that of what the detector stores, and the other one that of the photons.
+#[test]
+fn previews_show_photons_or_noise() {
+    let place = Workplace::with_inputs();
+    place.run_line(&format!("{LINE} --gain 2 --png p.png --noise-png n.png --noise-cbf n.cbf")).well();
+    let counts = Cbf.read(&place.path().join("n.cbf"), None).unwrap().pixels;
+    let preview = |pixels: &[f32]| {
+        write_preview(&place.path().join("expected.png"), COLUMNS, ROWS, pixels, None).unwrap();
+        place.read("expected.png")
+    };
+    assert!(place.read("n.png") == preview(&counts));
+    assert!(
+        place.read("p.png") == preview(&place.float("f.bin")) && place.read("p.png") != place.read("n.png")
+    );
 }
 
 /// Deviates are those of the number of the frame or shot: a part of a series has the noise of the whole.
