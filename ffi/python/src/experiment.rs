@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -44,6 +44,8 @@ pub(crate) struct Experiment {
     set_up: SetUp,
     /// What the user should know, a sentence each.
     warnings: Vec<String>,
+    /// The stages of noise, once an image is detected.
+    noise: OnceLock<DetectorNoise>,
 }
 
 /// The indices of the first node of a grid, and the grid.
@@ -87,12 +89,8 @@ impl Experiment {
                 ));
             }
         };
-        let files = files.into_iter().map(|(path, bytes)| (path, Arc::from(bytes))).collect();
-        let warnings = Mutex::new(Vec::new());
-        let warn = |line: String| warnings.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        let set_up = py.detach(|| setup::of_files(&options, &Inputs::given(files), &warn)).map_err(raised)?;
-        let warnings = warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Self { options, words, set_up, warnings })
+        let (set_up, warnings) = set_up(py, &options, files)?;
+        Ok(Self { options, words, set_up, warnings, noise: OnceLock::new() })
     }
 
     /// What the user should know, a sentence each.
@@ -169,22 +167,13 @@ impl Experiment {
                 "frame {frame} of a scan of {frames}, counted from 0"
             )));
         }
-        let pool = pool(self.threads(threads))?;
-        let render = || {
-            let mut orientations = experiment.orientation_buffer()?;
-            let scenes = experiment.scenes(frame, &mut orientations)?;
-            render_frame(experiment, &scenes, &|| ())
-        };
-        let rendered = py.detach(|| pool.install(render)).map_err(raised)?;
+        let rendered = rendered(py, experiment, frame, self.threads(threads))?;
         match out {
-            None => rendered.pixels.into_pyarray(py).reshape(self.shape()).map(Some),
+            None => rendered.into_pyarray(py).reshape(self.shape()).map(Some),
             Some(mut out) => {
                 let target = out.as_slice_mut()?;
-                if target.len() != rendered.pixels.len() {
-                    let (has, wanted) = (target.len(), rendered.pixels.len());
-                    return Err(PyValueError::new_err(format!("out: {has} pixels, the image has {wanted}")));
-                }
-                target.copy_from_slice(&rendered.pixels);
+                check_pixels("out", target.len(), experiment)?;
+                target.copy_from_slice(&rendered);
                 Ok(None)
             }
         }
@@ -227,7 +216,7 @@ impl Experiment {
     ) -> PyResult<Vec<f64>> {
         let chosen = self.chosen(wrt)?;
         let (moves, weights) = (moved(&chosen, &steps)?, weights.as_slice()?);
-        self.check_pixels("weights", weights.len())?;
+        check_pixels("weights", weights.len(), &self.set_up.experiment)?;
         self.solved(py, &chosen, threads, |problem| slopes(problem, &chosen, &moves, weights))
     }
 
@@ -265,13 +254,10 @@ impl Experiment {
         frame: u32,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
-        let photons = photons.as_slice()?;
-        self.check_pixels("photons", photons.len())?;
-        let pool = pool(self.threads(threads))?;
         let experiment = &self.set_up.experiment;
-        let detect = || stored(experiment, &self.options, photons, seed, frame);
-        let counts = py.detach(|| pool.install(detect)).map_err(raised)?;
-        counts.into_pyarray(py).reshape(self.shape())
+        let stages = (&self.options, &self.noise);
+        let threads = self.threads(threads);
+        stored(py, experiment, stages, photons.as_slice()?, (seed, frame), threads)
     }
 
     /// The grid of structure factors and the indices of its first node; none where all have the default F.
@@ -291,7 +277,7 @@ impl Experiment {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
         let weights = weights.as_slice()?;
-        self.check_pixels("weights", weights.len())?;
+        check_pixels("weights", weights.len(), &self.set_up.experiment)?;
         let chosen = self.chosen((vec!["F".to_owned()], Vec::new()))?;
         let moves = Moves::default();
         let by_f = self.solved(py, &chosen, threads, |problem| {
@@ -351,7 +337,7 @@ impl Experiment {
     ) -> PyResult<Refined> {
         let chosen = self.chosen(wrt)?;
         let against = against.as_slice()?;
-        self.check_pixels("against", against.len())?;
+        check_pixels("against", against.len(), &self.set_up.experiment)?;
         let kind = if poisson { LossKind::Poisson } else { LossKind::LeastSquares };
         let loss = Loss::against(against.to_vec(), kind);
         let fitted = self.solved(py, &chosen, threads, |problem| {
@@ -376,7 +362,7 @@ impl Experiment {
         })
     }
 
-    /// A loss, the number of pixels in it, and its derivatives with respect to each parameter of `wrt`.
+    /// A loss, and its derivative with respect to each parameter of `wrt` by its name.
     fn gradient(
         &self,
         py: Python<'_>,
@@ -384,7 +370,7 @@ impl Experiment {
         against: Option<PyReadonlyArrayDyn<'_, f32>>,
         poisson: bool,
         threads: Option<usize>,
-    ) -> PyResult<(f64, usize, Vec<f64>)> {
+    ) -> PyResult<(f64, Vec<(String, f64)>)> {
         let experiment = &self.set_up.experiment;
         let chosen = self.chosen(wrt)?;
         let kind = if poisson { LossKind::Poisson } else { LossKind::LeastSquares };
@@ -392,15 +378,17 @@ impl Experiment {
             None => Loss::sum(experiment.pixels()),
             Some(data) => {
                 let data = data.as_slice()?;
-                self.check_pixels("against", data.len())?;
+                check_pixels("against", data.len(), experiment)?;
                 Loss::against(data.to_vec(), kind)
             }
         };
         let moves = Moves::default();
         self.solved(py, &chosen, threads, |problem| {
             let image = problem.image(&moves)?;
-            let (loss, counted, weights) = loss.at(&image, selected(experiment));
-            Ok((loss, counted, slopes(problem, &chosen, &moves, &weights)?))
+            let (loss, _, weights) = loss.at(&image, selected(experiment));
+            let slopes = slopes(problem, &chosen, &moves, &weights)?;
+            let names = chosen.parameters.iter().map(|named| named.name.to_string());
+            Ok((loss, names.zip(slopes).collect()))
         })
     }
 }
@@ -412,15 +400,6 @@ impl Experiment {
             let all = threads::or_all_cores(self.options.threads);
             threads::worth_starting(&self.set_up.experiment, all)
         })
-    }
-
-    /// Checks that an array has as many pixels as the image.
-    fn check_pixels(&self, name: &str, pixels: usize) -> PyResult<()> {
-        let wanted = self.set_up.experiment.pixels();
-        if pixels == wanted {
-            return Ok(());
-        }
-        Err(PyValueError::new_err(format!("{name}: {pixels} pixels, the image has {wanted}")))
     }
 
     /// The parameters that `wrt` names.
@@ -463,23 +442,70 @@ pub(crate) fn shape(experiment: &LibraryExperiment) -> Vec<usize> {
     }
 }
 
-/// What a detector stores of expected photons, with the stages of `options`.
-///
-/// # Errors
-/// There is not enough memory, or the experiment cannot have these stages.
-pub(crate) fn stored(
-    experiment: &LibraryExperiment,
+/// What options make, and what the user should know of it, a sentence each; `files` holds contents that stand for files.
+pub(crate) fn set_up(
+    py: Python<'_>,
     options: &Options,
+    files: BTreeMap<PathBuf, Vec<u8>>,
+) -> PyResult<(SetUp, Vec<String>)> {
+    let files = files.into_iter().map(|(path, bytes)| (path, Arc::from(bytes))).collect();
+    let warnings = Mutex::new(Vec::new());
+    let warn = |line: String| warnings.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    let set_up = py.detach(|| setup::of_files(options, &Inputs::given(files), &warn)).map_err(raised)?;
+    Ok((set_up, warnings.into_inner().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// The photons expected in each pixel of a frame, counted from 0.
+pub(crate) fn rendered(
+    py: Python<'_>,
+    experiment: &LibraryExperiment,
+    frame: usize,
+    threads: usize,
+) -> PyResult<Vec<f32>> {
+    let pool = pool(threads)?;
+    let render = || {
+        let mut orientations = experiment.orientation_buffer()?;
+        let scenes = experiment.scenes(frame, &mut orientations)?;
+        render_frame(experiment, &scenes, &|| ())
+    };
+    Ok(py.detach(|| pool.install(render)).map_err(raised)?.pixels)
+}
+
+/// What a detector stores of expected photons, drawn by a seed and the number of a frame. The stages are those of the options,
+/// and what they need is kept from the first image on.
+pub(crate) fn stored<'py>(
+    py: Python<'py>,
+    experiment: &LibraryExperiment,
+    (options, noise): (&Options, &OnceLock<DetectorNoise>),
     photons: &[f32],
-    seed: u64,
-    frame: u32,
-) -> Result<Vec<i32>, Failure> {
-    let noise = DetectorNoise::new(&options.noise_stages, experiment)?;
-    let stored = noise.stored(experiment, photons, seed, frame)?;
-    let mut orientations = experiment.orientation_buffer()?;
-    let scenes = experiment.scenes(0, &mut orientations)?;
-    let counts = noise_counts(scenes.panels(), &stored, i32::MIN);
-    counts.map(|noise| noise.pixels).ok_or_else(|| Failure::no_memory(Part::Noise, "an image"))
+    (seed, frame): (u64, u32),
+    threads: usize,
+) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
+    check_pixels("photons", photons.len(), experiment)?;
+    let pool = pool(threads)?;
+    let detect = || {
+        if noise.get().is_none() {
+            // Another thread may have made the same in the meantime.
+            let _ = noise.set(DetectorNoise::new(&options.noise_stages, experiment)?);
+        }
+        let no_memory = || Failure::no_memory(Part::Noise, "an image");
+        let stored = noise.get().ok_or_else(no_memory)?.stored(experiment, photons, seed, frame)?;
+        let mut orientations = experiment.orientation_buffer()?;
+        let scenes = experiment.scenes(0, &mut orientations)?;
+        let counts = noise_counts(scenes.panels(), &stored, i32::MIN);
+        counts.map(|noise| noise.pixels).ok_or_else(no_memory)
+    };
+    let counts = py.detach(|| pool.install(detect)).map_err(raised)?;
+    counts.into_pyarray(py).reshape(shape(experiment))
+}
+
+/// Checks that an array has as many pixels as the image.
+fn check_pixels(name: &str, pixels: usize, experiment: &LibraryExperiment) -> PyResult<()> {
+    let wanted = experiment.pixels();
+    if pixels == wanted {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("{name}: {pixels} pixels, the image has {wanted}")))
 }
 
 /// The moves of parameters by `steps` in their units.

@@ -2,23 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use widebragg_cli::commands::setup::inputs::Inputs;
+use widebragg_cli::commands::setup::SetUp;
 use widebragg_cli::commands::setup::shots::Plan;
-use widebragg_cli::commands::setup::{self, SetUp};
 use widebragg_cli::options::{self, Command, Options};
+use widebragg_experiment::detector_noise::DetectorNoise;
 use widebragg_experiment::experiment::Experiment;
-use widebragg_experiment::frame::render_frame;
 use widebragg_formats::shot_table::CrystalRow;
 
-use crate::experiment::{shape, stored};
+use crate::experiment::{rendered, set_up, shape, stored};
 use crate::failure::raised;
-use crate::pools::pool;
 
 /// Shots, set up from the options of `widebragg shots`.
 #[pyclass(frozen, module = "widebragg._core")]
@@ -29,6 +27,8 @@ pub(crate) struct Shots {
     base: Experiment,
     /// What the user should know, a sentence each.
     warnings: Vec<String>,
+    /// The stages of noise, which all shots share, once an image is detected.
+    noise: OnceLock<DetectorNoise>,
 }
 
 #[pymethods]
@@ -45,14 +45,9 @@ impl Shots {
                 ));
             }
         };
-        let files = files.into_iter().map(|(path, bytes)| (path, Arc::from(bytes))).collect();
-        let warnings = Mutex::new(Vec::new());
-        let warn = |line: String| warnings.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        let set_up = py.detach(|| setup::of_files(&options, &Inputs::given(files), &warn)).map_err(raised)?;
-        let SetUp { experiment: base, plan, .. } = set_up;
+        let (SetUp { experiment: base, plan, .. }, warnings) = set_up(py, &options, files)?;
         let plan = plan.ok_or_else(|| PyValueError::new_err("shots: there are none"))?;
-        let warnings = warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Self { options, plan, base, warnings })
+        Ok(Self { options, plan, base, warnings, noise: OnceLock::new() })
     }
 
     /// What the user should know, a sentence each.
@@ -78,15 +73,8 @@ impl Shots {
         index: usize,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
-        let pool = pool(threads.or(self.options.threads).unwrap_or(0))?;
         let experiment = self.plan.experiment(index).map_err(raised)?;
-        let render = || {
-            let mut orientations = experiment.orientation_buffer()?;
-            let scenes = experiment.scenes(0, &mut orientations)?;
-            render_frame(&experiment, &scenes, &|| ())
-        };
-        let rendered = py.detach(|| pool.install(render)).map_err(raised)?;
-        rendered.pixels.into_pyarray(py).reshape(self.shape())
+        rendered(py, &experiment, 0, self.threads(threads))?.into_pyarray(py).reshape(self.shape())
     }
 
     /// What the detector stores of the expected photons of a shot.
@@ -97,18 +85,11 @@ impl Shots {
         photons: PyReadonlyArrayDyn<'_, f32>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
-        let photons = photons.as_slice()?;
-        let wanted = self.base.pixels();
-        if photons.len() != wanted {
-            let has = photons.len();
-            return Err(PyValueError::new_err(format!("photons: {has} pixels, the image has {wanted}")));
-        }
-        let pool = pool(threads.or(self.options.threads).unwrap_or(0))?;
         let experiment = self.plan.experiment(index).map_err(raised)?;
         let number = u32::try_from(index + 1).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let detect = || stored(&experiment, &self.options, photons, self.plan.seed, number);
-        let counts = py.detach(|| pool.install(detect)).map_err(raised)?;
-        counts.into_pyarray(py).reshape(self.shape())
+        let stages = (&self.options, &self.noise);
+        let drawn = (self.plan.seed, number);
+        stored(py, &experiment, stages, photons.as_slice()?, drawn, self.threads(threads))
     }
 
     /// What a shot, counted from 0, is: its number, wavelength and crystals.
@@ -137,5 +118,12 @@ impl Shots {
         });
         truth.set_item("crystals", crystals.collect::<PyResult<Vec<_>>>()?)?;
         Ok(truth)
+    }
+}
+
+impl Shots {
+    /// Threads for a shot: those asked for, or all; 0 stands for these.
+    fn threads(&self, asked: Option<usize>) -> usize {
+        asked.or(self.options.threads).unwrap_or(0)
     }
 }

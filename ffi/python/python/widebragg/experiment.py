@@ -198,8 +198,8 @@ class Experiment:
         """
         data = None if against is None else self._image("against", against, np.float32)
         names = (_names(wrt), list(panel_groups))
-        value, _, slopes = self._core.gradient(names, data, _is_poisson(loss), threads)
-        return value, dict(zip(self.parameters(wrt, panel_groups=panel_groups), slopes))
+        value, slopes = self._core.gradient(names, data, _is_poisson(loss), threads)
+        return value, dict(slopes)
 
     def derivatives(
         self,

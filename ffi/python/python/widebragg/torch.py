@@ -108,7 +108,20 @@ class _Render(Function):
         return _each(_Render, info, in_dims, steps, image)
 
 
-class _Pullback(Function):
+class _FirstDerivative(Function):
+    """What has no derivatives of its own."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *_: Tensor) -> Any:
+        raise RuntimeError("images have no second derivatives")
+
+
+class _Pullback(_FirstDerivative):
     """Derivatives of a weighted sum of pixels."""
 
     @staticmethod
@@ -118,22 +131,13 @@ class _Pullback(Function):
         return torch.tensor(slopes, dtype=torch.float64)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *_: Tensor) -> Any:
-        raise RuntimeError("images have no second derivatives")
-
-    @staticmethod
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], steps: Tensor, weights: Tensor, image: _Image
     ) -> tuple[Tensor, int]:
         return _each(_Pullback, info, in_dims, steps, weights, image)
 
 
-class _Pushforward(Function):
+class _Pushforward(_FirstDerivative):
     """The derivative of each pixel along a direction of the parameters."""
 
     @staticmethod
@@ -141,15 +145,6 @@ class _Pushforward(Function):
         core = image.experiment._core
         images = core.pushforward(image.wrt, steps.tolist(), image.threads)
         return torch.from_numpy(np.tensordot(along.numpy(), images, axes=1))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *_: Tensor) -> Any:
-        raise RuntimeError("images have no second derivatives")
 
     @staticmethod
     def vmap(

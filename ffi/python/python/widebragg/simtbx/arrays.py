@@ -21,8 +21,8 @@ class _Size(int):
 class FlexArray(NDArray[Any]):
     """A numpy array with the methods of flex.
 
-    As in flex, ``len()``, iteration and an index that is one number count the elements of an array of several axes as if it
-    were flat; everything else is numpy's.
+    As in flex, ``len()``, iteration and an index that is a single number treat an array of several axes as flattened;
+    everything else is numpy's.
 
     >>> image = FlexArray.of([[1.0, 2.0], [3.0, 4.0]])
     >>> bool(image[3] == image[1, 1] == 4.0)
