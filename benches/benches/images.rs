@@ -11,12 +11,11 @@ use std::time::Instant;
 
 use widebragg::crystal::{CellSource, UnitCell};
 use widebragg::detector::DetectorParameters;
-use widebragg::lanes::Simd;
 use widebragg::noise::point_spread::Form;
 use widebragg::sampling::OversampleRequest;
 use widebragg::scene::DetectorInput;
 use widebragg_benches::thread_time::thread_time;
-use widebragg_benches::turns::{asked_level, asked_runs, median};
+use widebragg_benches::turns::{asked_runs, asked_simd, median};
 use widebragg_experiment::background::{KnownMatter, Matter, Place, photons};
 use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
 use widebragg_experiment::experiment::Experiment;
@@ -42,10 +41,7 @@ const SPREAD: PointSpreadRule = PointSpreadRule { form: Form::Fiber, width_m: 80
 type Case<'a> = (&'a str, &'a (dyn Fn() -> Result<Vec<f32>, Failure> + Sync));
 
 fn experiment() -> Result<Experiment, Failure> {
-    let simd = match &asked_level()[..] {
-        "auto" => Simd::detect(),
-        level => Simd::capped(level.parse().expect("LEVEL: portable, avx2 or avx512")),
-    };
+    let simd = asked_simd();
     let defaults = Parameters::new(CellSource::Cell(UnitCell::from_degrees([79.0, 79.0, 38.0], [90.0; 3])));
     let detector = DetectorParameters {
         pixel_m: PIXEL_M,

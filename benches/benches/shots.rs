@@ -11,11 +11,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 use widebragg::crystal::{CellSource, UnitCell};
 use widebragg::detector::DetectorParameters;
-use widebragg::lanes::Simd;
 use widebragg::lattice::CrystalShape;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::DetectorInput;
-use widebragg_benches::turns::{asked_level, asked_runs, median};
+use widebragg_benches::turns::{asked_runs, asked_simd, median};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_experiment::failure::Failure;
 use widebragg_experiment::frame::{Frame, render_frame};
@@ -35,10 +34,7 @@ const PIXELS: usize = 1024;
 const DISTANCE_M: f64 = 0.1;
 
 fn base() -> Result<Experiment, Failure> {
-    let simd = match &asked_level()[..] {
-        "auto" => Simd::detect(),
-        level => Simd::capped(level.parse().expect("LEVEL: portable, avx2 or avx512")),
-    };
+    let simd = asked_simd();
     let defaults = Parameters::new(CellSource::Cell(UnitCell::from_degrees([79.0, 79.0, 38.0], [90.0; 3])));
     let detector = DetectorParameters {
         fast_pixels: PIXELS,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use tempfile::TempDir;
+use widebragg::lanes::Simd;
 
 /// A program with its arguments.
 pub type Run<'a> = (&'a Path, &'a [&'a str]);
@@ -102,6 +103,18 @@ pub fn asked(name: &str, usual: usize) -> usize {
 #[must_use]
 pub fn asked_level() -> String {
     env::var("LEVEL").unwrap_or_else(|_| "auto".to_owned())
+}
+
+/// The SIMD level of the processor, capped at `LEVEL`.
+///
+/// # Panics
+/// When `LEVEL` names no level.
+#[must_use]
+pub fn asked_simd() -> Simd {
+    match &asked_level()[..] {
+        "auto" => Simd::detect(),
+        level => Simd::capped(level.parse().expect("LEVEL: portable, avx2 or avx512")),
+    }
 }
 
 /// The median of some times; NaN where there are none.
