@@ -38,6 +38,7 @@ pub mod oracle;
 pub mod program;
 pub mod reflection_text;
 pub mod reflections;
+pub mod report;
 pub mod scene;
 pub mod shot_table;
 pub mod simtbx;

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use serde_json::Value;
 use widebragg_tests::golden;
 use widebragg_tests::program::{Outcome, Workplace};
+use widebragg_tests::report::number;
 
 /// 80 x 80 pixels with nothing but what is behind these options.
 const DETECTOR: &str = "-distance 60 -pixel 0.5 -detpixels 80 -Xbeam 18 -Ybeam 21 -lambda 1 -polar 0 -fluence 1e24 \
@@ -30,10 +30,6 @@ fn image(place: &Workplace, line: &str) -> Vec<f64> {
 
 fn floats(place: &Workplace, name: &str) -> Vec<f64> {
     place.float(name).into_iter().map(f64::from).collect()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn mean(image: &[f64]) -> f64 {

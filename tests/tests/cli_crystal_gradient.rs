@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use widebragg_tests::program::Workplace;
+use widebragg_tests::report::{entry, number};
 
 /// A still on 40 x 36 pixels.
 const STILL: &str = "-default_F 100 -lambda 1 -distance 60 -pixel 0.5 -detpixels_x 40 -detpixels_y 36 -oversample 1 -fluence 1e24";
@@ -16,16 +17,6 @@ fn place() -> Workplace {
     let place = Workplace::empty();
     place.write("c.csv", TABLE);
     place
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
-}
-
-/// The entry of a parameter.
-fn entry<'v>(report: &'v Value, list: &str, name: &str) -> &'v Value {
-    let entries = report[list].as_array().expect("parameters");
-    entries.iter().find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("{name}: {report}"))
 }
 
 #[test]

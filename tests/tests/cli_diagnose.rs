@@ -8,6 +8,7 @@ use serde_json::Value;
 use widebragg_tests::golden::{Case, cases};
 use widebragg_tests::oracle::Mode;
 use widebragg_tests::program::Workplace;
+use widebragg_tests::report::number;
 
 /// The golden lines that meet faults, and which.
 const MET: [(&str, &[&str]); 25] = [
@@ -62,10 +63,6 @@ fn fault<'d>(diagnosis: &'d Value, name: &str) -> &'d Value {
 fn met(diagnosis: &Value) -> Vec<&str> {
     let faults = diagnosis["faults"].as_array().expect("faults");
     faults.iter().filter(|fault| fault["met"] == true).filter_map(|fault| fault["name"].as_str()).collect()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().expect("a number")
 }
 
 /// Ratio of the sums, largest change over the brightest pixel, and share of lit pixels that change by more than 1 %,
@@ -397,7 +394,7 @@ fn few_pixels_are_a_sample_and_none_are_refused() {
     assert!(outcome.stderr.contains("no pixel"), "{}", outcome.stderr);
 }
 
-/// Of several panels the image is their stack, and each is a run of nanoBragg by itself.
+/// With several panels, the image is their stack, and each panel is a run of nanoBragg of its own.
 #[test]
 fn faults_of_several_panels_are_those_of_their_stack() {
     let place = Workplace::empty();

@@ -4,6 +4,7 @@
 use serde_json::Value;
 use widebragg_tests::golden;
 use widebragg_tests::program::{Outcome, Workplace};
+use widebragg_tests::report::number;
 
 const LINE: &str = "-hkl dense.hkl -mat tri.mat -lambda 1.2 -pixel 0.2 -detpixels_x 60 -detpixels_y 50 -N 7 -osc 0.4 \
                     -phisteps 4 -oversample 1 -fluence 1e27";
@@ -24,10 +25,6 @@ fn place() -> Workplace {
 
 fn gradient(place: &Workplace, rest: &str) -> Value {
     place.run_line(&format!("gradient {LINE} {rest}")).well().json()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
 }
 
 fn derivative(report: &Value, name: &str) -> f64 {

@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 
 use serde_json::Value;
 use widebragg_tests::program::Workplace;
+use widebragg_tests::report::{entry, number};
 
 /// A crystal so small that it lights most pixels, which the files of geometry do not have.
 const CRYSTAL: &str = "-cell 70 80 90 85 95 100 -misset 10 20 30 -N 5 -default_F 100 -fluence 1e24";
@@ -114,16 +115,6 @@ fn place() -> Workplace {
     let place = Workplace::empty();
     place.write("start.geom", geom(&tiles()));
     place
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
-}
-
-/// The entry of a parameter.
-fn entry<'v>(report: &'v Value, list: &str, name: &str) -> &'v Value {
-    let entries = report[list].as_array().expect("parameters");
-    entries.iter().find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("{name}: {report}"))
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::time::Instant;
 use serde_json::Value;
 use widebragg_tests::deviates::deviates;
 use widebragg_tests::program::{Outcome, Workplace};
+use widebragg_tests::report::number;
 
 /// Options of a small crystal on a small detector, without cell and orientation.
 const LINE: &str = "-default_F 100 -lambda 1 -distance 80 -pixel 0.2 -detpixels_x 300 -detpixels_y 290 -N 6 -osc 1 -phisteps 3 \
@@ -51,10 +52,6 @@ fn off(random: &mut impl FnMut() -> f64, most: f64) -> f64 {
 fn start(random: &mut impl FnMut() -> f64) -> String {
     let cell = CELL.map(|number| number * (1.0 + off(random, 0.003)));
     crystal(cell, MISSET.map(|angle| angle + off(random, 0.05)))
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
 }
 
 fn fitted(report: &Value, name: &str) -> f64 {

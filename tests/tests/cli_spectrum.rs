@@ -4,6 +4,7 @@
 use serde_json::Value;
 use widebragg_tests::golden;
 use widebragg_tests::program::Workplace;
+use widebragg_tests::report::number;
 
 /// A tilted crystal on 40 x 40 pixels, in a still.
 const STILL: &str = "-default_F 100 -misset 10 20 30 -N 5 -distance 60 -pixel 0.5 -detpixels 40 -oversample 1 -fluence 1e24 \
@@ -18,10 +19,6 @@ fn summary(place: &Workplace, line: &str) -> Value {
 fn image(place: &Workplace, line: &str) -> Vec<f64> {
     summary(place, line);
     place.float("f.bin").into_iter().map(f64::from).collect()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().expect("a number")
 }
 
 /// Checks that two images are the same to `within` of the maximum.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use widebragg_tests::compare::relative;
 use widebragg_tests::golden;
 use widebragg_tests::program::{Outcome, Workplace};
+use widebragg_tests::report::number;
 
 const LINE: &str = "-mat tri.mat -hkl dense.hkl -lambda 1.2 -pixel 0.2 -detpixels_x 12 -detpixels_y 10 -distance 20 -N 4 -oversample 1";
 
@@ -20,10 +21,6 @@ fn traced(place: &Workplace, options: &str) -> Vec<Value> {
 
 fn steps(pixel: &Value) -> &Vec<Value> {
     pixel["per_phi"].as_array().expect("steps")
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 /// The lines of a text trace that begin with `start`, without it.
