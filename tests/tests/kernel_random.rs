@@ -96,8 +96,8 @@ fn poisson_deviates_match_the_oracle() {
     }
 }
 
-/// `gammln` takes its argument as f32, to which a mean next to a power of two and 1 are rounded. Deviates 5640 to 5645 that
-/// `nanoBragg.c` draws; with the exact sum deviate 5639 needs another trial.
+/// `gammln` takes mean + 1 as an f32, which rounds the sum where the mean is next to a power of two. These are deviates 5640
+/// to 5645 of `nanoBragg.c`; with the exact sum, deviate 5639 would take one more trial.
 #[test]
 fn a_mean_and_1_are_rounded_to_f32() {
     let mut noise = Poisson::new(2);

@@ -8,7 +8,7 @@
 //! | jungfrau | gains 40, -1, -0.1 ADU a keV | nominal ones, as dxtbx reads raw words (FormatNexusJungfrauExt) |
 //! | | switched at 320 keV and 12 MeV | skopi; a single source |
 //! | rayonix | gain of MX225, MX300 1.5, MX325 1.3, MAR165 1.0 ADU a photon | dxtbx, within 20 % |
-//! | | point spread of a fiber, 80 um within 10 pixels; calibration 0.01; offset 10 | what LS49 simulates an MX340-HS with |
+//! | | point spread of a fiber, 80 um within 10 pixels; calibration 0.01; offset 10 | the values that the scripts of LS49 use for an MX340-HS |
 //! | | saturation 65535 less the offset | its files have 16 bits |
 //! | cspad | gain 3.38 ADU a keV | SLAC: 0.00338 ADU/eV in high gain |
 //! | | readout 3.38 ADU | LCLS: 1.0 keV in high gain |

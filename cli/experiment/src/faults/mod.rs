@@ -25,7 +25,8 @@
 //!
 //! **Pixels.** All images have the same pixels, a sample of the image in which each pixel has the value that it has in
 //! the whole image: the carryover and the latch are those of the whole image. The search for the latch goes through
-//! all pixels up to it. Of several panels the image is their stack, and each is a run of the reference by itself.
+//! all pixels up to it. With several panels, the image is
+//! their stack, and each panel is a run of the reference of its own.
 //!
 //! ```
 //! use widebragg::crystal::{CellSource, UnitCell};

@@ -190,8 +190,8 @@ pub fn is_of_crystal(parameter: Parameter) -> bool {
 const WEIGHT: &str = "weight";
 
 /// The parameters of one of several crystals, counted from 0, with the name or the group `word`, or all of them:
-/// `crystal[1].weight`, `crystal[1].misset_x` and so on, the crystals counted from 1. For each that the crystal has not,
-/// why.
+/// `crystal[1].weight`, `crystal[1].misset_x` and so on, the crystals counted from 1. Where the crystal lacks a
+/// parameter, the reason.
 #[must_use]
 pub fn of_crystal(
     crystal: usize,

@@ -168,7 +168,7 @@ impl<'e> Problem<'e> {
         let models = PanelModels::new(experiment, groups)?;
         let mut problem = Self { experiment, models, latches: vec![None; experiment.panels.len()] };
         problem.latches = problem.with_scenes(&Moves::default(), None, |scenes| {
-            // Where there is a latch, there is a single crystal.
+            // Only c-parity has a latch, and it renders single crystals.
             let of_first = scenes.iter().filter(|of_panel| of_panel.crystal == 0);
             of_first.map(|PanelScene { scene, slots, .. }| find_latch(scene, slots)).collect()
         })?;

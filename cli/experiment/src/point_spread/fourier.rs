@@ -215,7 +215,7 @@ fn total(radius: usize, share: &impl Fn(usize, usize) -> f64) -> f64 {
     (0..=radius).map(row).sum()
 }
 
-/// The least multiple of 32 from `least` on without prime factors beyond 7, whose transforms are quick.
+/// The smallest multiple of 32 that is at least `least` and has no prime factor above 7: transforms of such lengths are fast.
 fn quick_length(least: usize) -> usize {
     let is_quick = |&length: &usize| {
         let mut rest = length;

@@ -7,8 +7,8 @@
 //!   `polarization_normal` and s the direction of the photons; k = 2f - 1 for `polarization_fraction` f.
 //! * **Panels**: down the hierarchy from R = 1, o = 0, a node turns R into R (f, s, f x s) and adds R origin to o; a
 //!   panel has the origin R origin + o and the axes R f, R s. Without hierarchy, panels are in the laboratory. Nodes
-//!   that hold several panels, but not all, are groups of panels ([`GeometryFile::group`]): by their names, or by
-//!   their places among the children of each node, from 0, such as 2.0, where they have none or share it.
+//!   that hold several panels, but not all, are groups of panels ([`GeometryFile::group`]): by name; a node
+//!   without a name, or with that of another, has its place in the tree instead: 2.0 is the first child of the third.
 //! * **Goniometer**: A(phi) = S R(e, phi) F A, with the setting rotation S, the axis e and the fixed rotation F. With
 //!   `axes` from the sample outwards, normalised, and scan axis k: F = R_(k-1) ... R_0, S = R_(m-1) ... R_(k+1), e =
 //!   axis k. Then the spindle is S e, and S F A is the A matrix of the geometry.
