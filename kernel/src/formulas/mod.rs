@@ -30,8 +30,8 @@ pub use scene_numbers::{PixelRules, RowFormula, SceneNumbers};
 
 use crate::lanes::Lanes;
 use crate::lattice::{
-    Gauss, GaussKind, Round, RoundKind, ShapeKind, Square, SquareFractional, SquareFractionalKind, SquareKind,
-    SquareMixed, SquareMixedKind, SquareThin, SquareThinKind, Tophat, TophatKind,
+    Gauss, GaussKind, Round, RoundKind, ShapeKind, Square, SquareFractional, SquareFractionalKind,
+    SquareKind, SquareMixed, SquareMixedKind, SquareThin, SquareThinKind, Tophat, TophatKind,
 };
 use crate::names::named;
 use crate::render::accumulate::{Accumulation, PixelFactors};

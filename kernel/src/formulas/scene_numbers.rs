@@ -116,7 +116,11 @@ impl Scene<'_> {
             crystal: CrystalNumbers::new(&p.crystallite),
             grid: GridNumbers::new(&p.structure_factors),
             step: StepNumbers {
-                nudge: if self.lattice_formula() == LatticeFormula::SquareMixed { MIXED_NUDGE } else { NUDGE },
+                nudge: if self.lattice_formula() == LatticeFormula::SquareMixed {
+                    MIXED_NUDGE
+                } else {
+                    NUDGE
+                },
                 // Nothing equals NaN.
                 skipped: if all_steps { f64::NAN } else { 0.0 },
             },
@@ -154,15 +158,12 @@ impl Scene<'_> {
         let panel = &self.p.panel;
         let (layer_m, attenuation_per_m) = (panel.sensor.layer_m, panel.sensor.attenuation_per_m);
         let depth_m = move |layer: usize| layer as f64 * layer_m;
-        (0..panel.sensor.layers).map(move |layer| {
-            LayerNumbers::new(panel, depth_m(layer), depth_m(layer + 1), attenuation_per_m)
-        })
+        (0..panel.sensor.layers)
+            .map(move |layer| LayerNumbers::new(panel, depth_m(layer), depth_m(layer + 1), attenuation_per_m))
     }
 
     /// The numbers of each source, its polarisation, and the index of its grid of structure factors.
-    pub fn source_numbers(
-        &self,
-    ) -> impl Iterator<Item = (SourceNumbers, Option<FrameNumbers>, usize)> + '_ {
+    pub fn source_numbers(&self) -> impl Iterator<Item = (SourceNumbers, Option<FrameNumbers>, usize)> + '_ {
         self.p.sources.iter().enumerate().map(|(index, source)| {
             let frame = self.p.polarization.map(|polarization| {
                 FrameNumbers::new(&PolarizationFrame::new(&polarization, source.incident))

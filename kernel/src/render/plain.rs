@@ -519,7 +519,10 @@ pub(crate) fn take_step<F: Lanes, Sh: ShapeKind, K: Lookup<F>>(
             return None;
         }
     }
-    Some(Step { f_latt, amplitude: f_latt * located.f_cell(active, 0) })
+    let f_cell = located.f_cell(active, 0);
+    // F_latt is 0 there already. Where the step is recorded, the lookup becomes a branch.
+    let f_cell = if Sh::SPARSE { F::select(active, f_cell, f_latt.splat_like(0.0)) } else { f_cell };
+    Some(Step { f_latt, amplitude: f_latt * f_cell })
 }
 
 /// The pixels that a source reaches within the resolution limit, and the polarisation factor of those that it is

@@ -26,7 +26,8 @@ const MOST_NODES: usize = 1 << 31;
 
 impl<'a> HklGrid<'a> {
     /// A grid without nodes: every lookup gives default_F.
-    pub(super) const EMPTY: Self = Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3], grids: 1, largest: 0.0 };
+    pub(super) const EMPTY: Self =
+        Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3], grids: 1, largest: 0.0 };
 
     /// A grid from (h, k, l) = `min`, with `len` nodes along each: a slice of f64 or f32.
     ///

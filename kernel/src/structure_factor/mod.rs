@@ -34,8 +34,8 @@ pub use latch::LatchPoint;
 pub(crate) use lookup::{Located, Lookup, LookupKind, LookupPlan, LookupTable, SavedNodes};
 pub(crate) use nearest::{Nearest, NearestKind};
 pub use nodes::Nodes;
-pub(crate) use tricubic::{Tricubic, TricubicKind};
 pub use tricubic::tricubic;
+pub(crate) use tricubic::{Tricubic, TricubicKind};
 pub(crate) use uniform::UniformKind;
 
 /// The structure factors of a scene.
