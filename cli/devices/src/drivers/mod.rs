@@ -44,6 +44,8 @@ pub struct Identity {
     pub name: String,
     /// The driver and its version.
     pub driver: String,
+    /// Whether it is a GPU, and not the processor itself.
+    pub is_gpu: bool,
 }
 
 /// The pixels of a band, row by row.
