@@ -11,6 +11,8 @@ use widebragg::structure_factor::Nodes;
 
 use crate::choice::{Choice, Kind, level_of};
 use crate::drivers::{Driver, Fault, Identity, Pixels, SLOTS, opencl};
+#[cfg(feature = "vulkan")]
+use crate::drivers::vulkan;
 use crate::interpreter::Rounding;
 use crate::self_test;
 use crate::tables::{Band, PixelType, SceneTables, nodes_of};
@@ -255,19 +257,27 @@ fn bands<'s>(scene: &'s Scene<'_>, tables: &'s SceneTables) -> impl Iterator<Ite
 pub fn devices(kind: Kind) -> Result<Vec<Identity>, Fault> {
     match kind {
         Kind::OpenCl => opencl::devices(),
-        Kind::Cuda | Kind::Vulkan => Err(not_built(kind)),
+        Kind::Cuda => Err(not_built(kind)),
+        #[cfg(feature = "vulkan")]
+        Kind::Vulkan => vulkan::devices(),
+        #[cfg(not(feature = "vulkan"))]
+        Kind::Vulkan => Err(not_built(kind)),
     }
 }
 
 fn open(kind: Kind, index: usize) -> Result<Box<dyn Driver>, Fault> {
     match kind {
         Kind::OpenCl => opencl::open(index),
-        Kind::Cuda | Kind::Vulkan => Err(not_built(kind)),
+        Kind::Cuda => Err(not_built(kind)),
+        #[cfg(feature = "vulkan")]
+        Kind::Vulkan => vulkan::open(index),
+        #[cfg(not(feature = "vulkan"))]
+        Kind::Vulkan => Err(not_built(kind)),
     }
 }
 
 fn not_built(kind: Kind) -> Fault {
-    Fault::new(kind.name(), "this program was built without it")
+    Fault::new(kind.name(), format!("this program was built without it (cargo feature {})", kind.name()))
 }
 
 /// The first GPU by CUDA or OpenCL. An OpenCL device that is the processor itself is slower than the processor's own loops.

@@ -1,6 +1,8 @@
 //! Drivers: each gives access to the devices of one kind, and is one file, which alone has calls without checks.
 
 pub mod opencl;
+#[cfg(feature = "vulkan")]
+pub mod vulkan;
 
 use core::fmt;
 
