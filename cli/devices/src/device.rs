@@ -64,18 +64,20 @@ impl Device {
     pub fn open(choice: Choice) -> Result<(Option<Self>, Option<Fault>), Fault> {
         match choice {
             Choice::Cpu => Ok((None, None)),
-            Choice::Device(kind, index) => Ok((Some(Self::new(open(kind, index)?, kind, false)), None)),
+            Choice::Device(kind, index) => Ok((Some(Self::new(open(kind, index)?, false)), None)),
             Choice::Auto => match first_gpu() {
-                Ok((kind, driver)) => Ok((Some(Self::new(driver, kind, true)), None)),
+                Ok(driver) => Ok((Some(Self::new(driver, true)), None)),
                 Err(fault) => Ok((None, Some(fault))),
             },
         }
     }
 
-    fn new(driver: Box<dyn Driver>, kind: Kind, is_optional: bool) -> Self {
+    /// A device by its driver. Where it `is_optional`, the processor goes on when it fails.
+    #[must_use]
+    pub fn new(driver: Box<dyn Driver>, is_optional: bool) -> Self {
         Self {
             identity: driver.identity().clone(),
-            rounding: kind.rounding(),
+            rounding: driver.rounding(),
             state: Mutex::new(State { driver, tested: HashSet::new(), nodes: None }),
             is_optional,
             failed: OnceLock::new(),
@@ -281,7 +283,7 @@ fn not_built(kind: Kind) -> Fault {
 }
 
 /// The first GPU by CUDA or OpenCL. An OpenCL device that is the processor itself is slower than the processor's own loops.
-fn first_gpu() -> Result<(Kind, Box<dyn Driver>), Fault> {
+fn first_gpu() -> Result<Box<dyn Driver>, Fault> {
     let mut faults = Vec::new();
     for kind in [Kind::Cuda, Kind::OpenCl] {
         let found = devices(kind).and_then(|found| {
@@ -289,7 +291,7 @@ fn first_gpu() -> Result<(Kind, Box<dyn Driver>), Fault> {
             open(kind, gpu.ok_or_else(|| Fault::new(kind.name(), "no GPU"))?)
         });
         match found {
-            Ok(driver) => return Ok((kind, driver)),
+            Ok(driver) => return Ok(driver),
             Err(fault) => faults.push(fault.to_string()),
         }
     }

@@ -146,3 +146,43 @@ impl Language for C {
         format!("{rows}.s{sum}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use widebragg::formulas::{LatticeFormula, LookupFormula, StepFormula};
+
+    use super::{Dialect, program};
+    use crate::cache::hash;
+
+    /// The texts are those that gave AVX2's bits on a device, in `tests/devices/run`. Where they have been changed, run that
+    /// script, and then put the hashes that this test prints into `opencl.hashes`.
+    #[test]
+    fn texts_are_those_that_were_checked_on_a_device() {
+        let mut hashes = String::new();
+        for formula @ StepFormula { lattice, lookup } in StepFormula::all() {
+            let text = program(Dialect::OpenCl, formula);
+            hashes += &format!("{:016x} {lattice} {lookup}\n", hash(&[&text]));
+        }
+        assert!(hashes == include_str!("opencl.hashes"), "\n{hashes}");
+    }
+
+    #[test]
+    fn the_step_of_a_tophat_reads_like_this() {
+        let formula = StepFormula { lattice: LatticeFormula::Tophat, lookup: LookupFormula::Nearest };
+        let text = program(Dialect::OpenCl, formula);
+        let step = text.find("INLINE Step step(").expect("a step");
+        let step = &text[step..];
+        assert_eq!(&step[..step.find("\n}\n").expect("its end") + 3], include_str!("tophat.snapshot"));
+    }
+
+    #[test]
+    fn dialects_differ_in_words_alone() {
+        for formula in StepFormula::all() {
+            let [opencl, cuda] = [Dialect::OpenCl, Dialect::Cuda].map(|dialect| {
+                let text = program(dialect, formula);
+                text.strip_prefix(dialect.words()).map(str::to_owned)
+            });
+            assert!(opencl.is_some() && opencl == cuda, "{formula:?}");
+        }
+    }
+}
