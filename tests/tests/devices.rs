@@ -141,7 +141,11 @@ fn frames_of_a_device_are_those_of_the_processor() {
                 let (expected, found) = (render(&experiment).expect("a frame"), render(&device).expect("a frame"));
                 let what = format!("seed {seed} {mode:?} {} {}", simd.level(), drawn.line);
                 assert_eq!(bits(&found.pixels), bits(&expected.pixels), "{what}");
-                assert_eq!(found.report, expected.report, "{what}");
+                // Rows are added up in other pieces where interpolation ends between them.
+                let apart = found.report.omega_sum_sr / expected.report.omega_sum_sr - 1.0;
+                assert!(!(apart.abs() > 1e-14), "{what}: {apart}");
+                let counts = |frame: &Frame| (frame.report.pixels, frame.report.fallbacks);
+                assert_eq!(counts(&found), counts(&expected), "{what}");
                 let slots = |frame: &Frame| frame.panels[0].slots.clone();
                 assert_eq!(slots(&found), slots(&expected), "{what}");
                 counted += usize::from(expected.report.fallbacks > 0) + usize::from(!slots(&expected).is_empty());
