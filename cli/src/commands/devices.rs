@@ -48,6 +48,12 @@ pub(crate) fn words(device: &Device) -> String {
     format!("{option}, {name} ({driver})")
 }
 
+/// The warning that the processor went on for a device.
+pub(crate) fn failure(device: &Device) -> Option<String> {
+    let fault = device.failed()?;
+    Some(format!("--device: {fault}; the processor went on at {}, with the same bits", device.level()))
+}
+
 /// A device as a JSON object, with what its self-test found.
 pub(crate) fn members(device: &Device) -> Value {
     let Identity { option, name, driver, is_gpu } = device.identity();

@@ -37,7 +37,7 @@ use crate::lattice::{
 use crate::names::named;
 use crate::render::accumulate::{Accumulation, PixelFactors};
 use crate::render::geometry::{Direction, LaneVec, Subpixel, scattering_of};
-use crate::render::plain::take_step;
+use crate::render::plain::{Step, take_step};
 use crate::render::resolution::is_within;
 use crate::structure_factor::{Lookup, Nearest, Tricubic};
 
@@ -261,7 +261,11 @@ fn step_of<F: Lanes, Sh: ShapeKind, K: Lookup<F>>(
     let zero = numbers.skipped.splat_like(0.0);
     let live = zero.eq(zero);
     match take_step::<F, Sh, K>(shape, lookup, hkl, live, numbers.skipped) {
-        Some(step) => StepValue { f_latt: step.f_latt, amplitude: step.amplitude },
+        // This select says that the lookup may be left out where the amplitude is 0 anyway.
+        Some(Step { f_latt, active, amplitude }) if Sh::SPARSE => {
+            StepValue { f_latt, amplitude: F::select(active, amplitude, zero) }
+        }
+        Some(Step { f_latt, amplitude, .. }) => StepValue { f_latt, amplitude },
         None => StepValue { f_latt: zero, amplitude: zero },
     }
 }

@@ -151,6 +151,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     job.bar.finish_and_clear();
     let Job { nxmx, .. } = job;
     let images = images?;
+    if let Some(warning) = experiment.device.as_deref().and_then(devices::failure) {
+        console::complain(&warning);
+    }
     write_dump(options, &experiment, unique);
     match (&list, &plan) {
         (None, _) => {}
