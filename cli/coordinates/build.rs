@@ -1,4 +1,5 @@
-//! Keeps the tables of the crate `xraydb` that are used, in few bytes (`src/xray_tables`), and checks that these have them.
+//! Keeps the tables of the crate `xraydb` that are used, in few bytes (`src/xray_tables`), and checks that these have
+//! them.
 
 #[path = "src/xray_tables/columns.rs"]
 mod columns;

@@ -90,9 +90,9 @@ pub fn render_frame(
     render(experiment, scenes, None, None, row_done).map(|(frame, _)| frame)
 }
 
-/// As [`render_frame`], as a further call of one run of the reference: in c-parity, the opening sweep of each stream finds what
-/// the calls before have left. `slots` are those of each panel, as they are after such a call and empty before the first, and
-/// are replaced by those after this one.
+/// As [`render_frame`], as a further call of one run of the reference: in c-parity, the opening sweep of each stream
+/// finds what the calls before have left. `slots` are those of each panel, as they are after such a call and empty
+/// before the first, and are replaced by those after this one.
 ///
 /// # Errors
 /// As [`render_frame`]; there are several lattices, or the slots are of other scenes.
@@ -157,8 +157,8 @@ fn render(
     Ok((Frame { pixels, report, panels, seconds }, deviates))
 }
 
-/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice and with the slots of
-/// calls before; also returns the time in s.
+/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice and with
+/// the slots of calls before; also returns the time in s.
 fn render_panel<'s, 'a: 's>(
     experiment: &Experiment,
     scenes: impl Iterator<Item = &'s Scene<'a>>,

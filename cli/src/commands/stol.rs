@@ -122,8 +122,8 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// The photons of each pixel of an experiment of these options, of matter with the structure factors `points`; computed on the
-    /// threads of the current pool.
+    /// The photons of each pixel of an experiment of these options, of matter with the structure factors `points`;
+    /// computed on the threads of the current pool.
     ///
     /// # Errors
     /// The beam has no size, or what [`photons`] refuses.

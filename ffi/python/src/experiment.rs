@@ -97,8 +97,8 @@ impl Carryover {
         Self::default()
     }
 
-    /// For each stream its panel, its first row and the row past its last, the pixel (slow, fast) whose sweep left what was
-    /// found, and how often that and the unrotated cell were found.
+    /// For each stream its panel, its first row and the row past its last, the pixel (slow, fast) whose sweep left
+    /// what was found, and how often that and the unrotated cell were found.
     #[getter]
     fn streams<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let panels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,8 +198,8 @@ impl Experiment {
         Ok(facts)
     }
 
-    /// The photons expected in each pixel of a frame, counted from 0, into `out` where it is given; what calls before have left
-    /// is found in `carryover`, and kept there.
+    /// The photons expected in each pixel of a frame, counted from 0, into `out` where it is given; what calls before
+    /// have left is found in `carryover`, and kept there.
     fn render<'py>(
         &self,
         py: Python<'py>,
@@ -365,8 +365,8 @@ impl Experiment {
         background.map(|of| of.photons.to_pyarray(py).reshape(self.shape())).transpose()
     }
 
-    /// The photons of each pixel that matter scatters, in a slab or on a path along the beam, in mm: matter of points of s in
-    /// 1/angstrom and F in electrons, of a density in g/cm^3 and a molecular weight in g/mol.
+    /// The photons of each pixel that matter scatters, in a slab or on a path along the beam, in mm: matter of points
+    /// of s in 1/angstrom and F in electrons, of a density in g/cm^3 and a molecular weight in g/mol.
     fn scattered<'py>(
         &self,
         py: Python<'py>,
@@ -390,8 +390,8 @@ impl Experiment {
         photons.into_pyarray(py).reshape(self.shape())
     }
 
-    /// s and F of the amorphous matter in a slab whose photons an image has, and the pixels of each; density and molecular weight
-    /// are as above.
+    /// s and F of the amorphous matter in a slab whose photons an image has, and the pixels of each; density and
+    /// molecular weight are as above.
     fn radial_means<'py>(
         &self,
         py: Python<'py>,
@@ -418,7 +418,8 @@ impl Experiment {
         ])
     }
 
-    /// Writes the pixels of a frame, counted from 0, as an image of a format; `adc_offset` is what counts have too much.
+    /// Writes the pixels of a frame, counted from 0, as an image of a format; `adc_offset` is what counts have too
+    /// much.
     fn write_image(
         &self,
         py: Python<'_>,
@@ -681,8 +682,8 @@ pub(crate) fn rendered(
     Ok(rendered.map_err(raised)?.pixels)
 }
 
-/// What a detector stores of expected photons, drawn by a seed and the number of a frame. What the stages need is kept from the
-/// first image on.
+/// What a detector stores of expected photons, drawn by a seed and the number of a frame. What the stages need is
+/// kept from the first image on.
 pub(crate) fn stored<'py>(
     py: Python<'py>,
     experiment: &LibraryExperiment,
@@ -731,8 +732,8 @@ fn moved(chosen: &Chosen, steps: &[f64]) -> PyResult<Moves> {
     Ok(moves)
 }
 
-/// Derivatives of a weighted sum of pixels with respect to each parameter, in its unit, and where they are chosen with respect to
-/// each structure factor.
+/// Derivatives of a weighted sum of pixels with respect to each parameter, in its unit, and where they are chosen
+/// with respect to each structure factor.
 fn slopes(
     problem: &Problem<'_>,
     chosen: &Chosen,

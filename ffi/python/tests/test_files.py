@@ -78,8 +78,9 @@ def test_geometries():
     raw = json.loads(path.read_text())
     panel, beam = raw["detector"][0]["panels"][0], raw["beam"][0]
     (found,) = read["panels"]
-    assert found["shape"] == tuple(reversed(panel["image_size"])) and found["origin_mm"] == pytest.approx(panel["origin"])
-    assert found["fast"] == pytest.approx(panel["fast_axis"]) and found["pixel_mm"] == pytest.approx(panel["pixel_size"])
+    assert found["shape"] == tuple(reversed(panel["image_size"]))
+    for key, theirs in [("origin_mm", "origin"), ("fast", "fast_axis"), ("pixel_mm", "pixel_size")]:
+        assert found[key] == pytest.approx(panel[theirs])
     assert read["beam"]["wavelength_A"] == pytest.approx(beam["wavelength"])
     assert read["scan"]["frames"] > 0 and read["crystal"]["A"].shape == (3, 3)
     real = np.array([raw["crystal"][0][f"real_space_{axis}"] for axis in "abc"])
@@ -113,8 +114,8 @@ def test_images_are_those_of_the_program(program, tmp_path):
         experiment = wb.Experiment(line)
     photons = experiment.render()
     counts = experiment.detect(photons, seed=3)
-    command = [*line.split(), "-noisefile", "n.img", "--noise-cbf", "n.cbf", "-floatfile", "f.bin", "--quiet", "--no-expt"]
-    code, said = run(command)
+    files = ["-noisefile", "n.img", "--noise-cbf", "n.cbf", "-floatfile", "f.bin"]
+    code, said = run([*line.split(), *files, "--quiet", "--no-expt"])
     assert code == 0, said
     Path("own").mkdir()
     experiment.write_image("own/n.img", counts + 40, adc_offset=40)
@@ -159,7 +160,8 @@ def test_nxmx_files(tmp_path):
     assert read["scan"]["frames"] == 3 and read["scan"]["osc_deg"] == pytest.approx(0.5)
     # nanoBragg's default setting of a triclinic cell is not quite that of the cell.
     assert read["crystal"]["cell"] == pytest.approx((70, 80, 90, 85, 95, 100), rel=1e-3)
-    for wrong, words in [([], "there are none"), ([frames[0][1:]], "shape"), ([np.full((20, 30), 2**40)], "whole numbers")]:
+    too_large = np.full((20, 30), 2**40)
+    for wrong, words in [([], "there are none"), ([frames[0][1:]], "shape"), ([too_large], "whole numbers")]:
         with pytest.raises(ValueError, match=words):
             scan.write_nxmx(tmp_path / "b.nxs", wrong)
 
@@ -176,7 +178,8 @@ def test_streams(tmp_path, monkeypatch):
     assert len(chunks) == 3
     for chunk, shot in zip(chunks, shots):
         (crystal,) = chunk["crystals"]
-        assert chunk["wavelength_A"] == pytest.approx(1.0) and crystal["cell"][:3] == pytest.approx((70, 80, 90), rel=1e-4)
+        assert chunk["wavelength_A"] == pytest.approx(1.0)
+        assert crystal["cell"][:3] == pytest.approx((70, 80, 90), rel=1e-4)
         lengths = np.linalg.norm(np.array(shot.truth["crystals"][0]["A"]), axis=0)
         np.testing.assert_allclose(np.linalg.norm(crystal["A"], axis=0), lengths, rtol=1e-4)
 

@@ -526,7 +526,8 @@ def test_listed_sources_are_as_good_as_beams():
     directions = np.array([[-1, 0, 0], [-1, 0.002, 0], [-1, 0, 0.001]])
     wavelengths = np.array([1.0, 1.01, 0.99])
     by_beams.xray_beams = [
-        {"direction": tuple(d), "wavelength": w * 1e-10, "flux": f} for d, w, f in zip(directions, wavelengths, (1e10, 2e10, 1e10))
+        {"direction": tuple(direction), "wavelength": wavelength * 1e-10, "flux": flux}
+        for direction, wavelength, flux in zip(directions, wavelengths, (1e10, 2e10, 1e10))
     ]
     # simtbx's beams have the sum of their number, and a list what it says.
     fractions = np.array([0.25, 0.5, 0.25])

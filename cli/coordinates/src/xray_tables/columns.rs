@@ -1,7 +1,9 @@
-//! The columns of one element in Chantler's tables, from the few bytes in which the build script (`build.rs`) packs them.
+//! The columns of one element in Chantler's tables, from the few bytes in which the build script (`build.rs`) packs
+//! them.
 //!
-//! A column is whole numbers, its entries times a power of ten. What is stored are their differences, taken as often as makes
-//! them small, in 7 bits a byte with the lowest first; the highest bit of a byte tells that another one follows.
+//! A column is whole numbers, its entries times a power of ten. What is stored are their differences, taken as often
+//! as makes them small, in 7 bits a byte with the lowest first; the highest bit of a byte tells that another one
+//! follows.
 
 use xraydb::xraydb_data::ChantlerRecord;
 

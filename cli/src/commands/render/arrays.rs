@@ -15,8 +15,8 @@ use crate::commands::setup::geometry::FileGeometry;
 use crate::error::Failure;
 use crate::options::{NxmxData, Options};
 
-/// Writes `pixels`, those of frame `index` from 0, as an image of a format whose header has the geometry of an experiment;
-/// `adc_offset` is what counts have too much.
+/// Writes `pixels`, those of frame `index` from 0, as an image of a format whose header has the geometry of an
+/// experiment; `adc_offset` is what counts have too much.
 ///
 /// # Errors
 /// The file cannot be written, or the format stores other numbers.

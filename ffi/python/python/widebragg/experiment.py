@@ -23,11 +23,12 @@ class WidebraggWarning(UserWarning):
 
 
 class Carryover:
-    """What the phi sweeps of an image leave to those of the next, in c-parity: nanoBragg's variables, which at phi = 0 hold what
-    they held before.
+    """What the phi sweeps of an image leave to those of the next one, in c-parity.
 
-    One that was given to a render is given to the next one of the same experiment and frame, whose first pixel then finds what the
-    last one left, as in a second call of simtbx.
+    These are variables of nanoBragg, which at phi = 0 hold what they held before.
+
+    One that was given to a render is given to the next one of the same experiment and frame, whose first pixel then
+    finds what the last one left, as in a second call of simtbx.
 
     >>> import numpy as np, widebragg as wb
     >>> experiment = wb.Experiment(
@@ -47,10 +48,10 @@ class Carryover:
 
     @property
     def streams(self) -> list[dict[str, Any]]:
-        """For each thread of nanoBragg on each panel: ``panel``, its ``rows`` (first, end), the pixel (slow, fast) that has
-        ``left_by`` it what it found first, and how many pixels found that (``hits``) or the unrotated cell (``fresh``).
+        """What each thread of nanoBragg found on each panel; none before a render, and in spec.
 
-        There are none before a render, and in spec.
+        ``panel`` and ``rows`` (first, end) are those of the thread. The pixel (slow, fast) ``left_by`` has left what its first
+        pixel found, None: that found the unrotated cell. ``hits`` and ``fresh`` count the pixels that found one or the other.
         """
         return self._core.streams
 
@@ -218,10 +219,10 @@ class Experiment:
     ) -> NDArray[np.float32]:
         """The photons expected in each pixel, float32, of :attr:`shape`: the program's float image.
 
-        ``frame`` counts from 0 and turns the crystal on by the oscillation of as many frames. ``threads`` are
-        as many as pay where it is None; the image does not depend on them. ``out`` is a contiguous float32 array
-        with as many elements, which is filled and returned. ``carryover`` is what renders before this one have left; without
-        it a render begins anew. Raises ``ValueError`` for one of another experiment or frame.
+        ``frame`` counts from 0 and turns the crystal on by the oscillation of as many frames. ``threads`` are as many
+        as pay where it is None; the image does not depend on them. ``out`` is a contiguous float32 array with as many
+        elements, which is filled and returned. ``carryover`` is what renders before this one have left; without it a
+        render begins anew. Raises ``ValueError`` for one of another experiment or frame.
         """
         kept = None if carryover is None else carryover._core
         if out is None:
@@ -305,7 +306,7 @@ class Experiment:
 
     @property
     def background(self) -> NDArray[np.float32] | None:
-        """The photons that amorphous matter (``--background``) adds to each pixel, of :attr:`shape`; None without such matter."""
+        """The photons that amorphous matter adds to each pixel, of :attr:`shape`; None without ``--background``."""
         return self._core.background
 
     def scattered_by(
@@ -320,13 +321,14 @@ class Experiment:
     ) -> NDArray[np.float32]:
         """The photons that amorphous matter in the beam scatters into each pixel, of :attr:`shape`.
 
-        ``matter`` is ``"water"``, ``"air"`` or ``"ice"``, or arrays of s = sin(theta)/lambda in 1/angstrom, rising, and of F of a
-        molecule in electrons. It fills a slab of ``thickness_mm`` at the sample, or the beam from ``path_mm[0]`` to ``path_mm[1]``
-        behind the sample (below 0: before it). Density in g/cm^3 and molecular weight in g/mol are those of the matter, or of water
-        where it is a table. Nothing is absorbed in the matter itself: ``--background`` has that.
+        ``matter`` is ``"water"``, ``"air"`` or ``"ice"``, or arrays of s = sin(theta)/lambda in 1/angstrom, rising,
+        and of F of a molecule in electrons. It fills a slab of ``thickness_mm`` at the sample, or the beam from
+        ``path_mm[0]`` to ``path_mm[1]`` behind the sample (below 0: before it). Density in g/cm^3 and molecular
+        weight in g/mol are those of the matter, or of water where it is a table. Nothing is absorbed in the matter
+        itself: ``--background`` has that.
 
-        The beam has the size and the fluence of the experiment. Raises ``ValueError`` in c-parity, whose images have no such background,
-        and unless either a thickness or a path is given.
+        The beam has the size and the fluence of the experiment. Raises ``ValueError`` in c-parity, whose images have
+        no such background, and unless either a thickness or a path is given.
 
         >>> import numpy as np, widebragg as wb
         >>> experiment = wb.Experiment(
@@ -363,21 +365,22 @@ class Experiment:
         weight_g_mol: float = 18.0,
         threads: int | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """s in 1/angstrom and F in electrons of the matter whose photons an image has, and the number of pixels of each.
+        """s in 1/angstrom and F in electrons of the matter whose photons an image has, and the pixels of each.
 
-        The inverse of :meth:`scattered_by`, as ``widebragg stol`` does it: robust means over ``bins`` rings of equal width in s,
-        without those of few pixels. ``photons`` is an image of :attr:`shape`; pixels that are NaN do not count.
+        The inverse of :meth:`scattered_by`, as ``widebragg stol`` does it: robust means over ``bins`` rings of equal
+        width in s, without those of few pixels. ``photons`` is an image of :attr:`shape`; pixels that are NaN do not
+        count.
         """
         image = self._image("photons", photons, np.float32)
         s, F, pixels = self._core.radial_means(image, bins, thickness_mm, (density_g_cm3, weight_g_mol), threads)
         return s, F, pixels
 
     def predictions(self, frames: int = 1) -> dict[str, NDArray[Any]]:
-        """Where the reflections of the first ``frames`` frames are, as ``--predictions`` of the program: a column for each quantity.
+        """Where the reflections of the first ``frames`` frames are, as ``--predictions`` of the program.
 
-        ``hkl`` of shape (n, 3), the index of the ``panel``, ``fast_px`` and ``slow_px`` from the outer corner of its first pixel,
-        ``d_A``, ``wavelength_A``, and ``phi_deg`` of a rotation or ``excitation_deg`` of a still; ``full_photons`` in all frames
-        of a rotation, where they are known.
+        There is a column for each quantity: ``hkl`` of shape (n, 3), the index of the ``panel``, ``fast_px`` and ``slow_px`` from the outer corner of its
+        first pixel, ``d_A``, ``wavelength_A``, and ``phi_deg`` of a rotation or ``excitation_deg`` of a still;
+        ``full_photons`` in all frames of a rotation, where they are known.
         """
         return self._core.predictions(frames)
 
@@ -390,7 +393,7 @@ class Experiment:
         frame: int = 0,
         adc_offset: float = 0.0,
     ) -> None:
-        """Writes an image of :attr:`shape`, with the geometry of the experiment in its header; panels are stacked along slow.
+        """Writes an image of :attr:`shape`, with the geometry of the experiment; panels are stacked along slow.
 
         ========  ===========================================================  ======================
         format    pixels                                                       end of ``path``
@@ -402,8 +405,8 @@ class Experiment:
         pgm       grey levels from 0 to 255                                    ``.pgm``
         ========  ===========================================================  ======================
 
-        Numbers that the format does not hold raise ``ValueError``. Headers describe detectors perpendicular to the beam;
-        :meth:`write_geometry` describes any.
+        Numbers that the format does not hold raise ``ValueError``. Headers describe detectors perpendicular to the
+        beam; :meth:`write_geometry` describes any.
         """
         name = format or _FORMATS.get(os.path.splitext(os.fspath(path))[1].lower())
         if name is None:
@@ -433,9 +436,9 @@ class Experiment:
         self._core.write_nxmx(os.fspath(path), _stored("frames", images, dtype), threads)
 
     def write_geometry(self, path: str | os.PathLike[str]) -> None:
-        """Writes beam, detector and crystal as an experiment list of DIALS, or beam and detector as a geometry of CrystFEL.
+        """Writes the geometry: an experiment list of DIALS where ``path`` ends in ``.expt``, of CrystFEL for ``.geom``.
 
-        The end of ``path`` tells which: ``.expt`` or ``.geom``.
+        The list has beam, detector and crystal, the geometry of CrystFEL beam and detector.
         """
         self._core.write_geometry(os.fspath(path), os.path.splitext(os.fspath(path))[1].lstrip("."))
 

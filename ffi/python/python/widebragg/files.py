@@ -1,9 +1,10 @@
 """Readers and writers of files, by themselves.
 
-What an experiment needs to know of its files it reads itself (``hkl=``, ``geometry=``, ``spectrum=``); these functions are
-for programs that want to look into them. Images are read by :func:`widebragg.read_image`, and written by
-:meth:`widebragg.Experiment.write_image` and :meth:`widebragg.Experiment.write_nxmx`, since their headers hold the geometry.
-Files that cannot be read raise ``OSError``, and damaged ones ``ValueError`` with the line that the program prints.
+What an experiment needs to know of its files it reads itself (``hkl=``, ``geometry=``, ``spectrum=``); these
+functions are for programs that want to look into them. Images are read by :func:`widebragg.read_image`, and written
+by :meth:`widebragg.Experiment.write_image` and :meth:`widebragg.Experiment.write_nxmx`, since their headers hold the
+geometry. Files that cannot be read raise ``OSError``, and damaged ones ``ValueError`` with the line that the program
+prints.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Reflections:
     cell: tuple[float, ...] | None
     #: The wavelength in angstrom, where the file has one.
     wavelength_A: float | None
-    #: The name of the space group by which they were expanded; None for lines of h k l F, which are taken as they stand.
+    #: The name of the space group by which they were expanded; None for lines of h k l F, which are taken as they
+    #: stand.
     space_group: str | None
     #: Labels of all columns of values.
     columns: list[str]
@@ -69,11 +71,12 @@ def read_reflections(
     merge_friedel: bool = False,
     cell: Sequence[float] | None = None,
 ) -> Reflections:
-    """The reflections of MTZ, mmCIF and other CIF, FCF, XDS_ASCII.HKL, CrystFEL, scalepack, CNS, SHELX and ``h k l F`` files.
+    """The reflections of a file: MTZ, CIF, FCF, XDS_ASCII.HKL, CrystFEL, scalepack, CNS, SHELX or lines of ``h k l F``.
 
-    They are averaged over equivalents and expanded to P 1, intensities become amplitudes, and Friedel mates are apart where they
-    differ, unless ``merge_friedel``. ``columns``, ``block``, ``format`` and ``space_group`` are ``--hkl-columns``,
-    ``--hkl-block``, ``--hkl-format`` and ``--space-group`` of the program; ``cell`` serves files that have none.
+    They are averaged over equivalents and expanded to P 1, intensities become amplitudes, and Friedel mates are apart
+    where they differ, unless ``merge_friedel``. ``columns``, ``block``, ``format`` and ``space_group`` are
+    ``--hkl-columns``, ``--hkl-block``, ``--hkl-format`` and ``--space-group`` of the program; ``cell`` serves files
+    that have none.
 
     >>> import widebragg as wb, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "list.hkl"
@@ -98,10 +101,10 @@ def _cell(cell: Sequence[float]) -> list[float]:
 
 
 def write_reflections(path: PathLike, hkl: ArrayLike, F: ArrayLike, *, cell: Sequence[float] | None = None) -> None:
-    """Writes reflections of P 1: an MTZ file where ``path`` ends in ``.mtz``, which needs a ``cell``, else lines of ``h k l F``.
+    """Writes reflections of P 1: an MTZ file where ``path`` ends in ``.mtz``, else lines of ``h k l F``.
 
-    ``hkl`` has the shape (n, 3), and ``F`` the shape (n,); an MTZ file holds F in float32. Raises ``ValueError`` for other shapes and
-    indices that are not whole, ``OSError`` where the file cannot be written.
+    An MTZ file needs a ``cell``. ``hkl`` has the shape (n, 3), and ``F`` the shape (n,); an MTZ file holds F in float32. Raises ``ValueError`` for
+    other shapes and indices that are not whole, ``OSError`` where the file cannot be written.
     """
     indices = np.asarray(hkl)
     whole = np.ascontiguousarray(indices, dtype=np.int32)
@@ -121,13 +124,13 @@ def read_geometry(path: PathLike, experiment: int = 0) -> dict[str, Any]:
 
     Vectors are in the frame of the file. The keys are
 
-    ``beam``: ``direction`` from the source to the sample, ``wavelength_A``, ``polarization`` (Kahn's factor) and ``e_vector``;
-    ``panels``, a list: ``name``, ``shape`` (slow, fast), ``data_origin`` (slow, fast) in the block of data, ``pixel_mm`` (slow,
-    fast), ``origin_mm``, the unit vectors ``fast`` and ``slow``, ``sensor``, ``thickness_mm``, and the ``valid`` range of counts;
-    ``bad_pixels``, a list: for each panel a mask (slow, fast), True where a pixel is bad, or None;
-    ``spindle``; ``scan``: ``first``, ``frames``, ``phi_deg``, ``osc_deg``, ``exposure_s``;
-    ``crystal``: ``A``, whose columns are a*, b*, c* in 1/angstrom at phi = 0, ``cell`` and ``space_group``;
-    ``format``, ``experiments`` (their number in the file) and ``warnings``.
+    ``beam``: ``direction`` from the source to the sample, ``wavelength_A``, ``polarization`` (Kahn's factor) and
+    ``e_vector``; ``panels``, a list: ``name``, ``shape`` (slow, fast), ``data_origin`` (slow, fast) in the block of
+    data, ``pixel_mm`` (slow, fast), ``origin_mm``, the unit vectors ``fast`` and ``slow``, ``sensor``,
+    ``thickness_mm``, and the ``valid`` range of counts; ``bad_pixels``, a list: for each panel a mask (slow, fast),
+    True where a pixel is bad, or None; ``spindle``; ``scan``: ``first``, ``frames``, ``phi_deg``, ``osc_deg``,
+    ``exposure_s``; ``crystal``: ``A``, whose columns are a*, b*, c* in 1/angstrom at phi = 0, ``cell`` and
+    ``space_group``; ``format``, ``experiments`` (their number in the file) and ``warnings``.
 
     What a file does not say is None.
     """
@@ -181,7 +184,7 @@ def write_matrix(path: PathLike, matrix: ArrayLike) -> None:
 
 
 def read_stol(path: PathLike, abscissa: str = "s") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """s = sin(theta)/lambda in 1/angstrom, rising, and F in electrons of a table of structure factors of amorphous matter.
+    """s = sin(theta)/lambda in 1/angstrom, rising, and F in electrons of a table of amorphous matter.
 
     ``abscissa`` is what the first column holds: ``"s"``, ``"4s"`` or ``"Q"`` (4 pi s).
     """

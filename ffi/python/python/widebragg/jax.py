@@ -81,8 +81,8 @@ def renderer_of_F(
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """As :func:`renderer`, a function of the values and of the structure factors.
 
-    These have the shape of the grid of ``experiment.structure_factors`` and take its place. Without parameters the values are an
-    empty vector. Raises ``ValueError`` also for an experiment that has none but ``default_F``.
+    These have the shape of the grid of ``experiment.structure_factors`` and take its place. Without parameters the
+    values are an empty vector. Raises ``ValueError`` also for an experiment that has none but ``default_F``.
     """
     of = _Image(experiment, wrt, panel_groups, threads, by_F=True)
     callback: Any = partial(jax.pure_callback, vmap_method="sequential")
@@ -145,7 +145,7 @@ class _Image:
         return self.with_F(F).image(self.wrt, self.steps(values), self.threads)
 
     def slopes(self, weights: Any, values: Any, *F: Any) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """The derivatives of the weighted sum of the pixels by the values, and by the structure factors where these are given."""
+        """The derivatives of the weighted sum of the pixels by the values, and by structure factors that are given."""
         pixels = np.ascontiguousarray(weights)
         slopes, by_F = self.with_F(F).pullback(self.wrt, self.steps(values), pixels, self.threads)
         return np.array(slopes, dtype=np.float64), by_F

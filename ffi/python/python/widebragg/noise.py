@@ -8,10 +8,10 @@
 >>> stored.dtype, bool(stored.min() > 20)
 (dtype('int32'), True)
 
-Images are of one panel, (slow, fast), or of several, (panel, slow, fast). They are taken as float32, and a new array is
-returned; numbers between stages are float32 as well. A deviate is a function of ``seed``, ``frame``, panel, pixel and stage
-alone: stages one by one give what :meth:`widebragg.Experiment.detect` gives, whose frames and seeds count as here. With g a
-Gaussian deviate of mean 0 and variance 1, the stages in their order are
+Images are of one panel, (slow, fast), or of several, (panel, slow, fast). They are taken as float32, and a new array
+is returned; numbers between stages are float32 as well. A deviate is a function of ``seed``, ``frame``, panel, pixel
+and stage alone: stages one by one give what :meth:`widebragg.Experiment.detect` gives, whose frames and seeds count
+as here. With g a Gaussian deviate of mean 0 and variance 1, the stages in their order are
 
 =====================  ==========================================================  ==================
 function               pixel becomes                                               unit
@@ -26,8 +26,8 @@ function               pixel becomes                                            
 :func:`store`          the nearest whole number within limits                      ADU, int32
 =====================  ==========================================================  ==================
 
-or, instead of the last four, :func:`switch_gain`, and :func:`bad_pixels` to overwrite at the end. A pedestal is added by
-numpy. Other shapes raise ``ValueError``.
+or, instead of the last four, :func:`switch_gain`, and :func:`bad_pixels` to overwrite at the end. A pedestal is added
+by numpy. Other shapes raise ``ValueError``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def count(expected: ArrayLike, *, seed: int = 1, frame: int = 1) -> NDArray[np.f
 def lose(
     counts: ArrayLike, dead_time_ns: float, exposure_s: float, *, paralyzable: bool = True
 ) -> NDArray[np.float32]:
-    """Counts n that a dead time tau leaves in an exposure T: n exp(-n tau/T), or n/(1 + n tau/T) if not ``paralyzable``.
+    """Counts n that a dead time tau leaves in an exposure T: n exp(-n tau/T), if not ``paralyzable`` n/(1 + n tau/T).
 
     Raises ``ValueError`` for an exposure that is not above 0 and a dead time below 0.
     """
@@ -160,7 +160,7 @@ def amplify(counts: ArrayLike, gain: float, gain_map: ArrayLike | None = None) -
 def add_common_mode(
     adu: ArrayLike, rms_adu: float, *, block: tuple[int, int] | None = None, seed: int = 1, frame: int = 1
 ) -> NDArray[np.float32]:
-    """ADU with a deviate that the pixels of each row have in common, or those of each ``block`` of (slow, fast) pixels."""
+    """ADU with a deviate that each row has in common, or each ``block`` of so many (slow, fast) pixels."""
     size = None if block is None else (block[1], block[0])
     return _staged(
         adu, lambda panel, number: _core.noise_add_common_mode(panel, rms_adu, size, (seed, frame, number))
@@ -190,8 +190,8 @@ def switch_gain(
     """Raw words of a detector whose pixels choose one of three gains by their charge, such as Jungfrau.
 
     ``modes`` are three of (ADU per keV, pedestal in ADU, rms readout noise in ADU); mode 1 begins at a charge of
-    ``switch_kev[0]``, mode 2 at ``switch_kev[1]``. The upper two bits of a word are 0, 1 and 3 for the modes, the lower 14
-    its ADU.
+    ``switch_kev[0]``, mode 2 at ``switch_kev[1]``. The upper two bits of a word are 0, 1 and 3 for the modes, the
+    lower 14 its ADU.
     """
     if len(modes) != 3:
         raise ValueError(f"modes: {len(modes)}, three are needed")

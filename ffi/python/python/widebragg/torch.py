@@ -76,9 +76,9 @@ def render(
 ) -> Tensor:
     """The photons expected in each pixel, float64, of the experiment's shape.
 
-    ``parameters`` are scalars on the CPU, by the names of single parameters; what they do not name stays as it is. ``F``
-    has the shape of the grid of ``experiment.structure_factors`` and takes its place. Tensors of float32 are cast. Raises
-    ``ValueError`` for names, shapes and values that fit no experiment.
+    ``parameters`` are scalars on the CPU, by the names of single parameters; what they do not name stays as it is.
+    ``F`` has the shape of the grid of ``experiment.structure_factors`` and takes its place. Tensors of float32 are
+    cast. Raises ``ValueError`` for names, shapes and values that fit no experiment.
     """
     if not parameters and F is None:
         raise ValueError("parameters: there are none")

@@ -1,7 +1,8 @@
 """Random numbers as cctbx draws them, for scripts whose mosaic blocks are to be those of simtbx.
 
-Both kinds come from the Mersenne twister (M. Matsumoto and T. Nishimura, ACM TOMACS 8, 3, 1998), Gaussian deviates by the ziggurat
-method (G. Marsaglia and W. W. Tsang, J. Stat. Softw. 5, 8, 2000) with 128 layers, as Boost 1.56 and later have it.
+Both kinds come from the Mersenne twister (M. Matsumoto and T. Nishimura, ACM TOMACS 8, 3, 1998), Gaussian deviates by
+the ziggurat method (G. Marsaglia and W. W. Tsang, J. Stat. Softw. 5, 8, 2000) with 128 layers, as Boost 1.56 and
+later have it.
 """
 
 from __future__ import annotations

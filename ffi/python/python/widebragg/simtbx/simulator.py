@@ -658,8 +658,8 @@ class nanoBragg:
     def xray_source_XYZ(self) -> NDArray[np.float64]:
         """Directions of the sources as seen from the sample, of shape (n, 3); empty unless they were set.
 
-        Together with ``xray_source_wavelengths_A`` and ``xray_source_intensity_fraction`` they take the place of dispersion and
-        divergence, in whatever order they are set.
+        Together with ``xray_source_wavelengths_A`` and ``xray_source_intensity_fraction`` they take the place of
+        dispersion and divergence, in whatever order they are set.
         """
         return self._listed_sources["directions"].reshape(-1, 3)
 
@@ -1187,9 +1187,9 @@ class nanoBragg:
         return dxtbx_objects.imageset(self)
 
     def as_explist(self, fname: Any = None, toggle_conventions: bool = False) -> Any:
-        """Image, beam, detector and crystal as an experiment list of dxtbx, which has to be installed; written to ``fname`` if given.
+        """Image, beam, detector and crystal as an experiment list of dxtbx, which has to be installed.
 
-        Everything is in the frame of DIALS, whatever ``toggle_conventions`` says.
+        It is written to ``fname`` if that is given. Everything is in the frame of DIALS, whatever ``toggle_conventions`` says.
         """
         from widebragg.simtbx import dxtbx_objects
 
