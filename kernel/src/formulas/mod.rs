@@ -2,7 +2,7 @@
 //!
 //! The loops of [`crate::render`] evaluate these formulas on vectors of pixels, with the scene's numbers in all lanes. A level
 //! whose vectors are symbols records them instead, as text for another processor such as a GPU: no formula is written a
-//! second time. Numbers come in groups ([`PanelNumbers`](ColumnNumbers) and others), which [`SceneNumbers`] fills from a scene.
+//! second time. Numbers come in groups, such as [`CrystalNumbers`], which [`Scene::numbers`] and its like fill from a scene.
 //!
 //! | formula | gives |
 //! |---|---|
@@ -18,6 +18,7 @@
 //! **Special cases.** A pixel with an index that is exactly an integer may be NaN; [`Scene::complete_rows`] evaluates it again.
 //!
 //! [`Scene::complete_rows`]: crate::scene::Scene::complete_rows
+//! [`Scene::numbers`]: crate::scene::Scene::numbers
 
 mod numbers;
 mod scene_numbers;
@@ -81,6 +82,15 @@ pub struct StepFormula {
     pub lattice: LatticeFormula,
     /// F_cell.
     pub lookup: LookupFormula,
+}
+
+impl StepFormula {
+    /// All that scenes have. Mixed precision does not interpolate.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let with = |lattice| move |lookup| Self { lattice, lookup };
+        let all = LatticeFormula::ALL.iter().flat_map(move |&lattice| LookupFormula::ALL.iter().copied().map(with(lattice)));
+        all.filter(|formula| *formula != Self { lattice: LatticeFormula::SquareMixed, lookup: LookupFormula::Tricubic })
+    }
 }
 
 /// A unit vector from the sample, and 1/distance of the panel along it, in 1/m.
