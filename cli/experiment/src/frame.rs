@@ -16,7 +16,7 @@ use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::{filled, reserved, zeroed};
 
 use crate::background;
-use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
+use crate::carryover::{carryover, continued_slots, find_latch, latched, open_slots, slot_of_row};
 use crate::device;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
@@ -89,7 +89,30 @@ pub fn render_frame(
     scenes: &FrameScenes<'_>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
-    render(experiment, scenes, None, row_done).map(|(frame, _)| frame)
+    render(experiment, scenes, None, None, row_done).map(|(frame, _)| frame)
+}
+
+/// As [`render_frame`], as a further call of one run of the reference: in c-parity, the opening sweep of each stream
+/// finds what the calls before have left. `slots` are those of each panel, as they are after such a call and empty
+/// before the first, and are replaced by those after this one.
+///
+/// # Errors
+/// As [`render_frame`]; there are several lattices, or the slots are of other scenes.
+pub fn render_continued(
+    experiment: &Experiment,
+    scenes: &FrameScenes<'_>,
+    slots: &mut Vec<Vec<Slot>>,
+    row_done: &(dyn Fn() + Sync),
+) -> Result<Frame, Failure> {
+    if experiment.lattices() > 1 {
+        return Err(Failure::impossible(Part::Carryover, "that of several crystals cannot be kept"));
+    }
+    if !slots.is_empty() && slots.len() != scenes.panels().len() {
+        return Err(Failure::impossible(Part::Carryover, "it is that of another detector"));
+    }
+    let (frame, _) = render(experiment, scenes, None, Some(slots), row_done)?;
+    *slots = frame.panels.iter().map(|panel| panel.slots.clone()).collect();
+    Ok(frame)
 }
 
 /// As [`render_frame`], with Poisson deviates of the pixels, which are drawn from `streams`, one for each panel, while later
@@ -103,14 +126,15 @@ pub fn render_noisy_frame(
     streams: &[Ran1],
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
-    render(experiment, scenes, Some(streams), row_done)
+    render(experiment, scenes, Some(streams), None, row_done)
 }
 
-/// Image and deviates; without random numbers there are no deviates.
+/// Image and deviates; without random numbers there are no deviates. `slots` are those of calls before, for each panel.
 fn render(
     experiment: &Experiment,
     scenes: &FrameScenes<'_>,
     streams: Option<&[Ran1]>,
+    slots: Option<&[Vec<Slot>]>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
     let room = |pixels: usize| zeroed::<f32>(pixels).ok_or_else(|| no_memory(experiment));
@@ -123,7 +147,9 @@ fn render(
     for (index, (part, StackPart { pixels: deviates, .. })) in of_panels.enumerate() {
         let random = streams.and_then(|streams| streams.get(index));
         let noise = random.map(|random| (random.clone(), deviates));
-        let (panel, rows, took) = render_panel(experiment, scenes.on_panel(index), part, noise, row_done)?;
+        let slots = slots.and_then(|slots| slots.get(index)).map_or(&[][..], |slots| slots);
+        let (panel, rows, took) =
+            render_panel(experiment, scenes.on_panel(index), slots, part, noise, row_done)?;
         seconds += took;
         report.pixels += rows.pixels;
         report.omega_sum_sr += rows.omega_sum_sr;
@@ -133,11 +159,12 @@ fn render(
     Ok((Frame { pixels, report, panels, seconds }, deviates))
 }
 
-/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice; also returns
-/// the time in s.
+/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice and with
+/// the slots of calls before; also returns the time in s.
 fn render_panel<'s, 'a: 's>(
     experiment: &Experiment,
     scenes: impl Iterator<Item = &'s Scene<'a>>,
+    slots: &[Slot],
     StackPart { first_row, pixels, .. }: StackPart<'_, &mut [f32]>,
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
@@ -152,7 +179,8 @@ fn render_panel<'s, 'a: 's>(
             None => Before::Background(background::from_row(experiment, first_row)),
             Some(_) => Before::Lattices,
         };
-        let (lattice, rows, took) = render_lattice(experiment, scene, before, pixels, noise, row_done)?;
+        let (lattice, rows, took) =
+            render_lattice(experiment, scene, slots, before, pixels, noise, row_done)?;
         panel = Some(match panel {
             None => (lattice, rows, took),
             Some((mut panel, mut report, seconds)) => {
@@ -175,10 +203,11 @@ enum Before<'f> {
     Lattices,
 }
 
-/// Renders a panel with one lattice.
+/// Renders a panel with one lattice; the slots of calls before are empty where there were none.
 fn render_lattice(
     experiment: &Experiment,
     scene: &Scene<'_>,
+    kept: &[Slot],
     before: Before<'_>,
     pixels: &mut [f32],
     noise: Option<(Ran1, &mut [f32])>,
@@ -187,7 +216,10 @@ fn render_lattice(
     let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
     let no_memory = || no_memory(experiment);
     let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
-    let mut slots = open_slots(experiment, scene)?;
+    let mut slots = match kept {
+        [] => open_slots(experiment, scene)?,
+        kept => continued_slots(scene, kept)?,
+    };
     let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
     let neglected_photons = experiment.neglected_photons / experiment.lattices() as f64;

@@ -1,5 +1,6 @@
 //! `widebragg` without a command: renders images, writes their files, and prints a summary.
 
+pub mod arrays;
 mod estimate;
 mod exposure;
 pub(crate) mod expt;
