@@ -11,8 +11,8 @@ pub(crate) mod picture;
 pub mod signals;
 
 use commands::{
-    bench, compare, demo, devices, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render, stol, trace,
-    trace_diff,
+    bench, compare, demo, devices, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render,
+    stol, trace, trace_diff,
 };
 use error::Failure;
 use options::Command;

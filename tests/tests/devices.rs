@@ -138,7 +138,8 @@ fn frames_of_a_device_are_those_of_the_processor() {
                 experiment.reference_threads = drawn.threads;
                 experiment.light = LightRule::Loop;
                 let device = on(&experiment, rounding, Defect::None, false);
-                let (expected, found) = (render(&experiment).expect("a frame"), render(&device).expect("a frame"));
+                let (expected, found) =
+                    (render(&experiment).expect("a frame"), render(&device).expect("a frame"));
                 let what = format!("seed {seed} {mode:?} {} {}", simd.level(), drawn.line);
                 assert_eq!(bits(&found.pixels), bits(&expected.pixels), "{what}");
                 // Rows are added up in other pieces where interpolation ends between them.
@@ -148,7 +149,8 @@ fn frames_of_a_device_are_those_of_the_processor() {
                 assert_eq!(counts(&found), counts(&expected), "{what}");
                 let slots = |frame: &Frame| frame.panels[0].slots.clone();
                 assert_eq!(slots(&found), slots(&expected), "{what}");
-                counted += usize::from(expected.report.fallbacks > 0) + usize::from(!slots(&expected).is_empty());
+                counted +=
+                    usize::from(expected.report.fallbacks > 0) + usize::from(!slots(&expected).is_empty());
             }
         }
     }

@@ -10,9 +10,9 @@ use widebragg::scene::Scene;
 use widebragg::structure_factor::Nodes;
 
 use crate::choice::{Choice, Kind, level_of};
-use crate::drivers::{Driver, Fault, Identity, Pixels, SLOTS, opencl};
 #[cfg(feature = "vulkan")]
 use crate::drivers::vulkan;
+use crate::drivers::{Driver, Fault, Identity, Pixels, SLOTS, opencl};
 use crate::interpreter::Rounding;
 use crate::self_test;
 use crate::tables::{Band, PixelType, SceneTables, nodes_of};
@@ -211,7 +211,13 @@ impl State {
     }
 
     /// Copies a band into the pixels of all rows; returns its fallbacks.
-    fn finish(&mut self, scene: &Scene<'_>, slot: usize, band: &Band, pixels: &mut [f32]) -> Result<u64, Fault> {
+    fn finish(
+        &mut self,
+        scene: &Scene<'_>,
+        slot: usize,
+        band: &Band,
+        pixels: &mut [f32],
+    ) -> Result<u64, Fault> {
         let columns = scene.panel().fast_pixels;
         let mut fallbacks = vec![0; if band.counts_fallbacks() { band.pixels() } else { 0 }];
         let rows = band.rows.start * columns..band.rows.end * columns;
@@ -225,7 +231,9 @@ impl State {
                 row[band.columns.clone()].copy_from_slice(from);
             }
         }
-        let place = |i: usize| (band.rows.start + i / band.columns.len(), band.columns.start + i % band.columns.len());
+        let place = |i: usize| {
+            (band.rows.start + i / band.columns.len(), band.columns.start + i % band.columns.len())
+        };
         let selected = fallbacks.iter().enumerate().filter(|&(i, &count)| {
             let (slow, fast) = place(i);
             count > 0 && scene.is_selected(slow, fast)
@@ -238,18 +246,20 @@ impl State {
 fn bands<'s>(scene: &'s Scene<'_>, tables: &'s SceneTables) -> impl Iterator<Item = Band> + 's {
     let roi = scene.parts().roi;
     let selected = roi.slow_min..roi.slow_max + 1;
-    scene.row_formulas().filter_map(|part| Some((part.rows, part.formula?))).flat_map(move |(rows, formula)| {
-        let rows = rows.start.max(selected.start)..rows.end.min(selected.end);
-        let a_row = Band::new(scene, tables, formula, rows.start..rows.start, PixelType::Narrow);
-        let columns = a_row.columns.len();
-        let by_steps = STEPS_AT_A_TIME / (a_row.steps_per_pixel() * columns as f64);
-        let height = (by_steps as usize).min(PIXELS_AT_A_TIME / columns).max(1);
-        let end = rows.end;
-        rows.step_by(height).map(move |first| {
-            let rows = first..(first + height).min(end);
-            Band::new(scene, tables, formula, rows, PixelType::Narrow)
-        })
-    })
+    scene.row_formulas().filter_map(|part| Some((part.rows, part.formula?))).flat_map(
+        move |(rows, formula)| {
+            let rows = rows.start.max(selected.start)..rows.end.min(selected.end);
+            let a_row = Band::new(scene, tables, formula, rows.start..rows.start, PixelType::Narrow);
+            let columns = a_row.columns.len();
+            let by_steps = STEPS_AT_A_TIME / (a_row.steps_per_pixel() * columns as f64);
+            let height = (by_steps as usize).min(PIXELS_AT_A_TIME / columns).max(1);
+            let end = rows.end;
+            rows.step_by(height).map(move |first| {
+                let rows = first..(first + height).min(end);
+                Band::new(scene, tables, formula, rows, PixelType::Narrow)
+            })
+        },
+    )
 }
 
 /// The devices of a kind.

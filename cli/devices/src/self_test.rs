@@ -6,8 +6,8 @@
 
 use widebragg::beam::Source;
 use widebragg::crystal::{CellSource, UnitCell};
-use widebragg::formulas::{LatticeFormula, LookupFormula, StepFormula};
 use widebragg::detector::DetectorParameters;
+use widebragg::formulas::{LatticeFormula, LookupFormula, StepFormula};
 use widebragg::lattice::{CrystalShape, Precision, SpotMetric, SpotModel};
 use widebragg::rotation::{IDENTITY, Orientation, PhiMode};
 use widebragg::sampling::OversampleRequest;
@@ -49,9 +49,9 @@ impl TestScene {
 /// # Errors
 /// The device fails, or a pixel differs.
 pub fn run(driver: &mut dyn Driver, formula: StepFormula) -> Result<(), Fault> {
-    TestScene::ALL.into_iter().try_for_each(|test| {
-        with_scene(formula, test, &mut |scene| compare(driver, formula, scene))
-    })
+    TestScene::ALL
+        .into_iter()
+        .try_for_each(|test| with_scene(formula, test, &mut |scene| compare(driver, formula, scene)))
 }
 
 fn compare(driver: &mut dyn Driver, formula: StepFormula, scene: &Scene<'_>) -> Result<(), Fault> {
@@ -92,11 +92,7 @@ fn compare(driver: &mut dyn Driver, formula: StepFormula, scene: &Scene<'_>) -> 
 }
 
 /// Calls `job` with a scene whose steps have a formula.
-pub fn with_scene<R>(
-    formula: StepFormula,
-    test: TestScene,
-    job: &mut dyn FnMut(&Scene<'_>) -> R,
-) -> R {
+pub fn with_scene<R>(formula: StepFormula, test: TestScene, job: &mut dyn FnMut(&Scene<'_>) -> R) -> R {
     let [h, k, l] = NODES;
     let nodes: Vec<f64> = (0..h * k * l).map(|i| f64::from((i * 37 % 101) as u32) + 0.3).collect();
     let grid = HklGrid::new(NODES.map(|n| -(n as i32 / 2)), NODES, nodes.as_slice());
@@ -117,7 +113,11 @@ pub fn with_scene<R>(
             point_pixel: test == TestScene::Curved,
             ..DetectorParameters::default()
         }),
-        sensor: if is_rich { Sensor { layers: 2, layer_m: 2e-4, attenuation_per_m: 3e3 } } else { rest.sensor },
+        sensor: if is_rich {
+            Sensor { layers: 2, layer_m: 2e-4, attenuation_per_m: 3e3 }
+        } else {
+            rest.sensor
+        },
         oversample: OversampleRequest {
             per_axis: Some(if is_rich { 2 } else { 1 }),
             thick: is_rich,

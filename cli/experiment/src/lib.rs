@@ -56,9 +56,9 @@
 pub mod background;
 pub mod carryover;
 mod derive;
-mod device;
 pub mod detector_noise;
 pub mod detectors;
+mod device;
 pub mod experiment;
 pub mod factor_grid;
 pub mod failure;

@@ -88,7 +88,10 @@ fn as_text(tested: &[Tested], missing: &[(Kind, Fault)]) -> String {
         let found = match test {
             Ok(seconds) => {
                 let (rounding, level) = (kind.rounding().name(), level_of(kind.rounding()));
-                format!("{rounding} products and sums, the bits of {level}; self-test {:.1} ms", 1e3 * seconds)
+                format!(
+                    "{rounding} products and sums, the bits of {level}; self-test {:.1} ms",
+                    1e3 * seconds
+                )
             }
             Err(fault) => format!("cannot be used: {}", fault.what),
         };
@@ -113,7 +116,8 @@ fn as_json(tested: &[Tested], missing: &[(Kind, Fault)]) -> String {
             "fault": test.as_ref().err().map(|fault| &fault.what),
         })
     });
-    let missing = missing.iter().map(|(kind, fault)| (kind.name().to_owned(), Value::from(fault.what.clone())));
+    let missing =
+        missing.iter().map(|(kind, fault)| (kind.name().to_owned(), Value::from(fault.what.clone())));
     let value = json!({
         "devices": devices.collect::<Vec<_>>(),
         "missing": missing.collect::<serde_json::Map<_, _>>(),

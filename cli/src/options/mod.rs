@@ -35,9 +35,9 @@ pub use completions::completions;
 pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
-    Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DevicesOptions, DiagnoseOptions,
-    Dtype, GradientOptions, HeaderStyle, HklOptions, Log, MatterOption, MatterTable, Misset, ModelOptions,
-    NMatrix, NxmxData, Options, PanelChoice, SensorOption, Shell, ShotOptions, SolventChoice,
+    Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DevicesOptions,
+    DiagnoseOptions, Dtype, GradientOptions, HeaderStyle, HklOptions, Log, MatterOption, MatterTable, Misset,
+    ModelOptions, NMatrix, NxmxData, Options, PanelChoice, SensorOption, Shell, ShotOptions, SolventChoice,
     SpectrumOptions, StolOptions, TraceDiffOptions, TraceFormat, TraceOptions,
 };
 pub use parse::parse;

@@ -3,8 +3,8 @@
 use super::{
     given::Given,
     model::{
-        BenchOptions, Command, CompareOptions, DemoOptions, DevicesOptions, DiagnoseOptions, GradientOptions, HklOptions,
-        Options, ShotsOptions, StolOptions, TraceDiffOptions, TraceOptions,
+        BenchOptions, Command, CompareOptions, DemoOptions, DevicesOptions, DiagnoseOptions, GradientOptions,
+        HklOptions, Options, ShotsOptions, StolOptions, TraceDiffOptions, TraceOptions,
     },
     reader::{End, GENERAL, Reader, Target, Unknown},
     row::{OptionSpec, Row, Section},

@@ -195,6 +195,8 @@ impl Experiment {
         facts.set_item("fluence", experiment.fluence_per_m2)?;
         facts.set_item("steps_per_pixel", experiment.steps_per_pixel())?;
         facts.set_item("simd", experiment.simd.level().name())?;
+        let device = experiment.device.as_deref().map_or("cpu", |device| device.identity().option.as_str());
+        facts.set_item("device", device)?;
         Ok(facts)
     }
 

@@ -88,8 +88,12 @@ impl StepFormula {
     /// All that scenes have. Mixed precision does not interpolate.
     pub fn all() -> impl Iterator<Item = Self> {
         let with = |lattice| move |lookup| Self { lattice, lookup };
-        let all = LatticeFormula::ALL.iter().flat_map(move |&lattice| LookupFormula::ALL.iter().copied().map(with(lattice)));
-        all.filter(|formula| *formula != Self { lattice: LatticeFormula::SquareMixed, lookup: LookupFormula::Tricubic })
+        let all = LatticeFormula::ALL
+            .iter()
+            .flat_map(move |&lattice| LookupFormula::ALL.iter().copied().map(with(lattice)));
+        all.filter(|formula| {
+            *formula != Self { lattice: LatticeFormula::SquareMixed, lookup: LookupFormula::Tricubic }
+        })
     }
 }
 

@@ -59,7 +59,8 @@ impl<F: Lanes> Shape<F> for SquareThin<F> {
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         let ([na, nb, nc], [thin_a, thin_b, thin_c], [dh, dk, dl]) = (self.cells, self.thin, indices.offset);
         let one = na.splat_like(1.0);
-        let (mut above, mut below) = if thin_a { (one, one) } else { parts::<F, GUARDED>(na, dh, self.known) };
+        let (mut above, mut below) =
+            if thin_a { (one, one) } else { parts::<F, GUARDED>(na, dh, self.known) };
         if !thin_b {
             let (sin_nk, sin_k) = parts::<F, GUARDED>(nb, dk, self.known);
             (above, below) = (above * sin_nk, below * sin_k);

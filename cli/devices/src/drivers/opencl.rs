@@ -199,11 +199,10 @@ impl OpenCl {
         // CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT
         let rounds_single = device.single_fp_config().is_ok_and(|config| config & (1 << 7) != 0);
         let options = if rounds_single { OPTIONS } else { OPTIONS_WITHOUT_SINGLE };
-        Program::create_and_build_from_source(&self.context, text, options)
-            .map_err(|log| {
-                let first = log.lines().find(|line| line.contains("error")).unwrap_or("no reason given");
-                Fault::new(&self.identity.option, format!("the driver does not compile the program: {first}"))
-            })
+        Program::create_and_build_from_source(&self.context, text, options).map_err(|log| {
+            let first = log.lines().find(|line| line.contains("error")).unwrap_or("no reason given");
+            Fault::new(&self.identity.option, format!("the driver does not compile the program: {first}"))
+        })
     }
 
     /// Waits for all bands.

@@ -12,8 +12,8 @@ use pollster::block_on;
 use wgpu::{
     Adapter, Backends, BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout,
     BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType,
-    BufferDescriptor, BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor, DeviceType,
-    ExperimentalFeatures, Features, Instance, InstanceDescriptor, InstanceFlags, MapMode,
+    BufferDescriptor, BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device, DeviceDescriptor,
+    DeviceType, ExperimentalFeatures, Features, Instance, InstanceDescriptor, InstanceFlags, MapMode,
     PassthroughShaderEntryPoint, PipelineLayout, PipelineLayoutDescriptor, PollType, Queue, ShaderModule,
     ShaderModuleDescriptorPassthrough, ShaderStages, SubmissionIndex,
 };

@@ -111,7 +111,7 @@ const INCIDENTAL: [&str; 30] = [
     "--json",
     "--simd",   // its level is recorded instead
     "--device", // likewise: the images have the bits of that level
-    "--light", // the images have the same bits
+    "--light",  // the images have the same bits
     "-progress",
     "-noprogress",
     "-printout",

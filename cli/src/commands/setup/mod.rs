@@ -2,8 +2,8 @@
 //! the command line.
 
 pub(crate) mod background;
-pub(crate) mod geometry;
 pub mod device;
+pub(crate) mod geometry;
 mod inherited;
 pub mod inputs;
 pub(crate) mod lattices;
