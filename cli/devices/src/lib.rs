@@ -3,6 +3,7 @@ mod cache;
 pub mod drivers;
 pub mod interpreted;
 pub mod interpreter;
+pub mod ptx;
 pub mod recorded;
 pub mod symbol;
 pub mod tables;

@@ -6,7 +6,7 @@ use widebragg::formulas::{PixelRules, StepFormula};
 
 use super::blocks::{Block, Blocks};
 use crate::recorded::{GROUPS, Group, Recorded, Returns, record_all};
-use crate::tables::{BACKGROUND_PLACE, COUNTS, ENTRIES, PLACES};
+use crate::tables::{BACKGROUND_PLACE, COUNTS, ENTRIES, NUMBERS_LENGTH, PLACES};
 use crate::tape::{Binary, Fused, Op, Type, Unary, Value};
 
 /// A dialect of C.
@@ -43,6 +43,8 @@ pub fn program(dialect: Dialect, step: StepFormula) -> String {
         at += group.numbers.len();
     }
     let _ = writeln!(text, "#define {BACKGROUND_PLACE} {at}");
+    let _ = writeln!(text, "#define COUNTS_LENGTH {}", COUNTS.len());
+    let _ = writeln!(text, "#define NUMBERS_LENGTH {NUMBERS_LENGTH}");
     for (name, group) in ENTRIES {
         let _ = writeln!(text, "#define {name} {}", group.numbers.len());
     }
@@ -156,7 +158,7 @@ impl Function<'_> {
         match self.formula.tape.op(value) {
             Op::Argument(index) => self.arguments[index as usize].clone(),
             Op::Double(bits) => double(f64::from_bits(bits)),
-            Op::Single(bits) => format!("{}f", decimal(&format!("{:e}", f32::from_bits(bits)))),
+            Op::Single(bits) => decimal(&format!("{:e}", f32::from_bits(bits)), "f"),
             Op::Truth(truth) => truth.to_string(),
             _ => format!("v{}", value.index()),
         }
@@ -221,16 +223,16 @@ fn binary(op: Binary, a: &str, b: &str) -> String {
 
 /// A number that a C compiler reads as the same f64.
 fn double(x: f64) -> String {
-    if x.is_nan() { "NAN".to_owned() } else { decimal(&format!("{x:e}")) }
+    if x.is_nan() { "NAN".to_owned() } else { decimal(&format!("{x:e}"), "") }
 }
 
-/// A number in exponential form, with the point that makes it a floating point number; in parentheses below 0.
-fn decimal(exponential: &str) -> String {
+/// A number in exponential form with a suffix and the point that makes it a floating point number; in parentheses below 0.
+fn decimal(exponential: &str, suffix: &str) -> String {
     let (mantissa, exponent) = exponential.split_once('e').unwrap_or((exponential, "0"));
     let point = if mantissa.contains('.') { "" } else { ".0" };
     let number = match exponent {
-        "0" => format!("{mantissa}{point}"),
-        _ => format!("{mantissa}{point}e{exponent}"),
+        "0" => format!("{mantissa}{point}{suffix}"),
+        _ => format!("{mantissa}{point}e{exponent}{suffix}"),
     };
     if number.starts_with('-') { format!("({number})") } else { number }
 }
