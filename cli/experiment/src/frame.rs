@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use widebragg::carryover::{Carryover, Slot};
+use widebragg::formulas::RowFormula;
 use widebragg::light::Choice;
 use widebragg::random::Ran1;
 use widebragg::render::RowReport;
@@ -16,6 +17,7 @@ use widebragg_formats::memory::{filled, reserved, zeroed};
 
 use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
+use crate::device;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 use crate::lattices::FrameScenes;
@@ -204,12 +206,13 @@ fn render_lattice(
         done: &mut rows_done,
         aside: 0.0,
     };
-    let light = match light::choose(experiment.light, &scene) {
-        Some(choice) => target.render_spots(&scene, &choice)?,
-        None => {
-            target.render_rows(0..rows, &|rows, out, carry| scene.render_rows(rows, out, carry))?;
-            LightTaken::Loop
-        }
+    let light = if target.render_on_device(experiment, &scene)? {
+        LightTaken::Loop
+    } else if let Some(choice) = light::choose(experiment.light, &scene) {
+        target.render_spots(&scene, &choice)?
+    } else {
+        target.render_rows(0..rows, &|rows, out, carry| scene.render_rows(rows, out, carry))?;
+        LightTaken::Loop
     };
     let seconds = started.elapsed().as_secs_f64() - target.aside;
     if let Some(drawing) = drawing {
@@ -291,6 +294,25 @@ impl<'p> Target<'_, 'p> {
         let rendered = rendered_ns.into_inner() as f64 * 1e-9 / rayon::current_num_threads() as f64;
         self.aside += (started.elapsed().as_secs_f64() - rendered).max(0.0);
         Ok(())
+    }
+
+    /// Renders the panel on the experiment's device; returns whether it did.
+    fn render_on_device(&mut self, experiment: &Experiment, scene: &Scene<'_>) -> Result<bool, Failure> {
+        let Some(of_device) = device::render(experiment, scene)? else { return Ok(false) };
+        let columns = self.columns;
+        for RowFormula { rows, formula } in scene.row_formulas() {
+            self.render_rows(rows, &|rows, out, carry| {
+                if formula.is_none() {
+                    return scene.render_rows(rows, out, carry);
+                }
+                out.copy_from_slice(&of_device.pixels[rows.start * columns..rows.end * columns]);
+                scene.complete_rows(rows, out, carry)
+            })?;
+        }
+        if let Some((report, _)) = self.done.first_mut() {
+            report.fallbacks += of_device.fallbacks;
+        }
+        Ok(true)
     }
 
     /// Renders the panel from lists of its spots, band by band.

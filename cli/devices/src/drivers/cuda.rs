@@ -91,7 +91,7 @@ fn found() -> Result<Vec<(Identity, usize)>, Fault> {
         }
         let option = format!("cuda:{}", devices.len());
         // It is not negative.
-        devices.push((Identity { option, name, driver: driver.clone() }, ordinal as usize));
+        devices.push((Identity { option, name, driver: driver.clone(), is_gpu: true }, ordinal as usize));
     }
     match refused {
         _ if !devices.is_empty() => Ok(devices),
@@ -218,7 +218,7 @@ impl Cuda {
         }
     }
 
-    /// A buffer that holds some bytes, copied in the order of a slot's work; at least one, since a buffer cannot be empty.
+    /// A buffer that holds some bytes, copied in the order of a slot's work; at least one, since none can be empty.
     fn upload(&self, slot: usize, bytes: &[u8]) -> Result<Bytes, Fault> {
         let bytes = if bytes.is_empty() { &[0] } else { bytes };
         self.slots[slot].stream.clone_htod(bytes).map_err(|error| self.no_room(bytes.len(), error))
@@ -326,8 +326,8 @@ impl Driver for Cuda {
             call.arg(table);
         }
         // SAFETY: the arguments are those of the program in their order, and the buffers as long as the tables that it
-        // reads and writes, as `counts` says. All buffers live until the slot is finished, or until the device, which is
-        // waited for, is dropped.
+        // reads and writes, as `counts` says. All buffers live until the slot is finished or the device is dropped,
+        // which waits.
         let started = unsafe { call.launch(config) };
         started.map_err(|error| self.lost(error))?;
         let counts_fallbacks = band.counts_fallbacks();

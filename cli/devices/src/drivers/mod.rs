@@ -2,6 +2,8 @@
 
 pub mod cuda;
 pub mod opencl;
+#[cfg(feature = "vulkan")]
+pub mod vulkan;
 
 use core::fmt;
 
@@ -45,6 +47,8 @@ pub struct Identity {
     pub name: String,
     /// The driver and its version.
     pub driver: String,
+    /// Whether it is a GPU, and not the processor itself.
+    pub is_gpu: bool,
 }
 
 /// The pixels of a band, row by row.
