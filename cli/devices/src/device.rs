@@ -12,7 +12,7 @@ use widebragg::structure_factor::Nodes;
 use crate::choice::{Choice, Kind, level_of};
 #[cfg(feature = "vulkan")]
 use crate::drivers::vulkan;
-use crate::drivers::{Driver, Fault, Identity, Pixels, SLOTS, opencl};
+use crate::drivers::{Driver, Fault, Identity, Pixels, SLOTS, cuda, opencl};
 use crate::interpreter::Rounding;
 use crate::self_test;
 use crate::tables::{Band, PixelType, SceneTables, nodes_of};
@@ -269,7 +269,7 @@ fn bands<'s>(scene: &'s Scene<'_>, tables: &'s SceneTables) -> impl Iterator<Ite
 pub fn devices(kind: Kind) -> Result<Vec<Identity>, Fault> {
     match kind {
         Kind::OpenCl => opencl::devices(),
-        Kind::Cuda => Err(not_built(kind)),
+        Kind::Cuda => cuda::devices(),
         #[cfg(feature = "vulkan")]
         Kind::Vulkan => vulkan::devices(),
         #[cfg(not(feature = "vulkan"))]
@@ -280,7 +280,7 @@ pub fn devices(kind: Kind) -> Result<Vec<Identity>, Fault> {
 fn open(kind: Kind, index: usize) -> Result<Box<dyn Driver>, Fault> {
     match kind {
         Kind::OpenCl => opencl::open(index),
-        Kind::Cuda => Err(not_built(kind)),
+        Kind::Cuda => cuda::open(index),
         #[cfg(feature = "vulkan")]
         Kind::Vulkan => vulkan::open(index),
         #[cfg(not(feature = "vulkan"))]
@@ -288,6 +288,7 @@ fn open(kind: Kind, index: usize) -> Result<Box<dyn Driver>, Fault> {
     }
 }
 
+#[cfg(not(feature = "vulkan"))]
 fn not_built(kind: Kind) -> Fault {
     Fault::new(kind.name(), format!("this program was built without it (cargo feature {})", kind.name()))
 }

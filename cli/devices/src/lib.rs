@@ -41,6 +41,7 @@ pub mod device;
 pub mod drivers;
 pub mod interpreted;
 pub mod interpreter;
+pub mod ptx;
 pub mod recorded;
 pub mod self_test;
 pub mod symbol;

@@ -27,6 +27,16 @@ pub(crate) const PLACES: [(&str, Group); 10] = [
 /// The name of the place after these: what the sum of a pixel starts from.
 pub(crate) const BACKGROUND_PLACE: &str = "AT_BACKGROUND";
 
+/// The numbers that a scene has once, with the background.
+pub(crate) const NUMBERS_LENGTH: usize = {
+    let (mut numbers, mut place) = (1, 0);
+    while place < PLACES.len() {
+        numbers += PLACES[place].1.numbers.len();
+        place += 1;
+    }
+    numbers
+};
+
 /// The groups that tables have once for each layer, source or orientation, by the names of their lengths.
 pub(crate) const ENTRIES: [(&str, Group); 4] = [
     ("LAYER_NUMBERS", LAYER),

@@ -1,5 +1,6 @@
 //! Drivers: each gives access to the devices of one kind, and is one file, which alone has calls without checks.
 
+pub mod cuda;
 pub mod opencl;
 #[cfg(feature = "vulkan")]
 pub mod vulkan;

@@ -6,6 +6,7 @@ use widebragg::formulas::StepFormula;
 
 use super::function::{Language, constants, decimal, write_function};
 use crate::recorded::{GROUPS, Group, record_all};
+use crate::tables::{COUNTS, NUMBERS_LENGTH};
 use crate::tape::{Binary, Fused, Type, Unary};
 
 /// A dialect of C.
@@ -32,6 +33,9 @@ pub fn program(dialect: Dialect, step: StepFormula) -> String {
     let mut text = String::from(dialect.words());
     for (name, value) in constants() {
         let _ = writeln!(text, "#define {name} {value}");
+    }
+    for (name, length) in [("COUNTS_LENGTH", COUNTS.len()), ("NUMBERS_LENGTH", NUMBERS_LENGTH)] {
+        let _ = writeln!(text, "#define {name} {length}");
     }
     text += "\ntypedef struct { double f_latt, amplitude; bool fallback; } Step;\n";
     text.extend(GROUPS.iter().map(C::group));

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use super::blocks::{Block, Blocks};
 use crate::recorded::{GROUPS, Group, Recorded, Returns};
-use crate::tables::{BACKGROUND_PLACE, COUNTS, ENTRIES, PLACES};
+use crate::tables::{BACKGROUND_PLACE, COUNTS, ENTRIES, NUMBERS_LENGTH, PLACES};
 use crate::tape::{Binary, Fused, Op, Type, Unary, Value};
 use widebragg::formulas::PixelRules;
 
@@ -51,9 +51,8 @@ pub(super) fn constants() -> impl Iterator<Item = (String, String)> {
         Some(start)
     });
     let places = PLACES.iter().map(|&(name, _)| name).zip(starts);
-    let numbers = PLACES.iter().map(|(_, group)| group.numbers.len()).sum();
     let entries = ENTRIES.iter().map(|&(name, group)| (name, group.numbers.len()));
-    let indices = counts.chain(places).chain([(BACKGROUND_PLACE, numbers)]).chain(entries);
+    let indices = counts.chain(places).chain([(BACKGROUND_PLACE, NUMBERS_LENGTH - 1)]).chain(entries);
     rules.chain(indices.map(|(name, index)| (name.to_owned(), index.to_string())))
 }
 

@@ -1,8 +1,8 @@
 
 /* One pixel: what crates/kernel's plain loop does for a vector of them, around the recorded formulas. */
-KERNEL void render(GLOBAL const uint *counts, GLOBAL const double *numbers, GLOBAL const double *layers,
-                   GLOBAL const double *lines, GLOBAL const double *sources, GLOBAL const uint *grids,
-                   GLOBAL const double *orientations, GLOBAL const double *wide_nodes,
+KERNEL void render(TABLE(uint, COUNTS_LENGTH, counts), TABLE(double, NUMBERS_LENGTH, numbers),
+                   GLOBAL const double *layers, GLOBAL const double *lines, GLOBAL const double *sources,
+                   GLOBAL const uint *grids, GLOBAL const double *orientations, GLOBAL const double *wide_nodes,
                    GLOBAL const float *narrow_nodes, GLOBAL double *wide_pixels, GLOBAL float *narrow_pixels,
                    GLOBAL uint *fallbacks)
 {
@@ -70,9 +70,11 @@ KERNEL void render(GLOBAL const uint *counts, GLOBAL const double *numbers, GLOB
             of_steps.polarization = (rules & POLAR) ? factors.polarization : 1.0;
             of_steps.omega_sr = (rules & OMEGA) ? factors.omega_sr : 1.0;
             if (rules & TERMS) sum = background;
-            nodes.first = nodes.count * grids[s];
-            for (uint o = 0; o < orientation_count; o++) {
-                const Orientation orientation = load_orientation(orientations + ORIENTATION_NUMBERS * o);
+            if (nodes.is_narrow) nodes.narrow = narrow_nodes + nodes.count * grids[s];
+            else nodes.wide = wide_nodes + nodes.count * grids[s];
+            GLOBAL const double *const end = orientations + ORIENTATION_NUMBERS * (WIDE)orientation_count;
+            for (GLOBAL const double *next = orientations; next != end; next += ORIENTATION_NUMBERS) {
+                const Orientation orientation = load_orientation(next);
                 const Step taken = step(q, orientation, crystal, grid, rule, nodes);
                 if (!(rules & RUNNING_SUM)) sum = add(sum, taken.amplitude);
                 else if (taken.f_latt != rule.skipped) sum = add_to_running_sum(sum, taken.amplitude, of_steps);

@@ -16,13 +16,13 @@ INLINE float product_fraction(double n, double d)
 }
 
 /* A grid of structure factors. */
-typedef struct { GLOBAL const double *wide; GLOBAL const float *narrow; WIDE first; WIDE count; bool is_narrow; } Nodes;
+typedef struct { GLOBAL const double *wide; GLOBAL const float *narrow; WIDE count; bool is_narrow; } Nodes;
 
 typedef struct { double s0, s1, s2, s3; } Rows;
 
 INLINE double node_at(Nodes nodes, WIDE index)
 {
-    return nodes.is_narrow ? (double)nodes.narrow[nodes.first + index] : nodes.wide[nodes.first + index];
+    return nodes.is_narrow ? (double)nodes.narrow[index] : nodes.wide[index];
 }
 
 INLINE double node(Nodes nodes, double index)

@@ -3,6 +3,7 @@
 #define GLOBAL __global
 #define KERNEL __kernel
 #define INLINE static inline
+#define TABLE(type, length, name) GLOBAL const type *name
 #define COLUMN get_global_id(0)
 #define ROW get_global_id(1)
 #define BITS(x) as_ulong(x)
