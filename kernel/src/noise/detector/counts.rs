@@ -1,7 +1,7 @@
 //! Photons that are counted, what is lost in the dead time, and the gain.
 
 use super::expected::factor;
-use super::{BLOCK, GainSwitching, Place, Signal, Stored};
+use super::{BLOCK, GainSwitching, PixelDifferences, Place, Signal, Stored};
 use crate::Error;
 use crate::arrays::same_length;
 use crate::lanes::Simd;
@@ -76,17 +76,17 @@ impl<'p> Counts<'p> {
         Ok(Signal::new(place, pixels))
     }
 
-    /// Stores the charge by a detector that switches its gain, as raw words; `gain_map` multiplies the gain of each mode.
+    /// Stores the charge by a detector that switches its gain, as raw words.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] if the gains or the words are not as many as the pixels.
+    /// [`Error::BufferTooShort`] if the differences or the words are not as many as the pixels.
     pub fn switch_gain<'o>(
         self,
         switching: &GainSwitching,
-        gain_map: Option<&[f32]>,
+        differences: &PixelDifferences<'_>,
         stored: &'o mut [i32],
     ) -> Result<Stored<'o>, Error> {
-        let saturated = switching.store(self.place, self.pixels, gain_map, stored)?;
+        let saturated = switching.store(self.place, self.pixels, differences, stored)?;
         Ok(Stored::new(self.place, stored).with_saturated(saturated))
     }
 }
