@@ -49,6 +49,7 @@
 //! | differentiate an image | [`gradient`] |
 //! | add what amorphous matter scatters, noise and a point spread | [`background`], [`noise`] |
 //! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
+//! | render on another processor, a GPU for instance | [`formulas`] |
 //! | evaluate single functions over arrays | [`arrays`], [`math`] |
 //!
 //! Two modes ([`rotation::PhiMode`]): **spec**, in which every phi step rotates the crystal afresh, and
@@ -64,6 +65,7 @@ pub mod crystal;
 pub mod defaults;
 pub mod detector;
 mod error;
+pub mod formulas;
 pub mod gradient;
 mod identity;
 pub mod lanes;

@@ -93,7 +93,7 @@ impl<F: Lanes> DetectorDerivatives<F> {
         let (slow, fast) = (LaneVec::splat(level, panel.slow), LaneVec::splat(level, panel.fast));
         let spot = LaneVec::splat(level, sphere.radius_m * sphere.beam);
         let (about_slow, about_fast) = (flat.y * per_distance, flat.z * per_distance);
-        let rotated = spot.rotate(panel.slow, about_slow);
+        let rotated = spot.rotate(slow, about_slow);
         let (by_rotated, by_fast, by_about_fast) =
             rotated.rotate_derivatives(fast, about_fast, subpixel.position_m, by_position);
         let (by_spot, by_slow, by_about_slow) =

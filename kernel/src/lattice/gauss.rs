@@ -3,6 +3,7 @@
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
 use super::spot::{NodeDistance, SpotKind, SpotShape};
 use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::math::exp;
 
@@ -24,11 +25,13 @@ differentiable_kind!(GaussKind, Gauss);
 impl<F: Lanes> Gauss<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        Self {
-            distance: NodeDistance::new(level, crystallite, -1.0 / 0.63),
-            volume: level.splat(crystallite.volume()),
-            lowest_exponent: level.splat(crystallite.lowest_exponent()),
-        }
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        let CrystalNumbers { volume, lowest_exponent, .. } = *numbers;
+        Self { distance: NodeDistance::of(numbers), volume, lowest_exponent }
     }
 }
 

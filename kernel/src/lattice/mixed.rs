@@ -4,12 +4,16 @@ use super::indices::Narrowed;
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::square::Square;
 use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{Lanes, Level};
 use crate::math::sin_half_turn_f32;
 
 /// 2^20: half as many cells and the fraction of a cell fit in the bits that mixed precision reduces with, see
 /// [`Lanes::product_fraction`].
 pub(crate) const MIXED_CELLS_LIMIT: f64 = 1_048_576.0;
+
+/// A nudge whose cube is still above the smallest f32.
+pub(crate) const MIXED_NUDGE: f64 = 1e-12;
 
 /// [`CrystalShape::Square`] in [`super::Precision::Mixed`].
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +24,12 @@ shape_kind!(SquareMixedKind, SquareMixed, sparse: CrystalShape::Square.is_sparse
 impl<F: Lanes> SquareMixed<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        let [na, nb, nc] = crystallite.cells;
-        Self([level.splat(na), level.splat(nb), level.splat(nc)])
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        Self(numbers.cells)
     }
 }
 
@@ -39,10 +47,9 @@ fn not_zero<F: Lanes>(d: F) -> F {
 }
 
 impl<F: Lanes> Shape<F> for SquareMixed<F> {
-    // The cube of this one is still above the smallest f32.
     #[inline(always)]
     fn nudge(&self) -> f64 {
-        1e-12
+        MIXED_NUDGE
     }
 
     #[inline(always)]

@@ -38,16 +38,17 @@ mod tophat;
 
 pub(crate) use any::AnyShape;
 pub(crate) use cell_slopes::CellSlopes;
-pub(crate) use gauss::GaussKind;
+pub(crate) use gauss::{Gauss, GaussKind};
 pub(crate) use indices::{Indices, Narrowed};
-pub(crate) use mixed::{MIXED_CELLS_LIMIT, SquareMixedKind};
-pub(crate) use round::RoundKind;
+pub(crate) use mixed::{MIXED_CELLS_LIMIT, MIXED_NUDGE, SquareMixed, SquareMixedKind};
+pub(crate) use round::{Round, RoundKind};
 pub(crate) use shape::{Differentiable, DifferentiableKind, FLattDerivatives, Shape, ShapeKind};
 pub(crate) use spot::{SpotKind, SpotProfile, SpotShape};
 pub use spot_model::{CellCoupling, SpotMetric, SpotModel};
-pub(crate) use square::SquareKind;
-pub(crate) use thin::SquareThinKind;
-pub(crate) use tophat::TophatKind;
+pub(crate) use square::{Square, SquareKind};
+pub(crate) use square_fractional::{SquareFractional, SquareFractionalKind};
+pub(crate) use thin::{SquareThin, SquareThinKind};
+pub(crate) use tophat::{Tophat, TophatKind};
 
 use crate::names::named;
 use crate::vector::Vec3;

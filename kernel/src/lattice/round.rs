@@ -2,6 +2,7 @@
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
 use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{Lanes, Level};
 use crate::math::{sinc3_of_square, sinc3_slope_of_square};
 
@@ -19,12 +20,13 @@ differentiable_kind!(RoundKind, Round);
 impl<F: Lanes> Round<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        let [na, nb, nc] = crystallite.cells;
-        Self {
-            cells: [level.splat(na), level.splat(nb), level.splat(nc)],
-            fudge: level.splat(crystallite.fudge),
-            volume: level.splat(na * nb * nc * 0.723_601_254_558_268),
-        }
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        let CrystalNumbers { cells, fudge, volume, .. } = *numbers;
+        Self { cells, fudge, volume }
     }
 }
 

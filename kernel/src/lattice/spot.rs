@@ -2,8 +2,8 @@
 
 use super::shape::Shape;
 use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{Lanes, Level};
-use crate::vector::Vec3;
 
 /// A shape whose F_latt is a function of the distance from the nearest node, and nothing beyond some distance.
 pub(crate) trait SpotShape<F: Lanes>: Shape<F> {
@@ -51,12 +51,9 @@ pub(super) struct NodeDistance<F> {
 
 impl<F: Lanes> NodeDistance<F> {
     #[inline(always)]
-    pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite, scale: f64) -> Self {
-        let [a, b, c] = crystallite.spot_axes();
-        Self {
-            axes: [splat(level, a), splat(level, b), splat(level, c)],
-            scale: level.splat(crystallite.spot_scale() * crystallite.fudge * scale),
-        }
+    pub(super) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        let CrystalNumbers { spot_a, spot_b, spot_c, spot_scale, .. } = *numbers;
+        Self { axes: [spot_a, spot_b, spot_c], scale: spot_scale }
     }
 
     /// The vector from the nearest node, in the metric of the spots.
@@ -76,9 +73,4 @@ impl<F: Lanes> NodeDistance<F> {
         let [x, y, z] = self.offset(indices);
         x.mul_add(x, y.mul_add(y, z * z)) * self.scale
     }
-}
-
-#[inline(always)]
-fn splat<L: Level>(level: L, v: Vec3) -> [L::F; 3] {
-    [level.splat(v.x), level.splat(v.y), level.splat(v.z)]
 }

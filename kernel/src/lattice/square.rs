@@ -5,6 +5,7 @@
 
 use super::shape::{Differentiable, FLattDerivatives, Shape, differentiable_kind, shape_kind};
 use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{Lanes, Level, ROUND_BY_ADDING};
 use crate::math::{SincgSlope, sin_half_turn_render};
 
@@ -18,8 +19,12 @@ differentiable_kind!(SquareKind, Square);
 impl<F: Lanes> Square<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        let [na, nb, nc] = crystallite.cells;
-        Self([level.splat(na), level.splat(nb), level.splat(nc)])
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        Self(numbers.cells)
     }
 }
 

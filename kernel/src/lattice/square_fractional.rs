@@ -6,9 +6,10 @@
 //! and in simtbx; what they compute there is the rounding error of pi h. Axes with a whole N have the bits of [`super::square`]
 //! within rounding.
 
-use super::shape::{Differentiable, FLattDerivatives, Shape};
+use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::square::Square;
-use super::{Crystallite, Indices};
+use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{Lanes, Level, ROUND_BY_ADDING};
 use crate::math::{SincgSlope, sin_half_turn_render};
 
@@ -20,15 +21,20 @@ pub(crate) struct SquareFractional<F> {
     fractions: [F; 3],
 }
 
+shape_kind!(SquareFractionalKind, SquareFractional, sparse: CrystalShape::Square.is_sparse(), pairs: false);
+
 /// Half the relative distance of neighbouring f64: the part of an index by which it may miss an integer.
 const INDEX_ROUNDING: f64 = f64::EPSILON / 2.0;
 
 impl<F: Lanes> SquareFractional<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        let [a, b, c] = crystallite.cells.map(|n| n - libm::floor(n));
-        let fractions = [level.splat(a), level.splat(b), level.splat(c)];
-        Self { cells: Square::new(level, crystallite).0, fractions }
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        Self { cells: numbers.cells, fractions: numbers.fractions }
     }
 
     /// The phases f h0 of the nodes, in half turns.

@@ -6,12 +6,14 @@
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::square::{Square, sincg_parts};
 use super::{CrystalShape, Crystallite, Indices};
-use crate::lanes::{Lanes, Level};
+use crate::formulas::CrystalNumbers;
+use crate::lanes::{LaneMask, Lanes, Level};
 
 /// [`CrystalShape::Square`] with axes of a single cell.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SquareThin<F> {
     cells: [F; 3],
+    /// Whether an axis is known to be thin.
     thin: [bool; 3],
 }
 
@@ -20,9 +22,28 @@ shape_kind!(SquareThinKind, SquareThin, sparse: CrystalShape::Square.is_sparse()
 impl<F: Lanes> SquareThin<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        let [na, nb, nc] = crystallite.cells;
-        Self { cells: Square::new(level, crystallite).0, thin: [na == 1.0, nb == 1.0, nc == 1.0] }
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
     }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        let [na, nb, nc] = numbers.cells;
+        Self { cells: numbers.cells, thin: [is_thin(na).all(), is_thin(nb).all(), is_thin(nc).all()] }
+    }
+}
+
+/// Whether a lane has a single cell.
+#[inline(always)]
+fn is_thin<F: Lanes>(n: F) -> F::Mask {
+    n.eq(n.splat_like(1.0))
+}
+
+/// Numerator and denominator of an axis that is not known to be thin.
+#[inline(always)]
+fn parts<F: Lanes, const GUARDED: bool>(n: F, d: F) -> (F, F) {
+    let (one, thin) = (n.splat_like(1.0), is_thin(n));
+    let (above, below) = sincg_parts::<F, GUARDED>(n, d);
+    (F::select(thin, one, above), F::select(thin, one, below))
 }
 
 impl<F: Lanes> Shape<F> for SquareThin<F> {
@@ -30,13 +51,13 @@ impl<F: Lanes> Shape<F> for SquareThin<F> {
     fn f_latt<const GUARDED: bool>(&self, indices: &Indices<F>) -> F {
         let ([na, nb, nc], [thin_a, thin_b, thin_c], [dh, dk, dl]) = (self.cells, self.thin, indices.offset);
         let one = na.splat_like(1.0);
-        let (mut above, mut below) = if thin_a { (one, one) } else { sincg_parts::<F, GUARDED>(na, dh) };
+        let (mut above, mut below) = if thin_a { (one, one) } else { parts::<F, GUARDED>(na, dh) };
         if !thin_b {
-            let (sin_nk, sin_k) = sincg_parts::<F, GUARDED>(nb, dk);
+            let (sin_nk, sin_k) = parts::<F, GUARDED>(nb, dk);
             (above, below) = (above * sin_nk, below * sin_k);
         }
         if !thin_c {
-            let (sin_nl, sin_l) = sincg_parts::<F, GUARDED>(nc, dl);
+            let (sin_nl, sin_l) = parts::<F, GUARDED>(nc, dl);
             (above, below) = (above * sin_nl, below * sin_l);
         }
         above.quotient(below)

@@ -3,6 +3,7 @@
 use super::shape::{Differentiable, FLattDerivatives, Shape, shape_kind};
 use super::spot::{NodeDistance, SpotKind, SpotShape};
 use super::{CrystalShape, Crystallite, Indices};
+use crate::formulas::CrystalNumbers;
 use crate::lanes::{Lanes, Level};
 
 /// fudge rs2 at the edge of a spot.
@@ -20,10 +21,12 @@ shape_kind!(TophatKind, Tophat, sparse: CrystalShape::Tophat.is_sparse(), pairs:
 impl<F: Lanes> Tophat<F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, crystallite: &Crystallite) -> Self {
-        Self {
-            distance: NodeDistance::new(level, crystallite, 1.0),
-            volume: level.splat(crystallite.volume()),
-        }
+        Self::of(&CrystalNumbers::new(crystallite).splat(level))
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(numbers: &CrystalNumbers<F>) -> Self {
+        Self { distance: NodeDistance::of(numbers), volume: numbers.volume }
     }
 }
 

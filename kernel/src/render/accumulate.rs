@@ -54,6 +54,15 @@ pub(crate) struct Accumulation {
 }
 
 impl Accumulation {
+    /// All factors belong to the steps, whose terms they multiply.
+    pub(crate) const TERMS: Self =
+        Self { mode: PhiMode::Spec, capture: true, polarization: true, omega: true, has_weights: true };
+    /// All factors belong to the steps, which multiply the running sum.
+    pub(crate) const RUNNING_SUM: Self = Self { mode: PhiMode::CParity, ..Self::TERMS };
+    /// All factors belong to the finished sum.
+    pub(crate) const FINISHED: Self =
+        Self { mode: PhiMode::Spec, capture: false, polarization: false, omega: false, has_weights: false };
+
     #[inline(always)]
     pub(crate) fn new(scene: &Scene<'_>) -> Self {
         let p = &scene.p;
@@ -83,20 +92,14 @@ impl Accumulation {
 
     /// Whether every step multiplies the running sum.
     #[inline(always)]
-    pub(super) fn multiplies_sum(self) -> bool {
+    pub(crate) fn multiplies_sum(self) -> bool {
         self.mode == PhiMode::CParity && self.of_steps().contains(&true)
     }
 
     /// What the steps of a source with `weight` are multiplied by.
     #[inline(always)]
     pub(crate) fn step_factor<F: Lanes>(self, weight: f64, factors: PixelFactors<F>) -> StepFactor<F> {
-        let PixelFactors { capture, polarization, omega_sr } = factors;
-        let mut product = omega_sr.splat_like(weight);
-        for (is_of_steps, factor) in self.of_steps().into_iter().zip([capture, polarization, omega_sr]) {
-            if is_of_steps {
-                product = product * factor;
-            }
-        }
+        let product = self.product(factors.omega_sr.splat_like(weight), factors);
         if self.multiplies_terms() {
             StepFactor::Terms(product)
         } else if self.multiplies_sum() {
@@ -104,6 +107,19 @@ impl Accumulation {
         } else {
             StepFactor::One
         }
+    }
+
+    /// The weight times the factors that belong to the steps.
+    #[inline(always)]
+    pub(crate) fn product<F: Lanes>(self, weight: F, factors: PixelFactors<F>) -> F {
+        let PixelFactors { capture, polarization, omega_sr } = factors;
+        let mut product = weight;
+        for (is_of_steps, factor) in self.of_steps().into_iter().zip([capture, polarization, omega_sr]) {
+            if is_of_steps {
+                product = product * factor;
+            }
+        }
+        product
     }
 
     /// The running sum after a step whose term is `amplitude` squared.

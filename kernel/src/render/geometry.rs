@@ -1,9 +1,12 @@
 //! Lanes of pixels to positions, directions, solid angle, capture and polarisation.
 
 use crate::beam::{PolarizationFrame, Source};
+use crate::formulas::{
+    AreaNumbers, BendNumbers, ColumnNumbers, FrameNumbers, LayerNumbers, OrientationNumbers, SourceNumbers,
+};
 use crate::lanes::{Lanes, Level};
 use crate::math::{exp, sin_cos};
-use crate::panel::{Bend, Panel};
+use crate::panel::Panel;
 use crate::rotation::{Mat3, Orientation};
 use crate::vector::Vec3;
 
@@ -36,18 +39,22 @@ impl<F: Lanes> LaneVec<F> {
         )
     }
 
-    /// [`LaneVec::dot_scalar`] plus `nudge`, which is lost in all sums but one that is 0.
+    /// [`LaneVec::dot`] plus `nudge`, which is lost in all sums but one that is 0.
     #[inline(always)]
-    fn dot_nudged(self, v: Vec3, nudge: F) -> F {
-        let like = self.x;
-        let z = self.z.mul_add(like.splat_like(v.z), nudge);
-        like.mul_add(like.splat_like(v.x), self.y.mul_add(like.splat_like(v.y), z))
+    fn dot_nudged(self, [x, y, z]: [F; 3], nudge: F) -> F {
+        self.x.mul_add(x, self.y.mul_add(y, self.z.mul_add(z, nudge)))
     }
 
     /// h, k, l of this scattering vector, in 1/m, in an orientation; see [`LaneVec::dot_nudged`].
     #[inline(always)]
     pub(super) fn indices(self, orientation: &Orientation, nudge: F) -> [F; 3] {
-        let Orientation { a_m, b_m, c_m } = *orientation;
+        self.indices_in(&OrientationNumbers::new(orientation).splat(nudge.level()), nudge)
+    }
+
+    /// [`LaneVec::indices`], in an orientation of lanes.
+    #[inline(always)]
+    pub(crate) fn indices_in(self, orientation: &OrientationNumbers<F>, nudge: F) -> [F; 3] {
+        let OrientationNumbers { a_m, b_m, c_m } = *orientation;
         [self.dot_nudged(a_m, nudge), self.dot_nudged(b_m, nudge), self.dot_nudged(c_m, nudge)]
     }
 
@@ -132,10 +139,9 @@ impl<F: Lanes> LaneVec<F> {
 
     /// Rotated about the unit vector `axis`, an angle per lane.
     #[inline(always)]
-    pub(crate) fn rotate(self, axis: Vec3, angle_rad: F) -> Self {
+    pub(crate) fn rotate(self, axis: Self, angle_rad: F) -> Self {
         let (sin, cos) = sin_cos(angle_rad);
-        let along = self.dot_scalar(axis) * (cos.splat_like(1.0) - cos);
-        let axis = Self::splat(cos.level(), axis);
+        let along = self.dot(axis) * (cos.splat_like(1.0) - cos);
         let turned = Self {
             x: axis.y * self.z - axis.z * self.y,
             y: axis.z * self.x - axis.x * self.z,
@@ -189,6 +195,11 @@ impl SubpixelGrid {
         self.along_slow_m(sub_slow) * panel.slow + depth_m * panel.normal + panel.pix0_m
     }
 
+    /// Subpixels of a pixel along an axis, and their distance and half of it, in m.
+    pub(crate) fn steps(&self) -> (f64, f64, f64) {
+        (self.per_axis, self.step_m, self.half_m)
+    }
+
     /// Distance of subpixels `sub_fast` of a column from the origin along the fast axis, in m.
     pub(super) fn along_fast_m(&self, fast: usize, sub_fast: usize) -> f64 {
         self.step_m * (fast as f64 * self.per_axis + sub_fast as f64) + self.half_m
@@ -207,19 +218,32 @@ impl<F: Lanes> Subpixel<F> {
     #[inline(always)]
     pub(crate) fn new(panel: &Panel, grid: &SubpixelGrid, row: Vec3, fast: F, sub_fast: usize) -> Self {
         let level = fast.level();
-        let column = fast.mul_add(level.splat(grid.per_axis), level.splat(sub_fast as f64));
-        let along_fast = level.splat(grid.step_m).mul_add(column, level.splat(grid.half_m));
-        let f = LaneVec::splat(level, panel.fast);
-        let flat = LaneVec {
-            x: f.x.mul_add(along_fast, level.splat(row.x)),
-            y: f.y.mul_add(along_fast, level.splat(row.y)),
-            z: f.z.mul_add(along_fast, level.splat(row.z)),
-        };
-        let position_m = match &panel.bend {
-            Some(sphere) => bend(panel, sphere, flat),
+        let columns = ColumnNumbers::new(panel, grid).splat(level);
+        let line = LaneVec::splat(level, row);
+        let flat = Self::flat(&columns, line, fast, level.splat(sub_fast as f64));
+        match &panel.bend {
+            Some(sphere) => flat.bent(&BendNumbers::new(panel, sphere).splat(level)),
             None => flat,
-        };
-        Self { along_fast_m: along_fast, position_m, direction: Direction::to(position_m) }
+        }
+    }
+
+    /// [`Subpixel::new`] on a flat panel.
+    #[inline(always)]
+    pub(crate) fn flat(columns: &ColumnNumbers<F>, line: LaneVec<F>, fast: F, sub_fast: F) -> Self {
+        let column = fast.mul_add(columns.per_axis, sub_fast);
+        let along_fast_m = columns.step_m.mul_add(column, columns.half_m);
+        let position_m = LaneVec::from(columns.fast).times_plus(along_fast_m, line);
+        Self { along_fast_m, position_m, direction: Direction::to(position_m) }
+    }
+
+    /// The subpixels after a flat panel is bent to a sphere around the sample.
+    #[inline(always)]
+    pub(crate) fn bent(self, sphere: &BendNumbers<F>) -> Self {
+        let LaneVec { y, z, .. } = self.position_m;
+        let (slow, fast) = (sphere.slow.into(), sphere.fast.into());
+        let turned = LaneVec::from(sphere.centre_m).rotate(slow, y * sphere.per_radius);
+        let position_m = turned.rotate(fast, z * sphere.per_radius);
+        Self { position_m, direction: Direction::to(position_m), ..self }
     }
 }
 
@@ -241,27 +265,44 @@ impl<F: Lanes> Direction<F> {
     /// Solid angle of the pixel, in sr.
     #[inline(always)]
     pub(crate) fn omega_sr(&self, panel: &Panel) -> F {
-        let inverse2 = self.inverse_distance * self.inverse_distance;
         if panel.point_pixel {
-            return inverse2;
+            return self.inverse_distance * self.inverse_distance;
         }
-        let area = panel.pixel_m * panel.pixel_m * panel.close_distance_m;
-        inverse2 * self.inverse_distance * inverse2.splat_like(area)
+        self.omega_of_area_sr(&AreaNumbers::new(panel).splat(self.inverse_distance.level()))
+    }
+
+    /// [`Direction::omega_sr`] of a pixel that is not a point.
+    #[inline(always)]
+    pub(crate) fn omega_of_area_sr(&self, area: &AreaNumbers<F>) -> F {
+        let inverse2 = self.inverse_distance * self.inverse_distance;
+        inverse2 * self.inverse_distance * area.volume_m3
     }
 
     /// The share of the photons that a layer between two depths captures; attenuation in 1/m.
     #[inline(always)]
     pub(super) fn capture(&self, panel: &Panel, depth_m: f64, next_depth_m: f64, attenuation: f64) -> F {
-        let obliquity = self.diffracted.dot_scalar(panel.normal);
-        transmission(depth_m * attenuation, obliquity) - transmission(next_depth_m * attenuation, obliquity)
+        let layer = LayerNumbers::new(panel, depth_m, next_depth_m, attenuation);
+        self.captured_in(&layer.splat(self.inverse_distance.level()))
+    }
+
+    /// [`Direction::capture`] in a layer of lanes.
+    #[inline(always)]
+    pub(crate) fn captured_in(&self, layer: &LayerNumbers<F>) -> F {
+        let obliquity = self.diffracted.dot(layer.normal.into());
+        transmission(layer.minus_from, obliquity) - transmission(layer.minus_to, obliquity)
     }
 
     /// The share of the photons that all layers of the sensor capture.
     #[inline(always)]
     pub(crate) fn captured(&self, panel: &Panel) -> F {
-        let obliquity = self.diffracted.dot_scalar(panel.normal);
-        let depth = panel.sensor.thickness_m() * panel.sensor.attenuation_per_m;
-        obliquity.splat_like(1.0) - transmission(depth, obliquity)
+        self.captured_in_all(&LayerNumbers::whole(panel).splat(self.inverse_distance.level()))
+    }
+
+    /// [`Direction::captured`], in lanes.
+    #[inline(always)]
+    pub(crate) fn captured_in_all(&self, layers: &LayerNumbers<F>) -> F {
+        let obliquity = self.diffracted.dot(layers.normal.into());
+        obliquity.splat_like(1.0) - transmission(layers.minus_to, obliquity)
     }
 
     /// [`Direction::capture`] of a layer from `depth_m` on, and its derivative with respect to the obliquity,
@@ -275,10 +316,10 @@ impl<F: Lanes> Direction<F> {
         attenuation: f64,
     ) -> (F, F) {
         let obliquity = self.diffracted.dot_scalar(panel.normal);
-        let (from, to) = (depth_m * attenuation, (depth_m + layer_m) * attenuation);
+        let [from, to] =
+            [depth_m, depth_m + layer_m].map(|depth_m| obliquity.splat_like(-(depth_m * attenuation)));
         let (reach, leave) = (transmission(from, obliquity), transmission(to, obliquity));
-        let slope =
-            (reach * obliquity.splat_like(from) - leave * obliquity.splat_like(to)) / (obliquity * obliquity);
+        let slope = (leave * to - reach * from) / (obliquity * obliquity);
         (reach - leave, slope)
     }
 
@@ -325,19 +366,26 @@ impl<F: Lanes> Direction<F> {
     /// Polarisation factor.
     #[inline(always)]
     pub(crate) fn polarization(&self, frame: &PolarizationFrame) -> F {
-        let one = self.inverse_distance.splat_like(1.0);
-        let c2 = self.diffracted.dot_scalar(frame.incident);
-        let squared = c2 * c2;
-        let mut factor = one + squared;
-        if frame.kahn != 0.0 {
-            let (db, de) = (self.diffracted.dot_scalar(frame.b), self.diffracted.dot_scalar(frame.e));
-            let (db2, de2) = (db * db, de * de);
-            let length = db2 + de2;
-            // Straight ahead psi is undefined; the reference takes 0.
-            let zero = one.splat_like(0.0);
-            let cos_2psi = F::select(zero.lt(length), (de2 - db2) / length, one);
-            factor = factor - cos_2psi * one.splat_like(frame.kahn) * (one - squared);
+        if frame.kahn == 0.0 {
+            let one = self.inverse_distance.splat_like(1.0);
+            let c2 = self.diffracted.dot_scalar(frame.incident);
+            return (one + c2 * c2) * one.splat_like(0.5);
         }
+        self.polarized_in(&FrameNumbers::new(frame).splat(self.inverse_distance.level()))
+    }
+
+    /// [`Direction::polarization`] in a frame of lanes.
+    #[inline(always)]
+    pub(crate) fn polarized_in(&self, frame: &FrameNumbers<F>) -> F {
+        let (zero, one) = (frame.kahn.splat_like(0.0), frame.kahn.splat_like(1.0));
+        let c2 = self.diffracted.dot(frame.incident.into());
+        let squared = c2 * c2;
+        let (db, de) = (self.diffracted.dot(frame.b.into()), self.diffracted.dot(frame.e.into()));
+        let (db2, de2) = (db * db, de * de);
+        let length = db2 + de2;
+        // Straight ahead psi is undefined; the reference takes 0.
+        let cos_2psi = F::select(zero.lt(length), (de2 - db2) / length, one);
+        let factor = one + squared - cos_2psi * frame.kahn * (one - squared);
         factor * one.splat_like(0.5)
     }
 }
@@ -345,26 +393,18 @@ impl<F: Lanes> Direction<F> {
 /// q = (d - i)/lambda, in 1/m.
 #[inline(always)]
 pub(super) fn scattering<F: Lanes>(diffracted: LaneVec<F>, source: &Source) -> LaneVec<F> {
-    let LaneVec { x, y, z } = diffracted;
-    let per_lambda = x.splat_like(1.0 / source.lambda_m);
-    let incident = LaneVec::splat(x.level(), source.incident);
-    LaneVec {
-        x: (x - incident.x) * per_lambda,
-        y: (y - incident.y) * per_lambda,
-        z: (z - incident.z) * per_lambda,
-    }
+    scattering_of(diffracted, &SourceNumbers::new(source, 1.0).splat(diffracted.x.level()))
 }
 
-/// Share of photons that reach a depth, in attenuation lengths along the normal.
+/// [`scattering`] of a source of lanes.
 #[inline(always)]
-fn transmission<F: Lanes>(depth: f64, obliquity: F) -> F {
-    exp(obliquity.splat_like(-depth) / obliquity)
+pub(crate) fn scattering_of<F: Lanes>(diffracted: LaneVec<F>, source: &SourceNumbers<F>) -> LaneVec<F> {
+    let (LaneVec { x, y, z }, [to_x, to_y, to_z]) = (diffracted, source.incident);
+    LaneVec { x: x - to_x, y: y - to_y, z: z - to_z }.scale(source.per_lambda_m)
 }
 
-/// The point of the sphere around the sample that a flat position is bent to.
+/// Share of photons that reach a depth, which is given in attenuation lengths along the normal and negated.
 #[inline(always)]
-fn bend<F: Lanes>(panel: &Panel, sphere: &Bend, flat: LaneVec<F>) -> LaneVec<F> {
-    let per_radius = flat.x.splat_like(1.0 / sphere.radius_m);
-    let spot = LaneVec::splat(flat.x.level(), sphere.radius_m * sphere.beam);
-    spot.rotate(panel.slow, flat.y * per_radius).rotate(panel.fast, flat.z * per_radius)
+fn transmission<F: Lanes>(minus_depth: F, obliquity: F) -> F {
+    exp(minus_depth / obliquity)
 }

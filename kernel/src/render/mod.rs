@@ -29,8 +29,9 @@
 //! ```
 
 pub(crate) mod accumulate;
-mod background;
+pub(crate) mod background;
 mod choice;
+mod completed;
 mod contributions;
 mod general;
 pub(crate) mod geometry;
@@ -39,9 +40,9 @@ pub(crate) mod neglect;
 pub(crate) mod observer;
 pub(crate) mod pixel_sum;
 mod pixel_value;
-mod plain;
+pub(crate) mod plain;
 mod probe;
-mod resolution;
+pub(crate) mod resolution;
 pub(crate) mod row_plan;
 mod streams;
 pub(crate) mod visits;
@@ -284,17 +285,22 @@ impl Scene<'_> {
         }
         let (report, any_nan) = choice::render(self, span, work, out);
         if any_nan {
-            let mut again = [P::from_f64(0.0); SPAN];
-            let again = again.get_mut(..span.count).unwrap_or_default();
-            self.render_span_generally(span, &work.live, again);
-            // The others have the same bits, except that nothing is neglected in them now.
-            for (pixel, again) in out.iter_mut().zip(again) {
-                if pixel.is_nan() {
-                    *pixel = *again;
-                }
-            }
+            self.render_nan_generally(span, &work.live, out);
         }
         report
+    }
+
+    /// Renders the pixels of a span again that are NaN, by the general loop.
+    fn render_nan_generally<P: PixelValue>(&self, span: Span, live: &PerPixel, out: &mut [P]) {
+        let mut again = [P::from_f64(0.0); SPAN];
+        let again = again.get_mut(..span.count).unwrap_or_default();
+        self.render_span_generally(span, live, again);
+        // The others have the same bits, except that nothing is neglected in them now.
+        for (pixel, again) in out.iter_mut().zip(again) {
+            if pixel.is_nan() {
+                *pixel = *again;
+            }
+        }
     }
 
     fn render_span_generally<P: PixelValue>(&self, span: Span, live: &PerPixel, out: &mut [P]) -> SpanReport {

@@ -468,28 +468,10 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
             let q = scattering(diffracted, source);
             for orientation in batch.entries {
                 let hkl = q.indices(orientation, nudge);
-                let (mut located, narrowed) = if Sh::NEEDS_PAIRS {
-                    lookup.locate_mixed(hkl)
-                } else {
-                    // The shapes here do not use the narrowed offsets, so the compiler drops them.
-                    let located = lookup.locate(hkl);
-                    let narrowed = located.indices.narrowed();
-                    (located, narrowed)
-                };
-                // The lattice factor of a dense shape costs more than this test.
-                if !Sh::SPARSE && located.is_zero() {
-                    continue;
+                let step = take_step::<F, Sh, _>(shape, lookup, hkl, live, skipped);
+                if let Some(Step { amplitude, .. }) = step {
+                    sum = amplitude.mul_add(amplitude, sum);
                 }
-                let f_latt = shape.f_latt_narrowed(&located.indices, &narrowed);
-                let mut active = live;
-                if Sh::SPARSE {
-                    active = live & !f_latt.eq(skipped);
-                    if !active.any() {
-                        continue;
-                    }
-                }
-                let amplitude = f_latt * located.f_cell(active, 0);
-                sum = amplitude.mul_add(amplitude, sum);
             }
         }
         if is_limited {
@@ -498,6 +480,49 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
         }
         store(sum, &mut work.sum, at);
     }
+}
+
+/// A step that may add something to the sum.
+pub(crate) struct Step<F> {
+    pub(crate) f_latt: F,
+    /// F_latt F_cell.
+    pub(crate) amplitude: F,
+}
+
+/// Evaluates a step at h, k, l for the `live` lanes; those of a sparse shape whose F_latt is `skipped` look nothing up. `None`
+/// where the step adds nothing in any lane.
+#[inline(always)]
+pub(crate) fn take_step<F: Lanes, Sh: ShapeKind, K: Lookup<F>>(
+    shape: &Sh::At<F>,
+    lookup: &mut K,
+    hkl: [F; 3],
+    live: F::Mask,
+    skipped: F,
+) -> Option<Step<F>> {
+    let (mut located, narrowed) = if Sh::NEEDS_PAIRS {
+        lookup.locate_mixed(hkl)
+    } else {
+        // The shapes here do not use the narrowed offsets, so the compiler drops them.
+        let located = lookup.locate(hkl);
+        let narrowed = located.indices.narrowed();
+        (located, narrowed)
+    };
+    // The lattice factor of a dense shape costs more than this test.
+    if !Sh::SPARSE && located.is_zero() {
+        return None;
+    }
+    let f_latt = shape.f_latt_narrowed(&located.indices, &narrowed);
+    let mut active = live;
+    if Sh::SPARSE {
+        active = live & !f_latt.eq(skipped);
+        if !active.any() {
+            return None;
+        }
+    }
+    let f_cell = located.f_cell(active, 0);
+    // F_latt is 0 there already. Where the step is recorded, the lookup becomes a branch.
+    let f_cell = if Sh::SPARSE { F::select(active, f_cell, f_latt.splat_like(0.0)) } else { f_cell };
+    Some(Step { f_latt, amplitude: f_latt * f_cell })
 }
 
 /// The pixels that a source reaches within the resolution limit, and the polarisation factor of those that it is

@@ -1,6 +1,7 @@
 //! The resolution limit: which pixels a source reaches within it, and whether any source reaches a pixel.
 
 use super::geometry::{LaneVec, Subpixel, SubpixelGrid, scattering};
+use crate::formulas::LimitNumbers;
 use crate::lanes::{BaseLevel, LaneMask, Lanes, WithSimd};
 use crate::scene::Scene;
 
@@ -11,12 +12,18 @@ const UNDECIDED: f64 = 1e-12;
 /// Whether 1/|q| is not below the limit, with the reference's rounding; q in 1/m.
 #[inline(always)]
 pub(super) fn is_resolved<F: Lanes>(q: LaneVec<F>, d_min_m: f64) -> F::Mask {
+    is_within(q, &LimitNumbers::new(d_min_m).splat(q.x.level()))
+}
+
+/// [`is_resolved`] with a limit of lanes.
+#[inline(always)]
+pub(crate) fn is_within<F: Lanes>(q: LaneVec<F>, limit: &LimitNumbers<F>) -> F::Mask {
     let q2 = q.dot(q);
     let one = q2.splat_like(1.0);
-    let product = q2 * q2.splat_like(d_min_m * d_min_m);
+    let product = q2 * limit.d_min2_m2;
     let within = product.lt(q2.splat_like(1.0 - UNDECIDED));
     let beyond = q2.splat_like(1.0 + UNDECIDED).lt(product);
-    if (within | beyond).all() { within } else { !(one / q2.sqrt()).lt(q2.splat_like(d_min_m)) }
+    if (within | beyond).all() { within } else { !(one / q2.sqrt()).lt(limit.d_min_m) }
 }
 
 /// For each pixel of a run, whether any source, layer or subpixel scatters into it within the resolution limit.

@@ -4,6 +4,7 @@
 use super::{Nodes, StructureFactors};
 use crate::Error;
 use crate::error::require;
+use crate::formulas::GridNumbers;
 use crate::lanes::{Lanes, Level};
 
 /// A dense grid of structure factors in a borrowed slice, or several over the same box, one after the other.
@@ -25,7 +26,8 @@ const MOST_NODES: usize = 1 << 31;
 
 impl<'a> HklGrid<'a> {
     /// A grid without nodes: every lookup gives default_F.
-    const EMPTY: Self = Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3], grids: 1, largest: 0.0 };
+    pub(super) const EMPTY: Self =
+        Self { nodes: Nodes::F64(&[]), min: [0; 3], len: [0; 3], grids: 1, largest: 0.0 };
 
     /// A grid from (h, k, l) = `min`, with `len` nodes along each: a slice of f64 or f32.
     ///
@@ -124,36 +126,34 @@ pub(super) struct LaneGrid<'a, F> {
     before: usize,
     /// Elements from one h to the next, from one k to the next.
     pub(super) strides: [usize; 2],
-    min: [F; 3],
-    max: [F; 3],
-    len: [F; 3],
-    stride_h: F,
-    stride_k: F,
-    /// Index of node (0, 0, 0), negated.
-    base: F,
-    pub(super) default_f: F,
+    numbers: GridNumbers<F>,
 }
 
 impl<'a, F: Lanes> LaneGrid<'a, F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, factors: &StructureFactors<'a>) -> Self {
-        let (grid, default_f) = (factors.grid.unwrap_or(HklGrid::EMPTY), factors.default_f);
-        let [h, k, l] = grid.min.map(f64::from);
-        let [nh, nk, nl] = [grid.len[0] as f64, grid.len[1] as f64, grid.len[2] as f64];
+        let grid = factors.grid_or_empty();
         Self {
             // Without a grid there is no node.
             nodes: grid.nodes.part(0, grid.len.iter().product()).unwrap_or(Nodes::F64(&[])),
             all: grid.nodes,
             before: 0,
             strides: [grid.len[1] * grid.len[2], grid.len[2]],
-            min: [level.splat(h), level.splat(k), level.splat(l)],
-            max: [level.splat(h + nh - 1.0), level.splat(k + nk - 1.0), level.splat(l + nl - 1.0)],
-            len: [level.splat(nh), level.splat(nk), level.splat(nl)],
-            stride_h: level.splat(nk * nl),
-            stride_k: level.splat(nl),
-            base: level.splat(h * nk * nl + k * nl + l),
-            default_f: level.splat(default_f),
+            numbers: GridNumbers::new(factors).splat(level),
         }
+    }
+
+    /// A grid whose nodes another processor has.
+    #[inline(always)]
+    pub(super) fn elsewhere(numbers: &GridNumbers<F>) -> Self {
+        let nodes = Nodes::F64(&[]);
+        Self { nodes, all: nodes, before: 0, strides: [0; 2], numbers: *numbers }
+    }
+
+    /// F_cell where there is no node.
+    #[inline(always)]
+    pub(super) fn default_f(&self) -> F {
+        self.numbers.default_f
     }
 
     /// Looks up in another grid over the same box; returns whether it is another.
@@ -179,13 +179,14 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     /// Index of a node in the slice.
     #[inline(always)]
     pub(super) fn index(&self, [h, k, l]: [F; 3]) -> F {
-        h.mul_add(self.stride_h, k.mul_add(self.stride_k, l)) - self.base
+        let GridNumbers { stride_h, stride_k, base, .. } = self.numbers;
+        h.mul_add(stride_h, k.mul_add(stride_k, l)) - base
     }
 
     /// Lanes whose node is in the grid.
     #[inline(always)]
     fn contains(&self, [h, k, l]: [F; 3]) -> F::Mask {
-        let ([h_min, k_min, l_min], [h_max, k_max, l_max]) = (self.min, self.max);
+        let ([h_min, k_min, l_min], [h_max, k_max, l_max]) = (self.numbers.min, self.numbers.max);
         h_min.le(h) & h.le(h_max) & k_min.le(k) & k.le(k_max) & l_min.le(l) & l.le(l_max)
     }
 
@@ -194,8 +195,8 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     pub(super) fn nearest(&self, node: [F; 3]) -> F {
         let (index, inside) = (self.index(node), self.contains(node));
         match self.nodes {
-            Nodes::F64(nodes) => index.gather(nodes, inside, self.default_f),
-            Nodes::F32(nodes) => index.gather(nodes, inside, self.default_f),
+            Nodes::F64(nodes) => index.gather(nodes, inside, self.default_f()),
+            Nodes::F32(nodes) => index.gather(nodes, inside, self.default_f()),
         }
     }
 
@@ -212,7 +213,7 @@ impl<'a, F: Lanes> LaneGrid<'a, F> {
     /// Lanes whose 4 x 4 x 4 block lies in the grid.
     #[inline(always)]
     pub(super) fn usable(&self, [h, k, l]: [F; 3]) -> F::Mask {
-        let ([h_min, k_min, l_min], [nh, nk, nl]) = (self.min, self.len);
+        let ([h_min, k_min, l_min], [nh, nk, nl]) = (self.numbers.min, self.numbers.len);
         let (two, three) = (h.splat_like(2.0), h.splat_like(3.0));
         h_min.le(h - two)
             & (h - h_min + three).le(nh)

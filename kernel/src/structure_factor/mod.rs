@@ -32,10 +32,10 @@ pub(crate) use any::AnyLookup;
 pub use grid::HklGrid;
 pub use latch::LatchPoint;
 pub(crate) use lookup::{Located, Lookup, LookupKind, LookupPlan, LookupTable, SavedNodes};
-pub(crate) use nearest::NearestKind;
+pub(crate) use nearest::{Nearest, NearestKind};
 pub use nodes::Nodes;
-pub(crate) use tricubic::TricubicKind;
 pub use tricubic::tricubic;
+pub(crate) use tricubic::{Tricubic, TricubicKind};
 pub(crate) use uniform::UniformKind;
 
 /// The structure factors of a scene.
@@ -61,7 +61,12 @@ pub enum LookupRule {
     TricubicUntil(LatchPoint),
 }
 
-impl StructureFactors<'_> {
+impl<'a> StructureFactors<'a> {
+    /// The grid, or one without nodes.
+    pub(crate) fn grid_or_empty(&self) -> HklGrid<'a> {
+        self.grid.unwrap_or(HklGrid::EMPTY)
+    }
+
     /// F_cell at a node, in one of the grids.
     pub(crate) fn at_node(&self, grid: usize, node: [i32; 3]) -> f64 {
         self.grid.and_then(|grids| grids.value(grid, node)).unwrap_or(self.default_f)

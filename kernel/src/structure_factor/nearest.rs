@@ -5,6 +5,7 @@
 
 use super::grid::LaneGrid;
 use super::lookup::{Lookup, LookupTable, SavedNodes, lookup_kind};
+use crate::formulas::GridNumbers;
 use crate::lanes::{LaneMask, Lanes, Level};
 use crate::lattice::{Indices, Narrowed};
 use crate::span::{load, store};
@@ -28,15 +29,20 @@ lookup_kind!(NearestKind, Nearest<'a>, pairs well: true);
 impl<'a, F: Lanes> Nearest<'a, F> {
     #[inline(always)]
     pub(super) fn new<L: Level<F = F>>(level: L, table: &LookupTable<'a>) -> Self {
-        let grid = LaneGrid::new(level, &table.factors);
-        Self {
-            grid,
-            hkl0: [level.splat(f64::NAN); 3],
-            value: grid.default_f,
-            all_zero: false,
-            stale: true,
-            as_restored: false,
-        }
+        Self::of(LaneGrid::new(level, &table.factors))
+    }
+
+    /// In a grid whose nodes another processor has.
+    #[inline(always)]
+    pub(crate) fn elsewhere(numbers: &GridNumbers<F>) -> Self {
+        Self::of(LaneGrid::elsewhere(numbers))
+    }
+
+    #[inline(always)]
+    fn of(grid: LaneGrid<'a, F>) -> Self {
+        let value = grid.default_f();
+        let nowhere = [value.splat_like(f64::NAN); 3];
+        Self { grid, hkl0: nowhere, value, all_zero: false, stale: true, as_restored: false }
     }
 
     /// Rounds to new nodes; their values are looked up when they are needed.

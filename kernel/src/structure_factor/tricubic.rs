@@ -5,6 +5,7 @@
 use super::Nodes;
 use super::grid::{LaneGrid, add_at};
 use super::lookup::{Lookup, LookupPlan, LookupTable, lookup_kind};
+use crate::formulas::GridNumbers;
 use crate::lanes::{BaseLevel, LaneMask, Lanes, Level, Simd, WithSimd};
 use crate::lattice::Indices;
 
@@ -26,6 +27,12 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
             _ => u64::MAX,
         };
         Self { grid: LaneGrid::new(level, &table.factors), until, fallbacks: 0 }
+    }
+
+    /// In a grid whose nodes another processor has.
+    #[inline(always)]
+    pub(crate) fn elsewhere(numbers: &GridNumbers<F>) -> Self {
+        Self { grid: LaneGrid::elsewhere(numbers), until: u64::MAX, fallbacks: 0 }
     }
 
     /// Interpolated values of the lanes in `usable`.
@@ -54,35 +61,40 @@ impl<'a, F: Lanes> Tricubic<'a, F> {
         let one = h.splat_like(1.0);
         let (h0, k0, l0) = (h.floor(), k.floor(), l.floor());
         let start = self.grid.index([h0 - one, k0 - one, l0 - one]);
-        let first = start.first();
-        let shared = usable.all() && start.eq(start.splat_like(first)).all();
-        Block { t: [h - h0, k - k0, l - l0], start, first: first as usize, shared }
+        let mut shared = None;
+        // Where all lanes have one block, its values are loaded once and broadcast. For few lanes that saves less
+        // than a mispredicted branch costs.
+        if F::LEN > FEW_LANES && usable.all() {
+            let first = start.first();
+            if start.eq(start.splat_like(first)).all() {
+                shared = Some(first as usize);
+            }
+        }
+        Block { t: [h - h0, k - k0, l - l0], start, shared }
     }
 
     /// The sums of a block over h and k, at its four nodes along l.
     #[inline(always)]
     fn along_l(&self, block: &Block<F>, wh: [F; 4], wk: [F; 4]) -> [F; 4] {
-        // Where all lanes have one block, its values are loaded once and broadcast. For few lanes that saves less
-        // than a mispredicted branch costs.
-        if F::LEN > FEW_LANES && block.shared {
-            self.shared_along_l(block, wh, wk)
-        } else {
-            match self.grid.nodes {
-                Nodes::F64(nodes) => block.start.sum_rows(nodes, self.grid.strides, wh, wk),
-                Nodes::F32(nodes) => narrow_sums(nodes, self.grid.strides, block.start, wh, wk),
-            }
+        if let Some(first) = block.shared {
+            return self.shared_along_l(first, wh, wk);
+        }
+        match self.grid.nodes {
+            Nodes::F64(nodes) => block.start.sum_rows(nodes, self.grid.strides, wh, wk),
+            Nodes::F32(nodes) => narrow_sums(nodes, self.grid.strides, block.start, wh, wk),
         }
     }
 
     /// As [`Lanes::sum_rows`], in the same order.
     #[inline(always)]
-    fn shared_along_l(&self, block: &Block<F>, wh: [F; 4], wk: [F; 4]) -> [F; 4] {
+    fn shared_along_l(&self, first: usize, wh: [F; 4], wk: [F; 4]) -> [F; 4] {
         let [stride_h, stride_k] = self.grid.strides;
-        let mut line = [block.start.splat_like(0.0); 4];
+        let [like, ..] = wh;
+        let mut line = [like.splat_like(0.0); 4];
         for (i, &wh) in wh.iter().enumerate() {
             let mut plane = line;
             for (j, &wk) in wk.iter().enumerate() {
-                let row = self.shared_row(block.first + i * stride_h + j * stride_k, wk);
+                let row = self.shared_row(first + i * stride_h + j * stride_k, wk);
                 for (plane, value) in plane.iter_mut().zip(row) {
                     *plane = if j == 0 { wk * value } else { wk.mul_add(value, *plane) };
                 }
@@ -112,10 +124,8 @@ struct Block<F> {
     t: [F; 3],
     /// Index of the first node.
     start: F,
-    /// The same for the first lane.
-    first: usize,
-    /// Whether all lanes have the same nodes.
-    shared: bool,
+    /// The same of the first lane, where the lanes share a block that is worth loading once.
+    shared: Option<usize>,
 }
 
 /// [`Lanes::sum_rows`] of f32 nodes.

@@ -1,0 +1,10 @@
+//! x
+mod cache;
+pub mod drivers;
+pub mod interpreted;
+pub mod interpreter;
+pub mod recorded;
+pub mod symbol;
+pub mod tables;
+pub mod tape;
+pub mod text;
