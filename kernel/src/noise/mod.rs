@@ -48,7 +48,7 @@ use crate::Error;
 use crate::arrays::same_length;
 use crate::lanes::Simd;
 use crate::random::Ran1;
-use certain::{certain_approximation, decided, ln};
+use certain::{certain_approximation, decided};
 use gauss::{Point, factor};
 use lookahead::Lookahead;
 use means::{Alone, BLOCK, Functions, Means, OfMean};
@@ -92,8 +92,7 @@ impl Uniforms<f32> for Ran1 {
 
     fn point(&mut self) -> (Point<f32>, f32) {
         let point = Point::draw(self);
-        let approximate = certain_approximation(factor(f64::from(point.square), ln));
-        (point, decided(approximate, || factor(point.square, libm::log)))
+        (point, factor(point.square, libm::log))
     }
 
     fn tangent(&mut self) -> f32 {

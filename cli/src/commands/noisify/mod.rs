@@ -23,7 +23,7 @@ use widebragg_experiment::reference_spread::spread_image;
 use widebragg_experiment::threads::pool;
 use widebragg_formats::float::read_float_start;
 use widebragg_formats::format_g::format_g as g;
-use widebragg_formats::memory::{filled, reserved};
+use widebragg_formats::memory::filled;
 use widebragg_formats::pgm::write_pgm;
 use widebragg_formats::smv::{write_smv, write_smv_u32};
 
@@ -99,28 +99,22 @@ impl Run<'_> {
         photons.iter_mut().for_each(|photons| *photons = (factor * f64::from(*photons)) as f32);
         if !options.has_noise {
             photons = self.spread(photons, &mut text)?;
-            self.write_without_noise(&photons)?;
+        }
+        self.write_without_noise(&photons)?;
+        if !options.has_noise {
             return Ok(text);
         }
 
         if options.mode == PhiMode::Spec {
-            self.write_without_noise(&photons)?;
             self.write_noise_of_spec(photons, &mut text)?;
             return Ok(text);
         }
         let mut streams = SharedStreams::new(self.seed, options.calibration_seed);
         let noise = PhotonNoise { flicker: options.flicker, calibration: options.calibration };
-        let mut counts = reserved(photons.len()).ok_or_else(no_memory)?;
-        counts.extend_from_slice(&photons);
-        // The deviates are a single stream, which one thread draws.
-        let write = || self.write_without_noise(&photons);
-        let count = || noise.count_all(*simd, &mut streams, &mut counts);
-        let (written, ()) = self.pool.install(|| rayon::join(write, count));
-        written?;
-        drop(photons);
+        noise.count_all(*simd, &mut streams, &mut photons);
         let _ = writeln!(text, "seed         {}", self.seed);
-        let _ = writeln!(text, "counts       {:.0}", sum(counts.iter().copied()));
-        let spread = self.spread(counts, &mut text)?;
+        let _ = writeln!(text, "counts       {:.0}", sum(photons.iter().copied()));
+        let spread = self.spread(photons, &mut text)?;
         let overloads = self.write_with_noise(&mut streams, &spread)?;
         let _ = writeln!(text, "photons      {:.0}  overloads {overloads}", sum(spread));
         Ok(text)
