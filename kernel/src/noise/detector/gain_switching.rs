@@ -12,11 +12,11 @@
 //!
 //! **Source.** The raw words of Jungfrau as dxtbx reads them (FormatNexusJungfrauExt).
 
-use super::{BLOCK, Place, floor};
+use super::{Place, floor};
 use crate::Error;
 use crate::arrays::same_length;
 use crate::lanes::Simd;
-use crate::noise::counter::{Stage, Stream};
+use crate::noise::counter::Stage;
 
 /// One of the gains.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,8 +57,8 @@ impl PixelDifferences<'_> {
     fn check(&self, pixels: usize) -> Result<(), Error> {
         let of_modes = self.pedestals_adu.map(|map| ("pedestal map", map));
         let others = [("gain map", self.gains), ("common mode", self.common_adu)];
-        let all = others.into_iter().chain(of_modes).filter_map(|(name, map)| Some((name, map?)));
-        all.into_iter().try_for_each(|(name, map)| same_length(name, map.len(), pixels))
+        let mut all = others.into_iter().chain(of_modes).filter_map(|(name, map)| Some((name, map?)));
+        all.try_for_each(|(name, map)| same_length(name, map.len(), pixels))
     }
 
     /// The factor on the gain of a pixel, and what is added to its pedestal.
@@ -81,15 +81,10 @@ pub fn fill_pedestal_map(
     first: u32,
     pedestal_map: &mut [f32],
 ) {
-    let stream = Stream::new(seed, Stage::Pedestal, mode, panel);
-    let mut next = first;
-    for block in pedestal_map.chunks_mut(BLOCK) {
-        let mut deviates = [0.0; BLOCK];
-        let deviates = deviates.get_mut(..block.len()).unwrap_or_default();
-        stream.fill_gauss(simd, next, deviates);
-        block.iter_mut().zip(deviates).for_each(|(pedestal, g)| *pedestal = (rms_adu * *g) as f32);
-        next = next.wrapping_add(BLOCK as u32);
-    }
+    // No frame has pedestals of its own.
+    let place = Place { simd, seed, frame: mode, panel, first };
+    place
+        .with_gauss(Stage::Pedestal, pedestal_map.iter_mut(), |pedestal, g| *pedestal = (rms_adu * g) as f32);
 }
 
 impl GainSwitching {
