@@ -11,7 +11,7 @@ pub(crate) mod picture;
 pub mod signals;
 
 use commands::{
-    bench, compare, demo, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render, stol, trace,
+    bench, compare, demo, devices, diagnose, gradcheck, gradient, hkl, noisify, nonbragg, refine, render, stol, trace,
     trace_diff,
 };
 use error::Failure;
@@ -29,6 +29,7 @@ pub fn execute(args: &[String]) -> Result<(), Failure> {
         Command::Man => console::print(&options::man()),
         Command::Completions(shell) => console::print(&options::completions(shell)),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Devices(options) => devices::run(&options),
         Command::Demo(demo) => demo::run(&demo),
         Command::Compare(options) => compare::run(&options, args),
         Command::Diagnose(options) => diagnose::run(&options, args),

@@ -28,6 +28,7 @@ pub mod commands;
 pub mod compare;
 pub mod coordinates;
 pub mod deviates;
+pub mod device;
 pub mod distributions;
 pub mod fault;
 pub mod geometry;

@@ -225,6 +225,7 @@ impl KernelScene {
             weight: 1.0,
             other_lattices: Vec::new(),
             simd: self.simd,
+            device: None,
             panels: vec![DetectorPanel {
                 roi: self.roi,
                 mask: self.mask.clone().map(Arc::new),

@@ -7,16 +7,26 @@ mod small;
 
 use small::small;
 use std::collections::HashMap;
+use std::sync::Arc;
 use widebragg::carryover::{Carryover, Slot};
 use widebragg::formulas::StepFormula;
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::lattice::Precision;
+use widebragg::light::LightRule;
 use widebragg::scene::Scene;
+use widebragg_devices::device::Device;
 use widebragg_devices::interpreted::Interpreted;
 use widebragg_devices::interpreter::Rounding;
 use widebragg_devices::tables::{Band, PixelType, SceneTables, nodes_of};
+use widebragg_experiment::experiment::Experiment;
+use widebragg_experiment::failure::Failure;
+use widebragg_experiment::frame::{Frame, render_frame};
+use widebragg_tests::device::{Defect, InterpretingDriver};
 use widebragg_tests::oracle::Mode;
 use widebragg_tests::scene::KernelScene;
+
+/// Random scenes that are compared.
+const SCENES: u64 = 400;
 
 /// The levels and how they round.
 fn levels() -> Vec<(Simd, Rounding)> {
@@ -77,11 +87,14 @@ fn compare(
 #[test]
 fn recorded_formulas_give_the_bits_of_their_level() {
     let mut compared: HashMap<StepFormula, usize> = HashMap::new();
-    for seed in 0..400 {
+    for seed in 0..SCENES {
         let drawn = small(seed);
         for mode in [Mode::Spec, Mode::CParity] {
             for (simd, rounding) in levels() {
-                let scene = KernelScene::from_simulation(&drawn.simulation, simd, mode);
+                let mut scene = KernelScene::from_simulation(&drawn.simulation, simd, mode);
+                if seed % 5 == 0 {
+                    scene.crystallite.cells = scene.crystallite.cells.map(|n| n + 0.25);
+                }
                 for precision in [Precision::Double, Precision::Mixed] {
                     let what = format!("seed {seed} {mode:?} {} {precision} {}", simd.level(), drawn.line);
                     let pixels = scene.with(drawn.threads, |scene, slots| {
@@ -94,5 +107,89 @@ fn recorded_formulas_give_the_bits_of_their_level() {
             }
         }
     }
-    println!("{compared:?}");
+    for formula in StepFormula::all() {
+        assert!(compared.get(&formula).is_some_and(|&count| count > 100), "{formula:?}: {compared:?}");
+    }
+}
+
+fn bits(pixels: &[f32]) -> Vec<u32> {
+    pixels.iter().map(|pixel| pixel.to_bits()).collect()
+}
+
+fn render(experiment: &Experiment) -> Result<Frame, Failure> {
+    let mut orientations = experiment.orientation_buffer()?;
+    render_frame(experiment, &experiment.scenes(0, &mut orientations)?, &|| ())
+}
+
+fn on(experiment: &Experiment, rounding: Rounding, defect: Defect, is_optional: bool) -> Experiment {
+    let device = Device::new(Box::new(InterpretingDriver::new(rounding, defect)), is_optional);
+    experiment.clone().on_device(Arc::new(device)).expect("a level that rounds alike")
+}
+
+#[test]
+fn frames_of_a_device_are_those_of_the_processor() {
+    let mut counted = 0;
+    for seed in 0..60 {
+        let drawn = small(seed);
+        for mode in [Mode::Spec, Mode::CParity] {
+            for (simd, rounding) in levels() {
+                let scene = KernelScene::from_simulation(&drawn.simulation, simd, mode);
+                let mut experiment = scene.experiment();
+                experiment.reference_threads = drawn.threads;
+                experiment.light = LightRule::Loop;
+                let device = on(&experiment, rounding, Defect::None, false);
+                let (expected, found) = (render(&experiment).expect("a frame"), render(&device).expect("a frame"));
+                let what = format!("seed {seed} {mode:?} {} {}", simd.level(), drawn.line);
+                assert_eq!(bits(&found.pixels), bits(&expected.pixels), "{what}");
+                // Rows are added up in other pieces where interpolation ends between them.
+                let apart = found.report.omega_sum_sr / expected.report.omega_sum_sr - 1.0;
+                assert!(!(apart.abs() > 1e-14), "{what}: {apart}");
+                let counts = |frame: &Frame| (frame.report.pixels, frame.report.fallbacks);
+                assert_eq!(counts(&found), counts(&expected), "{what}");
+                let slots = |frame: &Frame| frame.panels[0].slots.clone();
+                assert_eq!(slots(&found), slots(&expected), "{what}");
+                counted += usize::from(expected.report.fallbacks > 0) + usize::from(!slots(&expected).is_empty());
+            }
+        }
+    }
+    assert!(counted > 20, "{counted} frames with fallbacks or a carryover");
+}
+
+/// A frame of a few rows, at a level and its rounding.
+fn some_experiment() -> (Experiment, Rounding) {
+    let (simd, rounding) = levels()[0];
+    (KernelScene::from_simulation(&small(3).simulation, simd, Mode::Spec).experiment(), rounding)
+}
+
+#[test]
+fn a_device_with_a_defect_is_refused_by_name() {
+    let (experiment, rounding) = some_experiment();
+    for (defect, words) in [
+        (Defect::OtherRounding, "was expected, and this one"),
+        (Defect::Miscompiles, "pixels of the self-test"),
+        (Defect::NoMemory, "no memory for nodes"),
+        (Defect::LostAfter(0), "the device is lost"),
+        // The three scenes of the self-test are rendered, and the frame is not.
+        (Defect::LostAfter(3), "the device is lost"),
+    ] {
+        let device = on(&experiment, rounding, defect, false);
+        let failure = render(&device).expect_err("a failure").to_string();
+        assert!(failure.starts_with("test:0: ") && failure.contains(words), "{defect:?}: {failure}");
+        assert_eq!(failure.lines().count(), 1, "{failure}");
+        // It is not tried again.
+        assert_eq!(render(&device).expect_err("a failure").to_string(), failure);
+    }
+}
+
+#[test]
+fn the_processor_goes_on_for_an_optional_device() {
+    let (experiment, rounding) = some_experiment();
+    let expected = render(&experiment).expect("a frame");
+    for defect in [Defect::Miscompiles, Defect::NoMemory, Defect::LostAfter(3)] {
+        let device = on(&experiment, rounding, defect, true);
+        let found = render(&device).expect("a frame");
+        assert_eq!(bits(&found.pixels), bits(&expected.pixels), "{defect:?}");
+        let device = device.device.expect("a device");
+        assert!(device.failed().is_some(), "{defect:?}");
+    }
 }

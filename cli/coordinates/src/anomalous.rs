@@ -7,10 +7,9 @@
 
 use core::iter::once;
 
-use xraydb::XrayDb;
-
 use crate::elements::Element;
 use crate::error::Error;
+use crate::xray_tables::xray_tables;
 
 /// hc in eV Å: the energy in eV is this over the wavelength in Å (CODATA 2018, exact).
 pub const EV_ANGSTROM: f64 = 12_398.419_843_320_026;
@@ -149,7 +148,7 @@ impl AnomalousSource {
         if !self.tables {
             return Ok(Anomalous::default());
         }
-        let tables = XrayDb::try_new().map_err(|_| beyond(None))?;
+        let tables = xray_tables().map_err(|_| beyond(None))?;
         let symbol = element.symbol();
         let (first, last) = tables.chantler_energy_range(symbol).map_err(|_| beyond(None))?;
         if !(first..=last).contains(&energy_ev) {
@@ -198,7 +197,7 @@ impl AnomalousSource {
         if !self.tables {
             return Vec::new();
         }
-        let tables = XrayDb::try_new();
+        let tables = xray_tables();
         let energies = tables
             .and_then(|tables| tables.chantler_energies(element.symbol(), Some(first_ev), Some(last_ev)));
         energies.unwrap_or_default()

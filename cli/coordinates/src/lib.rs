@@ -66,3 +66,4 @@ pub mod solvent;
 pub mod structure_factors;
 mod tables;
 mod transform;
+pub mod xray_tables;

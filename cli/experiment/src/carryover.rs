@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 use widebragg::carryover::{Carryover, Slot};
-use widebragg::render::open_streams;
+use widebragg::render::{continue_streams, open_streams};
 use widebragg::rotation::PhiMode;
 use widebragg::scene::Scene;
 use widebragg::structure_factor::{LatchPoint, LookupRule};
-use widebragg_formats::memory::filled;
+use widebragg_formats::memory::{filled, reserved};
 
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
@@ -25,6 +25,18 @@ pub fn open_slots(experiment: &Experiment, scene: &Scene<'_>) -> Result<Vec<Slot
     let no_memory = || Failure::no_memory(Part::Carryover, format!("that of {threads} threads"));
     let mut slots = filled(threads, Slot::default()).ok_or_else(no_memory)?;
     open_streams(scene, &mut slots).map_err(refused(Part::Scene))?;
+    Ok(slots)
+}
+
+/// The slots of a further call for the scene of a panel, whose streams find what the calls before have left in `kept`.
+///
+/// # Errors
+/// There is not enough memory, or they are slots of another scene.
+pub(crate) fn continued_slots(scene: &Scene<'_>, kept: &[Slot]) -> Result<Vec<Slot>, Failure> {
+    let no_memory = || Failure::no_memory(Part::Carryover, format!("that of {} threads", kept.len()));
+    let mut slots = reserved(kept.len()).ok_or_else(no_memory)?;
+    slots.extend_from_slice(kept);
+    continue_streams(scene, &mut slots).map_err(refused(Part::Carryover))?;
     Ok(slots)
 }
 

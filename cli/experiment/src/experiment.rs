@@ -17,6 +17,7 @@ use widebragg::scene::{
     CrystalInput, DetectorInput, MosaicInput, Oversample, Scene, SceneParameters, SceneParts,
 };
 use widebragg::structure_factor::{LookupRule, StructureFactors};
+use widebragg_devices::device::Device;
 
 use crate::background::Background;
 use crate::derive::{self, SourceSteps};
@@ -36,6 +37,8 @@ use crate::warning::Warning;
 pub struct Experiment {
     /// The SIMD level to run at.
     pub simd: Simd,
+    /// The device that renders images; `None`: the processor does. [`Experiment::on_device`] sets it.
+    pub device: Option<Arc<Device>>,
     /// The panels that are rendered, at least one.
     pub panels: Vec<DetectorPanel>,
     /// The number of panels of the detector.
@@ -241,6 +244,7 @@ impl Experiment {
         }
         let experiment = Self {
             simd: parameters.simd,
+            device: None,
             panels_in_all: panels.len(),
             panels,
             frame,

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use widebragg_devices::drivers::Fault;
+
 /// The part of an experiment that a failure is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -110,6 +112,8 @@ pub enum Failure {
         /// What there is no memory for.
         what: String,
     },
+    /// A device does not do what it was asked to.
+    Device(Fault),
     /// Data that cannot be used, in one line.
     Input(String),
 }
@@ -138,7 +142,7 @@ impl Failure {
                 Some(*part)
             }
             Self::TooFine { .. } => Some(Part::Oversampling),
-            Self::Input(_) => None,
+            Self::Device(_) | Self::Input(_) => None,
         }
     }
 
@@ -152,6 +156,7 @@ impl Failure {
                 format!("{recommended} subpixels along each axis would resolve the spots, more than {most}")
             }
             Self::NoMemory { what, .. } => format!("no memory for {what}"),
+            Self::Device(fault) => fault.to_string(),
             Self::Input(message) => message.clone(),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use widebragg::carryover::{Carryover, Slot};
+use widebragg::formulas::RowFormula;
 use widebragg::light::Choice;
 use widebragg::random::Ran1;
 use widebragg::render::RowReport;
@@ -15,7 +16,8 @@ use widebragg::structure_factor::LatchPoint;
 use widebragg_formats::memory::{filled, reserved, zeroed};
 
 use crate::background;
-use crate::carryover::{carryover, find_latch, latched, open_slots, slot_of_row};
+use crate::carryover::{carryover, continued_slots, find_latch, latched, open_slots, slot_of_row};
+use crate::device;
 use crate::experiment::Experiment;
 use crate::failure::{Failure, Part, refused};
 use crate::lattices::FrameScenes;
@@ -87,7 +89,30 @@ pub fn render_frame(
     scenes: &FrameScenes<'_>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<Frame, Failure> {
-    render(experiment, scenes, None, row_done).map(|(frame, _)| frame)
+    render(experiment, scenes, None, None, row_done).map(|(frame, _)| frame)
+}
+
+/// As [`render_frame`], as a further call of one run of the reference: in c-parity, the opening sweep of each stream
+/// finds what the calls before have left. `slots` are those of each panel, as they are after such a call and empty
+/// before the first, and are replaced by those after this one.
+///
+/// # Errors
+/// As [`render_frame`]; there are several lattices, or the slots are of other scenes.
+pub fn render_continued(
+    experiment: &Experiment,
+    scenes: &FrameScenes<'_>,
+    slots: &mut Vec<Vec<Slot>>,
+    row_done: &(dyn Fn() + Sync),
+) -> Result<Frame, Failure> {
+    if experiment.lattices() > 1 {
+        return Err(Failure::impossible(Part::Carryover, "that of several crystals cannot be kept"));
+    }
+    if !slots.is_empty() && slots.len() != scenes.panels().len() {
+        return Err(Failure::impossible(Part::Carryover, "it is that of another detector"));
+    }
+    let (frame, _) = render(experiment, scenes, None, Some(slots), row_done)?;
+    *slots = frame.panels.iter().map(|panel| panel.slots.clone()).collect();
+    Ok(frame)
 }
 
 /// As [`render_frame`], with Poisson deviates of the pixels, which are drawn from `streams`, one for each panel, while later
@@ -101,14 +126,15 @@ pub fn render_noisy_frame(
     streams: &[Ran1],
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
-    render(experiment, scenes, Some(streams), row_done)
+    render(experiment, scenes, Some(streams), None, row_done)
 }
 
-/// Image and deviates; without random numbers there are no deviates.
+/// Image and deviates; without random numbers there are no deviates. `slots` are those of calls before, for each panel.
 fn render(
     experiment: &Experiment,
     scenes: &FrameScenes<'_>,
     streams: Option<&[Ran1]>,
+    slots: Option<&[Vec<Slot>]>,
     row_done: &(dyn Fn() + Sync),
 ) -> Result<(Frame, Vec<f32>), Failure> {
     let room = |pixels: usize| zeroed::<f32>(pixels).ok_or_else(|| no_memory(experiment));
@@ -121,7 +147,9 @@ fn render(
     for (index, (part, StackPart { pixels: deviates, .. })) in of_panels.enumerate() {
         let random = streams.and_then(|streams| streams.get(index));
         let noise = random.map(|random| (random.clone(), deviates));
-        let (panel, rows, took) = render_panel(experiment, scenes.on_panel(index), part, noise, row_done)?;
+        let slots = slots.and_then(|slots| slots.get(index)).map_or(&[][..], |slots| slots);
+        let (panel, rows, took) =
+            render_panel(experiment, scenes.on_panel(index), slots, part, noise, row_done)?;
         seconds += took;
         report.pixels += rows.pixels;
         report.omega_sum_sr += rows.omega_sum_sr;
@@ -131,11 +159,12 @@ fn render(
     Ok((Frame { pixels, report, panels, seconds }, deviates))
 }
 
-/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice; also returns
-/// the time in s.
+/// Renders a panel into its pixels and, where it gets noise, its deviates, from its scenes with each lattice and with
+/// the slots of calls before; also returns the time in s.
 fn render_panel<'s, 'a: 's>(
     experiment: &Experiment,
     scenes: impl Iterator<Item = &'s Scene<'a>>,
+    slots: &[Slot],
     StackPart { first_row, pixels, .. }: StackPart<'_, &mut [f32]>,
     noise: Option<(Ran1, &mut [f32])>,
     row_done: &(dyn Fn() + Sync),
@@ -150,7 +179,8 @@ fn render_panel<'s, 'a: 's>(
             None => Before::Background(background::from_row(experiment, first_row)),
             Some(_) => Before::Lattices,
         };
-        let (lattice, rows, took) = render_lattice(experiment, scene, before, pixels, noise, row_done)?;
+        let (lattice, rows, took) =
+            render_lattice(experiment, scene, slots, before, pixels, noise, row_done)?;
         panel = Some(match panel {
             None => (lattice, rows, took),
             Some((mut panel, mut report, seconds)) => {
@@ -173,10 +203,11 @@ enum Before<'f> {
     Lattices,
 }
 
-/// Renders a panel with one lattice.
+/// Renders a panel with one lattice; the slots of calls before are empty where there were none.
 fn render_lattice(
     experiment: &Experiment,
     scene: &Scene<'_>,
+    kept: &[Slot],
     before: Before<'_>,
     pixels: &mut [f32],
     noise: Option<(Ran1, &mut [f32])>,
@@ -185,7 +216,10 @@ fn render_lattice(
     let (rows, columns) = (scene.panel().slow_pixels, scene.panel().fast_pixels);
     let no_memory = || no_memory(experiment);
     let mut rows_done = filled(rows, (RowReport::default(), None)).ok_or_else(no_memory)?;
-    let mut slots = open_slots(experiment, scene)?;
+    let mut slots = match kept {
+        [] => open_slots(experiment, scene)?,
+        kept => continued_slots(scene, kept)?,
+    };
     let started = Instant::now();
     let latch = find_latch(scene, &slots)?;
     let neglected_photons = experiment.neglected_photons / experiment.lattices() as f64;
@@ -204,12 +238,13 @@ fn render_lattice(
         done: &mut rows_done,
         aside: 0.0,
     };
-    let light = match light::choose(experiment.light, &scene) {
-        Some(choice) => target.render_spots(&scene, &choice)?,
-        None => {
-            target.render_rows(0..rows, &|rows, out, carry| scene.render_rows(rows, out, carry))?;
-            LightTaken::Loop
-        }
+    let light = if target.render_on_device(experiment, &scene)? {
+        LightTaken::Loop
+    } else if let Some(choice) = light::choose(experiment.light, &scene) {
+        target.render_spots(&scene, &choice)?
+    } else {
+        target.render_rows(0..rows, &|rows, out, carry| scene.render_rows(rows, out, carry))?;
+        LightTaken::Loop
     };
     let seconds = started.elapsed().as_secs_f64() - target.aside;
     if let Some(drawing) = drawing {
@@ -291,6 +326,25 @@ impl<'p> Target<'_, 'p> {
         let rendered = rendered_ns.into_inner() as f64 * 1e-9 / rayon::current_num_threads() as f64;
         self.aside += (started.elapsed().as_secs_f64() - rendered).max(0.0);
         Ok(())
+    }
+
+    /// Renders the panel on the experiment's device; returns whether it did.
+    fn render_on_device(&mut self, experiment: &Experiment, scene: &Scene<'_>) -> Result<bool, Failure> {
+        let Some(of_device) = device::render(experiment, scene)? else { return Ok(false) };
+        let columns = self.columns;
+        for RowFormula { rows, formula } in scene.row_formulas() {
+            self.render_rows(rows, &|rows, out, carry| {
+                if formula.is_none() {
+                    return scene.render_rows(rows, out, carry);
+                }
+                out.copy_from_slice(&of_device.pixels[rows.start * columns..rows.end * columns]);
+                scene.complete_rows(rows, out, carry)
+            })?;
+        }
+        if let Some((report, _)) = self.done.first_mut() {
+            report.fallbacks += of_device.fallbacks;
+        }
+        Ok(true)
     }
 
     /// Renders the panel from lists of its spots, band by band.

@@ -56,6 +56,7 @@
 pub mod background;
 pub mod carryover;
 mod derive;
+mod device;
 pub mod detector_noise;
 pub mod detectors;
 pub mod experiment;

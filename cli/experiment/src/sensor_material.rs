@@ -10,6 +10,7 @@
 //! CdTe: it takes 6.2 g/cm^3. Within some 30 eV of an edge, the tables are those of free atoms.
 
 use widebragg_coordinates::anomalous::EV_ANGSTROM;
+use widebragg_coordinates::xray_tables::xray_tables;
 use widebragg_formats::format_g::format_g;
 use xraydb::{CrossSectionKind, XrayDb};
 
@@ -84,7 +85,7 @@ impl SensorMaterial {
         if !(first_ev..=last_ev).contains(&energy_ev) {
             return Err(beyond());
         }
-        let per_cm = XrayDb::try_new().and_then(|tables| {
+        let per_cm = xray_tables().and_then(|tables| {
             let density = self.density_g_per_cm3();
             tables.material_mu_at(self.name(), density, energy_ev, CrossSectionKind::Total)
         });

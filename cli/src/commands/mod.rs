@@ -7,6 +7,7 @@ mod companions;
 pub mod compare;
 mod crystal_words;
 pub mod demo;
+pub mod devices;
 pub mod derivatives;
 pub mod diagnose;
 mod distinct;

@@ -96,24 +96,70 @@ fn rings(
     if bins > MOST_BINS {
         return Err(Failure::input(format!("--bins {bins}: must be at most {MOST_BINS}")));
     }
-    let unit = Matter {
-        name: "1 electron".to_owned(),
-        points: vec![StolPoint { s_per_angstrom: 0.0, f_electrons: 1.0 }].into(),
+    let matter = Amount {
         place: Place::Slab { thickness_m },
         density_g_per_cm3: options.density_g_per_cm3.unwrap_or(DENSITY_G_PER_CM3),
         weight_g_per_mol: options.weight_g_per_mol.unwrap_or(WEIGHT_G_PER_MOL),
-        attenuation_per_m: None,
     };
     let image = image(options, experiment)?;
     let pool = threads::pool(threads::or_all_cores(render.threads))?;
-    let rings = pool.install(|| {
-        let units = photons(experiment, vec![unit], area_m2(render)?)?.photons;
-        radial_means(experiment, &image, &units, bins).map_err(Failure::from)
-    })?;
+    let rings = pool.install(|| matter.rings(render, experiment, &image, bins))?;
     if rings.is_empty() {
         return Err(Failure::input(format!("{}: no ring has enough pixels", options.image.display())));
     }
     Ok(rings)
+}
+
+/// How much amorphous matter there is, and where.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Amount {
+    /// Where it is along the beam.
+    pub place: Place,
+    /// Density, in g/cm^3.
+    pub density_g_per_cm3: f64,
+    /// Molecular weight, in g/mol.
+    pub weight_g_per_mol: f64,
+}
+
+impl Amount {
+    /// The photons of each pixel of an experiment of these options, of matter with the structure factors `points`;
+    /// computed on the threads of the current pool.
+    ///
+    /// # Errors
+    /// The beam has no size, or what [`photons`] refuses.
+    pub fn photons(
+        self,
+        options: &Options,
+        experiment: &Experiment,
+        points: Vec<StolPoint>,
+    ) -> Result<Vec<f32>, Failure> {
+        let Self { place, density_g_per_cm3, weight_g_per_mol } = self;
+        let matter = Matter {
+            name: String::new(),
+            points: points.into(),
+            place,
+            density_g_per_cm3,
+            weight_g_per_mol,
+            attenuation_per_m: None,
+        };
+        Ok(photons(experiment, vec![matter], area_m2(options)?)?.photons)
+    }
+
+    /// The structure factors of the matter whose photons an image has: means over `bins` rings.
+    ///
+    /// # Errors
+    /// As [`Amount::photons`] and [`radial_means`].
+    pub fn rings(
+        self,
+        options: &Options,
+        experiment: &Experiment,
+        image: &[f32],
+        bins: usize,
+    ) -> Result<Vec<RadialMean>, Failure> {
+        let electron = StolPoint { s_per_angstrom: 0.0, f_electrons: 1.0 };
+        let units = self.photons(options, experiment, vec![electron])?;
+        Ok(radial_means(experiment, image, &units, bins)?)
+    }
 }
 
 /// The photons of the image; NaN where a pixel is saturated or masked.

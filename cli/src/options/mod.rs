@@ -35,7 +35,7 @@ pub use completions::completions;
 pub use help::{help, help_on};
 pub use man::man;
 pub use model::{
-    Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions,
+    Attenuation, BackgroundOptions, BenchOptions, Command, CompareOptions, DemoOptions, DevicesOptions, DiagnoseOptions,
     Dtype, GradientOptions, HeaderStyle, HklOptions, Log, MatterOption, MatterTable, Misset, ModelOptions,
     NMatrix, NxmxData, Options, PanelChoice, SensorOption, Shell, ShotOptions, SolventChoice,
     SpectrumOptions, StolOptions, TraceDiffOptions, TraceFormat, TraceOptions,

@@ -22,6 +22,7 @@ use widebragg_experiment::factor_grid::GridNumbers;
 use widebragg_experiment::gradient::loss::LossKind;
 use widebragg_experiment::parameters::PhiSampling;
 use widebragg_experiment::sensor_material::SensorMaterial;
+use widebragg_devices::choice::Choice;
 use widebragg_experiment::shots::Distributions;
 use widebragg_experiment::spectrum::Peak;
 use widebragg_formats::nxmx::Compression;
@@ -35,6 +36,8 @@ pub enum Command {
     Render(Box<Options>),
     /// Measure the speed of the render loop.
     Bench(BenchOptions),
+    /// List the devices that render.
+    Devices(DevicesOptions),
     /// Render the built-in crystal.
     Demo(DemoOptions),
     /// Compare two images.
@@ -176,6 +179,13 @@ pub enum Log {
     Summary,
     /// The lines of nanoBragg.
     NanoBragg,
+}
+
+/// The options of `widebragg devices`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DevicesOptions {
+    /// Print the list as JSON.
+    pub json: bool,
 }
 
 /// The options of `widebragg bench`.
@@ -887,6 +897,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Highest instruction set to use; `None`: the best the processor has.
     pub simd: Option<SimdLevel>,
+    /// What renders images.
+    pub device: Choice,
     /// Arithmetic of the lattice factor.
     pub precision: Precision,
     /// Whether images are rendered from lists of their spots.

@@ -3,7 +3,7 @@
 use super::{
     given::Given,
     model::{
-        BenchOptions, Command, CompareOptions, DemoOptions, DiagnoseOptions, GradientOptions, HklOptions,
+        BenchOptions, Command, CompareOptions, DemoOptions, DevicesOptions, DiagnoseOptions, GradientOptions, HklOptions,
         Options, ShotsOptions, StolOptions, TraceDiffOptions, TraceOptions,
     },
     reader::{End, GENERAL, Reader, Target, Unknown},
@@ -33,6 +33,7 @@ pub(super) trait CommandOptions: Default + 'static {
 impl CommandOptions for () {}
 impl CommandOptions for BenchOptions {}
 impl CommandOptions for DemoOptions {}
+impl CommandOptions for DevicesOptions {}
 impl CommandOptions for CompareOptions {}
 impl CommandOptions for TraceDiffOptions {}
 

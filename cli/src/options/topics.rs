@@ -87,7 +87,7 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 24] = [
+pub(super) static TOPICS: [Topic; 25] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
@@ -115,11 +115,12 @@ pub(super) static TOPICS: [Topic; 24] = [
     written!("noise", "--noise-model: the noise of the detector, stage by stage"),
     written!("noisify", "noisify and nonbragg, nanoBragg's companions"),
     written!("performance", "--threads, --simd, --precision; speed"),
+    written!("devices", "--device: images from a GPU, bit for bit"),
     written!("memory", "the memory that a run needs, and limits of size"),
 ];
 
 /// Other words that find a topic, and its name.
-const WORDS: [(&str, &str); 27] = [
+const WORDS: [(&str, &str); 32] = [
     ("nxmx", "headers"),
     ("nexus", "headers"),
     ("hdf5", "headers"),
@@ -135,6 +136,11 @@ const WORDS: [(&str, &str); 27] = [
     ("precision", "performance"),
     ("threads", "performance"),
     ("simd", "performance"),
+    ("device", "devices"),
+    ("gpu", "devices"),
+    ("opencl", "devices"),
+    ("cuda", "devices"),
+    ("vulkan", "devices"),
     ("readout", "noise"),
     ("gain", "noise"),
     ("gain-modes", "noise"),

@@ -4,21 +4,29 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn};
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use numpy::{
+    IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn,
+    PyUntypedArrayMethods, ToPyArray,
+};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use widebragg::carryover::Slot;
 use widebragg::crystal::CellSource;
 use widebragg::scene::CrystalInput;
 use widebragg_cli::commands::derivatives::Chosen;
+use widebragg_cli::commands::render::arrays;
 use widebragg_cli::commands::setup::inputs::Inputs;
 use widebragg_cli::commands::setup::{self, SetUp};
+use widebragg_cli::commands::stol::Amount;
 use widebragg_cli::options::{self, Command, GradientOptions, Options};
+use widebragg_experiment::background::{Place, RadialMean};
 use widebragg_experiment::carryover::{find_latch, latched, open_slots};
-use widebragg_experiment::detector_noise::DetectorNoise;
+use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
 use widebragg_experiment::experiment::Experiment as LibraryExperiment;
+use widebragg_experiment::factor_grid::{FactorGrid, GridNumbers};
 use widebragg_experiment::failure::{Failure, Part};
-use widebragg_experiment::frame::render_frame;
+use widebragg_experiment::frame::{render_continued, render_frame};
 use widebragg_experiment::gradient::loss::{Loss, LossKind};
 use widebragg_experiment::gradient::moves::Moves;
 use widebragg_experiment::gradient::named::value;
@@ -26,10 +34,15 @@ use widebragg_experiment::gradient::problem::Problem;
 use widebragg_experiment::gradient::refine::optimiser::fit;
 use widebragg_experiment::gradient::selection::selected;
 use widebragg_experiment::images::noise_counts;
+use widebragg_experiment::predictions::{FullIntensity, Prediction, When, of_experiment};
 use widebragg_experiment::threads;
 use widebragg_experiment::trace::pixel::{Carried, Chosen as Steps, Rounding, trace_pixel};
 
+use widebragg_formats::image::Pixels;
+use widebragg_formats::stol::StolPoint;
+
 use crate::failure::raised;
+use crate::images::{self, Stored};
 use crate::pools::pool;
 
 /// The words with which `gradient` reads the parameters of a derivative.
@@ -48,8 +61,10 @@ pub(crate) struct Experiment {
     noise: OnceLock<DetectorNoise>,
 }
 
+type ArrayF64<'py> = Bound<'py, PyArrayDyn<f64>>;
+
 /// The indices of the first node of a grid, and the grid.
-type FactorArray<'py> = ([i32; 3], Bound<'py, PyArrayDyn<f64>>);
+type FactorArray<'py> = ([i32; 3], ArrayF64<'py>);
 
 /// What a refinement found.
 #[pyclass(frozen, get_all, module = "widebragg._core")]
@@ -68,6 +83,38 @@ pub(crate) struct Refined {
     believable: bool,
     /// Pixels of the last stage.
     pixels: usize,
+}
+
+/// What the sweeps of an image leave to those of the next one: the slots of each panel.
+#[pyclass(frozen, module = "widebragg._core")]
+#[derive(Default)]
+pub(crate) struct Carryover(Mutex<Vec<Vec<Slot>>>);
+
+#[pymethods]
+impl Carryover {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// For each stream its panel, its first row and the row past its last, the pixel (slow, fast) whose sweep left
+    /// what was found, and how often that and the unrotated cell were found.
+    #[getter]
+    fn streams<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let panels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let streams =
+            panels.iter().enumerate().flat_map(|(panel, slots)| slots.iter().map(move |slot| (panel, slot)));
+        let streams = streams.map(|(panel, slot)| {
+            let entry = PyDict::new(py);
+            entry.set_item("panel", panel)?;
+            entry.set_item("rows", (slot.first_row, slot.end_row))?;
+            entry.set_item("left_by", slot.left_by)?;
+            entry.set_item("hits", slot.hits)?;
+            entry.set_item("fresh", slot.fresh)?;
+            Ok(entry)
+        });
+        streams.collect()
+    }
 }
 
 /// A parameter of derivatives: its name, its unit and its value.
@@ -151,14 +198,15 @@ impl Experiment {
         Ok(facts)
     }
 
-    /// The photons expected in each pixel of a frame, counted from 0, into `out` where it is given.
-    #[pyo3(signature = (frame, threads, out))]
+    /// The photons expected in each pixel of a frame, counted from 0, into `out` where it is given; what calls before
+    /// have left is found in `carryover`, and kept there.
     fn render<'py>(
         &self,
         py: Python<'py>,
         frame: usize,
         threads: Option<usize>,
         out: Option<PyReadwriteArrayDyn<'py, f32>>,
+        carryover: Option<&Carryover>,
     ) -> PyResult<Option<Bound<'py, PyArrayDyn<f32>>>> {
         let experiment = &self.set_up.experiment;
         let frames = experiment.crystals_at_frames.len();
@@ -167,7 +215,7 @@ impl Experiment {
                 "frame {frame} of a scan of {frames}, counted from 0"
             )));
         }
-        let rendered = rendered(py, experiment, frame, self.threads(threads))?;
+        let rendered = rendered(py, experiment, frame, self.threads(threads), carryover)?;
         match out {
             None => rendered.into_pyarray(py).reshape(self.shape()).map(Some),
             Some(mut out) => {
@@ -205,19 +253,23 @@ impl Experiment {
     }
 
     /// The derivatives of the sum of the pixels, each times its weight, with respect to each parameter of `wrt`, after
-    /// moves by `steps`.
-    fn pullback(
+    /// moves by `steps`; with `F` among these, also with respect to each structure factor of the grid.
+    fn pullback<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         wrt: Wrt,
         steps: Vec<f64>,
         weights: PyReadonlyArrayDyn<'_, f64>,
         threads: Option<usize>,
-    ) -> PyResult<Vec<f64>> {
+    ) -> PyResult<(Vec<f64>, Option<ArrayF64<'py>>)> {
         let chosen = self.chosen(wrt)?;
         let (moves, weights) = (moved(&chosen, &steps)?, weights.as_slice()?);
         check_pixels("weights", weights.len(), &self.set_up.experiment)?;
-        self.solved(py, &chosen, threads, |problem| slopes(problem, &chosen, &moves, weights))
+        let (slopes, by_f) =
+            self.solved(py, &chosen, threads, |problem| slopes(problem, &chosen, &moves, weights))?;
+        let shape = self.set_up.experiment.structure_factors.as_deref().map(|grid| grid.shape().to_vec());
+        let by_f = by_f.map(|by_f| by_f.into_pyarray(py).reshape(shape.unwrap_or_default())).transpose()?;
+        Ok((slopes, by_f))
     }
 
     /// The derivatives of each pixel with respect to each parameter of `wrt`, after moves by `steps`: an image for each.
@@ -255,7 +307,7 @@ impl Experiment {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
         let experiment = &self.set_up.experiment;
-        let stages = (&self.options, &self.noise);
+        let stages = (&self.set_up.noise_stages, &self.noise);
         let threads = self.threads(threads);
         stored(py, experiment, stages, photons.as_slice()?, (seed, frame), threads)
     }
@@ -269,23 +321,172 @@ impl Experiment {
         Ok(Some((grid.min(), nodes.into_pyarray(py).reshape(grid.shape().to_vec())?)))
     }
 
-    /// The derivatives of the sum of the pixels, each times its weight, with respect to each structure factor of the grid.
-    fn pullback_to_f<'py>(
+    /// The same experiment with other structure factors in the grid.
+    fn with_structure_factors(&self, factors: PyReadonlyArrayDyn<'_, f64>) -> PyResult<Self> {
+        let SetUp { experiment, geometry, wavelengths, noise_stages, .. } = &self.set_up;
+        let known = experiment.structure_factors.as_deref();
+        let grid = known.filter(|grid| grid.grids() == 1 && factors.shape() == grid.shape());
+        let Some(grid) = grid else {
+            let known = known.map(|grid| (grid.grids(), grid.shape()));
+            let given = factors.shape();
+            return Err(PyValueError::new_err(match known {
+                None => "structure factors: the experiment has none but default_F".to_owned(),
+                Some((1, [h, k, l])) => {
+                    format!("structure factors: an array of shape {given:?}, the grid has ({h}, {k}, {l})")
+                }
+                Some((grids, _)) => format!("structure factors: the experiment has {grids} grids of them"),
+            }));
+        };
+        let values = factors.as_slice()?.to_vec();
+        let grid = FactorGrid::several(grid.bounds(), values, None, GridNumbers::F64);
+        let experiment = LibraryExperiment { structure_factors: Some(Arc::new(grid)), ..experiment.clone() };
+        let set_up = SetUp {
+            experiment,
+            reflections: None,
+            model: None,
+            geometry: geometry.clone(),
+            wavelengths: wavelengths.clone(),
+            plan: None,
+            noise_stages: noise_stages.clone(),
+        };
+        Ok(Self {
+            options: self.options.clone(),
+            words: self.words.clone(),
+            set_up,
+            warnings: Vec::new(),
+            noise: OnceLock::new(),
+        })
+    }
+
+    /// The photons that amorphous matter adds to each pixel; none without such matter.
+    #[getter]
+    fn background<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArrayDyn<f32>>>> {
+        let background = self.set_up.experiment.background.as_deref();
+        background.map(|of| of.photons.to_pyarray(py).reshape(self.shape())).transpose()
+    }
+
+    /// The photons of each pixel that matter scatters, in a slab or on a path along the beam, in mm: matter of points
+    /// of s in 1/angstrom and F in electrons, of a density in g/cm^3 and a molecular weight in g/mol.
+    fn scattered<'py>(
         &self,
         py: Python<'py>,
-        weights: PyReadonlyArrayDyn<'_, f64>,
+        points: Vec<(f64, f64)>,
+        thickness_mm: f64,
+        path_mm: Option<[f64; 2]>,
+        density_and_weight: (f64, f64),
         threads: Option<usize>,
-    ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
-        let weights = weights.as_slice()?;
-        check_pixels("weights", weights.len(), &self.set_up.experiment)?;
-        let chosen = self.chosen((vec!["F".to_owned()], Vec::new()))?;
-        let moves = Moves::default();
-        let by_f = self.solved(py, &chosen, threads, |problem| {
-            let (pulled, _) = problem.pullback(&moves, weights, &[], true)?;
-            Ok(pulled.by_f.unwrap_or_default())
-        })?;
-        let shape = self.set_up.experiment.structure_factors.as_deref().map(|grid| grid.shape().to_vec());
-        by_f.into_pyarray(py).reshape(shape.unwrap_or_default())
+    ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        let point = |(s_per_angstrom, f_electrons)| StolPoint { s_per_angstrom, f_electrons };
+        let points = points.into_iter().map(point).collect();
+        let (density_g_per_cm3, weight_g_per_mol) = density_and_weight;
+        let place = match path_mm {
+            Some(ends_mm) => Place::Path { ends_m: ends_mm.map(|end_mm| end_mm * 1e-3) },
+            None => Place::Slab { thickness_m: thickness_mm * 1e-3 },
+        };
+        let matter = Amount { place, density_g_per_cm3, weight_g_per_mol };
+        let pool = pool(self.threads(threads))?;
+        let scatter = || matter.photons(&self.options, &self.set_up.experiment, points);
+        let photons = py.detach(|| pool.install(scatter)).map_err(raised)?;
+        photons.into_pyarray(py).reshape(self.shape())
+    }
+
+    /// s and F of the amorphous matter in a slab whose photons an image has, and the pixels of each; density and
+    /// molecular weight are as above.
+    fn radial_means<'py>(
+        &self,
+        py: Python<'py>,
+        photons: PyReadonlyArrayDyn<'_, f32>,
+        bins: usize,
+        thickness_mm: f64,
+        density_and_weight: (f64, f64),
+        threads: Option<usize>,
+    ) -> PyResult<[Bound<'py, PyArray1<f64>>; 3]> {
+        let experiment = &self.set_up.experiment;
+        let photons = photons.as_slice()?;
+        check_pixels("photons", photons.len(), experiment)?;
+        let place = Place::Slab { thickness_m: thickness_mm * 1e-3 };
+        let (density_g_per_cm3, weight_g_per_mol) = density_and_weight;
+        let matter = Amount { place, density_g_per_cm3, weight_g_per_mol };
+        let pool = pool(self.threads(threads))?;
+        let rings = || matter.rings(&self.options, experiment, photons, bins);
+        let rings = py.detach(|| pool.install(rings)).map_err(raised)?;
+        let column = |of: fn(&RadialMean) -> f64| rings.iter().map(of).collect::<Vec<f64>>().into_pyarray(py);
+        Ok([
+            column(|ring| ring.point.s_per_angstrom),
+            column(|ring| ring.point.f_electrons),
+            column(|ring| ring.pixels as f64),
+        ])
+    }
+
+    /// Writes the pixels of a frame, counted from 0, as an image of a format; `adc_offset` is what counts have too
+    /// much.
+    fn write_image(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        format: &str,
+        pixels: Stored<'_>,
+        frame: usize,
+        adc_offset: f64,
+    ) -> PyResult<()> {
+        check_pixels("pixels", pixels.count(), &self.set_up.experiment)?;
+        images::write(py, (&self.options, &self.set_up), (&path, format), &pixels, (frame, adc_offset))
+    }
+
+    /// Writes frames, one after the other in `pixels`, as an NXmx file.
+    fn write_nxmx(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        pixels: Stored<'_>,
+        threads: Option<usize>,
+    ) -> PyResult<()> {
+        let count = self.set_up.experiment.pixels().max(1);
+        let frames: Vec<Pixels<'_>> = match pixels.pixels()? {
+            Pixels::F32(pixels) => pixels.chunks_exact(count).map(Pixels::F32).collect(),
+            Pixels::I32(pixels) => pixels.chunks_exact(count).map(Pixels::I32).collect(),
+            _ => return Err(PyTypeError::new_err("NXmx files hold f32 or i32")),
+        };
+        let pool = pool(self.threads(threads))?;
+        let write = || arrays::write_nxmx((&self.options, &self.set_up), &self.words, &path, &frames);
+        py.detach(|| pool.install(write)).map_err(raised)
+    }
+
+    /// Writes the geometry as an experiment list of DIALS, with the crystal, or as a geometry of CrystFEL.
+    fn write_geometry(&self, py: Python<'_>, path: PathBuf, format: &str) -> PyResult<()> {
+        let write = match format {
+            "expt" => arrays::write_expt,
+            "geom" => arrays::write_geom,
+            _ => return Err(PyValueError::new_err(format!("format: {format:?} is none of expt, geom"))),
+        };
+        py.detach(|| write(&self.set_up, &path)).map_err(raised)
+    }
+
+    /// Where the reflections of the first `frames` frames are: a column for each quantity.
+    fn predictions<'py>(&self, py: Python<'py>, frames: usize) -> PyResult<Bound<'py, PyDict>> {
+        let experiment = &self.set_up.experiment;
+        let found = py.detach(|| of_experiment(experiment, frames)).map_err(raised)?;
+        let entry = PyDict::new(py);
+        let hkl: Vec<i32> = found.iter().flat_map(|reflection| reflection.hkl).collect();
+        entry.set_item("hkl", hkl.into_pyarray(py).reshape([found.len(), 3])?)?;
+        let panels: Vec<i64> = found.iter().map(|reflection| reflection.panel as i64).collect();
+        entry.set_item("panel", panels.into_pyarray(py))?;
+        let column =
+            |of: &dyn Fn(&Prediction) -> f64| found.iter().map(of).collect::<Vec<f64>>().into_pyarray(py);
+        entry.set_item("fast_px", column(&|reflection| reflection.position_px[0]))?;
+        entry.set_item("slow_px", column(&|reflection| reflection.position_px[1]))?;
+        entry.set_item("d_A", column(&|reflection| reflection.d_angstrom))?;
+        entry.set_item("wavelength_A", column(&Prediction::lambda_angstrom))?;
+        let when = |reflection: &Prediction| match reflection.when {
+            When::Phi { phi_deg, .. } => phi_deg,
+            When::Excitation(angle_rad) => angle_rad.to_degrees(),
+        };
+        let rotates = experiment.phi.range != 0.0;
+        entry.set_item(if rotates { "phi_deg" } else { "excitation_deg" }, column(&when))?;
+        if let Some(intensity) = FullIntensity::new(experiment) {
+            entry.set_item("full_photons", column(&|reflection| intensity.photons(reflection)))?;
+        }
+        Ok(entry)
     }
 
     /// The intermediate values of a pixel, and of each of its steps.
@@ -386,7 +587,7 @@ impl Experiment {
         self.solved(py, &chosen, threads, |problem| {
             let image = problem.image(&moves)?;
             let (loss, _, weights) = loss.at(&image, selected(experiment));
-            let slopes = slopes(problem, &chosen, &moves, &weights)?;
+            let (slopes, _) = slopes(problem, &chosen, &moves, &weights)?;
             let names = chosen.parameters.iter().map(|named| named.name.to_string());
             Ok((loss, names.zip(slopes).collect()))
         })
@@ -455,28 +656,38 @@ pub(crate) fn set_up(
     Ok((set_up, warnings.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
-/// The photons expected in each pixel of a frame, counted from 0.
+/// The photons expected in each pixel of a frame, counted from 0; what calls before have left is found in `carryover`.
 pub(crate) fn rendered(
     py: Python<'_>,
     experiment: &LibraryExperiment,
     frame: usize,
     threads: usize,
+    carryover: Option<&Carryover>,
 ) -> PyResult<Vec<f32>> {
     let pool = pool(threads)?;
-    let render = || {
+    let render = |slots: Option<&mut Vec<Vec<Slot>>>| {
         let mut orientations = experiment.orientation_buffer()?;
         let scenes = experiment.scenes(frame, &mut orientations)?;
-        render_frame(experiment, &scenes, &|| ())
+        match slots {
+            None => render_frame(experiment, &scenes, &|| ()),
+            Some(slots) => render_continued(experiment, &scenes, slots, &|| ()),
+        }
     };
-    Ok(py.detach(|| pool.install(render)).map_err(raised)?.pixels)
+    let rendered = py.detach(|| {
+        // Locked by the caller: a thread of the pool that waits for others may take up another render.
+        let mut kept = carryover.map(|Carryover(kept)| kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let slots = kept.as_deref_mut();
+        pool.install(|| render(slots))
+    });
+    Ok(rendered.map_err(raised)?.pixels)
 }
 
-/// What a detector stores of expected photons, drawn by a seed and the number of a frame. The stages are those of the options,
-/// and what they need is kept from the first image on.
+/// What a detector stores of expected photons, drawn by a seed and the number of a frame. What the stages need is
+/// kept from the first image on.
 pub(crate) fn stored<'py>(
     py: Python<'py>,
     experiment: &LibraryExperiment,
-    (options, noise): (&Options, &OnceLock<DetectorNoise>),
+    (stages, noise): (&NoiseStages, &OnceLock<DetectorNoise>),
     photons: &[f32],
     (seed, frame): (u64, u32),
     threads: usize,
@@ -486,7 +697,7 @@ pub(crate) fn stored<'py>(
     let detect = || {
         if noise.get().is_none() {
             // Another thread may have made the same in the meantime.
-            let _ = noise.set(DetectorNoise::new(&options.noise_stages, experiment)?);
+            let _ = noise.set(DetectorNoise::new(stages, experiment)?);
         }
         let no_memory = || Failure::no_memory(Part::Noise, "an image");
         let stored = noise.get().ok_or_else(no_memory)?.stored(experiment, photons, seed, frame)?;
@@ -521,15 +732,17 @@ fn moved(chosen: &Chosen, steps: &[f64]) -> PyResult<Moves> {
     Ok(moves)
 }
 
-/// Derivatives of a weighted sum of pixels with respect to each parameter, in its unit.
+/// Derivatives of a weighted sum of pixels with respect to each parameter, in its unit, and where they are chosen
+/// with respect to each structure factor.
 fn slopes(
     problem: &Problem<'_>,
     chosen: &Chosen,
     moves: &Moves,
     weights: &[f64],
-) -> Result<Vec<f64>, Failure> {
+) -> Result<(Vec<f64>, Option<Vec<f64>>), Failure> {
     let directions = problem.directions(moves, chosen.parameters.iter().map(|named| named.movable))?;
-    let (pulled, _) = problem.pullback(moves, weights, &directions, false)?;
+    let (pulled, _) = problem.pullback(moves, weights, &directions, chosen.each_f)?;
     let along = chosen.parameters.iter().zip(&directions);
-    Ok(along.map(|(named, direction)| pulled.along(direction) * named.per_unit).collect())
+    let slopes = along.map(|(named, direction)| pulled.along(direction) * named.per_unit).collect();
+    Ok((slopes, pulled.by_f))
 }

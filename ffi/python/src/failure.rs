@@ -10,3 +10,8 @@ pub(crate) fn raised(failure: impl Into<Failure>) -> PyErr {
     let line = failure.to_string();
     if failure.is_of_system() { PyOSError::new_err(line) } else { PyValueError::new_err(line) }
 }
+
+/// `ValueError` for what the kernel refuses.
+pub(crate) fn refused(error: widebragg::Error) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}

@@ -13,9 +13,7 @@ use widebragg::rotation::rotate_axis;
 use widebragg::structure_factor::{HklGrid, LookupRule, StructureFactors};
 use widebragg::vector::Vec3;
 
-fn refused(error: widebragg::Error) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
+use crate::failure::refused;
 
 /// The lattice factor of `n` unit cells in a row, sin(pi n h)/sin(pi h), at each h.
 #[pyfunction]

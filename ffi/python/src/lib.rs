@@ -5,8 +5,10 @@
 
 mod experiment;
 mod failure;
+mod files;
 mod functions;
 mod images;
+mod noise;
 mod pools;
 mod shots;
 mod simtbx;
@@ -21,11 +23,21 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use super::experiment::{Experiment, Refined};
+    use super::experiment::{Carryover, Experiment, Refined};
+    #[pymodule_export]
+    use super::files::{
+        geometry, known_matter, read_matrix, reflections, source_list, spectra, stol, stream, write_matrix,
+        write_reflections,
+    };
     #[pymodule_export]
     use super::functions::{polarization_factor, rotate, run, sincg, structure_factors};
     #[pymodule_export]
     use super::images::{compare, read_image};
+    #[pymodule_export]
+    use super::noise::{
+        noise_add_common_mode, noise_amplify, noise_bad_pixels, noise_count, noise_gain_map, noise_lose,
+        noise_read_out, noise_spread, noise_store, noise_switch_gain, noise_vary,
+    };
     #[pymodule_export]
     use super::shots::Shots;
     #[pymodule_export]

@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 use widebragg_cli::commands::setup::SetUp;
 use widebragg_cli::commands::setup::shots::Plan;
 use widebragg_cli::options::{self, Command, Options};
-use widebragg_experiment::detector_noise::DetectorNoise;
+use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
 use widebragg_experiment::experiment::Experiment;
 use widebragg_formats::shot_table::CrystalRow;
 
@@ -25,9 +25,10 @@ pub(crate) struct Shots {
     plan: Plan,
     /// What the shots have in common.
     base: Experiment,
+    noise_stages: NoiseStages,
     /// What the user should know, a sentence each.
     warnings: Vec<String>,
-    /// The stages of noise, which all shots share, once an image is detected.
+    /// The stages with what they need, which all shots share, once an image is detected.
     noise: OnceLock<DetectorNoise>,
 }
 
@@ -45,9 +46,9 @@ impl Shots {
                 ));
             }
         };
-        let (SetUp { experiment: base, plan, .. }, warnings) = set_up(py, &options, files)?;
+        let (SetUp { experiment: base, plan, noise_stages, .. }, warnings) = set_up(py, &options, files)?;
         let plan = plan.ok_or_else(|| PyValueError::new_err("shots: there are none"))?;
-        Ok(Self { options, plan, base, warnings, noise: OnceLock::new() })
+        Ok(Self { options, plan, base, noise_stages, warnings, noise: OnceLock::new() })
     }
 
     /// What the user should know, a sentence each.
@@ -74,7 +75,7 @@ impl Shots {
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
         let experiment = self.plan.experiment(index).map_err(raised)?;
-        rendered(py, &experiment, 0, self.threads(threads))?.into_pyarray(py).reshape(self.shape())
+        rendered(py, &experiment, 0, self.threads(threads), None)?.into_pyarray(py).reshape(self.shape())
     }
 
     /// What the detector stores of the expected photons of a shot.
@@ -87,7 +88,7 @@ impl Shots {
     ) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
         let experiment = self.plan.experiment(index).map_err(raised)?;
         let number = u32::try_from(index + 1).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let stages = (&self.options, &self.noise);
+        let stages = (&self.noise_stages, &self.noise);
         let drawn = (self.plan.seed, number);
         stored(py, &experiment, stages, photons.as_slice()?, drawn, self.threads(threads))
     }

@@ -13,7 +13,8 @@ import pytest
 import widebragg as wb
 
 MODULES = {
-    "widebragg": None, "experiment": None, "functions": None, "torch": "torch", "jax": "jax", "simtbx": None,
+    "widebragg": None, "experiment": None, "functions": None, "noise": None, "files": None, "torch": "torch",
+    "jax": "jax", "simtbx": None,
     "simtbx.arrays": None, "simtbx.simulator": None, "simtbx.nanoBragg": None, "simtbx.nanoBragg.nanoBragg_beam": None,
     "simtbx.nanoBragg.nanoBragg_crystal": None, "simtbx.nanoBragg.sim_data": None,
 }  # fmt: skip

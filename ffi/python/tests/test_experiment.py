@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -293,6 +294,47 @@ def test_counts_are_those_of_the_program(program, tmp_path):
     assert np.array_equal(np.clip(counts, 0, 65535), stored)
     assert np.array_equal(experiment.detect(experiment.render(), seed=7, threads=3), counts)
     assert not np.array_equal(experiment.detect(experiment.render(), seed=8), counts)
+
+
+def test_listed_bad_pixels_are_those_of_the_program(program, tmp_path):
+    (tmp_path / "bad.txt").write_text("3 4 hot\n5 6 dead\n")
+    line = SMALL.replace("1e24", "1e29") + " --noise-model counter -adc 0 -seed 7 --overload 999 --bad-pixels bad.txt"
+    experiment = quiet(line)
+    counts = experiment.detect(experiment.render(), seed=7)
+    code, said = run([*line.split(), "-noisefile", "noise.img", "--quiet", "--no-expt"])
+    assert code == 0, said
+    assert np.array_equal(np.clip(counts, 0, 65535), wb.read_image("noise.img"))
+    assert counts[4, 3] == 999 and counts[6, 5] == 0
+
+
+def test_a_carryover_is_kept_from_call_to_call(small):
+    options = " -phi 0 -osc 1 -phisteps 3 --phi-carryover-mode c-parity --reference-threads 2"
+    rotated = quiet(SMALL + options)
+    alone = rotated.render()
+    carryover = wb.Carryover()
+    assert carryover.streams == []
+    assert np.array_equal(rotated.render(carryover=carryover, threads=2), alone)
+    streams = carryover.streams
+    assert [stream["rows"] for stream in streams] == [(0, 10), (10, 20)]
+    assert [stream["fresh"] for stream in streams] == [1, 1] and streams[0]["left_by"] is None
+    out = np.empty(small.shape, dtype=np.float32)
+    again = rotated.render(carryover=carryover, out=out)
+    # The first pixel of each stream finds what its last one left.
+    assert np.argwhere(again != alone).tolist() == [[0, 0], [10, 0]]
+    assert [stream["left_by"] for stream in carryover.streams] == [(9, 29), (19, 29)]
+    assert np.array_equal(rotated.render(carryover=carryover, threads=1), again)
+    assert np.array_equal(rotated.render(), alone)
+    # Threads that share one wait for each other.
+    shared = wb.Carryover()
+    with ThreadPoolExecutor(4) as pool:
+        images = list(pool.map(lambda _: rotated.render(carryover=shared, threads=2), range(12)))
+    assert sum(np.array_equal(image, alone) for image in images) == 1
+    assert sum(np.array_equal(image, again) for image in images) == 11
+    with pytest.raises(ValueError, match="another scene"):
+        rotated.replace(cell=(71, 80, 90, 85, 95, 100)).render(carryover=carryover)
+    # There is none in spec.
+    of_spec = wb.Carryover()
+    assert np.array_equal(small.render(carryover=of_spec), small.render()) and of_spec.streams == []
 
 
 def test_traces_end_at_the_pixel(small):

@@ -40,3 +40,22 @@ def test_what_cannot_be_used_is_refused(small):
     jax.config.update("jax_enable_x64", False)
     with pytest.raises(RuntimeError, match="float32 alone"):
         wb.jax.renderer(small, ["a"])
+
+
+def test_structure_factors(small):
+    rng = np.random.default_rng(6)
+    hkl = np.stack(np.meshgrid(*[np.arange(-9, 10)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    listed = small.replace(hkl=(hkl, rng.uniform(10, 100, len(hkl))), interpolate=False)
+    image = wb.jax.renderer_of_F(listed, ["a"])
+    F = jax.numpy.array(listed.structure_factors[1])
+    start = jax.numpy.array([70.0])
+    np.testing.assert_allclose(image(start, F), listed.render(), rtol=1e-6)
+    slopes, by_F = jax.jit(jax.grad(lambda values, F: image(values, F).sum(), argnums=(0, 1)))(start, F)
+    np.testing.assert_allclose(by_F, listed.structure_factor_slopes(np.ones(listed.shape)), rtol=1e-12)
+    np.testing.assert_allclose(slopes, list(listed.gradient(["a"])[1].values()), rtol=1e-9)
+    doubled = jax.vmap(image, in_axes=(None, 0))(start, jax.numpy.stack([F, 2 * F]))
+    np.testing.assert_allclose(doubled[1], 4 * doubled[0], rtol=1e-9)
+    with pytest.raises(ValueError, match="is needed"):
+        image(start, F[1:])
+    with pytest.raises(ValueError, match="none but|no structure factors"):
+        wb.jax.renderer_of_F(small)

@@ -114,3 +114,15 @@ def test_flexbeam_sim_colors_with_objects_of_dxtbx():
         Ncells_abc=(5, 5, 5),
     )  # fmt: skip
     assert panel == 0 and image.shape == (30, 40) and image.max() > 0
+
+
+def test_experiment_lists_have_all_models(tmp_path):
+    detector, beam, crystal = models()
+    SIM = nanoBragg(detector, beam)
+    image = rendered(SIM, crystal)
+    (experiment,) = SIM.as_explist(tmp_path / "a.expt")
+    assert experiment.beam.get_wavelength() == pytest.approx(1.3)
+    assert experiment.detector[0].get_image_size() == (40, 30)
+    assert experiment.crystal.get_unit_cell().parameters() == pytest.approx(crystal.get_unit_cell().parameters())
+    assert np.array_equal(experiment.imageset.get_raw_data(0)[0].as_numpy_array(), image)
+    assert (tmp_path / "a.expt").read_text().count("real_space_a") == 1

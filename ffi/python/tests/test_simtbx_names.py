@@ -518,3 +518,69 @@ def test_no_warning_without_a_reason():
         SIM.progress_meter, SIM.device_Id, SIM.printout_pixel_fastslow = False, 0, (1, 1)
         SIM.threads = 1
         SIM.add_nanoBragg_spots()
+
+
+def test_listed_sources_are_as_good_as_beams():
+    by_beams = nanoBragg(detpixels_slowfast=(6, 8), pixel_size_mm=7)
+    by_beams.default_F, by_beams.Ncells_abc = 100, (5, 5, 5)
+    directions = np.array([[-1, 0, 0], [-1, 0.002, 0], [-1, 0, 0.001]])
+    wavelengths = np.array([1.0, 1.01, 0.99])
+    by_beams.xray_beams = [
+        {"direction": tuple(direction), "wavelength": wavelength * 1e-10, "flux": flux}
+        for direction, wavelength, flux in zip(directions, wavelengths, (1e10, 2e10, 1e10))
+    ]
+    # simtbx's beams have the sum of their number, and a list what it says.
+    fractions = np.array([0.25, 0.5, 0.25])
+    orders = [(0, 1, 2), (2, 1, 0), (1, 2, 0)]
+    images = []
+    for order in orders:
+        listed = nanoBragg(detpixels_slowfast=(6, 8), pixel_size_mm=7)
+        listed.default_F, listed.Ncells_abc, listed.flux = 100, (5, 5, 5), by_beams.flux
+        listed.wavelength_A, listed.beam_vector = by_beams.wavelength_A, by_beams.beam_vector
+        listed.polar_vector, listed.polarization = by_beams.polar_vector, by_beams.polarization
+        given = [
+            ("xray_source_XYZ", directions), ("xray_source_wavelengths_A", wavelengths * 1e-10),
+            ("xray_source_intensity_fraction", fractions),
+        ]  # fmt: skip
+        for at in order:
+            setattr(listed, *given[at])
+        listed.add_nanoBragg_spots()
+        images.append(listed.raw_pixels.as_numpy_array())
+    by_beams.add_nanoBragg_spots()
+    assert images[0].max() > 0
+    np.testing.assert_array_equal(images[1], images[0])
+    np.testing.assert_array_equal(images[2], images[0])
+    np.testing.assert_allclose(3 * images[0], by_beams.raw_pixels, rtol=1e-9)
+    assert listed.xray_source_wavelengths_A.tolist() == pytest.approx(wavelengths.tolist())
+    with pytest.raises(ValueError, match="no length"):
+        listed.xray_source_XYZ = [(0, 0, 0)]
+    with pytest.raises(ValueError, match="not above 0"):
+        listed.xray_source_wavelengths_A = [0.0]
+    listed.wavelength_A = 1.0
+    again = listed.raw_pixels.as_numpy_array().copy()
+    listed.add_nanoBragg_spots()
+    assert not np.array_equal(listed.raw_pixels.as_numpy_array() - again, again)
+
+
+def test_the_b_vector_goes_with_the_e_vector(SIM):
+    assert np.dot(SIM.polar_Bvector, SIM.polar_vector) == 0
+    # dxtbx's polarization normal n has E = beam x n.
+    np.testing.assert_allclose(np.cross(SIM.beam_vector, np.negative(SIM.polar_Bvector)), SIM.polar_vector, atol=1e-15)
+    SIM.polar_Bvector = (0, 0, 1)
+    np.testing.assert_allclose(SIM.polar_Bvector, (0, 0, 1), atol=1e-15)
+    assert np.dot(SIM.polar_vector, (0, 0, 1)) == 0
+
+
+def test_axes_of_the_domains():
+    SIM = nanoBragg(detpixels_slowfast=(4, 4))
+    SIM.unit_cell_tuple = 50, 60, 70, 80, 90, 100
+    (alone,) = SIM.get_mosaic_domains_abc_phi_0()
+    axes = np.reshape(alone, (3, 3))
+    np.testing.assert_allclose(np.linalg.norm(axes, axis=1), (50, 60, 70))
+    np.testing.assert_allclose(axes @ np.reshape(SIM.Amatrix, (3, 3)).T, np.eye(3), atol=1e-12)
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]])
+    SIM.mosaic_spread_deg = 1
+    SIM.set_mosaic_blocks([np.eye(3).ravel(), turn.ravel()])
+    first, second = SIM.get_mosaic_domains_abc_phi_0()
+    assert first == pytest.approx(alone)
+    np.testing.assert_allclose(np.reshape(second, (3, 3))[0], turn @ axes[0])

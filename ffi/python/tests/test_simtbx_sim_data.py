@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simtbx_doubles import Beam, Cell, MillerArray, Panel
+from widebragg.simtbx.deviates import normal_deviates, points_on_sphere
 from widebragg.simtbx.nanoBragg import nanoBragg, nanoBragg_beam, nanoBragg_crystal, shapetype
 from widebragg.simtbx.nanoBragg.sim_data import Amatrix_dials2nanoBragg, SimData, determine_spot_scale
 from widebragg.simtbx.nanoBragg.utils import ENERGY_CONV, flexBeam_sim_colors, get_xray_beams
@@ -131,6 +132,19 @@ def test_regions_and_the_other_spots(small):
     np.testing.assert_allclose(small.generate_simulated_image(), whole, rtol=1e-12)
 
 
+def test_deviates_are_those_of_cctbx():
+    deviates = normal_deviates(3, 777)
+    np.testing.assert_allclose(deviates, [0.2943570118788006, 1.2615728100584602, 0.16536295852889996], rtol=1e-14)
+    # Of the tails: layers end at 3.4426.
+    many = normal_deviates(20_000, 5)
+    far = {1424: 3.457099789325878, 2612: 3.443216998972318, 3847: -3.539433197509425}
+    assert np.nonzero(np.abs(many) > 3.4426)[0][:3].tolist() == list(far)
+    np.testing.assert_allclose(many[list(far)], list(far.values()), rtol=1e-14)
+    assert many.std() == pytest.approx(1, abs=0.02) and abs(many.mean()) < 0.02
+    expected = [-0.11195728702321323, -0.07896225470949428, -0.9905708092880563]
+    np.testing.assert_allclose(points_on_sphere(2, 777)[1], expected, rtol=1e-13)
+
+
 def test_mosaic_blocks(small):
     blocks = SimData.Umats(0.5, 10).reshape(-1, 3, 3)
     assert len(blocks) == 20
@@ -140,6 +154,13 @@ def test_mosaic_blocks(small):
     angles = np.degrees(np.arccos((np.trace(many, axis1=1, axis2=2) - 1) / 2))
     assert np.sqrt(np.mean(angles**2)) == pytest.approx(0.5, rel=0.05)
     assert np.linalg.det(many).min() > 0.99
+    # Numbers of cctbx (scitbx.random and flex.mersenne_twister, seeds 777, Debian's cctbx with Boost 1.74).
+    angle = np.radians(0.5) * 0.2943570118788006
+    axis = np.array([-0.03604710171618549, -0.5498643959799622, 0.8344757351124443])
+    np.testing.assert_allclose(blocks[0] @ axis, axis, rtol=1e-14)
+    np.testing.assert_allclose(np.trace(blocks[0]), 1 + 2 * np.cos(angle), rtol=1e-14)
+    lower, upper = blocks[0][[2, 0, 1], [1, 2, 0]], blocks[0][[1, 2, 0], [2, 0, 1]]
+    np.testing.assert_allclose((lower - upper) / 2, np.sin(angle) * axis, rtol=1e-12)
     small.crystal.n_mos_domains, small.crystal.mos_spread_deg = 6, 0.5
     small.instantiate_nanoBragg(oversample=1)
     assert small.D.mosaic_domains == 12 and small.D.mosaic_spread_deg == 0.5

@@ -245,6 +245,7 @@ impl Input {
         let orientations = vec![Orientation::default(); orientations_len(count, domains.len())?];
         let experiment = Experiment {
             simd: Simd::detect(),
+            device: None,
             panels: vec![DetectorPanel {
                 roi: self.roi(&detector),
                 mask: self.mask(detector.pixels()).map(Arc::new),

@@ -2,7 +2,7 @@
 //!
 //! The loops of [`crate::render`] evaluate these formulas on vectors of pixels, with the scene's numbers in all lanes. A level
 //! whose vectors are symbols records them instead, as text for another processor such as a GPU: no formula is written a
-//! second time. Numbers come in groups ([`PanelNumbers`](ColumnNumbers) and others), which [`SceneNumbers`] fills from a scene.
+//! second time. Numbers come in groups, such as [`CrystalNumbers`], which [`Scene::numbers`] and its like fill from a scene.
 //!
 //! | formula | gives |
 //! |---|---|
@@ -18,6 +18,7 @@
 //! **Special cases.** A pixel with an index that is exactly an integer may be NaN; [`Scene::complete_rows`] evaluates it again.
 //!
 //! [`Scene::complete_rows`]: crate::scene::Scene::complete_rows
+//! [`Scene::numbers`]: crate::scene::Scene::numbers
 
 mod numbers;
 mod scene_numbers;
@@ -36,7 +37,7 @@ use crate::lattice::{
 use crate::names::named;
 use crate::render::accumulate::{Accumulation, PixelFactors};
 use crate::render::geometry::{Direction, LaneVec, Subpixel, scattering_of};
-use crate::render::plain::take_step;
+use crate::render::plain::{Step, take_step};
 use crate::render::resolution::is_within;
 use crate::structure_factor::{Lookup, Nearest, Tricubic};
 
@@ -81,6 +82,15 @@ pub struct StepFormula {
     pub lattice: LatticeFormula,
     /// F_cell.
     pub lookup: LookupFormula,
+}
+
+impl StepFormula {
+    /// All that scenes have. Mixed precision does not interpolate.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let with = |lattice| move |lookup| Self { lattice, lookup };
+        let all = LatticeFormula::ALL.iter().flat_map(move |&lattice| LookupFormula::ALL.iter().copied().map(with(lattice)));
+        all.filter(|formula| *formula != Self { lattice: LatticeFormula::SquareMixed, lookup: LookupFormula::Tricubic })
+    }
 }
 
 /// A unit vector from the sample, and 1/distance of the panel along it, in 1/m.
@@ -251,7 +261,11 @@ fn step_of<F: Lanes, Sh: ShapeKind, K: Lookup<F>>(
     let zero = numbers.skipped.splat_like(0.0);
     let live = zero.eq(zero);
     match take_step::<F, Sh, K>(shape, lookup, hkl, live, numbers.skipped) {
-        Some(step) => StepValue { f_latt: step.f_latt, amplitude: step.amplitude },
+        // This select says that the lookup may be left out where the amplitude is 0 anyway.
+        Some(Step { f_latt, active, amplitude }) if Sh::SPARSE => {
+            StepValue { f_latt, amplitude: F::select(active, amplitude, zero) }
+        }
+        Some(Step { f_latt, amplitude, .. }) => StepValue { f_latt, amplitude },
         None => StepValue { f_latt: zero, amplitude: zero },
     }
 }

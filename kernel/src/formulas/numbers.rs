@@ -74,6 +74,7 @@ fn splat<L: Level>(level: L, [x, y, z]: [f64; 3]) -> [L::F; 3] {
     [level.splat(x), level.splat(y), level.splat(z)]
 }
 
+#[inline(always)]
 fn xyz(v: Vec3) -> [f64; 3] {
     [v.x, v.y, v.z]
 }
@@ -219,6 +220,7 @@ numbers! {
 }
 
 impl ColumnNumbers {
+    #[inline(always)]
     pub(crate) fn new(panel: &Panel, grid: &SubpixelGrid) -> Self {
         let (per_axis, step_m, half_m) = grid.steps();
         Self { fast: xyz(panel.fast), per_axis, step_m, half_m }
@@ -226,6 +228,7 @@ impl ColumnNumbers {
 }
 
 impl BendNumbers {
+    #[inline(always)]
     pub(crate) fn new(panel: &Panel, sphere: &Bend) -> Self {
         Self {
             fast: xyz(panel.fast),
@@ -237,6 +240,7 @@ impl BendNumbers {
 }
 
 impl AreaNumbers {
+    #[inline(always)]
     pub(crate) fn new(panel: &Panel) -> Self {
         let volume_m3 = panel.pixel_m * panel.pixel_m * panel.close_distance_m;
         Self { volume_m3: if panel.point_pixel { 0.0 } else { volume_m3 } }
@@ -245,24 +249,28 @@ impl AreaNumbers {
 
 impl LayerNumbers {
     /// A layer between two depths, in m.
+    #[inline(always)]
     pub(crate) fn new(panel: &Panel, from_m: f64, to_m: f64, attenuation_per_m: f64) -> Self {
         let [minus_from, minus_to] = [from_m, to_m].map(|depth_m| -(depth_m * attenuation_per_m));
         Self { normal: xyz(panel.normal), minus_from, minus_to }
     }
 
     /// All layers of the sensor.
+    #[inline(always)]
     pub(crate) fn whole(panel: &Panel) -> Self {
         Self::new(panel, 0.0, panel.sensor.thickness_m(), panel.sensor.attenuation_per_m)
     }
 }
 
 impl SourceNumbers {
+    #[inline(always)]
     pub(crate) fn new(source: &Source, weight: f64) -> Self {
         Self { incident: xyz(source.incident), per_lambda_m: 1.0 / source.lambda_m, weight }
     }
 }
 
 impl FrameNumbers {
+    #[inline(always)]
     pub(crate) fn new(frame: &PolarizationFrame) -> Self {
         let PolarizationFrame { kahn, incident, b, e } = *frame;
         Self { incident: xyz(incident), b: xyz(b), e: xyz(e), kahn }
@@ -270,6 +278,7 @@ impl FrameNumbers {
 }
 
 impl LimitNumbers {
+    #[inline(always)]
     pub(crate) fn new(d_min_m: f64) -> Self {
         Self { d_min_m, d_min2_m2: d_min_m * d_min_m }
     }

@@ -231,14 +231,22 @@ impl<'c> RunDerivatives<'c, '_, '_> {
 impl<'c> RunDerivatives<'c, '_, '_> {
     /// Selects shape and lookup at every step.
     fn of_any(self, steps: &'c impl Steps<'c>) {
-        let simd = self.scene.parts().simd;
         if self.wanted.cells {
-            simd.run(Any::<_, true> { derivatives: self, steps });
+            self.of_all(steps);
         } else {
-            simd.run(Any::<_, false> { derivatives: self, steps });
+            self.scene.parts().simd.run(Any::<_, false> { derivatives: self, steps });
         }
     }
+
+    /// The same, in the loop that has the derivatives with respect to cells whether they are wanted or not.
+    fn of_all(self, steps: &'c impl Steps<'c>) {
+        self.scene.parts().simd.run(Any::<_, true> { derivatives: self, steps });
+    }
 }
+
+/// Whether derivatives at the portable level have a single loop: on x86-64, whose processors have AVX2 since 2013,
+/// while its SSE2 makes the largest of all loops.
+const PORTABLE_HAS_ONE_LOOP: bool = cfg!(target_arch = "x86_64");
 
 /// The derivatives of a run but for those with respect to cells, compiled for a shape and a lookup.
 struct Compiled<'c, 'a, 'o, Sh, Lo>(RunDerivatives<'c, 'a, 'o>, PhantomData<(Sh, Lo)>);
@@ -248,8 +256,14 @@ impl<Sh: DifferentiableKind, Lo: LookupKind> WithSimd for Compiled<'_, '_, '_, S
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
-        // Two vectors in flight hide each other's latencies.
-        if L::IS_REGISTER { self.accumulate(Doubled(level)) } else { self.accumulate(level) }
+        if L::IS_REGISTER {
+            // Two vectors in flight hide each other's latencies.
+            self.accumulate(Doubled(level));
+        } else if PORTABLE_HAS_ONE_LOOP {
+            self.0.of_all(&EveryStep);
+        } else {
+            self.accumulate(level);
+        }
     }
 }
 
@@ -276,6 +290,9 @@ impl<'c, St: Steps<'c>, const CELLS: bool> WithSimd for Any<'c, '_, '_, St, CELL
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) {
         let Self { derivatives, steps } = self;
+        if !CELLS && !L::IS_REGISTER && PORTABLE_HAS_ONE_LOOP {
+            return derivatives.of_all(steps);
+        }
         let p = derivatives.scene.parts();
         let shape = AnyShape::new(level, &p.crystallite, Precision::Double);
         let table = LookupTable { factors: p.structure_factors, plan: derivatives.run.lookup };

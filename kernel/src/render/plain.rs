@@ -483,8 +483,10 @@ impl<Sh: ShapeKind, Lo: LookupKind> StepsPass<'_, '_, Sh, Lo> {
 }
 
 /// A step that may add something to the sum.
-pub(crate) struct Step<F> {
+pub(crate) struct Step<F: Lanes> {
     pub(crate) f_latt: F,
+    /// Lanes that are looked up; F_latt is 0 in the others.
+    pub(crate) active: F::Mask,
     /// F_latt F_cell.
     pub(crate) amplitude: F,
 }
@@ -519,10 +521,7 @@ pub(crate) fn take_step<F: Lanes, Sh: ShapeKind, K: Lookup<F>>(
             return None;
         }
     }
-    let f_cell = located.f_cell(active, 0);
-    // F_latt is 0 there already. Where the step is recorded, the lookup becomes a branch.
-    let f_cell = if Sh::SPARSE { F::select(active, f_cell, f_latt.splat_like(0.0)) } else { f_cell };
-    Some(Step { f_latt, amplitude: f_latt * f_cell })
+    Some(Step { f_latt, active, amplitude: f_latt * located.f_cell(active, 0) })
 }
 
 /// The pixels that a source reaches within the resolution limit, and the polarisation factor of those that it is

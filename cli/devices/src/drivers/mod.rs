@@ -1,6 +1,8 @@
 //! Drivers: each gives access to the devices of one kind, and is one file, which alone has calls without checks.
 
 pub mod opencl;
+#[cfg(feature = "vulkan")]
+pub mod vulkan;
 
 use core::fmt;
 
@@ -44,6 +46,8 @@ pub struct Identity {
     pub name: String,
     /// The driver and its version.
     pub driver: String,
+    /// Whether it is a GPU, and not the processor itself.
+    pub is_gpu: bool,
 }
 
 /// The pixels of a band, row by row.

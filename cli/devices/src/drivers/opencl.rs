@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use opencl3::command_queue::CommandQueue;
 use opencl3::context::Context;
-use opencl3::device::{CL_DEVICE_TYPE_ALL, Device};
+use opencl3::device::{CL_DEVICE_TYPE_ALL, CL_DEVICE_TYPE_GPU, Device};
 use opencl3::error_codes::ClError;
 use opencl3::kernel::{ExecuteKernel, Kernel};
 use opencl3::memory::{Buffer, CL_MEM_READ_ONLY, CL_MEM_WRITE_ONLY};
@@ -56,16 +56,17 @@ fn found() -> Result<Vec<(Identity, Device)>, Fault> {
     let mut devices = Vec::new();
     for platform in get_platforms().map_err(none)? {
         let of_platform = platform.get_devices(CL_DEVICE_TYPE_ALL).unwrap_or_default();
-        let version = platform.version().unwrap_or_default();
+        let platform = platform.name().unwrap_or_default();
         for device in of_platform.into_iter().map(Device::new) {
             let has_double = device.double_fp_config().is_ok_and(|config| config != 0);
             if !has_double || !device.available().unwrap_or(false) {
                 continue;
             }
-            let driver = format!("{version}, driver {}", device.driver_version().unwrap_or_default());
+            let driver = format!("{} {}", platform.trim(), device.driver_version().unwrap_or_default());
             let name = device.name().unwrap_or_default().trim().to_owned();
             let option = format!("opencl:{}", devices.len());
-            devices.push((Identity { option, name, driver: driver.trim().to_owned() }, device));
+            let is_gpu = device.dev_type().is_ok_and(|kind| kind & CL_DEVICE_TYPE_GPU != 0);
+            devices.push((Identity { option, name, driver: driver.trim().to_owned(), is_gpu }, device));
         }
     }
     if devices.is_empty() {
@@ -199,7 +200,10 @@ impl OpenCl {
         let rounds_single = device.single_fp_config().is_ok_and(|config| config & (1 << 7) != 0);
         let options = if rounds_single { OPTIONS } else { OPTIONS_WITHOUT_SINGLE };
         Program::create_and_build_from_source(&self.context, text, options)
-            .map_err(|log| Fault::new(&self.identity.option, format!("the driver does not compile: {log}")))
+            .map_err(|log| {
+                let first = log.lines().find(|line| line.contains("error")).unwrap_or("no reason given");
+                Fault::new(&self.identity.option, format!("the driver does not compile the program: {first}"))
+            })
     }
 
     /// Waits for all bands.

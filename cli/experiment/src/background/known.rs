@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use widebragg_coordinates::anomalous::EV_ANGSTROM;
+use widebragg_coordinates::xray_tables::xray_tables;
 use widebragg_formats::format_g::format_g;
 use widebragg_formats::stol::{Abscissa, StolTable, parse_stol};
 use xraydb::{CrossSectionKind, XrayDb};
@@ -106,7 +107,7 @@ pub fn attenuation_per_m(formula: &str, density_g_per_cm3: f64, lambda_m: f64) -
             format_g(energy_ev)
         )));
     }
-    let per_cm = XrayDb::try_new().and_then(|tables| {
+    let per_cm = xray_tables().and_then(|tables| {
         tables.material_mu_at(formula, density_g_per_cm3, energy_ev, CrossSectionKind::Total)
     });
     per_cm

@@ -1,5 +1,6 @@
 //! `widebragg` without a command: renders images, writes their files, and prints a summary.
 
+pub mod arrays;
 mod estimate;
 mod exposure;
 pub(crate) mod expt;
@@ -24,6 +25,7 @@ use widebragg_experiment::threads;
 use widebragg_formats::atomic::check_writable;
 use widebragg_formats::memory::is_there;
 
+use crate::commands::devices;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::inputs::Inputs;
 use crate::commands::setup::sensor::GivenSensor;
@@ -150,6 +152,9 @@ fn render(options: &Options, args: &[String], mut evidence: Option<&mut Evidence
     job.bar.finish_and_clear();
     let Job { nxmx, .. } = job;
     let images = images?;
+    if let Some(warning) = experiment.device.as_deref().and_then(devices::failure) {
+        console::complain(&warning);
+    }
     write_dump(options, &experiment, unique);
     match (&list, &plan) {
         (None, _) => {}
@@ -257,6 +262,9 @@ const NANOBRAGG_LOG: &str = "\nFor scripts, as nanoBragg prints it (--log summar
 /// Adds images and summary to the evidence folder.
 fn keep(evidence: &mut Evidence, results: &Results<'_>) -> Result<(), Failure> {
     evidence.add_fact("simd", results.experiment.simd.level().name().into());
+    if let Some(device) = &results.experiment.device {
+        evidence.add_fact("device", devices::members(device));
+    }
     evidence.add_fact("threads", results.threads.into());
     // An image may have the name of the summary: its copy then gets another one.
     evidence.add_text("summary.json", &summary::json(results))?;

@@ -250,7 +250,7 @@ fn no_memory() -> Failure {
     Failure::input("--nxmx: no memory for its pixels")
 }
 
-fn header(
+pub(super) fn header(
     options: &Options,
     subject: Subject<'_>,
     frames: usize,

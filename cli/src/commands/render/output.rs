@@ -525,7 +525,7 @@ impl Scaled<'_> {
     }
 }
 
-fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> ImageHeader {
+pub(super) fn image_header(experiment: &Experiment, index: usize, adc_offset: f64) -> ImageHeader {
     let panel = experiment.first_panel();
     let detector = &panel.detector;
     let spot = BeamSpot::or_foot(detector);

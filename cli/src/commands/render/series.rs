@@ -16,10 +16,10 @@ use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use widebragg::SPEC_REVISION;
-use widebragg::lanes::Simd;
 
 use super::output::{MOST_FRAMES, Names, Scales};
 use crate::commands::setup::clock_seed;
+use crate::commands::setup::device;
 use crate::commands::setup::inputs::Inputs;
 use crate::error::Failure;
 use crate::evidence::{hex, quoted};
@@ -85,7 +85,7 @@ impl Series {
 }
 
 /// Options that do not change the images of a series.
-const INCIDENTAL: [&str; 29] = [
+const INCIDENTAL: [&str; 30] = [
     "--threads",
     "--evidence",
     "--frames",
@@ -109,7 +109,8 @@ const INCIDENTAL: [&str; 29] = [
     "--log",
     "--quiet",
     "--json",
-    "--simd",  // its level is recorded instead
+    "--simd",   // its level is recorded instead
+    "--device", // likewise: the images have the bits of that level
     "--light", // the images have the same bits
     "-progress",
     "-noprogress",
@@ -293,7 +294,7 @@ impl Record {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             spec_revision: SPEC_REVISION.into(),
             options: essential(args),
-            simd: options.simd.map_or_else(Simd::detect, Simd::capped).level().name().to_owned(),
+            simd: device::simd(options).level().name().to_owned(),
             seed,
             inputs: Value::Null,
         };

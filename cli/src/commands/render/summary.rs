@@ -36,7 +36,7 @@ use crate::commands::setup::geometry::FileGeometry;
 use crate::commands::setup::model::ModelSummary;
 use crate::commands::setup::shots::Plan;
 use crate::commands::setup::spectrum::SpectrumSummary;
-use crate::commands::{light, reflections};
+use crate::commands::{devices, light, reflections};
 
 /// Length of SMV headers that scripts rely on.
 const USUAL_SMV_HEADER_BYTES: usize = 512;
@@ -406,6 +406,7 @@ pub fn json(results: &Results<'_>) -> String {
     value["spectrum"] = json!(wavelengths.spectrum.as_ref().map(SpectrumSummary::json));
     value["background"] = background::json(e);
     value["precision"] = json!(e.precision.name());
+    value["device"] = json!(e.device.as_deref().map(devices::members));
     value["experiment_list"] = json!(list.map(|list| list.display().to_string()));
     value["xds_inp"] = json!(xds_inp.map(|path| path.display().to_string()));
     value["predictions"] = json!(predictions.map(|predictions| json!({
@@ -540,6 +541,9 @@ fn push_run(text: &mut String, experiment: &Experiment, threads: usize) {
         plural(threads)
     );
     push_line(text, "widebragg", &value);
+    if let Some(device) = &experiment.device {
+        push_line(text, "device", &devices::words(device));
+    }
 }
 
 /// The placed detector.

@@ -3,6 +3,7 @@
 
 pub(crate) mod background;
 pub(crate) mod geometry;
+pub mod device;
 mod inherited;
 pub mod inputs;
 pub(crate) mod lattices;
@@ -26,12 +27,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use widebragg::crystal::{CellSource, UnitCell};
 use widebragg::defaults;
 use widebragg::detector::{DetectorParameters, extent};
-use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::lattice::CrystalShape;
 use widebragg::random::random_misset;
 use widebragg::rotation::PhiMode;
 use widebragg::sampling::{OversampleRequest, StepRequest};
 use widebragg::scene::{CrystalInput, DetectorInput, Roi};
+use widebragg_devices::choice::Choice;
 use widebragg_experiment::detector_noise::NoiseStages;
 use widebragg_experiment::detectors::NamedDetector;
 use widebragg_experiment::experiment::Experiment;
@@ -68,7 +69,9 @@ use structure_factors::Factors;
 /// A file that cannot be used, values that fit no experiment, or steps to neglect.
 pub fn of_fit(options: &Options) -> Result<SetUp, Failure> {
     check_all_steps(options)?;
-    of_files(options, &Inputs::default(), &|warning| complain(&warning))
+    // Derivatives and traces are the processor's.
+    let options = Options { device: Choice::Cpu, simd: device::level(options), ..options.clone() };
+    of_files(&options, &Inputs::default(), &|warning| complain(&warning))
 }
 
 /// As [`of_fit`], also with steps to neglect; files are read through `inputs`, and `warn` is told the warnings.
@@ -208,6 +211,7 @@ fn set_up(
     let told = |warning: String| if has_noise { held.push(warning) } else { warn(warning) };
     let FromFiles { experiment, wavelengths, shots } =
         from_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
+    let experiment = device::opened(options, experiment, warn)?;
     let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
     let noise_stages = noise::stages(options, inputs, geometry.as_ref(), &experiment)?;
     held.into_iter().for_each(warn);
@@ -411,7 +415,7 @@ fn parameters(
     let misset_rad = misset(options);
     let oriented = |source| CrystalInput::Cell { source, misset_rad };
     let mut parameters = Parameters {
-        simd: options.simd.map_or_else(Simd::detect, |cap: SimdLevel| Simd::capped(cap)),
+        simd: device::simd(options),
         panels,
         oversample: OversampleRequest {
             per_axis: options.oversample,

@@ -6,6 +6,7 @@
 mod bench;
 mod compare;
 mod demo;
+mod devices;
 mod diagnose;
 mod gradient;
 mod hkl;
@@ -26,7 +27,7 @@ pub(super) use render::SPEC as RENDER;
 pub(super) use shots::SPEC as SHOTS;
 
 /// All commands, in the order of the help.
-pub(super) static COMMANDS: [&CommandSpec; 18] = [
+pub(super) static COMMANDS: [&CommandSpec; 19] = [
     &render::SPEC,
     &shots::SPEC,
     &demo::SPEC,
@@ -42,6 +43,7 @@ pub(super) static COMMANDS: [&CommandSpec; 18] = [
     &noisify::SPEC,
     &nonbragg::SPEC,
     &bench::SPEC,
+    &devices::SPEC,
     &texts::HELP,
     &texts::COMPLETIONS,
     &texts::MAN,

@@ -1,12 +1,13 @@
 //! Options that several commands have under the same name and with the same meaning.
 
 use widebragg::{lanes::SimdLevel, rotation::PhiMode};
+use widebragg_devices::choice;
 
 use super::{
     super::{
         given::Given,
         row::OptionSpec,
-        takes::Takes::{Choice, Folder, Integer, Nothing},
+        takes::Takes::{Choice, Folder, Integer, Nothing, Text},
     },
     names::names,
 };
@@ -21,6 +22,12 @@ pub(super) const THREADS: OptionSpec =
 pub(super) const SIMD: OptionSpec =
     OptionSpec::new("--simd", Choice(names!("auto", SimdLevel)), "highest instruction set to use")
         .default("auto: the best that the processor has");
+pub(super) const DEVICE: OptionSpec = OptionSpec::new(
+    "--device",
+    Text("cpu|auto|opencl[:N]|cuda[:N]|vulkan[:N]"),
+    "what renders: the processor, a GPU if there is one, or a device of `widebragg devices`",
+)
+.default("cpu");
 pub(super) const EVIDENCE: OptionSpec = OptionSpec::new(
     "--evidence",
     Folder,
@@ -33,6 +40,11 @@ pub(super) const PHI_CARRYOVER_MODE: OptionSpec = OptionSpec::new(
     "compute what the physics says, or reproduce nanoBragg's images with their errors",
 )
 .default("spec");
+
+/// The value of [`DEVICE`].
+pub(super) fn device(given: &Given<'_>) -> Result<choice::Choice, Failure> {
+    given.text()?.parse().map_err(|expected: &str| given.refuse(&format!("expected {expected}")))
+}
 
 /// The value of [`SIMD`]: `None` for `auto`.
 pub(super) fn simd(given: &Given<'_>) -> Result<Option<SimdLevel>, Failure> {

@@ -23,22 +23,49 @@ What cannot be used raises ``ValueError``, and what the system refuses to read `
 that the program prints; what the user should know is a :class:`WidebraggWarning`.
 """
 
+from . import noise
 from ._core import __version__, sincg
-from .experiment import Experiment, Parameter, Refinement, Shot, Shots, WidebraggWarning
+from .experiment import Carryover, Experiment, Parameter, Refinement, Shot, Shots, WidebraggWarning
+from .files import (
+    Reflections,
+    Source,
+    read_geometry,
+    read_matrix,
+    read_reflections,
+    read_sources,
+    read_spectra,
+    read_stol,
+    read_stream,
+    write_matrix,
+    write_reflections,
+)
 from .functions import compare, polarization_factor, read_image, rotate, structure_factors
 
 __all__ = [
+    "Carryover",
     "Experiment",
     "Parameter",
     "Refinement",
+    "Reflections",
     "Shot",
     "Shots",
+    "Source",
     "WidebraggWarning",
     "__version__",
     "compare",
+    "noise",
     "polarization_factor",
+    "read_geometry",
     "read_image",
+    "read_matrix",
+    "read_reflections",
+    "read_sources",
+    "read_spectra",
+    "read_stol",
+    "read_stream",
     "rotate",
     "sincg",
     "structure_factors",
+    "write_matrix",
+    "write_reflections",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +15,45 @@ from numpy.typing import ArrayLike, NDArray
 from . import _core
 from .keywords import KEYWORDS, options_of, replaced
 
-__all__ = ["Experiment", "Parameter", "Refinement", "Shot", "Shots", "WidebraggWarning"]
+__all__ = ["Carryover", "Experiment", "Parameter", "Refinement", "Shot", "Shots", "WidebraggWarning"]
 
 
 class WidebraggWarning(UserWarning):
     """What the user of an experiment should know, such as a value that was changed or is doubtful."""
+
+
+class Carryover:
+    """What the phi sweeps of an image leave to those of the next one, in c-parity.
+
+    These are variables of nanoBragg, which at phi = 0 hold what they held before.
+
+    One that was given to a render is given to the next one of the same experiment and frame, whose first pixel then
+    finds what the last one left, as in a second call of simtbx.
+
+    >>> import numpy as np, widebragg as wb
+    >>> experiment = wb.Experiment(
+    ...     "-cell 70 80 90 85 95 100 -default_F 100 -lambda 1 -distance 100 -osc 1 -phisteps 3 --reference-threads 1",
+    ...     N=5, detector_pixels=(16, 16), pixel_mm=0.5, mode="c-parity",
+    ... )
+    >>> carryover = wb.Carryover()
+    >>> first, second = (experiment.render(carryover=carryover) for _ in range(2))
+    >>> np.argwhere(first != second).tolist()
+    [[0, 0]]
+    >>> carryover.streams[0]["left_by"]
+    (15, 15)
+    """
+
+    def __init__(self) -> None:
+        self._core = _core.Carryover()
+
+    @property
+    def streams(self) -> list[dict[str, Any]]:
+        """What each thread of nanoBragg found on each panel; none before a render, and in spec.
+
+        ``panel`` and ``rows`` (first, end) are those of the thread. The pixel (slow, fast) ``left_by`` has left what its first
+        pixel found, None: that found the unrotated cell. ``hits`` and ``fresh`` count the pixels that found one or the other.
+        """
+        return self._core.streams
 
 
 class Parameter(NamedTuple):
@@ -50,6 +85,24 @@ class Refinement:
     iterations: int
     #: Pixels of the last stage.
     pixels: int
+
+
+#: The formats of images by the ends of names, and the numbers that they hold.
+_FORMATS = {".img": "smv", ".smv": "smv", ".cbf": "cbf", ".bin": "float", ".png": "png", ".pgm": "pgm"}
+_PIXELS: dict[str, type[np.generic]] = {
+    "smv": np.uint16, "cbf": np.int32, "float": np.float32, "png": np.float32, "pgm": np.uint8,
+}  # fmt: skip
+
+
+def _stored(name: str, value: Any, dtype: Any) -> NDArray[Any]:
+    """Pixels as a contiguous array of a type, which has to hold them."""
+    given = np.asarray(value)
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        whole = np.issubdtype(given.dtype, np.integer) or bool(np.all(given == np.floor(given)))
+        if not whole or given.size and not (given.min() >= limits.min and given.max() <= limits.max):
+            raise ValueError(f"{name}: whole numbers from {limits.min} to {limits.max} are needed")
+    return np.ascontiguousarray(given, dtype=dtype)
 
 
 def _words(options: str | Sequence[str]) -> list[str]:
@@ -162,16 +215,19 @@ class Experiment:
         frame: int = 0,
         threads: int | None = None,
         out: NDArray[np.float32] | None = None,
+        carryover: Carryover | None = None,
     ) -> NDArray[np.float32]:
         """The photons expected in each pixel, float32, of :attr:`shape`: the program's float image.
 
-        ``frame`` counts from 0 and turns the crystal on by the oscillation of as many frames. ``threads`` are
-        as many as pay where it is None; the image does not depend on them. ``out`` is a contiguous float32 array
-        with as many elements, which is filled and returned.
+        ``frame`` counts from 0 and turns the crystal on by the oscillation of as many frames. ``threads`` are as many
+        as pay where it is None; the image does not depend on them. ``out`` is a contiguous float32 array with as many
+        elements, which is filled and returned. ``carryover`` is what renders before this one have left; without it a
+        render begins anew. Raises ``ValueError`` for one of another experiment or frame.
         """
+        kept = None if carryover is None else carryover._core
         if out is None:
-            return self._core.render(frame, threads, None)
-        self._core.render(frame, threads, out)
+            return self._core.render(frame, threads, None, kept)
+        self._core.render(frame, threads, out, kept)
         return out
 
     def parameters(
@@ -218,7 +274,9 @@ class Experiment:
         self, weights: ArrayLike, *, threads: int | None = None
     ) -> NDArray[np.float64]:
         """The derivative of ``(weights * image).sum()`` with respect to each F of :attr:`structure_factors`."""
-        return self._core.pullback_to_f(self._image("weights", weights, np.float64), threads)
+        _, slopes = self._core.pullback((["F"], []), [], self._image("weights", weights, np.float64), threads)
+        assert slopes is not None  # the core raises where there are no structure factors
+        return slopes
 
     @property
     def structure_factors(self) -> tuple[tuple[int, int, int], NDArray[np.float64]] | None:
@@ -245,6 +303,144 @@ class Experiment:
         """
         image = self._image("photons", photons, np.float32)
         return self._core.detect(image, seed, frame, threads)
+
+    @property
+    def background(self) -> NDArray[np.float32] | None:
+        """The photons that amorphous matter adds to each pixel, of :attr:`shape`; None without ``--background``."""
+        return self._core.background
+
+    def scattered_by(
+        self,
+        matter: str | tuple[ArrayLike, ArrayLike],
+        *,
+        thickness_mm: float | None = None,
+        path_mm: tuple[float, float] | None = None,
+        density_g_cm3: float | None = None,
+        weight_g_mol: float | None = None,
+        threads: int | None = None,
+    ) -> NDArray[np.float32]:
+        """The photons that amorphous matter in the beam scatters into each pixel, of :attr:`shape`.
+
+        ``matter`` is ``"water"``, ``"air"`` or ``"ice"``, or arrays of s = sin(theta)/lambda in 1/angstrom, rising,
+        and of F of a molecule in electrons. It fills a slab of ``thickness_mm`` at the sample, or the beam from
+        ``path_mm[0]`` to ``path_mm[1]`` behind the sample (below 0: before it). Density in g/cm^3 and molecular
+        weight in g/mol are those of the matter, or of water where it is a table. Nothing is absorbed in the matter
+        itself: ``--background`` has that.
+
+        The beam has the size and the fluence of the experiment. Raises ``ValueError`` in c-parity, whose images have
+        no such background, and unless either a thickness or a path is given.
+
+        >>> import numpy as np, widebragg as wb
+        >>> experiment = wb.Experiment(
+        ...     cell=(70, 80, 90, 90, 90, 90), N=5, default_F=100, wavelength_A=1, distance_mm=100,
+        ...     pixel_mm=0.5, detector_pixels=(64, 64), fluence=1e20, beamsize_mm=0.05,
+        ... )
+        >>> water = experiment.scattered_by("water", thickness_mm=0.05)
+        >>> s, F, pixels = experiment.radial_background(water, thickness_mm=0.05, bins=20)
+        >>> again = experiment.scattered_by((s, F), thickness_mm=0.05)
+        >>> round(float(again.sum() / water.sum()), 2)
+        1.0
+        """
+        if (thickness_mm is None) == (path_mm is None):
+            raise ValueError("either thickness_mm or path_mm is needed")
+        if isinstance(matter, str):
+            s, F, density, weight = _core.known_matter(matter)
+        else:
+            s, F = (np.asarray(column, dtype=np.float64) for column in matter)
+            density, weight = 1.0, 18.0
+            if s.ndim != 1 or s.shape != F.shape:
+                raise ValueError(f"matter: as many F as s are needed, not {F.shape} and {s.shape}")
+        density = density if density_g_cm3 is None else density_g_cm3
+        weight = weight if weight_g_mol is None else weight_g_mol
+        points = list(zip(s.tolist(), F.tolist()))
+        return self._core.scattered(points, thickness_mm or 0.0, path_mm, (density, weight), threads)
+
+    def radial_background(
+        self,
+        photons: ArrayLike,
+        *,
+        thickness_mm: float,
+        bins: int = 200,
+        density_g_cm3: float = 1.0,
+        weight_g_mol: float = 18.0,
+        threads: int | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """s in 1/angstrom and F in electrons of the matter whose photons an image has, and the pixels of each.
+
+        The inverse of :meth:`scattered_by`, as ``widebragg stol`` does it: robust means over ``bins`` rings of equal
+        width in s, without those of few pixels. ``photons`` is an image of :attr:`shape`; pixels that are NaN do not
+        count.
+        """
+        image = self._image("photons", photons, np.float32)
+        s, F, pixels = self._core.radial_means(image, bins, thickness_mm, (density_g_cm3, weight_g_mol), threads)
+        return s, F, pixels
+
+    def predictions(self, frames: int = 1) -> dict[str, NDArray[Any]]:
+        """Where the reflections of the first ``frames`` frames are, as ``--predictions`` of the program.
+
+        There is a column for each quantity: ``hkl`` of shape (n, 3), the index of the ``panel``, ``fast_px`` and ``slow_px`` from the outer corner of its
+        first pixel, ``d_A``, ``wavelength_A``, and ``phi_deg`` of a rotation or ``excitation_deg`` of a still;
+        ``full_photons`` in all frames of a rotation, where they are known.
+        """
+        return self._core.predictions(frames)
+
+    def write_image(
+        self,
+        path: str | os.PathLike[str],
+        pixels: ArrayLike,
+        format: Literal["smv", "cbf", "float", "png", "pgm"] | None = None,
+        *,
+        frame: int = 0,
+        adc_offset: float = 0.0,
+    ) -> None:
+        """Writes an image of :attr:`shape`, with the geometry of the experiment; panels are stacked along slow.
+
+        ========  ===========================================================  ======================
+        format    pixels                                                       end of ``path``
+        ========  ===========================================================  ======================
+        smv       0 to 65535; ``adc_offset`` is what the header says of them   ``.img``, ``.smv``
+        cbf       counts of 31 bits; negative ones are gaps                    ``.cbf``
+        float     photons, no header                                           ``.bin``
+        png       photons: a preview                                           ``.png``
+        pgm       grey levels from 0 to 255                                    ``.pgm``
+        ========  ===========================================================  ======================
+
+        Numbers that the format does not hold raise ``ValueError``. Headers describe detectors perpendicular to the
+        beam; :meth:`write_geometry` describes any.
+        """
+        name = format or _FORMATS.get(os.path.splitext(os.fspath(path))[1].lower())
+        if name is None:
+            raise ValueError(f"format: the end of {os.fspath(path)!r} tells none; there are {', '.join(_PIXELS)}")
+        if name not in _PIXELS:
+            raise ValueError(f"format: {name!r} is none of {', '.join(_PIXELS)}")
+        image = _stored("pixels", pixels, _PIXELS[name])
+        if image.shape != self.shape:
+            raise ValueError(f"pixels: an array of shape {image.shape}, the image has {self.shape}")
+        self._core.write_image(os.fspath(path), name, image, frame, adc_offset)
+
+    def write_nxmx(
+        self, path: str | os.PathLike[str], frames: Sequence[ArrayLike], *, threads: int | None = None
+    ) -> None:
+        """Writes an NXmx file of the first frames: floats are photons, and integers are counts with noise.
+
+        ``frames`` are images of :attr:`shape`. The file has beam, detector, crystal and scan of the experiment. Raises
+        ``ValueError`` for no frames, other shapes, and numbers beyond 32 bits.
+        """
+        images = [np.asarray(frame) for frame in frames]
+        for image in images:
+            if image.shape != self.shape:
+                raise ValueError(f"frames: an array of shape {image.shape}, the image has {self.shape}")
+        if not images:
+            raise ValueError("frames: there are none")
+        dtype = np.int32 if all(np.issubdtype(image.dtype, np.integer) for image in images) else np.float32
+        self._core.write_nxmx(os.fspath(path), _stored("frames", images, dtype), threads)
+
+    def write_geometry(self, path: str | os.PathLike[str]) -> None:
+        """Writes the geometry: an experiment list of DIALS where ``path`` ends in ``.expt``, of CrystFEL for ``.geom``.
+
+        The list has beam, detector and crystal, the geometry of CrystFEL beam and detector.
+        """
+        self._core.write_geometry(os.fspath(path), os.path.splitext(os.fspath(path))[1].lstrip("."))
 
     def trace(self, slow: int, fast: int) -> dict[str, Any]:
         """The intermediate values of a pixel by their names, and those of its steps, a list, as ``"steps"``."""

@@ -184,6 +184,7 @@ KEYWORDS: dict[str, Keyword] = {
     "phi_steps": Keyword("steps of phi", _number("-phisteps")),
     "oversample": Keyword("subpixels along each edge of a pixel", _number("-oversample")),
     "mode": Keyword("'spec' or 'c-parity'", _word("--phi-carryover-mode")),
+    "device": Keyword("what renders images: cpu, auto, opencl, cuda:1 ...", _word("--device")),
     "simd": Keyword("highest instruction set to use", _word("--simd")),
 }
 

@@ -12,7 +12,7 @@ use super::super::super::{
 };
 use super::super::{
     names::names,
-    shared::{EVIDENCE, JSON, PHI_CARRYOVER_MODE, QUIET, SIMD, THREADS, simd},
+    shared::{DEVICE, EVIDENCE, JSON, PHI_CARRYOVER_MODE, QUIET, SIMD, THREADS, device, simd},
 };
 use super::{odd::printed_pixel, set_odd};
 use crate::error::Failure;
@@ -209,6 +209,7 @@ pub(super) const RUNNING: Section<Options> = Section {
         .default("1"),
         Row::of(THREADS, |o, v| set(&mut o.threads, v.count())),
         Row::of(SIMD, |o, v| put(&mut o.simd, simd(v)?)),
+        Row::of(DEVICE, |o, v| put(&mut o.device, device(v)?)),
         Row::new("--precision", Choice(names!(Precision)), "arithmetic of the lattice factor", |o, v| {
             put(&mut o.precision, v.choice(Precision::ALL)?)
         })

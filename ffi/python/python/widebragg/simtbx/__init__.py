@@ -33,8 +33,7 @@ panels of dxtbx                their thickness and attenuation are in mm and 1/m
 ``interpolate``                the reflection that ends interpolation counts with its nearest neighbour; simtbx drops it, so
                                that one pixel differs
 phi = 0, several steps         the first pixel of the first call is like all others
-``SimData``                    ``readout_noise`` counts; mosaic blocks have numpy's random numbers instead of cctbx's; there is
-                               no Miller array until one is set
+``SimData``                    ``readout_noise`` counts; there is no Miller array until one is set
 =============================  ========================================================================================
 
 What makes images differ warns once, as :class:`widebragg.simtbx.SimtbxWarning`.

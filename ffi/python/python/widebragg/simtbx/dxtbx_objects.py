@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from widebragg.simtbx.simulator import nanoBragg
 
-__all__ = ["beam", "crystal", "detector", "imageset", "write_cbf"]
+__all__ = ["beam", "crystal", "detector", "experiment_list", "imageset", "write_cbf"]
 
 
 def _made(module: str, factory: str, numbers: dict[str, Any]) -> Any:
@@ -126,6 +126,19 @@ def imageset(simulator: nanoBragg, scale: float = 1.0) -> Any:
     images.set_beam(beam(simulator))
     images.set_detector(detector(simulator))
     return images
+
+
+def experiment_list(simulator: nanoBragg, path: Any) -> Any:
+    """Image, beam, detector and crystal as an experiment list, written to a file where one is named."""
+    model = _needed("dxtbx.model", "as_explist")
+    experiment = model.Experiment()
+    experiment.beam, experiment.detector, experiment.crystal = beam(simulator), detector(simulator), crystal(simulator)
+    experiment.imageset = imageset(simulator)
+    experiments = model.ExperimentList()
+    experiments.append(experiment)
+    if path is not None:
+        experiments.as_file(str(path))
+    return experiments
 
 
 def write_cbf(simulator: nanoBragg, path: Any, scale: float) -> None:

@@ -21,14 +21,8 @@ MEANT = {
 #: Names of simtbx that are not here, and what to do instead.
 NOT_HERE = {
     "to_nexus_nxmx": "the program writes NXmx files (-nxmxfile)",
-    "as_explist": "the program writes experiment lists (.expt) beside its images",
     "extract_background": "widebragg background has the background of an image",
     "set_mosaic_blocks_sym": "set_mosaic_blocks takes the matrices of all domains",
-    "get_mosaic_domains_abc_phi_0": "the axes are those of Amatrix, turned by each matrix of get_mosaic_blocks()",
-    "xray_source_XYZ": "xray_beams takes directions, wavelengths and fluxes",
-    "xray_source_wavelengths_A": "xray_beams takes directions, wavelengths and fluxes",
-    "xray_source_intensity_fraction": "xray_beams takes directions, wavelengths and fluxes",
-    "polar_Bvector": "polar_vector is the E vector, which is perpendicular to it",
     "to_smv_format_streambuf": "to_smv_format and to_smv_format_py write files",
 }
 

@@ -16,7 +16,7 @@ from widebragg.simtbx import names, smv
 from widebragg.simtbx.arrays import FlexArray, numbers
 from widebragg.simtbx.enums import convention, pivot, shapetype
 from widebragg.simtbx.geometry import Geometry
-from widebragg.simtbx.models import BeamModel, PanelModel, matrix, panel_of, reflections, vector
+from widebragg.simtbx.models import METRES_BELOW, BeamModel, PanelModel, matrix, panel_of, reflections, vector
 from widebragg.simtbx.properties import Property, flag, integer, pair
 from widebragg.simtbx.warning import warn_once
 
@@ -236,6 +236,10 @@ class nanoBragg:
         self._thicksteps: int | None = None
         self._sources: NDArray[np.float64] | None = None
         self._beams: list[Any] = []
+        #: Columns of the list of sources, as far as they were set.
+        self._listed_sources = {
+            "directions": np.zeros((0, 3)), "wavelengths": np.zeros(0), "fractions": np.zeros(0),
+        }  # fmt: skip
         self._region: tuple[tuple[int, int], tuple[int, int]] | None = None
         self._Fbg_vs_stol: list[tuple[float, float]] = []
         self._miller_array: Any = None
@@ -487,6 +491,12 @@ class nanoBragg:
         blocks = np.eye(3)[np.newaxis] if blocks is None else blocks
         return [tuple(block.ravel().tolist()) for block in blocks]
 
+    def get_mosaic_domains_abc_phi_0(self) -> list[tuple[float, ...]]:
+        """a, b, c of each domain in angstrom at phi = 0 as rows, 9 numbers each."""
+        axes = self._oriented()
+        turned = (axes @ np.reshape(block, (3, 3)).T for block in self.get_mosaic_blocks())
+        return [tuple(rows.ravel().tolist()) for rows in turned]
+
     def show_mosaic_blocks(self) -> None:
         """Prints the rotation matrices of the domains."""
         for block in self.get_mosaic_blocks():
@@ -644,11 +654,76 @@ class nanoBragg:
         self._beams = given
         self._sources = np.column_stack([-directions, wavelengths, weights])
 
+    @property
+    def xray_source_XYZ(self) -> NDArray[np.float64]:
+        """Directions of the sources as seen from the sample, of shape (n, 3); empty unless they were set.
+
+        Together with ``xray_source_wavelengths_A`` and ``xray_source_intensity_fraction`` they take the place of
+        dispersion and divergence, in whatever order they are set.
+        """
+        return self._listed_sources["directions"].reshape(-1, 3)
+
+    @xray_source_XYZ.setter
+    def xray_source_XYZ(self, directions: Any) -> None:
+        values = numbers(directions)
+        rows = [vector(row) for row in values] if values.dtype == object else values
+        found = np.array(rows, dtype=float).reshape(-1, 3)
+        if not (np.linalg.norm(found, axis=1) > 0).all():
+            raise ValueError("xray_source_XYZ: a direction has no length")
+        self._list_sources(directions=found)
+
+    @property
+    def xray_source_wavelengths_A(self) -> NDArray[np.float64]:
+        """Wavelengths of the sources, in angstrom; in metres where they are set below 1e-6. Empty: ``wavelength_A``."""
+        return self._listed_sources["wavelengths"]
+
+    @xray_source_wavelengths_A.setter
+    def xray_source_wavelengths_A(self, wavelengths: Any) -> None:
+        values = np.array(numbers(wavelengths), dtype=float).reshape(-1)
+        if not (values > 0).all():
+            raise ValueError("xray_source_wavelengths_A: a wavelength is not above 0")
+        self._list_sources(wavelengths=np.where(values < METRES_BELOW, values * 1e10, values))
+
+    @property
+    def xray_source_intensity_fraction(self) -> NDArray[np.float64]:
+        """What each source has of the fluence; empty: all have the same."""
+        return self._listed_sources["fractions"]
+
+    @xray_source_intensity_fraction.setter
+    def xray_source_intensity_fraction(self, fractions: Any) -> None:
+        self._list_sources(fractions=np.array(numbers(fractions), dtype=float).reshape(-1))
+
+    def _list_sources(self, **columns: NDArray[np.float64]) -> None:
+        """Takes columns of the list of sources, which counts as soon as there are directions."""
+        self._listed_sources = {**self._listed_sources, **columns}
+        directions = self.xray_source_XYZ
+        count = len(directions)
+        if count == 0:
+            return
+        wavelengths, fractions = self.xray_source_wavelengths_A, self.xray_source_intensity_fraction
+        # Columns of another length belong to directions that are still to be set.
+        if len(wavelengths) != count:
+            wavelengths = np.full(count, self.wavelength_A)
+        if len(fractions) != count:
+            fractions = np.full(count, 1.0 / count)
+        directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        self._sources = np.column_stack([directions, wavelengths, fractions])
+
     fdet_vector = _direction("fast", "Fast axis.")
     sdet_vector = _direction("slow", "Slow axis.")
     odet_vector = _direction("normal", "Normal of the detector.")
     beam_vector = _direction("beam", "Direction in which the beam goes.")
     polar_vector = _direction("e_vector", "Direction of the E vector.")
+
+    @property
+    def polar_Bvector(self) -> tuple[float, ...]:
+        """Direction of the B vector, the beam's times the E vector's: the reverse of dxtbx's polarization normal."""
+        return tuple(np.cross(self.beam_vector, self.polar_vector).tolist())
+
+    @polar_Bvector.setter
+    def polar_Bvector(self, axis: Any) -> None:
+        self.polar_vector = np.cross(vector(axis), self.beam_vector)
+
     spindle_axis = _direction("spindle", "Rotation axis of the crystal.")
     twotheta_axis = _direction("twotheta_axis", "Rotation axis of the 2theta arm.")
 
@@ -1110,6 +1185,15 @@ class nanoBragg:
         from widebragg.simtbx import dxtbx_objects
 
         return dxtbx_objects.imageset(self)
+
+    def as_explist(self, fname: Any = None, toggle_conventions: bool = False) -> Any:
+        """Image, beam, detector and crystal as an experiment list of dxtbx, which has to be installed.
+
+        It is written to ``fname`` if that is given. Everything is in the frame of DIALS, whatever ``toggle_conventions`` says.
+        """
+        from widebragg.simtbx import dxtbx_objects
+
+        return dxtbx_objects.experiment_list(self, fname)
 
     def show_params(self) -> None:
         """Prints the parameters."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from widebragg.simtbx.deviates import normal_deviates, points_on_sphere
 from widebragg.simtbx.enums import shapetype
 from widebragg.simtbx.models import matrix
 from widebragg.simtbx.nanoBragg.nanoBragg_beam import NBbeam
@@ -101,11 +102,10 @@ class SimData:
     ) -> NDArray[np.float64]:
         """Rotations, of shape (n, 9), about random axes by angles of a normal distribution; isotropic: with both signs.
 
-        The distribution is simtbx's; the numbers are numpy's and not cctbx's.
+        The numbers are those of simtbx, to 1e-14, as cctbx draws them with Boost 1.56 and later.
         """
-        axes = np.random.default_rng(seed).normal(size=(n_mos_doms, 3))
-        axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-        angles = np.radians(np.random.default_rng(norm_dist_seed).normal(scale=max(mos_spread_deg, 0), size=n_mos_doms))
+        axes = points_on_sphere(n_mos_doms, seed)
+        angles = np.radians(max(mos_spread_deg, 0)) * normal_deviates(n_mos_doms, norm_dist_seed)
         if isotropic and mos_spread_deg > 0:
             axes, angles = np.repeat(axes, 2, axis=0), np.column_stack([angles, -angles]).ravel()
         across = np.cross(np.eye(3), axes[:, np.newaxis]).transpose(0, 2, 1) * -1
