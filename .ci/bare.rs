@@ -28,7 +28,8 @@ use widebragg::light::{Light, SpotList};
 use widebragg::mosaic::{MosaicSpread, SpreadTensor};
 use widebragg::noise::counter::Stream;
 use widebragg::noise::detector::{
-    CommonMode, DeadTime, Expected, GainSwitching, Limits, Place, fill_bad_pixels, fill_gain_map, shot_factor,
+    CommonMode, DeadTime, Expected, GainSwitching, Limits, PixelDifferences, Place, fill_bad_pixels,
+    fill_gain_map, shot_factor,
 };
 use widebragg::noise::point_spread::{Form, GaussShares, PointSpread, Shares, Spread};
 use widebragg::noise::shared::SharedStreams;
@@ -391,12 +392,12 @@ pub fn bare_detector_noise(
 pub fn bare_gain_switching(
     place: Place,
     switching: &GainSwitching,
-    gain_map: &[f32],
+    differences: &PixelDifferences<'_>,
     pixels: &mut [f32],
     words: &mut [i32],
 ) -> Result<usize, Error> {
     let counts = Expected::new(place, pixels).count();
-    Ok(counts.switch_gain(switching, Some(gain_map), words)?.saturated())
+    Ok(counts.switch_gain(switching, differences, words)?.saturated())
 }
 
 #[unsafe(no_mangle)]

@@ -855,6 +855,10 @@ int32_t wb_shot_factor(const wb_place *place, double flicker, double *factor);
    count. */
 int32_t wb_gain_map(const wb_place *place, double calibration, float *gain_map, size_t n);
 
+/* Fills by how much the pedestals of n pixels from place->first on differ in a mode of the gain, 0 to 2: rms_adu g. They
+   are static. */
+int32_t wb_pedestal_map(const wb_place *place, double rms_adu, uint32_t mode, float *pedestal_map, size_t n);
+
 /* Fills the numbers of n bad pixels of a panel of `pixels` pixels, from the bad one of number `first` on. They differ
    from each other, and are static; place->first and the frame do not count. */
 int32_t wb_bad_pixels(const wb_place *place, uint32_t pixels, uint32_t first, uint32_t *numbers, size_t n);
@@ -906,11 +910,19 @@ typedef struct wb_gain_switching {
     wb_gain_mode modes[3];
 } wb_gain_switching;
 
+/* What differs from pixel to pixel of such a detector: arrays of a number for each pixel, or NULL where nothing does. */
+typedef struct wb_pixel_differences {
+    const float *gains;         /* factors on the gain of each mode, such as those of wb_gain_map */
+    const float *pedestals_adu[3]; /* added to the pedestal of each mode, such as those of wb_pedestal_map */
+    const float *common_adu;    /* added in any mode, such as what wb_stage_common_mode adds to 0 */
+} wb_pixel_differences;
+
 /* Stores counts as raw words: the mode (0, 1 or 3) times 2^14, plus the nearest integer in 0 .. 16383 to charge gain +
-   pedestal + readout noise of that mode. gain_map, unless NULL, multiplies the gain of each mode. *saturated, unless
-   NULL, is set to the number of pixels that their mode cannot hold. */
-int32_t wb_stage_switch_gain(const wb_place *place, const wb_gain_switching *switching, const float *gain_map,
-                             const float *counts, size_t n, int32_t *words, size_t *saturated);
+   pedestal + readout noise of that mode, with the differences of the pixels unless NULL. *saturated, unless NULL, is set
+   to the number of pixels that their mode cannot hold. */
+int32_t wb_stage_switch_gain(const wb_place *place, const wb_gain_switching *switching,
+                             const wb_pixel_differences *differences, const float *counts, size_t n, int32_t *words,
+                             size_t *saturated);
 
 /* Sets the pixels that have one of `count` numbers in their panel to value, such as hot or dead ones. Numbers of pixels
    that are not among the n are passed over. */

@@ -1,7 +1,8 @@
 //! The detector that the parameters of a scene describe.
 
-use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, NormalUse, extent};
-use widebragg::scene::DetectorInput;
+use widebragg::detector::{BeamFrame, Convention, CustomAxes, Detector, DetectorParameters, extent};
+use widebragg::panel::{Bend, Panel};
+use widebragg::scene::{DetectorInput, Sensor};
 use widebragg::vector::Vec3;
 
 use crate::enums::{CONVENTIONS, MODES, PIVOTS, WB_CUSTOM, WB_PLACED, chosen};
@@ -93,34 +94,22 @@ impl wb_scene_parameters {
         if across < 1e-6 {
             return Err(Failure::range("fast and slow axis", across, "not parallel"));
         }
-        let to_beam = self.distance_m * beam - pix0_m;
-        let (fast_beam_m, slow_beam_m) = (fast.dot(to_beam), slow.dot(to_beam));
-        Ok(Detector {
+        let panel = Panel {
             pixel_m: self.pixel_m,
             fast_pixels,
             slow_pixels,
-            slow_size_m,
             pix0_m,
             fast,
             slow,
             normal,
-            beam,
-            polarization,
-            vertical: beam.cross(polarization).normalize(),
-            spindle,
-            twotheta_axis: Vec3::from(self.twotheta_axis),
-            distance_m: self.distance_m,
             close_distance_m,
-            x_beam_m: fast_beam_m,
-            y_beam_m: slow_beam_m,
-            fast_beam_m,
-            slow_beam_m,
-            fast_close_m: -pix0_m.dot(fast),
-            slow_close_m: -pix0_m.dot(slow),
-            normal_use: NormalUse::AsGiven,
             point_pixel: self.point_pixel != 0,
-            curved: self.curved != 0,
-        })
+            bend: (self.curved != 0).then_some(Bend { beam, radius_m: self.distance_m }),
+            sensor: Sensor::THIN,
+        };
+        let vertical = beam.cross(polarization).normalize();
+        let placed = panel.detector(self.distance_m, &BeamFrame { beam, polarization, vertical, spindle });
+        Ok(Detector { slow_size_m, twotheta_axis: Vec3::from(self.twotheta_axis), ..placed })
     }
 
     /// Rejects a placed detector without six axes of finite length.

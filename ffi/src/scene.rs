@@ -224,33 +224,12 @@ pub(crate) fn on_panel(
     made_at: usize,
 ) -> Result<wb_scene, Failure> {
     let kernel = scene.scene.on_panel(panel, roi, mask)?;
-    let Panel { pixel_m, fast_pixels, slow_pixels, pix0_m, fast, slow, normal, close_distance_m, .. } = panel;
-    let beam = scene.detector.beam;
+    let Detector { beam, twotheta_axis, normal_use, .. } = scene.detector;
     // Where the beam meets the plane of the panel; it may not.
-    let distance_m = panel.bend.map_or(pix0_m.dot(normal) / beam.dot(normal), |bend| bend.radius_m);
-    let to_beam = distance_m * beam - pix0_m;
-    let (fast_beam_m, slow_beam_m) = (fast.dot(to_beam), slow.dot(to_beam));
-    let detector = Detector {
-        pixel_m,
-        fast_pixels,
-        slow_pixels,
-        slow_size_m: pixel_m * slow_pixels as f64,
-        pix0_m,
-        fast,
-        slow,
-        normal,
-        distance_m,
-        close_distance_m,
-        x_beam_m: fast_beam_m,
-        y_beam_m: slow_beam_m,
-        fast_beam_m,
-        slow_beam_m,
-        fast_close_m: -pix0_m.dot(fast),
-        slow_close_m: -pix0_m.dot(slow),
-        point_pixel: panel.point_pixel,
-        curved: panel.bend.is_some(),
-        ..scene.detector
-    };
+    let distance_m =
+        panel.bend.map_or(panel.pix0_m.dot(panel.normal) / beam.dot(panel.normal), |bend| bend.radius_m);
+    let placed = panel.detector(distance_m, &scene.detector.frame());
+    let detector = Detector { twotheta_axis, normal_use, ..placed };
     Ok(wb_scene {
         tag: wb_scene::TAG,
         bytes: size_of::<wb_scene>(),

@@ -1,8 +1,10 @@
 //! What a detector makes of the photons that are expected, each stage by itself, with deviates that are functions of the pixel.
 
+use core::ptr::null;
+
 use widebragg::noise::detector::{
-    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, Place, Signal, Stored,
-    fill_bad_pixels, fill_gain_map, shot_factor,
+    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, PixelDifferences, Place, Signal,
+    Stored, fill_bad_pixels, fill_gain_map, fill_pedestal_map, shot_factor,
 };
 
 use crate::level::simd;
@@ -47,6 +49,23 @@ pub struct wb_gain_switching {
     pub switch_kev: [f64; 2],
     /// The modes.
     pub modes: [wb_gain_mode; 3],
+}
+
+/// What differs from pixel to pixel of a detector that switches gains: arrays of a number for each pixel, or NULL.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct wb_pixel_differences {
+    /// Factors on the gain of each mode.
+    pub gains: *const f32,
+    /// ADU that are added to the pedestal of each mode.
+    pub pedestals_adu: [*const f32; 3],
+    /// ADU that pixels have in common, whatever their mode.
+    pub common_adu: *const f32,
+}
+
+impl wb_pixel_differences {
+    /// Nothing differs.
+    const NONE: Self = Self { gains: null(), pedestals_adu: [null(); 3], common_adu: null() };
 }
 
 impl wb_place {
@@ -104,9 +123,9 @@ unsafe fn change<T>(
     apply(place, unsafe { pixels.initialised() })
 }
 
-/// The array of gains, or none if its pointer is NULL.
-fn gains(gain_map: *const f32, n: usize) -> Result<Option<Input<f32>>, Failure> {
-    if gain_map.is_null() { Ok(None) } else { Input::array(gain_map, n, "gain_map").map(Some) }
+/// An array of a number for each pixel, or none if its pointer is NULL.
+fn map(numbers: *const f32, n: usize, name: &'static str) -> Result<Option<Input<f32>>, Failure> {
+    if numbers.is_null() { Ok(None) } else { Input::array(numbers, n, name).map(Some) }
 }
 
 /// Sets `factor` to the factor of all pixels of a shot, max(0, 1 + `flicker` g): that of the place's seed and frame.
@@ -150,6 +169,38 @@ pub unsafe extern "C" fn wb_gain_map(
         // SAFETY: `gain_map` is not NULL, so the caller guarantees room for `n` numbers there, which no other thread accesses.
         let gains = filled(unsafe { gains.uninit() }, 0.0);
         fill_gain_map(simd, calibration, seed, panel, first, gains);
+        Ok(())
+    };
+    status(fill())
+}
+
+/// Fills by how much the pedestals of `n` pixels differ in a mode, 0 to 2: `rms_adu` g, of the place's seed, panel and first
+/// pixel.
+///
+/// # Safety
+/// * `place` is NULL or points to an initialised `wb_place`, which no other thread writes during the call.
+/// * `pedestal_map` is NULL or points to room for `n` `f32`, which no other thread accesses during the call.
+// SAFETY: no other symbol of the program has this name; the prefix `wb_` is reserved for this library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wb_pedestal_map(
+    place: *const wb_place,
+    rms_adu: f64,
+    mode: u32,
+    pedestal_map: *mut f32,
+    n: usize,
+) -> i32 {
+    let fill = || {
+        let pedestals = Output::array(pedestal_map, n, "pedestal_map")?;
+        // SAFETY: this function requires of `place` what `read` requires.
+        let Place { simd, seed, panel, first, .. } = unsafe { read(place, &[pedestals.region()]) }?;
+        not_negative("pedestal difference in ADU", rms_adu)?;
+        if mode > 2 {
+            return Err(Failure::range("mode", f64::from(mode), "0, 1 or 2"));
+        }
+        // SAFETY: `pedestal_map` is not NULL, so the caller guarantees room for `n` numbers there, which no other thread
+        // accesses.
+        let pedestals = filled(unsafe { pedestals.uninit() }, 0.0);
+        fill_pedestal_map(simd, rms_adu, seed, panel, mode, first, pedestals);
         Ok(())
     };
     status(fill())
@@ -287,7 +338,7 @@ pub unsafe extern "C" fn wb_stage_amplify(
 ) -> i32 {
     let amplify = || {
         positive("gain", gain)?;
-        let gains = gains(gain_map, n)?;
+        let gains = map(gain_map, n, "gain_map")?;
         let region = gains.as_ref().map_or(Region::EMPTY, Input::region);
         disjoint(&[Region::new(pixels, n, "pixels")?], &[region])?;
         // SAFETY: `gain_map`, where it is given, is not NULL, so the caller guarantees `n` initialised numbers there, which no
@@ -449,13 +500,14 @@ pub unsafe extern "C" fn wb_stage_store(
 }
 
 /// Stores the charges of `n` pixels of counts by a detector that switches its gain, as raw words of 14 bits and a mode;
-/// `gain_map`, unless NULL, multiplies the gain of each mode. `saturated`, unless NULL, receives how many pixels no mode holds.
+/// `differences`, unless NULL, are those of the pixels. `saturated`, unless NULL, receives how many pixels no mode holds.
 ///
 /// # Safety
 /// No other thread writes the inputs or accesses the outputs during the call.
 /// * `place` is NULL or points to an initialised `wb_place`.
 /// * `switching` is NULL or points to an initialised `wb_gain_switching`.
-/// * `gain_map` is NULL or points to `n` initialised `f32`.
+/// * `differences` is NULL or points to an initialised `wb_pixel_differences`, whose pointers are NULL or point to `n`
+///   initialised `f32` each.
 /// * `counts` is NULL or points to `n` initialised `f32`.
 /// * `words` is NULL or points to room for `n` `i32`.
 /// * `saturated` is NULL or points to room for a `usize`.
@@ -464,7 +516,7 @@ pub unsafe extern "C" fn wb_stage_store(
 pub unsafe extern "C" fn wb_stage_switch_gain(
     place: *const wb_place,
     switching: *const wb_gain_switching,
-    gain_map: *const f32,
+    differences: *const wb_pixel_differences,
     counts: *const f32,
     n: usize,
     words: *mut i32,
@@ -472,18 +524,37 @@ pub unsafe extern "C" fn wb_stage_switch_gain(
 ) -> i32 {
     let run = || {
         let (place, switching) = (Input::one(place, "place")?, Input::one(switching, "switching")?);
-        let gains = gains(gain_map, n)?;
-        let region = gains.as_ref().map_or(Region::EMPTY, Input::region);
-        let inputs = [place.region(), switching.region(), region];
+        let (of_struct, given) = if differences.is_null() {
+            (Region::EMPTY, wb_pixel_differences::NONE)
+        } else {
+            let differences = Input::one(differences, "differences")?;
+            // SAFETY: `differences` is not NULL, so the caller guarantees an initialised `wb_pixel_differences` there, which no
+            // other thread writes.
+            (differences.region(), unsafe { differences.read() })
+        };
+        let [first, second, third] = given.pedestals_adu;
+        let maps = [
+            map(given.gains, n, "gains")?,
+            map(first, n, "pedestals_adu")?,
+            map(second, n, "pedestals_adu")?,
+            map(third, n, "pedestals_adu")?,
+            map(given.common_adu, n, "common_adu")?,
+        ];
+        let [gains, first, second, third, common] =
+            maps.each_ref().map(|map| map.as_ref().map_or(Region::EMPTY, Input::region));
+        let inputs = [place.region(), switching.region(), of_struct, gains, first, second, third, common];
         // SAFETY: `place` is not NULL, so the caller guarantees an initialised `wb_place` there, which no other thread writes.
         let place = unsafe { place.read() }.kernel()?;
         // SAFETY: `switching` is not NULL, so the caller guarantees an initialised `wb_gain_switching` there, which no other
         // thread writes.
         let switching = unsafe { switching.read() }.kernel()?;
-        // SAFETY: `gain_map`, where it is given, is not NULL, so the caller guarantees `n` initialised numbers there, which no
-        // other thread writes; `Store::run` writes nothing before it has found that no output overlaps them.
-        let gains = gains.map(|gains| unsafe { gains.slice() });
-        let store = |counts: &[f32], words: &mut [i32]| Ok(switching.store(place, counts, gains, words)?);
+        // SAFETY: an array that is given is not NULL, so the caller guarantees `n` initialised numbers there, which no other
+        // thread writes; `Store::run` writes nothing before it has found that no output overlaps them.
+        let slices = maps.map(|map| map.map(|map| unsafe { map.slice() }));
+        let [gains, first, second, third, common_adu] = slices;
+        let differences = PixelDifferences { gains, pedestals_adu: [first, second, third], common_adu };
+        let store =
+            |counts: &[f32], words: &mut [i32]| Ok(switching.store(place, counts, &differences, words)?);
         // SAFETY: this function requires of its pointers what `Store::run` requires.
         unsafe { Store { pixels: counts, n, stored: words, saturated }.run(&inputs, store) }
     };

@@ -21,7 +21,7 @@ use widebragg_ffi::parameters::{wb_scene_parameters, wb_source};
 use widebragg_ffi::render::wb_row_report;
 use widebragg_ffi::sources::wb_source_grid;
 use widebragg_ffi::spread::wb_spread;
-use widebragg_ffi::stages::{wb_gain_mode, wb_gain_switching, wb_place};
+use widebragg_ffi::stages::{wb_gain_mode, wb_gain_switching, wb_pixel_differences, wb_place};
 use widebragg_ffi::status::wb_error;
 use widebragg_ffi::summary::wb_scene_summary;
 use widebragg_ffi::variables::wb_variables;
@@ -258,6 +258,11 @@ fn layouts() -> Vec<Layout> {
         layout!(wb_place { seed: u64, frame: u32, panel: u32, first: u32, simd: i32 }),
         layout!(wb_gain_mode { adu_per_kev: f64, pedestal_adu: f64, readout_adu: f64 }),
         layout!(wb_gain_switching { photon_kev: f64, switch_kev: [f64; 2], modes: [wb_gain_mode; 3] }),
+        layout!(wb_pixel_differences {
+            gains: *const f32,
+            pedestals_adu: [*const f32; 3],
+            common_adu: *const f32,
+        }),
         layout!(wb_spread {
             form: i32,
             simd: i32,

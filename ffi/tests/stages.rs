@@ -8,8 +8,8 @@ use core::ptr::{null, null_mut};
 
 use widebragg::lanes::Simd;
 use widebragg::noise::detector::{
-    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, Place, fill_bad_pixels,
-    fill_gain_map, shot_factor,
+    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, PixelDifferences, Place,
+    fill_bad_pixels, fill_gain_map, fill_pedestal_map, shot_factor,
 };
 use widebragg::noise::point_spread::{Form, GaussShares, Shares};
 use widebragg_ffi::level::{WB_SIMD_AUTO, WB_SIMD_PORTABLE};
@@ -192,19 +192,42 @@ fn gains_are_switched_as_in_the_kernel() {
     };
     let counts: Vec<f32> = (0..PIXELS).map(|at| ((at * at) % 20_011) as f32).collect();
     let gains = gain_map();
-    for gain_map in [None, Some(gains.as_slice())] {
+    let pedestals = [0, 1, 2].map(|mode| {
+        let (mut found, mut expected) = (vec![f32::NAN; PIXELS], vec![0.0; PIXELS]);
+        let Place { simd, seed, panel, .. } = kernel_place();
+        fill_pedestal_map(simd, 9.0, seed, panel, mode, 0, &mut expected);
+        // SAFETY: the place is a constant, and the array has the given length.
+        let status = unsafe { wb_pedestal_map(&raw const PLACE, 9.0, mode, found.as_mut_ptr(), PIXELS) };
+        assert_eq!((status, &found), (WB_OK, &expected));
+        found
+    });
+    let common = vec![3.0; PIXELS];
+    let all = PixelDifferences {
+        gains: Some(&gains),
+        pedestals_adu: pedestals.each_ref().map(|map| Some(&map[..])),
+        common_adu: Some(&common),
+    };
+    let of_gains = PixelDifferences { gains: Some(&gains), ..PixelDifferences::default() };
+    for differences in [PixelDifferences::default(), of_gains, all] {
         let mut expected = vec![0; PIXELS];
-        let saturated = kernel.store(kernel_place(), &counts, gain_map, &mut expected).expect("words");
+        let saturated = kernel.store(kernel_place(), &counts, &differences, &mut expected).expect("words");
+        let pointer = |map: Option<&[f32]>| map.map_or(null(), <[f32]>::as_ptr);
+        let given = wb_pixel_differences {
+            gains: pointer(differences.gains),
+            pedestals_adu: differences.pedestals_adu.map(pointer),
+            common_adu: pointer(differences.common_adu),
+        };
         let (mut words, mut found) = (vec![-7; PIXELS], usize::MAX);
         let switch = |switching: &wb_gain_switching, words: &mut [i32], saturated: *mut usize| {
-            let gains = gain_map.map_or(null(), <[f32]>::as_ptr);
+            let nothing_differs = differences == PixelDifferences::default();
+            let given = if nothing_differs { null() } else { &raw const given };
             let (counts, n) = (counts.as_ptr(), words.len());
             // SAFETY: place and switching are borrowed, and the arrays have the given lengths.
             unsafe {
                 wb_stage_switch_gain(
                     &raw const PLACE,
                     switching,
-                    gains,
+                    given,
                     counts,
                     n,
                     words.as_mut_ptr(),
@@ -257,6 +280,7 @@ fn what_no_detector_has_is_refused() {
         for bad in [-0.1, f64::NAN, f64::INFINITY] {
             assert_eq!(wb_shot_factor(place, bad, &raw mut factor), WB_OUT_OF_RANGE);
             assert_eq!(wb_gain_map(place, bad, start, 6), WB_OUT_OF_RANGE);
+            assert_eq!(wb_pedestal_map(place, bad, 0, start, 6), WB_OUT_OF_RANGE);
             assert_eq!(wb_stage_scale(place, bad, start, 6), WB_OUT_OF_RANGE);
             assert_eq!(wb_stage_flicker(place, bad, start, 6), WB_OUT_OF_RANGE);
             assert_eq!(wb_stage_dead_time(place, bad, 1.0, 0, start, 6), WB_OUT_OF_RANGE);
@@ -265,6 +289,7 @@ fn what_no_detector_has_is_refused() {
             assert_eq!(wb_stage_common_mode(place, bad, 3, 3, 1, start, 6), WB_OUT_OF_RANGE);
             assert_eq!(wb_stage_read_out(place, bad, start, 6), WB_OUT_OF_RANGE);
         }
+        assert_eq!(wb_pedestal_map(place, 1.0, 3, start, 6), WB_OUT_OF_RANGE);
         assert_eq!(wb_stage_dead_time(place, 1e-7, 0.0, 0, start, 6), WB_OUT_OF_RANGE);
         assert_eq!(wb_stage_amplify(place, 0.0, null(), start, 6), WB_OUT_OF_RANGE);
         assert_eq!(wb_stage_pedestal(place, f64::NAN, start, 6), WB_OUT_OF_RANGE);

@@ -28,7 +28,7 @@
 //! assert!((corner - Vec3::new(0.0032, 0.0016, 0.2)).length() < 1e-15);
 //! ```
 
-use crate::detector::Detector;
+use crate::detector::{BeamFrame, Detector, NormalUse};
 use crate::scene::Sensor;
 use crate::vector::Vec3;
 
@@ -85,6 +85,67 @@ impl Panel {
             point_pixel: detector.point_pixel,
             bend: detector.curved.then_some(Bend { beam, radius_m: distance_m }),
             sensor,
+        }
+    }
+
+    /// The detector that is this panel, whose axes are taken as they are: `distance_m` from the sample along the beam, which says
+    /// where its beam centre is and has to be the radius of a bent one. X and Y of the beam centre are along fast and slow, the
+    /// 2theta axis is the spindle.
+    ///
+    /// ```
+    /// # use widebragg::detector::BeamFrame;
+    /// # use widebragg::panel::Panel;
+    /// # use widebragg::scene::Sensor;
+    /// # use widebragg::vector::Vec3;
+    /// # let [x, y, z] = [Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 1.0, 0.0), Vec3::new(0.0, 0.0, 1.0)];
+    /// let panel = Panel {
+    ///     pixel_m: 1e-4,
+    ///     fast_pixels: 64,
+    ///     slow_pixels: 32,
+    ///     pix0_m: Vec3::new(-0.003, -0.001, 0.2),
+    ///     fast: x,
+    ///     slow: y,
+    ///     normal: z,
+    ///     close_distance_m: 0.2,
+    ///     point_pixel: false,
+    ///     bend: None,
+    ///     sensor: Sensor::THIN,
+    /// };
+    /// let detector = panel.detector(0.2, &BeamFrame { beam: z, polarization: x, vertical: y, spindle: x });
+    /// assert_eq!([detector.fast_beam_m, detector.slow_beam_m], [0.003, 0.001]);
+    /// assert_eq!(Panel::new(&detector, Sensor::THIN), panel);
+    /// ```
+    #[must_use]
+    pub fn detector(&self, distance_m: f64, frame: &BeamFrame) -> Detector {
+        let Self { pixel_m, fast_pixels, slow_pixels, pix0_m, fast, slow, normal, .. } = *self;
+        let BeamFrame { beam, polarization, vertical, spindle } = *frame;
+        let to_beam = distance_m * beam - pix0_m;
+        let (fast_beam_m, slow_beam_m) = (fast.dot(to_beam), slow.dot(to_beam));
+        Detector {
+            pixel_m,
+            fast_pixels,
+            slow_pixels,
+            slow_size_m: pixel_m * slow_pixels as f64,
+            pix0_m,
+            fast,
+            slow,
+            normal,
+            beam,
+            polarization,
+            vertical,
+            spindle,
+            twotheta_axis: spindle,
+            distance_m,
+            close_distance_m: self.close_distance_m,
+            x_beam_m: fast_beam_m,
+            y_beam_m: slow_beam_m,
+            fast_beam_m,
+            slow_beam_m,
+            fast_close_m: -pix0_m.dot(fast),
+            slow_close_m: -pix0_m.dot(slow),
+            normal_use: NormalUse::AsGiven,
+            point_pixel: self.point_pixel,
+            curved: self.bend.is_some(),
         }
     }
 

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use widebragg::Error;
 use widebragg::beam::{Polarization, Source};
 use widebragg::carryover::Carryover;
-use widebragg::detector::{Detector, NormalUse};
+use widebragg::detector::{BeamFrame, Detector};
 use widebragg::lanes::Simd;
 use widebragg::lattice::{CellCoupling, Crystallite, SpotMetric, SpotModel};
-use widebragg::panel::Panel;
+use widebragg::panel::{Bend, Panel};
 use widebragg::render::continue_streams;
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiShift, PhiSweep};
 use widebragg::scene::{Oversample, Roi, Sensor};
@@ -167,32 +167,22 @@ impl Parameters {
         let [slow_pixels, fast_pixels] = self.slow_fast;
         let pixel_m = self.pixel_mm * 1e-3;
         let (beam, polarization) = (Vec3::from(self.beam), Vec3::from(self.e_vector));
-        Detector {
+        let (vertical, spindle) = (beam.cross(polarization), self.spindle.into());
+        let distance_m = self.distance_mm * 1e-3;
+        let panel = Panel {
             pixel_m,
             fast_pixels,
             slow_pixels,
-            slow_size_m: slow_pixels as f64 * pixel_m,
             pix0_m: 1e-3 * Vec3::from(self.origin_mm),
             fast: self.fast.into(),
             slow: self.slow.into(),
             normal: self.normal.into(),
-            beam,
-            polarization,
-            vertical: beam.cross(polarization),
-            spindle: self.spindle.into(),
-            twotheta_axis: self.spindle.into(),
-            distance_m: self.distance_mm * 1e-3,
             close_distance_m: self.close_distance_mm * 1e-3,
-            x_beam_m: 0.0,
-            y_beam_m: 0.0,
-            fast_beam_m: 0.0,
-            slow_beam_m: 0.0,
-            fast_close_m: 0.0,
-            slow_close_m: 0.0,
-            normal_use: NormalUse::AsGiven,
             point_pixel: self.point_pixel,
-            curved: self.curved,
-        }
+            bend: self.curved.then_some(Bend { beam, radius_m: distance_m }),
+            sensor: Sensor::THIN,
+        };
+        panel.detector(distance_m, &BeamFrame { beam, polarization, vertical, spindle })
     }
 
     fn crystallite(&self) -> Crystallite {

@@ -93,6 +93,58 @@ fn threads_change_no_byte() {
     }
 }
 
+/// The pixels of 16 bits of an SMV image.
+fn pixels(file: &[u8]) -> Vec<u16> {
+    let start = String::from_utf8_lossy(&file[..60]);
+    let digits = start.split_once("HEADER_BYTES=").and_then(|(_, rest)| rest.split_once(';'));
+    let length: usize = digits.and_then(|(digits, _)| digits.trim().parse().ok()).expect("HEADER_BYTES");
+    let pixels = file[length..].chunks_exact(2);
+    pixels.map(|two| u16::from_le_bytes(two.try_into().expect("two bytes"))).collect()
+}
+
+/// In spec the noise is that of a render with the same stages: of the same photons, the same integers.
+#[test]
+fn spec_has_the_noise_of_a_render() {
+    let place = Workplace::empty();
+    let render = "-default_F 100 -cell 40 50 60 90 90 90 -lambda 1 -distance 100 -pixel 0.1 -detpixels_x 60 -detpixels_y 40 -oversample 1 \
+                  -N 5 -fluence 1e24 -water 300 -seed 7 -adc 0 --noise-model counter -noisefile r.img -floatfile f.bin --quiet";
+    let noisify = "noisify -floatfile f.bin -detpixels_x 60 -pixel 0.1 -seed 7 -adc 0 --mode spec -noisefile n.img --quiet";
+    for (of_render, of_noisify) in [
+        ("", "-calibration 0"),
+        (
+            "--gain 1.5 --calibration 0.05 --calibration-seed 3 --readout 2 --flicker 0.1",
+            "-gain 1.5 -calibration 0.05 -calib_seed 3 -readout 2 -flicker 0.1",
+        ),
+        ("--psf fiber,80,4", "-calibration 0 -psf fiber -psf_fwhm 80 -psf_radius 4"),
+        ("--psf gauss,150", "-calibration 0 -psf gauss -psf_fwhm 150"),
+    ] {
+        place.run_line(&format!("{render} {of_render}")).well();
+        for threads in ["1", "3"] {
+            place.run_line(&format!("{noisify} {of_noisify} --threads {threads}")).well();
+            let [expected, found] = ["r.img", "n.img"].map(|name| pixels(&place.read(name)));
+            assert!(expected.iter().any(|&adu| adu > 5), "{of_render}");
+            assert!(expected == found, "{of_noisify} {threads}");
+        }
+    }
+    place.run_line(&format!("{noisify} -calibration 0 -adc 40 -bits 32")).well();
+    let of_32_bits = place.read("n.img");
+    place.run_line(&format!("{noisify} -calibration 0 -adc 40")).well();
+    let of_16_bits = pixels(&place.read("n.img"));
+    let wide = of_32_bits[of_32_bits.len() - 4 * of_16_bits.len()..].chunks_exact(4);
+    let wide = wide.map(|four| u32::from_le_bytes(four.try_into().expect("four bytes")));
+    assert!(wide.map(|adu| adu.min(65_535)).eq(of_16_bits.iter().map(|&adu| u32::from(adu))));
+    for (more, told) in [
+        ("-gain 0", "-gain: must be above 0 for --mode spec"),
+        ("-readout -1", "-readout: must be 0 or more for --mode spec"),
+        ("-flicker nan", "-flicker: must be 0 or more for --mode spec"),
+        ("-psf gauss -psf_radius -2", "-psf_radius: must be 0 or more for --mode spec"),
+        ("-adc inf", "-adc: must be finite for --mode spec"),
+    ] {
+        let outcome = place.run_line(&format!("{noisify} {more}")).refused(more);
+        assert!(outcome.stderr.contains(told), "{more}: {}", outcome.stderr);
+    }
+}
+
 #[test]
 fn options_are_found_within_words() {
     let workplace = workplace();

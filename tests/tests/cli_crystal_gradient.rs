@@ -106,6 +106,19 @@ fn derivatives_by_weights_are_images() {
     assert_eq!(number(&weight["value"]), 0.3);
 }
 
+/// Water is of no crystal: their weights leave it as it is.
+#[test]
+fn derivatives_beside_water_are_right() {
+    let place = place();
+    let line = format!(
+        "gradcheck {STILL} -cell 40 50 60 90 95 90 -water 100 --crystals c.csv --json --wrt scale,crystal[2].weight,crystal[1].misset"
+    );
+    let report = place.run_line(&line).well().json();
+    let parameters = report["parameters"].as_array().expect("parameters");
+    assert_eq!(parameters.len(), 1 + 1 + 3);
+    assert!(parameters.iter().all(|parameter| parameter["right"] == true), "{report}");
+}
+
 #[test]
 fn what_crystals_share_is_the_sum_of_their_own() {
     let place = place();
@@ -213,7 +226,7 @@ fn what_cannot_move_is_refused_in_one_line() {
         assert!(outcome.stderr.contains(error), "{line}: {}", outcome.stderr);
     }
     // It comes after a warning about water.
-    let outcome = place.run_line(&format!("gradient {table} -water 3 --wrt crystals.weight"));
-    let error = "--wrt crystals.weight: weights of crystals have no derivatives beside water (-water)\n";
+    let outcome = place.run_line(&format!("gradient {table} -water 3 --wrt crystal[1].weight"));
+    let error = "--wrt crystal[1].weight: beside water (-water) only the weights of the others, and the scale of all\n";
     assert!(outcome.code == Some(2) && outcome.stderr.ends_with(error), "{}", outcome.stderr);
 }

@@ -4,7 +4,10 @@
 use core::fmt::Write as _;
 
 use widebragg::lanes::Simd;
-use widebragg::noise::detector::{Expected, GainMode, GainSwitching, Place, fill_gain_map};
+use widebragg::noise::detector::{
+    CommonMode, Expected, GainMode, GainSwitching, PixelDifferences, Place, Signal, fill_gain_map,
+    fill_pedestal_map,
+};
 use widebragg_formats::cbf::Cbf;
 use widebragg_formats::hdf5::Hdf5;
 use widebragg_formats::image::ImageReader;
@@ -139,13 +142,24 @@ fn switching(photon_kev: f64) -> GainSwitching {
 }
 
 /// The words of the kernel.
-fn words(mut photons: Vec<f32>, photon_kev: f64, frame: u32, panel: u32) -> Vec<i32> {
+fn words(photons: Vec<f32>, photon_kev: f64, frame: u32, panel: u32) -> Vec<i32> {
+    words_with(photons, photon_kev, (frame, panel), &PixelDifferences::default())
+}
+
+/// The words of the kernel with `more` differences of pixels beside their gains.
+fn words_with(
+    mut photons: Vec<f32>,
+    photon_kev: f64,
+    (frame, panel): (u32, u32),
+    more: &PixelDifferences<'_>,
+) -> Vec<i32> {
     let place = Place { simd: Simd::detect(), seed: 7, frame, panel, first: 0 };
     let mut gains = vec![0.0; photons.len()];
     fill_gain_map(place.simd, 0.05, 3, panel, 0, &mut gains);
     let mut stored = vec![0; photons.len()];
     let counts = Expected::new(place, &mut photons).count();
-    let _ = counts.switch_gain(&switching(photon_kev), Some(&gains), &mut stored).unwrap();
+    let differences = PixelDifferences { gains: Some(&gains), ..*more };
+    let _ = counts.switch_gain(&switching(photon_kev), &differences, &mut stored).unwrap();
     stored
 }
 
@@ -180,6 +194,36 @@ fn the_charge_switches_the_gain() {
 }
 
 #[test]
+fn pedestals_of_pixels_and_common_mode_are_added_in_the_mode_of_a_pixel() {
+    let place = Workplace::with_inputs();
+    let line = format!("{LINE} {MODES} --pedestal-spread 90,6,0 --common-mode 50,8,5 --frames 2");
+    place.run_line(&line).well();
+    for number in 1..=2 {
+        let photons = place.float(&format!("f_0000{number}.bin"));
+        let pixels = photons.len();
+        let pedestals = [90.0, 6.0, 0.0].into_iter().zip(0..).map(|(rms_adu, mode)| {
+            let mut map = vec![0.0; pixels];
+            fill_pedestal_map(Simd::detect(), rms_adu, 3, 0, mode, 0, &mut map);
+            map
+        });
+        let pedestals: Vec<Vec<f32>> = pedestals.collect();
+        let mut common = vec![0.0; pixels];
+        let at = Place { simd: Simd::detect(), seed: 7, frame: number, panel: 0, first: 0 };
+        let blocks = CommonMode { rms_adu: 50.0, columns: COLUMNS, block: [8, 5] };
+        let _ = Signal::new(at, &mut common).add_common_mode(&blocks);
+        let differences = PixelDifferences {
+            pedestals_adu: [0, 1, 2].map(|mode| Some(&pedestals[mode][..])),
+            common_adu: Some(&common),
+            ..PixelDifferences::default()
+        };
+        let photon_kev = 12.398_419_843_320_026 / 1.2;
+        let expected = words_with(photons, photon_kev, (number, 0), &differences);
+        let (_, image) = noise_image(&place, &format!("n_0000{number}.img"));
+        assert!(image.iter().map(|&word| i32::from(word)).eq(expected));
+    }
+}
+
+#[test]
 fn gains_are_switched_on_panels_and_in_shots() {
     let place = Workplace::empty();
     place.write("p.geom", panels());
@@ -207,7 +251,7 @@ fn gains_are_switched_on_panels_and_in_shots() {
 #[test]
 fn gains_that_cannot_be_are_refused() {
     let place = Workplace::with_inputs();
-    let of_modes = "where each mode has a gain, pedestal, readout and limit of its own";
+    let of_modes = "where each mode has a gain, readout and limit of its own";
     for (more, words) in [
         ("--gain-modes 40,-1", "expected 3 numbers with commas between them"),
         ("--gain-modes 40,-1,nan", "expected 3 numbers with commas between them"),
@@ -216,6 +260,8 @@ fn gains_that_cannot_be_are_refused() {
         ("--mode-pedestals 2500,15000,16384", "a pedestal is at least 0 and at most 16383"),
         ("--mode-readout 1,-2,3", "must not be negative"),
         ("--mode-readout 1,2,3", "--mode-readout: needs --gain-modes"),
+        ("--pedestal-spread 1,2,3", "--pedestal-spread: needs --gain-modes"),
+        (&format!("{MODES} --pedestal-spread 1,2,-3"), "must not be negative"),
         (
             "--gain-modes 40,-1,-0.1 --mode-readout 1,2,3",
             "--gain-modes: also give --gain-switch KEV,KEV and --mode-pedestals ADU,ADU,ADU",
@@ -223,7 +269,6 @@ fn gains_that_cannot_be_are_refused() {
         (&format!("{MODES} --gain 2"), of_modes),
         (&format!("{MODES} --gain-per-kev 2"), of_modes),
         (&format!("{MODES} --readout 2"), of_modes),
-        (&format!("{MODES} --common-mode 2"), of_modes),
         (&format!("{MODES} --overload 2000"), of_modes),
         (&format!("{MODES} -adc 40"), "-adc: not with --gain-modes, whose raw words have no offset"),
         ("--gain-per-kev -1", "must be larger than zero"),

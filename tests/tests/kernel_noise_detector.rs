@@ -1,10 +1,11 @@
 //! The stages of a detector: their formulas, their order in one pass, and independence of how a panel is split.
 
+use widebragg::Error;
 use widebragg::lanes::{Simd, SimdLevel};
 use widebragg::noise::counter::{Stage, Stream};
 use widebragg::noise::detector::{
-    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, Place, fill_bad_pixels,
-    fill_gain_map, shot_factor,
+    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, PixelDifferences, Place,
+    fill_bad_pixels, fill_gain_map, fill_pedestal_map, shot_factor,
 };
 
 const COLUMNS: usize = 100;
@@ -166,8 +167,9 @@ fn gains_are_switched_by_the_charge() {
     };
     let mut pixels = [0.0, 1.0, 31.0, 32.0, 100.0, 1199.0, 1200.0, 10_000.0, 20_000.0, f32::NAN];
     let mut words = [0; 10];
-    let stored =
-        Counts::new(place(Simd::detect(), 0), &mut pixels).switch_gain(&switching, None, &mut words).unwrap();
+    let stored = Counts::new(place(Simd::detect(), 0), &mut pixels)
+        .switch_gain(&switching, &PixelDifferences::default(), &mut words)
+        .unwrap();
     assert_eq!(stored.saturated(), 1);
     let split: Vec<(i32, i32)> = words.iter().map(|word| (word >> 14, word & 0x3fff)).collect();
     let expected = [
@@ -197,12 +199,48 @@ fn gains_are_switched_by_the_charge() {
     };
     let mut pixels = [1.0; 3000];
     let mut words = [0; 3000];
+    let differences = PixelDifferences { gains: Some(&[0.5; 3000]), ..PixelDifferences::default() };
     let _ = Counts::new(place(Simd::detect(), 0), &mut pixels)
-        .switch_gain(&noisy, Some(&[0.5; 3000]), &mut words)
+        .switch_gain(&noisy, &differences, &mut words)
         .unwrap();
     let mean = words.iter().sum::<i32>() as f64 / 3000.0;
     let rms = (words.iter().map(|&w| (f64::from(w) - 3200.0).powi(2)).sum::<f64>() / 3000.0).sqrt();
     assert!((mean - 3200.0).abs() < 1.0 && (rms - 10.0).abs() < 0.6, "{mean} {rms}");
+
+    // What is added to the pedestal is that of the mode, and what pixels have in common is added in any.
+    let maps = [[10.0; 3], [20.0; 3], [30.0; 3]];
+    let differences = PixelDifferences {
+        pedestals_adu: maps.each_ref().map(|map| Some(&map[..])),
+        common_adu: Some(&[1.0, 2.0, 3.0]),
+        ..PixelDifferences::default()
+    };
+    let mut words = [0; 3];
+    let stored = Counts::new(place(Simd::detect(), 0), &mut [1.0, 100.0, 10_000.0])
+        .switch_gain(&switching, &differences, &mut words)
+        .map(|stored| stored.saturated());
+    assert_eq!(stored, Ok(0));
+    assert_eq!(words, [3400 + 11, (1 << 14) + 14_000 + 22, (3 << 14) + 5000 + 33]);
+    let short = PixelDifferences { common_adu: Some(&[0.0; 2]), ..PixelDifferences::default() };
+    let counts = Counts::new(place(Simd::detect(), 0), &mut [0.0; 3])
+        .switch_gain(&switching, &short, &mut words)
+        .err();
+    assert_eq!(counts, Some(Error::BufferTooShort { buffer: "common mode", needed: 3, given: 2 }));
+}
+
+#[test]
+fn pedestals_differ_from_pixel_to_pixel_and_mode_to_mode() {
+    let simd = Simd::detect();
+    let map = |panel, mode, first, pixels| {
+        let mut map = vec![0.0_f32; pixels];
+        fill_pedestal_map(simd, 5.0, 7, panel, mode, first, &mut map);
+        map
+    };
+    let whole = map(0, 1, 0, 20_000);
+    let rms = (whole.iter().map(|&adu| f64::from(adu).powi(2)).sum::<f64>() / 20_000.0).sqrt();
+    let mean = whole.iter().map(|&adu| f64::from(adu)).sum::<f64>() / 20_000.0;
+    assert!((rms - 5.0).abs() < 0.1 && mean.abs() < 0.15, "{rms} {mean}");
+    assert_eq!(map(0, 1, 777, 1000), whole[777..1777]);
+    assert!(map(0, 0, 0, 20_000) != whole && map(1, 1, 0, 20_000) != whole);
 }
 
 #[test]

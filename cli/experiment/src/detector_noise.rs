@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use widebragg::noise::detector::{
-    CommonMode, Counts, DeadTime, Expected, GainSwitching, Limits, Place, Signal, fill_bad_pixels,
-    fill_gain_map, shot_factor,
+    CommonMode, Counts, DeadTime, Expected, GainSwitching, Limits, PixelDifferences, Place, Signal,
+    fill_bad_pixels, fill_gain_map, fill_pedestal_map, shot_factor,
 };
 use widebragg_formats::bad_pixels::BadPixelsOfPanel;
 use widebragg_formats::memory::{reserved, zeroed};
@@ -42,6 +42,8 @@ pub struct DetectorNoise {
     sequence: Vec<Stage>,
     /// Gains of the pixels of the stack; empty where all are alike.
     gain_map: Vec<f32>,
+    /// Where gains are switched, by how much the pedestals of the pixels differ in each mode, in ADU; empty where all are alike.
+    pedestal_maps: [Vec<f32>; 3],
     /// The point spread of each panel; empty where there is none.
     point_spreads: Vec<Arc<PointSpread>>,
     /// Hot and dead pixels of each panel, sorted; empty where there are none.
@@ -60,20 +62,25 @@ impl DetectorNoise {
             stages: stages.clone(),
             sequence: stages.sequence(),
             gain_map: Vec::new(),
+            pedestal_maps: [const { Vec::new() }; 3],
             point_spreads: point_spreads(stages, experiment)?,
             bad: Vec::new(),
         };
-        if stages.calibration > 0.0 {
-            noise.gain_map =
-                zeroed(experiment.pixels()).ok_or_else(|| no_memory("the gains of the pixels"))?;
-            let panels = on_panels(&experiment.panels, &mut noise.gain_map);
-            for (panel, gains) in panels {
-                let columns = panel.detector.fast_pixels.max(1);
-                gains.par_chunks_mut(columns).enumerate().for_each(|(slow, gains)| {
-                    let (number, first) = (panel.number as u32, (slow * columns) as u32);
-                    let NoiseStages { calibration, calibration_seed, .. } = *stages;
-                    fill_gain_map(experiment.simd, calibration, calibration_seed, number, first, gains);
-                });
+        let NoiseStages { calibration, calibration_seed: seed, .. } = *stages;
+        let simd = experiment.simd;
+        if calibration > 0.0 {
+            let fill = |panel, first, gains: &mut [f32]| {
+                fill_gain_map(simd, calibration, seed, panel, first, gains);
+            };
+            noise.gain_map = map(experiment, fill).ok_or_else(|| no_memory("the gains of the pixels"))?;
+        }
+        let spreads_adu = stages.switched_gains().map_or([0.0; 3], |gains| gains.pedestal_spreads_adu);
+        if spreads_adu != [0.0; 3] {
+            for ((mode, rms_adu), pedestals) in (0..).zip(spreads_adu).zip(&mut noise.pedestal_maps) {
+                let fill = |panel, first, pedestals: &mut [f32]| {
+                    fill_pedestal_map(simd, rms_adu, seed, panel, mode, first, pedestals);
+                };
+                *pedestals = map(experiment, fill).ok_or_else(|| no_memory("the pedestals of the pixels"))?;
             }
         }
         let bad = experiment.panels.iter().map(|panel| match &stages.bad_pixels {
@@ -130,6 +137,18 @@ impl DetectorNoise {
         }
         Ok(image.pixels)
     }
+}
+
+/// A static number for each pixel of the stack, which `fill` fills row by row, given the panel and the first pixel on it; `None`
+/// where there is too little memory.
+fn map(experiment: &Experiment, fill: impl Fn(u32, u32, &mut [f32]) + Sync) -> Option<Vec<f32>> {
+    let mut map = zeroed(experiment.pixels())?;
+    for (panel, pixels) in on_panels(&experiment.panels, &mut map) {
+        let columns = panel.detector.fast_pixels.max(1);
+        let rows = pixels.par_chunks_mut(columns).enumerate();
+        rows.for_each(|(slow, row)| fill(panel.number as u32, (slow * columns) as u32, row));
+    }
+    Some(map)
 }
 
 /// Hot and dead pixels of a panel, as many as are wanted.
@@ -194,7 +213,17 @@ struct Row<'a> {
     place: Place,
     columns: usize,
     gains: Option<&'a [f32]>,
+    /// Where gains are switched and pedestals differ.
+    pedestals_adu: [Option<&'a [f32]>; 3],
     bad: Option<&'a BadPixelsOfPanel>,
+}
+
+/// Room for what a row has beside its pixels.
+#[derive(Default)]
+struct RowRoom {
+    integers: Vec<i32>,
+    /// What pixels have in common, where gains are switched.
+    common_adu: Vec<f32>,
 }
 
 impl Row<'_> {
@@ -233,13 +262,13 @@ impl<'a> OfFrame<'a> {
         Ok(Underway { of_frame: self, pixels })
     }
 
-    /// Takes the pixels of a row through a stage; `integers` is room for them.
+    /// Takes the pixels of a row through a stage.
     fn apply(
         &self,
         stage: Stage,
         row: &Row<'_>,
         pixels: &mut [f32],
-        integers: &mut Vec<i32>,
+        room: &mut RowRoom,
     ) -> Result<(), widebragg::Error> {
         let (stages, place) = (&self.noise.stages, row.place);
         match stage {
@@ -263,35 +292,43 @@ impl<'a> OfFrame<'a> {
                 let _ = Counts::new(place, pixels).amplify(self.adu_per_photon.unwrap_or(1.0), row.gains)?;
             }
             Stage::CommonMode => {
-                if let Some(CommonModeRule { rms_adu, block }) = stages.common_mode {
-                    let common = match block {
-                        Some(block) => CommonMode { rms_adu, columns: row.columns, block },
-                        None => CommonMode::of_rows(rms_adu, row.columns),
-                    };
-                    let _ = Signal::new(place, pixels).add_common_mode(&common);
-                }
+                self.add_common_mode(row, pixels);
             }
             Stage::ReadOut => {
                 let _ = Signal::new(place, pixels).read_out(stages.readout_adu);
             }
-            Stage::Store => self.store(row, pixels, integers)?,
+            Stage::Store => self.store(row, pixels, room)?,
         }
         Ok(())
     }
 
-    fn store(
-        &self,
-        row: &Row<'_>,
-        pixels: &mut [f32],
-        integers: &mut Vec<i32>,
-    ) -> Result<(), widebragg::Error> {
+    /// Adds to `adu` what the pixels of a row have in common; nothing where they have nothing.
+    fn add_common_mode(&self, row: &Row<'_>, adu: &mut [f32]) {
+        let Some(CommonModeRule { rms_adu, block }) = self.noise.stages.common_mode else { return };
+        let common = match block {
+            Some(block) => CommonMode { rms_adu, columns: row.columns, block },
+            None => CommonMode::of_rows(rms_adu, row.columns),
+        };
+        let _ = Signal::new(row.place, adu).add_common_mode(&common);
+    }
+
+    fn store(&self, row: &Row<'_>, pixels: &mut [f32], room: &mut RowRoom) -> Result<(), widebragg::Error> {
+        let RowRoom { integers, common_adu } = room;
         integers.resize(pixels.len(), 0);
         let (stored, hot, dead) = match &self.switching {
-            Some(switching) => (
-                Counts::new(row.place, pixels).switch_gain(switching, row.gains, integers)?,
-                switching.word(f64::INFINITY),
-                switching.word(0.0),
-            ),
+            Some(switching) => {
+                common_adu.clear();
+                common_adu.resize(pixels.len(), 0.0);
+                self.add_common_mode(row, common_adu);
+                let common_adu = self.noise.stages.common_mode.is_some().then_some(&common_adu[..]);
+                let differences =
+                    PixelDifferences { gains: row.gains, pedestals_adu: row.pedestals_adu, common_adu };
+                (
+                    Counts::new(row.place, pixels).switch_gain(switching, &differences, integers)?,
+                    switching.word(f64::INFINITY),
+                    switching.word(0.0),
+                )
+            }
             None => {
                 let largest = self.noise.stages.saturation_adu.unwrap_or(i32::MAX);
                 let limits = Limits { least: LEAST, largest };
@@ -314,17 +351,19 @@ impl Underway<'_> {
         let mut before = 0;
         for (index, (panel, pixels)) in on_panels(&experiment.panels, pixels).enumerate() {
             let columns = panel.detector.fast_pixels.max(1);
-            let gains = noise.gain_map.get(before..before + pixels.len());
-            before += pixels.len();
+            let of_stack = before..before + pixels.len();
+            before = of_stack.end;
             if let ([Stage::Spread], Some(spread)) = (stages, noise.point_spreads.get(index)) {
                 spread.spread(pixels)?;
                 continue;
             }
             let bad = noise.bad.get(index);
             let rows = pixels.par_chunks_mut(columns).enumerate();
-            rows.try_for_each_init(Vec::new, |integers, (slow, pixels)| {
+            rows.try_for_each_init(RowRoom::default, |room, (slow, pixels)| {
                 let first = slow * columns;
-                let gains = gains.and_then(|gains| gains.get(first..first + pixels.len()));
+                let of_row = of_stack.start + first..of_stack.start + first + pixels.len();
+                let gains = noise.gain_map.get(of_row.clone());
+                let pedestals_adu = noise.pedestal_maps.each_ref().map(|map| map.get(of_row.clone()));
                 let place = Place {
                     simd: experiment.simd,
                     seed,
@@ -332,8 +371,8 @@ impl Underway<'_> {
                     panel: panel.number as u32,
                     first: first as u32,
                 };
-                let row = Row { place, columns, gains, bad };
-                stages.iter().try_for_each(|&stage| of_frame.apply(stage, &row, pixels, integers))
+                let row = Row { place, columns, gains, pedestals_adu, bad };
+                stages.iter().try_for_each(|&stage| of_frame.apply(stage, &row, pixels, room))
             })
             .map_err(refused(Part::Noise))?;
         }

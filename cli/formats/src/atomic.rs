@@ -23,6 +23,10 @@ use crate::text::cannot_write;
 /// Bytes buffered before a system call.
 const BUFFER_BYTES: usize = 1 << 18;
 
+/// Bytes of a system call at most. Linux keeps what a call writes in the largest pieces of memory that it fills. Those are often
+/// memory that the host of a virtual machine has to provide first, which takes eight times as long as the copy.
+const CALL_BYTES: usize = 1 << 20;
+
 /// Counter that numbers the temporary files of this process.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -117,6 +121,26 @@ impl Replacement {
         &self.temporary.path
     }
 
+    /// On Linux, makes the file `bytes` longer, by zeros. What then is written there by a single call, however long, finds memory
+    /// that the system holds already (see [`CALL_BYTES`]).
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn lengthen(&self, bytes: usize) -> io::Result<()> {
+        if cfg!(not(target_os = "linux")) {
+            return Ok(());
+        }
+        let zeros = vec![0; CALL_BYTES.min(bytes)];
+        let mut file = OpenOptions::new().append(true).open(self.path())?;
+        let mut left = bytes;
+        while left > 0 {
+            let now = zeros.get(..left).unwrap_or(&zeros);
+            file.write_all(now)?;
+            left -= now.len();
+        }
+        Ok(())
+    }
+
     /// Flushes the file to the disk and gives it its name.
     ///
     /// # Errors
@@ -154,9 +178,23 @@ fn sync(file: &File) -> io::Result<()> {
 }
 
 fn fill(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
-    let mut out = BufWriter::with_capacity(BUFFER_BYTES, file);
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, InPieces(file));
     write(&mut out)?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)
+    let InPieces(file) = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    Ok(file)
+}
+
+/// A file that is written by calls of [`CALL_BYTES`] at most.
+struct InPieces(File);
+
+impl Write for InPieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes.get(..CALL_BYTES).unwrap_or(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What a path refers to.

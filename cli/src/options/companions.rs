@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use widebragg::defaults;
 use widebragg::detector::Pivot;
 use widebragg::noise::point_spread::Shape;
+use widebragg::rotation::PhiMode;
 
 /// Options of `widebragg noisify`.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +66,8 @@ pub struct NoisifyOptions {
     pub phi_deg: f64,
     /// Oscillation for the header, in degrees.
     pub osc_deg: f64,
+    /// Whether the noise is that of noisify, or of spec.
+    pub mode: PhiMode,
     /// Worker threads; `None`: all cores.
     pub threads: Option<usize>,
     /// Whether nothing is printed on standard output.
@@ -104,6 +107,7 @@ impl Default for NoisifyOptions {
             lambda_angstrom: 1.0,
             phi_deg: 0.0,
             osc_deg: 1.0,
+            mode: PhiMode::CParity,
             threads: None,
             quiet: false,
             notes: Vec::new(),

@@ -7,8 +7,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use widebragg::lanes::Simd;
 use widebragg::noise::detector::{
-    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, Place, Signal, fill_bad_pixels,
-    fill_gain_map, shot_factor,
+    CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, PixelDifferences, Place, Signal,
+    fill_bad_pixels, fill_gain_map, shot_factor,
 };
 use widebragg::noise::point_spread::Form;
 use widebragg_experiment::point_spread::{PointSpread, PointSpreadRule};
@@ -190,11 +190,12 @@ pub(crate) fn noise_switch_gain<'py>(
         readout_adu,
     });
     let switching = GainSwitching { photon_kev, switch_kev, modes };
-    let gain_map = gain_map.as_ref().map(|gains| gains.as_slice()).transpose()?;
+    let gains = gain_map.as_ref().map(|gains| gains.as_slice()).transpose()?;
+    let differences = PixelDifferences { gains, ..PixelDifferences::default() };
     let shape = pixels.shape().to_vec();
     let pixels = pixels.as_slice()?;
     let mut words = vec![0; pixels.len()];
-    py.detach(|| switching.store(place(drawn), pixels, gain_map, &mut words)).map_err(refused)?;
+    py.detach(|| switching.store(place(drawn), pixels, &differences, &mut words)).map_err(refused)?;
     words.into_pyarray(py).reshape(shape)
 }
 

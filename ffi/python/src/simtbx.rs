@@ -21,12 +21,13 @@ use rayon::prelude::*;
 use widebragg::beam::PolarizedAt;
 use widebragg::carryover::Carryover;
 use widebragg::crystal::{CellSource, Crystal, CrystalParameters, UnitCell, recommended_oversample};
-use widebragg::detector::{Convention, CustomAxes, Detector, DetectorParameters, NormalUse, Pivot};
+use widebragg::detector::{BeamFrame, Convention, CustomAxes, Detector, DetectorParameters, Pivot};
 use widebragg::lattice::{CellCoupling, CrystalShape, SpotMetric, SpotModel};
+use widebragg::panel::{Bend, Panel};
 use widebragg::random::{Ran1, random_misset_f64, random_rotation_f64};
 use widebragg::rotation::{IDENTITY, Mat3, Orientation, PhiMode, PhiSweep};
 use widebragg::sampling::{OversampleRequest, StepRequest};
-use widebragg::scene::{CrystalInput, DetectorInput, Roi, Scene};
+use widebragg::scene::{CrystalInput, DetectorInput, Roi, Scene, Sensor};
 use widebragg::vector::Vec3;
 use widebragg_experiment::carryover::latched;
 use widebragg_experiment::experiment::Experiment;
@@ -172,32 +173,23 @@ impl PanelNumbers {
         let [slow_pixels, fast_pixels] = self.shape;
         let pixel_m = self.pixel_mm * 1e-3;
         let [beam, polarization] = [beam.direction, beam.e_vector].map(Vec3::from);
-        let detector = Detector {
+        let (vertical, spindle) = (beam.cross(polarization).normalize(), spindle.into());
+        let distance_m = self.distance_mm * 1e-3;
+        let panel = Panel {
             pixel_m,
             fast_pixels,
             slow_pixels,
-            slow_size_m: slow_pixels as f64 * pixel_m,
             pix0_m: 1e-3 * Vec3::from(self.origin_mm),
             fast: self.fast.into(),
             slow: self.slow.into(),
             normal: self.normal.into(),
-            beam,
-            polarization,
-            vertical: beam.cross(polarization).normalize(),
-            spindle: spindle.into(),
-            twotheta_axis: spindle.into(),
-            distance_m: self.distance_mm * 1e-3,
             close_distance_m: self.close_distance_mm * 1e-3,
-            x_beam_m: 0.0,
-            y_beam_m: 0.0,
-            fast_beam_m: 0.0,
-            slow_beam_m: 0.0,
-            fast_close_m: 0.0,
-            slow_close_m: 0.0,
-            normal_use: NormalUse::AsGiven,
             point_pixel: self.point_pixel,
-            curved: self.curved,
+            bend: self.curved.then_some(Bend { beam, radius_m: distance_m }),
+            // The experiment has it made of the request below.
+            sensor: Sensor::THIN,
         };
+        let detector = panel.detector(distance_m, &BeamFrame { beam, polarization, vertical, spindle });
         let is_thick = self.thick_mm > 0.0;
         PanelParameters {
             detector: DetectorInput::Placed(detector),

@@ -278,7 +278,8 @@ static void stages(void) {
     const wb_place place = {7, 1, 2, 0, WB_SIMD_AUTO};
     const wb_gain_switching switching = {9.5, {100.0, 1000.0}, {{40, 2500, 12}, {-1.4, 15000, 20}, {-0.1, 15200, 21}}};
     float *pixels = (float *)malloc(N * sizeof *pixels), *out = (float *)malloc(N * sizeof *out);
-    float *gains = (float *)malloc(N * sizeof *gains);
+    float *gains = (float *)malloc(N * sizeof *gains), *pedestals = (float *)malloc(N * sizeof *pedestals);
+    const wb_pixel_differences differences = {gains, {pedestals, NULL, pedestals}, NULL};
     int32_t *stored = (int32_t *)malloc(N * sizeof *stored);
     uint32_t *bad = (uint32_t *)malloc(BAD * sizeof *bad);
     uint16_t *mask = (uint16_t *)malloc(N * sizeof *mask);
@@ -287,12 +288,13 @@ static void stages(void) {
     size_t saturated, shares_len, scratch_len, radius;
     int i;
 
-    CHECK(pixels != NULL && out != NULL && gains != NULL && stored != NULL && bad != NULL && mask != NULL);
+    CHECK(pixels != NULL && out != NULL && gains != NULL && pedestals != NULL && stored != NULL && bad != NULL && mask != NULL);
     for (i = 0; i < N; i++) {
         pixels[i] = (float)(i % 20);
         mask[i] = i % 9 != 0;
     }
     CHECK(wb_gain_map(&place, 0.03, gains, N) == WB_OK && wb_bad_pixels(&place, N, 0, bad, BAD) == WB_OK);
+    CHECK(wb_pedestal_map(&place, 5.0, 0, pedestals, N) == WB_OK);
     CHECK(wb_shot_factor(&place, 0.1, &factor) == WB_OK && factor > 0.5 && factor < 1.5);
     CHECK(wb_stage_scale(&place, factor, pixels, N) == WB_OK && wb_stage_flicker(&place, 0.01, pixels, N) == WB_OK);
     CHECK(wb_stage_count(&place, pixels, N) == WB_OK && wb_stage_dead_time(&place, 1e-7, 1e-3, 0, pixels, N) == WB_OK);
@@ -308,7 +310,8 @@ static void stages(void) {
         free(shares);
     }
     CHECK(wb_spread_whole_radius(0.8, &radius) == WB_OK && radius > 1);
-    CHECK(wb_stage_switch_gain(&place, &switching, gains, out, N, stored, &saturated) == WB_OK && saturated == 0);
+    CHECK(wb_stage_switch_gain(&place, &switching, &differences, out, N, stored, &saturated) == WB_OK);
+    CHECK(saturated == 0);
     CHECK(wb_stage_amplify(&place, 1.7, gains, out, N) == WB_OK && wb_stage_pedestal(&place, 40.0, out, N) == WB_OK);
     CHECK(wb_stage_common_mode(&place, 1.0, COLUMNS, COLUMNS, 1, out, N) == WB_OK);
     CHECK(wb_stage_read_out(&place, 3.0, out, N) == WB_OK);
@@ -318,6 +321,7 @@ static void stages(void) {
     free(mask);
     free(bad);
     free(stored);
+    free(pedestals);
     free(gains);
     free(out);
     free(pixels);

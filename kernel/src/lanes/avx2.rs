@@ -325,11 +325,22 @@ impl Avx2 {
     pub(super) fn rows_at(self, indices: __m128i, table: &[[f64; 4]]) -> [F64x4; 4] {
         // Two indices at a time. Negative ones, which those out of range become as well, are beyond any table.
         let pairs = [v!(_mm_cvtsi128_si64(indices)), v!(_mm_extract_epi64::<1>(indices))];
-        let row = |pair: i64| match table.get(pair as u32 as usize) {
+        let [first, second] = pairs;
+        [
+            self.row_at(first as u32, table),
+            self.row_at((first >> 32) as u32, table),
+            self.row_at(second as u32, table),
+            self.row_at((second >> 32) as u32, table),
+        ]
+    }
+
+    /// A row of a table; 0 outside it.
+    #[inline(always)]
+    fn row_at(self, index: u32, table: &[[f64; 4]]) -> F64x4 {
+        match table.get(index as usize) {
             Some(row) => self.load(row, 0.0),
             None => self.splat(0.0),
-        };
-        [row(pairs[0]), row(pairs[0] >> 32), row(pairs[1]), row(pairs[1] >> 32)]
+        }
     }
 
     /// [`Lanes::sum_rows`] of one lane; the four sums in a vector.

@@ -308,12 +308,16 @@ impl Lanes for F64x8 {
         let mut rows = [[0.0; 8]; 4];
         for (lane, &index) in self.0.as_array().iter().enumerate() {
             // `as` converts a negative or NaN index to 0, so the comparison excludes it.
-            let Some(row) = table.get(index as usize).filter(|_| index >= 0.0) else { continue };
-            for (rows, &element) in rows.iter_mut().zip(row) {
-                rows[lane] = element;
+            if let Some(row) = table.get(index as usize)
+                && index >= 0.0
+            {
+                for (rows, &element) in rows.iter_mut().zip(row) {
+                    rows[lane] = element;
+                }
             }
         }
-        rows.map(|row| Self(f64x8::new(row)))
+        let [first, second, third, fourth] = rows;
+        [Self(f64x8::new(first)), Self(f64x8::new(second)), Self(f64x8::new(third)), Self(f64x8::new(fourth))]
     }
     #[inline(always)]
     fn sum_rows<T: Node>(

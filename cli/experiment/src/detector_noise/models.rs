@@ -96,6 +96,8 @@ pub struct StageValues {
     pub switch_kev: Option<[f64; 2]>,
     /// ADU of the modes without charge.
     pub mode_pedestals_adu: Option<[f64; 3]>,
+    /// Rms by which the pedestals of pixels differ in each mode, in ADU.
+    pub pedestal_spreads_adu: Option<[f64; 3]>,
     /// Rms noise of the readout of the modes, in ADU.
     pub mode_readouts_adu: Option<[f64; 3]>,
     /// Rms fraction by which the gain of each pixel differs.
@@ -206,6 +208,7 @@ impl StageValues {
             mode_gains_adu_per_kev: self.mode_gains_adu_per_kev.or(others.mode_gains_adu_per_kev),
             switch_kev: self.switch_kev.or(others.switch_kev),
             mode_pedestals_adu: self.mode_pedestals_adu.or(others.mode_pedestals_adu),
+            pedestal_spreads_adu: self.pedestal_spreads_adu.or(others.pedestal_spreads_adu),
             mode_readouts_adu: self.mode_readouts_adu.or(others.mode_readouts_adu),
             calibration: self.calibration.or(others.calibration),
             common_mode: self.common_mode.or(others.common_mode),
@@ -244,16 +247,18 @@ impl StageValues {
         let dead_time = self.dead_time.or(stages.dead_time).filter(|rule| rule.tau_s > 0.0);
         let point_spread = self.point_spread.or(stages.point_spread).filter(|rule| rule.width_m > 0.0);
         let calibration = self.calibration.unwrap_or(stages.calibration);
-        let stages = NoiseStages { dead_time, point_spread, calibration, ..stages };
+        let common_mode = self.common_mode.or(stages.common_mode).filter(|rule| rule.rms_adu > 0.0);
+        let stages = NoiseStages { dead_time, point_spread, calibration, common_mode, ..stages };
         if let Some(modes) = self.modes() {
-            let gain =
-                Gain::Switched(SwitchedGains { switch_kev: self.switch_kev.unwrap_or_default(), modes });
+            let gain = Gain::Switched(SwitchedGains {
+                switch_kev: self.switch_kev.unwrap_or_default(),
+                modes,
+                pedestal_spreads_adu: self.pedestal_spreads_adu.unwrap_or_default(),
+            });
             return NoiseStages { gain, ..stages };
         }
-        let common_mode = self.common_mode.or(stages.common_mode).filter(|rule| rule.rms_adu > 0.0);
         NoiseStages {
             gain: self.gain.unwrap_or(stages.gain),
-            common_mode,
             readout_adu: self.readout_adu.unwrap_or(stages.readout_adu),
             saturation_adu: self.saturation_adu.or(stages.saturation_adu),
             ..stages

@@ -28,9 +28,9 @@ pub struct NoiseStages {
     pub gain: Gain,
     /// Rms fraction by which the gain of each pixel differs, in all frames alike.
     pub calibration: f64,
-    /// Seed of the gains of the pixels.
+    /// Seed of the gains of the pixels, and of their pedestals.
     pub calibration_seed: u64,
-    /// What the pixels of a row, or of a block, have in common in a frame; not where gains are switched.
+    /// What the pixels of a row, or of a block, have in common in a frame, in ADU of whatever mode a pixel is in.
     pub common_mode: Option<CommonModeRule>,
     /// Rms noise of the readout, in ADU; where gains are switched, each mode has its own.
     pub readout_adu: f64,
@@ -112,13 +112,15 @@ pub struct SwitchedGains {
     pub switch_kev: [f64; 2],
     /// The modes.
     pub modes: [GainMode; 3],
+    /// Rms by which the pedestals of pixels differ in each mode, in ADU, in all frames alike.
+    pub pedestal_spreads_adu: [f64; 3],
 }
 
 impl SwitchedGains {
     /// The gains for the photons of an experiment, whose energy is that of the mean wavelength.
     #[must_use]
     pub fn of(&self, experiment: &Experiment) -> GainSwitching {
-        let Self { switch_kev, modes } = *self;
+        let Self { switch_kev, modes, .. } = *self;
         GainSwitching { photon_kev: photon_kev(experiment), switch_kev, modes }
     }
 }
@@ -305,7 +307,7 @@ impl fmt::Display for Gain {
         match self {
             Self::PerPhoton(adu) => write!(f, "gain {} ADU a photon", format_g(*adu)),
             Self::PerKev(adu) => write!(f, "gain {} ADU a keV", format_g(*adu)),
-            Self::Switched(SwitchedGains { switch_kev, modes }) => {
+            Self::Switched(SwitchedGains { switch_kev, modes, pedestal_spreads_adu }) => {
                 let of = |value: fn(&GainMode) -> f64| {
                     modes.each_ref().map(|mode| format_g(value(mode))).join("/")
                 };
@@ -314,7 +316,12 @@ impl fmt::Display for Gain {
                 write!(
                     f,
                     "gain {gains} ADU a keV switched at {low} and {high} keV with pedestals {pedestals} and readout {readouts} ADU"
-                )
+                )?;
+                if *pedestal_spreads_adu == [0.0; 3] {
+                    return Ok(());
+                }
+                let spreads = pedestal_spreads_adu.map(format_g).join("/");
+                write!(f, ", pedestals that differ by {spreads} ADU")
             }
         }
     }
@@ -348,12 +355,16 @@ mod tests {
         use Stage::{Amplify, CommonMode, Count, DeadTime, ReadOut, Store, Vary};
         assert_eq!(stages.sequence(), [Vary, Count, DeadTime, Amplify, CommonMode, ReadOut, Store]);
         let mode = |adu_per_kev| GainMode { adu_per_kev, pedestal_adu: 900.0, readout_adu: 4.5 };
-        let gains = SwitchedGains { switch_kev: [320.0, 12_000.0], modes: [40.0, -1.0, -0.1].map(mode) };
+        let gains = SwitchedGains {
+            switch_kev: [320.0, 12_000.0],
+            modes: [40.0, -1.0, -0.1].map(mode),
+            pedestal_spreads_adu: [20.0, 5.0, 0.0],
+        };
         let switched = NoiseStages { gain: Gain::Switched(gains), ..NoiseStages::default() };
         assert_eq!(
             switched.to_string(),
             "photons counted, gain 40/-1/-0.1 ADU a keV switched at 320 and 12000 keV with pedestals 900/900/900 and readout \
-             4.5/4.5/4.5 ADU"
+             4.5/4.5/4.5 ADU, pedestals that differ by 20/5/0 ADU"
         );
         assert_eq!(switched.sequence(), [Count, Store]);
     }

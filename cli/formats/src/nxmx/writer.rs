@@ -107,6 +107,9 @@ impl NxmxWriter {
         if given != needed {
             return Err(refused(&self.path, &format_args!("a frame of {given} images instead of {needed}")));
         }
+        // The crate writes a chunk by one call, behind all that is there.
+        let bytes = chunks.iter().map(|chunk| chunk.len()).sum();
+        self.replacement.lengthen(bytes).map_err(|error| refused(&self.path, &error))?;
         for (array, chunk) in self.arrays.iter().zip(chunks) {
             let written = if self.header.filters.is_empty() {
                 array.write_chunk(self.written, chunk)

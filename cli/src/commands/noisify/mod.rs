@@ -5,9 +5,11 @@
 //!
 //! Different from the reference: files are complete or not written at all, none of them may replace an input, sizes
 //! that are not above 0 and other bits than 16 and 32 are refused, and standard output has a summary of its own.
+//! `--mode spec` has the noise of spec ([`spec`]).
 
 mod header;
 mod size;
+mod spec;
 
 use core::fmt::Write as _;
 use rayon::ThreadPool;
@@ -16,6 +18,7 @@ use widebragg::lanes::Simd;
 use widebragg::noise::point_spread::{PointSpread, Shape};
 use widebragg::noise::shared::SharedStreams;
 use widebragg::noise::stages::{PhotonNoise, Readout, Stored};
+use widebragg::rotation::PhiMode;
 use widebragg_experiment::reference_spread::spread_image;
 use widebragg_experiment::threads::pool;
 use widebragg_formats::float::read_float_start;
@@ -46,6 +49,9 @@ pub fn run(options: &NoisifyOptions) -> Result<(), Failure> {
     };
     if ![16, 32].contains(&options.bits) {
         return Err(Failure::input(format!("-bits {}: must be 16 or 32", options.bits)));
+    }
+    if options.mode == PhiMode::Spec {
+        spec::check(options)?;
     }
     let header = options.header_file.as_deref().map(|path| ("-header", path));
     check_files(
@@ -94,12 +100,16 @@ impl Run<'_> {
         if !options.has_noise {
             photons = self.spread(photons, &mut text)?;
         }
-        let mut streams = SharedStreams::new(self.seed, options.calibration_seed);
         self.write_without_noise(&photons)?;
         if !options.has_noise {
             return Ok(text);
         }
 
+        if options.mode == PhiMode::Spec {
+            self.write_noise_of_spec(photons, &mut text)?;
+            return Ok(text);
+        }
+        let mut streams = SharedStreams::new(self.seed, options.calibration_seed);
         let noise = PhotonNoise { flicker: options.flicker, calibration: options.calibration };
         noise.count_all(*simd, &mut streams, &mut photons);
         let _ = writeln!(text, "seed         {}", self.seed);
@@ -111,7 +121,11 @@ impl Run<'_> {
     }
 
     /// The image after the point spread, if there is one.
-    fn spread(&self, photons: Vec<f32>, text: &mut String) -> Result<Vec<f32>, Failure> {
+    fn spread(&self, mut photons: Vec<f32>, text: &mut String) -> Result<Vec<f32>, Failure> {
+        if self.options.mode == PhiMode::Spec {
+            self.spread_in_spec(&mut photons, text)?;
+            return Ok(photons);
+        }
         let width_m = f64::from(self.options.spread_width_m);
         let width_px = width_m / self.layout.pixel_m;
         let Some(shape) = self.options.spread.filter(|_| width_m > 0.0) else { return Ok(photons) };

@@ -11,8 +11,10 @@
 //! The number of pixels is rounded up, so that some sizes have one more than what was asked for. The foot is by default
 //! at the middle of the detector, half a pixel towards the first pixel along fast and away from it along slow.
 
-use widebragg::detector::{Detector, NormalUse, Pivot};
+use widebragg::detector::{BeamFrame, Detector, NormalUse, Pivot};
+use widebragg::panel::{Bend, Panel};
 use widebragg::rotation::{rotate_axis, rotate_xyz};
+use widebragg::scene::Sensor;
 use widebragg::vector::Vec3;
 use widebragg_formats::c_library::int_of;
 use widebragg_formats::format_g::format_g as g;
@@ -136,34 +138,26 @@ impl Placement {
             Pivot::Beam => -fast_beam_m * fast - slow_beam_m * slow + distance_m * beam,
         };
         let close_distance_m = pix0_m.dot(normal);
-        let to_beam_m = close_distance_m / ratio * beam - pix0_m;
-        let fast_beam_m = fast.dot(to_beam_m);
-        let slow_beam_m = slow.dot(to_beam_m);
-        let detector = Detector {
+        let distance_m = close_distance_m / ratio;
+        let panel = Panel {
             pixel_m,
             fast_pixels,
             slow_pixels,
-            slow_size_m,
             pix0_m,
             fast,
             slow,
             normal,
-            beam,
-            polarization,
-            vertical,
-            spindle: polarization,
-            twotheta_axis,
-            distance_m: close_distance_m / ratio,
             close_distance_m,
-            x_beam_m: fast_beam_m,
-            y_beam_m: slow_beam_m,
-            fast_beam_m,
-            slow_beam_m,
-            fast_close_m: -pix0_m.dot(fast),
-            slow_close_m: -pix0_m.dot(slow),
-            normal_use: NormalUse::Replaced,
             point_pixel: o.point_pixel,
-            curved: o.curved,
+            bend: o.curved.then_some(Bend { beam, radius_m: distance_m }),
+            sensor: Sensor::THIN,
+        };
+        let frame = BeamFrame { beam, polarization, vertical, spindle: polarization };
+        let detector = Detector {
+            slow_size_m,
+            twotheta_axis,
+            normal_use: NormalUse::Replaced,
+            ..panel.detector(distance_m, &frame)
         };
         if !(pix0_m.is_finite() && detector.distance_m.is_finite()) {
             return Err(Failure::input("nonbragg: the detector has no finite place"));

@@ -195,9 +195,22 @@ const HEADER: SubstringSection<NoisifyOptions> = SubstringSection {
     ],
 };
 
+fn mode(options: &mut NoisifyOptions, given: Following<'_>) {
+    match given.word().parse() {
+        Ok(mode) => options.mode = mode,
+        Err(_) => {
+            let word = shown(given.word());
+            options.notes.push(format!("--mode {word} has no effect: neither c-parity nor spec"));
+        }
+    }
+}
+
 const RUN: SubstringSection<NoisifyOptions> = SubstringSection {
     heading: "Run of noisify",
     rows: &[
+        Row::new("--mode", Choice(&["c-parity", "spec"]), "noise of noisify, or of spec", mode)
+            .whole()
+            .default("c-parity"),
         Row::new("--threads", Integer, "worker threads, which change no pixel", |o, v| {
             o.threads = usize::try_from(v.integer()).ok();
         })

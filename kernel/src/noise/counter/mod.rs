@@ -81,6 +81,8 @@ pub enum Stage {
     Readout,
     /// Which pixels are hot or dead.
     BadPixels,
+    /// The pedestals of each pixel; the frame is the mode of its gain.
+    Pedestal,
     /// What differs between shots: orientation, size, cell, energy, fluence, shift.
     Setting,
 }
@@ -96,6 +98,7 @@ impl Stage {
             Self::Readout => 6,
             Self::BadPixels => 7,
             Self::Setting => 8,
+            Self::Pedestal => 9,
         }
     }
 }

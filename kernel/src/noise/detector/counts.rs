@@ -1,11 +1,11 @@
 //! Photons that are counted, what is lost in the dead time, and the gain.
 
 use super::expected::factor;
-use super::{BLOCK, GainSwitching, Place, Signal, Stored};
+use super::{GainSwitching, PixelDifferences, Place, Signal, Stored};
 use crate::Error;
 use crate::arrays::same_length;
 use crate::lanes::Simd;
-use crate::noise::counter::{Stage, Stream};
+use crate::noise::counter::Stage;
 
 /// The time after a count in which a pixel counts nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,17 +76,17 @@ impl<'p> Counts<'p> {
         Ok(Signal::new(place, pixels))
     }
 
-    /// Stores the charge by a detector that switches its gain, as raw words; `gain_map` multiplies the gain of each mode.
+    /// Stores the charge by a detector that switches its gain, as raw words.
     ///
     /// # Errors
-    /// [`Error::BufferTooShort`] if the gains or the words are not as many as the pixels.
+    /// [`Error::BufferTooShort`] if the differences or the words are not as many as the pixels.
     pub fn switch_gain<'o>(
         self,
         switching: &GainSwitching,
-        gain_map: Option<&[f32]>,
+        differences: &PixelDifferences<'_>,
         stored: &'o mut [i32],
     ) -> Result<Stored<'o>, Error> {
-        let saturated = switching.store(self.place, self.pixels, gain_map, stored)?;
+        let saturated = switching.store(self.place, self.pixels, differences, stored)?;
         Ok(Stored::new(self.place, stored).with_saturated(saturated))
     }
 }
@@ -100,13 +100,6 @@ pub fn fill_gain_map(
     first: u32,
     gain_map: &mut [f32],
 ) {
-    let stream = Stream::new(calibration_seed, Stage::Gain, 0, panel);
-    let mut next = first;
-    for block in gain_map.chunks_mut(BLOCK) {
-        let mut deviates = [0.0; BLOCK];
-        let deviates = deviates.get_mut(..block.len()).unwrap_or_default();
-        stream.fill_gauss(simd, next, deviates);
-        block.iter_mut().zip(deviates).for_each(|(gain, g)| *gain = factor(calibration, *g) as f32);
-        next = next.wrapping_add(BLOCK as u32);
-    }
+    let place = Place { simd, seed: calibration_seed, frame: 0, panel, first };
+    place.with_gauss(Stage::Gain, gain_map.iter_mut(), |gain, g| *gain = factor(calibration, g) as f32);
 }

@@ -73,7 +73,7 @@ mod stored;
 pub use bad_pixels::fill_bad_pixels;
 pub use counts::{Counts, DeadTime, fill_gain_map};
 pub use expected::{Expected, shot_factor};
-pub use gain_switching::{GainMode, GainSwitching};
+pub use gain_switching::{GainMode, GainSwitching, PixelDifferences, fill_pedestal_map};
 pub use signal::{CommonMode, Signal};
 pub use stored::{Limits, Stored};
 

@@ -243,8 +243,9 @@ fn deflated(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
 fn deflated_share(encoder: &mut Compress, share: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     loop {
-        // Images with few counts shrink to less; others make the vector grow.
-        reserve(&mut out, share.len() / 8 + 1024)?;
+        // Images with few counts shrink to less; others make the vector grow, by as much as it has.
+        let more = out.len().max(share.len() / 8 + 1024);
+        reserve(&mut out, more)?;
         let taken = usize::try_from(encoder.total_in()).ok()?;
         let status = encoder.compress_vec(share.get(taken..)?, &mut out, flush).ok()?;
         // What is left of the room says that all was flushed.

@@ -53,27 +53,9 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
     ],
 };
 
-static SYNTAX: Syntax<Options> = Syntax::new(
-    &[
-        CRYSTAL,
-        STRUCTURE_FACTORS,
-        REFLECTIONS,
-        MODEL,
-        BEAM,
-        BACKGROUND,
-        DETECTOR,
-        SAMPLING,
-        OUTPUT,
-        NOISE,
-        SERIES,
-        RUNNING,
-        IGNORED,
-    ],
-    make,
-);
+static SYNTAX: Syntax<Options> = Syntax::new(RENDER, make);
 
-/// The options that describe one image: what the trace or the derivatives of a render take as well.
-pub(super) const IMAGE: &[Section<Options>] = &[
+const RENDER: &[Section<Options>] = &[
     CRYSTAL,
     STRUCTURE_FACTORS,
     REFLECTIONS,
@@ -86,7 +68,15 @@ pub(super) const IMAGE: &[Section<Options>] = &[
     NOISE,
     RUNNING,
     IGNORED,
+    SERIES,
 ];
+
+/// The options that describe one image, which are all but those of series: what the trace or the derivatives of a render take
+/// as well.
+pub(super) const IMAGE: &[Section<Options>] = match RENDER {
+    [of_an_image @ .., _] => of_an_image,
+    [] => &[],
+};
 
 fn make(line: Line<Options>) -> Result<Command, Failure> {
     let mut options = line.options;

@@ -91,10 +91,17 @@ pub(super) const NOISE: Section<Options> = Section {
             put(&mut o.stage_values.mode_pedestals_adu, Some(mode_pedestals(v)?))
         }),
         Row::new(
+            "--pedestal-spread",
+            Text("ADU,ADU,ADU"),
+            "rms difference of the pedestals of pixels in each of the --gain-modes, the same in all images",
+            |o, v| put(&mut o.stage_values.pedestal_spreads_adu, Some(nonnegative_modes(v)?)),
+        )
+        .default("0,0,0"),
+        Row::new(
             "--mode-readout",
             Text("ADU,ADU,ADU"),
             "rms noise of the readout in each of the --gain-modes",
-            |o, v| put(&mut o.stage_values.mode_readouts_adu, Some(mode_readouts(v)?)),
+            |o, v| put(&mut o.stage_values.mode_readouts_adu, Some(nonnegative_modes(v)?)),
         ),
         Row::new(
             "--calibration",
@@ -103,7 +110,7 @@ pub(super) const NOISE: Section<Options> = Section {
             |o, v| put(&mut o.stage_values.calibration, Some(v.nonnegative()?)),
         )
         .default("0"),
-        Row::new("--calibration-seed", Integer, "seed of the gains of pixels", |o, v| {
+        Row::new("--calibration-seed", Integer, "seed of the gains and pedestals of pixels", |o, v| {
             put(&mut o.noise_stages.calibration_seed, seed(v, v.integer()?)?)
         })
         .default("1"),
@@ -170,7 +177,6 @@ fn check_modes(options: &Options, values: &StageValues) -> Result<(), Failure> {
         let own = [
             ("--gain and --gain-per-kev", given.gain.is_some()),
             ("--readout", given.readout_adu.is_some()),
-            ("--common-mode", given.common_mode.is_some()),
             ("--overload", given.saturation_adu.is_some()),
         ];
         let by = match given.mode_gains_adu_per_kev {
@@ -179,7 +185,7 @@ fn check_modes(options: &Options, values: &StageValues) -> Result<(), Failure> {
         };
         return match own.into_iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(Failure::input(format!(
-                "{option}: not with {by}, where each mode has a gain, pedestal, readout and limit of its own"
+                "{option}: not with {by}, where each mode has a gain, readout and limit of its own"
             ))),
             None => Ok(()),
         };
@@ -187,6 +193,7 @@ fn check_modes(options: &Options, values: &StageValues) -> Result<(), Failure> {
     let of_modes = [
         ("--gain-switch", given.switch_kev.is_some()),
         ("--mode-pedestals", given.mode_pedestals_adu.is_some()),
+        ("--pedestal-spread", given.pedestal_spreads_adu.is_some()),
         ("--mode-readout", given.mode_readouts_adu.is_some()),
     ];
     match of_modes.into_iter().find(|(_, is_given)| *is_given) {
@@ -336,10 +343,11 @@ fn mode_pedestals(given: &Given<'_>) -> Result<[f64; 3], Failure> {
     }
 }
 
-fn mode_readouts(given: &Given<'_>) -> Result<[f64; 3], Failure> {
-    let readouts = numbers(given)?;
-    match readouts.iter().all(|&rms| rms >= 0.0) {
-        true => Ok(readouts),
+/// Rms values of the modes.
+fn nonnegative_modes(given: &Given<'_>) -> Result<[f64; 3], Failure> {
+    let rms = numbers(given)?;
+    match rms.iter().all(|&rms| rms >= 0.0) {
+        true => Ok(rms),
         false => Err(given.refuse("must not be negative")),
     }
 }
