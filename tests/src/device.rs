@@ -45,6 +45,7 @@ impl InterpretingDriver {
             name: "interpreter".to_owned(),
             driver: "none".to_owned(),
             is_gpu: false,
+            f64_slowdown: None,
         };
         let slots = [const { Vec::new() }; SLOTS];
         Self { identity, rounding, defect, nodes: Vec::new(), tables: None, slots, bands: 0 }

@@ -56,13 +56,14 @@ pub(crate) fn failure(device: &Device) -> Option<String> {
 
 /// A device as a JSON object, with what its self-test found.
 pub(crate) fn members(device: &Device) -> Value {
-    let Identity { option, name, driver, is_gpu } = device.identity();
+    let Identity { option, name, driver, is_gpu, f64_slowdown } = device.identity();
     let formula = |StepFormula { lattice, lookup }: StepFormula| format!("{lattice}, {lookup}");
     json!({
         "device": option,
         "name": name,
         "driver": driver,
         "gpu": is_gpu,
+        "f64_slowdown": f64_slowdown,
         "rounding": device.rounding().name(),
         "self_test": device.tested().into_iter().map(formula).collect::<Vec<_>>(),
         "fault": device.failed().map(|fault| &fault.what),
@@ -83,7 +84,7 @@ fn test(kind: Kind, index: usize) -> Result<f64, Fault> {
 fn as_text(tested: &[Tested], missing: &[(Kind, Fault)]) -> String {
     let mut text = String::new();
     for Tested { kind, identity, test } in tested {
-        let Identity { option, name, driver, is_gpu } = identity;
+        let Identity { option, name, driver, is_gpu, .. } = identity;
         let what = if *is_gpu { "GPU" } else { "no GPU" };
         let found = match test {
             Ok(seconds) => {
@@ -110,6 +111,7 @@ fn as_json(tested: &[Tested], missing: &[(Kind, Fault)]) -> String {
             "name": identity.name,
             "driver": identity.driver,
             "gpu": identity.is_gpu,
+            "f64_slowdown": identity.f64_slowdown,
             "rounding": kind.rounding().name(),
             "level": level_of(kind.rounding()).name(),
             "self_test_s": test.as_ref().ok(),

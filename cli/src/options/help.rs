@@ -23,7 +23,6 @@ const NARROW: usize = 16;
 
 const OPENING: &str = "\
 widebragg simulates X-ray diffraction images of nanocrystals.
-
   widebragg demo                 render a built-in crystal
   widebragg OPTIONS              render images, with nanoBragg's command line
   widebragg help COMMAND|TOPIC   explain a command or a topic

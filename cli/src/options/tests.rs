@@ -82,6 +82,9 @@ fn samples(takes: &Takes) -> Vec<String> {
             vec!["bad.txt".to_owned(), "hot=3,dead=2,seed=5".to_owned()]
         }
         // Options of gain modes go together.
+        Takes::Text(shown) if shown.starts_with("cpu|") => {
+            ["cpu", "auto", "opencl", "cuda:2"].map(str::to_owned).to_vec()
+        }
         Takes::Text("ADU,ADU,ADU") => vec![format!("1,2,3 {GAIN_MODES}")],
         Takes::Text("KEV,KEV") => vec![format!("5,6 {GAIN_MODES}")],
         Takes::Text("H,K,L,FRACTION") => vec!["k,h,-l,0.3".to_owned()],

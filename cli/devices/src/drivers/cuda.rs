@@ -91,7 +91,9 @@ fn found() -> Result<Vec<(Identity, usize)>, Fault> {
         }
         let option = format!("cuda:{}", devices.len());
         // It is not negative.
-        devices.push((Identity { option, name, driver: driver.clone(), is_gpu: true }, ordinal as usize));
+        let f64_slowdown = f64_slowdown(device);
+        let identity = Identity { option, name, driver: driver.clone(), is_gpu: true, f64_slowdown };
+        devices.push((identity, ordinal as usize));
     }
     match refused {
         _ if !devices.is_empty() => Ok(devices),
@@ -129,6 +131,14 @@ fn version_in(text: &str) -> Option<String> {
             && word.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
     };
     text.split_whitespace().find(is_version).map(str::to_owned)
+}
+
+/// How many times as long f64 takes as f32.
+fn f64_slowdown(device: sys::CUdevice) -> Option<u32> {
+    let attribute = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO;
+    // SAFETY: the driver named the device.
+    let ratio = unsafe { result::device::get_attribute(device, attribute) };
+    ratio.ok().and_then(|ratio| u32::try_from(ratio).ok())
 }
 
 fn capability(device: sys::CUdevice) -> Result<(c_int, c_int), DriverError> {

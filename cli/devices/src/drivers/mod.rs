@@ -49,6 +49,8 @@ pub struct Identity {
     pub driver: String,
     /// Whether it is a GPU, and not the processor itself.
     pub is_gpu: bool,
+    /// How many times as long it takes for f64 as for f32; `None` where the driver does not say.
+    pub f64_slowdown: Option<u32>,
 }
 
 /// The pixels of a band, row by row.

@@ -66,7 +66,10 @@ fn found() -> Result<Vec<(Identity, Device)>, Fault> {
             let name = device.name().unwrap_or_default().trim().to_owned();
             let option = format!("opencl:{}", devices.len());
             let is_gpu = device.dev_type().is_ok_and(|kind| kind & CL_DEVICE_TYPE_GPU != 0);
-            devices.push((Identity { option, name, driver: driver.trim().to_owned(), is_gpu }, device));
+            devices.push((
+                Identity { option, name, driver: driver.trim().to_owned(), is_gpu, f64_slowdown: None },
+                device,
+            ));
         }
     }
     if devices.is_empty() {

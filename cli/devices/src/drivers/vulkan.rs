@@ -79,6 +79,7 @@ fn identity(index: usize, adapter: &Adapter) -> Identity {
         name: info.name.trim().to_owned(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         is_gpu: info.device_type != DeviceType::Cpu,
+        f64_slowdown: None,
     }
 }
 

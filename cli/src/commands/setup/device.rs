@@ -10,6 +10,9 @@ use widebragg_experiment::experiment::Experiment;
 use crate::error::Failure;
 use crate::options::Options;
 
+/// How many times as long 64-bit arithmetic may take as 32-bit arithmetic on devices made for it.
+const MOST_TIMES_SLOWER: u32 = 4;
+
 /// The highest SIMD level to use: that of `--simd`, or the one whose bits the device has.
 pub(crate) fn level(options: &Options) -> Option<SimdLevel> {
     options.simd.or(options.device.level())
@@ -51,6 +54,11 @@ pub(super) fn opened(
     if let Some(fault) = missing {
         let level = experiment.simd.level();
         warn(format!("--device {}: {fault}; the processor renders at {level}", options.device));
+    }
+    let slowdown = device.as_ref().and_then(|device| device.identity().f64_slowdown);
+    if let Some(times) = slowdown.filter(|&times| times > MOST_TIMES_SLOWER) {
+        let why = format!("its 64-bit arithmetic takes {times} times as long as its 32-bit arithmetic");
+        warn(format!("--device {}: {why}; the processor may be faster", options.device));
     }
     match device {
         Some(device) => experiment.on_device(Arc::new(device)).map_err(Failure::from),
