@@ -1,5 +1,5 @@
 
-/* One pixel: what crates/kernel's plain loop does for a vector of them, around the recorded formulas. */
+/* One pixel: what the kernel's plain loop does for a vector of them, around the recorded formulas. */
 KERNEL void render(TABLE(uint, COUNTS_LENGTH, counts), TABLE(double, NUMBERS_LENGTH, numbers),
                    GLOBAL const double *layers, GLOBAL const double *lines, GLOBAL const double *sources,
                    GLOBAL const uint *grids, GLOBAL const double *orientations, GLOBAL const double *wide_nodes,
