@@ -123,6 +123,8 @@ fn render(experiment: &Experiment) -> Result<Frame, Failure> {
 
 fn on(experiment: &Experiment, rounding: Rounding, defect: Defect, is_optional: bool) -> Experiment {
     let device = Device::new(Box::new(InterpretingDriver::new(rounding, defect)), is_optional);
+    // The frames have a few rows.
+    let device = device.in_bands_of(8);
     experiment.clone().on_device(Arc::new(device)).expect("a level that rounds alike")
 }
 
@@ -171,8 +173,8 @@ fn a_device_with_a_defect_is_refused_by_name() {
         (Defect::Miscompiles, "pixels of the self-test"),
         (Defect::NoMemory, "no memory for nodes"),
         (Defect::LostAfter(0), "the device is lost"),
-        // The three scenes of the self-test are rendered, and the frame is not.
-        (Defect::LostAfter(3), "the device is lost"),
+        // The three scenes of the self-test are rendered, and the first rows of the frame.
+        (Defect::LostAfter(4), "the device is lost"),
     ] {
         let device = on(&experiment, rounding, defect, false);
         let failure = render(&device).expect_err("a failure").to_string();
@@ -187,7 +189,7 @@ fn a_device_with_a_defect_is_refused_by_name() {
 fn the_processor_goes_on_for_an_optional_device() {
     let (experiment, rounding) = some_experiment();
     let expected = render(&experiment).expect("a frame");
-    for defect in [Defect::Miscompiles, Defect::NoMemory, Defect::LostAfter(3)] {
+    for defect in [Defect::Miscompiles, Defect::NoMemory, Defect::LostAfter(4)] {
         let device = on(&experiment, rounding, defect, true);
         let found = render(&device).expect("a frame");
         assert_eq!(bits(&found.pixels), bits(&expected.pixels), "{defect:?}");

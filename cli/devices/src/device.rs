@@ -21,8 +21,9 @@ use crate::tables::{Band, PixelType, SceneTables, nodes_of};
 /// calm.
 const STEPS_AT_A_TIME: f64 = 2e10;
 
-/// Pixels that a device renders at a time, at most: enough to occupy it, and small beside its memory.
-const PIXELS_AT_A_TIME: usize = 1 << 22;
+/// Pixels that a device renders at a time, at most: enough to occupy it, and few enough that most of a frame is copied while
+/// the rest is rendered.
+const PIXELS_AT_A_TIME: usize = 1 << 20;
 
 /// The owner of the nodes of structure factors, as long as a device may be asked for the same ones again.
 pub type NodeOwner = Arc<dyn Any + Send + Sync>;
@@ -47,6 +48,8 @@ struct State {
     tested: HashSet<StepFormula>,
     /// The owner of the nodes that the device holds.
     nodes: Option<NodeOwner>,
+    /// Pixels of a band, at most.
+    pixels_at_a_time: usize,
 }
 
 /// What a device has rendered.
@@ -78,10 +81,22 @@ impl Device {
         Self {
             identity: driver.identity().clone(),
             rounding: driver.rounding(),
-            state: Mutex::new(State { driver, tested: HashSet::new(), nodes: None }),
+            state: Mutex::new(State {
+                driver,
+                tested: HashSet::new(),
+                nodes: None,
+                pixels_at_a_time: PIXELS_AT_A_TIME,
+            }),
             is_optional,
             failed: OnceLock::new(),
         }
+    }
+
+    /// The same device, which renders at most so many pixels at a time, and at least a row.
+    #[must_use]
+    pub fn in_bands_of(self, pixels: usize) -> Self {
+        self.state().pixels_at_a_time = pixels;
+        self
     }
 
     /// What it is.
@@ -175,7 +190,7 @@ impl State {
         self.driver.load_tables(&tables)?;
         let mut rendered = Rendered { fallbacks: 0 };
         let mut in_flight: Option<(usize, Band)> = None;
-        for (index, band) in bands(scene, &tables).enumerate() {
+        for (index, band) in bands(scene, &tables, self.pixels_at_a_time).enumerate() {
             let slot = index % SLOTS;
             self.driver.start(slot, &band)?;
             if let Some((slot, band)) = in_flight.replace((slot, band)) {
@@ -243,7 +258,11 @@ impl State {
 }
 
 /// The rows of the region of interest that have a formula, some at a time.
-fn bands<'s>(scene: &'s Scene<'_>, tables: &'s SceneTables) -> impl Iterator<Item = Band> + 's {
+fn bands<'s>(
+    scene: &'s Scene<'_>,
+    tables: &'s SceneTables,
+    pixels_at_a_time: usize,
+) -> impl Iterator<Item = Band> + 's {
     let roi = scene.parts().roi;
     let selected = roi.slow_min..roi.slow_max + 1;
     scene.row_formulas().filter_map(|part| Some((part.rows, part.formula?))).flat_map(
@@ -252,7 +271,7 @@ fn bands<'s>(scene: &'s Scene<'_>, tables: &'s SceneTables) -> impl Iterator<Ite
             let a_row = Band::new(scene, tables, formula, rows.start..rows.start, PixelType::Narrow);
             let columns = a_row.columns.len();
             let by_steps = STEPS_AT_A_TIME / (a_row.steps_per_pixel() * columns as f64);
-            let height = (by_steps as usize).min(PIXELS_AT_A_TIME / columns).max(1);
+            let height = (by_steps as usize).min(pixels_at_a_time / columns).max(1);
             let end = rows.end;
             rows.step_by(height).map(move |first| {
                 let rows = first..(first + height).min(end);
