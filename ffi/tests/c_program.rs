@@ -90,11 +90,20 @@ fn every_function_with_nothing_but_libc_and_libm() {
 fn a_memory_checker_finds_nothing() {
     let (Some(cc), Some(valgrind)) = (cc(), tool("VALGRIND", "valgrind")) else { return };
     let program = compile_as(&cc, "calls_valgrind", &["-std=c99", "-g"]);
-    let report = run(Command::new(valgrind)
+    assert_eq!(text(&run(&mut Command::new(&program)).stdout).trim(), "ok");
+    let report = Command::new(valgrind)
         .args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=all"])
-        .arg(program));
-    assert_eq!(text(&report.stdout).trim(), "ok");
+        .arg(program)
+        .output()
+        .expect("a run of valgrind");
+    // Compilers encode some moves of vectors in ways that valgrind does not decode (3.19: c5 79 d6 e8), which depends on the
+    // registers that they happen to choose.
+    if text(&report.stderr).contains("(SIGILL)") {
+        skipped("valgrind does not know an instruction of this build");
+        return;
+    }
     assert_eq!(text(&report.stderr), "");
+    assert_eq!(text(&report.stdout).trim(), "ok");
 }
 
 #[test]
