@@ -37,6 +37,15 @@ def test_the_image_is_that_of_the_program(small, program):
     assert image.max() > 0 and np.array_equal(image.ravel(), program(SMALL))
 
 
+def test_a_device_has_the_bits_of_its_level():
+    # Without a GPU the processor renders at the same level.
+    on_device = quiet(SMALL, device="auto")
+    assert on_device.facts["device"] == "cpu" or on_device.facts["device"].split(":")[0] in ("cuda", "opencl")
+    assert np.array_equal(on_device.render(), quiet(SMALL, simd="avx2").render())
+    with pytest.raises(ValueError, match="expected cpu, auto, opencl"):
+        wb.Experiment(SMALL, device="gpu")
+
+
 #: Two panels of 30 x 20 pixels.
 GEOM = """photon_energy = 12398.42 eV
 clen = 0.1
