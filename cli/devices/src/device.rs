@@ -265,13 +265,12 @@ fn bands<'s>(
 ) -> impl Iterator<Item = Band> + 's {
     let roi = scene.parts().roi;
     let selected = roi.slow_min..roi.slow_max + 1;
+    let columns = roi.fast_max + 1 - roi.fast_min;
+    let by_steps = STEPS_AT_A_TIME / (tables.steps_per_pixel() * columns as f64);
+    let height = (by_steps as usize).min(pixels_at_a_time / columns).max(1);
     scene.row_formulas().filter_map(|part| Some((part.rows, part.formula?))).flat_map(
         move |(rows, formula)| {
             let rows = rows.start.max(selected.start)..rows.end.min(selected.end);
-            let a_row = Band::new(scene, tables, formula, rows.start..rows.start, PixelType::Narrow);
-            let columns = a_row.columns.len();
-            let by_steps = STEPS_AT_A_TIME / (a_row.steps_per_pixel() * columns as f64);
-            let height = (by_steps as usize).min(pixels_at_a_time / columns).max(1);
             let end = rows.end;
             rows.step_by(height).map(move |first| {
                 let rows = first..(first + height).min(end);

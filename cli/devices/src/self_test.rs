@@ -30,7 +30,7 @@ const NODES: [usize; 3] = [13, 15, 17];
 
 /// A scene of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TestScene {
+enum TestScene {
     /// One sample a pixel.
     Plain,
     /// Layers, subpixels, sources with weights, a resolution limit, water, and every factor evaluated for every sample.
@@ -41,7 +41,7 @@ pub enum TestScene {
 
 impl TestScene {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Rich, Self::Curved];
+    const ALL: [Self; 3] = [Self::Plain, Self::Rich, Self::Curved];
 }
 
 /// Compares a device with the interpreter in all pixels of the scenes of a formula.
@@ -92,7 +92,7 @@ fn compare(driver: &mut dyn Driver, formula: StepFormula, scene: &Scene<'_>) -> 
 }
 
 /// Calls `job` with a scene whose steps have a formula.
-pub fn with_scene<R>(formula: StepFormula, test: TestScene, job: &mut dyn FnMut(&Scene<'_>) -> R) -> R {
+fn with_scene<R>(formula: StepFormula, test: TestScene, job: &mut dyn FnMut(&Scene<'_>) -> R) -> R {
     let [h, k, l] = NODES;
     let nodes: Vec<f64> = (0..h * k * l).map(|i| f64::from((i * 37 % 101) as u32) + 0.3).collect();
     let grid = HklGrid::new(NODES.map(|n| -(n as i32 / 2)), NODES, nodes.as_slice());

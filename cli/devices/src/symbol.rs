@@ -224,7 +224,7 @@ impl Lanes32 for Symbol32 {
     fn max(self, other: Self) -> Self {
         Self(tape::push(Op::Binary(Binary::Max, self.0, other.0), Type::Single))
     }
-    /// "No", as a mask says: the offsets are looked at to keep the nodes of the step before.
+    /// Always `false`: a text remembers no nodes of the step before, for which the offsets would be looked at.
     fn all_below(self, _: f32) -> bool {
         false
     }

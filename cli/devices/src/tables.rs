@@ -24,7 +24,7 @@ pub(crate) const PLACES: [(&str, Group); 10] = [
     ("AT_SCALE", SCALE),
 ];
 
-/// The name of the place after these: what the sum of a pixel starts from.
+/// The name of the place that follows them, of the number that the sum of a pixel starts from.
 pub(crate) const BACKGROUND_PLACE: &str = "AT_BACKGROUND";
 
 /// The numbers that a scene has once, with the background.
@@ -112,6 +112,13 @@ impl SceneTables {
     /// Nodes of one grid from one h to the next, and from one k to the next.
     pub(crate) fn strides(&self) -> [usize; 2] {
         [self.scene.grid.stride_h as usize, self.scene.grid.stride_k as usize]
+    }
+
+    /// Steps of each pixel.
+    pub(crate) fn steps_per_pixel(&self) -> f64 {
+        let [layers, sources, orientations] = self.lengths.map(f64::from);
+        let per_axis = f64::from(self.per_axis);
+        layers * per_axis * per_axis * sources * orientations
     }
 
     /// Nodes of one grid.
@@ -228,11 +235,9 @@ impl Band {
         self.rows.len() * self.columns.len()
     }
 
-    /// The number of steps of each of its pixels.
-    #[must_use]
-    pub fn steps_per_pixel(&self) -> f64 {
-        let [_, _, _, layers, per_axis, sources, orientations, ..] = self.counts.map(f64::from);
-        layers * per_axis * per_axis * sources * orientations
+    /// Bytes of the fallbacks of its pixels; 0 where they are not counted.
+    pub(crate) fn fallback_bytes(&self) -> usize {
+        if self.counts_fallbacks() { self.pixels() * size_of::<u32>() } else { 0 }
     }
 
     /// Whether its fallbacks are counted.

@@ -2,7 +2,7 @@
 //!
 //! The loops of [`crate::render`] evaluate these formulas on vectors of pixels, with the scene's numbers in all lanes. A level
 //! whose vectors are symbols records them instead, as text for another processor such as a GPU: no formula is written a
-//! second time. Numbers come in groups, such as [`CrystalNumbers`], which [`Scene::numbers`] and its like fill from a scene.
+//! second time. Numbers come in groups, such as [`CrystalNumbers`]; [`Scene::numbers`], [`Scene::source_numbers`] and others take them from a scene.
 //!
 //! | formula | gives |
 //! |---|---|
@@ -19,6 +19,7 @@
 //!
 //! [`Scene::complete_rows`]: crate::scene::Scene::complete_rows
 //! [`Scene::numbers`]: crate::scene::Scene::numbers
+//! [`Scene::source_numbers`]: crate::scene::Scene::source_numbers
 
 mod numbers;
 mod scene_numbers;

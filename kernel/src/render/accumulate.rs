@@ -54,7 +54,7 @@ pub(crate) struct Accumulation {
 }
 
 impl Accumulation {
-    /// All factors belong to the steps, whose terms they multiply.
+    /// Every factor belongs to the steps, and multiplies their terms.
     pub(crate) const TERMS: Self =
         Self { mode: PhiMode::Spec, capture: true, polarization: true, omega: true, has_weights: true };
     /// All factors belong to the steps, which multiply the running sum.

@@ -17,7 +17,7 @@ use cudarc::nvrtc::Ptx;
 use widebragg::formulas::StepFormula;
 use widebragg::structure_factor::Nodes;
 
-use super::{Driver, Fault, Identity, Pixels, SLOTS};
+use super::{Driver, Fault, Identity, Pixels, SLOTS, bytes_of};
 use crate::interpreter::Rounding;
 use crate::ptx::program_of;
 use crate::tables::{Band, NUMBERS_LENGTH, SceneTables};
@@ -286,10 +286,7 @@ impl Driver for Cuda {
         self.settle()?;
         // What is replaced makes room first.
         self.nodes = None;
-        self.nodes = Some(match nodes {
-            Nodes::F64(nodes) => self.upload(0, bytemuck::cast_slice(nodes))?,
-            Nodes::F32(nodes) => self.upload(0, bytemuck::cast_slice(nodes))?,
-        });
+        self.nodes = Some(self.upload(0, bytes_of(&nodes))?);
         self.settle()
     }
 
@@ -313,8 +310,7 @@ impl Driver for Cuda {
         self.prepare(band.formula)?;
         let lines = self.upload(slot, bytemuck::cast_slice(&band.lines))?;
         let pixels = self.room(slot, band.pixels() * band.pixel_type.bytes())?;
-        let counted = if band.counts_fallbacks() { band.pixels() * size_of::<u32>() } else { 0 };
-        let fallbacks = self.room(slot, counted)?;
+        let fallbacks = self.room(slot, band.fallback_bytes())?;
         let (Some(loaded), Some(nodes), Some(program)) =
             (&self.loaded, &self.nodes, self.programs.get(&band.formula))
         else {
@@ -345,14 +341,11 @@ impl Driver for Cuda {
         Ok(())
     }
 
-    fn finish(&mut self, slot: usize, pixels: Pixels<'_>, fallbacks: &mut [u32]) -> Result<(), Fault> {
+    fn finish(&mut self, slot: usize, mut pixels: Pixels<'_>, fallbacks: &mut [u32]) -> Result<(), Fault> {
         let Some(band) = self.slots[slot].band.take() else {
             return Err(self.fault("a band was finished that was not started"));
         };
-        match pixels {
-            Pixels::Wide(pixels) => self.download(slot, &band.pixels, bytemuck::cast_slice_mut(pixels))?,
-            Pixels::Narrow(pixels) => self.download(slot, &band.pixels, bytemuck::cast_slice_mut(pixels))?,
-        }
+        self.download(slot, &band.pixels, pixels.bytes())?;
         if band.counts_fallbacks {
             self.download(slot, &band.fallbacks, bytemuck::cast_slice_mut(fallbacks))?;
         }

@@ -62,6 +62,24 @@ pub enum Pixels<'p> {
     Narrow(&'p mut [f32]),
 }
 
+impl Pixels<'_> {
+    /// The memory of the pixels.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        match self {
+            Self::Wide(pixels) => bytemuck::cast_slice_mut(pixels),
+            Self::Narrow(pixels) => bytemuck::cast_slice_mut(pixels),
+        }
+    }
+}
+
+/// The memory of nodes.
+pub(crate) fn bytes_of<'n>(nodes: &Nodes<'n>) -> &'n [u8] {
+    match nodes {
+        Nodes::F64(nodes) => bytemuck::cast_slice(nodes),
+        Nodes::F32(nodes) => bytemuck::cast_slice(nodes),
+    }
+}
+
 /// A device.
 pub trait Driver: Send + fmt::Debug {
     /// What it is.

@@ -16,7 +16,7 @@ use opencl3::types::{CL_BLOCKING, cl_device_id};
 use widebragg::formulas::StepFormula;
 use widebragg::structure_factor::Nodes;
 
-use super::{Driver, Fault, Identity, Pixels, SLOTS};
+use super::{Driver, Fault, Identity, Pixels, SLOTS, bytes_of};
 use crate::cache::ProgramCache;
 use crate::interpreter::Rounding;
 use crate::tables::{Band, SceneTables};
@@ -24,7 +24,7 @@ use crate::text::{Dialect, program};
 
 /// What the programs are compiled with: products and sums as they stand, quotients and roots rounded right.
 const OPTIONS: &str = "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt";
-/// The same for devices whose f32 quotients are not rounded right, which then only render in f64.
+/// The same for devices whose f32 quotients are not rounded right; their self-test tells whether mixed precision suffers.
 const OPTIONS_WITHOUT_SINGLE: &str = "-cl-std=CL1.2";
 
 /// Work items of a group.
@@ -176,14 +176,15 @@ impl OpenCl {
             return Ok(());
         }
         let text = program(Dialect::OpenCl, formula);
-        let cache = ProgramCache::new(&[&self.identity.name, &self.identity.driver, OPTIONS, &text]);
+        let options = self.options();
+        let cache = ProgramCache::new(&[&self.identity.name, &self.identity.driver, options, &text]);
         let kept = cache.load().and_then(|binary| {
-            Program::create_and_build_from_binary(&self.context, &[&binary], OPTIONS).ok()
+            Program::create_and_build_from_binary(&self.context, &[&binary], options).ok()
         });
         let program = match kept {
             Some(program) => program,
             None => {
-                let program = self.compile(&text)?;
+                let program = self.compile(&text, options)?;
                 if let Some(binary) =
                     program.get_binaries().ok().and_then(|binaries| binaries.into_iter().next())
                 {
@@ -197,11 +198,15 @@ impl OpenCl {
         Ok(())
     }
 
-    fn compile(&self, text: &str) -> Result<Program, Fault> {
+    /// What programs are compiled with on this device.
+    fn options(&self) -> &'static str {
         let device = Device::new(self.device);
         // CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT
         let rounds_single = device.single_fp_config().is_ok_and(|config| config & (1 << 7) != 0);
-        let options = if rounds_single { OPTIONS } else { OPTIONS_WITHOUT_SINGLE };
+        if rounds_single { OPTIONS } else { OPTIONS_WITHOUT_SINGLE }
+    }
+
+    fn compile(&self, text: &str, options: &str) -> Result<Program, Fault> {
         Program::create_and_build_from_source(&self.context, text, options).map_err(|log| {
             let first = log.lines().find(|line| line.contains("error")).unwrap_or("no reason given");
             Fault::new(&self.identity.option, format!("the driver does not compile the program: {first}"))
@@ -228,10 +233,7 @@ impl Driver for OpenCl {
         self.settle()?;
         // What is replaced makes room first.
         self.nodes = None;
-        self.nodes = Some(match nodes {
-            Nodes::F64(nodes) => self.upload(bytemuck::cast_slice(nodes))?,
-            Nodes::F32(nodes) => self.upload(bytemuck::cast_slice(nodes))?,
-        });
+        self.nodes = Some(self.upload(bytes_of(&nodes))?);
         Ok(())
     }
 
@@ -255,8 +257,7 @@ impl Driver for OpenCl {
             self.upload(bytemuck::cast_slice(&band.lines))?,
         );
         let pixels = self.room(band.pixels() * band.pixel_type.bytes(), CL_MEM_WRITE_ONLY)?;
-        let counted = if band.counts_fallbacks() { band.pixels() * size_of::<u32>() } else { 0 };
-        let fallbacks = self.room(counted, CL_MEM_WRITE_ONLY)?;
+        let fallbacks = self.room(band.fallback_bytes(), CL_MEM_WRITE_ONLY)?;
         let (Some(loaded), Some(nodes), Some(kernel)) =
             (&self.loaded, &self.nodes, self.programs.get(&band.formula))
         else {
@@ -293,14 +294,11 @@ impl Driver for OpenCl {
         Ok(())
     }
 
-    fn finish(&mut self, slot: usize, pixels: Pixels<'_>, fallbacks: &mut [u32]) -> Result<(), Fault> {
+    fn finish(&mut self, slot: usize, mut pixels: Pixels<'_>, fallbacks: &mut [u32]) -> Result<(), Fault> {
         let Some(band) = self.slots[slot].band.take() else {
             return Err(Fault::new(&self.identity.option, "a band was finished that was not started"));
         };
-        match pixels {
-            Pixels::Wide(pixels) => self.download(slot, &band.pixels, bytemuck::cast_slice_mut(pixels))?,
-            Pixels::Narrow(pixels) => self.download(slot, &band.pixels, bytemuck::cast_slice_mut(pixels))?,
-        }
+        self.download(slot, &band.pixels, pixels.bytes())?;
         if band.counts_fallbacks {
             self.download(slot, &band.fallbacks, bytemuck::cast_slice_mut(fallbacks))?;
         }

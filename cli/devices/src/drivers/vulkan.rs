@@ -20,7 +20,7 @@ use wgpu::{
 use widebragg::formulas::StepFormula;
 use widebragg::structure_factor::Nodes;
 
-use super::{Driver, Fault, Identity, Pixels, SLOTS};
+use super::{Driver, Fault, Identity, Pixels, SLOTS, bytes_of};
 use crate::interpreter::Rounding;
 use crate::tables::{Band, SceneTables};
 use crate::text::{spirv, wgsl};
@@ -281,10 +281,7 @@ impl Driver for Vulkan {
     fn load_nodes(&mut self, nodes: Nodes<'_>) -> Result<(), Fault> {
         // What is replaced makes room first. Bands that are being rendered keep theirs.
         self.nodes = None;
-        self.nodes = Some(match nodes {
-            Nodes::F64(nodes) => self.upload(&[bytemuck::cast_slice(nodes)])?,
-            Nodes::F32(nodes) => self.upload(&[bytemuck::cast_slice(nodes)])?,
-        });
+        self.nodes = Some(self.upload(&[bytes_of(&nodes)])?);
         Ok(())
     }
 
@@ -308,7 +305,7 @@ impl Driver for Vulkan {
         let lines = self.upload(&[bytemuck::cast_slice(&band.lines)])?;
         let counts_fallbacks = band.counts_fallbacks();
         let of_pixels = band.pixels() * size_of::<f64>();
-        let of_fallbacks = if counts_fallbacks { band.pixels() * size_of::<u32>() } else { 0 };
+        let of_fallbacks = band.fallback_bytes();
         let written = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
         let pixels = self.room(of_pixels, written, false)?;
         let fallbacks = self.room(of_fallbacks, written, false)?;

@@ -156,17 +156,13 @@ mod tests {
     use widebragg::formulas::{LatticeFormula, LookupFormula, StepFormula};
 
     use super::{Dialect, program};
-    use crate::cache::hash;
+    use crate::text::hashes;
 
     /// The texts are those that gave AVX2's bits on a device, in `tests/devices/run`. Where they have been changed, run that
     /// script, and then put the hashes that this test prints into `opencl.hashes`.
     #[test]
     fn texts_are_those_that_were_checked_on_a_device() {
-        let mut hashes = String::new();
-        for formula @ StepFormula { lattice, lookup } in StepFormula::all() {
-            let text = program(Dialect::OpenCl, formula);
-            hashes += &format!("{:016x} {lattice} {lookup}\n", hash(&[&text]));
-        }
+        let hashes = hashes(|formula| program(Dialect::OpenCl, formula));
         assert!(hashes == include_str!("opencl.hashes"), "\n{hashes}");
     }
 

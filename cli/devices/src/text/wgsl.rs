@@ -1,6 +1,6 @@
 //! WGSL with f64, for devices of Vulkan.
 //!
-//! Products and sums are rounded each by itself, as the portable level and
+//! Each product and each sum is rounded by itself, as the portable level and
 //! [`Rounding::Separate`](crate::interpreter::Rounding::Separate) do: WGSL does not say whether `fma` rounds once.
 
 use core::fmt::Write;
@@ -146,16 +146,13 @@ mod tests {
     use widebragg::formulas::{LatticeFormula, LookupFormula, StepFormula};
 
     use super::program;
-    use crate::cache::hash;
+    use crate::text::hashes;
 
     /// The texts are those that gave the interpreter's bits on a device, in `tests/vulkan.rs`. Where they have been changed, run that
     /// test, and then put the hashes that this one prints into `wgsl.hashes`.
     #[test]
     fn texts_are_those_that_were_checked_on_a_device() {
-        let mut hashes = String::new();
-        for formula @ StepFormula { lattice, lookup } in StepFormula::all() {
-            hashes += &format!("{:016x} {lattice} {lookup}\n", hash(&[&program(formula)]));
-        }
+        let hashes = hashes(program);
         assert!(hashes == include_str!("wgsl.hashes"), "\n{hashes}");
     }
 
