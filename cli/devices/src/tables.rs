@@ -64,7 +64,7 @@ pub(crate) const COUNTS: [&str; 11] = [
 #[derive(Debug, Clone)]
 pub struct SceneTables {
     pub(crate) scene: SceneNumbers,
-    /// By [`PLACES`], and the background.
+    /// The groups that a scene has once, one after the other, and what the sum of a pixel starts from.
     pub numbers: Vec<f64>,
     /// For each layer.
     pub layers: Vec<f64>,
