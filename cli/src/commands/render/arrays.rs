@@ -8,7 +8,9 @@ use widebragg_formats::image::{Image, ImageWriter, Pixels};
 use widebragg_formats::nxmx::NxmxWriter;
 use widebragg_formats::stream;
 
-use super::nxmx::{self, Subject};
+use super::nxmx;
+pub use super::nxmx::Subject;
+pub use super::shots::TruthFiles;
 use super::output::{image_header, noise_cutoff};
 use crate::commands::setup::SetUp;
 use crate::commands::setup::geometry::FileGeometry;
