@@ -10,8 +10,8 @@ use widebragg_formats::stream;
 
 use super::nxmx;
 pub use super::nxmx::Subject;
-pub use super::shots::TruthFiles;
 use super::output::{image_header, noise_cutoff};
+pub use super::shots::TruthFiles;
 use crate::commands::setup::SetUp;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::error::Failure;

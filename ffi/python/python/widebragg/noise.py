@@ -151,8 +151,10 @@ def add_common_mode(
 ) -> NDArray[np.float32]:
     """ADU with a deviate that each row has in common, or each ``block`` of so many (slow, fast) pixels."""
     image = _image(adu)
-    slow, fast = block or (1, image.shape[-1])
-    return _staged(image, _core.noise_add_common_mode, (seed, frame), rms_adu, image.shape[-1], (fast, slow))
+    columns = image.shape[-1]
+    slow, fast = block or (1, columns)
+    _core.noise_add_common_mode(_panels(image), (seed, frame), rms_adu, columns, (fast, slow))
+    return image
 
 
 def read_out(adu: ArrayLike, rms_adu: float, *, seed: int = 1, frame: int = 1) -> NDArray[np.float32]:
