@@ -120,15 +120,9 @@ impl Scene<'_> {
         carry: &mut Carryover<'_>,
         lit: Option<&Lit<'_>>,
     ) -> Result<RowReport, Error> {
-        let columns = self.p.panel.fast_pixels;
-        let count = self.check_rows(&rows, carry)?;
-        let needed = count.saturating_mul(columns);
-        let given = pixels.len();
-        let pixels =
-            pixels.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "pixels", needed, given })?;
         let mut report = RowReport::default();
         let mut work = Workspace::new();
-        for (slow, row) in rows.zip(pixels.chunks_exact_mut(columns.max(1))) {
+        for (slow, row) in self.rows_of(rows, "pixels", pixels, carry)? {
             self.render_row(slow, row, carry, lit, &mut work, &mut report);
         }
         Ok(report)
@@ -173,6 +167,22 @@ impl Scene<'_> {
         }
         self.check_carry(rows, carry)?;
         Ok(rows.end.saturating_sub(rows.start))
+    }
+
+    /// Each of `rows` with its part of the slow-major `pixels`, which errors call `buffer`; after the checks of
+    /// [`Scene::render_rows`].
+    fn rows_of<'p, P>(
+        &self,
+        rows: Range<usize>,
+        buffer: &'static str,
+        pixels: &'p mut [P],
+        carry: &Carryover<'_>,
+    ) -> Result<impl Iterator<Item = (usize, &'p mut [P])> + use<'p, P>, Error> {
+        let columns = self.p.panel.fast_pixels;
+        let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
+        let given = pixels.len();
+        let pixels = pixels.get_mut(..needed).ok_or(Error::BufferTooShort { buffer, needed, given })?;
+        Ok(rows.zip(pixels.chunks_exact_mut(columns.max(1))))
     }
 
     fn check_pixel(&self, slow: usize, fast: usize, carry: &Carryover<'_>) -> Result<(), Error> {
