@@ -55,6 +55,7 @@ impl ChordOutline {
         let (first, last) = (splat(f64::from(first)), splat(f64::from(last)));
         let [from, to] = self.chord([rows + splat(inset_px), rows + splat(1.0 - inset_px)]);
         let one = splat(1.0);
+        // Chords of an outline that is not known are NaN, for which max and min give the limits.
         let from = (from - splat(1.0 - inset_px)).max(first).min(last + one).ceil();
         let to = (to - splat(inset_px)).min(last).max(first - one).floor();
         [from, to]
