@@ -253,7 +253,10 @@ def test_streams_are_written_and_read(small, tmp_path):
         (of(panel=np.full(n, -1)), "a reflection on panel -1 of 1"),
         (of(fast_px=[1.0]), "columns of n numbers"),
         (of(hkl=predicted["hkl"][:, :2]), "indices of shape"),
+        (of(hkl=predicted["hkl"] + 0.5), "whole numbers"),
         ([{"image": "a\nb"}], "line ends"),
+        ([{"image": "a", "wavelength_A": 0.0}], "not above 0"),
+        ([{"image": "a", "crystals": [{"A": np.zeros((3, 3))}]}], "span no volume"),
         ([{"image": "a", "crystals": [{"A": [1, 2, 3]}]}], "A: an array of shape"),
     ]:
         with pytest.raises(ValueError, match=words):

@@ -115,17 +115,23 @@ def write_reflections(path: PathLike, hkl: ArrayLike, F: ArrayLike, *, cell: Seq
     An MTZ file needs a ``cell``. ``hkl`` has the shape (n, 3), and ``F`` the shape (n,); an MTZ file holds F in float32. Raises ``ValueError`` for
     other shapes and indices that are not whole, ``OSError`` where the file cannot be written.
     """
-    indices = np.asarray(hkl)
-    whole = np.ascontiguousarray(indices, dtype=np.int32)
+    whole = _whole(hkl)
     values = np.ascontiguousarray(F, dtype=np.float64)
     if whole.ndim != 2 or whole.shape[1] != 3 or values.shape != whole.shape[:1]:
         raise ValueError(f"indices of shape (n, 3) and n values of F are needed, not {whole.shape} and {values.shape}")
-    if not np.array_equal(whole, indices):
-        raise ValueError("hkl: indices are whole numbers, below 2^31")
     is_mtz = os.fspath(path).lower().endswith(".mtz")
     if is_mtz and cell is None:
         raise ValueError("an MTZ file needs a cell")
     _core.write_reflections(os.fspath(path), whole, values, _cell(cell) if is_mtz and cell is not None else None)
+
+
+def _whole(hkl: ArrayLike) -> NDArray[np.int32]:
+    """Indices as whole numbers, which they have to be."""
+    given = np.asarray(hkl)
+    whole = np.ascontiguousarray(given, dtype=np.int32)
+    if not np.array_equal(whole, given):
+        raise ValueError("hkl: indices are whole numbers, below 2^31")
+    return whole
 
 
 def read_dump(path: PathLike) -> tuple[tuple[int, int, int], NDArray[np.float64]]:
@@ -211,7 +217,7 @@ def write_stream(path: PathLike, images: Iterable[Mapping[str, Any]], geometry: 
     >>> [f"{length:.1f}" for length in wb.read_stream(folder / "a.stream")[0]["crystals"][0]["cell"][:3]]
     ['70.0', '80.0', '90.0']
     """
-    numbers = [
+    numbers: list[dict[str, Any]] = [
         {
             "image": str(image["image"]),
             "event": image.get("event"),
@@ -221,24 +227,29 @@ def write_stream(path: PathLike, images: Iterable[Mapping[str, Any]], geometry: 
         }
         for image in images
     ]
-    lines = [text for image in numbers for text in (image["image"], image["event"]) if text and "\n" in text]
-    if lines:
-        raise ValueError(f"image: {lines[0]!r} has line ends")
+    for image in numbers:
+        if any("\n" in text for text in (image["image"], image["event"]) if text):
+            raise ValueError(f"image: {image['image']!r} or its event has line ends")
+        if image["wavelength_angstrom"] is not None and not image["wavelength_angstrom"] > 0:
+            raise ValueError(f"wavelength_A: {image['wavelength_angstrom']} is not above 0")
     _core.write_stream(os.fspath(path), os.fspath(geometry), numbers)
 
 
 def _crystal_of_stream(crystal: Mapping[str, Any]) -> dict[str, Any]:
     """A crystal with its reflections as arrays of equal lengths."""
     columns = crystal.get("reflections") or {"hkl": np.zeros((0, 3)), "panel": [], "fast_px": [], "slow_px": []}
-    hkl = np.asarray(columns["hkl"])
+    hkl = _whole(columns["hkl"])
     none = np.zeros(len(hkl))
     values = [columns["fast_px"], columns["slow_px"], columns.get("intensity", none), columns.get("sigma", none)]
     if hkl.shape != (len(hkl), 3) or any(np.shape(column) != none.shape for column in (columns["panel"], *values)):
         raise ValueError("reflections: indices of shape (n, 3) and columns of n numbers are needed")
+    A = _three_by_three("A", crystal["A"])
+    if not abs(np.linalg.det(A)) > 0:
+        raise ValueError("A: its columns span no volume")
     return {
-        "a_matrix": _three_by_three("A", crystal["A"]),
+        "a_matrix": A,
         "shift_mm": list(crystal.get("shift_mm", (0.0, 0.0))),
-        "hkl": np.ascontiguousarray(hkl, dtype=np.int32),
+        "hkl": hkl,
         "panel": np.ascontiguousarray(columns["panel"], dtype=np.int64),
         "values": np.ascontiguousarray(np.column_stack(values), dtype=np.float64),
     }
