@@ -23,8 +23,9 @@ const STEP_BYTES: usize = 1 << 16;
 /// Bytes of a piece: as many as a block that is not compressed can have.
 const PIECE_BYTES: usize = u16::MAX as usize;
 
-/// The modulus of the check sum of a stream.
+/// The modulus of the check sum of a stream (Adler-32), and the sum of no bytes.
 const ADLER: u64 = 65_521;
+const SUM_OF_NONE: u32 = 1;
 
 /// The bytes that begin a stream.
 const HEADER: [u8; 2] = [0x78, 0x01];
@@ -41,7 +42,7 @@ pub(super) fn deflated(bytes: &[u8], level: u32) -> Option<StoredChunk> {
     let shares = bytes.par_chunks(SHARE_BYTES).map_init(encoder, |encoder, share| {
         Some((deflated_share(encoder, share)?, adler32(&share), share.len()))
     });
-    let mut sum = adler32(&[0_u8; 0].as_slice());
+    let mut sum = SUM_OF_NONE;
     let mut pieces = vec![HEADER.to_vec()];
     for (share, sum_of_share, bytes) in shares.collect::<Option<Vec<_>>>()? {
         sum = joined_adler32(sum, sum_of_share, bytes);
@@ -60,7 +61,7 @@ fn deflated_share(encoder: &mut Compress, share: &[u8]) -> Option<Vec<u8>> {
     let mut rest = share;
     for run in pieces.chunk_by(|(_, one), (_, next)| one == next) {
         let (now, later) = rest.split_at(run.iter().map(|(piece, _)| piece.len()).sum());
-        if run.iter().any(|&(_, is_random)| is_random) {
+        if let [(_, true), ..] = run {
             append_stored(&mut out, now)?;
         } else {
             append_deflated(&mut out, encoder, now)?;

@@ -1,4 +1,4 @@
-//! HDF5 filter 32004: blocks of LZ4.
+//! HDF5 filter 32004, and the blocks of LZ4 that bitshuffle has too.
 //!
 //! A chunk is: its size before compression (u64), bytes of a block before compression (u32), then for each block its
 //! stored size (u32) and its data, all big-endian. A block that is stored at full size is not compressed.
