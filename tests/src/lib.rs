@@ -47,3 +47,8 @@ pub mod skipped;
 pub mod smv_header;
 pub mod stream;
 pub mod table;
+
+/// Compiles and runs the program in the README of the project.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

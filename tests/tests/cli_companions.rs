@@ -145,6 +145,143 @@ fn spec_has_the_noise_of_a_render() {
     }
 }
 
+/// In spec the photons are those of a render of no crystal with the same `--background`. The beam centre of a render in the
+/// convention of MOSFLM is half a pixel away, and its axes are exchanged.
+#[test]
+fn spec_has_the_background_of_a_render() {
+    let place = workplace();
+    place.write("spectrum.txt", "# wavelength_A weight\n0.98 1\n1.0 2\n1.03 0.5\n");
+    place.write(
+        "sources.txt",
+        "-1 0 0 1 0.98e-10 # one\n-1 0 0 2 1e-10\n-1 0 0 0 1e-10\n-1 0 0 0.5 1.03e-10\n",
+    );
+    let nonbragg = "nonbragg -pixel 0.5 -detpixels_x 70 -detpixels_y 61 -distance 90 -Xbeam 17.25 -Ybeam 15.75 -fluence 1e24 \
+                    --mode spec -floatfile n.bin -noisefile n.img -seed 7 -adc 0 --quiet";
+    let render = "-default_F 0 -cell 40 50 60 90 90 90 -N 1 -oversample 1 -lambda 1 -pixel 0.5 -detpixels_x 70 -detpixels_y 61 \
+                  -distance 90 -Xbeam 15.5 -Ybeam 17 -fluence 1e24 --noise-model counter -floatfile r.bin -noisefile r.img \
+                  -seed 7 -adc 0 --quiet";
+    for (of_nonbragg, of_render) in [
+        ("-stol water.stol -thick 0.3", "--background water.stol,0.3"),
+        (
+            "-stol syn_uneven.stol -thick 2 -density 1.3 -MW 44 -polar 0.7",
+            "--background syn_uneven.stol,2,1.3,44 -polar 0.7",
+        ),
+        ("-4stol syn_4stol.txt -beamsize 0.05", "--background syn_4stol.txt:4s,0.1 -beamsize 0.05"),
+        ("-Q syn_Q.txt -nopolar -point_pixel", "--background syn_Q.txt:Q,0.1 -nopolar -point_pixel"),
+        (
+            "-stol water.stol -dispersion 5 -dispsteps 3",
+            "--background water.stol,0.1 -dispersion 5 -dispsteps 3",
+        ),
+        ("-stol water.stol -sourcefile sources.txt", "--background water.stol,0.1 --spectrum spectrum.txt"),
+        ("-stol water.stol -roi 3 30 40 50", "--background water.stol,0.1 -roi 3 30 40 50"),
+        ("-stol water.stol -detpixels 13", "--background water.stol,0.1 -detpixels 13"),
+    ] {
+        place.run_line(&format!("{render} {of_render}")).well();
+        for threads in ["1", "3"] {
+            place.run_line(&format!("{nonbragg} {of_nonbragg} --threads {threads}")).well();
+            let [expected, found] = ["r.bin", "n.bin"].map(|name| place.float(name));
+            assert_eq!(expected.len(), found.len(), "{of_nonbragg}");
+            assert!(expected.iter().any(|&photons| photons > 1.0), "{of_render}");
+            let largest = expected.iter().zip(&found).map(|(a, b)| (a - b).abs() / a.abs().max(1e-9));
+            let largest = largest.fold(0.0, f32::max);
+            assert!(largest < 2e-7, "{of_nonbragg}: {largest}");
+            // The same photons to the last bit but for a few have the same counts.
+            let [expected, found] = ["r.img", "n.img"].map(|name| pixels(&place.read(name)));
+            let differ = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
+            assert!(
+                expected.iter().any(|&adu| adu > 1) && differ * 500 < found.len(),
+                "{of_nonbragg}: {differ}"
+            );
+        }
+    }
+}
+
+/// What spec repairs: comments, order, the ends of the table, weights, integers below 0, and the table of an image.
+#[test]
+fn spec_reads_the_input_of_nonbragg_without_its_faults() {
+    let place = Workplace::empty();
+    place.write("plain.stol", "0 2\n0.1 4\n0.2 3\n");
+    place.write("commented.stol", "# s F\n0.2 3 last\n0 2\n0.1 4 # peak\n");
+    place.write("same.stol", "0 2\n0.1 4\n0.1 3\n");
+    place.write("sticks.stol", "0 0\n.1 5\n.2 0\n.3 5\n.4 0\n.5 6\n.6 0\n");
+    place.write("negative.stol", "0 -2\n");
+    place.write("one.txt", "-1 0 0 1 1e-10\n");
+    place.write("twice.txt", "-1 0 0 7 1e-10\n-1 0 0 7 1e-10\n");
+    place.write("dark.txt", "-1 0 0 0 1e-10\n");
+    let line = "nonbragg -detpixels 40 -pixel 2 -distance 60 -fluence 1e24 --mode spec --quiet";
+    let image = |more: &str| {
+        let outcome = place.run_line(&format!("{line} {more} -floatfile f.bin -nonoise")).well();
+        (place.float("f.bin"), outcome.stderr)
+    };
+    let (plain, told) = image("-stol plain.stol");
+    assert_eq!((plain.len(), told.as_str()), (1600, ""));
+    let (sorted, told) = image("-stol commented.stol");
+    assert!(
+        plain == sorted && told.contains("-stol: commented.stol:3: not in the order of s: sorted"),
+        "{told}"
+    );
+    let [one, twice] =
+        ["one", "twice"].map(|name| image(&format!("-stol plain.stol -sourcefile {name}.txt")).0);
+    assert!(one == twice);
+    let (oversampled, told) = image("-stol plain.stol -oversample 3");
+    assert!(plain == oversampled && told.contains("-oversample has no effect"), "{told}");
+
+    let (map, _) = image("-stol plain.stol -Fmap");
+    // The corner is beyond the table.
+    assert!(map[0] == 3.0 && map.iter().all(|f| (2.0..=4.0).contains(f)), "{}", map[0]);
+    place.write("one.stol", "0 1\n");
+    let (units, _) = image("-stol one.stol");
+    for ((photons, unit), f) in plain.iter().zip(&units).zip(&map) {
+        assert!((photons / unit - f * f).abs() < 1e-5 * f * f, "{photons} {unit} {f}");
+    }
+
+    let (negative, _) = image("-stol negative.stol");
+    assert!(negative.iter().all(|&photons| photons < 0.0));
+    place
+        .run_line(&format!("{line} -stol negative.stol -noisefile n.img -intfile i.img -adc 3 -seed 1"))
+        .well();
+    assert!(pixels(&place.read("n.img")).iter().all(|&adu| adu == 3));
+    assert!(place.read("image.pgm").ends_with(&[0; 1600]));
+
+    // The table of the image that a table gives.
+    let large = "nonbragg -detpixels 300 -pixel 0.3 -distance 60 -thick 1 -fluence 1e18 --mode spec --quiet";
+    place.run_line(&format!("{large} -stol plain.stol -noisefile n.img -seed 1 -adc 20")).well();
+    place.run_line(&format!("{large} -stol plain.stol -img n.img -adc 20 -stolout out.stol -nonoise")).well();
+    let table = String::from_utf8(place.read("out.stol")).expect("text");
+    let rows: Vec<Vec<f64>> = table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(' ').map(|word| word.parse().expect("a number")).collect())
+        .collect();
+    assert!(rows.len() > 150, "{}", rows.len());
+    for row in rows.iter().filter(|row| row[2] > 200.0) {
+        let (s, f) = (row[0], row[1]);
+        let is_right = if s > 0.2 { (f - 3.0).abs() < 0.1 } else { (1.9..4.1).contains(&f) };
+        assert!(is_right, "{row:?}");
+    }
+
+    place.run_line(&format!("{large} -stol plain.stol -fluence 1e25 -noisefile white.img -seed 1")).well();
+    let outcome = place.run_line(&format!("{large} -stol plain.stol -img white.img")).refused("saturated");
+    assert!(outcome.stderr.contains("-img: white.img: no ring has enough pixels"), "{}", outcome.stderr);
+
+    for (more, told) in [
+        ("-stol same.stol", "-stol: same.stol:3: the same s as in line 2"),
+        ("-stol sticks.stol", "-stol: sticks.stol:2: a peak of a single point"),
+        ("-stol plain.stol -thick 0", "-thick: must be above 0 for --mode spec"),
+        ("-stol plain.stol -MW nan", "-MW: must be above 0 for --mode spec"),
+        ("-stol plain.stol -density -1", "-density and -molecules: must be above 0 for --mode spec"),
+        ("-stol plain.stol -adc inf", "-adc: must be finite for --mode spec"),
+        ("-stol plain.stol -roi 50 60 0 1", "-roi: leaves no pixel"),
+        ("-stol plain.stol -sourcefile dark.txt", "-sourcefile: "),
+        ("-stol plain.stol -distance -60", "detector: its normal points towards the sample"),
+        ("-stol plain.stol -hdivsteps 2000000 -vdivsteps 2000000", "no memory for"),
+        ("-stol plain.stol -lambda 0", "wavelength in m is 0"),
+    ] {
+        let outcome = place.run_line(&format!("{line} {more}")).refused(more);
+        assert!(outcome.stderr.contains(told), "{more}: {}", outcome.stderr);
+    }
+}
+
 #[test]
 fn options_are_found_within_words() {
     let workplace = workplace();

@@ -106,17 +106,71 @@ fn derivatives_by_weights_are_images() {
     assert_eq!(number(&weight["value"]), 0.3);
 }
 
-/// Water is of no crystal: their weights leave it as it is.
+/// Water and other backgrounds are of no crystal: weights leave them as they are.
 #[test]
 fn derivatives_beside_water_are_right() {
     let place = place();
-    let line = format!(
-        "gradcheck {STILL} -cell 40 50 60 90 95 90 -water 100 --crystals c.csv --json --wrt scale,crystal[2].weight,crystal[1].misset"
+    place.write(
+        "d.geom",
+        "photon_energy = 12398.42\nclen = 0.06\nres = 2000\np/min_fs = 0\np/max_fs = 39\np/min_ss = 0\np/max_ss = 29\n\
+         p/corner_x = -18\np/corner_y = -11\np/fs = +1.0x +0.01y\np/ss = -0.01x +1.0y\n",
     );
-    let report = place.run_line(&line).well().json();
-    let parameters = report["parameters"].as_array().expect("parameters");
-    assert_eq!(parameters.len(), 1 + 1 + 3);
-    assert!(parameters.iter().all(|parameter| parameter["right"] == true), "{report}");
+    place.write("factors.hkl", "1 0 0 120\n0 1 0 80\n0 0 1 60\n1 1 2 200\n3 -1 1 40\n");
+    let still = "-cell 40 50 60 90 95 90 --crystals c.csv -default_F 100 -fluence 1e24 -oversample 1";
+    let panels = format!("{still} --geometry d.geom");
+    let single = format!("{STILL} -cell 40 50 60 90 95 90 --crystals c.csv");
+    for (line, wrt, count) in [
+        (
+            format!("{single} -water 0.1"),
+            "scale,crystals.weight,crystal[1].misset,distance,lambda",
+            1 + 2 + 3 + 2,
+        ),
+        (format!("{single} --background water,0.1 -water 0.1"), "scale,crystals.weight", 1 + 2),
+        (
+            format!(
+                "{single} -gauss_xtal --light list -water 0.1 --spectrum-gauss 12398,100 --spectrum-steps 3"
+            ),
+            "crystals.weight,crystals.N,cell,mosaic",
+            2 + 2 + 6 + 1,
+        ),
+        (format!("{panels} -water 0.1"), "crystals.weight,panels,scale", 2 + 6 + 1),
+        (format!("{single} -water 0.1 -hkl factors.hkl"), "crystals.weight,default_F", 2 + 1),
+    ] {
+        let report = place.run_line(&format!("gradcheck {line} --json --wrt {wrt}")).well().json();
+        let parameters = report["parameters"].as_array().expect("parameters");
+        assert_eq!(parameters.len(), count, "{line}: {report}");
+        for parameter in parameters {
+            assert_eq!(parameter["right"], true, "{line}: {parameter}");
+            assert!(number(&parameter["pullback_error"]) <= 1e-6, "{line}: {parameter}");
+        }
+    }
+}
+
+/// The derivative by the weight of the first crystal is its image without the water, and a fit finds the weight beside it.
+#[test]
+fn weights_beside_water_are_those_of_crystals() {
+    let place = place();
+    let line = format!("{STILL} -cell 40 50 60 90 95 90 -mosaic_domains 5 -nonoise -nopgm --quiet");
+    place.write("first.csv", TABLE.lines().take(2).collect::<Vec<_>>().join("\n"));
+    place.run_line(&format!("{line} --crystals first.csv -floatfile first.bin")).well();
+    let water = format!("{line} -water 0.1 --crystals c.csv");
+    place.run_line(&format!("gradient {water} --wrt crystals.weight --out d --images")).well();
+    let (first, found) = (place.float("first.bin"), place.float("d/dI_dcrystal_1_.weight.bin"));
+    assert!(first.iter().any(|&pixel| pixel > 0.0));
+    for (found, expected) in found.iter().zip(&first) {
+        assert!((found - expected).abs() <= 2e-7 * expected, "{found} {expected}");
+    }
+    place.run_line(&format!("{water} -floatfile data.bin")).well();
+    place.write("start.csv", TABLE.replace("\n1,10,", "\n1.4,10,").replace("0.3,40", "0.2,40"));
+    let start = format!("{} -water 0.1 --crystals start.csv", line.replace("--quiet", ""));
+    let report = place
+        .run_line(&format!("refine {start} --against data.bin --wrt crystals.weight --out fit --json"))
+        .well()
+        .json();
+    for (name, expected) in [("crystal[1].weight", 1.0), ("crystal[2].weight", 0.3)] {
+        let fitted = number(&entry(&report, "parameters", name)["fitted"]);
+        assert!((fitted - expected).abs() < 1e-4, "{name}: {fitted}");
+    }
 }
 
 #[test]
@@ -225,8 +279,4 @@ fn what_cannot_move_is_refused_in_one_line() {
         let outcome = place.run_line(&line).refused(&line);
         assert!(outcome.stderr.contains(error), "{line}: {}", outcome.stderr);
     }
-    // It comes after a warning about water.
-    let outcome = place.run_line(&format!("gradient {table} -water 3 --wrt crystal[1].weight"));
-    let error = "--wrt crystal[1].weight: beside water (-water) only the weights of the others, and the scale of all\n";
-    assert!(outcome.code == Some(2) && outcome.stderr.ends_with(error), "{}", outcome.stderr);
 }

@@ -79,6 +79,34 @@ fn the_image_of_a_model_is_that_of_its_list_without_limit() {
     }
 }
 
+/// Shots have the structure factors that all of them ask for.
+#[test]
+fn shots_of_a_model_are_those_of_its_list() {
+    let file = "p212121_aniso.pdb";
+    let model = read_model(&golden_file(file)).expect("a model");
+    let numbers = [model.cell.lengths_angstrom, model.cell.angles_deg].concat();
+    let cell = numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+    let list = list(file, None);
+    let line = |structure: &str| {
+        format!(
+            "shots {IMAGE} {structure} -N 4 --shots 3 --crystals-per-shot 2 --cell-spread 0.02 --energy-spread 300 \
+             --shift-spread 3 --quiet"
+        )
+    };
+    let images = |structure: &str| -> Vec<Vec<f32>> {
+        let place = place();
+        place.write("list.hkl", &list);
+        place.run_line(&line(structure)).well();
+        (1..=3).map(|shot| place.float(&format!("image_{shot:05}.bin"))).collect()
+    };
+    let computed = images(&format!("-hkl {file} --solvent none"));
+    assert!(computed.iter().flatten().any(|&photons| photons > 1.0), "images of nothing");
+    assert!(computed == images(&format!("-hkl list.hkl -cell {cell}")));
+    let of_energies = line(&format!("-hkl {file} --spectrum-gauss 12700,100 --energy-channels 2"));
+    let outcome = place().run_line(&of_energies).refused("F for each energy");
+    assert!(outcome.stderr.contains("structure factors for each energy, in shots"), "{}", outcome.stderr);
+}
+
 /// Compares |F| of the dump with those of a golden table; returns the largest difference relative to the largest F.
 fn off_golden(table: &HklTable, name: &str, d_min_angstrom: f64, cell: &str) -> f64 {
     let text = fs::read_to_string(golden_file(name)).expect("a table");

@@ -282,7 +282,7 @@ fn panels_that_make_no_image_are_refused_by_name() {
         let mut list = list.clone();
         let panel = &mut list["detector"][0]["panels"][2];
         (panel["image_size"][0], panel["pixel_size"][0]) = (json!(fast_px as u64), json!(fast_mm));
-        place.write(&format!("{name}.expt"), list.to_string());
+        place.write(format!("{name}.expt"), list.to_string());
         let mut geometry = geometry.clone();
         let panel = &mut geometry.panels[2];
         (panel.pixels[0], panel.pixel_m[0]) = (fast_px as usize, 1e-3 * fast_mm);

@@ -1,6 +1,9 @@
 //! Every formula on a device of Vulkan: the bits of the interpreter, which rounds products and sums each by itself.
 //!
 //! `cargo test -p widebragg-devices --features vulkan`. Mesa's lavapipe is such a device on any processor.
+//!
+//! The scenes are not those of the self-test, which has three for each formula, so that a run starts at once. These meet
+//! every rule of a pixel, nodes and pixels of either type, and sources with grids of their own.
 
 use std::collections::HashSet;
 

@@ -196,9 +196,8 @@ impl Experiment {
     pub fn with_lattices(&self, lattices: Vec<Lattice>) -> Result<Self, Failure> {
         lattices.iter().try_for_each(|lattice| check_weight(lattice.weight))?;
         let mut shining = lattices.into_iter().filter(|lattice| lattice.weight > 0.0);
-        let bare = Self { other_lattices: Vec::new(), ..self.clone() };
-        let Some(first) = shining.next() else { return Ok(bare.blank()) };
-        let lit = Self { other_lattices: shining.collect(), ..bare.with_first(first) };
+        let Some(first) = shining.next() else { return Ok(self.clone().blank()) };
+        let lit = Self { other_lattices: shining.collect(), ..self.clone().with_first(first) };
         lit.check_lattices()?;
         Ok(lit)
     }
@@ -253,8 +252,14 @@ impl Experiment {
         }
     }
 
-    /// The experiment without a crystal: a single step without structure factors.
-    fn blank(self) -> Self {
+    /// Whether its water is rendered apart from its crystals where these move one by one: the scene of the first, which has
+    /// the water otherwise, would move it with the weight of that crystal.
+    pub(crate) fn has_water_apart(&self) -> bool {
+        self.water_m > 0.0 && !self.other_lattices.is_empty()
+    }
+
+    /// The experiment without its crystals: a single step without structure factors, beside which it has its water.
+    pub(crate) fn blank(self) -> Self {
         let crystallite = Crystallite { cells: [1.0; 3], ..self.crystallite };
         Self {
             crystallite,
@@ -264,6 +269,7 @@ impl Experiment {
             default_f: 0.0,
             interpolate: false,
             weight: 1.0,
+            other_lattices: Vec::new(),
             ..self
         }
     }

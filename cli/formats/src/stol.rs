@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::failure::Failure;
 use crate::memory::push;
-use crate::text::{at_line, in_file, number, read_text, shown};
+use crate::text::{at_line, in_file, number, open, read_text, shown};
 
 /// Longest file that is read: millions of lines.
 const LIMIT_BYTES: u64 = 1 << 28;
@@ -77,6 +77,14 @@ pub struct StolTable {
     pub unsorted_line: Option<u64>,
     /// The line of the first point of a table of sticks: most of its F that are not 0 stand alone between zeros.
     pub stick_line: Option<u64>,
+}
+
+/// Reads a table.
+///
+/// # Errors
+/// As [`parse_stol`].
+pub fn read_stol(path: &Path, abscissa: Abscissa) -> Result<StolTable, Failure> {
+    parse_stol(open(path)?, path, abscissa)
 }
 
 /// Parses a table; `path` is its name in error messages.

@@ -1,10 +1,13 @@
 //! What the commands noisify and nonbragg share.
 
+mod spec_noise;
+
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::distinct::{Files, check_folder};
 use crate::error::Failure;
+pub(super) use spec_noise::{Calibration, SpecNoise};
 
 /// Largest ADU of a pixel of 16 bits.
 pub(super) const LARGEST_ADU_16: f64 = 65_535.0;

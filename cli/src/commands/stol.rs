@@ -4,6 +4,8 @@
 //! or of `--geometry`, with the options of a render beside it; what the crystal is does not matter. Prints a line for each
 //! ring: s, F, its pixels, and how many were left out. `--json` prints the same as `rings`.
 
+use std::path::Path;
+
 use serde_json::json;
 use widebragg_experiment::background::{
     DENSITY_G_PER_CM3, MOST_SIGMAS, Matter, Place, RadialMean, WEIGHT_G_PER_MOL, photons, radial_means,
@@ -26,13 +28,13 @@ use crate::images::read_one;
 use crate::options::{Options, StolOptions};
 
 /// Rings where no number is given.
-const BINS: usize = 200;
+pub(super) const BINS: usize = 200;
 
 /// Most rings.
 const MOST_BINS: usize = 1 << 20;
 
 /// A cell in Angstrom and degrees, since experiments have crystals.
-const ANY_CELL: [f64; 6] = [100.0, 100.0, 100.0, 90.0, 90.0, 90.0];
+pub(super) const ANY_CELL: [f64; 6] = [100.0, 100.0, 100.0, 90.0, 90.0, 90.0];
 
 /// Extracts a table; `args` is the command line that `options` were read from.
 ///
@@ -48,7 +50,7 @@ pub fn run(options: &StolOptions, args: &[String]) -> Result<(), Failure> {
         }
         let experiment = setup::of_fit(&render)?.experiment;
         let rings = rings(options, &render, &experiment)?;
-        let text = text(options, &rings);
+        let text = text(&options.image, &rings);
         if let Some(path) = &options.out {
             write_atomically(path, |out| out.write_all(text.as_bytes()))?;
         }
@@ -176,10 +178,11 @@ fn image(options: &StolOptions, experiment: &Experiment) -> Result<Vec<f32>, Fai
     Ok(pixels)
 }
 
-fn text(options: &StolOptions, rings: &[RadialMean]) -> String {
+/// The table of rings of the image `path`, a line for each.
+pub(super) fn text(path: &Path, rings: &[RadialMean]) -> String {
     let mut text = format!(
         "# background of {}: s in 1/A, F in electrons per molecule, pixels, pixels left out ({MOST_SIGMAS} sigma)\n",
-        options.image.display().to_string().escape_debug()
+        path.display().to_string().escape_debug()
     );
     for RadialMean { point, pixels, left_out } in rings {
         let [s, f] = [point.s_per_angstrom, point.f_electrons].map(format_g);

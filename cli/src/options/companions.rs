@@ -1,11 +1,13 @@
 //! The options of nanoBragg's companions, as they store them: SI units, defaults filled in.
 
+use core::f64::consts::PI;
 use std::path::PathBuf;
 
 use widebragg::defaults;
 use widebragg::detector::Pivot;
 use widebragg::noise::point_spread::Shape;
 use widebragg::rotation::PhiMode;
+use widebragg_formats::stol::Abscissa;
 
 /// Options of `widebragg noisify`.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,8 +122,20 @@ impl Default for NoisifyOptions {
 pub struct RadialFile {
     /// The file.
     pub path: PathBuf,
-    /// Factor from its first column to sin(theta)/lambda in 1/m.
-    pub per_m: f64,
+    /// Its first column.
+    pub abscissa: Abscissa,
+}
+
+impl RadialFile {
+    /// Factor from the first column to sin(theta)/lambda in 1/m, rounded as nonBragg rounds it.
+    #[must_use]
+    pub fn per_m(&self) -> f64 {
+        match self.abscissa {
+            Abscissa::S => 1e10,
+            Abscissa::FourS => 1e10 / 4.0,
+            Abscissa::Q => 1e10 / PI / 4.0,
+        }
+    }
 }
 
 /// Options of `widebragg nonbragg`. `None`: not given, so that the header of `-img` or a default counts.
@@ -235,6 +249,8 @@ pub struct NonbraggOptions {
     pub phi_steps: (f64, i32),
     /// Seed of the noise; `None`: the time.
     pub seed: Option<i64>,
+    /// Whether the photons are those of nonBragg, or of spec.
+    pub mode: PhiMode,
     /// Worker threads; `None`: all cores.
     pub threads: Option<usize>,
     /// Whether nothing is printed on standard output.
@@ -300,6 +316,7 @@ impl Default for NonbraggOptions {
             osc_rad: None,
             phi_steps: (-1.0, -1),
             seed: None,
+            mode: PhiMode::CParity,
             threads: None,
             quiet: false,
             notes: Vec::new(),

@@ -95,7 +95,7 @@ pub(super) static TOPICS: [Topic; 26] = [
     written!("geometry", "--geometry: panels, beam and crystal from a file"),
     written!("spectrum", "--spectrum: weights of the wavelengths of the beam"),
     written!("background", "--background: scattering of water, air, ice and the like"),
-    written!("crystals", "fractions of cells, widths of spots, mosaic domains"),
+    written!("crystals", "sizes, spots, mosaic domains; several crystals and twins"),
     Topic {
         name: "detectors",
         title: "detectors by name (--detector), and their sensors",

@@ -26,13 +26,8 @@ impl Scene<'_> {
         pixels: &mut [P],
         carry: &mut Carryover<'_>,
     ) -> Result<RowReport, Error> {
-        let columns = self.p.panel.fast_pixels;
-        let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
-        let given = pixels.len();
-        let pixels =
-            pixels.get_mut(..needed).ok_or(Error::BufferTooShort { buffer: "pixels", needed, given })?;
         let mut report = RowReport::default();
-        for (slow, row) in rows.zip(pixels.chunks_exact_mut(columns.max(1))) {
+        for (slow, row) in self.rows_of(rows, "pixels", pixels, carry)? {
             self.complete_row(slow, row, carry, &mut report);
         }
         Ok(report)

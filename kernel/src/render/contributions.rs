@@ -164,16 +164,8 @@ impl Scene<'_> {
         pixels: &mut [Contributions],
         carry: &Carryover<'_>,
     ) -> Result<(), Error> {
-        let columns = self.panel().fast_pixels;
-        let needed = self.check_rows(&rows, carry)?.saturating_mul(columns);
-        let given = pixels.len();
-        let pixels = pixels.get_mut(..needed).ok_or(Error::BufferTooShort {
-            buffer: "sums of contributions",
-            needed,
-            given,
-        })?;
-        pixels.fill(Contributions::default());
-        for (slow, row) in rows.zip(pixels.chunks_exact_mut(columns.max(1))) {
+        for (slow, row) in self.rows_of(rows, "sums of contributions", pixels, carry)? {
+            row.fill(Contributions::default());
             self.sum_row(slow, row, carry);
         }
         Ok(())

@@ -208,10 +208,6 @@ pub fn of_crystal(
     let label = format!("crystal[{}]", crystal + 1);
     let named = |(named, parameter, name, _): (&Named, Parameter, &str, &str)| {
         let per_unit = match parameter {
-            // Its scene has the water, on which the fluence of the scene is a factor as well.
-            Parameter::FluenceScale if crystal == 0 && experiment.water_m > 0.0 => {
-                return Err("beside water (-water) only the weights of the others, and the scale of all");
-            }
             Parameter::FluenceScale => 1.0 / lattice.weight,
             _ => named.per_unit_of(&lattice, experiment)?,
         };

@@ -1,6 +1,7 @@
 //! How the variables of the panels of a detector, and of the crystals, follow from what moves.
 //!
-//! **Several crystals** have variables of their own: each moves by the parameters that all share and by those of its own.
+//! **Several crystals** have variables of their own: each moves by the parameters that all share and by those of its own. Water
+//! beside them has those that all share, with the model of the first crystal, which it does not depend on.
 //!
 //! **A single panel** moves as the kernel's model of its parameters says ([`Model`]).
 //!
@@ -75,7 +76,7 @@ impl Direction {
 pub(super) struct PanelModels<'e> {
     experiment: &'e Experiment,
     groups: &'e [PanelGroup],
-    /// For each crystal, those of the panels.
+    /// For each crystal, those of the panels; then those of water that is rendered apart from several crystals.
     models: Vec<Vec<Model>>,
 }
 
@@ -105,7 +106,9 @@ impl<'e> PanelModels<'e> {
             };
             Ok(model?.about_wavelength(lambda_m))
         };
-        let crystals = experiment.all_lattices().map(|lattice| parameters(experiment, &lattice));
+        let water = experiment.has_water_apart().then(|| experiment.first_lattice());
+        let crystals = experiment.all_lattices().chain(water);
+        let crystals = crystals.map(|lattice| parameters(experiment, &lattice));
         let models = crystals.map(|crystal| {
             let crystal = crystal?;
             let models = experiment.panels.iter().map(|panel| model(crystal, panel));
@@ -114,7 +117,7 @@ impl<'e> PanelModels<'e> {
         Ok(Self { experiment, groups, models: models.collect::<Result<_, _>>()? })
     }
 
-    /// Number of crystals.
+    /// Number of crystals, and one more for water that is rendered apart.
     fn crystals(&self) -> usize {
         self.models.len()
     }

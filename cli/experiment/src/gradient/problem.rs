@@ -4,7 +4,8 @@
 //! Images and derivatives are those of the stack of all panels, and the sums over all crystals. Crystals and their panels
 //! are rendered one after the other, each pair as a scene by itself; in c-parity each panel is a run of the reference with
 //! its own carryover and latch. A pullback has sums for each pair, and a pushforward leaves out the pairs that a direction
-//! does not move.
+//! does not move. The water beside several crystals (`-water`) is a pair with each panel as if it were a crystal: it moves with
+//! the fluence and the panels, but with no weight.
 //!
 //! The moves change neither the numbers of steps, sources and domains, nor the latch, nor which phi
 //! steps count as 0. Derivatives, finite differences and refinements therefore all refer to the same smooth
@@ -39,7 +40,7 @@ use crate::background;
 use crate::carryover::{carryover, find_latch, latched, open_slots, render_row, slot_of_row};
 use crate::experiment::Experiment;
 use crate::failure::{self, Failure, Part};
-use crate::lattices::{Lattice, check_weight};
+use crate::lattices::{FrameScenes, Lattice, check_weight};
 use crate::light::{self, LightTaken, Listed, RenderBand};
 use crate::panels::DetectorPanel;
 
@@ -118,7 +119,7 @@ pub struct Problem<'e> {
 
 /// The scene of a crystal on a panel after moves.
 struct PanelScene<'s> {
-    /// The place of the crystal.
+    /// The place of the crystal; that of water beside several crystals follows the last.
     crystal: usize,
     /// The place of the panel.
     index: usize,
@@ -200,11 +201,19 @@ impl<'e> Problem<'e> {
         mask: Option<&[u16]>,
         job: impl FnOnce(&[PanelScene<'_>]) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
-        let moved = self.moved(moves)?;
+        let mut moved = self.moved(moves)?;
+        let water = moved.has_water_apart().then(|| moved.clone().blank());
+        if water.is_some() {
+            moved.water_m = 0.0;
+        }
         let mut orientations = moved.orientation_buffer()?;
         let scenes = moved.scenes(0, &mut orientations)?;
-        let mut panel_scenes = Vec::with_capacity(moved.lattices() * moved.panels.len());
-        for (crystal, scenes) in scenes.lattices().enumerate() {
+        let mut of_water = water.as_ref().map(Experiment::orientation_buffer).transpose()?;
+        let with_water = water.as_ref().zip(of_water.as_deref_mut());
+        let water = with_water.map(|(water, orientations)| water.scenes(0, orientations)).transpose()?;
+        let mut panel_scenes = Vec::with_capacity((moved.lattices() + 1) * moved.panels.len());
+        let crystals = scenes.lattices().chain(water.iter().flat_map(FrameScenes::lattices));
+        for (crystal, scenes) in crystals.enumerate() {
             let mut first_row = 0;
             for (index, (scene, panel)) in scenes.iter().zip(&moved.panels).enumerate() {
                 let scene = latched(scene, self.latches.get(index).copied().flatten());
@@ -497,12 +506,15 @@ impl<'e> Problem<'e> {
     ) -> Result<(Pulled, LightTaken), Failure> {
         let grid = self.experiment.structure_factors.as_deref().filter(|_| by_each_f);
         let nodes = grid.map(|grid| grid.nodes().count());
+        let crystals = self.experiment.lattices();
         self.with_scenes(moves, None, |scenes| {
             let (mut pulled, mut light) = (Pulled::default(), LightTaken::Loop);
             for scenes in by_crystal(scenes) {
                 self.with_turns(moves, scenes, directions, |turns| {
                     for of_panel in scenes {
-                        let PanelScene { scene, slots, .. } = of_panel;
+                        let PanelScene { scene, slots, crystal, .. } = of_panel;
+                        // Water has no structure factors.
+                        let nodes = nodes.filter(|_| *crystal < crystals);
                         let directions: Vec<Variables> =
                             of_panel.moving(directions).map(|(_, slopes)| slopes).collect();
                         if nodes.is_none() && directions.is_empty() {

@@ -42,6 +42,7 @@ use widebragg_formats::shot_table::{BeamRow, CrystalRow, ShotRows};
 
 use crate::derive::cell_of;
 use crate::experiment::Experiment;
+use crate::factor_grid::FactorGrid;
 use crate::failure::{Failure, Part, refused};
 use crate::geometry::{columns, reciprocal_axes};
 use crate::lattices::Lattice;
@@ -91,18 +92,9 @@ impl Shots {
         table: Vec<ShotRows>,
         seed: u64,
     ) -> Result<Self, Failure> {
-        let impossible = |what: &str| Err(Failure::impossible(Part::Shots, what));
-        if base.mode == PhiMode::CParity {
-            return impossible("nanoBragg has no shots: they are for the mode spec");
-        }
-        if !base.crystals_at_frames.is_empty() {
-            return impossible("a crystal that changes from frame to frame, in shots");
-        }
-        if base.structure_factors.as_deref().is_some_and(|grid| grid.of_source().is_some()) {
-            return impossible("structure factors for each energy, in shots");
-        }
+        check(&base)?;
         if base.panels.iter().any(|panel| panel.detector.curved) && distributions.moves_detector(&table) {
-            return impossible("a shift of a curved detector");
+            return Err(Failure::impossible(Part::Shots, "a shift of a curved detector"));
         }
         distributions.check()?;
         let own = || Beam {
@@ -123,6 +115,16 @@ impl Shots {
             )),
             None => Ok(shots),
         }
+    }
+
+    /// The same shots about another base, which differs from the present one in what they do not vary: structure factors,
+    /// background and device.
+    ///
+    /// # Errors
+    /// Structure factors of each source.
+    pub fn about(self, base: Experiment) -> Result<Self, Failure> {
+        check(&base)?;
+        Ok(Self { base, ..self })
     }
 
     /// The experiment that shots vary.
@@ -323,6 +325,23 @@ impl Shots {
             mosaic_axes_rad,
             weight: row.weight.unwrap_or(1.0),
         })
+    }
+}
+
+/// Refuses a base that has no shots.
+fn check(base: &Experiment) -> Result<(), Failure> {
+    let is_per_source = |grid: &FactorGrid| grid.of_source().is_some();
+    let reasons = [
+        (base.mode == PhiMode::CParity, "nanoBragg has no shots: they are for the mode spec"),
+        (!base.crystals_at_frames.is_empty(), "a crystal that changes from frame to frame, in shots"),
+        (
+            base.structure_factors.as_deref().is_some_and(is_per_source),
+            "structure factors for each energy, in shots",
+        ),
+    ];
+    match reasons.into_iter().find(|&(is_met, _)| is_met) {
+        Some((_, why)) => Err(Failure::impossible(Part::Shots, why)),
+        None => Ok(()),
     }
 }
 

@@ -2,24 +2,19 @@
 //!
 //! What differs from noisify: a flicker is one of the whole image; the gains of the pixels depend on the seed of the calibration
 //! alone; a point spread moves no light over an edge into the next row, and none that leaves the image comes back; integers are the
-//! nearest ones within their range. Each pixel's noise is drawn by itself, so that threads share the rows.
+//! nearest ones within their range ([`SpecNoise`]).
 
 use core::fmt::Write as _;
 
-use rayon::prelude::*;
-use widebragg::noise::detector::{Counts, Expected, Limits, Place, Signal, fill_gain_map, shot_factor};
 use widebragg::noise::point_spread::{Form, Shape};
 use widebragg_experiment::point_spread::{PointSpread, PointSpreadRule};
 use widebragg_formats::memory::filled;
 use widebragg_formats::smv::{write_smv, write_smv_u32};
 
 use super::Run;
-use crate::commands::companions::{no_memory, sum};
+use crate::commands::companions::{Calibration, SpecNoise, no_memory, sum};
 use crate::error::Failure;
 use crate::options::NoisifyOptions;
-
-/// The number of the image, which its deviates depend on: that of a render's first.
-const FRAME: u32 = 1;
 
 /// Checks what noisify takes as it stands, and no detector has.
 ///
@@ -71,20 +66,17 @@ impl Run<'_> {
         mut photons: Vec<f32>,
         text: &mut String,
     ) -> Result<(), Failure> {
-        let Self { options, simd, .. } = self;
-        let shot = shot_factor(*simd, options.flicker, self.seed as u64, FRAME);
-        let [fast, _] = self.layout.pixels;
-        self.pool.install(|| {
-            photons.par_chunks_mut(fast).enumerate().for_each(|(slow, row)| {
-                let _ = Expected::new(self.place(slow), row).times(shot).count();
-            });
-        });
-        let _ = writeln!(text, "seed         {}", self.seed);
+        let Self { options, simd, seed, .. } = *self;
+        let noise = SpecNoise { simd, seed, columns: self.layout.pixels[0] };
+        self.pool.install(|| noise.count(options.flicker, &mut photons));
+        let _ = writeln!(text, "seed         {seed}");
         let _ = writeln!(text, "counts       {:.0}", sum(photons.iter().copied()));
         self.spread_in_spec(&mut photons, text)?;
         let spread = sum(photons.iter().copied());
         let largest = if options.bits == 32 { i32::MAX } else { u16::MAX.into() };
-        let (stored, overloads) = self.stored_in_spec(photons, Limits { least: 0, largest })?;
+        let calibration = Calibration { deviation: options.calibration, seed: options.calibration_seed };
+        let (stored, overloads) =
+            self.pool.install(|| noise.stored(calibration, &self.readout(), photons, largest))?;
         let _ = writeln!(text, "photons      {spread:.0}  overloads {overloads}");
         let (header, path) = (self.header(), &options.noise_file);
         let no_negative = stored.iter().map(|adu| adu.unsigned_abs());
@@ -93,36 +85,6 @@ impl Run<'_> {
             _ => write_smv(path, &header, &collected(no_negative.map(|adu| adu as u16))?)?,
         }
         Ok(())
-    }
-
-    /// The integers of counts, and how many are saturated.
-    fn stored_in_spec(&self, mut counts: Vec<f32>, limits: Limits) -> Result<(Vec<i32>, usize), Failure> {
-        let Self { options, simd, .. } = self;
-        let [fast, _] = self.layout.pixels;
-        let mut stored = filled(counts.len(), 0).ok_or_else(no_memory)?;
-        let rows = counts.par_chunks_mut(fast).zip(stored.par_chunks_mut(fast)).enumerate();
-        let overloads = rows.map_init(
-            || vec![1.0; fast],
-            |gains, (slow, (row, stored))| {
-                let place = self.place(slow);
-                let (seed, gains) = (options.calibration_seed as u64, gains.get_mut(..row.len()));
-                let gains = gains.unwrap_or_default();
-                fill_gain_map(*simd, options.calibration, seed, place.panel, place.first, gains);
-                let signal: Signal<'_> = Counts::new(place, row).amplify(options.gain, Some(gains))?;
-                let signal = signal.add_pedestal(options.offset_adu).read_out(options.readout_adu);
-                Ok(signal.store_into(limits, stored)?.saturated())
-            },
-        );
-        let overloads: Result<usize, widebragg::Error> =
-            self.pool.install(|| overloads.try_reduce(|| 0, |one, other| Ok(one + other)));
-        let overloads = overloads.map_err(|error| Failure::input(error.to_string()))?;
-        Ok((stored, overloads))
-    }
-
-    /// The place of a row.
-    fn place(&self, slow: usize) -> Place {
-        let first = slow * self.layout.pixels[0];
-        Place { simd: self.simd, seed: self.seed as u64, frame: FRAME, panel: 0, first: first as u32 }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn write(
         for (s_per_m, bin) in points().filter(|(_, bin)| bin.count > FEW_PIXELS) {
             let (mean, deviation) = (g(f64::from(bin.mean)), g(f64::from(bin.deviation)));
             // Median and absolute deviation, which the reference leaves as they are, since it rejects no pixels.
-            writeln!(out, "{} {mean} {deviation}   0 0  {}", g(s_per_m / table.per_m), bin.count)?;
+            writeln!(out, "{} {mean} {deviation}   0 0  {}", g(s_per_m / table.per_m()), bin.count)?;
         }
         Ok(())
     })?;

@@ -1,7 +1,7 @@
 //! `widebragg nonbragg`: the scattering of amorphous matter, as `nonBragg.c` computes it, byte for byte.
 //!
 //! The photons of all pixels within the region of interest are written as floats, as integers, and with noise. With an
-//! image, its structure factors are extracted.
+//! image, its structure factors are extracted. `--mode spec` has the photons of spec ([`spec`]).
 //!
 //! Different from the reference: files are complete or not written at all, none of them may replace an input, detectors
 //! and sources without a place and images of another size than the detector are refused, the bytes that the reference
@@ -11,14 +11,16 @@ mod extraction;
 mod images;
 mod placement;
 mod sources;
+mod spec;
 
 use core::fmt::Write as _;
 use core::ops::Range;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
-use widebragg::background::{Background, BackgroundPixel, RadialPoint, RadialTable, Search, WeightedSource};
+use widebragg::background::{Background, BackgroundPixel, RadialPoint, RadialTable, Search};
 use widebragg::beam::{Polarization, PolarizedAt, fluence_per_m2};
+use widebragg::rotation::PhiMode;
 use widebragg::scene::Sensor;
 use widebragg_experiment::threads::pool;
 use widebragg_formats::c_library::read_columns;
@@ -49,43 +51,74 @@ pub fn run(options: &NonbraggOptions) -> Result<(), Failure> {
         options.image.as_deref().map(read_smv).transpose().map_err(|failure| failure.context("-img"))?;
     let stated = image.as_ref().map(|image| (&image.header, [image.fast, image.slow]));
     let placement = Placement::new(options, stated)?;
-    let detector = &placement.detector;
-    let size = [detector.fast_pixels, detector.slow_pixels];
+    let size = placement.pixels();
     image.as_ref().map_or(Ok(()), |image| extraction::check(image, size))?;
-
-    let points = read_table(table)?;
-    let entries = RadialTable::entries(points.len());
-    let (mut s_per_m, mut f_electrons) =
-        (zeroed(entries).ok_or_else(no_memory)?, zeroed(entries).ok_or_else(no_memory)?);
-    let radial = RadialTable::fill(&points, table.per_m, &mut s_per_m, &mut f_electrons)
-        .map_err(|error| Failure::input(error.to_string()))?;
-    let sources = sources::sources(options, &placement)?;
-    let sample = Sample::new(options);
-    let background = Background {
-        detector,
-        sources: &sources,
-        table: radial,
-        polarization: polarization(options, &placement),
-        sensor: Sensor::THIN,
-        oversample: usize::try_from(options.oversample).unwrap_or(0).max(1),
-        fluence_per_m2: sample.fluence_per_m2,
-        molecules: sample.molecules,
+    let run = Run {
+        options,
+        table,
+        sample: Sample::new(options),
+        image: image.as_ref(),
+        roi: roi(options, size),
+        placement,
     };
-    let simulation = Simulation { options, background, image: image.as_ref(), roi: roi(options, size) };
-    let pool = pool(options.threads.unwrap_or(0))?;
-    let pixels = pool.install(|| simulation.pixels())?;
-
-    let mut text = sample.summary(&sources);
-    let _ = writeln!(text, "image        {} x {} pixels, {} sr", size[0], size[1], g(pixels.solid_angle_sr));
-    if image.is_some() {
-        let (lines, few) =
-            extraction::write(options, table, &simulation.background, (&pixels.extracted, &pixels.bins))?;
-        let _ = writeln!(text, "extracted    {lines} points, {few} with too few pixels");
-    }
-    let images =
-        images::Images { options, placement: &placement, roi: simulation.roi, pixels: &pixels.photons };
-    text += &images.write()?;
+    let text = pool(options.threads.unwrap_or(0))?.install(|| match options.mode {
+        PhiMode::CParity => run.of_nonbragg(),
+        PhiMode::Spec => run.of_spec(),
+    })?;
     if options.quiet { Ok(()) } else { console::print(&text) }
+}
+
+/// The values of a run.
+struct Run<'o> {
+    options: &'o NonbraggOptions,
+    table: &'o RadialFile,
+    placement: Placement,
+    sample: Sample,
+    image: Option<&'o SmvImage>,
+    roi: [Range<usize>; 2],
+}
+
+impl Run<'_> {
+    /// Writes the images of nonBragg, and returns the summary.
+    fn of_nonbragg(&self) -> Result<String, Failure> {
+        let Self { options, table, placement, sample, image, .. } = self;
+        let points = read_table(table)?;
+        let entries = RadialTable::entries(points.len());
+        let (mut s_per_m, mut f_electrons) =
+            (zeroed(entries).ok_or_else(no_memory)?, zeroed(entries).ok_or_else(no_memory)?);
+        let radial = RadialTable::fill(&points, table.per_m(), &mut s_per_m, &mut f_electrons)
+            .map_err(|error| Failure::input(error.to_string()))?;
+        let sources = sources::sources(options, placement)?;
+        let background = Background {
+            detector: &placement.detector,
+            sources: &sources,
+            table: radial,
+            polarization: polarization(options, placement),
+            sensor: Sensor::THIN,
+            oversample: usize::try_from(options.oversample).unwrap_or(0).max(1),
+            fluence_per_m2: sample.fluence_per_m2,
+            molecules: sample.molecules,
+        };
+        let simulation = Simulation { options, background, image: *image, roi: self.roi.clone() };
+        let pixels = simulation.pixels()?;
+
+        let mut text = sample.summary(sources.len());
+        let [fast, slow] = placement.pixels();
+        let _ = writeln!(text, "image        {fast} x {slow} pixels, {} sr", g(pixels.solid_angle_sr));
+        if image.is_some() {
+            let (lines, few) =
+                extraction::write(options, table, &simulation.background, (&pixels.extracted, &pixels.bins))?;
+            let _ = writeln!(text, "extracted    {lines} points, {few} with too few pixels");
+        }
+        text += &self.write_images(&pixels.photons)?;
+        Ok(text)
+    }
+
+    /// Writes the images of photons, and returns their part of the summary.
+    fn write_images(&self, pixels: &[f32]) -> Result<String, Failure> {
+        let Self { options, placement, roi, .. } = self;
+        images::Images { options, placement, roi: roi.clone(), pixels }.write()
+    }
 }
 
 fn check_paths(options: &NonbraggOptions, table: &RadialFile) -> Result<(), Failure> {
@@ -173,15 +206,14 @@ impl Sample {
         }
     }
 
-    fn summary(&self, sources: &[WeightedSource]) -> String {
+    fn summary(&self, sources: usize) -> String {
         let [x, y, z] = self.size_m.map(|edge_m| g(edge_m * 1000.0));
         format!(
             "sample       {x} x {y} x {z} mm, {} g/cm3, {} molecules\n\
-             beam         {} photons/m2, {} sources\n",
+             beam         {} photons/m2, {sources} sources\n",
             g(self.density_g_per_m3 / 1e6),
             g(self.molecules),
-            g(self.fluence_per_m2),
-            sources.len()
+            g(self.fluence_per_m2)
         )
     }
 }

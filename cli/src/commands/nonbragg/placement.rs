@@ -8,12 +8,13 @@
 //! pix0 = -Fbeam f' - Sbeam s' + distance b                       pivot at the beam spot, f' = T R f
 //! ```
 //!
-//! The number of pixels is rounded up, so that some sizes have one more than what was asked for. The foot is by default
+//! The number of pixels is rounded up, so that some sizes have one more than what was asked for; in spec it is the nearest one.
+//! The foot is by default
 //! at the middle of the detector, half a pixel towards the first pixel along fast and away from it along slow.
 
 use widebragg::detector::{BeamFrame, Detector, NormalUse, Pivot};
 use widebragg::panel::{Bend, Panel};
-use widebragg::rotation::{rotate_axis, rotate_xyz};
+use widebragg::rotation::{PhiMode, rotate_axis, rotate_xyz};
 use widebragg::scene::Sensor;
 use widebragg::vector::Vec3;
 use widebragg_formats::c_library::int_of;
@@ -73,9 +74,14 @@ impl Stated {
 }
 
 /// The number of pixels and the size along an axis, from the number asked for and the size.
-fn extent(name: &str, asked: i32, size_m: f64, pixel_m: f64) -> Result<(usize, f64), Failure> {
+fn extent(mode: PhiMode, name: &str, asked: i32, size_m: f64, pixel_m: f64) -> Result<(usize, f64), Failure> {
     let size_m = if asked == 0 { size_m } else { pixel_m * f64::from(asked) };
-    match usize::try_from(int_of((size_m / pixel_m).ceil())) {
+    let pixels = match mode {
+        PhiMode::CParity => size_m / pixel_m,
+        // To the nearest number, as nanoBragg and noisify do.
+        PhiMode::Spec => size_m / pixel_m - 0.5,
+    };
+    match usize::try_from(int_of(pixels.ceil())) {
         Ok(pixels @ 1..) => Ok((pixels, size_m)),
         _ => Err(Failure::input(format!("{name}: {} mm are no number of pixels", g(size_m * 1000.0)))),
     }
@@ -102,7 +108,7 @@ impl Placement {
         let along = |name: &str, axis: usize| {
             let size_m =
                 o.size_m[axis].or(stated.size_m[axis]).unwrap_or(widebragg::defaults::DETECTOR_SIZE_M);
-            extent(name, o.pixels[axis].or(stated.pixels[axis]).unwrap_or(0), size_m, pixel_m)
+            extent(o.mode, name, o.pixels[axis].or(stated.pixels[axis]).unwrap_or(0), size_m, pixel_m)
         };
         let (fast_pixels, fast_size_m) = along("-detpixels_x", 0)?;
         let (slow_pixels, slow_size_m) = along("-detpixels_y", 1)?;
@@ -169,6 +175,11 @@ impl Placement {
             osc_rad: osc_rad(o.osc_rad.or(stated.osc_rad), o.phi_steps),
             twotheta_rad: o.twotheta_rad,
         })
+    }
+
+    /// Pixels along the fast and the slow axis.
+    pub(super) fn pixels(&self) -> [usize; 2] {
+        [self.detector.fast_pixels, self.detector.slow_pixels]
     }
 
     /// The header of the images.

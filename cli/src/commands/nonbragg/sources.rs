@@ -6,8 +6,10 @@ use widebragg::background::WeightedSource;
 use widebragg::beam::{Source, SourceGrid};
 use widebragg::sampling::{Axis, StepRequest, Steps, axis_steps};
 use widebragg::vector::Vec3;
+use widebragg_experiment::parameters::Sources;
 use widebragg_formats::c_library::read_columns;
 use widebragg_formats::memory::{filled, reserved};
+use widebragg_formats::sources::read_sources;
 
 use super::placement::Placement;
 use crate::error::Failure;
@@ -50,20 +52,37 @@ fn of_file(
     Ok(sources)
 }
 
+/// What is asked of the horizontal and the vertical divergence and of the wavelengths.
+fn requests(options: &NonbraggOptions) -> [StepRequest; 3] {
+    let (dispersion, dispersion_steps) = options.dispersion;
+    [options.hdiv, options.vdiv, (dispersion, -1.0, dispersion_steps)].map(|(range, step, count)| {
+        StepRequest { count: Some(count.into()), range: Some(range), step: Some(step) }
+    })
+}
+
+/// The same sources for an experiment of spec, which reads files as a render does.
+pub(super) fn of_spec(options: &NonbraggOptions) -> Result<Sources, Failure> {
+    if let Some(path) = &options.source_file {
+        let lines = read_sources(path).map_err(|failure| failure.context("-sourcefile"))?;
+        return Ok(Sources::Lines(lines));
+    }
+    let [hdiv, vdiv, dispersion] = requests(options);
+    Ok(Sources::Grid { hdiv, vdiv, dispersion, round: options.round_div })
+}
+
 fn of_grid(options: &NonbraggOptions, placement: &Placement) -> Result<Vec<WeightedSource>, Failure> {
     let refused = |option: &str| {
         let option = option.to_owned();
         move |error: widebragg::Error| Failure::input(error.to_string()).context(option)
     };
-    let steps = |option: &str, axis: Axis, (range, step, count): (f64, f64, i32)| -> Result<Steps, Failure> {
-        let request = StepRequest { count: Some(count.into()), range: Some(range), step: Some(step) };
+    let steps = |option: &str, axis: Axis, request: StepRequest| -> Result<Steps, Failure> {
         axis_steps(axis, request).map_err(refused(option))
     };
-    let (dispersion, dispersion_steps) = options.dispersion;
+    let [hdiv, vdiv, dispersion] = requests(options);
     let grid = SourceGrid {
-        hdiv: steps("-hdivrange", Axis::Divergence, options.hdiv)?,
-        vdiv: steps("-vdivrange", Axis::Divergence, options.vdiv)?,
-        dispersion: steps("-dispersion", Axis::Dispersion, (dispersion, -1.0, dispersion_steps))?,
+        hdiv: steps("-hdivrange", Axis::Divergence, hdiv)?,
+        vdiv: steps("-vdivrange", Axis::Divergence, vdiv)?,
+        dispersion: steps("-dispersion", Axis::Dispersion, dispersion)?,
         round: options.round_div,
         lambda0_m: placement.lambda_m,
     };

@@ -201,9 +201,10 @@ fn set_up(
     let Factors { table, lacks, reflections, model } = structure_factors::read(options, inputs, warn)?;
     let of_file =
         OfFile { lacks: lacks.as_deref(), reflections: reflections.as_deref(), model: model.as_ref() };
-    let mut computed = None;
+    let mut computed = Computed::default();
     let grid = |parameters: &Parameters, shots: Option<&GivenShots>| {
-        grid_for(parameters, options, shots, table, of_file, extent, &mut computed)
+        let ask = Ask { options, geometry: geometry.as_ref(), shots, extent };
+        grid_for(parameters, ask, table, of_file, &mut computed)
     };
     // Shots and noise may still be refused, and then there is nothing to warn of.
     let mut held = Vec::new();
@@ -212,10 +213,14 @@ fn set_up(
     let FromFiles { experiment, wavelengths, shots } =
         from_files(options, inputs, geometry.as_ref(), of_file, grid, told)?;
     let experiment = device::opened(options, experiment, warn)?;
-    let plan = shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?;
+    let Computed { model, plan } = computed;
+    let plan = match plan {
+        Some(plan) => Some(plan.about(experiment.clone())?),
+        None => shots.map(|shots| shots.plan(options, experiment.clone())).transpose()?,
+    };
     let noise_stages = noise::stages(options, inputs, geometry.as_ref(), &experiment)?;
     held.into_iter().for_each(warn);
-    Ok(SetUp { experiment, reflections, model: computed, geometry, wavelengths, plan, noise_stages })
+    Ok(SetUp { experiment, reflections, model, geometry, wavelengths, plan, noise_stages })
 }
 
 /// As [`of_fit`], with a table of structure factors instead of a file; warnings go to `warn`.
@@ -234,17 +239,41 @@ pub fn with_structure_factors(
         .map(|read| read.experiment)
 }
 
-/// The grid of structure factors: of the table that was read, or the one that is made for the images of the parameters;
-/// where it is computed from an atomic model, `computed` says from what.
+/// What asks for structure factors.
+#[derive(Debug, Clone, Copy)]
+struct Ask<'a> {
+    options: &'a Options,
+    geometry: Option<&'a FileGeometry>,
+    shots: Option<&'a GivenShots>,
+    extent: Extent,
+}
+
+/// What comes of structure factors that are computed from an atomic model.
+#[derive(Debug, Default)]
+struct Computed {
+    /// What they were computed from.
+    model: Option<ModelSummary>,
+    /// The shots that ask for them, about an experiment without them.
+    plan: Option<Plan>,
+}
+
+/// The experiment on the panel that alone is rendered, or on all.
+fn on_chosen_panel(geometry: Option<&FileGeometry>, experiment: Experiment) -> Experiment {
+    match geometry.and_then(FileGeometry::chosen_panel) {
+        Some(panel) => experiment.on_panel(panel),
+        None => experiment,
+    }
+}
+
+/// The grid of structure factors: of the table that was read, or the one that is made for the images of the parameters.
 fn grid_for(
     parameters: &Parameters,
-    options: &Options,
-    shots: Option<&GivenShots>,
+    ask: Ask<'_>,
     table: Option<HklTable>,
     of_file: OfFile<'_>,
-    extent: Extent,
-    computed: &mut Option<ModelSummary>,
+    computed: &mut Computed,
 ) -> Result<Option<FactorGrid>, Failure> {
+    let Ask { options, geometry, shots, extent } = ask;
     // What is refused without structure factors is refused with them, and then the warnings are told.
     let without_factors = || Experiment::new(parameters.clone(), |_| ()).ok();
     let table = match (of_file.reflections, of_file.model) {
@@ -256,12 +285,15 @@ fn grid_for(
             .transpose()?,
         (None, Some(model)) => {
             let Some(experiment) = without_factors() else { return Ok(None) };
-            let reach = match shots {
-                Some(shots) => shots.plan(options, experiment.clone())?.reach()?,
+            let plan =
+                |shots: &GivenShots| shots.plan(options, on_chosen_panel(geometry, experiment.clone()));
+            let plan = shots.map(plan).transpose()?;
+            let reach = match &plan {
+                Some(plan) => plan.reach()?,
                 None => Reach::of(&experiment),
             };
             let (grid, summary) = model.factors(&experiment, &reach, options)?;
-            *computed = Some(summary);
+            *computed = Computed { model: Some(summary), plan };
             return Ok(Some(grid));
         }
         (None, None) => table,
@@ -306,7 +338,8 @@ pub fn in_both_modes(options: &Options) -> Result<Modes, Failure> {
     let geometry = geometry.as_ref();
     // Where the detector is may depend on the mode.
     let grid = |parameters: &Parameters, _: Option<&GivenShots>| {
-        grid_for(parameters, &spec, None, table, of_file, Extent::File, &mut None)
+        let ask = Ask { options: &spec, geometry, shots: None, extent: Extent::File };
+        grid_for(parameters, ask, table, of_file, &mut Computed::default())
     };
     let spec = from_files(&spec, &inputs, geometry, of_file, grid, warn)?.experiment;
     // The structure factors are shared: both modes read them alike.
@@ -349,11 +382,7 @@ fn from_files(
     let simd = parameters.simd;
     let experiment = Experiment::new(parameters, |warning| warn(words::warning(warning)))
         .map_err(|failure| words::failure(failure, options))?;
-    let experiment = match geometry.and_then(FileGeometry::chosen_panel) {
-        Some(panel) => experiment.on_panel(panel),
-        None => experiment,
-    };
-    let mut experiment = experiment;
+    let mut experiment = on_chosen_panel(geometry, experiment);
     background::add(options, inputs, &mut experiment, &mut warn)?;
     let interpolates = experiment.interpolate && experiment.structure_factors.is_some();
     if interpolates && experiment.neglected_photons > 0.0 {

@@ -110,6 +110,14 @@ impl GivenShots {
 }
 
 impl Plan {
+    /// The same shots about an experiment that differs in what they do not vary: in structure factors, background and device.
+    ///
+    /// # Errors
+    /// An experiment that has no shots.
+    pub(super) fn about(self, experiment: Experiment) -> Result<Self, Failure> {
+        Ok(Self { shots: self.shots.about(experiment)?, ..self })
+    }
+
     /// The experiment of shot `index`, counted from 0.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! `widebragg noisify`.
 
 use widebragg::noise::point_spread::Shape;
+use widebragg::rotation::PhiMode;
 use widebragg_formats::c_library::int_of;
 
 use super::super::{
@@ -195,12 +196,13 @@ const HEADER: SubstringSection<NoisifyOptions> = SubstringSection {
     ],
 };
 
-fn mode(options: &mut NoisifyOptions, given: Following<'_>) {
+/// Takes a mode; a line is added to `notes` where it is none.
+pub(super) fn mode_of(given: Following<'_>, mode: &mut PhiMode, notes: &mut Vec<String>) {
     match given.word().parse() {
-        Ok(mode) => options.mode = mode,
+        Ok(given) => *mode = given,
         Err(_) => {
             let word = shown(given.word());
-            options.notes.push(format!("--mode {word} has no effect: neither c-parity nor spec"));
+            notes.push(format!("--mode {word} has no effect: neither c-parity nor spec"));
         }
     }
 }
@@ -208,9 +210,11 @@ fn mode(options: &mut NoisifyOptions, given: Following<'_>) {
 const RUN: SubstringSection<NoisifyOptions> = SubstringSection {
     heading: "Run of noisify",
     rows: &[
-        Row::new("--mode", Choice(&["c-parity", "spec"]), "noise of noisify, or of spec", mode)
-            .whole()
-            .default("c-parity"),
+        Row::new("--mode", Choice(&["c-parity", "spec"]), "noise of noisify, or of spec", |o, v| {
+            mode_of(v, &mut o.mode, &mut o.notes);
+        })
+        .whole()
+        .default("c-parity"),
         Row::new("--threads", Integer, "worker threads, which change no pixel", |o, v| {
             o.threads = usize::try_from(v.integer()).ok();
         })

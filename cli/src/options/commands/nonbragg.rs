@@ -1,9 +1,10 @@
 //! `widebragg nonbragg`.
 
-use core::f64::consts::{FRAC_1_PI, PI};
+use core::f64::consts::FRAC_1_PI;
 
 use widebragg::detector::Pivot;
 use widebragg_formats::c_library::int_of;
+use widebragg_formats::stol::Abscissa;
 
 use super::{
     super::{
@@ -16,7 +17,7 @@ use super::{
             Unit::{Angstrom, Degree, ElectronVolt, Millimetre, Milliradian, Percent, Plain},
         },
     },
-    noisify::seed,
+    noisify::{mode_of, seed},
 };
 
 type Row = SubstringRow<NonbraggOptions>;
@@ -48,17 +49,20 @@ fn radians(given: Following<'_>) -> f64 {
     given.number() / DEGREES
 }
 
-fn table(options: &mut NonbraggOptions, given: Following<'_>, per_m: f64) {
-    options.table = Some(RadialFile { path: given.word().into(), per_m });
+fn table(options: &mut NonbraggOptions, given: Following<'_>, abscissa: Abscissa) {
+    options.table = Some(RadialFile { path: given.word().into(), abscissa });
 }
 
 const FILES: SubstringSection<NonbraggOptions> = SubstringSection {
     heading: "Files of nonbragg",
     rows: &[
-        Row::new("-stol", File, "lines of sin(theta)/lambda and F in electrons", |o, v| table(o, v, 1e10))
+        Row::new("-stol", File, "lines of sin(theta)/lambda and F in electrons", |o, v| {
+            table(o, v, Abscissa::S);
+        })
+        .whole(),
+        Row::new("-4stol", File, "the same with 4 sin(theta)/lambda", |o, v| table(o, v, Abscissa::FourS))
             .whole(),
-        Row::new("-4stol", File, "the same with 4 sin(theta)/lambda", |o, v| table(o, v, 1e10 / 4.0)).whole(),
-        Row::new("-Q", File, "the same with Q, 4 pi sin(theta)/lambda", |o, v| table(o, v, 1e10 / PI / 4.0))
+        Row::new("-Q", File, "the same with Q, 4 pi sin(theta)/lambda", |o, v| table(o, v, Abscissa::Q))
             .whole(),
         Row::new("-sourcefile", File, "lines of X Y Z weight lambda in m", |o, v| {
             o.source_file = Some(v.word().into());
@@ -272,6 +276,11 @@ const NO_EFFECT: SubstringSection<NonbraggOptions> = SubstringSection {
 const RUN: SubstringSection<NonbraggOptions> = SubstringSection {
     heading: "Run of nonbragg",
     rows: &[
+        Row::new("--mode", Choice(&["c-parity", "spec"]), "photons of nonBragg, or of spec", |o, v| {
+            mode_of(v, &mut o.mode, &mut o.notes);
+        })
+        .whole()
+        .default("c-parity"),
         Row::new("--threads", Integer, "worker threads, which change no pixel", |o, v| {
             o.threads = usize::try_from(v.integer()).ok();
         })
