@@ -2,7 +2,10 @@
 
 use core::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use widebragg_formats::geometry::read_geometry;
+use widebragg_formats::image::Pixels;
+use widebragg_formats::nxmx::{NxmxHeader, NxmxWriter};
 use widebragg_tests::program::Workplace;
 
 /// The crystal, where no file has it.
@@ -262,4 +265,45 @@ fn what_is_at_odds_is_refused() {
     place.write("far.geom", geom(&TILES[..1], false).replace("clen = 0.1", "clen = 0.11"));
     run(&place, &format!("{CELL} --geometry far.geom -floatfile far.bin -nonoise"));
     assert!(difference(&place.float("moved.bin"), &place.float("far.bin")) < 2e-6);
+}
+
+/// Panels make an image only where their pixels are square and they are equally wide, whatever file they come from.
+#[test]
+fn panels_that_make_no_image_are_refused_by_name() {
+    let place = Workplace::empty();
+    let tiles = geom(&TILES, false);
+    place.write("tiles.geom", &tiles);
+    run(&place, &format!("{CELL} --geometry tiles.geom --expt tiles.expt -nonoise"));
+    let list: Value = serde_json::from_slice(&place.read("tiles.expt")).unwrap();
+    let geometry = read_geometry(&place.path().join("tiles.geom"), 0).unwrap().geometry;
+
+    place.write("narrow.geom", tiles.replace("p2/max_fs = 29", "p2/max_fs = 27"));
+    for (name, [fast_px, fast_mm]) in [("narrow", [28.0, 0.5]), ("oblong", [30.0, 0.4])] {
+        let mut list = list.clone();
+        let panel = &mut list["detector"][0]["panels"][2];
+        (panel["image_size"][0], panel["pixel_size"][0]) = (json!(fast_px as u64), json!(fast_mm));
+        place.write(format!("{name}.expt"), list.to_string());
+        let mut geometry = geometry.clone();
+        let panel = &mut geometry.panels[2];
+        (panel.pixels[0], panel.pixel_m[0]) = (fast_px as usize, 1e-3 * fast_mm);
+        let path = place.path().join(format!("{name}.nxs"));
+        let mut writer = NxmxWriter::create(&path, &NxmxHeader::new(geometry, 1)).unwrap();
+        writer.write(&[Pixels::I32(&[0; 30 * 80])]).unwrap();
+        writer.close().unwrap();
+    }
+
+    let narrow = "is 28 pixels wide, and panel";
+    let oblong = "are 0.4 x 0.5 mm; only square ones can be rendered";
+    for (file, panel, why) in [
+        ("narrow.geom", "p2", narrow),
+        ("narrow.expt", "p2", narrow),
+        ("narrow.nxs", "module_02", narrow),
+        ("oblong.expt", "p2", oblong),
+        ("oblong.nxs", "module_02", oblong),
+    ] {
+        for more in ["", "--panel 0"] {
+            refused(&place, &format!("--geometry {file} {more}"), &format!("--geometry: {file}: "));
+            refused(&place, &format!("--geometry {file} {more}"), &format!("panel {panel} {why}"));
+        }
+    }
 }

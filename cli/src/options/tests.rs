@@ -845,7 +845,7 @@ fn subjects_without_help_are_refused_with_a_hint() {
         let failure = help_on(subject).unwrap_err();
         assert_eq!((failure.to_string().as_str(), failure.code()), (hint, 2));
     }
-    for (word, topic) in [("nxmx", "headers"), ("sensor", "detectors"), ("Light", "performance")] {
+    for (word, topic) in [("hdf5", "nxmx"), ("sensor", "detectors"), ("Light", "performance")] {
         assert_eq!(help_on(word).unwrap(), help_on(topic).unwrap());
     }
     assert_eq!(help_on("neglect").unwrap(), help_on("performance").unwrap());

@@ -87,7 +87,7 @@ macro_rules! written {
 }
 
 /// All topics, in the order of the help.
-pub(super) static TOPICS: [Topic; 25] = [
+pub(super) static TOPICS: [Topic; 26] = [
     Topic { name: "options", title: "all options, with units and defaults", text: Text::AllOptions },
     written!("units", "units of options and files"),
     written!("hkl", "the files of reflections that -hkl reads"),
@@ -103,7 +103,8 @@ pub(super) static TOPICS: [Topic; 25] = [
     },
     written!("predictions", "--predictions: where reflections are on the images"),
     written!("output-files", "the files that a render writes, and when"),
-    written!("headers", "geometry in SMV, CBF and NXmx files, --header and --expt"),
+    written!("headers", "geometry in SMV and CBF files, --header, --expt and --xds-inp"),
+    written!("nxmx", "--nxmx: all frames and their geometry in an HDF5 file"),
     written!("modes", "--phi-carryover-mode spec|c-parity: the physics or nanoBragg"),
     written!("diagnose", "what the faults of nanoBragg do to an image"),
     written!("series", "--frames: a rotation series, resumed or shared between jobs"),
@@ -120,10 +121,9 @@ pub(super) static TOPICS: [Topic; 25] = [
 ];
 
 /// Other words that find a topic, and its name.
-const WORDS: [(&str, &str); 32] = [
-    ("nxmx", "headers"),
-    ("nexus", "headers"),
-    ("hdf5", "headers"),
+const WORDS: [(&str, &str); 31] = [
+    ("nexus", "nxmx"),
+    ("hdf5", "nxmx"),
     ("smv", "headers"),
     ("cbf", "headers"),
     ("expt", "headers"),

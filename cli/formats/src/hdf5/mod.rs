@@ -21,7 +21,7 @@ mod virtual_frame;
 mod write;
 
 pub(crate) use file::Hdf5File;
-pub(crate) use filters::{Filter, decoded, encoded, pipeline};
+pub(crate) use filters::{Filter, StoredChunk, decoded, encoded, pipeline};
 pub use image::Hdf5;
 pub(crate) use number::Number;
 pub use place::Place;

@@ -112,7 +112,7 @@ fn frames_that_are_missing_or_compressed_otherwise_are_named() {
             .unwrap()
     };
     let bytes = [7_u8; 80];
-    let chunk = encoded(&[Filter::Deflate { level: 1 }], &bytes).unwrap();
+    let chunk = encoded(&[Filter::Deflate { level: 1 }], &bytes).unwrap().into_bytes().unwrap();
     set("images", FilterPipeline::deflate(1)).write_chunk_raw(1, &chunk, 0).unwrap();
     set("other", FilterPipeline::zstd(1)).write_chunk_raw(0, &chunk, 0).unwrap();
     set("short", FilterPipeline::shuffle(4)).write_chunk_raw(0, &bytes[..79], 0).unwrap();
@@ -216,7 +216,8 @@ fn frames_of_virtual_datasets_are_read_from_other_files() {
         let set = set.filter_pipeline(pipeline(&filters)).create("part").unwrap();
         for frame in 0..2 {
             let bytes = [2 * part + frame; 20].map(i32::to_le_bytes).concat();
-            set.write_chunk_raw(frame as usize, &encoded(&filters, &bytes).unwrap(), 0).unwrap();
+            let chunk = encoded(&filters, &bytes).unwrap().into_bytes().unwrap();
+            set.write_chunk_raw(frame as usize, &chunk, 0).unwrap();
         }
         file.close().unwrap();
     }

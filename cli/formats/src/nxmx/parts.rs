@@ -17,6 +17,7 @@ use super::Compression;
 use super::writer::Checked;
 use crate::atomic::write_atomically;
 use crate::failure::Failure;
+use crate::hdf5::StoredChunk;
 use crate::image::{PixelType, is_named};
 use crate::memory::{reserve, reserved};
 use crate::text::{cannot_read, cannot_write, in_file};
@@ -54,10 +55,10 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// Those of some images; `None` where there is too little memory.
-    pub(super) fn of(images: &[Vec<u8>]) -> Option<Self> {
-        let mut bytes = reserved(images.iter().map(Vec::len).sum())?;
-        let end = |image: &Vec<u8>| {
-            bytes.extend_from_slice(image);
+    pub(super) fn of(images: &[StoredChunk]) -> Option<Self> {
+        let mut bytes = reserved(images.iter().map(StoredChunk::len).sum())?;
+        let end = |image: &StoredChunk| {
+            image.pieces().for_each(|piece| bytes.extend_from_slice(piece));
             bytes.len()
         };
         let ends = images.iter().map(end).collect();
@@ -163,15 +164,15 @@ impl Parts {
         &self,
         frame: usize,
         compression: Compression,
-        images: &[&[u8]],
+        images: &[&StoredChunk],
     ) -> Result<(), Failure> {
         fs::create_dir_all(&self.folder).map_err(|error| cannot_write(&self.folder, &error))?;
         let line = self.first_line(frame, compression);
         let lengths: Vec<u8> = images.iter().flat_map(|image| (image.len() as u64).to_le_bytes()).collect();
         write_atomically(&self.path(frame), |out| {
             let mut crc = Crc::new();
-            for bytes in core::iter::once(line.as_bytes()).chain(images.iter().copied()).chain([&lengths[..]])
-            {
+            let pieces = images.iter().flat_map(|image| image.pieces());
+            for bytes in core::iter::once(line.as_bytes()).chain(pieces).chain([&lengths[..]]) {
                 crc.update(bytes);
                 out.write_all(bytes)?;
             }
@@ -220,6 +221,20 @@ impl Parts {
         chunk.truncate(chunk.len() - CRC_BYTES);
         Ok(chunks.take_lengths(self.images).map_or(Part::Damaged, |()| Part::Whole(compression)))
     }
+
+    /// Lets the system take the memory that holds a part, which stays, for what is written next. New memory, of a virtual machine
+    /// above all, can take longer than everything else.
+    #[cfg(target_os = "linux")]
+    pub(super) fn let_go(&self, frame: usize) {
+        use rustix::fs::{Advice, fadvise};
+
+        // Without this hint the part is joined as well.
+        let _ = File::open(self.path(frame)).map(|part| fadvise(&part, 0, None, Advice::DontNeed));
+    }
+
+    /// Elsewhere there is no such hint.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn let_go(&self, _frame: usize) {}
 
     /// Removes parts, of which another job may remove some at the same time, and their folder if nothing else is in it.
     ///

@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 
 use super::finished::Finished;
 use super::parts::{Chunks, Part, Parts};
-use super::writer::{Checked, Membership, NxmxWriter, PIXEL_BYTES, refused, write_master};
+use super::writer::{Checked, Membership, NO_MEMORY, NxmxWriter, PIXEL_BYTES, refused, write_master};
 use super::{NxmxHeader, SERIES};
 use crate::failure::Failure;
-use crate::hdf5::{Hdf5File, SIGNATURE, decoded, encoded};
+use crate::hdf5::{Hdf5File, SIGNATURE, StoredChunk, decoded, encoded};
 use crate::image::Pixels;
 use crate::memory::reserved;
 use crate::text::in_file;
@@ -77,7 +77,7 @@ impl Earlier {
 
 /// An image that is kept beside the data of a frame, as the file stores it.
 #[derive(Debug, Clone)]
-pub struct StageImage(Vec<u8>);
+pub struct StageImage(StoredChunk);
 
 /// What became of the file of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,8 +260,8 @@ impl NxmxSeries {
             return Err(refused(&self.path, &format_args!("a frame of {given} images instead of {needed}")));
         }
         let data = self.checked.chunk(&pixels).map_err(|what| refused(&self.path, &what))?;
-        let stages = stages.iter().map(|StageImage(chunk)| chunk.as_slice());
-        let images: Vec<&[u8]> = core::iter::once(data.as_slice()).chain(stages).collect();
+        let stages = stages.iter().map(|StageImage(chunk)| chunk);
+        let images: Vec<&StoredChunk> = core::iter::once(&data).chain(stages).collect();
         self.parts.keep(frame, self.header.compression, &images)
     }
 
@@ -337,7 +337,10 @@ impl NxmxSeries {
         let mut chunks = Chunks::default();
         for frame in frames.clone() {
             match self.stored(frame, &sources, &mut chunks)? {
-                Some(()) => writer.write_chunks(&chunks.images())?,
+                Some(()) => {
+                    self.parts.let_go(frame);
+                    writer.write_chunks(&chunks.images())?;
+                }
                 None if self.parts.has(frame) || sources.iter().any(|own| own.frames.contains(&frame)) => {
                     self.parts.remove(frame..frame + 1)?;
                     return Ok(Joined::Damaged(frame));
@@ -381,7 +384,7 @@ impl NxmxSeries {
         let Some(images) = images else { return Ok(None) };
         let encoded: Option<Vec<_>> =
             images.iter().map(|image| encoded(self.checked.filters, image)).collect();
-        let no_memory = || refused(&self.path, &"no memory for a frame");
+        let no_memory = || refused(&self.path, &NO_MEMORY);
         *chunks = encoded.as_deref().and_then(Chunks::of).ok_or_else(no_memory)?;
         Ok(Some(()))
     }

@@ -643,7 +643,7 @@ fn a_finished_file_is_repaired_and_never_shortened() {
     let checked = Checked::new(&header).unwrap();
     let mut writer = NxmxWriter::of_series(&path, &header, member).unwrap();
     for frame in 0..6 {
-        let chunk = checked.chunk(&Pixels::I32(&counts(frame, 140))).unwrap();
+        let chunk = checked.chunk(&Pixels::I32(&counts(frame, 140))).unwrap().into_bytes().unwrap();
         let damaged = &chunk[..chunk.len() / 2];
         writer.write_chunks(&[if frame == 4 { damaged } else { &chunk }]).unwrap();
     }

@@ -19,11 +19,16 @@ use crate::ctime::iso_utc;
 use crate::failure::Failure;
 use crate::geometry::vectors::{Matrix, Vector, product};
 use crate::geometry::{Geometry, Panel, Polarization, Scan};
-use crate::hdf5::{Filter, MAX_PIXELS, Objects, class, encoded, number, numbers, pipeline, text, with_units};
+use crate::hdf5::{
+    Filter, MAX_PIXELS, Objects, StoredChunk, class, encoded, number, numbers, pipeline, text, with_units,
+};
 use crate::image::{PixelType, Pixels};
 
 /// Where chains of transformations end.
 const LABORATORY: &str = ".";
+
+/// Why a frame is not compressed.
+pub(super) const NO_MEMORY: &str = "no memory for a frame";
 
 /// Bytes of a pixel of either type.
 pub(super) const PIXEL_BYTES: usize = 4;
@@ -90,7 +95,8 @@ impl NxmxWriter {
     /// to be kept beside them, which a [`NxmxSeries`](super::NxmxSeries) does.
     pub fn write(&mut self, frames: &[Pixels<'_>]) -> Result<(), Failure> {
         for batch in frames.chunks(rayon::current_num_threads()) {
-            let chunks: Vec<_> = batch.par_iter().map(|frame| self.header.chunk(frame)).collect();
+            let chunk = |frame| self.header.chunk(frame)?.into_bytes().ok_or_else(|| NO_MEMORY.to_owned());
+            let chunks: Vec<_> = batch.par_iter().map(chunk).collect();
             for chunk in chunks {
                 self.write_chunks(&[&chunk.map_err(|what| refused(&self.path, &what))?])?;
             }
@@ -265,16 +271,16 @@ impl Checked {
     }
 
     /// The data of a frame as they are stored.
-    pub(super) fn chunk(&self, pixels: &Pixels<'_>) -> Result<Vec<u8>, String> {
+    pub(super) fn chunk(&self, pixels: &Pixels<'_>) -> Result<StoredChunk, String> {
         self.chunk_of(pixels, self.pixel_type)
     }
 
     /// An image that is kept beside the data, as it is stored.
-    pub(super) fn stage_chunk(&self, pixels: &[f32]) -> Result<Vec<u8>, String> {
+    pub(super) fn stage_chunk(&self, pixels: &[f32]) -> Result<StoredChunk, String> {
         self.chunk_of(&Pixels::F32(pixels), PixelType::F32)
     }
 
-    fn chunk_of(&self, pixels: &Pixels<'_>, pixel_type: PixelType) -> Result<Vec<u8>, String> {
+    fn chunk_of(&self, pixels: &Pixels<'_>, pixel_type: PixelType) -> Result<StoredChunk, String> {
         let [fast, slow] = self.size;
         let (bytes, count): (&[u8], usize) = match (pixels, pixel_type) {
             (Pixels::I32(counts), PixelType::I32) => (cast_slice(counts), counts.len()),
@@ -287,7 +293,7 @@ impl Checked {
         if count != fast * slow {
             return Err(format!("a frame of {count} pixels instead of {fast} x {slow}"));
         }
-        encoded(self.filters, bytes).ok_or_else(|| "no memory for a frame".to_owned())
+        encoded(self.filters, bytes).ok_or_else(|| NO_MEMORY.to_owned())
     }
 }
 
@@ -514,6 +520,7 @@ impl Document<'_> {
         let [fast, slow] = self.checked.size;
         let filters = Compression::Gzip.filters();
         let chunk = encoded(filters, cast_slice(mask))
+            .and_then(StoredChunk::into_bytes)
             .ok_or_else(|| Hdf5Error::InvalidState("no memory for the mask".to_owned()))?;
         let set = detector.new_dataset::<u32>().shape([slow, fast]).chunk(&[slow, fast]);
         set.filter_pipeline(pipeline(filters)).create("pixel_mask")?.write_chunk_raw(0, &chunk, 0)

@@ -116,6 +116,16 @@ impl FileGeometry {
                 panel.name
             )));
         }
+        for pair in self.first.panels.windows(2) {
+            let [(before, width_before), (panel, width)] =
+                [&pair[0], &pair[1]].map(|panel| (&panel.name, panel.pixels[0]));
+            if width != width_before {
+                return Err(self.refused(&format!(
+                    "panel {panel} is {width} pixels wide, and panel {before} {width_before}; only panels of one \
+                     width can be rendered"
+                )));
+            }
+        }
         if self.several() {
             if let Some(option) = placement(options).first() {
                 let panels = self.first.panels.len();

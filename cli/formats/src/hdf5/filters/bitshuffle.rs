@@ -8,15 +8,19 @@
 //!
 //! Source: K. Masui et al., Astronomy and Computing 12, 181 (2015), and the description of HDF5 filter 32008.
 
-use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
+use lz4_flex::block::{decompress_into, get_maximum_output_size};
 use rayon::prelude::*;
 
-use super::lz4::{u32_at, u64_at};
-use super::{SHARE_BYTES, fill_plane};
+use super::lz4::{append_compressed, u32_at, u64_at};
+use super::random::are_random;
+use super::{SHARE_BYTES, StoredChunk, fill_plane};
 use crate::memory::reserve;
 
-/// Bytes of a block, as far as elements of any size allow.
-const BLOCK_BYTES: usize = 8192;
+/// Bytes of a block where the file does not say, as far as elements of any size allow.
+const USUAL_BLOCK_BYTES: usize = 8192;
+
+/// Bytes of a block that is written. LZ4 needs less time and shortens more where rows are long.
+const BLOCK_BYTES: usize = 1 << 16;
 
 /// Elements of the smallest block that is chosen for a chunk.
 const SMALLEST_BLOCK: usize = 128;
@@ -26,7 +30,7 @@ const HEADER_BYTES: usize = 12;
 
 /// Elements of a block where the file does not say.
 pub(super) fn usual_block(size: usize) -> usize {
-    (BLOCK_BYTES / size / 8 * 8).max(SMALLEST_BLOCK)
+    (USUAL_BLOCK_BYTES / size / 8 * 8).max(SMALLEST_BLOCK)
 }
 
 /// The lengths, in elements, of the blocks of `count` elements that are transposed.
@@ -36,38 +40,48 @@ fn blocks(count: usize, block: usize) -> impl Iterator<Item = usize> {
 }
 
 /// The chunk `bytes` of elements of `size` bytes, transposed and compressed, shares of it in parallel.
-pub(super) fn compressed(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
-    let block_bytes = usual_block(size) * size;
+pub(super) fn compressed(bytes: &[u8], size: usize) -> Option<StoredChunk> {
+    let block = BLOCK_BYTES / size / 8 * 8;
+    let block_bytes = block * size;
     let shares = bytes.par_chunks((SHARE_BYTES / block_bytes).max(1) * block_bytes);
-    let shares: Vec<_> = shares.map(|share| compressed_blocks(share, size)).collect::<Option<_>>()?;
-    let mut out = Vec::new();
-    reserve(&mut out, HEADER_BYTES + shares.iter().map(Vec::len).sum::<usize>())?;
-    out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
-    out.extend_from_slice(&u32::try_from(block_bytes).ok()?.to_be_bytes());
-    shares.iter().for_each(|share| out.extend_from_slice(share));
-    Some(out)
+    let mut pieces: Vec<_> =
+        shares.map(|share| compressed_blocks(share, size, block)).collect::<Option<_>>()?;
+    let header = [&(bytes.len() as u64).to_be_bytes()[..], &u32::try_from(block_bytes).ok()?.to_be_bytes()];
+    pieces.insert(0, header.concat());
+    Some(StoredChunk(pieces))
 }
 
 /// Blocks of elements, each with its size, and elements that are past the last block.
-fn compressed_blocks(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
-    let block = usual_block(size);
+fn compressed_blocks(bytes: &[u8], size: usize, block: usize) -> Option<Vec<u8>> {
     let longest = get_maximum_output_size(block * size);
     let mut out = Vec::new();
     // Room for blocks that do not shrink; the system takes pages only as they are written.
     reserve(&mut out, bytes.len() % size + (bytes.len() / size).div_ceil(block) * (4 + longest) + 8 * size)?;
     let (mut plane, mut rows, mut packed) = (vec![0; block], vec![0; block * size], vec![0; longest]);
+    let planes = random_planes(bytes, size);
     let mut rest = bytes;
     for elements in blocks(bytes.len() / size, block) {
         let (now, later) = rest.split_at(elements * size);
         let rows = &mut rows[..now.len()];
         transpose(now, &mut plane[..elements], rows, size);
-        let length = compress_into(rows, &mut packed).ok()?;
-        out.extend_from_slice(&u32::try_from(length).ok()?.to_be_bytes());
-        out.extend_from_slice(&packed[..length]);
+        let at = out.len();
+        out.extend_from_slice(&[0; size_of::<u32>()]);
+        let start = out.len();
+        append_compressed(&mut out, rows, planes * elements, &mut packed)?;
+        let length = u32::try_from(out.len() - start).ok()?;
+        out[at..start].copy_from_slice(&length.to_be_bytes());
         rest = later;
     }
     out.extend_from_slice(rest);
     Some(out)
+}
+
+/// How many of the first bytes of the elements look random. The first bits of floats do, and their rows are stored as they are.
+fn random_planes(elements: &[u8], size: usize) -> usize {
+    let is_random = |&byte: &usize| {
+        are_random(elements.len() / size, |at, plane| fill_plane(plane, &elements[at * size..], size, byte))
+    };
+    (0..size).take_while(is_random).count()
 }
 
 /// The elements of `size` bytes of a compressed chunk, at most `limit` bytes.
@@ -201,6 +215,7 @@ fn transposed_bytes(mut x: [u64; 8]) -> [u64; 8] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::random::random_bytes;
     use super::*;
 
     #[test]
@@ -224,11 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_bits_that_look_random_are_stored_as_they_are() {
+        // As floats are: random but for the last byte. They are more than a share, and the last block is shorter.
+        let count = 300_005;
+        for random in 0..=4 {
+            let mut bytes = random_bytes(4 * count);
+            bytes.chunks_exact_mut(4).for_each(|element| element[random..].fill(5));
+            assert_eq!(random_planes(&bytes, 4), random);
+            let packed = compressed(&bytes, 4).unwrap().into_bytes().unwrap();
+            let expected = random * count..=random * count + count / 20;
+            assert!(expected.contains(&packed.len()), "{random}: {}", packed.len());
+            assert_eq!(decompressed(&packed, 4, bytes.len()).unwrap(), bytes);
+        }
+    }
+
+    #[test]
     fn chunks_of_any_length_come_back() {
         for size in [1, 2, 4, 8] {
             for count in [0, 1, 7, 8, 9, 2047, 2048, 2055, 5003, 300_000] {
                 let bytes: Vec<u8> = (0..count * size).map(|i| (i * i % 251 / 9) as u8).collect();
-                let packed = compressed(&bytes, size).unwrap();
+                let packed = compressed(&bytes, size).unwrap().into_bytes().unwrap();
                 assert_eq!(decompressed(&packed, size, bytes.len()).unwrap(), bytes, "{size} {count}");
                 assert!(count == 0 || decompressed(&packed, size, bytes.len() - 1).is_err());
                 assert!(count == 0 || decompressed(&packed[..packed.len() - 1], size, bytes.len()).is_err());

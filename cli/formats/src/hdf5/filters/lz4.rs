@@ -1,13 +1,16 @@
-//! HDF5 filter 32004: blocks of LZ4.
+//! HDF5 filter 32004, and the blocks of LZ4 that bitshuffle has too.
 //!
 //! A chunk is: its size before compression (u64), bytes of a block before compression (u32), then for each block its
 //! stored size (u32) and its data, all big-endian. A block that is stored at full size is not compressed.
 //!
 //! Source: the description of filter 32004 among the registered filters of HDF5.
 
-use lz4_flex::block::decompress_into;
+use lz4_flex::block::{compress_into, decompress_into};
 
 use crate::memory::reserve;
+
+/// The number of literals of a sequence from which on it goes on in further bytes.
+const LONG: u8 = 15;
 
 /// The big-endian number at byte `at`.
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
@@ -51,9 +54,40 @@ pub(super) fn decompressed(stored: &[u8], limit: usize) -> Result<Vec<u8>, Strin
     Ok(out)
 }
 
+/// Appends `bytes` as an LZ4 block, the first `literals` of them as they are and the rest compressed. `packed` has room for
+/// all of them compressed. `None` where it has not.
+///
+/// A block is a row of sequences: some bytes as they are, then some that were there before. Its first sequence is that of
+/// the rest, with more bytes at its beginning.
+pub(super) fn append_compressed(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    literals: usize,
+    packed: &mut [u8],
+) -> Option<()> {
+    let (literals, rest) = bytes.split_at_checked(literals)?;
+    let length = compress_into(rest, packed).ok()?;
+    let (&token, mut packed) = packed.get(..length)?.split_first()?;
+    let mut count = literals.len() + usize::from(token >> 4);
+    // Longer ones go on in further bytes, of which the last is not full.
+    let mut goes_on = token >> 4 == LONG;
+    while goes_on {
+        let (&more, behind) = packed.split_first()?;
+        (count, packed, goes_on) = (count + usize::from(more), behind, more == u8::MAX);
+    }
+    out.push((count.min(usize::from(LONG)) as u8) << 4 | token & 0xf);
+    if let Some(more) = count.checked_sub(usize::from(LONG)) {
+        out.extend(core::iter::repeat_n(u8::MAX, more / usize::from(u8::MAX)));
+        out.push((more % usize::from(u8::MAX)) as u8);
+    }
+    out.extend_from_slice(literals);
+    out.extend_from_slice(packed);
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
-    use lz4_flex::block::{compress_into, get_maximum_output_size};
+    use lz4_flex::block::get_maximum_output_size;
 
     use super::*;
 
@@ -73,6 +107,27 @@ mod tests {
         assert!(decompressed(&stored, 249).is_err());
         for length in 0..stored.len() {
             assert!(decompressed(&stored[..length], 250).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn literals_are_joined_to_those_of_the_rest() {
+        // The rest begins with 0, 1, 14, 15, 269, 270 and 271 bytes that are not there before, or is nothing else.
+        let rests = [0, 1, 14, 15, 269, 270, 271].map(|fresh| {
+            let fresh = (0..fresh).map(|i: u32| (i * i / 7 % 256) as u8);
+            fresh.chain(core::iter::repeat_n(9, 100)).collect::<Vec<u8>>()
+        });
+        for rest in rests.iter().map(Vec::as_slice).chain([&[][..], &[1, 2, 3]]) {
+            for literals in [0, 1, 14, 15, 16, 254, 255, 256, 5000] {
+                let bytes: Vec<u8> =
+                    (0..literals).map(|i| (i * 31 % 256) as u8).chain(rest.iter().copied()).collect();
+                let mut packed = vec![0; get_maximum_output_size(bytes.len())];
+                let mut out = vec![7];
+                append_compressed(&mut out, &bytes, literals, &mut packed).unwrap();
+                let mut back = vec![0; bytes.len()];
+                assert_eq!(decompress_into(&out[1..], &mut back).unwrap(), bytes.len());
+                assert_eq!(back, bytes, "{literals} {}", rest.len());
+            }
         }
     }
 }

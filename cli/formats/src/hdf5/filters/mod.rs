@@ -6,17 +6,14 @@
 //! Source: HDF5 File Format Specification 3.0, IV.A.2.l, and the list of registered filters.
 
 mod bitshuffle;
+mod deflate;
 mod lz4;
+mod random;
 
-use std::io::Read;
-
-use adler2::adler32_slice;
-use flate2::read::ZlibDecoder;
-use flate2::{Compress, Compression as Level, FlushCompress, Status};
 use rayon::prelude::*;
 use rust_hdf5::{Filter as Message, FilterPipeline};
 
-use crate::memory::{reserve, zeroed};
+use crate::memory::{reserved, zeroed};
 
 /// Numbers of the filters in files.
 const DEFLATE: u16 = 1;
@@ -27,15 +24,8 @@ const BITSHUFFLE: u16 = 32008;
 /// What the parameters of bitshuffle call compression by LZ4.
 const WITH_LZ4: u32 = 2;
 
-/// Bytes that a chunk is unpacked to before more memory is taken.
-const PIECE_BYTES: usize = 1 << 16;
-
 /// Bytes that a thread compresses at a time.
 const SHARE_BYTES: usize = 1 << 20;
-
-/// The modulus of the check sum of a zlib stream (RFC 1950), and the bytes that begin a stream.
-const ADLER: u64 = 65_521;
-const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
 
 /// Bits of a filter's flags: a chunk may skip it.
 const OPTIONAL: u16 = 1;
@@ -106,10 +96,10 @@ impl Filter {
     }
 
     /// What the filter makes of a chunk; `None` where there is too little memory.
-    fn applied(self, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn applied(self, bytes: &[u8]) -> Option<StoredChunk> {
         match self {
-            Self::Shuffle { size } => shuffled(bytes, size),
-            Self::Deflate { level } => deflated(bytes, level),
+            Self::Shuffle { size } => shuffled(bytes, size).map(StoredChunk::from),
+            Self::Deflate { level } => deflate::deflated(bytes, level),
             Self::BitshuffleLz4 { size } => bitshuffle::compressed(bytes, size),
             // Nothing is written with these.
             Self::Bitshuffle { .. } | Self::Lz4 => None,
@@ -122,7 +112,7 @@ impl Filter {
             Self::Shuffle { size } => {
                 unshuffled(stored, size).ok_or_else(|| "no memory for its pixels".to_owned())
             }
-            Self::Deflate { .. } => inflated(stored, limit),
+            Self::Deflate { .. } => deflate::inflated(stored, limit),
             Self::Bitshuffle { size, block } => bitshuffle::untransposed(stored, size, block),
             Self::BitshuffleLz4 { size } => bitshuffle::decompressed(stored, size, limit),
             Self::Lz4 => lz4::decompressed(stored, limit),
@@ -135,15 +125,46 @@ pub(crate) fn pipeline(filters: &[Filter]) -> FilterPipeline {
     FilterPipeline { filters: filters.iter().map(|filter| filter.message()).collect() }
 }
 
+/// A chunk as it is stored, in pieces that follow each other: what threads have made of parts of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredChunk(Vec<Vec<u8>>);
+
+impl From<Vec<u8>> for StoredChunk {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(vec![bytes])
+    }
+}
+
+impl StoredChunk {
+    /// Its pieces.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+
+    /// Its bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces().map(<[u8]>::len).sum()
+    }
+
+    /// Its bytes in one piece; `None` where there is too little memory.
+    pub(crate) fn into_bytes(mut self) -> Option<Vec<u8>> {
+        if self.0.len() == 1 {
+            return self.0.pop();
+        }
+        let mut bytes = reserved(self.len())?;
+        self.pieces().for_each(|piece| bytes.extend_from_slice(piece));
+        Some(bytes)
+    }
+}
+
 /// A chunk as it is stored; `None` where there is too little memory.
-pub(crate) fn encoded(filters: &[Filter], bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn encoded(filters: &[Filter], bytes: &[u8]) -> Option<StoredChunk> {
     let Some((first, rest)) = filters.split_first() else {
-        let mut copy = Vec::new();
-        reserve(&mut copy, bytes.len())?;
+        let mut copy = reserved(bytes.len())?;
         copy.extend_from_slice(bytes);
-        return Some(copy);
+        return Some(copy.into());
     };
-    rest.iter().try_fold(first.applied(bytes)?, |chunk, filter| filter.applied(&chunk))
+    rest.iter().try_fold(first.applied(bytes)?, |chunk, filter| filter.applied(&chunk.into_bytes()?))
 }
 
 /// The `length` bytes of a chunk that is stored as `stored`; bit i of `skipped` says that it did not pass filter i.
@@ -206,87 +227,6 @@ fn unshuffled(stored: &[u8], size: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// A zlib stream, whose shares of the bytes are compressed in parallel. All but the last end with an empty block, and so
-/// with a whole byte (a sync flush).
-fn deflated(bytes: &[u8], level: u32) -> Option<Vec<u8>> {
-    let (shares, last) = bytes.split_at(bytes.len().saturating_sub(1) / SHARE_BYTES * SHARE_BYTES);
-    let encoder = || Compress::new(Level::new(level), false);
-    let compress = |encoder: &mut Compress, share: &[u8], flush| {
-        encoder.reset();
-        Some((deflated_share(encoder, share, flush)?, adler32_slice(share), share.len()))
-    };
-    let (shares, last) = rayon::join(
-        || {
-            let shares = shares.par_chunks_exact(SHARE_BYTES);
-            shares
-                .map_init(encoder, |encoder, share| compress(encoder, share, FlushCompress::Sync))
-                .collect::<Option<Vec<_>>>()
-        },
-        || compress(&mut encoder(), last, FlushCompress::Finish),
-    );
-    let mut shares = shares?;
-    shares.push(last?);
-    let mut out = Vec::new();
-    let length = shares.iter().map(|(share, ..)| share.len()).sum::<usize>();
-    reserve(&mut out, ZLIB_HEADER.len() + length + size_of::<u32>())?;
-    out.extend_from_slice(&ZLIB_HEADER);
-    let mut sum = adler32_slice(&[]);
-    for (share, sum_of_share, bytes) in shares {
-        out.extend_from_slice(&share);
-        sum = joined_adler32(sum, sum_of_share, bytes);
-    }
-    out.extend_from_slice(&sum.to_be_bytes());
-    Some(out)
-}
-
-/// Raw deflated data of a share.
-fn deflated_share(encoder: &mut Compress, share: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    loop {
-        // Images with few counts shrink to less; others make the vector grow, by as much as it has.
-        let more = out.len().max(share.len() / 8 + 1024);
-        reserve(&mut out, more)?;
-        let taken = usize::try_from(encoder.total_in()).ok()?;
-        let status = encoder.compress_vec(share.get(taken..)?, &mut out, flush).ok()?;
-        // What is left of the room says that all was flushed.
-        let is_flushed = encoder.total_in() == share.len() as u64 && out.len() < out.capacity();
-        if status == Status::StreamEnd || is_flushed && flush != FlushCompress::Finish {
-            return Some(out);
-        }
-    }
-}
-
-/// The check sum (Adler-32) of bytes with the sum `first`, followed by `bytes` others with the sum `second`.
-///
-/// A sum is a + 65536 b, with a = 1 + the sum of the bytes and b = the sum of a after each of them, modulo 65521. The
-/// bytes that follow begin with another a than 1, which is in b once for each of them.
-fn joined_adler32(first: u32, second: u32, bytes: usize) -> u32 {
-    let parts = |sum: u32| [u64::from(sum & 0xffff), u64::from(sum >> 16)];
-    let ([a, b], [more_a, more_b]) = (parts(first), parts(second));
-    let before = (a + ADLER - 1) % ADLER;
-    let b = (b + more_b + bytes as u64 % ADLER * before) % ADLER;
-    let a = (before + more_a) % ADLER;
-    (b << 16 | a) as u32
-}
-
-fn inflated(stored: &[u8], limit: usize) -> Result<Vec<u8>, String> {
-    let mut decoder = ZlibDecoder::new(stored);
-    let mut out = Vec::new();
-    let mut piece = PIECE_BYTES;
-    loop {
-        reserve(&mut out, piece).ok_or("no memory for its pixels")?;
-        let read = decoder.by_ref().take(piece as u64).read_to_end(&mut out);
-        if read.map_err(|_| "its gzip data are damaged")? < piece {
-            return Ok(out);
-        }
-        if out.len() > limit {
-            return Err("damaged: a chunk is longer than stated".to_owned());
-        }
-        // At most doubled, and one byte more than there may be.
-        piece = out.len().min(limit + 1 - out.len());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,27 +243,11 @@ mod tests {
         for filters in WRITTEN {
             for count in [0, 1, 9, 4096, 10_007] {
                 let bytes: Vec<u8> = (0..4 * count).map(|i| (i * i % 1013 / 99) as u8).collect();
-                let stored = encoded(filters, &bytes).unwrap();
+                let stored = encoded(filters, &bytes).unwrap().into_bytes().unwrap();
                 assert_eq!(decoded(filters, 0, stored.clone(), bytes.len()).unwrap(), bytes);
                 assert!(decoded(filters, 0, stored, bytes.len() + 1).is_err());
                 assert_eq!(decoded(filters, u32::MAX, bytes.clone(), bytes.len()).unwrap(), bytes);
             }
-        }
-    }
-
-    #[test]
-    fn shares_of_a_stream_are_joined() {
-        for count in [SHARE_BYTES - 1, SHARE_BYTES, SHARE_BYTES + 1, 3 * SHARE_BYTES + 12_345] {
-            // Some of it cannot be compressed.
-            let bytes: Vec<u8> = (0..count)
-                .map(|i| if i % 3 > 0 { (i.wrapping_mul(2_654_435_761) >> 13) as u8 } else { 250 })
-                .collect();
-            let stored = deflated(&bytes, 1).unwrap();
-            assert_eq!(inflated(&stored, count).unwrap(), bytes);
-            assert_eq!(stored[stored.len() - 4..], adler32_slice(&bytes).to_be_bytes());
-            let shares = bytes.chunks(1000).map(|share| (adler32_slice(share), share.len()));
-            let sum = shares.fold(1, |sum, (share, length)| joined_adler32(sum, share, length));
-            assert_eq!(sum, adler32_slice(&bytes));
         }
     }
 
@@ -347,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused() {
-        let bomb = encoded(&[Filter::Deflate { level: 9 }], &vec![0; 1 << 22]).unwrap();
+        let bomb = encoded(&[Filter::Deflate { level: 9 }], &vec![0; 1 << 22]).unwrap().into_bytes().unwrap();
         assert!(bomb.len() < 1 << 13);
         let error = decoded(&[Filter::Deflate { level: 9 }], 0, bomb, 1000).unwrap_err();
         assert_eq!(error, "damaged: a chunk is longer than stated");

@@ -216,7 +216,6 @@ pub(super) const STRUCTURE_FACTORS: Section<Options> = Section {
         Row::new("-default_F", Number(Plain("F")), "structure factor of unlisted reflections", |o, v| {
             set(&mut o.default_f, v.si())
         })
-        .basic()
         .default("0"),
         Row::new(
             "-interpolate",

@@ -48,6 +48,7 @@ pub(in super::super) static SPEC: CommandSpec = CommandSpec {
         "noise",
         "predictions",
         "headers",
+        "nxmx",
         "modes",
         "series",
     ],

@@ -93,7 +93,7 @@ pub(super) const OUTPUT: Section<Options> = Section {
         Row::new(
             "--nxmx",
             File,
-            "HDF5 file of all frames, their geometry, and what they were computed from",
+            "HDF5 file of all frames, their geometry, and what they were computed from; see widebragg help nxmx",
             |o, v| set(&mut o.nxmx, v.path()),
         ),
         Row::new(
