@@ -8,12 +8,19 @@ use std::env;
 use widebragg_benches::turns::{Turns, asked_level, asked_runs};
 use widebragg_tests::program::executable;
 
+/// The verb of commands that compute derivatives, beside an image in f64.
+const DERIVATIVES: &str = "gradient --wrt misset,distance,lambda";
+
 /// What all commands have.
 const BASE: &str = "-default_F 100 -cell 79 79 38 90 90 90 -misset 10 20 30 -lambda 1 -distance 150 -oversample 1 \
     -nonoise -nopgm --threads 1 --quiet";
 
 /// 100 wavelengths and 20 domains.
 const SPREAD: &str = "-dispersion 1 -dispsteps 100 -mosaic 0.1 -mosaic_domains 20 -N 100 -fluence 1e24";
+
+/// 10 wavelengths and as many domains.
+const FEW_WAVELENGTHS: &str =
+    "-dispersion 1 -dispsteps 10 -mosaic 0.1 -mosaic_domains 20 -N 100 -fluence 1e24";
 
 /// A large mosaic crystal of 50 domains.
 const MOSAIC: &str = "-mosaic 0.1 -mosaic_domains 50 -N 300 -fluence 2.5e20";
@@ -26,6 +33,7 @@ const FINE: (&str, f64) = ("-pixel 0.043 -detpixels 4096", 4096.0);
 /// that each has.
 struct Case {
     name: &'static str,
+    verb: &'static str,
     options: [&'static str; 2],
     steps: f64,
     compared: [(&'static str, (&'static str, f64)); 2],
@@ -35,13 +43,24 @@ impl Case {
     /// The list of spots and the loop.
     const fn light(name: &'static str, shape: &'static str) -> Self {
         let compared = [("--light loop", COARSE), ("--light auto", COARSE)];
-        Self { name, options: [SPREAD, shape], steps: 2000.0, compared }
+        Self { name, verb: "", options: [SPREAD, shape], steps: 2000.0, compared }
+    }
+
+    /// The list of spots and the loop, for derivatives.
+    const fn derivatives(name: &'static str, shape: &'static str) -> Self {
+        Self {
+            verb: DERIVATIVES,
+            options: [FEW_WAVELENGTHS, shape],
+            steps: 200.0,
+            ..Self::light(name, shape)
+        }
     }
 
     /// With and without neglected steps.
     const fn neglect(name: &'static str, neglect: &'static str) -> Self {
         Self {
             name,
+            verb: "",
             options: [MOSAIC, ""],
             steps: 50.0,
             compared: [("--neglect 0", COARSE), (neglect, COARSE)],
@@ -49,10 +68,11 @@ impl Case {
     }
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 12] = [
     Case::light("spots far below a pixel", "-gauss_xtal -fudge 4e-5"),
     Case {
         name: "the same, 4096 pixels and 1024",
+        verb: "",
         options: [SPREAD, "-gauss_xtal -fudge 4e-5"],
         steps: 2000.0,
         compared: [("--light auto", FINE), ("--light auto", COARSE)],
@@ -63,6 +83,10 @@ const CASES: [Case; 8] = [
     Case::light("tophat, dark", "-tophat_spots"),
     Case::neglect("mosaic, 0.001 photons", "--neglect 1e-3"),
     Case::neglect("mosaic, 1e-9 photons", "--neglect 1e-9"),
+    Case::derivatives("derivatives, spots far below a pixel", "-gauss_xtal -fudge 4e-5"),
+    Case::derivatives("derivatives, spots of about a pixel", "-gauss_xtal -fudge 4e-6"),
+    Case::derivatives("derivatives, most pixels lit", "-gauss_xtal -fudge 4e-7"),
+    Case::derivatives("derivatives, dark", "-gauss_xtal"),
 ];
 
 /// Number of turns, unless RUNS says otherwise.
@@ -80,9 +104,10 @@ fn main() {
     println!("Processor times of whole commands with one thread, {runs} turns, nanoseconds a step.\n");
     println!("| case | options | ns | options | ns | time over time |");
     println!("|---|---|---|---|---|---|");
-    for Case { name, options: [spread, shape], steps, compared } in CASES {
+    for Case { name, verb, options: [spread, shape], steps, compared } in CASES {
         let commands = compared.map(|(option, (detector, _))| -> Vec<&str> {
-            let all = [BASE, spread, shape, detector, option].into_iter().flat_map(str::split_whitespace);
+            let all =
+                [verb, BASE, spread, shape, detector, option].into_iter().flat_map(str::split_whitespace);
             all.chain(["--simd", &level]).collect()
         });
         let [one, other] = &commands;

@@ -68,6 +68,20 @@ pub struct Bend {
     pub radius_m: f64,
 }
 
+/// The directions from the sample to a block of pixels of a flat panel, the depth of its sensor included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DirectionCone {
+    /// Unit vectors to the corners, between which all others lie.
+    pub(crate) corners: [Vec3; 8],
+    /// Unit vector to the middle.
+    pub(crate) middle: Vec3,
+    /// Cosine of the angle between the middle and the farthest corner.
+    pub(crate) cos: f64,
+}
+
+/// Least cosine of a [`DirectionCone`]: only less than half of all directions are surely between the corners.
+const WIDEST_COS: f64 = 0.01;
+
 impl Panel {
     /// The panel that is a placed detector, with its sensitive layer.
     #[must_use]
@@ -160,5 +174,20 @@ impl Panel {
     #[must_use]
     pub fn position_m(&self, [fast, slow]: [f64; 2]) -> Vec3 {
         self.pix0_m + slow * self.pixel_m * self.slow + fast * self.pixel_m * self.fast
+    }
+
+    /// The directions to the pixels between two columns and two rows, which are counted from the outer corner of the first;
+    /// `None` where they are too far apart for a cone.
+    pub(crate) fn cone_of(&self, columns: [usize; 2], rows: [usize; 2]) -> Option<DirectionCone> {
+        let depth_m = self.sensor.thickness_m();
+        let corners = core::array::from_fn(|i| {
+            let [column, row] = [columns[i & 1], rows[i >> 1 & 1]].map(|edge| edge as f64);
+            let depth_m = if i & 4 == 0 { 0.0 } else { depth_m };
+            (self.position_m([column, row]) + depth_m * self.normal).normalize()
+        });
+        let middle = corners.iter().fold(Vec3::default(), |sum, &corner| sum + corner).try_normalize()?;
+        let cos = corners.iter().map(|corner| corner.dot(middle)).fold(1.0, f64::min);
+        // NaN, too, is no cone.
+        (cos > WIDEST_COS).then_some(DirectionCone { corners, middle, cos })
     }
 }

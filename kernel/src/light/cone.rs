@@ -1,8 +1,8 @@
 //! The outline of a cone of scattered beams on the panel.
 
-use core::ops::Range;
-
+use crate::lanes::Lanes;
 use crate::panel::Panel;
+use crate::render::geometry::LaneVec;
 use crate::vector::Vec3;
 
 /// A flat panel, or one at a depth below its surface, for the outlines of cones.
@@ -16,10 +16,8 @@ pub(super) struct Outline {
     planes: [Planes; 2],
     fast: Vec3,
     slow: Vec3,
-    /// f x s.
+    /// f x s, turned to the side on which the detector lies.
     normal: Vec3,
-    /// (f x s) . pix0: its sign tells the side on which the detector lies.
-    side: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,24 +30,34 @@ struct Planes {
     cross: f64,
 }
 
-/// Where a cone meets the panel.
-#[derive(Debug, Clone)]
-pub(super) enum Meets {
-    /// It does not.
-    Nowhere,
-    /// In an ellipse.
-    Ellipse(Ellipse),
-    /// It touches a plane parallel to the detector: anywhere.
-    Anywhere,
+/// Where cones meet the panel: in an ellipse, anywhere, because they touch a plane parallel to the panel, or nowhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meets<F: Lanes> {
+    /// Outlines of the cones that meet it in an ellipse.
+    pub(super) ellipse: Ellipse<F>,
+    /// Which these are.
+    pub(super) in_ellipse: F::Mask,
+    /// Which cones meet it anywhere.
+    pub(super) anywhere: F::Mask,
 }
 
 /// The outline of a cone.
-#[derive(Debug, Clone)]
-pub(super) struct Ellipse {
-    /// Its extent along u and along v, in m.
-    pub(super) ranges: [Range<f64>; 2],
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ellipse<F> {
+    /// Its middle along u and along v, in m.
+    pub(super) middle: [F; 2],
+    /// Half of its extents, in m.
+    pub(super) half: [F; 2],
     /// How far the middle of its chord along u moves from one v to the next.
-    pub(super) shear: f64,
+    pub(super) shear: F,
+}
+
+/// The outermost planes that touch a cone, as middle and half of the way between them.
+struct Touching<F: Lanes> {
+    middle: F,
+    half: F,
+    /// Where there are such planes.
+    exist: F::Mask,
 }
 
 impl Planes {
@@ -60,18 +68,25 @@ impl Planes {
     }
 
     /// The outermost planes that touch a cone about the unit vector `p`.
-    fn touching(&self, p: Vec3, sin2: f64) -> Option<Range<f64>> {
-        let (ap, bp) = (self.a.dot(p), self.b.dot(p));
-        let divisor = bp * bp - sin2 * self.bb;
-        let difference = bp * self.a - ap * self.b;
-        let square = difference.dot(difference) - sin2 * self.cross;
-        if !(divisor > 0.0 && square >= 0.0) {
-            return None;
+    #[inline(always)]
+    fn touching<F: Lanes>(&self, p: LaneVec<F>, sin2: F) -> Touching<F> {
+        let splat = |x: f64| sin2.splat_like(x);
+        let (ap, bp) = (p.dot_scalar(self.a), p.dot_scalar(self.b));
+        let divisor = bp * bp - sin2 * splat(self.bb);
+        let (x, y, z) = (
+            bp * splat(self.a.x) - ap * splat(self.b.x),
+            bp * splat(self.a.y) - ap * splat(self.b.y),
+            bp * splat(self.a.z) - ap * splat(self.b.z),
+        );
+        let difference = LaneVec { x, y, z };
+        let square = difference.dot(difference) - sin2 * splat(self.cross);
+        let zero = splat(0.0);
+        let per_divisor = splat(1.0) / divisor;
+        Touching {
+            middle: (sin2 * splat(self.ab) - ap * bp) * per_divisor,
+            half: (sin2 * square).sqrt() * per_divisor,
+            exist: zero.lt(divisor) & zero.le(square),
         }
-        let per_divisor = 1.0 / divisor;
-        let (middle, half) =
-            ((sin2 * self.ab - ap * bp) * per_divisor, libm::sqrt(sin2 * square) * per_divisor);
-        Some(middle - half..middle + half)
     }
 }
 
@@ -79,26 +94,31 @@ impl Outline {
     pub(super) fn new(panel: &Panel, depth_m: f64) -> Self {
         let Panel { fast, slow, .. } = *panel;
         let pix0_m = panel.pix0_m + depth_m * panel.normal;
-        let normal = fast.cross(slow);
+        let across = fast.cross(slow);
         let planes = [Planes::new(pix0_m, fast, slow), Planes::new(pix0_m, slow, fast)];
-        Self { planes, fast, slow, normal, side: normal.dot(pix0_m) }
+        Self { planes, fast, slow, normal: across.dot(pix0_m) * across }
     }
 
-    /// Where a cone about the unit vector `p` meets the detector; sin2 is the square of the sine of half its opening.
-    pub(super) fn meets(&self, p: Vec3, sin2: f64) -> Meets {
+    /// Where cones about the unit vectors `p` meet the detector; sin2 is the square of the sine of half their opening.
+    #[inline(always)]
+    pub(super) fn meets<F: Lanes>(&self, p: LaneVec<F>, sin2: F) -> Meets<F> {
         let [u, v] = &self.planes;
-        let faces = self.normal.dot(p) * self.side > 0.0;
-        match (u.touching(p, sin2), v.touching(p, sin2)) {
-            (Some(_), Some(_)) if !faces => Meets::Nowhere,
-            (Some(u), Some(v)) => Meets::Ellipse(Ellipse { ranges: [u, v], shear: self.shear(p, sin2) }),
-            _ => Meets::Anywhere,
-        }
+        let (u, v) = (u.touching(p, sin2), v.touching(p, sin2));
+        let faces = sin2.splat_like(0.0).lt(p.dot_scalar(self.normal));
+        let exist = u.exist & v.exist;
+        let ellipse =
+            Ellipse { middle: [u.middle, v.middle], half: [u.half, v.half], shear: self.shear(p, sin2) };
+        Meets { ellipse, in_ellipse: exist & faces, anywhere: !exist }
     }
 
     /// The points of the outline have (X.p)^2 - cos^2(alpha) X.X = 0. At constant v, that is a quadratic equation in u,
     /// whose linear term moves the middle between its roots.
-    fn shear(&self, p: Vec3, sin2: f64) -> f64 {
-        let product = |a: Vec3, b: Vec3| a.dot(p) * b.dot(p) - (1.0 - sin2) * a.dot(b);
-        -product(self.fast, self.slow) / product(self.fast, self.fast)
+    #[inline(always)]
+    fn shear<F: Lanes>(&self, p: LaneVec<F>, sin2: F) -> F {
+        let cos2 = sin2.splat_like(1.0) - sin2;
+        let (along, across) = (p.dot_scalar(self.fast), p.dot_scalar(self.slow));
+        let mixed = along * across - cos2 * cos2.splat_like(self.fast.dot(self.slow));
+        let square = along * along - cos2 * cos2.splat_like(self.fast.dot(self.fast));
+        -(mixed / square)
     }
 }

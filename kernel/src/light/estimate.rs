@@ -81,7 +81,7 @@ impl Costs {
             SimdLevel::Portable => Self {
                 lanes: 8.0,
                 lines: 90.0,
-                spot: 140.0,
+                spot: 60.0,
                 cell: 30.0,
                 vector: 80.0,
                 pixel: 30.0,
@@ -90,7 +90,7 @@ impl Costs {
             SimdLevel::Avx2 => Self {
                 lanes: 4.0,
                 lines: 20.0,
-                spot: 130.0,
+                spot: 40.0,
                 cell: 22.0,
                 vector: 8.0,
                 pixel: 8.0,
@@ -99,7 +99,7 @@ impl Costs {
             SimdLevel::Avx512 => Self {
                 lanes: 8.0,
                 lines: 25.0,
-                spot: 130.0,
+                spot: 30.0,
                 cell: 22.0,
                 vector: 9.0,
                 pixel: 5.0,

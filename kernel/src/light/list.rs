@@ -3,9 +3,11 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use super::Light;
-use super::search::{Found, Spot, pixels_with_samples};
+use super::search::Found;
+use super::spots::Spot;
+use super::{Light, lane_of, lanes_in};
 use crate::Error;
+use crate::lanes::{BaseLevel, LaneMask, Lanes, WithSimd};
 use crate::scene::Scene;
 use crate::span::SPAN;
 
@@ -94,16 +96,7 @@ impl<'s> Light<'s, '_> {
             *range = [begin; 2];
             begin += count;
         }
-        for spot in spots {
-            grid.each_cell(spot, |span, pixels| {
-                if let Some([_, end]) = ranges.get_mut(span) {
-                    if let Some(cell) = cells.get_mut(*end as usize) {
-                        *cell = Cell { pair: spot.pair, node: spot.node, pixels };
-                    }
-                    *end += 1;
-                }
-            });
-        }
+        self.scene.p.simd.run(CellsPass { grid: &grid, spots, ranges, cells });
         let pairs = [found.pairs.start, found.pairs.end];
         let scene = SceneAddress::of(self.scene);
         let lowest_exponent = self.reach.lowest_exponent;
@@ -180,18 +173,51 @@ impl SpanGrid {
             (from / SPAN..to / SPAN + 1).for_each(|at| span(first + at));
         }
     }
+}
 
-    /// Calls `cell` with the number of each span that a spot touches, and with its first and last pixel there.
-    fn each_cell(&self, spot: &Spot, mut cell: impl FnMut(usize, [u8; 2])) {
-        for row in self.rows_of(spot) {
-            let heights = [row as f64 + self.inset_px, row as f64 + 1.0 - self.inset_px];
-            let chord = spot.outline.chord(heights);
-            let Some(columns) = pixels_with_samples(chord, self.inset_px, spot.columns) else { continue };
-            let [from, to] = self.after_first(columns);
-            for span in from / SPAN..to / SPAN + 1 {
+/// Sorts the cells of spots into their spans.
+struct CellsPass<'p> {
+    grid: &'p SpanGrid,
+    spots: &'p [Spot],
+    /// Where the cells of each span begin, and where they end so far.
+    ranges: &'p mut [[u32; 2]],
+    cells: &'p mut [Cell],
+}
+
+impl CellsPass<'_> {
+    /// Adds the cells of a spot in a row, between two columns.
+    #[inline(always)]
+    fn add(&mut self, spot: &Spot, row: usize, columns: [u16; 2]) {
+        let [from, to] = self.grid.after_first(columns);
+        let first = (row - self.grid.rows.start) * self.grid.spans;
+        for span in from / SPAN..to / SPAN + 1 {
+            let Some([_, end]) = self.ranges.get_mut(first + span) else { continue };
+            if let Some(cell) = self.cells.get_mut(*end as usize) {
                 let start = span * SPAN;
                 let pixels = [from.max(start) - start, to.min(start + SPAN - 1) - start];
-                cell((row - self.rows.start) * self.spans + span, pixels.map(|pixel| pixel as u8));
+                *cell = Cell { pair: spot.pair, node: spot.node, pixels: pixels.map(|pixel| pixel as u8) };
+            }
+            *end += 1;
+        }
+    }
+}
+
+impl WithSimd for CellsPass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<L: BaseLevel>(mut self, level: L) {
+        for spot in self.spots {
+            let rows = self.grid.rows_of(spot);
+            for row in rows.clone().step_by(L::F::LEN) {
+                let each = level.ramp(row as f64, f64::INFINITY);
+                let [from, to] = spot.outline.columns(each, self.grid.inset_px, spot.columns);
+                let bits = from.le(to).bits() & ((1 << (rows.end - row).min(L::F::LEN)) - 1);
+                let (from, to) = (from.to_array(), to.to_array());
+                for lane in lanes_in(bits) {
+                    let columns = [lane_of(&from, lane) as u16, lane_of(&to, lane) as u16];
+                    self.add(spot, row + lane, columns);
+                }
             }
         }
     }

@@ -85,11 +85,14 @@ mod estimate;
 mod list;
 mod reach;
 mod search;
+mod spots;
 
 pub use estimate::Choice;
 pub use list::{Cell, ListLen, SpotList};
-pub use search::{Found, Spot};
+pub use search::Found;
+pub use spots::Spot;
 
+use core::iter;
 use core::ops::Range;
 
 use crate::Error;
@@ -130,8 +133,10 @@ named!(LightRule, "light": Auto = "auto", List = "list", Loop = "loop");
 pub struct Light<'s, 'a> {
     pub(crate) scene: &'s Scene<'a>,
     pub(crate) reach: Reach,
-    /// The detector, and its deepest layer where there are several.
-    outlines: [Option<Outline>; 2],
+    /// The detector.
+    outline: Outline,
+    /// Its deepest layer where there are several.
+    deepest: Option<Outline>,
 }
 
 impl<'a> Scene<'a> {
@@ -160,14 +165,30 @@ impl<'a> Scene<'a> {
         let reach = Reach::new(self, cutoff)?;
         let deepest_m = p.panel.sensor.layer_m * (p.panel.sensor.layers - 1) as f64;
         let outline = |depth_m| Outline::new(&p.panel, depth_m);
-        let outlines = [Some(outline(0.0)), (deepest_m > 0.0).then(|| outline(deepest_m))];
-        Some(Light { scene: self, reach, outlines })
+        let deepest = (deepest_m > 0.0).then(|| outline(deepest_m));
+        Some(Light { scene: self, reach, outline: outline(0.0), deepest })
     }
 
     /// Sources times orientations.
     pub(crate) fn pairs(&self) -> usize {
         self.p.sources.len().saturating_mul(self.p.orientations.entries().len())
     }
+}
+
+/// The lanes whose bits are set, from the first on.
+#[inline(always)]
+fn lanes_in(mut bits: u32) -> impl Iterator<Item = usize> {
+    iter::from_fn(move || {
+        let lane = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(lane)
+    })
+}
+
+/// The number in a lane.
+#[inline(always)]
+fn lane_of(numbers: &impl AsRef<[f64]>, lane: usize) -> f64 {
+    numbers.as_ref().get(lane).copied().unwrap_or_default()
 }
 
 /// Most sources times orientations that a spot can name.

@@ -7,94 +7,17 @@
 use core::f64::consts::PI;
 use core::ops::Range;
 
-use super::Light;
-use super::cone::{Ellipse, Meets, Outline};
 use super::reach::axes_m;
+use super::spots::{Gathered, Spot};
+use super::{Light, lane_of, lanes_in};
 use crate::Error;
 use crate::beam::Source;
 use crate::crystal::reciprocal_of;
 use crate::lanes::{BaseLevel, LaneMask, Lanes, WithSimd};
-use crate::panel::Panel;
+use crate::panel::DirectionCone;
 use crate::rotation::Orientation;
 use crate::scene::Roi;
 use crate::vector::Vec3;
-
-/// A reciprocal-lattice node whose scattered beam meets the detector, and the pixels about it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Spot {
-    /// Its source and orientation.
-    pub(crate) pair: u32,
-    /// h, k, l.
-    pub(crate) node: [i16; 3],
-    /// First and last column.
-    pub(crate) columns: [u16; 2],
-    /// First and last row.
-    pub(crate) rows: [u16; 2],
-    /// Its outline.
-    pub(super) outline: ChordOutline,
-}
-
-/// An ellipse whose chords along the rows are the spot's columns, in pixels from the outer corner of the first pixel.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct ChordOutline {
-    /// Middle, along fast and slow.
-    middle: [f32; 2],
-    /// Half of the middle chord, and half of the extent along slow; both are infinite where the outline is no ellipse.
-    half: [f32; 2],
-    /// 1 over the latter.
-    per_half_slow: f32,
-    /// Columns that the middle of a chord moves from row to row.
-    shear: f32,
-}
-
-/// How far chords are taken to reach beyond their outline, in pixels, for the rounding of its numbers.
-const CHORD_WIDER_PX: f64 = 0.05;
-
-/// The same for heights, and the part of a height by which f32 may be off.
-const HEIGHT_WIDER: [f64; 2] = [0.02, 3e-7];
-
-/// Ellipses that reach farther than this, in pixels, are not told by f32.
-const FARTHEST_PX: f64 = 1e5;
-
-impl ChordOutline {
-    const UNKNOWN: Self = Self { middle: [0.0; 2], half: [f32::INFINITY; 2], per_half_slow: 0.0, shear: 0.0 };
-
-    fn new(ellipse: &Ellipse, per_pixel: f64) -> Self {
-        let [u, v] = ellipse.ranges.clone().map(|range| [range.start * per_pixel, range.end * per_pixel]);
-        let middle = [u, v].map(|[start, end]| 0.5 * (start + end));
-        let [half_u, half_v] = [u, v].map(|[start, end]| 0.5 * (end - start));
-        let aside = ellipse.shear * half_v;
-        let chord = libm::sqrt((half_u * half_u - aside * aside).max(0.0));
-        let [near_u, near_v] = middle.map(f64::abs);
-        let is_told = |reach: f64| reach < FARTHEST_PX;
-        if ![near_u + half_u, near_v + half_v, aside.abs()].into_iter().all(is_told) {
-            return Self::UNKNOWN;
-        }
-        Self {
-            middle: middle.map(|x| x as f32),
-            half: [chord as f32, half_v as f32],
-            per_half_slow: (1.0 / half_v) as f32,
-            shear: ellipse.shear as f32,
-        }
-    }
-
-    /// The columns of the chords between two heights, in pixels.
-    pub(super) fn chord(&self, heights: [f64; 2]) -> [f64; 2] {
-        let ([u, v], [half_u, half_v]) = (self.middle.map(f64::from), self.half.map(f64::from));
-        let [more, part] = HEIGHT_WIDER;
-        let wider = more + part * (v.abs() + half_v);
-        let [lower, upper] = heights;
-        let within = |offset: f64| offset.min(half_v).max(-half_v);
-        let (lower, upper) = (within(lower - v - wider), within(upper - v + wider));
-        let nearest = if lower > 0.0 { lower } else { upper.min(0.0) } * f64::from(self.per_half_slow);
-        let shear = f64::from(self.shear);
-        let half =
-            half_u * libm::sqrt((1.0 - nearest * nearest).max(0.0)) + CHORD_WIDER_PX * (1.0 + shear.abs());
-        let aside = [lower, upper].map(|offset| shear * offset);
-        let [a, b] = aside;
-        [u + a.min(b) - half, u + a.max(b) + half]
-    }
-}
 
 /// What [`Light::find`] has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,9 +33,6 @@ const NEAR_INTEGER: f64 = 1e-9;
 
 /// Error of scattering vectors, relative to 1/lambda.
 const ROUNDING: f64 = 1e-12;
-
-/// How far spots are taken to reach beyond the outline of their cone, in pixels.
-const WIDER_PX: f64 = 1e-6;
 
 impl Light<'_, '_> {
     /// Finds the spots of `pairs` on some rows of the detector, in the order of the pairs.
@@ -168,8 +88,10 @@ impl Light<'_, '_> {
         };
         let Some(lines) = Lines::new(self, field, source, entry) else { return 0 };
         let grid = self.scene.grid_of(index);
-        let search = Search { lines: &lines, light: self, field, pair: pair as u32, grid, spot };
-        p.simd.run(search)
+        let mut nodes = Gathered::new(&lines, self, field, pair, grid);
+        let count = p.simd.run(Search { nodes: &mut nodes, spot });
+        nodes.find_spots(spot);
+        count
     }
 }
 
@@ -192,11 +114,13 @@ impl Target<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     /// 1 over the edge of a pixel, in 1/m.
-    per_pixel: f64,
+    pub(super) per_pixel: f64,
     /// Distance of the first sample from the edge of its pixel, in pixels.
-    inset_px: f64,
-    columns: [usize; 2],
-    rows: [usize; 2],
+    pub(super) inset_px: f64,
+    /// First and last.
+    pub(super) columns: [usize; 2],
+    /// First and last.
+    pub(super) rows: [usize; 2],
     /// Unit vector to the middle.
     middle: Vec3,
     /// Angle of the farthest corner from the middle.
@@ -215,29 +139,15 @@ impl Field {
         }
         let rows = [start, end - 1];
         let columns = [fast_min, fast_max];
-        let Panel { pix0_m, fast, slow, normal, pixel_m, .. } = scene.p.panel;
-        let depth_m = scene.p.panel.sensor.thickness_m();
-        let corners = corners(columns, rows, depth_m / pixel_m).map(|[u, v, depth]| {
-            (pix0_m + (u * pixel_m) * fast + (v * pixel_m) * slow + (depth * pixel_m) * normal).normalize()
-        });
-        let sum = corners.iter().fold(Vec3::default(), |sum, &corner| sum + corner);
-        let middle = sum.try_normalize();
-        let cos = |middle: Vec3| corners.iter().map(|corner| corner.dot(middle)).fold(1.0, f64::min);
-        // A cone that holds the corners holds all that lies between them only if it is less than half of all
-        // directions; NaN, too, ends in the search of all directions.
-        let cone = middle.map(|middle| (middle, cos(middle))).filter(|&(_, cos)| cos > 0.01);
+        let panel = &scene.p.panel;
+        let [first, last] = columns;
+        // Without a cone all directions are searched.
+        let cone = panel.cone_of([first, last + 1], [start, end]);
         let (middle, angle_rad) =
-            cone.map_or((scene.p.panel.normal, PI), |(middle, cos)| (middle, libm::acos(cos)));
+            cone.map_or((panel.normal, PI), |DirectionCone { middle, cos, .. }| (middle, libm::acos(cos)));
         let inset_px = 0.5 / scene.p.oversample.per_axis as f64;
-        Some(Self { per_pixel: 1.0 / pixel_m, inset_px, columns, rows, middle, angle_rad })
+        Some(Self { per_pixel: 1.0 / panel.pixel_m, inset_px, columns, rows, middle, angle_rad })
     }
-}
-
-/// The corners of a block of pixels and of its lower face, in pixels.
-fn corners(columns: [usize; 2], rows: [usize; 2], depth: f64) -> [[f64; 3]; 8] {
-    let ([u0, u1], [v0, v1]) = (columns, rows);
-    let (u, v) = ([u0 as f64, u1 as f64 + 1.0], [v0 as f64, v1 as f64 + 1.0]);
-    core::array::from_fn(|i| [u[i & 1], v[i >> 1 & 1], if i & 4 == 0 { 0.0 } else { depth }])
 }
 
 /// One of h, k, l in the search of a pair.
@@ -263,36 +173,23 @@ impl Axis {
     }
 }
 
-/// The pixels between two others that have a sample in a range, in pixels, where the first sample of a pixel is
-/// `inset_px` from its edge.
-pub(super) fn pixels_with_samples(
-    [from, to]: [f64; 2],
-    inset_px: f64,
-    [first, last]: [u16; 2],
-) -> Option<[u16; 2]> {
-    let from = (from - (1.0 - inset_px)).max(f64::from(first));
-    let to = (to - inset_px).min(f64::from(last));
-    // Converting to an integer rounds towards 0, and is much faster than rounding in f64.
-    let whole = from as u16;
-    let from = if f64::from(whole) < from { whole.saturating_add(1) } else { whole };
-    (to >= 0.0 && from <= to as u16).then_some([from, to as u16])
-}
-
 /// The lines of nodes of a pair.
 #[derive(Debug, Clone, Copy)]
-struct Lines {
+pub(super) struct Lines {
     /// The axis from sheet to sheet of lines.
     sheet: Axis,
     /// The axis from line to line.
     next: Axis,
     /// The axis along a line.
     along: Axis,
-    k0: Vec3,
+    /// a*, b*, c*, in 1/m.
+    pub(super) reciprocal: [Vec3; 3],
+    pub(super) k0: Vec3,
     /// 1/lambda, and lambda.
-    k: f64,
-    per_k: f64,
+    pub(super) k: f64,
+    pub(super) per_k: f64,
     /// Radius of a spot, in 1/m.
-    radius: f64,
+    pub(super) radius: f64,
 }
 
 impl Lines {
@@ -316,7 +213,22 @@ impl Lines {
         let (a, b) = ordered(a, b);
         let (b, along) = ordered(b, c);
         let (sheet, next) = ordered(a, b);
-        Some(Self { sheet, next, along, k0, k, per_k: source.lambda_m, radius })
+        Some(Self { sheet, next, along, reciprocal, k0, k, per_k: source.lambda_m, radius })
+    }
+}
+
+impl Lines {
+    /// h, k, l of a node, given by its indices from sheet to sheet, from line to line and along the line.
+    fn node(&self, [i, j, l]: [f64; 3]) -> [f64; 3] {
+        core::array::from_fn(|which| {
+            if which == self.sheet.which {
+                i
+            } else if which == self.next.which {
+                j
+            } else {
+                l
+            }
+        })
     }
 }
 
@@ -341,25 +253,20 @@ impl Field {
 }
 
 /// The search along the lines of a pair.
-struct Search<'c, 'l> {
-    lines: &'c Lines,
-    light: &'c Light<'l, 'l>,
-    field: &'c Field,
-    pair: u32,
-    /// The grid of the pair's source.
-    grid: usize,
-    spot: &'c mut dyn FnMut(Spot),
+struct Search<'s, 'c, 'l> {
+    nodes: &'s mut Gathered<'c, 'l>,
+    spot: &'s mut dyn FnMut(Spot),
 }
 
-impl WithSimd for Search<'_, '_> {
+impl WithSimd for Search<'_, '_, '_> {
     /// Lines searched.
     type Output = u64;
 
     #[inline(always)]
     fn with_simd<L: BaseLevel>(self, level: L) -> u64 {
-        let Self { lines, light, field, pair, grid, spot } = self;
+        let Self { nodes, spot } = self;
+        let lines = nodes.lines;
         let &Lines { sheet, next, along, k0, k, radius, .. } = lines;
-        let candidate = Candidate { lines, light, field, pair, grid };
         let spacing = along.reciprocal.length();
         let [e1, e2, e3] = frame_about((1.0 / spacing) * along.reciprocal);
         let ([first, last], [l_first, l_last]) = (next.range, along.range);
@@ -397,18 +304,8 @@ impl WithSimd for Search<'_, '_> {
                     let (from2, to2) = range.integers(m + inner, m + outer);
                     let hit = in_reach & (from1.le(to1) | from2.le(to2));
                     if hit.any() {
-                        let hit = L::F::select(hit, level.splat(1.0), zero).to_array();
-                        let (j, from1, to1) = (j.to_array(), from1.to_array(), to1.to_array());
-                        let (from2, to2) = (from2.to_array(), to2.to_array());
-                        let lanes = [
-                            j.as_ref(),
-                            hit.as_ref(),
-                            from1.as_ref(),
-                            to1.as_ref(),
-                            from2.as_ref(),
-                            to2.as_ref(),
-                        ];
-                        candidate.lanes(i, lanes, spot);
+                        let intervals = [j, from1, to1, from2, to2];
+                        push_lines(nodes, i, hit.bits(), intervals.map(|lanes| lanes.to_array()), spot);
                     }
                 }
                 j0 += L::F::LEN as f64;
@@ -443,106 +340,24 @@ fn frame_about(e3: Vec3) -> [Vec3; 3] {
     [e1, e3.cross(e1), e3]
 }
 
-/// What a node near the spheres needs to become a spot.
-struct Candidate<'c, 'l> {
-    lines: &'c Lines,
-    light: &'c Light<'l, 'l>,
-    field: &'c Field,
-    pair: u32,
-    grid: usize,
-}
-
-impl Candidate<'_, '_> {
-    /// The spots of a vector of lines: their index j, whether a line has any, and the two intervals of each.
-    #[inline(never)]
-    fn lanes(&self, i: f64, [j, hit, from1, to1, from2, to2]: [&[f64]; 6], spot: &mut dyn FnMut(Spot)) {
-        let intervals = from1.iter().zip(to1).zip(from2.iter().zip(to2));
-        for ((&j, &hit), ((&from1, &to1), (&from2, &to2))) in j.iter().zip(hit).zip(intervals) {
-            if hit == 0.0 {
-                continue;
-            }
-            // Where the line does not meet the inner sphere, both intervals may hold the same index.
-            for (from, to) in [(from1, to1), (from2.max(to1 + 1.0), to2)] {
-                let mut l = from;
-                while l <= to {
-                    if let Some(found) = self.spot(i, j, l) {
-                        spot(found);
-                    }
-                    l += 1.0;
-                }
+/// Adds the nodes of those lines of a vector that have some: the index j of each line, and two intervals along it.
+#[inline(never)]
+fn push_lines<A: AsRef<[f64]>>(
+    nodes: &mut Gathered<'_, '_>,
+    i: f64,
+    lines: u32,
+    intervals: [A; 5],
+    spot: &mut dyn FnMut(Spot),
+) {
+    for lane in lanes_in(lines) {
+        let [j, from1, to1, from2, to2] = intervals.each_ref().map(|numbers| lane_of(numbers, lane));
+        // Where the line does not meet the inner sphere, both intervals may hold the same index.
+        for (from, to) in [(from1, to1), (from2.max(to1 + 1.0), to2)] {
+            let mut l = from;
+            while l <= to {
+                nodes.push(nodes.lines.node([i, j, l]), spot);
+                l += 1.0;
             }
         }
-    }
-
-    /// The spot of a node; `None` where it is out of reach, off the field, or has no structure factor.
-    fn spot(&self, i: f64, j: f64, l: f64) -> Option<Spot> {
-        let Lines { sheet, next, along, k0, k, per_k, radius } = *self.lines;
-        let p = k0 + i * sheet.reciprocal + j * next.reciprocal + l * along.reciprocal;
-        let length = p.length();
-        let off = k - length;
-        let is_near = off.abs() <= radius;
-        if !is_near {
-            return None;
-        }
-        let node = core::array::from_fn(|which| {
-            let index = if which == sheet.which {
-                i
-            } else if which == next.which {
-                j
-            } else {
-                l
-            };
-            index as i16
-        });
-        if self.light.scene.p.structure_factors.at_node(self.grid, node.map(i32::from)) == 0.0 {
-            return None;
-        }
-        // K d, p and their difference, at most the radius long, are a triangle.
-        let per_length = 1.0 / length;
-        let half = 0.25 * (radius - off) * (radius + off) * per_length * per_k;
-        let sin2 = if half < 0.5 { 4.0 * half * (1.0 - half) } else { f64::INFINITY };
-        let (columns, rows, outline) = self.field.pixels(&self.light.outlines, per_length * p, sin2)?;
-        Some(Spot { pair: self.pair, node, columns, rows, outline })
-    }
-}
-
-impl Field {
-    /// First and last of the columns and rows inside the outline of a cone, and the outline; `None` where there are none.
-    fn pixels(
-        &self,
-        outlines: &[Option<Outline>; 2],
-        p: Vec3,
-        sin2: f64,
-    ) -> Option<([u16; 2], [u16; 2], ChordOutline)> {
-        let mut union: Option<[Range<f64>; 2]> = None;
-        let mut chords = ChordOutline::UNKNOWN;
-        for outline in outlines.iter().flatten() {
-            match (outline.meets(p, sin2), &mut union) {
-                (Meets::Nowhere, _) => {}
-                (Meets::Anywhere, _) => {
-                    let [columns, rows] =
-                        [self.columns, self.rows].map(|[first, last]| [first as u16, last as u16]);
-                    return Some((columns, rows, ChordOutline::UNKNOWN));
-                }
-                (Meets::Ellipse(ellipse), None) => {
-                    chords = ChordOutline::new(&ellipse, self.per_pixel);
-                    union = Some(ellipse.ranges);
-                }
-                (Meets::Ellipse(ellipse), Some(union)) => {
-                    chords = ChordOutline::UNKNOWN;
-                    for (union, range) in union.iter_mut().zip(ellipse.ranges) {
-                        *union = union.start.min(range.start)..union.end.max(range.end);
-                    }
-                }
-            }
-        }
-        let [u, v] = union?;
-        Some((self.pixels_along(&u, self.columns)?, self.pixels_along(&v, self.rows)?, chords))
-    }
-
-    /// The pixels with a sample in a range along an axis, in m.
-    fn pixels_along(&self, range_m: &Range<f64>, limits: [usize; 2]) -> Option<[u16; 2]> {
-        let range = [range_m.start * self.per_pixel - WIDER_PX, range_m.end * self.per_pixel + WIDER_PX];
-        pixels_with_samples(range, self.inset_px, limits.map(|limit| limit as u16))
     }
 }

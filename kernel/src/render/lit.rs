@@ -42,9 +42,9 @@ pub(crate) struct Lit<'l> {
 impl<'l> Lit<'l> {
     /// The cells of a span, list by list.
     #[inline(always)]
-    fn cells(&self, scene: &Scene<'_>, span: Span) -> impl Iterator<Item = &'l Cell> + use<'l> {
+    fn cells(&self, scene: &Scene<'_>, span: Span) -> impl Iterator<Item = &'l [Cell]> + use<'l> {
         let (slow, index) = (span.slow, Self::span_of(scene, span.first));
-        self.lists.iter().filter_map(move |list| list.in_span(slow, index)).flatten()
+        self.lists.iter().filter_map(move |list| list.in_span(slow, index))
     }
 
     /// The number of the span that begins at a column.
@@ -208,15 +208,17 @@ impl<Sh: SpotKind> WithSimd for LitPass<'_, '_, Sh> {
                 work: &mut *work,
             });
             let mut pairs = Pairs::new(scene);
-            let mut cells = lit.cells(scene, span).peekable();
             if !(multiplies_terms || is_limited) {
-                for cell in cells {
-                    if let Some(pair) = pairs.at(cell.pair) {
-                        Self::steps(scene, span, work, cell, pair, &shape, lowest_exponent);
+                for cells in lit.cells(scene, span) {
+                    for cell in cells {
+                        if let Some(pair) = pairs.at(cell.pair) {
+                            Self::steps(scene, work, cell, pair, &shape, lowest_exponent);
+                        }
                     }
                 }
                 continue;
             }
+            let mut cells = lit.cells(scene, span).flatten().peekable();
             for source in 0..p.sources.len() {
                 if is_limited {
                     run_resolution(ResolutionPass { scene, source, span, work: &mut *work });
@@ -225,7 +227,7 @@ impl<Sh: SpotKind> WithSimd for LitPass<'_, '_, Sh> {
                 while let Some(cell) = cells.next_if(|cell| pairs.is_current(cell.pair)) {
                     if let Some(pair) = pairs.at(cell.pair) {
                         any = true;
-                        Self::steps(scene, span, work, cell, pair, &shape, lowest_exponent);
+                        Self::steps(scene, work, cell, pair, &shape, lowest_exponent);
                     }
                 }
                 if multiplies_terms && (any || left_out > 0.0) {
@@ -243,7 +245,6 @@ impl<Sh: SpotKind> LitPass<'_, '_, Sh> {
     #[inline(always)]
     fn steps<F: Lanes>(
         scene: &Scene<'_>,
-        span: Span,
         work: &mut Workspace,
         cell: &Cell,
         Pair { source, orientation, grid }: Pair<'_>,
@@ -257,9 +258,10 @@ impl<Sh: SpotKind> LitPass<'_, '_, Sh> {
         let [h, k, l] = cell.node;
         let node = [level.splat(f64::from(h)), level.splat(f64::from(k)), level.splat(f64::from(l))];
         let [first, last] = cell.pixels.map(usize::from);
-        let end = (last + 1).min(span.count);
-        let mut at = first - first % F::LEN;
-        while at < end {
+        // Vectors begin at the first pixel, but end in the span.
+        let vectors = (last + 1 - first).div_ceil(F::LEN);
+        let start = first.min(SPAN - (vectors * F::LEN).min(SPAN));
+        for at in (start..start + vectors * F::LEN).step_by(F::LEN) {
             let [x, y, z] = &work.diffracted;
             let diffracted = LaneVec { x: load(level, x, at), y: load(level, y, at), z: load(level, z, at) };
             let q = scattering(diffracted, source);
@@ -271,7 +273,6 @@ impl<Sh: SpotKind> LitPass<'_, '_, Sh> {
             }
             let sum = load(level, &work.sum, at);
             store(amplitude.mul_add(amplitude, sum), &mut work.sum, at);
-            at += F::LEN;
         }
     }
 }

@@ -24,6 +24,7 @@
 //! a span   -> the plain loop, three passes                                              plain, choice
 //!             or, where the scene or a pixel needs it, the general loop                 general, pixel_sum
 //!             or, with a list of spots, only their steps                                lit
+//!             or, before it is rendered, the step that ends interpolation               latch
 //! a step   -> its term joins the sum of its pixel                                       accumulate, background
 //!             or the sums of what contributes to it                                     contributions
 //! ```
@@ -35,6 +36,7 @@ mod completed;
 mod contributions;
 mod general;
 pub(crate) mod geometry;
+mod latch;
 mod lit;
 pub(crate) mod neglect;
 pub(crate) mod observer;
@@ -60,7 +62,6 @@ use crate::Error;
 use crate::carryover::Carryover;
 pub use crate::scene::{Oversample, Roi, Scene, SceneParts, Sensor};
 use crate::span::{PerPixel, SPAN};
-use crate::structure_factor::{LatchPoint, LookupPlan, LookupRule};
 use accumulate::Accumulation;
 use plain::Workspace;
 use row_plan::{PixelRun, Span};
@@ -138,20 +139,6 @@ impl Scene<'_> {
         }
         self.count_uses(slow, fast..=fast, carry);
         Ok(self.evaluate(&self.single_plan(slow, fast, carry).run()))
-    }
-
-    /// The first evaluation in `rows`, in the reference's order, whose block of 4 x 4 x 4 nodes is not
-    /// usable, which switches the reference's interpolation off. `None` when there is none, or when the scene
-    /// does not interpolate.
-    ///
-    /// # Errors
-    /// As [`Scene::render_rows`].
-    pub fn find_latch(&self, rows: Range<usize>, carry: &Carryover<'_>) -> Result<Option<LatchPoint>, Error> {
-        self.check_rows(&rows, carry)?;
-        if self.p.structure_factors.lookup == LookupRule::Nearest || self.grid().is_none() {
-            return Ok(None);
-        }
-        Ok(rows.into_iter().find_map(|slow| self.find_latch_in_row(slow, carry)))
     }
 
     /// One pixel with its intermediate values: `step` is called for every innermost step of the sources
@@ -348,19 +335,5 @@ impl Scene<'_> {
     pub(crate) fn needs_general_loop(&self) -> bool {
         let polarizes_elsewhere = self.polarizes_last() || self.polarizes_centre();
         Accumulation::new(self).multiplies_sum() || self.is_fractional_square() || polarizes_elsewhere
-    }
-
-    fn find_latch_in_row(&self, slow: usize, carry: &Carryover<'_>) -> Option<LatchPoint> {
-        let plan = self.row_plan(slow, carry)?;
-        let scan = |run: &PixelRun<'_>| general::first_fallback(self, run);
-        let spans = plan.spans().find_map(|span| {
-            let mut live = [0.0; SPAN];
-            let run = plan.run_without_singles(&span, &mut live);
-            scan(&PixelRun { lookup: LookupPlan::LatchScan, ..run })
-        });
-        let singles =
-            plan.singles().filter_map(|single| scan(&single.with_lookup(LookupPlan::LatchScan).run()));
-        let (fast, evaluation) = singles.chain(spans).min()?;
-        Some(LatchPoint { slow, fast, evaluation })
     }
 }

@@ -1,6 +1,8 @@
 //! The grid of structure factors, or one for each group of sources: a borrowed slice over h, k, l, and its nodes for
 //! lanes.
 
+use core::ops::Range;
+
 use super::{Nodes, StructureFactors};
 use crate::Error;
 use crate::error::require;
@@ -86,6 +88,17 @@ impl<'a> HklGrid<'a> {
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         self.len
+    }
+
+    /// The first and the last h whose block of nodes the grid holds, and those of k and of l. Where there are none, the
+    /// ranges are empty.
+    pub(crate) fn usable(&self) -> [Range<f64>; 3] {
+        let axis = |(first, len): (i32, usize)| {
+            let first = f64::from(first);
+            first + 2.0..first + len as f64 - 3.0
+        };
+        let ([h, k, l], [nh, nk, nl]) = (self.min, self.len);
+        [(h, nh), (k, nk), (l, nl)].map(axis)
     }
 
     /// The value at a node of one of the grids; `None` where the node is not in it.
