@@ -59,6 +59,7 @@ pub mod direct;
 pub mod elements;
 mod ellipsoid;
 pub mod error;
+pub mod fourier;
 pub mod matrix;
 pub mod model;
 pub mod scatterers;

@@ -11,11 +11,11 @@
 use num_complex::Complex64;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
-use realfft::RealFftPlanner;
 use rustfft::FftPlanner;
 use widebragg_reflections::observations::Hkl;
 
 use crate::error::{Error, zeros};
+use crate::fourier::plan_real;
 
 /// Smallest number not below `least` that has no prime factors but 2, 3 and 5.
 pub(crate) fn smooth_size(least: usize) -> usize {
@@ -86,8 +86,7 @@ pub(crate) fn transform(
     let [h_max, k_max, l_max] = limits;
     debug_assert!((0..3).all(|i| size[i] > 2 * limits[i]));
     let (nh, nk, nl) = (2 * h_max + 1, 2 * k_max + 1, l_max + 1);
-    let mut planner = RealFftPlanner::<f64>::new();
-    let along_w = planner.plan_fft_forward(nw);
+    let along_w = plan_real(nw);
     let mut planner = FftPlanner::new();
     let [along_u, along_v] = [nu, nv].map(|points| planner.plan_fft_forward(points));
 

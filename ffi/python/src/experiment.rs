@@ -44,6 +44,7 @@ use widebragg_formats::stol::StolPoint;
 use crate::failure::raised;
 use crate::images::{self, Stored};
 use crate::pools::pool;
+use crate::traces::set_numbers;
 
 /// The words with which `gradient` reads the parameters of a derivative.
 const WRT: &str = "--wrt";
@@ -511,12 +512,7 @@ impl Experiment {
         };
         let trace = py.detach(|| pool.install(trace)).map_err(raised)?;
         let values = PyDict::new(py);
-        for (name, value) in &trace.taps {
-            match value.numbers() {
-                [number] => values.set_item(name, number)?,
-                numbers => values.set_item(name, numbers)?,
-            }
-        }
+        trace.taps.iter().try_for_each(|(name, value)| set_numbers(&values, name, value.numbers()))?;
         let steps = trace.steps.iter().map(|step| {
             let entry = PyDict::new(py);
             step.counters.iter().try_for_each(|(name, counter)| entry.set_item(name, counter))?;

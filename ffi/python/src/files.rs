@@ -1,13 +1,17 @@
-//! Files by themselves: reflections, geometries, streams, spectra, sources, matrices and tables of structure factors.
+//! Files by themselves: reflections, structure factors, geometries, spectra, sources, matrices and tables.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
+use numpy::{
+    IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyReadonlyArray3, PyUntypedArrayMethods, ToPyArray,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use widebragg_experiment::background::KnownMatter;
+use widebragg_formats::dump;
 use widebragg_formats::failure::Failure;
 use widebragg_formats::geometry::{Crystal, Geometry, GeometryFile};
 use widebragg_formats::hkl::write_list;
@@ -19,8 +23,8 @@ use widebragg_formats::registry::geometry_of_file;
 use widebragg_formats::sources;
 use widebragg_formats::spectrum::read_spectra;
 use widebragg_formats::stol::{Abscissa, StolTable, parse_stol};
-use widebragg_formats::stream::read_stream;
 use widebragg_reflections::cell::Cell;
+use widebragg_reflections::index_box::IndexBox;
 use widebragg_reflections::symmetry::{SpaceGroup, StatedSymmetry};
 
 use crate::failure::raised;
@@ -28,7 +32,7 @@ use crate::failure::raised;
 type Hkl<'py> = Bound<'py, PyArray2<i32>>;
 type Column<'py> = Bound<'py, PyArray1<f64>>;
 
-fn open(path: &Path) -> Result<File, Failure> {
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     let refused = |error| Failure::input(format!("{}: cannot read: {error}", path.display())).of_system();
     File::open(path).map_err(refused)
 }
@@ -117,6 +121,36 @@ pub(crate) fn write_reflections(
     .map_err(raised)
 }
 
+/// The indices of the first node of a binary file of structure factors, and its grid.
+#[pyfunction]
+pub(crate) fn read_dump<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+) -> PyResult<([i32; 3], Bound<'py, PyArray3<f64>>)> {
+    let table = py.detach(|| dump::read_dump(&path)).map_err(raised)?;
+    let (first, shape) = ([table.h.0, table.k.0, table.l.0], table.shape());
+    Ok((first, table.data.into_pyarray(py).reshape(shape)?))
+}
+
+/// Writes a grid whose first node has the indices `first` as a binary file of structure factors.
+#[pyfunction]
+pub(crate) fn write_dump(
+    py: Python<'_>,
+    path: PathBuf,
+    first: [i32; 3],
+    grid: PyReadonlyArray3<'_, f64>,
+) -> PyResult<()> {
+    let axis = |(first, &nodes): (i32, &usize)| {
+        let beyond = || PyValueError::new_err(format!("a grid of {nodes} nodes from {first} on"));
+        let steps = nodes.checked_sub(1).and_then(|steps| i32::try_from(steps).ok());
+        Ok((first, steps.and_then(|steps| first.checked_add(steps)).ok_or_else(beyond)?))
+    };
+    let axes = first.into_iter().zip(grid.shape()).map(axis).collect::<PyResult<Vec<_>>>()?;
+    let &[h, k, l] = &axes[..] else { return Err(PyValueError::new_err("a grid has three axes")) };
+    let values = grid.as_slice()?;
+    py.detach(|| dump::write_dump(&path, &IndexBox { h, k, l }, values)).map_err(raised)
+}
+
 /// What a file says of the geometry of an experiment, counted from 0.
 #[pyfunction]
 pub(crate) fn geometry<'py>(
@@ -180,33 +214,12 @@ fn of_geometry<'py>(py: Python<'py>, geometry: &Geometry) -> PyResult<Bound<'py,
     Ok(entry)
 }
 
-fn of_crystal<'py>(py: Python<'py>, crystal: &Crystal) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn of_crystal<'py>(py: Python<'py>, crystal: &Crystal) -> PyResult<Bound<'py, PyDict>> {
     let entry = PyDict::new(py);
     entry.set_item("A", crystal.a_matrix.as_flattened().to_pyarray(py).reshape([3, 3])?)?;
     entry.set_item("cell", crystal.cell().as_ref().map(numbers_of))?;
     entry.set_item("space_group", &crystal.space_group)?;
     Ok(entry)
-}
-
-/// The images of a stream of CrystFEL.
-#[pyfunction]
-pub(crate) fn stream<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Vec<Bound<'py, PyDict>>> {
-    let chunks = py.detach(|| read_stream(&mut open(&path)?, &path)).map_err(raised)?;
-    let images = chunks.iter().map(|chunk| {
-        let entry = PyDict::new(py);
-        entry.set_item("image", &chunk.image)?;
-        entry.set_item("event", &chunk.event)?;
-        entry.set_item("serial", chunk.serial)?;
-        entry.set_item("wavelength_A", chunk.lambda_m.map(|lambda_m| lambda_m * 1e10))?;
-        let crystals = chunk.lattices.iter().map(|lattice| {
-            let entry = of_crystal(py, &lattice.crystal)?;
-            entry.set_item("shift_mm", lattice.detector_shift_m.map(|shift_m| shift_m * 1e3))?;
-            Ok(entry)
-        });
-        entry.set_item("crystals", crystals.collect::<PyResult<Vec<_>>>()?)?;
-        Ok(entry)
-    });
-    images.collect()
 }
 
 /// The spectra of a file: the name of each, its wavelengths in angstrom and their weights.

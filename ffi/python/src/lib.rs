@@ -13,6 +13,8 @@ mod pools;
 mod shots;
 mod simtbx;
 mod simtbx_rules;
+mod streams;
+mod traces;
 mod words;
 
 use pyo3::prelude::*;
@@ -26,8 +28,8 @@ mod _core {
     use super::experiment::{Carryover, Experiment, Refined};
     #[pymodule_export]
     use super::files::{
-        geometry, known_matter, read_matrix, reflections, source_list, spectra, stol, stream, write_matrix,
-        write_reflections,
+        geometry, known_matter, read_dump, read_matrix, reflections, source_list, spectra, stol, write_dump,
+        write_matrix, write_reflections,
     };
     #[pymodule_export]
     use super::functions::{polarization_factor, rotate, run, sincg, structure_factors};
@@ -39,14 +41,18 @@ mod _core {
         noise_read_out, noise_spread, noise_store, noise_switch_gain, noise_vary,
     };
     #[pymodule_export]
-    use super::shots::Shots;
+    use super::shots::{Shots, read_crystals, read_shots};
     #[pymodule_export]
     use super::simtbx::{
         SimtbxFactors, simtbx_add_spots, simtbx_axes, simtbx_domains, simtbx_misset, simtbx_oversample,
-        simtbx_panel,
+        simtbx_panel, simtbx_threefold,
     };
     #[pymodule_export]
     use super::simtbx_rules::{simtbx_add_background, simtbx_add_noise, simtbx_apply_psf};
+    #[pymodule_export]
+    use super::streams::{stream, write_stream};
+    #[pymodule_export]
+    use super::traces::read_trace;
     #[pymodule_export]
     use super::words::grouped;
 

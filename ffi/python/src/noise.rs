@@ -1,10 +1,12 @@
-//! The stages of a detector's noise, each by itself, on the pixels of panels.
+//! The stages of a detector's noise, each by itself, on images of the shape (panel, slow, fast).
 
 use numpy::{
-    IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArray2, PyUntypedArrayMethods,
+    IntoPyArray, PyArray3, PyArrayDyn, PyArrayMethods, PyReadonlyArray3, PyReadonlyArrayDyn,
+    PyReadwriteArray3, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use widebragg::Error;
 use widebragg::lanes::Simd;
 use widebragg::noise::detector::{
     CommonMode, Counts, DeadTime, Expected, GainMode, GainSwitching, Limits, PixelDifferences, Place, Signal,
@@ -16,72 +18,107 @@ use widebragg_experiment::point_spread::{PointSpread, PointSpreadRule};
 use crate::failure::{raised, refused};
 use crate::pools::pool;
 
-/// What deviates are drawn by: the seed, the number of the frame and that of the panel.
-type Drawn = (u64, u32, u32);
+/// What deviates are drawn by beside panel and pixel: the seed and the number of the frame.
+type Drawn = (u64, u32);
 
-/// The place of all pixels of a panel.
-fn place((seed, frame, panel): Drawn) -> Place {
-    Place { simd: Simd::detect(), seed, frame, panel, first: 0 }
+/// The place of all pixels of each panel.
+fn places((seed, frame): Drawn) -> impl Iterator<Item = Place> {
+    let simd = Simd::detect();
+    (0..).map(move |panel| Place { simd, seed, frame, panel, first: 0 })
 }
 
-/// Applies a stage to the pixels of a panel, (slow, fast).
-fn apply(
-    py: Python<'_>,
-    mut pixels: PyReadwriteArray2<'_, f32>,
-    stage: impl FnOnce(&mut [f32]) + Send,
-) -> PyResult<()> {
-    let pixels = pixels.as_slice_mut()?;
-    py.detach(|| stage(pixels));
-    Ok(())
+/// The number of pixels of a panel, at least 1.
+fn panel_pixels(shape: &[usize]) -> usize {
+    shape.iter().skip(1).product::<usize>().max(1)
 }
 
-/// Photons that are expected in this frame: by the factor of the frame and that of each pixel.
-#[pyfunction]
-pub(crate) fn noise_vary(
+/// Applies a stage to the pixels of each panel.
+fn staged(
     py: Python<'_>,
-    pixels: PyReadwriteArray2<'_, f32>,
-    flicker: f64,
-    pixel_flicker: f64,
+    mut image: PyReadwriteArray3<'_, f32>,
     drawn: Drawn,
+    stage: impl Fn(Place, &mut [f32]) -> Result<(), Error> + Sync,
 ) -> PyResult<()> {
-    let place = place(drawn);
-    apply(py, pixels, |pixels| {
+    let size = panel_pixels(image.shape());
+    let mut panels = places(drawn).zip(image.as_slice_mut()?.chunks_mut(size));
+    py.detach(|| panels.try_for_each(|(place, pixels)| stage(place, pixels))).map_err(refused)
+}
+
+/// Functions for Python of an image, of what deviates are drawn by and of numbers, from what a stage does with a panel.
+macro_rules! stages {
+    ($($(#[$doc:meta])* $name:ident($($number:ident: $type:ty),*) |$place:ident, $pixels:ident| $stage:block)*) => {$(
+        $(#[$doc])*
+        #[pyfunction]
+        pub(crate) fn $name(
+            py: Python<'_>,
+            image: PyReadwriteArray3<'_, f32>,
+            drawn: Drawn,
+            $($number: $type),*
+        ) -> PyResult<()> {
+            staged(py, image, drawn, |$place, $pixels| {
+                let _ = $stage;
+                Ok(())
+            })
+        }
+    )*};
+}
+
+stages! {
+    /// Photons that are expected in this frame: by the factor of the frame and that of each pixel.
+    noise_vary(flicker: f64, pixel_flicker: f64) |place, pixels| {
         let factor = shot_factor(place.simd, flicker, place.seed, place.frame);
         let expected = Expected::new(place, pixels).times(factor);
-        if pixel_flicker > 0.0 {
-            let _ = expected.flicker(pixel_flicker);
-        }
-    })
+        if pixel_flicker > 0.0 { expected.flicker(pixel_flicker) } else { expected }
+    }
+
+    /// Photons that are counted of those that are expected.
+    noise_count() |place, pixels| { Expected::new(place, pixels).count() }
+
+    /// Counts that the dead time leaves.
+    noise_lose(tau_s: f64, exposure_s: f64, is_paralyzable: bool) |place, pixels| {
+        Counts::new(place, pixels).lose(&DeadTime { tau_s, exposure_s, is_paralyzable })
+    }
+
+    /// The static gains of pixels, of mean 1, which are those of all frames.
+    noise_gain_map(calibration: f64) |place, gains| {
+        let Place { simd, seed, panel, first, .. } = place;
+        fill_gain_map(simd, calibration, seed, panel, first, gains)
+    }
+
+    /// ADU with what the pixels of each block (fast, slow) have in common; a row has `columns`.
+    noise_add_common_mode(rms_adu: f64, columns: usize, block: [usize; 2]) |place, pixels| {
+        Signal::new(place, pixels).add_common_mode(&CommonMode { rms_adu, columns, block })
+    }
+
+    /// ADU with the noise of the readout.
+    noise_read_out(rms_adu: f64) |place, pixels| { Signal::new(place, pixels).read_out(rms_adu) }
 }
 
-/// Photons that are counted of those that are expected.
-#[pyfunction]
-pub(crate) fn noise_count(py: Python<'_>, pixels: PyReadwriteArray2<'_, f32>, drawn: Drawn) -> PyResult<()> {
-    apply(py, pixels, |pixels| {
-        let _ = Expected::new(place(drawn), pixels).count();
-    })
+/// The gains of the panel of `pixels` pixels at a place.
+fn at<'g>(place: &Place, gains: Option<&'g [f32]>, pixels: usize) -> Option<&'g [f32]> {
+    gains?.chunks(pixels).nth(place.panel as usize)
 }
 
-/// Counts that the dead time leaves.
+/// ADU of counts.
 #[pyfunction]
-pub(crate) fn noise_lose(
+pub(crate) fn noise_amplify(
     py: Python<'_>,
-    pixels: PyReadwriteArray2<'_, f32>,
-    tau_s: f64,
-    exposure_s: f64,
-    is_paralyzable: bool,
+    image: PyReadwriteArray3<'_, f32>,
+    gain: f64,
+    gain_map: Option<PyReadonlyArray3<'_, f32>>,
 ) -> PyResult<()> {
-    let dead_time = DeadTime { tau_s, exposure_s, is_paralyzable };
-    apply(py, pixels, |pixels| {
-        let _ = Counts::new(place((0, 0, 0)), pixels).lose(&dead_time);
+    let gains = gain_map.as_ref().map(|map| map.as_slice()).transpose()?;
+    staged(py, image, (0, 0), |place, pixels| {
+        let gains = at(&place, gains, pixels.len());
+        Counts::new(place, pixels).amplify(gain, gains).map(drop)
     })
 }
 
-/// Counts as a point spread distributes them.
+/// Counts as a point spread distributes them over each panel.
 #[pyfunction]
 pub(crate) fn noise_spread(
     py: Python<'_>,
-    mut pixels: PyReadwriteArray2<'_, f32>,
+    mut image: PyReadwriteArray3<'_, f32>,
     form: &str,
     width_m: f64,
     pixel_m: f64,
@@ -93,69 +130,15 @@ pub(crate) fn noise_spread(
         let names: Vec<&str> = Form::ALL.iter().map(|form| form.name()).collect();
         PyValueError::new_err(format!("form: {form:?} is none of {}", names.join(", ")))
     })?;
-    let (slow, fast) = (pixels.dims()[0], pixels.dims()[1]);
-    let pixels = pixels.as_slice_mut()?;
+    let (slow, fast, size) = (image.shape()[1], image.shape()[2], panel_pixels(image.shape()));
+    let panels = image.as_slice_mut()?.chunks_mut(size);
     let rule = PointSpreadRule { form, width_m, radius_px };
-    let spread = || PointSpread::new(rule, Simd::detect(), pixel_m, [fast, slow])?.spread(pixels);
+    let spread = || {
+        let spread = PointSpread::new(rule, Simd::detect(), pixel_m, [fast, slow])?;
+        panels.into_iter().try_for_each(|pixels| spread.spread(pixels))
+    };
     let pool = pool(threads.unwrap_or(0))?;
     py.detach(|| pool.install(spread)).map_err(raised)
-}
-
-/// The static gains of the pixels of a panel, of mean 1.
-#[pyfunction]
-pub(crate) fn noise_gain_map(
-    py: Python<'_>,
-    mut gains: PyReadwriteArray2<'_, f32>,
-    calibration: f64,
-    seed: u64,
-    panel: u32,
-) -> PyResult<()> {
-    let gains = gains.as_slice_mut()?;
-    py.detach(|| fill_gain_map(Simd::detect(), calibration, seed, panel, 0, gains));
-    Ok(())
-}
-
-/// ADU of counts.
-#[pyfunction]
-pub(crate) fn noise_amplify(
-    py: Python<'_>,
-    mut pixels: PyReadwriteArray2<'_, f32>,
-    gain: f64,
-    gain_map: Option<PyReadonlyArrayDyn<'_, f32>>,
-) -> PyResult<()> {
-    let gain_map = gain_map.as_ref().map(|gains| gains.as_slice()).transpose()?;
-    let pixels = pixels.as_slice_mut()?;
-    let amplified = py.detach(|| Counts::new(place((0, 0, 0)), pixels).amplify(gain, gain_map).map(drop));
-    amplified.map_err(refused)
-}
-
-/// ADU with what the pixels of each row, or of each block (fast, slow), have in common.
-#[pyfunction]
-pub(crate) fn noise_add_common_mode(
-    py: Python<'_>,
-    pixels: PyReadwriteArray2<'_, f32>,
-    rms_adu: f64,
-    block: Option<[usize; 2]>,
-    drawn: Drawn,
-) -> PyResult<()> {
-    let columns = pixels.dims()[1];
-    let common = CommonMode { rms_adu, columns, block: block.unwrap_or([columns, 1]) };
-    apply(py, pixels, |pixels| {
-        let _ = Signal::new(place(drawn), pixels).add_common_mode(&common);
-    })
-}
-
-/// ADU with the noise of the readout.
-#[pyfunction]
-pub(crate) fn noise_read_out(
-    py: Python<'_>,
-    pixels: PyReadwriteArray2<'_, f32>,
-    rms_adu: f64,
-    drawn: Drawn,
-) -> PyResult<()> {
-    apply(py, pixels, |pixels| {
-        let _ = Signal::new(place(drawn), pixels).read_out(rms_adu);
-    })
 }
 
 /// The whole numbers that are stored of ADU, of the same shape.
@@ -173,30 +156,39 @@ pub(crate) fn noise_store<'py>(
     stored.into_pyarray(py).reshape(shape)
 }
 
-/// The words of a panel whose pixels choose their gain: of counts, with (gain, pedestal, readout) of each mode.
+/// The words of a detector whose pixels choose their gain: of counts, with (gain, pedestal, readout) of each mode.
 #[pyfunction]
 pub(crate) fn noise_switch_gain<'py>(
     py: Python<'py>,
-    pixels: PyReadonlyArrayDyn<'py, f32>,
+    image: PyReadonlyArray3<'py, f32>,
+    drawn: Drawn,
     photon_kev: f64,
     switch_kev: [f64; 2],
     modes: [(f64, f64, f64); 3],
-    gain_map: Option<PyReadonlyArrayDyn<'py, f32>>,
-    drawn: Drawn,
-) -> PyResult<Bound<'py, PyArrayDyn<i32>>> {
+    gain_map: Option<PyReadonlyArray3<'_, f32>>,
+) -> PyResult<Bound<'py, PyArray3<i32>>> {
     let modes = modes.map(|(adu_per_kev, pedestal_adu, readout_adu)| GainMode {
         adu_per_kev,
         pedestal_adu,
         readout_adu,
     });
     let switching = GainSwitching { photon_kev, switch_kev, modes };
-    let gains = gain_map.as_ref().map(|gains| gains.as_slice()).transpose()?;
-    let differences = PixelDifferences { gains, ..PixelDifferences::default() };
-    let shape = pixels.shape().to_vec();
-    let pixels = pixels.as_slice()?;
+    let &[panels, slow, fast] = image.shape() else {
+        return Err(PyValueError::new_err("three axes are needed"));
+    };
+    let (size, pixels) = (panel_pixels(image.shape()), image.as_slice()?);
+    let gains = gain_map.as_ref().map(|map| map.as_slice()).transpose()?;
     let mut words = vec![0; pixels.len()];
-    py.detach(|| switching.store(place(drawn), pixels, &differences, &mut words)).map_err(refused)?;
-    words.into_pyarray(py).reshape(shape)
+    let stored = py.detach(|| {
+        let panels = pixels.chunks(size).zip(words.chunks_mut(size));
+        places(drawn).zip(panels).try_for_each(|(place, (pixels, words))| {
+            let gains = at(&place, gains, size);
+            let differences = PixelDifferences { gains, ..PixelDifferences::default() };
+            switching.store(place, pixels, &differences, words).map(drop)
+        })
+    });
+    stored.map_err(refused)?;
+    words.into_pyarray(py).reshape([panels, slow, fast])
 }
 
 /// The numbers of `count` bad pixels of a panel with `pixels` pixels.

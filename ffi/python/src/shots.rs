@@ -8,23 +8,29 @@ use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use widebragg_cli::commands::render::arrays::{Subject, TruthFiles};
 use widebragg_cli::commands::setup::SetUp;
 use widebragg_cli::commands::setup::shots::Plan;
 use widebragg_cli::options::{self, Command, Options};
 use widebragg_experiment::detector_noise::{DetectorNoise, NoiseStages};
 use widebragg_experiment::experiment::Experiment;
-use widebragg_formats::shot_table::CrystalRow;
+use widebragg_formats::geometry::Frame;
+use widebragg_formats::shot_table::{BeamRow, CrystalRow, ShotRows, parse_crystals, parse_shots};
 
 use crate::experiment::{rendered, set_up, shape, stored};
 use crate::failure::raised;
+use crate::files::open;
 
 /// Shots, set up from the options of `widebragg shots`.
 #[pyclass(frozen, module = "widebragg._core")]
 pub(crate) struct Shots {
     options: Options,
+    words: Vec<String>,
     plan: Plan,
     /// What the shots have in common.
     base: Experiment,
+    /// The frame of the laboratory, where a file of geometry tells it.
+    laboratory: Option<Frame>,
     noise_stages: NoiseStages,
     /// What the user should know, a sentence each.
     warnings: Vec<String>,
@@ -46,9 +52,11 @@ impl Shots {
                 ));
             }
         };
-        let (SetUp { experiment: base, plan, noise_stages, .. }, warnings) = set_up(py, &options, files)?;
+        let (set_up, warnings) = set_up(py, &options, files)?;
+        let SetUp { experiment: base, geometry, plan, noise_stages, .. } = set_up;
+        let laboratory = geometry.as_ref().map(|geometry| geometry.frame());
         let plan = plan.ok_or_else(|| PyValueError::new_err("shots: there are none"))?;
-        Ok(Self { options, plan, base, noise_stages, warnings, noise: OnceLock::new() })
+        Ok(Self { options, words, plan, base, laboratory, noise_stages, warnings, noise: OnceLock::new() })
     }
 
     /// What the user should know, a sentence each.
@@ -99,26 +107,27 @@ impl Shots {
         let shot = self.plan.truth.get(index);
         let shot =
             shot.ok_or_else(|| PyIndexError::new_err(format!("shot {index} of {shots}, counted from 0")))?;
-        let truth = PyDict::new(py);
-        truth.set_item("number", shot.number)?;
-        truth.set_item("wavelength_A", shot.beam.lambda_m.unwrap_or(self.base.lambda0_m) * 1e10)?;
-        truth.set_item("spectrum", shot.beam.spectrum)?;
-        truth.set_item("fluence", shot.beam.fluence_per_m2.unwrap_or(self.base.fluence_per_m2))?;
-        let shift_m = shot.beam.shift_m.unwrap_or_default();
-        truth.set_item("shift_mm", shift_m.map(|along_m| along_m * 1e3))?;
-        let is_crystal = |crystal: &&CrystalRow| crystal.weight != Some(0.0);
-        let crystals = shot.crystals.iter().filter(is_crystal).map(|crystal| {
-            let entry = PyDict::new(py);
-            entry.set_item("A", crystal.a_matrix)?;
-            entry.set_item("misset_deg", crystal.misset_deg)?;
-            entry.set_item("cell", crystal.cell)?;
-            entry.set_item("N", crystal.cells.unwrap_or(self.base.crystallite.cells))?;
-            entry.set_item("weight", crystal.weight.unwrap_or(1.0))?;
-            entry.set_item("mosaic_spread_deg", crystal.mosaic_deg)?;
-            Ok(entry)
-        });
-        truth.set_item("crystals", crystals.collect::<PyResult<Vec<_>>>()?)?;
-        Ok(truth)
+        let Experiment { lambda0_m, fluence_per_m2, .. } = self.base;
+        let mut told = shot.clone();
+        let BeamRow { lambda_m, fluence_per_m2: fluence, shift_m, .. } = &mut told.beam;
+        lambda_m.get_or_insert(lambda0_m);
+        fluence.get_or_insert(fluence_per_m2);
+        shift_m.get_or_insert_default();
+        for crystal in &mut told.crystals {
+            crystal.cells.get_or_insert(self.base.crystallite.cells);
+            crystal.weight.get_or_insert(1.0);
+        }
+        of_shot(py, &told)
+    }
+
+    /// Writes what all shots are as a table.
+    fn write_truth(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        self.write(py, &TruthFiles { table: Some(path), stream: None })
+    }
+
+    /// Writes what all shots are as a stream of CrystFEL, with the reflections that are predicted.
+    fn write_stream(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        self.write(py, &TruthFiles { table: None, stream: Some(path) })
     }
 }
 
@@ -127,4 +136,55 @@ impl Shots {
     fn threads(&self, asked: Option<usize>) -> usize {
         asked.or(self.options.threads).unwrap_or(0)
     }
+
+    fn write(&self, py: Python<'_>, files: &TruthFiles) -> PyResult<()> {
+        let subject = Subject {
+            experiment: &self.base,
+            plan: Some(&self.plan),
+            laboratory: self.laboratory,
+            args: &self.words,
+        };
+        py.detach(|| files.write(&self.options, subject)).map_err(raised)
+    }
+}
+
+/// The shots of a table.
+#[pyfunction]
+pub(crate) fn read_shots<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let shots = py.detach(|| parse_shots(open(&path)?, &path)).map_err(raised)?;
+    shots.iter().map(|shot| of_shot(py, shot)).collect()
+}
+
+/// The crystals of a table.
+#[pyfunction]
+pub(crate) fn read_crystals<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let crystals = py.detach(|| parse_crystals(open(&path)?, &path)).map_err(raised)?;
+    crystals.iter().map(|crystal| of_crystal(py, crystal)).collect()
+}
+
+/// A shot: what its crystals share, and those that are there.
+fn of_shot<'py>(py: Python<'py>, shot: &ShotRows) -> PyResult<Bound<'py, PyDict>> {
+    let BeamRow { lambda_m, spectrum, fluence_per_m2, shift_m } = shot.beam;
+    let entry = PyDict::new(py);
+    entry.set_item("number", shot.number)?;
+    entry.set_item("wavelength_A", lambda_m.map(|lambda_m| lambda_m * 1e10))?;
+    entry.set_item("spectrum", spectrum)?;
+    entry.set_item("fluence", fluence_per_m2)?;
+    entry.set_item("shift_mm", shift_m.map(|shift_m| shift_m.map(|along_m| along_m * 1e3)))?;
+    let crystals = shot.crystals.iter().filter(|crystal| crystal.weight != Some(0.0));
+    let crystals = crystals.map(|crystal| of_crystal(py, crystal));
+    entry.set_item("crystals", crystals.collect::<PyResult<Vec<_>>>()?)?;
+    Ok(entry)
+}
+
+fn of_crystal<'py>(py: Python<'py>, crystal: &CrystalRow) -> PyResult<Bound<'py, PyDict>> {
+    let CrystalRow { weight, misset_deg, a_matrix, cell, cells, mosaic_deg } = *crystal;
+    let entry = PyDict::new(py);
+    entry.set_item("A", a_matrix)?;
+    entry.set_item("misset_deg", misset_deg)?;
+    entry.set_item("cell", cell)?;
+    entry.set_item("N", cells)?;
+    entry.set_item("weight", weight)?;
+    entry.set_item("mosaic_spread_deg", mosaic_deg)?;
+    Ok(entry)
 }

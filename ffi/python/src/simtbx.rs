@@ -39,6 +39,7 @@ use widebragg_experiment::threads;
 use widebragg_formats::hkl_table::{HklTable, MAX_CELLS};
 use widebragg_formats::sources::SourceLine;
 use widebragg_reflections::index_box::IndexBox;
+use widebragg_reflections::symmetry::{Rotation, SpaceGroup};
 
 use crate::failure::raised;
 use crate::pools::pool;
@@ -95,6 +96,31 @@ impl SimtbxFactors {
     fn shape(&self) -> [usize; 3] {
         self.0.shape()
     }
+}
+
+/// The lattice points in the cell of a space group, and the threefold rotations of its Laue group, which turn fractional
+/// coordinates.
+#[pyfunction]
+pub(crate) fn simtbx_threefold(space_group: &str) -> PyResult<(usize, Vec<Rotation>)> {
+    let group = SpaceGroup::from_name(space_group, None);
+    let group = group.map_err(|failure| PyValueError::new_err(failure.to_string()))?;
+    let mut threefold: Vec<Rotation> = Vec::new();
+    for rotation in group.rotations() {
+        // Of a rotation and its product with the inversion, the one that keeps hands.
+        let sign = determinant(rotation);
+        let proper = rotation.map(|row| row.map(|element| sign * element));
+        // 1 + 2 cos(angle).
+        let trace: i32 = (0..3).map(|axis| proper[axis][axis]).sum();
+        if trace == 0 && !threefold.contains(&proper) {
+            threefold.push(proper);
+        }
+    }
+    Ok((group.centring(), threefold))
+}
+
+fn determinant([a, b, c]: &Rotation) -> i32 {
+    let minor = |i: usize, j: usize| b[i] * c[j] - b[j] * c[i];
+    a[0] * minor(1, 2) - a[1] * minor(0, 2) + a[2] * minor(0, 1)
 }
 
 /// The region of a first and last pixel along fast, then along slow.

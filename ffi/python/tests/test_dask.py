@@ -42,6 +42,25 @@ def test_dask_renders(small, expected, scheduler):
     assert np.array_equal(dask.compute(*tasks, scheduler=scheduler, num_workers=2), expected)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_cluster_renders(small, expected, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    dask = pytest.importorskip("dask", reason="dask is not installed")
+    folder = {"temporary_directory": str(tmp_path), "distributed.worker.daemon": True}
+    with (
+        dask.config.set(folder),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert len(client.scheduler_info()["workers"]) == 2
+        # Sent once, and named by what it is.
+        sent = client.scatter(small, broadcast=True)
+        images = client.gather(client.map(image_of, [sent] * len(ANGLES), ANGLES))
+        assert np.array_equal(images, expected)
+        tasks = [dask.delayed(image_of)(small, angle) for angle in ANGLES]
+        assert np.array_equal(client.gather(client.compute(tasks)), expected)
+
+
 def test_dask_knows_equal_experiments(small):
     base = pytest.importorskip("dask.base", reason="dask is not installed")
     token = base.tokenize(small)

@@ -89,7 +89,7 @@ def lines(draw) -> str:
     return " ".join(word for word in words if word)
 
 
-@settings(max_examples=LINES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=LINES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=lines())
 def test_random_images_are_those_of_the_program(program, line):
     Path("two.geom").write_text(GEOM)

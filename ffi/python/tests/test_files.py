@@ -184,6 +184,138 @@ def test_streams(tmp_path, monkeypatch):
         np.testing.assert_allclose(np.linalg.norm(crystal["A"], axis=0), lengths, rtol=1e-4)
 
 
+def test_what_shots_are_is_written_as_by_the_program(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = SMALL.replace("-misset 10 20 30 ", "") + " --shots 4 --crystals-per-shot 2 --nxmx shots.nxs"
+    code, said = run(["shots", *line.split(), "--stream", "program.stream", "--truth", "program.csv", "--quiet"])
+    assert code == 0, said
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", wb.WidebraggWarning)
+        shots = wb.Shots(line)
+    shots.write_truth("own.csv")
+    shots.write_stream("own.stream")
+    assert Path("own.csv").read_bytes() == Path("program.csv").read_bytes()
+    own, theirs = (Path(f"{name}.stream").read_text().splitlines() for name in ("own", "program"))
+    # The third line is the command, and files are named by absolute paths in Python.
+    assert [line.replace(f"{tmp_path}/", "") for line in own[3:]] == theirs[3:] and len(own) > 100
+    for shot, told in zip(shots, wb.read_shots("own.csv"), strict=True):
+        assert told.pop("number") == shot.number and told["crystals"]
+        for crystal, true in zip(told["crystals"], shot.truth["crystals"], strict=True):
+            assert crystal["A"] == true["A"] and crystal["N"] == true["N"] and crystal["misset_deg"] is None
+        assert told["wavelength_A"] == pytest.approx(shot.truth["wavelength_A"])
+    Path("few.csv").write_text("shot,weight,energy_ev\n1,1,9000\n3,0,\n")
+    first, blank = wb.read_shots("few.csv")
+    assert first["wavelength_A"] == pytest.approx(12398.41984 / 9000) and first["fluence"] is None
+    assert blank["number"] == 3 and blank["crystals"] == [] and blank["shift_mm"] is None
+    with pytest.raises(ValueError, match="few.csv: column shot is of a table of shots"):
+        wb.read_crystals("few.csv")
+    with pytest.raises(OSError, match="none.csv: cannot read"):
+        wb.read_shots("none.csv")
+    with pytest.raises(OSError):
+        shots.write_truth("no/such/folder.csv")
+
+
+def test_streams_are_written_and_read(small, tmp_path):
+    small.write_geometry(tmp_path / "a.expt")
+    crystal = wb.read_geometry(tmp_path / "a.expt")["crystal"]
+    predicted = small.predictions()
+    n = len(predicted["d_A"])
+    assert n > 10
+    reflections = {**predicted, "intensity": np.arange(n) * 10.0, "sigma": np.full(n, 2.5)}
+    images = [
+        {"image": "a.h5", "event": "//0", "serial": 7, "wavelength_A": 1.0, "crystals": [
+            {"A": crystal["A"], "shift_mm": (0.25, -0.5), "reflections": reflections}, {"A": crystal["A"]},
+        ]},
+        {"image": "b.h5"},
+    ]  # fmt: skip
+    path = tmp_path / "a.stream"
+    wb.write_stream(path, iter(images), tmp_path / "a.expt")
+    hit, blank = wb.read_stream(path)
+    assert (hit["image"], hit["event"], hit["serial"]) == ("a.h5", "//0", 7)
+    assert hit["wavelength_A"] == pytest.approx(1.0) and hit["crystals"][0]["shift_mm"] == pytest.approx([0.25, -0.5])
+    assert blank == {"image": "b.h5", "event": None, "serial": None, "wavelength_A": None, "crystals": []}
+    assert hit["crystals"][0]["cell"] == pytest.approx(crystal["cell"], rel=1e-6)
+    # z is along the beam in a stream, and to the source in an experiment list.
+    turned = np.diag([-1.0, 1.0, -1.0]) @ crystal["A"]
+    np.testing.assert_allclose(hit["crystals"][0]["A"], turned, rtol=1e-6, atol=1e-9)
+    text = path.read_text()
+    first = text.split("panel\n", 1)[1].split("End of reflections")[0].split("\n")[:n]
+    table = np.array([row.split()[:9] for row in first], dtype=float)
+    assert np.array_equal(table[:, :3], predicted["hkl"]) and np.array_equal(table[:, 3], np.arange(n) * 10)
+    np.testing.assert_allclose(table[:, 7], predicted["fast_px"], atol=6e-4)
+    np.testing.assert_allclose(table[:, 8], predicted["slow_px"], atol=6e-4)
+
+    def of(**changes):
+        return [{"image": "a.h5", "crystals": [{"A": crystal["A"], "reflections": {**predicted, **changes}}]}]
+
+    for wrong, words in [
+        (of(panel=np.full(n, 1)), "a reflection on panel 1 of 1"),
+        (of(panel=np.full(n, -1)), "a reflection on panel -1 of 1"),
+        (of(fast_px=[1.0]), "columns of n numbers"),
+        (of(hkl=predicted["hkl"][:, :2]), "indices of shape"),
+        (of(hkl=predicted["hkl"] + 0.5), "whole numbers"),
+        ([{"image": "a\nb"}], "line ends"),
+        ([{"image": "a", "wavelength_A": 0.0}], "not above 0"),
+        ([{"image": "a", "crystals": [{"A": np.zeros((3, 3))}]}], "span no volume"),
+        ([{"image": "a", "crystals": [{"A": [1, 2, 3]}]}], "A: an array of shape"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            wb.write_stream(tmp_path / "b.stream", wrong, tmp_path / "a.expt")
+    assert not (tmp_path / "b.stream").exists()
+
+
+def test_dumps_are_those_of_the_program(program, tmp_path):
+    rng = np.random.default_rng(5)
+    first, grid = (-9, -8, -12), rng.uniform(1, 900, (19, 17, 25))
+    wb.write_dump("Fdump.bin", first, grid)
+    again, read = wb.read_dump("Fdump.bin")
+    assert again == first and np.array_equal(read, grid)
+    line = SMALL.replace("-default_F 100 ", "")
+    hkl = np.stack(np.meshgrid(*[np.arange(n) + at for n, at in zip(grid.shape, first)], indexing="ij"), axis=-1)
+    experiment = wb.Experiment(line, hkl=(hkl.reshape(-1, 3), grid.ravel()))
+    found, nodes = experiment.structure_factors
+    assert np.array_equal(experiment.render().ravel(), program(line))
+    wb.write_dump("again.bin", found, nodes)
+    assert wb.read_dump("again.bin")[0] == found
+    for wrong, words in [
+        (lambda: wb.write_dump("b.bin", first, grid[0]), "three axes"),
+        (lambda: wb.write_dump("b.bin", first, grid[:0]), "three axes that are not empty"),
+        (lambda: wb.write_dump("b.bin", first, np.full((2, 2, 2), np.nan)), "not finite"),
+        (lambda: wb.write_dump("b.bin", (2**31 - 1, 0, 0), grid), "from 2147483647 on"),
+        (lambda: wb.read_dump(GOLDEN / "geometry/slab.geom"), "not a structure factor dump"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            wrong()
+    with pytest.raises(TypeError):
+        wb.write_dump("b.bin", (0.5, 0, 0), grid)
+    with pytest.raises(OSError):
+        wb.write_dump("no/such/folder.bin", first, grid)
+
+
+@pytest.mark.parametrize(("format", "digits"), [("json", 1e-15), ("text", 1e-14)])
+def test_traces_are_those_of_the_program(program, small, format, digits):
+    command = ["trace", *SMALL.split(), "--pixel", "8", "12", "--pixel", "3", "4", "--format", format, "--out", "t"]
+    code, said = run([*command, "--quiet"])
+    assert code == 0, said
+    trace = wb.read_trace("t")
+    assert [pixel.position for pixel in trace.pixels] == [(8, 12), (3, 4)]
+    for pixel in trace.pixels:
+        expected = small.trace(*pixel.position)
+        steps = expected.pop("steps")
+        # Here the number of steps, there the steps themselves.
+        assert pixel.values.pop("steps") == len(pixel.steps) == len(steps) == 49
+        assert pixel.values.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_allclose(pixel.values[name], value, rtol=digits, err_msg=name)
+        for found, step in zip(pixel.steps, steps):
+            step.pop("carryover")
+            assert found.keys() == step.keys()
+            np.testing.assert_allclose(list(found.values()), [step[name] for name in found], rtol=digits)
+    Path("no.txt").write_text("nothing of the kind\n")
+    with pytest.raises(ValueError, match="no.txt: no tap"):
+        wb.read_trace("no.txt")
+
+
 def test_small_files(tmp_path):
     (tmp_path / "s.txt").write_text("# energy_eV one two\n12000 1 0\n12398.41984332 2 3\n")
     spectra = wb.read_spectra(tmp_path / "s.txt")

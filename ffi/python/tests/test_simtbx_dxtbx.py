@@ -126,3 +126,61 @@ def test_experiment_lists_have_all_models(tmp_path):
     assert experiment.crystal.get_unit_cell().parameters() == pytest.approx(crystal.get_unit_cell().parameters())
     assert np.array_equal(experiment.imageset.get_raw_data(0)[0].as_numpy_array(), image)
     assert (tmp_path / "a.expt").read_text().count("real_space_a") == 1
+
+
+def test_image_sets_of_whole_numbers():
+    SIM = nanoBragg(detpixels_slowfast=(12, 10), pixel_size_mm=1, oversample=1)
+    SIM.raw_pixels = np.arange(120.0) + 0.75
+    SIM.cbf_int = True
+    whole = SIM.imageset.get_raw_data(0)[0].as_numpy_array()
+    assert whole.dtype.kind == "i" and whole.ravel().tolist() == list(range(120))
+
+
+@pytest.mark.parametrize("cbf_int", [False, True])
+def test_cbf_files_hold_what_was_asked_for(tmp_path, cbf_int):
+    SIM = nanoBragg(detpixels_slowfast=(12, 10), pixel_size_mm=1, oversample=1)
+    SIM.raw_pixels = np.arange(120.0) + 0.75
+    path = tmp_path / "a.cbf"
+    try:
+        SIM.to_cbf(str(path), intfile_scale=2, cbf_int=cbf_int)
+    except TypeError as error:
+        if "set_integerarray" not in str(error):
+            raise
+        pytest.skip("this dxtbx cannot write CBF files of whole numbers: they are not tested")
+    kind = b"signed 32-bit integer" if cbf_int else b"signed 64-bit real IEEE"
+    assert b'X-Binary-Element-Type: "' + kind in path.read_bytes()
+
+
+def test_centred_groups_have_threefold_domains():
+    from dxtbx.model import CrystalFactory
+
+    # The primitive cell of a face-centred cube of 100 A.
+    primitive = {
+        "__id__": "crystal", "real_space_a": (0, 50, 50), "real_space_b": (50, 0, 50), "real_space_c": (50, 50, 0),
+        "space_group_hall_symbol": " P 1",
+    }  # fmt: skip
+    SIM = nanoBragg(detpixels_slowfast=(4, 4))
+    SIM.set_mosaic_blocks_sym(CrystalFactory.from_dict(primitive), "F 2 3", 1)
+    turns = [np.reshape(block, (3, 3)) for block in SIM.get_mosaic_blocks()[1:]]
+    assert len(turns) == 8
+    axes = np.array([primitive[f"real_space_{name}"] for name in "abc"], dtype=float)
+    for turn in turns:
+        assert np.trace(turn) == pytest.approx(0)
+        indices = np.linalg.solve(axes.T, turn @ axes.T)
+        np.testing.assert_allclose(indices, np.round(indices), atol=1e-12)
+
+
+def test_nxmx_files_are_read_by_dxtbx(tmp_path):
+    from dxtbx.model.experiment_list import ExperimentListFactory
+
+    detector, beam, crystal = models()
+    SIM = nanoBragg(detector, beam)
+    image = rendered(SIM, crystal)
+    SIM.to_nexus_nxmx(tmp_path / "a.nxs")
+    (experiment,) = ExperimentListFactory.from_filenames([str(tmp_path / "a.nxs")])
+    assert experiment.beam.get_wavelength() == pytest.approx(1.3)
+    assert experiment.detector[0].get_origin() == pytest.approx(PANEL.origin)
+    assert experiment.detector[0].get_fast_axis() == pytest.approx(PANEL.fast)
+    found = experiment.imageset.get_raw_data(0)[0].as_numpy_array()
+    # Below 1e-38 a float32 loses digits.
+    np.testing.assert_allclose(found, image, rtol=1e-6, atol=1e-36)

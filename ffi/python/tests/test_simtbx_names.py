@@ -12,10 +12,10 @@ import warnings
 import numpy as np
 import pytest
 
+import widebragg as wb
 from simtbx_doubles import Beam, Cell, MillerArray, Panel
 from widebragg.simtbx import SimtbxWarning, convention, nanoBragg, shapetype
 from widebragg.simtbx.arrays import FlexArray, numbers
-from widebragg.simtbx.names import NOT_HERE
 from widebragg.simtbx.warning import forget
 
 #: What at least three public files use, in the order of how many do.
@@ -116,14 +116,6 @@ def test_writing_an_unknown_name_warns_once_and_names_what_was_meant(SIM, name, 
 def test_nothing_is_guessed_for_a_name_that_is_like_none(SIM):
     with pytest.warns(SimtbxWarning, match="it has no effect$"):
         SIM.my_notes = "x"
-
-
-@pytest.mark.parametrize("name", NOT_HERE)
-def test_what_is_not_here_says_so(SIM, name):
-    with pytest.raises(NotImplementedError, match=f"^{name}: not in widebragg; "):
-        getattr(SIM, name)
-    with pytest.raises(NotImplementedError, match=f"^{name}: not in widebragg; "):
-        setattr(SIM, name, 1)
 
 
 def test_defaults_of_simtbx():
@@ -584,3 +576,136 @@ def test_axes_of_the_domains():
     first, second = SIM.get_mosaic_domains_abc_phi_0()
     assert first == pytest.approx(alone)
     np.testing.assert_allclose(np.reshape(second, (3, 3))[0], turn @ axes[0])
+
+
+def hexagonal(angle_deg: float = 0.0) -> dict[str, object]:
+    """A crystal of 60 x 60 x 80 A, 120 degrees, turned about c."""
+    axes = 60 * np.array([[1, 0, 0], [-0.5, np.sqrt(0.75), 0], [0, 0, 80 / 60]])
+    cos, sin = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    axes = axes @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]).T
+    return {f"real_space_{name}": tuple(axis) for name, axis in zip("abc", axes)}
+
+
+def test_domains_of_threefold_rotations():
+    SIM = nanoBragg(detpixels_slowfast=(4, 4))
+    SIM.set_mosaic_blocks_sym(hexagonal(), "P 61 2 2", 1)
+    assert SIM.mosaic_domains == 3 and SIM.mosaic_spread_deg == 1e-6
+    axes = np.array(list(hexagonal().values()))
+    identity, first, second = (np.reshape(block, (3, 3)) for block in SIM.get_mosaic_blocks())
+    assert np.array_equal(identity, np.eye(3))
+    for turn in (first, second):
+        assert np.trace(turn) == pytest.approx(0) and np.linalg.det(turn) == pytest.approx(1)
+        np.testing.assert_allclose(turn @ turn @ turn, np.eye(3), atol=1e-12)
+        # Axes become axes of the same lattice.
+        indices = np.linalg.solve(axes.T, turn @ axes.T)
+        np.testing.assert_allclose(indices, np.round(indices), atol=1e-12)
+    np.testing.assert_allclose(first @ second, np.eye(3), atol=1e-12)
+    for symbol, domains in [("P 1", 1), ("P 4", 1), ("P 63 m c", 3), ("P 2 3", 9), ("P -3", 3)]:
+        SIM = nanoBragg(detpixels_slowfast=(4, 4))
+        SIM.set_mosaic_blocks_sym(hexagonal(), symbol, 1)
+        assert SIM.mosaic_domains == domains, symbol
+    # Of two domains and what they had been turned to before.
+    SIM = nanoBragg(detpixels_slowfast=(4, 4))
+    SIM.mosaic_spread_deg, SIM.mosaic_domains = 0.5, 5
+    before = SIM.get_mosaic_blocks()[:2]
+    SIM.set_mosaic_blocks_sym(hexagonal(), "P 3", 2)
+    assert SIM.mosaic_domains == 6 and SIM.get_mosaic_blocks()[:2] == before and SIM.mosaic_spread_deg == 0.5
+    with pytest.raises(TypeError, match="R 3 is centred"):
+        SIM.set_mosaic_blocks_sym(hexagonal(), "R 3", 1)
+    with pytest.raises(ValueError, match="space group"):
+        SIM.set_mosaic_blocks_sym(hexagonal(), "P 999", 1)
+    with pytest.raises(NotImplementedError, match="diffBragg"):
+        SIM.set_mosaic_blocks_sym(hexagonal(), "P 3", 1, refining_eta=True)
+
+
+def test_spots_are_those_of_an_equivalent_setting():
+    images = []
+    for angle_deg in (0, 120):
+        SIM = nanoBragg(detpixels_slowfast=(60, 60), pixel_size_mm=1, distance_mm=80, oversample=1)
+        crystal = hexagonal(angle_deg)
+        SIM.Amatrix_RUB = np.ravel(list(crystal.values()))
+        # Cells of unequal numbers along a and b, so that a spot has not the symmetry of the lattice.
+        SIM.Ncells_abc, SIM.default_F = (4, 7, 5), 10
+        SIM.add_nanoBragg_spots()
+        alone = SIM.raw_pixels.as_numpy_array().copy()
+        SIM.raw_pixels *= 0
+        SIM.set_mosaic_blocks_sym(crystal, "P 3", 1)
+        SIM.add_nanoBragg_spots()
+        images.append((alone, SIM.raw_pixels.as_numpy_array()))
+    (alone, symmetric), (other_alone, other_symmetric) = images
+    np.testing.assert_allclose(other_symmetric, symmetric, rtol=1e-6, atol=1e-7 * symmetric.max())
+    assert not np.allclose(alone, other_alone, rtol=0.1, atol=1e-2 * alone.max())
+
+
+def matter(**properties: object) -> nanoBragg:
+    """A detector with a millimetre of something in the beam."""
+    SIM = nanoBragg(detpixels_slowfast=(150, 140), pixel_size_mm=0.5, distance_mm=60, oversample=1, wavelength_A=1.1)
+    SIM.beamsize_mm, SIM.exposure_s, SIM.flux, SIM.amorphous_sample_thick_mm = 0.1, 1, 1e12, 1
+    for name, value in {"adc_offset_adu": 0, **properties}.items():
+        setattr(SIM, name, value)
+    return SIM
+
+
+TABLE = [(s, 2.5 + 5 * np.exp(-(((s - 0.16) / 0.04) ** 2))) for s in np.arange(0, 0.35, 0.01)]
+
+
+@pytest.mark.parametrize("polarization", [0.0, 0.9])
+def test_the_background_of_an_image_is_that_which_was_added(polarization):
+    SIM = matter(polarization=polarization, adc_offset_adu=12)
+    SIM.Fbg_vs_stol = TABLE
+    SIM.add_background()
+    # What is not background: spots.
+    np.asarray(SIM.raw_pixels)[::37, ::41] *= 50
+    SIM.raw_pixels += 12
+    flat = [(s, 0.0) for s, _ in TABLE]
+    SIM.Fbg_vs_stol = flat
+    SIM.extract_background()
+    s, F = np.array(SIM.Fbg_vs_stol).T
+    assert np.array_equal(s, [at for at, _ in TABLE])
+    # Entries beyond the corners, and that of the beam, have too few pixels.
+    found = F > 0
+    assert found.sum() > 20 and not found[-1]
+    inner = found & np.roll(found, 1) & np.roll(found, -1)
+    np.testing.assert_allclose(F[inner], np.array(TABLE)[inner, 1], rtol=0.03)
+
+
+def test_backgrounds_that_cannot_be_extracted():
+    SIM = matter(Fbg_vs_stol=[(0, 1), (0.2, 2), (0.1, 3)])
+    with pytest.raises(ValueError, match="rising order"):
+        SIM.extract_background()
+    SIM.Fbg_vs_stol = TABLE
+    with pytest.raises(ValueError, match="source 1 of 1"):
+        SIM.extract_background(1)
+    SIM.curved_detector = True
+    with pytest.raises(NotImplementedError, match="curved"):
+        SIM.extract_background()
+
+
+def test_pixels_of_a_file_without_a_header(tmp_path):
+    SIM = nanoBragg(detpixels_slowfast=(3, 4))
+    SIM.raw_pixels = np.arange(12) - 1.5
+    SIM.to_smv_format(tmp_path / "a.img", intfile_scale=2)
+    with open(tmp_path / "pixels", "wb") as file:
+        SIM.to_smv_format_streambuf(file, 2)
+    assert (tmp_path / "pixels").read_bytes() == (tmp_path / "a.img").read_bytes()[1024:]
+
+
+def test_nxmx_files_have_pixels_and_models(tmp_path):
+    SIM = nanoBragg(detpixels_slowfast=(30, 40), pixel_size_mm=0.5, distance_mm=70, wavelength_A=1.2)
+    SIM.unit_cell_tuple, SIM.missets_deg = (50, 60, 70, 80, 90, 100), (10, 20, 30)
+    SIM.beam_center_mm = 8, 11
+    SIM.raw_pixels = np.random.default_rng(2).uniform(0, 1e4, (30, 40))
+    SIM.to_nexus_nxmx(tmp_path / "a.nxs")
+    SIM.to_nexus_nxmx(str(tmp_path / "b.nxs"), True, 0.5)
+    SIM.to_nexus_nxmx(tmp_path / "c.nxs", intfile_scale=0)
+    pixels = SIM.raw_pixels.as_numpy_array()
+    for name, scale in [("a", 1.0), ("b", 0.5), ("c", 55000 / pixels.max())]:
+        assert np.array_equal(wb.read_image(tmp_path / f"{name}.nxs"), (pixels * scale).astype(np.float32)), name
+    read = wb.read_geometry(tmp_path / "a.nxs")
+    (panel,) = read["panels"]
+    # The x and z of NeXus are the reverse of those of DIALS.
+    turned = np.array([-1, 1, -1])
+    np.testing.assert_allclose(panel["origin_mm"] * turned, SIM.dials_origin_mm, atol=1e-9)
+    assert panel["shape"] == (30, 40) and read["beam"]["wavelength_A"] == pytest.approx(1.2)
+    in_laboratory = SIM._geometry.dials.T @ np.diag(turned) @ read["crystal"]["A"]
+    np.testing.assert_allclose(in_laboratory.T.ravel(), SIM.Amatrix, rtol=1e-9, atol=1e-12)

@@ -9,8 +9,8 @@ use xraydb::xraydb_data::ChantlerRecord;
 
 /// The bits of a byte that hold a part of a number.
 pub(crate) const BITS: u32 = 7;
-/// How often differences are taken of energies and of f', and of digits and exponents of f''.
-pub(crate) const ORDERS: [usize; 4] = [3, 3, 1, 1];
+/// How often differences are taken of energies and of f', and of digits and exponents of f'': what leaves the fewest bytes.
+pub(crate) const ORDERS: [usize; 4] = [3, 5, 3, 1];
 /// Energies are in units of 1e-7 eV.
 pub(crate) const PER_EV: f64 = 1e7;
 /// f' is in units of 1e-9 electrons.

@@ -1,6 +1,6 @@
 //! The tables of the crate `xraydb` that are used here: f' and f'' of Chantler, attenuation of Elam, and the elements.
 //!
-//! All tables of the crate are 3.2 MB, compressed. The build script (`build.rs`) keeps a fifth of that: what is asked
+//! All tables of the crate are 3.2 MB, compressed. The build script (`build.rs`) keeps a sixth of that: what is asked
 //! for, with all digits of energies, f'' and attenuation, and f' to 1e-9 electrons.
 
 mod columns;

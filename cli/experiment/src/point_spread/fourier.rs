@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::{Fft, FftPlanner};
 use widebragg::noise::point_spread::Form;
+use widebragg_coordinates::fourier::plan_real;
 use widebragg_formats::memory::zeroed;
 
 use super::no_memory;
@@ -59,8 +60,7 @@ impl Fourier {
         };
         let total = radius_px.map_or(1.0, |radius| total(radius, &share));
         let scale = 1.0 / (total * wide as f64 * tall as f64);
-        let mut real = RealFftPlanner::<f64>::new();
-        let (along_row, along_column) = (real.plan_fft_forward(wide), real.plan_fft_forward(tall));
+        let [along_row, along_column] = [wide, tall].map(plan_real);
         let (kept, half) = (wide / 2 + 1, tall / 2 + 1);
         // The transforms of the rows of a quarter, row by row.
         let mut rows = zeroed::<f64>((reach[1] + 1) * kept).ok_or_else(no_memory)?;

@@ -8,8 +8,10 @@ use widebragg_formats::image::{Image, ImageWriter, Pixels};
 use widebragg_formats::nxmx::NxmxWriter;
 use widebragg_formats::stream;
 
-use super::nxmx::{self, Subject};
+use super::nxmx;
+pub use super::nxmx::Subject;
 use super::output::{image_header, noise_cutoff};
+pub use super::shots::TruthFiles;
 use crate::commands::setup::SetUp;
 use crate::commands::setup::geometry::FileGeometry;
 use crate::error::Failure;

@@ -72,7 +72,7 @@ impl TruthFiles {
     ///
     /// # Errors
     /// One of them is another file of the run, or its folder does not exist.
-    pub fn claim(&self, files: &mut Files) -> Result<(), Failure> {
+    pub(crate) fn claim(&self, files: &mut Files) -> Result<(), Failure> {
         self.all().try_for_each(|(option, clash, path)| {
             check_folder(option, path)?;
             files.write(option, path, clash)

@@ -555,6 +555,17 @@ class Shots:
         photons = np.ascontiguousarray(shot.photons, dtype=np.float32)
         return self._core.detect(shot.number - 1, photons, None)
 
+    def write_truth(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table of all shots, as ``--truth`` of the program: :func:`widebragg.read_shots` reads it."""
+        self._core.write_truth(os.fspath(path))
+
+    def write_stream(self, path: str | os.PathLike[str]) -> None:
+        """Writes a stream of CrystFEL with the crystals of all shots and their reflections, as ``--stream``.
+
+        Its images are those of the NXmx file that the options name (``--nxmx``), which is not written.
+        """
+        self._core.write_stream(os.fspath(path))
+
 
 def _given(
     options: str | Sequence[str],

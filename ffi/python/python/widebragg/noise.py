@@ -32,8 +32,8 @@ by numpy. Other shapes raise ``ValueError``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,27 +63,26 @@ def _image(image: ArrayLike) -> NDArray[np.float32]:
     return copy
 
 
-def _panels(image: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The number and the pixels of each panel."""
-    return enumerate(image if image.ndim == 3 else image[np.newaxis])
+def _panels(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An image as one of several panels, (panel, slow, fast): a view."""
+    return image if image.ndim == 3 else image[np.newaxis]
 
 
-def _staged(image: ArrayLike, stage: Callable[[NDArray[np.float32], int], None]) -> NDArray[np.float32]:
-    """An image after a stage, which is given the pixels of each panel and its number."""
+def _staged(image: ArrayLike, stage: Callable[..., None], *numbers: Any) -> NDArray[np.float32]:
+    """An image after a stage of the core, which is given all panels and ``numbers``."""
     copy = _image(image)
-    for number, panel in _panels(copy):
-        stage(panel, number)
+    stage(_panels(copy), *numbers)
     return copy
 
 
-def _map_of(gains: ArrayLike | None, image: NDArray[np.float32]) -> list[NDArray[np.float32] | None]:
-    """The gains of each panel of an image."""
+def _map_of(gains: ArrayLike | None, image: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The gains of the panels of an image."""
     if gains is None:
-        return [None for _ in _panels(image)]
+        return None
     held = _image(gains)
     if held.shape != image.shape:
         raise ValueError(f"gain_map: an array of shape {held.shape}, the image has {image.shape}")
-    return [panel for _, panel in _panels(held)]
+    return _panels(held)
 
 
 def vary(
@@ -93,14 +92,12 @@ def vary(
 
     ``flicker`` is the rms fraction by which all pixels vary together, ``pixel_flicker`` that by which each varies.
     """
-    return _staged(
-        expected, lambda panel, number: _core.noise_vary(panel, flicker, pixel_flicker, (seed, frame, number))
-    )
+    return _staged(expected, _core.noise_vary, (seed, frame), flicker, pixel_flicker)
 
 
 def count(expected: ArrayLike, *, seed: int = 1, frame: int = 1) -> NDArray[np.float32]:
     """Photons that are counted where as many are expected: Poisson deviates; NaN counts 0."""
-    return _staged(expected, lambda panel, number: _core.noise_count(panel, (seed, frame, number)))
+    return _staged(expected, _core.noise_count, (seed, frame))
 
 
 def lose(
@@ -112,8 +109,7 @@ def lose(
     """
     if not (exposure_s > 0 and dead_time_ns >= 0):
         raise ValueError(f"a dead time of {dead_time_ns} ns in an exposure of {exposure_s} s")
-    tau_s = dead_time_ns * 1e-9
-    return _staged(counts, lambda panel, _: _core.noise_lose(panel, tau_s, exposure_s, paralyzable))
+    return _staged(counts, _core.noise_lose, (0, 0), dead_time_ns * 1e-9, exposure_s, paralyzable)
 
 
 def spread(
@@ -135,25 +131,18 @@ def spread(
     >>> bool(around[4, 4] > around[4, 3] == around[3, 4]), round(float(around.sum()))
     (True, 100)
     """
-    width_m, pixel_m = width_um * 1e-6, pixel_mm * 1e-3
-    return _staged(
-        counts, lambda panel, _: _core.noise_spread(panel, form, width_m, pixel_m, radius, threads)
-    )
+    return _staged(counts, _core.noise_spread, form, width_um * 1e-6, pixel_mm * 1e-3, radius, threads)
 
 
 def gain_map(shape: Sequence[int], calibration: float, *, seed: int = 1) -> NDArray[np.float32]:
     """Gains of pixels, of mean 1, that differ by the rms fraction ``calibration``: the same in all frames."""
-    gains = _image(np.ones(tuple(shape), dtype=np.float32))
-    for number, panel in _panels(gains):
-        _core.noise_gain_map(panel, calibration, seed, number)
-    return gains
+    return _staged(np.ones(tuple(shape)), _core.noise_gain_map, (seed, 0), calibration)
 
 
 def amplify(counts: ArrayLike, gain: float, gain_map: ArrayLike | None = None) -> NDArray[np.float32]:
     """ADU of counts: ``gain`` ADU for each, times the gain of the pixel."""
     image = _image(counts)
-    for (_, panel), gains in zip(_panels(image), _map_of(gain_map, image)):
-        _core.noise_amplify(panel, gain, gains)
+    _core.noise_amplify(_panels(image), gain, _map_of(gain_map, image))
     return image
 
 
@@ -161,15 +150,16 @@ def add_common_mode(
     adu: ArrayLike, rms_adu: float, *, block: tuple[int, int] | None = None, seed: int = 1, frame: int = 1
 ) -> NDArray[np.float32]:
     """ADU with a deviate that each row has in common, or each ``block`` of so many (slow, fast) pixels."""
-    size = None if block is None else (block[1], block[0])
-    return _staged(
-        adu, lambda panel, number: _core.noise_add_common_mode(panel, rms_adu, size, (seed, frame, number))
-    )
+    image = _image(adu)
+    columns = image.shape[-1]
+    slow, fast = block or (1, columns)
+    _core.noise_add_common_mode(_panels(image), (seed, frame), rms_adu, columns, (fast, slow))
+    return image
 
 
 def read_out(adu: ArrayLike, rms_adu: float, *, seed: int = 1, frame: int = 1) -> NDArray[np.float32]:
     """ADU with the noise of the readout, a deviate for each pixel."""
-    return _staged(adu, lambda panel, number: _core.noise_read_out(panel, rms_adu, (seed, frame, number)))
+    return _staged(adu, _core.noise_read_out, (seed, frame), rms_adu)
 
 
 def store(adu: ArrayLike, *, least: int = 0, largest: int = 2**31 - 1) -> NDArray[np.int32]:
@@ -197,11 +187,9 @@ def switch_gain(
         raise ValueError(f"modes: {len(modes)}, three are needed")
     first, second, third = ((gain, pedestal, readout) for gain, pedestal, readout in modes)
     image = _image(counts)
-    words = [
-        _core.noise_switch_gain(panel, photon_kev, switch_kev, (first, second, third), gains, (seed, frame, number))
-        for (number, panel), gains in zip(_panels(image), _map_of(gain_map, image))
-    ]
-    return np.stack(words).reshape(image.shape)
+    gains, three = _map_of(gain_map, image), (first, second, third)
+    words = _core.noise_switch_gain(_panels(image), (seed, frame), photon_kev, switch_kev, three, gains)
+    return words.reshape(image.shape)
 
 
 def bad_pixels(shape: tuple[int, int], count: int, *, seed: int = 1, panel: int = 0) -> tuple[NDArray[np.intp], ...]:

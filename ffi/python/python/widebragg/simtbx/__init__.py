@@ -34,9 +34,17 @@ panels of dxtbx                their thickness and attenuation are in mm and 1/m
                                that one pixel differs
 phi = 0, several steps         the first pixel of the first call is like all others
 ``SimData``                    ``readout_noise`` counts; there is no Miller array until one is set
+``extract_background``         pixels count at their centres instead of a corner, and grids of sources as their centre
+``to_nexus_nxmx``              needs no dxtbx; pixels are float32, and the crystal is in the file as well
+``toggle_conventions``         has no effect: files are in the frame of DIALS anyway
 =============================  ========================================================================================
 
 What makes images differ warns once, as :class:`widebragg.simtbx.SimtbxWarning`.
+
+**What is not here** raises ``NotImplementedError``: what only diffBragg computes with (``SimData.instantiate_diffBragg``,
+``Umats_method`` 2 and 3, ``refining_eta``, imaginary parts in ``Fhkl_tuple``), turns of a custom detector by angles, which its
+axes give, and ``extract_background`` of a curved detector, whose pixels have no common distance. There is no
+``add_nanoBragg_spots_cuda`` (None, as in simtbx without CUDA): ``add_nanoBragg_spots`` uses all threads that pay.
 """
 
 import widebragg.simtbx.nanoBragg as _module

@@ -1,19 +1,25 @@
-"""What the class hands out as objects of dxtbx, where that is installed.
+"""What the class hands out as objects of dxtbx, where that is installed, and as files.
 
 All of them are in the frame of DIALS: x along the spindle, z towards the source.
 """
 
 from __future__ import annotations
 
+import json
+import tempfile
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from widebragg.experiment import Experiment
 
 if TYPE_CHECKING:
     from widebragg.simtbx.simulator import nanoBragg
 
-__all__ = ["beam", "crystal", "detector", "experiment_list", "imageset", "write_cbf"]
+__all__ = ["beam", "conventional", "crystal", "detector", "experiment_list", "imageset", "write_cbf", "write_nxmx"]
 
 
 def _made(module: str, factory: str, numbers: dict[str, Any]) -> Any:
@@ -31,11 +37,10 @@ def _needed(module: str, name: str) -> Any:
         raise ImportError(f"{name}: dxtbx is needed, and cannot be imported ({error})") from None
 
 
-def beam(simulator: nanoBragg) -> Any:
-    """The beam."""
+def _beam(simulator: nanoBragg) -> dict[str, Any]:
     place, dials = simulator._geometry.place, simulator._geometry.dials
     direction, e_vector = dials @ place["beam"], dials @ place["e_vector"]
-    numbers = {
+    return {
         "__id__": "monochromatic",
         "direction": (-direction).tolist(),
         "wavelength": simulator.wavelength_A,
@@ -46,11 +51,14 @@ def beam(simulator: nanoBragg) -> Any:
         "flux": simulator.flux,
         "transmission": 1.0,
     }
-    return _made("dxtbx.model", "BeamFactory", numbers)
 
 
-def detector(simulator: nanoBragg) -> Any:
-    """The detector of one panel."""
+def beam(simulator: nanoBragg) -> Any:
+    """The beam."""
+    return _made("dxtbx.model", "BeamFactory", _beam(simulator))
+
+
+def _detector(simulator: nanoBragg) -> dict[str, Any]:
     place, dials = simulator._geometry.place, simulator._geometry.dials
     thickness = simulator.detector_thick_mm
     panel = {
@@ -72,27 +80,44 @@ def detector(simulator: nanoBragg) -> Any:
         "pedestal": 0.0,
         "px_mm_strategy": {"type": "SimplePxMmStrategy"},
     }
-    return _made("dxtbx.model", "DetectorFactory", {"panels": [panel]})
+    return {"panels": [panel]}
 
 
-def crystal(simulator: nanoBragg) -> Any:
-    """The crystal at phi = 0, in P 1."""
+def detector(simulator: nanoBragg) -> Any:
+    """The detector of one panel."""
+    return _made("dxtbx.model", "DetectorFactory", _detector(simulator))
+
+
+def _crystal(simulator: nanoBragg) -> dict[str, Any]:
     a, b, c = (simulator._oriented() @ simulator._geometry.dials.T).tolist()
-    numbers = {
+    return {
         "__id__": "crystal",
         "real_space_a": a,
         "real_space_b": b,
         "real_space_c": c,
         "space_group_hall_symbol": " P 1",
     }
-    return _made("dxtbx.model", "CrystalFactory", numbers)
+
+
+def crystal(simulator: nanoBragg) -> Any:
+    """The crystal at phi = 0, in P 1."""
+    return _made("dxtbx.model", "CrystalFactory", _crystal(simulator))
+
+
+def conventional(primitive: Any, space_group: str) -> Any:
+    """A crystal of dxtbx in the setting of a centred group, from its primitive one."""
+    if not hasattr(primitive, "change_basis"):
+        raise TypeError(f"set_mosaic_blocks_sym: {space_group} is centred, which needs a crystal of dxtbx")
+    symmetry = _needed("cctbx.sgtbx", "set_mosaic_blocks_sym").space_group_info(space_group)
+    return primitive.change_basis(symmetry.change_of_basis_op_to_primitive_setting().inverse())
 
 
 class _Image:
     """The image, as image sets read it."""
 
-    def __init__(self, pixels: Any, flex: Any) -> None:
-        self.pixels = flex.double(np.ascontiguousarray(pixels))
+    def __init__(self, pixels: NDArray[Any], flex: Any) -> None:
+        held = flex.int if np.issubdtype(pixels.dtype, np.integer) else flex.double
+        self.pixels = held(np.ascontiguousarray(pixels))
         self.mask = flex.bool(flex.grid(self.pixels.focus()), True)
 
     def get_path(self, index: int) -> str:
@@ -108,7 +133,13 @@ class _Image:
         return (self.mask,)
 
 
-def imageset(simulator: nanoBragg, scale: float = 1.0) -> Any:
+def _pixels(simulator: nanoBragg, scale: float, as_integers: bool) -> NDArray[Any]:
+    """The image times a factor, 0: :meth:`nanoBragg.get_intfile_scale`; cut off after the point for integers."""
+    scaled = simulator._pixels * (scale if scale > 0 else simulator.get_intfile_scale())
+    return scaled.astype(np.int32) if as_integers else scaled
+
+
+def imageset(simulator: nanoBragg, scale: float = 1.0, as_integers: bool = False) -> Any:
     """The image times a factor as an image set with its beam and detector."""
     sets = _needed("dxtbx.imageset", "imageset")
     flex = _needed("scitbx.array_family.flex", "imageset")
@@ -122,7 +153,8 @@ def imageset(simulator: nanoBragg, scale: float = 1.0) -> Any:
             """A name, since writers ask for one."""
             return ["widebragg"]
 
-    images = sets.ImageSet(sets.ImageSetData(Reader([_Image(simulator._pixels * scale, flex)]), None))
+    pixels = _pixels(simulator, scale, as_integers)
+    images = sets.ImageSet(sets.ImageSetData(Reader([_Image(pixels, flex)]), None))
     images.set_beam(beam(simulator))
     images.set_detector(detector(simulator))
     return images
@@ -133,7 +165,7 @@ def experiment_list(simulator: nanoBragg, path: Any) -> Any:
     model = _needed("dxtbx.model", "as_explist")
     experiment = model.Experiment()
     experiment.beam, experiment.detector, experiment.crystal = beam(simulator), detector(simulator), crystal(simulator)
-    experiment.imageset = imageset(simulator)
+    experiment.imageset = simulator.imageset
     experiments = model.ExperimentList()
     experiments.append(experiment)
     if path is not None:
@@ -141,7 +173,29 @@ def experiment_list(simulator: nanoBragg, path: Any) -> Any:
     return experiments
 
 
-def write_cbf(simulator: nanoBragg, path: Any, scale: float) -> None:
+def write_cbf(simulator: nanoBragg, path: Any, scale: float, as_integers: bool) -> None:
     """Writes a full CBF file of the image times a factor."""
     writers = _needed("dxtbx.format.cbf_writer", "to_cbf")
-    writers.FullCBFWriter(imageset=imageset(simulator, scale)).write_cbf(str(path), index=0)
+    images = imageset(simulator, scale, as_integers)
+    writer = writers.FullCBFWriter(imageset=images)
+    # By itself the writer takes corrected pixels, which are never whole numbers.
+    file = writer.get_cbf_handle(index=0, header_only=True)
+    writer.add_data_to_cbf(file, data=images.get_raw_data(0))
+    writer.write_cbf(str(path), cbf=file)
+
+
+def write_nxmx(simulator: nanoBragg, path: Any, scale: float) -> None:
+    """Writes an NXmx file of the image times a factor, by widebragg's own writer."""
+    models = {
+        "__id__": "ExperimentList",
+        "experiment": [{"__id__": "Experiment", "beam": 0, "detector": 0, "crystal": 0}],
+        "beam": [_beam(simulator)],
+        "detector": [_detector(simulator)],
+        "crystal": [_crystal(simulator)],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        geometry = Path(folder) / "simtbx.expt"
+        geometry.write_text(json.dumps(models))
+        N, fluence = simulator.Ncells_abc, simulator.fluence
+        experiment = Experiment(geometry=geometry, default_F=1, N=N, fluence=fluence)
+    experiment.write_nxmx(path, [_pixels(simulator, scale, as_integers=False)])

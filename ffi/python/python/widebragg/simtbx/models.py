@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from widebragg.simtbx.arrays import numbers
 from widebragg.simtbx.warning import warn_once
 
-__all__ = ["BeamModel", "PanelModel", "matrix", "panel_of", "reflections", "vector"]
+__all__ = ["BeamModel", "PanelModel", "direct_axes", "matrix", "panel_of", "reflections", "vector"]
 
 #: Wavelengths below this are in metres: the longest X-rays of 1e-6 A and the shortest of 1e-6 m are out of question.
 METRES_BELOW = 1e-6
@@ -118,6 +118,13 @@ class PanelModel(NamedTuple):
             attenuation_per_mm=float(_of(model, "mu", "get_mu", default=0.0) or 0.0),
             gain=float(_of(model, "gain", "get_gain", default=1.0) or 1.0),
         )
+
+
+def direct_axes(crystal: Any) -> NDArray[np.float64]:
+    """a, b, c in angstrom, as rows, of a crystal of dxtbx, or of a dictionary with ``real_space_a`` ..."""
+    if isinstance(crystal, Mapping):
+        return np.array([vector(crystal[f"real_space_{axis}"]) for axis in "abc"])
+    return np.asarray(np.linalg.inv(matrix(crystal.get_A())), dtype=np.float64)
 
 
 def panel_of(detector: Any, panel_id: int) -> Any:

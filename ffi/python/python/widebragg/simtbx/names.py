@@ -1,11 +1,11 @@
-"""Names that scripts use beside those of the class: what they mean, or that they are not there."""
+"""Names that scripts use beside those of the class, and what they mean."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["MEANT", "NOT_HERE", "meant"]
+__all__ = ["MEANT", "meant"]
 
 #: Names that scripts set although simtbx has no such property, and the properties that were meant.
 MEANT = {
@@ -16,14 +16,6 @@ MEANT = {
     "psf_fwhm_mm": "detector_psf_fwhm_mm",
     "adc_offset": "adc_offset_adu",
     "mosaic_spread": "mosaic_spread_deg",
-}
-
-#: Names of simtbx that are not here, and what to do instead.
-NOT_HERE = {
-    "to_nexus_nxmx": "the program writes NXmx files (-nxmxfile)",
-    "extract_background": "widebragg background has the background of an image",
-    "set_mosaic_blocks_sym": "set_mosaic_blocks takes the matrices of all domains",
-    "to_smv_format_streambuf": "to_smv_format and to_smv_format_py write files",
 }
 
 

@@ -12,11 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from widebragg import _core
-from widebragg.simtbx import names, smv
+from widebragg.simtbx import dxtbx_objects, names, smv
 from widebragg.simtbx.arrays import FlexArray, numbers
 from widebragg.simtbx.enums import convention, pivot, shapetype
+from widebragg.simtbx.extraction import extracted
 from widebragg.simtbx.geometry import Geometry
-from widebragg.simtbx.models import METRES_BELOW, BeamModel, PanelModel, matrix, panel_of, reflections, vector
+from widebragg.simtbx.models import (
+    METRES_BELOW,
+    BeamModel,
+    PanelModel,
+    direct_axes,
+    matrix,
+    panel_of,
+    reflections,
+    vector,
+)
 from widebragg.simtbx.properties import Property, flag, integer, pair
 from widebragg.simtbx.warning import warn_once
 
@@ -183,6 +193,7 @@ class nanoBragg:
     amorphous_density_gcm3 = Property(float, 1.0, "Its density, in g/cm3.")
     amorphous_molecular_weight_Da = Property(float, 18.0, "Its molecular weight, in g/mol.")
     default_Fbg = Property(float, 0.0, "Accepted, without effect: tables have all of their F.")
+    cbf_int = Property(flag, False, "Whether to_cbf and imageset have whole numbers of 32 bits.")
     device_Id = Property(integer, 0, "Number of a GPU: accepted, without effect.")
     progress_meter = Property(flag, True, "Accepted, without effect: nothing is printed.")
     progress_pixel = Property(integer, 0, "Accepted, without effect.")
@@ -291,13 +302,9 @@ class nanoBragg:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in names.NOT_HERE:
-            raise NotImplementedError(f"{name}: not in widebragg; {names.NOT_HERE[name]}")
         return None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in names.NOT_HERE:
-            raise NotImplementedError(f"{name}: not in widebragg; {names.NOT_HERE[name]}")
         known = name.startswith("_") or name == "threads" or hasattr(type(self), name)
         if not known and name not in self.__dict__:
             probably = names.meant(name, (other for other in dir(type(self)) if not other.startswith("_")))
@@ -484,6 +491,28 @@ class nanoBragg:
             raise ValueError("set_mosaic_blocks: at least one matrix is needed")
         self._blocks = matrices
         self._domains = len(matrices)
+
+    def set_mosaic_blocks_sym(
+        self, crystal: Any, reference_symbol: str, orig_mos_domains: int, refining_eta: bool = False
+    ) -> None:
+        """Adds domains that are turned by the threefold rotations of the Laue group of ``reference_symbol``.
+
+        Each of the first ``orig_mos_domains`` blocks B is joined by B R for each rotation R of ``crystal``, whose own is the
+        primitive setting; crystals of trigonal, hexagonal and cubic groups then have spots of the same shape in all settings.
+        ``crystal`` is of dxtbx or a dictionary of its axes; centred groups need one of dxtbx. Without a mosaic spread one of
+        1e-6 degrees is set, since there would be one domain.
+        """
+        if refining_eta:
+            raise NotImplementedError("set_mosaic_blocks_sym: refining_eta is for diffBragg")
+        lattice_points, rotations = _core.simtbx_threefold(reference_symbol)
+        if lattice_points > 1:
+            crystal = dxtbx_objects.conventional(crystal, reference_symbol)
+        axes = direct_axes(crystal).T
+        blocks = [np.reshape(block, (3, 3)) for block in self.get_mosaic_blocks()[:orig_mos_domains]]
+        turns = [axes @ rotation @ np.linalg.inv(axes) for rotation in rotations]
+        self.set_mosaic_blocks(blocks + [block @ turn for turn in turns for block in blocks])
+        if self.mosaic_spread_deg == 0:
+            self.mosaic_spread_deg = 1e-6
 
     def get_mosaic_blocks(self) -> list[tuple[float, ...]]:
         """The rotation matrices of the domains, 9 numbers each."""
@@ -941,15 +970,20 @@ class nanoBragg:
 
     def _pixel_distances(self, at_last: bool) -> NDArray[np.float64]:
         """Distances in mm of the first or last subpixel of each pixel, at the first or last layer."""
-        place = self._geometry.place
-        slow, fast = self._geometry.shape
         within = (1 - 0.5 / self.oversample) if at_last else 0.5 / self.oversample
         depth = (self.detector_thicksteps - 1) * self.detector_thickstep_mm if at_last else 0.0
-        corner = np.asarray(place["origin_mm"]) + depth * np.asarray(place["normal"])
-        along_fast = (np.arange(fast) + within)[np.newaxis, :, np.newaxis] * self.pixel_size_mm * np.asarray(place["fast"])
-        along_slow = (np.arange(slow) + within)[:, np.newaxis, np.newaxis] * self.pixel_size_mm * np.asarray(place["slow"])
-        distances: NDArray[np.float64] = np.linalg.norm(corner + along_fast + along_slow, axis=2)
+        positions = self._positions_mm(within) + depth * np.asarray(self._geometry.place["normal"])
+        distances: NDArray[np.float64] = np.linalg.norm(positions, axis=2)
         return distances
+
+    def _positions_mm(self, within: float) -> NDArray[np.float64]:
+        """A point of each pixel of a flat detector, (slow, fast, 3), ``within`` the pixel along both of its edges."""
+        place, pixel_mm = self._geometry.place, self.pixel_size_mm
+        slow, fast = self._geometry.shape
+        along_fast = (np.arange(fast) + within)[np.newaxis, :, np.newaxis] * pixel_mm * np.asarray(place["fast"])
+        along_slow = (np.arange(slow) + within)[:, np.newaxis, np.newaxis] * pixel_mm * np.asarray(place["slow"])
+        positions: NDArray[np.float64] = np.asarray(place["origin_mm"]) + along_fast + along_slow
+        return positions
 
     def _add_spots(
         self, image: NDArray[np.float64], carried: bool, interpolate: bool, scale: float, omega: bool = True
@@ -1063,26 +1097,66 @@ class nanoBragg:
         ``oversample`` is that of the object unless it is above 0. ``override_source``: this source alone, counted from 0,
         stands for all of xray_beams. As in simtbx, F between the entries of an unsorted table depends on the pixel before.
         """
-        region = self._clamped_region()
-        table = np.asarray(self._Fbg_vs_stol, dtype=float).reshape(-1, 2)
+        region, table = self._clamped_region(), self._background_table()
         if region is None or not len(table):
             return
+        only_source = override_source if override_source >= 0 else None
+        steps = oversample if oversample > 0 else self.oversample
+        self._add_matter(self._pixels, self._panel_numbers(region), self._sources, table, steps, only_source)
+
+    def _background_table(self) -> NDArray[np.float64]:
+        """sin(theta)/lambda and F, of shape (n, 2)."""
+        return np.asarray(self._Fbg_vs_stol, dtype=float).reshape(-1, 2)
+
+    def _add_matter(
+        self,
+        image: NDArray[np.float64],
+        panel: dict[str, Any],
+        sources: NDArray[np.float64] | None,
+        table: NDArray[np.float64],
+        oversample: int,
+        only_source: int | None,
+    ) -> None:
+        """Adds what the amorphous matter of a table scatters to an image."""
         matter = {
             "size_mm": self.amorphous_sample_size_mm,
             "density_gcm3": self.amorphous_density_gcm3,
             "molecular_weight_da": self.amorphous_molecular_weight_Da,
-            "oversample": oversample if oversample > 0 else self.oversample,
-            "only_source": override_source if override_source >= 0 else None,
+            "oversample": oversample,
+            "only_source": only_source,
         }
-        _core.simtbx_add_background(
-            self._pixels,
-            self._panel_numbers(region),
-            self._beam_numbers(1.0),
-            {**self._crystal_numbers(False, False, True), "shape": "square"},
-            self._sources,
-            table,
-            matter,
-        )
+        crystal = {**self._crystal_numbers(False, False, True), "shape": "square"}
+        _core.simtbx_add_background(image, panel, self._beam_numbers(1.0), crystal, sources, table, matter)
+
+    def extract_background(self, source: int = -1) -> None:
+        """Replaces the F of Fbg_vs_stol by those of the amorphous matter whose photons raw_pixels have.
+
+        The inverse of add_background: raw_pixels less adc_offset_adu, within region_of_interest, are its photons. Each entry
+        of the table, which has to rise, gets the mean over the pixels that are nearest to it, without outliers, if these are
+        more than 100. The beam is that of ``source`` of xray_beams, counted from 0, or else of the first, and the sensor
+        captures everything at its surface.
+        """
+        if self.curved_detector:
+            raise NotImplementedError("extract_background: curved detectors are not in widebragg")
+        region, table = self._clamped_region(), self._background_table()
+        if region is None:
+            return
+        beam = [*np.negative(self.beam_vector), self.wavelength_A, 1.0]
+        rows = [beam] if self._sources is None else self._sources
+        if source >= len(rows):
+            raise ValueError(f"extract_background: source {source} of {len(rows)}, counted from 0")
+        x, y, z, wavelength_A, _ = rows[max(source, 0)]
+        unit = np.zeros_like(self._pixels)
+        panel = {**self._panel_numbers(region), "thick_mm": 0.0}
+        one_source, of_one_electron = np.array([[x, y, z, wavelength_A, 1.0]]), np.array([[0.0, 1.0], [1.0, 1.0]])
+        self._add_matter(unit, panel, one_source, of_one_electron, 1, None)
+        positions = self._positions_mm(0.5)
+        diffracted = positions / np.linalg.norm(positions, axis=2, keepdims=True)
+        stol = np.linalg.norm(diffracted + np.array([x, y, z]), axis=2) / (2 * wavelength_A)
+        photons = self._pixels - self.adc_offset_adu
+        with np.errstate(divide="ignore", invalid="ignore"):
+            F = np.sign(photons) * np.sqrt(np.abs(photons) / unit)
+        self.Fbg_vs_stol = extracted(table, stol.ravel(), F.ravel()).tolist()
 
     def add_noise(self) -> None:
         """Replaces photons by ADU, within region_of_interest: flicker, counts, calibration, point spread, gain and readout.
@@ -1150,49 +1224,55 @@ class nanoBragg:
             lines.append(f"DIRECT_SPACE_ABC={','.join(map(repr, self._oriented().ravel().tolist()))};")
         smv.write(fileout, lines, extra, smv.pixels_of(self._pixels, self.get_intfile_scale(intfile_scale)), gz)
 
+    def to_smv_format_streambuf(
+        self, output: Any, intfile_scale: float = 0, debug_x: int = -1, debug_y: int = -1
+    ) -> None:
+        """Writes the pixels of to_smv_format, without a header, to a file that was opened for bytes."""
+        output.write(self.raw_pixels_unsigned_short_as_python_bytes(intfile_scale))
+
     def to_cbf(
         self, cbf_filename: Any, toggle_conventions: bool = False, intfile_scale: float = 1.0, cbf_int: bool = False
     ) -> None:
-        """Writes a full CBF file by dxtbx, which has to be installed."""
-        from widebragg.simtbx import dxtbx_objects
+        """Writes a full CBF file by dxtbx, which has to be installed: raw_pixels times a factor.
 
-        dxtbx_objects.write_cbf(self, cbf_filename, intfile_scale)
+        ``intfile_scale`` 0 is that of get_intfile_scale; ``cbf_int`` cuts off after the point and writes whole numbers.
+        """
+        dxtbx_objects.write_cbf(self, cbf_filename, intfile_scale, cbf_int)
+
+    def to_nexus_nxmx(
+        self, nxmx_filename: Any, toggle_conventions: bool = False, intfile_scale: float = 1.0
+    ) -> None:
+        """Writes an NXmx file of raw_pixels times a factor, float32, with beam, detector and crystal.
+
+        ``intfile_scale`` is as in to_cbf. Everything is in the frame of DIALS, whatever ``toggle_conventions`` says.
+        """
+        dxtbx_objects.write_nxmx(self, nxmx_filename, intfile_scale)
 
     @property
     def beam(self) -> Any:
         """The beam in the frame of DIALS: of dxtbx where that is installed, else a dictionary of its numbers."""
-        from widebragg.simtbx import dxtbx_objects
-
         return dxtbx_objects.beam(self)
 
     @property
     def detector(self) -> Any:
         """The detector in the frame of DIALS: of dxtbx where that is installed, else a dictionary of its numbers."""
-        from widebragg.simtbx import dxtbx_objects
-
         return dxtbx_objects.detector(self)
 
     @property
     def crystal(self) -> Any:
         """The crystal in the frame of DIALS: of dxtbx where that is installed, else a dictionary of its numbers."""
-        from widebragg.simtbx import dxtbx_objects
-
         return dxtbx_objects.crystal(self)
 
     @property
     def imageset(self) -> Any:
         """The image as an image set of dxtbx, which has to be installed."""
-        from widebragg.simtbx import dxtbx_objects
-
-        return dxtbx_objects.imageset(self)
+        return dxtbx_objects.imageset(self, as_integers=self.cbf_int)
 
     def as_explist(self, fname: Any = None, toggle_conventions: bool = False) -> Any:
         """Image, beam, detector and crystal as an experiment list of dxtbx, which has to be installed.
 
         It is written to ``fname`` if that is given. Everything is in the frame of DIALS, whatever ``toggle_conventions`` says.
         """
-        from widebragg.simtbx import dxtbx_objects
-
         return dxtbx_objects.experiment_list(self, fname)
 
     def show_params(self) -> None:
