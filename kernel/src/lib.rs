@@ -44,12 +44,14 @@
 //! | to | start at |
 //! |---|---|
 //! | render an image | [`scene::SceneParameters`], [`scene::Scene::render_rows`] |
+//! | choose a detector | [`detector::DetectorParameters`] |
+//! | give structure factors, or each source its own | [`structure_factor::HklGrid`] |
 //! | render small spots without the pixels between them | [`light`] |
 //! | reproduce `nanoBragg.c` to the last bit, with its phi carryover | [`rotation::PhiMode`], [`carryover`] |
 //! | differentiate an image | [`gradient`] |
 //! | add what amorphous matter scatters, noise and a point spread | [`background`], [`noise`] |
 //! | see the intermediate values of a pixel | [`scene::Scene::probe_pixel`] |
-//! | render on another processor, a GPU for instance | [`formulas`] |
+//! | render on another processor, such as a GPU | [`formulas`] |
 //! | evaluate single functions over arrays | [`arrays`], [`math`] |
 //!
 //! Two modes ([`rotation::PhiMode`]): **spec**, in which every phi step rotates the crystal afresh, and

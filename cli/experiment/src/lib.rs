@@ -33,17 +33,18 @@
 //! |---|---|
 //! | render a frame over threads | [`frame::render_frame`] |
 //! | put several crystals into one image | [`lattices`] |
-//! | vary it from shot to shot | [`shots`] |
+//! | vary crystals, beam and detector from shot to shot | [`shots`] |
+//! | render on several panels, and know where they are in a picture | [`panels`], [`layout`] |
 //! | get its statistics | [`statistics::Statistics`] |
 //! | turn photons into what a detector stores of them | [`detector_noise`] |
 //! | get the mean wavelength and h, k, l of each pixel | [`means::Means`] |
-//! | turn photons into integers, with noise or without | [`images`] |
+//! | turn photons into the integers of SMV, PGM and CBF files | [`images`] |
 //! | see the intermediate values of a pixel | [`trace`] |
 //! | differentiate an image, check derivatives, fit parameters | [`gradient`] |
 //! | find the resolution of a pixel | [`resolution`] |
 //! | hold structure factors in f32 or f64 | [`factor_grid`] |
 //! | state the geometry for a reader of the images | [`geometry`] |
-//! | know a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
+//! | find a detector by its name, and how its sensor attenuates | [`detectors`], [`sensor_material`] |
 //! | make and thin out spectra | [`spectrum`] |
 //! | add what amorphous matter scatters | [`background`] |
 //! | spread photons as a detector does | [`point_spread`] |
