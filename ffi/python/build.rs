@@ -1,11 +1,11 @@
-//! Has the linker keep one of all functions with the same code, where it can: the module gets 2 % smaller.
+//! Asks the linker to merge functions with identical code, if it can: the module gets 2 % smaller.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Knows lld, the linker of Rust on Linux, and others know nothing of it.
+/// An argument of lld, the linker of Rust on Linux, which other linkers refuse.
 const FOLDING: &str = "-Wl,--icf=all";
 
 fn main() {
@@ -16,7 +16,7 @@ fn main() {
     }
 }
 
-/// Whether a library without content can be linked with an argument; `None` where that cannot be tried.
+/// Whether an empty library can be linked with an argument; `None` where that cannot be tried.
 fn links_with(argument: &str) -> Option<bool> {
     let out = env::var_os("OUT_DIR")?;
     let source = Path::new(&out).join("empty.rs");

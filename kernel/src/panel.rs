@@ -71,7 +71,7 @@ pub struct Bend {
 /// The directions from the sample to a block of pixels of a flat panel, the depth of its sensor included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DirectionCone {
-    /// Unit vectors to the corners, between which all others lie.
+    /// Unit vectors to the corners; all directions lie between them.
     pub(crate) corners: [Vec3; 8],
     /// Unit vector to the middle.
     pub(crate) middle: Vec3,
@@ -79,7 +79,7 @@ pub(crate) struct DirectionCone {
     pub(crate) cos: f64,
 }
 
-/// Least cosine of a [`DirectionCone`]: only less than half of all directions are surely between the corners.
+/// Least cosine of a [`DirectionCone`]. Directions farther from the middle than a right angle need not be between the corners.
 const WIDEST_COS: f64 = 0.01;
 
 impl Panel {
@@ -176,8 +176,8 @@ impl Panel {
         self.pix0_m + slow * self.pixel_m * self.slow + fast * self.pixel_m * self.fast
     }
 
-    /// The directions to the pixels between two columns and two rows, which are counted from the outer corner of the first;
-    /// `None` where they are too far apart for a cone.
+    /// The directions to the pixels between two edges along fast and two along slow, counted in pixels from the outer corner
+    /// of the first; `None` where they spread too far for a cone.
     pub(crate) fn cone_of(&self, columns: [usize; 2], rows: [usize; 2]) -> Option<DirectionCone> {
         let depth_m = self.sensor.thickness_m();
         let corners = core::array::from_fn(|i| {
@@ -187,7 +187,7 @@ impl Panel {
         });
         let middle = corners.iter().fold(Vec3::default(), |sum, &corner| sum + corner).try_normalize()?;
         let cos = corners.iter().map(|corner| corner.dot(middle)).fold(1.0, f64::min);
-        // NaN, too, is no cone.
+        // False for NaN.
         (cos > WIDEST_COS).then_some(DirectionCone { corners, middle, cos })
     }
 }

@@ -185,7 +185,7 @@ fn spec_has_the_background_of_a_render() {
             let largest = expected.iter().zip(&found).map(|(a, b)| (a - b).abs() / a.abs().max(1e-9));
             let largest = largest.fold(0.0, f32::max);
             assert!(largest < 2e-7, "{of_nonbragg}: {largest}");
-            // The same photons to the last bit but for a few have the same counts.
+            // Photons that differ in the last bit at most give different counts in a few pixels only.
             let [expected, found] = ["r.img", "n.img"].map(|name| pixels(&place.read(name)));
             let differ = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
             assert!(
@@ -243,7 +243,7 @@ fn spec_reads_the_input_of_nonbragg_without_its_faults() {
     assert!(pixels(&place.read("n.img")).iter().all(|&adu| adu == 3));
     assert!(place.read("image.pgm").ends_with(&[0; 1600]));
 
-    // The table of the image that a table gives.
+    // The table that is extracted from an image is the one from which the image was made.
     let large = "nonbragg -detpixels 300 -pixel 0.3 -distance 60 -thick 1 -fluence 1e18 --mode spec --quiet";
     place.run_line(&format!("{large} -stol plain.stol -noisefile n.img -seed 1 -adc 20")).well();
     place.run_line(&format!("{large} -stol plain.stol -img n.img -adc 20 -stolout out.stol -nonoise")).well();

@@ -106,7 +106,7 @@ fn derivatives_by_weights_are_images() {
     assert_eq!(number(&weight["value"]), 0.3);
 }
 
-/// Water and other backgrounds are of no crystal: weights leave them as they are.
+/// Water and other backgrounds belong to no crystal, and do not change with the weights of crystals.
 #[test]
 fn derivatives_beside_water_are_right() {
     let place = place();

@@ -79,7 +79,7 @@ fn the_image_of_a_model_is_that_of_its_list_without_limit() {
     }
 }
 
-/// Shots have the structure factors that all of them ask for.
+/// Shots of an atomic model are those of the list of its structure factors.
 #[test]
 fn shots_of_a_model_are_those_of_its_list() {
     let file = "p212121_aniso.pdb";

@@ -1,4 +1,4 @@
-//! The evaluation that ends the reference's interpolation, compared with the indices of all steps.
+//! The evaluation that ends the reference's interpolation is found where the indices of all steps say that it is.
 
 #[path = "properties/random.rs"]
 mod random;
@@ -79,7 +79,7 @@ fn the_latch_is_the_first_step_whose_block_is_not_in_the_grid() {
             let mut random = Random(seed);
             let mut scene = scene(seed, simd);
             let steps = scene.with(1, |scene, _| steps(scene)).expect("a scene");
-            // Boxes that hold the blocks of all steps, or hardly not.
+            // Boxes with just the nodes that all steps need, or with one layer less on some sides.
             let axes = [0, 1, 2].map(|axis| {
                 let least = steps.iter().map(|(_, hkl)| hkl[axis]).fold(f64::INFINITY, f64::min);
                 let largest = steps.iter().map(|(_, hkl)| hkl[axis]).fold(f64::NEG_INFINITY, f64::max);

@@ -383,7 +383,7 @@ fn logarithm_and_arctangent_are_rounded_right() {
         }
         assert_eq!(atan(-x), -atan(x));
     }
-    // The sign of a NaN is part of no rule: of ln(-1), libm and the compiler, which may compute it, give different ones.
+    // The sign of a NaN does not matter: for ln(-1), libm and a compiler that computes it in advance give different signs.
     let bits = |y: f64| if y.is_nan() { f64::NAN.to_bits() } else { y.to_bits() };
     for x in [0.0, -0.0, -1.0, 5e-324, f64::INFINITY, f64::NAN, f64::MAX, 1e-300] {
         assert_eq!([ln(x), atan(x)].map(bits), [x.ln(), x.atan()].map(bits), "{x}");

@@ -9,7 +9,7 @@ use crate::text::{Dialect, program};
 
 macro_rules! programs {
     ($($lattice:ident, $lookup:ident: $file:literal;)*) => {
-        /// The formulas that steps have, and their PTX.
+        /// The formulas that scenes use, and their PTX.
         const PROGRAMS: &[(StepFormula, &str)] = &[$((
             StepFormula { lattice: LatticeFormula::$lattice, lookup: LookupFormula::$lookup },
             include_str!(concat!("../ptx/", $file, ".ptx")),
@@ -17,7 +17,7 @@ macro_rules! programs {
     };
 }
 
-// Steps that interpolate have no mixed precision.
+// Interpolation has no mixed precision.
 programs! {
     Square, Nearest: "square_nearest";
     Square, Tricubic: "square_tricubic";
@@ -34,7 +34,7 @@ programs! {
     Tophat, Tricubic: "tophat_tricubic";
 }
 
-/// The PTX of a formula; `None` for one that no step has.
+/// The PTX of a formula; `None` if no scene uses the formula.
 pub(crate) fn program_of(step: StepFormula) -> Option<&'static str> {
     PROGRAMS.iter().find(|(of, _)| *of == step).map(|&(_, ptx)| ptx)
 }
@@ -50,7 +50,7 @@ pub struct Source {
     pub hash: String,
 }
 
-/// The texts of all formulas that steps have.
+/// The texts of all formulas that scenes use.
 pub fn sources() -> impl Iterator<Item = Source> {
     PROGRAMS.iter().map(|&(step, _)| {
         let text = program(Dialect::Cuda, step);

@@ -86,8 +86,8 @@ pub fn int_image(scenes: &[Scene<'_>], pixels: &[f32], scale: f64, adc: f64) -> 
     })
 }
 
-/// The whole part of a number from 0 to 2^22. A conversion also minds NaN and numbers that are too large, lane by lane, with
-/// which an image takes 1.4 times as long.
+/// The whole part of a number from 0 to 2^22. A conversion by `as` also checks every number for NaN and overflow, so that
+/// an image takes 1.4 times as long.
 fn whole_part(value: f32) -> u32 {
     // From 2^23 on all f32 are whole numbers, one for each step of the bits.
     let whole: f32 = 8_388_608.0;

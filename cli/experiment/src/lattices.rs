@@ -252,13 +252,13 @@ impl Experiment {
         }
     }
 
-    /// Whether its water is rendered apart from its crystals where these move one by one: the scene of the first, which has
-    /// the water otherwise, would move it with the weight of that crystal.
+    /// Whether derivatives need a scene of its own for the water. The water is otherwise part of the first crystal's scene, and
+    /// would change with the weight of that crystal.
     pub(crate) fn has_water_apart(&self) -> bool {
         self.water_m > 0.0 && !self.other_lattices.is_empty()
     }
 
-    /// The experiment without its crystals: a single step without structure factors, beside which it has its water.
+    /// The experiment without its crystals: a single step without structure factors, and the water.
     pub(crate) fn blank(self) -> Self {
         let crystallite = Crystallite { cells: [1.0; 3], ..self.crystallite };
         Self {

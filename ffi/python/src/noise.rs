@@ -18,7 +18,7 @@ use widebragg_experiment::point_spread::{PointSpread, PointSpreadRule};
 use crate::failure::{raised, refused};
 use crate::pools::pool;
 
-/// What deviates are drawn by beside panel and pixel: the seed and the number of the frame.
+/// What deviates depend on beside panel and pixel: the seed and the number of the frame.
 type Drawn = (u64, u32);
 
 /// The place of all pixels of each panel.
@@ -156,7 +156,7 @@ pub(crate) fn noise_store<'py>(
     stored.into_pyarray(py).reshape(shape)
 }
 
-/// The words of a detector whose pixels choose their gain: of counts, with (gain, pedestal, readout) of each mode.
+/// The raw words of a gain-switching detector for some counts, given (gain, pedestal, readout noise) of each mode.
 #[pyfunction]
 pub(crate) fn noise_switch_gain<'py>(
     py: Python<'py>,

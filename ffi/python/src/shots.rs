@@ -162,7 +162,7 @@ pub(crate) fn read_crystals<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Vec
     crystals.iter().map(|crystal| of_crystal(py, crystal)).collect()
 }
 
-/// A shot: what its crystals share, and those that are there.
+/// A shot: the numbers that its crystals share, and its crystals.
 fn of_shot<'py>(py: Python<'py>, shot: &ShotRows) -> PyResult<Bound<'py, PyDict>> {
     let BeamRow { lambda_m, spectrum, fluence_per_m2, shift_m } = shot.beam;
     let entry = PyDict::new(py);

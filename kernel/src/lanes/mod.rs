@@ -90,11 +90,16 @@ pub trait LaneMask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Ou
     fn all(self) -> bool;
     /// The lanes as bits, the first as the lowest. There are at most 16.
     fn bits(self) -> u32;
+    /// [`LaneMask::bits`] of the first `lanes`; the others are 0.
+    #[inline(always)]
+    fn first_bits(self, lanes: usize) -> u32 {
+        let used = if lanes < Self::LEN { (1u32 << lanes) - 1 } else { u32::MAX };
+        self.bits() & used
+    }
     /// Counts the true lanes among the first `lanes`.
     #[inline(always)]
     fn count(self, lanes: usize) -> u32 {
-        let used = if lanes < Self::LEN { (1u32 << lanes) - 1 } else { u32::MAX };
-        (self.bits() & used).count_ones()
+        self.first_bits(lanes).count_ones()
     }
 }
 

@@ -46,13 +46,13 @@ pub(super) struct Meets<F: Lanes> {
 pub(super) struct Ellipse<F> {
     /// Its middle along u and along v, in m.
     pub(super) middle: [F; 2],
-    /// Half of its extents, in m.
+    /// Half its extent along u and along v, in m.
     pub(super) half: [F; 2],
     /// How far the middle of its chord along u moves from one v to the next.
     pub(super) shear: F,
 }
 
-/// The outermost planes that touch a cone, as middle and half of the way between them.
+/// The outermost planes that touch a cone: the middle between them, and half their distance.
 struct Touching<F: Lanes> {
     middle: F,
     half: F,

@@ -175,7 +175,7 @@ impl SpanGrid {
     }
 }
 
-/// Sorts the cells of spots into their spans.
+/// Sorts the cells of spots by the spans that they are in.
 struct CellsPass<'p> {
     grid: &'p SpanGrid,
     spots: &'p [Spot],
@@ -212,7 +212,7 @@ impl WithSimd for CellsPass<'_> {
             for row in rows.clone().step_by(L::F::LEN) {
                 let each = level.ramp(row as f64, f64::INFINITY);
                 let [from, to] = spot.outline.columns(each, self.grid.inset_px, spot.columns);
-                let bits = from.le(to).bits() & ((1 << (rows.end - row).min(L::F::LEN)) - 1);
+                let bits = from.le(to).first_bits(rows.end - row);
                 let (from, to) = (from.to_array(), to.to_array());
                 for lane in lanes_in(bits) {
                     let columns = [lane_of(&from, lane) as u16, lane_of(&to, lane) as u16];

@@ -175,7 +175,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// The lanes whose bits are set, from the first on.
+/// The lanes whose bits are set, in order.
 #[inline(always)]
 fn lanes_in(mut bits: u32) -> impl Iterator<Item = usize> {
     iter::from_fn(move || {

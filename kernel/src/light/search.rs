@@ -218,7 +218,7 @@ impl Lines {
 }
 
 impl Lines {
-    /// h, k, l of a node, given by its indices from sheet to sheet, from line to line and along the line.
+    /// h, k, l of a node, from its indices: that of the sheet, that of the line, and that along the line.
     fn node(&self, [i, j, l]: [f64; 3]) -> [f64; 3] {
         core::array::from_fn(|which| {
             if which == self.sheet.which {
@@ -340,7 +340,7 @@ fn frame_about(e3: Vec3) -> [Vec3; 3] {
     [e1, e3.cross(e1), e3]
 }
 
-/// Adds the nodes of those lines of a vector that have some: the index j of each line, and two intervals along it.
+/// Adds the nodes of the `lines` of a vector that have some, given the index j of each line and two intervals along it.
 #[inline(never)]
 fn push_lines<A: AsRef<[f64]>>(
     nodes: &mut Gathered<'_, '_>,

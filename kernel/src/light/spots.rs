@@ -26,7 +26,7 @@ pub struct Spot {
 pub(super) struct ChordOutline {
     /// Middle, along fast and slow.
     middle: [f32; 2],
-    /// Half of the middle chord, and half of the extent along slow; both are infinite where the outline is no ellipse.
+    /// Half of the middle chord, and half of the extent along slow; both are infinite where the outline is not an ellipse.
     half: [f32; 2],
     /// 1 over the latter.
     per_half_slow: f32,
@@ -34,34 +34,35 @@ pub(super) struct ChordOutline {
     shear: f32,
 }
 
-/// How far chords are taken to reach beyond their outline, in pixels, for the rounding of its numbers.
+/// How far chords are extended beyond their outline, in pixels, since its numbers are rounded.
 const CHORD_WIDER_PX: f64 = 0.05;
 
-/// The same for heights, and the part of a height by which f32 may be off.
+/// The same for heights, and the relative error of a height in f32.
 const HEIGHT_WIDER: [f64; 2] = [0.02, 3e-7];
 
-/// Ellipses that reach farther than this, in pixels, are not told by f32.
+/// Ellipses that reach farther than this, in pixels, are not kept in f32.
 const FARTHEST_PX: f64 = 1e5;
 
-/// How far spots are taken to reach beyond the outline of their cone, in pixels.
+/// How far spots are extended beyond the outline of their cone, in pixels.
 const WIDER_PX: f64 = 1e-6;
 
 impl ChordOutline {
-    /// First and last of the columns with a sample in the chords of some rows, between those of the spot; there are some
-    /// where the last is not before the first. The first sample of a pixel is `inset_px` from its edge.
+    /// The first and the last column with a sample inside the outline, for each of some rows; where there is none, the last
+    /// is before the first. They are within the spot's own first and last column, and the first sample of a pixel is
+    /// `inset_px` from its edge.
     #[inline(always)]
     pub(super) fn columns<F: Lanes>(&self, rows: F, inset_px: f64, [first, last]: [u16; 2]) -> [F; 2] {
         let splat = |x: f64| rows.splat_like(x);
         let (first, last) = (splat(f64::from(first)), splat(f64::from(last)));
         let [from, to] = self.chord([rows + splat(inset_px), rows + splat(1.0 - inset_px)]);
         let one = splat(1.0);
-        // Chords of an outline that is not known are NaN, for which max and min give the limits.
+        // An unknown outline has NaN here, for which max and min return the limits.
         let from = (from - splat(1.0 - inset_px)).max(first).min(last + one).ceil();
         let to = (to - splat(inset_px)).min(last).max(first - one).floor();
         [from, to]
     }
 
-    /// The chords between two heights, in pixels.
+    /// The first and the last position inside the outline between two heights, in pixels.
     #[inline(always)]
     fn chord<F: Lanes>(&self, [lower, upper]: [F; 2]) -> [F; 2] {
         let splat = |x: f64| lower.splat_like(x);
@@ -115,11 +116,11 @@ impl<F: Lanes> Chords<F> {
     }
 }
 
-/// First and last of the pixels of spots along an axis, which has some where the last is not before the first.
+/// The first and the last pixel of spots along an axis; where there is none, the last is before the first.
 struct Along<F>([F; 2]);
 
 impl<F: Lanes> Along<F> {
-    /// The pixels of an axis that have a sample in a range in pixels, or all of them.
+    /// The pixels with a sample in a range, in pixels, or all pixels where a spot may be `anywhere`.
     #[inline(always)]
     fn new([from, to]: [F; 2], anywhere: F::Mask, inset_px: f64, limits: [usize; 2]) -> Self {
         let [first, last] = limits.map(|limit| limit as f64);
@@ -169,7 +170,7 @@ impl<F: Lanes> OnPixels<F> {
     }
 }
 
-/// The extents of outlines in pixels, which are empty where there is no ellipse.
+/// The extents of outlines in pixels; empty ranges where there is no ellipse.
 #[inline(always)]
 fn ranges<F: Lanes>(meets: &Meets<F>, per_pixel: F) -> [[F; 2]; 2] {
     let Ellipse { middle: [u, v], half: [half_u, half_v], .. } = meets.ellipse;
@@ -207,7 +208,7 @@ impl<'c, 'l> Gathered<'c, 'l> {
         Self { lines, light, field, pair: pair as u32, grid, hkl: [[0.0; GATHERED]; 3], count: 0 }
     }
 
-    /// Adds a node, and calls `spot` for the spots of those before where there is no room.
+    /// Adds a node. Where there is no room for it, `spot` is called for the spots of the nodes before.
     #[inline(always)]
     pub(super) fn push(&mut self, node: [f64; 3], spot: &mut dyn FnMut(Spot)) {
         if self.count == GATHERED {
@@ -221,7 +222,7 @@ impl<'c, 'l> Gathered<'c, 'l> {
         self.count += 1;
     }
 
-    /// Calls `spot` for each spot of the nodes, and forgets them.
+    /// Calls `spot` for each spot of the nodes, and removes them.
     #[inline(never)]
     pub(super) fn find_spots(&mut self, spot: &mut dyn FnMut(Spot)) {
         self.light.scene.p.simd.run(SpotsPass { nodes: self, spot });
@@ -262,7 +263,7 @@ impl WithSimd for SpotsPass<'_, '_, '_> {
             let length = p.dot(p).sqrt();
             let off = inverse_lambda - length;
             let per_length = one / length;
-            // K d, p and their difference, at most the radius long, are a triangle.
+            // K d and p are two sides of a triangle, whose third side, their difference, is at most as long as the radius.
             let sin2_of_half = (radius - off) * (radius + off) * per_length * quarter;
             let sin2 = L::F::select(
                 sin2_of_half.lt(half),
@@ -272,8 +273,8 @@ impl WithSimd for SpotsPass<'_, '_, '_> {
             let unit = LaneVec { x: p.x * per_length, y: p.y * per_length, z: p.z * per_length };
             let OnPixels { columns, rows, chords } = OnPixels::new(light, field, unit, sin2);
             let found = off.abs().le(radius) & columns.are_some() & rows.are_some();
-            // The last vector may have old nodes beyond the last one.
-            let bits = found.bits() & ((1 << (count - at).min(L::F::LEN)) - 1);
+            // Beyond the last node, a vector still has nodes that were looked at before.
+            let bits = found.first_bits(count - at);
             if bits != 0 {
                 let (Along([left, right]), Along([top, bottom])) = (columns, rows);
                 let Chords([u, v, chord, half_slow, per_half_slow, shear]) = chords;

@@ -1,16 +1,17 @@
 //! The search for the evaluation that ends the reference's interpolation.
 //!
-//! Most spans cannot have it, because the grid holds the blocks of all indices that they may reach. The scattered beams of
-//! a span lie in the cone that is spanned by the directions d_i of the corners of its pixels. Each is
+//! It is in none of the spans whose h, k, l stay so far inside the grid that every block of 4 x 4 x 4 nodes is there, and most
+//! spans are of that kind. The scattered beams of a span lie in the cone spanned by the directions d_i to the corners of its
+//! pixels. Each of them is
 //!
 //! ```text
 //! d = sum w_i d_i / rho       w_i >= 0, sum w_i = 1, cos(alpha) <= rho <= 1
 //! |a.d - sum w_i a.d_i| = |a.d| (1 - rho) <= |a| (1 - cos(alpha))
 //! ```
 //!
-//! with the angle alpha between the corners and their middle, so that h = a.(d - i)/lambda is nowhere more than
-//! |a| (1 - cos(alpha))/lambda beyond the least and the largest of the corners' h; likewise for k and l. Only spans whose
-//! bounds leave the grid are searched step by step.
+//! where alpha is the angle between the middle and the farthest corner. So h = a.(d - i)/lambda exceeds the range of the
+//! corners' h by at most |a| (1 - cos(alpha))/lambda, and k and l likewise. Only spans for which these bounds reach beyond
+//! the grid are searched step by step.
 
 use core::ops::Range;
 
@@ -26,7 +27,7 @@ use crate::span::SPAN;
 use crate::structure_factor::{HklGrid, LatchPoint, LookupPlan, LookupRule};
 use crate::vector::Vec3;
 
-/// What bounds of indices are widened by, for rounding: a number, and a part of the largest index.
+/// By how much bounds of indices are widened for rounding: a constant, and a fraction of the largest index.
 const ROUNDING: [f64; 2] = [1e-9, 1e-12];
 
 impl Scene<'_> {
@@ -58,7 +59,7 @@ impl Scene<'_> {
         Some(LatchPoint { slow, fast, evaluation })
     }
 
-    /// Whether an evaluation of a span, with the vectors of the table, may need a block that is not in the grid.
+    /// Whether interpolating in a span, with the orientations of the table, may need nodes that are not in the grid.
     fn may_leave_grid(&self, span: &Span) -> bool {
         let p = &self.p;
         let (Some(grid), None) = (self.grid(), p.panel.bend) else { return true };
@@ -72,7 +73,7 @@ impl Scene<'_> {
     }
 }
 
-/// Whether a grid holds the blocks of all indices that beams in a cone may have.
+/// Whether a grid has all nodes that interpolation needs for the beams in a cone.
 fn holds_blocks(
     grid: &HklGrid<'_>,
     cone: &DirectionCone,
@@ -87,7 +88,7 @@ fn holds_blocks(
     })
 }
 
-/// Bounds of axis.(d - incident) over the beams d of a cone.
+/// The least and the largest axis.(d - incident), at most, for the beams d in a cone.
 fn reached(cone: &DirectionCone, incident: Vec3, axis: Vec3) -> [f64; 2] {
     let offset = axis.dot(incident);
     let at_corners = cone.corners.map(|corner| axis.dot(corner) - offset);

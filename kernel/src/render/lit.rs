@@ -258,7 +258,7 @@ impl<Sh: SpotKind> LitPass<'_, '_, Sh> {
         let [h, k, l] = cell.node;
         let node = [level.splat(f64::from(h)), level.splat(f64::from(k)), level.splat(f64::from(l))];
         let [first, last] = cell.pixels.map(usize::from);
-        // Vectors begin at the first pixel, but end in the span.
+        // Vectors begin at the first pixel, or before it where they would end beyond the span.
         let vectors = (last + 1 - first).div_ceil(F::LEN);
         let start = first.min(SPAN - (vectors * F::LEN).min(SPAN));
         for at in (start..start + vectors * F::LEN).step_by(F::LEN) {

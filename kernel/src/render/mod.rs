@@ -169,8 +169,8 @@ impl Scene<'_> {
         Ok(rows.end.saturating_sub(rows.start))
     }
 
-    /// Each of `rows` with its part of the slow-major `pixels`, which errors call `buffer`; after the checks of
-    /// [`Scene::render_rows`].
+    /// Each of `rows` with its part of the slow-major `pixels`, after the checks of [`Scene::render_rows`]. Errors call the
+    /// pixels `buffer`.
     fn rows_of<'p, P>(
         &self,
         rows: Range<usize>,

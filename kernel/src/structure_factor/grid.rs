@@ -90,8 +90,8 @@ impl<'a> HklGrid<'a> {
         self.len
     }
 
-    /// The first and the last h whose block of nodes the grid holds, and those of k and of l. Where there are none, the
-    /// ranges are empty.
+    /// The h, k and l between which interpolation has all of its nodes (as [`LaneGrid::usable`] tells for each); empty ranges
+    /// where it never has.
     pub(crate) fn usable(&self) -> [Range<f64>; 3] {
         let axis = |(first, len): (i32, usize)| {
             let first = f64::from(first);

@@ -90,9 +90,9 @@ fn found() -> Result<Vec<(Identity, usize)>, Fault> {
             continue;
         }
         let option = format!("cuda:{}", devices.len());
-        // It is not negative.
         let f64_slowdown = f64_slowdown(device);
         let identity = Identity { option, name, driver: driver.clone(), is_gpu: true, f64_slowdown };
+        // The driver counts devices from 0.
         devices.push((identity, ordinal as usize));
     }
     match refused {
@@ -218,7 +218,7 @@ impl Cuda {
         self.fault(format!("the device failed: {}", reason(error)))
     }
 
-    /// A failure to get memory, or another.
+    /// What a failed request for memory means: too little memory, or a device that failed.
     fn no_room(&self, bytes: usize, error: DriverError) -> Fault {
         match error {
             DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY) => {
@@ -278,7 +278,7 @@ impl Driver for Cuda {
     }
 
     fn rounding(&self) -> Rounding {
-        // All devices from compute capability 2.0 have a fused multiply-add, and PTX says where.
+        // Every device of compute capability 2.0 or later has a fused multiply-add, and uses it where the PTX has `fma`.
         Rounding::Fused
     }
 
@@ -319,7 +319,7 @@ impl Driver for Cuda {
         let Loaded { numbers, layers, sources, grids, orientations } = loaded;
         let [columns, rows, ..] = band.counts;
         let config = LaunchConfig {
-            // Of rows there may be more than of what the other dimensions hold.
+            // There may be more rows than the other dimensions of a grid can hold.
             grid_dim: (rows, columns.div_ceil(BLOCK), 1),
             block_dim: (BLOCK, 1, 1),
             shared_mem_bytes: 0,

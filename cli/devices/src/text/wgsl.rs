@@ -1,7 +1,7 @@
 //! WGSL with f64, for devices of Vulkan.
 //!
-//! Each product and each sum is rounded by itself, as the portable level and
-//! [`Rounding::Separate`](crate::interpreter::Rounding::Separate) do: WGSL does not say whether `fma` rounds once.
+//! Products and sums are rounded separately, as at the portable level
+//! ([`Rounding::Separate`](crate::interpreter::Rounding::Separate)), because WGSL does not say whether `fma` rounds once.
 
 use core::fmt::Write;
 

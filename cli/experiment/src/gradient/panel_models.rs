@@ -1,7 +1,8 @@
 //! How the variables of the panels of a detector, and of the crystals, follow from what moves.
 //!
-//! **Several crystals** have variables of their own: each moves by the parameters that all share and by those of its own. Water
-//! beside them has those that all share, with the model of the first crystal, which it does not depend on.
+//! **Several crystals** have variables of their own: each moves by the parameters that all share and by those of its own. The
+//! water beside them moves by the parameters that all share. It is given the model of the first crystal, on which it does not
+//! depend.
 //!
 //! **A single panel** moves as the kernel's model of its parameters says ([`Model`]).
 //!

@@ -222,13 +222,13 @@ impl Parts {
         Ok(chunks.take_lengths(self.images).map_or(Part::Damaged, |()| Part::Whole(compression)))
     }
 
-    /// Lets the system take the memory that holds a part, which stays, for what is written next. New memory, of a virtual machine
-    /// above all, can take longer than everything else.
+    /// Tells the system that it may reuse the cache memory of a part, whose file stays, for what is written next. Getting new
+    /// memory instead can take longer than everything else, above all in a virtual machine.
     #[cfg(target_os = "linux")]
     pub(super) fn let_go(&self, frame: usize) {
         use rustix::fs::{Advice, fadvise};
 
-        // Without this hint the part is joined as well.
+        // It is only a hint: where it fails, nothing is lost but time.
         let _ = File::open(self.path(frame)).map(|part| fadvise(&part, 0, None, Advice::DontNeed));
     }
 

@@ -11,13 +11,13 @@ use widebragg_formats::memory::filled;
 use super::no_memory;
 use crate::error::Failure;
 
-/// The number of the image, which its deviates depend on: that of a render's first.
+/// The frame number that deviates depend on: that of the first frame of a render.
 const FRAME: u32 = 1;
 
 /// What the deviates of an image are drawn from.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::commands) struct SpecNoise {
-    /// Instructions.
+    /// SIMD level.
     pub(in crate::commands) simd: Simd,
     /// Seed of all but the calibration.
     pub(in crate::commands) seed: i64,

@@ -16,7 +16,7 @@ use crate::commands::companions::{Calibration, SpecNoise, no_memory, sum};
 use crate::error::Failure;
 use crate::options::NoisifyOptions;
 
-/// Checks what noisify takes as it stands, and no detector has.
+/// Refuses values that noisify accepts although no detector can have them.
 ///
 /// # Errors
 /// One of the values is impossible.

@@ -29,7 +29,7 @@ use crate::commands::stol::{ANY_CELL, BINS, text};
 use crate::console;
 use crate::error::Failure;
 
-/// The value of saturated pixels, which do not count.
+/// The value of saturated pixels, which are left out.
 const SATURATED: u16 = u16::MAX;
 
 /// 1/A in 1/m.
@@ -56,7 +56,7 @@ impl Run<'_> {
         Ok(text)
     }
 
-    /// Checks what nonBragg takes as it stands, and no sample or detector has.
+    /// Refuses values that nonBragg accepts although no sample or detector can have them.
     fn check(&self) -> Result<(), Failure> {
         let Sample { size_m: [x, y, z], density_g_per_m3, molecules, fluence_per_m2 } = self.sample;
         let above_0 = [
@@ -126,7 +126,7 @@ impl Run<'_> {
             mode: PhiMode::Spec,
             ..Parameters::new(cell)
         };
-        // What is assumed about the crystal concerns nobody.
+        // Warnings about the crystal are of no interest.
         Ok(Experiment::new(parameters, |_| ())?)
     }
 
@@ -194,7 +194,7 @@ impl Run<'_> {
     }
 }
 
-/// What is wrong with the matter, which the table is of.
+/// What is wrong with the sample, as an error about its table.
 fn of_table(failure: ExperimentFailure) -> Failure {
     Failure::input(failure.reason()).context("-stol")
 }

@@ -47,13 +47,13 @@ pub struct PixelDifferences<'m> {
     pub gains: Option<&'m [f32]>,
     /// ADU that are added to the pedestal of each mode, such as [`fill_pedestal_map`]'s.
     pub pedestals_adu: [Option<&'m [f32]>; 3],
-    /// ADU that pixels have in common in a frame, whatever their mode, such as
-    /// [`Signal::add_common_mode`](super::Signal::add_common_mode) adds to 0.
+    /// The common mode of each pixel in a frame, in ADU, whatever its gain: what
+    /// [`Signal::add_common_mode`](super::Signal::add_common_mode) makes of zeros.
     pub common_adu: Option<&'m [f32]>,
 }
 
 impl PixelDifferences<'_> {
-    /// Checks that all are of so many pixels.
+    /// Checks that all arrays have this length.
     fn check(&self, pixels: usize) -> Result<(), Error> {
         let of_modes = self.pedestals_adu.map(|map| ("pedestal map", map));
         let others = [("gain map", self.gains), ("common mode", self.common_adu)];

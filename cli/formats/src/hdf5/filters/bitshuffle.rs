@@ -16,10 +16,10 @@ use super::random::are_random;
 use super::{SHARE_BYTES, StoredChunk, fill_plane};
 use crate::memory::reserve;
 
-/// Bytes of a block where the file does not say, as far as elements of any size allow.
+/// Bytes of a block where the file does not say how many: about so many, in whole elements.
 const USUAL_BLOCK_BYTES: usize = 8192;
 
-/// Bytes of a block that is written. LZ4 needs less time and shortens more where rows are long.
+/// Bytes of a block that is written: LZ4 is faster and compresses better where rows of bits are long.
 const BLOCK_BYTES: usize = 1 << 16;
 
 /// Elements of the smallest block that is chosen for a chunk.
@@ -76,7 +76,8 @@ fn compressed_blocks(bytes: &[u8], size: usize, block: usize) -> Option<Vec<u8>>
     Some(out)
 }
 
-/// How many of the first bytes of the elements look random. The first bits of floats do, and their rows are stored as they are.
+/// How many of the first bytes of the elements look random, as those of floats do. The rows of their bits are stored
+/// uncompressed.
 fn random_planes(elements: &[u8], size: usize) -> usize {
     let is_random = |&byte: &usize| {
         are_random(elements.len() / size, |at, plane| fill_plane(plane, &elements[at * size..], size, byte))
@@ -240,7 +241,8 @@ mod tests {
 
     #[test]
     fn rows_of_bits_that_look_random_are_stored_as_they_are() {
-        // As floats are: random but for the last byte. They are more than a share, and the last block is shorter.
+        // Elements of 4 bytes, of which the first ones are random, as those of floats are. They fill more than one share, and
+        // their last block is shorter than the others.
         let count = 300_005;
         for random in 0..=4 {
             let mut bytes = random_bytes(4 * count);

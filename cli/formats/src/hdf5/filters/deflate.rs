@@ -1,8 +1,8 @@
 //! Deflate (gzip): zlib streams.
 //!
-//! A stream that is written consists of shares, which threads compress, and these of runs of pieces that are compressed
-//! together, or stored as they are because they look random. All end with a whole byte, so that they can follow each
-//! other.
+//! A stream is written in shares, which threads compress in parallel. A share is cut into pieces; neighbouring pieces are
+//! compressed together, or, where they look random, stored uncompressed. Everything ends at a whole byte, so that the results
+//! can simply follow each other.
 //!
 //! Source: RFC 1950 and RFC 1951.
 
@@ -20,7 +20,7 @@ use crate::memory::reserve;
 /// Bytes that a chunk is unpacked to before more memory is taken.
 const STEP_BYTES: usize = 1 << 16;
 
-/// Bytes of a piece: as many as a block that is not compressed can have.
+/// Bytes of a piece: the most that an uncompressed block of deflate can hold.
 const PIECE_BYTES: usize = u16::MAX as usize;
 
 /// The modulus of the check sum of a stream (Adler-32), and the sum of no bytes.
@@ -30,7 +30,7 @@ const SUM_OF_NONE: u32 = 1;
 /// The bytes that begin a stream.
 const HEADER: [u8; 2] = [0x78, 0x01];
 
-/// What begins a block that is not compressed and not the last one. Its length follows, and the complement of that.
+/// The header of an uncompressed block that is not the last one; its length and the complement of that follow.
 const STORED: u8 = 0;
 
 /// An empty block that is the last one.
@@ -93,7 +93,7 @@ fn append_deflated(out: &mut Vec<u8>, encoder: &mut Compress, bytes: &[u8]) -> O
         reserve(out, out.len().max(bytes.len() / 8 + 1024))?;
         let taken = usize::try_from(encoder.total_in()).ok()?;
         encoder.compress_vec(bytes.get(taken..)?, out, FlushCompress::Sync).ok()?;
-        // What is left of the room says that all was flushed.
+        // All has been flushed if there is room left.
         if encoder.total_in() == bytes.len() as u64 && out.len() < out.capacity() {
             return Some(());
         }
@@ -113,7 +113,7 @@ fn joined_adler32(first: u32, second: u32, bytes: usize) -> u32 {
     (b << 16 | a) as u32
 }
 
-/// The bytes of a stream, at most `limit`.
+/// Unpacks a stream of at most `limit` bytes.
 ///
 /// # Errors
 /// The data are damaged, or there is too little memory.
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn shares_of_a_stream_are_joined() {
         for count in [0, SHARE_BYTES - 1, SHARE_BYTES, SHARE_BYTES + 1, 3 * SHARE_BYTES + 12_345] {
-            // Pieces that are stored and pieces that are compressed, in runs.
+            // Runs of pieces that are stored and of pieces that are compressed.
             let mut bytes = random_bytes(count);
             for piece in
                 bytes.chunks_mut(PIECE_BYTES).enumerate().filter(|(i, _)| i % 5 > 2).map(|(_, piece)| piece)

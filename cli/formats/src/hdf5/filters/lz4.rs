@@ -9,7 +9,7 @@ use lz4_flex::block::{compress_into, decompress_into};
 
 use crate::memory::reserve;
 
-/// The number of literals of a sequence from which on it goes on in further bytes.
+/// The number of literals that a token can hold; from this one on, further bytes add to it.
 const LONG: u8 = 15;
 
 /// The big-endian number at byte `at`.
@@ -54,11 +54,11 @@ pub(super) fn decompressed(stored: &[u8], limit: usize) -> Result<Vec<u8>, Strin
     Ok(out)
 }
 
-/// Appends `bytes` as an LZ4 block, the first `literals` of them as they are and the rest compressed. `packed` has room for
-/// all of them compressed. `None` where it has not.
+/// Appends `bytes` as an LZ4 block, the first `literals` of them uncompressed and the rest compressed, with `packed` as
+/// working space; `None` where that is too short.
 ///
-/// A block is a row of sequences: some bytes as they are, then some that were there before. Its first sequence is that of
-/// the rest, with more bytes at its beginning.
+/// A block consists of sequences: some literal bytes, then a copy of bytes that came before. The `literals` are put before
+/// those of the first sequence of the rest.
 pub(super) fn append_compressed(
     out: &mut Vec<u8>,
     bytes: &[u8],
@@ -69,7 +69,7 @@ pub(super) fn append_compressed(
     let length = compress_into(rest, packed).ok()?;
     let (&token, mut packed) = packed.get(..length)?.split_first()?;
     let mut count = literals.len() + usize::from(token >> 4);
-    // Longer ones go on in further bytes, of which the last is not full.
+    // Longer numbers continue in further bytes, up to the first that is below 255.
     let mut goes_on = token >> 4 == LONG;
     while goes_on {
         let (&more, behind) = packed.split_first()?;

@@ -125,7 +125,7 @@ pub(crate) fn pipeline(filters: &[Filter]) -> FilterPipeline {
     FilterPipeline { filters: filters.iter().map(|filter| filter.message()).collect() }
 }
 
-/// A chunk as it is stored, in pieces that follow each other: what threads have made of parts of it.
+/// A chunk as it is stored, in consecutive pieces, each compressed by one thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredChunk(Vec<Vec<u8>>);
 

@@ -1,20 +1,20 @@
-//! Bytes that no compression would shorten, told from a sample of them.
+//! Bytes that no compression would shorten, recognised by a sample of them.
 //!
-//! The low bytes of floats are such: to search them for repetitions takes most of the time that an image takes.
+//! The low bytes of floats are of this kind, and searching them for repetitions takes most of the time of compressing an image.
 
 /// Stretches of a sample, and bytes of each.
 const STRETCHES: usize = 16;
 const STRETCH_BYTES: usize = 256;
 const SAMPLE_BYTES: usize = STRETCHES * STRETCH_BYTES;
 
-/// Most bytes of a random sample that are equal to the one before them, of which there would be a 256th.
+/// The most bytes of a random sample that may be equal to the byte before them; 1 in 256 is expected.
 const MOST_REPEATED: usize = SAMPLE_BYTES / 24;
 
-/// Whether `count` bytes look random: few are equal to the one before, and all values are about as frequent. `copy` copies
-/// bytes from a place on. Few bytes never look random.
+/// Whether `count` bytes look random: few are equal to the one before, and all values are about equally frequent. `copy`
+/// copies the bytes from a position on. Fewer bytes than a sample never look random.
 ///
-/// The sum of c^2, with c the number of times that a value is in n bytes, is n^2/256 + n for random ones. Codes shorten
-/// those that are taken as random here by 4 % at most.
+/// If each value v occurs c_v times in n random bytes, the sum of c_v^2 is n^2/256 + n. Bytes that are accepted here could be
+/// shortened by an entropy code by 4 % at most.
 pub(super) fn are_random(count: usize, copy: impl Fn(usize, &mut [u8])) -> bool {
     if count < SAMPLE_BYTES {
         return false;
